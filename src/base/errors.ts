@@ -1,0 +1,68 @@
+// The one table of errors. Each key maps to the code of the wire, the legacy code, and how a caller should react.
+// Codes: client-api reference of the Milvus protocol (status codes since 2.3, legacy enum before).
+export type Retry = 'never' | 'same_request' | 'after_refresh';
+interface ErrorSpec {
+  readonly code: number;
+  readonly legacy: number;
+  readonly retry: Retry;
+  /** The caller's mistake: `extra_info.is_input_error`. */
+  readonly input?: true;
+}
+export const errorSpecs = {
+  service_not_ready: { code: 1, legacy: 56, retry: 'same_request' },
+  service_unavailable: { code: 2, legacy: 1, retry: 'same_request' },
+  memory_limit: { code: 3, legacy: 52, retry: 'never' },
+  queue_full: { code: 4, legacy: 1, retry: 'same_request' },
+  internal: { code: 5, legacy: 1, retry: 'never' },
+  collection_not_found: { code: 100, legacy: 4, retry: 'never', input: true },
+  collection_not_loaded: { code: 101, legacy: 1, retry: 'never', input: true },
+  collection_limit: { code: 102, legacy: 1, retry: 'never', input: true },
+  collection_not_fully_loaded: { code: 103, legacy: 1, retry: 'same_request' },
+  schema_mismatch: { code: 109, legacy: 62, retry: 'after_refresh', input: true },
+  partition_not_found: { code: 200, legacy: 15, retry: 'never', input: true },
+  channel_not_found: { code: 500, legacy: 1, retry: 'never' },
+  channel_not_available: { code: 503, legacy: 46, retry: 'same_request' },
+  channel_moved: { code: 507, legacy: 1, retry: 'after_refresh' },
+  segment_not_found: { code: 600, legacy: 47, retry: 'after_refresh' },
+  index_not_found: { code: 700, legacy: 25, retry: 'never', input: true },
+  database_not_found: { code: 800, legacy: 1, retry: 'never', input: true },
+  database_limit: { code: 801, legacy: 1, retry: 'never', input: true },
+  node_mismatch: { code: 904, legacy: 50, retry: 'after_refresh' },
+  object_not_found: { code: 1000, legacy: 1, retry: 'never' },
+  io_failed: { code: 1001, legacy: 1, retry: 'never' },
+  data_corrupt: { code: 1009, legacy: 1, retry: 'never' },
+  invalid_parameter: { code: 1100, legacy: 5, retry: 'never', input: true },
+  missing_parameter: { code: 1101, legacy: 1, retry: 'never', input: true },
+  wal_fenced: { code: 1302, legacy: 1, retry: 'after_refresh' },
+  wal_unavailable: { code: 1302, legacy: 1, retry: 'same_request' },
+  alias_not_found: { code: 1600, legacy: 1, retry: 'never', input: true },
+  alias_clash: { code: 1601, legacy: 1, retry: 'never', input: true },
+  alias_exists: { code: 1602, legacy: 1, retry: 'never', input: true },
+  vector_dim_mismatch: { code: 2000, legacy: 1, retry: 'never', input: true },
+  import_failed: { code: 2100, legacy: 1, retry: 'never', input: true },
+  unsupported: { code: 3000, legacy: 1, retry: 'never', input: true },
+  cancelled: { code: 10000, legacy: 1, retry: 'never' },
+  deadline_exceeded: { code: 10001, legacy: 1, retry: 'same_request' },
+  duplicate_collection: { code: 1, legacy: 1, retry: 'never', input: true },
+  refused: { code: 65535, legacy: 1, retry: 'never', input: true },
+} as const satisfies Record<string, ErrorSpec>;
+export type ErrorKey = keyof typeof errorSpecs;
+
+/** An expected failure: fact, expectation and remedy in `message`. Never thrown for broken invariants (see assert). */
+export class ElanusError extends Error {
+  override readonly name = 'ElanusError';
+  readonly key: ErrorKey;
+  constructor(key: ErrorKey, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.key = key;
+  }
+  get spec(): ErrorSpec {
+    return errorSpecs[this.key];
+  }
+}
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Turns whatever was thrown into a typed error, keeping its cause; `where` names the call. */
+export function toElanusError(error: unknown, where: string): ElanusError {
+  if (error instanceof ElanusError) return error;
+  return new ElanusError('internal', `${where}: internal error: ${messageOf(error)}`, { cause: error });
+}

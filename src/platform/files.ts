@@ -1,0 +1,26 @@
+// Files with the durability points spelled out. Paths are relative to a root, `/`-separated, without `..`.
+export interface Files {
+  /** Whole content. @throws object_not_found */
+  read(path: string): Promise<Uint8Array>;
+  /** Bytes [begin, end); shorter at the end of the file. @throws object_not_found */
+  readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
+  /** Size in bytes, or undefined when there is no such file. */
+  size(path: string): Promise<number | undefined>;
+  /** Names of files (not folders) below a folder, recursively, as full paths, sorted. Missing folder: empty. */
+  list(folder: string): Promise<readonly string[]>;
+  /** Replaces the file atomically and durably: temporary file, fsync, rename, fsync of the folder. */
+  write(path: string, parts: readonly Uint8Array[]): Promise<void>;
+  /** Removes durably; a missing file is success. */
+  remove(path: string): Promise<void>;
+  /** Opens for appending at the file's end, creating file and folders (durably) when missing. */
+  openAppend(path: string): Promise<AppendFile>;
+  /** Cuts the file to `size` bytes, durably. */
+  truncate(path: string, size: number): Promise<void>;
+}
+/** One writer's handle. After a failed append every later call rejects: the caller must reopen and read back what is there. */
+export interface AppendFile {
+  readonly size: number;
+  /** Appends the parts in order and resolves when they are durable (write, then fdatasync, off the main thread). Calls queue in order. */
+  append(parts: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
+}

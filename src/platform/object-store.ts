@@ -1,0 +1,26 @@
+// Immutable objects by key (`insert_log/1/2/3/0/4`). Keys: 1 to 1024 characters, `/`-separated, no empty, `.` or `..` part, no `\` or NUL.
+import { ElanusError } from '#base/errors.js';
+
+export interface ObjectStore {
+  /** Writes durably. With `ifAbsent`, @returns false (and changes nothing) when the key exists. */
+  put(key: string, parts: readonly Uint8Array[], options?: { readonly ifAbsent?: boolean }): Promise<boolean>;
+  /** @throws object_not_found */
+  get(key: string): Promise<Uint8Array>;
+  /** Bytes [begin, end); shorter at the end. @throws object_not_found */
+  getRange(key: string, begin: number, end: number): Promise<Uint8Array>;
+  size(key: string): Promise<number | undefined>;
+  /** Keys with the prefix, sorted. */
+  list(prefix: string): Promise<readonly string[]>;
+  /** A missing key is success. */
+  remove(key: string): Promise<void>;
+}
+export function checkObjectKey(key: string): void {
+  const bad =
+    key.length === 0 || key.length > 1024 || /[\\\0]/.test(key) || key.split('/').some((part) => part === '' || part === '.' || part === '..');
+  if (bad) {
+    throw new ElanusError(
+      'invalid_parameter',
+      `object key ${JSON.stringify(key.slice(0, 80))} is not valid: expected 1 to 1024 characters, parts joined by "/", none of them empty, "." or "..", no backslash: use a key inside the store`,
+    );
+  }
+}

@@ -1,0 +1,29 @@
+// The outside world as interfaces. Everything above `platform/` reaches time, randomness, disk, network, threads, logs and
+// metrics only through these, so that one seed replays a whole cluster. `node/` has the real ones, `memory/` the simulated.
+import type { Random } from '#base/random.js';
+import type { Files } from './files.js';
+import type { Logger } from './logger.js';
+import type { MetaStore } from './meta-store.js';
+import type { Metrics } from './metrics.js';
+import type { ObjectStore } from './object-store.js';
+import type { Clock, Timers } from './time.js';
+import type { Transport } from './transport.js';
+import type { Workers } from './workers.js';
+
+export interface Platform {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Files below the data folder of this process; paths are relative, with `/`. */
+  readonly files: Files;
+  readonly metaStore: MetaStore;
+  readonly objectStore: ObjectStore;
+  readonly transport: Transport;
+  readonly workers: Workers;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** CRC-32 (IEEE) of bytes, continuing `seed`; the fastest this platform has. */
+  crc32(bytes: Uint8Array, seed?: number): number;
+  /** Releases everything, in reverse order of opening. */
+  close(): Promise<void>;
+}

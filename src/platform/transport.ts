@@ -1,0 +1,52 @@
+// Unary calls of bytes between processes, and the one port that clients see. gRPC in node/, a simulated network in memory/.
+/** What travels beside a call. */
+export interface CallContext {
+  /** Aborts when the caller has gone or the deadline passed. */
+  readonly signal: AbortSignal;
+  /** Wall-clock milliseconds; undefined: none given. */
+  readonly deadlineMs?: number;
+  /** Lower-case keys; values of several headers joined by ",". */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+/** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */
+export type MethodHandler = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+export interface HttpResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string | Uint8Array;
+}
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** By full method path, `/milvus.proto.data.DataCoord/Flush`. */
+  readonly methods: ReadonlyMap<string, MethodHandler>;
+  readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
+  readonly receiveBytesMax: number;
+  readonly sendBytesMax: number;
+}
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting, lets running calls end for at most `graceMs`, then closes. */
+  close(graceMs: number): Promise<void>;
+}
+export interface Connection {
+  /**
+   * @throws ElanusError service_unavailable when the peer cannot be reached or broke off, deadline_exceeded, cancelled;
+   * unsupported when the peer has no such method; internal when its handler threw.
+   */
+  call(path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array>;
+  close(): void;
+}
+export interface Transport {
+  listen(options: ListenOptions): Promise<Listener>;
+  /** Lazy: connects at the first call, and again after a failure. @param address `host:port` */
+  connect(address: string): Connection;
+}
