@@ -30,8 +30,7 @@ for (const file of inputs) {
 const stamp = hash.digest('hex');
 
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
-  // Into a side folder first: a failed run must not leave half of the files for the compiler to find,
-  // and of two parallel runs each swaps in a complete result.
+  // Into a side folder first: a failed run must not leave half of the files for the compiler to find.
   const side = join(root, `.tmp/proto-${process.pid}`);
   mkdirSync(side, { recursive: true });
   // buf reads the plugin from the configuration, so only the output base directory changes here. The PATH

@@ -4,6 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import Long from 'long';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition, ProxyServiceDefinition } from '#proto/milvus/milvus.js';
@@ -89,7 +90,7 @@ const packedKeys = new Map(packedAsBytes.map((entry) => [`field .milvus.proto.sc
 
 const require = createRequire(import.meta.url);
 // Without it 64-bit integers pass through doubles; the SDK's loader brings the package, as it does protobufjs.
-protobuf.util.Long = require('long');
+protobuf.util.Long = Long;
 protobuf.configure();
 
 function loadSdk(): protobuf.Root {
