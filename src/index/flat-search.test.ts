@@ -104,8 +104,9 @@ function expectClose(c: Case): void {
     expect(new Set(hits.map((hit) => hit.row)).size).toBe(hits.length);
     for (const [i, { row, score }] of hits.entries()) {
       const own = scoreOf(c.metric, c.queries.subarray(q * c.dim, (q + 1) * c.dim), c.vectors.subarray(row * c.dim, (row + 1) * c.dim));
-      // Rounding errors of sums that cancel grow as their length does, not as their value.
-      const tolerance = 1e-5 * Math.max(1, Math.abs(own), Math.sqrt(c.dim) / 10);
+      // Terms here are up to 1 and of both signs: partial sums walk as sqrt(length), and their float32 roundings add up to an error
+      // of about 4e-9 * length (one sigma), whatever is left of the sum. Five sigma, and 1e-5 where the sum itself is what counts.
+      const tolerance = Math.max(1e-5 * Math.max(1, Math.abs(own)), 2e-8 * c.dim);
       expect(Math.abs(score - own)).toBeLessThanOrEqual(tolerance);
       expect(Math.abs(score - (wanted[q]?.[i]?.score as number))).toBeLessThanOrEqual(tolerance);
     }
