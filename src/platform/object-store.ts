@@ -16,7 +16,10 @@ export interface ObjectStore {
 }
 export function checkObjectKey(key: string): void {
   const bad =
-    key.length === 0 || key.length > 1024 || /[\\\0]/.test(key) || key.split('/').some((part) => part === '' || part === '.' || part === '..');
+    key.length === 0 ||
+    key.length > 1024 ||
+    /[\\\0]/.test(key) ||
+    key.split('/').some((part) => part === '' || part === '.' || part === '..');
   if (bad) {
     throw new ElanusError(
       'invalid_parameter',

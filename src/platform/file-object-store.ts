@@ -1,0 +1,48 @@
+// Objects as files of a folder: one immutable file per key. Serves one process; `ifAbsent` is a mutex per key plus a look.
+import { KeyedMutex } from '#base/async.js';
+import type { Files } from './files.js';
+import { checkObjectKey, type ObjectStore } from './object-store.js';
+
+export class FileObjectStore implements ObjectStore {
+  readonly #files: Files;
+  readonly #folder: string;
+  readonly #keys = new KeyedMutex();
+
+  constructor(files: Files, folder: string) {
+    this.#files = files;
+    this.#folder = folder;
+  }
+  async put(key: string, parts: readonly Uint8Array[], options?: { readonly ifAbsent?: boolean }): Promise<boolean> {
+    const path = this.#path(key);
+    return this.#keys.run(key, async () => {
+      if (options?.ifAbsent === true && (await this.#files.size(path)) !== undefined) return false;
+      await this.#files.write(path, parts);
+      return true;
+    });
+  }
+  async get(key: string): Promise<Uint8Array> {
+    return this.#files.read(this.#path(key));
+  }
+  async getRange(key: string, begin: number, end: number): Promise<Uint8Array> {
+    return this.#files.readRange(this.#path(key), begin, end);
+  }
+  async size(key: string): Promise<number | undefined> {
+    return this.#files.size(this.#path(key));
+  }
+  async list(prefix: string): Promise<readonly string[]> {
+    // Only whole folders can be listed: take the deepest one the prefix names, then filter.
+    const slash = prefix.lastIndexOf('/');
+    const below = slash < 0 ? '' : prefix.slice(0, slash);
+    if (below !== '') checkObjectKey(below);
+    const paths = await this.#files.list(below === '' ? this.#folder : `${this.#folder}/${below}`);
+    return paths.map((path) => path.slice(this.#folder.length + 1)).filter((key) => key.startsWith(prefix));
+  }
+  async remove(key: string): Promise<void> {
+    const path = this.#path(key);
+    await this.#keys.run(key, () => this.#files.remove(path));
+  }
+  #path(key: string): string {
+    checkObjectKey(key);
+    return `${this.#folder}/${key}`;
+  }
+}

@@ -1,0 +1,79 @@
+// The thread behind every AppendFile: writes and syncs here may block, the main thread never does. All messages that wait when a
+// batch begins share one fdatasync per file (group commit). Self-contained: it runs as a script without the rest of the product.
+import { fdatasyncSync, writevSync } from 'node:fs';
+import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+
+export interface AppendMessage {
+  readonly id: number;
+  readonly file: number;
+  readonly fd: number;
+  readonly bytes: ArrayBuffer;
+}
+export interface AppendReply {
+  readonly done: readonly number[];
+  readonly failed: readonly { readonly id: number; readonly message: string }[];
+}
+
+// A file that failed once stays failed: after a lost fsync the kernel may report success for pages it has dropped.
+const broken = new Map<number, string>();
+
+function writeAll(fd: number, buffers: Uint8Array[]): void {
+  let rest = buffers.filter((buffer) => buffer.length > 0);
+  while (rest.length > 0) {
+    let written = writevSync(fd, rest.slice(0, 1024));
+    let whole = 0;
+    for (const buffer of rest) {
+      if (buffer.length > written) break;
+      written -= buffer.length;
+      whole++;
+    }
+    rest = rest.slice(whole);
+    const first = rest[0];
+    if (first !== undefined && written > 0) rest[0] = first.subarray(written);
+  }
+}
+
+function commit(batch: readonly AppendMessage[]): AppendReply {
+  const byFile = new Map<number, AppendMessage[]>();
+  for (const message of batch) {
+    const list = byFile.get(message.file);
+    if (list === undefined) byFile.set(message.file, [message]);
+    else list.push(message);
+  }
+  const done: number[] = [];
+  const failed: { id: number; message: string }[] = [];
+  for (const [file, messages] of byFile) {
+    let problem = broken.get(file);
+    const fd = messages[0]?.fd;
+    if (problem === undefined && fd !== undefined) {
+      try {
+        writeAll(
+          fd,
+          messages.map((message) => new Uint8Array(message.bytes)),
+        );
+        fdatasyncSync(fd);
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+        broken.set(file, problem);
+      }
+    }
+    for (const message of messages) {
+      if (problem === undefined) done.push(message.id);
+      else failed.push({ id: message.id, message: problem });
+    }
+  }
+  return { done, failed };
+}
+
+function serve(port: MessagePort): void {
+  port.on('message', (first: AppendMessage) => {
+    const batch = [first];
+    for (;;) {
+      const next = receiveMessageOnPort(port);
+      if (next === undefined) break;
+      batch.push(next.message as AppendMessage);
+    }
+    port.postMessage(commit(batch));
+  });
+}
+if (parentPort !== null) serve(parentPort);

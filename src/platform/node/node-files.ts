@@ -1,0 +1,204 @@
+// Files on disk below a root folder. Every change is on the disk when its promise resolves: contents by fsync before the rename,
+// names by fsync of the folder, new folders by fsync of each parent.
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { ElanusError, messageOf } from '#base/errors.js';
+import type { AppendFile, Files } from '../files.js';
+import { checkFilePath, fileMissing } from '../path-check.js';
+import { AppendThread, NodeAppendFile } from './append-thread.js';
+
+const temporary = '.tmp-'; // A crash may leave such a file; lists never show it.
+const codeOf = (error: unknown): string | undefined => (error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined);
+const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
+
+export class NodeFiles implements Files {
+  readonly #root: string;
+  readonly #thread = new AppendThread();
+  readonly #durableFolders = new Set<string>();
+  #nextTemporary = 1;
+
+  constructor(root: string) {
+    this.#root = path.resolve(root);
+  }
+  read(file: string): Promise<Uint8Array> {
+    return this.#io('read', file, async (full) => plain(await fs.readFile(full)));
+  }
+  readRange(file: string, begin: number, end: number): Promise<Uint8Array> {
+    return this.#io('read', file, async (full) => {
+      const handle = await fs.open(full, 'r');
+      try {
+        const { size } = await handle.stat();
+        const from = Math.min(Math.max(begin, 0), size);
+        const length = Math.max(Math.min(end, size) - from, 0);
+        const bytes = new Uint8Array(length);
+        let at = 0;
+        while (at < length) {
+          const { bytesRead } = await handle.read(bytes, at, length - at, from + at);
+          if (bytesRead === 0) break;
+          at += bytesRead;
+        }
+        return at === length ? bytes : bytes.subarray(0, at);
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+  size(file: string): Promise<number | undefined> {
+    return this.#io('stat', file, async (full) => {
+      try {
+        const stat = await fs.stat(full);
+        return stat.isFile() ? stat.size : undefined;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+  async list(folder: string): Promise<readonly string[]> {
+    if (folder !== '') checkFilePath(folder);
+    const found: string[] = [];
+    const walk = async (name: string): Promise<void> => {
+      let entries: import('node:fs').Dirent[];
+      try {
+        entries = await fs.readdir(path.join(this.#root, name), { withFileTypes: true });
+      } catch (error) {
+        if (isMissing(error)) return;
+        throw new ElanusError('io_failed', `list ${JSON.stringify(name)}: ${messageOf(error)}: check the disk and permissions`, {
+          cause: error,
+        });
+      }
+      for (const entry of entries) {
+        const child = name === '' ? entry.name : `${name}/${entry.name}`;
+        if (entry.isDirectory()) await walk(child);
+        else if (entry.isFile() && !entry.name.startsWith(temporary)) found.push(child);
+      }
+    };
+    await walk(folder);
+    return found.sort();
+  }
+  write(file: string, parts: readonly Uint8Array[]): Promise<void> {
+    return this.#io('write', file, async (full) => {
+      const folder = path.dirname(full);
+      await this.#makeFolder(folder);
+      const staged = path.join(folder, `${temporary}${process.pid}-${this.#nextTemporary++}`);
+      const handle = await fs.open(staged, 'w');
+      try {
+        try {
+          await writeParts(handle, parts);
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        await fs.rename(staged, full);
+      } catch (error) {
+        await fs.rm(staged, { force: true }).catch(() => {});
+        throw error;
+      }
+      await syncFolder(folder);
+    });
+  }
+  remove(file: string): Promise<void> {
+    return this.#io('remove', file, async (full) => {
+      try {
+        await fs.unlink(full);
+      } catch (error) {
+        if (isMissing(error)) return;
+        throw error;
+      }
+      await syncFolder(path.dirname(full));
+    });
+  }
+  openAppend(file: string): Promise<AppendFile> {
+    return this.#io('open', file, async (full) => {
+      const folder = path.dirname(full);
+      await this.#makeFolder(folder);
+      const handle = await fs.open(full, 'a');
+      try {
+        const { size } = await handle.stat();
+        if (size === 0) {
+          await handle.sync();
+          await syncFolder(folder);
+        }
+        return new NodeAppendFile(handle, size, this.#thread);
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    });
+  }
+  truncate(file: string, size: number): Promise<void> {
+    return this.#io('truncate', file, async (full) => {
+      const handle = await fs.open(full, 'r+');
+      try {
+        await handle.truncate(size);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+  /** Ends the append thread; open append handles fail from then on. */
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  async #io<T>(verb: string, file: string, run: (full: string) => Promise<T>): Promise<T> {
+    checkFilePath(file);
+    try {
+      return await run(path.join(this.#root, file));
+    } catch (error) {
+      if (error instanceof ElanusError) throw error;
+      if (isMissing(error)) throw fileMissing(file);
+      throw new ElanusError(
+        'io_failed',
+        `${verb} ${JSON.stringify(file)}: ${messageOf(error)}: check the disk, its space and permissions`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+  async #makeFolder(folder: string): Promise<void> {
+    if (this.#durableFolders.has(folder)) return;
+    const first = await fs.mkdir(folder, { recursive: true });
+    // An unfinished earlier run may have made folders without syncing them, so parents up to the root are synced once per process.
+    const stop = path.dirname(first !== undefined && first.length < this.#root.length ? first : this.#root);
+    for (let at = folder; ; at = path.dirname(at)) {
+      await syncFolder(at);
+      if (at === stop || at === path.dirname(at)) break;
+    }
+    this.#durableFolders.add(folder);
+  }
+}
+
+const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+
+async function writeParts(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  let rest = parts.filter((part) => part.length > 0);
+  while (rest.length > 0) {
+    let { bytesWritten } = await handle.writev(rest.slice(0, 1024));
+    let whole = 0;
+    for (const part of rest) {
+      if (part.length > bytesWritten) break;
+      bytesWritten -= part.length;
+      whole++;
+    }
+    rest = rest.slice(whole);
+    const first = rest[0];
+    if (first !== undefined && bytesWritten > 0) rest[0] = first.subarray(bytesWritten);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return; // Windows cannot open folders; NTFS journals names itself.
+  try {
+    const handle = await fs.open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error; // A parent outside our folder may be closed to us.
+  }
+}

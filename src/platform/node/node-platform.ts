@@ -1,0 +1,104 @@
+// The real world as a Platform. Layout of a data folder: LOCK, `meta/` (lmdb), `objects/` (object store), and whatever the log and
+// the roles keep through `files`.
+import { mkdir } from 'node:fs/promises';
+import * as path from 'node:path';
+import * as zlib from 'node:zlib';
+import { crc32 as portableCrc32 } from '#base/crc32.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import type { Random } from '#base/random.js';
+import { FileObjectStore } from '../file-object-store.js';
+import type { Files } from '../files.js';
+import { MemoryFiles } from '../memory/memory-files.js';
+import { MemoryMetaStore } from '../memory/memory-meta-store.js';
+import type { MetaStore } from '../meta-store.js';
+import type { Platform } from '../platform.js';
+import { ConsoleLogger, type LogLevel } from './console-logger.js';
+import { lockFolder } from './folder-lock.js';
+import { GrpcTransport } from './grpc-transport.js';
+import { LmdbMetaStore } from './lmdb-meta-store.js';
+import { NodeFiles } from './node-files.js';
+import { nodeClock, nodeTimers } from './node-time.js';
+import { NodeWorkers } from './node-workers.js';
+import { PromMetrics } from './prom-metrics.js';
+
+export interface NodePlatformOptions {
+  /** Not given: files and metadata live in memory and are gone with the process. */
+  readonly dataFolder?: string;
+  readonly logLevel?: LogLevel;
+  /** Threads that compute; the machine's, at most 8, when not given. */
+  readonly parallelism?: number;
+}
+
+/** @throws refused when another opener holds the data folder */
+export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
+  const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
+  const workers = new NodeWorkers(options.parallelism === undefined ? {} : { parallelism: options.parallelism });
+  let closing: Promise<void> | undefined;
+  return {
+    clock: nodeClock,
+    timers: nodeTimers,
+    random: systemRandom(),
+    files,
+    metaStore,
+    objectStore: new FileObjectStore(files, 'objects'),
+    transport: new GrpcTransport(),
+    workers,
+    logger: new ConsoleLogger(options.logLevel ?? 'info'),
+    metrics: new PromMetrics(),
+    crc32,
+    close() {
+      closing ??= workers.close().then(closeStores);
+      return closing;
+    },
+  };
+}
+
+interface Stores {
+  readonly files: Files;
+  readonly metaStore: MetaStore;
+  close(): Promise<void>;
+}
+async function openStores(dataFolder: string | undefined): Promise<Stores> {
+  if (dataFolder === undefined) return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
+  const root = path.resolve(dataFolder);
+  const lock = await lockFolder(root);
+  try {
+    const metaFolder = path.join(root, 'meta');
+    await mkdir(metaFolder, { recursive: true });
+    const metaStore = new LmdbMetaStore(metaFolder);
+    const files = new NodeFiles(root);
+    return {
+      files,
+      metaStore,
+      async close() {
+        await files.close();
+        await metaStore.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    if (error instanceof ElanusError) throw error;
+    throw new ElanusError('io_failed', `data folder ${JSON.stringify(root)}: ${messageOf(error)}: check the disk and permissions`, {
+      cause: error,
+    });
+  }
+}
+
+// zlib has crc32 from Node 20.15 on.
+const native: { readonly crc32?: (bytes: Uint8Array, seed?: number) => number } = zlib;
+export const crc32: (bytes: Uint8Array, seed?: number) => number = native.crc32 ?? portableCrc32;
+
+function systemRandom(): Random {
+  const pool = new Uint32Array(256);
+  let at = pool.length;
+  return {
+    nextUint32() {
+      if (at === pool.length) {
+        crypto.getRandomValues(pool);
+        at = 0;
+      }
+      return pool[at++] as number;
+    },
+  };
+}

@@ -1,0 +1,184 @@
+// Compute threads. Started when first needed, one task at a time each, first come first served. A region's memory travels to a
+// thread once; afterwards its number is enough, so a thread sees one stable Memory object per region.
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { assert } from '#base/assert.js';
+import { type Deferred, deferred } from '#base/async.js';
+import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
+import { allocateMemory } from '../wasm-memory.js';
+import type { SharedRegion, Workers } from '../workers.js';
+import { scriptUrl } from './script-url.js';
+import type { FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
+
+interface Job {
+  readonly id: number;
+  readonly task: string;
+  readonly input: unknown;
+  readonly regions: readonly SharedRegion[];
+  readonly result: Deferred<unknown>;
+}
+interface Thread {
+  readonly number: number;
+  readonly worker: Worker;
+  readonly known: Set<number>;
+  job: Job | undefined;
+}
+export interface NodeWorkersOptions {
+  /** Module that exports `workerTasks`; the product's own when not given. */
+  readonly registry?: URL;
+  readonly parallelism?: number;
+}
+
+export class NodeWorkers implements Workers {
+  readonly parallelism: number;
+  readonly #registry: URL;
+  readonly #threads = new Map<number, Thread>();
+  readonly #queue: Job[] = [];
+  /** Jobs, waiting or running, per live region; a released region is forgotten after its last one. */
+  readonly #regions = new Map<number, { users: number; released: boolean }>();
+  #nextRegion = 1;
+  #nextJob = 1;
+  #closed = false;
+
+  constructor(options: NodeWorkersOptions = {}) {
+    this.parallelism = options.parallelism ?? Math.max(1, Math.min(availableParallelism(), 8));
+    this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/worker-tasks.js');
+  }
+  allocate(bytes: number, bytesMax: number): SharedRegion {
+    const region: SharedRegion = { id: this.#nextRegion++, memory: allocateMemory(bytes, bytesMax) };
+    this.#regions.set(region.id, { users: 0, released: false });
+    return region;
+  }
+  release(region: SharedRegion): void {
+    const state = this.#regions.get(region.id);
+    if (state === undefined) return;
+    state.released = true;
+    this.#forget(region.id);
+  }
+  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal): Promise<Output> {
+    if (this.#closed)
+      return Promise.reject(new ElanusError('service_unavailable', `task ${task}: the workers are closed: open the database again`));
+    if (signal?.aborted) return Promise.reject(cancelled(task));
+    for (const region of regions) {
+      const state = this.#regions.get(region.id);
+      assert(state !== undefined && !state.released, `task ${task} uses released region ${region.id}`);
+      state.users++;
+    }
+    const job: Job = { id: this.#nextJob++, task, input, regions, result: deferred<unknown>() };
+    const stop = (): void => {
+      const at = this.#queue.indexOf(job);
+      if (at < 0) return; // Already running: it ends by itself.
+      this.#queue.splice(at, 1);
+      this.#finish(job);
+      job.result.reject(cancelled(task));
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    this.#queue.push(job);
+    this.#dispatch();
+    const result = job.result.promise as Promise<Output>;
+    return signal === undefined ? result : result.finally(() => signal.removeEventListener('abort', stop));
+  }
+  async close(): Promise<void> {
+    this.#closed = true;
+    const gone = new ElanusError('service_unavailable', 'the workers were closed: open the database again');
+    for (const job of this.#queue.splice(0)) job.result.reject(gone);
+    const threads = [...this.#threads.values()];
+    this.#threads.clear();
+    for (const thread of threads) thread.job?.result.reject(gone);
+    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const thread = [...this.#threads.values()].find((one) => one.job === undefined) ?? this.#start();
+      if (thread === undefined) return;
+      const job = this.#queue.shift();
+      if (job === undefined) return;
+      const fresh = job.regions.filter((region) => !thread.known.has(region.id));
+      const message: ToWorker = {
+        kind: 'run',
+        id: job.id,
+        task: job.task,
+        input: job.input,
+        regions: job.regions.map((region) => region.id),
+        fresh,
+      };
+      try {
+        thread.worker.postMessage(message);
+      } catch (error) {
+        // Input that cannot be cloned: the caller's mistake, the thread is fine.
+        this.#finish(job);
+        job.result.reject(error);
+        continue;
+      }
+      for (const region of fresh) thread.known.add(region.id);
+      thread.job = job;
+      thread.worker.ref(); // Idle threads never keep the process, running tasks do.
+    }
+  }
+  #start(): Thread | undefined {
+    if (this.#threads.size >= this.parallelism) return undefined;
+    let number = 0;
+    while (this.#threads.has(number)) number++;
+    const setup: WorkerSetup = { registry: this.#registry.href, thread: number };
+    const worker = new Worker(scriptUrl(import.meta.url, './worker-entry.js'), {
+      workerData: setup,
+      name: `compute-${number}`,
+      execArgv: [],
+    });
+    const thread: Thread = { number, worker, known: new Set(), job: undefined };
+    worker.unref();
+    worker.on('message', (message: FromWorker) => this.#settle(thread, message));
+    worker.on('messageerror', (error) => this.#lost(thread, error.message));
+    worker.on('error', (error) => this.#lost(thread, error.message));
+    worker.on('exit', (code) => this.#lost(thread, `exit code ${code}`));
+    this.#threads.set(number, thread);
+    return thread;
+  }
+  #settle(thread: Thread, message: FromWorker): void {
+    const job = thread.job;
+    if (job === undefined || job.id !== message.id) return;
+    thread.job = undefined;
+    thread.worker.unref();
+    this.#finish(job);
+    if ('error' in message) job.result.reject(rebuild(message.error));
+    else job.result.resolve(message.output);
+    this.#dispatch();
+  }
+  #lost(thread: Thread, reason: string): void {
+    if (this.#threads.get(thread.number) !== thread) return;
+    this.#threads.delete(thread.number); // The next task that finds no idle thread starts another.
+    void thread.worker.terminate();
+    const job = thread.job;
+    thread.job = undefined;
+    if (job !== undefined) {
+      this.#finish(job);
+      job.result.reject(new ElanusError('internal', `task ${job.task}: its thread ended (${reason}); a new thread takes over: retry`));
+    }
+    this.#dispatch();
+  }
+  #finish(job: Job): void {
+    for (const region of job.regions) {
+      const state = this.#regions.get(region.id);
+      if (state === undefined) continue;
+      state.users--;
+      this.#forget(region.id);
+    }
+  }
+  #forget(id: number): void {
+    const state = this.#regions.get(id);
+    if (state === undefined || !state.released || state.users > 0) return;
+    this.#regions.delete(id);
+    const message: ToWorker = { kind: 'release', id };
+    for (const thread of this.#threads.values()) if (thread.known.delete(id)) thread.worker.postMessage(message);
+  }
+}
+
+const cancelled = (task: string): ElanusError => new ElanusError('cancelled', `task ${task}: cancelled before it started`);
+
+function rebuild(error: { readonly message: string; readonly key?: string; readonly stack?: string }): Error {
+  const known = error.key !== undefined && Object.hasOwn(errorSpecs, error.key);
+  const result = known ? new ElanusError(error.key as ErrorKey, error.message) : new Error(error.message);
+  if (error.stack !== undefined) result.stack = error.stack;
+  return result;
+}

@@ -1,0 +1,94 @@
+// Script of a compute thread: loads the registry of tasks, keeps the memories of the regions it has seen, runs one task at a time.
+// Imports nothing of the product statically, so that it starts from src as well (see the resolve hook).
+import * as nodeModule from 'node:module';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+
+export interface WorkerSetup {
+  readonly registry: string;
+  readonly thread: number;
+}
+export type ToWorker =
+  | {
+      readonly kind: 'run';
+      readonly id: number;
+      readonly task: string;
+      readonly input: unknown;
+      readonly regions: readonly number[];
+      readonly fresh: readonly { readonly id: number; readonly memory: WebAssembly.Memory }[];
+    }
+  | { readonly kind: 'release'; readonly id: number };
+export type FromWorker =
+  | { readonly id: number; readonly output: unknown }
+  | { readonly id: number; readonly error: { readonly message: string; readonly key?: string; readonly stack?: string } };
+type AnyTask = (input: unknown, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
+
+/** Started as .ts (tests): imports inside src name .js files and `#` folders, as the compiler wants them; point them at the sources. */
+function resolveSources(): void {
+  const root = new URL('../../', import.meta.url).href;
+  nodeModule.registerHooks?.({
+    resolve(specifier, context, next) {
+      const fromRoot = specifier.startsWith('#') ? root + specifier.slice(1) : undefined;
+      const relative =
+        specifier.startsWith('.') && context.parentURL?.startsWith(root) ? new URL(specifier, context.parentURL).href : undefined;
+      const target = fromRoot ?? relative;
+      return next(target === undefined ? specifier : target.replace(/\.js$/, '.ts'), context);
+    },
+  });
+}
+
+/** Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. */
+function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0): Set<ArrayBuffer> {
+  if (typeof value !== 'object' || value === null || depth > 4) return found;
+  if (value instanceof ArrayBuffer) found.add(value);
+  else if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength) found.add(value.buffer);
+  } else if (Array.isArray(value)) {
+    // Lists of plain numbers are common and long: only lists that begin with an object are searched.
+    if (typeof value[0] === 'object') for (const item of value) transferable(item, found, depth + 1);
+  } else for (const item of Object.values(value)) transferable(item, found, depth + 1);
+  return found;
+}
+
+async function serve(port: MessagePort): Promise<void> {
+  const setup = workerData as WorkerSetup;
+  if (import.meta.url.endsWith('.ts')) resolveSources();
+  const memories = new Map<number, WebAssembly.Memory>();
+  const loaded = import(setup.registry) as Promise<{ readonly workerTasks?: Readonly<Record<string, AnyTask>> }>;
+  loaded.catch(() => {}); // Told to each task that wants it.
+
+  const run = async (message: ToWorker & { kind: 'run' }): Promise<unknown> => {
+    const { workerTasks } = await loaded;
+    if (workerTasks === undefined || !Object.hasOwn(workerTasks, message.task))
+      throw new Error(`no worker task is named "${message.task}"`);
+    const held = message.regions.map((id) => {
+      const memory = memories.get(id);
+      if (memory === undefined) throw new Error(`region ${id} is not known to this thread`);
+      return memory;
+    });
+    return workerTasks[message.task]?.(message.input, { memories: held, thread: setup.thread });
+  };
+  const reply = (message: FromWorker): void => {
+    const output = 'output' in message ? message.output : undefined;
+    try {
+      port.postMessage(message, [...transferable(output)]);
+    } catch {
+      port.postMessage(message); // A buffer that cannot move (WASM memory, already moved): copy.
+    }
+  };
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'release') {
+      memories.delete(message.id);
+      return;
+    }
+    for (const { id, memory } of message.fresh) memories.set(id, memory);
+    run(message)
+      .then((output) => reply({ id: message.id, output }))
+      .catch((thrown: unknown) => {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        const key = 'key' in error && typeof error.key === 'string' ? { key: error.key } : {};
+        const stack = error.stack === undefined ? {} : { stack: error.stack };
+        reply({ id: message.id, error: { message: error.message, ...key, ...stack } });
+      });
+  });
+}
+if (parentPort !== null) void serve(parentPort);
