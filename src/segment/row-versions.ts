@@ -1,0 +1,148 @@
+// When each row of a segment was written and deleted, and from that which rows a read at some timestamp sees.
+// A row is visible at T when it was written at or before T and not deleted at or before T.
+import type { Timestamp } from '#base/ids.js';
+
+const TIMESTAMP_MAX = (1n << 64n) - 1n;
+
+export class RowVersions {
+  rowCount = 0;
+  #written = new BigUint64Array(64);
+  #from: Timestamp = TIMESTAMP_MAX;
+  #to: Timestamp = 0n;
+  /** Rows lie in the order of their timestamps, as those of a log do; a compacted segment's may not. */
+  #isSorted = true;
+  #commit: Timestamp = 0n;
+  /** Few rows are deleted before compaction takes them out, so a map by row. */
+  readonly #deletedAt = new Map<number, Timestamp>();
+  #lastDelete: Timestamp = 0n;
+  /** Bit set: deleted at any time. */
+  #deletedBits = new Uint8Array(8);
+
+  constructor(rowsHint = 0) {
+    if (rowsHint > 64) this.#written = new BigUint64Array(rowsHint);
+  }
+  get bytes(): number {
+    return this.#written.byteLength + this.#deletedBits.length + this.#deletedAt.size * 48;
+  }
+  get deletedCount(): number {
+    return this.#deletedAt.size;
+  }
+  get from(): Timestamp {
+    if (this.rowCount === 0) return 0n;
+    return this.#commit !== 0n ? this.#commit : this.#from;
+  }
+  get to(): Timestamp {
+    if (this.rowCount === 0) return 0n;
+    return this.#commit !== 0n ? this.#commit : this.#to;
+  }
+  get isSorted(): boolean {
+    return this.#isSorted || this.#commit !== 0n;
+  }
+  /** Not 0: every row counts as written then. */
+  setCommit(timestamp: Timestamp): void {
+    this.#commit = timestamp;
+  }
+  writtenAt(row: number): Timestamp {
+    return this.#commit !== 0n ? this.#commit : (this.#written[row] as Timestamp);
+  }
+  deletedAt(row: number): Timestamp | undefined {
+    return this.#deletedAt.get(row);
+  }
+  append(rows: number, at: Timestamp | BigInt64Array): void {
+    if (rows === 0) return;
+    const total = this.rowCount + rows;
+    if (total > this.#written.length) {
+      const grown = new BigUint64Array(Math.max(total, this.#written.length * 2));
+      grown.set(this.#written);
+      this.#written = grown;
+    }
+    const bitBytes = bytesForBits(total);
+    if (bitBytes > this.#deletedBits.length) {
+      const grown = new Uint8Array(Math.max(bitBytes, this.#deletedBits.length * 2));
+      grown.set(this.#deletedBits);
+      this.#deletedBits = grown;
+    }
+    if (typeof at === 'bigint') {
+      this.#note(at);
+      this.#written.fill(at, this.rowCount, total);
+    } else {
+      for (let i = 0; i < rows; i++) {
+        const timestamp = BigInt.asUintN(64, at[i] as bigint);
+        this.#note(timestamp);
+        this.#written[this.rowCount + i] = timestamp;
+      }
+    }
+    this.rowCount = total;
+  }
+  #note(timestamp: Timestamp): void {
+    if (timestamp < this.#to) this.#isSorted = false;
+    if (timestamp > this.#to) this.#to = timestamp;
+    if (timestamp < this.#from) this.#from = timestamp;
+  }
+  /**
+   * Deletes the row when it was written before `timestamp`. Strictly before: an upsert's insert has the timestamp of its delete.
+   * @returns 'deleted' now, 'earlier' when it was deleted at or before then already, 'kept' otherwise.
+   */
+  delete(row: number, timestamp: Timestamp): 'deleted' | 'earlier' | 'kept' {
+    if (this.writtenAt(row) >= timestamp) return 'kept';
+    const known = this.#deletedAt.get(row);
+    if (known !== undefined && known <= timestamp) return 'earlier';
+    this.#deletedAt.set(row, timestamp);
+    if (timestamp > this.#lastDelete) this.#lastDelete = timestamp;
+    if (known !== undefined) return 'kept';
+    setBit(this.#deletedBits, row);
+    return 'deleted';
+  }
+  isVisible(row: number, readTs: Timestamp): boolean {
+    if (this.writtenAt(row) > readTs) return false;
+    const deleted = this.#deletedAt.get(row);
+    return deleted === undefined || deleted > readTs;
+  }
+  /** Bit set: not visible. The live bits themselves when the read sees everything: not to be written to or kept. */
+  hiddenBits(readTs: Timestamp): Uint8Array {
+    const bytes = bytesForBits(this.rowCount);
+    if (readTs >= this.to && readTs >= this.#lastDelete) return this.#deletedBits.subarray(0, bytes);
+    const bits = this.#deletedBits.slice(0, bytes);
+    if (readTs < this.#lastDelete) for (const [row, at] of this.#deletedAt) if (at > readTs) clearBit(bits, row);
+    for (let row = this.#firstAfter(readTs); row < this.rowCount; row++) if (this.writtenAt(row) > readTs) setBit(bits, row);
+    return bits;
+  }
+  visibleCount(readTs: Timestamp): number {
+    if (readTs >= this.to && readTs >= this.#lastDelete) return this.rowCount - this.#deletedAt.size;
+    return this.rowCount - countBits(this.hiddenBits(readTs));
+  }
+  /** A row before which all were written at or before `readTs`. */
+  #firstAfter(readTs: Timestamp): number {
+    if (readTs >= this.to) return this.rowCount;
+    if (this.#commit !== 0n || !this.#isSorted) return 0;
+    let [low, high] = [0, this.rowCount];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#written[middle] as Timestamp) <= readTs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+  deletes(): { rows: Uint32Array; timestamps: BigUint64Array } {
+    return { rows: Uint32Array.from(this.#deletedAt.keys()), timestamps: BigUint64Array.from(this.#deletedAt.values()) };
+  }
+}
+/** Whole 64-bit words, so that bitsets can be read as such. */
+export const bytesForBits = (bits: number): number => Math.ceil(bits / 64) * 8;
+export const hasBitAt = (bits: Uint8Array, i: number): boolean => ((bits[i >> 3] as number) & (1 << (i & 7))) !== 0;
+export function setBit(bits: Uint8Array, i: number): void {
+  bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
+}
+export function clearBit(bits: Uint8Array, i: number): void {
+  bits[i >> 3] = (bits[i >> 3] as number) & ~(1 << (i & 7));
+}
+export function countBits(bits: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < bits.length; i++) {
+    let x = bits[i] as number;
+    x = (x & 0x55) + ((x >> 1) & 0x55);
+    x = (x & 0x33) + ((x >> 2) & 0x33);
+    count += (x & 0x0f) + (x >> 4);
+  }
+  return count;
+}

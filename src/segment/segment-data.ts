@@ -1,0 +1,260 @@
+// The rows of one segment in memory, growing or loaded: columns, vectors in shared regions, the key index, and when rows were written and deleted.
+// Rows are appended and never move; reads name a timestamp and see what was written and not deleted by then.
+import { assert } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import type { Timestamp } from '#base/ids.js';
+import type { VectorStore } from '#index/vector-store.js';
+import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
+import { DataType } from '#model/data-type.js';
+import { dimOf, fieldById, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/field.js';
+import type { Platform } from '#platform/platform.js';
+import type { SharedRegion } from '#platform/workers.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { ColumnStore, defaultBytes } from './column-store.js';
+import { KeyIndex } from './key-index.js';
+import { selectSmallest } from './key-order.js';
+import { hasBitAt, RowVersions } from './row-versions.js';
+import { excludedBits, type SegmentHits, type SegmentSearch, searchVectors } from './segment-search.js';
+import { VectorColumn } from './vector-column.js';
+
+export interface SegmentOptions {
+  readonly id: bigint;
+  readonly collectionId: bigint;
+  readonly partitionId: bigint;
+  readonly schema: CollectionSchema;
+  /** Not 0: every row counts as written then (import). */
+  readonly commitTimestamp?: Timestamp;
+  /** Rows that will come, when known: storage of that size, vectors contiguous. */
+  readonly rowsHint?: number;
+}
+
+export class SegmentData {
+  readonly id: bigint;
+  readonly collectionId: bigint;
+  readonly partitionId: bigint;
+  readonly #platform: Platform;
+  readonly #rowsHint: number;
+  #schema: CollectionSchema;
+  readonly #columns = new Map<bigint, ColumnStore>();
+  readonly #vectors = new Map<bigint, VectorColumn>();
+  readonly #versions: RowVersions;
+  readonly #keyField: FieldSchema;
+  readonly #keys: ColumnStore;
+  readonly #index: KeyIndex;
+  #isReleased = false;
+
+  constructor(platform: Platform, options: SegmentOptions) {
+    this.#platform = platform;
+    this.id = options.id;
+    this.collectionId = options.collectionId;
+    this.partitionId = options.partitionId;
+    this.#rowsHint = options.rowsHint ?? 0;
+    this.#schema = options.schema;
+    this.#keyField = primaryField(options.schema);
+    this.#versions = new RowVersions(this.#rowsHint);
+    this.#versions.setCommit(options.commitTimestamp ?? 0n);
+    this.#columns.set(ROW_ID_FIELD, new ColumnStore(ROW_ID_FIELD, DataType.Int64, 0, this.#rowsHint));
+    this.#keys = new ColumnStore(this.#keyField.fieldID, this.#keyField.dataType, 0, this.#rowsHint);
+    this.#columns.set(this.#keyField.fieldID, this.#keys);
+    this.#index = new KeyIndex(this.#keys, this.#rowsHint);
+    try {
+      for (const field of options.schema.fields) this.#addField(field);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+  get schema(): CollectionSchema {
+    return this.#schema;
+  }
+  get rowCount(): number {
+    return this.#versions.rowCount;
+  }
+  /** Of the oldest row; 0 without rows. */
+  get timestampFrom(): Timestamp {
+    return this.#versions.from;
+  }
+  get timestampTo(): Timestamp {
+    return this.#versions.to;
+  }
+  get deletedCount(): number {
+    return this.#versions.deletedCount;
+  }
+  get memoryBytes(): number {
+    let bytes = this.#versions.bytes + this.#index.bytes;
+    for (const store of this.#columns.values()) bytes += store.bytes;
+    for (const vectors of this.#vectors.values()) bytes += vectors.bytes;
+    return bytes;
+  }
+  setCommitTimestamp(timestamp: Timestamp): void {
+    this.#versions.setCommit(timestamp);
+  }
+  /** Fields that are new get their default, or null, in the rows that are here. */
+  updateSchema(schema: CollectionSchema): void {
+    this.#schema = schema;
+    for (const field of schema.fields) this.#addField(field);
+  }
+  #addField(field: FieldSchema): void {
+    if (this.hasField(field.fieldID)) return;
+    if (field.dataType === DataType.FloatVector) {
+      const vectors = new VectorColumn(this.#platform.workers, field.fieldID, dimOf(field), this.#rowsHint);
+      this.#vectors.set(field.fieldID, vectors);
+      vectors.appendNulls(this.rowCount);
+    } else {
+      const store = new ColumnStore(field.fieldID, field.dataType, dimOf(field), this.#rowsHint);
+      store.appendSame(defaultBytes(field), this.rowCount);
+      this.#columns.set(field.fieldID, store);
+    }
+  }
+  hasField(fieldId: bigint): boolean {
+    return fieldId === TIMESTAMP_FIELD || this.#columns.has(fieldId) || this.#vectors.has(fieldId);
+  }
+
+  /**
+   * Appends all rows, or on an error none. @param timestamp of every row; without it the batch's Timestamp column gives each its own.
+   * @throws data_corrupt when the batch does not fit the schema; memory_limit
+   */
+  appendBatch(batch: ColumnBatch, timestamp?: Timestamp): void {
+    assert(!this.#isReleased, `segment ${this.id} was released`);
+    checkBatch(batch, this.#schema);
+    const rows = batch.rowCount;
+    const own = timestamp === undefined ? findColumn(batch, TIMESTAMP_FIELD) : undefined;
+    const missing = !findColumn(batch, this.#keyField.fieldID)
+      ? this.#keyField.name
+      : timestamp === undefined && !own
+        ? 'Timestamp'
+        : undefined;
+    if (missing) {
+      throw new ElanusError('data_corrupt', `a batch for segment ${this.id} has no column ${missing}, expected one: write the batch again`);
+    }
+    const first = this.rowCount;
+    for (const vectors of this.#vectors.values()) vectors.store.reserve(first + rows);
+    const byField = new Map(batch.columns.map((from) => [from.fieldId, from]));
+    for (const [fieldId, vectors] of this.#vectors) {
+      const from = byField.get(fieldId);
+      if (from) vectors.append(from, rows);
+      else vectors.appendNulls(rows);
+    }
+    for (const [fieldId, store] of this.#columns) {
+      const from = byField.get(fieldId);
+      if (from) store.append(from, rows);
+      else if (fieldId === ROW_ID_FIELD) store.appendSame(new Uint8Array(8), rows);
+      else store.appendSame(defaultBytes(fieldById(this.#schema, fieldId) as FieldSchema), rows);
+    }
+    this.#versions.append(rows, timestamp ?? int64Values(own as Column));
+    for (let row = first; row < first + rows; row++) this.#index.insert(row);
+  }
+  /** Deletes the rows of that key written before (not at) the timestamp. @returns how many it deleted. */
+  applyDelete(key: Key, timestamp: Timestamp): number {
+    let deleted = 0;
+    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) {
+      const outcome = this.#versions.delete(row, timestamp);
+      if (outcome === 'deleted') deleted++;
+      // In the order of a log, whatever deleted this row deleted the older ones too; a key written a million times stays cheap.
+      if (outcome === 'earlier' && this.#versions.isSorted) break;
+    }
+    return deleted;
+  }
+  applyDeletes(keys: Column, timestamp: Timestamp): number {
+    let deleted = 0;
+    const count = keys.offsets.length > 0 ? keys.offsets.length / 4 - 1 : keys.data.length / 8;
+    for (let row = 0; row < count; row++) deleted += this.applyDelete(keyAt(keys, row), timestamp);
+    return deleted;
+  }
+  /** Rows deleted at any time, and when; for writing delta logs and for compaction. */
+  deletes(): { rows: Uint32Array; timestamps: BigUint64Array } {
+    return this.#versions.deletes();
+  }
+
+  /** The visible row of that key; the newest, if the key was inserted twice. */
+  find(key: Key, readTs: Timestamp): number | undefined {
+    let best: number | undefined;
+    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) {
+      if (!this.isVisible(row, readTs)) continue;
+      if (this.#versions.isSorted) return row;
+      if (best === undefined || this.timestampOf(row) > this.timestampOf(best)) best = row;
+    }
+    return best;
+  }
+  timestampOf(row: number): Timestamp {
+    return this.#versions.writtenAt(row);
+  }
+  keyOf(row: number): Key {
+    return keyAt(this.#keys.view(), row);
+  }
+  isVisible(row: number, readTs: Timestamp): boolean {
+    return this.#versions.isVisible(row, readTs);
+  }
+  /** Bit (row & 7) of byte row >> 3 set: not visible. Not to be written to, nor kept across a turn: it may be the live state. */
+  liveBitset(readTs: Timestamp): Uint8Array {
+    return this.#versions.hiddenBits(readTs);
+  }
+  liveCount(readTs: Timestamp): number {
+    return this.#versions.visibleCount(readTs);
+  }
+  visibleRows(readTs: Timestamp): Uint32Array {
+    const hidden = this.liveBitset(readTs);
+    const rows = new Uint32Array(this.rowCount);
+    let count = 0;
+    for (let row = 0; row < rows.length; row++) if (!hasBitAt(hidden, row)) rows[count++] = row;
+    return rows.slice(0, count);
+  }
+  /** At most `limit` visible rows with the smallest keys after `afterKey`, in key order; only of `filterRows` when given. */
+  smallestKeys(limit: number, readTs: Timestamp, afterKey?: Key, filterRows?: Uint32Array): Uint32Array {
+    return selectSmallest(this.#keys, { limit, hidden: this.liveBitset(readTs), afterKey, filterRows, rowCount: this.rowCount });
+  }
+
+  /** A scalar column of all rows, as views. */
+  column(fieldId: bigint): Column | undefined {
+    if (fieldId === TIMESTAMP_FIELD) return this.#timestampColumn(0, this.rowCount);
+    return this.#columns.get(fieldId)?.view();
+  }
+  vectors(fieldId: bigint): { readonly region: SharedRegion; readonly store: VectorStore } | undefined {
+    return this.#vectors.get(fieldId);
+  }
+  vectorAt(fieldId: bigint, row: number): Float32Array {
+    return new Float32Array(this.#vectorsOf(fieldId).store.view(row).buffer as ArrayBuffer);
+  }
+  /** Copies of the rows in that order. A field that the segment does not have is null in each. */
+  fetch(rows: Uint32Array, fieldIds: readonly bigint[]): ColumnBatch {
+    const columns = fieldIds.map((fieldId) => {
+      const vectors = this.#vectors.get(fieldId);
+      if (vectors) return vectors.gather(rows);
+      if (fieldId === TIMESTAMP_FIELD) {
+        return columnFromInt64(
+          TIMESTAMP_FIELD,
+          BigUint64Array.from(rows, (row) => this.timestampOf(row)),
+        );
+      }
+      const store = this.#columns.get(fieldId);
+      if (store) return gatherColumn(store.view(), rows, this.rowCount);
+      return column(fieldId, DataType.None, new Uint8Array(0), new Uint8Array((rows.length + 1) * 4), new Uint8Array(rows.length));
+    });
+    return batchOf(rows.length, columns);
+  }
+  #timestampColumn(begin: number, end: number): Column {
+    return columnFromInt64(
+      TIMESTAMP_FIELD,
+      BigUint64Array.from({ length: end - begin }, (_, i) => this.timestampOf(begin + i)),
+    );
+  }
+
+  /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without float vectors */
+  async search(request: SegmentSearch, signal?: AbortSignal): Promise<SegmentHits> {
+    const vectors = this.#vectorsOf(request.fieldId);
+    const hidden = this.liveBitset(request.readTs);
+    const excluded = excludedBits(this.rowCount, hidden, vectors, request.filterRows, request.negated ?? false);
+    return searchVectors(this.#platform.workers, vectors, request, excluded, this.rowCount, signal);
+  }
+  #vectorsOf(fieldId: bigint): VectorColumn {
+    const vectors = this.#vectors.get(fieldId);
+    if (vectors) return vectors;
+    throw new ElanusError('invalid_parameter', `field ${fieldId} has no float vectors, expected a FloatVector field: search another field`);
+  }
+  /** Gives the vectors' memory back, as soon as running searches end. */
+  release(): void {
+    this.#isReleased = true;
+    for (const vectors of this.#vectors.values()) vectors.release();
+  }
+}

@@ -1,0 +1,133 @@
+// Exact vector search in one segment: which rows count, the scan on worker threads over ranges of rows, and one best-first list per
+// query out of their answers.
+import { ElanusError } from '#base/errors.js';
+import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
+import { compareScores, type MetricType } from '#index/metric.js';
+import type { Workers } from '#platform/workers.js';
+import { bytesForBits, clearBit, hasBitAt, setBit } from './row-versions.js';
+import type { VectorColumn } from './vector-column.js';
+
+export interface SegmentSearch {
+  readonly fieldId: bigint;
+  readonly metric: MetricType;
+  /** nq x dim */
+  readonly queries: Float32Array;
+  readonly k: number;
+  readonly readTs: bigint;
+  readonly radius?: number;
+  readonly rangeFilter?: number;
+  /** Rows that match the filter; others do not count. */
+  readonly filterRows?: Uint32Array;
+  /** `filterRows` are the rows that do not match. */
+  readonly negated?: boolean;
+}
+/** Hits of query q, best first, at [q * k, q * k + counts[q]). `k` may be less than asked for: never more than the segment's rows. */
+export interface SegmentHits {
+  readonly queryCount: number;
+  readonly k: number;
+  readonly counts: Uint32Array;
+  readonly rows: Uint32Array;
+  readonly scores: Float32Array;
+}
+
+/** Multiply-adds that are worth a task of their own, a few milliseconds. */
+const TASK_WORK_MIN = 1 << 23;
+
+/** Bit set: the row does not count. A new array, exactly as long as needed: it is cloned to each worker. */
+export function excludedBits(
+  rowCount: number,
+  hidden: Uint8Array,
+  vectors: VectorColumn,
+  filterRows: Uint32Array | undefined,
+  negated: boolean,
+): Uint8Array {
+  const bytes = bytesForBits(rowCount);
+  let bits: Uint8Array;
+  if (filterRows && !negated) {
+    bits = new Uint8Array(bytes).fill(0xff);
+    for (const row of filterRows) if (row < rowCount && !hasBitAt(hidden, row)) clearBit(bits, row);
+  } else {
+    bits = hidden.slice(0, bytes);
+    if (filterRows) for (const row of filterRows) if (row < rowCount) setBit(bits, row);
+  }
+  const nulls = vectors.nullBits;
+  if (nulls) for (let i = Math.min(nulls.length, bytes) - 1; i >= 0; i--) bits[i] = (bits[i] as number) | (nulls[i] as number);
+  return bits;
+}
+
+export async function searchVectors(
+  workers: Workers,
+  vectors: VectorColumn,
+  request: SegmentSearch,
+  excluded: Uint8Array,
+  rowCount: number,
+  signal?: AbortSignal,
+): Promise<SegmentHits> {
+  const { metric, radius, rangeFilter } = request;
+  const { dim } = vectors;
+  const queryCount = request.queries.length / dim;
+  if (!Number.isInteger(queryCount)) {
+    throw new ElanusError('vector_dim_mismatch', `query vectors have ${request.queries.length} floats, expected a multiple of dim ${dim}`);
+  }
+  if (!(request.k >= 1 && request.k <= FLAT_K_MAX)) {
+    throw new ElanusError('invalid_parameter', `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
+  }
+  const k = Math.min(request.k, rowCount);
+  if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
+  // A view of a larger buffer would take that whole buffer along to the worker.
+  const queries = request.queries.byteLength === request.queries.buffer.byteLength ? request.queries : request.queries.slice();
+  const work = rowCount * dim * queryCount;
+  const tasks = Math.max(1, Math.min(workers.parallelism, Math.floor(work / TASK_WORK_MIN), Math.ceil(rowCount / 64)));
+  const rowsPerTask = Math.ceil(rowCount / tasks / 64) * 64;
+  const run = (rowBegin: number): Promise<FlatSearchOutput> => {
+    const input: FlatSearchInput = {
+      ...{ metric, queries, k, rowBegin, rowEnd: Math.min(rowCount, rowBegin + rowsPerTask), ...vectors.store.place, excluded },
+      ...(radius !== undefined && { radius }),
+      ...(rangeFilter !== undefined && { rangeFilter }),
+    };
+    return workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], signal);
+  };
+  const begins = Array.from({ length: Math.ceil(rowCount / rowsPerTask) }, (_, i) => i * rowsPerTask);
+  const settled = await vectors.hold(() => Promise.allSettled(begins.map(run))); // All of them: the region is theirs until then.
+  const parts = settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+  return mergeHits(metric, queryCount, k, parts);
+}
+const emptyHits = (queryCount: number, k: number): SegmentHits => ({
+  ...{
+    queryCount,
+    k,
+    counts: new Uint32Array(queryCount),
+    rows: new Uint32Array(queryCount * k),
+    scores: new Float32Array(queryCount * k),
+  },
+});
+
+/** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
+function mergeHits(metric: MetricType, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
+  const hits = emptyHits(queryCount, k);
+  const cursors = parts.map((part) => ({ part, at: 0, end: 0 }));
+  for (let q = 0; q < queryCount; q++) {
+    for (const cursor of cursors) {
+      cursor.at = cursor.end;
+      cursor.end += cursor.part.counts[q] as number;
+    }
+    let count = 0;
+    for (; count < k; count++) {
+      let best: (typeof cursors)[number] | undefined;
+      for (const cursor of cursors) {
+        if (cursor.at === cursor.end) continue;
+        const score = cursor.part.scores[cursor.at] as number;
+        if (!best || compareScores(metric, score, best.part.scores[best.at] as number) < 0) best = cursor;
+      }
+      if (!best) break;
+      hits.rows[q * k + count] = best.part.rows[best.at] as number;
+      hits.scores[q * k + count] = best.part.scores[best.at] as number;
+      best.at++;
+    }
+    hits.counts[q] = count;
+  }
+  return hits;
+}

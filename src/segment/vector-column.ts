@@ -1,0 +1,91 @@
+// One float vector field of a segment: its vectors in a shared region of their own, where worker threads scan them in place, and which
+// rows have no vector. A sealed segment says its row count first and gets a region of that size; a growing one's region grows.
+import { assert } from '#base/assert.js';
+import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
+import { roundUpBlockRows, VectorStore } from '#index/vector-store.js';
+import { column } from '#model/column.js';
+import { DataType } from '#model/data-type.js';
+import type { SharedRegion, Workers } from '#platform/workers.js';
+import type { Column } from '#proto/elanus/data.js';
+import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+
+/** Room that an index built over the vectors may take in the same region. */
+const INDEX_BYTES_PER_ROW = 1024;
+const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
+
+export class VectorColumn {
+  readonly fieldId: bigint;
+  readonly dim: number;
+  readonly region: SharedRegion;
+  readonly store: VectorStore;
+  readonly #workers: Workers;
+  /** Bit set: the row has no vector. */
+  #nullBits: Uint8Array | undefined;
+  #searches = 0;
+  #isReleased = false;
+
+  constructor(workers: Workers, fieldId: bigint, dim: number, rowsHint: number) {
+    this.fieldId = fieldId;
+    this.dim = dim;
+    this.#workers = workers;
+    const options = { dim, inverseNorms: true, ...(rowsHint > 0 && { blockRows: roundUpBlockRows(rowsHint) }) };
+    const bytes = pageAlign(VectorStore.bytesFor(Math.max(1, rowsHint), options));
+    const bytesMax = rowsHint > 0 ? pageAlign(bytes * 2 + rowsHint * INDEX_BYTES_PER_ROW) : REGION_BYTES_MAX;
+    this.region = workers.allocate(bytes, bytesMax);
+    this.store = new VectorStore(this.region, options);
+  }
+  get rowCount(): number {
+    return this.store.rowCount;
+  }
+  get bytes(): number {
+    return this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0);
+  }
+  get nullBits(): Uint8Array | undefined {
+    return this.#nullBits;
+  }
+  append(from: Column, rows: number): void {
+    const first = this.store.append(from.data);
+    if (from.valid.length > 0) for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
+  }
+  appendNulls(rows: number): void {
+    const chunk = new Uint8Array(Math.min(rows, 1024) * this.dim * 4);
+    for (let left = rows; left > 0; left -= 1024) {
+      const first = this.store.append(chunk.subarray(0, Math.min(left, 1024) * this.dim * 4));
+      for (let i = 0; i < Math.min(left, 1024); i++) this.#setNull(first + i);
+    }
+  }
+  #setNull(row: number): void {
+    const bytes = bytesForBits(row + 1);
+    if (!this.#nullBits || this.#nullBits.length < bytes) {
+      const grown = new Uint8Array(Math.max(bytes, (this.#nullBits?.length ?? 0) * 2));
+      if (this.#nullBits) grown.set(this.#nullBits);
+      this.#nullBits = grown;
+    }
+    setBit(this.#nullBits, row);
+  }
+  isNull(row: number): boolean {
+    return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
+  }
+  /** Copies of the rows' vectors. */
+  gather(rows: Uint32Array): Column {
+    const valid = this.#nullBits ? Uint8Array.from(rows, (row) => (this.isNull(row) ? 0 : 1)) : undefined;
+    const hasNulls = valid?.includes(0) ?? false;
+    return column(this.fieldId, DataType.FloatVector, this.store.copyRows(rows), undefined, hasNulls ? valid : undefined);
+  }
+  /** Keeps the region while a task reads it. */
+  async hold<T>(task: () => Promise<T>): Promise<T> {
+    assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
+    this.#searches++;
+    try {
+      return await task();
+    } finally {
+      this.#searches--;
+      if (this.#isReleased && this.#searches === 0) this.#workers.release(this.region);
+    }
+  }
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    if (this.#searches === 0) this.#workers.release(this.region);
+  }
+}
