@@ -181,7 +181,7 @@ function checkClusteringKey(fields: readonly FieldSchema[]): void {
 const metaField = (fieldID: bigint): FieldSchema =>
   FieldSchema.create({ fieldID, name: META_FIELD_NAME, description: 'dynamic schema', dataType: DataType.JSON, isDynamic: true });
 
-const parseInteger = (text: string): number | undefined => (/^\s*[+-]?\d{1,15}\s*$/.test(text) ? Number(text) : undefined);
+const parseInteger = (text: string): number | undefined => (/^-?\d{1,15}$/.test(text) ? Number(text) : undefined);
 
 /** 0 means the default of one shard. */
 export function shardCountOf(shardsNum: number): number {
