@@ -11,11 +11,13 @@ interface Content {
   bytes: Uint8Array;
   /** Used length; `bytes` may be longer, so that appends cost their own length only. */
   length: number;
+  /** Appends written but not yet durable, oldest first. */
+  pending: Uint8Array[];
 }
 
 export class MemoryFiles implements Files {
   readonly #files = new Map<string, Content>();
-  #pause: () => Promise<void>;
+  readonly #pause: () => Promise<void>;
   /** Rises at a crash: handles and calls of the time before must not touch what came after. */
   #life = 1;
   appendFault: AppendFault | undefined;
@@ -24,9 +26,17 @@ export class MemoryFiles implements Files {
   constructor(pause: () => Promise<void> = () => Promise.resolve()) {
     this.#pause = pause;
   }
-  /** The process died: calls under way never take effect, open handles stop working. Durable content stays. */
-  crash(): void {
+  /**
+   * The process died: calls under way never take effect, open handles stop working. Durable content stays.
+   * @param kept how many of the bytes that were being appended to a file reached the disk all the same: a torn tail; 0 when not given
+   */
+  crash(kept: (path: string, bytes: number) => number = () => 0): void {
     this.#life++;
+    for (const [path, content] of this.#files) {
+      const tail = join(content.pending);
+      content.pending = [];
+      if (tail.length > 0) extend(content, tail.subarray(0, kept(path, tail.length)));
+    }
   }
   async read(path: string): Promise<Uint8Array> {
     const content = this.#content(path);
@@ -50,7 +60,7 @@ export class MemoryFiles implements Files {
     checkFilePath(path);
     const bytes = join(parts);
     await this.#durable();
-    this.#files.set(path, { bytes, length: bytes.length });
+    this.#files.set(path, { bytes, length: bytes.length, pending: [] });
   }
   async remove(path: string): Promise<void> {
     checkFilePath(path);
@@ -67,7 +77,7 @@ export class MemoryFiles implements Files {
   async openAppend(path: string): Promise<AppendFile> {
     checkFilePath(path);
     await this.#durable();
-    const content = this.#files.get(path) ?? { bytes: new Uint8Array(0), length: 0 };
+    const content = this.#files.get(path) ?? { bytes: new Uint8Array(0), length: 0, pending: [] };
     this.#files.set(path, content);
     const life = this.#life;
     let problem: ElanusError | undefined;
@@ -78,6 +88,7 @@ export class MemoryFiles implements Files {
       await this.#pause();
       if (life !== this.#life) problem = failed(path, 'the process crashed');
       else {
+        content.pending.shift();
         const fault = this.appendFault?.(path, bytes.length);
         if (fault === undefined) {
           extend(content, bytes);
@@ -85,6 +96,7 @@ export class MemoryFiles implements Files {
           return;
         }
         extend(content, bytes.subarray(0, fault.keptBytes ?? 0));
+        content.pending = []; // What queued behind it is refused with it.
         problem = failed(path, 'injected fault');
       }
       throw problem;
@@ -95,6 +107,7 @@ export class MemoryFiles implements Files {
       },
       append: (parts) => {
         const bytes = join(parts); // Copied now: the caller may reuse its buffers once the call returned.
+        if (life === this.#life && problem === undefined) content.pending.push(bytes);
         const result = queue.then(() => append(bytes));
         queue = result.catch(() => {});
         return result;

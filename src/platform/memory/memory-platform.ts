@@ -1,0 +1,94 @@
+// A Platform of one simulated process. Processes of one cluster share the world, the network, the metadata and the objects; each has
+// its own disk, which outlives it: give it to the next process of that name to restart it.
+import { crc32 } from '#base/crc32.js';
+import { seededRandom } from '#base/random.js';
+import { FileObjectStore } from '../file-object-store.js';
+import type { MetaStore } from '../meta-store.js';
+import type { ObjectStore } from '../object-store.js';
+import type { Platform } from '../platform.js';
+import type { WorkerTask } from '../workers.js';
+import { InlineWorkers } from './inline-workers.js';
+import { MemoryFiles } from './memory-files.js';
+import { MemoryLogger } from './memory-logger.js';
+import { MemoryMetaStore } from './memory-meta-store.js';
+import { MemoryMetrics } from './memory-metrics.js';
+import { MemoryTransport } from './memory-transport.js';
+import { mortalFiles, mortalMetaStore, mortalObjectStore } from './mortal-stores.js';
+import { type Link, SimulatedNetwork } from './simulated-network.js';
+import { SimulatedWorld, simulatedTimers } from './simulated-time.js';
+
+/** What the processes of one simulated cluster have in common. */
+export interface SimulatedCluster {
+  readonly world: SimulatedWorld;
+  readonly network: SimulatedNetwork;
+  readonly metaStore: MetaStore;
+  readonly objectStore: ObjectStore;
+}
+export interface MemoryPlatformOptions {
+  readonly cluster: SimulatedCluster;
+  /** Name of the process in the network. */
+  readonly host: string;
+  /** Of an earlier process of that name; new and empty when not given. */
+  readonly disk?: MemoryFiles;
+  readonly tasks?: Readonly<Record<string, WorkerTask>>;
+  readonly parallelism?: number;
+}
+export interface MemoryPlatform extends Platform {
+  /** What `files` stands on: for faults, for a look from outside, and for the next process. */
+  readonly disk: MemoryFiles;
+  readonly logger: MemoryLogger;
+  readonly host: string;
+  /**
+   * The process dies now: timers stay silent, calls and stores never answer it again, its ports are gone, its disk keeps what was durable.
+   * @param kept see MemoryFiles.crash
+   */
+  crash(kept?: (path: string, bytes: number) => number): void;
+}
+
+export function simulatedCluster(seed: number, links: Partial<Link> = {}): SimulatedCluster {
+  const world = new SimulatedWorld({ seed });
+  return {
+    world,
+    network: new SimulatedNetwork(world, links),
+    metaStore: new MemoryMetaStore(),
+    objectStore: new FileObjectStore(new MemoryFiles(diskPause(world)), 'objects'),
+  };
+}
+
+export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatform {
+  const { world, network, metaStore, objectStore } = options.cluster;
+  const { host } = options;
+  const disk = options.disk ?? new MemoryFiles(diskPause(world));
+  let isAlive = true;
+  const alive = (): boolean => isAlive;
+  const timers = simulatedTimers(world, alive);
+  const stop = (kept?: (path: string, bytes: number) => number): void => {
+    if (!isAlive) return;
+    isAlive = false;
+    network.crash(host);
+    disk.crash(kept);
+  };
+  return {
+    host,
+    clock: world.clock,
+    timers,
+    random: seededRandom(world.random.nextUint32()),
+    files: mortalFiles(disk, alive),
+    disk,
+    metaStore: mortalMetaStore(metaStore, alive),
+    objectStore: mortalObjectStore(objectStore, alive),
+    transport: new MemoryTransport(network, host, alive),
+    workers: new InlineWorkers({
+      timers,
+      ...(options.tasks === undefined ? {} : { tasks: options.tasks }),
+      ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
+    }),
+    logger: new MemoryLogger(() => world.clock.now()),
+    metrics: new MemoryMetrics(),
+    crc32,
+    crash: stop,
+    close: async () => stop(),
+  };
+}
+
+const diskPause = (world: SimulatedWorld) => (): Promise<void> => world.timers.sleep(world.between(0.05, 1));
