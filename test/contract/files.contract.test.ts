@@ -1,0 +1,215 @@
+// What every Files must do, real or in memory; then what only one of them can be asked.
+import { mkdtemp, open as openFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { MemoryFiles } from '#platform/memory/memory-files.js';
+import { AppendThread, NodeAppendFile } from '#platform/node/append-thread.js';
+import { NodeFiles } from '#platform/node/node-files.js';
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+async function nodeFiles(): Promise<{ files: NodeFiles; root: string }> {
+  const root = await mkdtemp(path.join(tmpdir(), 'elanus-files-'));
+  const files = new NodeFiles(root);
+  cleanups.push(async () => {
+    await files.close();
+    await rm(root, { recursive: true });
+  });
+  return { files, root };
+}
+
+describe.each([
+  ['node', async () => (await nodeFiles()).files],
+  ['memory', async () => new MemoryFiles()],
+] as const)('Files (%s)', (_name, open) => {
+  test('writes, reads back, replaces', async () => {
+    const files = await open();
+    await files.write('a/b/c', [bytes(1, 2), bytes(), bytes(3)]);
+    expect([...(await files.read('a/b/c'))]).toEqual([1, 2, 3]);
+    await files.write('a/b/c', [bytes(9)]);
+    expect([...(await files.read('a/b/c'))]).toEqual([9]);
+    await files.write('a/empty', []);
+    expect(await files.size('a/empty')).toBe(0);
+  });
+  test('writes more parts than one system call takes', async () => {
+    const files = await open();
+    const parts = Array.from({ length: 3000 }, (_, i) => bytes(i & 255, i >> 8));
+    await files.write('many', parts);
+    const append = await files.openAppend('many');
+    await append.append(parts);
+    await append.close();
+    const all = await files.read('many');
+    expect(all.length).toBe(12_000);
+    for (let i = 0; i < 6000; i++) expect((all[2 * i] as number) + 256 * (all[2 * i + 1] as number)).toBe(i % 3000);
+  });
+  test('ranges end at the end of the file', async () => {
+    const files = await open();
+    await files.write('f', [bytes(0, 1, 2, 3, 4)]);
+    expect([...(await files.readRange('f', 1, 3))]).toEqual([1, 2]);
+    expect([...(await files.readRange('f', 3, 99))]).toEqual([3, 4]);
+    expect([...(await files.readRange('f', 7, 9))]).toEqual([]);
+    expect([...(await files.readRange('f', 3, 2))]).toEqual([]);
+  });
+  test('a missing file is object_not_found; its size is undefined; removing it succeeds', async () => {
+    const files = await open();
+    await expect(files.read('no/such')).rejects.toMatchObject({ key: 'object_not_found' });
+    await expect(files.readRange('no/such', 0, 1)).rejects.toMatchObject({ key: 'object_not_found' });
+    await expect(files.truncate('no/such', 0)).rejects.toMatchObject({ key: 'object_not_found' });
+    expect(await files.size('no/such')).toBeUndefined();
+    await files.remove('no/such');
+  });
+  test('lists files below a folder, sorted, and nothing for a missing one', async () => {
+    const files = await open();
+    for (const name of ['x/b', 'x/a/2', 'x/a/10', 'y/z', 'xx']) await files.write(name, [bytes(1)]);
+    expect(await files.list('x')).toEqual(['x/a/10', 'x/a/2', 'x/b']);
+    expect(await files.list('')).toEqual(['x/a/10', 'x/a/2', 'x/b', 'xx', 'y/z']);
+    expect(await files.list('none')).toEqual([]);
+    await files.remove('x/b');
+    expect(await files.list('x')).toEqual(['x/a/10', 'x/a/2']);
+  });
+  test.each(['', '/etc/passwd', '../up', 'a/../../b', 'a//b', './a', 'a\\b', 'a\0'])('refuses the path %j', async (bad) => {
+    const files = await open();
+    await expect(files.read(bad)).rejects.toMatchObject({ key: 'invalid_parameter' });
+    await expect(files.write(bad, [])).rejects.toMatchObject({ key: 'invalid_parameter' });
+    await expect(files.openAppend(bad)).rejects.toMatchObject({ key: 'invalid_parameter' });
+  });
+  test('appends keep the order of the calls; the handle knows its size; a second handle goes on at the end', async () => {
+    const files = await open();
+    const file = await files.openAppend('log/1');
+    expect(file.size).toBe(0);
+    const reused = bytes(0);
+    await Promise.all(
+      Array.from({ length: 200 }, (_, i) => {
+        reused[0] = i; // The parts were copied when the call returned.
+        return file.append([reused, bytes(i)]);
+      }),
+    );
+    expect(file.size).toBe(400);
+    await file.close();
+    const all = await files.read('log/1');
+    expect([...all]).toEqual(Array.from({ length: 400 }, (_, i) => i >> 1));
+    const again = await files.openAppend('log/1');
+    expect(again.size).toBe(400);
+    await again.append([bytes(7)]);
+    await again.close();
+    expect(await files.size('log/1')).toBe(401);
+    await expect(again.append([bytes(1)])).rejects.toMatchObject({ key: 'wal_unavailable' });
+  });
+  test('close waits for what was appended', async () => {
+    const files = await open();
+    const file = await files.openAppend('f');
+    const appended = file.append([new Uint8Array(1_000_000)]);
+    await file.close();
+    await appended;
+    expect(await files.size('f')).toBe(1_000_000);
+  });
+  test('several append files go side by side', async () => {
+    const files = await open();
+    const all = await Promise.all(Array.from({ length: 8 }, (_, i) => files.openAppend(`c/${i}`)));
+    await Promise.all(all.flatMap((file, i) => Array.from({ length: 20 }, () => file.append([bytes(i)]))));
+    for (const [i, file] of all.entries()) {
+      await file.close();
+      expect(new Set(await files.read(`c/${i}`))).toEqual(new Set([i]));
+      expect(await files.size(`c/${i}`)).toBe(20);
+    }
+  });
+  test('truncate cuts, and appending goes on there', async () => {
+    const files = await open();
+    await files.write('t', [bytes(1, 2, 3, 4)]);
+    await files.truncate('t', 2);
+    const file = await files.openAppend('t');
+    await file.append([bytes(9)]);
+    await file.close();
+    expect([...(await files.read('t'))]).toEqual([1, 2, 9]);
+  });
+});
+
+describe('NodeFiles', () => {
+  test('leftover temporary files are not listed', async () => {
+    const { files, root } = await nodeFiles();
+    await files.write('d/a', [bytes(1)]);
+    await writeFile(path.join(root, 'd/.tmp-1-1'), 'x');
+    expect(await files.list('d')).toEqual(['d/a']);
+    expect((await readdir(path.join(root, 'd'))).sort()).toEqual(['.tmp-1-1', 'a']);
+  });
+  test('a failed append poisons the handle and no other', async () => {
+    const { files, root } = await nodeFiles();
+    await files.write('read-only', [bytes(1)]);
+    const thread = new AppendThread();
+    cleanups.push(() => thread.close());
+    // Every write to a descriptor opened for reading fails.
+    const broken = new NodeAppendFile(await openFile(path.join(root, 'read-only'), 'r'), 1, thread);
+    const good = new NodeAppendFile(await openFile(path.join(root, 'good'), 'a'), 0, thread);
+    const all = await Promise.allSettled([broken.append([bytes(1)]), good.append([bytes(2)]), broken.append([bytes(3)])]);
+    expect(all.map((one) => one.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    await expect(broken.append([])).rejects.toMatchObject({ key: 'wal_unavailable' });
+    expect(broken.size).toBe(1);
+    await good.append([bytes(1)]);
+    await good.close();
+    await broken.close();
+    expect([...(await files.read('good'))]).toEqual([2, 1]);
+  });
+  test('closing the files fails open handles', async () => {
+    const { files } = await nodeFiles();
+    const file = await files.openAppend('f');
+    const pending = file.append([new Uint8Array(50_000_000)]);
+    pending.catch(() => {});
+    await files.close();
+    await expect(pending).rejects.toMatchObject({ key: 'wal_unavailable' });
+    await file.close();
+  });
+});
+
+describe('MemoryFiles', () => {
+  const slow = (): { files: MemoryFiles; release: () => void } => {
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let held = false;
+    const files = new MemoryFiles(() => (held ? gate : Promise.resolve()));
+    return {
+      files,
+      release: () => {
+        if (held) release();
+        held = true;
+      },
+    };
+  };
+  test('a crash drops what is not durable, and may keep a torn tail', async () => {
+    const { files, release } = slow();
+    const file = await files.openAppend('w');
+    await file.append([bytes(1, 2)]);
+    release(); // From now on changes wait.
+    const lost = file.append([bytes(3, 4, 5)]);
+    const replaced = files.write('w2', [bytes(1)]);
+    lost.catch(() => {});
+    replaced.catch(() => {});
+    files.crash((name, count) => {
+      expect([name, count]).toEqual(['w', 3]);
+      return 1;
+    });
+    release();
+    await expect(lost).rejects.toMatchObject({ key: 'wal_unavailable' });
+    await expect(replaced).rejects.toMatchObject({ key: 'io_failed' });
+    expect([...(await files.read('w'))]).toEqual([1, 2, 3]);
+    expect(await files.size('w2')).toBeUndefined();
+  });
+  test('injected faults keep a part and poison the handle', async () => {
+    const files = new MemoryFiles();
+    const file = await files.openAppend('w');
+    files.appendFault = (_path, count) => ({ keptBytes: count - 1 });
+    const [first, second] = [file.append([bytes(1, 2)]), file.append([bytes(3)])];
+    await expect(first).rejects.toMatchObject({ key: 'wal_unavailable' });
+    await expect(second).rejects.toMatchObject({ key: 'wal_unavailable' });
+    files.appendFault = undefined;
+    await expect(file.append([bytes(3)])).rejects.toMatchObject({ key: 'wal_unavailable' });
+    const again = await files.openAppend('w');
+    await again.append([bytes(8)]);
+    expect([...(await files.read('w'))]).toEqual([1, 8]);
+  });
+});

@@ -1,0 +1,33 @@
+// Tasks of the workers' contract suite, loaded by the threads in place of the product's registry.
+type Context = { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number };
+const seen = new WeakSet<object>();
+
+export const workerTasks = {
+  echo: (input: unknown) => input,
+  /** Fills the first region with a byte; returns how many times this thread saw this very Memory object before (0 or 1). */
+  fill: (input: { readonly value: number }, context: Context): number => {
+    const memory = context.memories[0];
+    if (memory === undefined) throw new Error('no region');
+    const known = seen.has(memory) ? 1 : 0;
+    seen.add(memory);
+    new Uint8Array(memory.buffer).fill(input.value);
+    return known;
+  },
+  bytes: (input: { readonly length: number }): { readonly view: Float32Array } => ({ view: new Float32Array(input.length).fill(1.5) }),
+  spin: (input: { readonly ms: number }): number => {
+    const until = performance.now() + input.ms;
+    while (performance.now() < until);
+    return input.ms;
+  },
+  later: async (input: number): Promise<number> => {
+    await Promise.resolve();
+    return input + 1;
+  },
+  fail: (): never => {
+    throw new Error('boom');
+  },
+  failTyped: (): never => {
+    throw Object.assign(new Error('no memory'), { name: 'ElanusError', key: 'memory_limit' });
+  },
+  die: (): void => process.exit(3),
+};

@@ -1,0 +1,116 @@
+// What every Workers must do; the threads load the tasks of test-tasks.ts.
+import { afterEach, describe, expect, test } from 'vitest';
+import { InlineWorkers } from '#platform/memory/inline-workers.js';
+import { nodeTimers } from '#platform/node/node-time.js';
+import { NodeWorkers } from '#platform/node/node-workers.js';
+import type { Workers, WorkerTask } from '#platform/workers.js';
+import { workerTasks } from './test-tasks.js';
+
+const registry = new URL('./test-tasks.ts', import.meta.url);
+const tasks: Readonly<Record<string, WorkerTask>> = workerTasks;
+const threads: NodeWorkers[] = [];
+afterEach(async () => {
+  for (const workers of threads.splice(0)) await workers.close();
+});
+function nodeWorkers(parallelism = 2): NodeWorkers {
+  const workers = new NodeWorkers({ registry, parallelism });
+  threads.push(workers);
+  return workers;
+}
+
+describe.each([
+  ['node', (): Workers => nodeWorkers()],
+  ['inline', (): Workers => new InlineWorkers({ timers: nodeTimers, tasks })],
+] as const)('Workers (%s)', (_name, open) => {
+  test('runs tasks, copies the input, gives the output', async () => {
+    const workers = open();
+    const input = { list: [1, 2n, 'x'], bytes: Uint8Array.of(1, 2) };
+    const running = workers.run<typeof input>('echo', input, []);
+    input.bytes[0] = 9;
+    expect(await running).toEqual({ list: [1, 2n, 'x'], bytes: Uint8Array.of(1, 2) });
+    expect(await workers.run('later', 1, [])).toBe(2);
+    const { view } = await workers.run<{ view: Float32Array }>('bytes', { length: 1000 }, []);
+    expect(view.length).toBe(1000);
+    expect(view[999]).toBe(1.5);
+  });
+  test('regions are shared both ways, keep one Memory object, and grow', async () => {
+    const workers = open();
+    const region = workers.allocate(100_000, 10_000_000);
+    expect(region.memory.buffer.byteLength).toBe(131_072);
+    new Uint8Array(region.memory.buffer).fill(1);
+    const known = [];
+    for (let i = 0; i < 5; i++) known.push(await workers.run<number>('fill', { value: 7 }, [region]));
+    expect(known.includes(1)).toBe(true);
+    expect(new Set(new Uint8Array(region.memory.buffer))).toEqual(new Set([7]));
+    region.memory.grow(3);
+    expect(region.memory.buffer.byteLength).toBe(131_072 + 3 * 65_536);
+    workers.release(region);
+    workers.release(region);
+    await expect((async () => workers.run('fill', { value: 1 }, [region]))()).rejects.toThrow(/released/);
+  });
+  test('a release while tasks wait does not take their memory', async () => {
+    const workers = open();
+    const region = workers.allocate(65_536, 65_536);
+    const all = Array.from({ length: 10 }, () => workers.run('fill', { value: 3 }, [region]));
+    workers.release(region);
+    await Promise.all(all);
+    expect(new Uint8Array(region.memory.buffer)[9]).toBe(3);
+  });
+  test('errors come with their message; unknown tasks fail', async () => {
+    const workers = open();
+    await expect(workers.run('fail', {}, [])).rejects.toThrow('boom');
+    await expect(workers.run('failTyped', {}, [])).rejects.toThrow('no memory');
+    await expect(workers.run('toString', {}, [])).rejects.toThrow(/no worker task/);
+    expect(await workers.run('echo', 1, [])).toBe(1);
+  });
+  test('an abort before the start cancels', async () => {
+    const workers = open();
+    const stop = new AbortController();
+    const busy = Array.from({ length: 2 }, () => workers.run('spin', { ms: 100 }, []));
+    const waiting = workers.run('echo', 1, [], stop.signal);
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ key: 'cancelled' });
+    await expect(workers.run('echo', 1, [], stop.signal)).rejects.toMatchObject({ key: 'cancelled' });
+    await Promise.all(busy);
+  });
+});
+
+describe('NodeWorkers', () => {
+  test('errors keep their key', async () => {
+    await expect(nodeWorkers().run('failTyped', {}, [])).rejects.toMatchObject({ name: 'ElanusError', key: 'memory_limit' });
+  });
+  test('a thread that dies rejects its task and is replaced', async () => {
+    const workers = nodeWorkers(1);
+    const [died, next] = [workers.run('die', {}, []), workers.run('echo', 5, [])];
+    await expect(died).rejects.toMatchObject({ key: 'internal' });
+    expect(await next).toBe(5);
+    const region = workers.allocate(65_536, 65_536);
+    expect(await workers.run('fill', { value: 1 }, [region])).toBe(0);
+    await expect(workers.run('die', {}, [])).rejects.toMatchObject({ key: 'internal' });
+    expect(await workers.run('fill', { value: 1 }, [region])).toBe(0);
+  });
+  test('input that cannot be cloned fails alone', async () => {
+    const workers = nodeWorkers(1);
+    await expect(workers.run('echo', () => 1, [])).rejects.toThrow();
+    expect(await workers.run('echo', 2, [])).toBe(2);
+  });
+  test('a missing registry fails every task with a message', async () => {
+    const workers = new NodeWorkers({ registry: new URL('./no-such.ts', import.meta.url), parallelism: 1 });
+    threads.push(workers);
+    await expect(workers.run('echo', 1, [])).rejects.toThrow(/no-such/);
+  });
+  test('closing rejects what waits and what runs', async () => {
+    const workers = nodeWorkers(1);
+    const all = Array.from({ length: 3 }, () => workers.run('spin', { ms: 5000 }, []));
+    for (const one of all) one.catch(() => {});
+    await nodeTimers.sleep(50);
+    await workers.close();
+    for (const one of all) await expect(one).rejects.toMatchObject({ key: 'service_unavailable' });
+    await expect(workers.run('echo', 1, [])).rejects.toMatchObject({ key: 'service_unavailable' });
+  });
+  test('the product registry loads in a thread', async () => {
+    const workers = new NodeWorkers({ parallelism: 1 });
+    threads.push(workers);
+    await expect(workers.run('noSuchTask', {}, [])).rejects.toThrow(/no worker task is named "noSuchTask"/);
+  });
+});
