@@ -1,0 +1,36 @@
+// One kind of record in the meta store: protobuf values below a prefix, keyed by id or name. Used by every catalog.
+import type { MetaOperation, MetaStore } from '#platform/meta-store.js';
+
+interface RecordType<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+export interface RecordTable<T> {
+  readonly prefix: string;
+  get(key: string): Promise<T | undefined>;
+  list(below?: string): Promise<readonly T[]>;
+  put(key: string, record: T): MetaOperation;
+  remove(key: string): MetaOperation;
+}
+/** @param prefix ends with "/". */
+export function recordTable<T>(store: MetaStore, prefix: string, type: RecordType<T>): RecordTable<T> {
+  return {
+    prefix,
+    async get(key) {
+      const entry = await store.get(prefix + key);
+      return entry === undefined ? undefined : type.decode(entry.value);
+    },
+    async list(below = '') {
+      return (await store.range(prefix + below)).map((entry) => type.decode(entry.value));
+    },
+    put: (key, record) => ({ kind: 'put', key: prefix + key, value: type.encode(record).finish() }),
+    remove: (key) => ({ kind: 'delete', key: prefix + key }),
+  };
+}
+/** Ids as keys of fixed width, so that key order is id order. */
+export const idKey = (id: bigint): string => BigInt.asUintN(64, id).toString(16).padStart(16, '0');
+
+/** Operations beyond one transaction's limit go in several; the caller puts the deciding record last. */
+export async function transactInOrder(store: MetaStore, operations: readonly MetaOperation[]): Promise<void> {
+  for (let begin = 0; begin < operations.length; begin += 128) await store.transact([], operations.slice(begin, begin + 128));
+}

@@ -1,0 +1,42 @@
+// Executes what it is handed, decides nothing: index builds and imports.
+import { ElanusError } from '#base/errors.js';
+import { encodeFlatIndex } from '#index/flat-index-file.js';
+import { dimOf } from '#model/field.js';
+import type { Platform } from '#platform/platform.js';
+import type { DataNodeDefinition } from '#proto/elanus/roles.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { Client, Handlers } from '#rpc/service.js';
+import { readColumn } from '#segment/insert-log.js';
+import { importJsonFiles } from './json-import.js';
+
+export class DataNode {
+  readonly #platform: Platform;
+  readonly #rootCoord: Client<typeof RootCoordDefinition>;
+  constructor(platform: Platform, peers: { readonly rootCoord: Client<typeof RootCoordDefinition> }) {
+    this.#platform = platform;
+    this.#rootCoord = peers.rootCoord;
+  }
+  readonly handlers: Handlers<typeof DataNodeDefinition> = {
+    buildIndex: async ({ buildId, segmentId, collectionId, partitionId, rowCount, paths, field, index, files }) => {
+      if (field === undefined || index === undefined) throw new ElanusError('missing_parameter', 'buildIndex: no field or index given');
+      const wanted = new Set(paths);
+      const column = await readColumn(this.#platform, { files: files.filter((file) => wanted.has(file.key)) }, field);
+      const dim = dimOf(field);
+      const rows = column.data.length / (dim * 4);
+      if (BigInt(rows) !== rowCount) throw new ElanusError('data_corrupt', `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`);
+      const metric = index.metricType === 'IP' || index.metricType === 'COSINE' ? index.metricType : 'L2';
+      const inverseNorms = metric === 'COSINE' ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim }, []) : undefined;
+      const bytes = encodeFlatIndex({ metric, dim, rowCount: rows, ...(inverseNorms === undefined ? {} : { inverseNorms }) });
+      const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/FLAT`;
+      await this.#platform.objectStore.put(key, [bytes]);
+      this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
+      return {
+        index: { indexId: index.id, buildId, fieldId: field.fieldID, indexType: index.indexType, metricType: index.metricType, key, bytes: BigInt(bytes.length), rowCount, state: 'finished', failReason: '' },
+      };
+    },
+    importFiles: ({ job, segmentIds }, context) => {
+      if (job === undefined) throw new ElanusError('missing_parameter', 'importFiles: no job given');
+      return importJsonFiles(this.#platform, job, segmentIds, context.signal, async (count) => (await this.#rootCoord.allocID({ count })).ID);
+    },
+  };
+}

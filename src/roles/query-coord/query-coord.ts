@@ -1,0 +1,147 @@
+// Knows what is loaded and sees to it that it is served: for each loaded collection it compares the target (what should be served, from
+// data-coord) with the distribution (what the shards serve) and brings them together. Level-triggered: notices only make it look sooner.
+import { idKey, recordTable, type RecordTable } from '#catalog/record-table.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { KeyedMutex } from '#base/async.js';
+import type { Platform } from '#platform/platform.js';
+import type { Timer } from '#platform/time.js';
+import { LoadRecord } from '#proto/elanus/data.js';
+import type { ChannelRegistryDefinition, DefinitionsDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type { Client, Handlers } from '#rpc/service.js';
+
+export interface QueryCoordPeers {
+  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
+  readonly definitions: Client<typeof DefinitionsDefinition>;
+  readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+}
+interface Loaded {
+  record: LoadRecord;
+  progress: number;
+  reason: string;
+  timer: Timer | undefined;
+  retryMs: number;
+}
+const RETRY_MS_MIN = 20;
+const RETRY_MS_MAX = 3000;
+
+export class QueryCoord {
+  readonly #platform: Platform;
+  readonly #peers: QueryCoordPeers;
+  readonly #table: RecordTable<LoadRecord>;
+  readonly #loaded = new Map<bigint, Loaded>();
+  readonly #syncing = new KeyedMutex();
+  #closed = false;
+
+  constructor(platform: Platform, peers: QueryCoordPeers) {
+    this.#platform = platform;
+    this.#peers = peers;
+    this.#table = recordTable(platform.metaStore, 'querycoord-collection-loadinfo/', LoadRecord);
+  }
+  async start(): Promise<void> {
+    for (const record of await this.#table.list()) this.#loaded.set(record.collectionId, freshly(record));
+    // Each shard is asked in the background; searches wait for the answer within their deadline.
+    for (const id of this.#loaded.keys()) this.#syncSoon(id);
+  }
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { timer } of this.#loaded.values()) timer?.cancel();
+  }
+  #syncSoon(collectionId: bigint): void {
+    void this.#syncing.run(String(collectionId), () => this.#sync(collectionId)).catch(() => {});
+  }
+  async #sync(collectionId: bigint): Promise<void> {
+    const loaded = this.#loaded.get(collectionId);
+    if (loaded === undefined || this.#closed) return;
+    loaded.timer?.cancel();
+    loaded.timer = undefined;
+    try {
+      const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
+      if (collection === undefined) throw new ElanusError('internal', 'describeCollection answered without a collection');
+      const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
+      const partitionIds = loaded.record.allPartitions ? collection.partitions.map((partition) => partition.id) : loaded.record.partitionIds;
+      const isWanted = new Set(partitionIds);
+      for (const vchannel of collection.vchannels) {
+        const own = segments.filter((segment) => segment.vchannel === vchannel);
+        await this.#peers.streamingNode.syncTarget({
+          vchannel,
+          segments: own.filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId)).map((segment) => ({ segment, nodeId: 1n })),
+          deleteSegments: own.filter((segment) => segment.isLevelZero),
+          partitionIds,
+          schema: collection.schema,
+          indexes: collection.indexes,
+        });
+      }
+      loaded.progress = 100;
+      loaded.reason = '';
+      loaded.retryMs = RETRY_MS_MIN;
+    } catch (error) {
+      if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
+      loaded.reason = messageOf(error);
+      if (error instanceof ElanusError && error.key === 'collection_not_found') {
+        await this.#forget(collectionId);
+        return;
+      }
+      this.#platform.logger.warn('load_round_failed', { collectionId, reason: loaded.reason, retryMs: loaded.retryMs });
+      loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
+      loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
+    }
+  }
+  async #save(record: LoadRecord): Promise<void> {
+    await this.#platform.metaStore.transact([], [this.#table.put(idKey(record.collectionId), record)]);
+  }
+  async #forget(collectionId: bigint): Promise<void> {
+    this.#loaded.get(collectionId)?.timer?.cancel();
+    this.#loaded.delete(collectionId);
+    await this.#platform.metaStore.transact([], [this.#table.remove(idKey(collectionId))]);
+  }
+
+  readonly handlers: Handlers<typeof QueryCoordDefinition> = {
+    loadCollection: async ({ collectionId, partitionIds, replicaNumber }) => {
+      if (replicaNumber > 1) {
+        throw new ElanusError('invalid_parameter', `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`);
+      }
+      const before = this.#loaded.get(collectionId);
+      const all = partitionIds.length === 0 || before?.record.allPartitions === true;
+      const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
+      if (before !== undefined && before.record.allPartitions === all && before.record.partitionIds.length === merged.length) return {};
+      const record: LoadRecord = { collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 };
+      await this.#save(record);
+      this.#loaded.set(collectionId, freshly(record));
+      this.#syncSoon(collectionId);
+      return {};
+    },
+    releaseCollection: ({ collectionId, partitionIds }) =>
+      this.#syncing.run(String(collectionId), async () => {
+        const before = this.#loaded.get(collectionId);
+        if (before === undefined) return {};
+        const { channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
+        const kept = partitionIds.length === 0 ? [] : (await this.#loadedPartitions(before)).filter((id) => !partitionIds.includes(id));
+        if (kept.length === 0) {
+          await this.#forget(collectionId);
+          for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
+          return {};
+        }
+        const record: LoadRecord = { collectionId, partitionIds: kept, allPartitions: false, replicaNumber: 1 };
+        await this.#save(record);
+        this.#loaded.set(collectionId, { ...freshly(record), progress: 100 });
+        this.#syncSoon(collectionId);
+        return {};
+      }),
+    loadState: async ({ collectionId, partitionIds }) => {
+      const loaded = this.#loaded.get(collectionId);
+      if (loaded === undefined) return { known: false };
+      const covers = partitionIds.every((id) => loaded.record.allPartitions || loaded.record.partitionIds.includes(id));
+      return { known: covers, progress: loaded.progress, partitionIds: loaded.record.allPartitions ? [] : loaded.record.partitionIds, reason: loaded.reason };
+    },
+    segmentsChanged: async ({ collectionId }) => {
+      if (this.#loaded.has(collectionId)) this.#syncSoon(collectionId);
+      return {};
+    },
+  };
+  async #loadedPartitions(loaded: Loaded): Promise<readonly bigint[]> {
+    if (!loaded.record.allPartitions) return loaded.record.partitionIds;
+    const { collection } = await this.#peers.definitions.describeCollection({ id: loaded.record.collectionId });
+    return collection?.partitions.map((partition) => partition.id) ?? [];
+  }
+}
+const freshly = (record: LoadRecord): Loaded => ({ record, progress: 0, reason: '', timer: undefined, retryMs: RETRY_MS_MIN });

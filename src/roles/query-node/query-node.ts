@@ -1,0 +1,90 @@
+// Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
+import { ElanusError } from '#base/errors.js';
+import { keyAt, rowCountOf } from '#model/column.js';
+import type { Platform } from '#platform/platform.js';
+import type { SegmentRecord } from '#proto/elanus/data.js';
+import type { Deletes, QueryNodeDefinition } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import type { Handlers } from '#rpc/service.js';
+import { readDeletes } from '#segment/delta-log.js';
+import { aligned, encodeHits } from '#segment/hits.js';
+import { readSegment } from '#segment/insert-log.js';
+import type { SegmentData } from '#segment/segment-data.js';
+import { fetchRows, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
+
+interface LoadedSegment extends ReadableSegment {
+  readonly record: SegmentRecord;
+  readonly schema: CollectionSchema;
+}
+export class QueryNode {
+  readonly #platform: Platform;
+  readonly #segments = new Map<bigint, LoadedSegment>();
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+  async close(): Promise<void> {
+    for (const { data } of this.#segments.values()) data.release();
+    this.#segments.clear();
+  }
+  #wanted(ids: readonly bigint[]): LoadedSegment[] {
+    return ids.map((id) => {
+      const segment = this.#segments.get(id);
+      if (segment === undefined) throw new ElanusError('collection_not_fully_loaded', `segment ${id} is not loaded on this node (any more); try again in a moment`);
+      return segment;
+    });
+  }
+
+  readonly handlers: Handlers<typeof QueryNodeDefinition> = {
+    loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes }, context) => {
+      if (record === undefined || schema === undefined) throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
+      const data = await readSegment(this.#platform, record, schema, context.signal);
+      if (data.rowCount !== Number(record.rowCount)) {
+        throw new ElanusError('data_corrupt', `segment ${record.id}: its files hold ${data.rowCount} rows, the catalog says ${record.rowCount}`);
+      }
+      if (record.commitTimestamp !== 0n) data.setCommitTimestamp(record.commitTimestamp);
+      for (const level0 of deleteSegments) {
+        for (const file of level0.files) {
+          const { keys, timestamps } = await readDeletes(this.#platform, file, schema);
+          for (const [row, timestamp] of timestamps.entries()) data.applyDelete(keyAt(keys, row), timestamp);
+        }
+      }
+      applyDeletes(data, bufferedDeletes);
+      this.#segments.get(record.id)?.data.release();
+      this.#segments.set(record.id, { id: record.id, data, commitTimestamp: record.commitTimestamp, record, schema });
+      return {};
+    },
+    releaseSegments: async ({ segmentIds }) => {
+      for (const id of segmentIds) {
+        this.#segments.get(id)?.data.release();
+        this.#segments.delete(id);
+      }
+      return {};
+    },
+    applyDeletes: async ({ segmentIds, deletes }) => {
+      for (const segment of this.#wanted(segmentIds)) applyDeletes(segment.data, deletes);
+      return {};
+    },
+    searchSegments: async ({ segmentIds, search, readTimestamp }, context) => {
+      const segments = this.#wanted(segmentIds);
+      const [first] = segments;
+      if (search === undefined || first === undefined) throw new ElanusError('missing_parameter', 'searchSegments: no segments or no search given');
+      return encodeHits(await searchSegments(segments, search, readTimestamp, first.schema, context.signal), readTimestamp);
+    },
+    retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
+      const segments = this.#wanted(segmentIds);
+      const [first] = segments;
+      if (retrieve === undefined || first === undefined) throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
+      const found = retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
+      return { count: found.count, rows: found.rows, readTimestamp };
+    },
+    fetchSegmentRows: async ({ segmentIds, rows, fieldIds }) => ({
+      rows: fetchRows((id) => this.#segments.get(id)?.data, new BigInt64Array(aligned(segmentIds)), new Uint32Array(aligned(rows)), fieldIds),
+    }),
+  };
+}
+function applyDeletes(data: SegmentData, deletes: Deletes | undefined): void {
+  if (deletes?.keys === undefined) return;
+  const timestamps = new BigUint64Array(aligned(deletes.timestamps));
+  const count = rowCountOf(deletes.keys, 0);
+  for (let row = 0; row < count; row++) data.applyDelete(keyAt(deletes.keys, row), timestamps[row] ?? 0n);
+}

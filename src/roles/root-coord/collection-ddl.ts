@@ -1,0 +1,238 @@
+// Creates and drops databases, collections, partitions and index definitions. Each change is one durable record; what a crash
+// leaves in the states `creating` or `dropping` is taken back, or finished, at the next start.
+import { KeyedMutex } from '#base/async.js';
+import { assert } from '#base/assert.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { checkName } from '#model/names.js';
+import { parseCollectionSchema, sameSchema } from '#model/schema-check.js';
+import { isVectorType } from '#model/data-type.js';
+import type { Platform } from '#platform/platform.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
+import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, PartitionRef } from '#proto/elanus/roles.js';
+import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
+import type { DataCoordBroker } from './data-coord-broker.js';
+import { DEFAULT_DATABASE, type DefinitionCatalog } from './definition-catalog.js';
+import type { RootCoordPeers } from './root-coord.js';
+
+const DEFAULT_PARTITION = '_default';
+const SHARDS_MAX = 16;
+const PARTITIONS_MAX = 4096;
+const DATABASES_MAX = 64;
+const COLLECTIONS_MAX = 65_536;
+
+export interface CollectionDdlParts {
+  readonly platform: Platform;
+  readonly catalog: DefinitionCatalog;
+  readonly broker: DataCoordBroker;
+  readonly peers: RootCoordPeers;
+  readonly physicalChannelCount: number;
+  readonly allocateTimestamp: () => Promise<bigint>;
+  readonly allocateId: () => Promise<bigint>;
+}
+const present = (ref: CollectionRef | undefined): CollectionRef => {
+  assert(ref !== undefined, 'request without a collection');
+  return ref;
+};
+const nameOf = (record: CollectionRecord): string => record.schema?.name ?? '';
+
+export class CollectionDdl {
+  readonly #parts: CollectionDdlParts;
+  readonly #locks = new KeyedMutex();
+  constructor(parts: CollectionDdlParts) {
+    this.#parts = parts;
+  }
+  #locked<T>(ref: { readonly database: string; readonly name: string; readonly id?: bigint }, task: () => Promise<T>): Promise<T> {
+    const name = ref.id !== undefined && ref.id !== 0n ? nameOf(this.#parts.catalog.resolve({ ...ref, id: ref.id })) : ref.name;
+    return this.#locks.run(`${ref.database === '' ? DEFAULT_DATABASE : ref.database}\0${name}`, task);
+  }
+
+  createCollection(request: CreateCollectionRequest): Promise<void> {
+    const database = this.#parts.catalog.database(request.dbName).name;
+    checkName('collection', request.collectionName);
+    const schema = parseCollectionSchema(request.schema, request);
+    return this.#locked({ database, name: request.collectionName }, async () => {
+      const { catalog, allocateId, allocateTimestamp, broker } = this.#parts;
+      const existing = catalog.byName(database, request.collectionName);
+      if (existing !== undefined && existing.state === 'created') {
+        if (existing.schema !== undefined && sameSchema(existing.schema, schema) && existing.vchannels.length === (request.shardsNum || 1)) return;
+        throw new ElanusError('duplicate_collection', `create duplicate collection with different parameters, collection: ${request.collectionName}; drop it first, or send the same schema`);
+      }
+      if (existing !== undefined) await this.#dropNow(existing);
+      const shards = request.shardsNum === 0 ? 1 : request.shardsNum;
+      if (shards < 0 || shards > SHARDS_MAX) {
+        throw new ElanusError('invalid_parameter', `maximum shards's number should be limited to ${SHARDS_MAX}, got ${request.shardsNum}: invalid parameter`);
+      }
+      if (catalog.collections().filter((record) => record.database === database).length >= COLLECTIONS_MAX) {
+        throw new ElanusError('collection_limit', `exceeded the limit number of collections[database=${database}][limit=${COLLECTIONS_MAX}]; drop some first`);
+      }
+      const id = await allocateId();
+      const createdTimestamp = await allocateTimestamp();
+      const partitionKeyCount = schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
+      if (partitionKeyCount < 0 || partitionKeyCount > PARTITIONS_MAX) {
+        throw new ElanusError('invalid_parameter', `partition number (${partitionKeyCount}) exceeds max configuration (${PARTITIONS_MAX}): invalid parameter`);
+      }
+      const names = partitionKeyCount === 0 ? [DEFAULT_PARTITION] : Array.from({ length: partitionKeyCount }, (_, index) => `${DEFAULT_PARTITION}_${index}`);
+      const partitions = [];
+      for (const name of names) partitions.push({ id: await allocateId(), name, createdTimestamp });
+      const record: CollectionRecord = {
+        id,
+        database,
+        schema: { ...schema, name: request.collectionName, dbName: database },
+        partitions,
+        vchannels: this.#chooseChannels(id, shards),
+        consistencyLevel: request.consistencyLevel,
+        createdTimestamp,
+        updateTimestamp: createdTimestamp,
+        properties: { timezone: 'UTC', ...Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
+        indexes: [],
+        aliases: [],
+        state: 'creating',
+        partitionKeyCount,
+      };
+      await catalog.saveCollection(record);
+      try {
+        assert(record.schema !== undefined, 'no schema');
+        await broker.watchChannels(id, record.vchannels, { schema: record.schema, createTimestamp: createdTimestamp });
+      } catch (error) {
+        await this.#dropNow(record).catch((failure: unknown) => this.#parts.platform.logger.warn('create_collection_undo_failed', { collectionId: id, reason: messageOf(failure) }));
+        throw error;
+      }
+      await catalog.saveCollection({ ...record, state: 'created' });
+    });
+  }
+  /** The physical channels with the fewest shards so far. */
+  #chooseChannels(collectionId: bigint, shards: number): string[] {
+    const used = new Map<string, number>();
+    for (let index = 0; index < Math.max(this.#parts.physicalChannelCount, shards); index++) used.set(`by-dev-rootcoord-dml_${index}`, 0);
+    for (const record of this.#parts.catalog.collections()) {
+      for (const vchannel of record.vchannels) {
+        const physical = vchannel.slice(0, vchannel.lastIndexOf('_'));
+        used.set(physical, (used.get(physical) ?? 0) + 1);
+      }
+    }
+    const emptiest = [...used].sort((a, b) => a[1] - b[1]).slice(0, shards);
+    return emptiest.map(([physical], index) => `${physical}_${collectionId}v${index}`);
+  }
+
+  dropCollection(ref: CollectionRef): Promise<void> {
+    const { catalog } = this.#parts;
+    const database = catalog.database(ref.database).name;
+    return this.#locked({ ...ref, database }, async () => {
+      const record = ref.id !== 0n ? catalog.byId(ref.id) : catalog.byName(database, ref.name);
+      if (record !== undefined) await this.#dropNow(record);
+    });
+  }
+  async #dropNow(record: CollectionRecord): Promise<void> {
+    const { catalog, peers } = this.#parts;
+    // The tombstone first: from here the collection is gone for everyone, and a restart finishes the rest.
+    await catalog.saveCollection({ ...record, state: 'dropping' });
+    await peers.queryCoord.releaseCollection({ collectionId: record.id });
+    await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: -1n });
+    await catalog.removeCollection(record);
+  }
+  async finishInterrupted(): Promise<void> {
+    for (const record of this.#parts.catalog.collections()) {
+      if (record.state === 'created') continue;
+      this.#parts.platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
+      await this.#dropNow(record).catch((error: unknown) => {
+        this.#parts.platform.logger.warn('ddl_finish_failed', { collectionId: record.id, reason: messageOf(error) });
+      });
+    }
+  }
+
+  createPartition(ref: PartitionRef): Promise<void> {
+    const collectionRef = present(ref.collection);
+    checkName('partition', ref.partition);
+    return this.#locked(collectionRef, async () => {
+      const record = this.#parts.catalog.resolve(collectionRef);
+      refusePartitionKey(record);
+      if (record.partitions.some((partition) => partition.name === ref.partition)) return;
+      if (record.partitions.length >= PARTITIONS_MAX) {
+        throw new ElanusError('refused', `partition number (${record.partitions.length}) exceeds max configuration (${PARTITIONS_MAX}); drop some first`);
+      }
+      const createdTimestamp = await this.#parts.allocateTimestamp();
+      const partition = { id: await this.#parts.allocateId(), name: ref.partition, createdTimestamp };
+      await this.#parts.catalog.saveCollection({ ...record, partitions: [...record.partitions, partition] });
+    });
+  }
+  dropPartition(ref: PartitionRef): Promise<void> {
+    const collectionRef = present(ref.collection);
+    return this.#locked(collectionRef, async () => {
+      const { catalog, peers } = this.#parts;
+      const record = catalog.resolve(collectionRef);
+      refusePartitionKey(record);
+      if (ref.partition === DEFAULT_PARTITION) throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
+      const partition = record.partitions.find((candidate) => candidate.name === ref.partition);
+      if (partition === undefined) return;
+      const load = await peers.queryCoord.loadState({ collectionId: record.id });
+      if (load.known && (load.partitionIds.length === 0 || load.partitionIds.includes(partition.id))) {
+        throw new ElanusError('refused', 'partition cannot be dropped, partition is loaded, please release it first');
+      }
+      await catalog.saveCollection({ ...record, partitions: record.partitions.filter((candidate) => candidate.id !== partition.id) });
+      await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: partition.id });
+    });
+  }
+
+  createIndex(request: CreateIndexDefinition): Promise<bigint> {
+    const collectionRef = present(request.collection);
+    return this.#locked(collectionRef, async () => {
+      const record = this.#parts.catalog.resolve(collectionRef);
+      const field = record.schema?.fields.find((candidate) => candidate.name === request.fieldName);
+      if (field === undefined) {
+        throw new ElanusError('refused', `cannot create index on non-exist field: ${request.fieldName}; collection ${nameOf(record)} has the fields ${record.schema?.fields.map((candidate) => candidate.name).join(', ')}`);
+      }
+      const name = request.indexName === '' ? request.fieldName : request.indexName;
+      checkName('index', name);
+      const same = record.indexes.find((index) => index.fieldId === field.fieldID);
+      if (same !== undefined) {
+        if (same.indexType === request.indexType && same.metricType === request.metricType && (request.indexName === '' || same.name === name)) return record.id;
+        throw new ElanusError('refused', `CreateIndex failed: at most one distinct index is allowed per field; drop index ${same.name} first`);
+      }
+      if (record.indexes.some((index) => index.name === name)) {
+        throw new ElanusError('refused', `CreateIndex failed: index name ${name} is taken by another field; choose another`);
+      }
+      const index = { id: await this.#parts.allocateId(), name, fieldId: field.fieldID, indexType: request.indexType, metricType: request.metricType, params: request.params };
+      await this.#parts.catalog.saveCollection({ ...record, indexes: [...record.indexes, index] });
+      return record.id;
+    });
+  }
+  dropIndex(request: DropIndexDefinition): Promise<void> {
+    const collectionRef = present(request.collection);
+    return this.#locked(collectionRef, async () => {
+      const { catalog, peers } = this.#parts;
+      const record = catalog.resolve(collectionRef);
+      const fieldId = record.schema?.fields.find((field) => field.name === request.indexName)?.fieldID;
+      const index = record.indexes.find((candidate) => candidate.name === request.indexName) ?? record.indexes.find((candidate) => candidate.fieldId === fieldId);
+      if (index === undefined) return;
+      const field = record.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
+      if (field !== undefined && isVectorType(field.dataType) && (await peers.queryCoord.loadState({ collectionId: record.id })).known) {
+        throw new ElanusError('refused', 'index cannot be dropped, collection is loaded, please release it first');
+      }
+      await catalog.saveCollection({ ...record, indexes: record.indexes.filter((candidate) => candidate.id !== index.id) });
+      await peers.channelRegistry.dropIndexFiles({ collectionId: record.id, indexId: index.id });
+    });
+  }
+
+  createDatabase(name: string, properties: Readonly<Record<string, string>>): Promise<void> {
+    checkName('database', name);
+    return this.#locks.run(`database\0${name}`, async () => {
+      const { catalog } = this.#parts;
+      if (catalog.hasDatabase(name)) throw new ElanusError('refused', `database already exist: ${name}`);
+      if (catalog.databases().length >= DATABASES_MAX) throw new ElanusError('database_limit', `database number (${DATABASES_MAX}) exceeds max configuration (${DATABASES_MAX})`);
+      await catalog.saveDatabase({ id: await this.#parts.allocateId(), name, createdTimestamp: await this.#parts.allocateTimestamp(), properties: { ...properties } });
+    });
+  }
+  dropDatabase(name: string): Promise<void> {
+    return this.#locks.run(`database\0${name}`, async () => {
+      const { catalog } = this.#parts;
+      if (name === DEFAULT_DATABASE) throw new ElanusError('refused', 'can not drop default database');
+      const record = catalog.database(name);
+      const inside = catalog.collections().filter((collection) => collection.database === name && collection.state === 'created');
+      if (inside.length > 0) throw new ElanusError('refused', `database:${name} not empty, must drop all collections before drop database`);
+      await catalog.removeDatabase(record);
+    });
+  }
+}
+function refusePartitionKey(record: CollectionRecord): void {
+  if (record.partitionKeyCount > 0) throw new ElanusError('invalid_parameter', 'disable operate partitions when the collection has a partition key: invalid parameter');
+}

@@ -1,0 +1,120 @@
+// Sees to it that every flushed segment has the indexes its collection defines. Level-triggered: each round compares what should be
+// with what is, so a lost notice only costs one interval. Uses three of the six DataCoord calls, then hands the build to a data-node.
+import { ElanusError, messageOf } from '#base/errors.js';
+import { Mutex } from '#base/async.js';
+import type { Platform } from '#platform/platform.js';
+import type { Timer } from '#platform/time.js';
+import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import { IndexState } from '#proto/milvus/common.js';
+import type { Client } from '#rpc/service.js';
+import type { DataCoordBroker } from './data-coord-broker.js';
+import type { DefinitionCatalog } from './definition-catalog.js';
+
+/** Below this many rows a scan beats any index; the same bound as Milvus. */
+export const INDEX_ROWS_MIN = 1024n;
+
+export interface IndexReconcilerParts {
+  readonly platform: Platform;
+  readonly catalog: DefinitionCatalog;
+  readonly broker: DataCoordBroker;
+  readonly dataNode: Client<typeof DataNodeDefinition>;
+  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
+  readonly queryCoord: Client<typeof QueryCoordDefinition>;
+  readonly allocateId: () => Promise<bigint>;
+  readonly intervalMs: number;
+}
+export class IndexReconciler {
+  readonly #parts: IndexReconcilerParts;
+  readonly #building = new Mutex();
+  #timer: Timer | undefined;
+  #closed = false;
+  constructor(parts: IndexReconcilerParts) {
+    this.#parts = parts;
+  }
+  start(): void {
+    this.#schedule();
+  }
+  #schedule(): void {
+    if (this.#closed) return;
+    this.#timer = this.#parts.platform.timers.after(this.#parts.intervalMs, () => {
+      for (const collection of this.#parts.catalog.collections()) if (collection.indexes.length > 0) this.collectionChanged(collection.id);
+      this.#schedule();
+    });
+  }
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#building.run(async () => {});
+  }
+  /** DataCoord's notice: the segment's rows are in files now. */
+  segmentFlushed(collectionId: bigint, segmentId: bigint): void {
+    this.#run(collectionId, [segmentId]);
+  }
+  collectionChanged(collectionId: bigint): void {
+    this.#run(collectionId, undefined);
+  }
+  #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined): void {
+    this.#building
+      .run(async () => {
+        if (!this.#closed) await this.#reconcile(collectionId, segmentIds);
+      })
+      .catch((error: unknown) => this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }));
+  }
+  async #reconcile(collectionId: bigint, only: readonly bigint[] | undefined): Promise<void> {
+    const collection = this.#parts.catalog.byId(collectionId);
+    if (collection === undefined || collection.state !== 'created' || collection.indexes.length === 0) return;
+    const flushed = only ?? (await this.#parts.broker.getFlushedSegments(collectionId, -1n));
+    const segments = new Map((await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [segment.id, segment]));
+    let built = 0;
+    for (const segmentId of flushed) {
+      const segment = segments.get(segmentId);
+      if (segment === undefined || segment.isLevelZero) continue;
+      for (const index of collection.indexes) {
+        if (segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished')) continue;
+        const rows = await this.#parts.broker.getNumRows(segmentId, only !== undefined);
+        if (rows < INDEX_ROWS_MIN) continue;
+        await this.#build(collection, segment, index, rows);
+        built++;
+      }
+    }
+    if (built > 0) await this.#parts.queryCoord.segmentsChanged({ collectionId });
+  }
+  async #build(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, rowCount: bigint): Promise<void> {
+    const field = collection.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
+    if (field === undefined) throw new ElanusError('internal', `index ${index.name}: its field ${index.fieldId} is not in the schema`);
+    const paths = await this.#parts.broker.getBinlogFilePaths(segment.id, index.fieldId);
+    const buildId = await this.#parts.allocateId();
+    const result = await this.#parts.dataNode.buildIndex({
+      buildId,
+      segmentId: segment.id,
+      collectionId: collection.id,
+      partitionId: segment.partitionId,
+      rowCount,
+      paths: [...paths],
+      field,
+      index,
+      files: segment.files,
+    });
+    if (result.index === undefined) throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
+    await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
+  }
+  /** Progress of every index of a collection: what describe shows. Growing rows are searched by scan and count as neither. */
+  async states(collection: CollectionRecord) {
+    const { segments } = await this.#parts.channelRegistry.listSegments({ collectionId: collection.id });
+    const rows = segments.filter((segment) => !segment.isLevelZero && segment.state === 'flushed');
+    const total = rows.reduce((sum, segment) => sum + segment.rowCount, 0n);
+    return collection.indexes.map((index) => {
+      const has = (segment: SegmentRecord): boolean => segment.rowCount < INDEX_ROWS_MIN || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
+      const pending = rows.filter((segment) => !has(segment)).reduce((sum, segment) => sum + segment.rowCount, 0n);
+      return {
+        index,
+        indexedRows: total - pending,
+        totalRows: total,
+        pendingRows: pending,
+        state: pending === 0n ? IndexState.Finished : IndexState.InProgress,
+        failReason: '',
+      };
+    });
+  }
+}

@@ -1,0 +1,221 @@
+// Builds RootCoord's parts and joins them: definitions, the clock, ids, and the loop that sees every flushed segment indexed.
+import { ElanusError } from '#base/errors.js';
+import { assert } from '#base/assert.js';
+import type { Platform } from '#platform/platform.js';
+import type { CollectionRecord, IndexRecord } from '#proto/elanus/data.js';
+import type { ChannelRegistryDefinition, DataNodeDefinition, DefinitionsDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import { StateCode } from '#proto/milvus/common.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { Client, Handlers } from '#rpc/service.js';
+import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
+import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
+import { CollectionDdl } from './collection-ddl.js';
+import { IndexReconciler } from './index-reconciler.js';
+import { TimestampOracle } from './timestamp-oracle.js';
+
+export interface RootCoordPeers {
+  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
+  readonly queryCoord: Client<typeof QueryCoordDefinition>;
+  readonly dataNode: Client<typeof DataNodeDefinition>;
+}
+export interface RootCoordSettings {
+  /** How many physical channels collections are spread over. */
+  readonly physicalChannelCount: number;
+  /** One call to DataCoord, waiting for it included, in ms. */
+  readonly brokerDeadlineMs: number;
+  /** Between two rounds that look for segments without index, in ms. */
+  readonly indexCheckIntervalMs: number;
+  readonly serverId: bigint;
+}
+
+export class RootCoord {
+  readonly #platform: Platform;
+  readonly #settings: RootCoordSettings;
+  readonly #peers: RootCoordPeers;
+  readonly #catalog: DefinitionCatalog;
+  readonly #timestamps: TimestampOracle;
+  readonly #ids: TimestampOracle;
+  #broker: DataCoordBroker | undefined;
+  #ddl: CollectionDdl | undefined;
+  #indexes: IndexReconciler | undefined;
+
+  private constructor(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers, parts: { catalog: DefinitionCatalog; timestamps: TimestampOracle; ids: TimestampOracle }) {
+    this.#platform = platform;
+    this.#settings = settings;
+    this.#peers = peers;
+    this.#catalog = parts.catalog;
+    this.#timestamps = parts.timestamps;
+    this.#ids = parts.ids;
+  }
+  static async open(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers): Promise<RootCoord> {
+    const oracle = (key: string) => TimestampOracle.open({ store: platform.metaStore, clock: platform.clock, key });
+    const parts = { catalog: await DefinitionCatalog.open(platform.metaStore), timestamps: await oracle('kv/tso/timestamp'), ids: await oracle('kv/gid/idTimestamp') };
+    const rootCoord = new RootCoord(platform, settings, peers, parts);
+    if (!parts.catalog.hasDatabase(DEFAULT_DATABASE)) {
+      await parts.catalog.saveDatabase({ id: 1n, name: DEFAULT_DATABASE, createdTimestamp: await parts.timestamps.allocate(1), properties: {} });
+    }
+    return rootCoord;
+  }
+  /** Hands over the DataCoord. Nothing is called before this; calls after it wait for the peer's handshake within their deadline. */
+  setDataCoord(client: DataCoordClient): void {
+    this.#broker = createDataCoordBroker(client, this.#platform, this.#settings.brokerDeadlineMs);
+    this.#ddl = new CollectionDdl({
+      platform: this.#platform,
+      catalog: this.#catalog,
+      broker: this.#broker,
+      peers: this.#peers,
+      physicalChannelCount: this.#settings.physicalChannelCount,
+      allocateTimestamp: () => this.#timestamps.allocate(1),
+      allocateId: () => this.#ids.allocate(1),
+    });
+    this.#indexes = new IndexReconciler({
+      platform: this.#platform,
+      catalog: this.#catalog,
+      broker: this.#broker,
+      dataNode: this.#peers.dataNode,
+      channelRegistry: this.#peers.channelRegistry,
+      queryCoord: this.#peers.queryCoord,
+      allocateId: () => this.#ids.allocate(1),
+      intervalMs: this.#settings.indexCheckIntervalMs,
+    });
+  }
+  #parts(): { broker: DataCoordBroker; ddl: CollectionDdl; indexes: IndexReconciler } {
+    if (this.#broker === undefined || this.#ddl === undefined || this.#indexes === undefined) {
+      throw new ElanusError('service_not_ready', 'root-coord has no data-coord yet; try again when the server has started');
+    }
+    return { broker: this.#broker, ddl: this.#ddl, indexes: this.#indexes };
+  }
+  /** Finishes what a crash left half done, then starts the index loop. */
+  async start(): Promise<void> {
+    const { ddl, indexes } = this.#parts();
+    await ddl.finishInterrupted();
+    indexes.start();
+  }
+  async close(): Promise<void> {
+    await this.#indexes?.close();
+  }
+
+  readonly rootCoordHandlers: Handlers<typeof RootCoordDefinition> = {
+    allocTimestamp: async ({ count }) => ({ timestamp: await this.#timestamps.allocate(count === 0 ? 1 : count), count: count === 0 ? 1 : count }),
+    allocID: async ({ count }) => ({ ID: await this.#ids.allocate(count === 0 ? 1 : count), count: count === 0 ? 1 : count }),
+    getComponentStates: async () => ({ state: { nodeID: this.#settings.serverId, role: 'rootcoord', stateCode: StateCode.Healthy } }),
+    describeCollection: async (request) => {
+      const record = this.#catalog.resolve({ database: request.dbName, name: request.collectionName, id: request.collectionID });
+      return describe(record);
+    },
+    showPartitions: async (request) => {
+      const record = this.#catalog.resolve({ database: request.dbName, name: request.collectionName, id: request.collectionID });
+      return {
+        partitionNames: record.partitions.map((partition) => partition.name),
+        partitionIDs: record.partitions.map((partition) => partition.id),
+        createdTimestamps: record.partitions.map((partition) => partition.createdTimestamp),
+      };
+    },
+    segmentFlushCompleted: async (request) => {
+      if (request.segment === undefined) throw new ElanusError('missing_parameter', 'SegmentFlushCompleted: no segment given, expected its descriptor');
+      this.#parts().indexes.segmentFlushed(request.segment.collectionID, request.segment.ID);
+      return {};
+    },
+  };
+
+  readonly definitionHandlers: Handlers<typeof DefinitionsDefinition> = {
+    createCollection: async (request) => {
+      await this.#parts().ddl.createCollection(request);
+      return {};
+    },
+    dropCollection: async (ref) => {
+      await this.#parts().ddl.dropCollection(ref);
+      return {};
+    },
+    describeCollection: async (ref) => {
+      const collection = this.#catalog.resolve(ref);
+      return { collection, databaseId: this.#catalog.database(collection.database).id };
+    },
+    listCollections: async (ref) => {
+      const database = this.#catalog.database(ref.database).name;
+      return { collections: this.#catalog.collections().filter((record) => record.database === database && record.state === 'created') };
+    },
+    createPartition: async (ref) => {
+      await this.#parts().ddl.createPartition(ref);
+      return {};
+    },
+    dropPartition: async (ref) => {
+      await this.#parts().ddl.dropPartition(ref);
+      return {};
+    },
+    createIndex: async (request) => {
+      const { ddl, indexes } = this.#parts();
+      indexes.collectionChanged(await ddl.createIndex(request));
+      return {};
+    },
+    dropIndex: async (request) => {
+      await this.#parts().ddl.dropIndex(request);
+      return {};
+    },
+    indexStates: async (ref) => {
+      const record = this.#catalog.resolve(ref);
+      return { indexes: await this.#parts().indexes.states(record) };
+    },
+    createDatabase: async (request) => {
+      await this.#parts().ddl.createDatabase(request.name, request.properties);
+      return {};
+    },
+    dropDatabase: async (request) => {
+      await this.#parts().ddl.dropDatabase(request.name);
+      return {};
+    },
+    listDatabases: async () => ({ databases: this.#catalog.databases() }),
+    flushCollection: async (ref) => {
+      const record = this.#catalog.resolve(ref);
+      const { broker } = this.#parts();
+      const flushed = await broker.getFlushedSegments(record.id, -1n);
+      const response = await broker.flushOnCollection(record.id, []);
+      return { segmentIds: response.segmentIDs, flushedSegmentIds: flushed, timeOfSeal: response.timeOfSeal, flushTimestamp: response.flushTs };
+    },
+    importFiles: async (request) => {
+      assert(request.collection !== undefined, 'importFiles: no collection');
+      const record = this.#catalog.resolve(request.collection);
+      const partitionName = request.partition === '' ? '_default' : request.partition;
+      const partition = record.partitions.find((candidate) => candidate.name === partitionName);
+      if (partition === undefined) throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
+      const jobId = await this.#ids.allocate(1);
+      const response = await this.#parts().broker.importData({
+        importTask: {
+          collectionId: record.id,
+          partitionId: partition.id,
+          channelNames: record.vchannels,
+          rowBased: true,
+          taskId: jobId,
+          files: request.files,
+          infos: Object.entries(request.options).map(([key, value]) => ({ key, value })),
+          databaseName: record.database,
+        },
+      });
+      if (response.datanodeId === 0n) throw new ElanusError('internal', 'DataCoord.importData: no worker was chosen, expected its id');
+      return { jobId };
+    },
+  };
+}
+
+/** The public description of a collection, as every client reads it. */
+export function describe(record: CollectionRecord) {
+  assert(record.schema !== undefined, `collection ${record.id} has no schema`);
+  return {
+    schema: record.schema,
+    collectionID: record.id,
+    virtualChannelNames: record.vchannels,
+    physicalChannelNames: record.vchannels.map((vchannel) => vchannel.slice(0, vchannel.lastIndexOf('_'))),
+    createdTimestamp: record.createdTimestamp,
+    createdUtcTimestamp: record.createdTimestamp >> 18n,
+    shardsNum: record.vchannels.length,
+    aliases: record.aliases,
+    consistencyLevel: record.consistencyLevel as 0 | 1 | 2 | 3 | 4,
+    collectionName: record.schema.name,
+    properties: Object.entries(record.properties).map(([key, value]) => ({ key, value })),
+    dbName: record.database,
+    numPartitions: BigInt(record.partitions.length),
+    updateTimestamp: record.updateTimestamp,
+    updateTimestampStr: String(record.updateTimestamp),
+  };
+}
+export const metricOf = (indexes: readonly IndexRecord[], fieldId: bigint): string | undefined => indexes.find((index) => index.fieldId === fieldId)?.metricType;

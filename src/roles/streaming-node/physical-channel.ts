@@ -1,0 +1,104 @@
+// The writer of one log: collects what waits, gives it timestamps, makes it durable in one append (group commit), then lets the shards
+// apply it in order. Durable first, visible second, acknowledged third.
+import { deferred, type Deferred } from '#base/async.js';
+import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
+import { LogRecord } from '#proto/elanus/data.js';
+import type { WriteAheadLog } from '#wal/write-ahead-log.js';
+import type { Shard, ShardChange } from './shard.js';
+
+/** Bytes of one group commit; a single larger request goes alone. */
+const GROUP_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes waiting for the log before writers are refused. */
+const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
+
+interface Pending {
+  readonly shard: Shard;
+  readonly change: ShardChange;
+  readonly bytes: number;
+  readonly done: Deferred<bigint>;
+}
+export class PhysicalChannel {
+  readonly #platform: Platform;
+  readonly #allocateTimestamps: (count: number) => Promise<bigint>;
+  readonly log: WriteAheadLog;
+  readonly shards = new Map<string, Shard>();
+  #queue: Pending[] = [];
+  #queuedBytes = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(platform: Platform, log: WriteAheadLog, allocateTimestamps: (count: number) => Promise<bigint>) {
+    this.#platform = platform;
+    this.log = log;
+    this.#allocateTimestamps = allocateTimestamps;
+  }
+  /** Resolves with the change's timestamp once it is durable and visible. */
+  submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
+    if (this.#queuedBytes > QUEUE_BYTES_MAX) {
+      throw new ElanusError('queue_full', `${this.#queuedBytes} bytes wait for the log, the limit is ${QUEUE_BYTES_MAX}; send less at a time and try again`);
+    }
+    const done = deferred<bigint>();
+    this.#queue.push({ shard, change, bytes, done });
+    this.#queuedBytes += bytes;
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined;
+    });
+    return done.promise;
+  }
+  async #drain(): Promise<void> {
+    // One turn later, so that requests of the same turn share the append.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#commit(group);
+      } catch (error) {
+        const failure = toElanusError(error, 'log append');
+        this.#platform.logger.error('write_group_failed', { reason: messageOf(error), writes: group.length });
+        for (const pending of group) pending.done.reject(failure);
+      }
+    }
+  }
+  #takeGroup(): Pending[] {
+    let count = 0;
+    let bytes = 0;
+    for (const pending of this.#queue) {
+      if (count > 0 && bytes + pending.bytes > GROUP_BYTES_MAX) break;
+      bytes += pending.bytes;
+      count++;
+      if (count === 4096) break;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+  async #commit(group: readonly Pending[]): Promise<void> {
+    for (const shard of new Set(group.map((pending) => pending.shard))) await shard.reserveIds();
+    const firstTimestamp = await this.#allocateTimestamps(group.length);
+    const records: { readonly shard: Shard; readonly record: LogRecord }[] = [];
+    const accepted: { readonly pending: Pending; readonly timestamp: bigint }[] = [];
+    for (const [index, pending] of group.entries()) {
+      const timestamp = firstTimestamp + BigInt(index);
+      try {
+        for (const record of pending.shard.plan(pending.change, timestamp)) records.push({ shard: pending.shard, record });
+        accepted.push({ pending, timestamp });
+      } catch (error) {
+        pending.done.reject(toElanusError(error, 'write'));
+      }
+    }
+    if (records.length > 0) {
+      const firstLsn = await this.log.append(records.map(({ record }) => LogRecord.encode(record).finish()));
+      for (const [index, { shard, record }] of records.entries()) await shard.apply(record, firstLsn + BigInt(index));
+    }
+    for (const { pending, timestamp } of accepted) pending.done.resolve(timestamp);
+  }
+  /** Lets go of log entries that every shard has in files. */
+  async truncate(): Promise<void> {
+    let end = this.log.nextLsn;
+    for (const shard of this.shards.values()) if (shard.firstUnsavedLsn < end) end = shard.firstUnsavedLsn;
+    await this.log.truncate(end);
+  }
+  async close(): Promise<void> {
+    await this.#running;
+    await this.log.close();
+  }
+}

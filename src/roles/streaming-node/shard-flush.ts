@@ -1,0 +1,133 @@
+// Writes a shard's sealed segments and buffered deletes to files and commits them: files first, then one catalog transaction with the
+// checkpoint. A failed round is tried again with back-off; nothing is forgotten before the catalog has it.
+import { ElanusError, messageOf } from '#base/errors.js';
+import { nextFloat } from '#base/random.js';
+import { concatBatches, rowCountOf } from '#model/column.js';
+import type { Platform } from '#platform/platform.js';
+import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
+import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
+import type { Client } from '#rpc/service.js';
+import { writeDeletes } from '#segment/delta-log.js';
+import { writeSegment } from '#segment/insert-log.js';
+import { writeManifest } from '#segment/manifest.js';
+import type { GrowingSegment, Shard } from './shard.js';
+
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 5000;
+
+export interface ShardFlushParts {
+  readonly platform: Platform;
+  readonly shard: Shard;
+  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
+  readonly allocateIds: (count: number) => Promise<bigint>;
+  /** After a commit: what became files. */
+  readonly onCommitted: (segments: readonly SegmentRecord[]) => void;
+}
+export class ShardFlush {
+  readonly #parts: ShardFlushParts;
+  #requested = false;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  constructor(parts: ShardFlushParts) {
+    this.#parts = parts;
+  }
+  /** Asks for a round; many asks while one runs are one more round. */
+  request(): void {
+    this.#requested = true;
+    this.#running ??= this.#loop().finally(() => {
+      this.#running = undefined;
+    });
+  }
+  async close(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+  async #loop(): Promise<void> {
+    const { platform, shard } = this.#parts;
+    let retryMs = RETRY_MS_MIN;
+    while (this.#requested && !this.#stopped && !shard.closed) {
+      this.#requested = false;
+      try {
+        await this.#round();
+        retryMs = RETRY_MS_MIN;
+      } catch (error) {
+        if (shard.closed) return;
+        platform.logger.warn('flush_round_failed', { vchannel: shard.channel.vchannel, reason: messageOf(error), retryMs });
+        // A newer owner has the channel: it will write these rows from the log.
+        if (error instanceof ElanusError && (error.key === 'channel_moved' || error.key === 'channel_not_found')) return;
+        await platform.timers.sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)));
+        retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
+        this.#requested = true;
+      }
+    }
+  }
+  async #round(): Promise<void> {
+    const { platform, shard, channelRegistry, allocateIds, onCommitted } = this.#parts;
+    const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
+    const deletes = [...shard.deletes];
+    const logId = await allocateIds(sealed.length + 2);
+    const records: SegmentRecord[] = [];
+    for (const [index, segment] of sealed.entries()) {
+      // An empty segment is not written, and ends here.
+      if (segment.data.rowCount > 0) records.push(await this.#writeSegment(segment, logId + BigInt(index)));
+    }
+    if (deletes.length > 0) records.push(await this.#writeDeletes(deletes, logId + BigInt(sealed.length), logId + BigInt(sealed.length + 1)));
+    // A partition dropped meanwhile takes its segments along: they are no longer ours to commit.
+    const alive = records.filter((record) => record.isLevelZero || shard.segments.has(record.id));
+    const checkpoint = shard.checkpointAfter(sealed, deletes.length);
+    await channelRegistry.commitFlush({
+      vchannel: shard.channel.vchannel,
+      epoch: shard.channel.epoch,
+      segments: alive,
+      checkpointLsn: checkpoint.lsn,
+      checkpointTimestamp: checkpoint.timestamp,
+    });
+    // Sealed without rows, or dropped: nothing was committed for them, and nothing is left to keep.
+    shard.committed(sealed, deletes.length, checkpoint.timestamp);
+    for (const segment of sealed) if (segment.data.rowCount === 0) shard.forget(segment.id);
+    platform.logger.debug('flush_committed', { vchannel: shard.channel.vchannel, segments: alive.length, checkpointLsn: checkpoint.lsn });
+    onCommitted(alive);
+  }
+  async #writeSegment(segment: GrowingSegment, logId: bigint): Promise<SegmentRecord> {
+    const { platform, shard } = this.#parts;
+    const address = { collectionId: shard.channel.collectionId, partitionId: segment.partitionId, segmentId: segment.id };
+    const rowCount = segment.data.rowCount;
+    const files = await writeSegment(platform, { address, schema: shard.schema, data: segment.data, rowBegin: 0, rowEnd: rowCount, logId });
+    const record = this.#record({ id: segment.id, partitionId: segment.partitionId, rowCount: BigInt(rowCount), files, from: segment.data.timestampFrom, to: segment.data.timestampTo, isLevelZero: false });
+    return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
+  }
+  async #writeDeletes(deletes: Shard['deletes'], segmentId: bigint, logId: bigint): Promise<SegmentRecord> {
+    const { platform, shard } = this.#parts;
+    const batches: ColumnBatch[] = deletes.map(({ keys }) => ({ rowCount: rowCountOf(keys, 0), columns: [keys] }));
+    const keys = concatBatches(batches).columns[0];
+    if (keys === undefined) throw new ElanusError('internal', 'deletes without keys');
+    const timestamps = new BigUint64Array(batches.reduce((sum, batch) => sum + batch.rowCount, 0));
+    let at = 0;
+    for (const [index, batch] of batches.entries()) {
+      timestamps.fill(deletes[index]?.timestamp ?? 0n, at, at + batch.rowCount);
+      at += batch.rowCount;
+    }
+    const address = { collectionId: shard.channel.collectionId, partitionId: -1n, segmentId };
+    const file = await writeDeletes(platform, { address, schema: shard.schema, logId, deletes: { keys, timestamps } });
+    const record = this.#record({ id: segmentId, partitionId: -1n, rowCount: BigInt(timestamps.length), files: [file], from: timestamps[0] ?? 0n, to: timestamps.at(-1) ?? 0n, isLevelZero: true });
+    return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
+  }
+  #record(facts: { id: bigint; partitionId: bigint; rowCount: bigint; files: SegmentRecord['files']; from: bigint; to: bigint; isLevelZero: boolean }): SegmentRecord {
+    const { channel } = this.#parts.shard;
+    return {
+      id: facts.id,
+      collectionId: channel.collectionId,
+      partitionId: facts.partitionId,
+      vchannel: channel.vchannel,
+      state: 'flushed',
+      rowCount: facts.rowCount,
+      files: [...facts.files],
+      timestampFrom: facts.from,
+      timestampTo: facts.to,
+      commitTimestamp: 0n,
+      manifestKey: '',
+      isLevelZero: facts.isLevelZero,
+      indexes: [],
+    };
+  }
+}

@@ -1,0 +1,124 @@
+// Typed services over generated definitions: the same handlers answer in one process (a function call) and across processes
+// (bytes through the transport). A handler throws ElanusError; on the wire that is the response's own `status`, and the client throws it again.
+import { ElanusError, toElanusError } from '#base/errors.js';
+import type { CallContext, MethodHandler } from '#platform/transport.js';
+import { errorOfStatus, statusOf, successStatus } from './wire-status.js';
+
+export interface MessageType<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+  fromPartial(partial: object): T;
+}
+interface MethodDefinition {
+  readonly name: string;
+  /** MessageType of the request; `unknown` because codecs of different messages share no type. */
+  readonly requestType: unknown;
+  readonly responseType: unknown;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
+export interface ServiceDefinition {
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, MethodDefinition>>;
+}
+// biome-ignore format: one line a case
+export type DeepPartial<T> = T extends Uint8Array | bigint | string | number | boolean | undefined ? T
+  : T extends readonly (infer Item)[] ? readonly DeepPartial<Item>[]
+  : T extends { $case: string } ? T
+  : { [Key in keyof T]?: DeepPartial<T[Key]> | undefined };
+type Infer<M> = M extends { decode(...args: never[]): infer T } ? T : never;
+export type RequestOf<M> = M extends { readonly requestType: infer R } ? Infer<R> : never;
+export type ResponseOf<M> = M extends { readonly responseType: infer R } ? Infer<R> : never;
+
+/** What a role implements. */
+export type Handlers<D extends { readonly methods: object }> = {
+  readonly [Method in keyof D['methods']]: (request: RequestOf<D['methods'][Method]>, context: CallContext) => Promise<DeepPartial<ResponseOf<D['methods'][Method]>>>;
+};
+/** What a role calls: whole responses, failures as ElanusError. */
+export type Client<D extends { readonly methods: object }> = {
+  readonly [Method in keyof D['methods']]: (request: DeepPartial<RequestOf<D['methods'][Method]>>, context?: CallContext) => Promise<ResponseOf<D['methods'][Method]>>;
+};
+
+export const backgroundContext: CallContext = { signal: new AbortController().signal, metadata: {} };
+const codec = (type: unknown): MessageType<object> => type as MessageType<object>;
+const withDefaults = (type: unknown, partial: object): object => codec(type).fromPartial(partial);
+const carriesStatus = (type: unknown): boolean => 'status' in withDefaults(type, {});
+const isStatus = (type: unknown): boolean => 'errorCode' in withDefaults(type, {}) && 'reason' in withDefaults(type, {});
+
+/** A client that calls the handlers directly; messages are shared, not copied. */
+export function inProcessClient<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): Client<D> {
+  const table = handlers as unknown as Readonly<Record<string, (request: object, context: CallContext) => Promise<object>>>;
+  const client: Record<string, unknown> = {};
+  for (const [key, method] of Object.entries(definition.methods)) {
+    client[key] = async (request: object, context: CallContext = backgroundContext) => {
+      try {
+        const handler = table[key];
+        if (handler === undefined) throw new ElanusError('unsupported', `${definition.fullName}/${method.name} is not served here`);
+        return withDefaults(method.responseType, await handler.call(handlers, withDefaults(method.requestType, request), context));
+      } catch (error) {
+        throw toElanusError(error, `${definition.fullName}/${method.name}`);
+      }
+    };
+  }
+  return client as Client<D>;
+}
+
+/** Sends one call's bytes to whoever serves it now. */
+export type Caller = (path: string, request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
+export function remoteClient<D extends ServiceDefinition>(definition: D, call: Caller): Client<D> {
+  const client: Record<string, unknown> = {};
+  for (const [key, method] of Object.entries(definition.methods)) {
+    const path = `/${definition.fullName}/${method.name}`;
+    client[key] = async (request: object, context: CallContext = backgroundContext) => {
+      const bytes = await call(path, codec(method.requestType).encode(withDefaults(method.requestType, request)).finish(), context);
+      const response = codec(method.responseType).decode(bytes) as { status?: Parameters<typeof errorOfStatus>[0] };
+      const status = isStatus(method.responseType) ? (response as Parameters<typeof errorOfStatus>[0]) : response.status;
+      const failure = carriesStatus(method.responseType) || isStatus(method.responseType) ? errorOfStatus(status) : undefined;
+      if (failure !== undefined) throw failure;
+      return response;
+    };
+  }
+  return client as Client<D>;
+}
+
+/** Methods for `Transport.listen`: decode, call, encode; whatever is thrown becomes a status in the response's own shape. */
+export function wireMethods<D extends ServiceDefinition>(
+  definition: D,
+  handlers: Partial<Handlers<D>>,
+  options: { readonly onError?: (path: string, error: ElanusError) => void; readonly before?: (context: CallContext) => void } = {},
+): Map<string, MethodHandler> {
+  const methods = new Map<string, MethodHandler>();
+  const table = handlers as unknown as Readonly<Record<string, (request: object, context: CallContext) => Promise<object>>>;
+  for (const [key, method] of Object.entries(definition.methods)) {
+    if (method.requestStream || method.responseStream) continue;
+    const path = `/${definition.fullName}/${method.name}`;
+    const hasStatus = carriesStatus(method.responseType);
+    const bare = isStatus(method.responseType);
+    methods.set(path, async (bytes, context) => {
+      let response: object;
+      try {
+        options.before?.(context);
+        const handler = table[key];
+        if (handler === undefined) {
+          throw new ElanusError('unsupported', `${method.name} is not supported by this version of Elanus; docs/compat.md lists what is`);
+        }
+        let request: object;
+        try {
+          request = codec(method.requestType).decode(bytes);
+        } catch (error) {
+          throw new ElanusError('invalid_parameter', `${method.name}: the request of ${bytes.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`, { cause: error });
+        }
+        response = await handler.call(handlers, request, context);
+        if (bare) response = { ...successStatus(), ...response };
+        else if (hasStatus && !('status' in response && response.status !== undefined)) response = { ...response, status: successStatus() };
+      } catch (error) {
+        const failure = toElanusError(error, method.name);
+        options.onError?.(path, failure);
+        if (!hasStatus && !bare) throw failure;
+        response = bare ? statusOf(failure) : { status: statusOf(failure) };
+      }
+      return codec(method.responseType).encode(withDefaults(method.responseType, response)).finish();
+    });
+  }
+  return methods;
+}

@@ -1,0 +1,105 @@
+// Hits of a search from several places, brought together: best first, one per key (the newest row), ties by key. Pure.
+import { concatBatches, gatherColumn, type Key, keyAt } from '#model/column.js';
+import { compareKeys } from '#model/row-key.js';
+import type { Column } from '#proto/elanus/data.js';
+import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+
+/** Hits of all queries one after another; `counts[q]` cuts them. A hit's address is (segment, row). */
+export interface Hits {
+  readonly counts: Uint32Array;
+  readonly scores: Float32Array;
+  readonly segmentIds: BigInt64Array;
+  readonly rows: Uint32Array;
+  readonly keys: Column;
+  readonly timestamps: BigUint64Array;
+}
+interface Candidate {
+  readonly part: number;
+  readonly at: number;
+  readonly score: number;
+  readonly key: Key;
+  readonly timestamp: bigint;
+}
+/** @param parts each with `queryCount` counts. @param k hits kept per query. */
+export function mergeHits(
+  parts: readonly Hits[],
+  queryCount: number,
+  k: number,
+  isLargerBetter: boolean,
+  keyField: { readonly fieldId: bigint; readonly dataType: number },
+): Hits {
+  const starts = parts.map(() => 0);
+  const chosen: Candidate[] = [];
+  const counts = new Uint32Array(queryCount);
+  for (let query = 0; query < queryCount; query++) {
+    const newest = new Map<Key, Candidate>();
+    for (const [index, part] of parts.entries()) {
+      const begin = starts[index] ?? 0;
+      const end = begin + (part.counts[query] ?? 0);
+      starts[index] = end;
+      for (let at = begin; at < end; at++) {
+        const candidate = { part: index, at, score: part.scores[at] ?? 0, key: keyAt(part.keys, at), timestamp: part.timestamps[at] ?? 0n };
+        const other = newest.get(candidate.key);
+        if (other === undefined || other.timestamp < candidate.timestamp) newest.set(candidate.key, candidate);
+      }
+    }
+    const sorted = [...newest.values()]
+      .sort((a, b) => (isLargerBetter ? b.score - a.score : a.score - b.score) || compareKeys(a.key, b.key))
+      .slice(0, k);
+    counts[query] = sorted.length;
+    chosen.push(...sorted);
+  }
+  const bases: number[] = [];
+  let total = 0;
+  for (const part of parts) {
+    bases.push(total);
+    total += part.scores.length;
+  }
+  const all =
+    parts.length === 0
+      ? undefined
+      : concatBatches(parts.map((part) => ({ rowCount: part.scores.length, columns: [part.keys] }))).columns[0];
+  const order = Uint32Array.from(chosen, (candidate) => (bases[candidate.part] ?? 0) + candidate.at);
+  const partOf = (candidate: Candidate): Hits => parts[candidate.part] as Hits;
+  return {
+    counts,
+    scores: Float32Array.from(chosen, (candidate) => candidate.score),
+    segmentIds: BigInt64Array.from(chosen, (candidate) => partOf(candidate).segmentIds[candidate.at] ?? 0n),
+    rows: Uint32Array.from(chosen, (candidate) => partOf(candidate).rows[candidate.at] ?? 0),
+    keys: all === undefined ? emptyKeys(keyField) : gatherColumn(all, order, total),
+    timestamps: BigUint64Array.from(chosen, (candidate) => candidate.timestamp),
+  };
+}
+const emptyKeys = ({ fieldId, dataType }: { readonly fieldId: bigint; readonly dataType: number }): Column => ({
+  fieldId,
+  dataType,
+  data: new Uint8Array(0),
+  offsets: new Uint8Array(4),
+  valid: new Uint8Array(0),
+});
+
+const bytesOf = (array: Uint32Array | Float32Array | BigInt64Array | BigUint64Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+/** A typed array over bytes of the wire, copied when they are not aligned for it. */
+export const aligned = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer;
+export function encodeHits(hits: Hits, readTimestamp: bigint) {
+  return {
+    counts: bytesOf(hits.counts),
+    scores: bytesOf(hits.scores),
+    segmentIds: bytesOf(hits.segmentIds),
+    rows: bytesOf(hits.rows),
+    keys: hits.keys,
+    timestamps: bytesOf(hits.timestamps),
+    readTimestamp,
+  };
+}
+export function decodeHits(response: ShardSearchResponse): Hits {
+  return {
+    counts: new Uint32Array(aligned(response.counts)),
+    scores: new Float32Array(aligned(response.scores)),
+    segmentIds: new BigInt64Array(aligned(response.segmentIds)),
+    rows: new Uint32Array(aligned(response.rows)),
+    keys: response.keys ?? emptyKeys({ fieldId: 0n, dataType: 5 }),
+    timestamps: new BigUint64Array(aligned(response.timestamps)),
+  };
+}

@@ -1,0 +1,203 @@
+// Search, retrieve and fetch over several segments of one shard at one timestamp. The growing part (streaming-node) and the sealed
+// part (query-node) read through the same code, so that a row means the same in both.
+import { ElanusError } from '#base/errors.js';
+import { columnFromKeys, concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
+import { dimOf, fieldById, primaryField } from '#model/field.js';
+import { compareKeys } from '#model/row-key.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { KeyFilter, ShardRetrieveRequest, ShardSearchRequest } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { aligned, type Hits, mergeHits } from './hits.js';
+import type { SegmentData } from './segment-data.js';
+
+export interface ReadableSegment {
+  readonly id: bigint;
+  readonly data: SegmentData;
+  /** Not 0: an imported segment, whose rows count as written then; it is visible as soon as it is served. */
+  readonly commitTimestamp: bigint;
+}
+export const METRIC_NAMES = ['', 'L2', 'IP', 'COSINE'] as const;
+export const isLargerBetter = (metric: number): boolean => metric !== 1;
+const readTsFor = (segment: ReadableSegment, readTs: bigint): bigint =>
+  segment.commitTimestamp > readTs ? segment.commitTimestamp : readTs;
+
+function filterKeys(filter: KeyFilter): Key[] {
+  const { keys } = filter;
+  return keys === undefined ? [] : Array.from({ length: filter.keyCount }, (_, row) => keyAt(keys, row));
+}
+/** Visible rows with one of the keys, ascending, each once. */
+function matchingRows(segment: ReadableSegment, keys: readonly Key[], readTs: bigint): Uint32Array {
+  const rows = new Set<number>();
+  for (const key of keys) {
+    const row = segment.data.find(key, readTsFor(segment, readTs));
+    if (row !== undefined) rows.add(row);
+  }
+  return Uint32Array.from(rows).sort();
+}
+
+export async function searchSegments(
+  segments: readonly ReadableSegment[],
+  request: ShardSearchRequest,
+  readTs: bigint,
+  schema: CollectionSchema,
+  signal: AbortSignal,
+): Promise<Hits> {
+  const field = fieldById(schema, request.fieldId);
+  const metric = METRIC_NAMES[request.metric];
+  if (field === undefined || metric === undefined || metric === '')
+    throw new ElanusError(
+      'invalid_parameter',
+      `search names field ${request.fieldId} and metric ${request.metric}, expected a vector field and metric 1 to 3`,
+    );
+  const expected = request.queryCount * dimOf(field) * 4;
+  if (request.queries.length !== expected)
+    throw new ElanusError(
+      'vector_dim_mismatch',
+      `vector dimension mismatch, expected vector size(byte) ${expected}, actual ${request.queries.length}`,
+    );
+  const queries = new Float32Array(aligned(request.queries));
+  const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
+  const primary = primaryField(schema);
+  const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
+  const parts = await Promise.all(
+    segments
+      .filter((segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId))
+      .map(async (segment): Promise<Hits> => {
+        const at = readTsFor(segment, readTs);
+        const found = await segment.data.search(
+          {
+            fieldId: request.fieldId,
+            metric,
+            queries,
+            k: request.topK,
+            readTs: at,
+            ...(request.radius === undefined ? {} : { radius: request.radius }),
+            ...(request.rangeFilter === undefined ? {} : { rangeFilter: request.rangeFilter }),
+            ...(keys === undefined ? {} : { filterRows: matchingRows(segment, keys, readTs), negated: request.filter?.negated ?? false }),
+          },
+          signal,
+        );
+        const total = found.counts.reduce((sum, count) => sum + count, 0);
+        const rows = new Uint32Array(total);
+        const scores = new Float32Array(total);
+        let at2 = 0;
+        for (let query = 0; query < found.queryCount; query++) {
+          const begin = query * found.k;
+          const count = found.counts[query] ?? 0;
+          rows.set(found.rows.subarray(begin, begin + count), at2);
+          scores.set(found.scores.subarray(begin, begin + count), at2);
+          at2 += count;
+        }
+        return {
+          counts: found.counts,
+          scores,
+          rows,
+          segmentIds: new BigInt64Array(total).fill(segment.id),
+          keys: columnFromKeys(
+            primary,
+            Array.from(rows, (row) => segment.data.keyOf(row)),
+          ),
+          timestamps: BigUint64Array.from(rows, (row) => segment.data.timestampOf(row)),
+        };
+      }),
+  );
+  return mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), keyField);
+}
+
+export interface Retrieved {
+  readonly count: bigint;
+  /** The key column first, then the fields asked for; in key order, one row a key. */
+  readonly rows: ColumnBatch;
+  readonly timestamps: BigUint64Array;
+}
+export function retrieveFromSegments(
+  segments: readonly ReadableSegment[],
+  request: ShardRetrieveRequest,
+  readTs: bigint,
+  schema: CollectionSchema,
+): Retrieved {
+  const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
+  const negated = request.filter?.negated ?? false;
+  const empty: ColumnBatch = { rowCount: 0, columns: [] };
+  if (request.countOnly) {
+    let count = 0;
+    for (const segment of segments) {
+      const matching = keys === undefined ? 0 : matchingRows(segment, keys, readTs).length;
+      count += keys !== undefined && !negated ? matching : segment.data.liveCount(readTsFor(segment, readTs)) - matching;
+    }
+    return { count: BigInt(count), rows: empty, timestamps: new BigUint64Array(0) };
+  }
+  const primary = primaryField(schema).fieldID;
+  const fieldIds = [primary, 1n, ...request.fieldIds.filter((id) => id !== primary && id !== 1n)];
+  const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
+  const batches = segments
+    .map((segment) => segment.data.fetch(chooseRows(segment, keys, negated, limit, readTs), fieldIds))
+    .filter((batch) => batch.rowCount > 0);
+  return mergeByKey(batches, limit);
+}
+function chooseRows(
+  segment: ReadableSegment,
+  keys: readonly Key[] | undefined,
+  negated: boolean,
+  limit: number,
+  readTs: bigint,
+): Uint32Array {
+  const at = readTsFor(segment, readTs);
+  if (keys !== undefined && !negated) return matchingRows(segment, keys, readTs);
+  if (keys === undefined) return segment.data.smallestKeys(Math.min(limit, segment.data.rowCount), at);
+  const excluded = new Set(matchingRows(segment, keys, readTs));
+  const wanted = Math.min(limit + excluded.size, segment.data.rowCount);
+  return segment.data.smallestKeys(wanted, at).filter((row) => !excluded.has(row));
+}
+/** Batches whose first two columns are key and timestamp: all rows in key order, of equal keys the newest. */
+export function mergeByKey(batches: readonly ColumnBatch[], limit: number): Retrieved {
+  if (batches.length === 0) return { count: 0n, rows: { rowCount: 0, columns: [] }, timestamps: new BigUint64Array(0) };
+  const all = batches.length === 1 ? (batches[0] as ColumnBatch) : concatBatches(batches);
+  const keyColumn = all.columns[0];
+  const timeColumn = all.columns[1];
+  if (keyColumn === undefined || timeColumn === undefined)
+    throw new ElanusError('internal', 'retrieved rows have no key or timestamp column');
+  const times = int64Values(timeColumn);
+  const keys = Array.from({ length: all.rowCount }, (_, row) => keyAt(keyColumn, row));
+  const keyOf = (row: number): Key => keys[row] ?? 0n;
+  const timeOf = (row: number): bigint => times[row] ?? 0n;
+  const order = Array.from({ length: all.rowCount }, (_, row) => row).sort(
+    (a, b) => compareKeys(keyOf(a), keyOf(b)) || (timeOf(a) < timeOf(b) ? 1 : timeOf(a) > timeOf(b) ? -1 : 0),
+  );
+  const kept: number[] = [];
+  for (const row of order) {
+    const previous = kept.at(-1);
+    if (previous !== undefined && keyOf(previous) === keyOf(row)) continue;
+    if (kept.length === limit) break;
+    kept.push(row);
+  }
+  const rows = gatherBatch(all, Uint32Array.from(kept));
+  return { count: BigInt(kept.length), rows, timestamps: BigUint64Array.from(kept, (row) => BigInt.asUintN(64, timeOf(row))) };
+}
+
+/** Rows by address, in the order asked. @throws segment_not_found when a segment is not here (any more). */
+export function fetchRows(
+  segmentOf: (id: bigint) => SegmentData | undefined,
+  segmentIds: BigInt64Array,
+  rows: Uint32Array,
+  fieldIds: readonly bigint[],
+): ColumnBatch {
+  const bySegment = new Map<bigint, number[]>();
+  for (const [at, id] of segmentIds.entries()) bySegment.set(id, [...(bySegment.get(id) ?? []), at]);
+  const batches: ColumnBatch[] = [];
+  const order = new Uint32Array(rows.length);
+  let base = 0;
+  for (const [id, places] of bySegment) {
+    const data = segmentOf(id);
+    if (data === undefined) throw new ElanusError('segment_not_found', `segment ${id} is not served here any more; search again`);
+    batches.push(
+      data.fetch(
+        Uint32Array.from(places, (place) => rows[place] ?? 0),
+        fieldIds,
+      ),
+    );
+    for (const [index, place] of places.entries()) order[place] = base + index;
+    base += places.length;
+  }
+  return batches.length === 0 ? { rowCount: 0, columns: [] } : gatherBatch(concatBatches(batches), order);
+}

@@ -1,0 +1,55 @@
+// Every setting with its default, unit and reason. One frozen object; a setting exists only where someone must choose.
+import { type RoleName, roleNames } from './role-names.js';
+
+export interface Config {
+  /** Which roles this process runs. */
+  readonly roles: readonly RoleName[];
+  /** Public listener; loopback by default, because there is no authentication yet. */
+  readonly host: string;
+  /** 0: any free port. 19530 is what Milvus clients expect. */
+  readonly port: number;
+  /** gRPC services of the roles for tools and other processes, on loopback only; undefined: closed, 0: any free port. */
+  readonly internalPort: number | undefined;
+  /** Addresses of roles that run elsewhere, `host:port` of their internal listener. */
+  readonly peers: Readonly<Partial<Record<RoleName, string>>>;
+  /** Bytes of one message from a client; Milvus takes 64 MiB. */
+  readonly receiveBytesMax: number;
+  /** Bytes of one answer; Milvus sends up to 256 MiB. */
+  readonly sendBytesMax: number;
+  /** Physical channels, each one log; collections are spread over them. Few: fewer fsyncs; many: more writes side by side. */
+  readonly physicalChannelCount: number;
+  /** Rows of a growing segment before it is written out, in bytes; a WASM memory holds at most 4 GiB. */
+  readonly segmentBytesMax: number;
+  /** Rows not yet in files, all shards together, before writers are asked to wait, in bytes. */
+  readonly growingBytesMax: number;
+  readonly logFileBytesMax: number;
+  readonly idleSealMs: number;
+  readonly ageSealMs: number;
+  readonly sealCheckIntervalMs: number;
+  /** One call from RootCoord to DataCoord, waiting for it included, in ms. */
+  readonly brokerDeadlineMs: number;
+  /** Between two looks for flushed segments without an index, in ms. */
+  readonly indexCheckIntervalMs: number;
+  /** How long a call may take when the client gives no deadline, in ms. */
+  readonly callDeadlineMs: number;
+}
+const MiB = 1024 * 1024;
+export const defaultConfig: Config = Object.freeze({
+  roles: roleNames,
+  host: '127.0.0.1',
+  port: 19530,
+  internalPort: undefined,
+  peers: {},
+  receiveBytesMax: 64 * MiB,
+  sendBytesMax: 256 * MiB,
+  physicalChannelCount: 4,
+  segmentBytesMax: 512 * MiB,
+  growingBytesMax: 4096 * MiB,
+  logFileBytesMax: 64 * MiB,
+  idleSealMs: 600_000,
+  ageSealMs: 86_400_000,
+  sealCheckIntervalMs: 10_000,
+  brokerDeadlineMs: 10_000,
+  indexCheckIntervalMs: 60_000,
+  callDeadlineMs: 60_000,
+});

@@ -1,0 +1,165 @@
+// One process of Elanus: builds the roles its config names, joins them through the directory, opens the listeners, and closes all in
+// reverse. The same function starts the embedded database, the server, one role of a cluster, and a simulated process.
+import { ElanusError } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
+import type { Listener, MethodHandler } from '#platform/transport.js';
+import { ChannelRegistryDefinition, DataNodeDefinition, DefinitionsDefinition, ProcessDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import { StateCode } from '#proto/milvus/common.js';
+import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
+import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { DataCoord } from '#roles/data-coord/data-coord.js';
+import { DataNode } from '#roles/data-node/data-node.js';
+import { Proxy } from '#roles/proxy/proxy.js';
+import { QueryCoord } from '#roles/query-coord/query-coord.js';
+import { QueryNode } from '#roles/query-node/query-node.js';
+import { RootCoord } from '#roles/root-coord/root-coord.js';
+import { StreamingNode } from '#roles/streaming-node/streaming-node.js';
+import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { type Handlers, type ServiceDefinition, wireMethods } from '#rpc/service.js';
+import type { Config } from './config.js';
+import { type Health, httpHandler } from './http-endpoints.js';
+import { RoleDirectory } from './role-directory.js';
+import type { RoleName } from './role-names.js';
+import { VERSION } from './version.js';
+
+export interface RunningNode {
+  readonly serverId: bigint;
+  /** Public listener; undefined when no proxy runs here. */
+  readonly listener: Listener | undefined;
+  readonly internalListener: Listener | undefined;
+  /** Clean stop: no new calls, running ones end, rows are written to files when `flush`, then everything closes. */
+  close(options?: { readonly flush?: boolean }): Promise<void>;
+}
+const GRACE_MS = 5000;
+
+export async function startNode(platform: Platform, config: Config): Promise<RunningNode> {
+  const serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
+  const directory = new RoleDirectory(platform, config.peers);
+  const internal = new Map<string, MethodHandler>();
+  const states = new Map<RoleName, number>();
+  const closers: (() => Promise<void>)[] = [];
+  const runs = (role: RoleName): boolean => config.roles.includes(role);
+  const health: Health = {
+    reasons: () => [...states].filter(([, state]) => state !== StateCode.Healthy).map(([role]) => `${role} is starting`),
+  };
+  const checkServerId = (context: { readonly metadata: Readonly<Record<string, string>> }): void => {
+    const meant = context.metadata[SERVER_ID_HEADER];
+    if (meant !== undefined && meant !== String(serverId)) {
+      throw new ElanusError('node_mismatch', `node not match[expectedNodeID=${meant}][actualNodeID=${serverId}]; resolve the role's address again`);
+    }
+  };
+  function serve<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
+    directory.register(definition, handlers);
+    for (const [path, handler] of wireMethods(definition, handlers, { before: checkServerId })) internal.set(path, handler);
+  }
+  async function closeAll(): Promise<void> {
+    for (const close of closers.reverse()) await close();
+  }
+  try {
+    for (const role of config.roles) states.set(role, StateCode.Initializing);
+    serve(ProcessDefinition, {
+      handshake: async ({ role }) => {
+        const state = states.get(role as RoleName);
+        if (state !== StateCode.Healthy) throw new ElanusError('service_not_ready', `${role} is not ready in this process (state ${state ?? 'absent'}); try again`);
+        return { serverId, role, stateCode: state, version: VERSION };
+      },
+    });
+    closers.push(async () => directory.close());
+    const peers = {
+      rootCoord: directory.client(RootCoordDefinition),
+      definitions: directory.client(DefinitionsDefinition),
+      dataCoord: directory.client(DataCoordDefinition),
+      channelRegistry: directory.client(ChannelRegistryDefinition),
+      streamingNode: directory.client(StreamingNodeDefinition),
+      queryCoord: directory.client(QueryCoordDefinition),
+      queryNode: directory.client(QueryNodeDefinition),
+      dataNode: directory.client(DataNodeDefinition),
+    };
+    // Built in the order of need; each is healthy once its own start is over. What a role needs from another it waits for, with a deadline.
+    let internalListener: Listener | undefined;
+    const starts: (() => Promise<void>)[] = [];
+    let streamingNode: StreamingNode | undefined;
+    if (runs('root-coord')) {
+      const settings = { ...config, serverId };
+      const rootCoord = await RootCoord.open(platform, settings, peers);
+      rootCoord.setDataCoord(peers.dataCoord);
+      serve(RootCoordDefinition, rootCoord.rootCoordHandlers);
+      serve(DefinitionsDefinition, rootCoord.definitionHandlers);
+      states.set('root-coord', StateCode.Healthy);
+      starts.push(() => rootCoord.start());
+      closers.push(() => rootCoord.close());
+    }
+    if (runs('data-coord')) {
+      const dataCoord = await DataCoord.open(platform, { serverId }, peers);
+      serve(DataCoordDefinition, dataCoord.dataCoordHandlers);
+      serve(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers);
+      states.set('data-coord', StateCode.Healthy);
+      starts.push(async () => dataCoord.start());
+      closers.push(() => dataCoord.close());
+    }
+    if (runs('query-node')) {
+      const queryNode = new QueryNode(platform);
+      serve(QueryNodeDefinition, queryNode.handlers);
+      states.set('query-node', StateCode.Healthy);
+      closers.push(() => queryNode.close());
+    }
+    if (runs('data-node')) {
+      serve(DataNodeDefinition, new DataNode(platform, peers).handlers);
+      states.set('data-node', StateCode.Healthy);
+    }
+    if (runs('streaming-node')) {
+      const node = new StreamingNode(platform, { ...config, serverId }, peers);
+      streamingNode = node;
+      serve(StreamingNodeDefinition, node.handlers);
+      closers.push(() => node.close());
+      starts.unshift(async () => {
+        await node.start();
+        states.set('streaming-node', StateCode.Healthy);
+      });
+    }
+    if (runs('query-coord')) {
+      const queryCoord = new QueryCoord(platform, peers);
+      serve(QueryCoordDefinition, queryCoord.handlers);
+      states.set('query-coord', StateCode.Healthy);
+      starts.push(() => queryCoord.start());
+      closers.push(() => queryCoord.close());
+    }
+    if (config.internalPort !== undefined) {
+      internalListener = await platform.transport.listen({ host: '127.0.0.1', port: config.internalPort, methods: internal, receiveBytesMax: 256 * 1024 * 1024, sendBytesMax: 512 * 1024 * 1024 });
+      const opened = internalListener;
+      closers.push(() => opened.close(GRACE_MS));
+    }
+    for (const start of starts) await start();
+    let listener: Listener | undefined;
+    if (runs('proxy')) {
+      const proxy = new Proxy(platform, { ...config, serverId, version: VERSION, health }, peers);
+      states.set('proxy', StateCode.Healthy);
+      listener = await platform.transport.listen({
+        host: config.host,
+        port: config.port,
+        methods: proxy.methods(),
+        http: httpHandler(platform, health),
+        receiveBytesMax: config.receiveBytesMax,
+        sendBytesMax: config.sendBytesMax,
+      });
+      const opened = listener;
+      closers.push(() => opened.close(GRACE_MS));
+    }
+    return {
+      serverId,
+      listener,
+      internalListener,
+      async close(options) {
+        if (listener !== undefined) {
+          await listener.close(GRACE_MS);
+          closers.pop();
+        }
+        if (options?.flush === true) await streamingNode?.flushAll();
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+// The log of one physical channel. What a reader sees at a position never changes; an entry that was acknowledged is on disk.
+export interface LogEntry {
+  /** Log sequence number: 1 for the first entry of a log, then one more for each. */
+  readonly lsn: bigint;
+  readonly payload: Uint8Array;
+}
+export interface WriteAheadLog {
+  /** The number the next entry gets. */
+  readonly nextLsn: bigint;
+  /** Entries before it are gone. */
+  readonly firstLsn: bigint;
+  /** Bytes on disk. */
+  readonly bytes: number;
+  /**
+   * Appends entries in order; each is atomic. Resolves once all are durable.
+   * @returns the number of the first; the others follow contiguously.
+   * @throws wal_unavailable a write or fsync failed: this log takes nothing more until it is opened again.
+   */
+  append(payloads: readonly Uint8Array[]): Promise<bigint>;
+  /** Entries from `begin` (inclusive) to the durable end, in order. @throws data_corrupt */
+  read(begin: bigint): AsyncIterable<LogEntry>;
+  /** Forgets whole files whose entries are all before `end`. Every consumer's checkpoint must be at or past `end`. */
+  truncate(end: bigint): Promise<void>;
+  close(): Promise<void>;
+}
