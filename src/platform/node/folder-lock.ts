@@ -55,7 +55,10 @@ async function bind(real: string): Promise<Server> {
         reject(new ElanusError('io_failed', `lock of ${real}: ${error.message}: check the limits of this process`, { cause: error }));
         return;
       }
-      readHolder(real).then((holder) => reject(refused(real, holder === undefined ? 'another process' : `pid ${holder.pid}`)), reject);
+      readHolder(path.join(real, 'LOCK')).then(
+        (holder) => reject(refused(real, holder === undefined ? 'another process' : `pid ${holder.pid}`)),
+        reject,
+      );
     });
     server.listen(`\0elanus-${dev}-${ino}`, () => resolve(server.unref()));
   });
@@ -76,15 +79,18 @@ async function takeFile(real: string): Promise<void> {
           throw new ElanusError('io_failed', `lock of ${real}: ${messageOf(error)}: check the disk and permissions`, { cause: error });
         }
       }
-      const holder = await readHolder(real);
+      const holder = await readHolder(file);
       if (holder !== undefined && (attempt >= 5 || isAlive(holder))) {
         const remedy =
           holder.host === hostname() ? '' : ` on host ${JSON.stringify(holder.host)}; if that host is gone, remove the file LOCK`;
         throw refused(real, `pid ${holder.pid}${remedy}`);
       }
-      // Moved aside under a name of our own first: of two takers only one gets this very file.
+      // Moved aside first, then looked at again: another taker may have put its own file there since we read it, and gets it back.
+      // (On Linux the socket keeps takers of one network namespace apart already.)
       const aside = path.join(real, `.tmp-LOCK-stale-${process.pid}-${attempt}`);
       await fs.rename(file, aside).catch(() => {});
+      const moved = await readHolder(aside);
+      if (moved !== undefined && JSON.stringify(moved) !== JSON.stringify(holder)) await fs.link(aside, file).catch(() => {});
       await fs.rm(aside, { force: true });
     }
   } finally {
@@ -92,9 +98,9 @@ async function takeFile(real: string): Promise<void> {
   }
 }
 
-async function readHolder(real: string): Promise<Holder | undefined> {
+async function readHolder(file: string): Promise<Holder | undefined> {
   try {
-    const value: unknown = JSON.parse(await fs.readFile(path.join(real, 'LOCK'), 'utf8'));
+    const value: unknown = JSON.parse(await fs.readFile(file, 'utf8'));
     if (typeof value !== 'object' || value === null) return undefined;
     const { pid, host, started } = value as Partial<Holder>;
     return typeof pid === 'number' && typeof host === 'string' && typeof started === 'string' ? { pid, host, started } : undefined;
