@@ -213,6 +213,10 @@ export class SegmentData {
   vectors(fieldId: bigint): { readonly region: SharedRegion; readonly store: VectorStore } | undefined {
     return this.#vectors.get(fieldId);
   }
+  /** Whether some row has no vector in this field. */
+  hasNullVectors(fieldId: bigint): boolean {
+    return this.#vectors.get(fieldId)?.nullBits !== undefined;
+  }
   vectorAt(fieldId: bigint, row: number): Float32Array {
     return new Float32Array(this.#vectorsOf(fieldId).store.view(row).buffer as ArrayBuffer);
   }
