@@ -1,0 +1,154 @@
+// Tells a filter that is well formed but not for this version from one that is no filter at all.
+// A state machine over tokens with an explicit stack of brackets: no depth of nesting can overflow ours.
+import { FilterSyntaxError, type Lexer, type Token } from './lexer.js';
+
+export interface FilterFacts {
+  /** Names used as operands, in order of appearance. */
+  readonly names: readonly string[];
+  /** The filter is one literal or one name, so it says nothing true or false. */
+  readonly isBareOperand: boolean;
+}
+type Opened = 'group' | 'list' | 'index' | 'call';
+
+const binaryOps: ReadonlySet<string> = new Set([
+  ...['+', '-', '*', '/', '%', '**', '<<', '>>', '<', '<=', '>', '>=', '==', '!=', '&', '^', '|', '&&', '||', '=~', '!~'],
+]);
+const binaryWords: ReadonlySet<string> = new Set(['and', 'AND', 'or', 'OR', 'like', 'LIKE']);
+const unaryOps: ReadonlySet<string> = new Set(['+', '-', '~', '!']);
+const unaryWords: ReadonlySet<string> = new Set(['not', 'NOT', 'exists', 'EXISTS']);
+const literalWords: ReadonlySet<string> = new Set(['true', 'True', 'TRUE', 'false', 'False', 'FALSE', 'null', 'NULL']);
+/** Words before a string literal that only say how to read it. */
+const stringWords: ReadonlySet<string> = new Set(['iso', 'ISO', 'interval', 'INTERVAL']);
+
+/** Reads the whole filter. @throws FilterSyntaxError */
+export function checkFilterSyntax(lexer: Lexer): FilterFacts {
+  const check = new FilterChecker(lexer);
+  return check.run();
+}
+
+class FilterChecker {
+  private readonly lexer: Lexer;
+  private readonly opened: Opened[] = [];
+  private readonly names: string[] = [];
+  private operandCount = 0;
+  private operatorCount = 0;
+  /** A closing bracket may follow: just after an opening one or a comma. */
+  private mayClose = false;
+  constructor(lexer: Lexer) {
+    this.lexer = lexer;
+  }
+
+  run(): FilterFacts {
+    let wantsOperand = true;
+    for (;;) {
+      const token = this.lexer.next();
+      if (token.kind === 'end') {
+        if (wantsOperand || this.opened.length > 0) throw new FilterSyntaxError('unexpected end of the expression');
+        return { names: this.names, isBareOperand: this.operandCount === 1 && this.operatorCount === 0 };
+      }
+      wantsOperand = wantsOperand ? this.takeOperand(token) : this.takeOperator(token);
+    }
+  }
+
+  /** @returns whether an operand is wanted next */
+  private takeOperand(token: Token): boolean {
+    const mayClose = this.mayClose;
+    this.mayClose = false;
+    if (token.kind === 'word') return this.takeWord(token.text);
+    if (token.kind !== 'op') {
+      this.operandCount++;
+      return false;
+    }
+    if (token.text === '(' || token.text === '[') {
+      this.opened.push(token.text === '(' ? 'group' : 'list');
+      this.mayClose = token.text === '[';
+      return true;
+    }
+    if (unaryOps.has(token.text)) {
+      this.operatorCount++;
+      return true;
+    }
+    if (mayClose && (token.text === ')' || token.text === ']')) return this.close(token.text);
+    return unexpected(token);
+  }
+
+  private takeWord(word: string): boolean {
+    if (unaryWords.has(word)) {
+      this.operatorCount++;
+      return true;
+    }
+    if (binaryWords.has(word) || word === 'in' || word === 'IN') return unexpected({ kind: 'word', text: word });
+    const following = this.lexer.peek();
+    if (following.kind === 'op' && following.text === '(') {
+      this.lexer.next();
+      this.opened.push('call');
+      this.operatorCount++;
+      this.mayClose = true;
+      return true;
+    }
+    this.operandCount++;
+    if (following.kind === 'string' && stringWords.has(word)) this.lexer.next();
+    else if (following.kind === 'op' && following.text === '=' && this.opened.at(-1) === 'call') this.takeNamedArgument();
+    else if (!literalWords.has(word)) this.names.push(word);
+    return false;
+  }
+
+  /** `name=value` in a call. */
+  private takeNamedArgument(): void {
+    this.lexer.next();
+    const value = this.lexer.next();
+    if (value.kind === 'end' || value.kind === 'op') unexpected(value);
+  }
+
+  private takeOperator(token: Token): boolean {
+    if (token.kind === 'word') return this.takeOperatorWord(token);
+    if (token.kind !== 'op') return unexpected(token);
+    if (binaryOps.has(token.text)) {
+      this.operatorCount++;
+      return true;
+    }
+    if (token.text === ',') {
+      const inside = this.opened.at(-1);
+      if (inside !== 'list' && inside !== 'call') return unexpected(token);
+      this.mayClose = inside === 'list';
+      return true;
+    }
+    if (token.text === '[') {
+      this.opened.push('index');
+      return true;
+    }
+    return token.text === ')' || token.text === ']' ? this.close(token.text) : unexpected(token);
+  }
+
+  private takeOperatorWord(token: Token & { kind: 'word' }): boolean {
+    this.operatorCount++;
+    if (binaryWords.has(token.text)) return true;
+    if (/^(?:is|IS)$/.test(token.text)) {
+      let value = this.lexer.next();
+      if (value.kind === 'word' && /^(?:not|NOT)$/.test(value.text)) value = this.lexer.next();
+      return value.kind === 'word' && /^(?:null|NULL)$/.test(value.text) ? false : unexpected(value);
+    }
+    const isNegated = /^(?:not|NOT)$/.test(token.text);
+    const verb = isNegated ? this.lexer.next() : token;
+    if (verb.kind !== 'word' || !/^(?:in|IN)$/.test(verb.text)) return unexpected(verb);
+    const list = this.lexer.peek();
+    if (list.kind !== 'template' && !(list.kind === 'op' && list.text === '[') && list.kind !== 'end') {
+      throw new FilterSyntaxError("the right-hand side of 'in' must be a list");
+    }
+    return true;
+  }
+
+  private close(bracket: ')' | ']'): boolean {
+    const inside = this.opened.pop();
+    const isRound = inside === 'group' || inside === 'call';
+    if (inside === undefined || isRound !== (bracket === ')')) return unexpected({ kind: 'op', text: bracket });
+    if (inside === 'list') this.operandCount++;
+    return false;
+  }
+}
+
+function unexpected(token: Token): never {
+  if (token.kind === 'end') throw new FilterSyntaxError('unexpected end of the expression');
+  const text = token.kind === 'template' ? `{${token.name}}` : 'text' in token ? token.text : String(token.value);
+  throw new FilterSyntaxError(`unexpected '${text.slice(0, 64)}'`);
+}
