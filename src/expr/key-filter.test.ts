@@ -42,7 +42,14 @@ describe('parseKeyFilter', () => {
     expect(keysOf('')).toBe('all');
     expect(keysOf(' \n ')).toBe('all');
     expect(keysOf('id in [1, 2,3 ]')).toEqual([1n, 2n, 3n]);
-    expect(keysOf('id IN[-1,0x10,0b11,010,9223372036854775807,-9223372036854775808,]')).toEqual([-1n, 16n, 3n, 8n, 2n ** 63n - 1n, -(2n ** 63n)]);
+    expect(keysOf('id IN[-1,0x10,0b11,010,9223372036854775807,-9223372036854775808,]')).toEqual([
+      -1n,
+      16n,
+      3n,
+      8n,
+      2n ** 63n - 1n,
+      -(2n ** 63n),
+    ]);
     expect(keysOf('id in []')).toEqual([]);
     expect(keysOf('id not in [5]')).toEqual({ not: [5n] });
     expect(keysOf('id NOT IN [5]')).toEqual({ not: [5n] });
@@ -52,7 +59,12 @@ describe('parseKeyFilter', () => {
     expect(keysOf('((id in [1]))')).toEqual([1n]);
     expect(keysOf('4 == id')).toEqual([4n]);
     expect(keysOf('id != 4')).toEqual({ not: [4n] });
-    expect(keysOf('id in [4294967296, -4294967297, 999999999999999, 9999999999999999]')).toEqual([2n ** 32n, -(2n ** 32n) - 1n, 999999999999999n, 9999999999999999n]);
+    expect(keysOf('id in [4294967296, -4294967297, 999999999999999, 9999999999999999]')).toEqual([
+      2n ** 32n,
+      -(2n ** 32n) - 1n,
+      999999999999999n,
+      9999999999999999n,
+    ]);
   });
   it('reads text keys with every way to write a string', () => {
     expect(keysOf(`id in ['a', "b", 'it\\'s', "say \\"x\\"", '\\u00e9\\n', r'\\d', 'ü', "\\x41\\101"]`, texts)).toEqual([
@@ -63,16 +75,22 @@ describe('parseKeyFilter', () => {
   it('reads templates', () => {
     const writer = new BinaryWriter();
     for (const value of [1n, -2n]) writer.int64(value);
-    const longs = TemplateValue.create({ val: { $case: 'arrayVal', value: { data: { $case: 'longData', value: { data: writer.finish() } } } } });
+    const longs = TemplateValue.create({
+      val: { $case: 'arrayVal', value: { data: { $case: 'longData', value: { data: writer.finish() } } } },
+    });
     expect(keysOf('id in {ids}', ints, { ids: longs })).toEqual([1n, -2n]);
     expect(keysOf('id not in {ids}', ints, { ids: longs })).toEqual({ not: [1n, -2n] });
     expect(keysOf('id in {e}', ints, { e: TemplateValue.create({ val: { $case: 'arrayVal', value: { data: undefined } } }) })).toEqual([]);
     expect(keysOf('id == {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) })).toEqual([9n]);
-    const strings = TemplateValue.create({ val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: { data: ['x', 'y'] } } } } });
+    const strings = TemplateValue.create({
+      val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: { data: ['x', 'y'] } } } },
+    });
     expect(keysOf('id in {s}', texts, { s: strings })).toEqual(['x', 'y']);
     expect(refusal('id in {s}', ints, { s: strings })).toContain(`value 'string_val:"x"' in list cannot be casted to Int64`);
     expect(refusal('id in {nope}')).toContain('expression template variable name {nope} is not found');
-    expect(refusal('id in {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) })).toContain("right-hand side of 'in' must be a list");
+    expect(refusal('id in {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) })).toContain(
+      "right-hand side of 'in' must be a list",
+    );
     expect(refusal('id in {toString}')).toContain('not found');
   });
   it('refuses what no version reads, with the texts of Milvus', () => {
@@ -86,7 +104,24 @@ describe('parseKeyFilter', () => {
     expect(refusal('id == "a"')).toContain('comparison operations cannot be applied to two incompatible operands');
     expect(refusal('nope in [1]')).toContain('error: field nope not exist');
     expect(refusal('nope > 1 and age < 2')).toContain('field nope not exist');
-    for (const bad of ['id in', 'id in [1', 'id in [1 2]', '1 +', 'a b c', 'id ==', ')', 'id in [1))', '== 5', '"abc', '😀', 'id in [,]', '#', 'id in [9223372036854775808]', '!!', 'age >']) {
+    for (const bad of [
+      'id in',
+      'id in [1',
+      'id in [1 2]',
+      '1 +',
+      'a b c',
+      'id ==',
+      ')',
+      'id in [1))',
+      '== 5',
+      '"abc',
+      '😀',
+      'id in [,]',
+      '#',
+      'id in [9223372036854775808]',
+      '!!',
+      'age >',
+    ]) {
       expect(refusal(bad)).toContain(`invalid_parameter: failed to create query plan: cannot parse expression: ${bad}, error: `);
     }
     expect(refusal('age')).toContain('predicate is not a boolean expression: age');
@@ -95,9 +130,26 @@ describe('parseKeyFilter', () => {
   });
   it('says of other filters that they come later', () => {
     const later = [
-      'id > 0', '1 < age <= 9', 'id in [1] and age == 2', 'not (id in [1])', 'age in [1,2]', 'exists age', 'age is not null', 'id == 1 or id == 2',
-      'array_contains(age, 1)', "text_match(age, 'a b', minimum_should_match=2)", 'age + 1 == 2 ** 3', 'age["k"][0] == 1', 'id == 1 + 1',
-      "age > ISO '2025-01-01T00:00:00Z'", 'age like "a%"', 'random_sample(0.5)', 'id == id', '[1] == [1]', 'id == age', '-age < +1',
+      'id > 0',
+      '1 < age <= 9',
+      'id in [1] and age == 2',
+      'not (id in [1])',
+      'age in [1,2]',
+      'exists age',
+      'age is not null',
+      'id == 1 or id == 2',
+      'array_contains(age, 1)',
+      "text_match(age, 'a b', minimum_should_match=2)",
+      'age + 1 == 2 ** 3',
+      'age["k"][0] == 1',
+      'id == 1 + 1',
+      "age > ISO '2025-01-01T00:00:00Z'",
+      'age like "a%"',
+      'random_sample(0.5)',
+      'id == id',
+      '[1] == [1]',
+      'id == age',
+      '-age < +1',
     ];
     for (const expr of later) expect(refusal(expr)).toMatch(/^unsupported: filter .*id in \[/);
     expect(refusal('colour == "red"', schemaOf(DataType.Int64, true))).toMatch(/^unsupported/);
@@ -113,26 +165,65 @@ describe('parseKeyFilter', () => {
     expect(keysOf(`${'('.repeat(100_000)}id == 1${')'.repeat(100_000)}`)).toEqual([1n]);
   });
   it('round-trips any keys', () => {
-    fc.assert(fc.property(fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), (keys) => {
-      expect(keysOf(`id in [${keys.join(',')}]`)).toEqual(keys);
-    }));
-    fc.assert(fc.property(fc.array(fc.string({ unit: 'grapheme' })), (keys) => {
-      const quoted = keys.map((key) => `"${key.replace(/[\\"]/g, '\\$&')}"`);
-      expect(keysOf(`id in [${quoted.join(',')}]`, texts)).toEqual(keys);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), (keys) => {
+        expect(keysOf(`id in [${keys.join(',')}]`)).toEqual(keys);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'grapheme' })), (keys) => {
+        const quoted = keys.map((key) => `"${key.replace(/[\\"]/g, '\\$&')}"`);
+        expect(keysOf(`id in [${quoted.join(',')}]`, texts)).toEqual(keys);
+      }),
+    );
   });
   it('never throws anything but its own errors', () => {
-    const piece = fc.constantFrom('id', 'age', 'in', 'not', '[', ']', '(', ')', ',', '1', '-', '"a"', "'", '==', '{x}', '{', 'and', 'is', 'null', '=', '.', '0x', 'r"', '\\', 'f(', '1e', ' ');
+    const piece = fc.constantFrom(
+      'id',
+      'age',
+      'in',
+      'not',
+      '[',
+      ']',
+      '(',
+      ')',
+      ',',
+      '1',
+      '-',
+      '"a"',
+      "'",
+      '==',
+      '{x}',
+      '{',
+      'and',
+      'is',
+      'null',
+      '=',
+      '.',
+      '0x',
+      'r"',
+      '\\',
+      'f(',
+      '1e',
+      ' ',
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.array(piece).map((pieces) => pieces.join(' ')), fc.array(piece).map((pieces) => pieces.join(''))), (expr) => {
-        for (const schema of [ints, texts]) {
-          try {
-            parseKeyFilter(schema, expr);
-          } catch (error) {
-            expect(error).toBeInstanceOf(ElanusError);
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(piece).map((pieces) => pieces.join(' ')),
+          fc.array(piece).map((pieces) => pieces.join('')),
+        ),
+        (expr) => {
+          for (const schema of [ints, texts]) {
+            try {
+              parseKeyFilter(schema, expr);
+            } catch (error) {
+              expect(error).toBeInstanceOf(ElanusError);
+            }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 5000 },
     );
   });

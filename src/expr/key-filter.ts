@@ -43,7 +43,8 @@ function refuseOther(schema: CollectionSchema, text: string): never {
   const isKnown = (name: string): boolean => dynamicField(schema) !== undefined || schema.fields.some((field) => field.name === name);
   const missing = facts.names.find((name) => !isKnown(name));
   if (missing !== undefined) throw cannotParse(text, `field ${missing} not exist`);
-  if (facts.isBareOperand) throw new ElanusError('invalid_parameter', `failed to create query plan: predicate is not a boolean expression: ${shown(text)}`);
+  if (facts.isBareOperand)
+    throw new ElanusError('invalid_parameter', `failed to create query plan: predicate is not a boolean expression: ${shown(text)}`);
   const key = primaryField(schema).name;
   throw new ElanusError(
     'unsupported',
@@ -128,7 +129,8 @@ class KeyFilterParser {
     if (!isOp(open, '[')) return false;
     for (;;) {
       if (!this.takeShortInteger() && !this.takeElement()) return false;
-      if (this.keys.count > KEYS_MAX) throw new ElanusError('invalid_parameter', `the list has more than ${KEYS_MAX} keys; split the request`);
+      if (this.keys.count > KEYS_MAX)
+        throw new ElanusError('invalid_parameter', `the list has more than ${KEYS_MAX} keys; split the request`);
       const separator = this.lexer.text.charCodeAt(this.lexer.at);
       if (separator === 0x2c) this.lexer.at++;
       else {
@@ -144,7 +146,8 @@ class KeyFilterParser {
     const value = this.template(name);
     if (value.val?.$case !== 'arrayVal') throw new FilterSyntaxError("the right-hand side of 'in' must be a list");
     this.keys.addArray(value.val.value);
-    if (this.keys.count > KEYS_MAX) throw new ElanusError('invalid_parameter', `the list has more than ${KEYS_MAX} keys; split the request`);
+    if (this.keys.count > KEYS_MAX)
+      throw new ElanusError('invalid_parameter', `the list has more than ${KEYS_MAX} keys; split the request`);
   }
 
   /** One decimal integer of at most 15 digits, without making a token; anything else is left in place. */

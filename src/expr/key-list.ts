@@ -62,13 +62,19 @@ export class KeyList {
     for (const value of arrayValues(array)) if (!this.add(value)) this.refuseInList(value);
   }
   refuseInList(value: KeyValue): never {
-    throw new ElanusError('invalid_parameter', `value '${valueText(value)}' in list cannot be casted to ${dataTypeName(this.field.dataType)}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `value '${valueText(value)}' in list cannot be casted to ${dataTypeName(this.field.dataType)}`,
+    );
   }
   finish(): Column {
     if (this.isNumeric) {
       return column(this.field.fieldID, DataType.Int64, new Uint8Array(this.words.buffer, 0, this.numberCount * 8));
     }
-    const writer = new VariableWriter(this.texts.length, this.texts.reduce((sum, text) => sum + text.length, 0));
+    const writer = new VariableWriter(
+      this.texts.length,
+      this.texts.reduce((sum, text) => sum + text.length, 0),
+    );
     for (const text of this.texts) writer.addText(text);
     const { data, offsets } = writer.finish();
     return column(this.field.fieldID, DataType.VarChar, data, offsets);
@@ -99,7 +105,10 @@ function arrayValues(array: TemplateArrayValue): KeyValue[] {
     case undefined:
       return [];
     default:
-      throw new ElanusError('invalid_parameter', 'the list of an expression template must hold plain values of one type, not lists or JSON');
+      throw new ElanusError(
+        'invalid_parameter',
+        'the list of an expression template must hold plain values of one type, not lists or JSON',
+      );
   }
 }
 

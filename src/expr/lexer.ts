@@ -55,7 +55,9 @@ export class Lexer {
     if (char === '{') return this.templateToken();
     const op = this.match(opPattern);
     if (op !== undefined) return { kind: 'op', text: op };
-    throw new FilterSyntaxError(`unexpected character '${String.fromCodePoint(this.text.codePointAt(this.at) ?? 0)}' at position ${this.at}`);
+    throw new FilterSyntaxError(
+      `unexpected character '${String.fromCodePoint(this.text.codePointAt(this.at) ?? 0)}' at position ${this.at}`,
+    );
   }
 
   /** The next token without taking it. */
@@ -75,7 +77,8 @@ export class Lexer {
 
   private numberToken(digits: string): Token {
     const following = this.text[this.at];
-    if (following !== undefined && /[\w$]/.test(following)) throw new FilterSyntaxError(`invalid number at position ${this.at - digits.length}`);
+    if (following !== undefined && /[\w$]/.test(following))
+      throw new FilterSyntaxError(`invalid number at position ${this.at - digits.length}`);
     if (/^0[xXbB]/.test(digits)) return { kind: 'int', value: BigInt(digits.toLowerCase()) };
     if (/^0[0-7]+$/.test(digits)) return { kind: 'int', value: BigInt(`0o${digits.slice(1)}`) };
     return /^\d+$/.test(digits) ? { kind: 'int', value: BigInt(digits) } : { kind: 'float', value: Number(digits) };
@@ -93,7 +96,8 @@ export class Lexer {
     templatePattern.lastIndex = this.at;
     const found = templatePattern.exec(this.text);
     const name = found?.[1];
-    if (found === null || name === undefined) throw new FilterSyntaxError(`unexpected '{' at position ${this.at}, expected a template variable like {name}`);
+    if (found === null || name === undefined)
+      throw new FilterSyntaxError(`unexpected '{' at position ${this.at}, expected a template variable like {name}`);
     this.at += found[0].length;
     return { kind: 'template', name };
   }

@@ -10,7 +10,8 @@ import { primaryField } from './field.js';
 /** The batch with keys `first`, `first + 1`, …; a key column already there (upsert) is replaced. Other columns are shared, not copied. */
 export function generateAutoIds(schema: CollectionSchema, batch: ColumnBatch, first: bigint): ColumnBatch {
   const key = primaryField(schema);
-  const made = key.dataType === DataType.Int64 ? numberKeys(key.fieldID, batch.rowCount, first) : textKeys(key.fieldID, batch.rowCount, first);
+  const made =
+    key.dataType === DataType.Int64 ? numberKeys(key.fieldID, batch.rowCount, first) : textKeys(key.fieldID, batch.rowCount, first);
   const byId = new Map(batch.columns.map((one) => [one.fieldId, one]));
   byId.set(key.fieldID, made);
   const inSchema = schema.fields.flatMap((field) => byId.get(field.fieldID) ?? []);

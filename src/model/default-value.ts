@@ -59,6 +59,7 @@ export function checkDefaultValue(field: FieldSchema): void {
   }
   if (value.$case === 'stringData') {
     const length = utf8.encode(value.value).length;
-    if (length > maxLengthOf(field)) refuse(`the length (${length}) of string exceeds max length (${maxLengthOf(field)}) of field (${field.name})`);
+    if (length > maxLengthOf(field))
+      refuse(`the length (${length}) of string exceeds max length (${maxLengthOf(field)}) of field (${field.name})`);
   }
 }

@@ -39,7 +39,9 @@ export function columnFromField(field: FieldSchema, sent: FieldData, numRows: nu
 function checkType(field: FieldSchema, sent: FieldData): void {
   const isText = field.dataType === DataType.VarChar && sent.type === DataType.String;
   if (sent.type === field.dataType || sent.type === DataType.None || isText) return;
-  refuse(`fieldData type(${dataTypeName(sent.type)}) of field(${field.name}) is not match with schema's type(${dataTypeName(field.dataType)})`);
+  refuse(
+    `fieldData type(${dataTypeName(sent.type)}) of field(${field.name}) is not match with schema's type(${dataTypeName(field.dataType)})`,
+  );
 }
 
 /** One byte a row, 0 for null; undefined when every row has a value. */
@@ -108,7 +110,9 @@ function narrow(field: FieldSchema, values: Int32Array): Uint8Array {
   for (let row = 0; row < values.length; row++) {
     const value = values[row] as number;
     if (value < min || value > max) {
-      refuse(`[${value}] of field(${field.name}) is out of range for ${dataTypeName(field.dataType)}, expected ${min} to ${max}, row number: ${row}`);
+      refuse(
+        `[${value}] of field(${field.name}) is out of range for ${dataTypeName(field.dataType)}, expected ${min} to ${max}, row number: ${row}`,
+      );
     }
   }
   const out = field.dataType === DataType.Int8 ? Int8Array.from(values) : Int16Array.from(values);
@@ -151,7 +155,9 @@ function vectorColumn(field: FieldSchema, sent: FieldData, numRows: number): Col
   if (!Number.isInteger(count)) refuse(`the data of field(${field.name}) has ${data.length} bytes, not a multiple of 4`);
   if (count % dim !== 0) refuse(`the length(${count}) of float data should divide the dim(${dim})`);
   if (vectors.dim !== 0n && vectors.dim !== BigInt(dim)) {
-    refuse(`the dim (${vectors.dim}) of field data(${field.name}) is not equal to schema dim (${dim}); the length(${count}) of float data should divide the dim(${dim})`);
+    refuse(
+      `the dim (${vectors.dim}) of field data(${field.name}) is not equal to schema dim (${dim}); the length(${count}) of float data should divide the dim(${dim})`,
+    );
   }
   checkCount(field, count / dim, numRows, undefined);
   checkFinite(field, data);
@@ -166,7 +172,10 @@ function textColumn(field: FieldSchema, sent: FieldData, numRows: number, valid:
   const max = maxLengthOf(field);
   const filler = valid && defaultBytes(field);
   const isDense = values.length === numRows;
-  const writer = new VariableWriter(numRows, values.reduce((sum, value) => sum + value.length, 0));
+  const writer = new VariableWriter(
+    numRows,
+    values.reduce((sum, value) => sum + value.length, 0),
+  );
   let next = 0;
   for (let row = 0; row < numRows; row++) {
     if (valid?.[row] === 0) {
@@ -189,7 +198,10 @@ function jsonColumn(field: FieldSchema, sent: FieldData, numRows: number, flags:
   const values = slot?.value.data ?? [];
   checkCount(field, values.length, numRows, flags);
   const isDense = values.length === numRows;
-  const writer = new VariableWriter(numRows, values.reduce((sum, value) => sum + value.length, 0));
+  const writer = new VariableWriter(
+    numRows,
+    values.reduce((sum, value) => sum + value.length, 0),
+  );
   const valid = new Uint8Array(numRows);
   let next = 0;
   let nulls = 0;
@@ -215,5 +227,7 @@ function checkJson(field: FieldSchema, value: Uint8Array, row: number): void {
     refuse(`the length (${value.length}) of json field (${field.name}) exceeds max length (${JSON_BYTES_MAX}), row number: ${row}`);
   }
   if (field.isDynamic ? isJsonObject(value) : isJsonText(value)) return;
-  refuse(`invalid JSON in field(${field.name}), row number: ${row}; expected ${field.isDynamic ? 'a JSON object' : 'one JSON text in UTF-8'}`);
+  refuse(
+    `invalid JSON in field(${field.name}), row number: ${row}; expected ${field.isDynamic ? 'a JSON object' : 'one JSON text in UTF-8'}`,
+  );
 }

@@ -63,7 +63,8 @@ function matchFields(schema: CollectionSchema, fieldsData: readonly FieldData[])
     names.add(name);
     if (field !== undefined) known.set(field.fieldID, sent);
     else if (meta !== undefined && sent.fieldName !== '') unknown.push(sent);
-    else refuse(`field ${sent.fieldName} not exist in collection ${schema.name}; send only columns of its schema, or enable dynamic fields`);
+    else
+      refuse(`field ${sent.fieldName} not exist in collection ${schema.name}; send only columns of its schema, or enable dynamic fields`);
   }
   return { known, unknown };
 }

@@ -59,7 +59,8 @@ function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNulla
 }
 
 /** A buffer of exactly these bytes; integers are re-encoded anyway, so a copy costs little beside that. */
-const aligned = (data: Uint8Array, width: number): ArrayBuffer => new Uint8Array(data.subarray(0, data.length - (data.length % width))).buffer;
+const aligned = (data: Uint8Array, width: number): ArrayBuffer =>
+  new Uint8Array(data.subarray(0, data.length - (data.length % width))).buffer;
 
 /** The one row a `count(*)` query answers with. */
 export function countFieldData(count: bigint): FieldData {

@@ -32,7 +32,8 @@ const supportedText = `supported in this version: ${indexTypes.join(', ')} on Fl
 export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyValuePair[]): IndexParams {
   const asSent: Record<string, string> = {};
   for (const { key, value } of extraParams) {
-    if (Object.hasOwn(asSent, key)) throw new ElanusError('invalid_parameter', `duplicated index param ${key} of field ${field.name}; send it once`);
+    if (Object.hasOwn(asSent, key))
+      throw new ElanusError('invalid_parameter', `duplicated index param ${key} of field ${field.name}; send it once`);
     asSent[key] = value;
   }
   const params = { ...innerParams(asSent['params']), ...asSent };
@@ -47,14 +48,18 @@ export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyVa
 function parseIndexType(field: FieldSchema, text: string): IndexType {
   const name = text === '' ? 'AUTOINDEX' : text.toUpperCase();
   if (!indexTypes.includes(name) && !laterIndexTypes.has(name)) {
-    throw new ElanusError('invalid_parameter', `invalid index type: ${text}; ${supportedText}: invalid parameter[expected=valid index][actual=${text}]`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `invalid index type: ${text}; ${supportedText}: invalid parameter[expected=valid index][actual=${text}]`,
+    );
   }
   if (name === 'BITMAP') checkBitmap(field);
   if (field.dataType !== DataType.FloatVector) {
     const what = `index ${name} on field ${field.name} of type ${dataTypeName(field.dataType)}`;
     throw new ElanusError('unsupported', `${what} is not supported yet, filters work without one; ${supportedText}`);
   }
-  if (laterIndexTypes.has(name)) throw new ElanusError('unsupported', `index type ${name} of field ${field.name} is not supported yet; ${supportedText}`);
+  if (laterIndexTypes.has(name))
+    throw new ElanusError('unsupported', `index type ${name} of field ${field.name} is not supported yet; ${supportedText}`);
   return name as IndexType;
 }
 

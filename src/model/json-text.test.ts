@@ -14,7 +14,29 @@ const parses = (text: string): boolean => {
 describe('isJsonText', () => {
   it('agrees with JSON.parse on values and on texts near them', () => {
     fc.assert(fc.property(fc.json(), (text) => isJsonText(bytesOf(text))));
-    const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"', '\\', '\\u12', '0', '-', '1.5', 'e+3', 'true', 'null', ' ', '\n', 'é', '\\n', '.');
+    const piece = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '"',
+      '\\',
+      '\\u12',
+      '0',
+      '-',
+      '1.5',
+      'e+3',
+      'true',
+      'null',
+      ' ',
+      '\n',
+      'é',
+      '\\n',
+      '.',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 9 }), (pieces) => isJsonText(bytesOf(pieces.join(''))) === parses(pieces.join(''))),
       { numRuns: 20_000 },

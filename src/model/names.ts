@@ -26,7 +26,26 @@ const nameSpecs = {
 
 /** Words of the filter language and names of system columns: a field called so could not be addressed. */
 const fieldKeywords: ReadonlySet<string> = new Set([
-  ...['RowID', 'Timestamp', 'like', 'LIKE', 'exists', 'EXISTS', 'and', 'AND', 'or', 'OR', 'not', 'NOT', 'in', 'IN', 'is', 'IS', 'null', 'NULL'],
+  ...[
+    'RowID',
+    'Timestamp',
+    'like',
+    'LIKE',
+    'exists',
+    'EXISTS',
+    'and',
+    'AND',
+    'or',
+    'OR',
+    'not',
+    'NOT',
+    'in',
+    'IN',
+    'is',
+    'IS',
+    'null',
+    'NULL',
+  ],
   ...['true', 'True', 'TRUE', 'false', 'False', 'FALSE', 'json_contains', 'JSON_CONTAINS', 'json_contains_all', 'JSON_CONTAINS_ALL'],
   ...['json_contains_any', 'JSON_CONTAINS_ANY', 'array_contains', 'ARRAY_CONTAINS', 'array_contains_all', 'ARRAY_CONTAINS_ALL'],
   ...['array_contains_any', 'ARRAY_CONTAINS_ANY', 'array_length', 'ARRAY_LENGTH'],
@@ -37,14 +56,18 @@ export function checkName(kind: NameKind, name: string): void {
   const spec: NameSpec = nameSpecs[kind];
   if (name.trim() === '') {
     if (kind === 'index') return;
-    throw new ElanusError(spec.key, kind === 'partition' ? `Invalid partition name: ${name}. Partition name should not be empty.` : `${spec.noun} should not be empty`);
+    throw new ElanusError(
+      spec.key,
+      kind === 'partition' ? `Invalid partition name: ${name}. Partition name should not be empty.` : `${spec.noun} should not be empty`,
+    );
   }
   const the = spec.isCapital ? 'The' : 'the';
   const noun = spec.isCapital ? `${spec.noun.charAt(0).toUpperCase()}${spec.noun.slice(1)}` : spec.noun;
   const refuse = (rule: string): never => {
     throw new ElanusError(spec.key, `Invalid ${spec.label}: ${name}. ${rule}`);
   };
-  if (name.length > NAME_LENGTH_MAX) refuse(`${the} length of ${spec.article} ${spec.noun} must be less than ${NAME_LENGTH_MAX} characters`);
+  if (name.length > NAME_LENGTH_MAX)
+    refuse(`${the} length of ${spec.article} ${spec.noun} must be less than ${NAME_LENGTH_MAX} characters`);
   if (!/^[A-Za-z_]/.test(name)) refuse(`${the} first character of ${spec.article} ${spec.noun} must be an underscore or letter`);
   if (!/^\w+$/.test(name)) refuse(`${noun} can only contain numbers, letters and underscores`);
   if (kind === 'field' && fieldKeywords.has(name)) refuse(`${name} is keyword in milvus.`);

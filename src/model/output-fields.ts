@@ -51,9 +51,13 @@ export function resolveOutputFields(
 function countOf(requested: readonly string[], call: 'search' | 'query'): OutputFields {
   const isCount = requested.length === 1 && requested.every(isCountText);
   if (call === 'search') {
-    throw new ElanusError('invalid_parameter', `output field ${requested.join(', ')}: aggregates are for query, not for search; name fields instead`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `output field ${requested.join(', ')}: aggregates are for query, not for search; name fields instead`,
+    );
   }
-  if (!isCount) throw new ElanusError('unsupported', `output fields ${requested.join(', ')}: only count(*) alone is supported in this version`);
+  if (!isCount)
+    throw new ElanusError('unsupported', `output fields ${requested.join(', ')}: only count(*) alone is supported in this version`);
   return { isCount: true, fieldIds: [], names: ['count(*)'], dynamicKeys: [] };
 }
 

@@ -3,8 +3,8 @@
 import { ElanusError } from '#base/errors.js';
 import { PlaceholderGroup, PlaceholderType, type PlaceholderValue } from '#proto/milvus/common.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
-import { findNotFinite } from './field-column.js';
 import { dimOf } from './field.js';
+import { findNotFinite } from './field-column.js';
 import { dataTypeName } from './schema-view.js';
 
 export const NQ_MAX = 16_384;

@@ -38,7 +38,9 @@ export class RequestParams {
     const text = this.text(key);
     if (text === undefined) return false;
     if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
-    return ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text) ? false : refuse(`${key} [${text}] is invalid; expected true or false`);
+    return ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)
+      ? false
+      : refuse(`${key} [${text}] is invalid; expected true or false`);
   }
   /** A JSON object; empty when absent. */
   object(key: string): Record<string, unknown> {
@@ -50,7 +52,8 @@ export class RequestParams {
     } catch (cause) {
       throw new ElanusError('invalid_parameter', `${key} is not JSON: ${text.slice(0, 200)}`, { cause });
     }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(`${key} should be a JSON object, got ${text.slice(0, 200)}`);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return refuse(`${key} should be a JSON object, got ${text.slice(0, 200)}`);
     return value as Record<string, unknown>;
   }
   refuseLater(keys: readonly string[]): void {

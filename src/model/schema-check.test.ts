@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
+import { CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { parseCollectionSchema, sameSchema, shardCountOf } from './schema-check.js';
 import { publicSchema } from './schema-view.js';
 
@@ -60,9 +60,14 @@ describe('parseCollectionSchema', () => {
     expect(refusal([pk, vec()], { name: 'other' })).toContain('schema.Name=other');
   });
   it('checks max_length', () => {
-    const text = (params: { key: string; value: string }[]): PartialField => ({ name: 't', dataType: DataType.VarChar, typeParams: params });
+    const text = (params: { key: string; value: string }[]): PartialField => ({
+      name: 't',
+      dataType: DataType.VarChar,
+      typeParams: params,
+    });
     expect(refusal([pk, vec(), text([])])).toContain('type param(max_length) should be specified for the field(t) of collection c');
-    for (const value of ['0', '65536', '-1']) expect(refusal([pk, vec(), text([{ key: 'max_length', value }])])).toContain('should be in (0, 65535]');
+    for (const value of ['0', '65536', '-1'])
+      expect(refusal([pk, vec(), text([{ key: 'max_length', value }])])).toContain('should be in (0, 65535]');
     expect(refusal([pk, vec(), text([{ key: 'max_length', value: 'q' }])])).toContain('must be an integer');
     expect(parse([pk, vec(), text([{ key: 'max_length', value: '65535' }])]).fields).toHaveLength(3);
   });
@@ -99,8 +104,12 @@ describe('parseCollectionSchema', () => {
       'type (VarChar) of field (d) is not equal to the type(Int64) of default_value',
     );
     expect(refusal([pk, vec(), withDefault(DataType.VarChar, { $case: 'stringData', value: 'éé' })])).toContain('exceeds max length');
-    expect(refusal([pk, vec(), withDefault(DataType.JSON, { $case: 'bytesData', value: new Uint8Array() })])).toContain('not support default_value');
-    expect(refusal([{ ...pk, defaultValue: { data: { $case: 'longData', value: 1n } } }, vec()])).toContain('primary field not support default');
+    expect(refusal([pk, vec(), withDefault(DataType.JSON, { $case: 'bytesData', value: new Uint8Array() })])).toContain(
+      'not support default_value',
+    );
+    expect(refusal([{ ...pk, defaultValue: { data: { $case: 'longData', value: 1n } } }, vec()])).toContain(
+      'primary field not support default',
+    );
     const empty = parse([pk, vec(), { name: 'd', dataType: DataType.Bool, defaultValue: {} }]);
     expect(empty.fields[2]?.defaultValue).toBeUndefined();
   });

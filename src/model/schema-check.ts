@@ -56,12 +56,15 @@ function decodeSchema(bytes: Uint8Array): CollectionSchema {
   try {
     return CollectionSchema.decode(bytes);
   } catch (cause) {
-    throw new ElanusError('invalid_parameter', 'the schema of the collection cannot be decoded; send a serialized CollectionSchema', { cause });
+    throw new ElanusError('invalid_parameter', 'the schema of the collection cannot be decoded; send a serialized CollectionSchema', {
+      cause,
+    });
   }
 }
 
 function checkFeatures(schema: CollectionSchema): void {
-  if (schema.functions.length > 0) unsupported('functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them');
+  if (schema.functions.length > 0)
+    unsupported('functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them');
   if (schema.structArrayFields.length > 0) unsupported('struct array fields are not supported in this version; use scalar or JSON fields');
   if (schema.externalSource !== '' || schema.externalSpec !== '') unsupported('external collections are not supported in this version');
   if (schema.enableNamespace) unsupported('namespaces are not supported in this version; use partitions or a partition key');
@@ -112,7 +115,8 @@ function checkParamKeys(field: FieldSchema): void {
 
 function checkMaxLength(field: FieldSchema, collection: string): void {
   const text = typeParam(field, 'max_length');
-  if (text === undefined) return refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
+  if (text === undefined)
+    return refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
   const length = parseInteger(text);
   if (length === undefined) return refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
   if (length < 1 || length > VARCHAR_BYTES_MAX) {
@@ -122,7 +126,8 @@ function checkMaxLength(field: FieldSchema, collection: string): void {
 
 function checkVector(field: FieldSchema): void {
   const text = typeParam(field, 'dim');
-  if (text === undefined) return refuse(`dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`);
+  if (text === undefined)
+    return refuse(`dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`);
   const dim = parseInteger(text);
   if (dim === undefined || dim < DIM_MIN || dim > DIM_MAX) {
     refuse(`invalid dimension: ${text} of field ${field.name}. float vector dimension should be in range ${DIM_MIN} ~ ${DIM_MAX}`);

@@ -14,8 +14,7 @@ export const maxLengthOf = (field: FieldSchema): number => Number(typeParam(fiel
 export const fieldByName = (schema: CollectionSchema, name: string): FieldSchema | undefined =>
   schema.fields.find((field) => field.name === name);
 export const dynamicField = (schema: CollectionSchema): FieldSchema | undefined => schema.fields.find((field) => field.isDynamic);
-export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undefined =>
-  schema.fields.find((field) => field.isPartitionKey);
+export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undefined => schema.fields.find((field) => field.isPartitionKey);
 export const vectorFields = (schema: CollectionSchema): FieldSchema[] =>
   schema.fields.filter((field) => field.dataType === DataType.FloatVector);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ErrorKey, ElanusError, errorSpecs } from '#base/errors.js';
+import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
 import { ErrorCode, Status } from '#proto/milvus/common.js';
 import { errorOfStatus, statusOf, successStatus } from './wire-status.js';
 
@@ -21,8 +21,17 @@ describe('wire status', () => {
   });
   it('marks mistakes of the caller and what may be retried', () => {
     const bad = statusOf(new ElanusError('invalid_parameter', 'no'));
-    expect(bad).toMatchObject({ reason: 'no: invalid parameter', retriable: false, extraInfo: { is_input_error: 'true' }, errorCode: ErrorCode.IllegalArgument });
-    expect(statusOf(new ElanusError('service_not_ready', 'wait'))).toMatchObject({ retriable: true, code: 1, errorCode: ErrorCode.NotReadyServe });
+    expect(bad).toMatchObject({
+      reason: 'no: invalid parameter',
+      retriable: false,
+      extraInfo: { is_input_error: 'true' },
+      errorCode: ErrorCode.IllegalArgument,
+    });
+    expect(statusOf(new ElanusError('service_not_ready', 'wait'))).toMatchObject({
+      retriable: true,
+      code: 1,
+      errorCode: ErrorCode.NotReadyServe,
+    });
     expect(statusOf(new ElanusError('duplicate_collection', 'x')).retriable).toBe(false);
   });
   it('understands foreign statuses', () => {

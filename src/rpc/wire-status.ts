@@ -1,6 +1,6 @@
 // Typed errors to the `Status` every Milvus answer carries, and back. Business errors travel here and never as gRPC errors:
 // clients retry those blindly. Success sets nothing at all, as clients compare both codes and the reason.
-import { type ErrorKey, ElanusError, errorSpecs } from '#base/errors.js';
+import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
 import { ErrorCode, Status } from '#proto/milvus/common.js';
 
 const INPUT_ERROR = 'is_input_error';
@@ -19,7 +19,8 @@ export const successStatus = (): Status => Status.create({});
 
 export function statusOf(error: ElanusError): Status {
   const { code, legacy, input } = error.spec;
-  const reason = error.key === 'invalid_parameter' && !error.message.includes(INVALID_SUFFIX) ? `${error.message}: ${INVALID_SUFFIX}` : error.message;
+  const reason =
+    error.key === 'invalid_parameter' && !error.message.includes(INVALID_SUFFIX) ? `${error.message}: ${INVALID_SUFFIX}` : error.message;
   const extraInfo: { [key: string]: string } = {};
   if (input) extraInfo[INPUT_ERROR] = 'true';
   if ((keysByCode.get(code)?.length ?? 0) > 1) extraInfo[ERROR_KEY] = error.key;
@@ -42,8 +43,9 @@ export function errorOfStatus(status: Status | undefined): ElanusError | undefin
 function keyOf(status: Status): ErrorKey {
   const isInput = status.extraInfo[INPUT_ERROR] === 'true';
   const fallback: ErrorKey = isInput ? 'refused' : 'internal';
-  if (status.code === 0) return keys.find((key) => errorSpecs[key].legacy === status.errorCode && status.errorCode !== ErrorCode.UnexpectedError) ?? fallback;
+  if (status.code === 0)
+    return keys.find((key) => errorSpecs[key].legacy === status.errorCode && status.errorCode !== ErrorCode.UnexpectedError) ?? fallback;
   const candidates = keysByCode.get(status.code) ?? [];
   const named = candidates.find((key) => key === status.extraInfo[ERROR_KEY]);
-  return named ?? candidates.find((key) => ('input' in errorSpecs[key]) === isInput) ?? candidates[0] ?? fallback;
+  return named ?? candidates.find((key) => 'input' in errorSpecs[key] === isInput) ?? candidates[0] ?? fallback;
 }
