@@ -20,7 +20,7 @@ import type { Config } from './config.js';
 import { type Health, httpHandler } from './http-endpoints.js';
 import { RoleDirectory } from './role-directory.js';
 import type { RoleName } from './role-names.js';
-import { VERSION } from './version.js';
+import { MILVUS_VERSION, VERSION } from './version.js';
 
 export interface RunningNode {
   readonly serverId: bigint;
@@ -132,7 +132,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     for (const start of starts) await start();
     let listener: Listener | undefined;
     if (runs('proxy')) {
-      const proxy = new Proxy(platform, { ...config, serverId, version: VERSION, health }, peers);
+      const proxy = new Proxy(platform, { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health }, peers);
       states.set('proxy', StateCode.Healthy);
       listener = await platform.transport.listen({
         host: config.host,

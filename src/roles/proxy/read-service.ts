@@ -1,0 +1,214 @@
+// Search and query: the filter parsed once, one call to each shard, merged; output fields are fetched for the winners only.
+import { ElanusError } from '#base/errors.js';
+import { must } from '#base/assert.js';
+import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
+import { concatBatches, gatherBatch, gatherColumn } from '#model/column.js';
+import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
+import { resolveOutputFields } from '#model/output-fields.js';
+import { parsePlaceholderGroup } from '#model/placeholder.js';
+import { checkSearchMetric, parseQueryParams, parseSearchParams } from '#model/search-params.js';
+import { primaryField } from '#model/schema-view.js';
+import { shardOfRow } from '#model/row-key.js';
+import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type { QueryRequest, SearchRequest } from '#proto/milvus/milvus.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { Client } from '#rpc/service.js';
+import { decodeHits, type Hits, mergeHits } from '#segment/hits.js';
+import { isLargerBetter, mergeByKey, METRIC_NAMES } from '#segment/segment-reads.js';
+import type { CollectionAccess, OpenCollection } from './collection-access.js';
+
+export interface ReadServiceParts {
+  readonly platform: Platform;
+  readonly access: CollectionAccess;
+  readonly rootCoord: Client<typeof RootCoordDefinition>;
+  readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+  readonly callDeadlineMs: number;
+}
+const QUERY_COUNT_MAX = 16_384;
+/** Attempts of a read whose segments moved between its steps. */
+const ATTEMPTS_MAX = 5;
+
+export class ReadService {
+  readonly #parts: ReadServiceParts;
+  constructor(parts: ReadServiceParts) {
+    this.#parts = parts;
+  }
+  #deadline(context: CallContext): number {
+    return context.deadlineMs ?? this.#parts.platform.clock.now() + this.#parts.callDeadlineMs;
+  }
+  async #prepare(request: SearchRequest | QueryRequest, context: CallContext) {
+    const collection = await this.#parts.access.open(request, context);
+    const partitionIds = this.#parts.access.partitionIds(collection, request.partitionNames);
+    await this.#parts.access.requireLoaded(collection, context, this.#deadline(context), () => this.#parts.platform.clock.now());
+    return { collection, partitionIds };
+  }
+  /** A segment may move from the growing to the sealed side, or a query-node may restart, between two steps: then the read starts over. */
+  async #retrying<T>(run: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await run();
+      } catch (error) {
+        const isMoved = error instanceof ElanusError && (error.key === 'segment_not_found' || error.key === 'collection_not_fully_loaded');
+        if (!isMoved || attempt === ATTEMPTS_MAX) throw error;
+        await this.#parts.platform.timers.sleep(5 * attempt);
+      }
+    }
+  }
+  #guarantee(request: { readonly guaranteeTimestamp: bigint }, fromParams: bigint | undefined): bigint {
+    const given = fromParams ?? request.guaranteeTimestamp;
+    // 0, 1 and 2 stand for Strong, Eventually and Bounded. The shard's owner serves every acknowledged write, so none of them waits.
+    return given <= 2n ? 0n : given;
+  }
+
+  async search(request: SearchRequest, context: CallContext) {
+    if (request.functionScore !== undefined) throw new ElanusError('unsupported', 'function rerankers come in a later version; search without function_score');
+    if (request.searchInput?.$case === 'ids') throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
+    const { collection, partitionIds } = await this.#prepare(request, context);
+    const { schema } = collection;
+    const params = parseSearchParams(schema, request.searchParams);
+    if (params.iterator !== undefined) throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
+    const index = collection.record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
+    const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
+    const metricName = indexMetric ?? params.metricType ?? 'COSINE';
+    checkSearchMetric(metricName as 'L2' | 'IP' | 'COSINE', params);
+    const metric = METRIC_NAMES.indexOf(metricName as 'L2' | 'IP' | 'COSINE');
+    const placeholder = request.searchInput?.$case === 'placeholderGroup' ? request.searchInput.value : new Uint8Array(0);
+    const { queries, nq } = parsePlaceholderGroup(placeholder, params.annsField);
+    if (nq < 1 || nq > QUERY_COUNT_MAX) throw new ElanusError('invalid_parameter', `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`);
+    const filter = parseKeyFilter(schema, request.dsl, request.exprTemplateValues);
+    const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
+    const topK = params.topK + params.offset;
+    const primary = primaryField(schema);
+    const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
+    return this.#retrying(async () => {
+      const answers = await Promise.all(
+        collection.record.vchannels.map((vchannel) =>
+          this.#parts.streamingNode.search(
+            {
+              vchannel,
+              partitionIds,
+              fieldId: params.annsField.fieldID,
+              metric,
+              queries,
+              queryCount: nq,
+              topK,
+              guaranteeTimestamp,
+              ignoreGrowing: params.ignoreGrowing,
+              radius: params.radius,
+              rangeFilter: params.rangeFilter,
+              filter: wireFilter(filter),
+            },
+            context,
+          ),
+        ),
+      );
+      const merged = mergeHits(answers.map(decodeHits), nq, topK, isLargerBetter(metric), { fieldId: primary.fieldID, dataType: primary.dataType });
+      const hits = params.offset === 0 ? merged : skipHits(merged, params.offset);
+      const rows = output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
+      const scores = Array.from(hits.scores, (score) => (params.roundDecimal >= 0 ? roundTo(score, params.roundDecimal) : score));
+      return {
+        collectionName: schema.name,
+        sessionTs: answers.reduce((newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest), 0n),
+        results: {
+          numQueries: BigInt(nq),
+          topK: BigInt(params.topK),
+          fieldsData: rows === undefined ? [] : fieldsFromBatch(schema, rows, output.fieldIds),
+          scores,
+          ids: idsFromColumn(hits.keys),
+          topks: Array.from(hits.counts, BigInt),
+          outputFields: output.names,
+          primaryFieldName: primary.name,
+          allSearchCount: BigInt(hits.rows.length),
+        },
+      };
+    });
+  }
+  async #fetch(collection: OpenCollection, hits: Hits, fieldIds: readonly bigint[], context: CallContext): Promise<ColumnBatch> {
+    const { vchannels } = collection.record;
+    const shardOf = Array.from({ length: hits.rows.length }, (_, row) => (vchannels.length === 1 ? 0 : shardOfRow(hits.keys, row, vchannels.length)));
+    const batches: ColumnBatch[] = [];
+    const order = new Uint32Array(hits.rows.length);
+    let base = 0;
+    for (const [shard, vchannel] of vchannels.entries()) {
+      const places = [...shardOf.keys()].filter((row) => shardOf[row] === shard);
+      if (places.length === 0) continue;
+      const segmentIds = BigInt64Array.from(places, (place) => hits.segmentIds[place] ?? 0n);
+      const rows = Uint32Array.from(places, (place) => hits.rows[place] ?? 0);
+      const answer = await this.#parts.streamingNode.fetchRows({ vchannel, segmentIds: new Uint8Array(segmentIds.buffer), rows: new Uint8Array(rows.buffer), fieldIds: [...fieldIds] }, context);
+      batches.push(must(answer.rows, 'rows'));
+      for (const [index, place] of places.entries()) order[place] = base + index;
+      base += places.length;
+    }
+    const [first] = batches;
+    return batches.length === 1 && first !== undefined ? first : gatherBatch(concatBatches(batches), order);
+  }
+
+  async query(request: QueryRequest, context: CallContext) {
+    const { collection, partitionIds } = await this.#prepare(request, context);
+    const { schema } = collection;
+    const params = parseQueryParams(request.queryParams);
+    const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
+    const filter = parseKeyFilter(schema, request.expr, request.exprTemplateValues);
+    if (output.isCount && params.limit !== undefined) throw new ElanusError('invalid_parameter', 'count entities with pagination is not allowed: invalid parameter');
+    if (!output.isCount && filter.kind === 'all' && params.limit === undefined) {
+      throw new ElanusError('invalid_parameter', 'empty expression should be used with limit: invalid parameter');
+    }
+    const limit = params.limit === undefined ? 0 : params.limit + params.offset;
+    const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
+    return this.#retrying(async () => {
+      const answers = await Promise.all(
+        collection.record.vchannels.map((vchannel) =>
+          this.#parts.streamingNode.retrieve(
+            {
+              vchannel,
+              partitionIds,
+              filter: wireFilter(filter),
+              guaranteeTimestamp,
+              countOnly: output.isCount,
+              limit: BigInt(limit),
+              fieldIds: output.fieldIds,
+              ignoreGrowing: params.ignoreGrowing,
+            },
+            context,
+          ),
+        ),
+      );
+      const common = {
+        collectionName: schema.name,
+        outputFields: output.names,
+        sessionTs: answers.reduce((newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest), 0n),
+        primaryFieldName: primaryField(schema).name,
+      };
+      if (output.isCount) return { ...common, fieldsData: [countFieldData(answers.reduce((sum, { count }) => sum + count, 0n))] };
+      const batches = answers.flatMap(({ rows }) => (rows === undefined || rows.rowCount === 0 ? [] : [rows]));
+      const merged = mergeByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit).rows;
+      const page = params.offset === 0 ? merged : gatherBatch(merged, Uint32Array.from({ length: Math.max(0, merged.rowCount - params.offset) }, (_, row) => row + params.offset));
+      return { ...common, fieldsData: fieldsFromBatch(schema, page, output.fieldIds) };
+    });
+  }
+}
+const wireFilter = (filter: KeyFilter) => (filter.kind === 'all' ? undefined : { keys: filter.keys, keyCount: filter.keyCount, negated: filter.negated });
+const roundTo = (score: number, decimals: number): number => Math.round(score * 10 ** decimals) / 10 ** decimals;
+/** Leaves out the first `offset` hits of every query. */
+function skipHits(hits: Hits, offset: number): Hits {
+  const kept: number[] = [];
+  const counts = new Uint32Array(hits.counts.length);
+  let at = 0;
+  for (const [query, count] of hits.counts.entries()) {
+    for (let index = offset; index < count; index++) kept.push(at + index);
+    counts[query] = Math.max(0, count - offset);
+    at += count;
+  }
+  const rows = Uint32Array.from(kept);
+  return {
+    counts,
+    scores: Float32Array.from(kept, (place) => hits.scores[place] ?? 0),
+    segmentIds: BigInt64Array.from(kept, (place) => hits.segmentIds[place] ?? 0n),
+    rows: Uint32Array.from(kept, (place) => hits.rows[place] ?? 0),
+    keys: gatherColumn(hits.keys, rows, hits.rows.length),
+    timestamps: BigUint64Array.from(kept, (place) => hits.timestamps[place] ?? 0n),
+  };
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+// The command line: `elanus serve`. One line on standard output when it is ready; logs go to standard error.
+import { Command, InvalidArgumentError } from 'commander';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { openNodePlatform } from '#platform/node/node-platform.js';
+import { type Config, defaultConfig } from './config.js';
+import { startNode } from './node.js';
+import { isRoleName, roleNames, type RoleName } from './role-names.js';
+import { VERSION } from './version.js';
+
+const port = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError('expected a port from 0 (any free one) to 65535.');
+  return value;
+};
+const roles = (text: string): RoleName[] =>
+  text.split(',').map((name) => {
+    if (!isRoleName(name)) throw new InvalidArgumentError(`"${name}" is not a role; roles are ${roleNames.join(', ')}.`);
+    return name;
+  });
+const peer = (text: string, before: Readonly<Partial<Record<RoleName, string>>>): Partial<Record<RoleName, string>> => {
+  const [name = '', address = ''] = text.split('=');
+  if (!isRoleName(name) || !/^[^:]+:\d+$/.test(address)) throw new InvalidArgumentError('expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.');
+  return { ...before, [name]: address };
+};
+interface ServeOptions {
+  readonly data?: string;
+  readonly port: number;
+  readonly host: string;
+  readonly internalPort?: number;
+  readonly role?: RoleName[];
+  readonly peer: Partial<Record<RoleName, string>>;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly insecure: boolean;
+}
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+async function serve(options: ServeOptions): Promise<void> {
+  if (!isLoopback(options.host) && !options.insecure) {
+    throw new ElanusError('refused', `--host ${options.host} would open the database to the network, and this version has no authentication; bind to 127.0.0.1, or add --insecure if the network is yours`);
+  }
+  const platform = await openNodePlatform({ ...(options.data === undefined ? {} : { dataFolder: options.data }), logLevel: options.logLevel });
+  const config: Config = Object.freeze({
+    ...defaultConfig,
+    port: options.port,
+    host: options.host,
+    internalPort: options.internalPort,
+    roles: options.role ?? roleNames,
+    peers: options.peer,
+  });
+  const node = await startNode(platform, config).catch(async (error: unknown) => {
+    await platform.close();
+    throw error;
+  });
+  const parts = [node.listener && `on ${node.listener.host}:${node.listener.port}`, node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`, options.data === undefined ? 'in memory' : `data ${options.data}`];
+  process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    node
+      .close({ flush: options.data !== undefined })
+      .then(() => platform.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => fail(error),
+      );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+function fail(error: unknown): never {
+  process.stderr.write(`elanus: ${messageOf(error)}\n`);
+  process.exit(1);
+}
+process.on('unhandledRejection', (error) => process.stderr.write(`elanus: unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`));
+
+const program = new Command('elanus').description('A vector database that speaks the Milvus API: point any Milvus client at it.').version(VERSION);
+program
+  .command('serve')
+  .description('Start a server and keep it running until SIGTERM or Ctrl-C.')
+  .option('--data <folder>', 'folder for the data, made when missing (default: in memory, gone at exit)')
+  .option('--port <port>', 'port for gRPC and HTTP together', port, defaultConfig.port)
+  .option('--host <address>', 'address to listen on', defaultConfig.host)
+  .option('--internal-port <port>', 'also open the gRPC services of the roles, on loopback only', port)
+  .option('--role <roles>', `run only these roles, joined by commas: ${roleNames.join(', ')}`, roles)
+  .option('--peer <role=host:port>', 'where a role that runs elsewhere has its internal port (repeatable)', peer, {})
+  .option('--log-level <level>', 'debug, info, warn or error, as JSON lines on standard error', 'warn')
+  .option('--insecure', 'allow a --host that others can reach, without authentication', false)
+  .addHelpText('after', '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line tells it\n')
+  .action((options: ServeOptions) => serve(options).catch(fail));
+program.parseAsync().catch(fail);
