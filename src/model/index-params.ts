@@ -36,12 +36,12 @@ export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyVa
       throw new ElanusError('invalid_parameter', `duplicated index param ${key} of field ${field.name}; send it once`);
     asSent[key] = value;
   }
-  const params = { ...innerParams(asSent['params']), ...asSent };
-  delete params['params'];
-  const indexType = parseIndexType(field, params['index_type'] ?? '');
-  const metricType = parseMetricType(params['metric_type'] || DEFAULT_METRIC);
-  delete params['index_type'];
-  delete params['metric_type'];
+  const params = { ...innerParams(asSent.params), ...asSent };
+  delete params.params;
+  const indexType = parseIndexType(field, params.index_type ?? '');
+  const metricType = parseMetricType(params.metric_type || DEFAULT_METRIC);
+  delete params.index_type;
+  delete params.metric_type;
   return { indexType, metricType, params, asSent: { ...asSent, index_type: indexType, metric_type: metricType } };
 }
 

@@ -25,9 +25,9 @@ export interface CreateRequestFacts {
   readonly numPartitions?: bigint;
 }
 
-const refuse = (text: string): never => {
+function refuse(text: string): never {
   throw new ElanusError('invalid_parameter', text);
-};
+}
 const unsupported = (text: string): never => {
   throw new ElanusError('unsupported', text);
 };
@@ -116,9 +116,9 @@ function checkParamKeys(field: FieldSchema): void {
 function checkMaxLength(field: FieldSchema, collection: string): void {
   const text = typeParam(field, 'max_length');
   if (text === undefined)
-    return refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
+    refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
   const length = parseInteger(text);
-  if (length === undefined) return refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
+  if (length === undefined) refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
   if (length < 1 || length > VARCHAR_BYTES_MAX) {
     refuse(`the maximum length specified for the field(${field.name}) should be in (0, ${VARCHAR_BYTES_MAX}], but got ${length} instead`);
   }
@@ -127,7 +127,7 @@ function checkMaxLength(field: FieldSchema, collection: string): void {
 function checkVector(field: FieldSchema): void {
   const text = typeParam(field, 'dim');
   if (text === undefined)
-    return refuse(`dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`);
+    refuse(`dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`);
   const dim = parseInteger(text);
   if (dim === undefined || dim < DIM_MIN || dim > DIM_MAX) {
     refuse(`invalid dimension: ${text} of field ${field.name}. float vector dimension should be in range ${DIM_MIN} ~ ${DIM_MAX}`);

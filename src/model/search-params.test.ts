@@ -117,7 +117,7 @@ describe('parseIndexParams', () => {
     });
     const nested = index({ index_type: 'FLAT', metric_type: 'l2', params: '{"nlist":128}' });
     expect(nested).toMatchObject({ indexType: 'FLAT', metricType: 'L2', params: { nlist: '128' } });
-    expect(nested.asSent['params']).toBe('{"nlist":128}');
+    expect(nested.asSent.params).toBe('{"nlist":128}');
     expect(sameIndex(nested, index({ index_type: 'FLAT', metric_type: 'L2', nlist: '128' }))).toBe(true);
     expect(sameIndex(nested, index({ index_type: 'FLAT', metric_type: 'IP', nlist: '128' }))).toBe(false);
     expect(index({ params: '{"metric_type":"IP","index_type":"FLAT"}' })).toMatchObject({ indexType: 'FLAT', metricType: 'IP' });
