@@ -115,8 +115,7 @@ function checkParamKeys(field: FieldSchema): void {
 
 function checkMaxLength(field: FieldSchema, collection: string): void {
   const text = typeParam(field, 'max_length');
-  if (text === undefined)
-    refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
+  if (text === undefined) refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
   const length = parseInteger(text);
   if (length === undefined) refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
   if (length < 1 || length > VARCHAR_BYTES_MAX) {
