@@ -107,8 +107,8 @@ export class Lexer {
     const begin = this.at;
     const quote = this.text[begin] as string;
     const closing = this.text.indexOf(quote, begin + 1);
-    const escape = this.text.indexOf('\\', begin + 1);
-    if (closing > 0 && (escape < 0 || escape > closing)) {
+    const backslash = this.text.indexOf('\\', begin + 1);
+    if (closing > 0 && (backslash < 0 || backslash > closing)) {
       this.at = closing + 1;
       return this.text.slice(begin + 1, closing);
     }

@@ -103,10 +103,10 @@ function walkString(bytes: Uint8Array, begin: number): number | undefined {
     if (byte === 0x22) return at + 1;
     if (byte < 0x20) return undefined;
     if (byte !== 0x5c) continue;
-    const escape = bytes[++at];
-    if (escape === 0x75) {
+    const kind = bytes[++at];
+    if (kind === 0x75) {
       for (let step = 0; step < 4; step++) if (!isHex(bytes[++at])) return undefined;
-    } else if (escape === undefined || !'"\\/bfnrt'.includes(String.fromCharCode(escape))) return undefined;
+    } else if (kind === undefined || !'"\\/bfnrt'.includes(String.fromCharCode(kind))) return undefined;
   }
   return undefined;
 }
