@@ -20,7 +20,7 @@ export async function writeManifest(platform: FilePlatform, manifest: Manifest):
   const { segment } = manifest;
   const key = manifestKey({ collectionId: segment.collectionId, partitionId: segment.partitionId, segmentId: segment.id });
   const content = toPlain({ schema: manifest.schema, segment });
-  const crc32 = hex(platform.crc32(encoder.encode(JSON.stringify(content))));
+  const crc32 = checksumOf(platform, VERSION, content);
   await platform.objectStore.put(key, [encoder.encode(JSON.stringify({ format: FORMAT, version: VERSION, crc32, content }, null, 1))]);
   return key;
 }
@@ -38,7 +38,7 @@ export async function readManifest(platform: FilePlatform, key: string): Promise
     throw fail(`it is no JSON: ${messageOf(error)}`, error);
   }
   if (parsed.format !== FORMAT) throw fail(`format is ${JSON.stringify(parsed.format)}, expected ${FORMAT}`);
-  const found = hex(platform.crc32(encoder.encode(JSON.stringify(parsed.content) ?? '')));
+  const found = checksumOf(platform, parsed.version, parsed.content);
   if (parsed.crc32 !== found) throw fail(`its content has CRC-32 ${found}, expected ${parsed.crc32}`);
   if (parsed.version !== VERSION) {
     throw new ElanusError('unsupported', `manifest ${key} has version ${parsed.version}, expected ${VERSION}: use a newer release`);
@@ -55,6 +55,9 @@ export async function readManifest(platform: FilePlatform, key: string): Promise
     throw fail(`its content does not fit: ${messageOf(error)}`, error);
   }
 }
+/** Over the version and the content as compact JSON, so that spaces do not count. */
+const checksumOf = (platform: Pick<FilePlatform, 'crc32'>, version: unknown, content: unknown): string =>
+  hex(platform.crc32(encoder.encode(JSON.stringify({ version, content }))));
 /** Keys of all manifests, or of one collection's. */
 export const listManifests = (platform: Pick<FilePlatform, 'objectStore'>, collectionId?: bigint): Promise<readonly string[]> =>
   platform.objectStore.list(collectionId === undefined ? 'manifest/' : `manifest/${collectionId}/`);
