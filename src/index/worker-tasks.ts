@@ -1,10 +1,12 @@
 // The one registry of tasks that worker threads run by name. Platforms below import it; its shape is theirs (`WorkerTask`),
 // said here structurally because folders import only from earlier ones.
 import { flatSearch } from './flat-search.js';
+import { inverseNorms } from './inverse-norms.js';
 
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
 export const workerTasks = {
   flatSearch,
+  inverseNorms,
 } satisfies Record<string, Task>;
 export type WorkerTaskName = keyof typeof workerTasks;

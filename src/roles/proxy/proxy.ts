@@ -2,6 +2,7 @@
 // Owns nothing durable. What is not built yet answers code 3000, never a gRPC UNIMPLEMENTED.
 import { ElanusError } from '#base/errors.js';
 import { must } from '#base/assert.js';
+import { encodeInt64s } from '#model/packed-array.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
 import type { ChannelRegistryDefinition, DefinitionsDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
@@ -111,8 +112,8 @@ export class Proxy {
         const entries = <T>(of: (one: (typeof flushed)[number]) => T): Record<string, T> => Object.fromEntries(flushed.map((one) => [one.name, of(one)]));
         return {
           dbName: databaseOf(request, context),
-          collSegIDs: entries((one) => ({ data: one.segmentIds })),
-          flushCollSegIDs: entries((one) => ({ data: one.flushedSegmentIds })),
+          collSegIDs: entries((one) => packed(one.segmentIds)),
+          flushCollSegIDs: entries((one) => packed(one.flushedSegmentIds)),
           collSealTimes: entries((one) => one.timeOfSeal),
           collFlushTs: entries((one) => one.flushTimestamp),
         };
@@ -197,4 +198,5 @@ export class Proxy {
     return { name, ...flushed };
   }
 }
+const packed = (ids: readonly bigint[]) => ({ data: encodeInt64s(new Uint8Array(BigInt64Array.from(ids).buffer)) });
 const importState = (state: string) => (state === 'completed' ? ImportState.ImportCompleted : state === 'failed' ? ImportState.ImportFailed : state === 'importing' ? ImportState.ImportStarted : ImportState.ImportPending);

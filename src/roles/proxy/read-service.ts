@@ -7,7 +7,7 @@ import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-dat
 import { resolveOutputFields } from '#model/output-fields.js';
 import { parsePlaceholderGroup } from '#model/placeholder.js';
 import { checkSearchMetric, parseQueryParams, parseSearchParams } from '#model/search-params.js';
-import { primaryField } from '#model/schema-view.js';
+import { primaryField } from '#model/field.js';
 import { shardOfRow } from '#model/row-key.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
