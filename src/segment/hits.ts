@@ -1,5 +1,6 @@
 // Hits of a search from several places, brought together: best first, one per key (the newest row), ties by key. Pure.
 import { concatBatches, gatherColumn, type Key, keyAt } from '#model/column.js';
+import { DataType } from '#model/data-type.js';
 import { compareKeys } from '#model/row-key.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
@@ -74,7 +75,8 @@ const emptyKeys = ({ fieldId, dataType }: { readonly fieldId: bigint; readonly d
   fieldId,
   dataType,
   data: new Uint8Array(0),
-  offsets: new Uint8Array(4),
+  // Only values of variable width have offsets.
+  offsets: new Uint8Array(dataType === DataType.VarChar ? 4 : 0),
   valid: new Uint8Array(0),
 });
 
@@ -99,7 +101,7 @@ export function decodeHits(response: ShardSearchResponse): Hits {
     scores: new Float32Array(aligned(response.scores)),
     segmentIds: new BigInt64Array(aligned(response.segmentIds)),
     rows: new Uint32Array(aligned(response.rows)),
-    keys: response.keys ?? emptyKeys({ fieldId: 0n, dataType: 5 }),
+    keys: response.keys ?? emptyKeys({ fieldId: 0n, dataType: DataType.Int64 }),
     timestamps: new BigUint64Array(aligned(response.timestamps)),
   };
 }
