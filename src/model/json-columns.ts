@@ -7,8 +7,8 @@ import { batchOf } from './column.js';
 import { FixedBuilder, VariableBuilder } from './column-builder.js';
 import { defaultBytes } from './column-values.js';
 import { intRanges } from './default-value.js';
-import { JSON_BYTES_MAX } from './field-column.js';
 import { dimOf } from './field.js';
+import { JSON_BYTES_MAX } from './field-column.js';
 import { forEachMember, parseJsonString } from './json-members.js';
 import { isJsonObject, isJsonText } from './json-text.js';
 import { dataTypeName, dynamicField, maxLengthOf } from './schema-view.js';
@@ -79,7 +79,11 @@ export class JsonColumns {
   #addUnknown(key: string, raw: string): void {
     if (key === this.#autoKeyName) refuse(key, 'is given, but the collection makes its keys itself (autoID); leave the key out');
     if (this.#meta && key !== '') this.#meta.addUnknown(key, raw);
-    else refuse(key, `is not in the schema of collection ${this.#schema.name}, expected its fields only; leave it out, or enable dynamic fields`);
+    else
+      refuse(
+        key,
+        `is not in the schema of collection ${this.#schema.name}, expected its fields only; leave it out, or enable dynamic fields`,
+      );
   }
   /** Columns in schema order (without an autoID key), as views until `reset`. */
   finish(): ColumnBatch {
@@ -120,7 +124,10 @@ abstract class BaseSlot {
     return this.#builder.bytes;
   }
   protected wrong(raw: string, expected: string): never {
-    return refuse(this.field.name, `value ${clip(raw)} does not fit type ${dataTypeName(this.field.dataType)}, expected ${expected}; correct the file`);
+    return refuse(
+      this.field.name,
+      `value ${clip(raw)} does not fit type ${dataTypeName(this.field.dataType)}, expected ${expected}; correct the file`,
+    );
   }
 }
 
@@ -140,21 +147,29 @@ class FixedSlot extends BaseSlot implements FieldSlot {
     switch (this.field.dataType) {
       case DataType.Bool:
         if (raw !== 'true' && raw !== 'false') this.wrong(raw, 'true or false');
-        return view.setInt8(at, raw === 'true' ? 1 : 0);
+        view.setInt8(at, raw === 'true' ? 1 : 0);
+        break;
       case DataType.Int8:
-        return view.setInt8(at, this.#int(raw));
+        view.setInt8(at, this.#int(raw));
+        break;
       case DataType.Int16:
-        return view.setInt16(at, this.#int(raw), true);
+        view.setInt16(at, this.#int(raw), true);
+        break;
       case DataType.Int32:
-        return view.setInt32(at, this.#int(raw), true);
+        view.setInt32(at, this.#int(raw), true);
+        break;
       case DataType.Int64:
-        return view.setBigInt64(at, this.#int64(raw), true);
+        view.setBigInt64(at, this.#int64(raw), true);
+        break;
       case DataType.Float:
-        return view.setFloat32(at, this.#float(raw, true), true);
+        view.setFloat32(at, this.#float(raw, true), true);
+        break;
       case DataType.Double:
-        return view.setFloat64(at, this.#float(raw, false), true);
+        view.setFloat64(at, this.#float(raw, false), true);
+        break;
       default:
-        return this.#vector(raw, view, at);
+        this.#vector(raw, view, at);
+        break;
     }
   }
   #int(raw: string): number {
@@ -165,7 +180,8 @@ class FixedSlot extends BaseSlot implements FieldSlot {
   #int64(raw: string): bigint {
     // 20 characters are enough for every int64; longer digits are refused before they become a big number.
     const value = raw.length <= 20 && INT.test(raw) ? BigInt(raw) : undefined;
-    if (value === undefined || BigInt.asIntN(64, value) !== value) return this.wrong(raw, `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`);
+    if (value === undefined || BigInt.asIntN(64, value) !== value)
+      return this.wrong(raw, `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`);
     return value;
   }
   #float(raw: string, isSingle: boolean): number {
@@ -173,13 +189,13 @@ class FixedSlot extends BaseSlot implements FieldSlot {
     return Number.isFinite(isSingle ? Math.fround(value) : value) ? value : this.wrong(raw, 'a finite number');
   }
   #vector(raw: string, view: DataView, begin: number): void {
-    const values = parseList(raw);
-    if (values === undefined) return this.wrong(raw, `a list of ${this.#dim} numbers`);
-    if (values.length !== this.#dim) refuse(this.field.name, `vector has ${values.length} values, expected ${this.#dim} (the dim of the field); correct the file`);
+    const values = parseList(raw) ?? this.wrong(raw, `a list of ${this.#dim} numbers`);
+    if (values.length !== this.#dim)
+      refuse(this.field.name, `vector has ${values.length} values, expected ${this.#dim} (the dim of the field); correct the file`);
     let at = begin;
     for (const value of values) {
       if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) {
-        return this.wrong(String(JSON.stringify(value)), `finite numbers, element ${(at - begin) / 4}`);
+        this.wrong(String(JSON.stringify(value)), `finite numbers, element ${(at - begin) / 4}`);
       }
       view.setFloat32(at, value, true);
       at += 4;
@@ -200,7 +216,8 @@ class TextSlot extends BaseSlot implements FieldSlot {
     const text = parseJsonString(raw) ?? this.wrong(raw, 'a string of valid Unicode');
     // A unit of UTF-16 takes at least a byte, so a text of many MiB need not get into the column.
     const bytes = text.length > this.#max ? utf8.encode(text).length : this.#to.addText(text);
-    if (bytes > this.#max) refuse(this.field.name, `text has ${bytes} bytes in UTF-8, expected at most ${this.#max} (max_length); shorten it`);
+    if (bytes > this.#max)
+      refuse(this.field.name, `text has ${bytes} bytes in UTF-8, expected at most ${this.#max} (max_length); shorten it`);
   }
 }
 

@@ -88,7 +88,9 @@ function valueEnd(text: string, begin: number): number {
     at++;
     if (code === 0x7b || code === 0x5b) {
       if (++depth > JSON_DEPTH_MAX) {
-        throw failed(`the value at character ${begin} of the row is nested deeper than ${JSON_DEPTH_MAX} levels, expected at most so many: flatten it`);
+        throw failed(
+          `the value at character ${begin} of the row is nested deeper than ${JSON_DEPTH_MAX} levels, expected at most so many: flatten it`,
+        );
       }
     } else if ((code === 0x7d || code === 0x5d) && --depth === 0) return at;
   }

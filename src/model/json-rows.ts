@@ -18,6 +18,7 @@ export class JsonRowSplitter {
   readonly #rowBytesMax: number;
   /** Bytes of the file before the slice at hand. */
   #offset = 0;
+  #bomSeen = 0;
   #wants: Wants = 'top';
   #keyAt = 0;
   #isObject = false;
@@ -158,10 +159,16 @@ export class JsonRowSplitter {
     return at;
   }
 
+  /** Bytes of the byte order mark in this slice; the mark may be split over the first slices. */
   #bomBytes(slice: Uint8Array): number {
-    // A mark split over the first slices is told apart by where it stands in the file.
     let at = 0;
-    while (this.#offset + at < BOM.length && slice[at] === BOM[this.#offset + at]) at++;
+    while (this.#bomSeen < BOM.length && at < slice.length) {
+      if (slice[at] === BOM[this.#bomSeen]) {
+        this.#bomSeen++;
+        at++;
+      } else if (this.#bomSeen === 0) this.#bomSeen = BOM.length;
+      else throw failed('the text begins with a part of a byte order mark, expected all of it or none: write the file in UTF-8');
+    }
     return at;
   }
   #whole(part: Uint8Array): Uint8Array {
@@ -183,7 +190,9 @@ export class JsonRowSplitter {
   }
   #check(more: number): void {
     if (this.#carried + more <= this.#rowBytesMax) return;
-    throw failed(`the row has more than ${this.#rowBytesMax} bytes of text, expected at most so many: check that strings and brackets are closed`);
+    throw failed(
+      `the row has more than ${this.#rowBytesMax} bytes of text, expected at most so many: check that strings and brackets are closed`,
+    );
   }
 }
 

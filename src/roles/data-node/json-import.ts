@@ -10,6 +10,8 @@ import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { ImportSegments } from './import-segments.js';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 export interface ImportLimits {
   readonly sliceBytes: number;
   /** A batch is handed over when it has as many rows, or as many bytes. */
@@ -82,12 +84,19 @@ function kindOf(key: string): JsonRowsKind {
   const shown = JSON.stringify(key.slice(0, 200));
   const kind = /\.(jsonl?)$/i.exec(key)?.[1]?.toLowerCase();
   if (kind !== 'json' && kind !== 'jsonl') {
-    throw new ElanusError('import_failed', `file ${shown} is not of a supported format, expected a name that ends in .json or .jsonl; convert the file`);
+    throw new ElanusError(
+      'import_failed',
+      `file ${shown} is not of a supported format, expected a name that ends in .json or .jsonl; convert the file`,
+    );
   }
   try {
     checkObjectKey(key);
   } catch (error) {
-    throw new ElanusError('import_failed', `file ${shown} is not a valid object key, expected a path inside the object store without "." or ".." parts`, { cause: error });
+    throw new ElanusError(
+      'import_failed',
+      `file ${shown} is not a valid object key, expected a path inside the object store without "." or ".." parts`,
+      { cause: error },
+    );
   }
   return kind;
 }
@@ -105,10 +114,12 @@ async function importFile({ platform, key, kind, columns, segments, signal, limi
   const size = await platform.objectStore.size(key);
   if (size === undefined) throw fileMissing(key);
   if (size > limits.fileBytesMax) {
-    throw new ElanusError('import_failed', `file ${JSON.stringify(key)} has ${size} bytes, expected at most ${limits.fileBytesMax}; split it`);
+    throw new ElanusError(
+      'import_failed',
+      `file ${JSON.stringify(key)} has ${size} bytes, expected at most ${limits.fileBytesMax}; split it`,
+    );
   }
   const splitter = new JsonRowSplitter(kind);
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let row = 0;
   const flush = async (): Promise<void> => {
     if (columns.rowCount > 0) await segments.append(columns.finish());
@@ -122,7 +133,7 @@ async function importFile({ platform, key, kind, columns, segments, signal, limi
       // Only these two know a row; a failure to store a batch is no fault of the row that completed it.
       const isEnd = atRow(key, row + 1, () => {
         const next = source.next();
-        if (!next.done) columns.add(decodeRow(decoder, next.value));
+        if (!next.done) columns.add(decodeRow(next.value));
         return next.done === true;
       });
       if (isEnd) return;
@@ -154,9 +165,9 @@ async function readSlice(platform: Platform, key: string, begin: number, end: nu
     `file ${JSON.stringify(key)} changed while it was read: ${slice.length} bytes at ${begin}, expected ${end - begin}; import it again`,
   );
 }
-function decodeRow(decoder: TextDecoder, bytes: Uint8Array): string {
+function decodeRow(bytes: Uint8Array): string {
   try {
-    return decoder.decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     throw new ElanusError('import_failed', 'the text is not valid UTF-8, expected UTF-8: convert the file', { cause: error });
   }
@@ -171,7 +182,10 @@ function atRow<T>(key: string, row: number, run: () => T): T {
   }
 }
 const fileMissing = (key: string): ElanusError =>
-  new ElanusError('import_failed', `file ${JSON.stringify(key)} not found in the object store, expected it to be there before the import; upload it`);
+  new ElanusError(
+    'import_failed',
+    `file ${JSON.stringify(key)} not found in the object store, expected it to be there before the import; upload it`,
+  );
 function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new ElanusError('cancelled', 'the import was cancelled, expected it to run to its end; start it again');
 }
