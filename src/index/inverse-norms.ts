@@ -6,7 +6,9 @@ export interface InverseNormsInput {
 }
 export function inverseNorms({ vectors, dim }: InverseNormsInput): Float32Array {
   const isAligned = vectors.byteOffset % 4 === 0;
-  const floats = isAligned ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.byteLength >> 2) : new Float32Array(vectors.slice().buffer);
+  const floats = isAligned
+    ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.byteLength >> 2)
+    : new Float32Array(vectors.slice().buffer);
   const rows = Math.floor(floats.length / dim);
   const result = new Float32Array(rows);
   for (let row = 0, at = 0; row < rows; row++) {

@@ -40,19 +40,29 @@ export class RemoteRole {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
     const serverId = await this.#ready({ ...context, deadlineMs });
     try {
-      return await this.#connection.call(path, request, { ...context, deadlineMs, metadata: { ...context.metadata, [SERVER_ID_HEADER]: String(serverId) } });
+      return await this.#connection.call(path, request, {
+        ...context,
+        deadlineMs,
+        metadata: { ...context.metadata, [SERVER_ID_HEADER]: String(serverId) },
+      });
     } catch (error) {
       // The peer is gone, or somebody else answers at its address: shake hands again before the next call.
-      if (error instanceof ElanusError && (error.key === 'service_unavailable' || error.key === 'node_mismatch')) this.#serverId = undefined;
+      if (error instanceof ElanusError && (error.key === 'service_unavailable' || error.key === 'node_mismatch'))
+        this.#serverId = undefined;
       throw error;
     }
   };
   async #ready(context: CallContext & { readonly deadlineMs: number }): Promise<bigint> {
     let lastReason = 'no handshake yet';
     while (this.#serverId === undefined) {
-      if (context.signal.aborted) throw new ElanusError('cancelled', `call to ${this.#role} at ${this.#address} was cancelled while it waited for the peer`);
+      if (context.signal.aborted)
+        throw new ElanusError('cancelled', `call to ${this.#role} at ${this.#address} was cancelled while it waited for the peer`);
       const leftMs = context.deadlineMs - this.#platform.clock.now();
-      if (leftMs <= 0) throw new ElanusError('service_unavailable', `${this.#role} at ${this.#address} was not ready before the deadline (${lastReason}); is it running?`);
+      if (leftMs <= 0)
+        throw new ElanusError(
+          'service_unavailable',
+          `${this.#role} at ${this.#address} was not ready before the deadline (${lastReason}); is it running?`,
+        );
       this.#handshake ??= this.#shakeHands(Math.min(leftMs, HANDSHAKE_MS_MAX)).finally(() => {
         this.#handshake = undefined;
       });
@@ -61,7 +71,10 @@ export class RemoteRole {
         this.#backoffMs = BACKOFF_MS_MIN;
       } catch (error) {
         lastReason = messageOf(error);
-        const waitMs = Math.min(this.#backoffMs * (0.8 + 0.4 * nextFloat(this.#platform.random)), Math.max(1, context.deadlineMs - this.#platform.clock.now()));
+        const waitMs = Math.min(
+          this.#backoffMs * (0.8 + 0.4 * nextFloat(this.#platform.random)),
+          Math.max(1, context.deadlineMs - this.#platform.clock.now()),
+        );
         await this.#platform.timers.sleep(waitMs, context.signal);
         this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
       }
@@ -73,8 +86,15 @@ export class RemoteRole {
     const timer = this.#platform.timers.after(timeoutMs, () => abort.abort());
     try {
       const client = remoteClient(ProcessDefinition, (path, request, context) => this.#connection.call(path, request, context));
-      const answer = await client.handshake({ role: this.#role }, { signal: abort.signal, deadlineMs: this.#platform.clock.now() + timeoutMs, metadata: {} });
-      if (answer.role !== this.#role) throw new ElanusError('node_mismatch', `${this.#address} runs role "${answer.role}", expected "${this.#role}"; check the peer's address`);
+      const answer = await client.handshake(
+        { role: this.#role },
+        { signal: abort.signal, deadlineMs: this.#platform.clock.now() + timeoutMs, metadata: {} },
+      );
+      if (answer.role !== this.#role)
+        throw new ElanusError(
+          'node_mismatch',
+          `${this.#address} runs role "${answer.role}", expected "${this.#role}"; check the peer's address`,
+        );
       if (answer.serverId === 0n) throw new ElanusError('node_mismatch', `${this.#address} answered without a server id`);
       this.#serverId = answer.serverId;
     } finally {

@@ -32,11 +32,17 @@ export type ResponseOf<M> = M extends { readonly responseType: infer R } ? Infer
 
 /** What a role implements. */
 export type Handlers<D extends { readonly methods: object }> = {
-  readonly [Method in keyof D['methods']]: (request: RequestOf<D['methods'][Method]>, context: CallContext) => Promise<DeepPartial<ResponseOf<D['methods'][Method]>>>;
+  readonly [Method in keyof D['methods']]: (
+    request: RequestOf<D['methods'][Method]>,
+    context: CallContext,
+  ) => Promise<DeepPartial<ResponseOf<D['methods'][Method]>>>;
 };
 /** What a role calls: whole responses, failures as ElanusError. */
 export type Client<D extends { readonly methods: object }> = {
-  readonly [Method in keyof D['methods']]: (request: DeepPartial<RequestOf<D['methods'][Method]>>, context?: CallContext) => Promise<ResponseOf<D['methods'][Method]>>;
+  readonly [Method in keyof D['methods']]: (
+    request: DeepPartial<RequestOf<D['methods'][Method]>>,
+    context?: CallContext,
+  ) => Promise<ResponseOf<D['methods'][Method]>>;
 };
 
 export const backgroundContext: CallContext = { signal: new AbortController().signal, metadata: {} };
@@ -106,7 +112,11 @@ export function wireMethods<D extends ServiceDefinition>(
         try {
           request = codec(method.requestType).decode(bytes);
         } catch (error) {
-          throw new ElanusError('invalid_parameter', `${method.name}: the request of ${bytes.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`, { cause: error });
+          throw new ElanusError(
+            'invalid_parameter',
+            `${method.name}: the request of ${bytes.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`,
+            { cause: error },
+          );
         }
         response = await handler.call(handlers, request, context);
         if (bare) response = { ...successStatus(), ...response };

@@ -9,11 +9,17 @@ export interface Health {
 export function httpHandler(platform: Platform, health: Health): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
     const path = request.path.split('?')[0];
-    if (request.method !== 'GET' && request.method !== 'HEAD') return json(404, { code: 404, message: `${request.method} ${path} is not served; GET /healthz and GET /metrics are (REST comes in a later version)` });
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return json(404, {
+        code: 404,
+        message: `${request.method} ${path} is not served; GET /healthz and GET /metrics are (REST comes in a later version)`,
+      });
     switch (path) {
       case '/healthz': {
         const reasons = health.reasons();
-        return reasons.length === 0 ? { status: 200, contentType: 'text/plain; charset=utf-8', body: 'OK' } : json(503, { code: 1, message: reasons.join('; ') });
+        return reasons.length === 0
+          ? { status: 200, contentType: 'text/plain; charset=utf-8', body: 'OK' }
+          : json(503, { code: 1, message: reasons.join('; ') });
       }
       case '/metrics':
         return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: await platform.metrics.render() };

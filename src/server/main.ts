@@ -5,12 +5,13 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
-import { isRoleName, roleNames, type RoleName } from './role-names.js';
+import { isRoleName, type RoleName, roleNames } from './role-names.js';
 import { VERSION } from './version.js';
 
 const port = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError('expected a port from 0 (any free one) to 65535.');
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('expected a port from 0 (any free one) to 65535.');
   return value;
 };
 const roles = (text: string): RoleName[] =>
@@ -20,7 +21,8 @@ const roles = (text: string): RoleName[] =>
   });
 const peer = (text: string, before: Readonly<Partial<Record<RoleName, string>>>): Partial<Record<RoleName, string>> => {
   const [name = '', address = ''] = text.split('=');
-  if (!isRoleName(name) || !/^[^:]+:\d+$/.test(address)) throw new InvalidArgumentError('expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.');
+  if (!isRoleName(name) || !/^[^:]+:\d+$/.test(address))
+    throw new InvalidArgumentError('expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.');
   return { ...before, [name]: address };
 };
 interface ServeOptions {
@@ -37,9 +39,15 @@ const isLoopback = (host: string): boolean => host === 'localhost' || host === '
 
 async function serve(options: ServeOptions): Promise<void> {
   if (!isLoopback(options.host) && !options.insecure) {
-    throw new ElanusError('refused', `--host ${options.host} would open the database to the network, and this version has no authentication; bind to 127.0.0.1, or add --insecure if the network is yours`);
+    throw new ElanusError(
+      'refused',
+      `--host ${options.host} would open the database to the network, and this version has no authentication; bind to 127.0.0.1, or add --insecure if the network is yours`,
+    );
   }
-  const platform = await openNodePlatform({ ...(options.data === undefined ? {} : { dataFolder: options.data }), logLevel: options.logLevel });
+  const platform = await openNodePlatform({
+    ...(options.data === undefined ? {} : { dataFolder: options.data }),
+    logLevel: options.logLevel,
+  });
   const config: Config = Object.freeze({
     ...defaultConfig,
     port: options.port,
@@ -52,7 +60,11 @@ async function serve(options: ServeOptions): Promise<void> {
     await platform.close();
     throw error;
   });
-  const parts = [node.listener && `on ${node.listener.host}:${node.listener.port}`, node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`, options.data === undefined ? 'in memory' : `data ${options.data}`];
+  const parts = [
+    node.listener && `on ${node.listener.host}:${node.listener.port}`,
+    node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
+    options.data === undefined ? 'in memory' : `data ${options.data}`,
+  ];
   process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
   let stopping = false;
   const stop = (): void => {
@@ -73,9 +85,13 @@ function fail(error: unknown): never {
   process.stderr.write(`elanus: ${messageOf(error)}\n`);
   process.exit(1);
 }
-process.on('unhandledRejection', (error) => process.stderr.write(`elanus: unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`));
+process.on('unhandledRejection', (error) =>
+  process.stderr.write(`elanus: unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`),
+);
 
-const program = new Command('elanus').description('A vector database that speaks the Milvus API: point any Milvus client at it.').version(VERSION);
+const program = new Command('elanus')
+  .description('A vector database that speaks the Milvus API: point any Milvus client at it.')
+  .version(VERSION);
 program
   .command('serve')
   .description('Start a server and keep it running until SIGTERM or Ctrl-C.')
@@ -87,6 +103,9 @@ program
   .option('--peer <role=host:port>', 'where a role that runs elsewhere has its internal port (repeatable)', peer, {})
   .option('--log-level <level>', 'debug, info, warn or error, as JSON lines on standard error', 'warn')
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
-  .addHelpText('after', '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line tells it\n')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line tells it\n',
+  )
   .action((options: ServeOptions) => serve(options).catch(fail));
 program.parseAsync().catch(fail);

@@ -3,7 +3,15 @@
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { Listener, MethodHandler } from '#platform/transport.js';
-import { ChannelRegistryDefinition, DataNodeDefinition, DefinitionsDefinition, ProcessDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import {
+  ChannelRegistryDefinition,
+  DataNodeDefinition,
+  DefinitionsDefinition,
+  ProcessDefinition,
+  QueryCoordDefinition,
+  QueryNodeDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
@@ -45,7 +53,10 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
   const checkServerId = (context: { readonly metadata: Readonly<Record<string, string>> }): void => {
     const meant = context.metadata[SERVER_ID_HEADER];
     if (meant !== undefined && meant !== String(serverId)) {
-      throw new ElanusError('node_mismatch', `node not match[expectedNodeID=${meant}][actualNodeID=${serverId}]; resolve the role's address again`);
+      throw new ElanusError(
+        'node_mismatch',
+        `node not match[expectedNodeID=${meant}][actualNodeID=${serverId}]; resolve the role's address again`,
+      );
     }
   };
   function serve<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
@@ -60,7 +71,8 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     serve(ProcessDefinition, {
       handshake: async ({ role }) => {
         const state = states.get(role as RoleName);
-        if (state !== StateCode.Healthy) throw new ElanusError('service_not_ready', `${role} is not ready in this process (state ${state ?? 'absent'}); try again`);
+        if (state !== StateCode.Healthy)
+          throw new ElanusError('service_not_ready', `${role} is not ready in this process (state ${state ?? 'absent'}); try again`);
         return { serverId, role, stateCode: state, version: VERSION };
       },
     });
@@ -125,7 +137,13 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       closers.push(() => queryCoord.close());
     }
     if (config.internalPort !== undefined) {
-      internalListener = await platform.transport.listen({ host: '127.0.0.1', port: config.internalPort, methods: internal, receiveBytesMax: 256 * 1024 * 1024, sendBytesMax: 512 * 1024 * 1024 });
+      internalListener = await platform.transport.listen({
+        host: '127.0.0.1',
+        port: config.internalPort,
+        methods: internal,
+        receiveBytesMax: 256 * 1024 * 1024,
+        sendBytesMax: 512 * 1024 * 1024,
+      });
       const opened = internalListener;
       closers.push(() => opened.close(GRACE_MS));
     }

@@ -31,18 +31,26 @@ export class RoleDirectory {
   /** A client whose every call goes to wherever the role is at that moment. */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
     const call = (key: string) => (request: never, context?: never) => {
-      const target = (this.#local.get(definition.fullName) ?? this.#remoteClient(definition)) as Record<string, (request: never, context?: never) => Promise<unknown>>;
+      const target = (this.#local.get(definition.fullName) ?? this.#remoteClient(definition)) as Record<
+        string,
+        (request: never, context?: never) => Promise<unknown>
+      >;
       const method = target[key];
       if (method === undefined) throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
       return method(request, context);
     };
-    return Object.fromEntries(Object.keys(definition.methods).map((key) => [key, async (request: never, context?: never) => call(key)(request, context)])) as unknown as Client<D>;
+    return Object.fromEntries(
+      Object.keys(definition.methods).map((key) => [key, async (request: never, context?: never) => call(key)(request, context)]),
+    ) as unknown as Client<D>;
   }
   #remoteClient(definition: ServiceDefinition): unknown {
     const role = serviceRoles[definition.fullName];
     const address = role === undefined ? undefined : this.#peers[role];
     if (role === undefined || address === undefined) {
-      throw new ElanusError('service_not_ready', `${role ?? definition.fullName} does not run in this process and no peer address is given for it; start it, or pass --peer ${role}=host:port`);
+      throw new ElanusError(
+        'service_not_ready',
+        `${role ?? definition.fullName} does not run in this process and no peer address is given for it; start it, or pass --peer ${role}=host:port`,
+      );
     }
     let remote = this.#remote.get(role);
     if (remote === undefined) {

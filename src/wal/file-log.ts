@@ -40,18 +40,25 @@ export async function openFileLog(platform: Platform, options: FileLogOptions): 
       throw corrupt(path, 'its header is damaged');
     }
     if (header.epoch > options.epoch) {
-      throw new ElanusError('wal_fenced', `log ${options.folder}: a newer owner (epoch ${header.epoch}) has written, this one has epoch ${options.epoch}; refresh the channel's assignment`);
+      throw new ElanusError(
+        'wal_fenced',
+        `log ${options.folder}: a newer owner (epoch ${header.epoch}) has written, this one has epoch ${options.epoch}; refresh the channel's assignment`,
+      );
     }
     files.push(await scanFile(platform, path, bytes, header, isLast));
   }
   for (const [index, file] of files.entries()) {
     const next = files[index + 1];
-    if (next !== undefined && next.firstLsn !== file.endLsn) throw corrupt(file.path, `it ends at entry ${file.endLsn}, the next file begins at ${next.firstLsn}`);
+    if (next !== undefined && next.firstLsn !== file.endLsn)
+      throw corrupt(file.path, `it ends at entry ${file.endLsn}, the next file begins at ${next.firstLsn}`);
   }
   return new FileLog(platform, options, files);
 }
 const corrupt = (path: string, why: string): ElanusError =>
-  new ElanusError('data_corrupt', `log file ${path}: ${why}; expected whole entries; restore the file from a copy, or move it away to go on without its rows`);
+  new ElanusError(
+    'data_corrupt',
+    `log file ${path}: ${why}; expected whole entries; restore the file from a copy, or move it away to go on without its rows`,
+  );
 
 async function scanFile(platform: Platform, path: string, bytes: Uint8Array, header: LogFileHeader, isLast: boolean): Promise<LogFile> {
   let offset = HEADER_BYTES;
@@ -118,7 +125,11 @@ class FileLog implements WriteAheadLog {
       return first;
     } catch (error) {
       // What reached the disk is unknown: stop, and let a new opening read back what is there.
-      this.#failure = new ElanusError('wal_unavailable', `log ${this.#options.folder}: a write failed (${messageOf(error)}); nothing more is taken until the log is opened again`, { cause: error });
+      this.#failure = new ElanusError(
+        'wal_unavailable',
+        `log ${this.#options.folder}: a write failed (${messageOf(error)}); nothing more is taken until the log is opened again`,
+        { cause: error },
+      );
       this.#platform.logger.error('wal_write_failed', { folder: this.#options.folder, reason: messageOf(error) });
       throw this.#failure;
     }

@@ -29,7 +29,10 @@ export function decodeHeader(bytes: Uint8Array, crc32: Crc32): LogFileHeader | u
   if (view.getUint32(0, true) !== MAGIC || view.getUint32(28, true) !== crc32(bytes.subarray(0, 28))) return undefined;
   const version = view.getUint32(4, true);
   if (version > VERSION) {
-    throw new ElanusError('data_corrupt', `log file has format version ${version}, this program reads up to ${VERSION}; open it with a newer version`);
+    throw new ElanusError(
+      'data_corrupt',
+      `log file has format version ${version}, this program reads up to ${VERSION}; open it with a newer version`,
+    );
   }
   return { epoch: view.getBigUint64(8, true), firstLsn: view.getBigUint64(16, true) };
 }
@@ -47,7 +50,12 @@ export function encodeFrame(lsn: bigint, payload: Uint8Array, crc32: Crc32): rea
   return padding === 0 ? [header, payload] : [header, payload, new Uint8Array(padding)];
 }
 /** The frame at `offset`, or undefined when what stands there is not a whole, sound frame with the expected number. */
-export function decodeFrame(bytes: Uint8Array, offset: number, expectedLsn: bigint, crc32: Crc32): { payload: Uint8Array; end: number } | undefined {
+export function decodeFrame(
+  bytes: Uint8Array,
+  offset: number,
+  expectedLsn: bigint,
+  crc32: Crc32,
+): { payload: Uint8Array; end: number } | undefined {
   if (offset + FRAME_HEADER_BYTES > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, FRAME_HEADER_BYTES);
   const length = view.getUint32(0, true);

@@ -1,5 +1,5 @@
 // Segments, channels and import jobs: durable in the meta store, whole in memory. One writer (data-coord).
-import { transactInOrder, idKey, recordTable, type RecordTable } from '#catalog/record-table.js';
+import { idKey, type RecordTable, recordTable, transactInOrder } from '#catalog/record-table.js';
 import type { MetaOperation, MetaStore } from '#platform/meta-store.js';
 import { ChannelRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 
@@ -32,7 +32,11 @@ export class DataCatalog {
     return [...this.channels.values()].filter((channel) => channel.collectionId === collectionId);
   }
   /** One transaction up to 128 records; memory changes once it is durable. The last records decide when there are more. */
-  async save(changes: { readonly segments?: readonly SegmentRecord[]; readonly channels?: readonly ChannelRecord[]; readonly jobs?: readonly ImportJobRecord[] }): Promise<void> {
+  async save(changes: {
+    readonly segments?: readonly SegmentRecord[];
+    readonly channels?: readonly ChannelRecord[];
+    readonly jobs?: readonly ImportJobRecord[];
+  }): Promise<void> {
     const operations: MetaOperation[] = [];
     for (const segment of changes.segments ?? []) operations.push(this.#segmentTable.put(idKey(segment.id), segment));
     for (const channel of changes.channels ?? []) operations.push(this.#channelTable.put(channel.vchannel, channel));
@@ -43,7 +47,10 @@ export class DataCatalog {
     for (const job of changes.jobs ?? []) this.jobs.set(job.id, job);
   }
   async remove(gone: { readonly segments: readonly bigint[]; readonly channels: readonly string[] }): Promise<void> {
-    const operations = [...gone.segments.map((id) => this.#segmentTable.remove(idKey(id))), ...gone.channels.map((name) => this.#channelTable.remove(name))];
+    const operations = [
+      ...gone.segments.map((id) => this.#segmentTable.remove(idKey(id))),
+      ...gone.channels.map((name) => this.#channelTable.remove(name)),
+    ];
     await transactInOrder(this.#store, operations);
     for (const id of gone.segments) this.segments.delete(id);
     for (const name of gone.channels) this.channels.delete(name);

@@ -81,14 +81,23 @@ export class DataCoord {
       const checkpoints: Record<string, { channelName: string; timestamp: bigint; msgID: Uint8Array }> = {};
       for (const record of records) {
         const channel = this.#catalog.channels.get(record.vchannel);
-        if (channel !== undefined) checkpoints[record.vchannel] = { channelName: record.vchannel, timestamp: channel.checkpointTimestamp, msgID: lsnBytes(channel.checkpointLsn) };
+        if (channel !== undefined)
+          checkpoints[record.vchannel] = {
+            channelName: record.vchannel,
+            timestamp: channel.checkpointTimestamp,
+            msgID: lsnBytes(channel.checkpointLsn),
+          };
       }
       return { infos: records.map(segmentInfo), channelCheckpoint: checkpoints };
     },
     getFlushedSegments: async ({ collectionID, partitionID, includeUnhealthy }) => ({
       segments: this.#catalog
         .segmentsOf(collectionID)
-        .filter((segment) => (isVisible(segment) || (includeUnhealthy && segment.state === 'dropped')) && (partitionID < 0n || partitionID === segment.partitionId))
+        .filter(
+          (segment) =>
+            (isVisible(segment) || (includeUnhealthy && segment.state === 'dropped')) &&
+            (partitionID < 0n || partitionID === segment.partitionId),
+        )
         .map((segment) => segment.id),
     }),
     getSegmentsByStates: async ({ collectionID, partitionID, states }) => ({
@@ -127,16 +136,25 @@ export class DataCoord {
       }),
     flush: async ({ collectionID, segmentIDs, dbID }) => {
       const channels = this.#catalog.channelsOf(collectionID);
-      if (channels.length === 0) throw new ElanusError('collection_not_found', `collection not found[collection=${collectionID}]; it has no channels`);
+      if (channels.length === 0)
+        throw new ElanusError('collection_not_found', `collection not found[collection=${collectionID}]; it has no channels`);
       const checkpoints = Object.fromEntries(
-        channels.map((channel) => [channel.vchannel, { channelName: channel.vchannel, timestamp: channel.checkpointTimestamp, msgID: lsnBytes(channel.checkpointLsn) }]),
+        channels.map((channel) => [
+          channel.vchannel,
+          { channelName: channel.vchannel, timestamp: channel.checkpointTimestamp, msgID: lsnBytes(channel.checkpointLsn) },
+        ]),
       );
-      const sealed = await Promise.all(channels.map((channel) => this.#peers.streamingNode.sealChannel({ vchannel: channel.vchannel, segmentIds: segmentIDs })));
+      const sealed = await Promise.all(
+        channels.map((channel) => this.#peers.streamingNode.sealChannel({ vchannel: channel.vchannel, segmentIds: segmentIDs })),
+      );
       return {
         dbID,
         collectionID,
         segmentIDs: sealed.flatMap((one) => one.segmentIds),
-        flushSegmentIDs: this.#catalog.segmentsOf(collectionID).filter(isVisible).map((segment) => segment.id),
+        flushSegmentIDs: this.#catalog
+          .segmentsOf(collectionID)
+          .filter(isVisible)
+          .map((segment) => segment.id),
         timeOfSeal: BigInt(Math.floor(this.#platform.clock.now() / 1000)),
         flushTs: sealed.reduce((newest, one) => (one.flushTimestamp > newest ? one.flushTimestamp : newest), 0n),
         channelCps: checkpoints,
@@ -165,7 +183,10 @@ export class DataCoord {
       })),
       segments: this.#catalog
         .segmentsOf(collectionID)
-        .filter((segment) => segment.state === 'flushed' && (partitionIDs.length === 0 || segment.isLevelZero || partitionIDs.includes(segment.partitionId)))
+        .filter(
+          (segment) =>
+            segment.state === 'flushed' && (partitionIDs.length === 0 || segment.isLevelZero || partitionIDs.includes(segment.partitionId)),
+        )
         .map(segmentInfo),
     }),
   };
@@ -182,30 +203,45 @@ export class DataCoord {
         // A new owner raises every epoch first: what the old one still sends is refused from here on.
         const epoch = this.#nextEpoch() + 1n;
         const channels = [...this.#catalog.channels.values()].map((channel) => ({ ...channel, ownerServerId: serverId, epoch }));
-        for (let begin = 0; begin < channels.length; begin += 128) await this.#catalog.save({ channels: channels.slice(begin, begin + 128) });
+        for (let begin = 0; begin < channels.length; begin += 128)
+          await this.#catalog.save({ channels: channels.slice(begin, begin + 128) });
         return {
           channels: channels.map((channel) => ({
             channel,
-            persistedSegmentIds: [...this.#catalog.segments.values()].filter((segment) => segment.vchannel === channel.vchannel).map((segment) => segment.id),
+            persistedSegmentIds: [...this.#catalog.segments.values()]
+              .filter((segment) => segment.vchannel === channel.vchannel)
+              .map((segment) => segment.id),
           })),
         };
       }),
     commitFlush: async (request) =>
       this.#locks.run(request.vchannel, async () => {
         const channel = this.#catalog.channels.get(request.vchannel);
-        if (channel === undefined) throw new ElanusError('channel_not_found', `channel ${request.vchannel} is not known; its collection was dropped`);
+        if (channel === undefined)
+          throw new ElanusError('channel_not_found', `channel ${request.vchannel} is not known; its collection was dropped`);
         if (channel.epoch !== request.epoch) {
-          throw new ElanusError('channel_moved', `channel ${request.vchannel} has epoch ${channel.epoch}, the writer has ${request.epoch}; another node owns it now`);
+          throw new ElanusError(
+            'channel_moved',
+            `channel ${request.vchannel} has epoch ${channel.epoch}, the writer has ${request.epoch}; another node owns it now`,
+          );
         }
         const segments = request.segments.filter((segment) => this.#catalog.segments.get(segment.id) === undefined);
         const isNewer = request.checkpointLsn > channel.checkpointLsn || request.checkpointTimestamp > channel.checkpointTimestamp;
-        const moved = isNewer ? { ...channel, checkpointLsn: maxOf(request.checkpointLsn, channel.checkpointLsn), checkpointTimestamp: maxOf(request.checkpointTimestamp, channel.checkpointTimestamp) } : channel;
+        const moved = isNewer
+          ? {
+              ...channel,
+              checkpointLsn: maxOf(request.checkpointLsn, channel.checkpointLsn),
+              checkpointTimestamp: maxOf(request.checkpointTimestamp, channel.checkpointTimestamp),
+            }
+          : channel;
         await this.#catalog.save({ segments, channels: [moved] });
         for (const segment of segments) {
           if (segment.isLevelZero) continue;
           await this.#peers.rootCoord
             .segmentFlushCompleted({ segment: segmentInfo(segment) })
-            .catch((error: unknown) => this.#platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }));
+            .catch((error: unknown) =>
+              this.#platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }),
+            );
         }
         if (segments.length > 0) void this.#notifyQueryCoord(channel.collectionId);
         return {};
@@ -218,13 +254,19 @@ export class DataCoord {
       this.#locks.run('indexes', async () => {
         const segment = this.#segment(segmentId);
         if (index === undefined) throw new ElanusError('missing_parameter', 'SaveIndexFile: no index given');
-        await this.#catalog.save({ segments: [{ ...segment, indexes: [...segment.indexes.filter((file) => file.indexId !== index.indexId), index] }] });
+        await this.#catalog.save({
+          segments: [{ ...segment, indexes: [...segment.indexes.filter((file) => file.indexId !== index.indexId), index] }],
+        });
         return {};
       }),
     dropIndexFiles: async ({ collectionId, indexId }) =>
       this.#locks.run('indexes', async () => {
-        const affected = this.#catalog.segmentsOf(collectionId).filter((segment) => segment.indexes.some((file) => file.indexId === indexId));
-        await this.#catalog.save({ segments: affected.map((segment) => ({ ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) })) });
+        const affected = this.#catalog
+          .segmentsOf(collectionId)
+          .filter((segment) => segment.indexes.some((file) => file.indexId === indexId));
+        await this.#catalog.save({
+          segments: affected.map((segment) => ({ ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) })),
+        });
         for (const segment of affected) {
           for (const file of segment.indexes) if (file.indexId === indexId) await this.#platform.objectStore.remove(file.key);
         }
@@ -239,9 +281,16 @@ export class DataCoord {
       }
       const segments = this.#catalog.segmentsOf(collectionId).filter((segment) => whole || segment.partitionId === partitionId);
       // Metadata first, so that nothing points to the files any more; a crash in between leaves orphans, never dangling references.
-      await this.#catalog.remove({ segments: segments.map((segment) => segment.id), channels: whole ? channels.map((channel) => channel.vchannel) : [] });
+      await this.#catalog.remove({
+        segments: segments.map((segment) => segment.id),
+        channels: whole ? channels.map((channel) => channel.vchannel) : [],
+      });
       for (const segment of segments) {
-        const keys = [...segment.files.map((file) => file.key), ...segment.indexes.map((file) => file.key), ...(segment.manifestKey === '' ? [] : [segment.manifestKey])];
+        const keys = [
+          ...segment.files.map((file) => file.key),
+          ...segment.indexes.map((file) => file.key),
+          ...(segment.manifestKey === '' ? [] : [segment.manifestKey]),
+        ];
         for (const key of keys) await this.#platform.objectStore.remove(key);
       }
       return {};
@@ -251,7 +300,9 @@ export class DataCoord {
       if (job === undefined) throw new ElanusError('import_failed', `import job ${jobId} does not exist; list the jobs of the collection`);
       return { job };
     },
-    listImportJobs: async ({ collectionId }) => ({ jobs: [...this.#catalog.jobs.values()].filter((job) => collectionId === 0n || job.collectionId === collectionId) }),
+    listImportJobs: async ({ collectionId }) => ({
+      jobs: [...this.#catalog.jobs.values()].filter((job) => collectionId === 0n || job.collectionId === collectionId),
+    }),
   };
 }
 const maxOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);
@@ -260,7 +311,8 @@ function lsnBytes(lsn: bigint): Uint8Array {
   new DataView(bytes.buffer).setBigUint64(0, lsn, true);
   return bytes;
 }
-const wireState = (state: string) => (state === 'importing' ? SegmentState.Importing : state === 'dropped' ? SegmentState.Dropped : SegmentState.Flushed);
+const wireState = (state: string) =>
+  state === 'importing' ? SegmentState.Importing : state === 'dropped' ? SegmentState.Dropped : SegmentState.Flushed;
 
 /** A segment as Milvus's own messages describe it. */
 export function segmentInfo(record: SegmentRecord) {
@@ -270,7 +322,16 @@ export function segmentInfo(record: SegmentRecord) {
       .flatMap((file) =>
         (isDelete ? [0n] : file.fieldIds).map((fieldID) => ({
           fieldID,
-          binlogs: [{ entriesNum: file.rowCount, timestampFrom: record.timestampFrom, timestampTo: record.timestampTo, logPath: file.key, logSize: file.bytes, memorySize: file.bytes }],
+          binlogs: [
+            {
+              entriesNum: file.rowCount,
+              timestampFrom: record.timestampFrom,
+              timestampTo: record.timestampTo,
+              logPath: file.key,
+              logSize: file.bytes,
+              memorySize: file.bytes,
+            },
+          ],
         })),
       );
   return {

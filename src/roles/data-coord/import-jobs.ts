@@ -37,10 +37,14 @@ export class ImportJobs {
     if (task === undefined) throw new ElanusError('missing_parameter', 'Import: no task given, expected its collection and files');
     if (this.#parts.catalog.jobs.has(task.taskId)) return;
     if (task.files.length === 0 || task.files.length > FILES_MAX) {
-      throw new ElanusError('import_failed', `import request has ${task.files.length} files, expected 1 to ${FILES_MAX}: invalid parameter`);
+      throw new ElanusError(
+        'import_failed',
+        `import request has ${task.files.length} files, expected 1 to ${FILES_MAX}: invalid parameter`,
+      );
     }
     const live = [...this.#parts.catalog.jobs.values()].filter((job) => job.state === 'pending' || job.state === 'importing').length;
-    if (live >= JOBS_LIVE_MAX) throw new ElanusError('queue_full', `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`);
+    if (live >= JOBS_LIVE_MAX)
+      throw new ElanusError('queue_full', `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`);
     const channels = this.#parts.catalog.channelsOf(task.collectionId);
     const { timestamp } = await this.#parts.peers.rootCoord.allocTimestamp({ count: 1 });
     const job: ImportJobRecord = {
@@ -83,7 +87,8 @@ export class ImportJobs {
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const segments = result.segments.map((segment) => ({ ...segment, state: 'flushed', commitTimestamp: timestamp }));
-    if (catalog.channelsOf(job.collectionId).length === 0) throw new ElanusError('collection_not_found', `collection ${job.collectionName} was dropped during the import`);
+    if (catalog.channelsOf(job.collectionId).length === 0)
+      throw new ElanusError('collection_not_found', `collection ${job.collectionName} was dropped during the import`);
     await catalog.save({ segments, jobs: [{ ...job, state: 'completed', importedRows: result.rowCount, progress: 100n }] });
     platform.logger.info('import_completed', { jobId: job.id, rowCount: result.rowCount });
     await this.#parts.commit(job.collectionId);

@@ -23,20 +23,42 @@ export class DataNode {
       const column = await readColumn(this.#platform, { files: files.filter((file) => wanted.has(file.key)) }, field);
       const dim = dimOf(field);
       const rows = column.data.length / (dim * 4);
-      if (BigInt(rows) !== rowCount) throw new ElanusError('data_corrupt', `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`);
+      if (BigInt(rows) !== rowCount)
+        throw new ElanusError(
+          'data_corrupt',
+          `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`,
+        );
       const metric = index.metricType === 'IP' || index.metricType === 'COSINE' ? index.metricType : 'L2';
-      const inverseNorms = metric === 'COSINE' ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim }, []) : undefined;
+      const inverseNorms =
+        metric === 'COSINE' ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim }, []) : undefined;
       const bytes = encodeFlatIndex({ metric, dim, rowCount: rows, ...(inverseNorms === undefined ? {} : { inverseNorms }) });
       const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/FLAT`;
       await this.#platform.objectStore.put(key, [bytes]);
       this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
       return {
-        index: { indexId: index.id, buildId, fieldId: field.fieldID, indexType: index.indexType, metricType: index.metricType, key, bytes: BigInt(bytes.length), rowCount, state: 'finished', failReason: '' },
+        index: {
+          indexId: index.id,
+          buildId,
+          fieldId: field.fieldID,
+          indexType: index.indexType,
+          metricType: index.metricType,
+          key,
+          bytes: BigInt(bytes.length),
+          rowCount,
+          state: 'finished',
+          failReason: '',
+        },
       };
     },
     importFiles: ({ job, segmentIds }, context) => {
       if (job === undefined) throw new ElanusError('missing_parameter', 'importFiles: no job given');
-      return importJsonFiles(this.#platform, job, segmentIds, context.signal, async (count) => (await this.#rootCoord.allocID({ count })).ID);
+      return importJsonFiles(
+        this.#platform,
+        job,
+        segmentIds,
+        context.signal,
+        async (count) => (await this.#rootCoord.allocID({ count })).ID,
+      );
     },
   };
 }

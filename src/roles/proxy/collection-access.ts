@@ -1,15 +1,17 @@
 // What every request of the proxy needs first: the collection it names, its database, its partitions, and whether it is served.
-import { ElanusError } from '#base/errors.js';
+
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import type { Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { DefinitionsDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
-import type { Timers } from '#platform/time.js';
 
 /** `db_name` of the body wins over the header; neither: the default database. */
-export const databaseOf = (request: { readonly dbName: string }, context: CallContext): string => request.dbName || context.metadata.dbname || 'default';
+export const databaseOf = (request: { readonly dbName: string }, context: CallContext): string =>
+  request.dbName || context.metadata.dbname || 'default';
 
 export interface OpenCollection {
   readonly record: CollectionRecord;
@@ -21,15 +23,23 @@ export class CollectionAccess {
   readonly #definitions: Client<typeof DefinitionsDefinition>;
   readonly #queryCoord: Client<typeof QueryCoordDefinition>;
   readonly #timers: Timers;
-  constructor(parts: { readonly definitions: Client<typeof DefinitionsDefinition>; readonly queryCoord: Client<typeof QueryCoordDefinition>; readonly timers: Timers }) {
+  constructor(parts: {
+    readonly definitions: Client<typeof DefinitionsDefinition>;
+    readonly queryCoord: Client<typeof QueryCoordDefinition>;
+    readonly timers: Timers;
+  }) {
     this.#definitions = parts.definitions;
     this.#queryCoord = parts.queryCoord;
     this.#timers = parts.timers;
   }
-  async open(request: { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint }, context: CallContext): Promise<OpenCollection> {
+  async open(
+    request: { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint },
+    context: CallContext,
+  ): Promise<OpenCollection> {
     const database = databaseOf(request, context);
     const id = request.collectionName === '' ? (request.collectionID ?? 0n) : 0n;
-    if (request.collectionName === '' && id === 0n) throw new ElanusError('invalid_parameter', 'collection name should not be empty: invalid parameter');
+    if (request.collectionName === '' && id === 0n)
+      throw new ElanusError('invalid_parameter', 'collection name should not be empty: invalid parameter');
     const { collection, databaseId } = await this.#definitions.describeCollection({ database, name: request.collectionName, id }, context);
     const record = must(collection, 'collection');
     return { record, schema: must(record.schema, 'schema'), database: record.database, databaseId };
@@ -48,10 +58,17 @@ export class CollectionAccess {
   async requireLoaded(collection: OpenCollection, context: CallContext, deadlineMs: number, nowMs: () => number): Promise<void> {
     for (;;) {
       const state = await this.#queryCoord.loadState({ collectionId: collection.record.id }, context);
-      if (!state.known) throw new ElanusError('collection_not_loaded', `collection not loaded[database=${collection.database}][collection=${collection.schema.name}]; load it first`);
+      if (!state.known)
+        throw new ElanusError(
+          'collection_not_loaded',
+          `collection not loaded[database=${collection.database}][collection=${collection.schema.name}]; load it first`,
+        );
       if (state.progress >= 100) return;
       if (context.signal.aborted || nowMs() >= deadlineMs) {
-        throw new ElanusError('collection_not_fully_loaded', `collection not fully loaded[collection=${collection.schema.name}]: ${state.progress} % served${state.reason === '' ? '' : `, waiting for: ${state.reason}`}; try again`);
+        throw new ElanusError(
+          'collection_not_fully_loaded',
+          `collection not fully loaded[collection=${collection.schema.name}]: ${state.progress} % served${state.reason === '' ? '' : `, waiting for: ${state.reason}`}; try again`,
+        );
       }
       await this.#timers.sleep(10, context.signal);
     }

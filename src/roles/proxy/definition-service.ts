@@ -1,12 +1,18 @@
 // Databases, collections, partitions, loading and indexes as clients see them: requests checked, handed to root-coord and query-coord,
 // and described back in the public messages.
-import { ElanusError } from '#base/errors.js';
+
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import { parseIndexParams } from '#model/index-params.js';
 import { fieldByName, publicSchema, vectorFields } from '#model/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { ChannelRegistryDefinition, DefinitionsDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelRegistryDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
@@ -29,43 +35,73 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
   async function rowCount(collection: OpenCollection, partitionId: bigint | undefined, context: CallContext): Promise<bigint> {
     const isWanted = (id: bigint): boolean => partitionId === undefined || id === partitionId;
     const { segments } = await channelRegistry.listSegments({ collectionId: collection.record.id }, context);
-    let rows = segments.filter((segment) => !segment.isLevelZero && isWanted(segment.partitionId)).reduce((sum, segment) => sum + segment.rowCount, 0n);
+    let rows = segments
+      .filter((segment) => !segment.isLevelZero && isWanted(segment.partitionId))
+      .reduce((sum, segment) => sum + segment.rowCount, 0n);
     const flushed = new Set(segments.map((segment) => segment.id));
     for (const vchannel of collection.record.vchannels) {
       const growing = (await streamingNode.channelRows({ vchannel }, context)).segments;
-      rows += growing.filter((segment) => isWanted(segment.partitionId) && !flushed.has(segment.segmentId)).reduce((sum, segment) => sum + segment.rowCount, 0n);
+      rows += growing
+        .filter((segment) => isWanted(segment.partitionId) && !flushed.has(segment.segmentId))
+        .reduce((sum, segment) => sum + segment.rowCount, 0n);
     }
     return rows;
   }
   async function load(request: Described & { readonly replicaNumber: number }, partitionNames: readonly string[], context: CallContext) {
     const collection = await access.open(request, context);
-    const missing = vectorFields(collection.schema).filter((field) => !collection.record.indexes.some((index) => index.fieldId === field.fieldID));
+    const missing = vectorFields(collection.schema).filter(
+      (field) => !collection.record.indexes.some((index) => index.fieldId === field.fieldID),
+    );
     if (missing.length > 0) {
-      throw new ElanusError('index_not_found', `there is no vector index on field: [${missing.map((field) => field.name).join(', ')}], please create index firstly: index not found[collection=${request.collectionName}]`);
+      throw new ElanusError(
+        'index_not_found',
+        `there is no vector index on field: [${missing.map((field) => field.name).join(', ')}], please create index firstly: index not found[collection=${request.collectionName}]`,
+      );
     }
-    await queryCoord.loadCollection({ collectionId: collection.record.id, partitionIds: access.partitionIds(collection, partitionNames), replicaNumber: request.replicaNumber }, context);
+    await queryCoord.loadCollection(
+      {
+        collectionId: collection.record.id,
+        partitionIds: access.partitionIds(collection, partitionNames),
+        replicaNumber: request.replicaNumber,
+      },
+      context,
+    );
     return {};
   }
   async function release(request: Described, partitionNames: readonly string[], context: CallContext) {
     const collection = await access.open(request, context);
-    await queryCoord.releaseCollection({ collectionId: collection.record.id, partitionIds: access.partitionIds(collection, partitionNames) }, context);
+    await queryCoord.releaseCollection(
+      { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, partitionNames) },
+      context,
+    );
     return {};
   }
   async function indexStates(request: Described, context: CallContext) {
     const collection = await access.open(request, context);
-    const { indexes } = await definitions.indexStates({ id: collection.record.id, database: collection.database, name: collection.schema.name }, context);
+    const { indexes } = await definitions.indexStates(
+      { id: collection.record.id, database: collection.database, name: collection.schema.name },
+      context,
+    );
     return { collection, indexes };
   }
   async function oneIndex(request: Described & { readonly fieldName: string; readonly indexName: string }, context: CallContext) {
     const { collection, indexes } = await indexStates(request, context);
     const fieldId = request.fieldName === '' ? undefined : fieldByName(collection.schema, request.fieldName)?.fieldID;
-    const found = indexes.filter(({ index }) => (request.indexName === '' || index?.name === request.indexName || fieldNameOf(collection, index?.fieldId) === request.indexName) && (request.fieldName === '' || index?.fieldId === fieldId));
+    const found = indexes.filter(
+      ({ index }) =>
+        (request.indexName === '' || index?.name === request.indexName || fieldNameOf(collection, index?.fieldId) === request.indexName) &&
+        (request.fieldName === '' || index?.fieldId === fieldId),
+    );
     if (found.length === 0) {
-      throw new ElanusError('index_not_found', `index not found[indexName=${request.indexName}][collection=${request.collectionName}]; create it first`);
+      throw new ElanusError(
+        'index_not_found',
+        `index not found[indexName=${request.indexName}][collection=${request.collectionName}]; create it first`,
+      );
     }
     return { collection, found };
   }
-  const fieldNameOf = (collection: OpenCollection, fieldId: bigint | undefined): string => collection.schema.fields.find((field) => field.fieldID === fieldId)?.name ?? '';
+  const fieldNameOf = (collection: OpenCollection, fieldId: bigint | undefined): string =>
+    collection.schema.fields.find((field) => field.fieldID === fieldId)?.name ?? '';
 
   const describe = (collection: OpenCollection) => {
     const { record } = collection;
@@ -137,7 +173,11 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
     getPartitionStatistics: async (request, context) => {
       const collection = await access.open(request, context);
-      return { stats: [{ key: 'row_count', value: String(await rowCount(collection, access.partition(collection, request.partitionName), context)) }] };
+      return {
+        stats: [
+          { key: 'row_count', value: String(await rowCount(collection, access.partition(collection, request.partitionName), context)) },
+        ],
+      };
     },
 
     createPartition: async (request, context) => {
@@ -172,15 +212,27 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     releasePartitions: (request, context) => release(request, request.partitionNames, context),
     getLoadingProgress: async (request, context) => {
       const collection = await access.open(request, context);
-      const state = await queryCoord.loadState({ collectionId: collection.record.id, partitionIds: access.partitionIds(collection, request.partitionNames) }, context);
-      if (!state.known) throw new ElanusError('collection_not_loaded', `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it first`);
+      const state = await queryCoord.loadState(
+        { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, request.partitionNames) },
+        context,
+      );
+      if (!state.known)
+        throw new ElanusError(
+          'collection_not_loaded',
+          `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it first`,
+        );
       return { progress: BigInt(state.progress), refreshProgress: BigInt(state.progress) };
     },
     getLoadState: async (request, context) => {
       try {
         const collection = await access.open(request, context);
-        const state = await queryCoord.loadState({ collectionId: collection.record.id, partitionIds: access.partitionIds(collection, request.partitionNames) }, context);
-        return { state: !state.known ? LoadState.LoadStateNotLoad : state.progress >= 100 ? LoadState.LoadStateLoaded : LoadState.LoadStateLoading };
+        const state = await queryCoord.loadState(
+          { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, request.partitionNames) },
+          context,
+        );
+        return {
+          state: !state.known ? LoadState.LoadStateNotLoad : state.progress >= 100 ? LoadState.LoadStateLoaded : LoadState.LoadStateLoading,
+        };
       } catch (error) {
         if (error instanceof ElanusError && error.key === 'collection_not_found') return { state: LoadState.LoadStateNotExist };
         throw error;
@@ -191,17 +243,30 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       const collection = await access.open(request, context);
       const field = fieldByName(collection.schema, request.fieldName);
       if (field === undefined) {
-        throw new ElanusError('refused', `cannot create index on non-exist field: ${request.fieldName}; collection ${request.collectionName} has the fields ${collection.schema.fields.map(({ name }) => name).join(', ')}`);
+        throw new ElanusError(
+          'refused',
+          `cannot create index on non-exist field: ${request.fieldName}; collection ${request.collectionName} has the fields ${collection.schema.fields.map(({ name }) => name).join(', ')}`,
+        );
       }
       const index = parseIndexParams(field, request.extraParams);
       await definitions.createIndex(
-        { collection: { database: collection.database, name: collection.schema.name }, fieldName: request.fieldName, indexName: request.indexName, indexType: index.indexType, metricType: index.metricType, params: index.asSent },
+        {
+          collection: { database: collection.database, name: collection.schema.name },
+          fieldName: request.fieldName,
+          indexName: request.indexName,
+          indexType: index.indexType,
+          metricType: index.metricType,
+          params: index.asSent,
+        },
         context,
       );
       return {};
     },
     dropIndex: async (request, context) => {
-      await definitions.dropIndex({ collection: refOf(request, context), indexName: request.indexName === '' ? request.fieldName : request.indexName }, context);
+      await definitions.dropIndex(
+        { collection: refOf(request, context), indexName: request.indexName === '' ? request.fieldName : request.indexName },
+        context,
+      );
       return {};
     },
     describeIndex: async (request, context) => {
@@ -225,7 +290,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
     getIndexState: async (request, context) => {
       const { found } = await oneIndex(request, context);
-      return { state: found.every(({ state }) => state === IndexState.Finished) ? IndexState.Finished : IndexState.InProgress, failReason: found[0]?.failReason ?? '' };
+      return {
+        state: found.every(({ state }) => state === IndexState.Finished) ? IndexState.Finished : IndexState.InProgress,
+        failReason: found[0]?.failReason ?? '',
+      };
     },
     getIndexBuildProgress: async (request, context) => {
       const { found } = await oneIndex(request, context);
@@ -248,7 +316,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
 
     createDatabase: async (request, context) => {
-      await definitions.createDatabase({ name: request.dbName, properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) }, context);
+      await definitions.createDatabase(
+        { name: request.dbName, properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
+        context,
+      );
       return {};
     },
     dropDatabase: async (request, context) => {
@@ -257,20 +328,32 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
     listDatabases: async (_request, context) => {
       const { databases } = await definitions.listDatabases({}, context);
-      return { dbNames: databases.map(({ name }) => name), createdTimestamp: databases.map(({ createdTimestamp }) => createdTimestamp), dbIds: databases.map(({ id }) => id) };
+      return {
+        dbNames: databases.map(({ name }) => name),
+        createdTimestamp: databases.map(({ createdTimestamp }) => createdTimestamp),
+        dbIds: databases.map(({ id }) => id),
+      };
     },
     describeDatabase: async (request, context) => {
       const { databases } = await definitions.listDatabases({}, context);
       const name = request.dbName === '' ? 'default' : request.dbName;
       const database = databases.find((candidate) => candidate.name === name);
       if (database === undefined) throw new ElanusError('database_not_found', `database not found[database=${name}]`);
-      return { dbName: database.name, dbID: database.id, createdTimestamp: database.createdTimestamp, properties: pairs(database.properties) };
+      return {
+        dbName: database.name,
+        dbID: database.id,
+        createdTimestamp: database.createdTimestamp,
+        properties: pairs(database.properties),
+      };
     },
     batchDescribeCollection: async (request, context) => {
-      if (request.collectionName.length === 0 && request.collectionID.length === 0) throw new ElanusError('invalid_parameter', 'collection names should not be empty: invalid parameter');
+      if (request.collectionName.length === 0 && request.collectionID.length === 0)
+        throw new ElanusError('invalid_parameter', 'collection names should not be empty: invalid parameter');
       const responses = [];
-      for (const collectionName of request.collectionName) responses.push(describe(await access.open({ dbName: request.dbName, collectionName }, context)));
-      for (const collectionID of request.collectionID) responses.push(describe(await access.open({ dbName: request.dbName, collectionName: '', collectionID }, context)));
+      for (const collectionName of request.collectionName)
+        responses.push(describe(await access.open({ dbName: request.dbName, collectionName }, context)));
+      for (const collectionID of request.collectionID)
+        responses.push(describe(await access.open({ dbName: request.dbName, collectionName: '', collectionID }, context)));
       return { responses };
     },
     getReplicas: async (request, context) => {

@@ -1,11 +1,17 @@
 // The client surface: every method of the public service, each call measured, each failure answered in its response's own shape.
 // Owns nothing durable. What is not built yet answers code 3000, never a gRPC UNIMPLEMENTED.
-import { ElanusError } from '#base/errors.js';
+
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import { encodeInt64s } from '#model/packed-array.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
-import type { ChannelRegistryDefinition, DefinitionsDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelRegistryDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import { ImportState, SegmentState, StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
@@ -54,13 +60,30 @@ export class Proxy {
   }
   /** Methods for the public listener, by path. */
   methods(): ReadonlyMap<string, MethodHandler> {
-    const handlers: Partial<Handlers<typeof MilvusServiceDefinition>> = { ...definitionHandlers({ ...this.#peers, access: this.#access }), ...this.#sessionHandlers(), ...this.#dataHandlers() };
+    const handlers: Partial<Handlers<typeof MilvusServiceDefinition>> = {
+      ...definitionHandlers({ ...this.#peers, access: this.#access }),
+      ...this.#sessionHandlers(),
+      ...this.#dataHandlers(),
+    };
     const onError = (path: string, error: ElanusError): void => {
-      if (error.key === 'internal') this.#platform.logger.error('request_failed', { path, reason: error.message, stack: error.cause instanceof Error ? error.cause.stack : undefined });
+      if (error.key === 'internal')
+        this.#platform.logger.error('request_failed', {
+          path,
+          reason: error.message,
+          stack: error.cause instanceof Error ? error.cause.stack : undefined,
+        });
     };
     const telemetry: Partial<Handlers<typeof ClientTelemetryServiceDefinition>> = { clientHeartbeat: async () => ({ commands: [] }) };
-    const all = new Map([...wireMethods(MilvusServiceDefinition, handlers, { onError }), ...wireMethods(ClientTelemetryServiceDefinition, telemetry, { onError })]);
-    const latency = this.#platform.metrics.histogram({ name: 'milvus_proxy_req_latency_ms', help: 'Time to answer a request, in ms.', labels: ['function_name'], buckets: LATENCY_BUCKETS_MS });
+    const all = new Map([
+      ...wireMethods(MilvusServiceDefinition, handlers, { onError }),
+      ...wireMethods(ClientTelemetryServiceDefinition, telemetry, { onError }),
+    ]);
+    const latency = this.#platform.metrics.histogram({
+      name: 'milvus_proxy_req_latency_ms',
+      help: 'Time to answer a request, in ms.',
+      labels: ['function_name'],
+      buckets: LATENCY_BUCKETS_MS,
+    });
     const count = this.#platform.metrics.counter({ name: 'milvus_proxy_req_count', help: 'Requests answered.', labels: ['function_name'] });
     const measured = new Map<string, MethodHandler>();
     for (const [path, handler] of all) {
@@ -84,10 +107,21 @@ export class Proxy {
       connect: async (request, context) => {
         const database = databaseOf({ dbName: '' }, context);
         const { databases } = await this.#peers.definitions.listDatabases({}, context);
-        if (!databases.some(({ name }) => name === database)) throw new ElanusError('database_not_found', `database not found[database=${database}]`);
+        if (!databases.some(({ name }) => name === database))
+          throw new ElanusError('database_not_found', `database not found[database=${database}]`);
         this.#platform.logger.debug('client_connected', { sdk: request.clientInfo?.sdkType, sdkVersion: request.clientInfo?.sdkVersion });
         const identifier = (BigInt(this.#platform.clock.now()) << 16n) | BigInt(this.#platform.random.nextUint32() & 0xffff) | 1n;
-        return { serverInfo: { buildTags: milvusVersion, buildTime: '', gitCommit: '', goVersion: '', deployMode: 'STANDALONE', reserved: { elanus: version } }, identifier };
+        return {
+          serverInfo: {
+            buildTags: milvusVersion,
+            buildTime: '',
+            gitCommit: '',
+            goVersion: '',
+            deployMode: 'STANDALONE',
+            reserved: { elanus: version },
+          },
+          identifier,
+        };
       },
       getVersion: async () => ({ version: milvusVersion }),
       checkHealth: async () => {
@@ -95,7 +129,9 @@ export class Proxy {
         return { isHealthy: reasons.length === 0, reasons: [...reasons] };
       },
       getComponentStates: async () => ({ state: { nodeID: serverId, role: 'proxy', stateCode: StateCode.Healthy } }),
-      allocTimestamp: async (_request, context) => ({ timestamp: (await this.#peers.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp }),
+      allocTimestamp: async (_request, context) => ({
+        timestamp: (await this.#peers.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp,
+      }),
       dummy: async () => ({ response: 'ok' }),
     } satisfies Partial<Handlers<typeof MilvusServiceDefinition>>;
   }
@@ -109,7 +145,8 @@ export class Proxy {
       flush: async (request, context) => {
         const names = [...new Set(request.collectionNames)];
         const flushed = await Promise.all(names.map((name) => this.#flush(databaseOf(request, context), name, context)));
-        const entries = <T>(of: (one: (typeof flushed)[number]) => T): Record<string, T> => Object.fromEntries(flushed.map((one) => [one.name, of(one)]));
+        const entries = <T>(of: (one: (typeof flushed)[number]) => T): Record<string, T> =>
+          Object.fromEntries(flushed.map((one) => [one.name, of(one)]));
         return {
           dbName: databaseOf(request, context),
           collSegIDs: entries((one) => packed(one.segmentIds)),
@@ -119,15 +156,24 @@ export class Proxy {
         };
       },
       getFlushState: async (request, context) => {
-        if (request.collectionName === '') return { flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: 0n }, context)).flushed };
+        if (request.collectionName === '')
+          return { flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: 0n }, context)).flushed };
         const collection = await this.#access.open(request, context);
-        return { flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: collection.record.id }, context)).flushed };
+        return {
+          flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: collection.record.id }, context)).flushed,
+        };
       },
       getPersistentSegmentInfo: async (request, context) => {
         const collection = await this.#access.open(request, context);
         const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId: collection.record.id }, context);
         return {
-          infos: segments.map((segment) => ({ segmentID: segment.id, collectionID: segment.collectionId, partitionID: segment.partitionId, numRows: segment.rowCount, state: SegmentState.Flushed })),
+          infos: segments.map((segment) => ({
+            segmentID: segment.id,
+            collectionID: segment.collectionId,
+            partitionID: segment.partitionId,
+            numRows: segment.rowCount,
+            state: SegmentState.Flushed,
+          })),
         };
       },
       import: async (request, context) => {
@@ -181,14 +227,24 @@ export class Proxy {
   /** Seals, then waits for the files: for most callers the answer already means durable files. */
   async #flush(database: string, name: string, context: CallContext) {
     const collection = await this.#access.open({ dbName: database, collectionName: name }, context);
-    const flushed = await this.#peers.definitions.flushCollection({ database: collection.database, name, id: collection.record.id }, context);
+    const flushed = await this.#peers.definitions.flushCollection(
+      { database: collection.database, name, id: collection.record.id },
+      context,
+    );
     const now = this.#platform.clock.now();
-    const waitMs = Math.min(FLUSH_WAIT_MS_MAX, context.deadlineMs === undefined ? FLUSH_WAIT_MS_MAX : Math.max(0, (context.deadlineMs - now) / 2));
+    const waitMs = Math.min(
+      FLUSH_WAIT_MS_MAX,
+      context.deadlineMs === undefined ? FLUSH_WAIT_MS_MAX : Math.max(0, (context.deadlineMs - now) / 2),
+    );
     const abort = new AbortController();
     const timer = this.#platform.timers.after(waitMs, () => abort.abort());
     try {
       const until = { signal: abort.signal, deadlineMs: now + waitMs, metadata: {} };
-      await Promise.all(collection.record.vchannels.map((vchannel) => this.#peers.streamingNode.awaitCheckpoint({ vchannel, timestamp: flushed.flushTimestamp }, until)));
+      await Promise.all(
+        collection.record.vchannels.map((vchannel) =>
+          this.#peers.streamingNode.awaitCheckpoint({ vchannel, timestamp: flushed.flushTimestamp }, until),
+        ),
+      );
     } catch (error) {
       // Not in time: the client asks GetFlushState for the rest, which tells the truth.
       if (!(error instanceof ElanusError) || error.key !== 'deadline_exceeded') throw error;
@@ -199,4 +255,11 @@ export class Proxy {
   }
 }
 const packed = (ids: readonly bigint[]) => ({ data: encodeInt64s(new Uint8Array(BigInt64Array.from(ids).buffer)) });
-const importState = (state: string) => (state === 'completed' ? ImportState.ImportCompleted : state === 'failed' ? ImportState.ImportFailed : state === 'importing' ? ImportState.ImportStarted : ImportState.ImportPending);
+const importState = (state: string) =>
+  state === 'completed'
+    ? ImportState.ImportCompleted
+    : state === 'failed'
+      ? ImportState.ImportFailed
+      : state === 'importing'
+        ? ImportState.ImportStarted
+        : ImportState.ImportPending;

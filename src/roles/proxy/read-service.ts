@@ -1,23 +1,26 @@
 // Search and query: the filter parsed once, one call to each shard, merged; output fields are fetched for the winners only.
-import { ElanusError } from '#base/errors.js';
+
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
 import { concatBatches, gatherBatch, gatherColumn } from '#model/column.js';
+import { fixedWidth } from '#model/data-type.js';
+import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
 import { resolveOutputFields } from '#model/output-fields.js';
 import { parsePlaceholderGroup } from '#model/placeholder.js';
-import { checkSearchMetric, parseQueryParams, parseSearchParams } from '#model/search-params.js';
-import { primaryField } from '#model/field.js';
 import { shardOfRow } from '#model/row-key.js';
+import { checkSearchMetric, parseQueryParams, parseSearchParams } from '#model/search-params.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { QueryRequest, SearchRequest } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import { decodeHits, type Hits, mergeHits } from '#segment/hits.js';
-import { isLargerBetter, mergeByKey, METRIC_NAMES } from '#segment/segment-reads.js';
+import { isLargerBetter, METRIC_NAMES, mergeByKey } from '#segment/segment-reads.js';
 import type { CollectionAccess, OpenCollection } from './collection-access.js';
 
 export interface ReadServiceParts {
@@ -64,12 +67,15 @@ export class ReadService {
   }
 
   async search(request: SearchRequest, context: CallContext) {
-    if (request.functionScore !== undefined) throw new ElanusError('unsupported', 'function rerankers come in a later version; search without function_score');
-    if (request.searchInput?.$case === 'ids') throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
+    if (request.functionScore !== undefined)
+      throw new ElanusError('unsupported', 'function rerankers come in a later version; search without function_score');
+    if (request.searchInput?.$case === 'ids')
+      throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
     const { collection, partitionIds } = await this.#prepare(request, context);
     const { schema } = collection;
     const params = parseSearchParams(schema, request.searchParams);
-    if (params.iterator !== undefined) throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
+    if (params.iterator !== undefined)
+      throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
     const index = collection.record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
     const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
     const metricName = indexMetric ?? params.metricType ?? 'COSINE';
@@ -77,7 +83,8 @@ export class ReadService {
     const metric = METRIC_NAMES.indexOf(metricName as 'L2' | 'IP' | 'COSINE');
     const placeholder = request.searchInput?.$case === 'placeholderGroup' ? request.searchInput.value : new Uint8Array(0);
     const { queries, nq } = parsePlaceholderGroup(placeholder, params.annsField);
-    if (nq < 1 || nq > QUERY_COUNT_MAX) throw new ElanusError('invalid_parameter', `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`);
+    if (nq < 1 || nq > QUERY_COUNT_MAX)
+      throw new ElanusError('invalid_parameter', `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`);
     const filter = parseKeyFilter(schema, request.dsl, request.exprTemplateValues);
     const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
     const topK = params.topK + params.offset;
@@ -105,9 +112,13 @@ export class ReadService {
           ),
         ),
       );
-      const merged = mergeHits(answers.map(decodeHits), nq, topK, isLargerBetter(metric), { fieldId: primary.fieldID, dataType: primary.dataType });
+      const merged = mergeHits(answers.map(decodeHits), nq, topK, isLargerBetter(metric), {
+        fieldId: primary.fieldID,
+        dataType: primary.dataType,
+      });
       const hits = params.offset === 0 ? merged : skipHits(merged, params.offset);
-      const rows = output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
+      const rows =
+        output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
       const scores = Array.from(hits.scores, (score) => (params.roundDecimal >= 0 ? roundTo(score, params.roundDecimal) : score));
       return {
         collectionName: schema.name,
@@ -128,7 +139,9 @@ export class ReadService {
   }
   async #fetch(collection: OpenCollection, hits: Hits, fieldIds: readonly bigint[], context: CallContext): Promise<ColumnBatch> {
     const { vchannels } = collection.record;
-    const shardOf = Array.from({ length: hits.rows.length }, (_, row) => (vchannels.length === 1 ? 0 : shardOfRow(hits.keys, row, vchannels.length)));
+    const shardOf = Array.from({ length: hits.rows.length }, (_, row) =>
+      vchannels.length === 1 ? 0 : shardOfRow(hits.keys, row, vchannels.length),
+    );
     const batches: ColumnBatch[] = [];
     const order = new Uint32Array(hits.rows.length);
     let base = 0;
@@ -137,7 +150,10 @@ export class ReadService {
       if (places.length === 0) continue;
       const segmentIds = BigInt64Array.from(places, (place) => hits.segmentIds[place] ?? 0n);
       const rows = Uint32Array.from(places, (place) => hits.rows[place] ?? 0);
-      const answer = await this.#parts.streamingNode.fetchRows({ vchannel, segmentIds: new Uint8Array(segmentIds.buffer), rows: new Uint8Array(rows.buffer), fieldIds: [...fieldIds] }, context);
+      const answer = await this.#parts.streamingNode.fetchRows(
+        { vchannel, segmentIds: new Uint8Array(segmentIds.buffer), rows: new Uint8Array(rows.buffer), fieldIds: [...fieldIds] },
+        context,
+      );
       batches.push(must(answer.rows, 'rows'));
       for (const [index, place] of places.entries()) order[place] = base + index;
       base += places.length;
@@ -152,7 +168,8 @@ export class ReadService {
     const params = parseQueryParams(request.queryParams);
     const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
     const filter = parseKeyFilter(schema, request.expr, request.exprTemplateValues);
-    if (output.isCount && params.limit !== undefined) throw new ElanusError('invalid_parameter', 'count entities with pagination is not allowed: invalid parameter');
+    if (output.isCount && params.limit !== undefined)
+      throw new ElanusError('invalid_parameter', 'count entities with pagination is not allowed: invalid parameter');
     if (!output.isCount && filter.kind === 'all' && params.limit === undefined) {
       throw new ElanusError('invalid_parameter', 'empty expression should be used with limit: invalid parameter');
     }
@@ -185,12 +202,36 @@ export class ReadService {
       if (output.isCount) return { ...common, fieldsData: [countFieldData(answers.reduce((sum, { count }) => sum + count, 0n))] };
       const batches = answers.flatMap(({ rows }) => (rows === undefined || rows.rowCount === 0 ? [] : [rows]));
       const merged = mergeByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit).rows;
-      const page = params.offset === 0 ? merged : gatherBatch(merged, Uint32Array.from({ length: Math.max(0, merged.rowCount - params.offset) }, (_, row) => row + params.offset));
-      return { ...common, fieldsData: fieldsFromBatch(schema, page, output.fieldIds) };
+      const page =
+        params.offset === 0
+          ? merged
+          : gatherBatch(
+              merged,
+              Uint32Array.from({ length: Math.max(0, merged.rowCount - params.offset) }, (_, row) => row + params.offset),
+            );
+      return {
+        ...common,
+        fieldsData: fieldsFromBatch(schema, page.rowCount === 0 ? emptyBatch(schema, output.fieldIds) : page, output.fieldIds),
+      };
     });
   }
 }
-const wireFilter = (filter: KeyFilter) => (filter.kind === 'all' ? undefined : { keys: filter.keys, keyCount: filter.keyCount, negated: filter.negated });
+const wireFilter = (filter: KeyFilter) =>
+  filter.kind === 'all' ? undefined : { keys: filter.keys, keyCount: filter.keyCount, negated: filter.negated };
+/** No rows, but every column in its type: a client reads the names from it. */
+const emptyBatch = (schema: CollectionSchema, fieldIds: readonly bigint[]): ColumnBatch => ({
+  rowCount: 0,
+  columns: fieldIds.map((fieldId) => {
+    const { dataType } = must(fieldById(schema, fieldId), `field ${fieldId}`);
+    return {
+      fieldId,
+      dataType,
+      data: new Uint8Array(0),
+      offsets: new Uint8Array(fixedWidth(dataType, 1) === undefined ? 4 : 0),
+      valid: new Uint8Array(0),
+    };
+  }),
+});
 const roundTo = (score: number, decimals: number): number => Math.round(score * 10 ** decimals) / 10 ** decimals;
 /** Leaves out the first `offset` hits of every query. */
 function skipHits(hits: Hits, offset: number): Hits {

@@ -1,13 +1,13 @@
 // Insert, upsert and delete: checked against the schema, split by shard, appended to each shard's log. Vectors stay the bytes that came.
-import { ElanusError } from '#base/errors.js';
+
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import { parseKeyFilter } from '#expr/key-filter.js';
 import { generateAutoIds, keyColumn } from '#model/auto-ids.js';
 import { gatherBatch, gatherColumn, keyAt } from '#model/column.js';
+import { primaryField } from '#model/field.js';
 import { batchFromFields } from '#model/field-data-in.js';
 import { idsFromColumn } from '#model/field-data-out.js';
-import { hashKeys } from './key-hashes.js';
-import { primaryField } from '#model/field.js';
 import { partitionKeyField } from '#model/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
@@ -16,6 +16,7 @@ import type { DeleteRequest, InsertRequest, UpsertRequest } from '#proto/milvus/
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
 import type { CollectionAccess, OpenCollection } from './collection-access.js';
+import { hashKeys } from './key-hashes.js';
 
 export interface WriteServiceParts {
   readonly access: CollectionAccess;
@@ -36,14 +37,23 @@ export class WriteService {
     const collection = await this.#parts.access.open(request, context);
     checkSchemaVersion(collection, request.schemaTimestamp);
     const allowsIds = collection.record.properties.allow_insert_auto_id === 'true';
-    const batch = await this.#withIds(collection, batchFromFields(collection.schema, request.fieldsData, request.numRows, { allowInsertAutoId: allowsIds }));
+    const batch = await this.#withIds(
+      collection,
+      batchFromFields(collection.schema, request.fieldsData, request.numRows, { allowInsertAutoId: allowsIds }),
+    );
     const timestamp = await this.#append(this.#split(collection, batch, request.partitionName), context);
-    return { ...mutation(idsFromColumn(keyColumn(collection.schema, batch)), batch.rowCount, timestamp), insertCnt: BigInt(batch.rowCount) };
+    return {
+      ...mutation(idsFromColumn(keyColumn(collection.schema, batch)), batch.rowCount, timestamp),
+      insertCnt: BigInt(batch.rowCount),
+    };
   }
   async upsert(request: UpsertRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
     checkSchemaVersion(collection, request.schemaTimestamp);
-    let batch = batchFromFields(collection.schema, request.fieldsData, request.numRows, { upsert: true, partialUpdate: request.partialUpdate });
+    let batch = batchFromFields(collection.schema, request.fieldsData, request.numRows, {
+      upsert: true,
+      partialUpdate: request.partialUpdate,
+    });
     // Of one key twice in a request the later row wins; the others never become rows.
     batch = lastOfEachKey(batch, keyColumn(collection.schema, batch));
     const oldKeys = keyColumn(collection.schema, batch);
@@ -61,7 +71,10 @@ export class WriteService {
     if (request.partitionName !== '') this.#parts.access.partition(collection, request.partitionName);
     const filter = parseKeyFilter(collection.schema, request.expr, request.exprTemplateValues);
     if (filter.kind === 'all' || filter.negated) {
-      throw new ElanusError('unsupported', `delete by "${request.expr}": this version deletes by key only, "${primaryField(collection.schema).name} in [...]"; other filters come in a later version`);
+      throw new ElanusError(
+        'unsupported',
+        `delete by "${request.expr}": this version deletes by key only, "${primaryField(collection.schema).name} in [...]"; other filters come in a later version`,
+      );
     }
     const shards = collection.record.vchannels;
     const hashes = hashKeys(filter.keys, filter.keyCount);
@@ -69,7 +82,9 @@ export class WriteService {
       const rows = Uint32Array.from([...hashes.keys()].filter((row) => (hashes[row] ?? 0) % shards.length === shard));
       return { vchannel, inserts: [], deletedKeys: gatherColumn(filter.keys, rows, filter.keyCount) };
     });
-    const present = writes.filter((write, shard) => hashes.some((hash) => hash % shards.length === shard) && write.deletedKeys !== undefined);
+    const present = writes.filter(
+      (write, shard) => hashes.some((hash) => hash % shards.length === shard) && write.deletedKeys !== undefined,
+    );
     const timestamp = await this.#append(present, context);
     return { ...mutation(idsFromColumn(filter.keys), filter.keyCount, timestamp), deleteCnt: BigInt(filter.keyCount) };
   }
@@ -88,26 +103,51 @@ export class WriteService {
     if (rowCount === 0) return [];
     const partitionField = partitionKeyField(collection.schema);
     if (partitionField !== undefined && partitionName !== '') {
-      throw new ElanusError('invalid_parameter', 'not support manually specifying the partition names if partition key mode is used: invalid parameter');
+      throw new ElanusError(
+        'invalid_parameter',
+        'not support manually specifying the partition names if partition key mode is used: invalid parameter',
+      );
     }
-    const partitionIds = partitionField === undefined ? [this.#parts.access.partition(collection, partitionName)] : collection.record.partitions.map((partition) => partition.id);
+    const partitionIds =
+      partitionField === undefined
+        ? [this.#parts.access.partition(collection, partitionName)]
+        : collection.record.partitions.map((partition) => partition.id);
     const shardHashes = vchannels.length === 1 ? undefined : hashKeys(keyColumn(collection.schema, batch), rowCount);
     const deleteHashes = vchannels.length === 1 || deletedKeys === undefined ? undefined : hashKeys(deletedKeys, rowCount);
     const partitionHashes =
       partitionField === undefined
         ? undefined
-        : hashKeys(must(batch.columns.find((column) => column.fieldId === partitionField.fieldID), 'partition key column'), rowCount);
+        : hashKeys(
+            must(
+              batch.columns.find((column) => column.fieldId === partitionField.fieldID),
+              'partition key column',
+            ),
+            rowCount,
+          );
     const all = Array.from({ length: rowCount }, (_, row) => row);
     return vchannels
       .map((vchannel, shard): ShardWrite => {
         const ofShard = shardHashes === undefined ? all : all.filter((row) => (shardHashes[row] ?? 0) % vchannels.length === shard);
         const inserts = partitionIds.map((partitionId, index) => {
-          const rows = partitionHashes === undefined ? ofShard : ofShard.filter((row) => (partitionHashes[row] ?? 0) % partitionIds.length === index);
+          const rows =
+            partitionHashes === undefined ? ofShard : ofShard.filter((row) => (partitionHashes[row] ?? 0) % partitionIds.length === index);
           return { partitionId, rows: rows.length === rowCount ? batch : gatherBatch(batch, Uint32Array.from(rows)) };
         });
-        const deleteRows = deletedKeys === undefined ? [] : deleteHashes === undefined ? all : all.filter((row) => (deleteHashes[row] ?? 0) % vchannels.length === shard);
-        const deletes = deletedKeys === undefined || deleteRows.length === 0 ? undefined : gatherColumn(deletedKeys, Uint32Array.from(deleteRows), rowCount);
-        return { vchannel, inserts: inserts.filter(({ rows }) => rows.rowCount > 0), ...(deletes === undefined ? {} : { deletedKeys: deletes }) };
+        const deleteRows =
+          deletedKeys === undefined
+            ? []
+            : deleteHashes === undefined
+              ? all
+              : all.filter((row) => (deleteHashes[row] ?? 0) % vchannels.length === shard);
+        const deletes =
+          deletedKeys === undefined || deleteRows.length === 0
+            ? undefined
+            : gatherColumn(deletedKeys, Uint32Array.from(deleteRows), rowCount);
+        return {
+          vchannel,
+          inserts: inserts.filter(({ rows }) => rows.rowCount > 0),
+          ...(deletes === undefined ? {} : { deletedKeys: deletes }),
+        };
       })
       .filter((write) => write.inserts.length > 0 || write.deletedKeys !== undefined);
   }
@@ -120,7 +160,10 @@ export class WriteService {
 /** A client that described the collection before its schema changed must describe it again. 0: it does not say. */
 function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint): void {
   if (schemaTimestamp === 0n || schemaTimestamp === collection.record.updateTimestamp) return;
-  throw new ElanusError('schema_mismatch', `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`);
+  throw new ElanusError(
+    'schema_mismatch',
+    `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`,
+  );
 }
 const mutation = (ids: ReturnType<typeof idsFromColumn>, rowCount: number, timestamp: bigint) => ({
   IDs: ids,

@@ -1,12 +1,18 @@
 // Knows what is loaded and sees to it that it is served: for each loaded collection it compares the target (what should be served, from
 // data-coord) with the distribution (what the shards serve) and brings them together. Level-triggered: notices only make it look sooner.
-import { idKey, recordTable, type RecordTable } from '#catalog/record-table.js';
-import { ElanusError, messageOf } from '#base/errors.js';
+
 import { KeyedMutex } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { idKey, type RecordTable, recordTable } from '#catalog/record-table.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { LoadRecord } from '#proto/elanus/data.js';
-import type { ChannelRegistryDefinition, DefinitionsDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelRegistryDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import type { Client, Handlers } from '#rpc/service.js';
 
 export interface QueryCoordPeers {
@@ -58,13 +64,17 @@ export class QueryCoord {
       const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
       if (collection === undefined) throw new ElanusError('internal', 'describeCollection answered without a collection');
       const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
-      const partitionIds = loaded.record.allPartitions ? collection.partitions.map((partition) => partition.id) : loaded.record.partitionIds;
+      const partitionIds = loaded.record.allPartitions
+        ? collection.partitions.map((partition) => partition.id)
+        : loaded.record.partitionIds;
       const isWanted = new Set(partitionIds);
       for (const vchannel of collection.vchannels) {
         const own = segments.filter((segment) => segment.vchannel === vchannel);
         await this.#peers.streamingNode.syncTarget({
           vchannel,
-          segments: own.filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId)).map((segment) => ({ segment, nodeId: 1n })),
+          segments: own
+            .filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId))
+            .map((segment) => ({ segment, nodeId: 1n })),
           deleteSegments: own.filter((segment) => segment.isLevelZero),
           partitionIds,
           schema: collection.schema,
@@ -98,7 +108,10 @@ export class QueryCoord {
   readonly handlers: Handlers<typeof QueryCoordDefinition> = {
     loadCollection: async ({ collectionId, partitionIds, replicaNumber }) => {
       if (replicaNumber > 1) {
-        throw new ElanusError('invalid_parameter', `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`);
+        throw new ElanusError(
+          'invalid_parameter',
+          `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`,
+        );
       }
       const before = this.#loaded.get(collectionId);
       const all = partitionIds.length === 0 || before?.record.allPartitions === true;
@@ -131,7 +144,12 @@ export class QueryCoord {
       const loaded = this.#loaded.get(collectionId);
       if (loaded === undefined) return { known: false };
       const covers = partitionIds.every((id) => loaded.record.allPartitions || loaded.record.partitionIds.includes(id));
-      return { known: covers, progress: loaded.progress, partitionIds: loaded.record.allPartitions ? [] : loaded.record.partitionIds, reason: loaded.reason };
+      return {
+        known: covers,
+        progress: loaded.progress,
+        partitionIds: loaded.record.allPartitions ? [] : loaded.record.partitionIds,
+        reason: loaded.reason,
+      };
     },
     segmentsChanged: async ({ collectionId }) => {
       if (this.#loaded.has(collectionId)) this.#syncSoon(collectionId);

@@ -29,17 +29,22 @@ export class QueryNode {
   #wanted(ids: readonly bigint[]): LoadedSegment[] {
     return ids.map((id) => {
       const segment = this.#segments.get(id);
-      if (segment === undefined) throw new ElanusError('collection_not_fully_loaded', `segment ${id} is not loaded on this node (any more); try again in a moment`);
+      if (segment === undefined)
+        throw new ElanusError('collection_not_fully_loaded', `segment ${id} is not loaded on this node (any more); try again in a moment`);
       return segment;
     });
   }
 
   readonly handlers: Handlers<typeof QueryNodeDefinition> = {
     loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes }, context) => {
-      if (record === undefined || schema === undefined) throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
+      if (record === undefined || schema === undefined)
+        throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
       const data = await readSegment(this.#platform, record, schema, context.signal);
       if (data.rowCount !== Number(record.rowCount)) {
-        throw new ElanusError('data_corrupt', `segment ${record.id}: its files hold ${data.rowCount} rows, the catalog says ${record.rowCount}`);
+        throw new ElanusError(
+          'data_corrupt',
+          `segment ${record.id}: its files hold ${data.rowCount} rows, the catalog says ${record.rowCount}`,
+        );
       }
       if (record.commitTimestamp !== 0n) data.setCommitTimestamp(record.commitTimestamp);
       for (const level0 of deleteSegments) {
@@ -67,18 +72,25 @@ export class QueryNode {
     searchSegments: async ({ segmentIds, search, readTimestamp }, context) => {
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
-      if (search === undefined || first === undefined) throw new ElanusError('missing_parameter', 'searchSegments: no segments or no search given');
+      if (search === undefined || first === undefined)
+        throw new ElanusError('missing_parameter', 'searchSegments: no segments or no search given');
       return encodeHits(await searchSegments(segments, search, readTimestamp, first.schema, context.signal), readTimestamp);
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
-      if (retrieve === undefined || first === undefined) throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
+      if (retrieve === undefined || first === undefined)
+        throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
       const found = retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
       return { count: found.count, rows: found.rows, readTimestamp };
     },
     fetchSegmentRows: async ({ segmentIds, rows, fieldIds }) => ({
-      rows: fetchRows((id) => this.#segments.get(id)?.data, new BigInt64Array(aligned(segmentIds)), new Uint32Array(aligned(rows)), fieldIds),
+      rows: fetchRows(
+        (id) => this.#segments.get(id)?.data,
+        new BigInt64Array(aligned(segmentIds)),
+        new Uint32Array(aligned(rows)),
+        fieldIds,
+      ),
     }),
   };
 }

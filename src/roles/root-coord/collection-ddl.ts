@@ -1,11 +1,12 @@
 // Creates and drops databases, collections, partitions and index definitions. Each change is one durable record; what a crash
 // leaves in the states `creating` or `dropping` is taken back, or finished, at the next start.
-import { KeyedMutex } from '#base/async.js';
+
 import { assert } from '#base/assert.js';
+import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { isVectorType } from '#model/data-type.js';
 import { checkName } from '#model/names.js';
 import { parseCollectionSchema, sameSchema } from '#model/schema-check.js';
-import { isVectorType } from '#model/data-type.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, PartitionRef } from '#proto/elanus/roles.js';
@@ -54,24 +55,40 @@ export class CollectionDdl {
       const { catalog, allocateId, allocateTimestamp, broker } = this.#parts;
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && existing.state === 'created') {
-        if (existing.schema !== undefined && sameSchema(existing.schema, schema) && existing.vchannels.length === (request.shardsNum || 1)) return;
-        throw new ElanusError('duplicate_collection', `create duplicate collection with different parameters, collection: ${request.collectionName}; drop it first, or send the same schema`);
+        if (existing.schema !== undefined && sameSchema(existing.schema, schema) && existing.vchannels.length === (request.shardsNum || 1))
+          return;
+        throw new ElanusError(
+          'duplicate_collection',
+          `create duplicate collection with different parameters, collection: ${request.collectionName}; drop it first, or send the same schema`,
+        );
       }
       if (existing !== undefined) await this.#dropNow(existing);
       const shards = request.shardsNum === 0 ? 1 : request.shardsNum;
       if (shards < 0 || shards > SHARDS_MAX) {
-        throw new ElanusError('invalid_parameter', `maximum shards's number should be limited to ${SHARDS_MAX}, got ${request.shardsNum}: invalid parameter`);
+        throw new ElanusError(
+          'invalid_parameter',
+          `maximum shards's number should be limited to ${SHARDS_MAX}, got ${request.shardsNum}: invalid parameter`,
+        );
       }
       if (catalog.collections().filter((record) => record.database === database).length >= COLLECTIONS_MAX) {
-        throw new ElanusError('collection_limit', `exceeded the limit number of collections[database=${database}][limit=${COLLECTIONS_MAX}]; drop some first`);
+        throw new ElanusError(
+          'collection_limit',
+          `exceeded the limit number of collections[database=${database}][limit=${COLLECTIONS_MAX}]; drop some first`,
+        );
       }
       const id = await allocateId();
       const createdTimestamp = await allocateTimestamp();
       const partitionKeyCount = schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
       if (partitionKeyCount < 0 || partitionKeyCount > PARTITIONS_MAX) {
-        throw new ElanusError('invalid_parameter', `partition number (${partitionKeyCount}) exceeds max configuration (${PARTITIONS_MAX}): invalid parameter`);
+        throw new ElanusError(
+          'invalid_parameter',
+          `partition number (${partitionKeyCount}) exceeds max configuration (${PARTITIONS_MAX}): invalid parameter`,
+        );
       }
-      const names = partitionKeyCount === 0 ? [DEFAULT_PARTITION] : Array.from({ length: partitionKeyCount }, (_, index) => `${DEFAULT_PARTITION}_${index}`);
+      const names =
+        partitionKeyCount === 0
+          ? [DEFAULT_PARTITION]
+          : Array.from({ length: partitionKeyCount }, (_, index) => `${DEFAULT_PARTITION}_${index}`);
       const partitions = [];
       for (const name of names) partitions.push({ id: await allocateId(), name, createdTimestamp });
       const record: CollectionRecord = {
@@ -94,7 +111,9 @@ export class CollectionDdl {
         assert(record.schema !== undefined, 'no schema');
         await broker.watchChannels(id, record.vchannels, { schema: record.schema, createTimestamp: createdTimestamp });
       } catch (error) {
-        await this.#dropNow(record).catch((failure: unknown) => this.#parts.platform.logger.warn('create_collection_undo_failed', { collectionId: id, reason: messageOf(failure) }));
+        await this.#dropNow(record).catch((failure: unknown) =>
+          this.#parts.platform.logger.warn('create_collection_undo_failed', { collectionId: id, reason: messageOf(failure) }),
+        );
         throw error;
       }
       await catalog.saveCollection({ ...record, state: 'created' });
@@ -148,7 +167,10 @@ export class CollectionDdl {
       refusePartitionKey(record);
       if (record.partitions.some((partition) => partition.name === ref.partition)) return;
       if (record.partitions.length >= PARTITIONS_MAX) {
-        throw new ElanusError('refused', `partition number (${record.partitions.length}) exceeds max configuration (${PARTITIONS_MAX}); drop some first`);
+        throw new ElanusError(
+          'refused',
+          `partition number (${record.partitions.length}) exceeds max configuration (${PARTITIONS_MAX}); drop some first`,
+        );
       }
       const createdTimestamp = await this.#parts.allocateTimestamp();
       const partition = { id: await this.#parts.allocateId(), name: ref.partition, createdTimestamp };
@@ -161,7 +183,8 @@ export class CollectionDdl {
       const { catalog, peers } = this.#parts;
       const record = catalog.resolve(collectionRef);
       refusePartitionKey(record);
-      if (ref.partition === DEFAULT_PARTITION) throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
+      if (ref.partition === DEFAULT_PARTITION)
+        throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
       const partition = record.partitions.find((candidate) => candidate.name === ref.partition);
       if (partition === undefined) return;
       const load = await peers.queryCoord.loadState({ collectionId: record.id });
@@ -179,19 +202,37 @@ export class CollectionDdl {
       const record = this.#parts.catalog.resolve(collectionRef);
       const field = record.schema?.fields.find((candidate) => candidate.name === request.fieldName);
       if (field === undefined) {
-        throw new ElanusError('refused', `cannot create index on non-exist field: ${request.fieldName}; collection ${nameOf(record)} has the fields ${record.schema?.fields.map((candidate) => candidate.name).join(', ')}`);
+        throw new ElanusError(
+          'refused',
+          `cannot create index on non-exist field: ${request.fieldName}; collection ${nameOf(record)} has the fields ${record.schema?.fields.map((candidate) => candidate.name).join(', ')}`,
+        );
       }
       const name = request.indexName === '' ? request.fieldName : request.indexName;
       checkName('index', name);
       const same = record.indexes.find((index) => index.fieldId === field.fieldID);
       if (same !== undefined) {
-        if (same.indexType === request.indexType && same.metricType === request.metricType && (request.indexName === '' || same.name === name)) return record.id;
-        throw new ElanusError('refused', `CreateIndex failed: at most one distinct index is allowed per field; drop index ${same.name} first`);
+        if (
+          same.indexType === request.indexType &&
+          same.metricType === request.metricType &&
+          (request.indexName === '' || same.name === name)
+        )
+          return record.id;
+        throw new ElanusError(
+          'refused',
+          `CreateIndex failed: at most one distinct index is allowed per field; drop index ${same.name} first`,
+        );
       }
       if (record.indexes.some((index) => index.name === name)) {
         throw new ElanusError('refused', `CreateIndex failed: index name ${name} is taken by another field; choose another`);
       }
-      const index = { id: await this.#parts.allocateId(), name, fieldId: field.fieldID, indexType: request.indexType, metricType: request.metricType, params: request.params };
+      const index = {
+        id: await this.#parts.allocateId(),
+        name,
+        fieldId: field.fieldID,
+        indexType: request.indexType,
+        metricType: request.metricType,
+        params: request.params,
+      };
       await this.#parts.catalog.saveCollection({ ...record, indexes: [...record.indexes, index] });
       return record.id;
     });
@@ -202,7 +243,9 @@ export class CollectionDdl {
       const { catalog, peers } = this.#parts;
       const record = catalog.resolve(collectionRef);
       const fieldId = record.schema?.fields.find((field) => field.name === request.indexName)?.fieldID;
-      const index = record.indexes.find((candidate) => candidate.name === request.indexName) ?? record.indexes.find((candidate) => candidate.fieldId === fieldId);
+      const index =
+        record.indexes.find((candidate) => candidate.name === request.indexName) ??
+        record.indexes.find((candidate) => candidate.fieldId === fieldId);
       if (index === undefined) return;
       const field = record.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
       if (field !== undefined && isVectorType(field.dataType) && (await peers.queryCoord.loadState({ collectionId: record.id })).known) {
@@ -218,8 +261,14 @@ export class CollectionDdl {
     return this.#locks.run(`database\0${name}`, async () => {
       const { catalog } = this.#parts;
       if (catalog.hasDatabase(name)) throw new ElanusError('refused', `database already exist: ${name}`);
-      if (catalog.databases().length >= DATABASES_MAX) throw new ElanusError('database_limit', `database number (${DATABASES_MAX}) exceeds max configuration (${DATABASES_MAX})`);
-      await catalog.saveDatabase({ id: await this.#parts.allocateId(), name, createdTimestamp: await this.#parts.allocateTimestamp(), properties: { ...properties } });
+      if (catalog.databases().length >= DATABASES_MAX)
+        throw new ElanusError('database_limit', `database number (${DATABASES_MAX}) exceeds max configuration (${DATABASES_MAX})`);
+      await catalog.saveDatabase({
+        id: await this.#parts.allocateId(),
+        name,
+        createdTimestamp: await this.#parts.allocateTimestamp(),
+        properties: { ...properties },
+      });
     });
   }
   dropDatabase(name: string): Promise<void> {
@@ -234,5 +283,6 @@ export class CollectionDdl {
   }
 }
 function refusePartitionKey(record: CollectionRecord): void {
-  if (record.partitionKeyCount > 0) throw new ElanusError('invalid_parameter', 'disable operate partitions when the collection has a partition key: invalid parameter');
+  if (record.partitionKeyCount > 0)
+    throw new ElanusError('invalid_parameter', 'disable operate partitions when the collection has a partition key: invalid parameter');
 }

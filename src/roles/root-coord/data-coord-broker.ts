@@ -1,8 +1,8 @@
 // The one way from RootCoord to DataCoord: six calls behind real readiness. Each waits for the peer within a deadline, turns every
 // failure into a typed error that names the call, and never reads a missing answer as success.
 import { ElanusError, toElanusError } from '#base/errors.js';
-import type { CallContext } from '#platform/transport.js';
 import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
 import { SegmentState } from '#proto/milvus/common.js';
 import type { DataCoordDefinition, FlushResponse, ImportTaskRequest, ImportTaskResponse } from '#proto/milvus/data_coord.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -17,7 +17,11 @@ export interface DataCoordBroker {
   /** Ids of flushed segments; partition -1n: of all. */
   getFlushedSegments(collectionId: bigint, partitionId: bigint): Promise<readonly bigint[]>;
   /** Gives every channel an owner. Repeating it changes nothing. */
-  watchChannels(collectionId: bigint, channels: readonly string[], details: { readonly schema: CollectionSchema; readonly createTimestamp: bigint }): Promise<void>;
+  watchChannels(
+    collectionId: bigint,
+    channels: readonly string[],
+    details: { readonly schema: CollectionSchema; readonly createTimestamp: bigint },
+  ): Promise<void>;
   importData(request: DeepPartial<ImportTaskRequest>): Promise<ImportTaskResponse>;
   /** Seals what grows; empty `segmentIds`: all of the collection. The rows are durable files once the checkpoint passes `flush_ts`. */
   flushOnCollection(collectionId: bigint, segmentIds: readonly bigint[]): Promise<FlushResponse>;
@@ -33,11 +37,17 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
         run({ signal: controller.signal, deadlineMs: platform.clock.now() + deadlineMs, metadata: {} }),
         new Promise<never>((_, reject) => {
           controller.signal.addEventListener('abort', () =>
-            reject(new ElanusError('deadline_exceeded', `DataCoord.${name}: no answer within ${deadlineMs} ms; is data-coord running and reachable?`)),
+            reject(
+              new ElanusError(
+                'deadline_exceeded',
+                `DataCoord.${name}: no answer within ${deadlineMs} ms; is data-coord running and reachable?`,
+              ),
+            ),
           );
         }),
       ]);
-      if (result === undefined || result === null) throw new ElanusError('internal', `DataCoord.${name}: empty answer, expected a response`);
+      if (result === undefined || result === null)
+        throw new ElanusError('internal', `DataCoord.${name}: empty answer, expected a response`);
       return result;
     } catch (error) {
       throw toElanusError(error, `DataCoord.${name}`);
@@ -49,11 +59,17 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
     async getBinlogFilePaths(segmentId, fieldId) {
       const response = await call('getBinlogFilePaths', (context) => client.getInsertBinlogPaths({ segmentID: segmentId }, context));
       if (response.fieldIDs.length !== response.paths.length) {
-        throw new ElanusError('internal', `DataCoord.getBinlogFilePaths: ${response.fieldIDs.length} field ids but ${response.paths.length} path lists, expected as many`);
+        throw new ElanusError(
+          'internal',
+          `DataCoord.getBinlogFilePaths: ${response.fieldIDs.length} field ids but ${response.paths.length} path lists, expected as many`,
+        );
       }
       const paths = response.fieldIDs.flatMap((id, index) => (id === fieldId ? (response.paths[index]?.values ?? []) : []));
       if (paths.length === 0) {
-        throw new ElanusError('object_not_found', `binlog file does not exist, segment id = ${segmentId}, field id = ${fieldId}; the field was added later, or the segment is empty`);
+        throw new ElanusError(
+          'object_not_found',
+          `binlog file does not exist, segment id = ${segmentId}, field id = ${fieldId}; the field was added later, or the segment is empty`,
+        );
       }
       return paths;
     },
@@ -61,18 +77,32 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
       const response = await call('getNumRows', (context) => client.getSegmentInfo({ segmentIDs: [segmentId] }, context));
       const info = response.infos[0];
       if (response.infos.length !== 1 || info === undefined) {
-        throw new ElanusError('internal', `DataCoord.getNumRows: ${response.infos.length} descriptors for segment ${segmentId}, expected one`);
+        throw new ElanusError(
+          'internal',
+          `DataCoord.getNumRows: ${response.infos.length} descriptors for segment ${segmentId}, expected one`,
+        );
       }
       const counts = info.state === SegmentState.Flushed || (isFromFlushedChannel && info.state === SegmentState.Flushing);
-      if (!counts) throw new ElanusError('service_not_ready', `segment ${segmentId} is in state ${info.state}, expected flushed; ask again after the flush`);
+      if (!counts)
+        throw new ElanusError(
+          'service_not_ready',
+          `segment ${segmentId} is in state ${info.state}, expected flushed; ask again after the flush`,
+        );
       return info.numOfRows;
     },
     async getFlushedSegments(collectionId, partitionId) {
-      return (await call('getFlushedSegments', (context) => client.getFlushedSegments({ collectionID: collectionId, partitionID: partitionId }, context))).segments;
+      return (
+        await call('getFlushedSegments', (context) =>
+          client.getFlushedSegments({ collectionID: collectionId, partitionID: partitionId }, context),
+        )
+      ).segments;
     },
     async watchChannels(collectionId, channels, details) {
       await call('watchChannels', (context) =>
-        client.watchChannels({ collectionID: collectionId, channelNames: [...channels], schema: details.schema, createTimestamp: details.createTimestamp }, context),
+        client.watchChannels(
+          { collectionID: collectionId, channelNames: [...channels], schema: details.schema, createTimestamp: details.createTimestamp },
+          context,
+        ),
       );
     },
     importData: (request) => call('importData', (context) => client.import(request, context)),

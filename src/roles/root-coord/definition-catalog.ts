@@ -1,6 +1,6 @@
 // Databases, collections, partitions and index definitions: durable in the meta store, whole in memory. One writer (root-coord).
 import { ElanusError } from '#base/errors.js';
-import { idKey, recordTable, type RecordTable } from '#catalog/record-table.js';
+import { idKey, type RecordTable, recordTable } from '#catalog/record-table.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { CollectionRecord, DatabaseRecord } from '#proto/elanus/data.js';
 
@@ -46,7 +46,10 @@ export class DefinitionCatalog {
     const record = ref.id !== 0n ? this.byId(ref.id) : this.byName(database, ref.name);
     if (record === undefined || record.state !== 'created') {
       const what = ref.id !== 0n ? String(ref.id) : ref.name;
-      throw new ElanusError('collection_not_found', `can't find collection[database=${database}][collection=${what}]: collection not found[database=${database}][collection=${what}]`);
+      throw new ElanusError(
+        'collection_not_found',
+        `can't find collection[database=${database}][collection=${what}]: collection not found[database=${database}][collection=${what}]`,
+      );
     }
     return record;
   }

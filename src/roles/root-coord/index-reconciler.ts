@@ -1,7 +1,8 @@
 // Sees to it that every flushed segment has the indexes its collection defines. Level-triggered: each round compares what should be
 // with what is, so a lost notice only costs one interval. Uses three of the six DataCoord calls, then hands the build to a data-node.
-import { ElanusError, messageOf } from '#base/errors.js';
+
 import { Mutex } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -65,7 +66,9 @@ export class IndexReconciler {
     const collection = this.#parts.catalog.byId(collectionId);
     if (collection === undefined || collection.state !== 'created' || collection.indexes.length === 0) return;
     const flushed = only ?? (await this.#parts.broker.getFlushedSegments(collectionId, -1n));
-    const segments = new Map((await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [segment.id, segment]));
+    const segments = new Map(
+      (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [segment.id, segment]),
+    );
     let built = 0;
     for (const segmentId of flushed) {
       const segment = segments.get(segmentId);
@@ -105,7 +108,8 @@ export class IndexReconciler {
     const rows = segments.filter((segment) => !segment.isLevelZero && segment.state === 'flushed');
     const total = rows.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return collection.indexes.map((index) => {
-      const has = (segment: SegmentRecord): boolean => segment.rowCount < INDEX_ROWS_MIN || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
+      const has = (segment: SegmentRecord): boolean =>
+        segment.rowCount < INDEX_ROWS_MIN || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
       const pending = rows.filter((segment) => !has(segment)).reduce((sum, segment) => sum + segment.rowCount, 0n);
       return {
         index,

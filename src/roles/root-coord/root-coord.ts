@@ -1,15 +1,16 @@
 // Builds RootCoord's parts and joins them: definitions, the clock, ids, and the loop that sees every flushed segment indexed.
-import { ElanusError } from '#base/errors.js';
+
 import { assert } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord, IndexRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition, DataNodeDefinition, DefinitionsDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
+import { CollectionDdl } from './collection-ddl.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
-import { CollectionDdl } from './collection-ddl.js';
 import { IndexReconciler } from './index-reconciler.js';
 import { TimestampOracle } from './timestamp-oracle.js';
 
@@ -39,7 +40,12 @@ export class RootCoord {
   #ddl: CollectionDdl | undefined;
   #indexes: IndexReconciler | undefined;
 
-  private constructor(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers, parts: { catalog: DefinitionCatalog; timestamps: TimestampOracle; ids: TimestampOracle }) {
+  private constructor(
+    platform: Platform,
+    settings: RootCoordSettings,
+    peers: RootCoordPeers,
+    parts: { catalog: DefinitionCatalog; timestamps: TimestampOracle; ids: TimestampOracle },
+  ) {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
@@ -49,10 +55,19 @@ export class RootCoord {
   }
   static async open(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers): Promise<RootCoord> {
     const oracle = (key: string) => TimestampOracle.open({ store: platform.metaStore, clock: platform.clock, key });
-    const parts = { catalog: await DefinitionCatalog.open(platform.metaStore), timestamps: await oracle('kv/tso/timestamp'), ids: await oracle('kv/gid/idTimestamp') };
+    const parts = {
+      catalog: await DefinitionCatalog.open(platform.metaStore),
+      timestamps: await oracle('kv/tso/timestamp'),
+      ids: await oracle('kv/gid/idTimestamp'),
+    };
     const rootCoord = new RootCoord(platform, settings, peers, parts);
     if (!parts.catalog.hasDatabase(DEFAULT_DATABASE)) {
-      await parts.catalog.saveDatabase({ id: 1n, name: DEFAULT_DATABASE, createdTimestamp: await parts.timestamps.allocate(1), properties: {} });
+      await parts.catalog.saveDatabase({
+        id: 1n,
+        name: DEFAULT_DATABASE,
+        createdTimestamp: await parts.timestamps.allocate(1),
+        properties: {},
+      });
     }
     return rootCoord;
   }
@@ -96,7 +111,10 @@ export class RootCoord {
   }
 
   readonly rootCoordHandlers: Handlers<typeof RootCoordDefinition> = {
-    allocTimestamp: async ({ count }) => ({ timestamp: await this.#timestamps.allocate(count === 0 ? 1 : count), count: count === 0 ? 1 : count }),
+    allocTimestamp: async ({ count }) => ({
+      timestamp: await this.#timestamps.allocate(count === 0 ? 1 : count),
+      count: count === 0 ? 1 : count,
+    }),
     allocID: async ({ count }) => ({ ID: await this.#ids.allocate(count === 0 ? 1 : count), count: count === 0 ? 1 : count }),
     getComponentStates: async () => ({ state: { nodeID: this.#settings.serverId, role: 'rootcoord', stateCode: StateCode.Healthy } }),
     describeCollection: async (request) => {
@@ -112,7 +130,8 @@ export class RootCoord {
       };
     },
     segmentFlushCompleted: async (request) => {
-      if (request.segment === undefined) throw new ElanusError('missing_parameter', 'SegmentFlushCompleted: no segment given, expected its descriptor');
+      if (request.segment === undefined)
+        throw new ElanusError('missing_parameter', 'SegmentFlushCompleted: no segment given, expected its descriptor');
       this.#parts().indexes.segmentFlushed(request.segment.collectionID, request.segment.ID);
       return {};
     },
@@ -170,7 +189,12 @@ export class RootCoord {
       const { broker } = this.#parts();
       const flushed = await broker.getFlushedSegments(record.id, -1n);
       const response = await broker.flushOnCollection(record.id, []);
-      return { segmentIds: response.segmentIDs, flushedSegmentIds: flushed, timeOfSeal: response.timeOfSeal, flushTimestamp: response.flushTs };
+      return {
+        segmentIds: response.segmentIDs,
+        flushedSegmentIds: flushed,
+        timeOfSeal: response.timeOfSeal,
+        flushTimestamp: response.flushTs,
+      };
     },
     importFiles: async (request) => {
       assert(request.collection !== undefined, 'importFiles: no collection');
@@ -218,4 +242,5 @@ export function describe(record: CollectionRecord) {
     updateTimestampStr: String(record.updateTimestamp),
   };
 }
-export const metricOf = (indexes: readonly IndexRecord[], fieldId: bigint): string | undefined => indexes.find((index) => index.fieldId === fieldId)?.metricType;
+export const metricOf = (indexes: readonly IndexRecord[], fieldId: bigint): string | undefined =>
+  indexes.find((index) => index.fieldId === fieldId)?.metricType;

@@ -1,8 +1,9 @@
 // The clock of the cluster (TSO): strictly increasing hybrid timestamps, also across restarts and wall-clock steps.
 // A bound is stored ahead of use (window 3 s), as in the Milvus coordination reference §4.1; a failed load stops the service.
+
+import { Mutex } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { composeTimestamp, LOGICAL_MAX, physicalMs, type Timestamp } from '#base/ids.js';
-import { Mutex } from '#base/async.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import type { Clock } from '#platform/time.js';
 
@@ -33,7 +34,10 @@ export class TimestampOracle {
   static async open(parts: OracleParts): Promise<TimestampOracle> {
     const entry = await parts.store.get(parts.key);
     if (entry !== undefined && entry.value.length !== 8) {
-      throw new ElanusError('data_corrupt', `${parts.key} holds ${entry.value.length} bytes, expected 8; restore the meta store from a copy`);
+      throw new ElanusError(
+        'data_corrupt',
+        `${parts.key} holds ${entry.value.length} bytes, expected 8; restore the meta store from a copy`,
+      );
     }
     const view = entry === undefined ? undefined : new DataView(entry.value.buffer, entry.value.byteOffset, 8);
     const boundMs = view === undefined ? 0 : Number((view.getBigUint64(0) + 999_999n) / 1_000_000n);

@@ -1,6 +1,6 @@
 // The writer of one log: collects what waits, gives it timestamps, makes it durable in one append (group commit), then lets the shards
 // apply it in order. Durable first, visible second, acknowledged third.
-import { deferred, type Deferred } from '#base/async.js';
+import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
@@ -35,7 +35,10 @@ export class PhysicalChannel {
   /** Resolves with the change's timestamp once it is durable and visible. */
   submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
     if (this.#queuedBytes > QUEUE_BYTES_MAX) {
-      throw new ElanusError('queue_full', `${this.#queuedBytes} bytes wait for the log, the limit is ${QUEUE_BYTES_MAX}; send less at a time and try again`);
+      throw new ElanusError(
+        'queue_full',
+        `${this.#queuedBytes} bytes wait for the log, the limit is ${QUEUE_BYTES_MAX}; send less at a time and try again`,
+      );
     }
     const done = deferred<bigint>();
     this.#queue.push({ shard, change, bytes, done });

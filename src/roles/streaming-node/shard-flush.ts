@@ -71,7 +71,8 @@ export class ShardFlush {
       // An empty segment is not written, and ends here.
       if (segment.data.rowCount > 0) records.push(await this.#writeSegment(segment, logId + BigInt(index)));
     }
-    if (deletes.length > 0) records.push(await this.#writeDeletes(deletes, logId + BigInt(sealed.length), logId + BigInt(sealed.length + 1)));
+    if (deletes.length > 0)
+      records.push(await this.#writeDeletes(deletes, logId + BigInt(sealed.length), logId + BigInt(sealed.length + 1)));
     // A partition dropped meanwhile takes its segments along: they are no longer ours to commit.
     const alive = records.filter((record) => record.isLevelZero || shard.segments.has(record.id));
     const checkpoint = shard.checkpointAfter(sealed, deletes.length);
@@ -93,7 +94,15 @@ export class ShardFlush {
     const address = { collectionId: shard.channel.collectionId, partitionId: segment.partitionId, segmentId: segment.id };
     const rowCount = segment.data.rowCount;
     const files = await writeSegment(platform, { address, schema: shard.schema, data: segment.data, rowBegin: 0, rowEnd: rowCount, logId });
-    const record = this.#record({ id: segment.id, partitionId: segment.partitionId, rowCount: BigInt(rowCount), files, from: segment.data.timestampFrom, to: segment.data.timestampTo, isLevelZero: false });
+    const record = this.#record({
+      id: segment.id,
+      partitionId: segment.partitionId,
+      rowCount: BigInt(rowCount),
+      files,
+      from: segment.data.timestampFrom,
+      to: segment.data.timestampTo,
+      isLevelZero: false,
+    });
     return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
   }
   async #writeDeletes(deletes: Shard['deletes'], segmentId: bigint, logId: bigint): Promise<SegmentRecord> {
@@ -109,10 +118,26 @@ export class ShardFlush {
     }
     const address = { collectionId: shard.channel.collectionId, partitionId: -1n, segmentId };
     const file = await writeDeletes(platform, { address, schema: shard.schema, logId, deletes: { keys, timestamps } });
-    const record = this.#record({ id: segmentId, partitionId: -1n, rowCount: BigInt(timestamps.length), files: [file], from: timestamps[0] ?? 0n, to: timestamps.at(-1) ?? 0n, isLevelZero: true });
+    const record = this.#record({
+      id: segmentId,
+      partitionId: -1n,
+      rowCount: BigInt(timestamps.length),
+      files: [file],
+      from: timestamps[0] ?? 0n,
+      to: timestamps.at(-1) ?? 0n,
+      isLevelZero: true,
+    });
     return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
   }
-  #record(facts: { id: bigint; partitionId: bigint; rowCount: bigint; files: SegmentRecord['files']; from: bigint; to: bigint; isLevelZero: boolean }): SegmentRecord {
+  #record(facts: {
+    id: bigint;
+    partitionId: bigint;
+    rowCount: bigint;
+    files: SegmentRecord['files'];
+    from: bigint;
+    to: bigint;
+    isLevelZero: boolean;
+  }): SegmentRecord {
     const { channel } = this.#parts.shard;
     return {
       id: facts.id,

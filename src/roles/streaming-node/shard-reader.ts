@@ -6,10 +6,23 @@ import { primaryField } from '#model/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type { FetchRowsRequest, QueryNodeDefinition, ShardRetrieveRequest, ShardSearchRequest, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type {
+  FetchRowsRequest,
+  QueryNodeDefinition,
+  ShardRetrieveRequest,
+  ShardSearchRequest,
+  SyncTargetRequest,
+} from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
 import { aligned, decodeHits, encodeHits, mergeHits } from '#segment/hits.js';
-import { fetchRows, isLargerBetter, mergeByKey, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
+import {
+  fetchRows,
+  isLargerBetter,
+  mergeByKey,
+  type ReadableSegment,
+  retrieveFromSegments,
+  searchSegments,
+} from '#segment/segment-reads.js';
 import type { Shard } from './shard.js';
 
 interface Deletes {
@@ -61,7 +74,8 @@ export class ShardReader {
     for (const [id, partition] of this.#unseen) if (partition === partitionId) this.#unseen.delete(id);
   }
   #forgetSaved(isServed: (id: bigint) => boolean): void {
-    for (const segment of [...this.#shard.segments.values()]) if (segment.state === 'saved' && isServed(segment.id)) this.#shard.forget(segment.id);
+    for (const segment of [...this.#shard.segments.values()])
+      if (segment.state === 'saved' && isServed(segment.id)) this.#shard.forget(segment.id);
   }
 
   /** Brings what is served in line with the target. @throws service_not_ready the target is older than the newest flush: fetch it again. */
@@ -71,7 +85,8 @@ export class ShardReader {
     const partitions = new Set(request.partitionIds);
     for (const [id, partition] of this.#unseen) {
       const isKnown = deleteIds.has(id) || targetIds.has(id) || (partition >= 0n && !partitions.has(partition));
-      if (!isKnown) throw new ElanusError('service_not_ready', `segment ${id} was flushed after this target was made; fetch the target again`);
+      if (!isKnown)
+        throw new ElanusError('service_not_ready', `segment ${id} was flushed after this target was made; fetch the target again`);
     }
     this.#unseen.clear();
     const loads: ServedSegment[] = [];
@@ -101,9 +116,20 @@ export class ShardReader {
     this.#partitions = partitions;
     this.#forgetSaved((id) => this.#served.get(id)?.waiting === undefined && this.#served.has(id));
   }
-  async #load(served: ServedSegment, deleteSegments: readonly SegmentRecord[], indexes: readonly IndexRecord[], context: CallContext): Promise<void> {
+  async #load(
+    served: ServedSegment,
+    deleteSegments: readonly SegmentRecord[],
+    indexes: readonly IndexRecord[],
+    context: CallContext,
+  ): Promise<void> {
     await this.#queryNode.loadSegment(
-      { segment: served.record, schema: this.#shard.schema, deleteSegments: [...deleteSegments], bufferedDeletes: encodeDeletes(this.#shard.deletes), indexes: [...indexes] },
+      {
+        segment: served.record,
+        schema: this.#shard.schema,
+        deleteSegments: [...deleteSegments],
+        bufferedDeletes: encodeDeletes(this.#shard.deletes),
+        indexes: [...indexes],
+      },
       context,
     );
     // What arrived while it loaded, until nothing is left: then it goes live in the same turn.
@@ -127,9 +153,14 @@ export class ShardReader {
 
   #requirePartitions(wanted: readonly bigint[]): ReadonlySet<bigint> {
     const loaded = this.#partitions;
-    if (loaded === undefined) throw new ElanusError('collection_not_loaded', `collection not loaded[collection=${this.#shard.channel.collectionId}]; load it first`);
+    if (loaded === undefined)
+      throw new ElanusError(
+        'collection_not_loaded',
+        `collection not loaded[collection=${this.#shard.channel.collectionId}]; load it first`,
+      );
     if (wanted.length === 0) return loaded;
-    for (const id of wanted) if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
+    for (const id of wanted)
+      if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
     return new Set(wanted);
   }
   /** Everything acknowledged before the call is visible already; only a time in the future has to be waited for. */
@@ -138,16 +169,23 @@ export class ShardReader {
     if (guarantee > this.#shard.readTimestamp && aheadMs > 0) {
       const leftMs = context.deadlineMs === undefined ? FUTURE_MS_MAX : context.deadlineMs - this.#platform.clock.now();
       if (aheadMs > Math.min(FUTURE_MS_MAX, leftMs)) {
-        throw new ElanusError('deadline_exceeded', `guarantee timestamp ${guarantee} is ${aheadMs} ms ahead of this node's clock and the call waits at most ${Math.max(0, Math.round(Math.min(FUTURE_MS_MAX, leftMs)))} ms; send a timestamp that a write returned`);
+        throw new ElanusError(
+          'deadline_exceeded',
+          `guarantee timestamp ${guarantee} is ${aheadMs} ms ahead of this node's clock and the call waits at most ${Math.max(0, Math.round(Math.min(FUTURE_MS_MAX, leftMs)))} ms; send a timestamp that a write returned`,
+        );
       }
       await this.#platform.timers.sleep(aheadMs, context.signal);
     }
     return this.#shard.readTimestamp;
   }
   #parts(partitions: ReadonlySet<bigint>, ignoreGrowing: boolean): { growing: ReadableSegment[]; sealedIds: bigint[] } {
-    const sealedIds = [...this.#served].filter(([, served]) => served.waiting === undefined && partitions.has(served.record.partitionId)).map(([id]) => id);
+    const sealedIds = [...this.#served]
+      .filter(([, served]) => served.waiting === undefined && partitions.has(served.record.partitionId))
+      .map(([id]) => id);
     const isSealedServed = new Set(sealedIds);
-    const growing = ignoreGrowing ? [] : [...this.#shard.segments.values()].filter((segment) => partitions.has(segment.partitionId) && !isSealedServed.has(segment.id));
+    const growing = ignoreGrowing
+      ? []
+      : [...this.#shard.segments.values()].filter((segment) => partitions.has(segment.partitionId) && !isSealedServed.has(segment.id));
     return { growing: growing.map(({ id, data }) => ({ id, data, commitTimestamp: 0n })), sealedIds };
   }
 
@@ -157,18 +195,26 @@ export class ShardReader {
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
     const [local, remote] = await Promise.all([
       searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal),
-      sealedIds.length === 0 ? undefined : this.#queryNode.searchSegments({ segmentIds: sealedIds, search: request, readTimestamp }, context),
+      sealedIds.length === 0
+        ? undefined
+        : this.#queryNode.searchSegments({ segmentIds: sealedIds, search: request, readTimestamp }, context),
     ]);
     const primary = primaryField(this.#shard.schema);
     const parts = remote === undefined ? [local] : [local, decodeHits(remote)];
-    const merged = mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), { fieldId: primary.fieldID, dataType: primary.dataType });
+    const merged = mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), {
+      fieldId: primary.fieldID,
+      dataType: primary.dataType,
+    });
     return encodeHits(merged, readTimestamp);
   }
   async retrieve(request: ShardRetrieveRequest, context: CallContext) {
     const partitions = this.#requirePartitions(request.partitionIds);
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
-    const remote = sealedIds.length === 0 ? undefined : this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context);
+    const remote =
+      sealedIds.length === 0
+        ? undefined
+        : this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context);
     const local = retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema);
     const sealed = await remote;
     if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
@@ -181,11 +227,17 @@ export class ShardReader {
     const rows = new Uint32Array(aligned(request.rows));
     const here: number[] = [];
     const there: number[] = [];
-    for (const [at, id] of segmentIds.entries()) (this.#served.get(id)?.waiting === undefined && this.#served.has(id) ? there : here).push(at);
+    for (const [at, id] of segmentIds.entries())
+      (this.#served.get(id)?.waiting === undefined && this.#served.has(id) ? there : here).push(at);
     const local = fetchRows((id) => this.#shard.segments.get(id)?.data, pick64(segmentIds, here), pick32(rows, here), request.fieldIds);
     if (there.length === 0) return { rows: local };
     const remote = await this.#queryNode.fetchSegmentRows(
-      { vchannel: request.vchannel, segmentIds: bytes(pick64(segmentIds, there)), rows: bytes(pick32(rows, there)), fieldIds: request.fieldIds },
+      {
+        vchannel: request.vchannel,
+        segmentIds: bytes(pick64(segmentIds, there)),
+        rows: bytes(pick32(rows, there)),
+        fieldIds: request.fieldIds,
+      },
       context,
     );
     if (remote.rows === undefined) throw new ElanusError('internal', 'query-node answered without rows');
@@ -198,7 +250,8 @@ export class ShardReader {
 
 const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array => BigInt64Array.from(places, (place) => from[place] ?? 0n);
 const pick32 = (from: Uint32Array, places: readonly number[]): Uint32Array => Uint32Array.from(places, (place) => from[place] ?? 0);
-const bytes = (array: BigInt64Array | Uint32Array | BigUint64Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const bytes = (array: BigInt64Array | Uint32Array | BigUint64Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 function encodeDeletes(deletes: readonly Deletes[]): { keys: Column; timestamps: Uint8Array } | undefined {
   if (deletes.length === 0) return undefined;

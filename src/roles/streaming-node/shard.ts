@@ -1,7 +1,7 @@
 // One shard of a collection (a vchannel): its growing segments, the deletes that no file holds yet, and what is in files so far.
 // `plan` turns a change into log records; `apply` makes a durable record visible, the same way when it is written and when it is replayed.
 import { assert } from '#base/assert.js';
-import { deferred, type Deferred } from '#base/async.js';
+import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { batchBytes } from '#model/column.js';
 import type { Platform } from '#platform/platform.js';
@@ -10,7 +10,11 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { SegmentData } from '#segment/segment-data.js';
 
 export type ShardChange =
-  | { readonly kind: 'write'; readonly deletedKeys: Column | undefined; readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[] }
+  | {
+      readonly kind: 'write';
+      readonly deletedKeys: Column | undefined;
+      readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
+    }
   | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }
   | { readonly kind: 'dropPartition'; readonly partitionId: bigint };
 
@@ -109,7 +113,11 @@ export class Shard {
         return [record({ dropPartition: { partitionId: change.partitionId } })];
       case 'write': {
         const full: bigint[] = [];
-        const inserts: SegmentRows[] = change.inserts.map(({ partitionId, rows }) => ({ partitionId, segmentId: this.#assign(partitionId, batchBytes(rows), full), rows }));
+        const inserts: SegmentRows[] = change.inserts.map(({ partitionId, rows }) => ({
+          partitionId,
+          segmentId: this.#assign(partitionId, batchBytes(rows), full),
+          rows,
+        }));
         const write = record({ write: { deletedKeys: change.deletedKeys, inserts } });
         return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
       }
@@ -168,8 +176,22 @@ export class Shard {
     const nowMs = this.#parts.platform.clock.now();
     if (segment === undefined) {
       const { collectionId } = this.channel;
-      const data = new SegmentData(this.#parts.platform, { id: insert.segmentId, collectionId, partitionId: insert.partitionId, schema: this.schema });
-      segment = { id: insert.segmentId, partitionId: insert.partitionId, data, state: 'growing', firstLsn: lsn, firstTimestamp: timestamp, createdMs: nowMs, lastWriteMs: nowMs };
+      const data = new SegmentData(this.#parts.platform, {
+        id: insert.segmentId,
+        collectionId,
+        partitionId: insert.partitionId,
+        schema: this.schema,
+      });
+      segment = {
+        id: insert.segmentId,
+        partitionId: insert.partitionId,
+        data,
+        state: 'growing',
+        firstLsn: lsn,
+        firstTimestamp: timestamp,
+        createdMs: nowMs,
+        lastWriteMs: nowMs,
+      };
       this.segments.set(segment.id, segment);
       if (isReplay) this.#planned.set(insert.partitionId, { id: segment.id, bytes: 0 });
     }
@@ -188,7 +210,8 @@ export class Shard {
   get #unsaved(): { readonly lsn: bigint; readonly timestamp: bigint } | undefined {
     let first: { lsn: bigint; timestamp: bigint } | undefined;
     for (const segment of this.segments.values()) {
-      if (segment.state !== 'saved' && (first === undefined || segment.firstLsn < first.lsn)) first = { lsn: segment.firstLsn, timestamp: segment.firstTimestamp };
+      if (segment.state !== 'saved' && (first === undefined || segment.firstLsn < first.lsn))
+        first = { lsn: segment.firstLsn, timestamp: segment.firstTimestamp };
     }
     const oldest = this.#deletes[0];
     if (oldest !== undefined && (first === undefined || oldest.lsn < first.lsn)) first = { lsn: oldest.lsn, timestamp: oldest.timestamp };
@@ -238,4 +261,9 @@ export class Shard {
   }
 }
 /** A column that outlives the request's buffer. */
-const ownColumn = (column: Column): Column => ({ ...column, data: column.data.slice(), offsets: column.offsets.slice(), valid: column.valid.slice() });
+const ownColumn = (column: Column): Column => ({
+  ...column,
+  data: column.data.slice(),
+  offsets: column.offsets.slice(),
+  valid: column.valid.slice(),
+});

@@ -91,7 +91,11 @@ export class StreamingNode {
     const existing = this.#physical.get(name);
     if (existing !== undefined) return existing;
     const log = await openFileLog(this.#platform, { folder: `wal/${name}`, epoch, fileBytesMax: this.#settings.logFileBytesMax });
-    const physical = new PhysicalChannel(this.#platform, log, async (count) => (await this.#peers.rootCoord.allocTimestamp({ count })).timestamp);
+    const physical = new PhysicalChannel(
+      this.#platform,
+      log,
+      async (count) => (await this.#peers.rootCoord.allocTimestamp({ count })).timestamp,
+    );
     this.#physical.set(name, physical);
     return physical;
   }
@@ -126,7 +130,10 @@ export class StreamingNode {
     return open.current;
   }
   async #recover(name: string, assignments: readonly ChannelAssignment[]): Promise<void> {
-    const epoch = assignments.reduce((newest, { channel }) => (channel !== undefined && channel.epoch > newest ? channel.epoch : newest), 1n);
+    const epoch = assignments.reduce(
+      (newest, { channel }) => (channel !== undefined && channel.epoch > newest ? channel.epoch : newest),
+      1n,
+    );
     const physical = await this.#openPhysical(name, epoch);
     const open = assignments.map((assignment) => this.#openShard(physical, assignment));
     const begins = new Map(open.map(({ shard }) => [shard.channel.vchannel, shard.channel.checkpointLsn]));
@@ -149,28 +156,37 @@ export class StreamingNode {
       const now = this.#platform.clock.now();
       for (const { shard, physical } of this.#shards.values()) {
         const due = [...shard.segments.values()].filter(
-          (segment) => segment.state === 'growing' && (now - segment.lastWriteMs >= this.#settings.idleSealMs || now - segment.createdMs >= this.#settings.ageSealMs),
+          (segment) =>
+            segment.state === 'growing' &&
+            (now - segment.lastWriteMs >= this.#settings.idleSealMs || now - segment.createdMs >= this.#settings.ageSealMs),
         );
         const [oldestDelete] = shard.deletes;
         const isDeleteDue = oldestDelete !== undefined && now - Number(oldestDelete.timestamp >> 18n) >= this.#settings.idleSealMs;
         if (due.length === 0 && !isDeleteDue) continue;
         physical
           .submit(shard, { kind: 'seal', segmentIds: due.map((segment) => segment.id) }, 0)
-          .catch((error: unknown) => this.#platform.logger.warn('age_seal_failed', { vchannel: shard.channel.vchannel, reason: messageOf(error) }));
+          .catch((error: unknown) =>
+            this.#platform.logger.warn('age_seal_failed', { vchannel: shard.channel.vchannel, reason: messageOf(error) }),
+          );
       }
       this.#scheduleSeal();
     });
   }
   #open(vchannel: string): OpenShard {
     const open = this.#shards.get(vchannel);
-    if (open === undefined || open.shard.closed) throw new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
+    if (open === undefined || open.shard.closed)
+      throw new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
     return open;
   }
   #checkGrowingBytes(): void {
     let bytes = 0;
-    for (const { shard } of this.#shards.values()) for (const segment of shard.segments.values()) if (segment.state !== 'saved') bytes += segment.data.memoryBytes;
+    for (const { shard } of this.#shards.values())
+      for (const segment of shard.segments.values()) if (segment.state !== 'saved') bytes += segment.data.memoryBytes;
     if (bytes > this.#settings.growingBytesMax) {
-      throw new ElanusError('queue_full', `${bytes} bytes of rows wait to be written to files, the limit is ${this.#settings.growingBytesMax}; try again in a moment`);
+      throw new ElanusError(
+        'queue_full',
+        `${bytes} bytes of rows wait to be written to files, the limit is ${this.#settings.growingBytesMax}; try again in a moment`,
+      );
     }
   }
 
@@ -207,12 +223,15 @@ export class StreamingNode {
         return { partitionId, rows };
       });
       if (parts.length > 0) this.#checkGrowingBytes();
-      const bytes = parts.reduce((sum, part) => sum + batchBytes(part.rows), 0) + (deletedKeys === undefined ? 0 : rowCountOf(deletedKeys, 0) * 16);
+      const bytes =
+        parts.reduce((sum, part) => sum + batchBytes(part.rows), 0) + (deletedKeys === undefined ? 0 : rowCountOf(deletedKeys, 0) * 16);
       return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, inserts: parts }, bytes) };
     },
     sealChannel: async ({ vchannel, segmentIds }) => {
       const { shard, physical } = this.#open(vchannel);
-      const growing = [...shard.segments.values()].filter((segment) => segment.state !== 'saved' && (segmentIds.length === 0 || segmentIds.includes(segment.id)));
+      const growing = [...shard.segments.values()].filter(
+        (segment) => segment.state !== 'saved' && (segmentIds.length === 0 || segmentIds.includes(segment.id)),
+      );
       const flushTimestamp = await physical.submit(shard, { kind: 'seal', segmentIds }, 0);
       return { segmentIds: growing.map((segment) => segment.id), flushTimestamp };
     },
@@ -236,14 +255,25 @@ export class StreamingNode {
     channelRows: async ({ vchannel }) => ({
       segments: [...this.#open(vchannel).shard.segments.values()]
         .filter((segment) => segment.state !== 'saved')
-        .map((segment) => ({ segmentId: segment.id, partitionId: segment.partitionId, rowCount: BigInt(segment.data.rowCount), sealed: segment.state === 'sealed' })),
+        .map((segment) => ({
+          segmentId: segment.id,
+          partitionId: segment.partitionId,
+          rowCount: BigInt(segment.data.rowCount),
+          sealed: segment.state === 'sealed',
+        })),
     }),
   };
 }
 const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));
 const aborted = (signal: AbortSignal, vchannel: string): Promise<never> =>
   new Promise((_, reject) => {
-    const fail = (): void => reject(new ElanusError('deadline_exceeded', `channel ${vchannel}: its rows were not all in files before the deadline; ask for the flush state again`));
+    const fail = (): void =>
+      reject(
+        new ElanusError(
+          'deadline_exceeded',
+          `channel ${vchannel}: its rows were not all in files before the deadline; ask for the flush state again`,
+        ),
+      );
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });
   });

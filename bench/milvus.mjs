@@ -1,0 +1,4 @@
+// What benches need of the client and of our generated messages (from the build, as a user has them).
+export { MilvusClient } from '@zilliz/milvus2-sdk-node';
+export { InsertRequest } from '../dist/proto/milvus/milvus.js';
+export { DataType } from '../dist/proto/milvus/schema.js';
