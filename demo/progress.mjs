@@ -1,0 +1,36 @@
+// What the demo shows on the terminal: a progress bar, a spinner, a table. When standard output is not a terminal, only final lines are written.
+const { stdout } = process;
+export const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+export const count = (value) => Math.round(value).toLocaleString('en-US');
+export const say = (text = '') => stdout.write(`${text}\n`);
+const redraw = (text) => stdout.write(`\r\x1b[2K${text}`);
+
+/** Shows how far something is; call with a fraction from 0 to 1 and a note, then `done` with the last line. */
+export function progressBar(label) {
+  let shownAt = 0;
+  return {
+    show(fraction, note) {
+      if (!stdout.isTTY || Date.now() - shownAt < 100) return;
+      shownAt = Date.now();
+      redraw(`  ${label} [${'█'.repeat(Math.round(fraction * 30)).padEnd(30, '░')}] ${Math.floor(fraction * 100)} % ${note}`);
+    },
+    done: (line) => (stdout.isTTY ? redraw(`${line}\n`) : say(line)),
+  };
+}
+/** A line that tells how long something has been running; returns the function that ends it. */
+export function spinner(label) {
+  const begin = Date.now();
+  if (!stdout.isTTY) say(`  ${label} ...`);
+  const timer = stdout.isTTY ? setInterval(() => redraw(`  ${label} ... ${seconds(Date.now() - begin)}`), 200) : undefined;
+  return () => {
+    clearInterval(timer);
+    const line = `  ${label}: ${seconds(Date.now() - begin)}`;
+    if (stdout.isTTY) redraw(`${line}\n`);
+    else say(line);
+  };
+}
+export function table(rows) {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const valueWidth = Math.max(...rows.map(([, value]) => value.length));
+  for (const [name, value, note = ''] of rows) say(`  ${name.padEnd(width)}  ${value.padStart(valueWidth)}  ${note}`.trimEnd());
+}
