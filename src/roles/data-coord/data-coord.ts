@@ -156,7 +156,8 @@ export class DataCoord {
           .filter(isVisible)
           .map((segment) => segment.id),
         timeOfSeal: BigInt(Math.floor(this.#platform.clock.now() / 1000)),
-        flushTs: sealed.reduce((newest, one) => (one.flushTimestamp > newest ? one.flushTimestamp : newest), 0n),
+        // The oldest: whatever was acknowledged before this call is older, and every checkpoint comes to it without another write.
+        flushTs: sealed.map((one) => one.flushTimestamp).reduce((oldest, one) => (one < oldest ? one : oldest)),
         channelCps: checkpoints,
       };
     },

@@ -114,7 +114,12 @@ export class QueryCoord {
         );
       }
       const before = this.#loaded.get(collectionId);
-      const all = partitionIds.length === 0 || before?.record.allPartitions === true;
+      if (before?.record.allPartitions === true && partitionIds.length > 0) {
+        // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
+        await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
+        return {};
+      }
+      const all = partitionIds.length === 0;
       const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
       if (before !== undefined && before.record.allPartitions === all && before.record.partitionIds.length === merged.length) return {};
       const record: LoadRecord = { collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 };

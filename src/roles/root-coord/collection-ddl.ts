@@ -175,6 +175,11 @@ export class CollectionDdl {
       const createdTimestamp = await this.#parts.allocateTimestamp();
       const partition = { id: await this.#parts.allocateId(), name: ref.partition, createdTimestamp };
       await this.#parts.catalog.saveCollection({ ...record, partitions: [...record.partitions, partition] });
+      // A collection loaded as a whole serves its new partition at once.
+      const load = await this.#parts.peers.queryCoord.loadState({ collectionId: record.id });
+      if (load.known && load.partitionIds.length === 0) {
+        await this.#parts.peers.queryCoord.loadCollection({ collectionId: record.id, partitionIds: [partition.id], replicaNumber: 1 });
+      }
     });
   }
   dropPartition(ref: PartitionRef): Promise<void> {

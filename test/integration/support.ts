@@ -1,0 +1,135 @@
+// What the integration tests share: a database in memory or on a temporary folder, a client, vectors that a seed makes, and brute force.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DataType, MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { type Elanus, open } from '#server/open.js';
+
+export const DIM = 8;
+export type Metric = 'L2' | 'IP' | 'COSINE';
+export interface World {
+  readonly database: Elanus;
+  readonly client: MilvusClient;
+  close(): Promise<void>;
+}
+export async function tempFolder(): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'elanus-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+export async function connect(address: string): Promise<MilvusClient> {
+  const client = new MilvusClient({ address, timeout: 30_000, logLevel: 'error' });
+  await client.connectPromise;
+  return client;
+}
+export async function openWorld(kind: 'memory' | 'folder'): Promise<World> {
+  const folder = kind === 'folder' ? await tempFolder() : undefined;
+  const database = await open(folder?.path, { logLevel: 'error' });
+  const client = await connect(database.address);
+  return {
+    database,
+    client,
+    async close() {
+      await client.closeConnection();
+      await database.close();
+      await folder?.remove();
+    },
+  };
+}
+
+/** Numbers in [-1, 1) that a seed decides. */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
+  };
+}
+export function vectorOf(seed: number, dim = DIM): number[] {
+  const next = randomOf(seed * 7919 + 13);
+  return Array.from({ length: dim }, () => Math.fround(next()));
+}
+const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+export function scoreOf(metric: Metric, a: readonly number[], b: readonly number[]): number {
+  if (metric === 'IP') return dot(a, b);
+  if (metric === 'L2') return a.reduce((sum, value, at) => sum + (value - (b[at] ?? 0)) ** 2, 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+/** The exact answer: best first, equal scores by key. */
+export function bruteForce(
+  metric: Metric,
+  query: readonly number[],
+  rows: ReadonlyMap<number, readonly number[]>,
+): { readonly id: number; readonly score: number }[] {
+  const sign = metric === 'L2' ? 1 : -1;
+  return [...rows]
+    .map(([id, vector]) => ({ id, score: scoreOf(metric, query, vector) }))
+    .sort((a, b) => sign * (a.score - b.score) || a.id - b.id);
+}
+
+export const keyField = { name: 'id', data_type: DataType.Int64, is_primary_key: true } as const;
+export const vectorField = { name: 'vector', data_type: DataType.FloatVector, dim: DIM } as const;
+export async function mustSucceed(call: Promise<unknown>): Promise<void> {
+  const answer = (await call) as {
+    readonly error_code?: string;
+    readonly code?: number;
+    readonly reason?: string;
+    readonly status?: object;
+  };
+  const status = (answer.status ?? answer) as { readonly code?: number; readonly reason?: string };
+  if ((status.code ?? 0) !== 0) throw new Error(`${status.code}: ${status.reason}`);
+}
+/** A collection with a key and a vector, indexed and loaded. */
+export async function createLoaded(
+  client: MilvusClient,
+  name: string,
+  options: { readonly metric?: Metric; readonly shards?: number; readonly fields?: object[]; readonly dynamic?: boolean } = {},
+): Promise<void> {
+  await mustSucceed(
+    client.createCollection({
+      collection_name: name,
+      fields: [keyField, vectorField, ...((options.fields ?? []) as (typeof keyField)[])],
+      enable_dynamic_field: options.dynamic ?? false,
+      shards_num: options.shards ?? 1,
+    }),
+  );
+  await mustSucceed(
+    client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: options.metric ?? 'L2' }),
+  );
+  await mustSucceed(client.loadCollection({ collection_name: name }));
+}
+/** Inserts rows `begin` to `end` of key and vector. @returns what was inserted */
+export async function insertRange(
+  client: MilvusClient,
+  name: string,
+  begin: number,
+  end: number,
+  more: (id: number) => object = () => ({}),
+  partition?: string,
+): Promise<Map<number, number[]>> {
+  const rows = new Map(Array.from({ length: end - begin }, (_, at) => [begin + at, vectorOf(begin + at)]));
+  await mustSucceed(
+    client.insert({
+      collection_name: name,
+      data: [...rows].map(([id, vector]) => ({ id, vector, ...more(id) })),
+      ...(partition === undefined ? {} : { partition_name: partition }),
+    }),
+  );
+  return rows;
+}
+/** Asks again until the answer is there; the deadline is the failure. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = 20_000): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  let lastReason = '';
+  while (Date.now() < end) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      lastReason = error instanceof Error ? error.message : String(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`${what}: not within ${timeoutMs} ms ${lastReason}`);
+}
