@@ -12,7 +12,7 @@ import { CollectionDdl } from './collection-ddl.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
-import { TimestampOracle } from './timestamp-oracle.js';
+import { ID_COUNT_MAX, TIMESTAMP_COUNT_MAX, TimestampOracle } from './timestamp-oracle.js';
 
 export interface RootCoordPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
@@ -54,11 +54,12 @@ export class RootCoord {
     this.#ids = parts.ids;
   }
   static async open(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers): Promise<RootCoord> {
-    const oracle = (key: string) => TimestampOracle.open({ store: platform.metaStore, clock: platform.clock, key });
+    const oracle = (key: string, countMax: number) =>
+      TimestampOracle.open({ store: platform.metaStore, clock: platform.clock, key, countMax });
     const parts = {
       catalog: await DefinitionCatalog.open(platform.metaStore),
-      timestamps: await oracle('kv/tso/timestamp'),
-      ids: await oracle('kv/gid/idTimestamp'),
+      timestamps: await oracle('kv/tso/timestamp', TIMESTAMP_COUNT_MAX),
+      ids: await oracle('kv/gid/idTimestamp', ID_COUNT_MAX),
     };
     const rootCoord = new RootCoord(platform, settings, peers, parts);
     if (!parts.catalog.hasDatabase(DEFAULT_DATABASE)) {

@@ -8,12 +8,16 @@ import type { MetaStore } from '#platform/meta-store.js';
 import type { Clock } from '#platform/time.js';
 
 const WINDOW_MS = 3000;
-export const COUNT_MAX = 65_536;
+/** Timestamps of one call; ids, which no clock bounds, come by the million. */
+export const TIMESTAMP_COUNT_MAX = 65_536;
+export const ID_COUNT_MAX = 1 << 24;
 
 interface OracleParts {
   readonly store: MetaStore;
   readonly clock: Clock;
   readonly key: string;
+  /** Most that one call gives. */
+  readonly countMax: number;
 }
 export class TimestampOracle {
   readonly #store: MetaStore;
@@ -22,11 +26,13 @@ export class TimestampOracle {
   readonly #mutex = new Mutex();
   #last: Timestamp;
   #boundMs: number;
+  readonly #countMax: number;
 
   private constructor(parts: OracleParts, storedBoundMs: number) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#key = parts.key;
+    this.#countMax = parts.countMax;
     this.#boundMs = storedBoundMs;
     this.#last = composeTimestamp(storedBoundMs, 0);
   }
@@ -43,10 +49,13 @@ export class TimestampOracle {
     const boundMs = view === undefined ? 0 : Number((view.getBigUint64(0) + 999_999n) / 1_000_000n);
     return new TimestampOracle(parts, boundMs);
   }
-  /** @returns the first of `count` consecutive timestamps, 1 to 65,536. */
+  /** @returns the first of `count` consecutive timestamps, 1 to `countMax`. */
   allocate(count: number): Promise<Timestamp> {
-    if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
-      throw new ElanusError('invalid_parameter', `timestamp count ${count} is out of range, expected 1 to ${COUNT_MAX}: invalid parameter`);
+    if (!Number.isInteger(count) || count < 1 || count > this.#countMax) {
+      throw new ElanusError(
+        'invalid_parameter',
+        `timestamp count ${count} is out of range, expected 1 to ${this.#countMax}: invalid parameter`,
+      );
     }
     return this.#mutex.run(async () => {
       const now = this.#clock.now();
@@ -54,7 +63,7 @@ export class TimestampOracle {
       if (now > physicalMs(first)) first = composeTimestamp(now, 0);
       // A batch stays within one millisecond's counter; the next millisecond may run a little ahead of the wall clock.
       if ((first & LOGICAL_MAX) + BigInt(count) > LOGICAL_MAX) first = composeTimestamp(physicalMs(first) + 1, 0);
-      await this.#reserve(physicalMs(first));
+      await this.#reserve(physicalMs(first + BigInt(count) - 1n));
       this.#last = first + BigInt(count) - 1n;
       return first;
     });

@@ -94,9 +94,10 @@ export class ShardReader {
       if (segment === undefined) continue;
       const served = this.#served.get(segment.id);
       const indexKeys = segment.indexes.map((file) => file.key).join();
-      if (served !== undefined && served.indexKeys === indexKeys) continue;
       if (served !== undefined) {
-        await this.#queryNode.releaseSegments({ segmentIds: [segment.id] });
+        // Served without a break: its index files may have come meanwhile, the rows are the same.
+        served.indexKeys = indexKeys;
+        continue;
       }
       const fresh: ServedSegment = { record: segment, waiting: [], indexKeys };
       this.#served.set(segment.id, fresh);
