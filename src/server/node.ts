@@ -17,7 +17,7 @@ import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { DataCoord } from '#roles/data-coord/data-coord.js';
 import { DataNode } from '#roles/data-node/data-node.js';
-import { Proxy } from '#roles/proxy/proxy.js';
+import { ProxyNode } from '#roles/proxy/proxy.js';
 import { QueryCoord } from '#roles/query-coord/query-coord.js';
 import { QueryNode } from '#roles/query-node/query-node.js';
 import { RootCoord } from '#roles/root-coord/root-coord.js';
@@ -150,7 +150,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     for (const start of starts) await start();
     let listener: Listener | undefined;
     if (runs('proxy')) {
-      const proxy = new Proxy(platform, { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health }, peers);
+      const proxy = new ProxyNode(platform, { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health }, peers);
       states.set('proxy', StateCode.Healthy);
       listener = await platform.transport.listen({
         host: config.host,

@@ -42,7 +42,7 @@ export interface ProxySettings {
 const FLUSH_WAIT_MS_MAX = 10_000;
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
-export class Proxy {
+export class ProxyNode {
   readonly #platform: Platform;
   readonly #settings: ProxySettings;
   readonly #peers: ProxyPeers;
