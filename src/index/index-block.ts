@@ -1,0 +1,127 @@
+// The file of a vector index: one self-contained block of bytes, loaded by copying its sections into shared memory, never by building.
+// Byte table: docs/formats/index-block.md. Decoding trusts nothing: any changed byte is data_corrupt, and the index is built again.
+import { assert } from '#base/assert.js';
+import { crc32 } from '#base/crc32.js';
+import { ElanusError } from '#base/errors.js';
+
+export type IndexParameter = number | string | boolean;
+/** What the block says of itself, as JSON text in its header. */
+export interface IndexMeta {
+  /** As asked for, or as AUTOINDEX chose: HNSW, IVF_PQ … */
+  readonly indexType: string;
+  readonly metric: string;
+  /** Of the vectors it was built from: float32, float16, bfloat16, int8, binary or sparse. */
+  readonly elementType: string;
+  /** 0 for sparse. */
+  readonly dim: number;
+  readonly rowCount: number;
+  /** Build parameters with their defaults filled in, and what the build learned (scales, entry points …). */
+  readonly params: Readonly<Record<string, IndexParameter>>;
+}
+export interface IndexBlock {
+  readonly meta: IndexMeta;
+  /** Views into the block, each at a multiple of 64 bytes from its start and padded with zeros to one. */
+  readonly sections: ReadonlyMap<string, Uint8Array>;
+}
+
+/** "ELVX" in the order of the bytes. */
+const MAGIC = 0x58564c45;
+export const INDEX_BLOCK_VERSION = 1;
+const FIXED_BYTES = 16;
+const ENTRY_BYTES = 32;
+const NAME_BYTES = 12;
+const ALIGNMENT = 64;
+const SECTIONS_MAX = 64;
+const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** @param sections name (1 to 12 ASCII letters, digits or `_`) to bytes, in the order in which they will lie in the file. */
+export function encodeIndexBlock(meta: IndexMeta, sections: ReadonlyMap<string, Uint8Array>): Uint8Array<ArrayBuffer> {
+  assert(sections.size <= SECTIONS_MAX, `${sections.size} sections, at most ${SECTIONS_MAX}`);
+  const text = new TextEncoder().encode(JSON.stringify(meta));
+  const headerEnd = FIXED_BYTES + sections.size * ENTRY_BYTES + text.length;
+  let total = alignUp(headerEnd);
+  for (const bytes of sections.values()) total += alignUp(bytes.length);
+  const block = new Uint8Array(total);
+  const view = new DataView(block.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint16(4, INDEX_BLOCK_VERSION, true);
+  view.setUint16(6, sections.size, true);
+  view.setUint32(8, text.length, true);
+  let offset = alignUp(headerEnd);
+  let entry = FIXED_BYTES;
+  for (const [name, bytes] of sections) {
+    assert(/^\w{1,12}$/.test(name), `section name ${name}`);
+    block.set(bytes, offset);
+    const padded = block.subarray(offset, offset + alignUp(bytes.length));
+    for (let i = 0; i < name.length; i++) block[entry + i] = name.charCodeAt(i);
+    view.setUint32(entry + NAME_BYTES, crc32(padded), true);
+    view.setBigUint64(entry + 16, BigInt(offset), true);
+    view.setBigUint64(entry + 24, BigInt(bytes.length), true);
+    offset += padded.length;
+    entry += ENTRY_BYTES;
+  }
+  block.set(text, entry);
+  view.setUint32(12, headerChecksum(block, alignUp(headerEnd)), true);
+  return block;
+}
+/** Of the header with its padding, without the checksum itself. */
+const headerChecksum = (block: Uint8Array, end: number): number => crc32(block.subarray(FIXED_BYTES, end), crc32(block.subarray(0, 12)));
+
+/** @throws data_corrupt, naming `what` (the file). */
+export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexBlock {
+  const corrupt = (fact: string): ElanusError => new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
+  if (block.length < FIXED_BYTES) throw corrupt(`${block.length} bytes, expected at least ${FIXED_BYTES}`);
+  const view = new DataView(block.buffer, block.byteOffset, block.length);
+  if (view.getUint32(0, true) !== MAGIC) throw corrupt('the first four bytes are not ELVX');
+  const count = view.getUint16(6, true);
+  const textBytes = view.getUint32(8, true);
+  const headerEnd = FIXED_BYTES + count * ENTRY_BYTES + textBytes;
+  const bodyBegin = alignUp(headerEnd);
+  if (count > SECTIONS_MAX || bodyBegin > block.length) throw corrupt(`a header of ${headerEnd} bytes does not fit ${block.length} bytes`);
+  const stored = view.getUint32(12, true);
+  const computed = headerChecksum(block, bodyBegin);
+  if (stored !== computed) throw corrupt(`header checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
+  const version = view.getUint16(4, true);
+  if (version !== INDEX_BLOCK_VERSION) throw corrupt(`format version ${version}, expected ${INDEX_BLOCK_VERSION}`);
+  const sections = new Map<string, Uint8Array>();
+  let expected = bodyBegin;
+  for (let i = 0; i < count; i++) {
+    const entry = FIXED_BYTES + i * ENTRY_BYTES;
+    const name = String.fromCharCode(...block.subarray(entry, entry + NAME_BYTES)).replace(/\0+$/, '');
+    const offset = Number(view.getBigUint64(entry + 16, true));
+    const length = Number(view.getBigUint64(entry + 24, true));
+    const end = offset + alignUp(length);
+    if (offset !== expected || !(end <= block.length)) throw corrupt(`section ${name} at ${offset} of ${length} bytes is out of place`);
+    const sum = crc32(block.subarray(offset, end));
+    const wanted = view.getUint32(entry + NAME_BYTES, true);
+    if (sum !== wanted) throw corrupt(`checksum of section ${name} is ${sum.toString(16)}, expected ${wanted.toString(16)}`);
+    sections.set(name, block.subarray(offset, offset + length));
+    expected = end;
+  }
+  if (expected !== block.length) throw corrupt(`${block.length} bytes, expected ${expected}`);
+  return { meta: parseMeta(block.subarray(headerEnd - textBytes, headerEnd), corrupt), sections };
+}
+
+function parseMeta(text: Uint8Array, corrupt: (fact: string) => ElanusError): IndexMeta {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+  } catch {
+    throw corrupt('its description is not JSON');
+  }
+  if (!isMeta(value)) throw corrupt('its description lacks a member or has one of the wrong type');
+  return value;
+}
+function isMeta(value: unknown): value is IndexMeta {
+  if (typeof value !== 'object' || value === null) return false;
+  const { indexType, metric, elementType, dim, rowCount, params } = value as Partial<Record<keyof IndexMeta, unknown>>;
+  const isCount = (one: unknown): boolean => Number.isInteger(one) && (one as number) >= 0 && (one as number) < 2 ** 31;
+  return (
+    [indexType, metric, elementType].every((one) => typeof one === 'string') &&
+    isCount(dim) &&
+    isCount(rowCount) &&
+    typeof params === 'object' &&
+    params !== null &&
+    Object.values(params).every((one) => ['number', 'string', 'boolean'].includes(typeof one))
+  );
+}
