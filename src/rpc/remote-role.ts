@@ -5,7 +5,7 @@ import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext, Connection } from '#platform/transport.js';
 import { ProcessDefinition } from '#proto/elanus/roles.js';
-import { remoteClient } from './service.js';
+import { type Client, remoteClient, type ServiceDefinition } from './service.js';
 
 export const SERVER_ID_HEADER = 'elanus-server-id';
 const BACKOFF_MS_MIN = 100;
@@ -20,7 +20,9 @@ export class RemoteRole {
   readonly #connection: Connection;
   readonly #address: string;
   #serverId: bigint | undefined;
-  #handshake: Promise<void> | undefined;
+  #attempting: Promise<void> | undefined;
+  #lastReason = 'no handshake yet';
+  readonly #closed = new AbortController();
   #backoffMs = BACKOFF_MS_MIN;
 
   constructor(platform: Platform, role: string, address: string) {
@@ -30,13 +32,18 @@ export class RemoteRole {
     this.#connection = platform.transport.connect(address);
   }
   close(): void {
+    this.#closed.abort();
     this.#connection.close();
   }
   /** `ready` after a handshake, until a call fails. */
   get state(): 'ready' | 'connecting' {
     return this.#serverId === undefined ? 'connecting' : 'ready';
   }
-  readonly call = async (path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> => {
+  /** A client of one of the role's services. */
+  client<D extends ServiceDefinition>(definition: D): Client<D> {
+    return remoteClient(definition, this.#call, { isRefusedUnseen: this.#isRefusedUnseen });
+  }
+  readonly #call = async (path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> => {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
     const serverId = await this.#ready({ ...context, deadlineMs });
     try {
@@ -46,40 +53,50 @@ export class RemoteRole {
         metadata: { ...context.metadata, [SERVER_ID_HEADER]: String(serverId) },
       });
     } catch (error) {
-      // The peer is gone, or somebody else answers at its address: shake hands again before the next call.
-      if (error instanceof ElanusError && (error.key === 'service_unavailable' || error.key === 'node_mismatch'))
-        this.#serverId = undefined;
+      // The peer is gone: shake hands again before the next call.
+      if (error instanceof ElanusError && error.key === 'service_unavailable') this.#serverId = undefined;
       throw error;
     }
   };
+  /** Another process answers at the address and refused the call before any handler saw it: the next handshake learns who, and the call goes again. */
+  readonly #isRefusedUnseen = (error: ElanusError): boolean => {
+    if (error.key !== 'node_mismatch') return false;
+    this.#serverId = undefined;
+    return true;
+  };
+  /** Waits for a handshake, no longer than the caller's deadline. @returns the id of the process that answered it */
   async #ready(context: CallContext & { readonly deadlineMs: number }): Promise<bigint> {
-    let lastReason = 'no handshake yet';
     while (this.#serverId === undefined) {
-      if (context.signal.aborted)
-        throw new ElanusError('cancelled', `call to ${this.#role} at ${this.#address} was cancelled while it waited for the peer`);
+      const where = `call to ${this.#role} at ${this.#address}`;
+      if (context.signal.aborted) throw new ElanusError('cancelled', `${where} was cancelled while it waited for the peer`);
       const leftMs = context.deadlineMs - this.#platform.clock.now();
-      if (leftMs <= 0)
-        throw new ElanusError(
-          'service_unavailable',
-          `${this.#role} at ${this.#address} was not ready before the deadline (${lastReason}); is it running?`,
-        );
-      this.#handshake ??= this.#shakeHands(Math.min(leftMs, HANDSHAKE_MS_MAX)).finally(() => {
-        this.#handshake = undefined;
-      });
-      try {
-        await this.#handshake;
-        this.#backoffMs = BACKOFF_MS_MIN;
-      } catch (error) {
-        lastReason = messageOf(error);
-        const waitMs = Math.min(
-          this.#backoffMs * (0.8 + 0.4 * nextFloat(this.#platform.random)),
-          Math.max(1, context.deadlineMs - this.#platform.clock.now()),
-        );
-        await this.#platform.timers.sleep(waitMs, context.signal);
-        this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
+      if (leftMs <= 0 || this.#closed.signal.aborted) {
+        const fact = leftMs <= 0 ? 'the peer was not ready before the deadline' : 'the connection was closed';
+        throw new ElanusError('service_unavailable', `${where}: ${fact} (${this.#lastReason}); is it running?`);
       }
+      const over = new AbortController();
+      const stop = AbortSignal.any([context.signal, over.signal]);
+      await Promise.race([this.#attempt(), this.#platform.timers.sleep(leftMs, stop).catch(() => {})]);
+      over.abort();
     }
     return this.#serverId;
+  }
+  /** One handshake, and after a failed one the pause before the next: shared by all who wait, so that their number does not matter. */
+  #attempt(): Promise<void> {
+    this.#attempting ??= this.#shakeHands(HANDSHAKE_MS_MAX)
+      .then(() => {
+        this.#backoffMs = BACKOFF_MS_MIN;
+      })
+      .catch(async (error: unknown) => {
+        this.#lastReason = messageOf(error);
+        const pauseMs = this.#backoffMs * (0.8 + 0.4 * nextFloat(this.#platform.random));
+        this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
+        await this.#platform.timers.sleep(pauseMs, this.#closed.signal).catch(() => {});
+      })
+      .finally(() => {
+        this.#attempting = undefined;
+      });
+    return this.#attempting;
   }
   async #shakeHands(timeoutMs: number): Promise<void> {
     const abort = new AbortController();

@@ -71,20 +71,47 @@ export function inProcessClient<D extends ServiceDefinition>(definition: D, hand
 
 /** Sends one call's bytes to whoever serves it now. */
 export type Caller = (path: string, request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
-export function remoteClient<D extends ServiceDefinition>(definition: D, call: Caller): Client<D> {
+/** @param options `isRefusedUnseen` says whether a failure proves that no handler saw the call; such a call is sent once more. */
+export function remoteClient<D extends ServiceDefinition>(
+  definition: D,
+  call: Caller,
+  options: { readonly isRefusedUnseen?: (error: ElanusError) => boolean } = {},
+): Client<D> {
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
     const path = `/${definition.fullName}/${method.name}`;
-    client[key] = async (request: object, context: CallContext = backgroundContext) => {
-      const bytes = await call(path, codec(method.requestType).encode(withDefaults(method.requestType, request)).finish(), context);
-      const response = codec(method.responseType).decode(bytes) as { status?: Parameters<typeof errorOfStatus>[0] };
+    const once = async (request: Uint8Array, context: CallContext): Promise<object> => {
+      const response = decodeResponse(method, await call(path, request, context)) as { status?: Parameters<typeof errorOfStatus>[0] };
       const status = isStatus(method.responseType) ? (response as Parameters<typeof errorOfStatus>[0]) : response.status;
       const failure = carriesStatus(method.responseType) || isStatus(method.responseType) ? errorOfStatus(status) : undefined;
       if (failure !== undefined) throw failure;
       return response;
     };
+    client[key] = async (request: object, context: CallContext = backgroundContext) => {
+      const bytes = codec(method.requestType).encode(withDefaults(method.requestType, request)).finish();
+      try {
+        return await once(bytes, context);
+      } catch (error) {
+        if (!(error instanceof ElanusError) || options.isRefusedUnseen?.(error) !== true) throw error;
+        return once(bytes, context);
+      }
+    };
   }
   return client as Client<D>;
+}
+
+function decodeResponse(method: MethodDefinition, bytes: Uint8Array): object {
+  try {
+    return codec(method.responseType).decode(bytes);
+  } catch (error) {
+    throw new ElanusError(
+      'internal',
+      `${method.name}: the answer of ${bytes.length} bytes is not a valid message; check the peer's version`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Methods for `Transport.listen`: decode, call, encode; whatever is thrown becomes a status in the response's own shape. */

@@ -35,6 +35,8 @@ export interface RunningNode {
   /** Public listener; undefined when no proxy runs here. */
   readonly listener: Listener | undefined;
   readonly internalListener: Listener | undefined;
+  /** The roles' services as this process reaches them. */
+  readonly directory: RoleDirectory;
   /** Clean stop: no new calls, running ones end, rows are written to files when `flush`, then everything closes. */
   close(options?: { readonly flush?: boolean }): Promise<void>;
 }
@@ -138,7 +140,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     }
     if (config.internalPort !== undefined) {
       internalListener = await platform.transport.listen({
-        host: '127.0.0.1',
+        host: config.internalHost,
         port: config.internalPort,
         methods: internal,
         receiveBytesMax: 256 * 1024 * 1024,
@@ -167,6 +169,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       serverId,
       listener,
       internalListener,
+      directory,
       async close(options) {
         if (listener !== undefined) {
           await listener.close(GRACE_MS);

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import { RemoteRole } from '#rpc/remote-role.js';
-import { type Client, type Handlers, inProcessClient, remoteClient, type ServiceDefinition } from '#rpc/service.js';
+import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import type { RoleName } from './role-names.js';
 
 const serviceRoles: Readonly<Record<string, RoleName>> = {
@@ -57,7 +57,7 @@ export class RoleDirectory {
       remote = new RemoteRole(this.#platform, role, address);
       this.#remote.set(role, remote);
     }
-    return remoteClient(definition, remote.call);
+    return remote.client(definition);
   }
   close(): void {
     for (const remote of this.#remote.values()) remote.close();

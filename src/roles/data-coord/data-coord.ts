@@ -21,6 +21,8 @@ export interface DataCoordPeers {
 export interface DataCoordSettings {
   readonly serverId: bigint;
 }
+/** Waiting for a streaming-node holds up all other changes of channels, so it is short. */
+const OPEN_CHANNEL_MS_MAX = 3000;
 const isVisible = (segment: SegmentRecord): boolean => segment.state === 'flushed' && !segment.isLevelZero;
 
 export class DataCoord {
@@ -106,7 +108,7 @@ export class DataCoord {
         .filter((segment) => (partitionID <= 0n || segment.partitionId === partitionID) && states.includes(wireState(segment.state)))
         .map((segment) => segment.id),
     }),
-    watchChannels: (request) =>
+    watchChannels: (request, context) =>
       this.#locks.run('channels', async () => {
         const fresh: ChannelRecord[] = [];
         for (const vchannel of request.channelNames) {
@@ -126,7 +128,8 @@ export class DataCoord {
         for (const vchannel of request.channelNames) {
           const channel = this.#catalog.channels.get(vchannel);
           if (channel === undefined) continue;
-          await this.#peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }).catch((error: unknown) => {
+          const wait = { signal: context.signal, deadlineMs: this.#platform.clock.now() + OPEN_CHANNEL_MS_MAX, metadata: {} };
+          await this.#peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }, wait).catch((error: unknown) => {
             // With no streaming-node up the channel waits: the next one that registers gets it.
             if (!(error instanceof ElanusError) || error.spec.retry === 'never') throw error;
             this.#platform.logger.warn('channel_waits_for_owner', { vchannel, reason: error.message });

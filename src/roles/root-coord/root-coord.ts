@@ -36,6 +36,7 @@ export class RootCoord {
   readonly #catalog: DefinitionCatalog;
   readonly #timestamps: TimestampOracle;
   readonly #ids: TimestampOracle;
+  readonly #closing = new AbortController();
   #broker: DataCoordBroker | undefined;
   #ddl: CollectionDdl | undefined;
   #indexes: IndexReconciler | undefined;
@@ -74,7 +75,10 @@ export class RootCoord {
   }
   /** Hands over the DataCoord. Nothing is called before this; calls after it wait for the peer's handshake within their deadline. */
   setDataCoord(client: DataCoordClient): void {
-    this.#broker = createDataCoordBroker(client, this.#platform, this.#settings.brokerDeadlineMs);
+    this.#broker = createDataCoordBroker(client, this.#platform, {
+      deadlineMs: this.#settings.brokerDeadlineMs,
+      signal: this.#closing.signal,
+    });
     this.#ddl = new CollectionDdl({
       platform: this.#platform,
       catalog: this.#catalog,
@@ -108,6 +112,7 @@ export class RootCoord {
     indexes.start();
   }
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#indexes?.close();
   }
 
@@ -185,11 +190,11 @@ export class RootCoord {
       return {};
     },
     listDatabases: async () => ({ databases: this.#catalog.databases() }),
-    flushCollection: async (ref) => {
+    flushCollection: async (ref, { signal }) => {
       const record = this.#catalog.resolve(ref);
       const { broker } = this.#parts();
-      const flushed = await broker.getFlushedSegments(record.id, -1n);
-      const response = await broker.flushOnCollection(record.id, []);
+      const flushed = await broker.getFlushedSegments(record.id, -1n, signal);
+      const response = await broker.flushOnCollection(record.id, [], signal);
       return {
         segmentIds: response.segmentIDs,
         flushedSegmentIds: flushed,
@@ -204,7 +209,7 @@ export class RootCoord {
       const partition = record.partitions.find((candidate) => candidate.name === partitionName);
       if (partition === undefined) throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
       const jobId = await this.#ids.allocate(1);
-      const response = await this.#parts().broker.importData({
+      await this.#parts().broker.importData({
         importTask: {
           collectionId: record.id,
           partitionId: partition.id,
@@ -216,7 +221,6 @@ export class RootCoord {
           databaseName: record.database,
         },
       });
-      if (response.datanodeId === 0n) throw new ElanusError('internal', 'DataCoord.importData: no worker was chosen, expected its id');
       return { jobId };
     },
   };
