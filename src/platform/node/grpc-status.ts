@@ -7,6 +7,7 @@ const codeOfKey: Partial<Record<ErrorKey, status>> = {
   service_not_ready: status.UNAVAILABLE,
   deadline_exceeded: status.DEADLINE_EXCEEDED,
   unsupported: status.UNIMPLEMENTED,
+  invalid_parameter: status.INVALID_ARGUMENT,
   cancelled: status.CANCELLED,
 };
 

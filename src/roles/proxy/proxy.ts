@@ -17,6 +17,7 @@ import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type Client, type Handlers, wireMethods } from '#rpc/service.js';
+import { statusOf } from '#rpc/wire-status.js';
 import { CollectionAccess, databaseOf } from './collection-access.js';
 import { definitionHandlers } from './definition-service.js';
 import { ReadService } from './read-service.js';
@@ -124,6 +125,12 @@ export class ProxyNode {
         };
       },
       getVersion: async () => ({ version: milvusVersion }),
+      // Its status has a name of its own, so that the general refusal would not find it.
+      alterCollectionSchema: async () => ({
+        alterStatus: statusOf(
+          new ElanusError('unsupported', 'AlterCollectionSchema is not supported by this version of Elanus; docs/compat.md lists what is'),
+        ),
+      }),
       checkHealth: async () => {
         const reasons = this.#settings.health.reasons();
         return { isHealthy: reasons.length === 0, reasons: [...reasons] };
