@@ -133,3 +133,20 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined>, 
   }
   throw new Error(`${what}: not within ${timeoutMs} ms ${lastReason}`);
 }
+
+export interface Failure {
+  readonly code: number;
+  readonly reason: string;
+}
+/** The failure, whether the SDK returned the status or threw it. */
+export async function failureOf(call: () => Promise<unknown>): Promise<Failure> {
+  let answer: unknown;
+  try {
+    answer = await call();
+  } catch (error) {
+    answer = error;
+  }
+  const { status, code, reason, message } = answer as { status?: Failure; code?: number; reason?: string; message?: string };
+  if (status !== undefined) return { code: status.code, reason: status.reason };
+  return { code: code ?? -1, reason: reason ?? message ?? String(answer) };
+}
