@@ -8,8 +8,10 @@ export interface Config {
   readonly host: string;
   /** 0: any free port. 19530 is what Milvus clients expect. */
   readonly port: number;
-  /** gRPC services of the roles for tools and other processes, on loopback only; undefined: closed, 0: any free port. */
+  /** gRPC services of the roles for tools and other processes; undefined: closed, 0: any free port. */
   readonly internalPort: number | undefined;
+  /** Where the internal listener is bound. Loopback unless the network between the processes is private: it has no authentication. */
+  readonly internalHost: string;
   /** Addresses of roles that run elsewhere, `host:port` of their internal listener. */
   readonly peers: Readonly<Partial<Record<RoleName, string>>>;
   /** Bytes of one message from a client; Milvus takes 64 MiB. */
@@ -39,6 +41,7 @@ export const defaultConfig: Config = Object.freeze({
   host: '127.0.0.1',
   port: 19530,
   internalPort: undefined,
+  internalHost: '127.0.0.1',
   peers: {},
   receiveBytesMax: 64 * MiB,
   sendBytesMax: 256 * MiB,

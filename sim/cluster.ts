@@ -1,0 +1,148 @@
+// The processes of a simulated cluster: each runs some roles through the product's own `startNode` on a platform of its own. A process
+// can crash at any moment and starts again on the disk it left, as under a supervisor.
+import { messageOf } from '#base/errors.js';
+import { nextFloat, type Random } from '#base/random.js';
+import type { Logger } from '#platform/logger.js';
+import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster } from '#platform/memory/memory-platform.js';
+import type { Platform } from '#platform/platform.js';
+import { type Config, defaultConfig } from '#server/config.js';
+import { type RunningNode, startNode } from '#server/node.js';
+import { type RoleName, roleNames } from '#server/role-names.js';
+import type { Trace } from './trace.js';
+
+export const hosts = ['coord', 'stream', 'query', 'front'] as const;
+export type Host = (typeof hosts)[number];
+export const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
+  coord: ['root-coord', 'data-coord', 'query-coord'],
+  stream: ['streaming-node'],
+  query: ['query-node', 'data-node'],
+  front: ['proxy'],
+};
+const INTERNAL_PORT = 7000;
+const PUBLIC_PORT = 19530;
+export const PUBLIC_ADDRESS = `front:${PUBLIC_PORT}`;
+/** A supervisor waits this long before it starts a process again that failed to start. */
+const RESTART_MS = 500;
+
+/** Puts something between a process and its platform: how tests plant a bug. */
+export type Sabotage = (platform: Platform, host: Host) => Platform;
+
+function configOf(host: Host): Config {
+  const peers: Partial<Record<RoleName, string>> = {};
+  for (const other of hosts) if (other !== host) for (const role of processRoles[other]) peers[role] = `${other}:${INTERNAL_PORT}`;
+  return {
+    ...defaultConfig,
+    roles: roleNames.filter((role) => processRoles[host].includes(role)),
+    host,
+    port: PUBLIC_PORT,
+    internalHost: host,
+    internalPort: INTERNAL_PORT,
+    peers,
+    // Small and quick, so that a short run seals, rolls and cuts many times.
+    physicalChannelCount: 2,
+    segmentBytesMax: 1500,
+    logFileBytesMax: 3000,
+    idleSealMs: 4000,
+    ageSealMs: 20_000,
+    sealCheckIntervalMs: 1000,
+    brokerDeadlineMs: 4000,
+    indexCheckIntervalMs: 5000,
+    callDeadlineMs: 8000,
+  };
+}
+
+export class SimProcess {
+  readonly host: Host;
+  readonly #cluster: SimulatedCluster;
+  readonly #trace: Trace;
+  readonly #sabotage: Sabotage;
+  #platform: MemoryPlatform | undefined;
+  #node: RunningNode | undefined;
+  #life = 0;
+
+  constructor(host: Host, cluster: SimulatedCluster, trace: Trace, sabotage: Sabotage) {
+    this.host = host;
+    this.#cluster = cluster;
+    this.#trace = trace;
+    this.#sabotage = sabotage;
+  }
+  get isUp(): boolean {
+    return this.#node !== undefined;
+  }
+  get isDown(): boolean {
+    return this.#life % 2 === 0;
+  }
+  /** Starts the process, again and again until it is up or crashed. */
+  start(): void {
+    if (!this.isDown) return;
+    this.#life++;
+    void this.#run(this.#life);
+  }
+  async #run(life: number): Promise<void> {
+    while (life === this.#life) {
+      const disk = this.#platform?.disk;
+      const platform = openMemoryPlatform({ cluster: this.#cluster, host: this.host, ...(disk === undefined ? {} : { disk }) });
+      this.#platform = platform;
+      this.#trace.add(this.host, 'starts');
+      try {
+        const node = await startNode(this.#sabotage({ ...platform, logger: this.#logger() }, this.host), configOf(this.host));
+        if (life !== this.#life) return;
+        this.#node = node;
+        this.#trace.add(this.host, 'is-up');
+        return;
+      } catch (error) {
+        if (life !== this.#life) return;
+        this.#trace.add(this.host, 'failed-to-start', { reason: messageOf(error) });
+        platform.crash();
+        await this.#cluster.world.timers.sleep(RESTART_MS);
+      }
+    }
+  }
+  /** Dies now; of what was being appended, a part that chance decides reaches the disk. */
+  crash(random: Random): void {
+    if (this.isDown) return;
+    this.#life++;
+    this.#node = undefined;
+    this.#trace.add(this.host, 'crashes');
+    this.#platform?.crash((path, bytes) => {
+      const kept = Math.floor(nextFloat(random) * (bytes + 1));
+      this.#trace.add(this.host, 'torn-tail', { path, bytes, kept });
+      return kept;
+    });
+  }
+  /** Ends as after SIGTERM; killed when that takes longer than a supervisor waits. */
+  async stop(flush: boolean, random: Random): Promise<void> {
+    const node = this.#node;
+    if (node === undefined) return this.crash(random);
+    const life = this.#life;
+    this.#node = undefined;
+    this.#trace.add(this.host, 'stops', { flush });
+    const closed = node.close({ flush }).then(
+      () => 'stopped',
+      (error: unknown) => `stopped badly: ${messageOf(error)}`,
+    );
+    const how = await Promise.race([closed, this.#cluster.world.timers.sleep(6000).then(() => 'does not stop')]);
+    if (life !== this.#life) return;
+    this.#trace.add(this.host, how.replaceAll(' ', '-'));
+    this.crash(random);
+  }
+  /** The next append to this process's disk fails; `share` of it is written all the same. */
+  failNextAppend(share: number): void {
+    const disk = this.#platform?.disk;
+    if (disk === undefined) return;
+    disk.appendFault = (path, bytes) => {
+      disk.appendFault = undefined;
+      const keptBytes = Math.floor(share * (bytes + 1));
+      this.#trace.add(this.host, 'append-fails', { path, bytes, keptBytes });
+      return { keptBytes };
+    };
+  }
+  clearFaults(): void {
+    if (this.#platform !== undefined) this.#platform.disk.appendFault = undefined;
+  }
+  #logger(): Logger {
+    const log = (level: string) => (event: string, fields: Parameters<Logger['info']>[1]) =>
+      this.#trace.add(this.host, `${level}:${event}`, { ...fields, stack: undefined });
+    return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  }
+}

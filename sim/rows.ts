@@ -1,0 +1,56 @@
+// The rows of the simulation: one schema, and every value a function of key and version, so that a read can be checked to the bit.
+import { encodeInt64s } from '#model/packed-array.js';
+import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
+import { CollectionSchema, DataType, type FieldData } from '#proto/milvus/schema.js';
+
+export const DIM = 4;
+/** What one write makes of one key. Versions rise with every write of the run; 0: the key is deleted. */
+export interface KeyVersion {
+  readonly key: number;
+  readonly version: number;
+}
+export interface Row extends KeyVersion {
+  readonly vector: Uint8Array;
+}
+
+function mix(value: number): number {
+  let z = Math.imul(value ^ (value >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return (z ^ (z >>> 15)) >>> 0;
+}
+export function vectorOf(key: number, version: number): Uint8Array {
+  const floats = Float32Array.from({ length: DIM }, (_, at) => mix(key * 7919 + version * 104_729 + at * 31 + 1) / 2 ** 31 - 1);
+  return new Uint8Array(floats.buffer);
+}
+export const noteOf = (version: number): string => `version ${version}`;
+export const versionOf = (note: string): number => (/^version \d+$/.test(note) ? Number(note.slice('version '.length)) : Number.NaN);
+
+export function schemaBytes(name: string): Uint8Array {
+  const schema = CollectionSchema.fromPartial({
+    name,
+    fields: [
+      { name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
+      { name: 'note', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '64' }] },
+      { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },
+    ],
+  });
+  return CollectionSchema.encode(schema).finish();
+}
+export function fieldsOf(rows: readonly KeyVersion[]): FieldData[] {
+  const keys = new Uint8Array(BigInt64Array.from(rows, ({ key }) => BigInt(key)).buffer);
+  const vectors = new Uint8Array(rows.length * DIM * 4);
+  for (const [at, { key, version }] of rows.entries()) vectors.set(vectorOf(key, version), at * DIM * 4);
+  const common = { fieldId: 0n, isDynamic: false, validData: [] };
+  const longs = { $case: 'longData' as const, value: { data: encodeInt64s(keys) } };
+  const texts = { $case: 'stringData' as const, value: { data: rows.map(({ version }) => noteOf(version)) } };
+  const floats = { $case: 'floatVector' as const, value: { data: vectors } };
+  return [
+    { ...common, type: DataType.Int64, fieldName: 'pk', field: { $case: 'scalars', value: { data: longs } } },
+    { ...common, type: DataType.VarChar, fieldName: 'note', field: { $case: 'scalars', value: { data: texts } } },
+    { ...common, type: DataType.FloatVector, fieldName: 'vec', field: { $case: 'vectors', value: { dim: BigInt(DIM), data: floats } } },
+  ];
+}
+export function placeholderOf(vector: Uint8Array): Uint8Array {
+  const placeholder = { tag: '$0', type: PlaceholderType.FloatVector, values: [vector], elementLevel: false };
+  return PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [placeholder] })).finish();
+}
