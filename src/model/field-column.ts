@@ -11,6 +11,7 @@ import { dimOf } from './field.js';
 import { isJsonObject, isJsonText } from './json-text.js';
 import { decodeBools, decodeInt32s, decodeInt64s } from './packed-array.js';
 import { dataTypeName, maxLengthOf } from './schema-view.js';
+import { sparseColumn } from './sparse-column.js';
 
 export const JSON_BYTES_MAX = 65_536;
 const EMPTY = new Uint8Array(0);
@@ -31,6 +32,8 @@ export function columnFromField(field: FieldSchema, sent: FieldData, numRows: nu
       return jsonColumn(field, sent, numRows, valid);
     case DataType.FloatVector:
       return vectorColumn(field, sent, numRows);
+    case DataType.SparseFloatVector:
+      return sparseColumn(field, sent, numRows, valid);
     default:
       return fixedColumn(field, sent, numRows, valid);
   }

@@ -9,6 +9,7 @@ import { VariableWriter } from './column-values.js';
 import { dimOf, fieldById } from './field.js';
 import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 import { dataTypeName } from './schema-view.js';
+import { sparseFieldOf } from './sparse-column.js';
 
 /** One FieldData per id, in the order asked for. Vectors, floats and doubles are views of the batch. */
 export function fieldsFromBatch(schema: CollectionSchema, batch: ColumnBatch, outputFieldIds: readonly bigint[]): FieldData[] {
@@ -27,10 +28,17 @@ function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): Fi
     };
     return data;
   }
+  if (field.dataType === DataType.SparseFloatVector) {
+    data.field = { $case: 'vectors', value: sparseFieldOf(from, rowCount) };
+    if (field.nullable) data.validData = validityOf(from, rowCount);
+    return data;
+  }
   data.field = { $case: 'scalars', value: { data: scalarsOf(field, from, rowCount) } };
-  if (field.nullable) data.validData = Array.from({ length: rowCount }, (_, row) => from.valid.length === 0 || from.valid[row] !== 0);
+  if (field.nullable) data.validData = validityOf(from, rowCount);
   return data;
 }
+const validityOf = (from: Column, rowCount: number): boolean[] =>
+  Array.from({ length: rowCount }, (_, row) => from.valid.length === 0 || from.valid[row] !== 0);
 
 function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNullable<ScalarField['data']> {
   const { data } = from;

@@ -154,7 +154,7 @@ describe('JsonColumns', () => {
   it('refuses keys the collection makes, and types it cannot fill', () => {
     const auto = CollectionSchema.fromPartial({ name: 'books', fields: [{ ...id, autoID: true }, meta] });
     expect(() => new JsonColumns(auto).add('{"id":1}')).toThrow(/autoID/);
-    expect(() => new JsonColumns(scalar(DataType.SparseFloatVector))).toThrow(expect.objectContaining({ key: 'unsupported' }));
+    expect(() => new JsonColumns(scalar(DataType.Geometry))).toThrow(expect.objectContaining({ key: 'unsupported' }));
   });
   it('ends any text in a row or a typed error, and every JSON text it takes is one', () => {
     const schema = schemaOf(

@@ -12,6 +12,7 @@ import { JSON_BYTES_MAX } from './field-column.js';
 import { forEachMember, parseJsonString } from './json-members.js';
 import { isJsonObject, isJsonText } from './json-text.js';
 import { dataTypeName, dynamicField, maxLengthOf } from './schema-view.js';
+import { sparseFromJson } from './sparse-vector.js';
 
 const INT = /^-?(?:0|[1-9]\d*)$/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -221,6 +222,20 @@ class TextSlot extends BaseSlot implements FieldSlot {
   }
 }
 
+class SparseSlot extends BaseSlot implements FieldSlot {
+  readonly #to: VariableBuilder;
+  constructor(field: FieldSchema) {
+    const to = new VariableBuilder(field);
+    super(field, to);
+    this.#to = to;
+  }
+  add(raw: string): void {
+    const row = sparseFromJson(raw);
+    if (typeof row === 'string') this.wrong(raw, `{"index": value, …} or {"indices": […], "values": […]}, but it has ${row}`);
+    else this.#to.addBytes(row);
+  }
+}
+
 class JsonSlot extends BaseSlot implements FieldSlot {
   readonly #to: VariableBuilder;
   constructor(field: FieldSchema) {
@@ -298,10 +313,12 @@ function slotOf(field: FieldSchema): FieldSlot {
       return new TextSlot(field);
     case DataType.JSON:
       return new JsonSlot(field);
+    case DataType.SparseFloatVector:
+      return new SparseSlot(field);
     default:
       throw new ElanusError(
         'unsupported',
-        `field ${JSON.stringify(field.name)} has type ${dataTypeName(field.dataType)}, import from JSON is supported for scalars, VarChar, JSON and FloatVector; insert the rows instead`,
+        `field ${JSON.stringify(field.name)} has type ${dataTypeName(field.dataType)}, import from JSON is supported for scalars, VarChar, JSON, FloatVector and SparseFloatVector; insert the rows instead`,
       );
   }
 }

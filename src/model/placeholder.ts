@@ -2,15 +2,16 @@
 // Sizes are checked here, at once, so that nothing behind the proxy meets a vector of the wrong length.
 import { ElanusError } from '#base/errors.js';
 import { PlaceholderGroup, PlaceholderType, type PlaceholderValue } from '#proto/milvus/common.js';
-import type { FieldSchema } from '#proto/milvus/schema.js';
+import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { dimOf } from './field.js';
 import { findNotFinite } from './field-column.js';
 import { dataTypeName } from './schema-view.js';
+import { packSparseQueries } from './sparse-column.js';
 
 export const NQ_MAX = 16_384;
 
 export interface QueryVectors {
-  /** nq x dim float32, little-endian, contiguous; an own copy that starts at an aligned address. */
+  /** nq x dim float32, little-endian, contiguous; an own copy that starts at an aligned address. Sparse: see `packSparseQueries`. */
   readonly queries: Uint8Array;
   readonly nq: number;
   readonly dim: number;
@@ -21,6 +22,7 @@ export function parsePlaceholderGroup(bytes: Uint8Array, field: FieldSchema): Qu
   const { values } = parsePlaceholder(bytes, field);
   const nq = values.length;
   if (nq < 1 || nq > NQ_MAX) refuse(`nq [${nq}] is invalid, it should be in range [1, ${NQ_MAX}]`);
+  if (field.dataType === DataType.SparseFloatVector) return { queries: packSparseQueries(values, field), nq, dim: 0 };
   const dim = dimOf(field);
   const width = dim * 4;
   const queries = new Uint8Array(nq * width);
@@ -44,7 +46,8 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema): PlaceholderVal
   const placeholder = group.placeholders[0];
   if (placeholder === undefined) return refuse('placeholder_group is empty; send at least one query vector');
   if (group.placeholders.length > 1) refuse(`placeholder_group has ${group.placeholders.length} placeholders, expected 1`);
-  if (placeholder.type !== PlaceholderType.FloatVector) {
+  const wanted = field.dataType === DataType.SparseFloatVector ? PlaceholderType.SparseFloatVector : PlaceholderType.FloatVector;
+  if (placeholder.type !== wanted) {
     const sent = Object.entries(PlaceholderType).find(([, value]) => value === placeholder.type)?.[0] ?? `type ${placeholder.type}`;
     refuse(`vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${sent}`);
   }

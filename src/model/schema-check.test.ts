@@ -72,7 +72,7 @@ describe('parseCollectionSchema', () => {
     expect(parse([pk, vec(), text([{ key: 'max_length', value: '65535' }])]).fields).toHaveLength(3);
   });
   it('answers later types and features with unsupported', () => {
-    for (const dataType of [DataType.Array, DataType.SparseFloatVector, DataType.BinaryVector, DataType.Geometry, DataType.Struct]) {
+    for (const dataType of [DataType.Array, DataType.BinaryVector, DataType.Geometry, DataType.Struct]) {
       expect(refusal([pk, vec(), { name: 'x', dataType }])).toMatch(/^unsupported: .*supported: Bool/);
     }
     expect(refusal([pk, vec(), { name: 'x' }])).toMatch(/^invalid_parameter/);

@@ -2,6 +2,7 @@
 // Rules and texts are those of Milvus (client-api reference: data model, limits, errors).
 import { ElanusError } from '#base/errors.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
+import { isVectorType } from './data-type.js';
 import { checkDefaultValue, defaultOf } from './default-value.js';
 import { checkName } from './names.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
@@ -17,7 +18,7 @@ export const VARCHAR_BYTES_MAX = 65_535;
 
 const supportedTypes: ReadonlySet<number> = new Set([
   ...[DataType.Bool, DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64, DataType.Float, DataType.Double],
-  ...[DataType.VarChar, DataType.JSON, DataType.FloatVector],
+  ...[DataType.VarChar, DataType.JSON, DataType.FloatVector, DataType.SparseFloatVector],
 ]);
 
 export interface CreateRequestFacts {
@@ -85,6 +86,7 @@ function parseField(field: FieldSchema, fieldID: bigint, schema: CollectionSchem
   if (field.isDynamic) refuse(`cannot explicitly set a field as a dynamic field: ${field.name}; set enable_dynamic_field`);
   if (field.dataType === DataType.VarChar) checkMaxLength(field, collection);
   if (field.dataType === DataType.FloatVector) checkVector(field);
+  if (field.dataType === DataType.SparseFloatVector) checkSparseVector(field);
   if (field.isPrimaryKey) checkKeyColumn(field);
   else if (field.autoID) refuse(`only primary field can speficy AutoID with true, field name = ${field.name}`);
   checkDefaultValue(field);
@@ -134,6 +136,13 @@ function checkVector(field: FieldSchema): void {
   if (field.nullable) unsupported(`vector type not support null in this version, field ${field.name}; declare it not nullable`);
 }
 
+/** Its dimension is whatever index a row has, so none is declared. */
+function checkSparseVector(field: FieldSchema): void {
+  if (typeParam(field, 'dim') !== undefined) {
+    refuse(`dim should not be specified for sparse vector field ${field.name}, sparse vector field does not need a dim; leave it out`);
+  }
+}
+
 function checkKeyColumn(field: FieldSchema): void {
   if (field.dataType !== DataType.Int64 && field.dataType !== DataType.VarChar) {
     refuse(`the data type of primary key should be Int64 or VarChar, field ${field.name}`);
@@ -145,7 +154,7 @@ function checkKeyColumn(field: FieldSchema): void {
 const namesOf = (fields: readonly FieldSchema[]): string => fields.map((field) => field.name).join(', ');
 
 function checkVectorCount(fields: readonly FieldSchema[]): void {
-  const count = fields.filter((field) => field.dataType === DataType.FloatVector).length;
+  const count = fields.filter((field) => isVectorType(field.dataType)).length;
   if (count === 0) refuse('schema does not contain vector field');
   if (count > VECTOR_FIELDS_MAX) refuse(`maximum vector field's number should be limited to ${VECTOR_FIELDS_MAX}, but got ${count}`);
 }
@@ -177,7 +186,7 @@ function checkClusteringKey(fields: readonly FieldSchema[]): void {
   const keys = fields.filter((field) => field.isClusteringKey);
   if (keys.length > 1) refuse(`there are more than one clustering key, field name = ${namesOf(keys)}`);
   const key = keys[0];
-  if (key !== undefined && (key.dataType === DataType.JSON || key.dataType === DataType.FloatVector || key.dataType === DataType.Bool)) {
+  if (key !== undefined && (key.dataType === DataType.JSON || isVectorType(key.dataType) || key.dataType === DataType.Bool)) {
     refuse(`the data type ${dataTypeName(key.dataType)} of field ${key.name} cannot be a clustering key; use a number or VarChar field`);
   }
 }

@@ -1,6 +1,7 @@
 // Small lookups in a normalised collection schema: who the dynamic field is, what a type is called, a type parameter.
 // The checks live in schema-check.ts; whoever reads through these may trust what it gets.
 import { CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { isVectorType } from './data-type.js';
 
 export const META_FIELD_NAME = '$meta';
 
@@ -15,8 +16,7 @@ export const fieldByName = (schema: CollectionSchema, name: string): FieldSchema
   schema.fields.find((field) => field.name === name);
 export const dynamicField = (schema: CollectionSchema): FieldSchema | undefined => schema.fields.find((field) => field.isDynamic);
 export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undefined => schema.fields.find((field) => field.isPartitionKey);
-export const vectorFields = (schema: CollectionSchema): FieldSchema[] =>
-  schema.fields.filter((field) => field.dataType === DataType.FloatVector);
+export const vectorFields = (schema: CollectionSchema): FieldSchema[] => schema.fields.filter((field) => isVectorType(field.dataType));
 
 /** The schema as clients see it: `$meta` shows only as `enable_dynamic_field`. */
 export const publicSchema = (schema: CollectionSchema): CollectionSchema =>
