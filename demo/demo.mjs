@@ -1,6 +1,6 @@
 // The demo: a database opened inside this process, filled through the Milvus client with the vectors of 341,479 English words, searched,
 // changed, stopped, and opened again. It ends with exit code 1 when anything is not as it was before the stop.
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
@@ -90,6 +90,26 @@ async function readState(words, checked) {
     sample: sortedByWord(await words.get(checked.map(({ word }) => word))),
   };
 }
+
+/** The process that has the database open, from the folder's LOCK file: a second `npm run demo`, or a server on these words. */
+function holderOfDatabase() {
+  try {
+    const { pid } = JSON.parse(readFileSync(join(databaseFolder, 'LOCK'), 'utf8'));
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    return undefined;
+  }
+}
+function stop(message, code) {
+  say(`\n${message}`);
+  process.exit(code);
+}
+process.on('uncaughtException', (error) => stop(`The demo ended early: ${error.message}`, 1));
+process.on('SIGINT', () => stop('Stopped. `npm run demo` starts over, with the word vectors it has.', 130));
+const holder = holderOfDatabase();
+if (holder !== undefined)
+  stop(`demo/.data/db is open in process ${holder}: stop it (Ctrl-C there), then run the demo again. Nothing was changed.`, 1);
 
 say('\n1. Data');
 const file = await fetchWordVectors(join(dataFolder, 'vectors'));

