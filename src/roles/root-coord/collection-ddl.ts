@@ -20,6 +20,10 @@ const SHARDS_MAX = 16;
 const PARTITIONS_MAX = 4096;
 const DATABASES_MAX = 64;
 const COLLECTIONS_MAX = 65_536;
+/** One try to clear what a dropped collection left with its peers, and the pauses between tries. */
+const CLEAR_MS_MAX = 10_000;
+const CLEAR_PAUSE_MS_MIN = 200;
+const CLEAR_PAUSE_MS_MAX = 30_000;
 
 export interface CollectionDdlParts {
   readonly platform: Platform;
@@ -29,6 +33,8 @@ export interface CollectionDdlParts {
   readonly physicalChannelCount: number;
   readonly allocateTimestamp: () => Promise<bigint>;
   readonly allocateId: () => Promise<bigint>;
+  /** Ends what goes on in the background. */
+  readonly signal: AbortSignal;
 }
 const present = (ref: CollectionRef | undefined): CollectionRef => {
   assert(ref !== undefined, 'request without a collection');
@@ -62,7 +68,11 @@ export class CollectionDdl {
           `create duplicate collection with different parameters, collection: ${request.collectionName}; drop it first, or send the same schema`,
         );
       }
-      if (existing !== undefined) await this.#dropNow(existing);
+      // Left by a failed create, or being dropped: it has its own id, so the new one need not wait for the end of it.
+      if (existing?.state === 'creating') {
+        await catalog.saveCollection({ ...existing, state: 'dropping' });
+        void this.#clear(existing);
+      }
       const shards = request.shardsNum === 0 ? 1 : request.shardsNum;
       if (shards < 0 || shards > SHARDS_MAX) {
         throw new ElanusError(
@@ -111,9 +121,9 @@ export class CollectionDdl {
         assert(record.schema !== undefined, 'no schema');
         await broker.watchChannels(id, record.vchannels, { schema: record.schema, createTimestamp: createdTimestamp });
       } catch (error) {
-        await this.#dropNow(record).catch((failure: unknown) =>
-          this.#parts.platform.logger.warn('create_collection_undo_failed', { collectionId: id, reason: messageOf(failure) }),
-        );
+        // Its tombstone is what the caller waits for; the rest may need the very peer that has just failed.
+        await catalog.saveCollection({ ...record, state: 'dropping' });
+        void this.#clear(record);
         throw error;
       }
       await catalog.saveCollection({ ...record, state: 'created' });
@@ -138,25 +148,37 @@ export class CollectionDdl {
     const database = catalog.database(ref.database).name;
     return this.#locked({ ...ref, database }, async () => {
       const record = ref.id !== 0n ? catalog.byId(ref.id) : catalog.byName(database, ref.name);
-      if (record !== undefined) await this.#dropNow(record);
+      if (record !== undefined && record.state !== 'dropping') await this.#dropNow(record);
     });
   }
   async #dropNow(record: CollectionRecord): Promise<void> {
-    const { catalog, peers } = this.#parts;
-    // The tombstone first: from here the collection is gone for everyone, and a restart finishes the rest.
-    await catalog.saveCollection({ ...record, state: 'dropping' });
-    await peers.queryCoord.releaseCollection({ collectionId: record.id });
-    await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: -1n });
-    await catalog.removeCollection(record);
+    // The tombstone first: from here the collection is gone for everyone, and what a failure or a restart leaves is cleared later.
+    await this.#parts.catalog.saveCollection({ ...record, state: 'dropping' });
+    await this.#clear(record);
+  }
+  /** Removes what a dropped collection has elsewhere, then its record. A first try is awaited; more follow in the background. */
+  async #clear(record: CollectionRecord, pauseMs = CLEAR_PAUSE_MS_MIN): Promise<void> {
+    const { catalog, peers, platform, signal } = this.#parts;
+    const context = { signal, deadlineMs: platform.clock.now() + CLEAR_MS_MAX, metadata: {} };
+    try {
+      await peers.queryCoord.releaseCollection({ collectionId: record.id }, context);
+      await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: -1n }, context);
+      await catalog.removeCollection(record);
+    } catch (error) {
+      if (signal.aborted) return;
+      platform.logger.warn('drop_waits', { collectionId: record.id, reason: messageOf(error), retryMs: pauseMs });
+      const again = (): Promise<void> => this.#clear(record, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
+      void platform.timers.sleep(pauseMs, signal).then(again, () => {});
+    }
   }
   async finishInterrupted(): Promise<void> {
-    for (const record of this.#parts.catalog.collections()) {
-      if (record.state === 'created') continue;
-      this.#parts.platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
-      await this.#dropNow(record).catch((error: unknown) => {
-        this.#parts.platform.logger.warn('ddl_finish_failed', { collectionId: record.id, reason: messageOf(error) });
-      });
-    }
+    const interrupted = this.#parts.catalog.collections().filter((record) => record.state !== 'created');
+    await Promise.all(
+      interrupted.map((record) => {
+        this.#parts.platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
+        return this.#dropNow(record);
+      }),
+    );
   }
 
   createPartition(ref: PartitionRef): Promise<void> {

@@ -26,7 +26,9 @@ export class DefinitionCatalog {
   }
   #remember(record: CollectionRecord): void {
     this.#collections.set(record.id, record);
-    this.#byName.set(nameKey(record.database, record.schema?.name ?? ''), record.id);
+    const key = nameKey(record.database, record.schema?.name ?? '');
+    // A dropped collection that is still being cleared does not take its name from a newer one.
+    if (record.state !== 'dropping' || !this.#byName.has(key)) this.#byName.set(key, record.id);
   }
 
   collections(): readonly CollectionRecord[] {

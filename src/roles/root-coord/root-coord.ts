@@ -87,6 +87,7 @@ export class RootCoord {
       physicalChannelCount: this.#settings.physicalChannelCount,
       allocateTimestamp: () => this.#timestamps.allocate(1),
       allocateId: () => this.#ids.allocate(1),
+      signal: this.#closing.signal,
     });
     this.#indexes = new IndexReconciler({
       platform: this.#platform,

@@ -1,0 +1,192 @@
+// The way to a role in another process: readiness by handshake, deadlines, and who answers at the address.
+import { describe, expect, it } from 'vitest';
+import { ElanusError } from '#base/errors.js';
+import { type MemoryPlatform, openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import type { Listener } from '#platform/transport.js';
+import { ProcessDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import { StateCode } from '#proto/milvus/common.js';
+import { RemoteRole, SERVER_ID_HEADER } from './remote-role.js';
+import { wireMethods } from './service.js';
+
+const cluster = simulatedCluster(1);
+interface Peer {
+  readonly platform: MemoryPlatform;
+  readonly listener: Listener;
+  /** Calls that reached the handler. */
+  readonly seen: bigint[];
+  isHealthy: boolean;
+}
+let hosts = 0;
+const freshHost = (): string => `peer-${++hosts}`;
+async function startPeer(host: string, serverId: bigint, options: { readonly role?: string; readonly fail?: Error } = {}): Promise<Peer> {
+  const platform = openMemoryPlatform({ cluster, host });
+  const before = ({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): void => {
+    const meant = metadata[SERVER_ID_HEADER];
+    if (meant !== undefined && meant !== String(serverId)) throw new ElanusError('node_mismatch', 'node not match');
+  };
+  const seen: bigint[] = [];
+  const state = { isHealthy: true };
+  const methods = new Map([
+    ...wireMethods(ProcessDefinition, {
+      handshake: async () => {
+        if (!state.isHealthy) throw new ElanusError('service_not_ready', 'starting');
+        return { serverId, role: options.role ?? 'query-coord', stateCode: StateCode.Healthy };
+      },
+    }),
+    ...wireMethods(
+      QueryCoordDefinition,
+      {
+        segmentsChanged: async ({ collectionId }) => {
+          if (options.fail !== undefined) throw options.fail;
+          seen.push(collectionId);
+          return {};
+        },
+        loadState: () => new Promise(() => {}),
+      },
+      { before },
+    ),
+  ]);
+  const listener = await platform.transport.listen({ host, port: 7000, methods, receiveBytesMax: 1e6, sendBytesMax: 1e6 });
+  return {
+    platform,
+    listener,
+    seen,
+    get isHealthy() {
+      return state.isHealthy;
+    },
+    set isHealthy(value) {
+      state.isHealthy = value;
+    },
+  };
+}
+function caller(host: string) {
+  const platform = openMemoryPlatform({ cluster, host: `caller-of-${host}` });
+  const role = new RemoteRole(platform, 'query-coord', `${host}:7000`);
+  return { platform, role, client: role.client(QueryCoordDefinition) };
+}
+const { world } = cluster;
+const within = (ms: number, signal = new AbortController().signal) => ({ signal, deadlineMs: world.now + ms, metadata: {} });
+async function failureOf(call: Promise<unknown>): Promise<{ readonly error: unknown; readonly tookMs: number }> {
+  const begin = world.now;
+  const error = await world.runUntil(call.then(() => undefined).catch((reason: unknown) => reason));
+  return { error, tookMs: world.now - begin };
+}
+
+describe('remote role', () => {
+  it('without a peer: a typed error at the deadline, no sooner, no later', async () => {
+    const { client, role } = caller(freshHost());
+    const { error, tookMs } = await failureOf(client.segmentsChanged({}, within(300)));
+    expect(error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('was not ready before the deadline') });
+    expect(tookMs).toBeGreaterThanOrEqual(300);
+    expect(tookMs).toBeLessThan(400);
+    expect(role.state).toBe('connecting');
+  });
+  it('a deadline shorter than the attempt that another caller began is kept', async () => {
+    const host = freshHost();
+    const { client } = caller(host);
+    await startPeer(host, 5n);
+    cluster.network.setLink(`caller-of-${host}`, host, { loss: 1, giveUpMs: 60_000 });
+    const long = client.segmentsChanged({}, within(5000)).catch(() => {});
+    const { error, tookMs } = await failureOf(client.segmentsChanged({}, within(100)));
+    expect(error).toMatchObject({ key: 'service_unavailable' });
+    expect(tookMs).toBeLessThan(150);
+    await world.runUntil(long);
+  });
+  it('a peer that comes later answers the waiting call', async () => {
+    const host = freshHost();
+    const { client, role } = caller(host);
+    const call = client.segmentsChanged({ collectionId: 9n }, within(5000));
+    const begin = world.now;
+    await world.advance(1000);
+    const peer = await startPeer(host, 5n);
+    await world.runUntil(call);
+    expect(peer.seen).toEqual([9n]);
+    expect(world.now - begin).toBeLessThan(4000);
+    expect(role.state).toBe('ready');
+  });
+  it('a peer that is up but not healthy is not called', async () => {
+    const host = freshHost();
+    const peer = await startPeer(host, 5n);
+    peer.isHealthy = false;
+    const { client } = caller(host);
+    const { error } = await failureOf(client.segmentsChanged({}, within(300)));
+    expect(error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('starting') });
+    peer.isHealthy = true;
+    await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(5000)));
+    expect(peer.seen).toEqual([1n]);
+  });
+  it('another process at the same address: noticed before any handler, then called', async () => {
+    const host = freshHost();
+    const first = await startPeer(host, 5n);
+    const { client } = caller(host);
+    await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(1000)));
+    // No call is running and no connection breaks: only the server id tells.
+    await world.runUntil(first.listener.close(0));
+    const second = await startPeer(host, 6n);
+    await world.runUntil(client.segmentsChanged({ collectionId: 2n }, within(1000)));
+    await world.runUntil(client.segmentsChanged({ collectionId: 3n }, within(1000)));
+    expect(first.seen).toEqual([1n]);
+    expect(second.seen).toEqual([2n, 3n]);
+  });
+  it('a process that runs another role is never called', async () => {
+    const host = freshHost();
+    const peer = await startPeer(host, 5n, { role: 'data-coord' });
+    const { error } = await failureOf(caller(host).client.segmentsChanged({}, within(500)));
+    expect(error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('expected "query-coord"') });
+    expect(peer.seen).toEqual([]);
+  });
+  it('a crash is one retriable error, then success', async () => {
+    const host = freshHost();
+    const first = await startPeer(host, 5n);
+    const { client } = caller(host);
+    await world.runUntil(client.segmentsChanged({}, within(1000)));
+    first.platform.crash();
+    const { error } = await failureOf(client.segmentsChanged({}, within(1000)));
+    expect(error).toMatchObject({ key: 'service_unavailable' });
+    const second = await startPeer(host, 6n);
+    await world.runUntil(client.segmentsChanged({ collectionId: 2n }, within(5000)));
+    expect(second.seen).toEqual([2n]);
+  });
+  it('what a handler throws arrives typed, and later calls work', async () => {
+    const host = freshHost();
+    const peer = await startPeer(host, 5n, { fail: new Error('boom') });
+    const { client, role } = caller(host);
+    for (let round = 0; round < 2; round++) {
+      const { error } = await failureOf(client.segmentsChanged({}, within(1000)));
+      expect(error).toMatchObject({ key: 'internal', message: expect.stringContaining('boom') });
+    }
+    expect(role.state).toBe('ready');
+    expect(peer.seen).toEqual([]);
+  });
+  it('a handler that never answers ends at the deadline', async () => {
+    const host = freshHost();
+    await startPeer(host, 5n);
+    const { error, tookMs } = await failureOf(caller(host).client.loadState({}, within(700)));
+    expect(error).toMatchObject({ key: 'deadline_exceeded' });
+    expect(tookMs).toBeLessThan(800);
+  });
+  it('cancelled while it waits, and by close', async () => {
+    const { client, role } = caller(freshHost());
+    const abort = new AbortController();
+    const cancelled = client.segmentsChanged({}, within(60_000, abort.signal));
+    await world.advance(50);
+    abort.abort();
+    const { error, tookMs } = await failureOf(cancelled);
+    expect(error).toMatchObject({ key: 'cancelled' });
+    expect(tookMs).toBeLessThan(10);
+    const waiting = client.segmentsChanged({}, within(60_000));
+    await world.advance(50);
+    role.close();
+    const closed = await failureOf(waiting);
+    expect(closed.error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('closed') });
+    expect(closed.tookMs).toBeLessThan(10);
+  });
+  it('leaves no timer behind', async () => {
+    const { client } = caller(freshHost());
+    await world.advance(120_000);
+    const before = world.pending;
+    await failureOf(client.segmentsChanged({}, within(1000)));
+    await world.advance(5000);
+    expect(world.pending).toBe(before);
+  });
+});
