@@ -144,10 +144,11 @@ export class Shard {
   async apply(record: LogRecord, lsn: bigint, isReplay = false): Promise<void> {
     if (record.write !== undefined) {
       const { deletedKeys, inserts } = record.write;
-      // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
-      if (deletedKeys !== undefined && !isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp });
       if (deletedKeys !== undefined) {
+        // Noted before they are forwarded: a segment whose load begins meanwhile takes them from here.
         this.#deletes.push({ keys: ownColumn(deletedKeys), timestamp: record.timestamp, lsn });
+        // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
+        if (!isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp });
         for (const segment of this.segments.values()) segment.data.applyDeletes(deletedKeys, record.timestamp);
       }
       for (const insert of inserts) this.#insert(insert, record.timestamp, lsn, isReplay);
