@@ -212,7 +212,7 @@ if (failures.length > 0) {
 say(`
 All as it was. What to try next
   npm start -- --data demo/.data/db --port 19530   serve these words to any Milvus client, in any language
-  ls -R demo/.data/db                              the Parquet files open in DuckDB or pandas
+  find demo/.data/db/objects/insert_log -type f    Parquet files: DuckDB's read_parquet opens them
   docs/compat.md                                   which calls work in this version
 `);
 process.exit(0);
