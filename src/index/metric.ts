@@ -1,11 +1,24 @@
-// The float metrics of vector search: their names, which way is better, and how a range request bounds them.
-// L2 is the squared Euclidean distance (smaller is better), IP and COSINE are similarities (larger is better).
+// The metrics of vector search: their codes for kernels, files and requests, and how scores compare and a range request bounds them.
+// Their names, and which way each is better, are in model/metric-type.ts; here L2, IP and COSINE have a type of their own, for dense kernels.
 import { ElanusError } from '#base/errors.js';
+import { isLargerBetter as isLargerBetterByName, type MetricName, metricNames } from '#model/metric-type.js';
 
+/** Of dense vectors. */
 export const metricTypes = ['L2', 'IP', 'COSINE'] as const;
 export type MetricType = (typeof metricTypes)[number];
-/** How kernels and index files number the metrics. */
-export const metricCodes = { L2: 0, IP: 1, COSINE: 2 } as const satisfies Record<MetricType, number>;
+/** How kernels and index files number the metrics: never renumbered. */
+export const metricCodes = {
+  ...{ L2: 0, IP: 1, COSINE: 2 },
+  ...{ HAMMING: 3, JACCARD: 4, SUBSTRUCTURE: 5, SUPERSTRUCTURE: 6, MHJACCARD: 7, BM25: 8 },
+} as const satisfies Record<MetricName, number>;
+
+const wireMetrics: ReadonlyMap<number, MetricName> = new Map(metricNames.map((name) => [metricWireCode(name), name]));
+/** How the roles' requests number the metrics; 0 stands for none. */
+export function metricWireCode(metric: MetricName): number {
+  return metricCodes[metric] + 1;
+}
+/** Undefined: no metric has this number. */
+export const metricOfWireCode = (code: number): MetricName | undefined => wireMetrics.get(code);
 
 export const isMetricType = (name: string): name is MetricType => (metricTypes as readonly string[]).includes(name);
 /** @throws invalid_parameter when the name is no float metric; letter case does not matter. */
@@ -14,15 +27,16 @@ export function parseMetricType(name: string): MetricType {
   if (isMetricType(upper)) return upper;
   throw new ElanusError('invalid_parameter', `metric_type is ${JSON.stringify(name)}, expected one of ${metricTypes.join(', ')}`);
 }
-export const isLargerBetter = (metric: MetricType): boolean => metric !== 'L2';
+export const isLargerBetter = (metric: MetricName): boolean => isLargerBetterByName(metric);
 /** Negative when score `a` is better than `b`: sorts best first. */
-export const compareScores = (metric: MetricType, a: number, b: number): number => (isLargerBetter(metric) ? b - a : a - b);
+export const compareScores = (metric: MetricName, a: number, b: number): number => (isLargerBetter(metric) ? b - a : a - b);
 
 /**
- * Whether a score lies within a range request: L2 range_filter <= score < radius, IP and COSINE radius < score <= range_filter.
+ * Whether a score lies within a range request: range_filter <= score < radius where smaller is better (L2), else
+ * radius < score <= range_filter (IP, COSINE).
  * Bounds count in float32, as scores do. NaN never does.
  */
-export function isInRange(metric: MetricType, score: number, radius?: number, rangeFilter?: number): boolean {
+export function isInRange(metric: MetricName, score: number, radius?: number, rangeFilter?: number): boolean {
   if (Number.isNaN(score)) return false;
   const sign = isLargerBetter(metric) ? -1 : 1;
   if (radius !== undefined && !(sign * score < sign * Math.fround(radius))) return false;

@@ -1,95 +1,154 @@
 // The extra_params of CreateIndex: one JSON text under `params` or flat keys, or both; both forms occur in one client.
-// This version builds FLAT; AUTOINDEX lets the server choose.
+// The types, their metrics and their parameters are the table in index-types.ts; unknown keys are kept and answered, not judged.
 import { ElanusError } from '#base/errors.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { buildParamsOf } from './build-params.js';
+import { builtIndexTypes, builtVectorTypes, laterMetrics } from './built-index-types.js';
+import {
+  type BuildParams,
+  gpuIndexTypes,
+  type IndexType,
+  indexTypeNames,
+  indexTypeSpec,
+  isIndexType,
+  scalarIndexTypes,
+} from './index-types.js';
+import { isMetricName, type MetricName } from './metric-type.js';
 import { dataTypeName } from './schema-view.js';
-
-export type MetricType = 'L2' | 'IP' | 'COSINE';
-export type IndexType = 'FLAT' | 'AUTOINDEX';
-export const DEFAULT_METRIC: MetricType = 'COSINE';
+import { type VectorType, vectorTypeOf, vectorTypes } from './vector-type.js';
 
 export interface IndexParams {
   readonly indexType: IndexType;
-  readonly metricType: MetricType;
+  readonly metricType: MetricName;
   /** Build parameters, the flat ones and those of the JSON text together; unknown keys are kept. */
   readonly params: Readonly<Record<string, string>>;
   /** What DescribeIndex answers: the pairs as sent, plus the type and metric chosen for the client. */
   readonly asSent: Readonly<Record<string, string>>;
+  /** The parameters of the type, checked, defaults filled in. `build.kind` is what to build, which differs from an alias. */
+  readonly build: BuildParams;
 }
 
-const metricTypes: readonly string[] = ['L2', 'IP', 'COSINE'];
-const indexTypes: readonly string[] = ['FLAT', 'AUTOINDEX'];
-/** Index types of Milvus that a later version may build: an honest "not yet" instead of "what is that". */
-const laterIndexTypes: ReadonlySet<string> = new Set([
-  ...['IVF_FLAT', 'IVF_SQ8', 'IVF_PQ', 'IVF_RABITQ', 'HNSW', 'HNSW_SQ', 'HNSW_PQ', 'HNSW_PRQ', 'SCANN', 'DISKANN', 'AISAQ'],
-  ...['GPU_CAGRA', 'GPU_IVF_FLAT', 'GPU_IVF_PQ', 'GPU_BRUTE_FORCE', 'BIN_FLAT', 'BIN_IVF_FLAT', 'MINHASH_LSH'],
-  ...['SPARSE_INVERTED_INDEX', 'SPARSE_WAND', 'INVERTED', 'BITMAP', 'TRIE', 'STL_SORT', 'NGRAM', 'RTREE', 'FMINDEX'],
-]);
-const supportedText = `supported in this version: ${indexTypes.join(', ')} on FloatVector fields, with metric ${metricTypes.join(', ')}`;
+const refuse = (text: string): never => {
+  throw new ElanusError('invalid_parameter', text);
+};
+const supportedText = (): string => {
+  const types = indexTypeNames.filter((type) => builtIndexTypes.has(indexTypeSpec(type).builtAs));
+  return `supported in this version: ${types.join(', ')} on ${[...builtVectorTypes].join(', ')} fields`;
+};
 
 /** @throws invalid_parameter, unsupported */
 export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyValuePair[]): IndexParams {
   const asSent: Record<string, string> = {};
   for (const { key, value } of extraParams) {
-    if (Object.hasOwn(asSent, key))
-      throw new ElanusError('invalid_parameter', `duplicated index param ${key} of field ${field.name}; send it once`);
+    if (Object.hasOwn(asSent, key)) refuse(`duplicated index param ${key} of field ${field.name}; send it once`);
     asSent[key] = value;
   }
-  const params = { ...innerParams(asSent.params), ...asSent };
-  delete params.params;
-  const indexType = parseIndexType(field, params.index_type ?? '');
-  const metricType = parseMetricType(params.metric_type || DEFAULT_METRIC);
+  const params = mergedParams(asSent);
+  const { indexType, vectorType } = parseIndexType(field, params.index_type ?? '');
+  const metricType = metricTypeOf(field, vectorType, indexType, params.metric_type ?? '');
   delete params.index_type;
   delete params.metric_type;
-  return { indexType, metricType, params, asSent: { ...asSent, index_type: indexType, metric_type: metricType } };
+  const build = buildParamsOf(field, indexType, params);
+  return { indexType, metricType, params, asSent: { ...asSent, index_type: indexType, metric_type: metricType }, build };
 }
 
-function parseIndexType(field: FieldSchema, text: string): IndexType {
-  const name = text === '' ? 'AUTOINDEX' : text.toUpperCase();
-  if (!indexTypes.includes(name) && !laterIndexTypes.has(name)) {
-    throw new ElanusError(
-      'invalid_parameter',
-      `invalid index type: ${text}; ${supportedText}: invalid parameter[expected=valid index][actual=${text}]`,
+/** The build parameters of an index that was accepted once, from its pairs as sent; whoever builds or loads it asks here. */
+export function storedBuildParams(field: FieldSchema, indexType: string, asSent: Readonly<Record<string, string>>): BuildParams {
+  if (isIndexType(indexType)) return buildParamsOf(field, indexType, mergedParams(asSent));
+  throw new ElanusError(
+    'data_corrupt',
+    `index of field ${field.name} is of type ${indexType}, expected one of ${indexTypeNames.join(', ')}`,
+  );
+}
+
+function parseIndexType(field: FieldSchema, text: string): { indexType: IndexType; vectorType: VectorType } {
+  const name = text.trim() === '' ? 'AUTOINDEX' : text.trim().toUpperCase();
+  const isScalar = scalarIndexTypes.has(name);
+  if (!isIndexType(name) && !isScalar && !gpuIndexTypes.has(name)) {
+    return refuse(
+      `invalid index type: ${text.slice(0, 200)}; ${supportedText()}: invalid parameter[expected=valid index][actual=${text.slice(0, 200)}]`,
     );
   }
   if (name === 'BITMAP') checkBitmap(field);
-  if (field.dataType !== DataType.FloatVector) {
-    const what = `index ${name} on field ${field.name} of type ${dataTypeName(field.dataType)}`;
-    throw new ElanusError('unsupported', `${what} is not supported yet, filters work without one; ${supportedText}`);
+  const gpu = gpuIndexTypes.get(name);
+  if (gpu !== undefined) {
+    const fact = `index type ${name} of field ${field.name} needs a graphics card, this server computes on CPUs`;
+    throw new ElanusError('unsupported', `${fact} and does not support it; use ${gpu}`);
   }
-  if (laterIndexTypes.has(name))
-    throw new ElanusError('unsupported', `index type ${name} of field ${field.name} is not supported yet; ${supportedText}`);
-  return name as IndexType;
+  const vectorType = vectorTypeOf(field.dataType);
+  const typeName = dataTypeName(field.dataType);
+  if (vectorType === undefined && (isScalar || name === 'AUTOINDEX')) {
+    const what = `index ${name} on field ${field.name} of type ${typeName}`;
+    throw new ElanusError('unsupported', `${what} is not supported yet, filters work without one; ${supportedText()}`);
+  }
+  if (vectorType === undefined || !isIndexType(name) || !indexTypeSpec(name).vectorTypes.includes(vectorType)) {
+    const fits = vectorType && indexTypeNames.filter((type) => indexTypeSpec(type).vectorTypes.includes(vectorType));
+    const remedy = fits === undefined ? 'it is an index of vector fields' : `use one of ${fits.join(', ')}`;
+    return refuse(`data type ${typeName} can't build with this index ${name}: invalid parameter; field ${field.name}: ${remedy}`);
+  }
+  if (!builtIndexTypes.has(indexTypeSpec(name).builtAs) || !builtVectorTypes.has(vectorType)) {
+    const what = `index type ${name} of field ${field.name} of type ${typeName}`;
+    throw new ElanusError('unsupported', `${what} is not supported yet; ${supportedText()}`);
+  }
+  return { indexType: name, vectorType };
 }
 
 function checkBitmap(field: FieldSchema): void {
-  if (field.isPrimaryKey) throw new ElanusError('invalid_parameter', 'create bitmap index on primary key not supported');
+  if (field.isPrimaryKey) refuse('create bitmap index on primary key not supported');
   const type = field.dataType;
-  if (type === DataType.Float || type === DataType.Double || type === DataType.JSON || type === DataType.FloatVector) {
-    throw new ElanusError('invalid_parameter', 'bitmap index are only supported on bool, int, string and array field');
+  if (type === DataType.Float || type === DataType.Double || type === DataType.JSON || vectorTypeOf(type) !== undefined) {
+    refuse('bitmap index are only supported on bool, int, string and array field');
   }
 }
 
-/** Case does not matter. @throws invalid_parameter */
-export function parseMetricType(text: string): MetricType {
-  const name = text.trim().toUpperCase();
-  if (metricTypes.includes(name)) return name as MetricType;
-  throw new ElanusError('invalid_parameter', `float vector index does not support metric type: ${text}; use ${metricTypes.join(', ')}`);
+/** Metrics that the index type can compute on vectors of the type. */
+export function metricsOf(vectorType: VectorType, indexType: IndexType): readonly MetricName[] {
+  const ofVector: readonly MetricName[] = vectorTypes[vectorType].metrics;
+  return ofVector.filter((metric) => indexTypeSpec(indexType).metrics.includes(metric));
 }
 
+function metricTypeOf(field: FieldSchema, vectorType: VectorType, indexType: IndexType, text: string): MetricName {
+  const possible = metricsOf(vectorType, indexType);
+  const isBm25 = field.isFunctionOutput && vectorType === 'SparseFloatVector';
+  const name = text.trim().toUpperCase();
+  const usual: MetricName = isBm25 ? 'BM25' : vectorTypes[vectorType].defaultMetric;
+  const metric = name !== '' ? name : possible.includes(usual) ? usual : (possible[0] ?? usual);
+  if (!isMetricName(metric) || !possible.includes(metric)) {
+    const fact =
+      vectorType === 'SparseFloatVector'
+        ? `only IP&BM25 is the supported metric type for sparse index, got ${text}`
+        : `${vectorTypes[vectorType].name} index does not support metric type: ${text.slice(0, 200)}`;
+    return refuse(`${fact}; index ${indexType} on field ${field.name} of type ${vectorType} takes ${possible.join(', ')}`);
+  }
+  if (isBm25 && metric !== 'BM25')
+    refuse(`BM25 function output field ${field.name} only supports BM25 metric type, got ${metric}; leave it out`);
+  if (!isBm25 && metric === 'BM25') {
+    refuse(`only BM25 function output field supports BM25 metric type, field ${field.name} is none; use ${usual}`);
+  }
+  if (laterMetrics.has(metric)) {
+    throw new ElanusError('unsupported', `metric type ${metric} of field ${field.name} is not supported yet; use another metric type`);
+  }
+  return metric;
+}
+
+function mergedParams(asSent: Readonly<Record<string, string>>): Record<string, string> {
+  const params = { ...innerParams(asSent.params), ...asSent };
+  delete params.params;
+  return params;
+}
 function innerParams(text: string | undefined): Record<string, string> {
   if (text === undefined || text.trim() === '') return {};
-  const refuse = (cause?: unknown): never => {
+  const notAnObject = (cause?: unknown): never => {
     throw new ElanusError('invalid_parameter', `index params is not a JSON object: ${text.slice(0, 200)}`, { cause });
   };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    refuse(cause);
+    notAnObject(cause);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return notAnObject();
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, typeof one === 'string' ? one : JSON.stringify(one)]));
 }
 

@@ -50,6 +50,7 @@ describe('parseSearchParams', () => {
     expect(params.annsField.name).toBe('vec');
     expect(params.guaranteeTimestamp).toBe(461000000000000000n);
     expect(params.params).toEqual({ radius: 2.5, range_filter: '1', ef: 64 });
+    expect(params.vector).toEqual({ radius: 2.5, rangeFilter: 1, ef: 64 });
     expect(search({ limit: '"3"' })).toMatchObject({ topK: 3, offset: 0, metricType: undefined, iterator: undefined, roundDecimal: -1 });
     expect(
       search({ limit: '3', search_iter_v2: 'True', search_iter_batch_size: '7', search_iter_id: 'tok', search_iter_last_bound: '0.5' })
@@ -87,6 +88,10 @@ describe('parseSearchParams', () => {
     expect(refusal(() => checkSearchMetric('IP', search({ topk: '1', radius: '2', range_filter: '1' })))).toContain(
       'must be greater than radius',
     );
+    checkSearchMetric('JACCARD', search({ topk: '1', radius: '0.5', range_filter: '0.1' }));
+    expect(refusal(() => checkSearchMetric('HAMMING', search({ topk: '1', radius: '1', range_filter: '2' })))).toContain(
+      'must be less than radius(1) for metric type HAMMING',
+    );
   });
 });
 it('parseQueryParams', () => {
@@ -114,6 +119,7 @@ describe('parseIndexParams', () => {
       metricType: 'COSINE',
       params: {},
       asSent: { index_type: 'AUTOINDEX', metric_type: 'COSINE' },
+      build: { kind: 'AUTOINDEX' },
     });
     const nested = index({ index_type: 'FLAT', metric_type: 'l2', params: '{"nlist":128}' });
     expect(nested).toMatchObject({ indexType: 'FLAT', metricType: 'L2', params: { nlist: '128' } });

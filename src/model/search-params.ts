@@ -2,10 +2,13 @@
 // Keys of later versions that would change the result are refused; mere hints are read over.
 import { ElanusError } from '#base/errors.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
-import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import type { MetricType } from './index-params.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { isLargerBetter, type MetricName } from './metric-type.js';
 import { RequestParams, refuse } from './request-params.js';
-import { dataTypeName, fieldByName, vectorFields } from './schema-view.js';
+import { dataTypeName, fieldByName } from './schema-view.js';
+import type { VectorSearchParams } from './search-param-table.js';
+import { parseVectorSearchParams } from './vector-search-params.js';
+import { vectorTypeOf } from './vector-type.js';
 
 export const TOP_K_MAX = 16_384;
 export const RESULT_WINDOW_MAX = 16_384;
@@ -24,6 +27,8 @@ export interface SearchParams {
   readonly metricType: string | undefined;
   readonly radius: number | undefined;
   readonly rangeFilter: number | undefined;
+  /** What the search asks of the index, the range included; all keys, whatever the index. */
+  readonly vector: VectorSearchParams;
   /** The inner `params` object, whatever it holds. */
   readonly params: Readonly<Record<string, unknown>>;
   /** -1: scores stay as they are. */
@@ -58,13 +63,16 @@ export function parseSearchParams(schema: CollectionSchema, searchParams: readon
   if (topK < 1 || topK > TOP_K_MAX) refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
   if (offset < 0 || offset > RESULT_WINDOW_MAX) refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
   checkWindow(offset, topK);
+  const radius = inner.number('radius') ?? sent.number('radius');
+  const rangeFilter = inner.number('range_filter') ?? sent.number('range_filter');
   return {
     annsField,
     topK,
     offset,
     metricType: sent.text('metric_type')?.toUpperCase(),
-    radius: inner.number('radius') ?? sent.number('radius'),
-    rangeFilter: inner.number('range_filter') ?? sent.number('range_filter'),
+    radius,
+    rangeFilter,
+    vector: parseVectorSearchParams(params, sent, { radius, rangeFilter }),
     params,
     roundDecimal: roundDecimalOf(sent),
     ignoreGrowing: sent.boolean('ignore_growing') || inner.boolean('ignore_growing'),
@@ -79,13 +87,13 @@ const innerPairs = (params: Readonly<Record<string, unknown>>): KeyValuePair[] =
 
 function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldSchema {
   if (name === undefined) {
-    const [first, ...others] = vectorFields(schema);
+    const [first, ...others] = schema.fields.filter((field) => vectorTypeOf(field.dataType) !== undefined);
     if (first !== undefined && others.length === 0) return first;
     return refuse('multiple anns_fields exist, please specify a anns_field in search_params');
   }
   const field = fieldByName(schema, name);
   if (field === undefined) return refuse(`failed to get field schema by name: fieldName(${name}) not found`);
-  if (field.dataType !== DataType.FloatVector) {
+  if (vectorTypeOf(field.dataType) === undefined) {
     refuse(`anns_field ${name} is of type ${dataTypeName(field.dataType)}; field (${name}) to search is not of vector type`);
   }
   return field;
@@ -115,16 +123,16 @@ function iteratorOf(sent: RequestParams): SearchIterator | undefined {
 }
 
 /** Compares what the search asks for with the index. @throws invalid_parameter */
-export function checkSearchMetric(expected: MetricType, params: SearchParams): void {
+export function checkSearchMetric(expected: MetricName, params: SearchParams): void {
   if (params.metricType !== undefined && params.metricType !== expected) {
     refuse(`metric type not match: invalid parameter[expected=${expected}][actual=${params.metricType}]`);
   }
   const { radius, rangeFilter } = params;
   if (radius === undefined || rangeFilter === undefined) return;
-  if (expected === 'L2' && rangeFilter >= radius) {
-    refuse(`range_filter(${rangeFilter}) must be less than radius(${radius}) for metric type L2`);
+  if (!isLargerBetter(expected) && rangeFilter >= radius) {
+    refuse(`range_filter(${rangeFilter}) must be less than radius(${radius}) for metric type ${expected}`);
   }
-  if (expected !== 'L2' && rangeFilter <= radius) {
+  if (isLargerBetter(expected) && rangeFilter <= radius) {
     refuse(`range_filter(${rangeFilter}) must be greater than radius(${radius}) for metric type ${expected}`);
   }
 }

@@ -1,8 +1,10 @@
 // Search, retrieve and fetch over several segments of one shard at one timestamp. The growing part (streaming-node) and the sealed
 // part (query-node) read through the same code, so that a row means the same in both.
 import { ElanusError } from '#base/errors.js';
+import { isLargerBetter as isMetricLargerBetter, isMetricType, metricOfWireCode } from '#index/metric.js';
 import { columnFromKeys, concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
 import { dimOf, fieldById, primaryField } from '#model/field.js';
+import { type MetricName, metricNames } from '#model/metric-type.js';
 import { compareKeys } from '#model/row-key.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { KeyFilter, ShardRetrieveRequest, ShardSearchRequest } from '#proto/elanus/roles.js';
@@ -16,8 +18,16 @@ export interface ReadableSegment {
   /** Not 0: an imported segment, whose rows count as written then; it is visible as soon as it is served. */
   readonly commitTimestamp: bigint;
 }
-export const METRIC_NAMES = ['', 'L2', 'IP', 'COSINE'] as const;
-export const isLargerBetter = (metric: number): boolean => metric !== 1;
+/** By the number in requests; the first stands for none. */
+export const METRIC_NAMES: readonly ('' | MetricName)[] = Array.from(
+  { length: metricNames.length + 1 },
+  (_, code) => metricOfWireCode(code) ?? '',
+);
+/** Of the metric with this number in requests. */
+export const isLargerBetter = (metric: number): boolean => {
+  const name = metricOfWireCode(metric);
+  return name === undefined || isMetricLargerBetter(name);
+};
 const readTsFor = (segment: ReadableSegment, readTs: bigint): bigint =>
   segment.commitTimestamp > readTs ? segment.commitTimestamp : readTs;
 
@@ -43,8 +53,8 @@ export async function searchSegments(
   signal: AbortSignal,
 ): Promise<Hits> {
   const field = fieldById(schema, request.fieldId);
-  const metric = METRIC_NAMES[request.metric];
-  if (field === undefined || metric === undefined || metric === '')
+  const metric = metricOfWireCode(request.metric);
+  if (field === undefined || metric === undefined || !isMetricType(metric))
     throw new ElanusError(
       'invalid_parameter',
       `search names field ${request.fieldId} and metric ${request.metric}, expected a vector field and metric 1 to 3`,

@@ -1,0 +1,10 @@
+// What of the table of index types this build can build and search. CreateIndex answers 3000 for the rest, so that nothing is
+// accepted that would silently be something else. An alias (AISAQ, SPARSE_WAND) stands as soon as the type it is built as stands.
+import type { IndexType } from './index-types.js';
+import type { MetricName } from './metric-type.js';
+import type { VectorType } from './vector-type.js';
+
+export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>(['FLAT', 'AUTOINDEX']);
+export const builtVectorTypes: ReadonlySet<VectorType> = new Set<VectorType>(['FloatVector']);
+/** Metrics of the table that are not computed yet. */
+export const laterMetrics: ReadonlySet<MetricName> = new Set<MetricName>(['BM25']);
