@@ -1,0 +1,288 @@
+"""The Python SDK against a server process: the MilvusClient way, the ORM way, and a restart on the same folder.
+
+Usage: python pymilvus_smoke.py NODE    (NODE: the node binary that runs dist/server/main.js)
+Prints one line a check and ends with the plain line `N passed, N failed`; exit code 1 on failure.
+"""
+
+import logging
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+
+from pymilvus import (
+    Collection,
+    CollectionSchema,
+    DataType,
+    FieldSchema,
+    MilvusClient,
+    MilvusException,
+    connections,
+    utility,
+)
+
+# Both are asked for here: the ORM way is the old one, and refusals are checked.
+warnings.simplefilter("ignore")
+logging.disable(logging.ERROR)
+
+MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dist", "server", "main.js")
+DIM = 8
+passed = 0
+failed = 0
+
+
+def check(name, run):
+    global passed, failed
+    begin = time.monotonic()
+    try:
+        run()
+        passed += 1
+        print(f"  ok    {name} ({time.monotonic() - begin:.2f} s)", flush=True)
+    except Exception:
+        failed += 1
+        print(f"  FAIL  {name}\n{traceback.format_exc()}", flush=True)
+
+
+def equal(actual, expected):
+    assert actual == expected, f"{actual!r}, expected {expected!r}"
+
+
+def refused(run, code=None):
+    try:
+        run()
+    except MilvusException as error:
+        assert code is None or error.code == code, f"code {error.code}, expected {code}: {error.message}"
+        return
+    raise AssertionError("expected a MilvusException")
+
+
+def vector(seed):
+    rng = random.Random(seed)
+    return [rng.uniform(-1, 1) for _ in range(DIM)]
+
+
+class Server:
+    """One server process on a folder; the port is whatever was free."""
+
+    def __init__(self, node, folder):
+        self.process = subprocess.Popen(
+            [node, MAIN, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True
+        )
+        timer = threading.Timer(30, self.process.kill)
+        timer.start()
+        line = self.process.stdout.readline()
+        timer.cancel()
+        found = re.search(r"on 127\.0\.0\.1:(\d+)", line)
+        if found is None:
+            raise RuntimeError(f"the server did not start: {line!r}")
+        self.port = int(found.group(1))
+        self.uri = f"http://127.0.0.1:{self.port}"
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(timeout=30)
+
+
+def client_flow(client):
+    name = "quick"
+    rows = [{"id": at, "vector": vector(at), "word": f"w{at}", "size": at % 7} for at in range(200)]
+
+    def create():
+        client.create_collection(name, dimension=DIM, metric_type="L2", consistency_level="Strong")
+        equal(client.has_collection(name), True)
+        assert name in client.list_collections()
+        described = client.describe_collection(name)
+        equal([field["name"] for field in described["fields"]], ["id", "vector"])
+        equal(described["enable_dynamic_field"], True)
+
+    def insert():
+        result = client.insert(name, rows)
+        equal(result["insert_count"], 200)
+        equal(list(result["ids"]), list(range(200)))
+
+    def search():
+        hits = client.search(name, data=[vector(3), vector(77)], limit=5, output_fields=["word", "size"])
+        equal([query[0]["id"] for query in hits], [3, 77])
+        equal([len(query) for query in hits], [5, 5])
+        equal(hits[0][0]["entity"], {"word": "w3", "size": 3})
+        assert hits[0][0]["distance"] < 1e-6
+        assert all(a["distance"] <= b["distance"] for a, b in zip(hits[0], hits[0][1:]))
+
+    def query():
+        found = client.query(name, filter="id in [5, 6]", output_fields=["word", "vector"])
+        equal(sorted((row["id"], row["word"]) for row in found), [(5, "w5"), (6, "w6")])
+        assert max(abs(a - b) for a, b in zip(found[0]["vector"], vector(found[0]["id"]))) < 1e-6
+        equal(client.query(name, filter="", output_fields=["count(*)"])[0]["count(*)"], 200)
+        equal(client.query(name, filter="id in [999999]", output_fields=["word"]), [])
+        equal([row["id"] for row in client.get(name, ids=[9], output_fields=["word"])], [9])
+
+    def upsert():
+        equal(client.upsert(name, [{"id": 5, "vector": vector(1005), "word": "new"}])["upsert_count"], 1)
+        equal(client.query(name, filter="id == 5", output_fields=["word"])[0]["word"], "new")
+        equal(client.search(name, data=[vector(1005)], limit=1)[0][0]["id"], 5)
+
+    def delete():
+        client.delete(name, ids=[6, 7])
+        client.delete(name, filter="id in [8]")
+        equal(client.query(name, filter="id in [6, 7, 8]", output_fields=["word"]), [])
+        equal(client.query(name, filter="", output_fields=["count(*)"])[0]["count(*)"], 197)
+
+    def flush():
+        client.flush(name)
+        assert int(client.get_collection_stats(name)["row_count"]) > 0
+        equal(client.query(name, filter="", output_fields=["count(*)"])[0]["count(*)"], 197)
+
+    def indexes():
+        equal(client.list_indexes(name), ["vector"])
+        equal(client.describe_index(name, "vector")["metric_type"], "L2")
+
+    def load_state():
+        assert "Loaded" in str(client.get_load_state(name)["state"])
+        client.release_collection(name)
+        assert "NotLoad" in str(client.get_load_state(name)["state"])
+        refused(lambda: client.search(name, data=[vector(3)], limit=1), 101)
+        client.load_collection(name)
+        equal(client.search(name, data=[vector(3)], limit=1)[0][0]["id"], 3)
+
+    def partitions():
+        client.create_partition(name, "p1")
+        equal(sorted(client.list_partitions(name)), ["_default", "p1"])
+        client.insert(name, [{"id": 5000, "vector": vector(5000)}], partition_name="p1")
+        equal(client.query(name, filter="", output_fields=["count(*)"], partition_names=["p1"])[0]["count(*)"], 1)
+        client.release_partitions(name, ["p1"])
+        client.drop_partition(name, "p1")
+        equal(client.has_partition(name, "p1"), False)
+
+    def databases():
+        client.create_database("shop")
+        assert "shop" in client.list_databases()
+        client.use_database("shop")
+        equal(client.list_collections(), [])
+        client.use_database("default")
+        client.drop_database("shop")
+
+    def own_schema():
+        schema = client.create_schema(auto_id=True, enable_dynamic_field=False)
+        schema.add_field("key", DataType.INT64, is_primary=True)
+        schema.add_field("title", DataType.VARCHAR, max_length=50)
+        schema.add_field("score", DataType.FLOAT, nullable=True)
+        schema.add_field("data", DataType.JSON)
+        schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=DIM)
+        params = client.prepare_index_params()
+        params.add_index("embedding", index_type="AUTOINDEX", metric_type="COSINE")
+        client.create_collection("typed", schema=schema, index_params=params, consistency_level="Strong")
+        rows = [
+            {"title": "a", "score": 0.5, "data": {"x": [1, 2]}, "embedding": vector(1)},
+            {"title": "b", "score": None, "data": {}, "embedding": vector(2)},
+        ]
+        ids = list(client.insert("typed", rows)["ids"])
+        equal(len(set(ids)), 2)
+        hits = client.search("typed", data=[vector(2)], limit=2, output_fields=["title", "score", "data"])
+        equal(hits[0][0]["key"], ids[1])
+        equal(hits[0][0]["entity"], {"title": "b", "score": None, "data": {}})
+        found = client.query("typed", ids=ids, output_fields=["*"])
+        equal(sorted(row["title"] for row in found), ["a", "b"])
+        client.drop_collection("typed")
+        equal(client.has_collection("typed"), False)
+
+    def errors():
+        refused(lambda: client.describe_collection("nobody"), 100)
+        refused(lambda: client.insert(name, [{"id": 1, "vector": [1.0, 2.0]}]))
+        refused(lambda: client.search(name, data=[[1.0]], limit=1))
+        refused(lambda: client.create_collection("bad name!", dimension=DIM))
+
+    for step in (create, insert, search, query, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
+        check(f"MilvusClient {step.__name__}", step)
+
+
+def orm_flow(port):
+    name = "orm"
+
+    def flow():
+        connections.connect("orm", host="127.0.0.1", port=port)
+        fields = [
+            FieldSchema("name", DataType.VARCHAR, is_primary=True, max_length=64),
+            FieldSchema("size", DataType.INT64),
+            FieldSchema("vec", DataType.FLOAT_VECTOR, dim=DIM),
+        ]
+        collection = Collection(name, CollectionSchema(fields), using="orm", consistency_level="Strong")
+        equal(utility.has_collection(name, using="orm"), True)
+        names = [f"n{at}" for at in range(100)]
+        result = collection.insert([names, list(range(100)), [vector(at) for at in range(100)]])
+        equal(result.insert_count, 100)
+        collection.create_index("vec", {"index_type": "FLAT", "metric_type": "IP", "params": {}})
+        collection.load()
+        collection.flush()
+        equal(collection.num_entities, 100)
+        hits = collection.search([vector(4)], "vec", {"metric_type": "IP", "params": {}}, limit=3, output_fields=["size"])
+        best = max(range(100), key=lambda at: sum(a * b for a, b in zip(vector(4), vector(at))))
+        equal(hits[0][0].id, f"n{best}")
+        equal(hits[0][0].entity.get("size"), best)
+        equal(collection.query('name in ["n1"]', output_fields=["size"])[0]["size"], 1)
+        equal(collection.delete('name in ["n1", "n2"]').delete_count, 2)
+        equal(collection.query('name in ["n1", "n2"]', output_fields=["size"]), [])
+        collection.upsert([["n3"], [33], [vector(3)]])
+        equal(collection.query('name == "n3"', output_fields=["size"])[0]["size"], 33)
+        equal(collection.indexes[0].params["index_type"], "FLAT")
+        collection.release()
+        utility.drop_collection(name, using="orm")
+        equal(utility.has_collection(name, using="orm"), False)
+        connections.disconnect("orm")
+
+    check("ORM flow", flow)
+
+
+def main():
+    node = sys.argv[1] if len(sys.argv) > 1 else "node"
+    folder = tempfile.mkdtemp(prefix="elanus-pymilvus-")
+    server = Server(node, folder)
+    try:
+        client = MilvusClient(uri=server.uri)
+        client_flow(client)
+        orm_flow(server.port)
+        client.close()
+        check("clean stop", lambda: equal(server.stop(), 0))
+
+        def again(name):
+            def run():
+                nonlocal server
+                server = Server(node, folder)
+                reader = MilvusClient(uri=server.uri)
+                equal(reader.list_collections(), ["quick"])
+                equal(reader.query("quick", filter="", output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"], 197)
+                equal(reader.search("quick", data=[vector(1005)], limit=1)[0][0]["id"], 5)
+                equal(reader.query("quick", filter="id in [6, 7, 8]", output_fields=["word"]), [])
+                reader.upsert("quick", [{"id": 5, "vector": vector(1005), "word": name}])
+                reader.close()
+
+            return run
+
+        check("reconnect after a restart", again("second"))
+        check("kill", lambda: equal(server.stop(signal.SIGKILL), -signal.SIGKILL))
+        check("reconnect after a kill", again("third"))
+
+        def drop():
+            last = MilvusClient(uri=server.uri)
+            equal(last.query("quick", filter="id == 5", output_fields=["word"])[0]["word"], "third")
+            last.drop_collection("quick")
+            equal(last.list_collections(), [])
+            last.close()
+
+        check("drop", drop)
+    finally:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    sys.exit(0 if failed == 0 else 1)
+
+
+main()
