@@ -138,6 +138,18 @@ describe('file log', () => {
       expect((await openFileLog(platform, options)).nextLsn).toBe(31n);
     });
   });
+  it('leaves no hole when several forget at once, as the shards of one log do', async () => {
+    await onDisk(async (platform) => {
+      await write(platform, 30);
+      const log = await openFileLog(platform, options);
+      await Promise.all([3n, 9n, 6n, 9n].map((end) => log.truncate(end)));
+      await log.truncate(15n);
+      expect(await entries(log, 15n)).toHaveLength(16);
+      const again = await openFileLog(platform, options);
+      expect(again.firstLsn).toBe(log.firstLsn);
+      expect(await entries(again, 15n)).toHaveLength(16);
+    });
+  });
 });
 describe('frames', () => {
   it('round-trip any payload at any number', () => {

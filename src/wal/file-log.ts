@@ -1,6 +1,7 @@
 // A write-ahead log in files of one folder: `<first lsn, 16 hex digits>.log`, frames as in frame.ts. One writer at a time: the
 // data folder's lock keeps other processes out, and an opener with an older epoch than the files carry is refused.
 import { assert } from '#base/assert.js';
+import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { AppendFile } from '#platform/files.js';
 import type { Platform } from '#platform/platform.js';
@@ -85,6 +86,7 @@ class FileLog implements WriteAheadLog {
   #nextLsn: bigint;
   #failure: ElanusError | undefined;
   #appending: Promise<unknown> = Promise.resolve();
+  readonly #truncating = new Mutex();
 
   constructor(platform: Platform, options: FileLogOptions, files: LogFile[]) {
     this.#platform = platform;
@@ -169,13 +171,16 @@ class FileLog implements WriteAheadLog {
       }
     }
   }
-  async truncate(end: bigint): Promise<void> {
-    for (;;) {
-      const file = this.#files[0];
-      if (file === undefined || file.endLsn > end || this.#files.length === 1) return;
-      await this.#platform.files.remove(file.path);
-      this.#files.shift();
-    }
+  truncate(end: bigint): Promise<void> {
+    // One at a time: two that remove the same file would each take one off the list, and the next round would leave a hole.
+    return this.#truncating.run(async () => {
+      for (;;) {
+        const file = this.#files[0];
+        if (file === undefined || file.endLsn > end || this.#files.length === 1) return;
+        await this.#platform.files.remove(file.path);
+        this.#files.shift();
+      }
+    });
   }
   async close(): Promise<void> {
     await this.#appending;
