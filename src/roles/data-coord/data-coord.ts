@@ -4,20 +4,14 @@ import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { ChannelRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { SegmentLevel, SegmentState, StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
-import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import type { Client, Handlers } from '#rpc/service.js';
+import type { Handlers } from '#rpc/service.js';
 import { DataCatalog } from './data-catalog.js';
+import type { DataCoordPeers } from './data-coord-peers.js';
 import { ImportJobs } from './import-jobs.js';
 
-export interface DataCoordPeers {
-  readonly rootCoord: Client<typeof RootCoordDefinition>;
-  readonly streamingNode: Client<typeof StreamingNodeDefinition>;
-  readonly queryCoord: Client<typeof QueryCoordDefinition>;
-  readonly dataNode: Client<typeof DataNodeDefinition>;
-}
 export interface DataCoordSettings {
   readonly serverId: bigint;
 }

@@ -6,7 +6,7 @@ import type { Platform } from '#platform/platform.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
 import type { ImportTaskRequest } from '#proto/milvus/data_coord.js';
 import type { DataCatalog } from './data-catalog.js';
-import type { DataCoordPeers } from './data-coord.js';
+import type { DataCoordPeers } from './data-coord-peers.js';
 
 const JOBS_LIVE_MAX = 1024;
 const FILES_MAX = 1024;

@@ -13,7 +13,7 @@ import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, Partiti
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, type DefinitionCatalog } from './definition-catalog.js';
-import type { RootCoordPeers } from './root-coord.js';
+import type { RootCoordPeers } from './root-coord-peers.js';
 
 const DEFAULT_PARTITION = '_default';
 const SHARDS_MAX = 16;

@@ -4,21 +4,17 @@ import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord, IndexRecord } from '#proto/elanus/data.js';
-import type { ChannelRegistryDefinition, DataNodeDefinition, DefinitionsDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import type { DefinitionsDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import type { Client, Handlers } from '#rpc/service.js';
+import type { Handlers } from '#rpc/service.js';
 import { CollectionDdl } from './collection-ddl.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
+import type { RootCoordPeers } from './root-coord-peers.js';
 import { ID_COUNT_MAX, TIMESTAMP_COUNT_MAX, TimestampOracle } from './timestamp-oracle.js';
 
-export interface RootCoordPeers {
-  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
-  readonly queryCoord: Client<typeof QueryCoordDefinition>;
-  readonly dataNode: Client<typeof DataNodeDefinition>;
-}
 export interface RootCoordSettings {
   /** How many physical channels collections are spread over. */
   readonly physicalChannelCount: number;

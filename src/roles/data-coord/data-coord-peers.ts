@@ -1,0 +1,11 @@
+// Whom data-coord calls, each by the role's service interface: in this process or in another.
+import type { DataNodeDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { Client } from '#rpc/service.js';
+
+export interface DataCoordPeers {
+  readonly rootCoord: Client<typeof RootCoordDefinition>;
+  readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+  readonly queryCoord: Client<typeof QueryCoordDefinition>;
+  readonly dataNode: Client<typeof DataNodeDefinition>;
+}
