@@ -2,11 +2,17 @@
 // said here structurally because folders import only from earlier ones.
 import { flatSearch } from './flat-search.js';
 import { inverseNorms } from './inverse-norms.js';
+import { sparseBuild } from './sparse-index.js';
+import { sparseScan } from './sparse-scan.js';
+import { sparseSearch } from './sparse-search.js';
 
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
 export const workerTasks = {
   flatSearch,
   inverseNorms,
+  sparseBuild,
+  sparseScan,
+  sparseSearch,
 } satisfies Record<string, Task>;
 export type WorkerTaskName = keyof typeof workerTasks;

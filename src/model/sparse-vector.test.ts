@@ -138,7 +138,7 @@ describe('sparse fields', () => {
     expect(() => new JsonColumns(schemaOf(true)).add('{"id": 1, "sparse": {"7": -1}}')).toThrow('value -1');
   });
   it('queries are packed with their counts, and checked', () => {
-    const group = (type: number, ...values: Uint8Array[]) =>
+    const group = (type: PlaceholderType, ...values: Uint8Array[]) =>
       PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type, values }] })).finish();
     const { queries, nq } = parsePlaceholderGroup(
       group(PlaceholderType.SparseFloatVector, bytesOf([1, 2], [3, 4]), bytesOf(), bytesOf([5, 1])),
