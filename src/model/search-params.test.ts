@@ -88,6 +88,9 @@ describe('parseSearchParams', () => {
     expect(refusal(() => checkSearchMetric('IP', search({ topk: '1', radius: '2', range_filter: '1' })))).toContain(
       'must be greater than radius',
     );
+    expect(refusal(() => checkSearchMetric('FOO', search({ topk: '1', radius: '1', range_filter: '2' })))).toContain(
+      'metric type FOO is not known',
+    );
     checkSearchMetric('JACCARD', search({ topk: '1', radius: '0.5', range_filter: '0.1' }));
     expect(refusal(() => checkSearchMetric('HAMMING', search({ topk: '1', radius: '1', range_filter: '2' })))).toContain(
       'must be less than radius(1) for metric type HAMMING',

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import { isLargerBetter, type MetricName } from './metric-type.js';
+import { isLargerBetter, isMetricName, metricNames } from './metric-type.js';
 import { RequestParams, refuse } from './request-params.js';
 import { dataTypeName, fieldByName } from './schema-view.js';
 import type { VectorSearchParams } from './search-param-table.js';
@@ -122,12 +122,13 @@ function iteratorOf(sent: RequestParams): SearchIterator | undefined {
   return { isV2, batchSize, lastBound: sent.number('search_iter_last_bound'), token: sent.text('search_iter_id') ?? '' };
 }
 
-/** Compares what the search asks for with the index. @throws invalid_parameter */
-export function checkSearchMetric(expected: MetricName, params: SearchParams): void {
+/** Compares what the search asks for with the index; without an index, `expected` is a name as sent. @throws invalid_parameter */
+export function checkSearchMetric(expected: string, params: SearchParams): void {
   if (params.metricType !== undefined && params.metricType !== expected) {
     refuse(`metric type not match: invalid parameter[expected=${expected}][actual=${params.metricType}]`);
   }
   const { radius, rangeFilter } = params;
+  if (!isMetricName(expected)) refuse(`metric type ${expected} is not known; use one of ${metricNames.join(', ')}`);
   if (radius === undefined || rangeFilter === undefined) return;
   if (!isLargerBetter(expected) && rangeFilter >= radius) {
     refuse(`range_filter(${rangeFilter}) must be less than radius(${radius}) for metric type ${expected}`);
