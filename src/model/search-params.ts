@@ -128,7 +128,9 @@ export function checkSearchMetric(expected: string, params: SearchParams): void 
     refuse(`metric type not match: invalid parameter[expected=${expected}][actual=${params.metricType}]`);
   }
   const { radius, rangeFilter } = params;
-  if (!isMetricName(expected)) return refuse(`metric type ${expected} is not known; use one of ${metricNames.join(', ')}`);
+  if (!isMetricName(expected)) {
+    throw new ElanusError('invalid_parameter', `metric type ${expected} is not known; use one of ${metricNames.join(', ')}`);
+  }
   if (radius === undefined || rangeFilter === undefined) return;
   if (!isLargerBetter(expected) && rangeFilter >= radius) {
     refuse(`range_filter(${rangeFilter}) must be less than radius(${radius}) for metric type ${expected}`);
