@@ -1,5 +1,6 @@
 // One kind of record in the meta store: protobuf values below a prefix, keyed by id or name. Used by every catalog.
-import type { MetaOperation, MetaStore } from '#platform/meta-store.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import type { MetaEntry, MetaOperation, MetaStore } from '#platform/meta-store.js';
 
 interface RecordType<T> {
   encode(message: T): { finish(): Uint8Array };
@@ -7,6 +8,7 @@ interface RecordType<T> {
 }
 export interface RecordTable<T> {
   readonly prefix: string;
+  /** @throws data_corrupt, naming the key */
   get(key: string): Promise<T | undefined>;
   list(below?: string): Promise<readonly T[]>;
   put(key: string, record: T): MetaOperation;
@@ -14,14 +16,22 @@ export interface RecordTable<T> {
 }
 /** @param prefix ends with "/". */
 export function recordTable<T>(store: MetaStore, prefix: string, type: RecordType<T>): RecordTable<T> {
+  const decode = (entry: MetaEntry): T => {
+    try {
+      return type.decode(entry.value);
+    } catch (cause) {
+      const fact = `meta store: ${entry.key} holds ${entry.value.length} bytes that are no record (${messageOf(cause)})`;
+      throw new ElanusError('data_corrupt', `${fact}; restore the meta store from a copy`, { cause });
+    }
+  };
   return {
     prefix,
     async get(key) {
       const entry = await store.get(prefix + key);
-      return entry === undefined ? undefined : type.decode(entry.value);
+      return entry === undefined ? undefined : decode(entry);
     },
     async list(below = '') {
-      return (await store.range(prefix + below)).map((entry) => type.decode(entry.value));
+      return (await store.range(prefix + below)).map(decode);
     },
     put: (key, record) => ({ kind: 'put', key: prefix + key, value: type.encode(record).finish() }),
     remove: (key) => ({ kind: 'delete', key: prefix + key }),

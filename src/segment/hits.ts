@@ -1,6 +1,7 @@
 // Hits of a search from several places, brought together: best first, one per key (the newest row), ties by key. Pure.
-import { concatBatches, gatherColumn, type Key, keyAt } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
+import { ElanusError } from '#base/errors.js';
+import { concatBatches, gatherColumn, type Key, keyAt, lengthProblem } from '#model/column.js';
+import { DataType, fixedWidth } from '#model/data-type.js';
 import { compareKeys } from '#model/row-key.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
@@ -95,13 +96,31 @@ export function encodeHits(hits: Hits, readTimestamp: bigint) {
     readTimestamp,
   };
 }
+/** @throws internal when the parts do not fit together: nothing behind this reads past an end. */
 export function decodeHits(response: ShardSearchResponse): Hits {
+  const hitCount = response.scores.length / 4;
+  const keys = response.keys ?? emptyKeys({ fieldId: 0n, dataType: DataType.Int64 });
+  const fits =
+    response.counts.length % 4 === 0 &&
+    Number.isInteger(hitCount) &&
+    response.rows.length === hitCount * 4 &&
+    response.segmentIds.length === hitCount * 8 &&
+    response.timestamps.length === hitCount * 8;
+  const counts = fits ? new Uint32Array(aligned(response.counts)) : new Uint32Array(0);
+  if (!fits || counts.reduce((sum, count) => sum + count, 0) !== hitCount) throw unfit(response, 'hits of different lengths');
+  const problem = lengthProblem(keys, hitCount, fixedWidth(keys.dataType, 0));
+  if (problem !== undefined) throw unfit(response, `the key column ${problem}`);
   return {
-    counts: new Uint32Array(aligned(response.counts)),
+    counts,
     scores: new Float32Array(aligned(response.scores)),
     segmentIds: new BigInt64Array(aligned(response.segmentIds)),
     rows: new Uint32Array(aligned(response.rows)),
-    keys: response.keys ?? emptyKeys({ fieldId: 0n, dataType: DataType.Int64 }),
+    keys,
     timestamps: new BigUint64Array(aligned(response.timestamps)),
   };
 }
+const unfit = (response: ShardSearchResponse, why: string): ElanusError =>
+  new ElanusError(
+    'internal',
+    `a search answer of ${response.scores.length / 4} hits: ${why}, expected whole hits; check the peer's version`,
+  );

@@ -1,29 +1,29 @@
 #!/usr/bin/env node
 // The command line: `elanus serve`. One line on standard output when it is ready; logs go to standard error.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
+import { parsePeer, parsePort, parseRoles } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
-import { isRoleName, type RoleName, roleNames } from './role-names.js';
+import { type RoleName, roleNames } from './role-names.js';
 import { VERSION } from './version.js';
 
-const port = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535)
-    throw new InvalidArgumentError('expected a port from 0 (any free one) to 65535.');
-  return value;
-};
-const roles = (text: string): RoleName[] =>
-  text.split(',').map((name) => {
-    if (!isRoleName(name)) throw new InvalidArgumentError(`"${name}" is not a role; roles are ${roleNames.join(', ')}.`);
-    return name;
-  });
+/** Commander names the option and the value; the text says what was expected. */
+const option =
+  <T>(parse: (text: string) => T) =>
+  (text: string): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error));
+    }
+  };
+const port = option(parsePort);
+const roles = option(parseRoles);
 const peer = (text: string, before: Readonly<Partial<Record<RoleName, string>>>): Partial<Record<RoleName, string>> => {
-  const [name = '', address = ''] = text.split('=');
-  if (!isRoleName(name) || !/^[^:]+:\d+$/.test(address))
-    throw new InvalidArgumentError('expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.');
-  return { ...before, [name]: address };
+  const { role, address } = option(parsePeer)(text);
+  return { ...before, [role]: address };
 };
 interface ServeOptions {
   readonly data?: string;
@@ -101,7 +101,9 @@ program
   .option('--internal-port <port>', 'also open the gRPC services of the roles, on loopback only', port)
   .option('--role <roles>', `run only these roles, joined by commas: ${roleNames.join(', ')}`, roles)
   .option('--peer <role=host:port>', 'where a role that runs elsewhere has its internal port (repeatable)', peer, {})
-  .option('--log-level <level>', 'debug, info, warn or error, as JSON lines on standard error', 'warn')
+  .addOption(
+    new Option('--log-level <level>', 'what to log, as JSON lines on standard error').choices(['debug', 'info', 'warn', 'error']).default('warn'),
+  )
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',

@@ -1,0 +1,26 @@
+// What the words after `elanus serve` mean: ports, roles and the addresses of roles elsewhere. Pure.
+import { ElanusError } from '#base/errors.js';
+import { isRoleName, type RoleName, roleNames } from './role-names.js';
+
+export const PORT_MAX = 65_535;
+
+/** @throws invalid_parameter */
+export function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX) return Number(text);
+  throw new ElanusError('invalid_parameter', `expected a port from 0 (any free one) to ${PORT_MAX}.`);
+}
+/** Role names joined by commas. @throws invalid_parameter */
+export function parseRoles(text: string): RoleName[] {
+  const names = text.split(',').map((name) => {
+    if (!isRoleName(name)) throw new ElanusError('invalid_parameter', `"${name}" is not a role; roles are ${roleNames.join(', ')}.`);
+    return name;
+  });
+  return [...new Set(names)];
+}
+/** `role=host:port`; an IPv6 host stands in brackets. @throws invalid_parameter */
+export function parsePeer(text: string): { readonly role: RoleName; readonly address: string } {
+  const [, role, host, port] = /^([a-z-]+)=(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text) ?? [];
+  if (role === undefined || !isRoleName(role) || Number(port) < 1 || Number(port) > PORT_MAX)
+    throw new ElanusError('invalid_parameter', 'expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.');
+  return { role, address: `${host}:${port}` };
+}
