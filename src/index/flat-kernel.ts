@@ -1,10 +1,12 @@
 // The typed face of kernels/flat (see its README for the memory it reads and writes). Addresses are byte offsets in the memory.
 import { flatKernelBase64 } from './gen/flat-kernel.js';
+import { flatRelaxedKernelBase64 } from './gen/flat-relaxed-kernel.js';
 import { Kernel } from './kernel-module.js';
 
 export interface FlatKernel {
   scanOne(
     ...args: [
+      element: number,
       metric: number,
       dim: number,
       vectors: number,
@@ -20,6 +22,7 @@ export interface FlatKernel {
   ): void;
   scanMany(
     ...args: [
+      element: number,
       metric: number,
       dim: number,
       vectors: number,
@@ -34,14 +37,35 @@ export interface FlatKernel {
       excluded: number,
       low: number,
       high: number,
-      temp: number,
     ]
   ): void;
+  /** Rows by number, in any order, each once; the result means nothing. */
+  scanIds(
+    ...args: [
+      element: number,
+      metric: number,
+      dim: number,
+      vectors: number,
+      norms: number,
+      blockRows: number,
+      blockBytes: number,
+      ids: number,
+      count: number,
+      query: number,
+      top: number,
+      excluded: number,
+      low: number,
+      high: number,
+    ]
+  ): number;
   finish(top: number): number;
-  norms(vectors: number, dim: number, rows: number, out: number): void;
+  norms(element: number, vectors: number, dim: number, rows: number, out: number): void;
+  widen(element: number, dim: number, query: number, out: number): void;
   read(from: number, bytes: number): number;
 }
-export const flatKernel = new Kernel<FlatKernel>(flatKernelBase64);
+export const flatKernel = new Kernel<FlatKernel>(flatKernelBase64, flatRelaxedKernelBase64);
+/** Without relaxed SIMD, as Node 20 runs it. */
+export const flatBaselineKernel = new Kernel<FlatKernel>(flatKernelBase64);
 
 const word = new Uint32Array(1);
 const float = new Float32Array(word.buffer);

@@ -226,7 +226,7 @@ describe('bad input', () => {
   it.each([
     [{ ...input, k: 16_385 }, 'k is 16385'],
     [{ ...input, k: -1 }, 'k is -1'],
-    [{ ...input, queries: new Float32Array(3) }, 'multiple of dim'],
+    [{ ...input, queries: new Float32Array(3) }, 'expected a multiple of'],
     [{ ...input, metric: 'COSINE' as const }, 'inverse norms'],
     [{ ...input, radius: Number.NaN }, 'not a number'],
     [{ ...input, scratchBytes: 100 }, 'too small'],

@@ -1,23 +1,33 @@
-// Inverse Euclidean norms of float32 vectors: what COSINE needs beside the vectors. Zero vectors get 0, so that they score 0.
+// Inverse Euclidean norms of vectors: what COSINE needs beside them. Zero vectors get 0, so that they score 0. The kernel that the
+// vector store uses computes them here too, so that both have the same bits.
+import { type ElementType, elementCodes, vectorBytes } from './element-type.js';
+import { flatKernel } from './flat-kernel.js';
+import { WASM_PAGE_BYTES } from './region-layout.js';
+
 export interface InverseNormsInput {
-  /** Row-major little-endian float32, rows x dim; any alignment. */
+  /** Row-major, little-endian, rows x dim; any alignment. */
   readonly vectors: Uint8Array;
   readonly dim: number;
+  /** Default float32; not binary. */
+  readonly elementType?: ElementType;
 }
-export function inverseNorms({ vectors, dim }: InverseNormsInput): Float32Array {
-  const isAligned = vectors.byteOffset % 4 === 0;
-  const floats = isAligned
-    ? new Float32Array(vectors.buffer, vectors.byteOffset, vectors.byteLength >> 2)
-    : new Float32Array(vectors.slice().buffer);
-  const rows = Math.floor(floats.length / dim);
+const CHUNK_BYTES = 1 << 20;
+/** One a thread, made when first needed: chunk | norms of the chunk. */
+let workspace: WebAssembly.Memory | undefined;
+
+export function inverseNorms({ vectors, dim, elementType = 'float32' }: InverseNormsInput): Float32Array {
+  const rowBytes = vectorBytes(elementType, dim);
+  const rows = Math.floor(vectors.length / rowBytes);
   const result = new Float32Array(rows);
-  for (let row = 0, at = 0; row < rows; row++) {
-    let sum = 0;
-    for (const end = at + dim; at < end; at++) {
-      const value = floats[at] as number;
-      sum += value * value;
-    }
-    result[row] = sum > 0 ? 1 / Math.sqrt(sum) : 0;
+  const chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / Math.max(4, rowBytes)));
+  const pages = (CHUNK_BYTES * 2) / WASM_PAGE_BYTES;
+  workspace ??= new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const kernel = flatKernel.on(workspace);
+  for (let row = 0; row < rows; row += chunkRows) {
+    const count = Math.min(chunkRows, rows - row);
+    new Uint8Array(workspace.buffer).set(vectors.subarray(row * rowBytes, (row + count) * rowBytes));
+    kernel.norms(elementCodes[elementType], 0, dim, count, CHUNK_BYTES);
+    result.set(new Float32Array(workspace.buffer, CHUNK_BYTES, count), row);
   }
   return result;
 }

@@ -78,7 +78,7 @@ describe('VectorStore', () => {
     expect(() => new VectorStore(regionOf(), { dim: 2, inverseNorms: false, blockRows: 65 })).toThrow('multiple of 64');
   });
   it('chooses blocks of about a MiB', () => {
-    expect([1, 128, 768, 32_768].map(defaultBlockRows)).toEqual([16_384, 2048, 256, 64]);
+    expect([1, 128, 768, 32_768].map((dim) => defaultBlockRows(dim * 4))).toEqual([16_384, 2048, 256, 64]);
     expect([0, 1, 64, 65].map(roundUpBlockRows)).toEqual([64, 64, 64, 128]);
   });
 });

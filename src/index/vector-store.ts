@@ -1,14 +1,17 @@
-// Float vectors of one segment in its shared memory, appended row by row. Rows live in blocks, each
+// Dense vectors of one segment in its shared memory, appended row by row. Rows live in blocks, each
 // [vectors of blockRows rows | their inverse norms], so that both grow without moving what other threads are reading.
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { type ElementType, elementCodes, vectorBytes } from './element-type.js';
 import { flatKernel } from './flat-kernel.js';
 import type { FlatSearchInput, RowBlocks } from './flat-search.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
 
 export interface VectorStoreOptions {
   readonly dim: number;
-  /** Keep 4 more bytes a row; the COSINE metric needs them. */
+  /** Default float32. */
+  readonly elementType?: ElementType;
+  /** Keep 4 more bytes a row; the COSINE metric needs them. Not for binary vectors. */
   readonly inverseNorms: boolean;
   /** A multiple of 64. A sealed segment that knows its row count passes it, rounded up, and gets one contiguous block. */
   readonly blockRows?: number;
@@ -16,16 +19,19 @@ export interface VectorStoreOptions {
   readonly offset?: number;
 }
 /** What flatSearch needs to find rows; plain data, to be sent to a worker. */
-export type VectorPlace = Pick<FlatSearchInput, 'dim' | 'vectorsOffset' | 'inverseNormsOffset' | 'blocks'>;
+export type VectorPlace = Pick<FlatSearchInput, 'dim' | 'elementType' | 'vectorsOffset' | 'inverseNormsOffset' | 'blocks'>;
 
 const BLOCK_BYTES = 1 << 20;
 /** About 1 MiB of vectors, so that a small segment stays small, a power of two from 64 to 16,384. */
-export const defaultBlockRows = (dim: number): number =>
-  Math.min(16_384, Math.max(64, 2 ** Math.floor(Math.log2(BLOCK_BYTES / (dim * 4)))));
+export const defaultBlockRows = (bytesPerVector: number): number =>
+  Math.min(16_384, Math.max(64, 2 ** Math.floor(Math.log2(BLOCK_BYTES / bytesPerVector))));
 export const roundUpBlockRows = (rows: number): number => Math.max(64, Math.ceil(rows / 64) * 64);
 
 export class VectorStore {
   readonly dim: number;
+  readonly elementType: ElementType;
+  /** Bytes of one vector. */
+  readonly vectorBytes: number;
   readonly blocks: RowBlocks;
   readonly offset: number;
   readonly hasInverseNorms: boolean;
@@ -33,20 +39,26 @@ export class VectorStore {
   #rowCount = 0;
 
   constructor(region: { readonly memory: WebAssembly.Memory }, options: VectorStoreOptions) {
-    const { dim, inverseNorms, blockRows = defaultBlockRows(dim), offset = DATA_OFFSET } = options;
+    const { dim, inverseNorms, elementType = 'float32', offset = DATA_OFFSET } = options;
+    const { blockRows = defaultBlockRows(vectorBytes(elementType, dim)) } = options;
     assert(Number.isInteger(dim) && dim > 0, `dim is ${dim}`);
     assert(blockRows > 0 && blockRows % 64 === 0, `blockRows is ${blockRows}, expected a multiple of 64`);
+    assert(!(inverseNorms && elementType === 'binary'), 'binary vectors have no norms');
     assert(offset % 4 === 0, `offset is ${offset}, expected a multiple of 4`);
     this.#memory = region.memory;
     this.dim = dim;
+    this.elementType = elementType;
+    this.vectorBytes = vectorBytes(elementType, dim);
     this.offset = offset;
     this.hasInverseNorms = inverseNorms;
-    this.blocks = { rows: blockRows, bytes: blockRows * rowBytes(dim, inverseNorms) };
+    this.blocks = { rows: blockRows, bytes: blockRows * (this.vectorBytes + (inverseNorms ? 4 : 0)) };
   }
   /** Bytes that a region needs for so many rows, from its start. */
   static bytesFor(rows: number, options: VectorStoreOptions): number {
-    const { dim, inverseNorms, blockRows = defaultBlockRows(dim), offset = DATA_OFFSET } = options;
-    return offset + Math.ceil(rows / blockRows) * blockRows * rowBytes(dim, inverseNorms);
+    const { dim, inverseNorms, elementType = 'float32', offset = DATA_OFFSET } = options;
+    const bytes = vectorBytes(elementType, dim);
+    const { blockRows = defaultBlockRows(bytes) } = options;
+    return offset + Math.ceil(rows / blockRows) * blockRows * (bytes + (inverseNorms ? 4 : 0));
   }
   get rowCount(): number {
     return this.#rowCount;
@@ -60,22 +72,22 @@ export class VectorStore {
     return this.offset + Math.ceil(this.#rowCount / this.blocks.rows) * this.blocks.bytes;
   }
   get place(): VectorPlace {
-    const { dim, offset: vectorsOffset, blocks } = this;
+    const { dim, elementType, offset: vectorsOffset, blocks } = this;
     return this.hasInverseNorms
-      ? { dim, vectorsOffset, blocks, inverseNormsOffset: offsetOfNorms(this, 0) }
-      : { dim, vectorsOffset, blocks };
+      ? { dim, elementType, vectorsOffset, blocks, inverseNormsOffset: offsetOfNorms(this, 0) }
+      : { dim, elementType, vectorsOffset, blocks };
   }
   /** Byte offset of a row's vector. */
   vectorOffset(row: number): number {
     const block = Math.floor(row / this.blocks.rows);
-    return this.offset + block * this.blocks.bytes + (row - block * this.blocks.rows) * this.dim * 4;
+    return this.offset + block * this.blocks.bytes + (row - block * this.blocks.rows) * this.vectorBytes;
   }
   /**
-   * Appends whole vectors, little-endian float32, at any alignment. `inverseNorms`, when known, are taken instead of computed.
+   * Appends whole vectors, bytes as they came, at any alignment. `inverseNorms`, when known, are taken instead of computed.
    * @returns the number of the first new row. @throws memory_limit, and then nothing is appended.
    */
   append(bytes: Uint8Array, inverseNorms?: Float32Array): number {
-    const vectorBytes = this.dim * 4;
+    const { vectorBytes } = this;
     const rows = bytes.length / vectorBytes;
     assert(Number.isInteger(rows), `${bytes.length} bytes are no whole vectors of ${vectorBytes} bytes`);
     assert(inverseNorms === undefined || inverseNorms.length === rows, 'one inverse norm per vector');
@@ -89,7 +101,7 @@ export class VectorStore {
       if (this.hasInverseNorms) {
         const normsAt = offsetOfNorms(this, row);
         if (inverseNorms) new Float32Array(this.#memory.buffer, normsAt, count).set(inverseNorms.subarray(done, done + count));
-        else flatKernel.on(this.#memory).norms(at, this.dim, count, normsAt);
+        else flatKernel.on(this.#memory).norms(elementCodes[this.elementType], at, this.dim, count, normsAt);
       }
       done += count;
     }
@@ -113,11 +125,11 @@ export class VectorStore {
   /** A copy of one vector's bytes. */
   view(row: number): Uint8Array {
     this.#check(row);
-    return new Uint8Array(this.#memory.buffer, this.vectorOffset(row), this.dim * 4).slice();
+    return new Uint8Array(this.#memory.buffer, this.vectorOffset(row), this.vectorBytes).slice();
   }
   /** Copies of the vectors of these rows, one after the other. */
   copyRows(rows: Uint32Array): Uint8Array {
-    const vectorBytes = this.dim * 4;
+    const { vectorBytes } = this;
     const copy = new Uint8Array(rows.length * vectorBytes);
     const memory = new Uint8Array(this.#memory.buffer);
     rows.forEach((row, i) => {
@@ -141,8 +153,7 @@ export class VectorStore {
     assert(row >= 0 && row < this.#rowCount, `row ${row} of ${this.#rowCount}`);
   }
 }
-const rowBytes = (dim: number, inverseNorms: boolean): number => dim * 4 + (inverseNorms ? 4 : 0);
 function offsetOfNorms(store: VectorStore, row: number): number {
   const block = Math.floor(row / store.blocks.rows);
-  return store.offset + block * store.blocks.bytes + store.blocks.rows * store.dim * 4 + (row - block * store.blocks.rows) * 4;
+  return store.offset + block * store.blocks.bytes + store.blocks.rows * store.vectorBytes + (row - block * store.blocks.rows) * 4;
 }

@@ -1,14 +1,23 @@
 // The one registry of tasks that worker threads run by name. Platforms below import it; its shape is theirs (`WorkerTask`),
 // said here structurally because folders import only from earlier ones.
+import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { inverseNorms } from './inverse-norms.js';
 import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
+import { graphSearch } from './graph-search.js';
+import { graphEncode, graphInsert, graphOrder, graphSample } from './graph-tasks.js';
 
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
 export const workerTasks = {
+  graphEncode,
+  graphInsert,
+  graphOrder,
+  graphSample,
+  graphSearch,
+  flatIds,
   flatSearch,
   inverseNorms,
   sparseBuild,

@@ -1,0 +1,32 @@
+// Exact search among named rows: the survivors of a filter, the lists of an inverted file, the candidates of an index to be scored again.
+// A task like flatSearch, with the same scores to the last bit; rows are fetched ahead of their turn, as they lie far apart.
+import { FlatQueries, type FlatSearchContext, type FlatSearchOutput } from './flat-queries.js';
+import { checkNorms, type FlatSearchInput } from './flat-search.js';
+
+export interface FlatIdsInput extends Omit<FlatSearchInput, 'rowBegin' | 'rowEnd' | 'excluded'> {
+  /** Row numbers in any order (ascending is fastest), each once; the same for all queries. */
+  readonly ids: Uint32Array;
+}
+/** Row numbers that are in scratch at a time. */
+const CHUNK_IDS = 8192;
+const NO_BLOCKS = { rows: 0xffffffff, bytes: 0 };
+
+export function flatIds(input: FlatIdsInput, context: FlatSearchContext): FlatSearchOutput {
+  const { ids, dim, vectorsOffset, inverseNormsOffset = 0, blocks = NO_BLOCKS } = input;
+  const state = new FlatQueries(input, context, ids.length, Math.min(CHUNK_IDS, ids.length) * 4);
+  checkNorms(input);
+  const { kernel, element, metric, queries, queryStride, tops, topStride, own, low, high } = state;
+  const memory = context.memories[0] as WebAssembly.Memory;
+  return state.collect((group) => {
+    for (let begin = 0; begin < ids.length; begin += CHUNK_IDS) {
+      const chunk = ids.subarray(begin, begin + CHUNK_IDS);
+      new Uint32Array(memory.buffer, own, chunk.length).set(chunk);
+      for (let i = 0; i < group; i++) {
+        kernel.scanIds(
+          ...([element, metric, dim, vectorsOffset, inverseNormsOffset, blocks.rows, blocks.bytes, own, chunk.length] as const),
+          ...([queries + i * queryStride, tops + i * topStride, 0, low, high] as const),
+        );
+      }
+    }
+  });
+}
