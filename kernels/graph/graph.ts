@@ -1,0 +1,275 @@
+// The layered proximity graph (HNSW, Malkov & Yashunin 2016): where its lists are, the pool of a search, and the searches.
+// Lists have a fixed length and end with NIL, so a reader needs no lock: whatever it sees while a list changes are valid ids.
+import { keys4, touch } from './codes';
+
+export const NIL: u32 = 0xffffffff;
+export let nodes: u32 = 0;
+export let degree: i32 = 0; // of the upper layers; layer 0 has twice as many
+let base: usize = 0; // layer 0: 2 * degree ids a node
+let upper: usize = 0; // degree ids for each node and layer above 0
+let upperOf: usize = 0; // u32 a node: number of its first list in `upper`
+/** +0 entry node, +4 top layer or -1, +8 lock, +12 next node to insert */
+export let header: usize = 0;
+export function useGraph(count: u32, m: i32, base0: usize, upperLists: usize, upperOffsets: usize, head: usize): void {
+  nodes = count; degree = m; base = base0; upper = upperLists; upperOf = upperOffsets; header = head;
+}
+
+// Working memory of this thread.
+let visited: usize = 0; // a byte a node: the number of the search that saw it last
+let epoch: i32 = 0;
+export let pool: usize = 0; // candidates, u64 each, nearest first: key << 32 | node << 1 | already expanded
+let results: usize = 0; // a second pool, of nodes that count, for filtered searches
+let poolMax: i32 = 0;
+export let scratch: usize = 0; // keys (64 bytes), then ids
+export function useThread(visitedBytes: usize, poolAt: usize, resultsAt: usize, entriesMax: i32, scratchAt: usize, lastEpoch: i32): void {
+  visited = visitedBytes; pool = poolAt; results = resultsAt; poolMax = entriesMax; scratch = scratchAt; epoch = lastEpoch;
+}
+/** The number of the last search; the visited bytes of a thread outlive an instance. */
+export function lastEpoch(): i32 { return epoch; }
+
+@inline export function listOf(node: u32, layer: i32): usize {
+  return layer == 0 ? base + (<usize>node * <usize>degree << 3) : upper + (<usize>(load<u32>(upperOf + (<usize>node << 2)) + layer - 1) * <usize>degree << 2);
+}
+@inline export function listLength(layer: i32): i32 { return layer == 0 ? degree << 1 : degree; }
+@inline export function entryOf(key: u32, node: u32): u64 { return (<u64>key << 32) | (<u64>node << 1); }
+@inline export function nodeOf(entry: u64): u32 { return <u32>entry >> 1; }
+@inline export function mark(node: u32, mark: i32): void { store<u8>(visited + node, <u8>mark); }
+@inline function isMarked(node: u32, mark: i32): bool { return load<u8>(visited + node) == <u8>mark; }
+export function nextEpoch(): i32 {
+  epoch++;
+  if (epoch >= 256) { memory.fill(visited, 0, nodes); epoch = 1; }
+  return epoch;
+}
+/** Keys come in fours: repeats the last id behind the list. */
+@inline function padIds(ids: usize, count: i32): void {
+  const p = ids + (<usize>count << 2), last = load<u32>(p - 4);
+  store<u32>(p, last); store<u32>(p, last, 4); store<u32>(p, last, 8);
+}
+/** Inserts in order. @returns place << 32 | new size, or -1 when the pool is full of nearer ones. */
+@inline function insertEntry(at: usize, size: i32, capacity: i32, entry: u64): i64 {
+  if (size == capacity) { if (entry >= load<u64>(at + (<usize>(size - 1) << 3))) return -1; size--; }
+  let low = 0, high = size;
+  while (low < high) { const mid = (low + high) >> 1; if (load<u64>(at + (<usize>mid << 3)) < entry) low = mid + 1; else high = mid; }
+  let p = at + (<usize>size << 3);
+  const stop = at + (<usize>low << 3);
+  while (p >= stop + 32) { const v = v128.load(p - 16), w = v128.load(p - 32); v128.store(p - 8, v); v128.store(p - 24, w); p -= 32; }
+  while (p > stop) { store<u64>(p, load<u64>(p - 8)); p -= 8; }
+  store<u64>(stop, entry);
+  return (<i64>low << 32) | <i64>(size + 1);
+}
+
+/** The nearest node of one upper layer by steps to ever nearer neighbours, from one that has that key. @returns an entry */
+export function descend(query: usize, layer: i32, from: u64): u64 {
+  const keys = scratch, ids = scratch + 64;
+  let node = nodeOf(from), key = <u32>(from >> 32), changed = true;
+  while (changed) {
+    changed = false;
+    const list = listOf(node, layer);
+    let n = 0;
+    while (n < degree) { const next = load<u32>(list + (<usize>n << 2)); if (next == NIL) break; store<u32>(ids + (<usize>n << 2), next); n++; }
+    if (n == 0) break;
+    touch(ids, n);
+    padIds(ids, n);
+    for (let i = 0; i < n; i += 4) {
+      const p = ids + (<usize>i << 2);
+      keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+      for (let j: usize = 0; j < 16; j += 4) { const k = load<u32>(keys + j); if (k < key) { key = k; node = load<u32>(p + j); changed = true; } }
+    }
+  }
+  return entryOf(key, node);
+}
+/** The entry for layer `layer`, from the top. */
+export function enter(query: usize, layer: i32): u64 {
+  const node = load<u32>(header), top = load<i32>(header, 4);
+  keys4(query, node, node, node, node, scratch);
+  let entry = entryOf(load<u32>(scratch), node);
+  for (let l = top; l > layer; l--) entry = descend(query, l, entry);
+  return entry;
+}
+
+/** Nodes of a list that this search has not seen, to `ids`. */
+@inline function gather(list: usize, length: i32, ids: usize, mark: i32): i32 {
+  let n = 0;
+  for (const end = list + (<usize>length << 2); list < end; list += 4) {
+    const node = load<u32>(list);
+    if (node == NIL) break;
+    if (!isMarked(node, mark)) { store<u8>(visited + node, <u8>mark); store<u32>(ids + (<usize>n << 2), node); n++; }
+  }
+  return n;
+}
+/** Best-first search of a layer; the pool holds `size` marked entries to begin with. @returns its new size, at most ef */
+export function searchLayer(query: usize, layer: i32, ef: i32, size: i32, mark: i32): i32 {
+  const entries = pool, keys = scratch, ids = scratch + 64, length = listLength(layer);
+  let at = 0;
+  while (at < size) {
+    const place = entries + (<usize>at << 3), entry = load<u64>(place);
+    store<u64>(place, entry | 1);
+    if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), layer));
+    const n = gather(listOf(nodeOf(entry), layer), length, ids, mark);
+    let nearest = at + 1;
+    if (n > 0) {
+      touch(ids, n);
+      padIds(ids, n);
+      for (let i = 0; i < n; i += 4) {
+        const p = ids + (<usize>i << 2);
+        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
+        if (size == ef) lanes &= i32x4.bitmask(i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(entries + (<usize>(ef - 1) << 3)) >> 32))));
+        while (lanes != 0) {
+          const lane = <usize>ctz(lanes) << 2;
+          lanes &= lanes - 1;
+          const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
+          if (r >= 0) { size = <i32>r; const to = <i32>(r >> 32); if (to < nearest) nearest = to; }
+        }
+      }
+    }
+    at = nearest;
+    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+  }
+  return size;
+}
+/** @returns how many entries the pool got, nearest first */
+export function search(query: usize, ef: i32): i32 {
+  if (load<i32>(header, 4) < 0) return 0;
+  const entry = enter(query, 0), m = nextEpoch();
+  store<u64>(pool, entry);
+  mark(nodeOf(entry), m);
+  return searchLayer(query, 0, ef, 1, m);
+}
+
+@inline function counts(excluded: usize, node: u32): bool { return (load<u8>(excluded + (node >> 3)) & (1 << (node & 7))) == 0; }
+/**
+ * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
+ * when the nearest unexpanded candidate is farther than the worst of ef results, or after `budget` expansions.
+ * @returns how many results
+ */
+export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: i32): i32 {
+  if (load<i32>(header, 4) < 0) return 0;
+  const entries = pool, kept = results, capacity = poolMax, keys = scratch, ids = scratch + 64, length = degree << 1;
+  const first = enter(query, 0), m = nextEpoch();
+  let size = 1, found = 0, at = 0;
+  store<u64>(entries, first);
+  mark(nodeOf(first), m);
+  if (counts(excluded, nodeOf(first))) { store<u64>(kept, first); found = 1; }
+  while (at < size && budget-- > 0) {
+    const place = entries + (<usize>at << 3), entry = load<u64>(place);
+    store<u64>(place, entry | 1);
+    if (found == ef && entry > (load<u64>(kept + (<usize>(ef - 1) << 3)) | 1)) break;
+    const n = gather(listOf(nodeOf(entry), 0), length, ids, m);
+    let nearest = at + 1;
+    if (n > 0) {
+      touch(ids, n);
+      padIds(ids, n);
+      for (let i = 0; i < n; i += 4) {
+        const p = ids + (<usize>i << 2);
+        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
+        if (found == ef) lanes &= i32x4.bitmask(i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(kept + (<usize>(ef - 1) << 3)) >> 32))));
+        while (lanes != 0) {
+          const lane = <usize>ctz(lanes) << 2;
+          lanes &= lanes - 1;
+          const next = entryOf(load<u32>(keys + lane), load<u32>(p + lane));
+          const r = insertEntry(entries, size, capacity, next);
+          if (r >= 0) { size = <i32>r; const to = <i32>(r >> 32); if (to < nearest) nearest = to; }
+          if (counts(excluded, nodeOf(next))) { const s = insertEntry(kept, found, ef, next); if (s >= 0) found = <i32>s; }
+        }
+      }
+    }
+    at = nearest;
+    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+  }
+  return found;
+}
+/**
+ * Walks only over nodes that count; a neighbour that does not is a bridge to its own neighbours (two hops, as ACORN-1 does, Patel et
+ * al. 2024). @param reach the most nodes scored per expansion. @returns how many entries the pool got, all of them nodes that count
+ */
+export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32): i32 {
+  if (load<i32>(header, 4) < 0) return 0;
+  const entries = pool, keys = scratch, ids = scratch + 64, length = degree << 1;
+  const first = enter(query, 0), m = nextEpoch();
+  let size = 1, at = 0;
+  store<u64>(entries, first);
+  mark(nodeOf(first), m);
+  while (at < size) {
+    const place = entries + (<usize>at << 3), entry = load<u64>(place);
+    store<u64>(place, entry | 1);
+    const list = listOf(nodeOf(entry), 0);
+    let n = 0;
+    for (let i = 0; i < length; i++) { const next = load<u32>(list + (<usize>i << 2)); if (next == NIL) break; load<u8>(listOf(next, 0)); }
+    for (let i = 0; i < length && n < reach; i++) {
+      const next = load<u32>(list + (<usize>i << 2));
+      if (next == NIL) break;
+      const seen = isMarked(next, m);
+      if (counts(excluded, next)) {
+        if (!seen) { mark(next, m); store<u32>(ids + (<usize>n << 2), next); n++; }
+        continue;
+      }
+      if (seen) continue;
+      mark(next, m);
+      const second = listOf(next, 0);
+      for (let j = 0; j < length && n < reach; j++) {
+        const far = load<u32>(second + (<usize>j << 2));
+        if (far == NIL) break;
+        if (!isMarked(far, m) && counts(excluded, far)) { mark(far, m); store<u32>(ids + (<usize>n << 2), far); n++; }
+      }
+    }
+    let nearest = at + 1;
+    if (n > 0) {
+      touch(ids, n);
+      padIds(ids, n);
+      for (let i = 0; i < n; i += 4) {
+        const p = ids + (<usize>i << 2);
+        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
+        while (lanes != 0) {
+          const lane = <usize>ctz(lanes) << 2;
+          lanes &= lanes - 1;
+          const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
+          if (r >= 0) { size = <i32>r; const to = <i32>(r >> 32); if (to < nearest) nearest = to; }
+        }
+      }
+    }
+    at = nearest;
+    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+  }
+  // The entry node may not count.
+  let kept = 0;
+  for (let i = 0; i < size; i++) {
+    const entry = load<u64>(entries + (<usize>i << 3));
+    if (counts(excluded, nodeOf(entry))) { store<u64>(entries + (<usize>kept << 3), entry); kept++; }
+  }
+  return kept;
+}
+/** Scores listed nodes (u32 at `list`, `count` of them) by their codes and keeps the ef nearest in the pool. @returns how many */
+export function scoreNodes(query: usize, ef: i32, list: usize, count: u32): i32 {
+  const entries = pool, keys = scratch, ids = scratch + 64;
+  let size = 0;
+  for (let i: u32 = 0; i < count; i += 32) {
+    const n = <i32>min<u32>(32, count - i);
+    memory.copy(ids, list + (<usize>i << 2), <usize>n << 2);
+    touch(ids, n);
+    padIds(ids, n);
+    for (let j = 0; j < n; j += 4) {
+      const p = ids + (<usize>j << 2);
+      keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+      let lanes: u32 = n - j >= 4 ? 15 : (1 << (n - j)) - 1;
+      if (size == ef) lanes &= i32x4.bitmask(i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(entries + (<usize>(ef - 1) << 3)) >> 32))));
+      while (lanes != 0) {
+        const lane = <usize>ctz(lanes) << 2;
+        lanes &= lanes - 1;
+        const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
+        if (r >= 0) size = <i32>r;
+      }
+    }
+  }
+  return size;
+}
+/** Nodes of the first `count` pool (or results) entries, mapped to rows by `rows` (0: as they are), as u32 to `out`. */
+export function takeRows(fromResults: i32, count: i32, rows: usize, out: usize): void {
+  const entries = fromResults ? results : pool;
+  for (let i = 0; i < count; i++) {
+    const node = nodeOf(load<u64>(entries + (<usize>i << 3)));
+    store<u32>(out + (<usize>i << 2), rows ? load<u32>(rows + (<usize>node << 2)) : node);
+  }
+}

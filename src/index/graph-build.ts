@@ -1,0 +1,227 @@
+// Builds a graph index: encodes the vectors with 8 bits a dim, inserts them by several threads at once, relabels the nodes in the order
+// of a breadth-first walk, so that neighbours lie near to each other in memory, and writes the block with the codes asked for.
+import { assert } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import { nextFloat, seededRandom } from '#base/random.js';
+import { type CodeForm, codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import { workLayout } from './graph-layout.js';
+import type { BuildPlace, EncodeInput, InsertInput, OrderInput, SampleOutput } from './graph-tasks.js';
+import { encodeIndexBlock, type IndexParameter } from './index-block.js';
+import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
+import type { ExactVectors, IndexRegion, IndexWorkers } from './vector-index.js';
+
+export interface GraphSpec {
+  readonly indexType: string;
+  readonly metric: 'L2' | 'IP' | 'COSINE';
+  readonly elementType: string;
+  readonly dim: number;
+  /** Rows of the segment; those in `without` have no vector and no node. */
+  readonly rowCount: number;
+  readonly without?: Uint8Array;
+  /** M: links of a node in an upper layer; layer 0 has twice as many. 2 to 2,048. */
+  readonly degree: number;
+  readonly efConstruction: number;
+  readonly form: CodeForm;
+  readonly params: Readonly<Record<string, IndexParameter>>;
+  readonly seed?: number;
+  /** Threads that insert; 1 makes the graph the same each time. */
+  readonly threads?: number;
+}
+export interface BuildOptions {
+  readonly signal?: AbortSignal;
+  /** Share done, 0 to 1. */
+  readonly onProgress?: (done: number) => void;
+}
+/** Float32 rows, contiguous, in a region. */
+export interface SourceRows<Region extends IndexRegion> {
+  readonly region: Region;
+  readonly place: ExactVectors;
+}
+const LEVEL_MAX = 15;
+const CHUNK = 2000;
+/** From here on the order of nodes in memory matters: the codes outgrow the caches. */
+const ORDERED_NODES_MIN = 20_000;
+const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+export async function buildGraph<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  spec: GraphSpec,
+  source: SourceRows<Region>,
+  options: BuildOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { dim, degree, metric } = spec;
+  const { signal, onProgress = () => {} } = options;
+  const threads = Math.max(1, Math.min(spec.threads ?? workers.parallelism, workers.parallelism));
+  const rows = presentRows(spec);
+  const nodes = rows.length;
+  const levels = drawLevels(nodes, degree, spec.seed ?? 1);
+  const isRotated = dim >= ROTATED_DIM_MIN;
+  const frame = new Float32Array(5 * dim);
+  if (isRotated) frame.set(rotationSigns(dim, (spec.seed ?? 1) + 1), dim);
+  const layout = layoutBuild(spec, nodes, levels.lists, workers.parallelism);
+  const region = workers.allocate(layout.total, layout.total);
+  try {
+    const buffer = region.memory.buffer;
+    new Uint8Array(buffer, layout.links, layout.linkBytes).fill(255);
+    new Uint8Array(buffer, layout.upper, layout.upperBytes).fill(255);
+    new Uint8Array(buffer, layout.levels, nodes).set(levels.levels);
+    new Uint32Array(buffer, layout.upperOf, nodes).set(levels.offsets);
+    new Uint32Array(buffer, layout.rows, nodes).set(rows);
+    new Int32Array(buffer, layout.header, 4).set([0, -1, 0, 0]);
+    new Float32Array(buffer, layout.frame, frame.length).set(frame);
+    const base = {
+      ...{ nodes, dim, degree, metric, layout, source: source.place, isRotated, hasMean: metric !== 'IP' },
+      efConstruction: spec.efConstruction,
+    };
+    const regions = [source.region, region];
+    const sample = await workers.run<SampleOutput>('graphSample', { ...base, step: 1 } satisfies BuildPlace, regions, signal);
+    const place: BuildPlace = { ...base, step: stepOf('SQ8', sample.deviation, sample.reach) };
+    const encode = async (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => {
+      const share = Math.ceil(nodes / threads);
+      const parts = Array.from({ length: threads }, (_, i): EncodeInput => ({
+        ...input,
+        begin: i * share,
+        end: Math.min(nodes, (i + 1) * share),
+      }));
+      await settleAll(parts.map((part) => workers.run('graphEncode', part, regions, signal)));
+    };
+    await encode({ place, form: 'SQ8', out: layout.codes, stride: layout.codeStride, order: 0 });
+    let inserted = 0;
+    const insert = async (first: number): Promise<void> => {
+      for (let count = first; ; count = CHUNK) {
+        const input: InsertInput = { place, most: count };
+        const done = await workers.run<number>('graphInsert', input, regions, signal);
+        inserted += done;
+        onProgress((inserted / Math.max(1, nodes)) * 0.9);
+        if (done < count) return;
+      }
+    };
+    // The first node alone: until it stands there is no graph for the others to enter.
+    if (nodes > 0) await workers.run<number>('graphInsert', { place, most: 1 } satisfies InsertInput, regions, signal);
+    inserted = Math.min(1, nodes);
+    await settleAll(Array.from({ length: threads }, () => insert(CHUNK)));
+    assert(inserted === nodes, `${inserted} of ${nodes} nodes were inserted`);
+    const isOrdered = nodes >= ORDERED_NODES_MIN;
+    await workers.run('graphOrder', { place, isOrdered } satisfies OrderInput, regions, signal);
+    onProgress(0.93);
+    const step = stepOf(spec.form, sample.deviation, sample.reach);
+    const stride = codeBytes(spec.form, dim);
+    const codes = new Uint8Array(buffer, layout.finalCodes, nodes * stride);
+    await encode({ place: { ...place, step }, form: spec.form, out: layout.finalCodes, stride, order: layout.order });
+    onProgress(0.97);
+    const hasRows = isOrdered || nodes !== spec.rowCount;
+    const section = (offset: number, bytes: number): Uint8Array => new Uint8Array(buffer, offset, bytes);
+    const block = encodeIndexBlock(
+      {
+        ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
+        params: { ...spec.params, nodes, degree, form: spec.form, codeStride: stride, step, hasRows, isRotated },
+      },
+      new Map([
+        ['header', section(layout.header, 16)],
+        ['frame', section(layout.frame, frame.length * 4)],
+        ['links', section(layout.finalLinks, nodes * degree * 8)],
+        ['upperOf', section(layout.finalUpperOf, nodes * 4)],
+        ['upper', section(layout.finalUpper, layout.upperBytes)],
+        ['codes', codes],
+        ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
+      ]),
+    );
+    onProgress(1);
+    return block;
+  } finally {
+    workers.release(region);
+  }
+}
+/** All of them, also after one failed: their memory must not be given back under them. */
+async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+}
+function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
+  const rows = new Uint32Array(rowCount);
+  let count = 0;
+  for (let row = 0; row < rowCount; row++) if (((without?.[row >> 3] ?? 0) & (1 << (row & 7))) === 0) rows[count++] = row;
+  return rows.slice(0, count);
+}
+/** Layers are drawn as the paper does, with mean 1 / ln(M). */
+function drawLevels(nodes: number, degree: number, seed: number): { levels: Uint8Array; offsets: Uint32Array; lists: number } {
+  const random = seededRandom(seed);
+  const scale = 1 / Math.log(degree);
+  const levels = new Uint8Array(nodes);
+  const offsets = new Uint32Array(nodes);
+  let lists = 0;
+  for (let i = 0; i < nodes; i++) {
+    levels[i] = Math.min(LEVEL_MAX, Math.floor(-Math.log(1 - nextFloat(random)) * scale));
+    offsets[i] = lists;
+    lists += levels[i] as number;
+  }
+  return { levels, offsets, lists };
+}
+
+/** Addresses while building. The final forms take the place of what is no longer needed when they are written. */
+export interface BuildLayout {
+  readonly frame: number;
+  readonly header: number;
+  readonly codes: number;
+  readonly codeStride: number;
+  readonly links: number;
+  readonly linkBytes: number;
+  readonly linkKeys: number;
+  readonly upper: number;
+  readonly upperBytes: number;
+  readonly upperOf: number;
+  readonly levels: number;
+  readonly locks: number;
+  readonly rows: number;
+  readonly order: number;
+  readonly inverse: number;
+  readonly finalLinks: number;
+  readonly finalUpper: number;
+  readonly finalUpperOf: number;
+  readonly finalRows: number;
+  readonly finalCodes: number;
+  readonly work: number;
+  readonly workBytes: number;
+  readonly total: number;
+}
+function layoutBuild(spec: GraphSpec, nodes: number, lists: number, threads: number): BuildLayout {
+  const { dim, degree, form } = spec;
+  let at = DATA_OFFSET;
+  const take = (bytes: number): number => {
+    const place = at;
+    at += alignUp(bytes);
+    return place;
+  };
+  const linkBytes = nodes * degree * 8;
+  const upperBytes = lists * degree * 4;
+  const codeStride = codeBytes('SQ8', dim);
+  const parts = {
+    frame: take(5 * dim * 4),
+    header: take(64),
+    links: take(linkBytes),
+    linkKeys: take(linkBytes),
+    codes: take(nodes * codeStride),
+    upper: take(upperBytes),
+    upperOf: take(nodes * 4),
+    levels: take(nodes),
+    locks: take(nodes * 4),
+    rows: take(nodes * 4),
+    order: take(nodes * 4),
+    inverse: take(nodes * 4),
+    finalUpper: take(upperBytes),
+    finalUpperOf: take(nodes * 4),
+    finalRows: take(nodes * 4),
+  };
+  // After insertion the keys of links are not needed, and 8-bit codes of the old order only if they are as large as the final ones.
+  const finalBytes = nodes * codeBytes(form, dim);
+  const finalCodes = finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
+  const workBytes = workLayout(nodes, dim, degree).bytes;
+  const work = take(workBytes * threads);
+  const total = Math.ceil(at / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  if (total > REGION_BYTES_MAX) {
+    throw new ElanusError(
+      'memory_limit',
+      `building a graph over ${nodes} vectors of dim ${dim} with M ${degree} takes ${total} bytes, one segment may take ${REGION_BYTES_MAX}; use smaller segments or a smaller M`,
+    );
+  }
+  return { ...parts, codeStride, linkBytes, upperBytes, finalLinks: parts.linkKeys, finalCodes, work, workBytes, total };
+}

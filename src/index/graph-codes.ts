@@ -1,0 +1,89 @@
+// The codes that steer a graph search, and how vectors and queries become codes: one frame for an index (shift by the mean, random
+// rotation, one step), then 4, 6, 8, 16 or 32 bits a dim. The uniform quantisers assume what the rotation brings about: dims that are
+// near to Gaussian and of one variance.
+import { seededRandom } from '#base/random.js';
+import { type GraphKernel, graphKernel } from './graph-kernel.js';
+
+export const codeForms = ['SQ4', 'SQ6', 'SQ8', 'FP16', 'BF16', 'FP32'] as const;
+export type CodeForm = (typeof codeForms)[number];
+export const isCodeForm = (name: string): name is CodeForm => (codeForms as readonly string[]).includes(name);
+
+/** Dims per unit of storage, bytes of one unit, number of the kernel's L2 mode (IP is the next). */
+const forms = {
+  SQ8: { dims: 16, bytes: 16, mode: 0 },
+  SQ4: { dims: 32, bytes: 16, mode: 2 },
+  SQ6: { dims: 64, bytes: 48, mode: 4 },
+  FP32: { dims: 4, bytes: 16, mode: 6 },
+  FP16: { dims: 8, bytes: 16, mode: 8 },
+  BF16: { dims: 8, bytes: 16, mode: 10 },
+} as const satisfies Record<CodeForm, { dims: number; bytes: number; mode: number }>;
+export const paddedDims = (form: CodeForm, dim: number): number => Math.ceil(dim / forms[form].dims) * forms[form].dims;
+/** Codes that fit half a cache line or less more than a line are not padded further; others would straddle lines. */
+export const codeBytes = (form: CodeForm, dim: number): number => (paddedDims(form, dim) / forms[form].dims) * forms[form].bytes;
+
+/** Where the frame of an index is in its memory, and its numbers. */
+export interface Frame {
+  readonly dim: number;
+  /** Addresses of float32s, 0: none. `dim` of the mean, 4 * dim signs. */
+  readonly mean: number;
+  readonly signs: number;
+  /** Cosine: vectors are brought to length 1 first. */
+  readonly isUnit: boolean;
+  readonly isIp: boolean;
+  /** Of one code unit of SQ4, SQ6 or SQ8. */
+  readonly step: number;
+}
+/** Random signs of the rotation: 4 * dim floats of 1 or -1. */
+export function rotationSigns(dim: number, seed: number): Float32Array {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length: 4 * dim }, () => (random.nextUint32() & 1 ? -1 : 1));
+}
+/** Below this the transform mixes too few dims to help. */
+export const ROTATED_DIM_MIN = 16;
+/** Uniform quantiser of a Gaussian with the least square error: step in standard deviations (Max 1960). */
+const bestSteps = { SQ4: 0.3352, SQ6: 0.1041, SQ8: 0.0308 } as const;
+/** @param deviation root mean square of framed values @param reach about their largest magnitude */
+export function stepOf(form: CodeForm, deviation: number, reach: number): number {
+  if (form === 'SQ4') return Math.max(bestSteps.SQ4 * deviation, (reach * 0.7) / 7.5) || 1;
+  if (form === 'SQ6') return Math.max(bestSteps.SQ6 * deviation, (reach * 0.85) / 31.5) || 1;
+  if (form === 'SQ8') return Math.max(bestSteps.SQ8 * deviation, reach / 127) || 1;
+  return 1;
+}
+/** Configures the kernel instance for these codes. */
+export function useCodes(kernel: GraphKernel, form: CodeForm, isIp: boolean, dim: number, address: number, stride: number): void {
+  kernel.useCodes(forms[form].mode + (isIp ? 1 : 0), paddedDims(form, dim), address, stride, 0);
+}
+/** Encodes the framed float32 vector at `from`. */
+export function encode(kernel: GraphKernel, form: CodeForm, dim: number, step: number, from: number, out: number): void {
+  const padded = paddedDims(form, dim);
+  if (form === 'SQ4') kernel.to4(from, dim, padded, step, out);
+  else if (form === 'SQ6') kernel.to6(from, dim, padded, step, out);
+  else if (form === 'SQ8') kernel.to8(from, dim, padded, step, out);
+  else if (form === 'FP32') kernel.to32(from, dim, padded, out);
+  else kernel.to16(from, dim, padded, form === 'BF16' ? 1 : 0, out);
+}
+/** Room for a query form, in bytes: float32 or int16 of padded dims. */
+export const queryBytes = (dim: number): number => (Math.ceil(dim / 64) * 64 + 64) * 4;
+
+/**
+ * The framed float32 query at `from` to what the distance of `form` takes, at `out`. L2 keeps the codes' unit (times 16 for SQ4, 4 for
+ * SQ6), IP any scale: only the order of inner products matters, so the largest that cannot overflow 32 bits.
+ */
+export function encodeQuery(memory: WebAssembly.Memory, form: CodeForm, frame: Frame, from: number, out: number): void {
+  const kernel = graphKernel.on(memory);
+  const { dim, step, isIp } = frame;
+  const padded = paddedDims(form, dim);
+  if (form === 'FP32' || form === 'FP16' || form === 'BF16') {
+    kernel.to32(from, dim, padded, out);
+    return;
+  }
+  if (isIp) {
+    const values = new Float32Array(memory.buffer, from, dim);
+    let largest = 0;
+    for (const value of values) largest = Math.max(largest, Math.abs(value));
+    const limit = Math.min(2047, Math.floor(2 ** 31 / (256 * padded)));
+    kernel.toQuery(from, dim, padded, largest > 0 ? limit / largest : 0, 0, -limit, limit, out);
+  } else if (form === 'SQ4') kernel.toQuery(from, dim, padded, 16 / step, 120, -256, 496, out);
+  else if (form === 'SQ6') kernel.toQuery(from, dim, padded, 4 / step, 126, -256, 508, out);
+  else kernel.toQuery(from, dim, padded, 1 / step, 0, -512, 512, out);
+}

@@ -1,0 +1,29 @@
+// The typed face of kernels/graph (see its README). Addresses are byte offsets in the memory; an instance belongs to one thread and
+// one memory and keeps its configuration between calls.
+import { graphKernelBase64 } from './gen/graph-kernel.js';
+import { Kernel } from './kernel-module.js';
+
+export interface GraphKernel {
+  useCodes(mode: number, dims: number, address: number, stride: number, centroids: number): void;
+  useGraph(nodes: number, degree: number, base: number, upper: number, upperOf: number, header: number): void;
+  useThread(visited: number, pool: number, results: number, entriesMax: number, scratch: number, lastEpoch: number): void;
+  lastEpoch(): number;
+  keysOfAll(query: number, ids: number, count: number, out: number): void;
+  search(query: number, ef: number): number;
+  searchAdmitting(query: number, ef: number, excluded: number, budget: number): number;
+  searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
+  scoreNodes(query: number, ef: number, list: number, count: number): number;
+  takeRows(fromResults: number, count: number, rows: number, out: number): void;
+  useBuild(levels: number, linkKeys: number, locks: number, efConstruction: number, queries: number, queryBytes: number, picks: number): void;
+  insertNext(end: number, most: number): number;
+  toFrame(vector: number, dim: number, mean: number, signs: number, isUnit: number, out: number): void;
+  to4(vector: number, dim: number, padded: number, step: number, out: number): void;
+  to6(vector: number, dim: number, padded: number, step: number, out: number): void;
+  to8(vector: number, dim: number, padded: number, step: number, out: number): void;
+  to16(vector: number, dim: number, padded: number, isBfloat: number, out: number): void;
+  to32(vector: number, dim: number, padded: number, out: number): void;
+  toQuery(
+    ...args: [vector: number, dim: number, padded: number, scale: number, offset: number, low: number, high: number, out: number]
+  ): void;
+}
+export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64);
