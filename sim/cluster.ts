@@ -47,6 +47,7 @@ function configOf(host: Host): Config {
     sealCheckIntervalMs: 1000,
     brokerDeadlineMs: 4000,
     indexCheckIntervalMs: 5000,
+    targetCheckIntervalMs: 3000,
     callDeadlineMs: 8000,
   };
 }

@@ -18,7 +18,8 @@ export interface ReadWindow {
   /** Writes that ran, or had no known outcome, at any moment of the read. */
   readonly writes: Set<Write>;
 }
-const list = (versions: Iterable<number>): string => [...versions].map((version) => (version === 0 ? 'absent' : `v${version}`)).join(' or ');
+const list = (versions: Iterable<number>): string =>
+  [...versions].map((version) => (version === 0 ? 'absent' : `v${version}`)).join(' or ');
 
 export class CollectionModel {
   readonly name: string;
@@ -100,7 +101,8 @@ export class CollectionModel {
       const found = seen.get(key) ?? 0;
       const possible = read.possible.get(key) ?? new Set([0]);
       if (!possible.has(found)) {
-        const promise = found === 0 ? 'an acknowledged row is lost' : possible.has(0) ? 'a deleted row came back' : 'a row has a wrong version';
+        const promise =
+          found === 0 ? 'an acknowledged row is lost' : possible.has(0) ? 'a deleted row came back' : 'a row has a wrong version';
         throw new Violation(`${promise}: ${this.name} key ${key} is ${list([found])}, expected ${list(possible)}`);
       }
     }
@@ -111,7 +113,8 @@ export class CollectionModel {
   #checkAtomic(read: ReadWindow, seen: ReadonlyMap<number, number>, asked: ReadonlySet<number>): void {
     if (this.shards > 1) return;
     for (const write of read.writes) {
-      const isAlone = (key: number): boolean => [...read.writes].every((other) => other === write || !other.changes.some((change) => change.key === key));
+      const isAlone = (key: number): boolean =>
+        [...read.writes].every((other) => other === write || !other.changes.some((change) => change.key === key));
       const sure = write.changes.filter(
         ({ key, before, after }) => asked.has(key) && before !== after && read.possible.get(key)?.size === 2 && isAlone(key),
       );

@@ -43,7 +43,12 @@ async function main(): Promise<void> {
     violations++;
     process.stdout.write(`${facts}\n  VIOLATION ${result.violation}\n`);
     if (values['keep-going'] === true) continue;
-    process.stdout.write(`  the last events:\n${result.lines.slice(-LAST_LINES).map((line) => `    ${line}\n`).join('')}`);
+    process.stdout.write(
+      `  the last events:\n${result.lines
+        .slice(-LAST_LINES)
+        .map((line) => `    ${line}\n`)
+        .join('')}`,
+    );
     process.stdout.write(`  again: npm run sim -- --seed ${current}${steps === undefined ? '' : ` --steps ${steps}`} --trace FILE\n`);
     break;
   }

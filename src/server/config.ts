@@ -32,6 +32,8 @@ export interface Config {
   readonly brokerDeadlineMs: number;
   /** Between two looks for flushed segments without an index, in ms. */
   readonly indexCheckIntervalMs: number;
+  /** Between two looks whether all that is loaded is served, in ms; notices make it sooner. */
+  readonly targetCheckIntervalMs: number;
   /** How long a call may take when the client gives no deadline, in ms. */
   readonly callDeadlineMs: number;
 }
@@ -54,5 +56,6 @@ export const defaultConfig: Config = Object.freeze({
   sealCheckIntervalMs: 10_000,
   brokerDeadlineMs: 10_000,
   indexCheckIntervalMs: 60_000,
+  targetCheckIntervalMs: 10_000,
   callDeadlineMs: 60_000,
 });

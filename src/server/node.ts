@@ -132,7 +132,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       });
     }
     if (runs('query-coord')) {
-      const queryCoord = new QueryCoord(platform, peers);
+      const queryCoord = new QueryCoord(platform, config, peers);
       serve(QueryCoordDefinition, queryCoord.handlers);
       states.set('query-coord', StateCode.Healthy);
       starts.push(() => queryCoord.start());

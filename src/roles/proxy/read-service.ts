@@ -31,8 +31,10 @@ export interface ReadServiceParts {
   readonly callDeadlineMs: number;
 }
 const QUERY_COUNT_MAX = 16_384;
-/** Attempts of a read whose segments moved between its steps. */
-const ATTEMPTS_MAX = 5;
+/** What a read meets while segments move or are loaded again. */
+const movedKeys: ReadonlySet<string> = new Set(['segment_not_found', 'collection_not_fully_loaded', 'channel_not_available']);
+/** Longest pause between two attempts, in ms. */
+const RETRY_MS_MAX = 100;
 
 export class ReadService {
   readonly #parts: ReadServiceParts;
@@ -48,15 +50,21 @@ export class ReadService {
     await this.#parts.access.requireLoaded(collection, context, this.#deadline(context), () => this.#parts.platform.clock.now());
     return { collection, partitionIds };
   }
-  /** A segment may move from the growing to the sealed side, or a query-node may restart, between two steps: then the read starts over. */
-  async #retrying<T>(run: () => Promise<T>): Promise<T> {
+  /**
+   * A segment may move from the growing to the sealed side, or a node may restart and load what it served, between two steps: then the
+   * read starts over, until its deadline.
+   */
+  async #retrying<T>(context: CallContext, run: () => Promise<T>): Promise<T> {
+    const { clock, timers } = this.#parts.platform;
+    const deadlineMs = this.#deadline(context);
     for (let attempt = 1; ; attempt++) {
       try {
         return await run();
       } catch (error) {
-        const isMoved = error instanceof ElanusError && (error.key === 'segment_not_found' || error.key === 'collection_not_fully_loaded');
-        if (!isMoved || attempt === ATTEMPTS_MAX) throw error;
-        await this.#parts.platform.timers.sleep(5 * attempt);
+        const isMoved = error instanceof ElanusError && movedKeys.has(error.key);
+        const pauseMs = Math.min(RETRY_MS_MAX, 5 * attempt);
+        if (!isMoved || clock.now() + pauseMs >= deadlineMs) throw error;
+        await timers.sleep(pauseMs, context.signal);
       }
     }
   }
@@ -90,7 +98,7 @@ export class ReadService {
     const topK = params.topK + params.offset;
     const primary = primaryField(schema);
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
-    return this.#retrying(async () => {
+    return this.#retrying(context, async () => {
       const answers = await Promise.all(
         collection.record.vchannels.map((vchannel) =>
           this.#parts.streamingNode.search(
@@ -175,7 +183,7 @@ export class ReadService {
     }
     const limit = params.limit === undefined ? 0 : params.limit + params.offset;
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
-    return this.#retrying(async () => {
+    return this.#retrying(context, async () => {
       const answers = await Promise.all(
         collection.record.vchannels.map((vchannel) =>
           this.#parts.streamingNode.retrieve(

@@ -13,12 +13,18 @@ import type {
   QueryCoordDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
 
 export interface QueryCoordPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly definitions: Client<typeof DefinitionsDefinition>;
+  readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+}
+export interface QueryCoordSettings {
+  /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
+  readonly targetCheckIntervalMs: number;
 }
 interface Loaded {
   record: LoadRecord;
@@ -26,20 +32,25 @@ interface Loaded {
   reason: string;
   timer: Timer | undefined;
   retryMs: number;
+  /** A round is asked for and has not begun. */
+  isQueued: boolean;
 }
 const RETRY_MS_MIN = 20;
 const RETRY_MS_MAX = 3000;
 
 export class QueryCoord {
   readonly #platform: Platform;
+  readonly #settings: QueryCoordSettings;
   readonly #peers: QueryCoordPeers;
   readonly #table: RecordTable<LoadRecord>;
   readonly #loaded = new Map<bigint, Loaded>();
   readonly #syncing = new KeyedMutex();
+  #timer: Timer | undefined;
   #closed = false;
 
-  constructor(platform: Platform, peers: QueryCoordPeers) {
+  constructor(platform: Platform, settings: QueryCoordSettings, peers: QueryCoordPeers) {
     this.#platform = platform;
+    this.#settings = settings;
     this.#peers = peers;
     this.#table = recordTable(platform.metaStore, 'querycoord-collection-loadinfo/', LoadRecord);
   }
@@ -47,12 +58,26 @@ export class QueryCoord {
     for (const record of await this.#table.list()) this.#loaded.set(record.collectionId, freshly(record));
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
+    this.#scheduleCheck();
+  }
+  #scheduleCheck(): void {
+    if (this.#closed) return;
+    this.#timer = this.#platform.timers.after(this.#settings.targetCheckIntervalMs, () => {
+      // One that waits for its next attempt, or is being synced, is looked at anyway.
+      for (const [id, loaded] of this.#loaded) if (loaded.timer === undefined && !loaded.isQueued) this.#syncSoon(id);
+      this.#scheduleCheck();
+    });
   }
   async close(): Promise<void> {
     this.#closed = true;
+    this.#timer?.cancel();
     for (const { timer } of this.#loaded.values()) timer?.cancel();
   }
   #syncSoon(collectionId: bigint): void {
+    const loaded = this.#loaded.get(collectionId);
+    // A round that has not begun yet will see what this one would.
+    if (loaded === undefined || loaded.isQueued) return;
+    loaded.isQueued = true;
     void this.#syncing.run(String(collectionId), () => this.#sync(collectionId)).catch(() => {});
   }
   async #sync(collectionId: bigint): Promise<void> {
@@ -60,7 +85,10 @@ export class QueryCoord {
     if (loaded === undefined || this.#closed) return;
     loaded.timer?.cancel();
     loaded.timer = undefined;
+    loaded.isQueued = false;
     try {
+      // Before anything is read: what a later round reads is newer, and carries a later version.
+      const { timestamp: version } = await this.#peers.rootCoord.allocTimestamp({ count: 1 });
       const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
       if (collection === undefined) throw new ElanusError('internal', 'describeCollection answered without a collection');
       const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
@@ -79,6 +107,7 @@ export class QueryCoord {
           partitionIds,
           schema: collection.schema,
           indexes: collection.indexes,
+          version,
         });
       }
       loaded.progress = 100;
@@ -167,4 +196,11 @@ export class QueryCoord {
     return collection?.partitions.map((partition) => partition.id) ?? [];
   }
 }
-const freshly = (record: LoadRecord): Loaded => ({ record, progress: 0, reason: '', timer: undefined, retryMs: RETRY_MS_MIN });
+const freshly = (record: LoadRecord): Loaded => ({
+  record,
+  progress: 0,
+  reason: '',
+  timer: undefined,
+  retryMs: RETRY_MS_MIN,
+  isQueued: false,
+});

@@ -19,12 +19,15 @@ interface LoadedSegment extends ReadableSegment {
 export class QueryNode {
   readonly #platform: Platform;
   readonly #segments = new Map<bigint, LoadedSegment>();
+  /** The newest load of each segment, finished or not. An older one would bring rows without the deletes that came since. */
+  readonly #versions = new Map<bigint, bigint>();
   constructor(platform: Platform) {
     this.#platform = platform;
   }
   async close(): Promise<void> {
     for (const { data } of this.#segments.values()) data.release();
     this.#segments.clear();
+    this.#versions.clear();
   }
   #wanted(ids: readonly bigint[]): LoadedSegment[] {
     return ids.map((id) => {
@@ -36,9 +39,11 @@ export class QueryNode {
   }
 
   readonly handlers: Handlers<typeof QueryNodeDefinition> = {
-    loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes }, context) => {
+    loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes, version }, context) => {
       if (record === undefined || schema === undefined)
         throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
+      if (version < (this.#versions.get(record.id) ?? 0n)) throw outdated(record.id);
+      this.#versions.set(record.id, version);
       const data = await readSegment(this.#platform, record, schema, context.signal);
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(
@@ -54,6 +59,10 @@ export class QueryNode {
         }
       }
       applyDeletes(data, bufferedDeletes);
+      if (this.#versions.get(record.id) !== version) {
+        data.release();
+        throw outdated(record.id);
+      }
       this.#segments.get(record.id)?.data.release();
       this.#segments.set(record.id, { id: record.id, data, commitTimestamp: record.commitTimestamp, record, schema });
       return {};
@@ -62,6 +71,7 @@ export class QueryNode {
       for (const id of segmentIds) {
         this.#segments.get(id)?.data.release();
         this.#segments.delete(id);
+        this.#versions.delete(id);
       }
       return {};
     },
@@ -94,6 +104,8 @@ export class QueryNode {
     }),
   };
 }
+const outdated = (segmentId: bigint): ElanusError =>
+  new ElanusError('service_not_ready', `segment ${segmentId}: a newer load of it began, or it was released; fetch the target again`);
 function applyDeletes(data: SegmentData, deletes: Deletes | undefined): void {
   if (deletes?.keys === undefined) return;
   const timestamps = new BigUint64Array(aligned(deletes.timestamps));

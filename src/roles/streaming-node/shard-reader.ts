@@ -1,11 +1,13 @@
 // The read side of one shard: it knows which sealed segments query-nodes serve for it, brings deletes to them, and merges what they
-// find with the growing part, all at one timestamp. A segment is served by exactly one of the two at any moment.
-import { ElanusError } from '#base/errors.js';
+// find with the growing part, all at one timestamp. A segment is served by exactly one of the two at any moment. When a query-node lost
+// what it held, no read is answered until a target was loaded in full again: a partial answer would be a wrong one.
+import { Mutex } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import { concatBatches, gatherBatch as gather, rowCountOf } from '#model/column.js';
 import { primaryField } from '#model/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
-import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { Column, SegmentRecord } from '#proto/elanus/data.js';
 import type {
   FetchRowsRequest,
   QueryNodeDefinition,
@@ -37,6 +39,8 @@ interface ServedSegment {
 }
 /** A read may name a time this far ahead before it counts as a mistake, in ms. */
 const FUTURE_MS_MAX = 60_000;
+/** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
+const FORWARD_MS_MAX = 2000;
 
 export class ShardReader {
   readonly #platform: Platform;
@@ -46,11 +50,18 @@ export class ShardReader {
   /** Committed since the last target; a target that does not know them yet is too old to be used. */
   readonly #unseen = new Map<bigint, bigint>();
   #partitions: ReadonlySet<bigint> | undefined;
+  readonly #syncing = new Mutex();
+  readonly #onLost: () => void;
+  #version = 0n;
+  /** Rises when everything served is given up: a target that was being loaded then must not go live. */
+  #life = 0;
 
-  constructor(platform: Platform, shard: Shard, queryNode: Client<typeof QueryNodeDefinition>) {
+  /** @param onLost called when segments must be loaded anew: fetch a target */
+  constructor(platform: Platform, shard: Shard, queryNode: Client<typeof QueryNodeDefinition>, onLost: () => void) {
     this.#platform = platform;
     this.#shard = shard;
     this.#queryNode = queryNode;
+    this.#onLost = onLost;
   }
   get isLoaded(): boolean {
     return this.#partitions !== undefined;
@@ -63,12 +74,44 @@ export class ShardReader {
       if (served.waiting === undefined) ready.push(id);
       else served.waiting.push(deletes);
     }
-    if (ready.length > 0) await this.#queryNode.applyDeletes({ segmentIds: ready, deletes: encodeDeletes([deletes]) });
+    if (ready.length === 0) return;
+    const abort = new AbortController();
+    const timer = this.#platform.timers.after(FORWARD_MS_MAX, () => abort.abort());
+    try {
+      const context = { signal: abort.signal, deadlineMs: this.#platform.clock.now() + FORWARD_MS_MAX, metadata: {} };
+      await this.#queryNode.applyDeletes({ segmentIds: ready, deletes: encodeDeletes([deletes]) }, context);
+    } catch (error) {
+      // The write is durable and must take effect. Whether it did over there is unknown, so nothing is read from there any more.
+      this.#lose(messageOf(error));
+    } finally {
+      timer.cancel();
+    }
+  }
+  /** Gives up all that query-nodes serve. Reads are refused until the next target is loaded. */
+  #lose(reason: string): void {
+    this.#platform.logger.warn('served_segments_lost', { vchannel: this.#shard.channel.vchannel, segments: this.#served.size, reason });
+    this.#life++;
+    this.#served.clear();
+    this.#partitions = undefined;
+    this.#onLost();
+  }
+  /** A call to the query-node about segments that it should hold. */
+  async #remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
+    const life = this.#life;
+    try {
+      return await call;
+    } catch (error) {
+      // Released meanwhile is not lost.
+      const isLost = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
+      if (isLost && life === this.#life && segmentIds.every((id) => this.#served.has(id))) this.#lose(error.message);
+      throw error;
+    }
   }
   /** Called after a flush was committed. */
   committed(segments: readonly SegmentRecord[]): void {
     for (const segment of segments) this.#unseen.set(segment.id, segment.partitionId);
-    if (!this.isLoaded) this.#forgetSaved(() => true);
+    // Kept while a target is being loaded: it may not know them yet.
+    if (!this.isLoaded && this.#served.size === 0) this.#forgetSaved(() => true);
   }
   partitionDropped(partitionId: bigint): void {
     for (const [id, partition] of this.#unseen) if (partition === partitionId) this.#unseen.delete(id);
@@ -78,17 +121,26 @@ export class ShardReader {
       if (segment.state === 'saved' && isServed(segment.id)) this.#shard.forget(segment.id);
   }
 
-  /** Brings what is served in line with the target. @throws service_not_ready the target is older than the newest flush: fetch it again. */
-  async syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
+  /** Brings what is served in line with the target. @throws service_not_ready the target is older than what is known: fetch it again. */
+  syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
+    // One after another: a second target must not take segments for served that the first still loads.
+    return this.#syncing.run(() => this.#sync(request, context));
+  }
+  async #sync(request: SyncTargetRequest, context: CallContext): Promise<void> {
+    if (request.version < this.#version) throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
+    await this.#checkHeld(context);
     const deleteIds = new Set(request.deleteSegments.map((segment) => segment.id));
     const targetIds = new Set(request.segments.map((target) => target.segment?.id));
     const partitions = new Set(request.partitionIds);
     for (const [id, partition] of this.#unseen) {
       const isKnown = deleteIds.has(id) || targetIds.has(id) || (partition >= 0n && !partitions.has(partition));
-      if (!isKnown)
-        throw new ElanusError('service_not_ready', `segment ${id} was flushed after this target was made; fetch the target again`);
+      if (!isKnown) throw outdated(`segment ${id} was flushed after this target was made`);
     }
+    this.#version = request.version;
     this.#unseen.clear();
+    // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
+    const buffered = encodeDeletes(this.#shard.deletes);
+    const life = this.#life;
     const loads: ServedSegment[] = [];
     for (const { segment } of request.segments) {
       if (segment === undefined) continue;
@@ -103,33 +155,46 @@ export class ShardReader {
       this.#served.set(segment.id, fresh);
       loads.push(fresh);
     }
-    for (const served of loads) {
+    for (const [index, served] of loads.entries()) {
       try {
-        await this.#load(served, request.deleteSegments, request.indexes, context);
+        await this.#load(served, request, buffered, context);
+        if (life !== this.#life) throw outdated('the segments served so far were given up meanwhile');
       } catch (error) {
-        this.#served.delete(served.record.id);
+        // What was not loaded is not served; the next target loads it.
+        for (const unloaded of loads.slice(index))
+          if (this.#served.get(unloaded.record.id) === unloaded) this.#served.delete(unloaded.record.id);
         throw error;
       }
     }
     const gone = [...this.#served.keys()].filter((id) => !targetIds.has(id));
     for (const id of gone) this.#served.delete(id);
-    if (gone.length > 0) await this.#queryNode.releaseSegments({ segmentIds: gone });
     this.#partitions = partitions;
     this.#forgetSaved((id) => this.#served.get(id)?.waiting === undefined && this.#served.has(id));
+    if (gone.length > 0) await this.#queryNode.releaseSegments({ segmentIds: gone }, context);
+  }
+  /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */
+  async #checkHeld(context: CallContext): Promise<void> {
+    const held = [...this.#served].filter(([, served]) => served.waiting === undefined).map(([id]) => id);
+    if (held.length === 0) return;
+    // Applying no deletes changes nothing, and fails for a segment that is not there.
+    await this.#remote(held, this.#queryNode.applyDeletes({ segmentIds: held }, context)).catch((error: unknown) => {
+      if (!(error instanceof ElanusError) || error.key !== 'collection_not_fully_loaded') throw error;
+    });
   }
   async #load(
     served: ServedSegment,
-    deleteSegments: readonly SegmentRecord[],
-    indexes: readonly IndexRecord[],
+    { deleteSegments, indexes, version }: SyncTargetRequest,
+    bufferedDeletes: ReturnType<typeof encodeDeletes>,
     context: CallContext,
   ): Promise<void> {
     await this.#queryNode.loadSegment(
       {
         segment: served.record,
         schema: this.#shard.schema,
-        deleteSegments: [...deleteSegments],
-        bufferedDeletes: encodeDeletes(this.#shard.deletes),
-        indexes: [...indexes],
+        deleteSegments,
+        bufferedDeletes,
+        indexes,
+        version,
       },
       context,
     );
@@ -141,11 +206,12 @@ export class ShardReader {
         return;
       }
       served.waiting = [];
-      await this.#queryNode.applyDeletes({ segmentIds: [served.record.id], deletes: encodeDeletes(waiting) });
+      await this.#queryNode.applyDeletes({ segmentIds: [served.record.id], deletes: encodeDeletes(waiting) }, context);
     }
   }
   async release(): Promise<void> {
     const ids = [...this.#served.keys()];
+    this.#life++;
     this.#served.clear();
     this.#partitions = undefined;
     this.#forgetSaved(() => true);
@@ -154,11 +220,12 @@ export class ShardReader {
 
   #requirePartitions(wanted: readonly bigint[]): ReadonlySet<bigint> {
     const loaded = this.#partitions;
-    if (loaded === undefined)
+    if (loaded === undefined) {
       throw new ElanusError(
-        'collection_not_loaded',
-        `collection not loaded[collection=${this.#shard.channel.collectionId}]; load it first`,
+        'collection_not_fully_loaded',
+        `collection not fully loaded[collection=${this.#shard.channel.collectionId}]: channel ${this.#shard.channel.vchannel} is being loaded; try again`,
       );
+    }
     if (wanted.length === 0) return loaded;
     for (const id of wanted)
       if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
@@ -198,7 +265,7 @@ export class ShardReader {
       searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal),
       sealedIds.length === 0
         ? undefined
-        : this.#queryNode.searchSegments({ segmentIds: sealedIds, search: request, readTimestamp }, context),
+        : this.#remote(sealedIds, this.#queryNode.searchSegments({ segmentIds: sealedIds, search: request, readTimestamp }, context)),
     ]);
     const primary = primaryField(this.#shard.schema);
     const parts = remote === undefined ? [local] : [local, decodeHits(remote)];
@@ -215,7 +282,7 @@ export class ShardReader {
     const remote =
       sealedIds.length === 0
         ? undefined
-        : this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context);
+        : this.#remote(sealedIds, this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context));
     const local = retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema);
     const sealed = await remote;
     if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
@@ -249,6 +316,7 @@ export class ShardReader {
   }
 }
 
+const outdated = (why: string): ElanusError => new ElanusError('service_not_ready', `${why}; fetch the target again`);
 const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array => BigInt64Array.from(places, (place) => from[place] ?? 0n);
 const pick32 = (from: Uint32Array, places: readonly number[]): Uint32Array => Uint32Array.from(places, (place) => from[place] ?? 0);
 const bytes = (array: BigInt64Array | Uint32Array | BigUint64Array): Uint8Array =>

@@ -6,7 +6,13 @@ import { batchBytes, rowCountOf } from '#model/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { LogRecord } from '#proto/elanus/data.js';
-import type { ChannelAssignment, ChannelRegistryDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelAssignment,
+  ChannelRegistryDefinition,
+  QueryCoordDefinition,
+  QueryNodeDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { openFileLog } from '#wal/file-log.js';
@@ -18,6 +24,7 @@ import { ShardReader } from './shard-reader.js';
 export interface StreamingNodePeers {
   readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
+  readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
 }
 export interface StreamingNodeSettings extends ShardSettings {
@@ -61,7 +68,15 @@ export class StreamingNode {
       byPhysical.set(name, [...(byPhysical.get(name) ?? []), assignment]);
     }
     await Promise.all([...byPhysical].map(([name, assignments]) => this.#recover(name, assignments)));
+    // What is loaded was loaded into a process before this one.
+    for (const collectionId of new Set(channels.map(({ channel }) => channel?.collectionId ?? 0n))) this.#askForTarget(collectionId);
     this.#scheduleSeal();
+  }
+  /** Only a hint: query-coord also looks by itself. */
+  #askForTarget(collectionId: bigint): void {
+    this.#peers.queryCoord
+      .segmentsChanged({ collectionId })
+      .catch((error: unknown) => this.#platform.logger.warn('target_request_failed', { collectionId, reason: messageOf(error) }));
   }
   async close(): Promise<void> {
     this.#timer?.cancel();
@@ -113,7 +128,7 @@ export class StreamingNode {
       forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
       onSealed: () => open.current?.flush.request(),
     });
-    const reader = new ShardReader(this.#platform, shard, this.#peers.queryNode);
+    const reader = new ShardReader(this.#platform, shard, this.#peers.queryNode, () => this.#askForTarget(channel.collectionId));
     const flush = new ShardFlush({
       platform: this.#platform,
       shard,
