@@ -69,7 +69,10 @@ async function encodeGroup(platform: FilePlatform, write: SegmentWrite, members:
     const hasNulls = (data.column(field.fieldId)?.valid.length ?? 0) > 0 || data.hasNullVectors(field.fieldId);
     return { ...field, isOptional: nullable.has(field.fieldId) || hasNulls, isCompressed: !isVectorType(field.dataType) };
   });
-  const rowBytes = members.reduce((sum, field) => sum + (fixedWidth(field.dataType, field.dim) ?? 64), 0);
+  const rowBytes = members.reduce(
+    (sum, field) => sum + (fixedWidth(field.dataType, field.dim) ?? (field.dataType === DataType.SparseFloatVector ? 1024 : 64)),
+    0,
+  );
   const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / Math.max(1, rowBytes))));
   const { collectionId, partitionId, segmentId } = write.address;
   const note = {

@@ -16,6 +16,8 @@ import { KeyIndex } from './key-index.js';
 import { selectSmallest } from './key-order.js';
 import { hasBitAt, RowVersions } from './row-versions.js';
 import { excludedBits, type SegmentHits, type SegmentSearch, searchVectors } from './segment-search.js';
+import { searchSparseVectors } from './sparse-segment-search.js';
+import { SparseVectors } from './sparse-vectors.js';
 import { VectorColumn } from './vector-column.js';
 
 export interface SegmentOptions {
@@ -38,6 +40,7 @@ export class SegmentData {
   #schema: CollectionSchema;
   readonly #columns = new Map<bigint, ColumnStore>();
   readonly #vectors = new Map<bigint, VectorColumn>();
+  readonly #sparse = new Map<bigint, SparseVectors>();
   readonly #versions: RowVersions;
   readonly #keyField: FieldSchema;
   readonly #keys: ColumnStore;
@@ -84,7 +87,7 @@ export class SegmentData {
   get memoryBytes(): number {
     let bytes = this.#versions.bytes + this.#index.bytes;
     for (const store of this.#columns.values()) bytes += store.bytes;
-    for (const vectors of this.#vectors.values()) bytes += vectors.bytes;
+    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values()]) bytes += vectors.bytes;
     return bytes;
   }
   setCommitTimestamp(timestamp: Timestamp): void {
@@ -101,6 +104,10 @@ export class SegmentData {
       const vectors = new VectorColumn(this.#platform.workers, field.fieldID, dimOf(field), this.#rowsHint);
       this.#vectors.set(field.fieldID, vectors);
       vectors.appendNulls(this.rowCount);
+    } else if (field.dataType === DataType.SparseFloatVector) {
+      const sparse = new SparseVectors(this.#platform.workers, field.fieldID, this.#rowsHint);
+      this.#sparse.set(field.fieldID, sparse);
+      sparse.appendNulls(this.rowCount);
     } else {
       const store = new ColumnStore(field.fieldID, field.dataType, dimOf(field), this.#rowsHint);
       store.appendSame(defaultBytes(field), this.rowCount);
@@ -108,7 +115,7 @@ export class SegmentData {
     }
   }
   hasField(fieldId: bigint): boolean {
-    return fieldId === TIMESTAMP_FIELD || this.#columns.has(fieldId) || this.#vectors.has(fieldId);
+    return fieldId === TIMESTAMP_FIELD || this.#columns.has(fieldId) || this.#vectors.has(fieldId) || this.#sparse.has(fieldId);
   }
 
   /**
@@ -131,7 +138,8 @@ export class SegmentData {
     const first = this.rowCount;
     for (const vectors of this.#vectors.values()) vectors.store.reserve(first + rows);
     const byField = new Map(batch.columns.map((from) => [from.fieldId, from]));
-    for (const [fieldId, vectors] of this.#vectors) {
+    for (const [fieldId, sparse] of this.#sparse) sparse.reserve(byField.get(fieldId), rows);
+    for (const [fieldId, vectors] of [...this.#vectors, ...this.#sparse]) {
       const from = byField.get(fieldId);
       if (from) vectors.append(from, rows);
       else vectors.appendNulls(rows);
@@ -215,7 +223,10 @@ export class SegmentData {
   }
   /** Whether some row has no vector in this field. */
   hasNullVectors(fieldId: bigint): boolean {
-    return this.#vectors.get(fieldId)?.nullBits !== undefined;
+    return (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId))?.nullBits !== undefined;
+  }
+  sparseVectors(fieldId: bigint): SparseVectors | undefined {
+    return this.#sparse.get(fieldId);
   }
   vectorAt(fieldId: bigint, row: number): Float32Array {
     return new Float32Array(this.#vectorsOf(fieldId).store.view(row).buffer as ArrayBuffer);
@@ -223,7 +234,7 @@ export class SegmentData {
   /** Copies of the rows in that order. A field that the segment does not have is null in each. */
   fetch(rows: Uint32Array, fieldIds: readonly bigint[]): ColumnBatch {
     const columns = fieldIds.map((fieldId) => {
-      const vectors = this.#vectors.get(fieldId);
+      const vectors = this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId);
       if (vectors) return vectors.gather(rows);
       if (fieldId === TIMESTAMP_FIELD) {
         return columnFromInt64(
@@ -246,8 +257,13 @@ export class SegmentData {
 
   /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without float vectors */
   async search(request: SegmentSearch, signal?: AbortSignal): Promise<SegmentHits> {
-    const vectors = this.#vectorsOf(request.fieldId);
     const hidden = this.liveBitset(request.readTs);
+    const sparse = this.#sparse.get(request.fieldId);
+    if (sparse) {
+      const bits = excludedBits(this.rowCount, hidden, sparse, request.filterRows, request.negated ?? false);
+      return searchSparseVectors(this.#platform.workers, sparse, request, bits, this.rowCount, signal);
+    }
+    const vectors = this.#vectorsOf(request.fieldId);
     const excluded = excludedBits(this.rowCount, hidden, vectors, request.filterRows, request.negated ?? false);
     return searchVectors(this.#platform.workers, vectors, request, excluded, this.rowCount, signal);
   }
@@ -259,6 +275,6 @@ export class SegmentData {
   /** Gives the vectors' memory back, as soon as running searches end. */
   release(): void {
     this.#isReleased = true;
-    for (const vectors of this.#vectors.values()) vectors.release();
+    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values()]) vectors.release();
   }
 }

@@ -62,7 +62,7 @@ function randomColumn(field: FieldSchema, rows: number, seed: number): Column {
         ? null
         : field.dataType === DataType.VarChar
           ? bytes(nextBelow(random, 9)).map((b) => b & 127)
-          : bytes(nextBelow(random, 40)),
+          : bytes(field.dataType === DataType.SparseFloatVector ? nextBelow(random, 5) * 8 : nextBelow(random, 40)),
     );
     return columnFromBytes(field.fieldID, field.dataType, values);
   }

@@ -3,6 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { isLargerBetter as isMetricLargerBetter, isMetricType, metricOfWireCode } from '#index/metric.js';
 import { columnFromKeys, concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
+import { DataType } from '#model/data-type.js';
 import { dimOf, fieldById, primaryField } from '#model/field.js';
 import { type MetricName, metricNames } from '#model/metric-type.js';
 import { compareKeys } from '#model/row-key.js';
@@ -59,13 +60,14 @@ export async function searchSegments(
       'invalid_parameter',
       `search names field ${request.fieldId} and metric ${request.metric}, expected a vector field and metric 1 to 3`,
     );
+  const isSparse = field.dataType === DataType.SparseFloatVector;
   const expected = request.queryCount * dimOf(field) * 4;
-  if (request.queries.length !== expected)
+  if (!isSparse && request.queries.length !== expected)
     throw new ElanusError(
       'vector_dim_mismatch',
       `vector dimension mismatch, expected vector size(byte) ${expected}, actual ${request.queries.length}`,
     );
-  const queries = new Float32Array(aligned(request.queries));
+  const queries = isSparse ? new Float32Array(0) : new Float32Array(aligned(request.queries));
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const primary = primaryField(schema);
   const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
@@ -79,6 +81,7 @@ export async function searchSegments(
             fieldId: request.fieldId,
             metric,
             queries,
+            ...(isSparse && { sparseQueries: request.queries }),
             k: request.topK,
             readTs: at,
             ...(request.radius === undefined ? {} : { radius: request.radius }),

@@ -12,6 +12,10 @@ export interface SegmentSearch {
   readonly metric: MetricType;
   /** nq x dim */
   readonly queries: Float32Array;
+  /** Instead of `queries`, for a sparse field: as `unpackSparseQueries` reads them. */
+  readonly sparseQueries?: Uint8Array;
+  /** What the search asks of an index, checked already. */
+  readonly params?: Readonly<Record<string, number | string | boolean>>;
   readonly k: number;
   readonly readTs: bigint;
   readonly radius?: number;
@@ -37,7 +41,7 @@ const TASK_WORK_MIN = 1 << 23;
 export function excludedBits(
   rowCount: number,
   hidden: Uint8Array,
-  vectors: VectorColumn,
+  vectors: { readonly nullBits: Uint8Array | undefined },
   filterRows: Uint32Array | undefined,
   negated: boolean,
 ): Uint8Array {
@@ -95,7 +99,7 @@ export async function searchVectors(
   });
   return mergeHits(metric, queryCount, k, parts);
 }
-const emptyHits = (queryCount: number, k: number): SegmentHits => ({
+export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
   ...{
     queryCount,
     k,
@@ -106,7 +110,7 @@ const emptyHits = (queryCount: number, k: number): SegmentHits => ({
 });
 
 /** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
-function mergeHits(metric: MetricType, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
+export function mergeHits(metric: MetricType, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
   const hits = emptyHits(queryCount, k);
   const cursors = parts.map((part) => ({ part, at: 0, end: 0 }));
   for (let q = 0; q < queryCount; q++) {

@@ -1,0 +1,63 @@
+// Search of sparse vectors in one segment: through its index where it has one, and by scan over the other rows. Both give exact
+// scores, so their hits are merged as they are.
+import { ElanusError } from '#base/errors.js';
+import { FLAT_K_MAX, type FlatSearchOutput } from '#index/flat-search.js';
+import { sparseQueryCount } from '#index/sparse-query.js';
+import type { SparseScanInput } from '#index/sparse-scan.js';
+import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse-search.js';
+import type { SharedRegion, Workers } from '#platform/workers.js';
+import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-search.js';
+import type { SparseVectors } from './sparse-vectors.js';
+
+/** Bytes of rows that are worth a scan task of their own, a few milliseconds. */
+const TASK_BYTES_MIN = 4 << 20;
+
+export async function searchSparseVectors(
+  workers: Workers,
+  vectors: SparseVectors,
+  request: SegmentSearch,
+  excluded: Uint8Array,
+  rowCount: number,
+  signal?: AbortSignal,
+): Promise<SegmentHits> {
+  if (request.metric !== 'IP') {
+    throw new ElanusError('invalid_parameter', `metric ${request.metric} on sparse vectors, expected IP`);
+  }
+  if (!(request.k >= 1 && request.k <= FLAT_K_MAX)) {
+    throw new ElanusError('invalid_parameter', `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
+  }
+  // A view of a larger buffer would take that whole buffer along to the worker.
+  const queries = request.sparseQueries?.slice() ?? new Uint8Array(0);
+  const queryCount = sparseQueryCount(queries);
+  const k = Math.min(request.k, rowCount);
+  if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
+  const { radius, rangeFilter, params = {} } = request;
+  const common = { queries, k, excluded, ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
+  const tasks: (() => Promise<FlatSearchOutput>)[] = [];
+  const run = (task: string, input: SparseScanInput | SparseSearchInput, region: SharedRegion): void => {
+    tasks.push(() => workers.run<FlatSearchOutput>(task, input, [region], signal));
+  };
+  const { index } = vectors;
+  const indexed = index?.placement.rowCount ?? 0;
+  if (index) {
+    const { invertedIndexAlgo: algorithm, dropRatioSearch } = params;
+    const more = {
+      ...(isSparseAlgorithm(algorithm) && { algorithm }),
+      ...(typeof dropRatioSearch === 'number' && { dropRatio: dropRatioSearch }),
+    };
+    run('sparseSearch', { index: index.placement, ...common, ...more }, index.region);
+  }
+  const bytes = vectors.offsetOf(rowCount) - vectors.offsetOf(indexed);
+  const parts = Math.max(1, Math.min(workers.parallelism, Math.floor((bytes * queryCount) / TASK_BYTES_MIN)));
+  const rowsPerTask = Math.ceil((rowCount - indexed) / parts);
+  for (let begin = indexed; begin < rowCount; begin += rowsPerTask) {
+    const range = { offset: vectors.offsetOf(begin), rowBegin: begin, rowEnd: Math.min(rowCount, begin + rowsPerTask) };
+    run('sparseScan', { ...range, ...common }, vectors.region);
+  }
+  const settled = await vectors.hold(() => Promise.allSettled(tasks.map((task) => task()))); // All of them: the regions are theirs until then.
+  const outputs = settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+  return mergeHits('IP', queryCount, k, outputs);
+}

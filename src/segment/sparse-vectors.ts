@@ -1,0 +1,148 @@
+// One sparse float vector field of a segment: rows one after another in a shared region, each as a count of pairs and the pairs, where
+// worker threads scan them in place; and, once it is loaded, the inverted index over them.
+import { assert } from '#base/assert.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
+import type { LoadedIndex } from '#index/vector-index.js';
+import { bytesAt, columnFromBytes } from '#model/column.js';
+import { DataType } from '#model/data-type.js';
+import { SPARSE_PAIR_BYTES } from '#model/sparse-vector.js';
+import type { SharedRegion, Workers } from '#platform/workers.js';
+import type { Column } from '#proto/elanus/data.js';
+import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+
+/** Address 0 is left out, so that a wrong one shows. */
+const BEGIN = 64;
+const COUNT_BYTES = 4;
+/** A first guess of a row's size, for a region that rarely has to grow. */
+const ROW_BYTES_HINT = 512;
+
+export class SparseVectors {
+  readonly fieldId: bigint;
+  readonly region: SharedRegion;
+  readonly #workers: Workers;
+  /** Byte offset of each row, and of the end. */
+  #offsets: Uint32Array;
+  #rowCount = 0;
+  #nullBits: Uint8Array | undefined;
+  #index: LoadedIndex<SharedRegion> | undefined;
+  #searches = 0;
+  #isReleased = false;
+
+  constructor(workers: Workers, fieldId: bigint, rowsHint: number) {
+    this.fieldId = fieldId;
+    this.#workers = workers;
+    this.region = workers.allocate(Math.min(REGION_BYTES_MAX, BEGIN + rowsHint * ROW_BYTES_HINT), REGION_BYTES_MAX);
+    this.#offsets = new Uint32Array(rowsHint + 1);
+    this.#offsets[0] = BEGIN;
+  }
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+  get bytes(): number {
+    return this.offsetOf(this.#rowCount) + this.#offsets.byteLength + (this.#nullBits?.length ?? 0) + (this.#index?.bytes ?? 0);
+  }
+  /** Bit set: the row has no vector. */
+  get nullBits(): Uint8Array | undefined {
+    return this.#nullBits;
+  }
+  /** Covers the first rows; those after it are scanned. */
+  get index(): LoadedIndex<SharedRegion> | undefined {
+    return this.#index;
+  }
+  offsetOf(row: number): number {
+    return this.#offsets[row] as number;
+  }
+  /** Grows the memory so that the rows of the column fit. @throws memory_limit; data_corrupt when a row is no list of pairs */
+  reserve(from: Column | undefined, rows: number): void {
+    for (let row = 0; from && row < rows; row++) {
+      if (bytesAt(from, row).length % SPARSE_PAIR_BYTES !== 0) {
+        throw new ElanusError('data_corrupt', `row ${row} of a batch has a sparse vector of a wrong length: write the batch again`);
+      }
+    }
+    const needed = this.offsetOf(this.#rowCount) + rows * COUNT_BYTES + (from?.data.length ?? 0);
+    const missing = needed - this.region.memory.buffer.byteLength;
+    if (missing <= 0) return;
+    const refuse = (why: string, cause?: unknown): ElanusError =>
+      new ElanusError('memory_limit', `sparse vectors of a segment need ${needed} bytes: ${why}; use smaller segments`, { cause });
+    if (needed > REGION_BYTES_MAX) throw refuse(`expected at most ${REGION_BYTES_MAX}`);
+    try {
+      // In large steps: views of the memory are made anew after each.
+      const step = Math.max(missing, Math.min(this.region.memory.buffer.byteLength, 16 << 20, REGION_BYTES_MAX - needed));
+      this.region.memory.grow(Math.ceil(step / WASM_PAGE_BYTES));
+    } catch (error) {
+      throw refuse(messageOf(error), error);
+    }
+  }
+  append(from: Column, rows: number): void {
+    this.reserve(from, rows);
+    const memory = new Uint8Array(this.region.memory.buffer);
+    const view = new DataView(this.region.memory.buffer);
+    this.#reserveOffsets(rows);
+    for (let row = 0; row < rows; row++) {
+      const isNull = from.valid.length > 0 && from.valid[row] === 0;
+      const pairs = isNull ? new Uint8Array(0) : bytesAt(from, row);
+      const at = this.offsetOf(this.#rowCount);
+      view.setUint32(at, pairs.length / SPARSE_PAIR_BYTES, true);
+      memory.set(pairs, at + COUNT_BYTES);
+      if (isNull) this.#setNull(this.#rowCount);
+      this.#offsets[++this.#rowCount] = at + COUNT_BYTES + pairs.length;
+    }
+  }
+  appendNulls(rows: number): void {
+    this.append(columnFromBytes(this.fieldId, DataType.SparseFloatVector, new Array<null>(rows).fill(null)), rows);
+  }
+  #reserveOffsets(rows: number): void {
+    const needed = this.#rowCount + rows + 1;
+    if (needed <= this.#offsets.length) return;
+    const grown = new Uint32Array(Math.max(needed, this.#offsets.length * 2, 64));
+    grown.set(this.#offsets);
+    this.#offsets = grown;
+  }
+  #setNull(row: number): void {
+    const bytes = bytesForBits(row + 1);
+    if (!this.#nullBits || this.#nullBits.length < bytes) {
+      const grown = new Uint8Array(Math.max(bytes, (this.#nullBits?.length ?? 0) * 2));
+      if (this.#nullBits) grown.set(this.#nullBits);
+      this.#nullBits = grown;
+    }
+    setBit(this.#nullBits, row);
+  }
+  #isNull(row: number): boolean {
+    return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
+  }
+  /** Copies of the rows' vectors. */
+  gather(rows: Uint32Array): Column {
+    const memory = new Uint8Array(this.region.memory.buffer);
+    const values = Array.from(rows, (row) =>
+      this.#isNull(row) ? null : memory.subarray(this.offsetOf(row) + COUNT_BYTES, this.offsetOf(row + 1)),
+    );
+    return columnFromBytes(this.fieldId, DataType.SparseFloatVector, values);
+  }
+  /** From now on searches of the rows it covers go through it. */
+  attach(index: LoadedIndex<SharedRegion>): void {
+    assert(!this.#isReleased && this.#index === undefined, `field ${this.fieldId} was released or has an index`);
+    assert(index.placement.rowCount <= this.#rowCount, `an index of ${index.placement.rowCount} rows over ${this.#rowCount}`);
+    this.#index = index;
+  }
+  /** Keeps the regions while a task reads them. */
+  async hold<T>(task: () => Promise<T>): Promise<T> {
+    assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
+    this.#searches++;
+    try {
+      return await task();
+    } finally {
+      this.#searches--;
+      if (this.#isReleased && this.#searches === 0) this.#free();
+    }
+  }
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    if (this.#searches === 0) this.#free();
+  }
+  #free(): void {
+    this.#workers.release(this.region);
+    if (this.#index) this.#workers.release(this.#index.region);
+  }
+}
