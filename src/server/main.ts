@@ -102,7 +102,9 @@ program
   .option('--role <roles>', `run only these roles, joined by commas: ${roleNames.join(', ')}`, roles)
   .option('--peer <role=host:port>', 'where a role that runs elsewhere has its internal port (repeatable)', peer, {})
   .addOption(
-    new Option('--log-level <level>', 'what to log, as JSON lines on standard error').choices(['debug', 'info', 'warn', 'error']).default('warn'),
+    new Option('--log-level <level>', 'what to log, as JSON lines on standard error')
+      .choices(['debug', 'info', 'warn', 'error'])
+      .default('warn'),
   )
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
