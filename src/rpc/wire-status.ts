@@ -7,6 +7,7 @@ const INPUT_ERROR = 'is_input_error';
 /** Names the error exactly between our own roles; several keys share a wire code. */
 const ERROR_KEY = 'elanus_error_key';
 const INVALID_SUFFIX = 'invalid parameter';
+const REASON_LENGTH_MAX = 4000;
 
 /** Codes a client may simply send again, by Milvus's table. */
 const retriableCodes: ReadonlySet<number> = new Set([1, 2, 4, 8, 12, 103, 106, 110, 202, 305, 505, 507, 1002, 1003, 1807]);
@@ -15,12 +16,18 @@ const keys = Object.keys(errorSpecs) as ErrorKey[];
 const keysByCode = new Map<number, ErrorKey[]>();
 for (const key of keys) keysByCode.set(errorSpecs[key].code, [...(keysByCode.get(errorSpecs[key].code) ?? []), key]);
 
+/** A text that quotes a request can be as long as the request; both ends of it say what is wrong. */
+const shortened = (text: string): string =>
+  text.length <= REASON_LENGTH_MAX
+    ? text
+    : `${text.slice(0, REASON_LENGTH_MAX / 2)} ... (${text.length - REASON_LENGTH_MAX} characters left out) ... ${text.slice(-REASON_LENGTH_MAX / 2)}`;
+
 export const successStatus = (): Status => Status.create({});
 
 export function statusOf(error: ElanusError): Status {
   const { code, legacy, input } = error.spec;
-  const reason =
-    error.key === 'invalid_parameter' && !error.message.includes(INVALID_SUFFIX) ? `${error.message}: ${INVALID_SUFFIX}` : error.message;
+  const message = shortened(error.message);
+  const reason = error.key === 'invalid_parameter' && !message.includes(INVALID_SUFFIX) ? `${message}: ${INVALID_SUFFIX}` : message;
   const extraInfo: { [key: string]: string } = {};
   if (input) extraInfo[INPUT_ERROR] = 'true';
   if ((keysByCode.get(code)?.length ?? 0) > 1) extraInfo[ERROR_KEY] = error.key;
