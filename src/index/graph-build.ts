@@ -32,8 +32,8 @@ export interface BuildOptions {
   /** Share done, 0 to 1. */
   readonly onProgress?: (done: number) => void;
 }
-/** Float32 rows, contiguous, in a region. */
-export interface SourceRows<Region extends IndexRegion> {
+/** The vectors of a segment, in their region. */
+export interface SourceVectors<Region extends IndexRegion> {
   readonly region: Region;
   readonly place: ExactVectors;
 }
@@ -46,7 +46,7 @@ const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 export async function buildGraph<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   spec: GraphSpec,
-  source: SourceRows<Region>,
+  source: SourceVectors<Region>,
   options: BuildOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { dim, degree, metric } = spec;
@@ -78,11 +78,14 @@ export async function buildGraph<Region extends IndexRegion>(
     const place: BuildPlace = { ...base, step: stepOf('SQ8', sample.deviation, sample.reach) };
     const encode = async (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => {
       const share = Math.ceil(nodes / threads);
-      const parts = Array.from({ length: threads }, (_, i): EncodeInput => ({
-        ...input,
-        begin: i * share,
-        end: Math.min(nodes, (i + 1) * share),
-      }));
+      const parts = Array.from(
+        { length: threads },
+        (_, i): EncodeInput => ({
+          ...input,
+          begin: i * share,
+          end: Math.min(nodes, (i + 1) * share),
+        }),
+      );
       await settleAll(parts.map((part) => workers.run('graphEncode', part, regions, signal)));
     };
     await encode({ place, form: 'SQ8', out: layout.codes, stride: layout.codeStride, order: 0 });

@@ -14,7 +14,15 @@ export interface GraphKernel {
   searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
   scoreNodes(query: number, ef: number, list: number, count: number): number;
   takeRows(fromResults: number, count: number, rows: number, out: number): void;
-  useBuild(levels: number, linkKeys: number, locks: number, efConstruction: number, queries: number, queryBytes: number, picks: number): void;
+  useBuild(
+    levels: number,
+    linkKeys: number,
+    locks: number,
+    efConstruction: number,
+    queries: number,
+    queryBytes: number,
+    picks: number,
+  ): void;
   insertNext(end: number, most: number): number;
   toFrame(vector: number, dim: number, mean: number, signs: number, isUnit: number, out: number): void;
   to4(vector: number, dim: number, padded: number, step: number, out: number): void;

@@ -1,11 +1,14 @@
 // Search in a graph index: a walk by codes, then exact scores of what it found. Which walk depends on how many rows count: few are
 // scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
 import { must } from '#base/assert.js';
-import { KEY_LOWEST, floatOf } from './flat-kernel.js';
+import { type ElementType, vectorBytes } from './element-type.js';
+import { flatIds } from './flat-ids.js';
+import { FLAT_K_MAX, type FlatSearchContext } from './flat-queries.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
-import { isLargerBetter, type MetricType, compareScores, isInRange } from './metric.js';
+import { isInRange, type MetricType } from './metric.js';
+import { writeFloats } from './vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from './vector-index.js';
 
 export type WalkPlan = 'walk' | 'admitting' | 'two-hop' | 'scan';
@@ -22,7 +25,7 @@ interface Context {
 /** @throws data_corrupt when the block names codes that this version does not know */
 export function graphSearch(input: IndexSearchInput, context: Context): IndexSearchOutput {
   const search = new GraphSearch(input, context);
-  const queryCount = input.queries.length / input.index.dim;
+  const queryCount = input.queries.byteLength / vectorBytes(input.index.elementType as ElementType, input.index.dim);
   const counts = new Uint32Array(queryCount);
   const rows = new Uint32Array(queryCount * input.k);
   const scores = new Float32Array(queryCount * input.k);
@@ -41,30 +44,30 @@ class GraphSearch {
   readonly #params: GraphParams;
   readonly #metric: MetricType;
   readonly #memory: WebAssembly.Memory;
-  readonly #exact: WebAssembly.Memory;
+  readonly #exactContext: FlatSearchContext;
+  readonly #queries: Uint8Array;
+  readonly #queryBytes: number;
   readonly #kernel: GraphKernel;
-  readonly #exactKernel: GraphKernel;
   readonly #work: WorkLayout;
   readonly #at: number;
   readonly #form: CodeForm;
   readonly #frame: Frame;
   readonly #plan: WalkPlan;
   readonly #rowMap: number;
-  /** Nodes that count, for the plan `scan`; addresses in the index's memory. */
-  #listed = 0;
-  #exactScratch: number;
   #excluded = 0;
 
   constructor(input: IndexSearchInput, context: Context) {
-    const { index, vectors } = input;
+    const { index } = input;
     this.#input = input;
     this.#index = index;
     this.#params = graphParams(index);
     this.#metric = index.metric as MetricType;
-    this.#exact = must(context.memories[0], 'memory of the vectors');
+    this.#exactContext = { memories: [must(context.memories[0], 'memory of the vectors')], thread: context.thread };
+    const { queries } = input;
+    this.#queries = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
     this.#memory = must(context.memories[1], 'memory of the index');
     this.#kernel = graphKernel.on(this.#memory);
-    this.#exactKernel = graphKernel.on(this.#exact);
     const { nodes, degree, form, codeStride, step, hasRows, isRotated } = this.#params;
     this.#form = isCodeForm(form) ? form : 'SQ8';
     this.#work = workLayout(nodes, index.dim, degree);
@@ -85,9 +88,6 @@ class GraphSearch {
       ...([this.#at + visited, this.#at + pool, this.#at + results, GRAPH_POOL_MAX, this.#at + scratch] as const),
       this.#kernel.lastEpoch(),
     );
-    useCodes(this.#exactKernel, 'FP32', this.#metric !== 'L2', index.dim, vectors.vectorsOffset, index.dim * 4);
-    this.#exactKernel.useCodes(this.#metric === 'L2' ? 6 : 7, index.dim, vectors.vectorsOffset, index.dim * 4, 0);
-    this.#exactScratch = 65536 + context.thread * 512 * 1024;
     const passing = input.excluded === undefined ? nodes : (input.passing ?? nodes);
     this.#plan = planWalk(nodes, passing, this.#ef);
     if (input.excluded !== undefined && passing < nodes) this.#copyExcluded(input.excluded);
@@ -116,23 +116,36 @@ class GraphSearch {
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { dim } = this.#index;
     const { raw, framed, query: coded } = this.#work;
-    const values = this.#input.queries.subarray(query * dim, (query + 1) * dim);
-    new Float32Array(this.#memory.buffer, this.#at + raw, dim).set(values);
+    const { k, radius, rangeFilter } = this.#input;
+    const bytes = this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
+    writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
     this.#kernel.toFrame(
       ...([this.#at + raw, dim, this.#frame.mean, this.#frame.signs, this.#frame.isUnit ? 1 : 0, this.#at + framed] as const),
     );
     encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#at + coded);
-    const { k, radius, rangeFilter } = this.#input;
     const isRange = radius !== undefined || rangeFilter !== undefined;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
       const found = this.#walk(ef);
-      const hits = this.#score(found, values, rows, scores, at, k);
+      const scored = this.#score(found, bytes, isRange ? found : k);
+      const { hits, isPast } = isRange ? this.#inRange(scored) : { hits: scored, isPast: true };
       // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left.
-      const isComplete = !isRange || hits >= k || found < ef || ef >= GRAPH_POOL_MAX || this.#isPast;
-      if (isComplete) return hits;
+      if (isPast || hits.rows.length >= k || found < ef || ef >= GRAPH_POOL_MAX) {
+        const count = Math.min(k, hits.rows.length);
+        rows.set(hits.rows.subarray(0, count), at);
+        scores.set(hits.scores.subarray(0, count), at);
+        return count;
+      }
     }
   }
-  #isPast = false;
+  /** Hits within the range, and whether some lie beyond its far end. */
+  #inRange({ rows, scores }: Hits): { hits: Hits; isPast: boolean } {
+    const { radius, rangeFilter } = this.#input;
+    const kept = Array.from(scores.keys()).filter((i) => isInRange(this.#metric, scores[i] as number, radius, rangeFilter));
+    return {
+      hits: { rows: Uint32Array.from(kept, (i) => rows[i] as number), scores: Float32Array.from(kept, (i) => scores[i] as number) },
+      isPast: scores.some((score) => !isInRange(this.#metric, score, radius)),
+    };
+  }
   #walk(ef: number): number {
     const query = this.#at + this.#work.query;
     const { nodes } = this.#params;
@@ -154,7 +167,6 @@ class GraphSearch {
   /** Nodes that count, in groups that fit the scratch list. */
   #scan(query: number, ef: number): number {
     const { nodes } = this.#params;
-    if (this.#listed === 0) this.#listed = 1;
     const bits = new Uint8Array(this.#memory.buffer, this.#excluded, Math.ceil(nodes / 8));
     const list = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, GRAPH_POOL_MAX);
     let count = 0;
@@ -163,71 +175,13 @@ class GraphSearch {
     }
     return this.#take(0, this.#kernel.scoreNodes(query, ef, this.#at + this.#work.rows, count));
   }
-  /** Exact scores of the found rows; the best k go to the output. */
-  #score(found: number, query: Float32Array, rows: Uint32Array, scores: Float32Array, at: number, k: number): number {
-    const { vectors, radius, rangeFilter } = this.#input;
-    const buffer = this.#exact.buffer;
-    const metric = this.#metric;
-    const candidates = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, found);
-    const ids = this.#exactScratch;
-    const queryAt = ids;
-    const listAt = queryAt + query.length * 4 + 64;
-    new Float32Array(buffer, queryAt, query.length).set(query);
-    let norm = 1;
-    if (metric === 'COSINE') {
-      let sum = 0;
-      for (const value of query) sum += value * value;
-      norm = sum > 0 ? 1 / Math.sqrt(sum) : 0;
-    }
-    const norms = metric === 'COSINE' ? new Float32Array(buffer, must(vectors.inverseNormsOffset, 'inverse norms'), this.#index.rowCount) : undefined;
-    let hits = 0;
-    this.#isPast = false;
-    const PIECE = 8192;
-    for (let begin = 0; begin < found; begin += PIECE) {
-      const many = Math.min(PIECE, found - begin);
-      new Uint32Array(buffer, listAt, many).set(candidates.subarray(begin, begin + many));
-      const out = listAt + (PIECE + 16) * 4;
-      this.#exactKernel.keysOfAll(queryAt, listAt, many, out);
-      const keys = new Uint32Array(buffer, out, many);
-      for (let i = 0; i < many; i++) {
-        const row = candidates[begin + i] as number;
-        let score = floatOf(keys[i] as number);
-        if (metric !== 'L2') score = 0 - score;
-        if (norms) score = Math.fround(Math.fround(score * (norms[row] as number)) * norm);
-        if (!isInRange(metric, score, radius, rangeFilter)) {
-          if (radius !== undefined && !isInRange(metric, score, radius, undefined)) this.#isPast = true;
-          continue;
-        }
-        hits = insertHit(metric, row, score, rows, scores, at, hits, k);
-      }
-    }
-    return hits;
+  /** Exact scores of the found rows, the best `k` of them. */
+  #score(found: number, query: Uint8Array, k: number): Hits {
+    const ids = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, found);
+    return flatIds({ ...this.#input.vectors, metric: this.#metric, queries: query, k: Math.min(k, FLAT_K_MAX), ids }, this.#exactContext);
   }
 }
-/** Keeps [at, at + k) best first, equal scores by row. @returns how many there are */
-function insertHit(
-  metric: MetricType,
-  row: number,
-  score: number,
-  rows: Uint32Array,
-  scores: Float32Array,
-  at: number,
-  count: number,
-  k: number,
-): number {
-  const isBefore = (place: number): boolean => {
-    const order = compareScores(metric, score, scores[place] as number);
-    return order < 0 || (order === 0 && row < (rows[place] as number));
-  };
-  if (count === k && !isBefore(at + k - 1)) return count;
-  let place = at + Math.min(count, k - 1);
-  while (place > at && isBefore(place - 1)) {
-    scores[place] = scores[place - 1] as number;
-    rows[place] = rows[place - 1] as number;
-    place--;
-  }
-  scores[place] = score;
-  rows[place] = row;
-  return Math.min(k, count + 1);
+interface Hits {
+  readonly rows: Uint32Array;
+  readonly scores: Float32Array;
 }
-export { isLargerBetter, KEY_LOWEST };

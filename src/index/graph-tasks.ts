@@ -1,10 +1,12 @@
-// The steps of building a graph that run on worker threads. Memory 0 has the float32 rows, memory 1 everything else (BuildLayout).
+// The steps of building a graph that run on worker threads. Memory 0 has the vectors, memory 1 everything else (BuildLayout).
 import { must } from '#base/assert.js';
+import { vectorBytes } from './element-type.js';
 import type { BuildLayout } from './graph-build.js';
 import { type CodeForm, encode, useCodes } from './graph-codes.js';
 import { graphKernel } from './graph-kernel.js';
 import { NIL, workLayout } from './graph-layout.js';
 import type { MetricType } from './metric.js';
+import { writeFloats } from './vector-floats.js';
 import type { ExactVectors } from './vector-index.js';
 
 export interface BuildPlace {
@@ -51,9 +53,13 @@ const memoriesOf = (context: Context): [WebAssembly.Memory, WebAssembly.Memory] 
   must(context.memories[0], 'memory of the vectors'),
   must(context.memories[1], 'memory of the build'),
 ];
+const addressOf = ({ vectorsOffset, blocks }: ExactVectors, row: number, rowBytes: number): number =>
+  blocks === undefined
+    ? vectorsOffset + row * rowBytes
+    : vectorsOffset + Math.floor(row / blocks.rows) * blocks.bytes + (row % blocks.rows) * rowBytes;
 const SAMPLED_ROWS = 20_000;
 
-/** Brings rows, as float32, into the frame; forms that keep floats are not rotated. */
+/** Brings rows into the frame, as float32; forms that keep floats are not rotated. */
 function framer(place: BuildPlace, context: Context, isPlain: boolean): (node: number) => number {
   const [sourceMemory, memory] = memoriesOf(context);
   const { dim, layout, source, metric, isRotated, hasMean, nodes, degree } = place;
@@ -62,11 +68,13 @@ function framer(place: BuildPlace, context: Context, isPlain: boolean): (node: n
   const work = workLayout(nodes, dim, degree);
   const rows = new Uint32Array(memory.buffer, layout.rows, nodes);
   const raw = new Float32Array(memory.buffer, at + work.raw, dim);
+  const elementType = source.elementType ?? 'float32';
+  const rowBytes = vectorBytes(elementType, dim);
   const mean = hasMean && !isPlain ? layout.frame : 0;
   const signs = isRotated && !isPlain ? layout.frame + dim * 4 : 0;
   return (node) => {
     const row = rows[node] as number;
-    raw.set(new Float32Array(sourceMemory.buffer, source.vectorsOffset + row * dim * 4, dim));
+    writeFloats(elementType, new Uint8Array(sourceMemory.buffer, addressOf(source, row, rowBytes), rowBytes), raw);
     kernel.toFrame(at + work.raw, dim, mean, signs, metric === 'COSINE' ? 1 : 0, at + work.framed);
     return at + work.framed;
   };

@@ -1,7 +1,9 @@
 // How a vector index lies in memory, and what a search in it gets and gives. The exact vectors of a segment stay in their own region;
 // an index has a region beside it, so that loading one is a copy and dropping one gives its memory back at once.
 import { ElanusError } from '#base/errors.js';
-import type { FlatSearchOutput, RowBlocks } from './flat-search.js';
+import type { ElementType } from './element-type.js';
+import type { FlatSearchOutput } from './flat-queries.js';
+import type { RowBlocks } from './flat-search.js';
 import type { IndexBlock, IndexMeta, IndexParameter } from './index-block.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
 
@@ -20,6 +22,8 @@ export interface IndexPlacement extends IndexMeta {
 /** Where the exact vectors of rows are, for scoring candidates; of the first region of the task. */
 export interface ExactVectors {
   readonly dim: number;
+  /** Default float32. */
+  readonly elementType?: ElementType;
   readonly vectorsOffset: number;
   readonly inverseNormsOffset?: number;
   readonly blocks?: RowBlocks;
@@ -29,7 +33,8 @@ export type IndexSearchParams = Readonly<Record<string, IndexParameter>>;
 export interface IndexSearchInput {
   readonly index: IndexPlacement;
   readonly vectors: ExactVectors;
-  readonly queries: Float32Array;
+  /** Vectors one after the other, bytes as they are in a row. */
+  readonly queries: Float32Array | Uint8Array;
   readonly k: number;
   /** ef, nprobe, reorder_k …, checked already. */
   readonly params: IndexSearchParams;

@@ -1,0 +1,54 @@
+// Whether a graph block holds together: lengths of its sections, and no link that leads out of it. A block with right checksums that
+// fails here was written by something else than this version; walking it could read anywhere.
+import { ElanusError } from '#base/errors.js';
+import { codeBytes, isCodeForm } from './graph-codes.js';
+import { graphParams, NIL } from './graph-layout.js';
+import type { IndexBlock } from './index-block.js';
+import { sectionOf } from './vector-index.js';
+
+const LEVEL_MAX = 15;
+
+/** @throws data_corrupt */
+export function checkGraphBlock(block: IndexBlock): void {
+  const { meta } = block;
+  const { nodes, degree, form, codeStride, step, hasRows } = graphParams(meta);
+  const corrupt = (fact: string): ElanusError =>
+    new ElanusError('data_corrupt', `${meta.indexType} index: ${fact}; it has to be built again`);
+  const isCount = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
+  if (!isCount(nodes, meta.rowCount) || !isCount(degree, 2048) || degree < 2 || meta.dim < 1) {
+    throw corrupt(`${nodes} nodes of degree ${degree} for ${meta.rowCount} rows of dim ${meta.dim}`);
+  }
+  if (!isCodeForm(form) || codeStride !== codeBytes(form, meta.dim) || !(step > 0))
+    throw corrupt(`codes ${form} of ${codeStride} bytes, step ${step}`);
+  if (!hasRows && nodes !== meta.rowCount) throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
+  const words = (name: string, count: number): DataView => {
+    const bytes = sectionOf(block, name, count * 4);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  };
+  sectionOf(block, 'codes', nodes * codeStride);
+  sectionOf(block, 'frame', meta.dim * 20);
+  const header = words('header', 4);
+  const [entry, top] = [header.getUint32(0, true), header.getInt32(4, true)];
+  if (nodes > 0 ? !(entry < nodes && top >= 0 && top <= LEVEL_MAX) : top !== -1) throw corrupt(`entry ${entry} at layer ${top}`);
+  const upperBytes = block.sections.get('upper')?.length ?? -1;
+  const lists = upperBytes / (degree * 4);
+  if (!isCount(lists, nodes * LEVEL_MAX)) throw corrupt(`${upperBytes} bytes of upper lists`);
+  const checkIds = (name: string, count: number, most: number, isNilAllowed: boolean): void => {
+    const ids = words(name, count);
+    for (let i = 0; i < count; i++) {
+      const id = ids.getUint32(i * 4, true);
+      if (id >= most && !(isNilAllowed && id === NIL)) throw corrupt(`${name} ${i} is ${id}, expected less than ${most}`);
+    }
+  };
+  checkIds('links', nodes * degree * 2, nodes, true);
+  checkIds('upper', lists * degree, nodes, true);
+  checkIds('upperOf', nodes, lists + 1, false);
+  if (hasRows) checkIds('rows', nodes, meta.rowCount, false);
+  checkDescent(entry, top);
+  // From the entry down every layer must have the lists that the walk will read: those of a node follow each other.
+  function checkDescent(first: number, layers: number): void {
+    if (nodes === 0) return;
+    const upperOf = words('upperOf', nodes);
+    if (upperOf.getUint32(first * 4, true) + layers > lists) throw corrupt(`the entry has fewer than ${layers} upper lists`);
+  }
+}

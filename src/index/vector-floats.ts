@@ -1,0 +1,28 @@
+// Dense vectors of any float kind, or of int8, as float32: what graphs and lists are built from and walked with.
+import type { ElementType } from './element-type.js';
+
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
+function halfToFloat(half: number): number {
+  // Exponent and fraction moved up, then one multiplication re-biases; exact, subnormals too.
+  word[0] = (half & 0x7fff) << 13;
+  const magnitude = (float[0] as number) * 2 ** 112;
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+/** @param bytes of out.length elements, little-endian, at any alignment */
+export function writeFloats(type: ElementType | string, bytes: Uint8Array, out: Float32Array): void {
+  if (type === 'float32') {
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
+  } else if (type === 'int8') {
+    for (let i = 0; i < out.length; i++) out[i] = ((bytes[i] as number) << 24) >> 24;
+  } else {
+    for (let i = 0; i < out.length; i++) {
+      const half = (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8);
+      if (type === 'float16') out[i] = halfToFloat(half);
+      else {
+        word[0] = half << 16;
+        out[i] = float[0] as number;
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// The one door to the families of vector indexes: build a block from vectors, bring a block into memory, and say which task searches it.
+// Exact search (FLAT, BIN_FLAT) needs no block: it reads the vectors themselves.
+import { ElanusError } from '#base/errors.js';
+import type { BuildParams } from '#model/index-types.js';
+import type { MetricName } from '#model/metric-type.js';
+import type { ElementType } from './element-type.js';
+import { type BuildOptions, buildGraph, type SourceVectors } from './graph-build.js';
+import { checkGraphBlock } from './graph-check.js';
+import type { CodeForm } from './graph-codes.js';
+import { graphParams, workLayout } from './graph-layout.js';
+import { decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter } from './index-block.js';
+import { type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
+
+export interface VectorIndexSpec {
+  readonly build: BuildParams;
+  readonly metric: MetricName;
+  readonly elementType: ElementType;
+  readonly dim: number;
+  readonly rowCount: number;
+  /** Bit set: the row has no vector. */
+  readonly without?: Uint8Array;
+  readonly seed?: number;
+  /** Threads that build; default all. One thread and one seed give the same bytes each time. */
+  readonly threads?: number;
+}
+type Family = 'graph';
+/** The task of `worker-tasks.ts` that searches a family: memory 0 the vectors, memory 1 the index. */
+const searchTasks = { graph: 'graphSearch' } as const satisfies Record<Family, string>;
+
+const familyOf = (indexType: string): Family | undefined => (['HNSW', 'HNSW_SQ'].includes(indexType) ? 'graph' : undefined);
+/** Whether such an index has a block; FLAT and BIN_FLAT have none. */
+export const hasBlock = (indexType: string): boolean => familyOf(indexType) !== undefined;
+
+/** Rows below which an exact scan is as fast as an index, and exact. */
+export const AUTOINDEX_ROWS_MIN = 10_000;
+/** What AUTOINDEX builds for a segment. */
+export function chooseIndex(spec: Pick<VectorIndexSpec, 'metric' | 'elementType' | 'rowCount'>): BuildParams {
+  if (spec.elementType === 'binary') return { kind: 'BIN_FLAT' };
+  if (spec.rowCount < AUTOINDEX_ROWS_MIN) return { kind: 'FLAT' };
+  return { kind: 'HNSW', M: 16, efConstruction: 200 };
+}
+
+/** @throws unsupported when the type has no block; memory_limit; cancelled */
+export function buildVectorIndex<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  spec: VectorIndexSpec,
+  source: SourceVectors<Region>,
+  options: BuildOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { build, metric } = spec;
+  const { kind: indexType, ...asked } = build;
+  const params = asked as Readonly<Record<string, IndexParameter>>;
+  if ((build.kind === 'HNSW' || build.kind === 'HNSW_SQ') && (metric === 'L2' || metric === 'IP' || metric === 'COSINE')) {
+    const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : plainForm(spec);
+    const { M: degree, efConstruction } = build;
+    return buildGraph(workers, { ...spec, metric, indexType, params, degree, efConstruction, form }, source, options);
+  }
+  return Promise.reject(new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`));
+}
+const sqForms = { SQ4U: 'SQ4', SQ6: 'SQ6', SQ8: 'SQ8', FP16: 'FP16', BF16: 'BF16' } as const satisfies Record<string, CodeForm>;
+/** HNSW walks by 4-bit codes and scores by the vectors: least memory beside them (docs/adr/0008). */
+const plainForm = (_spec: VectorIndexSpec): CodeForm => 'SQ4';
+
+export interface SearchableIndex<Region extends IndexRegion = IndexRegion> extends LoadedIndex<Region> {
+  readonly task: string;
+}
+/**
+ * Checks the block and copies it into a region of its own. @param threads how many may search it at once
+ * @throws data_corrupt, naming `what`: build it again; memory_limit
+ */
+export function loadVectorIndex<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  bytes: Uint8Array,
+  what: string,
+  threads = workers.parallelism,
+): SearchableIndex<Region> {
+  const block = decodeIndexBlock(bytes, what);
+  const family = familyOf(block.meta.indexType);
+  if (family === undefined) {
+    throw new ElanusError(
+      'data_corrupt',
+      `${what}: index type ${block.meta.indexType} is unknown to this version; the index has to be built again`,
+    );
+  }
+  checkBlock(family, block);
+  return { ...placeIndex(workers, block, workBytesOf(family, block.meta), threads), task: searchTasks[family] };
+}
+function checkBlock(family: Family, block: IndexBlock): void {
+  if (family === 'graph') checkGraphBlock(block);
+}
+function workBytesOf(_family: Family, meta: IndexMeta): number {
+  const { nodes, degree } = graphParams(meta);
+  return workLayout(nodes, meta.dim, degree).bytes;
+}
