@@ -7,7 +7,7 @@ import { column } from './column.js';
 import { defaultBytes, spreadFixed, VariableWriter } from './column-values.js';
 import { fixedWidth } from './data-type.js';
 import { intRanges } from './default-value.js';
-import { dimOf } from './field.js';
+import { denseColumn, findNotFinite, isDenseVector } from './dense-vector.js';
 import { isJsonObject, isJsonText } from './json-text.js';
 import { decodeBools, decodeInt32s, decodeInt64s } from './packed-array.js';
 import { dataTypeName, maxLengthOf } from './schema-view.js';
@@ -30,11 +30,10 @@ export function columnFromField(field: FieldSchema, sent: FieldData, numRows: nu
       return textColumn(field, sent, numRows, valid);
     case DataType.JSON:
       return jsonColumn(field, sent, numRows, valid);
-    case DataType.FloatVector:
-      return vectorColumn(field, sent, numRows);
     case DataType.SparseFloatVector:
       return sparseColumn(field, sent, numRows, valid);
     default:
+      if (isDenseVector(field.dataType)) return denseColumn(field, sent, numRows, valid);
       return fixedColumn(field, sent, numRows, valid);
   }
 }
@@ -128,44 +127,13 @@ function checkFinite(field: FieldSchema, data: Uint8Array): void {
     for (let at = 6; at < data.length; at += 8) {
       if (((data[at + 1] as number) & 0x7f) === 0x7f && (data[at] as number) >= 0xf0) refuseNotFinite(field, (at - 6) / 8);
     }
-  } else if (field.dataType === DataType.Float || field.dataType === DataType.FloatVector) {
-    const at = findNotFinite(data);
-    if (at >= 0) refuseNotFinite(field, Math.floor(at / Math.max(1, dimOf(field))));
+  } else if (field.dataType === DataType.Float) {
+    const row = findNotFinite(data);
+    if (row >= 0) refuseNotFinite(field, row);
   }
 }
 const refuseNotFinite = (field: FieldSchema, row: number): never =>
   refuse(`value of field(${field.name}) is not a number or infinity, row number: ${row}; send finite values`);
-
-/** Index of the first float32 that is NaN or infinite, -1 when there is none. */
-export function findNotFinite(data: Uint8Array): number {
-  if (data.byteOffset % 4 === 0) {
-    const words = new Uint32Array(data.buffer, data.byteOffset, data.length >>> 2);
-    for (let at = 0; at < words.length; at++) if (((words[at] as number) & 0x7f800000) === 0x7f800000) return at;
-    return -1;
-  }
-  for (let at = 2; at < data.length; at += 4) {
-    if (((data[at + 1] as number) & 0x7f) === 0x7f && (data[at] as number) >= 0x80) return (at - 2) / 4;
-  }
-  return -1;
-}
-
-function vectorColumn(field: FieldSchema, sent: FieldData, numRows: number): Column {
-  const vectors = sent.field?.$case === 'vectors' ? sent.field.value : undefined;
-  if (vectors?.data?.$case !== 'floatVector') return wrongSlot(field);
-  const dim = dimOf(field);
-  const data = vectors.data.value.data;
-  const count = data.length / 4;
-  if (!Number.isInteger(count)) refuse(`the data of field(${field.name}) has ${data.length} bytes, not a multiple of 4`);
-  if (count % dim !== 0) refuse(`the length(${count}) of float data should divide the dim(${dim})`);
-  if (vectors.dim !== 0n && vectors.dim !== BigInt(dim)) {
-    refuse(
-      `the dim (${vectors.dim}) of field data(${field.name}) is not equal to schema dim (${dim}); the length(${count}) of float data should divide the dim(${dim})`,
-    );
-  }
-  checkCount(field, count / dim, numRows, undefined);
-  checkFinite(field, data);
-  return column(field.fieldID, field.dataType, data);
-}
 
 function textColumn(field: FieldSchema, sent: FieldData, numRows: number, valid: Uint8Array | undefined): Column {
   const slot = sent.field?.$case === 'scalars' ? sent.field.value.data : undefined;

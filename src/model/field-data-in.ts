@@ -2,11 +2,12 @@
 // The first place that may trust a write's rows is after this function; its texts are those Milvus's test suites look for.
 import { ElanusError } from '#base/errors.js';
 import { type Column, ColumnBatch } from '#proto/elanus/data.js';
-import { type CollectionSchema, DataType, type FieldData, type FieldSchema } from '#proto/milvus/schema.js';
+import type { CollectionSchema, FieldData, FieldSchema } from '#proto/milvus/schema.js';
 import { column } from './column.js';
 import { defaultBytes, repeatFixed, repeatVariable } from './column-values.js';
 import { fixedWidth } from './data-type.js';
 import { emptyMetaColumn, mergeIntoMeta } from './dynamic-merge.js';
+import { dimOf } from './field.js';
 import { columnFromField, refuse } from './field-column.js';
 import { dynamicField } from './schema-view.js';
 
@@ -88,7 +89,7 @@ function metaColumn(field: FieldSchema, sent: FieldData | undefined, unknown: re
 
 function missingColumn(field: FieldSchema, numRows: number): Column {
   const filler = defaultBytes(field);
-  const width = field.dataType === DataType.FloatVector ? undefined : fixedWidth(field.dataType, 0);
+  const width = fixedWidth(field.dataType, dimOf(field));
   if (filler === undefined && !field.nullable) return refuse(`fieldSchema(${field.name}) has no corresponding fieldData pass in`);
   const valid = filler === undefined ? new Uint8Array(numRows) : new Uint8Array(0);
   if (width !== undefined) {

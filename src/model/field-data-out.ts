@@ -6,7 +6,8 @@ import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { type CollectionSchema, DataType, FieldData, type FieldSchema, IDs, type ScalarField } from '#proto/milvus/schema.js';
 import { bytesAt, column, findColumn, stringAt } from './column.js';
 import { VariableWriter } from './column-values.js';
-import { dimOf, fieldById } from './field.js';
+import { denseFieldOf, isDenseVector } from './dense-vector.js';
+import { fieldById } from './field.js';
 import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 import { dataTypeName } from './schema-view.js';
 import { sparseFieldOf } from './sparse-column.js';
@@ -21,11 +22,9 @@ export function fieldsFromBatch(schema: CollectionSchema, batch: ColumnBatch, ou
 
 function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): FieldData {
   const data = FieldData.create({ type: field.dataType, fieldName: field.name, fieldId: field.fieldID, isDynamic: field.isDynamic });
-  if (field.dataType === DataType.FloatVector) {
-    data.field = {
-      $case: 'vectors',
-      value: { dim: BigInt(dimOf(field)), data: { $case: 'floatVector', value: { data: from.data } } },
-    };
+  if (isDenseVector(field.dataType)) {
+    data.field = { $case: 'vectors', value: denseFieldOf(field, from, rowCount) };
+    if (field.nullable) data.validData = validityOf(from, rowCount);
     return data;
   }
   if (field.dataType === DataType.SparseFloatVector) {

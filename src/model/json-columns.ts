@@ -11,6 +11,7 @@ import { dimOf } from './field.js';
 import { JSON_BYTES_MAX } from './field-column.js';
 import { forEachMember, parseJsonString } from './json-members.js';
 import { isJsonObject, isJsonText } from './json-text.js';
+import { jsonVectorLength, writeJsonVector } from './json-vector.js';
 import { dataTypeName, dynamicField, maxLengthOf } from './schema-view.js';
 import { sparseFromJson } from './sparse-vector.js';
 
@@ -190,17 +191,15 @@ class FixedSlot extends BaseSlot implements FieldSlot {
     return Number.isFinite(isSingle ? Math.fround(value) : value) ? value : this.wrong(raw, 'a finite number');
   }
   #vector(raw: string, view: DataView, begin: number): void {
-    const values = parseList(raw) ?? this.wrong(raw, `a list of ${this.#dim} numbers`);
-    if (values.length !== this.#dim)
-      refuse(this.field.name, `vector has ${values.length} values, expected ${this.#dim} (the dim of the field); correct the file`);
-    let at = begin;
-    for (const value of values) {
-      if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) {
-        this.wrong(String(JSON.stringify(value)), `finite numbers, element ${(at - begin) / 4}`);
-      }
-      view.setFloat32(at, value, true);
-      at += 4;
+    const { dataType, name } = this.field;
+    const length = jsonVectorLength(dataType, this.#dim);
+    const values = parseList(raw) ?? this.wrong(raw, `a list of ${length} numbers`);
+    if (values.length !== length) {
+      const reason = length === this.#dim ? 'the dim of the field' : `a byte for 8 of its ${this.#dim} bits`;
+      refuse(name, `vector has ${values.length} values, expected ${length} (${reason}); correct the file`);
     }
+    const wrong = writeJsonVector(dataType, values, view, begin);
+    if (wrong) this.wrong(String(JSON.stringify(values[wrong.index])), `${wrong.expected}, element ${wrong.index}`);
   }
 }
 
@@ -308,6 +307,10 @@ function slotOf(field: FieldSchema): FieldSlot {
     case DataType.Float:
     case DataType.Double:
     case DataType.FloatVector:
+    case DataType.Float16Vector:
+    case DataType.BFloat16Vector:
+    case DataType.Int8Vector:
+    case DataType.BinaryVector:
       return new FixedSlot(field);
     case DataType.VarChar:
       return new TextSlot(field);
@@ -318,7 +321,7 @@ function slotOf(field: FieldSchema): FieldSlot {
     default:
       throw new ElanusError(
         'unsupported',
-        `field ${JSON.stringify(field.name)} has type ${dataTypeName(field.dataType)}, import from JSON is supported for scalars, VarChar, JSON, FloatVector and SparseFloatVector; insert the rows instead`,
+        `field ${JSON.stringify(field.name)} has type ${dataTypeName(field.dataType)}, import from JSON is supported for scalars, VarChar, JSON and vectors; insert the rows instead`,
       );
   }
 }

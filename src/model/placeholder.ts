@@ -1,17 +1,17 @@
-// The query vectors of a search: PlaceholderGroup bytes to one flat block of float32.
+// The query vectors of a search: PlaceholderGroup bytes to one flat block of bytes, as the field's rows have them.
 // Sizes are checked here, at once, so that nothing behind the proxy meets a vector of the wrong length.
 import { ElanusError } from '#base/errors.js';
 import { PlaceholderGroup, PlaceholderType, type PlaceholderValue } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { findNotFiniteIn, placeholderOf, vectorWidth } from './dense-vector.js';
 import { dimOf } from './field.js';
-import { findNotFinite } from './field-column.js';
 import { dataTypeName } from './schema-view.js';
 import { packSparseQueries } from './sparse-column.js';
 
 export const NQ_MAX = 16_384;
 
 export interface QueryVectors {
-  /** nq x dim float32, little-endian, contiguous; an own copy that starts at an aligned address. Sparse: see `packSparseQueries`. */
+  /** nq vectors of the field's type, contiguous; an own copy that starts at an aligned address. Sparse: see `packSparseQueries`. */
   readonly queries: Uint8Array;
   readonly nq: number;
   readonly dim: number;
@@ -24,7 +24,7 @@ export function parsePlaceholderGroup(bytes: Uint8Array, field: FieldSchema): Qu
   if (nq < 1 || nq > NQ_MAX) refuse(`nq [${nq}] is invalid, it should be in range [1, ${NQ_MAX}]`);
   if (field.dataType === DataType.SparseFloatVector) return { queries: packSparseQueries(values, field), nq, dim: 0 };
   const dim = dimOf(field);
-  const width = dim * 4;
+  const width = vectorWidth(field);
   const queries = new Uint8Array(nq * width);
   values.forEach((value, at) => {
     if (value.length !== width) {
@@ -33,7 +33,8 @@ export function parsePlaceholderGroup(bytes: Uint8Array, field: FieldSchema): Qu
     }
     queries.set(value, at * width);
   });
-  if (findNotFinite(queries) >= 0) refuse(`query vector of field ${field.name} is not a number or infinity; send finite values`);
+  if (findNotFiniteIn(field.dataType, queries) >= 0)
+    refuse(`query vector of field ${field.name} is not a number or infinity; send finite values`);
   return { queries, nq, dim };
 }
 
@@ -46,7 +47,7 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema): PlaceholderVal
   const placeholder = group.placeholders[0];
   if (placeholder === undefined) return refuse('placeholder_group is empty; send at least one query vector');
   if (group.placeholders.length > 1) refuse(`placeholder_group has ${group.placeholders.length} placeholders, expected 1`);
-  const wanted = field.dataType === DataType.SparseFloatVector ? PlaceholderType.SparseFloatVector : PlaceholderType.FloatVector;
+  const wanted = field.dataType === DataType.SparseFloatVector ? PlaceholderType.SparseFloatVector : placeholderOf(field.dataType);
   if (placeholder.type !== wanted) {
     const sent = Object.entries(PlaceholderType).find(([, value]) => value === placeholder.type)?.[0] ?? `type ${placeholder.type}`;
     refuse(`vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${sent}`);

@@ -72,13 +72,23 @@ describe('parseCollectionSchema', () => {
     expect(parse([pk, vec(), text([{ key: 'max_length', value: '65535' }])]).fields).toHaveLength(3);
   });
   it('answers later types and features with unsupported', () => {
-    for (const dataType of [DataType.Array, DataType.BinaryVector, DataType.Geometry, DataType.Struct]) {
+    for (const dataType of [DataType.Array, DataType.ArrayOfVector, DataType.Geometry, DataType.Struct]) {
       expect(refusal([pk, vec(), { name: 'x', dataType }])).toMatch(/^unsupported: .*supported: Bool/);
     }
     expect(refusal([pk, vec(), { name: 'x' }])).toMatch(/^invalid_parameter/);
-    expect(refusal([pk, { ...vec(), nullable: true }])).toContain('vector type not support null');
     expect(refusal([pk, vec()], { functions: [{ name: 'f' }] })).toMatch(/^unsupported/);
     expect(refusal([pk, vec()], { structArrayFields: [{ name: 'f' }] })).toMatch(/^unsupported/);
+  });
+  it('checks the dim of every dense vector type', () => {
+    const of = (dataType: DataType, dim: string): PartialField => ({ ...vec(), dataType, typeParams: [{ key: 'dim', value: dim }] });
+    for (const dataType of [DataType.Float16Vector, DataType.BFloat16Vector, DataType.Int8Vector]) {
+      expect(parse([pk, { ...of(dataType, '32768'), nullable: true }]).fields[1]?.nullable).toBe(true);
+      for (const dim of ['1', '32769', 'x']) expect(refusal([pk, of(dataType, dim)])).toContain('should be in range 2 ~ 32768');
+    }
+    expect(parse([pk, of(DataType.BinaryVector, '262144')]).fields).toHaveLength(2);
+    for (const dim of ['0', '262152']) expect(refusal([pk, of(DataType.BinaryVector, dim)])).toContain('should be in range 8 ~ 262144');
+    expect(refusal([pk, of(DataType.BinaryVector, '12')])).toContain('binary vector dimension should be multiple of 8');
+    expect(refusal([pk, { ...vec(), dataType: DataType.Int8Vector, typeParams: [] }])).toContain('dimension is not defined');
   });
   it('checks partition keys', () => {
     const key: PartialField = { name: 'p', dataType: DataType.Int64, isPartitionKey: true };

@@ -4,6 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
 import { isVectorType } from './data-type.js';
 import { checkDefaultValue, defaultOf } from './default-value.js';
+import { isDenseVector } from './dense-vector.js';
 import { checkName } from './names.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
 
@@ -14,11 +15,15 @@ export const PARTITIONS_MAX = 1024;
 export const SHARDS_MAX = 16;
 export const DIM_MIN = 2;
 export const DIM_MAX = 32_768;
+/** Of binary vectors, in bits. */
+export const BINARY_DIM_MIN = 8;
+export const BINARY_DIM_MAX = 262_144;
 export const VARCHAR_BYTES_MAX = 65_535;
 
 const supportedTypes: ReadonlySet<number> = new Set([
   ...[DataType.Bool, DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64, DataType.Float, DataType.Double],
-  ...[DataType.VarChar, DataType.JSON, DataType.FloatVector, DataType.SparseFloatVector],
+  ...[DataType.VarChar, DataType.JSON, DataType.FloatVector, DataType.Float16Vector, DataType.BFloat16Vector],
+  ...[DataType.Int8Vector, DataType.BinaryVector, DataType.SparseFloatVector],
 ]);
 
 export interface CreateRequestFacts {
@@ -85,7 +90,7 @@ function parseField(field: FieldSchema, fieldID: bigint, schema: CollectionSchem
   checkParamKeys(field);
   if (field.isDynamic) refuse(`cannot explicitly set a field as a dynamic field: ${field.name}; set enable_dynamic_field`);
   if (field.dataType === DataType.VarChar) checkMaxLength(field, collection);
-  if (field.dataType === DataType.FloatVector) checkVector(field);
+  if (isDenseVector(field.dataType)) checkVector(field);
   if (field.dataType === DataType.SparseFloatVector) checkSparseVector(field);
   if (field.isPrimaryKey) checkKeyColumn(field);
   else if (field.autoID) refuse(`only primary field can speficy AutoID with true, field name = ${field.name}`);
@@ -130,10 +135,12 @@ function checkVector(field: FieldSchema): void {
   if (text === undefined)
     refuse(`dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`);
   const dim = parseInteger(text);
-  if (dim === undefined || dim < DIM_MIN || dim > DIM_MAX) {
-    refuse(`invalid dimension: ${text} of field ${field.name}. float vector dimension should be in range ${DIM_MIN} ~ ${DIM_MAX}`);
-  }
-  if (field.nullable) unsupported(`vector type not support null in this version, field ${field.name}; declare it not nullable`);
+  const isBinary = field.dataType === DataType.BinaryVector;
+  const [min, max] = isBinary ? [BINARY_DIM_MIN, BINARY_DIM_MAX] : [DIM_MIN, DIM_MAX];
+  const kind = isBinary ? 'binary' : field.dataType === DataType.Int8Vector ? 'int8' : 'float';
+  const invalid = `invalid dimension: ${text} of field ${field.name}. ${kind} vector dimension should be`;
+  if (dim === undefined || dim < min || dim > max) refuse(`${invalid} in range ${min} ~ ${max}`);
+  if (isBinary && dim % 8 !== 0) refuse(`${invalid} multiple of 8`);
 }
 
 /** Its dimension is whatever index a row has, so none is declared. */
