@@ -46,6 +46,12 @@ function matchingRows(segment: ReadableSegment, keys: readonly Key[], readTs: bi
   return Uint32Array.from(rows).sort();
 }
 
+/** From the proxy of the same release, which checked them. */
+function indexParams(text: string): Readonly<Record<string, number | string | boolean>> {
+  const value: unknown = text === '' ? {} : JSON.parse(text);
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
 export async function searchSegments(
   segments: readonly ReadableSegment[],
   request: ShardSearchRequest,
@@ -82,6 +88,7 @@ export async function searchSegments(
             metric,
             queries,
             ...(isSparse && { sparseQueries: request.queries }),
+            params: indexParams(request.params),
             k: request.topK,
             readTs: at,
             ...(request.radius === undefined ? {} : { radius: request.radius }),

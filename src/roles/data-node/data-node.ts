@@ -1,12 +1,14 @@
 // Executes what it is handed, decides nothing: index builds and imports.
 import { ElanusError } from '#base/errors.js';
 import { encodeFlatIndex } from '#index/flat-index-file.js';
+import { rowCountOf } from '#model/column.js';
 import { dimOf } from '#model/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { DataNodeDefinition } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/insert-log.js';
+import { isSparseField, writeSparseIndex } from '#segment/sparse-index-files.js';
 import { importJsonFiles } from './json-import.js';
 
 export class DataNode {
@@ -17,17 +19,27 @@ export class DataNode {
     this.#rootCoord = peers.rootCoord;
   }
   readonly handlers: Handlers<typeof DataNodeDefinition> = {
-    buildIndex: async ({ buildId, segmentId, collectionId, partitionId, rowCount, paths, field, index, files }) => {
+    buildIndex: async (request) => {
+      const { buildId, segmentId, collectionId, partitionId, rowCount, paths, field, index, files } = request;
       if (field === undefined || index === undefined) throw new ElanusError('missing_parameter', 'buildIndex: no field or index given');
       const wanted = new Set(paths);
       const column = await readColumn(this.#platform, { files: files.filter((file) => wanted.has(file.key)) }, field);
       const dim = dimOf(field);
-      const rows = column.data.length / (dim * 4);
+      const rows = rowCountOf(column, dim);
       if (BigInt(rows) !== rowCount)
         throw new ElanusError(
           'data_corrupt',
           `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`,
         );
+      const common = {
+        ...{ indexId: index.id, buildId, fieldId: field.fieldID, indexType: index.indexType },
+        metricType: index.metricType,
+      };
+      if (isSparseField(field)) {
+        const { key, bytes } = await writeSparseIndex(this.#platform, request, column);
+        this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
+        return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '' } };
+      }
       const metric = index.metricType === 'IP' || index.metricType === 'COSINE' ? index.metricType : 'L2';
       const inverseNorms =
         metric === 'COSINE' ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim }, []) : undefined;
@@ -37,11 +49,7 @@ export class DataNode {
       this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
       return {
         index: {
-          indexId: index.id,
-          buildId,
-          fieldId: field.fieldID,
-          indexType: index.indexType,
-          metricType: index.metricType,
+          ...common,
           key,
           bytes: BigInt(bytes.length),
           rowCount,

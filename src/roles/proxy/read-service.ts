@@ -4,7 +4,7 @@ import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
 import { concatBatches, gatherBatch, gatherColumn } from '#model/column.js';
-import { fixedWidth } from '#model/data-type.js';
+import { DataType, fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
 import { resolveOutputFields } from '#model/output-fields.js';
@@ -86,7 +86,8 @@ export class ReadService {
       throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
     const index = collection.record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
     const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
-    const metricName = indexMetric ?? params.metricType ?? 'COSINE';
+    const isSparse = params.annsField.dataType === DataType.SparseFloatVector;
+    const metricName = indexMetric ?? params.metricType ?? (isSparse ? 'IP' : 'COSINE');
     checkSearchMetric(metricName as 'L2' | 'IP' | 'COSINE', params);
     const metric = METRIC_NAMES.indexOf(metricName as 'L2' | 'IP' | 'COSINE');
     const placeholder = request.searchInput?.$case === 'placeholderGroup' ? request.searchInput.value : new Uint8Array(0);
@@ -114,6 +115,7 @@ export class ReadService {
               ignoreGrowing: params.ignoreGrowing,
               radius: params.radius,
               rangeFilter: params.rangeFilter,
+              params: JSON.stringify(params.vector),
               filter: wireFilter(filter),
             },
             context,

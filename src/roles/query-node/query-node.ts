@@ -11,6 +11,7 @@ import { aligned, encodeHits } from '#segment/hits.js';
 import { readSegment } from '#segment/insert-log.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { fetchRows, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
+import { attachSparseIndexes } from '#segment/sparse-index-files.js';
 
 interface LoadedSegment extends ReadableSegment {
   readonly record: SegmentRecord;
@@ -59,6 +60,7 @@ export class QueryNode {
         }
       }
       applyDeletes(data, bufferedDeletes);
+      await attachSparseIndexes(this.#platform, record, data);
       if (this.#versions.get(record.id) !== version) {
         data.release();
         throw outdated(record.id);
