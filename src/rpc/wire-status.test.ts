@@ -19,6 +19,11 @@ describe('wire status', () => {
       expect(status.errorCode).toBe(errorSpecs[key].legacy);
     }
   });
+  it('cuts a reason that quotes a huge request in its middle', () => {
+    const { reason } = statusOf(new ElanusError('invalid_parameter', `name ${'x'.repeat(1_000_000)} is too long`));
+    expect(reason.length).toBeLessThan(5000);
+    expect(reason).toMatch(/^name x+ \.\.\. \(\d+ characters left out\) \.\.\. x+ is too long: invalid parameter$/);
+  });
   it('marks mistakes of the caller and what may be retried', () => {
     const bad = statusOf(new ElanusError('invalid_parameter', 'no'));
     expect(bad).toMatchObject({
