@@ -4,6 +4,7 @@ import { must } from '#base/assert.js';
 import { type ElementType, vectorBytes } from './element-type.js';
 import { flatIds } from './flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchContext } from './flat-queries.js';
+import { flatSearch } from './flat-search.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
@@ -53,6 +54,7 @@ class GraphSearch {
   readonly #form: CodeForm;
   readonly #frame: Frame;
   readonly #plan: WalkPlan;
+  readonly #passing: number;
   readonly #rowMap: number;
   #excluded = 0;
 
@@ -88,7 +90,8 @@ class GraphSearch {
       ...([this.#at + visited, this.#at + pool, this.#at + results, GRAPH_POOL_MAX, this.#at + scratch] as const),
       this.#kernel.lastEpoch(),
     );
-    const passing = input.excluded === undefined ? nodes : (input.passing ?? nodes);
+    const passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
+    this.#passing = passing;
     this.#plan = planWalk(nodes, passing, this.#ef);
     if (input.excluded !== undefined && passing < nodes) this.#copyExcluded(input.excluded);
   }
@@ -130,6 +133,8 @@ class GraphSearch {
       const { hits, isPast } = isRange ? this.#inRange(scored) : { hits: scored, isPast: true };
       // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left.
       if (isPast || hits.rows.length >= k || found < ef || ef >= GRAPH_POOL_MAX) {
+        // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
+        if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(bytes, rows, scores, at);
         const count = Math.min(k, hits.rows.length);
         rows.set(hits.rows.subarray(0, count), at);
         scores.set(hits.scores.subarray(0, count), at);
@@ -174,6 +179,14 @@ class GraphSearch {
       if (((bits[node >> 3] as number) & (1 << (node & 7))) === 0) list[count++] = node;
     }
     return this.#take(0, this.#kernel.scoreNodes(query, ef, this.#at + this.#work.rows, count));
+  }
+  #scanAll(query: Uint8Array, rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { vectors, k, excluded } = this.#input;
+    const input = { ...vectors, metric: this.#metric, queries: query, k, rowBegin: 0, rowEnd: this.#index.rowCount };
+    const hits = flatSearch({ ...input, ...(excluded && { excluded }) }, this.#exactContext);
+    rows.set(hits.rows, at);
+    scores.set(hits.scores, at);
+    return hits.rows.length;
   }
   /** Exact scores of the found rows, the best `k` of them. */
   #score(found: number, query: Uint8Array, k: number): Hits {

@@ -144,8 +144,8 @@ export function graphOrder({ place, isOrdered }: OrderInput, context: Context): 
   const header = words(layout.header, 4);
   const order = words(layout.order, nodes);
   const inverse = words(layout.inverse, nodes);
-  if (isOrdered) walk(links, degree * 2, nodes, header[0] as number, order);
-  else for (let i = 0; i < nodes; i++) order[i] = i;
+  if (nodes > 0) walk(links, degree * 2, nodes, header[0] as number, order);
+  if (!isOrdered) for (let i = 0; i < nodes; i++) order[i] = i;
   for (let i = 0; i < nodes; i++) inverse[order[i] as number] = i;
   const relabel = (from: Uint32Array, fromAt: number, to: Uint32Array, toAt: number, length: number): void => {
     for (let j = 0; j < length; j++) {
@@ -174,6 +174,10 @@ export function graphOrder({ place, isOrdered }: OrderInput, context: Context): 
   if (nodes > 0) header[0] = inverse[header[0] as number] as number;
   header[2] = 0;
 }
+/**
+ * Breadth-first from the entry. A node that this does not reach (inner products and many equal vectors leave such) gets a link from a
+ * reached node near to it that has room for one.
+ */
 function walk(links: Uint32Array, length: number, nodes: number, entry: number, order: Uint32Array): void {
   const seen = new Uint8Array(nodes);
   let count = 0;
@@ -184,11 +188,29 @@ function walk(links: Uint32Array, length: number, nodes: number, entry: number, 
     seen[node] = 1;
     order[count++] = node;
   };
+  const adopt = (node: number, from: number, hops: number): boolean => {
+    for (let j = from * length; j < (from + 1) * length; j++) {
+      const near = links[j] as number;
+      if (near === NIL) break;
+      if (seen[near] === 1 && near !== node) {
+        const last = (near + 1) * length - 1;
+        if (links[last] === NIL) {
+          let free = last;
+          while (free > near * length && links[free - 1] === NIL) free--;
+          links[free] = node;
+          return true;
+        }
+      }
+      if (hops > 1 && adopt(node, near, hops - 1)) return true;
+    }
+    return false;
+  };
   push(entry);
   while (count < nodes) {
     if (head === count) {
       while (seen[next] === 1) next++;
-      push(next); // A part of the graph that the entry does not reach.
+      adopt(next, next, 3);
+      push(next);
     }
     const node = order[head++] as number;
     for (let j = node * length; j < (node + 1) * length; j++) {

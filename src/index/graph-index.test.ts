@@ -1,0 +1,240 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type ElementType, vectorBytes } from './element-type.js';
+import { flatSearch } from './flat-search.js';
+import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
+import type { MetricType } from './metric.js';
+import type { IndexSearchInput, IndexSearchOutput } from './vector-index.js';
+import { buildVectorIndex, loadVectorIndex, type SearchableIndex, type VectorIndexSpec } from './vector-indexes.js';
+import { VectorStore } from './vector-store.js';
+import { workerTasks } from './worker-tasks.js';
+
+/** Tasks on this thread, as the memory platform runs them. */
+const workers = {
+  parallelism: 1,
+  allocate: (bytes: number, most: number) => ({
+    memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: Math.ceil(most / 65536), shared: true }),
+  }),
+  release: () => {},
+  run: async <Output>(task: string, input: unknown, regions: readonly { readonly memory: WebAssembly.Memory }[]): Promise<Output> => {
+    const run = workerTasks[task as keyof typeof workerTasks] as (input: unknown, context: unknown) => unknown;
+    return run(structuredClone(input), { memories: regions.map((region) => region.memory), thread: 0 }) as Output;
+  },
+};
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+/** Around a few centres, as real vectors are. */
+function clustered(rows: number, dim: number, seed: number): Float32Array {
+  const next = random(seed);
+  const centres = Float32Array.from({ length: 12 * dim }, () => next() * 4 - 2);
+  const out = new Float32Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    const centre = Math.floor(next() * 12) * dim;
+    for (let i = 0; i < dim; i++) out[row * dim + i] = (centres[centre + i] as number) + next() + next() - 1;
+  }
+  return out;
+}
+function toBytes(type: ElementType, values: Float32Array): Uint8Array {
+  if (type === 'int8')
+    return new Uint8Array(Int8Array.from(values, (value) => Math.max(-128, Math.min(127, Math.round(value * 30)))).buffer);
+  if (type === 'bfloat16') {
+    const words = new Uint32Array(values.slice().buffer);
+    return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
+  }
+  return new Uint8Array(values.slice().buffer);
+}
+interface Fixture {
+  readonly store: VectorStore;
+  readonly region: { readonly memory: WebAssembly.Memory };
+  readonly spec: VectorIndexSpec;
+  readonly index: SearchableIndex;
+  readonly block: Uint8Array<ArrayBuffer>;
+}
+type Overrides = Partial<Omit<VectorIndexSpec, 'dim' | 'rowCount' | 'metric'>>;
+const hnsw = { kind: 'HNSW', M: 8, efConstruction: 60 } as const;
+
+async function build(values: Float32Array, dim: number, metric: MetricType, overrides: Overrides = {}): Promise<Fixture> {
+  const elementType = overrides.elementType ?? 'float32';
+  const bytes = toBytes(elementType, values);
+  const rowCount = bytes.length / vectorBytes(elementType, dim);
+  const options = { dim, elementType, inverseNorms: true, blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64) };
+  const region = workers.allocate(VectorStore.bytesFor(Math.max(1, rowCount), options) + 65536, 2 ** 31);
+  const store = new VectorStore(region, options);
+  store.append(bytes);
+  const spec: VectorIndexSpec = { build: hnsw, elementType, metric, dim, rowCount, ...overrides };
+  const block = await buildVectorIndex(workers, spec, { region, place: store.place });
+  return { store, region, spec, index: loadVectorIndex(workers, block, 'test'), block };
+}
+function find(fixture: Fixture, query: Uint8Array, k: number, rest: Partial<IndexSearchInput> = {}): IndexSearchOutput {
+  const { index, store, region } = fixture;
+  const search = workerTasks[index.task as 'graphSearch'];
+  const input: IndexSearchInput = { index: index.placement, vectors: store.place, queries: query, k, params: { ef: 64 }, ...rest };
+  return search(input, { memories: [region.memory, index.region.memory], thread: 0 });
+}
+function exact(fixture: Fixture, query: Uint8Array, k: number, rest: Partial<IndexSearchInput> = {}): IndexSearchOutput {
+  const { store, region, spec } = fixture;
+  const metric = spec.metric as MetricType;
+  const { excluded, radius, rangeFilter } = rest;
+  const input = {
+    ...{ ...store.place, metric, queries: query, k, rowBegin: 0, rowEnd: spec.rowCount },
+    ...(excluded && { excluded }),
+    ...(radius !== undefined && { radius }),
+    ...(rangeFilter !== undefined && { rangeFilter }),
+  };
+  return flatSearch(input, { memories: [region.memory], thread: 0 });
+}
+function queriesOf(fixture: Fixture, values: Float32Array, count: number): Uint8Array[] {
+  const { dim, elementType } = fixture.spec;
+  return Array.from({ length: count }, (_, i) => toBytes(elementType, values.slice(i * dim, (i + 1) * dim)));
+}
+function recall(fixture: Fixture, queries: readonly Uint8Array[], k: number, rest: Partial<IndexSearchInput> = {}): number {
+  let [found, wanted] = [0, 0];
+  for (const query of queries) {
+    const truth = new Set(exact(fixture, query, k, rest).rows);
+    wanted += truth.size;
+    for (const row of find(fixture, query, k, rest).rows) if (truth.has(row)) found++;
+  }
+  return wanted === 0 ? 1 : found / wanted;
+}
+const bits = (rows: number, isSet: (row: number) => boolean): Uint8Array => {
+  const out = new Uint8Array(Math.ceil(rows / 8));
+  for (let row = 0; row < rows; row++) if (isSet(row)) out[row >> 3] = (out[row >> 3] as number) | (1 << (row & 7));
+  return out;
+};
+const countClear = (excluded: Uint8Array, rows: number): number =>
+  Array.from({ length: rows }, (_, row) => ((excluded[row >> 3] as number) >> (row & 7)) & 1).filter((bit) => bit === 0).length;
+
+describe('recall and scores', () => {
+  for (const metric of ['L2', 'IP', 'COSINE'] as const) {
+    for (const sqType of [undefined, 'SQ4U', 'SQ6', 'SQ8', 'FP16', 'BF16'] as const) {
+      test(`${metric} ${sqType ?? 'HNSW'}`, async () => {
+        const overrides: Overrides =
+          sqType === undefined ? {} : { build: { ...hnsw, kind: 'HNSW_SQ', sqType, refine: false, refineType: 'FP32' } };
+        const fixture = await build(clustered(3000, 40, 1), 40, metric, overrides);
+        const queries = queriesOf(fixture, clustered(30, 40, 1), 30);
+        expect(recall(fixture, queries, 10)).toBeGreaterThan(0.95);
+        const [query] = queries as [Uint8Array];
+        const hits = find(fixture, query, 10, { params: { ef: 1000 } });
+        const truth = exact(fixture, query, 10);
+        expect([...hits.rows]).toEqual([...truth.rows]);
+        expect([...hits.scores]).toEqual([...truth.scores]); // To the last bit: both score the vectors themselves.
+      });
+    }
+  }
+  for (const elementType of ['bfloat16', 'int8'] as const) {
+    test(`vectors of ${elementType}`, async () => {
+      const fixture = await build(clustered(2000, 32, 2), 32, 'COSINE', { elementType });
+      expect(recall(fixture, queriesOf(fixture, clustered(20, 32, 2), 20), 10)).toBeGreaterThan(0.95);
+    });
+  }
+  test('every dim finds its own rows', async () => {
+    for (const dim of [1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 127, 130]) {
+      const values = clustered(300, dim, dim);
+      const fixture = await build(values, dim, 'L2');
+      expect(recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(dim < 3 ? 0.8 : 0.95);
+    }
+  }, 60_000);
+});
+
+describe('rows that do not count', () => {
+  test('never come back, whatever share they are, and recall holds', async () => {
+    const rows = 6000;
+    const fixture = await build(clustered(rows, 24, 3), 24, 'L2');
+    const queries = queriesOf(fixture, clustered(25, 24, 3), 25);
+    for (const share of [0.001, 0.02, 0.1, 0.2, 0.5, 0.9, 0.999]) {
+      const next = random(share * 1e6);
+      const excluded = bits(rows, () => next() >= share);
+      const passing = countClear(excluded, rows);
+      const rest = { excluded, passing };
+      for (const query of queries) {
+        for (const row of find(fixture, query, 10, rest).rows) expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
+      }
+      expect(recall(fixture, queries, 10, rest), `share ${share}`).toBeGreaterThan(0.93);
+    }
+  });
+  test('rows without a vector have no node', async () => {
+    const rows = 500;
+    const without = bits(rows, (row) => row % 3 === 0);
+    const fixture = await build(clustered(rows, 16, 4), 16, 'L2', { without });
+    expect(fixture.index.placement.params.nodes).toBe(countClear(without, rows));
+    for (const query of queriesOf(fixture, clustered(10, 16, 4), 10)) {
+      for (const row of find(fixture, query, 100).rows) expect(row % 3).not.toBe(0);
+    }
+  });
+});
+
+describe('range search', () => {
+  test('hits lie within the range; a ring far from the query is found', async () => {
+    const fixture = await build(clustered(3000, 16, 5), 16, 'L2');
+    for (const query of queriesOf(fixture, clustered(10, 16, 5), 10)) {
+      const all = exact(fixture, query, 3000).scores;
+      const [rangeFilter, radius] = [all[100] as number, all[400] as number];
+      const rest = { radius, rangeFilter };
+      const hits = find(fixture, query, 50, rest);
+      for (const score of hits.scores) expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
+      const truth = new Set(exact(fixture, query, 50, rest).rows);
+      expect([...hits.rows].filter((row) => truth.has(row)).length).toBeGreaterThan(truth.size * 0.9);
+    }
+  });
+});
+
+describe('small and odd sets', () => {
+  test('no rows, one row, equal rows, zero vectors', async () => {
+    const empty = await build(new Float32Array(0), 8, 'L2');
+    expect(find(empty, new Uint8Array(32), 5).rows).toHaveLength(0);
+    const one = await build(
+      Float32Array.from({ length: 8 }, (_, i) => i),
+      8,
+      'COSINE',
+    );
+    expect([...find(one, toBytes('float32', new Float32Array(8).fill(1)), 5).rows]).toEqual([0]);
+    const same = await build(new Float32Array(400 * 8).fill(0.5), 8, 'L2');
+    expect(find(same, toBytes('float32', new Float32Array(8)), 20).rows.length).toBe(20);
+    const zeros = await build(new Float32Array(100 * 8), 8, 'COSINE');
+    expect(find(zeros, new Uint8Array(32), 5).rows.length).toBe(5);
+  });
+  test('k of all rows', async () => {
+    const fixture = await build(clustered(700, 8, 6), 8, 'IP');
+    expect(find(fixture, toBytes('float32', clustered(1, 8, 6)), 700, { params: { ef: 700 } }).rows.length).toBeGreaterThan(690);
+  });
+});
+
+describe('the block', () => {
+  test('one thread and one seed give the same bytes; another seed does not', async () => {
+    const values = clustered(800, 20, 7);
+    const [a, b, c] = await Promise.all([build(values, 20, 'L2'), build(values, 20, 'L2'), build(values, 20, 'L2', { seed: 9 })]);
+    expect(a.block).toEqual(b.block);
+    expect(a.block).not.toEqual(c.block);
+  });
+  test('damage with right checksums is refused or harmless, and never hangs', async () => {
+    const fixture = await build(clustered(200, 12, 8), 12, 'L2');
+    const query = toBytes('float32', clustered(1, 12, 8));
+    const { meta, sections } = decodeIndexBlock(fixture.block);
+    const names = [...sections.keys()];
+    fc.assert(
+      fc.property(fc.nat(names.length - 1), fc.nat(), fc.nat(255), (which, place, value) => {
+        const copy = new Map([...sections].map(([name, bytes]) => [name, bytes.slice()] as const));
+        const bytes = copy.get(names[which] as string) as Uint8Array;
+        bytes[place % bytes.length] = value;
+        let index: SearchableIndex;
+        try {
+          index = loadVectorIndex(workers, encodeIndexBlock(meta, copy), 'damaged');
+        } catch (error) {
+          expect(String(error)).toContain('built again');
+          return;
+        }
+        try {
+          find({ ...fixture, index }, query, 10);
+        } catch (error) {
+          expect(error).toBeInstanceOf(WebAssembly.RuntimeError);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
