@@ -1,5 +1,6 @@
 // The writer of one log: collects what waits, gives it timestamps, makes it durable in one append (group commit), then lets the shards
-// apply it in order. Durable first, visible second, acknowledged third.
+// apply it in order. Durable first, visible second, acknowledged third. After a failed write nobody knows what reached the disk: the log is
+// opened again, and what it holds beyond the last known entry takes effect before anything new is written.
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
@@ -7,6 +8,9 @@ import { LogRecord } from '#proto/elanus/data.js';
 import type { WriteAheadLog } from '#wal/write-ahead-log.js';
 import type { Shard, ShardChange } from './shard.js';
 
+/** Between two attempts to open a log again whose disk failed, in ms. */
+const REOPEN_MS_MIN = 100;
+const REOPEN_MS_MAX = 5000;
 /** Bytes of one group commit; a single larger request goes alone. */
 const GROUP_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes waiting for the log before writers are refused. */
@@ -18,19 +22,31 @@ interface Pending {
   readonly bytes: number;
   readonly done: Deferred<bigint>;
 }
+export interface PhysicalChannelParts {
+  readonly platform: Platform;
+  readonly openLog: () => Promise<WriteAheadLog>;
+  readonly allocateTimestamps: (count: number) => Promise<bigint>;
+}
 export class PhysicalChannel {
   readonly #platform: Platform;
-  readonly #allocateTimestamps: (count: number) => Promise<bigint>;
-  readonly log: WriteAheadLog;
+  readonly #parts: PhysicalChannelParts;
+  #log: WriteAheadLog;
+  #closed = false;
   readonly shards = new Map<string, Shard>();
   #queue: Pending[] = [];
   #queuedBytes = 0;
   #running: Promise<void> | undefined;
 
-  constructor(platform: Platform, log: WriteAheadLog, allocateTimestamps: (count: number) => Promise<bigint>) {
-    this.#platform = platform;
-    this.log = log;
-    this.#allocateTimestamps = allocateTimestamps;
+  private constructor(parts: PhysicalChannelParts, log: WriteAheadLog) {
+    this.#platform = parts.platform;
+    this.#parts = parts;
+    this.#log = log;
+  }
+  static async open(parts: PhysicalChannelParts): Promise<PhysicalChannel> {
+    return new PhysicalChannel(parts, await parts.openLog());
+  }
+  get log(): WriteAheadLog {
+    return this.#log;
   }
   /** Resolves with the change's timestamp once it is durable and visible. */
   submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
@@ -59,6 +75,32 @@ export class PhysicalChannel {
         const failure = toElanusError(error, 'log append');
         this.#platform.logger.error('write_group_failed', { reason: messageOf(error), writes: group.length });
         for (const pending of group) pending.done.reject(failure);
+        if (failure.key === 'wal_unavailable') await this.#reopen();
+      }
+    }
+  }
+  /** Opens the log again and applies what is in it beyond what was known, as if its write had succeeded. Writers are refused meanwhile. */
+  async #reopen(): Promise<void> {
+    let next = this.#log.nextLsn;
+    let recovered = 0;
+    await this.#log.close().catch(() => {}); // Its handle is broken anyway.
+    for (let pauseMs = REOPEN_MS_MIN; !this.#closed; pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)) {
+      try {
+        const log = await this.#parts.openLog();
+        for await (const { lsn, payload } of log.read(next)) {
+          const record = LogRecord.decode(payload);
+          await this.shards.get(record.vchannel)?.apply(record, lsn);
+          next = lsn + 1n;
+          recovered++;
+        }
+        this.#log = log;
+        this.#platform.logger.info('wal_reopened', { nextLsn: log.nextLsn, recovered });
+        return;
+      } catch (error) {
+        this.#platform.logger.error('wal_reopen_failed', { reason: messageOf(error), pauseMs });
+        for (const pending of this.#queue.splice(0)) pending.done.reject(toElanusError(error, 'log'));
+        this.#queuedBytes = 0;
+        await this.#platform.timers.sleep(pauseMs);
       }
     }
   }
@@ -76,7 +118,7 @@ export class PhysicalChannel {
   }
   async #commit(group: readonly Pending[]): Promise<void> {
     for (const shard of new Set(group.map((pending) => pending.shard))) await shard.reserveIds();
-    const firstTimestamp = await this.#allocateTimestamps(group.length);
+    const firstTimestamp = await this.#parts.allocateTimestamps(group.length);
     const records: { readonly shard: Shard; readonly record: LogRecord }[] = [];
     const accepted: { readonly pending: Pending; readonly timestamp: bigint }[] = [];
     for (const [index, pending] of group.entries()) {
@@ -89,19 +131,20 @@ export class PhysicalChannel {
       }
     }
     if (records.length > 0) {
-      const firstLsn = await this.log.append(records.map(({ record }) => LogRecord.encode(record).finish()));
+      const firstLsn = await this.#log.append(records.map(({ record }) => LogRecord.encode(record).finish()));
       for (const [index, { shard, record }] of records.entries()) await shard.apply(record, firstLsn + BigInt(index));
     }
     for (const { pending, timestamp } of accepted) pending.done.resolve(timestamp);
   }
   /** Lets go of log entries that every shard has in files. */
   async truncate(): Promise<void> {
-    let end = this.log.nextLsn;
+    let end = this.#log.nextLsn;
     for (const shard of this.shards.values()) if (shard.firstUnsavedLsn < end) end = shard.firstUnsavedLsn;
-    await this.log.truncate(end);
+    await this.#log.truncate(end);
   }
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#running;
-    await this.log.close();
+    await this.#log.close();
   }
 }

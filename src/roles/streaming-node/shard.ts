@@ -103,10 +103,17 @@ export class Shard {
     });
     switch (change.kind) {
       case 'seal': {
-        const wanted = new Set(change.segmentIds);
-        const chosen = [...this.#planned].filter(([, { id }]) => wanted.size === 0 || wanted.has(id));
-        for (const [partitionId] of chosen) this.#planned.delete(partitionId);
-        return [record({ seal: { segmentIds: chosen.map(([, { id }]) => id) } })];
+        const isWanted = (id: bigint): boolean => change.segmentIds.length === 0 || change.segmentIds.includes(id);
+        // What grows, and what earlier changes of this group will have begun. The plan alone is not enough: it leaves a segment when its
+        // seal is planned, and the write of that seal may have failed.
+        const ids = new Set<bigint>();
+        for (const segment of this.segments.values()) if (segment.state === 'growing' && isWanted(segment.id)) ids.add(segment.id);
+        for (const [partitionId, { id }] of [...this.#planned]) {
+          if (!isWanted(id)) continue;
+          ids.add(id);
+          this.#planned.delete(partitionId);
+        }
+        return [record({ seal: { segmentIds: [...ids] } })];
       }
       case 'dropPartition':
         this.#planned.delete(change.partitionId);

@@ -105,12 +105,11 @@ export class StreamingNode {
   async #openPhysical(name: string, epoch: bigint): Promise<PhysicalChannel> {
     const existing = this.#physical.get(name);
     if (existing !== undefined) return existing;
-    const log = await openFileLog(this.#platform, { folder: `wal/${name}`, epoch, fileBytesMax: this.#settings.logFileBytesMax });
-    const physical = new PhysicalChannel(
-      this.#platform,
-      log,
-      async (count) => (await this.#peers.rootCoord.allocTimestamp({ count })).timestamp,
-    );
+    const physical = await PhysicalChannel.open({
+      platform: this.#platform,
+      openLog: () => openFileLog(this.#platform, { folder: `wal/${name}`, epoch, fileBytesMax: this.#settings.logFileBytesMax }),
+      allocateTimestamps: async (count) => (await this.#peers.rootCoord.allocTimestamp({ count })).timestamp,
+    });
     this.#physical.set(name, physical);
     return physical;
   }

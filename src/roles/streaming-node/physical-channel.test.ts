@@ -1,0 +1,105 @@
+// The writer of a log when its disk fails: what reached the disk takes effect, the rest does not, and writing goes on.
+import { expect, test } from 'vitest';
+import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
+import { openFileLog } from '#wal/file-log.js';
+import { PhysicalChannel } from './physical-channel.js';
+import { Shard } from './shard.js';
+
+const schema = CollectionSchema.fromPartial({
+  name: 'c',
+  fields: [{ fieldID: 100n, name: 'pk', dataType: DataType.Int64, isPrimaryKey: true }],
+});
+const rows = (...keys: readonly bigint[]): ColumnBatch => ({
+  rowCount: keys.length,
+  columns: [
+    {
+      fieldId: 100n,
+      dataType: DataType.Int64,
+      data: new Uint8Array(BigInt64Array.from(keys).buffer),
+      offsets: new Uint8Array(0),
+      valid: new Uint8Array(0),
+    },
+  ],
+});
+async function open() {
+  const { world, ...rest } = simulatedCluster(1);
+  const platform = openMemoryPlatform({ cluster: { world, ...rest }, host: 'a' });
+  let timestamp = 0n;
+  let id = 1000n;
+  const channel = await world.runUntil(
+    PhysicalChannel.open({
+      platform,
+      openLog: () => openFileLog(platform, { folder: 'wal/x', epoch: 1n, fileBytesMax: 1_000_000 }),
+      allocateTimestamps: async (count) => {
+        timestamp += BigInt(count);
+        return timestamp - BigInt(count) + 1n;
+      },
+    }),
+  );
+  const shard = new Shard({
+    platform,
+    settings: { segmentBytesMax: 20 },
+    channel: {
+      vchannel: 'x_1v0',
+      collectionId: 1n,
+      schema,
+      ownerServerId: 1n,
+      epoch: 1n,
+      checkpointLsn: 0n,
+      checkpointTimestamp: 0n,
+      createTimestamp: 0n,
+    },
+    schema,
+    persistedSegmentIds: new Set(),
+    allocateIds: async (count) => {
+      id += BigInt(count);
+      return id - BigInt(count);
+    },
+    forwardDeletes: async () => {},
+    onSealed: () => {},
+  });
+  channel.shards.set('x_1v0', shard);
+  const write = (...keys: readonly bigint[]): Promise<bigint> =>
+    channel.submit(shard, { kind: 'write', deletedKeys: undefined, inserts: [{ partitionId: 1n, rows: rows(...keys) }] }, 8);
+  return {
+    run: <T>(task: Promise<T>): Promise<T> => world.runUntil(task),
+    failNext: (keptBytes: number): void => {
+      platform.disk.appendFault = () => {
+        platform.disk.appendFault = undefined;
+        return { keptBytes };
+      };
+    },
+    channel,
+    shard,
+    write,
+    rowCount: (): number => [...shard.segments.values()].reduce((sum, segment) => sum + segment.data.rowCount, 0),
+  };
+}
+
+test('a write that failed but reached the disk takes effect before the next one', async () => {
+  const { run, failNext, write, rowCount } = await open();
+  await run(write(1n));
+  failNext(1_000_000);
+  await expect(run(write(2n))).rejects.toMatchObject({ key: 'wal_unavailable' });
+  await run(write(3n));
+  expect(rowCount()).toBe(3);
+});
+test('a write that did not reach the disk whole never takes effect, and writing goes on', async () => {
+  const { run, failNext, write, rowCount } = await open();
+  await run(write(1n));
+  failNext(11);
+  await expect(run(write(2n))).rejects.toMatchObject({ key: 'wal_unavailable' });
+  await run(write(3n));
+  expect(rowCount()).toBe(2);
+});
+test('a segment whose seal was lost with a failed write is sealed by the next flush', async () => {
+  const { run, failNext, write, shard, channel } = await open();
+  await run(write(1n, 2n)); // 16 of 20 bytes: the next write plans a seal of this segment.
+  failNext(0);
+  await expect(run(write(3n))).rejects.toMatchObject({ key: 'wal_unavailable' });
+  await run(write(4n));
+  await run(channel.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
+  expect([...shard.segments.values()].map((segment) => segment.state)).toEqual(['sealed', 'sealed']);
+});
