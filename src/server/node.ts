@@ -92,6 +92,8 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     // Built in the order of need; each is healthy once its own start is over. What a role needs from another it waits for, with a deadline.
     let internalListener: Listener | undefined;
     const starts: (() => Promise<void>)[] = [];
+    // Last: it finishes interrupted drops, which waits for other roles; theirs must not wait for it.
+    let finish: (() => Promise<void>) | undefined;
     let streamingNode: StreamingNode | undefined;
     if (runs('root-coord')) {
       const settings = { ...config, serverId };
@@ -100,7 +102,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       serve(RootCoordDefinition, rootCoord.rootCoordHandlers);
       serve(DefinitionsDefinition, rootCoord.definitionHandlers);
       states.set('root-coord', StateCode.Healthy);
-      starts.push(() => rootCoord.start());
+      finish = () => rootCoord.start();
       closers.push(() => rootCoord.close());
     }
     if (runs('data-coord')) {
@@ -150,6 +152,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       closers.push(() => opened.close(GRACE_MS));
     }
     for (const start of starts) await start();
+    await finish?.();
     let listener: Listener | undefined;
     if (runs('proxy')) {
       const proxy = new ProxyNode(platform, { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health }, peers);

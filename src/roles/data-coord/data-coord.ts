@@ -15,8 +15,10 @@ import { ImportJobs } from './import-jobs.js';
 export interface DataCoordSettings {
   readonly serverId: bigint;
 }
-/** Waiting for a streaming-node holds up all other changes of channels, so it is short. */
+/** One attempt to bring a channel to the streaming-node, in ms. Creating a collection waits for the first. */
 const OPEN_CHANNEL_MS_MAX = 3000;
+const OFFER_RETRY_MS_MIN = 200;
+const OFFER_RETRY_MS_MAX = 5000;
 const isVisible = (segment: SegmentRecord): boolean => segment.state === 'flushed' && !segment.isLevelZero;
 
 export class DataCoord {
@@ -26,6 +28,7 @@ export class DataCoord {
   readonly #catalog: DataCatalog;
   readonly #imports: ImportJobs;
   readonly #locks = new KeyedMutex();
+  #closed = false;
 
   private constructor(platform: Platform, settings: DataCoordSettings, peers: DataCoordPeers, catalog: DataCatalog) {
     this.#platform = platform;
@@ -37,11 +40,13 @@ export class DataCoord {
   static async open(platform: Platform, settings: DataCoordSettings, peers: DataCoordPeers): Promise<DataCoord> {
     return new DataCoord(platform, settings, peers, await DataCatalog.open(platform.metaStore));
   }
-  /** Takes up the import jobs that a restart interrupted. */
+  /** Takes up what a restart interrupted: import jobs, and channels that may not have come to their owner. */
   start(): void {
+    for (const vchannel of this.#catalog.channels.keys()) this.#offerLater(vchannel);
     this.#imports.resume();
   }
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#imports.close();
   }
   async #notifyQueryCoord(collectionId: bigint): Promise<void> {
@@ -49,6 +54,33 @@ export class DataCoord {
     await this.#peers.queryCoord
       .segmentsChanged({ collectionId })
       .catch((error: unknown) => this.#platform.logger.warn('segments_changed_notice_failed', { collectionId, reason: messageOf(error) }));
+  }
+  /**
+   * Brings a channel to its owner. With none up, or when the call is lost, it is offered again later; opening twice changes nothing.
+   * @throws what the owner refuses for good
+   */
+  async #offerChannel(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): Promise<void> {
+    const channel = this.#catalog.channels.get(vchannel);
+    if (channel === undefined || this.#closed) return;
+    const abort = new AbortController();
+    const timer = this.#platform.timers.after(OPEN_CHANNEL_MS_MAX, () => abort.abort());
+    try {
+      const wait = { signal: abort.signal, deadlineMs: this.#platform.clock.now() + OPEN_CHANNEL_MS_MAX, metadata: {} };
+      await this.#peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }, wait);
+    } catch (error) {
+      if (this.#closed) return;
+      const isLate = abort.signal.aborted;
+      if (!isLate && (!(error instanceof ElanusError) || error.spec.retry === 'never')) throw error;
+      this.#platform.logger.warn('channel_waits_for_owner', { vchannel, reason: messageOf(error), retryMs });
+      this.#platform.timers.after(retryMs, () => this.#offerLater(vchannel, Math.min(OFFER_RETRY_MS_MAX, retryMs * 2)));
+    } finally {
+      timer.cancel();
+    }
+  }
+  #offerLater(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): void {
+    this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
+      this.#platform.logger.error('channel_refused_by_owner', { vchannel, reason: messageOf(error) }),
+    );
   }
   #segment(id: bigint): SegmentRecord {
     const segment = this.#catalog.segments.get(id);
@@ -102,8 +134,8 @@ export class DataCoord {
         .filter((segment) => (partitionID <= 0n || segment.partitionId === partitionID) && states.includes(wireState(segment.state)))
         .map((segment) => segment.id),
     }),
-    watchChannels: (request, context) =>
-      this.#locks.run('channels', async () => {
+    watchChannels: async (request) => {
+      await this.#locks.run('channels', async () => {
         const fresh: ChannelRecord[] = [];
         for (const vchannel of request.channelNames) {
           if (this.#catalog.channels.has(vchannel)) continue;
@@ -119,18 +151,11 @@ export class DataCoord {
           });
         }
         if (fresh.length > 0) await this.#catalog.save({ channels: fresh });
-        for (const vchannel of request.channelNames) {
-          const channel = this.#catalog.channels.get(vchannel);
-          if (channel === undefined) continue;
-          const wait = { signal: context.signal, deadlineMs: this.#platform.clock.now() + OPEN_CHANNEL_MS_MAX, metadata: {} };
-          await this.#peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }, wait).catch((error: unknown) => {
-            // With no streaming-node up the channel waits: the next one that registers gets it.
-            if (!(error instanceof ElanusError) || error.spec.retry === 'never') throw error;
-            this.#platform.logger.warn('channel_waits_for_owner', { vchannel, reason: error.message });
-          });
-        }
-        return {};
-      }),
+      });
+      // Outside the lock: a streaming-node that starts needs it to get its channels, and opens none before that.
+      await Promise.all(request.channelNames.map((vchannel) => this.#offerChannel(vchannel)));
+      return {};
+    },
     flush: async ({ collectionID, segmentIDs, dbID }) => {
       const channels = this.#catalog.channelsOf(collectionID);
       if (channels.length === 0)
