@@ -40,14 +40,18 @@ export class Faults {
       this.#later(restartMs, () => process.start());
     } else if (draw < 0.45) {
       const flush = nextFloat(random) < 0.5;
-      void process.stop(flush, random).then(() => this.#later(restartMs, () => process.start()));
+      void process.stop(flush, random).then(() => {
+        if (this.#active) this.#later(restartMs, () => process.start());
+        else process.start();
+      });
     } else if (draw < 0.5) {
       trace.add('faults', 'power-loss');
       for (const host of hosts) processes[host].crash(random);
       for (const host of hosts) this.#later(restartMs + nextFloat(random) * 1000, () => processes[host].start());
     } else if (draw < 0.6) {
-      // The log refuses writes from then on; its process is started anew a little later.
+      // The log must recover by itself; now and then its process dies before or while it does.
       processes.stream.failNextAppend(nextFloat(random));
+      if (nextFloat(random) < 0.5) return;
       this.#later(restartMs, () => {
         processes.stream.crash(random);
         this.#later(300, () => processes.stream.start());
