@@ -1,0 +1,165 @@
+// QueryCoord with fakes around it: what is loaded outlives a crash, and every shard is told again until it has taken it.
+import { describe, expect, it } from 'vitest';
+import { ElanusError } from '#base/errors.js';
+import { openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  ChannelRegistryDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  StreamingNodeDefinition,
+  type SyncTargetRequest,
+} from '#proto/elanus/roles.js';
+import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { QueryCoord } from './query-coord.js';
+
+const COLLECTION = 7n;
+/** Longer than any test below but one. */
+const CHECK_MS = 3_600_000;
+async function start(cluster: SimulatedCluster) {
+  const platform = openMemoryPlatform({ cluster, host: 'qc' });
+  const state = {
+    partitions: [70n, 71n],
+    exists: true,
+    failures: 0,
+    targets: new Map<string, SyncTargetRequest>(),
+    syncs: 0,
+    released: [] as string[],
+  };
+  function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
+    return inProcessClient(definition, handlers as Handlers<D>);
+  }
+  let time = BigInt(cluster.world.now) << 18n;
+  const segments = [
+    { id: 1n, vchannel: 'a', partitionId: 70n },
+    { id: 2n, vchannel: 'b', partitionId: 71n },
+    { id: 3n, vchannel: 'a', partitionId: -1n, isLevelZero: true },
+  ];
+  const queryCoord = new QueryCoord(
+    platform,
+    { targetCheckIntervalMs: CHECK_MS },
+    {
+      rootCoord: client(RootCoordDefinition, { allocTimestamp: async () => ({ timestamp: ++time }) }),
+      definitions: client(DefinitionsDefinition, {
+        describeCollection: async () => {
+          if (!state.exists) throw new ElanusError('collection_not_found', 'gone');
+          return { collection: { id: COLLECTION, vchannels: ['a', 'b'], partitions: state.partitions.map((id) => ({ id })) } };
+        },
+      }),
+      channelRegistry: client(ChannelRegistryDefinition, {
+        listSegments: async () => ({ segments, channels: [{ vchannel: 'a' }, { vchannel: 'b' }] }),
+      }),
+      streamingNode: client(StreamingNodeDefinition, {
+        syncTarget: async (request) => {
+          state.syncs++;
+          if (state.failures > 0) {
+            state.failures--;
+            throw new ElanusError('channel_not_available', 'not yet');
+          }
+          state.targets.set(request.vchannel, request);
+          return {};
+        },
+        releaseTarget: async ({ vchannel }) => {
+          state.released.push(vchannel);
+          return {};
+        },
+      }),
+    },
+  );
+  await queryCoord.start();
+  return {
+    cluster,
+    platform,
+    queryCoord,
+    state,
+    run: <T>(call: Promise<T>) => cluster.world.runUntil(call),
+    calls: client(QueryCoordDefinition, queryCoord.handlers),
+  };
+}
+type Running = Awaited<ReturnType<typeof start>>;
+const served = ({ state }: Running) =>
+  Object.fromEntries([...state.targets].map(([vchannel, target]) => [vchannel, target.segments.map(({ segment }) => segment?.id)]));
+
+describe('query-coord', () => {
+  it('tells each shard its own sealed segments and all its deletes', async () => {
+    const running = await start(simulatedCluster(2));
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    expect(served(running)).toEqual({ a: [1n], b: [2n] });
+    expect(running.state.targets.get('a')?.deleteSegments.map(({ id }) => id)).toEqual([3n]);
+    expect(running.state.targets.get('a')?.partitionIds).toEqual([70n, 71n]);
+    expect(await running.run(running.calls.loadState({ collectionId: COLLECTION }))).toMatchObject({ known: true, progress: 100 });
+    expect(await running.run(running.calls.loadState({ collectionId: 8n }))).toMatchObject({ known: false });
+  });
+  it('asks again until every shard has taken it, with growing pauses', async () => {
+    const running = await start(simulatedCluster(2));
+    running.state.failures = 4;
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    await running.cluster.world.advance(5000);
+    expect(served(running)).toEqual({ a: [1n], b: [2n] });
+    const { syncs } = running.state;
+    await running.cluster.world.advance(60_000);
+    expect(running.state.syncs).toBe(syncs);
+    expect(syncs).toBe(6);
+  });
+  it('loads again after a crash what was loaded before', async () => {
+    const first = await start(simulatedCluster(2));
+    await first.run(first.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [71n] }));
+    first.platform.crash();
+    const second = await start(first.cluster);
+    await second.cluster.world.advance(100);
+    expect(served(second)).toEqual({ a: [], b: [2n] });
+    expect(await second.run(second.calls.loadState({ collectionId: COLLECTION, partitionIds: [71n] }))).toMatchObject({
+      known: true,
+      partitionIds: [71n],
+    });
+    expect(await second.run(second.calls.loadState({ collectionId: COLLECTION, partitionIds: [70n] }))).toMatchObject({ known: false });
+  });
+  it('adds partitions to those loaded, and a release takes them away for good', async () => {
+    const running = await start(simulatedCluster(2));
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [71n] }));
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [70n] }));
+    expect(served(running)).toEqual({ a: [1n], b: [2n] });
+    await running.run(running.calls.releaseCollection({ collectionId: COLLECTION, partitionIds: [71n] }));
+    await running.cluster.world.advance(100);
+    expect(served(running)).toEqual({ a: [1n], b: [] });
+    await running.run(running.calls.releaseCollection({ collectionId: COLLECTION }));
+    expect(running.state.released).toEqual(['a', 'b']);
+    running.platform.crash();
+    const again = await start(running.cluster);
+    await again.cluster.world.advance(1000);
+    expect(again.state.syncs).toBe(0);
+  });
+  it('forgets a collection that is gone, and stops asking', async () => {
+    const running = await start(simulatedCluster(2));
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    running.state.exists = false;
+    await running.run(running.calls.segmentsChanged({ collectionId: COLLECTION }));
+    await running.cluster.world.advance(10_000);
+    expect(await running.run(running.calls.loadState({ collectionId: COLLECTION }))).toMatchObject({ known: false });
+    expect(await running.cluster.metaStore.range('querycoord-')).toEqual([]);
+  });
+  it('a notice about what is not loaded does nothing; close ends the rounds', async () => {
+    const running = await start(simulatedCluster(2));
+    await running.run(running.calls.segmentsChanged({ collectionId: COLLECTION }));
+    expect(running.state.syncs).toBe(0);
+    running.state.failures = 1000;
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    await running.queryCoord.close();
+    const { syncs } = running.state;
+    await running.cluster.world.advance(60_000);
+    expect(running.state.syncs).toBe(syncs);
+  });
+  it('looks at every loaded collection from time to time: a shard that has forgotten is told again', async () => {
+    const running = await start(simulatedCluster(2));
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    running.state.targets.clear();
+    await running.cluster.world.advance(CHECK_MS + 1000);
+    expect(served(running)).toEqual({ a: [1n], b: [2n] });
+  });
+  it('refuses more replicas than there are nodes', async () => {
+    const running = await start(simulatedCluster(2));
+    await expect(running.run(running.calls.loadCollection({ collectionId: COLLECTION, replicaNumber: 2 }))).rejects.toMatchObject({
+      key: 'invalid_parameter',
+    });
+  });
+});
