@@ -17,7 +17,11 @@ const QUERIES = 1000;
 export const dataSets = {
   words: { dim: 100, metric: 'COSINE', make: makeWords },
   sift: { dim: 128, metric: 'L2', make: () => mixture({ rows: 1_000_000, dim: 128, clusters: 4000, power: 1, isUnit: false, seed: 11 }) },
-  text: { dim: 768, metric: 'COSINE', make: () => mixture({ rows: 150_000, dim: 768, clusters: 1000, power: 0.5, isUnit: true, seed: 12 }) },
+  text: {
+    dim: 768,
+    metric: 'COSINE',
+    make: () => mixture({ rows: 150_000, dim: 768, clusters: 1000, power: 0.5, isUnit: true, seed: 12 }),
+  },
   // A small one for a quick look.
   small: { dim: 128, metric: 'L2', make: () => mixture({ rows: 60_000, dim: 128, clusters: 1000, power: 1, isUnit: false, seed: 13 }) },
 };
@@ -64,7 +68,16 @@ export function groundTruth(base, queries, dim, metric, excluded) {
     for (let i = row * dim; i < (row + 1) * dim; i++) sum += base[i] * base[i];
     norms[row] = sum > 0 ? 1 / Math.sqrt(sum) : 0;
   }
-  const input = { dim, metric, rowBegin: 0, rowEnd: rows, vectorsOffset: DATA_OFFSET, inverseNormsOffset: normsAt, queries, k: TRUTH_DEPTH };
+  const input = {
+    dim,
+    metric,
+    rowBegin: 0,
+    rowEnd: rows,
+    vectorsOffset: DATA_OFFSET,
+    inverseNormsOffset: normsAt,
+    queries,
+    k: TRUTH_DEPTH,
+  };
   const found = flatSearch({ ...input, ...(excluded && { excluded }), elementType: 'float32' }, { memories: [memory], thread: 0 });
   return found.rows;
 }

@@ -1,0 +1,104 @@
+// From measured points to numbers that can be compared, and to Markdown.
+
+const format = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const qps = (value) => (value === undefined ? 'never' : format.format(value));
+const ratio = (mine, theirs) => (mine === undefined || theirs === undefined ? '' : `${(mine / theirs).toFixed(2)} x`);
+
+/** QPS (per CPU second) at a recall: between two measured widths, log(QPS) is taken to be linear in recall. Undefined: never reached. */
+export function qpsAt(points, recall, of = 'cpuQps') {
+  const measured = points.filter((point) => point !== undefined && point !== null);
+  // Widths wider than another that is no worse at less cost do not count.
+  const after = measured.findIndex((point) => point.recall >= recall);
+  if (after < 0) return undefined;
+  const high = measured[after];
+  const low = measured[after - 1];
+  if (low === undefined || high.recall === low.recall) return high[of];
+  const part = (recall - low.recall) / (high.recall - low.recall);
+  return Math.exp(Math.log(low[of]) * (1 - part) + Math.log(high[of]) * part);
+}
+/** The cheapest measured width with at least this recall, else the one with the best recall. */
+export function cheapest(points, recall) {
+  const measured = points.filter((point) => point !== undefined && point !== null);
+  const good = measured.filter((point) => point.recall >= recall);
+  if (good.length > 0) return good.reduce((best, point) => (point.cpuQps > best.cpuQps ? point : best));
+  return measured.reduce((best, point) => (best === undefined || point.recall > best.recall ? point : best), undefined);
+}
+function table(head, rows) {
+  return [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows.map((cells) => `| ${cells.join(' | ')} |`)].join('\n');
+}
+const engineOf = (set, name) => set.engines.find((one) => one.name === name);
+const bestRecall = ({ points }) => Math.max(0, ...points.filter((point) => point).map(({ recall }) => recall));
+
+export function searchTable(set) {
+  const [hnswlib, usearch] = [engineOf(set, 'hnswlib-node'), engineOf(set, 'usearch')];
+  const head = [
+    'engine',
+    'QPS at .90',
+    '.95',
+    '.99',
+    'best recall',
+    'of hnswlib-node at .95',
+    '.99',
+    'of usearch at .95',
+    '.99',
+    'bytes a vector',
+  ];
+  const rows = set.engines.map((engine) => {
+    const { at } = engine;
+    const against = (rival) => [0.95, 0.99].map((recall) => (engine === rival ? '' : ratio(at[recall], rival?.at[recall])));
+    return [
+      `${engine.name}${engine.ours ? '' : ` ${engine.version}`}`,
+      ...[qps(at[0.9]), qps(at[0.95]), qps(at[0.99]), bestRecall(engine).toFixed(3)],
+      ...against(hnswlib),
+      ...against(usearch),
+      `${format.format(engine.bytesPerVector)}${engine.bytesAre === 'exact' ? '' : ' (growth)'}`,
+    ];
+  });
+  return table(head, rows);
+}
+export function filterTable(set) {
+  const shares = [...new Set(set.engines.flatMap(({ filtered }) => Object.keys(filtered)))].sort((a, b) => a - b);
+  const able = set.engines.filter(({ filtered }) => Object.keys(filtered).length > 0);
+  if (shares.length === 0 || able.length === 0) return undefined;
+  const rival = engineOf(set, 'hnswlib-node');
+  const rows = able.map((engine) => [
+    engine.name,
+    ...shares.flatMap((share) => {
+      const point = cheapest(engine.filtered[share] ?? [], 0.95);
+      const theirs = cheapest(rival?.filtered[share] ?? [], 0.95);
+      return [
+        point ? `${qps(point.cpuQps)} @ ${point.recall.toFixed(3)}` : '',
+        engine === rival ? '' : ratio(point?.cpuQps, theirs?.cpuQps),
+      ];
+    }),
+  ]);
+  return table(['engine', ...shares.flatMap((share) => [`${share * 100} % pass: QPS @ recall`, 'of hnswlib-node'])], rows);
+}
+export function buildTable(set) {
+  if (set.builds.length === 0) return undefined;
+  const names = [...new Set(set.builds.map(({ name }) => name))];
+  const of = (name, threads) => set.builds.find((one) => one.name === name && one.threads === threads);
+  const rows = names.map((name) => {
+    const [one, two] = [of(name, 1), of(name, 2)];
+    const took = (build) => (build ? `${build.seconds.toFixed(1)} (${build.cpuSeconds.toFixed(1)})` : '');
+    const [hnswlib, usearch] = [of('hnswlib-node', 1), of('usearch', 1)].map((build) => build?.cpuSeconds);
+    const against = (theirs, rival) => (name === rival ? '' : ratio(theirs, one?.cpuSeconds));
+    return [name, took(one), took(two), against(hnswlib, 'hnswlib-node'), against(usearch, 'usearch')];
+  });
+  const head = ['engine', 'one thread: s (CPU s)', 'two threads: s (CPU s)', 'as fast as hnswlib-node, CPU, one thread', 'as usearch'];
+  return table(head, rows);
+}
+const loads = ({ load }) => `load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}`;
+
+export function markdownOf(set) {
+  const parts = [
+    `### ${set.name}: ${format.format(set.rows)} x ${set.dim}, ${set.metric}`,
+    `QPS per CPU second of one caller; ${loads(set)}.`,
+    searchTable(set),
+  ];
+  const filters = filterTable(set);
+  if (filters) parts.push('With a filter, at the cheapest measured width of recall .95 or more (else the best there is):', filters);
+  const builds = buildTable(set);
+  if (builds) parts.push(`Build, the first ${format.format(Math.min(...set.builds.map(({ rows }) => rows)))} rows:`, builds);
+  return `\n${parts.join('\n\n')}\n`;
+}
