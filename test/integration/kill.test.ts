@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { runElanus, type ServerProcess, startServer, stopServer } from './server-process.js';
 import { connect, keyField, mustSucceed, randomOf, tempFolder, until, vectorField, vectorOf } from './support.js';
 
-const KILLS = 22;
+const KILLS = 20;
 /** Another sequence: `KILL_SEED=7 npx vitest run test/integration/kill`. */
 const SEED = Number(process.env.KILL_SEED ?? 20_260_801);
 const WORKERS_PER_COLLECTION = 2;
@@ -151,7 +151,7 @@ test('rows and deletes that were acknowledged survive SIGKILL at any moment', { 
     const loops = [...models].flatMap(([collection, model]) =>
       Array.from({ length: WORKERS_PER_COLLECTION }, (_, worker) => writeLoop(client, collection, worker, model, () => isKilled)),
     );
-    const killer = new Promise<void>((resolve) => setTimeout(resolve, 20 + below(600))).then(() => {
+    const killer = new Promise<void>((resolve) => setTimeout(resolve, 20 + below(450))).then(() => {
       isKilled = true;
       server.kill('SIGKILL');
     });

@@ -1,0 +1,178 @@
+// Deletes stay deleted and the newest row of a key stays the newest: over flushes, restarts, loads, in every way of reading.
+import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { DataType } from '@zilliz/milvus2-sdk-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Elanus, open } from '#server/open.js';
+import { connect, createLoaded, insertRange, mustSucceed, tempFolder, vectorOf } from './support.js';
+
+describe('over restarts', () => {
+  let folder: Awaited<ReturnType<typeof tempFolder>>;
+  let database: Elanus;
+  let client: MilvusClient;
+  const start = async (): Promise<void> => {
+    database = await open(folder.path, { logLevel: 'error' });
+    client = await connect(database.address);
+  };
+  const stop = async (): Promise<void> => {
+    await client.closeConnection();
+    await database.close();
+  };
+  const restart = async (): Promise<void> => {
+    await stop();
+    await start();
+  };
+  beforeAll(async () => {
+    folder = await tempFolder();
+    await start();
+  });
+  afterAll(async () => {
+    await stop();
+    await folder.remove();
+  });
+  const flush = (name: string) => mustSucceed(client.flushSync({ collection_names: [name] }));
+  const remove = (collection_name: string, ids: number[], partition_name?: string) =>
+    mustSucceed(client.delete({ collection_name, ids, ...(partition_name === undefined ? {} : { partition_name }) }));
+  const reload = async (collection_name: string): Promise<void> => {
+    await mustSucceed(client.releaseCollection({ collection_name }));
+    await mustSucceed(client.loadCollection({ collection_name }));
+  };
+  /** Exactly these keys, whichever way one asks; each with the vector of its seed. */
+  async function expectRows(collection_name: string, rows: ReadonlyMap<number, number>, gone: readonly number[]): Promise<void> {
+    expect((await client.count({ collection_name })).data).toBe(rows.size);
+    const all = await client.query({ collection_name, filter: 'id not in [-1]', output_fields: ['id', 'vector'], limit: 16_000 });
+    const found = new Map(all.data.map(({ id, vector }) => [Number(id), vector]));
+    expect([...found.keys()].sort((a, b) => a - b)).toEqual([...rows.keys()].sort((a, b) => a - b));
+    for (const [id, seed] of rows) expect(found.get(id)).toEqual(vectorOf(seed));
+    const got = await client.get({ collection_name, ids: [...gone, ...rows.keys()], output_fields: ['id'] });
+    expect(got.data).toHaveLength(rows.size);
+    const hits = await client.search({ collection_name, data: vectorOf(1), limit: 16_000, output_fields: ['id'] });
+    expect(hits.results.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual([...rows.keys()].sort((a, b) => a - b));
+    if (gone.length > 0) expect((await client.query({ collection_name, filter: `id in [${gone}]` })).data).toEqual([]);
+  }
+  const seeded = (ids: Iterable<number>): Map<number, number> => new Map([...ids].map((id) => [id, id]));
+  const range = (begin: number, end: number): number[] => Array.from({ length: end - begin }, (_, at) => begin + at);
+
+  test.each([1, 3])('deletes of growing rows and of rows in files, %i shards', async (shards) => {
+    const name = `deletes_${shards}`;
+    await createLoaded(client, name, { shards });
+    await insertRange(client, name, 0, 60);
+    await flush(name);
+    await remove(name, range(0, 20)); // In files by now.
+    await insertRange(client, name, 60, 100);
+    await remove(name, range(60, 70)); // Growing still.
+    const gone = [...range(0, 20), ...range(60, 70)];
+    const rows = seeded([...range(20, 60), ...range(70, 100)]);
+    await expectRows(name, rows, gone);
+    await flush(name);
+    await expectRows(name, rows, gone);
+    await restart();
+    await expectRows(name, rows, gone);
+    await remove(name, range(90, 100));
+    for (const id of range(90, 100)) rows.delete(id);
+    await restart();
+    await expectRows(name, rows, [...gone, ...range(90, 100)]);
+    await reload(name);
+    await expectRows(name, rows, [...gone, ...range(90, 100)]);
+  });
+  test('one key upserted many times, with flushes and restarts in between: the last is there, once', async () => {
+    const name = 'upserts';
+    await createLoaded(client, name, { shards: 2 });
+    const rows = new Map<number, number>();
+    for (let round = 0; round < 12; round++) {
+      const data = range(0, 5).map((id) => ({ id, vector: vectorOf(1000 + round * 10 + id) }));
+      await mustSucceed(client.upsert({ collection_name: name, data }));
+      for (const id of range(0, 5)) rows.set(id, 1000 + round * 10 + id);
+      if (round % 3 === 1) await flush(name);
+      if (round % 5 === 4) await restart();
+      await expectRows(name, rows, []);
+    }
+    await flush(name);
+    await reload(name);
+    await expectRows(name, rows, []);
+  });
+  test('a delete takes only what was there: a key inserted after it lives, also when both are in files', async () => {
+    const name = 'again';
+    await createLoaded(client, name);
+    await remove(name, [1, 2, 3]); // Of nothing.
+    await insertRange(client, name, 0, 5);
+    await expectRows(name, seeded(range(0, 5)), []);
+    await flush(name);
+    await remove(name, [2]);
+    await insertRange(client, name, 2, 3);
+    await expectRows(name, seeded(range(0, 5)), []);
+    await flush(name);
+    await restart();
+    await expectRows(name, seeded(range(0, 5)), []);
+    await remove(name, [2]);
+    await flush(name);
+    await restart();
+    await expectRows(name, seeded([0, 1, 3, 4]), [2]);
+  });
+  test('a key given to another partition by upsert is in that one alone', async () => {
+    const name = 'moved';
+    await createLoaded(client, name);
+    await mustSucceed(client.createPartition({ collection_name: name, partition_name: 'p' }));
+    await insertRange(client, name, 0, 10);
+    await flush(name);
+    await mustSucceed(client.upsert({ collection_name: name, partition_name: 'p', data: [{ id: 4, vector: vectorOf(40) }] }));
+    const inPartition = async (partition: string): Promise<number[]> => {
+      const read = await client.query({
+        collection_name: name,
+        filter: 'id not in [-1]',
+        partition_names: [partition],
+        output_fields: ['id'],
+      });
+      return read.data.map(({ id }) => Number(id));
+    };
+    for (const step of [flush, restart, reload]) {
+      expect(await inPartition('p')).toEqual([4]);
+      expect(await inPartition('_default')).toEqual(range(0, 10).filter((id) => id !== 4));
+      await expectRows(name, new Map([...seeded(range(0, 10)), [4, 40]]), []);
+      await step(name);
+    }
+  });
+  // Not so yet: the log's deletes know no partition (docs/compat.md says so). This turns red when they do.
+  test.fails('a delete in one partition leaves the same key of another alone', async () => {
+    const name = 'parts';
+    await createLoaded(client, name);
+    for (const partition_name of ['a', 'b']) {
+      await mustSucceed(client.createPartition({ collection_name: name, partition_name }));
+      await insertRange(client, name, 0, 5, () => ({}), partition_name);
+    }
+    const idsIn = async (partition: string): Promise<number[]> => {
+      const read = await client.query({
+        collection_name: name,
+        filter: 'id not in [-1]',
+        partition_names: [partition],
+        output_fields: ['id'],
+      });
+      return read.data.map(({ id }) => Number(id));
+    };
+    await remove(name, [1, 2], 'a');
+    for (const step of [flush, restart]) {
+      expect(await idsIn('b')).toEqual([0, 1, 2, 3, 4]);
+      expect(await idsIn('a')).toEqual([0, 3, 4]);
+      await step(name);
+    }
+  });
+  test('the same for text keys', async () => {
+    const name = 'texts';
+    const fields = [
+      { name: 'id', data_type: DataType.VarChar, is_primary_key: true, max_length: 10 },
+      { name: 'vector', data_type: DataType.FloatVector, dim: 8 },
+    ];
+    await mustSucceed(client.createCollection({ collection_name: name, fields, shards_num: 2 }));
+    await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+    await mustSucceed(client.loadCollection({ collection_name: name }));
+    const keys = range(0, 30).map((at) => `k ${at}'ä`);
+    await mustSucceed(client.insert({ collection_name: name, data: keys.map((id, at) => ({ id, vector: vectorOf(at) })) }));
+    await flush(name);
+    await mustSucceed(client.delete({ collection_name: name, ids: keys.slice(0, 10) }));
+    for (const step of [flush, restart]) {
+      await step(name);
+      expect((await client.count({ collection_name: name })).data).toBe(20);
+      const got = await client.get({ collection_name: name, ids: keys, output_fields: ['id'] });
+      expect(got.data.map(({ id }) => id).sort()).toEqual(keys.slice(10).sort());
+    }
+  });
+});
