@@ -3,6 +3,11 @@
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { inverseNorms } from './inverse-norms.js';
+import { ivfAssign, ivfOrder, ivfResiduals, ivfSample } from './ivf-build-tasks.js';
+import { ivfEncode } from './ivf-encode.js';
+import { ivfSearch } from './ivf-search.js';
+import { kmeansAssign, kmeansSolve, kmeansStart, kmeansUpdate } from './kmeans-tasks.js';
+import { pqRest } from './pq-train.js';
 import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
@@ -20,6 +25,17 @@ export const workerTasks = {
   flatIds,
   flatSearch,
   inverseNorms,
+  ivfAssign,
+  ivfEncode,
+  ivfOrder,
+  ivfResiduals,
+  ivfSample,
+  ivfSearch,
+  kmeansAssign,
+  kmeansSolve,
+  kmeansStart,
+  kmeansUpdate,
+  pqRest,
   sparseBuild,
   sparseScan,
   sparseSearch,
