@@ -1,0 +1,192 @@
+// A streaming-node on a disk that outlives it, with fakes around it: acknowledged rows are there after a crash, each once, and a flush
+// that fails is tried again until data-coord has it.
+import { describe, expect, it } from 'vitest';
+import { ElanusError } from '#base/errors.js';
+import { batchOf, bytesView, column, columnFromInt64 } from '#model/column.js';
+import { DataType } from '#model/data-type.js';
+import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import { ChannelRecord, type SegmentRecord } from '#proto/elanus/data.js';
+import { ChannelRegistryDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { CollectionSchema } from '#proto/milvus/schema.js';
+import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { defaultConfig } from '#server/config.js';
+import { StreamingNode } from './streaming-node.js';
+
+const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
+const schema = CollectionSchema.fromPartial({
+  name: 'c',
+  fields: [
+    { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+    { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
+  ],
+});
+/** What the peers remember: they outlive the node. */
+interface Facts {
+  clock: bigint;
+  ids: bigint;
+  channel: ChannelRecord;
+  readonly committed: Map<bigint, SegmentRecord>;
+  commitFailures: number;
+  commits: number;
+}
+const newFacts = (): Facts => ({
+  clock: 1000n << 18n,
+  ids: 1000n,
+  channel: ChannelRecord.fromPartial({ vchannel: CHANNEL, collectionId: 7n, schema, epoch: 1n }),
+  committed: new Map(),
+  commitFailures: 0,
+  commits: 0,
+});
+async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPlatform) {
+  const platform = openMemoryPlatform({ cluster, host: 'sn', ...(before === undefined ? {} : { disk: before.disk }) });
+  function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
+    return inProcessClient(definition, handlers as Handlers<D>);
+  }
+  const node = new StreamingNode(
+    platform,
+    { ...defaultConfig, serverId: 1n },
+    {
+      rootCoord: client(RootCoordDefinition, {
+        allocTimestamp: async ({ count }) => {
+          facts.clock += 1n << 18n;
+          return { timestamp: facts.clock, count };
+        },
+        allocID: async ({ count }) => {
+          facts.ids += BigInt(count);
+          return { ID: facts.ids - BigInt(count), count };
+        },
+      }),
+      channelRegistry: client(ChannelRegistryDefinition, {
+        acquireChannels: async () => {
+          facts.channel = { ...facts.channel, epoch: facts.channel.epoch + 1n };
+          return { channels: [{ channel: facts.channel, persistedSegmentIds: [...facts.committed.keys()] }] };
+        },
+        commitFlush: async ({ segments, epoch, checkpointLsn, checkpointTimestamp }) => {
+          facts.commits++;
+          if (epoch !== facts.channel.epoch) throw new ElanusError('channel_moved', 'another owner');
+          if (facts.commitFailures > 0) {
+            facts.commitFailures--;
+            throw new ElanusError('service_unavailable', 'down');
+          }
+          for (const segment of segments) facts.committed.set(segment.id, segment);
+          facts.channel = { ...facts.channel, checkpointLsn, checkpointTimestamp };
+          return {};
+        },
+      }),
+      queryNode: client(QueryNodeDefinition, {}),
+      queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
+    },
+  );
+  const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
+  await run(node.start());
+  return { cluster, facts, platform, node, run, calls: client(StreamingNodeDefinition, node.handlers) };
+}
+type Running = Awaited<ReturnType<typeof start>>;
+const fresh = (): Promise<Running> => start(simulatedCluster(4), newFacts());
+function restart(running: Running): Promise<Running> {
+  running.platform.crash();
+  return start(running.cluster, running.facts, running.platform);
+}
+const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly bigint[] = []) =>
+  calls.append({
+    vchannel: CHANNEL,
+    ...(deleted.length === 0 ? {} : { deletedKeys: columnFromInt64(100n, [...deleted]) }),
+    inserts:
+      keys.length === 0
+        ? []
+        : [
+            {
+              partitionId: 70n,
+              rows: batchOf(keys.length, [
+                columnFromInt64(100n, [...keys]),
+                column(101n, DataType.FloatVector, bytesView(new Float32Array(keys.length * 2))),
+              ]),
+            },
+          ],
+  });
+const growing = async ({ calls, run }: Running): Promise<bigint> =>
+  (await run(calls.channelRows({ vchannel: CHANNEL }))).segments.reduce((sum, segment) => sum + segment.rowCount, 0n);
+const inFiles = ({ facts }: Running): bigint =>
+  [...facts.committed.values()].filter((segment) => !segment.isLevelZero).reduce((sum, segment) => sum + segment.rowCount, 0n);
+
+describe('streaming-node', () => {
+  it('has every acknowledged row after a crash, each once, again and again', async () => {
+    let running = await fresh();
+    let expected = 0n;
+    for (let life = 0; life < 4; life++) {
+      await running.run(Promise.all([0, 1, 2].map((part) => append(running, [BigInt(life * 10 + part)]))));
+      expected += 3n;
+      expect(await growing(running)).toBe(expected);
+      running = await restart(running);
+      expect(await growing(running)).toBe(expected);
+    }
+  });
+  it('gives later writes later timestamps, also after a crash', async () => {
+    const running = await fresh();
+    const times: bigint[] = [];
+    for (let key = 0n; key < 3n; key++) times.push((await running.run(append(running, [key]))).timestamp);
+    const again = await restart(running);
+    times.push((await again.run(append(again, [9n]))).timestamp);
+    expect(times).toEqual([...new Set(times)].sort((a, b) => (a < b ? -1 : 1)));
+  });
+  it('writes sealed rows to files once, and does not replay them', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n, 2n, 3n]));
+    const { segmentIds, flushTimestamp } = await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
+    expect(segmentIds).toHaveLength(1);
+    await running.run(running.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
+    expect([...running.facts.committed.keys()]).toEqual(segmentIds);
+    expect(inFiles(running)).toBe(3n);
+    await running.run(append(running, [4n]));
+    const again = await restart(running);
+    expect(await growing(again)).toBe(1n);
+    expect(inFiles(again)).toBe(3n);
+  });
+  it('tries a commit again until data-coord has it', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n]));
+    running.facts.commitFailures = 3;
+    const { flushTimestamp } = await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
+    await running.run(running.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
+    expect(running.facts.commits).toBe(4);
+    expect(inFiles(running)).toBe(1n);
+  });
+  it('killed between the files and the commit: no row is lost or doubled', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n, 2n]));
+    running.facts.commitFailures = Number.POSITIVE_INFINITY;
+    await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
+    await running.cluster.world.advance(1000);
+    expect(running.facts.commits).toBeGreaterThan(0);
+    running.facts.commitFailures = 0;
+    const again = await restart(running);
+    // What was sealed is written after the restart without being asked.
+    await again.cluster.world.advance(5000);
+    expect(inFiles(again)).toBe(2n);
+    expect(await growing(again)).toBe(0n);
+  });
+  it('keeps deletes that no file holds yet', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n, 2n]));
+    await running.run(append(running, [], [1n]));
+    const again = await restart(running);
+    const { flushTimestamp } = await again.run(again.calls.sealChannel({ vchannel: CHANNEL }));
+    await again.run(again.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
+    expect([...again.facts.committed.values()].filter((segment) => segment.isLevelZero)).toHaveLength(1);
+  });
+  it('serves no channel that is closed or unknown', async () => {
+    const running = await fresh();
+    await running.run(running.calls.closeChannel({ vchannel: CHANNEL }));
+    await running.run(running.calls.closeChannel({ vchannel: CHANNEL }));
+    await expect(running.run(append(running, [1n]))).rejects.toMatchObject({ key: 'channel_not_available' });
+    for (let round = 0; round < 2; round++)
+      await running.run(
+        running.calls.openChannel({
+          channel: { ...running.facts.channel, vchannel: 'by-dev-rootcoord-dml_1_8v0' },
+          persistedSegmentIds: [],
+        }),
+      );
+    expect((await running.run(running.calls.channelRows({ vchannel: 'by-dev-rootcoord-dml_1_8v0' }))).segments).toEqual([]);
+  });
+});
