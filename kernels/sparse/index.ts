@@ -9,11 +9,13 @@
 // A term (48 bytes) is a cursor over the list of one index of the query:
 //   +0 u32 address of the current row   +4 u32 end address   +8 u32 current row, END after the last   +12 u32 address of the current block
 //   +16 f64 weight   +24 f64 largest contribution   +32 f64 largest contribution in the window at hand   +40 u32 end address of its blocks
-// An order entry (16 bytes): +0 u32 address of a term   +8 f64 sum of bounds up to and with this term
+// An order entry (16 bytes): +0 u32 address of a term   +4 u32 its current row (WAND)   +8 f64 sum of bounds up to and with it (MaxScore)
 // A top-k state: as in kernels/flat; the key of score s is 0x7fffffff - bits(s), smaller = better, for s > 0.
 
 const END: u32 = 0xffffffff;
 const WINDOW: u32 = 4096;
+/** Postings that can be added up in the time of finding one by `seek`, about. */
+const PROBE_COST: f64 = 24;
 const TERM: usize = 48, ORDER: usize = 16;
 const ROW: usize = 8, BLOCKS: usize = 12, WEIGHT: usize = 16, MAX: usize = 24, LOCAL: usize = 32, BLOCKS_END: usize = 40, SUM: usize = 8;
 
@@ -203,6 +205,23 @@ export function maxScore(
     if (!(least > 0)) least = 0;
     let cut = f64x2.splat(least);
     const sumsEnd = sums + (<usize>(end - base) << 3);
+    if (first > order) {
+      // Looking up every candidate in a list costs more than adding up the list's part of the window, unless they are few.
+      let candidates: u32 = 0;
+      for (let at = sums; at < sumsEnd; at += 16) candidates += popcnt(i64x2.bitmask(f64x2.gt(v128.load(at), cut)));
+      while (first > order) {
+        const term = load<u32>(first - ORDER);
+        seek(term, base);
+        const left = <f64>((load<u32>(term, 4) - load<u32>(term)) >> 2);
+        if (<f64>candidates * PROBE_COST <= left * <f64>WINDOW / <f64>(rows - base)) break;
+        accumulate(term, sums, base, end, delta);
+        first -= ORDER;
+      }
+      rest = first > order ? load<f64>(first - ORDER, SUM) : 0;
+      least = threshold * 0.999999999 - rest;
+      if (!(least > 0)) least = 0;
+      cut = f64x2.splat(least);
+    }
     for (let at = sums; at < sumsEnd; at += 16) {
       if (!v128.any_true(f64x2.gt(v128.load(at), cut))) continue;
       for (let lane: usize = 0; lane < 2; lane++) {
@@ -231,13 +250,15 @@ export function maxScore(
   }
 }
 
-/** Sorts order entries by their terms' rows, ascending. Nearly sorted already. */
-@inline function sortByRow(order: usize, orderEnd: usize): void {
-  for (let at = order + ORDER; at < orderEnd; at += ORDER) {
+/** Entries from `order` to `moved` have new rows, those after them are in the order of theirs: puts the former in their places. */
+@inline function settle(order: usize, moved: usize, orderEnd: usize): void {
+  for (let at = moved; at > order; ) {
+    at -= ORDER;
     const term = load<u32>(at), row = load<u32>(term, ROW);
     let to = at;
-    while (to > order && load<u32>(load<u32>(to - ORDER), ROW) > row) { store<u32>(to, load<u32>(to - ORDER)); to -= ORDER; }
+    while (to + ORDER < orderEnd && load<u32>(to + ORDER, 4) < row) { store<u64>(to, load<u64>(to + ORDER)); to += ORDER; }
     store<u32>(to, term);
+    store<u32>(to, row, 4);
   }
 }
 /**
@@ -247,21 +268,22 @@ export function maxScore(
 export function wand(order: usize, count: u32, delta: u32, blockDelta: u32, byBlock: bool, top: usize, low: f64, high: f64, excluded: usize): void {
   const orderEnd = order + <usize>count * ORDER;
   let threshold = low;
+  let moved = orderEnd;
   while (true) {
-    sortByRow(order, orderEnd);
+    settle(order, moved, orderEnd);
     let pivot = order, sum: f64 = 0, row = END;
     for (; pivot < orderEnd; pivot += ORDER) {
-      const term = load<u32>(pivot);
-      row = load<u32>(term, ROW);
+      row = load<u32>(pivot, 4);
       if (row == END) return;
-      sum += load<f64>(term, MAX);
+      sum += load<f64>(load<u32>(pivot), MAX);
       if (!hopeless(sum, threshold)) break;
     }
     if (pivot == orderEnd) return;
     let after = pivot + ORDER;
-    while (after < orderEnd && load<u32>(load<u32>(after), ROW) == row) after += ORDER;
+    while (after < orderEnd && load<u32>(after, 4) == row) after += ORDER;
+    moved = after;
     if (byBlock) {
-      let bound: f64 = 0, target = after < orderEnd ? load<u32>(load<u32>(after), ROW) : END;
+      let bound: f64 = 0, target = after < orderEnd ? load<u32>(after, 4) : END;
       for (let at = order; at < after; at += ORDER) {
         const term = load<u32>(at), last = load<u32>(term, BLOCKS_END);
         let block = load<u32>(term, BLOCKS);
@@ -277,7 +299,8 @@ export function wand(order: usize, count: u32, delta: u32, blockDelta: u32, byBl
         continue;
       }
     }
-    if (load<u32>(load<u32>(order), ROW) != row) {
+    if (load<u32>(order, 4) != row) {
+      moved = pivot;
       for (let at = order; at < pivot; at += ORDER) seek(load<u32>(at), row);
       continue;
     }

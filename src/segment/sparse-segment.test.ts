@@ -8,10 +8,12 @@ import { batchOf, bytesAt, columnFromBytes, columnFromInt64, isNull } from '#mod
 import { DataType } from '#model/data-type.js';
 import { sparseFromPairs } from '#model/sparse-vector.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
-import { SegmentRecord } from '#proto/elanus/data.js';
-import { CollectionSchema } from '#proto/milvus/schema.js';
+import { type Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { BuildIndexRequest } from '#proto/elanus/roles.js';
+import { CollectionSchema, type FieldSchema } from '#proto/milvus/schema.js';
 import { readColumn, readSegment, writeSegment } from './insert-log.js';
 import { SegmentData } from './segment-data.js';
+import { attachSparseIndexes, writeSparseIndex } from './sparse-index-files.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
 afterAll(() => platform.close());
@@ -126,6 +128,38 @@ describe('sparse vectors of a segment', () => {
     const running = search(back, new Map([[1, 1]]));
     back.release();
     expect((await running).length).toBeGreaterThan(0);
+  });
+  it('have an index file that is loaded, and when it is damaged or gone are scanned', async () => {
+    const random = seededRandom(3);
+    const rows = randomRows(random, 300);
+    const data = segment();
+    data.appendBatch(batch(0, rows), 10n);
+    const column = data.fetch(
+      Uint32Array.from(rows, (_, row) => row),
+      [SPARSE],
+    ).columns[0] as Column;
+    const index = IndexRecord.fromPartial({ id: 5n, indexType: 'SPARSE_WAND', metricType: 'IP', params: {} });
+    const request = BuildIndexRequest.fromPartial({ buildId: 1n, segmentId: 1n, field: schema.fields[1] as FieldSchema, index });
+    const { key } = await writeSparseIndex(platform, request, column);
+    const record = SegmentRecord.fromPartial({ id: 1n, indexes: [{ fieldId: SPARSE, key, state: 'finished' }] });
+    const good = await platform.objectStore.get(key);
+    const query = randomRow(random);
+    const wanted = expected(rows, query, () => true, 10);
+    const bad = good.slice();
+    bad[100] = (bad[100] as number) ^ 1;
+    for (const damage of [bad, good.subarray(0, 64), undefined]) {
+      if (damage) await platform.objectStore.put(key, [damage]);
+      else await platform.objectStore.remove(key);
+      await attachSparseIndexes(platform, record, data);
+      expect(data.sparseVectors(SPARSE)?.index).toBeUndefined();
+      expect(await search(data, query)).toEqual(wanted);
+    }
+    await platform.objectStore.put(key, [good]);
+    await attachSparseIndexes(platform, record, data);
+    expect(data.sparseVectors(SPARSE)?.index?.placement.params.inverted_index_algo).toBe('DAAT_WAND');
+    await attachSparseIndexes(platform, record, data);
+    expect(await search(data, query)).toEqual(wanted);
+    data.release();
   });
   it('refuses what it cannot search or store', async () => {
     const data = segment();
