@@ -142,16 +142,14 @@ const fieldArbitrary: fc.Arbitrary<FieldData> = fc.oneof(
         field: { $case: 'scalars', value: { data: { $case: kind, value: { data } } } },
       }),
     ),
-  fc
-    .array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 })
-    .map((data) =>
-      FieldData.fromPartial({
-        fieldName: '$meta',
-        type: DataType.JSON,
-        isDynamic: true,
-        field: { $case: 'scalars', value: { data: { $case: 'jsonData', value: { data } } } },
-      }),
-    ),
+  fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 }).map((data) =>
+    FieldData.fromPartial({
+      fieldName: '$meta',
+      type: DataType.JSON,
+      isDynamic: true,
+      field: { $case: 'scalars', value: { data: { $case: 'jsonData', value: { data } } } },
+    }),
+  ),
 );
 const rowsArbitrary = fc.record({
   fieldsData: fc.array(fieldArbitrary, { maxLength: 5 }),
