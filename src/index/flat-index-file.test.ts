@@ -7,7 +7,11 @@ import { decodeFlatIndex, encodeFlatIndex, type FlatIndex } from './flat-index-f
 
 const uint32 = fc.nat(0xffff_ffff);
 const index: fc.Arbitrary<FlatIndex> = fc.oneof(
-  fc.record({ metric: fc.constantFrom('L2' as const, 'IP' as const), dim: fc.integer({ min: 1, max: 32_768 }), rowCount: uint32 }),
+  fc.record({
+    metric: fc.constantFrom('L2' as const, 'IP' as const, 'HAMMING' as const, 'SUPERSTRUCTURE' as const),
+    dim: fc.integer({ min: 1, max: 32_768 }),
+    rowCount: uint32,
+  }),
   fc
     .tuple(fc.integer({ min: 1, max: 32_768 }), fc.float32Array({ maxLength: 200 }))
     .map(([dim, inverseNorms]) => ({ metric: 'COSINE' as const, dim, rowCount: inverseNorms.length, inverseNorms })),
@@ -76,7 +80,7 @@ describe('FLAT index file', () => {
   });
   it.each([
     [4, 2, 'format version 2'],
-    [6, 3, 'unknown metric'],
+    [6, 7, 'unknown metric'],
     [6, 2, 'for 3 rows'],
     [7, 1, 'flags'],
     [8, 0, 'dim is 0'],

@@ -3,15 +3,18 @@
 import { assert } from '#base/assert.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
-import { type MetricType, metricCodes, metricTypes } from './metric.js';
+import type { MetricName } from '#model/metric-type.js';
+import { metricCodes } from './metric.js';
 
 export interface FlatIndex {
-  readonly metric: MetricType;
+  readonly metric: MetricName;
+  /** Bits, when the vectors are binary. */
   readonly dim: number;
   readonly rowCount: number;
   /** COSINE: one per row. Absent for the other metrics. */
   readonly inverseNorms?: Float32Array;
 }
+const flatMetrics: readonly MetricName[] = ['L2', 'IP', 'COSINE', 'HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'];
 /** "ELFI" in the order of the bytes. */
 const MAGIC = 0x49464c45;
 export const FLAT_INDEX_VERSION = 1;
@@ -50,7 +53,7 @@ export function decodeFlatIndex(bytes: Uint8Array, what = 'FLAT index file'): Fl
   if (stored !== computed) throw corrupt(`checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
   const version = view.getUint16(4, true);
   if (version !== FLAT_INDEX_VERSION) throw corrupt(`format version ${version}, expected ${FLAT_INDEX_VERSION}`);
-  const metric = metricTypes.find((name) => metricCodes[name] === view.getUint8(6));
+  const metric = flatMetrics.find((name) => metricCodes[name] === view.getUint8(6));
   if (!metric || view.getUint8(7) !== 0 || view.getUint32(16, true) !== 0) throw corrupt('unknown metric or flags');
   const dim = view.getUint32(8, true);
   if (dim === 0) throw corrupt('dim is 0');

@@ -84,7 +84,7 @@ describe.each(names)('%s', (name) => {
     expect(run({ ...sentOf(other, bytesFor(name, 2)), type: DataType[name] })).toContain('is missing or of another type');
   });
   it('takes queries of its own type only', () => {
-    const group = (type: PlaceholderType | undefined, ...values: Uint8Array[]) =>
+    const group = (type: PlaceholderType = 0, ...values: Uint8Array[]) =>
       PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type, values }] })).finish();
     const query = bytesFor(name, 1);
     const own = placeholderOf(DataType[name]);

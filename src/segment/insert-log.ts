@@ -206,7 +206,8 @@ async function loadLog(platform: Platform, data: SegmentData, log: readonly File
       await platform.timers.yield();
     }
   }
-  const [widest] = [...paged].sort((a, b) => b.field.dim - a.field.dim);
+  const widthOf = (field: FieldRequest): number => fixedWidth(field.dataType, field.dim) ?? 0;
+  const [widest] = [...paged].sort((a, b) => widthOf(b.field) - widthOf(a.field));
   const ends =
     widest?.column.pageEnds ?? Array.from({ length: Math.ceil(rowCount / GROUP_ROWS) }, (_, i) => Math.min(rowCount, (i + 1) * GROUP_ROWS));
   let begin = 0;

@@ -6,6 +6,7 @@ import type { Timestamp } from '#base/ids.js';
 import type { VectorStore } from '#index/vector-store.js';
 import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
+import { isDenseVector } from '#model/dense-vector.js';
 import { dimOf, fieldById, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
@@ -100,8 +101,8 @@ export class SegmentData {
   }
   #addField(field: FieldSchema): void {
     if (this.hasField(field.fieldID)) return;
-    if (field.dataType === DataType.FloatVector) {
-      const vectors = new VectorColumn(this.#platform.workers, field.fieldID, dimOf(field), this.#rowsHint);
+    if (isDenseVector(field.dataType)) {
+      const vectors = new VectorColumn(this.#platform.workers, field.fieldID, field.dataType, dimOf(field), this.#rowsHint);
       this.#vectors.set(field.fieldID, vectors);
       vectors.appendNulls(this.rowCount);
     } else if (field.dataType === DataType.SparseFloatVector) {
@@ -255,7 +256,7 @@ export class SegmentData {
     );
   }
 
-  /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without float vectors */
+  /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without vectors */
   async search(request: SegmentSearch, signal?: AbortSignal): Promise<SegmentHits> {
     const hidden = this.liveBitset(request.readTs);
     const sparse = this.#sparse.get(request.fieldId);
@@ -270,7 +271,7 @@ export class SegmentData {
   #vectorsOf(fieldId: bigint): VectorColumn {
     const vectors = this.#vectors.get(fieldId);
     if (vectors) return vectors;
-    throw new ElanusError('invalid_parameter', `field ${fieldId} has no float vectors, expected a FloatVector field: search another field`);
+    throw new ElanusError('invalid_parameter', `field ${fieldId} has no vectors, expected a vector field: search another field`);
   }
   /** Gives the vectors' memory back, as soon as running searches end. */
   release(): void {

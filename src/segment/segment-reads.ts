@@ -1,16 +1,18 @@
 // Search, retrieve and fetch over several segments of one shard at one timestamp. The growing part (streaming-node) and the sealed
 // part (query-node) read through the same code, so that a row means the same in both.
 import { ElanusError } from '#base/errors.js';
-import { isLargerBetter as isMetricLargerBetter, isMetricType, metricOfWireCode } from '#index/metric.js';
+import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/metric.js';
 import { columnFromKeys, concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
-import { dimOf, fieldById, primaryField } from '#model/field.js';
+import { vectorWidth } from '#model/dense-vector.js';
+import { fieldById, primaryField } from '#model/field.js';
 import { type MetricName, metricNames } from '#model/metric-type.js';
 import { compareKeys } from '#model/row-key.js';
+import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { KeyFilter, ShardRetrieveRequest, ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { aligned, type Hits, mergeHits } from './hits.js';
+import { type Hits, mergeHits } from './hits.js';
 import type { SegmentData } from './segment-data.js';
 
 export interface ReadableSegment {
@@ -61,19 +63,21 @@ export async function searchSegments(
 ): Promise<Hits> {
   const field = fieldById(schema, request.fieldId);
   const metric = metricOfWireCode(request.metric);
-  if (field === undefined || metric === undefined || !isMetricType(metric))
+  const vectorType = vectorTypeOf(field?.dataType ?? 0);
+  const metrics: readonly MetricName[] = vectorType === undefined ? [] : vectorTypes[vectorType].metrics;
+  if (field === undefined || metric === undefined || !metrics.includes(metric))
     throw new ElanusError(
       'invalid_parameter',
-      `search names field ${request.fieldId} and metric ${request.metric}, expected a vector field and metric 1 to 3`,
+      `search names field ${request.fieldId} and metric ${request.metric}, expected a vector field and a metric of its type`,
     );
   const isSparse = field.dataType === DataType.SparseFloatVector;
-  const expected = request.queryCount * dimOf(field) * 4;
+  const expected = request.queryCount * vectorWidth(field);
   if (!isSparse && request.queries.length !== expected)
     throw new ElanusError(
       'vector_dim_mismatch',
       `vector dimension mismatch, expected vector size(byte) ${expected}, actual ${request.queries.length}`,
     );
-  const queries = isSparse ? new Float32Array(0) : new Float32Array(aligned(request.queries));
+  const queries = isSparse ? new Uint8Array(0) : request.queries;
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const primary = primaryField(schema);
   const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };

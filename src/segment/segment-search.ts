@@ -1,17 +1,19 @@
 // Exact vector search in one segment: which rows count, the scan on worker threads over ranges of rows, and one best-first list per
 // query out of their answers.
 import { ElanusError } from '#base/errors.js';
+import type { FlatIdsInput } from '#index/flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
-import { compareScores, type MetricType } from '#index/metric.js';
+import { compareScores } from '#index/metric.js';
+import type { MetricName } from '#model/metric-type.js';
 import type { Workers } from '#platform/workers.js';
 import { bytesForBits, clearBit, hasBitAt, setBit } from './row-versions.js';
 import type { VectorColumn } from './vector-column.js';
 
 export interface SegmentSearch {
   readonly fieldId: bigint;
-  readonly metric: MetricType;
-  /** nq x dim */
-  readonly queries: Float32Array;
+  readonly metric: MetricName;
+  /** nq vectors, one after the other, in the type of the field; float32 ones may come as numbers. */
+  readonly queries: Float32Array | Uint8Array;
   /** Instead of `queries`, for a sparse field: as `unpackSparseQueries` reads them. */
   readonly sparseQueries?: Uint8Array;
   /** What the search asks of an index, checked already. */
@@ -59,6 +61,29 @@ export function excludedBits(
   return bits;
 }
 
+/** Where fewer than one row in so many counts, rows are named one by one: they are fetched ahead, and no bits are looked through. */
+const SPARSE_SHARE = 32;
+export function countPassing(excluded: Uint8Array, rowCount: number): number {
+  let count = rowCount;
+  for (let at = 0; at < excluded.length; at++) {
+    const byte = excluded[at] as number;
+    if (byte === 0) continue;
+    const last = rowCount - at * 8;
+    count -= bitCounts[last >= 8 ? byte : byte & ((1 << Math.max(0, last)) - 1)] as number;
+  }
+  return count;
+}
+const bitCounts = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
+function passingRows(excluded: Uint8Array, rowCount: number, count: number): Uint32Array {
+  const rows = new Uint32Array(count);
+  let end = 0;
+  for (let at = 0; at < excluded.length; at++) {
+    if (excluded[at] === 0xff) continue;
+    for (let row = at * 8; row < Math.min(rowCount, at * 8 + 8); row++) if (!hasBitAt(excluded, row)) rows[end++] = row;
+  }
+  return rows;
+}
+
 export async function searchVectors(
   workers: Workers,
   vectors: VectorColumn,
@@ -69,30 +94,44 @@ export async function searchVectors(
 ): Promise<SegmentHits> {
   const { metric, radius, rangeFilter } = request;
   const { dim } = vectors;
-  const queryCount = request.queries.length / dim;
+  const { vectorBytes, elementType } = vectors.store;
+  const queryCount = request.queries.byteLength / vectorBytes;
   if (!Number.isInteger(queryCount)) {
-    throw new ElanusError('vector_dim_mismatch', `query vectors have ${request.queries.length} floats, expected a multiple of dim ${dim}`);
+    throw new ElanusError(
+      'vector_dim_mismatch',
+      `query vectors have ${request.queries.byteLength} bytes, expected a multiple of ${vectorBytes} (dim ${dim})`,
+    );
   }
   if (!(request.k >= 1 && request.k <= FLAT_K_MAX)) {
     throw new ElanusError('invalid_parameter', `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
   }
   const k = Math.min(request.k, rowCount);
   if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
-  // A view of a larger buffer would take that whole buffer along to the worker.
-  const queries = request.queries.byteLength === request.queries.buffer.byteLength ? request.queries : request.queries.slice();
-  const work = rowCount * dim * queryCount;
-  const tasks = Math.max(1, Math.min(workers.parallelism, Math.floor(work / TASK_WORK_MIN), Math.ceil(rowCount / 64)));
-  const rowsPerTask = Math.ceil(rowCount / tasks / 64) * 64;
-  const run = (rowBegin: number): Promise<FlatSearchOutput> => {
-    const input: FlatSearchInput = {
-      ...{ metric, queries, k, rowBegin, rowEnd: Math.min(rowCount, rowBegin + rowsPerTask), ...vectors.store.place, excluded },
-      ...(radius !== undefined && { radius }),
-      ...(rangeFilter !== undefined && { rangeFilter }),
-    };
-    return workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], signal);
-  };
-  const begins = Array.from({ length: Math.ceil(rowCount / rowsPerTask) }, (_, i) => i * rowsPerTask);
-  const settled = await vectors.hold(() => Promise.allSettled(begins.map(run))); // All of them: the region is theirs until then.
+  // A view of a larger buffer would take that whole buffer along to the worker. (slice of a Buffer would be a view again.)
+  const { buffer, byteOffset, byteLength } = request.queries;
+  const queries = byteLength === buffer.byteLength ? request.queries : new Uint8Array(buffer, byteOffset, byteLength).slice();
+  const bounds = { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
+  const passing = countPassing(excluded, rowCount);
+  const common = { metric, queries, k, ...vectors.store.place, ...bounds };
+  const workOf = (rows: number): number => rows * (elementType === 'binary' ? dim / 32 : dim) * queryCount;
+  const tasksFor = (rows: number): number =>
+    Math.max(1, Math.min(workers.parallelism, Math.floor(workOf(rows) / TASK_WORK_MIN), Math.ceil(rows / 64)));
+  const jobs: (() => Promise<FlatSearchOutput>)[] = [];
+  if (passing * SPARSE_SHARE < rowCount) {
+    const ids = passingRows(excluded, rowCount, passing);
+    const perTask = Math.max(1, Math.ceil(passing / tasksFor(passing)));
+    for (let begin = 0; begin < passing; begin += perTask) {
+      const input: FlatIdsInput = { ...common, ids: ids.slice(begin, begin + perTask) };
+      jobs.push(() => workers.run<FlatSearchOutput>('flatIds', input, [vectors.region], signal));
+    }
+  } else {
+    const perTask = Math.ceil(rowCount / tasksFor(rowCount) / 64) * 64;
+    for (let rowBegin = 0; rowBegin < rowCount; rowBegin += perTask) {
+      const input: FlatSearchInput = { ...common, rowBegin, rowEnd: Math.min(rowCount, rowBegin + perTask), excluded };
+      jobs.push(() => workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], signal));
+    }
+  }
+  const settled = await vectors.hold(() => Promise.allSettled(jobs.map((job) => job()))); // All of them: the region is theirs until then.
   const parts = settled.map((result) => {
     if (result.status === 'rejected') throw result.reason;
     return result.value;
@@ -110,7 +149,7 @@ export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
 });
 
 /** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
-export function mergeHits(metric: MetricType, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
+export function mergeHits(metric: MetricName, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
   const hits = emptyHits(queryCount, k);
   const cursors = parts.map((part) => ({ part, at: 0, end: 0 }));
   for (let q = 0; q < queryCount; q++) {

@@ -1,10 +1,10 @@
-// One float vector field of a segment: its vectors in a shared region of their own, where worker threads scan them in place, and which
+// One dense vector field of a segment: its vectors in a shared region of their own, where worker threads scan them in place, and which
 // rows have no vector. A sealed segment says its row count first and gets a region of that size; a growing one's region grows.
-import { assert } from '#base/assert.js';
+import { assert, must } from '#base/assert.js';
+import { elementTypeOf } from '#index/element-type.js';
 import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
 import { roundUpBlockRows, VectorStore } from '#index/vector-store.js';
 import { column } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
@@ -15,6 +15,7 @@ const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, Math.cei
 
 export class VectorColumn {
   readonly fieldId: bigint;
+  readonly dataType: number;
   readonly dim: number;
   readonly region: SharedRegion;
   readonly store: VectorStore;
@@ -24,11 +25,19 @@ export class VectorColumn {
   #searches = 0;
   #isReleased = false;
 
-  constructor(workers: Workers, fieldId: bigint, dim: number, rowsHint: number) {
+  /** @param dataType of a dense vector */
+  constructor(workers: Workers, fieldId: bigint, dataType: number, dim: number, rowsHint: number) {
+    const elementType = must(elementTypeOf(dataType), `element type of field ${fieldId}`);
     this.fieldId = fieldId;
+    this.dataType = dataType;
     this.dim = dim;
     this.#workers = workers;
-    const options = { dim, inverseNorms: true, ...(rowsHint > 0 && { blockRows: roundUpBlockRows(rowsHint) }) };
+    const options = {
+      dim,
+      elementType,
+      inverseNorms: elementType !== 'binary',
+      ...(rowsHint > 0 && { blockRows: roundUpBlockRows(rowsHint) }),
+    };
     const bytes = pageAlign(VectorStore.bytesFor(Math.max(1, rowsHint), options));
     const bytesMax = rowsHint > 0 ? pageAlign(bytes * 2 + rowsHint * INDEX_BYTES_PER_ROW) : REGION_BYTES_MAX;
     this.region = workers.allocate(bytes, bytesMax);
@@ -48,9 +57,9 @@ export class VectorColumn {
     if (from.valid.length > 0) for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
   }
   appendNulls(rows: number): void {
-    const chunk = new Uint8Array(Math.min(rows, 1024) * this.dim * 4);
+    const chunk = new Uint8Array(Math.min(rows, 1024) * this.store.vectorBytes);
     for (let left = rows; left > 0; left -= 1024) {
-      const first = this.store.append(chunk.subarray(0, Math.min(left, 1024) * this.dim * 4));
+      const first = this.store.append(chunk.subarray(0, Math.min(left, 1024) * this.store.vectorBytes));
       for (let i = 0; i < Math.min(left, 1024); i++) this.#setNull(first + i);
     }
   }
@@ -70,7 +79,7 @@ export class VectorColumn {
   gather(rows: Uint32Array): Column {
     const valid = this.#nullBits ? Uint8Array.from(rows, (row) => (this.isNull(row) ? 0 : 1)) : undefined;
     const hasNulls = valid?.includes(0) ?? false;
-    return column(this.fieldId, DataType.FloatVector, this.store.copyRows(rows), undefined, hasNulls ? valid : undefined);
+    return column(this.fieldId, this.dataType, this.store.copyRows(rows), undefined, hasNulls ? valid : undefined);
   }
   /** Keeps the region while a task reads it. */
   async hold<T>(task: () => Promise<T>): Promise<T> {

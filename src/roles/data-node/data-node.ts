@@ -1,8 +1,10 @@
 // Executes what it is handed, decides nothing: index builds and imports.
 import { ElanusError } from '#base/errors.js';
+import { elementTypeOf } from '#index/element-type.js';
 import { encodeFlatIndex } from '#index/flat-index-file.js';
 import { rowCountOf } from '#model/column.js';
 import { dimOf } from '#model/field.js';
+import { isMetricName } from '#model/metric-type.js';
 import type { Platform } from '#platform/platform.js';
 import type { DataNodeDefinition } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
@@ -40,9 +42,12 @@ export class DataNode {
         this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
         return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '' } };
       }
-      const metric = index.metricType === 'IP' || index.metricType === 'COSINE' ? index.metricType : 'L2';
+      const metric = isMetricName(index.metricType) ? index.metricType : 'L2';
+      const elementType = elementTypeOf(field.dataType);
       const inverseNorms =
-        metric === 'COSINE' ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim }, []) : undefined;
+        metric === 'COSINE'
+          ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim, elementType }, [])
+          : undefined;
       const bytes = encodeFlatIndex({ metric, dim, rowCount: rows, ...(inverseNorms === undefined ? {} : { inverseNorms }) });
       const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/FLAT`;
       await this.#platform.objectStore.put(key, [bytes]);
