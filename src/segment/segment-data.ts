@@ -226,6 +226,9 @@ export class SegmentData {
   hasNullVectors(fieldId: bigint): boolean {
     return (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId))?.nullBits !== undefined;
   }
+  denseVectors(fieldId: bigint): VectorColumn | undefined {
+    return this.#vectors.get(fieldId);
+  }
   sparseVectors(fieldId: bigint): SparseVectors | undefined {
     return this.#sparse.get(fieldId);
   }

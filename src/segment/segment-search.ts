@@ -112,6 +112,12 @@ export async function searchVectors(
   const queries = byteLength === buffer.byteLength ? request.queries : new Uint8Array(buffer, byteOffset, byteLength).slice();
   const bounds = { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
   const passing = countPassing(excluded, rowCount);
+  const { index } = vectors;
+  // An index is over the rows of a sealed segment, all of them.
+  if (index !== undefined && index.metric === metric && index.rowCount === rowCount) {
+    const { params = {} } = request;
+    return index.search(vectors, { queries, k, params, excluded, passing, ...bounds }, signal);
+  }
   const common = { metric, queries, k, ...vectors.store.place, ...bounds };
   const workOf = (rows: number): number => rows * (elementType === 'binary' ? dim / 32 : dim) * queryCount;
   const tasksFor = (rows: number): number =>

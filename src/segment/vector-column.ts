@@ -8,6 +8,7 @@ import { column } from '#model/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+import type { SegmentIndex } from './segment-index.js';
 
 /** Room that an index built over the vectors may take in the same region. */
 const INDEX_BYTES_PER_ROW = 1024;
@@ -22,6 +23,7 @@ export class VectorColumn {
   readonly #workers: Workers;
   /** Bit set: the row has no vector. */
   #nullBits: Uint8Array | undefined;
+  #index: SegmentIndex | undefined;
   #searches = 0;
   #isReleased = false;
 
@@ -47,10 +49,19 @@ export class VectorColumn {
     return this.store.rowCount;
   }
   get bytes(): number {
-    return this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0);
+    return this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0) + (this.#index?.bytes ?? 0);
   }
   get nullBits(): Uint8Array | undefined {
     return this.#nullBits;
+  }
+  /** Over all rows, when there is one; it is released with the vectors. */
+  get index(): SegmentIndex | undefined {
+    return this.#index;
+  }
+  attachIndex(index: SegmentIndex | undefined): void {
+    this.#index?.release();
+    this.#index = index;
+    if (this.#isReleased) index?.release();
   }
   append(from: Column, rows: number): void {
     const first = this.store.append(from.data);
@@ -95,6 +106,7 @@ export class VectorColumn {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#index?.release();
     if (this.#searches === 0) this.#workers.release(this.region);
   }
 }

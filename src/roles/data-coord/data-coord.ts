@@ -282,10 +282,11 @@ export class DataCoord {
         });
         return {};
       }),
-    dropIndexFiles: async ({ collectionId, indexId }) =>
+    dropIndexFiles: async ({ collectionId, indexId, segmentId }) =>
       this.#locks.run('indexes', async () => {
         const affected = this.#catalog
           .segmentsOf(collectionId)
+          .filter((segment) => segmentId === 0n || segment.id === segmentId)
           .filter((segment) => segment.indexes.some((file) => file.indexId === indexId));
         await this.#catalog.save({
           segments: affected.map((segment) => ({ ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) })),

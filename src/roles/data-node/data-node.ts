@@ -11,6 +11,7 @@ import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/insert-log.js';
 import { isSparseField, writeSparseIndex } from '#segment/sparse-index-files.js';
+import { writeVectorIndex } from '#segment/vector-index-files.js';
 import { importJsonFiles } from './json-import.js';
 
 export class DataNode {
@@ -21,7 +22,7 @@ export class DataNode {
     this.#rootCoord = peers.rootCoord;
   }
   readonly handlers: Handlers<typeof DataNodeDefinition> = {
-    buildIndex: async (request) => {
+    buildIndex: async (request, context) => {
       const { buildId, segmentId, collectionId, partitionId, rowCount, paths, field, index, files } = request;
       if (field === undefined || index === undefined) throw new ElanusError('missing_parameter', 'buildIndex: no field or index given');
       const wanted = new Set(paths);
@@ -41,6 +42,11 @@ export class DataNode {
         const { key, bytes } = await writeSparseIndex(this.#platform, request, column);
         this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
         return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '' } };
+      }
+      const written = await writeVectorIndex(this.#platform, request, column, context.signal);
+      if (written !== undefined) {
+        this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
+        return { index: { ...common, key: written.key, bytes: BigInt(written.bytes), rowCount, state: 'finished', failReason: '' } };
       }
       const metric = isMetricName(index.metricType) ? index.metricType : 'L2';
       const elementType = elementTypeOf(field.dataType);

@@ -7,10 +7,13 @@ import { concatBatches, gatherBatch, gatherColumn } from '#model/column.js';
 import { fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
+import { storedBuildParams } from '#model/index-params.js';
+import { isIndexType } from '#model/index-types.js';
 import { resolveOutputFields } from '#model/output-fields.js';
 import { parsePlaceholderGroup } from '#model/placeholder.js';
 import { shardOfRow } from '#model/row-key.js';
 import { checkSearchMetric, parseQueryParams, parseSearchParams } from '#model/search-params.js';
+import { checkSearchParams } from '#model/vector-search-params.js';
 import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
@@ -98,6 +101,11 @@ export class ReadService {
     const filter = parseKeyFilter(schema, request.dsl, request.exprTemplateValues);
     const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
     const topK = params.topK + params.offset;
+    // What the index heeds, with its defaults; without an index the search is exact and heeds nothing.
+    const asked =
+      index !== undefined && isIndexType(index.indexType)
+        ? checkSearchParams(index.indexType, params.vector, topK, storedBuildParams(params.annsField, index.indexType, index.params))
+        : params.vector;
     const primary = primaryField(schema);
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
     return this.#retrying(context, async () => {
@@ -116,7 +124,7 @@ export class ReadService {
               ignoreGrowing: params.ignoreGrowing,
               radius: params.radius,
               rangeFilter: params.rangeFilter,
-              params: JSON.stringify(params.vector),
+              params: JSON.stringify(asked),
               filter: wireFilter(filter),
             },
             context,

@@ -12,6 +12,7 @@ import { readSegment } from '#segment/insert-log.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { fetchRows, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
 import { attachSparseIndexes } from '#segment/sparse-index-files.js';
+import { attachVectorIndexes } from '#segment/vector-index-files.js';
 
 interface LoadedSegment extends ReadableSegment {
   readonly record: SegmentRecord;
@@ -60,7 +61,6 @@ export class QueryNode {
         }
       }
       applyDeletes(data, bufferedDeletes);
-      await attachSparseIndexes(this.#platform, record, data);
       if (this.#versions.get(record.id) !== version) {
         data.release();
         throw outdated(record.id);
@@ -68,6 +68,12 @@ export class QueryNode {
       this.#segments.get(record.id)?.data.release();
       this.#segments.set(record.id, { id: record.id, data, commitTimestamp: record.commitTimestamp, record, schema });
       return {};
+    },
+    loadIndexes: async ({ segment: record }) => {
+      const [loaded] = this.#wanted([record?.id ?? 0n]);
+      if (record === undefined || loaded === undefined) throw new ElanusError('missing_parameter', 'loadIndexes: no segment given');
+      await attachSparseIndexes(this.#platform, record, loaded.data);
+      return { damagedIndexIds: await attachVectorIndexes(this.#platform, record, loaded.data) };
     },
     releaseSegments: async ({ segmentIds }) => {
       for (const id of segmentIds) {

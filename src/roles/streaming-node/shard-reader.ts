@@ -52,16 +52,27 @@ export class ShardReader {
   #partitions: ReadonlySet<bigint> | undefined;
   readonly #syncing = new Mutex();
   readonly #onLost: () => void;
+  readonly #onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>;
   #version = 0n;
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
   #life = 0;
 
-  /** @param onLost called when segments must be loaded anew: fetch a target */
-  constructor(platform: Platform, shard: Shard, queryNode: Client<typeof QueryNodeDefinition>, onLost: () => void) {
+  /**
+   * @param onLost called when segments must be loaded anew: fetch a target
+   * @param onDamaged called when the file of an index cannot be read: have it built again
+   */
+  constructor(
+    platform: Platform,
+    shard: Shard,
+    queryNode: Client<typeof QueryNodeDefinition>,
+    onLost: () => void,
+    onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>,
+  ) {
     this.#platform = platform;
     this.#shard = shard;
     this.#queryNode = queryNode;
     this.#onLost = onLost;
+    this.#onDamaged = onDamaged;
   }
   get isLoaded(): boolean {
     return this.#partitions !== undefined;
@@ -142,16 +153,18 @@ export class ShardReader {
     const buffered = encodeDeletes(this.#shard.deletes);
     const life = this.#life;
     const loads: ServedSegment[] = [];
+    const changed: SegmentRecord[] = [];
     for (const { segment } of request.segments) {
       if (segment === undefined) continue;
       const served = this.#served.get(segment.id);
       const indexKeys = segment.indexes.map((file) => file.key).join();
       if (served !== undefined) {
-        // Served without a break: its index files may have come meanwhile, the rows are the same.
-        served.indexKeys = indexKeys;
+        // Served without a break: its index files may have come or gone meanwhile, the rows are the same.
+        if (served.indexKeys !== indexKeys) changed.push(segment);
         continue;
       }
-      const fresh: ServedSegment = { record: segment, waiting: [], indexKeys };
+      const fresh: ServedSegment = { record: segment, waiting: [], indexKeys: '' };
+      if (indexKeys !== '') changed.push(segment);
       this.#served.set(segment.id, fresh);
       loads.push(fresh);
     }
@@ -171,6 +184,18 @@ export class ShardReader {
     this.#partitions = partitions;
     this.#forgetSaved((id) => this.#served.get(id)?.waiting === undefined && this.#served.has(id));
     if (gone.length > 0) await this.#queryNode.releaseSegments({ segmentIds: gone }, context);
+    for (const segment of changed) await this.#loadIndexes(segment, context);
+  }
+  /** An index that cannot be loaded costs speed only: the next target tries again, a damaged one is built again. */
+  async #loadIndexes(segment: SegmentRecord, context: CallContext): Promise<void> {
+    try {
+      const { damagedIndexIds } = await this.#queryNode.loadIndexes({ segment }, context);
+      const served = this.#served.get(segment.id);
+      if (served !== undefined) served.indexKeys = segment.indexes.map((file) => file.key).join();
+      for (const indexId of damagedIndexIds) await this.#onDamaged(segment, indexId);
+    } catch (error) {
+      this.#platform.logger.warn('indexes_not_loaded', { segmentId: segment.id, reason: messageOf(error) });
+    }
   }
   /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */
   async #checkHeld(context: CallContext): Promise<void> {

@@ -127,7 +127,16 @@ export class StreamingNode {
       forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
       onSealed: () => open.current?.flush.request(),
     });
-    const reader = new ShardReader(this.#platform, shard, this.#peers.queryNode, () => this.#askForTarget(channel.collectionId));
+    const reader = new ShardReader(
+      this.#platform,
+      shard,
+      this.#peers.queryNode,
+      () => this.#askForTarget(channel.collectionId),
+      // Without its file the index counts as not built, and RootCoord has it built again.
+      async ({ id, collectionId }, indexId) => {
+        await this.#peers.channelRegistry.dropIndexFiles({ collectionId, indexId, segmentId: id });
+      },
+    );
     const flush = new ShardFlush({
       platform: this.#platform,
       shard,

@@ -1,0 +1,77 @@
+// Files of dense vector indexes: built from a segment's vectors, and brought into a loaded segment. A file that is damaged or gone costs
+// speed, never an answer: the vectors themselves are in the segment and are scanned.
+import { ElanusError, messageOf } from '#base/errors.js';
+import { elementTypeOf } from '#index/element-type.js';
+import { buildVectorIndex, chooseIndex, hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
+import { dimOf } from '#model/field.js';
+import { storedBuildParams } from '#model/index-params.js';
+import { isMetricName } from '#model/metric-type.js';
+import type { Platform } from '#platform/platform.js';
+import type { Column, SegmentRecord } from '#proto/elanus/data.js';
+import type { BuildIndexRequest } from '#proto/elanus/roles.js';
+import type { SegmentData } from './segment-data.js';
+import { SegmentIndex } from './segment-index.js';
+import { VectorColumn } from './vector-column.js';
+
+/**
+ * Builds the index over a column of all rows and writes its file.
+ * @returns undefined when such an index needs no file: exact search reads the vectors themselves
+ */
+export async function writeVectorIndex(
+  platform: Platform,
+  { buildId, partitionId, segmentId, field, index, rowCount }: BuildIndexRequest,
+  rows: Column,
+  signal?: AbortSignal,
+): Promise<{ readonly key: string; readonly bytes: number } | undefined> {
+  const elementType = field && elementTypeOf(field.dataType);
+  const metric = index?.metricType;
+  if (field === undefined || index === undefined || elementType === undefined || metric === undefined || !isMetricName(metric))
+    return undefined;
+  const count = Number(rowCount);
+  const stored = storedBuildParams(field, index.indexType, index.params);
+  const build = stored.kind === 'AUTOINDEX' ? chooseIndex({ metric, elementType, rowCount: count }) : stored;
+  if (!hasBlock(build.kind)) return undefined;
+  const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), count);
+  try {
+    vectors.append(rows, count);
+    const without = vectors.nullBits;
+    const block = await buildVectorIndex(
+      platform.workers,
+      { build, metric, elementType, dim: dimOf(field), rowCount: count, ...(without && { without }) },
+      { region: vectors.region, place: vectors.store.place },
+      signal && { signal },
+    );
+    const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${build.kind}`;
+    await platform.objectStore.put(key, [block]);
+    return { key, bytes: block.length };
+  } finally {
+    vectors.release();
+  }
+}
+
+/**
+ * Brings the dense vector indexes of a loaded segment in line with its record: those with a file are loaded, others dropped.
+ * @returns ids of indexes whose files are damaged or gone
+ */
+export async function attachVectorIndexes(platform: Platform, record: SegmentRecord, data: SegmentData): Promise<bigint[]> {
+  const damaged: bigint[] = [];
+  for (const field of data.schema.fields) {
+    const vectors = data.denseVectors(field.fieldID);
+    if (vectors === undefined) continue;
+    const file = record.indexes.find((one) => one.fieldId === field.fieldID && one.state === 'finished' && hasBlock(typeOfFile(one.key)));
+    if (vectors.index?.key === file?.key) continue;
+    vectors.attachIndex(undefined);
+    if (file === undefined) continue;
+    try {
+      const loaded = loadVectorIndex(platform.workers, await platform.objectStore.get(file.key), file.key);
+      vectors.attachIndex(new SegmentIndex(platform.workers, loaded, file.key));
+    } catch (error) {
+      platform.logger.warn('index_not_loaded', { segmentId: record.id, fieldId: file.fieldId, key: file.key, reason: messageOf(error) });
+      const key = error instanceof ElanusError ? error.key : undefined;
+      if (key === 'data_corrupt' || key === 'object_not_found') damaged.push(file.indexId);
+    }
+  }
+  return damaged;
+}
+/** The last part of a file's key is the type it was built as. */
+const typeOfFile = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
