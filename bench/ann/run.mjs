@@ -96,6 +96,7 @@ async function measureSet(name) {
     if (!skipped.includes('filters')) {
       for (const share of PASS_SHARES) {
         const list = open.filter((one) => one.canFilter);
+        for (const { filtered } of list) filtered[share] = [];
         await rotate(
           list,
           ({ filtered }) => (filtered[share] ??= []),
@@ -139,7 +140,8 @@ async function rotate(entries, pointsOf, share, widthsOf) {
         try {
           const turn = await entry.child.turn({ width, share, k: K, budgetMs });
           if (turn === undefined) continue;
-          const point = (points[at] ??= { width, recall: turn.recall, queries: turn.queries, rounds: [] });
+          points[at] ??= { width, recall: turn.recall, queries: turn.queries, rounds: [] };
+          const point = points[at];
           point.rounds.push({ cpuQps: turn.cpuQps, wallQps: turn.wallQps });
           point.cpuQps = median(point.rounds.map(({ cpuQps }) => cpuQps));
           point.wallQps = median(point.rounds.map(({ wallQps }) => wallQps));

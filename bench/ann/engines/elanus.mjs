@@ -1,23 +1,23 @@
 // Our index types, searched in process the way a query node does it: the exact float32 vectors of a segment in one shared memory, the
-// index in another, one call per query on this thread.
+// index in another, the task of the index called on this thread, one query a call.
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { flatIds } from '../../../dist/index/flat-ids.js';
 import { flatSearch } from '../../../dist/index/flat-search.js';
-import { buildGraph } from '../../../dist/index/graph-build.js';
-import { graphParams, workLayout } from '../../../dist/index/graph-layout.js';
-import { graphSearch } from '../../../dist/index/graph-search.js';
-import { decodeIndexBlock } from '../../../dist/index/index-block.js';
 import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../../dist/index/region-layout.js';
-import { placeIndex } from '../../../dist/index/vector-index.js';
+import { buildVectorIndex, hasBlock, loadVectorIndex } from '../../../dist/index/vector-indexes.js';
+import { workerTasks } from '../../../dist/index/worker-tasks.js';
 import { NodeWorkers } from '../../../dist/platform/node/node-workers.js';
 import { filterWidths, graphParameters, graphWidths } from '../parameters.mjs';
 
-const dist = new URL('../../../dist/index/', import.meta.url);
-/** Of the code that decides what a built index looks like: a change of it builds anew. */
-function hashOf(files) {
+const compiled = new URL('../../../dist/index/', import.meta.url);
+/** Of the code that makes such an index: when it changes, indexes kept from earlier runs are built anew. */
+function hashOf(pattern) {
   const hash = createHash('sha256');
-  for (const file of files) hash.update(readFileSync(new URL(file, dist)));
+  const names = readdirSync(compiled, { recursive: true }).filter(
+    (name) => pattern.test(name) && /\.js$/.test(name) && !/search/.test(name),
+  );
+  for (const name of names.sort()) hash.update(readFileSync(new URL(name, compiled)));
   return hash.digest('hex').slice(0, 8);
 }
 /** The rows of the set, and their inverse norms, in a memory of their own. */
@@ -32,67 +32,60 @@ function placeRows(workers, { base, rows, dim }) {
     for (let i = row * dim; i < (row + 1) * dim; i++) sum += base[i] * base[i];
     norms[row] = sum > 0 ? 1 / Math.sqrt(sum) : 0;
   }
-  return { region, place: { dim, vectorsOffset: DATA_OFFSET, inverseNormsOffset: normsAt }, bytes: rows * (dim + 1) * 4 };
+  const place = { dim, elementType: 'float32', vectorsOffset: DATA_OFFSET, inverseNormsOffset: normsAt };
+  return { region, place, bytes: rows * (dim + 1) * 4 };
 }
 
-/** HNSW steered by codes of `form`, candidates scored again with the exact vectors. */
-function graph(name, form, isExtra = false) {
+function indexed(name, build, { widthName, widths, filterWidths: forFilters, made, isExtra = false }) {
+  const { kind, ...parameters } = build;
   return {
-    name: `elanus ${name}`,
-    isExtra,
-    ours: true,
-    version: hashOf(['graph-build.js', 'graph-tasks.js', 'graph-codes.js', 'index-block.js']),
-    parameters: { ...graphParameters, form },
-    needsRows: true,
-    isInstalled: () => true,
+    ...{ name: `elanus ${name}`, ours: true, version: hashOf(made), parameters, needsRows: true, isExtra },
+    isInstalled: () => hasBlock(kind),
     buildThreads: [1, 2],
-    widthName: 'ef',
-    widths: graphWidths,
-    filterWidths,
+    ...{ widthName, widths, filterWidths: forFilters },
     async build(set, { file, threads, timed }) {
       const { metric, dim, rows } = set;
       const workers = new NodeWorkers({ parallelism: threads });
       const source = placeRows(workers, set);
-      const spec = {
-        ...{ indexType: 'HNSW', metric, elementType: 'float32', dim, rowCount: rows, form, params: {}, threads },
-        ...{ degree: graphParameters.M, efConstruction: graphParameters.efConstruction },
-      };
-      const block = await timed(() => buildGraph(workers, spec, source));
-      writeFileSync(file, block);
+      set.base = undefined;
+      const spec = { build, metric, elementType: 'float32', dim, rowCount: rows, threads };
+      writeFileSync(file, await timed(() => buildVectorIndex(workers, spec, source)));
       await workers.close();
     },
     open(set, { file }) {
       const workers = new NodeWorkers();
-      const block = decodeIndexBlock(readFileSync(file));
-      const rows = placeRows(workers, set);
-      const { nodes, degree } = graphParams(block.meta);
-      const { region, placement, bytes } = placeIndex(workers, block, workLayout(nodes, set.dim, degree).bytes, 1);
-      const context = { memories: [rows.region.memory, region.memory], thread: 0 };
-      const input = { index: placement, vectors: rows.place };
+      const vectors = placeRows(workers, set);
+      const { region, placement, bytes, task } = loadVectorIndex(workers, readFileSync(file), file, 1);
+      const context = { memories: [vectors.region.memory, region.memory], thread: 0 };
+      const search = (queries, k, width, filter) =>
+        workerTasks[task]({ index: placement, vectors: vectors.place, queries, k, params: { [widthName]: width }, ...filter }, context)
+          .rows;
       return {
-        bytes: rows.bytes + bytes,
-        search: (query, k, ef) => graphSearch({ ...input, queries: query, k, params: { ef } }, context).rows,
-        filtered: (query, k, ef, { excluded, count }) =>
-          graphSearch({ ...input, queries: query, k, params: { ef }, excluded, passing: count }, context).rows,
+        bytes: vectors.bytes + bytes,
+        search: (query, k, width) => search(query, k, width),
+        filtered: (query, k, width, { excluded, count }) => search(query, k, width, { excluded, passing: count }),
       };
     },
   };
 }
+const graph = (name, build, isExtra) =>
+  indexed(name, build, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^graph|^gen.graph|^vector-indexes/, isExtra });
+const ivf = (name, build, isExtra) =>
+  indexed(name, build, {
+    ...{ widthName: 'nprobe', widths: [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256], filterWidths: [8, 16, 32, 64, 128] },
+    ...{ made: /^ivf|^gen.ivf|^kmeans|^pq|^vector-indexes/, isExtra },
+  });
+
 /** No index: every row is scored; of a filter, the rows that pass. */
 const flat = {
-  name: 'elanus FLAT',
-  ours: true,
-  version: hashOf(['flat-search.js']),
-  parameters: {},
-  needsRows: true,
+  ...{ name: 'elanus FLAT', ours: true, version: 'exact', parameters: {}, needsRows: true },
   isInstalled: () => true,
   buildThreads: [],
-  widthName: 'exact',
-  widths: [0],
+  ...{ widthName: 'exact', widths: [0] },
   open(set) {
     const { region, place, bytes } = placeRows(new NodeWorkers(), set);
     const context = { memories: [region.memory], thread: 0 };
-    const input = { ...place, metric: set.metric, elementType: 'float32' };
+    const input = { ...place, metric: set.metric };
     let listed;
     return {
       bytes,
@@ -111,12 +104,21 @@ const flat = {
   },
 };
 
+const nlist = 1024;
+const refine = { refine: false, refineType: 'FP32' };
 export const engines = [
-  graph('HNSW', 'FP32'),
-  graph('HNSW_SQ8', 'SQ8'),
-  graph('HNSW_SQ6', 'SQ6', true),
-  graph('HNSW_SQ4', 'SQ4'),
-  graph('HNSW_FP16', 'FP16', true),
-  graph('HNSW_BF16', 'BF16', true),
+  graph('HNSW', { kind: 'HNSW', ...graphParameters }),
+  graph('HNSW_SQ8', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ8', ...refine }),
+  graph('HNSW_SQ6', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ6', ...refine }, true),
+  graph('HNSW_SQ4U', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ4U', ...refine }, true),
+  graph('HNSW_FP16', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'FP16', ...refine }, true),
+  graph('HNSW_BF16', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'BF16', ...refine }, true),
+  indexed('QG', { kind: 'QG', bits: 1 }, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ }),
+  indexed('QG2', { kind: 'QG', bits: 2 }, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ }),
+  ivf('IVF_FLAT', { kind: 'IVF_FLAT', nlist }),
+  ivf('IVF_SQ8', { kind: 'IVF_SQ8', nlist }, true),
+  ivf('IVF_PQ', { kind: 'IVF_PQ', nlist, m: 32, nbits: 8 }, true),
+  ivf('IVF_RABITQ', { kind: 'IVF_RABITQ', nlist, refine: true, refineType: 'FP32' }, true),
+  ivf('SCANN', { kind: 'SCANN', nlist, withRawData: true }, true),
   flat,
 ];

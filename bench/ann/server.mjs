@@ -1,0 +1,106 @@
+// Search through the server: the real one in a process of its own, filled and searched by the unmodified Milvus SDK in another, with one,
+// eight and 32 calls in flight; beside a bare gRPC server that answers the same bytes at once (the ceiling of the transport).
+// Run on a built tree: node bench/ann/server.mjs [--set small] [--rows N] [--index HNSW] [--ef 64] [--rounds N] [--seconds N] [--json FILE]
+import { execFileSync, fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startServer } from '../server-process.mjs';
+import { graphParameters } from './parameters.mjs';
+import { openSet } from './sets.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    set: { type: 'string', default: 'small' },
+    rows: { type: 'string' },
+    index: { type: 'string', default: 'HNSW' },
+    ef: { type: 'string', default: '64' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+    json: { type: 'string' },
+  },
+});
+const IN_FLIGHT = [1, 8, 32];
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const rows = options.rows === undefined ? undefined : Number(options.rows);
+// Cut to size, and the exact neighbours computed, before anything is measured.
+const { key, metric, dim, rows: rowCount } = await openSet(options.set, rows);
+const load = { before: loadavg()[0] };
+const server = await startServer();
+const client = startClient();
+const results = [];
+let filled;
+let memory;
+try {
+  filled = await client.call('fill', { address: server.address, set: options.set, rows, index: options.index, parameters: graphParameters });
+  if (filled.note) console.error(filled.note);
+  memory = await server.usage();
+  const echo = await client.call('startEcho', {});
+  const measure = async (name, callers, input) => {
+    const before = name === 'elanus' ? await server.usage() : undefined;
+    const turn = await client.call('search', { ...input, callers, milliseconds: Number(options.seconds) * 1000 });
+    const after = name === 'elanus' ? await server.usage() : undefined;
+    const entry = results.find((one) => one.name === name && one.callers === callers) ?? { name, callers, turns: [] };
+    if (entry.turns.length === 0) results.push(entry);
+    entry.turns.push({ ...turn, ...(before && { serverCpuMicros: ((after.cpuS - before.cpuS) / turn.calls) * 1e6 }) });
+  };
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const callers of IN_FLIGHT) {
+      await measure('elanus', callers, { address: server.address, ef: Number(options.ef) });
+      await measure('bare gRPC echo', callers, { address: echo.address });
+    }
+    console.error(`round ${round + 1} of ${options.rounds}, load ${loadavg()[0].toFixed(1)}`);
+  }
+} finally {
+  await client.stop();
+  await server.stop();
+}
+load.after = loadavg()[0];
+for (const entry of results) {
+  const of = (name) => median(entry.turns.map((turn) => turn[name]));
+  Object.assign(entry, { qps: of('qps'), p50: of('p50'), p99: of('p99') });
+  if (entry.name === 'elanus') Object.assign(entry, { recall: of('recall'), serverCpuMicros: of('serverCpuMicros') });
+}
+const head = ['calls in flight', 'QPS', 'p50 ms', 'p99 ms', 'server CPU a search, us', 'recall', 'echo QPS', 'echo p50 ms', 'of the echo'];
+const lines = IN_FLIGHT.map((callers) => {
+  const [own, echo] = ['elanus', 'bare gRPC echo'].map((name) => results.find((one) => one.name === name && one.callers === callers));
+  const numbers = [own.qps.toFixed(0), own.p50.toFixed(2), own.p99.toFixed(2), own.serverCpuMicros.toFixed(0), own.recall.toFixed(3)];
+  return [callers, ...numbers, echo.qps.toFixed(0), echo.p50.toFixed(2), (own.qps / echo.qps).toFixed(2)];
+});
+console.log(`
+### Through the server: ${key}, ${rowCount} x ${dim}, ${metric}, ${filled.indexType}, ef ${options.ef}
+
+Filled in ${filled.insertSeconds.toFixed(1)} s, index and load ${filled.indexSeconds.toFixed(1)} s; server ${memory.rssMb.toFixed(0)} MB resident; load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}.
+
+| ${head.join(' | ')} |
+|${head.map(() => '---').join('|')}|
+${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
+`);
+if (options.json) {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
+  const machine = `${cpus()[0].model}, ${availableParallelism()} cores`;
+  const about = { when: new Date().toISOString(), commit, node: process.version, machine, load, set: key, rows: rowCount, dim, metric };
+  writeFileSync(options.json, `${JSON.stringify({ ...about, ef: Number(options.ef), filled, rssMb: memory.rssMb, results }, undefined, 1)}\n`);
+}
+
+function startClient() {
+  const child = fork(fileURLToPath(new URL('./server-client.mjs', import.meta.url)), { execArgv: ['--no-warnings'] });
+  let answer;
+  child.on('message', ({ output, error }) => (error ? answer.reject(new Error(error)) : answer.resolve(output)));
+  child.once('exit', (code, signal) => answer?.reject(new Error(`the client ended with ${code ?? signal}`)));
+  return {
+    call(name, input) {
+      return new Promise((resolve, reject) => {
+        answer = { resolve, reject };
+        child.send({ name, input });
+      });
+    },
+    async stop() {
+      if (child.exitCode !== null || !child.connected) return;
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.disconnect();
+      await ended;
+    },
+  };
+}
