@@ -88,7 +88,7 @@ function restart(running: Running): Promise<Running> {
   running.platform.crash();
   return start(running.cluster, running.facts, running.platform);
 }
-const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly bigint[] = []) =>
+const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly bigint[] = [], partitionId = 70n) =>
   calls.append({
     vchannel: CHANNEL,
     ...(deleted.length === 0 ? {} : { deletedKeys: columnFromInt64(100n, [...deleted]) }),
@@ -97,7 +97,7 @@ const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly b
         ? []
         : [
             {
-              partitionId: 70n,
+              partitionId,
               rows: batchOf(keys.length, [
                 columnFromInt64(100n, [...keys]),
                 column(101n, DataType.FloatVector, bytesView(new Float32Array(keys.length * 2))),
@@ -141,6 +141,19 @@ describe('streaming-node', () => {
     await running.run(append(running, [4n]));
     const again = await restart(running);
     expect(await growing(again)).toBe(1n);
+    expect(inFiles(again)).toBe(3n);
+  });
+  it('does not replay what is in files though an older segment holds the checkpoint', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n, 2n], [], 71n));
+    await running.run(append(running, [3n, 4n, 5n]));
+    const { segments } = await running.run(running.calls.channelRows({ vchannel: CHANNEL }));
+    const newer = segments.find((segment) => segment.partitionId === 70n)?.segmentId ?? 0n;
+    await running.run(running.calls.sealChannel({ vchannel: CHANNEL, segmentIds: [newer] }));
+    await running.cluster.world.advance(1000);
+    expect([...running.facts.committed.keys()]).toEqual([newer]);
+    const again = await restart(running);
+    expect(await growing(again)).toBe(2n);
     expect(inFiles(again)).toBe(3n);
   });
   it('tries a commit again until data-coord has it', async () => {
