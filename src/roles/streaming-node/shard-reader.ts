@@ -53,11 +53,12 @@ export class ShardReader {
   readonly #syncing = new Mutex();
   readonly #onLost: () => void;
   readonly #onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>;
-  #version = 0n;
+  #version: bigint;
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
   #life = 0;
 
   /**
+   * @param versionMin an older target may lack what the owner before this one flushed
    * @param onLost called when segments must be loaded anew: fetch a target
    * @param onDamaged called when the file of an index cannot be read: have it built again
    */
@@ -65,12 +66,14 @@ export class ShardReader {
     platform: Platform,
     shard: Shard,
     queryNode: Client<typeof QueryNodeDefinition>,
+    versionMin: bigint,
     onLost: () => void,
     onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>,
   ) {
     this.#platform = platform;
     this.#shard = shard;
     this.#queryNode = queryNode;
+    this.#version = versionMin;
     this.#onLost = onLost;
     this.#onDamaged = onDamaged;
   }

@@ -52,6 +52,7 @@ export class StreamingNode {
   readonly #shards = new Map<string, OpenShard>();
   readonly #opening = new KeyedMutex();
   #ids: { next: bigint; end: bigint } = { next: 0n, end: 0n };
+  #startTimestamp = 0n;
   #timer: Timer | undefined;
 
   constructor(platform: Platform, settings: StreamingNodeSettings, peers: StreamingNodePeers) {
@@ -62,6 +63,8 @@ export class StreamingNode {
   /** Takes over its channels and rebuilds them from their logs. */
   async start(): Promise<void> {
     const { channels } = await this.#peers.channelRegistry.acquireChannels({ serverId: this.#settings.serverId });
+    // From here on this process alone flushes these channels; a target that was read earlier may not know all that is in files.
+    this.#startTimestamp = (await this.#peers.rootCoord.allocTimestamp({ count: 1 })).timestamp;
     const byPhysical = new Map<string, ChannelAssignment[]>();
     for (const assignment of channels) {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
@@ -131,6 +134,7 @@ export class StreamingNode {
       this.#platform,
       shard,
       this.#peers.queryNode,
+      this.#startTimestamp,
       () => this.#askForTarget(channel.collectionId),
       // Without its file the index counts as not built, and RootCoord has it built again.
       async ({ id, collectionId }, indexId) => {
