@@ -68,10 +68,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   };
   const main = async (): Promise<void> => {
     for (const host of hosts) processes[host].start();
+    // Some clusters are in trouble from the first moment.
+    const early = nextBelow(random, 2) === 0 ? faults.run() : undefined;
     for (const { name, shards } of collections) {
       await untilReady(() => succeeds(() => client.create(name, shards, 8000)));
       await untilReady(() => succeeds(() => client.createIndex(name, 8000)));
       await untilReady(() => succeeds(() => client.load(name, 8000)));
+    }
+    if (early !== undefined) {
+      faults.heal();
+      await early;
     }
     const perClient = Math.ceil((options.steps ?? DEFAULT_STEPS) / ROUNDS / CLIENTS);
     for (let round = 0; round < ROUNDS; round++) {
@@ -82,6 +88,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       await breaking;
       await world.timers.sleep(DRAIN_MS);
       await compare();
+      for (const model of collections) await workload.checkWrites(model, untilReady);
     }
     faults.restartAll();
     await compare();

@@ -34,7 +34,8 @@ export class Workload {
   async run(clientId: number, operations: number): Promise<void> {
     const { random, timers, collections } = this.#parts;
     for (let done = 0; done < operations; done++) {
-      await timers.sleep(nextFloat(random) * 300);
+      // Often close together, so that writes, flushes and loads meet.
+      await timers.sleep(nextFloat(random) * (nextFloat(random) < 0.6 ? 4 : 400));
       const model = this.#one(collections);
       const draw = nextFloat(random);
       if (draw < 0.3) await this.#insert(model, clientId);
@@ -42,7 +43,8 @@ export class Workload {
       else if (draw < 0.6) await this.#delete(model, clientId);
       else if (draw < 0.7) await this.#flush(model);
       else if (draw < 0.8) await this.#readSome(model);
-      else if (draw < 0.9) await this.#count(model);
+      else if (draw < 0.89) await this.#count(model);
+      else if (draw < 0.91) await this.#reload(model);
       else await this.#search(model);
     }
   }
@@ -63,7 +65,7 @@ export class Workload {
       return false;
     }
   }
-  async #write(model: CollectionModel, name: string, changes: readonly KeyVersion[], call: () => Promise<void>): Promise<void> {
+  async #write(model: CollectionModel, name: string, changes: readonly KeyVersion[], call: () => Promise<void>): Promise<boolean> {
     const write = model.begin(changes);
     const isDone = await this.#attempt(model, name, changes.map(({ key, version }) => `${key}:${version}`).join(), async () => {
       await call();
@@ -71,6 +73,7 @@ export class Workload {
     });
     if (isDone) model.acknowledged(write);
     else model.unknown(write);
+    return isDone;
   }
   #ownKeys(model: CollectionModel, clientId: number): readonly number[] {
     return model.keys.filter((key) => Math.floor(key / KEYS_PER_CLIENT) === clientId && !model.isOpen(key));
@@ -82,13 +85,13 @@ export class Workload {
     while (chosen.size < wanted) chosen.add(this.#one(keys));
     return [...chosen];
   }
-  async #insert(model: CollectionModel, clientId: number): Promise<void> {
+  async #insert(model: CollectionModel, clientId: number): Promise<boolean> {
     const source = `${model.name} ${clientId}`;
     const first = this.#nextKeys.get(source) ?? clientId * KEYS_PER_CLIENT;
     const count = 1 + nextBelow(this.#parts.random, 6);
     this.#nextKeys.set(source, first + count);
     const rows = Array.from({ length: count }, (_, at) => ({ key: first + at, version: this.#nextVersion++ }));
-    await this.#write(model, 'insert', rows, () => this.#parts.client.insert(model.name, rows, CALL_LIMIT_MS));
+    return this.#write(model, 'insert', rows, () => this.#parts.client.insert(model.name, rows, CALL_LIMIT_MS));
   }
   async #upsert(model: CollectionModel, clientId: number): Promise<void> {
     const keys = this.#pick(this.#ownKeys(model, clientId), 4);
@@ -102,8 +105,21 @@ export class Workload {
     const gone = keys.map((key) => ({ key, version: 0 }));
     await this.#write(model, 'delete', gone, () => this.#parts.client.delete(model.name, keys, CALL_LIMIT_MS));
   }
-  async #flush(model: CollectionModel): Promise<void> {
-    await this.#attempt(model, 'flush', '', async () => `flushed=${await this.#parts.client.flush(model.name, CALL_LIMIT_MS)}`);
+  async #flush(model: CollectionModel): Promise<boolean> {
+    let isFlushed = false;
+    await this.#attempt(model, 'flush', '', async () => {
+      isFlushed = await this.#parts.client.flush(model.name, CALL_LIMIT_MS);
+      return `flushed=${isFlushed}`;
+    });
+    return isFlushed;
+  }
+  async #reload(model: CollectionModel): Promise<void> {
+    const { client } = this.#parts;
+    await this.#attempt(model, 'release', '', () => client.release(model.name, CALL_LIMIT_MS).then(() => undefined));
+    await this.load(model);
+  }
+  load(model: CollectionModel): Promise<boolean> {
+    return this.#attempt(model, 'load', '', () => this.#parts.client.load(model.name, CALL_LIMIT_MS).then(() => undefined));
   }
   async #readSome(model: CollectionModel): Promise<void> {
     const keys = this.#pick(model.keys, 12);
@@ -149,8 +165,14 @@ export class Workload {
     model.closeRead(read);
     return isDone;
   }
+  /** A healed cluster takes writes, and brings all of them to files. */
+  async checkWrites(model: CollectionModel, untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
+    await untilReady(() => this.#insert(model, 0));
+    await untilReady(() => this.#flush(model));
+  }
   /** Compares everything. Every write has an outcome afterwards. Calls are tried again while the cluster comes back. */
   async checkAll(model: CollectionModel, untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
+    await untilReady(() => this.load(model));
     const keys = model.keys;
     for (let begin = 0; begin < keys.length; begin += KEYS_PER_QUERY) {
       const some = keys.slice(begin, begin + KEYS_PER_QUERY);
