@@ -1,11 +1,10 @@
 // Files of sparse inverted indexes: built from a segment's rows, and brought into a loaded segment. A file that is damaged or gone costs
 // speed, never an answer: the rows themselves are in the segment and are scanned.
-import { messageOf } from '#base/errors.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import { decodeIndexBlock } from '#index/index-block.js';
 import { SCRATCH_THREADS_MAX } from '#index/region-layout.js';
 import { loadSparseIndex, SPARSE_INDEX_TYPE } from '#index/sparse-index.js';
 import { DataType } from '#model/data-type.js';
-import { fieldById } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';
 import type { Platform } from '#platform/platform.js';
 import type { Column, SegmentRecord } from '#proto/elanus/data.js';
@@ -30,19 +29,32 @@ export async function writeSparseIndex(
   return { key, bytes: block.length };
 }
 
-/** Loads the index of each sparse field that has a file in the record and none in memory. */
-export async function attachSparseIndexes(platform: Platform, record: SegmentRecord, data: SegmentData): Promise<void> {
-  for (const file of record.indexes) {
-    const field = fieldById(data.schema, file.fieldId);
-    if (file.state !== 'finished' || field === undefined || !isSparseField(field)) continue;
-    if (data.sparseVectors(file.fieldId)?.index !== undefined) continue;
+/**
+ * Brings the sparse indexes of a loaded segment in line with its record: those with a file are loaded, others dropped.
+ * @returns ids of indexes whose files are damaged or gone
+ */
+export async function attachSparseIndexes(platform: Platform, record: SegmentRecord, data: SegmentData): Promise<bigint[]> {
+  const damaged: bigint[] = [];
+  for (const field of data.schema.fields) {
+    const vectors = data.sparseVectors(field.fieldID);
+    if (vectors === undefined) continue;
+    const file = record.indexes.find((one) => one.fieldId === field.fieldID && one.state === 'finished');
+    if (vectors.indexKey === (file?.key ?? '')) continue;
+    vectors.attach(undefined);
+    if (file === undefined) continue;
     try {
       const block = decodeIndexBlock(await platform.objectStore.get(file.key), file.key);
-      const vectors = data.sparseVectors(file.fieldId);
-      if (vectors === undefined || vectors.index !== undefined || block.meta.rowCount > vectors.rowCount) continue;
-      vectors.attach(loadSparseIndex(platform.workers, block, SCRATCH_THREADS_MAX));
+      if (vectors.isReleased) return damaged;
+      if (block.meta.rowCount !== vectors.rowCount) {
+        const fact = `${file.key} covers ${block.meta.rowCount} rows, expected the ${vectors.rowCount} of its segment`;
+        throw new ElanusError('data_corrupt', `${fact}; the index has to be built again`);
+      }
+      vectors.attach(loadSparseIndex(platform.workers, block, SCRATCH_THREADS_MAX), file.key);
     } catch (error) {
       platform.logger.warn('index_not_loaded', { segmentId: record.id, fieldId: file.fieldId, key: file.key, reason: messageOf(error) });
+      const key = error instanceof ElanusError ? error.key : undefined;
+      if (key === 'data_corrupt' || key === 'object_not_found') damaged.push(file.indexId);
     }
   }
+  return damaged;
 }

@@ -141,7 +141,7 @@ describe('sparse vectors of a segment', () => {
     const index = IndexRecord.fromPartial({ id: 5n, indexType: 'SPARSE_WAND', metricType: 'IP', params: {} });
     const request = BuildIndexRequest.fromPartial({ buildId: 1n, segmentId: 1n, field: schema.fields[1] as FieldSchema, index });
     const { key } = await writeSparseIndex(platform, request, column);
-    const record = SegmentRecord.fromPartial({ id: 1n, indexes: [{ fieldId: SPARSE, key, state: 'finished' }] });
+    const record = SegmentRecord.fromPartial({ id: 1n, indexes: [{ indexId: 5n, fieldId: SPARSE, key, state: 'finished' }] });
     const good = await platform.objectStore.get(key);
     const query = randomRow(random);
     const wanted = expected(rows, query, () => true, 10);
@@ -150,15 +150,24 @@ describe('sparse vectors of a segment', () => {
     for (const damage of [bad, good.subarray(0, 64), undefined]) {
       if (damage) await platform.objectStore.put(key, [damage]);
       else await platform.objectStore.remove(key);
-      await attachSparseIndexes(platform, record, data);
+      expect(await attachSparseIndexes(platform, record, data)).toEqual([5n]);
       expect(data.sparseVectors(SPARSE)?.index).toBeUndefined();
       expect(await search(data, query)).toEqual(wanted);
     }
     await platform.objectStore.put(key, [good]);
-    await attachSparseIndexes(platform, record, data);
+    expect(await attachSparseIndexes(platform, record, data)).toEqual([]);
     expect(data.sparseVectors(SPARSE)?.index?.placement.params.inverted_index_algo).toBe('DAAT_WAND');
+    const loaded = data.sparseVectors(SPARSE)?.index;
     await attachSparseIndexes(platform, record, data);
+    expect(data.sparseVectors(SPARSE)?.index).toBe(loaded);
     expect(await search(data, query)).toEqual(wanted);
+    const running = search(data, query);
+    await attachSparseIndexes(platform, SegmentRecord.fromPartial({ id: 1n }), data);
+    expect(data.sparseVectors(SPARSE)?.index).toBeUndefined();
+    expect(await running).toEqual(wanted);
+    expect(await search(data, query)).toEqual(wanted);
+    data.appendBatch(batch(300, randomRows(random, 1)), 20n);
+    expect(await attachSparseIndexes(platform, record, data)).toEqual([5n]);
     data.release();
   });
   it('refuses what it cannot search or store', async () => {

@@ -26,6 +26,9 @@ export class SparseVectors {
   #rowCount = 0;
   #nullBits: Uint8Array | undefined;
   #index: LoadedIndex<SharedRegion> | undefined;
+  #indexKey = '';
+  /** Of indexes that were replaced while searches ran. */
+  readonly #retired: SharedRegion[] = [];
   #searches = 0;
   #isReleased = false;
 
@@ -119,11 +122,25 @@ export class SparseVectors {
     );
     return columnFromBytes(this.fieldId, DataType.SparseFloatVector, values);
   }
-  /** From now on searches of the rows it covers go through it. */
-  attach(index: LoadedIndex<SharedRegion>): void {
-    assert(!this.#isReleased && this.#index === undefined, `field ${this.fieldId} was released or has an index`);
-    assert(index.placement.rowCount <= this.#rowCount, `an index of ${index.placement.rowCount} rows over ${this.#rowCount}`);
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+  /** The file the index came from; empty without one. */
+  get indexKey(): string {
+    return this.#indexKey;
+  }
+  /** From now on searches of the rows it covers go through it; undefined: through none. */
+  attach(index: LoadedIndex<SharedRegion> | undefined, key = ''): void {
+    assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
+    const covered = index?.placement.rowCount ?? 0;
+    assert(covered <= this.#rowCount, `an index of ${covered} rows over ${this.#rowCount}`);
+    if (this.#index) this.#retired.push(this.#index.region);
     this.#index = index;
+    this.#indexKey = index ? key : '';
+    if (this.#searches === 0) this.#freeRetired();
+  }
+  #freeRetired(): void {
+    for (const region of this.#retired.splice(0)) this.#workers.release(region);
   }
   /** Keeps the regions while a task reads them. */
   async hold<T>(task: () => Promise<T>): Promise<T> {
@@ -133,6 +150,7 @@ export class SparseVectors {
       return await task();
     } finally {
       this.#searches--;
+      if (this.#searches === 0) this.#freeRetired();
       if (this.#isReleased && this.#searches === 0) this.#free();
     }
   }
