@@ -189,7 +189,7 @@ async function makeWords() {
   }
   const pack = (rows) => {
     const out = new Float32Array(rows.length * 100);
-    rows.forEach((row, i) => out.set(row, i * 100));
+    for (const [i, row] of rows.entries()) out.set(row, i * 100);
     return out;
   };
   return { base: pack(all.slice(QUERIES)), queries: pack(all.slice(0, QUERIES)) };

@@ -1,7 +1,7 @@
 // Approximate search beside other products: queries per second at equal recall, memory, build time, filters; every engine in a process
 // of its own, one query at a time from JavaScript, engines taking turns width by width and round by round (only one works at a time).
 // Run on a built tree: node bench/ann/run.mjs [--sets words,sift,text,small] [--indexes HNSW,HNSW_SQ8] [--rivals hnswlib-node,usearch|none]
-//   [--rows N] [--rounds N] [--skip filters,builds] [--build-rows N] [--quick] [--json FILE]
+//   [--rows N|words=N,…] [--rounds N] [--skip filters,builds] [--build-rows N] [--quick] [--json FILE]
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
@@ -30,7 +30,12 @@ const listed = (text) => text.split(',').filter((one) => one !== '');
 const setNames = listed(options.sets ?? (options.quick ? 'small' : 'words,sift,text'));
 const unknown = setNames.filter((name) => !(name in dataSets));
 if (unknown.length > 0) fail(`no set ${unknown}; there are ${Object.keys(dataSets)}`);
-const rowsAsked = options.rows ? Number(options.rows) : options.quick ? 20_000 : undefined;
+/** `--rows N` for all sets, or `--rows words=N,text=N`. */
+function rowsOf(name) {
+  const part = options.rows?.split(',').find((one) => !one.includes('=') || one.startsWith(`${name}=`));
+  if (part !== undefined) return Number(part.split('=').at(-1));
+  return options.quick ? 20_000 : undefined;
+}
 const rounds = Number(options.rounds ?? 3);
 const skipped = listed(options.skip);
 const buildRows = Number(options['build-rows'] ?? (options.quick ? 5000 : 20_000));
@@ -69,6 +74,7 @@ async function chosenEngines() {
 }
 async function measureSet(name) {
   const loadBefore = loadavg()[0];
+  const rowsAsked = rowsOf(name);
   const running = [];
   let set;
   try {

@@ -117,7 +117,14 @@ async function clientOf(address) {
 async function searchCall(address, ef) {
   const client = await clientOf(address);
   return async (at) => {
-    const request = { collection_name: COLLECTION, data: [queries[at]], anns_field: 'vector', limit: K, params: { ef }, consistency_level: 3 };
+    const request = {
+      collection_name: COLLECTION,
+      data: [queries[at]],
+      anns_field: 'vector',
+      limit: K,
+      params: { ef },
+      consistency_level: 3,
+    };
     return must(await client.search(request)).results.map(({ id }) => Number(id));
   };
 }
@@ -128,7 +135,9 @@ async function echoCall(address) {
   const same = (value) => value;
   return () =>
     new Promise((resolve, reject) => {
-      client.makeUnaryRequest('/milvus.proto.milvus.MilvusService/Insert', same, same, bytes, (error) => (error ? reject(error) : resolve([])));
+      client.makeUnaryRequest('/milvus.proto.milvus.MilvusService/Insert', same, same, bytes, (error) =>
+        error ? reject(error) : resolve([]),
+      );
     });
 }
 

@@ -33,7 +33,13 @@ const results = [];
 let filled;
 let memory;
 try {
-  filled = await client.call('fill', { address: server.address, set: options.set, rows, index: options.index, parameters: graphParameters });
+  filled = await client.call('fill', {
+    address: server.address,
+    set: options.set,
+    rows,
+    index: options.index,
+    parameters: graphParameters,
+  });
   if (filled.note) console.error(filled.note);
   memory = await server.usage();
   const echo = await client.call('startEcho', {});
@@ -81,7 +87,10 @@ if (options.json) {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
   const machine = `${cpus()[0].model}, ${availableParallelism()} cores`;
   const about = { when: new Date().toISOString(), commit, node: process.version, machine, load, set: key, rows: rowCount, dim, metric };
-  writeFileSync(options.json, `${JSON.stringify({ ...about, ef: Number(options.ef), filled, rssMb: memory.rssMb, results }, undefined, 1)}\n`);
+  writeFileSync(
+    options.json,
+    `${JSON.stringify({ ...about, ef: Number(options.ef), filled, rssMb: memory.rssMb, results }, undefined, 1)}\n`,
+  );
 }
 
 function startClient() {
