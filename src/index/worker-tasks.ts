@@ -2,17 +2,19 @@
 // said here structurally because folders import only from earlier ones.
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
+import { graphSearch } from './graph-search.js';
+import { graphEncode, graphInsert, graphOrder, graphSample } from './graph-tasks.js';
 import { inverseNorms } from './inverse-norms.js';
 import { ivfAssign, ivfOrder, ivfResiduals, ivfSample } from './ivf-build-tasks.js';
 import { ivfEncode } from './ivf-encode.js';
 import { ivfSearch } from './ivf-search.js';
 import { kmeansAssign, kmeansSolve, kmeansStart, kmeansUpdate } from './kmeans-tasks.js';
+import { minhashBuild } from './minhash-index.js';
+import { minhashScan, minhashSearch } from './minhash-search.js';
 import { pqRest } from './pq-train.js';
 import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
-import { graphSearch } from './graph-search.js';
-import { graphEncode, graphInsert, graphOrder, graphSample } from './graph-tasks.js';
 
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
@@ -36,6 +38,9 @@ export const workerTasks = {
   kmeansStart,
   kmeansUpdate,
   pqRest,
+  minhashBuild,
+  minhashScan,
+  minhashSearch,
   sparseBuild,
   sparseScan,
   sparseSearch,
