@@ -138,9 +138,9 @@ describe('errors', () => {
     ['filter beyond keys, for a later version', () => query({ filter: 'title == "x"' }), [3000], 'not supported'],
     [
       'index type of a later version',
-      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'HNSW', metric_type: 'L2' }),
+      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'DISKANN', metric_type: 'L2' }),
       [3000],
-      'HNSW',
+      'DISKANN',
     ],
     [
       'missing database',
