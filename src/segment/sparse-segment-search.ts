@@ -27,7 +27,7 @@ export async function searchSparseVectors(
     throw new ElanusError('invalid_parameter', `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
   }
   // A view of a larger buffer would take that whole buffer along to the worker.
-  const queries = request.sparseQueries?.slice() ?? new Uint8Array(0);
+  const queries = Uint8Array.from(request.sparseQueries ?? []);
   const queryCount = sparseQueryCount(queries);
   const k = Math.min(request.k, rowCount);
   if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);

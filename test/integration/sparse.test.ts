@@ -3,7 +3,7 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describe, expect, test } from 'vitest';
 import { open } from '#server/open.js';
-import { connect, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
+import { connect, keyField, mustSucceed, randomOf, tempFolder, until, vectorField, vectorOf } from './support.js';
 
 type Sparse = Record<string, number>;
 const name = 'texts';
@@ -132,6 +132,46 @@ describe('sparse vectors', () => {
       expect(await refused({ metric_type: 'L2' })).toContain('metric type not match');
       expect(await refused({ params: { drop_ratio_search: 1 } })).toContain('drop_ratio_search');
       expect(await searchOf(client, { 3: 1 })).toHaveLength(3);
+    } finally {
+      await client.closeConnection();
+      await database.close();
+    }
+  });
+
+  test('beside a dense field, with nulls, from growing rows and files', async () => {
+    const database = await open(undefined, { logLevel: 'error' });
+    const client = await connect(database.address);
+    try {
+      const sparse = { name: 'sparse', data_type: DataType.SparseFloatVector, nullable: true };
+      await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vectorField, sparse] } as never));
+      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'sparse', index_type: 'SPARSE_INVERTED_INDEX' } as never));
+      await mustSucceed(client.loadCollection({ collection_name: name }));
+      const rows = Array.from({ length: 1500 }, (_, id) => ({ id, vector: vectorOf(id), sparse: id % 3 === 0 ? null : sparseOf(id) }));
+      const known = new Map(rows.flatMap(({ id, sparse: row }) => (row === null ? [] : [[id, row] as const])));
+      await mustSucceed(client.insert({ collection_name: name, data: rows } as never));
+      const check = async (): Promise<void> => {
+        for (const seed of [5, 50, 500]) {
+          expect(await searchOf(client, sparseOf(seed))).toEqual(bruteForce(sparseOf(seed), known, 20));
+        }
+        const near = await client.search({
+          collection_name: name,
+          data: [vectorOf(9)],
+          anns_field: 'vector',
+          limit: 1,
+          output_fields: ['id', 'sparse'],
+        });
+        expect(near.results[0]).toMatchObject({ id: '9', sparse: null });
+        const got = await client.query({ collection_name: name, filter: 'id in [6, 7, 8]', output_fields: ['sparse'] });
+        expect(got.data.map((row) => row.sparse)).toEqual([null, known.get(7), known.get(8)]);
+      };
+      await check();
+      await mustSucceed(client.flushSync({ collection_names: [name] }));
+      await check();
+      await mustSucceed(client.insert({ collection_name: name, data: [{ id: 5000, vector: vectorOf(1), sparse: { 1: 8 } }] }));
+      known.set(5000, { 1: 8 });
+      await check();
+      expect(await searchOf(client, { 1: 1 }, { limit: 1 })).toEqual([{ id: 5000, score: 8 }]);
     } finally {
       await client.closeConnection();
       await database.close();
