@@ -146,7 +146,7 @@ function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
   return rows.slice(0, count);
 }
 /** Layers are drawn as the paper does, with mean 1 / ln(M). */
-function drawLevels(nodes: number, degree: number, seed: number): { levels: Uint8Array; offsets: Uint32Array; lists: number } {
+export function drawLevels(nodes: number, degree: number, seed: number): { levels: Uint8Array; offsets: Uint32Array; lists: number } {
   const random = seededRandom(seed);
   const scale = 1 / Math.log(degree);
   const levels = new Uint8Array(nodes);
@@ -186,7 +186,7 @@ export interface BuildLayout {
   readonly workBytes: number;
   readonly total: number;
 }
-function layoutBuild(spec: GraphSpec, nodes: number, lists: number, threads: number): BuildLayout {
+export function layoutBuild(spec: Pick<GraphSpec, 'dim' | 'degree' | 'form'>, nodes: number, lists: number, threads: number): BuildLayout {
   const { dim, degree, form } = spec;
   let at = DATA_OFFSET;
   const take = (bytes: number): number => {

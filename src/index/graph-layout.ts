@@ -57,9 +57,11 @@ export interface GraphParams {
   readonly step: number;
   readonly hasRows: boolean;
   readonly isRotated: boolean;
+  /** Nodes are added while it is searched; `nodes` is then what fits. */
+  readonly isGrowing: boolean;
 }
 export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphParams {
-  const { nodes, degree, form, codeStride, step, hasRows, isRotated } = placement.params;
+  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing } = placement.params;
   return {
     nodes: Number(nodes),
     degree: Number(degree),
@@ -68,5 +70,6 @@ export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphPar
     step: Number(step),
     hasRows: hasRows === true,
     isRotated: isRotated === true,
+    isGrowing: isGrowing === true,
   };
 }

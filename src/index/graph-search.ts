@@ -92,8 +92,14 @@ class GraphSearch {
     );
     const passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
     this.#passing = passing;
-    this.#plan = planWalk(nodes, passing, this.#ef);
-    if (input.excluded !== undefined && passing < nodes) this.#copyExcluded(input.excluded);
+    this.#plan = this.#planFor(passing);
+    if (input.excluded !== undefined && this.#plan !== 'walk') this.#copyExcluded(input.excluded);
+  }
+  #planFor(passing: number): WalkPlan {
+    const { nodes, isGrowing } = this.#params;
+    const plan = planWalk(isGrowing ? this.#index.rowCount : nodes, passing, this.#ef);
+    // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
+    return isGrowing && plan === 'walk' ? 'admitting' : plan;
   }
   get #ef(): number {
     const asked = Number(this.#input.params.ef ?? 0);

@@ -20,6 +20,8 @@ export interface BuildPlace {
   readonly isRotated: boolean;
   readonly hasMean: boolean;
   readonly step: number;
+  /** Nodes that have vectors when the frame is made, where that is not all. */
+  readonly sampled?: number;
 }
 export interface EncodeInput {
   readonly place: BuildPlace;
@@ -33,6 +35,8 @@ export interface EncodeInput {
 }
 export interface InsertInput {
   readonly place: BuildPlace;
+  /** Nodes from here on are not inserted yet. Default: all are. */
+  readonly end?: number;
   readonly most: number;
 }
 export interface OrderInput {
@@ -83,8 +87,9 @@ function framer(place: BuildPlace, context: Context, isPlain: boolean): (node: n
 export function graphSample(place: BuildPlace, context: Context): SampleOutput {
   const [, memory] = memoriesOf(context);
   const { nodes, dim, layout } = place;
-  const count = Math.min(nodes, SAMPLED_ROWS);
-  const nodeAt = (i: number): number => Math.floor((i * nodes) / count);
+  const total = place.sampled ?? nodes;
+  const count = Math.min(total, SAMPLED_ROWS);
+  const nodeAt = (i: number): number => Math.floor((i * total) / count);
   if (count === 0) return { deviation: 1, reach: 1 };
   const toFrame = framer({ ...place, hasMean: false, isRotated: false }, context, false);
   if (place.hasMean) {
@@ -122,7 +127,7 @@ export function graphEncode({ place, form, begin, end, out, stride, order }: Enc
     encode(kernel, form, place.dim, place.step, toFrame(nodeOf === undefined ? i : (nodeOf[i] as number)), out + i * stride);
   }
 }
-export function graphInsert({ place, most }: InsertInput, context: Context): number {
+export function graphInsert({ place, most, end }: InsertInput, context: Context): number {
   const [, memory] = memoriesOf(context);
   const { nodes, dim, degree, layout, metric, efConstruction } = place;
   const kernel = graphKernel.on(memory);
@@ -133,7 +138,7 @@ export function graphInsert({ place, most }: InsertInput, context: Context): num
   const ef = Math.min(Math.max(efConstruction, degree), nodes);
   kernel.useThread(at + work.visited, at + work.pool, at + work.results, ef, at + work.scratch, kernel.lastEpoch());
   kernel.useBuild(layout.levels, layout.linkKeys, layout.locks, ef, at + work.query, work.queryBytes, at + work.picks);
-  return kernel.insertNext(nodes, most);
+  return kernel.insertNext(end ?? nodes, most);
 }
 /** Writes the final lists: relabelled in the order of a breadth-first walk of layer 0 from the entry, or as they are. */
 export function graphOrder({ place, isOrdered }: OrderInput, context: Context): void {

@@ -131,8 +131,14 @@ export async function searchVectors(
       jobs.push(() => workers.run<FlatSearchOutput>('flatIds', input, [vectors.region], signal));
     }
   } else {
-    const perTask = Math.ceil(rowCount / tasksFor(rowCount) / 64) * 64;
-    for (let rowBegin = 0; rowBegin < rowCount; rowBegin += perTask) {
+    const covered = vectors.growing?.covered(metric, excluded, rowCount);
+    const first = covered?.rowCount ?? 0;
+    if (covered !== undefined) {
+      jobs.push(() => covered.search({ ...{ queries, k, params: request.params ?? {} }, vectors: vectors.store.place, ...bounds }, signal));
+    }
+    vectors.growing?.advance();
+    const perTask = Math.max(64, Math.ceil((rowCount - first) / tasksFor(rowCount - first) / 64) * 64);
+    for (let rowBegin = first; rowBegin < rowCount; rowBegin += perTask) {
       const input: FlatSearchInput = { ...common, rowBegin, rowEnd: Math.min(rowCount, rowBegin + perTask), excluded };
       jobs.push(() => workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], signal));
     }

@@ -7,6 +7,7 @@ import { roundUpBlockRows, VectorStore } from '#index/vector-store.js';
 import { column } from '#model/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
+import type { GrowingIndex } from './growing-index.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
 import type { SegmentIndex } from './segment-index.js';
 
@@ -24,6 +25,8 @@ export class VectorColumn {
   /** Bit set: the row has no vector. */
   #nullBits: Uint8Array | undefined;
   #index: SegmentIndex | undefined;
+  /** While the segment grows; see `GrowingIndex`. */
+  growing: GrowingIndex | undefined;
   #searches = 0;
   #isReleased = false;
 
@@ -49,7 +52,9 @@ export class VectorColumn {
     return this.store.rowCount;
   }
   get bytes(): number {
-    return this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0) + (this.#index?.bytes ?? 0);
+    return (
+      this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0) + (this.#index?.bytes ?? 0) + (this.growing?.bytes ?? 0)
+    );
   }
   get nullBits(): Uint8Array | undefined {
     return this.#nullBits;
@@ -107,6 +112,7 @@ export class VectorColumn {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#index?.release();
+    this.growing?.release();
     if (this.#searches === 0) this.#workers.release(this.region);
   }
 }

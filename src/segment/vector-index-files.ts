@@ -3,12 +3,13 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import { elementTypeOf } from '#index/element-type.js';
 import { buildVectorIndex, chooseIndex, hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
-import { dimOf } from '#model/field.js';
+import { dimOf, fieldById } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';
 import { isMetricName } from '#model/metric-type.js';
 import type { Platform } from '#platform/platform.js';
-import type { Column, SegmentRecord } from '#proto/elanus/data.js';
+import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest } from '#proto/elanus/roles.js';
+import { GrowingIndex } from './growing-index.js';
 import type { SegmentData } from './segment-data.js';
 import { SegmentIndex } from './segment-index.js';
 import { VectorColumn } from './vector-column.js';
@@ -73,5 +74,24 @@ export async function attachVectorIndexes(platform: Platform, record: SegmentRec
   }
   return damaged;
 }
+/** Lets a growing segment keep a graph over each dense field that has an index other than an exact one. */
+export function indexGrowing(platform: Platform, data: SegmentData, indexes: readonly IndexRecord[]): void {
+  for (const { fieldId, indexType, metricType, params } of indexes) {
+    const field = fieldById(data.schema, fieldId);
+    const vectors = data.denseVectors(fieldId);
+    const elementType = field && elementTypeOf(field.dataType);
+    if (field === undefined || vectors === undefined || elementType === undefined || elementType === 'binary') continue;
+    if (vectors.growing?.metric === metricType || !isDenseMetric(metricType)) continue;
+    const { kind } = storedBuildParams(field, indexType, params);
+    if (kind === 'FLAT') continue;
+    vectors.growing?.release();
+    const spec = { metric: metricType, elementType, dim: dimOf(field), degree: GROWING_DEGREE, efConstruction: GROWING_EF };
+    vectors.growing = new GrowingIndex(platform, vectors, spec);
+  }
+}
+/** It lives until the segment is flushed: cheap to build goes before small. */
+const GROWING_DEGREE = 16;
+const GROWING_EF = 100;
+const isDenseMetric = (name: string): name is 'L2' | 'IP' | 'COSINE' => name === 'L2' || name === 'IP' || name === 'COSINE';
 /** The last part of a file's key is the type it was built as. */
 const typeOfFile = (key: string): string => key.slice(key.lastIndexOf('/') + 1);

@@ -7,7 +7,7 @@ import { concatBatches, gatherBatch as gather, rowCountOf } from '#model/column.
 import { primaryField } from '#model/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
-import type { Column, SegmentRecord } from '#proto/elanus/data.js';
+import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type {
   FetchRowsRequest,
   QueryNodeDefinition,
@@ -25,6 +25,7 @@ import {
   retrieveFromSegments,
   searchSegments,
 } from '#segment/segment-reads.js';
+import { indexGrowing } from '#segment/vector-index-files.js';
 import type { Shard } from './shard.js';
 
 interface Deletes {
@@ -50,6 +51,7 @@ export class ShardReader {
   /** Committed since the last target; a target that does not know them yet is too old to be used. */
   readonly #unseen = new Map<bigint, bigint>();
   #partitions: ReadonlySet<bigint> | undefined;
+  #indexes: readonly IndexRecord[] = [];
   readonly #syncing = new Mutex();
   readonly #onLost: () => void;
   readonly #onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>;
@@ -151,6 +153,7 @@ export class ShardReader {
       if (!isKnown) throw outdated(`segment ${id} was flushed after this target was made`);
     }
     this.#version = request.version;
+    this.#indexes = request.indexes;
     this.#unseen.clear();
     // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
     const buffered = encodeDeletes(this.#shard.deletes);
@@ -289,6 +292,7 @@ export class ShardReader {
     const partitions = this.#requirePartitions(request.partitionIds);
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
+    for (const { data } of growing) indexGrowing(this.#platform, data, this.#indexes);
     const [local, remote] = await Promise.all([
       searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal),
       sealedIds.length === 0

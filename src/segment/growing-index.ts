@@ -1,0 +1,93 @@
+// The graph over a dense vector field of a growing segment: begun and kept up on demand, by searches that would scan many rows. Ingest
+// that nobody searches costs nothing. What the graph does not cover yet is scanned exactly.
+import { messageOf } from '#base/errors.js';
+import { GROWING_ROWS_MIN, GrowingGraph, type GrowingSpec } from '#index/growing-graph.js';
+import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
+import type { Platform } from '#platform/platform.js';
+import type { SharedRegion } from '#platform/workers.js';
+import { clearBit } from './row-versions.js';
+import type { VectorColumn } from './vector-column.js';
+
+/** Rows behind the graph that a scan passes over faster than a task adds them. */
+const TAIL_ROWS = 4096;
+
+export interface CoveredRows {
+  /** Rows [0, rowCount) are the graph's. */
+  readonly rowCount: number;
+  search(
+    input: Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'vectors' | 'radius' | 'rangeFilter'>,
+    signal?: AbortSignal,
+  ): Promise<IndexSearchOutput>;
+}
+type Vectors = Pick<VectorColumn, 'region' | 'store' | 'rowCount' | 'hold'>;
+
+export class GrowingIndex {
+  readonly metric: string;
+  readonly #platform: Platform;
+  readonly #vectors: Vectors;
+  readonly #graph: GrowingGraph<SharedRegion>;
+  #isAdvancing = false;
+  #work: Promise<void> = Promise.resolve();
+  #isReleased = false;
+
+  constructor(platform: Platform, vectors: Vectors, spec: GrowingSpec) {
+    this.metric = spec.metric;
+    this.#platform = platform;
+    this.#vectors = vectors;
+    this.#graph = new GrowingGraph(platform.workers, spec);
+  }
+  get bytes(): number {
+    return this.#graph.bytes;
+  }
+  /** Resolves when no rows are being added. */
+  get idle(): Promise<void> {
+    return this.#work;
+  }
+  /** Rows that the graph covers. */
+  get rowCount(): number {
+    return this.#graph.rowCount;
+  }
+  /** @param excluded bit set: the row does not count. Undefined: the graph covers nothing that this search could use. */
+  covered(metric: string, excluded: Uint8Array, rowCount: number): CoveredRows | undefined {
+    const index = this.#graph.index;
+    if (index === undefined || metric !== this.metric || this.#isReleased) return undefined;
+    const rows = Math.min(rowCount, index.placement.rowCount);
+    // Rows from there on, which the graph may get while it is searched, do not count.
+    const bits = new Uint8Array(Math.ceil(Number(index.placement.params.nodes) / 8)).fill(0xff);
+    bits.set(excluded.subarray(0, rows >> 3));
+    let passing = 0;
+    for (let row = rows & ~7; row < rows; row++) if (((excluded[row >> 3] as number) & (1 << (row & 7))) === 0) clearBit(bits, row);
+    for (let at = 0; at < Math.ceil(rows / 8); at++) passing += 8 - (bitCounts[bits[at] as number] as number);
+    return {
+      rowCount: rows,
+      search: (input, signal) => {
+        const full: IndexSearchInput = { ...input, index: { ...index.placement, rowCount: rows }, excluded: bits, passing };
+        const regions = [this.#vectors.region, index.region];
+        return this.#graph.hold(() => this.#platform.workers.run<IndexSearchOutput>('graphSearch', full, regions, signal));
+      },
+    };
+  }
+  /** Adds rows in the background when enough are behind; returns at once. */
+  advance(): void {
+    const { rowCount } = this.#vectors;
+    if (this.#isAdvancing || this.#isReleased || rowCount < GROWING_ROWS_MIN || rowCount - this.#graph.rowCount < TAIL_ROWS) return;
+    this.#isAdvancing = true;
+    const { region, store } = this.#vectors;
+    this.#work = this.#vectors
+      .hold(() => this.#graph.advance({ region, place: store.place }, rowCount))
+      .catch((error: unknown) => {
+        // Without it the rows are scanned, as before.
+        this.release();
+        this.#platform.logger.warn('growing_index_dropped', { reason: messageOf(error) });
+      })
+      .finally(() => {
+        this.#isAdvancing = false;
+      });
+  }
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#graph.release();
+  }
+}
+const bitCounts = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
