@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
-import { DataType, MilvusClient } from '../milvus.mjs';
+import { DataType, DslType, MilvusClient, PlaceholderGroup, PlaceholderType, SearchRequest, SearchResults } from '../milvus.mjs';
 import { K } from './parameters.mjs';
 import { openSet, recallOf } from './sets.mjs';
 
@@ -68,16 +68,16 @@ const calls = {
     must(await client.loadCollectionSync({ collection_name: COLLECTION }));
     return { insertSeconds, indexSeconds: (performance.now() - indexBegin) / 1000, indexType, note };
   },
-  /** One server that answers the Search call with 150 bytes at once. */
+  /** A server that answers at once, with nothing. */
   async startEcho() {
     echo = spawn(process.execPath, [fileURLToPath(new URL('../grpc-sink.mjs', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(echo.stdout, 'data');
     return { address: String(line).trim() };
   },
-  /** With `ef`, searches through the SDK; without, calls of the echo with as many bytes. */
-  async search({ address, ef, callers, milliseconds }) {
-    const call = ef === undefined ? await echoCall(address) : await searchCall(address, ef);
-    const found = ef === undefined ? undefined : new Array(queries.length);
+  /** By the SDK, or by requests encoded beforehand that a bare gRPC client sends (to the server, or to the echo). */
+  async search({ address, by, ef, callers, milliseconds }) {
+    const call = by === 'sdk' ? await sdkCall(address, ef) : await rawCall(address, by, ef);
+    const found = by === 'sdk' ? new Array(queries.length) : undefined;
     for (let i = 0; i < Math.max(50, callers * 2); i++) await call(i % queries.length);
     const latencies = [];
     let next = 0;
@@ -114,7 +114,7 @@ async function clientOf(address) {
   }
   return clients.get(address);
 }
-async function searchCall(address, ef) {
+async function sdkCall(address, ef) {
   const client = await clientOf(address);
   return async (at) => {
     const request = {
@@ -128,17 +128,36 @@ async function searchCall(address, ef) {
     return must(await client.search(request)).results.map(({ id }) => Number(id));
   };
 }
-async function echoCall(address) {
-  if (!clients.has(address)) clients.set(address, new grpc.Client(address, grpc.credentials.createInsecure()));
-  const client = clients.get(address);
-  const bytes = Buffer.alloc(set.dim * 4 + 120, 7);
+function encodedSearch(query, ef) {
+  const values = [new Uint8Array(Float32Array.from(query).buffer)];
+  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: PlaceholderType.FloatVector, values }] });
+  const params = { anns_field: 'vector', topk: String(K), metric_type: set.metric, params: JSON.stringify({ ef }), round_decimal: '-1' };
+  const request = SearchRequest.fromPartial({
+    collectionName: COLLECTION,
+    dslType: DslType.BoolExprV1,
+    searchInput: { $case: 'placeholderGroup', value: PlaceholderGroup.encode(group).finish() },
+    searchParams: Object.entries(params).map(([key, value]) => ({ key, value })),
+    nq: 1n,
+    consistencyLevel: 3,
+  });
+  return Buffer.from(SearchRequest.encode(request).finish());
+}
+async function rawCall(address, by, ef) {
+  const key = `raw ${address}`;
+  if (!clients.has(key)) clients.set(key, new grpc.Client(address, grpc.credentials.createInsecure()));
+  const client = clients.get(key);
+  const requests = queries.map((query) => encodedSearch(query, ef));
   const same = (value) => value;
-  return () =>
+  const path = `/milvus.proto.milvus.MilvusService/${by === 'echo' ? 'Insert' : 'Search'}`;
+  const call = (at) =>
     new Promise((resolve, reject) => {
-      client.makeUnaryRequest('/milvus.proto.milvus.MilvusService/Insert', same, same, bytes, (error) =>
-        error ? reject(error) : resolve([]),
-      );
+      client.makeUnaryRequest(path, same, same, requests[at], (error, answer) => (error ? reject(error) : resolve(answer)));
     });
+  if (by === 'raw') {
+    const { status, results } = SearchResults.decode(await call(0));
+    if (status?.code !== 0 || results?.scores.length !== K) throw new Error(`a bare search was answered ${status?.code} ${status?.reason}`);
+  }
+  return call;
 }
 
 process.on('message', async ({ name, input }) => {

@@ -1,5 +1,6 @@
 // Search through the server: the real one in a process of its own, filled and searched by the unmodified Milvus SDK in another, with one,
-// eight and 32 calls in flight; beside a bare gRPC server that answers the same bytes at once (the ceiling of the transport).
+// eight and 32 calls in flight; the same requests, encoded beforehand, by a bare gRPC client; and by that one to a bare gRPC server that
+// answers at once (the ceiling of the transport).
 // Run on a built tree: node bench/ann/server.mjs [--set small] [--rows N] [--index HNSW] [--ef 64] [--rounds N] [--seconds N] [--json FILE]
 import { execFileSync, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -44,17 +45,19 @@ try {
   memory = await server.usage();
   const echo = await client.call('startEcho', {});
   const measure = async (name, callers, input) => {
-    const before = name === 'elanus' ? await server.usage() : undefined;
+    const before = name === 'echo' ? undefined : await server.usage();
     const turn = await client.call('search', { ...input, callers, milliseconds: Number(options.seconds) * 1000 });
-    const after = name === 'elanus' ? await server.usage() : undefined;
+    const after = before && (await server.usage());
     const entry = results.find((one) => one.name === name && one.callers === callers) ?? { name, callers, turns: [] };
     if (entry.turns.length === 0) results.push(entry);
     entry.turns.push({ ...turn, ...(before && { serverCpuMicros: ((after.cpuS - before.cpuS) / turn.calls) * 1e6 }) });
   };
   for (let round = 0; round < Number(options.rounds); round++) {
     for (const callers of IN_FLIGHT) {
-      await measure('elanus', callers, { address: server.address, ef: Number(options.ef) });
-      await measure('bare gRPC echo', callers, { address: echo.address });
+      for (const name of ['SDK', 'bare client']) {
+        await measure(name, callers, { address: server.address, by: name === 'SDK' ? 'sdk' : 'raw', ef: Number(options.ef) });
+      }
+      await measure('echo', callers, { address: echo.address, by: 'echo', ef: Number(options.ef) });
     }
     console.error(`round ${round + 1} of ${options.rounds}, load ${loadavg()[0].toFixed(1)}`);
   }
@@ -66,13 +69,17 @@ load.after = loadavg()[0];
 for (const entry of results) {
   const of = (name) => median(entry.turns.map((turn) => turn[name]));
   Object.assign(entry, { qps: of('qps'), p50: of('p50'), p99: of('p99') });
-  if (entry.name === 'elanus') Object.assign(entry, { recall: of('recall'), serverCpuMicros: of('serverCpuMicros') });
+  if (entry.name !== 'echo') Object.assign(entry, { serverCpuMicros: of('serverCpuMicros') });
+  if (entry.name === 'SDK') Object.assign(entry, { recall: of('recall') });
 }
-const head = ['calls in flight', 'QPS', 'p50 ms', 'p99 ms', 'server CPU a search, us', 'recall', 'echo QPS', 'echo p50 ms', 'of the echo'];
-const lines = IN_FLIGHT.map((callers) => {
-  const [own, echo] = ['elanus', 'bare gRPC echo'].map((name) => results.find((one) => one.name === name && one.callers === callers));
-  const numbers = [own.qps.toFixed(0), own.p50.toFixed(2), own.p99.toFixed(2), own.serverCpuMicros.toFixed(0), own.recall.toFixed(3)];
-  return [callers, ...numbers, echo.qps.toFixed(0), echo.p50.toFixed(2), (own.qps / echo.qps).toFixed(2)];
+const head = ['calls in flight', 'client', 'QPS', 'p50 ms', 'p99 ms', 'server CPU a search, us', 'recall', 'QPS of the echo'];
+const lines = results.map((entry) => {
+  const echo = results.find(({ name, callers }) => name === 'echo' && callers === entry.callers);
+  const client = { SDK: 'Milvus SDK', 'bare client': 'bare gRPC client', echo: 'bare gRPC client, echo instead of Elanus' }[entry.name];
+  return [
+    ...[entry.callers, client, entry.qps.toFixed(0), entry.p50.toFixed(2), entry.p99.toFixed(2), entry.serverCpuMicros?.toFixed(0) ?? ''],
+    ...[entry.recall?.toFixed(3) ?? '', entry === echo ? '' : `${(entry.qps / echo.qps).toFixed(2)} x`],
+  ];
 });
 console.log(`
 ### Through the server: ${key}, ${rowCount} x ${dim}, ${metric}, ${filled.indexType}, ef ${options.ef}
