@@ -5,7 +5,8 @@ import { ElanusError } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
 import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
 import { bandBytes, loadMinhashIndex, type MinhashShape, minhashBuild, shapeProblem } from './minhash-index.js';
-import { type MinhashSearchInput, minhashScan, minhashSearch } from './minhash-search.js';
+import { minhashScan, minhashSearch } from './minhash-search.js';
+import type { IndexSearchInput } from './vector-index.js';
 
 const released: object[] = [];
 const workers = {
@@ -48,7 +49,7 @@ const shapes = fc
   );
 
 describe('MinHash search', () => {
-  it('finds what shares a band, scores it by bands or by elements; the scan finds all', () => {
+  it('finds what shares a band and scores it by its elements; the scan finds all', () => {
     fc.assert(
       fc.property(
         shapes,
@@ -82,16 +83,14 @@ describe('MinHash search', () => {
                 .slice(0, k),
             );
           const jaccard = (a: Uint8Array, b: Uint8Array) => agreeing(a, b, shape.elementBits / 8) / (shape.dim / shape.elementBits);
-          const bandsOf = (a: Uint8Array, b: Uint8Array) =>
-            Array.from({ length: shape.bands }, (_, band) => bandBytes(shape, band)).filter(({ begin, end }) =>
+          const sharesBand = (a: Uint8Array, b: Uint8Array) =>
+            Array.from({ length: shape.bands }, (_, band) => bandBytes(shape, band)).some(({ begin, end }) =>
               a.subarray(begin, end).every((byte, i) => byte === b[begin + i]),
-            ).length;
-          const search = (withJaccard: boolean) => {
-            const input: MinhashSearchInput = { ...common, index: placement, withJaccard };
-            return hitsOf(minhashSearch(input, { memories: [memory, region.memory] }));
-          };
-          expect(search(true)).toEqual(expected((a, b) => (bandsOf(a, b) > 0 ? jaccard(a, b) : undefined)));
-          expect(search(false)).toEqual(expected((a, b) => (bandsOf(a, b) > 0 ? bandsOf(a, b) / shape.bands : undefined)));
+            );
+          const { vectorsOffset, blocks } = where;
+          const input: IndexSearchInput = { ...common, vectors: { dim: shape.dim, vectorsOffset, blocks }, index: placement, params: {} };
+          const found = hitsOf(minhashSearch(input, { memories: [memory, region.memory] }));
+          expect(found).toEqual(expected((a, b) => (sharesBand(a, b) ? jaccard(a, b) : undefined)));
           const scan = { ...common, dim: shape.dim, elementBits: shape.elementBits, rowBegin: 0, rowEnd: count };
           expect(hitsOf(minhashScan(scan, { memories: [memory] }))).toEqual(expected(jaccard));
         },
@@ -156,7 +155,7 @@ describe('damaged index blocks', () => {
       }
       const { region, placement } = load(block);
       minhashSearch(
-        { ...where, index: placement, queries: data.subarray(0, 8), k: 5, withJaccard: true },
+        { vectors: { dim: 64, ...where }, index: placement, queries: data.subarray(0, 8), k: 5, params: {} },
         { memories: [memory, region.memory] },
       );
     }

@@ -1,10 +1,11 @@
 // Search of MinHash signatures: in a MINHASH_LSH index, where only rows that share a band with the query are looked at, and by scan, where
-// all are. The score (MHJACCARD) is the part of elements that agree, an estimate of the Jaccard similarity of the two sets: larger is better.
+// all are. Rows that share one are scored by all their elements, whatever `mh_search_with_jaccard` says: then scores mean the same
+// everywhere. The score (MHJACCARD) is the part of elements that agree, an estimate of the Jaccard similarity of the two sets: larger is better.
 import { ElanusError } from '#base/errors.js';
 import { FLAT_K_MAX, type FlatSearchContext, type FlatSearchOutput, type RowBlocks } from './flat-search.js';
 import { bandBytes, bandHash, elementsOf, minhashLists, minhashShape } from './minhash-index.js';
 import { TopScores } from './top-scores.js';
-import type { IndexPlacement } from './vector-index.js';
+import type { IndexSearchInput } from './vector-index.js';
 
 interface MinhashRequest {
   /** Byte offset of row 0's signature, in the first memory. */
@@ -27,16 +28,6 @@ export interface MinhashScanInput extends MinhashRequest {
   readonly rowBegin: number;
   readonly rowEnd: number;
 }
-export interface MinhashSearchInput extends MinhashRequest {
-  /** Of the second memory. */
-  readonly index: IndexPlacement;
-  /**
-   * mh_search_with_jaccard: rows that share a band are scored by all their elements. Otherwise the score is the part of bands that agree,
-   * which orders rows more roughly.
-   */
-  readonly withJaccard: boolean;
-}
-
 class Signatures {
   readonly #memory: Uint8Array;
   readonly #request: MinhashRequest;
@@ -117,17 +108,19 @@ export function minhashScan(input: MinhashScanInput, context: FlatSearchContext)
   });
 }
 
-/** Rows that share a band with the query and are not excluded. */
-export function minhashSearch(input: MinhashSearchInput, context: FlatSearchContext): FlatSearchOutput {
+/** Rows that share a band with the query and are not excluded. A task over two regions: the signatures, and the index. */
+export function minhashSearch(input: IndexSearchInput, context: FlatSearchContext): FlatSearchOutput {
   const [vectors, memory] = context.memories;
   if (!vectors || !memory) throw new ElanusError('internal', 'minhashSearch got too few memories, expected the signatures and the index');
   const shape = minhashShape(input.index);
   const { rowCount } = input.index;
   const { hashes, rows } = minhashLists(memory, input.index);
-  const signatures = new Signatures(vectors, input, shape.dim, shape.elementBits);
+  const { buffer, byteOffset, byteLength } = input.queries;
+  const request: MinhashRequest = { ...input, ...input.vectors, queries: new Uint8Array(buffer, byteOffset, byteLength) };
+  const signatures = new Signatures(vectors, request, shape.dim, shape.elementBits);
   const elements = elementsOf(shape);
-  return answer(input, shape.dim / 8, rowCount, (query, top) => {
-    const shared = new Map<number, number>();
+  return answer(request, shape.dim / 8, rowCount, (query, top) => {
+    const seen = new Set<number>();
     for (let band = 0; band < shape.bands; band++) {
       const { begin, end } = bandBytes(shape, band);
       const hash = bandHash(query, begin, end);
@@ -135,12 +128,11 @@ export function minhashSearch(input: MinhashSearchInput, context: FlatSearchCont
       for (let at = lowerBound(hashes, band * rowCount, last, hash); at < last && hashes[at] === hash; at++) {
         const row = rows[at] as number;
         // Equal hashes may be of unequal bands.
-        if (!isExcluded(input.excluded, row) && signatures.agrees(query, row, begin, end)) shared.set(row, (shared.get(row) ?? 0) + 1);
+        if (isExcluded(input.excluded, row) || seen.has(row) || !signatures.agrees(query, row, begin, end)) continue;
+        seen.add(row);
+        const score = Math.fround(signatures.agreeing(query, row) / elements);
+        if (inRange(request, score)) top.offer(score, row);
       }
-    }
-    for (const [row, bands] of shared) {
-      const score = Math.fround(input.withJaccard ? signatures.agreeing(query, row) / elements : bands / shape.bands);
-      if (inRange(input, score)) top.offer(score, row);
     }
   });
 }
