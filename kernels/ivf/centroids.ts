@@ -3,6 +3,11 @@
 // The score of a pair is bias[centroid] - point . centroid: with bias = |centroid|^2 / 2 it orders by Euclidean distance.
 import { keyOf, limitOf, push } from './topk';
 
+/** sum - x * y; with relaxed SIMD rounded once, and faster. */
+@inline function less(sum: v128, x: v128, y: v128): v128 {
+  if (isDefined(RELAXED)) return f32x4.relaxed_nmadd(x, y, sum);
+  return f32x4.sub(sum, f32x4.mul(x, y));
+}
 /** Scores of one point with all centroids, eight per panel, into `out`. */
 export function scoreAll(point: usize, dim: u32, panels: usize, panelCount: u32, bias: usize, out: usize): void {
   const size = <usize>dim << 5, end = point + (<usize>dim << 2);
@@ -14,10 +19,10 @@ export function scoreAll(point: usize, dim: u32, panels: usize, panelCount: u32,
     let a = panels, b = a + size, c = b + size, d = c + size;
     for (let p = point; p < end; p += 4) {
       const x = v128.load32_splat(p);
-      s0 = f32x4.sub(s0, f32x4.mul(x, v128.load(a))); s1 = f32x4.sub(s1, f32x4.mul(x, v128.load(a, 16)));
-      s2 = f32x4.sub(s2, f32x4.mul(x, v128.load(b))); s3 = f32x4.sub(s3, f32x4.mul(x, v128.load(b, 16)));
-      s4 = f32x4.sub(s4, f32x4.mul(x, v128.load(c))); s5 = f32x4.sub(s5, f32x4.mul(x, v128.load(c, 16)));
-      s6 = f32x4.sub(s6, f32x4.mul(x, v128.load(d))); s7 = f32x4.sub(s7, f32x4.mul(x, v128.load(d, 16)));
+      s0 = less(s0, x, v128.load(a)); s1 = less(s1, x, v128.load(a, 16));
+      s2 = less(s2, x, v128.load(b)); s3 = less(s3, x, v128.load(b, 16));
+      s4 = less(s4, x, v128.load(c)); s5 = less(s5, x, v128.load(c, 16));
+      s6 = less(s6, x, v128.load(d)); s7 = less(s7, x, v128.load(d, 16));
       a += 32; b += 32; c += 32; d += 32;
     }
     v128.store(out, s0); v128.store(out, s1, 16); v128.store(out, s2, 32); v128.store(out, s3, 48);
@@ -28,7 +33,7 @@ export function scoreAll(point: usize, dim: u32, panels: usize, panelCount: u32,
     let s0 = v128.load(bias), s1 = v128.load(bias, 16);
     for (let p = point; p < end; p += 4) {
       const x = v128.load32_splat(p);
-      s0 = f32x4.sub(s0, f32x4.mul(x, v128.load(panels))); s1 = f32x4.sub(s1, f32x4.mul(x, v128.load(panels, 16)));
+      s0 = less(s0, x, v128.load(panels)); s1 = less(s1, x, v128.load(panels, 16));
       panels += 32;
     }
     v128.store(out, s0); v128.store(out, s1, 16);
@@ -74,10 +79,10 @@ export function assign(points: usize, stride: usize, count: u32, dim: u32, panel
       let s0 = v128.load(b), s1 = v128.load(b, 16), s2 = s0, s3 = s1, s4 = s0, s5 = s1, s6 = s0, s7 = s1;
       for (let o: usize = 0; o < bytes; o += 4, panel += 32) {
         const low = v128.load(panel), high = v128.load(panel, 16);
-        let x = v128.load32_splat(p0 + o); s0 = f32x4.sub(s0, f32x4.mul(x, low)); s1 = f32x4.sub(s1, f32x4.mul(x, high));
-        x = v128.load32_splat(p1 + o); s2 = f32x4.sub(s2, f32x4.mul(x, low)); s3 = f32x4.sub(s3, f32x4.mul(x, high));
-        x = v128.load32_splat(p2 + o); s4 = f32x4.sub(s4, f32x4.mul(x, low)); s5 = f32x4.sub(s5, f32x4.mul(x, high));
-        x = v128.load32_splat(p3 + o); s6 = f32x4.sub(s6, f32x4.mul(x, low)); s7 = f32x4.sub(s7, f32x4.mul(x, high));
+        let x = v128.load32_splat(p0 + o); s0 = less(s0, x, low); s1 = less(s1, x, high);
+        x = v128.load32_splat(p1 + o); s2 = less(s2, x, low); s3 = less(s3, x, high);
+        x = v128.load32_splat(p2 + o); s4 = less(s4, x, low); s5 = less(s5, x, high);
+        x = v128.load32_splat(p3 + o); s6 = less(s6, x, low); s7 = less(s7, x, high);
       }
       const at = i32x4.splat(n);
       let less = f32x4.lt(s0, best0); best0 = v128.bitselect(s0, best0, less); at0 = v128.bitselect(at, at0, less);

@@ -4,4 +4,4 @@ export { finish } from './topk';
 export { accumulate, assign, scoreAll, selectBest } from './centroids';
 export { scanBytes, scanNibbles, scanTables16, scanTables8 } from './codes';
 export { keepRows } from './rows';
-export { quantiseTables, rotate, signTables } from './rotation';
+export { quantiseTables, rotate, signTables, subtract } from './rotation';

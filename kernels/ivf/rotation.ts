@@ -34,6 +34,10 @@ export function rotate(vectors: usize, count: u32, dim: u32, signs: usize, round
     }
   }
 }
+/** out = a - b, `count` floats (a multiple of 4). */
+export function subtract(a: usize, b: usize, count: u32, out: usize): void {
+  for (const end = a + (<usize>count << 2); a < end; a += 16, b += 16, out += 16) v128.store(out, f32x4.sub(v128.load(a), v128.load(b)));
+}
 /** Sums of signed values for all 16 patterns of each four dimensions (bit set: plus): 16 floats per four values. */
 export function signTables(values: usize, dim: u32, out: usize): void {
   const lowSigns = f32x4(-1, 1, -1, 1), highSigns = f32x4(-1, -1, 1, 1);

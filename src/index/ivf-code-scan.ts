@@ -138,7 +138,7 @@ export function codeScanOf(
       // by |r|^2 * (s . P(q-c)) / (sum of |P r|): the row's factor times a sum of tables of P(q-c).
       const blocks = new Uint32Array(buffer, section('blocks'), lists);
       const factors = section('row_factor');
-      const centroids = new Float32Array(buffer, section('turned'), lists * turned);
+      const centroids = section('turned');
       const turnedQuery = new Float32Array(buffer, place('turnedQuery'), turned);
       const listQuery = new Float32Array(buffer, place('listQuery'), turned);
       const stepAndLeast = new Float32Array(buffer, place('steps'), 2);
@@ -150,8 +150,7 @@ export function codeScanOf(
           kernel.rotate(place('turnedQuery'), 1, turned, section('turn_signs'), ROTATION_ROUNDS);
         },
         scan(list, first, count, excluded) {
-          const centroid = list * turned;
-          for (let d = 0; d < turned; d++) listQuery[d] = (turnedQuery[d] as number) - (centroids[centroid + d] as number);
+          kernel.subtract(place('turnedQuery'), centroids + list * turned * 4, turned, place('listQuery'));
           if (bits > 0) roundTo(listQuery, bits);
           kernel.signTables(place('listQuery'), turned, tables);
           kernel.quantiseTables(tables, width, place('byteTables'), place('steps'));

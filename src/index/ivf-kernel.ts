@@ -1,5 +1,6 @@
 // The typed face of kernels/ivf (see its README for the memory it reads and writes). Addresses are byte offsets in the memory.
 import { ivfKernelBase64 } from './gen/ivf-kernel.js';
+import { ivfRelaxedKernelBase64 } from './gen/ivf-relaxed-kernel.js';
 import { Kernel } from './kernel-module.js';
 
 type CodeScan = [codes: number, width: number, count: number, rows: number, bias: number];
@@ -28,7 +29,10 @@ export interface IvfKernel {
   scanNibbles(...args: [...CodeScan, factors: number, tables: number, scale: number, offset: number, ...CodeScanEnd]): void;
   quantiseTables(tables: number, count: number, bytes: number, out: number): void;
   signTables(values: number, dim: number, out: number): void;
+  subtract(a: number, b: number, count: number, out: number): void;
   rotate(vectors: number, count: number, dim: number, signs: number, rounds: number): void;
   keepRows(rows: number, count: number, excluded: number, out: number): number;
 }
-export const ivfKernel = new Kernel<IvfKernel>(ivfKernelBase64);
+export const ivfKernel = new Kernel<IvfKernel>(ivfKernelBase64, ivfRelaxedKernelBase64);
+/** Without relaxed SIMD, as Node 20 runs it. */
+export const ivfBaselineKernel = new Kernel<IvfKernel>(ivfKernelBase64);

@@ -54,9 +54,14 @@ export function kmeansStart(plan: KMeansPlan, context: Context): number {
     setCentroid(panels, dim, i, new Float32Array(buffer, plan.points + row * plan.stride, dim));
   });
   writeHalfSquares(panels, dim, k, new Float32Array(buffer, area.bias, panelsFor(k) * 8));
+  return kmeansMeasure(plan, context);
+}
+/** Half the sum of the points' squared lengths: with the scores of the points, it tells how far they are from their centroids. */
+export function kmeansMeasure({ points, stride, count, dim }: KMeansPlan, context: Context): number {
+  const { buffer } = memoryOf(context);
   let squares = 0;
   for (let i = 0; i < count; i++) {
-    const point = new Float32Array(buffer, plan.points + i * plan.stride, dim);
+    const point = new Float32Array(buffer, points + i * stride, dim);
     for (let d = 0; d < dim; d++) squares += (point[d] as number) ** 2;
   }
   return squares / 2;

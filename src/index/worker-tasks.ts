@@ -8,7 +8,7 @@ import { inverseNorms } from './inverse-norms.js';
 import { ivfAssign, ivfOrder, ivfResiduals, ivfSample } from './ivf-build-tasks.js';
 import { ivfEncode } from './ivf-encode.js';
 import { ivfSearch } from './ivf-search.js';
-import { kmeansAssign, kmeansSolve, kmeansStart, kmeansUpdate } from './kmeans-tasks.js';
+import { kmeansAssign, kmeansMeasure, kmeansSolve, kmeansStart, kmeansUpdate } from './kmeans-tasks.js';
 import { minhashBuild } from './minhash-index.js';
 import { minhashScan, minhashSearch } from './minhash-search.js';
 import { pqRest } from './pq-train.js';
@@ -34,6 +34,7 @@ export const workerTasks = {
   ivfSample,
   ivfSearch,
   kmeansAssign,
+  kmeansMeasure,
   kmeansSolve,
   kmeansStart,
   kmeansUpdate,
