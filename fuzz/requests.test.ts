@@ -308,7 +308,7 @@ describe('reads', () => {
         int64s,
         fc.boolean(),
         async (placeholderGroup, more, outputFields, nq, isRepeated) => {
-          const keys = new Set(more.map((pair) => pair.key));
+          const keys = new Set<string>(more.map((pair) => pair.key));
           const searchParams = [...base.filter((pair) => isRepeated || !keys.has(pair.key)), ...more];
           const request = SearchRequest.fromPartial({
             collectionName: 'c',

@@ -1,13 +1,11 @@
 // Builds a graph index: encodes the vectors with 8 bits a dim, inserts them by several threads at once, relabels the nodes in the order
 // of a breadth-first walk, so that neighbours lie near to each other in memory, and writes the block with the codes asked for.
 import { assert } from '#base/assert.js';
-import { ElanusError } from '#base/errors.js';
 import { nextFloat, seededRandom } from '#base/random.js';
+import { layoutBuild } from './graph-build-layout.js';
 import { type CodeForm, codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
-import { workLayout } from './graph-layout.js';
 import type { BuildPlace, EncodeInput, InsertInput, OrderInput, SampleOutput } from './graph-tasks.js';
 import { encodeIndexBlock, type IndexParameter } from './index-block.js';
-import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
 import type { ExactVectors, IndexRegion, IndexWorkers } from './vector-index.js';
 
 export interface GraphSpec {
@@ -41,7 +39,6 @@ const LEVEL_MAX = 15;
 const CHUNK = 2000;
 /** From here on the order of nodes in memory matters: the codes outgrow the caches. */
 const ORDERED_NODES_MIN = 20_000;
-const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 export async function buildGraph<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -158,73 +155,4 @@ export function drawLevels(nodes: number, degree: number, seed: number): { level
     lists += levels[i] as number;
   }
   return { levels, offsets, lists };
-}
-
-/** Addresses while building. The final forms take the place of what is no longer needed when they are written. */
-export interface BuildLayout {
-  readonly frame: number;
-  readonly header: number;
-  readonly codes: number;
-  readonly codeStride: number;
-  readonly links: number;
-  readonly linkBytes: number;
-  readonly linkKeys: number;
-  readonly upper: number;
-  readonly upperBytes: number;
-  readonly upperOf: number;
-  readonly levels: number;
-  readonly locks: number;
-  readonly rows: number;
-  readonly order: number;
-  readonly inverse: number;
-  readonly finalLinks: number;
-  readonly finalUpper: number;
-  readonly finalUpperOf: number;
-  readonly finalRows: number;
-  readonly finalCodes: number;
-  readonly work: number;
-  readonly workBytes: number;
-  readonly total: number;
-}
-export function layoutBuild(spec: Pick<GraphSpec, 'dim' | 'degree' | 'form'>, nodes: number, lists: number, threads: number): BuildLayout {
-  const { dim, degree, form } = spec;
-  let at = DATA_OFFSET;
-  const take = (bytes: number): number => {
-    const place = at;
-    at += alignUp(bytes);
-    return place;
-  };
-  const linkBytes = nodes * degree * 8;
-  const upperBytes = lists * degree * 4;
-  const codeStride = codeBytes('SQ8', dim);
-  const parts = {
-    frame: take(5 * dim * 4),
-    header: take(64),
-    links: take(linkBytes),
-    linkKeys: take(linkBytes),
-    codes: take(nodes * codeStride),
-    upper: take(upperBytes),
-    upperOf: take(nodes * 4),
-    levels: take(nodes),
-    locks: take(nodes * 4),
-    rows: take(nodes * 4),
-    order: take(nodes * 4),
-    inverse: take(nodes * 4),
-    finalUpper: take(upperBytes),
-    finalUpperOf: take(nodes * 4),
-    finalRows: take(nodes * 4),
-  };
-  // After insertion the keys of links are not needed, and 8-bit codes of the old order only if they are as large as the final ones.
-  const finalBytes = nodes * codeBytes(form, dim);
-  const finalCodes = finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
-  const workBytes = workLayout(nodes, dim, degree).bytes;
-  const work = take(workBytes * threads);
-  const total = Math.ceil(at / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
-  if (total > REGION_BYTES_MAX) {
-    throw new ElanusError(
-      'memory_limit',
-      `building a graph over ${nodes} vectors of dim ${dim} with M ${degree} takes ${total} bytes, one segment may take ${REGION_BYTES_MAX}; use smaller segments or a smaller M`,
-    );
-  }
-  return { ...parts, codeStride, linkBytes, upperBytes, finalLinks: parts.linkKeys, finalCodes, work, workBytes, total };
 }

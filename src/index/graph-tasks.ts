@@ -1,7 +1,7 @@
 // The steps of building a graph that run on worker threads. Memory 0 has the vectors, memory 1 everything else (BuildLayout).
 import { must } from '#base/assert.js';
 import { vectorBytes } from './element-type.js';
-import type { BuildLayout } from './graph-build.js';
+import type { BuildLayout } from './graph-build-layout.js';
 import { type CodeForm, encode, useCodes } from './graph-codes.js';
 import { graphKernel } from './graph-kernel.js';
 import { NIL, workLayout } from './graph-layout.js';
@@ -134,7 +134,7 @@ export function graphInsert({ place, most, end }: InsertInput, context: Context)
   const at = layout.work + layout.workBytes * context.thread;
   const work = workLayout(nodes, dim, degree);
   useCodes(kernel, 'SQ8', metric === 'IP', dim, layout.codes, layout.codeStride);
-  kernel.useGraph(nodes, degree, layout.links, layout.upper, layout.upperOf, layout.header);
+  kernel.useGraph(nodes, degree, layout.links, degree * 8, layout.upper, layout.upperOf, layout.header);
   const ef = Math.min(Math.max(efConstruction, degree), nodes);
   kernel.useThread(at + work.visited, at + work.pool, at + work.results, ef, at + work.scratch, kernel.lastEpoch());
   kernel.useBuild(layout.levels, layout.linkKeys, layout.locks, ef, at + work.query, work.queryBytes, at + work.picks);

@@ -2,7 +2,8 @@
 // It covers a prefix of the rows; what came after is scanned until the next `advance`. Codes are of 8 bits; the frame is made from the
 // first rows and stays.
 import { assert } from '#base/assert.js';
-import { type BuildLayout, drawLevels, layoutBuild } from './graph-build.js';
+import { drawLevels } from './graph-build.js';
+import { type BuildLayout, layoutBuild } from './graph-build-layout.js';
 import { codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
 import type { BuildPlace, EncodeInput, InsertInput, SampleOutput } from './graph-tasks.js';
 import type { ExactVectors, IndexPlacement, IndexRegion, IndexWorkers } from './vector-index.js';

@@ -6,7 +6,7 @@ import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
 import { clearBit } from './row-versions.js';
-import type { VectorColumn } from './vector-column.js';
+import type { HeldVectors } from './segment-index.js';
 
 /** Rows behind the graph that a scan passes over faster than a task adds them. */
 const TAIL_ROWS = 4096;
@@ -19,7 +19,7 @@ export interface CoveredRows {
     signal?: AbortSignal,
   ): Promise<IndexSearchOutput>;
 }
-type Vectors = Pick<VectorColumn, 'region' | 'store' | 'rowCount' | 'hold'>;
+type Vectors = HeldVectors & { readonly rowCount: number };
 
 export class GrowingIndex {
   readonly metric: string;

@@ -4,10 +4,10 @@ import { assert } from '#base/assert.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
 import type { SearchableIndex } from '#index/vector-indexes.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
-import type { SegmentHits } from './segment-search.js';
+import type { SegmentHits } from './segment-hits.js';
 
 /** The vectors of a field, which stay while a task reads them. */
-interface HeldVectors {
+export interface HeldVectors {
   readonly region: SharedRegion;
   readonly store: { readonly place: ExactVectors };
   hold<T>(task: () => Promise<T>): Promise<T>;

@@ -9,7 +9,8 @@ import { vectorTypes } from '#model/vector-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { SegmentData } from './segment-data.js';
-import { countPassing, type SegmentHits } from './segment-search.js';
+import type { SegmentHits } from './segment-hits.js';
+import { countPassing } from './segment-search.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
 afterAll(() => platform.close());

@@ -3,38 +3,11 @@
 import { ElanusError } from '#base/errors.js';
 import type { FlatIdsInput } from '#index/flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
-import { compareScores } from '#index/metric.js';
-import type { MetricName } from '#model/metric-type.js';
 import type { Workers } from '#platform/workers.js';
+import { scanSignatures } from './minhash-segment-search.js';
 import { bytesForBits, clearBit, hasBitAt, setBit } from './row-versions.js';
+import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
 import type { VectorColumn } from './vector-column.js';
-
-export interface SegmentSearch {
-  readonly fieldId: bigint;
-  readonly metric: MetricName;
-  /** nq vectors, one after the other, in the type of the field; float32 ones may come as numbers. */
-  readonly queries: Float32Array | Uint8Array;
-  /** Instead of `queries`, for a sparse field: as `unpackSparseQueries` reads them. */
-  readonly sparseQueries?: Uint8Array;
-  /** What the search asks of an index, checked already. */
-  readonly params?: Readonly<Record<string, number | string | boolean>>;
-  readonly k: number;
-  readonly readTs: bigint;
-  readonly radius?: number;
-  readonly rangeFilter?: number;
-  /** Rows that match the filter; others do not count. */
-  readonly filterRows?: Uint32Array;
-  /** `filterRows` are the rows that do not match. */
-  readonly negated?: boolean;
-}
-/** Hits of query q, best first, at [q * k, q * k + counts[q]). `k` may be less than asked for: never more than the segment's rows. */
-export interface SegmentHits {
-  readonly queryCount: number;
-  readonly k: number;
-  readonly counts: Uint32Array;
-  readonly rows: Uint32Array;
-  readonly scores: Float32Array;
-}
 
 /** Multiply-adds that are worth a task of their own, a few milliseconds. */
 const TASK_WORK_MIN = 1 << 23;
@@ -118,6 +91,7 @@ export async function searchVectors(
     const { params = {} } = request;
     return index.search(vectors, { queries, k, params, excluded, passing, ...bounds }, signal);
   }
+  if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
   const common = { metric, queries, k, ...vectors.store.place, ...bounds };
   const workOf = (rows: number): number => rows * (elementType === 'binary' ? dim / 32 : dim) * queryCount;
   const tasksFor = (rows: number): number =>
@@ -149,40 +123,4 @@ export async function searchVectors(
     return result.value;
   });
   return mergeHits(metric, queryCount, k, parts);
-}
-export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
-  ...{
-    queryCount,
-    k,
-    counts: new Uint32Array(queryCount),
-    rows: new Uint32Array(queryCount * k),
-    scores: new Float32Array(queryCount * k),
-  },
-});
-
-/** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
-export function mergeHits(metric: MetricName, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
-  const hits = emptyHits(queryCount, k);
-  const cursors = parts.map((part) => ({ part, at: 0, end: 0 }));
-  for (let q = 0; q < queryCount; q++) {
-    for (const cursor of cursors) {
-      cursor.at = cursor.end;
-      cursor.end += cursor.part.counts[q] as number;
-    }
-    let count = 0;
-    for (; count < k; count++) {
-      let best: (typeof cursors)[number] | undefined;
-      for (const cursor of cursors) {
-        if (cursor.at === cursor.end) continue;
-        const score = cursor.part.scores[cursor.at] as number;
-        if (!best || compareScores(metric, score, best.part.scores[best.at] as number) < 0) best = cursor;
-      }
-      if (!best) break;
-      hits.rows[q * k + count] = best.part.rows[best.at] as number;
-      hits.scores[q * k + count] = best.part.scores[best.at] as number;
-      best.at++;
-    }
-    hits.counts[q] = count;
-  }
-  return hits;
 }

@@ -6,7 +6,8 @@ import { sparseQueryCount } from '#index/sparse-query.js';
 import type { SparseScanInput } from '#index/sparse-scan.js';
 import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse-search.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
-import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-search.js';
+import type { SegmentHits } from './segment-hits.js';
+import { emptyHits, mergeHits, type SegmentSearch } from './segment-hits.js';
 import type { SparseVectors } from './sparse-vectors.js';
 
 /** Bytes of rows that are worth a scan task of their own, a few milliseconds. */

@@ -32,6 +32,13 @@ export async function writeVectorIndex(
   const stored = storedBuildParams(field, index.indexType, index.params);
   const build = stored.kind === 'AUTOINDEX' ? chooseIndex({ metric, elementType, rowCount: count }) : stored;
   if (!hasBlock(build.kind)) return undefined;
+  const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${build.kind}`;
+  if (build.kind === 'MINHASH_LSH') {
+    const input = { data: rows.data, dim: dimOf(field), elementBits: build.mhElementBitWidth, bands: build.mhLshBand };
+    const block = await platform.workers.run<Uint8Array>('minhashBuild', input, [], signal);
+    await platform.objectStore.put(key, [block]);
+    return { key, bytes: block.length };
+  }
   const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), count);
   try {
     vectors.append(rows, count);
@@ -42,7 +49,6 @@ export async function writeVectorIndex(
       { region: vectors.region, place: vectors.store.place },
       signal && { signal },
     );
-    const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${build.kind}`;
     await platform.objectStore.put(key, [block]);
     return { key, bytes: block.length };
   } finally {

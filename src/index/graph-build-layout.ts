@@ -1,0 +1,82 @@
+// Where everything is while a graph is built: codes, lists with the keys of their links, locks, and the final forms, which take the place
+// of what is no longer needed when they are written.
+import { ElanusError } from '#base/errors.js';
+import { type CodeForm, codeBytes } from './graph-codes.js';
+import { workLayout } from './graph-layout.js';
+import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
+
+const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/** Addresses. */
+export interface BuildLayout {
+  readonly frame: number;
+  readonly header: number;
+  readonly codes: number;
+  readonly codeStride: number;
+  readonly links: number;
+  readonly linkBytes: number;
+  readonly linkKeys: number;
+  readonly upper: number;
+  readonly upperBytes: number;
+  readonly upperOf: number;
+  readonly levels: number;
+  readonly locks: number;
+  readonly rows: number;
+  readonly order: number;
+  readonly inverse: number;
+  readonly finalLinks: number;
+  readonly finalUpper: number;
+  readonly finalUpperOf: number;
+  readonly finalRows: number;
+  readonly finalCodes: number;
+  readonly work: number;
+  readonly workBytes: number;
+  readonly total: number;
+}
+export function layoutBuild(
+  spec: { readonly dim: number; readonly degree: number; readonly form: CodeForm },
+  nodes: number,
+  lists: number,
+  threads: number,
+): BuildLayout {
+  const { dim, degree, form } = spec;
+  let at = DATA_OFFSET;
+  const take = (bytes: number): number => {
+    const place = at;
+    at += alignUp(bytes);
+    return place;
+  };
+  const linkBytes = nodes * degree * 8;
+  const upperBytes = lists * degree * 4;
+  const codeStride = codeBytes('SQ8', dim);
+  const parts = {
+    frame: take(5 * dim * 4),
+    header: take(64),
+    links: take(linkBytes),
+    linkKeys: take(linkBytes),
+    codes: take(nodes * codeStride),
+    upper: take(upperBytes),
+    upperOf: take(nodes * 4),
+    levels: take(nodes),
+    locks: take(nodes * 4),
+    rows: take(nodes * 4),
+    order: take(nodes * 4),
+    inverse: take(nodes * 4),
+    finalUpper: take(upperBytes),
+    finalUpperOf: take(nodes * 4),
+    finalRows: take(nodes * 4),
+  };
+  // After insertion the keys of links are not needed, and 8-bit codes of the old order only if they are as large as the final ones.
+  const finalBytes = nodes * codeBytes(form, dim);
+  const finalCodes = finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
+  const workBytes = workLayout(nodes, dim, degree).bytes;
+  const work = take(workBytes * threads);
+  const total = Math.ceil(at / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  if (total > REGION_BYTES_MAX) {
+    throw new ElanusError(
+      'memory_limit',
+      `building a graph over ${nodes} vectors of dim ${dim} with M ${degree} takes ${total} bytes, one segment may take ${REGION_BYTES_MAX}; use smaller segments or a smaller M`,
+    );
+  }
+  return { ...parts, codeStride, linkBytes, upperBytes, finalLinks: parts.linkKeys, finalCodes, work, workBytes, total };
+}
