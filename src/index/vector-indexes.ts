@@ -9,6 +9,7 @@ import { checkGraphBlock } from './graph-check.js';
 import type { CodeForm } from './graph-codes.js';
 import { graphParams, workLayout } from './graph-layout.js';
 import { decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter } from './index-block.js';
+import { loadMinhashIndex, MINHASH_INDEX_TYPE } from './minhash-index.js';
 import { type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
 
 export interface VectorIndexSpec {
@@ -29,7 +30,7 @@ const searchTasks = { graph: 'graphSearch' } as const satisfies Record<Family, s
 
 const familyOf = (indexType: string): Family | undefined => (['HNSW', 'HNSW_SQ'].includes(indexType) ? 'graph' : undefined);
 /** Whether such an index has a block; FLAT and BIN_FLAT have none. */
-export const hasBlock = (indexType: string): boolean => familyOf(indexType) !== undefined;
+export const hasBlock = (indexType: string): boolean => familyOf(indexType) !== undefined || indexType === MINHASH_INDEX_TYPE;
 
 /** Rows below which an exact scan is as fast as an index, and exact. */
 export const AUTOINDEX_ROWS_MIN = 10_000;
@@ -75,6 +76,7 @@ export function loadVectorIndex<Region extends IndexRegion>(
   threads = workers.parallelism,
 ): SearchableIndex<Region> {
   const block = decodeIndexBlock(bytes, what);
+  if (block.meta.indexType === MINHASH_INDEX_TYPE) return { ...loadMinhashIndex(workers, block), task: 'minhashSearch' };
   const family = familyOf(block.meta.indexType);
   if (family === undefined) {
     throw new ElanusError(

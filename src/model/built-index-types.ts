@@ -4,7 +4,15 @@ import type { IndexType } from './index-types.js';
 import type { MetricName } from './metric-type.js';
 import { type VectorType, vectorTypes } from './vector-type.js';
 
-export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>(['FLAT', 'HNSW', 'HNSW_SQ', 'BIN_FLAT', 'AUTOINDEX', 'SPARSE_INVERTED_INDEX']);
+export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>([
+  'FLAT',
+  'HNSW',
+  'HNSW_SQ',
+  'BIN_FLAT',
+  'AUTOINDEX',
+  'SPARSE_INVERTED_INDEX',
+  'MINHASH_LSH',
+]);
 export const builtVectorTypes: ReadonlySet<VectorType> = new Set<VectorType>(Object.keys(vectorTypes) as VectorType[]);
 /** Metrics of the table that are not computed yet. */
-export const laterMetrics: ReadonlySet<MetricName> = new Set<MetricName>(['BM25', 'MHJACCARD']);
+export const laterMetrics: ReadonlySet<MetricName> = new Set<MetricName>(['BM25']);

@@ -102,10 +102,14 @@ export class ReadService {
     const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
     const topK = params.topK + params.offset;
     // What the index heeds, with its defaults; without an index the search is exact and heeds nothing.
+    const build =
+      index !== undefined && isIndexType(index.indexType) ? storedBuildParams(params.annsField, index.indexType, index.params) : undefined;
     const asked =
-      index !== undefined && isIndexType(index.indexType)
-        ? checkSearchParams(index.indexType, params.vector, topK, storedBuildParams(params.annsField, index.indexType, index.params))
+      build !== undefined && index !== undefined && isIndexType(index.indexType)
+        ? checkSearchParams(index.indexType, params.vector, topK, build)
         : params.vector;
+    // How signatures are read is a matter of the index, and growing rows have none.
+    const signature = build?.kind === 'MINHASH_LSH' ? { mhElementBitWidth: build.mhElementBitWidth } : {};
     const primary = primaryField(schema);
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
     return this.#retrying(context, async () => {
@@ -124,7 +128,7 @@ export class ReadService {
               ignoreGrowing: params.ignoreGrowing,
               radius: params.radius,
               rangeFilter: params.rangeFilter,
-              params: JSON.stringify(asked),
+              params: JSON.stringify({ ...asked, ...signature }),
               filter: wireFilter(filter),
             },
             context,
