@@ -2,13 +2,8 @@
 // node bench/ann/plot.mjs FILE.json [folder, default docs/plots]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const [, , input, folder = fileURLToPath(new URL('../../docs/plots', import.meta.url))] = process.argv;
-if (input === undefined) {
-  console.error('usage: node bench/ann/plot.mjs FILE.json [folder]');
-  process.exit(2);
-}
 // Ours in blues and greens, the others in warm colours and greys; also told apart by their marks.
 const ourColours = ['#1d4ed8', '#0891b2', '#15803d', '#7c3aed', '#4d7c0f', '#0f766e', '#6366f1'];
 const theirColours = ['#dc2626', '#ea580c', '#a16207', '#be185d', '#6b7280'];
@@ -17,15 +12,26 @@ const RECALL_MIN = 0.7;
 /** Recall is stretched towards 1, where the differences are: the axis is -log(1.004 - recall). */
 const stretch = (recall) => -Math.log(1.004 - recall);
 
-const report = JSON.parse(readFileSync(input, 'utf8'));
-mkdirSync(folder, { recursive: true });
-for (const set of report.sets) {
-  const file = join(folder, `ann-${set.key}.svg`);
-  writeFileSync(file, draw(set));
-  console.log(file);
+export const loadReport = (file) => JSON.parse(readFileSync(file, 'utf8'));
+/** @returns names of the files, one per set */
+export function writePlots(report, folder) {
+  mkdirSync(folder, { recursive: true });
+  return report.sets.map((set) => {
+    const name = `ann-${set.key}.svg`;
+    writeFileSync(join(folder, name), draw(set, report));
+    return name;
+  });
+}
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [, , input, folder = fileURLToPath(new URL('../../docs/plots', import.meta.url))] = process.argv;
+  if (input === undefined) {
+    console.error('usage: node bench/ann/plot.mjs FILE.json [folder]');
+    process.exit(2);
+  }
+  for (const name of writePlots(loadReport(input), folder)) console.log(join(folder, name));
 }
 
-function draw(set) {
+function draw(set, report) {
   const engines = set.engines
     .map((engine) => ({ ...engine, points: engine.points.filter((point) => point && point.recall >= RECALL_MIN) }))
     .filter(({ points }) => points.length > 0);

@@ -2,7 +2,7 @@
 
 const format = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const qps = (value) => (value === undefined ? 'never' : format.format(value));
-const ratio = (mine, theirs) => (mine === undefined || theirs === undefined ? '' : `${(mine / theirs).toFixed(2)} x`);
+const ratio = (mine, theirs) => (mine === undefined || theirs === undefined ? '' : (mine / theirs).toFixed(2));
 
 /** QPS (per CPU second) at a recall: between two measured widths, log(QPS) is taken to be linear in recall. Undefined: never reached. */
 export function qpsAt(points, recall, of = 'cpuQps') {
@@ -72,7 +72,7 @@ export function filterTable(set) {
       ];
     }),
   ]);
-  return table(['engine', ...shares.flatMap((share) => [`${share * 100} % pass: QPS @ recall`, 'of hnswlib-node'])], rows);
+  return table(['engine', ...shares.flatMap((share) => [`${share * 100} % pass: QPS @ recall`, 'x hnswlib-node'])], rows);
 }
 export function buildTable(set) {
   if (set.builds.length === 0) return undefined;
@@ -90,15 +90,37 @@ export function buildTable(set) {
 }
 const loads = ({ load }) => `load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}`;
 
-export function markdownOf(set) {
+/** @param heading of the set, and what stands before its tables */
+export function markdownOf(set, { level = '###', before = [] } = {}) {
   const parts = [
-    `### ${set.name}: ${format.format(set.rows)} x ${set.dim}, ${set.metric}`,
+    `${level} ${set.name}: ${format.format(set.rows)} x ${set.dim}, ${set.metric}`,
     `QPS per CPU second of one caller; ${loads(set)}.`,
+    ...before,
     searchTable(set),
   ];
   const filters = filterTable(set);
   if (filters) parts.push('With a filter, at the cheapest measured width of recall .95 or more (else the best there is):', filters);
   const builds = buildTable(set);
   if (builds) parts.push(`Build, the first ${format.format(Math.min(...set.builds.map(({ rows }) => rows)))} rows:`, builds);
-  return `\n${parts.join('\n\n')}\n`;
+  return `${parts.join('\n\n')}\n`;
+}
+const clientNames = { SDK: 'Milvus SDK', 'bare client': 'bare gRPC client', echo: 'bare gRPC client, echo instead of Elanus' };
+
+export function serverMarkdown({ set, rows, dim, metric, filled, ef, rssMb, results, ...run }) {
+  const head = ['calls in flight', 'client', 'QPS', 'p50 ms', 'p99 ms', 'server CPU a search, us', 'recall', 'of the echo'];
+  const lines = results.map((entry) => {
+    const echo = results.find(({ name, callers }) => name === 'echo' && callers === entry.callers);
+    return [
+      ...[entry.callers, clientNames[entry.name], format.format(entry.qps), entry.p50.toFixed(2), entry.p99.toFixed(2)],
+      ...[entry.serverCpuMicros === undefined ? '' : format.format(entry.serverCpuMicros), entry.recall?.toFixed(3) ?? ''],
+      entry === echo ? '' : ratio(entry.qps, echo.qps),
+    ];
+  });
+  const times = `Filled in ${filled.insertSeconds.toFixed(1)} s, index and load ${filled.indexSeconds.toFixed(1)} s`;
+  return `### Through the server: ${set}, ${format.format(rows)} x ${dim}, ${metric}, ${filled.indexType}, ef ${ef}
+
+${times}; server ${rssMb.toFixed(0)} MB resident; ${loads(run)}.
+
+${table(head, lines)}
+`;
 }

@@ -55,7 +55,7 @@ const report = {
 for (const name of setNames) {
   const result = await measureSet(name);
   report.sets.push(result);
-  console.log(markdownOf(result));
+  console.log(`\n${markdownOf(result)}`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, undefined, 1)}\n`);
 }
 

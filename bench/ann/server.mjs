@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startServer } from '../server-process.mjs';
 import { graphParameters } from './parameters.mjs';
+import { serverMarkdown } from './report.mjs';
 import { openSet } from './sets.mjs';
 
 const { values: options } = parseArgs({
@@ -72,33 +73,12 @@ for (const entry of results) {
   if (entry.name !== 'echo') Object.assign(entry, { serverCpuMicros: of('serverCpuMicros') });
   if (entry.name === 'SDK') Object.assign(entry, { recall: of('recall') });
 }
-const head = ['calls in flight', 'client', 'QPS', 'p50 ms', 'p99 ms', 'server CPU a search, us', 'recall', 'QPS of the echo'];
-const lines = results.map((entry) => {
-  const echo = results.find(({ name, callers }) => name === 'echo' && callers === entry.callers);
-  const client = { SDK: 'Milvus SDK', 'bare client': 'bare gRPC client', echo: 'bare gRPC client, echo instead of Elanus' }[entry.name];
-  return [
-    ...[entry.callers, client, entry.qps.toFixed(0), entry.p50.toFixed(2), entry.p99.toFixed(2), entry.serverCpuMicros?.toFixed(0) ?? ''],
-    ...[entry.recall?.toFixed(3) ?? '', entry === echo ? '' : `${(entry.qps / echo.qps).toFixed(2)} x`],
-  ];
-});
-console.log(`
-### Through the server: ${key}, ${rowCount} x ${dim}, ${metric}, ${filled.indexType}, ef ${options.ef}
-
-Filled in ${filled.insertSeconds.toFixed(1)} s, index and load ${filled.indexSeconds.toFixed(1)} s; server ${memory.rssMb.toFixed(0)} MB resident; load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}.
-
-| ${head.join(' | ')} |
-|${head.map(() => '---').join('|')}|
-${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
-`);
-if (options.json) {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
-  const machine = `${cpus()[0].model}, ${availableParallelism()} cores`;
-  const about = { when: new Date().toISOString(), commit, node: process.version, machine, load, set: key, rows: rowCount, dim, metric };
-  writeFileSync(
-    options.json,
-    `${JSON.stringify({ ...about, ef: Number(options.ef), filled, rssMb: memory.rssMb, results }, undefined, 1)}\n`,
-  );
-}
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
+const machine = `${cpus()[0].model}, ${availableParallelism()} cores`;
+const about = { when: new Date().toISOString(), commit, node: process.version, machine, load, set: key, rows: rowCount, dim, metric };
+const report = { ...about, ef: Number(options.ef), rounds: Number(options.rounds), filled, rssMb: memory.rssMb, results };
+console.log(`\n${serverMarkdown(report)}`);
+if (options.json) writeFileSync(options.json, `${JSON.stringify(report, undefined, 1)}\n`);
 
 function startClient() {
   const child = fork(fileURLToPath(new URL('./server-client.mjs', import.meta.url)), { execArgv: ['--no-warnings'] });
