@@ -1,7 +1,7 @@
 // The scan of codes, by kind: what is made of the query once, what of query and list, and which kernel reads the codes.
 import type { MetricName } from '#model/metric-type.js';
 import { ivfKernel } from './ivf-kernel.js';
-import { CANDIDATES_MAX, type IvfLayout, ROTATION_ROUNDS } from './ivf-layout.js';
+import { CANDIDATES_MAX, type IvfLayout, type IvfWork, ROTATION_ROUNDS } from './ivf-layout.js';
 import { pqTables } from './pq-codebook.js';
 import type { IndexSearchParams } from './vector-index.js';
 
@@ -27,25 +27,18 @@ export function codeScanOf(
   metric: MetricName,
   memory: WebAssembly.Memory,
   section: (name: string) => number,
-  work: Readonly<Record<string, number>>,
+  work: IvfWork,
   params: IndexSearchParams,
 ): CodeScan | undefined {
   const { kind, dim, lists, width, pq, turned, hasBias } = layout;
   if (kind === 'none') return undefined;
   const kernel = ivfKernel.on(memory);
   const { buffer } = memory;
-  const place = (name: string): number => work[name] as number;
-  const [rowsAt, codes, bias, top, tables] = [
-    section('rows'),
-    section('codes'),
-    hasBias ? section('row_bias') : 0,
-    place('top'),
-    place('tables'),
-  ];
-  const scores = new Float32Array(buffer, place('scores'), lists);
+  const [rowsAt, codes, bias, top, tables] = [section('rows'), section('codes'), hasBias ? section('row_bias') : 0, work.top, work.tables];
+  const scores = new Float32Array(buffer, work.scores, lists);
   const listBias = new Float32Array(buffer, section('list_bias'), lists);
-  const query = place('query');
-  const queryFloats = new Float32Array(buffer, query, (place('turnedQuery') - query) / 4);
+  const query = work.query;
+  const queryFloats = new Float32Array(buffer, query, (work.turnedQuery - query) / 4);
   /** What the list's centroid contributes to the scores of its rows; `factor` is that of f(code). */
   const factor = metric === 'L2' ? 2 : 1;
   const baseOf = (list: number): number =>
@@ -57,7 +50,7 @@ export function codeScanOf(
   switch (kind) {
     case 'bytes': {
       const [lows, steps] = [new Float32Array(buffer, section('lows'), dim), new Float32Array(buffer, section('steps'), dim)];
-      const short = new Int16Array(buffer, place('shortQuery'), width);
+      const short = new Int16Array(buffer, work.shortQuery, width);
       const weights = new Float32Array(dim);
       let [scale, offset] = [0, 0];
       return {
@@ -80,18 +73,7 @@ export function codeScanOf(
         scan(list, first, count, excluded) {
           const base = baseOf(list) + offset;
           const biasAt = bias && bias + first * 4;
-          kernel.scanBytes(
-            codes + first * width,
-            width,
-            count,
-            rowsAt + first * 4,
-            biasAt,
-            place('shortQuery'),
-            scale,
-            base,
-            excluded,
-            top,
-          );
+          kernel.scanBytes(codes + first * width, width, count, rowsAt + first * 4, biasAt, work.shortQuery, scale, base, excluded, top);
         },
       };
     }
@@ -101,7 +83,7 @@ export function codeScanOf(
       const pqPlace = { shape: pq, books: section('books'), bias: section('book_bias') };
       const fill = (): void => {
         scaleQuery(factor);
-        pqTables(memory, pqPlace, query, place('zeros'), tables);
+        pqTables(memory, pqPlace, query, work.zeros, tables);
         scaleQuery(1 / factor);
       };
       if (kind === 'tables') {
@@ -117,17 +99,17 @@ export function codeScanOf(
         };
       }
       const blocks = new Uint32Array(buffer, section('blocks'), lists);
-      const stepAndLeast = new Float32Array(buffer, place('steps'), 2);
+      const stepAndLeast = new Float32Array(buffer, work.steps, 2);
       return {
         begin() {
           fill();
-          kernel.quantiseTables(tables, width, place('byteTables'), place('steps'));
+          kernel.quantiseTables(tables, width, work.byteTables, work.steps);
         },
         scan(list, first, count, excluded) {
           const block = blocks[list] as number;
           const biasAt = bias && bias + block * 128;
           kernel.scanNibbles(
-            ...([codes + block * width * 16, width, count, rowsAt + first * 4, biasAt, 0, place('byteTables')] as const),
+            ...([codes + block * width * 16, width, count, rowsAt + first * 4, biasAt, 0, work.byteTables] as const),
             ...([stepAndLeast[0] as number, stepAndLeast[1] as number, baseOf(list), excluded, top] as const),
           );
         },
@@ -139,25 +121,25 @@ export function codeScanOf(
       const blocks = new Uint32Array(buffer, section('blocks'), lists);
       const factors = section('row_factor');
       const centroids = section('turned');
-      const turnedQuery = new Float32Array(buffer, place('turnedQuery'), turned);
-      const listQuery = new Float32Array(buffer, place('listQuery'), turned);
-      const stepAndLeast = new Float32Array(buffer, place('steps'), 2);
+      const turnedQuery = new Float32Array(buffer, work.turnedQuery, turned);
+      const listQuery = new Float32Array(buffer, work.listQuery, turned);
+      const stepAndLeast = new Float32Array(buffer, work.steps, 2);
       const bits = Number(params.rbq_query_bits ?? params.rbqQueryBits ?? 0);
       return {
         begin() {
           turnedQuery.set(queryFloats.subarray(0, turned));
           turnedQuery.fill(0, dim);
-          kernel.rotate(place('turnedQuery'), 1, turned, section('turn_signs'), ROTATION_ROUNDS);
+          kernel.rotate(work.turnedQuery, 1, turned, section('turn_signs'), ROTATION_ROUNDS);
         },
         scan(list, first, count, excluded) {
-          kernel.subtract(place('turnedQuery'), centroids + list * turned * 4, turned, place('listQuery'));
+          kernel.subtract(work.turnedQuery, centroids + list * turned * 4, turned, work.listQuery);
           if (bits > 0) roundTo(listQuery, bits);
-          kernel.signTables(place('listQuery'), turned, tables);
-          kernel.quantiseTables(tables, width, place('byteTables'), place('steps'));
+          kernel.signTables(work.listQuery, turned, tables);
+          kernel.quantiseTables(tables, width, work.byteTables, work.steps);
           const block = blocks[list] as number;
           kernel.scanNibbles(
             ...([codes + block * width * 16, width, count, rowsAt + first * 4, bias + block * 128, factors + block * 128] as const),
-            ...([place('byteTables'), stepAndLeast[0] as number, stepAndLeast[1] as number, baseOf(list), excluded, top] as const),
+            ...([work.byteTables, stepAndLeast[0] as number, stepAndLeast[1] as number, baseOf(list), excluded, top] as const),
           );
         },
       };

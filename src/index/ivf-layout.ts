@@ -105,10 +105,11 @@ export function ivfSections(layout: IvfLayout, blocks: number): ReadonlyMap<stri
   return new Map(sections);
 }
 
-/** Byte offsets of a search's working memory, from its start. */
-export function ivfWork(layout: IvfLayout) {
+export type IvfWork = ReturnType<typeof ivfWork>;
+/** Byte offsets of a search's working memory, which starts at `base`. */
+export function ivfWork(layout: IvfLayout, base = 0) {
   const { dim, count, lists, kind, width, pq, turned } = layout;
-  let end = 0;
+  let end = base;
   const take = (bytes: number): number => {
     const at = end;
     end += alignUp(bytes, 64);
@@ -130,9 +131,7 @@ export function ivfWork(layout: IvfLayout) {
     top: take(16 + 8 * (kind === 'none' ? 0 : Math.min(count, CANDIDATES_MAX))),
     excluded: take(Math.ceil(count / 8) + 8),
     kept: take(KEPT_ROWS * 4),
-    get end() {
-      return end;
-    },
+    end: take(0),
   };
 }
 /** Working memory of one thread that searches the index. */

@@ -11,7 +11,7 @@ import { type ElementType, elementTypes } from './element-type.js';
 import { flatIds } from './flat-ids.js';
 import { type CodeScan, candidatesWanted, codeScanOf } from './ivf-code-scan.js';
 import { type IvfKernel, ivfKernel } from './ivf-kernel.js';
-import { type IvfLayout, ivfWork, KEPT_ROWS, layoutOfMeta } from './ivf-layout.js';
+import { type IvfLayout, type IvfWork, ivfWork, KEPT_ROWS, layoutOfMeta } from './ivf-layout.js';
 import { normalise } from './ivf-source.js';
 import { isLargerBetter } from './metric.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from './vector-index.js';
@@ -73,7 +73,7 @@ class IvfSearch {
   readonly #elementType: ElementType;
   readonly #metric: MetricName;
   /** Byte offset of each part of the working memory. */
-  readonly #work: Record<string, number>;
+  readonly #work: IvfWork;
   readonly #excluded: number;
   readonly #offsets: Uint32Array;
   readonly #mean: Float32Array | undefined;
@@ -103,11 +103,13 @@ class IvfSearch {
       throw new ElanusError('vector_dim_mismatch', `${input.queries.length} query values, expected a multiple of ${perQuery}`);
     }
     const base = index.workOffset + (context.thread ?? 0) * index.workBytes;
-    const { end, ...places } = ivfWork(layout);
-    if (base + end > memory.buffer.byteLength) {
-      throw new ElanusError('internal', `thread ${context.thread} has no working memory in the index region, expected ${end} bytes`);
+    this.#work = ivfWork(layout, base);
+    if (this.#work.end > memory.buffer.byteLength) {
+      throw new ElanusError(
+        'internal',
+        `thread ${context.thread} has no working memory in the index region, expected it up to ${this.#work.end}`,
+      );
     }
-    this.#work = Object.fromEntries(Object.entries(places).map(([name, offset]) => [name, base + offset]));
     this.#offsets = new Uint32Array(memory.buffer, this.#section('offsets'), layout.lists + 1);
     this.#mean = layout.hasMean ? new Float32Array(memory.buffer, this.#section('mean'), layout.dim) : undefined;
     this.#isRange = input.radius !== undefined || input.rangeFilter !== undefined;
@@ -121,17 +123,14 @@ class IvfSearch {
     if (!place) throw new ElanusError('data_corrupt', `${this.#index.indexType} index lacks section ${name}; it has to be built again`);
     return place.offset;
   }
-  #place(name: string): number {
-    return this.#work[name] as number;
-  }
   /** Returns the address of the bits, or 0. */
   #copyExcluded(excluded: Uint8Array | undefined): number {
-    if (!excluded?.some((byte) => byte !== 0)) return 0;
-    const bits = new Uint8Array(this.#memory.buffer, this.#place('excluded'), Math.ceil(this.#layout.count / 8));
+    if (!excluded || !hasBit(excluded)) return 0;
+    const bits = new Uint8Array(this.#memory.buffer, this.#work.excluded, Math.ceil(this.#layout.count / 8));
     const source = excluded.subarray(0, bits.length);
     bits.set(source);
     bits.fill(0, source.length);
-    return this.#place('excluded');
+    return this.#work.excluded;
   }
   one(i: number): Hits {
     const { k } = this.#input;
@@ -181,7 +180,7 @@ class IvfSearch {
   /** The query as the index sees it, at `query`, zeros past dim. */
   #loadQuery(i: number): void {
     const { dim } = this.#layout;
-    const floats = new Float32Array(this.#memory.buffer, this.#place('query'), (this.#place('turnedQuery') - this.#place('query')) / 4);
+    const floats = new Float32Array(this.#memory.buffer, this.#work.query, (this.#work.turnedQuery - this.#work.query) / 4);
     const { queries } = this.#input;
     if (this.#elementType === 'binary') {
       const bytes = Math.ceil(dim / 8);
@@ -196,10 +195,10 @@ class IvfSearch {
   /** The `count` best lists, best first. Their scores stay at `scores`. */
   #rank(count: number): Uint32Array {
     const { dim, lists } = this.#layout;
-    const probes = this.#place('probes');
-    const scores = this.#place('scores');
+    const probes = this.#work.probes;
+    const scores = this.#work.scores;
     const panels = Math.ceil(lists / 8);
-    this.#kernel.scoreAll(this.#place('query'), dim, this.#section('centroids'), panels, this.#section('list_bias'), scores);
+    this.#kernel.scoreAll(this.#work.query, dim, this.#section('centroids'), panels, this.#section('list_bias'), scores);
     this.#startTop('probes', Math.min(count, lists));
     this.#kernel.selectBest(scores, lists, probes);
     const found = this.#kernel.finish(probes);
@@ -209,14 +208,14 @@ class IvfSearch {
     this.computed += lists;
     return result;
   }
-  #startTop(name: string, k: number): void {
-    new Uint32Array(this.#memory.buffer, this.#place(name), 4).set([0, 0, k, 0]);
+  #startTop(name: 'top' | 'probes', k: number): void {
+    new Uint32Array(this.#memory.buffer, this.#work[name], 4).set([0, 0, k, 0]);
   }
   #topSize(): number {
-    return new Uint32Array(this.#memory.buffer, this.#place('top'), 1)[0] as number;
+    return new Uint32Array(this.#memory.buffer, this.#work.top, 1)[0] as number;
   }
   #takeTop(): Uint32Array {
-    const top = this.#place('top');
+    const top = this.#work.top;
     const found = this.#kernel.finish(top);
     const entries = new Uint32Array(this.#memory.buffer, top + TOP_HEADER_BYTES, found * 2);
     const rows = new Uint32Array(found);
@@ -234,8 +233,8 @@ class IvfSearch {
     }
     let total = 0;
     for (let at = begin; at < end; at += KEPT_ROWS) {
-      const kept = this.#kernel.keepRows(base + at * 4, Math.min(KEPT_ROWS, end - at), this.#excluded, this.#place('kept'));
-      rows.push(new Uint32Array(this.#memory.buffer, this.#place('kept'), kept).slice());
+      const kept = this.#kernel.keepRows(base + at * 4, Math.min(KEPT_ROWS, end - at), this.#excluded, this.#work.kept);
+      rows.push(new Uint32Array(this.#memory.buffer, this.#work.kept, kept).slice());
       total += kept;
     }
     return total;
@@ -267,6 +266,10 @@ class IvfSearch {
     if (this.#elementType === 'bfloat16') return bytesOf(Uint16Array.from(query, bfloat16Bits));
     return this.#elementType === 'int8' ? bytesOf(Int8Array.from(query)) : query;
   }
+}
+function hasBit(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return true;
+  return false;
 }
 const bytesOf = (view: Uint16Array | Int8Array): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 function joined(parts: readonly Uint32Array[], length: number): Uint32Array {
