@@ -64,6 +64,15 @@ describe('sparse vectors', () => {
         new Map([1, 2, 1500].flatMap((id) => (rows.has(id) ? [[id, rows.get(id)]] : [])) as [number, Sparse][]),
       );
     };
+    /** Only an index heeds drop_ratio_search, so hits that are missing show that it is searched. */
+    const usesIndex = async (): Promise<void> => {
+      if (indexParams.index_type === 'AUTOINDEX') return;
+      const query = { ...sparseOf(1_000_009), 77: 9 };
+      await until('a search through the index', async () => {
+        const dropped = await searchOf(client, query, { params: { drop_ratio_search: 0.95 } });
+        return dropped.length < bruteForce(query, rows, 20).length ? true : undefined;
+      });
+    };
     const insert = async (begin: number, end: number): Promise<void> => {
       const data = Array.from({ length: end - begin }, (_, at) => ({ id: begin + at, sparse: sparseOf(begin + at) }));
       await mustSucceed(client.insert({ collection_name: name, data }));
@@ -84,6 +93,7 @@ describe('sparse vectors', () => {
         const [index] = (await client.describeIndex({ collection_name: name })).index_descriptions;
         return index?.state === 'Finished' && Number(index.indexed_rows) === Number(index.total_rows) ? index : undefined;
       });
+      await usesIndex();
       await check();
       await insert(2000, 2200);
       await mustSucceed(client.delete({ collection_name: name, ids: [9] }));
@@ -94,6 +104,7 @@ describe('sparse vectors', () => {
       database = await open(folder.path, { logLevel: 'error' });
       client = await connect(database.address);
       await check();
+      await usesIndex();
     } finally {
       await client.closeConnection();
       await database.close();
