@@ -26,6 +26,8 @@ export interface WriteServiceParts {
 interface ShardWrite {
   readonly vchannel: string;
   readonly deletedKeys?: Column;
+  /** Where they are deleted; 0n: in every partition. */
+  readonly deletedPartitionId: bigint;
   readonly inserts: { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
 }
 export class WriteService {
@@ -68,7 +70,8 @@ export class WriteService {
   }
   async delete(request: DeleteRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
-    if (request.partitionName !== '') this.#parts.access.partition(collection, request.partitionName);
+    refusePartitionName(collection, request.partitionName);
+    const deletedPartitionId = request.partitionName === '' ? 0n : this.#parts.access.partition(collection, request.partitionName);
     const filter = parseKeyFilter(collection.schema, request.expr, request.exprTemplateValues);
     if (filter.kind === 'all' || filter.negated) {
       throw new ElanusError(
@@ -80,7 +83,7 @@ export class WriteService {
     const hashes = hashKeys(filter.keys, filter.keyCount);
     const writes = shards.map((vchannel, shard): ShardWrite => {
       const rows = Uint32Array.from([...hashes.keys()].filter((row) => (hashes[row] ?? 0) % shards.length === shard));
-      return { vchannel, inserts: [], deletedKeys: gatherColumn(filter.keys, rows, filter.keyCount) };
+      return { vchannel, inserts: [], deletedPartitionId, deletedKeys: gatherColumn(filter.keys, rows, filter.keyCount) };
     });
     const present = writes.filter(
       (write, shard) => hashes.some((hash) => hash % shards.length === shard) && write.deletedKeys !== undefined,
@@ -102,16 +105,13 @@ export class WriteService {
     const { rowCount } = batch;
     if (rowCount === 0) return [];
     const partitionField = partitionKeyField(collection.schema);
-    if (partitionField !== undefined && partitionName !== '') {
-      throw new ElanusError(
-        'invalid_parameter',
-        'not support manually specifying the partition names if partition key mode is used: invalid parameter',
-      );
-    }
+    refusePartitionName(collection, partitionName);
     const partitionIds =
       partitionField === undefined
         ? [this.#parts.access.partition(collection, partitionName)]
         : collection.record.partitions.map((partition) => partition.id);
+    // As Milvus does: an upsert replaces the row of its own partition; where the partition comes from another field, the row in any.
+    const deletedPartitionId = partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n;
     const shardHashes = vchannels.length === 1 ? undefined : hashKeys(keyColumn(collection.schema, batch), rowCount);
     const deleteHashes = vchannels.length === 1 || deletedKeys === undefined ? undefined : hashKeys(deletedKeys, rowCount);
     const partitionHashes =
@@ -145,6 +145,7 @@ export class WriteService {
             : gatherColumn(deletedKeys, Uint32Array.from(deleteRows), rowCount);
         return {
           vchannel,
+          deletedPartitionId,
           inserts: inserts.filter(({ rows }) => rows.rowCount > 0),
           ...(deletes === undefined ? {} : { deletedKeys: deletes }),
         };
@@ -163,6 +164,13 @@ function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint)
   throw new ElanusError(
     'schema_mismatch',
     `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`,
+  );
+}
+function refusePartitionName(collection: OpenCollection, partitionName: string): void {
+  if (partitionName === '' || partitionKeyField(collection.schema) === undefined) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    'not support manually specifying the partition names if partition key mode is used: invalid parameter',
   );
 }
 const mutation = (ids: ReturnType<typeof idsFromColumn>, rowCount: number, timestamp: bigint) => ({

@@ -103,7 +103,7 @@ export class QueryCoord {
           segments: own
             .filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId))
             .map((segment) => ({ segment, nodeId: 1n })),
-          deleteSegments: own.filter((segment) => segment.isLevelZero),
+          deleteSegments: own.filter((segment) => segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId))),
           partitionIds,
           schema: collection.schema,
           indexes: collection.indexes,

@@ -55,6 +55,7 @@ export class QueryNode {
       }
       if (record.commitTimestamp !== 0n) data.setCommitTimestamp(record.commitTimestamp);
       for (const level0 of deleteSegments) {
+        if (level0.partitionId >= 0n && level0.partitionId !== record.partitionId) continue;
         for (const file of level0.files) {
           const { keys, timestamps } = await readDeletes(this.#platform, file, schema);
           for (const [row, timestamp] of timestamps.entries()) data.applyDelete(keyAt(keys, row), timestamp);
@@ -117,6 +118,10 @@ const outdated = (segmentId: bigint): ElanusError =>
 function applyDeletes(data: SegmentData, deletes: Deletes | undefined): void {
   if (deletes?.keys === undefined) return;
   const timestamps = new BigUint64Array(aligned(deletes.timestamps));
+  const partitionIds = new BigInt64Array(aligned(deletes.partitionIds));
   const count = rowCountOf(deletes.keys, 0);
-  for (let row = 0; row < count; row++) data.applyDelete(keyAt(deletes.keys, row), timestamps[row] ?? 0n);
+  for (let row = 0; row < count; row++) {
+    const partitionId = partitionIds[row] ?? 0n;
+    if (partitionId === 0n || partitionId === data.partitionId) data.applyDelete(keyAt(deletes.keys, row), timestamps[row] ?? 0n);
+  }
 }

@@ -62,7 +62,11 @@ async function open() {
   });
   channel.shards.set('x_1v0', shard);
   const write = (...keys: readonly bigint[]): Promise<bigint> =>
-    channel.submit(shard, { kind: 'write', deletedKeys: undefined, inserts: [{ partitionId: 1n, rows: rows(...keys) }] }, 8);
+    channel.submit(
+      shard,
+      { kind: 'write', deletedKeys: undefined, deletedPartitionId: 0n, inserts: [{ partitionId: 1n, rows: rows(...keys) }] },
+      8,
+    );
   return {
     run: <T>(task: Promise<T>): Promise<T> => world.runUntil(task),
     failNext: (keptBytes: number): void => {

@@ -10,7 +10,7 @@ import type { Client } from '#rpc/service.js';
 import { writeDeletes } from '#segment/delta-log.js';
 import { writeSegment } from '#segment/insert-log.js';
 import { writeManifest } from '#segment/manifest.js';
-import type { GrowingSegment, Shard } from './shard.js';
+import type { BufferedDeletes, GrowingSegment, Shard } from './shard.js';
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5000;
@@ -65,17 +65,24 @@ export class ShardFlush {
     const { platform, shard, channelRegistry, allocateIds, onCommitted } = this.#parts;
     const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
     const deletes = [...shard.deletes];
-    const logId = await allocateIds(sealed.length + 2);
+    const groups = byPartition(deletes);
+    const logId = await allocateIds(sealed.length + groups.size * 2);
     const records: SegmentRecord[] = [];
     for (const [index, segment] of sealed.entries()) {
       // An empty segment is not written, and ends here.
       if (segment.data.rowCount > 0) records.push(await this.#writeSegment(segment, logId + BigInt(index)));
     }
-    if (deletes.length > 0)
-      records.push(await this.#writeDeletes(deletes, logId + BigInt(sealed.length), logId + BigInt(sealed.length + 1)));
-    // A partition dropped meanwhile takes its segments along: they are no longer ours to commit.
-    const alive = records.filter((record) => record.isLevelZero || shard.segments.has(record.id));
-    const checkpoint = shard.checkpointAfter(sealed, deletes.length);
+    let nextId = logId + BigInt(sealed.length);
+    for (const [partitionId, group] of groups) {
+      records.push(await this.#writeDeletes(group, partitionId === 0n ? -1n : partitionId, nextId, nextId + 1n));
+      nextId += 2n;
+    }
+    // A partition dropped meanwhile takes its segments and deletes along: they are no longer ours to commit.
+    const deletedIn = new Set(shard.deletes.map(({ partitionId }) => partitionId));
+    const alive = records.filter((record) =>
+      record.isLevelZero ? record.partitionId < 0n || deletedIn.has(record.partitionId) : shard.segments.has(record.id),
+    );
+    const checkpoint = shard.checkpointAfter(sealed, deletes);
     await channelRegistry.commitFlush({
       vchannel: shard.channel.vchannel,
       epoch: shard.channel.epoch,
@@ -84,7 +91,7 @@ export class ShardFlush {
       checkpointTimestamp: checkpoint.timestamp,
     });
     // Sealed without rows, or dropped: nothing was committed for them, and nothing is left to keep.
-    shard.committed(sealed, deletes.length, checkpoint.timestamp);
+    shard.committed(sealed, deletes, checkpoint.timestamp);
     for (const segment of sealed) if (segment.data.rowCount === 0) shard.forget(segment.id);
     platform.logger.debug('flush_committed', { vchannel: shard.channel.vchannel, segments: alive.length, checkpointLsn: checkpoint.lsn });
     onCommitted(alive);
@@ -105,7 +112,7 @@ export class ShardFlush {
     });
     return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
   }
-  async #writeDeletes(deletes: Shard['deletes'], segmentId: bigint, logId: bigint): Promise<SegmentRecord> {
+  async #writeDeletes(deletes: readonly BufferedDeletes[], partitionId: bigint, segmentId: bigint, logId: bigint): Promise<SegmentRecord> {
     const { platform, shard } = this.#parts;
     const batches: ColumnBatch[] = deletes.map(({ keys }) => ({ rowCount: rowCountOf(keys, 0), columns: [keys] }));
     const keys = concatBatches(batches).columns[0];
@@ -116,11 +123,11 @@ export class ShardFlush {
       timestamps.fill(deletes[index]?.timestamp ?? 0n, at, at + batch.rowCount);
       at += batch.rowCount;
     }
-    const address = { collectionId: shard.channel.collectionId, partitionId: -1n, segmentId };
+    const address = { collectionId: shard.channel.collectionId, partitionId, segmentId };
     const file = await writeDeletes(platform, { address, schema: shard.schema, logId, deletes: { keys, timestamps } });
     const record = this.#record({
       id: segmentId,
-      partitionId: -1n,
+      partitionId,
       rowCount: BigInt(timestamps.length),
       files: [file],
       from: timestamps[0] ?? 0n,
@@ -155,4 +162,14 @@ export class ShardFlush {
       indexes: [],
     };
   }
+}
+/** A file of deletes is for one partition, or for all. */
+function byPartition(deletes: readonly BufferedDeletes[]): Map<bigint, BufferedDeletes[]> {
+  const groups = new Map<bigint, BufferedDeletes[]>();
+  for (const one of deletes) {
+    const group = groups.get(one.partitionId);
+    if (group === undefined) groups.set(one.partitionId, [one]);
+    else group.push(one);
+  }
+  return groups;
 }

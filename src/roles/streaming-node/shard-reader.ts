@@ -26,12 +26,9 @@ import {
   searchSegments,
 } from '#segment/segment-reads.js';
 import { indexGrowing } from '#segment/vector-index-files.js';
-import type { Shard } from './shard.js';
+import type { BufferedDeletes, Shard } from './shard.js';
 
-interface Deletes {
-  readonly keys: Column;
-  readonly timestamp: bigint;
-}
+type Deletes = Omit<BufferedDeletes, 'lsn'>;
 interface ServedSegment {
   readonly record: SegmentRecord;
   /** While loading: the deletes that arrived meanwhile. */
@@ -354,15 +351,17 @@ const pick32 = (from: Uint32Array, places: readonly number[]): Uint32Array => Ui
 const bytes = (array: BigInt64Array | Uint32Array | BigUint64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
-function encodeDeletes(deletes: readonly Deletes[]): { keys: Column; timestamps: Uint8Array } | undefined {
+function encodeDeletes(deletes: readonly Deletes[]): { keys: Column; timestamps: Uint8Array; partitionIds: Uint8Array } | undefined {
   if (deletes.length === 0) return undefined;
   const counts = deletes.map(({ keys }) => rowCountOf(keys, 0));
   const timestamps = new BigUint64Array(counts.reduce((sum, count) => sum + count, 0));
+  const partitionIds = new BigInt64Array(timestamps.length);
   let at = 0;
   for (const [index, count] of counts.entries()) {
     timestamps.fill(deletes[index]?.timestamp ?? 0n, at, at + count);
+    partitionIds.fill(deletes[index]?.partitionId ?? 0n, at, at + count);
     at += count;
   }
   const keys = concatBatches(deletes.map((one, index) => ({ rowCount: counts[index] ?? 0, columns: [one.keys] }))).columns[0];
-  return keys === undefined ? undefined : { keys, timestamps: bytes(timestamps) };
+  return keys === undefined ? undefined : { keys, timestamps: bytes(timestamps), partitionIds: bytes(partitionIds) };
 }

@@ -13,6 +13,8 @@ export type ShardChange =
   | {
       readonly kind: 'write';
       readonly deletedKeys: Column | undefined;
+      /** Where the keys are deleted; 0n: in every partition. */
+      readonly deletedPartitionId: bigint;
       readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
     }
   | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }
@@ -33,6 +35,8 @@ export interface BufferedDeletes {
   readonly keys: Column;
   readonly timestamp: bigint;
   readonly lsn: bigint;
+  /** 0n: of every partition. */
+  readonly partitionId: bigint;
 }
 export interface ShardSettings {
   /** Bytes of rows at which a growing segment is sealed. */
@@ -46,7 +50,7 @@ export interface ShardParts {
   readonly persistedSegmentIds: ReadonlySet<bigint>;
   readonly allocateIds: (count: number) => Promise<bigint>;
   /** Brings deletes to the sealed segments that query-nodes serve; resolves when they hold. */
-  readonly forwardDeletes: (deletes: { readonly keys: Column; readonly timestamp: bigint }) => Promise<void>;
+  readonly forwardDeletes: (deletes: Omit<BufferedDeletes, 'lsn'>) => Promise<void>;
   /** Something is ready to be written to files. */
   readonly onSealed: () => void;
 }
@@ -125,7 +129,7 @@ export class Shard {
           segmentId: this.#assign(partitionId, batchBytes(rows), full),
           rows,
         }));
-        const write = record({ write: { deletedKeys: change.deletedKeys, inserts } });
+        const write = record({ write: { deletedKeys: change.deletedKeys, deletedPartitionId: change.deletedPartitionId, inserts } });
         return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
       }
     }
@@ -150,13 +154,14 @@ export class Shard {
   /** Takes the shard through one durable record. */
   async apply(record: LogRecord, lsn: bigint, isReplay = false): Promise<void> {
     if (record.write !== undefined) {
-      const { deletedKeys, inserts } = record.write;
+      const { deletedKeys, deletedPartitionId: partitionId, inserts } = record.write;
       if (deletedKeys !== undefined) {
         // Noted before they are forwarded: a segment whose load begins meanwhile takes them from here.
-        this.#deletes.push({ keys: ownColumn(deletedKeys), timestamp: record.timestamp, lsn });
+        this.#deletes.push({ keys: ownColumn(deletedKeys), timestamp: record.timestamp, lsn, partitionId });
         // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
-        if (!isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp });
-        for (const segment of this.segments.values()) segment.data.applyDeletes(deletedKeys, record.timestamp);
+        if (!isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
+        for (const segment of this.segments.values())
+          if (partitionId === 0n || partitionId === segment.partitionId) segment.data.applyDeletes(deletedKeys, record.timestamp);
       }
       for (const insert of inserts) this.#insert(insert, record.timestamp, lsn, isReplay);
     }
@@ -168,8 +173,10 @@ export class Shard {
       }
     }
     if (record.dropPartition !== undefined) {
+      const { partitionId } = record.dropPartition;
+      this.#deletes = this.#deletes.filter((deletes) => deletes.partitionId !== partitionId);
       for (const segment of [...this.segments.values()]) {
-        if (segment.partitionId === record.dropPartition.partitionId) this.forget(segment.id);
+        if (segment.partitionId === partitionId) this.forget(segment.id);
       }
     }
     assert(lsn > this.#appliedLsn, `${this.channel.vchannel}: record ${lsn} after ${this.#appliedLsn}`);
@@ -229,8 +236,11 @@ export class Shard {
   get firstUnsavedLsn(): bigint {
     return this.#unsaved?.lsn ?? BigInt.asUintN(63, -1n);
   }
-  /** The checkpoint that holds once these segments and the first `deleteCount` buffered deletes are committed. */
-  checkpointAfter(saved: readonly GrowingSegment[], deleteCount: number): { readonly lsn: bigint; readonly timestamp: bigint } {
+  /** The checkpoint that holds once these segments and deletes are committed. */
+  checkpointAfter(
+    saved: readonly GrowingSegment[],
+    savedDeletes: readonly BufferedDeletes[],
+  ): { readonly lsn: bigint; readonly timestamp: bigint } {
     let lsn = this.#appliedLsn + 1n;
     let timestamp = this.#appliedTimestamp;
     const consider = (candidate: { readonly lsn: bigint; readonly timestamp: bigint }): void => {
@@ -241,14 +251,15 @@ export class Shard {
     for (const segment of this.segments.values()) {
       if (segment.state !== 'saved' && !saved.includes(segment)) consider({ lsn: segment.firstLsn, timestamp: segment.firstTimestamp });
     }
-    const delete_ = this.#deletes[deleteCount];
-    if (delete_ !== undefined) consider(delete_);
+    const isSaved = new Set(savedDeletes);
+    for (const deletes of this.#deletes) if (!isSaved.has(deletes)) consider(deletes);
     return { lsn, timestamp };
   }
   /** Called once the catalog has the files. */
-  committed(saved: readonly GrowingSegment[], deleteCount: number, checkpointTimestamp: bigint): void {
+  committed(saved: readonly GrowingSegment[], savedDeletes: readonly BufferedDeletes[], checkpointTimestamp: bigint): void {
     for (const segment of saved) segment.state = 'saved';
-    this.#deletes = this.#deletes.slice(deleteCount);
+    const isSaved = new Set(savedDeletes);
+    this.#deletes = this.#deletes.filter((deletes) => !isSaved.has(deletes));
     if (checkpointTimestamp > this.#checkpointTimestamp) this.#checkpointTimestamp = checkpointTimestamp;
     for (const waiter of this.#checkpointWaiters) if (waiter.timestamp <= this.#checkpointTimestamp) waiter.done.resolve();
     this.#checkpointWaiters = this.#checkpointWaiters.filter((waiter) => waiter.timestamp > this.#checkpointTimestamp);

@@ -88,9 +88,10 @@ function restart(running: Running): Promise<Running> {
   running.platform.crash();
   return start(running.cluster, running.facts, running.platform);
 }
-const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly bigint[] = [], partitionId = 70n) =>
+const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly bigint[] = [], partitionId = 70n, deletedPartitionId = 0n) =>
   calls.append({
     vchannel: CHANNEL,
+    deletedPartitionId,
     ...(deleted.length === 0 ? {} : { deletedKeys: columnFromInt64(100n, [...deleted]) }),
     inserts:
       keys.length === 0
@@ -187,6 +188,24 @@ describe('streaming-node', () => {
     const { flushTimestamp } = await again.run(again.calls.sealChannel({ vchannel: CHANNEL }));
     await again.run(again.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
     expect([...again.facts.committed.values()].filter((segment) => segment.isLevelZero)).toHaveLength(1);
+  });
+  it('writes the deletes of each partition to a file of its own, and of no partition that was dropped', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n, 2n]));
+    await running.run(append(running, [], [1n], 70n, 71n));
+    await running.run(append(running, [], [2n, 3n]));
+    await running.run(append(running, [], [4n], 70n, 72n));
+    await running.run(append(running, [], [5n], 70n, 71n));
+    await running.run(running.calls.dropChannelPartition({ vchannel: CHANNEL, partitionId: 72n }));
+    const again = await restart(running);
+    const { flushTimestamp } = await again.run(again.calls.sealChannel({ vchannel: CHANNEL }));
+    await again.run(again.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
+    const files = [...again.facts.committed.values()].filter((segment) => segment.isLevelZero);
+    expect(files.map(({ partitionId, rowCount }) => [partitionId, rowCount])).toEqual([
+      [71n, 2n],
+      [-1n, 2n],
+    ]);
+    expect(files.map(({ files: [file] }) => file?.key.split('/')[2])).toEqual(['71', '-1']);
   });
   it('serves no channel that is closed or unknown', async () => {
     const running = await fresh();

@@ -243,7 +243,7 @@ export class StreamingNode {
       reader.partitionDropped(partitionId);
       return {};
     },
-    append: async ({ vchannel, deletedKeys, inserts }) => {
+    append: async ({ vchannel, deletedKeys, deletedPartitionId, inserts }) => {
       const { shard, physical } = this.#open(vchannel);
       const parts = inserts.map(({ partitionId, rows }) => {
         if (rows === undefined) throw new ElanusError('missing_parameter', 'append: an insert without rows');
@@ -252,7 +252,7 @@ export class StreamingNode {
       if (parts.length > 0) this.#checkGrowingBytes();
       const bytes =
         parts.reduce((sum, part) => sum + batchBytes(part.rows), 0) + (deletedKeys === undefined ? 0 : rowCountOf(deletedKeys, 0) * 16);
-      return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, inserts: parts }, bytes) };
+      return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, deletedPartitionId, inserts: parts }, bytes) };
     },
     sealChannel: async ({ vchannel, segmentIds }) => {
       const { shard, physical } = this.#open(vchannel);
