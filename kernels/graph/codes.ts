@@ -1,6 +1,8 @@
 // Distances of one query to four nodes by their codes. Every distance becomes an order-preserving u32 key (smaller = nearer), so that
 // one search loop serves all of them. The configuration lives in globals: an instance belongs to one thread and one memory.
 
+import { mulAdd, squareAdd } from '../lib/keys';
+
 export const SQ8_L2: u32 = 0, SQ8_IP: u32 = 1, SQ4_L2: u32 = 2, SQ4_IP: u32 = 3, SQ6_L2: u32 = 4, SQ6_IP: u32 = 5;
 export const F32_L2: u32 = 6, F32_IP: u32 = 7, F16_L2: u32 = 8, F16_IP: u32 = 9, BF16_L2: u32 = 10, BF16_IP: u32 = 11, PQ: u32 = 12;
 
@@ -132,8 +134,8 @@ function sq6One(q: usize, a: usize, isIp: bool): v128 {
   const sign = i32x4.shl(v128.and(x, i32x4.splat(0x8000)), 16);
   return v128.or(f32x4.mul(body, f32x4.splat(5.192296858534828e33)), sign); // 2^112
 }
-@inline function squareF(s: v128, x: v128, q: v128): v128 { const t = f32x4.sub(x, q); return f32x4.add(f32x4.mul(t, t), s); }
-@inline function dotF(s: v128, x: v128, q: v128): v128 { return f32x4.add(f32x4.mul(x, q), s); }
+@inline function squareF(s: v128, x: v128, q: v128): v128 { return squareAdd(x, q, s); }
+@inline function dotF(s: v128, x: v128, q: v128): v128 { return mulAdd(x, q, s); }
 function f32One(q: usize, a: usize, isIp: bool): v128 {
   let s = f32x4.splat(0), t = s;
   const end8 = a + (<usize>(dim & ~7) << 2), end4 = a + (<usize>(dim & ~3) << 2), end = a + (<usize>dim << 2);

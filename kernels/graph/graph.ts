@@ -6,20 +6,21 @@ export const NIL: u32 = 0xffffffff;
 export let nodes: u32 = 0;
 export let degree: i32 = 0; // of the upper layers; layer 0 has twice as many
 let base: usize = 0; // layer 0: 2 * degree ids a node
+let baseStride: usize = 0; // bytes from the list of a node in layer 0 to that of the next
 let upper: usize = 0; // degree ids for each node and layer above 0
 let upperOf: usize = 0; // u32 a node: number of its first list in `upper`
 /** +0 entry node, +4 top layer or -1, +8 lock, +12 next node to insert */
 export let header: usize = 0;
-export function useGraph(count: u32, m: i32, base0: usize, upperLists: usize, upperOffsets: usize, head: usize): void {
-  nodes = count; degree = m; base = base0; upper = upperLists; upperOf = upperOffsets; header = head;
+export function useGraph(count: u32, m: i32, base0: usize, stride0: usize, upperLists: usize, upperOffsets: usize, head: usize): void {
+  nodes = count; degree = m; base = base0; baseStride = stride0; upper = upperLists; upperOf = upperOffsets; header = head;
 }
 
 // Working memory of this thread.
 let visited: usize = 0; // a byte a node: the number of the search that saw it last
 let epoch: i32 = 0;
 export let pool: usize = 0; // candidates, u64 each, nearest first: key << 32 | node << 1 | already expanded
-let results: usize = 0; // a second pool, of nodes that count, for filtered searches
-let poolMax: i32 = 0;
+export let results: usize = 0; // a second pool, of nodes that count, for filtered searches
+export let poolMax: i32 = 0;
 export let scratch: usize = 0; // keys (64 bytes), then ids
 export function useThread(visitedBytes: usize, poolAt: usize, resultsAt: usize, entriesMax: i32, scratchAt: usize, lastEpoch: i32): void {
   visited = visitedBytes; pool = poolAt; results = resultsAt; poolMax = entriesMax; scratch = scratchAt; epoch = lastEpoch;
@@ -28,13 +29,13 @@ export function useThread(visitedBytes: usize, poolAt: usize, resultsAt: usize, 
 export function lastEpoch(): i32 { return epoch; }
 
 @inline export function listOf(node: u32, layer: i32): usize {
-  return layer == 0 ? base + (<usize>node * <usize>degree << 3) : upper + (<usize>(load<u32>(upperOf + (<usize>node << 2)) + layer - 1) * <usize>degree << 2);
+  return layer == 0 ? base + <usize>node * baseStride : upper + (<usize>(load<u32>(upperOf + (<usize>node << 2)) + layer - 1) * <usize>degree << 2);
 }
 @inline export function listLength(layer: i32): i32 { return layer == 0 ? degree << 1 : degree; }
 @inline export function entryOf(key: u32, node: u32): u64 { return (<u64>key << 32) | (<u64>node << 1); }
 @inline export function nodeOf(entry: u64): u32 { return <u32>entry >> 1; }
 @inline export function mark(node: u32, mark: i32): void { store<u8>(visited + node, <u8>mark); }
-@inline function isMarked(node: u32, mark: i32): bool { return load<u8>(visited + node) == <u8>mark; }
+@inline export function isMarked(node: u32, mark: i32): bool { return load<u8>(visited + node) == <u8>mark; }
 export function nextEpoch(): i32 {
   epoch++;
   if (epoch >= 256) { memory.fill(visited, 0, nodes); epoch = 1; }
@@ -46,10 +47,12 @@ export function nextEpoch(): i32 {
   store<u32>(p, last); store<u32>(p, last, 4); store<u32>(p, last, 8);
 }
 /** Inserts in order. @returns place << 32 | new size, or -1 when the pool is full of nearer ones. */
-@inline function insertEntry(at: usize, size: i32, capacity: i32, entry: u64): i64 {
+@inline export function insertEntry(at: usize, size: i32, capacity: i32, entry: u64): i64 {
   if (size == capacity) { if (entry >= load<u64>(at + (<usize>(size - 1) << 3))) return -1; size--; }
-  let low = 0, high = size;
-  while (low < high) { const mid = (low + high) >> 1; if (load<u64>(at + (<usize>mid << 3)) < entry) low = mid + 1; else high = mid; }
+  // Without branches: which half an entry belongs to cannot be predicted.
+  let low = 0, span = size;
+  while (span > 1) { const half = span >> 1; low = select(low + half, low, load<u64>(at + (<usize>(low + half - 1) << 3)) < entry); span -= half; }
+  if (span == 1 && load<u64>(at + (<usize>low << 3)) < entry) low++;
   let p = at + (<usize>size << 3);
   const stop = at + (<usize>low << 3);
   while (p >= stop + 32) { const v = v128.load(p - 16), w = v128.load(p - 32); v128.store(p - 8, v); v128.store(p - 24, w); p -= 32; }
@@ -137,7 +140,7 @@ export function search(query: usize, ef: i32): i32 {
   return searchLayer(query, 0, ef, 1, m);
 }
 
-@inline function counts(excluded: usize, node: u32): bool { return (load<u8>(excluded + (node >> 3)) & (1 << (node & 7))) == 0; }
+@inline export function counts(excluded: usize, node: u32): bool { return (load<u8>(excluded + (node >> 3)) & (1 << (node & 7))) == 0; }
 /**
  * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
  * when the nearest unexpanded candidate is farther than the worst of ef results, or after `budget` expansions.

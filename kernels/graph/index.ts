@@ -3,3 +3,4 @@ export { useCodes, keysOfAll } from './codes';
 export { useGraph, useThread, lastEpoch, search, searchAdmitting, searchTwoHop, scoreNodes, takeRows } from './graph';
 export { useBuild, insertNext } from './build';
 export { toFrame, to4, to6, to8, to16, to32, toQuery } from './encode';
+export { useRecords, writeRecords, makeTable, searchRecords, searchRecordsAdmitting } from './qg';

@@ -3,6 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { type CodeForm, codeBytes } from './graph-codes.js';
 import { workLayout } from './graph-layout.js';
+import { recordLayout } from './qg-layout.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
 
 const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
@@ -28,18 +29,20 @@ export interface BuildLayout {
   readonly finalUpper: number;
   readonly finalUpperOf: number;
   readonly finalRows: number;
+  /** Codes, or the records of a quantised graph. */
   readonly finalCodes: number;
+  readonly finalBytes: number;
   readonly work: number;
   readonly workBytes: number;
   readonly total: number;
 }
 export function layoutBuild(
-  spec: { readonly dim: number; readonly degree: number; readonly form: CodeForm },
+  spec: { readonly dim: number; readonly degree: number; readonly form: CodeForm; readonly bits?: number },
   nodes: number,
   lists: number,
   threads: number,
 ): BuildLayout {
-  const { dim, degree, form } = spec;
+  const { dim, degree, form, bits } = spec;
   let at = DATA_OFFSET;
   const take = (bytes: number): number => {
     const place = at;
@@ -67,8 +70,9 @@ export function layoutBuild(
     finalRows: take(nodes * 4),
   };
   // After insertion the keys of links are not needed, and 8-bit codes of the old order only if they are as large as the final ones.
-  const finalBytes = nodes * codeBytes(form, dim);
-  const finalCodes = finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
+  // Records are made from them.
+  const finalBytes = nodes * (bits ? recordLayout(dim, degree, bits).bytes : codeBytes(form, dim));
+  const finalCodes = !bits && finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
   const workBytes = workLayout(nodes, dim, degree).bytes;
   const work = take(workBytes * threads);
   const total = Math.ceil(at / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
@@ -78,5 +82,5 @@ export function layoutBuild(
       `building a graph over ${nodes} vectors of dim ${dim} with M ${degree} takes ${total} bytes, one segment may take ${REGION_BYTES_MAX}; use smaller segments or a smaller M`,
     );
   }
-  return { ...parts, codeStride, linkBytes, upperBytes, finalLinks: parts.linkKeys, finalCodes, work, workBytes, total };
+  return { ...parts, codeStride, linkBytes, upperBytes, finalLinks: parts.linkKeys, finalCodes, finalBytes, work, workBytes, total };
 }

@@ -6,6 +6,7 @@ import { layoutBuild } from './graph-build-layout.js';
 import { type CodeForm, codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
 import type { BuildPlace, EncodeInput, InsertInput, OrderInput, SampleOutput } from './graph-tasks.js';
 import { encodeIndexBlock, type IndexParameter } from './index-block.js';
+import type { QgEncodeInput } from './qg-encode.js';
 import type { ExactVectors, IndexRegion, IndexWorkers } from './vector-index.js';
 
 export interface GraphSpec {
@@ -20,6 +21,8 @@ export interface GraphSpec {
   readonly degree: number;
   readonly efConstruction: number;
   readonly form: CodeForm;
+  /** A quantised graph: records with codes of the neighbours take the place of codes and lists of layer 0. Its form is SQ8. */
+  readonly bits?: 1 | 2;
   readonly params: Readonly<Record<string, IndexParameter>>;
   readonly seed?: number;
   /** Threads that insert; 1 makes the graph the same each time. */
@@ -73,18 +76,12 @@ export async function buildGraph<Region extends IndexRegion>(
     const regions = [source.region, region];
     const sample = await workers.run<SampleOutput>('graphSample', { ...base, step: 1 } satisfies BuildPlace, regions, signal);
     const place: BuildPlace = { ...base, step: stepOf('SQ8', sample.deviation, sample.reach) };
-    const encode = async (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => {
-      const share = Math.ceil(nodes / threads);
-      const parts = Array.from(
-        { length: threads },
-        (_, i): EncodeInput => ({
-          ...input,
-          begin: i * share,
-          end: Math.min(nodes, (i + 1) * share),
-        }),
-      );
-      await settleAll(parts.map((part) => workers.run('graphEncode', part, regions, signal)));
+    const share = Math.ceil(nodes / threads);
+    const runShares = (task: string, input: object): Promise<void> => {
+      const parts = Array.from({ length: threads }, (_, i) => ({ ...input, begin: i * share, end: Math.min(nodes, (i + 1) * share) }));
+      return settleAll(parts.map((part) => workers.run(task, part, regions, signal)));
     };
+    const encode = (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => runShares('graphEncode', input);
     await encode({ place, form: 'SQ8', out: layout.codes, stride: layout.codeStride, order: 0 });
     let inserted = 0;
     const insert = async (first: number): Promise<void> => {
@@ -104,10 +101,11 @@ export async function buildGraph<Region extends IndexRegion>(
     const isOrdered = nodes >= ORDERED_NODES_MIN;
     await workers.run('graphOrder', { place, isOrdered } satisfies OrderInput, regions, signal);
     onProgress(0.93);
-    const step = stepOf(spec.form, sample.deviation, sample.reach);
+    const { bits } = spec;
+    const step = bits ? place.step : stepOf(spec.form, sample.deviation, sample.reach);
     const stride = codeBytes(spec.form, dim);
-    const codes = new Uint8Array(buffer, layout.finalCodes, nodes * stride);
-    await encode({ place: { ...place, step }, form: spec.form, out: layout.finalCodes, stride, order: layout.order });
+    if (bits) await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<QgEncodeInput, 'begin' | 'end'>);
+    else await encode({ place: { ...place, step }, form: spec.form, out: layout.finalCodes, stride, order: layout.order });
     onProgress(0.97);
     const hasRows = isOrdered || nodes !== spec.rowCount;
     const section = (offset: number, bytes: number): Uint8Array => new Uint8Array(buffer, offset, bytes);
@@ -119,10 +117,14 @@ export async function buildGraph<Region extends IndexRegion>(
       new Map([
         ['header', section(layout.header, 16)],
         ['frame', section(layout.frame, frame.length * 4)],
-        ['links', section(layout.finalLinks, nodes * degree * 8)],
         ['upperOf', section(layout.finalUpperOf, nodes * 4)],
         ['upper', section(layout.finalUpper, layout.upperBytes)],
-        ['codes', codes],
+        ...(bits
+          ? [['records', section(layout.finalCodes, layout.finalBytes)] as const]
+          : ([
+              ['links', section(layout.finalLinks, nodes * degree * 8)],
+              ['codes', section(layout.finalCodes, layout.finalBytes)],
+            ] as const)),
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
       ]),
     );

@@ -8,8 +8,21 @@ import { sectionOf } from './vector-index.js';
 
 const LEVEL_MAX = 15;
 
+/** Where the ids of layer 0 are: `length` of every `stride` of a section, in words. */
+export interface LinkPlace {
+  readonly section: string;
+  readonly from: number;
+  readonly length: number;
+  readonly stride: number;
+}
 /** @throws data_corrupt */
 export function checkGraphBlock(block: IndexBlock): void {
+  const { nodes, degree, codeStride } = graphParams(block.meta);
+  checkLayers(block, { section: 'links', from: 0, length: degree * 2, stride: degree * 2 });
+  sectionOf(block, 'codes', nodes * codeStride);
+}
+/** All but the codes of nodes. @throws data_corrupt */
+export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   const { meta } = block;
   const { nodes, degree, form, codeStride, step, hasRows } = graphParams(meta);
   const corrupt = (fact: string): ElanusError =>
@@ -25,7 +38,6 @@ export function checkGraphBlock(block: IndexBlock): void {
     const bytes = sectionOf(block, name, count * 4);
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   };
-  sectionOf(block, 'codes', nodes * codeStride);
   sectionOf(block, 'frame', meta.dim * 20);
   const header = words('header', 4);
   const [entry, top] = [header.getUint32(0, true), header.getInt32(4, true)];
@@ -33,14 +45,16 @@ export function checkGraphBlock(block: IndexBlock): void {
   const upperBytes = block.sections.get('upper')?.length ?? -1;
   const lists = upperBytes / (degree * 4);
   if (!isCount(lists, nodes * LEVEL_MAX)) throw corrupt(`${upperBytes} bytes of upper lists`);
-  const checkIds = (name: string, count: number, most: number, isNilAllowed: boolean): void => {
-    const ids = words(name, count);
+  const checkIds = (name: string, count: number, most: number, isNilAllowed: boolean, place = { from: 0, length: 1, stride: 1 }): void => {
+    const ids = words(name, count * place.stride);
     for (let i = 0; i < count; i++) {
-      const id = ids.getUint32(i * 4, true);
-      if (id >= most && !(isNilAllowed && id === NIL)) throw corrupt(`${name} ${i} is ${id}, expected less than ${most}`);
+      for (let j = i * place.stride + place.from, end = j + place.length; j < end; j++) {
+        const id = ids.getUint32(j * 4, true);
+        if (id >= most && !(isNilAllowed && id === NIL)) throw corrupt(`${name} ${j} is ${id}, expected less than ${most}`);
+      }
     }
   };
-  checkIds('links', nodes * degree * 2, nodes, true);
+  checkIds(links.section, nodes, nodes, true, links);
   checkIds('upper', lists * degree, nodes, true);
   checkIds('upperOf', nodes, lists + 1, false);
   if (hasRows) checkIds('rows', nodes, meta.rowCount, false);

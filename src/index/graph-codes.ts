@@ -68,22 +68,32 @@ export const queryBytes = (dim: number): number => (Math.ceil(dim / 64) * 64 + 6
 /**
  * The framed float32 query at `from` to what the distance of `form` takes, at `out`. L2 keeps the codes' unit (times 16 for SQ4, 4 for
  * SQ6), IP any scale: only the order of inner products matters, so the largest that cannot overflow 32 bits.
+ * @returns the scale: framed values times it are in the unit of the query
  */
-export function encodeQuery(memory: WebAssembly.Memory, form: CodeForm, frame: Frame, from: number, out: number): void {
+export function encodeQuery(memory: WebAssembly.Memory, form: CodeForm, frame: Frame, from: number, out: number): number {
   const kernel = graphKernel.on(memory);
   const { dim, step, isIp } = frame;
   const padded = paddedDims(form, dim);
   if (form === 'FP32' || form === 'FP16' || form === 'BF16') {
     kernel.to32(from, dim, padded, out);
-    return;
+    return 1;
   }
   if (isIp) {
     const values = new Float32Array(memory.buffer, from, dim);
     let largest = 0;
     for (const value of values) largest = Math.max(largest, Math.abs(value));
     const limit = Math.min(2047, Math.floor(2 ** 31 / (256 * padded)));
-    kernel.toQuery(from, dim, padded, largest > 0 ? limit / largest : 0, 0, -limit, limit, out);
-  } else if (form === 'SQ4') kernel.toQuery(from, dim, padded, 16 / step, 120, -256, 496, out);
-  else if (form === 'SQ6') kernel.toQuery(from, dim, padded, 4 / step, 126, -256, 508, out);
-  else kernel.toQuery(from, dim, padded, 1 / step, 0, -512, 512, out);
+    const scale = largest > 0 ? limit / largest : 0;
+    kernel.toQuery(from, dim, padded, scale, 0, -limit, limit, out);
+    return scale;
+  }
+  const { unit, offset, low, high } = l2Queries[form];
+  kernel.toQuery(from, dim, padded, unit / step, offset, low, high, out);
+  return unit / step;
 }
+/** Units in a step, where the codes begin, and how far a query may lie outside them. */
+const l2Queries = {
+  SQ4: { unit: 16, offset: 120, low: -256, high: 496 },
+  SQ6: { unit: 4, offset: 126, low: -256, high: 508 },
+  SQ8: { unit: 1, offset: 0, low: -512, high: 512 },
+} as const;

@@ -1,11 +1,12 @@
 // The typed face of kernels/graph (see its README). Addresses are byte offsets in the memory; an instance belongs to one thread and
 // one memory and keeps its configuration between calls.
 import { graphKernelBase64 } from './gen/graph-kernel.js';
+import { graphRelaxedKernelBase64 } from './gen/graph-relaxed-kernel.js';
 import { Kernel } from './kernel-module.js';
 
 export interface GraphKernel {
   useCodes(mode: number, dims: number, address: number, stride: number, centroids: number): void;
-  useGraph(nodes: number, degree: number, base: number, upper: number, upperOf: number, header: number): void;
+  useGraph(nodes: number, degree: number, base: number, baseStride: number, upper: number, upperOf: number, header: number): void;
   useThread(visited: number, pool: number, results: number, entriesMax: number, scratch: number, lastEpoch: number): void;
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
@@ -33,5 +34,10 @@ export interface GraphKernel {
   toQuery(
     ...args: [vector: number, dim: number, padded: number, scale: number, offset: number, low: number, high: number, out: number]
   ): void;
+  useRecords(at: number, bytes: number, dims: number, slots: number, bits: number, isIp: number, table: number): void;
+  writeRecords(from: number, to: number, codes: number, codeStride: number, lists: number, length: number, order: number): void;
+  makeTable(query: number, dim: number, scale: number): void;
+  searchRecords(query: number, ef: number, most: number): number;
+  searchRecordsAdmitting(query: number, ef: number, excluded: number, budget: number): number;
 }
-export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64);
+export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64, graphRelaxedKernelBase64);

@@ -23,9 +23,47 @@ interface Context {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
 }
-/** @throws data_corrupt when the block names codes that this version does not know */
-export function graphSearch(input: IndexSearchInput, context: Context): IndexSearchOutput {
-  const search = new GraphSearch(input, context);
+/** What a kind of graph is told about an index and a thread. */
+export interface GraphIndexPlace {
+  readonly index: IndexPlacement;
+  readonly kernel: GraphKernel;
+  /** Working memory of the thread, and what is where in it. */
+  readonly at: number;
+  readonly work: WorkLayout;
+  readonly isIp: boolean;
+}
+/** One of these for every node, at equal distances. */
+interface Column {
+  readonly offset: number;
+  readonly stride: number;
+}
+/** What differs between kinds of graphs: where codes and lists of layer 0 are, and how it is walked. */
+export interface GraphWalks {
+  readonly codes: Column;
+  readonly links: Column;
+  /** Called with each query, framed and coded. @param scale from framed values to the unit of the coded query */
+  prepare(scale: number): void;
+  /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
+  walk(ef: number, wanted: number): { isResults: boolean; count: number };
+  /** Leaves nodes that count in the results. */
+  admit(ef: number, excluded: number, budget: number): number;
+}
+export const graphSearch = (input: IndexSearchInput, context: Context): IndexSearchOutput => searchGraph(input, context, plainWalks);
+
+function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
+  const { degree, codeStride } = graphParams(index);
+  const offsetOf = (name: string): number => must(index.sections[name], `section ${name}`).offset;
+  const query = at + work.query;
+  return {
+    codes: { offset: offsetOf('codes'), stride: codeStride },
+    links: { offset: offsetOf('links'), stride: degree * 8 },
+    prepare: () => {},
+    walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
+    admit: (ef, excluded, budget) => kernel.searchAdmitting(query, ef, excluded, budget),
+  };
+}
+export function searchGraph(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks): IndexSearchOutput {
+  const search = new GraphSearch(input, context, walksOf);
   const queryCount = input.queries.byteLength / vectorBytes(input.index.elementType as ElementType, input.index.dim);
   const counts = new Uint32Array(queryCount);
   const rows = new Uint32Array(queryCount * input.k);
@@ -54,11 +92,12 @@ class GraphSearch {
   readonly #form: CodeForm;
   readonly #frame: Frame;
   readonly #plan: WalkPlan;
+  readonly #walks: GraphWalks;
   readonly #passing: number;
   readonly #rowMap: number;
   #excluded = 0;
 
-  constructor(input: IndexSearchInput, context: Context) {
+  constructor(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks) {
     const { index } = input;
     this.#input = input;
     this.#index = index;
@@ -70,7 +109,7 @@ class GraphSearch {
     this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
     this.#memory = must(context.memories[1], 'memory of the index');
     this.#kernel = graphKernel.on(this.#memory);
-    const { nodes, degree, form, codeStride, step, hasRows, isRotated } = this.#params;
+    const { nodes, degree, form, step, hasRows, isRotated } = this.#params;
     this.#form = isCodeForm(form) ? form : 'SQ8';
     this.#work = workLayout(nodes, index.dim, degree);
     this.#at = index.workOffset + index.workBytes * context.thread;
@@ -83,8 +122,10 @@ class GraphSearch {
       signs: isRotated && !isPlain ? place('frame') + index.dim * 4 : 0,
     };
     this.#rowMap = hasRows ? place('rows') : 0;
-    useCodes(this.#kernel, this.#form, isIp, index.dim, place('codes'), codeStride);
-    this.#kernel.useGraph(nodes, degree, place('links'), place('upper'), place('upperOf'), place('header'));
+    this.#walks = walksOf({ index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp });
+    const { codes, links } = this.#walks;
+    useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
+    this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
     const { visited, pool, results, scratch } = this.#work;
     this.#kernel.useThread(
       ...([this.#at + visited, this.#at + pool, this.#at + results, GRAPH_POOL_MAX, this.#at + scratch] as const),
@@ -131,10 +172,10 @@ class GraphSearch {
     this.#kernel.toFrame(
       ...([this.#at + raw, dim, this.#frame.mean, this.#frame.signs, this.#frame.isUnit ? 1 : 0, this.#at + framed] as const),
     );
-    encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#at + coded);
+    this.#walks.prepare(encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#at + coded));
     const isRange = radius !== undefined || rangeFilter !== undefined;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
-      const found = this.#walk(ef);
+      const found = this.#walk(ef, isRange ? ef : k);
       const scored = this.#score(found, bytes, isRange ? found : k);
       const { hits, isPast } = isRange ? this.#inRange(scored) : { hits: scored, isPast: true };
       // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left.
@@ -157,14 +198,16 @@ class GraphSearch {
       isPast: scores.some((score) => !isInRange(this.#metric, score, radius)),
     };
   }
-  #walk(ef: number): number {
+  #walk(ef: number, wanted: number): number {
     const query = this.#at + this.#work.query;
     const { nodes } = this.#params;
     switch (this.#plan) {
-      case 'walk':
-        return this.#take(0, this.#kernel.search(query, ef));
+      case 'walk': {
+        const { isResults, count } = this.#walks.walk(ef, wanted);
+        return this.#take(isResults ? 1 : 0, count);
+      }
       case 'admitting':
-        return this.#take(1, this.#kernel.searchAdmitting(query, ef, this.#excluded, nodes));
+        return this.#take(1, this.#walks.admit(ef, this.#excluded, nodes));
       case 'two-hop':
         return this.#take(0, this.#kernel.searchTwoHop(query, ef, this.#excluded, Math.min(REACH_MAX, this.#params.degree * 8)));
       case 'scan':

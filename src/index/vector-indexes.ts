@@ -10,6 +10,7 @@ import type { CodeForm } from './graph-codes.js';
 import { graphParams, workLayout } from './graph-layout.js';
 import { decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter } from './index-block.js';
 import { loadMinhashIndex, MINHASH_INDEX_TYPE } from './minhash-index.js';
+import { checkQgBlock } from './qg-check.js';
 import { type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
 
 export interface VectorIndexSpec {
@@ -24,11 +25,16 @@ export interface VectorIndexSpec {
   /** Threads that build; default all. One thread and one seed give the same bytes each time. */
   readonly threads?: number;
 }
-type Family = 'graph';
+type Family = 'graph' | 'qg';
 /** The task of `worker-tasks.ts` that searches a family: memory 0 the vectors, memory 1 the index. */
-const searchTasks = { graph: 'graphSearch' } as const satisfies Record<Family, string>;
+const searchTasks = { graph: 'graphSearch', qg: 'qgSearch' } as const satisfies Record<Family, string>;
 
-const familyOf = (indexType: string): Family | undefined => (['HNSW', 'HNSW_SQ'].includes(indexType) ? 'graph' : undefined);
+const families: ReadonlyMap<string, Family> = new Map([
+  ['HNSW', 'graph'],
+  ['HNSW_SQ', 'graph'],
+  ['QG', 'qg'],
+]);
+const familyOf = (indexType: string): Family | undefined => families.get(indexType);
 /** Whether such an index has a block; FLAT and BIN_FLAT have none. */
 export const hasBlock = (indexType: string): boolean => familyOf(indexType) !== undefined || indexType === MINHASH_INDEX_TYPE;
 
@@ -51,10 +57,15 @@ export function buildVectorIndex<Region extends IndexRegion>(
   const { build, metric } = spec;
   const { kind: indexType, ...asked } = build;
   const params = asked as Readonly<Record<string, IndexParameter>>;
-  if ((build.kind === 'HNSW' || build.kind === 'HNSW_SQ') && (metric === 'L2' || metric === 'IP' || metric === 'COSINE')) {
-    const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : plainForm(spec);
+  if (
+    (build.kind === 'HNSW' || build.kind === 'HNSW_SQ' || build.kind === 'QG') &&
+    (metric === 'L2' || metric === 'IP' || metric === 'COSINE')
+  ) {
     const { M: degree, efConstruction } = build;
-    return buildGraph(workers, { ...spec, metric, indexType, params, degree, efConstruction, form }, source, options);
+    const graph = { ...spec, metric, indexType, params, degree, efConstruction };
+    if (build.kind === 'QG') return buildGraph(workers, { ...graph, form: 'SQ8', bits: build.bits }, source, options);
+    const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : plainForm(spec);
+    return buildGraph(workers, { ...graph, form }, source, options);
   }
   return Promise.reject(new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`));
 }
@@ -89,6 +100,7 @@ export function loadVectorIndex<Region extends IndexRegion>(
 }
 function checkBlock(family: Family, block: IndexBlock): void {
   if (family === 'graph') checkGraphBlock(block);
+  else checkQgBlock(block);
 }
 function workBytesOf(_family: Family, meta: IndexMeta): number {
   const { nodes, degree } = graphParams(meta);

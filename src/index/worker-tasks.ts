@@ -12,6 +12,8 @@ import { kmeansAssign, kmeansMeasure, kmeansSolve, kmeansStart, kmeansUpdate } f
 import { minhashBuild } from './minhash-index.js';
 import { minhashScan, minhashSearch } from './minhash-search.js';
 import { pqRest } from './pq-train.js';
+import { qgEncode } from './qg-encode.js';
+import { qgSearch } from './qg-search.js';
 import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
@@ -39,6 +41,8 @@ export const workerTasks = {
   kmeansStart,
   kmeansUpdate,
   pqRest,
+  qgEncode,
+  qgSearch,
   minhashBuild,
   minhashScan,
   minhashSearch,

@@ -1,0 +1,27 @@
+// The step of a build that turns a finished graph and its 8-bit codes into records, by ranges of nodes on worker threads.
+import { must } from '#base/assert.js';
+import { graphKernel } from './graph-kernel.js';
+import { workLayout } from './graph-layout.js';
+import type { BuildPlace } from './graph-tasks.js';
+import { recordLayout } from './qg-layout.js';
+
+export interface QgEncodeInput {
+  readonly place: BuildPlace;
+  readonly bits: number;
+  readonly begin: number;
+  readonly end: number;
+  /** Address of the first record. */
+  readonly out: number;
+}
+/** Memory 0 has the vectors, which are not read; memory 1 is that of the build. */
+export function qgEncode(
+  { place, bits, begin, end, out }: QgEncodeInput,
+  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+): void {
+  const { dim, degree, nodes, layout, metric } = place;
+  const kernel = graphKernel.on(must(context.memories[1], 'memory of the build'));
+  const { dims, slots, bytes } = recordLayout(dim, degree, bits);
+  const table = layout.work + layout.workBytes * context.thread + workLayout(nodes, dim, degree).query;
+  kernel.useRecords(out, bytes, dims, slots, bits, metric === 'IP' ? 1 : 0, table);
+  kernel.writeRecords(begin, end, layout.codes, layout.codeStride, layout.finalLinks, degree * 2, layout.order);
+}
