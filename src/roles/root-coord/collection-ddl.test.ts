@@ -199,3 +199,28 @@ describe('drop collection', () => {
     expect(peers.seen).toHaveLength(tries);
   });
 });
+
+describe('create index', () => {
+  const hnsw = (params: Record<string, string>, more: { readonly indexType?: string; readonly indexName?: string } = {}) => ({
+    ...{ collection: { database: '', name: 'c', id: 0n }, fieldName: 'v', indexName: '', indexType: 'HNSW', metricType: 'L2' },
+    ...{ params, ...more },
+  });
+  it('again with equal parameters, however written: nothing; with others: refused', async () => {
+    const { create, describe: described, cluster, handlers } = await setUp();
+    await create();
+    const createIndex = (...from: Parameters<typeof hnsw>) => cluster.world.runUntil(handlers.createIndex(hnsw(...from), context));
+    await createIndex({ params: '{"M":16,"efConstruction":100}' });
+    await createIndex({ params: '{"efConstruction":"100","M":16}' });
+    await createIndex({ M: '16', efConstruction: '100' });
+    await createIndex({ M: '16', efConstruction: '100' }, { indexName: 'v' });
+    const refused = {
+      key: 'refused',
+      message: expect.stringMatching(/^CreateIndex failed: at most one distinct index is allowed per field/),
+    };
+    await expect(createIndex({ params: '{"M":32,"efConstruction":100}' })).rejects.toMatchObject(refused);
+    await expect(createIndex({ M: '16' })).rejects.toMatchObject(refused);
+    await expect(createIndex({}, { indexType: 'FLAT' })).rejects.toMatchObject(refused);
+    await expect(createIndex({ M: '16', efConstruction: '100' }, { indexName: 'other' })).rejects.toMatchObject(refused);
+    expect((await described()).collection?.indexes).toHaveLength(1);
+  });
+});

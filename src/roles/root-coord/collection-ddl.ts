@@ -5,6 +5,7 @@ import { assert } from '#base/assert.js';
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { isVectorType } from '#model/data-type.js';
+import { parseIndexParams, sameIndex } from '#model/index-params.js';
 import { checkName } from '#model/names.js';
 import { parseCollectionSchema, sameSchema } from '#model/schema-check.js';
 import type { Platform } from '#platform/platform.js';
@@ -239,8 +240,7 @@ export class CollectionDdl {
       const same = record.indexes.find((index) => index.fieldId === field.fieldID);
       if (same !== undefined) {
         if (
-          same.indexType === request.indexType &&
-          same.metricType === request.metricType &&
+          sameIndex(parseIndexParams(field, paramPairs(same)), parseIndexParams(field, paramPairs(request))) &&
           (request.indexName === '' || same.name === name)
         )
           return record.id;
@@ -311,6 +311,12 @@ export class CollectionDdl {
     });
   }
 }
+const paramPairs = (index: {
+  readonly indexType: string;
+  readonly metricType: string;
+  readonly params: Readonly<Record<string, string>>;
+}) =>
+  Object.entries({ ...index.params, index_type: index.indexType, metric_type: index.metricType }).map(([key, value]) => ({ key, value }));
 function refusePartitionKey(record: CollectionRecord): void {
   if (record.partitionKeyCount > 0)
     throw new ElanusError('invalid_parameter', 'disable operate partitions when the collection has a partition key: invalid parameter');
