@@ -95,7 +95,8 @@ describe('parseCollectionSchema', () => {
     expect(parse([pk, vec(), key], {}, 64n).fields).toHaveLength(3);
     expect(refusal([pk, vec()], {}, 2n)).toContain('num_partitions should only be specified with partition key field enabled');
     expect(refusal([pk, vec(), key], {}, -1n)).toContain('num_partitions');
-    expect(refusal([pk, vec(), key], {}, 1025n)).toContain('exceeds max configuration (1024)');
+    expect(parse([pk, vec(), key], {}, 4096n).fields).toHaveLength(3);
+    expect(refusal([pk, vec(), key], {}, 4097n)).toContain('partition number (4097) exceeds max configuration (4096)');
     expect(refusal([pk, vec(), key, { ...key, name: 'q' }])).toContain('more than one partition key');
     expect(refusal([{ ...pk, isPartitionKey: true }, vec()])).toContain('must not be primary');
     expect(refusal([pk, vec(), { ...key, nullable: true }])).toContain('nullable');

@@ -7,7 +7,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { isVectorType } from '#model/data-type.js';
 import { parseIndexParams, sameIndex } from '#model/index-params.js';
 import { checkName } from '#model/names.js';
-import { parseCollectionSchema, sameSchema } from '#model/schema-check.js';
+import { PARTITIONS_MAX, parseCollectionSchema, sameSchema } from '#model/schema-check.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, PartitionRef } from '#proto/elanus/roles.js';
@@ -18,7 +18,6 @@ import type { RootCoordPeers } from './root-coord-peers.js';
 
 const DEFAULT_PARTITION = '_default';
 const SHARDS_MAX = 16;
-const PARTITIONS_MAX = 4096;
 const DATABASES_MAX = 64;
 const COLLECTIONS_MAX = 65_536;
 /** One try to clear what a dropped collection left with its peers, and the pauses between tries. */
@@ -90,12 +89,6 @@ export class CollectionDdl {
       const id = await allocateId();
       const createdTimestamp = await allocateTimestamp();
       const partitionKeyCount = schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
-      if (partitionKeyCount < 0 || partitionKeyCount > PARTITIONS_MAX) {
-        throw new ElanusError(
-          'invalid_parameter',
-          `partition number (${partitionKeyCount}) exceeds max configuration (${PARTITIONS_MAX}): invalid parameter`,
-        );
-      }
       const names =
         partitionKeyCount === 0
           ? [DEFAULT_PARTITION]
