@@ -115,6 +115,17 @@ describe.each(metricTypes)('%s', (metric) => {
     expect([...got.rows]).toEqual([...want.rows]);
     expect([...got.scores]).toEqual([...want.scores]);
   });
+  it('codes alone rank well: what a list adds to the scores of its rows is right', async () => {
+    for (const [type, bound] of [
+      ['IVF_SQ8', 0.97],
+      ['IVF_PQ', 0.6],
+      ['SCANN', 0.6],
+      ['IVF_RABITQ', 0.45],
+    ] as const) {
+      const b = await build(type, metric, dim, vectors, { nlist: 40, m: 12 });
+      expect(recall(b, queries, { params: { ...ALL, refine_k: 1 } })).toBeGreaterThan(bound);
+    }
+  });
   it('finds as well without centring: data far from the origin', async () => {
     if (metric !== 'L2') return;
     const far = vectors.map((value) => value + 300);
@@ -258,6 +269,24 @@ describe('odd sets', () => {
     }
   });
 });
+describe('threads', () => {
+  it('each has working memory of its own, and a thread without any is refused', async () => {
+    const vectors = clustered(500, 16, 15);
+    const b = await build('SCANN', 'L2', 16, vectors, { nlist: 10 });
+    const block = decodeIndexBlock(b.block);
+    const { region, placement } = placeIndex(inlineWorkers(2), block, ivfWorkBytes(block.meta), 2);
+    const on = (thread: number) =>
+      ivfSearch(
+        { index: placement, vectors: b.store.place, queries: vectors.subarray(0, 64), k: 5, params: {} },
+        { memories: [b.region.memory, region.memory], thread },
+      );
+    const other = new Uint8Array(region.memory.buffer, placement.workOffset, placement.workBytes);
+    const second = on(1);
+    expect(other.every((byte) => byte === 0)).toBe(true);
+    expect(on(0)).toEqual(second);
+    expect(() => on(40)).toThrow(/thread 40 has no working memory/);
+  });
+});
 describe('builds', () => {
   const vectors = clustered(2500, 24, 10);
   it.each(types)('%s: the same bytes for the same seed, however many threads', async (type) => {
@@ -320,6 +349,15 @@ describe('damaged blocks', () => {
       bad[at] = (bad[at] as number) ^ (1 << nextBelow(random, 8));
       expect(refuses(bad)).toBe(true);
     }
+  });
+  it('codes past their tables are refused', async () => {
+    const { block } = await build('IVF_PQ', 'L2', 16, vectors, { nlist: 8, m: 4, nbits: 10 });
+    const bad = block.slice();
+    const codes = decodeIndexBlock(bad).sections.get('codes');
+    codes?.fill(255, codes.length - 2);
+    fixChecksums(bad);
+    expect(refuses(bad)).toBe(true);
+    expect(refuses(block)).toBe(false);
   });
   it.each(types)('%s: damage with right checksums is refused or harmless', async (type) => {
     const b = await build(type, 'L2', 16, vectors, { nlist: 8, m: 4 });
