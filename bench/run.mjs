@@ -1,5 +1,5 @@
 // Runs the benches: `npm run bench` all of them, `npm run bench -- insert scan` the named ones, `--quick` with fewer rounds.
-const names = ['startup', 'insert', 'scan'];
+const names = ['startup', 'insert', 'search', 'scan'];
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');
 const chosen = words.filter((word) => !word.startsWith('--'));

@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../dist/server/main.js', import.meta.url));
+const built = fileURLToPath(new URL('../dist/server/main.js', import.meta.url));
 
-export async function startServer({ folder } = {}) {
+export async function startServer({ folder, main = built, execArgv = [] } = {}) {
   const data = folder ?? (await mkdtemp(join(tmpdir(), 'elanus-bench-')));
   const begin = performance.now();
-  const child = spawn(process.execPath, [main, 'serve', '--data', data, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...execArgv, main, 'serve', '--data', data, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const line = await new Promise((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (chunk) => {

@@ -1,0 +1,132 @@
+// The client's side of search.mjs, a process of its own: fills collections, then keeps a number of searches in flight. Requests are
+// encoded beforehand and answers are not decoded, so that the client is not what limits; the SDK is measured beside it.
+import grpc from '@grpc/grpc-js';
+import { DataType, DslType, MilvusClient, PlaceholderGroup, PlaceholderType, SearchRequest, SearchResults } from './milvus.mjs';
+
+const DIM = 128;
+const K = 10;
+const QUERIES = 256;
+const SEARCH = '/milvus.proto.milvus.MilvusService/Search';
+const same = (value) => value;
+let seed = 1;
+const next = () => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+  return seed / 4294967296 - 0.5;
+};
+const vector = () => Array.from({ length: DIM }, next);
+const queries = Array.from({ length: QUERIES }, vector);
+const must = (answer) => {
+  const status = answer.status ?? answer;
+  if (status.error_code !== undefined && status.error_code !== 'Success') throw new Error(`${status.error_code}: ${status.reason}`);
+  return answer;
+};
+const sdks = new Map();
+async function sdkOf(address) {
+  if (!sdks.has(address)) {
+    const sdk = new MilvusClient({ address });
+    await sdk.connectPromise;
+    sdks.set(address, sdk);
+  }
+  return sdks.get(address);
+}
+const bares = new Map();
+function bareOf(address) {
+  if (!bares.has(address)) bares.set(address, new grpc.Client(address, grpc.credentials.createInsecure()));
+  const client = bares.get(address);
+  return (path, bytes) =>
+    new Promise((resolve, reject) =>
+      client.makeUnaryRequest(path, same, same, bytes, (error, answer) => (error ? reject(error) : resolve(answer))),
+    );
+}
+function encoded(collectionName, fields, nq, at) {
+  const values = Array.from({ length: nq }, (_, i) => new Uint8Array(Float32Array.from(queries[(at + i) % QUERIES]).buffer));
+  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: PlaceholderType.FloatVector, values }] });
+  const params = { anns_field: 'vector', topk: String(K), metric_type: 'L2', params: '{"ef":64}', round_decimal: '-1' };
+  return Buffer.from(
+    SearchRequest.encode(
+      SearchRequest.fromPartial({
+        collectionName,
+        dslType: DslType.BoolExprV1,
+        outputFields: fields,
+        searchInput: { $case: 'placeholderGroup', value: PlaceholderGroup.encode(group).finish() },
+        searchParams: Object.entries(params).map(([key, value]) => ({ key, value })),
+        nq: BigInt(nq),
+        consistencyLevel: 3,
+      }),
+    ).finish(),
+  );
+}
+function callOf({ by, address, collection, fields, nq }) {
+  if (by === 'sdk') {
+    const request = {
+      ...{ collection_name: collection, anns_field: 'vector', limit: K, params: { ef: 64 } },
+      ...{ output_fields: fields, consistency_level: 3 },
+    };
+    return async (at) => must(await (await sdkOf(address)).search({ ...request, data: [queries[at]] }));
+  }
+  const requests = queries.map((_, at) => encoded(collection, fields, nq, at));
+  const call = bareOf(address);
+  return (at) => call(SEARCH, requests[at]);
+}
+
+const calls = {
+  async fill({ address, collection, rows, index }) {
+    const sdk = await sdkOf(address);
+    must(
+      await sdk.createCollection({
+        collection_name: collection,
+        fields: [
+          { name: 'id', data_type: DataType.Int64, is_primary_key: true },
+          { name: 'price', data_type: DataType.Int32 },
+          { name: 'vector', data_type: DataType.FloatVector, dim: DIM },
+        ],
+      }),
+    );
+    for (let first = 0; first < rows; first += 5000) {
+      const data = Array.from({ length: Math.min(5000, rows - first) }, (_, i) => ({ id: first + i, price: i, vector: vector() }));
+      must(await sdk.insert({ collection_name: collection, data }));
+    }
+    must(await sdk.flushSync({ collection_names: [collection] }));
+    const params = index === 'HNSW' ? { M: 16, efConstruction: 200 } : {};
+    must(await sdk.createIndex({ collection_name: collection, field_name: 'vector', index_type: index, metric_type: 'L2', params }));
+    for (;;) {
+      const { index_descriptions: list } = must(await sdk.describeIndex({ collection_name: collection, field_name: 'vector' }));
+      if (list.every(({ state }) => state === 'Finished')) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    must(await sdk.loadCollectionSync({ collection_name: collection }));
+  },
+  /** Gives the echo the answer of the server to one such search. */
+  async teach({ address, echo, collection, fields, nq }) {
+    const request = encoded(collection, fields, nq, 0);
+    const bytes = await bareOf(address)(SEARCH, request);
+    const { status, results } = SearchResults.decode(bytes);
+    if (status?.code !== 0 || results?.scores.length !== K * nq) throw new Error(`a search was answered ${status?.code} ${status?.reason}`);
+    await bareOf(echo)('/bench.Echo/SetAnswer', bytes);
+    return { request: request.length, answer: bytes.length };
+  },
+  async search({ callers, milliseconds, ...what }) {
+    const call = callOf(what);
+    const latencies = [];
+    let at = 0;
+    const begin = performance.now();
+    await Promise.all(
+      Array.from({ length: callers }, async () => {
+        while (performance.now() - begin < milliseconds) {
+          const start = performance.now();
+          await call(at++ % QUERIES);
+          latencies.push(performance.now() - start);
+        }
+      }),
+    );
+    return { seconds: (performance.now() - begin) / 1000, latencies };
+  },
+};
+process.on('message', async ({ name, input }) => {
+  try {
+    process.send({ output: await calls[name](input) });
+  } catch (error) {
+    process.send({ error: error.stack ?? String(error) });
+  }
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,111 @@
+// Question: what does a search through gRPC cost beside a bare gRPC echo with messages of the same size? Real server, client and echo are
+// processes of their own; candidates take turns. Printed: searches a second, latencies, CPU time of the server per request, and the
+// server's rate as a share of the echo's. CPU time tells more than rates where other work runs on the machine.
+// SERVER=dir/dist/server/main.js measures another build instead, AGAINST=… beside it; CASES=FLAT1000,HNSW20000 some of the collections.
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { startServer } from './server-process.mjs';
+
+const CALLERS = [1, 8, 32];
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const at = (values, share) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * share))];
+async function cpuMicros(pid) {
+  const stat = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1].split(' ');
+  return (Number(stat[11]) + Number(stat[12])) * 10_000;
+}
+
+export async function run({ quick = false } = {}) {
+  const rounds = quick ? 3 : 5;
+  const milliseconds = quick ? 400 : 1000;
+  const echoProcess = spawn(process.execPath, [fileURLToPath(new URL('./grpc-echo.mjs', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(echoProcess.stdout, 'data');
+  const echo = { name: 'echo', address: String(line).trim(), pid: echoProcess.pid };
+  const server = { name: 'elanus', ...(await startServer(process.env.SERVER ? { main: process.env.SERVER } : {})) };
+  const servers = [server];
+  if (process.env.AGAINST) servers.unshift({ name: 'against', ...(await startServer({ main: process.env.AGAINST })) });
+  const client = startClient();
+  const wanted = process.env.CASES?.split(',');
+  const cases = [
+    { rows: 1000, index: 'FLAT' },
+    { rows: 1000, index: 'HNSW' },
+    { rows: 20_000, index: 'FLAT' },
+    { rows: 20_000, index: 'HNSW' },
+  ].filter(({ rows, index }) => wanted === undefined || wanted.includes(`${index}${rows}`));
+  const summary = [];
+  try {
+    for (const { rows, index } of cases) {
+      const collection = `search_${index}_${rows}`;
+      for (const { address } of servers) await client.call('fill', { address, collection, rows, index });
+      const kinds = [
+        { label: 'ids', by: 'bare', fields: [], nq: 1 },
+        { label: 'ids + field', by: 'bare', fields: ['price'], nq: 1 },
+        { label: '16 queries', by: 'bare', fields: [], nq: 16, callers: [8] },
+        { label: 'ids, SDK', by: 'sdk', fields: [], nq: 1, callers: [8] },
+      ];
+      for (const { label, callers: some = CALLERS, ...kind } of kinds) {
+        const sizes = await client.call('teach', { address: server.address, echo: echo.address, collection, ...kind });
+        console.log(`\n${index}, ${rows} x 128, ${label}: ${sizes.request} bytes in, ${sizes.answer} out`);
+        for (const callers of some) {
+          // The SDK does not take the echo's answers apart the same way: the bare ceiling stands beside it.
+          const candidates = [...servers, ...(kind.by === 'sdk' ? [] : [echo])];
+          const found = new Map(candidates.map(({ name }) => [name, { qps: [], cpu: [], latencies: [] }]));
+          for (let round = -1; round < rounds; round++) {
+            for (const { name, address, pid } of candidates) {
+              const before = await cpuMicros(pid);
+              const { seconds, latencies } = await client.call('search', { ...kind, address, collection, callers, milliseconds });
+              if (round < 0) continue; // Warms up.
+              const one = found.get(name);
+              one.qps.push(latencies.length / seconds);
+              one.cpu.push(((await cpuMicros(pid)) - before) / latencies.length);
+              one.latencies.push(...latencies);
+            }
+          }
+          const ceiling = found.get('echo');
+          for (const [name, { qps, cpu, latencies }] of found) {
+            const rate = at(qps, 0.5);
+            const ofEcho = ceiling && name !== 'echo' ? `${((rate / at(ceiling.qps, 0.5)) * 100).toFixed(0)} % of the echo` : '';
+            const micros = at(cpu, 0.5);
+            console.log(
+              `  ${String(callers).padStart(2)} callers  ${name.padEnd(8)} ${rate.toFixed(0).padStart(6)}/s   p50 ${at(latencies, 0.5).toFixed(2).padStart(6)} ms   ` +
+                `p99 ${at(latencies, 0.99).toFixed(2).padStart(7)} ms   server CPU ${micros.toFixed(0).padStart(5)} us   ${ofEcho}`,
+            );
+            if (name !== 'echo') summary.push({ index, rows, label, callers, name, rate, micros });
+          }
+        }
+      }
+    }
+  } finally {
+    await client.stop();
+    for (const one of servers) await one.stop();
+    echoProcess.kill('SIGTERM');
+  }
+  return summary;
+}
+
+function startClient() {
+  const child = fork(fileURLToPath(new URL('./search-client.mjs', import.meta.url)), {
+    execArgv: ['--no-warnings'],
+    serialization: 'advanced',
+  });
+  let answer;
+  child.on('message', ({ output, error }) => (error ? answer.reject(new Error(error)) : answer.resolve(output)));
+  child.once('exit', (code, signal) => answer?.reject(new Error(`the client ended with ${code ?? signal}`)));
+  return {
+    call(name, input) {
+      return new Promise((resolve, reject) => {
+        answer = { resolve, reject };
+        child.send({ name, input });
+      });
+    },
+    async stop() {
+      if (child.exitCode !== null || !child.connected) return;
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.disconnect();
+      await ended;
+    },
+  };
+}
