@@ -1,113 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ElementType, vectorBytes } from './element-type.js';
-import { flatSearch } from './flat-search.js';
+import {
+  bits,
+  build,
+  clustered,
+  countClear,
+  exact,
+  find,
+  hnsw,
+  type Overrides,
+  queriesOf,
+  random,
+  recall,
+  toBytes,
+  workers,
+} from '../../test/support/vector-index.js';
 import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
-import type { MetricType } from './metric.js';
-import type { IndexSearchInput, IndexSearchOutput } from './vector-index.js';
-import { buildVectorIndex, loadVectorIndex, type SearchableIndex, type VectorIndexSpec } from './vector-indexes.js';
-import { VectorStore } from './vector-store.js';
-import { workerTasks } from './worker-tasks.js';
-
-/** Tasks on this thread, as the memory platform runs them. */
-const workers = {
-  parallelism: 1,
-  allocate: (bytes: number, most: number) => ({
-    memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: Math.ceil(most / 65536), shared: true }),
-  }),
-  release: () => {},
-  run: async <Output>(task: string, input: unknown, regions: readonly { readonly memory: WebAssembly.Memory }[]): Promise<Output> => {
-    const run = workerTasks[task as keyof typeof workerTasks] as (input: unknown, context: unknown) => unknown;
-    return run(structuredClone(input), { memories: regions.map((region) => region.memory), thread: 0 }) as Output;
-  },
-};
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-/** Around a few centres, as real vectors are. */
-function clustered(rows: number, dim: number, seed: number): Float32Array {
-  const next = random(seed);
-  const centres = Float32Array.from({ length: 12 * dim }, () => next() * 4 - 2);
-  const out = new Float32Array(rows * dim);
-  for (let row = 0; row < rows; row++) {
-    const centre = Math.floor(next() * 12) * dim;
-    for (let i = 0; i < dim; i++) out[row * dim + i] = (centres[centre + i] as number) + next() + next() - 1;
-  }
-  return out;
-}
-function toBytes(type: ElementType, values: Float32Array): Uint8Array {
-  if (type === 'int8')
-    return new Uint8Array(Int8Array.from(values, (value) => Math.max(-128, Math.min(127, Math.round(value * 30)))).buffer);
-  if (type === 'bfloat16') {
-    const words = new Uint32Array(values.slice().buffer);
-    return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
-  }
-  return new Uint8Array(values.slice().buffer);
-}
-interface Fixture {
-  readonly store: VectorStore;
-  readonly region: { readonly memory: WebAssembly.Memory };
-  readonly spec: VectorIndexSpec;
-  readonly index: SearchableIndex;
-  readonly block: Uint8Array<ArrayBuffer>;
-}
-type Overrides = Partial<Omit<VectorIndexSpec, 'dim' | 'rowCount' | 'metric'>>;
-const hnsw = { kind: 'HNSW', M: 8, efConstruction: 60 } as const;
-
-async function build(values: Float32Array, dim: number, metric: MetricType, overrides: Overrides = {}): Promise<Fixture> {
-  const elementType = overrides.elementType ?? 'float32';
-  const bytes = toBytes(elementType, values);
-  const rowCount = bytes.length / vectorBytes(elementType, dim);
-  const options = { dim, elementType, inverseNorms: true, blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64) };
-  const region = workers.allocate(VectorStore.bytesFor(Math.max(1, rowCount), options) + 65536, 2 ** 31);
-  const store = new VectorStore(region, options);
-  store.append(bytes);
-  const spec: VectorIndexSpec = { build: hnsw, elementType, metric, dim, rowCount, ...overrides };
-  const block = await buildVectorIndex(workers, spec, { region, place: store.place });
-  return { store, region, spec, index: loadVectorIndex(workers, block, 'test'), block };
-}
-function find(fixture: Fixture, query: Uint8Array, k: number, rest: Partial<IndexSearchInput> = {}): IndexSearchOutput {
-  const { index, store, region } = fixture;
-  const search = workerTasks[index.task as 'graphSearch'];
-  const input: IndexSearchInput = { index: index.placement, vectors: store.place, queries: query, k, params: { ef: 64 }, ...rest };
-  return search(input, { memories: [region.memory, index.region.memory], thread: 0 });
-}
-function exact(fixture: Fixture, query: Uint8Array, k: number, rest: Partial<IndexSearchInput> = {}): IndexSearchOutput {
-  const { store, region, spec } = fixture;
-  const metric = spec.metric as MetricType;
-  const { excluded, radius, rangeFilter } = rest;
-  const input = {
-    ...{ ...store.place, metric, queries: query, k, rowBegin: 0, rowEnd: spec.rowCount },
-    ...(excluded && { excluded }),
-    ...(radius !== undefined && { radius }),
-    ...(rangeFilter !== undefined && { rangeFilter }),
-  };
-  return flatSearch(input, { memories: [region.memory], thread: 0 });
-}
-function queriesOf(fixture: Fixture, values: Float32Array, count: number): Uint8Array[] {
-  const { dim, elementType } = fixture.spec;
-  return Array.from({ length: count }, (_, i) => toBytes(elementType, values.slice(i * dim, (i + 1) * dim)));
-}
-function recall(fixture: Fixture, queries: readonly Uint8Array[], k: number, rest: Partial<IndexSearchInput> = {}): number {
-  let [found, wanted] = [0, 0];
-  for (const query of queries) {
-    const truth = new Set(exact(fixture, query, k, rest).rows);
-    wanted += truth.size;
-    for (const row of find(fixture, query, k, rest).rows) if (truth.has(row)) found++;
-  }
-  return wanted === 0 ? 1 : found / wanted;
-}
-const bits = (rows: number, isSet: (row: number) => boolean): Uint8Array => {
-  const out = new Uint8Array(Math.ceil(rows / 8));
-  for (let row = 0; row < rows; row++) if (isSet(row)) out[row >> 3] = (out[row >> 3] as number) | (1 << (row & 7));
-  return out;
-};
-const countClear = (excluded: Uint8Array, rows: number): number =>
-  Array.from({ length: rows }, (_, row) => ((excluded[row >> 3] as number) >> (row & 7)) & 1).filter((bit) => bit === 0).length;
+import { loadVectorIndex, type SearchableIndex } from './vector-indexes.js';
 
 describe('recall and scores', () => {
   for (const metric of ['L2', 'IP', 'COSINE'] as const) {
