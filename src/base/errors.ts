@@ -27,6 +27,7 @@ export const errorSpecs = {
   index_not_found: { code: 700, legacy: 25, retry: 'never', input: true },
   database_not_found: { code: 800, legacy: 1, retry: 'never', input: true },
   database_limit: { code: 801, legacy: 1, retry: 'never', input: true },
+  invalid_database_name: { code: 802, legacy: 1, retry: 'never', input: true },
   node_mismatch: { code: 904, legacy: 50, retry: 'after_refresh' },
   object_not_found: { code: 1000, legacy: 1, retry: 'never' },
   io_failed: { code: 1001, legacy: 1, retry: 'never' },

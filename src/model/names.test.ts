@@ -30,7 +30,7 @@ describe('checkName', () => {
     expect(refusal('partition', 'p%').spec.code).toBe(65535);
     expect(refusal('field', '$meta').message).toContain('Invalid field name: $meta');
     expect(refusal('field', 'in').message).toContain('keyword');
-    expect(refusal('database', 'ä').spec.code).toBe(1100);
+    for (const name of ['', 'ä', '1a', 'a b', 'a'.repeat(256)]) expect(refusal('database', name).spec.code).toBe(802);
     expect(refusal('collection', 'ab\n').spec.code).toBe(1100);
   });
 });

@@ -11,12 +11,12 @@ interface NameSpec {
   /** How it is called inside the sentence, with its article. */
   readonly noun: string;
   readonly article: 'a' | 'an';
-  readonly key: 'invalid_parameter' | 'refused';
+  readonly key: 'invalid_parameter' | 'invalid_database_name' | 'refused';
   /** Milvus writes some of these sentences with a capital. */
   readonly isCapital: boolean;
 }
 const nameSpecs = {
-  database: { label: 'database name', noun: 'database name', article: 'a', key: 'invalid_parameter', isCapital: false },
+  database: { label: 'database name', noun: 'database name', article: 'a', key: 'invalid_database_name', isCapital: false },
   collection: { label: 'collection name', noun: 'collection name', article: 'a', key: 'invalid_parameter', isCapital: false },
   alias: { label: 'collection alias', noun: 'collection alias', article: 'a', key: 'invalid_parameter', isCapital: false },
   partition: { label: 'partition name', noun: 'partition name', article: 'a', key: 'refused', isCapital: true },
@@ -51,7 +51,7 @@ const fieldKeywords: ReadonlySet<string> = new Set([
   ...['array_contains_any', 'ARRAY_CONTAINS_ANY', 'array_length', 'ARRAY_LENGTH'],
 ]);
 
-/** @throws invalid_parameter (partitions: refused). An empty index name is fine: the server then picks one. */
+/** @throws invalid_parameter (partitions: refused; databases: invalid_database_name). An empty index name is fine: the server then picks one. */
 export function checkName(kind: NameKind, name: string): void {
   const spec: NameSpec = nameSpecs[kind];
   if (name.trim() === '') {

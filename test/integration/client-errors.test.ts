@@ -41,6 +41,18 @@ describe('errors', () => {
     ],
     ['long collection name', () => create('a'.repeat(256)), [1100], 'the length of a collection name must be less than 255 characters'],
     [
+      'create a database with a bad name',
+      () => client.createDatabase({ db_name: '9x' }),
+      [802],
+      'Invalid database name: 9x. the first character of a database name must be an underscore or letter',
+    ],
+    [
+      'drop a database with a bad name',
+      () => client.dropDatabase({ db_name: '9x' }),
+      [802],
+      'Invalid database name: 9x. the first character of a database name must be an underscore or letter',
+    ],
+    [
       'unknown collection',
       () => client.query({ collection_name: 'ghost', filter: 'id in [1]' }),
       [100],

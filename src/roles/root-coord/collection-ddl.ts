@@ -293,7 +293,7 @@ export class CollectionDdl {
   }
   dropDatabase(name: string): Promise<void> {
     // No name must not come to mean the default database, as it does in reads.
-    if (name === '') checkName('database', name);
+    checkName('database', name);
     return this.#locks.run(`database\0${name}`, async () => {
       const { catalog } = this.#parts;
       if (name === DEFAULT_DATABASE) throw new ElanusError('refused', 'can not drop default database');
