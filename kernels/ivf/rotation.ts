@@ -38,16 +38,39 @@ export function rotate(vectors: usize, count: u32, dim: u32, signs: usize, round
 export function subtract(a: usize, b: usize, count: u32, out: usize): void {
   for (const end = a + (<usize>count << 2); a < end; a += 16, b += 16, out += 16) v128.store(out, f32x4.sub(v128.load(a), v128.load(b)));
 }
-/** Sums of signed values for all 16 patterns of each four dimensions (bit set: plus): 16 floats per four values. */
-export function signTables(values: usize, dim: u32, out: usize): void {
-  const lowSigns = f32x4(-1, 1, -1, 1), highSigns = f32x4(-1, -1, 1, 1);
-  for (let p = values, end = values + (<usize>dim << 2); p < end; p += 16, out += 64) {
-    const low = f32x4.add(f32x4.mul(v128.load32_splat(p), lowSigns), f32x4.mul(v128.load32_splat(p, 4), highSigns));
-    const c = v128.load32_splat(p, 8), d = v128.load32_splat(p, 12), plus = f32x4.add(c, d), minus = f32x4.sub(c, d);
-    v128.store(out, f32x4.sub(low, plus));
-    v128.store(out, f32x4.add(low, minus), 16);
-    v128.store(out, f32x4.sub(low, minus), 32);
-    v128.store(out, f32x4.add(low, plus), 48);
+/**
+ * Tables of bytes for 4-bit codes that are the signs of four dimensions (bit set: plus): entry i of group g stands for the sum of the
+ * group's values with signs by i, as least + byte * step in the sum over all groups. `dim` is a multiple of 16, `work` has dim / 4 floats.
+ * Writes step and least to `out`, as quantiseTables does: the least of a group is minus the sum of its absolute values.
+ */
+export function signTables(values: usize, dim: u32, work: usize, bytes: usize, out: usize): void {
+  let widest = f32x4.splat(0), all = f32x4.splat(0), w = work;
+  const end = values + (<usize>dim << 2);
+  for (let p = values; p < end; p += 64, w += 16) {
+    const a = f32x4.abs(v128.load(p)), b = f32x4.abs(v128.load(p, 16)), c = f32x4.abs(v128.load(p, 32)), d = f32x4.abs(v128.load(p, 48));
+    const x = f32x4.add(v128.shuffle<f32>(a, b, 0, 2, 4, 6), v128.shuffle<f32>(a, b, 1, 3, 5, 7));
+    const y = f32x4.add(v128.shuffle<f32>(c, d, 0, 2, 4, 6), v128.shuffle<f32>(c, d, 1, 3, 5, 7));
+    const sums = f32x4.add(v128.shuffle<f32>(x, y, 0, 2, 4, 6), v128.shuffle<f32>(x, y, 1, 3, 5, 7));
+    v128.store(w, sums);
+    widest = f32x4.pmax(widest, sums);
+    all = f32x4.add(all, sums);
+  }
+  const most = max(max(f32x4.extract_lane(widest, 0), f32x4.extract_lane(widest, 1)), max(f32x4.extract_lane(widest, 2), f32x4.extract_lane(widest, 3)));
+  const total = f32x4.extract_lane(all, 0) + f32x4.extract_lane(all, 1) + (f32x4.extract_lane(all, 2) + f32x4.extract_lane(all, 3));
+  const step: f32 = max<f32>((most + most) / 255, (total + total) / max<f32>(1, 65535 - <f32>(dim >> 2)));
+  const inverse: f32 = step > 0 ? 1 / step : 0;
+  store<f32>(out, step);
+  store<f32>(out, -total, 4);
+  // Adding 2^23 leaves the value, rounded to a whole number, in the low bits: cheaper than a conversion that saturates.
+  const scale = f32x4.splat(inverse), mask = i32x4.splat(255);
+  w = work;
+  for (let p = values; p < end; p += 16, w += 4, bytes += 16) {
+    const v = f32x4.mul(v128.load(p), scale), base = f32x4.splat(load<f32>(w) * inverse + 8388608);
+    const low = f32x4.add(f32x4.mul(v128.shuffle<f32>(v, v, 0, 0, 0, 0), f32x4(-1, 1, -1, 1)), f32x4.mul(v128.shuffle<f32>(v, v, 1, 1, 1, 1), f32x4(-1, -1, 1, 1)));
+    const c = v128.shuffle<f32>(v, v, 2, 2, 2, 2), d = v128.shuffle<f32>(v, v, 3, 3, 3, 3), plus = f32x4.add(c, d), minus = f32x4.sub(c, d);
+    const e = v128.and(f32x4.add(f32x4.sub(low, plus), base), mask), f = v128.and(f32x4.add(f32x4.add(low, minus), base), mask);
+    const g = v128.and(f32x4.add(f32x4.sub(low, minus), base), mask), h = v128.and(f32x4.add(f32x4.add(low, plus), base), mask);
+    v128.store(bytes, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(e, f), i16x8.narrow_i32x4_s(g, h)));
   }
 }
 /**

@@ -134,8 +134,7 @@ export function codeScanOf(
         scan(list, first, count, excluded) {
           kernel.subtract(work.turnedQuery, centroids + list * turned * 4, turned, work.listQuery);
           if (bits > 0) roundTo(listQuery, bits);
-          kernel.signTables(work.listQuery, turned, tables);
-          kernel.quantiseTables(tables, width, work.byteTables, work.steps);
+          kernel.signTables(work.listQuery, turned, tables, work.byteTables, work.steps);
           const block = blocks[list] as number;
           kernel.scanNibbles(
             ...([codes + block * width * 16, width, count, rowsAt + first * 4, bias + block * 128, factors + block * 128] as const),

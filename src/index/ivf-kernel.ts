@@ -28,7 +28,7 @@ export interface IvfKernel {
   scanTables16(...args: [...CodeScan, tables: number, entries: number, ...CodeScanEnd]): void;
   scanNibbles(...args: [...CodeScan, factors: number, tables: number, scale: number, offset: number, ...CodeScanEnd]): void;
   quantiseTables(tables: number, count: number, bytes: number, out: number): void;
-  signTables(values: number, dim: number, out: number): void;
+  signTables(values: number, dim: number, work: number, bytes: number, out: number): void;
   subtract(a: number, b: number, count: number, out: number): void;
   rotate(vectors: number, count: number, dim: number, signs: number, rounds: number): void;
   keepRows(rows: number, count: number, excluded: number, out: number): number;

@@ -116,7 +116,7 @@ export function ivfWork(layout: IvfLayout, base = 0) {
     return at;
   };
   const floats = alignUp(Math.max(dim, pq?.padded ?? 0, turned), 16);
-  const tableFloats = kind === 'signs' ? width * 16 : pq ? pq.tables * pq.entries : 0;
+  const tableFloats = kind === 'signs' ? width : pq ? pq.tables * pq.entries : 0;
   return {
     query: take(floats * 4),
     turnedQuery: take(turned * 4),
