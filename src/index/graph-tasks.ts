@@ -6,7 +6,7 @@ import { type CodeForm, encode, useCodes } from './graph-codes.js';
 import { graphKernel } from './graph-kernel.js';
 import { NIL, workLayout } from './graph-layout.js';
 import type { MetricType } from './metric.js';
-import { writeFloats } from './vector-floats.js';
+import { addressOfRow, writeFloats } from './vector-floats.js';
 import type { ExactVectors } from './vector-index.js';
 
 export interface BuildPlace {
@@ -57,10 +57,6 @@ const memoriesOf = (context: Context): [WebAssembly.Memory, WebAssembly.Memory] 
   must(context.memories[0], 'memory of the vectors'),
   must(context.memories[1], 'memory of the build'),
 ];
-const addressOf = ({ vectorsOffset, blocks }: ExactVectors, row: number, rowBytes: number): number =>
-  blocks === undefined
-    ? vectorsOffset + row * rowBytes
-    : vectorsOffset + Math.floor(row / blocks.rows) * blocks.bytes + (row % blocks.rows) * rowBytes;
 const SAMPLED_ROWS = 20_000;
 
 /** Brings rows into the frame, as float32; forms that keep floats are not rotated. */
@@ -78,7 +74,7 @@ function framer(place: BuildPlace, context: Context, isPlain: boolean): (node: n
   const signs = isRotated && !isPlain ? layout.frame + dim * 4 : 0;
   return (node) => {
     const row = rows[node] as number;
-    writeFloats(elementType, new Uint8Array(sourceMemory.buffer, addressOf(source, row, rowBytes), rowBytes), raw);
+    writeFloats(elementType, new Uint8Array(sourceMemory.buffer, addressOfRow(source, row, rowBytes), rowBytes), raw);
     kernel.toFrame(at + work.raw, dim, mean, signs, metric === 'COSINE' ? 1 : 0, at + work.framed);
     return at + work.framed;
   };

@@ -14,9 +14,10 @@ import { type IvfKernel, ivfKernel } from './ivf-kernel.js';
 import { type IvfLayout, type IvfWork, ivfWork, KEPT_ROWS, layoutOfMeta } from './ivf-layout.js';
 import { normalise } from './ivf-source.js';
 import { isLargerBetter } from './metric.js';
+import { writeFloats } from './vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from './vector-index.js';
 
-/** Queries are float32 whatever the vectors' element type; of binary vectors, the bytes of their bits. */
+/** Queries are float32 whatever the vectors' element type, or bytes as they are in a row; of binary vectors, the bytes of their bits. */
 export interface IvfSearchInput extends Omit<IndexSearchInput, 'queries'> {
   readonly queries: Float32Array | Uint8Array;
 }
@@ -27,7 +28,7 @@ const TOP_HEADER_BYTES = 16;
 export function ivfSearch(input: IvfSearchInput, context: Context): IndexSearchOutput {
   const [, memory] = context.memories;
   if (!memory) throw new ElanusError('internal', 'ivfSearch got no index memory, expected vectors and index');
-  const search = new IvfSearch(input, context, memory);
+  const search = new IvfSearch({ ...input, queries: floatsOf(input) }, context, memory);
   const { queryCount } = search;
   const counts = new Uint32Array(queryCount);
   const hits: Hits[] = [];
@@ -48,6 +49,13 @@ export function ivfSearch(input: IvfSearchInput, context: Context): IndexSearchO
     at += one.rows.length;
   }
   return { counts, rows, scores, computed: search.computed };
+}
+function floatsOf({ index, queries }: IvfSearchInput): Float32Array | Uint8Array {
+  if (queries instanceof Float32Array || index.elementType === 'binary') return queries;
+  const width = index.elementType === 'float32' ? 4 : index.elementType === 'int8' ? 1 : 2;
+  const floats = new Float32Array(queries.length / width);
+  writeFloats(index.elementType, queries, floats);
+  return floats;
 }
 interface Hits {
   readonly rows: Uint32Array;

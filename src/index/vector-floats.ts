@@ -1,5 +1,7 @@
 // Dense vectors of any float kind, or of int8, as float32: what graphs and lists are built from and walked with.
-import type { ElementType } from './element-type.js';
+import { must } from '#base/assert.js';
+import { type ElementType, vectorBytes } from './element-type.js';
+import type { ExactVectors } from './vector-index.js';
 
 const word = new Uint32Array(1);
 const float = new Float32Array(word.buffer);
@@ -26,3 +28,28 @@ export function writeFloats(type: ElementType | string, bytes: Uint8Array, out: 
     }
   }
 }
+
+export interface VectorFloatsInput {
+  readonly place: ExactVectors;
+  readonly rowBegin: number;
+  readonly rowEnd: number;
+}
+/** A task: rows as float32, one after the other. */
+export function vectorFloats(
+  { place, rowBegin, rowEnd }: VectorFloatsInput,
+  context: { readonly memories: readonly WebAssembly.Memory[] },
+): Float32Array {
+  const { buffer } = must(context.memories[0], 'memory of the vectors');
+  const { dim, elementType = 'float32' } = place;
+  const rowBytes = vectorBytes(elementType, dim);
+  const out = new Float32Array((rowEnd - rowBegin) * dim);
+  for (let row = rowBegin; row < rowEnd; row++) {
+    const bytes = new Uint8Array(buffer, addressOfRow(place, row, rowBytes), rowBytes);
+    writeFloats(elementType, bytes, out.subarray((row - rowBegin) * dim, (row - rowBegin + 1) * dim));
+  }
+  return out;
+}
+export const addressOfRow = ({ vectorsOffset, blocks }: ExactVectors, row: number, rowBytes: number): number =>
+  blocks === undefined
+    ? vectorsOffset + row * rowBytes
+    : vectorsOffset + Math.floor(row / blocks.rows) * blocks.bytes + (row % blocks.rows) * rowBytes;

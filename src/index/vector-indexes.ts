@@ -9,8 +9,11 @@ import { checkGraphBlock } from './graph-check.js';
 import type { CodeForm } from './graph-codes.js';
 import { graphParams, workLayout } from './graph-layout.js';
 import { decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter } from './index-block.js';
+import { buildIvf } from './ivf-build.js';
+import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from './ivf-layout.js';
 import { loadMinhashIndex, MINHASH_INDEX_TYPE } from './minhash-index.js';
 import { checkQgBlock } from './qg-check.js';
+import type { VectorFloatsInput } from './vector-floats.js';
 import { type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
 
 export interface VectorIndexSpec {
@@ -25,14 +28,15 @@ export interface VectorIndexSpec {
   /** Threads that build; default all. One thread and one seed give the same bytes each time. */
   readonly threads?: number;
 }
-type Family = 'graph' | 'qg';
+type Family = 'graph' | 'qg' | 'ivf';
 /** The task of `worker-tasks.ts` that searches a family: memory 0 the vectors, memory 1 the index. */
-const searchTasks = { graph: 'graphSearch', qg: 'qgSearch' } as const satisfies Record<Family, string>;
+const searchTasks = { graph: 'graphSearch', qg: 'qgSearch', ivf: 'ivfSearch' } as const satisfies Record<Family, string>;
 
-const families: ReadonlyMap<string, Family> = new Map([
+const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['HNSW', 'graph'],
   ['HNSW_SQ', 'graph'],
   ['QG', 'qg'],
+  ...ivfTypes.map((type) => [type, 'ivf'] as const),
 ]);
 const familyOf = (indexType: string): Family | undefined => families.get(indexType);
 /** Whether such an index has a block; FLAT and BIN_FLAT have none. */
@@ -67,8 +71,33 @@ export function buildVectorIndex<Region extends IndexRegion>(
     const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : plainForm(spec);
     return buildGraph(workers, { ...graph, form }, source, options);
   }
+  if (isIvfType(indexType)) return buildIvfOver(workers, spec, indexType, params, source, options);
   return Promise.reject(new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`));
 }
+/** Lists are trained on float32 (or on bits): other kinds are converted first, by the workers. */
+async function buildIvfOver<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  spec: VectorIndexSpec,
+  indexType: IvfType,
+  params: Readonly<Record<string, IndexParameter>>,
+  source: SourceVectors<Region>,
+  options: BuildOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { metric, elementType, dim, rowCount, seed } = spec;
+  const ivf = { indexType, metric, elementType, dim, rowCount, params, ...(seed !== undefined && { seed }) };
+  const { region, place } = source;
+  if (elementType === 'float32' || elementType === 'binary') {
+    const { vectorsOffset, blocks } = place;
+    return buildIvf(workers, ivf, { region, vectorsOffset, ...(blocks && { blocks }) }, options);
+  }
+  const floats = new Float32Array(rowCount * dim);
+  for (let rowBegin = 0; rowBegin < rowCount; rowBegin += CONVERTED_ROWS) {
+    const input: VectorFloatsInput = { place, rowBegin, rowEnd: Math.min(rowCount, rowBegin + CONVERTED_ROWS) };
+    floats.set(await workers.run<Float32Array>('vectorFloats', input, [region], options.signal), rowBegin * dim);
+  }
+  return buildIvf(workers, ivf, { bytes: new Uint8Array(floats.buffer) }, options);
+}
+const CONVERTED_ROWS = 16_384;
 const sqForms = { SQ4U: 'SQ4', SQ6: 'SQ6', SQ8: 'SQ8', FP16: 'FP16', BF16: 'BF16' } as const satisfies Record<string, CodeForm>;
 /** HNSW walks by 4-bit codes and scores by the vectors: least memory beside them (docs/adr/0008). */
 const plainForm = (_spec: VectorIndexSpec): CodeForm => 'SQ4';
@@ -100,9 +129,11 @@ export function loadVectorIndex<Region extends IndexRegion>(
 }
 function checkBlock(family: Family, block: IndexBlock): void {
   if (family === 'graph') checkGraphBlock(block);
-  else checkQgBlock(block);
+  else if (family === 'qg') checkQgBlock(block);
+  else checkIvfBlock(block);
 }
-function workBytesOf(_family: Family, meta: IndexMeta): number {
+function workBytesOf(family: Family, meta: IndexMeta): number {
+  if (family === 'ivf') return ivfWorkBytes(meta);
   const { nodes, degree } = graphParams(meta);
   return workLayout(nodes, meta.dim, degree).bytes;
 }

@@ -17,6 +17,7 @@ import { qgSearch } from './qg-search.js';
 import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
+import { vectorFloats } from './vector-floats.js';
 
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
@@ -49,5 +50,6 @@ export const workerTasks = {
   sparseBuild,
   sparseScan,
   sparseSearch,
+  vectorFloats,
 } satisfies Record<string, Task>;
 export type WorkerTaskName = keyof typeof workerTasks;
