@@ -1,4 +1,5 @@
 // What every Workers must do; the threads load the tasks of test-tasks.ts.
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { nodeTimers } from '#platform/node/node-time.js';
@@ -55,6 +56,13 @@ describe.each([
     workers.release(region);
     await Promise.all(all);
     expect(new Uint8Array(region.memory.buffer)[9]).toBe(3);
+  });
+  test('many tasks and pauses under one signal are one listener on it', async () => {
+    const workers = open();
+    const { signal } = new AbortController();
+    const all = Array.from({ length: 50 }, (_, i) => [workers.run<number>('later', i, [], signal), nodeTimers.sleep(1, signal)]);
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
+    await Promise.all(all.flat());
   });
   test('errors come with their message; unknown tasks fail', async () => {
     const workers = open();

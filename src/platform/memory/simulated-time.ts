@@ -1,6 +1,7 @@
 // A world with its own time. Nothing waits: `run` takes the earliest event, sets the clock to it, runs it, and lets every promise
 // that followed settle before the next. The same seed and the same program give the same run.
 import { ElanusError } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
 import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import type { Clock, Timer, Timers } from '../time.js';
 import { EventQueue } from './event-queue.js';
@@ -96,11 +97,10 @@ export function simulatedTimers(world: SimulatedWorld, alive: () => boolean = ()
           reject(new ElanusError('cancelled', 'sleep: cancelled by its signal'));
         };
         const timer = after(delayMs, () => {
-          signal?.removeEventListener('abort', stop);
+          forget?.();
           resolve();
         });
-        if (signal?.aborted) stop();
-        else signal?.addEventListener('abort', stop, { once: true });
+        const forget = signal === undefined ? undefined : onAbort(signal, stop);
       }),
     yield: () => new Promise((resolve) => void after(0, resolve)),
   };

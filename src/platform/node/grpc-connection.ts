@@ -1,6 +1,7 @@
 // Client side of the transport: one lazy grpc-js channel per address.
 import { Client, type ClientOptions, type ClientUnaryCall, credentials } from '@grpc/grpc-js';
 import { ElanusError } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
 import type { CallContext, Connection } from '../transport.js';
 import { fromServiceError, writeMetadata } from './grpc-status.js';
 
@@ -37,10 +38,9 @@ export class GrpcConnection implements Connection {
     const deadline = context.deadlineMs === undefined ? {} : { deadline: context.deadlineMs };
     return new Promise<Uint8Array>((resolve, reject) => {
       let call: ClientUnaryCall | undefined;
-      const stop = (): void => call?.cancel();
-      context.signal.addEventListener('abort', stop, { once: true });
+      const forget = onAbort(context.signal, () => call?.cancel());
       call = client.makeUnaryRequest(path, asBuffer, asIs, request, metadata, deadline, (error, reply) => {
-        context.signal.removeEventListener('abort', stop);
+        forget();
         if (error !== null) reject(fromServiceError(error, where, context.signal, context.deadlineMs));
         else resolve(reply ?? new Uint8Array(0));
       });

@@ -1,5 +1,6 @@
 // Real time. Timers are unref'd: pending maintenance never keeps a process alive by itself, its listeners and calls do.
 import { ElanusError } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
 import type { Clock, Timers } from '../time.js';
 
 export const nodeClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
@@ -24,11 +25,10 @@ export const nodeTimers: Timers = {
         reject(new ElanusError('cancelled', 'sleep: cancelled by its signal'));
       };
       const timer = nodeTimers.after(delayMs, () => {
-        signal?.removeEventListener('abort', stop);
+        forget?.();
         resolve();
       });
-      if (signal?.aborted) stop();
-      else signal?.addEventListener('abort', stop, { once: true });
+      const forget = signal === undefined ? undefined : onAbort(signal, stop);
     });
   },
   yield: () => new Promise((resolve) => void setImmediate(resolve)),

@@ -2,11 +2,13 @@
 // thread once; afterwards its number is enough, so a thread sees one stable Memory object per region.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { assert } from '#base/assert.js';
+import { assert, must } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
+import { workerTasks } from '#index/worker-tasks.js';
 import { allocateMemory } from '../wasm-memory.js';
-import type { SharedRegion, Workers } from '../workers.js';
+import type { SharedRegion, Workers, WorkerTask } from '../workers.js';
 import { scriptUrl } from './script-url.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
 
@@ -26,12 +28,24 @@ interface Thread {
 export interface NodeWorkersOptions {
   /** Module that exports `workerTasks`; the product's own when not given. */
   readonly registry?: URL;
+  /** The same tasks for the calling thread. Not given beside a registry: none runs there. */
+  readonly tasks?: Readonly<Record<string, WorkerTask>>;
   readonly parallelism?: number;
 }
+
+/**
+ * Handing a task over and taking its answer costs this thread 50 to 100 microseconds (measured: docs/performance.md). A task that takes
+ * no longer runs here.
+ */
+const HERE_MICROS_MAX = 120;
+/** The most that runs here between two looks at the network; what is beyond goes to the threads. */
+const TURN_MICROS_MAX = 2000;
 
 export class NodeWorkers implements Workers {
   readonly parallelism: number;
   readonly #registry: URL;
+  readonly #tasks: Readonly<Record<string, WorkerTask>>;
+  #turnMicros = 0;
   readonly #threads = new Map<number, Thread>();
   readonly #queue: Job[] = [];
   /** Jobs, waiting or running, per live region; a released region is forgotten after its last one. */
@@ -42,6 +56,7 @@ export class NodeWorkers implements Workers {
 
   constructor(options: NodeWorkersOptions = {}) {
     this.parallelism = options.parallelism ?? Math.max(1, Math.min(availableParallelism(), 8));
+    this.#tasks = options.tasks ?? (options.registry === undefined ? workerTasks : {});
     this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/worker-tasks.js');
   }
   allocate(bytes: number, bytesMax: number): SharedRegion {
@@ -55,15 +70,16 @@ export class NodeWorkers implements Workers {
     state.released = true;
     this.#forget(region.id);
   }
-  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal): Promise<Output> {
+  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal, micros?: number): Promise<Output> {
     if (this.#closed)
       return Promise.reject(new ElanusError('service_unavailable', `task ${task}: the workers are closed: open the database again`));
     if (signal?.aborted) return Promise.reject(cancelled(task));
     for (const region of regions) {
       const state = this.#regions.get(region.id);
       assert(state !== undefined && !state.released, `task ${task} uses released region ${region.id}`);
-      state.users++;
     }
+    if (micros !== undefined && this.#isShort(micros) && Object.hasOwn(this.#tasks, task)) return this.#runHere(task, input, regions);
+    for (const { id } of regions) must(this.#regions.get(id), 'region').users++;
     const job: Job = { id: this.#nextJob++, task, input, regions, result: deferred<unknown>() };
     const stop = (): void => {
       const at = this.#queue.indexOf(job);
@@ -72,11 +88,25 @@ export class NodeWorkers implements Workers {
       this.#finish(job);
       job.result.reject(cancelled(task));
     };
-    signal?.addEventListener('abort', stop, { once: true });
+    const forget = signal === undefined ? undefined : onAbort(signal, stop);
     this.#queue.push(job);
     this.#dispatch();
     const result = job.result.promise as Promise<Output>;
-    return signal === undefined ? result : result.finally(() => signal.removeEventListener('abort', stop));
+    return forget === undefined ? result : result.finally(forget);
+  }
+  #isShort(micros: number): boolean {
+    if (micros > HERE_MICROS_MAX || this.#turnMicros + micros > TURN_MICROS_MAX) return false;
+    if (this.#turnMicros === 0) setImmediate(this.#beginTurn);
+    this.#turnMicros += Math.max(1, micros);
+    return true;
+  }
+  readonly #beginTurn = (): void => {
+    this.#turnMicros = 0;
+  };
+  async #runHere<Output>(task: string, input: unknown, regions: readonly SharedRegion[]): Promise<Output> {
+    // Input is checked by the task's own callers; the registry has one type for all.
+    const context = { memories: regions.map(({ memory }) => memory), thread: this.parallelism };
+    return this.#tasks[task]?.(input as never, context) as Output;
   }
   async close(): Promise<void> {
     this.#closed = true;
@@ -90,7 +120,7 @@ export class NodeWorkers implements Workers {
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
-      const thread = [...this.#threads.values()].find((one) => one.job === undefined) ?? this.#start();
+      const thread = this.#idle() ?? this.#start();
       if (thread === undefined) return;
       const job = this.#queue.shift();
       if (job === undefined) return;
@@ -115,6 +145,10 @@ export class NodeWorkers implements Workers {
       thread.job = job;
       thread.worker.ref(); // Idle threads never keep the process, running tasks do.
     }
+  }
+  #idle(): Thread | undefined {
+    for (const thread of this.#threads.values()) if (thread.job === undefined) return thread;
+    return undefined;
   }
   #start(): Thread | undefined {
     if (this.#threads.size >= this.parallelism) return undefined;

@@ -2,6 +2,7 @@
 // failure into a typed error that names the call, and never reads a missing answer as success.
 import { deferred } from '#base/async.js';
 import { ElanusError, toElanusError } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
 import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
@@ -59,8 +60,7 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
             )
           : new ElanusError('cancelled', `DataCoord.${name}: cancelled by its caller before the answer came`),
       );
-    if (stop.aborted) onStop();
-    else stop.addEventListener('abort', onStop, { once: true });
+    const forget = onAbort(stop, onStop);
     try {
       const answer = retrying(run, { signal: stop, deadlineMs, metadata: {} });
       const result = await Promise.race([stopped.promise, answer]);
@@ -71,7 +71,7 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
       throw toElanusError(error, `DataCoord.${name}`);
     } finally {
       guard.cancel();
-      stop.removeEventListener('abort', onStop);
+      forget();
     }
   }
   /** Each of the six may be repeated without harm, so a peer that breaks off is asked again until the deadline. */

@@ -2,6 +2,7 @@
 // A restart loses nothing that was acknowledged: every shard is rebuilt from the log after its checkpoint.
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { unlessAborted } from '#base/on-abort.js';
 import { batchBytes, rowCountOf } from '#model/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
@@ -265,7 +266,7 @@ export class StreamingNode {
     awaitCheckpoint: async ({ vchannel, timestamp }, context) => {
       const open = this.#shards.get(vchannel);
       if (open === undefined) return {};
-      await Promise.race([open.shard.awaitCheckpoint(timestamp), aborted(context.signal, vchannel)]);
+      await unlessAborted(open.shard.awaitCheckpoint(timestamp), context.signal, () => notInTime(vchannel));
       return {};
     },
     syncTarget: async (request, context) => {
@@ -292,15 +293,8 @@ export class StreamingNode {
   };
 }
 const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));
-const aborted = (signal: AbortSignal, vchannel: string): Promise<never> =>
-  new Promise((_, reject) => {
-    const fail = (): void =>
-      reject(
-        new ElanusError(
-          'deadline_exceeded',
-          `channel ${vchannel}: its rows were not all in files before the deadline; ask for the flush state again`,
-        ),
-      );
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
-  });
+const notInTime = (vchannel: string): ElanusError =>
+  new ElanusError(
+    'deadline_exceeded',
+    `channel ${vchannel}: its rows were not all in files before the deadline; ask for the flush state again`,
+  );
