@@ -31,18 +31,8 @@ const bestRecall = ({ points }) => Math.max(0, ...points.filter((point) => point
 
 export function searchTable(set) {
   const [hnswlib, usearch] = [engineOf(set, 'hnswlib-node'), engineOf(set, 'usearch')];
-  const head = [
-    'engine',
-    'QPS at .90',
-    '.95',
-    '.99',
-    'best recall',
-    'of hnswlib-node at .95',
-    '.99',
-    'of usearch at .95',
-    '.99',
-    'bytes a vector',
-  ];
+  const rivals = ['x hnswlib-node at .95', 'at .99', 'x usearch at .95', 'at .99'];
+  const head = ['engine', 'QPS at .90', '.95', '.99', 'best recall', ...rivals, 'bytes a vector', 'build, CPU s'];
   const rows = set.engines.map((engine) => {
     const { at } = engine;
     const against = (rival) => [0.95, 0.99].map((recall) => (engine === rival ? '' : ratio(at[recall], rival?.at[recall])));
@@ -52,6 +42,7 @@ export function searchTable(set) {
       ...against(hnswlib),
       ...against(usearch),
       `${format.format(engine.bytesPerVector)}${engine.bytesAre === 'exact' ? '' : ' (growth)'}`,
+      engine.build.cpuSeconds === undefined ? '' : `${engine.build.cpuSeconds.toFixed(1)}${engine.build.remembered ? '*' : ''}`,
     ];
   });
   return table(head, rows);
@@ -80,12 +71,12 @@ export function buildTable(set) {
   const of = (name, threads) => set.builds.find((one) => one.name === name && one.threads === threads);
   const rows = names.map((name) => {
     const [one, two] = [of(name, 1), of(name, 2)];
-    const took = (build) => (build ? `${build.seconds.toFixed(1)} (${build.cpuSeconds.toFixed(1)})` : '');
+    const took = (build) => (build ? `${build.seconds.toFixed(1)} (${build.cpuSeconds.toFixed(1)})${build.remembered ? '*' : ''}` : '');
     const [hnswlib, usearch] = [of('hnswlib-node', 1), of('usearch', 1)].map((build) => build?.cpuSeconds);
     const against = (theirs, rival) => (name === rival ? '' : ratio(theirs, one?.cpuSeconds));
     return [name, took(one), took(two), against(hnswlib, 'hnswlib-node'), against(usearch, 'usearch')];
   });
-  const head = ['engine', 'one thread: s (CPU s)', 'two threads: s (CPU s)', 'as fast as hnswlib-node, CPU, one thread', 'as usearch'];
+  const head = ['engine', 'one thread: s (CPU s)', 'two threads: s (CPU s)', 'x hnswlib-node, CPU, one thread', 'x usearch'];
   return table(head, rows);
 }
 const loads = ({ load }) => `load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}`;
@@ -94,7 +85,7 @@ const loads = ({ load }) => `load average before ${load.before.toFixed(1)}, afte
 export function markdownOf(set, { level = '###', before = [] } = {}) {
   const parts = [
     `${level} ${set.name}: ${format.format(set.rows)} x ${set.dim}, ${set.metric}`,
-    `QPS per CPU second of one caller; ${loads(set)}.`,
+    `QPS per CPU second of one caller; ${loads(set)}. Builds with * are from an earlier run.`,
     ...before,
     searchTable(set),
   ];
