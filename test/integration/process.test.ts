@@ -54,6 +54,20 @@ describe('help and options', () => {
 });
 
 describe('life of a server', () => {
+  test('many searches at once over many shards, and a flush of them: nothing is said on stderr', async () => {
+    const server = await startServer(undefined);
+    const client = await connect(server.address);
+    await createLoaded(client, 'wide', { shards: 16 });
+    await insertRange(client, 'wide', 0, 4000);
+    const search = () => client.search({ collection_name: 'wide', data: vectorOf(7), limit: 1, output_fields: ['id'] });
+    const found = await Promise.all(Array.from({ length: 50 }, search));
+    expect(found.map(({ results }) => Number(results[0]?.id))).toEqual(Array.from({ length: 50 }, () => 7));
+    await mustSucceed(client.flushSync({ collection_names: ['wide'] }));
+    await Promise.all(Array.from({ length: 50 }, search));
+    await client.closeConnection();
+    expect(await stopServer(server)).toBe(0);
+    expect(server.stderr()).toBe('');
+  });
   test.each(['SIGTERM', 'SIGINT'] as const)('%s: rows become files, exit code 0, everything there again', async (signal) => {
     const folder = await tempFolder();
     const first = await startServer(folder.path);

@@ -1,6 +1,6 @@
 // QueryCoord with fakes around it: what is loaded outlives a crash, and every shard is told again until it has taken it.
 import { describe, expect, it } from 'vitest';
-import { ElanusError } from '#base/errors.js';
+import { ElanusError, type ErrorKey } from '#base/errors.js';
 import { openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
 import {
   ChannelRegistryDefinition,
@@ -22,6 +22,7 @@ async function start(cluster: SimulatedCluster) {
     partitions: [70n, 71n],
     exists: true,
     failures: 0,
+    failure: 'channel_not_available' as ErrorKey,
     targets: new Map<string, SyncTargetRequest>(),
     syncs: 0,
     released: [] as string[],
@@ -54,7 +55,7 @@ async function start(cluster: SimulatedCluster) {
           state.syncs++;
           if (state.failures > 0) {
             state.failures--;
-            throw new ElanusError('channel_not_available', 'not yet');
+            throw new ElanusError(state.failure, 'not yet');
           }
           state.targets.set(request.vchannel, request);
           return {};
@@ -100,6 +101,20 @@ describe('query-coord', () => {
     await running.cluster.world.advance(60_000);
     expect(running.state.syncs).toBe(syncs);
     expect(syncs).toBe(6);
+  });
+  it('warns of a failure that lasts or that no retry mends, not of an everyday race', async () => {
+    const running = await start(simulatedCluster(2));
+    const levels = () => running.platform.logger.records.filter(({ event }) => event === 'load_round_failed').map(({ level }) => level);
+    running.state.failures = 10;
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    await running.cluster.world.advance(60_000);
+    // 20 ms doubled to 2.56 s, then 3 s.
+    expect(levels()).toEqual([...Array.from({ length: 8 }, () => 'debug'), 'warn', 'warn']);
+    running.state.failures = 1;
+    running.state.failure = 'data_corrupt';
+    await running.run(running.calls.segmentsChanged({ collectionId: COLLECTION }));
+    await running.cluster.world.advance(1000);
+    expect(levels().slice(10)).toEqual(['warn']);
   });
   it('loads again after a crash what was loaded before', async () => {
     const first = await start(simulatedCluster(2));

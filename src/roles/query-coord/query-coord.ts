@@ -120,7 +120,11 @@ export class QueryCoord {
         await this.#forget(collectionId);
         return;
       }
-      this.#platform.logger.warn('load_round_failed', { collectionId, reason: loaded.reason, retryMs: loaded.retryMs });
+      // A flush that overtakes a round, or a peer that is just starting, is everyday; what goes on failing is not.
+      const isEveryday = error instanceof ElanusError && error.spec.retry !== 'never' && loaded.retryMs < RETRY_MS_MAX;
+      this.#platform.logger[isEveryday ? 'debug' : 'warn']('load_round_failed', {
+        ...{ collectionId, reason: loaded.reason, retryMs: loaded.retryMs },
+      });
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
     }
