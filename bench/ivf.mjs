@@ -31,7 +31,7 @@ function makeVectors(rows, dim, random) {
   const vectors = new Float32Array(rows * dim);
   for (let i = 0; i < rows; i++) {
     const from = nextBelow(random, clusters) * dim;
-    for (let d = 0; d < dim; d++) vectors[i * dim + d] = centers[from + d] + 0.9 * gauss() * spectrum[d];
+    for (let d = 0; d < dim; d++) vectors[i * dim + d] = centers[from + d] + 1.8 * gauss() * spectrum[d];
   }
   return vectors;
 }

@@ -12,12 +12,16 @@ export interface CodeScan {
   scan(list: number, firstRow: number, count: number, excluded: number): void;
 }
 /** Candidates for each hit that are scored again, when the request does not say: what the code's error asks for (see bench/ivf.mjs). */
-const usualRefine = { none: 1, bytes: 1.5, tables: 4, nibbles: 6, signs: 8 } as const;
+function usualRefine({ kind, turned }: IvfLayout): number {
+  // One bit per dimension: the error falls as dimensions grow, 128 need six times as many candidates as 768.
+  if (kind === 'signs') return Math.max(4, Math.min(32, 3072 / turned));
+  return { none: 1, bytes: 1.5, tables: 4, nibbles: 6 }[kind];
+}
 
 /** Candidates to keep: reorder_k (SCANN) or refine_k times k, where given; at least k. */
-export function candidatesWanted({ kind }: IvfLayout, k: number, params: IndexSearchParams): number {
+export function candidatesWanted(layout: IvfLayout, k: number, params: IndexSearchParams): number {
   const reorder = Number(params.reorder_k ?? params.reorderK ?? 0);
-  const factor = Number(params.refine_k ?? params.refineK ?? usualRefine[kind]);
+  const factor = Number(params.refine_k ?? params.refineK ?? usualRefine(layout));
   const wanted = reorder > 0 ? reorder : Math.ceil(k * factor) + (params.refine_k === undefined && params.refineK === undefined ? 8 : 0);
   return Math.max(k, Math.min(CANDIDATES_MAX, wanted));
 }
