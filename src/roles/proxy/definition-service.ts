@@ -16,7 +16,7 @@ import type {
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { type CollectionAccess, databaseOf, type OpenCollection } from './collection-access.js';
+import { type CollectionAccess, databaseOf, loadRefused, type OpenCollection } from './collection-access.js';
 
 export interface DefinitionServiceParts {
   readonly access: CollectionAccess;
@@ -224,6 +224,8 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       return { progress: BigInt(state.progress), refreshProgress: BigInt(state.progress) };
     },
     getLoadState: async (request, context) => {
+      // A waiting client would wait for ever: it is told what is missing.
+      if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(request.collectionName, state));
       try {
         const collection = await access.open(request, context);
         const state = await queryCoord.loadState(
@@ -291,8 +293,8 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     getIndexState: async (request, context) => {
       const { found } = await oneIndex(request, context);
       return {
-        state: found.every(({ state }) => state === IndexState.Finished) ? IndexState.Finished : IndexState.InProgress,
-        failReason: found[0]?.failReason ?? '',
+        state: [IndexState.Failed, IndexState.InProgress].find((state) => found.some((one) => one.state === state)) ?? IndexState.Finished,
+        failReason: found.find(({ failReason }) => failReason !== '')?.failReason ?? '',
       };
     },
     getIndexBuildProgress: async (request, context) => {
@@ -317,6 +319,7 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
 
     createDatabase: async (request, context) => {
       await definitions.createDatabase(
+          indexStateFailReason: state.failReason,
         { name: request.dbName, properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
         context,
       );

@@ -12,6 +12,7 @@ import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
 
+import { IndexFailures } from './index-failures.js';
 /** Below this many rows a scan beats any index; the same bound as Milvus. */
 export const INDEX_ROWS_MIN = 1024n;
 
@@ -29,10 +30,12 @@ export class IndexReconciler {
   readonly #parts: IndexReconcilerParts;
   readonly #building = new Mutex();
   #timer: Timer | undefined;
+  readonly #failures: IndexFailures;
   #closed = false;
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
   }
+    this.#failures = new IndexFailures(() => parts.platform.clock.now());
   start(): void {
     this.#schedule();
   }
@@ -70,20 +73,42 @@ export class IndexReconciler {
       (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [segment.id, segment]),
     );
     let built = 0;
+    this.#failures.keepOnly(
+      collectionId,
+      ({ segmentId, indexId }) => segments.has(segmentId) && collection.indexes.some((index) => index.id === indexId),
+    );
     for (const segmentId of flushed) {
       const segment = segments.get(segmentId);
       if (segment === undefined || segment.isLevelZero) continue;
       for (const index of collection.indexes) {
         if (segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished')) continue;
-        const rows = await this.#parts.broker.getNumRows(segmentId, only !== undefined);
-        if (rows < INDEX_ROWS_MIN) continue;
-        await this.#build(collection, segment, index, rows);
-        built++;
+        if (this.#closed) return;
+        if (await this.#tryBuild(collection, segment, index, only !== undefined)) built++;
       }
     }
     if (built > 0) await this.#parts.queryCoord.segmentsChanged({ collectionId });
   }
   async #build(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, rowCount: bigint): Promise<void> {
+  /** A build that fails is noted and tried again after a pause; the others go on. @returns whether a file was built */
+  async #tryBuild(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, isNotice: boolean): Promise<boolean> {
+    const build = { collectionId: collection.id, segmentId: segment.id, indexId: index.id };
+    if (!this.#failures.isDue(build)) return false;
+    try {
+      const rows = await this.#parts.broker.getNumRows(segment.id, isNotice);
+      if (rows < INDEX_ROWS_MIN) return false;
+      await this.#build(collection, segment, index, rows);
+      this.#failures.succeeded(build);
+      return true;
+    } catch (error) {
+      // Dropped meanwhile, or this process ends: nothing failed.
+      if (this.#closed || (error instanceof ElanusError && error.key === 'segment_not_found')) return false;
+      const { reason, pauseMs } = this.#failures.failed(build, error);
+      const { logger, timers } = this.#parts.platform;
+      logger.warn('index_build_failed', { ...build, index: index.name, reason, retryMs: pauseMs });
+      timers.after(pauseMs, () => this.collectionChanged(collection.id));
+      return false;
+    }
+  }
     const field = collection.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
     if (field === undefined) throw new ElanusError('internal', `index ${index.name}: its field ${index.fieldId} is not in the schema`);
     const paths = await this.#parts.broker.getBinlogFilePaths(segment.id, index.fieldId);
@@ -110,7 +135,9 @@ export class IndexReconciler {
     return collection.indexes.map((index) => {
       const has = (segment: SegmentRecord): boolean =>
         segment.rowCount < INDEX_ROWS_MIN || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
-      const pending = rows.filter((segment) => !has(segment)).reduce((sum, segment) => sum + segment.rowCount, 0n);
+      const missing = new Map(rows.filter((segment) => !has(segment)).map((segment) => [segment.id, segment]));
+      const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
+      const [failure] = this.#failures.of(index.id).filter(({ segmentId }) => missing.has(segmentId));
       return {
         index,
         indexedRows: total - pending,
