@@ -16,7 +16,7 @@ import type {
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { type CollectionAccess, databaseOf, loadRefused, type OpenCollection } from './collection-access.js';
+import { type CollectionAccess, databaseOf, type OpenCollection } from './collection-access.js';
 
 export interface DefinitionServiceParts {
   readonly access: CollectionAccess;
@@ -224,8 +224,6 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       return { progress: BigInt(state.progress), refreshProgress: BigInt(state.progress) };
     },
     getLoadState: async (request, context) => {
-      // A waiting client would wait for ever: it is told what is missing.
-      if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(request.collectionName, state));
       try {
         const collection = await access.open(request, context);
         const state = await queryCoord.loadState(
@@ -313,13 +311,13 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
           totalRows: state.totalRows,
           pendingIndexRows: state.pendingRows,
           state: state.state as IndexState,
+          indexStateFailReason: state.failReason,
         })),
       };
     },
 
     createDatabase: async (request, context) => {
       await definitions.createDatabase(
-          indexStateFailReason: state.failReason,
         { name: request.dbName, properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
         context,
       );

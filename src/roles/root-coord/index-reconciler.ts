@@ -11,8 +11,8 @@ import { IndexState } from '#proto/milvus/common.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
-
 import { IndexFailures } from './index-failures.js';
+
 /** Below this many rows a scan beats any index; the same bound as Milvus. */
 export const INDEX_ROWS_MIN = 1024n;
 
@@ -29,13 +29,13 @@ export interface IndexReconcilerParts {
 export class IndexReconciler {
   readonly #parts: IndexReconcilerParts;
   readonly #building = new Mutex();
-  #timer: Timer | undefined;
   readonly #failures: IndexFailures;
+  #timer: Timer | undefined;
   #closed = false;
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
-  }
     this.#failures = new IndexFailures(() => parts.platform.clock.now());
+  }
   start(): void {
     this.#schedule();
   }
@@ -72,11 +72,11 @@ export class IndexReconciler {
     const segments = new Map(
       (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [segment.id, segment]),
     );
-    let built = 0;
     this.#failures.keepOnly(
       collectionId,
       ({ segmentId, indexId }) => segments.has(segmentId) && collection.indexes.some((index) => index.id === indexId),
     );
+    let built = 0;
     for (const segmentId of flushed) {
       const segment = segments.get(segmentId);
       if (segment === undefined || segment.isLevelZero) continue;
@@ -88,7 +88,6 @@ export class IndexReconciler {
     }
     if (built > 0) await this.#parts.queryCoord.segmentsChanged({ collectionId });
   }
-  async #build(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, rowCount: bigint): Promise<void> {
   /** A build that fails is noted and tried again after a pause; the others go on. @returns whether a file was built */
   async #tryBuild(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, isNotice: boolean): Promise<boolean> {
     const build = { collectionId: collection.id, segmentId: segment.id, indexId: index.id };
@@ -109,6 +108,7 @@ export class IndexReconciler {
       return false;
     }
   }
+  async #build(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, rowCount: bigint): Promise<void> {
     const field = collection.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
     if (field === undefined) throw new ElanusError('internal', `index ${index.name}: its field ${index.fieldId} is not in the schema`);
     const paths = await this.#parts.broker.getBinlogFilePaths(segment.id, index.fieldId);
@@ -143,8 +143,8 @@ export class IndexReconciler {
         indexedRows: total - pending,
         totalRows: total,
         pendingRows: pending,
-        state: pending === 0n ? IndexState.Finished : IndexState.InProgress,
-        failReason: '',
+        state: pending === 0n ? IndexState.Finished : failure?.isFinal === true ? IndexState.Failed : IndexState.InProgress,
+        failReason: failure === undefined ? '' : `segment ${failure.segmentId}: ${failure.reason}`,
       };
     });
   }
