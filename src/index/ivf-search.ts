@@ -9,6 +9,7 @@ import { bfloat16Bits, float16Bits } from '#model/half-float.js';
 import { isMetricName, type MetricName } from '#model/metric-type.js';
 import { type ElementType, elementTypes } from './element-type.js';
 import { flatIds } from './flat-ids.js';
+import { flatSearch } from './flat-search.js';
 import { type CodeScan, candidatesWanted, codeScanOf } from './ivf-code-scan.js';
 import { type IvfKernel, ivfKernel } from './ivf-kernel.js';
 import { type IvfLayout, type IvfWork, ivfWork, KEPT_ROWS, layoutOfMeta } from './ivf-layout.js';
@@ -23,6 +24,8 @@ export interface IvfSearchInput extends Omit<IndexSearchInput, 'queries'> {
 }
 type Context = { readonly memories: readonly WebAssembly.Memory[]; readonly thread?: number };
 const EMPTY_LISTS_MAX = 2;
+/** From one row in so many on, reading all rows in order is faster than going from row to row (measured: 20 ns against 100). */
+const DENSE_ROWS = 5;
 const TOP_HEADER_BYTES = 16;
 
 export function ivfSearch(input: IvfSearchInput, context: Context): IndexSearchOutput {
@@ -251,15 +254,14 @@ class IvfSearch {
     if (ids.length === 0) return NO_HITS;
     this.computed += ids.length;
     const { vectors, k, radius, rangeFilter } = this.#input;
-    const found = flatIds(
-      {
-        ...{ ...vectors, elementType: this.#elementType, metric: this.#metric, ids, k, queries: this.#exactQuery(i) },
-        ...(radius !== undefined && { radius }),
-        ...(rangeFilter !== undefined && { rangeFilter }),
-      },
-      this.#context,
-    );
-    return found;
+    const request = {
+      ...{ ...vectors, elementType: this.#elementType, metric: this.#metric, k, queries: this.#exactQuery(i) },
+      ...(radius !== undefined && { radius }),
+      ...(rangeFilter !== undefined && { rangeFilter }),
+    };
+    const { count } = this.#layout;
+    if (ids.length * DENSE_ROWS < count) return flatIds({ ...request, ids }, this.#context);
+    return flatSearch({ ...request, rowBegin: 0, rowEnd: count, excluded: allBut(ids, count) }, this.#context);
   }
   /** The query as it came, in the elements of the vectors. */
   #exactQuery(i: number): Float32Array | Uint8Array {
@@ -274,6 +276,12 @@ class IvfSearch {
     if (this.#elementType === 'bfloat16') return bytesOf(Uint16Array.from(query, bfloat16Bits));
     return this.#elementType === 'int8' ? bytesOf(Int8Array.from(query)) : query;
   }
+}
+/** A bit for each row, clear for those that are named. */
+function allBut(ids: Uint32Array, count: number): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(count / 8)).fill(255);
+  for (const id of ids) bits[id >> 3] = (bits[id >> 3] as number) & ~(1 << (id & 7));
+  return bits;
 }
 function hasBit(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return true;
