@@ -28,7 +28,7 @@ describe('recall and scores', () => {
         const queries = queriesOf(fixture, clustered(30, 40, 1), 30);
         expect(recall(fixture, queries, 10)).toBeGreaterThan(0.95);
         const [query] = queries as [Uint8Array];
-        const hits = find(fixture, query, 10, { params: { ef: 1000 } });
+        const hits = find(fixture, query, 10, { params: { ef: 1000, refineK: 100 } });
         const truth = exact(fixture, query, 10);
         expect([...hits.rows]).toEqual([...truth.rows]);
         expect([...hits.scores]).toEqual([...truth.scores]); // To the last bit: both score the vectors themselves.

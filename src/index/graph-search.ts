@@ -239,9 +239,23 @@ class GraphSearch {
   }
   /** Exact scores of the found rows, the best `k` of them. */
   #score(found: number, query: Uint8Array, k: number): Hits {
-    const ids = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, found);
+    const ids = new Uint32Array(
+      this.#memory.buffer,
+      this.#at + this.#work.rows,
+      rescored(found, k, this.#form, this.#metric, this.#input.params.refineK),
+    );
     return flatIds({ ...this.#input.vectors, metric: this.#metric, queries: query, k: Math.min(k, FLAT_K_MAX), ids }, this.#exactContext);
   }
+}
+/**
+ * How many of the found rows are worth an exact score: codes put the k nearest among their first few (docs/performance.md), and every
+ * vector that is read is a cache miss for each of its lines. `refine_k` asks for more.
+ */
+function rescored(found: number, k: number, form: CodeForm, metric: MetricType, refineK: unknown): number {
+  const share = form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10;
+  // The error of an inner product grows with the lengths, that of a distance with the distance.
+  const usual = metric === 'IP' ? 2 * share : share;
+  return Math.min(found, Math.max(usual, Math.ceil(k * Number(refineK ?? 1))));
 }
 interface Hits {
   readonly rows: Uint32Array;
