@@ -14,6 +14,7 @@ export const errorSpecs = {
   memory_limit: { code: 3, legacy: 52, retry: 'never' },
   queue_full: { code: 4, legacy: 1, retry: 'same_request' },
   internal: { code: 5, legacy: 1, retry: 'never' },
+  memory_insufficient: { code: 12, legacy: 1, retry: 'same_request' },
   collection_not_found: { code: 100, legacy: 4, retry: 'never', input: true },
   collection_not_loaded: { code: 101, legacy: 1, retry: 'never', input: true },
   collection_limit: { code: 102, legacy: 1, retry: 'never', input: true },

@@ -1,6 +1,7 @@
 // What a search asks of the vector index: all keys are read and checked before anybody knows the index (`parseVectorSearchParams`);
 // what depends on the index comes when it is known (`checkSearchParams`).
 import { ElanusError } from '#base/errors.js';
+import { widthsOfLevel } from './auto-level.js';
 import { type BuildParams, type IndexType, indexTypeSpec } from './index-types.js';
 import { type ParamSpec, type ParamValue, sentValue } from './param-spec.js';
 import { parseParam } from './param-value.js';
@@ -55,6 +56,8 @@ export function checkSearchParams(indexType: IndexType, params: VectorSearchPara
       values[name] = asked;
     }
   }
+  // AUTOINDEX maps its level to widths; a width that the client sent for the index it thinks of goes before.
+  if (typeof values.level === 'number') values.ef = params.ef === undefined ? widthsOfLevel(values.level, k).ef : Math.max(k, params.ef);
   if ('nlist' in build && values.nprobe !== undefined) values.nprobe = Math.min(Number(values.nprobe), build.nlist);
   if (params.radius !== undefined) values.radius = params.radius;
   if (params.rangeFilter !== undefined) values.rangeFilter = params.rangeFilter;

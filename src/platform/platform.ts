@@ -22,6 +22,8 @@ export interface Platform {
   readonly workers: Workers;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Memory that this process may use, in bytes: the machine's, or its container's when that is less. */
+  readonly memoryBytes: number;
   /** CRC-32 (IEEE) of bytes, continuing `seed`; the fastest this platform has. */
   crc32(bytes: Uint8Array, seed?: number): number;
   /** Releases everything, in reverse order of opening. */

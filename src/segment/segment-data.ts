@@ -92,6 +92,18 @@ export class SegmentData {
     for (const vectors of [...this.#vectors.values(), ...this.#sparse.values()]) bytes += vectors.bytes;
     return bytes;
   }
+  /** The parts of `memoryBytes`. */
+  get memoryParts(): { readonly rows: number; readonly vectors: number; readonly keys: number; readonly indexes: number } {
+    let rows = this.#versions.bytes;
+    let vectors = 0;
+    let indexes = 0;
+    for (const store of this.#columns.values()) rows += store.bytes;
+    for (const one of [...this.#vectors.values(), ...this.#sparse.values()]) {
+      vectors += one.bytes - one.indexBytes;
+      indexes += one.indexBytes;
+    }
+    return { rows, vectors, keys: this.#index.bytes, indexes };
+  }
   setCommitTimestamp(timestamp: Timestamp): void {
     this.#versions.setCommit(timestamp);
   }

@@ -43,7 +43,10 @@ export class SparseVectors {
     return this.#rowCount;
   }
   get bytes(): number {
-    return this.offsetOf(this.#rowCount) + this.#offsets.byteLength + (this.#nullBits?.length ?? 0) + (this.#index?.bytes ?? 0);
+    return this.offsetOf(this.#rowCount) + this.#offsets.byteLength + (this.#nullBits?.length ?? 0) + this.indexBytes;
+  }
+  get indexBytes(): number {
+    return this.#index?.bytes ?? 0;
   }
   /** Bit set: the row has no vector. */
   get nullBits(): Uint8Array | undefined {

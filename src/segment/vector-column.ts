@@ -52,9 +52,10 @@ export class VectorColumn {
     return this.store.rowCount;
   }
   get bytes(): number {
-    return (
-      this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0) + (this.#index?.bytes ?? 0) + (this.growing?.bytes ?? 0)
-    );
+    return this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0) + this.indexBytes;
+  }
+  get indexBytes(): number {
+    return (this.#index?.bytes ?? 0) + (this.growing?.bytes ?? 0);
   }
   get nullBits(): Uint8Array | undefined {
     return this.#nullBits;

@@ -1,6 +1,7 @@
 // Files of dense vector indexes: built from a segment's vectors, and brought into a loaded segment. A file that is damaged or gone costs
 // speed, never an answer: the vectors themselves are in the segment and are scanned.
 import { ElanusError, messageOf } from '#base/errors.js';
+import { describeBuild } from '#index/built-as.js';
 import { elementTypeOf } from '#index/element-type.js';
 import { buildVectorIndex, chooseIndex, hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
 import { dimOf, fieldById } from '#model/field.js';
@@ -23,7 +24,7 @@ export async function writeVectorIndex(
   { buildId, partitionId, segmentId, field, index, rowCount }: BuildIndexRequest,
   rows: Column,
   signal?: AbortSignal,
-): Promise<{ readonly key: string; readonly bytes: number } | undefined> {
+): Promise<{ readonly key: string; readonly bytes: number; readonly builtAs: string } | undefined> {
   const elementType = field && elementTypeOf(field.dataType);
   const metric = index?.metricType;
   if (field === undefined || index === undefined || elementType === undefined || metric === undefined || !isMetricName(metric))
@@ -37,7 +38,7 @@ export async function writeVectorIndex(
     const input = { data: rows.data, dim: dimOf(field), elementBits: build.mhElementBitWidth, bands: build.mhLshBand };
     const block = await platform.workers.run<Uint8Array>('minhashBuild', input, [], signal);
     await platform.objectStore.put(key, [block]);
-    return { key, bytes: block.length };
+    return { key, bytes: block.length, builtAs: describeBuild(build) };
   }
   const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), count);
   try {
@@ -50,7 +51,7 @@ export async function writeVectorIndex(
       signal && { signal },
     );
     await platform.objectStore.put(key, [block]);
-    return { key, bytes: block.length };
+    return { key, bytes: block.length, builtAs: describeBuild(build) };
   } finally {
     vectors.release();
   }

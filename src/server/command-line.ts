@@ -9,6 +9,14 @@ export function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX) return Number(text);
   throw new ElanusError('invalid_parameter', `expected a port from 0 (any free one) to ${PORT_MAX}.`);
 }
+const unitBytes: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+/** A number of bytes, or with a unit: 512M, 1.5G, 2GiB; all powers of 1024. @throws invalid_parameter */
+export function parseBytes(text: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,6})?)([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
+  const bytes = Math.floor(Number(number) * (unitBytes[unit.toUpperCase()] ?? 1));
+  if (number !== '' && bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+  throw new ElanusError('invalid_parameter', 'expected a size such as 512M or 1.5G (K, M, G, T are powers of 1024; no unit: bytes).');
+}
 /** Role names joined by commas. @throws invalid_parameter */
 export function parseRoles(text: string): RoleName[] {
   const names = text.split(',').map((name) => {

@@ -24,6 +24,8 @@ export interface Config {
   readonly segmentBytesMax: number;
   /** Rows not yet in files, all shards together, before writers are asked to wait, in bytes. */
   readonly growingBytesMax: number;
+  /** Memory of all collections together, in bytes; undefined: four fifths of what the process may use, the rest is for working. */
+  readonly memoryLimitBytes: number | undefined;
   readonly logFileBytesMax: number;
   readonly idleSealMs: number;
   readonly ageSealMs: number;
@@ -50,6 +52,7 @@ export const defaultConfig: Config = Object.freeze({
   physicalChannelCount: 4,
   segmentBytesMax: 512 * MiB,
   growingBytesMax: 4096 * MiB,
+  memoryLimitBytes: undefined,
   logFileBytesMax: 64 * MiB,
   idleSealMs: 600_000,
   ageSealMs: 86_400_000,

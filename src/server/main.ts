@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
-import { parsePeer, parsePort, parseRoles } from './command-line.js';
+import { parseBytes, parsePeer, parsePort, parseRoles } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
 import { type RoleName, roleNames } from './role-names.js';
@@ -21,6 +21,7 @@ const option =
   };
 const port = option(parsePort);
 const roles = option(parseRoles);
+const bytes = option(parseBytes);
 const peer = (text: string, before: Readonly<Partial<Record<RoleName, string>>>): Partial<Record<RoleName, string>> => {
   const { role, address } = option(parsePeer)(text);
   return { ...before, [role]: address };
@@ -34,6 +35,7 @@ interface ServeOptions {
   readonly peer: Partial<Record<RoleName, string>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly insecure: boolean;
+  readonly memoryLimit?: number;
 }
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
@@ -55,6 +57,7 @@ async function serve(options: ServeOptions): Promise<void> {
     internalPort: options.internalPort,
     roles: options.role ?? roleNames,
     peers: options.peer,
+    memoryLimitBytes: options.memoryLimit,
   });
   const node = await startNode(platform, config).catch(async (error: unknown) => {
     await platform.close();
@@ -106,6 +109,7 @@ program
       .choices(['debug', 'info', 'warn', 'error'])
       .default('warn'),
   )
+  .option('--memory-limit <size>', 'memory for all collections, such as 512M or 4G (default: 80 % of the machine or container)', bytes)
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',

@@ -24,6 +24,7 @@ import { RootCoord } from '#roles/root-coord/root-coord.js';
 import { StreamingNode } from '#roles/streaming-node/streaming-node.js';
 import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import { type Handlers, type ServiceDefinition, wireMethods } from '#rpc/service.js';
+import { MemoryAccount } from '#segment/memory-account.js';
 import type { Config } from './config.js';
 import { type Health, httpHandler } from './http-endpoints.js';
 import { RoleDirectory } from './role-directory.js';
@@ -41,9 +42,12 @@ export interface RunningNode {
   close(options?: { readonly flush?: boolean }): Promise<void>;
 }
 const GRACE_MS = 5000;
+/** Of the process's memory, when no bound is set: what is left is for working and for the runtime. */
+const MEMORY_SHARE = 0.8;
 
 export async function startNode(platform: Platform, config: Config): Promise<RunningNode> {
   const serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
+  const memory = new MemoryAccount(config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE), platform.metrics);
   const directory = new RoleDirectory(platform, config.peers);
   const internal = new Map<string, MethodHandler>();
   const states = new Map<RoleName, number>();
@@ -114,7 +118,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       closers.push(() => dataCoord.close());
     }
     if (runs('query-node')) {
-      const queryNode = new QueryNode(platform);
+      const queryNode = new QueryNode(platform, memory);
       serve(QueryNodeDefinition, queryNode.handlers);
       states.set('query-node', StateCode.Healthy);
       closers.push(() => queryNode.close());
@@ -124,7 +128,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       states.set('data-node', StateCode.Healthy);
     }
     if (runs('streaming-node')) {
-      const node = new StreamingNode(platform, { ...config, serverId }, peers);
+      const node = new StreamingNode(platform, { ...config, serverId }, peers, memory);
       streamingNode = node;
       serve(StreamingNodeDefinition, node.handlers);
       closers.push(() => node.close());
@@ -161,7 +165,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         host: config.host,
         port: config.port,
         methods: proxy.methods(),
-        http: httpHandler(platform, health),
+        http: httpHandler(platform, health, () => memory.publish()),
         receiveBytesMax: config.receiveBytesMax,
         sendBytesMax: config.sendBytesMax,
       });

@@ -32,6 +32,8 @@ export interface MemoryPlatformOptions {
   readonly disk?: MemoryFiles;
   readonly tasks?: Readonly<Record<string, WorkerTask>>;
   readonly parallelism?: number;
+  /** A terabyte when not given. */
+  readonly memoryBytes?: number;
 }
 export interface MemoryPlatform extends Platform {
   /** What `files` stands on: for faults, for a look from outside, and for the next process. */
@@ -85,6 +87,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     }),
     logger: new MemoryLogger(() => world.clock.now()),
     metrics: new MemoryMetrics(),
+    memoryBytes: options.memoryBytes ?? 2 ** 40,
     crc32,
     crash: stop,
     close: async () => stop(),

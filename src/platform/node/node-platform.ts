@@ -1,6 +1,7 @@
 // The real world as a Platform. Layout of a data folder: LOCK, `meta/` (lmdb), `objects/` (object store), and whatever the log and
 // the roles keep through `files`.
 import { mkdir } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import * as path from 'node:path';
 import * as zlib from 'node:zlib';
 import { crc32 as portableCrc32 } from '#base/crc32.js';
@@ -45,12 +46,19 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     workers,
     logger: new ConsoleLogger(options.logLevel ?? 'info'),
     metrics: new PromMetrics(),
+    memoryBytes: memoryBytes(),
     crc32,
     close() {
       closing ??= workers.close().then(closeStores);
       return closing;
     },
   };
+}
+
+function memoryBytes(): number {
+  // Without a container's bound it is 0, or larger than any machine.
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
 }
 
 interface Stores {

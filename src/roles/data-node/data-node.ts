@@ -1,9 +1,11 @@
 // Executes what it is handed, decides nothing: index builds and imports.
 import { ElanusError } from '#base/errors.js';
+import { describeBuild } from '#index/built-as.js';
 import { elementTypeOf } from '#index/element-type.js';
 import { encodeFlatIndex } from '#index/flat-index-file.js';
 import { rowCountOf } from '#model/column.js';
 import { dimOf } from '#model/field.js';
+import { storedBuildParams } from '#model/index-params.js';
 import { isMetricName } from '#model/metric-type.js';
 import type { Platform } from '#platform/platform.js';
 import type { DataNodeDefinition } from '#proto/elanus/roles.js';
@@ -40,13 +42,15 @@ export class DataNode {
       };
       if (isSparseField(field)) {
         const { key, bytes } = await writeSparseIndex(this.#platform, request, column);
+        const builtAs = describeBuild(storedBuildParams(field, 'SPARSE_INVERTED_INDEX', index.params));
         this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
-        return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '' } };
+        return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '', builtAs } };
       }
       const written = await writeVectorIndex(this.#platform, request, column, context.signal);
       if (written !== undefined) {
         this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
-        return { index: { ...common, key: written.key, bytes: BigInt(written.bytes), rowCount, state: 'finished', failReason: '' } };
+        const { key, bytes, builtAs } = written;
+        return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '', builtAs } };
       }
       const metric = isMetricName(index.metricType) ? index.metricType : 'L2';
       const elementType = elementTypeOf(field.dataType);
@@ -66,6 +70,7 @@ export class DataNode {
           rowCount,
           state: 'finished',
           failReason: '',
+          builtAs: elementType === 'binary' ? 'BIN_FLAT' : 'FLAT',
         },
       };
     },

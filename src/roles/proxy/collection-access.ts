@@ -13,6 +13,9 @@ import type { Client } from '#rpc/service.js';
 export const databaseOf = (request: { readonly dbName: string }, context: CallContext): string =>
   request.dbName || context.metadata.dbname || 'default';
 
+/** What a load that does not fit says: nothing of it is served yet, or all but the newest segments. */
+export const loadRefused = (name: string, { progress, reason }: { readonly progress: number; readonly reason: string }): string =>
+  `collection ${name} is ${progress >= 100 ? 'served in part, its newest segments are not' : 'not served'}: ${reason}`;
 export interface OpenCollection {
   readonly record: CollectionRecord;
   readonly schema: CollectionSchema;
@@ -64,6 +67,7 @@ export class CollectionAccess {
           `collection not loaded[database=${collection.database}][collection=${collection.schema.name}]; load it first`,
         );
       if (state.progress >= 100) return;
+      if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(collection.schema.name, state));
       if (context.signal.aborted || nowMs() >= deadlineMs) {
         throw new ElanusError(
           'collection_not_fully_loaded',

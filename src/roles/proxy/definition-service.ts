@@ -16,7 +16,7 @@ import type {
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { type CollectionAccess, databaseOf, type OpenCollection } from './collection-access.js';
+import { type CollectionAccess, databaseOf, loadRefused, type OpenCollection } from './collection-access.js';
 
 export interface DefinitionServiceParts {
   readonly access: CollectionAccess;
@@ -27,6 +27,9 @@ export interface DefinitionServiceParts {
 }
 type Described = { readonly dbName: string; readonly collectionName: string };
 const pairs = (record: Readonly<Record<string, string>>) => Object.entries(record).map(([key, value]) => ({ key, value }));
+
+/** Ours, in the params that DescribeIndex answers: what AUTOINDEX, an alias or a default became. */
+const BUILT_AS = 'elanus.built_as';
 
 export function definitionHandlers(parts: DefinitionServiceParts) {
   const { access, definitions, queryCoord, channelRegistry, streamingNode } = parts;
@@ -221,6 +224,8 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
           'collection_not_loaded',
           `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it first`,
         );
+      // A waiting client would wait for ever: it is told what is missing.
+      if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(request.collectionName, state));
       return { progress: BigInt(state.progress), refreshProgress: BigInt(state.progress) };
     },
     getLoadState: async (request, context) => {
@@ -277,7 +282,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
           return {
             indexName: index.name,
             indexID: index.id,
-            params: pairs({ ...index.params, index_type: index.indexType, metric_type: index.metricType }),
+            params: pairs({
+              ...{ ...index.params, index_type: index.indexType, metric_type: index.metricType },
+              ...(state.builtAs !== '' && { [BUILT_AS]: state.builtAs }),
+            }),
             fieldName: fieldNameOf(collection, index.fieldId),
             indexedRows: state.indexedRows,
             totalRows: state.totalRows,

@@ -6,6 +6,7 @@ import {
   ChannelRegistryDefinition,
   DefinitionsDefinition,
   QueryCoordDefinition,
+  QueryNodeDefinition,
   StreamingNodeDefinition,
   type SyncTargetRequest,
 } from '#proto/elanus/roles.js';
@@ -50,6 +51,7 @@ async function start(cluster: SimulatedCluster) {
       channelRegistry: client(ChannelRegistryDefinition, {
         listSegments: async () => ({ segments, channels: [{ vchannel: 'a' }, { vchannel: 'b' }] }),
       }),
+      queryNode: client(QueryNodeDefinition, { memoryState: async () => ({ usedBytes: 0n, limitBytes: 1n << 40n }) }),
       streamingNode: client(StreamingNodeDefinition, {
         syncTarget: async (request) => {
           state.syncs++;

@@ -11,16 +11,20 @@ import type {
   ChannelRegistryDefinition,
   DefinitionsDefinition,
   QueryCoordDefinition,
+  QueryNodeDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
+import { tooLarge } from '#segment/memory-account.js';
+import { rowsEstimate } from '#segment/memory-estimate.js';
 
 export interface QueryCoordPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly definitions: Client<typeof DefinitionsDefinition>;
   readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+  readonly queryNode: Client<typeof QueryNodeDefinition>;
 }
 export interface QueryCoordSettings {
   /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
@@ -30,6 +34,8 @@ interface Loaded {
   record: LoadRecord;
   progress: number;
   reason: string;
+  /** The reason is that it does not fit in memory: it is tried again, and who asks hears of it. */
+  isOutOfMemory: boolean;
   timer: Timer | undefined;
   retryMs: number;
   /** A round is asked for and has not begun. */
@@ -112,10 +118,12 @@ export class QueryCoord {
       }
       loaded.progress = 100;
       loaded.reason = '';
+      loaded.isOutOfMemory = false;
       loaded.retryMs = RETRY_MS_MIN;
     } catch (error) {
       if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
       loaded.reason = messageOf(error);
+      loaded.isOutOfMemory = error instanceof ElanusError && error.key === 'memory_limit';
       if (error instanceof ElanusError && error.key === 'collection_not_found') {
         await this.#forget(collectionId);
         return;
@@ -128,6 +136,18 @@ export class QueryCoord {
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
     }
+  }
+  /** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */
+  async #checkMemory(collectionId: bigint, isNew: (partitionId: bigint) => boolean): Promise<void> {
+    const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
+    const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
+    const schema = collection?.schema;
+    const wanted = segments.filter((segment) => !segment.isLevelZero && isNew(segment.partitionId));
+    if (schema === undefined || wanted.length === 0) return;
+    const bytes = wanted.reduce((sum, segment) => sum + rowsEstimate(schema, segment), 0);
+    const { usedBytes, limitBytes } = await this.#peers.queryNode.memoryState({});
+    const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
+    if (memory.usedBytes + bytes > memory.limitBytes) throw tooLarge(`collection ${schema.name}`, bytes, memory);
   }
   async #save(record: LoadRecord): Promise<void> {
     await this.#platform.metaStore.transact([], [this.#table.put(idKey(record.collectionId), record)]);
@@ -155,6 +175,7 @@ export class QueryCoord {
       const all = partitionIds.length === 0;
       const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
       if (before !== undefined && before.record.allPartitions === all && before.record.partitionIds.length === merged.length) return {};
+      await this.#checkMemory(collectionId, (id) => (all || merged.includes(id)) && before?.record.partitionIds.includes(id) !== true);
       const record: LoadRecord = { collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 };
       await this.#save(record);
       this.#loaded.set(collectionId, freshly(record));
@@ -187,6 +208,7 @@ export class QueryCoord {
         progress: loaded.progress,
         partitionIds: loaded.record.allPartitions ? [] : loaded.record.partitionIds,
         reason: loaded.reason,
+        outOfMemory: loaded.isOutOfMemory,
       };
     },
     segmentsChanged: async ({ collectionId }) => {
@@ -204,6 +226,7 @@ const freshly = (record: LoadRecord): Loaded => ({
   record,
   progress: 0,
   reason: '',
+  isOutOfMemory: false,
   timer: undefined,
   retryMs: RETRY_MS_MIN,
   isQueued: false,

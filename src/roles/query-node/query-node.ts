@@ -9,6 +9,8 @@ import type { Handlers } from '#rpc/service.js';
 import { readDeletes } from '#segment/delta-log.js';
 import { aligned, encodeHits } from '#segment/hits.js';
 import { readSegment } from '#segment/insert-log.js';
+import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
+import { indexesEstimate, rowsEstimate } from '#segment/memory-estimate.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { fetchRows, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
 import { attachSparseIndexes } from '#segment/sparse-index-files.js';
@@ -23,8 +25,17 @@ export class QueryNode {
   readonly #segments = new Map<bigint, LoadedSegment>();
   /** The newest load of each segment, finished or not. An older one would bring rows without the deletes that came since. */
   readonly #versions = new Map<bigint, bigint>();
-  constructor(platform: Platform) {
+  readonly #memory: MemoryAccount;
+  constructor(platform: Platform, memory: MemoryAccount) {
     this.#platform = platform;
+    this.#memory = memory;
+    memory.addSource(() => this.#uses());
+  }
+  *#uses(): Iterable<MemoryUse> {
+    for (const { data } of this.#segments.values()) {
+      const { collectionId, memoryParts } = data;
+      for (const kind of ['rows', 'vectors', 'keys', 'indexes'] as const) yield { collectionId, kind, bytes: memoryParts[kind] };
+    }
   }
   async close(): Promise<void> {
     for (const { data } of this.#segments.values()) data.release();
@@ -40,13 +51,16 @@ export class QueryNode {
     });
   }
 
-  readonly handlers: Handlers<typeof QueryNodeDefinition> = {
-    loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes, version }, context) => {
-      if (record === undefined || schema === undefined)
-        throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
-      if (version < (this.#versions.get(record.id) ?? 0n)) throw outdated(record.id);
-      this.#versions.set(record.id, version);
-      const data = await readSegment(this.#platform, record, schema, context.signal);
+  /** The rows of a segment from its files, with all deletes that are known. */
+  async #read(
+    record: SegmentRecord,
+    schema: CollectionSchema,
+    deleteSegments: readonly SegmentRecord[],
+    buffered: Deletes | undefined,
+    signal: AbortSignal,
+  ): Promise<SegmentData> {
+    const data = await readSegment(this.#platform, record, schema, signal);
+    try {
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(
           'data_corrupt',
@@ -61,20 +75,50 @@ export class QueryNode {
           for (const [row, timestamp] of timestamps.entries()) data.applyDelete(keyAt(keys, row), timestamp);
         }
       }
-      applyDeletes(data, bufferedDeletes);
-      if (this.#versions.get(record.id) !== version) {
-        data.release();
-        throw outdated(record.id);
+      applyDeletes(data, buffered);
+      return data;
+    } catch (error) {
+      data.release();
+      throw error;
+    }
+  }
+
+  readonly handlers: Handlers<typeof QueryNodeDefinition> = {
+    loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes, version }, context) => {
+      if (record === undefined || schema === undefined)
+        throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
+      if (version < (this.#versions.get(record.id) ?? 0n)) throw outdated(record.id);
+      // The copy that it replaces, when it is loaded anew, gives its room to it.
+      const replaced = this.#segments.get(record.id)?.data.memoryBytes ?? 0;
+      const needed = Math.max(0, rowsEstimate(schema, record) - replaced);
+      const room = this.#memory.reserve(record.collectionId, needed, `segment ${record.id} of ${record.rowCount} rows`);
+      this.#versions.set(record.id, version);
+      try {
+        const data = await this.#read(record, schema, deleteSegments, bufferedDeletes, context.signal);
+        if (this.#versions.get(record.id) !== version) {
+          data.release();
+          throw outdated(record.id);
+        }
+        this.#segments.get(record.id)?.data.release();
+        this.#segments.set(record.id, { id: record.id, data, commitTimestamp: record.commitTimestamp, record, schema });
+        return {};
+      } finally {
+        room.release();
       }
-      this.#segments.get(record.id)?.data.release();
-      this.#segments.set(record.id, { id: record.id, data, commitTimestamp: record.commitTimestamp, record, schema });
-      return {};
     },
     loadIndexes: async ({ segment: record }) => {
       const [loaded] = this.#wanted([record?.id ?? 0n]);
       if (record === undefined || loaded === undefined) throw new ElanusError('missing_parameter', 'loadIndexes: no segment given');
-      await attachSparseIndexes(this.#platform, record, loaded.data);
-      return { damagedIndexIds: await attachVectorIndexes(this.#platform, record, loaded.data) };
+      const { data } = loaded;
+      // Those it has already are in the sum; an index that is replaced is given back first.
+      const missing = Math.max(0, indexesEstimate(record, this.#platform.workers.parallelism) - data.memoryParts.indexes);
+      const room = this.#memory.reserve(record.collectionId, missing, `the indexes of segment ${record.id}`);
+      try {
+        const damaged = await attachSparseIndexes(this.#platform, record, data);
+        return { damagedIndexIds: [...damaged, ...(await attachVectorIndexes(this.#platform, record, data))] };
+      } finally {
+        room.release();
+      }
     },
     releaseSegments: async ({ segmentIds }) => {
       for (const id of segmentIds) {
@@ -103,6 +147,7 @@ export class QueryNode {
       const found = retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
       return { count: found.count, rows: found.rows, readTimestamp };
     },
+    memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.usedBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
     fetchSegmentRows: async ({ segmentIds, rows, fieldIds }) => ({
       rows: fetchRows(
         (id) => this.#segments.get(id)?.data,

@@ -3,6 +3,7 @@
 
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { describeBuilds, SCANNED } from '#index/built-as.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -145,6 +146,14 @@ export class IndexReconciler {
         pendingRows: pending,
         state: pending === 0n ? IndexState.Finished : failure?.isFinal === true ? IndexState.Failed : IndexState.InProgress,
         failReason: failure === undefined ? '' : `segment ${failure.segmentId}: ${failure.reason}`,
+        builtAs: describeBuilds(
+          rows.map((segment) => {
+            const file = segment.indexes.find((one) => one.indexId === index.id && one.state === 'finished');
+            // Records from before it was noted name the type as the last part of the key.
+            const builtAs = file === undefined ? SCANNED : file.builtAs || file.key.slice(file.key.lastIndexOf('/') + 1);
+            return { builtAs, rowCount: Number(segment.rowCount) };
+          }),
+        ),
       };
     });
   }

@@ -171,11 +171,19 @@ export class ShardReader {
       this.#served.set(segment.id, fresh);
       loads.push(fresh);
     }
+    // A load that does not fit in memory: the newest segments are left out, what was served before goes on.
+    let tooLarge: ElanusError | undefined;
     for (const [index, served] of loads.entries()) {
       try {
         await this.#load(served, request, buffered, context);
         if (life !== this.#life) throw outdated('the segments served so far were given up meanwhile');
       } catch (error) {
+        if (this.#partitions !== undefined && error instanceof ElanusError && error.key === 'memory_limit' && life === this.#life) {
+          this.#served.delete(served.record.id);
+          // A flushed segment's rows are still in the growing part, which goes on serving them; of an imported one nothing is here.
+          if (!this.#shard.segments.has(served.record.id)) tooLarge ??= error;
+          continue;
+        }
         // What was not loaded is not served; the next target loads it.
         for (const unloaded of loads.slice(index))
           if (this.#served.get(unloaded.record.id) === unloaded) this.#served.delete(unloaded.record.id);
@@ -184,10 +192,13 @@ export class ShardReader {
     }
     const gone = [...this.#served.keys()].filter((id) => !targetIds.has(id));
     for (const id of gone) this.#served.delete(id);
-    this.#partitions = partitions;
+    // A new partition is served whole or not at all.
+    const before = this.#partitions;
+    this.#partitions = tooLarge === undefined ? partitions : new Set([...partitions].filter((id) => before?.has(id)));
     this.#forgetSaved((id) => this.#served.get(id)?.waiting === undefined && this.#served.has(id));
     if (gone.length > 0) await this.#queryNode.releaseSegments({ segmentIds: gone }, context);
-    for (const segment of changed) await this.#loadIndexes(segment, context);
+    for (const segment of changed) if (this.#served.has(segment.id)) await this.#loadIndexes(segment, context);
+    if (tooLarge !== undefined) throw tooLarge;
   }
   /** An index that cannot be loaded costs speed only: the next target tries again, a damaged one is built again. */
   async #loadIndexes(segment: SegmentRecord, context: CallContext): Promise<void> {

@@ -10,6 +10,7 @@ import { ChannelRegistryDefinition, QueryCoordDefinition, QueryNodeDefinition, S
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { MemoryAccount } from '#segment/memory-account.js';
 import { defaultConfig } from '#server/config.js';
 import { StreamingNode } from './streaming-node.js';
 
@@ -77,6 +78,7 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
       queryNode: client(QueryNodeDefinition, {}),
       queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
     },
+    new MemoryAccount(platform.memoryBytes, platform.metrics),
   );
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
   await run(node.start());

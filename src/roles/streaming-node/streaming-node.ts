@@ -16,6 +16,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
+import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
 import { openFileLog } from '#wal/file-log.js';
 import { PhysicalChannel } from './physical-channel.js';
 import { Shard, type ShardSettings } from './shard.js';
@@ -55,11 +56,20 @@ export class StreamingNode {
   #ids: { next: bigint; end: bigint } = { next: 0n, end: 0n };
   #startTimestamp = 0n;
   #timer: Timer | undefined;
+  readonly #memory: MemoryAccount;
 
-  constructor(platform: Platform, settings: StreamingNodeSettings, peers: StreamingNodePeers) {
+  constructor(platform: Platform, settings: StreamingNodeSettings, peers: StreamingNodePeers, memory: MemoryAccount) {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
+    this.#memory = memory;
+    memory.addSource(() => this.#uses());
+  }
+  *#uses(): Iterable<MemoryUse> {
+    for (const { shard } of this.#shards.values()) {
+      const { collectionId } = shard.channel;
+      for (const { data } of shard.segments.values()) yield { collectionId, kind: 'growing', bytes: data.memoryBytes };
+    }
   }
   /** Takes over its channels and rebuilds them from their logs. */
   async start(): Promise<void> {
@@ -206,7 +216,7 @@ export class StreamingNode {
       throw new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
     return open;
   }
-  #checkGrowingBytes(): void {
+  #checkMemory(insertedBytes: number): void {
     let bytes = 0;
     for (const { shard } of this.#shards.values())
       for (const segment of shard.segments.values()) if (segment.state !== 'saved') bytes += segment.data.memoryBytes;
@@ -214,6 +224,13 @@ export class StreamingNode {
       throw new ElanusError(
         'queue_full',
         `${bytes} bytes of rows wait to be written to files, the limit is ${this.#settings.growingBytesMax}; try again in a moment`,
+      );
+    }
+    const { usedBytes, limitBytes } = this.#memory;
+    if (usedBytes + insertedBytes > limitBytes) {
+      throw new ElanusError(
+        'memory_insufficient',
+        `memory limit exceeded[used=${usedBytes}][inserted=${insertedBytes}][limit=${limitBytes}]: collections take all memory they may; release collections or flush those that are not loaded, then try again, or raise --memory-limit`,
       );
     }
   }
@@ -250,9 +267,9 @@ export class StreamingNode {
         if (rows === undefined) throw new ElanusError('missing_parameter', 'append: an insert without rows');
         return { partitionId, rows };
       });
-      if (parts.length > 0) this.#checkGrowingBytes();
-      const bytes =
-        parts.reduce((sum, part) => sum + batchBytes(part.rows), 0) + (deletedKeys === undefined ? 0 : rowCountOf(deletedKeys, 0) * 16);
+      const insertedBytes = parts.reduce((sum, part) => sum + batchBytes(part.rows), 0);
+      if (parts.length > 0) this.#checkMemory(insertedBytes);
+      const bytes = insertedBytes + (deletedKeys === undefined ? 0 : rowCountOf(deletedKeys, 0) * 16);
       return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, deletedPartitionId, inserts: parts }, bytes) };
     },
     sealChannel: async ({ vchannel, segmentIds }) => {
