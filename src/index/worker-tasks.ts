@@ -1,5 +1,6 @@
 // The one registry of tasks that worker threads run by name. Platforms below import it; its shape is theirs (`WorkerTask`),
 // said here structurally because folders import only from earlier ones.
+import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { graphSearch } from './graph-search.js';
@@ -22,6 +23,7 @@ import { vectorFloats } from './vector-floats.js';
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
 export const workerTasks = {
+  diskScan,
   graphEncode,
   graphInsert,
   graphOrder,
