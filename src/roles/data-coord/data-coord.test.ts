@@ -311,6 +311,36 @@ describe('import jobs', () => {
   });
 });
 
+describe('flush state', () => {
+  it('of segments is asked of those who write them; of a time it is that of the collection or of the segments', async () => {
+    const other = `${CHANNEL}x`;
+    let growing = [1n];
+    const running = await fresh({
+      streamingNode: {
+        channelRows: async ({ vchannel }) => ({ segments: vchannel === other ? growing.map((segmentId) => ({ segmentId })) : [] }),
+      },
+    });
+    await watch(running);
+    await running.run(running.calls.watchChannels({ collectionID: 8n, channelNames: [other], schema: { name: 'd' } }));
+    const { channels } = await running.run(running.registry.acquireChannels({ serverId: 9n }));
+    await commit(running, channels[0]?.channel?.epoch ?? 0n, [segment(2n)], 50n);
+    const state = async (segmentIDs: bigint[], flushTs = 0n, collectionID = 0n) =>
+      (await running.run(running.calls.getFlushState({ collectionID, flushTs, segmentIDs }))).flushed;
+    expect([await state([1n]), await state([2n, 1n]), await state([1n], 0n, 8n)]).toEqual([false, false, false]);
+    expect([await state([2n]), await state([3n]), await state([2n], 0n, COLLECTION)]).toEqual([true, true, true]);
+    expect([await state([2n], 50n), await state([2n], 51n), await state([3n], 51n, COLLECTION)]).toEqual([true, false, false]);
+    growing = [];
+    expect(await state([1n])).toBe(true);
+    expect(await state([])).toBe(true);
+    await expect(state([], 50n)).rejects.toMatchObject({ key: 'missing_parameter' });
+  });
+  it('is unknown while the owner of a channel does not answer', async () => {
+    const running = await fresh({ streamingNode: { channelRows: down } });
+    await watch(running);
+    await expect(running.run(running.calls.getFlushState({ segmentIDs: [1n] }))).rejects.toMatchObject({ key: 'service_unavailable' });
+  });
+});
+
 describe('flush', () => {
   it('needs every channel sealed: one that fails is an error, never half a success', async () => {
     const running = await fresh({

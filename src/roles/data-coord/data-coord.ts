@@ -10,6 +10,7 @@ import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import type { Handlers } from '#rpc/service.js';
 import { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
+import { isFlushed } from './flush-state.js';
 import { ImportJobs } from './import-jobs.js';
 
 export interface DataCoordSettings {
@@ -183,13 +184,7 @@ export class DataCoord {
         channelCps: checkpoints,
       };
     },
-    getFlushState: async (request) => {
-      // Every row and delete up to the flush's timestamp is in files once each checkpoint has passed it.
-      const collectionId = request.collectionID;
-      const behind = this.#catalog.channelsOf(collectionId).filter((channel) => channel.checkpointTimestamp < request.flushTs);
-      const unknown = request.segmentIDs.filter((id) => this.#catalog.segments.get(id)?.state === 'importing');
-      return { flushed: behind.length === 0 && unknown.length === 0 };
-    },
+    getFlushState: async (request, context) => ({ flushed: await isFlushed(this.#catalog, this.#peers.streamingNode, request, context) }),
     import: async (request) => {
       await this.#imports.add(request);
       return { datanodeId: 1n };
