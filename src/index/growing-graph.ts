@@ -154,7 +154,7 @@ export class GrowingGraph<Region extends IndexRegion> {
     const { dim, degree, metric, efConstruction } = this.#spec;
     // The same seed draws the same layers for the nodes that are there already.
     const levels = drawLevels(nodes, degree, SEED);
-    const layout: BuildLayout = layoutBuild({ dim, degree, form: 'SQ8' }, nodes, levels.lists, this.#workers.parallelism);
+    const layout: BuildLayout = layoutBuild({ dim, degree, form: 'SQ8' }, nodes, levels.lists, this.#workers.parallelism + 1);
     assert(layout.codeStride === codeBytes('SQ8', dim), 'codes of 8 bits');
     const region = this.#workers.allocate(layout.total, layout.total);
     const buffer = region.memory.buffer;

@@ -58,7 +58,8 @@ export interface IndexWorkers<Region extends IndexRegion = IndexRegion> {
   readonly parallelism: number;
   allocate(bytes: number, bytesMax: number): Region;
   release(region: Region): void;
-  run<Output>(task: string, input: unknown, regions: readonly Region[], signal?: AbortSignal): Promise<Output>;
+  /** @param micros about how long a synchronous task computes: a short one runs on the calling thread, whose number is `parallelism`. */
+  run<Output>(task: string, input: unknown, regions: readonly Region[], signal?: AbortSignal, micros?: number): Promise<Output>;
 }
 export interface LoadedIndex<Region extends IndexRegion = IndexRegion> {
   readonly region: Region;
@@ -69,7 +70,7 @@ export interface LoadedIndex<Region extends IndexRegion = IndexRegion> {
 const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /**
- * Copies a checked block into a region of its own. @param workBytes working memory of each thread, a family's own matter.
+ * Copies a checked block into a region of its own. @param workBytes working memory of each thread, a family's own matter. @param threads beside the one that calls
  * @throws memory_limit
  */
 export function placeIndex<Region extends IndexRegion>(
@@ -86,7 +87,7 @@ export function placeIndex<Region extends IndexRegion>(
   }
   const workOffset = end;
   const workStride = alignUp(workBytes);
-  end += workStride * threads;
+  end += workStride * (threads + 1);
   const total = Math.ceil(end / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
   if (total > REGION_BYTES_MAX) {
     throw new ElanusError('memory_limit', `an index of ${end - DATA_OFFSET} bytes does not fit one region of ${REGION_BYTES_MAX} bytes`);

@@ -13,9 +13,11 @@ export interface Workers {
   release(region: SharedRegion): void;
   /**
    * Runs the task with structured-cloned `input`; regions reach it as memories in the same order.
+   * @param micros about how long it computes, when that is known and the task is synchronous. A short one may run on the calling thread,
+   * before `run` returns and on `input` itself: handing it over would cost more.
    * @throws what the task threw, as an Error with its message; cancelled when the signal aborts before it starts.
    */
-  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal): Promise<Output>;
+  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal, micros?: number): Promise<Output>;
 }
-/** What a task gets: its input, the memories of its regions (stable objects per region and thread), and its thread's number from 0. */
+/** What a task gets: its input, the memories of its regions (stable objects per region and thread), and its thread's number: from 0, `parallelism` on the calling thread. */
 export type WorkerTask = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;

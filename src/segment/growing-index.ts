@@ -2,10 +2,11 @@
 // that nobody searches costs nothing. What the graph does not cover yet is scanned exactly.
 import { messageOf } from '#base/errors.js';
 import { GROWING_ROWS_MIN, GrowingGraph, type GrowingSpec } from '#index/growing-graph.js';
+import { indexQueryMicros } from '#index/search-cost.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
-import { clearBit } from './row-versions.js';
+import { clearBit, countBits, hasBitAt } from './row-versions.js';
 import type { HeldVectors } from './segment-index.js';
 
 /** Rows behind the graph that a scan passes over faster than a task adds them. */
@@ -26,6 +27,7 @@ export class GrowingIndex {
   readonly #platform: Platform;
   readonly #vectors: Vectors;
   readonly #graph: GrowingGraph<SharedRegion>;
+  #bits: NodeBits | undefined;
   #isAdvancing = false;
   #work: Promise<void> = Promise.resolve();
   #isReleased = false;
@@ -47,25 +49,33 @@ export class GrowingIndex {
   get rowCount(): number {
     return this.#graph.rowCount;
   }
-  /** @param excluded bit set: the row does not count. Undefined: the graph covers nothing that this search could use. */
-  covered(metric: string, excluded: Uint8Array, rowCount: number): CoveredRows | undefined {
+  /** @param excluded bit set: the row does not count. @returns undefined when the graph covers nothing that this search could use */
+  covered(metric: string, excluded: Uint8Array | undefined, rowCount: number): CoveredRows | undefined {
     const index = this.#graph.index;
     if (index === undefined || metric !== this.metric || this.#isReleased) return undefined;
     const rows = Math.min(rowCount, index.placement.rowCount);
-    // Rows from there on, which the graph may get while it is searched, do not count.
-    const bits = new Uint8Array(Math.ceil(Number(index.placement.params.nodes) / 8)).fill(0xff);
-    bits.set(excluded.subarray(0, rows >> 3));
-    let passing = 0;
-    for (let row = rows & ~7; row < rows; row++) if (((excluded[row >> 3] as number) & (1 << (row & 7))) === 0) clearBit(bits, row);
-    for (let at = 0; at < Math.ceil(rows / 8); at++) passing += 8 - (bitCounts[bits[at] as number] as number);
+    const nodes = Number(index.placement.params.nodes);
+    const { bits, passing } = excluded === undefined ? this.#firstRows(rows, nodes) : firstOf(excluded, rows, nodes);
     return {
       rowCount: rows,
       search: (input, signal) => {
         const full: IndexSearchInput = { ...input, index: { ...index.placement, rowCount: rows }, excluded: bits, passing };
         const regions = [this.#vectors.region, index.region];
-        return this.#graph.hold(() => this.#platform.workers.run<IndexSearchOutput>('graphSearch', full, regions, signal));
+        const micros = indexQueryMicros('graphSearch', full);
+        const queries = input.queries.byteLength / this.#vectors.store.vectorBytes;
+        const estimate = micros === undefined ? undefined : micros * queries;
+        return this.#graph.hold(() => this.#platform.workers.run<IndexSearchOutput>('graphSearch', full, regions, signal, estimate));
       },
     };
+  }
+  /** Where all of them count: the same bits until rows are added. */
+  #firstRows(rows: number, nodes: number): NodeBits {
+    const last = this.#bits;
+    if (last !== undefined && last.passing === rows && last.nodes === nodes) return last;
+    const bits = new Uint8Array(new SharedArrayBuffer(Math.ceil(nodes / 8))).fill(0xff).fill(0, 0, rows >> 3);
+    for (let row = rows & ~7; row < rows; row++) clearBit(bits, row);
+    this.#bits = { bits, passing: rows, nodes };
+    return this.#bits;
   }
   /** Adds rows in the background when enough are behind; returns at once. */
   advance(): void {
@@ -90,4 +100,15 @@ export class GrowingIndex {
     this.#graph.release();
   }
 }
-const bitCounts = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
+interface NodeBits {
+  readonly bits: Uint8Array;
+  readonly passing: number;
+  readonly nodes: number;
+}
+/** Rows behind the first ones, which the graph may get while it is searched, do not count. */
+function firstOf(excluded: Uint8Array, rows: number, nodes: number): NodeBits {
+  const bits = new Uint8Array(Math.ceil(nodes / 8)).fill(0xff);
+  bits.set(excluded.subarray(0, rows >> 3));
+  for (let row = rows & ~7; row < rows; row++) if (!hasBitAt(excluded, row)) clearBit(bits, row);
+  return { bits, passing: bits.length * 8 - countBits(bits), nodes };
+}

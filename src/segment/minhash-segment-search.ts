@@ -4,6 +4,7 @@ import type { MinhashScanInput } from '#index/minhash-search.js';
 import type { Workers } from '#platform/workers.js';
 import type { SegmentHits } from './segment-hits.js';
 import { mergeHits, type SegmentSearch } from './segment-hits.js';
+import { settled } from './settled.js';
 import type { VectorColumn } from './vector-column.js';
 
 /** Bits of an element where the index does not say: Milvus's default. */
@@ -16,7 +17,7 @@ export async function scanSignatures(
   workers: Workers,
   vectors: VectorColumn,
   request: Pick<SegmentSearch, 'queries' | 'k' | 'radius' | 'rangeFilter' | 'params'>,
-  excluded: Uint8Array,
+  excluded: Uint8Array | undefined,
   rowCount: number,
   signal?: AbortSignal,
 ): Promise<SegmentHits> {
@@ -27,7 +28,8 @@ export async function scanSignatures(
   const { vectorsOffset, blocks, dim } = vectors.store.place;
   const width = params.mhElementBitWidth;
   const common = {
-    ...{ dim, elementBits: typeof width === 'number' ? width : ELEMENT_BITS, vectorsOffset, queries, k, excluded },
+    ...{ dim, elementBits: typeof width === 'number' ? width : ELEMENT_BITS, vectorsOffset, queries, k },
+    ...(excluded && { excluded }),
     ...(blocks && { blocks }),
     ...(radius !== undefined && { radius }),
     ...(rangeFilter !== undefined && { rangeFilter }),
@@ -39,10 +41,5 @@ export async function scanSignatures(
     const input: MinhashScanInput = { ...common, rowBegin, rowEnd: Math.min(rowCount, rowBegin + rowsPerTask) };
     return workers.run<FlatSearchOutput>('minhashScan', input, [vectors.region], signal);
   };
-  const settled = await vectors.hold(() => Promise.allSettled(begins.map(run))); // All of them: the region is theirs until then.
-  const parts = settled.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
-  return mergeHits('MHJACCARD', queryCount, k, parts);
+  return mergeHits('MHJACCARD', queryCount, k, await vectors.hold(() => settled(begins.map((begin) => () => run(begin)))));
 }

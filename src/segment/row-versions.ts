@@ -98,17 +98,25 @@ export class RowVersions {
     const deleted = this.#deletedAt.get(row);
     return deleted === undefined || deleted > readTs;
   }
+  /** The read sees every row and every delete. */
+  seesAll(readTs: Timestamp): boolean {
+    return readTs >= this.to && readTs >= this.#lastDelete;
+  }
+  /** A time that sees all. */
+  get newest(): Timestamp {
+    return this.to > this.#lastDelete ? this.to : this.#lastDelete;
+  }
   /** Bit set: not visible. The live bits themselves when the read sees everything: not to be written to or kept. */
   hiddenBits(readTs: Timestamp): Uint8Array {
     const bytes = bytesForBits(this.rowCount);
-    if (readTs >= this.to && readTs >= this.#lastDelete) return this.#deletedBits.subarray(0, bytes);
+    if (this.seesAll(readTs)) return this.#deletedBits.subarray(0, bytes);
     const bits = this.#deletedBits.slice(0, bytes);
     if (readTs < this.#lastDelete) for (const [row, at] of this.#deletedAt) if (at > readTs) clearBit(bits, row);
     for (let row = this.#firstAfter(readTs); row < this.rowCount; row++) if (this.writtenAt(row) > readTs) setBit(bits, row);
     return bits;
   }
   visibleCount(readTs: Timestamp): number {
-    if (readTs >= this.to && readTs >= this.#lastDelete) return this.rowCount - this.#deletedAt.size;
+    if (this.seesAll(readTs)) return this.rowCount - this.#deletedAt.size;
     return this.rowCount - countBits(this.hiddenBits(readTs));
   }
   /** A row before which all were written at or before `readTs`. */

@@ -13,11 +13,12 @@ import type { SharedRegion } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { ColumnStore, defaultBytes } from './column-store.js';
+import { ExcludedRowsOf } from './excluded-rows.js';
 import { KeyIndex } from './key-index.js';
 import { selectSmallest } from './key-order.js';
 import { hasBitAt, RowVersions } from './row-versions.js';
 import type { SegmentHits, SegmentSearch } from './segment-hits.js';
-import { excludedBits, searchVectors } from './segment-search.js';
+import { searchVectors } from './segment-search.js';
 import { searchSparseVectors } from './sparse-segment-search.js';
 import { SparseVectors } from './sparse-vectors.js';
 import { VectorColumn } from './vector-column.js';
@@ -44,6 +45,8 @@ export class SegmentData {
   readonly #vectors = new Map<bigint, VectorColumn>();
   readonly #sparse = new Map<bigint, SparseVectors>();
   readonly #versions: RowVersions;
+  /** By vector field, once it was searched. */
+  readonly #excluded = new Map<bigint, ExcludedRowsOf>();
   readonly #keyField: FieldSchema;
   readonly #keys: ColumnStore;
   readonly #index: KeyIndex;
@@ -274,15 +277,13 @@ export class SegmentData {
 
   /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without vectors */
   async search(request: SegmentSearch, signal?: AbortSignal): Promise<SegmentHits> {
-    const hidden = this.liveBitset(request.readTs);
     const sparse = this.#sparse.get(request.fieldId);
-    if (sparse) {
-      const bits = excludedBits(this.rowCount, hidden, sparse, request.filterRows, request.negated ?? false);
-      return searchSparseVectors(this.#platform.workers, sparse, request, bits, this.rowCount, signal);
-    }
-    const vectors = this.#vectorsOf(request.fieldId);
-    const excluded = excludedBits(this.rowCount, hidden, vectors, request.filterRows, request.negated ?? false);
-    return searchVectors(this.#platform.workers, vectors, request, excluded, this.rowCount, signal);
+    const vectors = sparse ?? this.#vectorsOf(request.fieldId);
+    const excludedOf = this.#excluded.get(request.fieldId) ?? new ExcludedRowsOf(this.#versions, vectors);
+    this.#excluded.set(request.fieldId, excludedOf);
+    const excluded = excludedOf.at(request.readTs, request);
+    if (sparse) return searchSparseVectors(this.#platform.workers, sparse, request, excluded.bits, this.rowCount, signal);
+    return searchVectors(this.#platform.workers, this.#vectorsOf(request.fieldId), request, excluded, this.rowCount, signal);
   }
   #vectorsOf(fieldId: bigint): VectorColumn {
     const vectors = this.#vectors.get(fieldId);

@@ -1,20 +1,25 @@
 // A vector index over one field of a loaded segment: its own region beside the vectors', held while searches read it. A search in it
 // answers what an exact search would, but for the recall.
 import { assert } from '#base/assert.js';
+import { indexQueryMicros } from '#index/search-cost.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
 import type { SearchableIndex } from '#index/vector-indexes.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
-import type { SegmentHits } from './segment-hits.js';
+import { emptyHits, type SegmentHits } from './segment-hits.js';
+import { settled } from './settled.js';
 
 /** The vectors of a field, which stay while a task reads them. */
 export interface HeldVectors {
   readonly region: SharedRegion;
-  readonly store: { readonly place: ExactVectors };
+  readonly store: { readonly place: ExactVectors; readonly vectorBytes: number };
   hold<T>(task: () => Promise<T>): Promise<T>;
 }
+/** Computing that is worth a task of its own, and what a query is taken to need where nothing is known. */
+const TASK_MICROS_MIN = 400;
+const UNKNOWN_MICROS = 100;
 interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
-  /** Bit set: the row does not count. */
-  readonly excluded: Uint8Array;
+  /** Bit set: the row does not count. Undefined: all count. */
+  readonly excluded?: Uint8Array;
   /** Rows that count. */
   readonly passing: number;
 }
@@ -45,16 +50,35 @@ export class SegmentIndex {
     const { excluded, passing, ...rest } = search;
     const input: IndexSearchInput = {
       ...{ index: this.#index.placement, vectors: vectors.store.place, ...rest },
-      ...(passing < this.rowCount && { excluded, passing }),
+      ...(excluded !== undefined && passing < this.rowCount && { excluded, passing }),
     };
     this.#searches++;
     try {
       const regions = [vectors.region, this.#index.region];
-      return spread(await vectors.hold(() => this.#workers.run<IndexSearchOutput>(this.#index.task, input, regions, signal)), search.k);
+      const { buffer, byteOffset, byteLength } = search.queries;
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      const queries = byteLength / vectors.store.vectorBytes;
+      const micros = indexQueryMicros(this.#index.task, input);
+      const tasks = this.#taskCount(queries, micros);
+      const perTask = Math.ceil(queries / tasks);
+      const run = (first: number): Promise<IndexSearchOutput> => {
+        const end = Math.min(queries, first + perTask);
+        // A task gets its own queries only, not a view of all.
+        const part =
+          tasks === 1 ? input : { ...input, queries: bytes.slice(first * vectors.store.vectorBytes, end * vectors.store.vectorBytes) };
+        const estimate = micros === undefined ? undefined : micros * (end - first);
+        return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
+      };
+      const jobs = Array.from({ length: Math.ceil(queries / perTask) }, (_, task) => () => run(task * perTask));
+      return joined(await vectors.hold(() => settled(jobs)), search.k);
     } finally {
       this.#searches--;
       this.#giveBack();
     }
+  }
+  /** Queries of one request are split over the threads when there is enough to do for each. */
+  #taskCount(queries: number, micros = UNKNOWN_MICROS): number {
+    return Math.max(1, Math.min(this.#workers.parallelism, queries, Math.floor((queries * micros) / TASK_MICROS_MIN)));
   }
   /** Gives its memory back, as soon as running searches end. */
   release(): void {
@@ -65,16 +89,20 @@ export class SegmentIndex {
     if (this.#isReleased && this.#searches === 0) this.#workers.release(this.#index.region);
   }
 }
-/** From hits one query after the other to hits of each query at its multiple of k. */
-function spread({ counts, rows, scores }: IndexSearchOutput, k: number): SegmentHits {
-  const queryCount = counts.length;
-  const hits = { queryCount, k, counts, rows: new Uint32Array(queryCount * k), scores: new Float32Array(queryCount * k) };
-  let at = 0;
-  for (let q = 0; q < queryCount; q++) {
-    const count = counts[q] as number;
-    hits.rows.set(rows.subarray(at, at + count), q * k);
-    hits.scores.set(scores.subarray(at, at + count), q * k);
-    at += count;
+/** From hits one query after the other, of ascending parts of the queries, to hits of each query at its multiple of k. */
+function joined(parts: readonly IndexSearchOutput[], k: number): SegmentHits {
+  const queryCount = parts.reduce((sum, { counts }) => sum + counts.length, 0);
+  const hits = emptyHits(queryCount, k);
+  let query = 0;
+  for (const { counts, rows, scores } of parts) {
+    let at = 0;
+    for (const count of counts) {
+      hits.counts[query] = count;
+      hits.rows.set(rows.subarray(at, at + count), query * k);
+      hits.scores.set(scores.subarray(at, at + count), query * k);
+      at += count;
+      query++;
+    }
   }
   return hits;
 }

@@ -10,24 +10,12 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { SegmentData } from './segment-data.js';
 import type { SegmentHits } from './segment-hits.js';
-import { countPassing } from './segment-search.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
 afterAll(() => platform.close());
 const LATEST = 1n << 62n;
 const DIM = 64;
 const ROWS = 3000;
-
-it('counts the rows that pass as a loop over them does', () => {
-  for (let seed = 0; seed < 200; seed++) {
-    const random = seededRandom(seed);
-    const rows = nextBelow(random, 70);
-    const bits = Uint8Array.from({ length: Math.ceil(rows / 8) }, () => nextBelow(random, 256));
-    let open = 0;
-    for (let row = 0; row < rows; row++) if (!((bits[row >> 3] as number) & (1 << (row & 7)))) open++;
-    expect(countPassing(bits, rows)).toBe(open);
-  }
-});
 
 const names = ['FloatVector', 'Float16Vector', 'BFloat16Vector', 'Int8Vector', 'BinaryVector'] as const;
 describe.each(names)('%s', (name) => {

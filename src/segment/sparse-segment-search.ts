@@ -8,16 +8,19 @@ import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse-search.
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { SegmentHits } from './segment-hits.js';
 import { emptyHits, mergeHits, type SegmentSearch } from './segment-hits.js';
+import { settled } from './settled.js';
 import type { SparseVectors } from './sparse-vectors.js';
 
 /** Bytes of rows that are worth a scan task of their own, a few milliseconds. */
 const TASK_BYTES_MIN = 4 << 20;
+/** At least so many bytes of rows or of an index are read in a microsecond. */
+const BYTES_PER_MICRO = 1000;
 
 export async function searchSparseVectors(
   workers: Workers,
   vectors: SparseVectors,
   request: SegmentSearch,
-  excluded: Uint8Array,
+  excluded: Uint8Array | undefined,
   rowCount: number,
   signal?: AbortSignal,
 ): Promise<SegmentHits> {
@@ -33,10 +36,17 @@ export async function searchSparseVectors(
   const k = Math.min(request.k, rowCount);
   if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
   const { radius, rangeFilter, params = {} } = request;
-  const common = { queries, k, excluded, ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
+  const common = {
+    queries,
+    k,
+    ...(excluded && { excluded }),
+    ...(radius !== undefined && { radius }),
+    ...(rangeFilter !== undefined && { rangeFilter }),
+  };
   const tasks: (() => Promise<FlatSearchOutput>)[] = [];
-  const run = (task: string, input: SparseScanInput | SparseSearchInput, region: SharedRegion): void => {
-    tasks.push(() => workers.run<FlatSearchOutput>(task, input, [region], signal));
+  const run = (task: string, input: SparseScanInput | SparseSearchInput, region: SharedRegion, bytes: number): void => {
+    const micros = 5 + (bytes * queryCount) / BYTES_PER_MICRO;
+    tasks.push(() => workers.run<FlatSearchOutput>(task, input, [region], signal, micros));
   };
   const { index } = vectors;
   const indexed = index?.placement.rowCount ?? 0;
@@ -46,19 +56,14 @@ export async function searchSparseVectors(
       ...(isSparseAlgorithm(algorithm) && { algorithm }),
       ...(typeof dropRatioSearch === 'number' && { dropRatio: dropRatioSearch }),
     };
-    run('sparseSearch', { index: index.placement, ...common, ...more }, index.region);
+    run('sparseSearch', { index: index.placement, ...common, ...more }, index.region, index.bytes);
   }
   const bytes = vectors.offsetOf(rowCount) - vectors.offsetOf(indexed);
   const parts = Math.max(1, Math.min(workers.parallelism, Math.floor((bytes * queryCount) / TASK_BYTES_MIN)));
   const rowsPerTask = Math.ceil((rowCount - indexed) / parts);
   for (let begin = indexed; begin < rowCount; begin += rowsPerTask) {
     const range = { offset: vectors.offsetOf(begin), rowBegin: begin, rowEnd: Math.min(rowCount, begin + rowsPerTask) };
-    run('sparseScan', { ...range, ...common }, vectors.region);
+    run('sparseScan', { ...range, ...common }, vectors.region, vectors.offsetOf(range.rowEnd) - range.offset);
   }
-  const settled = await vectors.hold(() => Promise.allSettled(tasks.map((task) => task()))); // All of them: the regions are theirs until then.
-  const outputs = settled.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
-  return mergeHits('IP', queryCount, k, outputs);
+  return mergeHits('IP', queryCount, k, await vectors.hold(() => settled(tasks)));
 }

@@ -13,6 +13,7 @@ export const workerTasks = {
     new Uint8Array(memory.buffer).fill(input.value);
     return known;
   },
+  thread: (_input: unknown, context: Context): number => context.thread,
   bytes: (input: { readonly length: number }): { readonly view: Float32Array } => ({ view: new Float32Array(input.length).fill(1.5) }),
   spin: (input: { readonly ms: number }): number => {
     const until = performance.now() + input.ms;

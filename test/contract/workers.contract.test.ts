@@ -84,6 +84,20 @@ describe.each([
 });
 
 describe('NodeWorkers', () => {
+  test('a short task runs on the calling thread, at once, under a number of its own; a long one, and what is too much for a turn, does not', async () => {
+    const workers = new NodeWorkers({ registry, tasks, parallelism: 2 });
+    threads.push(workers);
+    const here = { value: 0 };
+    const running = workers.run<object>('echo', here, [], undefined, 50);
+    expect(await running).toBe(here);
+    expect(await workers.run<number>('thread', {}, [], undefined, 50)).toBe(2);
+    expect(await workers.run('echo', here, [], undefined, 5000)).not.toBe(here);
+    expect(await workers.run('echo', here, [])).not.toBe(here);
+    await expect(workers.run('fail', {}, [], undefined, 1)).rejects.toThrow('boom');
+    const many = await Promise.all(Array.from({ length: 100 }, () => workers.run<number>('thread', {}, [], undefined, 100)));
+    expect(many.filter((thread) => thread === 2).length).toBeGreaterThan(5);
+    expect(many.filter((thread) => thread < 2).length).toBeGreaterThan(50);
+  });
   test('errors keep their key', async () => {
     await expect(nodeWorkers().run('failTyped', {}, [])).rejects.toMatchObject({ name: 'ElanusError', key: 'memory_limit' });
   });

@@ -1,4 +1,4 @@
-// Workers without threads: a task runs on the calling thread in a later turn, on real shared WASM memory.
+// Workers without threads: every task, short or long, runs on the calling thread in a later turn, on real shared WASM memory.
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { workerTasks } from '#index/worker-tasks.js';

@@ -6,6 +6,7 @@ import { assert, must } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
+import { SCRATCH_THREADS_MAX } from '#index/region-layout.js';
 import { workerTasks } from '#index/worker-tasks.js';
 import { allocateMemory } from '../wasm-memory.js';
 import type { SharedRegion, Workers, WorkerTask } from '../workers.js';
@@ -55,7 +56,8 @@ export class NodeWorkers implements Workers {
   #closed = false;
 
   constructor(options: NodeWorkersOptions = {}) {
-    this.parallelism = options.parallelism ?? Math.max(1, Math.min(availableParallelism(), 8));
+    // One more has memory of its own in each region: the calling thread.
+    this.parallelism = Math.min(options.parallelism ?? Math.max(1, Math.min(availableParallelism(), 8)), SCRATCH_THREADS_MAX - 1);
     this.#tasks = options.tasks ?? (options.registry === undefined ? workerTasks : {});
     this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/worker-tasks.js');
   }

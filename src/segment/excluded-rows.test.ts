@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { nextBelow, seededRandom } from '#base/random.js';
+import { ExcludedRowsOf } from './excluded-rows.js';
+import { RowVersions } from './row-versions.js';
+
+const LATEST = 1n << 62n;
+const isOut = (bits: Uint8Array | undefined, row: number): boolean => ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+
+describe('rows that do not count', () => {
+  it('are those of a row-by-row look, by any filter and at any time', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const random = seededRandom(seed);
+      const versions = new RowVersions();
+      const rowCount = 1 + nextBelow(random, 200);
+      for (let row = 0; row < rowCount; row++) versions.append(1, BigInt(row + 1));
+      for (let i = nextBelow(random, 20); i > 0; i--) versions.delete(nextBelow(random, rowCount), BigInt(nextBelow(random, 400)));
+      const nullBits =
+        nextBelow(random, 2) === 0 ? undefined : Uint8Array.from({ length: nextBelow(random, 30) }, () => nextBelow(random, 256));
+      if (nullBits !== undefined && nullBits.length > rowCount >> 3) nullBits.fill(0, rowCount >> 3);
+      const filterRows = Uint32Array.from({ length: rowCount }, (_, row) => row).filter(() => nextBelow(random, 3) === 0);
+      const excluded = new ExcludedRowsOf(versions, { nullBits });
+      for (const readTs of [LATEST, BigInt(rowCount >> 1)]) {
+        for (const filter of [{}, { filterRows }, { filterRows, negated: true }]) {
+          const { bits, passing, rows } = excluded.at(readTs, filter);
+          const counting: number[] = [];
+          for (let row = 0; row < rowCount; row++) {
+            const isNamed = filterRows.includes(row);
+            const isIn = !('filterRows' in filter) || ('negated' in filter ? !isNamed : isNamed);
+            if (isIn && versions.isVisible(row, readTs) && !isOut(nullBits, row)) counting.push(row);
+          }
+          expect(Array.from({ length: rowCount }, (_, row) => row).filter((row) => !isOut(bits, row))).toEqual(counting);
+          expect(passing).toBe(counting.length);
+          if (rows !== undefined) expect([...rows]).toEqual(counting);
+        }
+      }
+    }
+  });
+  it('are one snapshot in shared memory until a row is deleted or added, and no bits where all count', () => {
+    const versions = new RowVersions();
+    versions.append(100, 5n);
+    const excluded = new ExcludedRowsOf(versions, { nullBits: undefined });
+    expect(excluded.at(LATEST, {})).toEqual({ bits: undefined, passing: 100 });
+    versions.delete(7, 6n);
+    const first = excluded.at(LATEST, {});
+    expect(first.bits?.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(excluded.at(LATEST, {}).bits).toBe(first.bits);
+    versions.delete(8, 7n);
+    const second = excluded.at(LATEST, {});
+    expect([first.passing, second.passing]).toEqual([99, 98]);
+    expect(isOut(first.bits, 8)).toBe(false); // What runs sees the state it began with.
+    versions.append(1, 9n);
+    expect(excluded.at(LATEST, {}).passing).toBe(99);
+    expect(excluded.at(8n, {}).passing).toBe(98);
+  });
+});

@@ -1,0 +1,84 @@
+// Which rows of a segment do not count in a search: not visible, without a vector, or kept out by a filter. A search of the newest state
+// without a filter shares one snapshot of bits with those before it until a row is deleted or added, and threads read it in place.
+import { bytesForBits, clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
+
+export interface ExcludedRows {
+  /** Bit set: the row does not count. Undefined: all rows count. Never written to. */
+  readonly bits: Uint8Array | undefined;
+  /** Rows that count. */
+  readonly passing: number;
+  /** Those rows in ascending order, where a filter named them. */
+  readonly rows?: Uint32Array;
+}
+export interface RowFilter {
+  readonly filterRows?: Uint32Array;
+  readonly negated?: boolean;
+}
+interface NullRows {
+  /** Bit set: the row has no vector. */
+  readonly nullBits: Uint8Array | undefined;
+}
+
+/** Of one vector field. */
+export class ExcludedRowsOf {
+  readonly #versions: RowVersions;
+  readonly #vectors: NullRows;
+  #snapshot: (ExcludedRows & { readonly rowCount: number; readonly deletedCount: number }) | undefined;
+
+  constructor(versions: RowVersions, vectors: NullRows) {
+    this.#versions = versions;
+    this.#vectors = vectors;
+  }
+  at(readTs: bigint, { filterRows, negated = false }: RowFilter): ExcludedRows {
+    if (filterRows !== undefined && !negated) return this.#only(filterRows, readTs);
+    if (filterRows !== undefined) return this.#allBut(filterRows, readTs);
+    return this.#versions.seesAll(readTs) ? this.#newest() : this.#count(this.#copy(readTs));
+  }
+  #newest(): ExcludedRows {
+    const { rowCount, deletedCount } = this.#versions;
+    if (deletedCount === 0 && this.#vectors.nullBits === undefined) return { bits: undefined, passing: rowCount };
+    const last = this.#snapshot;
+    if (last !== undefined && last.rowCount === rowCount && last.deletedCount === deletedCount) return last;
+    // Shared memory: threads get it as it is, not a copy each.
+    const bits = new Uint8Array(new SharedArrayBuffer(bytesForBits(rowCount)));
+    this.#put(bits, this.#versions.hiddenBits(this.#versions.newest));
+    this.#snapshot = { ...this.#count(bits), rowCount, deletedCount };
+    return this.#snapshot;
+  }
+  #only(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
+    const { rowCount } = this.#versions;
+    const bits = new Uint8Array(bytesForBits(rowCount)).fill(0xff);
+    const { nullBits } = this.#vectors;
+    const rows = new Uint32Array(filterRows.length);
+    let passing = 0;
+    for (const row of filterRows) {
+      if (row >= rowCount || !this.#versions.isVisible(row, readTs)) continue;
+      if (nullBits !== undefined && row >> 3 < nullBits.length && hasBitAt(nullBits, row)) continue;
+      clearBit(bits, row);
+      rows[passing++] = row;
+    }
+    return { bits, passing, rows: rows.subarray(0, passing) };
+  }
+  #allBut(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
+    const bits = this.#copy(readTs);
+    for (const row of filterRows) if (row < this.#versions.rowCount) setBit(bits, row);
+    return this.#count(bits);
+  }
+  #copy(readTs: bigint): Uint8Array {
+    const bits = new Uint8Array(bytesForBits(this.#versions.rowCount));
+    this.#put(bits, this.#versions.hiddenBits(readTs));
+    return bits;
+  }
+  #put(bits: Uint8Array, hidden: Uint8Array): void {
+    bits.set(hidden.subarray(0, bits.length));
+    const { nullBits } = this.#vectors;
+    if (nullBits === undefined) return;
+    for (let i = Math.min(nullBits.length, bits.length) - 1; i >= 0; i--) bits[i] = (bits[i] as number) | (nullBits[i] as number);
+  }
+  /** Bits behind the last row are not set by anyone. */
+  #count(bits: Uint8Array): ExcludedRows {
+    const { rowCount } = this.#versions;
+    const passing = rowCount - countBits(bits);
+    return { bits: passing === rowCount ? undefined : bits, passing };
+  }
+}

@@ -1,0 +1,44 @@
+// Several queries of one request are split over the threads, and come back in their order.
+import { expect, it } from 'vitest';
+import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
+import { InlineWorkers } from '#platform/memory/inline-workers.js';
+import { nodeTimers } from '#platform/node/node-time.js';
+import { SegmentIndex } from './segment-index.js';
+
+const DIM = 4;
+const K = 2;
+/** Finds as many rows as the query's first number modulo 3 says; the row tells the query. */
+function search({ queries }: IndexSearchInput): IndexSearchOutput {
+  const numbers = new Float32Array(queries.buffer, queries.byteOffset, queries.byteLength / 4);
+  const firsts = Array.from({ length: numbers.length / DIM }, (_, at) => numbers[at * DIM] as number);
+  const rows = firsts.flatMap((first) => new Array(first % 3).fill(first));
+  return { counts: Uint32Array.from(firsts, (first) => first % 3), rows: Uint32Array.from(rows), scores: Float32Array.from(rows) };
+}
+
+it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
+  const sizes: number[] = [];
+  const tasks = {
+    graphSearch: (input: IndexSearchInput) => {
+      sizes.push(input.queries.byteLength / (DIM * 4));
+      return search(input);
+    },
+  };
+  const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 4 });
+  const region = workers.allocate(65_536, 65_536);
+  const placement = {
+    ...{ indexType: 'HNSW', metric: 'L2', elementType: 'float32', dim: DIM, rowCount: 1000, params: {} },
+    ...{ sections: {}, workOffset: 0, workBytes: 0 },
+  };
+  const index = new SegmentIndex(workers, { region, placement, bytes: 1, task: 'graphSearch' }, 'key');
+  const store = { place: { dim: DIM, vectorsOffset: 0 }, vectorBytes: DIM * 4 };
+  const vectors = { region, store, hold: <T>(task: () => Promise<T>) => task() };
+  const queries = Float32Array.from({ length: count * DIM }, (_, at) => Math.floor(at / DIM));
+  const hits = await index.search(vectors, { queries, k: K, params: { ef: 200 }, passing: 1000 });
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(count);
+  expect(sizes.length).toBe(count === 30 ? 4 : 1);
+  expect(hits.queryCount).toBe(count);
+  for (let query = 0; query < count; query++) {
+    expect(hits.counts[query]).toBe(query % 3);
+    expect([...hits.rows.subarray(query * K, query * K + (query % 3))]).toEqual(new Array(query % 3).fill(query));
+  }
+});
