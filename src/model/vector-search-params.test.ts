@@ -107,15 +107,15 @@ describe('checkSearchParams', () => {
   it.each([
     ['FLAT', {}],
     ['IVF_FLAT', { nprobe: 8 }],
-    ['IVF_RABITQ', { nprobe: 8, rbqQueryBits: 0, refineK: 1 }],
+    ['IVF_RABITQ', { nprobe: 8, rbqQueryBits: 0 }],
     ['HNSW', { ef: 100 }],
-    ['HNSW_SQ', { ef: 100, refineK: 1 }],
-    ['SCANN', { nprobe: 8, reorderK: 100 }],
+    ['HNSW_SQ', { ef: 100 }],
+    ['SCANN', { nprobe: 8 }],
     ['DISKANN', { searchList: 100 }],
     ['AISAQ', { searchList: 100 }],
     ['QG', { ef: 100 }],
     ['BIN_FLAT', {}],
-    ['MINHASH_LSH', { mhSearchWithJaccard: false, refineK: 1, mhLshBatchSearch: false }],
+    ['MINHASH_LSH', { mhSearchWithJaccard: false, mhLshBatchSearch: false }],
     ['SPARSE_WAND', { dropRatioSearch: 0, dimMaxScoreRatio: 1.05 }],
     ['AUTOINDEX', { level: 1, ef: 128 }],
   ] as const)('%s: defaults at k 100', (type, expected) => {
@@ -124,7 +124,7 @@ describe('checkSearchParams', () => {
   it('widths are at least 16 by default, 1 for reorder_k', () => {
     expect(check('HNSW', {}, 1)).toEqual({ ef: 16 });
     expect(check('DISKANN', {}, 10)).toEqual({ searchList: 16 });
-    expect(check('SCANN', {}, 3)).toMatchObject({ reorderK: 3 });
+    expect(check('SCANN', {}, 3)).toEqual({ nprobe: 8 });
   });
   it('refuses a width below k, with the text of Milvus', () => {
     const text = (type: IndexType) => refusal(() => check(type, { ef: 9, reorderK: 9, searchList: 9 }, 10));

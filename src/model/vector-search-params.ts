@@ -46,6 +46,8 @@ export function checkSearchParams(indexType: IndexType, params: VectorSearchPara
     const width = widthParams.get(name);
     const asked = params[name];
     if (asked === undefined) {
+      // How many candidates are scored exactly is the index's own choice, unless the client makes it.
+      if (name === 'refineK' || name === 'reorderK') continue;
       // Milvus's smallest default width is 16, also for k 1: a beam as narrow as k finds little.
       const usual = width === undefined ? defaultOf(spec) : Math.max(k, Number(defaultOf(spec)));
       if (usual !== undefined) values[name] = usual;

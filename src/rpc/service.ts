@@ -51,14 +51,17 @@ const withDefaults = (type: unknown, partial: object): object => codec(type).fro
 const carriesStatus = (type: unknown): boolean => 'status' in withDefaults(type, {});
 const isStatus = (type: unknown): boolean => 'errorCode' in withDefaults(type, {}) && 'reason' in withDefaults(type, {});
 
+type AnyHandler = (request: object, context: CallContext) => Promise<object>;
+/** Methods by the name that the definition gives them; their messages match by construction. */
+const handlerOf = (handlers: object, key: string): AnyHandler | undefined => Reflect.get(handlers, key) as AnyHandler | undefined;
+
 /** A client that calls the handlers directly; messages are shared, not copied. */
 export function inProcessClient<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): Client<D> {
-  const table = handlers as unknown as Readonly<Record<string, (request: object, context: CallContext) => Promise<object>>>;
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
     client[key] = async (request: object, context: CallContext = backgroundContext) => {
       try {
-        const handler = table[key];
+        const handler = handlerOf(handlers, key);
         if (handler === undefined) throw new ElanusError('unsupported', `${definition.fullName}/${method.name} is not served here`);
         return withDefaults(method.responseType, await handler.call(handlers, withDefaults(method.requestType, request), context));
       } catch (error) {
@@ -121,7 +124,6 @@ export function wireMethods<D extends ServiceDefinition>(
   options: { readonly onError?: (path: string, error: ElanusError) => void; readonly before?: (context: CallContext) => void } = {},
 ): Map<string, MethodHandler> {
   const methods = new Map<string, MethodHandler>();
-  const table = handlers as unknown as Readonly<Record<string, (request: object, context: CallContext) => Promise<object>>>;
   for (const [key, method] of Object.entries(definition.methods)) {
     if (method.requestStream || method.responseStream) continue;
     const path = `/${definition.fullName}/${method.name}`;
@@ -131,7 +133,7 @@ export function wireMethods<D extends ServiceDefinition>(
       let response: object;
       try {
         options.before?.(context);
-        const handler = table[key];
+        const handler = handlerOf(handlers, key);
         if (handler === undefined) {
           throw new ElanusError('unsupported', `${method.name} is not supported by this version of Elanus; docs/compat.md lists what is`);
         }

@@ -9,8 +9,8 @@ const DIM = 32;
 const ROWS = 3000;
 const cases: readonly {
   readonly type: string;
-  readonly build: object;
-  readonly search: object;
+  readonly build: Record<string, string | number | boolean>;
+  readonly search: Record<string, number>;
   readonly recall: number;
   readonly metric: Metric;
 }[] = [
@@ -56,12 +56,13 @@ describe.each(cases)('$type $metric', ({ type, build, search, recall, metric }) 
     await mustSucceed(client.delete({ collection_name: name, ids }));
     for (const id of ids) model.delete(id);
   };
-  const find = async (more: object = {}): Promise<{ id: number; score: number }[][]> => {
-    const answer = await client.search({ collection_name: name, data: queries, limit: 10, output_fields: ['id'], params: search, ...more });
+  const find = async (
+    more: { filter?: string; params?: Record<string, number> } = {},
+    data = queries,
+  ): Promise<{ id: number; score: number }[][]> => {
+    const answer = await client.search({ collection_name: name, data, limit: 10, output_fields: ['id'], params: search, ...more });
     await mustSucceed(Promise.resolve(answer));
-    return (answer.results as unknown[][]).map((hits) =>
-      hits.map((hit) => ({ id: Number((hit as { id: string }).id), score: (hit as { score: number }).score })),
-    );
+    return answer.results.map((hits) => hits.map(({ id, score }: { id: string; score: number }) => ({ id: Number(id), score })));
   };
   const check = async (): Promise<void> => {
     let found = 0;
@@ -129,7 +130,7 @@ describe.each(cases)('$type $metric', ({ type, build, search, recall, metric }) 
     const query = queries[0] as number[];
     const all = bruteForce(metric, query, model);
     const [near, far] = [all[5]?.score as number, all[60]?.score as number];
-    const hits = (await find({ data: [query, query], params: { ...search, radius: far, range_filter: near } }))[0] ?? [];
+    const hits = (await find({ params: { ...search, radius: far, range_filter: near } }, [query, query]))[0] ?? [];
     for (const { score } of hits) {
       if (metric === 'L2') expect(score >= near - 1e-3 && score < far + 1e-3).toBe(true);
       else expect(score <= near + 1e-3 && score > far - 1e-3).toBe(true);
