@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
-import { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { ImportJobRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import {
   ChannelRegistryDefinition,
   DataNodeDefinition,
@@ -14,7 +14,10 @@ import {
 import { SegmentState } from '#proto/milvus/common.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
+import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
 import { type Client, type DeepPartial, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { readManifest, writeManifest } from '#segment/manifest.js';
 import { DataCoord } from './data-coord.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
@@ -256,6 +259,68 @@ describe('import jobs', () => {
     const third = await restart(again, { dataNode: { importFiles: down } });
     await third.cluster.world.advance(100);
     expect(await stateOf(third, 1n)).toMatchObject({ state: 'completed' });
+  });
+  it('killed at any write: after the next start only files of visible segments are there, and their manifests say so', async () => {
+    const schema = CollectionSchema.fromPartial({
+      name: 'c',
+      fields: [
+        { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+        { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
+      ],
+    });
+    const rows = Array.from({ length: 20 }, (_, id) => `{"id":${id},"v":[1,2]}`).join('\n');
+    let lives = 0;
+    for (let crashAt = 1; crashAt < 100; crashAt++) {
+      const cluster = simulatedCluster(11);
+      let id = 1000n;
+      let puts = 0;
+      // A data-node in the process of the data-coord; the process dies when it is about to write for the nth time.
+      const live = async (): Promise<Running> => {
+        const allocate = async (count: number): Promise<bigint> => {
+          id += BigInt(count);
+          return id - BigInt(count);
+        };
+        const running: Running = await start(cluster, {
+          rootCoord: { allocID: async ({ count }) => ({ ID: await allocate(count), count }) },
+          dataNode: {
+            importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
+              importJsonFiles(running.platform, job, segmentIds, signal, allocate, { ...importLimits, segmentBytes: 1, batchRows: 10 }),
+          },
+        });
+        return running;
+      };
+      const first = await live();
+      await first.run(cluster.objectStore.put('a.jsonl', [new TextEncoder().encode(rows)]));
+      // Someone else's flush is under way: its files are not the import's to remove.
+      const flushing = segment(77n, { manifestKey: '' });
+      await first.run(writeManifest(first.platform, { schema, segment: flushing }));
+      await first.run(first.calls.watchChannels({ collectionID: COLLECTION, channelNames: [CHANNEL], schema, createTimestamp: 5n }));
+      const put = first.platform.objectStore.put.bind(first.platform.objectStore);
+      Object.assign(first.platform.objectStore, {
+        put: (...from: Parameters<typeof put>) => {
+          if (++puts === crashAt) first.platform.crash();
+          return put(...from);
+        },
+      });
+      await first.run(first.calls.import(task(1n, ['a.jsonl'])));
+      await cluster.world.advance(2000);
+      first.platform.crash();
+      const second = await live();
+      await cluster.world.advance(2000);
+      lives++;
+      expect(await stateOf(second, 1n)).toMatchObject({ state: 'completed', importedRows: 20n });
+      const { segments } = await second.run(second.registry.listSegments({ collectionId: COLLECTION }));
+      const wanted = segments.flatMap(({ files, manifestKey }) => [manifestKey, ...files.map(({ key }) => key)]);
+      const keys = await second.run(cluster.objectStore.list(''));
+      expect(keys.filter((key) => key !== 'a.jsonl' && !key.endsWith('/77.json')).sort()).toEqual(wanted.sort());
+      expect(keys).toContain('manifest/7/70/77.json');
+      for (const record of segments) {
+        const manifest = await second.run(readManifest(second.platform, record.manifestKey));
+        expect(manifest.segment).toMatchObject({ state: 'flushed', commitTimestamp: record.commitTimestamp, files: record.files });
+      }
+      if (puts < crashAt) break;
+    }
+    expect(lives).toBeGreaterThan(6);
   });
   it('that fail say why, and the next one runs', async () => {
     let runs = 0;

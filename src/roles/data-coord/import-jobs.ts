@@ -3,10 +3,12 @@
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
-import type { ImportJobRecord } from '#proto/elanus/data.js';
+import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { ImportTaskRequest } from '#proto/milvus/data_coord.js';
+import { writeManifest } from '#segment/manifest.js';
 import type { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
+import { removeImported, removeOrphans } from './import-files.js';
 
 const JOBS_LIVE_MAX = 1024;
 const FILES_MAX = 1024;
@@ -25,7 +27,12 @@ export class ImportJobs {
   constructor(parts: ImportJobsParts) {
     this.#parts = parts;
   }
+  /** Runs again what a restart interrupted, after removing what the interrupted runs left. */
   resume(): void {
+    const { catalog, platform } = this.#parts;
+    void this.#running
+      .run(() => removeOrphans(platform, (id) => catalog.segments.has(id)))
+      .catch((error: unknown) => platform.logger.warn('import_orphans_kept', { reason: messageOf(error) }));
     for (const job of this.#parts.catalog.jobs.values()) if (job.state === 'pending' || job.state === 'importing') this.#start(job.id);
   }
   async close(): Promise<void> {
@@ -79,6 +86,14 @@ export class ImportJobs {
       }
     });
   }
+  async #discard(segments: readonly SegmentRecord[]): Promise<void> {
+    const { platform } = this.#parts;
+    for (const segment of segments) {
+      await removeImported(platform, segment).catch((error: unknown) =>
+        platform.logger.warn('import_cleanup_failed', { segmentId: segment.id, reason: messageOf(error) }),
+      );
+    }
+  }
   async #run(job: ImportJobRecord): Promise<void> {
     const { catalog, peers, platform } = this.#parts;
     await catalog.save({ jobs: [{ ...job, state: 'importing', progress: 10n }] });
@@ -87,8 +102,15 @@ export class ImportJobs {
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const segments = result.segments.map((segment) => ({ ...segment, state: 'flushed', commitTimestamp: timestamp }));
-    if (catalog.channelsOf(job.collectionId).length === 0)
-      throw new ElanusError('collection_not_found', `collection ${job.collectionName} was dropped during the import`);
+    try {
+      // Before the commit, as in a flush; a crash in between leaves orphans, which the next start removes.
+      for (const segment of segments) if (job.schema !== undefined) await writeManifest(platform, { schema: job.schema, segment });
+      if (catalog.channelsOf(job.collectionId).length === 0)
+        throw new ElanusError('collection_not_found', `collection ${job.collectionName} was dropped during the import`);
+    } catch (error) {
+      await this.#discard(segments);
+      throw error;
+    }
     await catalog.save({ segments, jobs: [{ ...job, state: 'completed', importedRows: result.rowCount, progress: 100n }] });
     platform.logger.info('import_completed', { jobId: job.id, rowCount: result.rowCount });
     await this.#parts.commit(job.collectionId);

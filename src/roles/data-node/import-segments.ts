@@ -63,13 +63,13 @@ export class ImportSegments {
     for (const data of this.#open) data?.release();
     this.#open.fill(undefined);
   }
-  /** Removes whatever was written, also of a segment that was written in part. */
+  /** Removes whatever was written, also of a segment that was written in part. Its manifest leads to the rest, so it goes last. */
   async discard(): Promise<void> {
     const { objectStore, logger } = this.#parts.platform;
     for (const address of this.#begun) {
       try {
         const prefix = `insert_log/${address.collectionId}/${address.partitionId}/${address.segmentId}/`;
-        for (const key of [manifestKey(address), ...(await objectStore.list(prefix))]) await objectStore.remove(key);
+        for (const key of [...(await objectStore.list(prefix)), manifestKey(address)]) await objectStore.remove(key);
       } catch (error) {
         logger.warn('import_cleanup_failed', { jobId: this.#parts.job.id, segmentId: address.segmentId, reason: messageOf(error) });
       }
@@ -102,12 +102,16 @@ export class ImportSegments {
     const data = await this.#withoutDuplicates(shard);
     const address = { collectionId: job.collectionId, partitionId: job.partitionId, segmentId: data.id };
     this.#begun.push(address);
+    const { collectionId, partitionId } = job;
+    const fresh = { id: data.id, collectionId, partitionId, vchannel: must(job.vchannels[shard], 'vchannel'), state: 'importing' };
+    // Announced before its files, so that whatever a crash leaves of them is found.
+    await writeManifest(platform, { schema, segment: SegmentRecord.create(fresh) });
     const files = await writeSegment(platform, {
       ...{ address, schema, data, signal, rowBegin: 0, rowEnd: data.rowCount, logId: await allocateIds(1) },
     });
     const record = SegmentRecord.create({
-      ...{ id: data.id, collectionId: job.collectionId, partitionId: job.partitionId, vchannel: must(job.vchannels[shard], 'vchannel') },
-      ...{ state: 'importing', rowCount: BigInt(data.rowCount), files, timestampFrom: data.timestampFrom, timestampTo: data.timestampTo },
+      ...fresh,
+      ...{ rowCount: BigInt(data.rowCount), files, timestampFrom: data.timestampFrom, timestampTo: data.timestampTo },
       ...{ manifestKey: manifestKey(address), commitTimestamp: 0n, isLevelZero: false },
     });
     await writeManifest(platform, { schema, segment: record });
