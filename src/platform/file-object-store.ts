@@ -12,7 +12,7 @@ export class FileObjectStore implements ObjectStore {
     this.#files = files;
     this.#folder = folder;
   }
-  async put(key: string, parts: readonly Uint8Array[], options?: { readonly ifAbsent?: boolean }): Promise<boolean> {
+  async put(key: string, parts: Iterable<Uint8Array>, options?: { readonly ifAbsent?: boolean }): Promise<boolean> {
     const path = this.#path(key);
     return this.#keys.run(key, async () => {
       if (options?.ifAbsent === true && (await this.#files.size(path)) !== undefined) return false;

@@ -8,8 +8,11 @@ export interface Files {
   size(path: string): Promise<number | undefined>;
   /** Names of files (not folders) below a folder, recursively, as full paths, sorted. Missing folder: empty. */
   list(folder: string): Promise<readonly string[]>;
-  /** Replaces the file atomically and durably: temporary file, fsync, rename, fsync of the folder. */
-  write(path: string, parts: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Replaces the file atomically and durably: temporary file, fsync, rename, fsync of the folder. Parts are asked for as they are
+   * written, some megabytes at a time.
+   */
+  write(path: string, parts: Iterable<Uint8Array>): Promise<void>;
   /** Removes durably; a missing file is success. */
   remove(path: string): Promise<void>;
   /** Opens for appending at the file's end, creating file and folders (durably) when missing. */

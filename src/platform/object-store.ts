@@ -2,8 +2,11 @@
 import { ElanusError } from '#base/errors.js';
 
 export interface ObjectStore {
-  /** Writes durably. With `ifAbsent`, @returns false (and changes nothing) when the key exists. */
-  put(key: string, parts: readonly Uint8Array[], options?: { readonly ifAbsent?: boolean }): Promise<boolean>;
+  /**
+   * Writes durably. Parts are asked for as they are written, some megabytes at a time: a generator need not hold them all.
+   * With `ifAbsent`, @returns false (and changes nothing) when the key exists.
+   */
+  put(key: string, parts: Iterable<Uint8Array>, options?: { readonly ifAbsent?: boolean }): Promise<boolean>;
   /** @throws object_not_found */
   get(key: string): Promise<Uint8Array>;
   /** Bytes [begin, end); shorter at the end. @throws object_not_found */

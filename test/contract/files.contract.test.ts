@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
 import { AppendThread, NodeAppendFile } from '#platform/node/append-thread.js';
 import { NodeFiles } from '#platform/node/node-files.js';
+import { ReadHandles } from '#platform/node/read-handles.js';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const cleanups: (() => Promise<void>)[] = [];
@@ -53,6 +54,33 @@ describe.each([
     expect([...(await files.readRange('f', 3, 99))]).toEqual([3, 4]);
     expect([...(await files.readRange('f', 7, 9))]).toEqual([]);
     expect([...(await files.readRange('f', 3, 2))]).toEqual([]);
+  });
+  test('a replaced file is read anew, a removed one is gone, for range reads too', async () => {
+    const files = await open();
+    await files.write('f', [bytes(0, 1, 2)]);
+    expect([...(await files.readRange('f', 1, 2))]).toEqual([1]);
+    await files.write('f', [bytes(5, 6, 7)]);
+    expect([...(await files.readRange('f', 1, 2))]).toEqual([6]);
+    const append = await files.openAppend('f');
+    await append.append([bytes(8)]);
+    await append.close();
+    expect([...(await files.readRange('f', 2, 9))]).toEqual([7, 8]);
+    await files.truncate('f', 1);
+    expect([...(await files.readRange('f', 0, 9))]).toEqual([5]);
+    await files.remove('f');
+    await expect(files.readRange('f', 0, 1)).rejects.toMatchObject({ key: 'object_not_found' });
+    await files.write('f', [bytes(9)]);
+    expect([...(await files.readRange('f', 0, 200_000))]).toEqual([9]);
+  });
+  test('writes parts that a generator makes', async () => {
+    const files = await open();
+    function* parts(): Iterable<Uint8Array> {
+      for (let i = 0; i < 2500; i++) yield new Uint8Array(5000).fill(i);
+    }
+    await files.write('made', parts());
+    const all = await files.read('made');
+    expect(all.length).toBe(12_500_000);
+    for (let i = 0; i < 2500; i++) expect([all[i * 5000], all[i * 5000 + 4999]]).toEqual([i & 255, i & 255]);
   });
   test('a missing file is object_not_found; its size is undefined; removing it succeeds', async () => {
     const files = await open();
@@ -129,6 +157,41 @@ describe.each([
 });
 
 describe('NodeFiles', () => {
+  test('parts are made while they are written, not before', async () => {
+    const { files } = await nodeFiles();
+    let made = 0;
+    let seen = 0;
+    function* parts(): Iterable<Uint8Array> {
+      for (; made < 50; made++) yield new Uint8Array(1 << 20);
+    }
+    const written = files.write('made', parts());
+    while (seen === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen = made;
+    }
+    expect(seen).toBeLessThan(50);
+    await written;
+    expect(made).toBe(50);
+  });
+  test('range reads keep few files open, and none after closing', async () => {
+    const { files, root } = await nodeFiles();
+    const handles = new ReadHandles(3);
+    const names = Array.from({ length: 10 }, (_, i) => `f${i}`);
+    for (const [i, name] of names.entries()) await files.write(name, [bytes(i)]);
+    const read = (name: string) =>
+      handles.read(path.join(root, name), async (handle) => (await handle.read(new Uint8Array(1), 0, 1, 0)).buffer[0]);
+    for (let round = 0; round < 3; round++) {
+      expect(await Promise.all(names.map(read))).toEqual(names.map((_, i) => i));
+      for (const name of names) await read(name);
+      expect(handles.count).toBe(3);
+    }
+    await expect(read('none')).rejects.toThrow('ENOENT');
+    expect(handles.count).toBeLessThanOrEqual(3);
+    await handles.close();
+    expect(handles.count).toBe(0);
+    expect(await read('f1')).toBe(1);
+    expect(handles.count).toBe(0);
+  });
   test('leftover temporary files are not listed', async () => {
     const { files, root } = await nodeFiles();
     await files.write('d/a', [bytes(1)]);

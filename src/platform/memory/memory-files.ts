@@ -56,9 +56,9 @@ export class MemoryFiles implements Files {
     const prefix = folder === '' ? '' : `${folder}/`;
     return [...this.#files.keys()].filter((path) => path.startsWith(prefix)).sort();
   }
-  async write(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  async write(path: string, parts: Iterable<Uint8Array>): Promise<void> {
     checkFilePath(path);
-    const bytes = join(parts);
+    const bytes = join([...parts]);
     await this.#durable();
     this.#files.set(path, { bytes, length: bytes.length, pending: [] });
   }

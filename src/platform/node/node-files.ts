@@ -6,7 +6,14 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import type { AppendFile, Files } from '../files.js';
 import { checkFilePath, fileMissing } from '../path-check.js';
 import { AppendThread, NodeAppendFile } from './append-thread.js';
+import { ReadHandles } from './read-handles.js';
 
+/** Of files that are read in ranges. */
+const READ_HANDLES_MAX = 64;
+const UNASKED_BYTES_MAX = 1 << 16;
+/** Parts that are written at a time; a system call takes 1,024. */
+const WRITE_BYTES = 4 << 20;
+const WRITE_PARTS = 1024;
 const temporary = '.tmp-'; // A crash may leave such a file; lists never show it.
 const codeOf = (error: unknown): string | undefined => (error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined);
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
@@ -14,6 +21,7 @@ const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || cod
 export class NodeFiles implements Files {
   readonly #root: string;
   readonly #thread = new AppendThread();
+  readonly #reads = new ReadHandles(READ_HANDLES_MAX);
   readonly #durableFolders = new Set<string>();
   #nextTemporary = 1;
 
@@ -24,24 +32,21 @@ export class NodeFiles implements Files {
     return this.#io('read', file, async (full) => plain(await fs.readFile(full)));
   }
   readRange(file: string, begin: number, end: number): Promise<Uint8Array> {
-    return this.#io('read', file, async (full) => {
-      const handle = await fs.open(full, 'r');
-      try {
-        const { size } = await handle.stat();
-        const from = Math.min(Math.max(begin, 0), size);
-        const length = Math.max(Math.min(end, size) - from, 0);
-        const bytes = new Uint8Array(length);
+    return this.#io('read', file, (full) =>
+      this.#reads.read(full, async (handle) => {
+        const from = Math.max(begin, 0);
+        // Only a long range may end far behind the file: a short one is asked for at once.
+        const last = end - from > UNASKED_BYTES_MAX ? Math.min(end, (await handle.stat()).size) : end;
+        const bytes = new Uint8Array(Math.max(last - from, 0));
         let at = 0;
-        while (at < length) {
-          const { bytesRead } = await handle.read(bytes, at, length - at, from + at);
+        while (at < bytes.length) {
+          const { bytesRead } = await handle.read(bytes, at, bytes.length - at, from + at);
           if (bytesRead === 0) break;
           at += bytesRead;
         }
-        return at === length ? bytes : bytes.subarray(0, at);
-      } finally {
-        await handle.close();
-      }
-    });
+        return at === bytes.length ? bytes : bytes.subarray(0, at);
+      }),
+    );
   }
   size(file: string): Promise<number | undefined> {
     return this.#io('stat', file, async (full) => {
@@ -76,7 +81,7 @@ export class NodeFiles implements Files {
     await walk(folder);
     return found.sort();
   }
-  write(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  write(file: string, parts: Iterable<Uint8Array>): Promise<void> {
     return this.#io('write', file, async (full) => {
       const folder = path.dirname(full);
       await this.#makeFolder(folder);
@@ -89,7 +94,9 @@ export class NodeFiles implements Files {
         } finally {
           await handle.close();
         }
+        await this.#reads.forget(full);
         await fs.rename(staged, full);
+        await this.#reads.forget(full);
       } catch (error) {
         await fs.rm(staged, { force: true }).catch(() => {});
         throw error;
@@ -99,6 +106,7 @@ export class NodeFiles implements Files {
   }
   remove(file: string): Promise<void> {
     return this.#io('remove', file, async (full) => {
+      await this.#reads.forget(full);
       try {
         await fs.unlink(full);
       } catch (error) {
@@ -138,8 +146,9 @@ export class NodeFiles implements Files {
     });
   }
   /** Ends the append thread; open append handles fail from then on. */
-  close(): Promise<void> {
-    return this.#thread.close();
+  async close(): Promise<void> {
+    await this.#reads.close();
+    await this.#thread.close();
   }
 
   async #io<T>(verb: string, file: string, run: (full: string) => Promise<T>): Promise<T> {
@@ -173,10 +182,23 @@ export class NodeFiles implements Files {
 
 const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 
-async function writeParts(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
-  let rest = parts.filter((part) => part.length > 0);
+async function writeParts(handle: fs.FileHandle, parts: Iterable<Uint8Array>): Promise<void> {
+  let batch: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    if (part.length > 0) batch.push(part);
+    bytes += part.length;
+    if (bytes < WRITE_BYTES && batch.length < WRITE_PARTS) continue;
+    await writeAll(handle, batch);
+    batch = [];
+    bytes = 0;
+  }
+  await writeAll(handle, batch);
+}
+async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  let rest = [...parts];
   while (rest.length > 0) {
-    let { bytesWritten } = await handle.writev(rest.slice(0, 1024));
+    let { bytesWritten } = await handle.writev(rest);
     let whole = 0;
     for (const part of rest) {
       if (part.length > bytesWritten) break;
