@@ -57,6 +57,15 @@ describe('import', () => {
   };
   const range = (begin: number, end: number): number[] => Array.from({ length: end - begin }, (_, at) => begin + at);
 
+  test('into a collection with a partition key is refused at once, and says so', async () => {
+    await createLoaded(client, 'keyed', { fields: [{ name: 'tenant', data_type: DataType.Int64, is_partition_key: true }] });
+    const refused = (partition_name?: string) =>
+      failureOf(() =>
+        client.bulkInsert({ collection_name: 'keyed', files: ['x.json'], ...(partition_name === undefined ? {} : { partition_name }) }),
+      );
+    expect(await refused()).toMatchObject({ code: 3000, reason: expect.stringContaining('collection keyed has a partition key') });
+    expect(await refused('_default_0')).toMatchObject({ code: 1100, reason: expect.stringContaining('partition name') });
+  });
   test.each([
     ['books.json', (list: object[]) => JSON.stringify({ rows: list })],
     ['list.json', (list: object[]) => JSON.stringify(list)],

@@ -202,6 +202,7 @@ export class RootCoord {
     importFiles: async (request) => {
       assert(request.collection !== undefined, 'importFiles: no collection');
       const record = this.#catalog.resolve(request.collection);
+      if (record.partitionKeyCount > 0) refusePartitionKeyImport(record, request.partition);
       const partitionName = request.partition === '' ? '_default' : request.partition;
       const partition = record.partitions.find((candidate) => candidate.name === partitionName);
       if (partition === undefined) throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
@@ -223,6 +224,18 @@ export class RootCoord {
   };
 }
 
+function refusePartitionKeyImport(record: CollectionRecord, partition: string): never {
+  if (partition !== '') {
+    throw new ElanusError(
+      'invalid_parameter',
+      'not allow to set partition name for collection with partition key: the key of each row chooses; leave the name out: invalid parameter',
+    );
+  }
+  throw new ElanusError(
+    'unsupported',
+    `collection ${record.schema?.name} has a partition key, import into such collections is not supported in this version; insert the rows instead`,
+  );
+}
 /** The public description of a collection, as every client reads it. */
 export function describe(record: CollectionRecord) {
   assert(record.schema !== undefined, `collection ${record.id} has no schema`);
