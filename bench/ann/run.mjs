@@ -30,11 +30,11 @@ const listed = (text) => text.split(',').filter((one) => one !== '');
 const setNames = listed(options.sets ?? (options.quick ? 'small' : 'words,sift,text'));
 const unknown = setNames.filter((name) => !(name in dataSets));
 if (unknown.length > 0) fail(`no set ${unknown}; there are ${Object.keys(dataSets)}`);
-/** `--rows N` for all sets, or `--rows words=N,text=N`. */
+/** `--rows N` for all sets, or `--rows words=N,text=N`: sets that are not named stay whole. */
 function rowsOf(name) {
   const part = options.rows?.split(',').find((one) => !one.includes('=') || one.startsWith(`${name}=`));
   if (part !== undefined) return Number(part.split('=').at(-1));
-  return options.quick ? 20_000 : undefined;
+  return options.quick && options.rows === undefined ? 20_000 : undefined;
 }
 const rounds = Number(options.rounds ?? 3);
 const skipped = listed(options.skip);

@@ -55,7 +55,7 @@ function indexed(name, build, { widthName, widths, filterWidths: forFilters, mad
     open(set, { file }) {
       const workers = new NodeWorkers();
       const vectors = placeRows(workers, set);
-      const { region, placement, bytes, task } = loadVectorIndex(workers, readFileSync(file), file, 1);
+      const { region, placement, bytes, task } = loadVectorIndex(workers, new Uint8Array(readFileSync(file)), file, 1);
       const context = { memories: [vectors.region.memory, region.memory], thread: 0 };
       const search = (queries, k, width, filter) =>
         workerTasks[task]({ index: placement, vectors: vectors.place, queries, k, params: { [widthName]: width }, ...filter }, context)
@@ -113,8 +113,16 @@ export const engines = [
   graph('HNSW_SQ4U', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ4U', ...refine }, true),
   graph('HNSW_FP16', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'FP16', ...refine }, true),
   graph('HNSW_BF16', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'BF16', ...refine }, true),
-  indexed('QG', { kind: 'QG', bits: 1 }, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ }),
-  indexed('QG2', { kind: 'QG', bits: 2 }, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ }),
+  indexed(
+    'QG',
+    { kind: 'QG', ...graphParameters, bits: 1 },
+    { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ },
+  ),
+  indexed(
+    'QG2',
+    { kind: 'QG', ...graphParameters, bits: 2 },
+    { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ },
+  ),
   ivf('IVF_FLAT', { kind: 'IVF_FLAT', nlist }),
   ivf('IVF_SQ8', { kind: 'IVF_SQ8', nlist }, true),
   ivf('IVF_PQ', { kind: 'IVF_PQ', nlist, m: 32, nbits: 8 }, true),
