@@ -44,6 +44,7 @@ describe('parseSearchParams', () => {
       metricType: 'L2',
       radius: 2.5,
       rangeFilter: 1,
+      explain: false,
       roundDecimal: -1,
       ignoreGrowing: true,
     });

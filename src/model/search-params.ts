@@ -31,6 +31,8 @@ export interface SearchParams {
   readonly vector: VectorSearchParams;
   /** The inner `params` object, whatever it holds. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** Ours: the answer says how each segment was searched. */
+  readonly explain: boolean;
   /** -1: scores stay as they are. */
   readonly roundDecimal: number;
   readonly ignoreGrowing: boolean;
@@ -74,6 +76,7 @@ export function parseSearchParams(schema: CollectionSchema, searchParams: readon
     rangeFilter,
     vector: parseVectorSearchParams(params, sent, { radius, rangeFilter }),
     params,
+    explain: sent.boolean('explain') || inner.boolean('explain'),
     roundDecimal: roundDecimalOf(sent),
     ignoreGrowing: sent.boolean('ignore_growing') || inner.boolean('ignore_growing'),
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),

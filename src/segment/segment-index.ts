@@ -45,6 +45,13 @@ export class SegmentIndex {
   get rowCount(): number {
     return this.#index.placement.rowCount;
   }
+  /** Of an index that has lists, else 1. */
+  get listCount(): number {
+    return Number(this.#index.placement.params.nlist ?? 1);
+  }
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
   async search(vectors: HeldVectors, search: IndexedSearch, signal?: AbortSignal): Promise<SegmentHits> {
     assert(!this.#isReleased, 'the index was released');
     const { excluded, passing, ...rest } = search;

@@ -3,12 +3,17 @@
 import { ElanusError } from '#base/errors.js';
 import type { FlatIdsInput } from '#index/flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
+import { planWalk } from '#index/graph-search.js';
 import { rowsMicros, scanMicros } from '#index/search-cost.js';
 import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows } from './excluded-rows.js';
 import { scanSignatures } from './minhash-segment-search.js';
+import { type AskedSearch, type RecallChoice, widthNameOf } from './recall-controller.js';
 import { hasBitAt } from './row-versions.js';
+import type { SearchHooks } from './search-hooks.js';
+import type { PlanOfSegment } from './search-report.js';
 import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
+import type { SegmentIndex } from './segment-index.js';
 import { settled } from './settled.js';
 import type { VectorColumn } from './vector-column.js';
 
@@ -36,6 +41,7 @@ export async function searchVectors(
   { bits: excluded, passing, rows: named }: ExcludedRows,
   rowCount: number,
   signal?: AbortSignal,
+  hooks: SearchHooks = {},
 ): Promise<SegmentHits> {
   const { metric, radius, rangeFilter } = request;
   const { dim } = vectors;
@@ -65,15 +71,23 @@ export async function searchVectors(
     !(named !== undefined && passing <= NAMED_ROWS_MAX)
   ) {
     const { params = {} } = request;
-    return index.search(vectors, { queries, k, params, passing, ...(excluded && { excluded }), ...bounds }, signal);
+    const asked = { queries, k, params, passing, ...(excluded && { excluded }) };
+    const chosen = hooks.choose?.(vectors, index, asked);
+    if (chosen?.isExact !== true) {
+      hooks.report?.(planOfIndex(index, asked, chosen));
+      return index.search(vectors, { ...asked, ...bounds, ...(chosen && { params: chosen.params }) }, signal);
+    }
   }
   if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
   const common = { metric, queries, k, ...vectors.store.place, ...bounds };
   const workOf = (rows: number): number => rows * (elementType === 'binary' ? dim / 32 : dim) * queryCount;
   const tasksFor = (rows: number): number =>
     Math.max(1, Math.min(workers.parallelism, Math.floor(workOf(rows) / TASK_WORK_MIN), Math.ceil(rows / 64)));
+  const report = (form: Pick<PlanOfSegment, 'plan'> & Partial<PlanOfSegment>): void =>
+    hooks.report?.({ ...scanned, rows: rowCount, passing, computed: BigInt(passing * queryCount), ...form });
   const jobs: (() => Promise<FlatSearchOutput>)[] = [];
   if (excluded !== undefined && (passing * SPARSE_SHARE < rowCount || (named !== undefined && passing <= NAMED_ROWS_MAX))) {
+    report({ plan: 'rows' });
     const ids = named ?? passingRows(excluded, rowCount, passing);
     const perTask = Math.max(1, Math.ceil(passing / tasksFor(passing)));
     for (let begin = 0; begin < passing; begin += perTask) {
@@ -82,11 +96,14 @@ export async function searchVectors(
       jobs.push(() => workers.run<FlatSearchOutput>('flatIds', input, [vectors.region], signal, micros));
     }
   } else {
-    const covered = vectors.growing?.covered(metric, excluded, rowCount);
+    // A recall that was asked for is kept by a scan: nothing is measured of a graph that grows.
+    const covered = hooks.choose === undefined ? vectors.growing?.covered(metric, excluded, rowCount) : undefined;
     const first = covered?.rowCount ?? 0;
     if (covered !== undefined) {
       jobs.push(() => covered.search({ ...{ queries, k, params: request.params ?? {} }, vectors: vectors.store.place, ...bounds }, signal));
     }
+    if (covered === undefined) report({ plan: 'scan' });
+    else report({ plan: 'walk and scan', ...widthOf('HNSW', request.params), indexType: 'HNSW', computed: 0n, recall: 0 });
     vectors.growing?.advance();
     const perTask = Math.max(64, Math.ceil((rowCount - first) / tasksFor(rowCount - first) / 64) * 64);
     for (let rowBegin = first; rowBegin < rowCount; rowBegin += perTask) {
@@ -97,4 +114,22 @@ export async function searchVectors(
     }
   }
   return mergeHits(metric, queryCount, k, await vectors.hold(() => settled(jobs)));
+}
+
+const scanned: PlanOfSegment = { indexType: '', plan: 'scan', widthName: '', width: 0, rows: 0, passing: 0, computed: 0n, recall: 1 };
+/** The width that a search in such an index has, under the name that clients know. */
+function widthOf(indexType: string, params: AskedSearch['params'] = {}): Pick<PlanOfSegment, 'widthName' | 'width'> {
+  const name = widthNameOf(indexType);
+  return name === undefined
+    ? { widthName: '', width: 0 }
+    : { widthName: name === 'searchList' ? 'search_list' : name, width: Number(params[name] ?? 0) };
+}
+function planOfIndex(index: SegmentIndex, { params, passing }: AskedSearch, chosen: RecallChoice | undefined): PlanOfSegment {
+  const width = widthOf(index.indexType, chosen?.isExact === false ? chosen.params : params);
+  const isGraph = width.widthName === 'ef';
+  const plan = isGraph ? planWalk(index.rowCount, passing, width.width) : width.widthName === 'nprobe' ? 'probe' : 'walk';
+  return {
+    ...{ ...scanned, ...width, indexType: index.indexType, plan, rows: index.rowCount, passing },
+    recall: chosen?.isExact === false ? chosen.recall : 0,
+  };
 }

@@ -1,0 +1,37 @@
+// What a search tells a client beside its hits: with `target_recall` the recall to expect, with `explain` the plan of each segment.
+import type { VectorSearchParams } from '#model/search-param-table.js';
+import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import type { Status } from '#proto/milvus/common.js';
+import { successStatus } from '#rpc/wire-status.js';
+import { explainText, SearchReport } from '#segment/search-report.js';
+
+/** Where clients find the plans: a field of the status that they pass on and do not read. */
+const EXPLAIN = 'elanus.explain';
+/** Their searches score every row that could be a hit. */
+const exactTypes: ReadonlySet<string> = new Set(['FLAT', 'BIN_FLAT', 'SPARSE_INVERTED_INDEX']);
+
+export interface Told {
+  readonly status: Status | undefined;
+  /** One per query; empty where nobody asked, or nobody knows. */
+  readonly recalls: number[];
+}
+interface AskedFor {
+  readonly explain: boolean;
+  /** As sent. */
+  readonly sent: VectorSearchParams;
+  /** What of it the index heeds. */
+  readonly heeded: VectorSearchParams;
+  /** What the index is built as; undefined: there is none. */
+  readonly builtAs: string | undefined;
+  readonly queryCount: number;
+}
+export function tell(answers: readonly ShardSearchResponse[], { explain, sent, heeded, builtAs, queryCount }: AskedFor): Told {
+  if (!explain && sent.targetRecall === undefined) return { status: undefined, recalls: [] };
+  const report = new SearchReport(explain);
+  for (const answer of answers) report.addAnswer(answer);
+  const status = explain ? { ...successStatus(), extraInfo: { [EXPLAIN]: explainText(report.plans) } } : undefined;
+  if (sent.targetRecall === undefined) return { status, recalls: [] };
+  const isExact = builtAs === undefined || exactTypes.has(builtAs);
+  if (heeded.targetRecall === undefined && !isExact) return { status, recalls: [] };
+  return { status, recalls: new Array<number>(queryCount).fill(isExact ? 1 : report.recall) };
+}
