@@ -54,7 +54,7 @@ describe('defaults of every type', () => {
     SCANN: { kind: 'SCANN', nlist: 128, withRawData: true },
     DISKANN: disk,
     AISAQ: disk,
-    QG: { kind: 'QG', M: 30, efConstruction: 360, bits: 1 },
+    QG: { kind: 'QG', M: 30, efConstruction: 360, bits: 2 },
     BIN_FLAT: { kind: 'BIN_FLAT' },
     BIN_IVF_FLAT: { kind: 'BIN_IVF_FLAT', nlist: 128 },
     MINHASH_LSH: {

@@ -107,7 +107,7 @@ export const indexTypes = {
   QG: {
     builtAs: 'QG',
     ...onFloats,
-    build: { ...graph, bits: { kind: 'choice', key: 'bits', values: [1, 2], default: 1 } },
+    build: { ...graph, bits: { kind: 'choice', key: 'bits', values: [1, 2], default: 2 } },
     search: ['ef', 'targetRecall'],
   },
   BIN_FLAT: {
