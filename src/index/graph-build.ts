@@ -4,10 +4,13 @@ import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
 import { layoutBuild } from './graph-build-layout.js';
 import { type CodeForm, codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import { buildPqCodes } from './graph-pq-build.js';
+import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layout.js';
 import type { BuildPlace, EncodeInput, InsertInput, OrderInput, SampleOutput } from './graph-tasks.js';
 import { encodeIndexBlock, type IndexParameter } from './index-block.js';
 import type { QgEncodeInput } from './qg-encode.js';
 import type { ExactVectors, IndexRegion, IndexWorkers } from './vector-index.js';
+import { runLanes } from './work-lanes.js';
 
 export interface GraphSpec {
   readonly indexType: string;
@@ -23,6 +26,8 @@ export interface GraphSpec {
   readonly form: CodeForm;
   /** A quantised graph: records with codes of the neighbours take the place of codes and lists of layer 0. Its form is SQ8. */
   readonly bits?: 1 | 2;
+  /** Product codes take the place of those of a form. */
+  readonly pq?: GraphPqSpec;
   readonly params: Readonly<Record<string, IndexParameter>>;
   readonly seed?: number;
   /** Threads that insert; 1 makes the graph the same each time. */
@@ -39,7 +44,9 @@ export interface SourceVectors<Region extends IndexRegion> {
   readonly place: ExactVectors;
 }
 const LEVEL_MAX = 15;
-const CHUNK = 2000;
+/** Nodes that one task inserts or encodes, tens of milliseconds: searches that wait for the same threads get their turn between. */
+const INSERTED_NODES = 128;
+const ENCODED_NODES = 8192;
 /** From here on the order of nodes in memory matters: the codes outgrow the caches. */
 const ORDERED_NODES_MIN = 20_000;
 
@@ -58,7 +65,8 @@ export async function buildGraph<Region extends IndexRegion>(
   const isRotated = dim >= ROTATED_DIM_MIN;
   const frame = new Float32Array(5 * dim);
   if (isRotated) frame.set(rotationSigns(dim, (spec.seed ?? 1) + 1), dim);
-  const layout = layoutBuild(spec, nodes, levels.lists, workers.parallelism);
+  const pq = spec.pq && graphPqLayout(dim, spec.pq, metric, nodes);
+  const layout = layoutBuild({ ...spec, ...(pq && { codeStride: pq.stride }) }, nodes, levels.lists, workers.parallelism);
   const region = workers.allocate(layout.total, layout.total);
   try {
     const buffer = region.memory.buffer;
@@ -76,35 +84,39 @@ export async function buildGraph<Region extends IndexRegion>(
     const regions = [source.region, region];
     const sample = await workers.run<SampleOutput>('graphSample', { ...base, step: 1 } satisfies BuildPlace, regions, signal);
     const place: BuildPlace = { ...base, step: stepOf('SQ8', sample.deviation, sample.reach) };
-    const share = Math.ceil(nodes / threads);
-    const runShares = (task: string, input: object): Promise<void> => {
-      const parts = Array.from({ length: threads }, (_, i) => ({ ...input, begin: i * share, end: Math.min(nodes, (i + 1) * share) }));
-      return settleAll(parts.map((part) => workers.run(task, part, regions, signal)));
-    };
+    const runShares = (task: string, input: object): Promise<void> =>
+      runLanes(
+        Math.ceil(nodes / ENCODED_NODES),
+        threads,
+        async (piece) => {
+          const begin = piece * ENCODED_NODES;
+          await workers.run(task, { ...input, begin, end: Math.min(nodes, begin + ENCODED_NODES) }, regions, signal);
+        },
+        signal,
+      );
     const encode = (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => runShares('graphEncode', input);
     await encode({ place, form: 'SQ8', out: layout.codes, stride: layout.codeStride, order: 0 });
     let inserted = 0;
-    const insert = async (first: number): Promise<void> => {
-      for (let count = first; ; count = CHUNK) {
-        const input: InsertInput = { place, most: count };
-        const done = await workers.run<number>('graphInsert', input, regions, signal);
-        inserted += done;
-        onProgress((inserted / Math.max(1, nodes)) * 0.9);
-        if (done < count) return;
-      }
-    };
     // The first node alone: until it stands there is no graph for the others to enter.
     if (nodes > 0) await workers.run<number>('graphInsert', { place, most: 1 } satisfies InsertInput, regions, signal);
     inserted = Math.min(1, nodes);
-    await settleAll(Array.from({ length: threads }, () => insert(CHUNK)));
+    const insert = async (): Promise<void> => {
+      const done = await workers.run<number>('graphInsert', { place, most: INSERTED_NODES } satisfies InsertInput, regions, signal);
+      inserted += done;
+      onProgress((inserted / Math.max(1, nodes)) * 0.9);
+    };
+    // Threads take the next nodes from one counter, so a piece has no fixed range; as many pieces as it takes, and none comes back empty-handed.
+    await runLanes(Math.ceil((nodes - inserted) / INSERTED_NODES), threads, insert, signal);
     assert(inserted === nodes, `${inserted} of ${nodes} nodes were inserted`);
     const isOrdered = nodes >= ORDERED_NODES_MIN;
     await workers.run('graphOrder', { place, isOrdered } satisfies OrderInput, regions, signal);
     onProgress(0.93);
     const { bits } = spec;
     const step = bits ? place.step : stepOf(spec.form, sample.deviation, sample.reach);
-    const stride = codeBytes(spec.form, dim);
-    if (bits) await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<QgEncodeInput, 'begin' | 'end'>);
+    const stride = pq?.stride ?? codeBytes(spec.form, dim);
+    let books: ReadonlyMap<string, Uint8Array> = new Map();
+    if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
+    else if (bits) await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<QgEncodeInput, 'begin' | 'end'>);
     else await encode({ place: { ...place, step }, form: spec.form, out: layout.finalCodes, stride, order: layout.order });
     onProgress(0.97);
     const hasRows = isOrdered || nodes !== spec.rowCount;
@@ -112,7 +124,7 @@ export async function buildGraph<Region extends IndexRegion>(
     const block = encodeIndexBlock(
       {
         ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
-        params: { ...spec.params, nodes, degree, form: spec.form, codeStride: stride, step, hasRows, isRotated },
+        params: { ...spec.params, nodes, degree, codeStride: stride, hasRows, ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form: spec.form, step, isRotated }) },
       },
       new Map([
         ['header', section(layout.header, 16)],
@@ -125,6 +137,7 @@ export async function buildGraph<Region extends IndexRegion>(
               ['links', section(layout.finalLinks, nodes * degree * 8)],
               ['codes', section(layout.finalCodes, layout.finalBytes)],
             ] as const)),
+        ...books,
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
       ]),
     );
@@ -133,10 +146,6 @@ export async function buildGraph<Region extends IndexRegion>(
   } finally {
     workers.release(region);
   }
-}
-/** All of them, also after one failed: their memory must not be given back under them. */
-async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
 }
 function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
   const rows = new Uint32Array(rowCount);
