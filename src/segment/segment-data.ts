@@ -17,6 +17,7 @@ import { ExcludedRowsOf } from './excluded-rows.js';
 import { KeyIndex } from './key-index.js';
 import { selectSmallest } from './key-order.js';
 import { hasBitAt, RowVersions } from './row-versions.js';
+import type { SearchHooks } from './search-hooks.js';
 import type { SegmentHits, SegmentSearch } from './segment-hits.js';
 import { searchVectors } from './segment-search.js';
 import { searchSparseVectors } from './sparse-segment-search.js';
@@ -276,14 +277,20 @@ export class SegmentData {
   }
 
   /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without vectors */
-  async search(request: SegmentSearch, signal?: AbortSignal): Promise<SegmentHits> {
+  async search(request: SegmentSearch, signal?: AbortSignal, hooks?: SearchHooks): Promise<SegmentHits> {
     const sparse = this.#sparse.get(request.fieldId);
     const vectors = sparse ?? this.#vectorsOf(request.fieldId);
     const excludedOf = this.#excluded.get(request.fieldId) ?? new ExcludedRowsOf(this.#versions, vectors);
     this.#excluded.set(request.fieldId, excludedOf);
     const excluded = excludedOf.at(request.readTs, request);
+    // Every sparse search scores exactly.
+    if (sparse) {
+      const { index } = sparse;
+      const form = { indexType: index?.placement.indexType ?? '', plan: index ? 'lists' : 'scan', widthName: '', width: 0 };
+      hooks?.report?.({ ...form, rows: this.rowCount, passing: excluded.passing, computed: 0n, recall: 1 });
+    }
     if (sparse) return searchSparseVectors(this.#platform.workers, sparse, request, excluded.bits, this.rowCount, signal);
-    return searchVectors(this.#platform.workers, this.#vectorsOf(request.fieldId), request, excluded, this.rowCount, signal);
+    return searchVectors(this.#platform.workers, this.#vectorsOf(request.fieldId), request, excluded, this.rowCount, signal, hooks);
   }
   #vectorsOf(fieldId: bigint): VectorColumn {
     const vectors = this.#vectors.get(fieldId);

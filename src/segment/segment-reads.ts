@@ -13,6 +13,7 @@ import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { KeyFilter, ShardRetrieveRequest, ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Hits, mergeHits } from './hits.js';
+import { hooksOf, type SearchOptions } from './search-hooks.js';
 import type { SegmentData } from './segment-data.js';
 
 export interface ReadableSegment {
@@ -60,6 +61,7 @@ export async function searchSegments(
   readTs: bigint,
   schema: CollectionSchema,
   signal: AbortSignal,
+  options: SearchOptions = {},
 ): Promise<Hits> {
   const field = fieldById(schema, request.fieldId);
   const metric = metricOfWireCode(request.metric);
@@ -100,6 +102,7 @@ export async function searchSegments(
             ...(keys === undefined ? {} : { filterRows: matchingRows(segment, keys, readTs), negated: request.filter?.negated ?? false }),
           },
           signal,
+          hooksOf({ id: segment.id, collectionId: segment.data.collectionId, isGrowing: options.recall === undefined }, request, options),
         );
         const total = found.counts.reduce((sum, count) => sum + count, 0);
         const rows = new Uint32Array(total);

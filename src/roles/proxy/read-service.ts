@@ -26,6 +26,7 @@ import type { Client } from '#rpc/service.js';
 import { decodeHits, type Hits, mergeHits } from '#segment/hits.js';
 import { isLargerBetter, METRIC_NAMES, mergeByKey } from '#segment/segment-reads.js';
 import type { CollectionAccess, OpenCollection } from './collection-access.js';
+import { tell } from './search-told.js';
 
 export interface ReadServiceParts {
   readonly platform: Platform;
@@ -129,6 +130,7 @@ export class ReadService {
               radius: params.radius,
               rangeFilter: params.rangeFilter,
               params: JSON.stringify({ ...asked, ...signature }),
+              explain: params.explain,
               filter: wireFilter(filter),
             },
             context,
@@ -143,7 +145,10 @@ export class ReadService {
       const rows =
         output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
       const scores = Array.from(hits.scores, (score) => (params.roundDecimal >= 0 ? roundTo(score, params.roundDecimal) : score));
+      const { explain, vector: sent } = params;
+      const told = tell(answers, { explain, sent, heeded: asked, builtAs: build?.kind, queryCount: nq });
       return {
+        status: told.status,
         collectionName: schema.name,
         sessionTs: answers.reduce((newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest), 0n),
         results: {
@@ -156,6 +161,7 @@ export class ReadService {
           outputFields: output.names,
           primaryFieldName: primary.name,
           allSearchCount: BigInt(hits.rows.length),
+          recalls: told.recalls,
         },
       };
     });

@@ -11,6 +11,8 @@ import { aligned, encodeHits } from '#segment/hits.js';
 import { readSegment } from '#segment/insert-log.js';
 import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
 import { indexesEstimate, rowsEstimate } from '#segment/memory-estimate.js';
+import { RecallControllers } from '#segment/recall-controller.js';
+import { reportFor } from '#segment/search-hooks.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { fetchRows, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
 import { attachSparseIndexes } from '#segment/sparse-index-files.js';
@@ -26,9 +28,11 @@ export class QueryNode {
   /** The newest load of each segment, finished or not. An older one would bring rows without the deletes that came since. */
   readonly #versions = new Map<bigint, bigint>();
   readonly #memory: MemoryAccount;
+  readonly #recall: RecallControllers;
   constructor(platform: Platform, memory: MemoryAccount) {
     this.#platform = platform;
     this.#memory = memory;
+    this.#recall = new RecallControllers(platform);
     memory.addSource(() => this.#uses());
   }
   *#uses(): Iterable<MemoryUse> {
@@ -137,7 +141,10 @@ export class QueryNode {
       const [first] = segments;
       if (search === undefined || first === undefined)
         throw new ElanusError('missing_parameter', 'searchSegments: no segments or no search given');
-      return encodeHits(await searchSegments(segments, search, readTimestamp, first.schema, context.signal), readTimestamp);
+      const report = reportFor(search);
+      const options = { recall: this.#recall, report };
+      const hits = await searchSegments(segments, search, readTimestamp, first.schema, context.signal, options);
+      return { ...encodeHits(hits, readTimestamp), ...report?.wire };
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
       const segments = this.#wanted(segmentIds);

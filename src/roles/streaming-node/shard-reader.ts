@@ -17,6 +17,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
 import { aligned, decodeHits, encodeHits, mergeHits } from '#segment/hits.js';
+import { reportFor } from '#segment/search-hooks.js';
 import {
   fetchRows,
   isLargerBetter,
@@ -301,19 +302,21 @@ export class ShardReader {
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
     for (const { data } of growing) indexGrowing(this.#platform, data, this.#indexes);
+    const report = reportFor(request);
     const [local, remote] = await Promise.all([
-      searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal),
+      searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal, { report }),
       sealedIds.length === 0
         ? undefined
         : this.#remote(sealedIds, this.#queryNode.searchSegments({ segmentIds: sealedIds, search: request, readTimestamp }, context)),
     ]);
     const primary = primaryField(this.#shard.schema);
+    if (remote !== undefined) report?.addAnswer(remote);
     const parts = remote === undefined ? [local] : [local, decodeHits(remote)];
     const merged = mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), {
       fieldId: primary.fieldID,
       dataType: primary.dataType,
     });
-    return encodeHits(merged, readTimestamp);
+    return { ...encodeHits(merged, readTimestamp), ...report?.wire };
   }
   async retrieve(request: ShardRetrieveRequest, context: CallContext) {
     const partitions = this.#requirePartitions(request.partitionIds);
