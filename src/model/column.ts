@@ -3,7 +3,7 @@
 // taken only where the alignment allows it. Widths come from the column (bytes divided by rows); `checkBatch` compares them with the schema once.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { DataType, fixedWidth, isStringType } from './data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from './field.js';
@@ -24,7 +24,7 @@ export const column = (
   data: Uint8Array,
   offsets: Uint8Array = EMPTY,
   valid: Uint8Array = EMPTY,
-): Column => Column.create({ fieldId, dataType, data, offsets, valid });
+): Column => ({ fieldId, dataType, data, offsets, valid });
 
 export function columnFromBytes(fieldId: bigint, dataType: number, values: readonly (Uint8Array | null)[]): Column {
   const offsets = new Uint32Array(values.length + 1);
@@ -96,7 +96,7 @@ export const findColumn = (batch: ColumnBatch, fieldId: bigint): Column | undefi
 export const columnBytes = (from: Column): number => from.data.length + from.offsets.length + from.valid.length;
 export const batchBytes = (batch: ColumnBatch): number => batch.columns.reduce((sum, c) => sum + columnBytes(c), 0);
 
-export const batchOf = (rowCount: number, columns: Column[]): ColumnBatch => ColumnBatch.create({ rowCount, columns });
+export const batchOf = (rowCount: number, columns: Column[]): ColumnBatch => ({ rowCount, columns });
 
 /** Rows in a column of the given dim (0 for scalars). */
 export function rowCountOf(from: Column, dim: number): number {

@@ -48,6 +48,18 @@ export type Client<D extends { readonly methods: object }> = {
 export const backgroundContext: CallContext = { signal: new AbortController().signal, metadata: {} };
 const codec = (type: unknown): MessageType<object> => type as MessageType<object>;
 const withDefaults = (type: unknown, partial: object): object => codec(type).fromPartial(partial);
+const WHOLE = Symbol('whole');
+interface Markable {
+  [WHOLE]?: object;
+}
+/** Marks a message that has every field, as the compiler checks: it goes on as it is, not as a copy with defaults filled in. */
+export function whole<T extends object>(message: T): T {
+  // A copy that gets the mark along with the fields is not the message that the mark names.
+  (message as Markable)[WHOLE] = message;
+  return message;
+}
+const isWhole = (message: object): boolean => (message as Markable)[WHOLE] === message;
+const filled = (type: unknown, message: object): object => (isWhole(message) ? message : withDefaults(type, message));
 const carriesStatus = (type: unknown): boolean => 'status' in withDefaults(type, {});
 const isStatus = (type: unknown): boolean => 'errorCode' in withDefaults(type, {}) && 'reason' in withDefaults(type, {});
 
@@ -63,7 +75,7 @@ export function inProcessClient<D extends ServiceDefinition>(definition: D, hand
       try {
         const handler = handlerOf(handlers, key);
         if (handler === undefined) throw new ElanusError('unsupported', `${definition.fullName}/${method.name} is not served here`);
-        return withDefaults(method.responseType, await handler.call(handlers, withDefaults(method.requestType, request), context));
+        return filled(method.responseType, await handler.call(handlers, filled(method.requestType, request), context));
       } catch (error) {
         throw toElanusError(error, `${definition.fullName}/${method.name}`);
       }
@@ -91,7 +103,7 @@ export function remoteClient<D extends ServiceDefinition>(
       return response;
     };
     client[key] = async (request: object, context: CallContext = backgroundContext) => {
-      const bytes = codec(method.requestType).encode(withDefaults(method.requestType, request)).finish();
+      const bytes = codec(method.requestType).encode(filled(method.requestType, request)).finish();
       try {
         return await once(bytes, context);
       } catch (error) {
@@ -148,15 +160,17 @@ export function wireMethods<D extends ServiceDefinition>(
           );
         }
         response = await handler.call(handlers, request, context);
+        const wasWhole = isWhole(response);
         if (bare) response = { ...successStatus(), ...response };
         else if (hasStatus && !('status' in response && response.status !== undefined)) response = { ...response, status: successStatus() };
+        if (wasWhole) whole(response);
       } catch (error) {
         const failure = toElanusError(error, method.name);
         options.onError?.(path, failure);
         if (!hasStatus && !bare) throw failure;
         response = bare ? statusOf(failure) : { status: statusOf(failure) };
       }
-      return codec(method.responseType).encode(withDefaults(method.responseType, response)).finish();
+      return codec(method.responseType).encode(filled(method.responseType, response)).finish();
     });
   }
   return methods;

@@ -1,10 +1,10 @@
 // Hits of a search from several places, brought together: best first, one per key (the newest row), ties by key. Pure.
 import { ElanusError } from '#base/errors.js';
-import { concatBatches, gatherColumn, type Key, keyAt, lengthProblem } from '#model/column.js';
+import { concatBatches, gatherColumn, type Key, keyAt, lengthProblem, uint32At } from '#model/column.js';
 import { DataType, fixedWidth } from '#model/data-type.js';
 import { compareKeys } from '#model/row-key.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import { ShardSearchResponse } from '#proto/elanus/roles.js';
 
 /** Hits of all queries one after another; `counts[q]` cuts them. A hit's address is (segment, row). */
 export interface Hits {
@@ -30,6 +30,10 @@ export function mergeHits(
   isLargerBetter: boolean,
   keyField: { readonly fieldId: bigint; readonly dataType: number },
 ): Hits {
+  const found = parts.filter(({ rows }) => rows.length > 0);
+  const [only] = found;
+  // What one part found is in order already, but for ties and keys that it has twice.
+  if (only !== undefined && found.length === 1 && isMerged(only, k, isLargerBetter)) return only;
   const starts = parts.map(() => 0);
   const chosen: Candidate[] = [];
   const counts = new Uint32Array(queryCount);
@@ -72,6 +76,37 @@ export function mergeHits(
     timestamps: BigUint64Array.from(chosen, (candidate) => candidate.timestamp),
   };
 }
+/** Each query has at most k hits, best first, equal scores by key, each key once. */
+function isMerged({ counts, scores, keys }: Hits, k: number, isLargerBetter: boolean): boolean {
+  let begin = 0;
+  for (const count of counts) {
+    const end = begin + count;
+    if (count > k || hasKeyTwice(keys, begin, end)) return false;
+    for (let at = begin + 1; at < end; at++) {
+      const ahead = (scores[at - 1] as number) - (scores[at] as number);
+      if (isLargerBetter ? ahead > 0 : ahead < 0) continue;
+      if (ahead !== 0 || compareKeys(keyAt(keys, at - 1), keyAt(keys, at)) > 0) return false;
+    }
+    begin = end;
+  }
+  return true;
+}
+/** Few are compared with each other by their low halves, which tells nearly all apart. */
+const PAIRS_MAX = 32;
+function hasKeyTwice(keys: Column, begin: number, end: number): boolean {
+  if (keys.dataType !== DataType.Int64 || end - begin > PAIRS_MAX) {
+    const seen = new Set<Key>();
+    for (let at = begin; at < end; at++) seen.add(keyAt(keys, at));
+    return seen.size < end - begin;
+  }
+  for (let at = begin + 1; at < end; at++) {
+    const low = uint32At(keys.data, at * 2);
+    for (let other = begin; other < at; other++) {
+      if (uint32At(keys.data, other * 2) === low && uint32At(keys.data, other * 2 + 1) === uint32At(keys.data, at * 2 + 1)) return true;
+    }
+  }
+  return false;
+}
 const emptyKeys = ({ fieldId, dataType }: { readonly fieldId: bigint; readonly dataType: number }): Column => ({
   fieldId,
   dataType,
@@ -83,10 +118,30 @@ const emptyKeys = ({ fieldId, dataType }: { readonly fieldId: bigint; readonly d
 
 const bytesOf = (array: Uint32Array | Float32Array | BigInt64Array | BigUint64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-/** A typed array over bytes of the wire, copied when they are not aligned for it. */
+/** Bytes of the wire in a buffer of their own, for a typed array over them. */
 export const aligned = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer;
-export function encodeHits(hits: Hits, readTimestamp: bigint) {
+/** The same bytes, copied only when they are not aligned for a typed array. */
+const at8 = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
+const uint32sOf = (bytes: Uint8Array): Uint32Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
+};
+const floatsOf = (bytes: Uint8Array): Float32Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new Float32Array(buffer, byteOffset, byteLength / 4);
+};
+const int64sOf = (bytes: Uint8Array): BigInt64Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new BigInt64Array(buffer, byteOffset, byteLength / 8);
+};
+const uint64sOf = (bytes: Uint8Array): BigUint64Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new BigUint64Array(buffer, byteOffset, byteLength / 8);
+};
+const emptyResponse = ShardSearchResponse.create({});
+export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchResponse {
   return {
+    ...emptyResponse,
     counts: bytesOf(hits.counts),
     scores: bytesOf(hits.scores),
     segmentIds: bytesOf(hits.segmentIds),
@@ -106,17 +161,17 @@ export function decodeHits(response: ShardSearchResponse): Hits {
     response.rows.length === hitCount * 4 &&
     response.segmentIds.length === hitCount * 8 &&
     response.timestamps.length === hitCount * 8;
-  const counts = fits ? new Uint32Array(aligned(response.counts)) : new Uint32Array(0);
+  const counts = fits ? uint32sOf(response.counts) : new Uint32Array(0);
   if (!fits || counts.reduce((sum, count) => sum + count, 0) !== hitCount) throw unfit(response, 'hits of different lengths');
   const problem = lengthProblem(keys, hitCount, fixedWidth(keys.dataType, 0));
   if (problem !== undefined) throw unfit(response, `the key column ${problem}`);
   return {
     counts,
-    scores: new Float32Array(aligned(response.scores)),
-    segmentIds: new BigInt64Array(aligned(response.segmentIds)),
-    rows: new Uint32Array(aligned(response.rows)),
+    scores: floatsOf(response.scores),
+    segmentIds: int64sOf(response.segmentIds),
+    rows: uint32sOf(response.rows),
     keys,
-    timestamps: new BigUint64Array(aligned(response.timestamps)),
+    timestamps: uint64sOf(response.timestamps),
   };
 }
 const unfit = (response: ShardSearchResponse, why: string): ElanusError =>

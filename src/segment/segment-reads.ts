@@ -1,8 +1,9 @@
 // Search, retrieve and fetch over several segments of one shard at one timestamp. The growing part (streaming-node) and the sealed
 // part (query-node) read through the same code, so that a row means the same in both.
+import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/metric.js';
-import { columnFromKeys, concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
+import { concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { vectorWidth } from '#model/dense-vector.js';
 import { fieldById, primaryField } from '#model/field.js';
@@ -15,6 +16,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Hits, mergeHits } from './hits.js';
 import { hooksOf, type SearchOptions } from './search-hooks.js';
 import type { SegmentData } from './segment-data.js';
+import type { SegmentHits } from './segment-hits.js';
 
 export interface ReadableSegment {
   readonly id: bigint;
@@ -55,6 +57,26 @@ function indexParams(text: string): Readonly<Record<string, number | string | bo
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
+/** With the keys and times of the rows, one query after the other. */
+function hitsOf({ id, data }: ReadableSegment, found: SegmentHits, keyFieldId: bigint): Hits {
+  let total = 0;
+  for (const count of found.counts) total += count;
+  const isCompact = total === found.rows.length;
+  const rows = isCompact ? found.rows : new Uint32Array(total);
+  const scores = isCompact ? found.scores : new Float32Array(total);
+  for (let query = 0, at = 0; query < found.queryCount && !isCompact; query++) {
+    const begin = query * found.k;
+    const count = found.counts[query] ?? 0;
+    rows.set(found.rows.subarray(begin, begin + count), at);
+    scores.set(found.scores.subarray(begin, begin + count), at);
+    at += count;
+  }
+  const timestamps = new BigUint64Array(total);
+  for (let at = 0; at < total; at++) timestamps[at] = data.timestampOf(rows[at] ?? 0);
+  const keys = must(data.fetch(rows, [keyFieldId]).columns[0], 'key column');
+  return { counts: found.counts, scores, rows, segmentIds: new BigInt64Array(total).fill(id), keys, timestamps };
+}
+
 export async function searchSegments(
   segments: readonly ReadableSegment[],
   request: ShardSearchRequest,
@@ -81,6 +103,7 @@ export async function searchSegments(
     );
   const queries = isSparse ? new Uint8Array(0) : request.queries;
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
+  const params = indexParams(request.params);
   const primary = primaryField(schema);
   const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
   const parts = await Promise.all(
@@ -94,7 +117,7 @@ export async function searchSegments(
             metric,
             queries,
             ...(isSparse && { sparseQueries: request.queries }),
-            params: indexParams(request.params),
+            params,
             k: request.topK,
             readTs: at,
             ...(request.radius === undefined ? {} : { radius: request.radius }),
@@ -104,28 +127,7 @@ export async function searchSegments(
           signal,
           hooksOf({ id: segment.id, collectionId: segment.data.collectionId, isGrowing: options.recall === undefined }, request, options),
         );
-        const total = found.counts.reduce((sum, count) => sum + count, 0);
-        const rows = new Uint32Array(total);
-        const scores = new Float32Array(total);
-        let at2 = 0;
-        for (let query = 0; query < found.queryCount; query++) {
-          const begin = query * found.k;
-          const count = found.counts[query] ?? 0;
-          rows.set(found.rows.subarray(begin, begin + count), at2);
-          scores.set(found.scores.subarray(begin, begin + count), at2);
-          at2 += count;
-        }
-        return {
-          counts: found.counts,
-          scores,
-          rows,
-          segmentIds: new BigInt64Array(total).fill(segment.id),
-          keys: columnFromKeys(
-            primary,
-            Array.from(rows, (row) => segment.data.keyOf(row)),
-          ),
-          timestamps: BigUint64Array.from(rows, (row) => segment.data.timestampOf(row)),
-        };
+        return hitsOf(segment, found, primary.fieldID);
       }),
   );
   return mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), keyField);
@@ -137,12 +139,13 @@ export interface Retrieved {
   readonly rows: ColumnBatch;
   readonly timestamps: BigUint64Array;
 }
-export function retrieveFromSegments(
+/** Which rows is decided in the turn of the call; vectors that are in files come later. */
+export async function retrieveFromSegments(
   segments: readonly ReadableSegment[],
   request: ShardRetrieveRequest,
   readTs: bigint,
   schema: CollectionSchema,
-): Retrieved {
+): Promise<Retrieved> {
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const negated = request.filter?.negated ?? false;
   const empty: ColumnBatch = { rowCount: 0, columns: [] };
@@ -157,10 +160,13 @@ export function retrieveFromSegments(
   const primary = primaryField(schema).fieldID;
   const fieldIds = [primary, 1n, ...request.fieldIds.filter((id) => id !== primary && id !== 1n)];
   const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
-  const batches = segments
-    .map((segment) => segment.data.fetch(chooseRows(segment, keys, negated, limit, readTs), fieldIds))
-    .filter((batch) => batch.rowCount > 0);
-  return mergeByKey(batches, limit);
+  const batches = await Promise.all(
+    segments.map((segment) => segment.data.fetchAll(chooseRows(segment, keys, negated, limit, readTs), fieldIds)),
+  );
+  return mergeByKey(
+    batches.filter((batch) => batch.rowCount > 0),
+    limit,
+  );
 }
 function chooseRows(
   segment: ReadableSegment,
@@ -203,22 +209,22 @@ export function mergeByKey(batches: readonly ColumnBatch[], limit: number): Retr
 }
 
 /** Rows by address, in the order asked. @throws segment_not_found when a segment is not here (any more). */
-export function fetchRows(
+export async function fetchRows(
   segmentOf: (id: bigint) => SegmentData | undefined,
   segmentIds: BigInt64Array,
   rows: Uint32Array,
   fieldIds: readonly bigint[],
-): ColumnBatch {
+): Promise<ColumnBatch> {
   const bySegment = new Map<bigint, number[]>();
   for (const [at, id] of segmentIds.entries()) bySegment.set(id, [...(bySegment.get(id) ?? []), at]);
-  const batches: ColumnBatch[] = [];
+  const reads: Promise<ColumnBatch>[] = [];
   const order = new Uint32Array(rows.length);
   let base = 0;
   for (const [id, places] of bySegment) {
     const data = segmentOf(id);
     if (data === undefined) throw new ElanusError('segment_not_found', `segment ${id} is not served here any more; search again`);
-    batches.push(
-      data.fetch(
+    reads.push(
+      data.fetchAll(
         Uint32Array.from(places, (place) => rows[place] ?? 0),
         fieldIds,
       ),
@@ -226,5 +232,6 @@ export function fetchRows(
     for (const [index, place] of places.entries()) order[place] = base + index;
     base += places.length;
   }
+  const batches = await Promise.all(reads);
   return batches.length === 0 ? { rowCount: 0, columns: [] } : gatherBatch(concatBatches(batches), order);
 }

@@ -94,8 +94,14 @@ function sniff(socket: Socket, decide: (isHttp2: boolean) => void): void {
 function unary(handler: MethodHandler) {
   return (call: ServerUnaryCall<Buffer, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
     const abort = new AbortController();
+    let isAnswered = false;
     if (call.cancelled) abort.abort();
-    else call.on('cancelled', () => abort.abort());
+    else {
+      // Also said when a call ended well: then nobody listens any more.
+      call.on('cancelled', () => {
+        if (!isAnswered) abort.abort();
+      });
+    }
     const deadline = call.getDeadline();
     const deadlineMs = deadline instanceof Date ? deadline.getTime() : deadline;
     const context: CallContext = {
@@ -105,8 +111,14 @@ function unary(handler: MethodHandler) {
     };
     const run = async (): Promise<Uint8Array> => handler(call.request, context);
     run().then(
-      (reply) => answer(null, reply),
-      (error: unknown) => answer(toStatus(error)),
+      (reply) => {
+        isAnswered = true;
+        answer(null, reply);
+      },
+      (error: unknown) => {
+        isAnswered = true;
+        answer(toStatus(error));
+      },
     );
   };
 }

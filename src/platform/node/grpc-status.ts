@@ -34,8 +34,14 @@ export function fromServiceError(error: ServiceError, where: string, signal: Abo
 
 export function readMetadata(metadata: Metadata): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
-  for (const [key, values] of Object.entries(metadata.toJSON())) {
-    record[key.toLowerCase()] = values.map((value) => (typeof value === 'string' ? value : value.toString('base64'))).join(',');
+  const json = metadata.toJSON();
+  for (const key in json) {
+    const values = json[key] ?? [];
+    const [first] = values;
+    record[key] =
+      values.length === 1 && typeof first === 'string'
+        ? first
+        : values.map((value) => (typeof value === 'string' ? value : value.toString('base64'))).join(',');
   }
   return record;
 }

@@ -18,11 +18,11 @@ import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';
-import type { QueryRequest, SearchRequest } from '#proto/milvus/milvus.js';
+import { ShardSearchRequest, type StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type { QueryRequest, SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import type { CollectionSchema } from '#proto/milvus/schema.js';
-import type { Client } from '#rpc/service.js';
+import { type CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
+import { type Client, whole } from '#rpc/service.js';
 import { decodeHits, type Hits, mergeHits } from '#segment/hits.js';
 import { isLargerBetter, METRIC_NAMES, mergeByKey } from '#segment/segment-reads.js';
 import type { CollectionAccess, OpenCollection } from './collection-access.js';
@@ -35,6 +35,8 @@ export interface ReadServiceParts {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly callDeadlineMs: number;
 }
+const emptySearch = ShardSearchRequest.create({});
+const emptyResults = SearchResultData.create({});
 const QUERY_COUNT_MAX = 16_384;
 /** What a read meets while segments move or are loaded again. */
 const movedKeys: ReadonlySet<string> = new Set(['segment_not_found', 'collection_not_fully_loaded', 'channel_not_available']);
@@ -117,7 +119,8 @@ export class ReadService {
       const answers = await Promise.all(
         collection.record.vchannels.map((vchannel) =>
           this.#parts.streamingNode.search(
-            {
+            whole<ShardSearchRequest>({
+              ...emptySearch,
               vchannel,
               partitionIds,
               fieldId: params.annsField.fieldID,
@@ -132,26 +135,32 @@ export class ReadService {
               params: JSON.stringify({ ...asked, ...signature }),
               explain: params.explain,
               filter: wireFilter(filter),
-            },
+            }),
             context,
           ),
         ),
       );
-      const merged = mergeHits(answers.map(decodeHits), nq, topK, isLargerBetter(metric), {
-        fieldId: primary.fieldID,
-        dataType: primary.dataType,
-      });
+      // A shard's answer is merged already.
+      const [first] = answers;
+      const only = answers.length === 1 && first !== undefined ? decodeHits(first) : undefined;
+      const merged =
+        only ??
+        mergeHits(answers.map(decodeHits), nq, topK, isLargerBetter(metric), {
+          fieldId: primary.fieldID,
+          dataType: primary.dataType,
+        });
       const hits = params.offset === 0 ? merged : skipHits(merged, params.offset);
       const rows =
         output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
       const scores = Array.from(hits.scores, (score) => (params.roundDecimal >= 0 ? roundTo(score, params.roundDecimal) : score));
       const { explain, vector: sent } = params;
       const told = tell(answers, { explain, sent, heeded: asked, builtAs: build?.kind, queryCount: nq });
-      return {
+      return whole<SearchResults>({
         status: told.status,
         collectionName: schema.name,
         sessionTs: answers.reduce((newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest), 0n),
         results: {
+          ...emptyResults,
           numQueries: BigInt(nq),
           topK: BigInt(params.topK),
           fieldsData: rows === undefined ? [] : fieldsFromBatch(schema, rows, output.fieldIds),
@@ -163,7 +172,7 @@ export class ReadService {
           allSearchCount: BigInt(hits.rows.length),
           recalls: told.recalls,
         },
-      };
+      });
     });
   }
   async #fetch(collection: OpenCollection, hits: Hits, fieldIds: readonly bigint[], context: CallContext): Promise<ColumnBatch> {

@@ -3,9 +3,9 @@ import { ElanusError } from '#base/errors.js';
 import { keyAt, rowCountOf } from '#model/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
-import type { Deletes, QueryNodeDefinition } from '#proto/elanus/roles.js';
+import type { Deletes, QueryNodeDefinition, ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import type { Handlers } from '#rpc/service.js';
+import { type Handlers, whole } from '#rpc/service.js';
 import { readDeletes } from '#segment/delta-log.js';
 import { aligned, encodeHits } from '#segment/hits.js';
 import { readSegment } from '#segment/insert-log.js';
@@ -144,7 +144,7 @@ export class QueryNode {
       const report = reportFor(search);
       const options = { recall: this.#recall, report };
       const hits = await searchSegments(segments, search, readTimestamp, first.schema, context.signal, options);
-      return { ...encodeHits(hits, readTimestamp), ...report?.wire };
+      return whole<ShardSearchResponse>({ ...encodeHits(hits, readTimestamp), ...report?.wire });
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
       const segments = this.#wanted(segmentIds);

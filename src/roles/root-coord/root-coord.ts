@@ -4,10 +4,10 @@ import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord, IndexRecord } from '#proto/elanus/data.js';
-import type { DefinitionsDefinition } from '#proto/elanus/roles.js';
+import type { CollectionResponse, DefinitionsDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import type { Handlers } from '#rpc/service.js';
+import { type Handlers, whole } from '#rpc/service.js';
 import { CollectionDdl } from './collection-ddl.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
@@ -151,7 +151,7 @@ export class RootCoord {
     },
     describeCollection: async (ref) => {
       const collection = this.#catalog.resolve(ref);
-      return { collection, databaseId: this.#catalog.database(collection.database).id };
+      return whole<CollectionResponse>({ status: undefined, collection, databaseId: this.#catalog.database(collection.database).id });
     },
     listCollections: async (ref) => {
       const database = this.#catalog.database(ref.database).name;

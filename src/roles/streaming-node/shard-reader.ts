@@ -11,11 +11,13 @@ import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type {
   FetchRowsRequest,
   QueryNodeDefinition,
+  SegmentSearchRequest,
   ShardRetrieveRequest,
   ShardSearchRequest,
+  ShardSearchResponse,
   SyncTargetRequest,
 } from '#proto/elanus/roles.js';
-import type { Client } from '#rpc/service.js';
+import { type Client, whole } from '#rpc/service.js';
 import { aligned, decodeHits, encodeHits, mergeHits } from '#segment/hits.js';
 import { reportFor } from '#segment/search-hooks.js';
 import {
@@ -302,21 +304,26 @@ export class ShardReader {
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
     for (const { data } of growing) indexGrowing(this.#platform, data, this.#indexes);
+    const askRemote = () =>
+      this.#remote(
+        sealedIds,
+        this.#queryNode.searchSegments(whole<SegmentSearchRequest>({ segmentIds: sealedIds, search: request, readTimestamp }), context),
+      );
+    // Often one side has nothing: what the other found is the answer.
+    if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0)) return askRemote();
     const report = reportFor(request);
     const [local, remote] = await Promise.all([
       searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal, { report }),
-      sealedIds.length === 0
-        ? undefined
-        : this.#remote(sealedIds, this.#queryNode.searchSegments({ segmentIds: sealedIds, search: request, readTimestamp }, context)),
+      sealedIds.length === 0 ? undefined : askRemote(),
     ]);
+    if (remote === undefined) return whole<ShardSearchResponse>({ ...encodeHits(local, readTimestamp), ...report?.wire });
+    report?.addAnswer(remote);
     const primary = primaryField(this.#shard.schema);
-    if (remote !== undefined) report?.addAnswer(remote);
-    const parts = remote === undefined ? [local] : [local, decodeHits(remote)];
-    const merged = mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), {
+    const merged = mergeHits([local, decodeHits(remote)], request.queryCount, request.topK, isLargerBetter(request.metric), {
       fieldId: primary.fieldID,
       dataType: primary.dataType,
     });
-    return { ...encodeHits(merged, readTimestamp), ...report?.wire };
+    return whole<ShardSearchResponse>({ ...encodeHits(merged, readTimestamp), ...report?.wire });
   }
   async retrieve(request: ShardRetrieveRequest, context: CallContext) {
     const partitions = this.#requirePartitions(request.partitionIds);

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import type { LoadStateResponse } from '#proto/elanus/roles.js';
+import { QueryCoordDefinition } from '#proto/elanus/roles.js';
+import { type Handlers, inProcessClient, whole, wireMethods } from './service.js';
+
+const context = { signal: new AbortController().signal, metadata: {} };
+const complete = (): LoadStateResponse => ({
+  ...{ status: undefined, known: true, progress: 7, partitionIds: [1n], reason: '', outOfMemory: false },
+});
+const clientOf = (answer: () => object) => {
+  const handlers: object = { loadState: async () => answer() };
+  return inProcessClient(QueryCoordDefinition, handlers as Handlers<typeof QueryCoordDefinition>);
+};
+
+it('fills in what a message leaves out, passes a whole one on as it is, and does not take a copy of one for whole', async () => {
+  const message = complete();
+  expect(await clientOf(() => whole(message)).loadState({ collectionId: 1n })).toBe(message);
+  expect(await clientOf(() => ({ known: true })).loadState({ collectionId: 1n })).toMatchObject({
+    known: true,
+    partitionIds: [],
+    reason: '',
+  });
+  const partial = { ...whole(complete()), partitionIds: undefined };
+  expect(await clientOf(() => partial).loadState({ collectionId: 1n })).toMatchObject({ partitionIds: [] });
+});
+it('answers the same bytes for a whole message', async () => {
+  const bytesOf = async (answer: object) =>
+    wireMethods(QueryCoordDefinition, { loadState: async () => answer }).get('/elanus.v1.QueryCoord/LoadState')?.(
+      new Uint8Array(0),
+      context,
+    );
+  const bytes = await bytesOf({ known: true, progress: 7, partitionIds: [1n] });
+  expect(bytes?.length).toBeGreaterThan(3);
+  expect(await bytesOf(whole(complete()))).toEqual(bytes);
+});
