@@ -4,7 +4,7 @@
 import { mulAdd, squareAdd } from '../lib/keys';
 
 export const SQ8_L2: u32 = 0, SQ8_IP: u32 = 1, SQ4_L2: u32 = 2, SQ4_IP: u32 = 3, SQ6_L2: u32 = 4, SQ6_IP: u32 = 5;
-export const F32_L2: u32 = 6, F32_IP: u32 = 7, F16_L2: u32 = 8, F16_IP: u32 = 9, BF16_L2: u32 = 10, BF16_IP: u32 = 11, PQ: u32 = 12;
+export const F32_L2: u32 = 6, F32_IP: u32 = 7, F16_L2: u32 = 8, F16_IP: u32 = 9, BF16_L2: u32 = 10, BF16_IP: u32 = 11, PQ: u32 = 12, PQ_BIASED: u32 = 13;
 
 let mode: u32 = 0;
 let dim: u32 = 0;
@@ -172,21 +172,37 @@ function bf16One(q: usize, a: usize, isIp: bool): v128 {
   }
   return f32x4.add(s, t);
 }
-/** Product codes: one table of `centroids` floats per subquantiser; with more than 256, codes take two bytes. */
-function pqOne(q: usize, a: usize): f32 {
-  let s: f32 = 0, t: f32 = 0;
-  const row = <usize>centroids << 2;
+/**
+ * Product codes: one table of `centroids` floats per subquantiser; with more than 256, codes take two bytes. What a code leaves unsaid of
+ * its node may follow as a float32 (PQ_BIASED), at any address.
+ */
+function pqSums(q: usize, a: usize, b: usize, c: usize, d: usize, isBiased: bool): v128 {
+  let s0: f32 = 0, s1: f32 = 0, s2: f32 = 0, s3: f32 = 0;
+  const row = <usize>centroids << 2, end = q + row * dim;
   if (centroids <= 256) {
-    let i: u32 = 0;
-    for (; i + 1 < dim; i += 2) {
-      s += load<f32>(q + (<usize>load<u8>(a) << 2)); q += row;
-      t += load<f32>(q + (<usize>load<u8>(a, 1) << 2)); q += row; a += 2;
+    let t0: f32 = 0, t1: f32 = 0, t2: f32 = 0, t3: f32 = 0;
+    const paired = q + row * (dim & ~1), row2 = row << 1;
+    while (q < paired) {
+      const x = load<u16>(a), y = load<u16>(b), z = load<u16>(c), w = load<u16>(d), next = q + row;
+      s0 += load<f32>(q + (<usize>(x & 255) << 2)); t0 += load<f32>(next + (<usize>(x >> 8) << 2));
+      s1 += load<f32>(q + (<usize>(y & 255) << 2)); t1 += load<f32>(next + (<usize>(y >> 8) << 2));
+      s2 += load<f32>(q + (<usize>(z & 255) << 2)); t2 += load<f32>(next + (<usize>(z >> 8) << 2));
+      s3 += load<f32>(q + (<usize>(w & 255) << 2)); t3 += load<f32>(next + (<usize>(w >> 8) << 2));
+      a += 2; b += 2; c += 2; d += 2; q += row2;
     }
-    if (i < dim) s += load<f32>(q + (<usize>load<u8>(a) << 2));
+    if (q < end) {
+      s0 += load<f32>(q + (<usize>load<u8>(a++) << 2)); s1 += load<f32>(q + (<usize>load<u8>(b++) << 2));
+      s2 += load<f32>(q + (<usize>load<u8>(c++) << 2)); s3 += load<f32>(q + (<usize>load<u8>(d++) << 2));
+    }
+    s0 += t0; s1 += t1; s2 += t2; s3 += t3;
   } else {
-    for (let i: u32 = 0; i < dim; i++, a += 2, q += row) s += load<f32>(q + (<usize>load<u16>(a) << 2));
+    for (; q < end; q += row, a += 2, b += 2, c += 2, d += 2) {
+      s0 += load<f32>(q + (<usize>load<u16>(a) << 2)); s1 += load<f32>(q + (<usize>load<u16>(b) << 2));
+      s2 += load<f32>(q + (<usize>load<u16>(c) << 2)); s3 += load<f32>(q + (<usize>load<u16>(d) << 2));
+    }
   }
-  return s + t;
+  if (isBiased) { s0 += load<f32>(a); s1 += load<f32>(b); s2 += load<f32>(c); s3 += load<f32>(d); }
+  return f32x4(s0, s1, s2, s3);
 }
 
 @inline export function codeOf(id: u32): usize { return codes + <usize>id * stride; }
@@ -206,7 +222,7 @@ export function keys4(q: usize, i: u32, j: u32, k: u32, l: u32, out: usize): voi
     case F16_IP: { v128.store(out, floatKeys(f32x4.neg(sumsF(f16One(q, a, true), f16One(q, b, true), f16One(q, c, true), f16One(q, d, true))))); break; }
     case BF16_L2: { v128.store(out, floatKeys(sumsF(bf16One(q, a, false), bf16One(q, b, false), bf16One(q, c, false), bf16One(q, d, false)))); break; }
     case BF16_IP: { v128.store(out, floatKeys(f32x4.neg(sumsF(bf16One(q, a, true), bf16One(q, b, true), bf16One(q, c, true), bf16One(q, d, true))))); break; }
-    default: { v128.store(out, floatKeys(f32x4(pqOne(q, a), pqOne(q, b), pqOne(q, c), pqOne(q, d)))); break; }
+    default: { v128.store(out, floatKeys(pqSums(q, a, b, c, d, mode == PQ_BIASED))); break; }
   }
 }
 /** Loads a byte of each line of the nodes' codes, so that their cache misses overlap: WASM has no prefetch. */

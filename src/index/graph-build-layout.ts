@@ -37,12 +37,13 @@ export interface BuildLayout {
   readonly total: number;
 }
 export function layoutBuild(
-  spec: { readonly dim: number; readonly degree: number; readonly form: CodeForm; readonly bits?: number },
+  spec: { readonly dim: number; readonly degree: number; readonly form: CodeForm; readonly bits?: number; readonly codeStride?: number },
   nodes: number,
   lists: number,
   threads: number,
 ): BuildLayout {
   const { dim, degree, form, bits } = spec;
+  const finalStride = spec.codeStride ?? codeBytes(form, dim);
   let at = DATA_OFFSET;
   const take = (bytes: number): number => {
     const place = at;
@@ -71,7 +72,7 @@ export function layoutBuild(
   };
   // After insertion the keys of links are not needed, and 8-bit codes of the old order only if they are as large as the final ones.
   // Records are made from them.
-  const finalBytes = nodes * (bits ? recordLayout(dim, degree, bits).bytes : codeBytes(form, dim));
+  const finalBytes = nodes * (bits ? recordLayout(dim, degree, bits).bytes : finalStride);
   const finalCodes = !bits && finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
   const workBytes = workLayout(nodes, dim, degree).bytes;
   const work = take(workBytes * threads);

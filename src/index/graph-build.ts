@@ -124,7 +124,14 @@ export async function buildGraph<Region extends IndexRegion>(
     const block = encodeIndexBlock(
       {
         ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
-        params: { ...spec.params, nodes, degree, codeStride: stride, hasRows, ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form: spec.form, step, isRotated }) },
+        params: {
+          ...spec.params,
+          nodes,
+          degree,
+          codeStride: stride,
+          hasRows,
+          ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form: spec.form, step, isRotated }),
+        },
       },
       new Map([
         ['header', section(layout.header, 16)],

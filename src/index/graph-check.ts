@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { codeBytes, isCodeForm } from './graph-codes.js';
 import { graphParams, NIL } from './graph-layout.js';
-import type { IndexBlock } from './index-block.js';
+import type { IndexBlock, IndexMeta } from './index-block.js';
 import { sectionOf } from './vector-index.js';
 
 const LEVEL_MAX = 15;
@@ -18,21 +18,27 @@ export interface LinkPlace {
 /** @throws data_corrupt */
 export function checkGraphBlock(block: IndexBlock): void {
   const { nodes, degree, codeStride } = graphParams(block.meta);
+  checkForm(block);
   checkLayers(block, { section: 'links', from: 0, length: degree * 2, stride: degree * 2 });
   sectionOf(block, 'codes', nodes * codeStride);
 }
+/** Codes of one of the forms, in the frame. @throws data_corrupt */
+export function checkForm({ meta }: IndexBlock): void {
+  const { form, codeStride, step } = graphParams(meta);
+  if (!isCodeForm(form) || codeStride !== codeBytes(form, meta.dim) || !(step > 0))
+    throw corruptGraph(meta, `codes ${form} of ${codeStride} bytes, step ${step}`);
+}
+export const corruptGraph = ({ indexType }: IndexMeta, fact: string): ElanusError =>
+  new ElanusError('data_corrupt', `${indexType} index: ${fact}; it has to be built again`);
 /** All but the codes of nodes. @throws data_corrupt */
 export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   const { meta } = block;
-  const { nodes, degree, form, codeStride, step, hasRows } = graphParams(meta);
-  const corrupt = (fact: string): ElanusError =>
-    new ElanusError('data_corrupt', `${meta.indexType} index: ${fact}; it has to be built again`);
+  const { nodes, degree, hasRows } = graphParams(meta);
+  const corrupt = (fact: string): ElanusError => corruptGraph(meta, fact);
   const isCount = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
   if (!isCount(nodes, meta.rowCount) || !isCount(degree, 2048) || degree < 2 || meta.dim < 1) {
     throw corrupt(`${nodes} nodes of degree ${degree} for ${meta.rowCount} rows of dim ${meta.dim}`);
   }
-  if (!isCodeForm(form) || codeStride !== codeBytes(form, meta.dim) || !(step > 0))
-    throw corrupt(`codes ${form} of ${codeStride} bytes, step ${step}`);
   if (!hasRows && nodes !== meta.rowCount) throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
   const words = (name: string, count: number): DataView => {
     const bytes = sectionOf(block, name, count * 4);

@@ -37,10 +37,20 @@ interface Column {
   readonly offset: number;
   readonly stride: number;
 }
+export interface OwnCodes {
+  /** Where `prepare` leaves the query that they are compared with. */
+  readonly query: number;
+  /** Tells the kernel of them. */
+  use(): void;
+  /** How many found rows are worth an exact score to have the nearest `k`. */
+  rescored(k: number): number;
+}
 /** What differs between kinds of graphs: where codes and lists of layer 0 are, and how it is walked. */
 export interface GraphWalks {
   readonly codes: Column;
   readonly links: Column;
+  /** Codes that are not of the index's form: what steers by them. */
+  readonly own?: OwnCodes;
   /** Called with each query, framed and coded. @param scale from framed values to the unit of the coded query */
   prepare(scale: number): void;
   /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
@@ -93,6 +103,8 @@ class GraphSearch {
   readonly #frame: Frame;
   readonly #plan: WalkPlan;
   readonly #walks: GraphWalks;
+  /** Address of the query that codes are compared with. */
+  readonly #query: number;
   readonly #passing: number;
   readonly #rowMap: number;
   #excluded = 0;
@@ -123,8 +135,10 @@ class GraphSearch {
     };
     this.#rowMap = hasRows ? place('rows') : 0;
     this.#walks = walksOf({ index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp });
-    const { codes, links } = this.#walks;
-    useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
+    const { codes, links, own } = this.#walks;
+    this.#query = own?.query ?? this.#at + this.#work.query;
+    if (own === undefined) useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
+    else own.use();
     this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
     const { visited, pool, results, scratch } = this.#work;
     this.#kernel.useThread(
@@ -165,14 +179,15 @@ class GraphSearch {
   }
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { dim } = this.#index;
-    const { raw, framed, query: coded } = this.#work;
+    const { raw, framed } = this.#work;
+    const { own } = this.#walks;
     const { k, radius, rangeFilter } = this.#input;
     const bytes = this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
     writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
     this.#kernel.toFrame(
       ...([this.#at + raw, dim, this.#frame.mean, this.#frame.signs, this.#frame.isUnit ? 1 : 0, this.#at + framed] as const),
     );
-    this.#walks.prepare(encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#at + coded));
+    this.#walks.prepare(own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query));
     const isRange = radius !== undefined || rangeFilter !== undefined;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
       const found = this.#walk(ef, isRange ? ef : k);
@@ -199,7 +214,7 @@ class GraphSearch {
     };
   }
   #walk(ef: number, wanted: number): number {
-    const query = this.#at + this.#work.query;
+    const query = this.#query;
     const { nodes } = this.#params;
     switch (this.#plan) {
       case 'walk': {
@@ -239,11 +254,9 @@ class GraphSearch {
   }
   /** Exact scores of the found rows, the best `k` of them. */
   #score(found: number, query: Uint8Array, k: number): Hits {
-    const ids = new Uint32Array(
-      this.#memory.buffer,
-      this.#at + this.#work.rows,
-      rescored(found, k, this.#form, this.#metric, this.#input.params.refineK),
-    );
+    const share = this.#walks.own?.rescored(k) ?? rescored(k, this.#form);
+    const count = scoredOf(found, k, share, this.#metric, this.#input.params.refineK);
+    const ids = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, count);
     return flatIds({ ...this.#input.vectors, metric: this.#metric, queries: query, k: Math.min(k, FLAT_K_MAX), ids }, this.#exactContext);
   }
 }
@@ -251,8 +264,8 @@ class GraphSearch {
  * How many of the found rows are worth an exact score: codes put the k nearest among their first few (docs/performance.md), and every
  * vector that is read is a cache miss for each of its lines. `refine_k` asks for more.
  */
-function rescored(found: number, k: number, form: CodeForm, metric: MetricType, refineK: unknown): number {
-  const share = form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10;
+const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);
+function scoredOf(found: number, k: number, share: number, metric: MetricType, refineK: unknown): number {
   // The error of an inner product grows with the lengths, that of a distance with the distance.
   const usual = metric === 'IP' ? 2 * share : share;
   return Math.min(found, Math.max(usual, Math.ceil(k * Number(refineK ?? 1))));

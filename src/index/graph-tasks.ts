@@ -60,7 +60,7 @@ const memoriesOf = (context: Context): [WebAssembly.Memory, WebAssembly.Memory] 
 const SAMPLED_ROWS = 20_000;
 
 /** Brings rows into the frame, as float32; forms that keep floats are not rotated. */
-function framer(place: BuildPlace, context: Context, isPlain: boolean): (node: number) => number {
+export function framer(place: BuildPlace, context: Context, isPlain: boolean): (node: number) => number {
   const [sourceMemory, memory] = memoriesOf(context);
   const { dim, layout, source, metric, isRotated, hasMean, nodes, degree } = place;
   const kernel = graphKernel.on(memory);

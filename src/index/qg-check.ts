@@ -1,6 +1,6 @@
 // Whether a block of a quantised graph holds together; see graph-check.ts. Codes and factors may have any value: they only misguide.
 import { ElanusError } from '#base/errors.js';
-import { checkLayers } from './graph-check.js';
+import { checkForm, checkLayers } from './graph-check.js';
 import type { IndexBlock } from './index-block.js';
 import { qgParams, recordLayout } from './qg-layout.js';
 
@@ -11,6 +11,7 @@ export function checkQgBlock(block: IndexBlock): void {
     const fact = `${bits} bits a dim, own codes ${form}, expected 1 or 2 and SQ8`;
     throw new ElanusError('data_corrupt', `${block.meta.indexType} index: ${fact}; it has to be built again`);
   }
+  checkForm(block);
   const { idsAt, slots, bytes } = recordLayout(block.meta.dim, degree, bits);
   checkLayers(block, { section: 'records', from: idsAt / 4, length: slots, stride: bytes / 4 });
 }

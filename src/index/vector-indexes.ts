@@ -8,6 +8,8 @@ import { type BuildOptions, buildGraph, type SourceVectors } from './graph-build
 import { checkGraphBlock } from './graph-check.js';
 import type { CodeForm } from './graph-codes.js';
 import { graphParams, workLayout } from './graph-layout.js';
+import { checkGraphPqBlock } from './graph-pq-check.js';
+import { graphPqWork } from './graph-pq-layout.js';
 import { decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter } from './index-block.js';
 import { buildIvf } from './ivf-build.js';
 import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from './ivf-layout.js';
@@ -28,13 +30,18 @@ export interface VectorIndexSpec {
   /** Threads that build; default all. One thread and one seed give the same bytes each time. */
   readonly threads?: number;
 }
-type Family = 'graph' | 'qg' | 'ivf';
+type Family = 'graph' | 'graphPq' | 'qg' | 'ivf';
 /** The task of `worker-tasks.ts` that searches a family: memory 0 the vectors, memory 1 the index. */
-const searchTasks = { graph: 'graphSearch', qg: 'qgSearch', ivf: 'ivfSearch' } as const satisfies Record<Family, string>;
+const searchTasks = { graph: 'graphSearch', graphPq: 'graphPqSearch', qg: 'qgSearch', ivf: 'ivfSearch' } as const satisfies Record<
+  Family,
+  string
+>;
 
 const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['HNSW', 'graph'],
   ['HNSW_SQ', 'graph'],
+  ['HNSW_PQ', 'graphPq'],
+  ['HNSW_PRQ', 'graphPq'],
   ['QG', 'qg'],
   ...ivfTypes.map((type) => [type, 'ivf'] as const),
 ]);
@@ -61,13 +68,14 @@ export function buildVectorIndex<Region extends IndexRegion>(
   const { build, metric } = spec;
   const { kind: indexType, ...asked } = build;
   const params = asked as Readonly<Record<string, IndexParameter>>;
-  if (
-    (build.kind === 'HNSW' || build.kind === 'HNSW_SQ' || build.kind === 'QG') &&
-    (metric === 'L2' || metric === 'IP' || metric === 'COSINE')
-  ) {
+  if ('efConstruction' in build && (metric === 'L2' || metric === 'IP' || metric === 'COSINE')) {
     const { M: degree, efConstruction } = build;
     const graph = { ...spec, metric, indexType, params, degree, efConstruction };
     if (build.kind === 'QG') return buildGraph(workers, { ...graph, form: 'SQ8', bits: build.bits }, source, options);
+    if (build.kind === 'HNSW_PQ' || build.kind === 'HNSW_PRQ') {
+      const pq = { m: build.m, nbits: build.nbits, levels: build.kind === 'HNSW_PRQ' ? build.nrq : 1 };
+      return buildGraph(workers, { ...graph, form: 'SQ8', pq }, source, options);
+    }
     const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : plainForm(spec);
     return buildGraph(workers, { ...graph, form }, source, options);
   }
@@ -129,11 +137,13 @@ export function loadVectorIndex<Region extends IndexRegion>(
 }
 function checkBlock(family: Family, block: IndexBlock): void {
   if (family === 'graph') checkGraphBlock(block);
+  else if (family === 'graphPq') checkGraphPqBlock(block);
   else if (family === 'qg') checkQgBlock(block);
   else checkIvfBlock(block);
 }
 function workBytesOf(family: Family, meta: IndexMeta): number {
   if (family === 'ivf') return ivfWorkBytes(meta);
+  if (family === 'graphPq') return graphPqWork(meta).bytes;
   const { nodes, degree } = graphParams(meta);
   return workLayout(nodes, meta.dim, degree).bytes;
 }

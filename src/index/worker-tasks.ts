@@ -3,6 +3,8 @@
 import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
+import { graphPqEncode, graphPqSample } from './graph-pq-encode.js';
+import { graphPqSearch } from './graph-pq-search.js';
 import { graphSearch } from './graph-search.js';
 import { graphEncode, graphInsert, graphOrder, graphSample } from './graph-tasks.js';
 import { inverseNorms } from './inverse-norms.js';
@@ -27,6 +29,9 @@ export const workerTasks = {
   graphEncode,
   graphInsert,
   graphOrder,
+  graphPqEncode,
+  graphPqSample,
+  graphPqSearch,
   graphSample,
   graphSearch,
   flatIds,
