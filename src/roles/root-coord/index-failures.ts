@@ -15,27 +15,28 @@ export interface IndexFailure {
   /** No peer is merely away: it will not get better by itself. Clients that wait for the index should hear of it. */
   readonly isFinal: boolean;
   readonly pauseMs: number;
-  readonly retryAtMs: number;
+  readonly isPausing: boolean;
 }
 type Build = Pick<IndexFailure, 'collectionId' | 'segmentId' | 'indexId'>;
 const keyOf = ({ segmentId, indexId }: Pick<Build, 'segmentId' | 'indexId'>): string => `${segmentId}/${indexId}`;
 
 export class IndexFailures {
-  readonly #nowMs: () => number;
   readonly #failures = new Map<string, IndexFailure>();
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
   /** Whether the build may be tried: it never failed, or its pause is over. */
   isDue(build: Build): boolean {
-    return (this.#failures.get(keyOf(build))?.retryAtMs ?? 0) <= this.#nowMs();
+    return this.#failures.get(keyOf(build))?.isPausing !== true;
+  }
+  /** By the timer that was set for it, not by the clock: the two differ by a fraction of a millisecond, and the clock may jump. */
+  pauseOver(build: Build): void {
+    const failure = this.#failures.get(keyOf(build));
+    if (failure !== undefined) this.#failures.set(keyOf(build), { ...failure, isPausing: false });
   }
   failed(build: Build, error: unknown): IndexFailure {
     const before = this.#failures.get(keyOf(build));
     const { collectionId, segmentId, indexId } = build;
     const isFinal = !(error instanceof ElanusError) || error.spec.retry === 'never';
     const pauseMs = before === undefined ? RETRY_MS_MIN : Math.min(isFinal ? RETRY_MS_MAX : AWAY_MS_MAX, before.pauseMs * 2);
-    const failure = { collectionId, segmentId, indexId, reason: messageOf(error), isFinal, pauseMs, retryAtMs: this.#nowMs() + pauseMs };
+    const failure = { collectionId, segmentId, indexId, reason: messageOf(error), isFinal, pauseMs, isPausing: true };
     this.#failures.set(keyOf(build), failure);
     return failure;
   }

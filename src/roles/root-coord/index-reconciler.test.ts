@@ -19,9 +19,10 @@ const collection = CollectionRecord.fromPartial({
   schema: { name: 'c', fields: [{ fieldID: 101n, name: 'v', dataType: DataType.FloatVector }] },
   indexes: [{ id: 50n, name: 'v', fieldId: 101n, indexType: 'FLAT', metricType: 'L2' }],
 });
-async function setUp() {
+async function setUp(nowMs?: () => number) {
   const cluster = simulatedCluster(3);
-  const platform = openMemoryPlatform({ cluster, host: 'root' });
+  const opened = openMemoryPlatform({ cluster, host: 'root' });
+  const platform = nowMs === undefined ? opened : { ...opened, clock: { now: nowMs, monotonic: nowMs } };
   const catalog = await DefinitionCatalog.open(platform.metaStore);
   await catalog.saveCollection(collection);
   const segments = new Map([1n, 2n, 3n].map((id) => [id, SegmentRecord.fromPartial({ id, rowCount: 2000n, state: 'flushed' })]));
@@ -103,6 +104,14 @@ describe('index reconciler', () => {
     await run(1_500_000);
     const [first = 0, ...later] = seconds();
     expect(later.map((at, i) => at - (i === 0 ? first : (later[i - 1] ?? 0)))).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300]);
+  });
+  it('tries again also where the clock is set back', async () => {
+    let nowMs = 1_000_000;
+    const { reconciler, run, tries, failing } = await setUp(() => nowMs--);
+    failing.set(2n, new Error('a bug'));
+    reconciler.collectionChanged(7n);
+    await run(16_000);
+    expect(tries.filter(([id]) => id === 2n)).toHaveLength(3);
   });
   it('a peer that is away is no failed index; it is asked again soon', async () => {
     const { reconciler, run, state, failing, tries } = await setUp();

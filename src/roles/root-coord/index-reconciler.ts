@@ -30,12 +30,11 @@ export interface IndexReconcilerParts {
 export class IndexReconciler {
   readonly #parts: IndexReconcilerParts;
   readonly #building = new Mutex();
-  readonly #failures: IndexFailures;
+  readonly #failures = new IndexFailures();
   #timer: Timer | undefined;
   #closed = false;
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
-    this.#failures = new IndexFailures(() => parts.platform.clock.now());
   }
   start(): void {
     this.#schedule();
@@ -105,7 +104,10 @@ export class IndexReconciler {
       const { reason, pauseMs } = this.#failures.failed(build, error);
       const { logger, timers } = this.#parts.platform;
       logger.warn('index_build_failed', { ...build, index: index.name, reason, retryMs: pauseMs });
-      timers.after(pauseMs, () => this.collectionChanged(collection.id));
+      timers.after(pauseMs, () => {
+        this.#failures.pauseOver(build);
+        this.collectionChanged(collection.id);
+      });
       return false;
     }
   }
