@@ -11,7 +11,7 @@ import { type IndexPlacement, type IndexRegion, type IndexWorkers, type LoadedIn
 /** Links of a record at most, which one call of a kernel takes. */
 export const DISK_LINKS_MAX = 4096;
 /** Bytes of vectors that are scored at a time. */
-const EXACT_BYTES = 256 * 1024;
+const EXACT_BYTES = 64 * 1024;
 const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Working memory of one thread, offsets from its start. */
@@ -56,7 +56,7 @@ export interface DiskIndex<Region extends IndexRegion = IndexRegion> extends Loa
   readonly head: DiskHead;
   readonly elementType: ElementType;
   readonly work: DiskWork;
-  /** Address of the working memory of the thread that walks; tasks have those before it. */
+  /** Address of the working memory of the calling thread, which walks. */
   readonly walkAt: number;
   /** Rows by node; undefined: the same. */
   readonly rows: Uint32Array | undefined;
@@ -105,7 +105,7 @@ export function loadDiskIndex<Region extends IndexRegion>(
   sectionOf(block, 'frame', meta.dim * 20);
   const maps = hasRows ? rowMaps(sectionOf(block, 'rows', nodes * 4), nodes, meta.rowCount, corrupt) : undefined;
   const work = diskWork(meta.dim, width);
-  const loaded = placeIndex(workers, block, work.bytes, workers.parallelism + 1);
+  const loaded = placeIndex(workers, block, work.bytes, workers.parallelism);
   return {
     ...loaded,
     ...{ params, layout, head, elementType, work, what },

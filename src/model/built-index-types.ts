@@ -8,6 +8,7 @@ export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>([
   'FLAT',
   'HNSW',
   'HNSW_SQ',
+  'DISKANN',
   'IVF_FLAT',
   'IVF_SQ8',
   'IVF_PQ',

@@ -10,6 +10,7 @@ import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { FileRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { applyDeleteSet, readDeletes } from './delta-log.js';
+import type { DiskVectors } from './disk-vectors.js';
 import { type FilePlatform, getFile, putFile, type SegmentAddress } from './object-file.js';
 import { type FieldRequest, type FixedColumn, ParquetFileReader } from './parquet-reader.js';
 import type { ParquetField } from './parquet-type.js';
@@ -162,14 +163,20 @@ function logsOf(files: readonly FileRecord[]): FileRecord[][] {
   return [...logs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, log]) => log);
 }
 
-/** All rows of a segment, with the deletes of its own delta logs. The caller releases it. @throws data_corrupt, object_not_found, memory_limit */
+/**
+ * All rows of a segment, with the deletes of its own delta logs. The caller releases it.
+ * @param disk fields whose vectors stay in the files of their indexes: they are not read here
+ * @throws data_corrupt, object_not_found, memory_limit
+ */
 export async function readSegment(
   platform: Platform,
   record: SegmentRecord,
   schema: CollectionSchema,
   signal?: AbortSignal,
+  disk?: ReadonlyMap<bigint, DiskVectors>,
 ): Promise<SegmentData> {
   const data = new SegmentData(platform, {
+    ...(disk && { disk }),
     ...{ id: record.id, collectionId: record.collectionId, partitionId: record.partitionId, schema },
     ...{ commitTimestamp: record.commitTimestamp, rowsHint: Number(record.rowCount) },
   });
@@ -197,9 +204,10 @@ async function loadLog(platform: Platform, data: SegmentData, log: readonly File
   const rowCount = Number(log[0]?.rowCount ?? 0n);
   for (const file of log) {
     throwIfAborted(signal);
+    if (file.fieldIds.every((fieldId) => data.diskVectors(fieldId) !== undefined)) continue;
     const reader = await openFile(platform, file);
     for (const field of [...systemFields, ...data.schema.fields.map(requestOf)]) {
-      if (!file.fieldIds.includes(field.fieldId)) continue;
+      if (!file.fieldIds.includes(field.fieldId) || data.diskVectors(field.fieldId) !== undefined) continue;
       const fixed = isVectorType(field.dataType) ? reader.openFixed(field) : undefined;
       if (fixed) paged.push({ field, column: fixed });
       else whole.push(checkedColumn(reader.readColumn(field), field, rowCount, file.key));

@@ -1,7 +1,7 @@
 // The rows of one segment in memory, growing or loaded: columns, vectors in shared regions, the key index, and when rows were written and deleted.
 // Rows are appended and never move; reads name a timestamp and see what was written and not deleted by then.
-import { assert } from '#base/assert.js';
-import { ElanusError } from '#base/errors.js';
+import { assert, must } from '#base/assert.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import type { Timestamp } from '#base/ids.js';
 import type { VectorStore } from '#index/vector-store.js';
 import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
@@ -13,9 +13,11 @@ import type { SharedRegion } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { ColumnStore, defaultBytes } from './column-store.js';
+import type { DiskVectors } from './disk-vectors.js';
 import { ExcludedRowsOf } from './excluded-rows.js';
 import { KeyIndex } from './key-index.js';
 import { selectSmallest } from './key-order.js';
+import { isLostFile } from './page-cache.js';
 import { hasBitAt, RowVersions } from './row-versions.js';
 import type { SearchHooks } from './search-hooks.js';
 import type { SegmentHits, SegmentSearch } from './segment-hits.js';
@@ -33,6 +35,8 @@ export interface SegmentOptions {
   readonly commitTimestamp?: Timestamp;
   /** Rows that will come, when known: storage of that size, vectors contiguous. */
   readonly rowsHint?: number;
+  /** Fields whose vectors stay in files; batches are taken without them. The segment owns them from then on. */
+  readonly disk?: ReadonlyMap<bigint, DiskVectors>;
 }
 
 export class SegmentData {
@@ -45,6 +49,10 @@ export class SegmentData {
   readonly #columns = new Map<bigint, ColumnStore>();
   readonly #vectors = new Map<bigint, VectorColumn>();
   readonly #sparse = new Map<bigint, SparseVectors>();
+  /** A dense field is either here or among `#vectors`. */
+  readonly #disk: Map<bigint, DiskVectors>;
+  /** Files of disk indexes that could not be read when they were needed. */
+  readonly #lostKeys = new Set<string>();
   readonly #versions: RowVersions;
   /** By vector field, once it was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
@@ -60,6 +68,7 @@ export class SegmentData {
     this.partitionId = options.partitionId;
     this.#rowsHint = options.rowsHint ?? 0;
     this.#schema = options.schema;
+    this.#disk = new Map(options.disk);
     this.#keyField = primaryField(options.schema);
     this.#versions = new RowVersions(this.#rowsHint);
     this.#versions.setCommit(options.commitTimestamp ?? 0n);
@@ -93,7 +102,7 @@ export class SegmentData {
   get memoryBytes(): number {
     let bytes = this.#versions.bytes + this.#index.bytes;
     for (const store of this.#columns.values()) bytes += store.bytes;
-    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values()]) bytes += vectors.bytes;
+    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()]) bytes += vectors.bytes;
     return bytes;
   }
   /** The parts of `memoryBytes`. */
@@ -106,6 +115,8 @@ export class SegmentData {
       vectors += one.bytes - one.indexBytes;
       indexes += one.indexBytes;
     }
+    // The codes are what is left of the vectors in memory.
+    for (const disk of this.#disk.values()) vectors += disk.bytes;
     return { rows, vectors, keys: this.#index.bytes, indexes };
   }
   setCommitTimestamp(timestamp: Timestamp): void {
@@ -133,7 +144,8 @@ export class SegmentData {
     }
   }
   hasField(fieldId: bigint): boolean {
-    return fieldId === TIMESTAMP_FIELD || this.#columns.has(fieldId) || this.#vectors.has(fieldId) || this.#sparse.has(fieldId);
+    if (fieldId === TIMESTAMP_FIELD || this.#columns.has(fieldId)) return true;
+    return this.#vectors.has(fieldId) || this.#sparse.has(fieldId) || this.#disk.has(fieldId);
   }
 
   /**
@@ -241,7 +253,26 @@ export class SegmentData {
   }
   /** Whether some row has no vector in this field. */
   hasNullVectors(fieldId: bigint): boolean {
-    return (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId))?.nullBits !== undefined;
+    return (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId) ?? this.#disk.get(fieldId))?.nullBits !== undefined;
+  }
+  diskVectors(fieldId: bigint): DiskVectors | undefined {
+    return this.#disk.get(fieldId);
+  }
+  /** Whether a disk index with this file was given up because it could not be read. */
+  hasLost(key: string): boolean {
+    return this.#lostKeys.has(key);
+  }
+  /** From now on the vectors of the field are in that file, or else in memory; what held them before goes when its last read ends. */
+  placeVectors(fieldId: bigint, vectors: DiskVectors | VectorColumn): void {
+    assert(vectors.rowCount === this.rowCount, `${vectors.rowCount} vectors for ${this.rowCount} rows`);
+    const held = this.#disk.get(fieldId) ?? this.#vectors.get(fieldId);
+    if (held !== vectors) held?.release();
+    this.#disk.delete(fieldId);
+    this.#vectors.delete(fieldId);
+    this.#excluded.delete(fieldId);
+    if (vectors instanceof VectorColumn) this.#vectors.set(fieldId, vectors);
+    else this.#disk.set(fieldId, vectors);
+    if (this.#isReleased) vectors.release();
   }
   denseVectors(fieldId: bigint): VectorColumn | undefined {
     return this.#vectors.get(fieldId);
@@ -252,9 +283,48 @@ export class SegmentData {
   vectorAt(fieldId: bigint, row: number): Float32Array {
     return new Float32Array(this.#vectorsOf(fieldId).store.view(row).buffer as ArrayBuffer);
   }
+  /** As `fetch`, and vectors that are in files too. Which values the rows have does not change while it reads. */
+  async fetchAll(rows: Uint32Array, fieldIds: readonly bigint[]): Promise<ColumnBatch> {
+    const inFiles = fieldIds.filter((fieldId) => this.#disk.has(fieldId));
+    const rest = this.fetch(
+      rows,
+      fieldIds.filter((fieldId) => !inFiles.includes(fieldId)),
+    );
+    const read = await Promise.all(inFiles.map((fieldId) => this.#gatherFromFile(fieldId, rows)));
+    const columns = new Map([...rest.columns, ...read].map((one) => [one.fieldId, one]));
+    return batchOf(
+      rows.length,
+      fieldIds.map((fieldId) => must(columns.get(fieldId), `column ${fieldId}`)),
+    );
+  }
+  async #gatherFromFile(fieldId: bigint, rows: Uint32Array): Promise<Column> {
+    const disk = this.#disk.get(fieldId);
+    if (disk === undefined) return this.#vectorsOf(fieldId).gather(rows);
+    return this.#orRestored(
+      disk,
+      () => disk.gather(rows),
+      () => this.#gatherFromFile(fieldId, rows),
+    );
+  }
+  /** A file that is damaged or gone costs memory, not answers: the vectors come back from the insert log. */
+  async #orRestored<T>(disk: DiskVectors, read: () => Promise<T>, again: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isLostFile(error)) throw error;
+      const { key, fieldId } = disk;
+      this.#platform.logger.warn('disk_index_lost', { segmentId: this.id, fieldId, key, reason: messageOf(error) });
+      this.#lostKeys.add(key);
+      const vectors = await disk.restore();
+      if (this.#disk.get(fieldId) === disk) this.placeVectors(fieldId, vectors);
+      else if (this.#vectors.get(fieldId) !== vectors) vectors.release();
+      return again();
+    }
+  }
   /** Copies of the rows in that order. A field that the segment does not have is null in each. */
   fetch(rows: Uint32Array, fieldIds: readonly bigint[]): ColumnBatch {
     const columns = fieldIds.map((fieldId) => {
+      assert(!this.#disk.has(fieldId), `vectors of field ${fieldId} are in a file`);
       const vectors = this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId);
       if (vectors) return vectors.gather(rows);
       if (fieldId === TIMESTAMP_FIELD) {
@@ -279,7 +349,8 @@ export class SegmentData {
   /** The best rows visible at `readTs` for each query. @throws invalid_parameter for a field without vectors */
   async search(request: SegmentSearch, signal?: AbortSignal, hooks?: SearchHooks): Promise<SegmentHits> {
     const sparse = this.#sparse.get(request.fieldId);
-    const vectors = sparse ?? this.#vectorsOf(request.fieldId);
+    const disk = this.#disk.get(request.fieldId);
+    const vectors = sparse ?? disk ?? this.#vectorsOf(request.fieldId);
     const excludedOf = this.#excluded.get(request.fieldId) ?? new ExcludedRowsOf(this.#versions, vectors);
     this.#excluded.set(request.fieldId, excludedOf);
     const excluded = excludedOf.at(request.readTs, request);
@@ -290,6 +361,13 @@ export class SegmentData {
       hooks?.report?.({ ...form, rows: this.rowCount, passing: excluded.passing, computed: 0n, recall: 1 });
     }
     if (sparse) return searchSparseVectors(this.#platform.workers, sparse, request, excluded.bits, this.rowCount, signal);
+    if (disk) {
+      return this.#orRestored(
+        disk,
+        () => disk.search(request, excluded, signal),
+        () => this.search(request, signal),
+      );
+    }
     return searchVectors(this.#platform.workers, this.#vectorsOf(request.fieldId), request, excluded, this.rowCount, signal, hooks);
   }
   #vectorsOf(fieldId: bigint): VectorColumn {
@@ -300,6 +378,6 @@ export class SegmentData {
   /** Gives the vectors' memory back, as soon as running searches end. */
   release(): void {
     this.#isReleased = true;
-    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values()]) vectors.release();
+    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()]) vectors.release();
   }
 }

@@ -1,16 +1,21 @@
 // Files of dense vector indexes: built from a segment's vectors, and brought into a loaded segment. A file that is damaged or gone costs
 // speed, never an answer: the vectors themselves are in the segment and are scanned.
-import { ElanusError, messageOf } from '#base/errors.js';
+import { messageOf } from '#base/errors.js';
 import { describeBuild } from '#index/built-as.js';
+import { diskCorrupt } from '#index/disk-layout.js';
 import { elementTypeOf } from '#index/element-type.js';
 import { buildVectorIndex, chooseIndex, hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
 import { dimOf, fieldById } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';
 import { isMetricName } from '#model/metric-type.js';
 import type { Platform } from '#platform/platform.js';
-import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { Column, IndexFileRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest } from '#proto/elanus/roles.js';
+import type { FieldSchema } from '#proto/milvus/schema.js';
+import { diskFileOf } from './disk-file-record.js';
+import { type DiskReads, openDiskIndex, writeDiskIndex } from './disk-index-files.js';
 import { GrowingIndex } from './growing-index.js';
+import { isLostFile } from './page-cache.js';
 import type { SegmentData } from './segment-data.js';
 import { SegmentIndex } from './segment-index.js';
 import { VectorColumn } from './vector-column.js';
@@ -32,7 +37,7 @@ export async function writeVectorIndex(
   const count = Number(rowCount);
   const stored = storedBuildParams(field, index.indexType, index.params);
   const build = stored.kind === 'AUTOINDEX' ? chooseIndex({ metric, elementType, rowCount: count }) : stored;
-  if (!hasBlock(build.kind)) return undefined;
+  if (!hasBlock(build.kind) && build.kind !== 'DISKANN') return undefined;
   const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${build.kind}`;
   if (build.kind === 'MINHASH_LSH') {
     const input = { data: rows.data, dim: dimOf(field), elementBits: build.mhElementBitWidth, bands: build.mhLshBand };
@@ -43,6 +48,10 @@ export async function writeVectorIndex(
   const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), count);
   try {
     vectors.append(rows, count);
+    if (build.kind === 'DISKANN') {
+      if (!isDenseMetric(metric)) return undefined;
+      return { key, bytes: await writeDiskIndex(platform, vectors, { build, metric, key }, signal), builtAs: describeBuild(build) };
+    }
     const without = vectors.nullBits;
     const block = await buildVectorIndex(
       platform.workers,
@@ -61,9 +70,19 @@ export async function writeVectorIndex(
  * Brings the dense vector indexes of a loaded segment in line with its record: those with a file are loaded, others dropped.
  * @returns ids of indexes whose files are damaged or gone
  */
-export async function attachVectorIndexes(platform: Platform, record: SegmentRecord, data: SegmentData): Promise<bigint[]> {
+export async function attachVectorIndexes(
+  platform: Platform,
+  record: SegmentRecord,
+  data: SegmentData,
+  reads?: DiskReads,
+): Promise<bigint[]> {
   const damaged: bigint[] = [];
+  const note = (file: IndexFileRecord, error: unknown): void => {
+    platform.logger.warn('index_not_loaded', { segmentId: record.id, fieldId: file.fieldId, key: file.key, reason: messageOf(error) });
+    if (isLostFile(error)) damaged.push(file.indexId);
+  };
   for (const field of data.schema.fields) {
+    if (reads !== undefined) await attachDiskIndex(platform, reads, record, data, field, note);
     const vectors = data.denseVectors(field.fieldID);
     if (vectors === undefined) continue;
     const file = record.indexes.find((one) => one.fieldId === field.fieldID && one.state === 'finished' && hasBlock(typeOfFile(one.key)));
@@ -74,12 +93,34 @@ export async function attachVectorIndexes(platform: Platform, record: SegmentRec
       const loaded = loadVectorIndex(platform.workers, await platform.objectStore.get(file.key), file.key);
       vectors.attachIndex(new SegmentIndex(platform.workers, loaded, file.key));
     } catch (error) {
-      platform.logger.warn('index_not_loaded', { segmentId: record.id, fieldId: file.fieldId, key: file.key, reason: messageOf(error) });
-      const key = error instanceof ElanusError ? error.key : undefined;
-      if (key === 'data_corrupt' || key === 'object_not_found') damaged.push(file.indexId);
+      note(file, error);
     }
   }
   return damaged;
+}
+/** Moves a field's vectors to the file of its disk index, or back into memory when it has none any more. */
+async function attachDiskIndex(
+  platform: Platform,
+  reads: DiskReads,
+  record: SegmentRecord,
+  data: SegmentData,
+  field: FieldSchema,
+  note: (file: IndexFileRecord, error: unknown) => void,
+): Promise<void> {
+  const disk = data.diskVectors(field.fieldID);
+  const file = diskFileOf(record, field.fieldID);
+  if (disk?.key === file?.key) return;
+  if (file !== undefined && !data.hasLost(file.key)) {
+    try {
+      data.placeVectors(field.fieldID, await openDiskIndex(platform, reads, record, field, file.key));
+      return;
+    } catch (error) {
+      note(file, error);
+    }
+  } else if (file !== undefined) note(file, diskCorrupt(file.key, 'it could not be read'));
+  if (disk === undefined) return;
+  const vectors = await disk.restore();
+  if (data.diskVectors(field.fieldID) === disk) data.placeVectors(field.fieldID, vectors);
 }
 /** Lets a growing segment keep a graph over each dense field that has an index other than an exact one. */
 export function indexGrowing(platform: Platform, data: SegmentData, indexes: readonly IndexRecord[]): void {

@@ -20,6 +20,8 @@ export interface Config {
   readonly sendBytesMax: number;
   /** Physical channels, each one log; collections are spread over them. Few: fewer fsyncs; many: more writes side by side. */
   readonly physicalChannelCount: number;
+  /** Pages of disk indexes (DISKANN) that are kept in memory, all collections together, in bytes. More: fewer reads. */
+  readonly diskIndexCacheBytes: number;
   /** Rows of a growing segment before it is written out, in bytes; a WASM memory holds at most 4 GiB. */
   readonly segmentBytesMax: number;
   /** Rows not yet in files, all shards together, before writers are asked to wait, in bytes. */
@@ -52,6 +54,7 @@ export const defaultConfig: Config = Object.freeze({
   physicalChannelCount: 4,
   segmentBytesMax: 512 * MiB,
   growingBytesMax: 4096 * MiB,
+  diskIndexCacheBytes: 256 * MiB,
   memoryLimitBytes: undefined,
   logFileBytesMax: 64 * MiB,
   idleSealMs: 600_000,

@@ -118,7 +118,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       closers.push(() => dataCoord.close());
     }
     if (runs('query-node')) {
-      const queryNode = new QueryNode(platform, memory);
+      const queryNode = new QueryNode(platform, memory, config);
       serve(QueryNodeDefinition, queryNode.handlers);
       states.set('query-node', StateCode.Healthy);
       closers.push(() => queryNode.close());

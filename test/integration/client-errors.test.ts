@@ -150,9 +150,9 @@ describe('errors', () => {
     ['filter beyond keys, for a later version', () => query({ filter: 'title == "x"' }), [3000], 'not supported'],
     [
       'index type of a later version',
-      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'DISKANN', metric_type: 'L2' }),
+      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'HNSW_PQ', metric_type: 'L2' }),
       [3000],
-      'DISKANN',
+      'HNSW_PQ',
     ],
     [
       'missing database',

@@ -7,10 +7,12 @@ import type { Deletes, QueryNodeDefinition, ShardSearchResponse } from '#proto/e
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { readDeletes } from '#segment/delta-log.js';
+import { type DiskReads, openDiskIndexes } from '#segment/disk-index-files.js';
 import { aligned, encodeHits } from '#segment/hits.js';
 import { readSegment } from '#segment/insert-log.js';
 import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
 import { indexesEstimate, rowsEstimate } from '#segment/memory-estimate.js';
+import { PageCache } from '#segment/page-cache.js';
 import { RecallControllers } from '#segment/recall-controller.js';
 import { reportFor } from '#segment/search-hooks.js';
 import type { SegmentData } from '#segment/segment-data.js';
@@ -22,20 +24,29 @@ interface LoadedSegment extends ReadableSegment {
   readonly record: SegmentRecord;
   readonly schema: CollectionSchema;
 }
+export interface QueryNodeSettings {
+  /** Bound on the pages of disk indexes that are kept in memory, in bytes. */
+  readonly diskIndexCacheBytes: number;
+}
 export class QueryNode {
   readonly #platform: Platform;
   readonly #segments = new Map<bigint, LoadedSegment>();
   /** The newest load of each segment, finished or not. An older one would bring rows without the deletes that came since. */
   readonly #versions = new Map<bigint, bigint>();
   readonly #memory: MemoryAccount;
+  readonly #reads: DiskReads;
   readonly #recall: RecallControllers;
-  constructor(platform: Platform, memory: MemoryAccount) {
+  constructor(platform: Platform, memory: MemoryAccount, { diskIndexCacheBytes }: QueryNodeSettings = { diskIndexCacheBytes: 256 << 20 }) {
     this.#platform = platform;
     this.#memory = memory;
     this.#recall = new RecallControllers(platform);
+    const cache = new PageCache(platform, diskIndexCacheBytes);
+    this.#reads = { cache, reserve: (collectionId, bytes, what) => memory.reserve(collectionId, bytes, what) };
     memory.addSource(() => this.#uses());
   }
   *#uses(): Iterable<MemoryUse> {
+    // Pages of all collections share one cache.
+    if (this.#reads.cache.bytes > 0) yield { collectionId: 0n, kind: 'indexes', bytes: this.#reads.cache.bytes };
     for (const { data } of this.#segments.values()) {
       const { collectionId, memoryParts } = data;
       for (const kind of ['rows', 'vectors', 'keys', 'indexes'] as const) yield { collectionId, kind, bytes: memoryParts[kind] };
@@ -63,7 +74,8 @@ export class QueryNode {
     buffered: Deletes | undefined,
     signal: AbortSignal,
   ): Promise<SegmentData> {
-    const data = await readSegment(this.#platform, record, schema, signal);
+    const disk = await openDiskIndexes(this.#platform, this.#reads, record, schema);
+    const data = await readSegment(this.#platform, record, schema, signal, disk);
     try {
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(
@@ -119,7 +131,7 @@ export class QueryNode {
       const room = this.#memory.reserve(record.collectionId, missing, `the indexes of segment ${record.id}`);
       try {
         const damaged = await attachSparseIndexes(this.#platform, record, data);
-        return { damagedIndexIds: [...damaged, ...(await attachVectorIndexes(this.#platform, record, data))] };
+        return { damagedIndexIds: [...damaged, ...(await attachVectorIndexes(this.#platform, record, data, this.#reads))] };
       } finally {
         room.release();
       }
@@ -151,12 +163,12 @@ export class QueryNode {
       const [first] = segments;
       if (retrieve === undefined || first === undefined)
         throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
-      const found = retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
+      const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
       return { count: found.count, rows: found.rows, readTimestamp };
     },
     memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.usedBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
     fetchSegmentRows: async ({ segmentIds, rows, fieldIds }) => ({
-      rows: fetchRows(
+      rows: await fetchRows(
         (id) => this.#segments.get(id)?.data,
         new BigInt64Array(aligned(segmentIds)),
         new Uint32Array(aligned(rows)),

@@ -18,6 +18,7 @@ import type {
   SyncTargetRequest,
 } from '#proto/elanus/roles.js';
 import { type Client, whole } from '#rpc/service.js';
+import { isDiskFile } from '#segment/disk-file-record.js';
 import { aligned, decodeHits, encodeHits, mergeHits } from '#segment/hits.js';
 import { reportFor } from '#segment/search-hooks.js';
 import {
@@ -165,8 +166,9 @@ export class ShardReader {
       const served = this.#served.get(segment.id);
       const indexKeys = segment.indexes.map((file) => file.key).join();
       if (served !== undefined) {
-        // Served without a break: its index files may have come or gone meanwhile, the rows are the same.
-        if (served.indexKeys !== indexKeys) changed.push(segment);
+        // Served without a break: its index files may have come or gone meanwhile, the rows are the same. Of a file that is read while
+        // it is searched, damage shows only then: whoever reads it tells when it is asked to load it.
+        if (served.indexKeys !== indexKeys || segment.indexes.some((file) => isDiskFile(file.key))) changed.push(segment);
         continue;
       }
       const fresh: ServedSegment = { record: segment, waiting: [], indexKeys: '' };
@@ -333,8 +335,7 @@ export class ShardReader {
       sealedIds.length === 0
         ? undefined
         : this.#remote(sealedIds, this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context));
-    const local = retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema);
-    const sealed = await remote;
+    const [local, sealed] = await Promise.all([retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema), remote]);
     if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
     const batches = [local.rows, ...(sealed?.rows === undefined ? [] : [sealed.rows])].filter((batch) => batch.rowCount > 0);
     const merged = mergeByKey(batches, request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit));
@@ -347,9 +348,9 @@ export class ShardReader {
     const there: number[] = [];
     for (const [at, id] of segmentIds.entries())
       (this.#served.get(id)?.waiting === undefined && this.#served.has(id) ? there : here).push(at);
-    const local = fetchRows((id) => this.#shard.segments.get(id)?.data, pick64(segmentIds, here), pick32(rows, here), request.fieldIds);
-    if (there.length === 0) return { rows: local };
-    const remote = await this.#queryNode.fetchSegmentRows(
+    const own = fetchRows((id) => this.#shard.segments.get(id)?.data, pick64(segmentIds, here), pick32(rows, here), request.fieldIds);
+    if (there.length === 0) return { rows: await own };
+    const asked = this.#queryNode.fetchSegmentRows(
       {
         vchannel: request.vchannel,
         segmentIds: bytes(pick64(segmentIds, there)),
@@ -358,6 +359,7 @@ export class ShardReader {
       },
       context,
     );
+    const [local, remote] = await Promise.all([own, asked]);
     if (remote.rows === undefined) throw new ElanusError('internal', 'query-node answered without rows');
     if (here.length === 0) return { rows: remote.rows };
     const order = new Uint32Array(rows.length);

@@ -1,0 +1,107 @@
+// Files of disk indexes: written from a segment's vectors, opened instead of loading them, and what is done when one is lost.
+import { buildDiskIndex } from '#index/disk-build.js';
+import { loadDiskIndex } from '#index/disk-index.js';
+import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_BYTES } from '#index/disk-layout.js';
+import { elementTypeOf } from '#index/element-type.js';
+import { dimOf } from '#model/field.js';
+import type { BuildParamsOf } from '#model/index-types.js';
+import type { Platform } from '#platform/platform.js';
+import type { SegmentRecord } from '#proto/elanus/data.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { diskFileOf } from './disk-file-record.js';
+import { DiskVectors } from './disk-vectors.js';
+import { readColumn } from './insert-log.js';
+import type { PageCache } from './page-cache.js';
+import { VectorColumn } from './vector-column.js';
+
+/** What opening disk indexes takes beside the platform. */
+export interface DiskReads {
+  readonly cache: PageCache;
+  /** Takes room for vectors that come back into memory. @throws memory_limit */
+  reserve(collectionId: bigint, bytes: number, what: string): { release(): void };
+}
+export interface DiskBuild {
+  readonly build: BuildParamsOf<typeof DISK_INDEX_TYPE>;
+  readonly metric: 'L2' | 'IP' | 'COSINE';
+  readonly key: string;
+}
+/** @returns bytes of the file */
+export async function writeDiskIndex(
+  platform: Platform,
+  vectors: VectorColumn,
+  { build, metric, key }: DiskBuild,
+  signal?: AbortSignal,
+): Promise<number> {
+  const { kind: _kind, ...params } = build;
+  const { dim, rowCount, nullBits, store, region } = vectors;
+  const spec = { ...params, metric, elementType: store.elementType, dim, rowCount, ...(nullBits && { without: nullBits }) };
+  return vectors.hold(async () => {
+    const source = { region, place: store.place };
+    const { parts, bytes } = await buildDiskIndex(platform.workers, spec, source, platform.crc32, signal && { signal });
+    await platform.objectStore.put(key, parts);
+    return bytes;
+  });
+}
+
+/** Opens the disk indexes of a segment, whose vectors then need not be loaded. Those that cannot be opened are left out. */
+export async function openDiskIndexes(
+  platform: Platform,
+  reads: DiskReads,
+  record: SegmentRecord,
+  schema: CollectionSchema,
+): Promise<Map<bigint, DiskVectors>> {
+  const opened = new Map<bigint, DiskVectors>();
+  for (const field of schema.fields) {
+    const file = diskFileOf(record, field.fieldID);
+    if (file === undefined) continue;
+    // Without it the vectors are loaded; loading the indexes then finds what is wrong with it, and says so.
+    const disk = await openDiskIndex(platform, reads, record, field, file.key).catch(() => undefined);
+    if (disk !== undefined) opened.set(field.fieldID, disk);
+  }
+  return opened;
+}
+/** @throws data_corrupt, object_not_found: build it again; memory_limit */
+export async function openDiskIndex(
+  platform: Platform,
+  reads: DiskReads,
+  record: SegmentRecord,
+  field: FieldSchema,
+  key: string,
+): Promise<DiskVectors> {
+  const { objectStore, workers, crc32 } = platform;
+  const head = decodeDiskHead(await objectStore.getRange(key, 0, SECTOR_BYTES), key, crc32);
+  const size = await objectStore.size(key);
+  if (size !== fileBytesOf(head)) throw diskCorrupt(key, `${size} bytes, expected ${fileBytesOf(head)}`);
+  const block = await objectStore.getRange(key, SECTOR_BYTES, SECTOR_BYTES + head.blockBytes);
+  const index = loadDiskIndex(workers, head, block, key);
+  const { dim, rowCount } = index.placement;
+  if (dim !== dimOf(field) || BigInt(rowCount) !== record.rowCount || index.elementType !== elementTypeOf(field.dataType)) {
+    workers.release(index.region);
+    const expected = `${record.rowCount} of dim ${dimOf(field)}`;
+    throw diskCorrupt(key, `it is over ${rowCount} vectors of dim ${dim}, ${index.elementType}, expected ${expected}`);
+  }
+  return new DiskVectors({
+    ...{ workers, index, key, fieldId: field.fieldID, dataType: field.dataType },
+    pages: reads.cache.open(key, head),
+    restore: () => readVectors(platform, reads, record, field),
+  });
+}
+/** All vectors of a field from the insert log. */
+async function readVectors(platform: Platform, reads: DiskReads, record: SegmentRecord, field: FieldSchema): Promise<VectorColumn> {
+  const rows = Number(record.rowCount);
+  const bytes = rows * dimOf(field) * 4;
+  const room = reads.reserve(record.collectionId, bytes, `the vectors of field ${field.name} of segment ${record.id}, whose index is lost`);
+  try {
+    const column = await readColumn(platform, record, field);
+    const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), rows);
+    try {
+      vectors.append(column, rows);
+      return vectors;
+    } catch (error) {
+      vectors.release();
+      throw error;
+    }
+  } finally {
+    room.release();
+  }
+}
