@@ -28,6 +28,7 @@ async function setUp(nowMs?: () => number) {
   const segments = new Map([1n, 2n, 3n].map((id) => [id, SegmentRecord.fromPartial({ id, rowCount: 2000n, state: 'flushed' })]));
   const failing = new Map<bigint, Error>();
   const tries: [segmentId: bigint, atMs: number][] = [];
+  const during: { build?: () => Promise<void> } = {};
   let ids = 0n;
   function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
@@ -44,6 +45,7 @@ async function setUp(nowMs?: () => number) {
     dataNode: client(DataNodeDefinition, {
       buildIndex: async ({ segmentId, index }) => {
         tries.push([segmentId, cluster.world.now]);
+        await during.build?.();
         const failure = failing.get(segmentId);
         if (failure !== undefined) throw failure;
         return { index: { indexId: index?.id, key: `index/${segmentId}/FLAT`, state: 'finished' } };
@@ -51,6 +53,12 @@ async function setUp(nowMs?: () => number) {
     }),
     channelRegistry: client(ChannelRegistryDefinition, {
       listSegments: async () => ({ segments: [...segments.values()] }),
+      dropIndexFiles: async ({ segmentId, indexId }) => {
+        const segment = segments.get(segmentId);
+        if (segment !== undefined)
+          segments.set(segmentId, { ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) });
+        return {};
+      },
       saveIndexFile: async ({ segmentId, index }) => {
         const segment = segments.get(segmentId);
         if (segment !== undefined) segments.set(segmentId, { ...segment, indexes: [IndexFileRecord.fromPartial(index ?? {})] });
@@ -63,7 +71,7 @@ async function setUp(nowMs?: () => number) {
     intervalMs: 3_600_000,
   });
   return {
-    ...{ cluster, platform, reconciler, segments, failing, tries },
+    ...{ cluster, platform, catalog, reconciler, segments, failing, tries, during },
     state: async () => (await cluster.world.runUntil(reconciler.states(collection)))[0],
     run: (ms: number) => cluster.world.advance(ms),
   };
@@ -124,6 +132,14 @@ describe('index reconciler', () => {
     failing.clear();
     await run(21_000);
     expect(await state()).toMatchObject({ state: IndexState.Finished });
+  });
+  it('leaves no file of an index that was dropped while it was built', async () => {
+    const { reconciler, run, segments, catalog, during, tries } = await setUp();
+    during.build = () => catalog.saveCollection({ ...collection, indexes: [] });
+    reconciler.collectionChanged(7n);
+    await run(1000);
+    expect(tries).not.toEqual([]);
+    expect([...segments.values()].flatMap(({ indexes }) => indexes)).toEqual([]);
   });
   it('forgets the failure of a segment that is gone', async () => {
     const { reconciler, run, state, failing, segments, tries } = await setUp();

@@ -129,6 +129,9 @@ export class IndexReconciler {
     });
     if (result.index === undefined) throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
     await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
+    // Dropped while it was built: its files went before this one came.
+    if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)
+      await this.#parts.channelRegistry.dropIndexFiles({ collectionId: collection.id, indexId: index.id, segmentId: segment.id });
   }
   /** Progress of every index of a collection: what describe shows. Growing rows are searched by scan and count as neither. */
   async states(collection: CollectionRecord) {
