@@ -125,11 +125,7 @@ export async function buildGraph<Region extends IndexRegion>(
       {
         ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
         params: {
-          ...spec.params,
-          nodes,
-          degree,
-          codeStride: stride,
-          hasRows,
+          ...{ ...spec.params, nodes, degree, codeStride: stride, hasRows },
           ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form: spec.form, step, isRotated }),
         },
       },
