@@ -42,6 +42,11 @@ export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
 
 /** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
 export function mergeHits(metric: MetricName, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
+  const [only] = parts;
+  // One query's hits, or full lists, lie where they belong already.
+  if (only !== undefined && parts.length === 1 && (queryCount === 1 || only.rows.length === queryCount * k)) {
+    return { queryCount, k, counts: only.counts, rows: only.rows, scores: only.scores };
+  }
   const hits = emptyHits(queryCount, k);
   const cursors = parts.map((part) => ({ part, at: 0, end: 0 }));
   for (let q = 0; q < queryCount; q++) {

@@ -31,17 +31,20 @@ export class RoleDirectory {
   /** A client whose every call goes to wherever the role is at that moment. */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
     const call = (key: string) => (request: never, context?: never) => {
-      const target = (this.#local.get(definition.fullName) ?? this.#remoteClient(definition)) as Record<
-        string,
-        (request: never, context?: never) => Promise<unknown>
-      >;
-      const method = target[key];
-      if (method === undefined) throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
-      return method(request, context);
+      try {
+        // Checked by name below: all methods of a client are functions of a request and a context.
+        const target = (this.#local.get(definition.fullName) ?? this.#remoteClient(definition)) as Record<
+          string,
+          (request: never, context?: never) => Promise<unknown>
+        >;
+        const method = target[key];
+        if (method === undefined) throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
+        return method(request, context);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     };
-    return Object.fromEntries(
-      Object.keys(definition.methods).map((key) => [key, async (request: never, context?: never) => call(key)(request, context)]),
-    ) as unknown as Client<D>;
+    return Object.fromEntries(Object.keys(definition.methods).map((key) => [key, call(key)])) as unknown as Client<D>;
   }
   #remoteClient(definition: ServiceDefinition): unknown {
     const role = serviceRoles[definition.fullName];

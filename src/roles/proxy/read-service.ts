@@ -7,14 +7,10 @@ import { concatBatches, gatherBatch, gatherColumn } from '#model/column.js';
 import { fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
-import { storedBuildParams } from '#model/index-params.js';
-import { isIndexType } from '#model/index-types.js';
 import { resolveOutputFields } from '#model/output-fields.js';
 import { parsePlaceholderGroup } from '#model/placeholder.js';
 import { shardOfRow } from '#model/row-key.js';
-import { checkSearchMetric, parseQueryParams, parseSearchParams } from '#model/search-params.js';
-import { checkSearchParams } from '#model/vector-search-params.js';
-import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
+import { parseQueryParams } from '#model/search-params.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -24,8 +20,9 @@ import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
 import { type Client, whole } from '#rpc/service.js';
 import { decodeHits, type Hits, mergeHits } from '#segment/hits.js';
-import { isLargerBetter, METRIC_NAMES, mergeByKey } from '#segment/segment-reads.js';
+import { isLargerBetter, mergeByKey } from '#segment/segment-reads.js';
 import type { CollectionAccess, OpenCollection } from './collection-access.js';
+import { SearchPlans } from './search-plan.js';
 import { tell } from './search-told.js';
 
 export interface ReadServiceParts {
@@ -45,6 +42,7 @@ const RETRY_MS_MAX = 100;
 
 export class ReadService {
   readonly #parts: ReadServiceParts;
+  readonly #plans = new SearchPlans();
   constructor(parts: ReadServiceParts) {
     this.#parts = parts;
   }
@@ -88,32 +86,13 @@ export class ReadService {
       throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
     const { collection, partitionIds } = await this.#prepare(request, context);
     const { schema } = collection;
-    const params = parseSearchParams(schema, request.searchParams);
-    if (params.iterator !== undefined)
-      throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
-    const index = collection.record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
-    const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
-    const vectorType = vectorTypeOf(params.annsField.dataType) ?? 'FloatVector';
-    const metricName = indexMetric ?? params.metricType ?? vectorTypes[vectorType].defaultMetric;
-    checkSearchMetric(metricName as 'L2' | 'IP' | 'COSINE', params);
-    const metric = METRIC_NAMES.indexOf(metricName as 'L2' | 'IP' | 'COSINE');
+    const plan = this.#plans.of(collection, request);
+    const { params, primary, metric, topK, output } = plan;
     const placeholder = request.searchInput?.$case === 'placeholderGroup' ? request.searchInput.value : new Uint8Array(0);
     const { queries, nq } = parsePlaceholderGroup(placeholder, params.annsField);
     if (nq < 1 || nq > QUERY_COUNT_MAX)
       throw new ElanusError('invalid_parameter', `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`);
     const filter = parseKeyFilter(schema, request.dsl, request.exprTemplateValues);
-    const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
-    const topK = params.topK + params.offset;
-    // What the index heeds, with its defaults; without an index the search is exact and heeds nothing.
-    const build =
-      index !== undefined && isIndexType(index.indexType) ? storedBuildParams(params.annsField, index.indexType, index.params) : undefined;
-    const asked =
-      build !== undefined && index !== undefined && isIndexType(index.indexType)
-        ? checkSearchParams(index.indexType, params.vector, topK, build)
-        : params.vector;
-    // How signatures are read is a matter of the index, and growing rows have none.
-    const signature = build?.kind === 'MINHASH_LSH' ? { mhElementBitWidth: build.mhElementBitWidth } : {};
-    const primary = primaryField(schema);
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
     return this.#retrying(context, async () => {
       const answers = await Promise.all(
@@ -132,7 +111,7 @@ export class ReadService {
               ignoreGrowing: params.ignoreGrowing,
               radius: params.radius,
               rangeFilter: params.rangeFilter,
-              params: JSON.stringify({ ...asked, ...signature }),
+              params: plan.shardParams,
               explain: params.explain,
               filter: wireFilter(filter),
             }),
@@ -152,9 +131,10 @@ export class ReadService {
       const hits = params.offset === 0 ? merged : skipHits(merged, params.offset);
       const rows =
         output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
-      const scores = Array.from(hits.scores, (score) => (params.roundDecimal >= 0 ? roundTo(score, params.roundDecimal) : score));
+      const scores = Array.from(hits.scores);
+      if (params.roundDecimal >= 0) for (let at = 0; at < scores.length; at++) scores[at] = roundTo(scores[at] ?? 0, params.roundDecimal);
       const { explain, vector: sent } = params;
-      const told = tell(answers, { explain, sent, heeded: asked, builtAs: build?.kind, queryCount: nq });
+      const told = tell(answers, { explain, sent, heeded: plan.heeded, builtAs: plan.builtAs, queryCount: nq });
       return whole<SearchResults>({
         status: told.status,
         collectionName: schema.name,

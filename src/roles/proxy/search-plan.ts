@@ -1,0 +1,88 @@
+// What a search asks, apart from its vectors and filter: parsed and checked against the collection and its index. Clients send the same
+// parameters with every search, so plans are kept, by collection record (a changed definition is another record) and by their text.
+import { ElanusError } from '#base/errors.js';
+import { primaryField } from '#model/field.js';
+import { storedBuildParams } from '#model/index-params.js';
+import { isIndexType } from '#model/index-types.js';
+import { type OutputFields, resolveOutputFields } from '#model/output-fields.js';
+import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/search-params.js';
+import { checkSearchParams } from '#model/vector-search-params.js';
+import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
+import type { SearchRequest } from '#proto/milvus/milvus.js';
+import type { FieldSchema } from '#proto/milvus/schema.js';
+import { METRIC_NAMES } from '#segment/segment-reads.js';
+import type { OpenCollection } from './collection-access.js';
+
+export interface SearchPlan {
+  readonly params: SearchParams;
+  readonly primary: FieldSchema;
+  /** Its number in requests between roles. */
+  readonly metric: number;
+  /** Limit plus offset. */
+  readonly topK: number;
+  readonly output: OutputFields;
+  /** What the index heeds, with its defaults; without an index the search is exact and heeds nothing. */
+  readonly heeded: ReturnType<typeof checkSearchParams>;
+  /** The type that the index is built as. */
+  readonly builtAs: string | undefined;
+  /** `heeded` as shards get it. */
+  readonly shardParams: string;
+}
+const metricCodes: readonly string[] = METRIC_NAMES;
+
+/** @throws invalid_parameter, unsupported */
+function planSearch({ record, schema }: OpenCollection, request: SearchRequest): SearchPlan {
+  const params = parseSearchParams(schema, request.searchParams);
+  if (params.iterator !== undefined)
+    throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
+  const index = record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
+  const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
+  const vectorType = vectorTypeOf(params.annsField.dataType) ?? 'FloatVector';
+  const metricName = indexMetric ?? params.metricType ?? vectorTypes[vectorType].defaultMetric;
+  checkSearchMetric(metricName, params);
+  const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
+  const topK = params.topK + params.offset;
+  const indexType = index !== undefined && isIndexType(index.indexType) ? index.indexType : undefined;
+  const build = index !== undefined && indexType !== undefined ? storedBuildParams(params.annsField, indexType, index.params) : undefined;
+  const heeded = build !== undefined && indexType !== undefined ? checkSearchParams(indexType, params.vector, topK, build) : params.vector;
+  // How signatures are read is a matter of the index, and growing rows have none.
+  const signature = build?.kind === 'MINHASH_LSH' ? { mhElementBitWidth: build.mhElementBitWidth } : {};
+  return {
+    ...{ params, primary: primaryField(schema), topK, output, heeded, builtAs: build?.kind },
+    metric: metricCodes.indexOf(metricName),
+    shardParams: JSON.stringify({ ...heeded, ...signature }),
+  };
+}
+
+/** Texts kept of one collection; a client that never sends the same twice must not fill the memory. */
+const PLANS_MAX = 64;
+const TEXT_LENGTH_MAX = 2048;
+
+export class SearchPlans {
+  readonly #plans = new WeakMap<CollectionRecord, Map<string, SearchPlan>>();
+
+  /** @throws invalid_parameter, unsupported */
+  of(collection: OpenCollection, request: SearchRequest): SearchPlan {
+    const text = textOf(request);
+    let plans = this.#plans.get(collection.record);
+    const known = plans?.get(text);
+    if (known !== undefined) return known;
+    const plan = planSearch(collection, request);
+    if (text.length > TEXT_LENGTH_MAX) return plan;
+    if (plans === undefined || plans.size >= PLANS_MAX) {
+      plans = new Map();
+      this.#plans.set(collection.record, plans);
+    }
+    plans.set(text, plan);
+    return plan;
+  }
+}
+/** Lengths before the parts: two requests never have the same text. */
+function textOf({ searchParams, outputFields }: SearchRequest): string {
+  let text = '';
+  for (const { key, value } of searchParams) text += `${key.length} ${value.length} ${key}${value}`;
+  text += '|';
+  for (const name of outputFields) text += `${name.length} ${name}`;
+  return text;
+}
