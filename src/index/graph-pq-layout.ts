@@ -2,6 +2,7 @@
 // levels and distances are wanted, half the squared length of what the code stands for follows as a float32: the levels are not
 // orthogonal, so tables of theirs cannot tell it. Everything is derived from the block's description.
 import { ElanusError } from '#base/errors.js';
+import { PQ_TABLE_BYTES_MAX } from '#model/index-types.js';
 import { type GraphParams, graphParams, workLayout } from './graph-layout.js';
 import type { IndexMeta } from './index-block.js';
 import { type PqShape, pqShape } from './pq-codebook.js';
@@ -23,18 +24,16 @@ export interface GraphPqLayout {
   /** Of a query: each thread has room for one. */
   readonly tableBytes: number;
 }
-/** More would leave the caches many times over, and each thread has them. */
-const TABLE_BYTES_MAX = 64 << 20;
 
 /** @throws invalid_parameter */
 export function graphPqLayout(dim: number, { m, nbits, levels }: GraphPqSpec, metric: string, nodes: number): GraphPqLayout {
   if (dim % m !== 0) throw new ElanusError('invalid_parameter', `m is ${m}, expected a divisor of dim ${dim}`);
   const shape = pqShape(dim, m, nbits, levels, nodes);
   const tableBytes = shape.tables * shape.entries * 4;
-  if (tableBytes > TABLE_BYTES_MAX) {
+  if (tableBytes > PQ_TABLE_BYTES_MAX) {
     throw new ElanusError(
       'invalid_parameter',
-      `m ${m}, nbits ${nbits}${levels > 1 ? `, nrq ${levels}` : ''}: the tables of a query take ${tableBytes} bytes, expected at most ${TABLE_BYTES_MAX}; use smaller nbits, 8 suits most data`,
+      `m ${m}, nbits ${nbits}${levels > 1 ? `, nrq ${levels}` : ''}: the tables of a query take ${tableBytes} bytes, expected at most ${PQ_TABLE_BYTES_MAX}; use smaller nbits, 8 suits most data`,
     );
   }
   const numberBytes = shape.entries <= 256 ? 1 : 2;

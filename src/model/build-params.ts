@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import { dimOf } from './field.js';
-import { type BuildParams, type IndexType, indexTypeSpec } from './index-types.js';
+import { type BuildParams, type IndexType, indexTypeSpec, PQ_TABLE_BYTES_MAX } from './index-types.js';
 import { type ParamSpec, type ParamValue, sentValue } from './param-spec.js';
 import { parseParam } from './param-value.js';
 
@@ -18,6 +18,8 @@ export function buildParamsOf(field: FieldSchema, indexType: IndexType, params: 
   }
   const build = values as BuildParams;
   if (build.kind === 'MINHASH_LSH') checkMinHash(build.mhElementBitWidth, build.mhLshBand, dim);
+  if (build.kind === 'HNSW_PQ') checkTables(build.m, build.nbits);
+  if (build.kind === 'HNSW_PRQ') checkTables(build.m * build.nrq, build.nbits);
   return build;
 }
 
@@ -37,6 +39,12 @@ function checkDivides(m: number, dim: number): void {
   if (dim % m === 0) return;
   const text = 'The dimension of a vector (dim) should be a multiple of the number of subquantizers (m).';
   throw new ElanusError('invalid_parameter', `${text} Dimension:${dim}, m:${m}: invalid parameter`);
+}
+function checkTables(tables: number, nbits: number): void {
+  const bytes = tables * 2 ** nbits * 4;
+  if (bytes <= PQ_TABLE_BYTES_MAX) return;
+  const fact = `${tables} tables of ${2 ** nbits} numbers take ${bytes} bytes a query, expected at most ${PQ_TABLE_BYTES_MAX}`;
+  throw new ElanusError('invalid_parameter', `${fact}; use smaller nbits (8 suits most data), m or nrq: invalid parameter`);
 }
 function checkMinHash(width: number, bands: number, dim: number): void {
   const refuse = (text: string): never => {

@@ -8,6 +8,8 @@ export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>([
   'FLAT',
   'HNSW',
   'HNSW_SQ',
+  'HNSW_PQ',
+  'HNSW_PRQ',
   'DISKANN',
   'IVF_FLAT',
   'IVF_SQ8',

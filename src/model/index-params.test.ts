@@ -151,6 +151,15 @@ const build = (row: Row, value: unknown, isFlat = false) => {
 };
 
 describe('build parameters', () => {
+  it('refuses product codes whose tables would not fit', () => {
+    const field = fieldOf('FloatVector', 1024);
+    const params = { m: '256', nrq: '2', nbits: '16' };
+    expect(refusal(() => parse({ index_type: 'HNSW_PRQ', ...params, nrq: '3' }, field))).toBe(
+      'invalid_parameter: 768 tables of 65536 numbers take 201326592 bytes a query, expected at most 134217728; use smaller nbits (8 suits most data), m or nrq: invalid parameter',
+    );
+    expect(refusal(() => parse({ index_type: 'HNSW_PQ', ...params, m: '1024' }, field))).toContain('1024 tables');
+    expect(parse({ index_type: 'HNSW_PRQ', ...params }, field).build).toMatchObject({ m: 256, nrq: 2, nbits: 16 });
+  });
   const ranged = rows.flatMap((row) => (row.spec.kind === 'integer' || row.spec.kind === 'divisor' ? [{ ...row, spec: row.spec }] : []));
   it.each(ranged)('$type $name: both ends, and beyond them', (row) => {
     const { key, min, max } = row.spec;

@@ -28,8 +28,11 @@ const graph = {
 } as const;
 const pq = {
   m: { kind: 'divisor', key: 'm', min: 1, max: 65_536, default: 32 },
-  nbits: { kind: 'integer', key: 'nbits', min: 1, max: 24, default: 8 },
+  /** Milvus says up to 24; tables of 2^24 codewords could neither be learnt from a segment nor kept for a query. */
+  nbits: { kind: 'integer', key: 'nbits', min: 1, max: 16, default: 8 },
 } as const;
+/** Of a query in a graph of product codes: m * nrq tables of 2^nbits float32. Each thread that searches has room for them. */
+export const PQ_TABLE_BYTES_MAX = 128 << 20;
 const refine = {
   refine: { kind: 'boolean', key: 'refine', default: false },
   refineType: {
