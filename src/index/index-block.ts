@@ -69,7 +69,24 @@ const headerChecksum = (block: Uint8Array, end: number): number => crc32(block.s
 
 /** @throws data_corrupt, naming `what` (the file). */
 export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexBlock {
-  const corrupt = (fact: string): ElanusError => new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
+  const { sums, ...decoded } = readIndexBlock(block, what);
+  for (const [name, bytes] of decoded.sections) checkSum(what, name, bytes, sums.get(name));
+  return decoded;
+}
+/** Of a section with its padding, which lies behind it. @throws data_corrupt */
+export function checkSum(what: string, name: string, section: Uint8Array, wanted: number | undefined): void {
+  const sum = crc32(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length)));
+  if (sum === wanted) return;
+  throw corruptOf(what)(`checksum of section ${name} is ${sum.toString(16)}, expected ${wanted?.toString(16)}`);
+}
+const corruptOf =
+  (what: string) =>
+  (fact: string): ElanusError =>
+    new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
+
+/** Checks the header only: `sums` are what the sections' checksums should be. @throws data_corrupt */
+export function readIndexBlock(block: Uint8Array, what = 'index file'): IndexBlock & { readonly sums: ReadonlyMap<string, number> } {
+  const corrupt = corruptOf(what);
   if (block.length < FIXED_BYTES) throw corrupt(`${block.length} bytes, expected at least ${FIXED_BYTES}`);
   const view = new DataView(block.buffer, block.byteOffset, block.length);
   if (view.getUint32(0, true) !== MAGIC) throw corrupt('the first four bytes are not ELVX');
@@ -84,6 +101,7 @@ export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexB
   const version = view.getUint16(4, true);
   if (version !== INDEX_BLOCK_VERSION) throw corrupt(`format version ${version}, expected ${INDEX_BLOCK_VERSION}`);
   const sections = new Map<string, Uint8Array>();
+  const sums = new Map<string, number>();
   let expected = bodyBegin;
   for (let i = 0; i < count; i++) {
     const entry = FIXED_BYTES + i * ENTRY_BYTES;
@@ -92,14 +110,12 @@ export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexB
     const length = Number(view.getBigUint64(entry + 24, true));
     const end = offset + alignUp(length);
     if (offset !== expected || !(end <= block.length)) throw corrupt(`section ${name} at ${offset} of ${length} bytes is out of place`);
-    const sum = crc32(block.subarray(offset, end));
-    const wanted = view.getUint32(entry + NAME_BYTES, true);
-    if (sum !== wanted) throw corrupt(`checksum of section ${name} is ${sum.toString(16)}, expected ${wanted.toString(16)}`);
+    sums.set(name, view.getUint32(entry + NAME_BYTES, true));
     sections.set(name, block.subarray(offset, offset + length));
     expected = end;
   }
   if (expected !== block.length) throw corrupt(`${block.length} bytes, expected ${expected}`);
-  return { meta: parseMeta(block.subarray(headerEnd - textBytes, headerEnd), corrupt), sections };
+  return { meta: parseMeta(block.subarray(headerEnd - textBytes, headerEnd), corrupt), sections, sums };
 }
 
 function parseMeta(text: Uint8Array, corrupt: (fact: string) => ElanusError): IndexMeta {

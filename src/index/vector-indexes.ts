@@ -1,5 +1,6 @@
 // The one door to the families of vector indexes: build a block from vectors, bring a block into memory, and say which task searches it.
 // Exact search (FLAT, BIN_FLAT) needs no block: it reads the vectors themselves.
+import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { BuildParams } from '#model/index-types.js';
 import type { MetricName } from '#model/metric-type.js';
@@ -10,13 +11,13 @@ import type { CodeForm } from './graph-codes.js';
 import { graphParams, workLayout } from './graph-layout.js';
 import { checkGraphPqBlock } from './graph-pq-check.js';
 import { graphPqWork } from './graph-pq-layout.js';
-import { decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter } from './index-block.js';
+import { checkSum, decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter, readIndexBlock } from './index-block.js';
 import { buildIvf } from './ivf-build.js';
 import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from './ivf-layout.js';
 import { loadMinhashIndex, MINHASH_INDEX_TYPE } from './minhash-index.js';
 import { checkQgBlock } from './qg-check.js';
 import type { VectorFloatsInput } from './vector-floats.js';
-import { type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
+import { type IndexPlacement, type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
 
 export interface VectorIndexSpec {
   readonly build: BuildParams;
@@ -124,16 +125,62 @@ export function loadVectorIndex<Region extends IndexRegion>(
   threads = workers.parallelism,
 ): SearchableIndex<Region> {
   const block = decodeIndexBlock(bytes, what);
-  if (block.meta.indexType === MINHASH_INDEX_TYPE) return { ...loadMinhashIndex(workers, block), task: 'minhashSearch' };
-  const family = familyOf(block.meta.indexType);
-  if (family === undefined) {
-    throw new ElanusError(
-      'data_corrupt',
-      `${what}: index type ${block.meta.indexType} is unknown to this version; the index has to be built again`,
-    );
+  if (block.meta.indexType !== MINHASH_INDEX_TYPE) checkBlock(knownFamily(block, what), block);
+  return placeBlock(workers, block, what, threads);
+}
+/**
+ * The same for blocks of any size: the checks run on a worker, over the region, so that this thread only copies.
+ * @throws data_corrupt, naming `what`: build it again; memory_limit
+ */
+export async function openVectorIndex<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  bytes: Uint8Array,
+  what: string,
+  threads = workers.parallelism,
+): Promise<SearchableIndex<Region>> {
+  const block = readIndexBlock(bytes, what);
+  if (block.meta.indexType === MINHASH_INDEX_TYPE) return loadVectorIndex(workers, bytes, what, threads);
+  const index = placeBlock(workers, block, what, threads);
+  try {
+    await workers.run('checkIndex', { what, placement: index.placement, sums: block.sums } satisfies CheckIndexInput, [index.region]);
+    return index;
+  } catch (error) {
+    workers.release(index.region);
+    throw error;
   }
-  checkBlock(family, block);
+}
+export interface CheckIndexInput {
+  readonly what: string;
+  readonly placement: IndexPlacement;
+  readonly sums: ReadonlyMap<string, number>;
+}
+/** A task: checksums and contents of a block that lies in memory 0. @throws data_corrupt */
+export function checkIndex(
+  { what, placement, sums }: CheckIndexInput,
+  context: { readonly memories: readonly WebAssembly.Memory[] },
+): void {
+  const { buffer } = must(context.memories[0], 'memory of the index');
+  const sections = new Map<string, Uint8Array>();
+  for (const [name, { offset, bytes }] of Object.entries(placement.sections)) sections.set(name, new Uint8Array(buffer, offset, bytes));
+  for (const [name, section] of sections) checkSum(what, name, section, sums.get(name));
+  const block: IndexBlock = { meta: placement, sections };
+  checkBlock(knownFamily(block, what), block);
+}
+function placeBlock<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  block: IndexBlock,
+  what: string,
+  threads: number,
+): SearchableIndex<Region> {
+  if (block.meta.indexType === MINHASH_INDEX_TYPE) return { ...loadMinhashIndex(workers, block), task: 'minhashSearch' };
+  const family = knownFamily(block, what);
   return { ...placeIndex(workers, block, workBytesOf(family, block.meta), threads), task: searchTasks[family] };
+}
+function knownFamily(block: IndexBlock, what: string): Family {
+  const family = familyOf(block.meta.indexType);
+  if (family !== undefined) return family;
+  const fact = `index type ${block.meta.indexType} is unknown to this version`;
+  throw new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
 }
 function checkBlock(family: Family, block: IndexBlock): void {
   if (family === 'graph') checkGraphBlock(block);

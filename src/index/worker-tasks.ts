@@ -21,10 +21,12 @@ import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
 import { vectorFloats } from './vector-floats.js';
+import { checkIndex } from './vector-indexes.js';
 
 type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
 export const workerTasks = {
+  checkIndex,
   diskScan,
   graphEncode,
   graphInsert,

@@ -4,7 +4,7 @@ import { messageOf } from '#base/errors.js';
 import { describeBuild } from '#index/built-as.js';
 import { diskCorrupt } from '#index/disk-layout.js';
 import { elementTypeOf } from '#index/element-type.js';
-import { buildVectorIndex, chooseIndex, hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
+import { buildVectorIndex, chooseIndex, hasBlock, openVectorIndex } from '#index/vector-indexes.js';
 import { dimOf, fieldById } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';
 import { isMetricName } from '#model/metric-type.js';
@@ -90,7 +90,7 @@ export async function attachVectorIndexes(
     vectors.attachIndex(undefined);
     if (file === undefined) continue;
     try {
-      const loaded = loadVectorIndex(platform.workers, await platform.objectStore.get(file.key), file.key);
+      const loaded = await openVectorIndex(platform.workers, await platform.objectStore.get(file.key), file.key);
       vectors.attachIndex(new SegmentIndex(platform.workers, loaded, file.key));
     } catch (error) {
       note(file, error);
