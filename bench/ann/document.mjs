@@ -39,7 +39,8 @@ const text = `${BEGIN}
   filter from JavaScript. *elanus FLAT* under a filter scans the rows that pass.
 - LanceDB searches one partition and refines with exact vectors; sqlite-vec has no approximate index.
 
-Run on ${report.machine}, Node ${report.node.slice(1)}, commit \`${report.commit}\`, ${report.when.slice(0, 10)}.
+Run on ${report.machine}, Node ${report.node.slice(1)}, commit \`${report.commit}\`, ${report.when.slice(0, 10)}${report.quick ? ', with `--quick` (turns of at most half a second)' : ''}. Where the load average is
+above the number of cores, other work ran beside: ratios of one table are worth more than its figures.
 
 ${sections.join('\n')}${END}
 `;

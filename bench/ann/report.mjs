@@ -85,7 +85,7 @@ const loads = ({ load }) => `load average before ${load.before.toFixed(1)}, afte
 export function markdownOf(set, { level = '###', before = [] } = {}) {
   const parts = [
     `${level} ${set.name}: ${format.format(set.rows)} x ${set.dim}, ${set.metric}`,
-    `QPS per CPU second of one caller; ${loads(set)}. Builds with * are from an earlier run.`,
+    `${set.key === set.name ? 'The whole set' : 'The first rows of the set only'}. QPS per CPU second of one caller; ${loads(set)}. Builds with * are from an earlier run.`,
     ...before,
     searchTable(set),
   ];
