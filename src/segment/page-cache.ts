@@ -7,7 +7,9 @@ import type { DiskPages } from '#index/disk-search.js';
 import type { Counter, Gauge } from '#platform/metrics.js';
 import type { Platform } from '#platform/platform.js';
 
-type CachePlatform = Pick<Platform, 'objectStore' | 'timers' | 'metrics' | 'crc32'>;
+interface CachePlatform extends Pick<Platform, 'timers' | 'metrics' | 'crc32'> {
+  readonly objectStore: Pick<Platform['objectStore'], 'getRange'>;
+}
 /** Reads under way at a time, of all indexes; others wait. A disk needs some to be busy, memory must not fill with answers. */
 const READS_MAX = 64;
 /** Pages of a file below this number; files are numbered. */
