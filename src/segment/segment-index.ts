@@ -16,6 +16,8 @@ export interface HeldVectors {
 }
 /** Computing that is worth a task of its own, and what a query is taken to need where nothing is known. */
 const TASK_MICROS_MIN = 400;
+/** The most of one task: others that wait for the thread get their turn then. */
+const TASK_MICROS_MAX = 20_000;
 const UNKNOWN_MICROS = 100;
 interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
   /** Bit set: the row does not count. Undefined: all count. */
@@ -77,7 +79,7 @@ export class SegmentIndex {
         return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
       };
       const jobs = Array.from({ length: Math.ceil(queries / perTask) }, (_, task) => () => run(task * perTask));
-      return joined(await vectors.hold(() => settled(jobs)), search.k);
+      return joined(await vectors.hold(() => settled(jobs, this.#workers.parallelism)), search.k);
     } finally {
       this.#searches--;
       this.#giveBack();
@@ -85,7 +87,8 @@ export class SegmentIndex {
   }
   /** Queries of one request are split over the threads when there is enough to do for each. */
   #taskCount(queries: number, micros = UNKNOWN_MICROS): number {
-    return Math.max(1, Math.min(this.#workers.parallelism, queries, Math.floor((queries * micros) / TASK_MICROS_MIN)));
+    const useful = Math.min(this.#workers.parallelism, Math.floor((queries * micros) / TASK_MICROS_MIN));
+    return Math.max(1, Math.min(Math.max(useful, Math.ceil((queries * micros) / TASK_MICROS_MAX)), queries));
   }
   /** Gives its memory back, as soon as running searches end. */
   release(): void {

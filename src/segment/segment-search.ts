@@ -19,6 +19,8 @@ import type { VectorColumn } from './vector-column.js';
 
 /** Multiply-adds that are worth a task of their own, a few milliseconds. */
 const TASK_WORK_MIN = 1 << 23;
+/** The most of one task, tens of milliseconds: others that wait for the thread get their turn then. */
+const TASK_WORK_MAX = 1 << 27;
 
 /** So few rows that a filter named are scored one by one, index or not: that is exact, and as fast as an index that must look past the others. */
 const NAMED_ROWS_MAX = 1000;
@@ -81,8 +83,10 @@ export async function searchVectors(
   if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
   const common = { metric, queries, k, ...vectors.store.place, ...bounds };
   const workOf = (rows: number): number => rows * (elementType === 'binary' ? dim / 32 : dim) * queryCount;
-  const tasksFor = (rows: number): number =>
-    Math.max(1, Math.min(workers.parallelism, Math.floor(workOf(rows) / TASK_WORK_MIN), Math.ceil(rows / 64)));
+  const tasksFor = (rows: number): number => {
+    const useful = Math.min(workers.parallelism, Math.floor(workOf(rows) / TASK_WORK_MIN));
+    return Math.max(1, Math.min(Math.max(useful, Math.ceil(workOf(rows) / TASK_WORK_MAX)), Math.ceil(rows / 64)));
+  };
   const report = (form: Pick<PlanOfSegment, 'plan'> & Partial<PlanOfSegment>): void =>
     hooks.report?.({ ...scanned, rows: rowCount, passing, computed: BigInt(passing * queryCount), ...form });
   const jobs: (() => Promise<FlatSearchOutput>)[] = [];
@@ -113,7 +117,7 @@ export async function searchVectors(
       jobs.push(() => workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], signal, micros));
     }
   }
-  return mergeHits(metric, queryCount, k, await vectors.hold(() => settled(jobs)));
+  return mergeHits(metric, queryCount, k, await vectors.hold(() => settled(jobs, workers.parallelism)));
 }
 
 const scanned: PlanOfSegment = { indexType: '', plan: 'scan', widthName: '', width: 0, rows: 0, passing: 0, computed: 0n, recall: 1 };

@@ -34,11 +34,10 @@ export interface NodeWorkersOptions {
   readonly parallelism?: number;
 }
 
-/**
- * Handing a task over and taking its answer costs this thread 50 to 100 microseconds (measured: docs/performance.md). A task that takes
- * no longer runs here.
- */
+/** A task that takes no longer runs on the calling thread: its answer would come about 70 microseconds later from another (docs/performance.md). */
 const HERE_MICROS_MAX = 120;
+/** What handing a task over costs in all: a task that takes no longer runs here, however much does. */
+const HAND_OVER_MICROS = 40;
 /** The most that runs here between two looks at the network; what is beyond goes to the threads. */
 const TURN_MICROS_MAX = 2000;
 
@@ -97,7 +96,9 @@ export class NodeWorkers implements Workers {
     return forget === undefined ? result : result.finally(forget);
   }
   #isShort(micros: number): boolean {
-    if (micros > HERE_MICROS_MAX || this.#turnMicros + micros > TURN_MICROS_MAX) return false;
+    const turn = this.#turnMicros + micros;
+    // Where others came in the same turn, the threads work beside this one.
+    if (turn > TURN_MICROS_MAX || (turn > HERE_MICROS_MAX && micros > HAND_OVER_MICROS)) return false;
     if (this.#turnMicros === 0) setImmediate(this.#beginTurn);
     this.#turnMicros += Math.max(1, micros);
     return true;
