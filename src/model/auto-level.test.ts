@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LEVEL_MAX, widthsOfLevel } from './auto-level.js';
+import { LEVEL_MAX, levelOfRecall, widthsOfLevel } from './auto-level.js';
 
 describe('widthsOfLevel', () => {
   it('rises with the level and with k, and is never below k', () => {
@@ -11,6 +11,12 @@ describe('widthsOfLevel', () => {
         expect(widthsOfLevel(level, k + 1).ef).toBeGreaterThan(ef);
       }
     }
+  });
+  it('is found from a recall', () => {
+    expect(levelOfRecall(0.5)).toBe(1);
+    expect(levelOfRecall(0.9)).toBeCloseTo(1);
+    expect(levelOfRecall(0.99)).toBeCloseTo(10);
+    expect(levelOfRecall(0.999)).toBeCloseTo(19);
   });
   it('has the measured ends', () => {
     expect([1, 10, 50, 100].map((k) => widthsOfLevel(1, k).ef)).toEqual([15, 25, 71, 128]);

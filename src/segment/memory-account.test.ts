@@ -22,6 +22,27 @@ describe('MemoryAccount', () => {
     held.length = 0;
     expect(account.usedBytes).toBe(0);
   });
+  it('gives idle memory up before it refuses, and only as much as it must', () => {
+    const account = new MemoryAccount(100, new MemoryMetrics());
+    const idle = [30, 30];
+    account.addSource(
+      () => [
+        { collectionId: 1n, kind: 'rows', bytes: 20 },
+        ...idle.map((bytes) => ({ collectionId: 1n, kind: 'indexes' as const, bytes, isIdle: true })),
+      ],
+      (bytes) => {
+        while (bytes > 0 && idle.length > 0) bytes -= idle.pop() ?? 0;
+      },
+    );
+    expect(account.usedBytes).toBe(80);
+    expect(account.neededBytes).toBe(20);
+    account.reserve(2n, 20, 'a');
+    expect(idle).toEqual([30, 30]);
+    account.reserve(2n, 10, 'b');
+    expect(idle).toEqual([30]);
+    expect(() => account.reserve(2n, 60, 'c')).toThrow('memory limit exceeded');
+    expect(account.makeRoom(50)).toBe(true);
+  });
   it('shows gauges by collection and kind; those that are gone are 0', async () => {
     const metrics = new MemoryMetrics();
     const account = new MemoryAccount(100, metrics);

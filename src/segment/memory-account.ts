@@ -10,7 +10,11 @@ export interface MemoryUse {
   readonly collectionId: bigint;
   readonly kind: MemoryKind;
   readonly bytes: number;
+  /** Can be given up for a while: an index that nobody searched for long. */
+  readonly isIdle?: boolean;
 }
+/** Gives up idle bytes, at least so many if there are. */
+export type Evictor = (bytes: number) => void;
 export interface Reservation {
   /** Call it in the turn in which the holder begins to report the bytes itself, or gave them up. */
   release(): void;
@@ -18,6 +22,7 @@ export interface Reservation {
 export class MemoryAccount {
   readonly limitBytes: number;
   readonly #sources: (() => Iterable<MemoryUse>)[] = [];
+  readonly #evictors: Evictor[] = [];
   readonly #reserved = new Set<MemoryUse>();
   readonly #ofCollection: Gauge;
   readonly #ofProcess: Gauge;
@@ -34,8 +39,9 @@ export class MemoryAccount {
     this.#ofProcess = metrics.gauge({ name: 'elanus_memory_bytes', help: 'Memory that all collections take in this process.' });
     metrics.gauge({ name: 'elanus_memory_limit_bytes', help: 'Bound on the memory of all collections of this process.' }).set(limitBytes);
   }
-  addSource(source: () => Iterable<MemoryUse>): void {
+  addSource(source: () => Iterable<MemoryUse>, evictor?: Evictor): void {
     this.#sources.push(source);
+    if (evictor !== undefined) this.#evictors.push(evictor);
   }
   *#uses(): Iterable<MemoryUse> {
     yield* this.#reserved;
@@ -51,10 +57,25 @@ export class MemoryAccount {
     for (const use of this.#uses()) if (use.collectionId === collectionId) bytes += use.bytes;
     return bytes;
   }
+  /** Without what could be given up at once. */
+  get neededBytes(): number {
+    let bytes = 0;
+    for (const use of this.#uses()) if (use.isIdle !== true) bytes += use.bytes;
+    return bytes;
+  }
+  /** Gives idle memory up when it has to. @returns whether so many bytes are free now */
+  makeRoom(bytes: number): boolean {
+    let missing = this.usedBytes + bytes - this.limitBytes;
+    for (const evict of this.#evictors) {
+      if (missing <= 0) break;
+      evict(missing);
+      missing = this.usedBytes + bytes - this.limitBytes;
+    }
+    return missing <= 0;
+  }
   /** Takes room for what is about to be read. @throws memory_limit, before anything is read */
   reserve(collectionId: bigint, bytes: number, what: string): Reservation {
-    const { usedBytes } = this;
-    if (usedBytes + bytes > this.limitBytes) throw tooLarge(what, bytes, { usedBytes, limitBytes: this.limitBytes });
+    if (!this.makeRoom(bytes)) throw tooLarge(what, bytes, { usedBytes: this.usedBytes, limitBytes: this.limitBytes });
     const use: MemoryUse = { collectionId, kind: 'loading', bytes };
     this.#reserved.add(use);
     return { release: () => void this.#reserved.delete(use) };

@@ -5,7 +5,7 @@ import { buildVectorIndex, loadVectorIndex } from '#index/vector-indexes.js';
 import { bytesView, column } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
-import { RecallController, RecallControllers, recallOf, widthNameOf } from './recall-controller.js';
+import { type RecallController, RecallControllers, recallOf, widthNameOf } from './recall-controller.js';
 import { SegmentIndex } from './segment-index.js';
 import { VectorColumn } from './vector-column.js';
 

@@ -9,6 +9,7 @@ export class SearchReport {
   readonly #isExplained: boolean;
   readonly #plans: SegmentPlan[] = [];
   #rows = 0;
+  #isUnknown = false;
   #recalledRows = 0;
 
   /** @param isExplained keep the plans too. */
@@ -17,17 +18,20 @@ export class SearchReport {
   }
   add(plan: SegmentPlan): void {
     if (this.#isExplained) this.#plans.push(plan);
+    this.#isUnknown ||= plan.rows > 0 && plan.recall === 0;
     this.#rows += plan.rows;
     this.#recalledRows += plan.rows * plan.recall;
   }
   /** Takes in what another place answered. */
   addAnswer(answer: WireReport): void {
     this.#plans.push(...answer.plans);
+    this.#isUnknown ||= answer.searchedRows > 0n && answer.recall === 0;
     this.#rows += Number(answer.searchedRows);
     this.#recalledRows += Number(answer.searchedRows) * answer.recall;
   }
-  /** A mean over rows; nothing is missed where there are none. */
+  /** A mean over rows; nothing is missed where there are none. 0: some part cannot tell. */
   get recall(): number {
+    if (this.#isUnknown) return 0;
     return this.#rows === 0 ? 1 : this.#recalledRows / this.#rows;
   }
   get wire(): WireReport {

@@ -4,6 +4,7 @@ import { assert, must } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Timestamp } from '#base/ids.js';
 import type { VectorStore } from '#index/vector-store.js';
+import { levelOfRecall, widthsOfLevel } from '#model/auto-level.js';
 import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { isDenseVector } from '#model/dense-vector.js';
@@ -118,6 +119,11 @@ export class SegmentData {
     // The codes are what is left of the vectors in memory.
     for (const disk of this.#disk.values()) vectors += disk.bytes;
     return { rows, vectors, keys: this.#index.bytes, indexes };
+  }
+  /** Gives the memory of indexes back that files can bring again; searches scan meanwhile. */
+  dropIndexes(): void {
+    for (const vectors of this.#vectors.values()) vectors.attachIndex(undefined);
+    for (const sparse of this.#sparse.values()) if (sparse.index !== undefined) sparse.attach(undefined);
   }
   setCommitTimestamp(timestamp: Timestamp): void {
     this.#versions.setCommit(timestamp);
@@ -362,9 +368,15 @@ export class SegmentData {
     }
     if (sparse) return searchSparseVectors(this.#platform.workers, sparse, request, excluded.bits, this.rowCount, signal);
     if (disk) {
+      // An exact search would read the whole file: instead of a measured width a usual one, and nobody knows its recall.
+      const { targetRecall, searchList } = request.params ?? {};
+      const width =
+        typeof targetRecall === 'number' ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef : Number(searchList ?? request.k);
+      const form = { indexType: 'DISKANN', plan: 'walk', widthName: 'search_list', width };
+      hooks?.report?.({ ...form, rows: this.rowCount, passing: excluded.passing, computed: 0n, recall: 0 });
       return this.#orRestored(
         disk,
-        () => disk.search(request, excluded, signal),
+        () => disk.search({ ...request, params: { ...request.params, searchList: width } }, excluded, signal),
         () => this.search(request, signal),
       );
     }

@@ -28,6 +28,8 @@ export interface Config {
   readonly growingBytesMax: number;
   /** Memory of all collections together, in bytes; undefined: four fifths of what the process may use, the rest is for working. */
   readonly memoryLimitBytes: number | undefined;
+  /** An index not searched for this long gives its memory up when something else needs it, in ms; its segment is scanned meanwhile. */
+  readonly indexIdleMs: number;
   readonly logFileBytesMax: number;
   readonly idleSealMs: number;
   readonly ageSealMs: number;
@@ -56,6 +58,7 @@ export const defaultConfig: Config = Object.freeze({
   growingBytesMax: 4096 * MiB,
   diskIndexCacheBytes: 256 * MiB,
   memoryLimitBytes: undefined,
+  indexIdleMs: 60_000,
   logFileBytesMax: 64 * MiB,
   idleSealMs: 600_000,
   ageSealMs: 86_400_000,

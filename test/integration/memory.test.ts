@@ -1,6 +1,7 @@
 // The bound on memory through the Node SDK: loads that do not fit are refused with a reason, what is served goes on, and released
 // collections give everything back.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describe, expect, test } from 'vitest';
@@ -12,14 +13,14 @@ const DIM = 128;
 const vectorField = { name: 'vector', data_type: DataType.FloatVector, dim: DIM } as const;
 /** A folder that is opened again and again, each time with a bound of its own. */
 async function inFolder(
-  run: (reopen: (memoryLimitBytes?: number) => Promise<MilvusClient>, folder: string) => Promise<void>,
+  run: (reopen: (memoryLimitBytes?: number, indexIdleMs?: number) => Promise<MilvusClient>, folder: string) => Promise<void>,
 ): Promise<void> {
   const folder = await tempFolder();
   let close = async (): Promise<void> => {};
   try {
-    await run(async (memoryLimitBytes) => {
+    await run(async (memoryLimitBytes, indexIdleMs = 60_000) => {
       await close();
-      const database = await open(folder.path, { logLevel: 'silent', targetCheckIntervalMs: 50, memoryLimitBytes });
+      const database = await open(folder.path, { logLevel: 'silent', targetCheckIntervalMs: 50, memoryLimitBytes, indexIdleMs });
       const client = await connect(database.address);
       metricsOf = async () => (await fetch(`http://${database.address}/metrics`)).text();
       close = async () => {
@@ -132,6 +133,35 @@ describe('the bound on memory', () => {
       });
       expect(told.reason).toMatch(/collection a is served in part.*segment \d+ of 4000 rows needs/);
       expect(await count(client, 'a')).toBe(1000);
+    }));
+
+  test('an index that nobody searches gives way to a load; its rows are scanned, and a search brings it back', () =>
+    inFolder(async (reopen) => {
+      let client = await reopen();
+      await create(client, 'a', 'HNSW');
+      await create(client, 'b');
+      // Room for the index of a, as it is estimated: mostly working memory of threads.
+      const indexBytes = Math.min(8, availableParallelism()) * (2 * MiB + 4000) + 1_500_000;
+      const rowBytes = DIM * 4 + 60;
+      const rowsOfB = Math.floor(indexBytes / rowBytes);
+      await insert(client, 'a', 0, 3000);
+      for (let begin = 0; begin < rowsOfB; begin += 4000) await insert(client, 'b', begin, Math.min(rowsOfB, begin + 4000));
+      await mustSucceed(client.flushSync({ collection_names: ['a', 'b'] }));
+      const planOf = async (): Promise<string> => {
+        const found = await client.search({ collection_name: 'a', data: vectorOf(1, DIM), limit: 3, params: { explain: true } });
+        expect(found.results.map(({ id }) => Number(id))[0]).toBe(1);
+        const { extra_info: extra } = found.status as unknown as { extra_info: Record<string, string> };
+        return (JSON.parse(extra['elanus.explain'] ?? '[]') as { plan: string }[]).map(({ plan }) => plan).join();
+      };
+      await mustSucceed(client.loadCollection({ collection_name: 'a' }));
+      await until('the index', async () => ((await planOf()) === 'walk' ? true : undefined));
+      client = await reopen(3000 * rowBytes + indexBytes + 600_000, 0);
+      await until('the index, after a restart', async () => ((await planOf()) === 'walk' ? true : undefined));
+      await mustSucceed(client.loadCollection({ collection_name: 'b' }));
+      expect(await planOf()).toBe('scan');
+      expect(await count(client, 'b')).toBe(rowsOfB);
+      await mustSucceed(client.releaseCollection({ collection_name: 'b' }));
+      await until('the index is back', async () => ((await planOf()) === 'walk' ? true : undefined));
     }));
 
   test('load and release, again and again, end with nothing in memory', () =>

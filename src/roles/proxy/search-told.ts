@@ -33,5 +33,6 @@ export function tell(answers: readonly ShardSearchResponse[], { explain, sent, h
   if (sent.targetRecall === undefined) return { status, recalls: [] };
   const isExact = builtAs === undefined || exactTypes.has(builtAs);
   if (heeded.targetRecall === undefined && !isExact) return { status, recalls: [] };
-  return { status, recalls: new Array<number>(queryCount).fill(isExact ? 1 : report.recall) };
+  const recall = isExact ? 1 : report.recall;
+  return { status, recalls: recall === 0 ? [] : new Array<number>(queryCount).fill(recall) };
 }

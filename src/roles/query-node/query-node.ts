@@ -1,5 +1,5 @@
 // Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
-import { ElanusError } from '#base/errors.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import { keyAt, rowCountOf } from '#model/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
@@ -21,13 +21,26 @@ import { attachSparseIndexes } from '#segment/sparse-index-files.js';
 import { attachVectorIndexes } from '#segment/vector-index-files.js';
 
 interface LoadedSegment extends ReadableSegment {
+  /** Monotonic. */
+  searchedMs: number;
+  /** With the indexes that it should have; undefined: none were loaded. */
+  indexed: SegmentRecord | undefined;
+  /** They were given up for something else; a search asks for them again. */
+  isEvicted: boolean;
+  /** When a search may try that next. */
+  restoreMs: number;
   readonly record: SegmentRecord;
   readonly schema: CollectionSchema;
 }
 export interface QueryNodeSettings {
   /** Bound on the pages of disk indexes that are kept in memory, in bytes. */
   readonly diskIndexCacheBytes: number;
+  /** An index not searched for this long gives its memory up when something else needs it, in ms. */
+  readonly indexIdleMs: number;
 }
+/** Between two tries to bring back indexes for which there was no room, in ms. */
+const RESTORE_MS = 1000;
+
 export class QueryNode {
   readonly #platform: Platform;
   readonly #segments = new Map<bigint, LoadedSegment>();
@@ -36,20 +49,69 @@ export class QueryNode {
   readonly #memory: MemoryAccount;
   readonly #reads: DiskReads;
   readonly #recall: RecallControllers;
-  constructor(platform: Platform, memory: MemoryAccount, { diskIndexCacheBytes }: QueryNodeSettings = { diskIndexCacheBytes: 256 << 20 }) {
+  readonly #indexIdleMs: number;
+  constructor(platform: Platform, memory: MemoryAccount, { diskIndexCacheBytes, indexIdleMs }: QueryNodeSettings) {
+    this.#indexIdleMs = indexIdleMs;
     this.#platform = platform;
     this.#memory = memory;
     this.#recall = new RecallControllers(platform);
     const cache = new PageCache(platform, diskIndexCacheBytes);
     this.#reads = { cache, reserve: (collectionId, bytes, what) => memory.reserve(collectionId, bytes, what) };
-    memory.addSource(() => this.#uses());
+    memory.addSource(
+      () => this.#uses(),
+      (bytes) => this.#evict(bytes),
+    );
   }
   *#uses(): Iterable<MemoryUse> {
     // Pages of all collections share one cache.
     if (this.#reads.cache.bytes > 0) yield { collectionId: 0n, kind: 'indexes', bytes: this.#reads.cache.bytes };
-    for (const { data } of this.#segments.values()) {
-      const { collectionId, memoryParts } = data;
-      for (const kind of ['rows', 'vectors', 'keys', 'indexes'] as const) yield { collectionId, kind, bytes: memoryParts[kind] };
+    for (const segment of this.#segments.values()) {
+      const { collectionId, memoryParts } = segment.data;
+      for (const kind of ['rows', 'vectors', 'keys'] as const) yield { collectionId, kind, bytes: memoryParts[kind] };
+      yield { collectionId, kind: 'indexes', bytes: memoryParts.indexes, isIdle: this.#isIdle(segment) };
+    }
+  }
+  #isIdle({ searchedMs, indexed }: LoadedSegment): boolean {
+    return indexed !== undefined && this.#platform.clock.monotonic() - searchedMs >= this.#indexIdleMs;
+  }
+  /** Indexes of segments that were not searched for long, the longest first. */
+  #evict(bytes: number): void {
+    const idle = [...this.#segments.values()].filter((one) => this.#isIdle(one) && one.data.memoryParts.indexes > 0);
+    let freed = 0;
+    for (const segment of idle.sort((a, b) => a.searchedMs - b.searchedMs)) {
+      if (freed >= bytes) return;
+      const { indexes } = segment.data.memoryParts;
+      segment.data.dropIndexes();
+      segment.isEvicted = true;
+      freed += indexes - segment.data.memoryParts.indexes;
+      this.#platform.logger.info('indexes_evicted', { segmentId: segment.id, collectionId: segment.data.collectionId, bytes: indexes });
+    }
+  }
+  /** Notes the search, and brings indexes back in the background if there is room again. */
+  #touch(segment: LoadedSegment): void {
+    segment.searchedMs = this.#platform.clock.monotonic();
+    if (!segment.isEvicted || segment.indexed === undefined || segment.searchedMs < segment.restoreMs) return;
+    segment.isEvicted = false;
+    this.#loadIndexes(segment, segment.indexed).catch((error: unknown) => {
+      segment.isEvicted = true;
+      segment.restoreMs = this.#platform.clock.monotonic() + RESTORE_MS;
+      this.#platform.logger.debug('indexes_not_loaded', { segmentId: segment.id, reason: messageOf(error) });
+    });
+  }
+  /** @returns ids of indexes whose files are damaged. */
+  async #loadIndexes(segment: LoadedSegment, record: SegmentRecord): Promise<bigint[]> {
+    const { data } = segment;
+    // Those it has already are in the sum; an index that is replaced is given back first.
+    const missing = Math.max(0, indexesEstimate(record, this.#platform.workers.parallelism) - data.memoryParts.indexes);
+    const room = this.#memory.reserve(record.collectionId, missing, `the indexes of segment ${record.id}`);
+    try {
+      segment.searchedMs = this.#platform.clock.monotonic();
+      segment.indexed = record;
+      segment.isEvicted = false;
+      const damaged = await attachSparseIndexes(this.#platform, record, data);
+      return [...damaged, ...(await attachVectorIndexes(this.#platform, record, data, this.#reads))];
+    } finally {
+      room.release();
     }
   }
   async close(): Promise<void> {
@@ -116,7 +178,9 @@ export class QueryNode {
           throw outdated(record.id);
         }
         this.#segments.get(record.id)?.data.release();
-        this.#segments.set(record.id, { id: record.id, data, commitTimestamp: record.commitTimestamp, record, schema });
+        const { id, commitTimestamp } = record;
+        const fresh = { searchedMs: this.#platform.clock.monotonic(), indexed: undefined, isEvicted: false, restoreMs: 0 };
+        this.#segments.set(id, { id, data, commitTimestamp, record, schema, ...fresh });
         return {};
       } finally {
         room.release();
@@ -125,16 +189,7 @@ export class QueryNode {
     loadIndexes: async ({ segment: record }) => {
       const [loaded] = this.#wanted([record?.id ?? 0n]);
       if (record === undefined || loaded === undefined) throw new ElanusError('missing_parameter', 'loadIndexes: no segment given');
-      const { data } = loaded;
-      // Those it has already are in the sum; an index that is replaced is given back first.
-      const missing = Math.max(0, indexesEstimate(record, this.#platform.workers.parallelism) - data.memoryParts.indexes);
-      const room = this.#memory.reserve(record.collectionId, missing, `the indexes of segment ${record.id}`);
-      try {
-        const damaged = await attachSparseIndexes(this.#platform, record, data);
-        return { damagedIndexIds: [...damaged, ...(await attachVectorIndexes(this.#platform, record, data, this.#reads))] };
-      } finally {
-        room.release();
-      }
+      return { damagedIndexIds: await this.#loadIndexes(loaded, record) };
     },
     releaseSegments: async ({ segmentIds }) => {
       for (const id of segmentIds) {
@@ -153,6 +208,7 @@ export class QueryNode {
       const [first] = segments;
       if (search === undefined || first === undefined)
         throw new ElanusError('missing_parameter', 'searchSegments: no segments or no search given');
+      for (const segment of segments) this.#touch(segment);
       const report = reportFor(search);
       const options = { recall: this.#recall, report };
       const hits = await searchSegments(segments, search, readTimestamp, first.schema, context.signal, options);
@@ -166,7 +222,7 @@ export class QueryNode {
       const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
       return { count: found.count, rows: found.rows, readTimestamp };
     },
-    memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.usedBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
+    memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
     fetchSegmentRows: async ({ segmentIds, rows, fieldIds }) => ({
       rows: await fetchRows(
         (id) => this.#segments.get(id)?.data,

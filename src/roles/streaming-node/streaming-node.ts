@@ -226,8 +226,8 @@ export class StreamingNode {
         `${bytes} bytes of rows wait to be written to files, the limit is ${this.#settings.growingBytesMax}; try again in a moment`,
       );
     }
-    const { usedBytes, limitBytes } = this.#memory;
-    if (usedBytes + insertedBytes > limitBytes) {
+    if (!this.#memory.makeRoom(insertedBytes)) {
+      const { usedBytes, limitBytes } = this.#memory;
       throw new ElanusError(
         'memory_insufficient',
         `memory limit exceeded[used=${usedBytes}][inserted=${insertedBytes}][limit=${limitBytes}]: collections take all memory they may; release collections or flush those that are not loaded, then try again, or raise --memory-limit`,
