@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { crc32 } from '#base/crc32.js';
 import { buildDisk, type DiskFixture, type DiskOverrides, loadFile, pagesOfFile, searchDisk } from '../../test/support/disk-index.js';
 import { bits, clustered, countClear, exact, queriesOf, random, workers } from '../../test/support/vector-index.js';
-import { diskLayout, SECTOR_BYTES } from './disk-layout.js';
+import { diskLayout, SECTOR_BYTES, sealPage } from './disk-layout.js';
 import { type DiskSearchInput, diskSearch } from './disk-search.js';
 import { DATA_OFFSET } from './region-layout.js';
 
@@ -187,6 +188,36 @@ test('a flipped bit anywhere in the file is found: at loading, or when its page 
       expect(error).toMatchObject({ key: 'data_corrupt' });
     }),
     { numRuns: 500 },
+  );
+});
+test('heads and pages with right checksums and any content are refused or searched, nothing else', async () => {
+  const fixture = await buildDisk(clustered(400, 12, 9), 12, 'L2');
+  const { file, disk } = fixture;
+  const { pagesOffset, pageBytes, pages } = disk.head;
+  const word = fc.oneof(fc.nat(4), fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(pages, pageBytes, 0xffffffff));
+  const [query] = queriesOf(fixture, clustered(1, 12, 10), 1) as [Uint8Array];
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(fc.nat(), word), { minLength: 1, maxLength: 40 }), fc.boolean(), async (changes, isHead) => {
+      const changed = file.slice();
+      const view = new DataView(changed.buffer);
+      for (const [place, value] of changes) {
+        if (isHead) view.setUint32((place % 6) * 4, value, true);
+        else view.setUint32(pagesOffset + (place % ((pages * pageBytes) / 4)) * 4, value, true);
+      }
+      sealPage(changed.subarray(0, SECTOR_BYTES), 0, crc32);
+      for (let page = 0; page < pages; page++) {
+        sealPage(changed.subarray(pagesOffset + page * pageBytes, pagesOffset + (page + 1) * pageBytes), page, crc32);
+      }
+      try {
+        const { rows } = await searchDisk({ ...fixture, file: changed, disk: loadFile(changed) }, query, 10, {
+          params: { searchList: 200 },
+        });
+        expect(new Set(rows).size).toBe(rows.length);
+      } catch (error) {
+        expect(error).toMatchObject({ key: 'data_corrupt' });
+      }
+    }),
+    { numRuns: 150 },
   );
 });
 test('a page in the place of another is found', async () => {

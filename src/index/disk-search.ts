@@ -39,6 +39,10 @@ const STARTS = 16;
 /** Nodes expanded before other work gets a turn. */
 const TURN_NODES = 256;
 
+/** Of walks that have ended, empty. */
+const spareSets: NodeSet[] = [];
+const SPARE_SETS_MAX = 16;
+
 export async function diskSearch<Region extends IndexRegion>(
   index: DiskIndex<Region>,
   pages: DiskPages,
@@ -151,8 +155,16 @@ class DiskQuery<Region extends IndexRegion> {
    * @returns undefined when it met fewer than `size` nodes
    */
   async #walk(size: number): Promise<Hit[] | undefined> {
+    const met = spareSets.pop() ?? new NodeSet();
+    try {
+      return await this.#walkWith(size, met);
+    } finally {
+      met.clear();
+      if (met.isSmall && spareSets.length < SPARE_SETS_MAX) spareSets.push(met);
+    }
+  }
+  async #walkWith(size: number, met: NodeSet): Promise<Hit[] | undefined> {
     const pool = new CandidatePool(size);
-    const met = new NodeSet();
     const found = new DiskFound(this.#index, this.#bytes);
     this.#enter(pool, met);
     const arrived: { node: number; page: Uint8Array }[] = [];

@@ -1,6 +1,7 @@
 // The nodes that a walk has met: a hash set of numbers below 2^32 - 1 that is emptied and used again. A walk meets some thousands of
 // millions of nodes, so a mark for every node would cost each search more than the walk.
 const SLOTS_MIN = 1 << 12;
+const SLOTS_KEPT = 1 << 16;
 
 export class NodeSet {
   /** Node + 1; 0: free. */
@@ -29,6 +30,10 @@ export class NodeSet {
   clear(): void {
     if (this.#size > 0) this.#slots.fill(0);
     this.#size = 0;
+  }
+  /** Whether it is small enough to be kept for another walk. */
+  get isSmall(): boolean {
+    return this.#slots.length <= SLOTS_KEPT;
   }
   #grow(): void {
     const old = this.#slots;
