@@ -106,30 +106,29 @@ export async function searchSegments(
   const params = indexParams(request.params);
   const primary = primaryField(schema);
   const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
-  const parts = await Promise.all(
-    segments
-      .filter((segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId))
-      .map(async (segment): Promise<Hits> => {
-        const at = readTsFor(segment, readTs);
-        const found = await segment.data.search(
-          {
-            fieldId: request.fieldId,
-            metric,
-            queries,
-            ...(isSparse && { sparseQueries: request.queries }),
-            params,
-            k: request.topK,
-            readTs: at,
-            ...(request.radius === undefined ? {} : { radius: request.radius }),
-            ...(request.rangeFilter === undefined ? {} : { rangeFilter: request.rangeFilter }),
-            ...(keys === undefined ? {} : { filterRows: matchingRows(segment, keys, readTs), negated: request.filter?.negated ?? false }),
-          },
-          signal,
-          hooksOf({ id: segment.id, collectionId: segment.data.collectionId, isGrowing: options.recall === undefined }, request, options),
-        );
-        return hitsOf(segment, found, primary.fieldID);
-      }),
-  );
+  const searchOne = async (segment: ReadableSegment): Promise<Hits> => {
+    const at = readTsFor(segment, readTs);
+    const found = await segment.data.search(
+      {
+        fieldId: request.fieldId,
+        metric,
+        queries,
+        ...(isSparse && { sparseQueries: request.queries }),
+        params,
+        k: request.topK,
+        readTs: at,
+        ...(request.radius === undefined ? {} : { radius: request.radius }),
+        ...(request.rangeFilter === undefined ? {} : { rangeFilter: request.rangeFilter }),
+        ...(keys === undefined ? {} : { filterRows: matchingRows(segment, keys, readTs), negated: request.filter?.negated ?? false }),
+      },
+      signal,
+      hooksOf({ id: segment.id, collectionId: segment.data.collectionId, isGrowing: options.recall === undefined }, request, options),
+    );
+    return hitsOf(segment, found, primary.fieldID);
+  };
+  const searched = segments.filter((segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId));
+  const [only] = searched;
+  const parts = only !== undefined && searched.length === 1 ? [await searchOne(only)] : await Promise.all(searched.map(searchOne));
   return mergeHits(parts, request.queryCount, request.topK, isLargerBetter(request.metric), keyField);
 }
 

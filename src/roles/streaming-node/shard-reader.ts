@@ -291,14 +291,16 @@ export class ShardReader {
     return this.#shard.readTimestamp;
   }
   #parts(partitions: ReadonlySet<bigint>, ignoreGrowing: boolean): { growing: ReadableSegment[]; sealedIds: bigint[] } {
-    const sealedIds = [...this.#served]
-      .filter(([, served]) => served.waiting === undefined && partitions.has(served.record.partitionId))
-      .map(([id]) => id);
-    const isSealedServed = new Set(sealedIds);
-    const growing = ignoreGrowing
-      ? []
-      : [...this.#shard.segments.values()].filter((segment) => partitions.has(segment.partitionId) && !isSealedServed.has(segment.id));
-    return { growing: growing.map(({ id, data }) => ({ id, data, commitTimestamp: 0n })), sealedIds };
+    const sealedIds: bigint[] = [];
+    for (const [id, served] of this.#served)
+      if (served.waiting === undefined && partitions.has(served.record.partitionId)) sealedIds.push(id);
+    const growing: ReadableSegment[] = [];
+    if (ignoreGrowing) return { growing, sealedIds };
+    for (const { id, partitionId, data } of this.#shard.segments.values()) {
+      const isServed = this.#served.has(id) && this.#served.get(id)?.waiting === undefined;
+      if (partitions.has(partitionId) && !isServed) growing.push({ id, data, commitTimestamp: 0n });
+    }
+    return { growing, sealedIds };
   }
 
   async search(request: ShardSearchRequest, context: CallContext) {
