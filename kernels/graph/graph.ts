@@ -3,6 +3,8 @@
 import { keys4, touch } from './codes';
 
 export const NIL: u32 = 0xffffffff;
+/** Nodes that a scan scores together. */
+const SCANNED: i32 = 32;
 export let nodes: u32 = 0;
 export let degree: i32 = 0; // of the upper layers; layer 0 has twice as many
 let base: usize = 0; // layer 0: 2 * degree ids a node
@@ -11,6 +13,8 @@ let upper: usize = 0; // degree ids for each node and layer above 0
 let upperOf: usize = 0; // u32 a node: number of its first list in `upper`
 /** +0 entry node, +4 top layer or -1, +8 lock, +12 next node to insert */
 export let header: usize = 0;
+let rowOf: usize = 0; // u32 a node: its row; 0: nodes are rows
+export function useRows(rows: usize): void { rowOf = rows; }
 export function useGraph(count: u32, m: i32, base0: usize, stride0: usize, upperLists: usize, upperOffsets: usize, head: usize): void {
   nodes = count; degree = m; base = base0; baseStride = stride0; upper = upperLists; upperOf = upperOffsets; header = head;
 }
@@ -140,7 +144,11 @@ export function search(query: usize, ef: i32): i32 {
   return searchLayer(query, 0, ef, 1, m);
 }
 
-@inline export function counts(excluded: usize, node: u32): bool { return (load<u8>(excluded + (node >> 3)) & (1 << (node & 7))) == 0; }
+/** Whether the row of a node counts; `excluded` has a bit for each row, set: it does not. */
+@inline export function counts(excluded: usize, node: u32): bool {
+  const row = rowOf ? load<u32>(rowOf + (<usize>node << 2)) : node;
+  return (load<u8>(excluded + (row >> 3)) & (1 << (row & 7))) == 0;
+}
 /**
  * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
  * when the nearest unexpanded candidate is farther than the worst of ef results, or after `budget` expansions.
@@ -244,13 +252,17 @@ export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32)
   }
   return kept;
 }
-/** Scores listed nodes (u32 at `list`, `count` of them) by their codes and keeps the ef nearest in the pool. @returns how many */
-export function scoreNodes(query: usize, ef: i32, list: usize, count: u32): i32 {
+/** Scores every node that counts by its code and keeps the ef nearest in the pool. @returns how many */
+export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
   const entries = pool, keys = scratch, ids = scratch + 64;
-  let size = 0;
-  for (let i: u32 = 0; i < count; i += 32) {
-    const n = <i32>min<u32>(32, count - i);
-    memory.copy(ids, list + (<usize>i << 2), <usize>n << 2);
+  let size = 0, n = 0;
+  for (let node: u32 = 0; node <= nodes; node++) {
+    if (node < nodes) {
+      if (!counts(excluded, node)) continue;
+      store<u32>(ids + (<usize>n << 2), node);
+      n++;
+    }
+    if (n == 0 || (n < SCANNED && node < nodes)) continue;
     touch(ids, n);
     padIds(ids, n);
     for (let j = 0; j < n; j += 4) {
@@ -265,14 +277,15 @@ export function scoreNodes(query: usize, ef: i32, list: usize, count: u32): i32 
         if (r >= 0) size = <i32>r;
       }
     }
+    n = 0;
   }
   return size;
 }
-/** Nodes of the first `count` pool (or results) entries, mapped to rows by `rows` (0: as they are), as u32 to `out`. */
-export function takeRows(fromResults: i32, count: i32, rows: usize, out: usize): void {
+/** Nodes of the first `count` pool (or results) entries, as rows, u32 each, to `out`. */
+export function takeRows(fromResults: i32, count: i32, out: usize): void {
   const entries = fromResults ? results : pool;
   for (let i = 0; i < count; i++) {
     const node = nodeOf(load<u64>(entries + (<usize>i << 3)));
-    store<u32>(out + (<usize>i << 2), rows ? load<u32>(rows + (<usize>node << 2)) : node);
+    store<u32>(out + (<usize>i << 2), rowOf ? load<u32>(rowOf + (<usize>node << 2)) : node);
   }
 }

@@ -13,8 +13,9 @@ export interface GraphKernel {
   search(query: number, ef: number): number;
   searchAdmitting(query: number, ef: number, excluded: number, budget: number): number;
   searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
-  scoreNodes(query: number, ef: number, list: number, count: number): number;
-  takeRows(fromResults: number, count: number, rows: number, out: number): void;
+  scanCounting(query: number, ef: number, excluded: number): number;
+  takeRows(fromResults: number, count: number, out: number): void;
+  useRows(rows: number): void;
   useBuild(
     levels: number,
     linkKeys: number,

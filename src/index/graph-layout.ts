@@ -24,7 +24,10 @@ export interface WorkLayout {
   readonly excluded: number;
   readonly bytes: number;
 }
-export function workLayout(nodes: number, dim: number, degree: number): WorkLayout {
+/** Of the bits of rows that do not count. */
+export const excludedBytes = (rows: number): number => Math.ceil(rows / 8) + 8;
+/** @param rows of the segment, at least `nodes` */
+export function workLayout(nodes: number, dim: number, degree: number, rows = nodes): WorkLayout {
   let at = 0;
   const take = (bytes: number): number => {
     const place = at;
@@ -43,7 +46,7 @@ export function workLayout(nodes: number, dim: number, degree: number): WorkLayo
     queryBytes,
     picks: take((degree * 2 + 4) * 8 * 3),
     rows: take((GRAPH_POOL_MAX + 8) * 4 * 2),
-    excluded: take(Math.ceil(nodes / 8) + 8),
+    excluded: take(excludedBytes(Math.max(nodes, rows))),
     bytes: 0,
   };
   return { ...layout, bytes: at };

@@ -7,7 +7,7 @@ import { FLAT_K_MAX, type FlatSearchContext } from './flat-queries.js';
 import { flatSearch } from './flat-search.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
-import { GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
+import { excludedBytes, GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
 import { isInRange, type MetricType } from './metric.js';
 import { writeFloats } from './vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from './vector-index.js';
@@ -106,7 +106,6 @@ class GraphSearch {
   /** Address of the query that codes are compared with. */
   readonly #query: number;
   readonly #passing: number;
-  readonly #rowMap: number;
   #excluded = 0;
 
   constructor(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks) {
@@ -133,7 +132,7 @@ class GraphSearch {
       mean: isIp || isPlain ? 0 : place('frame'),
       signs: isRotated && !isPlain ? place('frame') + index.dim * 4 : 0,
     };
-    this.#rowMap = hasRows ? place('rows') : 0;
+    this.#kernel.useRows(hasRows ? place('rows') : 0);
     this.#walks = walksOf({ index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp });
     const { codes, links, own } = this.#walks;
     this.#query = own?.query ?? this.#at + this.#work.query;
@@ -160,22 +159,11 @@ class GraphSearch {
     const asked = Number(this.#input.params.ef ?? 0);
     return Math.min(GRAPH_POOL_MAX, Math.max(asked, this.#input.k, 1));
   }
-  /** From rows to nodes; lists the nodes that count when they are few. */
   #copyExcluded(excluded: Uint8Array): void {
-    const { nodes } = this.#params;
-    const bits = new Uint8Array(this.#memory.buffer, this.#at + this.#work.excluded, Math.ceil(nodes / 8) + 8);
-    const rowOf = this.#rowMap === 0 ? undefined : new Uint32Array(this.#memory.buffer, this.#rowMap, nodes);
-    if (rowOf === undefined) {
-      bits.fill(0);
-      bits.set(excluded.subarray(0, Math.min(bits.length, excluded.length)));
-    } else {
-      bits.fill(0);
-      for (let node = 0; node < nodes; node++) {
-        const row = rowOf[node] as number;
-        if (((excluded[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) bits[node >> 3] = (bits[node >> 3] as number) | (1 << (node & 7));
-      }
-    }
     this.#excluded = this.#at + this.#work.excluded;
+    const bits = new Uint8Array(this.#memory.buffer, this.#excluded, excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount)));
+    bits.fill(0, Math.min(bits.length, excluded.length));
+    bits.set(excluded.subarray(0, bits.length));
   }
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { dim } = this.#index;
@@ -226,23 +214,13 @@ class GraphSearch {
       case 'two-hop':
         return this.#take(0, this.#kernel.searchTwoHop(query, ef, this.#excluded, Math.min(REACH_MAX, this.#params.degree * 8)));
       case 'scan':
-        return this.#scan(query, ef);
+        return this.#take(0, this.#kernel.scanCounting(query, ef, this.#excluded));
     }
   }
+  /** Puts the rows of what was found where they are scored. */
   #take(fromResults: number, count: number): number {
-    this.#kernel.takeRows(fromResults, count, this.#rowMap, this.#at + this.#work.rows);
+    this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
     return count;
-  }
-  /** Nodes that count, in groups that fit the scratch list. */
-  #scan(query: number, ef: number): number {
-    const { nodes } = this.#params;
-    const bits = new Uint8Array(this.#memory.buffer, this.#excluded, Math.ceil(nodes / 8));
-    const list = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, GRAPH_POOL_MAX);
-    let count = 0;
-    for (let node = 0; node < nodes && count < GRAPH_POOL_MAX; node++) {
-      if (((bits[node >> 3] as number) & (1 << (node & 7))) === 0) list[count++] = node;
-    }
-    return this.#take(0, this.#kernel.scoreNodes(query, ef, this.#at + this.#work.rows, count));
   }
   #scanAll(query: Uint8Array, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { vectors, k, excluded } = this.#input;

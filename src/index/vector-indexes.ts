@@ -192,5 +192,5 @@ function workBytesOf(family: Family, meta: IndexMeta): number {
   if (family === 'ivf') return ivfWorkBytes(meta);
   if (family === 'graphPq') return graphPqWork(meta).bytes;
   const { nodes, degree } = graphParams(meta);
-  return workLayout(nodes, meta.dim, degree).bytes;
+  return workLayout(nodes, meta.dim, degree, meta.rowCount).bytes;
 }
