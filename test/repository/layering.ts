@@ -26,7 +26,7 @@ export const folders = [
 /** Pure packages and where they may be used; packages that do I/O only where the outside world is. */
 const purePackages: Readonly<Record<string, readonly string[]>> = {
   proto: ['@bufbuild/protobuf'],
-  segment: ['hyparquet', 'hyparquet-compressors', 'hyparquet-writer'],
+  segment: ['hyparquet', 'hyparquet-writer'],
 };
 const touchesTheWorld = (path: string): boolean =>
   path.startsWith('platform/node/') || path === 'server/main.ts' || path === 'server/open.ts';
