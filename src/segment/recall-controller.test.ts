@@ -4,6 +4,7 @@ import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import { buildVectorIndex, loadVectorIndex } from '#index/vector-indexes.js';
 import { bytesView, column } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
+import type { BuildParams } from '#model/index-types.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { type RecallController, RecallControllers, recallOf, widthNameOf } from './recall-controller.js';
 import { SegmentIndex } from './segment-index.js';
@@ -22,7 +23,8 @@ function clustered(random: Random, centres: Float32Array, count: number): Float3
   }
   return vectors;
 }
-async function world(seed: number) {
+const sparseGraph: BuildParams = { kind: 'HNSW', M: 5, efConstruction: 24 };
+async function world(seed: number, build = sparseGraph) {
   const cluster = simulatedCluster(seed);
   const platform = openMemoryPlatform({ cluster, host: 'a' });
   const random = seededRandom(99);
@@ -34,7 +36,7 @@ async function world(seed: number) {
   const run = <T>(task: Promise<T>): Promise<T> => cluster.world.runUntil(task);
   const spec = { metric: 'L2', elementType: 'float32', dim: DIM, rowCount: ROWS, threads: 1, seed: 1 } as const;
   const source = { region: vectors.region, place: vectors.store.place };
-  const block = await run(buildVectorIndex(platform.workers, { ...spec, build: { kind: 'HNSW', M: 5, efConstruction: 24 } }, source));
+  const block = await run(buildVectorIndex(platform.workers, { ...spec, build }, source));
   const load = (): SegmentIndex => new SegmentIndex(platform.workers, loadVectorIndex(platform.workers, block, 'test'), 'index_files/HNSW');
   return { platform, run, vectors, queries, load };
 }
@@ -90,6 +92,33 @@ describe('RecallController', () => {
     expect(widths[0]).toBeLessThan(widths[1] as number);
     expect(widths[1]).toBeLessThan(widths[2] as number);
     expect(widths[2]).toBeLessThan(512);
+  });
+  it('chooses lists of an inverted file, with a filter too', async () => {
+    const one = await world(6, { kind: 'IVF_FLAT', nlist: 64 });
+    const index = one.load();
+    const controller = controllerOf(one, new RecallControllers(one.platform), index);
+    // Two rows of three do not count.
+    const excluded = new Uint8Array(Math.ceil(ROWS / 64) * 8);
+    for (let row = 0; row < ROWS; row++) if (row % 3 !== 0) excluded[row >> 3] = (excluded[row >> 3] as number) | (1 << (row & 7));
+    for (const filter of [{ passing: ROWS }, { passing: ROWS / 3, excluded }]) {
+      const search = (at: number) => ({ queries: query(one, at), k: K, ...filter });
+      for (let at = 0; at < 100; at++) {
+        controller.choose({ ...search(at), params: { nprobe: 8, targetRecall: 0.95 } });
+        await one.run(controller.idle);
+      }
+      const choice = controller.choose({ ...search(0), params: { nprobe: 8, targetRecall: 0.95 } });
+      if (choice.isExact) throw new Error('nothing was learned');
+      expect(choice.params.nprobe).toBe(choice.width);
+      expect(choice.width).toBeLessThan(64);
+      let sum = 0;
+      for (let at = 200; at < 300; at++) {
+        const exact = await one.run(index.search(one.vectors, { ...search(at), params: { nprobe: 64 } }));
+        const found = await one.run(index.search(one.vectors, { ...search(at), params: choice.params }));
+        expect(found.computed).toBeLessThan(exact.computed ?? 0);
+        sum += recallOf('L2', exact, found, 0);
+      }
+      expect(sum / 100).toBeGreaterThanOrEqual(0.93);
+    }
   });
   it('is exact before it knows, and the same seed chooses the same widths', async () => {
     const runs: number[][] = [];

@@ -11,6 +11,8 @@ export interface SegmentHits {
   readonly counts: Uint32Array;
   readonly rows: Uint32Array;
   readonly scores: Float32Array;
+  /** Distances computed, where the index counts them. */
+  readonly computed?: number;
 }
 export interface SegmentSearch {
   readonly fieldId: bigint;

@@ -114,5 +114,6 @@ function joined(parts: readonly IndexSearchOutput[], k: number): SegmentHits {
       query++;
     }
   }
-  return hits;
+  const computed = parts.reduce((sum, part) => sum + (part.computed ?? 0), 0);
+  return computed === 0 ? hits : { ...hits, computed };
 }

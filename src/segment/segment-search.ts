@@ -76,8 +76,9 @@ export async function searchVectors(
     const asked = { queries, k, params, passing, ...(excluded && { excluded }) };
     const chosen = hooks.choose?.(vectors, index, asked);
     if (chosen?.isExact !== true) {
-      hooks.report?.(planOfIndex(index, asked, chosen));
-      return index.search(vectors, { ...asked, ...bounds, ...(chosen && { params: chosen.params }) }, signal);
+      const hits = await index.search(vectors, { ...asked, ...bounds, ...(chosen && { params: chosen.params }) }, signal);
+      hooks.report?.({ ...planOfIndex(index, asked, chosen), computed: BigInt(hits.computed ?? 0) });
+      return hits;
     }
   }
   if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
