@@ -8,7 +8,7 @@ import type { IndexPlacement, IndexSearchInput } from './vector-index.js';
 const TASK_MICROS = 3;
 const QUERY_MICROS = 3;
 /** Bytes of vectors that a scan reads in a microsecond while they are in a core's caches. */
-const SCAN_BYTES = 15_000;
+const SCAN_BYTES = 20_000;
 /** A row that lies anywhere: what waiting for it costs beside its bytes. */
 const ROW_MICROS = 0.1;
 

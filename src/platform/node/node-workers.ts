@@ -36,8 +36,11 @@ export interface NodeWorkersOptions {
 
 /** A task that takes no longer runs on the calling thread: its answer would come about 70 microseconds later from another (docs/performance.md). */
 const HERE_MICROS_MAX = 120;
-/** What handing a task over costs in all: a task that takes no longer runs here, however much does. */
-const HAND_OVER_MICROS = 40;
+/**
+ * A task that takes no longer runs here, however many came before it in the turn: where cores are busy, the thread that is woken takes this
+ * one's, and handing over costs more than the 50 microseconds that it takes on an idle machine.
+ */
+const HAND_OVER_MICROS = 80;
 /** The most that runs here between two looks at the network; what is beyond goes to the threads. */
 const TURN_MICROS_MAX = 2000;
 
