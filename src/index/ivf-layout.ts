@@ -178,12 +178,12 @@ export function checkIvfBlock(block: IndexBlock): void {
   }
   if (kind === 'tables' && pq && pq.entries < 256 ** pq.codeBytes) {
     const bytes = sectionOf(block, 'codes', codesBytes(layout, 0));
-    const codes = pq.codeBytes === 1 ? bytes : new Uint16Array(bytes.slice().buffer);
+    const codes = pq.codeBytes === 1 ? bytes : new Uint16Array(new Uint8Array(bytes).buffer);
     for (const code of codes) if (code >= pq.entries) throw corrupt(meta, `code ${code} of ${pq.entries}`);
   }
 }
 /** Copied, because a block may lie at any address. */
-const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.slice().buffer);
+const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(new Uint8Array(bytes).buffer);
 /** The first block of each list, and the number of blocks. */
 export function blocksOf(offsets: Uint32Array): Uint32Array {
   const blocks = new Uint32Array(offsets.length);

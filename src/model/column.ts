@@ -89,7 +89,7 @@ export function int64Values(from: Column): BigInt64Array {
   const { data } = from;
   const count = Math.floor(data.length / 8);
   if (data.byteOffset % 8 === 0) return new BigInt64Array(data.buffer, data.byteOffset, count);
-  return new BigInt64Array(data.slice().buffer, 0, count);
+  return new BigInt64Array(new Uint8Array(data).buffer, 0, count);
 }
 export const findColumn = (batch: ColumnBatch, fieldId: bigint): Column | undefined => batch.columns.find((c) => c.fieldId === fieldId);
 

@@ -119,7 +119,7 @@ const emptyKeys = ({ fieldId, dataType }: { readonly fieldId: bigint; readonly d
 const bytesOf = (array: Uint32Array | Float32Array | BigInt64Array | BigUint64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 /** Bytes of the wire in a buffer of their own, for a typed array over them. */
-export const aligned = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer;
+export const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 /** The same bytes, copied only when they are not aligned for a typed array. */
 const at8 = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
 const uint32sOf = (bytes: Uint8Array): Uint32Array => {

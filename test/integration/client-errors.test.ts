@@ -149,10 +149,10 @@ describe('errors', () => {
     ],
     ['filter beyond keys, for a later version', () => query({ filter: 'title == "x"' }), [3000], 'not supported'],
     [
-      'index type of a later version',
-      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'HNSW_PQ', metric_type: 'L2' }),
+      'index type for graphics cards',
+      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'GPU_CAGRA', metric_type: 'L2' }),
       [3000],
-      'HNSW_PQ',
+      'GPU_CAGRA',
     ],
     [
       'missing database',

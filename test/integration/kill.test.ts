@@ -167,7 +167,8 @@ test('rows and deletes that were acknowledged survive SIGKILL at any moment', { 
   let rows = 0;
   for (const [collection, model] of models) rows += await verify(client, collection, model);
   expect(rows).toBeGreaterThan(100);
-  expect(acknowledged).toBeGreaterThan(KILLS * 10);
+  // Not a rate: only that there was something to lose at most of the kills.
+  expect(acknowledged).toBeGreaterThan(KILLS * 2);
   await client.closeConnection();
   expect(await stopServer(server)).toBe(0);
   await folder.remove();
