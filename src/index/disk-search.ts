@@ -239,7 +239,8 @@ class DiskQuery<Region extends IndexRegion> {
     const links = new Uint32Array(page.buffer, page.byteOffset + at, layout.links);
     const ids = this.#ids(layout.links);
     let count = 0;
-    for (const link of links) {
+    for (let i = 0; i < links.length; i++) {
+      const link = links[i] as number;
       if (link === NIL) break;
       if (link >= params.nodes) throw diskCorrupt(what, `node ${node} links to ${link}, expected less than ${params.nodes}`);
       if (met.add(link)) ids[count++] = link;

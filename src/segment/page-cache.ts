@@ -1,5 +1,5 @@
 // Pages of disk indexes, read from the object store and kept within a bound that all indexes of the process share. What is used stays:
-// the page that was not used for the longest time goes first.
+// pages that nobody asked for since they came, or since the last round, go first.
 import { deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { type DiskHead, diskCorrupt, isSealed } from '#index/disk-layout.js';
@@ -12,21 +12,41 @@ interface CachePlatform extends Pick<Platform, 'timers' | 'metrics' | 'crc32'> {
 }
 /** Reads under way at a time, of all indexes; others wait. A disk needs some to be busy, memory must not fill with answers. */
 const READS_MAX = 64;
-/** Pages of a file below this number; files are numbered. */
-const PAGES_MAX = 2 ** 28;
 /** Counted in memory first: a counter of the platform costs more than a hit. */
 const HITS_COUNTED = 1024;
 
+/** One that is kept. */
+interface Kept {
+  readonly page: Uint8Array;
+  readonly number: number;
+  readonly file: CachedFile;
+  /** Since the hand passed it. */
+  isUsed: boolean;
+}
+class CachedFile {
+  readonly key: string;
+  readonly head: DiskHead;
+  /** Place in the ring by page, or -1: four bytes for a page are little, and looking one up is what a walk does most. */
+  readonly places: Int32Array;
+  readonly reading = new Map<number, Promise<Uint8Array>>();
+  isClosed = false;
+
+  constructor(key: string, head: DiskHead) {
+    this.key = key;
+    this.head = head;
+    this.places = new Int32Array(head.pages).fill(-1);
+  }
+}
 export class PageCache {
   readonly #platform: CachePlatform;
   readonly #bytesMax: number;
-  /** The least recently used first. */
-  readonly #pages = new Map<number, Uint8Array>();
-  readonly #reading = new Map<number, Promise<Uint8Array>>();
+  /** A clock: its hand gives what was used since it last came by another round, and takes the rest. */
+  readonly #ring: (Kept | undefined)[] = [];
+  readonly #free: number[] = [];
   readonly #waiting: (() => void)[] = [];
+  #hand = 0;
   #reads = 0;
   #bytes = 0;
-  #nextFile = 0;
   #hits = 0;
   readonly #hitCount: Counter;
   readonly #readCount: Counter;
@@ -48,40 +68,39 @@ export class PageCache {
   }
   /** The pages of one file; `close` gives up what is kept of it. */
   open(key: string, head: DiskHead): DiskPages & { close(): void } {
-    const first = this.#nextFile++ * PAGES_MAX;
-    let isClosed = false;
+    const file = new CachedFile(key, head);
     return {
       page: (number) => {
-        const kept = this.#pages.get(first + number);
-        if (kept === undefined) return this.#read(key, head, number, first, () => !isClosed);
-        this.#pages.delete(first + number);
-        this.#pages.set(first + number, kept);
+        const place = file.places[number] ?? -1;
+        const kept = place < 0 ? undefined : this.#ring[place];
+        if (kept === undefined) return this.#read(file, number);
+        kept.isUsed = true;
         if (++this.#hits === HITS_COUNTED) this.#countHits();
-        return kept;
+        return kept.page;
       },
       yield: () => this.#platform.timers.yield(),
       close: () => {
-        isClosed = true;
-        for (const [id, page] of this.#pages) if (id >= first && id < first + PAGES_MAX) this.#drop(id, page);
+        file.isClosed = true;
+        for (const place of file.places) if (place >= 0) this.#drop(place);
         this.#cachedBytes.set(this.#bytes);
       },
     };
   }
   /** Two that want a page at the same time share one read. */
-  #read(key: string, head: DiskHead, number: number, first: number, isWanted: () => boolean): Promise<Uint8Array> {
-    const id = first + number;
-    const running = this.#reading.get(id);
+  #read(file: CachedFile, number: number): Promise<Uint8Array> {
+    const running = file.reading.get(number);
     if (running !== undefined) return running;
-    const read = this.#fetch(key, head, number)
+    const read = this.#fetch(file, number)
       .then((page) => {
-        if (isWanted()) this.#keep(id, page);
+        if (!file.isClosed) this.#keep(file, number, page);
         return page;
       })
-      .finally(() => this.#reading.delete(id));
-    this.#reading.set(id, read);
+      .finally(() => file.reading.delete(number));
+    file.reading.set(number, read);
     return read;
   }
-  async #fetch(key: string, { pagesOffset, pageBytes }: DiskHead, number: number): Promise<Uint8Array> {
+  async #fetch({ key, head }: CachedFile, number: number): Promise<Uint8Array> {
+    const { pagesOffset, pageBytes } = head;
     if (this.#reads >= READS_MAX) {
       const turn = deferred<void>();
       this.#waiting.push(() => turn.resolve());
@@ -102,20 +121,30 @@ export class PageCache {
       else next();
     }
   }
-  #keep(id: number, page: Uint8Array): void {
+  #keep(file: CachedFile, number: number, page: Uint8Array): void {
     if (page.length > this.#bytesMax) return;
-    for (const [oldest, old] of this.#pages) {
-      if (this.#bytes + page.length <= this.#bytesMax) break;
-      this.#drop(oldest, old);
-    }
-    this.#pages.set(id, page);
+    while (this.#bytes + page.length > this.#bytesMax) this.#turnHand();
+    const place = this.#free.pop() ?? this.#ring.length;
+    this.#ring[place] = { page, number, file, isUsed: false };
+    file.places[number] = place;
     this.#bytes += page.length;
     this.#cachedBytes.set(this.#bytes);
     this.#countHits();
   }
-  #drop(id: number, page: Uint8Array): void {
-    this.#pages.delete(id);
-    this.#bytes -= page.length;
+  #turnHand(): void {
+    this.#hand = (this.#hand + 1) % this.#ring.length;
+    const kept = this.#ring[this.#hand];
+    if (kept === undefined) return;
+    if (kept.isUsed) kept.isUsed = false;
+    else this.#drop(this.#hand);
+  }
+  #drop(place: number): void {
+    const kept = this.#ring[place];
+    if (kept === undefined) return;
+    kept.file.places[kept.number] = -1;
+    this.#ring[place] = undefined;
+    this.#free.push(place);
+    this.#bytes -= kept.page.length;
   }
   #countHits(): void {
     if (this.#hits > 0) this.#hitCount.add(this.#hits);

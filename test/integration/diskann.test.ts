@@ -8,7 +8,7 @@ import { type Elanus, type OpenOptions, open } from '#server/open.js';
 import { bruteForce, connect, keyField, type Metric, mustSucceed, randomOf, scoreOf, tempFolder, until } from './support.js';
 
 const DIM = 128;
-const ROWS = 8000;
+const ROWS = 5000;
 const name = 'rows';
 const centres = Array.from({ length: 16 }, (_, i) => {
   const next = randomOf(i + 1000);
