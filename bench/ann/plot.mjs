@@ -80,6 +80,7 @@ function draw(set, report) {
   });
   const middle = (height - bottom + top) / 2;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif">
+<title>Recall and queries per second: ${set.name}, ${set.rows.toLocaleString('en-US')} vectors, ${set.dim} dims, ${set.metric}</title>
 <style>.tick{font-size:11px;fill:#4b5563}.label{font-size:12.5px;fill:#111827}.title{font-size:16px;font-weight:600;fill:#111827}.note{font-size:11.5px;fill:#6b7280}</style>
 <rect width="${width}" height="${height}" fill="#ffffff"/>
 ${text([left, 24], `${set.name}: ${set.rows.toLocaleString('en-US')} vectors, ${set.dim} dims, ${set.metric}`, 'class="title"')}
