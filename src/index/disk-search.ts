@@ -22,7 +22,11 @@ export interface DiskPages {
   /** Lets other work have a turn. */
   yield(): Promise<void>;
 }
-export type DiskSearchInput = Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'excluded' | 'passing' | 'radius' | 'rangeFilter'>;
+export interface DiskSearchInput
+  extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'excluded' | 'passing' | 'radius' | 'rangeFilter'> {
+  /** The rows that count, where a filter named them; they have vectors. */
+  readonly rows?: Uint32Array;
+}
 /** Reads under way for one walk: the beam. */
 const BEAM = 4;
 const SEARCH_LIST_USUAL = 16;
@@ -38,6 +42,8 @@ const ENTRIES_MAX = 1024;
 const STARTS = 16;
 /** Nodes expanded before other work gets a turn. */
 const TURN_NODES = 256;
+/** Queries of a request that are answered before other work gets a turn. */
+const TURN_QUERIES = 4;
 
 /** Of walks that have ended, empty. */
 const spareSets: NodeSet[] = [];
@@ -60,6 +66,8 @@ export async function diskSearch<Region extends IndexRegion>(
       const query = next++;
       const one = new DiskQuery(index, pages, workers, input, bytes.slice(query * width, (query + 1) * width), signal);
       found[query] = (await one.run()).slice(0, k);
+      // Walks whose pages are all in memory wait for nothing by themselves.
+      if (query % TURN_QUERIES === TURN_QUERIES - 1) await pages.yield();
     }
   };
   const ends = await Promise.allSettled(Array.from({ length: Math.min(QUERIES_AT_ONCE, found.length) }, lane));
@@ -134,10 +142,8 @@ class DiskQuery<Region extends IndexRegion> {
 
   /** Reads the records of the rows that are nearest by their codes. */
   async #scan(size: number): Promise<{ hits: Hit[]; isAll: boolean }> {
-    const { placement, region, layout } = this.#index;
-    const { excluded } = this.#input;
-    const scan: DiskScanInput = { index: placement, query: this.#coded, count: size, ...(excluded && { excluded }) };
-    const nodes = await this.#workers.run<Uint32Array>('diskScan', scan, [region], this.#signal);
+    const { layout } = this.#index;
+    const nodes = await this.#nearestByCode(size);
     const found = new DiskFound(this.#index, this.#bytes);
     // In the order of the file, so that a page is asked for once.
     nodes.sort();
@@ -149,6 +155,13 @@ class DiskQuery<Region extends IndexRegion> {
       await this.#pages.yield();
     }
     return { hits: found.hits(), isAll: nodes.length < size || nodes.length >= this.#passing };
+  }
+  async #nearestByCode(size: number): Promise<Uint32Array> {
+    const { placement, region, nodeOf } = this.#index;
+    const { excluded, rows } = this.#input;
+    if (rows !== undefined && rows.length <= size) return Uint32Array.from(rows, (row) => nodeOf?.[row] ?? row);
+    const scan: DiskScanInput = { index: placement, query: this.#coded, count: size, ...(excluded && { excluded }) };
+    return this.#workers.run<Uint32Array>('diskScan', scan, [region], this.#signal);
   }
   /**
    * Best first, with up to BEAM reads under way; whichever comes back is expanded at once.

@@ -11,7 +11,7 @@ import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { diskFileOf } from './disk-file-record.js';
 import { DiskVectors } from './disk-vectors.js';
 import { readColumn } from './insert-log.js';
-import type { PageCache } from './page-cache.js';
+import { isLostFile, type PageCache } from './page-cache.js';
 import { VectorColumn } from './vector-column.js';
 
 /** What opening disk indexes takes beside the platform. */
@@ -43,22 +43,49 @@ export async function writeDiskIndex(
   });
 }
 
-/** Opens the disk indexes of a segment, whose vectors then need not be loaded. Those that cannot be opened are left out. */
+export interface OpenedIndexes {
+  readonly disk: ReadonlyMap<bigint, DiskVectors>;
+  /** Room for the vectors whose index is lost, which have to be loaded: held until they are. */
+  release(): void;
+}
+/**
+ * Opens the disk indexes of a segment, whose vectors then need not be loaded. One that is damaged or gone is left out: loading the
+ * indexes finds it again, and says so.
+ * @throws memory_limit when there is no room for the vectors of one that is lost; io_failed
+ */
 export async function openDiskIndexes(
   platform: Platform,
   reads: DiskReads,
   record: SegmentRecord,
   schema: CollectionSchema,
-): Promise<Map<bigint, DiskVectors>> {
-  const opened = new Map<bigint, DiskVectors>();
-  for (const field of schema.fields) {
-    const file = diskFileOf(record, field.fieldID);
-    if (file === undefined) continue;
-    // Without it the vectors are loaded; loading the indexes then finds what is wrong with it, and says so.
-    const disk = await openDiskIndex(platform, reads, record, field, file.key).catch(() => undefined);
-    if (disk !== undefined) opened.set(field.fieldID, disk);
+): Promise<OpenedIndexes> {
+  const disk = new Map<bigint, DiskVectors>();
+  const rooms: { release(): void }[] = [];
+  const release = (): void => {
+    for (const room of rooms) room.release();
+  };
+  try {
+    for (const field of schema.fields) {
+      const file = diskFileOf(record, field.fieldID);
+      if (file === undefined) continue;
+      try {
+        disk.set(field.fieldID, await openDiskIndex(platform, reads, record, field, file.key));
+      } catch (error) {
+        if (!isLostFile(error)) throw error;
+        rooms.push(roomFor(reads, record, field));
+      }
+    }
+    return { disk, release };
+  } catch (error) {
+    for (const opened of disk.values()) opened.release();
+    release();
+    throw error;
   }
-  return opened;
+}
+/** @throws memory_limit */
+function roomFor(reads: DiskReads, record: SegmentRecord, field: FieldSchema): { release(): void } {
+  const bytes = Number(record.rowCount) * dimOf(field) * 4;
+  return reads.reserve(record.collectionId, bytes, `the vectors of field ${field.name} of segment ${record.id}, whose index is lost`);
 }
 /** @throws data_corrupt, object_not_found: build it again; memory_limit */
 export async function openDiskIndex(
@@ -89,8 +116,7 @@ export async function openDiskIndex(
 /** All vectors of a field from the insert log. */
 async function readVectors(platform: Platform, reads: DiskReads, record: SegmentRecord, field: FieldSchema): Promise<VectorColumn> {
   const rows = Number(record.rowCount);
-  const bytes = rows * dimOf(field) * 4;
-  const room = reads.reserve(record.collectionId, bytes, `the vectors of field ${field.name} of segment ${record.id}, whose index is lost`);
+  const room = roomFor(reads, record, field);
   try {
     const column = await readColumn(platform, record, field);
     const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), rows);

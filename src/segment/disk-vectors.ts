@@ -69,10 +69,11 @@ export class DiskVectors {
     }
     const k = Math.min(request.k, this.rowCount);
     if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
-    const { bits, passing } = excluded;
+    const { bits, passing, rows } = excluded;
     const input = {
       ...{ queries, k, params, passing },
       ...(bits && { excluded: bits }),
+      ...(rows && { rows }),
       ...(radius !== undefined && { radius }),
       ...(rangeFilter !== undefined && { rangeFilter }),
     };

@@ -136,8 +136,8 @@ export class QueryNode {
     buffered: Deletes | undefined,
     signal: AbortSignal,
   ): Promise<SegmentData> {
-    const disk = await openDiskIndexes(this.#platform, this.#reads, record, schema);
-    const data = await readSegment(this.#platform, record, schema, signal, disk);
+    const opened = await openDiskIndexes(this.#platform, this.#reads, record, schema);
+    const data = await readSegment(this.#platform, record, schema, signal, opened.disk).finally(() => opened.release());
     try {
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(
