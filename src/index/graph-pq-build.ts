@@ -1,7 +1,7 @@
 // The last step of building HNSW_PQ and HNSW_PRQ: learns codewords from a sample of the vectors, and writes the codes of all nodes in
 // their final order. The graph itself was built on 8-bit codes, so its quality does not depend on m and nbits.
 // Vectors are shifted by the mean, not rotated: codewords of neighbouring dims take what those have in common, which a rotation would
-// spread over all.
+// spread over all; where they have nothing in common it makes no difference (measured, see the README of kernels/graph).
 import { ElanusError } from '#base/errors.js';
 import { type GraphPqEncodeInput, type GraphPqSampleInput, graphPqRoom } from './graph-pq-encode.js';
 import type { GraphPqLayout } from './graph-pq-layout.js';

@@ -49,7 +49,10 @@ export function graphPqParams(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric'>
   return { ...params, ...graphPqLayout(meta.dim, spec, meta.metric, params.nodes) };
 }
 /** Of one thread: that of any graph, and behind it the tables of a query. */
-export function graphPqWork(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric' | 'rowCount'>): { readonly tables: number; readonly bytes: number } {
+export function graphPqWork(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric' | 'rowCount'>): {
+  readonly tables: number;
+  readonly bytes: number;
+} {
   const { nodes, degree, tableBytes } = graphPqParams(meta);
   const tables = workLayout(nodes, meta.dim, degree, meta.rowCount).bytes;
   return { tables, bytes: tables + tableBytes };

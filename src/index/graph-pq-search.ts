@@ -13,6 +13,12 @@ export const graphPqSearch = (
   const memory = must(context.memories[1], 'memory of the index');
   return searchGraph(input, context, (place) => walksOf(place, memory));
 };
+/**
+ * How many found rows are worth an exact score, by the bits that a code has for each dim: with 4 the nearest lie among the first few,
+ * with 2 among some times k; coarser codes only say which rows to look at, and all that the walk found are (measured, see the README of
+ * kernels/graph).
+ */
+const rescoredBy = (bits: number, k: number): number => (bits >= 4 ? 2 * k + 20 : bits >= 2 ? 8 * k + 20 : Number.POSITIVE_INFINITY);
 /** Modes of the kernel: numbers alone, and with a float32 behind them. */
 const MODE = 12;
 const BIASED_MODE = 13;
@@ -31,7 +37,7 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
     own: {
       query,
       use: () => kernel.useCodes(hasBias ? BIASED_MODE : MODE, tables, codes, stride, entries),
-      rescored: (k) => 4 * k + 20,
+      rescored: (k) => rescoredBy((tables * shape.nbits) / index.dim, k),
     },
     // Half the squared length of a codeword (zero where that is not what is asked for) minus its product with the query: half the
     // squared distance, but for the query's own length, which is the same for all nodes.

@@ -36,6 +36,9 @@ function placeRows(workers, { base, rows, dim }) {
   return { region, place, bytes: rows * (dim + 1) * 4 };
 }
 
+/** m of product codes follows from the dims of the set. */
+const buildFor = ({ dimsPerPart, ...build }, dim) => (dimsPerPart === undefined ? build : { ...build, m: dim / dimsPerPart });
+
 function indexed(name, build, { widthName, widths, filterWidths: forFilters, made, isExtra = false }) {
   const { kind, ...parameters } = build;
   return {
@@ -48,7 +51,7 @@ function indexed(name, build, { widthName, widths, filterWidths: forFilters, mad
       const workers = new NodeWorkers({ parallelism: threads });
       const source = placeRows(workers, set);
       set.base = undefined;
-      const spec = { build, metric, elementType: 'float32', dim, rowCount: rows, threads };
+      const spec = { build: buildFor(build, dim), metric, elementType: 'float32', dim, rowCount: rows, threads };
       writeFileSync(file, await timed(() => buildVectorIndex(workers, spec, source)));
       await workers.close();
     },
@@ -70,6 +73,11 @@ function indexed(name, build, { widthName, widths, filterWidths: forFilters, mad
 }
 const graph = (name, build, isExtra) =>
   indexed(name, build, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^graph|^gen.graph|^vector-indexes/, isExtra });
+const product = (name, build) =>
+  indexed(name, build, {
+    ...{ widthName: 'ef', widths: graphWidths, filterWidths },
+    ...{ made: /^graph|^gen.(graph|ivf)|^pq|^kmeans|^vector-indexes/, isExtra: true },
+  });
 const ivf = (name, build, isExtra) =>
   indexed(name, build, {
     ...{ widthName: 'nprobe', widths: [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256], filterWidths: [8, 16, 32, 64, 128] },
@@ -123,6 +131,8 @@ export const engines = [
     { kind: 'QG', ...graphParameters, bits: 2 },
     { widthName: 'ef', widths: graphWidths, filterWidths, made: /^qg|^graph|^gen.(qg|graph)/ },
   ),
+  product('HNSW_PQ', { kind: 'HNSW_PQ', ...graphParameters, dimsPerPart: 4, nbits: 8, ...refine }),
+  product('HNSW_PRQ', { kind: 'HNSW_PRQ', ...graphParameters, dimsPerPart: 4, nrq: 2, nbits: 8, ...refine }),
   ivf('IVF_FLAT', { kind: 'IVF_FLAT', nlist }),
   ivf('IVF_SQ8', { kind: 'IVF_SQ8', nlist }, true),
   ivf('IVF_PQ', { kind: 'IVF_PQ', nlist, m: 32, nbits: 8 }, true),
