@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 
 interface Entry {
   readonly handle: Promise<fs.FileHandle>;
+  opened: fs.FileHandle | undefined;
   readers: number;
   isForgotten: boolean;
 }
@@ -11,6 +12,8 @@ export class ReadHandles {
   readonly #countMax: number;
   /** The least recently used first. */
   readonly #entries = new Map<string, Entry>();
+  /** The newest of them. */
+  #last: string | undefined;
   #isClosed = false;
 
   constructor(countMax: number) {
@@ -21,13 +24,17 @@ export class ReadHandles {
   }
   /** @throws what opening throws */
   async read<T>(path: string, run: (handle: fs.FileHandle) => Promise<T>): Promise<T> {
-    const entry = this.#entries.get(path) ?? { handle: fs.open(path, 'r'), readers: 0, isForgotten: false };
-    this.#entries.delete(path);
-    this.#entries.set(path, entry);
+    const entry = this.#entries.get(path) ?? { handle: fs.open(path, 'r'), opened: undefined, readers: 0, isForgotten: false };
     entry.readers++;
-    try {
+    if (this.#last !== path) {
+      this.#entries.delete(path);
+      this.#entries.set(path, entry);
+      this.#last = path;
       this.#trim();
-      return await run(await entry.handle);
+    }
+    try {
+      entry.opened ??= await entry.handle;
+      return await run(entry.opened);
     } catch (error) {
       // One that could not be opened must be tried anew; a broken one as well.
       if (this.#entries.get(path) === entry) this.#forget(path, entry);
@@ -36,6 +43,7 @@ export class ReadHandles {
       entry.readers--;
       if (this.#isClosed && !entry.isForgotten) this.#forget(path, entry);
       if (entry.isForgotten) await closeIdle(entry);
+      else if (this.#entries.size > this.#countMax) this.#trim();
     }
   }
   /** The name stands for another file from now on, or for none. Closed when running reads end. */
@@ -59,6 +67,7 @@ export class ReadHandles {
   }
   #forget(path: string, entry: Entry): void {
     this.#entries.delete(path);
+    if (this.#last === path) this.#last = undefined;
     entry.isForgotten = true;
   }
 }
