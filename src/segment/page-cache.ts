@@ -47,6 +47,7 @@ export class PageCache {
   #hand = 0;
   #reads = 0;
   #bytes = 0;
+  #shownBytes = 0;
   #hits = 0;
   readonly #hitCount: Counter;
   readonly #readCount: Counter;
@@ -82,7 +83,7 @@ export class PageCache {
       close: () => {
         file.isClosed = true;
         for (const place of file.places) if (place >= 0) this.#drop(place);
-        this.#cachedBytes.set(this.#bytes);
+        this.#showBytes();
       },
     };
   }
@@ -128,7 +129,7 @@ export class PageCache {
     this.#ring[place] = { page, number, file, isUsed: false };
     file.places[number] = place;
     this.#bytes += page.length;
-    this.#cachedBytes.set(this.#bytes);
+    this.#showBytes();
     this.#countHits();
   }
   #turnHand(): void {
@@ -145,6 +146,11 @@ export class PageCache {
     this.#ring[place] = undefined;
     this.#free.push(place);
     this.#bytes -= kept.page.length;
+  }
+  #showBytes(): void {
+    if (this.#bytes === this.#shownBytes) return;
+    this.#shownBytes = this.#bytes;
+    this.#cachedBytes.set(this.#bytes);
   }
   #countHits(): void {
     if (this.#hits > 0) this.#hitCount.add(this.#hits);
