@@ -15,9 +15,9 @@ import {
   toBytes,
   workers,
 } from '../../test/support/vector-index.js';
-import { planWalk } from './graph-search.js';
 import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
 import { loadVectorIndex, type SearchableIndex } from './vector-indexes.js';
+import { planWalk } from './walk-plan.js';
 
 describe('recall and scores', () => {
   for (const metric of ['L2', 'IP', 'COSINE'] as const) {
@@ -153,17 +153,17 @@ describe('a scan of what a filter leaves', () => {
   test('looks at every row that counts, however many', async () => {
     const rows = 70_000;
     const next = random(41);
-    const values = Float32Array.from({ length: rows * 2 }, () => next());
-    const fixture = await build(values, 2, 'L2', { build: { kind: 'HNSW', M: 2, efConstruction: 4 } });
+    const values = Float32Array.from({ length: rows * 64 }, () => next());
+    const fixture = await build(values, 64, 'L2', { build: { kind: 'HNSW', M: 2, efConstruction: 4 } });
     // Half of the rows count, and so many are asked for that they are scored one by one.
     const excluded = bits(rows, (row) => row % 2 === 0);
     const rest = { excluded, passing: rows / 2, params: { ef: 20_000, refineK: 100 } };
     for (const query of queriesOf(
       fixture,
-      Float32Array.from({ length: 6 }, () => next()),
+      Float32Array.from({ length: 192 }, () => next()),
       3,
     )) {
-      expect(planWalk(rows, rows / 2, 20_000)).toBe('scan');
+      expect(planWalk({ nodes: rows, passing: rows / 2, ef: 20_000, vectorBytes: 256, codeBytes: 32 })).toBe('scan');
       expect([...find(fixture, query, 50, rest).rows]).toEqual([...exact(fixture, query, 50, { excluded }).rows]);
     }
   });

@@ -11,14 +11,8 @@ import { excludedBytes, GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX
 import { isInRange, type MetricType } from './metric.js';
 import { writeFloats } from './vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from './vector-index.js';
+import { planWalk, type WalkPlan, walkedBytes } from './walk-plan.js';
 
-export type WalkPlan = 'walk' | 'admitting' | 'two-hop' | 'scan';
-/** Measured (docs/performance.md): below these shares of passing rows, the plan before is slower or finds less. */
-export function planWalk(nodes: number, passing: number, ef: number): WalkPlan {
-  if (passing >= nodes) return 'walk';
-  if (passing <= Math.max(1000, 2 * ef) || passing < nodes * 0.04) return 'scan';
-  return passing < nodes * 0.25 ? 'two-hop' : 'admitting';
-}
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
@@ -106,6 +100,8 @@ class GraphSearch {
   /** Address of the query that codes are compared with. */
   readonly #query: number;
   readonly #passing: number;
+  /** Of the plan `exact`. */
+  #passingRows: Uint32Array | undefined;
   #excluded = 0;
 
   constructor(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks) {
@@ -147,11 +143,16 @@ class GraphSearch {
     const passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
     this.#passing = passing;
     this.#plan = this.#planFor(passing);
-    if (input.excluded !== undefined && this.#plan !== 'walk') this.#copyExcluded(input.excluded);
+    if (input.excluded === undefined || this.#plan === 'walk') return;
+    if (this.#plan === 'exact') this.#passingRows = listRows(input.excluded, this.#index.rowCount, passing);
+    else this.#copyExcluded(input.excluded);
   }
   #planFor(passing: number): WalkPlan {
     const { nodes, isGrowing } = this.#params;
-    const plan = planWalk(isGrowing ? this.#index.rowCount : nodes, passing, this.#ef);
+    const plan = planWalk({
+      ...{ nodes: isGrowing ? this.#index.rowCount : nodes, passing, ef: this.#ef },
+      ...{ vectorBytes: this.#queryBytes, codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim) },
+    });
     // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
     return isGrowing && plan === 'walk' ? 'admitting' : plan;
   }
@@ -171,6 +172,7 @@ class GraphSearch {
     const { own } = this.#walks;
     const { k, radius, rangeFilter } = this.#input;
     const bytes = this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
+    if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, bytes, rows, scores, at);
     writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
     this.#kernel.toFrame(
       ...([this.#at + raw, dim, this.#frame.mean, this.#frame.signs, this.#frame.isUnit ? 1 : 0, this.#at + framed] as const),
@@ -213,6 +215,8 @@ class GraphSearch {
         return this.#take(1, this.#walks.admit(ef, this.#excluded, nodes));
       case 'two-hop':
         return this.#take(0, this.#kernel.searchTwoHop(query, ef, this.#excluded, Math.min(REACH_MAX, this.#params.degree * 8)));
+      case 'exact':
+        return 0; // Never walked, see `run`.
       case 'scan':
         return this.#take(0, this.#kernel.scanCounting(query, ef, this.#excluded));
     }
@@ -221,6 +225,17 @@ class GraphSearch {
   #take(fromResults: number, count: number): number {
     this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
     return count;
+  }
+  #scanRows(ids: Uint32Array, query: Uint8Array, rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { vectors, k, radius, rangeFilter } = this.#input;
+    const bounds = { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
+    const hits = flatIds(
+      { ...vectors, metric: this.#metric, queries: query, k: Math.min(k, FLAT_K_MAX), ids, ...bounds },
+      this.#exactContext,
+    );
+    rows.set(hits.rows, at);
+    scores.set(hits.scores, at);
+    return hits.rows.length;
   }
   #scanAll(query: Uint8Array, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { vectors, k, excluded } = this.#input;
@@ -247,6 +262,20 @@ function scoredOf(found: number, k: number, share: number, metric: MetricType, r
   // The error of an inner product grows with the lengths, that of a distance with the distance.
   const usual = metric === 'IP' ? 2 * share : share;
   return Math.min(found, Math.max(usual, Math.ceil(k * Number(refineK ?? 1))));
+}
+/** Rows whose bit is clear, ascending; `most` of them at most, as there are. */
+function listRows(excluded: Uint8Array, rowCount: number, most: number): Uint32Array {
+  const rows = new Uint32Array(most);
+  let count = 0;
+  for (let row = 0; row < rowCount && count < most; row += 8) {
+    let clear = ~(excluded[row >> 3] ?? 0) & 0xff;
+    while (clear !== 0 && count < most) {
+      const at = row + 31 - Math.clz32(clear & -clear);
+      if (at < rowCount) rows[count++] = at;
+      clear &= clear - 1;
+    }
+  }
+  return rows.subarray(0, count);
 }
 interface Hits {
   readonly rows: Uint32Array;

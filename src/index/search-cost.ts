@@ -27,8 +27,8 @@ export function indexQueryMicros(task: string, input: Pick<IndexSearchInput, 'in
 function graphMicros({ index, k, params, excluded }: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>): number {
   const ef = Math.max(Number(params.ef ?? 0), k, 1);
   const walk = ef * (0.4 + index.dim * 0.004) * Math.min(4, 1 + index.rowCount / 100_000);
-  // With a filter more nodes are looked at, and its bits are put into the order of the nodes.
-  return QUERY_MICROS + (excluded === undefined ? walk : walk * 3 + index.rowCount * 0.006);
+  // With a filter more nodes are looked at, or what counts is scored without a walk.
+  return QUERY_MICROS + (excluded === undefined ? walk : walk * 4);
 }
 function ivfMicros({ index, params }: Pick<IndexSearchInput, 'index' | 'params'>): number | undefined {
   const { nlist } = index.params;

@@ -1,9 +1,11 @@
 // A vector index over one field of a loaded segment: its own region beside the vectors', held while searches read it. A search in it
 // answers what an exact search would, but for the recall.
 import { assert } from '#base/assert.js';
+import { elementTypes, vectorBytes } from '#index/element-type.js';
 import { indexQueryMicros } from '#index/search-cost.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
 import type { SearchableIndex } from '#index/vector-indexes.js';
+import { planWalk, type WalkPlan, walkedBytes } from '#index/walk-plan.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import { emptyHits, type SegmentHits } from './segment-hits.js';
 import { settled } from './settled.js';
@@ -89,6 +91,13 @@ export class SegmentIndex {
   #taskCount(queries: number, micros = UNKNOWN_MICROS): number {
     const useful = Math.min(this.#workers.parallelism, Math.floor((queries * micros) / TASK_MICROS_MIN));
     return Math.max(1, Math.min(Math.max(useful, Math.ceil((queries * micros) / TASK_MICROS_MAX)), queries));
+  }
+  /** How a graph is searched when so many rows count. */
+  planOf(passing: number, ef: number): WalkPlan {
+    const { dim, elementType, params, rowCount } = this.#index.placement;
+    const kind = elementTypes.find((type) => type === elementType) ?? 'float32';
+    const codeBytes = walkedBytes(Number(params.codeStride ?? dim), dim);
+    return planWalk({ nodes: Number(params.nodes ?? rowCount), passing, ef, vectorBytes: vectorBytes(kind, dim), codeBytes });
   }
   /** Gives its memory back, as soon as running searches end. */
   release(): void {

@@ -3,7 +3,6 @@
 import { ElanusError } from '#base/errors.js';
 import type { FlatIdsInput } from '#index/flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
-import { planWalk } from '#index/graph-search.js';
 import { rowsMicros, scanMicros } from '#index/search-cost.js';
 import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows } from './excluded-rows.js';
@@ -132,7 +131,7 @@ function widthOf(indexType: string, params: AskedSearch['params'] = {}): Pick<Pl
 function planOfIndex(index: SegmentIndex, { params, passing }: AskedSearch, chosen: RecallChoice | undefined): PlanOfSegment {
   const width = widthOf(index.indexType, chosen?.isExact === false ? chosen.params : params);
   const isGraph = width.widthName === 'ef';
-  const plan = isGraph ? planWalk(index.rowCount, passing, width.width) : width.widthName === 'nprobe' ? 'probe' : 'walk';
+  const plan = isGraph ? index.planOf(passing, width.width) : width.widthName === 'nprobe' ? 'probe' : 'walk';
   return {
     ...{ ...scanned, ...width, indexType: index.indexType, plan, rows: index.rowCount, passing },
     recall: chosen?.isExact === false ? chosen.recall : 0,
