@@ -62,7 +62,7 @@ describe('defaults of every type', () => {
       ...{ mhElementBitWidth: 8, mhLshBand: 1, mhLshCodeInMem: true, withRawData: false, mhLshBloomFalsePositiveProb: 0.01 },
     },
     SPARSE_INVERTED_INDEX: sparse,
-    SPARSE_WAND: { ...sparse, invertedIndexAlgo: 'DAAT_WAND' },
+    SPARSE_WAND: sparse,
     AUTOINDEX: { kind: 'AUTOINDEX' },
   };
   it('has an expectation for each', () => expect(Object.keys(expected).sort()).toEqual([...indexTypeNames].sort()));

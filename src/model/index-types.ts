@@ -144,7 +144,7 @@ export const indexTypes = {
   SPARSE_WAND: {
     builtAs: 'SPARSE_INVERTED_INDEX',
     ...onSparse,
-    build: { ...sparse, invertedIndexAlgo: { ...sparse.invertedIndexAlgo, default: 'DAAT_WAND' } },
+    build: sparse,
     search: sparseSearch,
   },
   AUTOINDEX: {

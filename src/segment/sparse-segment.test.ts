@@ -156,7 +156,7 @@ describe('sparse vectors of a segment', () => {
     }
     await platform.objectStore.put(key, [good]);
     expect(await attachSparseIndexes(platform, record, data)).toEqual([]);
-    expect(data.sparseVectors(SPARSE)?.index?.placement.params.inverted_index_algo).toBe('DAAT_WAND');
+    expect(data.sparseVectors(SPARSE)?.index?.placement.params.inverted_index_algo).toBe('DAAT_MAXSCORE');
     const loaded = data.sparseVectors(SPARSE)?.index;
     await attachSparseIndexes(platform, record, data);
     expect(data.sparseVectors(SPARSE)?.index).toBe(loaded);
