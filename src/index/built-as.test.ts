@@ -3,7 +3,7 @@ import { describeBuild, describeBuilds } from './built-as.js';
 
 describe('describeBuild', () => {
   it('names the type, its parameters by their keys, and the codes', () => {
-    expect(describeBuild({ kind: 'HNSW', M: 16, efConstruction: 200 })).toBe('HNSW M=16 efConstruction=200, 4-bit codes');
+    expect(describeBuild({ kind: 'HNSW', M: 16, efConstruction: 200 }, 'SQ4')).toBe('HNSW M=16 efConstruction=200, 4-bit codes');
     expect(describeBuild({ kind: 'FLAT' })).toBe('FLAT');
     expect(describeBuild({ kind: 'IVF_FLAT', nlist: 64 })).toBe('IVF_FLAT nlist=64');
     expect(describeBuild({ kind: 'HNSW_SQ', M: 8, efConstruction: 100, sqType: 'SQ6', refine: false, refineType: 'FP32' })).toBe(

@@ -2,12 +2,16 @@
 // index file when it is built, and gathered over segments for DescribeIndex.
 import { type BuildParams, indexTypeSpec, isIndexType } from '#model/index-types.js';
 
-/** @param build of a type that is built, not of AUTOINDEX: what was chosen for it. */
-export function describeBuild(build: BuildParams): string {
+/**
+ * @param build of a type that is built, not of AUTOINDEX: what was chosen for it
+ * @param form of the codes that the build chose, where it chooses
+ */
+export function describeBuild(build: BuildParams, form?: string): string {
   const spec = isIndexType(build.kind) ? indexTypeSpec(build.kind).build : {};
   const values = new Map<string, unknown>(Object.entries(build));
   const params = Object.entries(spec).map(([name, { key }]) => `${key}=${values.get(name)}`);
-  const codes = build.kind === 'HNSW' ? ', 4-bit codes' : '';
+  const bits = /^SQ(\d)$/.exec(form ?? '')?.[1];
+  const codes = build.kind === 'HNSW' && bits !== undefined ? `, ${bits}-bit codes` : '';
   return [build.kind, ...params].join(' ') + codes;
 }
 /** @param parts one per segment. @returns each form once, that of most rows first, with its share when there are several; '' for none. */

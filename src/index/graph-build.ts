@@ -3,7 +3,7 @@
 import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
 import { layoutBuild } from './graph-build-layout.js';
-import { type CodeForm, codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
 import { buildPqCodes } from './graph-pq-build.js';
 import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layout.js';
 import type { BuildPlace, EncodeInput, InsertInput, OrderInput, SampleOutput } from './graph-tasks.js';
@@ -23,7 +23,8 @@ export interface GraphSpec {
   /** M: links of a node in an upper layer; layer 0 has twice as many. 2 to 2,048. */
   readonly degree: number;
   readonly efConstruction: number;
-  readonly form: CodeForm;
+  /** `fitting`: the shortest that tells neighbours apart. */
+  readonly form: CodeForm | 'fitting';
   /** A quantised graph: records with codes of the neighbours take the place of codes and lists of layer 0. Its form is SQ8. */
   readonly bits?: 1 | 2;
   /** Product codes take the place of those of a form. */
@@ -66,7 +67,9 @@ export async function buildGraph<Region extends IndexRegion>(
   const frame = new Float32Array(5 * dim);
   if (isRotated) frame.set(rotationSigns(dim, (spec.seed ?? 1) + 1), dim);
   const pq = spec.pq && graphPqLayout(dim, spec.pq, metric, nodes);
-  const layout = layoutBuild({ ...spec, ...(pq && { codeStride: pq.stride }) }, nodes, levels.lists, workers.parallelism);
+  // Room for the longest of those that may fit.
+  const roomFor = spec.form === 'fitting' ? 'SQ8' : spec.form;
+  const layout = layoutBuild({ ...spec, form: roomFor, ...(pq && { codeStride: pq.stride }) }, nodes, levels.lists, workers.parallelism);
   const region = workers.allocate(layout.total, layout.total);
   try {
     const buffer = region.memory.buffer;
@@ -109,15 +112,16 @@ export async function buildGraph<Region extends IndexRegion>(
     await runLanes(Math.ceil((nodes - inserted) / INSERTED_NODES), threads, insert, signal);
     assert(inserted === nodes, `${inserted} of ${nodes} nodes were inserted`);
     const isOrdered = nodes >= ORDERED_NODES_MIN;
-    await workers.run('graphOrder', { place, isOrdered } satisfies OrderInput, regions, signal);
+    const nearest = await workers.run<number>('graphOrder', { place, isOrdered } satisfies OrderInput, regions, signal);
     onProgress(0.93);
     const { bits } = spec;
-    const step = bits ? place.step : stepOf(spec.form, sample.deviation, sample.reach);
-    const stride = pq?.stride ?? codeBytes(spec.form, dim);
+    const form = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
+    const step = bits ? place.step : stepOf(form, sample.deviation, sample.reach);
+    const stride = pq?.stride ?? codeBytes(form, dim);
     let books: ReadonlyMap<string, Uint8Array> = new Map();
     if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
     else if (bits) await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<QgEncodeInput, 'begin' | 'end'>);
-    else await encode({ place: { ...place, step }, form: spec.form, out: layout.finalCodes, stride, order: layout.order });
+    else await encode({ place: { ...place, step }, form, out: layout.finalCodes, stride, order: layout.order });
     onProgress(0.97);
     const hasRows = isOrdered || nodes !== spec.rowCount;
     const section = (offset: number, bytes: number): Uint8Array => new Uint8Array(buffer, offset, bytes);
@@ -126,7 +130,7 @@ export async function buildGraph<Region extends IndexRegion>(
         ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
         params: {
           ...{ ...spec.params, nodes, degree, codeStride: stride, hasRows },
-          ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form: spec.form, step, isRotated }),
+          ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form, step, isRotated }),
         },
       },
       new Map([
@@ -138,7 +142,7 @@ export async function buildGraph<Region extends IndexRegion>(
           ? [['records', section(layout.finalCodes, layout.finalBytes)] as const]
           : ([
               ['links', section(layout.finalLinks, nodes * degree * 8)],
-              ['codes', section(layout.finalCodes, layout.finalBytes)],
+              ['codes', section(layout.finalCodes, nodes * stride)],
             ] as const)),
         ...books,
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),

@@ -49,6 +49,20 @@ export function stepOf(form: CodeForm, deviation: number, reach: number): number
   if (form === 'SQ8') return Math.max(bestSteps.SQ8 * deviation, reach / 127) || 1;
   return 1;
 }
+/**
+ * The shortest codes whose error is small beside the distance of near neighbours. The error of a coded distance is about twice the
+ * distance times the deviation of one dim's rounding, step / sqrt(12): relative to the squared distance, 2 * step / (sqrt(12) * distance).
+ * @param nearest usual distance of a vector to its nearest, framed
+ */
+export function fittingForm(dim: number, nearest: number, deviation: number, reach: number): CodeForm {
+  // Few dims are padded so far that fewer bits save nothing.
+  const isShorter = (form: CodeForm): boolean => codeBytes(form, dim) < codeBytes('SQ8', dim);
+  const error = (form: CodeForm): number => (2 * stepOf(form, deviation, reach)) / Math.sqrt(12);
+  const fits = (form: CodeForm): boolean => isShorter(form) && error(form) <= CODE_ERROR_MAX * nearest;
+  return fits('SQ4') ? 'SQ4' : fits('SQ6') ? 'SQ6' : 'SQ8';
+}
+/** Measured: word vectors (0.026) lose nothing by 4 bits, clustered 128-d ones (0.06) half a per cent of recall that no width brings back. */
+const CODE_ERROR_MAX = 0.035;
 /** Configures the kernel instance for these codes. */
 export function useCodes(kernel: GraphKernel, form: CodeForm, isIp: boolean, dim: number, address: number, stride: number): void {
   kernel.useCodes(forms[form].mode + (isIp ? 1 : 0), paddedDims(form, dim), address, stride, 0);

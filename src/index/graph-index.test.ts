@@ -15,6 +15,7 @@ import {
   toBytes,
   workers,
 } from '../../test/support/vector-index.js';
+import { fittingForm } from './graph-codes.js';
 import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
 import { loadVectorIndex, type SearchableIndex } from './vector-indexes.js';
 import { planWalk } from './walk-plan.js';
@@ -111,6 +112,18 @@ describe('small and odd sets', () => {
   test('k of all rows', async () => {
     const fixture = await build(clustered(700, 8, 6), 8, 'IP');
     expect(find(fixture, toBytes('float32', clustered(1, 8, 6)), 700, { params: { ef: 700 } }).rows.length).toBeGreaterThan(690);
+  });
+});
+
+describe('codes of HNSW', () => {
+  test('are as long as near neighbours need to be told apart', () => {
+    expect(fittingForm(100, 0.75, 0.1, 0.35)).toBe('SQ4');
+    expect(fittingForm(128, 0.65, 0.2, 0.7)).toBe('SQ6');
+    expect(fittingForm(128, 0.01, 0.2, 0.7)).toBe('SQ8');
+    expect(fittingForm(128, Number.POSITIVE_INFINITY, 0.2, 0.7)).toBe('SQ4');
+    // 16 dims take 16 bytes with 4, 6 (48 even) or 8 bits.
+    expect(fittingForm(16, 0.65, 0.2, 0.7)).toBe('SQ8');
+    expect(fittingForm(16, 10, 0.2, 0.7)).toBe('SQ8');
   });
 });
 

@@ -136,10 +136,35 @@ export function graphInsert({ place, most, end }: InsertInput, context: Context)
   kernel.useBuild(layout.levels, layout.linkKeys, layout.locks, ef, at + work.query, work.queryBytes, at + work.picks);
   return kernel.insertNext(end ?? nodes, most);
 }
-/** Writes the final lists: relabelled in the order of a breadth-first walk of layer 0 from the entry, or as they are. */
-export function graphOrder({ place, isOrdered }: OrderInput, context: Context): void {
+/** The median over some nodes of the distance to the nearest of their first links, in units of the 8-bit codes. */
+function nearestOf(memory: WebAssembly.Memory, { nodes, dim, degree, layout }: BuildPlace): number {
+  const links = new Uint32Array(memory.buffer, layout.links, nodes * degree * 2);
+  const codes = new Int8Array(memory.buffer, layout.codes, nodes * layout.codeStride);
+  const count = Math.min(nodes, NEAREST_NODES);
+  const distances = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
+  for (let i = 0; i < count; i++) {
+    const node = Math.floor((i * nodes) / count);
+    for (let j = 0; j < Math.min(NEAREST_LINKS, degree * 2); j++) {
+      const other = links[node * degree * 2 + j] as number;
+      if (other === NIL) break;
+      let sum = 0;
+      for (let d = 0; d < dim; d++) {
+        const difference = (codes[node * layout.codeStride + d] as number) - (codes[other * layout.codeStride + d] as number);
+        sum += difference * difference;
+      }
+      distances[i] = Math.min(distances[i] as number, sum);
+    }
+  }
+  const found = distances.filter(Number.isFinite).sort();
+  return found.length === 0 ? Number.POSITIVE_INFINITY : Math.sqrt(found[found.length >> 1] as number);
+}
+const NEAREST_NODES = 1000;
+const NEAREST_LINKS = 8;
+/** Writes the final lists: relabelled in the order of a breadth-first walk of layer 0 from the entry, or as they are. @returns see `nearestOf` */
+export function graphOrder({ place, isOrdered }: OrderInput, context: Context): number {
   const [, memory] = memoriesOf(context);
   const { nodes, degree, layout } = place;
+  const nearest = nearestOf(memory, place);
   const words = (offset: number, count: number): Uint32Array => new Uint32Array(memory.buffer, offset, count);
   const links = words(layout.links, nodes * degree * 2);
   const header = words(layout.header, 4);
@@ -174,6 +199,7 @@ export function graphOrder({ place, isOrdered }: OrderInput, context: Context): 
   }
   if (nodes > 0) header[0] = inverse[header[0] as number] as number;
   header[2] = 0;
+  return nearest;
 }
 /**
  * Breadth-first from the entry. A node that this does not reach (inner products and many equal vectors leave such) gets a link from a

@@ -77,7 +77,7 @@ export function buildVectorIndex<Region extends IndexRegion>(
       const pq = { m: build.m, nbits: build.nbits, levels: build.kind === 'HNSW_PRQ' ? build.nrq : 1 };
       return buildGraph(workers, { ...graph, form: 'SQ8', pq }, source, options);
     }
-    const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : plainForm(spec);
+    const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : 'fitting';
     return buildGraph(workers, { ...graph, form }, source, options);
   }
   if (isIvfType(indexType)) return buildIvfOver(workers, spec, indexType, params, source, options);
@@ -108,8 +108,6 @@ async function buildIvfOver<Region extends IndexRegion>(
 }
 const CONVERTED_ROWS = 16_384;
 const sqForms = { SQ4U: 'SQ4', SQ6: 'SQ6', SQ8: 'SQ8', FP16: 'FP16', BF16: 'BF16' } as const satisfies Record<string, CodeForm>;
-/** HNSW walks by 4-bit codes and scores by the vectors: least memory beside them (docs/adr/0008). */
-const plainForm = (_spec: VectorIndexSpec): CodeForm => 'SQ4';
 
 export interface SearchableIndex<Region extends IndexRegion = IndexRegion> extends LoadedIndex<Region> {
   readonly task: string;

@@ -4,6 +4,7 @@ import { messageOf } from '#base/errors.js';
 import { describeBuild } from '#index/built-as.js';
 import { diskCorrupt } from '#index/disk-layout.js';
 import { elementTypeOf } from '#index/element-type.js';
+import { readIndexBlock } from '#index/index-block.js';
 import { buildVectorIndex, chooseIndex, hasBlock, openVectorIndex } from '#index/vector-indexes.js';
 import { dimOf, fieldById } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';
@@ -60,7 +61,7 @@ export async function writeVectorIndex(
       signal && { signal },
     );
     await platform.objectStore.put(key, [block]);
-    return { key, bytes: block.length, builtAs: describeBuild(build) };
+    return { key, bytes: block.length, builtAs: describeBuild(build, String(readIndexBlock(block).meta.params.form)) };
   } finally {
     vectors.release();
   }

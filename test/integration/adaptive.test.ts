@@ -141,7 +141,7 @@ describe('AUTOINDEX', () => {
         const text = await builtAs();
         return text?.startsWith('none') ? undefined : text;
       }),
-    ).toBe('HNSW M=16 efConstruction=200, 4-bit codes');
+    ).toMatch(/^HNSW M=16 efConstruction=200, \d-bit codes$/);
     const widthOf = async (params: object): Promise<number | undefined> =>
       (await search(client, 7, { explain: true, ...params })).plans[0]?.ef;
     expect(await until('the index is loaded', () => widthOf({}))).toBe(25);
@@ -150,8 +150,12 @@ describe('AUTOINDEX', () => {
     expect(await widthOf({ ef: 200 })).toBe(200);
     await mustSucceed(client.insert({ collection_name: name, data: [{ id: 999_999, vector: vectorOf(1) }] }));
     await mustSucceed(client.flushSync({ collection_names: [name] }));
-    expect(await builtAs()).toBe(
-      `HNSW M=16 efConstruction=200, 4-bit codes (1 segment, ${ROWS} rows); none, scanned exactly (1 segment, 1 rows)`,
+    expect(await builtAs()).toEqual(
+      expect.stringMatching(
+        new RegExp(
+          `^HNSW M=16 efConstruction=200, \\d-bit codes \\(1 segment, ${ROWS} rows\\); none, scanned exactly \\(1 segment, 1 rows\\)$`,
+        ),
+      ),
     );
     await world.close();
   });
