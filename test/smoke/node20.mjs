@@ -32,10 +32,24 @@ const done = (answer) => {
   assert.equal(status.code ?? 0, 0, status.reason);
   return answer;
 };
+/**
+ * grpc-js keeps connections of a process by address and backs off on one that failed: with the port of an earlier server in this process
+ * a client can begin in that pause, and its first calls fail at once.
+ */
+async function healthy(client) {
+  for (const end = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    try {
+      if ((await client.checkHealth()).isHealthy) return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
 async function withClient(address, run) {
   const client = new MilvusClient({ address, logLevel: 'error' });
   try {
     await client.connectPromise;
+    await healthy(client);
     await run(client);
   } finally {
     await client.closeConnection();
