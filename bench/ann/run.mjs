@@ -42,7 +42,10 @@ const buildRows = Number(options['build-rows'] ?? (options.quick ? 5000 : 20_000
 const budgetMs = options.quick ? 500 : 2000;
 /** Widths past the first that reaches this are not measured. */
 const RECALL_ENOUGH = 0.998;
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const median = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+};
 
 const engines = await chosenEngines();
 const report = {

@@ -254,7 +254,7 @@ class GraphSearch {
   }
 }
 /**
- * How many of the found rows are worth an exact score: codes put the k nearest among their first few (docs/performance.md), and every
+ * How many of the found rows are worth an exact score: codes put the k nearest among their first few (tried by hand on word and text-like vectors), and every
  * vector that is read is a cache miss for each of its lines. `refine_k` asks for more.
  */
 const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);

@@ -1,5 +1,6 @@
 // How a graph is searched when not every row counts: by exact scores or codes of what counts, by walking over what counts alone, or by an
-// ordinary walk that keeps it. The cheapest is taken; costs are fitted to measurements of three data sets (bench/ann, docs/performance.md).
+// ordinary walk that keeps it. The cheapest is taken; costs are fitted by hand
+// to one run over three data sets; no command of the repository repeats that fit, bench/ann measures what comes of it.
 
 export type WalkPlan = 'walk' | 'admitting' | 'two-hop' | 'scan' | 'exact';
 export interface WalkQuestion {
