@@ -1,6 +1,7 @@
 // What every Transport must do; then the one port of the real one, and the weather of the simulated one.
-import { connect as tcpConnect } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { connect as http2Connect } from 'node:http2';
+import { Server, connect as tcpConnect } from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import { SimulatedNetwork } from '#platform/memory/simulated-network.js';
@@ -222,6 +223,39 @@ describe('GrpcTransport: one port', () => {
     connection.close();
     await listener.close(2000);
     await expect(fetch(base)).rejects.toThrow();
+  });
+  test('answers a call whose request stream stays open after the message', async () => {
+    const listener = await listen(new GrpcTransport(), { '/p.S/Reverse': async (request) => request.slice().reverse() });
+    const session = http2Connect(`http://${address(listener)}`);
+    const call = session.request({
+      ':method': 'POST',
+      ':path': '/p.S/Reverse',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const trailers = new Promise<Record<string, unknown>>((resolve, reject) => {
+      call.once('trailers', resolve);
+      call.once('error', reject);
+    });
+    const pieces: Buffer[] = [];
+    call.on('data', (piece: Buffer) => pieces.push(piece));
+    call.write(Buffer.from([0, 0, 0, 0, 3, 1, 2, 3])); // Never ended, as the retries of the Milvus client for Node leave it.
+    expect(await trailers).toMatchObject({ 'grpc-status': '0' });
+    expect([...Buffer.concat(pieces)]).toEqual([0, 0, 0, 0, 3, 3, 2, 1]);
+    session.destroy();
+  });
+  test('a port of its own choice is never one it has had before', async () => {
+    const transport = new GrpcTransport();
+    const first = await listen(transport, {});
+    await first.close(0);
+    // What the operating system would have to offer is forced: the freed port is the only answer to the first question.
+    const listenOnce = vi.spyOn(Server.prototype, 'listen').mockImplementationOnce(function (this: Server, ...args: unknown[]) {
+      return Server.prototype.listen.call(this, first.port, ...(args.slice(1) as []));
+    });
+    const second = await listen(transport, {});
+    expect(listenOnce).toHaveBeenCalledTimes(3); // The first answer, the same call passed on, the next try.
+    expect(second.port).not.toBe(first.port);
+    listenOnce.mockRestore();
   });
   test('a preface in pieces, and garbage, harm nobody', async () => {
     const listener = await listen(new GrpcTransport(), {}, { http });

@@ -16,8 +16,13 @@ export async function tempFolder(): Promise<{ readonly path: string; remove(): P
   const path = await mkdtemp(join(tmpdir(), 'elanus-test-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
+/**
+ * A client with connections of its own. By default the clients of a process share them by address, and a closed client of this SDK leaves
+ * some behind that go on trying the address: a new server that gets the port of an old one would look down to a new client.
+ */
 export async function connect(address: string): Promise<MilvusClient> {
-  const client = new MilvusClient({ address, timeout: 30_000, logLevel: 'error' });
+  const channelOptions = { 'grpc.use_local_subchannel_pool': 1 };
+  const client = new MilvusClient({ address, timeout: 30_000, logLevel: 'error', channelOptions });
   await client.connectPromise;
   return client;
 }

@@ -2,7 +2,15 @@
 // HTTP/2 preface. grpc-js answers pings without calls at any rate, so clients may keep connections alive as they like.
 
 import { type AddressInfo, createServer, type Socket, type Server as TcpServer } from 'node:net';
-import { type ConnectionInjector, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  type ConnectionInjector,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { CallContext, Listener, ListenOptions, MethodHandler } from '../transport.js';
 import { asBuffer } from './grpc-connection.js';
@@ -11,6 +19,9 @@ import { HttpFront } from './http-front.js';
 
 const preface = Buffer.from('PRI * HTTP/2.0');
 const firstBytesMs = 10_000;
+/** Ports this process has listened on at the operating system's choice. */
+const portsGiven = new Set<number>();
+const portTriesMax = 20;
 
 export async function listenGrpc(options: ListenOptions): Promise<Listener> {
   const server = new Server({
@@ -18,6 +29,7 @@ export async function listenGrpc(options: ListenOptions): Promise<Listener> {
     'grpc.max_send_message_length': options.sendBytesMax,
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
+    interceptors: [(_method, call) => new StartAtMessage(call)],
   });
   for (const [path, handler] of options.methods) {
     server.register(path, unary(handler), asBuffer, (bytes: Buffer) => bytes, 'unary');
@@ -53,7 +65,49 @@ export async function listenGrpc(options: ListenOptions): Promise<Listener> {
   };
 }
 
-function bind(tcp: TcpServer, options: ListenOptions): Promise<void> {
+/**
+ * A unary call that starts at its one message, as with other gRPC servers. grpc-js would wait for the end of the request stream, which the
+ * retries of the Milvus client for Node never send: such a call would hang until its deadline.
+ */
+class StartAtMessage extends ServerInterceptingCall {
+  readonly #call: ServerInterceptingCallInterface;
+  constructor(call: ServerInterceptingCallInterface) {
+    super(call);
+    this.#call = call;
+  }
+  override start(listener: Parameters<ServerInterceptingCallInterface['start']>[0]): void {
+    let isStarted = false;
+    this.#call.start({
+      onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
+      onReceiveMessage(message) {
+        if (isStarted) return;
+        isStarted = true;
+        listener.onReceiveMessage(message);
+        listener.onReceiveHalfClose();
+      },
+      onReceiveHalfClose() {
+        if (!isStarted) listener.onReceiveHalfClose();
+      },
+      onCancel: () => listener.onCancel(),
+    });
+  }
+}
+
+/**
+ * Listens. A port of the operating system's choice is one this process has not had before: clients in the process (tests that open one
+ * database after another) share connections by address, and back off from an address that refused them a moment ago.
+ */
+async function bind(tcp: TcpServer, options: ListenOptions): Promise<void> {
+  await bindOnce(tcp, options);
+  if (options.port !== 0) return;
+  for (let tries = 1; portsGiven.has((tcp.address() as AddressInfo).port) && tries < portTriesMax; tries++) {
+    await new Promise<void>((resolve) => tcp.close(() => resolve()));
+    await bindOnce(tcp, options);
+  }
+  portsGiven.add((tcp.address() as AddressInfo).port);
+}
+
+function bindOnce(tcp: TcpServer, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       const where = `${options.host}:${options.port}`;
