@@ -1,7 +1,9 @@
 // Building the graph: insertion by any number of threads at once. A node's list is changed under a lock of its own (one i32 a node);
 // readers take none. The distance of every link of layer 0 is kept while building, so that a full list is pruned without computing them.
-import { asQuery, keys4 } from './codes';
-import { degree, descend, enter, entryOf, header, listLength, listOf, mark, NIL, nextEpoch, nodeOf, pool, scratch, searchLayer } from './graph';
+import { asQuery, keys4, touch } from './codes';
+import {
+  degree, descend, enter, entryOf, header, insertEntry, isMarked, listLength, listOf, mark, NIL, nextEpoch, nodeOf, pool, scratch, searchLayer,
+} from './graph';
 
 let levels: usize = 0; // u8 a node
 let linkKeys: usize = 0; // u32 for each link of layer 0
@@ -129,4 +131,47 @@ export function insertNext(end: u32, most: u32): u32 {
     done++;
   }
   return done;
+}
+/** Nodes scored for the free places of one list. */
+const FILL_NODES: i32 = 1024;
+/**
+ * Fills the free places of layer-0 lists with the nearest neighbours of neighbours: the heuristic leaves a third of them free. Lists are
+ * read as insertion left them and written, relabelled, at `out`, so that threads and ranges do not matter.
+ * @param order new number to node @param inverse node to new number
+ */
+export function fillLists(from: u32, to: u32, order: usize, inverse: usize, out: usize): void {
+  const length = degree << 1, keys = scratch, ids = scratch + 64;
+  for (let i = from; i < to; i++) {
+    const node = load<u32>(order + (<usize>i << 2)), list = listOf(node, 0), m = nextEpoch();
+    mark(node, m);
+    let count = 0;
+    for (; count < length; count++) { const next = load<u32>(list + (<usize>count << 2)); if (next == NIL) break; mark(next, m); }
+    const free = length - count;
+    if (free == 0) continue;
+    let n = 0;
+    for (let j = 0; j < count; j++) load<u8>(listOf(load<u32>(list + (<usize>j << 2)), 0));
+    for (let j = 0; j < count && n < FILL_NODES; j++) {
+      const second = listOf(load<u32>(list + (<usize>j << 2)), 0);
+      for (let k = 0; k < length && n < FILL_NODES; k++) {
+        const far = load<u32>(second + (<usize>k << 2));
+        if (far == NIL) break;
+        if (!isMarked(far, m)) { mark(far, m); store<u32>(ids + (<usize>n << 2), far); n++; }
+      }
+    }
+    if (n == 0) continue;
+    const end = ids + (<usize>n << 2), last = load<u32>(end - 4), query = asQuery(node, queryA);
+    store<u32>(end, last); store<u32>(end, last, 4); store<u32>(end, last, 8);
+    let size = 0;
+    for (let j = 0; j < n; j += 4) {
+      const p = ids + (<usize>j << 2);
+      if ((j & 15) == 0) touch(p, min(16, n - j));
+      keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+      for (let k = 0; k < 4 && j + k < n; k++) {
+        const r = insertEntry(pool, size, free, entryOf(load<u32>(keys + (<usize>k << 2)), load<u32>(p + (<usize>k << 2))));
+        if (r >= 0) size = <i32>r;
+      }
+    }
+    const to0 = out + ((<usize>i * <usize>length + <usize>count) << 2);
+    for (let j: usize = 0; j < <usize>size; j++) store<u32>(to0 + (j << 2), load<u32>(inverse + (<usize>nodeOf(load<u64>(pool + (j << 3))) << 2)));
+  }
 }

@@ -13,7 +13,18 @@ let stride: usize = 0;
 let centroids: u32 = 0;
 /** `dims`: padded dims of the SQ forms, dims of the float forms, subquantisers of PQ (`subCentroids` each). */
 export function useCodes(codeMode: u32, dims: u32, address: usize, codeStride: usize, subCentroids: u32): void {
-  mode = codeMode; dim = dims; codes = address; stride = codeStride; centroids = subCentroids;
+  mode = codeMode; dim = dims; codes = address; stride = codeStride; centroids = subCentroids; upperCodes = 0;
+}
+// The same codes of the nodes of upper layers, which come first, side by side; 0: none.
+let upperCodes: usize = 0;
+let upperStride: usize = 0;
+/** After `useCodes`. */
+export function useUpperCodes(address: usize, codeStride: usize): void { upperCodes = address; upperStride = codeStride; }
+@inline export function hasUpperCodes(): bool { return upperCodes != 0; }
+/** Codes are those of upper layers, until the next call. */
+export function swapCodes(): void {
+  const address = codes, step = stride;
+  codes = upperCodes; stride = upperStride; upperCodes = address; upperStride = step;
 }
 
 @inline function floatKeys(v: v128): v128 { return v128.xor(v, v128.or(i32x4.shr_s(v, 31), i32x4.splat(0x80000000))); }

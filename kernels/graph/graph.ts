@@ -1,6 +1,6 @@
 // The layered proximity graph (HNSW, Malkov & Yashunin 2016): where its lists are, the pool of a search, and the searches.
 // Lists have a fixed length and end with NIL, so a reader needs no lock: whatever it sees while a list changes are valid ids.
-import { keys4, touch } from './codes';
+import { hasUpperCodes, keys4, swapCodes, touch } from './codes';
 
 export const NIL: u32 = 0xffffffff;
 /** Nodes that a scan scores together. */
@@ -87,10 +87,12 @@ export function descend(query: usize, layer: i32, from: u64): u64 {
 }
 /** The entry for layer `layer`, from the top. */
 export function enter(query: usize, layer: i32): u64 {
-  const node = load<u32>(header), top = load<i32>(header, 4);
+  const node = load<u32>(header), top = load<i32>(header, 4), isApart = top > 0 && hasUpperCodes();
+  if (isApart) swapCodes();
   keys4(query, node, node, node, node, scratch);
   let entry = entryOf(load<u32>(scratch), node);
   for (let l = top; l > layer; l--) entry = descend(query, l, entry);
+  if (isApart) swapCodes();
   return entry;
 }
 

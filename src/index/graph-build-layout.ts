@@ -32,6 +32,8 @@ export interface BuildLayout {
   /** Codes, or the records of a quantised graph. */
   readonly finalCodes: number;
   readonly finalBytes: number;
+  /** Of a quantised graph: codes of the nodes of upper layers. */
+  readonly upperCodes: number;
   readonly work: number;
   readonly workBytes: number;
   readonly total: number;
@@ -74,6 +76,7 @@ export function layoutBuild(
   // Records are made from them.
   const finalBytes = nodes * (bits ? recordLayout(dim, degree, bits).bytes : finalStride);
   const finalCodes = !bits && finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
+  const upperCodes = take(bits ? lists * codeStride : 0);
   const workBytes = workLayout(nodes, dim, degree).bytes;
   const work = take(workBytes * threads);
   const total = Math.ceil(at / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
@@ -83,5 +86,17 @@ export function layoutBuild(
       `building a graph over ${nodes} vectors of dim ${dim} with M ${degree} takes ${total} bytes, one segment may take ${REGION_BYTES_MAX}; use smaller segments or a smaller M`,
     );
   }
-  return { ...parts, codeStride, linkBytes, upperBytes, finalLinks: parts.linkKeys, finalCodes, finalBytes, work, workBytes, total };
+  return {
+    ...parts,
+    codeStride,
+    linkBytes,
+    upperBytes,
+    finalLinks: parts.linkKeys,
+    finalCodes,
+    finalBytes,
+    upperCodes,
+    work,
+    workBytes,
+    total,
+  };
 }

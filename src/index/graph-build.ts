@@ -1,14 +1,15 @@
-// Builds a graph index: encodes the vectors with 8 bits a dim, inserts them by several threads at once, relabels the nodes in the order
-// of a breadth-first walk, so that neighbours lie near to each other in memory, and writes the block with the codes asked for.
+// Builds a graph index: encodes the vectors with 8 bits a dim, inserts them by several threads at once, relabels the nodes, so that
+// neighbours lie near to each other in memory (graph-order.ts), and writes the block with the codes asked for.
 import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
 import { layoutBuild } from './graph-build-layout.js';
 import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import type { OrderInput, OrderOutput } from './graph-order.js';
 import { buildPqCodes } from './graph-pq-build.js';
 import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layout.js';
-import type { BuildPlace, EncodeInput, InsertInput, OrderInput, SampleOutput } from './graph-tasks.js';
+import type { BuildPlace, EncodeInput, FillInput, InsertInput, SampleOutput } from './graph-tasks.js';
 import { encodeIndexBlock, type IndexParameter } from './index-block.js';
-import type { QgEncodeInput } from './qg-encode.js';
+import { copyUpperCodes, type QgEncodeInput } from './qg-encode.js';
 import type { ExactVectors, IndexRegion, IndexWorkers } from './vector-index.js';
 import { runLanes } from './work-lanes.js';
 
@@ -112,8 +113,11 @@ export async function buildGraph<Region extends IndexRegion>(
     await runLanes(Math.ceil((nodes - inserted) / INSERTED_NODES), threads, insert, signal);
     assert(inserted === nodes, `${inserted} of ${nodes} nodes were inserted`);
     const isOrdered = nodes >= ORDERED_NODES_MIN;
-    const nearest = await workers.run<number>('graphOrder', { place, isOrdered } satisfies OrderInput, regions, signal);
-    onProgress(0.93);
+    const order: OrderInput = { place, isOrdered };
+    const { nearest, upperNodes } = await workers.run<OrderOutput>('graphOrder', order, regions, signal);
+    onProgress(0.92);
+    await runShares('graphFill', { place } satisfies Omit<FillInput, 'begin' | 'end'>);
+    onProgress(0.95);
     const { bits } = spec;
     const form = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
     const step = bits ? place.step : stepOf(form, sample.deviation, sample.reach);
@@ -122,6 +126,9 @@ export async function buildGraph<Region extends IndexRegion>(
     if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
     else if (bits) await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<QgEncodeInput, 'begin' | 'end'>);
     else await encode({ place: { ...place, step }, form, out: layout.finalCodes, stride, order: layout.order });
+    // Records lie far apart: the codes in which every search begins are kept side by side as well.
+    const hasUpperCodes = bits !== undefined && isOrdered;
+    if (hasUpperCodes) copyUpperCodes(region.memory, place, upperNodes);
     onProgress(0.97);
     const hasRows = isOrdered || nodes !== spec.rowCount;
     const section = (offset: number, bytes: number): Uint8Array => new Uint8Array(buffer, offset, bytes);
@@ -144,6 +151,7 @@ export async function buildGraph<Region extends IndexRegion>(
               ['links', section(layout.finalLinks, nodes * degree * 8)],
               ['codes', section(layout.finalCodes, nodes * stride)],
             ] as const)),
+        ...(hasUpperCodes ? [['upperCodes', section(layout.upperCodes, upperNodes * layout.codeStride)] as const] : []),
         ...books,
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
       ]),

@@ -30,8 +30,8 @@ export function checkForm({ meta }: IndexBlock): void {
 }
 export const corruptGraph = ({ indexType }: IndexMeta, fact: string): ElanusError =>
   new ElanusError('data_corrupt', `${indexType} index: ${fact}; it has to be built again`);
-/** All but the codes of nodes. @throws data_corrupt */
-export function checkLayers(block: IndexBlock, links: LinkPlace): void {
+/** All but the codes of nodes. @param upperNodes how many there are in upper layers, when they have codes of their own @throws data_corrupt */
+export function checkLayers(block: IndexBlock, links: LinkPlace, upperNodes?: number): void {
   const { meta } = block;
   const { nodes, degree, hasRows } = graphParams(meta);
   const corrupt = (fact: string): ElanusError => corruptGraph(meta, fact);
@@ -61,7 +61,9 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
     }
   };
   checkIds(links.section, nodes, nodes, true, links);
-  checkIds('upper', lists * degree, nodes, true);
+  const most = upperNodes ?? nodes;
+  if (!isCount(most, nodes) || (top > 0 && entry >= most)) throw corrupt(`${most} nodes in upper layers, entry ${entry} at layer ${top}`);
+  checkIds('upper', lists * degree, most, true);
   checkIds('upperOf', nodes, lists + 1, false);
   if (hasRows) checkIds('rows', nodes, meta.rowCount, false);
   checkDescent(entry, top);

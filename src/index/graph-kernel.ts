@@ -6,6 +6,7 @@ import { Kernel } from './kernel-module.js';
 
 export interface GraphKernel {
   useCodes(mode: number, dims: number, address: number, stride: number, centroids: number): void;
+  useUpperCodes(address: number, stride: number): void;
   useGraph(nodes: number, degree: number, base: number, baseStride: number, upper: number, upperOf: number, header: number): void;
   useThread(visited: number, pool: number, results: number, entriesMax: number, scratch: number, lastEpoch: number): void;
   lastEpoch(): number;
@@ -26,6 +27,7 @@ export interface GraphKernel {
     picks: number,
   ): void;
   insertNext(end: number, most: number): number;
+  fillLists(from: number, to: number, order: number, inverse: number, out: number): void;
   toFrame(vector: number, dim: number, mean: number, signs: number, isUnit: number, out: number): void;
   to4(vector: number, dim: number, padded: number, step: number, out: number): void;
   to6(vector: number, dim: number, padded: number, step: number, out: number): void;

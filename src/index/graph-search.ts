@@ -42,6 +42,8 @@ export interface OwnCodes {
 /** What differs between kinds of graphs: where codes and lists of layer 0 are, and how it is walked. */
 export interface GraphWalks {
   readonly codes: Column;
+  /** The same of the nodes of upper layers alone, which come first. */
+  readonly upperCodes?: Column;
   readonly links: Column;
   /** Codes that are not of the index's form: what steers by them. */
   readonly own?: OwnCodes;
@@ -130,10 +132,11 @@ class GraphSearch {
     };
     this.#kernel.useRows(hasRows ? place('rows') : 0);
     this.#walks = walksOf({ index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp });
-    const { codes, links, own } = this.#walks;
+    const { codes, upperCodes, links, own } = this.#walks;
     this.#query = own?.query ?? this.#at + this.#work.query;
     if (own === undefined) useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
     else own.use();
+    if (upperCodes !== undefined) this.#kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
     this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
     const { visited, pool, results, scratch } = this.#work;
     this.#kernel.useThread(

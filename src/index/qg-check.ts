@@ -6,12 +6,13 @@ import { qgParams, recordLayout } from './qg-layout.js';
 
 /** @throws data_corrupt */
 export function checkQgBlock(block: IndexBlock): void {
-  const { degree, bits, form } = qgParams(block.meta);
+  const { degree, bits, form, codeStride } = qgParams(block.meta);
   if ((bits !== 1 && bits !== 2) || form !== 'SQ8') {
     const fact = `${bits} bits a dim, own codes ${form}, expected 1 or 2 and SQ8`;
     throw new ElanusError('data_corrupt', `${block.meta.indexType} index: ${fact}; it has to be built again`);
   }
   checkForm(block);
   const { idsAt, slots, bytes } = recordLayout(block.meta.dim, degree, bits);
-  checkLayers(block, { section: 'records', from: idsAt / 4, length: slots, stride: bytes / 4 });
+  const upper = block.sections.get('upperCodes');
+  checkLayers(block, { section: 'records', from: idsAt / 4, length: slots, stride: bytes / 4 }, upper && upper.length / codeStride);
 }

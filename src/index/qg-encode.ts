@@ -25,3 +25,13 @@ export function qgEncode(
   kernel.useRecords(out, bytes, dims, slots, bits, metric === 'IP' ? 1 : 0, table);
   kernel.writeRecords(begin, end, layout.codes, layout.codeStride, layout.finalLinks, degree * 2, layout.order);
 }
+/** Copies the codes of the nodes of upper layers, which come first in the final order, to where searches begin in them. */
+export function copyUpperCodes({ buffer }: WebAssembly.Memory, { layout, nodes }: BuildPlace, upperNodes: number): void {
+  const { codes, codeStride, upperCodes } = layout;
+  const bytes = new Uint8Array(buffer);
+  const order = new Uint32Array(buffer, layout.order, nodes);
+  for (let i = 0; i < upperNodes; i++) {
+    const from = codes + (order[i] as number) * codeStride;
+    bytes.copyWithin(upperCodes + i * codeStride, from, from + codeStride);
+  }
+}

@@ -16,15 +16,17 @@ export const qgSearch = (
 const scoredOf = (k: number): number => Math.min(GRAPH_POOL_MAX, k + Math.max(10, k >> 3));
 
 function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks {
-  const { degree, bits } = qgParams(index);
+  const { degree, bits, codeStride } = qgParams(index);
   const { dim } = index;
   const { dims, slots, idsAt, bytes } = recordLayout(dim, degree, bits);
   const records = must(index.sections.records, 'section records').offset;
+  const { upperCodes } = index.sections;
   const query = at + work.query;
   // The second half of the query's room is free when nothing is built.
   kernel.useRecords(records, bytes, dims, slots, bits, isIp ? 1 : 0, query + work.queryBytes);
   return {
     codes: { offset: records, stride: bytes },
+    ...(upperCodes && { upperCodes: { offset: upperCodes.offset, stride: codeStride } }),
     links: { offset: records + idsAt, stride: bytes },
     prepare: (scale) => kernel.makeTable(at + work.framed, dim, scale),
     walk: (ef, wanted) => ({ isResults: true, count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))) }),

@@ -3,10 +3,11 @@
 import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
+import { graphOrder } from './graph-order.js';
 import { graphPqEncode, graphPqSample } from './graph-pq-encode.js';
 import { graphPqSearch } from './graph-pq-search.js';
 import { graphSearch } from './graph-search.js';
-import { graphEncode, graphInsert, graphOrder, graphSample } from './graph-tasks.js';
+import { graphEncode, graphFill, graphInsert, graphSample } from './graph-tasks.js';
 import { inverseNorms } from './inverse-norms.js';
 import { ivfAssign, ivfOrder, ivfResiduals, ivfSample } from './ivf-build-tasks.js';
 import { ivfEncode } from './ivf-encode.js';
@@ -30,6 +31,7 @@ export const workerTasks = {
   diskScan,
   graphEncode,
   graphInsert,
+  graphFill,
   graphOrder,
   graphPqEncode,
   graphPqSample,
