@@ -186,8 +186,10 @@ class GraphSearch {
       const found = this.#walk(ef, isRange ? ef : k);
       const scored = this.#score(found, bytes, isRange ? found : k);
       const { hits, isPast } = isRange ? this.#inRange(scored) : { hits: scored, isPast: true };
-      // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left.
-      if (isPast || hits.rows.length >= k || found < ef || ef >= GRAPH_POOL_MAX) {
+      // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left. Of a ring the k-th hit
+      // has to be in the nearer half of the found: the farther ones are those that were easy to find.
+      const enough = k + (rangeFilter === undefined ? 0 : found / 2);
+      if (isPast || hits.rows.length >= enough || found < ef || ef >= GRAPH_POOL_MAX) {
         // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
         if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(bytes, rows, scores, at);
         const count = Math.min(k, hits.rows.length);
@@ -197,13 +199,13 @@ class GraphSearch {
       }
     }
   }
-  /** Hits within the range, and whether some lie beyond its far end. */
+  /** Hits within the range, and whether enough lie beyond its far end: a quantised graph also returns what it passed on its way. */
   #inRange({ rows, scores }: Hits): { hits: Hits; isPast: boolean } {
     const { radius, rangeFilter } = this.#input;
     const kept = Array.from(scores.keys()).filter((i) => isInRange(this.#metric, scores[i] as number, radius, rangeFilter));
     return {
       hits: { rows: Uint32Array.from(kept, (i) => rows[i] as number), scores: Float32Array.from(kept, (i) => scores[i] as number) },
-      isPast: scores.some((score) => !isInRange(this.#metric, score, radius)),
+      isPast: scores.reduce((past, score) => past + (isInRange(this.#metric, score, radius) ? 0 : 1), 0) > scores.length * PAST_SHARE,
     };
   }
   #walk(ef: number, wanted: number): number {
@@ -266,6 +268,8 @@ function scoredOf(found: number, k: number, share: number, metric: MetricType, r
   const usual = metric === 'IP' ? 2 * share : share;
   return Math.min(found, Math.max(usual, Math.ceil(k * Number(refineK ?? 1))));
 }
+/** Of the found, beyond the far end of a range. */
+const PAST_SHARE = 0.1;
 /** Rows whose bit is clear, ascending; `most` of them at most, as there are. */
 function listRows(excluded: Uint8Array, rowCount: number, most: number): Uint32Array {
   const rows = new Uint32Array(most);
