@@ -244,6 +244,11 @@ export function touch(ids: usize, count: i32): void {
     for (let at: usize = 0; at < reach; at += 64) load<u8>(p + at);
   }
 }
+/** The same for one node. */
+@inline export function touchCode(id: u32): void {
+  const p = codeOf(id), reach = min<usize>(stride, 1024);
+  for (let at: usize = 0; at < reach; at += 64) load<u8>(p + at);
+}
 /** The query form of a stored 8-bit code, for building: the code itself in int16. Other modes have no such form. */
 export function asQuery(id: u32, out: usize): usize {
   if (mode == F32_L2 || mode == F32_IP) return codeOf(id);

@@ -1,6 +1,6 @@
 // The layered proximity graph (HNSW, Malkov & Yashunin 2016): where its lists are, the pool of a search, and the searches.
 // Lists have a fixed length and end with NIL, so a reader needs no lock: whatever it sees while a list changes are valid ids.
-import { hasUpperCodes, keys4, swapCodes, touch } from './codes';
+import { hasUpperCodes, keys4, swapCodes, touch, touchCode } from './codes';
 
 export const NIL: u32 = 0xffffffff;
 /** Nodes that a scan scores together. */
@@ -65,22 +65,31 @@ export function nextEpoch(): i32 {
   return (<i64>low << 32) | <i64>(size + 1);
 }
 
+/** The id at a place of a list that ends at `end`, or another where there is none. */
+@inline function or(at: usize, end: usize, other: u32): u32 { const id = at < end ? load<u32>(at) : NIL; return id == NIL ? other : id; }
 /** The nearest node of one upper layer by steps to ever nearer neighbours, from one that has that key. @returns an entry */
 export function descend(query: usize, layer: i32, from: u64): u64 {
-  const keys = scratch, ids = scratch + 64;
-  let node = nodeOf(from), key = <u32>(from >> 32), changed = true;
-  while (changed) {
-    changed = false;
-    const list = listOf(node, layer);
-    let n = 0;
-    while (n < degree) { const next = load<u32>(list + (<usize>n << 2)); if (next == NIL) break; store<u32>(ids + (<usize>n << 2), next); n++; }
-    if (n == 0) break;
-    touch(ids, n);
-    padIds(ids, n);
-    for (let i = 0; i < n; i += 4) {
-      const p = ids + (<usize>i << 2);
-      keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-      for (let j: usize = 0; j < 16; j += 4) { const k = load<u32>(keys + j); if (k < key) { key = k; node = load<u32>(p + j); changed = true; } }
+  const keys = scratch;
+  let node = nodeOf(from), key = <u32>(from >> 32), before = NIL;
+  while (node != before) {
+    before = node;
+    const list = listOf(node, layer), end = list + (<usize>degree << 2);
+    for (let p = list; p < end; p += 4) { const next = load<u32>(p); if (next == NIL) break; touchCode(next); }
+    for (let p = list; p < end; p += 16) {
+      const first = load<u32>(p);
+      if (first == NIL) break;
+      // Fewer than four: the first again.
+      const second = or(p + 4, end, first), third = or(p + 8, end, first), fourth = or(p + 12, end, first);
+      keys4(query, first, second, third, fourth, keys);
+      if (!v128.any_true(i32x4.lt_u(v128.load(keys), i32x4.splat(key)))) continue;
+      let k = load<u32>(keys);
+      if (k < key) { key = k; node = first; }
+      k = load<u32>(keys, 4);
+      if (k < key) { key = k; node = second; }
+      k = load<u32>(keys, 8);
+      if (k < key) { key = k; node = third; }
+      k = load<u32>(keys, 12);
+      if (k < key) { key = k; node = fourth; }
     }
   }
   return entryOf(key, node);

@@ -15,12 +15,11 @@ export function flatIds(input: FlatIdsInput, context: FlatSearchContext): FlatSe
   const { ids, dim, vectorsOffset, inverseNormsOffset = 0, blocks = NO_BLOCKS } = input;
   const state = new FlatQueries(input, context, ids.length, Math.min(CHUNK_IDS, ids.length) * 4);
   checkNorms(input);
-  const { kernel, element, metric, queries, queryStride, tops, topStride, own, low, high } = state;
-  const memory = context.memories[0] as WebAssembly.Memory;
+  const { kernel, element, metric, queries, queryStride, tops, topStride, own, low, high, views } = state;
   return state.collect((group) => {
     for (let begin = 0; begin < ids.length; begin += CHUNK_IDS) {
-      const chunk = ids.subarray(begin, begin + CHUNK_IDS);
-      new Uint32Array(memory.buffer, own, chunk.length).set(chunk);
+      const chunk = ids.length <= CHUNK_IDS ? ids : ids.subarray(begin, begin + CHUNK_IDS);
+      views.words.set(chunk, own >>> 2);
       for (let i = 0; i < group; i++) {
         kernel.scanIds(
           ...([element, metric, dim, vectorsOffset, inverseNormsOffset, blocks.rows, blocks.bytes, own, chunk.length] as const),

@@ -3,6 +3,7 @@ import { ElanusError } from '#base/errors.js';
 import type { MetricName } from '#model/metric-type.js';
 import { type ElementType, elementCodes, vectorBytes } from './element-type.js';
 import { type FlatKernel, flatKernel, floatOf, KEY_END, KEY_LOWEST, keyOf } from './flat-kernel.js';
+import { type MemoryViews, viewsOf } from './memory-views.js';
 import { isLargerBetter, metricCodes } from './metric.js';
 import { SCRATCH_BYTES_PER_THREAD, scratchOffsetOf } from './region-layout.js';
 
@@ -37,8 +38,9 @@ export interface FlatSearchContext {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread?: number;
 }
-const metricsOf = (type: ElementType): readonly MetricName[] =>
-  type === 'binary' ? ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'] : ['L2', 'IP', 'COSINE'];
+const binaryMetrics: readonly MetricName[] = ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'];
+const floatMetrics: readonly MetricName[] = ['L2', 'IP', 'COSINE'];
+const metricsOf = (type: ElementType): readonly MetricName[] => (type === 'binary' ? binaryMetrics : floatMetrics);
 
 /** Scratch is [the caller's `ownBytes` | top-k states | queries]; as many queries as fit are there at a time. */
 export class FlatQueries {
@@ -59,7 +61,7 @@ export class FlatQueries {
   readonly topStride: number;
   readonly queries: number;
   readonly queryStride: number;
-  readonly #memory: WebAssembly.Memory;
+  readonly views: MemoryViews;
   readonly #input: QueryInput;
   readonly #bytes: Uint8Array;
   readonly #isLargerBetter: boolean;
@@ -80,8 +82,8 @@ export class FlatQueries {
       throw new ElanusError('invalid_parameter', 'radius or range_filter is not a number, expected a finite bound');
     }
     this.#input = input;
-    this.#memory = memory;
-    this.#bytes = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    this.views = viewsOf(memory);
+    this.#bytes = queries instanceof Uint8Array ? queries : new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
     this.kernel = flatKernel.on(memory);
     this.element = elementCodes[elementType];
     this.metric = metricCodes[metric];
@@ -131,14 +133,17 @@ export class FlatQueries {
   /** Puts queries into scratch with empty top-k states. */
   #load(first: number, group: number): void {
     const { dim, metric } = this.#input;
-    const buffer = this.#memory.buffer;
+    const { bytes, words } = this.views;
     for (let i = 0; i < group; i++) {
       const at = this.queries + i * this.queryStride;
       const top = this.tops + i * this.topStride;
       // At the end of its place, whence `widen` spreads it over all of it.
       const from = at + this.queryStride - this.rowBytes;
-      new Uint8Array(buffer, from, this.rowBytes).set(this.#bytes.subarray((first + i) * this.rowBytes, (first + i + 1) * this.rowBytes));
-      new Uint32Array(buffer, top, 3).set([0, 0, this.k]);
+      const isOnly = this.#bytes.length === this.rowBytes;
+      bytes.set(isOnly ? this.#bytes : this.#bytes.subarray((first + i) * this.rowBytes, (first + i + 1) * this.rowBytes), from);
+      words[top >>> 2] = 0;
+      words[(top >>> 2) + 1] = 0;
+      words[(top >>> 2) + 2] = this.k;
       if (metric === 'COSINE') this.kernel.norms(this.element, from, dim, 1, top + 4);
       this.kernel.widen(this.element, dim, from, at);
     }
@@ -147,10 +152,10 @@ export class FlatQueries {
   #take(i: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const top = this.tops + i * this.topStride;
     const count = this.kernel.finish(top);
-    const entries = new Uint32Array(this.#memory.buffer, top + TOP_HEADER_BYTES, count * 2);
-    for (let j = 0; j < count; j++) {
-      rows[at + j] = entries[j * 2] as number;
-      const value = floatOf(entries[j * 2 + 1] as number);
+    const { words } = this.views;
+    for (let j = 0, entry = (top + TOP_HEADER_BYTES) >>> 2; j < count; j++, entry += 2) {
+      rows[at + j] = words[entry] as number;
+      const value = floatOf(words[entry + 1] as number);
       scores[at + j] = this.#isLargerBetter ? 0 - value : value;
     }
     return count;

@@ -136,14 +136,14 @@ export async function buildGraph<Region extends IndexRegion>(
       {
         ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
         params: {
-          ...{ ...spec.params, nodes, degree, codeStride: stride, hasRows },
+          ...{ ...spec.params, nodes, degree, codeStride: stride, hasRows, ...(isOrdered && { upperNodes }) },
           ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form, step, isRotated }),
         },
       },
       new Map([
         ['header', section(layout.header, 16)],
         ['frame', section(layout.frame, frame.length * 4)],
-        ['upperOf', section(layout.finalUpperOf, nodes * 4)],
+        ['upperOf', section(layout.finalUpperOf, (isOrdered ? upperNodes : nodes) * 4)],
         ['upper', section(layout.finalUpper, layout.upperBytes)],
         ...(bits
           ? [['records', section(layout.finalCodes, layout.finalBytes)] as const]

@@ -30,10 +30,10 @@ export function checkForm({ meta }: IndexBlock): void {
 }
 export const corruptGraph = ({ indexType }: IndexMeta, fact: string): ElanusError =>
   new ElanusError('data_corrupt', `${indexType} index: ${fact}; it has to be built again`);
-/** All but the codes of nodes. @param upperNodes how many there are in upper layers, when they have codes of their own @throws data_corrupt */
-export function checkLayers(block: IndexBlock, links: LinkPlace, upperNodes?: number): void {
+/** All but the codes of nodes. @throws data_corrupt */
+export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   const { meta } = block;
-  const { nodes, degree, hasRows } = graphParams(meta);
+  const { nodes, degree, hasRows, upperNodes } = graphParams(meta);
   const corrupt = (fact: string): ElanusError => corruptGraph(meta, fact);
   const isCount = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
   if (!isCount(nodes, meta.rowCount) || !isCount(degree, 2048) || degree < 2 || meta.dim < 1) {
@@ -61,16 +61,17 @@ export function checkLayers(block: IndexBlock, links: LinkPlace, upperNodes?: nu
     }
   };
   checkIds(links.section, nodes, nodes, true, links);
-  const most = upperNodes ?? nodes;
-  if (!isCount(most, nodes) || (top > 0 && entry >= most)) throw corrupt(`${most} nodes in upper layers, entry ${entry} at layer ${top}`);
-  checkIds('upper', lists * degree, most, true);
-  checkIds('upperOf', nodes, lists + 1, false);
+  if (!isCount(upperNodes, nodes) || (top > 0 && entry >= upperNodes)) {
+    throw corrupt(`${upperNodes} nodes in upper layers, the entry is ${entry} at layer ${top}`);
+  }
+  checkIds('upper', lists * degree, upperNodes, true);
+  checkIds('upperOf', upperNodes, lists + 1, false);
   if (hasRows) checkIds('rows', nodes, meta.rowCount, false);
   checkDescent(entry, top);
   // From the entry down every layer must have the lists that the walk will read: those of a node follow each other.
   function checkDescent(first: number, layers: number): void {
-    if (nodes === 0) return;
-    const upperOf = words('upperOf', nodes);
+    if (layers <= 0) return;
+    const upperOf = words('upperOf', upperNodes);
     if (upperOf.getUint32(first * 4, true) + layers > lists) throw corrupt(`the entry has fewer than ${layers} upper lists`);
   }
 }

@@ -60,11 +60,13 @@ export interface GraphParams {
   readonly step: number;
   readonly hasRows: boolean;
   readonly isRotated: boolean;
+  /** Nodes of upper layers, when they are the first; else all may be. */
+  readonly upperNodes: number;
   /** Nodes are added while it is searched; `nodes` is then what fits. */
   readonly isGrowing: boolean;
 }
 export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphParams {
-  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing } = placement.params;
+  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing, upperNodes } = placement.params;
   return {
     nodes: Number(nodes),
     degree: Number(degree),
@@ -74,5 +76,6 @@ export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphPar
     hasRows: hasRows === true,
     isRotated: isRotated === true,
     isGrowing: isGrowing === true,
+    upperNodes: Number(upperNodes ?? nodes),
   };
 }

@@ -3,16 +3,17 @@ import { ElanusError } from '#base/errors.js';
 import { checkForm, checkLayers } from './graph-check.js';
 import type { IndexBlock } from './index-block.js';
 import { qgParams, recordLayout } from './qg-layout.js';
+import { sectionOf } from './vector-index.js';
 
 /** @throws data_corrupt */
 export function checkQgBlock(block: IndexBlock): void {
-  const { degree, bits, form, codeStride } = qgParams(block.meta);
+  const { degree, bits, form, codeStride, upperNodes } = qgParams(block.meta);
   if ((bits !== 1 && bits !== 2) || form !== 'SQ8') {
     const fact = `${bits} bits a dim, own codes ${form}, expected 1 or 2 and SQ8`;
     throw new ElanusError('data_corrupt', `${block.meta.indexType} index: ${fact}; it has to be built again`);
   }
   checkForm(block);
   const { idsAt, slots, bytes } = recordLayout(block.meta.dim, degree, bits);
-  const upper = block.sections.get('upperCodes');
-  checkLayers(block, { section: 'records', from: idsAt / 4, length: slots, stride: bytes / 4 }, upper && upper.length / codeStride);
+  checkLayers(block, { section: 'records', from: idsAt / 4, length: slots, stride: bytes / 4 });
+  if (block.sections.has('upperCodes')) sectionOf(block, 'upperCodes', upperNodes * codeStride);
 }
