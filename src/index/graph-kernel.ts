@@ -16,6 +16,7 @@ export interface GraphKernel {
   searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
   scanCounting(query: number, ef: number, excluded: number): number;
   takeRows(fromResults: number, count: number, out: number): void;
+  worthScoring(fromResults: number, count: number, k: number, isFloat: number, slack: number): number;
   useRows(rows: number): void;
   useBuild(
     levels: number,
