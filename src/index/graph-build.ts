@@ -3,7 +3,7 @@
 import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
 import { layoutBuild } from './graph-build-layout.js';
-import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, scoredStepOf, stepOf } from './graph-codes.js';
 import { NIL } from './graph-layout.js';
 import { buildPqCodes } from './graph-pq-build.js';
 import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layout.js';
@@ -30,8 +30,8 @@ export interface GraphSpec {
   readonly bits?: 1 | 2;
   /** Product codes take the place of those of a form. */
   readonly pq?: GraphPqSpec;
-  /** The block says the node of each row too, where that is not its number. */
-  readonly hasNodeOf?: boolean;
+  /** Rows are scored by the codes: the block says the node of each row too, where that is not its number. */
+  readonly isScored?: boolean;
   readonly params: Readonly<Record<string, IndexParameter>>;
   readonly seed?: number;
   /** Threads that insert; 1 makes the graph the same each time. */
@@ -119,7 +119,8 @@ export async function buildGraph<Region extends IndexRegion>(
     onProgress(0.93);
     const { bits } = spec;
     const form = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
-    const step = bits ? place.step : stepOf(form, sample.deviation, sample.reach);
+    const { deviation, reach, most } = sample;
+    const step = bits ? place.step : spec.isScored ? scoredStepOf(form, deviation, reach, most) : stepOf(form, deviation, reach);
     const stride = pq?.stride ?? codeBytes(form, dim);
     let books: ReadonlyMap<string, Uint8Array> = new Map();
     if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
@@ -149,7 +150,7 @@ export async function buildGraph<Region extends IndexRegion>(
             ] as const)),
         ...books,
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
-        ...(hasRows && spec.hasNodeOf
+        ...(hasRows && spec.isScored
           ? [['nodeOf', nodesOfRows(new Uint32Array(buffer, layout.finalRows, nodes), spec.rowCount)] as const]
           : []),
       ]),

@@ -48,6 +48,8 @@ export interface SampleOutput {
   readonly deviation: number;
   /** 99.95 % of framed values are not larger. */
   readonly reach: number;
+  /** None is. */
+  readonly most: number;
 }
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
@@ -86,7 +88,7 @@ export function graphSample(place: BuildPlace, context: Context): SampleOutput {
   const total = place.sampled ?? nodes;
   const count = Math.min(total, SAMPLED_ROWS);
   const nodeAt = (i: number): number => Math.floor((i * total) / count);
-  if (count === 0) return { deviation: 1, reach: 1 };
+  if (count === 0) return { deviation: 1, reach: 1, most: 1 };
   const toFrame = framer({ ...place, hasMean: false, isRotated: false }, context, false);
   if (place.hasMean) {
     const mean = new Float64Array(dim);
@@ -111,6 +113,7 @@ export function graphSample(place: BuildPlace, context: Context): SampleOutput {
   return {
     deviation: Math.sqrt(squares / magnitudes.length),
     reach: magnitudes[Math.min(magnitudes.length - 1, Math.floor(magnitudes.length * 0.9995))] as number,
+    most: magnitudes.at(-1) as number,
   };
 }
 export function graphEncode({ place, form, begin, end, out, stride, order }: EncodeInput, context: Context): void {

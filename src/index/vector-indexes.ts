@@ -83,7 +83,7 @@ export function buildVectorIndex<Region extends IndexRegion>(
       return buildGraph(workers, { ...graph, form: 'SQ8', pq }, source, options);
     }
     const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : 'fitting';
-    return buildGraph(workers, { ...graph, form, hasNodeOf: isByCodes(build) }, source, options);
+    return buildGraph(workers, { ...graph, form, isScored: isByCodes(build) }, source, options);
   }
   if (isIvfType(indexType)) return buildIvfOver(workers, spec, indexType, params, source, options);
   return Promise.reject(new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`));
