@@ -7,7 +7,7 @@ describe('describeBuild', () => {
     expect(describeBuild({ kind: 'FLAT' })).toBe('FLAT');
     expect(describeBuild({ kind: 'IVF_FLAT', nlist: 64 })).toBe('IVF_FLAT nlist=64');
     expect(describeBuild({ kind: 'HNSW_SQ', M: 8, efConstruction: 100, sqType: 'SQ6', refine: false, refineType: 'FP32' })).toBe(
-      'HNSW_SQ M=8 efConstruction=100 sq_type=SQ6 refine=false refine_type=FP32',
+      'HNSW_SQ M=8 efConstruction=100 sq_type=SQ6 refine=false refine_type=FP32, codes in memory, vectors in the file',
     );
   });
 });

@@ -12,7 +12,8 @@ export function describeBuild(build: BuildParams, form?: string): string {
   const params = Object.entries(spec).map(([name, { key }]) => `${key}=${values.get(name)}`);
   const bits = /^SQ(\d)$/.exec(form ?? '')?.[1];
   const codes = build.kind === 'HNSW' && bits !== undefined ? `, ${bits}-bit codes` : '';
-  return [build.kind, ...params].join(' ') + codes;
+  const place = build.kind === 'HNSW_SQ' && !build.refine ? ', codes in memory, vectors in the file' : '';
+  return [build.kind, ...params].join(' ') + codes + place;
 }
 /** @param parts one per segment. @returns each form once, that of most rows first, with its share when there are several; '' for none. */
 export function describeBuilds(parts: readonly { readonly builtAs: string; readonly rowCount: number }[]): string {

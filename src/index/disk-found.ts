@@ -1,7 +1,6 @@
-// The exact scores of what a search in a disk index has read. Vectors are copied out of their pages and scored many at a time, by the
+// The exact scores of vectors that a search has read from a file. Vectors are copied out of their pages and scored many at a time, by the
 // kernel that scans memory: scores equal those of an exact search to the last bit.
-import type { DiskIndex } from './disk-index.js';
-import { elementCodes } from './element-type.js';
+import { type ElementType, elementCodes, vectorBytes } from './element-type.js';
 import { flatKernel } from './flat-kernel.js';
 import { flatSearch } from './flat-search.js';
 import { compareScores, type MetricType } from './metric.js';
@@ -10,10 +9,21 @@ export interface Hit {
   readonly row: number;
   readonly score: number;
 }
+/** Where vectors are scored: room in a region that nobody else uses in the same turn. */
+export interface ScoringPlace {
+  readonly memory: WebAssembly.Memory;
+  readonly metric: MetricType;
+  readonly elementType: ElementType;
+  readonly dim: number;
+  /** Addresses of `rows` vectors and of as many inverse norms. */
+  readonly vectors: number;
+  readonly norms: number;
+  readonly rows: number;
+}
 const ROWS_MIN = 64;
 
 export class DiskFound {
-  readonly #index: DiskIndex;
+  readonly #place: ScoringPlace;
   readonly #query: Uint8Array;
   readonly #width: number;
   #rows: Uint32Array;
@@ -21,17 +31,17 @@ export class DiskFound {
   #count = 0;
   #hits: Hit[] = [];
 
-  constructor(index: DiskIndex, query: Uint8Array) {
-    this.#index = index;
+  constructor(place: ScoringPlace, query: Uint8Array) {
+    this.#place = place;
     this.#query = query;
-    this.#width = index.layout.vectorBytes;
-    const rows = Math.min(ROWS_MIN, index.work.exactRows);
+    this.#width = vectorBytes(place.elementType, place.dim);
+    const rows = Math.min(ROWS_MIN, place.rows);
     this.#rows = new Uint32Array(rows);
     this.#vectors = new Uint8Array(rows * this.#width);
   }
   add(row: number, vector: Uint8Array): void {
     if (this.#count === this.#rows.length) {
-      if (this.#count === this.#index.work.exactRows) this.#score();
+      if (this.#count === this.#place.rows) this.#score();
       else this.#grow();
     }
     this.#rows[this.#count] = row;
@@ -41,14 +51,11 @@ export class DiskFound {
   /** All that was added, best first, equal scores by row. */
   hits(): Hit[] {
     this.#score();
-    const metric = this.#metric;
+    const { metric } = this.#place;
     return this.#hits.sort((a, b) => compareScores(metric, a.score, b.score) || a.row - b.row);
   }
-  get #metric(): MetricType {
-    return this.#index.placement.metric as MetricType;
-  }
   #grow(): void {
-    const rows = new Uint32Array(Math.min(this.#rows.length * 2, this.#index.work.exactRows));
+    const rows = new Uint32Array(Math.min(this.#rows.length * 2, this.#place.rows));
     const vectors = new Uint8Array(rows.length * this.#width);
     rows.set(this.#rows);
     vectors.set(this.#vectors);
@@ -59,17 +66,14 @@ export class DiskFound {
     const count = this.#count;
     if (count === 0) return;
     this.#count = 0;
-    const { region, walkAt, work, elementType, placement } = this.#index;
-    const { memory } = region;
-    const vectorsOffset = walkAt + work.exact;
-    const inverseNormsOffset = walkAt + work.norms;
+    const { memory, metric, elementType, dim, vectors: vectorsOffset, norms: inverseNormsOffset } = this.#place;
     new Uint8Array(memory.buffer, vectorsOffset, count * this.#width).set(this.#vectors.subarray(0, count * this.#width));
-    if (this.#metric === 'COSINE') {
-      flatKernel.on(memory).norms(elementCodes[elementType], vectorsOffset, placement.dim, count, inverseNormsOffset);
+    if (metric === 'COSINE') {
+      flatKernel.on(memory).norms(elementCodes[elementType], vectorsOffset, dim, count, inverseNormsOffset);
     }
     const { rows, scores } = flatSearch(
       {
-        ...{ elementType, dim: placement.dim, metric: this.#metric, queries: this.#query, k: count },
+        ...{ elementType, dim, metric, queries: this.#query, k: count },
         ...{ rowBegin: 0, rowEnd: count, vectorsOffset, inverseNormsOffset },
       },
       { memories: [memory] },

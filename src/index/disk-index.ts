@@ -1,5 +1,6 @@
 // A disk index in memory: codes, the frame that queries are brought into, and which row a node is. Links and vectors stay in the file.
 import { must } from '#base/assert.js';
+import type { ScoringPlace } from './disk-found.js';
 import { DISK_INDEX_TYPE, type DiskHead, type DiskLayout, diskCorrupt, diskLayout } from './disk-layout.js';
 import { type ElementType, elementTypes, vectorBytes } from './element-type.js';
 import { codeBytes, isCodeForm, queryBytes } from './graph-codes.js';
@@ -58,6 +59,8 @@ export interface DiskIndex<Region extends IndexRegion = IndexRegion> extends Loa
   readonly work: DiskWork;
   /** Address of the working memory of the calling thread, which walks. */
   readonly walkAt: number;
+  /** In it, for what was read. */
+  readonly scoring: ScoringPlace;
   /** Rows by node; undefined: the same. */
   readonly rows: Uint32Array | undefined;
   /** Nodes by row, NO_NODE where a row has no vector; undefined: the same. */
@@ -88,7 +91,8 @@ export function loadDiskIndex<Region extends IndexRegion>(
   const isCount = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
   const elementType = elementTypes.find((one) => one === meta.elementType);
   if (elementType === undefined || elementType === 'binary') throw corrupt(`vectors of ${meta.elementType}`);
-  if (!isMetricType(meta.metric)) throw corrupt(`metric ${meta.metric}`);
+  const { metric } = meta;
+  if (!isMetricType(metric)) throw corrupt(`metric ${metric}`);
   if (!isCount(nodes, meta.rowCount) || !isCount(degree, DISK_LINKS_MAX / 2) || degree < 1 || meta.dim < 1) {
     throw corrupt(`${nodes} nodes of degree ${degree} for ${meta.rowCount} rows of dim ${meta.dim}`);
   }
@@ -106,10 +110,15 @@ export function loadDiskIndex<Region extends IndexRegion>(
   const maps = hasRows ? rowMaps(sectionOf(block, 'rows', nodes * 4), nodes, meta.rowCount, corrupt) : undefined;
   const work = diskWork(meta.dim, width);
   const loaded = placeIndex(workers, block, work.bytes, workers.parallelism);
+  const walkAt = loaded.placement.workOffset + loaded.placement.workBytes * workers.parallelism;
   return {
     ...loaded,
     ...{ params, layout, head, elementType, work, what },
-    walkAt: loaded.placement.workOffset + loaded.placement.workBytes * workers.parallelism,
+    walkAt,
+    scoring: {
+      ...{ memory: loaded.region.memory, metric, elementType, dim: meta.dim },
+      ...{ vectors: walkAt + work.exact, norms: walkAt + work.norms, rows: work.exactRows },
+    },
     rows: maps && new Uint32Array(loaded.region.memory.buffer, sectionPlace(loaded.placement, 'rows'), nodes),
     nodeOf: maps?.nodeOf,
     nullBits: maps?.nullBits,

@@ -1,7 +1,7 @@
 // The nodes nearest to a query by their codes among those that count: what a search in a disk index reads when few rows count, or when
 // a walk did not find enough. A task, as it looks at every node.
 import { must } from '#base/assert.js';
-import { CandidatePool } from './candidate-pool.js';
+import { nearestByCode } from './code-nearest.js';
 import { DISK_LINKS_MAX, diskWork, sectionPlace } from './disk-index.js';
 import { type ElementType, vectorBytes } from './element-type.js';
 import { isCodeForm, useCodes } from './graph-codes.js';
@@ -29,23 +29,17 @@ export function diskScan({ index, query, count, excluded }: DiskScanInput, conte
   const work = diskWork(index.dim, vectorBytes(index.elementType as ElementType, index.dim));
   const at = index.workOffset + index.workBytes * context.thread;
   new Uint8Array(memory.buffer, at + work.query, query.length).set(query);
-  const ids = new Uint32Array(memory.buffer, at + work.ids, DISK_LINKS_MAX);
-  const keys = new Uint32Array(memory.buffer, at + work.keys, DISK_LINKS_MAX);
   const rows = hasRows ? new Uint32Array(memory.buffer, sectionPlace(index, 'rows'), nodes) : undefined;
-  const pool = new CandidatePool(Math.min(count, nodes));
-  for (let node = 0; node < nodes; ) {
+  const places = { query: at + work.query, ids: at + work.ids, keys: at + work.keys };
+  let node = 0;
+  return nearestByCode(kernel, memory, places, Math.min(count, nodes), DISK_LINKS_MAX, (ids) => {
     let listed = 0;
     for (; node < nodes && listed < ids.length; node++) {
       const row = rows === undefined ? node : (rows[node] as number);
       if (excluded === undefined || ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) === 0) ids[listed++] = node;
     }
-    kernel.keysOfAll(at + work.query, at + work.ids, listed, at + work.keys);
-    for (let i = 0; i < listed; i++) {
-      const key = keys[i] as number;
-      if (!pool.isFull(key)) pool.offer(key, ids[i] as number);
-    }
-  }
-  return pool.nodes();
+    return listed;
+  });
 }
 /** The kernel, ready for the codes of this index; it is the only user of its memory. */
 export function diskKernel(index: IndexPlacement, memory: WebAssembly.Memory): GraphKernel {

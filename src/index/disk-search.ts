@@ -144,7 +144,7 @@ class DiskQuery<Region extends IndexRegion> {
   async #scan(size: number): Promise<{ hits: Hit[]; isAll: boolean }> {
     const { layout } = this.#index;
     const nodes = await this.#nearestByCode(size);
-    const found = new DiskFound(this.#index, this.#bytes);
+    const found = new DiskFound(this.#index.scoring, this.#bytes);
     // In the order of the file, so that a page is asked for once.
     nodes.sort();
     for (let begin = 0; begin < nodes.length; begin += TURN_NODES) {
@@ -178,7 +178,7 @@ class DiskQuery<Region extends IndexRegion> {
   }
   async #walkWith(size: number, met: NodeSet): Promise<Hit[] | undefined> {
     const pool = new CandidatePool(size);
-    const found = new DiskFound(this.#index, this.#bytes);
+    const found = new DiskFound(this.#index.scoring, this.#bytes);
     this.#enter(pool, met);
     const arrived: { node: number; page: Uint8Array }[] = [];
     const failures: unknown[] = [];

@@ -3,7 +3,8 @@
 import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
 import { layoutBuild } from './graph-build-layout.js';
-import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, scoredStepOf, stepOf } from './graph-codes.js';
+import { NIL } from './graph-layout.js';
 import type { OrderInput, OrderOutput } from './graph-order.js';
 import { buildPqCodes } from './graph-pq-build.js';
 import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layout.js';
@@ -30,6 +31,8 @@ export interface GraphSpec {
   readonly bits?: 1 | 2;
   /** Product codes take the place of those of a form. */
   readonly pq?: GraphPqSpec;
+  /** Rows are scored by the codes: the block says the node of each row too, where that is not its number. */
+  readonly isScored?: boolean;
   readonly params: Readonly<Record<string, IndexParameter>>;
   readonly seed?: number;
   /** Threads that insert; 1 makes the graph the same each time. */
@@ -120,7 +123,8 @@ export async function buildGraph<Region extends IndexRegion>(
     onProgress(0.95);
     const { bits } = spec;
     const form = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
-    const step = bits ? place.step : stepOf(form, sample.deviation, sample.reach);
+    const { deviation, reach, most } = sample;
+    const step = bits ? place.step : spec.isScored ? scoredStepOf(form, deviation, reach, most) : stepOf(form, deviation, reach);
     const stride = pq?.stride ?? codeBytes(form, dim);
     let books: ReadonlyMap<string, Uint8Array> = new Map();
     if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
@@ -154,6 +158,9 @@ export async function buildGraph<Region extends IndexRegion>(
         ...(hasUpperCodes ? [['upperCodes', section(layout.upperCodes, upperNodes * layout.codeStride)] as const] : []),
         ...books,
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
+        ...(hasRows && spec.isScored
+          ? [['nodeOf', nodesOfRows(new Uint32Array(buffer, layout.finalRows, nodes), spec.rowCount)] as const]
+          : []),
       ]),
     );
     onProgress(1);
@@ -167,6 +174,12 @@ function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
   let count = 0;
   for (let row = 0; row < rowCount; row++) if (((without?.[row >> 3] ?? 0) & (1 << (row & 7))) === 0) rows[count++] = row;
   return rows.slice(0, count);
+}
+/** NIL where a row has no vector. */
+function nodesOfRows(rows: Uint32Array, rowCount: number): Uint8Array {
+  const nodeOf = new Uint32Array(rowCount).fill(NIL);
+  for (const [node, row] of rows.entries()) nodeOf[row] = node;
+  return new Uint8Array(nodeOf.buffer);
 }
 /** Layers are drawn as the paper does, with mean 1 / ln(M). */
 export function drawLevels(nodes: number, degree: number, seed: number): { levels: Uint8Array; offsets: Uint32Array; lists: number } {

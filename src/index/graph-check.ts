@@ -67,7 +67,21 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   checkIds('upper', lists * degree, upperNodes, true);
   checkIds('upperOf', upperNodes, lists + 1, false);
   if (hasRows) checkIds('rows', nodes, meta.rowCount, false);
+  if (block.sections.has('nodeOf')) checkNodes();
   checkDescent(entry, top);
+  /** Whoever scores rows by their codes reads the codes of these nodes. */
+  function checkNodes(): void {
+    const nodeOf = words('nodeOf', meta.rowCount);
+    const rows = hasRows ? words('rows', nodes) : undefined;
+    for (let row = 0, listed = 0; row < meta.rowCount || listed !== nodes; row++) {
+      const node = row < meta.rowCount ? nodeOf.getUint32(row * 4, true) : NIL;
+      if (row >= meta.rowCount) throw corrupt(`${listed} of ${nodes} nodes are of rows`);
+      if (node === NIL) continue;
+      if (node >= nodes || rows?.getUint32(node * 4, true) !== row)
+        throw corrupt(`the node of row ${row} is ${node}, which is not of that row`);
+      listed++;
+    }
+  }
   // From the entry down every layer must have the lists that the walk will read: those of a node follow each other.
   function checkDescent(first: number, layers: number): void {
     if (layers <= 0) return;

@@ -50,6 +50,17 @@ export function stepOf(form: CodeForm, deviation: number, reach: number): number
   return 1;
 }
 /**
+ * For codes that rows are scored by. What lies beyond the codes is cut off, which moves the score of such a row by far more than rounding
+ * does and brings it too near to a query: the step is wider, up to where recall begins to suffer (tried by hand on the first 20,000 rows of
+ * the set `small` of bench/ann). 4 bits are too few for that.
+ * @param most no framed value is larger
+ */
+export function scoredStepOf(form: CodeForm, deviation: number, reach: number, most: number): number {
+  const step = stepOf(form, deviation, reach);
+  if (form === 'SQ8') return Math.max(step, Math.min(1.3 * step, most / 127));
+  return form === 'SQ6' ? Math.max(step, Math.min(1.2 * step, most / 31.5)) : step;
+}
+/**
  * The shortest codes whose error is small beside the distance of near neighbours. The error of a coded distance is about twice the
  * distance times the deviation of one dim's rounding, step / sqrt(12): relative to the squared distance, 2 * step / (sqrt(12) * distance).
  * @param nearest usual distance of a vector to its nearest, framed

@@ -1,14 +1,12 @@
-// Search in a graph index: a walk by codes, then exact scores of what it found. Which walk depends on how many rows count: few are
+// Search in a graph index: a walk by codes, then scores of what it found. Which walk depends on how many rows count: few are
 // scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
 import { must } from '#base/assert.js';
 import { type ElementType, vectorBytes } from './element-type.js';
-import { flatIds } from './flat-ids.js';
-import { FLAT_K_MAX, type FlatSearchContext } from './flat-queries.js';
-import { flatSearch } from './flat-search.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { excludedBytes, GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
 import { isInRange, type MetricType } from './metric.js';
+import { type Hits, type RowScores, VectorScores } from './row-scores.js';
 import { writeFloats } from './vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from './vector-index.js';
 import { planWalk, type WalkPlan, walkedBytes } from './walk-plan.js';
@@ -26,6 +24,16 @@ export interface GraphIndexPlace {
   readonly work: WorkLayout;
   readonly isIp: boolean;
 }
+/** The same and more, for what scores rows. */
+export interface GraphSearchPlace extends GraphIndexPlace {
+  readonly memory: WebAssembly.Memory;
+  readonly form: CodeForm;
+  readonly frame: Frame;
+  /** Address of the query that codes are compared with. */
+  readonly query: number;
+}
+/** What a search is asked, without the vectors, which not every search has. */
+type GraphSearchInput = Omit<IndexSearchInput, 'vectors'> & { readonly rows?: Uint32Array };
 /** One of these for every node, at equal distances. */
 interface Column {
   readonly offset: number;
@@ -56,7 +64,7 @@ export interface GraphWalks {
 }
 export const graphSearch = (input: IndexSearchInput, context: Context): IndexSearchOutput => searchGraph(input, context, plainWalks);
 
-function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
+export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
   const { degree, codeStride } = graphParams(index);
   const offsetOf = (name: string): number => must(index.sections[name], `section ${name}`).offset;
   const query = at + work.query;
@@ -68,8 +76,21 @@ function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
     admit: (ef, excluded, budget) => kernel.searchAdmitting(query, ef, excluded, budget),
   };
 }
+/** Scores by the vectors: memory 0 has them, memory 1 the index. */
 export function searchGraph(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks): IndexSearchOutput {
-  const search = new GraphSearch(input, context, walksOf);
+  const { index, vectors } = input;
+  const exact = { memories: [must(context.memories[0], 'memory of the vectors')], thread: context.thread };
+  const scores = new VectorScores(vectors, index.metric as MetricType, index.rowCount, exact);
+  return searchGraphBy(input, must(context.memories[1], 'memory of the index'), context.thread, walksOf, () => scores);
+}
+export function searchGraphBy(
+  input: GraphSearchInput,
+  memory: WebAssembly.Memory,
+  thread: number,
+  walksOf: (place: GraphIndexPlace) => GraphWalks,
+  scoresOf: (place: GraphSearchPlace) => RowScores,
+): IndexSearchOutput {
+  const search = new GraphSearch(input, memory, thread, walksOf, scoresOf);
   const queryCount = input.queries.byteLength / vectorBytes(input.index.elementType as ElementType, input.index.dim);
   const counts = new Uint32Array(queryCount);
   const rows = new Uint32Array(queryCount * input.k);
@@ -84,12 +105,11 @@ export function searchGraph(input: IndexSearchInput, context: Context, walksOf: 
 }
 
 class GraphSearch {
-  readonly #input: IndexSearchInput;
+  readonly #input: GraphSearchInput;
   readonly #index: IndexPlacement;
   readonly #params: GraphParams;
   readonly #metric: MetricType;
   readonly #memory: WebAssembly.Memory;
-  readonly #exactContext: FlatSearchContext;
   readonly #queries: Uint8Array;
   readonly #queryBytes: number;
   readonly #kernel: GraphKernel;
@@ -99,6 +119,7 @@ class GraphSearch {
   readonly #frame: Frame;
   readonly #plan: WalkPlan;
   readonly #walks: GraphWalks;
+  readonly #scores: RowScores;
   /** Address of the query that codes are compared with. */
   readonly #query: number;
   readonly #passing: number;
@@ -106,22 +127,27 @@ class GraphSearch {
   #passingRows: Uint32Array | undefined;
   #excluded = 0;
 
-  constructor(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks) {
+  constructor(
+    input: GraphSearchInput,
+    memory: WebAssembly.Memory,
+    thread: number,
+    walksOf: (place: GraphIndexPlace) => GraphWalks,
+    scoresOf: (place: GraphSearchPlace) => RowScores,
+  ) {
     const { index } = input;
     this.#input = input;
     this.#index = index;
     this.#params = graphParams(index);
     this.#metric = index.metric as MetricType;
-    this.#exactContext = { memories: [must(context.memories[0], 'memory of the vectors')], thread: context.thread };
     const { queries } = input;
     this.#queries = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
     this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
-    this.#memory = must(context.memories[1], 'memory of the index');
+    this.#memory = memory;
     this.#kernel = graphKernel.on(this.#memory);
     const { nodes, degree, form, step, hasRows, isRotated } = this.#params;
     this.#form = isCodeForm(form) ? form : 'SQ8';
     this.#work = workLayout(nodes, index.dim, degree);
-    this.#at = index.workOffset + index.workBytes * context.thread;
+    this.#at = index.workOffset + index.workBytes * thread;
     const isIp = index.metric === 'IP';
     const place = (name: string): number => must(index.sections[name], `section ${name}`).offset;
     const isPlain = this.#form.startsWith('F') || this.#form === 'BF16';
@@ -131,12 +157,14 @@ class GraphSearch {
       signs: isRotated && !isPlain ? place('frame') + index.dim * 4 : 0,
     };
     this.#kernel.useRows(hasRows ? place('rows') : 0);
-    this.#walks = walksOf({ index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp });
+    const indexPlace = { index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp };
+    this.#walks = walksOf(indexPlace);
     const { codes, upperCodes, links, own } = this.#walks;
     this.#query = own?.query ?? this.#at + this.#work.query;
     if (own === undefined) useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
     else own.use();
     if (upperCodes !== undefined) this.#kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
+    this.#scores = scoresOf({ ...indexPlace, memory, form: this.#form, frame: this.#frame, query: this.#query });
     this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
     const { visited, pool, results, scratch } = this.#work;
     this.#kernel.useThread(
@@ -147,14 +175,14 @@ class GraphSearch {
     this.#passing = passing;
     this.#plan = this.#planFor(passing);
     if (input.excluded === undefined || this.#plan === 'walk') return;
-    if (this.#plan === 'exact') this.#passingRows = listRows(input.excluded, this.#index.rowCount, passing);
+    if (this.#plan === 'exact') this.#passingRows = input.rows ?? listRows(input.excluded, this.#index.rowCount, passing);
     else this.#copyExcluded(input.excluded);
   }
   #planFor(passing: number): WalkPlan {
     const { nodes, isGrowing } = this.#params;
     const plan = planWalk({
       ...{ nodes: isGrowing ? this.#index.rowCount : nodes, passing, ef: this.#ef },
-      ...{ vectorBytes: this.#queryBytes, codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim) },
+      ...{ vectorBytes: this.#scores.rowBytes, codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim) },
     });
     // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
     return isGrowing && plan === 'walk' ? 'admitting' : plan;
@@ -175,23 +203,27 @@ class GraphSearch {
     const { own } = this.#walks;
     const { k, radius, rangeFilter } = this.#input;
     const bytes = this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
-    if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, bytes, rows, scores, at);
+    const { isByCodes } = this.#scores;
+    if (!isByCodes) this.#scores.useQuery(bytes);
+    if (this.#passingRows !== undefined && !isByCodes) return this.#scanRows(this.#passingRows, rows, scores, at);
     writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
     this.#kernel.toFrame(
       ...([this.#at + raw, dim, this.#frame.mean, this.#frame.signs, this.#frame.isUnit ? 1 : 0, this.#at + framed] as const),
     );
     this.#walks.prepare(own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query));
+    if (isByCodes) this.#scores.useQuery(bytes);
+    if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
     const isRange = radius !== undefined || rangeFilter !== undefined;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
       const found = this.#walk(ef, isRange ? ef : k);
-      const scored = this.#score(found, bytes, isRange ? found : k);
+      const scored = this.#score(found, isRange ? found : k);
       const { hits, isPast } = isRange ? this.#inRange(scored) : { hits: scored, isPast: true };
       // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left. Of a ring the k-th hit
       // has to be in the nearer half of the found: the farther ones are those that were easy to find.
       const enough = k + (rangeFilter === undefined ? 0 : found / 2);
       if (isPast || hits.rows.length >= enough || found < ef || ef >= GRAPH_POOL_MAX) {
         // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
-        if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(bytes, rows, scores, at);
+        if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(rows, scores, at);
         const count = Math.min(k, hits.rows.length);
         rows.set(hits.rows.subarray(0, count), at);
         scores.set(hits.scores.subarray(0, count), at);
@@ -231,43 +263,44 @@ class GraphSearch {
     this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
     return count;
   }
-  #scanRows(ids: Uint32Array, query: Uint8Array, rows: Uint32Array, scores: Float32Array, at: number): number {
-    const { vectors, k, radius, rangeFilter } = this.#input;
+  #scanRows(ids: Uint32Array, rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { k, radius, rangeFilter } = this.#input;
     const bounds = { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
-    const hits = flatIds(
-      { ...vectors, metric: this.#metric, queries: query, k: Math.min(k, FLAT_K_MAX), ids, ...bounds },
-      this.#exactContext,
-    );
+    const hits = this.#scores.best(ids, k, this.#worth(k), bounds);
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
     return hits.rows.length;
   }
-  #scanAll(query: Uint8Array, rows: Uint32Array, scores: Float32Array, at: number): number {
-    const { vectors, k, excluded } = this.#input;
-    const input = { ...vectors, metric: this.#metric, queries: query, k, rowBegin: 0, rowEnd: this.#index.rowCount };
-    const hits = flatSearch({ ...input, ...(excluded && { excluded }) }, this.#exactContext);
+  #scanAll(rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { k, excluded } = this.#input;
+    const hits = this.#scores.bestOfAll?.(k, excluded) ?? this.#bestByKeys(k);
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
     return hits.rows.length;
   }
-  /** Exact scores of the found rows, the best `k` of them. */
-  #score(found: number, query: Uint8Array, k: number): Hits {
+  #bestByKeys(k: number): Hits {
+    this.#copyExcluded(this.#input.excluded ?? new Uint8Array(0));
+    const most = Math.min(GRAPH_POOL_MAX, this.#worth(k));
+    return this.#score(this.#take(0, this.#kernel.scanCounting(this.#query, most, this.#excluded)), k);
+  }
+  /** Scores of the found rows, the best `k` of them. */
+  #score(found: number, k: number): Hits {
+    const count = Math.min(found, this.#worth(k));
+    return this.#scores.best(new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, count), k, count);
+  }
+  /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
+  #worth(k: number): number {
     const share = this.#walks.own?.rescored(k) ?? rescored(k, this.#form);
-    const count = scoredOf(found, k, share, this.#metric, this.#input.params.refineK);
-    const ids = new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, count);
-    return flatIds({ ...this.#input.vectors, metric: this.#metric, queries: query, k: Math.min(k, FLAT_K_MAX), ids }, this.#exactContext);
+    // The error of an inner product grows with the lengths, that of a distance with the distance.
+    const usual = this.#metric === 'IP' ? 2 * share : share;
+    return Math.max(usual, Math.ceil(k * Number(this.#input.params.refineK ?? 1)));
   }
 }
 /**
  * How many of the found rows are worth an exact score: codes put the k nearest among their first few (tried by hand on word and text-like vectors), and every
- * vector that is read is a cache miss for each of its lines. `refine_k` asks for more.
+ * vector that is read is a cache miss for each of its lines.
  */
 const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);
-function scoredOf(found: number, k: number, share: number, metric: MetricType, refineK: unknown): number {
-  // The error of an inner product grows with the lengths, that of a distance with the distance.
-  const usual = metric === 'IP' ? 2 * share : share;
-  return Math.min(found, Math.max(usual, Math.ceil(k * Number(refineK ?? 1))));
-}
 /** Of the found, beyond the far end of a range. */
 const PAST_SHARE = 0.1;
 /** Rows whose bit is clear, ascending; `most` of them at most, as there are. */
@@ -283,8 +316,4 @@ function listRows(excluded: Uint8Array, rowCount: number, most: number): Uint32A
     }
   }
   return rows.subarray(0, count);
-}
-interface Hits {
-  readonly rows: Uint32Array;
-  readonly scores: Float32Array;
 }

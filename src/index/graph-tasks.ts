@@ -49,6 +49,8 @@ export interface SampleOutput {
   readonly deviation: number;
   /** 99.95 % of framed values are not larger. */
   readonly reach: number;
+  /** None is. */
+  readonly most: number;
 }
 export interface BuildContext {
   readonly memories: readonly WebAssembly.Memory[];
@@ -87,7 +89,7 @@ export function graphSample(place: BuildPlace, context: BuildContext): SampleOut
   const total = place.sampled ?? nodes;
   const count = Math.min(total, SAMPLED_ROWS);
   const nodeAt = (i: number): number => Math.floor((i * total) / count);
-  if (count === 0) return { deviation: 1, reach: 1 };
+  if (count === 0) return { deviation: 1, reach: 1, most: 1 };
   const toFrame = framer({ ...place, hasMean: false, isRotated: false }, context, false);
   if (place.hasMean) {
     const mean = new Float64Array(dim);
@@ -112,6 +114,7 @@ export function graphSample(place: BuildPlace, context: BuildContext): SampleOut
   return {
     deviation: Math.sqrt(squares / magnitudes.length),
     reach: magnitudes[Math.min(magnitudes.length - 1, Math.floor(magnitudes.length * 0.9995))] as number,
+    most: magnitudes.at(-1) as number,
   };
 }
 export function graphEncode({ place, form, begin, end, out, stride, order }: EncodeInput, context: BuildContext): void {

@@ -19,7 +19,7 @@ export const rowsMicros = (rows: number, rowBytes: number, queries: number): num
 
 /** Of one query. Undefined: not known for this kind of index. */
 export function indexQueryMicros(task: string, input: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>): number | undefined {
-  if (task === 'graphSearch' || task === 'qgSearch') return graphMicros(input);
+  if (task === 'graphSearch' || task === 'qgSearch' || task === 'graphCodesSearch') return graphMicros(input);
   if (task === 'ivfSearch') return ivfMicros(input);
   return undefined;
 }

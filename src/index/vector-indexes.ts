@@ -59,6 +59,11 @@ export function chooseIndex(spec: Pick<VectorIndexSpec, 'metric' | 'elementType'
   return { kind: 'HNSW', M: 16, efConstruction: 200 };
 }
 
+/** Whether the index answers by its codes, and vectors stay in its file. */
+export const isByCodes = (build: BuildParams): boolean => build.kind === 'HNSW_SQ' && !build.refine;
+/** The task that searches such an index without vectors: memory 0 has the index. */
+export const CODES_SEARCH_TASK = 'graphCodesSearch';
+
 /** @throws unsupported when the type has no block; memory_limit; cancelled */
 export function buildVectorIndex<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -78,7 +83,7 @@ export function buildVectorIndex<Region extends IndexRegion>(
       return buildGraph(workers, { ...graph, form: 'SQ8', pq }, source, options);
     }
     const form = build.kind === 'HNSW_SQ' ? sqForms[build.sqType] : 'fitting';
-    return buildGraph(workers, { ...graph, form }, source, options);
+    return buildGraph(workers, { ...graph, form, isScored: isByCodes(build) }, source, options);
   }
   if (isIvfType(indexType)) return buildIvfOver(workers, spec, indexType, params, source, options);
   return Promise.reject(new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`));

@@ -3,6 +3,7 @@
 import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
+import { graphCodesSearch } from './graph-codes-search.js';
 import { graphOrder } from './graph-order.js';
 import { graphPqEncode, graphPqSample } from './graph-pq-encode.js';
 import { graphPqSearch } from './graph-pq-search.js';
@@ -29,6 +30,7 @@ type Task = (input: never, context: { readonly memories: readonly WebAssembly.Me
 export const workerTasks = {
   checkIndex,
   diskScan,
+  graphCodesSearch,
   graphEncode,
   graphInsert,
   graphFill,

@@ -1,15 +1,22 @@
-// Files of disk indexes: written from a segment's vectors, opened instead of loading them, and what is done when one is lost.
+// Files of indexes that hold the vectors too: written from a segment's vectors, opened instead of loading them, and what is done when one
+// is lost. Disk indexes are searched in the file, coded ones by what is in memory.
+import { buildCodedIndex, codedParts } from '#index/coded-index.js';
 import { buildDiskIndex } from '#index/disk-build.js';
 import { loadDiskIndex } from '#index/disk-index.js';
 import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_BYTES } from '#index/disk-layout.js';
 import { elementTypeOf } from '#index/element-type.js';
+import type { IndexPlacement } from '#index/vector-index.js';
+import { openVectorIndex } from '#index/vector-indexes.js';
 import { dimOf } from '#model/field.js';
 import type { BuildParamsOf } from '#model/index-types.js';
 import type { Platform } from '#platform/platform.js';
+import type { SharedRegion } from '#platform/workers.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import { diskFileOf } from './disk-file-record.js';
+import { CodedVectors } from './coded-vectors.js';
+import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { DiskVectors } from './disk-vectors.js';
+import type { FileVectors, FileVectorsParts } from './file-vectors.js';
 import { readColumn } from './insert-log.js';
 import { isLostFile, type PageCache } from './page-cache.js';
 import { VectorColumn } from './vector-column.js';
@@ -21,7 +28,7 @@ export interface DiskReads {
   reserve(collectionId: bigint, bytes: number, what: string): { release(): void };
 }
 export interface DiskBuild {
-  readonly build: BuildParamsOf<typeof DISK_INDEX_TYPE>;
+  readonly build: BuildParamsOf<typeof DISK_INDEX_TYPE> | BuildParamsOf<'HNSW_SQ'>;
   readonly metric: 'L2' | 'IP' | 'COSINE';
   readonly key: string;
 }
@@ -32,25 +39,29 @@ export async function writeDiskIndex(
   { build, metric, key }: DiskBuild,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { kind: _kind, ...params } = build;
   const { dim, rowCount, nullBits, store, region } = vectors;
-  const spec = { ...params, metric, elementType: store.elementType, dim, rowCount, ...(nullBits && { without: nullBits }) };
+  const spec = { metric, elementType: store.elementType, dim, rowCount, ...(nullBits && { without: nullBits }) };
   return vectors.hold(async () => {
+    const { workers, crc32, objectStore } = platform;
     const source = { region, place: store.place };
-    const { parts, bytes } = await buildDiskIndex(platform.workers, spec, source, platform.crc32, signal && { signal });
-    await platform.objectStore.put(key, parts);
+    const { parts, bytes } =
+      build.kind === 'HNSW_SQ'
+        ? await buildCodedIndex(workers, { ...spec, build }, source, crc32, signal && { signal })
+        : await buildDiskIndex(workers, { ...spec, ...paramsOf(build) }, source, crc32, signal && { signal });
+    await objectStore.put(key, parts);
     return bytes;
   });
 }
+const paramsOf = ({ kind: _kind, ...params }: BuildParamsOf<typeof DISK_INDEX_TYPE>) => params;
 
 export interface OpenedIndexes {
-  readonly disk: ReadonlyMap<bigint, DiskVectors>;
+  readonly disk: ReadonlyMap<bigint, FileVectors>;
   /** Room for the vectors whose index is lost, which have to be loaded: held until they are. */
   release(): void;
 }
 /**
- * Opens the disk indexes of a segment, whose vectors then need not be loaded. One that is damaged or gone is left out: loading the
- * indexes finds it again, and says so.
+ * Opens the indexes of a segment that hold the vectors, which then need not be loaded. One that is damaged or gone is left out: loading
+ * the indexes finds it again, and says so.
  * @throws memory_limit when there is no room for the vectors of one that is lost; io_failed
  */
 export async function openDiskIndexes(
@@ -59,7 +70,7 @@ export async function openDiskIndexes(
   record: SegmentRecord,
   schema: CollectionSchema,
 ): Promise<OpenedIndexes> {
-  const disk = new Map<bigint, DiskVectors>();
+  const disk = new Map<bigint, FileVectors>();
   const rooms: { release(): void }[] = [];
   const release = (): void => {
     for (const room of rooms) room.release();
@@ -94,24 +105,32 @@ export async function openDiskIndex(
   record: SegmentRecord,
   field: FieldSchema,
   key: string,
-): Promise<DiskVectors> {
+): Promise<FileVectors> {
   const { objectStore, workers, crc32 } = platform;
   const head = decodeDiskHead(await objectStore.getRange(key, 0, SECTOR_BYTES), key, crc32);
   const size = await objectStore.size(key);
   if (size !== fileBytesOf(head)) throw diskCorrupt(key, `${size} bytes, expected ${fileBytesOf(head)}`);
   const block = await objectStore.getRange(key, SECTOR_BYTES, SECTOR_BYTES + head.blockBytes);
-  const index = loadDiskIndex(workers, head, block, key);
-  const { dim, rowCount } = index.placement;
-  if (dim !== dimOf(field) || BigInt(rowCount) !== record.rowCount || index.elementType !== elementTypeOf(field.dataType)) {
-    workers.release(index.region);
-    const expected = `${record.rowCount} of dim ${dimOf(field)}`;
-    throw diskCorrupt(key, `it is over ${rowCount} vectors of dim ${dim}, ${index.elementType}, expected ${expected}`);
-  }
-  return new DiskVectors({
-    ...{ workers, index, key, fieldId: field.fieldID, dataType: field.dataType },
-    pages: reads.cache.open(key, head),
+  const parts: Omit<FileVectorsParts, 'pages'> = {
+    ...{ workers, key, fieldId: field.fieldID, dataType: field.dataType },
     restore: () => readVectors(platform, reads, record, field),
-  });
+  };
+  const fits = (index: { readonly region: SharedRegion; readonly placement: IndexPlacement }): void => {
+    const { dim, rowCount, elementType } = index.placement;
+    if (dim === dimOf(field) && BigInt(rowCount) === record.rowCount && elementType === elementTypeOf(field.dataType)) return;
+    const expected = `${record.rowCount} of dim ${dimOf(field)}`;
+    throw diskCorrupt(key, `it is over ${rowCount} vectors of dim ${dim}, ${elementType}, expected ${expected}`);
+  };
+  const index = isCodedFile(key) ? await openVectorIndex(workers, block, key) : loadDiskIndex(workers, head, block, key);
+  try {
+    fits(index);
+    if (!('task' in index)) return new DiskVectors({ ...parts, index, pages: reads.cache.open(key, head) });
+    const coded = codedParts(index, head, key);
+    return new CodedVectors({ ...parts, ...coded, index, pages: reads.cache.open(key, head) });
+  } catch (error) {
+    workers.release(index.region);
+    throw error;
+  }
 }
 /** All vectors of a field from the insert log. */
 async function readVectors(platform: Platform, reads: DiskReads, record: SegmentRecord, field: FieldSchema): Promise<VectorColumn> {

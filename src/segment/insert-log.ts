@@ -10,7 +10,7 @@ import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { FileRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { applyDeleteSet, readDeletes } from './delta-log.js';
-import type { DiskVectors } from './disk-vectors.js';
+import type { FileVectors } from './file-vectors.js';
 import { type FilePlatform, getFile, putFile, type SegmentAddress } from './object-file.js';
 import { type FieldRequest, type FixedColumn, ParquetFileReader } from './parquet-reader.js';
 import type { ParquetField } from './parquet-type.js';
@@ -173,7 +173,7 @@ export async function readSegment(
   record: SegmentRecord,
   schema: CollectionSchema,
   signal?: AbortSignal,
-  disk?: ReadonlyMap<bigint, DiskVectors>,
+  disk?: ReadonlyMap<bigint, FileVectors>,
 ): Promise<SegmentData> {
   const data = new SegmentData(platform, {
     ...(disk && { disk }),

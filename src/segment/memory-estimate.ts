@@ -1,10 +1,12 @@
 // What a flushed segment will take in memory, from the catalog alone: nothing is read for it. Errs on the high side.
+import { codedLayout } from '#index/coded-index.js';
+import { workLayout } from '#index/graph-layout.js';
 import { fixedWidth } from '#model/data-type.js';
 import { isDenseVector, vectorWidth } from '#model/dense-vector.js';
 import { dimOf } from '#model/field.js';
-import type { SegmentRecord } from '#proto/elanus/data.js';
+import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { diskFileOf, isDiskFile } from './disk-file-record.js';
+import { diskFileOf, isCodedFile, isDiskFile } from './disk-file-record.js';
 
 /** Timestamps of write and delete, their bits, the row id, and a key index of at most 20 bytes a row. */
 const SYSTEM_ROW_BYTES = 8 + 8 + 8 + 1 + 20;
@@ -16,15 +18,18 @@ const COMPRESSION_MAX = 4;
 /** Regions come in pages of 64 KiB, and sparse ones begin larger. */
 const SEGMENT_BYTES = 1 << 18;
 
-export function rowsEstimate(schema: CollectionSchema, record: SegmentRecord): number {
+/** @param threads that search: of a field whose vectors stay in a file the index is loaded along with the rows */
+export function rowsEstimate(schema: CollectionSchema, record: SegmentRecord, threads = 1): number {
   const rows = Number(record.rowCount);
   let rowBytes = SYSTEM_ROW_BYTES;
   let bytes = SEGMENT_BYTES;
   let isCompressed = false;
   for (const field of schema.fields) {
     const width = fixedWidth(field.dataType, 0);
-    // Of vectors in a file the codes are in memory, a byte a dim at most, and two maps of rows.
-    if (diskFileOf(record, field.fieldID) !== undefined) rowBytes += dimOf(field) + 64 + OFFSET_BYTES * 2;
+    const file = diskFileOf(record, field.fieldID);
+    if (file !== undefined && isCodedFile(file.key)) bytes += codedEstimate(file, vectorWidth(field), rows, threads);
+    // Of vectors in a disk index the codes are in memory, a byte a dim at most, and two maps of rows.
+    else if (file !== undefined) rowBytes += dimOf(field) + 64 + OFFSET_BYTES * 2;
     else if (isDenseVector(field.dataType)) rowBytes += vectorWidth(field) + VECTOR_ROW_BYTES;
     else if (width !== undefined) rowBytes += width + 1;
     else {
@@ -39,6 +44,13 @@ export function rowsEstimate(schema: CollectionSchema, record: SegmentRecord): n
   }
   return bytes + rows * rowBytes;
 }
+/** All of the file but the pages of vectors, the working memory of each thread and of the one that calls, and where pages are cached. */
+export function codedEstimate({ bytes }: Pick<IndexFileRecord, 'bytes'>, width: number, rows: number, threads: number): number {
+  const { pages, pageBytes } = codedLayout(rows, width);
+  const work = workLayout(rows, 0, DEGREE_USUAL_MAX).bytes + width * 16;
+  return Math.max(0, Number(bytes) - pages * pageBytes) + pages * 4 + (threads + 1) * work;
+}
+const DEGREE_USUAL_MAX = 64;
 /** Working memory of one thread beside what a walk notes of each row. */
 const THREAD_BYTES = 2 << 20;
 export function indexesEstimate(record: SegmentRecord, threads: number): number {

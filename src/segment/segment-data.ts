@@ -4,7 +4,6 @@ import { assert, must } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Timestamp } from '#base/ids.js';
 import type { VectorStore } from '#index/vector-store.js';
-import { levelOfRecall, widthsOfLevel } from '#model/auto-level.js';
 import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { isDenseVector } from '#model/dense-vector.js';
@@ -14,8 +13,8 @@ import type { SharedRegion } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { ColumnStore, defaultBytes } from './column-store.js';
-import type { DiskVectors } from './disk-vectors.js';
 import { ExcludedRowsOf } from './excluded-rows.js';
+import type { FileVectors } from './file-vectors.js';
 import { KeyIndex } from './key-index.js';
 import { selectSmallest } from './key-order.js';
 import { isLostFile } from './page-cache.js';
@@ -37,7 +36,7 @@ export interface SegmentOptions {
   /** Rows that will come, when known: storage of that size, vectors contiguous. */
   readonly rowsHint?: number;
   /** Fields whose vectors stay in files; batches are taken without them. The segment owns them from then on. */
-  readonly disk?: ReadonlyMap<bigint, DiskVectors>;
+  readonly disk?: ReadonlyMap<bigint, FileVectors>;
 }
 
 export class SegmentData {
@@ -51,8 +50,8 @@ export class SegmentData {
   readonly #vectors = new Map<bigint, VectorColumn>();
   readonly #sparse = new Map<bigint, SparseVectors>();
   /** A dense field is either here or among `#vectors`. */
-  readonly #disk: Map<bigint, DiskVectors>;
-  /** Files of disk indexes that could not be read when they were needed. */
+  readonly #disk: Map<bigint, FileVectors>;
+  /** Files of such indexes that could not be read when they were needed. */
   readonly #lostKeys = new Set<string>();
   readonly #versions: RowVersions;
   /** By vector field, once it was searched. */
@@ -261,7 +260,7 @@ export class SegmentData {
   hasNullVectors(fieldId: bigint): boolean {
     return (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId) ?? this.#disk.get(fieldId))?.nullBits !== undefined;
   }
-  diskVectors(fieldId: bigint): DiskVectors | undefined {
+  diskVectors(fieldId: bigint): FileVectors | undefined {
     return this.#disk.get(fieldId);
   }
   /** Whether a disk index with this file was given up because it could not be read. */
@@ -269,7 +268,7 @@ export class SegmentData {
     return this.#lostKeys.has(key);
   }
   /** From now on the vectors of the field are in that file, or else in memory; what held them before goes when its last read ends. */
-  placeVectors(fieldId: bigint, vectors: DiskVectors | VectorColumn): void {
+  placeVectors(fieldId: bigint, vectors: FileVectors | VectorColumn): void {
     assert(vectors.rowCount === this.rowCount, `${vectors.rowCount} vectors for ${this.rowCount} rows`);
     const held = this.#disk.get(fieldId) ?? this.#vectors.get(fieldId);
     if (held !== vectors) held?.release();
@@ -313,7 +312,7 @@ export class SegmentData {
     );
   }
   /** A file that is damaged or gone costs memory, not answers: the vectors come back from the insert log. */
-  async #orRestored<T>(disk: DiskVectors, read: () => Promise<T>, again: () => Promise<T>): Promise<T> {
+  async #orRestored<T>(disk: FileVectors, read: () => Promise<T>, again: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (error) {
@@ -368,16 +367,10 @@ export class SegmentData {
     }
     if (sparse) return searchSparseVectors(this.#platform.workers, sparse, request, excluded.bits, this.rowCount, signal);
     if (disk) {
-      // An exact search would read the whole file: instead of a measured width a usual one, and nobody knows its recall.
-      const { targetRecall, searchList } = request.params ?? {};
-      const width =
-        typeof targetRecall === 'number' ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef : Number(searchList ?? request.k);
-      const form = { indexType: 'DISKANN', plan: 'walk', widthName: 'search_list', width };
-      hooks?.report?.({ ...form, rows: this.rowCount, passing: excluded.passing, computed: 0n, recall: 0 });
       return this.#orRestored(
         disk,
-        () => disk.search({ ...request, params: { ...request.params, searchList: width } }, excluded, signal),
-        () => this.search(request, signal),
+        () => disk.search(request, excluded, signal, hooks),
+        () => this.search(request, signal, hooks),
       );
     }
     return searchVectors(this.#platform.workers, this.#vectorsOf(request.fieldId), request, excluded, this.rowCount, signal, hooks);

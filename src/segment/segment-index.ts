@@ -4,7 +4,7 @@ import { assert } from '#base/assert.js';
 import { elementTypes, vectorBytes } from '#index/element-type.js';
 import { indexQueryMicros } from '#index/search-cost.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
-import type { SearchableIndex } from '#index/vector-indexes.js';
+import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
 import { planWalk, type WalkPlan, walkedBytes } from '#index/walk-plan.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import { emptyHits, type SegmentHits } from './segment-hits.js';
@@ -21,11 +21,13 @@ const TASK_MICROS_MIN = 400;
 /** The most of one task: others that wait for the thread get their turn then. */
 const TASK_MICROS_MAX = 20_000;
 const UNKNOWN_MICROS = 100;
-interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
+export interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
   /** Bit set: the row does not count. Undefined: all count. */
   readonly excluded?: Uint8Array;
   /** Rows that count. */
   readonly passing: number;
+  /** Those rows, where a filter named few; only for an index without vectors. */
+  readonly rows?: Uint32Array;
 }
 export class SegmentIndex {
   /** Of the object it was loaded from. */
@@ -56,32 +58,34 @@ export class SegmentIndex {
   get isReleased(): boolean {
     return this.#isReleased;
   }
-  async search(vectors: HeldVectors, search: IndexedSearch, signal?: AbortSignal): Promise<SegmentHits> {
+  /** @param vectors undefined: the index answers by its codes, and whoever searches holds its region */
+  async search(vectors: HeldVectors | undefined, search: IndexedSearch, signal?: AbortSignal): Promise<SegmentHits> {
     assert(!this.#isReleased, 'the index was released');
     const { excluded, passing, ...rest } = search;
-    const input: IndexSearchInput = {
-      ...{ index: this.#index.placement, vectors: vectors.store.place, ...rest },
+    const input = {
+      ...{ index: this.#index.placement, ...(vectors && { vectors: vectors.store.place }), ...rest },
       ...(excluded !== undefined && passing < this.rowCount && { excluded, passing }),
     };
     this.#searches++;
     try {
-      const regions = [vectors.region, this.#index.region];
+      const regions = vectors === undefined ? [this.#index.region] : [vectors.region, this.#index.region];
       const { buffer, byteOffset, byteLength } = search.queries;
       const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-      const queries = byteLength / vectors.store.vectorBytes;
+      const width = this.#vectorBytes;
+      const queries = byteLength / width;
       const micros = indexQueryMicros(this.#index.task, input);
       const tasks = this.#taskCount(queries, micros);
       const perTask = Math.ceil(queries / tasks);
       const run = (first: number): Promise<IndexSearchOutput> => {
         const end = Math.min(queries, first + perTask);
         // A task gets its own queries only, not a view of all.
-        const part =
-          tasks === 1 ? input : { ...input, queries: bytes.slice(first * vectors.store.vectorBytes, end * vectors.store.vectorBytes) };
+        const part = tasks === 1 ? input : { ...input, queries: bytes.slice(first * width, end * width) };
         const estimate = micros === undefined ? undefined : micros * (end - first);
         return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
       };
       const jobs = Array.from({ length: Math.ceil(queries / perTask) }, (_, task) => () => run(task * perTask));
-      return joined(await vectors.hold(() => settled(jobs, this.#workers.parallelism)), search.k);
+      const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
+      return joined(await (vectors === undefined ? runAll() : vectors.hold(runAll)), search.k);
     } finally {
       this.#searches--;
       this.#giveBack();
@@ -94,10 +98,15 @@ export class SegmentIndex {
   }
   /** How a graph is searched when so many rows count. */
   planOf(passing: number, ef: number): WalkPlan {
-    const { dim, elementType, params, rowCount } = this.#index.placement;
-    const kind = elementTypes.find((type) => type === elementType) ?? 'float32';
-    const codeBytes = walkedBytes(Number(params.codeStride ?? dim), dim);
-    return planWalk({ nodes: Number(params.nodes ?? rowCount), passing, ef, vectorBytes: vectorBytes(kind, dim), codeBytes });
+    const { dim, params, rowCount } = this.#index.placement;
+    const stride = Number(params.codeStride ?? dim);
+    const codeBytes = walkedBytes(stride, dim);
+    const scoredBytes = this.#index.task === CODES_SEARCH_TASK ? stride : this.#vectorBytes;
+    return planWalk({ nodes: Number(params.nodes ?? rowCount), passing, ef, vectorBytes: scoredBytes, codeBytes });
+  }
+  get #vectorBytes(): number {
+    const { dim, elementType } = this.#index.placement;
+    return vectorBytes(elementTypes.find((type) => type === elementType) ?? 'float32', dim);
   }
   /** Gives its memory back, as soon as running searches end. */
   release(): void {

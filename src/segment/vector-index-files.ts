@@ -2,10 +2,12 @@
 // speed, never an answer: the vectors themselves are in the segment and are scanned.
 import { messageOf } from '#base/errors.js';
 import { describeBuild } from '#index/built-as.js';
+import { CODED_FILE_TYPE } from '#index/coded-index.js';
 import { diskCorrupt } from '#index/disk-layout.js';
 import { elementTypeOf } from '#index/element-type.js';
 import { readIndexBlock } from '#index/index-block.js';
-import { buildVectorIndex, chooseIndex, hasBlock, openVectorIndex } from '#index/vector-indexes.js';
+import { buildVectorIndex, chooseIndex, hasBlock, isByCodes, openVectorIndex } from '#index/vector-indexes.js';
+import { vectorWidth } from '#model/dense-vector.js';
 import { dimOf, fieldById } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';
 import { isMetricName } from '#model/metric-type.js';
@@ -13,9 +15,10 @@ import type { Platform } from '#platform/platform.js';
 import type { Column, IndexFileRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest } from '#proto/elanus/roles.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
-import { diskFileOf } from './disk-file-record.js';
+import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { type DiskReads, openDiskIndex, writeDiskIndex } from './disk-index-files.js';
 import { GrowingIndex } from './growing-index.js';
+import { codedEstimate } from './memory-estimate.js';
 import { isLostFile } from './page-cache.js';
 import type { SegmentData } from './segment-data.js';
 import { SegmentIndex } from './segment-index.js';
@@ -39,7 +42,7 @@ export async function writeVectorIndex(
   const stored = storedBuildParams(field, index.indexType, index.params);
   const build = stored.kind === 'AUTOINDEX' ? chooseIndex({ metric, elementType, rowCount: count }) : stored;
   if (!hasBlock(build.kind) && build.kind !== 'DISKANN') return undefined;
-  const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${build.kind}`;
+  const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${isByCodes(build) ? CODED_FILE_TYPE : build.kind}`;
   if (build.kind === 'MINHASH_LSH') {
     const input = { data: rows.data, dim: dimOf(field), elementBits: build.mhElementBitWidth, bands: build.mhLshBand };
     const block = await platform.workers.run<Uint8Array>('minhashBuild', input, [], signal);
@@ -49,7 +52,7 @@ export async function writeVectorIndex(
   const vectors = new VectorColumn(platform.workers, field.fieldID, field.dataType, dimOf(field), count);
   try {
     vectors.append(rows, count);
-    if (build.kind === 'DISKANN') {
+    if (build.kind === 'DISKANN' || (build.kind === 'HNSW_SQ' && isByCodes(build))) {
       if (!isDenseMetric(metric)) return undefined;
       return { key, bytes: await writeDiskIndex(platform, vectors, { build, metric, key }, signal), builtAs: describeBuild(build) };
     }
@@ -113,7 +116,15 @@ async function attachDiskIndex(
   if (disk?.key === file?.key) return;
   if (file !== undefined && !data.hasLost(file.key)) {
     try {
-      data.placeVectors(field.fieldID, await openDiskIndex(platform, reads, record, field, file.key));
+      // Until its place is taken the vectors are in memory, too.
+      const bytes = isCodedFile(file.key) ? codedEstimate(file, vectorWidth(field), data.rowCount, platform.workers.parallelism) : 0;
+      const room =
+        bytes > 0 ? reads.reserve(record.collectionId, bytes, `the index of field ${field.name} of segment ${record.id}`) : undefined;
+      try {
+        data.placeVectors(field.fieldID, await openDiskIndex(platform, reads, record, field, file.key));
+      } finally {
+        room?.release();
+      }
       return;
     } catch (error) {
       note(file, error);

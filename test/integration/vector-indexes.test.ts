@@ -16,7 +16,7 @@ const cases: readonly {
 }[] = [
   { type: 'HNSW', build: { M: 16, efConstruction: 100 }, search: { ef: 64 }, recall: 0.95, metric: 'L2' },
   { type: 'HNSW', build: { M: 16, efConstruction: 100 }, search: { ef: 64 }, recall: 0.95, metric: 'COSINE' },
-  { type: 'HNSW_SQ', build: { M: 16, efConstruction: 100, sq_type: 'SQ8' }, search: { ef: 64 }, recall: 0.95, metric: 'IP' },
+  { type: 'HNSW_SQ', build: { M: 16, efConstruction: 100, sq_type: 'SQ8', refine: true }, search: { ef: 64 }, recall: 0.95, metric: 'IP' },
   { type: 'HNSW_PQ', build: { M: 16, efConstruction: 100, m: 16, nbits: 8 }, search: { ef: 64 }, recall: 0.9, metric: 'COSINE' },
   { type: 'HNSW_PRQ', build: { M: 16, efConstruction: 100, m: 8, nrq: 2, nbits: 8 }, search: { ef: 64 }, recall: 0.9, metric: 'L2' },
   { type: 'IVF_FLAT', build: { nlist: 32 }, search: { nprobe: 16 }, recall: 0.95, metric: 'L2' },

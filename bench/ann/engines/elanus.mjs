@@ -1,11 +1,12 @@
 // Our index types, searched in process the way a query node does it: the exact float32 vectors of a segment in one shared memory, the
-// index in another, the task of the index called on this thread, one query a call.
+// index in another, the task of the index called on this thread, one query a call. "Codes only" is HNSW_SQ without refine, as a server has
+// it: no vectors in memory.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { flatIds } from '../../../dist/index/flat-ids.js';
 import { flatSearch } from '../../../dist/index/flat-search.js';
 import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../../dist/index/region-layout.js';
-import { buildVectorIndex, hasBlock, loadVectorIndex } from '../../../dist/index/vector-indexes.js';
+import { buildVectorIndex, CODES_SEARCH_TASK, hasBlock, loadVectorIndex } from '../../../dist/index/vector-indexes.js';
 import { workerTasks } from '../../../dist/index/worker-tasks.js';
 import { NodeWorkers } from '../../../dist/platform/node/node-workers.js';
 import { filterWidths, graphParameters, graphWidths } from '../parameters.mjs';
@@ -71,6 +72,25 @@ function indexed(name, build, { widthName, widths, filterWidths: forFilters, mad
     },
   };
 }
+/** Its bytes are codes, graph and the working memory of the one thread that searches. */
+function coded(name, build, isExtra) {
+  const engine = graph(name, build, isExtra);
+  return {
+    ...engine,
+    needsRows: false,
+    open(_set, { file }) {
+      const { region, placement, bytes } = loadVectorIndex(new NodeWorkers(), new Uint8Array(readFileSync(file)), file, 0);
+      const context = { memories: [region.memory], thread: 0 };
+      const search = (queries, k, ef, filter) =>
+        workerTasks[CODES_SEARCH_TASK]({ index: placement, queries, k, params: { ef }, ...filter }, context).rows;
+      return {
+        bytes,
+        search: (query, k, width) => search(query, k, width),
+        filtered: (query, k, width, { excluded, count }) => search(query, k, width, { excluded, passing: count }),
+      };
+    },
+  };
+}
 const graph = (name, build, isExtra) =>
   indexed(name, build, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^graph|^gen.graph|^vector-indexes/, isExtra });
 const product = (name, build) =>
@@ -113,7 +133,8 @@ const flat = {
 };
 
 const nlist = 1024;
-const refine = { refine: false, refineType: 'FP32' };
+const refine = { refine: true, refineType: 'FP32' };
+const unrefined = { refine: false, refineType: 'FP32' };
 export const engines = [
   graph('HNSW', { kind: 'HNSW', ...graphParameters }),
   graph('HNSW_SQ8', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ8', ...refine }),
@@ -121,6 +142,11 @@ export const engines = [
   graph('HNSW_SQ4U', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ4U', ...refine }, true),
   graph('HNSW_FP16', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'FP16', ...refine }, true),
   graph('HNSW_BF16', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'BF16', ...refine }, true),
+  coded('HNSW_SQ8 codes only', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ8', ...unrefined }),
+  coded('HNSW_SQ6 codes only', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ6', ...unrefined }, true),
+  coded('HNSW_SQ4U codes only', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'SQ4U', ...unrefined }, true),
+  coded('HNSW_FP16 codes only', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'FP16', ...unrefined }, true),
+  coded('HNSW_BF16 codes only', { kind: 'HNSW_SQ', ...graphParameters, sqType: 'BF16', ...unrefined }, true),
   indexed(
     'QG',
     { kind: 'QG', ...graphParameters, bits: 1 },

@@ -168,7 +168,7 @@ export class QueryNode {
       if (version < (this.#versions.get(record.id) ?? 0n)) throw outdated(record.id);
       // The copy that it replaces, when it is loaded anew, gives its room to it.
       const replaced = this.#segments.get(record.id)?.data.memoryBytes ?? 0;
-      const needed = Math.max(0, rowsEstimate(schema, record) - replaced);
+      const needed = Math.max(0, rowsEstimate(schema, record, this.#platform.workers.parallelism) - replaced);
       const room = this.#memory.reserve(record.collectionId, needed, `segment ${record.id} of ${record.rowCount} rows`);
       this.#versions.set(record.id, version);
       try {
