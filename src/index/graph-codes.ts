@@ -77,6 +77,14 @@ export function fittingForm(dim: number, nearest: number, deviation: number, rea
  * where 4 bits stopped short of recall .99. The two are estimates, the bound between them was not tuned.
  */
 const CODE_ERROR_MAX = 0.035;
+/**
+ * A squared distance by codes errs by about 2 * distance * the deviation of rounding: that of a value to `unit` / sqrt(12) and that of the query
+ * to 1 / sqrt(12), in the unit of the keys. The difference of two, thrice as far off as is usual, is this times the distance. 0: not known.
+ */
+export function keySlack(form: CodeForm, isIp: boolean): number {
+  if (isIp || form === 'FP32' || form === 'FP16' || form === 'BF16') return 0;
+  return 3 * Math.SQRT2 * 2 * Math.sqrt((l2Queries[form].unit ** 2 + 1) / 12);
+}
 /** Configures the kernel instance for these codes. */
 export function useCodes(kernel: GraphKernel, form: CodeForm, isIp: boolean, dim: number, address: number, stride: number): void {
   kernel.useCodes(forms[form].mode + (isIp ? 1 : 0), paddedDims(form, dim), address, stride, 0);

@@ -2,7 +2,7 @@
 // scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
 import { must } from '#base/assert.js';
 import { type ElementType, vectorBytes } from './element-type.js';
-import { type CodeForm, encodeQuery, type Frame, isCodeForm, useCodes } from './graph-codes.js';
+import { type CodeForm, encodeQuery, type Frame, isCodeForm, keySlack, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { excludedBytes, GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
 import { isInRange, type MetricType } from './metric.js';
@@ -57,6 +57,8 @@ export interface GraphWalks {
   readonly own?: OwnCodes;
   /** Called with each query, framed and coded. @param scale from framed values to the unit of the coded query */
   prepare(scale: number): void;
+  /** Keys of results are floats, in the unit of SQ8; else all are integers. */
+  readonly hasFloatResults?: true;
   /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
   walk(ef: number, wanted: number): { isResults: boolean; count: number };
   /** Leaves nodes that count in the results. */
@@ -126,6 +128,10 @@ class GraphSearch {
   /** Of the plan `exact`. */
   #passingRows: Uint32Array | undefined;
   #excluded = 0;
+  /** See `keySlack`. */
+  readonly #slack: number;
+  /** Where the last walk left what it found: 1 the results, 0 the pool. */
+  #from = 0;
 
   constructor(
     input: GraphSearchInput,
@@ -165,6 +171,7 @@ class GraphSearch {
     else own.use();
     if (upperCodes !== undefined) this.#kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
     this.#scores = scoresOf({ ...indexPlace, memory, form: this.#form, frame: this.#frame, query: this.#query });
+    this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
     this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
     const { visited, pool, results, scratch } = this.#work;
     this.#kernel.useThread(
@@ -260,6 +267,7 @@ class GraphSearch {
   }
   /** Puts the rows of what was found where they are scored. */
   #take(fromResults: number, count: number): number {
+    this.#from = fromResults;
     this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
     return count;
   }
@@ -285,8 +293,14 @@ class GraphSearch {
   }
   /** Scores of the found rows, the best `k` of them. */
   #score(found: number, k: number): Hits {
-    const count = Math.min(found, this.#worth(k));
+    const most = Math.min(found, this.#worth(k));
+    const isAsked = this.#input.params.refineK !== undefined;
+    const count = this.#slack > 0 && !isAsked ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack) : most;
     return this.#scores.best(new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, count), k, count);
+  }
+  /** Whether keys of what was found are floats: those of results of a quantised graph. */
+  #areFloats(): number {
+    return this.#from === 1 && this.#walks.hasFloatResults === true ? 1 : 0;
   }
   /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
   #worth(k: number): number {

@@ -28,6 +28,7 @@ function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks
     codes: { offset: records, stride: bytes },
     ...(upperCodes && { upperCodes: { offset: upperCodes.offset, stride: codeStride } }),
     links: { offset: records + idsAt, stride: bytes },
+    hasFloatResults: true,
     prepare: (scale) => kernel.makeTable(at + work.framed, dim, scale),
     walk: (ef, wanted) => ({ isResults: true, count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))) }),
     admit: (ef, excluded, budget) => kernel.searchRecordsAdmitting(query, ef, excluded, budget),
