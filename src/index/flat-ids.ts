@@ -12,7 +12,7 @@ const CHUNK_IDS = 8192;
 const NO_BLOCKS = { rows: 0xffffffff, bytes: 0 };
 
 export function flatIds(input: FlatIdsInput, context: FlatSearchContext): FlatSearchOutput {
-  const { ids, dim, vectorsOffset, inverseNormsOffset = 0, blocks = NO_BLOCKS } = input;
+  const { ids, dim, vectorsOffset, inverseNormsOffset: norms = 0, blocks = NO_BLOCKS } = input;
   const state = new FlatQueries(input, context, ids.length, Math.min(CHUNK_IDS, ids.length) * 4);
   checkNorms(input);
   const { kernel, element, metric, queries, queryStride, tops, topStride, own, low, high, views } = state;
@@ -21,10 +21,9 @@ export function flatIds(input: FlatIdsInput, context: FlatSearchContext): FlatSe
       const chunk = ids.length <= CHUNK_IDS ? ids : ids.subarray(begin, begin + CHUNK_IDS);
       views.words.set(chunk, own >>> 2);
       for (let i = 0; i < group; i++) {
-        kernel.scanIds(
-          ...([element, metric, dim, vectorsOffset, inverseNormsOffset, blocks.rows, blocks.bytes, own, chunk.length] as const),
-          ...([queries + i * queryStride, tops + i * topStride, 0, low, high] as const),
-        );
+        const at = queries + i * queryStride;
+        const top = tops + i * topStride;
+        kernel.scanIds(element, metric, dim, vectorsOffset, norms, blocks.rows, blocks.bytes, own, chunk.length, at, top, 0, low, high);
       }
     }
   });

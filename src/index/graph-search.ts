@@ -5,6 +5,7 @@ import { type ElementType, vectorBytes } from './element-type.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, keySlack, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { excludedBytes, GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
+import { type MemoryViews, viewsOf } from './memory-views.js';
 import { isInRange, type MetricType } from './metric.js';
 import { type Hits, type RowScores, VectorScores } from './row-scores.js';
 import { writeFloats } from './vector-floats.js';
@@ -103,7 +104,7 @@ export function searchGraphBy(
     counts[i] = found;
     total += found;
   }
-  return { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
+  return total === rows.length ? { counts, rows, scores } : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
 }
 
 class GraphSearch {
@@ -112,6 +113,7 @@ class GraphSearch {
   readonly #params: GraphParams;
   readonly #metric: MetricType;
   readonly #memory: WebAssembly.Memory;
+  readonly #views: MemoryViews;
   readonly #queries: Uint8Array;
   readonly #queryBytes: number;
   readonly #kernel: GraphKernel;
@@ -149,6 +151,7 @@ class GraphSearch {
     this.#queries = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
     this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
     this.#memory = memory;
+    this.#views = viewsOf(memory);
     this.#kernel = graphKernel.on(this.#memory);
     const { nodes, degree, form, step, hasRows, isRotated } = this.#params;
     this.#form = isCodeForm(form) ? form : 'SQ8';
@@ -174,10 +177,8 @@ class GraphSearch {
     this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
     this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
     const { visited, pool, results, scratch } = this.#work;
-    this.#kernel.useThread(
-      ...([this.#at + visited, this.#at + pool, this.#at + results, GRAPH_POOL_MAX, this.#at + scratch] as const),
-      this.#kernel.lastEpoch(),
-    );
+    const at = this.#at;
+    this.#kernel.useThread(at + visited, at + pool, at + results, GRAPH_POOL_MAX, at + scratch, this.#kernel.lastEpoch());
     const passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
     this.#passing = passing;
     this.#plan = this.#planFor(passing);
@@ -209,14 +210,15 @@ class GraphSearch {
     const { raw, framed } = this.#work;
     const { own } = this.#walks;
     const { k, radius, rangeFilter } = this.#input;
-    const bytes = this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
+    const isOnly = this.#queries.length === this.#queryBytes;
+    const bytes = isOnly ? this.#queries : this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
     const { isByCodes } = this.#scores;
     if (!isByCodes) this.#scores.useQuery(bytes);
     if (this.#passingRows !== undefined && !isByCodes) return this.#scanRows(this.#passingRows, rows, scores, at);
-    writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
-    this.#kernel.toFrame(
-      ...([this.#at + raw, dim, this.#frame.mean, this.#frame.signs, this.#frame.isUnit ? 1 : 0, this.#at + framed] as const),
-    );
+    if (this.#index.elementType === 'float32') this.#views.bytes.set(bytes, this.#at + raw);
+    else writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
+    const { mean, signs, isUnit } = this.#frame;
+    this.#kernel.toFrame(this.#at + raw, dim, mean, signs, isUnit ? 1 : 0, this.#at + framed);
     this.#walks.prepare(own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query));
     if (isByCodes) this.#scores.useQuery(bytes);
     if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
@@ -232,8 +234,10 @@ class GraphSearch {
         // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
         if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(rows, scores, at);
         const count = Math.min(k, hits.rows.length);
-        rows.set(hits.rows.subarray(0, count), at);
-        scores.set(hits.scores.subarray(0, count), at);
+        for (let i = 0; i < count; i++) {
+          rows[at + i] = hits.rows[i] as number;
+          scores[at + i] = hits.scores[i] as number;
+        }
         return count;
       }
     }
@@ -296,7 +300,8 @@ class GraphSearch {
     const most = Math.min(found, this.#worth(k));
     const isAsked = this.#input.params.refineK !== undefined;
     const count = this.#slack > 0 && !isAsked ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack) : most;
-    return this.#scores.best(new Uint32Array(this.#memory.buffer, this.#at + this.#work.rows, count), k, count);
+    const first = (this.#at + this.#work.rows) >>> 2;
+    return this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
   }
   /** Whether keys of what was found are floats: those of results of a quantised graph. */
   #areFloats(): number {
