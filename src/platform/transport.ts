@@ -8,7 +8,10 @@ export interface CallContext {
   /** Lower-case keys; values of several headers joined by ",". */
   readonly metadata: Readonly<Record<string, string>>;
 }
-/** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */
+/**
+ * Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. The reply
+ * becomes the transport's, which may move it to another thread: a handler never gives the same bytes twice.
+ */
 export type MethodHandler = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
 export interface HttpRequest {
   readonly method: string;
@@ -30,6 +33,11 @@ export interface ListenOptions {
   readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
+  /**
+   * Threads that hold the connections and speak the protocol; handlers run on the calling thread all the same. 0 or not given: that thread
+   * does both. A hint: a transport that cannot does without.
+   */
+  readonly threads?: number;
 }
 export interface Listener {
   readonly host: string;
