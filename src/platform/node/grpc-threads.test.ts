@@ -97,7 +97,8 @@ describe.skipIf(!sharesPorts)('threads that speak gRPC', () => {
     expect(await works(connection)).toBe(true);
     await workers[0]?.terminate();
     const stranger = createServer();
-    await new Promise<void>((resolve) => stranger.listen(listener.port, '127.0.0.1', resolve));
+    // It would share, and so must not be joined.
+    await new Promise<void>((resolve) => stranger.listen({ port: listener.port, host: '127.0.0.1', reusePort: true }, resolve));
     await until('a refusal', () => lines.join('').includes('grpc_thread_not_started'));
     expect(lines.join('')).toContain('EADDRINUSE');
     await new Promise((resolve) => stranger.close(resolve));
