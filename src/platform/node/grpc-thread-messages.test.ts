@@ -23,6 +23,7 @@ describe('BatchPoster', () => {
       new Uint8Array(100_000).fill(9), // Large, and all there is of its buffer.
       pool.subarray(50_000, 150_000), // Large, and a piece.
       Uint8Array.of(1),
+      new Uint8Array(100_005).fill(4).subarray(5), // As gRPC reads a message.
     ];
     const expected = bodies.map((bytes) => bytes.slice());
     for (const [id, bytes] of bodies.entries()) push(poster, id, bytes);
@@ -30,8 +31,8 @@ describe('BatchPoster', () => {
     const reader = new BodyReader(batch);
     const seen = batch.items.map((item) => (item[0] === 'reply' ? reader.next(item[2]) : undefined));
     expect(seen).toEqual(expected);
-    expect(batch.items.map((item) => item[1])).toEqual([0, 1, 2, 3, 4]);
-    expect(bodies[2]?.length).toBe(0); // Moved, not copied.
+    expect(batch.items.map((item) => item[1])).toEqual([0, 1, 2, 3, 4, 5]);
+    for (const moved of [2, 5]) expect(bodies[moved]?.length).toBe(0); // Not copied.
     expect(pool.length).toBe(200_000);
   });
   it('begins anew with the next turn, and has nothing to post twice', async () => {

@@ -12,8 +12,8 @@ export interface ThreadSetup {
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
 }
-/** A length in the batch's `small`, where bodies stand in the order of the items; or a buffer of its own. */
-export type Body = number | ArrayBuffer;
+/** A length in the batch's `small`, where bodies stand in the order of the items; or bytes whose buffer moves along. */
+export type Body = number | Uint8Array;
 export interface Batch<Item> {
   readonly kind: 'batch';
   readonly items: readonly Item[];
@@ -43,6 +43,8 @@ export type ToThread =
 
 /** Copying costs less than moving a buffer below about this size. */
 const MOVED_BYTES_MIN = 32 * 1024;
+/** What a buffer may hold beside the bytes and still move with them: gRPC's prefix of a message, 5 bytes. */
+const SPARE_BYTES_MAX = 16;
 
 /** Collects items and posts them when the turn of the event loop is over. */
 export class BatchPoster<Item> {
@@ -62,10 +64,10 @@ export class BatchPoster<Item> {
       this.#smallBytes += bytes.length;
       return bytes.length;
     }
-    const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength;
-    const buffer = isWhole ? bytes.buffer : new Uint8Array(bytes).buffer;
-    this.#moved.push(buffer);
-    return buffer;
+    const isAlone = bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength - bytes.length <= SPARE_BYTES_MAX;
+    const own = isAlone ? bytes : new Uint8Array(bytes);
+    this.#moved.push(own.buffer as ArrayBuffer);
+    return own;
   }
   push(item: Item): void {
     if (this.#items.length === 0) setImmediate(this.post);
@@ -104,7 +106,7 @@ export class BodyReader {
     this.#small = batch.small;
   }
   next(body: Body): Uint8Array {
-    if (typeof body !== 'number') return new Uint8Array(body);
+    if (typeof body !== 'number') return body;
     if (this.#small === undefined) return new Uint8Array(0);
     const bytes = new Uint8Array(this.#small, this.#at, body);
     this.#at += body;
