@@ -30,6 +30,7 @@ export async function listenGrpc(options: ListenOptions, sharesPort = false): Pr
     'grpc.max_send_message_length': options.sendBytesMax,
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.enable_channelz': 0, // Its counters cost every call, and nobody can read them here.
     interceptors: [(_method, call) => startAtMessage(call)],
   });
   for (const [path, handler] of options.methods) {
