@@ -4,10 +4,9 @@
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import {
   type ConnectionInjector,
-  type Metadata,
   Server,
   ServerCredentials,
-  type ServerInterceptingCall,
+  ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerUnaryCall,
   type sendUnaryData,
@@ -21,8 +20,6 @@ import { bind, bindShared, portOf } from './port-bind.js';
 const preface = Buffer.from('PRI * HTTP/2.0');
 const firstBytesMs = 10_000;
 
-type InterceptingServerListener = Parameters<ServerInterceptingCallInterface['start']>[0];
-
 /** @param sharesPort other threads listen on the port as well; the caller has seen to it that nobody else does */
 export async function listenGrpc(options: ListenOptions, sharesPort = false): Promise<Listener> {
   const server = new Server({
@@ -30,8 +27,7 @@ export async function listenGrpc(options: ListenOptions, sharesPort = false): Pr
     'grpc.max_send_message_length': options.sendBytesMax,
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
-    'grpc.enable_channelz': 0, // Its counters cost every call, and nobody can read them here.
-    interceptors: [(_method, call) => startAtMessage(call)],
+    interceptors: [(_method, call) => new StartAtMessage(call)],
   });
   for (const [path, handler] of options.methods) {
     server.register(path, unary(handler), asBuffer, (bytes: Buffer) => bytes, 'unary');
@@ -67,34 +63,30 @@ export async function listenGrpc(options: ListenOptions, sharesPort = false): Pr
 }
 
 /**
- * Lets a unary call start at its one message, as with other gRPC servers. grpc-js would wait for the end of the request stream, which the
+ * A unary call that starts at its one message, as with other gRPC servers. grpc-js would wait for the end of the request stream, which the
  * retries of the Milvus client for Node never send: such a call would hang until its deadline.
  */
-function startAtMessage(call: ServerInterceptingCallInterface): ServerInterceptingCall {
-  const { start } = call;
-  call.start = (listener) => start.call(call, new StartAtMessage(listener));
-  return call as ServerInterceptingCall; // The same: one more object between would cost each step of each call.
-}
-class StartAtMessage implements InterceptingServerListener {
-  readonly #listener: InterceptingServerListener;
-  #isStarted = false;
-  constructor(listener: InterceptingServerListener) {
-    this.#listener = listener;
+class StartAtMessage extends ServerInterceptingCall {
+  readonly #call: ServerInterceptingCallInterface;
+  constructor(call: ServerInterceptingCallInterface) {
+    super(call);
+    this.#call = call;
   }
-  onReceiveMetadata(metadata: Metadata): void {
-    this.#listener.onReceiveMetadata(metadata);
-  }
-  onReceiveMessage(message: unknown): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
-    this.#listener.onReceiveMessage(message);
-    this.#listener.onReceiveHalfClose();
-  }
-  onReceiveHalfClose(): void {
-    if (!this.#isStarted) this.#listener.onReceiveHalfClose();
-  }
-  onCancel(): void {
-    this.#listener.onCancel();
+  override start(listener: Parameters<ServerInterceptingCallInterface['start']>[0]): void {
+    let isStarted = false;
+    this.#call.start({
+      onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
+      onReceiveMessage(message) {
+        if (isStarted) return;
+        isStarted = true;
+        listener.onReceiveMessage(message);
+        listener.onReceiveHalfClose();
+      },
+      onReceiveHalfClose() {
+        if (!isStarted) listener.onReceiveHalfClose();
+      },
+      onCancel: () => listener.onCancel(),
+    });
   }
 }
 
