@@ -10,7 +10,7 @@ export interface Config {
   readonly port: number;
   /**
    * Threads that speak gRPC with clients, so that the main thread is left with the searches; 0: the main thread speaks it. Needs Node 22.12
-   * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 15 MB.
+   * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 20 MB.
    */
   readonly grpcThreads: number;
   /** gRPC services of the roles for tools and other processes; undefined: closed, 0: any free port. */
