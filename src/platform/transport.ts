@@ -8,10 +8,7 @@ export interface CallContext {
   /** Lower-case keys; values of several headers joined by ",". */
   readonly metadata: Readonly<Record<string, string>>;
 }
-/**
- * Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. The reply
- * becomes the transport's, which may move it to another thread: a handler never gives the same bytes twice.
- */
+/** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */
 export type MethodHandler = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
 export interface HttpRequest {
   readonly method: string;

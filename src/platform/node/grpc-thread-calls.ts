@@ -45,7 +45,7 @@ export class ThreadCalls {
     };
     run().then(
       (reply) => {
-        if (this.#running.delete(id)) this.#poster.push(['reply', id, this.#poster.body(reply)]);
+        if (this.#running.delete(id)) this.#poster.push(['reply', id, this.#poster.body(reply, false)]); // The handler may give it again.
       },
       (error: unknown) => {
         if (this.#running.delete(id)) this.#failed(id, error);
@@ -58,7 +58,7 @@ export class ThreadCalls {
       (page) => {
         if (page === undefined) return this.#failed(id, new Error('HTTP is not served'));
         const bytes = typeof page.body === 'string' ? Buffer.from(page.body) : page.body;
-        this.#poster.push(['page', id, page.status, page.contentType, this.#poster.body(bytes)]);
+        this.#poster.push(['page', id, page.status, page.contentType, this.#poster.body(bytes, false)]);
       },
       (error: unknown) => this.#failed(id, error),
     );

@@ -11,7 +11,8 @@ function channel(): { readonly poster: BatchPoster<AnswerItem>; next(): Promise<
   open.push(port1, port2);
   return { poster: new BatchPoster(port1), next: () => new Promise((resolve) => port2.once('message', resolve)) };
 }
-const push = (poster: BatchPoster<AnswerItem>, id: number, bytes: Uint8Array): void => poster.push(['reply', id, poster.body(bytes)]);
+const push = (poster: BatchPoster<AnswerItem>, id: number, bytes: Uint8Array, isGiven = true): void =>
+  poster.push(['reply', id, poster.body(bytes, isGiven)]);
 
 describe('BatchPoster', () => {
   it('posts what one turn brings as one message, bodies of all sizes in order', async () => {
@@ -34,6 +35,15 @@ describe('BatchPoster', () => {
     expect(batch.items.map((item) => item[1])).toEqual([0, 1, 2, 3, 4, 5]);
     for (const moved of [2, 5]) expect(bodies[moved]?.length).toBe(0); // Not copied.
     expect(pool.length).toBe(200_000);
+  });
+  it('leaves bytes alone that are not given', async () => {
+    const { poster, next } = channel();
+    const kept = new Uint8Array(100_000).fill(7);
+    for (const id of [1, 2]) push(poster, id, kept, false);
+    const batch = await next();
+    const reader = new BodyReader(batch);
+    expect(batch.items.map((item) => (item[0] === 'reply' ? reader.next(item[2]) : undefined))).toEqual([kept, kept]);
+    expect(kept.length).toBe(100_000);
   });
   it('begins anew with the next turn, and has nothing to post twice', async () => {
     const { poster, next } = channel();

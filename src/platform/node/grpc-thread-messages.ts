@@ -57,15 +57,18 @@ export class BatchPoster<Item> {
   constructor(port: Pick<MessagePort, 'postMessage'>) {
     this.#port = port;
   }
-  /** Takes the body of the item that is pushed next; a large one may move away from the caller. */
-  body(bytes: Uint8Array): Body {
+  /**
+   * Takes the body of the item that is pushed next.
+   * @param isGiven the caller needs the bytes no more: large ones move away with their buffer instead of being copied
+   */
+  body(bytes: Uint8Array, isGiven: boolean): Body {
     if (bytes.length < MOVED_BYTES_MIN) {
       this.#small.push(bytes);
       this.#smallBytes += bytes.length;
       return bytes.length;
     }
-    const isAlone = bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength - bytes.length <= SPARE_BYTES_MAX;
-    const own = isAlone ? bytes : new Uint8Array(bytes);
+    const isMoved = isGiven && bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength - bytes.length <= SPARE_BYTES_MAX;
+    const own = isMoved ? bytes : new Uint8Array(bytes);
     this.#moved.push(own.buffer as ArrayBuffer);
     return own;
   }

@@ -74,7 +74,7 @@ class Forward {
       const id = this.#nextId++;
       const waiter = deferred<Uint8Array>();
       this.#calls.set(id, waiter);
-      this.#poster.push(['call', id, method, deadlineMs, metadata, this.#poster.body(request)]);
+      this.#poster.push(['call', id, method, deadlineMs, metadata, this.#poster.body(request, true)]);
       signal.addEventListener('abort', () => this.#poster.push(['cancel', id]), { once: true });
       return waiter.promise;
     };
@@ -83,7 +83,7 @@ class Forward {
     const id = this.#nextId++;
     const waiter = deferred<HttpResponse>();
     this.#pages.set(id, waiter);
-    this.#poster.push(['http', id, method, path, headers, this.#poster.body(body)]);
+    this.#poster.push(['http', id, method, path, headers, this.#poster.body(body, true)]);
     return waiter.promise;
   }
   answered(batch: Batch<AnswerItem>): void {
