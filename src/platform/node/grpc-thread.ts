@@ -9,7 +9,7 @@ import { scriptUrl } from './script-url.js';
 
 /** What a thread may take beyond the grace to say that it has closed. */
 const CLOSE_WAIT_MS = 2_000;
-/** A call leaves nothing behind that lasts: V8's 48 MB took 25 MB more a thread under load and saved no time. */
+/** A call leaves nothing behind that lasts. Tried by hand: V8's own bound took some 25 MB more a thread under load and saved no time. */
 const YOUNG_MB_MAX = 12;
 
 export class GrpcThread {
