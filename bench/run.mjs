@@ -1,7 +1,10 @@
 // Runs the benches: `npm run bench` all of them, `npm run bench -- insert scan` the named ones, `--quick` with fewer rounds.
+// `--grpc-threads` (0,1,2 or as given, `--grpc-threads=0,4`): servers with so many threads beside each other, in `search` and `startup`.
 const names = ['startup', 'insert', 'search', 'scan'];
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');
+const asked = words.find((word) => word.startsWith('--grpc-threads'));
+const grpcThreads = asked && (asked.split('=')[1] ?? '0,1,2').split(',').map(Number);
 const chosen = words.filter((word) => !word.startsWith('--'));
 const unknown = chosen.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
@@ -11,6 +14,6 @@ if (unknown.length > 0) {
 for (const name of chosen.length > 0 ? chosen : names) {
   console.log(`\n== ${name}`);
   const { run } = await import(`./${name}.mjs`);
-  await run({ quick });
+  await run({ quick, grpcThreads });
 }
 process.exit(0);

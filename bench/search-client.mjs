@@ -30,9 +30,12 @@ async function sdkOf(address) {
   return sdks.get(address);
 }
 const bares = new Map();
-function bareOf(address) {
-  if (!bares.has(address)) bares.set(address, new grpc.Client(address, grpc.credentials.createInsecure()));
-  const client = bares.get(address);
+/** @param connection which one of the process's own connections to the address */
+function bareOf(address, connection = 0) {
+  const key = `${address} ${connection}`;
+  const own = { 'grpc.use_local_subchannel_pool': 1 };
+  if (!bares.has(key)) bares.set(key, new grpc.Client(address, grpc.credentials.createInsecure(), own));
+  const client = bares.get(key);
   return (path, bytes) =>
     new Promise((resolve, reject) =>
       client.makeUnaryRequest(path, same, same, bytes, (error, answer) => (error ? reject(error) : resolve(answer))),
@@ -56,7 +59,7 @@ function encoded(collectionName, fields, nq, at) {
     ).finish(),
   );
 }
-function callOf({ by, address, collection, fields, nq }) {
+function callOf({ by, address, collection, fields, nq, connections = 1 }) {
   if (by === 'sdk') {
     const request = {
       ...{ collection_name: collection, anns_field: 'vector', limit: K, params: { ef: 64 } },
@@ -65,8 +68,8 @@ function callOf({ by, address, collection, fields, nq }) {
     return async (at) => must(await (await sdkOf(address)).search({ ...request, data: [queries[at]] }));
   }
   const requests = queries.map((_, at) => encoded(collection, fields, nq, at));
-  const call = bareOf(address);
-  return (at) => call(SEARCH, requests[at]);
+  const calls = Array.from({ length: connections }, (_, at) => bareOf(address, at));
+  return (at, caller) => calls[caller % connections](SEARCH, requests[at]);
 }
 
 const calls = {
@@ -111,10 +114,10 @@ const calls = {
     let at = 0;
     const begin = performance.now();
     await Promise.all(
-      Array.from({ length: callers }, async () => {
+      Array.from({ length: callers }, async (_, caller) => {
         while (performance.now() - begin < milliseconds) {
           const start = performance.now();
-          await call(at++ % QUERIES);
+          await call(at++ % QUERIES, caller);
           latencies.push(performance.now() - start);
         }
       }),

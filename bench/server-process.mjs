@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 const built = fileURLToPath(new URL('../dist/server/main.js', import.meta.url));
 
-export async function startServer({ folder, main = built, execArgv = [] } = {}) {
+export async function startServer({ folder, main = built, execArgv = [], args = [] } = {}) {
   const data = folder ?? (await mkdtemp(join(tmpdir(), 'elanus-bench-')));
   const begin = performance.now();
-  const child = spawn(process.execPath, [...execArgv, main, 'serve', '--data', data, '--port', '0'], {
+  const child = spawn(process.execPath, [...execArgv, main, 'serve', '--data', data, '--port', '0', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const line = await new Promise((resolve, reject) => {

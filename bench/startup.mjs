@@ -4,14 +4,21 @@ import { startServer } from './server-process.mjs';
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-export async function run({ quick = false } = {}) {
+export async function run({ quick = false, grpcThreads = [0] } = {}) {
+  const results = [];
+  for (const threads of grpcThreads) results.push(await measure(quick, threads));
+  return results[0];
+}
+async function measure(quick, threads) {
+  const args = threads === 0 ? [] : ['--grpc-threads', String(threads)];
+  if (threads > 0) console.log(`with ${threads} gRPC threads:`);
   const readyMs = [];
   for (let round = 0; round < (quick ? 3 : 7); round++) {
-    const server = await startServer();
+    const server = await startServer({ args });
     readyMs.push(server.readyMs);
     await server.stop();
   }
-  const server = await startServer();
+  const server = await startServer({ args });
   const idleS = quick ? 5 : 30;
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const before = await server.usage();

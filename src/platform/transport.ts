@@ -30,6 +30,11 @@ export interface ListenOptions {
   readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
+  /**
+   * Threads that hold the connections and speak the protocol; handlers run on the calling thread all the same. 0 or not given: that thread
+   * does both. A hint: a transport that cannot does without.
+   */
+  readonly threads?: number;
 }
 export interface Listener {
   readonly host: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseBytes } from './command-line.js';
+import { parseBytes, parseThreads } from './command-line.js';
 
 describe('parseBytes', () => {
   it('reads plain bytes and units of 1024', () => {
@@ -10,6 +10,15 @@ describe('parseBytes', () => {
   it('refuses what is no size', () => {
     for (const text of ['', '0', '0.1', '-1', 'M', '1X', '1 000', '1e9', '999999999999999T', '80%']) {
       expect(() => parseBytes(text)).toThrow('expected a size such as 512M');
+    }
+  });
+});
+
+describe('parseThreads', () => {
+  it('reads 0 to 16 and refuses the rest', () => {
+    expect(['0', '2', '16'].map(parseThreads)).toEqual([0, 2, 16]);
+    for (const text of ['', '-1', '17', '1.5', 'two', '1e1', ' 1']) {
+      expect(() => parseThreads(text)).toThrow('expected a number of threads from 0 (none of their own) to 16');
     }
   });
 });

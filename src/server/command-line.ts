@@ -9,6 +9,13 @@ export function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX) return Number(text);
   throw new ElanusError('invalid_parameter', `expected a port from 0 (any free one) to ${PORT_MAX}.`);
 }
+export const GRPC_THREADS_MAX = 16;
+export const isThreadCount = (count: number): boolean => Number.isInteger(count) && count >= 0 && count <= GRPC_THREADS_MAX;
+/** @throws invalid_parameter */
+export function parseThreads(text: string): number {
+  if (/^\d{1,2}$/.test(text) && isThreadCount(Number(text))) return Number(text);
+  throw new ElanusError('invalid_parameter', `expected a number of threads from 0 (none of their own) to ${GRPC_THREADS_MAX}.`);
+}
 const unitBytes: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 /** A number of bytes, or with a unit: 512M, 1.5G, 2GiB; all powers of 1024. @throws invalid_parameter */
 export function parseBytes(text: string): number {

@@ -8,6 +8,11 @@ export interface Config {
   readonly host: string;
   /** 0: any free port. 19530 is what Milvus clients expect. */
   readonly port: number;
+  /**
+   * Threads that speak gRPC with clients, so that the main thread is left with the searches; 0: the main thread speaks it. Needs Node 22.12
+   * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 20 MB.
+   */
+  readonly grpcThreads: number;
   /** gRPC services of the roles for tools and other processes; undefined: closed, 0: any free port. */
   readonly internalPort: number | undefined;
   /** Where the internal listener is bound. Loopback unless the network between the processes is private: it has no authentication. */
@@ -48,6 +53,7 @@ export const defaultConfig: Config = Object.freeze({
   roles: roleNames,
   host: '127.0.0.1',
   port: 19530,
+  grpcThreads: 0,
   internalPort: undefined,
   internalHost: '127.0.0.1',
   peers: {},

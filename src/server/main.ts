@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
-import { parseBytes, parsePeer, parsePort, parseRoles } from './command-line.js';
+import { parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
 import { type RoleName, roleNames } from './role-names.js';
@@ -22,6 +22,7 @@ const option =
 const port = option(parsePort);
 const roles = option(parseRoles);
 const bytes = option(parseBytes);
+const threads = option(parseThreads);
 const peer = (text: string, before: Readonly<Partial<Record<RoleName, string>>>): Partial<Record<RoleName, string>> => {
   const { role, address } = option(parsePeer)(text);
   return { ...before, [role]: address };
@@ -36,6 +37,7 @@ interface ServeOptions {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly insecure: boolean;
   readonly memoryLimit?: number;
+  readonly grpcThreads: number;
 }
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
@@ -58,6 +60,7 @@ async function serve(options: ServeOptions): Promise<void> {
     roles: options.role ?? roleNames,
     peers: options.peer,
     memoryLimitBytes: options.memoryLimit,
+    grpcThreads: options.grpcThreads,
   });
   const node = await startNode(platform, config).catch(async (error: unknown) => {
     await platform.close();
@@ -110,6 +113,7 @@ program
       .default('warn'),
   )
   .option('--memory-limit <size>', 'memory for all collections, such as 512M or 4G (default: 80 % of the machine or container)', bytes)
+  .option('--grpc-threads <count>', 'threads that speak gRPC beside the main thread, 0 to 16', threads, defaultConfig.grpcThreads)
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',

@@ -168,6 +168,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         http: httpHandler(platform, health, () => memory.publish()),
         receiveBytesMax: config.receiveBytesMax,
         sendBytesMax: config.sendBytesMax,
+        threads: config.grpcThreads,
       });
       const opened = listener;
       closers.push(() => opened.close(GRACE_MS));

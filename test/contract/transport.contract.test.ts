@@ -8,6 +8,7 @@ import { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import { SimulatedWorld } from '#platform/memory/simulated-time.js';
 import { GrpcTransport } from '#platform/node/grpc-transport.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
+import { canSharePorts } from '#platform/node/port-bind.js';
 import type { Clock, Timers } from '#platform/time.js';
 import type { CallContext, HttpRequest, HttpResponse, Listener, ListenOptions, MethodHandler, Transport } from '#platform/transport.js';
 
@@ -18,7 +19,18 @@ interface Bench {
   /** Lets simulated time pass until the work is done. */
   drive<T>(work: () => Promise<T>): Promise<T>;
 }
-const nodeBench = (): Bench => ({ transport: new GrpcTransport(), clock: nodeClock, timers: nodeTimers, drive: (work) => work() });
+const nodeBench = (transport: Transport = new GrpcTransport()): Bench => ({
+  transport,
+  clock: nodeClock,
+  timers: nodeTimers,
+  drive: (work) => work(),
+});
+/** As if every listener had been asked for threads. */
+class ThreadedTransport extends GrpcTransport {
+  override listen(options: ListenOptions): Promise<Listener> {
+    return super.listen({ ...options, threads: 2 });
+  }
+}
 function memoryBench(): Bench & { world: SimulatedWorld; network: SimulatedNetwork } {
   const world = new SimulatedWorld({ seed: 7 });
   const network = new SimulatedNetwork(world);
@@ -44,10 +56,14 @@ async function listen(transport: Transport, methods: Record<string, MethodHandle
 const context = (more: Partial<CallContext> = {}): CallContext => ({ signal: new AbortController().signal, metadata: {}, ...more });
 const address = (listener: Listener): string => `${listener.host}:${listener.port}`;
 
-describe.each([
-  ['grpc', nodeBench],
+const sharesPorts = await canSharePorts('127.0.0.1');
+const benches: [string, () => Bench][] = [
+  ['grpc', () => nodeBench()],
   ['memory', memoryBench],
-] as const)('Transport (%s)', (_name, bench) => {
+];
+if (sharesPorts) benches.push(['grpc in threads', () => nodeBench(new ThreadedTransport())]);
+
+describe.each(benches)('Transport (%s)', (_name, bench) => {
   test('carries bytes, metadata and the deadline', async () => {
     const { transport, clock, drive } = bench();
     await drive(async () => {
@@ -204,13 +220,15 @@ describe.each([
   });
 });
 
-describe('GrpcTransport: one port', () => {
+const transports: [string, () => GrpcTransport][] = [['one thread', () => new GrpcTransport()]];
+if (sharesPorts) transports.push(['two threads', () => new ThreadedTransport()]);
+describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) => {
   const http = async (request: HttpRequest): Promise<HttpResponse> => {
     if (request.path === '/throw') throw new Error('inside');
     return { status: 201, contentType: 'application/json', body: JSON.stringify({ ...request, body: request.body.length }) };
   };
   test('serves HTTP/1.1 beside gRPC', async () => {
-    const transport = new GrpcTransport();
+    const transport = newTransport();
     const listener = await listen(transport, { '/p.S/Echo': async (request) => request }, { http, receiveBytesMax: 1000 });
     const base = `http://${address(listener)}`;
     const answer = await fetch(`${base}/v2/x?y=1`, { method: 'POST', body: 'abc', headers: { Authorization: 'Bearer t' } });
@@ -225,7 +243,7 @@ describe('GrpcTransport: one port', () => {
     await expect(fetch(base)).rejects.toThrow();
   });
   test('answers a call whose request stream stays open after the message', async () => {
-    const listener = await listen(new GrpcTransport(), { '/p.S/Reverse': async (request) => request.slice().reverse() });
+    const listener = await listen(newTransport(), { '/p.S/Reverse': async (request) => request.slice().reverse() });
     const session = http2Connect(`http://${address(listener)}`);
     const call = session.request({
       ':method': 'POST',
@@ -245,20 +263,23 @@ describe('GrpcTransport: one port', () => {
     session.destroy();
   });
   test('a port of its own choice is never one it has had before', async () => {
-    const transport = new GrpcTransport();
+    const transport = newTransport();
     const first = await listen(transport, {});
     await first.close(0);
     // What the operating system would have to offer is forced: the freed port is the only answer to the first question.
-    const listenOnce = vi.spyOn(Server.prototype, 'listen').mockImplementationOnce(function (this: Server, ...args: unknown[]) {
-      return Server.prototype.listen.call(this, first.port, ...(args.slice(1) as []));
+    let asked = 0;
+    const { listen: original } = Server.prototype;
+    const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server, ...args: unknown[]) {
+      const port = args[0] === 0 && asked++ === 0 ? first.port : args[0];
+      return original.call(this, port, ...(args.slice(1) as []));
     });
     const second = await listen(transport, {});
-    expect(listenOnce).toHaveBeenCalledTimes(3); // The first answer, the same call passed on, the next try.
+    expect(asked).toBe(2);
     expect(second.port).not.toBe(first.port);
-    listenOnce.mockRestore();
+    spy.mockRestore();
   });
   test('a preface in pieces, and garbage, harm nobody', async () => {
-    const listener = await listen(new GrpcTransport(), {}, { http });
+    const listener = await listen(newTransport(), {}, { http });
     const slow = tcpConnect(listener.port, '127.0.0.1');
     const heard = new Promise<Buffer>((resolve) => slow.once('data', resolve));
     for (const piece of ['P', 'RI * HT', 'TP/2.0\r\n\r\nSM\r\n\r\n']) {

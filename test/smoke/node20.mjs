@@ -73,6 +73,14 @@ await check('open() in memory, insert, search, close', async () => {
   });
   await elanus.close();
 });
+await check('open() with threads for gRPC, which one thread stands in for where they cannot be', async () => {
+  const elanus = await open(undefined, { grpcThreads: 2, logLevel: 'silent' });
+  await withClient(elanus.address, async (client) => {
+    await fill(client);
+    await find(client);
+  });
+  await elanus.close();
+});
 await check('open(folder), insert, flush, close, open again, search', async () => {
   const first = await open(folder);
   await withClient(first.address, async (client) => {

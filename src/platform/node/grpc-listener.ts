@@ -1,7 +1,7 @@
 // Server side of the transport: one TCP port for gRPC and HTTP/1.1. The first bytes of a connection tell which; gRPC begins with the
 // HTTP/2 preface. grpc-js answers pings without calls at any rate, so clients may keep connections alive as they like.
 
-import { type AddressInfo, createServer, type Socket, type Server as TcpServer } from 'node:net';
+import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import {
   type ConnectionInjector,
   Server,
@@ -11,19 +11,17 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { ElanusError, messageOf } from '#base/errors.js';
 import type { CallContext, Listener, ListenOptions, MethodHandler } from '../transport.js';
 import { asBuffer } from './grpc-connection.js';
 import { readMetadata, toStatus } from './grpc-status.js';
 import { HttpFront } from './http-front.js';
+import { bind, bindShared, portOf } from './port-bind.js';
 
 const preface = Buffer.from('PRI * HTTP/2.0');
 const firstBytesMs = 10_000;
-/** Ports this process has listened on at the operating system's choice. */
-const portsGiven = new Set<number>();
-const portTriesMax = 20;
 
-export async function listenGrpc(options: ListenOptions): Promise<Listener> {
+/** @param sharesPort other threads listen on the port as well; the caller has seen to it that nobody else does */
+export async function listenGrpc(options: ListenOptions, sharesPort = false): Promise<Listener> {
   const server = new Server({
     'grpc.max_receive_message_length': options.receiveBytesMax,
     'grpc.max_send_message_length': options.sendBytesMax,
@@ -52,12 +50,11 @@ export async function listenGrpc(options: ListenOptions): Promise<Listener> {
       else front.accept(socket);
     });
   });
-  await bind(tcp, options);
-  const bound = tcp.address() as AddressInfo;
+  await (sharesPort ? bindShared : bind)(tcp, options);
   let closing: Promise<void> | undefined;
   return {
     host: options.host,
-    port: bound.port,
+    port: portOf(tcp),
     close(graceMs) {
       closing ??= closeAll(tcp, server, injector, front, sockets, undecided, graceMs);
       return closing;
@@ -91,39 +88,6 @@ class StartAtMessage extends ServerInterceptingCall {
       onCancel: () => listener.onCancel(),
     });
   }
-}
-
-/**
- * Listens. A port of the operating system's choice is one this process has not had before: clients in the process (tests that open one
- * database after another) share connections by address, and back off from an address that refused them a moment ago.
- */
-async function bind(tcp: TcpServer, options: ListenOptions): Promise<void> {
-  await bindOnce(tcp, options);
-  if (options.port !== 0) return;
-  for (let tries = 1; portsGiven.has((tcp.address() as AddressInfo).port) && tries < portTriesMax; tries++) {
-    await new Promise<void>((resolve) => tcp.close(() => resolve()));
-    await bindOnce(tcp, options);
-  }
-  portsGiven.add((tcp.address() as AddressInfo).port);
-}
-
-function bindOnce(tcp: TcpServer, options: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => {
-      const where = `${options.host}:${options.port}`;
-      reject(
-        new ElanusError('refused', `cannot listen on ${where}: ${messageOf(error)}: stop what uses the port or choose another`, {
-          cause: error,
-        }),
-      );
-    };
-    tcp.once('error', fail);
-    tcp.listen(options.port, options.host, () => {
-      tcp.off('error', fail);
-      tcp.on('error', () => {}); // Accept failures (out of descriptors) must not end the process.
-      resolve();
-    });
-  });
 }
 
 function sniff(socket: Socket, decide: (isHttp2: boolean) => void): void {

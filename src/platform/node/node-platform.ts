@@ -34,6 +34,7 @@ export interface NodePlatformOptions {
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
   const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
   const workers = new NodeWorkers(options.parallelism === undefined ? {} : { parallelism: options.parallelism });
+  const logger = new ConsoleLogger(options.logLevel ?? 'info');
   let closing: Promise<void> | undefined;
   return {
     clock: nodeClock,
@@ -42,9 +43,9 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     files,
     metaStore,
     objectStore: new FileObjectStore(files, 'objects'),
-    transport: new GrpcTransport(),
+    transport: new GrpcTransport(logger),
     workers,
-    logger: new ConsoleLogger(options.logLevel ?? 'info'),
+    logger,
     metrics: new PromMetrics(),
     memoryBytes: memoryBytes(),
     crc32,

@@ -1,6 +1,5 @@
 // Script of a compute thread: loads the registry of tasks, keeps the memories of the regions it has seen, runs one task at a time.
-// Imports nothing of the product statically, so that it starts from src as well (see the resolve hook).
-import * as nodeModule from 'node:module';
+// Imports nothing of the product statically, so that it starts from src as well (resolve-sources.ts).
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 
 export interface WorkerSetup {
@@ -22,20 +21,6 @@ export type FromWorker =
   | { readonly id: number; readonly error: { readonly message: string; readonly key?: string; readonly stack?: string } };
 type AnyTask = (input: unknown, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
 
-/** Started as .ts (tests): imports inside src name .js files and `#` folders, as the compiler wants them; point them at the sources. */
-function resolveSources(): void {
-  const root = new URL('../../', import.meta.url).href;
-  nodeModule.registerHooks?.({
-    resolve(specifier, context, next) {
-      const fromRoot = specifier.startsWith('#') ? root + specifier.slice(1) : undefined;
-      const relative =
-        specifier.startsWith('.') && context.parentURL?.startsWith(root) ? new URL(specifier, context.parentURL).href : undefined;
-      const target = fromRoot ?? relative;
-      return next(target === undefined ? specifier : target.replace(/\.js$/, '.ts'), context);
-    },
-  });
-}
-
 /** Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. */
 function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0): Set<ArrayBuffer> {
   if (typeof value !== 'object' || value === null || depth > 4) return found;
@@ -51,7 +36,10 @@ function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0)
 
 async function serve(port: MessagePort): Promise<void> {
   const setup = workerData as WorkerSetup;
-  if (import.meta.url.endsWith('.ts')) resolveSources();
+  if (import.meta.url.endsWith('.ts')) {
+    const sources = (await import(new URL('./resolve-sources.ts', import.meta.url).href)) as typeof import('./resolve-sources.js');
+    sources.resolveSources();
+  }
   const memories = new Map<number, WebAssembly.Memory>();
   const loaded = import(setup.registry) as Promise<{ readonly workerTasks?: Readonly<Record<string, AnyTask>> }>;
   loaded.catch(() => {}); // Told to each task that wants it.
