@@ -275,12 +275,37 @@ describe('a segment of which only codes are in memory', () => {
       expect(await attachVectorIndexes(platform, record, data, reads)).toEqual([4n]);
     }
   });
+  test('refined: a range that begins far from the query is looked for until it is filled', async () => {
+    const world = await makeWorld();
+    const data = await load(world);
+    const all = hitsOf(await search(world.original, { k: ROWS }));
+    const bounds = { rangeFilter: all.scores[400], radius: all.scores[700] };
+    const exact = hitsOf(await search(world.original, { k: 20, ...bounds }));
+    const refined = hitsOf(await search(data, { k: 20, ...bounds, params: { ef: 64, refineK: 1.5 } }));
+    expect(refined.counts).toEqual([20]);
+    for (const score of refined.scores) expect(score >= (bounds.rangeFilter ?? 0) && score < (bounds.radius ?? 0)).toBe(true);
+    expect(refined.rows.filter((row) => exact.rows.includes(row)).length).toBeGreaterThan(15);
+    // Nothing lies there: it ends.
+    const none = await search(data, { k: 20, radius: all.scores[0], rangeFilter: 0, params: { ef: 64, refineK: 1.5 } });
+    expect([...none.counts]).toEqual([0]);
+  });
   test('gives its memory back when the last search ends', async () => {
     const world = await makeWorld();
     const data = await load(world);
+    const { workers } = world.platform;
+    const release = workers.release.bind(workers);
+    let released = 0;
+    Object.assign(workers, {
+      release: (region: Parameters<typeof release>[0]) => {
+        released++;
+        release(region);
+      },
+    });
     const running = search(data, { params: { ef: 300, refineK: 3 } });
     data.release();
+    expect(released).toBe(0);
     expect((await running).counts).toEqual(Uint32Array.of(10));
+    expect(released).toBe(1);
     await expect(search(data)).rejects.toThrow('released');
     expect(world.cache.bytes).toBe(0);
   });
