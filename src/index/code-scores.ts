@@ -59,8 +59,7 @@ export class CodeScores implements RowScores {
     if (shift !== undefined) for (let i = 0; i < query.length; i++) query[i] = (query[i] as number) + (shift[i] as number);
   }
   best(rows: Uint32Array, k: number, worth: number, bounds?: ScoreBounds): Hits {
-    const nodeOf = this.#nodeOf;
-    const nodes = nodeOf === undefined ? rows : rows.map((row) => nodeOf[row] ?? NIL).filter((node) => node !== NIL);
+    const nodes = this.#nodesOf(rows);
     // A range may begin behind the nearest.
     if (bounds?.radius !== undefined || bounds?.rangeFilter !== undefined || nodes.length <= worth) return this.#bestOf(nodes, k, bounds);
     const { kernel, memory, at, work, query } = this.#place;
@@ -74,6 +73,16 @@ export class CodeScores implements RowScores {
       return piece.length;
     });
     return this.#bestOf(nearest, k);
+  }
+  #nodesOf(rows: Uint32Array): Uint32Array {
+    if (this.#nodeOf === undefined) return rows;
+    const nodes = new Uint32Array(rows.length);
+    let count = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const node = this.#nodeOf[rows[i] as number] ?? NIL;
+      if (node !== NIL) nodes[count++] = node;
+    }
+    return nodes.subarray(0, count);
   }
   #bestOf(nodes: Uint32Array, k: number, bounds: ScoreBounds = {}): Hits {
     const { radius, rangeFilter } = bounds;
@@ -101,12 +110,16 @@ export class CodeScores implements RowScores {
 const sectionAt = (index: IndexPlacement, name: string): number => must(index.sections[name], `section ${name}`).offset;
 
 function squaredDistance(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    sum += difference * difference;
+  let [even, odd] = [0, 0];
+  // Two sums do not wait for each other.
+  for (let i = 0; i + 1 < a.length; i += 2) {
+    const first = (a[i] as number) - (b[i] as number);
+    const second = (a[i + 1] as number) - (b[i + 1] as number);
+    even += first * first;
+    odd += second * second;
   }
-  return sum;
+  const last = a.length % 2 === 0 ? 0 : (a[a.length - 1] as number) - (b[a.length - 1] as number);
+  return even + odd + last * last;
 }
 function product(a: Float32Array, b: Float32Array): number {
   let sum = 0;

@@ -15,6 +15,7 @@ import {
   workers,
 } from '../../test/support/vector-index.js';
 import { elementTypes } from './element-type.js';
+import { scoredStepOf, stepOf } from './graph-codes.js';
 import type { CodesSearchInput } from './graph-codes-search.js';
 import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
 import { isInRange, type MetricType } from './metric.js';
@@ -175,15 +176,29 @@ describe('rows that do not count', () => {
       { numRuns: 150 },
     );
   });
-  test('a walk that cannot reach enough rows falls back to all codes', async () => {
-    // Two islands, far apart, and links only to the nearest.
-    const next = random(8);
-    const values = Float32Array.from({ length: 900 * 4 }, (_, i) => next() + (i < 3200 ? 0 : 1e4));
-    const fixture = await buildSq(values, 4, 'L2', { build: { ...sq('FP16', 2), efConstruction: 2 } });
-    const query = toBytes('float32', new Float32Array(4));
-    const excluded = bits(900, (row) => row % 2 === 0);
-    expect(findByCodes(fixture, query, 900, { params: {} }).rows).toHaveLength(900);
-    expect(findByCodes(fixture, query, 450, { params: {}, excluded, passing: 450 }).rows).toHaveLength(450);
+  test('a walk that cannot reach enough rows falls back to all codes of those that count', async () => {
+    const rows = 4000;
+    const fixture = await buildSq(clustered(rows, 8, 6), 8, 'L2');
+    const { meta, sections } = decodeIndexBlock(fixture.block);
+    // Nobody links to anybody.
+    const links = (sections.get('links') as Uint8Array).map(() => 255);
+    const upper = (sections.get('upper') as Uint8Array).map(() => 255);
+    const block = encodeIndexBlock(meta, new Map([...sections, ['links', links], ['upper', upper]]));
+    const alone: Fixture = { ...fixture, block, index: loadVectorIndex(workers, block, 'test') };
+    const query = toBytes('float32', clustered(1, 8, 6));
+    const wanted = byOracle(fixture, query);
+    checkAgainst(alone, findByCodes(alone, query, 10), wanted);
+    expect(findByCodes(alone, query, rows, { params: {} }).rows).toHaveLength(rows);
+    const excluded = bits(rows, (row) => row % 3 === 0);
+    const passing = countClear(excluded, rows);
+    expect(planWalk({ nodes: rows, passing, ef: 10, vectorBytes: 16, codeBytes: walkedBytes(16, 8) })).toBe('admitting');
+    const hits = findByCodes(alone, query, 10, { excluded, passing, params: { ef: 10 } });
+    expect(hits.rows).toHaveLength(10);
+    checkAgainst(
+      alone,
+      hits,
+      wanted.filter(({ row }) => row % 3 !== 0),
+    );
   });
 });
 
@@ -223,6 +238,13 @@ test('no rows, one row, equal rows, zero vectors, several queries at once', asyn
   }
 });
 
+test('codes that score reach as far as values do, within limits; others are as before', () => {
+  expect(scoredStepOf('SQ8', 1, 3.9, 4.2)).toBeCloseTo(4.2 / 127);
+  expect(scoredStepOf('SQ8', 1, 3.9, 50)).toBeCloseTo(1.3 * stepOf('SQ8', 1, 3.9));
+  expect(scoredStepOf('SQ8', 1, 3, 3.1)).toBe(stepOf('SQ8', 1, 3));
+  expect(scoredStepOf('SQ6', 1, 3.9, 50)).toBeCloseTo(1.2 * stepOf('SQ6', 1, 3.9));
+  expect(scoredStepOf('SQ4', 1, 3.9, 50)).toBe(stepOf('SQ4', 1, 3.9));
+});
 test('a map from rows to nodes that does not fit is refused', async () => {
   const rows = 300;
   const fixture = await buildSq(clustered(rows, 8, 9), 8, 'L2', { without: bits(rows, (row) => row % 5 === 0) });

@@ -309,6 +309,7 @@ class GraphSearch {
   }
   /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
   #worth(k: number): number {
+    if (this.#scores.isByCodes) return scoredByCodes(k, this.#form, this.#metric);
     const share = this.#walks.own?.rescored(k) ?? rescored(k, this.#form);
     // The error of an inner product grows with the lengths, that of a distance with the distance.
     const usual = this.#metric === 'IP' ? 2 * share : share;
@@ -320,6 +321,14 @@ class GraphSearch {
  * vector that is read is a cache miss for each of its lines.
  */
 const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);
+/**
+ * The same where codes give the scores: keys differ from these by how the query is rounded, which is coarse with 8 bits only, and with
+ * cosine by the length of the decoded vector, too.
+ */
+function scoredByCodes(k: number, form: CodeForm, metric: MetricType): number {
+  if (metric === 'COSINE' && form.startsWith('SQ')) return rescored(k, form);
+  return form === 'SQ8' ? k + 6 + (k >> 4) : k + 3;
+}
 /** Of the found, beyond the far end of a range. */
 const PAST_SHARE = 0.1;
 /** Rows whose bit is clear, ascending; `most` of them at most, as there are. */

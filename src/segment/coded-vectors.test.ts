@@ -23,12 +23,21 @@ import { attachVectorIndexes, writeVectorIndex } from './vector-index-files.js';
 const [KEY, VECTOR] = [100n, 101n];
 const DIM = 32;
 const ROWS = 1500;
-const schema = CollectionSchema.fromPartial({
-  fields: [
-    { fieldID: KEY, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-    { fieldID: VECTOR, name: 'vector', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }], nullable: true },
-  ],
-});
+const schemaOf = (dataType: DataType) =>
+  CollectionSchema.fromPartial({
+    fields: [
+      { fieldID: KEY, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+      { fieldID: VECTOR, name: 'vector', dataType, typeParams: [{ key: 'dim', value: String(DIM) }], nullable: true },
+    ],
+  });
+const schema = schemaOf(DataType.FloatVector);
+/** The same numbers in another type. */
+function bytesAs(dataType: number, values: Float32Array): Uint8Array {
+  if (dataType === DataType.Int8Vector) return new Uint8Array(Int8Array.from(values, (value) => Math.round(value * 100)).buffer);
+  // The upper half of a float32 is a bfloat16.
+  if (dataType === DataType.BFloat16Vector) return bytesView(Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16));
+  return bytesView(values);
+}
 type Metric = 'L2' | 'IP' | 'COSINE';
 interface World {
   readonly platform: Platform;
@@ -46,8 +55,11 @@ interface Options {
   readonly cacheBytes?: number;
   readonly params?: Readonly<Record<string, string>>;
   readonly hasNulls?: boolean;
+  readonly dataType?: DataType;
 }
-async function makeWorld({ metric = 'L2', cacheBytes = 1 << 20, params = {}, hasNulls = true }: Options = {}): Promise<World> {
+async function makeWorld(options: Options = {}): Promise<World> {
+  const { metric = 'L2', cacheBytes = 1 << 20, params = {}, hasNulls = true, dataType = DataType.FloatVector } = options;
+  const schema = schemaOf(dataType);
   const platform = {
     ...openMemoryPlatform({ cluster: simulatedCluster(1), host: 'a' }),
     ...{
@@ -64,7 +76,7 @@ async function makeWorld({ metric = 'L2', cacheBytes = 1 << 20, params = {}, has
     KEY,
     Array.from({ length: ROWS }, (_, row) => BigInt(row)),
   );
-  const vectors = column(VECTOR, DataType.FloatVector, bytesView(values), undefined, hasNulls ? valid : undefined);
+  const vectors = column(VECTOR, dataType, bytesAs(dataType, values), undefined, hasNulls ? valid : undefined);
   const original = new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema, rowsHint: ROWS });
   original.appendBatch(batchOf(ROWS, [keys, vectors]), 10n);
   const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
@@ -93,7 +105,7 @@ async function makeWorld({ metric = 'L2', cacheBytes = 1 << 20, params = {}, has
   };
   return world;
 }
-async function load({ platform, reads, record }: World): Promise<SegmentData> {
+async function load({ platform, reads, record, original: { schema } }: World): Promise<SegmentData> {
   const opened = await openDiskIndexes(platform, reads, record, schema);
   return readSegment(platform, record, schema, undefined, opened.disk).finally(() => opened.release());
 }
@@ -275,12 +287,50 @@ describe('a segment of which only codes are in memory', () => {
       expect(await attachVectorIndexes(platform, record, data, reads)).toEqual([4n]);
     }
   });
+  test('vectors of other types: exact when refined, and read back to the byte', async () => {
+    for (const dataType of [DataType.Int8Vector, DataType.BFloat16Vector]) {
+      for (const metric of ['L2', 'IP', 'COSINE'] as const) {
+        const world = await makeWorld({ metric, dataType, params: { sq_type: 'BF16' } });
+        const data = await load(world);
+        const asked = { metric, queries: bytesAs(dataType, query(1)) };
+        const exact = hitsOf(await search(world.original, asked));
+        expect(hitsOf(await search(data, { ...asked, params: { ef: 300, refineK: 5 } }))).toEqual(exact);
+        expect(hitsOf(await search(data, asked)).rows.filter((row) => exact.rows.includes(row)).length).toBeGreaterThan(6);
+        expect(await data.fetchAll(everyRow, [VECTOR])).toEqual(world.original.fetch(everyRow, [VECTOR]));
+      }
+    }
+  });
+  test('refined: a range that begins far from the query is looked for until it is filled', async () => {
+    const world = await makeWorld();
+    const data = await load(world);
+    const all = hitsOf(await search(world.original, { k: ROWS }));
+    const bounds = { rangeFilter: all.scores[400], radius: all.scores[700] };
+    const exact = hitsOf(await search(world.original, { k: 20, ...bounds }));
+    const refined = hitsOf(await search(data, { k: 20, ...bounds, params: { ef: 64, refineK: 1.5 } }));
+    expect(refined.counts).toEqual([20]);
+    for (const score of refined.scores) expect(score >= (bounds.rangeFilter ?? 0) && score < (bounds.radius ?? 0)).toBe(true);
+    expect(refined.rows.filter((row) => exact.rows.includes(row)).length).toBeGreaterThan(15);
+    // Nothing lies there: it ends.
+    const none = await search(data, { k: 20, radius: all.scores[0], rangeFilter: 0, params: { ef: 64, refineK: 1.5 } });
+    expect([...none.counts]).toEqual([0]);
+  });
   test('gives its memory back when the last search ends', async () => {
     const world = await makeWorld();
     const data = await load(world);
+    const { workers } = world.platform;
+    const release = workers.release.bind(workers);
+    let released = 0;
+    Object.assign(workers, {
+      release: (region: Parameters<typeof release>[0]) => {
+        released++;
+        release(region);
+      },
+    });
     const running = search(data, { params: { ef: 300, refineK: 3 } });
     data.release();
+    expect(released).toBe(0);
     expect((await running).counts).toEqual(Uint32Array.of(10));
+    expect(released).toBe(1);
     await expect(search(data)).rejects.toThrow('released');
     expect(world.cache.bytes).toBe(0);
   });

@@ -7,6 +7,7 @@ import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_
 import { elementTypeOf } from '#index/element-type.js';
 import type { IndexPlacement } from '#index/vector-index.js';
 import { openVectorIndex } from '#index/vector-indexes.js';
+import { vectorWidth } from '#model/dense-vector.js';
 import { dimOf } from '#model/field.js';
 import type { BuildParamsOf } from '#model/index-types.js';
 import type { Platform } from '#platform/platform.js';
@@ -95,7 +96,7 @@ export async function openDiskIndexes(
 }
 /** @throws memory_limit */
 function roomFor(reads: DiskReads, record: SegmentRecord, field: FieldSchema): { release(): void } {
-  const bytes = Number(record.rowCount) * dimOf(field) * 4;
+  const bytes = Number(record.rowCount) * vectorWidth(field);
   return reads.reserve(record.collectionId, bytes, `the vectors of field ${field.name} of segment ${record.id}, whose index is lost`);
 }
 /** @throws data_corrupt, object_not_found: build it again; memory_limit */

@@ -25,7 +25,7 @@ export interface Config {
   readonly sendBytesMax: number;
   /** Physical channels, each one log; collections are spread over them. Few: fewer fsyncs; many: more writes side by side. */
   readonly physicalChannelCount: number;
-  /** Pages of disk indexes (DISKANN) that are kept in memory, all collections together, in bytes. More: fewer reads. */
+  /** Pages of indexes whose vectors stay in files (DISKANN, HNSW_SQ without refine) that are kept in memory, all collections together, in bytes. More: fewer reads. */
   readonly diskIndexCacheBytes: number;
   /** Rows of a growing segment before it is written out, in bytes; a WASM memory holds at most 4 GiB. */
   readonly segmentBytesMax: number;
