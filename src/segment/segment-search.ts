@@ -9,6 +9,7 @@ import type { ExcludedRows } from './excluded-rows.js';
 import { scanSignatures } from './minhash-segment-search.js';
 import { type AskedSearch, type RecallChoice, widthNameOf } from './recall-controller.js';
 import { hasBitAt } from './row-versions.js';
+import type { Scan } from './scan-batches.js';
 import type { SearchHooks } from './search-hooks.js';
 import type { PlanOfSegment } from './search-report.js';
 import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
@@ -20,6 +21,13 @@ import type { VectorColumn } from './vector-column.js';
 const TASK_WORK_MIN = 1 << 23;
 /** The most of one task, tens of milliseconds: others that wait for the thread get their turn then. */
 const TASK_WORK_MAX = 1 << 27;
+
+/** A shorter scan runs on the calling thread, at once. */
+const SHARED_MICROS_MIN = 120;
+/** A request of more queries reads the vectors for enough of them. */
+const SHARED_QUERIES_MAX = 4;
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** So few rows that a filter named are scored one by one, index or not: that is exact, and as fast as an index that must look past the others. */
 const NAMED_ROWS_MAX = 1000;
@@ -82,10 +90,10 @@ export async function searchVectors(
   }
   if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
   const common = { metric, queries, k, ...vectors.store.place, ...bounds };
-  const workOf = (rows: number): number => rows * (elementType === 'binary' ? dim / 32 : dim) * queryCount;
-  const tasksFor = (rows: number): number => {
-    const useful = Math.min(workers.parallelism, Math.floor(workOf(rows) / TASK_WORK_MIN));
-    return Math.max(1, Math.min(Math.max(useful, Math.ceil(workOf(rows) / TASK_WORK_MAX)), Math.ceil(rows / 64)));
+  const tasksFor = (rows: number, count = queryCount): number => {
+    const work = rows * (elementType === 'binary' ? dim / 32 : dim) * count;
+    const useful = Math.min(workers.parallelism, Math.floor(work / TASK_WORK_MIN));
+    return Math.max(1, Math.min(Math.max(useful, Math.ceil(work / TASK_WORK_MAX)), Math.ceil(rows / 64)));
   };
   const report = (form: Pick<PlanOfSegment, 'plan'> & Partial<PlanOfSegment>): void =>
     hooks.report?.({ ...scanned, rows: rowCount, passing, computed: BigInt(passing * queryCount), ...form });
@@ -109,13 +117,29 @@ export async function searchVectors(
     if (covered === undefined) report({ plan: 'scan' });
     else report({ plan: 'walk and scan', ...widthOf('HNSW', request.params), indexType: 'HNSW', computed: 0n, recall: 0 });
     vectors.growing?.advance();
-    const perTask = Math.max(64, Math.ceil((rowCount - first) / tasksFor(rowCount - first) / 64) * 64);
-    for (let rowBegin = first; rowBegin < rowCount; rowBegin += perTask) {
-      const rowEnd = Math.min(rowCount, rowBegin + perTask);
-      const input: FlatSearchInput = { ...common, rowBegin, rowEnd, ...(excluded && { excluded }) };
-      const micros = scanMicros(rowEnd - rowBegin, vectorBytes, queryCount);
-      jobs.push(() => workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], signal, micros));
+    const scanJobs = (
+      some: Pick<FlatSearchInput, 'queries' | 'k'>,
+      count: number,
+      stop?: AbortSignal,
+    ): (() => Promise<FlatSearchOutput>)[] => {
+      const perTask = Math.max(64, Math.ceil((rowCount - first) / tasksFor(rowCount - first, count) / 64) * 64);
+      return Array.from({ length: Math.ceil((rowCount - first) / perTask) }, (_, task) => {
+        const rowBegin = first + task * perTask;
+        const rowEnd = Math.min(rowCount, rowBegin + perTask);
+        const input: FlatSearchInput = { ...common, ...some, rowBegin, rowEnd, ...(excluded && { excluded }) };
+        const micros = scanMicros(rowEnd - rowBegin, vectorBytes, count);
+        return () => workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], stop, micros);
+      });
+    };
+    const isPlain = covered === undefined && radius === undefined && rangeFilter === undefined;
+    if (isPlain && queryCount <= SHARED_QUERIES_MAX && scanMicros(rowCount, vectorBytes, queryCount) >= SHARED_MICROS_MIN) {
+      const asked = { over: `${metric} ${rowCount}`, excluded, queries: bytesOf(queries), queryCount, k };
+      const scan: Scan = async (all, count, most) =>
+        mergeHits(metric, count, most, await settled(scanJobs({ queries: all, k: most }, count), workers.parallelism));
+      const atOnce = Math.max(1, Math.floor(workers.parallelism / tasksFor(rowCount)));
+      return vectors.hold(() => vectors.scans.run(asked, scan, atOnce, signal));
     }
+    jobs.push(...scanJobs({ queries, k }, queryCount, signal));
   }
   return mergeHits(metric, queryCount, k, await vectors.hold(() => settled(jobs, workers.parallelism)));
 }

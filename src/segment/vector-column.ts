@@ -9,6 +9,7 @@ import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { GrowingIndex } from './growing-index.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+import { ScanBatches } from './scan-batches.js';
 import type { SegmentIndex } from './segment-index.js';
 
 /** Room that an index built over the vectors may take in the same region. */
@@ -21,6 +22,8 @@ export class VectorColumn {
   readonly dim: number;
   readonly region: SharedRegion;
   readonly store: VectorStore;
+  /** Searches that read all vectors. */
+  readonly scans = new ScanBatches();
   readonly #workers: Workers;
   /** Bit set: the row has no vector. */
   #nullBits: Uint8Array | undefined;
