@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   bits,
   build,
+  checkDamage,
   clustered,
   countClear,
   exact,
@@ -13,11 +13,8 @@ import {
   random,
   recall,
   toBytes,
-  workers,
 } from '../../test/support/vector-index.js';
 import { fittingForm } from './graph-codes.js';
-import { decodeIndexBlock, encodeIndexBlock } from './index-block.js';
-import { loadVectorIndex, type SearchableIndex } from './vector-indexes.js';
 import { planWalk } from './walk-plan.js';
 
 describe('recall and scores', () => {
@@ -136,29 +133,7 @@ describe('the block', () => {
   });
   test('damage with right checksums is refused or harmless, and never hangs', async () => {
     const fixture = await build(clustered(200, 12, 8), 12, 'L2');
-    const query = toBytes('float32', clustered(1, 12, 8));
-    const { meta, sections } = decodeIndexBlock(fixture.block);
-    const names = [...sections.keys()];
-    fc.assert(
-      fc.property(fc.nat(names.length - 1), fc.nat(), fc.nat(255), (which, place, value) => {
-        const copy = new Map([...sections].map(([name, bytes]) => [name, bytes.slice()] as const));
-        const bytes = copy.get(names[which] as string) as Uint8Array;
-        bytes[place % bytes.length] = value;
-        let index: SearchableIndex;
-        try {
-          index = loadVectorIndex(workers, encodeIndexBlock(meta, copy), 'damaged');
-        } catch (error) {
-          expect(String(error)).toContain('built again');
-          return;
-        }
-        try {
-          find({ ...fixture, index }, query, 10);
-        } catch (error) {
-          expect((error as Error).name).toBe('RuntimeError');
-        }
-      }),
-      { numRuns: 150 },
-    );
+    checkDamage(fixture, toBytes('float32', clustered(1, 12, 8)), 10);
   });
 });
 

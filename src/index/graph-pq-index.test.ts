@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   bits,
   build,
+  checkDamage,
   clustered,
   countClear,
   exact,
@@ -18,7 +18,7 @@ import {
 import { graphPqLayout } from './graph-pq-layout.js';
 import { decodeIndexBlock, encodeIndexBlock, type IndexMeta } from './index-block.js';
 import type { MetricType } from './metric.js';
-import { loadVectorIndex, type SearchableIndex } from './vector-indexes.js';
+import { loadVectorIndex } from './vector-indexes.js';
 
 const graph = { M: 8, efConstruction: 60, refine: false, refineType: 'FP32' } as const;
 const pq = (m: number, nbits = 8) => ({ kind: 'HNSW_PQ', ...graph, m, nbits }) as const;
@@ -188,29 +188,7 @@ describe('the block', () => {
   });
   test.each([pq(4), prq(3, 2)])('damage with right checksums is refused or harmless, and never hangs: %o', async (made) => {
     const fixture = await buildPq(clustered(200, 12, 8), 12, 'L2', made);
-    const query = toBytes('float32', clustered(1, 12, 8));
-    const { meta, sections } = decodeIndexBlock(fixture.block);
-    const names = [...sections.keys()];
-    fc.assert(
-      fc.property(fc.nat(names.length - 1), fc.nat(), fc.nat(255), (which, place, value) => {
-        const copy = new Map([...sections].map(([name, bytes]) => [name, bytes.slice()] as const));
-        const bytes = copy.get(names[which] as string) as Uint8Array;
-        bytes[place % bytes.length] = value;
-        let index: SearchableIndex;
-        try {
-          index = loadVectorIndex(workers, encodeIndexBlock(meta, copy), 'damaged');
-        } catch (error) {
-          expect(String(error)).toContain('built again');
-          return;
-        }
-        try {
-          expect(find({ ...fixture, index }, query, 10).rows).toHaveLength(10);
-        } catch (error) {
-          expect((error as Error).name).toBe('RuntimeError');
-        }
-      }),
-      { numRuns: 150 },
-    );
+    checkDamage(fixture, toBytes('float32', clustered(1, 12, 8)), 10);
   });
   test('a code that its table does not have is refused', async () => {
     const { block } = await buildPq(clustered(100, 12, 8), 12, 'L2', prq(3, 2));

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   bits,
   build,
+  checkDamage,
   clustered,
   countClear,
   exact,
@@ -18,7 +18,7 @@ import {
 import { decodeIndexBlock, encodeIndexBlock, type IndexMeta } from './index-block.js';
 import type { MetricType } from './metric.js';
 import { recordLayout } from './qg-layout.js';
-import { loadVectorIndex, type SearchableIndex } from './vector-indexes.js';
+import { loadVectorIndex } from './vector-indexes.js';
 
 const qg = (bitCount: 1 | 2, M = 8) => ({ kind: 'QG', M, efConstruction: 60, bits: bitCount }) as const;
 const buildQg = (values: Float32Array, dim: number, metric: MetricType, bitCount: 1 | 2 = 1, rest: Overrides = {}): Promise<Fixture> =>
@@ -145,29 +145,7 @@ describe('the block', () => {
   });
   test('damage with right checksums is refused or harmless, and never hangs', async () => {
     const fixture = await buildQg(clustered(200, 12, 8), 12, 'L2');
-    const query = toBytes('float32', clustered(1, 12, 8));
-    const { meta, sections } = decodeIndexBlock(fixture.block);
-    const names = [...sections.keys()];
-    fc.assert(
-      fc.property(fc.nat(names.length - 1), fc.nat(), fc.nat(255), (which, place, value) => {
-        const copy = new Map([...sections].map(([name, bytes]) => [name, bytes.slice()] as const));
-        const bytes = copy.get(names[which] as string) as Uint8Array;
-        bytes[place % bytes.length] = value;
-        let index: SearchableIndex;
-        try {
-          index = loadVectorIndex(workers, encodeIndexBlock(meta, copy), 'damaged');
-        } catch (error) {
-          expect(String(error)).toContain('built again');
-          return;
-        }
-        try {
-          expect(find({ ...fixture, index }, query, 10).rows).toHaveLength(10);
-        } catch (error) {
-          expect((error as Error).name).toBe('RuntimeError');
-        }
-      }),
-      { numRuns: 150 },
-    );
+    checkDamage(fixture, toBytes('float32', clustered(1, 12, 8)), 10);
   });
   test.each([{ bits: 3 }, { bits: 2 }, { form: 'SQ4' }, { degree: 40 }, { nodes: 199 }])(
     'a description that does not fit is refused: %o',

@@ -46,7 +46,7 @@ test('an insert of megabytes, and the answer that brings it back', async () => {
   const { status, data } = await client.query({ collection_name: 'large', ids, output_fields: ['id', 'text'], consistency_level: 0 });
   expect(status.code).toBe(0);
   expect(data.length).toBe(200);
-  expect(data.every((row) => row['text'] === text)).toBe(true);
+  expect(data.every((row) => row.text === text)).toBe(true);
   await client.closeConnection();
 });
 test('health, metrics and what is not served come over HTTP from any thread', async () => {

@@ -1,6 +1,9 @@
 // Vector indexes in tests: built and searched on one thread, beside exact search of the same rows.
+import fc from 'fast-check';
+import { expect } from 'vitest';
 import { type ElementType, vectorBytes } from '#index/element-type.js';
 import { flatSearch } from '#index/flat-search.js';
+import { decodeIndexBlock, encodeIndexBlock } from '#index/index-block.js';
 import type { MetricType } from '#index/metric.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
 import { buildVectorIndex, loadVectorIndex, type SearchableIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
@@ -106,3 +109,28 @@ export const bits = (rows: number, isSet: (row: number) => boolean): Uint8Array 
 };
 export const countClear = (excluded: Uint8Array, rows: number): number =>
   Array.from({ length: rows }, (_, row) => ((excluded[row >> 3] as number) >> (row & 7)) & 1).filter((bit) => bit === 0).length;
+/** One byte changed under right checksums: the block is refused, or a search in it ends, with the rows it was asked for. */
+export function checkDamage(fixture: Fixture, query: Uint8Array, k: number): void {
+  const { meta, sections } = decodeIndexBlock(fixture.block);
+  const names = [...sections.keys()];
+  fc.assert(
+    fc.property(fc.nat(names.length - 1), fc.nat(), fc.nat(255), (which, place, value) => {
+      const copy = new Map([...sections].map(([name, bytes]) => [name, bytes.slice()] as const));
+      const bytes = copy.get(names[which] as string) as Uint8Array;
+      bytes[place % bytes.length] = value;
+      let index: SearchableIndex;
+      try {
+        index = loadVectorIndex(workers, encodeIndexBlock(meta, copy), 'damaged');
+      } catch (error) {
+        expect(String(error)).toContain('built again');
+        return;
+      }
+      try {
+        expect(find({ ...fixture, index }, query, k).rows).toHaveLength(k);
+      } catch (error) {
+        expect((error as Error).name).toBe('RuntimeError');
+      }
+    }),
+    { numRuns: 150 },
+  );
+}
