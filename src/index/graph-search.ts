@@ -1,6 +1,7 @@
 // Search in a graph index: a walk by codes, then scores of what it found. Which walk depends on how many rows count: few are
 // scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
 import { must } from '#base/assert.js';
+import { countingRows } from './counting-rows.js';
 import { type ElementType, vectorBytes } from './element-type.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, keySlack, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
@@ -183,7 +184,7 @@ class GraphSearch {
     this.#passing = passing;
     this.#plan = this.#planFor(passing);
     if (input.excluded === undefined || this.#plan === 'walk') return;
-    if (this.#plan === 'exact') this.#passingRows = input.rows ?? listRows(input.excluded, this.#index.rowCount, passing);
+    if (this.#plan === 'exact') this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
     else this.#copyExcluded(input.excluded);
   }
   #planFor(passing: number): WalkPlan {
@@ -331,17 +332,3 @@ function scoredByCodes(k: number, form: CodeForm, metric: MetricType): number {
 }
 /** Of the found, beyond the far end of a range. */
 const PAST_SHARE = 0.1;
-/** Rows whose bit is clear, ascending; `most` of them at most, as there are. */
-function listRows(excluded: Uint8Array, rowCount: number, most: number): Uint32Array {
-  const rows = new Uint32Array(most);
-  let count = 0;
-  for (let row = 0; row < rowCount && count < most; row += 8) {
-    let clear = ~(excluded[row >> 3] ?? 0) & 0xff;
-    while (clear !== 0 && count < most) {
-      const at = row + 31 - Math.clz32(clear & -clear);
-      if (at < rowCount) rows[count++] = at;
-      clear &= clear - 1;
-    }
-  }
-  return rows.subarray(0, count);
-}

@@ -32,8 +32,8 @@ export function walkCosts({
   return {
     exact: passing * rowMicros,
     scan: nodes * 0.0016 + passing * (0.01 + codeBytes / 4200),
-    'two-hop': share < TWO_HOP_SHARE_MIN ? Number.POSITIVE_INFINITY : ef * 5,
-    admitting: share === 0 ? Number.POSITIVE_INFINITY : (ef * 1.3) / share,
+    'two-hop': share < TWO_HOP_SHARE_MIN ? Number.POSITIVE_INFINITY : ef * 7.5,
+    admitting: share === 0 ? Number.POSITIVE_INFINITY : (ef * 1.9) / share,
   };
 }
 export function planWalk(question: WalkQuestion): WalkPlan {

@@ -1,6 +1,7 @@
 // Exact vector search in one segment: which rows count, the scan on worker threads over ranges of rows, and one best-first list per
 // query out of their answers.
 import { ElanusError } from '#base/errors.js';
+import { countingRows } from '#index/counting-rows.js';
 import type { FlatIdsInput } from '#index/flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
 import { rowsMicros, scanMicros } from '#index/search-cost.js';
@@ -8,7 +9,6 @@ import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows } from './excluded-rows.js';
 import { scanSignatures } from './minhash-segment-search.js';
 import { type AskedSearch, type RecallChoice, widthNameOf } from './recall-controller.js';
-import { hasBitAt } from './row-versions.js';
 import type { Scan } from './scan-batches.js';
 import type { SearchHooks } from './search-hooks.js';
 import type { PlanOfSegment } from './search-report.js';
@@ -33,15 +33,6 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array):
 const NAMED_ROWS_MAX = 1000;
 /** Where fewer than one row in so many counts, rows are named one by one: they are fetched ahead, and no bits are looked through. */
 const SPARSE_SHARE = 32;
-function passingRows(excluded: Uint8Array, rowCount: number, count: number): Uint32Array {
-  const rows = new Uint32Array(count);
-  let end = 0;
-  for (let at = 0; at < excluded.length; at++) {
-    if (excluded[at] === 0xff) continue;
-    for (let row = at * 8; row < Math.min(rowCount, at * 8 + 8); row++) if (!hasBitAt(excluded, row)) rows[end++] = row;
-  }
-  return rows;
-}
 
 export async function searchVectors(
   workers: Workers,
@@ -100,7 +91,7 @@ export async function searchVectors(
   const jobs: (() => Promise<FlatSearchOutput>)[] = [];
   if (excluded !== undefined && (passing * SPARSE_SHARE < rowCount || (named !== undefined && passing <= NAMED_ROWS_MAX))) {
     report({ plan: 'rows' });
-    const ids = named ?? passingRows(excluded, rowCount, passing);
+    const ids = named ?? countingRows(excluded, rowCount, passing);
     const perTask = Math.max(1, Math.ceil(passing / tasksFor(passing)));
     for (let begin = 0; begin < passing; begin += perTask) {
       const input: FlatIdsInput = { ...common, ids: ids.slice(begin, begin + perTask) };
