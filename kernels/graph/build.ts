@@ -135,7 +135,7 @@ export function insertNext(end: u32, most: u32): u32 {
 /** Nodes scored for the free places of one list. */
 const FILL_NODES: i32 = 1024;
 /**
- * Fills the free places of layer-0 lists with the nearest neighbours of neighbours: the heuristic leaves a third of them free. Lists are
+ * Fills the free places of layer-0 lists with the nearest neighbours of neighbours: the heuristic leaves many of them free. Lists are
  * read as insertion left them and written, relabelled, at `out`, so that threads and ranges do not matter.
  * @param order new number to node @param inverse node to new number
  */

@@ -106,8 +106,8 @@ function connect(links: Uint32Array, length: number, nodes: number, entry: numbe
 const BLOCK_NODES = 32;
 /**
  * Puts nodes together in blocks: a block begins with the first node of `order` that has no place yet, and takes in turn the node that most
- * links of the block lead to, near links counting more (as Starling packs the pages of a disk index, Wang et al. 2024). Beside breadth-first
- * order, walks touch a fifth to a quarter fewer pages.
+ * links of the block lead to, near links counting more (as Starling packs the pages of a disk index, Wang et al. 2024). Walks touch fewer
+ * pages than in breadth-first order.
  */
 function pack(links: Uint32Array, length: number, order: Uint32Array): Uint32Array {
   const nodes = order.length;

@@ -2,7 +2,7 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { DataType } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keyField, mustSucceed, openWorld, randomOf, until, type World } from './support.js';
+import { extraOf, keyField, mustSucceed, openWorld, randomOf, until, type World } from './support.js';
 
 const DIM = 32;
 const ROWS = 12_000;
@@ -40,7 +40,7 @@ async function search(client: MilvusClient, seed: number, params: object, more: 
   const answer = await client.search(asked as never);
   if (answer.status.code !== 0) throw new Error(answer.status.reason);
   const hits = answer.results as unknown as readonly { id: string }[];
-  const { extra_info: extra } = answer.status as unknown as { extra_info: Record<string, string> };
+  const extra = extraOf(answer.status);
   return {
     ids: hits.map(({ id }) => Number(id)),
     recall: (answer.recalls as readonly number[])[0],

@@ -7,7 +7,7 @@ import { DataType } from '@zilliz/milvus2-sdk-node';
 import { expect, test } from 'vitest';
 import { open } from '#server/open.js';
 import { type Asked, name, queries, ROWS, World } from './disk-world.js';
-import { bruteForce, connect, failureOf, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
+import { bruteForce, connect, extraOf, failureOf, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
 
 const asked = (build: Asked['build'] = {}, error = 0.01): Asked => ({
   build: { M: 16, efConstruction: 100, ...build },
@@ -26,8 +26,7 @@ async function plansOf({ client }: World, params: object = {}): Promise<Plan[]> 
   const request = { collection_name: name, data, limit: 10, output_fields: ['id'], params: { ...params, explain: true } };
   const answer = await client.search(request as never);
   await mustSucceed(Promise.resolve(answer));
-  const extra = (answer.status as unknown as { extra_info?: Record<string, string> }).extra_info;
-  return (JSON.parse(extra?.['elanus.explain'] ?? '[]') as Plan[]).filter(({ state }) => state === 'sealed');
+  return (JSON.parse(extraOf(answer.status)['elanus.explain'] ?? '[]') as Plan[]).filter(({ state }) => state === 'sealed');
 }
 const untilByCodes = (world: World): Promise<boolean> =>
   until('the vectors are in the file', async () => {

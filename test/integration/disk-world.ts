@@ -3,20 +3,12 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { expect } from 'vitest';
 import { type Elanus, type OpenOptions, open } from '#server/open.js';
-import { bruteForce, connect, keyField, type Metric, mustSucceed, randomOf, scoreOf, until } from './support.js';
+import { bruteForce, clusteredOf, connect, keyField, type Metric, mustSucceed, scoreOf, until } from './support.js';
 
 export const DIM = 128;
 export const ROWS = 5000;
 export const name = 'rows';
-const centres = Array.from({ length: 16 }, (_, i) => {
-  const next = randomOf(i + 1000);
-  return Array.from({ length: DIM }, () => next() * 3);
-});
-function vectorOf(id: number): number[] {
-  const next = randomOf(id * 7919 + 3);
-  const centre = centres[id % centres.length] as number[];
-  return centre.map((value) => Math.fround(value + next()));
-}
+const vectorOf = clusteredOf(DIM);
 /** About the largest scores. */
 const scaleOf = (metric: Metric): number => ({ L2: 300, IP: 1000, COSINE: 1 })[metric];
 export const queries = Array.from({ length: 10 }, (_, i) => vectorOf(100_000 + i));
@@ -109,7 +101,8 @@ export class World {
     const asked = { collection_name: name, data, limit: 10, output_fields: ['id'], params: this.#asked.search, ...more };
     const answer = await this.client.search(asked as never);
     await mustSucceed(Promise.resolve(answer));
-    const results = answer.results as unknown as { id: string; score: number; vector?: number[] }[][];
+    // Of several queries: a list each, which the client's types do not say.
+    const results = Array.from<unknown, { id: string; score: number; vector?: number[] }[]>(answer.results, (list) => list as []);
     return results.map((hits) => hits.map((hit) => ({ ...hit, id: Number(hit.id) })));
   }
   async check(recall = 0.95): Promise<void> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describe, expect, test } from 'vitest';
 import { open } from '#server/open.js';
-import { connect, failureOf, keyField, mustSucceed, tempFolder, until, vectorOf } from './support.js';
+import { connect, extraOf, failureOf, keyField, mustSucceed, tempFolder, until, vectorOf } from './support.js';
 
 const MiB = 1 << 20;
 const DIM = 128;
@@ -150,7 +150,7 @@ describe('the bound on memory', () => {
       const planOf = async (): Promise<string> => {
         const found = await client.search({ collection_name: 'a', data: vectorOf(1, DIM), limit: 3, params: { explain: true } });
         expect(found.results.map(({ id }) => Number(id))[0]).toBe(1);
-        const { extra_info: extra } = found.status as unknown as { extra_info: Record<string, string> };
+        const extra = extraOf(found.status);
         return (JSON.parse(extra['elanus.explain'] ?? '[]') as { plan: string }[]).map(({ plan }) => plan).join();
       };
       await mustSucceed(client.loadCollection({ collection_name: 'a' }));

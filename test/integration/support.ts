@@ -55,6 +55,21 @@ export function vectorOf(seed: number, dim = DIM): number[] {
   const next = randomOf(seed * 7919 + 13);
   return Array.from({ length: dim }, () => Math.fround(next()));
 }
+/** Around 16 centres, as real vectors are; of the id alone. */
+export function clusteredOf(dim: number): (id: number) => number[] {
+  const centres = Array.from({ length: 16 }, (_, i) => {
+    const next = randomOf(i + 1000);
+    return Array.from({ length: dim }, () => next() * 3);
+  });
+  return (id) => {
+    const next = randomOf(id * 7919 + 3);
+    return (centres[id % centres.length] as number[]).map((value) => Math.fround(value + next()));
+  };
+}
+/** What a status tells beside its code, which the types of the client leave out. */
+export function extraOf(status: object): Readonly<Partial<Record<string, string>>> {
+  return 'extra_info' in status ? (status.extra_info as Record<string, string>) : {};
+}
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 export function scoreOf(metric: Metric, a: readonly number[], b: readonly number[]): number {
   if (metric === 'IP') return dot(a, b);

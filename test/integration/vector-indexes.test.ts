@@ -3,7 +3,7 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Elanus, open } from '#server/open.js';
-import { bruteForce, connect, keyField, type Metric, mustSucceed, randomOf, scoreOf, tempFolder, until } from './support.js';
+import { bruteForce, clusteredOf, connect, keyField, type Metric, mustSucceed, scoreOf, tempFolder, until } from './support.js';
 
 const DIM = 32;
 const ROWS = 3000;
@@ -32,15 +32,7 @@ const cases: readonly {
   { type: 'SCANN', build: { nlist: 32, with_raw_data: true }, search: { nprobe: 16, reorder_k: 100 }, recall: 0.9, metric: 'IP' },
   { type: 'AUTOINDEX', build: {}, search: {}, recall: 0.99, metric: 'L2' },
 ];
-const centres = Array.from({ length: 16 }, (_, i) => {
-  const next = randomOf(i + 1000);
-  return Array.from({ length: DIM }, () => next() * 3);
-});
-function vectorOf(id: number): number[] {
-  const next = randomOf(id * 7919 + 3);
-  const centre = centres[id % centres.length] as number[];
-  return centre.map((value) => Math.fround(value + next()));
-}
+const vectorOf = clusteredOf(DIM);
 const queries = Array.from({ length: 10 }, (_, i) => vectorOf(100_000 + i));
 
 describe.each(cases)('$type $metric', ({ type, build, search, recall, metric }) => {

@@ -50,6 +50,10 @@ const works = (connection: Connection): Promise<boolean> =>
     () => false,
   );
 
+test('ports are shared where Node and the system can: nothing below is skipped there', () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (process.platform === 'linux') expect(sharesPorts).toBe(major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12));
+});
 describe.skipIf(!sharesPorts)('threads that speak gRPC', () => {
   test.each([
     ['is ended', (worker: Worker) => void worker.terminate()],
