@@ -8,6 +8,11 @@ export interface FilterFacts {
   /** The filter is one literal or one name, so it says nothing true or false. */
   readonly isBareOperand: boolean;
 }
+/** Tokens of a filter that is no list of keys. Nobody writes so many by hand, and reading more would keep everybody else waiting. */
+export const TOKENS_MAX = 100_000;
+/** Brackets inside brackets, and signs or `not` before one operand. */
+export const DEPTH_MAX = 1000;
+
 type Opened = 'group' | 'list' | 'index' | 'call';
 
 const binaryOps: ReadonlySet<string> = new Set([
@@ -29,7 +34,9 @@ export function checkFilterSyntax(lexer: Lexer): FilterFacts {
 class FilterChecker {
   private readonly lexer: Lexer;
   private readonly opened: Opened[] = [];
-  private readonly names: string[] = [];
+  private readonly names = new Set<string>();
+  private tokenCount = 0;
+  private unaryCount = 0;
   private operandCount = 0;
   private operatorCount = 0;
   /** A closing bracket may follow: just after an opening one or a comma. */
@@ -42,11 +49,15 @@ class FilterChecker {
     let wantsOperand = true;
     for (;;) {
       const token = this.lexer.next();
+      if (++this.tokenCount > TOKENS_MAX) {
+        throw new FilterSyntaxError(`the expression has more than ${TOKENS_MAX} words and signs, expected at most so many`);
+      }
       if (token.kind === 'end') {
         if (wantsOperand || this.opened.length > 0) throw new FilterSyntaxError('unexpected end of the expression');
-        return { names: this.names, isBareOperand: this.operandCount === 1 && this.operatorCount === 0 };
+        return { names: [...this.names], isBareOperand: this.operandCount === 1 && this.operatorCount === 0 };
       }
       wantsOperand = wantsOperand ? this.takeOperand(token) : this.takeOperator(token);
+      if (!wantsOperand) this.unaryCount = 0;
     }
   }
 
@@ -60,28 +71,22 @@ class FilterChecker {
       return false;
     }
     if (token.text === '(' || token.text === '[') {
-      this.opened.push(token.text === '(' ? 'group' : 'list');
+      this.open(token.text === '(' ? 'group' : 'list');
       this.mayClose = token.text === '[';
       return true;
     }
-    if (unaryOps.has(token.text)) {
-      this.operatorCount++;
-      return true;
-    }
+    if (unaryOps.has(token.text)) return this.takeUnary();
     if (mayClose && (token.text === ')' || token.text === ']')) return this.close(token.text);
     return unexpected(token);
   }
 
   private takeWord(word: string): boolean {
-    if (unaryWords.has(word)) {
-      this.operatorCount++;
-      return true;
-    }
+    if (unaryWords.has(word)) return this.takeUnary();
     if (binaryWords.has(word) || word === 'in' || word === 'IN') return unexpected({ kind: 'word', text: word });
     const following = this.lexer.peek();
     if (following.kind === 'op' && following.text === '(') {
       this.lexer.next();
-      this.opened.push('call');
+      this.open('call');
       this.operatorCount++;
       this.mayClose = true;
       return true;
@@ -89,7 +94,7 @@ class FilterChecker {
     this.operandCount++;
     if (following.kind === 'string' && stringWords.has(word)) this.lexer.next();
     else if (following.kind === 'op' && following.text === '=' && this.opened.at(-1) === 'call') this.takeNamedArgument();
-    else if (!literalWords.has(word)) this.names.push(word);
+    else if (!literalWords.has(word)) this.names.add(word);
     return false;
   }
 
@@ -114,7 +119,7 @@ class FilterChecker {
       return true;
     }
     if (token.text === '[') {
-      this.opened.push('index');
+      this.open('index');
       return true;
     }
     return token.text === ')' || token.text === ']' ? this.close(token.text) : unexpected(token);
@@ -138,6 +143,16 @@ class FilterChecker {
     return true;
   }
 
+  private open(bracket: Opened): void {
+    this.opened.push(bracket);
+    this.unaryCount = 0;
+    checkDepth(this.opened.length);
+  }
+  private takeUnary(): boolean {
+    this.operatorCount++;
+    checkDepth(++this.unaryCount);
+    return true;
+  }
   private close(bracket: ')' | ']'): boolean {
     const inside = this.opened.pop();
     const isRound = inside === 'group' || inside === 'call';
@@ -147,6 +162,10 @@ class FilterChecker {
   }
 }
 
+/** The limit holds for every reader of filters, so that what is nested too deeply for a later one was never accepted by an earlier one. */
+export function checkDepth(depth: number): void {
+  if (depth > DEPTH_MAX) throw new FilterSyntaxError(`the expression is nested deeper than ${DEPTH_MAX} levels, expected at most so many`);
+}
 function unexpected(token: Token): never {
   if (token.kind === 'end') throw new FilterSyntaxError('unexpected end of the expression');
   const text = token.kind === 'template' ? `{${token.name}}` : 'text' in token ? token.text : String(token.value);

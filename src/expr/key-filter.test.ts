@@ -5,7 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import { keyAt } from '#model/column.js';
 import { parseCollectionSchema } from '#model/schema-check.js';
 import { CollectionSchema, DataType, TemplateValue } from '#proto/milvus/schema.js';
-import { parseKeyFilter } from './key-filter.js';
+import { FILTER_LENGTH_MAX, parseKeyFilter } from './key-filter.js';
 
 const schemaOf = (dataType: DataType, enableDynamicField = false) =>
   parseCollectionSchema(
@@ -154,15 +154,19 @@ describe('parseKeyFilter', () => {
     for (const expr of later) expect(refusal(expr)).toMatch(/^unsupported: filter .*id in \[/);
     expect(refusal('colour == "red"', schemaOf(DataType.Int64, true))).toMatch(/^unsupported/);
   });
-  it('reads a million keys quickly and nests without recursion', () => {
+  it('reads a million keys quickly and bounds the depth and the length', () => {
     const many = Array.from({ length: 1_000_000 }, (_, at) => at * 7919 - 5_000_000);
     const begin = performance.now();
     const filter = parseKeyFilter(ints, `id in [${many.join(', ')}]`);
     expect(performance.now() - begin).toBeLessThan(2000);
     expect(filter.kind === 'keys' && filter.keyCount).toBe(1_000_000);
     expect(refusal(`id in [${[...many, 1].join(',')}]`)).toContain('more than 1000000 keys');
-    expect(refusal(`${'('.repeat(100_000)}age == 1${')'.repeat(100_000)}`)).toMatch(/^unsupported/);
-    expect(keysOf(`${'('.repeat(100_000)}id == 1${')'.repeat(100_000)}`)).toEqual([1n]);
+    expect(refusal(`${'('.repeat(1000)}age == 1${')'.repeat(1000)}`)).toMatch(/^unsupported/);
+    expect(keysOf(`${'('.repeat(1000)}id == 1${')'.repeat(1000)}`)).toEqual([1n]);
+    for (const filter of ['id == 1', 'age == 1']) {
+      expect(refusal(`${'('.repeat(100_000)}${filter}${')'.repeat(100_000)}`)).toContain('nested deeper than 1000 levels');
+    }
+    expect(refusal(`id in [${'"a",'.repeat(FILTER_LENGTH_MAX / 4)}"a"]`, texts)).toContain('characters, expected at most');
   });
   it('round-trips any keys', () => {
     fc.assert(

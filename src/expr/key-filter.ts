@@ -5,7 +5,7 @@ import { primaryField } from '#model/field.js';
 import { dynamicField } from '#model/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
-import { checkFilterSyntax } from './filter-check.js';
+import { checkDepth, checkFilterSyntax } from './filter-check.js';
 import { KeyList, type KeyValue, templateScalar } from './key-list.js';
 import { FilterSyntaxError, Lexer, type Token } from './lexer.js';
 
@@ -17,9 +17,17 @@ type Templates = Readonly<Record<string, TemplateValue>>;
 
 const KEYS_MAX = 1_000_000;
 const SHOWN_LENGTH = 512;
+/** Characters of a filter: a million 64-bit keys with room for commas and spaces. Longer lists of texts go into templates. */
+export const FILTER_LENGTH_MAX = 32 * 1024 * 1024;
 
 /** @throws invalid_parameter for what no version can read, unsupported for filters beyond keys */
 export function parseKeyFilter(schema: CollectionSchema, expr: string, templates: Templates = {}): KeyFilter {
+  if (expr.length > FILTER_LENGTH_MAX) {
+    throw cannotParse(
+      expr,
+      `the expression has ${expr.length} characters, expected at most ${FILTER_LENGTH_MAX}; send a long list of keys as a template value, or in several requests`,
+    );
+  }
   const text = expr.trim();
   if (text === '') return { kind: 'all' };
   try {
@@ -68,7 +76,7 @@ class KeyFilterParser {
   parse(): KeyFilter | undefined {
     let depth = 0;
     let token = this.lexer.next();
-    for (; isOp(token, '('); depth++) token = this.lexer.next();
+    for (; isOp(token, '('); token = this.lexer.next()) checkDepth(++depth);
     const negated = this.isKey(token) ? this.takeVerb() : this.takeReversed(token);
     if (negated === undefined) return undefined;
     for (; depth > 0; depth--) if (!isOp(this.lexer.next(), ')')) return undefined;

@@ -1,11 +1,12 @@
 // Tokens of the filter language. One pass over the text, one token at a time: a list of a million keys never becomes a list of tokens.
 // Literals follow the public grammar: ints decimal, 0x, 0b and 0-octal; strings with ' or ", escapes, raw r"…", prefixes u8 u U L.
+// Every scan is a loop over characters that goes on where the last one ended, so reading is linear whatever the text is; regular
+// expressions are not used on the text itself, for a greedy one keeps a way back per character and overflows on a long literal.
 
 /** What is wrong with a filter, without the filter itself around it. */
 export class FilterSyntaxError extends Error {
   override readonly name = 'FilterSyntaxError';
 }
-
 export type Token =
   | { readonly kind: 'end' }
   | { readonly kind: 'word'; readonly text: string }
@@ -15,116 +16,213 @@ export type Token =
   | { readonly kind: 'template'; readonly name: string }
   | { readonly kind: 'op'; readonly text: string };
 
+/** Characters of a number: enough to write every double in full, few enough that turning digits into a bigint costs nothing. */
+export const NUMBER_LENGTH_MAX = 1100;
+/** Characters of a string between its quotes: more than any VarChar or JSON value can hold, escapes included. */
+export const STRING_LENGTH_MAX = 1 << 20;
+/** Characters of a name, of a field or a template variable. */
+export const WORD_LENGTH_MAX = 4096;
+
 const END: Token = { kind: 'end' };
-const wordPattern = /[A-Za-z_$][\w$]*/y;
-const numberPattern = /0[xX][\da-fA-F]+|0[bB][01]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?/y;
-const templatePattern = /\{\s*([A-Za-z_]\w*)\s*\}/y;
-const opPattern = /\*\*|<<|>>|<=|>=|==|!=|&&|\|\||=~|!~|[-+*/%<>&|^~!()[\],=.]/y;
+const operators: ReadonlySet<string> = new Set([
+  ...['**', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||', '=~', '!~'],
+  ...['-', '+', '*', '/', '%', '<', '>', '&', '|', '^', '~', '!', '(', ')', '[', ']', ',', '=', '.'],
+]);
 const stringPrefixes: ReadonlySet<string> = new Set(['r', 'R', 'u8', 'u', 'U', 'L']);
 const simpleEscapes: Readonly<Record<string, string>> = {
   ...{ n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' },
   ...{ '\\': '\\', "'": "'", '"': '"', '?': '?', '`': '`', '%': '\\%', _: '\\_' },
 };
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
+const isBinaryDigit = (code: number): boolean => code === 0x30 || code === 0x31;
+const isHexDigit = (code: number): boolean => isDigit(code) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66);
+const isWordStart = (code: number): boolean => ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a) || code === 0x5f || code === 0x24;
+const isWordPart = (code: number): boolean => isWordStart(code) || isDigit(code);
 
 export class Lexer {
   readonly text: string;
   /** Where the next token starts, white space before it included. */
   at = 0;
+  /** Characters looked at so far: what tests hold against the length of the text. */
+  steps = 0;
+  /** The first backslash at or after the place where it was last searched; the length of the text when there is none. */
+  #backslash = -1;
+  /** What `peek` read, so that it is not read again. */
+  #peeked: { readonly token: Token; readonly begin: number; readonly end: number } | undefined;
+
   constructor(text: string) {
     this.text = text;
   }
 
   skipSpace(): void {
-    for (;;) {
-      const code = this.text.charCodeAt(this.at);
-      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
-      this.at++;
-    }
+    this.at = this.#endOf(this.at, isSpace);
   }
 
   /** @throws FilterSyntaxError */
   next(): Token {
-    this.skipSpace();
-    const char = this.text[this.at];
-    if (char === undefined) return END;
-    if (char === '"' || char === "'") return { kind: 'string', value: this.readString(false) };
-    const digits = this.match(numberPattern);
-    if (digits !== undefined) return this.numberToken(digits);
-    const word = this.match(wordPattern);
-    if (word !== undefined) return this.wordToken(word);
-    if (char === '{') return this.templateToken();
-    const op = this.match(opPattern);
-    if (op !== undefined) return { kind: 'op', text: op };
-    throw new FilterSyntaxError(
-      `unexpected character '${String.fromCodePoint(this.text.codePointAt(this.at) ?? 0)}' at position ${this.at}`,
-    );
+    const peeked = this.#peeked;
+    if (peeked?.begin === this.at) {
+      this.at = peeked.end;
+      return peeked.token;
+    }
+    return this.#read();
   }
 
-  /** The next token without taking it. */
+  /** The next token without taking it. @throws FilterSyntaxError */
   peek(): Token {
     const begin = this.at;
     const token = this.next();
+    this.#peeked = { token, begin, end: this.at };
     this.at = begin;
     return token;
   }
 
-  private match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0];
-    if (found !== undefined) this.at += found.length;
-    return found;
+  #read(): Token {
+    this.skipSpace();
+    const { text, at } = this;
+    if (at >= text.length) return END;
+    const code = text.charCodeAt(at);
+    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) return { kind: 'string', value: this.#readString(false) };
+    if (isDigit(code) || (code === 0x2e && isDigit(text.charCodeAt(at + 1)))) return this.#numberToken();
+    if (isWordStart(code)) return this.#wordToken();
+    if (code === 0x7b) return this.#templateToken();
+    const op = this.#operatorAt(at);
+    if (op !== undefined) {
+      this.at += op.length;
+      this.steps += op.length;
+      return { kind: 'op', text: op };
+    }
+    throw new FilterSyntaxError(`unexpected character '${String.fromCodePoint(text.codePointAt(at) ?? 0)}' at position ${at}`);
   }
 
-  private numberToken(digits: string): Token {
-    const following = this.text[this.at];
-    if (following !== undefined && /[\w$]/.test(following))
-      throw new FilterSyntaxError(`invalid number at position ${this.at - digits.length}`);
-    if (/^0[xXbB]/.test(digits)) return { kind: 'int', value: BigInt(digits.toLowerCase()) };
+  /** The place of the first character from `begin` that does not belong. */
+  #endOf(begin: number, belongs: (code: number) => boolean): number {
+    const { text } = this;
+    let at = begin;
+    while (at < text.length && belongs(text.charCodeAt(at))) at++;
+    this.steps += at - begin + 1;
+    return at;
+  }
+
+  #operatorAt(at: number): string | undefined {
+    const two = this.text.slice(at, at + 2);
+    if (operators.has(two)) return two;
+    const one = two.slice(0, 1);
+    return operators.has(one) ? one : undefined;
+  }
+
+  #numberToken(): Token {
+    const begin = this.at;
+    const { end, radix } = this.#numberEnd(begin);
+    if (isWordPart(this.text.charCodeAt(end))) throw new FilterSyntaxError(`invalid number at position ${begin}`);
+    if (end - begin > NUMBER_LENGTH_MAX) {
+      throw new FilterSyntaxError(`the number at position ${begin} has ${end - begin} characters, expected at most ${NUMBER_LENGTH_MAX}`);
+    }
+    const digits = this.text.slice(begin, end);
+    this.at = end;
+    if (radix !== 10) return { kind: 'int', value: BigInt(digits.toLowerCase()) };
     if (/^0[0-7]+$/.test(digits)) return { kind: 'int', value: BigInt(`0o${digits.slice(1)}`) };
     return /^\d+$/.test(digits) ? { kind: 'int', value: BigInt(digits) } : { kind: 'float', value: Number(digits) };
   }
 
-  private wordToken(word: string): Token {
-    const following = this.text[this.at];
-    if ((following === '"' || following === "'") && stringPrefixes.has(word)) {
-      return { kind: 'string', value: this.readString(word === 'r' || word === 'R') };
+  #numberEnd(begin: number): { readonly end: number; readonly radix: 2 | 10 | 16 } {
+    const { text } = this;
+    const mark = text.charCodeAt(begin) === 0x30 ? text.charCodeAt(begin + 1) | 0x20 : 0;
+    if (mark === 0x78 && isHexDigit(text.charCodeAt(begin + 2))) return { end: this.#endOf(begin + 2, isHexDigit), radix: 16 };
+    if (mark === 0x62 && isBinaryDigit(text.charCodeAt(begin + 2))) return { end: this.#endOf(begin + 2, isBinaryDigit), radix: 2 };
+    let end = this.#endOf(begin, isDigit);
+    if (text.charCodeAt(end) === 0x2e) end = this.#endOf(end + 1, isDigit);
+    if ((text.charCodeAt(end) | 0x20) !== 0x65) return { end, radix: 10 };
+    const sign = text.charCodeAt(end + 1);
+    const exponent = end + (sign === 0x2b || sign === 0x2d ? 2 : 1);
+    return { end: isDigit(text.charCodeAt(exponent)) ? this.#endOf(exponent, isDigit) : end, radix: 10 };
+  }
+
+  #wordToken(): Token {
+    const begin = this.at;
+    const end = this.#endOf(begin, isWordPart);
+    if (end - begin > WORD_LENGTH_MAX) {
+      throw new FilterSyntaxError(`the name at position ${begin} has ${end - begin} characters, expected at most ${WORD_LENGTH_MAX}`);
+    }
+    const word = this.text.slice(begin, end);
+    this.at = end;
+    const following = this.text.charCodeAt(end);
+    if ((following === DOUBLE_QUOTE || following === SINGLE_QUOTE) && stringPrefixes.has(word)) {
+      return { kind: 'string', value: this.#readString(word === 'r' || word === 'R') };
     }
     return { kind: 'word', text: word };
   }
 
-  private templateToken(): Token {
-    templatePattern.lastIndex = this.at;
-    const found = templatePattern.exec(this.text);
-    const name = found?.[1];
-    if (found === null || name === undefined)
-      throw new FilterSyntaxError(`unexpected '{' at position ${this.at}, expected a template variable like {name}`);
-    this.at += found[0].length;
+  /** `{name}`, with white space around the name if any. */
+  #templateToken(): Token {
+    const begin = this.at;
+    const nameBegin = this.#endOf(begin + 1, isSpace);
+    const nameEnd = this.#endOf(nameBegin, isWordPart);
+    const close = this.#endOf(nameEnd, isSpace);
+    const isName = isWordStart(this.text.charCodeAt(nameBegin)) && nameEnd - nameBegin <= WORD_LENGTH_MAX;
+    const name = isName ? this.text.slice(nameBegin, nameEnd) : '';
+    if (name === '' || name.includes('$') || this.text.charCodeAt(close) !== 0x7d) {
+      throw new FilterSyntaxError(`unexpected '{' at position ${begin}, expected a template variable like {name}`);
+    }
+    this.at = close + 1;
     return { kind: 'template', name };
   }
 
   /** Reads from the opening quote to behind the closing one. */
-  private readString(isRaw: boolean): string {
+  #readString(isRaw: boolean): string {
     const begin = this.at;
-    const quote = this.text[begin] as string;
-    const closing = this.text.indexOf(quote, begin + 1);
-    const backslash = this.text.indexOf('\\', begin + 1);
-    if (closing > 0 && (backslash < 0 || backslash > closing)) {
-      this.at = closing + 1;
-      return this.text.slice(begin + 1, closing);
-    }
+    const { text } = this;
+    const quote = text.charAt(begin);
     const parts: string[] = [];
-    this.at = begin + 1;
+    let from = begin + 1;
+    let closing = -1;
     for (;;) {
-      const char = this.text[this.at++];
-      if (char === undefined) throw new FilterSyntaxError(`string at position ${begin} has no closing ${quote}`);
-      if (char === quote) return parts.join('');
-      if (char !== '\\') parts.push(char);
-      else if (isRaw) parts.push(char, this.text[this.at++] ?? '');
-      else parts.push(this.readEscape());
+      // As with backslashes: a quote that has not been passed is still the next one.
+      if (closing < from) {
+        closing = text.indexOf(quote, from);
+        this.steps += (closing < 0 ? text.length : closing) - from;
+      }
+      if (closing < 0) throw new FilterSyntaxError(`string at position ${begin} has no closing ${quote}`);
+      const backslash = this.#backslashFrom(from);
+      const end = Math.min(closing, backslash);
+      this.steps += end - from + 1;
+      this.#checkStringLength(begin, end);
+      parts.push(text.slice(from, end));
+      if (backslash > closing) {
+        this.at = closing + 1;
+        return parts.length === 1 ? (parts[0] ?? '') : parts.join('');
+      }
+      if (isRaw) {
+        parts.push(text.slice(backslash, backslash + 2));
+        from = backslash + 2;
+      } else {
+        this.at = backslash + 1;
+        parts.push(this.#readEscape());
+        from = this.at;
+      }
     }
   }
 
-  private readEscape(): string {
+  #checkStringLength(begin: number, end: number): void {
+    if (end - begin - 1 <= STRING_LENGTH_MAX) return;
+    throw new FilterSyntaxError(`the string at position ${begin} has more than ${STRING_LENGTH_MAX} characters, expected at most so many`);
+  }
+
+  /** Where the next backslash is. It is searched again only once it has been passed: a list of strings must not search the rest per string. */
+  #backslashFrom(from: number): number {
+    if (this.#backslash < from) {
+      const found = this.text.indexOf('\\', from);
+      this.#backslash = found < 0 ? this.text.length : found;
+      this.steps += this.#backslash - from;
+    }
+    return this.#backslash;
+  }
+
+  #readEscape(): string {
     const char = this.text[this.at++] ?? '';
     const simple = Object.hasOwn(simpleEscapes, char) ? simpleEscapes[char] : undefined;
     if (simple !== undefined) return simple;
