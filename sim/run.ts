@@ -1,16 +1,46 @@
 // The command line of the simulation: `npm run sim -- --seed 7` for one seed, `--seeds 300` for many. Exit code 1 at a violation.
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { type SeedOutcome, summarise } from './seed-outcome.js';
+import { runSeeds } from './seed-pool.js';
 import { simulate } from './simulation.js';
 
-const LAST_LINES = 40;
-const usage = 'usage: npm run sim -- [--seed N | --seeds COUNT [--from N]] [--steps M] [--trace FILE] [--keep-going]';
+const usage = 'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going]] [--steps M]';
 
 function wholeNumber(text: string | undefined, what: string): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${what} ${text}: expected a whole number\n${usage}`);
   return value;
+}
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Adds up what the seeds did, and tells of each violation. */
+class Report {
+  ran = 0;
+  operations = 0;
+  violations = 0;
+  readonly #again: string;
+  readonly #isBrief: boolean;
+  constructor(again: string, isBrief: boolean) {
+    this.#again = again;
+    this.#isBrief = isBrief;
+  }
+  add({ seed, operations, events, hash, violation, lastLines }: SeedOutcome, isAlone: boolean): void {
+    this.ran++;
+    this.operations += operations;
+    const facts = `seed ${seed}: ${operations} steps, ${events} events, trace ${hash}`;
+    if (violation === undefined) {
+      if (isAlone) print(facts);
+      return;
+    }
+    this.violations++;
+    print(`${facts}\n  VIOLATION ${violation}`);
+    if (this.#isBrief) return;
+    print(`  the last events:\n${lastLines.map((line) => `    ${line}`).join('\n')}`);
+    print(`  again: npm run sim -- --seed ${seed}${this.#again} --trace FILE`);
+  }
 }
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -19,6 +49,7 @@ async function main(): Promise<void> {
       seeds: { type: 'string' },
       from: { type: 'string' },
       steps: { type: 'string' },
+      jobs: { type: 'string' },
       trace: { type: 'string' },
       'keep-going': { type: 'boolean' },
     },
@@ -27,32 +58,26 @@ async function main(): Promise<void> {
   const count = wholeNumber(values.seeds, 'seeds') ?? 1;
   const first = seed ?? wholeNumber(values.from, 'from') ?? 1;
   const steps = wholeNumber(values.steps, 'steps');
-  let operations = 0;
-  let ran = 0;
-  let violations = 0;
-  for (let current = first; current < first + count; current++) {
-    const result = await simulate({ seed: current, ...(steps === undefined ? {} : { steps }) });
-    ran++;
-    operations += result.operations;
+  const jobs = Math.min(count, Math.max(1, wholeNumber(values.jobs, 'jobs') ?? availableParallelism()));
+  const keepsGoing = values['keep-going'] === true;
+  const stepOptions = steps === undefined ? {} : { steps };
+  const report = new Report(steps === undefined ? '' : ` --steps ${steps}`, keepsGoing);
+  if (count === 1) {
+    const result = await simulate({ seed: first, ...stepOptions });
     if (values.trace !== undefined) writeFileSync(values.trace, `${result.lines.join('\n')}\n`);
-    const facts = `seed ${current}: ${result.operations} steps, ${result.lines.length} events, trace ${result.hash}`;
-    if (result.violation === undefined) {
-      if (count === 1) process.stdout.write(`${facts}\n`);
-      continue;
-    }
-    violations++;
-    process.stdout.write(`${facts}\n  VIOLATION ${result.violation}\n`);
-    if (values['keep-going'] === true) continue;
-    process.stdout.write(
-      `  the last events:\n${result.lines
-        .slice(-LAST_LINES)
-        .map((line) => `    ${line}\n`)
-        .join('')}`,
-    );
-    process.stdout.write(`  again: npm run sim -- --seed ${current}${steps === undefined ? '' : ` --steps ${steps}`} --trace FILE\n`);
-    break;
+    report.add(summarise(result), true);
+  } else {
+    const seeds = Array.from({ length: count }, (_, at) => first + at);
+    await runSeeds(seeds, {
+      jobs,
+      ...stepOptions,
+      onOutcome: (outcome) => {
+        report.add(outcome, false);
+        return keepsGoing || report.violations === 0;
+      },
+    });
   }
-  process.stdout.write(`sim: ${ran} seeds, ${operations} steps, ${violations} violations\n`);
-  if (violations > 0) process.exitCode = 1;
+  print(`sim: ${report.ran} seeds, ${report.operations} steps, ${report.violations} violations`);
+  if (report.violations > 0) process.exitCode = 1;
 }
 await main();

@@ -1,7 +1,7 @@
 // Waiters of one signal: each is called once, none after it was taken back, and the signal carries one listener however many there are.
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { onAbort, unlessAborted } from './on-abort.js';
+import { joinSignals, onAbort, unlessAborted } from './on-abort.js';
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
@@ -37,6 +37,34 @@ describe('onAbort', () => {
     onAbort(abort.signal, () => seen.push('third'));
     abort.abort();
     expect(seen).toEqual(['third']);
+  });
+});
+describe('who waits no more', () => {
+  it('leaves nothing on the signal, and may come again', () => {
+    const abort = new AbortController();
+    let calls = 0;
+    const forget = [1, 2].map(() => onAbort(abort.signal, () => calls++));
+    for (const one of forget) one();
+    expect(listeners(abort.signal)).toBe(0);
+    onAbort(abort.signal, () => calls++);
+    for (const one of forget) one();
+    abort.abort();
+    expect(calls).toBe(1);
+  });
+});
+describe('joinSignals', () => {
+  it('aborts with the first of its sources, also one that was aborted before', () => {
+    const [one, other] = [new AbortController(), new AbortController()];
+    const joint = joinSignals([one.signal, other.signal]);
+    expect(joint.signal.aborted).toBe(false);
+    other.abort();
+    expect(joint.signal.aborted).toBe(true);
+    expect(joinSignals([other.signal]).signal.aborted).toBe(true);
+  });
+  it('leaves nothing on its sources once it is released', () => {
+    const [one, other] = [new AbortController(), new AbortController()];
+    joinSignals([one.signal, other.signal]).release();
+    expect([listeners(one.signal), listeners(other.signal)]).toEqual([0, 0]);
   });
 });
 describe('unlessAborted', () => {

@@ -16,15 +16,41 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
   const set = known ?? new Set();
   const one = (): void => run(); // The same function may wait twice.
   set.add(one);
-  if (known === undefined) {
-    waiters.set(signal, set);
-    signal.addEventListener('abort', () => fire(signal, set), { once: true });
-  }
-  return () => void set.delete(one);
+  if (known === undefined) watch(signal, set);
+  return () => {
+    if (set.delete(one) && set.size === 0) listening.get(set)?.();
+  };
 }
-function fire(signal: AbortSignal, set: Set<() => void>): void {
-  waiters.delete(signal);
-  for (const one of set) one();
+/** How each set stops listening: a signal that nobody waits for any more keeps nothing, and nothing keeps it. */
+const listening = new WeakMap<Set<() => void>, () => void>();
+
+function watch(signal: AbortSignal, set: Set<() => void>): void {
+  const stop = (): void => {
+    signal.removeEventListener('abort', fire);
+    if (waiters.get(signal) === set) waiters.delete(signal);
+  };
+  const fire = (): void => {
+    stop();
+    for (const one of set) one();
+  };
+  waiters.set(signal, set);
+  listening.set(set, stop);
+  signal.addEventListener('abort', fire, { once: true });
+}
+/**
+ * A signal that aborts as soon as one of several does. Node's own `AbortSignal.any` keeps each of its signals that was ever listened to
+ * alive until it aborts, and with it whatever its listeners hold: a call a second would never be given back.
+ * @returns `release` must be called when the wait is over, or the sources keep the signal as long as they live
+ */
+export function joinSignals(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
+  const joint = new AbortController();
+  const forget = signals.map((signal) => onAbort(signal, () => joint.abort(signal.reason)));
+  return {
+    signal: joint.signal,
+    release: () => {
+      for (const one of forget) one();
+    },
+  };
 }
 
 /** The work's outcome, or the failure as soon as the signal aborts. The work itself goes on. */

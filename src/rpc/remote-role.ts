@@ -1,6 +1,7 @@
 // The way to a role in another process: an address, a handshake that proves who answers there and that it is healthy, and calls that
 // carry the server id they mean. Readiness is the peer's answer, not an object that exists; every wait has a deadline.
 import { ElanusError, messageOf } from '#base/errors.js';
+import { joinSignals } from '#base/on-abort.js';
 import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext, Connection } from '#platform/transport.js';
@@ -75,9 +76,10 @@ export class RemoteRole {
         throw new ElanusError('service_unavailable', `${where}: ${fact} (${this.#lastReason}); is it running?`);
       }
       const over = new AbortController();
-      const stop = AbortSignal.any([context.signal, over.signal]);
-      await Promise.race([this.#attempt(), this.#platform.timers.sleep(leftMs, stop).catch(() => {})]);
+      const stop = joinSignals([context.signal, over.signal]);
+      await Promise.race([this.#attempt(), this.#platform.timers.sleep(leftMs, stop.signal).catch(() => {})]);
       over.abort();
+      stop.release();
     }
     return this.#serverId;
   }

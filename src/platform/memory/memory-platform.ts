@@ -64,10 +64,12 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
   let isAlive = true;
   const alive = (): boolean => isAlive;
   const timers = simulatedTimers(world, alive);
+  const transport = new MemoryTransport(network, host, alive);
   const stop = (kept?: (path: string, bytes: number) => number): void => {
     if (!isAlive) return;
     isAlive = false;
     network.crash(host);
+    transport.crash();
     disk.crash(kept);
   };
   return {
@@ -79,7 +81,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     disk,
     metaStore: mortalMetaStore(metaStore, alive),
     objectStore: mortalObjectStore(objectStore, alive),
-    transport: new MemoryTransport(network, host, alive),
+    transport,
     workers: new InlineWorkers({
       timers,
       ...(options.tasks === undefined ? {} : { tasks: options.tasks }),

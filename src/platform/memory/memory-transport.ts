@@ -1,5 +1,6 @@
 // Transport over a SimulatedNetwork. Bytes are copied at both ends, errors arrive as they do over gRPC.
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
 import type { CallContext, Connection, Listener, ListenOptions, MethodHandler, Transport } from '../transport.js';
 import type { Endpoint, SimulatedNetwork } from './simulated-network.js';
 
@@ -17,6 +18,8 @@ export class MemoryTransport implements Transport {
   readonly #network: SimulatedNetwork;
   readonly #host: string;
   readonly #alive: () => boolean;
+  /** Takes back what calls under way hung on their callers' signals. */
+  readonly #underWay = new Set<() => void>();
 
   /** @param host the name of this process; it listens as `host:port` whatever address it binds */
   constructor(network: SimulatedNetwork, host: string, alive: () => boolean = () => true) {
@@ -37,6 +40,11 @@ export class MemoryTransport implements Transport {
         network.closeEndpoint(endpoint);
       },
     };
+  }
+  /** The process died: nothing of its calls stays on signals that outlive it. */
+  crash(): void {
+    for (const forget of this.#underWay) forget();
+    this.#underWay.clear();
   }
   connect(address: string): Connection {
     let closed = false;
@@ -63,7 +71,8 @@ export class MemoryTransport implements Transport {
         if (settled) return;
         settled = true;
         deadline?.cancel();
-        context.signal.removeEventListener('abort', onAbort);
+        forget();
+        this.#underWay.delete(forget);
         endpoint?.callers.delete(broken);
         if (this.#alive()) settle(); // The code of a crashed process waits for ever.
       };
@@ -73,7 +82,7 @@ export class MemoryTransport implements Transport {
         fail('service_unavailable', 'peer not reached or broke off: check that it runs, then retry');
       };
       const gone = (): void => void world.schedule(nobodyMs, () => remote.abort());
-      const onAbort = (): void => {
+      const cancelled = (): void => {
         gone();
         fail('cancelled', 'cancelled by its caller');
       };
@@ -82,7 +91,8 @@ export class MemoryTransport implements Transport {
         fail('deadline_exceeded', 'no answer before the deadline: allow more time or retry');
       };
       const deadline = context.deadlineMs === undefined ? undefined : world.schedule(context.deadlineMs - world.now, late);
-      context.signal.addEventListener('abort', onAbort, { once: true });
+      const forget = onAbort(context.signal, cancelled);
+      this.#underWay.add(forget);
 
       const answer = (outcome: () => void): void => {
         const fate = this.#network.fate(endpoint?.owner ?? this.#host, this.#host);

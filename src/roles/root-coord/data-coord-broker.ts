@@ -2,7 +2,7 @@
 // failure into a typed error that names the call, and never reads a missing answer as success.
 import { deferred } from '#base/async.js';
 import { ElanusError, toElanusError } from '#base/errors.js';
-import { onAbort } from '#base/on-abort.js';
+import { joinSignals, onAbort } from '#base/on-abort.js';
 import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
@@ -48,7 +48,7 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
     const deadlineMs = platform.clock.now() + options.deadlineMs;
     const over = new AbortController();
     const stops = [over.signal, signal, options.signal].filter((one) => one !== undefined);
-    const stop = AbortSignal.any(stops);
+    const { signal: stop, release } = joinSignals(stops);
     const guard = platform.timers.after(options.deadlineMs + GUARD_MS, () => over.abort());
     const stopped = deferred<never>();
     const onStop = (): void =>
@@ -72,6 +72,7 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
     } finally {
       guard.cancel();
       forget();
+      release();
     }
   }
   /** Each of the six may be repeated without harm, so a peer that breaks off is asked again until the deadline. */

@@ -1,0 +1,57 @@
+// Many seeds over several processes. A seed is handed to whoever is free; a run's outcome depends on its seed alone, never on its process.
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { SeedOutcome, SeedTask } from './seed-outcome.js';
+
+export interface SeedPoolOptions {
+  readonly jobs: number;
+  readonly steps?: number;
+  /** Of Node itself, for each process. */
+  readonly execArgv?: readonly string[];
+  /** Added to the environment of each process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** @returns whether more seeds are to be run */
+  readonly onOutcome: (outcome: SeedOutcome) => boolean;
+}
+const worker = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
+
+/** Runs the seeds until there are none left or `onOutcome` has seen enough; what runs then is ended. */
+export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Promise<void> {
+  const left = seeds[Symbol.iterator]();
+  const children = new Set<ChildProcess>();
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const end = (error?: Error): void => {
+      isOver = true;
+      for (const child of children) child.kill();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const feed = (child: ChildProcess): void => {
+      const next = left.next();
+      if (next.done !== true) {
+        const task: SeedTask = { seed: next.value, ...(options.steps === undefined ? {} : { steps: options.steps }) };
+        child.send(task);
+        return;
+      }
+      children.delete(child);
+      child.disconnect();
+      if (children.size === 0) end();
+    };
+    for (let job = 0; job < options.jobs; job++) {
+      const child = fork(worker, { execArgv: [...(options.execArgv ?? [])], env: { ...process.env, ...options.environment } });
+      children.add(child);
+      child.on('message', (outcome: SeedOutcome) => {
+        if (isOver) return;
+        if (options.onOutcome(outcome)) feed(child);
+        else end();
+      });
+      child.on('error', (error) => void (isOver || end(error)));
+      child.on('exit', (code, signal) => {
+        if (!isOver && children.has(child))
+          end(new Error(`a process of the simulation ended by itself (${signal ?? `exit code ${code}`})`));
+      });
+      feed(child);
+    }
+  });
+}
