@@ -1,4 +1,6 @@
 // Files with the durability points spelled out. Paths are relative to a root, `/`-separated, without `..`.
+import { ElanusError } from '#base/errors.js';
+
 export interface Files {
   /** Whole content. @throws object_not_found */
   read(path: string): Promise<Uint8Array>;
@@ -15,8 +17,12 @@ export interface Files {
   write(path: string, parts: Iterable<Uint8Array>): Promise<void>;
   /** Removes durably; a missing file is success. */
   remove(path: string): Promise<void>;
-  /** Opens for appending at the file's end, creating file and folders (durably) when missing. */
-  openAppend(path: string): Promise<AppendFile>;
+  /**
+   * Opens for appending at the file's end, creating file and folders (durably) when missing.
+   * @param guard path of a file that stands for the right to write. An append resolves only if it is still there once the bytes are
+   *   durable, else it rejects with wal_fenced: whoever removes the guard first and reads the file then finds all that was acknowledged.
+   */
+  openAppend(path: string, guard?: string): Promise<AppendFile>;
   /** Cuts the file to `size` bytes, durably. */
   truncate(path: string, size: number): Promise<void>;
 }
@@ -27,3 +33,8 @@ export interface AppendFile {
   append(parts: readonly Uint8Array[]): Promise<void>;
   close(): Promise<void>;
 }
+export const guardMissing = (path: string, guard: string): ElanusError =>
+  new ElanusError(
+    'wal_fenced',
+    `append to ${JSON.stringify(path)}: ${JSON.stringify(guard)} is gone: a newer owner took over; refresh the channel's assignment`,
+  );

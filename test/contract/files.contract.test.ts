@@ -145,6 +145,20 @@ describe.each([
       expect(await files.size(`c/${i}`)).toBe(20);
     }
   });
+  test('an append without its guard is refused once it is written, and everything after it', async () => {
+    const files = await open();
+    await (await files.openAppend('owner/1')).close();
+    const file = await files.openAppend('log', 'owner/1');
+    const other = await files.openAppend('other');
+    await file.append([bytes(1)]);
+    await files.remove('owner/1');
+    await expect(file.append([bytes(2)])).rejects.toMatchObject({ key: 'wal_fenced' });
+    await expect(file.append([bytes(3)])).rejects.toMatchObject({ key: 'wal_fenced' });
+    await other.append([bytes(4)]);
+    expect([...(await files.read('log'))]).toEqual([1, 2]);
+    await expect(files.openAppend('log', '../owner')).rejects.toMatchObject({ key: 'invalid_parameter' });
+    for (const one of [file, other]) await one.close();
+  });
   test('truncate cuts, and appending goes on there', async () => {
     const files = await open();
     await files.write('t', [bytes(1, 2, 3, 4)]);
@@ -205,8 +219,8 @@ describe('NodeFiles', () => {
     const thread = new AppendThread();
     cleanups.push(() => thread.close());
     // Every write to a descriptor opened for reading fails.
-    const broken = new NodeAppendFile(await openFile(path.join(root, 'read-only'), 'r'), 1, thread);
-    const good = new NodeAppendFile(await openFile(path.join(root, 'good'), 'a'), 0, thread);
+    const broken = new NodeAppendFile(await openFile(path.join(root, 'read-only'), 'r'), 1, thread, 'read-only');
+    const good = new NodeAppendFile(await openFile(path.join(root, 'good'), 'a'), 0, thread, 'good');
     const all = await Promise.allSettled([broken.append([bytes(1)]), good.append([bytes(2)]), broken.append([bytes(3)])]);
     expect(all.map((one) => one.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
     await expect(broken.append([])).rejects.toMatchObject({ key: 'wal_unavailable' });
@@ -261,6 +275,66 @@ describe('MemoryFiles', () => {
     await expect(replaced).rejects.toMatchObject({ key: 'io_failed' });
     expect([...(await files.read('w'))]).toEqual([1, 2, 3]);
     expect(await files.size('w2')).toBeUndefined();
+  });
+  test('a process that dies loses nothing that it wrote; a loss of power takes what was not synced, page by page', async () => {
+    const files = new MemoryFiles(undefined, 4);
+    const file = await files.openAppend('w');
+    await file.append([bytes(1, 2)]);
+    files.fault = (operation) => (operation === 'sync' ? { code: 'EIO' } : undefined);
+    await expect(file.append([bytes(3, 4, 5, 6, 7, 8, 9)])).rejects.toMatchObject({ key: 'wal_unavailable' });
+    files.fault = undefined;
+    files.crash();
+    expect([...(await files.read('w'))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    files.losePower((name, page) => name === 'w' && page === 1);
+    expect([...(await files.read('w'))]).toEqual([1, 2, 0, 0, 5, 6, 7, 8]);
+    files.losePower();
+    expect([...(await files.read('w'))]).toEqual([1, 2, 0, 0, 5, 6, 7, 8]);
+  });
+  test('after a failed sync the pages may be forgotten, or read as zeros', async () => {
+    for (const pages of ['forgotten', 'zeroed'] as const) {
+      const files = new MemoryFiles(undefined, 4);
+      const file = await files.openAppend('w');
+      await file.append([bytes(1)]);
+      files.fault = (operation) => (operation === 'sync' ? { code: 'EIO', pages } : undefined);
+      await file.append([bytes(2, 3, 4, 5)]).catch(() => {});
+      files.fault = undefined;
+      const zeroed = pages === 'zeroed';
+      expect([...(await files.read('w'))]).toEqual(zeroed ? [1, 0, 0, 0, 0] : [1, 2, 3, 4, 5]);
+      await (await files.openAppend('w')).append([bytes(6)]);
+      files.losePower();
+      // The page of the byte that came later was written whole.
+      expect([...(await files.read('w'))]).toEqual(zeroed ? [1, 0, 0, 0, 0, 6] : [1, 0, 0, 0, 5, 6]);
+    }
+  });
+  test('any operation can fail; what was under way at a crash may complete; bytes decay', async () => {
+    const { files, release } = slow();
+    await files.write('a', [bytes(1)]);
+    const asked: string[] = [];
+    for (const broken of ['read', 'list', 'open', 'write', 'rename', 'remove', 'truncate'] as const) {
+      files.fault = (operation, path) => {
+        asked.push(`${operation} ${path}`);
+        return operation === broken ? { code: 'ENOSPC' } : undefined;
+      };
+      const all = [
+        files.read('a'),
+        files.list(''),
+        files.openAppend('a'),
+        files.write('a', [bytes(2)]),
+        files.truncate('a', 9),
+        files.remove('b'),
+      ];
+      const failures = (await Promise.allSettled(all)).filter((one) => one.status === 'rejected');
+      expect(failures.map(({ reason }) => (reason as { key: string }).key)).toEqual(['io_failed']);
+    }
+    expect(new Set(asked)).toContain('rename a');
+    files.fault = undefined;
+    files.damage('a', (content) => content.fill(7));
+    expect(new Set(await files.read('a'))).toEqual(new Set([7]));
+    release();
+    for (const change of [files.remove('a'), files.write('c', [bytes(1)])]) change.catch(() => {});
+    files.crash(undefined, (operation) => operation === 'remove');
+    release();
+    expect(await files.list('')).toEqual([]);
   });
   test('injected faults keep a part and poison the handle', async () => {
     const files = new MemoryFiles();

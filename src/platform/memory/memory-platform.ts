@@ -8,7 +8,7 @@ import type { ObjectStore } from '../object-store.js';
 import type { Platform } from '../platform.js';
 import type { WorkerTask } from '../workers.js';
 import { InlineWorkers } from './inline-workers.js';
-import { MemoryFiles } from './memory-files.js';
+import { type Completes, type KeptBytes, MemoryFiles } from './memory-files.js';
 import { MemoryLogger } from './memory-logger.js';
 import { MemoryMetaStore } from './memory-meta-store.js';
 import { MemoryMetrics } from './memory-metrics.js';
@@ -41,10 +41,12 @@ export interface MemoryPlatform extends Platform {
   readonly logger: MemoryLogger;
   readonly host: string;
   /**
-   * The process dies now: timers stay silent, calls and stores never answer it again, its ports are gone, its disk keeps what was durable.
-   * @param kept see MemoryFiles.crash
+   * The process dies now: timers stay silent, calls and stores never answer it again, its ports are gone, its disk keeps what was written.
+   * Parameters are those of MemoryFiles.crash.
    */
-  crash(kept?: (path: string, bytes: number) => number): void;
+  crash(kept?: KeptBytes, completes?: Completes): void;
+  /** The process dies with its machine: its disk keeps what was synced. Parameters are those of MemoryFiles.losePower. */
+  losePower(keepsPage?: (path: string, page: number) => boolean, completes?: Completes): void;
 }
 
 export function simulatedCluster(seed: number, links: Partial<Link> = {}): SimulatedCluster {
@@ -65,12 +67,12 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
   const alive = (): boolean => isAlive;
   const timers = simulatedTimers(world, alive);
   const transport = new MemoryTransport(network, host, alive);
-  const stop = (kept?: (path: string, bytes: number) => number): void => {
+  const stop = (endDisk: () => void): void => {
     if (!isAlive) return;
     isAlive = false;
     network.crash(host);
     transport.crash();
-    disk.crash(kept);
+    endDisk();
   };
   return {
     host,
@@ -91,8 +93,9 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     metrics: new MemoryMetrics(),
     memoryBytes: options.memoryBytes ?? 2 ** 40,
     crc32,
-    crash: stop,
-    close: async () => stop(),
+    crash: (kept, completes) => stop(() => disk.crash(kept, completes)),
+    losePower: (keepsPage, completes) => stop(() => disk.losePower(keepsPage, completes)),
+    close: async () => stop(() => disk.crash()),
   };
 }
 

@@ -27,7 +27,7 @@ export function mortalFiles(files: Files, alive: Alive): Files {
     write: (path, parts) => mortal(alive, () => files.write(path, parts)),
     remove: (path) => mortal(alive, () => files.remove(path)),
     truncate: (path, size) => mortal(alive, () => files.truncate(path, size)),
-    openAppend: (path) => mortal(alive, async () => mortalAppendFile(await files.openAppend(path), alive)),
+    openAppend: (path, guard) => mortal(alive, async () => mortalAppendFile(await files.openAppend(path, guard), alive)),
   };
 }
 function mortalAppendFile(file: AppendFile, alive: Alive): AppendFile {

@@ -3,8 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
-import type { AppendFile } from '../files.js';
-import type { AppendMessage, AppendReply } from './append-worker.js';
+import { type AppendFile, guardMissing } from '../files.js';
+import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.js';
 import { scriptUrl } from './script-url.js';
 
 export class AppendThread {
@@ -12,7 +12,7 @@ export class AppendThread {
   readonly #waiting = new Map<number, Deferred<void>>();
   #nextId = 1;
 
-  send(file: number, fd: number, parts: readonly Uint8Array[]): Promise<void> {
+  send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
     const worker = this.#start();
     const total = parts.reduce((sum, part) => sum + part.length, 0);
     const staging = Buffer.allocUnsafeSlow(total);
@@ -21,7 +21,7 @@ export class AppendThread {
       staging.set(part, at);
       at += part.length;
     }
-    const message: AppendMessage = { id: this.#nextId++, file, fd, bytes: staging.buffer };
+    const message: AppendMessage = { ...target, id: this.#nextId++, bytes: staging.buffer };
     const waiter = deferred<void>();
     if (this.#waiting.size === 0) worker.ref(); // A process must not end while an append is under way.
     this.#waiting.set(message.id, waiter);
@@ -47,6 +47,7 @@ export class AppendThread {
   #settle(reply: AppendReply): void {
     for (const id of reply.done) this.#take(id)?.resolve();
     for (const { id, message } of reply.failed) this.#take(id)?.reject(appendFailed(message));
+    for (const { id, file, guard } of reply.fenced) this.#take(id)?.reject(guardMissing(file, guard));
     if (this.#waiting.size === 0) this.#worker?.unref();
   }
   #take(id: number): Deferred<void> | undefined {
@@ -77,16 +78,18 @@ let nextFile = 1;
 export class NodeAppendFile implements AppendFile {
   readonly #handle: FileHandle;
   readonly #thread: AppendThread;
-  readonly #file = nextFile++;
+  readonly #target: AppendTarget;
   #size: number;
   #problem: ElanusError | undefined;
   #last: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(handle: FileHandle, size: number, thread: AppendThread) {
+  /** @param guard full path of a file without which an append fails, see Files.openAppend */
+  constructor(handle: FileHandle, size: number, thread: AppendThread, name: string, guard?: string) {
     this.#handle = handle;
     this.#size = size;
     this.#thread = thread;
+    this.#target = { file: nextFile++, fd: handle.fd, name, ...(guard === undefined ? {} : { guard }) };
   }
   get size(): number {
     return this.#size;
@@ -95,7 +98,7 @@ export class NodeAppendFile implements AppendFile {
     if (this.#problem !== undefined) return Promise.reject(this.#problem);
     if (this.#closed) return Promise.reject(appendFailed('the handle is closed'));
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const result = this.#thread.send(this.#file, this.#handle.fd, parts).then(
+    const result = this.#thread.send(this.#target, parts).then(
       () => {
         this.#size += bytes;
       },

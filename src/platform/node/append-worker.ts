@@ -1,17 +1,24 @@
 // The thread behind every AppendFile: writes and syncs here may block, the main thread never does. All messages that wait when a
 // batch begins share one fdatasync per file (group commit). Self-contained: it runs as a script without the rest of the product.
-import { fdatasyncSync, writevSync } from 'node:fs';
+import { existsSync, fdatasyncSync, writevSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 
-export interface AppendMessage {
-  readonly id: number;
+export interface AppendTarget {
   readonly file: number;
   readonly fd: number;
+  /** For errors. */
+  readonly name: string;
+  /** A file that must still be there once the bytes are durable. */
+  readonly guard?: string;
+}
+export interface AppendMessage extends AppendTarget {
+  readonly id: number;
   readonly bytes: ArrayBuffer;
 }
 export interface AppendReply {
   readonly done: readonly number[];
   readonly failed: readonly { readonly id: number; readonly message: string }[];
+  readonly fenced: readonly { readonly id: number; readonly file: string; readonly guard: string }[];
 }
 
 // A file that failed once stays failed: after a lost fsync the kernel may report success for pages it has dropped.
@@ -33,6 +40,12 @@ function writeAll(fd: number, buffers: Uint8Array[]): void {
   }
 }
 
+/** Looked at after the sync: a newer owner removes the guard before it reads, so it has read what was durable while the guard stood. */
+function missingGuard(messages: readonly AppendMessage[]): string | undefined {
+  const guard = messages[0]?.guard;
+  return guard === undefined || existsSync(guard) ? undefined : guard;
+}
+
 function commit(batch: readonly AppendMessage[]): AppendReply {
   const byFile = new Map<number, AppendMessage[]>();
   for (const message of batch) {
@@ -42,6 +55,7 @@ function commit(batch: readonly AppendMessage[]): AppendReply {
   }
   const done: number[] = [];
   const failed: { id: number; message: string }[] = [];
+  const fenced: { id: number; file: string; guard: string }[] = [];
   for (const [file, messages] of byFile) {
     let problem = broken.get(file);
     const fd = messages[0]?.fd;
@@ -57,12 +71,14 @@ function commit(batch: readonly AppendMessage[]): AppendReply {
         broken.set(file, problem);
       }
     }
+    const guard = problem === undefined ? missingGuard(messages) : undefined;
     for (const message of messages) {
-      if (problem === undefined) done.push(message.id);
-      else failed.push({ id: message.id, message: problem });
+      if (problem !== undefined) failed.push({ id: message.id, message: problem });
+      else if (guard !== undefined) fenced.push({ id: message.id, file: message.name, guard });
+      else done.push(message.id);
     }
   }
-  return { done, failed };
+  return { done, failed, fenced };
 }
 
 function serve(port: MessagePort): void {

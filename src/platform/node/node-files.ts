@@ -116,8 +116,9 @@ export class NodeFiles implements Files {
       await syncFolder(path.dirname(full));
     });
   }
-  openAppend(file: string): Promise<AppendFile> {
+  openAppend(file: string, guard?: string): Promise<AppendFile> {
     return this.#io('open', file, async (full) => {
+      if (guard !== undefined) checkFilePath(guard);
       const folder = path.dirname(full);
       await this.#makeFolder(folder);
       const handle = await fs.open(full, 'a');
@@ -127,7 +128,7 @@ export class NodeFiles implements Files {
           await handle.sync();
           await syncFolder(folder);
         }
-        return new NodeAppendFile(handle, size, this.#thread);
+        return new NodeAppendFile(handle, size, this.#thread, file, guard === undefined ? undefined : path.join(this.#root, guard));
       } catch (error) {
         await handle.close();
         throw error;
