@@ -1,6 +1,7 @@
 // Values of every type to columns, exactly; and the texts that are refused.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { must } from '#base/assert.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { checkBatch, findColumn, int64At, isNull, stringAt } from './column.js';
 import { DataType } from './data-type.js';
@@ -151,6 +152,32 @@ describe('JsonColumns', () => {
     [`{"id":${'['.repeat(1e5)}`, /nested deeper than 512/],
     ['{"id":"', /has no end/],
   ])('refuses the row %.40j', (text, message) => expect(() => new JsonColumns(schemaOf()).add(text)).toThrow(message));
+  it.each([
+    ['{"x":6,"$meta":{"x":8}}', /^field "x": is given twice in the row/],
+    ['{"$meta":{"x":8},"x":6}', /^field "x": is given twice in the row/],
+    ['{"$meta":{"x":8,"\\u0078":6}}', /^field "x": is given twice in the row/],
+    ['{"$meta":{"x":{"y":1,"z":[{"y":2,"y":3}]}}}', /^field "\$meta": has the key "y" twice/],
+    ['{"x":{"y":1,"y":2}}', /^field "\$meta": has the key "y" twice/],
+    ['{"$meta":{"j":8}}', /dynamic field name cannot include the static field name: j/],
+    ['{"$meta":"{\\"id\\":8}"}', /dynamic field name cannot include the static field name: id/],
+    ['{"$meta":{"$meta":8}}', /cannot set json key to: \$meta/],
+    ['{"j":{"a":1,"a":2}}', /^field "j": has the key "a" twice/],
+    ['{"s":{"1":1,"1":2}}', /^field "s": has the key "1" twice/],
+  ])('loses no value of %j in silence', (text, message) => {
+    const schema = schemaOf(
+      { fieldID: 101n, name: 'j', dataType: DataType.JSON, nullable: true },
+      { fieldID: 103n, name: 's', dataType: DataType.SparseFloatVector, nullable: true },
+      meta,
+    );
+    expect(() => new JsonColumns(schema).add(`{"id":1,${text.slice(1)}`)).toThrow(message);
+  });
+  it('takes keys of any name', () => {
+    const columns = new JsonColumns(schemaOf(meta));
+    columns.add('{"id":1,"__proto__":{"a":1},"constructor":2,"$meta":{"toString":{"a":1,"b":{"a":1}}}}');
+    expect(stringAt(must(columns.finish().columns[1], '$meta'), 0)).toBe(
+      '{"toString":{"a":1,"b":{"a":1}},"__proto__":{"a":1},"constructor":2}',
+    );
+  });
   it('refuses keys the collection makes, and types it cannot fill', () => {
     const auto = CollectionSchema.fromPartial({ name: 'books', fields: [{ ...id, autoID: true }, meta] });
     expect(() => new JsonColumns(auto).add('{"id":1}')).toThrow(/autoID/);

@@ -9,7 +9,7 @@ import { defaultBytes } from './column-values.js';
 import { intRanges } from './default-value.js';
 import { dimOf } from './field.js';
 import { JSON_BYTES_MAX } from './field-column.js';
-import { forEachMember, parseJsonString } from './json-members.js';
+import { doubledKey, forEachMember, parseJsonString } from './json-members.js';
 import { isJsonObject, isJsonText } from './json-text.js';
 import { jsonVectorLength, writeJsonVector } from './json-vector.js';
 import { dataTypeName, dynamicField, maxLengthOf } from './schema-view.js';
@@ -49,7 +49,7 @@ export class JsonColumns {
   constructor(schema: CollectionSchema) {
     this.#schema = schema;
     const dynamic = dynamicField(schema);
-    this.#meta = dynamic && new MetaSlot(dynamic);
+    this.#meta = dynamic && new MetaSlot(dynamic, new Set(schema.fields.map((field) => field.name)));
     const given = schema.fields.filter((field) => !(field.isPrimaryKey && field.autoID));
     this.#slots = given.map((field) => (field === dynamic && this.#meta ? this.#meta : slotOf(field)));
     this.#byName = new Map(this.#slots.map((slot) => [slot.field.name, slot]));
@@ -230,6 +230,7 @@ class SparseSlot extends BaseSlot implements FieldSlot {
   }
   add(raw: string): void {
     const row = sparseFromJson(raw);
+    if (typeof row !== 'string') refuseDoubled(this.field.name, raw);
     if (typeof row === 'string') this.wrong(raw, `{"index": value, …} or {"indices": […], "values": […]}, but it has ${row}`);
     else this.#to.addBytes(row);
   }
@@ -248,6 +249,7 @@ class JsonSlot extends BaseSlot implements FieldSlot {
     const bytes = utf8.encode(text);
     checkJsonBytes(this.field, bytes);
     if (!isJsonText(bytes)) this.wrong(raw, 'a JSON value, or a string of JSON text');
+    refuseDoubled(this.field.name, text);
     this.#to.addBytes(bytes);
   }
 }
@@ -256,28 +258,48 @@ class JsonSlot extends BaseSlot implements FieldSlot {
 class MetaSlot extends BaseSlot implements FieldSlot {
   readonly #to: VariableBuilder;
   readonly #keys = new Set<string>();
+  readonly #fieldNames: ReadonlySet<string>;
   #own = '';
   #members = '';
-  constructor(field: FieldSchema) {
+  /** @param fieldNames names that a dynamic key must not have: it would hide the field, or be hidden by it */
+  constructor(field: FieldSchema, fieldNames: ReadonlySet<string>) {
     const to = new VariableBuilder(field);
     super(field, to);
     this.#to = to;
+    this.#fieldNames = fieldNames;
   }
   add(raw: string): void {
     const text = (raw.charCodeAt(0) === 0x22 ? (parseJsonString(raw) ?? '') : raw).trim();
     if (!isJsonObject(utf8.encode(text))) this.wrong(raw, 'an object, or a string of its JSON text');
+    forEachMember(text, (key) => {
+      if (key === this.field.name) refuse(this.field.name, `cannot set json key to: ${key}; leave it out of the object`);
+      if (this.#fieldNames.has(key)) {
+        refuse(
+          this.field.name,
+          `dynamic field name cannot include the static field name: ${key}; give the field its value outside of ${this.field.name}`,
+        );
+      }
+      this.#take(key);
+    });
     this.#own = text.slice(1, -1).trim();
   }
   override addMissing(): void {}
   addUnknown(key: string, raw: string): void {
+    this.#take(key);
+    this.#members += `${this.#members === '' ? '' : ','}${JSON.stringify(key)}:${raw}`;
+    // The object can only grow: a row of a million keys ends here, not after all of them.
+    if (this.#members.length > JSON_BYTES_MAX) refuseJsonLength(this.field, `more than ${JSON_BYTES_MAX}`);
+  }
+  #take(key: string): void {
     if (this.#keys.has(key)) refuse(key, 'is given twice in the row, expected once; leave one out');
     this.#keys.add(key);
-    this.#members += `${this.#members === '' ? '' : ','}${JSON.stringify(key)}:${raw}`;
   }
   endRow(): void {
     const bytes = utf8.encode(`{${this.#own}${this.#own !== '' && this.#members !== '' ? ',' : ''}${this.#members}}`);
     checkJsonBytes(this.field, bytes);
     if (!isJsonObject(bytes)) this.wrong(this.#members, 'valid JSON in the dynamic keys');
+    refuseDoubled(this.field.name, `{${this.#own}}`);
+    refuseDoubled(this.field.name, `{${this.#members}}`);
     this.#to.addBytes(bytes);
     this.#keys.clear();
     this.#own = '';
@@ -286,7 +308,14 @@ class MetaSlot extends BaseSlot implements FieldSlot {
 }
 
 function checkJsonBytes(field: FieldSchema, bytes: Uint8Array): void {
-  if (bytes.length > JSON_BYTES_MAX) refuse(field.name, `JSON has ${bytes.length} bytes, expected at most ${JSON_BYTES_MAX}; shorten it`);
+  if (bytes.length > JSON_BYTES_MAX) refuseJsonLength(field, String(bytes.length));
+}
+const refuseJsonLength = (field: FieldSchema, length: string): never =>
+  refuse(field.name, `JSON has ${length} bytes, expected at most ${JSON_BYTES_MAX}; shorten it`);
+/** @param text valid JSON */
+function refuseDoubled(name: string, text: string): void {
+  const key = doubledKey(text);
+  if (key !== undefined) refuse(name, `has the key ${JSON.stringify(clip(key))} twice in one object, expected once; leave one out`);
 }
 function parseList(raw: string): readonly unknown[] | undefined {
   if (raw.charCodeAt(0) !== 0x5b) return undefined;

@@ -33,6 +33,47 @@ export function forEachMember(text: string, visit: (key: string, raw: string) =>
   if (at < text.length) throw expected(text, at, 'the end of the row');
 }
 
+/** The first key that one object of the text, at any depth, has twice, however it is escaped. @param text valid JSON */
+export function doubledKey(text: string): string | undefined {
+  // Keys seen so far of each open object; undefined stands for a list.
+  const opened: (Set<string> | undefined)[] = [];
+  let isKeyNext = false;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 0x22: {
+        const end = stringEnd(text, at);
+        if (isKeyNext) {
+          const key = parseKey(text, at, end);
+          const seen = opened.at(-1);
+          if (seen?.has(key)) return key;
+          seen?.add(key);
+          isKeyNext = false;
+        }
+        at = end - 1;
+        break;
+      }
+      case 0x7b:
+        opened.push(new Set());
+        isKeyNext = true;
+        break;
+      case 0x5b:
+        opened.push(undefined);
+        isKeyNext = false;
+        break;
+      case 0x7d:
+      case 0x5d:
+        opened.pop();
+        isKeyNext = false;
+        break;
+      case 0x2c:
+        isKeyNext = opened.at(-1) !== undefined;
+        break;
+      default:
+    }
+  }
+  return undefined;
+}
+
 function expected(text: string, at: number, what: string): ElanusError {
   const found = at < text.length ? clip(text.slice(at, at + 32)) : 'the end';
   return failed(`character ${at} of the row is ${found}, expected ${what}: write valid JSON`);

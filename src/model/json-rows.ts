@@ -40,6 +40,7 @@ export class JsonRowSplitter {
   }
   /** After the last slice. @throws import_failed when the file ends too early */
   *finish(): Generator<Uint8Array, void, undefined> {
+    if (this.#wants === 'top') throw failed('the file is empty, expected rows: write it again');
     if (this.#kind === 'jsonl') {
       const line = trim(this.#carry.subarray(0, this.#carried));
       this.#carried = 0;
@@ -53,6 +54,9 @@ export class JsonRowSplitter {
   *#lines(slice: Uint8Array): Generator<Uint8Array, void, undefined> {
     let begin = this.#bomBytes(slice);
     for (;;) {
+      // Blank lines are passed here, a step per byte: as lines of their own, millions of them would hold everybody else up.
+      if (this.#carried === 0) while (begin < slice.length && isSpace(slice[begin] as number)) begin++;
+      if (begin < slice.length) this.#wants = 'nothing';
       const end = slice.indexOf(0x0a, begin);
       if (end < 0) break;
       const line = trim(this.#whole(slice.subarray(begin, end)));

@@ -1,6 +1,6 @@
 // Objects as files of a folder: one immutable file per key. Serves one process; `ifAbsent` is a mutex per key plus a look.
 import { KeyedMutex } from '#base/async.js';
-import type { Files } from './files.js';
+import type { Files, ReadFile } from './files.js';
 import { checkObjectKey, type ObjectStore } from './object-store.js';
 
 export class FileObjectStore implements ObjectStore {
@@ -28,6 +28,9 @@ export class FileObjectStore implements ObjectStore {
   }
   async size(key: string): Promise<number | undefined> {
     return this.#files.size(this.#path(key));
+  }
+  async openRead(key: string): Promise<ReadFile | undefined> {
+    return this.#files.openRead(this.#path(key), { below: this.#folder });
   }
   async list(prefix: string): Promise<readonly string[]> {
     // Only whole folders can be listed: take the deepest one the prefix names, then filter.

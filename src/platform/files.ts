@@ -8,6 +8,12 @@ export interface Files {
   readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
   /** Size in bytes, or undefined when there is no such file. */
   size(path: string): Promise<number | undefined>;
+  /**
+   * Opens a file that somebody outside named, for reading: undefined when there is none.
+   * @param options `below`: the folder that it must lie in once links are resolved
+   * @throws invalid_parameter a link leads out of the folder, or it is no plain file
+   */
+  openRead(path: string, options: { readonly below: string }): Promise<ReadFile | undefined>;
   /** Names of files (not folders) below a folder, recursively, as full paths, sorted. Missing folder: empty. */
   list(folder: string): Promise<readonly string[]>;
   /**
@@ -25,6 +31,14 @@ export interface Files {
   openAppend(path: string, guard?: string): Promise<AppendFile>;
   /** Cuts the file to `size` bytes, durably. */
   truncate(path: string, size: number): Promise<void>;
+}
+/** One reader's handle: all reads are of the file that was opened, whatever its name means by then. */
+export interface ReadFile {
+  /** In bytes, when it was opened. */
+  readonly size: number;
+  /** Bytes [begin, end); shorter at the end of the file. */
+  read(begin: number, end: number): Promise<Uint8Array>;
+  close(): Promise<void>;
 }
 /** One writer's handle. After a failed append every later call rejects: the caller must reopen and read back what is there. */
 export interface AppendFile {

@@ -1,5 +1,6 @@
 // Immutable objects by key (`insert_log/1/2/3/0/4`). Keys: 1 to 1024 characters, `/`-separated, no empty, `.` or `..` part, no `\` or NUL.
 import { ElanusError } from '#base/errors.js';
+import type { ReadFile } from './files.js';
 
 export interface ObjectStore {
   /**
@@ -12,6 +13,11 @@ export interface ObjectStore {
   /** Bytes [begin, end); shorter at the end. @throws object_not_found */
   getRange(key: string, begin: number, end: number): Promise<Uint8Array>;
   size(key: string): Promise<number | undefined>;
+  /**
+   * Opens an object whose key a client named; undefined when there is none. Unlike the other reads it trusts no link in the store.
+   * @throws invalid_parameter the object is not really inside the store
+   */
+  openRead(key: string): Promise<ReadFile | undefined>;
   /** Keys with the prefix, sorted. */
   list(prefix: string): Promise<readonly string[]>;
   /** A missing key is success. */

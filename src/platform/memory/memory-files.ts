@@ -1,7 +1,7 @@
 // Files of a simulated disk, each with a page cache apart from it (cached-file.ts). A process that dies loses what it had not written
 // yet; a loss of power also takes what was written and not synced. Every operation can be made to fail, or to be slow.
 import { ElanusError } from '#base/errors.js';
-import { type AppendFile, type Files, guardMissing } from '../files.js';
+import { type AppendFile, type Files, guardMissing, type ReadFile } from '../files.js';
 import { checkFilePath, fileMissing } from '../path-check.js';
 import { CachedFile, PAGE_BYTES } from './cached-file.js';
 
@@ -94,6 +94,22 @@ export class MemoryFiles implements Files {
   async size(path: string): Promise<number | undefined> {
     checkFilePath(path);
     return this.#files.get(path)?.file.length;
+  }
+
+  async openRead(path: string): Promise<ReadFile | undefined> {
+    checkFilePath(path);
+    await this.#beforeRead('open', path);
+    const file = this.#files.get(path)?.file;
+    if (file === undefined) return undefined;
+    const bytes = file.read();
+    return {
+      size: bytes.length,
+      read: async (begin, end) => {
+        await this.#beforeRead('read', path);
+        return bytes.slice(Math.max(begin, 0), Math.max(begin, end, 0));
+      },
+      close: async () => {},
+    };
   }
 
   async list(folder: string): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 // Stores as one process sees them until it dies. The code of a crashed process still exists in the simulator: it must neither change
 // anything nor go on, so nothing ever answers it.
-import type { AppendFile, Files } from '../files.js';
+import type { AppendFile, Files, ReadFile } from '../files.js';
 import type { MetaStore } from '../meta-store.js';
 import type { ObjectStore } from '../object-store.js';
 
@@ -23,11 +23,20 @@ export function mortalFiles(files: Files, alive: Alive): Files {
     read: (path) => mortal(alive, () => files.read(path)),
     readRange: (path, begin, end) => mortal(alive, () => files.readRange(path, begin, end)),
     size: (path) => mortal(alive, () => files.size(path)),
+    openRead: (path, options) => mortal(alive, async () => mortalReadFile(await files.openRead(path, options), alive)),
     list: (folder) => mortal(alive, () => files.list(folder)),
     write: (path, parts) => mortal(alive, () => files.write(path, parts)),
     remove: (path) => mortal(alive, () => files.remove(path)),
     truncate: (path, size) => mortal(alive, () => files.truncate(path, size)),
     openAppend: (path, guard) => mortal(alive, async () => mortalAppendFile(await files.openAppend(path, guard), alive)),
+  };
+}
+function mortalReadFile(file: ReadFile | undefined, alive: Alive): ReadFile | undefined {
+  if (file === undefined) return undefined;
+  return {
+    size: file.size,
+    read: (begin, end) => mortal(alive, () => file.read(begin, end)),
+    close: () => mortal(alive, () => file.close()),
   };
 }
 function mortalAppendFile(file: AppendFile, alive: Alive): AppendFile {
@@ -59,6 +68,7 @@ export function mortalObjectStore(store: ObjectStore, alive: Alive): ObjectStore
     get: (key) => mortal(alive, () => store.get(key)),
     getRange: (key, begin, end) => mortal(alive, () => store.getRange(key, begin, end)),
     size: (key) => mortal(alive, () => store.size(key)),
+    openRead: (key) => mortal(alive, async () => mortalReadFile(await store.openRead(key), alive)),
     list: (prefix) => mortal(alive, () => store.list(prefix)),
     remove: (key) => mortal(alive, () => store.remove(key)),
   };

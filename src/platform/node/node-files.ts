@@ -3,9 +3,10 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { AppendFile, Files } from '../files.js';
+import type { AppendFile, Files, ReadFile } from '../files.js';
 import { checkFilePath, fileMissing } from '../path-check.js';
 import { AppendThread, NodeAppendFile } from './append-thread.js';
+import { openConfined } from './confined-open.js';
 import { ReadHandles } from './read-handles.js';
 
 /** Of files that are read in ranges. */
@@ -37,16 +38,32 @@ export class NodeFiles implements Files {
         const from = Math.max(begin, 0);
         // Only a long range may end far behind the file: a short one is asked for at once.
         const last = end - from > UNASKED_BYTES_MAX ? Math.min(end, (await handle.stat()).size) : end;
-        const bytes = new Uint8Array(Math.max(last - from, 0));
-        let at = 0;
-        while (at < bytes.length) {
-          const { bytesRead } = await handle.read(bytes, at, bytes.length - at, from + at);
-          if (bytesRead === 0) break;
-          at += bytesRead;
-        }
-        return at === bytes.length ? bytes : bytes.subarray(0, at);
+        return readHandle(handle, from, last);
       }),
     );
+  }
+  async openRead(file: string, options: { readonly below: string }): Promise<ReadFile | undefined> {
+    checkFilePath(options.below);
+    return this.#io('open', file, async (full) => {
+      let handle: fs.FileHandle;
+      try {
+        handle = await openConfined(path.join(this.#root, options.below), full);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+      try {
+        const { size } = await handle.stat();
+        return {
+          size,
+          read: (begin, end) => this.#io('read', file, () => readHandle(handle, Math.max(begin, 0), Math.min(end, size))),
+          close: () => handle.close(),
+        };
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    });
   }
   size(file: string): Promise<number | undefined> {
     return this.#io('stat', file, async (full) => {
@@ -224,4 +241,15 @@ async function syncFolder(folder: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error; // A parent outside our folder may be closed to us.
   }
+}
+/** Bytes [begin, end), shorter where the file ends. */
+async function readHandle(handle: fs.FileHandle, begin: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.max(end - begin, 0));
+  let at = 0;
+  while (at < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, begin + at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return at === bytes.length ? bytes : bytes.subarray(0, at);
 }

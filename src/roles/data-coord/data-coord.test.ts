@@ -224,6 +224,15 @@ describe('import jobs', () => {
     segments: [segment(5000n, { state: 'importing' })],
     rowCount: 10n,
   });
+  it('takes no more live jobs than the limit, however many ask at once', async () => {
+    const running = await fresh({ dataNode: { importFiles: () => new Promise(() => {}) } });
+    await watch(running);
+    const asked = Array.from({ length: 1030 }, (_, at) => running.calls.import(task(BigInt(at + 1))));
+    const ended = await running.run(Promise.allSettled(asked));
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1024);
+    for (const one of ended) if (one.status === 'rejected') expect(one.reason).toMatchObject({ key: 'queue_full' });
+    expect((await running.run(running.registry.listImportJobs({ collectionId: COLLECTION }))).jobs).toHaveLength(1024);
+  });
   const stateOf = async ({ registry, run }: Running, jobId: bigint) => (await run(registry.importState({ jobId }))).job;
 
   it('run once however often they are sent, and show their rows when completed', async () => {

@@ -23,6 +23,8 @@ export interface ImportJobsParts {
 export class ImportJobs {
   readonly #parts: ImportJobsParts;
   readonly #running = new Mutex();
+  /** Held from the count of the live jobs until a job is among them: requests at the limit must not all find the last place. */
+  readonly #adding = new Mutex();
   #closed = false;
   constructor(parts: ImportJobsParts) {
     this.#parts = parts;
@@ -39,7 +41,10 @@ export class ImportJobs {
     this.#closed = true;
     await this.#running.run(async () => {});
   }
-  async add(request: ImportTaskRequest): Promise<void> {
+  add(request: ImportTaskRequest): Promise<void> {
+    return this.#adding.run(() => this.#add(request));
+  }
+  async #add(request: ImportTaskRequest): Promise<void> {
     const task = request.importTask;
     if (task === undefined) throw new ElanusError('missing_parameter', 'Import: no task given, expected its collection and files');
     if (this.#parts.catalog.jobs.has(task.taskId)) return;

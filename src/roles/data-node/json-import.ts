@@ -4,10 +4,11 @@ import { ElanusError } from '#base/errors.js';
 import { JsonColumns } from '#model/json-columns.js';
 import { JsonRowSplitter, type JsonRowsKind } from '#model/json-rows.js';
 import { partitionKeyField } from '#model/schema-view.js';
-import { checkObjectKey } from '#platform/object-store.js';
+import type { ReadFile } from '#platform/files.js';
 import type { Platform } from '#platform/platform.js';
 import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { importFileKind } from './import-file-name.js';
 import { ImportSegments } from './import-segments.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -47,7 +48,7 @@ export async function importJsonFiles(
   limits: ImportLimits = importLimits,
 ): Promise<ImportResult> {
   const schema = checkJob(job, segmentIds);
-  const files = job.files.map((key) => ({ key, kind: kindOf(key) }));
+  const files = job.files.map((key) => ({ key, kind: importFileKind(key) }));
   const columns = new JsonColumns(schema);
   const segmentBytesMax = Math.ceil(limits.segmentBytes / job.vchannels.length);
   const segments = new ImportSegments({ platform, job, schema, segmentIds, allocateIds, segmentBytesMax, signal });
@@ -80,26 +81,6 @@ function checkJob(job: ImportJobRecord, segmentIds: readonly bigint[]): Collecti
   }
   return schema;
 }
-function kindOf(key: string): JsonRowsKind {
-  const shown = JSON.stringify(key.slice(0, 200));
-  const kind = /\.(jsonl?)$/i.exec(key)?.[1]?.toLowerCase();
-  if (kind !== 'json' && kind !== 'jsonl') {
-    throw new ElanusError(
-      'import_failed',
-      `file ${shown} is not of a supported format, expected a name that ends in .json or .jsonl; convert the file`,
-    );
-  }
-  try {
-    checkObjectKey(key);
-  } catch (error) {
-    throw new ElanusError(
-      'import_failed',
-      `file ${shown} is not a valid object key, expected a path inside the object store without "." or ".." parts`,
-      { cause: error },
-    );
-  }
-  return kind;
-}
 
 interface FileImport {
   readonly platform: Platform;
@@ -110,9 +91,29 @@ interface FileImport {
   readonly signal: AbortSignal;
   readonly limits: ImportLimits;
 }
-async function importFile({ platform, key, kind, columns, segments, signal, limits }: FileImport): Promise<void> {
-  const size = await platform.objectStore.size(key);
-  if (size === undefined) throw fileMissing(key);
+async function importFile(options: FileImport): Promise<void> {
+  const { platform, key } = options;
+  const file = await openFile(platform, key);
+  try {
+    await importRows(file, options);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openFile(platform: Platform, key: string): Promise<ReadFile> {
+  try {
+    const file = await platform.objectStore.openRead(key);
+    if (file !== undefined) return file;
+  } catch (error) {
+    if (!(error instanceof ElanusError) || error.key !== 'invalid_parameter') throw error;
+    throw new ElanusError('import_failed', error.message, { cause: error });
+  }
+  throw fileMissing(key);
+}
+
+async function importRows(file: ReadFile, { platform, key, kind, columns, segments, signal, limits }: FileImport): Promise<void> {
+  const { size } = file;
   if (size > limits.fileBytesMax) {
     throw new ElanusError(
       'import_failed',
@@ -143,7 +144,7 @@ async function importFile({ platform, key, kind, columns, segments, signal, limi
   };
   for (let begin = 0; begin < size; begin += limits.sliceBytes) {
     const end = Math.min(size, begin + limits.sliceBytes);
-    const slice = await readSlice(platform, key, begin, end);
+    const slice = await readSlice(file, key, begin, end);
     await addRows(splitter.push(slice));
     await platform.timers.yield();
     throwIfAborted(signal);
@@ -152,13 +153,8 @@ async function importFile({ platform, key, kind, columns, segments, signal, limi
   await flush();
 }
 
-async function readSlice(platform: Platform, key: string, begin: number, end: number): Promise<Uint8Array> {
-  let slice: Uint8Array;
-  try {
-    slice = await platform.objectStore.getRange(key, begin, end);
-  } catch (error) {
-    throw error instanceof ElanusError && error.key === 'object_not_found' ? fileMissing(key) : error;
-  }
+async function readSlice(file: ReadFile, key: string, begin: number, end: number): Promise<Uint8Array> {
+  const slice = await file.read(begin, end);
   if (slice.length === end - begin) return slice;
   throw new ElanusError(
     'import_failed',
