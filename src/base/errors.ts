@@ -47,6 +47,8 @@ export const errorSpecs = {
   deadline_exceeded: { code: 10001, legacy: 1, retry: 'same_request' },
   duplicate_collection: { code: 1, legacy: 1, retry: 'never', input: true },
   refused: { code: 65535, legacy: 1, retry: 'never', input: true },
+  folder_in_use: { code: 65535, legacy: 1, retry: 'same_request', input: true },
+  folder_unusable: { code: 65535, legacy: 1, retry: 'never', input: true },
 } as const satisfies Record<string, ErrorSpec>;
 export type ErrorKey = keyof typeof errorSpecs;
 
@@ -57,6 +59,10 @@ export class ElanusError extends Error {
   constructor(key: ErrorKey, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.key = key;
+  }
+  /** The key, by the name under which Node's own errors have theirs. */
+  get code(): ErrorKey {
+    return this.key;
   }
   get spec(): ErrorSpec {
     return errorSpecs[this.key];

@@ -5,7 +5,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
-import { startNode } from './node.js';
+import { type CloseLimits, startNode } from './node.js';
 import { type RoleName, roleNames } from './role-names.js';
 import { VERSION } from './version.js';
 
@@ -63,7 +63,7 @@ async function serve(options: ServeOptions): Promise<void> {
     grpcThreads: options.grpcThreads,
   });
   const node = await startNode(platform, config).catch(async (error: unknown) => {
-    await platform.close();
+    await platform.close().catch(() => {}); // Why it did not start is the better reason.
     throw error;
   });
   const parts = [
@@ -72,23 +72,45 @@ async function serve(options: ServeOptions): Promise<void> {
     options.data === undefined ? 'in memory' : `data ${options.data}`,
   ];
   process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) return;
-    stopping = true;
-    node
-      .close({ flush: options.data !== undefined })
-      .then(() => platform.close())
-      .then(
-        () => process.exit(0),
-        (error: unknown) => fail(error),
-      );
+  stopAtSignals(async () => {
+    await node.close({ flush: options.data !== undefined, limits: stopLimits }).finally(() => platform.close());
+  });
+}
+/** Supervisors kill after 10 s; what is not in files by then is read from the log at the next start. */
+const stopLimits: CloseLimits = { graceMs: 1500, flushMs: 3500, partMs: 300 };
+const STOP_MS_MAX = 7500;
+
+function stopAtSignals(close: () => Promise<void>): void {
+  const say = (text: string): void => void process.stderr.write(`elanus: ${text}\n`);
+  const fromLog = 'rows that are not in files are read from the log at the next start';
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) {
+      say(`${signal} again: stopped at once; ${fromLog}`);
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    }
+    isStopping = true;
+    setTimeout(() => {
+      say(`not closed within ${STOP_MS_MAX} ms: stopped all the same; ${fromLog}`);
+      process.exit(0);
+    }, STOP_MS_MAX);
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        // Out of time is no failure: what was acknowledged is in the log.
+        if (!(error instanceof ElanusError) || (error.key !== 'deadline_exceeded' && error.key !== 'cancelled')) fail(error);
+        say(`${oneLine(error)}; ${fromLog}`);
+        process.exit(0);
+      },
+    );
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
+const oneLine = (error: unknown): string => messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+
 function fail(error: unknown): never {
-  process.stderr.write(`elanus: ${messageOf(error)}\n`);
+  process.stderr.write(`elanus: ${oneLine(error)}\n`);
   process.exit(1);
 }
 process.on('unhandledRejection', (error) =>

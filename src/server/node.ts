@@ -2,6 +2,7 @@
 // reverse. The same function starts the embedded database, the server, one role of a cluster, and a simulated process.
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
+import { runStopSteps, type StopStep, throwFailures } from '#platform/stop-steps.js';
 import type { Listener, MethodHandler } from '#platform/transport.js';
 import {
   ChannelRegistryDefinition,
@@ -38,10 +39,29 @@ export interface RunningNode {
   readonly internalListener: Listener | undefined;
   /** The roles' services as this process reaches them. */
   readonly directory: RoleDirectory;
-  /** Clean stop: no new calls, running ones end, rows are written to files when `flush`, then everything closes. */
-  close(options?: { readonly flush?: boolean }): Promise<void>;
+  /**
+   * Clean stop: no new calls, running ones end, rows are written to files when `flush`, then everything closes. Ends within the limits
+   * whatever hangs or fails.
+   * @throws ElanusError with the reasons, after everything was closed all the same
+   */
+  close(options?: CloseOptions): Promise<void>;
 }
-const GRACE_MS = 5000;
+export interface CloseLimits {
+  /** For running calls to end by themselves, in ms; then they are aborted. */
+  readonly graceMs: number;
+  /** For rows to be written to files, in ms; what is not written is read from the log at the next open. */
+  readonly flushMs: number;
+  /** For each part to close, in ms. */
+  readonly partMs: number;
+}
+export interface CloseOptions {
+  readonly flush?: boolean;
+  readonly limits?: CloseLimits;
+}
+/** Of a library's close: nobody waits with a hard end, and rows in files make the next open faster. */
+export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 2000 };
+/** What cutting connections may take beyond the grace. */
+const CUT_MS = 500;
 /** Of the process's memory, when no bound is set: what is left is for working and for the runtime. */
 const MEMORY_SHARE = 0.8;
 
@@ -51,7 +71,8 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
   const directory = new RoleDirectory(platform, config.peers);
   const internal = new Map<string, MethodHandler>();
   const states = new Map<RoleName, number>();
-  const closers: (() => Promise<void>)[] = [];
+  const closers: { readonly name: string; run(limits: CloseLimits): Promise<void> }[] = [];
+  const atClose = (name: string, run: (limits: CloseLimits) => Promise<void>): void => void closers.push({ name, run });
   const runs = (role: RoleName): boolean => config.roles.includes(role);
   const health: Health = {
     reasons: () => [...states].filter(([, state]) => state !== StateCode.Healthy).map(([role]) => `${role} is starting`),
@@ -69,9 +90,12 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     directory.register(definition, handlers);
     for (const [path, handler] of wireMethods(definition, handlers, { before: checkServerId })) internal.set(path, handler);
   }
-  async function closeAll(): Promise<void> {
-    for (const close of closers.reverse()) await close();
-  }
+  /** In reverse of the order in which they were opened. */
+  const closeSteps = (limits: CloseLimits): StopStep[] =>
+    closers
+      .splice(0)
+      .reverse()
+      .map(({ name, run }) => ({ name, withinMs: limits.partMs, run: () => run(limits) }));
   try {
     for (const role of config.roles) states.set(role, StateCode.Initializing);
     serve(ProcessDefinition, {
@@ -82,7 +106,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         return { serverId, role, stateCode: state, version: VERSION };
       },
     });
-    closers.push(async () => directory.close());
+    atClose('the directory of roles', async () => directory.close());
     const peers = {
       rootCoord: directory.client(RootCoordDefinition),
       definitions: directory.client(DefinitionsDefinition),
@@ -107,7 +131,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       serve(DefinitionsDefinition, rootCoord.definitionHandlers);
       states.set('root-coord', StateCode.Healthy);
       finish = () => rootCoord.start();
-      closers.push(() => rootCoord.close());
+      atClose('root-coord', () => rootCoord.close());
     }
     if (runs('data-coord')) {
       const dataCoord = await DataCoord.open(platform, { serverId }, peers);
@@ -115,13 +139,13 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       serve(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers);
       states.set('data-coord', StateCode.Healthy);
       starts.push(async () => dataCoord.start());
-      closers.push(() => dataCoord.close());
+      atClose('data-coord', () => dataCoord.close());
     }
     if (runs('query-node')) {
       const queryNode = new QueryNode(platform, memory, config);
       serve(QueryNodeDefinition, queryNode.handlers);
       states.set('query-node', StateCode.Healthy);
-      closers.push(() => queryNode.close());
+      atClose('query-node', () => queryNode.close());
     }
     if (runs('data-node')) {
       serve(DataNodeDefinition, new DataNode(platform, peers).handlers);
@@ -131,7 +155,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       const node = new StreamingNode(platform, { ...config, serverId }, peers, memory);
       streamingNode = node;
       serve(StreamingNodeDefinition, node.handlers);
-      closers.push(() => node.close());
+      atClose('streaming-node', () => node.close());
       starts.unshift(async () => {
         await node.start();
         states.set('streaming-node', StateCode.Healthy);
@@ -142,7 +166,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       serve(QueryCoordDefinition, queryCoord.handlers);
       states.set('query-coord', StateCode.Healthy);
       starts.push(() => queryCoord.start());
-      closers.push(() => queryCoord.close());
+      atClose('query-coord', () => queryCoord.close());
     }
     if (config.internalPort !== undefined) {
       internalListener = await platform.transport.listen({
@@ -153,7 +177,8 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         sendBytesMax: 512 * 1024 * 1024,
       });
       const opened = internalListener;
-      closers.push(() => opened.close(GRACE_MS));
+      // Its callers are other processes; what they wait for ends with the parts.
+      atClose('the internal listener', ({ partMs }) => opened.close(partMs / 2));
     }
     for (const start of starts) await start();
     await finish?.();
@@ -170,25 +195,27 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         sendBytesMax: config.sendBytesMax,
         threads: config.grpcThreads,
       });
-      const opened = listener;
-      closers.push(() => opened.close(GRACE_MS));
     }
     return {
       serverId,
       listener,
       internalListener,
       directory,
-      async close(options) {
+      async close({ flush = false, limits = defaultCloseLimits } = {}) {
+        const { graceMs, flushMs } = limits;
+        const steps: StopStep[] = [];
         if (listener !== undefined) {
-          await listener.close(GRACE_MS);
-          closers.pop();
+          steps.push({ name: 'the end of running calls', withinMs: graceMs + CUT_MS, run: () => listener.close(graceMs) });
         }
-        if (options?.flush === true) await streamingNode?.flushAll();
-        await closeAll();
+        if (flush && streamingNode !== undefined) {
+          const node = streamingNode;
+          steps.push({ name: 'writing rows to files', withinMs: flushMs, run: (signal) => node.flushAll(signal) });
+        }
+        throwFailures(await runStopSteps(platform.timers, [...steps, ...closeSteps(limits)]));
       },
     };
   } catch (error) {
-    await closeAll();
+    await runStopSteps(platform.timers, closeSteps(defaultCloseLimits));
     throw error;
   }
 }

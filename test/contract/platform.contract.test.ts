@@ -29,7 +29,7 @@ describe('openNodePlatform', () => {
     const log = await first.files.openAppend('wal/1');
     await log.append([value]);
     await log.close();
-    await expect(openNodePlatform({ dataFolder })).rejects.toMatchObject({ key: 'refused' });
+    await expect(openNodePlatform({ dataFolder })).rejects.toMatchObject({ key: 'folder_in_use' });
     expect(first.crc32(value)).toBe(crc32(value));
     expect(first.crc32(value.subarray(1), first.crc32(value.subarray(0, 1)))).toBe(crc32(value));
     await first.close();
@@ -57,7 +57,7 @@ describe('lockFolder', () => {
     const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => undefined);
     const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
     await writeFile(path.join(at, 'LOCK'), JSON.stringify({ pid: child.pid, host: hostname(), started }));
-    await expect(lockFolder(at)).rejects.toMatchObject({ key: 'refused', message: expect.stringContaining(`pid ${child.pid}`) });
+    await expect(lockFolder(at)).rejects.toMatchObject({ key: 'folder_in_use', message: expect.stringContaining(`pid ${child.pid}`) });
     child.kill('SIGKILL');
     await died;
     const lock = await lockFolder(at); // Its holder is dead now.
@@ -70,7 +70,7 @@ describe('lockFolder', () => {
       await (await lockFolder(at)).release();
     }
     await writeFile(path.join(at, 'LOCK'), JSON.stringify({ pid: 1, host: 'elsewhere', started: '1' }));
-    await expect(lockFolder(at)).rejects.toMatchObject({ key: 'refused', message: expect.stringContaining('elsewhere') });
+    await expect(lockFolder(at)).rejects.toMatchObject({ key: 'folder_in_use', message: expect.stringContaining('elsewhere') });
   });
   test('one of many openers gets it, over a stale file too', async () => {
     const at = await folder();

@@ -207,7 +207,7 @@ describe('errors', () => {
     const first = await open(folder.path, { logLevel: 'error' });
     await expect(open(folder.path, { logLevel: 'error' })).rejects.toMatchObject({
       name: 'ElanusError',
-      key: 'refused',
+      code: 'folder_in_use',
       message: expect.stringContaining(folder.path),
     });
     await first.close();

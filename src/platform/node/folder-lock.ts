@@ -19,10 +19,9 @@ export interface FolderLock {
 }
 const heldHere = new Set<string>();
 
-/** @throws refused when another opener, in this process or another, holds the folder; creates the folder when missing */
+/** @throws folder_in_use when another opener, in this process or another, holds the folder; creates the folder when missing */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  await fs.mkdir(folder, { recursive: true });
-  const real = await fs.realpath(folder);
+  const real = await makeFolder(folder);
   if (heldHere.has(real)) throw refused(real, `this process (pid ${process.pid})`);
   heldHere.add(real);
   let socket: Server | undefined;
@@ -32,7 +31,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   } catch (error) {
     socket?.close();
     heldHere.delete(real);
-    throw error;
+    if (error instanceof ElanusError) throw error;
+    throw new ElanusError('io_failed', `lock of ${real}: ${messageOf(error)}: check the disk, its space and permissions`, { cause: error });
   }
   let released = false;
   return {
@@ -46,6 +46,29 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   };
 }
 
+async function makeFolder(folder: string): Promise<string> {
+  try {
+    await makeWithParents(path.resolve(folder));
+    return await fs.realpath(folder);
+  } catch (error) {
+    const why = `data folder ${JSON.stringify(folder)} cannot be made: ${messageOf(error)}: choose a path that this user may write to`;
+    throw new ElanusError('folder_unusable', why, { cause: error });
+  }
+}
+/** Node's own `recursive` never ends where a parent cannot hold folders and says ENOENT, as below /proc. */
+async function makeWithParents(folder: string): Promise<void> {
+  const isFolder = await fs.stat(folder).then(
+    (stat) => stat.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) await makeWithParents(parent);
+  await fs.mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+    // Another opener may have made it meanwhile.
+    if (error.code !== 'EEXIST' || !(await fs.stat(folder)).isDirectory()) throw error;
+  });
+}
 async function bind(real: string): Promise<Server> {
   const { dev, ino } = await fs.stat(real, { bigint: true });
   const server = createServer((peer) => peer.destroy());
@@ -68,8 +91,8 @@ async function takeFile(real: string): Promise<void> {
   const file = path.join(real, 'LOCK');
   const staged = path.join(real, `.tmp-LOCK-${process.pid}`);
   const mine: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) ?? '' };
-  await fs.writeFile(staged, `${JSON.stringify(mine)}\n`);
   try {
+    await fs.writeFile(staged, `${JSON.stringify(mine)}\n`);
     for (let attempt = 0; ; attempt++) {
       try {
         await fs.link(staged, file); // Unlike rename, link fails when the name is taken.
@@ -131,6 +154,6 @@ function startOf(pid: number): string | undefined {
 }
 const refused = (folder: string, by: string): ElanusError =>
   new ElanusError(
-    'refused',
+    'folder_in_use',
     `data folder ${JSON.stringify(folder)} is in use by ${by}, expected one process per folder: stop it or choose another folder`,
   );

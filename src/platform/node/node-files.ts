@@ -25,6 +25,9 @@ export class NodeFiles implements Files {
   readonly #reads = new ReadHandles(READ_HANDLES_MAX);
   readonly #durableFolders = new Set<string>();
   #nextTemporary = 1;
+  #isClosed = false;
+  /** Calls under way. The folder is another's once it is unlocked: none may outlive `close`. */
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(root: string) {
     this.#root = path.resolve(root);
@@ -163,16 +166,22 @@ export class NodeFiles implements Files {
       }
     });
   }
-  /** Ends the append thread; open append handles fail from then on. */
+  /** Waits for the calls under way and ends the append thread; calls and open append handles fail from then on. */
   async close(): Promise<void> {
-    await this.#reads.close();
+    this.#isClosed = true;
     await this.#thread.close();
+    await Promise.all([...this.#running].map((one) => one.catch(() => {})));
+    await this.#reads.close();
   }
 
   async #io<T>(verb: string, file: string, run: (full: string) => Promise<T>): Promise<T> {
     checkFilePath(file);
+    if (this.#isClosed)
+      throw new ElanusError('service_unavailable', `${verb} ${JSON.stringify(file)}: the database is closed: open it again`);
+    const running = run(path.join(this.#root, file));
+    this.#running.add(running);
     try {
-      return await run(path.join(this.#root, file));
+      return await running;
     } catch (error) {
       if (error instanceof ElanusError) throw error;
       if (isMissing(error)) throw fileMissing(file);
@@ -183,6 +192,8 @@ export class NodeFiles implements Files {
           cause: error,
         },
       );
+    } finally {
+      this.#running.delete(running);
     }
   }
   async #makeFolder(folder: string): Promise<void> {
@@ -229,7 +240,7 @@ async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Pr
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return; // Windows cannot open folders; NTFS journals names itself.
   try {
     const handle = await fs.open(folder, 'r');

@@ -1,4 +1,4 @@
-// The real world as a Platform. Layout of a data folder: LOCK, `meta/` (lmdb), `objects/` (object store), and whatever the log and
+// The real world as a Platform. Layout of a data folder: LOCK, FORMAT, `meta/` (lmdb), `objects/` (object store), and whatever the log and
 // the roles keep through `files`.
 import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
@@ -13,7 +13,9 @@ import { MemoryFiles } from '../memory/memory-files.js';
 import { MemoryMetaStore } from '../memory/memory-meta-store.js';
 import type { MetaStore } from '../meta-store.js';
 import type { Platform } from '../platform.js';
+import { runStopSteps, throwFailures } from '../stop-steps.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
+import { checkDataFolder, markDataFolder } from './data-folder.js';
 import { lockFolder } from './folder-lock.js';
 import { GrpcTransport } from './grpc-transport.js';
 import { LmdbMetaStore } from './lmdb-meta-store.js';
@@ -21,6 +23,9 @@ import { NodeFiles } from './node-files.js';
 import { nodeClock, nodeTimers } from './node-time.js';
 import { NodeWorkers } from './node-workers.js';
 import { PromMetrics } from './prom-metrics.js';
+
+/** What each part of the platform may take to close, in ms. */
+const PART_MS = 1000;
 
 export interface NodePlatformOptions {
   /** Not given: files and metadata live in memory and are gone with the process. */
@@ -30,7 +35,7 @@ export interface NodePlatformOptions {
   readonly parallelism?: number;
 }
 
-/** @throws refused when another opener holds the data folder */
+/** @throws folder_in_use when another opener holds the data folder, folder_unusable when it cannot be one */
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
   const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
   const workers = new NodeWorkers(options.parallelism === undefined ? {} : { parallelism: options.parallelism });
@@ -50,7 +55,10 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     memoryBytes: memoryBytes(),
     crc32,
     close() {
-      closing ??= workers.close().then(closeStores);
+      closing ??= runStopSteps(nodeTimers, [
+        { name: 'ending the compute threads', withinMs: PART_MS, run: () => workers.close() },
+        { name: 'closing the data folder', withinMs: 3 * PART_MS + 500, run: closeStores },
+      ]).then(throwFailures);
       return closing;
     },
   };
@@ -70,8 +78,10 @@ interface Stores {
 async function openStores(dataFolder: string | undefined): Promise<Stores> {
   if (dataFolder === undefined) return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
   const root = path.resolve(dataFolder);
+  await checkDataFolder(root);
   const lock = await lockFolder(root);
   try {
+    await markDataFolder(root);
     const metaFolder = path.join(root, 'meta');
     await mkdir(metaFolder, { recursive: true });
     const metaStore = new LmdbMetaStore(metaFolder);
@@ -80,9 +90,13 @@ async function openStores(dataFolder: string | undefined): Promise<Stores> {
       files,
       metaStore,
       async close() {
-        await files.close();
-        await metaStore.close();
-        await lock.release();
+        // The lock goes last, and goes whatever hangs: what is cut off then is what a crash would cut off.
+        const failures = await runStopSteps(nodeTimers, [
+          { name: 'closing the files', withinMs: PART_MS, run: () => files.close() },
+          { name: 'closing the metadata', withinMs: PART_MS, run: () => metaStore.close() },
+          { name: 'unlocking the folder', withinMs: PART_MS, run: () => lock.release() },
+        ]);
+        throwFailures(failures);
       },
     };
   } catch (error) {

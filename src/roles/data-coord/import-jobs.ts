@@ -25,7 +25,7 @@ export class ImportJobs {
   readonly #running = new Mutex();
   /** Held from the count of the live jobs until a job is among them: requests at the limit must not all find the last place. */
   readonly #adding = new Mutex();
-  #closed = false;
+  readonly #closing = new AbortController();
   constructor(parts: ImportJobsParts) {
     this.#parts = parts;
   }
@@ -38,7 +38,7 @@ export class ImportJobs {
     for (const job of this.#parts.catalog.jobs.values()) if (job.state === 'pending' || job.state === 'importing') this.#start(job.id);
   }
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#running.run(async () => {});
   }
   add(request: ImportTaskRequest): Promise<void> {
@@ -81,10 +81,12 @@ export class ImportJobs {
   #start(jobId: bigint): void {
     void this.#running.run(async () => {
       const job = this.#parts.catalog.jobs.get(jobId);
-      if (job === undefined || this.#closed) return;
+      if (job === undefined || this.#closing.signal.aborted) return;
       try {
         await this.#run(job);
       } catch (error) {
+        // The process ends, the job did not fail: the next start runs it again.
+        if (this.#closing.signal.aborted) return;
         const reason = messageOf(error);
         this.#parts.platform.logger.warn('import_failed', { jobId, reason });
         await this.#parts.catalog.save({ jobs: [{ ...job, state: 'failed', reason, progress: 0n }] });
@@ -103,7 +105,8 @@ export class ImportJobs {
     const { catalog, peers, platform } = this.#parts;
     await catalog.save({ jobs: [{ ...job, state: 'importing', progress: 10n }] });
     const { ID, count } = await peers.rootCoord.allocID({ count: Math.max(1, job.vchannels.length) });
-    const result = await peers.dataNode.importFiles({ job, segmentIds: Array.from({ length: count }, (_, index) => ID + BigInt(index)) });
+    const segmentIds = Array.from({ length: count }, (_, index) => ID + BigInt(index));
+    const result = await peers.dataNode.importFiles({ job, segmentIds }, { signal: this.#closing.signal, metadata: {} });
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const segments = result.segments.map((segment) => ({ ...segment, state: 'flushed', commitTimestamp: timestamp }));

@@ -32,7 +32,7 @@ export class IndexReconciler {
   readonly #building = new Mutex();
   readonly #failures = new IndexFailures();
   #timer: Timer | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
   }
@@ -40,14 +40,14 @@ export class IndexReconciler {
     this.#schedule();
   }
   #schedule(): void {
-    if (this.#closed) return;
+    if (this.#closing.signal.aborted) return;
     this.#timer = this.#parts.platform.timers.after(this.#parts.intervalMs, () => {
       for (const collection of this.#parts.catalog.collections()) if (collection.indexes.length > 0) this.collectionChanged(collection.id);
       this.#schedule();
     });
   }
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     this.#timer?.cancel();
     await this.#building.run(async () => {});
   }
@@ -61,7 +61,7 @@ export class IndexReconciler {
   #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined): void {
     this.#building
       .run(async () => {
-        if (!this.#closed) await this.#reconcile(collectionId, segmentIds);
+        if (!this.#closing.signal.aborted) await this.#reconcile(collectionId, segmentIds);
       })
       .catch((error: unknown) => this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }));
   }
@@ -82,7 +82,7 @@ export class IndexReconciler {
       if (segment === undefined || segment.isLevelZero) continue;
       for (const index of collection.indexes) {
         if (segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished')) continue;
-        if (this.#closed) return;
+        if (this.#closing.signal.aborted) return;
         if (await this.#tryBuild(collection, segment, index, only !== undefined)) built++;
       }
     }
@@ -100,7 +100,7 @@ export class IndexReconciler {
       return true;
     } catch (error) {
       // Dropped meanwhile, or this process ends: nothing failed.
-      if (this.#closed || (error instanceof ElanusError && error.key === 'segment_not_found')) return false;
+      if (this.#closing.signal.aborted || (error instanceof ElanusError && error.key === 'segment_not_found')) return false;
       const { reason, pauseMs } = this.#failures.failed(build, error);
       const { logger, timers } = this.#parts.platform;
       logger.warn('index_build_failed', { ...build, index: index.name, reason, retryMs: pauseMs });
@@ -116,7 +116,7 @@ export class IndexReconciler {
     if (field === undefined) throw new ElanusError('internal', `index ${index.name}: its field ${index.fieldId} is not in the schema`);
     const paths = await this.#parts.broker.getBinlogFilePaths(segment.id, index.fieldId);
     const buildId = await this.#parts.allocateId();
-    const result = await this.#parts.dataNode.buildIndex({
+    const request = {
       buildId,
       segmentId: segment.id,
       collectionId: collection.id,
@@ -126,7 +126,9 @@ export class IndexReconciler {
       field,
       index,
       files: segment.files,
-    });
+    };
+    // A process that ends does not wait for its builds: the next start builds what has no file.
+    const result = await this.#parts.dataNode.buildIndex(request, { signal: this.#closing.signal, metadata: {} });
     if (result.index === undefined) throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
     await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
     // Dropped while it was built: its files went before this one came.

@@ -31,7 +31,7 @@ export class PhysicalChannel {
   readonly #platform: Platform;
   readonly #parts: PhysicalChannelParts;
   #log: WriteAheadLog;
-  #closed = false;
+  readonly #closing = new AbortController();
   readonly shards = new Map<string, Shard>();
   #queue: Pending[] = [];
   #queuedBytes = 0;
@@ -84,7 +84,7 @@ export class PhysicalChannel {
     let next = this.#log.nextLsn;
     let recovered = 0;
     await this.#log.close().catch(() => {}); // Its handle is broken anyway.
-    for (let pauseMs = REOPEN_MS_MIN; !this.#closed; pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)) {
+    for (let pauseMs = REOPEN_MS_MIN; !this.#closing.signal.aborted; pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)) {
       try {
         const log = await this.#parts.openLog();
         for await (const { lsn, payload } of log.read(next)) {
@@ -100,7 +100,7 @@ export class PhysicalChannel {
         this.#platform.logger.error('wal_reopen_failed', { reason: messageOf(error), pauseMs });
         for (const pending of this.#queue.splice(0)) pending.done.reject(toElanusError(error, 'log'));
         this.#queuedBytes = 0;
-        await this.#platform.timers.sleep(pauseMs);
+        await this.#platform.timers.sleep(pauseMs, this.#closing.signal).catch(() => {});
       }
     }
   }
@@ -143,7 +143,7 @@ export class PhysicalChannel {
     await this.#log.truncate(end);
   }
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#running;
     await this.#log.close();
   }

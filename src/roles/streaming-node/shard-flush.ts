@@ -14,6 +14,8 @@ import type { BufferedDeletes, GrowingSegment, Shard } from './shard.js';
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5000;
+/** Rounds in a row that fail before a shutdown waits for files no longer. */
+const FAILURES_MAX = 3;
 
 export interface ShardFlushParts {
   readonly platform: Platform;
@@ -27,7 +29,10 @@ export class ShardFlush {
   readonly #parts: ShardFlushParts;
   #requested = false;
   #running: Promise<void> | undefined;
-  #stopped = false;
+  readonly #stop = new AbortController();
+  /** Rounds that failed since the last one that did not. */
+  #failures = 0;
+  readonly #failing = new Set<(error: unknown) => void>();
   constructor(parts: ShardFlushParts) {
     this.#parts = parts;
   }
@@ -38,24 +43,34 @@ export class ShardFlush {
       this.#running = undefined;
     });
   }
+  /** A round that runs ends by itself; a pause before the next one ends now. */
   async close(): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort();
     await this.#running;
+  }
+  /** The work's outcome, or the reason why rounds keep failing. The rounds go on. */
+  unlessFailing(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#failing.add(reject);
+      work.then(resolve, reject).finally(() => this.#failing.delete(reject));
+    });
   }
   async #loop(): Promise<void> {
     const { platform, shard } = this.#parts;
     let retryMs = RETRY_MS_MIN;
-    while (this.#requested && !this.#stopped && !shard.closed) {
+    while (this.#requested && !this.#stop.signal.aborted && !shard.closed) {
       this.#requested = false;
       try {
         await this.#round();
         retryMs = RETRY_MS_MIN;
+        this.#failures = 0;
       } catch (error) {
         if (shard.closed) return;
         platform.logger.warn('flush_round_failed', { vchannel: shard.channel.vchannel, reason: messageOf(error), retryMs });
         // A newer owner has the channel: it will write these rows from the log.
         if (error instanceof ElanusError && (error.key === 'channel_moved' || error.key === 'channel_not_found')) return;
-        await platform.timers.sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)));
+        if (++this.#failures >= FAILURES_MAX) for (const reject of this.#failing) reject(error);
+        await platform.timers.sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)), this.#stop.signal).catch(() => {});
         retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
         this.#requested = true;
       }

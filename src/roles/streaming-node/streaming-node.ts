@@ -94,15 +94,23 @@ export class StreamingNode {
   }
   async close(): Promise<void> {
     this.#timer?.cancel();
-    for (const { flush } of this.#shards.values()) await flush.close();
-    for (const physical of this.#physical.values()) await physical.close();
+    await Promise.all([...this.#shards.values()].map(({ flush }) => flush.close()));
+    await Promise.all([...this.#physical.values()].map((physical) => physical.close()));
   }
-  /** Seals and writes everything that grows; for a clean shutdown. */
-  async flushAll(): Promise<void> {
+  /**
+   * Seals and writes everything that grows; for a clean shutdown. Does not wait for a disk that keeps failing: what is not in files stays in
+   * the log.
+   * @throws ElanusError with the reason when a shard could not be written
+   */
+  async flushAll(signal: AbortSignal): Promise<void> {
     await Promise.all(
-      [...this.#shards.values()].map(async ({ shard, physical }) => {
+      [...this.#shards.values()].map(async ({ shard, physical, flush }) => {
         if (shard.segments.size === 0 && shard.deletes.length === 0) return;
-        await shard.awaitCheckpoint(await physical.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
+        const written = async (): Promise<void> => {
+          await shard.awaitCheckpoint(await physical.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
+        };
+        const stopped = (): ElanusError => new ElanusError('cancelled', `shard ${shard.channel.vchannel}: not written to files in time`);
+        await unlessAborted(flush.unlessFailing(written()), signal, stopped);
       }),
     );
   }

@@ -1,0 +1,95 @@
+// Whether a folder may be opened as a data folder. Looks before anything is written, so that what is not ours stays as it is.
+// The file FORMAT (docs/formats/data-folder.md) names the version of the layout; folders of version 0.1 were made without it.
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { syncFolder } from './node-files.js';
+
+export const FOLDER_VERSION = 1;
+const FORMAT_FILE = 'FORMAT';
+const formatText = (version: number): string => `elanus data folder, version ${version}\n`;
+const formatPattern = /^elanus data folder, version (\d{1,9})\n$/;
+/** All that a folder of ours has at its top, also one whose first start was cut off. */
+const ownNames = new Set(['LOCK', FORMAT_FILE, 'meta', 'wal', 'objects']);
+/** A crash may leave `.tmp-` files; `lost+found` is what an empty file system comes with. */
+const isOwn = (name: string): boolean => ownNames.has(name) || name.startsWith('.tmp-');
+const isOfFileSystem = (name: string): boolean => name === 'lost+found';
+
+/** Changes nothing. @throws ElanusError folder_unusable in one line; a folder that is not there yet is fine */
+export async function checkDataFolder(folder: string): Promise<void> {
+  const names = await listFolder(folder);
+  if (names === undefined) return;
+  const strange = names.filter((name) => !isOwn(name) && !isOfFileSystem(name));
+  const version = names.includes(FORMAT_FILE) ? await readVersion(folder) : undefined;
+  if (version === undefined && strange.length > 0 && !(await isMadeByFirstVersion(folder))) {
+    throw unusable(folder, `holds what is not Elanus's (${shortList(strange)}), expected an empty folder or one that Elanus made`);
+  }
+  if (version !== undefined && version > FOLDER_VERSION) {
+    throw unusable(folder, `is of version ${version}, this program knows up to ${FOLDER_VERSION}: open it with a newer Elanus`);
+  }
+}
+/** Marks a new folder as ours. The mark is durable before anything else is written there. */
+export async function markDataFolder(folder: string): Promise<void> {
+  const file = path.join(folder, FORMAT_FILE);
+  try {
+    await fs.access(file);
+    return;
+  } catch {
+    // Not there yet, or what makes it unreadable is told by the write.
+  }
+  const staged = path.join(folder, `.tmp-${FORMAT_FILE}-${process.pid}`);
+  const handle = await fs.open(staged, 'w');
+  try {
+    await handle.writeFile(formatText(FOLDER_VERSION));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(staged, file);
+  await syncFolder(folder);
+}
+
+const isMadeByFirstVersion = (folder: string): Promise<boolean> =>
+  fs.access(path.join(folder, 'meta', 'data.mdb')).then(
+    () => true,
+    () => false,
+  );
+/** @returns undefined when there is no such folder */
+async function listFolder(folder: string): Promise<string[] | undefined> {
+  try {
+    const names = await fs.readdir(folder);
+    await fs.access(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
+    return names;
+  } catch (error) {
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'ENOTDIR') throw unusable(folder, 'is a file, or below one, expected a folder', error);
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+      throw unusable(folder, `cannot be read and written by this user (${code}), expected its owner: change its permissions`, error);
+    throw unusable(folder, `cannot be looked at: ${messageOf(error)}`, error);
+  }
+}
+async function readVersion(folder: string): Promise<number> {
+  let text: string;
+  try {
+    const handle = await fs.open(path.join(folder, FORMAT_FILE), 'r');
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(256), 0, 256, 0);
+      text = buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw unusable(folder, `has a file ${FORMAT_FILE} that cannot be read: ${messageOf(error)}`, error);
+  }
+  const [, version] = formatPattern.exec(text) ?? [];
+  if (version === undefined)
+    throw unusable(folder, `has a file ${FORMAT_FILE} that is not Elanus's, expected ${JSON.stringify(formatText(FOLDER_VERSION))}`);
+  return Number(version);
+}
+const shortList = (names: readonly string[]): string =>
+  [...names.slice(0, 3).map((name) => JSON.stringify(name)), ...(names.length > 3 ? [`${names.length - 3} more`] : [])].join(', ');
+export const unusable = (folder: string, why: string, cause?: unknown): ElanusError =>
+  new ElanusError('folder_unusable', `data folder ${JSON.stringify(folder)} ${why}: choose another folder; this one was left as it is`, {
+    cause,
+  });
