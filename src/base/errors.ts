@@ -35,6 +35,7 @@ export const errorSpecs = {
   data_corrupt: { code: 1009, legacy: 1, retry: 'never' },
   invalid_parameter: { code: 1100, legacy: 5, retry: 'never', input: true },
   missing_parameter: { code: 1101, legacy: 1, retry: 'never', input: true },
+  parameter_too_large: { code: 1102, legacy: 1, retry: 'never', input: true },
   wal_fenced: { code: 1302, legacy: 1, retry: 'after_refresh' },
   wal_unavailable: { code: 1302, legacy: 1, retry: 'same_request' },
   alias_not_found: { code: 1600, legacy: 1, retry: 'never', input: true },

@@ -108,6 +108,13 @@ export class VectorStore {
     this.#rowCount += rows;
     return first;
   }
+  /** Appends rows without a vector. Memory beyond the rows is zero, and so is what it holds of them: nothing is written. @throws memory_limit */
+  appendEmpty(rows: number): number {
+    this.reserve(this.#rowCount + rows);
+    const first = this.#rowCount;
+    this.#rowCount += rows;
+    return first;
+  }
   /** Grows the memory to hold so many rows in all. @throws memory_limit */
   reserve(rows: number): void {
     const needed = this.offset + Math.ceil(rows / this.blocks.rows) * this.blocks.bytes;

@@ -5,7 +5,7 @@ import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import { DataType, fixedWidth, isStringType } from './data-type.js';
+import { DataType, fixedWidth, isStringType, isVectorType } from './data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from './field.js';
 
 /** A primary key value. */
@@ -217,9 +217,38 @@ export function checkBatch(batch: ColumnBatch, schema: CollectionSchema): void {
     if (seen.has(from.fieldId)) throw refuse('comes twice, expected once');
     seen.add(from.fieldId);
     if (from.dataType !== wantedType) throw refuse(`has data type ${from.dataType}, expected ${wantedType}`);
-    const problem = lengthProblem(from, batch.rowCount, fixedWidth(from.dataType, field ? dimOf(field) : 0));
+    const width = fixedWidth(from.dataType, field ? dimOf(field) : 0);
+    const problem = from.packed ? packedProblem(from, batch.rowCount, width) : lengthProblem(from, batch.rowCount, width);
     if (problem) throw refuse(problem);
   }
+}
+/**
+ * Dense vectors without the bytes of rows that are null, as the log keeps them: a null costs a byte, not a vector. A column without
+ * nulls stays as it is.
+ */
+export function packNulls(from: Column, rowCount: number): Column {
+  if (from.packed || from.valid.length === 0 || !isVectorType(from.dataType) || from.offsets.length > 0) return from;
+  const width = widthIn(from, rowCount);
+  const data = new Uint8Array(countPresent(from.valid) * width);
+  let at = 0;
+  for (let row = 0; row < rowCount; row++) {
+    if (from.valid[row] === 0) continue;
+    data.set(from.data.subarray(row * width, (row + 1) * width), at);
+    at += width;
+  }
+  return { ...from, data, packed: true };
+}
+const countPresent = (valid: Uint8Array): number => {
+  let present = 0;
+  for (let row = 0; row < valid.length; row++) if (valid[row] !== 0) present++;
+  return present;
+};
+function packedProblem(from: Column, rowCount: number, width: number | undefined): string | undefined {
+  if (!isVectorType(from.dataType) || width === undefined || from.offsets.length > 0)
+    return 'is packed, expected that of dense vectors only';
+  if (from.valid.length !== rowCount) return `has ${from.valid.length} null flags, expected one a row`;
+  const wanted = countPresent(from.valid) * width;
+  return from.data.length === wanted ? undefined : `has ${from.data.length} bytes, expected ${wanted} of the rows that are not null`;
 }
 /** Why a column cannot hold so many rows; undefined when it does. */
 export function lengthProblem(from: Column, rowCount: number, width: number | undefined): string | undefined {

@@ -172,32 +172,56 @@ describe('batchFromFields', () => {
     for (const id of [102n, 103n, 105n, 106n]) expect([...(findColumn(batch, id)?.valid ?? [])]).toEqual([0, 1]);
     const withDefault = findColumn(batch, 104n);
     expect(withDefault && [withDefault.valid.length, int64At(withDefault, 0), int64At(withDefault, 1)]).toEqual([0, 5n, 9n]);
-    const absent = batchFromFields(schema, two, 2);
-    for (const id of [102n, 103n, 105n, 106n]) expect([...(findColumn(absent, id)?.valid ?? [])]).toEqual([0, 0]);
-    const filled = findColumn(absent, 104n);
-    expect(filled && int64At(filled, 1)).toBe(5n);
+    expect(batchFromFields(schema, two, 2).columns.map(({ fieldId }) => fieldId)).toEqual([100n, 101n]);
     expect(refusal(schema, [...two, ints('n', DataType.Int16, [1], { validData: [true] })], 2)).toContain('length of valid_data(1)');
     expect(refusal(schema, [longs('id', [1n], { validData }), vectors([1, 2, 3, 4])], 2)).toContain('not nullable');
     expect(refusal(schema, [...two, ints('n', DataType.Int16, [1, 2, 3], { validData })], 2)).toContain('num_rows (3)');
   });
-  it('keeps defaults of every type', () => {
+  it('leaves defaults out, but those of the partition key, which says where a row goes', () => {
+    const text = {
+      dataType: DataType.VarChar,
+      typeParams: [{ key: 'max_length', value: '9' }],
+      defaultValue: { data: { $case: 'stringData' as const, value: 'dé' } },
+    };
     const schema = schemaOf([
-      { name: 'b', dataType: DataType.Bool, defaultValue: { data: { $case: 'boolData', value: true } } },
-      { name: 'i', dataType: DataType.Int32, defaultValue: { data: { $case: 'intData', value: -7 } } },
-      { name: 'g', dataType: DataType.Double, defaultValue: { data: { $case: 'doubleData', value: 0.1 } } },
-      {
-        name: 's',
-        dataType: DataType.VarChar,
-        typeParams: [{ key: 'max_length', value: '9' }],
-        defaultValue: { data: { $case: 'stringData', value: 'dé' } },
-      },
+      { name: 's', ...text },
+      { name: 'p', ...text, isPartitionKey: true },
     ]);
     const batch = batchFromFields(schema, two, 2);
-    expect([...(findColumn(batch, 102n)?.data ?? [])]).toEqual([1, 1]);
-    expect(new Int32Array(findColumn(batch, 103n)?.data.slice().buffer ?? new ArrayBuffer(0))).toEqual(Int32Array.of(-7, -7));
-    expect(new Float64Array(findColumn(batch, 104n)?.data.slice().buffer ?? new ArrayBuffer(0))).toEqual(Float64Array.of(0.1, 0.1));
-    const text = findColumn(batch, 105n);
-    expect(text && [stringAt(text, 0), stringAt(text, 1)]).toEqual(['dé', 'dé']);
+    expect(batch.columns.map(({ fieldId }) => fieldId)).toEqual([100n, 101n, 103n]);
+    const key = findColumn(batch, 103n);
+    expect(key && [stringAt(key, 0), stringAt(key, 1)]).toEqual(['dé', 'dé']);
+  });
+  it('refuses rows that are only claimed before it makes anything of them', () => {
+    const auto = { ...pk, autoID: true };
+    const text = {
+      ...{ name: 's', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '65535' }] },
+      defaultValue: { data: { $case: 'stringData' as const, value: 'x'.repeat(65535) } },
+    };
+    const wide = { ...vec, nullable: true, typeParams: [{ key: 'dim', value: '32768' }] };
+    const schema = parseCollectionSchema(CollectionSchema.fromPartial({ fields: [auto, wide, text] }), { collectionName: 'c' });
+    const key = (run: () => unknown) => {
+      try {
+        run();
+      } catch (error) {
+        return error instanceof ElanusError ? `${error.key}: ${error.message}` : error;
+      }
+      return 'accepted';
+    };
+    const narrow = parseCollectionSchema(CollectionSchema.fromPartial({ fields: [auto, { ...vec, nullable: true }] }), {
+      collectionName: 'c',
+    });
+    expect(key(() => batchFromFields(narrow, [], 2 ** 32 - 1))).toMatch(
+      /^parameter_too_large: parameter too large\[message=insert request size exceeds maxInsertSize\]: num_rows is 4294967295 and no column is sent/,
+    );
+    expect(key(() => batchFromFields(narrow, [], 90_000))).toBe('accepted');
+    expect(key(() => batchFromFields(schema, [], 9000))).toMatch(
+      /^parameter_too_large: .*9000 rows take \d+ bytes in memory, expected at most 1073741824/,
+    );
+    expect(key(() => batchFromFields(schema, [], 5000))).toBe('accepted');
+    // Nulls of a column that is sent become defaults as well.
+    const nulls = texts('s', [], { validData: new Array<boolean>(9000).fill(false) });
+    expect(key(() => batchFromFields(schema, [nulls], 9000))).toContain('parameter_too_large');
   });
   it('collects dynamic keys in $meta', () => {
     const schema = schemaOf([], { enableDynamicField: true });

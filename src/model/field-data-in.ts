@@ -1,4 +1,5 @@
-// The columns of an Insert or Upsert as one batch: every field of the schema once, in schema order, checked.
+// The columns of an Insert or Upsert as one batch, in schema order, checked. What a request leaves out (a default, a null) the batch leaves
+// out as well, so that a row that says nothing costs nothing on its way through the log; the segment fills it in.
 // The first place that may trust a write's rows is after this function; its texts are those Milvus's test suites look for.
 import { ElanusError } from '#base/errors.js';
 import { type Column, ColumnBatch } from '#proto/elanus/data.js';
@@ -6,9 +7,10 @@ import type { CollectionSchema, FieldData, FieldSchema } from '#proto/milvus/sch
 import { column } from './column.js';
 import { defaultBytes, repeatFixed, repeatVariable } from './column-values.js';
 import { fixedWidth } from './data-type.js';
+import { isDenseVector } from './dense-vector.js';
 import { emptyMetaColumn, mergeIntoMeta } from './dynamic-merge.js';
-import { dimOf } from './field.js';
 import { columnFromField, refuse } from './field-column.js';
+import { checkClaimedRows } from './row-bytes.js';
 import { dynamicField } from './schema-view.js';
 
 export interface BatchOptions {
@@ -22,8 +24,10 @@ export interface BatchOptions {
 
 /**
  * Columns of a batch by field, in schema order. Vectors, floats and doubles are views into `fieldsData`.
- * The key column is left out when the collection gives its keys itself (see auto-ids.ts) and the client sent none.
- * @throws invalid_parameter, unsupported
+ * The key column is left out when the collection gives its keys itself (see auto-ids.ts) and the client sent none; so is a column that the
+ * client left out, or of vectors that are all null. A partition key is always there: it says where the row goes.
+ * Columns that were sent are counted before any is made that only `numRows` asks for.
+ * @throws invalid_parameter, parameter_too_large, unsupported
  */
 export function batchFromFields(
   schema: CollectionSchema,
@@ -36,15 +40,23 @@ export function batchFromFields(
   }
   if (!Number.isSafeInteger(numRows) || numRows <= 0) refuse(`num_rows should be greater than 0, but got ${numRows}`);
   const { known, unknown } = matchFields(schema, fieldsData);
-  const columns: Column[] = [];
+  checkClaimedRows(schema, known, numRows);
+  const made: (() => Column)[] = [];
   for (const field of schema.fields) {
     const sent = known.get(field.fieldID);
     if (field.isPrimaryKey && field.autoID && !checkAutoKey(field, sent !== undefined, options)) continue;
-    if (field.isDynamic) columns.push(metaColumn(field, sent, unknown, numRows));
-    else columns.push(sent === undefined ? missingColumn(field, numRows) : columnFromField(field, sent, numRows));
+    if (field.isDynamic) made.push(() => metaColumn(field, sent, unknown, numRows));
+    else if (sent === undefined) {
+      checkMayBeMissing(field);
+      if (field.isPartitionKey) made.push(() => filledColumn(field, numRows));
+    } else {
+      const column = columnFromField(field, sent, numRows);
+      if (!isAllNullVectors(column)) made.push(() => column);
+    }
   }
-  return ColumnBatch.create({ rowCount: numRows, columns });
+  return ColumnBatch.create({ rowCount: numRows, columns: made.map((make) => make()) });
 }
+const isAllNullVectors = ({ dataType, valid }: Column): boolean => isDenseVector(dataType) && valid.length > 0 && !valid.includes(1);
 
 interface MatchedFields {
   readonly known: ReadonlyMap<bigint, FieldData>;
@@ -87,10 +99,14 @@ function metaColumn(field: FieldSchema, sent: FieldData | undefined, unknown: re
   return unknown.length === 0 ? meta : mergeIntoMeta(field, meta, unknown, numRows);
 }
 
-function missingColumn(field: FieldSchema, numRows: number): Column {
+function checkMayBeMissing(field: FieldSchema): void {
+  if (field.nullable || defaultBytes(field) !== undefined) return;
+  refuse(`fieldSchema(${field.name}) has no corresponding fieldData pass in`);
+}
+/** The default, or null, in each row. */
+function filledColumn(field: FieldSchema, numRows: number): Column {
   const filler = defaultBytes(field);
-  const width = fixedWidth(field.dataType, dimOf(field));
-  if (filler === undefined && !field.nullable) return refuse(`fieldSchema(${field.name}) has no corresponding fieldData pass in`);
+  const width = fixedWidth(field.dataType, 0);
   const valid = filler === undefined ? new Uint8Array(numRows) : new Uint8Array(0);
   if (width !== undefined) {
     return column(field.fieldID, field.dataType, repeatFixed(filler ?? new Uint8Array(width), numRows), new Uint8Array(0), valid);

@@ -73,14 +73,32 @@ export class VectorColumn {
     if (this.#isReleased) index?.release();
   }
   append(from: Column, rows: number): void {
+    if (from.packed) {
+      this.#appendPacked(from, rows);
+      return;
+    }
     const first = this.store.append(from.data);
     if (from.valid.length > 0) for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
   }
   appendNulls(rows: number): void {
-    const chunk = new Uint8Array(Math.min(rows, 1024) * this.store.vectorBytes);
-    for (let left = rows; left > 0; left -= 1024) {
-      const first = this.store.append(chunk.subarray(0, Math.min(left, 1024) * this.store.vectorBytes));
-      for (let i = 0; i < Math.min(left, 1024); i++) this.#setNull(first + i);
+    const first = this.store.appendEmpty(rows);
+    for (let row = first; row < first + rows; row++) this.#setNull(row);
+  }
+  /** The data has no bytes of rows that are null: run after run of vectors and of nulls. */
+  #appendPacked({ data, valid }: Column, rows: number): void {
+    const width = this.store.vectorBytes;
+    // All at once, so that it fails before the first row or not at all.
+    this.store.reserve(this.rowCount + rows);
+    let at = 0;
+    for (let row = 0; row < rows; ) {
+      const isNull = valid[row] === 0;
+      let end = row + 1;
+      while (end < rows && (valid[end] === 0) === isNull) end++;
+      const bytes = isNull ? 0 : (end - row) * width;
+      if (isNull) this.appendNulls(end - row);
+      else this.store.append(data.subarray(at, at + bytes));
+      at += bytes;
+      row = end;
     }
   }
   #setNull(row: number): void {
