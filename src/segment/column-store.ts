@@ -35,7 +35,7 @@ export class ColumnStore {
   /** The column's lengths were checked against `rows`. */
   append(from: Column, rows: number): void {
     const first = this.rowCount;
-    this.#reserve(rows, from.data.length);
+    this.reserve(rows, from.data.length);
     this.#data.set(from.data, this.#dataBytes);
     if (this.#offsets && rows > 0) {
       for (let i = 1; i <= rows; i++) this.#offsets[first + i] = this.#dataBytes + uint32At(from.offsets, i);
@@ -50,20 +50,22 @@ export class ColumnStore {
   }
   /** The same value in each row; undefined: null. */
   appendSame(value: Uint8Array | undefined, rows: number): void {
-    const bytes = value ?? new Uint8Array(this.width ?? 0);
-    const data = new Uint8Array(bytes.length * rows);
-    for (let i = 0; i < rows && bytes.length > 0; i++) data.set(bytes, i * bytes.length);
-    const offsets = this.width === undefined ? Uint32Array.from({ length: rows + 1 }, (_, i) => i * bytes.length) : new Uint32Array(0);
-    const valid = value ? EMPTY : new Uint8Array(rows);
-    this.append(
-      Column.create({ fieldId: this.fieldId, dataType: this.dataType, data, offsets: new Uint8Array(offsets.buffer), valid }),
-      rows,
-    );
+    const first = this.rowCount;
+    const length = value?.length ?? this.width ?? 0;
+    this.reserve(rows, length * rows);
+    // What lies beyond the rows is zero already, as a null wants it.
+    for (let row = 0; value !== undefined && row < rows; row++) this.#data.set(value, this.#dataBytes + row * length);
+    if (this.#offsets) for (let row = 1; row <= rows; row++) this.#offsets[first + row] = this.#dataBytes + row * length;
+    if (!value && rows > 0) this.#valid ??= new Uint8Array(Math.max(this.#capacity, first + rows)).fill(1);
+    this.#valid?.fill(value ? 1 : 0, first, first + rows);
+    this.#dataBytes += length * rows;
+    this.rowCount += rows;
   }
   get #capacity(): number {
     return this.#offsets ? this.#offsets.length - 1 : Math.floor(this.#data.length / Math.max(1, this.width ?? 1));
   }
-  #reserve(rows: number, bytes: number): void {
+  /** Takes memory for so many more rows of so many bytes in all. */
+  reserve(rows: number, bytes: number): void {
     const needed = this.#dataBytes + bytes;
     assert(needed <= 0xffffffff, `${needed} bytes of field ${this.fieldId} in one segment, expected at most 4 GiB`);
     if (needed > this.#data.length) {

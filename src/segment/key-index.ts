@@ -30,14 +30,20 @@ export class KeyIndex {
   get bytes(): number {
     return this.#slots.byteLength + this.#hashes.byteLength + this.#older.byteLength;
   }
-  /** Adds a row whose key is in the column. Rows come in ascending order. */
-  insert(row: number): void {
-    if (row >= this.#older.length) {
-      const grown = new Int32Array(Math.max(row + 1, this.#older.length * 2));
+  /** Takes memory for so many more rows behind the first `rowCount`, of keys that are all new. */
+  reserve(rowCount: number, rows: number): void {
+    if (rowCount + rows > this.#older.length) {
+      const grown = new Int32Array(Math.max(rowCount + rows, this.#older.length * 2));
       grown.set(this.#older);
       this.#older = grown;
     }
-    if ((this.#keyCount + 1) * 4 > this.#slots.length * 3) this.#grow();
+    let slots = this.#slots.length;
+    while ((this.#keyCount + rows) * 4 > slots * 3) slots *= 2;
+    if (slots > this.#slots.length) this.#grow(slots);
+  }
+  /** Adds a row whose key is in the column. Rows come in ascending order. */
+  insert(row: number): void {
+    this.reserve(row, 1);
     const hash = this.#keys.hashAt(row);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
@@ -81,10 +87,10 @@ export class KeyIndex {
   rowsOf(column: Column, row: number): number[] {
     return this.find(keyAt(column, row));
   }
-  #grow(): void {
+  #grow(wanted: number): void {
     const [slots, hashes] = [this.#slots, this.#hashes];
-    this.#slots = new Uint32Array(slots.length * 2);
-    this.#hashes = new Uint32Array(slots.length * 2);
+    this.#slots = new Uint32Array(wanted);
+    this.#hashes = new Uint32Array(wanted);
     const mask = this.#slots.length - 1;
     for (let i = 0; i < slots.length; i++) {
       const entry = slots[i] as number;

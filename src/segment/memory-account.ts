@@ -76,6 +76,10 @@ export class MemoryAccount {
   /** Takes room for what is about to be read. @throws memory_limit, before anything is read */
   reserve(collectionId: bigint, bytes: number, what: string): Reservation {
     if (!this.makeRoom(bytes)) throw tooLarge(what, bytes, { usedBytes: this.usedBytes, limitBytes: this.limitBytes });
+    return this.hold(collectionId, bytes);
+  }
+  /** Counts bytes that are about to be taken, room or not. */
+  hold(collectionId: bigint, bytes: number): Reservation {
     const use: MemoryUse = { collectionId, kind: 'loading', bytes };
     this.#reserved.add(use);
     return { release: () => void this.#reserved.delete(use) };

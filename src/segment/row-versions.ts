@@ -48,8 +48,8 @@ export class RowVersions {
   deletedAt(row: number): Timestamp | undefined {
     return this.#deletedAt.get(row);
   }
-  append(rows: number, at: Timestamp | BigInt64Array): void {
-    if (rows === 0) return;
+  /** Takes memory for so many more rows. */
+  reserve(rows: number): void {
     const total = this.rowCount + rows;
     if (total > this.#written.length) {
       const grown = new BigUint64Array(Math.max(total, this.#written.length * 2));
@@ -62,6 +62,11 @@ export class RowVersions {
       grown.set(this.#deletedBits);
       this.#deletedBits = grown;
     }
+  }
+  append(rows: number, at: Timestamp | BigInt64Array): void {
+    if (rows === 0) return;
+    this.reserve(rows);
+    const total = this.rowCount + rows;
     if (typeof at === 'bigint') {
       this.#note(at);
       this.#written.fill(at, this.rowCount, total);

@@ -39,6 +39,13 @@ export interface SegmentOptions {
   readonly disk?: ReadonlyMap<bigint, FileVectors>;
 }
 
+interface Promised {
+  readonly rows: number;
+  /** Of scalar and sparse fields. */
+  readonly bytes: ReadonlyMap<bigint, number>;
+}
+const NOTHING_PROMISED: Promised = { rows: 0, bytes: new Map() };
+
 export class SegmentData {
   readonly id: bigint;
   readonly collectionId: bigint;
@@ -60,6 +67,10 @@ export class SegmentData {
   readonly #keys: ColumnStore;
   readonly #index: KeyIndex;
   #isReleased = false;
+  /** Of batches that memory was taken for and that are not appended yet. */
+  #promised: Promised = NOTHING_PROMISED;
+  /** Batches that fit the schema. */
+  readonly #checked = new WeakSet<ColumnBatch>();
 
   constructor(platform: Platform, options: SegmentOptions) {
     this.#platform = platform;
@@ -154,12 +165,48 @@ export class SegmentData {
   }
 
   /**
+   * Takes memory for a batch that is to be appended, so that the append cannot fail for want of it. Adds up over the batches of a group,
+   * until `dropReservations`.
+   * @throws data_corrupt when the batch does not fit the schema; memory_limit
+   */
+  reserve(batch: ColumnBatch): void {
+    assert(!this.#isReleased, `segment ${this.id} was released`);
+    checkBatch(batch, this.#schema);
+    this.#checked.add(batch);
+    const promised = this.#promised;
+    const rows = promised.rows + batch.rowCount;
+    const byField = new Map(batch.columns.map((from) => [from.fieldId, from]));
+    const bytesOf = (fieldId: bigint, missing: number): number =>
+      (promised.bytes.get(fieldId) ?? 0) + (byField.get(fieldId)?.data.length ?? missing * batch.rowCount);
+    const bytes = new Map<bigint, number>();
+    for (const vectors of this.#vectors.values()) vectors.store.reserve(this.rowCount + rows);
+    for (const [fieldId, sparse] of this.#sparse) {
+      sparse.checkRows(byField.get(fieldId), batch.rowCount);
+      bytes.set(fieldId, bytesOf(fieldId, 0));
+      sparse.reserveBytes(rows, bytesOf(fieldId, 0));
+    }
+    for (const [fieldId, store] of this.#columns) {
+      const field = fieldById(this.#schema, fieldId);
+      const missing = store.width ?? (field && defaultBytes(field)?.length) ?? 0;
+      bytes.set(fieldId, bytesOf(fieldId, missing));
+      store.reserve(rows, bytesOf(fieldId, missing));
+    }
+    this.#versions.reserve(rows);
+    this.#index.reserve(this.rowCount, rows);
+    this.#promised = { rows, bytes };
+  }
+  /** What was reserved is appended by now, or will not be. */
+  dropReservations(): void {
+    this.#promised = NOTHING_PROMISED;
+  }
+
+  /**
    * Appends all rows, or on an error none. @param timestamp of every row; without it the batch's Timestamp column gives each its own.
    * @throws data_corrupt when the batch does not fit the schema; memory_limit
    */
   appendBatch(batch: ColumnBatch, timestamp?: Timestamp): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
-    checkBatch(batch, this.#schema);
+    if (!this.#checked.delete(batch)) checkBatch(batch, this.#schema);
     const rows = batch.rowCount;
     const own = timestamp === undefined ? findColumn(batch, TIMESTAMP_FIELD) : undefined;
     const missing = !findColumn(batch, this.#keyField.fieldID)

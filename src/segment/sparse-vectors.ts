@@ -61,12 +61,21 @@ export class SparseVectors {
   }
   /** Grows the memory so that the rows of the column fit. @throws memory_limit; data_corrupt when a row is no list of pairs */
   reserve(from: Column | undefined, rows: number): void {
+    this.checkRows(from, rows);
+    this.reserveBytes(rows, from?.data.length ?? 0);
+    this.#reserveOffsets(rows);
+  }
+  /** @throws data_corrupt when a row is no list of pairs */
+  checkRows(from: Column | undefined, rows: number): void {
     for (let row = 0; from && row < rows; row++) {
       if (bytesAt(from, row).length % SPARSE_PAIR_BYTES !== 0) {
         throw new ElanusError('data_corrupt', `row ${row} of a batch has a sparse vector of a wrong length: write the batch again`);
       }
     }
-    const needed = this.offsetOf(this.#rowCount) + rows * COUNT_BYTES + (from?.data.length ?? 0);
+  }
+  /** Takes memory for so many more rows of so many bytes in all. @throws memory_limit */
+  reserveBytes(rows: number, bytes: number): void {
+    const needed = this.offsetOf(this.#rowCount) + rows * COUNT_BYTES + bytes;
     const missing = needed - this.region.memory.buffer.byteLength;
     if (missing <= 0) return;
     const refuse = (why: string, cause?: unknown): ElanusError =>
@@ -84,7 +93,6 @@ export class SparseVectors {
     this.reserve(from, rows);
     const memory = new Uint8Array(this.region.memory.buffer);
     const view = new DataView(this.region.memory.buffer);
-    this.#reserveOffsets(rows);
     for (let row = 0; row < rows; row++) {
       const isNull = from.valid.length > 0 && from.valid[row] === 0;
       const pairs = isNull ? new Uint8Array(0) : bytesAt(from, row);

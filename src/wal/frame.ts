@@ -1,4 +1,5 @@
 // Byte layout of log files (docs/formats/wal.md): header and frames, with their checksums. Pure; the reader trusts nothing.
+import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 
 export const HEADER_BYTES = 32;
@@ -41,6 +42,8 @@ const paddingOf = (length: number): number => -length & 7;
 export const frameBytes = (payloadBytes: number): number => FRAME_HEADER_BYTES + payloadBytes + paddingOf(payloadBytes);
 /** The parts of one frame, to be written one after another: header, payload, padding to 8 bytes. */
 export function encodeFrame(lsn: bigint, payload: Uint8Array, crc32: Crc32): readonly Uint8Array[] {
+  // What the reader refuses is never written. Whoever plans a record refuses the request long before.
+  assert(payload.length <= PAYLOAD_BYTES_MAX, `log entry ${lsn} has ${payload.length} bytes, expected at most ${PAYLOAD_BYTES_MAX}`);
   const header = new Uint8Array(FRAME_HEADER_BYTES);
   const view = new DataView(header.buffer);
   view.setUint32(0, payload.length, true);

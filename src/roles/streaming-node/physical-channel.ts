@@ -6,7 +6,9 @@ import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
 import type { WriteAheadLog } from '#wal/write-ahead-log.js';
-import type { Shard, ShardChange } from './shard.js';
+import type { Shard } from './shard.js';
+import type { ShardChange } from './shard-change.js';
+import { idsNeeded, type ShardDraft } from './shard-draft.js';
 
 /** Between two attempts to open a log again whose disk failed, in ms. */
 const REOPEN_MS_MIN = 100;
@@ -21,6 +23,11 @@ interface Pending {
   readonly change: ShardChange;
   readonly bytes: number;
   readonly done: Deferred<bigint>;
+}
+interface Planned {
+  readonly pending: Pending;
+  readonly timestamp: bigint;
+  readonly records: readonly LogRecord[];
 }
 export interface PhysicalChannelParts {
   readonly platform: Platform;
@@ -117,24 +124,51 @@ export class PhysicalChannel {
     return this.#queue.splice(0, count);
   }
   async #commit(group: readonly Pending[]): Promise<void> {
-    for (const shard of new Set(group.map((pending) => pending.shard))) await shard.reserveIds();
+    const refused = await this.#reserveIds(group);
     const firstTimestamp = await this.#parts.allocateTimestamps(group.length);
-    const records: { readonly shard: Shard; readonly record: LogRecord }[] = [];
-    const accepted: { readonly pending: Pending; readonly timestamp: bigint }[] = [];
-    for (const [index, pending] of group.entries()) {
-      const timestamp = firstTimestamp + BigInt(index);
-      try {
-        for (const record of pending.shard.plan(pending.change, timestamp)) records.push({ shard: pending.shard, record });
-        accepted.push({ pending, timestamp });
-      } catch (error) {
-        pending.done.reject(toElanusError(error, 'write'));
+    const drafts = new Map<Shard, ShardDraft>();
+    const planned: Planned[] = [];
+    try {
+      for (const [index, pending] of group.entries()) {
+        const timestamp = firstTimestamp + BigInt(index);
+        try {
+          const why = refused.get(pending.shard);
+          if (why !== undefined) throw why;
+          const draft = drafts.get(pending.shard) ?? pending.shard.draft();
+          drafts.set(pending.shard, draft);
+          planned.push({ pending, timestamp, records: draft.plan(pending.change, timestamp) });
+        } catch (error) {
+          pending.done.reject(toElanusError(error, 'write'));
+        }
       }
+      await this.#append(planned);
+    } finally {
+      for (const draft of drafts.values()) draft.close();
     }
-    if (records.length > 0) {
-      const firstLsn = await this.#log.append(records.map(({ record }) => LogRecord.encode(record).finish()));
-      for (const [index, { shard, record }] of records.entries()) await shard.apply(record, firstLsn + BigInt(index));
+  }
+  /** @returns shards that got none, and why: their changes fail, those of others do not. */
+  async #reserveIds(group: readonly Pending[]): Promise<ReadonlyMap<Shard, ElanusError>> {
+    const counts = new Map<Shard, number>();
+    for (const { shard, change } of group) counts.set(shard, (counts.get(shard) ?? 0) + idsNeeded(change));
+    const refused = new Map<Shard, ElanusError>();
+    for (const [shard, count] of counts) {
+      await shard.reserveIds(count).catch((error: unknown) => refused.set(shard, toElanusError(error, 'segment ids')));
     }
-    for (const { pending, timestamp } of accepted) pending.done.resolve(timestamp);
+    return refused;
+  }
+  /** One append for all, then each takes effect and is answered. A shard that could not apply a record answers with that. */
+  async #append(planned: readonly Planned[]): Promise<void> {
+    const payloads = planned.flatMap(({ records }) => records.map((record) => LogRecord.encode(record).finish()));
+    if (payloads.length === 0) return;
+    let lsn = await this.#log.append(payloads);
+    const applied: Planned[] = [];
+    for (const one of planned) {
+      const { shard, done } = one.pending;
+      for (const record of one.records) await shard.apply(record, lsn++);
+      if (shard.failure === undefined) applied.push(one);
+      else done.reject(shard.failure);
+    }
+    for (const { pending, timestamp } of applied) pending.done.resolve(timestamp);
   }
   /** Lets go of log entries that every shard has in files. */
   async truncate(): Promise<void> {

@@ -10,7 +10,8 @@ import type { Client } from '#rpc/service.js';
 import { writeDeletes } from '#segment/delta-log.js';
 import { writeSegment } from '#segment/insert-log.js';
 import { writeManifest } from '#segment/manifest.js';
-import type { BufferedDeletes, GrowingSegment, Shard } from './shard.js';
+import type { BufferedDeletes, Shard } from './shard.js';
+import type { GrowingSegment } from './shard-change.js';
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5000;
@@ -58,7 +59,7 @@ export class ShardFlush {
   async #loop(): Promise<void> {
     const { platform, shard } = this.#parts;
     let retryMs = RETRY_MS_MIN;
-    while (this.#requested && !this.#stop.signal.aborted && !shard.closed) {
+    while (this.#requested && !this.#stop.signal.aborted && !shard.closed && shard.failure === undefined) {
       this.#requested = false;
       try {
         await this.#round();

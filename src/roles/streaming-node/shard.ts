@@ -1,36 +1,19 @@
 // One shard of a collection (a vchannel): its growing segments, the deletes that no file holds yet, and what is in files so far.
-// `plan` turns a change into log records; `apply` makes a durable record visible, the same way when it is written and when it is replayed.
+// A draft (shard-draft.ts) turns changes into log records and takes what applying them needs; `apply` makes a durable record visible, the
+// same way when it is written and when it is replayed. Which segment takes the next rows follows from what was applied, and from nothing else.
 import { assert } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
-import { ElanusError } from '#base/errors.js';
-import { batchBytes } from '#model/column.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { columnBytes } from '#model/column.js';
+import { appliedBytes } from '#model/row-bytes.js';
 import type { Platform } from '#platform/platform.js';
-import type { ChannelRecord, Column, ColumnBatch, LogRecord, SegmentRows } from '#proto/elanus/data.js';
+import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { SegmentData } from '#segment/segment-data.js';
+import { GrowingBytes } from './growing-bytes.js';
+import type { GrowingSegment } from './shard-change.js';
+import { type OpenSegment, ownColumn, ShardDraft } from './shard-draft.js';
 
-export type ShardChange =
-  | {
-      readonly kind: 'write';
-      readonly deletedKeys: Column | undefined;
-      /** Where the keys are deleted; 0n: in every partition. */
-      readonly deletedPartitionId: bigint;
-      readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
-    }
-  | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }
-  | { readonly kind: 'dropPartition'; readonly partitionId: bigint };
-
-/** Life here:  growing ──seal──▶ sealed ──commit──▶ saved ──served by a query-node──▶ forgotten */
-export interface GrowingSegment {
-  readonly id: bigint;
-  readonly partitionId: bigint;
-  readonly data: SegmentData;
-  state: 'growing' | 'sealed' | 'saved';
-  readonly firstLsn: bigint;
-  readonly firstTimestamp: bigint;
-  readonly createdMs: number;
-  lastWriteMs: number;
-}
 export interface BufferedDeletes {
   readonly keys: Column;
   readonly timestamp: bigint;
@@ -54,15 +37,23 @@ export interface ShardParts {
   /** Something is ready to be written to files. */
   readonly onSealed: () => void;
 }
-const IDS_RESERVED = 8;
+/** Deletes that no file holds yet are written when they take so much, bytes. */
+const DELETE_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Shard {
   readonly channel: ChannelRecord;
   readonly schema: CollectionSchema;
   readonly segments = new Map<bigint, GrowingSegment>();
   readonly #parts: ShardParts;
-  readonly #planned = new Map<bigint, { id: bigint; bytes: number }>();
-  #ids: bigint[] = [];
+  /** By partition: the growing segment that takes its rows. */
+  readonly #open = new Map<bigint, OpenSegment>();
+  /** Segments of the draft at hand that no record began yet. */
+  readonly #prepared = new Map<bigint, SegmentData>();
+  readonly #ids: bigint[] = [];
+  readonly #bytes = new GrowingBytes();
+  readonly #unsavedBytes = new GrowingBytes();
+  #deleteBytes = 0;
+  #failure: { readonly error: ElanusError; readonly lsn: bigint } | undefined;
   #deletes: BufferedDeletes[] = [];
   #appliedLsn = 0n;
   #appliedTimestamp: bigint;
@@ -88,101 +79,109 @@ export class Shard {
     return this.#checkpointTimestamp;
   }
 
-  /** Makes sure that `plan` has segment ids at hand, so that it never waits. */
-  async reserveIds(): Promise<void> {
-    if (this.#ids.length >= IDS_RESERVED) return;
-    const first = await this.#parts.allocateIds(IDS_RESERVED);
-    for (let index = 0; index < IDS_RESERVED; index++) this.#ids.push(first + BigInt(index));
+  /** Why a durable record could not be applied. From then on the shard neither reads nor writes, and keeps its log; a restart tries again. */
+  get failure(): ElanusError | undefined {
+    return this.#failure?.error;
   }
-  /** The log records of a change, in order. @throws channel_not_found after the channel was closed. */
-  plan(change: ShardChange, timestamp: bigint): LogRecord[] {
-    if (this.closed) throw new ElanusError('channel_not_found', `channel ${this.channel.vchannel} is closed; its collection was dropped`);
-    const record = (body: Partial<LogRecord>): LogRecord => ({
-      vchannel: this.channel.vchannel,
-      timestamp,
-      write: undefined,
-      seal: undefined,
-      dropPartition: undefined,
-      ...body,
-    });
-    switch (change.kind) {
-      case 'seal': {
-        const isWanted = (id: bigint): boolean => change.segmentIds.length === 0 || change.segmentIds.includes(id);
-        // What grows, and what earlier changes of this group will have begun. The plan alone is not enough: it leaves a segment when its
-        // seal is planned, and the write of that seal may have failed.
-        const ids = new Set<bigint>();
-        for (const segment of this.segments.values()) if (segment.state === 'growing' && isWanted(segment.id)) ids.add(segment.id);
-        for (const [partitionId, { id }] of [...this.#planned]) {
-          if (!isWanted(id)) continue;
-          ids.add(id);
-          this.#planned.delete(partitionId);
-        }
-        return [record({ seal: { segmentIds: [...ids] } })];
-      }
-      case 'dropPartition':
-        this.#planned.delete(change.partitionId);
-        return [record({ dropPartition: { partitionId: change.partitionId } })];
-      case 'write': {
-        const full: bigint[] = [];
-        const inserts: SegmentRows[] = change.inserts.map(({ partitionId, rows }) => ({
-          partitionId,
-          segmentId: this.#assign(partitionId, batchBytes(rows), full),
-          rows,
-        }));
-        const write = record({ write: { deletedKeys: change.deletedKeys, deletedPartitionId: change.deletedPartitionId, inserts } });
-        return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
-      }
-    }
+  /** Memory of all growing segments and buffered deletes. */
+  get memoryBytes(): number {
+    return this.#bytes.total + this.#deleteBytes;
   }
-  /** The growing segment that takes these rows; one that would outgrow its bound is sealed first. */
-  #assign(partitionId: bigint, bytes: number, full: bigint[]): bigint {
-    let current = this.#planned.get(partitionId);
-    if (current !== undefined && current.bytes > 0 && current.bytes + bytes > this.#parts.settings.segmentBytesMax) {
-      full.push(current.id);
-      current = undefined;
-    }
-    if (current === undefined) {
-      const id = this.#ids.shift();
-      if (id === undefined) throw new ElanusError('service_not_ready', 'no segment ids at hand; try again');
-      current = { id, bytes: 0 };
-      this.#planned.set(partitionId, current);
-    }
-    current.bytes += bytes;
-    return current.id;
+  /** Without what is in files. */
+  get unsavedBytes(): number {
+    return this.#unsavedBytes.total + this.#deleteBytes;
   }
 
-  /** Takes the shard through one durable record. */
+  /** Makes sure that a draft has so many segment ids at hand, so that it never waits. */
+  async reserveIds(count: number): Promise<void> {
+    const missing = count - this.#ids.length;
+    if (missing <= 0) return;
+    const first = await this.#parts.allocateIds(missing);
+    for (let index = 0; index < missing; index++) this.#ids.push(first + BigInt(index));
+  }
+  /** For one group of changes; closed before the next is asked for. @throws channel_not_found, service_unavailable */
+  draft(): ShardDraft {
+    if (this.closed) throw new ElanusError('channel_not_found', `channel ${this.channel.vchannel} is closed; its collection was dropped`);
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return new ShardDraft({
+      channel: this.channel,
+      schema: this.schema,
+      segmentBytesMax: this.#parts.settings.segmentBytesMax,
+      segments: this.segments,
+      open: this.#open,
+      ids: this.#ids,
+      prepared: this.#prepared,
+      createSegment: (id, partitionId) => this.#createSegment(id, partitionId),
+    });
+  }
+  #createSegment(id: bigint, partitionId: bigint): SegmentData {
+    const { collectionId } = this.channel;
+    return new SegmentData(this.#parts.platform, { id, collectionId, partitionId, schema: this.schema });
+  }
+
+  /**
+   * Takes the shard through one durable record. Never throws: a record that cannot be applied, against all that was reserved, stops this
+   * shard (`failure`). What it did of that record is not seen by anyone, goes to no file, and the log keeps it for the next start.
+   */
   async apply(record: LogRecord, lsn: bigint, isReplay = false): Promise<void> {
+    if (this.closed || this.#failure !== undefined) return;
+    try {
+      await this.#apply(record, lsn, isReplay);
+    } catch (error) {
+      const why = `channel ${this.channel.vchannel}: record ${lsn} of its log could not be applied (${messageOf(error)})`;
+      const what =
+        'its rows are safe in the log, but can neither be read nor written; restart the server, with more memory if it lacked some';
+      this.#failure = { error: new ElanusError('service_unavailable', `${why}; ${what}`, { cause: error }), lsn };
+      this.#parts.platform.logger.error('shard_stopped', { vchannel: this.channel.vchannel, lsn, reason: messageOf(error) });
+      for (const waiter of this.#checkpointWaiters.splice(0)) waiter.done.reject(this.#failure.error);
+    }
+  }
+  async #apply(record: LogRecord, lsn: bigint, isReplay: boolean): Promise<void> {
+    assert(lsn > this.#appliedLsn, `${this.channel.vchannel}: record ${lsn} after ${this.#appliedLsn}`);
     if (record.write !== undefined) {
       const { deletedKeys, deletedPartitionId: partitionId, inserts } = record.write;
       if (deletedKeys !== undefined) {
         // Noted before they are forwarded: a segment whose load begins meanwhile takes them from here.
-        this.#deletes.push({ keys: ownColumn(deletedKeys), timestamp: record.timestamp, lsn, partitionId });
+        const keys = isReplay ? ownColumn(deletedKeys) : deletedKeys;
+        this.#deletes.push({ keys, timestamp: record.timestamp, lsn, partitionId });
+        this.#deleteBytes += columnBytes(keys);
         // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
         if (!isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
-        for (const segment of this.segments.values())
-          if (partitionId === 0n || partitionId === segment.partitionId) segment.data.applyDeletes(deletedKeys, record.timestamp);
+        for (const segment of this.segments.values()) {
+          if (partitionId !== 0n && partitionId !== segment.partitionId) continue;
+          if (segment.data.applyDeletes(deletedKeys, record.timestamp) > 0) this.#note(segment);
+        }
       }
       for (const insert of inserts) this.#insert(insert, record.timestamp, lsn, isReplay);
     }
     if (record.seal !== undefined) {
       for (const id of record.seal.segmentIds) {
         const segment = this.segments.get(id);
-        if (segment !== undefined && segment.state === 'growing') segment.state = 'sealed';
-        for (const [partitionId, planned] of this.#planned) if (planned.id === id) this.#planned.delete(partitionId);
+        if (segment === undefined) continue;
+        if (segment.state === 'growing') segment.state = 'sealed';
+        if (this.#open.get(segment.partitionId)?.id === id) this.#open.delete(segment.partitionId);
       }
     }
     if (record.dropPartition !== undefined) {
       const { partitionId } = record.dropPartition;
-      this.#deletes = this.#deletes.filter((deletes) => deletes.partitionId !== partitionId);
+      this.#keepDeletes((deletes) => deletes.partitionId !== partitionId);
+      this.#open.delete(partitionId);
       for (const segment of [...this.segments.values()]) {
         if (segment.partitionId === partitionId) this.forget(segment.id);
       }
     }
-    assert(lsn > this.#appliedLsn, `${this.channel.vchannel}: record ${lsn} after ${this.#appliedLsn}`);
     this.#appliedLsn = lsn;
     this.#appliedTimestamp = record.timestamp;
-    if (record.seal !== undefined) this.#parts.onSealed();
+    if (record.seal !== undefined || (!isReplay && this.#deleteBytes > DELETE_BYTES_MAX)) this.#parts.onSealed();
+  }
+  #keepDeletes(isKept: (deletes: BufferedDeletes) => boolean): void {
+    this.#deletes = this.#deletes.filter(isKept);
+    this.#deleteBytes = this.#deletes.reduce((sum, { keys }) => sum + columnBytes(keys), 0);
+  }
+  #note({ data, state }: GrowingSegment): void {
+    this.#bytes.note(data);
+    if (state === 'saved') this.#unsavedBytes.forget(data.id);
+    else this.#unsavedBytes.note(data);
   }
   #insert(insert: SegmentRows, timestamp: bigint, lsn: bigint, isReplay: boolean): void {
     if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId)) return;
@@ -190,13 +189,8 @@ export class Shard {
     let segment = this.segments.get(insert.segmentId);
     const nowMs = this.#parts.platform.clock.now();
     if (segment === undefined) {
-      const { collectionId } = this.channel;
-      const data = new SegmentData(this.#parts.platform, {
-        id: insert.segmentId,
-        collectionId,
-        partitionId: insert.partitionId,
-        schema: this.schema,
-      });
+      const data = this.#prepared.get(insert.segmentId) ?? this.#createSegment(insert.segmentId, insert.partitionId);
+      this.#prepared.delete(insert.segmentId);
       segment = {
         id: insert.segmentId,
         partitionId: insert.partitionId,
@@ -208,17 +202,25 @@ export class Shard {
         lastWriteMs: nowMs,
       };
       this.segments.set(segment.id, segment);
-      if (isReplay) this.#planned.set(insert.partitionId, { id: segment.id, bytes: 0 });
     }
     segment.lastWriteMs = nowMs;
     segment.data.appendBatch(insert.rows, timestamp);
-    const planned = this.#planned.get(insert.partitionId);
-    if (isReplay && planned?.id === segment.id) planned.bytes += batchBytes(insert.rows);
+    this.#note(segment);
+    const open = this.#open.get(insert.partitionId);
+    const before = open?.id === segment.id ? open : { bytes: 0, rows: 0 };
+    this.#open.set(insert.partitionId, {
+      id: segment.id,
+      bytes: before.bytes + appliedBytes(this.schema, insert.rows),
+      rows: before.rows + insert.rows.rowCount,
+    });
   }
   forget(segmentId: bigint): void {
     const segment = this.segments.get(segmentId);
     if (segment === undefined) return;
     this.segments.delete(segmentId);
+    this.#bytes.forget(segmentId);
+    this.#unsavedBytes.forget(segmentId);
+    if (this.#open.get(segment.partitionId)?.id === segmentId) this.#open.delete(segment.partitionId);
     segment.data.release();
   }
 
@@ -230,6 +232,8 @@ export class Shard {
     }
     const oldest = this.#deletes[0];
     if (oldest !== undefined && (first === undefined || oldest.lsn < first.lsn)) first = { lsn: oldest.lsn, timestamp: oldest.timestamp };
+    const failed = this.#failure?.lsn;
+    if (failed !== undefined && (first === undefined || failed < first.lsn)) first = { lsn: failed, timestamp: this.#appliedTimestamp };
     return first;
   }
   /** Every record of this shard before it is in files. */
@@ -248,8 +252,9 @@ export class Shard {
       lsn = candidate.lsn;
       timestamp = candidate.timestamp - 1n;
     };
+    const files = new Set(saved);
     for (const segment of this.segments.values()) {
-      if (segment.state !== 'saved' && !saved.includes(segment)) consider({ lsn: segment.firstLsn, timestamp: segment.firstTimestamp });
+      if (segment.state !== 'saved' && !files.has(segment)) consider({ lsn: segment.firstLsn, timestamp: segment.firstTimestamp });
     }
     const isSaved = new Set(savedDeletes);
     for (const deletes of this.#deletes) if (!isSaved.has(deletes)) consider(deletes);
@@ -257,9 +262,12 @@ export class Shard {
   }
   /** Called once the catalog has the files. */
   committed(saved: readonly GrowingSegment[], savedDeletes: readonly BufferedDeletes[], checkpointTimestamp: bigint): void {
-    for (const segment of saved) segment.state = 'saved';
+    for (const segment of saved) {
+      segment.state = 'saved';
+      this.#unsavedBytes.forget(segment.id);
+    }
     const isSaved = new Set(savedDeletes);
-    this.#deletes = this.#deletes.filter((deletes) => !isSaved.has(deletes));
+    this.#keepDeletes((deletes) => !isSaved.has(deletes));
     if (checkpointTimestamp > this.#checkpointTimestamp) this.#checkpointTimestamp = checkpointTimestamp;
     for (const waiter of this.#checkpointWaiters) if (waiter.timestamp <= this.#checkpointTimestamp) waiter.done.resolve();
     this.#checkpointWaiters = this.#checkpointWaiters.filter((waiter) => waiter.timestamp > this.#checkpointTimestamp);
@@ -267,6 +275,7 @@ export class Shard {
   /** Resolves when every row and delete up to the timestamp is in files. */
   awaitCheckpoint(timestamp: bigint): Promise<void> {
     if (this.closed || timestamp <= this.#checkpointTimestamp) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     const done = deferred<void>();
     this.#checkpointWaiters.push({ timestamp, done });
     return done.promise;
@@ -276,13 +285,6 @@ export class Shard {
     for (const waiter of this.#checkpointWaiters) waiter.done.resolve();
     this.#checkpointWaiters = [];
     for (const id of [...this.segments.keys()]) this.forget(id);
-    this.#deletes = [];
+    this.#keepDeletes(() => false);
   }
 }
-/** A column that outlives the request's buffer. */
-const ownColumn = (column: Column): Column => ({
-  ...column,
-  data: column.data.slice(),
-  offsets: column.offsets.slice(),
-  valid: column.valid.slice(),
-});

@@ -3,7 +3,8 @@
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
-import { batchBytes, rowCountOf } from '#model/column.js';
+import { batchBytes, columnBytes } from '#model/column.js';
+import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/row-bytes.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { LogRecord } from '#proto/elanus/data.js';
@@ -16,7 +17,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
+import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { openFileLog } from '#wal/file-log.js';
 import { PhysicalChannel } from './physical-channel.js';
 import { Shard, type ShardSettings } from './shard.js';
@@ -67,8 +68,7 @@ export class StreamingNode {
   }
   *#uses(): Iterable<MemoryUse> {
     for (const { shard } of this.#shards.values()) {
-      const { collectionId } = shard.channel;
-      for (const { data } of shard.segments.values()) yield { collectionId, kind: 'growing', bytes: data.memoryBytes };
+      yield { collectionId: shard.channel.collectionId, kind: 'growing', bytes: shard.memoryBytes };
     }
   }
   /** Takes over its channels and rebuilds them from their logs. */
@@ -105,7 +105,7 @@ export class StreamingNode {
   async flushAll(signal: AbortSignal): Promise<void> {
     await Promise.all(
       [...this.#shards.values()].map(async ({ shard, physical, flush }) => {
-        if (shard.segments.size === 0 && shard.deletes.length === 0) return;
+        if (shard.failure !== undefined || (shard.segments.size === 0 && shard.deletes.length === 0)) return;
         const written = async (): Promise<void> => {
           await shard.awaitCheckpoint(await physical.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
         };
@@ -201,6 +201,7 @@ export class StreamingNode {
     this.#timer = this.#platform.timers.after(this.#settings.sealCheckIntervalMs, () => {
       const now = this.#platform.clock.now();
       for (const { shard, physical } of this.#shards.values()) {
+        if (shard.failure !== undefined) continue;
         const due = [...shard.segments.values()].filter(
           (segment) =>
             segment.state === 'growing' &&
@@ -222,25 +223,27 @@ export class StreamingNode {
     const open = this.#shards.get(vchannel);
     if (open === undefined || open.shard.closed)
       throw new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
+    if (open.shard.failure !== undefined) throw open.shard.failure;
     return open;
   }
-  #checkMemory(insertedBytes: number): void {
+  /** Takes the memory that a write needs until its rows count themselves. @throws queue_full, memory_insufficient */
+  #reserveMemory(collectionId: bigint, insertedBytes: number): Reservation {
     let bytes = 0;
-    for (const { shard } of this.#shards.values())
-      for (const segment of shard.segments.values()) if (segment.state !== 'saved') bytes += segment.data.memoryBytes;
+    for (const { shard } of this.#shards.values()) bytes += shard.unsavedBytes;
     if (bytes > this.#settings.growingBytesMax) {
       throw new ElanusError(
         'queue_full',
-        `${bytes} bytes of rows wait to be written to files, the limit is ${this.#settings.growingBytesMax}; try again in a moment`,
+        `${bytes} bytes of rows and deletes wait to be written to files, the limit is ${this.#settings.growingBytesMax}; try again in a moment`,
       );
     }
-    if (!this.#memory.makeRoom(insertedBytes)) {
+    if (insertedBytes > 0 && !this.#memory.makeRoom(insertedBytes)) {
       const { usedBytes, limitBytes } = this.#memory;
       throw new ElanusError(
         'memory_insufficient',
         `memory limit exceeded[used=${usedBytes}][inserted=${insertedBytes}][limit=${limitBytes}]: collections take all memory they may; release collections or flush those that are not loaded, then try again, or raise --memory-limit`,
       );
     }
+    return this.#memory.hold(collectionId, insertedBytes);
   }
 
   readonly handlers: Handlers<typeof StreamingNodeDefinition> = {
@@ -275,10 +278,15 @@ export class StreamingNode {
         if (rows === undefined) throw new ElanusError('missing_parameter', 'append: an insert without rows');
         return { partitionId, rows };
       });
-      const insertedBytes = parts.reduce((sum, part) => sum + batchBytes(part.rows), 0);
-      if (parts.length > 0) this.#checkMemory(insertedBytes);
-      const bytes = insertedBytes + (deletedKeys === undefined ? 0 : rowCountOf(deletedKeys, 0) * 16);
-      return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, deletedPartitionId, inserts: parts }, bytes) };
+      const { collectionId } = shard.channel;
+      const inserted = parts.reduce((sum, { rows }) => sum + appliedBytes(shard.schema, rows) + rows.rowCount * SYSTEM_ROW_BYTES, 0);
+      const memory = this.#reserveMemory(collectionId, inserted);
+      try {
+        const sent = parts.reduce((sum, { rows }) => sum + batchBytes(rows), deletedKeys === undefined ? 0 : columnBytes(deletedKeys));
+        return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, deletedPartitionId, inserts: parts }, sent) };
+      } finally {
+        memory.release();
+      }
     },
     sealChannel: async ({ vchannel, segmentIds }) => {
       const { shard, physical } = this.#open(vchannel);

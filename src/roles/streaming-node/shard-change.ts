@@ -1,0 +1,26 @@
+// What may be asked of a shard, and the segments that it makes of it.
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { SegmentData } from '#segment/segment-data.js';
+
+export type ShardChange =
+  | {
+      readonly kind: 'write';
+      readonly deletedKeys: Column | undefined;
+      /** Where the keys are deleted; 0n: in every partition. */
+      readonly deletedPartitionId: bigint;
+      readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
+    }
+  | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }
+  | { readonly kind: 'dropPartition'; readonly partitionId: bigint };
+
+/** Life here:  growing ──seal──▶ sealed ──commit──▶ saved ──served by a query-node──▶ forgotten */
+export interface GrowingSegment {
+  readonly id: bigint;
+  readonly partitionId: bigint;
+  readonly data: SegmentData;
+  state: 'growing' | 'sealed' | 'saved';
+  readonly firstLsn: bigint;
+  readonly firstTimestamp: bigint;
+  readonly createdMs: number;
+  lastWriteMs: number;
+}
