@@ -24,6 +24,7 @@ export const errorSpecs = {
   channel_not_found: { code: 500, legacy: 1, retry: 'never' },
   channel_not_available: { code: 503, legacy: 46, retry: 'same_request' },
   channel_moved: { code: 507, legacy: 1, retry: 'after_refresh' },
+  catalog_conflict: { code: 2, legacy: 1, retry: 'after_refresh' },
   segment_not_found: { code: 600, legacy: 47, retry: 'after_refresh' },
   index_not_found: { code: 700, legacy: 25, retry: 'never', input: true },
   database_not_found: { code: 800, legacy: 1, retry: 'never', input: true },

@@ -6,11 +6,18 @@ interface RecordType<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
+export interface RecordEntry<T> {
+  readonly record: T;
+  readonly revision: bigint;
+}
 export interface RecordTable<T> {
   readonly prefix: string;
   /** @throws data_corrupt, naming the key */
   get(key: string): Promise<T | undefined>;
   list(below?: string): Promise<readonly T[]>;
+  /** As `get`, with the revision to name in a compare. */
+  entry(key: string): Promise<RecordEntry<T> | undefined>;
+  entries(): Promise<readonly RecordEntry<T>[]>;
   put(key: string, record: T): MetaOperation;
   remove(key: string): MetaOperation;
 }
@@ -33,14 +40,16 @@ export function recordTable<T>(store: MetaStore, prefix: string, type: RecordTyp
     async list(below = '') {
       return (await store.range(prefix + below)).map(decode);
     },
+    async entry(key) {
+      const entry = await store.get(prefix + key);
+      return entry === undefined ? undefined : { record: decode(entry), revision: entry.modRevision };
+    },
+    async entries() {
+      return (await store.range(prefix)).map((entry) => ({ record: decode(entry), revision: entry.modRevision }));
+    },
     put: (key, record) => ({ kind: 'put', key: prefix + key, value: type.encode(record).finish() }),
     remove: (key) => ({ kind: 'delete', key: prefix + key }),
   };
 }
 /** Ids as keys of fixed width, so that key order is id order. */
 export const idKey = (id: bigint): string => BigInt.asUintN(64, id).toString(16).padStart(16, '0');
-
-/** Operations beyond one transaction's limit go in several; the caller puts the deciding record last. */
-export async function transactInOrder(store: MetaStore, operations: readonly MetaOperation[]): Promise<void> {
-  for (let begin = 0; begin < operations.length; begin += 128) await store.transact([], operations.slice(begin, begin + 128));
-}

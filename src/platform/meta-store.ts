@@ -24,9 +24,10 @@ export interface MetaStore {
   range(prefix: string): Promise<readonly MetaEntry[]>;
   /**
    * All operations at once when every compare holds; resolves when durable.
-   * @returns whether the compares held. At most 128 operations; a larger one throws invalid_parameter.
+   * @returns the transaction's revision, which every key it put carries from then on; undefined when a compare did not hold and nothing
+   *   changed. At most 128 operations and compares; a larger one throws invalid_parameter.
    */
-  transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<boolean>;
+  transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<bigint | undefined>;
   /** Calls `onEvent` for each change of a key below `prefix` after the call, in revision order, until cancelled. */
   watch(prefix: string, onEvent: (event: MetaEvent) => void): { cancel(): void };
 }

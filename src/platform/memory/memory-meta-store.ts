@@ -18,9 +18,9 @@ export class MemoryMetaStore implements MetaStore {
       .sort(byKey)
       .map(copy);
   }
-  async transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<boolean> {
+  async transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<bigint | undefined> {
     checkTransaction(compares, operations);
-    if (!compares.every((compare) => compareHolds(compare, this.#entries.get(compare.key)))) return false;
+    if (!compares.every((compare) => compareHolds(compare, this.#entries.get(compare.key)))) return undefined;
     const revision = ++this.#revision;
     const events: MetaEvent[] = [];
     const remove = (key: string): void => {
@@ -36,7 +36,7 @@ export class MemoryMetaStore implements MetaStore {
     }
     await Promise.resolve();
     this.#watchers.emit(events);
-    return true;
+    return revision;
   }
   watch(prefix: string, onEvent: (event: MetaEvent) => void): { cancel(): void } {
     return this.#watchers.watch(prefix, onEvent);

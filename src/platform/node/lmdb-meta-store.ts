@@ -42,20 +42,20 @@ export class LmdbMetaStore implements MetaStore {
     this.#check(prefix);
     return this.#scan(prefix).sort(byKey);
   }
-  async transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<boolean> {
+  async transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<bigint | undefined> {
     checkTransaction(compares, operations);
     for (const compare of compares) this.#check(compare.key);
     for (const operation of operations) this.#check(operation.kind === 'deleteRange' ? operation.prefix : operation.key);
     let revision: bigint | undefined;
     try {
       revision = await this.#root.transaction(() => this.#apply(compares, operations));
-      if (revision === undefined) return false;
+      if (revision === undefined) return undefined;
       await this.#root.flushed;
     } catch (error) {
       throw new ElanusError('io_failed', `metadata transaction: ${messageOf(error)}: check the disk and its space`, { cause: error });
     }
     this.#publish(revision);
-    return true;
+    return revision;
   }
   watch(prefix: string, onEvent: (event: MetaEvent) => void): { cancel(): void } {
     return this.#watchers.watch(prefix, onEvent);

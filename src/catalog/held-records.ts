@@ -1,0 +1,117 @@
+// The records of one table as their writer holds them: in memory, each with the revision at which it was read or written. A change names
+// the revisions it rests on, so a writer that was overtaken changes nothing: it reads again and decides again.
+import { ElanusError } from '#base/errors.js';
+import { metaOperationsMax } from '#platform/meta-check.js';
+import type { MetaCompare, MetaOperation, MetaStore } from '#platform/meta-store.js';
+import type { RecordTable } from './record-table.js';
+
+/** One record's part in a change: what must still hold, what becomes of it, and what memory learns once that is durable. */
+export interface RecordChange {
+  readonly compare: MetaCompare;
+  /** Nothing for a guard: the record only has to be as it was read. */
+  readonly operation: MetaOperation | undefined;
+  /** Called when the change is durable, with the revision of its transaction. */
+  readonly done: (revision: bigint) => void;
+  /** Reads the record anew. */
+  readonly refresh: () => Promise<void>;
+}
+
+export class HeldRecords<Id, T> {
+  readonly #table: RecordTable<T>;
+  readonly #keyOf: (id: Id) => string;
+  readonly #idOf: (record: T) => Id;
+  readonly #records = new Map<Id, T>();
+  readonly #revisions = new Map<Id, bigint>();
+
+  constructor(table: RecordTable<T>, keyOf: (id: Id) => string, idOf: (record: T) => Id) {
+    this.#table = table;
+    this.#keyOf = keyOf;
+    this.#idOf = idOf;
+  }
+  /** Every record as it was last read or written. */
+  get records(): ReadonlyMap<Id, T> {
+    return this.#records;
+  }
+  async load(): Promise<void> {
+    for (const { record, revision } of await this.#table.entries()) this.#hold(this.#idOf(record), record, revision);
+  }
+  put(record: T): RecordChange {
+    const id = this.#idOf(record);
+    return this.#change(id, this.#table.put(this.#keyOf(id), record), (revision) => this.#hold(id, record, revision));
+  }
+  remove(id: Id): RecordChange {
+    return this.#change(id, this.#table.remove(this.#keyOf(id)), () => this.#forget(id));
+  }
+  /** The record must be as it is held, or absent as it is here. */
+  guard(id: Id): RecordChange {
+    return this.#change(id, undefined, () => {});
+  }
+  #change(id: Id, operation: MetaOperation | undefined, done: (revision: bigint) => void): RecordChange {
+    const key = this.#table.prefix + this.#keyOf(id);
+    const compare = { key, modRevision: this.#revisions.get(id) ?? 0n };
+    return { compare, operation, done, refresh: () => this.#refresh(id) };
+  }
+  async #refresh(id: Id): Promise<void> {
+    const entry = await this.#table.entry(this.#keyOf(id));
+    if (entry === undefined) this.#forget(id);
+    else this.#hold(id, entry.record, entry.revision);
+  }
+  #hold(id: Id, record: T, revision: bigint): void {
+    this.#records.set(id, record);
+    this.#revisions.set(id, revision);
+  }
+  #forget(id: Id): void {
+    this.#records.delete(id);
+    this.#revisions.delete(id);
+  }
+}
+
+/**
+ * Makes the changes durable, then known in memory. Those beyond one transaction go in several, in order, each with all guards: the caller
+ * puts the deciding record last, and what a crash leaves of the earlier ones must be harmless without it. Memory learns of them together.
+ * @throws catalog_conflict after reading anew what the change rests on: decide again
+ */
+export async function commitChanges(
+  store: MetaStore,
+  changes: readonly RecordChange[],
+  guards: readonly RecordChange[] = [],
+): Promise<void> {
+  const durable: { readonly change: RecordChange; readonly revision: bigint }[] = [];
+  const step = metaOperationsMax - guards.length;
+  try {
+    for (let begin = 0; begin < changes.length; begin += step) {
+      const batch = changes.slice(begin, begin + step);
+      const changed = new Set(changes.slice(0, begin + step).map(({ compare }) => compare.key));
+      const standing = guards.filter(({ compare }) => !changed.has(compare.key));
+      const operations = batch.flatMap(({ operation }) => (operation === undefined ? [] : [operation]));
+      const revision = await store.transact(
+        [...standing, ...batch].map(({ compare }) => compare),
+        operations,
+      );
+      if (revision === undefined) {
+        for (const { refresh } of [...standing, ...batch]) await refresh();
+        const keys = batch.map(({ compare }) => compare.key);
+        throw new ElanusError(
+          'catalog_conflict',
+          `the catalog was changed meanwhile by another writer, expected ${keys[0] ?? 'it'} as it was read; decide again on what is there now`,
+        );
+      }
+      for (const change of batch) durable.push({ change, revision });
+    }
+  } finally {
+    for (const { change, revision } of durable) change.done(revision);
+  }
+}
+
+/** Attempts of one decision whose basis keeps changing. */
+const DECISIONS_MAX = 5;
+/** Runs a decision again when what it rests on was changed meanwhile; `decide` must read the records anew each time. */
+export async function redeciding<T>(decide: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await decide();
+    } catch (error) {
+      if (!(error instanceof ElanusError) || error.key !== 'catalog_conflict' || attempt >= DECISIONS_MAX) throw error;
+    }
+  }
+}
