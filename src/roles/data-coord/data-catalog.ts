@@ -1,29 +1,64 @@
-// Segments, channels and import jobs: durable in the meta store, whole in memory. One writer (data-coord).
-import { idKey, type RecordTable, recordTable, transactInOrder } from '#catalog/record-table.js';
-import type { MetaOperation, MetaStore } from '#platform/meta-store.js';
-import { ChannelRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
+// Segments, channels, import jobs and the newest epoch: durable in the meta store, whole in memory. One writer (data-coord); a second one
+// on the same store is noticed at its first change, because every change names the revisions of the records it rests on.
+import { commitChanges, HeldRecords, type RecordChange } from '#catalog/held-records.js';
+import { idKey, recordTable } from '#catalog/record-table.js';
+import type { MetaStore } from '#platform/meta-store.js';
+import { ChannelRecord, EpochRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
+
+/** What a decision makes of the catalog. */
+export interface DataChanges {
+  readonly epoch?: bigint;
+  readonly segments?: readonly SegmentRecord[];
+  readonly removedSegments?: readonly bigint[];
+  readonly channels?: readonly ChannelRecord[];
+  readonly removedChannels?: readonly string[];
+  readonly jobs?: readonly ImportJobRecord[];
+  /** Read for the decision and not changed by it: these must be as they are held. */
+  readonly guards?: { readonly epoch?: boolean; readonly channels?: readonly string[] };
+}
+const EPOCH = 'newest';
 
 export class DataCatalog {
   readonly #store: MetaStore;
-  readonly #segmentTable: RecordTable<SegmentRecord>;
-  readonly #channelTable: RecordTable<ChannelRecord>;
-  readonly #jobTable: RecordTable<ImportJobRecord>;
-  readonly segments = new Map<bigint, SegmentRecord>();
-  readonly channels = new Map<string, ChannelRecord>();
-  readonly jobs = new Map<bigint, ImportJobRecord>();
+  readonly #segments: HeldRecords<bigint, SegmentRecord>;
+  readonly #channels: HeldRecords<string, ChannelRecord>;
+  readonly #jobs: HeldRecords<bigint, ImportJobRecord>;
+  readonly #epoch: HeldRecords<string, EpochRecord>;
 
   private constructor(store: MetaStore) {
     this.#store = store;
-    this.#segmentTable = recordTable(store, 'datacoord-meta/s/', SegmentRecord);
-    this.#channelTable = recordTable(store, 'datacoord-meta/channel/', ChannelRecord);
-    this.#jobTable = recordTable(store, 'datacoord-meta/import-job/', ImportJobRecord);
+    this.#segments = new HeldRecords(recordTable(store, 'datacoord-meta/s/', SegmentRecord), idKey, ({ id }) => id);
+    this.#channels = new HeldRecords(
+      recordTable(store, 'datacoord-meta/channel/', ChannelRecord),
+      (vchannel) => vchannel,
+      ({ vchannel }) => vchannel,
+    );
+    this.#jobs = new HeldRecords(recordTable(store, 'datacoord-meta/import-job/', ImportJobRecord), idKey, ({ id }) => id);
+    this.#epoch = new HeldRecords(
+      recordTable(store, 'datacoord-meta/epoch/', EpochRecord),
+      (name) => name,
+      () => EPOCH,
+    );
   }
   static async open(store: MetaStore): Promise<DataCatalog> {
     const catalog = new DataCatalog(store);
-    for (const segment of await catalog.#segmentTable.list()) catalog.segments.set(segment.id, segment);
-    for (const channel of await catalog.#channelTable.list()) catalog.channels.set(channel.vchannel, channel);
-    for (const job of await catalog.#jobTable.list()) catalog.jobs.set(job.id, job);
+    for (const table of [catalog.#segments, catalog.#channels, catalog.#jobs, catalog.#epoch]) await table.load();
     return catalog;
+  }
+  get segments(): ReadonlyMap<bigint, SegmentRecord> {
+    return this.#segments.records;
+  }
+  get channels(): ReadonlyMap<string, ChannelRecord> {
+    return this.#channels.records;
+  }
+  get jobs(): ReadonlyMap<bigint, ImportJobRecord> {
+    return this.#jobs.records;
+  }
+  /** The newest that was ever given, at least 1. Folders from before it was kept know it by their channels only. */
+  get newestEpoch(): bigint {
+    let newest = this.#epoch.records.get(EPOCH)?.epoch ?? 1n;
+    for (const channel of this.channels.values()) if (channel.epoch > newest) newest = channel.epoch;
+    return newest;
   }
   segmentsOf(collectionId: bigint): readonly SegmentRecord[] {
     return [...this.segments.values()].filter((segment) => segment.collectionId === collectionId);
@@ -31,28 +66,26 @@ export class DataCatalog {
   channelsOf(collectionId: bigint): readonly ChannelRecord[] {
     return [...this.channels.values()].filter((channel) => channel.collectionId === collectionId);
   }
-  /** One transaction up to 128 records; memory changes once it is durable. The last records decide when there are more. */
-  async save(changes: {
-    readonly segments?: readonly SegmentRecord[];
-    readonly channels?: readonly ChannelRecord[];
-    readonly jobs?: readonly ImportJobRecord[];
-  }): Promise<void> {
-    const operations: MetaOperation[] = [];
-    for (const segment of changes.segments ?? []) operations.push(this.#segmentTable.put(idKey(segment.id), segment));
-    for (const channel of changes.channels ?? []) operations.push(this.#channelTable.put(channel.vchannel, channel));
-    for (const job of changes.jobs ?? []) operations.push(this.#jobTable.put(idKey(job.id), job));
-    await transactInOrder(this.#store, operations);
-    for (const segment of changes.segments ?? []) this.segments.set(segment.id, segment);
-    for (const channel of changes.channels ?? []) this.channels.set(channel.vchannel, channel);
-    for (const job of changes.jobs ?? []) this.jobs.set(job.id, job);
+  jobsOf(collectionId: bigint): readonly ImportJobRecord[] {
+    return [...this.jobs.values()].filter((job) => job.collectionId === collectionId);
   }
-  async remove(gone: { readonly segments: readonly bigint[]; readonly channels: readonly string[] }): Promise<void> {
-    const operations = [
-      ...gone.segments.map((id) => this.#segmentTable.remove(idKey(id))),
-      ...gone.channels.map((name) => this.#channelTable.remove(name)),
+  /**
+   * Makes the changes durable, then visible, all at once. Beyond one transaction: segments first, then what decides about them, so that
+   * what a crash leaves is taken up again. @throws catalog_conflict when something it rests on was changed meanwhile
+   */
+  async save(changes: DataChanges): Promise<void> {
+    const puts: RecordChange[] = [
+      ...(changes.epoch === undefined ? [] : [this.#epoch.put({ epoch: changes.epoch })]),
+      ...(changes.segments ?? []).map((segment) => this.#segments.put(segment)),
+      ...(changes.removedSegments ?? []).map((id) => this.#segments.remove(id)),
+      ...(changes.channels ?? []).map((channel) => this.#channels.put(channel)),
+      ...(changes.removedChannels ?? []).map((vchannel) => this.#channels.remove(vchannel)),
+      ...(changes.jobs ?? []).map((job) => this.#jobs.put(job)),
     ];
-    await transactInOrder(this.#store, operations);
-    for (const id of gone.segments) this.segments.delete(id);
-    for (const name of gone.channels) this.channels.delete(name);
+    const guards = [
+      ...(changes.guards?.epoch === true ? [this.#epoch.guard(EPOCH)] : []),
+      ...(changes.guards?.channels ?? []).map((vchannel) => this.#channels.guard(vchannel)),
+    ];
+    if (puts.length > 0) await commitChanges(this.#store, puts, guards);
   }
 }

@@ -300,8 +300,10 @@ describe('import jobs', () => {
       };
       const first = await live();
       await first.run(cluster.objectStore.put('a.jsonl', [new TextEncoder().encode(rows)]));
-      // Someone else's flush is under way: its files are not the import's to remove.
-      const flushing = segment(77n, { manifestKey: '' });
+      // A flush of the present owner is under way: its files are not to be removed.
+      const flushing = segment(77n, {
+        files: [{ key: 'insert_log/7/70/77/0/999999', bytes: 3n, crc32: 0, fieldIds: [100n], rowCount: 10n }],
+      });
       await first.run(writeManifest(first.platform, { schema, segment: flushing }));
       await first.run(first.calls.watchChannels({ collectionID: COLLECTION, channelNames: [CHANNEL], schema, createTimestamp: 5n }));
       const put = first.platform.objectStore.put.bind(first.platform.objectStore);
@@ -315,6 +317,7 @@ describe('import jobs', () => {
       await cluster.world.advance(2000);
       first.platform.crash();
       const second = await live();
+      await second.run(second.registry.acquireChannels({ serverId: 9n }));
       await cluster.world.advance(2000);
       lives++;
       expect(await stateOf(second, 1n)).toMatchObject({ state: 'completed', importedRows: 20n });

@@ -1,131 +1,290 @@
-// Import jobs, journaled: pending → importing → completed | failed. Rows of a job become visible together, in the one transaction that
-// marks it completed; a restart runs an unfinished job again from its start, under fresh segment ids.
+// Import jobs, journaled:  pending → importing → committing → completed
+//                                └──────────┴────────────┴──▶ failed
+// Rows of a job become visible together. `committing` is the point of no return: the record names the segments, and whoever finds it, also
+// after a crash, makes them visible. Before it a restart runs the job again from its start, under fresh segment ids. Whatever drops the
+// collection or the partition fails its jobs in the same change, so a job never completes into something that is gone.
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { joinSignals } from '#base/on-abort.js';
 import type { Platform } from '#platform/platform.js';
 import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { ImportFilesResponse } from '#proto/elanus/roles.js';
 import type { ImportTaskRequest } from '#proto/milvus/data_coord.js';
 import { writeManifest } from '#segment/manifest.js';
+import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
-import { removeImported, removeOrphans } from './import-files.js';
+import { keysOf } from './object-names.js';
+import { discardFiles, type Orphans } from './orphans.js';
 
 const JOBS_LIVE_MAX = 1024;
 const FILES_MAX = 1024;
+/** Until a completed import is served where its collection is loaded; then it counts as completed anyway. */
+const SERVED_MS_MAX = 30_000;
+const SERVED_RETRY_MS = 100;
+/** Between two attempts to note how a job ended, while the meta store takes nothing. */
+const SETTLE_PAUSE_MS_MIN = 100;
+const SETTLE_PAUSE_MS_MAX = 30_000;
 
 export interface ImportJobsParts {
   readonly platform: Platform;
   readonly catalog: DataCatalog;
   readonly peers: DataCoordPeers;
-  /** Called after a job's rows became visible. */
-  readonly commit: (collectionId: bigint) => Promise<void>;
+  readonly locks: CollectionLocks;
+  readonly orphans: Orphans;
 }
+const isLive = ({ state }: ImportJobRecord): boolean => state === 'pending' || state === 'importing' || state === 'committing';
+
+/** Makes visible what was being committed when a process died. Before anyone reads the catalog. */
+export async function finishCommits(catalog: DataCatalog): Promise<void> {
+  for (const job of [...catalog.jobs.values()]) {
+    if (job.state !== 'committing') continue;
+    const reason = goneTarget(catalog, job);
+    await catalog.save(reason === undefined ? committed(job) : { jobs: [{ ...job, state: 'failed', reason, segments: [], progress: 0n }] });
+  }
+}
+/** Why rows of the job would be rows of nothing; undefined when all is there. */
+function goneTarget({ channels }: DataCatalog, job: ImportJobRecord): string | undefined {
+  const own = job.vchannels.map((vchannel) => channels.get(vchannel));
+  if (own.length === 0 || own.some((channel) => channel === undefined)) return droppedReason(job, 'collection');
+  return own.some((channel) => channel?.droppedPartitionIds.includes(job.partitionId)) ? droppedReason(job, 'partition') : undefined;
+}
+/** Segments first, the job last: until it is completed they are put again. */
+const committed = (job: ImportJobRecord) => ({
+  segments: job.segments,
+  jobs: [{ ...job, state: 'completed', segments: [], progress: 100n }],
+});
+
 export class ImportJobs {
   readonly #parts: ImportJobsParts;
   readonly #running = new Mutex();
   /** Held from the count of the live jobs until a job is among them: requests at the limit must not all find the last place. */
   readonly #adding = new Mutex();
   readonly #closing = new AbortController();
+  /** Ends the work of a job, by id. */
+  readonly #stops = new Map<bigint, AbortController>();
+  /** Visible in the catalog, not yet served where they are loaded: a client is told when a read finds their rows. */
+  readonly #unserved = new Set<bigint>();
+  readonly #serving = new Set<Promise<void>>();
+
   constructor(parts: ImportJobsParts) {
     this.#parts = parts;
   }
-  /** Runs again what a restart interrupted, after removing what the interrupted runs left. */
+  /** Runs again what a restart interrupted. */
   resume(): void {
-    const { catalog, platform } = this.#parts;
-    void this.#running
-      .run(() => removeOrphans(platform, (id) => catalog.segments.has(id)))
-      .catch((error: unknown) => platform.logger.warn('import_orphans_kept', { reason: messageOf(error) }));
     for (const job of this.#parts.catalog.jobs.values()) if (job.state === 'pending' || job.state === 'importing') this.#start(job.id);
   }
   async close(): Promise<void> {
     this.#closing.abort();
+    for (const stop of this.#stops.values()) stop.abort();
     await this.#running.run(async () => {});
+    await Promise.all(this.#serving);
+  }
+  /** The job as a client is told of it. */
+  shown(job: ImportJobRecord): ImportJobRecord {
+    if (job.state === 'committing' || this.#unserved.has(job.id)) return { ...job, state: 'importing', progress: 99n, segments: [] };
+    return job;
   }
   add(request: ImportTaskRequest): Promise<void> {
     return this.#adding.run(() => this.#add(request));
   }
   async #add(request: ImportTaskRequest): Promise<void> {
+    const { catalog, locks, peers } = this.#parts;
     const task = request.importTask;
     if (task === undefined) throw new ElanusError('missing_parameter', 'Import: no task given, expected its collection and files');
-    if (this.#parts.catalog.jobs.has(task.taskId)) return;
+    if (catalog.jobs.has(task.taskId)) return;
     if (task.files.length === 0 || task.files.length > FILES_MAX) {
       throw new ElanusError(
         'import_failed',
         `import request has ${task.files.length} files, expected 1 to ${FILES_MAX}: invalid parameter`,
       );
     }
-    const live = [...this.#parts.catalog.jobs.values()].filter((job) => job.state === 'pending' || job.state === 'importing').length;
-    if (live >= JOBS_LIVE_MAX)
-      throw new ElanusError('queue_full', `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`);
-    const channels = this.#parts.catalog.channelsOf(task.collectionId);
-    const { timestamp } = await this.#parts.peers.rootCoord.allocTimestamp({ count: 1 });
-    const job: ImportJobRecord = {
-      id: task.taskId,
-      collectionId: task.collectionId,
-      collectionName: channels[0]?.schema?.name ?? '',
-      partitionId: task.partitionId,
-      partitionName: '',
-      files: task.files,
-      state: 'pending',
-      reason: '',
-      importedRows: 0n,
-      progress: 0n,
-      createTimestamp: timestamp,
-      segments: [],
-      vchannels: task.channelNames,
-      schema: channels[0]?.schema,
-    };
-    await this.#parts.catalog.save({ jobs: [job] });
-    this.#start(job.id);
+    const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
+    const isNew = await locks.change(task.collectionId, async () => {
+      if (catalog.jobs.has(task.taskId)) return false;
+      const live = [...catalog.jobs.values()].filter(isLive).length;
+      if (live >= JOBS_LIVE_MAX)
+        throw new ElanusError('queue_full', `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`);
+      const channels = catalog.channelsOf(task.collectionId);
+      const job: ImportJobRecord = {
+        id: task.taskId,
+        collectionId: task.collectionId,
+        collectionName: channels[0]?.schema?.name ?? '',
+        partitionId: task.partitionId,
+        partitionName: '',
+        files: task.files,
+        state: 'pending',
+        reason: '',
+        importedRows: 0n,
+        progress: 0n,
+        createTimestamp: timestamp,
+        segments: [],
+        vchannels: task.channelNames,
+        schema: channels[0]?.schema,
+      };
+      this.#checkTarget(job);
+      await catalog.save({ jobs: [job] });
+      return true;
+    });
+    if (isNew) this.#start(task.taskId);
+  }
+  /** The records of the jobs that end because their collection, or one partition of it, is dropped. To be saved with the drop. */
+  failing(collectionId: bigint, partitionId: bigint | undefined): ImportJobRecord[] {
+    const what = partitionId === undefined ? 'collection' : 'partition';
+    return this.#parts.catalog
+      .jobsOf(collectionId)
+      .filter((job) => isLive(job) && (partitionId === undefined || job.partitionId === partitionId))
+      .map((job) => ({ ...job, state: 'failed', reason: droppedReason(job, what), segments: [], progress: 0n }));
+  }
+  /** Ends the work of jobs that failed; what they wrote goes. */
+  stop(jobs: readonly ImportJobRecord[]): void {
+    for (const { id } of jobs) this.#stops.get(id)?.abort();
+  }
+  /** @throws import_failed when rows for it would be rows of nothing. Under the collection's lock. */
+  #checkTarget(job: ImportJobRecord): void {
+    const reason = goneTarget(this.#parts.catalog, job);
+    if (reason !== undefined) throw new ElanusError('import_failed', reason);
   }
   #start(jobId: bigint): void {
-    void this.#running.run(async () => {
-      const job = this.#parts.catalog.jobs.get(jobId);
-      if (job === undefined || this.#closing.signal.aborted) return;
-      try {
-        await this.#run(job);
-      } catch (error) {
-        // The process ends, the job did not fail: the next start runs it again.
+    const stop = new AbortController();
+    this.#stops.set(jobId, stop);
+    void this.#running
+      .run(async () => {
         if (this.#closing.signal.aborted) return;
-        const reason = messageOf(error);
-        this.#parts.platform.logger.warn('import_failed', { jobId, reason });
-        await this.#parts.catalog.save({ jobs: [{ ...job, state: 'failed', reason, progress: 0n }] });
-      }
+        await this.#run(jobId, stop.signal);
+      })
+      .finally(() => this.#stops.delete(jobId));
+  }
+  async #run(jobId: bigint, signal: AbortSignal): Promise<void> {
+    let segments: readonly SegmentRecord[] = [];
+    let reason = '';
+    try {
+      const job = await this.#begin(jobId);
+      if (job === undefined) return;
+      const written = await this.#write(job, signal);
+      segments = written.segments;
+      await this.#commit(jobId, written);
+    } catch (error) {
+      reason = messageOf(error);
+    }
+    await this.#settle(jobId, segments, reason);
+  }
+  /** @returns the job, or undefined when it has ended before it began */
+  #begin(jobId: bigint): Promise<ImportJobRecord | undefined> {
+    return this.#decide(jobId, async (job) => {
+      if (job.state !== 'pending' && job.state !== 'importing') return undefined;
+      const begun = { ...job, state: 'importing', progress: 10n };
+      await this.#parts.catalog.save({ jobs: [begun] });
+      return begun;
     });
   }
-  async #discard(segments: readonly SegmentRecord[]): Promise<void> {
-    const { platform } = this.#parts;
-    for (const segment of segments) {
-      await removeImported(platform, segment).catch((error: unknown) =>
-        platform.logger.warn('import_cleanup_failed', { segmentId: segment.id, reason: messageOf(error) }),
-      );
-    }
-  }
-  async #run(job: ImportJobRecord): Promise<void> {
-    const { catalog, peers, platform } = this.#parts;
-    await catalog.save({ jobs: [{ ...job, state: 'importing', progress: 10n }] });
+  async #write(job: ImportJobRecord, signal: AbortSignal): Promise<ImportFilesResponse> {
+    const { peers, platform } = this.#parts;
     const { ID, count } = await peers.rootCoord.allocID({ count: Math.max(1, job.vchannels.length) });
     const segmentIds = Array.from({ length: count }, (_, index) => ID + BigInt(index));
-    const result = await peers.dataNode.importFiles({ job, segmentIds }, { signal: this.#closing.signal, metadata: {} });
+    const result = await peers.dataNode.importFiles({ job, segmentIds }, { signal, metadata: {} });
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const segments = result.segments.map((segment) => ({ ...segment, state: 'flushed', commitTimestamp: timestamp }));
     try {
-      // Before the commit, as in a flush; a crash in between leaves orphans, which the next start removes.
+      // Before the commit, as in a flush.
       for (const segment of segments) if (job.schema !== undefined) await writeManifest(platform, { schema: job.schema, segment });
-      if (catalog.channelsOf(job.collectionId).length === 0)
-        throw new ElanusError('collection_not_found', `collection ${job.collectionName} was dropped during the import`);
     } catch (error) {
-      await this.#discard(segments);
+      for (const segment of segments) await discardFiles(platform, segment);
       throw error;
     }
-    await catalog.save({ segments, jobs: [{ ...job, state: 'completed', importedRows: result.rowCount, progress: 100n }] });
-    platform.logger.info('import_completed', { jobId: job.id, rowCount: result.rowCount });
-    await this.#parts.commit(job.collectionId);
-    for (const segment of segments) {
-      await peers.rootCoord
-        .segmentFlushCompleted({ segment: { ID: segment.id, collectionID: segment.collectionId } })
-        .catch((error: unknown) => platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }));
+    return { ...result, segments };
+  }
+  /** From here the job ends well, unless what it is for is dropped. */
+  #commit(jobId: bigint, { segments, rowCount }: ImportFilesResponse): Promise<void> {
+    const { catalog, orphans } = this.#parts;
+    return this.#decide(jobId, async (job) => {
+      if (job.state !== 'importing') throw new ElanusError('import_failed', job.reason === '' ? `the job is ${job.state}` : job.reason);
+      this.#checkTarget(job);
+      orphans.checkKept(segments.flatMap(keysOf));
+      const guards = { channels: job.vchannels };
+      await catalog.save({ jobs: [{ ...job, state: 'committing', segments, importedRows: rowCount, progress: 90n }], guards });
+    });
+  }
+  /** Notes how the job ended, as often as it takes: only the catalog knows whether its commit took place. */
+  async #settle(jobId: bigint, segments: readonly SegmentRecord[], reason: string): Promise<void> {
+    const { platform } = this.#parts;
+    for (let pauseMs = SETTLE_PAUSE_MS_MIN; !this.#closing.signal.aborted; pauseMs = Math.min(SETTLE_PAUSE_MS_MAX, pauseMs * 2)) {
+      try {
+        const job = await this.#end(jobId, reason);
+        if (job.state === 'completed') this.#show(job, segments);
+        else for (const segment of segments) await discardFiles(platform, segment);
+        return;
+      } catch (error) {
+        platform.logger.warn('import_end_not_noted', { jobId, reason: messageOf(error), retryMs: pauseMs });
+        await platform.timers.sleep(pauseMs, this.#closing.signal).catch(() => {});
+      }
+    }
+  }
+  #end(jobId: bigint, reason: string): Promise<ImportJobRecord> {
+    const { catalog, platform } = this.#parts;
+    return this.#decide(jobId, async (job) => {
+      if (!isLive(job)) return job;
+      if (job.state === 'committing') {
+        this.#unserved.add(jobId);
+        await catalog.save(committed(job));
+        platform.logger.info('import_completed', { jobId, rowCount: job.importedRows });
+      } else {
+        platform.logger.warn('import_failed', { jobId, reason });
+        await catalog.save({ jobs: [{ ...job, state: 'failed', reason, progress: 0n }] });
+      }
+      return catalog.jobs.get(jobId) ?? job;
+    });
+  }
+  /** One decision about a job, on its record as it is. */
+  async #decide<T>(jobId: bigint, decide: (job: ImportJobRecord) => Promise<T>): Promise<T> {
+    const { catalog, locks } = this.#parts;
+    const current = (): ImportJobRecord => {
+      const job = catalog.jobs.get(jobId);
+      if (job === undefined) throw new ElanusError('import_failed', `import job ${jobId} does not exist; start it again`);
+      return job;
+    };
+    return locks.change(current().collectionId, () => decide(current()));
+  }
+  /** Tells those who serve and index the rows; the job counts as completed once a read finds them. */
+  #show(job: ImportJobRecord, segments: readonly SegmentRecord[]): void {
+    const serving = this.#serve(job).finally(() => {
+      this.#unserved.delete(job.id);
+      this.#serving.delete(serving);
+    });
+    this.#serving.add(serving);
+    for (const segment of segments) this.#notifyFlushed(segment);
+  }
+  #notifyFlushed(segment: SegmentRecord): void {
+    const { peers, platform } = this.#parts;
+    peers.rootCoord
+      .segmentFlushCompleted({ segment: { ID: segment.id, collectionID: segment.collectionId } })
+      .catch((error: unknown) => platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }));
+  }
+  async #serve({ id: jobId, collectionId }: ImportJobRecord): Promise<void> {
+    const { peers, platform } = this.#parts;
+    const late = new AbortController();
+    const timer = platform.timers.after(SERVED_MS_MAX, () => late.abort());
+    const { signal, release } = joinSignals([late.signal, this.#closing.signal]);
+    try {
+      while (!signal.aborted) {
+        try {
+          await peers.queryCoord.segmentsChanged({ collectionId, untilServed: true }, { signal, metadata: {} });
+          return;
+        } catch (error) {
+          // A query-coord that is away shows the rows when it is back; nobody is told before.
+          platform.logger.debug('import_not_served_yet', { jobId, collectionId, reason: messageOf(error) });
+          await platform.timers.sleep(SERVED_RETRY_MS, signal).catch(() => {});
+        }
+      }
+      if (!this.#closing.signal.aborted) platform.logger.warn('import_completed_unserved', { jobId, collectionId, afterMs: SERVED_MS_MAX });
+    } finally {
+      timer.cancel();
+      release();
     }
   }
 }
+const droppedReason = ({ collectionName, partitionId }: ImportJobRecord, what: 'collection' | 'partition'): string =>
+  what === 'collection'
+    ? `collection ${collectionName} was dropped before the import was done; nothing of it was kept: import into a collection that is there`
+    : `partition ${partitionId} of collection ${collectionName} was dropped before the import was done; nothing of it was kept: import into a partition that is there`;

@@ -137,6 +137,13 @@ export class QueryCoord {
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
     }
   }
+  /** Returns when a round that begins after the call has brought everything to the shards, or nothing is loaded. @throws why it has not */
+  async #serveNow(collectionId: bigint): Promise<void> {
+    await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
+    const loaded = this.#loaded.get(collectionId);
+    if (loaded === undefined || loaded.reason === '') return;
+    throw new ElanusError('collection_not_fully_loaded', `collection ${collectionId} is not served yet: ${loaded.reason}; ask again`);
+  }
   /** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */
   async #checkMemory(collectionId: bigint, isNew: (partitionId: bigint) => boolean): Promise<void> {
     const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
@@ -211,8 +218,9 @@ export class QueryCoord {
         outOfMemory: loaded.isOutOfMemory,
       };
     },
-    segmentsChanged: async ({ collectionId }) => {
-      if (this.#loaded.has(collectionId)) this.#syncSoon(collectionId);
+    segmentsChanged: async ({ collectionId, untilServed }) => {
+      if (untilServed) await this.#serveNow(collectionId);
+      else this.#syncSoon(collectionId);
       return {};
     },
   };

@@ -4,11 +4,13 @@
 import { assert } from '#base/assert.js';
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { redeciding } from '#catalog/held-records.js';
 import { isVectorType } from '#model/data-type.js';
 import { parseIndexParams, sameIndex } from '#model/index-params.js';
 import { checkName } from '#model/names.js';
 import { PARTITIONS_MAX, parseCollectionSchema, sameSchema } from '#model/schema-check.js';
 import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, PartitionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
@@ -40,6 +42,8 @@ const present = (ref: CollectionRef | undefined): CollectionRef => {
   assert(ref !== undefined, 'request without a collection');
   return ref;
 };
+const databaseLock = (name: string): string => `database\0${name}`;
+const lockKey = (database: string, name: string): string => `${database === '' ? DEFAULT_DATABASE : database}\0${name}`;
 const nameOf = (record: CollectionRecord): string => record.schema?.name ?? '';
 
 export class CollectionDdl {
@@ -50,7 +54,7 @@ export class CollectionDdl {
   }
   #locked<T>(ref: { readonly database: string; readonly name: string; readonly id?: bigint }, task: () => Promise<T>): Promise<T> {
     const name = ref.id !== undefined && ref.id !== 0n ? nameOf(this.#parts.catalog.resolve({ ...ref, id: ref.id })) : ref.name;
-    return this.#locks.run(`${ref.database === '' ? DEFAULT_DATABASE : ref.database}\0${name}`, task);
+    return this.#locks.run(lockKey(ref.database, name), () => redeciding(task));
   }
 
   createCollection(request: CreateCollectionRequest): Promise<void> {
@@ -109,8 +113,10 @@ export class CollectionDdl {
         aliases: [],
         state: 'creating',
         partitionKeyCount,
+        droppingPartitions: [],
       };
-      await catalog.saveCollection(record);
+      // With the database's lock: one that is being dropped must not get a collection that its check did not see.
+      await this.#locks.run(databaseLock(database), () => catalog.saveCollection(record));
       try {
         assert(record.schema !== undefined, 'no schema');
         await broker.watchChannels(id, record.vchannels, { schema: record.schema, createTimestamp: createdTimestamp });
@@ -150,29 +156,45 @@ export class CollectionDdl {
     await this.#parts.catalog.saveCollection({ ...record, state: 'dropping' });
     await this.#clear(record);
   }
-  /** Removes what a dropped collection has elsewhere, then its record. A first try is awaited; more follow in the background. */
-  async #clear(record: CollectionRecord, pauseMs = CLEAR_PAUSE_MS_MIN): Promise<void> {
-    const { catalog, peers, platform, signal } = this.#parts;
-    const context = { signal, deadlineMs: platform.clock.now() + CLEAR_MS_MAX, metadata: {} };
-    try {
+  /** Removes what a dropped collection has elsewhere, then its record. */
+  #clear(record: CollectionRecord): Promise<void> {
+    return this.#clearing({ collectionId: record.id }, async (context) => {
+      const { catalog, peers } = this.#parts;
       await peers.queryCoord.releaseCollection({ collectionId: record.id }, context);
       await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: -1n }, context);
-      await catalog.removeCollection(record);
+      await redeciding(() => catalog.removeCollection(record));
+    });
+  }
+  /** A first try is awaited; more follow in the background. What is cleared is gone for everyone already. */
+  async #clearing(what: Readonly<Record<string, bigint>>, clear: (context: CallContext) => Promise<void>, pauseMs = CLEAR_PAUSE_MS_MIN) {
+    const { platform, signal } = this.#parts;
+    try {
+      await clear({ signal, deadlineMs: platform.clock.now() + CLEAR_MS_MAX, metadata: {} });
     } catch (error) {
       if (signal.aborted) return;
-      platform.logger.warn('drop_waits', { collectionId: record.id, reason: messageOf(error), retryMs: pauseMs });
-      const again = (): Promise<void> => this.#clear(record, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
+      platform.logger.warn('drop_waits', { ...what, reason: messageOf(error), retryMs: pauseMs });
+      const again = (): Promise<void> => this.#clearing(what, clear, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
       void platform.timers.sleep(pauseMs, signal).then(again, () => {});
     }
   }
+  /** Takes back or finishes what a crash cut off: creates, drops of collections, drops of partitions. */
   async finishInterrupted(): Promise<void> {
-    const interrupted = this.#parts.catalog.collections().filter((record) => record.state !== 'created');
-    await Promise.all(
-      interrupted.map((record) => {
-        this.#parts.platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
+    const { catalog, platform } = this.#parts;
+    const collections = catalog.collections();
+    const interrupted = collections.filter((record) => record.state !== 'created');
+    const partitions = collections
+      .filter((record) => record.state === 'created')
+      .flatMap((record) => record.droppingPartitions.map((partition) => ({ collectionId: record.id, partitionId: partition.id })));
+    await Promise.all([
+      ...interrupted.map((record) => {
+        platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
         return this.#dropNow(record);
       }),
-    );
+      ...partitions.map((marked) => {
+        platform.logger.info('ddl_finishing_interrupted', { ...marked, state: 'dropping' });
+        return this.#clearPartition(marked);
+      }),
+    ]);
   }
 
   createPartition(ref: PartitionRef): Promise<void> {
@@ -198,22 +220,45 @@ export class CollectionDdl {
       }
     });
   }
-  dropPartition(ref: PartitionRef): Promise<void> {
+  /** Marked, done, finished: from the mark the partition is gone for everyone; what fails after it is tried again, also by the next start. */
+  async dropPartition(ref: PartitionRef): Promise<void> {
     const collectionRef = present(ref.collection);
-    return this.#locked(collectionRef, async () => {
+    const marked = await this.#locked(collectionRef, async () => {
       const { catalog, peers } = this.#parts;
       const record = catalog.resolve(collectionRef);
       refusePartitionKey(record);
       if (ref.partition === DEFAULT_PARTITION)
         throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
       const partition = record.partitions.find((candidate) => candidate.name === ref.partition);
-      if (partition === undefined) return;
+      if (partition === undefined) return undefined;
       const load = await peers.queryCoord.loadState({ collectionId: record.id });
       if (load.known && (load.partitionIds.length === 0 || load.partitionIds.includes(partition.id))) {
         throw new ElanusError('refused', 'partition cannot be dropped, partition is loaded, please release it first');
       }
-      await catalog.saveCollection({ ...record, partitions: record.partitions.filter((candidate) => candidate.id !== partition.id) });
-      await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: partition.id });
+      await catalog.saveCollection({
+        ...record,
+        partitions: record.partitions.filter((candidate) => candidate.id !== partition.id),
+        droppingPartitions: [...record.droppingPartitions, partition],
+      });
+      return { collectionId: record.id, partitionId: partition.id };
+    });
+    if (marked !== undefined) await this.#clearPartition(marked);
+  }
+  /** Removes a marked partition's data, then the mark. */
+  #clearPartition(marked: { readonly collectionId: bigint; readonly partitionId: bigint }): Promise<void> {
+    return this.#clearing({ ...marked }, async (context) => {
+      const { catalog, peers } = this.#parts;
+      await peers.channelRegistry.dropCollectionData(marked, context);
+      const record = catalog.byId(marked.collectionId);
+      if (record === undefined) return;
+      await this.#locks.run(lockKey(record.database, nameOf(record)), () =>
+        redeciding(async () => {
+          const current = catalog.byId(marked.collectionId);
+          if (current === undefined || current.state !== 'created') return;
+          const droppingPartitions = current.droppingPartitions.filter(({ id }) => id !== marked.partitionId);
+          await catalog.saveCollection({ ...current, droppingPartitions });
+        }),
+      );
     });
   }
 
@@ -257,28 +302,33 @@ export class CollectionDdl {
       return record.id;
     });
   }
-  dropIndex(request: DropIndexDefinition): Promise<void> {
+  /** The definition goes in one record; files that no definition names are dropped here, and by the next start when this fails. */
+  async dropIndex(request: DropIndexDefinition): Promise<void> {
     const collectionRef = present(request.collection);
-    return this.#locked(collectionRef, async () => {
+    const dropped = await this.#locked(collectionRef, async () => {
       const { catalog, peers } = this.#parts;
       const record = catalog.resolve(collectionRef);
       const fieldId = record.schema?.fields.find((field) => field.name === request.indexName)?.fieldID;
       const index =
         record.indexes.find((candidate) => candidate.name === request.indexName) ??
         record.indexes.find((candidate) => candidate.fieldId === fieldId);
-      if (index === undefined) return;
+      if (index === undefined) return undefined;
       const field = record.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
       if (field !== undefined && isVectorType(field.dataType) && (await peers.queryCoord.loadState({ collectionId: record.id })).known) {
         throw new ElanusError('refused', 'index cannot be dropped, collection is loaded, please release it first');
       }
       await catalog.saveCollection({ ...record, indexes: record.indexes.filter((candidate) => candidate.id !== index.id) });
-      await peers.channelRegistry.dropIndexFiles({ collectionId: record.id, indexId: index.id });
+      return { collectionId: record.id, indexId: index.id };
+    });
+    if (dropped === undefined) return;
+    await this.#clearing({ ...dropped }, async (context) => {
+      await this.#parts.peers.channelRegistry.dropIndexFiles(dropped, context);
     });
   }
 
   createDatabase(name: string, properties: Readonly<Record<string, string>>): Promise<void> {
     checkName('database', name);
-    return this.#locks.run(`database\0${name}`, async () => {
+    return this.#locks.run(databaseLock(name), async () => {
       const { catalog } = this.#parts;
       if (catalog.hasDatabase(name)) throw new ElanusError('refused', `database already exist: ${name}`);
       if (catalog.databases().length >= DATABASES_MAX)
@@ -294,11 +344,11 @@ export class CollectionDdl {
   dropDatabase(name: string): Promise<void> {
     // No name must not come to mean the default database, as it does in reads.
     checkName('database', name);
-    return this.#locks.run(`database\0${name}`, async () => {
+    return this.#locks.run(databaseLock(name), async () => {
       const { catalog } = this.#parts;
       if (name === DEFAULT_DATABASE) throw new ElanusError('refused', 'can not drop default database');
       const record = catalog.database(name);
-      const inside = catalog.collections().filter((collection) => collection.database === name && collection.state === 'created');
+      const inside = catalog.collections().filter((collection) => collection.database === name && collection.state !== 'dropping');
       if (inside.length > 0) throw new ElanusError('refused', `database:${name} not empty, must drop all collections before drop database`);
       await catalog.removeDatabase(record);
     });

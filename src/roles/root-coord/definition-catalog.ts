@@ -1,45 +1,44 @@
 // Databases, collections, partitions and index definitions: durable in the meta store, whole in memory. One writer (root-coord).
 import { ElanusError } from '#base/errors.js';
-import { idKey, type RecordTable, recordTable } from '#catalog/record-table.js';
+import { commitChanges, HeldRecords } from '#catalog/held-records.js';
+import { idKey, recordTable } from '#catalog/record-table.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { CollectionRecord, DatabaseRecord } from '#proto/elanus/data.js';
 
 export const DEFAULT_DATABASE = 'default';
 export class DefinitionCatalog {
   readonly #store: MetaStore;
-  readonly #collectionTable: RecordTable<CollectionRecord>;
-  readonly #databaseTable: RecordTable<DatabaseRecord>;
-  readonly #collections = new Map<bigint, CollectionRecord>();
+  readonly #collections: HeldRecords<bigint, CollectionRecord>;
   readonly #byName = new Map<string, bigint>();
-  readonly #databases = new Map<string, DatabaseRecord>();
+  readonly #databases: HeldRecords<bigint, DatabaseRecord>;
 
   private constructor(store: MetaStore) {
     this.#store = store;
-    this.#collectionTable = recordTable(store, 'root-coord/collection/', CollectionRecord);
-    this.#databaseTable = recordTable(store, 'root-coord/database/db-info/', DatabaseRecord);
+    this.#collections = new HeldRecords(recordTable(store, 'root-coord/collection/', CollectionRecord), idKey, ({ id }) => id);
+    this.#databases = new HeldRecords(recordTable(store, 'root-coord/database/db-info/', DatabaseRecord), idKey, ({ id }) => id);
   }
   static async open(store: MetaStore): Promise<DefinitionCatalog> {
     const catalog = new DefinitionCatalog(store);
-    for (const record of await catalog.#collectionTable.list()) catalog.#remember(record);
-    for (const record of await catalog.#databaseTable.list()) catalog.#databases.set(record.name, record);
+    await catalog.#collections.load();
+    await catalog.#databases.load();
+    for (const record of catalog.collections()) catalog.#remember(record);
     return catalog;
   }
   #remember(record: CollectionRecord): void {
-    this.#collections.set(record.id, record);
     const key = nameKey(record.database, record.schema?.name ?? '');
     // A dropped collection that is still being cleared does not take its name from a newer one.
     if (record.state !== 'dropping' || !this.#byName.has(key)) this.#byName.set(key, record.id);
   }
 
   collections(): readonly CollectionRecord[] {
-    return [...this.#collections.values()];
+    return [...this.#collections.records.values()];
   }
   byId(id: bigint): CollectionRecord | undefined {
-    return this.#collections.get(id);
+    return this.#collections.records.get(id);
   }
   byName(database: string, name: string): CollectionRecord | undefined {
     const id = this.#byName.get(nameKey(database, name));
-    return id === undefined ? undefined : this.#collections.get(id);
+    return id === undefined ? undefined : this.#collections.records.get(id);
   }
   /** The collection a client names, by id when given, else by name; only whole ones. @throws collection_not_found, database_not_found */
   resolve(ref: { readonly database: string; readonly name: string; readonly id: bigint }): CollectionRecord {
@@ -55,36 +54,37 @@ export class DefinitionCatalog {
     }
     return record;
   }
+  /** @throws catalog_conflict when the record, or the database that a new one goes to, was changed by another writer meanwhile */
   async saveCollection(record: CollectionRecord): Promise<void> {
-    await this.#store.transact([], [this.#collectionTable.put(idKey(record.id), record)]);
+    const isNew = !this.#collections.records.has(record.id);
+    const guards = isNew ? [this.#databases.guard(this.database(record.database).id)] : [];
+    await commitChanges(this.#store, [this.#collections.put(record)], guards);
     this.#remember(record);
   }
   async removeCollection(record: CollectionRecord): Promise<void> {
-    await this.#store.transact([], [this.#collectionTable.remove(idKey(record.id))]);
-    this.#collections.delete(record.id);
+    await commitChanges(this.#store, [this.#collections.remove(record.id)]);
     const key = nameKey(record.database, record.schema?.name ?? '');
     if (this.#byName.get(key) === record.id) this.#byName.delete(key);
   }
 
   databases(): readonly DatabaseRecord[] {
-    return [...this.#databases.values()];
+    return [...this.#databases.records.values()];
   }
   /** @throws database_not_found */
   database(name: string): DatabaseRecord {
-    const record = this.#databases.get(name === '' ? DEFAULT_DATABASE : name);
+    const wanted = name === '' ? DEFAULT_DATABASE : name;
+    const record = this.databases().find((database) => database.name === wanted);
     if (record === undefined) throw new ElanusError('database_not_found', `database not found[database=${name}]`);
     return record;
   }
   hasDatabase(name: string): boolean {
-    return this.#databases.has(name);
+    return this.databases().some((database) => database.name === name);
   }
-  async saveDatabase(record: DatabaseRecord): Promise<void> {
-    await this.#store.transact([], [this.#databaseTable.put(idKey(record.id), record)]);
-    this.#databases.set(record.name, record);
+  saveDatabase(record: DatabaseRecord): Promise<void> {
+    return commitChanges(this.#store, [this.#databases.put(record)]);
   }
-  async removeDatabase(record: DatabaseRecord): Promise<void> {
-    await this.#store.transact([], [this.#databaseTable.remove(idKey(record.id))]);
-    this.#databases.delete(record.name);
+  removeDatabase(record: DatabaseRecord): Promise<void> {
+    return commitChanges(this.#store, [this.#databases.remove(record.id)]);
   }
 }
 const nameKey = (database: string, name: string): string => `${database}\0${name}`;

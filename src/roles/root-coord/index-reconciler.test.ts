@@ -24,6 +24,7 @@ async function setUp(nowMs?: () => number) {
   const opened = openMemoryPlatform({ cluster, host: 'root' });
   const platform = nowMs === undefined ? opened : { ...opened, clock: { now: nowMs, monotonic: nowMs } };
   const catalog = await DefinitionCatalog.open(platform.metaStore);
+  await catalog.saveDatabase({ id: 1n, name: 'default', createdTimestamp: 1n, properties: {} });
   await catalog.saveCollection(collection);
   const segments = new Map([1n, 2n, 3n].map((id) => [id, SegmentRecord.fromPartial({ id, rowCount: 2000n, state: 'flushed' })]));
   const failing = new Map<bigint, Error>();

@@ -14,6 +14,7 @@ import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
 import type { RootCoordPeers } from './root-coord-peers.js';
 import { ID_COUNT_MAX, TIMESTAMP_COUNT_MAX, TimestampOracle } from './timestamp-oracle.js';
+import { dropUndefinedData } from './undefined-data.js';
 
 export interface RootCoordSettings {
   /** How many physical channels collections are spread over. */
@@ -106,6 +107,12 @@ export class RootCoord {
   async start(): Promise<void> {
     const { ddl, indexes } = this.#parts();
     await ddl.finishInterrupted();
+    void dropUndefinedData({
+      platform: this.#platform,
+      catalog: this.#catalog,
+      channelRegistry: this.#peers.channelRegistry,
+      signal: this.#closing.signal,
+    });
     indexes.start();
   }
   async close(): Promise<void> {

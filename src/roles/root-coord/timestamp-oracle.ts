@@ -26,14 +26,19 @@ export class TimestampOracle {
   readonly #mutex = new Mutex();
   #last: Timestamp;
   #boundMs: number;
+  /** Of the stored bound, as it was read or written last. */
+  #revision: bigint;
+  /** What a write put whose answer was a failure: nobody knows whether it is there. */
+  #unsure: Uint8Array | undefined;
   readonly #countMax: number;
 
-  private constructor(parts: OracleParts, storedBoundMs: number) {
+  private constructor(parts: OracleParts, storedBoundMs: number, revision: bigint) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#key = parts.key;
     this.#countMax = parts.countMax;
     this.#boundMs = storedBoundMs;
+    this.#revision = revision;
     this.#last = composeTimestamp(storedBoundMs, 0);
   }
   /** @param key where the bound is kept, 8 bytes big-endian nanoseconds. @throws what the store throws: no clock without its bound. */
@@ -47,7 +52,7 @@ export class TimestampOracle {
     }
     const view = entry === undefined ? undefined : new DataView(entry.value.buffer, entry.value.byteOffset, 8);
     const boundMs = view === undefined ? 0 : Number((view.getBigUint64(0) + 999_999n) / 1_000_000n);
-    return new TimestampOracle(parts, boundMs);
+    return new TimestampOracle(parts, boundMs, entry?.modRevision ?? 0n);
   }
   /** @returns the first of `count` consecutive timestamps, 1 to `countMax`. */
   allocate(count: number): Promise<Timestamp> {
@@ -77,7 +82,31 @@ export class TimestampOracle {
     const boundMs = ms + WINDOW_MS;
     const value = new Uint8Array(8);
     new DataView(value.buffer).setBigUint64(0, BigInt(boundMs) * 1_000_000n);
-    await this.#store.transact([], [{ kind: 'put', key: this.#key, value }]);
+    await this.#settle();
+    this.#unsure = value;
+    const revision = await this.#store.transact(
+      [{ key: this.#key, modRevision: this.#revision }],
+      [{ kind: 'put', key: this.#key, value }],
+    );
+    this.#unsure = undefined;
+    // Two clocks on one bound would each go their own way, so the one that was overtaken stops for good.
+    if (revision === undefined) {
+      throw new ElanusError(
+        'catalog_conflict',
+        `${this.#key} was moved on by another root-coord, expected to be the only one; this one gives no more numbers: stop one of the two`,
+      );
+    }
+    this.#revision = revision;
     this.#boundMs = boundMs;
+  }
+  /** Finds out whether a write that seemed to fail came through: then its revision is the one to go on from. */
+  async #settle(): Promise<void> {
+    const unsure = this.#unsure;
+    if (unsure === undefined) return;
+    const entry = await this.#store.get(this.#key);
+    if (entry !== undefined && entry.value.length === 8 && unsure.every((byte, at) => byte === entry.value[at])) {
+      this.#revision = entry.modRevision;
+    }
+    this.#unsure = undefined;
   }
 }

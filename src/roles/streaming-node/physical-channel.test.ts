@@ -50,6 +50,7 @@ async function open() {
       checkpointLsn: 0n,
       checkpointTimestamp: 0n,
       createTimestamp: 0n,
+      droppedPartitionIds: [],
     },
     schema,
     persistedSegmentIds: new Set(),

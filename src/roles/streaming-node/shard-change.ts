@@ -21,6 +21,7 @@ export interface GrowingSegment {
   state: 'growing' | 'sealed' | 'saved';
   readonly firstLsn: bigint;
   readonly firstTimestamp: bigint;
+  /** Both by the monotonic clock of this process. */
   readonly createdMs: number;
   lastWriteMs: number;
 }

@@ -65,7 +65,7 @@ async function open() {
       settings: { segmentBytesMax: 1000 },
       channel: {
         ...{ vchannel: name, collectionId: 1n, schema, ownerServerId: 1n, epoch: 1n },
-        ...{ checkpointLsn: 0n, checkpointTimestamp: 0n, createTimestamp: 0n },
+        ...{ checkpointLsn: 0n, checkpointTimestamp: 0n, createTimestamp: 0n, droppedPartitionIds: [] },
       },
       schema,
       persistedSegmentIds: new Set(),

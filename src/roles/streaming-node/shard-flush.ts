@@ -1,5 +1,6 @@
 // Writes a shard's sealed segments and buffered deletes to files and commits them: files first, then one catalog transaction with the
-// checkpoint. A failed round is tried again with back-off; nothing is forgotten before the catalog has it.
+// checkpoint. A failed round is tried again with back-off; nothing is forgotten before the catalog has it. What a round wrote and did not
+// commit it removes, so that rounds that fail on a full disk do not fill it further.
 import { ElanusError, messageOf } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
 import { concatBatches, rowCountOf } from '#model/column.js';
@@ -78,6 +79,15 @@ export class ShardFlush {
     }
   }
   async #round(): Promise<void> {
+    const begun: BegunWrite[] = [];
+    try {
+      await this.#flush(begun);
+    } catch (error) {
+      if (!mayBeCommitted(error, begun)) await this.#discard(begun);
+      throw error;
+    }
+  }
+  async #flush(begun: BegunWrite[]): Promise<void> {
     const { platform, shard, channelRegistry, allocateIds, onCommitted } = this.#parts;
     const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
     const deletes = [...shard.deletes];
@@ -86,11 +96,16 @@ export class ShardFlush {
     const records: SegmentRecord[] = [];
     for (const [index, segment] of sealed.entries()) {
       // An empty segment is not written, and ends here.
-      if (segment.data.rowCount > 0) records.push(await this.#writeSegment(segment, logId + BigInt(index)));
+      if (segment.data.rowCount > 0) {
+        begun.push(this.#begin('insert_log', segment, logId + BigInt(index)));
+        records.push(await this.#writeSegment(segment, logId + BigInt(index)));
+      }
     }
     let nextId = logId + BigInt(sealed.length);
     for (const [partitionId, group] of groups) {
-      records.push(await this.#writeDeletes(group, partitionId === 0n ? -1n : partitionId, nextId, nextId + 1n));
+      const address = { id: nextId, partitionId: partitionId === 0n ? -1n : partitionId };
+      begun.push(this.#begin('delta_log', address, nextId + 1n));
+      records.push(await this.#writeDeletes(group, address.partitionId, nextId, nextId + 1n));
       nextId += 2n;
     }
     // A partition dropped meanwhile takes its segments and deletes along: they are no longer ours to commit.
@@ -99,6 +114,7 @@ export class ShardFlush {
       record.isLevelZero ? record.partitionId < 0n || deletedIn.has(record.partitionId) : shard.segments.has(record.id),
     );
     const checkpoint = shard.checkpointAfter(sealed, deletes);
+    for (const one of begun) one.isOffered = true;
     await channelRegistry.commitFlush({
       vchannel: shard.channel.vchannel,
       epoch: shard.channel.epoch,
@@ -106,11 +122,33 @@ export class ShardFlush {
       checkpointLsn: checkpoint.lsn,
       checkpointTimestamp: checkpoint.timestamp,
     });
+    const dropped = records.filter((record) => !alive.includes(record));
+    await this.#discard(begun.filter(({ segmentId }) => dropped.some(({ id }) => id === segmentId)));
+    for (const { manifestKey } of dropped) await platform.objectStore.remove(manifestKey).catch(() => {}); // Else the next start removes it.
     // Sealed without rows, or dropped: nothing was committed for them, and nothing is left to keep.
     shard.committed(sealed, deletes, checkpoint.timestamp);
     for (const segment of sealed) if (segment.data.rowCount === 0) shard.forget(segment.id);
     platform.logger.debug('flush_committed', { vchannel: shard.channel.vchannel, segments: alive.length, checkpointLsn: checkpoint.lsn });
     onCommitted(alive);
+  }
+  #begin(
+    folder: BegunWrite['folder'],
+    { id, partitionId }: { readonly id: bigint; readonly partitionId: bigint },
+    logId: bigint,
+  ): BegunWrite {
+    return { folder, segmentId: id, partitionId, logId, isOffered: false };
+  }
+  /** Removes the files of these writes. A manifest stays: it may be a newer owner's; the next write replaces it, or the next start removes it. */
+  async #discard(writes: readonly BegunWrite[]): Promise<void> {
+    const { platform, shard } = this.#parts;
+    for (const { folder, partitionId, segmentId, logId } of writes) {
+      try {
+        const keys = await platform.objectStore.list(`${folder}/${shard.channel.collectionId}/${partitionId}/${segmentId}/`);
+        for (const key of keys) if (key.endsWith(`/${logId}`)) await platform.objectStore.remove(key);
+      } catch (error) {
+        platform.logger.warn('flush_files_kept', { segmentId, reason: messageOf(error) });
+      }
+    }
   }
   async #writeSegment(segment: GrowingSegment, logId: bigint): Promise<SegmentRecord> {
     const { platform, shard } = this.#parts;
@@ -179,6 +217,20 @@ export class ShardFlush {
     };
   }
 }
+/** A segment's files of one round: all of them end in the id of the write. */
+interface BegunWrite {
+  readonly folder: 'insert_log' | 'delta_log';
+  readonly segmentId: bigint;
+  readonly partitionId: bigint;
+  readonly logId: bigint;
+  /** A commit that names them is on its way. */
+  isOffered: boolean;
+}
+/** Refusals after which it is certain that nothing was committed. */
+const REFUSALS: ReadonlySet<string> = new Set(['channel_moved', 'channel_not_found', 'object_not_found']);
+const mayBeCommitted = (error: unknown, begun: readonly BegunWrite[]): boolean =>
+  begun.some(({ isOffered }) => isOffered) && !(error instanceof ElanusError && REFUSALS.has(error.key));
+
 /** A file of deletes is for one partition, or for all. */
 function byPartition(deletes: readonly BufferedDeletes[]): Map<bigint, BufferedDeletes[]> {
   const groups = new Map<bigint, BufferedDeletes[]>();

@@ -30,17 +30,16 @@ import {
   searchSegments,
 } from '#segment/segment-reads.js';
 import { indexGrowing } from '#segment/vector-index-files.js';
+import type { OracleTime } from './oracle-time.js';
 import type { BufferedDeletes, Shard } from './shard.js';
 
-type Deletes = Omit<BufferedDeletes, 'lsn'>;
+type Deletes = Omit<BufferedDeletes, 'lsn' | 'appliedMs'>;
 interface ServedSegment {
   readonly record: SegmentRecord;
   /** While loading: the deletes that arrived meanwhile. */
   waiting: Deletes[] | undefined;
   indexKeys: string;
 }
-/** A read may name a time this far ahead before it counts as a mistake, in ms. */
-const FUTURE_MS_MAX = 60_000;
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
 const FORWARD_MS_MAX = 2000;
 
@@ -48,6 +47,7 @@ export class ShardReader {
   readonly #platform: Platform;
   readonly #shard: Shard;
   readonly #queryNode: Client<typeof QueryNodeDefinition>;
+  readonly #time: OracleTime;
   readonly #served = new Map<bigint, ServedSegment>();
   /** Committed since the last target; a target that does not know them yet is too old to be used. */
   readonly #unseen = new Map<bigint, bigint>();
@@ -69,6 +69,7 @@ export class ShardReader {
     platform: Platform,
     shard: Shard,
     queryNode: Client<typeof QueryNodeDefinition>,
+    time: OracleTime,
     versionMin: bigint,
     onLost: () => void,
     onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>,
@@ -76,6 +77,7 @@ export class ShardReader {
     this.#platform = platform;
     this.#shard = shard;
     this.#queryNode = queryNode;
+    this.#time = time;
     this.#version = versionMin;
     this.#onLost = onLost;
     this.#onDamaged = onDamaged;
@@ -275,19 +277,9 @@ export class ShardReader {
       if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
     return new Set(wanted);
   }
-  /** Everything acknowledged before the call is visible already; only a time in the future has to be waited for. */
+  /** Everything acknowledged before the call is visible already; only a time that the oracle has not come to has to be waited for. */
   async #readTimestamp(guarantee: bigint, context: CallContext): Promise<bigint> {
-    const aheadMs = Number(guarantee >> 18n) - this.#platform.clock.now();
-    if (guarantee > this.#shard.readTimestamp && aheadMs > 0) {
-      const leftMs = context.deadlineMs === undefined ? FUTURE_MS_MAX : context.deadlineMs - this.#platform.clock.now();
-      if (aheadMs > Math.min(FUTURE_MS_MAX, leftMs)) {
-        throw new ElanusError(
-          'deadline_exceeded',
-          `guarantee timestamp ${guarantee} is ${aheadMs} ms ahead of this node's clock and the call waits at most ${Math.max(0, Math.round(Math.min(FUTURE_MS_MAX, leftMs)))} ms; send a timestamp that a write returned`,
-        );
-      }
-      await this.#platform.timers.sleep(aheadMs, context.signal);
-    }
+    if (guarantee > this.#shard.readTimestamp) await this.#time.reach(guarantee, context);
     return this.#shard.readTimestamp;
   }
   #parts(partitions: ReadonlySet<bigint>, ignoreGrowing: boolean): { growing: ReadableSegment[]; sealedIds: bigint[] } {

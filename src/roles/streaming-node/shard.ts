@@ -20,6 +20,8 @@ export interface BufferedDeletes {
   readonly lsn: bigint;
   /** 0n: of every partition. */
   readonly partitionId: bigint;
+  /** When they were noted here, by the monotonic clock of this process. */
+  readonly appliedMs: number;
 }
 export interface ShardSettings {
   /** Bytes of rows at which a growing segment is sealed. */
@@ -33,7 +35,7 @@ export interface ShardParts {
   readonly persistedSegmentIds: ReadonlySet<bigint>;
   readonly allocateIds: (count: number) => Promise<bigint>;
   /** Brings deletes to the sealed segments that query-nodes serve; resolves when they hold. */
-  readonly forwardDeletes: (deletes: Omit<BufferedDeletes, 'lsn'>) => Promise<void>;
+  readonly forwardDeletes: (deletes: Omit<BufferedDeletes, 'lsn' | 'appliedMs'>) => Promise<void>;
   /** Something is ready to be written to files. */
   readonly onSealed: () => void;
 }
@@ -143,7 +145,8 @@ export class Shard {
       if (deletedKeys !== undefined) {
         // Noted before they are forwarded: a segment whose load begins meanwhile takes them from here.
         const keys = isReplay ? ownColumn(deletedKeys) : deletedKeys;
-        this.#deletes.push({ keys, timestamp: record.timestamp, lsn, partitionId });
+        const appliedMs = this.#parts.platform.clock.monotonic();
+        this.#deletes.push({ keys, timestamp: record.timestamp, lsn, partitionId, appliedMs });
         this.#deleteBytes += columnBytes(keys);
         // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
         if (!isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
@@ -187,7 +190,7 @@ export class Shard {
     if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId)) return;
     assert(insert.rows !== undefined, `record ${lsn}: an insert without rows`);
     let segment = this.segments.get(insert.segmentId);
-    const nowMs = this.#parts.platform.clock.now();
+    const nowMs = this.#parts.platform.clock.monotonic();
     if (segment === undefined) {
       const data = this.#prepared.get(insert.segmentId) ?? this.#createSegment(insert.segmentId, insert.partitionId);
       this.#prepared.delete(insert.segmentId);

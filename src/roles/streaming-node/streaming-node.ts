@@ -19,6 +19,8 @@ import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { openFileLog } from '#wal/file-log.js';
+import { newestLogEpoch } from '#wal/log-epoch.js';
+import { OracleTime } from './oracle-time.js';
 import { PhysicalChannel } from './physical-channel.js';
 import { Shard, type ShardSettings } from './shard.js';
 import { ShardFlush } from './shard-flush.js';
@@ -56,6 +58,7 @@ export class StreamingNode {
   readonly #opening = new KeyedMutex();
   #ids: { next: bigint; end: bigint } = { next: 0n, end: 0n };
   #startTimestamp = 0n;
+  readonly #time: OracleTime;
   #timer: Timer | undefined;
   readonly #memory: MemoryAccount;
 
@@ -64,6 +67,7 @@ export class StreamingNode {
     this.#settings = settings;
     this.#peers = peers;
     this.#memory = memory;
+    this.#time = new OracleTime(platform, async (count) => (await peers.rootCoord.allocTimestamp({ count })).timestamp);
     memory.addSource(() => this.#uses());
   }
   *#uses(): Iterable<MemoryUse> {
@@ -73,9 +77,13 @@ export class StreamingNode {
   }
   /** Takes over its channels and rebuilds them from their logs. */
   async start(): Promise<void> {
-    const { channels } = await this.#peers.channelRegistry.acquireChannels({ serverId: this.#settings.serverId });
+    // The new epoch must be above those of the logs here, also when the catalog has forgotten them.
+    const { channels } = await this.#peers.channelRegistry.acquireChannels({
+      serverId: this.#settings.serverId,
+      newestLogEpoch: await newestLogEpoch(this.#platform, 'wal'),
+    });
     // From here on this process alone flushes these channels; a target that was read earlier may not know all that is in files.
-    this.#startTimestamp = (await this.#peers.rootCoord.allocTimestamp({ count: 1 })).timestamp;
+    this.#startTimestamp = await this.#time.allocate(1);
     const byPhysical = new Map<string, ChannelAssignment[]>();
     for (const assignment of channels) {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
@@ -130,7 +138,7 @@ export class StreamingNode {
     const physical = await PhysicalChannel.open({
       platform: this.#platform,
       openLog: () => openFileLog(this.#platform, { folder: `wal/${name}`, epoch, fileBytesMax: this.#settings.logFileBytesMax }),
-      allocateTimestamps: async (count) => (await this.#peers.rootCoord.allocTimestamp({ count })).timestamp,
+      allocateTimestamps: (count) => this.#time.allocate(count),
     });
     this.#physical.set(name, physical);
     return physical;
@@ -153,6 +161,7 @@ export class StreamingNode {
       this.#platform,
       shard,
       this.#peers.queryNode,
+      this.#time,
       this.#startTimestamp,
       () => this.#askForTarget(channel.collectionId),
       // Without its file the index counts as not built, and RootCoord has it built again.
@@ -199,7 +208,8 @@ export class StreamingNode {
   }
   #scheduleSeal(): void {
     this.#timer = this.#platform.timers.after(this.#settings.sealCheckIntervalMs, () => {
-      const now = this.#platform.clock.now();
+      // Spans are measured here, by the clock that never steps; the timestamps of records are the oracle's.
+      const now = this.#platform.clock.monotonic();
       for (const { shard, physical } of this.#shards.values()) {
         if (shard.failure !== undefined) continue;
         const due = [...shard.segments.values()].filter(
@@ -208,7 +218,7 @@ export class StreamingNode {
             (now - segment.lastWriteMs >= this.#settings.idleSealMs || now - segment.createdMs >= this.#settings.ageSealMs),
         );
         const [oldestDelete] = shard.deletes;
-        const isDeleteDue = oldestDelete !== undefined && now - Number(oldestDelete.timestamp >> 18n) >= this.#settings.idleSealMs;
+        const isDeleteDue = oldestDelete !== undefined && now - oldestDelete.appliedMs >= this.#settings.idleSealMs;
         if (due.length === 0 && !isDeleteDue) continue;
         physical
           .submit(shard, { kind: 'seal', segmentIds: due.map((segment) => segment.id) }, 0)

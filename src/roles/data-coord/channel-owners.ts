@@ -1,0 +1,147 @@
+// Which node owns which channel, under which epoch. Epochs come from a counter of their own, so that one is never given twice, whatever
+// channels exist: a log remembers the epoch of its last writer for longer than a collection lives.
+import { Mutex } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { redeciding } from '#catalog/held-records.js';
+import type { Platform } from '#platform/platform.js';
+import type { ChannelRecord } from '#proto/elanus/data.js';
+import type { AcquireChannelsRequest } from '#proto/elanus/roles.js';
+import type { WatchChannelsRequest } from '#proto/milvus/data_coord.js';
+import type { CollectionLocks } from './collection-locks.js';
+import type { DataCatalog } from './data-catalog.js';
+import type { DataCoordPeers } from './data-coord-peers.js';
+
+/** One attempt to bring a channel to the streaming-node, in ms. Creating a collection waits for the first. */
+const OPEN_CHANNEL_MS_MAX = 3000;
+const OFFER_RETRY_MS_MIN = 200;
+const OFFER_RETRY_MS_MAX = 5000;
+/** Channels that change hands in one transaction. */
+const CHANNELS_PER_CHANGE = 100;
+
+export interface ChannelOwnersParts {
+  readonly platform: Platform;
+  readonly catalog: DataCatalog;
+  readonly peers: DataCoordPeers;
+  readonly locks: CollectionLocks;
+}
+export class ChannelOwners {
+  readonly #parts: ChannelOwnersParts;
+  readonly #epochs = new Mutex();
+  /** Collections dropped in this life: a request to watch their channels that was on its way comes too late. */
+  readonly #dropped = new Set<bigint>();
+  #closed = false;
+
+  constructor(parts: ChannelOwnersParts) {
+    this.#parts = parts;
+  }
+  /** Offers every channel: some may not have come to their owner. */
+  start(): void {
+    for (const vchannel of this.#parts.catalog.channels.keys()) this.#offerLater(vchannel);
+  }
+  close(): void {
+    this.#closed = true;
+  }
+  collectionDropped(collectionId: bigint): void {
+    this.#dropped.add(collectionId);
+  }
+
+  /** Records the channels that are new, under the newest epoch, and brings all of them to their owner. */
+  async watch(request: Pick<WatchChannelsRequest, 'collectionID' | 'channelNames' | 'schema' | 'createTimestamp'>): Promise<void> {
+    const { catalog, locks } = this.#parts;
+    await locks.change(request.collectionID, async () => {
+      if (this.#dropped.has(request.collectionID)) {
+        const fact = `collection not found[collection=${request.collectionID}]: it was dropped before its channels came to be`;
+        throw new ElanusError('collection_not_found', `${fact}; create it again`);
+      }
+      const names = request.channelNames.filter((vchannel) => !catalog.channels.has(vchannel));
+      const channels = names.map(
+        (vchannel): ChannelRecord => ({
+          vchannel,
+          collectionId: request.collectionID,
+          schema: request.schema,
+          ownerServerId: 0n,
+          epoch: catalog.newestEpoch,
+          checkpointLsn: 0n,
+          checkpointTimestamp: request.createTimestamp,
+          createTimestamp: request.createTimestamp,
+          droppedPartitionIds: [],
+        }),
+      );
+      // A node that takes over meanwhile raises the epoch and does not see these: they must not come to be under the old one.
+      await catalog.save({ channels, guards: { epoch: true } });
+    });
+    // Outside the lock: a streaming-node that starts needs it to get its channels, and opens none before that.
+    await Promise.all(request.channelNames.map((vchannel) => this.#offerChannel(vchannel)));
+  }
+
+  /**
+   * Makes a node the owner of every channel, under an epoch above every other, also above those its logs carry: a folder whose catalog
+   * forgot an epoch opens again. What the owner before it still sends is refused from here on.
+   * @throws channel_moved another node took over at the same time and later
+   */
+  async acquire({ serverId, newestLogEpoch }: AcquireChannelsRequest): Promise<readonly ChannelRecord[]> {
+    const { catalog, locks } = this.#parts;
+    const epoch = await this.#epochs.run(() => redeciding(() => this.#raiseEpoch(newestLogEpoch)));
+    const names = [...catalog.channels.keys()];
+    const acquired: ChannelRecord[] = [];
+    for (let begin = 0; begin < names.length; begin += CHANNELS_PER_CHANGE) {
+      const some = names.slice(begin, begin + CHANNELS_PER_CHANGE);
+      const present = (): ChannelRecord[] => some.flatMap((vchannel) => catalog.channels.get(vchannel) ?? []);
+      const taken = await locks.changeAll(
+        present().map((channel) => channel.collectionId),
+        async () => {
+          const channels = present().map((channel): ChannelRecord => {
+            if (channel.epoch > epoch) {
+              const fact = `channel ${channel.vchannel} has epoch ${channel.epoch}, this owner got ${epoch}`;
+              throw new ElanusError('channel_moved', `${fact}; another node took over meanwhile`);
+            }
+            return { ...channel, ownerServerId: serverId, epoch, droppedPartitionIds: [] };
+          });
+          await catalog.save({ channels });
+          return channels;
+        },
+      );
+      acquired.push(...taken);
+    }
+    return acquired;
+  }
+  async #raiseEpoch(newestLogEpoch: bigint): Promise<bigint> {
+    const { catalog, platform } = this.#parts;
+    const newest = catalog.newestEpoch;
+    if (newestLogEpoch > newest) platform.logger.warn('epoch_behind_log', { catalogEpoch: newest, logEpoch: newestLogEpoch });
+    const epoch = (newestLogEpoch > newest ? newestLogEpoch : newest) + 1n;
+    await catalog.save({ epoch });
+    return epoch;
+  }
+
+  /**
+   * Brings a channel to its owner. With none up, or when the call is lost, it is offered again later; opening twice changes nothing.
+   * @throws what the owner refuses for good
+   */
+  async #offerChannel(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): Promise<void> {
+    const { catalog, peers, platform } = this.#parts;
+    const channel = catalog.channels.get(vchannel);
+    if (channel === undefined || this.#closed) return;
+    const abort = new AbortController();
+    const timer = platform.timers.after(OPEN_CHANNEL_MS_MAX, () => abort.abort());
+    try {
+      const wait = { signal: abort.signal, deadlineMs: platform.clock.now() + OPEN_CHANNEL_MS_MAX, metadata: {} };
+      await peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }, wait);
+      // Dropped while it was opened: its close may have come first.
+      if (!catalog.channels.has(vchannel)) await peers.streamingNode.closeChannel({ vchannel }, wait);
+    } catch (error) {
+      if (this.#closed) return;
+      const isLate = abort.signal.aborted;
+      if (!isLate && (!(error instanceof ElanusError) || error.spec.retry === 'never')) throw error;
+      platform.logger.warn('channel_waits_for_owner', { vchannel, reason: messageOf(error), retryMs });
+      platform.timers.after(retryMs, () => this.#offerLater(vchannel, Math.min(OFFER_RETRY_MS_MAX, retryMs * 2)));
+    } finally {
+      timer.cancel();
+    }
+  }
+  #offerLater(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): void {
+    this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
+      this.#parts.platform.logger.error('channel_refused_by_owner', { vchannel, reason: messageOf(error) }),
+    );
+  }
+}

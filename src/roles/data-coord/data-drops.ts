@@ -1,0 +1,74 @@
+// Removes the data of a collection or a partition. Four steps, each of which may be repeated:
+//   mark    the partition is noted at its channels, imports into what is dropped fail: from here no commit brings anything of it back
+//   owners  close the channels, or forget the partition in their log and memory
+//   catalog segments, and with a whole collection its channels, go
+//   files   everything below it that the catalog does not name goes
+// root-coord asks again until all four are done, also after a restart. A step that a full disk hinders (the log of an owner takes nothing)
+// does not keep the later ones from giving space back; it is tried again.
+import type { Platform } from '#platform/platform.js';
+import type { CollectionLocks } from './collection-locks.js';
+import type { DataCatalog } from './data-catalog.js';
+import type { DataCoordPeers } from './data-coord-peers.js';
+import type { ImportJobs } from './import-jobs.js';
+import type { Orphans } from './orphans.js';
+
+export interface DataDropsParts {
+  readonly platform: Platform;
+  readonly catalog: DataCatalog;
+  readonly peers: DataCoordPeers;
+  readonly locks: CollectionLocks;
+  readonly imports: ImportJobs;
+  readonly orphans: Orphans;
+}
+export class DataDrops {
+  readonly #parts: DataDropsParts;
+  constructor(parts: DataDropsParts) {
+    this.#parts = parts;
+  }
+  async dropCollection(collectionId: bigint): Promise<void> {
+    const { catalog, locks, imports, orphans, peers } = this.#parts;
+    const names = catalog.channelsOf(collectionId).map(({ vchannel }) => vchannel);
+    for (const vchannel of names) await peers.streamingNode.closeChannel({ vchannel });
+    const segmentIds = await locks.change(collectionId, async () => {
+      const segments = catalog.segmentsOf(collectionId).map(({ id }) => id);
+      const channels = catalog.channelsOf(collectionId).map(({ vchannel }) => vchannel);
+      const jobs = imports.failing(collectionId, undefined);
+      // Jobs first: one that is committing would be finished at the next start. The channels go last: while one is there, all is done again.
+      await catalog.save({ jobs });
+      imports.stop(jobs);
+      await catalog.save({ removedSegments: segments, removedChannels: channels });
+      return new Set(segments);
+    });
+    // A node that took over in between was given the channels, and holds a shard that nothing names any more.
+    for (const vchannel of names) await peers.streamingNode.closeChannel({ vchannel });
+    await orphans.sweepDropped({ collectionId, partitionId: undefined }, segmentIds);
+  }
+  async dropPartition(collectionId: bigint, partitionId: bigint): Promise<void> {
+    const { catalog, locks, imports, orphans } = this.#parts;
+    await locks.change(collectionId, async () => {
+      const channels = catalog.channelsOf(collectionId).filter(({ droppedPartitionIds }) => !droppedPartitionIds.includes(partitionId));
+      const jobs = imports.failing(collectionId, partitionId);
+      await catalog.save({
+        channels: channels.map((channel) => ({ ...channel, droppedPartitionIds: [...channel.droppedPartitionIds, partitionId] })),
+        jobs,
+      });
+      imports.stop(jobs);
+    });
+    const failures = await this.#forgetAtOwners(collectionId, partitionId);
+    const segmentIds = await locks.change(collectionId, async () => {
+      const segments = catalog.segmentsOf(collectionId).filter((segment) => segment.partitionId === partitionId);
+      const removedSegments = segments.map(({ id }) => id);
+      await catalog.save({ removedSegments });
+      return new Set(removedSegments);
+    });
+    await orphans.sweepDropped({ collectionId, partitionId }, segmentIds);
+    if (failures.length > 0) throw failures[0];
+  }
+  async #forgetAtOwners(collectionId: bigint, partitionId: bigint): Promise<unknown[]> {
+    const { catalog, peers } = this.#parts;
+    const asked = catalog
+      .channelsOf(collectionId)
+      .map(({ vchannel }) => peers.streamingNode.dropChannelPartition({ vchannel, partitionId }));
+    return (await Promise.allSettled(asked)).flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  }
+}
