@@ -2,6 +2,7 @@
 // Rules and texts are those of Milvus (client-api reference: data model, limits, errors).
 import { ElanusError } from '#base/errors.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
+import { decodeBounded, INNER_UNITS_MAX } from './bounded-decode.js';
 import { isVectorType } from './data-type.js';
 import { checkDefaultValue, defaultOf } from './default-value.js';
 import { isDenseVector } from './dense-vector.js';
@@ -61,8 +62,9 @@ export function parseCollectionSchema(source: Uint8Array | CollectionSchema, req
 
 function decodeSchema(bytes: Uint8Array): CollectionSchema {
   try {
-    return CollectionSchema.decode(bytes);
+    return decodeBounded(CollectionSchema, bytes, INNER_UNITS_MAX).message;
   } catch (cause) {
+    if (cause instanceof ElanusError) throw cause;
     throw new ElanusError('invalid_parameter', 'the schema of the collection cannot be decoded; send a serialized CollectionSchema', {
       cause,
     });

@@ -1,12 +1,13 @@
 // Typed services over generated definitions: the same handlers answer in one process (a function call) and across processes
 // (bytes through the transport). A handler throws ElanusError; on the wire that is the response's own `status`, and the client throws it again.
 import { ElanusError, toElanusError } from '#base/errors.js';
+import type { Decoder } from '#model/bounded-decode.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
+import type { DecodeAccount } from './decode-account.js';
 import { errorOfStatus, statusOf, successStatus } from './wire-status.js';
 
-export interface MessageType<T> {
+export interface MessageType<T> extends Decoder<T> {
   encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
   fromPartial(partial: object): T;
 }
 interface MethodDefinition {
@@ -129,11 +130,17 @@ function decodeResponse(method: MethodDefinition, bytes: Uint8Array): object {
   }
 }
 
+export interface WireOptions {
+  readonly onError?: (path: string, error: ElanusError) => void;
+  readonly before?: (context: CallContext) => void;
+  /** For requests of those who are not trusted to send what fits in memory; without it messages are decoded as they are. */
+  readonly decoding?: DecodeAccount;
+}
 /** Methods for `Transport.listen`: decode, call, encode; whatever is thrown becomes a status in the response's own shape. */
 export function wireMethods<D extends ServiceDefinition>(
   definition: D,
   handlers: Partial<Handlers<D>>,
-  options: { readonly onError?: (path: string, error: ElanusError) => void; readonly before?: (context: CallContext) => void } = {},
+  options: WireOptions = {},
 ): Map<string, MethodHandler> {
   const methods = new Map<string, MethodHandler>();
   for (const [key, method] of Object.entries(definition.methods)) {
@@ -143,23 +150,17 @@ export function wireMethods<D extends ServiceDefinition>(
     const bare = isStatus(method.responseType);
     methods.set(path, async (bytes, context) => {
       let response: object;
+      let release: (() => void) | undefined;
       try {
         options.before?.(context);
         const handler = handlerOf(handlers, key);
         if (handler === undefined) {
           throw new ElanusError('unsupported', `${method.name} is not supported by this version of Elanus; docs/compat.md lists what is`);
         }
-        let request: object;
-        try {
-          request = codec(method.requestType).decode(bytes);
-        } catch (error) {
-          throw new ElanusError(
-            'invalid_parameter',
-            `${method.name}: the request of ${bytes.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`,
-            { cause: error },
-          );
-        }
-        response = await handler.call(handlers, request, context);
+        if (context.signal.aborted) throw new ElanusError('cancelled', `${method.name}: its caller has gone before it began`);
+        const decoded = decodeRequest(method, bytes, options.decoding);
+        release = decoded.release;
+        response = await handler.call(handlers, decoded.message, context);
         const wasWhole = isWhole(response);
         if (bare) response = { ...successStatus(), ...response };
         else if (hasStatus && !('status' in response && response.status !== undefined)) response = { ...response, status: successStatus() };
@@ -169,9 +170,28 @@ export function wireMethods<D extends ServiceDefinition>(
         options.onError?.(path, failure);
         if (!hasStatus && !bare) throw failure;
         response = bare ? statusOf(failure) : { status: statusOf(failure) };
+      } finally {
+        release?.();
       }
       return codec(method.responseType).encode(filled(method.responseType, response)).finish();
     });
   }
   return methods;
+}
+interface Decoded {
+  readonly message: object;
+  readonly release?: () => void;
+}
+function decodeRequest(method: MethodDefinition, bytes: Uint8Array, account: DecodeAccount | undefined): Decoded {
+  const type = codec(method.requestType);
+  try {
+    return account === undefined ? { message: type.decode(bytes) } : account.decode(type, bytes);
+  } catch (error) {
+    if (error instanceof ElanusError) throw error;
+    throw new ElanusError(
+      'invalid_parameter',
+      `${method.name}: the request of ${bytes.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`,
+      { cause: error },
+    );
+  }
 }

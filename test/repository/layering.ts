@@ -26,6 +26,8 @@ export const folders = [
 /** Pure packages and where they may be used; packages that do I/O only where the outside world is. */
 const purePackages: Readonly<Record<string, readonly string[]>> = {
   proto: ['@bufbuild/protobuf'],
+  // Decoding within a bound.
+  model: ['@bufbuild/protobuf'],
   segment: ['hyparquet', 'hyparquet-writer'],
 };
 const touchesTheWorld = (path: string): boolean =>

@@ -16,6 +16,7 @@ import { ImportState, SegmentState, StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { DecodeAccount } from '#rpc/decode-account.js';
 import { type Client, type Handlers, wireMethods } from '#rpc/service.js';
 import { statusOf } from '#rpc/wire-status.js';
 import { CollectionAccess, databaseOf } from './collection-access.js';
@@ -75,9 +76,10 @@ export class ProxyNode {
         });
     };
     const telemetry: Partial<Handlers<typeof ClientTelemetryServiceDefinition>> = { clientHeartbeat: async () => ({ commands: [] }) };
+    const decoding = new DecodeAccount();
     const all = new Map([
-      ...wireMethods(MilvusServiceDefinition, handlers, { onError }),
-      ...wireMethods(ClientTelemetryServiceDefinition, telemetry, { onError }),
+      ...wireMethods(MilvusServiceDefinition, handlers, { onError, decoding }),
+      ...wireMethods(ClientTelemetryServiceDefinition, telemetry, { onError, decoding }),
     ]);
     const latency = this.#platform.metrics.histogram({
       name: 'milvus_proxy_req_latency_ms',

@@ -1,0 +1,80 @@
+// Decoding of what clients send, within a bound. A message below the limit of bytes can still hold tens of millions of empty elements, each of
+// which becomes an object; so what is read is counted, and reading stops at the bound, before the objects beyond it exist.
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { ElanusError } from '#base/errors.js';
+
+// A unit stands for about 20 bytes of heap. Every number that is read (a tag, a length, a value) is one, a 64-bit number seven.
+const LONG_UNITS = 7;
+/** Each time the decoder of a message begins, and again when it ends: with its tag and its length a nested message is 12 units. */
+const MESSAGE_UNITS = 5;
+/** Of one request. 8 million short strings fit, or 1.4 million nested messages: a request of 64 MiB that has more is no honest one. */
+export const DECODE_UNITS_MAX = 16 * 2 ** 20;
+/** Of a message inside a request that honest clients keep small: a schema, the vectors of a search. */
+export const INNER_UNITS_MAX = 2 ** 20;
+
+class TooMuch extends Error {}
+const readUint32 = new BinaryReader(new Uint8Array(0)).uint32;
+
+/** Packed arrays that are declared `bytes` are one element for it, as they are for memory. */
+class CountingReader extends BinaryReader {
+  left: number;
+  #depth = 0;
+
+  constructor(bytes: Uint8Array, unitsMax: number) {
+    super(bytes);
+    this.left = unitsMax;
+    this.uint32 = countedUint32;
+  }
+  // Generated decoders keep their depth in this property of the reader: the one sign that a message begins or ends.
+  get __tsProtoDecodeDepth(): number {
+    return this.#depth;
+  }
+  set __tsProtoDecodeDepth(depth: number) {
+    this.#depth = depth;
+    this.left -= MESSAGE_UNITS;
+  }
+  spend(units: number): void {
+    this.left -= units;
+    if (this.left < 0) throw new TooMuch();
+  }
+  override int64(): ReturnType<BinaryReader['int64']> {
+    this.spend(LONG_UNITS);
+    return super.int64();
+  }
+  override uint64(): ReturnType<BinaryReader['uint64']> {
+    this.spend(LONG_UNITS);
+    return super.uint64();
+  }
+  override sint64(): ReturnType<BinaryReader['sint64']> {
+    this.spend(LONG_UNITS);
+    return super.sint64();
+  }
+  override bool(): boolean {
+    this.spend(1);
+    return super.bool();
+  }
+}
+function countedUint32(this: CountingReader): number {
+  this.spend(1);
+  return readUint32.call(this);
+}
+
+export interface Decoder<T> {
+  decode(input: BinaryReader | Uint8Array): T;
+}
+/**
+ * @returns the message, and the units that it took
+ * @throws ElanusError invalid_parameter above the bound; whatever the decoder throws for bytes that are no such message
+ */
+export function decodeBounded<T>(type: Decoder<T>, bytes: Uint8Array, unitsMax: number): { readonly message: T; readonly units: number } {
+  const reader = new CountingReader(bytes, unitsMax);
+  try {
+    return { message: type.decode(reader), units: unitsMax - reader.left };
+  } catch (error) {
+    if (!(error instanceof TooMuch)) throw error;
+    throw new ElanusError(
+      'invalid_parameter',
+      `a message of ${bytes.length} bytes holds too many elements, expected at most ${unitsMax} units (1 a number or tag, 12 a nested message): send fewer rows or values at once`,
+    );
+  }
+}
