@@ -8,7 +8,8 @@ import { DataType } from '#model/data-type.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import { CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { ShardSearchResponse } from '#proto/elanus/roles.js';
-import { decodeHits, encodeHits, type Hits, mergeHits } from '#segment/hits.js';
+import { decodeHits, encodeHits, type Hits } from '#segment/hits.js';
+import { mergeHits } from '#segment/merge-hits.js';
 import { damageArbitrary, int64s, nearly } from './arbitraries.js';
 import { damaged, SEED, typedOrResult } from './invariant.js';
 

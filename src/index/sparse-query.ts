@@ -32,6 +32,13 @@ export function unpackSparseQueries(packed: Uint8Array): SparseQuery[] {
   }
   return queries;
 }
+/** Where each query begins, in bytes. */
+export function sparseQueryBegins(packed: Uint8Array): Uint32Array {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  const begins: number[] = [];
+  for (let at = 0; at + 4 <= packed.length; at += 4 + view.getUint32(at, true) * 8) begins.push(at);
+  return Uint32Array.from(begins);
+}
 /** Of how many queries the packed ones are. */
 export const sparseQueryCount = (packed: Uint8Array): number => unpackSparseQueries(packed).length;
 

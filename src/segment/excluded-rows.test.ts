@@ -14,6 +14,10 @@ describe('rows that do not count', () => {
       const rowCount = 1 + nextBelow(random, 200);
       for (let row = 0; row < rowCount; row++) versions.append(1, BigInt(row + 1));
       for (let i = nextBelow(random, 20); i > 0; i--) versions.delete(nextBelow(random, rowCount), BigInt(nextBelow(random, 400)));
+      for (let i = nextBelow(random, 20); i > 0; i--) {
+        const row = nextBelow(random, rowCount);
+        versions.supersede(row, BigInt(row + 1 + nextBelow(random, rowCount)));
+      }
       const nullBits =
         nextBelow(random, 2) === 0 ? undefined : Uint8Array.from({ length: nextBelow(random, 30) }, () => nextBelow(random, 256));
       if (nullBits !== undefined && nullBits.length > rowCount >> 3) nullBits.fill(0, rowCount >> 3);

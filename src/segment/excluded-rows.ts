@@ -1,5 +1,5 @@
 // Which rows of a segment do not count in a search: not visible, without a vector, or kept out by a filter. A search of the newest state
-// without a filter shares one snapshot of bits with those before it until a row is deleted or added, and threads read it in place.
+// without a filter shares one snapshot of bits with those before it until a row is deleted, superseded or added, and threads read it in place.
 import { bytesForBits, clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
 
 export interface ExcludedRows {
@@ -13,6 +13,8 @@ export interface ExcludedRows {
 export interface RowFilter {
   readonly filterRows?: Uint32Array;
   readonly negated?: boolean;
+  /** Rows that do not count whatever the filter says: their key has a newer row elsewhere. */
+  readonly supersededRows?: Uint32Array;
 }
 interface NullRows {
   /** Bit set: the row has no vector. */
@@ -23,26 +25,30 @@ interface NullRows {
 export class ExcludedRowsOf {
   readonly #versions: RowVersions;
   readonly #vectors: NullRows;
-  #snapshot: (ExcludedRows & { readonly rowCount: number; readonly deletedCount: number }) | undefined;
+  #snapshot: (ExcludedRows & { readonly rowCount: number; readonly changeCount: number }) | undefined;
 
   constructor(versions: RowVersions, vectors: NullRows) {
     this.#versions = versions;
     this.#vectors = vectors;
   }
-  at(readTs: bigint, { filterRows, negated = false }: RowFilter): ExcludedRows {
+  at(readTs: bigint, filter: RowFilter): ExcludedRows {
+    const excluded = this.#at(readTs, filter);
+    return filter.supersededRows === undefined ? excluded : this.#without(excluded, filter.supersededRows);
+  }
+  #at(readTs: bigint, { filterRows, negated = false }: RowFilter): ExcludedRows {
     if (filterRows !== undefined && !negated) return this.#only(filterRows, readTs);
     if (filterRows !== undefined) return this.#allBut(filterRows, readTs);
     return this.#versions.seesAll(readTs) ? this.#newest() : this.#count(this.#copy(readTs));
   }
   #newest(): ExcludedRows {
-    const { rowCount, deletedCount } = this.#versions;
-    if (deletedCount === 0 && this.#vectors.nullBits === undefined) return { bits: undefined, passing: rowCount };
+    const { rowCount, changeCount } = this.#versions;
+    if (changeCount === 0 && this.#vectors.nullBits === undefined) return { bits: undefined, passing: rowCount };
     const last = this.#snapshot;
-    if (last !== undefined && last.rowCount === rowCount && last.deletedCount === deletedCount) return last;
+    if (last !== undefined && last.rowCount === rowCount && last.changeCount === changeCount) return last;
     // Shared memory: threads get it as it is, not a copy each.
     const bits = new Uint8Array(new SharedArrayBuffer(bytesForBits(rowCount)));
     this.#put(bits, this.#versions.hiddenBits(this.#versions.newest));
-    this.#snapshot = { ...this.#count(bits), rowCount, deletedCount };
+    this.#snapshot = { ...this.#count(bits), rowCount, changeCount };
     return this.#snapshot;
   }
   #only(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
@@ -63,6 +69,13 @@ export class ExcludedRowsOf {
     const bits = this.#copy(readTs);
     for (const row of filterRows) if (row < this.#versions.rowCount) setBit(bits, row);
     return this.#count(bits);
+  }
+  #without({ bits: before, rows }: ExcludedRows, superseded: Uint32Array): ExcludedRows {
+    const bits = new Uint8Array(bytesForBits(this.#versions.rowCount));
+    if (before !== undefined) bits.set(before.subarray(0, bits.length));
+    for (const row of superseded) if (row < this.#versions.rowCount) setBit(bits, row);
+    const left = rows?.filter((row) => !hasBitAt(bits, row));
+    return left === undefined ? this.#count(bits) : { bits, passing: left.length, rows: left };
   }
   #copy(readTs: bigint): Uint8Array {
     const bits = new Uint8Array(bytesForBits(this.#versions.rowCount));

@@ -1,8 +1,7 @@
-// Hits of a search from several places, brought together: best first, one per key (the newest row), ties by key. Pure.
+// Hits of a search, as they are held and as they go over the wire between roles.
 import { ElanusError } from '#base/errors.js';
-import { concatBatches, gatherColumn, type Key, keyAt, lengthProblem, uint32At } from '#model/column.js';
+import { lengthProblem } from '#model/column.js';
 import { DataType, fixedWidth } from '#model/data-type.js';
-import { compareKeys } from '#model/row-key.js';
 import type { Column } from '#proto/elanus/data.js';
 import { ShardSearchResponse } from '#proto/elanus/roles.js';
 
@@ -15,99 +14,12 @@ export interface Hits {
   readonly keys: Column;
   readonly timestamps: BigUint64Array;
 }
-interface Candidate {
-  readonly part: number;
-  readonly at: number;
-  readonly score: number;
-  readonly key: Key;
-  readonly timestamp: bigint;
+export interface KeyField {
+  readonly fieldId: bigint;
+  readonly dataType: number;
 }
-/** @param parts each with `queryCount` counts. @param k hits kept per query. */
-export function mergeHits(
-  parts: readonly Hits[],
-  queryCount: number,
-  k: number,
-  isLargerBetter: boolean,
-  keyField: { readonly fieldId: bigint; readonly dataType: number },
-): Hits {
-  const found = parts.filter(({ rows }) => rows.length > 0);
-  const [only] = found;
-  // What one part found is in order already, but for ties and keys that it has twice.
-  if (only !== undefined && found.length === 1 && isMerged(only, k, isLargerBetter)) return only;
-  const starts = parts.map(() => 0);
-  const chosen: Candidate[] = [];
-  const counts = new Uint32Array(queryCount);
-  for (let query = 0; query < queryCount; query++) {
-    const newest = new Map<Key, Candidate>();
-    for (const [index, part] of parts.entries()) {
-      const begin = starts[index] ?? 0;
-      const end = begin + (part.counts[query] ?? 0);
-      starts[index] = end;
-      for (let at = begin; at < end; at++) {
-        const candidate = { part: index, at, score: part.scores[at] ?? 0, key: keyAt(part.keys, at), timestamp: part.timestamps[at] ?? 0n };
-        const other = newest.get(candidate.key);
-        if (other === undefined || other.timestamp < candidate.timestamp) newest.set(candidate.key, candidate);
-      }
-    }
-    const sorted = [...newest.values()]
-      .sort((a, b) => (isLargerBetter ? b.score - a.score : a.score - b.score) || compareKeys(a.key, b.key))
-      .slice(0, k);
-    counts[query] = sorted.length;
-    chosen.push(...sorted);
-  }
-  const bases: number[] = [];
-  let total = 0;
-  for (const part of parts) {
-    bases.push(total);
-    total += part.scores.length;
-  }
-  const all =
-    parts.length === 0
-      ? undefined
-      : concatBatches(parts.map((part) => ({ rowCount: part.scores.length, columns: [part.keys] }))).columns[0];
-  const order = Uint32Array.from(chosen, (candidate) => (bases[candidate.part] ?? 0) + candidate.at);
-  const partOf = (candidate: Candidate): Hits => parts[candidate.part] as Hits;
-  return {
-    counts,
-    scores: Float32Array.from(chosen, (candidate) => candidate.score),
-    segmentIds: BigInt64Array.from(chosen, (candidate) => partOf(candidate).segmentIds[candidate.at] ?? 0n),
-    rows: Uint32Array.from(chosen, (candidate) => partOf(candidate).rows[candidate.at] ?? 0),
-    keys: all === undefined ? emptyKeys(keyField) : gatherColumn(all, order, total),
-    timestamps: BigUint64Array.from(chosen, (candidate) => candidate.timestamp),
-  };
-}
-/** Each query has at most k hits, best first, equal scores by key, each key once. */
-function isMerged({ counts, scores, keys }: Hits, k: number, isLargerBetter: boolean): boolean {
-  let begin = 0;
-  for (const count of counts) {
-    const end = begin + count;
-    if (count > k || hasKeyTwice(keys, begin, end)) return false;
-    for (let at = begin + 1; at < end; at++) {
-      const ahead = (scores[at - 1] as number) - (scores[at] as number);
-      if (isLargerBetter ? ahead > 0 : ahead < 0) continue;
-      if (ahead !== 0 || compareKeys(keyAt(keys, at - 1), keyAt(keys, at)) > 0) return false;
-    }
-    begin = end;
-  }
-  return true;
-}
-/** Few are compared with each other by their low halves, which tells nearly all apart. */
-const PAIRS_MAX = 32;
-function hasKeyTwice(keys: Column, begin: number, end: number): boolean {
-  if (keys.dataType !== DataType.Int64 || end - begin > PAIRS_MAX) {
-    const seen = new Set<Key>();
-    for (let at = begin; at < end; at++) seen.add(keyAt(keys, at));
-    return seen.size < end - begin;
-  }
-  for (let at = begin + 1; at < end; at++) {
-    const low = uint32At(keys.data, at * 2);
-    for (let other = begin; other < at; other++) {
-      if (uint32At(keys.data, other * 2) === low && uint32At(keys.data, other * 2 + 1) === uint32At(keys.data, at * 2 + 1)) return true;
-    }
-  }
-  return false;
-}
-const emptyKeys = ({ fieldId, dataType }: { readonly fieldId: bigint; readonly dataType: number }): Column => ({
+/** No keys, in the type of the field. */
+export const emptyKeys = ({ fieldId, dataType }: KeyField): Column => ({
   fieldId,
   dataType,
   data: new Uint8Array(0),

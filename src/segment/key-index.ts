@@ -1,6 +1,6 @@
 // Rows of a segment by primary key: an open-addressing hash table whose slot names the newest row of a key, and per row a link to the
 // row before it with the same key. Typed arrays only: 20 bytes a row at most, nothing for the garbage collector to follow.
-import { type Key, keyAt } from '#model/column.js';
+import { bytesAt, type Key, keyAt } from '#model/column.js';
 import { isStringType } from '#model/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import { type ColumnStore, hashOfKeyBytes, keyBytes } from './column-store.js';
@@ -18,6 +18,11 @@ export class KeyIndex {
   #keyCount = 0;
   /** By row: the older row of the same key, or -1. */
   #older: Int32Array;
+  #rowCount = 0;
+  /** Rows with the smallest and the largest key, of the first `#boundedRows`. */
+  #lowest = 0;
+  #highest = 0;
+  #boundedRows = 0;
 
   constructor(keys: ColumnStore, rowsHint = 0) {
     this.#keys = keys;
@@ -41,9 +46,10 @@ export class KeyIndex {
     while ((this.#keyCount + rows) * 4 > slots * 3) slots *= 2;
     if (slots > this.#slots.length) this.#grow(slots);
   }
-  /** Adds a row whose key is in the column. Rows come in ascending order. */
-  insert(row: number): void {
+  /** Adds a row whose key is in the column. Rows come in ascending order. @returns the row before it with the same key, or -1. */
+  insert(row: number): number {
     this.reserve(row, 1);
+    this.#rowCount = row + 1;
     const hash = this.#keys.hashAt(row);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
@@ -51,7 +57,7 @@ export class KeyIndex {
       if (this.#hashes[slot] === hash && this.#keys.compareRows(entry - 1, row) === 0) {
         this.#older[row] = entry - 1;
         this.#slots[slot] = row + 1;
-        return;
+        return entry - 1;
       }
       slot = (slot + 1) & mask;
     }
@@ -59,12 +65,32 @@ export class KeyIndex {
     this.#slots[slot] = row + 1;
     this.#hashes[slot] = hash;
     this.#keyCount++;
+    return NONE;
   }
   /** The newest row of a key, or -1; `older` leads on. */
   newest(key: Key): number {
     if ((typeof key === 'string') !== this.#isString) return NONE;
     if (typeof key === 'bigint' && BigInt.asIntN(64, key) !== key) return NONE;
-    const bytes = keyBytes(key);
+    return this.#newest(keyBytes(key));
+  }
+  /** As `newest`, by the key of that row in another column. */
+  newestOf(column: Column, row: number): number {
+    if (isStringType(column.dataType) !== this.#isString) return NONE;
+    const bytes = this.#isString ? bytesAt(column, row) : column.data.subarray(row * 8, row * 8 + 8);
+    this.#findBounds();
+    // Keys that rise from segment to segment, as most do, cost a comparison.
+    if (this.#boundedRows === 0 || this.#keys.compareRowToKey(this.#lowest, bytes) > 0) return NONE;
+    return this.#keys.compareRowToKey(this.#highest, bytes) < 0 ? NONE : this.#newest(bytes);
+  }
+  /** Looks at the rows that came since it last did. */
+  #findBounds(): void {
+    for (; this.#boundedRows < this.#rowCount; this.#boundedRows++) {
+      const row = this.#boundedRows;
+      if (row === 0 || this.#keys.compareRows(row, this.#lowest) < 0) this.#lowest = row;
+      if (row === 0 || this.#keys.compareRows(row, this.#highest) > 0) this.#highest = row;
+    }
+  }
+  #newest(bytes: Uint8Array): number {
     const hash = hashOfKeyBytes(bytes, this.#isString);
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {

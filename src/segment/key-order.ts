@@ -1,6 +1,7 @@
 // The first rows in key order, for paging through a collection by primary key: a bounded heap over all candidates, so that a page costs
 // one pass and memory for the page only.
 import type { Key } from '#model/column.js';
+import type { Pace } from '#platform/pace.js';
 import { type ColumnStore, keyBytes } from './column-store.js';
 import { hasBitAt } from './row-versions.js';
 
@@ -12,44 +13,70 @@ export interface KeySelection {
   readonly afterKey: Key | undefined;
   readonly filterRows: Uint32Array | undefined;
 }
+/** Rows looked at, and rows sorted at once, between two looks at the clock. */
+const ROWS_AT_ONCE = 8192;
+
 /** Rows in ascending key order, equal keys by row. */
 export function selectSmallest(keys: ColumnStore, selection: KeySelection): Uint32Array {
-  const { hidden, rowCount, filterRows } = selection;
-  const after = selection.afterKey === undefined ? undefined : keyBytes(selection.afterKey);
-  const limit = Math.min(selection.limit, rowCount);
-  if (!(limit > 0)) return new Uint32Array(0);
-  const compare = (a: number, b: number): number => keys.compareRows(a, b) || a - b;
-  const heap: number[] = []; // The largest chosen row is at 0.
-  const offer = (row: number): void => {
-    if (row >= rowCount || hasBitAt(hidden, row)) return;
-    if (after && keys.compareRowToKey(row, after) <= 0) return;
-    if (heap.length < limit) {
-      heap.push(row);
-      siftUp(heap, compare);
-    } else if (compare(row, heap[0] as number) < 0) {
-      heap[0] = row;
-      siftDown(heap, compare);
-    }
-  };
-  if (filterRows) for (const row of filterRows) offer(row);
-  else for (let row = 0; row < rowCount; row++) offer(row);
-  return Uint32Array.from(heap.sort(compare));
+  const smallest = new SmallestKeys(keys, selection);
+  smallest.offer(0, smallest.candidates);
+  return sortRows(smallest.chosen, smallest.compare);
+}
+/** As `selectSmallest`, in slices. @throws cancelled, deadline_exceeded */
+export async function selectSmallestPaced(keys: ColumnStore, selection: KeySelection, pace: Pace): Promise<Uint32Array> {
+  const smallest = new SmallestKeys(keys, selection);
+  for (let begin = 0; begin < smallest.candidates; begin += ROWS_AT_ONCE) {
+    if (begin > 0 && pace.isDue) await pace.rest();
+    smallest.offer(begin, Math.min(smallest.candidates, begin + ROWS_AT_ONCE));
+  }
+  return sortPaced(Uint32Array.from(smallest.chosen), smallest.compare, pace);
+}
+/** Rows in ascending order of their keys, equal keys by row. @throws cancelled, deadline_exceeded */
+export function sortByKey(keys: ColumnStore, rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
+  return sortPaced(rows.slice(), (a, b) => keys.compareRows(a, b) || a - b, pace);
 }
 type Compare = (a: number, b: number) => number;
-function siftUp(heap: number[], compare: Compare): void {
-  let i = heap.length - 1;
-  const row = heap[i] as number;
-  while (i > 0) {
-    const parent = (i - 1) >> 1;
-    if (compare(heap[parent] as number, row) >= 0) break;
-    heap[i] = heap[parent] as number;
-    i = parent;
+
+class SmallestKeys {
+  /** In no order. Once there are `limit` of them a heap: the largest is at 0. */
+  readonly chosen: number[] = [];
+  readonly compare: Compare;
+  readonly candidates: number;
+  readonly #keys: ColumnStore;
+  readonly #selection: KeySelection;
+  readonly #after: Uint8Array | undefined;
+  readonly #limit: number;
+
+  constructor(keys: ColumnStore, selection: KeySelection) {
+    this.#keys = keys;
+    this.#selection = selection;
+    this.#after = selection.afterKey === undefined ? undefined : keyBytes(selection.afterKey);
+    this.#limit = Math.min(selection.limit, selection.rowCount);
+    this.candidates = this.#limit > 0 ? (selection.filterRows?.length ?? selection.rowCount) : 0;
+    this.compare = (a, b) => keys.compareRows(a, b) || a - b;
   }
-  heap[i] = row;
+  /** Looks at candidates [begin, end). */
+  offer(begin: number, end: number): void {
+    const { filterRows } = this.#selection;
+    for (let at = begin; at < end; at++) this.#offer(filterRows === undefined ? at : (filterRows[at] as number));
+  }
+  #offer(row: number): void {
+    const { hidden, rowCount } = this.#selection;
+    if (row >= rowCount || hasBitAt(hidden, row)) return;
+    if (this.#after && this.#keys.compareRowToKey(row, this.#after) <= 0) return;
+    const { chosen, compare } = this;
+    if (chosen.length < this.#limit) {
+      chosen.push(row);
+      if (chosen.length === this.#limit) for (let at = (chosen.length >> 1) - 1; at >= 0; at--) siftDown(chosen, compare, at);
+    } else if (compare(row, chosen[0] as number) < 0) {
+      chosen[0] = row;
+      siftDown(chosen, compare, 0);
+    }
+  }
 }
-function siftDown(heap: number[], compare: Compare): void {
-  const row = heap[0] as number;
-  let i = 0;
+function siftDown(heap: number[], compare: Compare, from: number): void {
+  const row = heap[from] as number;
+  let i = from;
   for (;;) {
     let child = i * 2 + 1;
     if (child >= heap.length) break;
@@ -59,4 +86,35 @@ function siftDown(heap: number[], compare: Compare): void {
     i = child;
   }
   heap[i] = row;
+}
+const sortRows = (rows: readonly number[], compare: Compare): Uint32Array => Uint32Array.from(rows).sort(compare);
+
+/** Sorts runs, then merges them two by two; what is in order already costs one look. */
+async function sortPaced(rows: Uint32Array, compare: Compare, pace: Pace): Promise<Uint32Array> {
+  for (let begin = 0; begin < rows.length; begin += ROWS_AT_ONCE) {
+    const run = rows.subarray(begin, begin + ROWS_AT_ONCE);
+    if (!isSorted(run, compare)) run.sort(compare);
+    if (pace.isDue) await pace.rest();
+  }
+  let from = rows;
+  let to: Uint32Array = new Uint32Array(rows.length);
+  for (let width = ROWS_AT_ONCE; width < rows.length; width *= 2) {
+    for (let begin = 0; begin < rows.length; begin += width * 2) await mergeRuns(from, to, begin, width, compare, pace);
+    [from, to] = [to, from];
+  }
+  return from;
+}
+function isSorted(rows: Uint32Array, compare: Compare): boolean {
+  for (let at = 1; at < rows.length; at++) if (compare(rows[at - 1] as number, rows[at] as number) > 0) return false;
+  return true;
+}
+async function mergeRuns(from: Uint32Array, to: Uint32Array, begin: number, width: number, compare: Compare, pace: Pace): Promise<void> {
+  const middle = Math.min(from.length, begin + width);
+  const end = Math.min(from.length, middle + width);
+  let [left, right] = [begin, middle];
+  for (let at = begin; at < end; at++) {
+    const isLeft = left < middle && (right === end || compare(from[left] as number, from[right] as number) <= 0);
+    to[at] = from[isLeft ? left++ : right++] as number;
+    if (at % ROWS_AT_ONCE === 0 && pace.isDue) await pace.rest();
+  }
 }

@@ -1,5 +1,7 @@
-// When each row of a segment was written and deleted, and from that which rows a read at some timestamp sees.
-// A row is visible at T when it was written at or before T and not deleted at or before T.
+// When each row of a segment was written, deleted and superseded, and from that which rows a read at some timestamp sees.
+// A row lives at T when it was written at or before T and not deleted at or before T. It is visible when it lives and no newer row of its
+// key in the segment was written by then: a read answers one row a key, while `count(*)` counts every row that lives. Who deletes the newest
+// row of a key deletes the older ones too, so a superseded row never comes back. What is superseded follows from the rows; no file names it.
 import type { Timestamp } from '#base/ids.js';
 
 const TIMESTAMP_MAX = (1n << 64n) - 1n;
@@ -15,17 +17,25 @@ export class RowVersions {
   /** Few rows are deleted before compaction takes them out, so a map by row. */
   readonly #deletedAt = new Map<number, Timestamp>();
   #lastDelete: Timestamp = 0n;
-  /** Bit set: deleted at any time. */
-  #deletedBits = new Uint8Array(8);
+  /** By row: when the next row of its key was written. Without the rows that were deleted by then, which is all that an upsert leaves. */
+  readonly #supersededAt = new Map<number, Timestamp>();
+  #lastSuperseded: Timestamp = 0n;
+  #changeCount = 0;
+  /** Bit set: deleted or superseded at any time. */
+  #hiddenBits = new Uint8Array(8);
 
   constructor(rowsHint = 0) {
     if (rowsHint > 64) this.#written = new BigUint64Array(rowsHint);
   }
   get bytes(): number {
-    return this.#written.byteLength + this.#deletedBits.length + this.#deletedAt.size * 48;
+    return this.#written.byteLength + this.#hiddenBits.length + (this.#deletedAt.size + this.#supersededAt.size) * 48;
   }
   get deletedCount(): number {
     return this.#deletedAt.size;
+  }
+  /** Rises with every change of what is hidden; 0: every row is visible. */
+  get changeCount(): number {
+    return this.#changeCount;
   }
   get from(): Timestamp {
     if (this.rowCount === 0) return 0n;
@@ -57,10 +67,10 @@ export class RowVersions {
       this.#written = grown;
     }
     const bitBytes = bytesForBits(total);
-    if (bitBytes > this.#deletedBits.length) {
-      const grown = new Uint8Array(Math.max(bitBytes, this.#deletedBits.length * 2));
-      grown.set(this.#deletedBits);
-      this.#deletedBits = grown;
+    if (bitBytes > this.#hiddenBits.length) {
+      const grown = new Uint8Array(Math.max(bitBytes, this.#hiddenBits.length * 2));
+      grown.set(this.#hiddenBits);
+      this.#hiddenBits = grown;
     }
   }
   append(rows: number, at: Timestamp | BigInt64Array): void {
@@ -93,15 +103,37 @@ export class RowVersions {
     const known = this.#deletedAt.get(row);
     if (known !== undefined && known <= timestamp) return 'earlier';
     this.#deletedAt.set(row, timestamp);
+    this.#changeCount++;
     if (timestamp > this.#lastDelete) this.#lastDelete = timestamp;
+    if (timestamp <= (this.#supersededAt.get(row) ?? 0n)) this.#supersededAt.delete(row);
     if (known !== undefined) return 'kept';
-    setBit(this.#deletedBits, row);
+    setBit(this.#hiddenBits, row);
     return 'deleted';
   }
-  isVisible(row: number, readTs: Timestamp): boolean {
+  /** A newer row of the same key was written at `timestamp`, at or after this one. */
+  supersede(row: number, timestamp: Timestamp): void {
+    const deleted = this.#deletedAt.get(row);
+    if (deleted !== undefined && deleted <= timestamp) return;
+    const known = this.#supersededAt.get(row);
+    if (known !== undefined && known <= timestamp) return;
+    this.#supersededAt.set(row, timestamp);
+    this.#changeCount++;
+    if (timestamp > this.#lastSuperseded) this.#lastSuperseded = timestamp;
+    setBit(this.#hiddenBits, row);
+  }
+  /** Written and not deleted by then. */
+  lives(row: number, readTs: Timestamp): boolean {
     if (this.writtenAt(row) > readTs) return false;
     const deleted = this.#deletedAt.get(row);
     return deleted === undefined || deleted > readTs;
+  }
+  isVisible(row: number, readTs: Timestamp): boolean {
+    return this.lives(row, readTs) && !this.#isSuperseded(row, readTs);
+  }
+  /** Rows that share a commit timestamp were written at once: of one key the last is the newest from then on. */
+  #isSuperseded(row: number, readTs: Timestamp): boolean {
+    const superseded = this.#supersededAt.get(row);
+    return superseded !== undefined && (this.#commit !== 0n || superseded <= readTs);
   }
   /** The read sees every row and every delete. */
   seesAll(readTs: Timestamp): boolean {
@@ -114,15 +146,25 @@ export class RowVersions {
   /** Bit set: not visible. The live bits themselves when the read sees everything: not to be written to or kept. */
   hiddenBits(readTs: Timestamp): Uint8Array {
     const bytes = bytesForBits(this.rowCount);
-    if (this.seesAll(readTs)) return this.#deletedBits.subarray(0, bytes);
-    const bits = this.#deletedBits.slice(0, bytes);
-    if (readTs < this.#lastDelete) for (const [row, at] of this.#deletedAt) if (at > readTs) clearBit(bits, row);
+    if (this.seesAll(readTs)) return this.#hiddenBits.subarray(0, bytes);
+    const bits = this.#hiddenBits.slice(0, bytes);
+    if (readTs < this.#lastDelete) {
+      for (const [row, at] of this.#deletedAt) if (at > readTs && !this.#isSuperseded(row, readTs)) clearBit(bits, row);
+    }
+    if (readTs < this.#lastSuperseded) {
+      for (const row of this.#supersededAt.keys()) if (this.isVisible(row, readTs)) clearBit(bits, row);
+    }
     for (let row = this.#firstAfter(readTs); row < this.rowCount; row++) if (this.writtenAt(row) > readTs) setBit(bits, row);
     return bits;
   }
-  visibleCount(readTs: Timestamp): number {
+  /** Rows that live, each row of a key. */
+  liveCount(readTs: Timestamp): number {
     if (this.seesAll(readTs)) return this.rowCount - this.#deletedAt.size;
-    return this.rowCount - countBits(this.hiddenBits(readTs));
+    const first = this.#firstAfter(readTs);
+    let count = first;
+    for (let row = first; row < this.rowCount; row++) if (this.writtenAt(row) <= readTs) count++;
+    for (const [row, at] of this.#deletedAt) if (at <= readTs && this.writtenAt(row) <= readTs) count--;
+    return count;
   }
   /** A row before which all were written at or before `readTs`. */
   #firstAfter(readTs: Timestamp): number {

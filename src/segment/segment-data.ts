@@ -8,6 +8,7 @@ import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn,
 import { DataType } from '#model/data-type.js';
 import { isDenseVector } from '#model/dense-vector.js';
 import { dimOf, fieldById, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/field.js';
+import type { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
@@ -16,7 +17,7 @@ import { ColumnStore, defaultBytes } from './column-store.js';
 import { ExcludedRowsOf } from './excluded-rows.js';
 import type { FileVectors } from './file-vectors.js';
 import { KeyIndex } from './key-index.js';
-import { selectSmallest } from './key-order.js';
+import { selectSmallest, selectSmallestPaced, sortByKey } from './key-order.js';
 import { isLostFile } from './page-cache.js';
 import { hasBitAt, RowVersions } from './row-versions.js';
 import type { SearchHooks } from './search-hooks.js';
@@ -233,7 +234,20 @@ export class SegmentData {
       else store.appendSame(defaultBytes(fieldById(this.#schema, fieldId) as FieldSchema), rows);
     }
     this.#versions.append(rows, timestamp ?? int64Values(own as Column));
-    for (let row = first; row < first + rows; row++) this.#index.insert(row);
+    for (let row = first; row < first + rows; row++) {
+      const older = this.#index.insert(row);
+      if (older >= 0) this.#supersede(row, older);
+    }
+  }
+  /** Notes which of the rows of the row's key is not the newest any more; of equal times the later row is. */
+  #supersede(row: number, firstOlder: number): void {
+    const timestamp = this.timestampOf(row);
+    for (let older = firstOlder; older >= 0; older = this.#index.older(older)) {
+      if (this.timestampOf(older) > timestamp) this.#versions.supersede(row, this.timestampOf(older));
+      else this.#versions.supersede(older, timestamp);
+      // In the order of a log, those before it are superseded already.
+      if (this.#versions.isSorted) return;
+    }
   }
   /** Deletes the rows of that key written before (not at) the timestamp. @returns how many it deleted. */
   applyDelete(key: Key, timestamp: Timestamp): number {
@@ -257,15 +271,23 @@ export class SegmentData {
     return this.#versions.deletes();
   }
 
-  /** The visible row of that key; the newest, if the key was inserted twice. */
+  /** The visible row of that key: the newest, if the key was inserted twice. */
   find(key: Key, readTs: Timestamp): number | undefined {
-    let best: number | undefined;
-    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) {
-      if (!this.isVisible(row, readTs)) continue;
-      if (this.#versions.isSorted) return row;
-      if (best === undefined || this.timestampOf(row) > this.timestampOf(best)) best = row;
-    }
-    return best;
+    return this.#visibleFrom(this.#index.newest(key), readTs);
+  }
+  /** As `find`, by the key of that row in a key column of the same type. */
+  findKeyOf(keys: Column, row: number, readTs: Timestamp): number | undefined {
+    return this.#visibleFrom(this.#index.newestOf(keys, row), readTs);
+  }
+  #visibleFrom(newest: number, readTs: Timestamp): number | undefined {
+    for (let row = newest; row >= 0; row = this.#index.older(row)) if (this.isVisible(row, readTs)) return row;
+    return undefined;
+  }
+  /** How many rows of that key live, the newest and its older copies. */
+  countOf(key: Key, readTs: Timestamp): number {
+    let count = 0;
+    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) if (this.#versions.lives(row, readTs)) count++;
+    return count;
   }
   timestampOf(row: number): Timestamp {
     return this.#versions.writtenAt(row);
@@ -273,6 +295,7 @@ export class SegmentData {
   keyOf(row: number): Key {
     return keyAt(this.#keys.view(), row);
   }
+  /** Lives, and is the newest row of its key in this segment. */
   isVisible(row: number, readTs: Timestamp): boolean {
     return this.#versions.isVisible(row, readTs);
   }
@@ -280,8 +303,9 @@ export class SegmentData {
   liveBitset(readTs: Timestamp): Uint8Array {
     return this.#versions.hiddenBits(readTs);
   }
+  /** Rows written and not deleted by then, older rows of a key among them. */
   liveCount(readTs: Timestamp): number {
-    return this.#versions.visibleCount(readTs);
+    return this.#versions.liveCount(readTs);
   }
   visibleRows(readTs: Timestamp): Uint32Array {
     const hidden = this.liveBitset(readTs);
@@ -293,6 +317,17 @@ export class SegmentData {
   /** At most `limit` visible rows with the smallest keys after `afterKey`, in key order; only of `filterRows` when given. */
   smallestKeys(limit: number, readTs: Timestamp, afterKey?: Key, filterRows?: Uint32Array): Uint32Array {
     return selectSmallest(this.#keys, { limit, hidden: this.liveBitset(readTs), afterKey, filterRows, rowCount: this.rowCount });
+  }
+
+  /** As `smallestKeys`, in slices: the same rows, whatever is written or deleted meanwhile. @throws cancelled, deadline_exceeded */
+  smallestKeysPaced(limit: number, readTs: Timestamp, pace: Pace): Promise<Uint32Array> {
+    const { rowCount } = this;
+    const hidden = this.liveBitset(readTs).slice();
+    return selectSmallestPaced(this.#keys, { limit, hidden, afterKey: undefined, filterRows: undefined, rowCount }, pace);
+  }
+  /** The rows in the order of their keys. @throws cancelled, deadline_exceeded */
+  sortedByKey(rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
+    return sortByKey(this.#keys, rows, pace);
   }
 
   /** A scalar column of all rows, as views. */
@@ -426,6 +461,9 @@ export class SegmentData {
     const vectors = this.#vectors.get(fieldId);
     if (vectors) return vectors;
     throw new ElanusError('invalid_parameter', `field ${fieldId} has no vectors, expected a vector field: search another field`);
+  }
+  get isReleased(): boolean {
+    return this.#isReleased;
   }
   /** Gives the vectors' memory back, as soon as running searches end. */
   release(): void {

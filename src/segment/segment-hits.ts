@@ -31,6 +31,8 @@ export interface SegmentSearch {
   readonly filterRows?: Uint32Array;
   /** `filterRows` are the rows that do not match. */
   readonly negated?: boolean;
+  /** Rows that do not count whatever the filter says. */
+  readonly supersededRows?: Uint32Array;
 }
 export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
   ...{

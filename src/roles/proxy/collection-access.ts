@@ -57,8 +57,17 @@ export class CollectionAccess {
     if (partition === undefined) throw new ElanusError('partition_not_found', `partition not found[partition=${wanted}]`);
     return partition.id;
   }
-  /** Returns once the collection is served; a load that is under way is waited for within the deadline. @throws collection_not_loaded */
-  async requireLoaded(collection: OpenCollection, context: CallContext, deadlineMs: number, nowMs: () => number): Promise<void> {
+  /**
+   * Returns once the collection is served; a load that is under way is waited for within the deadline.
+   * @returns the partitions there are that are loaded: a shard that has not heard of a release or a drop yet serves more
+   * @throws collection_not_loaded
+   */
+  async requireLoaded(
+    collection: OpenCollection,
+    context: CallContext,
+    deadlineMs: number,
+    nowMs: () => number,
+  ): Promise<readonly bigint[]> {
     for (;;) {
       const state = await this.#queryCoord.loadState({ collectionId: collection.record.id }, context);
       if (!state.known)
@@ -66,7 +75,7 @@ export class CollectionAccess {
           'collection_not_loaded',
           `collection not loaded[database=${collection.database}][collection=${collection.schema.name}]; load it first`,
         );
-      if (state.progress >= 100) return;
+      if (state.progress >= 100) return loadedPartitions(collection, state.partitionIds);
       if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(collection.schema.name, state));
       if (context.signal.aborted || nowMs() >= deadlineMs) {
         throw new ElanusError(
@@ -77,4 +86,11 @@ export class CollectionAccess {
       await this.#timers.sleep(10, context.signal);
     }
   }
+}
+/** @param loaded ids of those loaded; none: all are */
+function loadedPartitions({ record }: OpenCollection, loaded: readonly bigint[]): readonly bigint[] {
+  const ids = record.partitions.map(({ id }) => id);
+  if (loaded.length === 0) return ids;
+  const isLoaded = new Set(loaded);
+  return ids.filter((id) => isLoaded.has(id));
 }

@@ -3,7 +3,8 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
-import { concatBatches, gatherBatch, gatherColumn } from '#model/column.js';
+import { ANSWER_BYTES_MAX, answerTooLarge, checkResultEntries } from '#model/answer-bounds.js';
+import { batchBytes, concatBatches, gatherBatch } from '#model/column.js';
 import { fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
@@ -11,6 +12,7 @@ import { resolveOutputFields } from '#model/output-fields.js';
 import { parsePlaceholderGroup } from '#model/placeholder.js';
 import { shardOfRow } from '#model/row-key.js';
 import { parseQueryParams } from '#model/search-params.js';
+import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -19,8 +21,10 @@ import type { QueryRequest, SearchRequest, SearchResults } from '#proto/milvus/m
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
 import { type Client, whole } from '#rpc/service.js';
-import { decodeHits, type Hits, mergeHits } from '#segment/hits.js';
-import { isLargerBetter, mergeByKey } from '#segment/segment-reads.js';
+import { decodeHits, type Hits } from '#segment/hits.js';
+import { mergeHitsPaced, skipHits } from '#segment/merge-hits.js';
+import { mergeBatchesByKey } from '#segment/merge-keys.js';
+import { isLargerBetter } from '#segment/segment-reads.js';
 import type { CollectionAccess, OpenCollection } from './collection-access.js';
 import { SearchPlans } from './search-plan.js';
 import { tell } from './search-told.js';
@@ -51,9 +55,14 @@ export class ReadService {
   }
   async #prepare(request: SearchRequest | QueryRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
-    const partitionIds = this.#parts.access.partitionIds(collection, request.partitionNames);
-    await this.#parts.access.requireLoaded(collection, context, this.#deadline(context), () => this.#parts.platform.clock.now());
-    return { collection, partitionIds };
+    const named = this.#parts.access.partitionIds(collection, request.partitionNames);
+    const nowMs = () => this.#parts.platform.clock.now();
+    const loaded = await this.#parts.access.requireLoaded(collection, context, this.#deadline(context), nowMs);
+    for (const id of named) {
+      if (!loaded.includes(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
+    }
+    const partitions = named.length > 0 ? { partitionIds: named, loadedOnly: false } : { partitionIds: [...loaded], loadedOnly: true };
+    return { collection, partitions };
   }
   /**
    * A segment may move from the growing to the sealed side, or a node may restart and load what it served, between two steps: then the
@@ -84,7 +93,7 @@ export class ReadService {
       throw new ElanusError('unsupported', 'function rerankers come in a later version; search without function_score');
     if (request.searchInput?.$case === 'ids')
       throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
-    const { collection, partitionIds } = await this.#prepare(request, context);
+    const { collection, partitions } = await this.#prepare(request, context);
     const { schema } = collection;
     const plan = this.#plans.of(collection, request);
     const { params, primary, metric, topK, output } = plan;
@@ -92,6 +101,7 @@ export class ReadService {
     const { queries, nq } = parsePlaceholderGroup(placeholder, params.annsField);
     if (nq < 1 || nq > QUERY_COUNT_MAX)
       throw new ElanusError('invalid_parameter', `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`);
+    checkResultEntries(nq, topK);
     const filter = parseKeyFilter(schema, request.dsl, request.exprTemplateValues);
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
     return this.#retrying(context, async () => {
@@ -101,7 +111,7 @@ export class ReadService {
             whole<ShardSearchRequest>({
               ...emptySearch,
               vchannel,
-              partitionIds,
+              ...partitions,
               fieldId: params.annsField.fieldID,
               metric,
               queries,
@@ -122,15 +132,15 @@ export class ReadService {
       // A shard's answer is merged already.
       const [first] = answers;
       const only = answers.length === 1 && first !== undefined ? decodeHits(first) : undefined;
-      const merged =
-        only ??
-        mergeHits(answers.map(decodeHits), nq, topK, isLargerBetter(metric), {
-          fieldId: primary.fieldID,
-          dataType: primary.dataType,
-        });
-      const hits = params.offset === 0 ? merged : skipHits(merged, params.offset);
+      const pace = new Pace(this.#parts.platform, context);
+      const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
+      const merged = only ?? (await mergeHitsPaced(answers.map(decodeHits), nq, topK, isLargerBetter(metric), keyField, pace));
+      const hits = skipHits(merged, params.offset);
+      if (pace.isDue) await pace.rest();
       const rows =
-        output.fieldIds.length === 0 || hits.rows.length === 0 ? undefined : await this.#fetch(collection, hits, output.fieldIds, context);
+        output.fieldIds.length === 0 || hits.rows.length === 0
+          ? undefined
+          : await this.#fetch(collection, hits, output.fieldIds, pace, context);
       const scores = Array.from(hits.scores);
       if (params.roundDecimal >= 0) for (let at = 0; at < scores.length; at++) scores[at] = roundTo(scores[at] ?? 0, params.roundDecimal);
       const { explain, vector: sent } = params;
@@ -155,16 +165,25 @@ export class ReadService {
       });
     });
   }
-  async #fetch(collection: OpenCollection, hits: Hits, fieldIds: readonly bigint[], context: CallContext): Promise<ColumnBatch> {
+  async #fetch(
+    collection: OpenCollection,
+    hits: Hits,
+    fieldIds: readonly bigint[],
+    pace: Pace,
+    context: CallContext,
+  ): Promise<ColumnBatch> {
     const { vchannels } = collection.record;
     const shardOf = Array.from({ length: hits.rows.length }, (_, row) =>
       vchannels.length === 1 ? 0 : shardOfRow(hits.keys, row, vchannels.length),
     );
     const batches: ColumnBatch[] = [];
     const order = new Uint32Array(hits.rows.length);
+    const placesOf: number[][] = vchannels.map(() => []);
+    for (const [place, shard] of shardOf.entries()) placesOf[shard]?.push(place);
     let base = 0;
+    let bytes = 0;
     for (const [shard, vchannel] of vchannels.entries()) {
-      const places = [...shardOf.keys()].filter((row) => shardOf[row] === shard);
+      const places = placesOf[shard] ?? [];
       if (places.length === 0) continue;
       const segmentIds = BigInt64Array.from(places, (place) => hits.segmentIds[place] ?? 0n);
       const rows = Uint32Array.from(places, (place) => hits.rows[place] ?? 0);
@@ -172,7 +191,11 @@ export class ReadService {
         { vchannel, segmentIds: new Uint8Array(segmentIds.buffer), rows: new Uint8Array(rows.buffer), fieldIds: [...fieldIds] },
         context,
       );
-      batches.push(must(answer.rows, 'rows'));
+      const fetched = must(answer.rows, 'rows');
+      bytes += batchBytes(fetched);
+      if (bytes > ANSWER_BYTES_MAX) throw answerTooLarge('search');
+      batches.push(fetched);
+      if (pace.isDue) await pace.rest();
       for (const [index, place] of places.entries()) order[place] = base + index;
       base += places.length;
     }
@@ -181,7 +204,7 @@ export class ReadService {
   }
 
   async query(request: QueryRequest, context: CallContext) {
-    const { collection, partitionIds } = await this.#prepare(request, context);
+    const { collection, partitions } = await this.#prepare(request, context);
     const { schema } = collection;
     const params = parseQueryParams(request.queryParams);
     const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
@@ -199,7 +222,7 @@ export class ReadService {
           this.#parts.streamingNode.retrieve(
             {
               vchannel,
-              partitionIds,
+              ...partitions,
               filter: wireFilter(filter),
               guaranteeTimestamp,
               countOnly: output.isCount,
@@ -218,15 +241,11 @@ export class ReadService {
         primaryFieldName: primaryField(schema).name,
       };
       if (output.isCount) return { ...common, fieldsData: [countFieldData(answers.reduce((sum, { count }) => sum + count, 0n))] };
-      const batches = answers.flatMap(({ rows }) => (rows === undefined || rows.rowCount === 0 ? [] : [rows]));
-      const merged = mergeByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit).rows;
-      const page =
-        params.offset === 0
-          ? merged
-          : gatherBatch(
-              merged,
-              Uint32Array.from({ length: Math.max(0, merged.rowCount - params.offset) }, (_, row) => row + params.offset),
-            );
+      const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
+      const pace = new Pace(this.#parts.platform, context);
+      const page = await mergeBatchesByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit, pace, params.offset);
+      if (batchBytes(page) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
+      if (pace.isDue) await pace.rest();
       return {
         ...common,
         fieldsData: fieldsFromBatch(schema, page.rowCount === 0 ? emptyBatch(schema, output.fieldIds) : page, output.fieldIds),
@@ -251,23 +270,3 @@ const emptyBatch = (schema: CollectionSchema, fieldIds: readonly bigint[]): Colu
   }),
 });
 const roundTo = (score: number, decimals: number): number => Math.round(score * 10 ** decimals) / 10 ** decimals;
-/** Leaves out the first `offset` hits of every query. */
-function skipHits(hits: Hits, offset: number): Hits {
-  const kept: number[] = [];
-  const counts = new Uint32Array(hits.counts.length);
-  let at = 0;
-  for (const [query, count] of hits.counts.entries()) {
-    for (let index = offset; index < count; index++) kept.push(at + index);
-    counts[query] = Math.max(0, count - offset);
-    at += count;
-  }
-  const rows = Uint32Array.from(kept);
-  return {
-    counts,
-    scores: Float32Array.from(kept, (place) => hits.scores[place] ?? 0),
-    segmentIds: BigInt64Array.from(kept, (place) => hits.segmentIds[place] ?? 0n),
-    rows: Uint32Array.from(kept, (place) => hits.rows[place] ?? 0),
-    keys: gatherColumn(hits.keys, rows, hits.rows.length),
-    timestamps: BigUint64Array.from(kept, (place) => hits.timestamps[place] ?? 0n),
-  };
-}

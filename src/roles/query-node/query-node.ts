@@ -1,6 +1,7 @@
 // Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
 import { ElanusError, messageOf } from '#base/errors.js';
 import { keyAt, rowCountOf } from '#model/column.js';
+import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { Deletes, QueryNodeDefinition, ShardSearchResponse } from '#proto/elanus/roles.js';
@@ -8,16 +9,20 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { readDeletes } from '#segment/delta-log.js';
 import { type DiskReads, openDiskIndexes } from '#segment/disk-index-files.js';
+import { fetchRows } from '#segment/fetch-rows.js';
 import { aligned, encodeHits } from '#segment/hits.js';
 import { readSegment } from '#segment/insert-log.js';
 import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
 import { indexesEstimate, rowsEstimate } from '#segment/memory-estimate.js';
 import { PageCache } from '#segment/page-cache.js';
+import type { ReadableSegment } from '#segment/readable-segment.js';
 import { RecallControllers } from '#segment/recall-controller.js';
 import { reportFor } from '#segment/search-hooks.js';
+import { searchSegments } from '#segment/search-segments.js';
 import type { SegmentData } from '#segment/segment-data.js';
-import { fetchRows, type ReadableSegment, retrieveFromSegments, searchSegments } from '#segment/segment-reads.js';
+import { retrieveFromSegments } from '#segment/segment-reads.js';
 import { attachSparseIndexes } from '#segment/sparse-index-files.js';
+import { SupersededRows } from '#segment/superseded-rows.js';
 import { attachVectorIndexes } from '#segment/vector-index-files.js';
 
 interface LoadedSegment extends ReadableSegment {
@@ -203,7 +208,7 @@ export class QueryNode {
       for (const segment of this.#wanted(segmentIds)) applyDeletes(segment.data, deletes);
       return {};
     },
-    searchSegments: async ({ segmentIds, search, readTimestamp }, context) => {
+    searchSegments: async ({ segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows }, context) => {
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (search === undefined || first === undefined)
@@ -211,24 +216,32 @@ export class QueryNode {
       for (const segment of segments) this.#touch(segment);
       const report = reportFor(search);
       const options = { recall: this.#recall, report };
-      const hits = await searchSegments(segments, search, readTimestamp, first.schema, context.signal, options);
+      const call = {
+        signal: context.signal,
+        pace: new Pace(this.#platform, context),
+        superseded: SupersededRows.decode(new BigInt64Array(aligned(supersededSegmentIds)), new Uint32Array(aligned(supersededRows))),
+      };
+      const hits = await searchSegments(segments, search, readTimestamp, first.schema, call, options);
       return whole<ShardSearchResponse>({ ...encodeHits(hits, readTimestamp), ...report?.wire });
     },
-    retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
+    retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (retrieve === undefined || first === undefined)
         throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
-      const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema);
+      const pace = new Pace(this.#platform, context);
+      const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema, pace);
       return { count: found.count, rows: found.rows, readTimestamp };
     },
     memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
-    fetchSegmentRows: async ({ segmentIds, rows, fieldIds }) => ({
+    fetchSegmentRows: async ({ segmentIds, rows, fieldIds }, context) => ({
       rows: await fetchRows(
         (id) => this.#segments.get(id)?.data,
         new BigInt64Array(aligned(segmentIds)),
         new Uint32Array(aligned(rows)),
         fieldIds,
+        'search',
+        new Pace(this.#platform, context),
       ),
     }),
   };

@@ -3,32 +3,32 @@
 // what it held, no read is answered until a target was loaded in full again: a partial answer would be a wrong one.
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { concatBatches, gatherBatch as gather, rowCountOf } from '#model/column.js';
+import { concatBatches, gatherBatch as gather, int64Values, keyAt, rowCountOf } from '#model/column.js';
 import { primaryField } from '#model/field.js';
+import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type {
-  FetchRowsRequest,
-  QueryNodeDefinition,
+import {
+  type FetchRowsRequest,
+  type QueryNodeDefinition,
   SegmentSearchRequest,
   ShardRetrieveRequest,
-  ShardSearchRequest,
-  ShardSearchResponse,
-  SyncTargetRequest,
+  type ShardSearchRequest,
+  type ShardSearchResponse,
+  type SyncTargetRequest,
 } from '#proto/elanus/roles.js';
 import { type Client, whole } from '#rpc/service.js';
 import { isDiskFile } from '#segment/disk-file-record.js';
-import { aligned, decodeHits, encodeHits, mergeHits } from '#segment/hits.js';
+import { fetchRows } from '#segment/fetch-rows.js';
+import { aligned, decodeHits, encodeHits, type Hits } from '#segment/hits.js';
+import { mergeHitsPaced } from '#segment/merge-hits.js';
+import { mergeBatchesByKey } from '#segment/merge-keys.js';
+import type { ReadableSegment } from '#segment/readable-segment.js';
 import { reportFor } from '#segment/search-hooks.js';
-import {
-  fetchRows,
-  isLargerBetter,
-  mergeByKey,
-  type ReadableSegment,
-  retrieveFromSegments,
-  searchSegments,
-} from '#segment/segment-reads.js';
+import { searchSegments } from '#segment/search-segments.js';
+import { isLargerBetter, retrieveFromSegments } from '#segment/segment-reads.js';
+import { isLeftShort, isNewer, nextK, SupersededRows, supersededBy, withoutHits } from '#segment/superseded-rows.js';
 import { indexGrowing } from '#segment/vector-index-files.js';
 import type { OracleTime } from './oracle-time.js';
 import type { BufferedDeletes, Shard } from './shard.js';
@@ -264,7 +264,8 @@ export class ShardReader {
     if (ids.length > 0) await this.#queryNode.releaseSegments({ segmentIds: ids });
   }
 
-  #requirePartitions(wanted: readonly bigint[]): ReadonlySet<bigint> {
+  /** @param loadedOnly of those wanted that are loaded, not all of them */
+  #requirePartitions(wanted: readonly bigint[], loadedOnly: boolean): ReadonlySet<bigint> {
     const loaded = this.#partitions;
     if (loaded === undefined) {
       throw new ElanusError(
@@ -273,6 +274,7 @@ export class ShardReader {
       );
     }
     if (wanted.length === 0) return loaded;
+    if (loadedOnly) return new Set(wanted.filter((id) => loaded.has(id)));
     for (const id of wanted)
       if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
     return new Set(wanted);
@@ -296,44 +298,86 @@ export class ShardReader {
   }
 
   async search(request: ShardSearchRequest, context: CallContext) {
-    const partitions = this.#requirePartitions(request.partitionIds);
+    const partitions = this.#requirePartitions(request.partitionIds, request.loadedOnly);
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
     for (const { data } of growing) indexGrowing(this.#platform, data, this.#indexes);
-    const askRemote = () =>
+    const askRemote = (superseded: Partial<SegmentSearchRequest> = {}, search = request) =>
       this.#remote(
         sealedIds,
-        this.#queryNode.searchSegments(whole<SegmentSearchRequest>({ segmentIds: sealedIds, search: request, readTimestamp }), context),
+        this.#queryNode.searchSegments(
+          whole<SegmentSearchRequest>({ ...noneSuperseded, segmentIds: sealedIds, search, readTimestamp, ...superseded }),
+          context,
+        ),
       );
     // Often one side has nothing: what the other found is the answer.
     if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0)) return askRemote();
-    const report = reportFor(request);
-    const [local, remote] = await Promise.all([
-      searchSegments(growing, request, readTimestamp, this.#shard.schema, context.signal, { report }),
-      sealedIds.length === 0 ? undefined : askRemote(),
-    ]);
-    if (remote === undefined) return whole<ShardSearchResponse>({ ...encodeHits(local, readTimestamp), ...report?.wire });
-    report?.addAnswer(remote);
-    const primary = primaryField(this.#shard.schema);
-    const merged = mergeHits([local, decodeHits(remote)], request.queryCount, request.topK, isLargerBetter(request.metric), {
-      fieldId: primary.fieldID,
-      dataType: primary.dataType,
-    });
-    return whole<ShardSearchResponse>({ ...encodeHits(merged, readTimestamp), ...report?.wire });
+    const pace = new Pace(this.#platform, context);
+    const superseded = new SupersededRows();
+    for (let { topK } = request; ; topK = nextK(topK, request.queryCount)) {
+      const search = topK === request.topK ? request : { ...request, topK };
+      const report = reportFor(request);
+      const call = { signal: context.signal, pace, superseded };
+      const [local, remote] = await Promise.all([
+        searchSegments(growing, search, readTimestamp, this.#shard.schema, call, { report }),
+        sealedIds.length === 0 ? undefined : askRemote(encodeSuperseded(superseded), search),
+      ]);
+      if (remote === undefined) return whole<ShardSearchResponse>({ ...encodeHits(local, readTimestamp), ...report?.wire });
+      report?.addAnswer(remote);
+      const sealed = decodeHits(remote);
+      const supersededThere = supersededBy(growing, readTimestamp, sealed);
+      const supersededHere = await this.#supersededBySealed(sealedIds, local, readTimestamp, context);
+      if (isLeftShort(sealed, supersededThere, topK) || isLeftShort(local, supersededHere, topK)) {
+        superseded.add(sealed, supersededThere);
+        superseded.add(local, supersededHere);
+        await pace.rest();
+        continue;
+      }
+      const primary = primaryField(this.#shard.schema);
+      const merged = await mergeHitsPaced(
+        [withoutHits(local, supersededHere), withoutHits(sealed, supersededThere)],
+        request.queryCount,
+        request.topK,
+        isLargerBetter(request.metric),
+        { fieldId: primary.fieldID, dataType: primary.dataType },
+        pace,
+      );
+      return whole<ShardSearchResponse>({ ...encodeHits(merged, readTimestamp), ...report?.wire });
+    }
+  }
+  /** Numbers of the growing hits whose key has a newer row in a sealed segment: one of another partition, or an imported one. */
+  async #supersededBySealed(sealedIds: readonly bigint[], hits: Hits, readTimestamp: bigint, context: CallContext): Promise<number[]> {
+    const oldest = hits.timestamps.reduce((least, time) => (time < least ? time : least), BigInt.asUintN(64, -1n));
+    // Most sealed segments were written before anything that grows: nobody is asked then.
+    const segmentIds = sealedIds.filter((id) => newestIn(this.#served.get(id)?.record) >= oldest);
+    if (segmentIds.length === 0 || hits.rows.length === 0) return [];
+    const retrieve = ShardRetrieveRequest.create({ filter: { keys: hits.keys, keyCount: hits.rows.length, negated: false } });
+    const { rows } = await this.#remote(segmentIds, this.#queryNode.retrieveSegments({ segmentIds, retrieve, readTimestamp }, context));
+    const [keys, times] = rows?.columns ?? [];
+    if (rows === undefined || keys === undefined || times === undefined) return [];
+    const writtenAt = int64Values(times);
+    const newest = new Map(Array.from({ length: rows.rowCount }, (_, row) => [keyAt(keys, row), BigInt.asUintN(64, writtenAt[row] ?? 0n)]));
+    const numbers: number[] = [];
+    for (let at = 0; at < hits.rows.length; at++) {
+      const time = newest.get(keyAt(hits.keys, at));
+      if (time !== undefined && isNewer(time, 0n, hits.timestamps[at] ?? 0n, 0n)) numbers.push(at);
+    }
+    return numbers;
   }
   async retrieve(request: ShardRetrieveRequest, context: CallContext) {
-    const partitions = this.#requirePartitions(request.partitionIds);
+    const partitions = this.#requirePartitions(request.partitionIds, request.loadedOnly);
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
     const { growing, sealedIds } = this.#parts(partitions, request.ignoreGrowing);
     const remote =
       sealedIds.length === 0
         ? undefined
         : this.#remote(sealedIds, this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context));
-    const [local, sealed] = await Promise.all([retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema), remote]);
+    const pace = new Pace(this.#platform, context);
+    const [local, sealed] = await Promise.all([retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema, pace), remote]);
     if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
-    const batches = [local.rows, ...(sealed?.rows === undefined ? [] : [sealed.rows])].filter((batch) => batch.rowCount > 0);
-    const merged = mergeByKey(batches, request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit));
-    return { count: merged.count, rows: merged.rows, readTimestamp };
+    const batches = [local.rows, ...(sealed?.rows === undefined ? [] : [sealed.rows])];
+    const rows = await mergeBatchesByKey(batches, request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit), pace);
+    return { count: BigInt(rows.rowCount), rows, readTimestamp };
   }
   async fetch(request: FetchRowsRequest, context: CallContext) {
     const segmentIds = new BigInt64Array(aligned(request.segmentIds));
@@ -342,7 +386,14 @@ export class ShardReader {
     const there: number[] = [];
     for (const [at, id] of segmentIds.entries())
       (this.#served.get(id)?.waiting === undefined && this.#served.has(id) ? there : here).push(at);
-    const own = fetchRows((id) => this.#shard.segments.get(id)?.data, pick64(segmentIds, here), pick32(rows, here), request.fieldIds);
+    const own = fetchRows(
+      (id) => this.#shard.segments.get(id)?.data,
+      pick64(segmentIds, here),
+      pick32(rows, here),
+      request.fieldIds,
+      'search',
+      new Pace(this.#platform, context),
+    );
     if (there.length === 0) return { rows: await own };
     const asked = this.#queryNode.fetchSegmentRows(
       {
@@ -362,6 +413,14 @@ export class ShardReader {
   }
 }
 
+const noneSuperseded = SegmentSearchRequest.create({});
+function encodeSuperseded(superseded: SupersededRows): Pick<SegmentSearchRequest, 'supersededSegmentIds' | 'supersededRows'> {
+  const { segmentIds, rows } = superseded.addresses();
+  return { supersededSegmentIds: bytes(segmentIds), supersededRows: bytes(rows) };
+}
+/** No row of the segment counts as written later. */
+const newestIn = (record: SegmentRecord | undefined): bigint =>
+  record === undefined ? 0n : record.commitTimestamp > record.timestampTo ? record.commitTimestamp : record.timestampTo;
 const outdated = (why: string): ElanusError => new ElanusError('service_not_ready', `${why}; fetch the target again`);
 const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array => BigInt64Array.from(places, (place) => from[place] ?? 0n);
 const pick32 = (from: Uint32Array, places: readonly number[]): Uint32Array => Uint32Array.from(places, (place) => from[place] ?? 0);

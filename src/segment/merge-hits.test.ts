@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { columnFromInt64, columnFromStrings, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
-import { decodeHits, encodeHits, type Hits, mergeHits } from './hits.js';
+import { decodeHits, encodeHits, type Hits } from './hits.js';
+import { mergeHits } from './merge-hits.js';
 
 const KEY_FIELD = 100n;
 it.each([

@@ -1,0 +1,86 @@
+// Rows of several places in key order, of equal keys the newest: what a query answers. Each place's rows come in key order already, so
+// this walks along all of them at once, and stops at the limit.
+import { ElanusError } from '#base/errors.js';
+import { concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
+import { compareKeys } from '#model/row-key.js';
+import type { Pace } from '#platform/pace.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+
+/** Rows in ascending order of their keys, each key once. */
+export interface KeyList {
+  readonly length: number;
+  keyAt(at: number): Key;
+  timeAt(at: number): bigint;
+}
+export interface MergedKeys {
+  /** By row of the result: the list it comes from, and its place there. */
+  readonly lists: Uint32Array;
+  readonly places: Uint32Array;
+}
+interface Cursor {
+  readonly list: KeyList;
+  readonly index: number;
+  at: number;
+  key: Key;
+}
+/** Keys between two looks at the clock. */
+const KEYS_BETWEEN_LOOKS = 512;
+
+/** @param limit keys at most. Of equal times of a key the earlier list wins. @throws cancelled, deadline_exceeded */
+export async function mergeKeyLists(lists: readonly KeyList[], limit: number, pace: Pace): Promise<MergedKeys> {
+  const total = lists.reduce((sum, { length }) => sum + length, 0);
+  const chosen = { lists: new Uint32Array(Math.min(total, limit)), places: new Uint32Array(Math.min(total, limit)) };
+  let cursors: Cursor[] = [];
+  for (const [index, list] of lists.entries()) if (list.length > 0) cursors.push({ list, index, at: 0, key: list.keyAt(0) });
+  let count = 0;
+  while (cursors.length > 0 && count < limit) {
+    const best = newestOfSmallest(cursors);
+    chosen.lists[count] = best.index;
+    chosen.places[count++] = best.at;
+    const { key } = best;
+    let isDone = false;
+    for (const cursor of cursors) {
+      if (cursor.key !== key) continue;
+      if (++cursor.at < cursor.list.length) cursor.key = cursor.list.keyAt(cursor.at);
+      else isDone = true;
+    }
+    if (isDone) cursors = cursors.filter(({ at, list }) => at < list.length);
+    if (count % KEYS_BETWEEN_LOOKS === 0 && pace.isDue) await pace.rest();
+  }
+  return { lists: chosen.lists.subarray(0, count), places: chosen.places.subarray(0, count) };
+}
+function newestOfSmallest(cursors: readonly Cursor[]): Cursor {
+  let best = cursors[0] as Cursor;
+  for (let i = 1; i < cursors.length; i++) {
+    const cursor = cursors[i] as Cursor;
+    const order = compareKeys(cursor.key, best.key);
+    if (order < 0 || (order === 0 && cursor.list.timeAt(cursor.at) > best.list.timeAt(best.at))) best = cursor;
+  }
+  return best;
+}
+
+/** Batches in key order whose first two columns are key and timestamp, as one. @param skip rows left out at the front */
+export async function mergeBatchesByKey(batches: readonly ColumnBatch[], limit: number, pace: Pace, skip = 0): Promise<ColumnBatch> {
+  const found = batches.filter(({ rowCount }) => rowCount > 0);
+  const [only] = found;
+  if (only === undefined) return { rowCount: 0, columns: [] };
+  if (found.length === 1 && skip === 0 && only.rowCount <= limit) return only;
+  const { lists, places } = await mergeKeyLists(found.map(listOf), limit, pace);
+  const bases: number[] = [];
+  let base = 0;
+  for (const { rowCount } of found) {
+    bases.push(base);
+    base += rowCount;
+  }
+  const rows = new Uint32Array(Math.max(0, places.length - skip));
+  for (let row = 0; row < rows.length; row++) rows[row] = (bases[lists[row + skip] as number] ?? 0) + (places[row + skip] as number);
+  if (pace.isDue) await pace.rest();
+  return gatherBatch(concatBatches(found), rows);
+}
+function listOf({ rowCount, columns }: ColumnBatch): KeyList {
+  const [keys, timestamps] = columns;
+  if (keys === undefined || timestamps === undefined)
+    throw new ElanusError('internal', 'retrieved rows have no key or timestamp column; check the version of the peer');
+  const times = int64Values(timestamps);
+  return { length: rowCount, keyAt: (at) => keyAt(keys, at), timeAt: (at) => BigInt.asUintN(64, times[at] ?? 0n) };
+}
