@@ -4,7 +4,7 @@ import type { AppendFile, Files } from '#platform/files.js';
 import type { MetaOperation, MetaStore } from '#platform/meta-store.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
-import { decodeFrame, decodeHeader, encodeFrame, HEADER_BYTES } from '#wal/frame.js';
+import { decodeFrame, decodeHeader, encodeFrame, headerBytesOf } from '#wal/frame.js';
 import type { Sabotage } from './cluster.js';
 
 const join = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(parts.flatMap((part) => [...part]));
@@ -26,7 +26,10 @@ export const lyingSync: Sabotage = (platform, host) => {
       close: async () => {},
     };
   };
-  return { ...platform, files: filesWith(platform, { openAppend: async (path) => lie(await platform.files.openAppend(path)) }) };
+  return {
+    ...platform,
+    files: filesWith(platform, { openAppend: async (path, guard) => lie(await platform.files.openAppend(path, guard)) }),
+  };
 };
 
 /** A log whose reader loses the deletes: rows come back after a restart. */
@@ -40,15 +43,16 @@ export const replayWithoutDeletes: Sabotage = (platform, host) => {
 function withoutDeletes(platform: Platform, bytes: Uint8Array): Uint8Array {
   const header = decodeHeader(bytes, platform.crc32);
   if (header === undefined) return bytes;
-  const parts = [bytes.subarray(0, HEADER_BYTES)];
+  const parts = [bytes.subarray(0, headerBytesOf(header))];
   let lsn = header.firstLsn;
-  for (let offset = HEADER_BYTES; ; lsn++) {
-    const frame = decodeFrame(bytes, offset, lsn, platform.crc32);
+  for (let offset = headerBytesOf(header); ; lsn++) {
+    const frame = decodeFrame(bytes, offset, lsn, header, platform.crc32);
     if (frame === undefined) return join(parts);
     offset = frame.end;
     const record = LogRecord.decode(frame.payload);
     const changed = record.write === undefined ? record : { ...record, write: { ...record.write, deletedKeys: undefined } };
-    parts.push(...encodeFrame(lsn, LogRecord.encode(changed).finish(), platform.crc32));
+    const payload = LogRecord.encode(changed).finish();
+    parts.push(...encodeFrame({ lsn, index: 0, isCopy: frame.isCopy, payload }, header.salt, platform.crc32));
   }
 }
 
@@ -114,7 +118,7 @@ function filesWith(platform: Platform, changed: Partial<Files>): Files {
     list: (folder) => files.list(folder),
     write: (path, parts) => files.write(path, parts),
     remove: (path) => files.remove(path),
-    openAppend: (path) => files.openAppend(path),
+    openAppend: (path, guard) => files.openAppend(path, guard),
     truncate: (path, size) => files.truncate(path, size),
     ...changed,
   };

@@ -1,12 +1,21 @@
-// A write-ahead log in files of one folder: `<first lsn, 16 hex digits>.log`, frames as in frame.ts. One writer at a time: the
-// data folder's lock keeps other processes out, and an opener with an older epoch than the files carry is refused.
+// A write-ahead log in files of one folder; bytes in frame.ts, names in log-names.ts, opening in log-opening.ts. One writer at a time: the
+// data folder's lock keeps other processes out, and whoever opens the log takes it from the handle before.
+//
+// What holds, whatever moment a crash or a loss of power chooses:
+// - An acknowledged entry is on the disk, in a file that is read before any other for its number, and is never cut.
+// - Numbers go on: the newest file stays until its successor is durable, and an opening that finds less than `check` expects changes nothing.
+// - What was read back counts only after it was written again: reading proves nothing about the disk.
+// - An opening never writes to a file of another opening, so a late append of an old owner changes nothing that the new one has read.
 import { assert } from '#base/assert.js';
 import { Mutex } from '#base/async.js';
-import { ElanusError, messageOf } from '#base/errors.js';
+import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { AppendFile } from '#platform/files.js';
 import type { Platform } from '#platform/platform.js';
-import { decodeFrame, decodeHeader, encodeFrame, encodeHeader, frameBytes, HEADER_BYTES, type LogFileHeader } from './frame.js';
-import type { LogEntry, WriteAheadLog } from './write-ahead-log.js';
+import { decodeFrame, encodeFrame, encodeHeader, type FrameFormat, frameBytes, headerBytesOf, PAYLOAD_BYTES_MAX } from './frame.js';
+import { logPath } from './log-names.js';
+import { corrupt, type FoundFiles, fencedBy, type Owner, readFiles, takeOwnership } from './log-opening.js';
+import type { ScannedFile } from './log-scan.js';
+import type { FoundLog, LogEntry, WriteAheadLog } from './write-ahead-log.js';
 
 export interface FileLogOptions {
   readonly folder: string;
@@ -14,177 +23,282 @@ export interface FileLogOptions {
   readonly epoch: bigint;
   /** A new file begins when the current one has reached this size, in bytes. */
   readonly fileBytesMax: number;
+  /** Of one entry; only tests set it lower. */
+  readonly payloadBytesMax?: number;
+  /** Asked before anything in the folder changes but its owner; throws when the log is not the one that belongs here. */
+  readonly check?: (found: FoundLog) => void;
 }
 interface LogFile {
   readonly path: string;
+  readonly format: FrameFormat;
   readonly firstLsn: bigint;
-  /** One past the last entry. */
+  /** One past the last entry that counts. */
   endLsn: bigint;
+  /** Up to the end of that entry. */
   bytes: number;
 }
-const pathOf = (folder: string, firstLsn: bigint): string => `${folder}/${firstLsn.toString(16).padStart(16, '0')}.log`;
-
-/** @throws wal_fenced a newer owner has written; data_corrupt an entry that is not at the end is damaged. */
-export async function openFileLog(platform: Platform, options: FileLogOptions): Promise<WriteAheadLog> {
-  const paths = (await platform.files.list(options.folder)).filter((path) => path.endsWith('.log'));
-  const files: LogFile[] = [];
-  for (const [index, path] of paths.entries()) {
-    const isLast = index === paths.length - 1;
-    const bytes = await platform.files.read(path);
-    const header = decodeHeader(bytes, platform.crc32);
-    if (header === undefined) {
-      // A crash between creating the file and its header's fsync: nothing in it was acknowledged.
-      if (isLast && bytes.length <= HEADER_BYTES) {
-        await platform.files.remove(path);
-        continue;
-      }
-      throw corrupt(path, 'its header is damaged');
-    }
-    if (header.epoch > options.epoch) {
-      throw new ElanusError(
-        'wal_fenced',
-        `log ${options.folder}: a newer owner (epoch ${header.epoch}) has written, this one has epoch ${options.epoch}; refresh the channel's assignment`,
-      );
-    }
-    files.push(await scanFile(platform, path, bytes, header, isLast));
-  }
-  for (const [index, file] of files.entries()) {
-    const next = files[index + 1];
-    if (next !== undefined && next.firstLsn !== file.endLsn)
-      throw corrupt(file.path, `it ends at entry ${file.endLsn}, the next file begins at ${next.firstLsn}`);
-  }
-  return new FileLog(platform, options, files);
+interface Writer {
+  readonly file: LogFile;
+  readonly handle: AppendFile;
 }
-const corrupt = (path: string, why: string): ElanusError =>
-  new ElanusError(
-    'data_corrupt',
-    `log file ${path}: ${why}; expected whole entries; restore the file from a copy, or move it away to go on without its rows`,
-  );
+/** A file that the newest one replaces; it stays until that one is proven whole. */
+interface Replaced {
+  readonly path: string;
+  readonly endLsn: bigint;
+}
 
-async function scanFile(platform: Platform, path: string, bytes: Uint8Array, header: LogFileHeader, isLast: boolean): Promise<LogFile> {
-  let offset = HEADER_BYTES;
-  let lsn = header.firstLsn;
-  for (;;) {
-    const frame = decodeFrame(bytes, offset, lsn, platform.crc32);
-    if (frame === undefined) break;
-    offset = frame.end;
-    lsn++;
+/**
+ * @throws wal_fenced a newer owner has the log; data_corrupt an entry that was durable is damaged or missing. Then the folder is as it was,
+ *   but for the owner.
+ */
+export async function openFileLog(platform: Platform, options: FileLogOptions): Promise<WriteAheadLog> {
+  // When the opening fails its owner file stays: without one the log would count as closed well.
+  const owner = await takeOwnership(platform, options.folder, options.epoch);
+  try {
+    return await takeLog(platform, options, owner);
+  } catch (error) {
+    // What a still newer owner does meanwhile looks like damage.
+    if ((await platform.files.size(owner.guard)) === undefined) throw fencedBy(options.folder, options.epoch, options.epoch);
+    throw error;
   }
-  if (offset < bytes.length) {
-    if (!isLast) throw corrupt(path, `entry ${lsn} at byte ${offset} is damaged`);
-    platform.logger.warn('wal_torn_tail_cut', { path, atByte: offset, bytes: bytes.length - offset, nextLsn: lsn });
-    await platform.files.truncate(path, offset);
+}
+async function takeLog(platform: Platform, options: FileLogOptions, owner: Owner): Promise<FileLog> {
+  const found = await readFiles(platform, options.folder, owner);
+  const firstLsn = found.chain[0]?.name.firstLsn ?? found.nextLsn;
+  options.check?.({ folder: options.folder, isMissing: found.isMissing, firstLsn, nextLsn: found.nextLsn });
+  return makeLog(platform, options, owner, found);
+}
+/** Begins a file of our own, with a durable copy of what nothing proves to be on the disk. */
+async function makeLog(platform: Platform, options: FileLogOptions, owner: Owner, found: FoundFiles): Promise<FileLog> {
+  const writer = await makeFile(platform, options.folder, owner, found.unproven, found.nextLsn).catch((error: unknown) => {
+    throw error instanceof FileNotMade ? toElanusError(error.cause, 'log file') : error;
+  });
+  const files = found.chain.map(logFileOf);
+  const replaced: Replaced[] = [];
+  const last = files.at(-1);
+  const source = found.chain.at(-1);
+  if (last !== undefined && source !== undefined) {
+    last.endLsn = writer.file.firstLsn;
+    if (found.unproven.length > 0) last.bytes = source.lastGroupByte;
+    if (last.firstLsn === last.endLsn) {
+      files.pop();
+      replaced.push({ path: last.path, endLsn: writer.file.endLsn });
+    }
   }
-  return { path, firstLsn: header.firstLsn, endLsn: lsn, bytes: offset };
+  files.push(writer.file);
+  for (const path of found.useless) replaced.push({ path, endLsn: 0n });
+  const log = new FileLog(platform, options, owner, files, writer, replaced);
+  await log.removeReplaced(0n);
+  return log;
+}
+const logFileOf = (file: ScannedFile): LogFile => ({
+  path: file.name.path,
+  format: file.header,
+  firstLsn: file.name.firstLsn,
+  endLsn: file.endLsn,
+  bytes: file.endByte,
+});
+
+async function makeFile(platform: Platform, folder: string, owner: Owner, copies: readonly LogEntry[], nextLsn: bigint): Promise<Writer> {
+  const firstLsn = copies[0]?.lsn ?? nextLsn;
+  const salt = platform.random.nextUint32();
+  const { epoch, term } = owner;
+  const path = logPath(folder, { firstLsn, term, salt });
+  let handle: AppendFile | undefined;
+  try {
+    handle = await platform.files.openAppend(path, owner.guard);
+    assert(handle.size === 0, `log file ${path} already has ${handle.size} bytes`);
+    const parts = [encodeHeader({ epoch, term, firstLsn, copyEndLsn: nextLsn, salt }, platform.crc32)];
+    for (const [index, { lsn, payload }] of copies.entries())
+      parts.push(...encodeFrame({ lsn, index, isCopy: true, payload }, salt, platform.crc32));
+    await handle.append(parts);
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    return { file: { path, format: { version: 2, salt }, firstLsn, endLsn: nextLsn, bytes }, handle };
+  } catch (cause) {
+    await handle?.close().catch(() => {});
+    const isGone = await platform.files.remove(path).then(
+      () => true,
+      () => false,
+    );
+    throw new FileNotMade(cause, isGone);
+  }
+}
+/** Whether it is gone matters: of a file that may exist nobody knows whether it counts, and the entries of the one before end where it begins. */
+class FileNotMade extends Error {
+  override readonly cause: unknown;
+  readonly isGone: boolean;
+
+  constructor(cause: unknown, isGone: boolean) {
+    super(messageOf(cause));
+    this.cause = cause;
+    this.isGone = isGone;
+  }
 }
 
 class FileLog implements WriteAheadLog {
   readonly #platform: Platform;
   readonly #options: FileLogOptions;
+  readonly #owner: Owner;
+  /** Oldest first; the last is the writer's. */
   readonly #files: LogFile[];
-  #writer: { readonly file: LogFile; readonly handle: AppendFile } | undefined;
+  #replaced: Replaced[];
+  #writer: Writer;
   #nextLsn: bigint;
+  /** Whether an entry stands behind the copies of the writer's first file: then a reader tells damage in them from an unfinished file. */
+  #isProven = false;
   #failure: ElanusError | undefined;
   #appending: Promise<unknown> = Promise.resolve();
   readonly #truncating = new Mutex();
 
-  constructor(platform: Platform, options: FileLogOptions, files: LogFile[]) {
+  constructor(platform: Platform, options: FileLogOptions, owner: Owner, files: LogFile[], writer: Writer, replaced: Replaced[]) {
     this.#platform = platform;
     this.#options = options;
+    this.#owner = owner;
     this.#files = files;
-    this.#nextLsn = files.at(-1)?.endLsn ?? 1n;
+    this.#writer = writer;
+    this.#replaced = replaced;
+    this.#nextLsn = writer.file.endLsn;
   }
+
   get nextLsn(): bigint {
     return this.#nextLsn;
   }
+
   get firstLsn(): bigint {
     return this.#files[0]?.firstLsn ?? this.#nextLsn;
   }
+
   get bytes(): number {
     return this.#files.reduce((sum, file) => sum + file.bytes, 0);
   }
 
   append(payloads: readonly Uint8Array[]): Promise<bigint> {
-    const result = this.#appending.then(() => this.#appendNow(payloads));
+    const limit = this.#options.payloadBytesMax ?? PAYLOAD_BYTES_MAX;
+    const longest = payloads.reduce((most, { length }) => Math.max(most, length), 0);
+    if (longest > limit) {
+      const fact = `log ${this.#options.folder}: an entry has ${longest} bytes, the limit is ${limit}`;
+      return Promise.reject(new ElanusError('parameter_too_large', `${fact}; send fewer rows at a time`));
+    }
+    return this.#inOrder(() => this.#appendNow(payloads));
+  }
+
+  #inOrder<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#appending.then(task);
     this.#appending = result.catch(() => {});
     return result;
   }
+
   async #appendNow(payloads: readonly Uint8Array[]): Promise<bigint> {
     if (this.#failure !== undefined) throw this.#failure;
     const first = this.#nextLsn;
     try {
-      const { file, handle } = await this.#writerFor();
+      if (this.#writer.file.bytes >= this.#options.fileBytesMax) await this.#beginFile();
+      const { file, handle } = this.#writer;
       const parts: Uint8Array[] = [];
       let bytes = 0;
       for (const [index, payload] of payloads.entries()) {
-        parts.push(...encodeFrame(first + BigInt(index), payload, this.#platform.crc32));
+        const frame = { lsn: first + BigInt(index), index, isCopy: false, payload };
+        parts.push(...encodeFrame(frame, file.format.salt, this.#platform.crc32));
         bytes += frameBytes(payload.length);
       }
       await handle.append(parts);
       file.bytes += bytes;
       this.#nextLsn = first + BigInt(payloads.length);
       file.endLsn = this.#nextLsn;
+      if (payloads.length > 0) this.#isProven = true;
       return first;
     } catch (error) {
-      // What reached the disk is unknown: stop, and let a new opening read back what is there.
-      this.#failure = new ElanusError(
-        'wal_unavailable',
-        `log ${this.#options.folder}: a write failed (${messageOf(error)}); nothing more is taken until the log is opened again`,
-        { cause: error },
-      );
-      this.#platform.logger.error('wal_write_failed', { folder: this.#options.folder, reason: messageOf(error) });
-      throw this.#failure;
+      throw this.#fail(error);
     }
   }
-  /** The current file, or a new one after a restart or when the current is full. */
-  async #writerFor(): Promise<{ readonly file: LogFile; readonly handle: AppendFile }> {
-    if (this.#writer !== undefined && this.#writer.file.bytes < this.#options.fileBytesMax) return this.#writer;
-    await this.#writer?.handle.close();
-    this.#writer = undefined;
-    const last = this.#files.at(-1);
-    // A file without entries would share its name with the new one.
-    if (last !== undefined && last.firstLsn === this.#nextLsn) {
-      await this.#platform.files.remove(last.path);
-      this.#files.pop();
-    }
-    const path = pathOf(this.#options.folder, this.#nextLsn);
-    const handle = await this.#platform.files.openAppend(path);
-    assert(handle.size === 0, `log file ${path} already has ${handle.size} bytes`);
-    await handle.append([encodeHeader({ epoch: this.#options.epoch, firstLsn: this.#nextLsn }, this.#platform.crc32)]);
-    const file: LogFile = { path, firstLsn: this.#nextLsn, endLsn: this.#nextLsn, bytes: HEADER_BYTES };
-    this.#files.push(file);
-    this.#writer = { file, handle };
-    return this.#writer;
+
+  /** What reached the disk is unknown: stop, and let a new opening read back what is there. */
+  #fail(thrown: unknown): ElanusError {
+    const error = thrown instanceof FileNotMade ? thrown.cause : thrown;
+    const isFenced = error instanceof ElanusError && error.key === 'wal_fenced';
+    this.#failure = isFenced
+      ? error
+      : new ElanusError(
+          'wal_unavailable',
+          `log ${this.#options.folder}: a write failed (${messageOf(error)}); nothing more is taken until the log is opened again`,
+          { cause: error },
+        );
+    this.#platform.logger.error('wal_write_failed', { folder: this.#options.folder, reason: messageOf(error) });
+    return this.#failure;
+  }
+
+  /** The successor is durable before anything is written to it, or the current file goes. */
+  async #beginFile(): Promise<void> {
+    const { handle } = this.#writer;
+    this.#writer = await makeFile(this.#platform, this.#options.folder, this.#owner, [], this.#nextLsn);
+    this.#files.push(this.#writer.file);
+    await handle.close();
   }
 
   async *read(begin: bigint): AsyncIterable<LogEntry> {
-    for (const file of [...this.#files]) {
-      if (file.endLsn <= begin) continue;
-      const bytes = await this.#platform.files.readRange(file.path, 0, file.bytes);
-      let offset = HEADER_BYTES;
-      const end = file.endLsn;
-      for (let lsn = file.firstLsn; lsn < end; lsn++) {
-        const frame = decodeFrame(bytes, offset, lsn, this.#platform.crc32);
-        if (frame === undefined) throw corrupt(file.path, `entry ${lsn} at byte ${offset} is damaged`);
+    for (const { path, format, firstLsn, endLsn, bytes: length } of this.#files.map((file) => ({ ...file }))) {
+      if (endLsn <= begin) continue;
+      const bytes = await this.#platform.files.readRange(path, 0, length);
+      let offset = headerBytesOf(format);
+      for (let lsn = firstLsn; lsn < endLsn; lsn++) {
+        const frame = decodeFrame(bytes, offset, lsn, format, this.#platform.crc32);
+        if (frame === undefined) throw corrupt(path, `entry ${lsn} at byte ${offset} is damaged`);
         offset = frame.end;
         if (lsn >= begin) yield { lsn, payload: frame.payload };
       }
     }
   }
+
   truncate(end: bigint): Promise<void> {
     // One at a time: two that remove the same file would each take one off the list, and the next round would leave a hole.
     return this.#truncating.run(async () => {
-      for (;;) {
-        const file = this.#files[0];
-        if (file === undefined || file.endLsn > end || this.#files.length === 1) return;
-        await this.#platform.files.remove(file.path);
-        this.#files.shift();
-      }
+      if (this.#failure !== undefined) return; // The files may be another opening's by now.
+      await this.removeReplaced(end);
+      await this.#removeBefore(end);
+      const last = this.#files[0];
+      if (this.#files.length !== 1 || last === undefined || last.endLsn > end || last.endLsn === last.firstLsn) return;
+      await this.#inOrder(async () => {
+        if (this.#failure !== undefined || this.#nextLsn > end) return;
+        await this.#beginFile().catch((error: unknown) => {
+          if (error instanceof FileNotMade && error.isGone) throw toElanusError(error.cause, 'log file');
+          throw this.#fail(error);
+        });
+      });
+      await this.#removeBefore(end);
     });
   }
+
+  async #removeBefore(end: bigint): Promise<void> {
+    for (;;) {
+      const file = this.#files[0];
+      if (file === undefined || file.endLsn > end || this.#files.length === 1) return;
+      await this.#platform.files.remove(file.path);
+      this.#files.shift();
+    }
+  }
+
+  /** Removes replaced files whose entries are all before `end`, and all once the newest file is proven. What cannot be removed waits. */
+  async removeReplaced(end: bigint): Promise<void> {
+    const left: Replaced[] = [];
+    for (const file of this.#replaced) {
+      if (!this.#isProven && file.endLsn > end) {
+        left.push(file);
+        continue;
+      }
+      await this.#platform.files.remove(file.path).catch((error: unknown) => {
+        this.#platform.logger.warn('wal_file_stays', { path: file.path, reason: messageOf(error) });
+        left.push(file);
+      });
+    }
+    this.#replaced = left;
+  }
+
   async close(): Promise<void> {
+    await this.#truncating.run(async () => {});
     await this.#appending;
-    await this.#writer?.handle.close();
+    await this.#writer.handle.close();
+    // Says to the next opening that nothing is torn.
+    if (this.#failure === undefined) await this.#platform.files.remove(this.#owner.guard);
     this.#failure ??= new ElanusError('wal_unavailable', `log ${this.#options.folder} is closed`);
   }
 }

@@ -14,7 +14,8 @@ export interface WriteAheadLog {
   /**
    * Appends entries in order; each is atomic. Resolves once all are durable.
    * @returns the number of the first; the others follow contiguously.
-   * @throws wal_unavailable a write or fsync failed: this log takes nothing more until it is opened again.
+   * @throws parameter_too_large an entry is longer than any reader takes: nothing was written, the log goes on; wal_fenced a newer owner
+   *   has opened the log; wal_unavailable a write or fsync failed: this log takes nothing more until it is opened again.
    */
   append(payloads: readonly Uint8Array[]): Promise<bigint>;
   /** Entries from `begin` (inclusive) to the durable end, in order. @throws data_corrupt */
@@ -22,4 +23,12 @@ export interface WriteAheadLog {
   /** Forgets whole files whose entries are all before `end`. Every consumer's checkpoint must be at or past `end`. */
   truncate(end: bigint): Promise<void>;
   close(): Promise<void>;
+}
+/** What was found in the folder of a log, before anything in it is changed. */
+export interface FoundLog {
+  readonly folder: string;
+  /** No file of the log is there: it is new, or was taken away. */
+  readonly isMissing: boolean;
+  readonly firstLsn: bigint;
+  readonly nextLsn: bigint;
 }
