@@ -14,6 +14,7 @@ import {
   isIndexType,
   scalarIndexTypes,
 } from './index-types.js';
+import { doubledKey } from './json-members.js';
 import { isMetricName, type MetricName } from './metric-type.js';
 import { dataTypeName } from './schema-view.js';
 import { type VectorType, vectorTypeOf, vectorTypes } from './vector-type.js';
@@ -41,9 +42,12 @@ const supportedText = (): string => {
 export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyValuePair[]): IndexParams {
   const asSent: Record<string, string> = {};
   for (const { key, value } of extraParams) {
+    // Maps of this name would lose it.
+    if (key === '__proto__') refuse(`index param ${key} of field ${field.name} is not valid; leave it out`);
     if (Object.hasOwn(asSent, key)) refuse(`duplicated index param ${key} of field ${field.name}; send it once`);
     asSent[key] = value;
   }
+  checkSaidOnce(asSent);
   const params = mergedParams(asSent);
   const { indexType, vectorType } = parseIndexType(field, params.index_type ?? '');
   const metricType = metricTypeOf(field, vectorType, indexType, params.metric_type ?? '');
@@ -80,10 +84,17 @@ function parseIndexType(field: FieldSchema, text: string): { indexType: IndexTyp
   const typeName = dataTypeName(field.dataType);
   if (vectorType === undefined && (isScalar || name === 'AUTOINDEX')) {
     const what = `index ${name} on field ${field.name} of type ${typeName}`;
-    throw new ElanusError('unsupported', `${what} is not supported yet, filters work without one; ${supportedText()}`);
+    throw new ElanusError(
+      'unsupported',
+      `${what} is not supported in this version: filters read primary keys, which need no index; ${supportedText()}`,
+    );
   }
   if (vectorType === undefined || !isIndexType(name) || !indexTypeSpec(name).vectorTypes.includes(vectorType)) {
-    const fits = vectorType && indexTypeNames.filter((type) => indexTypeSpec(type).vectorTypes.includes(vectorType));
+    const fits =
+      vectorType &&
+      indexTypeNames.filter(
+        (type) => indexTypeSpec(type).vectorTypes.includes(vectorType) && builtIndexTypes.has(indexTypeSpec(type).builtAs),
+      );
     const remedy = fits === undefined ? 'it is an index of vector fields' : `use one of ${fits.join(', ')}`;
     return refuse(`data type ${typeName} can't build with this index ${name}: invalid parameter; field ${field.name}: ${remedy}`);
   }
@@ -119,7 +130,9 @@ function metricTypeOf(field: FieldSchema, vectorType: VectorType, indexType: Ind
       vectorType === 'SparseFloatVector'
         ? `only IP&BM25 is the supported metric type for sparse index, got ${text}`
         : `${vectorTypes[vectorType].name} index does not support metric type: ${text.slice(0, 200)}`;
-    return refuse(`${fact}; index ${indexType} on field ${field.name} of type ${vectorType} takes ${possible.join(', ')}`);
+    return refuse(
+      `${fact}; index ${indexType} on field ${field.name} of type ${vectorType} takes ${possible.filter((one) => !laterMetrics.has(one)).join(', ')}`,
+    );
   }
   if (isBm25 && metric !== 'BM25')
     refuse(`BM25 function output field ${field.name} only supports BM25 metric type, got ${metric}; leave it out`);
@@ -130,6 +143,17 @@ function metricTypeOf(field: FieldSchema, vectorType: VectorType, indexType: Ind
     throw new ElanusError('unsupported', `metric type ${metric} of field ${field.name} is not supported yet; use another metric type`);
   }
   return metric;
+}
+
+/** Asked of requests only: an index that was once accepted must load, whatever its pairs say twice. */
+function checkSaidOnce(asSent: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(innerParams(asSent.params))) {
+    const flat = Object.hasOwn(asSent, key) ? asSent[key] : undefined;
+    if (flat === undefined || flat.toLowerCase() === value.toLowerCase()) continue;
+    refuse(`index param ${key} is ${flat.slice(0, 64)} and, in params, ${value.slice(0, 64)}; send it once`);
+  }
+  const doubled = doubledKey(asSent.params ?? '');
+  if (doubled !== undefined) refuse(`index params has the key ${doubled.slice(0, 200)} twice; send it once`);
 }
 
 function mergedParams(asSent: Readonly<Record<string, string>>): Record<string, string> {

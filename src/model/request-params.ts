@@ -2,6 +2,7 @@
 // Readers return undefined for what is absent or empty, and refuse what is there but not of the type.
 import { ElanusError } from '#base/errors.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
+import { doubledKey } from './json-members.js';
 
 export const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);
@@ -10,7 +11,15 @@ export const refuse = (text: string): never => {
 export class RequestParams {
   private readonly values: ReadonlyMap<string, string>;
   constructor(pairs: readonly KeyValuePair[]) {
-    this.values = new Map(pairs.map(({ key, value }) => [key, value]));
+    const values = new Map<string, string>();
+    for (const { key, value } of pairs) {
+      const before = values.get(key);
+      if (before !== undefined && before !== value) {
+        refuse(`${key.slice(0, 200)} is sent twice, with the values ${before.slice(0, 64)} and ${value.slice(0, 64)}; send it once`);
+      }
+      values.set(key, value);
+    }
+    this.values = values;
   }
   text(key: string): string | undefined {
     const value = this.values.get(key)?.trim();
@@ -52,14 +61,17 @@ export class RequestParams {
     } catch (cause) {
       throw new ElanusError('invalid_parameter', `${key} is not JSON: ${text.slice(0, 200)}`, { cause });
     }
+    const doubled = doubledKey(text);
+    if (doubled !== undefined) refuse(`${key} has the key ${doubled.slice(0, 200)} twice in one object; send it once`);
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return refuse(`${key} should be a JSON object, got ${text.slice(0, 200)}`);
     return value as Record<string, unknown>;
   }
+  /** An empty list and `false` say the same as leaving the key out. */
   refuseLater(keys: readonly string[]): void {
     for (const key of keys) {
       const text = this.text(key);
-      if (text !== undefined && text !== '[]') {
+      if (text !== undefined && text !== '[]' && text.toLowerCase() !== 'false') {
         throw new ElanusError('unsupported', `${key} is not supported in this version; leave it out of the request`);
       }
     }

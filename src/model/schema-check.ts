@@ -7,7 +7,9 @@ import { isVectorType } from './data-type.js';
 import { checkDefaultValue, defaultOf } from './default-value.js';
 import { isDenseVector } from './dense-vector.js';
 import { checkName } from './names.js';
+import { checkCollectionProperties } from './properties.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
+import { checkTypeParams } from './type-params.js';
 
 export const FIRST_FIELD_ID = 100n;
 export const FIELDS_MAX = 64;
@@ -75,6 +77,10 @@ function checkFeatures(schema: CollectionSchema): void {
   if (schema.functions.length > 0)
     unsupported('functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them');
   if (schema.structArrayFields.length > 0) unsupported('struct array fields are not supported in this version; use scalar or JSON fields');
+  checkCollectionProperties(schema.properties, schema);
+  if (schema.doPhysicalBackfill) unsupported('do_physical_backfill is not supported in this version: there are no functions; leave it out');
+  if (schema.fileResourceIds.length > 0)
+    unsupported('file_resource_ids are not supported in this version: texts are not analyzed; leave them out');
   if (schema.externalSource !== '' || schema.externalSpec !== '') unsupported('external collections are not supported in this version');
   if (schema.enableNamespace) unsupported('namespaces are not supported in this version; use partitions or a partition key');
 }
@@ -90,7 +96,8 @@ function checkFieldNames(fields: readonly FieldSchema[]): void {
 
 function parseField(field: FieldSchema, fieldID: bigint, schema: CollectionSchema, collection: string): FieldSchema {
   if (!supportedTypes.has(field.dataType)) refuseType(field);
-  checkParamKeys(field);
+  checkFieldFeatures(field);
+  checkTypeParams(field);
   if (field.isDynamic) refuse(`cannot explicitly set a field as a dynamic field: ${field.name}; set enable_dynamic_field`);
   if (field.dataType === DataType.VarChar) checkMaxLength(field, collection);
   if (isDenseVector(field.dataType)) checkVector(field);
@@ -115,12 +122,16 @@ function refuseType(field: FieldSchema): never {
   throw new ElanusError('unsupported', `data type ${name} of field ${field.name} is not supported in this version; supported: ${list}`);
 }
 
-function checkParamKeys(field: FieldSchema): void {
-  const keys = new Set<string>();
-  for (const { key } of field.typeParams) {
-    if (keys.has(key)) refuse(`duplicated type param key ${key} of field ${field.name}`);
-    keys.add(key);
-  }
+/** What would be passed over otherwise. */
+function checkFieldFeatures(field: FieldSchema): void {
+  if (field.isFunctionOutput)
+    unsupported(`field ${field.name} is the output of a function, functions are not supported in this version; send its values yourself`);
+  if (field.externalField !== '')
+    unsupported(`field ${field.name} has external_field, external collections are not supported in this version; leave it out`);
+  if (field.indexParams.length > 0)
+    unsupported(`field ${field.name} has index_params, which are not read from schemas; send them with CreateIndex`);
+  if (field.elementType !== DataType.None)
+    refuse(`field ${field.name} of type ${dataTypeName(field.dataType)} has no elements; leave element_type out`);
 }
 
 function checkMaxLength(field: FieldSchema, collection: string): void {

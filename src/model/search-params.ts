@@ -3,6 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { laterMetrics } from './built-index-types.js';
 import { isLargerBetter, isMetricName, metricNames } from './metric-type.js';
 import { RequestParams, refuse } from './request-params.js';
 import { dataTypeName, fieldByName } from './schema-view.js';
@@ -51,7 +52,10 @@ export interface QueryParams {
   readonly collectionId: bigint | undefined;
 }
 
-const groupKeys = ['group_by_field', 'group_by_fields', 'group_by_field_id', 'group_size', 'order_by_fields'] as const;
+const groupKeys = [
+  ...['group_by_field', 'group_by_fields', 'group_by_field_id', 'group_size', 'strict_group_size', 'rank_group_scorer'],
+  ...['order_by_fields', 'json_path', 'json_type', 'strict_cast'],
+] as const;
 
 /** @throws invalid_parameter, unsupported */
 export function parseSearchParams(schema: CollectionSchema, searchParams: readonly KeyValuePair[]): SearchParams {
@@ -60,10 +64,12 @@ export function parseSearchParams(schema: CollectionSchema, searchParams: readon
   const params = sent.object('params');
   const inner = new RequestParams(innerPairs(params));
   const annsField = annsFieldOf(schema, sent.text('anns_field'));
-  const topK = sent.integer('topk') ?? sent.integer('limit') ?? refuse('topk not found in search_params');
+  const limit = sent.integer('limit');
+  const topK = sent.integer('topk') ?? limit ?? refuse('topk not found in search_params');
   const offset = sent.integer('offset') ?? 0;
   if (topK < 1 || topK > TOP_K_MAX) refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
   if (offset < 0 || offset > RESULT_WINDOW_MAX) refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
+  if (limit !== undefined && limit !== topK) refuse(`topk is ${topK} and limit is ${limit}; send one of them`);
   checkWindow(offset, topK);
   const radius = inner.number('radius') ?? sent.number('radius');
   const rangeFilter = inner.number('range_filter') ?? sent.number('range_filter');
@@ -132,7 +138,10 @@ export function checkSearchMetric(expected: string, params: SearchParams): void 
   }
   const { radius, rangeFilter } = params;
   if (!isMetricName(expected)) {
-    throw new ElanusError('invalid_parameter', `metric type ${expected} is not known; use one of ${metricNames.join(', ')}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `metric type ${expected} is not known; use one of ${metricNames.filter((name) => !laterMetrics.has(name)).join(', ')}`,
+    );
   }
   if (radius === undefined || rangeFilter === undefined) return;
   if (!isLargerBetter(expected) && rangeFilter >= radius) {

@@ -2,6 +2,7 @@
 
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { partitionKeyField } from '#model/schema-view.js';
 import type { Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
@@ -16,6 +17,24 @@ export const databaseOf = (request: { readonly dbName: string }, context: CallCo
 /** What a load that does not fit says: nothing of it is served yet, or all but the newest segments. */
 export const loadRefused = (name: string, { progress, reason }: { readonly progress: number; readonly reason: string }): string =>
   `collection ${name} is ${progress >= 100 ? 'served in part, its newest segments are not' : 'not served'}: ${reason}`;
+const partitionNameTexts = {
+  use: 'not support manually specifying the partition names if partition key mode is used',
+  load: 'disable load partitions if partition key mode is used',
+  release: 'disable release partitions if partition key mode is used',
+  create: 'disable create partition if partition key mode is used',
+  drop: 'disable drop partition if partition key mode is used',
+} as const;
+
+/** With a partition key the value of a row chooses its partition: a name beside it could only be wrong. The texts are Milvus's. */
+export function refusePartitionNames(
+  collection: OpenCollection,
+  names: readonly string[],
+  to: keyof typeof partitionNameTexts = 'use',
+): void {
+  if (partitionKeyField(collection.schema) === undefined || names.every((name) => name === '')) return;
+  throw new ElanusError('invalid_parameter', `${partitionNameTexts[to]}: invalid parameter`);
+}
+
 export interface OpenCollection {
   readonly record: CollectionRecord;
   readonly schema: CollectionSchema;

@@ -4,6 +4,7 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { parseIndexParams } from '#model/index-params.js';
+import { checkCollectionProperties, checkDatabaseProperties, DEFAULT_RESOURCE_GROUP } from '#model/properties.js';
 import { fieldByName, publicSchema, vectorFields } from '#model/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
@@ -16,7 +17,8 @@ import type {
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { type CollectionAccess, databaseOf, loadRefused, type OpenCollection } from './collection-access.js';
+import { type CollectionAccess, databaseOf, loadRefused, type OpenCollection, refusePartitionNames } from './collection-access.js';
+import { checkLoadWishes, type LoadWishes } from './load-request.js';
 
 export interface DefinitionServiceParts {
   readonly access: CollectionAccess;
@@ -50,8 +52,16 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     }
     return rows;
   }
-  async function load(request: Described & { readonly replicaNumber: number }, partitionNames: readonly string[], context: CallContext) {
+  async function load(request: Described & LoadWishes, partitionNames: readonly string[], context: CallContext) {
     const collection = await access.open(request, context);
+    refusePartitionNames(collection, partitionNames, 'load');
+    checkLoadWishes(collection.schema, request);
+    if (request.refresh && !(await queryCoord.loadState({ collectionId: collection.record.id }, context)).known) {
+      throw new ElanusError(
+        'collection_not_loaded',
+        `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it without refresh first`,
+      );
+    }
     const missing = vectorFields(collection.schema).filter(
       (field) => !collection.record.indexes.some((index) => index.fieldId === field.fieldID),
     );
@@ -73,6 +83,7 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
   }
   async function release(request: Described, partitionNames: readonly string[], context: CallContext) {
     const collection = await access.open(request, context);
+    refusePartitionNames(collection, partitionNames, 'release');
     await queryCoord.releaseCollection(
       { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, partitionNames) },
       context,
@@ -134,6 +145,7 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
 
   return {
     createCollection: async (request, context) => {
+      checkCollectionProperties(request.properties);
       await definitions.createCollection({ ...request, dbName: databaseOf(request, context) }, context);
       return {};
     },
@@ -184,10 +196,12 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
 
     createPartition: async (request, context) => {
+      refusePartitionNames(await access.open(request, context), [request.partitionName], 'create');
       await definitions.createPartition({ collection: refOf(request, context), partition: request.partitionName }, context);
       return {};
     },
     dropPartition: async (request, context) => {
+      refusePartitionNames(await access.open(request, context), [request.partitionName], 'drop');
       await definitions.dropPartition({ collection: refOf(request, context), partition: request.partitionName }, context);
       return {};
     },
@@ -199,7 +213,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       const collection = await access.open(request, context);
       const state = await queryCoord.loadState({ collectionId: collection.record.id }, context);
       const isLoaded = (id: bigint): boolean => state.known && (state.partitionIds.length === 0 || state.partitionIds.includes(id));
-      const shown = collection.record.partitions.filter((partition) => request.type !== ShowType.InMemory || isLoaded(partition.id));
+      const named = access.partitionIds(collection, request.partitionNames);
+      const shown = collection.record.partitions.filter(
+        ({ id }) => (named.length === 0 || named.includes(id)) && (request.type !== ShowType.InMemory || isLoaded(id)),
+      );
       return {
         partitionNames: shown.map((partition) => partition.name),
         partitionIDs: shown.map((partition) => partition.id),
@@ -325,6 +342,7 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
 
     createDatabase: async (request, context) => {
+      checkDatabaseProperties(request.properties);
       await definitions.createDatabase(
         { name: request.dbName, properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
         context,
@@ -375,7 +393,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
             collectionID: collection.record.id,
             partitionIds: collection.record.partitions.map(({ id }) => id),
             nodeIds: [1n],
-            resourceGroupName: '__default_resource_group',
+            resourceGroupName: DEFAULT_RESOURCE_GROUP,
+            shardReplicas: request.withShardNodes
+              ? collection.record.vchannels.map((vchannel) => ({ leaderID: 1n, leaderAddr: '', dmChannelName: vchannel, nodeIds: [1n] }))
+              : [],
           },
         ],
       };

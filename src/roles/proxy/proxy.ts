@@ -22,6 +22,8 @@ import { statusOf } from '#rpc/wire-status.js';
 import { CollectionAccess, databaseOf } from './collection-access.js';
 import { definitionHandlers } from './definition-service.js';
 import { ReadService } from './read-service.js';
+import { heedingAll, type ServedMethod } from './request-fields.js';
+import { checkMetricsRequest, systemInfo } from './system-info.js';
 import { WriteService } from './write-service.js';
 
 export interface ProxyPeers {
@@ -40,6 +42,8 @@ export interface ProxySettings {
   readonly callDeadlineMs: number;
   readonly health: { reasons(): readonly string[] };
 }
+/** A call that is served has its line in request-fields.ts, and the other way round. AlterCollectionSchema only refuses. */
+type ServedHandlers = { readonly [Method in ServedMethod | 'alterCollectionSchema']: Handlers<typeof MilvusServiceDefinition>[Method] };
 /** How long Flush itself waits for the files before it leaves the rest to GetFlushState, in ms. */
 const FLUSH_WAIT_MS_MAX = 10_000;
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
@@ -62,11 +66,11 @@ export class ProxyNode {
   }
   /** Methods for the public listener, by path. */
   methods(): ReadonlyMap<string, MethodHandler> {
-    const handlers: Partial<Handlers<typeof MilvusServiceDefinition>> = {
+    const handlers: Partial<Handlers<typeof MilvusServiceDefinition>> = heedingAll({
       ...definitionHandlers({ ...this.#peers, access: this.#access }),
       ...this.#sessionHandlers(),
       ...this.#dataHandlers(),
-    };
+    } satisfies ServedHandlers);
     const onError = (path: string, error: ElanusError): void => {
       if (error.key === 'internal')
         this.#platform.logger.error('request_failed', {
@@ -141,8 +145,21 @@ export class ProxyNode {
       allocTimestamp: async (_request, context) => ({
         timestamp: (await this.#peers.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp,
       }),
+      getMetrics: (request, context) => this.#metrics(request.request, context),
       dummy: async () => ({ response: 'ok' }),
     } satisfies Partial<Handlers<typeof MilvusServiceDefinition>>;
+  }
+  /** The nodes that this one knows: itself, the coordinators it talks to, and the one query-node that serves all replicas. */
+  async #metrics(request: string, context: CallContext) {
+    checkMetricsRequest(request);
+    const { serverId, milvusVersion } = this.#settings;
+    const states = await Promise.all([
+      this.#peers.rootCoord.getComponentStates({}, context),
+      this.#peers.dataCoord.getComponentStates({}, context),
+    ]);
+    const coordinators = states.flatMap(({ state }) => (state === undefined ? [] : [{ id: state.nodeID, type: state.role }]));
+    const nodes = [{ id: serverId, type: 'proxy' }, ...coordinators, { id: 1n, type: 'querynode' }];
+    return { response: systemInfo({ nodes, milvusVersion }), componentName: `proxy${serverId}` };
   }
   #dataHandlers() {
     return {
@@ -186,6 +203,9 @@ export class ProxyNode {
         };
       },
       import: async (request, context) => {
+        const [option] = request.options;
+        if (option !== undefined)
+          throw new ElanusError('unsupported', `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`);
         const collection = await this.#access.open(request, context);
         const { jobId } = await this.#peers.definitions.importFiles(
           {
@@ -216,9 +236,11 @@ export class ProxyNode {
       },
       listImportTasks: async (request, context) => {
         const collectionId = request.collectionName === '' ? 0n : (await this.#access.open(request, context)).record.id;
+        if (request.limit < 0n) throw new ElanusError('invalid_parameter', `limit should be 0 or greater, but got ${request.limit}`);
         const { jobs } = await this.#peers.channelRegistry.listImportJobs({ collectionId }, context);
+        const newest = [...jobs].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(request.limit === 0n ? 0 : -Number(request.limit));
         return {
-          tasks: jobs.map((job) => ({
+          tasks: newest.map((job) => ({
             state: importState(job.state),
             rowCount: job.importedRows,
             id: job.id,

@@ -25,7 +25,7 @@ import { decodeHits, type Hits } from '#segment/hits.js';
 import { mergeHitsPaced, skipHits } from '#segment/merge-hits.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { isLargerBetter } from '#segment/segment-reads.js';
-import type { CollectionAccess, OpenCollection } from './collection-access.js';
+import { type CollectionAccess, type OpenCollection, refusePartitionNames } from './collection-access.js';
 import { SearchPlans } from './search-plan.js';
 import { tell } from './search-told.js';
 
@@ -55,6 +55,7 @@ export class ReadService {
   }
   async #prepare(request: SearchRequest | QueryRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
+    refusePartitionNames(collection, request.partitionNames);
     const named = this.#parts.access.partitionIds(collection, request.partitionNames);
     const nowMs = () => this.#parts.platform.clock.now();
     const loaded = await this.#parts.access.requireLoaded(collection, context, this.#deadline(context), nowMs);

@@ -15,7 +15,7 @@ import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { DeleteRequest, InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
-import type { CollectionAccess, OpenCollection } from './collection-access.js';
+import { type CollectionAccess, type OpenCollection, refusePartitionNames } from './collection-access.js';
 import { hashKeys } from './key-hashes.js';
 
 export interface WriteServiceParts {
@@ -70,7 +70,7 @@ export class WriteService {
   }
   async delete(request: DeleteRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
-    refusePartitionName(collection, request.partitionName);
+    refusePartitionNames(collection, [request.partitionName]);
     const deletedPartitionId = request.partitionName === '' ? 0n : this.#parts.access.partition(collection, request.partitionName);
     const filter = parseKeyFilter(collection.schema, request.expr, request.exprTemplateValues);
     if (filter.kind === 'all' || filter.negated) {
@@ -105,7 +105,7 @@ export class WriteService {
     const { rowCount } = batch;
     if (rowCount === 0) return [];
     const partitionField = partitionKeyField(collection.schema);
-    refusePartitionName(collection, partitionName);
+    refusePartitionNames(collection, [partitionName]);
     const partitionIds =
       partitionField === undefined
         ? [this.#parts.access.partition(collection, partitionName)]
@@ -164,13 +164,6 @@ function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint)
   throw new ElanusError(
     'schema_mismatch',
     `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`,
-  );
-}
-function refusePartitionName(collection: OpenCollection, partitionName: string): void {
-  if (partitionName === '' || partitionKeyField(collection.schema) === undefined) return;
-  throw new ElanusError(
-    'invalid_parameter',
-    'not support manually specifying the partition names if partition key mode is used: invalid parameter',
   );
 }
 const mutation = (ids: ReturnType<typeof idsFromColumn>, rowCount: number, timestamp: bigint) => ({

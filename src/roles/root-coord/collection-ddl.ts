@@ -14,6 +14,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, PartitionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, type DefinitionCatalog } from './definition-catalog.js';
 import type { RootCoordPeers } from './root-coord-peers.js';
@@ -65,8 +66,7 @@ export class CollectionDdl {
       const { catalog, allocateId, allocateTimestamp, broker } = this.#parts;
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && existing.state === 'created') {
-        if (existing.schema !== undefined && sameSchema(existing.schema, schema) && existing.vchannels.length === (request.shardsNum || 1))
-          return;
+        if (isSameCollection(existing, schema, request)) return;
         throw new ElanusError(
           'duplicate_collection',
           `create duplicate collection with different parameters, collection: ${request.collectionName}; drop it first, or send the same schema`,
@@ -92,7 +92,7 @@ export class CollectionDdl {
       }
       const id = await allocateId();
       const createdTimestamp = await allocateTimestamp();
-      const partitionKeyCount = schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
+      const partitionKeyCount = partitionKeyCountOf(schema, request);
       const names =
         partitionKeyCount === 0
           ? [DEFAULT_PARTITION]
@@ -108,7 +108,7 @@ export class CollectionDdl {
         consistencyLevel: request.consistencyLevel,
         createdTimestamp,
         updateTimestamp: createdTimestamp,
-        properties: { timezone: 'UTC', ...Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
+        properties: propertiesOf(request),
         indexes: [],
         aliases: [],
         state: 'creating',
@@ -353,6 +353,26 @@ export class CollectionDdl {
       await catalog.removeDatabase(record);
     });
   }
+}
+const propertiesOf = (request: CreateCollectionRequest): Record<string, string> => ({
+  timezone: 'UTC',
+  ...Object.fromEntries(request.properties.map(({ key, value }) => [key, value])),
+});
+const partitionKeyCountOf = (schema: CollectionSchema, request: CreateCollectionRequest): number =>
+  schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
+/** Whether creating it is the same request again: what differs would be passed over in silence. */
+function isSameCollection(existing: CollectionRecord, schema: CollectionSchema, request: CreateCollectionRequest): boolean {
+  const properties = propertiesOf(request);
+  const names = Object.keys(properties);
+  return (
+    existing.schema !== undefined &&
+    sameSchema(existing.schema, schema) &&
+    existing.vchannels.length === (request.shardsNum || 1) &&
+    existing.consistencyLevel === request.consistencyLevel &&
+    existing.partitionKeyCount === partitionKeyCountOf(schema, request) &&
+    names.length === Object.keys(existing.properties).length &&
+    names.every((name) => existing.properties[name] === properties[name])
+  );
 }
 const paramPairs = (index: {
   readonly indexType: string;

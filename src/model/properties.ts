@@ -1,0 +1,119 @@
+// Properties of collections and databases. Each that Milvus gives a meaning is listed: it works here, or is a hint that changes no answer
+// and is kept to be shown, or it is refused. Keys that have no meaning for Milvus either are kept and shown, as Milvus does.
+import { ElanusError } from '#base/errors.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { partitionKeyField } from './schema-view.js';
+
+export const TTL_KEY = 'collection.ttl.seconds';
+export const TTL_SECONDS_MAX = 3_155_760_000;
+export const DEFAULT_RESOURCE_GROUP = '__default_resource_group';
+
+/** Checks a value: returns what is wrong with it for us although Milvus takes it; throws what Milvus would say. */
+type PropertyCheck = (value: string, schema: CollectionSchema | undefined) => string | undefined;
+interface PropertyRule {
+  readonly key: RegExp;
+  readonly check: PropertyCheck;
+}
+const refuse = (text: string): never => {
+  throw new ElanusError('invalid_parameter', text);
+};
+
+const kept: PropertyCheck = () => undefined;
+const never =
+  (why: string): PropertyCheck =>
+  () =>
+    why;
+const flag = (value: string, key: string): boolean => {
+  const word = value.trim().toLowerCase();
+  if (['true', '1', 't'].includes(word)) return true;
+  return ['false', '0', 'f'].includes(word) ? false : refuse(`property ${key} has the value ${value.slice(0, 64)}, expected true or false`);
+};
+const hintFlag =
+  (key: string): PropertyCheck =>
+  (value) => {
+    flag(value, key);
+    return undefined;
+  };
+const onlyFalse =
+  (key: string, why: string): PropertyCheck =>
+  (value) =>
+    flag(value, key) ? why : undefined;
+const only =
+  (allowed: string, why: string): PropertyCheck =>
+  (value) =>
+    value.trim() === allowed ? undefined : why;
+
+const checkTtl: PropertyCheck = (value) => {
+  if (!/^[+-]?\d{1,18}$/.test(value)) refuse('collection TTL is not a valid positive integer');
+  const seconds = Number(value);
+  if (seconds < -1 || seconds > TTL_SECONDS_MAX) refuse(`collection TTL is out of range, expect [-1, ${TTL_SECONDS_MAX}], got ${seconds}`);
+  return seconds > 0 ? 'rows do not expire; delete them by key' : undefined;
+};
+const checkTimezone: PropertyCheck = (value) => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+  } catch (cause) {
+    throw new ElanusError('invalid_parameter', `invalid timezone, should be a IANA timezone name: ${value.slice(0, 64)}`, { cause });
+  }
+  return undefined;
+};
+const checkIsolation: PropertyCheck = (value, schema) => {
+  if (!flag(value, 'partitionkey.isolation')) return undefined;
+  if (schema !== undefined && partitionKeyField(schema) === undefined) {
+    refuse('partition key isolation mode is enabled but no partition key field is set. Please set the partition key first');
+  }
+  return 'filters of the partition key are not supported';
+};
+
+const collectionRules: readonly PropertyRule[] = [
+  { key: /^collection\.ttl\.seconds$/, check: checkTtl },
+  { key: /^ttl_field$/, check: never('rows do not expire') },
+  { key: /^timezone$/, check: checkTimezone },
+  { key: /^allow_insert_auto_id$/, check: hintFlag('allow_insert_auto_id') },
+  { key: /^partitionkey\.isolation$/, check: checkIsolation },
+  { key: /^mmap\.enabled$/, check: hintFlag('mmap.enabled') },
+  { key: /^lazyload\.enabled$/, check: hintFlag('lazyload.enabled') },
+  { key: /^warmup\./, check: kept },
+  { key: /^collection\.segment\.rowLimit$/, check: kept },
+  { key: /^collection\.autocompaction\.enabled$/, check: hintFlag('collection.autocompaction.enabled') },
+  { key: /^collection\.replica\.number$/, check: only('1', 'there is one replica') },
+  { key: /^collection\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
+  { key: /^collection\.\w+Rate\.(?:max|min)\./, check: never('rates are not limited') },
+  { key: /^collection\.diskProtection\./, check: never('disk space is not limited') },
+  { key: /^dynamicfield\.enabled$/, check: never('the schema says whether there are dynamic fields') },
+  { key: /^namespace\.enabled$/, check: onlyFalse('namespace.enabled', 'namespaces are not supported') },
+  { key: /^(?:replicate|cipher)\./, check: never('neither replication nor encryption is supported') },
+];
+const databaseRules: readonly PropertyRule[] = [
+  { key: /^timezone$/, check: checkTimezone },
+  { key: /^database\.replica\.number$/, check: only('1', 'there is one replica') },
+  { key: /^database\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
+  { key: /^database\.diskQuota\.mb$/, check: never('disk space is not limited') },
+  { key: /^database\.max\.collections$/, check: never('the number of collections has one limit for all databases') },
+  { key: /^database\.force\.deny\./, check: onlyFalse('database.force.deny', 'requests are not denied by database') },
+  { key: /^(?:replicate|cipher)\./, check: never('neither replication nor encryption is supported') },
+];
+
+function checkAll(rules: readonly PropertyRule[], what: string, properties: readonly KeyValuePair[], schema?: CollectionSchema): void {
+  const seen = new Set<string>();
+  for (const { key, value } of properties) {
+    if (seen.has(key)) refuse(`duplicated property key ${key.slice(0, 200)} of the ${what}; send it once`);
+    seen.add(key);
+    // Maps of this name would lose it.
+    if (key === '__proto__') refuse(`property key ${key} of the ${what} is not valid; choose another`);
+    const why = rules.find((rule) => rule.key.test(key))?.check(value, schema);
+    if (why !== undefined) {
+      throw new ElanusError(
+        'unsupported',
+        `${what} property ${key.slice(0, 200)} = ${value.slice(0, 64)} is not supported in this version: ${why}; leave the property out`,
+      );
+    }
+  }
+}
+
+/** @throws invalid_parameter, unsupported */
+export const checkCollectionProperties = (properties: readonly KeyValuePair[], schema?: CollectionSchema): void =>
+  checkAll(collectionRules, 'collection', properties, schema);
+/** @throws invalid_parameter, unsupported */
+export const checkDatabaseProperties = (properties: readonly KeyValuePair[]): void => checkAll(databaseRules, 'database', properties);

@@ -1,0 +1,48 @@
+// The type_params of a field beside `dim` and `max_length`: hints are kept and shown, analyzers are refused, unknown keys are kept as
+// Milvus keeps them.
+import { ElanusError } from '#base/errors.js';
+import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { dataTypeName, typeParam } from './schema-view.js';
+
+const analyzerKeys = ['analyzer_params', 'multi_analyzer_params'] as const;
+const flagKeys = ['enable_analyzer', 'enable_match', 'mmap.enabled'] as const;
+
+/** @throws invalid_parameter, unsupported */
+export function checkTypeParams(field: FieldSchema): void {
+  const keys = new Set<string>();
+  for (const { key } of field.typeParams) {
+    if (keys.has(key)) refuse(`duplicated type param key ${key} of field ${field.name}`);
+    keys.add(key);
+  }
+  for (const key of flagKeys) flagOf(field, key);
+  checkAnalyzer(field);
+}
+
+/** Milvus's own order: a match without an analyzer is a mistake also where both are supported. */
+function checkAnalyzer(field: FieldSchema): void {
+  const hasMatch = flagOf(field, 'enable_match');
+  const hasAnalyzer = flagOf(field, 'enable_analyzer');
+  if (hasMatch && !hasAnalyzer) refuse(`field ${field.name} which has enable_match or is input of BM25 function must also enable_analyzer`);
+  const sent = hasAnalyzer ? 'enable_analyzer' : analyzerKeys.find((key) => typeParam(field, key) !== undefined);
+  if (sent === undefined) return;
+  if (field.dataType !== DataType.VarChar)
+    refuse(`can not enable analyzer on field ${field.name} of type ${dataTypeName(field.dataType)}, only VarChar has one`);
+  throw new ElanusError(
+    'unsupported',
+    `${sent} of field ${field.name} is not supported in this version: texts are not analyzed; leave analyzers and enable_match out`,
+  );
+}
+
+function flagOf(field: FieldSchema, key: (typeof flagKeys)[number]): boolean {
+  const text = typeParam(field, key);
+  if (text === undefined) return false;
+  const word = text.trim().toLowerCase();
+  if (['true', '1', 't'].includes(word)) return true;
+  return ['false', '0', 'f', ''].includes(word)
+    ? false
+    : refuse(`type param ${key} of field ${field.name} has the value ${text.slice(0, 64)}, expected true or false`);
+}
+
+function refuse(text: string): never {
+  throw new ElanusError('invalid_parameter', text);
+}

@@ -1,0 +1,64 @@
+// The wishes of a load beside its partitions: checked here, for this version has one replica, one resource group, and loads all fields.
+import { ElanusError } from '#base/errors.js';
+import { isVectorType } from '#model/data-type.js';
+import { primaryField } from '#model/field.js';
+import { DEFAULT_RESOURCE_GROUP } from '#model/properties.js';
+import { dynamicField, fieldByName, partitionKeyField } from '#model/schema-view.js';
+import type { LoadCollectionRequest } from '#proto/milvus/milvus.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+
+export type LoadWishes = Pick<
+  LoadCollectionRequest,
+  'replicaNumber' | 'resourceGroups' | 'refresh' | 'loadFields' | 'skipLoadDynamicField' | 'loadParams'
+>;
+
+const refuse = (text: string): never => {
+  throw new ElanusError('invalid_parameter', text);
+};
+const unsupported = (text: string): never => {
+  throw new ElanusError('unsupported', text);
+};
+
+/** @throws invalid_parameter, refused, resource_group_not_found, unsupported */
+export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): void {
+  const { replicaNumber, resourceGroups, loadFields, skipLoadDynamicField, loadParams } = wishes;
+  if (replicaNumber < 0) refuse(`replica number should be greater than 0, but got ${replicaNumber}`);
+  const group = resourceGroups.find((name) => name !== DEFAULT_RESOURCE_GROUP);
+  if (group !== undefined) {
+    throw new ElanusError(
+      'resource_group_not_found',
+      `resource group not found[rg=${group}]; there is only ${DEFAULT_RESOURCE_GROUP}, leave resource_groups out`,
+    );
+  }
+  if (loadFields.length > 0) checkLoadFields(schema, loadFields);
+  if (skipLoadDynamicField && dynamicField(schema) !== undefined) {
+    unsupported('skip_load_dynamic_field is not supported in this version: all fields are loaded; leave it out');
+  }
+  for (const [key, value] of Object.entries(loadParams)) {
+    // A hint that Milvus has for its queues; here loads wait for nothing but memory.
+    if (key !== 'load_priority') unsupported(`load param ${key.slice(0, 200)} is not supported in this version; leave it out`);
+    if (!['high', 'low'].includes(value.toLowerCase())) refuse(`load_priority should be high or low, but got ${value.slice(0, 64)}`);
+  }
+}
+
+/** A list of all fields is the same as no list. The first three refusals are Milvus's own. */
+function checkLoadFields(schema: CollectionSchema, names: readonly string[]): void {
+  const listed = new Set(names);
+  const list = `[${names.slice(0, 64).join(' ')}]`;
+  for (const name of listed) {
+    if (fieldByName(schema, name) === undefined) throw new ElanusError('refused', `field ${name.slice(0, 200)} not exist`);
+  }
+  const primary = primaryField(schema).name;
+  if (!listed.has(primary)) refuse(`load field list ${list} does not contain primary key field ${primary}`);
+  if (!schema.fields.some((field) => isVectorType(field.dataType) && listed.has(field.name))) {
+    refuse(`load field list ${list} does not contain vector field`);
+  }
+  const partitionKey = partitionKeyField(schema)?.name;
+  if (partitionKey !== undefined && !listed.has(partitionKey)) {
+    refuse(`load field list ${list} does not contain partition key field ${partitionKey}`);
+  }
+  const missing = schema.fields.filter((field) => !field.isDynamic && !listed.has(field.name)).map((field) => field.name);
+  if (missing.length > 0) {
+    unsupported(`load_fields without ${missing.join(', ')} is not supported in this version: all fields are loaded; leave load_fields out`);
+  }
+}

@@ -1,0 +1,182 @@
+// What becomes of every field of every request that can succeed: nothing that a client says is passed over in silence. A field is used,
+// or leaving it out changes no answer and the table says why, or a request that sets it is refused. The types make a new field of the
+// protocol, or a newly served call, fail to compile until it has its line here.
+import { ElanusError } from '#base/errors.js';
+import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import type { RequestOf } from '#rpc/service.js';
+
+/** `ignored`: why it makes no difference. `refused`: what is missing, told when the field is set. */
+export type FieldDecision = 'used' | { readonly ignored: string } | { readonly refused: string };
+type Methods = (typeof MilvusServiceDefinition)['methods'];
+type Decisions<Method extends keyof Methods> = { readonly [Field in keyof RequestOf<Methods[Method]>]-?: FieldDecision };
+
+const base = { ignored: 'type, id and times of messages between servers; nothing depends on them' } as const;
+const named = { base, dbName: 'used', collectionName: 'used' } as const;
+const history = { refused: 'definitions are read as they are now' } as const;
+const namespace = { refused: 'namespaces are not supported' } as const;
+const rows = {
+  ...named,
+  partitionName: 'used',
+  hashKeys: { ignored: 'the server hashes the keys itself' },
+  namespace,
+} as const;
+const counted = { ignored: 'all rows are counted, those written before the time among them' } as const;
+const loads = {
+  ...named,
+  replicaNumber: 'used',
+  resourceGroups: 'used',
+  refresh: 'used',
+  loadFields: 'used',
+  skipLoadDynamicField: 'used',
+  loadParams: 'used',
+} as const;
+const consistency = {
+  consistencyLevel: { ignored: 'every level reads all writes that were acknowledged before' },
+  useDefaultConsistency: { ignored: 'every level reads all writes that were acknowledged before' },
+} as const;
+const reads = {
+  ...named,
+  ...consistency,
+  partitionNames: 'used',
+  outputFields: 'used',
+  guaranteeTimestamp: 'used',
+  exprTemplateValues: 'used',
+  travelTimestamp: { refused: 'rows are read as they are now' },
+  notReturnAllMeta: { ignored: 'an answer has no more of the schema than its columns' },
+  namespace,
+} as const;
+
+export const requestFields = {
+  createCollection: {
+    ...named,
+    schema: 'used',
+    shardsNum: 'used',
+    consistencyLevel: 'used',
+    properties: 'used',
+    numPartitions: 'used',
+  },
+  dropCollection: named,
+  hasCollection: { ...named, timeStamp: history },
+  loadCollection: loads,
+  releaseCollection: named,
+  describeCollection: { ...named, collectionID: 'used', timeStamp: history },
+  batchDescribeCollection: { dbName: 'used', collectionName: 'used', collectionID: 'used' },
+  getCollectionStatistics: named,
+  showCollections: { base, dbName: 'used', timeStamp: history, type: 'used', collectionNames: 'used' },
+  createPartition: { ...named, partitionName: 'used' },
+  dropPartition: { ...named, partitionName: 'used' },
+  hasPartition: { ...named, partitionName: 'used' },
+  loadPartitions: { ...loads, partitionNames: 'used' },
+  releasePartitions: { ...named, partitionNames: 'used' },
+  getPartitionStatistics: { ...named, partitionName: 'used' },
+  showPartitions: { ...named, collectionID: 'used', partitionNames: 'used', type: 'used' },
+  getLoadingProgress: { ...named, partitionNames: 'used' },
+  getLoadState: { ...named, partitionNames: 'used' },
+  createIndex: { ...named, fieldName: 'used', extraParams: 'used', indexName: 'used' },
+  describeIndex: { ...named, fieldName: 'used', indexName: 'used', timestamp: counted },
+  getIndexStatistics: { ...named, indexName: 'used', timestamp: counted },
+  getIndexState: { ...named, fieldName: 'used', indexName: 'used' },
+  getIndexBuildProgress: { ...named, fieldName: 'used', indexName: 'used' },
+  dropIndex: { ...named, fieldName: 'used', indexName: 'used' },
+  insert: { ...rows, fieldsData: 'used', numRows: 'used', schemaTimestamp: 'used' },
+  delete: {
+    ...rows,
+    expr: 'used',
+    exprTemplateValues: 'used',
+    consistencyLevel: { ignored: 'a delete by key reads nothing' },
+  },
+  upsert: {
+    ...rows,
+    fieldsData: 'used',
+    numRows: 'used',
+    schemaTimestamp: 'used',
+    partialUpdate: 'used',
+    fieldOps: { refused: 'upserts replace whole rows' },
+  },
+  search: {
+    ...reads,
+    dsl: 'used',
+    dslType: { ignored: 'the text is read as a boolean expression, the only kind that clients still write' },
+    searchInput: 'used',
+    searchParams: 'used',
+    nq: { ignored: 'the query vectors are counted' },
+    searchByPrimaryKeys: { refused: 'query vectors are not looked up by key' },
+    subReqs: { refused: 'hybrid search is not supported' },
+    functionScore: { refused: 'function rerankers are not supported' },
+    highlighter: { refused: 'highlighting is not supported' },
+    searchAggregation: { refused: 'aggregation of hits is not supported' },
+    functionChains: { refused: 'function chains are not supported' },
+  },
+  flush: { base, dbName: 'used', collectionNames: 'used' },
+  query: { ...reads, expr: 'used', queryParams: 'used' },
+  getFlushState: { segmentIDs: 'used', flushTs: 'used', dbName: 'used', collectionName: 'used' },
+  getPersistentSegmentInfo: named,
+  getReplicas: { ...named, collectionID: 'used', withShardNodes: 'used' },
+  getMetrics: { base, request: 'used' },
+  dummy: { requestType: { ignored: 'the call only shows that the server answers' } },
+  getComponentStates: {},
+  import: {
+    collectionName: 'used',
+    partitionName: 'used',
+    channelNames: { ignored: 'rows go to the channels that their keys choose' },
+    rowBased: { ignored: 'the names of the files say their format' },
+    files: 'used',
+    options: 'used',
+    dbName: 'used',
+    clusteringInfo: { refused: 'rows are not clustered' },
+  },
+  getImportState: { task: 'used' },
+  listImportTasks: { collectionName: 'used', limit: 'used', dbName: 'used' },
+  getVersion: {},
+  checkHealth: {},
+  connect: { base, clientInfo: 'used' },
+  allocTimestamp: { base },
+  createDatabase: { base, dbName: 'used', properties: 'used' },
+  dropDatabase: { base, dbName: 'used' },
+  listDatabases: { base },
+  describeDatabase: { base, dbName: 'used' },
+} as const satisfies { readonly [Method in keyof Methods]?: Decisions<Method> };
+
+export type ServedMethod = keyof typeof requestFields;
+
+/** `travelTimestamp` as the protocol writes it. */
+export const wireName = (field: string): string => field.replaceAll(/(?<![A-Z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function isSet(value: unknown): boolean {
+  if (value === undefined || value === false || value === 0 || value === 0n || value === '') return false;
+  if (value instanceof Uint8Array || Array.isArray(value)) return value.length > 0;
+  return true;
+}
+
+const refusedFields: ReadonlyMap<string, readonly (readonly [field: string, why: string])[]> = new Map(
+  Object.entries(requestFields).map(([method, fields]) => [
+    method,
+    Object.entries<FieldDecision>(fields).flatMap(([field, decision]): [string, string][] =>
+      typeof decision === 'object' && 'refused' in decision ? [[field, decision.refused]] : [],
+    ),
+  ]),
+);
+
+/** @throws unsupported when the request sets a field that this version would have to pass over */
+export function refuseUnheeded(method: string, request: object): void {
+  for (const [field, why] of refusedFields.get(method) ?? []) {
+    if (!isSet(Reflect.get(request, field))) continue;
+    throw new ElanusError('unsupported', `${wireName(field)} is not supported in this version: ${why}; leave it out of the request`);
+  }
+}
+
+type Handler = (request: object, context: never) => Promise<object>;
+/** The handlers, each behind the refusal of what it would not heed. */
+export function heedingAll<Handlers extends object>(handlers: Handlers): Handlers {
+  const guarded: Record<string, Handler> = {};
+  for (const [method, handler] of Object.entries(handlers) as [string, Handler][]) {
+    const hasRefused = (refusedFields.get(method)?.length ?? 0) > 0;
+    guarded[method] = hasRefused
+      ? async (request, context) => {
+          refuseUnheeded(method, request);
+          return handler.call(handlers, request, context);
+        }
+      : handler;
+  }
+  return guarded as Handlers;
+}
