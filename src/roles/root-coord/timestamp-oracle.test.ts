@@ -46,6 +46,63 @@ describe('timestamp oracle', () => {
     await parts.store.transact([], [{ kind: 'put', key: parts.key, value: new Uint8Array(3) }]);
     await expect(TimestampOracle.open(parts)).rejects.toMatchObject({ key: 'data_corrupt' });
   });
+  it('never goes back over an hour, a year, ten years, in bursts, with a restart after each', async () => {
+    const { time, parts } = oracleParts();
+    const begin = time.ms;
+    let end = 0n;
+    for (const byMs of [0, -3_600_000, -31_536_000_000, 315_360_000_000, 0, -315_360_000_000]) {
+      time.ms = begin + byMs;
+      const oracle = await TimestampOracle.open(parts);
+      for (let burst = 0; burst < 20; burst++) {
+        const first = await oracle.allocate(65_536);
+        expect(first).toBeGreaterThan(end);
+        end = first + 65_535n;
+      }
+    }
+    expect(physicalMs(end)).toBeGreaterThan(begin + 315_360_000_000);
+  });
+  it('gives nothing that is not covered by a stored bound, and goes on when the store does', async () => {
+    const { time, parts } = oracleParts();
+    const transact = parts.store.transact.bind(parts.store);
+    const oracle = await TimestampOracle.open(parts);
+    let end = await oracle.allocate(1);
+    const disk = new Error('disk full');
+    for (const isWritten of [false, true, true, false]) {
+      time.ms += 10_000;
+      // Its answer is a failure either way: nobody knows whether it came through.
+      parts.store.transact = async (...from) => {
+        if (isWritten) await transact(...from);
+        throw disk;
+      };
+      await expect(oracle.allocate(1)).rejects.toThrow('disk full');
+      await expect(oracle.allocate(1)).rejects.toThrow('disk full');
+      parts.store.transact = transact;
+      const next = await oracle.allocate(1);
+      expect(next).toBeGreaterThan(end);
+      end = next;
+    }
+    expect(await (await TimestampOracle.open(parts)).allocate(1)).toBeGreaterThan(end);
+    // The other one moved the bound on: this one is fenced off for good.
+    time.ms += 10_000;
+    await expect(oracle.allocate(1)).rejects.toMatchObject({ key: 'catalog_conflict' });
+    await expect(oracle.allocate(1)).rejects.toMatchObject({ key: 'catalog_conflict' });
+  });
+  it('two on one store never give one number twice: the one that is overtaken stops', async () => {
+    const { time, parts } = oracleParts();
+    const oracles = [await TimestampOracle.open(parts), await TimestampOracle.open(parts)];
+    const given: bigint[] = [];
+    for (let round = 0; round < 40; round++) {
+      time.ms += 500;
+      for (const oracle of oracles)
+        await oracle.allocate(2).then(
+          (first) => given.push(first, first + 1n),
+          () => {},
+        );
+    }
+    expect(new Set(given).size).toBe(given.length);
+    expect([...given].sort((a, b) => (a < b ? -1 : 1))).toEqual(given);
+    expect(given.length).toBeGreaterThan(70);
+  });
   it('refuses counts out of range', async () => {
     const oracle = await TimestampOracle.open(oracleParts().parts);
     for (const count of [0, -1, 1.5, 65_537]) expect(() => oracle.allocate(count)).toThrow('timestamp count');
