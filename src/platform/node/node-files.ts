@@ -15,7 +15,7 @@ const UNASKED_BYTES_MAX = 1 << 16;
 /** Parts that are written at a time; a system call takes 1,024. */
 const WRITE_BYTES = 4 << 20;
 const WRITE_PARTS = 1024;
-const temporary = '.tmp-'; // A crash may leave such a file; lists never show it.
+const temporary = '.tmp-'; // A crash may leave such a file; lists never show it, and the next opening removes it.
 const codeOf = (error: unknown): string | undefined => (error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined);
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 
@@ -25,6 +25,8 @@ export class NodeFiles implements Files {
   readonly #reads = new ReadHandles(READ_HANDLES_MAX);
   readonly #durableFolders = new Set<string>();
   #nextTemporary = 1;
+  /** Begins the temporary files of this opening: what begins otherwise is of one that died. */
+  readonly #staging = `${temporary}${process.pid}-${Date.now().toString(36)}-`;
   #isClosed = false;
   /** Calls under way. The folder is another's once it is unlocked: none may outlive `close`. */
   readonly #running = new Set<Promise<unknown>>();
@@ -105,7 +107,7 @@ export class NodeFiles implements Files {
     return this.#io('write', file, async (full) => {
       const folder = path.dirname(full);
       await this.#makeFolder(folder);
-      const staged = path.join(folder, `${temporary}${process.pid}-${this.#nextTemporary++}`);
+      const staged = path.join(folder, `${this.#staging}${this.#nextTemporary++}`);
       const handle = await fs.open(staged, 'w');
       try {
         try {
@@ -165,6 +167,25 @@ export class NodeFiles implements Files {
         await handle.close();
       }
     });
+  }
+  /**
+   * Removes the temporary files that crashes left below a folder. Only while nobody else writes below the root: under its lock.
+   * What cannot be removed stays for the next time.
+   */
+  async removeLeftovers(folder: string): Promise<void> {
+    const running = this.#removeLeftovers(folder);
+    this.#running.add(running);
+    await running.finally(() => this.#running.delete(running));
+  }
+  async #removeLeftovers(folder: string): Promise<void> {
+    const entries = await fs.readdir(path.join(this.#root, folder), { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      if (this.#isClosed) return;
+      const child = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) await this.#removeLeftovers(child);
+      else if (entry.name.startsWith(temporary) && !entry.name.startsWith(this.#staging))
+        await fs.rm(path.join(this.#root, child), { force: true }).catch(() => {});
+    }
   }
   /** Waits for the calls under way and ends the append thread; calls and open append handles fail from then on. */
   async close(): Promise<void> {

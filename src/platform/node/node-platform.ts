@@ -86,6 +86,8 @@ async function openStores(dataFolder: string | undefined): Promise<Stores> {
     await mkdir(metaFolder, { recursive: true });
     const metaStore = new LmdbMetaStore(metaFolder);
     const files = new NodeFiles(root);
+    // Beside everything else: nothing waits for the space.
+    for (const folder of ['objects', 'wal']) void files.removeLeftovers(folder);
     return {
       files,
       metaStore,
