@@ -39,12 +39,20 @@ export interface BuildLayout {
   readonly total: number;
 }
 export function layoutBuild(
-  spec: { readonly dim: number; readonly degree: number; readonly form: CodeForm; readonly bits?: number; readonly codeStride?: number },
+  spec: {
+    readonly dim: number;
+    readonly degree: number;
+    readonly form: CodeForm;
+    /** The codes that the graph is made by; default 8 bits. */
+    readonly by?: 'SQ8' | 'FP32';
+    readonly bits?: number;
+    readonly codeStride?: number;
+  },
   nodes: number,
   lists: number,
   threads: number,
 ): BuildLayout {
-  const { dim, degree, form, bits } = spec;
+  const { dim, degree, form, bits, by = 'SQ8' } = spec;
   const finalStride = spec.codeStride ?? codeBytes(form, dim);
   let at = DATA_OFFSET;
   const take = (bytes: number): number => {
@@ -54,7 +62,7 @@ export function layoutBuild(
   };
   const linkBytes = nodes * degree * 8;
   const upperBytes = lists * degree * 4;
-  const codeStride = codeBytes('SQ8', dim);
+  const codeStride = codeBytes(by, dim);
   const parts = {
     frame: take(5 * dim * 4),
     header: take(64),

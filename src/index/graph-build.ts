@@ -2,8 +2,19 @@
 // neighbours lie near to each other in memory (graph-order.ts), and writes the block with the codes asked for.
 import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
+import { type CodeFit, type CodeFitInput, doesFit } from './code-fit.js';
 import { layoutBuild } from './graph-build-layout.js';
-import { type CodeForm, codeBytes, fittingForm, ROTATED_DIM_MIN, rotationSigns, scoredStepOf, stepOf } from './graph-codes.js';
+import {
+  type CodeForm,
+  codeBytes,
+  fittingForm,
+  isPlainForm,
+  ROTATED_DIM_MIN,
+  rescored,
+  rotationSigns,
+  scoredStepOf,
+  stepOf,
+} from './graph-codes.js';
 import { NIL } from './graph-layout.js';
 import type { OrderInput, OrderOutput } from './graph-order.js';
 import { buildPqCodes } from './graph-pq-build.js';
@@ -55,25 +66,53 @@ const ENCODED_NODES = 8192;
 /** From here on the order of nodes in memory matters: the codes outgrow the caches. */
 const ORDERED_NODES_MIN = 20_000;
 
+/** By codes of 8 bits; where those do not rank rows as the vectors do, by floats. */
 export async function buildGraph<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   spec: GraphSpec,
   source: SourceVectors<Region>,
   options: BuildOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const built = await buildBy(workers, spec, source, options);
+  if (built instanceof Uint8Array) return built;
+  // Codes of floats are searched as those of HNSW are, whatever was asked for. Records of a quantised graph and codewords would err as codes did.
+  const { bits: _bits, pq: _pq, ...rest } = spec;
+  const indexType = spec.bits !== undefined || spec.pq !== undefined ? 'HNSW' : spec.indexType;
+  const floats = await buildBy(workers, { ...rest, indexType, form: built.form }, source, options, 'FP32');
+  assert(floats instanceof Uint8Array, 'floats rank rows as vectors do');
+  return floats;
+}
+/** Codes do not rank rows as vectors do; those of this form do. */
+interface Unfit {
+  readonly form: CodeForm;
+}
+/** @param by the codes that the graph is made by; floats are not measured */
+async function buildBy<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  spec: GraphSpec,
+  source: SourceVectors<Region>,
+  options: BuildOptions,
+  by: 'SQ8' | 'FP32' = 'SQ8',
+): Promise<Uint8Array<ArrayBuffer> | Unfit> {
   const { dim, degree, metric } = spec;
   const { signal, onProgress = () => {} } = options;
   const threads = Math.max(1, Math.min(spec.threads ?? workers.parallelism, workers.parallelism));
   const rows = presentRows(spec);
   const nodes = rows.length;
   const levels = drawLevels(nodes, degree, spec.seed ?? 1);
-  const isRotated = dim >= ROTATED_DIM_MIN;
+  // Floats need no frame: what reads the block finds one of zeros.
+  const isRotated = by === 'SQ8' && dim >= ROTATED_DIM_MIN;
   const frame = new Float32Array(5 * dim);
   if (isRotated) frame.set(rotationSigns(dim, (spec.seed ?? 1) + 1), dim);
   const pq = spec.pq && graphPqLayout(dim, spec.pq, metric, nodes);
   // Room for the longest of those that may fit.
   const roomFor = spec.form === 'fitting' ? 'SQ8' : spec.form;
-  const layout = layoutBuild({ ...spec, form: roomFor, ...(pq && { codeStride: pq.stride }) }, nodes, levels.lists, workers.parallelism);
+  const layout = layoutBuild(
+    { ...spec, by, form: roomFor, ...(pq && { codeStride: pq.stride }) },
+    nodes,
+    levels.lists,
+    workers.parallelism,
+  );
   const region = workers.allocate(layout.total, layout.total);
   try {
     const buffer = region.memory.buffer;
@@ -85,12 +124,23 @@ export async function buildGraph<Region extends IndexRegion>(
     new Int32Array(buffer, layout.header, 4).set([0, -1, 0, 0]);
     new Float32Array(buffer, layout.frame, frame.length).set(frame);
     const base = {
-      ...{ nodes, dim, degree, metric, layout, source: source.place, isRotated, hasMean: metric !== 'IP' },
+      ...{ nodes, dim, degree, metric, layout, source: source.place, isRotated, hasMean: by === 'SQ8' && metric !== 'IP', by },
       efConstruction: spec.efConstruction,
     };
     const regions = [source.region, region];
     const sample = await workers.run<SampleOutput>('graphSample', { ...base, step: 1 } satisfies BuildPlace, regions, signal);
-    const place: BuildPlace = { ...base, step: stepOf('SQ8', sample.deviation, sample.reach) };
+    const place: BuildPlace = { ...base, step: stepOf(by, sample.deviation, sample.reach) };
+    const stepFor = (form: CodeForm): number => {
+      const { deviation, reach, most } = sample;
+      return spec.isScored ? scoredStepOf(form, deviation, reach, most) : stepOf(form, deviation, reach);
+    };
+    const fits = async (form: CodeForm, codeStep: number, use: CodeFitInput['use']): Promise<boolean> => {
+      // Floats that rows are scored by have to rank them nearly as the vectors do.
+      const scored = spec.isScored && isPlainForm(form) ? NEAREST_WANTED + 2 : rescored(NEAREST_WANTED, form);
+      const input: CodeFitInput = { place, form, step: codeStep, scored, use };
+      return doesFit(await workers.run<CodeFit>('codeFit', input, regions, signal), use);
+    };
+    if (by === 'SQ8' && !(await fits('SQ8', place.step, 'made'))) return { form: (await fits('BF16', 1, 'walked')) ? 'BF16' : 'FP32' };
     const runShares = (task: string, input: object): Promise<void> =>
       runLanes(
         Math.ceil(nodes / ENCODED_NODES),
@@ -102,7 +152,7 @@ export async function buildGraph<Region extends IndexRegion>(
         signal,
       );
     const encode = (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => runShares('graphEncode', input);
-    await encode({ place, form: 'SQ8', out: layout.codes, stride: layout.codeStride, order: 0 });
+    await encode({ place, form: by, out: layout.codes, stride: layout.codeStride, order: 0 });
     let inserted = 0;
     // The first node alone: until it stands there is no graph for the others to enter.
     if (nodes > 0) await workers.run<number>('graphInsert', { place, most: 1 } satisfies InsertInput, regions, signal);
@@ -122,9 +172,10 @@ export async function buildGraph<Region extends IndexRegion>(
     await runShares('graphFill', { place } satisfies Omit<FillInput, 'begin' | 'end'>);
     onProgress(0.95);
     const { bits } = spec;
-    const form = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
-    const { deviation, reach, most } = sample;
-    const step = bits ? place.step : spec.isScored ? scoredStepOf(form, deviation, reach, most) : stepOf(form, deviation, reach);
+    const fitting = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
+    // Room was taken for the codes that were asked for, or for those of 8 bits.
+    const form = by === 'FP32' || bits || pq ? fitting : await firstFit(fitting, dim, (one) => fits(one, stepFor(one), 'walked'));
+    const step = bits ? place.step : stepFor(form);
     const stride = pq?.stride ?? codeBytes(form, dim);
     let books: ReadonlyMap<string, Uint8Array> = new Map();
     if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
@@ -169,6 +220,22 @@ export async function buildGraph<Region extends IndexRegion>(
     workers.release(region);
   }
 }
+/** What may take the place of codes that do not rank rows as the vectors do, where those of 8 bits do. */
+const otherForms = {
+  SQ4: ['SQ6', 'SQ8'],
+  SQ6: ['SQ8'],
+  SQ8: [],
+  BF16: ['SQ8'],
+  FP16: ['SQ8'],
+  FP32: [],
+} as const satisfies Record<CodeForm, readonly CodeForm[]>;
+/** The form that is wanted, or the first in its place that ranks rows as the vectors do. */
+async function firstFit(form: CodeForm, dim: number, fits: (form: CodeForm) => Promise<boolean>): Promise<CodeForm> {
+  if (form === 'SQ8' || (await fits(form))) return form;
+  for (const one of otherForms[form]) if (one === 'SQ8' || (codeBytes(one, dim) < codeBytes('SQ8', dim) && (await fits(one)))) return one;
+  return form;
+}
+const NEAREST_WANTED = 10;
 function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
   const rows = new Uint32Array(rowCount);
   let count = 0;

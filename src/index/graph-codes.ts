@@ -17,6 +17,10 @@ const forms = {
   FP16: { dims: 8, bytes: 16, mode: 8 },
   BF16: { dims: 8, bytes: 16, mode: 10 },
 } as const satisfies Record<CodeForm, { dims: number; bytes: number; mode: number }>;
+/** What an API's `sq_type` names. */
+export const sqForms = { SQ4U: 'SQ4', SQ6: 'SQ6', SQ8: 'SQ8', FP16: 'FP16', BF16: 'BF16' } as const satisfies Record<string, CodeForm>;
+/** Codes that are floats: neither shifted, nor rotated, nor of one step. */
+export const isPlainForm = (form: CodeForm): form is 'FP32' | 'FP16' | 'BF16' => form === 'FP32' || form === 'FP16' || form === 'BF16';
 export const paddedDims = (form: CodeForm, dim: number): number => Math.ceil(dim / forms[form].dims) * forms[form].dims;
 /** Codes that fit half a cache line or less more than a line are not padded further; others would straddle lines. */
 export const codeBytes = (form: CodeForm, dim: number): number => (paddedDims(form, dim) / forms[form].dims) * forms[form].bytes;
@@ -78,11 +82,16 @@ export function fittingForm(dim: number, nearest: number, deviation: number, rea
  */
 const CODE_ERROR_MAX = 0.035;
 /**
+ * How many of the found rows are worth an exact score: codes put the k nearest among their first few (tried by hand on word and text-like vectors), and every
+ * vector that is read is a cache miss for each of its lines.
+ */
+export const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);
+/**
  * A squared distance by codes errs by about 2 * distance * the deviation of rounding: that of a value to `unit` / sqrt(12) and that of the query
  * to 1 / sqrt(12), in the unit of the keys. The difference of two, thrice as far off as is usual, is this times the distance. 0: not known.
  */
 export function keySlack(form: CodeForm, isIp: boolean): number {
-  if (isIp || form === 'FP32' || form === 'FP16' || form === 'BF16') return 0;
+  if (isIp || isPlainForm(form)) return 0;
   return 3 * Math.SQRT2 * 2 * Math.sqrt((l2Queries[form].unit ** 2 + 1) / 12);
 }
 /** Configures the kernel instance for these codes. */
@@ -110,7 +119,7 @@ export function encodeQuery(memory: WebAssembly.Memory, form: CodeForm, frame: F
   const kernel = graphKernel.on(memory);
   const { dim, step, isIp } = frame;
   const padded = paddedDims(form, dim);
-  if (form === 'FP32' || form === 'FP16' || form === 'BF16') {
+  if (isPlainForm(form)) {
     kernel.to32(from, dim, padded, out);
     return 1;
   }

@@ -17,7 +17,7 @@ export interface OrderOutput {
 export function graphOrder({ place, isOrdered }: OrderInput, context: BuildContext): OrderOutput {
   const [, memory] = memoriesOf(context);
   const { nodes, degree, layout } = place;
-  const nearest = nearestOf(memory, place);
+  const nearest = place.by === 'SQ8' ? nearestOf(memory, place) : Number.POSITIVE_INFINITY;
   const words = (offset: number, count: number): Uint32Array => new Uint32Array(memory.buffer, offset, count);
   const links = words(layout.links, nodes * degree * 2);
   const header = words(layout.header, 4);

@@ -3,7 +3,7 @@
 import { must } from '#base/assert.js';
 import { countingRows } from './counting-rows.js';
 import { type ElementType, vectorBytes } from './element-type.js';
-import { type CodeForm, encodeQuery, type Frame, isCodeForm, keySlack, useCodes } from './graph-codes.js';
+import { type CodeForm, encodeQuery, type Frame, isCodeForm, isPlainForm, keySlack, rescored, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { excludedBytes, GRAPH_POOL_MAX, type GraphParams, graphParams, REACH_MAX, type WorkLayout, workLayout } from './graph-layout.js';
 import { type MemoryViews, viewsOf } from './memory-views.js';
@@ -160,7 +160,7 @@ class GraphSearch {
     this.#at = index.workOffset + index.workBytes * thread;
     const isIp = index.metric === 'IP';
     const place = (name: string): number => must(index.sections[name], `section ${name}`).offset;
-    const isPlain = this.#form.startsWith('F') || this.#form === 'BF16';
+    const isPlain = isPlainForm(this.#form);
     this.#frame = {
       ...{ dim: index.dim, isIp, isUnit: index.metric === 'COSINE', step },
       mean: isIp || isPlain ? 0 : place('frame'),
@@ -317,11 +317,6 @@ class GraphSearch {
     return Math.max(usual, Math.ceil(k * Number(this.#input.params.refineK ?? 1)));
   }
 }
-/**
- * How many of the found rows are worth an exact score: codes put the k nearest among their first few (tried by hand on word and text-like vectors), and every
- * vector that is read is a cache miss for each of its lines.
- */
-const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);
 /**
  * The same where codes give the scores: keys differ from these by how the query is rounded, which is coarse with 8 bits only, and with
  * cosine by the length of the decoded vector, too.

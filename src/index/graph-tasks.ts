@@ -2,7 +2,7 @@
 import { must } from '#base/assert.js';
 import { vectorBytes } from './element-type.js';
 import type { BuildLayout } from './graph-build-layout.js';
-import { type CodeForm, encode, useCodes } from './graph-codes.js';
+import { type CodeForm, encode, isPlainForm, useCodes } from './graph-codes.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 import { workLayout } from './graph-layout.js';
 import type { MetricType } from './metric.js';
@@ -20,6 +20,8 @@ export interface BuildPlace {
   readonly isRotated: boolean;
   readonly hasMean: boolean;
   readonly step: number;
+  /** The codes that the graph is made by. */
+  readonly by: 'SQ8' | 'FP32';
   /** Nodes that have vectors when the frame is made, where that is not all. */
   readonly sampled?: number;
 }
@@ -110,17 +112,26 @@ export function graphSample(place: BuildPlace, context: BuildContext): SampleOut
       squares += value * value;
     }
   }
-  magnitudes.sort();
   return {
     deviation: Math.sqrt(squares / magnitudes.length),
-    reach: magnitudes[Math.min(magnitudes.length - 1, Math.floor(magnitudes.length * 0.9995))] as number,
-    most: magnitudes.at(-1) as number,
+    reach: inOrder(magnitudes, Math.min(magnitudes.length - 1, Math.floor(magnitudes.length * 0.9995))),
+    most: magnitudes.reduce((most, value) => Math.max(most, value), 0),
   };
+}
+/** The value that sorting would put at a place. The bits of floats that are not negative are in their order, so the upper halves tell nearly which. */
+function inOrder(values: Float32Array, place: number): number {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const counts = new Uint32Array(1 << 16);
+  for (const word of bits) counts[word >>> 16] = (counts[word >>> 16] as number) + 1;
+  let [half, before] = [0, 0];
+  while (before + (counts[half] as number) <= place) before += counts[half++] as number;
+  const alike = values.filter((_, i) => (bits[i] as number) >>> 16 === half).sort();
+  return alike[place - before] as number;
 }
 export function graphEncode({ place, form, begin, end, out, stride, order }: EncodeInput, context: BuildContext): void {
   const [, memory] = memoriesOf(context);
   const kernel = graphKernel.on(memory);
-  const isPlain = form === 'FP32' || form === 'FP16' || form === 'BF16';
+  const isPlain = isPlainForm(form);
   const toFrame = framer(place, context, isPlain);
   const nodeOf = order === 0 ? undefined : new Uint32Array(memory.buffer, order, place.nodes);
   for (let i = begin; i < end; i++) {
@@ -135,14 +146,14 @@ export function graphFill({ place, begin, end }: FillInput, context: BuildContex
   const { order, inverse, finalLinks } = place.layout;
   buildKernel(place, context).fillLists(begin, end, order, inverse, finalLinks);
 }
-/** The kernel over the 8-bit codes and lists of a build. */
+/** The kernel over the codes and lists of a build. */
 function buildKernel(place: BuildPlace, context: BuildContext): GraphKernel {
   const [, memory] = memoriesOf(context);
-  const { nodes, dim, degree, layout, metric, efConstruction } = place;
+  const { nodes, dim, degree, layout, metric, efConstruction, by } = place;
   const kernel = graphKernel.on(memory);
   const at = layout.work + layout.workBytes * context.thread;
   const work = workLayout(nodes, dim, degree);
-  useCodes(kernel, 'SQ8', metric === 'IP', dim, layout.codes, layout.codeStride);
+  useCodes(kernel, by, metric === 'IP', dim, layout.codes, layout.codeStride);
   kernel.useGraph(nodes, degree, layout.links, degree * 8, layout.upper, layout.upperOf, layout.header);
   const ef = Math.min(Math.max(efConstruction, degree), nodes);
   kernel.useThread(at + work.visited, at + work.pool, at + work.results, ef, at + work.scratch, kernel.lastEpoch());

@@ -165,6 +165,9 @@ export class GrowingGraph<Region extends IndexRegion> {
     const rows = new Uint32Array(buffer, layout.rows, nodes);
     for (let row = 0; row < nodes; row++) rows[row] = row;
     const isRotated = dim >= ROTATED_DIM_MIN;
-    return { region, place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean: metric !== 'IP', step } };
+    return {
+      region,
+      place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean: metric !== 'IP', by: 'SQ8', step },
+    };
   }
 }

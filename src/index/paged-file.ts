@@ -2,6 +2,7 @@
 // a head, the block that is kept in memory, and pages of records, each a list of links (or none) and a vector as it is in its row.
 import { assert } from '#base/assert.js';
 import { type Crc32, type DiskLayout, encodeDiskHead, pagesOffsetOf, sealPage } from './disk-layout.js';
+import { type IndexMeta, readIndexBlock } from './index-block.js';
 import { addressOfRow } from './vector-floats.js';
 import type { ExactVectors, IndexRegion } from './vector-index.js';
 
@@ -9,6 +10,8 @@ export interface DiskFile {
   /** In order, to be written as they are made: each is used up when the next is asked for. */
   readonly parts: Iterable<Uint8Array>;
   readonly bytes: number;
+  /** What the block in it says of itself. */
+  readonly meta: IndexMeta;
 }
 /** What a record holds. */
 export interface PagedRecords {
@@ -25,7 +28,7 @@ const CHUNK_BYTES = 1 << 20;
 export function pagedFile(block: Uint8Array, layout: DiskLayout, records: PagedRecords, crc32: Crc32): DiskFile {
   const head = encodeDiskHead(block.length, layout, crc32);
   const bytes = pagesOffsetOf(block.length) + layout.pages * layout.pageBytes;
-  return { parts: partsOf(head, block, pagesOf(layout, records, crc32)), bytes };
+  return { parts: partsOf(head, block, pagesOf(layout, records, crc32)), bytes, meta: readIndexBlock(block).meta };
 }
 function* partsOf(head: Uint8Array, block: Uint8Array, pages: Iterable<Uint8Array>): Iterable<Uint8Array> {
   yield head;

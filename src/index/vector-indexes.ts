@@ -7,7 +7,7 @@ import type { MetricName } from '#model/metric-type.js';
 import type { ElementType } from './element-type.js';
 import { type BuildOptions, buildGraph, type SourceVectors } from './graph-build.js';
 import { checkGraphBlock } from './graph-check.js';
-import type { CodeForm } from './graph-codes.js';
+import { sqForms } from './graph-codes.js';
 import { graphParams, workLayout } from './graph-layout.js';
 import { checkGraphPqBlock } from './graph-pq-check.js';
 import { graphPqWork } from './graph-pq-layout.js';
@@ -112,7 +112,6 @@ async function buildIvfOver<Region extends IndexRegion>(
   return buildIvf(workers, ivf, { bytes: new Uint8Array(floats.buffer) }, options);
 }
 const CONVERTED_ROWS = 16_384;
-const sqForms = { SQ4U: 'SQ4', SQ6: 'SQ6', SQ8: 'SQ8', FP16: 'FP16', BF16: 'BF16' } as const satisfies Record<string, CodeForm>;
 
 export interface SearchableIndex<Region extends IndexRegion = IndexRegion> extends LoadedIndex<Region> {
   readonly task: string;

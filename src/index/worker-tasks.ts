@@ -1,5 +1,6 @@
 // The one registry of tasks that worker threads run by name. Platforms below import it; its shape is theirs (`WorkerTask`),
 // said here structurally because folders import only from earlier ones.
+import { codeFit } from './code-fit.js';
 import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
@@ -29,6 +30,7 @@ type Task = (input: never, context: { readonly memories: readonly WebAssembly.Me
 
 export const workerTasks = {
   checkIndex,
+  codeFit,
   diskScan,
   graphCodesSearch,
   graphEncode,

@@ -5,6 +5,7 @@ import { buildDiskIndex } from '#index/disk-build.js';
 import { loadDiskIndex } from '#index/disk-index.js';
 import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_BYTES } from '#index/disk-layout.js';
 import { elementTypeOf } from '#index/element-type.js';
+import type { DiskFile } from '#index/paged-file.js';
 import type { IndexPlacement } from '#index/vector-index.js';
 import { openVectorIndex } from '#index/vector-indexes.js';
 import { vectorWidth } from '#model/dense-vector.js';
@@ -33,24 +34,24 @@ export interface DiskBuild {
   readonly metric: 'L2' | 'IP' | 'COSINE';
   readonly key: string;
 }
-/** @returns bytes of the file */
+/** @returns bytes of the file, and what its block says of itself */
 export async function writeDiskIndex(
   platform: Platform,
   vectors: VectorColumn,
   { build, metric, key }: DiskBuild,
   signal?: AbortSignal,
-): Promise<number> {
+): Promise<Pick<DiskFile, 'bytes' | 'meta'>> {
   const { dim, rowCount, nullBits, store, region } = vectors;
   const spec = { metric, elementType: store.elementType, dim, rowCount, ...(nullBits && { without: nullBits }) };
   return vectors.hold(async () => {
     const { workers, crc32, objectStore } = platform;
     const source = { region, place: store.place };
-    const { parts, bytes } =
+    const { parts, bytes, meta } =
       build.kind === 'HNSW_SQ'
         ? await buildCodedIndex(workers, { ...spec, build }, source, crc32, signal && { signal })
         : await buildDiskIndex(workers, { ...spec, ...paramsOf(build) }, source, crc32, signal && { signal });
     await objectStore.put(key, parts);
-    return bytes;
+    return { bytes, meta };
   });
 }
 const paramsOf = ({ kind: _kind, ...params }: BuildParamsOf<typeof DISK_INDEX_TYPE>) => params;

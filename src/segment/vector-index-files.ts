@@ -54,7 +54,8 @@ export async function writeVectorIndex(
     vectors.append(rows, count);
     if (build.kind === 'DISKANN' || (build.kind === 'HNSW_SQ' && isByCodes(build))) {
       if (!isDenseMetric(metric)) return undefined;
-      return { key, bytes: await writeDiskIndex(platform, vectors, { build, metric, key }, signal), builtAs: describeBuild(build) };
+      const { bytes, meta } = await writeDiskIndex(platform, vectors, { build, metric, key }, signal);
+      return { key, bytes, builtAs: describeBuild(build, meta) };
     }
     const without = vectors.nullBits;
     const block = await buildVectorIndex(
@@ -64,7 +65,7 @@ export async function writeVectorIndex(
       signal && { signal },
     );
     await platform.objectStore.put(key, [block]);
-    return { key, bytes: block.length, builtAs: describeBuild(build, String(readIndexBlock(block).meta.params.form)) };
+    return { key, bytes: block.length, builtAs: describeBuild(build, readIndexBlock(block).meta) };
   } finally {
     vectors.release();
   }
