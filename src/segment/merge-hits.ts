@@ -11,7 +11,10 @@ export function mergeHits(parts: readonly Hits[], queryCount: number, k: number,
   const merged = alreadyMerged(parts, k, isLargerBetter);
   if (merged !== undefined) return merged;
   const merge = new HitMerge(parts, queryCount, k, isLargerBetter);
-  for (let query = 0; query < queryCount; query++) merge.addQuery(query);
+  for (let query = 0; query < queryCount; query++) {
+    for (const index of parts.keys()) merge.collect(query, index);
+    merge.choose(query);
+  }
   return merge.finish(keyField);
 }
 /** As `mergeHits`, in slices: many queries times many hits take long. @throws cancelled, deadline_exceeded */
@@ -26,18 +29,29 @@ export async function mergeHitsPaced(
   const merged = alreadyMerged(parts, k, isLargerBetter);
   if (merged !== undefined) return merged;
   const merge = new HitMerge(parts, queryCount, k, isLargerBetter);
+  let since = 0;
   for (let query = 0; query < queryCount; query++) {
-    if (merge.addQuery(query) >= ENTRIES_BETWEEN_LOOKS && pace.isDue) await pace.rest();
+    for (const index of parts.keys()) {
+      since += merge.collect(query, index);
+      if (since < ENTRIES_BETWEEN_LOOKS) continue;
+      since = 0;
+      if (pace.isDue) await pace.rest();
+    }
+    merge.choose(query);
   }
+  if (pace.isDue) await pace.rest();
   return merge.finish(keyField);
 }
 /** Merging an entry takes a fraction of a microsecond; after so many the clock is read. */
 const ENTRIES_BETWEEN_LOOKS = 512;
+/** So many are looked through at once, to see whether anything has to be merged. */
+const ENTRIES_AT_ONCE = 1 << 15;
 /** What one part found is in order already, but for ties and keys that it has twice. */
 function alreadyMerged(parts: readonly Hits[], k: number, isLargerBetter: boolean): Hits | undefined {
   const found = parts.filter(({ rows }) => rows.length > 0);
   const [only] = found;
-  return only !== undefined && found.length === 1 && isMerged(only, k, isLargerBetter) ? only : undefined;
+  if (only === undefined || found.length > 1 || only.rows.length > ENTRIES_AT_ONCE) return undefined;
+  return isMerged(only, k, isLargerBetter) ? only : undefined;
 }
 
 /** Queries one after another; the cost grows with the hits of the parts. */
@@ -53,7 +67,12 @@ class HitMerge {
   /** Numbers of the hits kept. */
   readonly #chosen: Uint32Array;
   #chosenCount = 0;
-  #seen = 0;
+  /** Of the query that is being merged: the newest row of each key, as places in the lists below. */
+  readonly #newest = new Map<Key, number>();
+  #scores: number[] = [];
+  #keys: Key[] = [];
+  #times: bigint[] = [];
+  #numbers: number[] = [];
 
   constructor(parts: readonly Hits[], queryCount: number, k: number, isLargerBetter: boolean) {
     this.#parts = parts;
@@ -69,41 +88,42 @@ class HitMerge {
     this.#total = total;
     this.#chosen = new Uint32Array(Math.min(total, queryCount * k));
   }
-  /** @returns hits looked at since this was last at least `ENTRIES_BETWEEN_LOOKS` */
-  addQuery(query: number): number {
-    const scores: number[] = [];
-    const keys: Key[] = [];
-    const times: bigint[] = [];
-    const numbers: number[] = [];
-    const newest = new Map<Key, number>();
-    if (this.#seen >= ENTRIES_BETWEEN_LOOKS) this.#seen = 0;
-    for (const [index, part] of this.#parts.entries()) {
-      const begin = this.#starts[index] ?? 0;
-      const end = begin + (part.counts[query] ?? 0);
-      const base = this.#bases[index] ?? 0;
-      this.#starts[index] = end;
-      this.#seen += end - begin;
-      for (let at = begin; at < end; at++) {
-        const key = keyAt(part.keys, at);
-        const time = part.timestamps[at] ?? 0n;
-        const known = newest.get(key);
-        if (known !== undefined && (times[known] ?? 0n) >= time) continue;
-        newest.set(key, scores.length);
-        scores.push(part.scores[at] ?? 0);
-        keys.push(key);
-        times.push(time);
-        numbers.push(base + at);
-      }
+  /** Takes the query's hits of a part. Queries come in order. @returns how many */
+  collect(query: number, index: number): number {
+    const part = this.#parts[index] as Hits;
+    const begin = this.#starts[index] ?? 0;
+    const end = begin + (part.counts[query] ?? 0);
+    const base = this.#bases[index] ?? 0;
+    this.#starts[index] = end;
+    for (let at = begin; at < end; at++) {
+      const key = keyAt(part.keys, at);
+      const time = part.timestamps[at] ?? 0n;
+      const known = this.#newest.get(key);
+      if (known !== undefined && (this.#times[known] ?? 0n) >= time) continue;
+      this.#newest.set(key, this.#scores.length);
+      this.#scores.push(part.scores[at] ?? 0);
+      this.#keys.push(key);
+      this.#times.push(time);
+      this.#numbers.push(base + at);
     }
+    return end - begin;
+  }
+  /** Keeps the best of the query's hits. */
+  choose(query: number): void {
+    const [scores, keys] = [this.#scores, this.#keys];
     // Lists come in order, so this is little more than merging them.
     const sign = this.#isLargerBetter ? -1 : 1;
-    const order = [...newest.values()].sort(
+    const order = [...this.#newest.values()].sort(
       (a, b) => sign * ((scores[a] ?? 0) - (scores[b] ?? 0)) || compareKeys(keys[a] ?? 0n, keys[b] ?? 0n),
     );
     const count = Math.min(order.length, this.#k);
-    for (let at = 0; at < count; at++) this.#chosen[this.#chosenCount++] = numbers[order[at] ?? 0] ?? 0;
+    for (let at = 0; at < count; at++) this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;
     this.#counts[query] = count;
-    return this.#seen;
+    this.#newest.clear();
+    this.#scores = [];
+    this.#keys = [];
+    this.#times = [];
+    this.#numbers = [];
   }
   finish(keyField: KeyField): Hits {
     return pickHits(joinHits(this.#parts, this.#total, keyField), this.#chosen.subarray(0, this.#chosenCount), this.#counts);

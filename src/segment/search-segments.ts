@@ -115,7 +115,8 @@ class SegmentsSearch {
           ? [await this.#searchOne(only, begin, end, k, options)]
           : await Promise.all(this.#searched.map((segment) => this.#searchOne(segment, begin, end, k, options)));
       if (this.#all.length < 2) return merge(parts);
-      const superseded = parts.map((part) => supersededBy(this.#all, this.#readTs, part));
+      const superseded: number[][] = [];
+      for (const part of parts) superseded.push(await supersededBy(this.#all, this.#readTs, part, this.#call.pace));
       if (superseded.every(({ length }) => length === 0)) return merge(parts);
       if (!parts.some((part, index) => isLeftShort(part, superseded[index] ?? [], k))) {
         return merge(parts.map((part, index) => withoutHits(part, superseded[index] ?? [])));

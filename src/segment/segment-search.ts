@@ -8,6 +8,7 @@ import { rowsMicros, scanMicros } from '#index/search-cost.js';
 import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows } from './excluded-rows.js';
 import { scanSignatures } from './minhash-segment-search.js';
+import { searchInSlices } from './query-slices.js';
 import { type AskedSearch, type RecallChoice, widthNameOf } from './recall-controller.js';
 import type { Scan } from './scan-batches.js';
 import type { SearchHooks } from './search-hooks.js';
@@ -28,6 +29,11 @@ const SHARED_MICROS_MIN = 120;
 const SHARED_QUERIES_MAX = 4;
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Queries of a scan that is cut into many tasks: more compute longer than they read, and each task's hits of all of them are held. */
+const SCAN_QUERIES_MAX = 32;
+/** Tasks for each thread from which a scan counts as cut into many. */
+const TASKS_PER_THREAD_MAX = 16;
 
 /** So few rows that a filter named are scored one by one, index or not: that is exact, and as fast as an index that must look past the others. */
 const NAMED_ROWS_MAX = 1000;
@@ -86,6 +92,12 @@ export async function searchVectors(
     const useful = Math.min(workers.parallelism, Math.floor(work / TASK_WORK_MIN));
     return Math.max(1, Math.min(Math.max(useful, Math.ceil(work / TASK_WORK_MAX)), Math.ceil(rows / 64)));
   };
+  if (queryCount > SCAN_QUERIES_MAX && tasksFor(passing) > workers.parallelism * TASKS_PER_THREAD_MAX) {
+    const excludedRows = { bits: excluded, passing, ...(named && { rows: named }) };
+    const scanSome = (some: Uint8Array, more: SearchHooks): Promise<SegmentHits> =>
+      searchVectors(workers, vectors, { ...request, queries: some }, excludedRows, rowCount, signal, more);
+    return searchInSlices(bytesOf(queries), vectorBytes, SCAN_QUERIES_MAX, scanSome, hooks);
+  }
   const report = (form: Pick<PlanOfSegment, 'plan'> & Partial<PlanOfSegment>): void =>
     hooks.report?.({ ...scanned, rows: rowCount, passing, computed: BigInt(passing * queryCount), ...form });
   const jobs: (() => Promise<FlatSearchOutput>)[] = [];

@@ -2,10 +2,10 @@
 // its hits: a hit whose key has a newer row elsewhere is no answer. It is left out, and if that leaves a list short that had more to give,
 // the search runs again without it. So k hits are k keys, each by its newest row, as long as there are so many.
 // All rows of a key are in one shard, so the owner of the shard sees all of them.
+import type { Pace } from '#platform/pace.js';
 import type { Hits } from './hits.js';
 import { pickHits } from './merge-hits.js';
-import type { ReadableSegment } from './readable-segment.js';
-import { readTsFor } from './readable-segment.js';
+import { type ReadableSegment, readTsFor } from './readable-segment.js';
 
 /** Rows that a search found to have a newer row of their key in another segment, by segment. */
 export class SupersededRows {
@@ -45,13 +45,20 @@ export class SupersededRows {
 export const isNewer = (timestamp: bigint, segmentId: bigint, than: bigint, thanSegmentId: bigint): boolean =>
   timestamp > than || (timestamp === than && segmentId > thanSegmentId);
 
-/** Numbers of the hits whose key has a newer visible row in one of the segments. */
-export function supersededBy(segments: readonly ReadableSegment[], readTs: bigint, hits: Hits): number[] {
+/** Hits between two looks at the clock. */
+const HITS_BETWEEN_LOOKS = 256;
+/** Numbers of the hits whose key has a newer visible row in one of the segments. @throws cancelled, deadline_exceeded */
+export async function supersededBy(segments: readonly ReadableSegment[], readTs: bigint, hits: Hits, pace: Pace): Promise<number[]> {
   const numbers: number[] = [];
   for (let at = 0; at < hits.rows.length; at++) {
     const time = hits.timestamps[at] as bigint;
     const own = hits.segmentIds[at] as bigint;
-    if (segments.some((segment) => hasNewer(segment, readTs, hits, at, time, own))) numbers.push(at);
+    for (const segment of segments) {
+      if (!hasNewer(segment, readTs, hits, at, time, own)) continue;
+      numbers.push(at);
+      break;
+    }
+    if (at % HITS_BETWEEN_LOOKS === HITS_BETWEEN_LOOKS - 1 && pace.isDue) await pace.rest();
   }
   return numbers;
 }

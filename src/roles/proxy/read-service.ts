@@ -19,7 +19,7 @@ import type { ColumnBatch } from '#proto/elanus/data.js';
 import { ShardSearchRequest, type StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { QueryRequest, SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import { type CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
+import { type CollectionSchema, type FieldData, SearchResultData } from '#proto/milvus/schema.js';
 import { type Client, whole } from '#rpc/service.js';
 import { decodeHits, type Hits } from '#segment/hits.js';
 import { mergeHitsPaced, skipHits } from '#segment/merge-hits.js';
@@ -142,6 +142,13 @@ export class ReadService {
         output.fieldIds.length === 0 || hits.rows.length === 0
           ? undefined
           : await this.#fetch(collection, hits, output.fieldIds, pace, context);
+      const fieldsData: FieldData[] = [];
+      for (const fieldId of rows === undefined ? [] : output.fieldIds) {
+        if (pace.isDue) await pace.rest();
+        fieldsData.push(...fieldsFromBatch(schema, must(rows, 'rows'), [fieldId]));
+      }
+      const ids = idsFromColumn(hits.keys);
+      if (pace.isDue) await pace.rest();
       const scores = Array.from(hits.scores);
       if (params.roundDecimal >= 0) for (let at = 0; at < scores.length; at++) scores[at] = roundTo(scores[at] ?? 0, params.roundDecimal);
       const { explain, vector: sent } = params;
@@ -154,9 +161,9 @@ export class ReadService {
           ...emptyResults,
           numQueries: BigInt(nq),
           topK: BigInt(params.topK),
-          fieldsData: rows === undefined ? [] : fieldsFromBatch(schema, rows, output.fieldIds),
+          fieldsData,
           scores,
-          ids: idsFromColumn(hits.keys),
+          ids,
           topks: Array.from(hits.counts, BigInt),
           outputFields: output.names,
           primaryFieldName: primary.name,

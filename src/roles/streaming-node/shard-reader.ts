@@ -325,7 +325,7 @@ export class ShardReader {
       if (remote === undefined) return whole<ShardSearchResponse>({ ...encodeHits(local, readTimestamp), ...report?.wire });
       report?.addAnswer(remote);
       const sealed = decodeHits(remote);
-      const supersededThere = supersededBy(growing, readTimestamp, sealed);
+      const supersededThere = await supersededBy(growing, readTimestamp, sealed, pace);
       const supersededHere = await this.#supersededBySealed(sealedIds, local, readTimestamp, context);
       if (isLeftShort(sealed, supersededThere, topK) || isLeftShort(local, supersededHere, topK)) {
         superseded.add(sealed, supersededThere);
