@@ -4,15 +4,28 @@ import { decodeInt64s } from '#model/packed-array.js';
 import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
+import { ImportState } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
 import { type Client, remoteClient } from '#rpc/service.js';
+import type { CollectionSpec, IndexChoice } from './collection-spec.js';
 import { fieldsOf, type KeyVersion, placeholderOf, type Row, schemaBytes, versionOf } from './rows.js';
 
 export interface Hit {
   readonly key: number;
   readonly score: number;
+  /** By the note that came with it. */
+  readonly version: number;
 }
+export interface SearchRequest {
+  readonly vector: Uint8Array;
+  readonly topK: number;
+  readonly partitions: readonly string[];
+}
+const CALL_LIMIT_MS = 8000;
+const pairs = (values: Readonly<Record<string, string>>): { readonly key: string; readonly value: string }[] =>
+  Object.entries(values).map(([key, value]) => ({ key, value }));
+
 export class SimClient {
   readonly #network: SimulatedNetwork;
   readonly #service: Client<typeof MilvusServiceDefinition>;
@@ -22,65 +35,115 @@ export class SimClient {
     const connection = new MemoryTransport(network, 'client').connect(address);
     this.#service = remoteClient(MilvusServiceDefinition, (path, request, context) => connection.call(path, request, context));
   }
-  #within(limitMs: number): CallContext {
-    return { signal: new AbortController().signal, deadlineMs: this.#network.world.clock.now() + limitMs, metadata: {} };
+  #context(): CallContext {
+    return { signal: new AbortController().signal, deadlineMs: this.#network.world.clock.now() + CALL_LIMIT_MS, metadata: {} };
   }
-  async create(collectionName: string, shardsNum: number, limitMs: number): Promise<void> {
-    await this.#service.createCollection({ collectionName, schema: schemaBytes(collectionName), shardsNum }, this.#within(limitMs));
+  async create(spec: CollectionSpec): Promise<void> {
+    const request = {
+      collectionName: spec.name,
+      schema: schemaBytes(spec),
+      shardsNum: spec.shards,
+      ...(spec.partitions === 'key' && { numPartitions: 4n }),
+    };
+    await this.#service.createCollection(request, this.#context());
   }
-  async createIndex(collectionName: string, limitMs: number): Promise<void> {
-    const extraParams = [
-      { key: 'index_type', value: 'FLAT' },
-      { key: 'metric_type', value: 'L2' },
-    ];
-    await this.#service.createIndex({ collectionName, fieldName: 'vec', indexName: 'vec', extraParams }, this.#within(limitMs));
+  async drop(collectionName: string): Promise<void> {
+    await this.#service.dropCollection({ collectionName }, this.#context());
   }
-  async load(collectionName: string, limitMs: number): Promise<void> {
-    await this.#service.loadCollection({ collectionName, replicaNumber: 1 }, this.#within(limitMs));
+  async createPartition(collectionName: string, partitionName: string): Promise<void> {
+    await this.#service.createPartition({ collectionName, partitionName }, this.#context());
   }
-  async release(collectionName: string, limitMs: number): Promise<void> {
-    await this.#service.releaseCollection({ collectionName }, this.#within(limitMs));
+  async dropPartition(collectionName: string, partitionName: string): Promise<void> {
+    await this.#service.dropPartition({ collectionName, partitionName }, this.#context());
   }
-  async insert(collectionName: string, rows: readonly KeyVersion[], limitMs: number): Promise<void> {
-    await this.#service.insert({ collectionName, fieldsData: fieldsOf(rows), numRows: rows.length }, this.#within(limitMs));
+  async createIndex(spec: CollectionSpec, index: IndexChoice): Promise<void> {
+    const extraParams = pairs({ index_type: index.type, metric_type: spec.metric, params: JSON.stringify(index.params) });
+    await this.#service.createIndex({ collectionName: spec.name, fieldName: 'vec', indexName: 'vec', extraParams }, this.#context());
   }
-  async upsert(collectionName: string, rows: readonly KeyVersion[], limitMs: number): Promise<void> {
-    await this.#service.upsert({ collectionName, fieldsData: fieldsOf(rows), numRows: rows.length }, this.#within(limitMs));
+  async dropIndex(collectionName: string): Promise<void> {
+    await this.#service.dropIndex({ collectionName, fieldName: 'vec', indexName: 'vec' }, this.#context());
   }
-  async delete(collectionName: string, keys: readonly number[], limitMs: number): Promise<void> {
-    await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#within(limitMs));
+  async load(collectionName: string): Promise<void> {
+    await this.#service.loadCollection({ collectionName, replicaNumber: 1 }, this.#context());
+  }
+  async release(collectionName: string): Promise<void> {
+    await this.#service.releaseCollection({ collectionName }, this.#context());
+  }
+  async loadPartitions(collectionName: string, names: readonly string[]): Promise<void> {
+    await this.#service.loadPartitions({ collectionName, partitionNames: [...names], replicaNumber: 1 }, this.#context());
+  }
+  async releasePartitions(collectionName: string, names: readonly string[]): Promise<void> {
+    await this.#service.releasePartitions({ collectionName, partitionNames: [...names] }, this.#context());
+  }
+  async insert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<void> {
+    const request = { collectionName: spec.name, partitionName, fieldsData: fieldsOf(spec, rows), numRows: rows.length };
+    await this.#service.insert(request, this.#context());
+  }
+  async upsert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<void> {
+    const request = { collectionName: spec.name, partitionName, fieldsData: fieldsOf(spec, rows), numRows: rows.length };
+    await this.#service.upsert(request, this.#context());
+  }
+  async delete(collectionName: string, keys: readonly number[]): Promise<void> {
+    await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#context());
+  }
+  /** @returns the number of the job */
+  async import(collectionName: string, partitionName: string, file: string): Promise<bigint> {
+    const { tasks } = await this.#service.import({ collectionName, partitionName, files: [file] }, this.#context());
+    const [job] = tasks;
+    if (job === undefined) throw new ElanusError('internal', 'import answered without a job');
+    return job;
+  }
+  async importState(task: bigint): Promise<'running' | 'completed' | 'failed'> {
+    const { state } = await this.#service.getImportState({ task }, this.#context());
+    if (state === ImportState.ImportCompleted) return 'completed';
+    return isOver(state) ? 'failed' : 'running';
+  }
+  /** @returns whether every job that was ever begun has ended. */
+  async importsAreOver(): Promise<boolean> {
+    const { tasks } = await this.#service.listImportTasks({}, this.#context());
+    return tasks.every(({ state }) => isOver(state));
   }
   /** @returns whether all that was written before is in files. */
-  async flush(collectionName: string, limitMs: number): Promise<boolean> {
-    const { collFlushTs } = await this.#service.flush({ collectionNames: [collectionName] }, this.#within(limitMs));
+  async flush(collectionName: string): Promise<boolean> {
+    const { collFlushTs } = await this.#service.flush({ collectionNames: [collectionName] }, this.#context());
     const flushTs = collFlushTs[collectionName];
     if (flushTs === undefined) throw new ElanusError('internal', 'flush answered without a timestamp for the collection');
-    return (await this.#service.getFlushState({ collectionName, flushTs }, this.#within(limitMs))).flushed;
+    return (await this.#service.getFlushState({ collectionName, flushTs }, this.#context())).flushed;
   }
-  async rows(collectionName: string, keys: readonly number[], limitMs: number): Promise<Row[]> {
+  async rows(collectionName: string, keys: readonly number[]): Promise<Row[]> {
     const request = { collectionName, expr: `pk in [${keys.join(',')}]`, outputFields: ['pk', 'note', 'vec'] };
-    const { fieldsData } = await this.#service.query(request, this.#within(limitMs));
+    const { fieldsData } = await this.#service.query(request, this.#context());
     return rowsOf(fieldsData);
   }
-  async count(collectionName: string, limitMs: number): Promise<number> {
-    const { fieldsData } = await this.#service.query({ collectionName, outputFields: ['count(*)'] }, this.#within(limitMs));
+  async count(collectionName: string, partitionNames: readonly string[]): Promise<number> {
+    const request = { collectionName, partitionNames: [...partitionNames], outputFields: ['count(*)'] };
+    const { fieldsData } = await this.#service.query(request, this.#context());
     const [count] = longsOf(fieldsData[0]);
     if (count === undefined) throw new ElanusError('internal', 'count(*) answered without a number');
     return count;
   }
-  async search(collectionName: string, vector: Uint8Array, topK: number, limitMs: number): Promise<Hit[]> {
-    const searchParams = [
-      { key: 'anns_field', value: 'vec' },
-      { key: 'topk', value: String(topK) },
-      { key: 'metric_type', value: 'L2' },
-      { key: 'params', value: '{}' },
-    ];
+  async rowCount(collectionName: string): Promise<number> {
+    const { stats } = await this.#service.getCollectionStatistics({ collectionName }, this.#context());
+    return Number(stats.find(({ key }) => key === 'row_count')?.value ?? Number.NaN);
+  }
+  async search(spec: CollectionSpec, { vector, topK, partitions }: SearchRequest): Promise<Hit[]> {
+    const searchParams = pairs({ anns_field: 'vec', topk: String(topK), metric_type: spec.metric, params: '{}' });
     const searchInput = { $case: 'placeholderGroup' as const, value: placeholderOf(vector) };
-    const { results } = await this.#service.search({ collectionName, searchInput, searchParams, nq: 1n }, this.#within(limitMs));
-    return keysOf(results?.ids).map((key, at) => ({ key, score: results?.scores[at] ?? Number.NaN }));
+    const { results } = await this.#service.search(
+      { collectionName: spec.name, partitionNames: [...partitions], searchInput, searchParams, nq: 1n, outputFields: ['note'] },
+      this.#context(),
+    );
+    const notes = textsOf(results?.fieldsData.find(({ fieldName }) => fieldName === 'note'));
+    return keysOf(results?.ids).map((key, at) => ({
+      key,
+      score: results?.scores[at] ?? Number.NaN,
+      version: versionOf(notes[at] ?? ''),
+    }));
   }
 }
 
+const isOver = (state: ImportState): boolean =>
+  state === ImportState.ImportCompleted || state === ImportState.ImportFailed || state === ImportState.ImportFailedAndCleaned;
 function rowsOf(fields: readonly FieldData[]): Row[] {
   const named = new Map(fields.map((field) => [field.fieldName, field]));
   const notes = textsOf(named.get('note'));

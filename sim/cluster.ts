@@ -1,13 +1,15 @@
 // The processes of a simulated cluster: each runs some roles through the product's own `startNode` on a platform of its own. A process
 // can crash at any moment and starts again on the disk it left, as under a supervisor.
 import { messageOf } from '#base/errors.js';
-import { nextFloat, type Random } from '#base/random.js';
+import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import type { Logger } from '#platform/logger.js';
+import type { MemoryFiles } from '#platform/memory/memory-files.js';
 import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Platform } from '#platform/platform.js';
 import { type Config, defaultConfig } from '#server/config.js';
 import { type RunningNode, startNode } from '#server/node.js';
 import { type RoleName, roleNames } from '#server/role-names.js';
+import { faultyPlatform, SkewedClock, Troubles, troubleDisk } from './faulty-platform.js';
 import type { Trace } from './trace.js';
 
 export const hosts = ['coord', 'stream', 'query', 'front'] as const;
@@ -46,6 +48,7 @@ function configOf(host: Host): Config {
     ageSealMs: 20_000,
     sealCheckIntervalMs: 1000,
     brokerDeadlineMs: 4000,
+    indexRowsMin: 10,
     indexCheckIntervalMs: 5000,
     targetCheckIntervalMs: 3000,
     callDeadlineMs: 8000,
@@ -54,24 +57,36 @@ function configOf(host: Host): Config {
 
 export class SimProcess {
   readonly host: Host;
+  readonly troubles = new Troubles();
+  readonly clock: SkewedClock;
   readonly #cluster: SimulatedCluster;
   readonly #trace: Trace;
   readonly #sabotage: Sabotage;
+  readonly #random: Random;
+  #disk: MemoryFiles | undefined;
   #platform: MemoryPlatform | undefined;
   #node: RunningNode | undefined;
+  /** Processes whose place was taken and that go on all the same. */
+  readonly #ghosts = new Set<MemoryPlatform>();
   #life = 0;
 
   constructor(host: Host, cluster: SimulatedCluster, trace: Trace, sabotage: Sabotage) {
     this.host = host;
+    this.clock = new SkewedClock(cluster.world);
     this.#cluster = cluster;
     this.#trace = trace;
     this.#sabotage = sabotage;
+    this.#random = seededRandom(cluster.world.random.nextUint32());
   }
   get isUp(): boolean {
     return this.#node !== undefined;
   }
   get isDown(): boolean {
     return this.#life % 2 === 0;
+  }
+  /** What is on its disk. */
+  get disk(): MemoryFiles | undefined {
+    return this.#disk;
   }
   /** Starts the process, again and again until it is up or crashed. */
   start(): void {
@@ -81,12 +96,11 @@ export class SimProcess {
   }
   async #run(life: number): Promise<void> {
     while (life === this.#life) {
-      const disk = this.#platform?.disk;
-      const platform = openMemoryPlatform({ cluster: this.#cluster, host: this.host, ...(disk === undefined ? {} : { disk }) });
+      const platform = this.#open();
       this.#platform = platform;
       this.#trace.add(this.host, 'starts');
       try {
-        const node = await startNode(this.#sabotage({ ...platform, logger: this.#logger() }, this.host), configOf(this.host));
+        const node = await startNode(this.#sabotage(this.#shown(platform), this.host), configOf(this.host));
         if (life !== this.#life) return;
         this.#node = node;
         this.#trace.add(this.host, 'is-up');
@@ -99,17 +113,50 @@ export class SimProcess {
       }
     }
   }
-  /** Dies now; of what was being appended, a part that chance decides reaches the disk. */
-  crash(random: Random): void {
+  /** As the product sees it: with its troubles, and a log that goes into the trace. */
+  #shown(platform: MemoryPlatform): Platform {
+    return faultyPlatform<Platform>({ ...platform, logger: this.#logger() }, this.troubles, this.#random);
+  }
+  #open(): MemoryPlatform {
+    const { host, clock } = this;
+    const disk = this.#disk;
+    const platform = openMemoryPlatform({ cluster: this.#cluster, host, clock, ...(disk === undefined ? {} : { disk }) });
+    if (disk === undefined) troubleDisk(platform.disk, this.troubles, this.#random, this.#cluster.world);
+    this.#disk = platform.disk;
+    return platform;
+  }
+  /** Dies now; of what was being appended, a part that chance decides reaches the disk. With the power goes what was not synced. */
+  crash(random: Random, isPowerLoss = false): void {
     if (this.isDown) return;
     this.#life++;
     this.#node = undefined;
-    this.#trace.add(this.host, 'crashes');
-    this.#platform?.crash((path, bytes) => {
-      const kept = Math.floor(nextFloat(random) * (bytes + 1));
-      this.#trace.add(this.host, 'torn-tail', { path, bytes, kept });
-      return kept;
-    });
+    this.#trace.add(this.host, isPowerLoss ? 'loses-power' : 'crashes');
+    for (const ghost of this.#ghosts) ghost.vanish();
+    this.#ghosts.clear();
+    const completes = (): boolean => nextFloat(random) < 0.5;
+    if (isPowerLoss) this.#platform?.losePower(() => nextFloat(random) < 0.5, completes);
+    else
+      this.#platform?.crash((path, bytes) => {
+        const kept = Math.floor(nextFloat(random) * (bytes + 1));
+        this.#trace.add(this.host, 'torn-tail', { path, bytes, kept });
+        return kept;
+      }, completes);
+  }
+  /** A second process takes the place of this one, which does not know it and goes on until it is exorcised. */
+  haunt(): void {
+    const old = this.#platform;
+    if (this.#node === undefined || old === undefined) return;
+    this.#trace.add(this.host, 'is-displaced');
+    this.#ghosts.add(old);
+    this.#cluster.network.displace(this.host);
+    this.#node = undefined;
+    this.#life += 2;
+    void this.#run(this.#life);
+  }
+  exorcise(): void {
+    if (this.#ghosts.size > 0) this.#trace.add(this.host, 'ghosts-end');
+    for (const ghost of this.#ghosts) ghost.vanish();
+    this.#ghosts.clear();
   }
   /** Ends as after SIGTERM; killed when that takes longer than a supervisor waits. */
   async stop(flush: boolean, random: Random): Promise<void> {
@@ -129,7 +176,7 @@ export class SimProcess {
   }
   /** The next append to this process's disk fails; `share` of it is written all the same. */
   failNextAppend(share: number): void {
-    const disk = this.#platform?.disk;
+    const disk = this.#disk;
     if (disk === undefined) return;
     disk.appendFault = (path, bytes) => {
       disk.appendFault = undefined;
@@ -139,7 +186,9 @@ export class SimProcess {
     };
   }
   clearFaults(): void {
-    if (this.#platform !== undefined) this.#platform.disk.appendFault = undefined;
+    this.troubles.heal();
+    this.exorcise();
+    if (this.#disk !== undefined) this.#disk.appendFault = undefined;
   }
   #logger(): Logger {
     const log = (level: string) => (event: string, fields: Parameters<Logger['info']>[1]) =>

@@ -1,5 +1,6 @@
-// Chance against the cluster: processes crash or stop, links lose and delay messages or are cut, disks fail. Every fault ends by itself
-// or with `heal`, after which nothing more is broken.
+// Chance against the cluster: processes crash, stop or are displaced, links lose, delay and double messages or are cut, disks and stores
+// fail, fill up or slow down, clocks jump. Each run has some of these kinds, so that a rare one is not drowned by the others. Every fault
+// ends by itself or with `heal`, after which nothing more is broken; only clocks stay as they are.
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
 import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
 import { type Host, hosts, type SimProcess } from './cluster.js';
@@ -13,12 +14,46 @@ export interface FaultParts {
 }
 const QUIET_LINK = { delayMinMs: 0.05, delayMaxMs: 0.5, loss: 0, duplication: 0, giveUpMs: 1000 };
 const links = [...hosts, 'client'].flatMap((from) => [...hosts, 'client'].filter((to) => to !== from).map((to) => [from, to] as const));
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 365 * 24 * HOUR_MS;
+
+/** Kinds with their weights: how often each is drawn among those of the run. */
+const weights = {
+  crash: 8,
+  stop: 3,
+  'power-loss': 2,
+  'failed-append': 3,
+  cut: 4,
+  'bad-link': 5,
+  'doubled-messages': 3,
+  'slow-disk': 3,
+  'full-disk': 2,
+  'disk-errors': 2,
+  'object-errors': 3,
+  'meta-errors': 2,
+  clock: 3,
+  'no-memory': 2,
+  'two-owners': 2,
+} as const;
+export type FaultKind = keyof typeof weights;
+export const faultKinds = Object.keys(weights) as readonly FaultKind[];
+
+/**
+ * Calls that their caller may send again: these may arrive twice. All other calls go over one connection that does not repeat.
+ */
+const repeated =
+  /\/(Handshake|GetFlushedSegments|Flush|GetSegmentInfo|WatchChannels|GetInsertBinlogPaths|AwaitCheckpoint|SegmentsChanged|SyncTarget)$/;
 
 export class Faults {
   readonly #parts: FaultParts;
+  readonly #kinds: readonly FaultKind[];
   #active = false;
   constructor(parts: FaultParts) {
     this.#parts = parts;
+    const { random, trace, cluster } = parts;
+    this.#kinds = faultKinds.filter((kind) => kind === 'crash' || nextFloat(random) < 0.45);
+    trace.add('faults', 'kinds', { kinds: this.#kinds.join() });
+    cluster.network.mayDouble = (path) => repeated.test(path);
   }
   /** Breaks things until `heal`. */
   async run(): Promise<void> {
@@ -26,49 +61,132 @@ export class Faults {
     const { cluster, random } = this.#parts;
     while (this.#active) {
       await cluster.world.timers.sleep(100 + nextFloat(random) * 2500);
-      if (this.#active) this.#breakSomething();
+      if (this.#active) this.#break(this.#draw());
     }
   }
-  #breakSomething(): void {
+  #draw(): FaultKind {
+    let left = nextFloat(this.#parts.random) * this.#kinds.reduce((sum, kind) => sum + weights[kind], 0);
+    for (const kind of this.#kinds) {
+      left -= weights[kind];
+      if (left < 0) return kind;
+    }
+    return 'crash';
+  }
+  #break(kind: FaultKind): void {
     const { processes, random, trace } = this.#parts;
     const some = <T>(choices: readonly T[]): T => choices[nextBelow(random, choices.length)] as T;
-    const restartMs = 100 + nextFloat(random) * 3000;
-    const draw = nextFloat(random);
+    const forMs = 100 + nextFloat(random) * 3000;
     const process = processes[some(hosts)];
-    if (draw < 0.35) {
-      process.crash(random);
-      this.#later(restartMs, () => process.start());
-    } else if (draw < 0.45) {
-      const flush = nextFloat(random) < 0.5;
-      void process.stop(flush, random).then(() => {
-        if (this.#active) this.#later(restartMs, () => process.start());
-        else process.start();
-      });
-    } else if (draw < 0.5) {
-      trace.add('faults', 'power-loss');
-      for (const host of hosts) processes[host].crash(random);
-      for (const host of hosts) this.#later(restartMs + nextFloat(random) * 1000, () => processes[host].start());
-    } else if (draw < 0.6) {
-      // The log must recover by itself; now and then its process dies before or while it does.
-      processes.stream.failNextAppend(nextFloat(random));
-      if (nextFloat(random) < 0.5) return;
-      this.#later(restartMs, () => {
-        processes.stream.crash(random);
-        this.#later(300, () => processes.stream.start());
-      });
-    } else if (draw < 0.75) {
-      const [from, to] = some(links);
-      trace.add('faults', 'cut', { from, to });
-      this.#parts.cluster.network.cut(from, to);
-      this.#later(restartMs * 2, () => this.#healLink(from, to));
-    } else {
-      const [from, to] = some(links);
-      const isLossy = nextFloat(random) < 0.5;
-      const link = isLossy ? { loss: 0.1 + nextFloat(random) * 0.4 } : { delayMaxMs: 20 + nextFloat(random) * 1500 };
-      trace.add('faults', isLossy ? 'loses' : 'delays', { from, to, ...link });
-      this.#parts.cluster.network.setLink(from, to, link);
-      this.#later(restartMs * 2, () => this.#healLink(from, to));
+    const { host, troubles } = process;
+    const during = (what: string, begin: () => void): void => {
+      trace.add('faults', what, { host });
+      begin();
+      this.#later(forMs, () => troubles.heal());
+    };
+    switch (kind) {
+      case 'crash':
+        process.crash(random);
+        this.#later(forMs, () => process.start());
+        return;
+      case 'stop': {
+        const flush = nextFloat(random) < 0.5;
+        void process.stop(flush, random).then(() => {
+          if (this.#active) this.#later(forMs, () => process.start());
+          else process.start();
+        });
+        return;
+      }
+      case 'power-loss':
+        // One machine, or the whole room.
+        for (const one of nextFloat(random) < 0.5 ? [processes.stream] : hosts.map((name) => processes[name])) {
+          one.crash(random, true);
+          this.#later(forMs + nextFloat(random) * 1000, () => one.start());
+        }
+        return;
+      case 'failed-append':
+        // The log must recover by itself; now and then its process dies before or while it does.
+        processes.stream.failNextAppend(nextFloat(random));
+        if (nextFloat(random) < 0.5) return;
+        this.#later(forMs, () => {
+          processes.stream.crash(random, nextFloat(random) < 0.3);
+          this.#later(300, () => processes.stream.start());
+        });
+        return;
+      case 'cut': {
+        const [from, to] = some(links);
+        trace.add('faults', 'cut', { from, to });
+        this.#parts.cluster.network.cut(from, to);
+        this.#later(forMs * 2, () => this.#healLink(from, to));
+        return;
+      }
+      case 'bad-link':
+      case 'doubled-messages': {
+        const [from, to] = some(links);
+        const isLossy = nextFloat(random) < 0.5;
+        const bad = isLossy ? { loss: 0.1 + nextFloat(random) * 0.4 } : { delayMaxMs: 20 + nextFloat(random) * 1500 };
+        const link = kind === 'bad-link' ? bad : { duplication: 0.5, delayMaxMs: 300 };
+        trace.add('faults', kind, { from, to, ...link });
+        this.#parts.cluster.network.setLink(from, to, link);
+        this.#later(forMs * 2, () => this.#healLink(from, to));
+        return;
+      }
+      case 'slow-disk':
+        during('slow-disk', () => {
+          troubles.readDelayMs = 5 + nextFloat(random) * 400;
+          troubles.objects = { refused: 0, lost: 0, delayMs: nextFloat(random) * 500 };
+          troubles.meta = { refused: 0, lost: 0, delayMs: nextFloat(random) * 200 };
+        });
+        return;
+      case 'full-disk':
+        trace.add('faults', 'full-disk');
+        for (const name of hosts) processes[name].troubles.isDiskFull = true;
+        this.#later(forMs, () => {
+          for (const name of hosts) processes[name].troubles.isDiskFull = false;
+        });
+        return;
+      case 'disk-errors':
+        trace.add('faults', 'disk-errors', { host: 'stream' });
+        processes.stream.troubles.diskErrors = 0.2;
+        this.#later(forMs, () => {
+          processes.stream.troubles.diskErrors = 0;
+        });
+        return;
+      case 'object-errors':
+        during('object-errors', () => {
+          troubles.objects = { refused: nextFloat(random) * 0.3, lost: nextFloat(random) * 0.3, delayMs: nextFloat(random) * 100 };
+        });
+        return;
+      case 'meta-errors':
+        during('meta-errors', () => {
+          troubles.meta = { refused: nextFloat(random) * 0.2, lost: nextFloat(random) * 0.2, delayMs: nextFloat(random) * 100 };
+        });
+        return;
+      case 'clock':
+        this.#changeClock(process);
+        return;
+      case 'no-memory':
+        during('no-memory', () => {
+          troubles.noMemory = 0.3;
+        });
+        return;
+      case 'two-owners':
+        processes.stream.haunt();
+        this.#later(forMs * 2, () => processes.stream.exorcise());
+        return;
     }
+  }
+  #changeClock({ host, clock }: SimProcess): void {
+    const { random, trace } = this.#parts;
+    const steps = [-HOUR_MS, HOUR_MS, YEAR_MS, -5000, 5000];
+    if (nextFloat(random) < 0.2) {
+      const drift = nextFloat(random) * 0.2 - 0.1;
+      trace.add('faults', 'clock-drifts', { host, drift });
+      clock.setDrift(drift);
+      return;
+    }
+    const ms = steps[nextBelow(random, steps.length)] ?? 0;
+    trace.add('faults', 'clock-steps', { host, ms });
+    clock.step(ms);
   }
   #later(delayMs: number, run: () => void): void {
     this.#parts.cluster.world.schedule(delayMs, () => {
@@ -91,9 +209,9 @@ export class Faults {
     }
   }
   /** All processes die at once and start again. */
-  restartAll(): void {
+  restartAll(isPowerLoss: boolean): void {
     const { processes, random } = this.#parts;
-    for (const host of hosts) processes[host].crash(random);
+    for (const host of hosts) processes[host].crash(random, isPowerLoss);
     for (const host of hosts) processes[host].start();
   }
 }

@@ -1,6 +1,7 @@
 // What one collection must hold, from what was sent and what was acknowledged. A key has a set of versions it may have: one when the
-// last write was acknowledged, two while a write is under way or after its outcome got lost. An answer that is none of them, or that
+// last write was acknowledged, more while a write is under way or after its outcome got lost. An answer that is none of them, or that
 // takes back what was seen before, breaks a promise.
+import { type CollectionSpec, partitionOf } from './collection-spec.js';
 import { type KeyVersion, type Row, vectorOf } from './rows.js';
 
 export class Violation extends Error {
@@ -9,39 +10,74 @@ export class Violation extends Error {
 /** One write of several keys: the old and the new version of each. */
 export interface Write {
   readonly id: number;
+  /** drop: of a partition or collection; it ends all other writes of its keys. */
+  readonly kind: 'insert' | 'copy' | 'upsert' | 'delete' | 'import' | 'drop';
   readonly changes: readonly { readonly key: number; readonly before: number; readonly after: number }[];
   state: 'running' | 'acknowledged' | 'unknown' | 'settled';
 }
 /** What a read that began at some moment may answer. */
 export interface ReadWindow {
+  /** Whether the key is in a partition that is read. */
+  readonly isAsked: (key: number) => boolean;
   readonly possible: Map<number, Set<number>>;
+  /** Older rows of a key that was inserted again: a search may find them, `count(*)` counts them. */
+  readonly copies: Map<number, Set<number>>;
   /** Writes that ran, or had no known outcome, at any moment of the read. */
   readonly writes: Set<Write>;
+  /** All of the collection was loaded, all the time: nothing may be missing. */
+  isWhole: boolean;
+  /** Rows that segments may hold at most. */
+  rowsMax: number;
 }
 const list = (versions: Iterable<number>): string =>
   [...versions].map((version) => (version === 0 ? 'absent' : `v${version}`)).join(' or ');
 
 export class CollectionModel {
-  readonly name: string;
-  readonly shards: number;
+  readonly spec: CollectionSpec;
   readonly #possible = new Map<number, Set<number>>();
+  readonly #copies = new Map<number, Set<number>>();
   /** The write of each key that runs or has no known outcome; such a key takes no other write. */
   readonly #open = new Map<number, Write>();
   readonly #reads = new Set<ReadWindow>();
+  /** Partitions that are being dropped, are gone or are not yet back; of a collection without named partitions, `''` is all of it. */
+  readonly #absent = new Set<string>();
+  /** Rows ever sent to each partition that is there, without upper bound on what became of them. */
+  readonly #rowsSent = new Map<string, number>();
+  #isLoaded = true;
   #nextWrite = 1;
 
-  constructor(name: string, shards: number) {
-    this.name = name;
-    this.shards = shards;
+  constructor(spec: CollectionSpec) {
+    this.spec = spec;
+  }
+  get name(): string {
+    return this.spec.name;
   }
   get keys(): readonly number[] {
     return [...this.#possible.keys()];
   }
-  get unsettledKeys(): readonly number[] {
-    return [...this.#open.keys()];
+  partitionOf(key: number): string {
+    return this.spec.partitions === 'named' ? partitionOf(key) : '';
   }
+  isAbsent(partition: string): boolean {
+    return this.#absent.has('*') || this.#absent.has(partition);
+  }
+  get isDropped(): boolean {
+    return this.#absent.has('*');
+  }
+  /** Nothing may write the key now. */
   isOpen(key: number): boolean {
-    return this.#open.has(key);
+    return this.#open.has(key) || this.isAbsent(this.partitionOf(key));
+  }
+  hasCopies(key: number): boolean {
+    return (this.#copies.get(key)?.size ?? 0) > 0;
+  }
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+  /** While not all is loaded, reads may miss rows; reads under way, too. */
+  setLoaded(isLoaded: boolean): void {
+    this.#isLoaded = isLoaded;
+    if (!isLoaded) for (const read of this.#reads) read.isWhole = false;
   }
   /** The one version of a key, 0 when absent; undefined while it is uncertain. */
   certain(key: number): number | undefined {
@@ -49,9 +85,10 @@ export class CollectionModel {
     const [only] = versions;
     return versions.size === 1 && !this.#open.has(key) ? only : undefined;
   }
-  begin(changes: readonly KeyVersion[]): Write {
+  begin(kind: Write['kind'], changes: readonly KeyVersion[]): Write {
     const write: Write = {
       id: this.#nextWrite++,
+      kind,
       changes: changes.map(({ key, version }) => ({ key, before: this.certain(key) ?? Number.NaN, after: version })),
       state: 'running',
     };
@@ -59,26 +96,76 @@ export class CollectionModel {
       if (Number.isNaN(before)) throw new Error(`simulation: key ${key} is written while its version is uncertain`);
       this.#possible.set(key, new Set([before, after]));
       this.#open.set(key, write);
-      for (const read of this.#reads) (read.possible.get(key) ?? addTo(read.possible, key, before)).add(after);
+      for (const read of this.#reads) if (read.isAsked(key)) (read.possible.get(key) ?? setTo(read.possible, key, before)).add(after);
+      if (after > 0) for (const read of this.#reads) read.rowsMax++;
+      if (after > 0) this.#rowsSent.set(this.partitionOf(key), (this.#rowsSent.get(this.partitionOf(key)) ?? 0) + 1);
+      if (kind === 'copy' && before > 0) this.#addCopy(key, before);
     }
     for (const read of this.#reads) read.writes.add(write);
     return write;
   }
+  #addCopy(key: number, version: number): void {
+    for (const copies of [this.#copies, ...[...this.#reads].map((read) => read.copies)])
+      (copies.get(key) ?? setTo(copies, key, version)).add(version);
+  }
   acknowledged(write: Write): void {
     write.state = 'acknowledged';
-    for (const { key, after } of write.changes) this.#pin(key, after);
+    for (const { key, after } of write.changes) if (this.#open.get(key) === write) this.#pin(key, after, write);
   }
   unknown(write: Write): void {
     write.state = 'unknown';
   }
-  #pin(key: number, version: number): void {
+  #pin(key: number, version: number, write: Write): void {
     this.#possible.set(key, new Set([version]));
     this.#open.delete(key);
+    // A delete and an upsert take effect on all rows of the key. One that did not happen leaves them.
+    const hasHappened = write.changes.some((change) => change.key === key && change.after === version);
+    if (hasHappened && (write.kind === 'delete' || write.kind === 'upsert' || write.kind === 'drop')) this.#copies.delete(key);
+    // Whichever of the two rows it is, it is no copy of itself.
+    this.#copies.get(key)?.delete(version);
+  }
+  /** A partition, or with `*` the whole collection, begins to be dropped: from now on its rows may be gone, and nothing is written to it. */
+  beginDrop(partition: string): Write {
+    const keys = this.keys.filter((key) => partition === '*' || this.partitionOf(key) === partition);
+    const changes = keys.map((key) => ({ key, before: Number.NaN, after: 0 }));
+    const write: Write = { id: this.#nextWrite++, kind: 'drop', changes, state: 'running' };
+    this.#absent.add(partition);
+    for (const key of keys) {
+      (this.#possible.get(key) ?? setTo(this.#possible, key, 0)).add(0);
+      this.#open.set(key, write);
+      for (const read of this.#reads) read.possible.get(key)?.add(0);
+    }
+    for (const read of this.#reads) {
+      read.writes.add(write);
+      if (partition === '*') read.isWhole = false;
+    }
+    return write;
+  }
+  /** The drop was confirmed. */
+  endDrop(write: Write): void {
+    write.state = 'acknowledged';
+    for (const { key } of write.changes) this.#pin(key, 0, write);
+    for (const partition of this.#absent) {
+      if (partition === '*') this.#rowsSent.clear();
+      else this.#rowsSent.delete(partition);
+    }
+  }
+  /** The partition, or the collection with all its partitions, is there again, and empty. */
+  recreated(partition: string): void {
+    this.#absent.delete(partition);
+    if (partition === '*') this.#absent.clear();
   }
 
-  openRead(): ReadWindow {
-    const possible = new Map([...this.#possible].map(([key, versions]) => [key, new Set(versions)]));
-    const read: ReadWindow = { possible, writes: new Set(this.#open.values()) };
+  openRead(partitions: readonly string[] = []): ReadWindow {
+    const isAsked = (key: number): boolean => partitions.length === 0 || partitions.includes(this.partitionOf(key));
+    const read: ReadWindow = {
+      isAsked,
+      possible: new Map([...this.#possible].filter(([key]) => isAsked(key)).map(([key, versions]) => [key, new Set(versions)])),
+      copies: new Map([...this.#copies].map(([key, versions]) => [key, new Set(versions)])),
+      writes: new Set(this.#open.values()),
+      isWhole: this.#isLoaded && !this.isDropped,
+      rowsMax: [...this.#rowsSent.values()].reduce((sum, rows) => sum + rows, 0),
+    };
     this.#reads.add(read);
     return read;
   }
@@ -100,19 +187,20 @@ export class CollectionModel {
     for (const key of keys) {
       const found = seen.get(key) ?? 0;
       const possible = read.possible.get(key) ?? new Set([0]);
-      if (!possible.has(found)) {
-        const promise =
-          found === 0 ? 'an acknowledged row is lost' : possible.has(0) ? 'a deleted row came back' : 'a row has a wrong version';
-        throw new Violation(`${promise}: ${this.name} key ${key} is ${list([found])}, expected ${list(possible)}`);
-      }
+      if (possible.has(found) || (found === 0 && !read.isWhole)) continue;
+      const promise =
+        found === 0 ? 'an acknowledged row is lost' : possible.has(0) ? 'a deleted row came back' : 'a row has a wrong version';
+      throw new Violation(`${promise}: ${this.name} key ${key} is ${list([found])}, expected ${list(possible)}`);
     }
+    if (!read.isWhole) return;
     this.#checkAtomic(read, seen, asked);
     for (const key of keys) this.#learn(read, key, seen.get(key) ?? 0, isQuiet);
   }
   /** One request to one shard takes effect whole or not at all. */
   #checkAtomic(read: ReadWindow, seen: ReadonlyMap<number, number>, asked: ReadonlySet<number>): void {
-    if (this.shards > 1) return;
+    if (this.spec.shards > 1) return;
     for (const write of read.writes) {
+      if (write.kind === 'drop') continue;
       const isAlone = (key: number): boolean =>
         [...read.writes].every((other) => other === write || !other.changes.some((change) => change.key === key));
       const sure = write.changes.filter(
@@ -128,48 +216,35 @@ export class CollectionModel {
   /** What is visible is durable: an uncertain write that was seen stays. One not seen when all is quiet never happened. */
   #learn(read: ReadWindow, key: number, found: number, isQuiet: boolean): void {
     const write = this.#open.get(key);
-    if (write === undefined || write.state !== 'unknown' || !read.writes.has(write)) return;
+    if (write === undefined || write.kind === 'drop' || write.state !== 'unknown' || !read.writes.has(write)) return;
     const change = write.changes.find((candidate) => candidate.key === key);
     if (change === undefined) return;
     const hasHappened = found === change.after && change.before !== change.after;
-    if (hasHappened || isQuiet) this.#pin(key, found);
+    if (hasHappened || isQuiet) this.#pin(key, found, write);
   }
   checkCount(read: ReadWindow, count: number): void {
     let low = 0;
     let high = 0;
-    for (const versions of read.possible.values()) {
+    for (const [key, versions] of read.possible) {
       if (!versions.has(0)) low++;
       if (versions.size > 1 || !versions.has(0)) high++;
+      high += read.copies.get(key)?.size ?? 0;
     }
-    if (count < low || count > high) {
+    if ((count < low && read.isWhole) || count > high) {
       const expected = low === high ? `${low}` : `${low} to ${high}`;
       throw new Violation(`count(*) is wrong: ${this.name} answered ${count}, expected ${expected}`);
     }
   }
-  /** The hits of a search with the vector of a version of a key. */
-  checkHits(read: ReadWindow, target: KeyVersion, hits: readonly { readonly key: number; readonly score: number }[], topK: number): void {
-    const seen = new Set<number>();
-    for (const { key } of hits) {
-      if (seen.has(key)) throw new Violation(`${this.name}: a search answered key ${key} twice`);
-      seen.add(key);
-      const possible = read.possible.get(key);
-      if (possible === undefined || (possible.size === 1 && possible.has(0)))
-        throw new Violation(`a deleted row came back: ${this.name} search found key ${key}, which is absent`);
-    }
-    const sure = [...read.possible.values()].filter((versions) => !versions.has(0)).length;
-    if (hits.length < Math.min(topK, sure))
-      throw new Violation(`an acknowledged row is lost: ${this.name} search found ${hits.length} of ${Math.min(topK, sure)} rows`);
-    const possible = read.possible.get(target.key);
-    if (possible?.size !== 1 || !possible.has(target.version)) return;
-    const [first] = hits;
-    if (first?.key !== target.key || first.score !== 0)
-      throw new Violation(
-        `an acknowledged row is lost: ${this.name} search for key ${target.key} v${target.version} found ${first === undefined ? 'nothing' : `key ${first.key} at distance ${first.score}`}`,
-      );
+  /** Statistics count rows of segments, whether deleted since or not: at least what lives, at most what was ever sent. */
+  checkRowCount(read: ReadWindow, count: number): void {
+    const low = read.isWhole ? [...read.possible.values()].filter((versions) => !versions.has(0)).length : 0;
+    const high = read.rowsMax;
+    if (!(count >= low && count <= high))
+      throw new Violation(`row_count is wrong: ${this.name} answered ${count}, expected ${low} to ${high}`);
   }
 }
-function addTo(possible: Map<number, Set<number>>, key: number, version: number): Set<number> {
+function setTo(sets: Map<number, Set<number>>, key: number, version: number): Set<number> {
   const versions = new Set([version]);
-  possible.set(key, versions);
+  sets.set(key, versions);
   return versions;
 }

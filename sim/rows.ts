@@ -1,7 +1,8 @@
-// The rows of the simulation: one schema, and every value a function of key and version, so that a read can be checked to the bit.
+// The rows of the simulation: every value a function of key and version, so that a read can be checked to the bit.
 import { encodeInt64s } from '#model/packed-array.js';
 import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
 import { CollectionSchema, DataType, type FieldData } from '#proto/milvus/schema.js';
+import { type CollectionSpec, groupOf } from './collection-spec.js';
 
 export const DIM = 4;
 /** What one write makes of one key. Versions rise with every write of the run; 0: the key is deleted. */
@@ -18,37 +19,56 @@ function mix(value: number): number {
   z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
   return (z ^ (z >>> 15)) >>> 0;
 }
-export function vectorOf(key: number, version: number): Uint8Array {
-  const floats = Float32Array.from({ length: DIM }, (_, at) => mix(key * 7919 + version * 104_729 + at * 31 + 1) / 2 ** 31 - 1);
-  return new Uint8Array(floats.buffer);
-}
+export const floatsOf = (key: number, version: number): Float32Array<ArrayBuffer> =>
+  Float32Array.from({ length: DIM }, (_, at) => mix(key * 7919 + version * 104_729 + at * 31 + 1) / 2 ** 31 - 1);
+export const vectorOf = (key: number, version: number): Uint8Array => new Uint8Array(floatsOf(key, version).buffer);
 export const noteOf = (version: number): string => `version ${version}`;
 export const versionOf = (note: string): number => (/^version \d+$/.test(note) ? Number(note.slice('version '.length)) : Number.NaN);
 
-export function schemaBytes(name: string): Uint8Array {
+export function schemaBytes(spec: CollectionSpec): Uint8Array {
   const schema = CollectionSchema.fromPartial({
-    name,
+    name: spec.name,
     fields: [
       { name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
       { name: 'note', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '64' }] },
       { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },
+      ...(spec.partitions === 'key' ? [{ name: 'team', dataType: DataType.Int64, isPartitionKey: true }] : []),
     ],
   });
   return CollectionSchema.encode(schema).finish();
 }
-export function fieldsOf(rows: readonly KeyVersion[]): FieldData[] {
-  const keys = new Uint8Array(BigInt64Array.from(rows, ({ key }) => BigInt(key)).buffer);
+export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): FieldData[] {
   const vectors = new Uint8Array(rows.length * DIM * 4);
   for (const [at, { key, version }] of rows.entries()) vectors.set(vectorOf(key, version), at * DIM * 4);
   const common = { fieldId: 0n, isDynamic: false, validData: [] };
-  const longs = { $case: 'longData' as const, value: { data: encodeInt64s(keys) } };
+  const longs = (fieldName: string, values: readonly number[]): FieldData => {
+    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    const data = { $case: 'longData' as const, value: { data: encodeInt64s(bytes) } };
+    return { ...common, type: DataType.Int64, fieldName, field: { $case: 'scalars', value: { data } } };
+  };
   const texts = { $case: 'stringData' as const, value: { data: rows.map(({ version }) => noteOf(version)) } };
   const floats = { $case: 'floatVector' as const, value: { data: vectors } };
   return [
-    { ...common, type: DataType.Int64, fieldName: 'pk', field: { $case: 'scalars', value: { data: longs } } },
+    longs(
+      'pk',
+      rows.map(({ key }) => key),
+    ),
     { ...common, type: DataType.VarChar, fieldName: 'note', field: { $case: 'scalars', value: { data: texts } } },
     { ...common, type: DataType.FloatVector, fieldName: 'vec', field: { $case: 'vectors', value: { dim: BigInt(DIM), data: floats } } },
+    ...(spec.partitions === 'key'
+      ? [
+          longs(
+            'team',
+            rows.map(({ key, version }) => groupOf(key, version)),
+          ),
+        ]
+      : []),
   ];
+}
+/** The rows as a file to import. */
+export function importFileOf(rows: readonly KeyVersion[]): Uint8Array {
+  const objects = rows.map(({ key, version }) => ({ pk: key, note: noteOf(version), vec: [...floatsOf(key, version)] }));
+  return new TextEncoder().encode(JSON.stringify(objects));
 }
 export function placeholderOf(vector: Uint8Array): Uint8Array {
   const placeholder = { tag: '$0', type: PlaceholderType.FloatVector, values: [vector], elementLevel: false };

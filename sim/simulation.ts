@@ -1,14 +1,16 @@
 // One run of one seed: a cluster starts, clients work while things break, all heals, everything is compared; some rounds of that, then
-// every process dies at once and everything is compared again.
+// every process dies at once and everything is compared again, with what lies on the disks.
 import { messageOf } from '#base/errors.js';
-import { nextBelow, type Random, seededRandom } from '#base/random.js';
-import { simulatedCluster } from '#platform/memory/memory-platform.js';
+import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
+import { type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { SimClient } from './client.js';
 import { hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
+import { chooseIndex, chooseSpecs } from './collection-spec.js';
+import { Definitions } from './definitions.js';
 import { Faults } from './faults.js';
 import { CollectionModel, Violation } from './model.js';
 import { Trace } from './trace.js';
-import { Workload } from './workload.js';
+import { type SimCollection, Workload } from './workload.js';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -24,7 +26,7 @@ export interface SimulationResult {
   /** What broke; undefined when all promises held. */
   readonly violation: string | undefined;
 }
-const DEFAULT_STEPS = 90;
+const DEFAULT_STEPS = 120;
 const ROUNDS = 3;
 const CLIENTS = 3;
 /** After the last fault, calls that began before it may still take effect for this long. */
@@ -34,73 +36,116 @@ const RECOVERY_MS_MAX = 90_000;
 /** No run takes this long unless something hangs. */
 const RUN_MS_MAX = 3_600_000;
 
-export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const cluster = simulatedCluster(options.seed);
-  const { world } = cluster;
-  const random: Random = seededRandom(world.random.nextUint32());
-  const trace = new Trace(() => world.clock.monotonic());
-  const sabotage = options.sabotage ?? ((platform) => platform);
-  const process = (host: (typeof hosts)[number]): SimProcess => new SimProcess(host, cluster, trace, sabotage);
-  const processes = { coord: process('coord'), stream: process('stream'), query: process('query'), front: process('front') };
-  const faults = new Faults({ cluster, processes, random: seededRandom(world.random.nextUint32()), trace });
-  const collections = [new CollectionModel('one', 1), ...(nextBelow(random, 2) === 0 ? [new CollectionModel('two', 2)] : [])];
-  const client = new SimClient(cluster.network, PUBLIC_ADDRESS);
-  const workload = new Workload({ client, collections, random, timers: world.timers, trace });
+class Run {
+  readonly #options: SimulationOptions;
+  readonly #cluster: SimulatedCluster;
+  readonly #random: Random;
+  readonly #faults: Faults;
+  readonly #collections: readonly SimCollection[];
+  readonly #client: SimClient;
+  readonly #definitions: Definitions;
+  readonly trace: Trace;
+  readonly workload: Workload;
+  readonly processes: Readonly<Record<(typeof hosts)[number], SimProcess>>;
 
-  const untilReady = async (call: () => Promise<boolean>): Promise<void> => {
-    const limit = world.clock.monotonic() + RECOVERY_MS_MAX;
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#cluster = simulatedCluster(options.seed);
+    const { world, network, objectStore } = this.#cluster;
+    const elapsedMs = (): number => world.clock.monotonic();
+    const random = seededRandom(world.random.nextUint32());
+    const trace = new Trace(elapsedMs);
+    const sabotage = options.sabotage ?? ((platform) => platform);
+    const process = (host: (typeof hosts)[number]): SimProcess => new SimProcess(host, this.#cluster, trace, sabotage);
+    this.processes = { coord: process('coord'), stream: process('stream'), query: process('query'), front: process('front') };
+    this.#faults = new Faults({
+      cluster: this.#cluster,
+      processes: this.processes,
+      random: seededRandom(world.random.nextUint32()),
+      trace,
+    });
+    const collections = chooseSpecs(random).map((spec) => ({ model: new CollectionModel(spec), index: chooseIndex(random) }));
+    for (const { model, index } of collections) trace.add('setup', 'collection', { ...model.spec, index: index.type });
+    const client = new SimClient(network, PUBLIC_ADDRESS);
+    const common = { client, collections, random, timers: world.timers, trace, elapsedMs };
+    this.workload = new Workload(common);
+    this.#definitions = new Definitions({ ...common, workload: this.workload, objects: objectStore });
+    this.#collections = collections;
+    this.#client = client;
+    this.#random = random;
+    this.trace = trace;
+  }
+  /** @returns what broke */
+  async run(): Promise<string | undefined> {
+    let violation: string | undefined;
+    try {
+      await this.#cluster.world.runUntil(this.#main(), RUN_MS_MAX);
+    } catch (error) {
+      violation = error instanceof Violation ? error.message : `the run broke off: ${error instanceof Error ? error.stack : String(error)}`;
+    }
+    this.trace.add('end', violation === undefined ? 'all-promises-held' : 'violation', { what: violation?.split('\n')[0] });
+    for (const host of hosts) this.processes[host].crash(this.#random);
+    return violation;
+  }
+  async #main(): Promise<void> {
+    for (const host of hosts) this.processes[host].start();
+    await this.#setUp();
+    for (let round = 0; round < ROUNDS; round++) {
+      await this.#round();
+      await this.#compare();
+      for (const { model } of this.#collections) await this.workload.checkWrites(model, this.#untilReady);
+    }
+    this.#faults.restartAll(nextBelow(this.#random, 2) === 0);
+    await this.#compare();
+  }
+  async #setUp(): Promise<void> {
+    // Some clusters are in trouble from the first moment.
+    const early = nextBelow(this.#random, 2) === 0 ? this.#faults.run() : undefined;
+    for (const { model, index } of this.#collections) {
+      await this.#untilReady(() => this.#succeeds(() => this.#definitions.create(model)));
+      await this.#untilReady(() => this.#succeeds(() => this.#client.createIndex(model.spec, index)));
+      await this.#untilReady(() => this.#succeeds(() => this.#client.load(model.name)));
+    }
+    if (early === undefined) return;
+    this.#faults.heal();
+    await early;
+  }
+  async #round(): Promise<void> {
+    const perClient = Math.ceil((this.#options.steps ?? DEFAULT_STEPS) / ROUNDS / (CLIENTS + 1));
+    const breaking = this.#faults.run();
+    const working = Array.from({ length: CLIENTS }, (_, id) => this.workload.run(id, perClient));
+    const changing = nextFloat(this.#random) < 0.7 ? [this.#definitions.run(perClient)] : [];
+    await Promise.race([Promise.all([...working, ...changing]), breaking.then(() => new Promise<never>(() => {}))]);
+    this.#faults.heal();
+    await breaking;
+    await this.#cluster.world.timers.sleep(DRAIN_MS);
+    await this.#definitions.finish(this.#untilReady);
+  }
+  async #compare(): Promise<void> {
+    for (const collection of this.#collections) await this.workload.checkAll(collection, this.#untilReady);
+  }
+  readonly #untilReady = async (call: () => Promise<boolean>): Promise<void> => {
+    const { clock, timers } = this.#cluster.world;
+    const limit = clock.monotonic() + RECOVERY_MS_MAX;
     while (!(await call())) {
-      if (world.clock.monotonic() > limit) throw new Violation(`the cluster does not answer ${RECOVERY_MS_MAX} ms after everything healed`);
-      await world.timers.sleep(300);
+      if (clock.monotonic() > limit) throw new Violation(`the cluster does not answer ${RECOVERY_MS_MAX} ms after everything healed`);
+      await timers.sleep(300);
     }
   };
-  const succeeds = async (call: () => Promise<unknown>): Promise<boolean> => {
+  async #succeeds(call: () => Promise<unknown>): Promise<boolean> {
     try {
       await call();
       return true;
     } catch (error) {
-      trace.add('setup', 'failed', { reason: messageOf(error) });
+      this.trace.add('setup', 'failed', { reason: messageOf(error) });
       return false;
     }
-  };
-  const compare = async (): Promise<void> => {
-    for (const model of collections) await workload.checkAll(model, untilReady);
-  };
-  const main = async (): Promise<void> => {
-    for (const host of hosts) processes[host].start();
-    // Some clusters are in trouble from the first moment.
-    const early = nextBelow(random, 2) === 0 ? faults.run() : undefined;
-    for (const { name, shards } of collections) {
-      await untilReady(() => succeeds(() => client.create(name, shards, 8000)));
-      await untilReady(() => succeeds(() => client.createIndex(name, 8000)));
-      await untilReady(() => succeeds(() => client.load(name, 8000)));
-    }
-    if (early !== undefined) {
-      faults.heal();
-      await early;
-    }
-    const perClient = Math.ceil((options.steps ?? DEFAULT_STEPS) / ROUNDS / CLIENTS);
-    for (let round = 0; round < ROUNDS; round++) {
-      const breaking = faults.run();
-      const working = Array.from({ length: CLIENTS }, (_, id) => workload.run(id, perClient));
-      await Promise.race([Promise.all(working), breaking.then(() => new Promise<never>(() => {}))]);
-      faults.heal();
-      await breaking;
-      await world.timers.sleep(DRAIN_MS);
-      await compare();
-      for (const model of collections) await workload.checkWrites(model, untilReady);
-    }
-    faults.restartAll();
-    await compare();
-  };
-
-  let violation: string | undefined;
-  try {
-    await world.runUntil(main(), RUN_MS_MAX);
-  } catch (error) {
-    violation = error instanceof Violation ? error.message : `the run broke off: ${error instanceof Error ? error.stack : String(error)}`;
   }
-  trace.add('end', violation === undefined ? 'all-promises-held' : 'violation', { what: violation?.split('\n')[0] });
-  for (const host of hosts) processes[host].crash(random);
+}
+
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const run = new Run(options);
+  const violation = await run.run();
+  const { trace, workload } = run;
   return { seed: options.seed, operations: workload.operations, hash: trace.hash, lines: trace.lines, violation };
 }

@@ -41,6 +41,8 @@ export interface Config {
   readonly sealCheckIntervalMs: number;
   /** One call from RootCoord to DataCoord, waiting for it included, in ms. */
   readonly brokerDeadlineMs: number;
+  /** A flushed segment with fewer rows gets no index file: a scan beats any index. The same bound as Milvus. */
+  readonly indexRowsMin: number;
   /** Between two looks for flushed segments without an index, in ms. */
   readonly indexCheckIntervalMs: number;
   /** Between two looks whether all that is loaded is served, in ms; notices make it sooner. */
@@ -70,6 +72,7 @@ export const defaultConfig: Config = Object.freeze({
   ageSealMs: 86_400_000,
   sealCheckIntervalMs: 10_000,
   brokerDeadlineMs: 10_000,
+  indexRowsMin: 1024,
   indexCheckIntervalMs: 60_000,
   targetCheckIntervalMs: 10_000,
   callDeadlineMs: 60_000,

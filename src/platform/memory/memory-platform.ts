@@ -6,6 +6,7 @@ import { FileObjectStore } from '../file-object-store.js';
 import type { MetaStore } from '../meta-store.js';
 import type { ObjectStore } from '../object-store.js';
 import type { Platform } from '../platform.js';
+import type { Clock } from '../time.js';
 import type { WorkerTask } from '../workers.js';
 import { InlineWorkers } from './inline-workers.js';
 import { type Completes, type KeptBytes, MemoryFiles } from './memory-files.js';
@@ -23,6 +24,8 @@ export interface SimulatedCluster {
   readonly network: SimulatedNetwork;
   readonly metaStore: MetaStore;
   readonly objectStore: ObjectStore;
+  /** Where the objects lie, below `objects/`: for a look from outside. */
+  readonly objectDisk: MemoryFiles;
 }
 export interface MemoryPlatformOptions {
   readonly cluster: SimulatedCluster;
@@ -30,6 +33,8 @@ export interface MemoryPlatformOptions {
   readonly host: string;
   /** Of an earlier process of that name; new and empty when not given. */
   readonly disk?: MemoryFiles;
+  /** Wall clock of this process alone; the world's when not given. */
+  readonly clock?: Clock;
   readonly tasks?: Readonly<Record<string, WorkerTask>>;
   readonly parallelism?: number;
   /** A terabyte when not given. */
@@ -47,15 +52,19 @@ export interface MemoryPlatform extends Platform {
   crash(kept?: KeptBytes, completes?: Completes): void;
   /** The process dies with its machine: its disk keeps what was synced. Parameters are those of MemoryFiles.losePower. */
   losePower(keepsPage?: (path: string, page: number) => boolean, completes?: Completes): void;
+  /** The process dies after another one took its place: ports and disk are the other's and stay as they are. */
+  vanish(): void;
 }
 
 export function simulatedCluster(seed: number, links: Partial<Link> = {}): SimulatedCluster {
   const world = new SimulatedWorld({ seed });
+  const objectDisk = new MemoryFiles(diskPause(world));
   return {
     world,
     network: new SimulatedNetwork(world, links),
     metaStore: new MemoryMetaStore(),
-    objectStore: new FileObjectStore(new MemoryFiles(diskPause(world)), 'objects'),
+    objectStore: new FileObjectStore(objectDisk, 'objects'),
+    objectDisk,
   };
 }
 
@@ -66,7 +75,8 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
   let isAlive = true;
   const alive = (): boolean => isAlive;
   const timers = simulatedTimers(world, alive);
-  const transport = new MemoryTransport(network, host, alive);
+  const clock = options.clock ?? world.clock;
+  const transport = new MemoryTransport(network, host, { alive, clock });
   const stop = (endDisk: () => void): void => {
     if (!isAlive) return;
     isAlive = false;
@@ -76,7 +86,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
   };
   return {
     host,
-    clock: world.clock,
+    clock,
     timers,
     random: seededRandom(world.random.nextUint32()),
     files: mortalFiles(disk, alive),
@@ -89,12 +99,16 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
       ...(options.tasks === undefined ? {} : { tasks: options.tasks }),
       ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     }),
-    logger: new MemoryLogger(() => world.clock.now()),
+    logger: new MemoryLogger(() => clock.now()),
     metrics: new MemoryMetrics(),
     memoryBytes: options.memoryBytes ?? 2 ** 40,
     crc32,
     crash: (kept, completes) => stop(() => disk.crash(kept, completes)),
     losePower: (keepsPage, completes) => stop(() => disk.losePower(keepsPage, completes)),
+    vanish: () => {
+      isAlive = false;
+      transport.crash();
+    },
     close: async () => stop(() => disk.crash()),
   };
 }

@@ -1,6 +1,7 @@
 // Transport over a SimulatedNetwork. Bytes are copied at both ends, errors arrive as they do over gRPC.
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
+import type { Clock } from '../time.js';
 import type { CallContext, Connection, Listener, ListenOptions, MethodHandler, Transport } from '../transport.js';
 import type { Endpoint, SimulatedNetwork } from './simulated-network.js';
 
@@ -18,17 +19,19 @@ export class MemoryTransport implements Transport {
   readonly #network: SimulatedNetwork;
   readonly #host: string;
   readonly #alive: () => boolean;
+  readonly #clock: Clock;
   /** Takes back what calls under way hung on their callers' signals. */
   readonly #underWay = new Set<() => void>();
 
   /** @param host the name of this process; it listens as `host:port` whatever address it binds */
-  constructor(network: SimulatedNetwork, host: string, alive: () => boolean = () => true) {
+  constructor(network: SimulatedNetwork, host: string, process: { readonly alive?: () => boolean; readonly clock?: Clock } = {}) {
     this.#network = network;
     this.#host = host;
-    this.#alive = alive;
+    this.#alive = process.alive ?? (() => true);
+    this.#clock = process.clock ?? network.world.clock;
   }
   async listen(options: ListenOptions): Promise<Listener> {
-    const { endpoint, port, addresses } = this.#network.listen(this.#host, options);
+    const { endpoint, port, addresses } = this.#network.listen(this.#host, options, this.#clock);
     const network = this.#network;
     return {
       host: options.host,
@@ -90,7 +93,9 @@ export class MemoryTransport implements Transport {
         remote.abort();
         fail('deadline_exceeded', 'no answer before the deadline: allow more time or retry');
       };
-      const deadline = context.deadlineMs === undefined ? undefined : world.schedule(context.deadlineMs - world.now, late);
+      // On the wire a deadline is a span of time: two processes need not agree on the hour.
+      const endMs = context.deadlineMs === undefined ? undefined : world.now + context.deadlineMs - this.#clock.now();
+      const deadline = endMs === undefined ? undefined : world.schedule(endMs - world.now, late);
       const forget = onAbort(context.signal, cancelled);
       this.#underWay.add(forget);
 
@@ -107,7 +112,8 @@ export class MemoryTransport implements Transport {
         }
         endpoint = found;
         if (!settled) found.callers.add(broken);
-        this.#serve(found, path, request, { ...context, signal: remote.signal }).then(
+        const deadlineThere = endMs === undefined ? {} : { deadlineMs: Math.ceil(found.clock.now() + endMs - world.now) };
+        this.#serve(found, path, request, { signal: remote.signal, metadata: context.metadata, ...deadlineThere }).then(
           (reply) => answer(() => finish(() => resolve(reply))),
           (error: unknown) => {
             const key = (error instanceof ElanusError ? seenAs[error.key] : undefined) ?? 'internal';
@@ -116,7 +122,8 @@ export class MemoryTransport implements Transport {
         );
       };
       const target = this.#network.find(address);
-      const fate = this.#network.fate(this.#host, target?.owner ?? address.slice(0, address.lastIndexOf(':')));
+      const to = target?.owner ?? address.slice(0, address.lastIndexOf(':'));
+      const fate = this.#network.fate(this.#host, to, this.#network.mayDouble(path));
       if (fate.kind === 'lost') world.schedule(fate.giveUpMs, broken);
       else for (const delay of fate.delays) world.schedule(delay, arrive);
     });

@@ -2,6 +2,7 @@
 // over TCP: the caller hears nothing until the connection is given up, and cannot know whether the call was carried out.
 import { ElanusError } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
+import type { Clock } from '../time.js';
 import type { HttpRequest, HttpResponse, ListenOptions } from '../transport.js';
 import type { SimulatedWorld } from './simulated-time.js';
 
@@ -19,6 +20,8 @@ const perfect: Link = { delayMinMs: 0.05, delayMaxMs: 0.5, loss: 0, duplication:
 export interface Endpoint {
   readonly owner: string;
   readonly options: ListenOptions;
+  /** Of the process that listens. */
+  readonly clock: Clock;
   /** Handlers under way. */
   running: number;
   open: boolean;
@@ -34,6 +37,8 @@ export class SimulatedNetwork {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #links = new Map<string, Link>();
   readonly #down = new Set<string>();
+  /** Which calls a link may double: all unless told otherwise. */
+  mayDouble: (path: string) => boolean = () => true;
   readonly #cut = new Set<string>();
   #default: Link;
   #nextPort = 40_000;
@@ -88,6 +93,7 @@ export class SimulatedNetwork {
   listen(
     owner: string,
     options: ListenOptions,
+    clock: Clock = this.world.clock,
   ): { readonly endpoint: Endpoint; readonly port: number; readonly addresses: readonly string[] } {
     const port = options.port === 0 ? this.#nextPort++ : options.port;
     const addresses = [...new Set([`${owner}:${port}`, ...(options.host === '0.0.0.0' ? [] : [`${options.host}:${port}`])])];
@@ -96,9 +102,13 @@ export class SimulatedNetwork {
         throw new ElanusError('refused', `cannot listen on ${address}: address in use: stop what uses the port or choose another`);
       }
     }
-    const endpoint: Endpoint = { owner, options, running: 0, open: true, callers: new Set() };
+    const endpoint: Endpoint = { owner, options, clock, running: 0, open: true, callers: new Set() };
     for (const address of addresses) this.#endpoints.set(address, endpoint);
     return { endpoint, port, addresses };
+  }
+  /** All that listens on the host becomes unreachable, while its process goes on: another one is about to take its place. */
+  displace(owner: string): void {
+    this.crash(owner);
   }
   unlisten(addresses: readonly string[], endpoint: Endpoint): void {
     for (const address of addresses) if (this.#endpoints.get(address) === endpoint) this.#endpoints.delete(address);
@@ -115,7 +125,7 @@ export class SimulatedNetwork {
     this.#breakOff(endpoint);
   }
   /** Draws what happens to one message. */
-  fate(from: string, to: string): Fate {
+  fate(from: string, to: string, mayDouble = true): Fate {
     const name = `${from}>${to}`;
     const link = this.#links.get(name) ?? this.#default;
     const random = this.world.random;
@@ -123,7 +133,7 @@ export class SimulatedNetwork {
     const [lossDraw, duplicationDraw, giveUp] = [nextFloat(random), nextFloat(random), nextFloat(random)];
     const delays = [this.#delay(link), this.#delay(link)];
     if (this.#cut.has(name) || lossDraw < link.loss) return { kind: 'lost', giveUpMs: link.giveUpMs * giveUp };
-    return { kind: 'delivered', delays: duplicationDraw < link.duplication ? delays : delays.slice(0, 1) };
+    return { kind: 'delivered', delays: mayDouble && duplicationDraw < link.duplication ? delays : delays.slice(0, 1) };
   }
   #delay(link: Link): number {
     return this.world.between(link.delayMinMs, link.delayMaxMs);

@@ -39,17 +39,16 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
 
   async function rowCount(collection: OpenCollection, partitionId: bigint | undefined, context: CallContext): Promise<bigint> {
     const isWanted = (id: bigint): boolean => partitionId === undefined || id === partitionId;
+    // Growing first: a segment flushed between the two answers is in both, and counted once. The other way round it would be in neither.
+    const growing: { readonly segmentId: bigint; readonly partitionId: bigint; readonly rowCount: bigint }[] = [];
+    for (const vchannel of collection.record.vchannels) growing.push(...(await streamingNode.channelRows({ vchannel }, context)).segments);
     const { segments } = await channelRegistry.listSegments({ collectionId: collection.record.id }, context);
-    let rows = segments
-      .filter((segment) => !segment.isLevelZero && isWanted(segment.partitionId))
-      .reduce((sum, segment) => sum + segment.rowCount, 0n);
     const flushed = new Set(segments.map((segment) => segment.id));
-    for (const vchannel of collection.record.vchannels) {
-      const growing = (await streamingNode.channelRows({ vchannel }, context)).segments;
-      rows += growing
-        .filter((segment) => isWanted(segment.partitionId) && !flushed.has(segment.segmentId))
-        .reduce((sum, segment) => sum + segment.rowCount, 0n);
-    }
+    const counted = [
+      ...segments.filter((segment) => !segment.isLevelZero && isWanted(segment.partitionId)),
+      ...growing.filter((segment) => isWanted(segment.partitionId) && !flushed.has(segment.segmentId)),
+    ];
+    const rows = counted.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return rows;
   }
   async function load(request: Described & LoadWishes, partitionNames: readonly string[], context: CallContext) {

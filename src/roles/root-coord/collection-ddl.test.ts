@@ -34,7 +34,7 @@ async function start(
   }
   const rootCoord = await RootCoord.open(
     platform,
-    { physicalChannelCount: 4, brokerDeadlineMs: 1000, indexCheckIntervalMs: 60_000, serverId: 1n },
+    { physicalChannelCount: 4, brokerDeadlineMs: 1000, indexRowsMin: 1024, indexCheckIntervalMs: 60_000, serverId: 1n },
     {
       channelRegistry: client(ChannelRegistryDefinition, {
         dropCollectionData: ({ collectionId }) => step('dropCollectionData', collectionId),

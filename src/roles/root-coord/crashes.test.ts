@@ -48,7 +48,7 @@ async function live(world: World, crashAt = 0): Promise<Life & { readonly steps:
   };
   const rootCoord = await RootCoord.open(
     platform,
-    { physicalChannelCount: 4, brokerDeadlineMs: 1000, indexCheckIntervalMs: 60_000, serverId: 1n },
+    { physicalChannelCount: 4, indexRowsMin: 1024, brokerDeadlineMs: 1000, indexCheckIntervalMs: 60_000, serverId: 1n },
     {
       channelRegistry: client(ChannelRegistryDefinition, {
         dropCollectionData: async ({ collectionId, partitionId }) => {

@@ -43,6 +43,7 @@ async function setUp(nowMs?: () => number) {
     platform,
     catalog,
     broker: broker as DataCoordBroker,
+    rowsMin: 1024,
     dataNode: client(DataNodeDefinition, {
       buildIndex: async ({ segmentId, index }) => {
         tries.push([segmentId, cluster.world.now]);

@@ -14,9 +14,6 @@ import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
 import { IndexFailures } from './index-failures.js';
 
-/** Below this many rows a scan beats any index; the same bound as Milvus. */
-export const INDEX_ROWS_MIN = 1024n;
-
 export interface IndexReconcilerParts {
   readonly platform: Platform;
   readonly catalog: DefinitionCatalog;
@@ -25,6 +22,8 @@ export interface IndexReconcilerParts {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly allocateId: () => Promise<bigint>;
+  /** A segment with fewer rows gets no file. */
+  readonly rowsMin: number;
   readonly intervalMs: number;
 }
 export class IndexReconciler {
@@ -94,7 +93,7 @@ export class IndexReconciler {
     if (!this.#failures.isDue(build)) return false;
     try {
       const rows = await this.#parts.broker.getNumRows(segment.id, isNotice);
-      if (rows < INDEX_ROWS_MIN) return false;
+      if (rows < this.#parts.rowsMin) return false;
       await this.#build(collection, segment, index, rows);
       this.#failures.succeeded(build);
       return true;
@@ -142,7 +141,7 @@ export class IndexReconciler {
     const total = rows.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return collection.indexes.map((index) => {
       const has = (segment: SegmentRecord): boolean =>
-        segment.rowCount < INDEX_ROWS_MIN || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
+        segment.rowCount < this.#parts.rowsMin || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
       const missing = new Map(rows.filter((segment) => !has(segment)).map((segment) => [segment.id, segment]));
       const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
       const [failure] = this.#failures.of(index.id).filter(({ segmentId }) => missing.has(segmentId));

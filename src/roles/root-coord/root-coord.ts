@@ -21,6 +21,8 @@ export interface RootCoordSettings {
   readonly physicalChannelCount: number;
   /** One call to DataCoord, waiting for it included, in ms. */
   readonly brokerDeadlineMs: number;
+  /** A flushed segment with fewer rows gets no index file. */
+  readonly indexRowsMin: number;
   /** Between two rounds that look for segments without index, in ms. */
   readonly indexCheckIntervalMs: number;
   readonly serverId: bigint;
@@ -94,6 +96,7 @@ export class RootCoord {
       channelRegistry: this.#peers.channelRegistry,
       queryCoord: this.#peers.queryCoord,
       allocateId: () => this.#ids.allocate(1),
+      rowsMin: this.#settings.indexRowsMin,
       intervalMs: this.#settings.indexCheckIntervalMs,
     });
   }

@@ -1,0 +1,219 @@
+// One client that changes definitions while the others work: partitions and collections are dropped and made again under their names,
+// indexes are replaced, single partitions are loaded, files are imported. A change is a list of steps; each is tried until it is
+// confirmed, also after its outcome got lost, and what is confirmed holds from then on.
+import { ElanusError, type ErrorKey } from '#base/errors.js';
+import { nextBelow, nextFloat, type Random } from '#base/random.js';
+import type { ObjectStore } from '#platform/object-store.js';
+import type { Timers } from '#platform/time.js';
+import type { SimClient } from './client.js';
+import { chooseIndex, partitionNames } from './collection-spec.js';
+import type { CollectionModel, Write } from './model.js';
+import { importFileOf } from './rows.js';
+import type { SimCollection, Workload } from './workload.js';
+
+export interface DefinitionParts {
+  readonly client: SimClient;
+  readonly collections: readonly SimCollection[];
+  readonly workload: Workload;
+  readonly random: Random;
+  readonly timers: Timers;
+  readonly elapsedMs: () => number;
+  /** Where files to import are put. */
+  readonly objects: ObjectStore;
+}
+interface Step {
+  readonly name: string;
+  readonly collection: SimCollection;
+  /** Throws when it must be tried again. */
+  readonly run: () => Promise<void>;
+}
+/** A call without an outcome may take effect this much later: nothing of the same name is made before. */
+const LATE_MS_MAX = 15_000;
+const IMPORTER = 90;
+
+const unless = async (call: Promise<unknown>, ...expected: readonly ErrorKey[]): Promise<void> => {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof ElanusError && expected.includes(error.key))) throw error;
+  }
+};
+const alreadyThere = (call: Promise<unknown>): Promise<void> =>
+  call.then(
+    () => undefined,
+    (error: unknown) => {
+      if (!(error instanceof ElanusError && /exist/.test(error.message) && !/not exist/.test(error.message))) throw error;
+    },
+  );
+
+export class Definitions {
+  readonly #parts: DefinitionParts;
+  #todo: Step[] = [];
+  #unknownMs = Number.NEGATIVE_INFINITY;
+  #files = 0;
+  constructor(parts: DefinitionParts) {
+    this.#parts = parts;
+  }
+  async run(operations: number): Promise<void> {
+    for (let done = 0; done < operations; done++) {
+      await this.#parts.timers.sleep(nextFloat(this.#parts.random) * 900);
+      if (this.#todo.length === 0) this.#plan();
+      await this.#next();
+    }
+  }
+  /** Everything that was begun is brought to its end. */
+  async finish(untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
+    while (this.#todo.length > 0) await untilReady(() => this.#next());
+    await untilReady(async () => {
+      try {
+        return await this.#parts.client.importsAreOver();
+      } catch {
+        return false;
+      }
+    });
+  }
+  /** @returns whether a step is over */
+  async #next(): Promise<boolean> {
+    const [step] = this.#todo;
+    if (step === undefined) return true;
+    const error = await this.#parts.workload.attempt(step.collection.model, step.name, '', () => step.run().then(() => undefined));
+    if (error === undefined) this.#todo.shift();
+    else this.#unknownMs = this.#parts.elapsedMs();
+    return error === undefined;
+  }
+  #plan(): void {
+    const { random, workload, collections } = this.#parts;
+    const collection = workload.one(collections);
+    const draw = nextFloat(random);
+    const isNamed = collection.model.spec.partitions === 'named';
+    if (draw < 0.25 && collection.model.spec.partitions !== 'key') this.#todo = [this.#import(collection)];
+    else if (draw < 0.5 && isNamed) this.#todo = this.#replacePartition(collection);
+    else if (draw < 0.65 && isNamed) this.#todo = this.#loadOne(collection);
+    else if (draw < 0.75) this.#todo = this.#replaceIndex(collection);
+    else if (draw < 0.9) this.#todo = this.#replaceCollection(collection);
+    else this.#todo = this.#reload(collection);
+  }
+  #step(collection: SimCollection, name: string, run: () => Promise<void>): Step {
+    return { collection, name, run };
+  }
+  /** Waits until nothing that was sent before can still arrive. */
+  #settle(collection: SimCollection): Step {
+    return this.#step(collection, 'settle', async () => {
+      const since = Math.max(this.#unknownMs, this.#parts.workload.lastUnknownMs(collection.model));
+      const waitMs = since + LATE_MS_MAX - this.#parts.elapsedMs();
+      if (waitMs > 0) await this.#parts.timers.sleep(waitMs);
+    });
+  }
+  #load(collection: SimCollection): Step {
+    const { client } = this.#parts;
+    const { model } = collection;
+    return this.#step(collection, 'load', async () => {
+      await client.load(model.name);
+      model.setLoaded(true);
+    });
+  }
+  #reload(collection: SimCollection): Step[] {
+    const { model } = collection;
+    const release = this.#step(collection, 'release', async () => {
+      model.setLoaded(false);
+      await this.#parts.client.release(model.name);
+    });
+    return [release, this.#settle(collection), this.#load(collection)];
+  }
+  #replacePartition(collection: SimCollection): Step[] {
+    const { client, workload } = this.#parts;
+    const { model } = collection;
+    const partition = workload.one(partitionNames);
+    let write: Write | undefined;
+    const drop = this.#step(collection, 'drop-partition', async () => {
+      model.setLoaded(false);
+      await unless(client.releasePartitions(model.name, [partition]), 'partition_not_found', 'collection_not_loaded');
+      write ??= model.beginDrop(partition);
+      await unless(client.dropPartition(model.name, partition), 'partition_not_found');
+      model.endDrop(write);
+    });
+    const create = this.#step(collection, 'create-partition', async () => {
+      await alreadyThere(client.createPartition(model.name, partition));
+      model.recreated(partition);
+    });
+    return [drop, this.#settle(collection), create, this.#load(collection)];
+  }
+  /** Others go, one stays: it is whole, and of the others nothing is answered. */
+  #loadOne(collection: SimCollection): Step[] {
+    const { client, workload } = this.#parts;
+    const { model } = collection;
+    const kept = workload.one(partitionNames);
+    const others = partitionNames.filter((name) => name !== kept);
+    const release = this.#step(collection, 'release-partitions', async () => {
+      model.setLoaded(false);
+      await client.loadPartitions(model.name, [kept]);
+      await client.releasePartitions(model.name, [...others, '_default']);
+    });
+    const look = this.#step(collection, 'look', async () => {
+      await workload.search(collection, undefined, [], [kept]);
+      await workload.count(model, [kept]);
+    });
+    return [release, this.#settle(collection), look, this.#load(collection)];
+  }
+  #replaceIndex(collection: SimCollection): Step[] {
+    const { client, random } = this.#parts;
+    const { model } = collection;
+    const index = chooseIndex(random);
+    const drop = this.#step(collection, 'drop-index', async () => {
+      model.setLoaded(false);
+      await client.release(model.name);
+      await unless(client.dropIndex(model.name), 'index_not_found');
+    });
+    const create = this.#step(collection, `create-index-${index.type}`, async () => {
+      await client.createIndex(model.spec, index);
+      collection.index = index;
+    });
+    return [drop, this.#settle(collection), create, this.#load(collection)];
+  }
+  #replaceCollection(collection: SimCollection): Step[] {
+    const { client, random } = this.#parts;
+    const { model } = collection;
+    const index = chooseIndex(random);
+    let write: Write | undefined;
+    const drop = this.#step(collection, 'drop-collection', async () => {
+      model.setLoaded(false);
+      write ??= model.beginDrop('*');
+      await unless(client.drop(model.name), 'collection_not_found');
+      model.endDrop(write);
+    });
+    const create = this.#step(collection, `create-collection-${index.type}`, async () => {
+      await this.create(collection.model);
+      await client.createIndex(model.spec, index);
+      collection.index = index;
+      await client.load(model.name);
+      model.recreated('*');
+      model.setLoaded(true);
+    });
+    return [drop, this.#settle(collection), create];
+  }
+  /** The collection and its partitions; what is there already is left. */
+  async create(model: CollectionModel): Promise<void> {
+    const { client } = this.#parts;
+    await alreadyThere(client.create(model.spec));
+    if (model.spec.partitions === 'named') for (const name of partitionNames) await alreadyThere(client.createPartition(model.name, name));
+  }
+  #import(collection: SimCollection): Step {
+    const { client, workload, random, objects, timers, elapsedMs } = this.#parts;
+    const { model } = collection;
+    return this.#step(collection, 'import-file', async () => {
+      const { partition, keys } = workload.newKeys(model, IMPORTER, 10 + nextBelow(random, 30));
+      if (keys.length === 0 || model.isDropped) return;
+      const rows = keys.map((key) => ({ key, version: workload.version() }));
+      const file = `import/${this.#files++}.json`;
+      await objects.put(file, [importFileOf(rows)]);
+      await workload.write(model, 'import', rows, async () => {
+        const job = await client.import(model.name, partition, file);
+        for (const limit = elapsedMs() + 20_000; ; await timers.sleep(200)) {
+          const state = await client.importState(job);
+          if (state === 'completed') return;
+          if (state === 'failed' || elapsedMs() > limit) throw new Error(`import job ${job} ${state}`);
+        }
+      });
+    });
+  }
+}
