@@ -21,6 +21,8 @@ export interface SearchRequest {
   readonly vector: Uint8Array;
   readonly topK: number;
   readonly partitions: readonly string[];
+  /** A timestamp that a write returned: the search sees at least what was written then. */
+  readonly guarantee: bigint;
 }
 const CALL_LIMIT_MS = 8000;
 const pairs = (values: Readonly<Record<string, string>>): { readonly key: string; readonly value: string }[] =>
@@ -75,16 +77,16 @@ export class SimClient {
   async releasePartitions(collectionName: string, names: readonly string[]): Promise<void> {
     await this.#service.releasePartitions({ collectionName, partitionNames: [...names] }, this.#context());
   }
-  async insert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<void> {
+  async insert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<bigint> {
     const request = { collectionName: spec.name, partitionName, fieldsData: fieldsOf(spec, rows), numRows: rows.length };
-    await this.#service.insert(request, this.#context());
+    return (await this.#service.insert(request, this.#context())).timestamp;
   }
-  async upsert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<void> {
+  async upsert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<bigint> {
     const request = { collectionName: spec.name, partitionName, fieldsData: fieldsOf(spec, rows), numRows: rows.length };
-    await this.#service.upsert(request, this.#context());
+    return (await this.#service.upsert(request, this.#context())).timestamp;
   }
-  async delete(collectionName: string, keys: readonly number[]): Promise<void> {
-    await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#context());
+  async delete(collectionName: string, keys: readonly number[]): Promise<bigint> {
+    return (await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#context())).timestamp;
   }
   /** @returns the number of the job */
   async import(collectionName: string, partitionName: string, file: string): Promise<bigint> {
@@ -126,11 +128,19 @@ export class SimClient {
     const { stats } = await this.#service.getCollectionStatistics({ collectionName }, this.#context());
     return Number(stats.find(({ key }) => key === 'row_count')?.value ?? Number.NaN);
   }
-  async search(spec: CollectionSpec, { vector, topK, partitions }: SearchRequest): Promise<Hit[]> {
+  async search(spec: CollectionSpec, { vector, topK, partitions, guarantee }: SearchRequest): Promise<Hit[]> {
     const searchParams = pairs({ anns_field: 'vec', topk: String(topK), metric_type: spec.metric, params: '{}' });
     const searchInput = { $case: 'placeholderGroup' as const, value: placeholderOf(vector) };
     const { results } = await this.#service.search(
-      { collectionName: spec.name, partitionNames: [...partitions], searchInput, searchParams, nq: 1n, outputFields: ['note'] },
+      {
+        collectionName: spec.name,
+        partitionNames: [...partitions],
+        searchInput,
+        searchParams,
+        nq: 1n,
+        outputFields: ['note'],
+        guaranteeTimestamp: guarantee,
+      },
       this.#context(),
     );
     const notes = textsOf(results?.fieldsData.find(({ fieldName }) => fieldName === 'note'));

@@ -210,7 +210,7 @@ export class Definitions {
         const job = await client.import(model.name, partition, file);
         for (const limit = elapsedMs() + 20_000; ; await timers.sleep(200)) {
           const state = await client.importState(job);
-          if (state === 'completed') return;
+          if (state === 'completed') return 0n;
           if (state === 'failed' || elapsedMs() > limit) throw new Error(`import job ${job} ${state}`);
         }
       });

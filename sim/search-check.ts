@@ -41,6 +41,7 @@ export function checkHits(read: ReadWindow, facts: SearchFacts, hits: readonly H
     const expected = versions.map((one) => scoreOf(metric, query, key, one));
     if (!expected.some((one) => Math.abs(one - score) <= tolerance))
       fail('a search is wrong', `key ${key} at rank ${rank} has score ${score}, expected ${expected.join(' or ')}`);
+    if (metric === 'COSINE' && Math.abs(score) > 1) fail('a score is out of range', `key ${key} at rank ${rank} has score ${score}`);
     if (badness(metric, score) < last - (index.hasExactScores ? 0 : CODE_TOLERANCE))
       fail('a search is wrong', `rank ${rank} (key ${key}, score ${score}) is better than the rank before it`);
     last = badness(metric, score);

@@ -3,10 +3,12 @@
 import { messageOf } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
 import { type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import { rot } from './bit-rot.js';
 import { SimClient } from './client.js';
 import { hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
 import { chooseIndex, chooseSpecs } from './collection-spec.js';
 import { Definitions } from './definitions.js';
+import { checkDisk } from './disk-check.js';
 import { Faults } from './faults.js';
 import { CollectionModel, Violation } from './model.js';
 import { Trace } from './trace.js';
@@ -97,6 +99,25 @@ class Run {
     }
     this.#faults.restartAll(nextBelow(this.#random, 2) === 0);
     await this.#compare();
+    await checkDisk(this.#cluster, RECOVERY_MS_MAX);
+    if (nextBelow(this.#random, 3) === 0) await this.#rot();
+  }
+  /** After this nothing more is written. */
+  async #rot(): Promise<void> {
+    for (const host of hosts) this.processes[host].crash(this.#random);
+    const { objectDisk, world } = this.#cluster;
+    if ((await rot([this.processes.stream.disk, objectDisk], this.#random, this.trace)) === undefined) return;
+    for (const host of hosts) this.processes[host].start();
+    // Whatever comes up is asked: it answers what is so, or not at all.
+    for (let round = 0; round < 3; round++) {
+      await world.timers.sleep(5000);
+      for (const collection of this.#collections) {
+        await this.workload.load(collection.model);
+        await this.workload.rows(collection.model, collection.model.keys.slice(0, 200), true);
+        await this.workload.count(collection.model);
+        await this.workload.search(collection, undefined);
+      }
+    }
   }
   async #setUp(): Promise<void> {
     // Some clusters are in trouble from the first moment.

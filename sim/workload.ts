@@ -32,6 +32,8 @@ export class Workload {
   readonly #parts: WorkloadParts;
   #nextVersion = 1;
   #nextOperation = 1;
+  /** Timestamp of the write that was answered last. */
+  #newest = 0n;
   readonly #nextKeys = new Map<string, number>();
   /** When a write of each collection last ended without a known outcome: it may still arrive for a while. */
   readonly #lastUnknownMs = new Map<string, number>();
@@ -85,10 +87,10 @@ export class Workload {
       return error ?? new Error('failed');
     }
   }
-  async write(model: CollectionModel, kind: Write['kind'], changes: readonly KeyVersion[], call: () => Promise<void>): Promise<boolean> {
+  async write(model: CollectionModel, kind: Write['kind'], changes: readonly KeyVersion[], call: () => Promise<bigint>): Promise<boolean> {
     const write = model.begin(kind, changes);
     const error = await this.attempt(model, kind, changes.map(({ key, version }) => `${key}:${version}`).join(), async () => {
-      await call();
+      this.#newest = await call();
       return undefined;
     });
     if (error === undefined) {
@@ -215,8 +217,9 @@ export class Workload {
     // Now and then a vector that is nobody's.
     const version = nextFloat(this.#parts.random) < 0.7 ? (model.certain(near) ?? 0) : -1;
     const query = floatsOf(near, version);
+    const guarantee = nextFloat(this.#parts.random) < 0.5 ? 0n : this.#newest;
     return this.#read(model, 'search', [`${near}:${version}`, topK, ...partitions].join(' '), expected, async (read) => {
-      const hits = await this.#parts.client.search(model.spec, { vector: new Uint8Array(query.buffer), topK, partitions });
+      const hits = await this.#parts.client.search(model.spec, { vector: new Uint8Array(query.buffer), topK, partitions, guarantee });
       // The index was changed while the search ran: either may have answered.
       const isSame = index === collection.index;
       checkHits(read, { name: model.name, metric: model.spec.metric, index: isSame ? index : LOOSE, query, topK }, hits);
