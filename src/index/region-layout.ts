@@ -1,4 +1,4 @@
-// Where things live in the shared memory of one segment:
+// Where things live in shared memory. A region is of one segment, or many small ones have slabs in it (region-pool.ts):
 //
 //   0                64 KiB                                       DATA_OFFSET
 //   | reserved       | scratch of thread 0 | thread 1 | ... | 31 | data: vectors, norms, graphs ... grows up |

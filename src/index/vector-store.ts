@@ -17,6 +17,8 @@ export interface VectorStoreOptions {
   readonly blockRows?: number;
   /** Where the blocks start, a multiple of 4. Default DATA_OFFSET. */
   readonly offset?: number;
+  /** Where they end at the latest, when something else follows in the memory. Default: they may take it all. */
+  readonly end?: number;
 }
 /** What flatSearch needs to find rows; plain data, to be sent to a worker. */
 export type VectorPlace = Pick<FlatSearchInput, 'dim' | 'elementType' | 'vectorsOffset' | 'inverseNormsOffset' | 'blocks'>;
@@ -36,16 +38,18 @@ export class VectorStore {
   readonly offset: number;
   readonly hasInverseNorms: boolean;
   readonly #memory: WebAssembly.Memory;
+  readonly #end: number;
   #rowCount = 0;
 
   constructor(region: { readonly memory: WebAssembly.Memory }, options: VectorStoreOptions) {
-    const { dim, inverseNorms, elementType = 'float32', offset = DATA_OFFSET } = options;
+    const { dim, inverseNorms, elementType = 'float32', offset = DATA_OFFSET, end = REGION_BYTES_MAX } = options;
     const { blockRows = defaultBlockRows(vectorBytes(elementType, dim)) } = options;
     assert(Number.isInteger(dim) && dim > 0, `dim is ${dim}`);
     assert(blockRows > 0 && blockRows % 64 === 0, `blockRows is ${blockRows}, expected a multiple of 64`);
     assert(!(inverseNorms && elementType === 'binary'), 'binary vectors have no norms');
     assert(offset % 4 === 0, `offset is ${offset}, expected a multiple of 4`);
     this.#memory = region.memory;
+    this.#end = end;
     this.dim = dim;
     this.elementType = elementType;
     this.vectorBytes = vectorBytes(elementType, dim);
@@ -65,7 +69,8 @@ export class VectorStore {
   }
   /** Rows that fit without growing the memory. */
   get capacity(): number {
-    return Math.max(0, Math.floor((this.#memory.buffer.byteLength - this.offset) / this.blocks.bytes)) * this.blocks.rows;
+    const end = Math.min(this.#end, this.#memory.buffer.byteLength);
+    return Math.max(0, Math.floor((end - this.offset) / this.blocks.bytes)) * this.blocks.rows;
   }
   /** The first byte after all blocks in use. */
   get endOffset(): number {
@@ -118,6 +123,7 @@ export class VectorStore {
   /** Grows the memory to hold so many rows in all. @throws memory_limit */
   reserve(rows: number): void {
     const needed = this.offset + Math.ceil(rows / this.blocks.rows) * this.blocks.bytes;
+    assert(this.#end === REGION_BYTES_MAX || needed <= this.#end, `${rows} vectors end at ${needed}, their place at ${this.#end}`);
     const missing = needed - this.#memory.buffer.byteLength;
     if (missing <= 0) return;
     const refuse = (why: string, cause?: unknown): ElanusError =>
@@ -127,6 +133,15 @@ export class VectorStore {
       this.#memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
     } catch (error) {
       throw refuse(messageOf(error), error);
+    }
+  }
+  /** Appends all rows of another store of such vectors. */
+  appendAll(other: VectorStore): void {
+    const { rows: blockRows } = other.blocks;
+    for (let row = 0; row < other.rowCount; row += blockRows) {
+      const count = Math.min(blockRows, other.rowCount - row);
+      const norms = other.hasInverseNorms ? new Float32Array(other.#memory.buffer, offsetOfNorms(other, row), count) : undefined;
+      this.append(new Uint8Array(other.#memory.buffer, other.vectorOffset(row), count * other.vectorBytes), norms);
     }
   }
   /** A copy of one vector's bytes. */

@@ -15,8 +15,8 @@ export class ColumnStore {
   readonly width: number | undefined;
   rowCount = 0;
   #data: Uint8Array;
-  /** The same bytes as 32-bit words, for keys of 8 bytes. */
-  #words: Int32Array;
+  /** The same bytes as 32-bit words, for keys of 8 bytes; made when a key is asked for. */
+  #wordsOfData: Int32Array | undefined;
   #dataBytes = 0;
   #offsets: Uint32Array | undefined;
   #valid: Uint8Array | undefined;
@@ -26,8 +26,11 @@ export class ColumnStore {
     this.dataType = dataType;
     this.width = fixedWidth(dataType, dim);
     this.#data = new Uint8Array(alignUp(rowsHint * (this.width ?? 0)));
-    this.#words = new Int32Array(this.#data.buffer);
     if (this.width === undefined) this.#offsets = new Uint32Array(rowsHint + 1);
+  }
+  get #words(): Int32Array {
+    this.#wordsOfData ??= new Int32Array(this.#data.buffer);
+    return this.#wordsOfData;
   }
   get bytes(): number {
     return this.#data.length + (this.#offsets?.byteLength ?? 0) + (this.#valid?.length ?? 0);
@@ -69,14 +72,14 @@ export class ColumnStore {
     const needed = this.#dataBytes + bytes;
     assert(needed <= 0xffffffff, `${needed} bytes of field ${this.fieldId} in one segment, expected at most 4 GiB`);
     if (needed > this.#data.length) {
-      const grown = new Uint8Array(alignUp(Math.max(needed, this.#data.length * 2, 256)));
+      const grown = new Uint8Array(alignUp(Math.max(needed, this.#data.length * 2, 64)));
       grown.set(this.#data.subarray(0, this.#dataBytes));
       this.#data = grown;
-      this.#words = new Int32Array(grown.buffer);
+      this.#wordsOfData = undefined;
     }
     const total = this.rowCount + rows;
     if (this.#offsets && total + 1 > this.#offsets.length) {
-      const grown = new Uint32Array(Math.max(total + 1, this.#offsets.length * 2, 64));
+      const grown = new Uint32Array(Math.max(total + 1, this.#offsets.length * 2, 8));
       grown.set(this.#offsets);
       this.#offsets = grown;
     }

@@ -17,6 +17,8 @@ export interface CoveredRows {
   readonly rowCount: number;
   search(
     input: Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'vectors' | 'radius' | 'rangeFilter'>,
+    /** Where `input.vectors` are. */
+    region: SharedRegion,
     signal?: AbortSignal,
   ): Promise<IndexSearchOutput>;
 }
@@ -58,9 +60,9 @@ export class GrowingIndex {
     const { bits, passing } = excluded === undefined ? this.#firstRows(rows, nodes) : firstOf(excluded, rows, nodes);
     return {
       rowCount: rows,
-      search: (input, signal) => {
+      search: (input, region, signal) => {
         const full: IndexSearchInput = { ...input, index: { ...index.placement, rowCount: rows }, excluded: bits, passing };
-        const regions = [this.#vectors.region, index.region];
+        const regions = [region, index.region];
         const micros = indexQueryMicros('graphSearch', full);
         const queries = input.queries.byteLength / this.#vectors.store.vectorBytes;
         const estimate = micros === undefined ? undefined : micros * queries;

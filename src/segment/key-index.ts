@@ -6,7 +6,7 @@ import type { Column } from '#proto/elanus/data.js';
 import { type ColumnStore, hashOfKeyBytes, keyBytes } from './column-store.js';
 
 const NONE = -1;
-const SLOTS_MIN = 64;
+const SLOTS_MIN = 8;
 
 export class KeyIndex {
   readonly #keys: ColumnStore;
@@ -30,7 +30,7 @@ export class KeyIndex {
     const slots = Math.max(SLOTS_MIN, 2 ** Math.ceil(Math.log2(rowsHint * 1.5 + 1)));
     this.#slots = new Uint32Array(slots);
     this.#hashes = new Uint32Array(slots);
-    this.#older = new Int32Array(Math.max(rowsHint, 64));
+    this.#older = new Int32Array(Math.max(rowsHint, 8));
   }
   get bytes(): number {
     return this.#slots.byteLength + this.#hashes.byteLength + this.#older.byteLength;

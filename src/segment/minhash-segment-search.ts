@@ -25,6 +25,7 @@ export async function scanSignatures(
   const { buffer, byteOffset, byteLength } = request.queries;
   const queries = new Uint8Array(buffer, byteOffset, byteLength);
   const queryCount = byteLength / vectors.store.vectorBytes;
+  const { region } = vectors;
   const { vectorsOffset, blocks, dim } = vectors.store.place;
   const width = params.mhElementBitWidth;
   const common = {
@@ -39,7 +40,7 @@ export async function scanSignatures(
   const begins = Array.from({ length: Math.ceil(rowCount / rowsPerTask) }, (_, task) => task * rowsPerTask);
   const run = (rowBegin: number): Promise<FlatSearchOutput> => {
     const input: MinhashScanInput = { ...common, rowBegin, rowEnd: Math.min(rowCount, rowBegin + rowsPerTask) };
-    return workers.run<FlatSearchOutput>('minhashScan', input, [vectors.region], signal);
+    return workers.run<FlatSearchOutput>('minhashScan', input, [region], signal);
   };
   return mergeHits('MHJACCARD', queryCount, k, await vectors.hold(() => settled(begins.map((begin) => () => run(begin)))));
 }

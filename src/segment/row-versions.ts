@@ -8,7 +8,8 @@ const TIMESTAMP_MAX = (1n << 64n) - 1n;
 
 export class RowVersions {
   rowCount = 0;
-  #written = new BigUint64Array(64);
+  // Few: a segment may have a single row, and there may be many such.
+  #written = new BigUint64Array(8);
   #from: Timestamp = TIMESTAMP_MAX;
   #to: Timestamp = 0n;
   /** Rows lie in the order of their timestamps, as those of a log do; a compacted segment's may not. */
@@ -25,7 +26,7 @@ export class RowVersions {
   #hiddenBits = new Uint8Array(8);
 
   constructor(rowsHint = 0) {
-    if (rowsHint > 64) this.#written = new BigUint64Array(rowsHint);
+    if (rowsHint > 8) this.#written = new BigUint64Array(rowsHint);
   }
   get bytes(): number {
     return this.#written.byteLength + this.#hiddenBits.length + (this.#deletedAt.size + this.#supersededAt.size) * 48;

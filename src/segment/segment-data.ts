@@ -180,7 +180,7 @@ export class SegmentData {
     const bytesOf = (fieldId: bigint, missing: number): number =>
       (promised.bytes.get(fieldId) ?? 0) + (byField.get(fieldId)?.data.length ?? missing * batch.rowCount);
     const bytes = new Map<bigint, number>();
-    for (const vectors of this.#vectors.values()) vectors.store.reserve(this.rowCount + rows);
+    for (const vectors of this.#vectors.values()) vectors.reserve(this.rowCount + rows);
     for (const [fieldId, sparse] of this.#sparse) {
       sparse.checkRows(byField.get(fieldId), batch.rowCount);
       bytes.set(fieldId, bytesOf(fieldId, 0));
@@ -219,7 +219,7 @@ export class SegmentData {
       throw new ElanusError('data_corrupt', `a batch for segment ${this.id} has no column ${missing}, expected one: write the batch again`);
     }
     const first = this.rowCount;
-    for (const vectors of this.#vectors.values()) vectors.store.reserve(first + rows);
+    for (const vectors of this.#vectors.values()) vectors.reserve(first + rows);
     const byField = new Map(batch.columns.map((from) => [from.fieldId, from]));
     for (const [fieldId, sparse] of this.#sparse) sparse.reserve(byField.get(fieldId), rows);
     for (const [fieldId, vectors] of [...this.#vectors, ...this.#sparse]) {

@@ -86,7 +86,10 @@ export async function searchVectors(
     }
   }
   if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
-  const common = { metric, queries, k, ...vectors.store.place, ...bounds };
+  // Together, and in the turn in which they begin to be held: rows that come may move the vectors elsewhere.
+  const { region } = vectors;
+  const { place } = vectors.store;
+  const common = { metric, queries, k, ...place, ...bounds };
   const tasksFor = (rows: number, count = queryCount): number => {
     const work = rows * (elementType === 'binary' ? dim / 32 : dim) * count;
     const useful = Math.min(workers.parallelism, Math.floor(work / TASK_WORK_MIN));
@@ -108,14 +111,14 @@ export async function searchVectors(
     for (let begin = 0; begin < passing; begin += perTask) {
       const input: FlatIdsInput = { ...common, ids: ids.slice(begin, begin + perTask) };
       const micros = rowsMicros(input.ids.length, vectorBytes, queryCount);
-      jobs.push(() => workers.run<FlatSearchOutput>('flatIds', input, [vectors.region], signal, micros));
+      jobs.push(() => workers.run<FlatSearchOutput>('flatIds', input, [region], signal, micros));
     }
   } else {
     // A recall that was asked for is kept by a scan: nothing is measured of a graph that grows.
     const covered = hooks.choose === undefined ? vectors.growing?.covered(metric, excluded, rowCount) : undefined;
     const first = covered?.rowCount ?? 0;
     if (covered !== undefined) {
-      jobs.push(() => covered.search({ ...{ queries, k, params: request.params ?? {} }, vectors: vectors.store.place, ...bounds }, signal));
+      jobs.push(() => covered.search({ ...{ queries, k, params: request.params ?? {} }, vectors: place, ...bounds }, region, signal));
     }
     if (covered === undefined) report({ plan: 'scan' });
     else report({ plan: 'walk and scan', ...widthOf('HNSW', request.params), indexType: 'HNSW', computed: 0n, recall: 0 });
@@ -131,7 +134,7 @@ export async function searchVectors(
         const rowEnd = Math.min(rowCount, rowBegin + perTask);
         const input: FlatSearchInput = { ...common, ...some, rowBegin, rowEnd, ...(excluded && { excluded }) };
         const micros = scanMicros(rowEnd - rowBegin, vectorBytes, count);
-        return () => workers.run<FlatSearchOutput>('flatSearch', input, [vectors.region], stop, micros);
+        return () => workers.run<FlatSearchOutput>('flatSearch', input, [region], stop, micros);
       });
     };
     const isPlain = covered === undefined && radius === undefined && rangeFilter === undefined;

@@ -1,14 +1,17 @@
-// One sparse float vector field of a segment: rows one after another in a shared region, each as a count of pairs and the pairs, where
-// worker threads scan them in place; and, once it is loaded, the inverted index over them.
+// One sparse float vector field of a segment: rows one after another in shared memory, each as a count of pairs and the pairs, where
+// worker threads scan them in place; and, once it is loaded, the inverted index over them. Like dense vectors (vector-column.ts), few lie
+// in a slab of a region that segments share and move as they grow; a search takes `region` and offsets in the turn in which it holds them.
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
+import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/region-pool.js';
 import type { LoadedIndex } from '#index/vector-index.js';
 import { bytesAt, columnFromBytes } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { SPARSE_PAIR_BYTES } from '#model/sparse-vector.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
+import { regionPoolOf } from './region-pools.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
 
 /** Address 0 is left out, so that a wrong one shows. */
@@ -17,11 +20,19 @@ const COUNT_BYTES = 4;
 /** A first guess of a row's size, for a region that rarely has to grow. */
 const ROW_BYTES_HINT = 512;
 
+interface Place {
+  readonly region: SharedRegion;
+  /** Where rows begin in it. */
+  readonly begin: number;
+  /** Undefined: the region is this column's own. */
+  readonly slab: Slab<SharedRegion> | undefined;
+}
+
 export class SparseVectors {
   readonly fieldId: bigint;
-  readonly region: SharedRegion;
   readonly #workers: Workers;
-  /** Byte offset of each row, and of the end. */
+  #place: Place;
+  /** Byte offset of each row, and of the end, from the beginning of the place. */
   #offsets: Uint32Array;
   #rowCount = 0;
   #nullBits: Uint8Array | undefined;
@@ -29,21 +40,33 @@ export class SparseVectors {
   #indexKey = '';
   /** Of indexes that were replaced while searches ran. */
   readonly #retired: SharedRegion[] = [];
+  /** That rows have left, or the last of all. */
+  readonly #retiredPlaces: Place[] = [];
   #searches = 0;
   #isReleased = false;
 
   constructor(workers: Workers, fieldId: bigint, rowsHint: number) {
     this.fieldId = fieldId;
     this.#workers = workers;
-    this.region = workers.allocate(Math.min(REGION_BYTES_MAX, BEGIN + rowsHint * ROW_BYTES_HINT), REGION_BYTES_MAX);
+    this.#place = this.#placeFor(Math.max(1, rowsHint * ROW_BYTES_HINT));
     this.#offsets = new Uint32Array(rowsHint + 1);
-    this.#offsets[0] = BEGIN;
+  }
+  get region(): SharedRegion {
+    return this.#place.region;
+  }
+  #placeFor(bytes: number): Place {
+    if (slabBytes(bytes) > SLAB_BYTES_MAX) {
+      const region = this.#workers.allocate(Math.min(REGION_BYTES_MAX, BEGIN + bytes), REGION_BYTES_MAX);
+      return { region, begin: BEGIN, slab: undefined };
+    }
+    const slab = regionPoolOf(this.#workers).take(bytes);
+    return { region: slab.region, begin: slab.offset, slab };
   }
   get rowCount(): number {
     return this.#rowCount;
   }
   get bytes(): number {
-    return this.offsetOf(this.#rowCount) + this.#offsets.byteLength + (this.#nullBits?.length ?? 0) + this.indexBytes;
+    return this.#rowBytes + this.#offsets.byteLength + (this.#nullBits?.length ?? 0) + this.indexBytes;
   }
   get indexBytes(): number {
     return this.#index?.bytes ?? 0;
@@ -57,7 +80,10 @@ export class SparseVectors {
     return this.#index;
   }
   offsetOf(row: number): number {
-    return this.#offsets[row] as number;
+    return this.#place.begin + (this.#offsets[row] as number);
+  }
+  get #rowBytes(): number {
+    return this.#offsets[this.#rowCount] as number;
   }
   /** Grows the memory so that the rows of the column fit. @throws memory_limit; data_corrupt when a row is no list of pairs */
   reserve(from: Column | undefined, rows: number): void {
@@ -75,7 +101,11 @@ export class SparseVectors {
   }
   /** Takes memory for so many more rows of so many bytes in all. @throws memory_limit */
   reserveBytes(rows: number, bytes: number): void {
-    const needed = this.offsetOf(this.#rowCount) + rows * COUNT_BYTES + bytes;
+    const wanted = this.#rowBytes + rows * COUNT_BYTES + bytes;
+    const { slab } = this.#place;
+    if (slab !== undefined && wanted > slab.bytes) this.#move(Math.max(wanted, slab.bytes * 2));
+    if (this.#place.slab !== undefined) return;
+    const needed = BEGIN + wanted;
     const missing = needed - this.region.memory.buffer.byteLength;
     if (missing <= 0) return;
     const refuse = (why: string, cause?: unknown): ElanusError =>
@@ -89,6 +119,15 @@ export class SparseVectors {
       throw refuse(messageOf(error), error);
     }
   }
+  #move(bytes: number): void {
+    const from = this.#place;
+    const to = this.#placeFor(bytes);
+    const rows = new Uint8Array(from.region.memory.buffer, from.begin, this.#rowBytes);
+    new Uint8Array(to.region.memory.buffer, to.begin, rows.length).set(rows);
+    this.#place = to;
+    this.#retiredPlaces.push(from);
+    if (this.#searches === 0) this.#freeRetired();
+  }
   append(from: Column, rows: number): void {
     this.reserve(from, rows);
     const memory = new Uint8Array(this.region.memory.buffer);
@@ -100,7 +139,7 @@ export class SparseVectors {
       view.setUint32(at, pairs.length / SPARSE_PAIR_BYTES, true);
       memory.set(pairs, at + COUNT_BYTES);
       if (isNull) this.#setNull(this.#rowCount);
-      this.#offsets[++this.#rowCount] = at + COUNT_BYTES + pairs.length;
+      this.#offsets[++this.#rowCount] = at - this.#place.begin + COUNT_BYTES + pairs.length;
     }
   }
   appendNulls(rows: number): void {
@@ -152,6 +191,10 @@ export class SparseVectors {
   }
   #freeRetired(): void {
     for (const region of this.#retired.splice(0)) this.#workers.release(region);
+    for (const { region, slab } of this.#retiredPlaces.splice(0)) {
+      if (slab === undefined) this.#workers.release(region);
+      else regionPoolOf(this.#workers).give(slab);
+    }
   }
   /** Keeps the regions while a task reads them. */
   async hold<T>(task: () => Promise<T>): Promise<T> {
@@ -171,7 +214,8 @@ export class SparseVectors {
     if (this.#searches === 0) this.#free();
   }
   #free(): void {
-    this.#workers.release(this.region);
+    this.#retiredPlaces.push(this.#place);
+    this.#freeRetired();
     if (this.#index) this.#workers.release(this.#index.region);
   }
 }

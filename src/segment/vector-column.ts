@@ -1,30 +1,43 @@
-// One dense vector field of a segment: its vectors in a shared region of their own, where worker threads scan them in place, and which
-// rows have no vector. A sealed segment says its row count first and gets a region of that size; a growing one's region grows.
+// One dense vector field of a segment: its vectors in shared memory, where worker threads scan them in place, and which rows have no
+// vector. Few vectors lie in a slab of a region that segments share, and move to a larger one as they grow; many have a region of their
+// own, which grows, and never move again. A search takes `region` and `store.place` in one turn, in which it begins to hold them: what it
+// took stays as it is until then, wherever rows go meanwhile.
 import { assert, must } from '#base/assert.js';
 import { elementTypeOf } from '#index/element-type.js';
 import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
-import { roundUpBlockRows, VectorStore } from '#index/vector-store.js';
+import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/region-pool.js';
+import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/vector-store.js';
 import { column } from '#model/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { GrowingIndex } from './growing-index.js';
+import { regionPoolOf } from './region-pools.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
 import { ScanBatches } from './scan-batches.js';
 import type { SegmentIndex } from './segment-index.js';
 
-/** Room that an index built over the vectors may take in the same region. */
-const INDEX_BYTES_PER_ROW = 1024;
+/** Untouched pages of a slab take no memory: of each end of what is touched, one may. */
+const TOUCHED_BYTES = 8192;
 const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
+
+interface Place {
+  readonly region: SharedRegion;
+  readonly store: VectorStore;
+  /** Undefined: the region is this column's own. */
+  readonly slab: Slab<SharedRegion> | undefined;
+}
 
 export class VectorColumn {
   readonly fieldId: bigint;
   readonly dataType: number;
   readonly dim: number;
-  readonly region: SharedRegion;
-  readonly store: VectorStore;
   /** Searches that read all vectors. */
   readonly scans = new ScanBatches();
   readonly #workers: Workers;
+  readonly #options: VectorStoreOptions;
+  #place: Place;
+  /** What rows have left, or the last place of all, until the searches that may read it end. */
+  readonly #retired: Pick<Place, 'region' | 'slab'>[] = [];
   /** Bit set: the row has no vector. */
   #nullBits: Uint8Array | undefined;
   #index: SegmentIndex | undefined;
@@ -40,22 +53,57 @@ export class VectorColumn {
     this.dataType = dataType;
     this.dim = dim;
     this.#workers = workers;
-    const options = {
-      dim,
-      elementType,
-      inverseNorms: elementType !== 'binary',
-      ...(rowsHint > 0 && { blockRows: roundUpBlockRows(rowsHint) }),
-    };
-    const bytes = pageAlign(VectorStore.bytesFor(Math.max(1, rowsHint), options));
-    const bytesMax = rowsHint > 0 ? pageAlign(bytes * 2 + rowsHint * INDEX_BYTES_PER_ROW) : REGION_BYTES_MAX;
-    this.region = workers.allocate(bytes, bytesMax);
-    this.store = new VectorStore(this.region, options);
+    this.#options = { dim, elementType, inverseNorms: elementType !== 'binary' };
+    this.#place = this.#placeFor(Math.max(1, rowsHint), rowsHint > 0);
+  }
+  get region(): SharedRegion {
+    return this.#place.region;
+  }
+  get store(): VectorStore {
+    return this.#place.store;
+  }
+  /** Room for so many rows: in a slab, or in a region of their own. @param isAll no more will come */
+  #placeFor(rows: number, isAll: boolean): Place {
+    const options = this.#options;
+    const blockRows = roundUpBlockRows(rows);
+    const needed = VectorStore.bytesFor(rows, { ...options, blockRows, offset: 0 });
+    if (slabBytes(needed) <= SLAB_BYTES_MAX) {
+      const slab = regionPoolOf(this.#workers).take(needed);
+      const { region, offset, bytes } = slab;
+      return { region, slab, store: new VectorStore(region, { ...options, blockRows, offset, end: offset + bytes }) };
+    }
+    const own: VectorStoreOptions = isAll ? { ...options, blockRows } : options;
+    const bytes = pageAlign(VectorStore.bytesFor(rows, own));
+    const region = this.#workers.allocate(bytes, REGION_BYTES_MAX);
+    return { region, slab: undefined, store: new VectorStore(region, own) };
+  }
+  /** Takes memory for so many rows in all; vectors in a slab that is too small move. @throws memory_limit, and nothing has changed */
+  reserve(rows: number): void {
+    const { store, slab } = this.#place;
+    if (slab === undefined || rows <= store.blocks.rows) {
+      store.reserve(rows);
+      return;
+    }
+    const next = this.#placeFor(Math.max(rows, store.blocks.rows * 2), false);
+    next.store.appendAll(store);
+    this.#place = next;
+    this.#retired.push({ region: slab.region, slab });
+    if (this.#searches === 0) this.#giveRetired();
+  }
+  #giveRetired(): void {
+    for (const { region, slab } of this.#retired.splice(0)) {
+      if (slab === undefined) this.#workers.release(region);
+      else regionPoolOf(this.#workers).give(slab);
+    }
   }
   get rowCount(): number {
     return this.store.rowCount;
   }
   get bytes(): number {
-    return this.store.endOffset - this.store.offset + (this.#nullBits?.length ?? 0) + this.indexBytes;
+    const { store, slab } = this.#place;
+    const touched = store.rowCount * (store.vectorBytes + 4) + TOUCHED_BYTES;
+    const bytes = store.endOffset - store.offset;
+    return (slab === undefined ? bytes : Math.min(bytes, touched)) + (this.#nullBits?.length ?? 0) + this.indexBytes;
   }
   get indexBytes(): number {
     return (this.#index?.bytes ?? 0) + (this.growing?.bytes ?? 0);
@@ -77,10 +125,12 @@ export class VectorColumn {
       this.#appendPacked(from, rows);
       return;
     }
+    this.reserve(this.rowCount + rows);
     const first = this.store.append(from.data);
     if (from.valid.length > 0) for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
   }
   appendNulls(rows: number): void {
+    this.reserve(this.rowCount + rows);
     const first = this.store.appendEmpty(rows);
     for (let row = first; row < first + rows; row++) this.#setNull(row);
   }
@@ -88,7 +138,7 @@ export class VectorColumn {
   #appendPacked({ data, valid }: Column, rows: number): void {
     const width = this.store.vectorBytes;
     // All at once, so that it fails before the first row or not at all.
-    this.store.reserve(this.rowCount + rows);
+    this.reserve(this.rowCount + rows);
     let at = 0;
     for (let row = 0; row < rows; ) {
       const isNull = valid[row] === 0;
@@ -127,7 +177,7 @@ export class VectorColumn {
       return await task();
     } finally {
       this.#searches--;
-      if (this.#isReleased && this.#searches === 0) this.#workers.release(this.region);
+      if (this.#searches === 0) this.#giveRetired();
     }
   }
   release(): void {
@@ -135,6 +185,7 @@ export class VectorColumn {
     this.#isReleased = true;
     this.#index?.release();
     this.growing?.release();
-    if (this.#searches === 0) this.#workers.release(this.region);
+    this.#retired.push(this.#place);
+    if (this.#searches === 0) this.#giveRetired();
   }
 }

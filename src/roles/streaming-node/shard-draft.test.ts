@@ -103,22 +103,23 @@ describe('a change', () => {
   it('whose plan fails leaves no trace and harms no other of its group', async () => {
     const { run, settled, submit, shardOf, channel } = await open();
     const shard = shardOf('x_1v0');
-    const [good, bad, later] = [
-      write([[1n, rows(1n)]]),
-      write(
-        [
-          [2n, rows(7n)],
-          [1n, unfit],
-        ],
-        [1n],
-      ),
-      write([[2n, rows(2n)]]),
-    ];
-    expect(await settled(submit(shard, good), submit(shard, bad), submit(shard, later))).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect(channel.log.nextLsn).toBe(3n);
-    expect([keysOf(shard), shard.segments.size]).toEqual([[1n, 2n], 2]);
-    await run(submit(shard, { kind: 'seal', segmentIds: [] }));
-    expect([...shard.segments.values()].map(({ state }) => state)).toEqual(['sealed', 'sealed']);
+    const seal: ShardChange = { kind: 'seal', segmentIds: [] };
+    const unfitAfter = write(
+      [
+        [3n, rows(7n)],
+        [1n, unfit],
+      ],
+      [1n],
+    );
+    const group = [write([[1n, rows(1n)]]), unfitAfter, write([[2n, rows(2n)]]), seal].map((change) => submit(shard, change));
+    expect(await settled(...group)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect([keysOf(shard), channel.log.nextLsn]).toEqual([[1n, 2n], 4n]);
+    const seals: (readonly bigint[])[] = [];
+    for await (const { payload } of channel.log.read(1n)) seals.push(LogRecord.decode(payload).seal?.segmentIds ?? []);
+    // Segments of the change that failed are not among them: they never were.
+    expect(seals.at(-1)).toEqual([...shard.segments.keys()]);
+    await run(submit(shard, write([[3n, rows(3n)]])));
+    expect([...shard.segments.values()].map(({ state }) => state)).toEqual(['sealed', 'sealed', 'growing']);
     expect(shard.failure).toBeUndefined();
   });
   it('is refused before it is durable when its memory cannot be had, deletes and all', async () => {

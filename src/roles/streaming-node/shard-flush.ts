@@ -3,7 +3,7 @@
 // commit it removes, so that rounds that fail on a full disk do not fill it further.
 import { ElanusError, messageOf } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
-import { concatBatches, rowCountOf } from '#model/column.js';
+import { columnBytes, concatBatches, rowCountOf } from '#model/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
@@ -14,6 +14,8 @@ import { writeManifest } from '#segment/manifest.js';
 import type { BufferedDeletes, Shard } from './shard.js';
 import type { GrowingSegment } from './shard-change.js';
 
+/** Keys of one file of deletes; a single larger request has a file of its own. */
+const DELETE_FILE_BYTES_MAX = 256 * 1024 * 1024;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5000;
 /** Rounds in a row that fail before a shutdown waits for files no longer. */
@@ -91,8 +93,8 @@ export class ShardFlush {
     const { platform, shard, channelRegistry, allocateIds, onCommitted } = this.#parts;
     const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
     const deletes = [...shard.deletes];
-    const groups = byPartition(deletes);
-    const logId = await allocateIds(sealed.length + groups.size * 2);
+    const groups = deleteGroups(deletes);
+    const logId = await allocateIds(sealed.length + groups.length * 2);
     const records: SegmentRecord[] = [];
     for (const [index, segment] of sealed.entries()) {
       // An empty segment is not written, and ends here.
@@ -102,7 +104,7 @@ export class ShardFlush {
       }
     }
     let nextId = logId + BigInt(sealed.length);
-    for (const [partitionId, group] of groups) {
+    for (const { partitionId, deletes: group } of groups) {
       const address = { id: nextId, partitionId: partitionId === 0n ? -1n : partitionId };
       begun.push(this.#begin('delta_log', address, nextId + 1n));
       records.push(await this.#writeDeletes(group, address.partitionId, nextId, nextId + 1n));
@@ -231,13 +233,25 @@ const REFUSALS: ReadonlySet<string> = new Set(['channel_moved', 'channel_not_fou
 const mayBeCommitted = (error: unknown, begun: readonly BegunWrite[]): boolean =>
   begun.some(({ isOffered }) => isOffered) && !(error instanceof ElanusError && REFUSALS.has(error.key));
 
-/** A file of deletes is for one partition, or for all. */
-function byPartition(deletes: readonly BufferedDeletes[]): Map<bigint, BufferedDeletes[]> {
-  const groups = new Map<bigint, BufferedDeletes[]>();
+interface DeleteGroup {
+  readonly partitionId: bigint;
+  readonly deletes: BufferedDeletes[];
+  bytes: number;
+}
+/** What becomes a file each: deletes of one partition, or of all, and no more keys than can be read back at once. */
+export function deleteGroups(deletes: readonly BufferedDeletes[], bytesMax: number = DELETE_FILE_BYTES_MAX): readonly DeleteGroup[] {
+  const groups: DeleteGroup[] = [];
+  const open = new Map<bigint, DeleteGroup>();
   for (const one of deletes) {
-    const group = groups.get(one.partitionId);
-    if (group === undefined) groups.set(one.partitionId, [one]);
-    else group.push(one);
+    const bytes = columnBytes(one.keys);
+    let group = open.get(one.partitionId);
+    if (group === undefined || group.bytes + bytes > bytesMax) {
+      group = { partitionId: one.partitionId, deletes: [], bytes: 0 };
+      open.set(one.partitionId, group);
+      groups.push(group);
+    }
+    group.deletes.push(one);
+    group.bytes += bytes;
   }
   return groups;
 }
