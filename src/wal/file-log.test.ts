@@ -217,8 +217,8 @@ describe('file log', () => {
       await expect(openFileLog(platform, { ...options, check })).rejects.toMatchObject({ message: 'not mine' });
       expect(await logFiles(platform)).toEqual([]);
       expect(found).toEqual([
-        { folder: options.folder, isMissing: false, firstLsn: 1n, nextLsn: 4n },
-        { folder: options.folder, isMissing: true, firstLsn: 1n, nextLsn: 1n },
+        { folder: options.folder, isMissing: false, firstLsn: 1n, nextLsn: 4n, isUnsettled: false },
+        { folder: options.folder, isMissing: true, firstLsn: 1n, nextLsn: 1n, isUnsettled: false },
       ]);
     });
   });
@@ -236,6 +236,28 @@ describe('file log', () => {
         expect(await again.append([bytes('x')])).toBe(4n);
       });
     }
+  });
+  it('is unsettled after version 1 until every checkpoint is past its first entry', async () => {
+    await onDisk(async (platform) => {
+      await platform.files.write(`${options.folder}/0000000000000007.log`, [new Uint8Array(0)]);
+      const found: boolean[] = [];
+      const open = () => openFileLog(platform, { ...options, check: ({ isUnsettled }) => found.push(isUnsettled) });
+      for (let time = 0; time < 2; time++) await (await open()).append([bytes('a')]);
+      await (await open()).settle();
+      await open();
+      expect(found).toEqual([true, true, true, false]);
+    });
+  });
+  it('keeps a small newest file', async () => {
+    await onDisk(async (platform) => {
+      const log = await openFileLog(platform, { ...options, spareBytesMax: 100 });
+      await log.append([bytes('a')]);
+      await log.truncate(2n);
+      expect([log.firstLsn, log.bytesBefore(2n), log.bytesBefore(1n)]).toEqual([1n, 80, 0]);
+      await log.append([bytes('b')]);
+      await log.truncate(3n);
+      expect([log.firstLsn, log.bytesBefore(3n)]).toEqual([3n, 48]);
+    });
   });
   it('says that a file between is missing', async () => {
     await onDisk(async (platform) => {

@@ -12,7 +12,7 @@ import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { AppendFile } from '#platform/files.js';
 import type { Platform } from '#platform/platform.js';
 import { decodeFrame, encodeFrame, encodeHeader, type FrameFormat, frameBytes, headerBytesOf, PAYLOAD_BYTES_MAX } from './frame.js';
-import { logPath } from './log-names.js';
+import { logPath, unsettledPath } from './log-names.js';
 import { corrupt, type FoundFiles, fencedBy, type Owner, readFiles, takeOwnership } from './log-opening.js';
 import type { ScannedFile } from './log-scan.js';
 import type { FoundLog, LogEntry, WriteAheadLog } from './write-ahead-log.js';
@@ -23,6 +23,8 @@ export interface FileLogOptions {
   readonly epoch: bigint;
   /** A new file begins when the current one has reached this size, in bytes. */
   readonly fileBytesMax: number;
+  /** The newest file stays while it is smaller, though nothing in it is needed; 0 when not given. */
+  readonly spareBytesMax?: number;
   /** Of one entry; only tests set it lower. */
   readonly payloadBytesMax?: number;
   /** Asked before anything in the folder changes but its owner; throws when the log is not the one that belongs here. */
@@ -65,7 +67,9 @@ export async function openFileLog(platform: Platform, options: FileLogOptions): 
 async function takeLog(platform: Platform, options: FileLogOptions, owner: Owner): Promise<FileLog> {
   const found = await readFiles(platform, options.folder, owner);
   const firstLsn = found.chain[0]?.name.firstLsn ?? found.nextLsn;
-  options.check?.({ folder: options.folder, isMissing: found.isMissing, firstLsn, nextLsn: found.nextLsn });
+  options.check?.({ folder: options.folder, isMissing: found.isMissing, firstLsn, nextLsn: found.nextLsn, isUnsettled: found.isUnsettled });
+  // Before the files of version 1 go, which say the same.
+  if (found.isUnsettled) await (await platform.files.openAppend(unsettledPath(options.folder))).close();
   return makeLog(platform, options, owner, found);
 }
 /** Begins a file of our own, with a durable copy of what nothing proves to be on the disk. */
@@ -249,6 +253,14 @@ class FileLog implements WriteAheadLog {
     }
   }
 
+  bytesBefore(end: bigint): number {
+    return this.#files.reduce((sum, file) => (file.endLsn <= end ? sum + file.bytes : sum), 0);
+  }
+
+  async settle(): Promise<void> {
+    if (this.#failure === undefined) await this.#platform.files.remove(unsettledPath(this.#options.folder));
+  }
+
   truncate(end: bigint): Promise<void> {
     // One at a time: two that remove the same file would each take one off the list, and the next round would leave a hole.
     return this.#truncating.run(async () => {
@@ -257,6 +269,7 @@ class FileLog implements WriteAheadLog {
       await this.#removeBefore(end);
       const last = this.#files[0];
       if (this.#files.length !== 1 || last === undefined || last.endLsn > end || last.endLsn === last.firstLsn) return;
+      if (last.bytes < (this.#options.spareBytesMax ?? 0)) return;
       await this.#inOrder(async () => {
         if (this.#failure !== undefined || this.#nextLsn > end) return;
         await this.#beginFile().catch((error: unknown) => {

@@ -21,6 +21,9 @@ export const logPath = (folder: string, name: Omit<LogName, 'path'>): string =>
 export const ownerPath = (folder: string, name: Omit<OwnerName, 'path'>): string =>
   `${folder}/${hex(name.epoch, 8)}-${hex(name.term, 8)}-${hex(name.salt, 8)}.owner`;
 
+/** There while checkpoints may be before the first entry, as a program of version 1 left them. */
+export const unsettledPath = (folder: string): string => `${folder}/unsettled`;
+
 /** Log files and owner files among the paths; what has another name is not ours and is left alone. */
 export function parseNames(paths: readonly string[]): { readonly logs: LogName[]; readonly owners: OwnerName[] } {
   const logs: LogName[] = [];

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import { decodeFrame } from './frame.js';
-import { type LogName, type OwnerName, ownerPath, parseNames } from './log-names.js';
+import { type LogName, type OwnerName, ownerPath, parseNames, unsettledPath } from './log-names.js';
 import { type Scan, type ScannedFile, scanLog } from './log-scan.js';
 import type { LogEntry } from './write-ahead-log.js';
 
@@ -25,6 +25,7 @@ export interface FoundFiles {
   readonly chain: readonly ScannedFile[];
   readonly nextLsn: bigint;
   readonly isMissing: boolean;
+  readonly isUnsettled: boolean;
   /** Files that hold nothing that counts. */
   readonly useless: readonly string[];
   /** What stands after the last proof of durability: it is written again before it counts. */
@@ -80,7 +81,9 @@ export const corrupt = (path: string, why: string): ElanusError =>
 
 /** Reads all files that count. @throws data_corrupt; wal_fenced */
 export async function readFiles(platform: Platform, folder: string, owner: Owner): Promise<FoundFiles> {
-  const { logs } = parseNames(await platform.files.list(folder));
+  const paths = await platform.files.list(folder);
+  const { logs } = parseNames(paths);
+  const isUnsettled = paths.includes(unsettledPath(folder)) || logs.some(({ term }) => term === 0n);
   const chain: ScannedFile[] = [];
   const voids: LogName[] = [];
   const useless: string[] = [];
@@ -113,6 +116,7 @@ export async function readFiles(platform: Platform, folder: string, owner: Owner
     unproven,
     nextLsn: endOf(chain, voids),
     isMissing: logs.length === 0,
+    isUnsettled,
     useless: [...useless, ...voids.map(({ path }) => path)],
   };
 }

@@ -20,8 +20,12 @@ export interface WriteAheadLog {
   append(payloads: readonly Uint8Array[]): Promise<bigint>;
   /** Entries from `begin` (inclusive) to the durable end, in order. @throws data_corrupt */
   read(begin: bigint): AsyncIterable<LogEntry>;
+  /** What `truncate(end)` would give back, in bytes. */
+  bytesBefore(end: bigint): number;
   /** Forgets whole files whose entries are all before `end`. Every consumer's checkpoint must be at or past `end`. */
   truncate(end: bigint): Promise<void>;
+  /** Every consumer's checkpoint is at or past the first entry from now on: the next opening may demand it. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 /** What was found in the folder of a log, before anything in it is changed. */
@@ -31,4 +35,9 @@ export interface FoundLog {
   readonly isMissing: boolean;
   readonly firstLsn: bigint;
   readonly nextLsn: bigint;
+  /**
+   * A program before version 2 of the format wrote it and `settle` was not called yet: that program let go of entries behind the checkpoint
+   * of consumers that had nothing to save.
+   */
+  readonly isUnsettled: boolean;
 }

@@ -1,11 +1,14 @@
 // The writer of one log: collects what waits, gives it timestamps, makes it durable in one append (group commit), then lets the shards
 // apply it in order. Durable first, visible second, acknowledged third. After a failed write nobody knows what reached the disk: the log is
 // opened again, and what it holds beyond the last known entry takes effect before anything new is written.
-import { type Deferred, deferred } from '#base/async.js';
+//
+// Groups, openings and replays take turns, so none of them sees the log or a shard in the middle of another. Truncation and flushes run
+// beside them and rest on three bounds: what was applied here, what a shard has in no file yet, and what the catalog says it has.
+import { type Deferred, deferred, Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
-import type { WriteAheadLog } from '#wal/write-ahead-log.js';
+import type { FoundLog, WriteAheadLog } from '#wal/write-ahead-log.js';
 import type { Shard } from './shard.js';
 import type { ShardChange } from './shard-change.js';
 import { idsNeeded, type ShardDraft } from './shard-draft.js';
@@ -17,6 +20,10 @@ const REOPEN_MS_MAX = 5000;
 const GROUP_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes waiting for the log before writers are refused. */
 const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Checkpoints of shards with nothing to save are moved when the log gives back at least this many bytes. */
+const ADVANCE_BYTES_MIN = 1 << 20;
+const ADVANCE_AT_ONCE = 16;
 
 interface Pending {
   readonly shard: Shard;
@@ -31,15 +38,28 @@ interface Planned {
 }
 export interface PhysicalChannelParts {
   readonly platform: Platform;
-  readonly openLog: () => Promise<WriteAheadLog>;
+  /** @param check see FileLogOptions */
+  readonly openLog: (check: (found: FoundLog) => void) => Promise<WriteAheadLog>;
   readonly allocateTimestamps: (count: number) => Promise<bigint>;
+  /** Moves the checkpoint of a shard in the catalog; absent where there is none to move. @returns false when the catalog has no such channel */
+  readonly saveCheckpoint?: (shard: Shard, checkpoint: { readonly lsn: bigint; readonly timestamp: bigint }) => Promise<boolean>;
 }
 export class PhysicalChannel {
   readonly #platform: Platform;
   readonly #parts: PhysicalChannelParts;
   #log: WriteAheadLog;
   readonly #closing = new AbortController();
+  /** Those that are whole: rebuilt from the log, or new. */
   readonly shards = new Map<string, Shard>();
+  /** First entry of other channels that truncation leaves: of those to be rebuilt, and of closed ones that the catalog may still name. */
+  readonly #held = new Map<string, bigint>();
+  /** Where the catalog says that each shard begins. */
+  readonly #checkpoints = new Map<Shard, bigint>();
+  readonly #turns = new Mutex();
+  readonly #truncating = new Mutex();
+  /** Every entry before it has taken effect in its shard. */
+  #appliedEnd: bigint;
+  #failure: ElanusError | undefined;
   #queue: Pending[] = [];
   #queuedBytes = 0;
   #running: Promise<void> | undefined;
@@ -48,15 +68,69 @@ export class PhysicalChannel {
     this.#platform = parts.platform;
     this.#parts = parts;
     this.#log = log;
+    this.#appliedEnd = log.nextLsn;
   }
-  static async open(parts: PhysicalChannelParts): Promise<PhysicalChannel> {
-    return new PhysicalChannel(parts, await parts.openLog());
+  static async open(parts: PhysicalChannelParts, check: (found: FoundLog) => void = () => {}): Promise<PhysicalChannel> {
+    return new PhysicalChannel(parts, await parts.openLog(check));
   }
   get log(): WriteAheadLog {
     return this.#log;
   }
+  /** Takes a shard that has nothing in the log. */
+  add(shard: Shard): void {
+    const { vchannel, checkpointLsn } = shard.channel;
+    this.#checkpoints.set(shard, checkpointLsn);
+    this.shards.set(vchannel, shard);
+    this.#held.delete(vchannel);
+  }
+  /**
+   * Rebuilds shards from the log, each from its checkpoint, then takes them. Until all of them are whole the log keeps what any of them
+   * needs; a shard that is replayed says nothing about one that is not.
+   * @returns the number of records
+   */
+  async recover(shards: readonly Shard[]): Promise<number> {
+    const byName = new Map(shards.map((shard) => [shard.channel.vchannel, shard]));
+    for (const { channel } of shards) this.#held.set(channel.vchannel, channel.checkpointLsn);
+    return this.#turns.run(async () => {
+      let begin = this.#log.nextLsn;
+      for (const { channel } of shards) if (channel.checkpointLsn < begin) begin = channel.checkpointLsn;
+      let records = 0;
+      for await (const { lsn, payload } of this.#log.read(begin)) {
+        const record = LogRecord.decode(payload);
+        const shard = byName.get(record.vchannel);
+        // Records of dropped collections stay until the file goes; they have no shard any more.
+        if (shard === undefined || lsn < shard.channel.checkpointLsn) continue;
+        await shard.apply(record, lsn, true);
+        records++;
+      }
+      for (const shard of shards) this.add(shard);
+      return records;
+    });
+  }
+  /** Lets go of a shard. Its records stay until the catalog is known not to name it (`forget`): it may be offered again. */
+  remove(shard: Shard): void {
+    const { vchannel } = shard.channel;
+    this.#held.set(vchannel, this.#checkpoints.get(shard) ?? 0n);
+    this.#checkpoints.delete(shard);
+    this.shards.delete(vchannel);
+  }
+  /** The catalog does not name the channel any more. */
+  forget(vchannel: string): void {
+    this.#held.delete(vchannel);
+  }
+  /** From here on truncation leaves what a new channel may write. @returns the first entry it may get */
+  hold(vchannel: string): bigint {
+    const lsn = this.#log.nextLsn;
+    this.#held.set(vchannel, lsn);
+    return lsn;
+  }
+  /** Whether it had a shard for the channel, which was removed and not forgotten. */
+  isHeld(vchannel: string): boolean {
+    return this.#held.has(vchannel);
+  }
   /** Resolves with the change's timestamp once it is durable and visible. */
   submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#queuedBytes > QUEUE_BYTES_MAX) {
       throw new ElanusError(
         'queue_full',
@@ -75,25 +149,36 @@ export class PhysicalChannel {
     // One turn later, so that requests of the same turn share the append.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const group = this.#takeGroup();
-      try {
-        await this.#commit(group);
-      } catch (error) {
-        const failure = toElanusError(error, 'log append');
-        this.#platform.logger.error('write_group_failed', { reason: messageOf(error), writes: group.length });
-        for (const pending of group) pending.done.reject(failure);
-        if (failure.key === 'wal_unavailable') await this.#reopen();
-      }
+      await this.#turns.run(() => this.#turn());
     }
+  }
+  async #turn(): Promise<void> {
+    const group = this.#takeGroup();
+    try {
+      await this.#commit(group);
+    } catch (error) {
+      const failure = toElanusError(error, 'log append');
+      this.#platform.logger.error('write_group_failed', { reason: messageOf(error), writes: group.length });
+      for (const pending of group) pending.done.reject(failure);
+      if (failure.key === 'wal_unavailable') await this.#reopen();
+      if (failure.key === 'wal_fenced') this.#stop(failure);
+    }
+  }
+  /** Another owner has the log: nothing is written here any more. */
+  #stop(failure: ElanusError): void {
+    this.#failure = failure;
+    for (const pending of this.#queue.splice(0)) pending.done.reject(failure);
+    this.#queuedBytes = 0;
   }
   /** Opens the log again and applies what is in it beyond what was known, as if its write had succeeded. Writers are refused meanwhile. */
   async #reopen(): Promise<void> {
     let next = this.#log.nextLsn;
+    const acknowledged = next;
     let recovered = 0;
     await this.#log.close().catch(() => {}); // Its handle is broken anyway.
     for (let pauseMs = REOPEN_MS_MIN; !this.#closing.signal.aborted; pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)) {
       try {
-        const log = await this.#parts.openLog();
+        const log = await this.#parts.openLog((found) => checkWhole(found, acknowledged));
         for await (const { lsn, payload } of log.read(next)) {
           const record = LogRecord.decode(payload);
           await this.shards.get(record.vchannel)?.apply(record, lsn);
@@ -101,10 +186,15 @@ export class PhysicalChannel {
           recovered++;
         }
         this.#log = log;
+        this.#appliedEnd = log.nextLsn;
         this.#platform.logger.info('wal_reopened', { nextLsn: log.nextLsn, recovered });
         return;
       } catch (error) {
         this.#platform.logger.error('wal_reopen_failed', { reason: messageOf(error), pauseMs });
+        if (error instanceof ElanusError && error.key === 'wal_fenced') {
+          this.#stop(error);
+          return;
+        }
         for (const pending of this.#queue.splice(0)) pending.done.reject(toElanusError(error, 'log'));
         this.#queuedBytes = 0;
         await this.#platform.timers.sleep(pauseMs, this.#closing.signal).catch(() => {});
@@ -165,20 +255,64 @@ export class PhysicalChannel {
     for (const one of planned) {
       const { shard, done } = one.pending;
       for (const record of one.records) await shard.apply(record, lsn++);
+      this.#appliedEnd = lsn;
       if (shard.failure === undefined) applied.push(one);
       else done.reject(shard.failure);
     }
     for (const { pending, timestamp } of applied) pending.done.resolve(timestamp);
   }
-  /** Lets go of log entries that every shard has in files. */
-  async truncate(): Promise<void> {
-    let end = this.#log.nextLsn;
-    for (const shard of this.shards.values()) if (shard.firstUnsavedLsn < end) end = shard.firstUnsavedLsn;
-    await this.#log.truncate(end);
+  /** After a flush: what the catalog has now. */
+  committed(shard: Shard, checkpointLsn: bigint): void {
+    const before = this.#checkpoints.get(shard);
+    if (before !== undefined && checkpointLsn > before) this.#checkpoints.set(shard, checkpointLsn);
+  }
+  /**
+   * Lets go of log entries that every shard has in files. The catalog must know it first: a checkpoint is never before the first entry.
+   * Shards that have nothing to save do not commit by themselves; their checkpoints move here, when that gives enough back.
+   */
+  truncate(): Promise<void> {
+    return this.#truncating.run(async () => {
+      const unneeded = this.#firstNeeded();
+      const lagging = [...this.#checkpoints].filter(([, checkpoint]) => checkpoint < unneeded).map(([shard]) => shard);
+      if (lagging.length > 0 && this.#log.bytesBefore(unneeded) >= ADVANCE_BYTES_MIN) await this.advance(lagging);
+      let end = unneeded;
+      for (const checkpoint of this.#checkpoints.values()) if (checkpoint < end) end = checkpoint;
+      await this.#log.truncate(end);
+    });
+  }
+  #firstNeeded(): bigint {
+    let first = this.#appliedEnd;
+    for (const lsn of this.#held.values()) if (lsn < first) first = lsn;
+    for (const shard of this.shards.values()) if (shard.firstUnsavedLsn < first) first = shard.firstUnsavedLsn;
+    return first;
+  }
+  /** Moves the checkpoints of these shards to their first entry that is in no file, or to where the log was applied. */
+  async advance(shards: readonly Shard[]): Promise<void> {
+    const save = this.#parts.saveCheckpoint;
+    if (save === undefined) return;
+    const waiting = [...shards];
+    const one = async (): Promise<void> => {
+      for (let shard = waiting.pop(); shard !== undefined; shard = waiting.pop()) {
+        if (this.shards.get(shard.channel.vchannel) !== shard) continue; // Closed meanwhile: it has forgotten what it had to save.
+        // Read together, before anything else may run.
+        const lsn = shard.firstUnsavedLsn < this.#appliedEnd ? shard.firstUnsavedLsn : this.#appliedEnd;
+        const { timestamp } = shard.checkpointAfter([], []);
+        if (await save(shard, { lsn, timestamp })) this.committed(shard, lsn);
+        else this.#checkpoints.delete(shard);
+      }
+    };
+    await Promise.all(Array.from({ length: ADVANCE_AT_ONCE }, one));
   }
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
+    await this.#turns.run(async () => {});
     await this.#log.close();
   }
+}
+/** An opening after a failed write finds at least what was acknowledged before. @throws data_corrupt */
+function checkWhole({ folder, nextLsn }: FoundLog, acknowledged: bigint): void {
+  if (nextLsn >= acknowledged) return;
+  const fact = `log ${folder}: it ends at entry ${nextLsn} after a failed write, entries up to ${acknowledged} were acknowledged`;
+  throw new ElanusError('data_corrupt', `${fact}; restore the whole data folder, logs and catalog together, from one copy`);
 }

@@ -27,10 +27,11 @@ export interface ShardFlushParts {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly allocateIds: (count: number) => Promise<bigint>;
   /** After a commit: what became files. */
-  readonly onCommitted: (segments: readonly SegmentRecord[]) => void;
+  readonly onCommitted: (segments: readonly SegmentRecord[], checkpointLsn: bigint) => void;
 }
 export class ShardFlush {
   readonly #parts: ShardFlushParts;
+  #isStarted = false;
   #requested = false;
   #running: Promise<void> | undefined;
   readonly #stop = new AbortController();
@@ -43,6 +44,14 @@ export class ShardFlush {
   /** Asks for a round; many asks while one runs are one more round. */
   request(): void {
     this.#requested = true;
+    if (this.#isStarted) this.#run();
+  }
+  /** The shard is whole, as are the others of its log: rounds that were asked for run from now on. */
+  start(): void {
+    this.#isStarted = true;
+    if (this.#requested) this.#run();
+  }
+  #run(): void {
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
     });
@@ -131,7 +140,7 @@ export class ShardFlush {
     shard.committed(sealed, deletes, checkpoint.timestamp);
     for (const segment of sealed) if (segment.data.rowCount === 0) shard.forget(segment.id);
     platform.logger.debug('flush_committed', { vchannel: shard.channel.vchannel, segments: alive.length, checkpointLsn: checkpoint.lsn });
-    onCommitted(alive);
+    onCommitted(alive, checkpoint.lsn);
   }
   #begin(
     folder: BegunWrite['folder'],

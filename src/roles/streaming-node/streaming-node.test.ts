@@ -163,6 +163,7 @@ describe('streaming-node', () => {
     const running = await fresh();
     await running.run(append(running, [1n]));
     running.facts.commitFailures = 3;
+    running.facts.commits = 0;
     const { flushTimestamp } = await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
     await running.run(running.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
     expect(running.facts.commits).toBe(4);
@@ -217,7 +218,7 @@ describe('streaming-node', () => {
     for (let round = 0; round < 2; round++)
       await running.run(
         running.calls.openChannel({
-          channel: { ...running.facts.channel, vchannel: 'by-dev-rootcoord-dml_1_8v0' },
+          channel: { ...running.facts.channel, vchannel: 'by-dev-rootcoord-dml_1_8v0', checkpointLsn: 0n },
           persistedSegmentIds: [],
         }),
       );

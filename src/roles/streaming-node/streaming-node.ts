@@ -1,13 +1,13 @@
 // Builds the streaming-node's parts and joins them: logs of its physical channels, the shards in them, their flushes and their readers.
 // A restart loses nothing that was acknowledged: every shard is rebuilt from the log after its checkpoint.
-import { KeyedMutex } from '#base/async.js';
+import { deferred, KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
 import { batchBytes, columnBytes } from '#model/column.js';
 import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/row-bytes.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
-import { LogRecord } from '#proto/elanus/data.js';
+import type { ChannelRecord } from '#proto/elanus/data.js';
 import type {
   ChannelAssignment,
   ChannelRegistryDefinition,
@@ -20,6 +20,7 @@ import type { Client, Handlers } from '#rpc/service.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { openFileLog } from '#wal/file-log.js';
 import { newestLogEpoch } from '#wal/log-epoch.js';
+import { checkAgreement } from './log-agreement.js';
 import { OracleTime } from './oracle-time.js';
 import { PhysicalChannel } from './physical-channel.js';
 import { Shard, type ShardSettings } from './shard.js';
@@ -43,6 +44,9 @@ export interface StreamingNodeSettings extends ShardSettings {
   /** Rows in growing segments, all shards together, before writers are refused. */
   readonly growingBytesMax: number;
 }
+/** Of the newest file of a log in which nothing is needed: not worth a new file. */
+const LOG_SPARE_BYTES = 1 << 20;
+
 interface OpenShard {
   readonly shard: Shard;
   readonly flush: ShardFlush;
@@ -55,7 +59,13 @@ export class StreamingNode {
   readonly #peers: StreamingNodePeers;
   readonly #physical = new Map<string, PhysicalChannel>();
   readonly #shards = new Map<string, OpenShard>();
+  /** Shards while they are rebuilt: they take memory and serve nobody. */
+  readonly #rebuilding = new Set<OpenShard>();
+  /** Channels whose records a log keeps until the catalog is known not to name them. */
+  readonly #released = new Map<string, { readonly physical: PhysicalChannel; readonly collectionId: bigint }>();
+  /** By physical channel: its channels are opened and closed one after another, and not before this node has taken them over. */
   readonly #opening = new KeyedMutex();
+  readonly #started = deferred<void>();
   #ids: { next: bigint; end: bigint } = { next: 0n, end: 0n };
   #startTimestamp = 0n;
   readonly #time: OracleTime;
@@ -71,16 +81,17 @@ export class StreamingNode {
     memory.addSource(() => this.#uses());
   }
   *#uses(): Iterable<MemoryUse> {
-    for (const { shard } of this.#shards.values()) {
+    for (const { shard } of [...this.#shards.values(), ...this.#rebuilding]) {
       yield { collectionId: shard.channel.collectionId, kind: 'growing', bytes: shard.memoryBytes };
     }
   }
   /** Takes over its channels and rebuilds them from their logs. */
   async start(): Promise<void> {
     // The new epoch must be above those of the logs here, also when the catalog has forgotten them.
+    const newestEpoch = await newestLogEpoch(this.#platform, 'wal');
     const { channels } = await this.#peers.channelRegistry.acquireChannels({
       serverId: this.#settings.serverId,
-      newestLogEpoch: await newestLogEpoch(this.#platform, 'wal'),
+      newestLogEpoch: newestEpoch,
     });
     // From here on this process alone flushes these channels; a target that was read earlier may not know all that is in files.
     this.#startTimestamp = await this.#time.allocate(1);
@@ -89,7 +100,9 @@ export class StreamingNode {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
       byPhysical.set(name, [...(byPhysical.get(name) ?? []), assignment]);
     }
-    await Promise.all([...byPhysical].map(([name, assignments]) => this.#recover(name, assignments)));
+    await Promise.all([...byPhysical].map(([name, assignments]) => this.#opening.run(name, () => this.#recover(name, assignments))));
+    this.#started.resolve();
+    await this.#giveBack(newestEpoch);
     // What is loaded was loaded into a process before this one.
     for (const collectionId of new Set(channels.map(({ channel }) => channel?.collectionId ?? 0n))) this.#askForTarget(collectionId);
     this.#scheduleSeal();
@@ -132,16 +145,38 @@ export class StreamingNode {
     this.#ids.next += BigInt(count);
     return first;
   }
-  async #openPhysical(name: string, epoch: bigint): Promise<PhysicalChannel> {
+  /** @throws data_corrupt when the log and the catalog's channels do not belong together; then nothing in the log was changed. */
+  async #openPhysical(name: string, channels: readonly ChannelRecord[], epochMin = 1n): Promise<PhysicalChannel> {
     const existing = this.#physical.get(name);
     if (existing !== undefined) return existing;
-    const physical = await PhysicalChannel.open({
-      platform: this.#platform,
-      openLog: () => openFileLog(this.#platform, { folder: `wal/${name}`, epoch, fileBytesMax: this.#settings.logFileBytesMax }),
-      allocateTimestamps: (count) => this.#time.allocate(count),
-    });
+    const epoch = channels.reduce((newest, channel) => (channel.epoch > newest ? channel.epoch : newest), epochMin);
+    const { logFileBytesMax: fileBytesMax } = this.#settings;
+    const options = { folder: `wal/${name}`, epoch, fileBytesMax, spareBytesMax: LOG_SPARE_BYTES };
+    const physical = await PhysicalChannel.open(
+      {
+        platform: this.#platform,
+        openLog: (check) => openFileLog(this.#platform, { ...options, check }),
+        allocateTimestamps: (count) => this.#time.allocate(count),
+        saveCheckpoint: (shard, checkpoint) => this.#saveCheckpoint(shard.channel, checkpoint),
+      },
+      (found) => checkAgreement(found, channels),
+    );
     this.#physical.set(name, physical);
     return physical;
+  }
+  /** @returns false when the catalog has no such channel */
+  async #saveCheckpoint({ vchannel, epoch }: ChannelRecord, { lsn, timestamp }: { lsn: bigint; timestamp: bigint }): Promise<boolean> {
+    try {
+      const checkpoint = { checkpointLsn: lsn, checkpointTimestamp: timestamp };
+      await this.#peers.channelRegistry.commitFlush({ vchannel, epoch, segments: [], ...checkpoint });
+      return true;
+    } catch (error) {
+      if (error instanceof ElanusError && error.key === 'channel_not_found') return false;
+      throw error;
+    }
+  }
+  #truncate(physical: PhysicalChannel): void {
+    physical.truncate().catch((error: unknown) => this.#platform.logger.warn('wal_truncate_failed', { reason: messageOf(error) }));
   }
   #openShard(physical: PhysicalChannel, assignment: ChannelAssignment): OpenShard {
     const { channel } = assignment;
@@ -174,42 +209,108 @@ export class StreamingNode {
       shard,
       channelRegistry: this.#peers.channelRegistry,
       allocateIds: (count) => this.#allocateIds(count),
-      onCommitted: (segments) => {
+      onCommitted: (segments, checkpointLsn) => {
         reader.committed(segments);
-        physical.truncate().catch((error: unknown) => this.#platform.logger.warn('wal_truncate_failed', { reason: messageOf(error) }));
+        physical.committed(shard, checkpointLsn);
+        this.#truncate(physical);
       },
     });
     open.current = { shard, flush, reader, physical };
-    physical.shards.set(channel.vchannel, shard);
-    this.#shards.set(channel.vchannel, open.current);
     return open.current;
   }
+  /**
+   * Opens a log and rebuilds all of its shards. Nothing of it is flushed, truncated or served before every one of them is whole.
+   */
   async #recover(name: string, assignments: readonly ChannelAssignment[]): Promise<void> {
-    const epoch = assignments.reduce(
-      (newest, { channel }) => (channel !== undefined && channel.epoch > newest ? channel.epoch : newest),
-      1n,
-    );
-    const physical = await this.#openPhysical(name, epoch);
-    const open = assignments.map((assignment) => this.#openShard(physical, assignment));
-    const begins = new Map(open.map(({ shard }) => [shard.channel.vchannel, shard.channel.checkpointLsn]));
-    let begin = physical.log.nextLsn;
-    for (const lsn of begins.values()) if (lsn < begin) begin = lsn;
-    let replayed = 0;
-    for await (const { lsn, payload } of physical.log.read(begin)) {
-      const record = LogRecord.decode(payload);
-      const target = this.#shards.get(record.vchannel);
-      // Records of dropped collections stay until the file goes; they have no shard any more.
-      if (target === undefined || lsn < (begins.get(record.vchannel) ?? 0n)) continue;
-      await target.shard.apply(record, lsn, true);
-      replayed++;
+    const channels = assignments.flatMap(({ channel }) => (channel === undefined ? [] : [channel]));
+    const physical = await this.#openPhysical(name, channels);
+    const open = await this.#rebuild(physical, assignments);
+    try {
+      // Channels that were never served, and those whose records an earlier version let go of behind their checkpoint.
+      const { firstLsn } = physical.log;
+      const behind = open.filter(({ shard }) => shard.channel.checkpointLsn < firstLsn || shard.channel.checkpointLsn === 0n);
+      await physical.advance(behind.map(({ shard }) => shard));
+      await physical.log.settle();
+    } catch (error) {
+      // They pin the log until a truncation moves them; the next start tries again.
+      this.#platform.logger.warn('checkpoints_not_moved', { channel: name, reason: messageOf(error) });
     }
-    this.#platform.logger.info('wal_replayed', { channel: name, records: replayed, shards: open.length });
-    for (const { flush, shard } of open) if ([...shard.segments.values()].some((segment) => segment.state === 'sealed')) flush.request();
+    this.#serve(open);
+    this.#truncate(physical);
+  }
+  async #rebuild(physical: PhysicalChannel, assignments: readonly ChannelAssignment[]): Promise<readonly OpenShard[]> {
+    const open = assignments.map((assignment) => this.#openShard(physical, assignment));
+    for (const one of open) this.#rebuilding.add(one);
+    try {
+      const records = await physical.recover(open.map(({ shard }) => shard));
+      this.#platform.logger.info('wal_replayed', { records, shards: open.length });
+      return open;
+    } catch (error) {
+      for (const { shard } of open) shard.close();
+      throw error;
+    } finally {
+      for (const one of open) this.#rebuilding.delete(one);
+    }
+  }
+  #serve(open: readonly OpenShard[]): void {
+    for (const one of open) {
+      this.#shards.set(one.shard.channel.vchannel, one);
+      this.#released.delete(one.shard.channel.vchannel);
+      if ([...one.shard.segments.values()].some((segment) => segment.state === 'sealed')) one.flush.request();
+      one.flush.start();
+    }
+  }
+  /** A channel that came to be after this node took over. Its first checkpoint is in the catalog before it takes a write. */
+  async #openNew(physical: PhysicalChannel, assignment: ChannelAssignment, channel: ChannelRecord): Promise<void> {
+    this.#released.set(channel.vchannel, { physical, collectionId: channel.collectionId });
+    const checkpointLsn = physical.hold(channel.vchannel);
+    if (!(await this.#saveCheckpoint(channel, { lsn: checkpointLsn, timestamp: channel.checkpointTimestamp }))) return;
+    const open = this.#openShard(physical, { ...assignment, channel: { ...channel, checkpointLsn } });
+    physical.add(open.shard);
+    this.#serve([open]);
+  }
+  /** A channel that was closed here, or whose opening had an unknown outcome, is rebuilt as at a start. */
+  async #openAgain(physical: PhysicalChannel, { collectionId, vchannel }: ChannelRecord): Promise<void> {
+    const { channels, segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
+    const channel = channels.find((one) => one.vchannel === vchannel);
+    if (channel === undefined) return;
+    const persistedSegmentIds = segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
+    const open = await this.#rebuild(physical, [{ channel, persistedSegmentIds }]);
+    await physical.advance(open.map(({ shard }) => shard));
+    this.#serve(open);
+  }
+  /** Logs of channels that were all dropped: no catalog record needs an entry of them. */
+  async #giveBack(epoch: bigint): Promise<void> {
+    const names = new Set((await this.#platform.files.list('wal')).map((path) => path.split('/')[1] ?? ''));
+    for (const name of names) {
+      if (name === '') continue;
+      await this.#opening
+        .run(name, async () => {
+          if (!this.#physical.has(name)) await (await this.#openPhysical(name, [], epoch)).truncate();
+        })
+        .catch((error: unknown) => this.#platform.logger.warn('wal_truncate_failed', { channel: name, reason: messageOf(error) }));
+    }
+  }
+  /** Lets go of the records of a channel that the catalog does not name any more. */
+  async #forgetDropped(vchannel: string): Promise<void> {
+    const released = this.#released.get(vchannel);
+    if (released === undefined) return;
+    const { channels } = await this.#peers.channelRegistry.listSegments({ collectionId: released.collectionId });
+    if (this.#shards.has(vchannel) || channels.some((channel) => channel.vchannel === vchannel)) return;
+    this.#released.delete(vchannel);
+    released.physical.forget(vchannel);
+    this.#truncate(released.physical);
+  }
+  #forgetLater(vchannel: string): void {
+    this.#forgetDropped(vchannel).catch((error: unknown) =>
+      this.#platform.logger.warn('closed_channel_kept', { vchannel, reason: messageOf(error) }),
+    );
   }
   #scheduleSeal(): void {
     this.#timer = this.#platform.timers.after(this.#settings.sealCheckIntervalMs, () => {
       // Spans are measured here, by the clock that never steps; the timestamps of records are the oracle's.
       const now = this.#platform.clock.monotonic();
+      for (const vchannel of this.#released.keys()) this.#forgetLater(vchannel);
       for (const { shard, physical } of this.#shards.values()) {
         if (shard.failure !== undefined) continue;
         const due = [...shard.segments.values()].filter(
@@ -231,8 +332,7 @@ export class StreamingNode {
   }
   #open(vchannel: string): OpenShard {
     const open = this.#shards.get(vchannel);
-    if (open === undefined || open.shard.closed)
-      throw new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
+    if (open === undefined || open.shard.closed) throw notServed(vchannel);
     if (open.shard.failure !== undefined) throw open.shard.failure;
     return open;
   }
@@ -257,23 +357,32 @@ export class StreamingNode {
   }
 
   readonly handlers: Handlers<typeof StreamingNodeDefinition> = {
-    openChannel: async (assignment) => {
-      const vchannel = assignment.channel?.vchannel ?? '';
+    openChannel: async (assignment, context) => {
+      const { channel } = assignment;
+      if (channel === undefined) throw new ElanusError('missing_parameter', 'OpenChannel: no channel given');
+      const { vchannel } = channel;
+      await unlessAborted(this.#started.promise, context.signal, () => notServed(vchannel));
       await this.#opening.run(physicalOf(vchannel), async () => {
         if (this.#shards.has(vchannel)) return;
-        const physical = await this.#openPhysical(physicalOf(vchannel), assignment.channel?.epoch ?? 1n);
-        if (!this.#shards.has(vchannel)) this.#openShard(physical, assignment);
+        const physical = await this.#openPhysical(physicalOf(vchannel), [channel]);
+        if (physical.isHeld(vchannel)) await this.#openAgain(physical, channel);
+        else await this.#openNew(physical, assignment, channel);
       });
       return {};
     },
     closeChannel: async ({ vchannel }) => {
-      const open = this.#shards.get(vchannel);
-      if (open === undefined) return {};
-      this.#shards.delete(vchannel);
-      open.physical.shards.delete(vchannel);
-      await open.reader.release();
-      open.shard.close();
-      await open.flush.close();
+      await this.#opening.run(physicalOf(vchannel), async () => {
+        const open = this.#shards.get(vchannel);
+        if (open === undefined) return;
+        const { physical, shard } = open;
+        this.#shards.delete(vchannel);
+        this.#released.set(vchannel, { physical, collectionId: shard.channel.collectionId });
+        physical.remove(shard);
+        await open.reader.release();
+        shard.close();
+        await open.flush.close();
+      });
+      this.#forgetLater(vchannel);
       return {};
     },
     dropChannelPartition: async ({ vchannel, partitionId }) => {
@@ -336,6 +445,8 @@ export class StreamingNode {
   };
 }
 const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));
+const notServed = (vchannel: string): ElanusError =>
+  new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
 const notInTime = (vchannel: string): ElanusError =>
   new ElanusError(
     'deadline_exceeded',
