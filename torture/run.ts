@@ -42,7 +42,7 @@ async function oneLife(world: World, models: readonly CollectionModel[], end: nu
     const served: Served[] = models.map((model) => ({ world, model, collection: new Collection(client, model.shape), isExact: false }));
     await Promise.all(served.map(checkWhole));
     world.note('compared');
-    if (Date.now() > end) return;
+    if (Date.now() > end) return await server.stop();
     const workers = served.flatMap((one) => [
       ...Array.from({ length: WRITERS }, () => writeLoop(one)),
       readLoop(one),
@@ -81,7 +81,6 @@ try {
     process.stdout.write(`  ${((told - begin) / 60_000).toFixed(1)} min: ${summary()}\n`);
   }
   await oneLife(world, models, 0);
-  await world.server?.stop();
   const { objects, logBytes } = await checkFiles(folder);
   process.stdout.write(`  at the end: ${objects} objects, all named, ${logBytes} bytes of logs\n`);
   await rm(folder, { recursive: true, force: true });
