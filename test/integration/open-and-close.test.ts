@@ -1,6 +1,6 @@
 // Opening and closing end, with a reason, whatever the folder is and whatever broke meanwhile.
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect as http2Connect } from 'node:http2';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -181,5 +181,41 @@ describe('SIGTERM', () => {
     expect(server.stderr()).toContain('SIGINT again: stopped at once');
     end();
     await client.closeConnection();
+  });
+});
+
+describe('a folder whose catalog is lost', () => {
+  test('is told so and left as it is; with its catalog back, everything is there', async () => {
+    const write = async (): Promise<void> => {
+      const database = await open(folder.path, quiet);
+      const client = await connect(database.address);
+      await createLoaded(client, 'a');
+      await insertRange(client, 'a', 0, 50);
+      await client.closeConnection();
+      await database.close();
+    };
+    await write();
+    const meta = join(folder.path, 'meta');
+    await rename(meta, join(folder.path, '.tmp-meta'));
+    await mkdir(meta);
+    const before = Object.keys(await contentsOf(folder.path)).filter((path) => !path.startsWith(meta));
+    expect(await failureOfOpen(folder.path)).toMatchObject({
+      code: 'data_corrupt',
+      message: expect.stringContaining('the catalog is empty'),
+    });
+    expect(Object.keys(await contentsOf(folder.path)).filter((path) => !path.startsWith(meta))).toEqual(before);
+    await rm(meta, { recursive: true });
+    await rename(join(folder.path, '.tmp-meta'), meta);
+    const database = await open(folder.path, quiet);
+    const client = await connect(database.address);
+    await until('the rows', async () => ((await client.count({ collection_name: 'a' })).data === 50 ? true : undefined));
+    await client.closeConnection();
+    await database.close();
+  });
+  test('files of a user do not count as data', async () => {
+    await mkdir(join(folder.path, 'objects/mine'), { recursive: true });
+    await writeFile(join(folder.path, 'objects/mine/rows.json'), '[]');
+    const database = await open(folder.path, quiet);
+    await database.close();
   });
 });

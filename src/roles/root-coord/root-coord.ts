@@ -12,6 +12,7 @@ import { CollectionDdl } from './collection-ddl.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
+import { CLOCK_KEY, checkCatalogIsThere } from './lost-catalog.js';
 import type { RootCoordPeers } from './root-coord-peers.js';
 import { ID_COUNT_MAX, TIMESTAMP_COUNT_MAX, TimestampOracle } from './timestamp-oracle.js';
 import { dropUndefinedData } from './undefined-data.js';
@@ -54,11 +55,12 @@ export class RootCoord {
     this.#ids = parts.ids;
   }
   static async open(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers): Promise<RootCoord> {
+    await checkCatalogIsThere(platform);
     const oracle = (key: string, countMax: number) =>
       TimestampOracle.open({ store: platform.metaStore, clock: platform.clock, key, countMax });
     const parts = {
       catalog: await DefinitionCatalog.open(platform.metaStore),
-      timestamps: await oracle('kv/tso/timestamp', TIMESTAMP_COUNT_MAX),
+      timestamps: await oracle(CLOCK_KEY, TIMESTAMP_COUNT_MAX),
       ids: await oracle('kv/gid/idTimestamp', ID_COUNT_MAX),
     };
     const rootCoord = new RootCoord(platform, settings, peers, parts);
