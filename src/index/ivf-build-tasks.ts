@@ -29,7 +29,7 @@ export interface IvfSampleInput {
   readonly out: number;
   readonly hasMean: boolean;
 }
-/** Copies sample rows; for L2, takes off their mean, which is the result. */
+/** Copies sample rows; for L2, takes off their middle, which is the result. */
 export function ivfSample({ source, rows, out, hasMean }: IvfSampleInput, context: Context): Float32Array {
   const [from, to] = memoriesOf(context);
   const { dim } = source;
@@ -38,19 +38,50 @@ export function ivfSample({ source, rows, out, hasMean }: IvfSampleInput, contex
   rows.forEach((row, i) => {
     reader.read(row, samples, i * dim);
   });
-  const mean = new Float32Array(dim);
-  if (!hasMean || rows.length === 0) return mean;
-  const sums = new Float64Array(dim);
-  for (let at = 0; at < samples.length; at += dim) {
-    for (let d = 0; d < dim; d++) sums[d] = (sums[d] as number) + (samples[at + d] as number);
-  }
-  for (let d = 0; d < dim; d++) mean[d] = (sums[d] as number) / rows.length;
+  if (!hasMean || rows.length === 0) return new Float32Array(dim);
+  const mean = middleOf(samples, dim);
   for (let at = 0; at < samples.length; at += dim) {
     for (let d = 0; d < dim; d++) samples[at + d] = (samples[at + d] as number) - (mean[d] as number);
   }
   return mean;
 }
 
+/** Rows whose medians tell where most rows are, and those whose mean is taken. */
+const MEDIAN_ROWS = 101;
+const MEAN_ROWS = 4096;
+/** Squared distances from there, to the usual one, beyond which rows do not count. */
+const FAR = 16;
+/** The mean of rows that are not far: a few of great length would move it so far from the others that float32 could not tell these apart. */
+export function middleOf(samples: Float32Array, dim: number): Float32Array {
+  const rows = samples.length / dim;
+  const count = Math.min(rows, MEAN_ROWS);
+  const some = Math.min(rows, MEDIAN_ROWS);
+  const centre = Float64Array.from({ length: dim }, (_, d) => {
+    const values = Float64Array.from({ length: some }, (_row, i) => samples[Math.floor((i * rows) / some) * dim + d] as number).sort();
+    return values[some >> 1] as number;
+  });
+  const startOf = (i: number): number => Math.floor((i * rows) / count) * dim;
+  const distances = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const at = startOf(i);
+    let sum = 0;
+    for (let d = 0; d < dim; d++) {
+      const difference = (samples[at + d] as number) - (centre[d] as number);
+      sum += difference * difference;
+    }
+    distances[i] = sum;
+  }
+  const bound = (distances.slice().sort()[count >> 1] as number) * FAR;
+  const sums = new Float64Array(dim);
+  let counted = 0;
+  for (let i = 0; i < count; i++) {
+    if ((distances[i] as number) > bound) continue;
+    counted++;
+    const at = startOf(i);
+    for (let d = 0; d < dim; d++) sums[d] = (sums[d] as number) + (samples[at + d] as number);
+  }
+  return Float32Array.from(sums, (sum) => sum / counted);
+}
 export interface IvfAssignInput {
   readonly plan: IvfBuildPlan;
   readonly begin: number;

@@ -70,6 +70,32 @@ describe('indexes whose vectors stay in a file', () => {
     }, 60_000);
   }
 });
+describe('lists whose codes rank wrongly are kept without codes', () => {
+  const ivf = {
+    IVF_FLAT: { build: { kind: 'IVF_FLAT', nlist: 64 }, floor: 1 },
+    IVF_SQ8: { build: { kind: 'IVF_SQ8', nlist: 64 }, floor: 0.95 },
+    // One codeword for each four dims: as far as these go.
+    IVF_PQ: { build: { kind: 'IVF_PQ', nlist: 64, m: 4, nbits: 8 }, floor: 0.7 },
+    // A sign errs in proportion to the length, and inner products prefer the long.
+    IVF_RABITQ: { build: { kind: 'IVF_RABITQ', nlist: 64, ...refined }, floor: 0.75 },
+    SCANN: { build: { kind: 'SCANN', nlist: 64, withRawData: true }, floor: 0.8 },
+  } as const;
+  for (const [name, { build: params, floor }] of Object.entries(ivf)) {
+    for (const metric of ['L2', 'IP'] as const) {
+      test(`${name}, ${metric}`, async () => {
+        for (const family of [...long, familyNamed('lengths lognormal'), familyNamed('one dim x 1000')]) {
+          const values = family.make(ROWS, 7);
+          const fixture = await build(values, family.dim, metric, { build: params });
+          const queries = queriesOf(fixture, freshQueries(family, values, QUERIES), QUERIES);
+          // All lists: what is missed is the codes' fault.
+          expect(unevenRecall(fixture, queries, 10, { params: { nprobe: 64 } }), family.name).toBeGreaterThanOrEqual(floor);
+          if (metric === 'L2')
+            expect(unevenRecall(fixture, queries, 10, { params: { nprobe: 16 } }), family.name).toBeGreaterThanOrEqual(floor * 0.8);
+        }
+      }, 60_000);
+    }
+  }
+});
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 describe('codes that cannot tell rows apart are not taken', () => {
   const uneven = ['one dim x 1000', 'far from the origin', 'constant dims', 'tiny', 'huge', 'zero dims'];

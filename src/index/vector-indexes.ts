@@ -13,6 +13,7 @@ import { checkGraphPqBlock } from './graph-pq-check.js';
 import { graphPqWork } from './graph-pq-layout.js';
 import { checkSum, decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter, readIndexBlock } from './index-block.js';
 import { buildIvf } from './ivf-build.js';
+import { fittingIvf } from './ivf-fit.js';
 import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from './ivf-layout.js';
 import { loadMinhashIndex, MINHASH_INDEX_TYPE } from './minhash-index.js';
 import { checkQgBlock } from './qg-check.js';
@@ -100,16 +101,17 @@ async function buildIvfOver<Region extends IndexRegion>(
   const { metric, elementType, dim, rowCount, seed } = spec;
   const ivf = { indexType, metric, elementType, dim, rowCount, params, ...(seed !== undefined && { seed }) };
   const { region, place } = source;
+  const fitting = (block: Uint8Array<ArrayBuffer>) => fittingIvf(workers, block, source, options.signal);
   if (elementType === 'float32' || elementType === 'binary') {
     const { vectorsOffset, blocks } = place;
-    return buildIvf(workers, ivf, { region, vectorsOffset, ...(blocks && { blocks }) }, options);
+    return fitting(await buildIvf(workers, ivf, { region, vectorsOffset, ...(blocks && { blocks }) }, options));
   }
   const floats = new Float32Array(rowCount * dim);
   for (let rowBegin = 0; rowBegin < rowCount; rowBegin += CONVERTED_ROWS) {
     const input: VectorFloatsInput = { place, rowBegin, rowEnd: Math.min(rowCount, rowBegin + CONVERTED_ROWS) };
     floats.set(await workers.run<Float32Array>('vectorFloats', input, [region], options.signal), rowBegin * dim);
   }
-  return buildIvf(workers, ivf, { bytes: new Uint8Array(floats.buffer) }, options);
+  return fitting(await buildIvf(workers, ivf, { bytes: new Uint8Array(floats.buffer) }, options));
 }
 const CONVERTED_ROWS = 16_384;
 
