@@ -23,6 +23,11 @@ export interface Config {
   readonly receiveBytesMax: number;
   /** Bytes of one answer; Milvus sends up to 256 MiB. */
   readonly sendBytesMax: number;
+  /**
+   * What clients may have under way, in bytes, all together: messages that come or are worked on, answers that they have not read, open
+   * streams. What does not fit is refused. undefined: 1 GiB, a quarter of the process's memory where that is less.
+   */
+  readonly heldBytesMax: number | undefined;
   /** Physical channels, each one log; collections are spread over them. Few: fewer fsyncs; many: more writes side by side. */
   readonly physicalChannelCount: number;
   /** Pages of indexes whose vectors stay in files (DISKANN, HNSW_SQ without refine) that are kept in memory, all collections together, in bytes. More: fewer reads. */
@@ -61,6 +66,7 @@ export const defaultConfig: Config = Object.freeze({
   peers: {},
   receiveBytesMax: 64 * MiB,
   sendBytesMax: 256 * MiB,
+  heldBytesMax: undefined,
   physicalChannelCount: 4,
   segmentBytesMax: 512 * MiB,
   growingBytesMax: 4096 * MiB,

@@ -60,6 +60,7 @@ export interface CloseOptions {
 }
 /** Of a library's close: nobody waits with a hard end, and rows in files make the next open faster. */
 export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 2000 };
+const HELD_BYTES_MAX = 1024 * 1024 * 1024;
 /** What cutting connections may take beyond the grace. */
 const CUT_MS = 500;
 /** Of the process's memory, when no bound is set: what is left is for working and for the runtime. */
@@ -193,6 +194,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         http: httpHandler(platform, health, () => memory.publish()),
         receiveBytesMax: config.receiveBytesMax,
         sendBytesMax: config.sendBytesMax,
+        heldBytesMax: config.heldBytesMax ?? Math.min(HELD_BYTES_MAX, Math.floor(platform.memoryBytes / 4)),
         threads: config.grpcThreads,
       });
     }

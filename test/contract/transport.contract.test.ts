@@ -229,13 +229,17 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
   };
   test('serves HTTP/1.1 beside gRPC', async () => {
     const transport = newTransport();
-    const listener = await listen(transport, { '/p.S/Echo': async (request) => request }, { http, receiveBytesMax: 1000 });
+    const listener = await listen(
+      transport,
+      { '/p.S/Echo': async (request) => request },
+      { http, httpBodyPaths: ['/v2/'], receiveBytesMax: 1000 },
+    );
     const base = `http://${address(listener)}`;
     const answer = await fetch(`${base}/v2/x?y=1`, { method: 'POST', body: 'abc', headers: { Authorization: 'Bearer t' } });
     expect(answer.status).toBe(201);
     expect(await answer.json()).toMatchObject({ method: 'POST', path: '/v2/x?y=1', body: 3, headers: { authorization: 'Bearer t' } });
     expect((await fetch(`${base}/throw`)).status).toBe(500);
-    expect((await fetch(base, { method: 'POST', body: 'x'.repeat(1001) })).status).toBe(413);
+    expect((await fetch(`${base}/v2/y`, { method: 'POST', body: 'x'.repeat(1001) })).status).toBe(413);
     const connection = transport.connect(address(listener));
     expect([...(await connection.call('/p.S/Echo', Uint8Array.of(4), context()))]).toEqual([4]);
     connection.close();

@@ -171,16 +171,11 @@ describe('SIGTERM', () => {
   });
   test('a second signal ends it at once', async () => {
     const server = await startServer(folder.path);
-    const end = stall(server.port);
-    const client = await connect(server.address);
-    await createLoaded(client, 'busy'); // By then the stalled stream is there too.
+    // Both are there before the first can have closed anything; which one is handled first is the kernel's choice.
     server.kill('SIGTERM');
-    const stopping = setInterval(() => server.kill('SIGINT'), 50);
-    expect((await server.ended).code).toBe(130);
-    clearInterval(stopping);
-    expect(server.stderr()).toContain('SIGINT again: stopped at once');
-    end();
-    await client.closeConnection();
+    server.kill('SIGINT');
+    expect([130, 143]).toContain((await server.ended).code);
+    expect(server.stderr()).toMatch(/^elanus: SIG(INT|TERM) again: stopped at once/m);
   });
 });
 

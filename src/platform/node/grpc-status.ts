@@ -1,7 +1,13 @@
-// Errors between our keys and gRPC status codes, both ways, and metadata between flat records and grpc-js.
+// Errors between our keys and gRPC status codes, both ways, and metadata between flat records, headers and grpc-js.
+import type { IncomingHttpHeaders } from 'node:http2';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 
+export { status };
+export interface GrpcStatus {
+  readonly code: status;
+  readonly details: string;
+}
 const codeOfKey: Partial<Record<ErrorKey, status>> = {
   service_unavailable: status.UNAVAILABLE,
   service_not_ready: status.UNAVAILABLE,
@@ -12,7 +18,7 @@ const codeOfKey: Partial<Record<ErrorKey, status>> = {
 };
 
 /** What a client sees of a handler's error: never UNKNOWN, which clients of Milvus retry blindly. */
-export function toStatus(error: unknown): { readonly code: status; readonly details: string } {
+export function toStatus(error: unknown): GrpcStatus {
   const code = (error instanceof ElanusError ? codeOfKey[error.key] : undefined) ?? status.INTERNAL;
   return { code, details: messageOf(error) };
 }
@@ -32,19 +38,39 @@ export function fromServiceError(error: ServiceError, where: string, signal: Abo
   return failed('internal', `the peer failed: ${error.details}`);
 }
 
-export function readMetadata(metadata: Metadata): Readonly<Record<string, string>> {
+/** What travels beside a call, from the headers of its stream; what belongs to the protocol is left out. */
+export function readHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
-  const json = metadata.toJSON();
-  for (const key in json) {
-    const values = json[key] ?? [];
-    const [first] = values;
-    record[key] =
-      values.length === 1 && typeof first === 'string'
-        ? first
-        : values.map((value) => (typeof value === 'string' ? value : value.toString('base64'))).join(',');
+  for (const [key, value] of Object.entries(headers)) {
+    if (value === undefined || protocolKeys.test(key)) continue;
+    const joined = Array.isArray(value) ? value.join(',') : value;
+    record[key] = key.endsWith('-bin') ? normalBase64(joined) : joined;
   }
   return record;
 }
+const protocolKeys = /^(:|grpc-(timeout|encoding|accept-encoding)$|(te|content-type|accept-encoding)$)/;
+const normalBase64 = (values: string): string =>
+  values
+    .split(',')
+    .map((value) => Buffer.from(value, 'base64').toString('base64'))
+    .join(',');
+
+const timeoutUnitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+/** @returns undefined without a header, NaN for one that is no time */
+export function readTimeoutMs(header: string | readonly string[] | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const [, digits, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(String(header)) ?? [];
+  return Math.ceil(Number(digits) * (timeoutUnitMs[unit] ?? Number.NaN));
+}
+
+const DETAILS_LENGTH_MAX = 2000;
+/** A text as the value of `grpc-message`: printable ASCII, everything else as bytes in percent. */
+export function encodeDetails(details: string): string {
+  const short = details.length <= DETAILS_LENGTH_MAX ? details : `${details.slice(0, DETAILS_LENGTH_MAX)} ...`;
+  // Halves of characters, as a cut text may end with, have no bytes in percent.
+  return encodeURI(Buffer.from(short).toString('utf8'));
+}
+
 const ownKeys = /^(grpc-|:)|^(user-agent|content-type|te|host)$/; // Set by the library; a forwarded copy would be refused.
 export function writeMetadata(record: Readonly<Record<string, string>>): Metadata {
   const metadata = new Metadata();

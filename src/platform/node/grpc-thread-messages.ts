@@ -11,6 +11,9 @@ export interface ThreadSetup {
   readonly hasHttp: boolean;
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
+  readonly httpBodyPaths: readonly string[];
+  /** What all threads hold together, and the cell in which this one counts. */
+  readonly held: { readonly bytesMax: number; readonly cells: Int32Array; readonly cell: number };
 }
 /** A length in the batch's `small`, where bodies stand in the order of the items; or bytes whose buffer moves along. */
 export type Body = number | Uint8Array;

@@ -15,15 +15,17 @@ import {
   type ThreadSetup,
   type ToThread,
 } from './grpc-thread-messages.js';
+import { HeldBytes } from './held-bytes.js';
 
 export function serveThread(port: MessagePort, setup: ThreadSetup): void {
   const tell = (message: FromThread): void => port.postMessage(message);
   const forward = new Forward(port);
+  const held = new HeldBytes(setup.held.bytesMax, setup.held.cells, setup.held.cell);
   let listener: Listener | undefined;
   const listen = async (at: number): Promise<void> => {
     await listener?.close(0); // Told another port: not all threads got the first one.
     listener = undefined;
-    listener = await listenGrpc(forward.options(setup, at), true);
+    listener = await listenGrpc(forward.options(setup, at), held);
   };
   port.on('message', (message: ToThread) => {
     switch (message.kind) {
@@ -56,7 +58,7 @@ class Forward {
     this.#poster = new BatchPoster(port);
   }
   options(setup: ThreadSetup, port: number): ListenOptions {
-    const { host, receiveBytesMax, sendBytesMax } = setup;
+    const { host, receiveBytesMax, sendBytesMax, httpBodyPaths } = setup;
     return {
       host,
       port,
@@ -64,6 +66,7 @@ class Forward {
       ...(setup.hasHttp ? { http: (request: HttpRequest) => this.#page(request) } : {}),
       receiveBytesMax,
       sendBytesMax,
+      httpBodyPaths,
     };
   }
   flush(): void {

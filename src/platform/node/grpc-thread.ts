@@ -20,10 +20,12 @@ export class GrpcThread {
   readonly #closed = deferred<void>();
   #listening: Deferred<void> | undefined;
 
-  constructor(listen: ListenOptions, name: string) {
-    const { host, receiveBytesMax, sendBytesMax } = listen;
+  constructor(listen: ListenOptions, name: string, held: ThreadSetup['held']) {
+    const { host, receiveBytesMax, sendBytesMax, httpBodyPaths = [] } = listen;
     const methods = [...listen.methods.keys()];
-    const setup: ThreadSetup = { host, methods, hasHttp: listen.http !== undefined, receiveBytesMax, sendBytesMax };
+    const setup: ThreadSetup = {
+      ...{ host, methods, hasHttp: listen.http !== undefined, receiveBytesMax, sendBytesMax, httpBodyPaths, held },
+    };
     const options = { workerData: setup, name, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX } };
     this.#worker = new Worker(scriptUrl(import.meta.url, './grpc-thread-entry.js'), options);
     this.#calls = new ThreadCalls(listen, new BatchPoster(this.#worker));

@@ -6,6 +6,7 @@ import type { CallContext, Connection, Listener, ListenOptions, MethodHandler } 
 import { ConsoleLogger } from './console-logger.js';
 import { GrpcThread } from './grpc-thread.js';
 import { GrpcTransport } from './grpc-transport.js';
+import { newCells } from './held-bytes.js';
 import { canSharePorts, sharePort } from './port-bind.js';
 
 const sharesPorts = await canSharePorts('127.0.0.1');
@@ -130,7 +131,7 @@ describe.skipIf(!sharesPorts)('threads that speak gRPC', () => {
   });
   test('told another port, a thread leaves the first', async () => {
     const options = { host: '127.0.0.1', port: 0, methods: new Map([['/p.S/Echo', echo]]), receiveBytesMax: 1e6, sendBytesMax: 1e6 };
-    const thread = new GrpcThread(options, 'grpc-test');
+    const thread = new GrpcThread(options, 'grpc-test', { bytesMax: 1e9, cells: newCells(1), cell: 0 });
     open.push(thread);
     await thread.loaded;
     const first = await sharePort(options, (port) => thread.listen(port));

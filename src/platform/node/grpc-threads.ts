@@ -1,9 +1,12 @@
 // A listener whose connections live in several threads; the main thread only runs the calls. The operating system gives each new connection
 // to one of the threads. A thread that ends takes its connections along and nothing else: another takes its place.
+import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import type { Logger } from '../logger.js';
 import type { Listener, ListenOptions } from '../transport.js';
+import { heldBytesMaxOf } from './grpc-listener.js';
 import { GrpcThread } from './grpc-thread.js';
+import { newCells } from './held-bytes.js';
 import { sharePort } from './port-bind.js';
 
 /** Before a lost thread is replaced; doubles while the new ones do not live long. */
@@ -14,7 +17,7 @@ const SOUND_MS = 60_000;
 
 /** @throws ElanusError refused, as a listener of one thread */
 export async function listenInThreads(options: ListenOptions, threads: number, logger: Logger | undefined): Promise<Listener> {
-  const pool = new GrpcThreads(options, logger);
+  const pool = new GrpcThreads(options, threads, logger);
   await pool.start(threads);
   return pool;
 }
@@ -33,7 +36,13 @@ class GrpcThreads implements Listener {
   #started = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ListenOptions, logger: Logger | undefined) {
+  /** One for each thread, and one more: a lost thread is replaced after its end. */
+  readonly #cells: Int32Array;
+  readonly #freeCells: number[];
+
+  constructor(options: ListenOptions, threads: number, logger: Logger | undefined) {
+    this.#cells = newCells(threads + 1);
+    this.#freeCells = [...this.#cells.keys()];
     this.host = options.host;
     this.port = options.port;
     this.#options = options;
@@ -67,9 +76,16 @@ class GrpcThreads implements Listener {
     await Promise.all(this.#keepers);
   }
   #begin(): GrpcThread {
-    const thread = new GrpcThread(this.#options, `grpc-${this.#started++}`);
+    const cell = must(this.#freeCells.pop(), 'a cell for the thread');
+    const held = { bytesMax: heldBytesMaxOf(this.#options), cells: this.#cells, cell };
+    const thread = new GrpcThread(this.#options, `grpc-${this.#started++}`, held);
     this.#threads.add(thread);
-    void thread.ended.then(() => this.#threads.delete(thread));
+    void thread.ended.then(() => {
+      this.#threads.delete(thread);
+      // What its connections held went with it.
+      Atomics.store(this.#cells, cell, 0);
+      this.#freeCells.push(cell);
+    });
     return thread;
   }
   /** Sees to it that one thread serves, until the listener is closed. */

@@ -1,79 +1,144 @@
-// HTTP/1.1 side of the one port: whole requests in, whole answers out.
+// HTTP/1.1 side of the one port: whole requests in, whole answers out. What a request may bring is known by its path before its body is read;
+// slow requests, idle connections and answers that nobody reads end by time.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { messageOf } from '#base/errors.js';
 import type { HttpRequest, HttpResponse } from '../transport.js';
+import type { Charge, HeldBytes } from './held-bytes.js';
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
+export interface HttpLimits {
+  readonly bodyBytesMax: number;
+  /** Paths that take a body, by their beginning; the body of any other path is not read. */
+  readonly bodyPaths: readonly string[];
+  readonly held: HeldBytes;
+}
+/** For the first request of a connection to have its headers sent, in ms. */
+export const FIRST_REQUEST_MS = 10_000;
+/** For the headers of each later request, the pause before it included, in ms. */
+export const NEXT_REQUEST_MS = 65_000;
+/** From its headers on, for a request to be whole, and again for its answer to be made and read. */
+export const REQUEST_MS = 30_000;
+const CHECK_MS = 1000;
+/** Of each connection: headers and objects. */
+const CONNECTION_BYTES = 32 * 1024;
 
+interface Connection {
+  /** Requests under way: idle keep-alive sockets may be cut at once when closing. */
+  busy: number;
+  /** When it is cut, in ms of the monotonic clock, unless something is said before. */
+  endMs: number;
+  readonly charge: Charge;
+}
 export class HttpFront {
   readonly #server: Server;
-  readonly #bodyMax: number;
-  /** Requests under way per socket: idle keep-alive sockets may be cut at once when closing. */
-  readonly #busy = new Map<Socket, number>();
+  readonly #limits: HttpLimits;
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #checks: NodeJS.Timeout;
   #closing = false;
 
-  constructor(handler: HttpHandler | undefined, bodyMax: number) {
-    this.#bodyMax = bodyMax;
-    this.#server = createServer((request, response) => void this.#serve(request, response, handler));
-    this.#server.keepAliveTimeout = 65_000;
+  constructor(handler: HttpHandler | undefined, limits: HttpLimits) {
+    this.#limits = limits;
+    this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => void this.#serve(request, response, handler));
+    // Times are looked after here: the server's own checks begin when it listens, which this one never does.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on('clientError', (_error, socket) => void socket.destroy());
+    // A client that asks first is answered by path and size before it sends the body.
+    this.#server.on('checkContinue', (request, response) => void this.#serve(request, response, handler));
+    this.#checks = setInterval(() => this.#check(), CHECK_MS);
+    this.#checks.unref();
   }
   accept(socket: Socket): void {
-    this.#busy.set(socket, 0);
-    socket.once('close', () => this.#busy.delete(socket));
+    const charge = this.#limits.held.charge();
+    if (!charge.resize(CONNECTION_BYTES)) return void socket.destroy();
+    this.#connections.set(socket, { busy: 0, endMs: performance.now() + FIRST_REQUEST_MS, charge });
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      charge.release();
+    });
     this.#server.emit('connection', socket);
     socket.resume();
   }
   close(): void {
     this.#closing = true;
-    for (const [socket, count] of this.#busy) if (count === 0) socket.destroy();
+    for (const [socket, { busy }] of this.#connections) if (busy === 0) socket.destroy();
+  }
+  /** After the last socket is gone. */
+  destroy(): void {
+    clearInterval(this.#checks);
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, handler: HttpHandler | undefined): Promise<void> {
-    const socket = request.socket;
-    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
+  #check(): void {
+    const nowMs = performance.now();
+    for (const [socket, { endMs }] of this.#connections) if (nowMs > endMs) socket.destroy();
+  }
+  #begin(socket: Socket, response: ServerResponse): Connection | undefined {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return undefined;
+    connection.busy++;
+    connection.endMs = performance.now() + REQUEST_MS;
     response.once('close', () => {
-      const count = this.#busy.get(socket);
-      if (count === undefined) return;
-      this.#busy.set(socket, count - 1);
-      if (this.#closing && count === 1) socket.end();
+      connection.busy--;
+      connection.charge.resize(CONNECTION_BYTES);
+      connection.endMs = performance.now() + NEXT_REQUEST_MS;
+      if (this.#closing && connection.busy === 0) socket.end();
     });
+    return connection;
+  }
+  async #serve(request: IncomingMessage, response: ServerResponse, handler: HttpHandler | undefined): Promise<void> {
+    const connection = this.#begin(request.socket, response);
+    if (connection === undefined) return;
     let answer: HttpResponse;
+    let isLast = this.#closing;
     try {
-      const body = await readBody(request, this.#bodyMax);
-      if (body === undefined) answer = text(413, `body is larger than ${this.#bodyMax} bytes: send less at once\n`);
-      else if (handler === undefined) answer = text(404, 'this port serves gRPC only\n');
-      else answer = await handler({ method: request.method ?? 'GET', path: request.url ?? '/', headers: flatten(request.headers), body });
+      const body = await this.#body(request, response, connection.charge);
+      if (body === undefined) {
+        isLast = true; // What was not read would be taken for the next request.
+        answer = text(413, `body is larger than ${this.#limits.bodyBytesMax} bytes, or there is no room for it now: send less at once\n`);
+      } else if (handler === undefined) answer = text(404, 'this port serves gRPC only\n');
+      else {
+        isLast ||= hasBody(request) && body.length === 0;
+        answer = await handler({ method: request.method ?? 'GET', path: request.url ?? '/', headers: flatten(request.headers), body });
+      }
     } catch (error) {
       if (response.destroyed) return;
       answer = text(500, `${messageOf(error)}\n`);
     }
     if (response.destroyed) return;
+    connection.endMs = performance.now() + REQUEST_MS;
     const bytes = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-    if (this.#closing || answer.status === 413) response.setHeader('connection', 'close');
+    if (isLast || this.#closing) response.setHeader('connection', 'close');
     response.writeHead(answer.status, { 'content-type': answer.contentType, 'content-length': bytes.length });
-    response.end(bytes);
+    response.end(bytes, () => {
+      // A client that goes on sending is cut, once it could read the answer.
+      if (isLast && !request.complete) connection.endMs = performance.now() + CHECK_MS;
+    });
+  }
+  /** @returns nothing read for a path that takes no body; undefined when it is too large, or does not fit */
+  async #body(request: IncomingMessage, response: ServerResponse, charge: Charge): Promise<Uint8Array | undefined> {
+    const path = request.url ?? '/';
+    if (!hasBody(request) || !this.#limits.bodyPaths.some((begin) => path.startsWith(begin))) return new Uint8Array(0);
+    const declared = Number(request.headers['content-length'] ?? 0);
+    if (declared > this.#limits.bodyBytesMax || !charge.resize(CONNECTION_BYTES + declared)) return undefined;
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const chunks: Buffer[] = [];
+    let total = 0;
+    for await (const chunk of request) {
+      const bytes = chunk as Buffer;
+      total += bytes.length;
+      if (total > this.#limits.bodyBytesMax || (total > declared && !charge.resize(CONNECTION_BYTES + total))) return undefined;
+      chunks.push(bytes);
+    }
+    return Buffer.concat(chunks, total);
   }
 }
 
+const hasBody = (request: IncomingMessage): boolean =>
+  request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
 const text = (status: number, body: string): HttpResponse => ({ status, contentType: 'text/plain; charset=utf-8', body });
 
 function flatten(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
   for (const [key, value] of Object.entries(headers)) if (value !== undefined) record[key] = Array.isArray(value) ? value.join(',') : value;
   return record;
-}
-
-/** @returns undefined when the body is larger than `max` */
-async function readBody(request: IncomingMessage, max: number): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of request) {
-    const bytes = chunk as Buffer;
-    total += bytes.length;
-    if (total > max) return undefined;
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks, total);
 }

@@ -1,0 +1,52 @@
+// The bytes of a request stream as its one message: five bytes of prefix (compressed or not, length), then the message. Pure.
+export const PREFIX_BYTES = 5;
+
+export class GrpcMessageReader {
+  #prefix = Buffer.alloc(0);
+  #message: Buffer | undefined;
+  #filled = 0;
+  /** Known from the prefix on. */
+  length: number | undefined;
+  isCompressed = false;
+  /** Bytes after the message, which no unary call has. */
+  beyond = 0;
+  /** The whole message; a view of a chunk when it came in one. */
+  message: Buffer | undefined;
+
+  /** Takes a chunk until the length is known, and stops there: what is behind it is returned, and given to `fill` when there is room for it. */
+  readPrefix(chunk: Buffer): Buffer {
+    const bytes = this.#prefix.length === 0 ? chunk : Buffer.concat([this.#prefix, chunk]);
+    if (bytes.length < PREFIX_BYTES) {
+      this.#prefix = Buffer.from(bytes);
+      return bytes.subarray(bytes.length);
+    }
+    this.isCompressed = bytes[0] !== 0;
+    this.length = bytes.readUInt32BE(1);
+    return bytes.subarray(PREFIX_BYTES);
+  }
+  fill(chunk: Buffer): void {
+    if (this.message !== undefined || this.length === undefined) {
+      this.beyond += chunk.length;
+      return;
+    }
+    if (this.#message === undefined && chunk.length >= this.length) {
+      this.message = chunk.subarray(0, this.length);
+      this.beyond = chunk.length - this.length;
+      return;
+    }
+    // Of its own, not of a pool, and no larger than the message: it may move to another thread. Pages cost when they are filled.
+    this.#message ??= Buffer.allocUnsafeSlow(this.length);
+    const part = chunk.subarray(0, this.length - this.#filled);
+    this.#message.set(part, this.#filled);
+    this.#filled += part.length;
+    this.beyond += chunk.length - part.length;
+    if (this.#filled === this.length) this.message = this.#message;
+  }
+  /** Gives the memory of a message that will never be whole back at once: the collector would not know how much waits for it. */
+  drop(): void {
+    if (this.message !== undefined || this.#message === undefined) return;
+    const memory: ArrayBufferLike & { transfer?: (length: number) => unknown } = this.#message.buffer; // From Node 22 on.
+    memory.transfer?.(0);
+    this.#message = undefined;
+  }
+}

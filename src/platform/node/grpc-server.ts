@@ -1,0 +1,103 @@
+// gRPC over the HTTP/2 of Node: connections that are handed in, unary calls by path. Everything that a client can make it hold is counted or
+// ended: streams per connection, headers, half-sent messages, answers that nobody reads, connections that are gone without a word. Pings are
+// answered at any rate, so clients may keep connections alive as they like.
+import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { MethodHandler } from '../transport.js';
+import { type CallLimits, GrpcCall, respondStatus } from './grpc-call.js';
+import { status } from './grpc-status.js';
+
+/** Open at a time on one connection; clients keep further calls back until some have ended. */
+export const STREAMS_MAX = 1000;
+export const HEADER_BYTES_MAX = 16 * 1024;
+const CHECK_MS = 1000;
+/** Between two pings that find connections whose other end is gone, and for their answers, in ms. */
+const PING_MS = 60_000;
+const PING_ANSWER_MS = 20_000;
+
+export class GrpcServer {
+  readonly #methods: ReadonlyMap<string, MethodHandler>;
+  readonly #limits: CallLimits;
+  readonly #http2: Http2Server;
+  /** With the time of the last ping, in ms of the monotonic clock; when it waits for the answer. */
+  readonly #sessions = new Map<ServerHttp2Session, { pingMs: number; isWaiting: boolean }>();
+  readonly #calls = new Set<GrpcCall>();
+  readonly #checks: NodeJS.Timeout;
+  #isStopping = false;
+
+  constructor(methods: ReadonlyMap<string, MethodHandler>, limits: CallLimits) {
+    this.#methods = methods;
+    this.#limits = limits;
+    this.#http2 = createServer({
+      settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX, enablePush: false },
+      // What calls hold is counted by us; the bound of Node would refuse calls beside one large answer.
+      maxSessionMemory: Number.MAX_SAFE_INTEGER,
+    });
+    this.#http2.on('session', (session) => this.#opened(session));
+    this.#http2.on('stream', (stream, headers) => this.#serve(stream, headers));
+    this.#http2.on('sessionError', () => {}); // The session closes, and its calls with it.
+    this.#checks = setInterval(() => this.#check(), CHECK_MS);
+    this.#checks.unref();
+  }
+  /** Takes over a connection, from its first byte on. */
+  accept(socket: Socket): void {
+    this.#http2.emit('connection', socket);
+  }
+  /** No new calls; running ones go on, and connections close when theirs have ended. */
+  stop(): void {
+    this.#isStopping = true;
+    for (const call of [...this.#calls]) call.stop();
+    for (const session of this.#sessions.keys()) session.close();
+  }
+  destroy(): void {
+    clearInterval(this.#checks);
+    for (const session of this.#sessions.keys()) session.destroy();
+  }
+
+  #opened(session: ServerHttp2Session): void {
+    this.#sessions.set(session, { pingMs: performance.now(), isWaiting: false });
+    session.on('error', () => {}); // Its close follows.
+    session.once('close', () => this.#sessions.delete(session));
+    if (this.#isStopping) session.close();
+  }
+  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    stream.on('error', () => {}); // Its close follows.
+    if (headers[':method'] !== 'POST') {
+      stream.respond({ ':status': 405 }, { endStream: true });
+      return;
+    }
+    if (!/^application\/grpc(\+proto|;|$)/.test(headers['content-type'] ?? '')) {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      return;
+    }
+    if (this.#isStopping) {
+      respondStatus(stream, status.UNAVAILABLE, 'the server is stopping: send the call again');
+      return;
+    }
+    const path = headers[':path'] ?? '';
+    const handler = this.#methods.get(path);
+    if (handler === undefined) {
+      respondStatus(stream, status.UNIMPLEMENTED, `The server does not implement the method ${path}`);
+      return;
+    }
+    const call = new GrpcCall(stream, headers, handler, this.#limits, (ended) => void this.#calls.delete(ended));
+    this.#calls.add(call);
+    call.start();
+  }
+  #check(): void {
+    const nowMs = performance.now();
+    for (const call of this.#calls) call.check(nowMs);
+    for (const [session, state] of this.#sessions) {
+      if (state.isWaiting) {
+        if (nowMs - state.pingMs > PING_ANSWER_MS) session.destroy();
+      } else if (nowMs - state.pingMs > PING_MS) this.#ping(session, state, nowMs);
+    }
+  }
+  #ping(session: ServerHttp2Session, state: { pingMs: number; isWaiting: boolean }, nowMs: number): void {
+    state.pingMs = nowMs;
+    if (session.destroyed) return;
+    state.isWaiting = session.ping((error) => {
+      if (error === null) state.isWaiting = false;
+    });
+  }
+}
