@@ -71,10 +71,11 @@ async function serve(options: ServeOptions): Promise<void> {
     node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
     options.data === undefined ? 'in memory' : `data ${options.data}`,
   ];
-  process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
   stopAtSignals(async () => {
     await node.close({ flush: options.data !== undefined, limits: stopLimits }).finally(() => platform.close());
   });
+  // Who reads the line may send a signal at once.
+  process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
 }
 /** Supervisors kill after 10 s; what is not in files by then is read from the log at the next start. */
 const stopLimits: CloseLimits = { graceMs: 1500, flushMs: 3500, partMs: 300 };
