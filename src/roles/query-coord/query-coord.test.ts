@@ -27,6 +27,8 @@ async function start(cluster: SimulatedCluster) {
     targets: new Map<string, SyncTargetRequest>(),
     syncs: 0,
     released: [] as string[],
+    /** Runs while a release, or a round, looks segments up. */
+    during: undefined as (() => void) | undefined,
   };
   function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
@@ -49,7 +51,10 @@ async function start(cluster: SimulatedCluster) {
         },
       }),
       channelRegistry: client(ChannelRegistryDefinition, {
-        listSegments: async () => ({ segments, channels: [{ vchannel: 'a' }, { vchannel: 'b' }] }),
+        listSegments: async () => {
+          state.during?.();
+          return { segments, channels: [{ vchannel: 'a' }, { vchannel: 'b' }] };
+        },
       }),
       queryNode: client(QueryNodeDefinition, { memoryState: async () => ({ usedBytes: 0n, limitBytes: 1n << 40n }) }),
       streamingNode: client(StreamingNodeDefinition, {
@@ -177,6 +182,53 @@ describe('query-coord', () => {
     const running = await start(simulatedCluster(2));
     await expect(running.run(running.calls.loadCollection({ collectionId: COLLECTION, replicaNumber: 2 }))).rejects.toMatchObject({
       key: 'invalid_parameter',
+    });
+  });
+});
+
+describe('a load and a release at once', () => {
+  it.each([
+    ['another partition', [70n], [71n], [71n]],
+    ['all partitions', [70n], [], []],
+  ])('%s, loaded while one is released, stays', async (_, released, loaded, wanted) => {
+    const { calls, run, state, cluster } = await start(simulatedCluster(3));
+    await run(calls.loadCollection({ collectionId: COLLECTION, partitionIds: [70n] }));
+    await cluster.world.advance(100);
+    const late: Promise<unknown>[] = [];
+    state.during = () => {
+      state.during = undefined;
+      late.push(calls.loadCollection({ collectionId: COLLECTION, partitionIds: loaded }));
+    };
+    const releasing = calls.releaseCollection({ collectionId: COLLECTION, partitionIds: released });
+    await run(releasing);
+    await run(Promise.all(late));
+    await cluster.world.advance(100);
+    expect(await run(calls.loadState({ collectionId: COLLECTION }))).toMatchObject({ known: true, progress: 100, partitionIds: wanted });
+    expect([...state.targets.values()].map(({ partitionIds }) => partitionIds)).toEqual(
+      Array.from({ length: 2 }, () => (wanted.length === 0 ? [70n, 71n] : wanted)),
+    );
+  });
+  it('two processes on one store: the second change is decided on what the first left', async () => {
+    const cluster = simulatedCluster(3);
+    const first = await start(cluster);
+    const second = await start(cluster);
+    await first.run(first.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [70n] }));
+    await second.run(second.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [71n] }));
+    const third = await start(cluster);
+    expect((await third.run(third.calls.loadState({ collectionId: COLLECTION }))).partitionIds.sort()).toEqual([70n, 71n]);
+  });
+  it('until served: answers when the round after the call is over, or says why it is not', async () => {
+    const { calls, run, state, cluster } = await start(simulatedCluster(3));
+    await run(calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true }));
+    expect(state.syncs).toBe(0);
+    await run(calls.loadCollection({ collectionId: COLLECTION }));
+    await cluster.world.advance(100);
+    const before = state.syncs;
+    await run(calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true }));
+    expect(state.syncs).toBe(before + 2);
+    state.failures = 1;
+    await expect(run(calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true }))).rejects.toMatchObject({
+      key: 'collection_not_fully_loaded',
     });
   });
 });

@@ -3,7 +3,8 @@
 
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { idKey, type RecordTable, recordTable } from '#catalog/record-table.js';
+import { commitChanges, HeldRecords, redeciding } from '#catalog/held-records.js';
+import { idKey, recordTable } from '#catalog/record-table.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { LoadRecord } from '#proto/elanus/data.js';
@@ -48,9 +49,12 @@ export class QueryCoord {
   readonly #platform: Platform;
   readonly #settings: QueryCoordSettings;
   readonly #peers: QueryCoordPeers;
-  readonly #table: RecordTable<LoadRecord>;
+  readonly #records: HeldRecords<bigint, LoadRecord>;
   readonly #loaded = new Map<bigint, Loaded>();
+  /** Held over a whole round. */
   readonly #syncing = new KeyedMutex();
+  /** Held over one decision about what is loaded and its record; inside a round or without one, never around one. */
+  readonly #deciding = new KeyedMutex();
   #timer: Timer | undefined;
   #closed = false;
 
@@ -58,10 +62,12 @@ export class QueryCoord {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
-    this.#table = recordTable(platform.metaStore, 'querycoord-collection-loadinfo/', LoadRecord);
+    const table = recordTable(platform.metaStore, 'querycoord-collection-loadinfo/', LoadRecord);
+    this.#records = new HeldRecords(table, idKey, ({ collectionId }) => collectionId);
   }
   async start(): Promise<void> {
-    for (const record of await this.#table.list()) this.#loaded.set(record.collectionId, freshly(record));
+    await this.#records.load();
+    for (const record of this.#records.records.values()) this.#loaded.set(record.collectionId, freshly(record));
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#scheduleCheck();
@@ -156,13 +162,32 @@ export class QueryCoord {
     const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
     if (memory.usedBytes + bytes > memory.limitBytes) throw tooLarge(`collection ${schema.name}`, bytes, memory);
   }
-  async #save(record: LoadRecord): Promise<void> {
-    await this.#platform.metaStore.transact([], [this.#table.put(idKey(record.collectionId), record)]);
+  /** Runs a decision about what is loaded, again when another process changed the record meanwhile. */
+  #decide<T>(collectionId: bigint, decide: (before: Loaded | undefined) => Promise<T>): Promise<T> {
+    return this.#deciding.run(String(collectionId), () => redeciding(() => decide(this.#current(collectionId))));
   }
-  async #forget(collectionId: bigint): Promise<void> {
-    this.#loaded.get(collectionId)?.timer?.cancel();
-    this.#loaded.delete(collectionId);
-    await this.#platform.metaStore.transact([], [this.#table.remove(idKey(collectionId))]);
+  /** What is loaded, as its record says: one that was read anew may say something else than what is served. */
+  #current(collectionId: bigint): Loaded | undefined {
+    const loaded = this.#loaded.get(collectionId);
+    const record = this.#records.records.get(collectionId);
+    if (loaded?.record === record) return loaded;
+    loaded?.timer?.cancel();
+    if (record === undefined) this.#loaded.delete(collectionId);
+    else this.#loaded.set(collectionId, freshly(record));
+    return this.#loaded.get(collectionId);
+  }
+  /** Durable first, then served. */
+  async #save(record: LoadRecord, progress = 0): Promise<void> {
+    await commitChanges(this.#platform.metaStore, [this.#records.put(record)]);
+    this.#loaded.get(record.collectionId)?.timer?.cancel();
+    this.#loaded.set(record.collectionId, { ...freshly(record), progress });
+  }
+  #forget(collectionId: bigint): Promise<void> {
+    return this.#decide(collectionId, async () => {
+      await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
+      this.#loaded.get(collectionId)?.timer?.cancel();
+      this.#loaded.delete(collectionId);
+    });
   }
 
   readonly handlers: Handlers<typeof QueryCoordDefinition> = {
@@ -173,20 +198,10 @@ export class QueryCoord {
           `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`,
         );
       }
-      const before = this.#loaded.get(collectionId);
-      if (before?.record.allPartitions === true && partitionIds.length > 0) {
-        // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
-        await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
-        return {};
-      }
-      const all = partitionIds.length === 0;
-      const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
-      if (before !== undefined && before.record.allPartitions === all && before.record.partitionIds.length === merged.length) return {};
-      await this.#checkMemory(collectionId, (id) => (all || merged.includes(id)) && before?.record.partitionIds.includes(id) !== true);
-      const record: LoadRecord = { collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 };
-      await this.#save(record);
-      this.#loaded.set(collectionId, freshly(record));
-      this.#syncSoon(collectionId);
+      const change = await this.#decide(collectionId, (before) => this.#load(collectionId, partitionIds, before));
+      // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
+      if (change === 'all are wanted') await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
+      if (change === 'more is wanted') this.#syncSoon(collectionId);
       return {};
     },
     releaseCollection: ({ collectionId, partitionIds }) =>
@@ -195,15 +210,11 @@ export class QueryCoord {
         if (before === undefined) return {};
         const { channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
         const kept = partitionIds.length === 0 ? [] : (await this.#loadedPartitions(before)).filter((id) => !partitionIds.includes(id));
-        if (kept.length === 0) {
-          await this.#forget(collectionId);
-          for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
-          return {};
-        }
-        const record: LoadRecord = { collectionId, partitionIds: kept, allPartitions: false, replicaNumber: 1 };
-        await this.#save(record);
-        this.#loaded.set(collectionId, { ...freshly(record), progress: 100 });
-        this.#syncSoon(collectionId);
+        const isGone = await this.#decide(collectionId, (current) =>
+          this.#release({ collectionId, partitionIds }, { before, current, kept }),
+        );
+        if (isGone) for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
+        else this.#syncSoon(collectionId);
         return {};
       }),
     loadState: async ({ collectionId, partitionIds }) => {
@@ -224,6 +235,36 @@ export class QueryCoord {
       return {};
     },
   };
+  async #load(collectionId: bigint, partitionIds: readonly bigint[], before: Loaded | undefined) {
+    const all = partitionIds.length === 0;
+    if (before?.record.allPartitions === true && !all) return 'all are wanted';
+    const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
+    if (before !== undefined && before.record.allPartitions === all && before.record.partitionIds.length === merged.length)
+      return 'nothing';
+    await this.#checkMemory(collectionId, (id) => (all || merged.includes(id)) && before?.record.partitionIds.includes(id) !== true);
+    await this.#save({ collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 });
+    return 'more is wanted';
+  }
+  /** A load that came while the release looked up what stays is the later of the two: what it asked for stays. @returns whether nothing is left */
+  async #release(
+    { collectionId, partitionIds }: { readonly collectionId: bigint; readonly partitionIds: readonly bigint[] },
+    seen: { readonly before: Loaded; readonly current: Loaded | undefined; readonly kept: readonly bigint[] },
+  ): Promise<boolean> {
+    const { before, current, kept } = seen;
+    if (current === undefined) return true;
+    const known = before.record.allPartitions ? current.record.partitionIds : before.record.partitionIds;
+    const added = current.record.partitionIds.filter((id) => !known.includes(id));
+    if (current.record.allPartitions && !before.record.allPartitions) return false;
+    const left = partitionIds.length === 0 ? added : [...new Set([...kept, ...added])];
+    if (left.length > 0) {
+      await this.#save({ collectionId, partitionIds: left, allPartitions: false, replicaNumber: 1 }, 100);
+      return false;
+    }
+    await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
+    current.timer?.cancel();
+    this.#loaded.delete(collectionId);
+    return true;
+  }
   async #loadedPartitions(loaded: Loaded): Promise<readonly bigint[]> {
     if (!loaded.record.allPartitions) return loaded.record.partitionIds;
     const { collection } = await this.#peers.definitions.describeCollection({ id: loaded.record.collectionId });
