@@ -10,6 +10,7 @@ import { fixedWidth } from './data-type.js';
 import { isDenseVector } from './dense-vector.js';
 import { emptyMetaColumn, mergeIntoMeta } from './dynamic-merge.js';
 import { columnFromField, refuse } from './field-column.js';
+import { checkMetaKeys } from './meta-keys.js';
 import { checkClaimedRows } from './row-bytes.js';
 import { dynamicField } from './schema-view.js';
 
@@ -45,7 +46,7 @@ export function batchFromFields(
   for (const field of schema.fields) {
     const sent = known.get(field.fieldID);
     if (field.isPrimaryKey && field.autoID && !checkAutoKey(field, sent !== undefined, options)) continue;
-    if (field.isDynamic) made.push(() => metaColumn(field, sent, unknown, numRows));
+    if (field.isDynamic) made.push(() => metaColumn(schema, field, sent, unknown, numRows));
     else if (sent === undefined) {
       checkMayBeMissing(field);
       if (field.isPartitionKey) made.push(() => filledColumn(field, numRows));
@@ -94,8 +95,22 @@ function checkAutoKey(field: FieldSchema, isSent: boolean, options: BatchOptions
   return isSent;
 }
 
-function metaColumn(field: FieldSchema, sent: FieldData | undefined, unknown: readonly FieldData[], numRows: number): Column {
+function metaColumn(
+  schema: CollectionSchema,
+  field: FieldSchema,
+  sent: FieldData | undefined,
+  unknown: readonly FieldData[],
+  numRows: number,
+): Column {
   const meta = sent === undefined ? emptyMetaColumn(field, numRows) : columnFromField(field, sent, numRows);
+  if (sent !== undefined)
+    checkMetaKeys(
+      schema,
+      field,
+      meta,
+      numRows,
+      unknown.map(({ fieldName }) => fieldName),
+    );
   return unknown.length === 0 ? meta : mergeIntoMeta(field, meta, unknown, numRows);
 }
 

@@ -154,6 +154,7 @@ describe('resolveOutputFields', () => {
     expect(resolve(['*'], 'search', dynamic)).toMatchObject({ fieldIds: [100n, 101n, 102n, 103n], names: ['id', 'vec', 'age', '$meta'] });
     expect(resolve(['age', 'colour', '$meta["size"]'], 'search', dynamic)).toEqual({
       ...{ isCount: false, fieldIds: [102n, 103n], names: ['age', 'colour', 'size'], dynamicKeys: ['colour', 'size'] },
+      pickedKeys: new Set(['colour', 'size']),
     });
     expect(refusal(() => resolve(['nope'], 'search'))).toBe('refused: field nope not exist');
   });

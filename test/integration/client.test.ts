@@ -359,8 +359,8 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       const read = async () =>
         (await client.query({ collection_name: 'dynamic', filter: 'id in [2, 3]', output_fields: ['color', 'nested'] })).data;
       const before = await read();
-      // A query of this SDK shows the whole dynamic column; a search picks the keys out.
-      expect(before[0]).toMatchObject({ id: '2', $meta: { color: 'c2', size: 2 } });
+      // A query of this SDK shows the dynamic column, which has the keys that were asked for; a search takes the keys out.
+      expect(before[0]).toEqual({ id: '2', $meta: { color: 'c2' } });
       expect(before[1]).toMatchObject({ id: '3', $meta: { nested: { deep: [3] } } });
       await mustSucceed(client.flushSync({ collection_names: ['dynamic'] }));
       expect(await read()).toEqual(before);

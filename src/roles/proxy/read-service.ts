@@ -8,7 +8,7 @@ import { batchBytes, concatBatches, gatherBatch } from '#model/column.js';
 import { fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
-import { resolveOutputFields } from '#model/output-fields.js';
+import { answeredRows, resolveOutputFields } from '#model/output-fields.js';
 import { parsePlaceholderGroup } from '#model/placeholder.js';
 import { shardOfRow } from '#model/row-key.js';
 import { parseQueryParams } from '#model/search-params.js';
@@ -143,9 +143,10 @@ export class ReadService {
           ? undefined
           : await this.#fetch(collection, hits, output.fieldIds, pace, context);
       const fieldsData: FieldData[] = [];
+      const answered = rows && answeredRows(schema, rows, output);
       for (const fieldId of rows === undefined ? [] : output.fieldIds) {
         if (pace.isDue) await pace.rest();
-        fieldsData.push(...fieldsFromBatch(schema, must(rows, 'rows'), [fieldId]));
+        fieldsData.push(...fieldsFromBatch(schema, must(answered, 'rows'), [fieldId]));
       }
       const ids = idsFromColumn(hits.keys);
       if (pace.isDue) await pace.rest();
@@ -256,7 +257,11 @@ export class ReadService {
       if (pace.isDue) await pace.rest();
       return {
         ...common,
-        fieldsData: fieldsFromBatch(schema, page.rowCount === 0 ? emptyBatch(schema, output.fieldIds) : page, output.fieldIds),
+        fieldsData: fieldsFromBatch(
+          schema,
+          page.rowCount === 0 ? emptyBatch(schema, output.fieldIds) : answeredRows(schema, page, output),
+          output.fieldIds,
+        ),
       };
     });
   }
