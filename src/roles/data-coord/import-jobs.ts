@@ -201,7 +201,7 @@ export class ImportJobs {
     return this.#decide(jobId, async (job) => {
       if (job.state !== 'importing') throw new ElanusError('import_failed', job.reason === '' ? `the job is ${job.state}` : job.reason);
       this.#checkTarget(job);
-      orphans.checkKept(segments.flatMap(keysOf));
+      await orphans.checkKept(segments.flatMap(keysOf));
       const guards = { channels: job.vchannels };
       await catalog.save({ jobs: [{ ...job, state: 'committing', segments, importedRows: rowCount, progress: 90n }], guards });
     });

@@ -5,7 +5,7 @@
 // - its collection has no channel, or its partition was dropped: every commit for it is refused;
 // - it is of an index of a segment that does not exist;
 // - its write got its id before the present owner of the channels, or this process, began: that writer is gone, or fenced off.
-// A name that was removed is never taken into the catalog afterwards (`checkKept`), so even a writer that this rule misjudges, one in a
+// A name that was removed is taken into the catalog only if its object is there again (`checkKept`), so even a writer that this rule misjudges, one in a
 // process that outlived this one, only has to write again: what the catalog names is there.
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
@@ -40,14 +40,21 @@ export class Orphans {
   close(): void {
     this.#closed = true;
   }
-  /** @throws object_not_found when a file that is to be named was taken for an orphan: write it again */
-  checkKept(keys: readonly string[]): void {
-    const gone = keys.find((key) => this.#removed.has(key));
-    if (gone === undefined) return;
-    throw new ElanusError(
-      'object_not_found',
-      `object ${gone} was removed before it was committed, expected it to be there; write it again`,
-    );
+  /**
+   * Under the collection's lock, so that none of them is being removed meanwhile. A manifest is written again under its old name.
+   * @throws object_not_found when a file that is to be named was taken for an orphan: write it again
+   */
+  async checkKept(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      if (!this.#removed.has(key)) continue;
+      if ((await this.#parts.platform.objectStore.size(key)) === undefined) {
+        throw new ElanusError(
+          'object_not_found',
+          `object ${key} was removed before it was committed, expected it to be there; write it again`,
+        );
+      }
+      this.#removed.delete(key);
+    }
   }
   /** Removes everything below a dropped collection, or one partition of it, and the given segments' indexes: nobody can name it any more. */
   async sweepDropped(

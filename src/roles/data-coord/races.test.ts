@@ -411,4 +411,24 @@ describe('orphans', () => {
     const again = await life.run(written(life));
     expect(await life.run(commit(life, epoch, [again]))).toBe('taken');
   });
+  it('a segment whose manifest went with those of a killed flush is taken once it is written again, under the same name', async () => {
+    const { cluster, counters } = fresh();
+    const first = await live(cluster, counters);
+    await watch(first);
+    await acquire(first);
+    const killed = await first.run(written(first));
+    first.platform.crash();
+    const second = await live(cluster, counters);
+    const epoch = (await acquire(second))[0]?.channel?.epoch ?? 0n;
+    second.dataCoord.start();
+    await settle(cluster);
+    expect(await second.run(second.platform.objectStore.list('manifest/'))).toEqual([]);
+    const file = { ...(killed.files[0] ?? expect.fail()), key: `insert_log/7/70/${killed.id}/0/${second.allocate(1)}` };
+    const grown: SegmentRecord = { ...killed, files: [file] };
+    await second.run(second.platform.objectStore.put(file.key, [new Uint8Array(3)]));
+    expect(await second.run(commit(second, epoch, [grown], 90n))).toBe('object_not_found');
+    await second.run(writeManifest(second.platform, { schema, segment: grown }));
+    expect(await second.run(commit(second, epoch, [grown], 90n))).toBe('taken');
+    expect(await strays(second)).toEqual([]);
+  });
 });

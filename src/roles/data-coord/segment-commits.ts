@@ -34,7 +34,7 @@ export class SegmentCommits {
       const channel = this.#owned(request);
       const isDropped = new Set(channel.droppedPartitionIds);
       const fresh = request.segments.filter(({ id, partitionId }) => !catalog.segments.has(id) && !isDropped.has(partitionId));
-      orphans.checkKept(fresh.flatMap(keysOf));
+      await orphans.checkKept(fresh.flatMap(keysOf));
       const moved = {
         ...channel,
         checkpointLsn: maxOf(request.checkpointLsn, channel.checkpointLsn),
@@ -59,7 +59,7 @@ export class SegmentCommits {
       const { collectionId } = this.#segment(segmentId);
       const replaced = await locks.change(collectionId, async () => {
         const segment = this.#segment(segmentId);
-        orphans.checkKept([index.key]);
+        await orphans.checkKept([index.key]);
         const others = segment.indexes.filter((file) => file.indexId !== index.indexId);
         const older = segment.indexes.filter((file) => file.indexId === index.indexId && file.key !== index.key);
         await catalog.save({ segments: [{ ...segment, indexes: [...others, index] }] });
