@@ -219,7 +219,10 @@ export class QueryNode {
       const call = {
         signal: context.signal,
         pace: new Pace(this.#platform, context),
-        superseded: SupersededRows.decode(new BigInt64Array(aligned(supersededSegmentIds)), new Uint32Array(aligned(supersededRows))),
+        // Nearly always there are none.
+        ...(supersededRows.length > 0 && {
+          superseded: SupersededRows.decode(new BigInt64Array(aligned(supersededSegmentIds)), new Uint32Array(aligned(supersededRows))),
+        }),
       };
       const hits = await searchSegments(segments, search, readTimestamp, first.schema, call, options);
       return whole<ShardSearchResponse>({ ...encodeHits(hits, readTimestamp), ...report?.wire });
