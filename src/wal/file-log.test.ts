@@ -279,6 +279,16 @@ describe('file log', () => {
       expect((await openFileLog(platform, options)).nextLsn).toBe(3n);
     });
   });
+  it('closes on a disk that takes nothing', async () => {
+    await onDisk(async (platform, disk) => {
+      const log = await openFileLog(platform, options);
+      await log.append([bytes('a')]);
+      disk.fault = () => ({ code: 'ENOSPC' });
+      await log.close();
+      disk.fault = undefined;
+      expect(await entries(await openFileLog(platform, options))).toEqual(['1:a']);
+    });
+  });
   it('takes nothing more after a failed write, until it is opened again', async () => {
     await onDisk(async (platform, disk) => {
       const log = await openFileLog(platform, options);

@@ -310,8 +310,8 @@ class FileLog implements WriteAheadLog {
     await this.#truncating.run(async () => {});
     await this.#appending;
     await this.#writer.handle.close();
-    // Says to the next opening that nothing is torn.
-    if (this.#failure === undefined) await this.#platform.files.remove(this.#owner.guard);
+    // Says to the next opening that nothing is torn. A disk that does not let it be said must not keep the log from closing.
+    if (this.#failure === undefined) await this.#platform.files.remove(this.#owner.guard).catch(() => {});
     this.#failure ??= new ElanusError('wal_unavailable', `log ${this.#options.folder} is closed`);
   }
 }
