@@ -194,10 +194,10 @@ export class DataCoord {
 
   readonly channelRegistryHandlers: Handlers<typeof ChannelRegistryDefinition> = {
     acquireChannels: async (request) => {
-      // Before the node may ask for an id of its own.
-      const { ID } = await this.#peers.rootCoord.allocID({ count: 1 });
+      // Before the node may ask for an id of its own. Without it orphans of logs wait for the next owner; the channels do not.
+      const bound = await this.#peers.rootCoord.allocID({ count: 1 }).catch(() => undefined);
       const channels = await this.#owners.acquire(request);
-      this.#ownedSince = ID;
+      this.#ownedSince = bound?.ID;
       if (this.#isStarted) void this.#sweep();
       const persisted = new Map<string, bigint[]>();
       for (const { id, vchannel } of this.#catalog.segments.values()) {
