@@ -108,6 +108,14 @@ export const lostObjects: Sabotage = (platform, host) => {
   };
 };
 
+/** Each with a state of its own for every run. */
+export const sabotages: Readonly<Record<string, { readonly what: string; readonly sabotage: () => Sabotage }>> = {
+  'lying-sync': { what: 'the disk says durable and writes seconds later', sabotage: () => lyingSync },
+  'replay-without-deletes': { what: 'the log is replayed without its deletes', sabotage: () => replayWithoutDeletes },
+  'forgetful-meta-store': { what: 'the meta store loses its last transaction in a crash', sabotage: forgetfulMetaStore },
+  'lost-objects': { what: 'the object store confirms and does not keep', sabotage: () => lostObjects },
+};
+
 function filesWith(platform: Platform, changed: Partial<Files>): Files {
   const { files } = platform;
   return {

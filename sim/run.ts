@@ -2,11 +2,16 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { sabotages } from './planted.js';
+import { plants } from './plants.js';
 import { type SeedOutcome, summarise } from './seed-outcome.js';
 import { runSeeds } from './seed-pool.js';
 import { simulate } from './simulation.js';
 
-const usage = 'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going]] [--steps M]';
+const usage =
+  'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going] [--plant NAME] | --planted [--seeds COUNT]] [--steps M]';
+/** Of planted faults: each must show within so many seeds. */
+const PLANTED_SEEDS = 500;
 
 function wholeNumber(text: string | undefined, what: string): number | undefined {
   if (text === undefined) return undefined;
@@ -42,6 +47,33 @@ class Report {
     print(`  again: npm run sim -- --seed ${seed}${this.#again} --trace FILE`);
   }
 }
+/** Tries every planted fault until a seed finds it, and prints a table. @returns how many were not found */
+async function tryPlants(seeds: number, jobs: number, only: string | undefined): Promise<number> {
+  let missed = 0;
+  const all = [...Object.entries(sabotages), ...Object.entries(plants)].filter(([name]) => only === undefined || name === only);
+  for (const [plant, { what }] of all) {
+    const begin = performance.now();
+    let found: SeedOutcome | undefined;
+    let problem: string | undefined;
+    const onOutcome = (outcome: SeedOutcome): boolean => {
+      if (outcome.violation !== undefined) found = outcome;
+      return found === undefined;
+    };
+    await runSeeds(
+      Array.from({ length: seeds }, (_, at) => at + 1),
+      { jobs, plant, onOutcome },
+    ).catch((error: unknown) => {
+      problem = String(error);
+    });
+    if (found === undefined) missed++;
+    const result =
+      problem ??
+      (found === undefined ? `NOT caught by ${seeds} seeds` : `seed ${found.seed}: ${found.violation?.split('\n')[0]?.slice(0, 90)}`);
+    print(`${plant.padEnd(26)} ${((performance.now() - begin) / 1000).toFixed(1).padStart(6)} s  ${result}  (${what})`);
+  }
+  print(`sim: ${all.length} planted faults, ${missed} not caught`);
+  return missed;
+}
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -51,6 +83,8 @@ async function main(): Promise<void> {
       steps: { type: 'string' },
       jobs: { type: 'string' },
       trace: { type: 'string' },
+      plant: { type: 'string' },
+      planted: { type: 'boolean' },
       'keep-going': { type: 'boolean' },
     },
   });
@@ -59,6 +93,15 @@ async function main(): Promise<void> {
   const first = seed ?? wholeNumber(values.from, 'from') ?? 1;
   const steps = wholeNumber(values.steps, 'steps');
   const jobs = Math.min(count, Math.max(1, wholeNumber(values.jobs, 'jobs') ?? availableParallelism()));
+  if (values.planted === true) {
+    const missed = await tryPlants(
+      wholeNumber(values.seeds, 'seeds') ?? PLANTED_SEEDS,
+      wholeNumber(values.jobs, 'jobs') ?? availableParallelism(),
+      values.plant,
+    );
+    if (missed > 0) process.exitCode = 1;
+    return;
+  }
   const keepsGoing = values['keep-going'] === true;
   const stepOptions = steps === undefined ? {} : { steps };
   const report = new Report(steps === undefined ? '' : ` --steps ${steps}`, keepsGoing);

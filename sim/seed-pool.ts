@@ -6,14 +6,13 @@ import type { SeedOutcome, SeedTask } from './seed-outcome.js';
 export interface SeedPoolOptions {
   readonly jobs: number;
   readonly steps?: number;
-  /** Of Node itself, for each process. */
-  readonly execArgv?: readonly string[];
-  /** Added to the environment of each process. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** A fault that is put into the product, or below it. */
+  readonly plant?: string;
   /** @returns whether more seeds are to be run */
   readonly onOutcome: (outcome: SeedOutcome) => boolean;
 }
 const worker = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
+const hooks = new URL('./plant-hooks.js', import.meta.url).href;
 
 /** Runs the seeds until there are none left or `onOutcome` has seen enough; what runs then is ended. */
 export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Promise<void> {
@@ -39,7 +38,7 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
       if (children.size === 0) end();
     };
     for (let job = 0; job < options.jobs; job++) {
-      const child = fork(worker, { execArgv: [...(options.execArgv ?? [])], env: { ...process.env, ...options.environment } });
+      const child = options.plant === undefined ? fork(worker) : fork(worker, [options.plant], { execArgv: ['--import', hooks] });
       children.add(child);
       child.on('message', (outcome: SeedOutcome) => {
         if (isOver) return;
