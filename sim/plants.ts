@@ -59,14 +59,14 @@ export const plants = {
   ),
   'truncation-behind-unsaved': plant(
     'the log is cut although shards have not saved what is in it',
-    edit('roles/streaming-node/physical-channel.js', 'if (shard.firstUnsavedLsn < end)', 'if (false)'),
+    edit('roles/streaming-node/physical-channel.js', 'await this.#log.truncate(end);', 'await this.#log.truncate(this.#appliedEnd);'),
   ),
   'truncation-during-replay': plant(
     'the log is cut while shards of it are still replayed',
     edit(
-      'roles/streaming-node/streaming-node.js',
-      'replayed++;',
-      'replayed++; if (replayed === 1) await physical.log.truncate(physical.log.nextLsn);',
+      'roles/streaming-node/physical-channel.js',
+      'await shard.apply(record, lsn, true);',
+      'await shard.apply(record, lsn, true); if (records === 0) await this.#log.truncate(this.#log.nextLsn);',
     ),
   ),
   'log-numbers-again': plant(
@@ -147,7 +147,7 @@ export const plants = {
   ),
   'deletes-not-flushed': plant(
     'deletes are let go without a file',
-    edit('roles/streaming-node/shard-flush.js', 'const groups = byPartition(deletes);', 'const groups = byPartition([]);'),
+    edit('roles/streaming-node/shard-flush.js', 'const groups = deleteGroups(deletes);', 'const groups = deleteGroups([]);'),
   ),
   'checkpoint-too-far': plant(
     'the checkpoint passes rows that are still growing',
