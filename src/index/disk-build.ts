@@ -29,7 +29,7 @@ export async function buildDiskIndex<Region extends IndexRegion>(
   const graph = {
     ...{ ...rest, indexType: DISK_INDEX_TYPE, params: { maxDegree, searchListSize, pqCodeBudgetRatio } },
     // Layer 0, the only one that is kept, has two links for each of the degree.
-    ...{ degree: Math.max(2, Math.ceil(maxDegree / 2)), efConstruction: searchListSize, form: codeFormFor(spec) },
+    ...{ degree: Math.max(2, Math.ceil(maxDegree / 2)), efConstruction: searchListSize, form: codeFormFor(spec), isPaged: true },
   };
   const built = decodeIndexBlock(await buildGraph(workers, graph, source, options));
   const layout = diskLayout(graphParams(built.meta).nodes, graphParams(built.meta).degree * 2, vectorBytes(spec.elementType, spec.dim));

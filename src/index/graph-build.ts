@@ -3,6 +3,7 @@
 import { assert } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
 import { type CodeFit, type CodeFitInput, doesFit } from './code-fit.js';
+import { COPY_SECTIONS } from './copies-of-rows.js';
 import { layoutBuild } from './graph-build-layout.js';
 import {
   type CodeForm,
@@ -22,6 +23,7 @@ import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layou
 import type { BuildPlace, EncodeInput, FillInput, InsertInput, SampleOutput } from './graph-tasks.js';
 import { encodeIndexBlock, type IndexParameter } from './index-block.js';
 import { copyUpperCodes, type QgEncodeInput } from './qg-encode.js';
+import type { RowCopies, RowCopiesInput } from './row-copies.js';
 import type { ExactVectors, IndexRegion, IndexWorkers } from './vector-index.js';
 import { runLanes } from './work-lanes.js';
 
@@ -44,6 +46,8 @@ export interface GraphSpec {
   readonly pq?: GraphPqSpec;
   /** Rows are scored by the codes: the block says the node of each row too, where that is not its number. */
   readonly isScored?: boolean;
+  /** Records in a file hold the vectors, one for each row. */
+  readonly isPaged?: boolean;
   readonly params: Readonly<Record<string, IndexParameter>>;
   readonly seed?: number;
   /** Threads that insert; 1 makes the graph the same each time. */
@@ -73,12 +77,13 @@ export async function buildGraph<Region extends IndexRegion>(
   source: SourceVectors<Region>,
   options: BuildOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const built = await buildBy(workers, spec, source, options);
+  const copies = await copiesIn(workers, spec, source, options.signal);
+  const built = await buildBy(workers, spec, source, options, { copies });
   if (built instanceof Uint8Array) return built;
   // Codes of floats are searched as those of HNSW are, whatever was asked for. Records of a quantised graph and codewords would err as codes did.
   const { bits: _bits, pq: _pq, ...rest } = spec;
   const indexType = spec.bits !== undefined || spec.pq !== undefined ? 'HNSW' : spec.indexType;
-  const floats = await buildBy(workers, { ...rest, indexType, form: built.form }, source, options, 'FP32');
+  const floats = await buildBy(workers, { ...rest, indexType, form: built.form }, source, options, { copies, by: 'FP32' });
   assert(floats instanceof Uint8Array, 'floats rank rows as vectors do');
   return floats;
 }
@@ -86,18 +91,32 @@ export async function buildGraph<Region extends IndexRegion>(
 interface Unfit {
   readonly form: CodeForm;
 }
-/** @param by the codes that the graph is made by; floats are not measured */
+/** Undefined where there are few, and where rows are scored or read by their nodes. */
+async function copiesIn<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  spec: GraphSpec,
+  { region, place }: SourceVectors<Region>,
+  signal?: AbortSignal,
+): Promise<RowCopies | undefined> {
+  if (spec.isScored || spec.isPaged) return undefined;
+  return workers.run<RowCopies | undefined>('rowCopies', { place, rows: presentRows(spec) } satisfies RowCopiesInput, [region], signal);
+}
+interface Making {
+  /** The codes that the graph is made by; floats are not measured. */
+  readonly by?: 'SQ8' | 'FP32';
+  readonly copies: RowCopies | undefined;
+}
 async function buildBy<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   spec: GraphSpec,
   source: SourceVectors<Region>,
   options: BuildOptions,
-  by: 'SQ8' | 'FP32' = 'SQ8',
+  { by = 'SQ8', copies }: Making,
 ): Promise<Uint8Array<ArrayBuffer> | Unfit> {
   const { dim, degree, metric } = spec;
   const { signal, onProgress = () => {} } = options;
   const threads = Math.max(1, Math.min(spec.threads ?? workers.parallelism, workers.parallelism));
-  const rows = presentRows(spec);
+  const rows = copies?.distinct ?? presentRows(spec);
   const nodes = rows.length;
   const levels = drawLevels(nodes, degree, spec.seed ?? 1);
   // Floats need no frame: what reads the block finds one of zeros.
@@ -208,6 +227,7 @@ async function buildBy<Region extends IndexRegion>(
             ] as const)),
         ...(hasUpperCodes ? [['upperCodes', section(layout.upperCodes, upperNodes * layout.codeStride)] as const] : []),
         ...books,
+        ...copySections(copies),
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
         ...(hasRows && spec.isScored
           ? [['nodeOf', nodesOfRows(new Uint32Array(buffer, layout.finalRows, nodes), spec.rowCount)] as const]
@@ -236,6 +256,10 @@ async function firstFit(form: CodeForm, dim: number, fits: (form: CodeForm) => P
   return form;
 }
 const NEAREST_WANTED = 10;
+function copySections(copies: RowCopies | undefined): readonly (readonly [string, Uint8Array])[] {
+  if (copies === undefined) return [];
+  return (['firsts', 'ends', 'copies'] as const).map((part) => [COPY_SECTIONS[part], new Uint8Array(copies[part].buffer)] as const);
+}
 function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
   const rows = new Uint32Array(rowCount);
   let count = 0;

@@ -1,6 +1,7 @@
 // Whether a graph block holds together: lengths of its sections, and no link that leads out of it. A block with right checksums that
 // fails here was written by something else than this version; walking it could read anywhere.
 import { ElanusError } from '#base/errors.js';
+import { COPY_SECTIONS } from './copies-of-rows.js';
 import { codeBytes, isCodeForm } from './graph-codes.js';
 import { graphParams, NIL } from './graph-layout.js';
 import type { IndexBlock, IndexMeta } from './index-block.js';
@@ -68,7 +69,22 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   checkIds('upperOf', upperNodes, lists + 1, false);
   if (hasRows) checkIds('rows', nodes, meta.rowCount, false);
   if (block.sections.has('nodeOf')) checkNodes();
+  if (block.sections.has(COPY_SECTIONS.copies)) checkCopies();
   checkDescent(entry, top);
+  function checkCopies(): void {
+    const countOf = (name: string): number => Math.floor((block.sections.get(name)?.length ?? 0) / 4);
+    const groups = countOf(COPY_SECTIONS.firsts);
+    const copies = countOf(COPY_SECTIONS.copies);
+    if (nodes + copies > meta.rowCount) throw corrupt(`${nodes} nodes and ${copies} copies of ${meta.rowCount} rows`);
+    checkIds(COPY_SECTIONS.firsts, groups, meta.rowCount, false);
+    checkIds(COPY_SECTIONS.copies, copies, meta.rowCount, false);
+    const ends = words(COPY_SECTIONS.ends, groups);
+    for (let i = 0, before = 0; i < groups || before !== copies; i++) {
+      const end = i < groups ? ends.getUint32(i * 4, true) : -1;
+      if (end <= before || end > copies) throw corrupt(`copies of group ${i} end at ${end} of ${copies}, behind ${before}`);
+      before = end;
+    }
+  }
   /** Whoever scores rows by their codes reads the codes of these nodes. */
   function checkNodes(): void {
     const nodeOf = words('nodeOf', meta.rowCount);

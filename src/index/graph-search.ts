@@ -1,6 +1,7 @@
 // Search in a graph index: a walk by codes, then scores of what it found. Which walk depends on how many rows count: few are
 // scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
 import { must } from '#base/assert.js';
+import { CopiesOfRows } from './copies-of-rows.js';
 import { countingRows } from './counting-rows.js';
 import { type ElementType, vectorBytes } from './element-type.js';
 import { type CodeForm, encodeQuery, type Frame, isCodeForm, isPlainForm, keySlack, rescored, useCodes } from './graph-codes.js';
@@ -128,6 +129,9 @@ class GraphSearch {
   /** Address of the query that codes are compared with. */
   readonly #query: number;
   readonly #passing: number;
+  readonly #copies: CopiesOfRows | undefined;
+  /** Nodes, and copies of their rows. */
+  readonly #members: number;
   /** Of the plan `exact`. */
   #passingRows: Uint32Array | undefined;
   #excluded = 0;
@@ -180,7 +184,10 @@ class GraphSearch {
     const { visited, pool, results, scratch } = this.#work;
     const at = this.#at;
     this.#kernel.useThread(at + visited, at + pool, at + results, GRAPH_POOL_MAX, at + scratch, this.#kernel.lastEpoch());
-    const passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
+    this.#copies = CopiesOfRows.in(memory, index.sections);
+    const members = nodes + (this.#copies?.count ?? 0);
+    this.#members = members;
+    const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
     this.#passing = passing;
     this.#plan = this.#planFor(passing);
     if (input.excluded === undefined || this.#plan === 'walk') return;
@@ -188,9 +195,9 @@ class GraphSearch {
     else this.#copyExcluded(input.excluded);
   }
   #planFor(passing: number): WalkPlan {
-    const { nodes, isGrowing } = this.#params;
+    const { isGrowing } = this.#params;
     const plan = planWalk({
-      ...{ nodes: isGrowing ? this.#index.rowCount : nodes, passing, ef: this.#ef },
+      ...{ nodes: isGrowing ? this.#index.rowCount : this.#members, passing, ef: this.#ef },
       ...{ vectorBytes: this.#scores.rowBytes, codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim) },
     });
     // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
@@ -205,6 +212,7 @@ class GraphSearch {
     const bits = new Uint8Array(this.#memory.buffer, this.#excluded, excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount)));
     bits.fill(0, Math.min(bits.length, excluded.length));
     bits.set(excluded.subarray(0, bits.length));
+    this.#copies?.admit(bits);
   }
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { dim } = this.#index;
@@ -302,7 +310,11 @@ class GraphSearch {
     const isAsked = this.#input.params.refineK !== undefined;
     const count = this.#slack > 0 && !isAsked ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack) : most;
     const first = (this.#at + this.#work.rows) >>> 2;
-    return this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
+    const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
+    if (this.#copies === undefined) return hits;
+    const { radius, rangeFilter, excluded } = this.#input;
+    const isRange = radius !== undefined || rangeFilter !== undefined;
+    return this.#copies.expanded(hits, isRange ? Number.POSITIVE_INFINITY : k, excluded);
   }
   /** Whether keys of what was found are floats: those of results of a quantised graph. */
   #areFloats(): number {

@@ -26,7 +26,9 @@ export interface IndexBlock {
 
 /** "ELVX" in the order of the bytes. */
 const MAGIC = 0x58564c45;
-export const INDEX_BLOCK_VERSION = 1;
+/** 2: sections of copies, which an older reader would leave out of its answers. */
+export const INDEX_BLOCK_VERSION = 2;
+export const COPIES_SECTION = 'copies';
 const FIXED_BYTES = 16;
 const ENTRY_BYTES = 32;
 const NAME_BYTES = 12;
@@ -44,7 +46,7 @@ export function encodeIndexBlock(meta: IndexMeta, sections: ReadonlyMap<string, 
   const block = new Uint8Array(total);
   const view = new DataView(block.buffer);
   view.setUint32(0, MAGIC, true);
-  view.setUint16(4, INDEX_BLOCK_VERSION, true);
+  view.setUint16(4, sections.has(COPIES_SECTION) ? INDEX_BLOCK_VERSION : 1, true);
   view.setUint16(6, sections.size, true);
   view.setUint32(8, text.length, true);
   let offset = alignUp(headerEnd);
@@ -99,7 +101,7 @@ export function readIndexBlock(block: Uint8Array, what = 'index file'): IndexBlo
   const computed = headerChecksum(block, bodyBegin);
   if (stored !== computed) throw corrupt(`header checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
   const version = view.getUint16(4, true);
-  if (version !== INDEX_BLOCK_VERSION) throw corrupt(`format version ${version}, expected ${INDEX_BLOCK_VERSION}`);
+  if (version < 1 || version > INDEX_BLOCK_VERSION) throw corrupt(`format version ${version}, expected 1 to ${INDEX_BLOCK_VERSION}`);
   const sections = new Map<string, Uint8Array>();
   const sums = new Map<string, number>();
   let expected = bodyBegin;

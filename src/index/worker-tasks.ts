@@ -20,6 +20,7 @@ import { minhashScan, minhashSearch } from './minhash-search.js';
 import { pqRest } from './pq-train.js';
 import { qgEncode } from './qg-encode.js';
 import { qgSearch } from './qg-search.js';
+import { rowCopies } from './row-copies.js';
 import { sparseBuild } from './sparse-index.js';
 import { sparseScan } from './sparse-scan.js';
 import { sparseSearch } from './sparse-search.js';
@@ -59,6 +60,7 @@ export const workerTasks = {
   pqRest,
   qgEncode,
   qgSearch,
+  rowCopies,
   minhashBuild,
   minhashScan,
   minhashSearch,
