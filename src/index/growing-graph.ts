@@ -1,10 +1,11 @@
 // A graph over a growing segment: rows are added to it by a worker while others search it, so that fresh rows are not a linear scan.
-// It covers a prefix of the rows; what came after is scanned until the next `advance`. Codes are of 8 bits; the frame is made from the
-// first rows and stays.
+// It covers a prefix of the rows; what came after is scanned until the next `advance`. Codes are of 8 bits, the frame is made from the
+// first rows and stays; where such codes do not rank the rows as the vectors do, now or when more have come, it is made anew by floats.
 import { assert } from '#base/assert.js';
+import { type CodeFit, type CodeFitInput, doesFit } from './code-fit.js';
 import { drawLevels } from './graph-build.js';
 import { type BuildLayout, layoutBuild } from './graph-build-layout.js';
-import { codeBytes, ROTATED_DIM_MIN, rotationSigns, stepOf } from './graph-codes.js';
+import { codeBytes, ROTATED_DIM_MIN, rescored, rotationSigns, stepOf } from './graph-codes.js';
 import type { BuildPlace, EncodeInput, InsertInput, SampleOutput } from './graph-tasks.js';
 import type { ExactVectors, IndexPlacement, IndexRegion, IndexWorkers } from './vector-index.js';
 
@@ -20,7 +21,14 @@ export const GROWING_ROWS_MIN = 8192;
 /** Rows added by one task; a search that waits for a thread waits this long, tens of milliseconds. */
 const CHUNK_ROWS = 256;
 const SEED = 1;
+/** Codes are measured again when there are so many times the rows. */
+const MEASURED_AGAIN = 1.25;
+const NEAREST_WANTED = 10;
 
+interface Source<Region> {
+  readonly region: Region;
+  readonly place: ExactVectors;
+}
 interface Stage<Region> {
   readonly region: Region;
   readonly place: BuildPlace;
@@ -30,6 +38,8 @@ export class GrowingGraph<Region extends IndexRegion> {
   readonly #spec: GrowingSpec;
   #stage: Stage<Region> | undefined;
   #rows = 0;
+  /** Rows that there were when codes were measured. */
+  #measuredRows = 0;
   #users = 0;
   #isReleased = false;
   readonly #retired: Region[] = [];
@@ -49,13 +59,13 @@ export class GrowingGraph<Region extends IndexRegion> {
   get index(): { readonly region: Region; readonly placement: IndexPlacement } | undefined {
     const stage = this.#stage;
     if (stage === undefined || this.#rows === 0) return undefined;
-    const { layout, nodes, degree, dim, isRotated, step } = stage.place;
+    const { layout, nodes, degree, dim, isRotated, step, by } = stage.place;
     const section = (offset: number): { offset: number; bytes: number } => ({ offset, bytes: 0 });
     return {
       region: stage.region,
       placement: {
         ...{ indexType: 'HNSW', metric: this.#spec.metric, elementType: this.#spec.elementType, dim, rowCount: this.#rows },
-        params: { nodes, degree, form: 'SQ8', codeStride: layout.codeStride, step, hasRows: false, isRotated, isGrowing: true },
+        params: { nodes, degree, form: by, codeStride: layout.codeStride, step, hasRows: false, isRotated, isGrowing: true },
         sections: {
           ...{ header: section(layout.header), frame: section(layout.frame), links: section(layout.links), codes: section(layout.codes) },
           ...{ upper: section(layout.upper), upperOf: section(layout.upperOf) },
@@ -75,16 +85,17 @@ export class GrowingGraph<Region extends IndexRegion> {
     }
   }
   /** Adds the rows up to `rowCount`, one task after the other. One call at a time. */
-  async advance(source: { readonly region: Region; readonly place: ExactVectors }, rowCount: number, signal?: AbortSignal): Promise<void> {
+  async advance(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<void> {
     assert(!this.#isReleased, 'the growing graph was released');
     await this.hold(async () => {
+      await this.#leaveUnfitCodes(source, rowCount, signal);
       while (this.#rows < rowCount && !this.#isReleased) {
         const stage = await this.#stageFor(source, rowCount, signal);
         const place: BuildPlace = { ...stage.place, source: source.place };
         const end = Math.min(rowCount, this.#rows + CHUNK_ROWS);
         const { layout } = place;
         const encode: EncodeInput = {
-          ...{ place, form: 'SQ8', begin: this.#rows, end, out: layout.codes, stride: layout.codeStride, order: 0 },
+          ...{ place, form: place.by, begin: this.#rows, end, out: layout.codes, stride: layout.codeStride, order: 0 },
         };
         const regions = [source.region, stage.region];
         await this.#workers.run('graphEncode', encode, regions, signal);
@@ -93,6 +104,29 @@ export class GrowingGraph<Region extends IndexRegion> {
         this.#rows = end;
       }
     });
+  }
+  /** Rows that came later may be of another scale: the graph begins again by floats, and until it has come as far its rows are scanned. */
+  async #leaveUnfitCodes({ region, place: source }: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<void> {
+    const stage = this.#stage;
+    if (stage === undefined || stage.place.by === 'FP32' || rowCount < this.#measuredRows * MEASURED_AGAIN) return;
+    if (await this.#doCodesFit({ ...stage.place, source }, [region, stage.region], rowCount, signal)) return;
+    this.#retired.push(stage.region);
+    this.#rows = 0;
+    this.#stage = this.#beginByFloats(rowCount, source);
+  }
+  async #doCodesFit(place: BuildPlace, regions: readonly Region[], rowCount: number, signal?: AbortSignal): Promise<boolean> {
+    this.#measuredRows = rowCount;
+    // A stage may have room for fewer rows than there are by now.
+    const measured = { ...place, sampled: Math.min(rowCount, place.nodes) };
+    const input: CodeFitInput = {
+      ...{ place: measured, form: 'SQ8', step: place.step, scored: rescored(NEAREST_WANTED, 'SQ8'), use: 'made' },
+    };
+    return doesFit(await this.#workers.run<CodeFit>('codeFit', input, regions, signal), 'made');
+  }
+  #beginByFloats(rowCount: number, source: ExactVectors): Stage<Region> {
+    const stage = this.#allocate(rowCount * 2, source, 1, 'FP32');
+    new Int32Array(stage.region.memory.buffer, stage.place.layout.header, 4).set([0, -1, 0, 0]);
+    return stage;
   }
   release(): void {
     if (this.#isReleased) return;
@@ -107,11 +141,7 @@ export class GrowingGraph<Region extends IndexRegion> {
       this.#stage = undefined;
     }
   }
-  async #stageFor(
-    source: { readonly region: Region; readonly place: ExactVectors },
-    rowCount: number,
-    signal?: AbortSignal,
-  ): Promise<Stage<Region>> {
+  async #stageFor(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<Stage<Region>> {
     const now = this.#stage;
     if (now !== undefined && this.#rows < now.place.nodes) return now;
     const next = now === undefined ? await this.#begin(source, rowCount, signal) : this.#widen(now, rowCount);
@@ -119,23 +149,22 @@ export class GrowingGraph<Region extends IndexRegion> {
     this.#stage = next;
     return next;
   }
-  async #begin(
-    source: { readonly region: Region; readonly place: ExactVectors },
-    rowCount: number,
-    signal?: AbortSignal,
-  ): Promise<Stage<Region>> {
-    const stage = this.#allocate(rowCount * 2, source.place, 1);
+  async #begin(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<Stage<Region>> {
+    const stage = this.#allocate(rowCount * 2, source.place, 1, 'SQ8');
     const { dim } = this.#spec;
     const { place, region } = stage;
     const buffer = region.memory.buffer;
     if (place.isRotated) new Float32Array(buffer, place.layout.frame + dim * 4, 4 * dim).set(rotationSigns(dim, SEED + 1));
     new Int32Array(buffer, place.layout.header, 4).set([0, -1, 0, 0]);
     const sample = await this.#workers.run<SampleOutput>('graphSample', { ...place, sampled: rowCount }, [source.region, region], signal);
-    return { region, place: { ...place, step: stepOf('SQ8', sample.deviation, sample.reach) } };
+    const coded: BuildPlace = { ...place, step: stepOf('SQ8', sample.deviation, sample.reach) };
+    if (await this.#doCodesFit(coded, [source.region, region], rowCount, signal)) return { region, place: coded };
+    this.#workers.release(region);
+    return this.#beginByFloats(rowCount, source.place);
   }
   /** Twice the room: every part is copied to its new place. */
   #widen({ region, place }: Stage<Region>, rowCount: number): Stage<Region> {
-    const next = this.#allocate(Math.max(rowCount, place.nodes) * 2, place.source, place.step);
+    const next = this.#allocate(Math.max(rowCount, place.nodes) * 2, place.source, place.step, place.by);
     const [from, to] = [place.layout, next.place.layout];
     const rows = place.nodes;
     const { degree, dim } = this.#spec;
@@ -150,12 +179,12 @@ export class GrowingGraph<Region extends IndexRegion> {
     copy(from.upper, to.upper, from.upperBytes);
     return next;
   }
-  #allocate(nodes: number, source: ExactVectors, step: number): Stage<Region> {
+  #allocate(nodes: number, source: ExactVectors, step: number, by: BuildPlace['by']): Stage<Region> {
     const { dim, degree, metric, efConstruction } = this.#spec;
     // The same seed draws the same layers for the nodes that are there already.
     const levels = drawLevels(nodes, degree, SEED);
-    const layout: BuildLayout = layoutBuild({ dim, degree, form: 'SQ8' }, nodes, levels.lists, this.#workers.parallelism + 1);
-    assert(layout.codeStride === codeBytes('SQ8', dim), 'codes of 8 bits');
+    const layout: BuildLayout = layoutBuild({ dim, degree, form: by, by }, nodes, levels.lists, this.#workers.parallelism + 1);
+    assert(layout.codeStride === codeBytes(by, dim), `codes of ${by}`);
     const region = this.#workers.allocate(layout.total, layout.total);
     const buffer = region.memory.buffer;
     new Uint8Array(buffer, layout.links, layout.linkBytes).fill(255);
@@ -164,10 +193,8 @@ export class GrowingGraph<Region extends IndexRegion> {
     new Uint32Array(buffer, layout.upperOf, nodes).set(levels.offsets);
     const rows = new Uint32Array(buffer, layout.rows, nodes);
     for (let row = 0; row < nodes; row++) rows[row] = row;
-    const isRotated = dim >= ROTATED_DIM_MIN;
-    return {
-      region,
-      place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean: metric !== 'IP', by: 'SQ8', step },
-    };
+    const isRotated = by === 'SQ8' && dim >= ROTATED_DIM_MIN;
+    const hasMean = by === 'SQ8' && metric !== 'IP';
+    return { region, place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean, by, step } };
   }
 }
