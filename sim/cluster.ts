@@ -44,9 +44,9 @@ function configOf(host: Host): Config {
     physicalChannelCount: 2,
     segmentBytesMax: 1500,
     logFileBytesMax: 3000,
-    idleSealMs: 4000,
+    idleSealMs: 2500,
     ageSealMs: 20_000,
-    sealCheckIntervalMs: 1000,
+    sealCheckIntervalMs: 700,
     brokerDeadlineMs: 4000,
     indexRowsMin: 10,
     indexCheckIntervalMs: 5000,
@@ -187,7 +187,6 @@ export class SimProcess {
   }
   clearFaults(): void {
     this.troubles.heal();
-    this.exorcise();
     if (this.#disk !== undefined) this.#disk.appendFault = undefined;
   }
   #logger(): Logger {
