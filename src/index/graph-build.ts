@@ -184,6 +184,7 @@ async function buildBy<Region extends IndexRegion>(
     // Threads take the next nodes from one counter, so a piece has no fixed range; as many pieces as it takes, and none comes back empty-handed.
     await runLanes(Math.ceil((nodes - inserted) / INSERTED_NODES), threads, insert, signal);
     assert(inserted === nodes, `${inserted} of ${nodes} nodes were inserted`);
+    if (metric !== 'IP') await workers.run<number>('graphMend', place, regions, signal);
     const isOrdered = nodes >= ORDERED_NODES_MIN;
     const order: OrderInput = { place, isOrdered };
     const { nearest, upperNodes } = await workers.run<OrderOutput>('graphOrder', order, regions, signal);

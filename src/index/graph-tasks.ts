@@ -147,7 +147,7 @@ export function graphFill({ place, begin, end }: FillInput, context: BuildContex
   buildKernel(place, context).fillLists(begin, end, order, inverse, finalLinks);
 }
 /** The kernel over the codes and lists of a build. */
-function buildKernel(place: BuildPlace, context: BuildContext): GraphKernel {
+export function buildKernel(place: BuildPlace, context: BuildContext): GraphKernel {
   const [, memory] = memoriesOf(context);
   const { nodes, dim, degree, layout, metric, efConstruction, by } = place;
   const kernel = graphKernel.on(memory);

@@ -42,6 +42,20 @@ describe('a few long vectors hide nothing', () => {
     }
   }
 });
+describe('rows far from all others', () => {
+  test('find themselves', async () => {
+    for (const family of long) {
+      const values = family.make(ROWS, 7);
+      const fixture = await build(values, family.dim, 'L2', { build: types.HNSW });
+      const lengths = Float64Array.from({ length: ROWS }, (_, row) =>
+        values.subarray(row * family.dim, (row + 1) * family.dim).reduce((sum, value) => sum + value * value, 0),
+      );
+      const far = [...lengths.keys()].sort((a, b) => (lengths[b] as number) - (lengths[a] as number)).slice(0, 20);
+      const queries = far.map((row) => new Uint8Array(values.slice(row * family.dim, (row + 1) * family.dim).buffer));
+      expect(unevenRecall(fixture, queries, 1, { params: { ef: 64 } }), family.name).toBeGreaterThanOrEqual(0.9);
+    }
+  }, 60_000);
+});
 describe('indexes whose vectors stay in a file', () => {
   for (const metric of ['L2', 'IP'] as const) {
     test(`DISKANN, ${metric}`, async () => {

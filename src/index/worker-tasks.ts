@@ -5,6 +5,7 @@ import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { graphCodesSearch } from './graph-codes-search.js';
+import { graphMend } from './graph-mend.js';
 import { graphOrder } from './graph-order.js';
 import { graphPqEncode, graphPqSample } from './graph-pq-encode.js';
 import { graphPqSearch } from './graph-pq-search.js';
@@ -37,6 +38,7 @@ export const workerTasks = {
   graphEncode,
   graphInsert,
   graphFill,
+  graphMend,
   graphOrder,
   graphPqEncode,
   graphPqSample,
