@@ -55,6 +55,14 @@ test('a write that raced with a drop may be either', () => {
   model.acknowledged(write);
   expect(model.settle(rows([2, 5], [3, 5]))).toEqual([]);
 });
+test('a write that got lost before its collection was gone leaves nothing that must be there', () => {
+  const model = written();
+  model.dropping();
+  model.acknowledged(model.begin(new Map([[9, 6]]), true));
+  model.unknown(model.begin(new Map([[9, 7]]), true));
+  model.dropped();
+  expect(model.settle(rows())).toEqual([]);
+});
 test('a read may answer any version of its time, no older one', () => {
   const model = written();
   model.acknowledged(model.begin(new Map([[1, 6]]), true));

@@ -102,7 +102,8 @@ export class CollectionModel {
   dropped(partition?: string): void {
     for (const key of [...this.#possible.keys()]) {
       if (partition !== undefined && partitionOf(this.shape, key) !== partition) continue;
-      if (!this.#open.has(key)) this.#possible.set(key, new Set([ABSENT]));
+      const open = this.#open.get(key)?.changes.get(key);
+      this.#possible.set(key, new Set(open === undefined ? [ABSENT] : [ABSENT, open.after]));
     }
   }
   /** Runs a change of a definition; reads meanwhile are forgiven what it may cause. */
