@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import { DatabaseRecord } from '#proto/elanus/data.js';
-import { commitChanges, HeldRecords, redeciding } from './held-records.js';
+import { commitChanges, HeldRecords, redeciding, settleChanges } from './held-records.js';
 import { idKey, recordTable } from './record-table.js';
 
 const record = (id: bigint, name = `d${id}`): DatabaseRecord => DatabaseRecord.create({ id, name });
@@ -71,6 +71,27 @@ describe('held records', () => {
     await expect(commitChanges(store, changes)).rejects.toMatchObject({ key: 'io_failed' });
     expect([...held.records]).toEqual([...(await open(store)).records]);
     expect(held.records.size).toBe(128);
+  });
+  it('done, and failed all the same: memory learns what is durable, at once or before it decides again', async () => {
+    const store = new MemoryMetaStore();
+    const held = await open(store);
+    let isDown = false;
+    const [transact, get] = [store.transact.bind(store), store.get.bind(store)];
+    const late = new ElanusError('io_failed', 'no answer in time');
+    store.transact = async (...from) => {
+      await transact(...from);
+      throw late;
+    };
+    store.get = async (key) => (isDown ? Promise.reject(late) : get(key));
+    await expect(commitChanges(store, [held.put(record(1n, 'a'))])).rejects.toBe(late);
+    expect(held.records.get(1n)?.name).toBe('a');
+    isDown = true;
+    await expect(commitChanges(store, [held.put(record(2n, 'b'))])).rejects.toBe(late);
+    expect(held.records.has(2n)).toBe(false);
+    await expect(settleChanges(store)).rejects.toBe(late);
+    isDown = false;
+    await settleChanges(store);
+    expect(held.records.get(2n)?.name).toBe('b');
   });
   it('a decision is made again on what is there, a few times', async () => {
     const store = new MemoryMetaStore();

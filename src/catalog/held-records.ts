@@ -76,6 +76,7 @@ export async function commitChanges(
   changes: readonly RecordChange[],
   guards: readonly RecordChange[] = [],
 ): Promise<void> {
+  await settleChanges(store);
   const durable: { readonly change: RecordChange; readonly revision: bigint }[] = [];
   const step = metaOperationsMax - guards.length;
   try {
@@ -84,10 +85,11 @@ export async function commitChanges(
       const changed = new Set(changes.slice(0, begin + step).map(({ compare }) => compare.key));
       const standing = guards.filter(({ compare }) => !changed.has(compare.key));
       const operations = batch.flatMap(({ operation }) => (operation === undefined ? [] : [operation]));
-      const revision = await store.transact(
-        [...standing, ...batch].map(({ compare }) => compare),
-        operations,
-      );
+      const compares = [...standing, ...batch].map(({ compare }) => compare);
+      const revision = await store.transact(compares, operations).catch(async (error: unknown) => {
+        await readAnew(store, batch);
+        throw error;
+      });
       if (revision === undefined) {
         for (const { refresh } of [...standing, ...batch]) await refresh();
         const keys = batch.map(({ compare }) => compare.key);
@@ -100,6 +102,27 @@ export async function commitChanges(
     }
   } finally {
     for (const { change, revision } of durable) change.done(revision);
+  }
+}
+
+/** Changes that failed without an outcome and could not be read anew yet, by store. */
+const unsettled = new WeakMap<MetaStore, Set<RecordChange>>();
+/** A transaction that fails may have been carried out all the same: memory takes what is there, now or before the next decision. */
+async function readAnew(store: MetaStore, changes: readonly RecordChange[]): Promise<void> {
+  const waiting = unsettled.get(store) ?? new Set();
+  unsettled.set(store, waiting);
+  for (const change of changes) waiting.add(change);
+  await settleChanges(store).catch(() => {});
+}
+/**
+ * Memory is as the store is afterwards, also after a change whose outcome got lost: to be called before something is done that memory
+ * alone decides, as removing what no record names. @throws what the store throws: then memory may be behind
+ */
+export async function settleChanges(store: MetaStore): Promise<void> {
+  const waiting = unsettled.get(store);
+  for (const change of waiting ?? []) {
+    await change.refresh();
+    waiting?.delete(change);
   }
 }
 

@@ -1,6 +1,6 @@
 // Segments, channels, import jobs and the newest epoch: durable in the meta store, whole in memory. One writer (data-coord); a second one
 // on the same store is noticed at its first change, because every change names the revisions of the records it rests on.
-import { commitChanges, HeldRecords, type RecordChange } from '#catalog/held-records.js';
+import { commitChanges, HeldRecords, type RecordChange, settleChanges } from '#catalog/held-records.js';
 import { idKey, recordTable } from '#catalog/record-table.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { ChannelRecord, EpochRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -87,5 +87,9 @@ export class DataCatalog {
       ...(changes.guards?.channels ?? []).map((vchannel) => this.#channels.guard(vchannel)),
     ];
     if (puts.length > 0) await commitChanges(this.#store, puts, guards);
+  }
+  /** Memory is as the store is, also after a change whose outcome got lost. @throws when the store does not say */
+  settle(): Promise<void> {
+    return settleChanges(this.#store);
   }
 }

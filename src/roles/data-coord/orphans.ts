@@ -122,6 +122,7 @@ export class Orphans {
     let removed = 0;
     for (let begin = 0; begin < found.length && !this.#closed; begin += OBJECTS_PER_LOCK) {
       await locks.change(collectionId, async () => {
+        await catalog.settle();
         const named = new Set(catalog.segmentsOf(collectionId).flatMap(keysOf));
         for (const name of found.slice(begin, begin + OBJECTS_PER_LOCK)) {
           if (named.has(name.key) || !(await this.#isOld(name, bounds))) continue;
