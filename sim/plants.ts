@@ -16,6 +16,8 @@ const edit = (file: string, find: string, put: string): Edit => ({ file, find, p
 const plant = (what: string, ...edits: readonly Edit[]): Plant => ({ what, edits });
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
+/** Every merge goes by keys. */
+const noShortCut = edit('segment/search-segments.js', 'found.length > 1 ?', 'false ?');
 const goneImport = [
   edit('roles/data-coord/data-drops.js', 'const jobs = imports.failing(collectionId, partitionId);', 'const jobs = [];'),
   edit(
@@ -30,8 +32,8 @@ export const plants = {
     'all scores of answers are halved',
     edit(
       'roles/proxy/read-service.js',
-      'const scores = Array.from(hits.scores);',
-      'const scores = Array.from(hits.scores, (score) => score / 2);',
+      'const scores = params.roundDecimal < 0 ? hits.scores :',
+      'const scores = params.roundDecimal < 0 ? hits.scores.map((score) => score / 2) :',
     ),
   ),
   'score-out-of-range': plant(
@@ -40,16 +42,19 @@ export const plants = {
   ),
   'second-neighbour-missing': plant(
     'a merge leaves the second nearest out',
+    noShortCut,
     edit('segment/merge-hits.js', chosen, `if (at !== 1 || count < 3) ${chosen}`),
     edit('segment/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
   ),
   'third-neighbour-missing': plant(
     'a merge leaves the third nearest out',
+    noShortCut,
     edit('segment/merge-hits.js', chosen, `if (at !== 2) ${chosen}`),
     edit('segment/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
   ),
   'order-reversed': plant(
     'equal in all but order: the two best change places',
+    noShortCut,
     edit('segment/merge-hits.js', chosen, chosen.replace('order[at]', 'order[at < 2 && count > 1 ? 1 - at : at]')),
   ),
   'limit-spent-on-copies': plant(

@@ -59,6 +59,9 @@ function countedUint32(this: CountingReader): number {
   return readUint32.call(this);
 }
 
+/** So much a message of so many bytes may take: the dearest byte is a number of 64 bits, and the outermost message has no bytes of its own. */
+export const unitsAtMost = (byteCount: number): number => byteCount * LONG_UNITS + 2 * MESSAGE_UNITS;
+
 export interface Decoder<T> {
   decode(input: BinaryReader | Uint8Array): T;
 }

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { PlaceholderGroup, PlaceholderType, type PlaceholderValue } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import { decodeBounded, INNER_UNITS_MAX } from './bounded-decode.js';
+import { decodeBounded, INNER_UNITS_MAX, unitsAtMost } from './bounded-decode.js';
 import { findNotFiniteIn, placeholderOf, vectorWidth } from './dense-vector.js';
 import { dimOf } from './field.js';
 import { dataTypeName } from './schema-view.js';
@@ -58,7 +58,9 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema): PlaceholderVal
 
 function decodeGroup(bytes: Uint8Array): PlaceholderGroup {
   try {
-    return decodeBounded(PlaceholderGroup, bytes, INNER_UNITS_MAX).message;
+    return unitsAtMost(bytes.length) <= INNER_UNITS_MAX
+      ? PlaceholderGroup.decode(bytes)
+      : decodeBounded(PlaceholderGroup, bytes, INNER_UNITS_MAX).message;
   } catch (cause) {
     if (cause instanceof ElanusError) throw cause;
     throw new ElanusError('invalid_parameter', 'placeholder_group cannot be decoded; send a serialized PlaceholderGroup', { cause });

@@ -7,6 +7,9 @@ import { DECODE_UNITS_MAX, type Decoder, decodeBounded } from '#model/bounded-de
 const HELD_UNITS_MAX = 2 * DECODE_UNITS_MAX;
 /** Below this, messages are as many as streams may be open; counting them would change nothing. */
 const SMALL_UNITS = 1024;
+/** So short a message is not even read with a count: what it may hold is about as little. */
+const SMALL_BYTES = 1024;
+const nothing = (): void => {};
 
 export class DecodeAccount {
   readonly #unitsMax: number;
@@ -19,10 +22,10 @@ export class DecodeAccount {
    * @throws ElanusError invalid_parameter for a message above its own bound, memory_insufficient above that of all
    */
   decode<T>(type: Decoder<T>, bytes: Uint8Array): { readonly message: T; readonly release: () => void } {
+    if (bytes.length <= SMALL_BYTES) return { message: type.decode(bytes), release: nothing };
     // As much as is left: a message that takes more is not decoded to its end.
     const left = this.#unitsMax - this.#units;
-    // An element takes at least a byte: what is that short cannot take more than is left.
-    if (left < DECODE_UNITS_MAX && bytes.length > SMALL_UNITS) return this.#decodeWithin(type, bytes, Math.max(left, SMALL_UNITS));
+    if (left < DECODE_UNITS_MAX) return this.#decodeWithin(type, bytes, Math.max(left, SMALL_UNITS));
     return this.#counted(decodeBounded(type, bytes, DECODE_UNITS_MAX));
   }
   #decodeWithin<T>(type: Decoder<T>, bytes: Uint8Array, left: number) {
@@ -37,7 +40,7 @@ export class DecodeAccount {
     }
   }
   #counted<T>({ message, units }: { readonly message: T; readonly units: number }) {
-    if (units <= SMALL_UNITS) return { message, release: () => {} };
+    if (units <= SMALL_UNITS) return { message, release: nothing };
     this.#units += units;
     const release = (): void => {
       this.#units -= units;

@@ -15,11 +15,12 @@ import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { bestHits, type FoundIn } from './best-hits.js';
 import type { Hits, KeyField } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import { hooksOf, type SearchOptions } from './search-hooks.js';
-import type { SegmentHits, SegmentSearch } from './segment-hits.js';
+import type { SegmentSearch } from './segment-hits.js';
 import { filterKeys, isLargerBetter, matchingRows } from './segment-reads.js';
 import { isLeftShort, nextK, SupersededRows, supersededBy, withoutHits } from './superseded-rows.js';
 
@@ -32,6 +33,7 @@ export interface SearchCall {
 /** Hits that a group of queries may have in a segment, so many queries at least go together. */
 const GROUP_ENTRIES_MAX = 1 << 16;
 const GROUP_QUERIES_MIN = 8;
+const NO_BOUNDS = {};
 
 export async function searchSegments(
   segments: readonly ReadableSegment[],
@@ -56,6 +58,8 @@ export async function searchSegments(
   }
   return appendHits(groups, search.keyField);
 }
+
+type Queries = Pick<SegmentSearch, 'queries' | 'sparseQueries'>;
 
 class SegmentsSearch {
   readonly keyField: KeyField;
@@ -89,10 +93,10 @@ class SegmentsSearch {
     this.#call = call;
     this.#metric = metric;
     const { radius, rangeFilter } = request;
-    this.#bounds = boundsOnComputed(metric, {
-      ...(radius !== undefined && { radius }),
-      ...(rangeFilter !== undefined && { rangeFilter }),
-    });
+    this.#bounds =
+      radius === undefined && rangeFilter === undefined
+        ? NO_BOUNDS
+        : boundsOnComputed(metric, { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) });
     this.#params = indexParams(request.params);
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
     this.#superseded = call.superseded ?? new SupersededRows();
@@ -109,11 +113,10 @@ class SegmentsSearch {
     const merge = (parts: readonly Hits[]): Promise<Hits> =>
       mergeHitsPaced(parts, queryCount, topK, isLargerBetter(metric), this.keyField, this.#call.pace);
     for (let k = topK; ; k = nextK(k, queryCount)) {
-      const [only] = this.#searched;
-      const parts =
-        only !== undefined && this.#searched.length === 1
-          ? [await this.#searchOne(only, begin, end, k, options)]
-          : await Promise.all(this.#searched.map((segment) => this.#searchOne(segment, begin, end, k, options)));
+      const found = await this.#searchAll(begin, end, k, options);
+      const best = found.length > 1 ? bestHits(found, queryCount, topK, isLargerBetter(metric), this.keyField) : undefined;
+      if (best !== undefined && (await supersededBy(this.#all, this.#readTs, best, this.#call.pace)).length === 0) return best;
+      const parts = found.map((one) => hitsOf(one, this.keyField.fieldId));
       if (this.#all.length < 2) return merge(parts);
       const superseded: number[][] = [];
       for (const part of parts) superseded.push(await supersededBy(this.#all, this.#readTs, part, this.#call.pace));
@@ -126,25 +129,35 @@ class SegmentsSearch {
       await this.#call.pace.rest();
     }
   }
-  async #searchOne(segment: ReadableSegment, begin: number, end: number, k: number, options: SearchOptions): Promise<Hits> {
-    const { fieldId, filter } = this.#request;
-    const supersededRows = this.#superseded.of(segment.id);
-    const search: SegmentSearch = {
-      ...{ fieldId, metric: this.#metric, params: this.#params, k, readTs: readTsFor(segment, this.#readTs) },
-      ...this.#queries(begin, end),
-      ...this.#bounds,
-      ...(this.#keys !== undefined && {
-        filterRows: matchingRows(segment, this.#keys, this.#readTs),
-        negated: filter?.negated ?? false,
-      }),
-      ...(supersededRows && { supersededRows }),
-    };
-    const place = { id: segment.id, collectionId: segment.data.collectionId, isGrowing: options.recall === undefined };
-    const found = await segment.data.search(search, this.#call.signal, hooksOf(place, this.#request, options));
-    moveIntoRange(this.#metric, found.scores);
-    return hitsOf(segment, found, this.keyField.fieldId);
+  async #searchAll(begin: number, end: number, k: number, options: SearchOptions): Promise<readonly FoundIn[]> {
+    const queries = this.#queries(begin, end);
+    const [only] = this.#searched;
+    if (only !== undefined && this.#searched.length === 1) return [await this.#searchOne(only, queries, k, options)];
+    return Promise.all(this.#searched.map((segment) => this.#searchOne(segment, queries, k, options)));
   }
-  #queries(begin: number, end: number): Pick<SegmentSearch, 'queries' | 'sparseQueries'> {
+  async #searchOne(segment: ReadableSegment, queries: Queries, k: number, options: SearchOptions): Promise<FoundIn> {
+    const { fieldId, filter } = this.#request;
+    const { id, data } = segment;
+    const asked = { fieldId, metric: this.#metric, params: this.#params, k, readTs: readTsFor(segment, this.#readTs) };
+    const search: SegmentSearch = { ...asked, ...queries, ...this.#bounds };
+    const supersededRows = this.#superseded.of(id);
+    const narrowed =
+      this.#keys === undefined && supersededRows === undefined
+        ? search
+        : {
+            ...search,
+            ...(this.#keys !== undefined && {
+              filterRows: matchingRows(segment, this.#keys, this.#readTs),
+              negated: filter?.negated ?? false,
+            }),
+            ...(supersededRows && { supersededRows }),
+          };
+    const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
+    const found = await data.search(narrowed, this.#call.signal, hooksOf(place, this.#request, options));
+    moveIntoRange(this.#metric, found.scores);
+    return { segment, found };
+  }
+  #queries(begin: number, end: number): Queries {
     const { queries, queryCount } = this.#request;
     const some = end - begin === queryCount ? queries : queries.subarray(this.#queryBegin(begin), this.#queryBegin(end));
     return this.#isSparse ? { queries: new Uint8Array(0), sparseQueries: some } : { queries: some };
@@ -187,11 +200,12 @@ function queryBegins({ queries, queryCount }: ShardSearchRequest, field: FieldSc
 }
 /** From the proxy of the same release, which checked them. */
 function indexParams(text: string): Readonly<Record<string, number | string | boolean>> {
-  const value: unknown = text === '' ? {} : JSON.parse(text);
+  if (text === '' || text === '{}') return {};
+  const value: unknown = JSON.parse(text);
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 /** With the keys and times of the rows, one query after the other. */
-function hitsOf({ id, data }: ReadableSegment, found: SegmentHits, keyFieldId: bigint): Hits {
+function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): Hits {
   let total = 0;
   for (const count of found.counts) total += count;
   const isCompact = total === found.rows.length;

@@ -25,6 +25,7 @@ export class SupersededRows {
     for (const number of numbers) this.#add(hits.segmentIds[number] ?? 0n, hits.rows[number] ?? 0);
   }
   of(segmentId: bigint): Uint32Array | undefined {
+    if (this.#rows.size === 0) return undefined;
     const rows = this.#rows.get(segmentId);
     return rows === undefined ? undefined : Uint32Array.from(rows);
   }

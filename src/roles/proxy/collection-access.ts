@@ -68,7 +68,7 @@ export class CollectionAccess {
   }
   /** Ids of the named partitions; none named: empty, which means all. @throws partition_not_found */
   partitionIds(collection: OpenCollection, names: readonly string[]): bigint[] {
-    return names.filter((name) => name !== '').map((name) => this.partition(collection, name));
+    return names.length === 0 ? [] : names.filter((name) => name !== '').map((name) => this.partition(collection, name));
   }
   partition(collection: OpenCollection, name: string): bigint {
     const wanted = name === '' ? '_default' : name;
@@ -108,8 +108,9 @@ export class CollectionAccess {
 }
 /** @param loaded ids of those loaded; none: all are */
 function loadedPartitions({ record }: OpenCollection, loaded: readonly bigint[]): readonly bigint[] {
-  const ids = record.partitions.map(({ id }) => id);
-  if (loaded.length === 0) return ids;
+  if (loaded.length === 0) return record.partitions.map(({ id }) => id);
   const isLoaded = new Set(loaded);
-  return ids.filter((id) => isLoaded.has(id));
+  const ids: bigint[] = [];
+  for (const { id } of record.partitions) if (isLoaded.has(id)) ids.push(id);
+  return ids;
 }

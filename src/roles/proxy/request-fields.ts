@@ -148,7 +148,8 @@ function isSet(value: unknown): boolean {
   return true;
 }
 
-const refusedFields: ReadonlyMap<string, readonly (readonly [field: string, why: string])[]> = new Map(
+type RefusedField = readonly [field: string, why: string];
+const refusedFields: ReadonlyMap<string, readonly RefusedField[]> = new Map(
   Object.entries(requestFields).map(([method, fields]) => [
     method,
     Object.entries<FieldDecision>(fields).flatMap(([field, decision]): [string, string][] =>
@@ -157,26 +158,31 @@ const refusedFields: ReadonlyMap<string, readonly (readonly [field: string, why:
   ]),
 );
 
-/** @throws unsupported when the request sets a field that this version would have to pass over */
-export function refuseUnheeded(method: string, request: object): void {
-  for (const [field, why] of refusedFields.get(method) ?? []) {
-    if (!isSet(Reflect.get(request, field))) continue;
+function refuseSet(refused: readonly RefusedField[], request: Readonly<Record<string, unknown>>): void {
+  for (let at = 0; at < refused.length; at++) {
+    const [field, why] = refused[at] as RefusedField;
+    if (!isSet(request[field])) continue;
     throw new ElanusError('unsupported', `${wireName(field)} is not supported in this version: ${why}; leave it out of the request`);
   }
 }
+/** @throws unsupported when the request sets a field that this version would have to pass over */
+export function refuseUnheeded(method: string, request: object): void {
+  refuseSet(refusedFields.get(method) ?? [], request as Readonly<Record<string, unknown>>);
+}
 
-type Handler = (request: object, context: never) => Promise<object>;
-/** The handlers, each behind the refusal of what it would not heed. */
+type Handler = (request: Readonly<Record<string, unknown>>, context: never) => Promise<object>;
+/** The handlers, each behind the refusal of what it would not heed. Who calls them gets that at once, not as a promise. */
 export function heedingAll<Handlers extends object>(handlers: Handlers): Handlers {
   const guarded: Record<string, Handler> = {};
   for (const [method, handler] of Object.entries(handlers) as [string, Handler][]) {
-    const hasRefused = (refusedFields.get(method)?.length ?? 0) > 0;
-    guarded[method] = hasRefused
-      ? async (request, context) => {
-          refuseUnheeded(method, request);
-          return handler.call(handlers, request, context);
-        }
-      : handler;
+    const refused = refusedFields.get(method) ?? [];
+    guarded[method] =
+      refused.length === 0
+        ? handler
+        : (request, context) => {
+            refuseSet(refused, request);
+            return handler.call(handlers, request, context);
+          };
   }
   return guarded as Handlers;
 }

@@ -274,6 +274,8 @@ export class ShardReader {
       );
     }
     if (wanted.length === 0) return loaded;
+    // Mostly all of them.
+    if (wanted.length === loaded.size && wanted.every((id) => loaded.has(id))) return loaded;
     if (loadedOnly) return new Set(wanted.filter((id) => loaded.has(id)));
     for (const id of wanted)
       if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
