@@ -143,10 +143,11 @@ export class SimClient {
       },
       this.#context(),
     );
+    const scores = new Float32Array(new Uint8Array(results?.scores ?? []).buffer);
     const notes = textsOf(results?.fieldsData.find(({ fieldName }) => fieldName === 'note'));
     return keysOf(results?.ids).map((key, at) => ({
       key,
-      score: results?.scores[at] ?? Number.NaN,
+      score: scores[at] ?? Number.NaN,
       version: versionOf(notes[at] ?? ''),
     }));
   }

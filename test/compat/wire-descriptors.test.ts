@@ -8,7 +8,7 @@ import Long from 'long';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition, ProxyServiceDefinition } from '#proto/milvus/milvus.js';
-import { BoolArray, DoubleArray, FieldData, FloatArray, IntArray, LongArray } from '#proto/milvus/schema.js';
+import { BoolArray, DoubleArray, FieldData, FloatArray, IntArray, LongArray, SearchResultData } from '#proto/milvus/schema.js';
 
 interface PackedCodec {
   encode(message: { data: Uint8Array }): { finish(): Uint8Array };
@@ -16,6 +16,8 @@ interface PackedCodec {
 }
 interface PackedField {
   readonly message: string;
+  readonly field: string;
+  readonly number: number;
   readonly element: 'bool' | 'int32' | 'int64' | 'float' | 'double';
   readonly codec: PackedCodec;
   readonly values: readonly (boolean | number | string)[];
@@ -47,10 +49,12 @@ function varints(payload: Uint8Array): bigint[] {
   return values;
 }
 
-/** The exceptions: field `data` of these messages of milvus.proto.schema is packed-as-bytes on our side. */
+/** The exceptions: these fields of messages of milvus.proto.schema are packed-as-bytes on our side. */
+const data = { field: 'data', number: 1 } as const;
 const packedAsBytes: readonly PackedField[] = [
   {
     message: 'BoolArray',
+    ...data,
     element: 'bool',
     codec: BoolArray,
     values: [true, false, false, true],
@@ -58,6 +62,7 @@ const packedAsBytes: readonly PackedField[] = [
   },
   {
     message: 'IntArray',
+    ...data,
     element: 'int32',
     codec: IntArray,
     values: [0, 1, -1, 127, 128, 2147483647, -2147483648],
@@ -65,6 +70,7 @@ const packedAsBytes: readonly PackedField[] = [
   },
   {
     message: 'LongArray',
+    ...data,
     element: 'int64',
     codec: LongArray,
     values: ['0', '1', '-1', '300', '9007199254740993', '9223372036854775807', '-9223372036854775808'],
@@ -72,6 +78,7 @@ const packedAsBytes: readonly PackedField[] = [
   },
   {
     message: 'FloatArray',
+    ...data,
     element: 'float',
     codec: FloatArray,
     values: [0, -1.5, 0.25, 3.4028234663852886e38, Number.NEGATIVE_INFINITY],
@@ -79,14 +86,27 @@ const packedAsBytes: readonly PackedField[] = [
   },
   {
     message: 'DoubleArray',
+    ...data,
     element: 'double',
     codec: DoubleArray,
     values: [0, -1.5, Math.PI, Number.MAX_VALUE, Number.MIN_VALUE],
     read: (payload) => fixedWidth(payload, 8),
   },
+  {
+    message: 'SearchResultData',
+    field: 'scores',
+    number: 4,
+    element: 'float',
+    codec: {
+      encode: ({ data: scores }) => SearchResultData.encode(SearchResultData.fromPartial({ scores })),
+      decode: (input) => ({ data: SearchResultData.decode(input).scores }),
+    },
+    values: [0, -1.5, 0.25],
+    read: (payload) => fixedWidth(payload, 4),
+  },
 ];
 
-const packedKeys = new Map(packedAsBytes.map((entry) => [`field .milvus.proto.schema.${entry.message}.data`, entry.element]));
+const packedKeys = new Map(packedAsBytes.map((entry) => [`field .milvus.proto.schema.${entry.message}.${entry.field}`, entry]));
 
 const require = createRequire(import.meta.url);
 // Without it 64-bit integers pass through doubles; the SDK's loader brings the package, as it does protobufjs.
@@ -156,8 +176,8 @@ describe('wire descriptors', () => {
   });
 
   it('departs only where the table says, and there by bytes for a packed array', () => {
-    for (const [key, element] of packedKeys) {
-      expect([key, sdkFacts.get(key), ourFacts.get(key)]).toEqual([key, `repeated ${element} = 1`, 'bytes = 1']);
+    for (const [key, { element, number }] of packedKeys) {
+      expect([key, sdkFacts.get(key), ourFacts.get(key)]).toEqual([key, `repeated ${element} = ${number}`, `bytes = ${number}`]);
     }
   });
 
@@ -176,9 +196,9 @@ describe('wire descriptors', () => {
   );
 });
 
-describe.each(packedAsBytes)('$message as bytes', ({ message, codec, values, read }) => {
+describe.each(packedAsBytes)('$message as bytes', ({ message, field, codec, values, read }) => {
   const type = sdk.lookupType(`milvus.proto.schema.${message}`);
-  const encoded = type.encode(type.fromObject({ data: values })).finish();
+  const encoded = type.encode(type.fromObject({ [field]: values })).finish();
 
   it('reads what the SDK writes, as a view of the input', () => {
     const decoded = codec.decode(encoded);
@@ -190,11 +210,11 @@ describe.each(packedAsBytes)('$message as bytes', ({ message, codec, values, rea
     const again = codec.encode(codec.decode(encoded)).finish();
     expect(Buffer.from(again).equals(encoded)).toBe(true);
     const back = type.toObject(type.decode(again), { longs: String });
-    expect(back.data).toEqual(values);
+    expect(back[field]).toEqual(values);
   });
 
   it('keeps an empty array empty', () => {
-    const empty = type.encode(type.fromObject({ data: [] })).finish();
+    const empty = type.encode(type.fromObject({ [field]: [] })).finish();
     expect(codec.decode(empty).data.length).toBe(0);
   });
 });

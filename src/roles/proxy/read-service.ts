@@ -4,7 +4,7 @@ import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
 import { ANSWER_BYTES_MAX, answerTooLarge, checkResultEntries } from '#model/answer-bounds.js';
-import { batchBytes, concatBatches, gatherBatch } from '#model/column.js';
+import { batchBytes, bytesView, concatBatches, gatherBatch } from '#model/column.js';
 import { fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/field-data-out.js';
@@ -16,7 +16,7 @@ import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import { ShardSearchRequest, type StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type { ShardSearchRequest, StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { QueryRequest, SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type CollectionSchema, type FieldData, SearchResultData } from '#proto/milvus/schema.js';
@@ -36,7 +36,6 @@ export interface ReadServiceParts {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly callDeadlineMs: number;
 }
-const emptySearch = ShardSearchRequest.create({});
 const emptyResults = SearchResultData.create({});
 const QUERY_COUNT_MAX = 16_384;
 /** What a read meets while segments move or are loaded again. */
@@ -110,9 +109,8 @@ export class ReadService {
         collection.record.vchannels.map((vchannel) =>
           this.#parts.streamingNode.search(
             whole<ShardSearchRequest>({
-              ...emptySearch,
               vchannel,
-              ...partitions,
+              partitionIds: partitions.partitionIds,
               fieldId: params.annsField.fieldID,
               metric,
               queries,
@@ -122,9 +120,10 @@ export class ReadService {
               ignoreGrowing: params.ignoreGrowing,
               radius: params.radius,
               rangeFilter: params.rangeFilter,
+              filter: wireFilter(filter),
               params: plan.shardParams,
               explain: params.explain,
-              filter: wireFilter(filter),
+              loadedOnly: partitions.loadedOnly,
             }),
             context,
           ),
@@ -150,8 +149,7 @@ export class ReadService {
       }
       const ids = idsFromColumn(hits.keys);
       if (pace.isDue) await pace.rest();
-      const scores = Array.from(hits.scores);
-      if (params.roundDecimal >= 0) for (let at = 0; at < scores.length; at++) scores[at] = roundTo(scores[at] ?? 0, params.roundDecimal);
+      const scores = params.roundDecimal < 0 ? hits.scores : hits.scores.map((score) => roundTo(score, params.roundDecimal));
       const { explain, vector: sent } = params;
       const told = tell(answers, { explain, sent, heeded: plan.heeded, builtAs: plan.builtAs, queryCount: nq });
       return whole<SearchResults>({
@@ -163,7 +161,7 @@ export class ReadService {
           numQueries: BigInt(nq),
           topK: BigInt(params.topK),
           fieldsData,
-          scores,
+          scores: bytesView(scores),
           ids,
           topks: Array.from(hits.counts, BigInt),
           outputFields: output.names,
@@ -181,10 +179,18 @@ export class ReadService {
     pace: Pace,
     context: CallContext,
   ): Promise<ColumnBatch> {
+    // The keys are here already.
+    if (fieldIds.length === 1 && fieldIds[0] === hits.keys.fieldId) {
+      return notTooLarge({ rowCount: hits.rows.length, columns: [hits.keys] });
+    }
     const { vchannels } = collection.record;
-    const shardOf = Array.from({ length: hits.rows.length }, (_, row) =>
-      vchannels.length === 1 ? 0 : shardOfRow(hits.keys, row, vchannels.length),
-    );
+    const [only] = vchannels;
+    if (only !== undefined && vchannels.length === 1) {
+      const addresses = { segmentIds: bytesView(hits.segmentIds), rows: bytesView(hits.rows) };
+      const answer = await this.#parts.streamingNode.fetchRows({ vchannel: only, ...addresses, fieldIds: [...fieldIds] }, context);
+      return notTooLarge(must(answer.rows, 'rows'));
+    }
+    const shardOf = Array.from({ length: hits.rows.length }, (_, row) => shardOfRow(hits.keys, row, vchannels.length));
     const batches: ColumnBatch[] = [];
     const order = new Uint32Array(hits.rows.length);
     const placesOf: number[][] = vchannels.map(() => []);
@@ -265,6 +271,10 @@ export class ReadService {
       };
     });
   }
+}
+function notTooLarge(rows: ColumnBatch): ColumnBatch {
+  if (batchBytes(rows) > ANSWER_BYTES_MAX) throw answerTooLarge('search');
+  return rows;
 }
 const wireFilter = (filter: KeyFilter) =>
   filter.kind === 'all' ? undefined : { keys: filter.keys, keyCount: filter.keyCount, negated: filter.negated };
