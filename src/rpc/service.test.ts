@@ -5,7 +5,7 @@ import { type Handlers, inProcessClient, whole, wireMethods } from './service.js
 
 const context = { signal: new AbortController().signal, metadata: {} };
 const complete = (): LoadStateResponse => ({
-  ...{ status: undefined, known: true, progress: 7, partitionIds: [1n], reason: '', outOfMemory: false },
+  ...{ status: undefined, known: true, progress: 7, partitionIds: [1n], reason: '', outOfMemory: false, damaged: false },
 });
 const clientOf = (answer: () => object) => {
   const handlers: object = { loadState: async () => answer() };

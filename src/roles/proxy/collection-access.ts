@@ -6,7 +6,7 @@ import { partitionKeyField } from '#model/schema-view.js';
 import type { Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { DefinitionsDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import type { DefinitionsDefinition, LoadStateResponse, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 
@@ -14,9 +14,15 @@ import type { Client } from '#rpc/service.js';
 export const databaseOf = (request: { readonly dbName: string }, context: CallContext): string =>
   request.dbName || context.metadata.dbname || 'default';
 
-/** What a load that does not fit says: nothing of it is served yet, or all but the newest segments. */
-export const loadRefused = (name: string, { progress, reason }: { readonly progress: number; readonly reason: string }): string =>
-  `collection ${name} is ${progress >= 100 ? 'served in part, its newest segments are not' : 'not served'}: ${reason}`;
+/**
+ * What waiting for a load would not mend: that it does not fit, or that a file is damaged. Nothing of the collection is served yet, or all but
+ * the newest segments.
+ */
+export function loadFailure(name: string, state: LoadStateResponse): ElanusError | undefined {
+  if (!state.outOfMemory && !state.damaged) return undefined;
+  const served = state.progress >= 100 ? 'served in part, its newest segments are not' : 'not served';
+  return new ElanusError(state.outOfMemory ? 'memory_limit' : 'data_corrupt', `collection ${name} is ${served}: ${state.reason}`);
+}
 const partitionNameTexts = {
   use: 'not support manually specifying the partition names if partition key mode is used',
   load: 'disable load partitions if partition key mode is used',
@@ -95,7 +101,8 @@ export class CollectionAccess {
           `collection not loaded[database=${collection.database}][collection=${collection.schema.name}]; load it first`,
         );
       if (state.progress >= 100) return loadedPartitions(collection, state.partitionIds);
-      if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(collection.schema.name, state));
+      const failure = loadFailure(collection.schema.name, state);
+      if (failure !== undefined) throw failure;
       if (context.signal.aborted || nowMs() >= deadlineMs) {
         throw new ElanusError(
           'collection_not_fully_loaded',

@@ -17,7 +17,7 @@ import type {
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { type CollectionAccess, databaseOf, loadRefused, type OpenCollection, refusePartitionNames } from './collection-access.js';
+import { type CollectionAccess, databaseOf, loadFailure, type OpenCollection, refusePartitionNames } from './collection-access.js';
 import { checkLoadWishes, type LoadWishes } from './load-request.js';
 
 export interface DefinitionServiceParts {
@@ -241,7 +241,8 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
           `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it first`,
         );
       // A waiting client would wait for ever: it is told what is missing.
-      if (state.outOfMemory) throw new ElanusError('memory_limit', loadRefused(request.collectionName, state));
+      const failure = loadFailure(request.collectionName, state);
+      if (failure !== undefined) throw failure;
       return { progress: BigInt(state.progress), refreshProgress: BigInt(state.progress) };
     },
     getLoadState: async (request, context) => {

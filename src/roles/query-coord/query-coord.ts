@@ -37,6 +37,8 @@ interface Loaded {
   reason: string;
   /** The reason is that it does not fit in memory: it is tried again, and who asks hears of it. */
   isOutOfMemory: boolean;
+  /** The reason is a file that is damaged or gone: waiting mends nothing, so who asks hears of it. It is tried again, as the file may be put back. */
+  isDamaged: boolean;
   timer: Timer | undefined;
   retryMs: number;
   /** A round is asked for and has not begun. */
@@ -125,10 +127,13 @@ export class QueryCoord {
       loaded.progress = 100;
       loaded.reason = '';
       loaded.isOutOfMemory = false;
+      loaded.isDamaged = false;
       loaded.retryMs = RETRY_MS_MIN;
     } catch (error) {
       if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
+      const isSameReason = loaded.reason === messageOf(error);
       loaded.reason = messageOf(error);
+      loaded.isDamaged = isDamage(error, isSameReason);
       loaded.isOutOfMemory = error instanceof ElanusError && error.key === 'memory_limit';
       if (error instanceof ElanusError && error.key === 'collection_not_found') {
         await this.#forget(collectionId);
@@ -227,6 +232,7 @@ export class QueryCoord {
         partitionIds: loaded.record.allPartitions ? [] : loaded.record.partitionIds,
         reason: loaded.reason,
         outOfMemory: loaded.isOutOfMemory,
+        damaged: loaded.isDamaged,
       };
     },
     segmentsChanged: async ({ collectionId, untilServed }) => {
@@ -271,11 +277,15 @@ export class QueryCoord {
     return collection?.partitions.map((partition) => partition.id) ?? [];
   }
 }
+/** A file that is not there may be one of a segment that was dropped while the round ran: the next round, which lists anew, does not ask for it. */
+const isDamage = (error: unknown, isSameReason: boolean): boolean =>
+  error instanceof ElanusError && (error.key === 'data_corrupt' || (error.key === 'object_not_found' && isSameReason));
 const freshly = (record: LoadRecord): Loaded => ({
   record,
   progress: 0,
   reason: '',
   isOutOfMemory: false,
+  isDamaged: false,
   timer: undefined,
   retryMs: RETRY_MS_MIN,
   isQueued: false,
