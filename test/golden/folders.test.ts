@@ -93,7 +93,7 @@ const indexFiles = async (folder: string): Promise<string[]> =>
     .sort();
 
 describe.each(folders)('%s', (file) => {
-  test('opens with its rows and its indexes, and once more as this version left it', async () => {
+  test('opens with its rows and its indexes, and once more as this version left it', { timeout: 180_000 }, async () => {
     const folder = await tempFolder();
     await unpack(join(import.meta.dirname, file), folder.path);
     const before = await indexFiles(folder.path);
