@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Elanus, open } from '#server/open.js';
+import { runElanus } from './server-process.js';
 import { connect, createLoaded, failureOf, insertRange, mustSucceed, tempFolder, until, vectorOf } from './support.js';
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
@@ -62,5 +63,21 @@ test.each([
 
   await writeFile(file, bytes);
   await until('it serves again', async () => ((await countOf('hurt')) === 48 ? true : undefined));
+  await close();
+});
+
+test('a catalog file that was cut off keeps the server from starting, in one line', async () => {
+  await close();
+  const file = join(folder.path, 'meta/data.mdb');
+  const whole = await readFile(file);
+  for (const bytes of [2 * 4096, whole.length >> 1]) {
+    await writeFile(file, whole.subarray(0, bytes));
+    const run = runElanus('serve', '--data', folder.path, '--port', '0');
+    expect(await run.ended).toEqual({ code: 1, signal: null });
+    expect(run.stderr()).toMatch(/^elanus: catalog ".*data\.mdb" is damaged: .*; restore meta\/ from a copy.*\n$/);
+  }
+  await writeFile(file, whole);
+  await reopen();
+  await until('the rows are there', async () => ((await countOf('hurt')) === 48 ? true : undefined));
   await close();
 });

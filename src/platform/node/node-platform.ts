@@ -18,6 +18,7 @@ import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { checkDataFolder, markDataFolder } from './data-folder.js';
 import { lockFolder } from './folder-lock.js';
 import { GrpcTransport } from './grpc-transport.js';
+import { checkLmdbFile } from './lmdb-check.js';
 import { LmdbMetaStore } from './lmdb-meta-store.js';
 import { NodeFiles } from './node-files.js';
 import { nodeClock, nodeTimers } from './node-time.js';
@@ -84,6 +85,7 @@ async function openStores(dataFolder: string | undefined): Promise<Stores> {
     await markDataFolder(root);
     const metaFolder = path.join(root, 'meta');
     await mkdir(metaFolder, { recursive: true });
+    checkLmdbFile(metaFolder);
     const metaStore = new LmdbMetaStore(metaFolder);
     const files = new NodeFiles(root);
     // Beside everything else: nothing waits for the space.
