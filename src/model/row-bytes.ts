@@ -27,14 +27,29 @@ function leftOutBytes(field: FieldSchema): number {
   return (defaultBytes(field)?.length ?? 0) + OFFSET_BYTES;
 }
 
+/** `leftOutBytes` of all fields of a schema: they are asked for with every write, and a schema that is changed is another object. */
+const leftOutOf = new WeakMap<CollectionSchema, readonly number[]>();
+function leftOutBytesOf(schema: CollectionSchema): readonly number[] {
+  const known = leftOutOf.get(schema);
+  if (known?.length === schema.fields.length) return known;
+  const bytes = schema.fields.map(leftOutBytes);
+  leftOutOf.set(schema, bytes);
+  return bytes;
+}
+
 /** What the rows of a batch take in a segment, columns that were left out or packed as wide as they become there. */
-export function appliedBytes(schema: CollectionSchema, batch: ColumnBatch): number {
-  const sent = new Map(batch.columns.map((column) => [column.fieldId, column]));
+export function appliedBytes(schema: CollectionSchema, { columns, rowCount }: ColumnBatch): number {
+  const leftOut = leftOutBytesOf(schema);
   let bytes = 0;
-  for (const field of schema.fields) {
-    const column = sent.get(field.fieldID);
-    if (column === undefined || isDenseVector(field.dataType)) bytes += batch.rowCount * leftOutBytes(field);
-    if (column !== undefined) bytes += isDenseVector(field.dataType) ? column.valid.length : columnBytes(column);
+  // Columns mostly come in the order of the schema: the next one is that of the field, or the field has none.
+  let next = 0;
+  for (const [index, field] of schema.fields.entries()) {
+    let column = columns[next];
+    if (column?.fieldId === field.fieldID) next++;
+    else column = next === columns.length ? undefined : columns.find((one) => one.fieldId === field.fieldID);
+    const isDense = isDenseVector(field.dataType);
+    if (column === undefined || isDense) bytes += rowCount * (leftOut[index] ?? 0);
+    if (column !== undefined) bytes += isDense ? column.valid.length : columnBytes(column);
   }
   return bytes;
 }
@@ -48,10 +63,12 @@ export function checkClaimedRows(schema: CollectionSchema, sent: ReadonlyMap<big
     throw tooLarge(`num_rows is ${numRows} and no column is sent, expected at most ${UNCOUNTED_ROWS_MAX} rows`);
   }
   let bytes = numRows * SYSTEM_ROW_BYTES;
-  for (const field of schema.fields) {
+  const leftOut = leftOutBytesOf(schema);
+  for (const [index, field] of schema.fields.entries()) {
     const data = sent.get(field.fieldID);
-    if (data === undefined || field.dataType !== DataType.VarChar) bytes += numRows * leftOutBytes(field);
-    else bytes += numRows * OFFSET_BYTES + data.validData.reduce((sum, flag) => sum + (flag ? 0 : 1), 0) * leftOutBytes(field);
+    const perRow = leftOut[index] ?? 0;
+    if (data === undefined || field.dataType !== DataType.VarChar) bytes += numRows * perRow;
+    else bytes += numRows * OFFSET_BYTES + data.validData.reduce((sum, flag) => sum + (flag ? 0 : 1), 0) * perRow;
   }
   if (bytes > INSERT_BYTES_MAX) throw tooLarge(`${numRows} rows take ${bytes} bytes in memory, expected at most ${INSERT_BYTES_MAX}`);
 }

@@ -70,8 +70,8 @@ export class SegmentData {
   #isReleased = false;
   /** Of batches that memory was taken for and that are not appended yet. */
   #promised: Promised = NOTHING_PROMISED;
-  /** Batches that fit the schema. */
-  readonly #checked = new WeakSet<ColumnBatch>();
+  /** Batches that memory was taken for: they fit the schema. Their columns by field. */
+  readonly #checked = new Map<ColumnBatch, ReadonlyMap<bigint, Column>>();
 
   constructor(platform: Platform, options: SegmentOptions) {
     this.#platform = platform;
@@ -173,32 +173,39 @@ export class SegmentData {
   reserve(batch: ColumnBatch): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
     checkBatch(batch, this.#schema);
-    this.#checked.add(batch);
     const promised = this.#promised;
     const rows = promised.rows + batch.rowCount;
-    const byField = new Map(batch.columns.map((from) => [from.fieldId, from]));
+    const byField = columnsOf(batch);
     const bytesOf = (fieldId: bigint, missing: number): number =>
       (promised.bytes.get(fieldId) ?? 0) + (byField.get(fieldId)?.data.length ?? missing * batch.rowCount);
     const bytes = new Map<bigint, number>();
     for (const vectors of this.#vectors.values()) vectors.reserve(this.rowCount + rows);
     for (const [fieldId, sparse] of this.#sparse) {
       sparse.checkRows(byField.get(fieldId), batch.rowCount);
-      bytes.set(fieldId, bytesOf(fieldId, 0));
-      sparse.reserveBytes(rows, bytesOf(fieldId, 0));
+      const wanted = bytesOf(fieldId, 0);
+      bytes.set(fieldId, wanted);
+      sparse.reserveBytes(rows, wanted);
     }
     for (const [fieldId, store] of this.#columns) {
-      const field = fieldById(this.#schema, fieldId);
-      const missing = store.width ?? (field && defaultBytes(field)?.length) ?? 0;
-      bytes.set(fieldId, bytesOf(fieldId, missing));
-      store.reserve(rows, bytesOf(fieldId, missing));
+      const wanted = bytesOf(fieldId, byField.has(fieldId) ? 0 : this.#missingBytes(fieldId, store));
+      bytes.set(fieldId, wanted);
+      store.reserve(rows, wanted);
     }
     this.#versions.reserve(rows);
     this.#index.reserve(this.rowCount, rows);
     this.#promised = { rows, bytes };
+    this.#checked.set(batch, byField);
+  }
+  /** Of a value that a batch does not have. */
+  #missingBytes(fieldId: bigint, store: ColumnStore): number {
+    if (store.width !== undefined) return store.width;
+    const field = fieldById(this.#schema, fieldId);
+    return (field && defaultBytes(field)?.length) ?? 0;
   }
   /** What was reserved is appended by now, or will not be. */
   dropReservations(): void {
     this.#promised = NOTHING_PROMISED;
+    this.#checked.clear();
   }
 
   /**
@@ -207,7 +214,8 @@ export class SegmentData {
    */
   appendBatch(batch: ColumnBatch, timestamp?: Timestamp): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
-    if (!this.#checked.delete(batch)) checkBatch(batch, this.#schema);
+    const reserved = this.#checked.get(batch);
+    if (reserved === undefined) checkBatch(batch, this.#schema);
     const rows = batch.rowCount;
     const own = timestamp === undefined ? findColumn(batch, TIMESTAMP_FIELD) : undefined;
     const missing = !findColumn(batch, this.#keyField.fieldID)
@@ -220,12 +228,14 @@ export class SegmentData {
     }
     const first = this.rowCount;
     for (const vectors of this.#vectors.values()) vectors.reserve(first + rows);
-    const byField = new Map(batch.columns.map((from) => [from.fieldId, from]));
+    const byField = reserved ?? columnsOf(batch);
     for (const [fieldId, sparse] of this.#sparse) sparse.reserve(byField.get(fieldId), rows);
-    for (const [fieldId, vectors] of [...this.#vectors, ...this.#sparse]) {
-      const from = byField.get(fieldId);
-      if (from) vectors.append(from, rows);
-      else vectors.appendNulls(rows);
+    for (const all of [this.#vectors, this.#sparse]) {
+      for (const [fieldId, vectors] of all) {
+        const from = byField.get(fieldId);
+        if (from) vectors.append(from, rows);
+        else vectors.appendNulls(rows);
+      }
     }
     for (const [fieldId, store] of this.#columns) {
       const from = byField.get(fieldId);
@@ -471,3 +481,8 @@ export class SegmentData {
     for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()]) vectors.release();
   }
 }
+const columnsOf = ({ columns }: ColumnBatch): ReadonlyMap<bigint, Column> => {
+  const byField = new Map<bigint, Column>();
+  for (const from of columns) byField.set(from.fieldId, from);
+  return byField;
+};

@@ -163,11 +163,12 @@ const packBatch = (rows: ColumnBatch): ColumnBatch => ({
 });
 /** The reader of the log takes no longer entry. Counted before it is encoded, a little on the high side. */
 function checkRecordBytes(deletedKeys: Column | undefined, inserts: readonly { readonly rows: ColumnBatch }[]): void {
-  const columns = [...(deletedKeys === undefined ? [] : [deletedKeys]), ...inserts.flatMap(({ rows }) => rows.columns)];
-  const bytes = columns.reduce(
-    (sum, column) => sum + columnBytes(column) + COLUMN_OVERHEAD_BYTES,
-    COLUMN_OVERHEAD_BYTES * (1 + inserts.length),
-  );
+  let bytes = COLUMN_OVERHEAD_BYTES * (1 + inserts.length);
+  const add = (column: Column): void => {
+    bytes += columnBytes(column) + COLUMN_OVERHEAD_BYTES;
+  };
+  if (deletedKeys !== undefined) add(deletedKeys);
+  for (const { rows } of inserts) for (const column of rows.columns) add(column);
   if (bytes > PAYLOAD_BYTES_MAX) throw tooLarge(`the request is a log entry of ${bytes} bytes, expected at most ${PAYLOAD_BYTES_MAX}`);
 }
 const outOfMemory = (cause: RangeError): ElanusError =>
