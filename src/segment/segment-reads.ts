@@ -1,8 +1,9 @@
 // What reads of segments share, and the query of rows over several segments of one shard at one timestamp. The growing part
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/metric.js';
-import { type Key, keyAt } from '#model/column.js';
+import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/column.js';
 import { primaryField } from '#model/field.js';
 import { type MetricName, metricNames } from '#model/metric-type.js';
 import type { Pace } from '#platform/pace.js';
@@ -43,7 +44,7 @@ export function matchingRows(segment: ReadableSegment, keys: readonly Key[], rea
 
 export interface Retrieved {
   readonly count: bigint;
-  /** The key column first, the timestamps, then the fields asked for; in key order, one row a key. */
+  /** The key column first, the timestamps, then the fields asked for, then addresses if they are; in key order, one row a key. */
   readonly rows: ColumnBatch;
 }
 /** Fields are fetched for the rows that are left at the end only. @throws cancelled, deadline_exceeded, segment_not_found, invalid_parameter */
@@ -78,7 +79,22 @@ export async function retrieveFromSegments(
     const data = byId.get(id);
     return data?.isReleased === true ? undefined : data;
   };
-  return { count: BigInt(lists.length), rows: await fetchRows(dataOf, segmentIds, rows, fieldIds, 'query', pace) };
+  const fetched = await fetchRows(dataOf, segmentIds, rows, fieldIds, 'query', pace);
+  return { count: BigInt(lists.length), rows: request.withAddresses ? withAddresses(fetched, segmentIds, rows) : fetched };
+}
+/** Numbers of columns that no field has: where a row is. */
+const SEGMENT_COLUMN = -1n;
+const ROW_COLUMN = -2n;
+const withAddresses = ({ rowCount, columns }: ColumnBatch, segmentIds: BigInt64Array, rows: Uint32Array): ColumnBatch => ({
+  rowCount,
+  columns: [...columns, columnFromInt64(SEGMENT_COLUMN, segmentIds), columnFromInt64(ROW_COLUMN, BigInt64Array.from(rows, BigInt))],
+});
+/** Where the rows of a retrieval with addresses are. @throws internal when it has none */
+export function addressesOf(batch: ColumnBatch): { readonly segmentIds: BigInt64Array; readonly rows: Uint32Array } {
+  const [segments, rows] = [findColumn(batch, SEGMENT_COLUMN), findColumn(batch, ROW_COLUMN)];
+  if (segments === undefined || rows === undefined)
+    throw new ElanusError('internal', 'retrieved rows have no addresses, which were asked for; check the version of the peer');
+  return { segmentIds: int64Values(segments), rows: Uint32Array.from(int64Values(rows), Number) };
 }
 const keyListOf = (data: SegmentData, keys: Column, rows: Uint32Array): KeyList => ({
   length: rows.length,

@@ -3,7 +3,7 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
-import { ANSWER_BYTES_MAX, answerTooLarge, checkResultEntries } from '#model/answer-bounds.js';
+import { ANSWER_BYTES_MAX, type AnswerKind, answerTooLarge, checkResultEntries } from '#model/answer-bounds.js';
 import { batchBytes, bytesView, concatBatches, gatherBatch } from '#model/column.js';
 import { fixedWidth } from '#model/data-type.js';
 import { fieldById, primaryField } from '#model/field.js';
@@ -24,7 +24,7 @@ import { type Client, whole } from '#rpc/service.js';
 import { decodeHits, type Hits } from '#segment/hits.js';
 import { mergeHitsPaced, skipHits } from '#segment/merge-hits.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
-import { isLargerBetter } from '#segment/segment-reads.js';
+import { addressesOf, isLargerBetter } from '#segment/segment-reads.js';
 import { type CollectionAccess, type OpenCollection, refusePartitionNames } from './collection-access.js';
 import { SearchPlans } from './search-plan.js';
 import { tell } from './search-told.js';
@@ -36,6 +36,7 @@ export interface ReadServiceParts {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly callDeadlineMs: number;
 }
+type Addresses = Pick<Hits, 'segmentIds' | 'rows' | 'keys'>;
 const emptyResults = SearchResultData.create({});
 const QUERY_COUNT_MAX = 16_384;
 /** What a read meets while segments move or are loaded again. */
@@ -140,7 +141,7 @@ export class ReadService {
       const rows =
         output.fieldIds.length === 0 || hits.rows.length === 0
           ? undefined
-          : await this.#fetch(collection, hits, output.fieldIds, pace, context);
+          : await this.#fetch(collection, hits, output.fieldIds, 'search', pace, context);
       const fieldsData: FieldData[] = [];
       const answered = rows && answeredRows(schema, rows, output);
       for (const fieldId of rows === undefined ? [] : output.fieldIds) {
@@ -174,21 +175,25 @@ export class ReadService {
   }
   async #fetch(
     collection: OpenCollection,
-    hits: Hits,
+    hits: Addresses,
     fieldIds: readonly bigint[],
+    kind: AnswerKind,
     pace: Pace,
     context: CallContext,
   ): Promise<ColumnBatch> {
     // The keys are here already.
     if (fieldIds.length === 1 && fieldIds[0] === hits.keys.fieldId) {
-      return notTooLarge({ rowCount: hits.rows.length, columns: [hits.keys] });
+      return notTooLarge({ rowCount: hits.rows.length, columns: [hits.keys] }, kind);
     }
     const { vchannels } = collection.record;
     const [only] = vchannels;
     if (only !== undefined && vchannels.length === 1) {
       const addresses = { segmentIds: bytesView(hits.segmentIds), rows: bytesView(hits.rows) };
-      const answer = await this.#parts.streamingNode.fetchRows({ vchannel: only, ...addresses, fieldIds: [...fieldIds] }, context);
-      return notTooLarge(must(answer.rows, 'rows'));
+      const answer = await this.#parts.streamingNode.fetchRows(
+        { vchannel: only, ...addresses, fieldIds: [...fieldIds], isQuery: kind === 'query' },
+        context,
+      );
+      return notTooLarge(must(answer.rows, 'rows'), kind);
     }
     const shardOf = Array.from({ length: hits.rows.length }, (_, row) => shardOfRow(hits.keys, row, vchannels.length));
     const batches: ColumnBatch[] = [];
@@ -203,12 +208,18 @@ export class ReadService {
       const segmentIds = BigInt64Array.from(places, (place) => hits.segmentIds[place] ?? 0n);
       const rows = Uint32Array.from(places, (place) => hits.rows[place] ?? 0);
       const answer = await this.#parts.streamingNode.fetchRows(
-        { vchannel, segmentIds: new Uint8Array(segmentIds.buffer), rows: new Uint8Array(rows.buffer), fieldIds: [...fieldIds] },
+        {
+          vchannel,
+          segmentIds: new Uint8Array(segmentIds.buffer),
+          rows: new Uint8Array(rows.buffer),
+          fieldIds: [...fieldIds],
+          isQuery: kind === 'query',
+        },
         context,
       );
       const fetched = must(answer.rows, 'rows');
       bytes += batchBytes(fetched);
-      if (bytes > ANSWER_BYTES_MAX) throw answerTooLarge('search');
+      if (bytes > ANSWER_BYTES_MAX) throw answerTooLarge(kind);
       batches.push(fetched);
       if (pace.isDue) await pace.rest();
       for (const [index, place] of places.entries()) order[place] = base + index;
@@ -216,6 +227,11 @@ export class ReadService {
     }
     const [first] = batches;
     return batches.length === 1 && first !== undefined ? first : gatherBatch(concatBatches(batches), order);
+  }
+
+  #fetchPage(collection: OpenCollection, found: ColumnBatch, fieldIds: readonly bigint[], pace: Pace, context: CallContext) {
+    const keys = must(found.columns[0], 'key column');
+    return this.#fetch(collection, { ...addressesOf(found), keys }, fieldIds, 'query', pace, context);
   }
 
   async query(request: QueryRequest, context: CallContext) {
@@ -230,6 +246,8 @@ export class ReadService {
       throw new ElanusError('invalid_parameter', 'empty expression should be used with limit: invalid parameter');
     }
     const limit = params.limit === undefined ? 0 : params.limit + params.offset;
+    // Rows before the page are found by their keys; what they hold is not read.
+    const isPaged = params.offset > 0 && !output.isCount;
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
     return this.#retrying(context, async () => {
       const answers = await Promise.all(
@@ -242,7 +260,8 @@ export class ReadService {
               guaranteeTimestamp,
               countOnly: output.isCount,
               limit: BigInt(limit),
-              fieldIds: output.fieldIds,
+              fieldIds: isPaged ? [] : output.fieldIds,
+              withAddresses: isPaged,
               ignoreGrowing: params.ignoreGrowing,
             },
             context,
@@ -258,7 +277,8 @@ export class ReadService {
       if (output.isCount) return { ...common, fieldsData: [countFieldData(answers.reduce((sum, { count }) => sum + count, 0n))] };
       const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
       const pace = new Pace(this.#parts.platform, context);
-      const page = await mergeBatchesByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit, pace, params.offset);
+      const found = await mergeBatchesByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit, pace, params.offset);
+      const page = isPaged && found.rowCount > 0 ? await this.#fetchPage(collection, found, output.fieldIds, pace, context) : found;
       if (batchBytes(page) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
       if (pace.isDue) await pace.rest();
       return {
@@ -272,8 +292,8 @@ export class ReadService {
     });
   }
 }
-function notTooLarge(rows: ColumnBatch): ColumnBatch {
-  if (batchBytes(rows) > ANSWER_BYTES_MAX) throw answerTooLarge('search');
+function notTooLarge(rows: ColumnBatch, kind: AnswerKind): ColumnBatch {
+  if (batchBytes(rows) > ANSWER_BYTES_MAX) throw answerTooLarge(kind);
   return rows;
 }
 const wireFilter = (filter: KeyFilter) =>

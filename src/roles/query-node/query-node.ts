@@ -237,13 +237,13 @@ export class QueryNode {
       return { count: found.count, rows: found.rows, readTimestamp };
     },
     memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
-    fetchSegmentRows: async ({ segmentIds, rows, fieldIds }, context) => ({
+    fetchSegmentRows: async ({ segmentIds, rows, fieldIds, isQuery }, context) => ({
       rows: await fetchRows(
         (id) => this.#segments.get(id)?.data,
         new BigInt64Array(aligned(segmentIds)),
         new Uint32Array(aligned(rows)),
         fieldIds,
-        'search',
+        isQuery ? 'query' : 'search',
         new Pace(this.#platform, context),
       ),
     }),

@@ -393,7 +393,7 @@ export class ShardReader {
       pick64(segmentIds, here),
       pick32(rows, here),
       request.fieldIds,
-      'search',
+      request.isQuery ? 'query' : 'search',
       new Pace(this.#platform, context),
     );
     if (there.length === 0) return { rows: await own };
@@ -403,6 +403,7 @@ export class ShardReader {
         segmentIds: bytes(pick64(segmentIds, there)),
         rows: bytes(pick32(rows, there)),
         fieldIds: request.fieldIds,
+        isQuery: request.isQuery,
       },
       context,
     );
