@@ -4,20 +4,38 @@ import { nextBelow, type Random } from '#base/random.js';
 import type { MemoryFiles } from '#platform/memory/memory-files.js';
 import type { Trace } from './trace.js';
 
-/** @returns the file, undefined when there is none */
-export async function rot(disks: readonly (MemoryFiles | undefined)[], random: Random, trace: Trace): Promise<string | undefined> {
-  const found: { readonly disk: MemoryFiles; readonly path: string }[] = [];
+/** Where the bit may be: before `bytes` of the file. */
+export interface Place {
+  readonly disk: MemoryFiles;
+  readonly path: string;
+  readonly bytes: number;
+}
+/** All files of these disks, whole. */
+export async function placesOf(disks: readonly (MemoryFiles | undefined)[], folder = ''): Promise<Place[]> {
+  const places: Place[] = [];
   for (const disk of disks) {
     if (disk === undefined) continue;
-    for (const path of await disk.list(''))
-      if (((await disk.size(path)) ?? 0) > 0 && !path.startsWith('objects/import/')) found.push({ disk, path });
+    for (const path of await disk.list(folder)) {
+      const bytes = (await disk.size(path)) ?? 0;
+      if (bytes > 0 && !path.startsWith('objects/import/')) places.push({ disk, path, bytes });
+    }
   }
-  const chosen = found[nextBelow(random, Math.max(1, found.length))];
+  return places;
+}
+/** Of these those that are longer now: what was appended behind the place proves that everything before it was written. */
+export async function grown(places: readonly Place[]): Promise<Place[]> {
+  const found: Place[] = [];
+  for (const place of places) if (((await place.disk.size(place.path)) ?? 0) > place.bytes) found.push(place);
+  return found;
+}
+/** @returns the file, undefined when there is none */
+export function rot(places: readonly Place[], random: Random, trace: Trace): string | undefined {
+  const chosen = places[nextBelow(random, Math.max(1, places.length))];
   if (chosen === undefined) return undefined;
-  const { disk, path } = chosen;
-  const bit = nextBelow(random, ((await disk.size(path)) ?? 0) * 8);
-  disk.damage(path, (bytes) => {
-    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  const { disk, path, bytes } = chosen;
+  const bit = nextBelow(random, bytes * 8);
+  disk.damage(path, (content) => {
+    content[bit >> 3] = (content[bit >> 3] ?? 0) ^ (1 << (bit & 7));
   });
   trace.add('faults', 'bit-rot', { path, bit });
   return path;

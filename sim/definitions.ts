@@ -72,6 +72,26 @@ export class Definitions {
       }
     });
   }
+  /** Begins to replace a partition; the rest is for `finish`. Nothing else may be under way. @returns whether the drop was confirmed */
+  beginReplacePartition(collection: SimCollection, partition: string): Promise<boolean> {
+    this.#todo = this.#replacePartition(collection, partition);
+    return this.#next();
+  }
+  /** Drops all collections, then makes them again. */
+  async replaceAll(untilReady: (call: () => Promise<boolean>) => Promise<void>, whenGone: () => Promise<void>): Promise<void> {
+    const replacements = this.#parts.collections.map((collection) => this.#replaceCollection(collection));
+    this.#todo = replacements.flatMap((steps) => steps.slice(0, -1));
+    while (this.#todo.length > 0) await untilReady(() => this.#next());
+    await whenGone();
+    this.#todo = replacements.flatMap((steps) => steps.slice(-1));
+    while (this.#todo.length > 0) await untilReady(() => this.#next());
+  }
+  /** Rows of a file into the partition. */
+  async import(collection: SimCollection, partition: string): Promise<void> {
+    await this.#import(collection, partition)
+      .run()
+      .catch(() => {});
+  }
   /** @returns whether a step is over */
   async #next(): Promise<boolean> {
     const [step] = this.#todo;
@@ -120,10 +140,9 @@ export class Definitions {
     });
     return [release, this.#settle(collection), this.#load(collection)];
   }
-  #replacePartition(collection: SimCollection): Step[] {
-    const { client, workload } = this.#parts;
+  #replacePartition(collection: SimCollection, partition: string = this.#parts.workload.one(partitionNames)): Step[] {
+    const { client } = this.#parts;
     const { model } = collection;
-    const partition = workload.one(partitionNames);
     let write: Write | undefined;
     const drop = this.#step(collection, 'drop-partition', async () => {
       model.setLoaded(false);
@@ -197,11 +216,11 @@ export class Definitions {
     await alreadyThere(client.create(model.spec));
     if (model.spec.partitions === 'named') for (const name of partitionNames) await alreadyThere(client.createPartition(model.name, name));
   }
-  #import(collection: SimCollection): Step {
+  #import(collection: SimCollection, into?: string): Step {
     const { client, workload, random, objects, timers, elapsedMs } = this.#parts;
     const { model } = collection;
     return this.#step(collection, 'import-file', async () => {
-      const { partition, keys } = workload.newKeys(model, IMPORTER, 10 + nextBelow(random, 30));
+      const { partition, keys } = workload.newKeys(model, IMPORTER, 10 + nextBelow(random, 30), into);
       if (keys.length === 0 || model.isDropped) return;
       const rows = keys.map((key) => ({ key, version: workload.version() }));
       const file = `import/${this.#files++}.json`;

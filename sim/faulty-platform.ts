@@ -29,7 +29,10 @@ export class Troubles {
   isDiskFull = false;
   /** Share of changes of files that fail. */
   diskErrors = 0;
+  /** The next sync fails, and this becomes of the pages. */
+  nextSync: 'dirty' | 'forgotten' | 'zeroed' | undefined;
   heal(): void {
+    this.nextSync = undefined;
     this.objects = NO_TROUBLE;
     this.meta = NO_TROUBLE;
     this.readDelayMs = 0;
@@ -130,6 +133,11 @@ export function troubleDisk(disk: MemoryFiles, troubles: Troubles, random: Rando
   disk.fault = (operation, _path, bytes) => {
     if (troubles.isDiskFull && (operation === 'write' || operation === 'append'))
       return { code: 'ENOSPC', keptBytes: Math.floor(nextFloat(random) * bytes) };
+    if (operation === 'sync' && troubles.nextSync !== undefined) {
+      const pages = troubles.nextSync;
+      troubles.nextSync = undefined;
+      return { code: 'EIO', pages };
+    }
     if (troubles.diskErrors > 0 && operation !== 'read' && operation !== 'list' && nextFloat(random) < troubles.diskErrors) {
       const pages = (['dirty', 'forgotten', 'zeroed'] as const)[Math.floor(nextFloat(random) * 3)] ?? 'dirty';
       return { code: 'EIO', keptBytes: Math.floor(nextFloat(random) * (bytes + 1)), pages };

@@ -3,7 +3,7 @@
 import { messageOf } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
 import { type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
-import { rot } from './bit-rot.js';
+import { grown, type Place, placesOf, rot } from './bit-rot.js';
 import { SimClient } from './client.js';
 import { hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
 import { chooseIndex, chooseSpecs } from './collection-spec.js';
@@ -11,6 +11,7 @@ import { Definitions } from './definitions.js';
 import { checkDisk } from './disk-check.js';
 import { Faults } from './faults.js';
 import { CollectionModel, Violation } from './model.js';
+import { Scenarios } from './scenarios.js';
 import { Trace } from './trace.js';
 import { type SimCollection, Workload } from './workload.js';
 
@@ -33,6 +34,8 @@ const ROUNDS = 3;
 const CLIENTS = 3;
 /** After the last fault, calls that began before it may still take effect for this long. */
 const DRAIN_MS = 15_000;
+/** Of the rounds: those that end in a scenario. */
+const SCENARIO_SHARE = 0.6;
 /** A healed cluster must answer again within this time. */
 const RECOVERY_MS_MAX = 90_000;
 /** No run takes this long unless something hangs. */
@@ -46,6 +49,7 @@ class Run {
   readonly #collections: readonly SimCollection[];
   readonly #client: SimClient;
   readonly #definitions: Definitions;
+  readonly #scenarios: Scenarios;
   readonly trace: Trace;
   readonly workload: Workload;
   readonly processes: Readonly<Record<(typeof hosts)[number], SimProcess>>;
@@ -72,6 +76,13 @@ class Run {
     const common = { client, collections, random, timers: world.timers, trace, elapsedMs };
     this.workload = new Workload(common);
     this.#definitions = new Definitions({ ...common, workload: this.workload, objects: objectStore });
+    this.#scenarios = new Scenarios({
+      ...common,
+      cluster: this.#cluster,
+      processes: this.processes,
+      workload: this.workload,
+      definitions: this.#definitions,
+    });
     this.#collections = collections;
     this.#client = client;
     this.#random = random;
@@ -94,6 +105,7 @@ class Run {
     await this.#setUp();
     for (let round = 0; round < ROUNDS; round++) {
       await this.#round();
+      if (nextFloat(this.#random) < SCENARIO_SHARE) await this.#scenarios.run(this.#untilReady);
       await this.#compare();
       for (const { model } of this.#collections) await this.workload.checkWrites(model, this.#untilReady);
     }
@@ -104,9 +116,11 @@ class Run {
   }
   /** After this nothing more is written. */
   async #rot(): Promise<void> {
-    for (const host of hosts) this.processes[host].crash(this.#random);
     const { objectDisk, world } = this.#cluster;
-    if ((await rot([this.processes.stream.disk, objectDisk], this.#random, this.trace)) === undefined) return;
+    const inLog = nextBelow(this.#random, 2) === 0 ? await this.#provenLog() : [];
+    for (const host of hosts) this.processes[host].crash(this.#random);
+    const places = inLog.length > 0 ? inLog : await placesOf([this.processes.stream.disk, objectDisk]);
+    if (rot(places, this.#random, this.trace) === undefined) return;
     for (const host of hosts) this.processes[host].start();
     // Whatever comes up is asked: it answers what is so, or not at all.
     for (let round = 0; round < 3; round++) {
@@ -118,6 +132,13 @@ class Run {
         await this.workload.search(collection, undefined);
       }
     }
+  }
+  /** Writes that are in no file yet. @returns the parts of the log before the last of them */
+  async #provenLog(): Promise<readonly Place[]> {
+    const { model } = this.workload.one(this.#collections);
+    for (let writes = 0; writes < 4; writes++) await this.workload.insert(model, writes % CLIENTS);
+    const before = await placesOf([this.processes.stream.disk], 'wal');
+    return (await this.workload.insert(model, 0)) ? grown(before) : [];
   }
   async #setUp(): Promise<void> {
     // Some clusters are in trouble from the first moment.

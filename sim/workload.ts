@@ -56,11 +56,11 @@ export class Workload {
       const { model } = collection;
       const draw = nextFloat(random);
       if (model.isDropped) continue;
-      if (draw < 0.3) await this.#insert(model, clientId);
+      if (draw < 0.3) await this.insert(model, clientId);
       else if (draw < 0.34) await this.#insertCopies(model, clientId);
-      else if (draw < 0.44) await this.#upsert(model, clientId);
-      else if (draw < 0.58) await this.#delete(model, clientId);
-      else if (draw < 0.66) await this.#flush(model);
+      else if (draw < 0.44) await this.upsert(model, clientId);
+      else if (draw < 0.58) await this.delete(model, clientId);
+      else if (draw < 0.66) await this.flush(model);
       else if (draw < 0.75) await this.#readSome(model);
       else if (draw < 0.82) await this.count(model, this.#somePartitions(model));
       else if (draw < 0.84) await this.rowCount(model);
@@ -122,17 +122,22 @@ export class Workload {
     return there.length === 0 ? [] : [this.one(there)];
   }
   /** Keys never used before, all of one partition that is there. */
-  newKeys(model: CollectionModel, clientId: number, count: number): { readonly partition: string; readonly keys: readonly number[] } {
+  newKeys(
+    model: CollectionModel,
+    clientId: number,
+    count: number,
+    into?: string,
+  ): { readonly partition: string; readonly keys: readonly number[] } {
     const source = `${model.name} ${clientId}`;
     let next = this.#nextKeys.get(source) ?? clientId * KEYS_PER_CLIENT;
-    const partition = model.partitionOf(next + nextBelow(this.#parts.random, 3));
+    const partition = into ?? model.partitionOf(next + nextBelow(this.#parts.random, 3));
     const keys: number[] = [];
     for (; keys.length < count && !model.isAbsent(partition); next++) if (model.partitionOf(next) === partition) keys.push(next);
     this.#nextKeys.set(source, next);
     return { partition, keys };
   }
-  async #insert(model: CollectionModel, clientId: number): Promise<boolean> {
-    const { partition, keys } = this.newKeys(model, clientId, 1 + nextBelow(this.#parts.random, 8));
+  async insert(model: CollectionModel, clientId: number, into?: string): Promise<boolean> {
+    const { partition, keys } = this.newKeys(model, clientId, 1 + nextBelow(this.#parts.random, 8), into);
     if (keys.length === 0) return false;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
     return this.write(model, 'insert', rows, () => this.#parts.client.insert(model.spec, partition, rows));
@@ -145,19 +150,19 @@ export class Workload {
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
     await this.write(model, 'copy', rows, () => this.#parts.client.insert(model.spec, partition, rows));
   }
-  async #upsert(model: CollectionModel, clientId: number): Promise<void> {
+  async upsert(model: CollectionModel, clientId: number): Promise<void> {
     const { partition, keys } = this.#samePartition(model, this.#pick(this.#ownKeys(model, clientId), 6));
     if (keys.length === 0) return;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
     await this.write(model, 'upsert', rows, () => this.#parts.client.upsert(model.spec, partition, rows));
   }
-  async #delete(model: CollectionModel, clientId: number): Promise<void> {
+  async delete(model: CollectionModel, clientId: number): Promise<void> {
     const keys = this.#pick(this.#ownKeys(model, clientId), 4);
     if (keys.length === 0) return;
     const gone = keys.map((key) => ({ key, version: 0 }));
     await this.write(model, 'delete', gone, () => this.#parts.client.delete(model.name, keys));
   }
-  async #flush(model: CollectionModel): Promise<boolean> {
+  async flush(model: CollectionModel): Promise<boolean> {
     let isFlushed = false;
     await this.attempt(model, 'flush', '', async () => {
       isFlushed = await this.#parts.client.flush(model.name);
@@ -211,13 +216,14 @@ export class Workload {
     key: number | undefined,
     partitions: readonly string[] = [],
     expected: readonly string[] = partitions,
+    isSession = nextFloat(this.#parts.random) < 0.5,
   ): Promise<boolean> {
     const { model, index } = collection;
     const [near, topK] = [key ?? this.#someKey(model), 1 + nextBelow(this.#parts.random, TOP_K_MAX)];
     // Now and then a vector that is nobody's.
     const version = nextFloat(this.#parts.random) < 0.7 ? (model.certain(near) ?? 0) : -1;
     const query = floatsOf(near, version);
-    const guarantee = nextFloat(this.#parts.random) < 0.5 ? 0n : this.#newest;
+    const guarantee = isSession ? this.#newest : 0n;
     return this.#read(model, 'search', [`${near}:${version}`, topK, ...partitions].join(' '), expected, async (read) => {
       const hits = await this.#parts.client.search(model.spec, { vector: new Uint8Array(query.buffer), topK, partitions, guarantee });
       // The index was changed while the search ran: either may have answered.
@@ -235,8 +241,8 @@ export class Workload {
   }
   /** A healed cluster takes writes, and brings all of them to files. */
   async checkWrites(model: CollectionModel, untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
-    await untilReady(() => this.#insert(model, 0));
-    await untilReady(() => this.#flush(model));
+    await untilReady(() => this.insert(model, 0));
+    await untilReady(() => this.flush(model));
   }
   /** Compares everything. Every write has an outcome afterwards. Calls are tried again while the cluster comes back. */
   async checkAll(collection: SimCollection, untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
@@ -253,7 +259,9 @@ export class Workload {
     for (let round = 0; round < 3 && present.length > 0; round++) {
       const key = this.one(present);
       const partitions = this.#somePartitions(model);
-      await untilReady(() => this.search(collection, key, partitions));
+      // Decided once: what fails with the timestamp of a write must not pass without it.
+      const isSession = round === 0;
+      await untilReady(() => this.search(collection, key, partitions, partitions, isSession));
     }
   }
 }

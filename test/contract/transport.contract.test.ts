@@ -363,4 +363,34 @@ describe('MemoryTransport: weather', () => {
     network.heal('a', 'b');
     await world.runUntil(call());
   });
+  test('a displaced process answers the calls it has; new ones come to the other, and what is left breaks off when it is gone', async () => {
+    const { world, network, transport } = memoryBench();
+    const serve = (answer: number, port: number): Promise<Listener> =>
+      listen(
+        new MemoryTransport(network, 'b'),
+        {
+          '/p.S/Slow': async () => {
+            await world.timers.sleep(50);
+            return Uint8Array.of(answer);
+          },
+        },
+        { port },
+      );
+    const { port } = await serve(1, 0);
+    const connection = transport.connect(`b:${port}`);
+    const call = (): Promise<Uint8Array> => connection.call('/p.S/Slow', new Uint8Array(1), context());
+    const early = call();
+    await world.advance(10);
+    network.displace('b');
+    await serve(2, port);
+    const late = call();
+    expect(await world.runUntil(early)).toEqual(Uint8Array.of(1));
+    expect(await world.runUntil(late)).toEqual(Uint8Array.of(2));
+    const again = call();
+    again.catch(() => {});
+    await world.advance(10);
+    network.displace('b');
+    network.vanish('b');
+    await expect(world.runUntil(again)).rejects.toMatchObject({ key: 'service_unavailable' });
+  });
 });

@@ -107,6 +107,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     losePower: (keepsPage, completes) => stop(() => disk.losePower(keepsPage, completes)),
     vanish: () => {
       isAlive = false;
+      network.vanish(host);
       transport.crash();
     },
     close: async () => stop(() => disk.crash()),

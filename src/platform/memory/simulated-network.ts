@@ -35,6 +35,7 @@ export type Fate =
 export class SimulatedNetwork {
   readonly world: SimulatedWorld;
   readonly #endpoints = new Map<string, Endpoint>();
+  readonly #displaced = new Set<Endpoint>();
   readonly #links = new Map<string, Link>();
   readonly #down = new Set<string>();
   /** Which calls a link may double: all unless told otherwise. */
@@ -106,9 +107,21 @@ export class SimulatedNetwork {
     for (const address of addresses) this.#endpoints.set(address, endpoint);
     return { endpoint, port, addresses };
   }
-  /** All that listens on the host becomes unreachable, while its process goes on: another one is about to take its place. */
+  /** New calls do not find the host's process any more, while it goes on and answers those it has: another one is about to take its place. */
   displace(owner: string): void {
-    this.crash(owner);
+    for (const [address, endpoint] of [...this.#endpoints]) {
+      if (endpoint.owner !== owner) continue;
+      this.#endpoints.delete(address);
+      this.#displaced.add(endpoint);
+    }
+  }
+  /** The displaced processes of the host are gone: calls that they had break off. */
+  vanish(owner: string): void {
+    for (const endpoint of [...this.#displaced]) {
+      if (endpoint.owner !== owner) continue;
+      this.#displaced.delete(endpoint);
+      this.closeEndpoint(endpoint);
+    }
   }
   unlisten(addresses: readonly string[], endpoint: Endpoint): void {
     for (const address of addresses) if (this.#endpoints.get(address) === endpoint) this.#endpoints.delete(address);

@@ -1,0 +1,207 @@
+// Situations that chance alone seldom makes. Each brings the healed cluster to where one kind of mistake would show: a process dies or is
+// displaced in the middle of something, a clock goes back, a thing is dropped under someone who still works on it. What was written must
+// be there afterwards as always; the comparison after the round says so.
+import { nextFloat, type Random } from '#base/random.js';
+import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
+import type { Timers } from '#platform/time.js';
+import { type Host, hosts, type SimProcess } from './cluster.js';
+import { partitionNames } from './collection-spec.js';
+import type { Definitions } from './definitions.js';
+import type { Trace } from './trace.js';
+import type { SimCollection, Workload } from './workload.js';
+
+export interface ScenarioParts {
+  readonly cluster: SimulatedCluster;
+  readonly processes: Readonly<Record<Host, SimProcess>>;
+  readonly collections: readonly SimCollection[];
+  readonly workload: Workload;
+  readonly definitions: Definitions;
+  readonly random: Random;
+  readonly timers: Timers;
+  readonly trace: Trace;
+}
+type UntilReady = (call: () => Promise<boolean>) => Promise<void>;
+type Scenario = (collection: SimCollection, untilReady: UntilReady) => Promise<void>;
+
+const HOUR_MS = 3_600_000;
+const CALL_MS_MAX = 8000;
+/** What was sent before may take effect for so long. */
+const DRAIN_MS = 15_000;
+const QUIET = { delayMinMs: 0.05, delayMaxMs: 0.5 };
+
+export class Scenarios {
+  readonly #parts: ScenarioParts;
+  constructor(parts: ScenarioParts) {
+    this.#parts = parts;
+  }
+  /** One of them, and whatever it began to its end. */
+  async run(untilReady: UntilReady): Promise<void> {
+    const { workload, collections, trace, timers, definitions } = this.#parts;
+    const collection = workload.one(collections);
+    const isNamed = collection.model.spec.partitions === 'named';
+    const common = Object.entries(this.#common);
+    const [name, scenario] = workload.one(isNamed ? [...common, ...Object.entries(this.#named)] : common);
+    for (const { model } of collections) await untilReady(() => workload.load(model));
+    trace.add('scenario', name, { collection: collection.model.name });
+    await scenario(collection, untilReady);
+    trace.add('scenario', 'ends');
+    this.#heal();
+    await timers.sleep(DRAIN_MS);
+    await definitions.finish(untilReady);
+  }
+  #heal(): void {
+    const { processes, cluster } = this.#parts;
+    for (const host of hosts) {
+      processes[host].clearFaults();
+      processes[host].exorcise();
+      processes[host].start();
+      for (const other of hosts) if (other !== host) cluster.network.setLink(host, other, QUIET);
+    }
+  }
+  #pause(mostMs: number): Promise<void> {
+    return this.#parts.timers.sleep(nextFloat(this.#parts.random) * mostMs);
+  }
+  #restart(host: Host, isPowerLoss = false): void {
+    this.#parts.processes[host].crash(this.#parts.random, isPowerLoss);
+    this.#parts.processes[host].start();
+  }
+  /** Calls of the host on the object store take up to so long from now on; those under way keep their pace. */
+  #slowObjects(host: Host, delayMs: number): void {
+    this.#parts.processes[host].troubles.objects = { refused: 0, lost: 0, delayMs };
+  }
+
+  readonly #common: Readonly<Record<string, Scenario>> = {
+    /** One partition has full segments in files, another still grows: the log is needed from where that one began. */
+    'half-flushed': async ({ model }, untilReady) => {
+      const { workload, timers } = this.#parts;
+      const [few, many] = model.spec.partitions === 'named' ? ['p0', 'p1'] : ['', ''];
+      await workload.insert(model, 0, few);
+      for (let writes = 0; writes < 18; writes++) await workload.insert(model, writes % 3, many);
+      await timers.sleep(300);
+      this.#restart('stream');
+      // What is written anew now takes its time, and is counted meanwhile.
+      this.#slowObjects('stream', 3000);
+      for (let reads = 0; reads < 3; reads++) await untilReady(() => workload.count(model));
+    },
+    'killed-flush': async ({ model }) => {
+      const { workload } = this.#parts;
+      for (let writes = 0; writes < 3; writes++) await workload.insert(model, writes);
+      this.#slowObjects('stream', 400);
+      const flushing = workload.flush(model);
+      await this.#pause(1500);
+      this.#restart('stream');
+      await flushing;
+    },
+    /** A flush that began before its owner was replaced ends after the next owner's. */
+    'late-commit': async ({ model }, untilReady) => {
+      const { workload, processes, timers } = this.#parts;
+      for (let writes = 0; writes < 3; writes++) await workload.insert(model, writes);
+      this.#slowObjects('stream', 20_000);
+      const flushing = workload.flush(model);
+      await timers.sleep(100);
+      processes.stream.troubles.heal();
+      processes.stream.haunt();
+      await untilReady(() => workload.insert(model, 0));
+      await untilReady(() => workload.flush(model));
+      await flushing;
+      await timers.sleep(12_000);
+      processes.stream.exorcise();
+      this.#restart('stream');
+    },
+    /** Writes that their owner had begun when it was replaced. */
+    'late-append': async ({ model }, untilReady) => {
+      const { workload, processes, cluster, timers } = this.#parts;
+      cluster.network.setLink('stream', 'coord', { delayMaxMs: 4000 });
+      const writing = [0, 1, 2].map((client) => workload.insert(model, client));
+      await timers.sleep(20);
+      processes.stream.haunt();
+      cluster.network.setLink('stream', 'coord', QUIET);
+      await Promise.all(writing);
+      processes.stream.exorcise();
+      await untilReady(() => workload.insert(model, 0));
+      this.#restart('stream');
+    },
+    /** Every clock goes back, and the oracle starts anew: what is written then is newer all the same. */
+    'clocks-back': async (collection, untilReady) => {
+      const { workload, processes } = this.#parts;
+      const { model } = collection;
+      for (let writes = 0; writes < 3; writes++) await untilReady(() => workload.insert(model, writes));
+      for (const host of hosts) processes[host].clock.step(-HOUR_MS);
+      if (nextFloat(this.#parts.random) < 0.7) this.#restart('coord');
+      await untilReady(() => workload.insert(model, 0));
+      for (const client of [0, 1, 2]) {
+        await workload.upsert(model, client);
+        await workload.delete(model, client);
+      }
+      await untilReady(() => workload.search(collection, undefined, [], [], true));
+    },
+    /** The logs outlive all collections, and remember their owners. */
+    'all-dropped': async ({ model }, untilReady) => {
+      const { workload, definitions, timers } = this.#parts;
+      for (let lives = 0; lives < 2; lives++) {
+        this.#restart('stream');
+        await untilReady(() => workload.insert(model, 0));
+      }
+      await definitions.replaceAll(untilReady, async () => {
+        this.#restart('stream');
+        await timers.sleep(3000);
+      });
+    },
+    'counted-while-flushed': async ({ model }) => {
+      const { workload, cluster } = this.#parts;
+      for (let rounds = 0; rounds < 4; rounds++) {
+        for (let writes = 0; writes < 2; writes++) await workload.insert(model, writes);
+        cluster.network.setLink('front', 'stream', { delayMaxMs: 60 });
+        const flushing = workload.flush(model);
+        for (let reads = 0; reads < 6; reads++) await workload.rowCount(model);
+        await flushing;
+        cluster.network.setLink('front', 'stream', QUIET);
+      }
+    },
+    /** A sync fails, the page cache still has what was written, the power goes: what a read found must stay. */
+    'forgotten-pages': async ({ model }, untilReady) => {
+      const { workload, processes } = this.#parts;
+      for (let writes = 0; writes < 2; writes++) await workload.insert(model, writes);
+      processes.stream.troubles.nextSync = 'forgotten';
+      for (let writes = 0; writes < 2; writes++) await workload.insert(model, 2);
+      await untilReady(() => workload.rows(model, model.keys.slice(-40), false));
+      this.#restart('stream', true);
+      await untilReady(() => workload.insert(model, 0));
+    },
+  };
+  readonly #named: Readonly<Record<string, Scenario>> = {
+    'drop-interrupted': async (collection, untilReady) => {
+      const { workload, processes, definitions } = this.#parts;
+      const partition = workload.one(partitionNames);
+      for (let writes = 0; writes < 2; writes++) await workload.insert(collection.model, writes, partition);
+      await untilReady(() => workload.flush(collection.model));
+      processes.coord.troubles.meta = { refused: 0, lost: 0, delayMs: 300 };
+      const dropping = definitions.beginReplacePartition(collection, partition);
+      await this.#pause(1500);
+      this.#restart('coord');
+      processes.coord.troubles.heal();
+      await dropping;
+    },
+    'dropped-while-flushed': async (collection) => {
+      const { workload, timers, definitions, processes } = this.#parts;
+      const partition = workload.one(partitionNames);
+      for (let writes = 0; writes < 2; writes++) await workload.insert(collection.model, writes, partition);
+      this.#slowObjects('stream', 3000);
+      const flushing = workload.flush(collection.model);
+      await timers.sleep(50);
+      processes.stream.troubles.heal();
+      await definitions.beginReplacePartition(collection, partition);
+      await flushing;
+    },
+    'dropped-while-imported': async (collection) => {
+      const { workload, definitions, timers } = this.#parts;
+      const partition = workload.one(partitionNames);
+      this.#slowObjects('query', 1500);
+      const importing = definitions.import(collection, partition);
+      await this.#pause(1500);
+      await definitions.beginReplacePartition(collection, partition);
+      await timers.sleep(CALL_MS_MAX);
+      await importing;
+    },
+  };
+}
