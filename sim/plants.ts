@@ -114,6 +114,8 @@ export const plants = {
       'const epoch = (newestLogEpoch > newest ? newestLogEpoch : newest) + 1n;',
       'const epoch = [...catalog.channels.values()].reduce((most, one) => (one.epoch > most ? one.epoch : most), 0n) + 1n;',
     ),
+    // The start opens the logs of dropped collections under the epoch that they carry, which hides it until the next one.
+    edit('roles/streaming-node/streaming-node.js', 'await this.#giveBack(newestEpoch);', 'await this.#giveBack(1n);'),
   ),
   'drop-half-done': plant(
     'a drop of a partition that a crash interrupts is not finished',
@@ -165,6 +167,12 @@ export const plants = {
   'replayed-twice': plant(
     'a replay adds rows that are in files already',
     edit('roles/streaming-node/shard.js', 'if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId))', 'if (false)'),
+    // Reads leave out what is served as sealed, and the catalog takes no segment twice: with these, more rows are only memory.
+    edit(
+      'roles/streaming-node/shard-reader.js',
+      'const isServed = this.#served.has(id) && this.#served.get(id)?.waiting === undefined;',
+      "const isServed = this.#served.get(id)?.waiting === undefined && this.#shard.segments.get(id).state === 'saved';",
+    ),
   ),
   'seal-forgotten': plant(
     'a segment that is sealed stays open, and no flush ends',

@@ -23,6 +23,8 @@ export interface ScenarioParts {
 type UntilReady = (call: () => Promise<boolean>) => Promise<void>;
 type Scenario = (collection: SimCollection, untilReady: UntilReady) => Promise<void>;
 
+/** Where there are partitions with names: of the scenarios those that drop one. */
+const NAMED_SHARE = 0.4;
 const HOUR_MS = 3_600_000;
 const CALL_MS_MAX = 8000;
 /** What was sent before may take effect for so long. */
@@ -36,11 +38,11 @@ export class Scenarios {
   }
   /** One of them, and whatever it began to its end. */
   async run(untilReady: UntilReady): Promise<void> {
-    const { workload, collections, trace, timers, definitions } = this.#parts;
-    const collection = workload.one(collections);
-    const isNamed = collection.model.spec.partitions === 'named';
-    const common = Object.entries(this.#common);
-    const [name, scenario] = workload.one(isNamed ? [...common, ...Object.entries(this.#named)] : common);
+    const { workload, collections, trace, timers, definitions, random } = this.#parts;
+    const named = collections.filter(({ model }) => model.spec.partitions === 'named');
+    const isNamed = named.length > 0 && nextFloat(random) < NAMED_SHARE;
+    const collection = workload.one(isNamed ? named : collections);
+    const [name, scenario] = workload.one(Object.entries(isNamed ? this.#named : this.#common));
     for (const { model } of collections) await untilReady(() => workload.load(model));
     trace.add('scenario', name, { collection: collection.model.name });
     await scenario(collection, untilReady);
@@ -101,7 +103,8 @@ export class Scenarios {
       await timers.sleep(100);
       processes.stream.troubles.heal();
       processes.stream.haunt();
-      await untilReady(() => workload.insert(model, 0));
+      // Enough for the log to begin new files and to let go of the old ones.
+      for (let writes = 0; writes < 18; writes++) await untilReady(() => workload.insert(model, writes % 3));
       await untilReady(() => workload.flush(model));
       await flushing;
       await timers.sleep(12_000);
