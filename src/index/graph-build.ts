@@ -17,6 +17,7 @@ import {
   stepOf,
 } from './graph-codes.js';
 import { NIL } from './graph-layout.js';
+import { mendGraph } from './graph-mended.js';
 import type { OrderInput, OrderOutput } from './graph-order.js';
 import { buildPqCodes } from './graph-pq-build.js';
 import { GRAPH_PQ_FORM, type GraphPqSpec, graphPqLayout } from './graph-pq-layout.js';
@@ -154,12 +155,15 @@ async function buildBy<Region extends IndexRegion>(
       return spec.isScored ? scoredStepOf(form, deviation, reach, most) : stepOf(form, deviation, reach);
     };
     const fits = async (form: CodeForm, codeStep: number, use: CodeFitInput['use']): Promise<boolean> => {
-      // Floats that rows are scored by have to rank them nearly as the vectors do.
-      const scored = spec.isScored && isPlainForm(form) ? NEAREST_WANTED + 2 : rescored(NEAREST_WANTED, form);
+      // What rows are scored by has to rank them nearly as the vectors do; who asks for less than 8 bits takes some loss.
+      const isLast = spec.isScored && use === 'walked' && (isPlainForm(form) || form === 'SQ8');
+      const scored = isLast ? NEAREST_WANTED + 2 : rescored(NEAREST_WANTED, form);
       const input: CodeFitInput = { place, form, step: codeStep, scored, use };
       return doesFit(await workers.run<CodeFit>('codeFit', input, regions, signal), use);
     };
-    if (by === 'SQ8' && !(await fits('SQ8', place.step, 'made'))) return { form: (await fits('BF16', 1, 'walked')) ? 'BF16' : 'FP32' };
+    const doBytesFit = async (): Promise<boolean> =>
+      (await fits('SQ8', place.step, 'made')) && (!spec.isScored || (await fits('SQ8', stepFor('SQ8'), 'walked')));
+    if (by === 'SQ8' && !(await doBytesFit())) return { form: (await fits('BF16', 1, 'walked')) ? 'BF16' : 'FP32' };
     const runShares = (task: string, input: object): Promise<void> =>
       runLanes(
         Math.ceil(nodes / ENCODED_NODES),
@@ -184,7 +188,7 @@ async function buildBy<Region extends IndexRegion>(
     // Threads take the next nodes from one counter, so a piece has no fixed range; as many pieces as it takes, and none comes back empty-handed.
     await runLanes(Math.ceil((nodes - inserted) / INSERTED_NODES), threads, insert, signal);
     assert(inserted === nodes, `${inserted} of ${nodes} nodes were inserted`);
-    if (metric !== 'IP') await workers.run<number>('graphMend', place, regions, signal);
+    if (metric !== 'IP') await mendGraph(workers, regions, place, nodes, signal);
     const isOrdered = nodes >= ORDERED_NODES_MIN;
     const order: OrderInput = { place, isOrdered };
     const { nearest, upperNodes } = await workers.run<OrderOutput>('graphOrder', order, regions, signal);

@@ -6,6 +6,7 @@ import { type CodeFit, type CodeFitInput, doesFit } from './code-fit.js';
 import { drawLevels } from './graph-build.js';
 import { type BuildLayout, layoutBuild } from './graph-build-layout.js';
 import { codeBytes, ROTATED_DIM_MIN, rescored, rotationSigns, stepOf } from './graph-codes.js';
+import { mendGraph } from './graph-mended.js';
 import type { BuildPlace, EncodeInput, InsertInput, SampleOutput } from './graph-tasks.js';
 import type { ExactVectors, IndexPlacement, IndexRegion, IndexWorkers } from './vector-index.js';
 
@@ -23,6 +24,8 @@ const CHUNK_ROWS = 256;
 const SEED = 1;
 /** Codes are measured again when there are so many times the rows. */
 const MEASURED_AGAIN = 1.25;
+/** And links are counted again. */
+const MENDED_AGAIN = 1.25;
 const NEAREST_WANTED = 10;
 
 interface Source<Region> {
@@ -40,6 +43,8 @@ export class GrowingGraph<Region extends IndexRegion> {
   #rows = 0;
   /** Rows that there were when codes were measured. */
   #measuredRows = 0;
+  /** Rows that there were when the graph was mended. */
+  #mendedRows = 0;
   #users = 0;
   #isReleased = false;
   readonly #retired: Region[] = [];
@@ -103,6 +108,7 @@ export class GrowingGraph<Region extends IndexRegion> {
         await this.#workers.run('graphInsert', insert, regions, signal);
         this.#rows = end;
       }
+      await this.#mend(source, signal);
     });
   }
   /** Rows that came later may be of another scale: the graph begins again by floats, and until it has come as far its rows are scanned. */
@@ -112,7 +118,15 @@ export class GrowingGraph<Region extends IndexRegion> {
     if (await this.#doCodesFit({ ...stage.place, source }, [region, stage.region], rowCount, signal)) return;
     this.#retired.push(stage.region);
     this.#rows = 0;
+    this.#mendedRows = 0;
     this.#stage = this.#beginByFloats(rowCount, source);
+  }
+  /** Links that a search of rows as they are now needs; rows that come later take some of them away again. */
+  async #mend(source: Source<Region>, signal?: AbortSignal): Promise<void> {
+    const stage = this.#stage;
+    if (stage === undefined || this.#spec.metric === 'IP' || this.#isReleased || this.#rows < this.#mendedRows * MENDED_AGAIN) return;
+    this.#mendedRows = this.#rows;
+    await mendGraph(this.#workers, [source.region, stage.region], { ...stage.place, source: source.place }, this.#rows, signal);
   }
   async #doCodesFit(place: BuildPlace, regions: readonly Region[], rowCount: number, signal?: AbortSignal): Promise<boolean> {
     this.#measuredRows = rowCount;

@@ -5,7 +5,7 @@ import { diskScan } from './disk-scan.js';
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { graphCodesSearch } from './graph-codes-search.js';
-import { graphMend } from './graph-mend.js';
+import { graphCountLinks, graphMend } from './graph-mend.js';
 import { graphOrder } from './graph-order.js';
 import { graphPqEncode, graphPqSample } from './graph-pq-encode.js';
 import { graphPqSearch } from './graph-pq-search.js';
@@ -35,6 +35,7 @@ export const workerTasks = {
   codeFit,
   diskScan,
   graphCodesSearch,
+  graphCountLinks,
   graphEncode,
   graphInsert,
   graphFill,
