@@ -1,6 +1,6 @@
 // Building the graph: insertion by any number of threads at once. A node's list is changed under a lock of its own (one i32 a node);
 // readers take none. The distance of every link of layer 0 is kept while building, so that a full list is pruned without computing them.
-import { asQuery, keys4, touch } from './codes';
+import { asQuery, codeOf, codeStride, isIp, keys4, touch } from './codes';
 import {
   degree, descend, enter, entryOf, header, insertEntry, isMarked, listLength, listOf, mark, NIL, nextEpoch, nodeOf, pool, scratch, searchLayer,
 } from './graph';
@@ -20,12 +20,25 @@ export function useBuild(levelsAt: usize, linkKeysAt: usize, locksAt: usize, ef:
 @inline function lockOf(node: u32): usize { return locks + (<usize>node << 2); }
 @inline function keysOf(node: u32): usize { return linkKeys + (<usize>node * <usize>degree << 3); }
 
-/** The heuristic of the paper: a candidate is kept when it is nearer to the node than to every kept one. @returns how many are kept */
-function select(candidates: usize, count: i32, most: i32, ids: usize, keys: usize, skip: u32): i32 {
-  let n = 0;
+/** Whether two nodes have the same code. Most differ in the first bytes. */
+function areEqual(a: u32, b: u32): bool {
+  let p = codeOf(a), q = codeOf(b);
+  for (const end = p + codeStride(); p < end; p += 16, q += 16) if (v128.any_true(v128.xor(v128.load(p), v128.load(q)))) return false;
+  return true;
+}
+/**
+ * The heuristic of the paper: a candidate is kept when it is nearer to the node than to every kept one. Nodes equal to `owner` pass that
+ * always, and take no more than half of the places: a list of them alone leads nowhere else. @returns how many are kept
+ */
+function select(candidates: usize, count: i32, most: i32, ids: usize, keys: usize, owner: u32): i32 {
+  let n = 0, equal = 0;
+  const isInner = isIp();
   for (let i = 0; i < count && n < most; i++) {
     const entry = load<u64>(candidates + (<usize>i << 3)), node = nodeOf(entry), key = <u32>(entry >> 32);
-    if (node == skip) continue;
+    if (node == owner) continue;
+    // A distance of 0 has the least key, as an integer or as a float.
+    const isEqual = (isInner || (key & 0x7fffffff) == 0) && areEqual(node, owner);
+    if (isEqual && equal == most >> 1) continue;
     let isGood = true;
     if (n > 0) {
       const query = asQuery(node, queryB), p = ids + (<usize>n << 2), last = load<u32>(p - 4);
@@ -37,6 +50,7 @@ function select(candidates: usize, count: i32, most: i32, ids: usize, keys: usiz
         if (v128.any_true(i32x4.lt_u(v128.load(scratch), bound))) { isGood = false; break; }
       }
     }
+    if (isGood && isEqual) equal++;
     if (isGood) { store<u32>(ids + (<usize>n << 2), node); store<u32>(keys + (<usize>n << 2), key); n++; }
   }
   return n;
@@ -75,7 +89,7 @@ function connect(node: u32, layer: i32, size: i32): void {
         while (p > merged && load<u64>(p - 8) > entry) { store<u64>(p, load<u64>(p - 8)); p -= 8; }
         store<u64>(p, entry);
       }
-      const kept = select(merged, count + 1, most, ids2, keys2, NIL);
+      const kept = select(merged, count + 1, most, ids2, keys2, other);
       for (let j: usize = 0; j < <usize>kept; j++) {
         store<u32>(list + (j << 2), load<u32>(ids2 + (j << 2)));
         if (layer == 0) store<u32>(keysOf(other) + (j << 2), load<u32>(keys2 + (j << 2)));

@@ -12,14 +12,17 @@ let codes: usize = 0;
 let stride: usize = 0;
 let centroids: u32 = 0;
 /** `dims`: padded dims of the SQ forms, dims of the float forms, subquantisers of PQ (`subCentroids` each). */
-export function useCodes(codeMode: u32, dims: u32, address: usize, codeStride: usize, subCentroids: u32): void {
-  mode = codeMode; dim = dims; codes = address; stride = codeStride; centroids = subCentroids; upperCodes = 0;
+export function useCodes(codeMode: u32, dims: u32, address: usize, bytes: usize, subCentroids: u32): void {
+  mode = codeMode; dim = dims; codes = address; stride = bytes; centroids = subCentroids; upperCodes = 0;
 }
 // The same codes of the nodes of upper layers, which come first, side by side; 0: none.
 let upperCodes: usize = 0;
 let upperStride: usize = 0;
 /** After `useCodes`. */
 export function useUpperCodes(address: usize, codeStride: usize): void { upperCodes = address; upperStride = codeStride; }
+/** Bytes from one code to the next, a multiple of 16 in modes other than PQ. */
+@inline export function codeStride(): usize { return stride; }
+@inline export function isIp(): bool { return (mode & 1) == 1; }
 @inline export function hasUpperCodes(): bool { return upperCodes != 0; }
 /** Codes are those of upper layers, until the next call. */
 export function swapCodes(): void {

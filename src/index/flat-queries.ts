@@ -9,6 +9,8 @@ import { SCRATCH_BYTES_PER_THREAD, scratchOffsetOf } from './region-layout.js';
 
 export const FLAT_K_MAX = 16_384;
 const TOP_HEADER_BYTES = 16;
+/** Queries shorter than one part in so many, or as many times as long as 1, are scaled for COSINE. */
+const LENGTHS_KEPT = 2 ** 20;
 export const alignUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 
 export interface QueryInput {
@@ -146,7 +148,21 @@ export class FlatQueries {
       words[(top >>> 2) + 2] = this.k;
       if (metric === 'COSINE') this.kernel.norms(this.element, from, dim, 1, top + 4);
       this.kernel.widen(this.element, dim, from, at);
+      if (metric === 'COSINE') this.#bringNearToOne(at, top + 4);
     }
+  }
+  /**
+   * Products of two tiny or huge vectors leave the range of float32 before they meet the norms: such a query is brought to a length near
+   * to 1, by a power of two, so that every digit stays as it is.
+   */
+  #bringNearToOne(query: number, inverseNorm: number): void {
+    const { floats } = this.views;
+    const inverse = floats[inverseNorm >>> 2] as number;
+    if (inverse === 0 || (inverse <= LENGTHS_KEPT && inverse >= 1 / LENGTHS_KEPT) || this.#input.elementType === 'int8') return;
+    const by = 2 ** Math.floor(Math.log2(inverse));
+    const first = query >>> 2;
+    for (let i = first; i < first + this.#input.dim; i++) floats[i] = (floats[i] as number) * by;
+    floats[inverseNorm >>> 2] = inverse / by;
   }
   /** Moves the hits of loaded query i to `at`; returns how many there are. */
   #take(i: number, rows: Uint32Array, scores: Float32Array, at: number): number {

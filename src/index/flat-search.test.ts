@@ -246,3 +246,30 @@ describe('keys', () => {
     expect(keyOf(-0)).toBe(keyOf(0));
   });
 });
+
+describe('lengths at the ends of float32', () => {
+  for (const scale of [1e-30, 1e-20, 1, 1e18, 1e30]) {
+    it(`COSINE of vectors of length ${scale} is that of their directions`, () => {
+      const dim = 8;
+      const random = seededRandom(5);
+      const vectors = smooth(random, 40 * dim);
+      const query = smooth(random, dim);
+      const scoresAt = (by: number): number[] => {
+        const memory = region();
+        const store = new VectorStore(memory, { dim, inverseNorms: true, blockRows: 64 });
+        store.append(bytesOf(vectors.map((value) => value * by)));
+        const input = {
+          ...store.place,
+          metric: 'COSINE',
+          queries: query.map((value) => value * by),
+          k: 40,
+          rowBegin: 0,
+          rowEnd: 40,
+        } as const;
+        return Array.from(flatSearch(input, { memories: [memory.memory] }).scores);
+      };
+      const wanted = scoresAt(1);
+      for (const [i, score] of scoresAt(scale).entries()) expect(score).toBeCloseTo(wanted[i] as number, 5);
+    });
+  }
+});

@@ -2,6 +2,7 @@
 // search scores again usually, and with all that its lists hold. Ranges or codewords set by a few far rows tell the others not apart; the
 // lists themselves are good then, and are kept without codes, as those of an IVF_FLAT.
 import { encodeIndexBlock, type IndexBlock, readIndexBlock } from './index-block.js';
+import { candidatesWanted } from './ivf-code-scan.js';
 import { CANDIDATES_MAX, type IvfType, ivfSections, ivfWorkBytes, layoutOfMeta } from './ivf-layout.js';
 import type { VectorFloatsInput } from './vector-floats.js';
 import {
@@ -15,7 +16,9 @@ import {
 
 const QUERIES = 16;
 const NEAREST = 10;
-const PROBES = 8;
+/** At least, and until so many times the candidates are looked at: of fewer rows nearly all would be scored, whatever the codes say. */
+const PROBES_MIN = 8;
+const LOOKED_AT = 16;
 /** Rows below which lists are so short that most of what they hold is scored. */
 const ROWS_MIN = 256;
 /**
@@ -48,6 +51,8 @@ async function shareFound<Region extends IndexRegion>(
   signal?: AbortSignal,
 ): Promise<number> {
   const { dim, rowCount, metric } = block.meta;
+  const layout = layoutOfMeta(block.meta);
+  const nprobe = Math.max(PROBES_MIN, Math.ceil((layout.lists * LOOKED_AT * candidatesWanted(layout, NEAREST, {})) / rowCount));
   const queries = new Float32Array(QUERIES * dim);
   for (let i = 0; i < QUERIES; i++) {
     const rowBegin = Math.floor((i * rowCount) / QUERIES);
@@ -57,7 +62,7 @@ async function shareFound<Region extends IndexRegion>(
   const { placement, region: indexRegion } = placeIndex(workers, block, ivfWorkBytes(block.meta), workers.parallelism);
   try {
     const search = (params: IndexSearchInput['params']): Promise<IndexSearchOutput> => {
-      const input: IndexSearchInput = { index: placement, vectors: place, queries, k: NEAREST, params: { nprobe: PROBES, ...params } };
+      const input: IndexSearchInput = { index: placement, vectors: place, queries, k: NEAREST, params: { nprobe, ...params } };
       return workers.run<IndexSearchOutput>('ivfSearch', input, [region, indexRegion], signal);
     };
     const [usual, all] = [await search({}), await search({ reorderK: CANDIDATES_MAX })];

@@ -52,21 +52,17 @@ const types = {
 } as const satisfies Record<string, Type>;
 type TypeName = keyof typeof types;
 
-/** What is found less often yet. */
+/** What is found less often, and why that is what there is to find. */
 const lower: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  'IVF_PQ, L2': { even: 0.8, 'lengths lognormal': 0.75 },
+  // Brute force over product codes of the same m and nbits, with as many rows scored by their vectors, finds 0.845 and 0.89.
+  'IVF_PQ, L2': { even: 0.8, 'lengths lognormal': 0.8 },
+  // Cosines that differ by a millionth, a few steps of the float32 sums over tables.
   'IVF_PQ, COSINE': { 'one dim x 1000': 0.7 },
+  // The same brute force finds 0.74.
   'HNSW_PQ, L2': { even: 0.8 },
-  'IVF_RABITQ, IP': { '10 % x 30': 0.7, 'lengths lognormal': 0.7 },
-  'SCANN, L2': { '1 % x 100': 0.8 },
-  // Copies of one vector fill the lists of each other.
-  'DISKANN, L2': { 'zero among': 0.7 },
+  // Rows of length 0 are equally far from all: they stand in the middle of the graph, and the cause of what is missed is not known.
   'DISKANN, COSINE': { 'zero among': 0.7 },
-  'HNSW_SQ without refine, L2': { 'zero among': 0.7 },
-  'HNSW_SQ without refine, COSINE': { 'zero among': 0.7 },
-  'growing, L2': { 'zero among': 0.7 },
-  'growing, IP': { '80 % copies of 3': 0.5 },
-  'growing, COSINE': { 'zero among': 0.7 },
+  'growing, COSINE': { 'zero among': 0.8 },
 };
 
 const worlds = new Map<string, { values: Float32Array; queries: Float32Array; truth: Map<Metric, Float32Array[]> }>();
@@ -106,9 +102,10 @@ function scoresOf(fixture: Fixture, query: Uint8Array, rows: Uint32Array): Float
 describe('each type of index finds nearly all that an exact search does', () => {
   const long = ['1 % x 100', '1 % x 1000', '1 % x 1000000', '0.5 % x 1000', '10 % x 30'];
   const byMetric: Readonly<Record<Metric, readonly string[]>> = {
-    L2: unevenFamilies.map(({ name }) => name),
-    IP: [...long, 'lengths lognormal', 'lengths student t 2', '80 % copies of 3'],
-    COSINE: ['tiny', 'one dim x 1000', 'zero among'],
+    // Distances whose squares leave the range of float32 are all equal.
+    L2: unevenFamilies.map(({ name }) => name).filter((name) => !/squares|denormal/.test(name)),
+    IP: [...long, 'lengths lognormal', 'lengths student t 2', '80 % copies of 3', 'zero among', 'mixture of scales'],
+    COSINE: ['tiny', 'squares underflow', 'squares overflow', 'one dim x 1000', 'zero among'],
   };
   for (const name of Object.keys(types) as TypeName[]) {
     for (const [metric, families] of Object.entries(byMetric) as [Metric, readonly string[]][]) {
@@ -134,6 +131,29 @@ describe('rows far from all others', () => {
       const far = [...lengths.keys()].sort((a, b) => (lengths[b] as number) - (lengths[a] as number)).slice(0, 20);
       const queries = far.map((row) => new Uint8Array(values.slice(row * family.dim, (row + 1) * family.dim).buffer));
       expect(unevenRecall(fixture, queries, 1, { params: { ef: 64 } }), family.name).toBeGreaterThanOrEqual(0.9);
+    }
+  }, 60_000);
+});
+describe('vectors that are not float32', () => {
+  for (const elementType of ['int8', 'bfloat16'] as const) {
+    test(`HNSW of ${elementType}`, async () => {
+      for (const name of ['1 % x 10', 'lengths lognormal', 'lengths student t 2', '80 % copies of 3', 'zero among']) {
+        const family = familyNamed(name);
+        const { values, queries } = worldOf(family);
+        const fixture = await build(values, family.dim, 'L2', { build: { kind: 'HNSW', ...graph }, elementType });
+        const asked = queriesOf(fixture, queries, QUERIES);
+        expect(unevenRecall(fixture, asked, 10, { params: { ef: 64 } }), name).toBeGreaterThanOrEqual(0.9);
+      }
+    }, 60_000);
+  }
+});
+describe('few rows', () => {
+  test('one row is found, whatever the type', async () => {
+    for (const [name, type] of Object.entries(types) as [TypeName, Type][]) {
+      const values = Float32Array.from({ length: 16 }, (_, d) => d - 3);
+      const fixture = await type.make(values, 16, 'L2');
+      const { rows } = await type.search(fixture, new Uint8Array(values.buffer));
+      expect(Array.from(rows), name).toEqual([0]);
     }
   }, 60_000);
 });

@@ -66,6 +66,17 @@ function copies(share: number, sources: number): UnevenFamily {
     },
   };
 }
+/** Half around one point, a quarter around another a hundred times as wide, a quarter uniform in a large box. */
+function mixture(name: string, dim: number): UnevenFamily {
+  return {
+    name,
+    dim,
+    make(rows, seed) {
+      const { uniform, gauss } = drawsOf(seed);
+      return filled(rows, dim, (row) => (row % 4 < 2 ? gauss() : row % 4 === 2 ? 50 + 100 * gauss() : 1000 * (uniform() - 0.5)));
+    },
+  };
+}
 function clusters(name: string, count: number, spread: number, isSorted: boolean): UnevenFamily {
   return {
     name,
@@ -91,12 +102,17 @@ export const unevenFamilies: readonly UnevenFamily[] = [
   dims('constant dims', 24, (d) => (d % 2 === 0 ? 0 : 1), 3),
   dims('tiny', 16, () => 1e-15),
   dims('huge', 16, () => 1e15),
+  dims('squares underflow', 16, () => 1e-25),
+  dims('denormal', 16, () => 1e-41),
+  dims('squares overflow', 16, () => 1e21),
+  dims('all equal', 16, () => 0, 3),
   scaled('lengths lognormal', 24, ({ gauss }) => Math.exp(2 * gauss())),
   scaled('lengths student t 2', 16, ({ gauss }) => 1 / Math.sqrt((gauss() ** 2 + gauss() ** 2) / 2)),
   scaled('zero among', 16, ({ uniform }) => (uniform() < 0.05 ? 0 : 1)),
   copies(0.5, 400),
   copies(0.8, 3),
   copies(0.99, 1),
+  mixture('mixture of scales', 16),
   clusters('clusters sorted', 40, 4, true),
   clusters('clusters far apart, sorted', 40, 60, true),
 ];
