@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeBuild, describeBuilds } from './built-as.js';
+import { codeBytesADim, describeBuild, describeBuilds } from './built-as.js';
 
 describe('describeBuild', () => {
   it('names the type, its parameters by their keys, and the codes', () => {
@@ -49,4 +49,10 @@ describe('describeBuilds', () => {
       ]),
     ).toBe('B (1 segment, 5 rows); A (2 segments, 3 rows)');
   });
+});
+
+it('the bytes of codes are told from the text', () => {
+  const build = { kind: 'DISKANN', maxDegree: 32, searchListSize: 60, pqCodeBudgetRatio: 0.25 } as const;
+  const bytesOf = (form: string): number => codeBytesADim(describeBuild(build, { indexType: 'DISKANN', params: { form } }));
+  expect(['SQ4', 'SQ8', 'BF16', 'FP32'].map(bytesOf)).toEqual([1, 1, 2, 4]);
 });

@@ -37,6 +37,10 @@ const wideNames: ReadonlyMap<string, string> = new Map([
   ['BF16', 'bfloat16 codes'],
   ['FP32', 'float32 codes'],
 ]);
+/** Bytes a dim of the codes that a text of `describeBuild` names, at most. */
+export function codeBytesADim(builtAs: string): number {
+  return builtAs.includes('float32 codes') ? 4 : /float16 codes/.test(builtAs) ? 2 : 1;
+}
 const codeNames: ReadonlyMap<string, string> = new Map([
   ['SQ4', '4-bit codes'],
   ['SQ6', '6-bit codes'],

@@ -1,4 +1,5 @@
 // What a flushed segment will take in memory, from the catalog alone: nothing is read for it. Errs on the high side.
+import { codeBytesADim } from '#index/built-as.js';
 import { codedLayout } from '#index/coded-index.js';
 import { workLayout } from '#index/graph-layout.js';
 import { fixedWidth } from '#model/data-type.js';
@@ -28,8 +29,8 @@ export function rowsEstimate(schema: CollectionSchema, record: SegmentRecord, th
     const width = fixedWidth(field.dataType, 0);
     const file = diskFileOf(record, field.fieldID);
     if (file !== undefined && isCodedFile(file.key)) bytes += codedEstimate(file, vectorWidth(field), rows, threads);
-    // Of vectors in a disk index the codes are in memory, a byte a dim at most, and two maps of rows.
-    else if (file !== undefined) rowBytes += dimOf(field) + 64 + OFFSET_BYTES * 2;
+    // Of vectors in a disk index the codes are in memory, a byte a dim at most unless these did not rank the vectors, and two maps of rows.
+    else if (file !== undefined) rowBytes += dimOf(field) * codeBytesADim(file.builtAs) + 64 + OFFSET_BYTES * 2;
     else if (isDenseVector(field.dataType)) rowBytes += vectorWidth(field) + VECTOR_ROW_BYTES;
     else if (width !== undefined) rowBytes += width + 1;
     else {
