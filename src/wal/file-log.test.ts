@@ -279,6 +279,17 @@ describe('file log', () => {
       expect((await openFileLog(platform, options)).nextLsn).toBe(3n);
     });
   });
+  it('does not open on a full disk, says what to do, and opens once there is space', async () => {
+    await onDisk(async (platform, disk) => {
+      const log = await openFileLog(platform, options);
+      await log.append([bytes('a')]);
+      await log.close();
+      disk.fault = (operation) => (operation === 'append' ? { code: 'ENOSPC' } : undefined);
+      await expect(openFileLog(platform, options)).rejects.toThrow(/cannot be opened.*ENOSPC.*free space on the disk/);
+      disk.fault = undefined;
+      expect(await entries(await openFileLog(platform, options))).toEqual(['1:a']);
+    });
+  });
   it('closes on a disk that takes nothing', async () => {
     await onDisk(async (platform, disk) => {
       const log = await openFileLog(platform, options);

@@ -75,7 +75,11 @@ async function takeLog(platform: Platform, options: FileLogOptions, owner: Owner
 /** Begins a file of our own, with a durable copy of what nothing proves to be on the disk. */
 async function makeLog(platform: Platform, options: FileLogOptions, owner: Owner, found: FoundFiles): Promise<FileLog> {
   const writer = await makeFile(platform, options.folder, owner, found.unproven, found.nextLsn).catch((error: unknown) => {
-    throw error instanceof FileNotMade ? toElanusError(error.cause, 'log file') : error;
+    if (!(error instanceof FileNotMade)) throw error;
+    const cause = toElanusError(error.cause, 'log file');
+    if (cause.key !== 'io_failed' && cause.key !== 'wal_unavailable') throw cause;
+    const fact = `log ${options.folder} cannot be opened, its new file was not written (${cause.message})`;
+    throw new ElanusError(cause.key, `${fact}; free space on the disk or mend it, then open again: nothing was lost`, { cause });
   });
   const files = found.chain.map(logFileOf);
   const replaced: Replaced[] = [];
