@@ -20,7 +20,9 @@ export function isJsonObject(bytes: Uint8Array): boolean {
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
-  if (bytes.every((byte) => byte < 0x80)) return true;
+  let high = 0;
+  for (let at = 0; at < bytes.length; at++) high |= bytes[at] as number;
+  if (high < 0x80) return true;
   try {
     utf8.decode(bytes);
     return true;
@@ -112,22 +114,27 @@ function walkString(bytes: Uint8Array, begin: number): number | undefined {
 }
 function walkNumber(bytes: Uint8Array, begin: number): number | undefined {
   let at = begin;
-  const digits = (): boolean => {
-    const from = at;
-    while (isDigit(bytes[at])) at++;
-    return at > from;
-  };
   if (bytes[at] === 0x2d) at++;
   if (bytes[at] === 0x30) at++;
-  else if (!digits()) return undefined;
+  else {
+    const end = walkDigits(bytes, at);
+    if (end === at) return undefined;
+    at = end;
+  }
   if (bytes[at] === 0x2e) {
-    at++;
-    if (!digits()) return undefined;
+    const end = walkDigits(bytes, at + 1);
+    if (end === at + 1) return undefined;
+    at = end;
   }
-  if (((bytes[at] ?? 0) | 0x20) === 0x65) {
-    at++;
-    if (bytes[at] === 0x2b || bytes[at] === 0x2d) at++;
-    if (!digits()) return undefined;
-  }
+  if (((bytes[at] ?? 0) | 0x20) !== 0x65) return at;
+  at++;
+  if (bytes[at] === 0x2b || bytes[at] === 0x2d) at++;
+  const end = walkDigits(bytes, at);
+  return end === at ? undefined : end;
+}
+/** Behind the digits that begin there; there itself when none does. */
+function walkDigits(bytes: Uint8Array, begin: number): number {
+  let at = begin;
+  while (isDigit(bytes[at])) at++;
   return at;
 }
