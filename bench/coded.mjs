@@ -2,7 +2,7 @@
 // times as many scored by their vectors (refine_k). Everything here is exact, so a busy machine does not matter; speed is bench/ann's.
 // Run on a built tree: node bench/coded.mjs [--sets small,words,text] [--rows 20000] [--ef 400]
 import { parseArgs } from 'node:util';
-import { DATA_OFFSET, WASM_PAGE_BYTES } from '../dist/index/region-layout.js';
+import { DATA_OFFSET, WASM_PAGE_BYTES } from '../dist/index/block/region-layout.js';
 import { buildVectorIndex, CODES_SEARCH_TASK, loadVectorIndex } from '../dist/index/vector-indexes.js';
 import { workerTasks } from '../dist/index/worker-tasks.js';
 import { NodeWorkers } from '../dist/platform/node/node-workers.js';

@@ -3,14 +3,14 @@
 // Run on a built tree: node bench/ivf.mjs [--quick] [--dim=128] [--rows=200000] [--metric=L2] [--types=IVF_SQ8,SCANN]
 import { pathToFileURL } from 'node:url';
 import { nextBelow, nextFloat, seededRandom } from '../dist/base/random.js';
-import { flatSearch } from '../dist/index/flat-search.js';
-import { decodeIndexBlock } from '../dist/index/index-block.js';
-import { buildIvf } from '../dist/index/ivf-build.js';
-import { checkIvfBlock, ivfWorkBytes } from '../dist/index/ivf-layout.js';
-import { ivfSearch } from '../dist/index/ivf-search.js';
-import { DATA_OFFSET } from '../dist/index/region-layout.js';
-import { placeIndex } from '../dist/index/vector-index.js';
-import { roundUpBlockRows, VectorStore } from '../dist/index/vector-store.js';
+import { decodeIndexBlock } from '../dist/index/block/index-block.js';
+import { DATA_OFFSET } from '../dist/index/block/region-layout.js';
+import { placeIndex } from '../dist/index/block/vector-index.js';
+import { flatSearch } from '../dist/index/flat/flat-search.js';
+import { roundUpBlockRows, VectorStore } from '../dist/index/flat/vector-store.js';
+import { buildIvf } from '../dist/index/ivf/ivf-build.js';
+import { checkIvfBlock, ivfWorkBytes } from '../dist/index/ivf/ivf-layout.js';
+import { ivfSearch } from '../dist/index/ivf/ivf-search.js';
 import { NodeWorkers } from '../dist/platform/node/node-workers.js';
 
 const K = 10;

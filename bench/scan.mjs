@@ -3,10 +3,10 @@
 // Run on a built tree: node bench/scan.mjs [--quick]
 import { pathToFileURL } from 'node:url';
 import { nextFloat, seededRandom } from '../dist/base/random.js';
-import { flatKernel } from '../dist/index/flat-kernel.js';
-import { flatSearch } from '../dist/index/flat-search.js';
-import { DATA_OFFSET } from '../dist/index/region-layout.js';
-import { roundUpBlockRows, VectorStore } from '../dist/index/vector-store.js';
+import { DATA_OFFSET } from '../dist/index/block/region-layout.js';
+import { flatKernel } from '../dist/index/flat/flat-kernel.js';
+import { flatSearch } from '../dist/index/flat/flat-search.js';
+import { roundUpBlockRows, VectorStore } from '../dist/index/flat/vector-store.js';
 import { loadRival } from './rivals.mjs';
 
 const K = 10;

@@ -3,10 +3,10 @@
 // about 120 values a row, log-normal, about 30 in a query. All candidates take turns within each round; medians of the rounds, CPU time.
 // Run on a built tree: node bench/sparse.mjs [--quick]
 import { nextFloat, seededRandom } from '../dist/base/random.js';
-import { decodeIndexBlock } from '../dist/index/index-block.js';
-import { loadSparseIndex, sparseBuild } from '../dist/index/sparse-index.js';
-import { sparseScan } from '../dist/index/sparse-scan.js';
-import { sparseAlgorithms, sparseSearch } from '../dist/index/sparse-search.js';
+import { decodeIndexBlock } from '../dist/index/block/index-block.js';
+import { loadSparseIndex, sparseBuild } from '../dist/index/sparse/sparse-index.js';
+import { sparseScan } from '../dist/index/sparse/sparse-scan.js';
+import { sparseAlgorithms, sparseSearch } from '../dist/index/sparse/sparse-search.js';
 
 const isQuick = process.argv.includes('--quick');
 const ROWS = isQuick ? 20_000 : 100_000;

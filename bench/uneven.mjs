@@ -4,16 +4,16 @@
 // Run on a built tree with Node 24: node bench/uneven.mjs [--rows 5000] [--queries 50] [--metric L2] [--families 'even;tiny'] [--types 'HNSW;QG']
 import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { buildDiskIndex } from '../dist/index/disk-build.js';
-import { loadDiskIndex } from '../dist/index/disk-index.js';
-import { decodeDiskHead, SECTOR_BYTES } from '../dist/index/disk-layout.js';
-import { diskSearch } from '../dist/index/disk-search.js';
-import { flatSearch } from '../dist/index/flat-search.js';
-import { graphCodesSearch } from '../dist/index/graph-codes-search.js';
-import { GrowingGraph } from '../dist/index/growing-graph.js';
-import { readIndexBlock } from '../dist/index/index-block.js';
+import { readIndexBlock } from '../dist/index/block/index-block.js';
+import { buildDiskIndex } from '../dist/index/disk/disk-build.js';
+import { loadDiskIndex } from '../dist/index/disk/disk-index.js';
+import { decodeDiskHead, SECTOR_BYTES } from '../dist/index/disk/disk-layout.js';
+import { diskSearch } from '../dist/index/disk/disk-search.js';
+import { flatSearch } from '../dist/index/flat/flat-search.js';
+import { VectorStore } from '../dist/index/flat/vector-store.js';
+import { GrowingGraph } from '../dist/index/graph/growing-graph.js';
+import { graphCodesSearch } from '../dist/index/graph/search/graph-codes-search.js';
 import { buildVectorIndex, loadVectorIndex } from '../dist/index/vector-indexes.js';
-import { VectorStore } from '../dist/index/vector-store.js';
 import { workerTasks } from '../dist/index/worker-tasks.js';
 import { freshQueries, unevenFamilies } from '../test/support/uneven-data.ts';
 import { loadRival } from './rivals.mjs';

@@ -2,7 +2,7 @@
 // bytes as base64 into src/index/gen/<name>-kernel.ts, so that any thread, bundle or test gets them without reading a file.
 // A kernel whose source (kernels/lib counts as everyone's), flags and compiler are unchanged is not compiled again.
 // A kernel may have variants, named in its variants.json: the same source with other flags, to <name>-<variant>.wasm and
-// src/index/gen/<name>-<variant>-kernel.ts. The program chooses among them at run time (src/index/kernel-module.ts).
+// src/index/gen/<name>-<variant>-kernel.ts. The program chooses among them at run time (src/index/block/kernel-module.ts).
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fetchWordVectors, readWordVectors } from '../../demo/word-vectors.mjs';
-import { flatSearch } from '../../dist/index/flat-search.js';
-import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../dist/index/region-layout.js';
+import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../dist/index/block/region-layout.js';
+import { flatSearch } from '../../dist/index/flat/flat-search.js';
 
 const folder = fileURLToPath(new URL('../.data/', import.meta.url));
 export const TRUTH_DEPTH = 100;

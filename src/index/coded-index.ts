@@ -1,11 +1,12 @@
 // An index that answers by its codes while the vectors stay in its file (HNSW_SQ without refine): the block of the graph is what is in
 // memory, and the pages of the file hold the vectors row by row, without links, for output and for exact scores where these are asked for.
-import { type Crc32, type DiskHead, type DiskLayout, diskCorrupt, diskLayout } from './disk-layout.js';
-import { type ElementType, elementTypes, vectorBytes } from './element-type.js';
-import type { BuildOptions, SourceVectors } from './graph-build.js';
-import { isMetricType, type MetricType } from './metric.js';
-import { type DiskFile, pagedFile } from './paged-file.js';
-import type { IndexRegion, IndexWorkers } from './vector-index.js';
+
+import { type ElementType, elementTypes, vectorBytes } from '#index/block/element-type.js';
+import { isMetricType, type MetricType } from '#index/block/metric.js';
+import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
+import { type Crc32, type DiskHead, type DiskLayout, diskCorrupt, diskLayout } from '#index/disk/disk-layout.js';
+import { type DiskFile, pagedFile } from '#index/disk/paged-file.js';
+import type { BuildOptions, SourceVectors } from '#index/graph/graph-build.js';
 import { buildVectorIndex, type SearchableIndex, type VectorIndexSpec } from './vector-indexes.js';
 
 /** The last part of the key of such a file. */

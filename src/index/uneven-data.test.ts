@@ -1,6 +1,7 @@
 // Recall of each type of index on each family of uneven data, beside an exact search. Rows at equal distances count alike. The same with
 // more rows, and beside another library's graphs: bench/uneven.mjs.
 import { describe, expect, test } from 'vitest';
+import type { IndexSearchOutput } from '#index/block/vector-index.js';
 import type { BuildParams } from '#model/index-types.js';
 import { buildDisk, searchDisk } from '../../test/support/disk-index.js';
 import { findByCodes } from '../../test/support/graph-codes.js';
@@ -8,7 +9,6 @@ import { growGraph } from '../../test/support/growing-graph.js';
 import { familyNamed, freshQueries, type UnevenFamily, unevenFamilies } from '../../test/support/uneven-data.js';
 import { shareNear, unevenRecall } from '../../test/support/uneven-recall.js';
 import { build, exact, type Fixture, find, queriesOf } from '../../test/support/vector-index.js';
-import type { IndexSearchOutput } from './vector-index.js';
 
 const ROWS = 1200;
 const QUERIES = 20;

@@ -2,23 +2,30 @@
 // Exact search (FLAT, BIN_FLAT) needs no block: it reads the vectors themselves.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { ElementType } from '#index/block/element-type.js';
+import {
+  checkSum,
+  decodeIndexBlock,
+  type IndexBlock,
+  type IndexMeta,
+  type IndexParameter,
+  readIndexBlock,
+} from '#index/block/index-block.js';
+import type { VectorFloatsInput } from '#index/block/vector-floats.js';
+import { type IndexPlacement, type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from '#index/block/vector-index.js';
+import { sqForms } from '#index/graph/codes/graph-codes.js';
+import { type BuildOptions, buildGraph, type SourceVectors } from '#index/graph/graph-build.js';
+import { checkGraphBlock } from '#index/graph/nodes/graph-check.js';
+import { graphParams, workLayout } from '#index/graph/nodes/graph-layout.js';
+import { checkGraphPqBlock } from '#index/graph/pq/graph-pq-check.js';
+import { graphPqWork } from '#index/graph/pq/graph-pq-layout.js';
+import { checkQgBlock } from '#index/graph/qg/qg-check.js';
+import { buildIvf } from '#index/ivf/ivf-build.js';
+import { fittingIvf } from '#index/ivf/ivf-fit.js';
+import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from '#index/ivf/ivf-layout.js';
+import { loadMinhashIndex, MINHASH_INDEX_TYPE } from '#index/minhash/minhash-index.js';
 import type { BuildParams } from '#model/index-types.js';
 import type { MetricName } from '#model/metric-type.js';
-import type { ElementType } from './element-type.js';
-import { type BuildOptions, buildGraph, type SourceVectors } from './graph-build.js';
-import { checkGraphBlock } from './graph-check.js';
-import { sqForms } from './graph-codes.js';
-import { graphParams, workLayout } from './graph-layout.js';
-import { checkGraphPqBlock } from './graph-pq-check.js';
-import { graphPqWork } from './graph-pq-layout.js';
-import { checkSum, decodeIndexBlock, type IndexBlock, type IndexMeta, type IndexParameter, readIndexBlock } from './index-block.js';
-import { buildIvf } from './ivf-build.js';
-import { fittingIvf } from './ivf-fit.js';
-import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from './ivf-layout.js';
-import { loadMinhashIndex, MINHASH_INDEX_TYPE } from './minhash-index.js';
-import { checkQgBlock } from './qg-check.js';
-import type { VectorFloatsInput } from './vector-floats.js';
-import { type IndexPlacement, type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from './vector-index.js';
 
 export interface VectorIndexSpec {
   readonly build: BuildParams;

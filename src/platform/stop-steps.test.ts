@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { SimulatedWorld } from './memory/simulated-time.js';
+import { SimulatedWorld } from '#platform/memory/simulated-time.js';
 import { runStopSteps, throwFailures } from './stop-steps.js';
 
 describe('runStopSteps', () => {

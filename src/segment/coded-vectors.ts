@@ -1,11 +1,11 @@
 // A dense vector field of a sealed segment of which only codes and graph are in memory (HNSW_SQ without refine). Searches score by codes;
 // the vectors are in the file of the index, read row by row for output, and for exact scores where a search asks for them (refine_k).
 import { ElanusError } from '#base/errors.js';
+import { isInRange } from '#index/block/metric.js';
 import type { CodedIndexParts } from '#index/coded-index.js';
-import { DiskFound, type Hit, type ScoringPlace } from '#index/disk-found.js';
-import { FLAT_K_MAX } from '#index/flat-search.js';
-import { GRAPH_POOL_MAX, graphParams, NIL, workLayout } from '#index/graph-layout.js';
-import { isInRange } from '#index/metric.js';
+import { DiskFound, type Hit, type ScoringPlace } from '#index/disk/disk-found.js';
+import { FLAT_K_MAX } from '#index/flat/flat-search.js';
+import { GRAPH_POOL_MAX, graphParams, NIL, workLayout } from '#index/graph/nodes/graph-layout.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
 import { levelOfRecall, widthsOfLevel } from '#model/auto-level.js';
 import type { SharedRegion } from '#platform/workers.js';

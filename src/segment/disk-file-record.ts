@@ -1,6 +1,6 @@
 // Which index files hold the vectors too, so that these need not be loaded: whoever plans a load asks without opening one.
 import { CODED_FILE_TYPE } from '#index/coded-index.js';
-import { DISK_INDEX_TYPE } from '#index/disk-layout.js';
+import { DISK_INDEX_TYPE } from '#index/disk/disk-layout.js';
 import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 
 /** The last part of a file's key is the type it was built as. */

@@ -1,12 +1,13 @@
 // Files of indexes that hold the vectors too: written from a segment's vectors, opened instead of loading them, and what is done when one
 // is lost. Disk indexes are searched in the file, coded ones by what is in memory.
+
+import { elementTypeOf } from '#index/block/element-type.js';
+import type { IndexPlacement } from '#index/block/vector-index.js';
 import { buildCodedIndex, codedParts } from '#index/coded-index.js';
-import { buildDiskIndex } from '#index/disk-build.js';
-import { loadDiskIndex } from '#index/disk-index.js';
-import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_BYTES } from '#index/disk-layout.js';
-import { elementTypeOf } from '#index/element-type.js';
-import type { DiskFile } from '#index/paged-file.js';
-import type { IndexPlacement } from '#index/vector-index.js';
+import { buildDiskIndex } from '#index/disk/disk-build.js';
+import { loadDiskIndex } from '#index/disk/disk-index.js';
+import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_BYTES } from '#index/disk/disk-layout.js';
+import type { DiskFile } from '#index/disk/paged-file.js';
 import { openVectorIndex } from '#index/vector-indexes.js';
 import { vectorWidth } from '#model/dense-vector.js';
 import { dimOf } from '#model/field.js';

@@ -1,7 +1,7 @@
 // A dense vector field of a sealed segment whose vectors stay in the file of its disk index: searched by codes in memory and pages of the
 // file, read row by row for output. What is in memory goes back as soon as the last read ends.
-import { type DiskIndex, NO_NODE } from '#index/disk-index.js';
-import { diskSearch } from '#index/disk-search.js';
+import { type DiskIndex, NO_NODE } from '#index/disk/disk-index.js';
+import { diskSearch } from '#index/disk/disk-search.js';
 import { levelOfRecall, widthsOfLevel } from '#model/auto-level.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';

@@ -2,9 +2,9 @@
 // DiskVectors walks over pages of the file; CodedVectors answers by codes in memory and reads pages for output.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { type DiskLayout, pageOf, recordAt } from '#index/disk-layout.js';
-import type { DiskPages } from '#index/disk-search.js';
-import { FLAT_K_MAX } from '#index/flat-search.js';
+import { type DiskLayout, pageOf, recordAt } from '#index/disk/disk-layout.js';
+import type { DiskPages } from '#index/disk/disk-search.js';
+import { FLAT_K_MAX } from '#index/flat/flat-search.js';
 import { column } from '#model/column.js';
 import type { MetricName } from '#model/metric-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';

@@ -1,9 +1,9 @@
 // The graph over a dense vector field of a growing segment: begun and kept up on demand, by searches that would scan many rows. Ingest
 // that nobody searches costs nothing. What the graph does not cover yet is scanned exactly.
 import { messageOf } from '#base/errors.js';
-import { GROWING_ROWS_MIN, GrowingGraph, type GrowingSpec } from '#index/growing-graph.js';
-import { indexQueryMicros } from '#index/search-cost.js';
-import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
+import { indexQueryMicros } from '#index/block/search-cost.js';
+import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { GROWING_ROWS_MIN, GrowingGraph, type GrowingSpec } from '#index/graph/growing-graph.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
 import { clearBit, countBits, hasBitAt } from './row-versions.js';

@@ -1,7 +1,8 @@
 // What a flushed segment will take in memory, from the catalog alone: nothing is read for it. Errs on the high side.
-import { codeBytesADim } from '#index/built-as.js';
+
 import { codedLayout } from '#index/coded-index.js';
-import { workLayout } from '#index/graph-layout.js';
+import { codeBytesADim } from '#index/graph/codes/built-as.js';
+import { workLayout } from '#index/graph/nodes/graph-layout.js';
 import { fixedWidth } from '#model/data-type.js';
 import { isDenseVector, vectorWidth } from '#model/dense-vector.js';
 import { dimOf } from '#model/field.js';

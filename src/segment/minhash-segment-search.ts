@@ -1,6 +1,6 @@
 // Search of MinHash signatures in a segment without an index over them: a scan of all rows, in ranges on worker threads.
-import type { FlatSearchOutput } from '#index/flat-search.js';
-import type { MinhashScanInput } from '#index/minhash-search.js';
+import type { FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { MinhashScanInput } from '#index/minhash/minhash-search.js';
 import type { Workers } from '#platform/workers.js';
 import type { SegmentHits } from './segment-hits.js';
 import { mergeHits, type SegmentSearch } from './segment-hits.js';

@@ -2,8 +2,8 @@
 // pages that nobody asked for since they came, or since the last round, go first.
 import { deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
-import { type DiskHead, diskCorrupt, isSealed } from '#index/disk-layout.js';
-import type { DiskPages } from '#index/disk-search.js';
+import { type DiskHead, diskCorrupt, isSealed } from '#index/disk/disk-layout.js';
+import type { DiskPages } from '#index/disk/disk-search.js';
 import type { Counter, Gauge } from '#platform/metrics.js';
 import type { Platform } from '#platform/platform.js';
 

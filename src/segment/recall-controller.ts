@@ -3,9 +3,9 @@
 // curve per k, share of rows that count, and other parameters. Nothing runs for collections that do not ask.
 import { messageOf } from '#base/errors.js';
 import { nextBelow } from '#base/random.js';
-import type { FlatSearchInput, FlatSearchOutput } from '#index/flat-search.js';
-import { GRAPH_POOL_MAX } from '#index/graph-layout.js';
-import { compareScores } from '#index/metric.js';
+import { compareScores } from '#index/block/metric.js';
+import type { FlatSearchInput, FlatSearchOutput } from '#index/flat/flat-search.js';
+import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import type { MetricName } from '#model/metric-type.js';
 import type { Platform } from '#platform/platform.js';
 import { bucketOf, RecallCurve, widthLadder } from './recall-curve.js';

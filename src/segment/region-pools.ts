@@ -1,5 +1,5 @@
 // One pool of shared regions for all segments that use the same threads.
-import { RegionPool } from '#index/region-pool.js';
+import { RegionPool } from '#index/block/region-pool.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 
 const pools = new WeakMap<Workers, RegionPool<SharedRegion>>();

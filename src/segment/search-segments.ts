@@ -3,9 +3,9 @@
 // their turn, and a caller that has gone stops the rest.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { metricOfWireCode } from '#index/metric.js';
-import { boundsOnComputed, moveIntoRange } from '#index/score-range.js';
-import { sparseQueryBegins } from '#index/sparse-query.js';
+import { metricOfWireCode } from '#index/block/metric.js';
+import { boundsOnComputed, moveIntoRange } from '#index/block/score-range.js';
+import { sparseQueryBegins } from '#index/sparse/sparse-query.js';
 import type { Key } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { vectorWidth } from '#model/dense-vector.js';

@@ -1,7 +1,7 @@
 // Rows in memory against plain models: what a read at any timestamp sees after inserts, upserts and deletes, search against a slow scan, key order.
 import { afterAll, describe, expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
-import { isInRange, isLargerBetter, metricTypes } from '#index/metric.js';
+import { isInRange, isLargerBetter, metricTypes } from '#index/block/metric.js';
 import { batchOf, column, columnFromInt64, findColumn, isNull, type Key, stringAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { compareKeys } from '#model/row-key.js';

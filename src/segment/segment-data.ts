@@ -3,7 +3,7 @@
 import { assert, must } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Timestamp } from '#base/ids.js';
-import type { VectorStore } from '#index/vector-store.js';
+import type { VectorStore } from '#index/flat/vector-store.js';
 import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { isDenseVector } from '#model/dense-vector.js';

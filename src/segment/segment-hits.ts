@@ -1,7 +1,7 @@
 // What a search in one segment is asked and answers, and the merge of answers for parts of its rows.
 
-import type { FlatSearchOutput } from '#index/flat-search.js';
-import { compareScores } from '#index/metric.js';
+import { compareScores } from '#index/block/metric.js';
+import type { FlatSearchOutput } from '#index/flat/flat-search.js';
 import type { MetricName } from '#model/metric-type.js';
 
 /** Hits of query q, best first, at [q * k, q * k + counts[q]). `k` may be less than asked for: never more than the segment's rows. */

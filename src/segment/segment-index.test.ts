@@ -1,6 +1,6 @@
 // Several queries of one request are split over the threads, and come back in their order.
 import { expect, it } from 'vitest';
-import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
+import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { nodeTimers } from '#platform/node/node-time.js';
 import { SegmentIndex } from './segment-index.js';

@@ -1,11 +1,11 @@
 // A vector index over one field of a loaded segment: its own region beside the vectors', held while searches read it. A search in it
 // answers what an exact search would, but for the recall.
 import { assert } from '#base/assert.js';
-import { elementTypes, vectorBytes } from '#index/element-type.js';
-import { indexQueryMicros } from '#index/search-cost.js';
-import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
+import { elementTypes, vectorBytes } from '#index/block/element-type.js';
+import { indexQueryMicros } from '#index/block/search-cost.js';
+import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
-import { planWalk, type WalkPlan, walkedBytes } from '#index/walk-plan.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import { emptyHits, type SegmentHits } from './segment-hits.js';
 import { settled } from './settled.js';

@@ -2,7 +2,7 @@
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/metric.js';
+import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/block/metric.js';
 import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/column.js';
 import { primaryField } from '#model/field.js';
 import { type MetricName, metricNames } from '#model/metric-type.js';

@@ -1,10 +1,10 @@
 // Exact vector search in one segment: which rows count, the scan on worker threads over ranges of rows, and one best-first list per
 // query out of their answers.
 import { ElanusError } from '#base/errors.js';
-import { countingRows } from '#index/counting-rows.js';
-import type { FlatIdsInput } from '#index/flat-ids.js';
-import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat-search.js';
-import { rowsMicros, scanMicros } from '#index/search-cost.js';
+import { countingRows } from '#index/block/counting-rows.js';
+import { rowsMicros, scanMicros } from '#index/block/search-cost.js';
+import type { FlatIdsInput } from '#index/flat/flat-ids.js';
+import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat/flat-search.js';
 import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows } from './excluded-rows.js';
 import { scanSignatures } from './minhash-segment-search.js';

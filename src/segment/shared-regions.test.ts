@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { must } from '#base/assert.js';
 import { nextBelow, seededRandom } from '#base/random.js';
-import { SLAB_BYTES_MAX } from '#index/region-pool.js';
+import { SLAB_BYTES_MAX } from '#index/block/region-pool.js';
 import { batchOf, bytesView, column, columnFromBytes, columnFromInt64 } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';

@@ -1,9 +1,9 @@
 // Files of sparse inverted indexes: built from a segment's rows, and brought into a loaded segment. A file that is damaged or gone costs
 // speed, never an answer: the rows themselves are in the segment and are scanned.
 import { ElanusError, messageOf } from '#base/errors.js';
-import { decodeIndexBlock } from '#index/index-block.js';
-import { SCRATCH_THREADS_MAX } from '#index/region-layout.js';
-import { loadSparseIndex, SPARSE_INDEX_TYPE } from '#index/sparse-index.js';
+import { decodeIndexBlock } from '#index/block/index-block.js';
+import { SCRATCH_THREADS_MAX } from '#index/block/region-layout.js';
+import { loadSparseIndex, SPARSE_INDEX_TYPE } from '#index/sparse/sparse-index.js';
 import { DataType } from '#model/data-type.js';
 import { storedBuildParams } from '#model/index-params.js';
 import type { Platform } from '#platform/platform.js';

@@ -1,10 +1,10 @@
 // Search of sparse vectors in one segment: through its index where it has one, and by scan over the other rows. Both give exact
 // scores, so their hits are merged as they are.
 import { ElanusError } from '#base/errors.js';
-import { FLAT_K_MAX, type FlatSearchOutput } from '#index/flat-search.js';
-import { sparseQueryCount } from '#index/sparse-query.js';
-import type { SparseScanInput } from '#index/sparse-scan.js';
-import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse-search.js';
+import { FLAT_K_MAX, type FlatSearchOutput } from '#index/flat/flat-search.js';
+import { sparseQueryCount } from '#index/sparse/sparse-query.js';
+import type { SparseScanInput } from '#index/sparse/sparse-scan.js';
+import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse/sparse-search.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { SegmentHits } from './segment-hits.js';
 import { emptyHits, mergeHits, type SegmentSearch } from './segment-hits.js';

@@ -2,8 +2,8 @@
 // Tasks run in the dist of the last build.
 import { afterAll, describe, expect, it } from 'vitest';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
-import { decodeIndexBlock } from '#index/index-block.js';
-import { loadSparseIndex } from '#index/sparse-index.js';
+import { decodeIndexBlock } from '#index/block/index-block.js';
+import { loadSparseIndex } from '#index/sparse/sparse-index.js';
 import { batchOf, bytesAt, columnFromBytes, columnFromInt64, isNull } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { sparseFromPairs } from '#model/sparse-vector.js';

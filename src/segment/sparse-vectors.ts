@@ -3,9 +3,9 @@
 // in a slab of a region that segments share and move as they grow; a search takes `region` and offsets in the turn in which it holds them.
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
-import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/region-pool.js';
-import type { LoadedIndex } from '#index/vector-index.js';
+import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
+import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/block/region-pool.js';
+import type { LoadedIndex } from '#index/block/vector-index.js';
 import { bytesAt, columnFromBytes } from '#model/column.js';
 import { DataType } from '#model/data-type.js';
 import { SPARSE_PAIR_BYTES } from '#model/sparse-vector.js';

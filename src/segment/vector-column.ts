@@ -3,10 +3,10 @@
 // own, which grows, and never move again. A search takes `region` and `store.place` in one turn, in which it begins to hold them: what it
 // took stays as it is until then, wherever rows go meanwhile.
 import { assert, must } from '#base/assert.js';
-import { elementTypeOf } from '#index/element-type.js';
-import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/region-layout.js';
-import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/region-pool.js';
-import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/vector-store.js';
+import { elementTypeOf } from '#index/block/element-type.js';
+import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
+import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/block/region-pool.js';
+import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/flat/vector-store.js';
 import { column } from '#model/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';

@@ -1,11 +1,11 @@
 // Files of dense vector indexes: built from a segment's vectors, and brought into a loaded segment. A file that is damaged or gone costs
 // speed, never an answer: the vectors themselves are in the segment and are scanned.
 import { messageOf } from '#base/errors.js';
-import { describeBuild } from '#index/built-as.js';
+import { elementTypeOf } from '#index/block/element-type.js';
+import { readIndexBlock } from '#index/block/index-block.js';
 import { CODED_FILE_TYPE } from '#index/coded-index.js';
-import { diskCorrupt } from '#index/disk-layout.js';
-import { elementTypeOf } from '#index/element-type.js';
-import { readIndexBlock } from '#index/index-block.js';
+import { diskCorrupt } from '#index/disk/disk-layout.js';
+import { describeBuild } from '#index/graph/codes/built-as.js';
 import { buildVectorIndex, chooseIndex, hasBlock, isByCodes, openVectorIndex } from '#index/vector-indexes.js';
 import { vectorWidth } from '#model/dense-vector.js';
 import { dimOf, fieldById } from '#model/field.js';

@@ -112,7 +112,7 @@ export function foreignImports(sources: Sources): string[] {
 }
 /** Inside a folder relatively, across folders by name, so that a crossing shows at a glance. */
 export function badSpecifiers(sources: Sources): string[] {
-  const unit = (path: string): string => (path.startsWith('roles/') ? path.split('/').slice(0, 2).join('/') : folderOf(path));
+  const unit = (path: string): string => path.split('/').slice(0, -1).join('/');
   return allImports(sources).flatMap(({ from, specifier, target }) => {
     if (target === undefined || isTest(from)) return [];
     if (!sources.has(target) && !target.startsWith('index/gen/')) return [`${from} imports ${specifier}, which is no file`];

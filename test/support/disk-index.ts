@@ -1,12 +1,12 @@
 // Disk indexes in tests: built on one thread, their pages served from the bytes of the file, at once or after a turn.
 import { crc32 } from '#base/crc32.js';
-import { buildDiskIndex, type DiskSpec } from '#index/disk-build.js';
-import { type DiskIndex, loadDiskIndex } from '#index/disk-index.js';
-import { decodeDiskHead, diskCorrupt, isSealed, SECTOR_BYTES } from '#index/disk-layout.js';
-import { type DiskPages, type DiskSearchInput, diskSearch } from '#index/disk-search.js';
-import { type ElementType, vectorBytes } from '#index/element-type.js';
-import type { MetricType } from '#index/metric.js';
-import { VectorStore } from '#index/vector-store.js';
+import { type ElementType, vectorBytes } from '#index/block/element-type.js';
+import type { MetricType } from '#index/block/metric.js';
+import { buildDiskIndex, type DiskSpec } from '#index/disk/disk-build.js';
+import { type DiskIndex, loadDiskIndex } from '#index/disk/disk-index.js';
+import { decodeDiskHead, diskCorrupt, isSealed, SECTOR_BYTES } from '#index/disk/disk-layout.js';
+import { type DiskPages, type DiskSearchInput, diskSearch } from '#index/disk/disk-search.js';
+import { VectorStore } from '#index/flat/vector-store.js';
 import { type Fixture, hnsw, toBytes, workers } from './vector-index.js';
 
 export interface DiskFixture extends Fixture {

@@ -1,11 +1,12 @@
 // Graphs that are searched by their codes alone, in tests: the search, and a slow oracle of what its scores should be. The oracle undoes
 // the frame in double precision, so that it shares nothing with the search but the description of the codes.
-import { type CodeForm, codeBytes } from '#index/graph-codes.js';
-import { type CodesSearchInput, graphCodesSearch } from '#index/graph-codes-search.js';
-import { graphParams } from '#index/graph-layout.js';
-import { decodeIndexBlock } from '#index/index-block.js';
-import { writeFloats } from '#index/vector-floats.js';
-import type { IndexSearchOutput } from '#index/vector-index.js';
+
+import { decodeIndexBlock } from '#index/block/index-block.js';
+import { writeFloats } from '#index/block/vector-floats.js';
+import type { IndexSearchOutput } from '#index/block/vector-index.js';
+import { type CodeForm, codeBytes } from '#index/graph/codes/graph-codes.js';
+import { graphParams } from '#index/graph/nodes/graph-layout.js';
+import { type CodesSearchInput, graphCodesSearch } from '#index/graph/search/graph-codes-search.js';
 import type { Fixture } from './vector-index.js';
 
 export function findByCodes({ index }: Fixture, queries: Uint8Array, k: number, rest: Partial<CodesSearchInput> = {}): IndexSearchOutput {

@@ -1,6 +1,7 @@
 // Graphs over growing segments in tests, searched as the others are.
-import { GrowingGraph } from '#index/growing-graph.js';
-import { VectorStore } from '#index/vector-store.js';
+
+import { VectorStore } from '#index/flat/vector-store.js';
+import { GrowingGraph } from '#index/graph/growing-graph.js';
 import { type Fixture, hnsw, workers } from './vector-index.js';
 
 /** The `block` of the fixture is not of use. */

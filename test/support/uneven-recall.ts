@@ -1,5 +1,5 @@
 // What an index finds of the nearest rows, beside an exact search. Rows at equal distances count alike.
-import type { IndexSearchInput } from '#index/vector-index.js';
+import type { IndexSearchInput } from '#index/block/vector-index.js';
 import { exact, type Fixture, find } from './vector-index.js';
 
 const SLACK = 1e-5;

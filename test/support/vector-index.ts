@@ -1,13 +1,13 @@
 // Vector indexes in tests: built and searched on one thread, beside exact search of the same rows.
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { type ElementType, vectorBytes } from '#index/element-type.js';
-import { flatSearch } from '#index/flat-search.js';
-import { decodeIndexBlock, encodeIndexBlock } from '#index/index-block.js';
-import type { MetricType } from '#index/metric.js';
-import type { IndexSearchInput, IndexSearchOutput } from '#index/vector-index.js';
+import { type ElementType, vectorBytes } from '#index/block/element-type.js';
+import { decodeIndexBlock, encodeIndexBlock } from '#index/block/index-block.js';
+import type { MetricType } from '#index/block/metric.js';
+import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { flatSearch } from '#index/flat/flat-search.js';
+import { VectorStore } from '#index/flat/vector-store.js';
 import { buildVectorIndex, loadVectorIndex, type SearchableIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
-import { VectorStore } from '#index/vector-store.js';
 import { workerTasks } from '#index/worker-tasks.js';
 
 /** Tasks on this thread, as the memory platform runs them. */

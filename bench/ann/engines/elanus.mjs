@@ -3,9 +3,9 @@
 // it: no vectors in memory.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { flatIds } from '../../../dist/index/flat-ids.js';
-import { flatSearch } from '../../../dist/index/flat-search.js';
-import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../../dist/index/region-layout.js';
+import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../../dist/index/block/region-layout.js';
+import { flatIds } from '../../../dist/index/flat/flat-ids.js';
+import { flatSearch } from '../../../dist/index/flat/flat-search.js';
 import { buildVectorIndex, CODES_SEARCH_TASK, hasBlock, loadVectorIndex } from '../../../dist/index/vector-indexes.js';
 import { workerTasks } from '../../../dist/index/worker-tasks.js';
 import { NodeWorkers } from '../../../dist/platform/node/node-workers.js';

@@ -1,5 +1,5 @@
 // Events ordered by (time, sequence): a binary heap. Cancelled ones are skipped when they come up.
-import type { Timer } from '../time.js';
+import type { Timer } from '#platform/time.js';
 
 export interface SimulatedEvent {
   readonly time: number;

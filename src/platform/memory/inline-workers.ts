@@ -2,9 +2,9 @@
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { workerTasks } from '#index/worker-tasks.js';
-import type { Timers } from '../time.js';
-import { allocateMemory } from '../wasm-memory.js';
-import type { SharedRegion, Workers, WorkerTask } from '../workers.js';
+import type { Timers } from '#platform/time.js';
+import { allocateMemory } from '#platform/wasm-memory.js';
+import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
 
 export interface InlineWorkersOptions {
   readonly timers: Timers;

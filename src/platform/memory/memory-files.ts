@@ -1,8 +1,8 @@
 // Files of a simulated disk, each with a page cache apart from it (cached-file.ts). A process that dies loses what it had not written
 // yet; a loss of power also takes what was written and not synced. Every operation can be made to fail, or to be slow.
 import { ElanusError } from '#base/errors.js';
-import { type AppendFile, type Files, guardMissing, type ReadFile } from '../files.js';
-import { checkFilePath, fileMissing } from '../path-check.js';
+import { type AppendFile, type Files, guardMissing, type ReadFile } from '#platform/files.js';
+import { checkFilePath, fileMissing } from '#platform/path-check.js';
 import { CachedFile, PAGE_BYTES } from './cached-file.js';
 
 /** `append` is the write into the page cache, `sync` what makes it durable; `rename` is the second half of `write`. */

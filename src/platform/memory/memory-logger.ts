@@ -1,5 +1,5 @@
 // Logs kept as records, for tests and for the trail of a simulated run.
-import type { LogFields, Logger } from '../logger.js';
+import type { LogFields, Logger } from '#platform/logger.js';
 
 export interface LogRecord {
   readonly timeMs: number;

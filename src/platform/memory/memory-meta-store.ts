@@ -1,7 +1,7 @@
 // MetaStore as a map. Every transaction is one synchronous step; watchers hear of it in a later turn, as they would from a server.
-import { byKey, checkTransaction, compareHolds } from '../meta-check.js';
-import type { MetaCompare, MetaEntry, MetaEvent, MetaOperation, MetaStore } from '../meta-store.js';
-import { MetaWatchers } from '../meta-watchers.js';
+import { byKey, checkTransaction, compareHolds } from '#platform/meta-check.js';
+import type { MetaCompare, MetaEntry, MetaEvent, MetaOperation, MetaStore } from '#platform/meta-store.js';
+import { MetaWatchers } from '#platform/meta-watchers.js';
 
 export class MemoryMetaStore implements MetaStore {
   readonly #entries = new Map<string, MetaEntry>();

@@ -1,5 +1,5 @@
 // Metrics as plain maps, rendered in the same text format as the real ones.
-import type { Counter, Gauge, Histogram, Labels, Metrics } from '../metrics.js';
+import type { Counter, Gauge, Histogram, Labels, Metrics } from '#platform/metrics.js';
 
 type Spec = Parameters<Metrics['counter']>[0];
 interface Series {

@@ -2,12 +2,12 @@
 // its own disk, which outlives it: give it to the next process of that name to restart it.
 import { crc32 } from '#base/crc32.js';
 import { seededRandom } from '#base/random.js';
-import { FileObjectStore } from '../file-object-store.js';
-import type { MetaStore } from '../meta-store.js';
-import type { ObjectStore } from '../object-store.js';
-import type { Platform } from '../platform.js';
-import type { Clock } from '../time.js';
-import type { WorkerTask } from '../workers.js';
+import { FileObjectStore } from '#platform/file-object-store.js';
+import type { MetaStore } from '#platform/meta-store.js';
+import type { ObjectStore } from '#platform/object-store.js';
+import type { Platform } from '#platform/platform.js';
+import type { Clock } from '#platform/time.js';
+import type { WorkerTask } from '#platform/workers.js';
 import { InlineWorkers } from './inline-workers.js';
 import { type Completes, type KeptBytes, MemoryFiles } from './memory-files.js';
 import { MemoryLogger } from './memory-logger.js';

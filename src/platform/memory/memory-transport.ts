@@ -1,8 +1,8 @@
 // Transport over a SimulatedNetwork. Bytes are copied at both ends, errors arrive as they do over gRPC.
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
-import type { Clock } from '../time.js';
-import type { CallContext, Connection, Listener, ListenOptions, MethodHandler, Transport } from '../transport.js';
+import type { Clock } from '#platform/time.js';
+import type { CallContext, Connection, Listener, ListenOptions, MethodHandler, Transport } from '#platform/transport.js';
 import type { Endpoint, SimulatedNetwork } from './simulated-network.js';
 
 const nobodyMs = 1; // A refused connection answers at once.

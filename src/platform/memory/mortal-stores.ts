@@ -1,8 +1,8 @@
 // Stores as one process sees them until it dies. The code of a crashed process still exists in the simulator: it must neither change
 // anything nor go on, so nothing ever answers it.
-import type { AppendFile, Files, ReadFile } from '../files.js';
-import type { MetaStore } from '../meta-store.js';
-import type { ObjectStore } from '../object-store.js';
+import type { AppendFile, Files, ReadFile } from '#platform/files.js';
+import type { MetaStore } from '#platform/meta-store.js';
+import type { ObjectStore } from '#platform/object-store.js';
 
 type Alive = () => boolean;
 // A promise of its own each time: waiters of one shared promise would pile up on it.

@@ -2,8 +2,8 @@
 // over TCP: the caller hears nothing until the connection is given up, and cannot know whether the call was carried out.
 import { ElanusError } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
-import type { Clock } from '../time.js';
-import type { HttpRequest, HttpResponse, ListenOptions } from '../transport.js';
+import type { Clock } from '#platform/time.js';
+import type { HttpRequest, HttpResponse, ListenOptions } from '#platform/transport.js';
 import type { SimulatedWorld } from './simulated-time.js';
 
 export interface Link {

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import { nextFloat, type Random, seededRandom } from '#base/random.js';
-import type { Clock, Timer, Timers } from '../time.js';
+import type { Clock, Timer, Timers } from '#platform/time.js';
 import { EventQueue } from './event-queue.js';
 
 export interface SimulatedWorldOptions {

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
-import { type AppendFile, guardMissing } from '../files.js';
+import { type AppendFile, guardMissing } from '#platform/files.js';
 import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.js';
 import { scriptUrl } from './script-url.js';
 

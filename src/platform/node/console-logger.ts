@@ -1,5 +1,5 @@
 // Logs as one JSON object per line on stderr.
-import type { LogFields, Logger } from '../logger.js';
+import type { LogFields, Logger } from '#platform/logger.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 const rank: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };

@@ -5,7 +5,7 @@
 //   reading ──message whole──▶ running ──answer──▶ answering ──stream closed──▶ ended
 //      └──too large, no room, too slow──▶ refused (answered with a status, stream closed) ──▶ ended
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { CallContext, MethodHandler } from '../transport.js';
+import type { CallContext, MethodHandler } from '#platform/transport.js';
 import { inflate } from './grpc-inflate.js';
 import { GrpcMessageReader, PREFIX_BYTES } from './grpc-message-reader.js';
 import { encodeDetails, type GrpcStatus, readHeaders, readTimeoutMs, status, toStatus } from './grpc-status.js';

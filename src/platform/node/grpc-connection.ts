@@ -2,7 +2,7 @@
 import { Client, type ClientOptions, type ClientUnaryCall, credentials } from '@grpc/grpc-js';
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
-import type { CallContext, Connection } from '../transport.js';
+import type { CallContext, Connection } from '#platform/transport.js';
 import { fromServiceError, writeMetadata } from './grpc-status.js';
 
 const options: ClientOptions = {

@@ -1,7 +1,7 @@
 // Server side of the transport: one TCP port for gRPC and HTTP/1.1. The first bytes of a connection tell which; gRPC begins with the
 // HTTP/2 preface.
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
-import type { Listener, ListenOptions } from '../transport.js';
+import type { Listener, ListenOptions } from '#platform/transport.js';
 import { GrpcServer } from './grpc-server.js';
 import { HeldBytes } from './held-bytes.js';
 import { HttpFront } from './http-front.js';

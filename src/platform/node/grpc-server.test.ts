@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants, connect as 
 import { connect as tcpConnect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Listener, ListenOptions, MethodHandler } from '../transport.js';
+import type { Listener, ListenOptions, MethodHandler } from '#platform/transport.js';
 import { GrpcCall, STALL_MS } from './grpc-call.js';
 import { listenGrpc } from './grpc-listener.js';
 import { STREAMS_MAX } from './grpc-server.js';

@@ -3,7 +3,7 @@
 // answered at any rate, so clients may keep connections alive as they like.
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { MethodHandler } from '../transport.js';
+import type { MethodHandler } from '#platform/transport.js';
 import { type CallLimits, GrpcCall, respondStatus } from './grpc-call.js';
 import { status } from './grpc-status.js';
 

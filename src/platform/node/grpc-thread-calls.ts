@@ -1,6 +1,6 @@
 // The main thread's half of a thread that speaks gRPC: runs the handlers of the calls that come from it and posts their answers back.
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { ListenOptions, MethodHandler } from '../transport.js';
+import type { ListenOptions, MethodHandler } from '#platform/transport.js';
 import { type AnswerItem, type Batch, type BatchPoster, BodyReader, type CallItem } from './grpc-thread-messages.js';
 
 export class ThreadCalls {

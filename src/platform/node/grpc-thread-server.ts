@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { HttpRequest, HttpResponse, Listener, ListenOptions, MethodHandler } from '../transport.js';
+import type { HttpRequest, HttpResponse, Listener, ListenOptions, MethodHandler } from '#platform/transport.js';
 import { listenGrpc } from './grpc-listener.js';
 import {
   type AnswerItem,

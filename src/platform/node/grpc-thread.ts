@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
-import type { ListenOptions } from '../transport.js';
+import type { ListenOptions } from '#platform/transport.js';
 import { ThreadCalls } from './grpc-thread-calls.js';
 import { BatchPoster, type FromThread, type ThreadSetup, type ToThread } from './grpc-thread-messages.js';
 import { scriptUrl } from './script-url.js';

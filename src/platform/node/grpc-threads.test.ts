@@ -2,7 +2,7 @@
 import { createServer, Server } from 'node:net';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { CallContext, Connection, Listener, ListenOptions, MethodHandler } from '../transport.js';
+import type { CallContext, Connection, Listener, ListenOptions, MethodHandler } from '#platform/transport.js';
 import { ConsoleLogger } from './console-logger.js';
 import { GrpcThread } from './grpc-thread.js';
 import { GrpcTransport } from './grpc-transport.js';

@@ -2,8 +2,8 @@
 // to one of the threads. A thread that ends takes its connections along and nothing else: another takes its place.
 import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
-import type { Logger } from '../logger.js';
-import type { Listener, ListenOptions } from '../transport.js';
+import type { Logger } from '#platform/logger.js';
+import type { Listener, ListenOptions } from '#platform/transport.js';
 import { heldBytesMaxOf } from './grpc-listener.js';
 import { GrpcThread } from './grpc-thread.js';
 import { newCells } from './held-bytes.js';

@@ -1,6 +1,6 @@
 // Transport over gRPC: connections in the calling thread, or in threads of their own where several may listen on one port.
-import type { Logger } from '../logger.js';
-import type { Connection, Listener, ListenOptions, Transport } from '../transport.js';
+import type { Logger } from '#platform/logger.js';
+import type { Connection, Listener, ListenOptions, Transport } from '#platform/transport.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { listenGrpc } from './grpc-listener.js';
 import { listenInThreads } from './grpc-threads.js';

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { messageOf } from '#base/errors.js';
-import type { HttpRequest, HttpResponse } from '../transport.js';
+import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import type { Charge, HeldBytes } from './held-bytes.js';
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;

@@ -2,9 +2,9 @@
 // flush to disk. Each value carries its modRevision in its first 8 bytes; the last revision is kept in a second table.
 import { open } from 'lmdb';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { byKey, checkTransaction, compareHolds } from '../meta-check.js';
-import type { MetaCompare, MetaEntry, MetaEvent, MetaOperation, MetaStore } from '../meta-store.js';
-import { MetaWatchers } from '../meta-watchers.js';
+import { byKey, checkTransaction, compareHolds } from '#platform/meta-check.js';
+import type { MetaCompare, MetaEntry, MetaEvent, MetaOperation, MetaStore } from '#platform/meta-store.js';
+import { MetaWatchers } from '#platform/meta-watchers.js';
 
 const keyBytesMax = 1900; // lmdb keys end at 1978 bytes with 4 KiB pages.
 

@@ -3,8 +3,8 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { AppendFile, Files, ReadFile } from '../files.js';
-import { checkFilePath, fileMissing } from '../path-check.js';
+import type { AppendFile, Files, ReadFile } from '#platform/files.js';
+import { checkFilePath, fileMissing } from '#platform/path-check.js';
 import { AppendThread, NodeAppendFile } from './append-thread.js';
 import { openConfined } from './confined-open.js';
 import { ReadHandles } from './read-handles.js';

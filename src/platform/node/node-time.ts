@@ -1,7 +1,7 @@
 // Real time. Timers are unref'd: pending maintenance never keeps a process alive by itself, its listeners and calls do.
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
-import type { Clock, Timers } from '../time.js';
+import type { Clock, Timers } from '#platform/time.js';
 
 export const nodeClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 

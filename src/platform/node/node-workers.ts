@@ -6,10 +6,10 @@ import { assert, must } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
-import { SCRATCH_THREADS_MAX } from '#index/region-layout.js';
+import { SCRATCH_THREADS_MAX } from '#index/block/region-layout.js';
 import { workerTasks } from '#index/worker-tasks.js';
-import { allocateMemory } from '../wasm-memory.js';
-import type { SharedRegion, Workers, WorkerTask } from '../workers.js';
+import { allocateMemory } from '#platform/wasm-memory.js';
+import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
 import { scriptUrl } from './script-url.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
 

@@ -1,6 +1,6 @@
 // Metrics by prom-client, in a registry of their own so that several databases in one process stay apart.
 import * as prom from 'prom-client';
-import type { Counter, Gauge, Histogram, Metrics } from '../metrics.js';
+import type { Counter, Gauge, Histogram, Metrics } from '#platform/metrics.js';
 
 type Spec = Parameters<Metrics['counter']>[0];
 

@@ -1,8 +1,8 @@
 // Executes what it is handed, decides nothing: index builds and imports.
 import { ElanusError } from '#base/errors.js';
-import { describeBuild } from '#index/built-as.js';
-import { elementTypeOf } from '#index/element-type.js';
-import { encodeFlatIndex } from '#index/flat-index-file.js';
+import { elementTypeOf } from '#index/block/element-type.js';
+import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
+import { describeBuild } from '#index/graph/codes/built-as.js';
 import { rowCountOf } from '#model/column.js';
 import { dimOf } from '#model/field.js';
 import { storedBuildParams } from '#model/index-params.js';

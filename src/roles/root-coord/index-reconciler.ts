@@ -3,7 +3,7 @@
 
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { describeBuilds, SCANNED } from '#index/built-as.js';
+import { describeBuilds, SCANNED } from '#index/graph/codes/built-as.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';

@@ -1,6 +1,6 @@
 // What the growing segments of a shard take in memory, kept up as they change: a write must not have to look at a hundred thousand of
 // them. Large ones, which an index may grow over while nobody writes, are asked each time.
-import { GROWING_ROWS_MIN } from '#index/growing-graph.js';
+import { GROWING_ROWS_MIN } from '#index/graph/growing-graph.js';
 import type { SegmentData } from '#segment/segment-data.js';
 
 /** Of the objects of a segment and its columns, beside the rows. */

@@ -1,0 +1,113 @@
+// How a vector index lies in memory, and what a search in it gets and gives. The exact vectors of a segment stay in their own region;
+// an index has a region beside it, so that loading one is a copy and dropping one gives its memory back at once.
+import { ElanusError } from '#base/errors.js';
+import type { FlatSearchOutput } from '#index/flat/flat-queries.js';
+import type { RowBlocks } from '#index/flat/flat-search.js';
+import type { ElementType } from './element-type.js';
+import type { IndexBlock, IndexMeta, IndexParameter } from './index-block.js';
+import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
+
+export interface SectionPlace {
+  /** Bytes from the start of the index's region, a multiple of 64. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+/** Plain data, to be sent to a worker along with the region. */
+export interface IndexPlacement extends IndexMeta {
+  readonly sections: Readonly<Record<string, SectionPlace>>;
+  /** Working memory of thread t: [workOffset + t * workBytes, + workBytes). Zero when the region is new. */
+  readonly workOffset: number;
+  readonly workBytes: number;
+}
+/** Where the exact vectors of rows are, for scoring candidates; of the first region of the task. */
+export interface ExactVectors {
+  readonly dim: number;
+  /** Default float32. */
+  readonly elementType?: ElementType;
+  readonly vectorsOffset: number;
+  readonly inverseNormsOffset?: number;
+  readonly blocks?: RowBlocks;
+}
+export type IndexSearchParams = Readonly<Record<string, IndexParameter>>;
+/** A task over two regions: the exact vectors, and the index. */
+export interface IndexSearchInput {
+  readonly index: IndexPlacement;
+  readonly vectors: ExactVectors;
+  /** Vectors one after the other, bytes as they are in a row. */
+  readonly queries: Float32Array | Uint8Array;
+  readonly k: number;
+  /** ef, nprobe, reorder_k …, checked already. */
+  readonly params: IndexSearchParams;
+  /** Bit set: the row is skipped. Rows past its end are not. */
+  readonly excluded?: Uint8Array;
+  /** Rows that are not excluded, when `excluded` is given. */
+  readonly passing?: number;
+  readonly radius?: number;
+  readonly rangeFilter?: number;
+}
+export interface IndexSearchOutput extends FlatSearchOutput {
+  /** Distances computed, for explain and metrics. */
+  readonly computed?: number;
+}
+
+/** The workers of the platform, as far as indexes need them; said structurally because the platform's folder comes later. */
+export interface IndexRegion {
+  readonly memory: WebAssembly.Memory;
+}
+export interface IndexWorkers<Region extends IndexRegion = IndexRegion> {
+  readonly parallelism: number;
+  allocate(bytes: number, bytesMax: number): Region;
+  release(region: Region): void;
+  /** @param micros about how long a synchronous task computes: a short one runs on the calling thread, whose number is `parallelism`. */
+  run<Output>(task: string, input: unknown, regions: readonly Region[], signal?: AbortSignal, micros?: number): Promise<Output>;
+}
+export interface LoadedIndex<Region extends IndexRegion = IndexRegion> {
+  readonly region: Region;
+  readonly placement: IndexPlacement;
+  /** Of sections and working memory. */
+  readonly bytes: number;
+}
+const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/**
+ * Copies a checked block into a region of its own. @param workBytes working memory of each thread, a family's own matter. @param threads beside the one that calls
+ * @throws memory_limit
+ */
+export function placeIndex<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  block: IndexBlock,
+  workBytes: number,
+  threads: number,
+): LoadedIndex<Region> {
+  let end = DATA_OFFSET;
+  const sections: Record<string, SectionPlace> = {};
+  for (const [name, bytes] of block.sections) {
+    sections[name] = { offset: end, bytes: bytes.length };
+    end += alignUp(bytes.length);
+  }
+  const workOffset = end;
+  const workStride = alignUp(workBytes);
+  end += workStride * (threads + 1);
+  const total = Math.ceil(end / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  if (total > REGION_BYTES_MAX) {
+    throw new ElanusError('memory_limit', `an index of ${end - DATA_OFFSET} bytes does not fit one region of ${REGION_BYTES_MAX} bytes`);
+  }
+  const region = workers.allocate(total, total);
+  for (const [name, bytes] of block.sections) new Uint8Array(region.memory.buffer, sections[name]?.offset).set(bytes);
+  return {
+    region,
+    placement: { ...block.meta, sections, workOffset, workBytes: workStride },
+    bytes: end - DATA_OFFSET,
+  };
+}
+/** @throws data_corrupt when the block lacks the section or it has another length. */
+export function sectionOf(block: IndexBlock, name: string, bytes: number): Uint8Array {
+  const section = block.sections.get(name);
+  if (section?.length !== bytes) {
+    throw new ElanusError(
+      'data_corrupt',
+      `section ${name} of a ${block.meta.indexType} index has ${section?.length ?? 'no'} bytes, expected ${bytes}; the index has to be built again`,
+    );
+  }
+  return section;
+}

@@ -1,0 +1,167 @@
+// Whether codes rank rows as the vectors do, measured on a sample before a graph is built by them. One step for all dims and rows suits what
+// is near to Gaussian; a few long vectors, dims of very different scale or tiny differences beside large values leave it nothing to tell
+// neighbours apart by, whatever formula chose it.
+
+import { WASM_PAGE_BYTES } from '#index/block/region-layout.js';
+import { type CodeForm, codeBytes, encode, encodeQuery, isPlainForm, queryBytes, useCodes } from '#index/graph/codes/graph-codes.js';
+import { graphKernel } from '#index/graph/codes/graph-kernel.js';
+import { type BuildContext, type BuildPlace, framer, memoriesOf } from './graph-tasks.js';
+
+export interface CodeFitInput {
+  readonly place: BuildPlace;
+  readonly form: CodeForm;
+  /** Of the codes; plain forms have none. */
+  readonly step: number;
+  /** How many of the nearest by codes are scored by the vectors, for ten that are wanted. */
+  readonly scored: number;
+  /** `made`: rows are compared by their codes of 8 bits, as while a graph is made; else with a query that is rounded less. */
+  readonly use: 'made' | 'walked';
+}
+/** The share of the ten nearest by the vectors that are among the `scored` nearest by the codes, 0 to 1. */
+export interface CodeFit {
+  /** Around rows as they come. */
+  readonly usual: number;
+  /** Around the rows farthest from the middle, which codes may cut off. */
+  readonly extreme: number;
+}
+/** Ordinary data measures 0.999 and more, lengths of rows as of Student's t with two degrees of freedom 0.983. Graphs are made by codes of 8 bits, so an error of these stays, however wide the codes of a walk are. */
+const LEAST = { made: { usual: 0.99, extreme: 0.95 }, walked: { usual: 0.9, extreme: 0.8 } } as const;
+export function doesFit({ usual, extreme }: CodeFit, use: keyof typeof LEAST): boolean {
+  return usual >= LEAST[use].usual && extreme >= LEAST[use].extreme;
+}
+
+const NEAREST = 10;
+/** Rows that are ranked, and those among which the farthest are looked for. */
+const RANKED_ROWS = 2048;
+const LOOKED_AT_ROWS = 8192;
+/** Of the ranked, the farthest of those looked at: far rows have to be told apart from each other, too. */
+const EXTREME_ROWS = 192;
+const USUAL_QUERIES = 28;
+const EXTREME_QUERIES = 20;
+
+/** A task: memory 0 has the vectors, memory 1 the frame and the rows of the build. */
+export function codeFit({ place, form, step, scored, use }: CodeFitInput, context: BuildContext): CodeFit {
+  const { dim, metric } = place;
+  const { nodes: picked, extremes } = rowsToRank(place, context);
+  if (picked.length <= NEAREST) return { usual: 1, extreme: 1 };
+  const ranking = new Ranking(dim, metric === 'IP', picked.length);
+  const queries = [
+    ...Array.from({ length: USUAL_QUERIES }, (_, i) => extremes + Math.floor((i * (picked.length - extremes)) / USUAL_QUERIES)),
+    ...Array.from({ length: EXTREME_QUERIES }, (_, i) => Math.floor((i * extremes) / EXTREME_QUERIES)),
+  ];
+  const [, memory] = memoriesOf(context);
+  const floatsBy = (isPlain: boolean) => {
+    const frame = framer(place, context, isPlain);
+    return (i: number) => new Float32Array(memory.buffer, frame(picked[i] as number), dim);
+  };
+  const truth = ranking.keysBy({ form: 'FP32', step: 1, use: 'walked' }, floatsBy(true), queries);
+  const keys = ranking.keysBy({ form, step, use }, floatsBy(isPlainForm(form)), queries);
+  const tolerance = metric === 'COSINE' ? UNIT_TOLERANCE : 0;
+  const shares = keys.map((found, q) => shareFound(distancesOf(truth[q] as Uint32Array), found, scored, tolerance));
+  return { usual: mean(shares.slice(0, USUAL_QUERIES)), extreme: mean(shares.slice(USUAL_QUERIES)) };
+}
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+/** The farthest of many rows, which come first, and rows as they come. */
+function rowsToRank(place: BuildPlace, context: BuildContext): { nodes: Uint32Array; extremes: number } {
+  const { dim } = place;
+  const total = place.sampled ?? place.nodes;
+  const looked = Math.min(total, LOOKED_AT_ROWS);
+  const [, memory] = memoriesOf(context);
+  const toFrame = framer({ ...place, isRotated: false }, context, false);
+  const lengths = new Float64Array(looked);
+  const nodeAt = (i: number): number => Math.floor((i * total) / looked);
+  for (let i = 0; i < looked; i++) {
+    let sum = 0;
+    for (const value of new Float32Array(memory.buffer, toFrame(nodeAt(i)), dim)) sum += value * value;
+    lengths[i] = sum;
+  }
+  const extremes = Math.min(EXTREME_ROWS, looked >> 3);
+  const far = Uint32Array.from(lengths.keys()).sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
+  const taken = new Set(far.subarray(0, extremes));
+  const usual = Math.min(looked, RANKED_ROWS) - extremes;
+  const rest = Array.from(lengths.keys()).filter((i) => !taken.has(i));
+  const some = Array.from({ length: Math.min(usual, rest.length) }, (_, i) => rest[Math.floor((i * rest.length) / usual)] as number);
+  return { nodes: Uint32Array.from([...taken, ...some], nodeAt), extremes };
+}
+/** Squared distances of vectors of length 1 that differ by less are the same direction, rounded. */
+const UNIT_TOLERANCE = 1e-6;
+const TOLERANCE = 1e-5;
+/** The opposite of the order-preserving keys of floats. */
+function distancesOf(keys: Uint32Array): Float32Array {
+  return new Float32Array(keys.map((key) => (key & 0x80000000 ? key ^ 0x80000000 : ~key)).buffer);
+}
+/** Of the nearest by `truth`, as many as there are among the `most` nearest by `keys`. Where keys are equal, as many as chance would bring. */
+function shareFound(truth: Float32Array, keys: Uint32Array, most: number, tolerance: number): number {
+  const tenth = truth.slice().sort()[NEAREST - 1] as number;
+  const nearest = tenth + Math.abs(tenth) * TOLERANCE + tolerance;
+  const last = keys.slice().sort()[Math.min(most, keys.length) - 1] as number;
+  let [before, beforeFound, equal, equalFound] = [0, 0, 0, 0];
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as number;
+    if (key > last) continue;
+    const isNear = (truth[i] as number) <= nearest ? 1 : 0;
+    if (key < last) {
+      before++;
+      beforeFound += isNear;
+    } else {
+      equal++;
+      equalFound += isNear;
+    }
+  }
+  const found = beforeFound + (equalFound * Math.min(equal, most - before)) / Math.max(1, equal);
+  return Math.min(1, found / NEAREST);
+}
+/** Keys of all ranked rows by the kernel that walks use, in a memory of its own. */
+class Ranking {
+  readonly #memory: WebAssembly.Memory;
+  readonly #dim: number;
+  readonly #isIp: boolean;
+  readonly #count: number;
+  readonly #at: { readonly framed: number; readonly query: number; readonly ids: number; readonly keys: number; readonly codes: number };
+
+  constructor(dim: number, isIp: boolean, count: number) {
+    this.#dim = dim;
+    this.#isIp = isIp;
+    this.#count = count;
+    const room = queryBytes(dim);
+    const words = (count + 8) * 4;
+    const framed = WASM_PAGE_BYTES;
+    this.#at = {
+      framed,
+      query: framed + room,
+      ids: framed + 2 * room,
+      keys: framed + 2 * room + words,
+      codes: framed + 2 * room + 2 * words,
+    };
+    const pages = Math.ceil((this.#at.codes + codeBytes('FP32', dim) * count) / WASM_PAGE_BYTES) + 1;
+    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const ids = new Uint32Array(this.#memory.buffer, this.#at.ids, count);
+    for (let i = 0; i < count; i++) ids[i] = i;
+  }
+  keysBy(
+    { form, step, use }: Pick<CodeFitInput, 'form' | 'step' | 'use'>,
+    floatsOf: (i: number) => Float32Array,
+    queries: readonly number[],
+  ): Uint32Array[] {
+    const { framed, query, ids, keys, codes } = this.#at;
+    const memory = this.#memory;
+    const kernel = graphKernel.on(memory);
+    const dim = this.#dim;
+    const stride = codeBytes(form, dim);
+    const vector = new Float32Array(memory.buffer, framed, dim);
+    for (let i = 0; i < this.#count; i++) {
+      vector.set(floatsOf(i));
+      encode(kernel, form, dim, step, framed, codes + i * stride);
+    }
+    useCodes(kernel, form, this.#isIp, dim, codes, stride);
+    const frame = { dim, mean: 0, signs: 0, isUnit: false, isIp: this.#isIp, step };
+    return queries.map((i) => {
+      vector.set(floatsOf(i));
+      if (use === 'made') new Int16Array(memory.buffer, query, stride).set(new Int8Array(memory.buffer, codes + i * stride, stride));
+      else encodeQuery(memory, form, frame, framed, query);
+      kernel.keysOfAll(query, ids, this.#count, keys);
+      return new Uint32Array(memory.buffer, keys, this.#count).slice();
+    });
+  }
+}

@@ -1,0 +1,104 @@
+// Exact search of sparse rows without an index: each row's pairs are looked up in a hash table of the query. For growing rows, and for
+// segments too small for an index. Rows lie in shared memory one after another, a uint32 count of pairs before each row's pairs.
+import { ElanusError } from '#base/errors.js';
+import { TopScores } from '#index/block/top-scores.js';
+import type { FlatSearchContext, FlatSearchOutput } from '#index/flat/flat-search.js';
+import { type SparseQuery, scoreBounds, unpackSparseQueries } from './sparse-query.js';
+
+export interface SparseScanInput {
+  /** Byte offset of row `rowBegin`, a multiple of 4. */
+  readonly offset: number;
+  readonly rowBegin: number;
+  readonly rowEnd: number;
+  /** As `unpackSparseQueries` reads them. */
+  readonly queries: Uint8Array;
+  readonly k: number;
+  /** Bit i & 7 of byte i >> 3 set: row i is skipped. Rows past its end are not. */
+  readonly excluded?: Uint8Array;
+  /** radius < score <= rangeFilter */
+  readonly radius?: number;
+  readonly rangeFilter?: number;
+}
+const FREE = 0xffffffff;
+/** Odd, and large in the multiplicative sense: spreads neighbouring indices over the table. */
+const HASH = 0x9e3779b1;
+
+/** Open addressing, at most a quarter full. */
+class QueryTable {
+  readonly keys: Uint32Array;
+  readonly weights: Float64Array;
+  readonly shift: number;
+  constructor({ indices, values }: SparseQuery) {
+    const bits = Math.max(4, Math.ceil(Math.log2(Math.max(1, indices.length))) + 2);
+    this.shift = 32 - bits;
+    this.keys = new Uint32Array(2 ** bits).fill(FREE);
+    this.weights = new Float64Array(2 ** bits);
+    for (const [i, index] of indices.entries()) {
+      let at = Math.imul(index, HASH) >>> this.shift;
+      while (this.keys[at] !== FREE) at = (at + 1) & (this.keys.length - 1);
+      this.keys[at] = index;
+      this.weights[at] = values[i] as number;
+    }
+  }
+}
+
+export function sparseScan(input: SparseScanInput, context: FlatSearchContext): FlatSearchOutput {
+  const memory = context.memories[0];
+  if (!memory) throw new ElanusError('internal', 'sparseScan got no memory, expected the region of the rows');
+  const queries = unpackSparseQueries(input.queries);
+  const k = Math.max(0, Math.min(input.k, input.rowEnd - input.rowBegin));
+  const { low, high } = scoreBounds(input.radius, input.rangeFilter);
+  const words = new Uint32Array(memory.buffer);
+  const floats = new Float32Array(memory.buffer);
+  const counts = new Uint32Array(queries.length);
+  const rows = new Uint32Array(queries.length * k);
+  const scores = new Float32Array(queries.length * k);
+  let total = 0;
+  for (const [q, query] of queries.entries()) {
+    const top = new TopScores(k);
+    if (query.indices.length > 0 && k > 0) scanRows(words, floats, input, new QueryTable(query), top, low, high);
+    counts[q] = top.take(rows, scores, total);
+    total += counts[q] as number;
+  }
+  return { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
+}
+function scanRows(
+  words: Uint32Array,
+  floats: Float32Array,
+  { offset, rowBegin, rowEnd, excluded }: SparseScanInput,
+  { keys, weights, shift }: QueryTable,
+  top: TopScores,
+  low: number,
+  high: number,
+): void {
+  const mask = keys.length - 1;
+  let threshold = low;
+  let at = offset / 4;
+  for (let row = rowBegin; row < rowEnd; row++) {
+    const end = at + 1 + (words[at] as number) * 2;
+    if (excluded && ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) {
+      at = end;
+      continue;
+    }
+    let sum = 0;
+    for (at++; at < end; at += 2) {
+      const index = words[at] as number;
+      let slot = Math.imul(index, HASH) >>> shift;
+      for (;;) {
+        const key = keys[slot] as number;
+        if (key === index) {
+          sum += (weights[slot] as number) * (floats[at + 1] as number);
+          break;
+        }
+        if (key === FREE) break;
+        slot = (slot + 1) & mask;
+      }
+    }
+    if (!(sum > threshold)) continue;
+    const score = Math.fround(sum);
+    if (!(score > threshold) || score > high) continue;
+    top.offer(score, row);
+    // Rows come in ascending order, so an equal score that comes later never gets in.
+    if (top.worst > threshold) threshold = top.worst;
+  }
+}
