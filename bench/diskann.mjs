@@ -19,11 +19,11 @@ import { graphSearch } from '../dist/index/graph/search/graph-search.js';
 import { buildVectorIndex, loadVectorIndex } from '../dist/index/vector-indexes.js';
 import { FileObjectStore } from '../dist/platform/file-object-store.js';
 import { MemoryMetrics } from '../dist/platform/memory/memory-metrics.js';
-import { NodeFiles } from '../dist/platform/node/node-files.js';
+import { NodeFiles } from '../dist/platform/node/files/node-files.js';
 import { crc32 } from '../dist/platform/node/node-platform.js';
 import { nodeTimers } from '../dist/platform/node/node-time.js';
 import { NodeWorkers } from '../dist/platform/node/node-workers.js';
-import { PageCache } from '../dist/segment/page-cache.js';
+import { PageCache } from '../dist/segment/files/page-cache.js';
 
 const K = 10;
 const QUERIES = 500;

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { idKey, recordTable } from '#catalog/record-table.js';
-import { columnFromInt64, columnFromStrings, keyAt } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
+import { columnFromInt64, columnFromStrings, keyAt } from '#model/columns/column.js';
+import { DataType } from '#model/schema/data-type.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import { CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { ShardSearchResponse } from '#proto/elanus/roles.js';
-import { decodeHits, encodeHits, type Hits } from '#segment/hits.js';
-import { mergeHits } from '#segment/merge-hits.js';
+import { decodeHits, encodeHits, type Hits } from '#segment/search/hits.js';
+import { mergeHits } from '#segment/search/merge-hits.js';
 import { damageArbitrary, int64s, nearly } from './arbitraries.js';
 import { damaged, SEED, typedOrResult } from './invariant.js';
 

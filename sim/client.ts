@@ -1,6 +1,6 @@
 // A client of the simulated cluster: calls the public service of the proxy over the simulated network, as a process of its own would.
 import { ElanusError } from '#base/errors.js';
-import { decodeInt64s } from '#model/packed-array.js';
+import { decodeInt64s } from '#model/columns/packed-array.js';
 import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';

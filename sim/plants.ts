@@ -17,7 +17,7 @@ const plant = (what: string, ...edits: readonly Edit[]): Plant => ({ what, edits
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
 /** Every merge goes by keys. */
-const noShortCut = edit('segment/search-segments.js', 'found.length > 1 ?', 'false ?');
+const noShortCut = edit('segment/search/search-segments.js', 'found.length > 1 ?', 'false ?');
 const goneImport = [
   edit('roles/data-coord/data-drops.js', 'const jobs = imports.failing(collectionId, partitionId);', 'const jobs = [];'),
   edit(
@@ -38,29 +38,33 @@ export const plants = {
   ),
   'score-out-of-range': plant(
     'scores leave the range of their metric by a rounding step',
-    edit('segment/search-segments.js', 'moveIntoRange(this.#metric, found.scores);', ''),
+    edit('segment/search/search-segments.js', 'moveIntoRange(this.#metric, found.scores);', ''),
   ),
   'second-neighbour-missing': plant(
     'a merge leaves the second nearest out',
     noShortCut,
-    edit('segment/merge-hits.js', chosen, `if (at !== 1 || count < 3) ${chosen}`),
-    edit('segment/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
+    edit('segment/search/merge-hits.js', chosen, `if (at !== 1 || count < 3) ${chosen}`),
+    edit('segment/search/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
   ),
   'third-neighbour-missing': plant(
     'a merge leaves the third nearest out',
     noShortCut,
-    edit('segment/merge-hits.js', chosen, `if (at !== 2) ${chosen}`),
-    edit('segment/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
+    edit('segment/search/merge-hits.js', chosen, `if (at !== 2) ${chosen}`),
+    edit('segment/search/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
   ),
   'order-reversed': plant(
     'equal in all but order: the two best change places',
     noShortCut,
-    edit('segment/merge-hits.js', chosen, chosen.replace('order[at]', 'order[at < 2 && count > 1 ? 1 - at : at]')),
+    edit('segment/search/merge-hits.js', chosen, chosen.replace('order[at]', 'order[at < 2 && count > 1 ? 1 - at : at]')),
   ),
   'limit-spent-on-copies': plant(
     'older rows of a key stand for it, and take its place in the limit',
-    edit('segment/superseded-rows.js', 'if (!hasNewer(segment, readTs, hits, at, time, own))', 'if (true)'),
-    edit('segment/row-versions.js', 'return superseded !== undefined && (this.#commit !== 0n || superseded <= readTs);', 'return false;'),
+    edit('segment/search/superseded-rows.js', 'if (!hasNewer(segment, readTs, hits, at, time, own))', 'if (true)'),
+    edit(
+      'segment/fields/row-versions.js',
+      'return superseded !== undefined && (this.#commit !== 0n || superseded <= readTs);',
+      'return false;',
+    ),
   ),
   'truncation-behind-unsaved': plant(
     'the log is cut although shards have not saved what is in it',

@@ -1,5 +1,5 @@
 // The rows of the simulation: every value a function of key and version, so that a read can be checked to the bit.
-import { encodeInt64s } from '#model/packed-array.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
 import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
 import { CollectionSchema, DataType, type FieldData } from '#proto/milvus/schema.js';
 import { type CollectionSpec, groupOf } from './collection-spec.js';

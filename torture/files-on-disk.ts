@@ -2,7 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { recordTable } from '#catalog/record-table.js';
-import { LmdbMetaStore } from '#platform/node/lmdb-meta-store.js';
+import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { Wrong } from './world.js';
 

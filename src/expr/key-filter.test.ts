@@ -2,8 +2,8 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { keyAt } from '#model/column.js';
-import { parseCollectionSchema } from '#model/schema-check.js';
+import { keyAt } from '#model/columns/column.js';
+import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { CollectionSchema, DataType, TemplateValue } from '#proto/milvus/schema.js';
 import { FILTER_LENGTH_MAX, parseKeyFilter } from './key-filter.js';
 

@@ -1,8 +1,8 @@
 // The filters of this version: none, or a list of primary keys. `pk in [..]`, `pk not in [..]`, `pk == v`, `pk != v`, and templates for v and the list.
 // Everything else is told apart by filter-check.ts: for a later version, or no filter at all.
 import { ElanusError } from '#base/errors.js';
-import { primaryField } from '#model/field.js';
-import { dynamicField } from '#model/schema-view.js';
+import { primaryField } from '#model/schema/field.js';
+import { dynamicField } from '#model/schema/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
 import { checkDepth, checkFilterSyntax } from './filter-check.js';

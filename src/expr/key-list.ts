@@ -1,9 +1,9 @@
 // Collects the keys a filter names into one column of the key's type, and says what Milvus says when a value does not fit.
 import { ElanusError } from '#base/errors.js';
-import { column } from '#model/column.js';
-import { VariableWriter } from '#model/column-values.js';
-import { decodeBools, decodeInt64s } from '#model/packed-array.js';
-import { dataTypeName } from '#model/schema-view.js';
+import { column } from '#model/columns/column.js';
+import { VariableWriter } from '#model/columns/column-values.js';
+import { decodeBools, decodeInt64s } from '#model/columns/packed-array.js';
+import { dataTypeName } from '#model/schema/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
 import { DataType, type FieldSchema, type TemplateArrayValue, type TemplateValue } from '#proto/milvus/schema.js';
 

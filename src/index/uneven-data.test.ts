@@ -2,7 +2,7 @@
 // more rows, and beside another library's graphs: bench/uneven.mjs.
 import { describe, expect, test } from 'vitest';
 import type { IndexSearchOutput } from '#index/block/vector-index.js';
-import type { BuildParams } from '#model/index-types.js';
+import type { BuildParams } from '#model/params/index-types.js';
 import { buildDisk, searchDisk } from '../../test/support/disk-index.js';
 import { findByCodes } from '../../test/support/graph-codes.js';
 import { growGraph } from '../../test/support/growing-graph.js';

@@ -24,8 +24,8 @@ import { buildIvf } from '#index/ivf/ivf-build.js';
 import { fittingIvf } from '#index/ivf/ivf-fit.js';
 import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from '#index/ivf/ivf-layout.js';
 import { loadMinhashIndex, MINHASH_INDEX_TYPE } from '#index/minhash/minhash-index.js';
-import type { BuildParams } from '#model/index-types.js';
-import type { MetricName } from '#model/metric-type.js';
+import type { BuildParams } from '#model/params/index-types.js';
+import type { MetricName } from '#model/schema/metric-type.js';
 
 export interface VectorIndexSpec {
   readonly build: BuildParams;

@@ -1,7 +1,7 @@
 // Rows by address: the output fields of hits. The cost grows with the rows and their bytes, in slices.
 import { ElanusError } from '#base/errors.js';
 import { ANSWER_BYTES_MAX, type AnswerKind, answerTooLarge } from '#model/answer-bounds.js';
-import { batchBytes, concatBatches, gatherBatch } from '#model/column.js';
+import { batchBytes, concatBatches, gatherBatch } from '#model/columns/column.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { SegmentData } from './segment-data.js';

@@ -1,9 +1,9 @@
 // The first rows in key order, for paging through a collection by primary key: a bounded heap over all candidates, so that a page costs
 // one pass and memory for the page only.
-import type { Key } from '#model/column.js';
+import type { Key } from '#model/columns/column.js';
 import type { Pace } from '#platform/pace.js';
-import { type ColumnStore, keyBytes } from './column-store.js';
-import { hasBitAt } from './row-versions.js';
+import { type ColumnStore, keyBytes } from '#segment/fields/column-store.js';
+import { hasBitAt } from '#segment/fields/row-versions.js';
 
 export interface KeySelection {
   readonly limit: number;

@@ -1,8 +1,8 @@
 // Rows of several places in key order, of equal keys the newest: what a query answers. Each place's rows come in key order already, so
 // this walks along all of them at once, and stops at the limit.
 import { ElanusError } from '#base/errors.js';
-import { concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/column.js';
-import { compareKeys } from '#model/row-key.js';
+import { concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/columns/column.js';
+import { compareKeys } from '#model/columns/row-key.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 

@@ -2,9 +2,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { isInRange, isLargerBetter, metricTypes } from '#index/block/metric.js';
-import { batchOf, column, columnFromInt64, findColumn, isNull, type Key, stringAt } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
-import { compareKeys } from '#model/row-key.js';
+import { batchOf, column, columnFromInt64, findColumn, isNull, type Key, stringAt } from '#model/columns/column.js';
+import { compareKeys } from '#model/columns/row-key.js';
+import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { DIM, KEY, NAME, testBatch, testSchema, VECTOR } from '../../test/support/segments.js';

@@ -4,28 +4,38 @@ import { assert, must } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Timestamp } from '#base/ids.js';
 import type { VectorStore } from '#index/flat/vector-store.js';
-import { batchOf, checkBatch, column, columnFromInt64, findColumn, gatherColumn, int64Values, type Key, keyAt } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
-import { isDenseVector } from '#model/dense-vector.js';
-import { dimOf, fieldById, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/field.js';
+import {
+  batchOf,
+  checkBatch,
+  column,
+  columnFromInt64,
+  findColumn,
+  gatherColumn,
+  int64Values,
+  type Key,
+  keyAt,
+} from '#model/columns/column.js';
+import { isDenseVector } from '#model/columns/dense-vector.js';
+import { DataType } from '#model/schema/data-type.js';
+import { dimOf, fieldById, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import { ColumnStore, defaultBytes } from './column-store.js';
-import { ExcludedRowsOf } from './excluded-rows.js';
-import type { FileVectors } from './file-vectors.js';
-import { KeyIndex } from './key-index.js';
+import { ColumnStore, defaultBytes } from '#segment/fields/column-store.js';
+import { ExcludedRowsOf } from '#segment/fields/excluded-rows.js';
+import type { FileVectors } from '#segment/fields/file-vectors.js';
+import { KeyIndex } from '#segment/fields/key-index.js';
+import { hasBitAt, RowVersions } from '#segment/fields/row-versions.js';
+import { SparseVectors } from '#segment/fields/sparse-vectors.js';
+import { VectorColumn } from '#segment/fields/vector-column.js';
+import { isLostFile } from '#segment/files/page-cache.js';
+import type { SearchHooks } from '#segment/search/search-hooks.js';
+import type { SegmentHits, SegmentSearch } from '#segment/search/segment-hits.js';
+import { searchVectors } from '#segment/search/segment-search.js';
+import { searchSparseVectors } from '#segment/search/sparse-segment-search.js';
 import { selectSmallest, selectSmallestPaced, sortByKey } from './key-order.js';
-import { isLostFile } from './page-cache.js';
-import { hasBitAt, RowVersions } from './row-versions.js';
-import type { SearchHooks } from './search-hooks.js';
-import type { SegmentHits, SegmentSearch } from './segment-hits.js';
-import { searchVectors } from './segment-search.js';
-import { searchSparseVectors } from './sparse-segment-search.js';
-import { SparseVectors } from './sparse-vectors.js';
-import { VectorColumn } from './vector-column.js';
 
 export interface SegmentOptions {
   readonly id: bigint;

@@ -3,9 +3,9 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/block/metric.js';
-import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/column.js';
-import { primaryField } from '#model/field.js';
-import { type MetricName, metricNames } from '#model/metric-type.js';
+import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/columns/column.js';
+import { primaryField } from '#model/schema/field.js';
+import { type MetricName, metricNames } from '#model/schema/metric-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
-import { AppendThread, NodeAppendFile } from '#platform/node/append-thread.js';
-import { NodeFiles } from '#platform/node/node-files.js';
-import { ReadHandles } from '#platform/node/read-handles.js';
+import { AppendThread, NodeAppendFile } from '#platform/node/files/append-thread.js';
+import { NodeFiles } from '#platform/node/files/node-files.js';
+import { ReadHandles } from '#platform/node/files/read-handles.js';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const cleanups: (() => Promise<void>)[] = [];

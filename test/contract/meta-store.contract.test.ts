@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import type { MetaEvent, MetaStore } from '#platform/meta-store.js';
-import { LmdbMetaStore } from '#platform/node/lmdb-meta-store.js';
+import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const put = (key: string, value: string) => ({ kind: 'put', key, value: text(value) }) as const;

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FileObjectStore } from '#platform/file-object-store.js';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
-import { NodeFiles } from '#platform/node/node-files.js';
+import { NodeFiles } from '#platform/node/files/node-files.js';
 import type { ObjectStore } from '#platform/object-store.js';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);

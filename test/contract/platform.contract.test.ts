@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { crc32 } from '#base/crc32.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
-import { lockFolder } from '#platform/node/folder-lock.js';
+import { lockFolder } from '#platform/node/files/folder-lock.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 
 const cleanups: (() => Promise<void>)[] = [];

@@ -6,9 +6,9 @@ import { ElanusError } from '#base/errors.js';
 import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import { SimulatedWorld } from '#platform/memory/simulated-time.js';
-import { GrpcTransport } from '#platform/node/grpc-transport.js';
+import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
+import { canSharePorts } from '#platform/node/grpc/port-bind.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
-import { canSharePorts } from '#platform/node/port-bind.js';
 import type { Clock, Timers } from '#platform/time.js';
 import type { CallContext, HttpRequest, HttpResponse, Listener, ListenOptions, MethodHandler, Transport } from '#platform/transport.js';
 

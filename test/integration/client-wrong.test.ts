@@ -1,6 +1,6 @@
 // Requests that no SDK would send, as bytes: each gets a code and a sentence, none an internal error, and the next good request works.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeInt64s } from '#model/packed-array.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
 import { PlaceholderType } from '#proto/milvus/common.js';
 import {
   CreateCollectionRequest,

@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LmdbMetaStore } from '#platform/node/lmdb-meta-store.js';
+import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { defaultConfig } from '#server/config.js';
 import { startNode } from '#server/node.js';

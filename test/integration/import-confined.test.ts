@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NodeFiles } from '#platform/node/node-files.js';
+import { NodeFiles } from '#platform/node/files/node-files.js';
 import { tempFolder } from './support.js';
 
 describe('Files.openRead', () => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { DataType } from '@zilliz/milvus2-sdk-node';
 import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeInt64s } from '#model/packed-array.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import { CreateCollectionRequest, MilvusServiceDefinition, QueryResults, SearchResults } from '#proto/milvus/milvus.js';
 import { CollectionSchema, FieldData } from '#proto/milvus/schema.js';
@@ -94,7 +94,7 @@ describe('nothing is accepted and ignored', () => {
         .lookupType(type)
         .fieldsArray.map(({ name }) => name)
         .sort();
-    // Checked in model/schema-check.ts: what is new there must be heeded or refused before it is added here.
+    // Checked in model/schema/schema-check.ts: what is new there must be heeded or refused before it is added here.
     expect(fieldsOf('milvus.proto.schema.CollectionSchema')).toEqual(
       [
         ...['name', 'description', 'autoID', 'fields', 'enable_dynamic_field', 'properties', 'functions', 'dbName', 'struct_array_fields'],

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '#model/half-float.js';
+import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '#model/columns/half-float.js';
 import { type Elanus, open } from '#server/open.js';
 import { connect, failureOf, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
 

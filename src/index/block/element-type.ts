@@ -1,5 +1,5 @@
 // What a dense vector's elements are: how kernels number the kinds, how many bytes a row takes, which field type has which.
-import { DataType } from '#model/data-type.js';
+import { DataType } from '#model/schema/data-type.js';
 
 export const elementTypes = ['float32', 'float16', 'bfloat16', 'int8', 'binary'] as const;
 export type ElementType = (typeof elementTypes)[number];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { metricNames } from '#model/metric-type.js';
+import { metricNames } from '#model/schema/metric-type.js';
 import { compareScores, isInRange, metricCodes, metricOfWireCode, metricTypes, metricWireCode, parseMetricType } from './metric.js';
 
 describe('metric codes', () => {

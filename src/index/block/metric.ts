@@ -1,7 +1,7 @@
 // The metrics of vector search: their codes for kernels, files and requests, and how scores compare and a range request bounds them.
-// Their names, and which way each is better, are in model/metric-type.ts; here L2, IP and COSINE have a type of their own, for dense kernels.
+// Their names, and which way each is better, are in model/schema/metric-type.ts; here L2, IP and COSINE have a type of their own, for dense kernels.
 import { ElanusError } from '#base/errors.js';
-import { isLargerBetter as isLargerBetterByName, type MetricName, metricNames } from '#model/metric-type.js';
+import { isLargerBetter as isLargerBetterByName, type MetricName, metricNames } from '#model/schema/metric-type.js';
 
 /** Of dense vectors. */
 export const metricTypes = ['L2', 'IP', 'COSINE'] as const;

@@ -1,7 +1,7 @@
 // Ranges of a metric: a range request keeps exactly the rows whose moved scores lie within its bounds, whatever was computed.
 import { expect, it } from 'vitest';
 import { nextBelow, nextFloat, seededRandom } from '#base/random.js';
-import type { MetricName } from '#model/metric-type.js';
+import type { MetricName } from '#model/schema/metric-type.js';
 import { isInRange } from './metric.js';
 import { boundsOnComputed, moveIntoRange } from './score-range.js';
 

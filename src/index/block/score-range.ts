@@ -1,7 +1,7 @@
 // The scores that a metric can have. Float sums leave that range by a rounding step: the cosine of a vector with itself may come out as
 // 1.0000001, and a range request up to 1 would miss the row itself. So scores are moved into the range where they leave a segment, and the
 // bounds of a range request mean the moved scores.
-import { isLargerBetter, type MetricName } from '#model/metric-type.js';
+import { isLargerBetter, type MetricName } from '#model/schema/metric-type.js';
 
 interface ScoreRange {
   readonly low: number;

@@ -5,8 +5,8 @@ import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { isInRange } from '#index/block/metric.js';
 import { DATA_OFFSET } from '#index/block/region-layout.js';
-import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '#model/half-float.js';
-import { isLargerBetter, type MetricName } from '#model/metric-type.js';
+import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '#model/columns/half-float.js';
+import { isLargerBetter, type MetricName } from '#model/schema/metric-type.js';
 import { flatIds } from './flat-ids.js';
 import { flatBaselineKernel, flatKernel } from './flat-kernel.js';
 import { type FlatSearchOutput, flatSearch } from './flat-search.js';

@@ -4,7 +4,7 @@ import { assert } from '#base/assert.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
 import { metricCodes } from '#index/block/metric.js';
-import type { MetricName } from '#model/metric-type.js';
+import type { MetricName } from '#model/schema/metric-type.js';
 
 export interface FlatIndex {
   readonly metric: MetricName;

@@ -4,7 +4,7 @@ import { type ElementType, elementCodes, vectorBytes } from '#index/block/elemen
 import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
 import { isLargerBetter, metricCodes } from '#index/block/metric.js';
 import { SCRATCH_BYTES_PER_THREAD, scratchOffsetOf } from '#index/block/region-layout.js';
-import type { MetricName } from '#model/metric-type.js';
+import type { MetricName } from '#model/schema/metric-type.js';
 import { type FlatKernel, flatKernel, floatOf, KEY_END, KEY_LOWEST, keyOf } from './flat-kernel.js';
 
 export const FLAT_K_MAX = 16_384;

@@ -3,7 +3,7 @@
 import type { IndexSearchParams } from '#index/block/vector-index.js';
 import { ivfKernel } from '#index/codebook/ivf-kernel.js';
 import { pqTables } from '#index/codebook/pq-codebook.js';
-import type { MetricName } from '#model/metric-type.js';
+import type { MetricName } from '#model/schema/metric-type.js';
 import { CANDIDATES_MAX, type IvfLayout, type IvfWork, ROTATION_ROUNDS } from './ivf-layout.js';
 
 export interface CodeScan {

@@ -12,8 +12,8 @@ import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from '#index
 import { type IvfKernel, ivfKernel } from '#index/codebook/ivf-kernel.js';
 import { flatIds } from '#index/flat/flat-ids.js';
 import { flatSearch } from '#index/flat/flat-search.js';
-import { bfloat16Bits, float16Bits } from '#model/half-float.js';
-import { isMetricName, type MetricName } from '#model/metric-type.js';
+import { bfloat16Bits, float16Bits } from '#model/columns/half-float.js';
+import { isMetricName, type MetricName } from '#model/schema/metric-type.js';
 import { type CodeScan, candidatesWanted, codeScanOf } from './ivf-code-scan.js';
 import { type IvfLayout, type IvfWork, ivfWork, KEPT_ROWS, layoutOfMeta } from './ivf-layout.js';
 import { normalise } from './ivf-source.js';

@@ -17,7 +17,7 @@ import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
 import { type Client, type DeepPartial, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
-import { readManifest, writeManifest } from '#segment/manifest.js';
+import { readManifest, writeManifest } from '#segment/files/manifest.js';
 import { DataCoord } from './data-coord.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';

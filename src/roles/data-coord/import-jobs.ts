@@ -10,7 +10,7 @@ import type { Platform } from '#platform/platform.js';
 import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { ImportFilesResponse } from '#proto/elanus/roles.js';
 import type { ImportTaskRequest } from '#proto/milvus/data_coord.js';
-import { writeManifest } from '#segment/manifest.js';
+import { writeManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';

@@ -10,7 +10,7 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
-import { readManifest } from '#segment/manifest.js';
+import { readManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import { keysOf, OBJECT_FOLDERS, type ObjectName, parseObjectName } from './object-names.js';

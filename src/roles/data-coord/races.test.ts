@@ -16,7 +16,7 @@ import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
-import { writeManifest } from '#segment/manifest.js';
+import { writeManifest } from '#segment/files/manifest.js';
 import { DataCoord } from './data-coord.js';
 import { keysOf } from './object-names.js';
 

@@ -3,17 +3,17 @@ import { ElanusError } from '#base/errors.js';
 import { elementTypeOf } from '#index/block/element-type.js';
 import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { describeBuild } from '#index/graph/codes/built-as.js';
-import { rowCountOf } from '#model/column.js';
-import { dimOf } from '#model/field.js';
-import { storedBuildParams } from '#model/index-params.js';
-import { isMetricName } from '#model/metric-type.js';
+import { rowCountOf } from '#model/columns/column.js';
+import { storedBuildParams } from '#model/params/index-params.js';
+import { dimOf } from '#model/schema/field.js';
+import { isMetricName } from '#model/schema/metric-type.js';
 import type { Platform } from '#platform/platform.js';
 import type { DataNodeDefinition } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { readColumn } from '#segment/insert-log.js';
-import { isSparseField, writeSparseIndex } from '#segment/sparse-index-files.js';
-import { writeVectorIndex } from '#segment/vector-index-files.js';
+import { readColumn } from '#segment/files/insert-log.js';
+import { isSparseField, writeSparseIndex } from '#segment/files/sparse-index-files.js';
+import { writeVectorIndex } from '#segment/files/vector-index-files.js';
 import { importJsonFiles } from './json-import.js';
 
 export class DataNode {

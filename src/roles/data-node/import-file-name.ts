@@ -1,7 +1,7 @@
 // Which files a client may name in an import: objects of its own, by a plain key. Whether the object really lies in the store is found out
 // when it is opened (`ObjectStore.openRead`); here a name is refused that could mean anything else to a file system or to whoever decodes it.
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { JsonRowsKind } from '#model/json-rows.js';
+import type { JsonRowsKind } from '#model/rows/json-rows.js';
 import { checkObjectKey } from '#platform/object-store.js';
 
 /** Folders of the store in which the database keeps its own objects. */

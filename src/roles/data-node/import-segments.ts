@@ -2,15 +2,15 @@
 // Of rows with one key the last wins within a segment; an import larger than a segment, like an insert, does not look for older rows.
 import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
-import { generateAutoIds } from '#model/auto-ids.js';
-import { batchOf, columnFromInt64, findColumn, gatherBatch } from '#model/column.js';
-import { primaryField, ROW_ID_FIELD } from '#model/field.js';
-import { shardOfRow } from '#model/row-key.js';
+import { generateAutoIds } from '#model/columns/auto-ids.js';
+import { batchOf, columnFromInt64, findColumn, gatherBatch } from '#model/columns/column.js';
+import { shardOfRow } from '#model/columns/row-key.js';
+import { primaryField, ROW_ID_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
 import { type ColumnBatch, type ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { type SegmentAddress, writeSegment } from '#segment/insert-log.js';
-import { manifestKey, writeManifest } from '#segment/manifest.js';
+import { type SegmentAddress, writeSegment } from '#segment/files/insert-log.js';
+import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { SegmentData } from '#segment/segment-data.js';
 
 const COPY_ROWS = 4096;

@@ -1,14 +1,14 @@
 // Whole jobs on a simulated platform: what is in the files is in the segments, in the right shard; a failed job leaves nothing behind.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { int64At, isNull, stringAt } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
-import { shardOfKey } from '#model/row-key.js';
+import { int64At, isNull, stringAt } from '#model/columns/column.js';
+import { shardOfKey } from '#model/columns/row-key.js';
+import { DataType } from '#model/schema/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { ImportJobRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
-import { readSegment } from '#segment/insert-log.js';
-import { readManifest } from '#segment/manifest.js';
+import { readSegment } from '#segment/files/insert-log.js';
+import { readManifest } from '#segment/files/manifest.js';
 import { importJsonFiles, importLimits } from './json-import.js';
 
 const schemaOf = (key: object = {}): CollectionSchema =>

@@ -1,9 +1,9 @@
 // Runs an import job over JSON files: objects are read in slices, rows go from their text into columns, columns into segments, and what
 // comes back are the records of segments that no one sees until the data coordinator commits them together.
 import { ElanusError } from '#base/errors.js';
-import { JsonColumns } from '#model/json-columns.js';
-import { JsonRowSplitter, type JsonRowsKind } from '#model/json-rows.js';
-import { partitionKeyField } from '#model/schema-view.js';
+import { JsonColumns } from '#model/rows/json-columns.js';
+import { JsonRowSplitter, type JsonRowsKind } from '#model/rows/json-rows.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
 import type { ReadFile } from '#platform/files.js';
 import type { Platform } from '#platform/platform.js';
 import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';

@@ -2,7 +2,7 @@
 
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { partitionKeyField } from '#model/schema-view.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
 import type { Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';

@@ -3,9 +3,9 @@
 
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { parseIndexParams } from '#model/index-params.js';
-import { checkCollectionProperties, checkDatabaseProperties, DEFAULT_RESOURCE_GROUP } from '#model/properties.js';
-import { fieldByName, publicSchema, vectorFields } from '#model/schema-view.js';
+import { parseIndexParams } from '#model/params/index-params.js';
+import { checkCollectionProperties, checkDatabaseProperties, DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
+import { fieldByName, publicSchema, vectorFields } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type {

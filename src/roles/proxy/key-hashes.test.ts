@@ -1,9 +1,9 @@
 // Hashes of a whole key column are those of its keys one by one, with Milvus's own values at the edges.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { columnFromInt64, columnFromStrings } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
-import { hashKey } from '#model/row-key.js';
+import { columnFromInt64, columnFromStrings } from '#model/columns/column.js';
+import { hashKey } from '#model/columns/row-key.js';
+import { DataType } from '#model/schema/data-type.js';
 import { hashKeys } from './key-hashes.js';
 
 describe('key hashes', () => {

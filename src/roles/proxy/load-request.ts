@@ -1,9 +1,9 @@
 // The wishes of a load beside its partitions: checked here, for this version has one replica, one resource group, and loads all fields.
 import { ElanusError } from '#base/errors.js';
-import { isVectorType } from '#model/data-type.js';
-import { primaryField } from '#model/field.js';
-import { DEFAULT_RESOURCE_GROUP } from '#model/properties.js';
-import { dynamicField, fieldByName, partitionKeyField } from '#model/schema-view.js';
+import { isVectorType } from '#model/schema/data-type.js';
+import { primaryField } from '#model/schema/field.js';
+import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
+import { dynamicField, fieldByName, partitionKeyField } from '#model/schema/schema-view.js';
 import type { LoadCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 

@@ -3,7 +3,7 @@
 
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { encodeInt64s } from '#model/packed-array.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
 import type {

@@ -1,13 +1,13 @@
 // What a search asks, apart from its vectors and filter: parsed and checked against the collection and its index. Clients send the same
 // parameters with every search, so plans are kept, by collection record (a changed definition is another record) and by their text.
 import { ElanusError } from '#base/errors.js';
-import { primaryField } from '#model/field.js';
-import { storedBuildParams } from '#model/index-params.js';
-import { isIndexType } from '#model/index-types.js';
-import { type OutputFields, resolveOutputFields } from '#model/output-fields.js';
-import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/search-params.js';
-import { checkSearchParams } from '#model/vector-search-params.js';
-import { vectorTypeOf, vectorTypes } from '#model/vector-type.js';
+import { storedBuildParams } from '#model/params/index-params.js';
+import { isIndexType } from '#model/params/index-types.js';
+import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/params/search-params.js';
+import { checkSearchParams } from '#model/params/vector-search-params.js';
+import { primaryField } from '#model/schema/field.js';
+import { type OutputFields, resolveOutputFields } from '#model/schema/output-fields.js';
+import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';

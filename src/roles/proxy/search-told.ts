@@ -1,9 +1,9 @@
 // What a search tells a client beside its hits: with `target_recall` the recall to expect, with `explain` the plan of each segment.
-import type { VectorSearchParams } from '#model/search-param-table.js';
+import type { VectorSearchParams } from '#model/params/search-param-table.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { Status } from '#proto/milvus/common.js';
 import { successStatus } from '#rpc/wire-status.js';
-import { explainText, SearchReport } from '#segment/search-report.js';
+import { explainText, SearchReport } from '#segment/search/search-report.js';
 
 /** Where clients find the plans: a field of the status that they pass on and do not read. */
 const EXPLAIN = 'elanus.explain';

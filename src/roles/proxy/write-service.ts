@@ -3,12 +3,12 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { parseKeyFilter } from '#expr/key-filter.js';
-import { generateAutoIds, keyColumn } from '#model/auto-ids.js';
-import { gatherBatch, gatherColumn, keyAt } from '#model/column.js';
-import { primaryField } from '#model/field.js';
-import { batchFromFields } from '#model/field-data-in.js';
-import { idsFromColumn } from '#model/field-data-out.js';
-import { partitionKeyField } from '#model/schema-view.js';
+import { generateAutoIds, keyColumn } from '#model/columns/auto-ids.js';
+import { gatherBatch, gatherColumn, keyAt } from '#model/columns/column.js';
+import { batchFromFields } from '#model/columns/field-data-in.js';
+import { idsFromColumn } from '#model/columns/field-data-out.js';
+import { primaryField } from '#model/schema/field.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';

@@ -17,8 +17,8 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client, Handlers } from '#rpc/service.js';
+import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
-import { rowsEstimate } from '#segment/memory-estimate.js';
 
 export interface QueryCoordPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;

@@ -1,29 +1,29 @@
 // Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
 import { ElanusError, messageOf } from '#base/errors.js';
-import { keyAt, rowCountOf } from '#model/column.js';
+import { keyAt, rowCountOf } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { Deletes, QueryNodeDefinition, ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
-import { readDeletes } from '#segment/delta-log.js';
-import { type DiskReads, openDiskIndexes } from '#segment/disk-index-files.js';
 import { fetchRows } from '#segment/fetch-rows.js';
-import { aligned, encodeHits } from '#segment/hits.js';
-import { readSegment } from '#segment/insert-log.js';
+import { readDeletes } from '#segment/files/delta-log.js';
+import { type DiskReads, openDiskIndexes } from '#segment/files/disk-index-files.js';
+import { readSegment } from '#segment/files/insert-log.js';
+import { indexesEstimate, rowsEstimate } from '#segment/files/memory-estimate.js';
+import { PageCache } from '#segment/files/page-cache.js';
+import { attachSparseIndexes } from '#segment/files/sparse-index-files.js';
+import { attachVectorIndexes } from '#segment/files/vector-index-files.js';
 import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
-import { indexesEstimate, rowsEstimate } from '#segment/memory-estimate.js';
-import { PageCache } from '#segment/page-cache.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
-import { RecallControllers } from '#segment/recall-controller.js';
-import { reportFor } from '#segment/search-hooks.js';
-import { searchSegments } from '#segment/search-segments.js';
+import { aligned, encodeHits } from '#segment/search/hits.js';
+import { RecallControllers } from '#segment/search/recall-controller.js';
+import { reportFor } from '#segment/search/search-hooks.js';
+import { searchSegments } from '#segment/search/search-segments.js';
+import { SupersededRows } from '#segment/search/superseded-rows.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
-import { attachSparseIndexes } from '#segment/sparse-index-files.js';
-import { SupersededRows } from '#segment/superseded-rows.js';
-import { attachVectorIndexes } from '#segment/vector-index-files.js';
 
 interface LoadedSegment extends ReadableSegment {
   /** Monotonic. */

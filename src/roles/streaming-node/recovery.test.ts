@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
+import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { DataType } from '#model/schema/data-type.js';
 import { type MemoryPlatform, openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { ChannelRecord, LogRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { ChannelRegistryDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';

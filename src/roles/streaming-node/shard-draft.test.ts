@@ -2,7 +2,7 @@
 // harms no other of its group, and a record that fails all the same stops its shard alone.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/column.js';
+import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Platform } from '#platform/platform.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';

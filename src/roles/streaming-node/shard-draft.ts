@@ -3,8 +3,8 @@
 // fails leaves nothing behind; when the append fails the whole draft is thrown away, and the shard is as it was.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { columnBytes, packNulls } from '#model/column.js';
-import { appliedBytes, tooLarge } from '#model/row-bytes.js';
+import { columnBytes, packNulls } from '#model/columns/column.js';
+import { appliedBytes, tooLarge } from '#model/columns/row-bytes.js';
 import type { ChannelRecord, Column, ColumnBatch, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { SegmentData } from '#segment/segment-data.js';

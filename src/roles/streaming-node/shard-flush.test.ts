@@ -1,6 +1,6 @@
 // How buffered deletes become files.
 import { expect, test } from 'vitest';
-import { columnFromInt64 } from '#model/column.js';
+import { columnFromInt64 } from '#model/columns/column.js';
 import { deleteGroups } from './shard-flush.js';
 
 test('deletes of a partition share files up to a bound, in order; a larger request has its own', () => {

@@ -3,14 +3,14 @@
 // commit it removes, so that rounds that fail on a full disk do not fill it further.
 import { ElanusError, messageOf } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
-import { columnBytes, concatBatches, rowCountOf } from '#model/column.js';
+import { columnBytes, concatBatches, rowCountOf } from '#model/columns/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
-import { writeDeletes } from '#segment/delta-log.js';
-import { writeSegment } from '#segment/insert-log.js';
-import { writeManifest } from '#segment/manifest.js';
+import { writeDeletes } from '#segment/files/delta-log.js';
+import { writeSegment } from '#segment/files/insert-log.js';
+import { writeManifest } from '#segment/files/manifest.js';
 import type { BufferedDeletes, Shard } from './shard.js';
 import type { GrowingSegment } from './shard-change.js';
 

@@ -3,8 +3,8 @@
 // what it held, no read is answered until a target was loaded in full again: a partial answer would be a wrong one.
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { concatBatches, gatherBatch as gather, int64Values, keyAt, rowCountOf } from '#model/column.js';
-import { primaryField } from '#model/field.js';
+import { concatBatches, gatherBatch as gather, int64Values, keyAt, rowCountOf } from '#model/columns/column.js';
+import { primaryField } from '#model/schema/field.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
@@ -19,17 +19,17 @@ import {
   type SyncTargetRequest,
 } from '#proto/elanus/roles.js';
 import { type Client, whole } from '#rpc/service.js';
-import { isDiskFile } from '#segment/disk-file-record.js';
 import { fetchRows } from '#segment/fetch-rows.js';
-import { aligned, decodeHits, encodeHits, type Hits } from '#segment/hits.js';
-import { mergeHitsPaced } from '#segment/merge-hits.js';
+import { isDiskFile } from '#segment/files/disk-file-record.js';
+import { indexGrowing } from '#segment/files/vector-index-files.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
-import { reportFor } from '#segment/search-hooks.js';
-import { searchSegments } from '#segment/search-segments.js';
+import { aligned, decodeHits, encodeHits, type Hits } from '#segment/search/hits.js';
+import { mergeHitsPaced } from '#segment/search/merge-hits.js';
+import { reportFor } from '#segment/search/search-hooks.js';
+import { searchSegments } from '#segment/search/search-segments.js';
+import { isLeftShort, isNewer, nextK, SupersededRows, supersededBy, withoutHits } from '#segment/search/superseded-rows.js';
 import { isLargerBetter, retrieveFromSegments } from '#segment/segment-reads.js';
-import { isLeftShort, isNewer, nextK, SupersededRows, supersededBy, withoutHits } from '#segment/superseded-rows.js';
-import { indexGrowing } from '#segment/vector-index-files.js';
 import type { OracleTime } from './oracle-time.js';
 import type { BufferedDeletes, Shard } from './shard.js';
 

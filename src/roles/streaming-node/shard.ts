@@ -4,8 +4,8 @@
 import { assert } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { columnBytes } from '#model/column.js';
-import { appliedBytes } from '#model/row-bytes.js';
+import { columnBytes } from '#model/columns/column.js';
+import { appliedBytes } from '#model/columns/row-bytes.js';
 import type { Platform } from '#platform/platform.js';
 import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';

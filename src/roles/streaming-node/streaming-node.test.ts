@@ -2,8 +2,8 @@
 // that fails is tried again until data-coord has it.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/column.js';
-import { DataType } from '#model/data-type.js';
+import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { DataType } from '#model/schema/data-type.js';
 import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { ChannelRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { ChannelRegistryDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';

@@ -3,8 +3,8 @@
 import { deferred, KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
-import { batchBytes, columnBytes } from '#model/column.js';
-import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/row-bytes.js';
+import { batchBytes, columnBytes } from '#model/columns/column.js';
+import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/columns/row-bytes.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';

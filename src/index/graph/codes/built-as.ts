@@ -2,7 +2,7 @@
 // index file when it is built, and gathered over segments for DescribeIndex.
 
 import type { IndexParameter } from '#index/block/index-block.js';
-import { type BuildParams, indexTypeSpec, isIndexType } from '#model/index-types.js';
+import { type BuildParams, indexTypeSpec, isIndexType } from '#model/params/index-types.js';
 import { sqForms } from './graph-codes.js';
 
 /** What a block says of itself. */

@@ -5,7 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import type { IndexMeta } from '#index/block/index-block.js';
 import { type PqShape, pqShape } from '#index/codebook/pq-codebook.js';
 import { type GraphParams, graphParams, workLayout } from '#index/graph/nodes/graph-layout.js';
-import { PQ_TABLE_BYTES_MAX } from '#model/index-types.js';
+import { PQ_TABLE_BYTES_MAX } from '#model/params/index-types.js';
 
 export const GRAPH_PQ_FORM = 'PQ';
 export interface GraphPqSpec {

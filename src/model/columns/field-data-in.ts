@@ -1,0 +1,131 @@
+// The columns of an Insert or Upsert as one batch, in schema order, checked. What a request leaves out (a default, a null) the batch leaves
+// out as well, so that a row that says nothing costs nothing on its way through the log; the segment fills it in.
+// The first place that may trust a write's rows is after this function; its texts are those Milvus's test suites look for.
+import { ElanusError } from '#base/errors.js';
+import { fixedWidth } from '#model/schema/data-type.js';
+import { dynamicField } from '#model/schema/schema-view.js';
+import { type Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { CollectionSchema, FieldData, FieldSchema } from '#proto/milvus/schema.js';
+import { column } from './column.js';
+import { defaultBytes, repeatFixed, repeatVariable } from './column-values.js';
+import { isDenseVector } from './dense-vector.js';
+import { emptyMetaColumn, mergeIntoMeta } from './dynamic-merge.js';
+import { columnFromField, refuse } from './field-column.js';
+import { checkMetaKeys } from './meta-keys.js';
+import { checkClaimedRows } from './row-bytes.js';
+
+export interface BatchOptions {
+  /** The key column is always sent then: with autoID it names the rows to replace. */
+  readonly upsert?: boolean;
+  /** Not in this version. */
+  readonly partialUpdate?: boolean;
+  /** The collection property `allow_insert_auto_id`. */
+  readonly allowInsertAutoId?: boolean;
+}
+
+/**
+ * Columns of a batch by field, in schema order. Vectors, floats and doubles are views into `fieldsData`.
+ * The key column is left out when the collection gives its keys itself (see auto-ids.ts) and the client sent none; so is a column that the
+ * client left out, or of vectors that are all null. A partition key is always there: it says where the row goes.
+ * Columns that were sent are counted before any is made that only `numRows` asks for.
+ * @throws invalid_parameter, parameter_too_large, unsupported
+ */
+export function batchFromFields(
+  schema: CollectionSchema,
+  fieldsData: readonly FieldData[],
+  numRows: number,
+  options: BatchOptions = {},
+): ColumnBatch {
+  if (options.partialUpdate) {
+    throw new ElanusError('unsupported', 'partial update is not supported in this version; upsert complete rows');
+  }
+  if (!Number.isSafeInteger(numRows) || numRows <= 0) refuse(`num_rows should be greater than 0, but got ${numRows}`);
+  const { known, unknown } = matchFields(schema, fieldsData);
+  checkClaimedRows(schema, known, numRows);
+  const made: (() => Column)[] = [];
+  for (const field of schema.fields) {
+    const sent = known.get(field.fieldID);
+    if (field.isPrimaryKey && field.autoID && !checkAutoKey(field, sent !== undefined, options)) continue;
+    if (field.isDynamic) made.push(() => metaColumn(schema, field, sent, unknown, numRows));
+    else if (sent === undefined) {
+      checkMayBeMissing(field);
+      if (field.isPartitionKey) made.push(() => filledColumn(field, numRows));
+    } else {
+      const column = columnFromField(field, sent, numRows);
+      if (!isAllNullVectors(column)) made.push(() => column);
+    }
+  }
+  return ColumnBatch.create({ rowCount: numRows, columns: made.map((make) => make()) });
+}
+const isAllNullVectors = ({ dataType, valid }: Column): boolean => isDenseVector(dataType) && valid.length > 0 && !valid.includes(1);
+
+interface MatchedFields {
+  readonly known: ReadonlyMap<bigint, FieldData>;
+  readonly unknown: readonly FieldData[];
+}
+function matchFields(schema: CollectionSchema, fieldsData: readonly FieldData[]): MatchedFields {
+  const byName = new Map(schema.fields.map((field) => [field.name, field]));
+  const meta = dynamicField(schema);
+  const known = new Map<bigint, FieldData>();
+  const unknown: FieldData[] = [];
+  const names = new Set<string>();
+  for (const sent of fieldsData) {
+    const isMeta = meta !== undefined && (sent.isDynamic || sent.fieldName === meta.name);
+    const field = isMeta ? meta : byName.get(sent.fieldName);
+    const name = field?.name ?? sent.fieldName;
+    if (names.has(name)) refuse(`duplicated field data: field ${name} is sent more than once`);
+    names.add(name);
+    if (field !== undefined) known.set(field.fieldID, sent);
+    else if (meta !== undefined && sent.fieldName !== '') unknown.push(sent);
+    else
+      refuse(`field ${sent.fieldName} not exist in collection ${schema.name}; send only columns of its schema, or enable dynamic fields`);
+  }
+  return { known, unknown };
+}
+
+/** Whether the batch gets the key column from the client. */
+function checkAutoKey(field: FieldSchema, isSent: boolean, options: BatchOptions): boolean {
+  if (options.upsert) {
+    if (!isSent) refuse(`must assign pk when upsert, primary field: ${field.name}`);
+    return true;
+  }
+  if (isSent && !options.allowInsertAutoId) {
+    refuse(`the value for primary field ${field.name} is auto generated (autoID), no input is needed; leave the column out`);
+  }
+  return isSent;
+}
+
+function metaColumn(
+  schema: CollectionSchema,
+  field: FieldSchema,
+  sent: FieldData | undefined,
+  unknown: readonly FieldData[],
+  numRows: number,
+): Column {
+  const meta = sent === undefined ? emptyMetaColumn(field, numRows) : columnFromField(field, sent, numRows);
+  if (sent !== undefined)
+    checkMetaKeys(
+      schema,
+      field,
+      meta,
+      numRows,
+      unknown.map(({ fieldName }) => fieldName),
+    );
+  return unknown.length === 0 ? meta : mergeIntoMeta(field, meta, unknown, numRows);
+}
+
+function checkMayBeMissing(field: FieldSchema): void {
+  if (field.nullable || defaultBytes(field) !== undefined) return;
+  refuse(`fieldSchema(${field.name}) has no corresponding fieldData pass in`);
+}
+/** The default, or null, in each row. */
+function filledColumn(field: FieldSchema, numRows: number): Column {
+  const filler = defaultBytes(field);
+  const width = fixedWidth(field.dataType, 0);
+  const valid = filler === undefined ? new Uint8Array(numRows) : new Uint8Array(0);
+  if (width !== undefined) {
+    return column(field.fieldID, field.dataType, repeatFixed(filler ?? new Uint8Array(width), numRows), new Uint8Array(0), valid);
+  }
+  const { data, offsets } = repeatVariable(filler ?? new Uint8Array(0), numRows);
+  return column(field.fieldID, field.dataType, data, offsets, valid);
+}

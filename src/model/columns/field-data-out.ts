@@ -1,0 +1,95 @@
+// Columns back to the public messages: FieldData of an answer, IDs of hits and of mutations.
+// Nullable scalars go out dense, a placeholder per null beside `valid_data`: the form every released client reads.
+import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import { fieldById } from '#model/schema/field.js';
+import { dataTypeName } from '#model/schema/schema-view.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import { type CollectionSchema, DataType, FieldData, type FieldSchema, IDs, type ScalarField } from '#proto/milvus/schema.js';
+import { bytesAt, column, findColumn, stringAt } from './column.js';
+import { VariableWriter } from './column-values.js';
+import { denseFieldOf, isDenseVector } from './dense-vector.js';
+import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
+import { sparseFieldOf } from './sparse-column.js';
+
+/** One FieldData per id, in the order asked for. Vectors, floats and doubles are views of the batch. */
+export function fieldsFromBatch(schema: CollectionSchema, batch: ColumnBatch, outputFieldIds: readonly bigint[]): FieldData[] {
+  return outputFieldIds.map((id) => {
+    const field = must(fieldById(schema, id), `field ${id} of collection ${schema.name}`);
+    return fieldFromColumn(field, must(findColumn(batch, id), `column of field ${field.name}`), batch.rowCount);
+  });
+}
+
+function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): FieldData {
+  const data = FieldData.create({ type: field.dataType, fieldName: field.name, fieldId: field.fieldID, isDynamic: field.isDynamic });
+  if (isDenseVector(field.dataType)) {
+    data.field = { $case: 'vectors', value: denseFieldOf(field, from, rowCount) };
+    if (field.nullable) data.validData = validityOf(from, rowCount);
+    return data;
+  }
+  if (field.dataType === DataType.SparseFloatVector) {
+    data.field = { $case: 'vectors', value: sparseFieldOf(from, rowCount) };
+    if (field.nullable) data.validData = validityOf(from, rowCount);
+    return data;
+  }
+  data.field = { $case: 'scalars', value: { data: scalarsOf(field, from, rowCount) } };
+  if (field.nullable) data.validData = validityOf(from, rowCount);
+  return data;
+}
+const validityOf = (from: Column, rowCount: number): boolean[] =>
+  Array.from({ length: rowCount }, (_, row) => from.valid.length === 0 || from.valid[row] !== 0);
+
+function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNullable<ScalarField['data']> {
+  const { data } = from;
+  switch (field.dataType) {
+    case DataType.Bool:
+      return { $case: 'boolData', value: { data } }; // one byte of 0 or 1 is its own varint
+    case DataType.Int8:
+      return { $case: 'intData', value: { data: encodeInt32s(new Int8Array(data.buffer, data.byteOffset, data.length)) } };
+    case DataType.Int16:
+      return { $case: 'intData', value: { data: encodeInt32s(new Int16Array(aligned(data, 2))) } };
+    case DataType.Int32:
+      return { $case: 'intData', value: { data: encodeInt32s(new Int32Array(aligned(data, 4))) } };
+    case DataType.Int64:
+      return { $case: 'longData', value: { data: encodeInt64s(data) } };
+    case DataType.Float:
+      return { $case: 'floatData', value: { data } };
+    case DataType.Double:
+      return { $case: 'doubleData', value: { data } };
+    case DataType.VarChar:
+      return { $case: 'stringData', value: { data: Array.from({ length: rowCount }, (_, row) => stringAt(from, row)) } };
+    case DataType.JSON:
+      return { $case: 'jsonData', value: { data: Array.from({ length: rowCount }, (_, row) => bytesAt(from, row)) } };
+    default:
+      throw new ElanusError('unsupported', `field ${field.name}: type ${dataTypeName(field.dataType)} cannot be returned in this version`);
+  }
+}
+
+/** A buffer of exactly these bytes; integers are re-encoded anyway, so a copy costs little beside that. */
+const aligned = (data: Uint8Array, width: number): ArrayBuffer =>
+  new Uint8Array(data.subarray(0, data.length - (data.length % width))).buffer;
+
+/** The one row a `count(*)` query answers with. */
+export function countFieldData(count: bigint): FieldData {
+  const data = encodeInt64s(new Uint8Array(BigInt64Array.of(count).buffer));
+  const scalars: ScalarField = { data: { $case: 'longData', value: { data } } };
+  return FieldData.create({ type: DataType.Int64, fieldName: 'count(*)', field: { $case: 'scalars', value: scalars } });
+}
+
+/** @param from a key column: Int64 or VarChar */
+export function idsFromColumn(from: Column): IDs {
+  if (from.dataType === DataType.Int64) return IDs.create({ idField: { $case: 'intId', value: { data: encodeInt64s(from.data) } } });
+  const count = Math.max(0, from.offsets.length / 4 - 1);
+  return IDs.create({ idField: { $case: 'strId', value: { data: Array.from({ length: count }, (_, row) => stringAt(from, row)) } } });
+}
+
+/** Back again; no ids at all give an empty Int64 column. */
+export function columnFromIds(ids: IDs | undefined, fieldId: bigint): Column {
+  const sent = ids?.idField;
+  if (sent === undefined) return column(fieldId, DataType.Int64, new Uint8Array(0));
+  if (sent.$case === 'intId') return column(fieldId, DataType.Int64, decodeInt64s(sent.value.data, 'ids'));
+  const writer = new VariableWriter(sent.value.data.length, sent.value.data.length * 16);
+  for (const text of sent.value.data) writer.addText(text);
+  const { data, offsets } = writer.finish();
+  return column(fieldId, DataType.VarChar, data, offsets);
+}

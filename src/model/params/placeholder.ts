@@ -1,0 +1,68 @@
+// The query vectors of a search: PlaceholderGroup bytes to one flat block of bytes, as the field's rows have them.
+// Sizes are checked here, at once, so that nothing behind the proxy meets a vector of the wrong length.
+import { ElanusError } from '#base/errors.js';
+import { decodeBounded, INNER_UNITS_MAX, unitsAtMost } from '#model/bounded-decode.js';
+import { findNotFiniteIn, placeholderOf, vectorWidth } from '#model/columns/dense-vector.js';
+import { packSparseQueries } from '#model/columns/sparse-column.js';
+import { dimOf } from '#model/schema/field.js';
+import { dataTypeName } from '#model/schema/schema-view.js';
+import { PlaceholderGroup, PlaceholderType, type PlaceholderValue } from '#proto/milvus/common.js';
+import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+
+export const NQ_MAX = 16_384;
+
+export interface QueryVectors {
+  /** nq vectors of the field's type, contiguous; an own copy that starts at an aligned address. Sparse: see `packSparseQueries`. */
+  readonly queries: Uint8Array;
+  readonly nq: number;
+  readonly dim: number;
+}
+
+/** @throws invalid_parameter, vector_dim_mismatch */
+export function parsePlaceholderGroup(bytes: Uint8Array, field: FieldSchema): QueryVectors {
+  const { values } = parsePlaceholder(bytes, field);
+  const nq = values.length;
+  if (nq < 1 || nq > NQ_MAX) refuse(`nq [${nq}] is invalid, it should be in range [1, ${NQ_MAX}]`);
+  if (field.dataType === DataType.SparseFloatVector) return { queries: packSparseQueries(values, field), nq, dim: 0 };
+  const dim = dimOf(field);
+  const width = vectorWidth(field);
+  const queries = new Uint8Array(nq * width);
+  values.forEach((value, at) => {
+    if (value.length !== width) {
+      const text = `vector dimension mismatch, expected vector size(byte) ${width}, actual ${value.length}; field ${field.name} has dim ${dim}`;
+      throw new ElanusError('vector_dim_mismatch', text);
+    }
+    queries.set(value, at * width);
+  });
+  if (findNotFiniteIn(field.dataType, queries) >= 0)
+    refuse(`query vector of field ${field.name} is not a number or infinity; send finite values`);
+  return { queries, nq, dim };
+}
+
+const refuse = (text: string): never => {
+  throw new ElanusError('invalid_parameter', text);
+};
+
+function parsePlaceholder(bytes: Uint8Array, field: FieldSchema): PlaceholderValue {
+  const group = decodeGroup(bytes);
+  const placeholder = group.placeholders[0];
+  if (placeholder === undefined) return refuse('placeholder_group is empty; send at least one query vector');
+  if (group.placeholders.length > 1) refuse(`placeholder_group has ${group.placeholders.length} placeholders, expected 1`);
+  const wanted = field.dataType === DataType.SparseFloatVector ? PlaceholderType.SparseFloatVector : placeholderOf(field.dataType);
+  if (placeholder.type !== wanted) {
+    const sent = Object.entries(PlaceholderType).find(([, value]) => value === placeholder.type)?.[0] ?? `type ${placeholder.type}`;
+    refuse(`vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${sent}`);
+  }
+  return placeholder;
+}
+
+function decodeGroup(bytes: Uint8Array): PlaceholderGroup {
+  try {
+    return unitsAtMost(bytes.length) <= INNER_UNITS_MAX
+      ? PlaceholderGroup.decode(bytes)
+      : decodeBounded(PlaceholderGroup, bytes, INNER_UNITS_MAX).message;
+  } catch (cause) {
+    if (cause instanceof ElanusError) throw cause;
+    throw new ElanusError('invalid_parameter', 'placeholder_group cannot be decoded; send a serialized PlaceholderGroup', { cause });
+  }
+}

@@ -1,0 +1,175 @@
+// search_params and query_params as typed objects, with Milvus's ranges and texts.
+// Keys of later versions that would change the result are refused; mere hints are read over.
+import { ElanusError } from '#base/errors.js';
+import { isLargerBetter, isMetricName, metricNames } from '#model/schema/metric-type.js';
+import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
+import { vectorTypeOf } from '#model/schema/vector-type.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { laterMetrics } from './built-index-types.js';
+import { RequestParams, refuse } from './request-params.js';
+import type { VectorSearchParams } from './search-param-table.js';
+import { parseVectorSearchParams } from './vector-search-params.js';
+
+export const TOP_K_MAX = 16_384;
+export const RESULT_WINDOW_MAX = 16_384;
+
+export interface SearchIterator {
+  readonly isV2: boolean;
+  readonly batchSize: number | undefined;
+  readonly lastBound: number | undefined;
+  readonly token: string;
+}
+export interface SearchParams {
+  readonly annsField: FieldSchema;
+  readonly topK: number;
+  readonly offset: number;
+  /** Undefined: the index's. */
+  readonly metricType: string | undefined;
+  readonly radius: number | undefined;
+  readonly rangeFilter: number | undefined;
+  /** What the search asks of the index, the range included; all keys, whatever the index. */
+  readonly vector: VectorSearchParams;
+  /** The inner `params` object, whatever it holds. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Ours: the answer says how each segment was searched. */
+  readonly explain: boolean;
+  /** -1: scores stay as they are. */
+  readonly roundDecimal: number;
+  readonly ignoreGrowing: boolean;
+  readonly guaranteeTimestamp: bigint | undefined;
+  readonly iterator: SearchIterator | undefined;
+  readonly collectionId: bigint | undefined;
+}
+export interface QueryParams {
+  readonly limit: number | undefined;
+  readonly offset: number;
+  /** The answer must be ordered by key then. */
+  readonly isIterator: boolean;
+  readonly reduceStopForBest: boolean;
+  readonly ignoreGrowing: boolean;
+  readonly guaranteeTimestamp: bigint | undefined;
+  readonly collectionId: bigint | undefined;
+}
+
+const groupKeys = [
+  ...['group_by_field', 'group_by_fields', 'group_by_field_id', 'group_size', 'strict_group_size', 'rank_group_scorer'],
+  ...['order_by_fields', 'json_path', 'json_type', 'strict_cast'],
+] as const;
+
+/** @throws invalid_parameter, unsupported */
+export function parseSearchParams(schema: CollectionSchema, searchParams: readonly KeyValuePair[]): SearchParams {
+  const sent = new RequestParams(searchParams);
+  sent.refuseLater([...groupKeys, 'analyzer_name']);
+  const params = sent.object('params');
+  const inner = new RequestParams(innerPairs(params));
+  const annsField = annsFieldOf(schema, sent.text('anns_field'));
+  const limit = sent.integer('limit');
+  const topK = sent.integer('topk') ?? limit ?? refuse('topk not found in search_params');
+  const offset = sent.integer('offset') ?? 0;
+  if (topK < 1 || topK > TOP_K_MAX) refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
+  if (offset < 0 || offset > RESULT_WINDOW_MAX) refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
+  if (limit !== undefined && limit !== topK) refuse(`topk is ${topK} and limit is ${limit}; send one of them`);
+  checkWindow(offset, topK);
+  const radius = inner.number('radius') ?? sent.number('radius');
+  const rangeFilter = inner.number('range_filter') ?? sent.number('range_filter');
+  return {
+    annsField,
+    topK,
+    offset,
+    metricType: sent.text('metric_type')?.toUpperCase(),
+    radius,
+    rangeFilter,
+    vector: parseVectorSearchParams(params, sent, { radius, rangeFilter }),
+    params,
+    explain: sent.boolean('explain') || inner.boolean('explain'),
+    roundDecimal: roundDecimalOf(sent),
+    ignoreGrowing: sent.boolean('ignore_growing') || inner.boolean('ignore_growing'),
+    guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
+    iterator: iteratorOf(sent),
+    collectionId: sent.bigint('collection_id'),
+  };
+}
+
+const innerPairs = (params: Readonly<Record<string, unknown>>): KeyValuePair[] =>
+  Object.entries(params).map(([key, value]) => ({ key, value: typeof value === 'string' ? value : (JSON.stringify(value) ?? '') }));
+
+function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldSchema {
+  if (name === undefined) {
+    const [first, ...others] = schema.fields.filter((field) => vectorTypeOf(field.dataType) !== undefined);
+    if (first !== undefined && others.length === 0) return first;
+    return refuse('multiple anns_fields exist, please specify a anns_field in search_params');
+  }
+  const field = fieldByName(schema, name);
+  if (field === undefined) return refuse(`failed to get field schema by name: fieldName(${name}) not found`);
+  if (vectorTypeOf(field.dataType) === undefined) {
+    refuse(`anns_field ${name} is of type ${dataTypeName(field.dataType)}; field (${name}) to search is not of vector type`);
+  }
+  return field;
+}
+
+function checkWindow(offset: number, limit: number): void {
+  const text = 'invalid max query result window';
+  if (offset + limit > RESULT_WINDOW_MAX) {
+    refuse(`${text}, (offset+limit) should be in range [1, ${RESULT_WINDOW_MAX}], but got ${offset + limit}`);
+  }
+}
+
+function roundDecimalOf(sent: RequestParams): number {
+  const value = sent.integer('round_decimal') ?? -1;
+  if (value < -1 || value > 6) refuse(`round_decimal [${value}] is invalid, it should be -1 or an integer in range [0, 6]`);
+  return value;
+}
+
+function iteratorOf(sent: RequestParams): SearchIterator | undefined {
+  const isV2 = sent.boolean('search_iter_v2');
+  if (!isV2 && !sent.boolean('iterator')) return undefined;
+  const batchSize = sent.integer('search_iter_batch_size');
+  if (batchSize !== undefined && (batchSize < 1 || batchSize > TOP_K_MAX)) {
+    refuse(`batch size is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${batchSize}`);
+  }
+  return { isV2, batchSize, lastBound: sent.number('search_iter_last_bound'), token: sent.text('search_iter_id') ?? '' };
+}
+
+/** Compares what the search asks for with the index; without an index, `expected` is a name as sent. @throws invalid_parameter */
+export function checkSearchMetric(expected: string, params: SearchParams): void {
+  if (params.metricType !== undefined && params.metricType !== expected) {
+    refuse(`metric type not match: invalid parameter[expected=${expected}][actual=${params.metricType}]`);
+  }
+  const { radius, rangeFilter } = params;
+  if (!isMetricName(expected)) {
+    throw new ElanusError(
+      'invalid_parameter',
+      `metric type ${expected} is not known; use one of ${metricNames.filter((name) => !laterMetrics.has(name)).join(', ')}`,
+    );
+  }
+  if (radius === undefined || rangeFilter === undefined) return;
+  if (!isLargerBetter(expected) && rangeFilter >= radius) {
+    refuse(`range_filter(${rangeFilter}) must be less than radius(${radius}) for metric type ${expected}`);
+  }
+  if (isLargerBetter(expected) && rangeFilter <= radius) {
+    refuse(`range_filter(${rangeFilter}) must be greater than radius(${radius}) for metric type ${expected}`);
+  }
+}
+
+/** @throws invalid_parameter, unsupported */
+export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryParams {
+  const sent = new RequestParams(queryParams);
+  sent.refuseLater(groupKeys);
+  const limit = sent.integer('limit');
+  const offset = sent.integer('offset') ?? 0;
+  const text = 'invalid max query result window';
+  if (offset < 0) refuse(`${text}, offset [${offset}] is invalid, should be gte than 0`);
+  if (limit !== undefined && limit <= 0) refuse(`${text}, limit [${limit}] is invalid, should be greater than 0`);
+  if (limit !== undefined) checkWindow(offset, limit);
+  else if (offset > 0) throw new ElanusError('invalid_parameter', `offset [${offset}] is given without limit; send both`);
+  return {
+    limit,
+    offset,
+    isIterator: sent.boolean('iterator'),
+    reduceStopForBest: sent.boolean('reduce_stop_for_best'),
+    ignoreGrowing: sent.boolean('ignore_growing'),
+    guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
+    collectionId: sent.bigint('collection_id'),
+  };
+}

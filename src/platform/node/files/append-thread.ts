@@ -1,0 +1,119 @@
+// Main side of the append thread: copies the parts of an append into one transferred buffer and settles it when its batch is durable.
+import type { FileHandle } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
+import { type Deferred, deferred } from '#base/async.js';
+import { ElanusError } from '#base/errors.js';
+import { type AppendFile, guardMissing } from '#platform/files.js';
+import { scriptUrl } from '#platform/node/script-url.js';
+import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.js';
+
+export class AppendThread {
+  #worker: Worker | undefined;
+  readonly #waiting = new Map<number, Deferred<void>>();
+  #nextId = 1;
+
+  send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
+    const worker = this.#start();
+    const total = parts.reduce((sum, part) => sum + part.length, 0);
+    const staging = Buffer.allocUnsafeSlow(total);
+    let at = 0;
+    for (const part of parts) {
+      staging.set(part, at);
+      at += part.length;
+    }
+    const message: AppendMessage = { ...target, id: this.#nextId++, bytes: staging.buffer };
+    const waiter = deferred<void>();
+    if (this.#waiting.size === 0) worker.ref(); // A process must not end while an append is under way.
+    this.#waiting.set(message.id, waiter);
+    worker.postMessage(message, [message.bytes]);
+    return waiter.promise;
+  }
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+    this.#fail('the files were closed');
+  }
+  #start(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(scriptUrl(import.meta.url, './append-worker.js'), { name: 'append', execArgv: [] });
+    worker.unref();
+    worker.on('message', (reply: AppendReply) => this.#settle(reply));
+    worker.on('error', (error) => this.#lost(worker, error.message));
+    worker.on('exit', (code) => this.#lost(worker, `exit code ${code}`));
+    this.#worker = worker;
+    return worker;
+  }
+  #settle(reply: AppendReply): void {
+    for (const id of reply.done) this.#take(id)?.resolve();
+    for (const { id, message } of reply.failed) this.#take(id)?.reject(appendFailed(message));
+    for (const { id, file, guard } of reply.fenced) this.#take(id)?.reject(guardMissing(file, guard));
+    if (this.#waiting.size === 0) this.#worker?.unref();
+  }
+  #take(id: number): Deferred<void> | undefined {
+    const waiter = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiter;
+  }
+  #lost(worker: Worker, reason: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    this.#fail(`the append thread ended: ${reason}`);
+  }
+  #fail(reason: string): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const waiter of waiting) waiter.reject(appendFailed(reason));
+  }
+}
+
+export const appendFailed = (reason: string): ElanusError =>
+  new ElanusError(
+    'wal_unavailable',
+    `append failed: ${reason}; nothing is known about its bytes: reopen the file and read back what is there`,
+  );
+
+let nextFile = 1;
+
+export class NodeAppendFile implements AppendFile {
+  readonly #handle: FileHandle;
+  readonly #thread: AppendThread;
+  readonly #target: AppendTarget;
+  #size: number;
+  #problem: ElanusError | undefined;
+  #last: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** @param guard full path of a file without which an append fails, see Files.openAppend */
+  constructor(handle: FileHandle, size: number, thread: AppendThread, name: string, guard?: string) {
+    this.#handle = handle;
+    this.#size = size;
+    this.#thread = thread;
+    this.#target = { file: nextFile++, fd: handle.fd, name, ...(guard === undefined ? {} : { guard }) };
+  }
+  get size(): number {
+    return this.#size;
+  }
+  append(parts: readonly Uint8Array[]): Promise<void> {
+    if (this.#problem !== undefined) return Promise.reject(this.#problem);
+    if (this.#closed) return Promise.reject(appendFailed('the handle is closed'));
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const result = this.#thread.send(this.#target, parts).then(
+      () => {
+        this.#size += bytes;
+      },
+      (error: ElanusError) => {
+        this.#problem = error;
+        throw error;
+      },
+    );
+    this.#last = result.catch(() => {});
+    return result;
+  }
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#last; // Replies come in order: the last one settled means no write uses the descriptor any more.
+    await this.#handle.close();
+  }
+}

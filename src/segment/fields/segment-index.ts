@@ -1,0 +1,137 @@
+// A vector index over one field of a loaded segment: its own region beside the vectors', held while searches read it. A search in it
+// answers what an exact search would, but for the recall.
+import { assert } from '#base/assert.js';
+import { elementTypes, vectorBytes } from '#index/block/element-type.js';
+import { indexQueryMicros } from '#index/block/search-cost.js';
+import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
+import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
+import type { SharedRegion, Workers } from '#platform/workers.js';
+import { emptyHits, type SegmentHits } from '#segment/search/segment-hits.js';
+import { settled } from '#segment/search/settled.js';
+
+/** The vectors of a field, which stay while a task reads them. */
+export interface HeldVectors {
+  readonly region: SharedRegion;
+  readonly store: { readonly place: ExactVectors; readonly vectorBytes: number };
+  hold<T>(task: () => Promise<T>): Promise<T>;
+}
+/** Computing that is worth a task of its own, and what a query is taken to need where nothing is known. */
+const TASK_MICROS_MIN = 400;
+/** The most of one task: others that wait for the thread get their turn then. */
+const TASK_MICROS_MAX = 20_000;
+const UNKNOWN_MICROS = 100;
+export interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
+  /** Bit set: the row does not count. Undefined: all count. */
+  readonly excluded?: Uint8Array;
+  /** Rows that count. */
+  readonly passing: number;
+  /** Those rows, where a filter named few; only for an index without vectors. */
+  readonly rows?: Uint32Array;
+}
+export class SegmentIndex {
+  /** Of the object it was loaded from. */
+  readonly key: string;
+  readonly indexType: string;
+  readonly metric: string;
+  readonly bytes: number;
+  readonly #index: SearchableIndex<SharedRegion>;
+  readonly #workers: Workers;
+  #searches = 0;
+  #isReleased = false;
+
+  constructor(workers: Workers, index: SearchableIndex<SharedRegion>, key: string) {
+    this.key = key;
+    this.#workers = workers;
+    this.#index = index;
+    this.indexType = index.placement.indexType;
+    this.metric = index.placement.metric;
+    this.bytes = index.bytes;
+  }
+  get rowCount(): number {
+    return this.#index.placement.rowCount;
+  }
+  /** Of an index that has lists, else 1. */
+  get listCount(): number {
+    return Number(this.#index.placement.params.nlist ?? 1);
+  }
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+  /** @param vectors undefined: the index answers by its codes, and whoever searches holds its region */
+  async search(vectors: HeldVectors | undefined, search: IndexedSearch, signal?: AbortSignal): Promise<SegmentHits> {
+    assert(!this.#isReleased, 'the index was released');
+    const { excluded, passing, ...rest } = search;
+    const input = {
+      ...{ index: this.#index.placement, ...(vectors && { vectors: vectors.store.place }), ...rest },
+      ...(excluded !== undefined && passing < this.rowCount && { excluded, passing }),
+    };
+    this.#searches++;
+    try {
+      const regions = vectors === undefined ? [this.#index.region] : [vectors.region, this.#index.region];
+      const { buffer, byteOffset, byteLength } = search.queries;
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      const width = this.#vectorBytes;
+      const queries = byteLength / width;
+      const micros = indexQueryMicros(this.#index.task, input);
+      const tasks = this.#taskCount(queries, micros);
+      const perTask = Math.ceil(queries / tasks);
+      const run = (first: number): Promise<IndexSearchOutput> => {
+        const end = Math.min(queries, first + perTask);
+        // A task gets its own queries only, not a view of all.
+        const part = tasks === 1 ? input : { ...input, queries: bytes.slice(first * width, end * width) };
+        const estimate = micros === undefined ? undefined : micros * (end - first);
+        return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
+      };
+      const jobs = Array.from({ length: Math.ceil(queries / perTask) }, (_, task) => () => run(task * perTask));
+      const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
+      return joined(await (vectors === undefined ? runAll() : vectors.hold(runAll)), search.k);
+    } finally {
+      this.#searches--;
+      this.#giveBack();
+    }
+  }
+  /** Queries of one request are split over the threads when there is enough to do for each. */
+  #taskCount(queries: number, micros = UNKNOWN_MICROS): number {
+    const useful = Math.min(this.#workers.parallelism, Math.floor((queries * micros) / TASK_MICROS_MIN));
+    return Math.max(1, Math.min(Math.max(useful, Math.ceil((queries * micros) / TASK_MICROS_MAX)), queries));
+  }
+  /** How a graph is searched when so many rows count. */
+  planOf(passing: number, ef: number): WalkPlan {
+    const { dim, params, rowCount } = this.#index.placement;
+    const stride = Number(params.codeStride ?? dim);
+    const codeBytes = walkedBytes(stride, dim);
+    const scoredBytes = this.#index.task === CODES_SEARCH_TASK ? stride : this.#vectorBytes;
+    return planWalk({ nodes: Number(params.nodes ?? rowCount), passing, ef, vectorBytes: scoredBytes, codeBytes });
+  }
+  get #vectorBytes(): number {
+    const { dim, elementType } = this.#index.placement;
+    return vectorBytes(elementTypes.find((type) => type === elementType) ?? 'float32', dim);
+  }
+  /** Gives its memory back, as soon as running searches end. */
+  release(): void {
+    this.#isReleased = true;
+    this.#giveBack();
+  }
+  #giveBack(): void {
+    if (this.#isReleased && this.#searches === 0) this.#workers.release(this.#index.region);
+  }
+}
+/** From hits one query after the other, of ascending parts of the queries, to hits of each query at its multiple of k. */
+function joined(parts: readonly IndexSearchOutput[], k: number): SegmentHits {
+  const queryCount = parts.reduce((sum, { counts }) => sum + counts.length, 0);
+  const hits = emptyHits(queryCount, k);
+  let query = 0;
+  for (const { counts, rows, scores } of parts) {
+    let at = 0;
+    for (const count of counts) {
+      hits.counts[query] = count;
+      hits.rows.set(rows.subarray(at, at + count), query * k);
+      hits.scores.set(scores.subarray(at, at + count), query * k);
+      at += count;
+      query++;
+    }
+  }
+  const computed = parts.reduce((sum, part) => sum + (part.computed ?? 0), 0);
+  return computed === 0 ? hits : { ...hits, computed };
+}

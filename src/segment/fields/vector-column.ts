@@ -1,0 +1,191 @@
+// One dense vector field of a segment: its vectors in shared memory, where worker threads scan them in place, and which rows have no
+// vector. Few vectors lie in a slab of a region that segments share, and move to a larger one as they grow; many have a region of their
+// own, which grows, and never move again. A search takes `region` and `store.place` in one turn, in which it begins to hold them: what it
+// took stays as it is until then, wherever rows go meanwhile.
+import { assert, must } from '#base/assert.js';
+import { elementTypeOf } from '#index/block/element-type.js';
+import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
+import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/block/region-pool.js';
+import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/flat/vector-store.js';
+import { column } from '#model/columns/column.js';
+import type { SharedRegion, Workers } from '#platform/workers.js';
+import type { Column } from '#proto/elanus/data.js';
+import { ScanBatches } from '#segment/search/scan-batches.js';
+import type { GrowingIndex } from './growing-index.js';
+import { regionPoolOf } from './region-pools.js';
+import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+import type { SegmentIndex } from './segment-index.js';
+
+/** Untouched pages of a slab take no memory: of each end of what is touched, one may. */
+const TOUCHED_BYTES = 8192;
+const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
+
+interface Place {
+  readonly region: SharedRegion;
+  readonly store: VectorStore;
+  /** Undefined: the region is this column's own. */
+  readonly slab: Slab<SharedRegion> | undefined;
+}
+
+export class VectorColumn {
+  readonly fieldId: bigint;
+  readonly dataType: number;
+  readonly dim: number;
+  /** Searches that read all vectors. */
+  readonly scans = new ScanBatches();
+  readonly #workers: Workers;
+  readonly #options: VectorStoreOptions;
+  #place: Place;
+  /** What rows have left, or the last place of all, until the searches that may read it end. */
+  readonly #retired: Pick<Place, 'region' | 'slab'>[] = [];
+  /** Bit set: the row has no vector. */
+  #nullBits: Uint8Array | undefined;
+  #index: SegmentIndex | undefined;
+  /** While the segment grows; see `GrowingIndex`. */
+  growing: GrowingIndex | undefined;
+  #searches = 0;
+  #isReleased = false;
+
+  /** @param dataType of a dense vector */
+  constructor(workers: Workers, fieldId: bigint, dataType: number, dim: number, rowsHint: number) {
+    const elementType = must(elementTypeOf(dataType), `element type of field ${fieldId}`);
+    this.fieldId = fieldId;
+    this.dataType = dataType;
+    this.dim = dim;
+    this.#workers = workers;
+    this.#options = { dim, elementType, inverseNorms: elementType !== 'binary' };
+    this.#place = this.#placeFor(Math.max(1, rowsHint), rowsHint > 0);
+  }
+  get region(): SharedRegion {
+    return this.#place.region;
+  }
+  get store(): VectorStore {
+    return this.#place.store;
+  }
+  /** Room for so many rows: in a slab, or in a region of their own. @param isAll no more will come */
+  #placeFor(rows: number, isAll: boolean): Place {
+    const options = this.#options;
+    const blockRows = roundUpBlockRows(rows);
+    const needed = VectorStore.bytesFor(rows, { ...options, blockRows, offset: 0 });
+    if (slabBytes(needed) <= SLAB_BYTES_MAX) {
+      const slab = regionPoolOf(this.#workers).take(needed);
+      const { region, offset, bytes } = slab;
+      return { region, slab, store: new VectorStore(region, { ...options, blockRows, offset, end: offset + bytes }) };
+    }
+    const own: VectorStoreOptions = isAll ? { ...options, blockRows } : options;
+    const bytes = pageAlign(VectorStore.bytesFor(rows, own));
+    const region = this.#workers.allocate(bytes, REGION_BYTES_MAX);
+    return { region, slab: undefined, store: new VectorStore(region, own) };
+  }
+  /** Takes memory for so many rows in all; vectors in a slab that is too small move. @throws memory_limit, and nothing has changed */
+  reserve(rows: number): void {
+    const { store, slab } = this.#place;
+    if (slab === undefined || rows <= store.blocks.rows) {
+      store.reserve(rows);
+      return;
+    }
+    const next = this.#placeFor(Math.max(rows, store.blocks.rows * 2), false);
+    next.store.appendAll(store);
+    this.#place = next;
+    this.#retired.push({ region: slab.region, slab });
+    if (this.#searches === 0) this.#giveRetired();
+  }
+  #giveRetired(): void {
+    for (const { region, slab } of this.#retired.splice(0)) {
+      if (slab === undefined) this.#workers.release(region);
+      else regionPoolOf(this.#workers).give(slab);
+    }
+  }
+  get rowCount(): number {
+    return this.store.rowCount;
+  }
+  get bytes(): number {
+    const { store, slab } = this.#place;
+    const touched = store.rowCount * (store.vectorBytes + 4) + TOUCHED_BYTES;
+    const bytes = store.endOffset - store.offset;
+    return (slab === undefined ? bytes : Math.min(bytes, touched)) + (this.#nullBits?.length ?? 0) + this.indexBytes;
+  }
+  get indexBytes(): number {
+    return (this.#index?.bytes ?? 0) + (this.growing?.bytes ?? 0);
+  }
+  get nullBits(): Uint8Array | undefined {
+    return this.#nullBits;
+  }
+  /** Over all rows, when there is one; it is released with the vectors. */
+  get index(): SegmentIndex | undefined {
+    return this.#index;
+  }
+  attachIndex(index: SegmentIndex | undefined): void {
+    this.#index?.release();
+    this.#index = index;
+    if (this.#isReleased) index?.release();
+  }
+  append(from: Column, rows: number): void {
+    if (from.packed) {
+      this.#appendPacked(from, rows);
+      return;
+    }
+    this.reserve(this.rowCount + rows);
+    const first = this.store.append(from.data);
+    if (from.valid.length > 0) for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
+  }
+  appendNulls(rows: number): void {
+    this.reserve(this.rowCount + rows);
+    const first = this.store.appendEmpty(rows);
+    for (let row = first; row < first + rows; row++) this.#setNull(row);
+  }
+  /** The data has no bytes of rows that are null: run after run of vectors and of nulls. */
+  #appendPacked({ data, valid }: Column, rows: number): void {
+    const width = this.store.vectorBytes;
+    // All at once, so that it fails before the first row or not at all.
+    this.reserve(this.rowCount + rows);
+    let at = 0;
+    for (let row = 0; row < rows; ) {
+      const isNull = valid[row] === 0;
+      let end = row + 1;
+      while (end < rows && (valid[end] === 0) === isNull) end++;
+      const bytes = isNull ? 0 : (end - row) * width;
+      if (isNull) this.appendNulls(end - row);
+      else this.store.append(data.subarray(at, at + bytes));
+      at += bytes;
+      row = end;
+    }
+  }
+  #setNull(row: number): void {
+    const bytes = bytesForBits(row + 1);
+    if (!this.#nullBits || this.#nullBits.length < bytes) {
+      const grown = new Uint8Array(Math.max(bytes, (this.#nullBits?.length ?? 0) * 2));
+      if (this.#nullBits) grown.set(this.#nullBits);
+      this.#nullBits = grown;
+    }
+    setBit(this.#nullBits, row);
+  }
+  isNull(row: number): boolean {
+    return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
+  }
+  /** Copies of the rows' vectors. */
+  gather(rows: Uint32Array): Column {
+    const valid = this.#nullBits ? Uint8Array.from(rows, (row) => (this.isNull(row) ? 0 : 1)) : undefined;
+    const hasNulls = valid?.includes(0) ?? false;
+    return column(this.fieldId, this.dataType, this.store.copyRows(rows), undefined, hasNulls ? valid : undefined);
+  }
+  /** Keeps the region while a task reads it. */
+  async hold<T>(task: () => Promise<T>): Promise<T> {
+    assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
+    this.#searches++;
+    try {
+      return await task();
+    } finally {
+      this.#searches--;
+      if (this.#searches === 0) this.#giveRetired();
+    }
+  }
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#index?.release();
+    this.growing?.release();
+    this.#retired.push(this.#place);
+    if (this.#searches === 0) this.#giveRetired();
+  }
+}

@@ -1,0 +1,93 @@
+// Hits of a search, as they are held and as they go over the wire between roles.
+import { ElanusError } from '#base/errors.js';
+import { lengthProblem } from '#model/columns/column.js';
+import { DataType, fixedWidth } from '#model/schema/data-type.js';
+import type { Column } from '#proto/elanus/data.js';
+import { ShardSearchResponse } from '#proto/elanus/roles.js';
+
+/** Hits of all queries one after another; `counts[q]` cuts them. A hit's address is (segment, row). */
+export interface Hits {
+  readonly counts: Uint32Array;
+  readonly scores: Float32Array;
+  readonly segmentIds: BigInt64Array;
+  readonly rows: Uint32Array;
+  readonly keys: Column;
+  readonly timestamps: BigUint64Array;
+}
+export interface KeyField {
+  readonly fieldId: bigint;
+  readonly dataType: number;
+}
+/** No keys, in the type of the field. */
+export const emptyKeys = ({ fieldId, dataType }: KeyField): Column => ({
+  fieldId,
+  dataType,
+  data: new Uint8Array(0),
+  // Only values of variable width have offsets.
+  offsets: new Uint8Array(dataType === DataType.VarChar ? 4 : 0),
+  valid: new Uint8Array(0),
+});
+
+const bytesOf = (array: Uint32Array | Float32Array | BigInt64Array | BigUint64Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+/** Bytes of the wire in a buffer of their own, for a typed array over them. */
+export const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+/** The same bytes, copied only when they are not aligned for a typed array. */
+const at8 = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
+const uint32sOf = (bytes: Uint8Array): Uint32Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
+};
+const floatsOf = (bytes: Uint8Array): Float32Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new Float32Array(buffer, byteOffset, byteLength / 4);
+};
+const int64sOf = (bytes: Uint8Array): BigInt64Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new BigInt64Array(buffer, byteOffset, byteLength / 8);
+};
+const uint64sOf = (bytes: Uint8Array): BigUint64Array => {
+  const { buffer, byteOffset, byteLength } = at8(bytes);
+  return new BigUint64Array(buffer, byteOffset, byteLength / 8);
+};
+const emptyResponse = ShardSearchResponse.create({});
+export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchResponse {
+  return {
+    ...emptyResponse,
+    counts: bytesOf(hits.counts),
+    scores: bytesOf(hits.scores),
+    segmentIds: bytesOf(hits.segmentIds),
+    rows: bytesOf(hits.rows),
+    keys: hits.keys,
+    timestamps: bytesOf(hits.timestamps),
+    readTimestamp,
+  };
+}
+/** @throws internal when the parts do not fit together: nothing behind this reads past an end. */
+export function decodeHits(response: ShardSearchResponse): Hits {
+  const hitCount = response.scores.length / 4;
+  const keys = response.keys ?? emptyKeys({ fieldId: 0n, dataType: DataType.Int64 });
+  const fits =
+    response.counts.length % 4 === 0 &&
+    Number.isInteger(hitCount) &&
+    response.rows.length === hitCount * 4 &&
+    response.segmentIds.length === hitCount * 8 &&
+    response.timestamps.length === hitCount * 8;
+  const counts = fits ? uint32sOf(response.counts) : new Uint32Array(0);
+  if (!fits || counts.reduce((sum, count) => sum + count, 0) !== hitCount) throw unfit(response, 'hits of different lengths');
+  const problem = lengthProblem(keys, hitCount, fixedWidth(keys.dataType, 0));
+  if (problem !== undefined) throw unfit(response, `the key column ${problem}`);
+  return {
+    counts,
+    scores: floatsOf(response.scores),
+    segmentIds: int64sOf(response.segmentIds),
+    rows: uint32sOf(response.rows),
+    keys,
+    timestamps: uint64sOf(response.timestamps),
+  };
+}
+const unfit = (response: ShardSearchResponse, why: string): ElanusError =>
+  new ElanusError(
+    'internal',
+    `a search answer of ${response.scores.length / 4} hits: ${why}, expected whole hits; check the peer's version`,
+  );

@@ -1,0 +1,36 @@
+// What a search of one segment tells beside its hits, and who chooses its width: both only for searches that ask for it.
+import type { SegmentPlan, ShardSearchRequest } from '#proto/elanus/roles.js';
+import type { SegmentIndex } from '#segment/fields/segment-index.js';
+import type { VectorColumn } from '#segment/fields/vector-column.js';
+import type { AskedSearch, RecallChoice, RecallControllers } from './recall-controller.js';
+import { type PlanOfSegment, SearchReport } from './search-report.js';
+
+export interface SearchHooks {
+  /** For `target_recall`. */
+  readonly choose?: (vectors: VectorColumn, index: SegmentIndex, search: AskedSearch) => RecallChoice | undefined;
+  readonly report?: (plan: PlanOfSegment) => void;
+}
+export interface SearchOptions {
+  /** Who chooses the widths of searches with a target_recall; without, as for growing segments, these are exact. */
+  readonly recall?: RecallControllers;
+  readonly report?: SearchReport | undefined;
+}
+const asksRecall = ({ params }: Pick<ShardSearchRequest, 'params'>): boolean => params.includes('"targetRecall":');
+/** For searches that ask for one, undefined for the others. */
+export const reportFor = (request: Pick<ShardSearchRequest, 'explain' | 'params'>): SearchReport | undefined =>
+  request.explain || asksRecall(request) ? new SearchReport(request.explain) : undefined;
+
+/** Undefined for a search that asks for nothing of the kind. */
+export function hooksOf(
+  { id, collectionId, isGrowing }: { readonly id: bigint; readonly collectionId: bigint; readonly isGrowing: boolean },
+  request: Pick<ShardSearchRequest, 'fieldId' | 'params'>,
+  { recall, report }: SearchOptions,
+): SearchHooks | undefined {
+  const isAsked = asksRecall(request);
+  if (!isAsked && report === undefined) return undefined;
+  const place = { collectionId, fieldId: request.fieldId };
+  return {
+    ...(isAsked && { choose: (vectors, index, search) => recall?.choose(place, vectors, index, search) }),
+    ...(report && { report: (plan) => report.add({ ...plan, segmentId: id, growing: isGrowing } satisfies SegmentPlan) }),
+  };
+}

@@ -1,0 +1,225 @@
+// A search over several segments of one shard at one timestamp. The growing part (streaming-node) and the sealed part (query-node) search
+// through the same code, so that a row means the same in both. Many queries go in groups: what is held at a time has a bound, others get
+// their turn, and a caller that has gone stops the rest.
+import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import { metricOfWireCode } from '#index/block/metric.js';
+import { boundsOnComputed, moveIntoRange } from '#index/block/score-range.js';
+import { sparseQueryBegins } from '#index/sparse/sparse-query.js';
+import type { Key } from '#model/columns/column.js';
+import { vectorWidth } from '#model/columns/dense-vector.js';
+import { DataType } from '#model/schema/data-type.js';
+import { fieldById, primaryField } from '#model/schema/field.js';
+import type { MetricName } from '#model/schema/metric-type.js';
+import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
+import type { Pace } from '#platform/pace.js';
+import type { ShardSearchRequest } from '#proto/elanus/roles.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
+import { filterKeys, isLargerBetter, matchingRows } from '#segment/segment-reads.js';
+import { bestHits, type FoundIn } from './best-hits.js';
+import type { Hits, KeyField } from './hits.js';
+import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
+import { hooksOf, type SearchOptions } from './search-hooks.js';
+import type { SegmentSearch } from './segment-hits.js';
+import { isLeftShort, nextK, SupersededRows, supersededBy, withoutHits } from './superseded-rows.js';
+
+export interface SearchCall {
+  readonly signal: AbortSignal;
+  readonly pace: Pace;
+  /** Rows known to have a newer row of their key in a segment that is not among these. */
+  readonly superseded?: SupersededRows;
+}
+/** Hits that a group of queries may have in a segment, so many queries at least go together. */
+const GROUP_ENTRIES_MAX = 1 << 16;
+const GROUP_QUERIES_MIN = 8;
+const NO_BOUNDS = {};
+
+export async function searchSegments(
+  segments: readonly ReadableSegment[],
+  request: ShardSearchRequest,
+  readTs: bigint,
+  schema: CollectionSchema,
+  call: SearchCall,
+  options: SearchOptions = {},
+): Promise<Hits> {
+  const search = new SegmentsSearch(segments, request, readTs, schema, call);
+  const { queryCount, topK } = request;
+  const perGroup = Math.max(GROUP_QUERIES_MIN, Math.floor(GROUP_ENTRIES_MAX / Math.max(1, topK)));
+  if (queryCount <= perGroup) return search.run(0, queryCount, options);
+  const groups: Hits[] = [];
+  const groupCount = Math.ceil(queryCount / perGroup);
+  for (let group = 0; group < groupCount; group++) {
+    const begin = Math.floor((queryCount * group) / groupCount);
+    const end = Math.floor((queryCount * (group + 1)) / groupCount);
+    // Plans are told once: every group has the same.
+    groups.push(await search.run(begin, end, group === 0 ? options : { ...options, report: undefined }));
+    await call.pace.rest();
+  }
+  return appendHits(groups, search.keyField);
+}
+
+type Queries = Pick<SegmentSearch, 'queries' | 'sparseQueries'>;
+
+class SegmentsSearch {
+  readonly keyField: KeyField;
+  readonly #all: readonly ReadableSegment[];
+  /** Those with rows and the field. */
+  readonly #searched: readonly ReadableSegment[];
+  readonly #request: ShardSearchRequest;
+  readonly #readTs: bigint;
+  readonly #call: SearchCall;
+  readonly #metric: MetricName;
+  readonly #bounds: ReturnType<typeof boundsOnComputed>;
+  readonly #params: Readonly<Record<string, number | string | boolean>>;
+  readonly #keys: readonly Key[] | undefined;
+  readonly #superseded: SupersededRows;
+  readonly #isSparse: boolean;
+  readonly #queryBegin: (query: number) => number;
+
+  /** @throws invalid_parameter, vector_dim_mismatch */
+  constructor(
+    segments: readonly ReadableSegment[],
+    request: ShardSearchRequest,
+    readTs: bigint,
+    schema: CollectionSchema,
+    call: SearchCall,
+  ) {
+    const { field, metric } = checkedTarget(request, schema);
+    this.#all = segments;
+    this.#searched = segments.filter((segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId));
+    this.#request = request;
+    this.#readTs = readTs;
+    this.#call = call;
+    this.#metric = metric;
+    const { radius, rangeFilter } = request;
+    this.#bounds =
+      radius === undefined && rangeFilter === undefined
+        ? NO_BOUNDS
+        : boundsOnComputed(metric, { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) });
+    this.#params = indexParams(request.params);
+    this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
+    this.#superseded = call.superseded ?? new SupersededRows();
+    const primary = primaryField(schema);
+    this.keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
+    this.#isSparse = field.dataType === DataType.SparseFloatVector;
+    this.#queryBegin = queryBegins(request, field);
+  }
+  /** The best hits of queries [begin, end), each key by its newest row. */
+  async run(begin: number, end: number, options: SearchOptions): Promise<Hits> {
+    const queryCount = end - begin;
+    const { topK, metric } = this.#request;
+    if (this.#bounds === undefined) return mergeHits([], queryCount, topK, isLargerBetter(metric), this.keyField);
+    const merge = (parts: readonly Hits[]): Promise<Hits> =>
+      mergeHitsPaced(parts, queryCount, topK, isLargerBetter(metric), this.keyField, this.#call.pace);
+    for (let k = topK; ; k = nextK(k, queryCount)) {
+      const found = await this.#searchAll(begin, end, k, options);
+      const best = found.length > 1 ? bestHits(found, queryCount, topK, isLargerBetter(metric), this.keyField) : undefined;
+      if (best !== undefined && (await supersededBy(this.#all, this.#readTs, best, this.#call.pace)).length === 0) return best;
+      const parts = found.map((one) => hitsOf(one, this.keyField.fieldId));
+      if (this.#all.length < 2) return merge(parts);
+      const superseded: number[][] = [];
+      for (const part of parts) superseded.push(await supersededBy(this.#all, this.#readTs, part, this.#call.pace));
+      if (superseded.every(({ length }) => length === 0)) return merge(parts);
+      if (!parts.some((part, index) => isLeftShort(part, superseded[index] ?? [], k))) {
+        return merge(parts.map((part, index) => withoutHits(part, superseded[index] ?? [])));
+      }
+      // Every round leaves out rows that the next cannot find again, so there is a last one.
+      for (const [index, part] of parts.entries()) this.#superseded.add(part, superseded[index] ?? []);
+      await this.#call.pace.rest();
+    }
+  }
+  async #searchAll(begin: number, end: number, k: number, options: SearchOptions): Promise<readonly FoundIn[]> {
+    const queries = this.#queries(begin, end);
+    const [only] = this.#searched;
+    if (only !== undefined && this.#searched.length === 1) return [await this.#searchOne(only, queries, k, options)];
+    return Promise.all(this.#searched.map((segment) => this.#searchOne(segment, queries, k, options)));
+  }
+  async #searchOne(segment: ReadableSegment, queries: Queries, k: number, options: SearchOptions): Promise<FoundIn> {
+    const { fieldId, filter } = this.#request;
+    const { id, data } = segment;
+    const asked = { fieldId, metric: this.#metric, params: this.#params, k, readTs: readTsFor(segment, this.#readTs) };
+    const search: SegmentSearch = { ...asked, ...queries, ...this.#bounds };
+    const supersededRows = this.#superseded.of(id);
+    const narrowed =
+      this.#keys === undefined && supersededRows === undefined
+        ? search
+        : {
+            ...search,
+            ...(this.#keys !== undefined && {
+              filterRows: matchingRows(segment, this.#keys, this.#readTs),
+              negated: filter?.negated ?? false,
+            }),
+            ...(supersededRows && { supersededRows }),
+          };
+    const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
+    const found = await data.search(narrowed, this.#call.signal, hooksOf(place, this.#request, options));
+    moveIntoRange(this.#metric, found.scores);
+    return { segment, found };
+  }
+  #queries(begin: number, end: number): Queries {
+    const { queries, queryCount } = this.#request;
+    const some = end - begin === queryCount ? queries : queries.subarray(this.#queryBegin(begin), this.#queryBegin(end));
+    return this.#isSparse ? { queries: new Uint8Array(0), sparseQueries: some } : { queries: some };
+  }
+}
+
+function checkedTarget(
+  request: ShardSearchRequest,
+  schema: CollectionSchema,
+): { readonly field: FieldSchema; readonly metric: MetricName } {
+  const field = fieldById(schema, request.fieldId);
+  const metric = metricOfWireCode(request.metric);
+  const vectorType = vectorTypeOf(field?.dataType ?? 0);
+  const metrics: readonly MetricName[] = vectorType === undefined ? [] : vectorTypes[vectorType].metrics;
+  if (field === undefined || metric === undefined || !metrics.includes(metric))
+    throw new ElanusError(
+      'invalid_parameter',
+      `search names field ${request.fieldId} and metric ${request.metric}, expected a vector field and a metric of its type`,
+    );
+  return { field, metric };
+}
+/** Where each query begins, in bytes, and behind the last where it ends. @throws vector_dim_mismatch, invalid_parameter */
+function queryBegins({ queries, queryCount }: ShardSearchRequest, field: FieldSchema): (query: number) => number {
+  if (field.dataType === DataType.SparseFloatVector) {
+    // Found when it is asked for first: one group of queries is all of them.
+    let begins: Uint32Array | undefined;
+    return (query) => {
+      begins ??= sparseQueryBegins(queries);
+      return begins[query] ?? queries.length;
+    };
+  }
+  const width = vectorWidth(field);
+  const expected = queryCount * width;
+  if (queries.length !== expected)
+    throw new ElanusError(
+      'vector_dim_mismatch',
+      `vector dimension mismatch, expected vector size(byte) ${expected}, actual ${queries.length}`,
+    );
+  return (query) => query * width;
+}
+/** From the proxy of the same release, which checked them. */
+function indexParams(text: string): Readonly<Record<string, number | string | boolean>> {
+  if (text === '' || text === '{}') return {};
+  const value: unknown = JSON.parse(text);
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+/** With the keys and times of the rows, one query after the other. */
+function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): Hits {
+  let total = 0;
+  for (const count of found.counts) total += count;
+  const isCompact = total === found.rows.length;
+  const rows = isCompact ? found.rows : new Uint32Array(total);
+  const scores = isCompact ? found.scores : new Float32Array(total);
+  for (let query = 0, at = 0; query < found.queryCount && !isCompact; query++) {
+    const begin = query * found.k;
+    const count = found.counts[query] ?? 0;
+    rows.set(found.rows.subarray(begin, begin + count), at);
+    scores.set(found.scores.subarray(begin, begin + count), at);
+    at += count;
+  }
+  const timestamps = new BigUint64Array(total);
+  for (let at = 0; at < total; at++) timestamps[at] = data.timestampOf(rows[at] ?? 0);
+  const keys = must(data.fetch(rows, [keyFieldId]).columns[0], 'key column');
+  return { counts: found.counts, scores, rows, segmentIds: new BigInt64Array(total).fill(id), keys, timestamps };
+}

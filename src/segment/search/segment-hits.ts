@@ -1,0 +1,77 @@
+// What a search in one segment is asked and answers, and the merge of answers for parts of its rows.
+
+import { compareScores } from '#index/block/metric.js';
+import type { FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { MetricName } from '#model/schema/metric-type.js';
+
+/** Hits of query q, best first, at [q * k, q * k + counts[q]). `k` may be less than asked for: never more than the segment's rows. */
+export interface SegmentHits {
+  readonly queryCount: number;
+  readonly k: number;
+  readonly counts: Uint32Array;
+  readonly rows: Uint32Array;
+  readonly scores: Float32Array;
+  /** Distances computed, where the index counts them. */
+  readonly computed?: number;
+}
+export interface SegmentSearch {
+  readonly fieldId: bigint;
+  readonly metric: MetricName;
+  /** nq vectors, one after the other, in the type of the field; float32 ones may come as numbers. */
+  readonly queries: Float32Array | Uint8Array;
+  /** Instead of `queries`, for a sparse field: as `unpackSparseQueries` reads them. */
+  readonly sparseQueries?: Uint8Array;
+  /** What the search asks of an index, checked already. */
+  readonly params?: Readonly<Record<string, number | string | boolean>>;
+  readonly k: number;
+  readonly readTs: bigint;
+  readonly radius?: number;
+  readonly rangeFilter?: number;
+  /** Rows that match the filter; others do not count. */
+  readonly filterRows?: Uint32Array;
+  /** `filterRows` are the rows that do not match. */
+  readonly negated?: boolean;
+  /** Rows that do not count whatever the filter says. */
+  readonly supersededRows?: Uint32Array;
+}
+export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
+  ...{
+    queryCount,
+    k,
+    counts: new Uint32Array(queryCount),
+    rows: new Uint32Array(queryCount * k),
+    scores: new Float32Array(queryCount * k),
+  },
+});
+
+/** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
+export function mergeHits(metric: MetricName, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
+  const [only] = parts;
+  // One query's hits, or full lists, lie where they belong already.
+  if (only !== undefined && parts.length === 1 && (queryCount === 1 || only.rows.length === queryCount * k)) {
+    return { queryCount, k, counts: only.counts, rows: only.rows, scores: only.scores };
+  }
+  const hits = emptyHits(queryCount, k);
+  const cursors = parts.map((part) => ({ part, at: 0, end: 0 }));
+  for (let q = 0; q < queryCount; q++) {
+    for (const cursor of cursors) {
+      cursor.at = cursor.end;
+      cursor.end += cursor.part.counts[q] as number;
+    }
+    let count = 0;
+    for (; count < k; count++) {
+      let best: (typeof cursors)[number] | undefined;
+      for (const cursor of cursors) {
+        if (cursor.at === cursor.end) continue;
+        const score = cursor.part.scores[cursor.at] as number;
+        if (!best || compareScores(metric, score, best.part.scores[best.at] as number) < 0) best = cursor;
+      }
+      if (!best) break;
+      hits.rows[q * k + count] = best.part.rows[best.at] as number;
+      hits.scores[q * k + count] = best.part.scores[best.at] as number;
+      best.at++;
+    }
+    hits.counts[q] = count;
+  }
+  return hits;
+}
