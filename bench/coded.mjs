@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
     ef: { type: 'string', default: '400' },
   },
 });
+
 const FACTORS = [1, 2, 3, 5];
 const QUERIES = 300;
 for (const name of options.sets.split(',')) await measure(name);
@@ -29,12 +30,22 @@ async function measure(name) {
   new Float32Array(region.memory.buffer, DATA_OFFSET, base.length).set(base);
   const source = { region, place: { dim, elementType: 'float32', vectorsOffset: DATA_OFFSET } };
   const load = async (build) => {
-    const spec = { build: { ...graphParameters, ...build }, metric, elementType: 'float32', dim, rowCount: rows };
+    const spec = {
+      build: { ...graphParameters, ...build },
+      metric,
+      elementType: 'float32',
+      dim,
+      rowCount: rows,
+    };
     // One thread's working memory, which is about a megabyte and a byte a row.
     return loadVectorIndex(workers, await buildVectorIndex(workers, spec, source), name, 0);
   };
-  console.log(`\n${name}: ${rows} x ${dim}, ${metric}, M ${graphParameters.M}, ef ${options.ef}, ${QUERIES} queries\n`);
-  console.log(`| index | bytes a vector | without working memory | ${FACTORS.map((factor) => `recall, refine_k ${factor}`).join(' | ')} |`);
+  console.log(
+    `\n${name}: ${rows} x ${dim}, ${metric}, M ${graphParameters.M}, ef ${options.ef}, ${QUERIES} queries\n`,
+  );
+  console.log(
+    `| index | bytes a vector | without working memory | ${FACTORS.map((factor) => `recall, refine_k ${factor}`).join(' | ')} |`,
+  );
   console.log(`|---|---|---|${'---|'.repeat(FACTORS.length)}`);
   const sizes = ({ placement, bytes: all }, vectorBytes) => {
     const sections = Object.values(placement.sections).reduce((sum, section) => sum + section.bytes, 0);
@@ -42,7 +53,9 @@ async function measure(name) {
   };
   const hnsw = await load({ kind: 'HNSW' });
   // A vector and the inverse of its length.
-  console.log(`| HNSW, vectors in memory | ${sizes(hnsw, dim * 4 + 4)} | ${FACTORS.map(() => '').join(' | ')} |`);
+  console.log(
+    `| HNSW, vectors in memory | ${sizes(hnsw, dim * 4 + 4)} | ${FACTORS.map(() => '').join(' | ')} |`,
+  );
   workers.release(hnsw.region);
   for (const sqType of ['SQ8', 'SQ6', 'SQ4U', 'FP16', 'BF16']) {
     const index = await load({ kind: 'HNSW_SQ', sqType, refine: false, refineType: 'FP32' });
@@ -52,7 +65,9 @@ async function measure(name) {
     };
     // What is among the candidates comes first once they are scored by their vectors.
     const recalls = FACTORS.map((factor) => {
-      const found = Array.from({ length: QUERIES }, (_, i) => search(set.queries.slice(i * dim, (i + 1) * dim), K * factor));
+      const found = Array.from({ length: QUERIES }, (_, i) =>
+        search(set.queries.slice(i * dim, (i + 1) * dim), K * factor),
+      );
       return recallOf(found, set.truth, K).toFixed(3);
     });
     console.log(`| HNSW_SQ ${sqType}, codes only | ${sizes(index, 0)} | ${recalls.join(' | ')} |`);

@@ -25,6 +25,7 @@ const seeded = (seed) => {
     return (x >>> 0) / 2 ** 32 - 0.5;
   };
 };
+
 const vectorOf = (seed) => Array.from({ length: DIM }, seeded(seed));
 
 /** One build, opened in this process, with a client of its own. */
@@ -40,13 +41,20 @@ async function openBuild(root) {
   const database = await open(undefined, { logLevel: 'error' });
   // Connections to one address are shared otherwise.
   const channelOptions = { 'grpc.use_local_subchannel_pool': 1, 'grpc.max_send_message_length': -1 };
-  const client = new MilvusClient({ address: database.address, timeout: 60_000, logLevel: 'error', channelOptions });
+  const client = new MilvusClient({
+    address: database.address,
+    timeout: 60_000,
+    logLevel: 'error',
+    channelOptions,
+  });
   await client.connectPromise;
   const raw = new grpc.Client(database.address, grpc.credentials.createInsecure(), channelOptions);
   const bare = (value) => value;
   const call = (method, bytes) =>
     new Promise((done, failed) =>
-      raw.makeUnaryRequest(SERVICE + method, bare, bare, bytes, (error, value) => (error ? failed(error) : done(value))),
+      raw.makeUnaryRequest(SERVICE + method, bare, bare, bytes, (error, value) =>
+        error ? failed(error) : done(value),
+      ),
     );
   return { database, client, call, proto, DataType };
 }
@@ -57,7 +65,11 @@ async function createCollection({ client, DataType }, name, options = {}) {
     { name: 'v', data_type: DataType.FloatVector, dim: DIM },
     ...(options.word ? [{ name: 'word', data_type: DataType.VarChar, max_length: 40 }] : []),
   ];
-  await client.createCollection({ collection_name: name, fields, enable_dynamic_field: options.dynamic ?? false });
+  await client.createCollection({
+    collection_name: name,
+    fields,
+    enable_dynamic_field: options.dynamic ?? false,
+  });
   await client.createIndex({ collection_name: name, field_name: 'v', index_type: 'FLAT', metric_type: 'L2' });
   await client.loadCollectionSync({ collection_name: name });
 }
@@ -81,13 +93,28 @@ function searchCase(name, segmentCount, outputFields) {
         await client.flushSync({ collection_names: [name] });
       }
       const values = [new Uint8Array(Float32Array.from(vectorOf(7)).buffer)];
-      const value = proto.PlaceholderGroup.encode({ placeholders: [{ tag: '$0', type: 101, values }] }).finish();
-      const searchParams = Object.entries({ anns_field: 'v', topk: '10', params: '{}', metric_type: 'L2' }).map(([key, value]) => ({
+      const value = proto.PlaceholderGroup.encode({
+        placeholders: [{ tag: '$0', type: 101, values }],
+      }).finish();
+      const searchParams = Object.entries({
+        anns_field: 'v',
+        topk: '10',
+        params: '{}',
+        metric_type: 'L2',
+      }).map(([key, value]) => ({
         key,
         value,
       }));
-      const request = { collectionName: name, outputFields, nq: 1n, searchInput: { $case: 'placeholderGroup', value }, searchParams };
-      build[name] = Buffer.from(proto.SearchRequest.encode(proto.SearchRequest.fromPartial(request)).finish());
+      const request = {
+        collectionName: name,
+        outputFields,
+        nq: 1n,
+        searchInput: { $case: 'placeholderGroup', value },
+        searchParams,
+      };
+      build[name] = Buffer.from(
+        proto.SearchRequest.encode(proto.SearchRequest.fromPartial(request)).finish(),
+      );
     },
     async round(build) {
       return async () => {
@@ -107,6 +134,7 @@ const varints = (values) => {
   }
   return Uint8Array.from(bytes);
 };
+
 const text = new TextEncoder();
 function insertRequest({ proto, DataType }, collectionName, first, rowCount, vectors, dynamic) {
   const ids = varints(Array.from({ length: rowCount }, (_, row) => first + row));
@@ -114,7 +142,11 @@ function insertRequest({ proto, DataType }, collectionName, first, rowCount, vec
   const floats = { $case: 'floatVector', value: { data: vectors } };
   const fieldsData = [
     { type: DataType.Int64, fieldName: 'id', field: scalars({ $case: 'longData', value: { data: ids } }) },
-    { type: DataType.FloatVector, fieldName: 'v', field: { $case: 'vectors', value: { dim: BigInt(DIM), data: floats } } },
+    {
+      type: DataType.FloatVector,
+      fieldName: 'v',
+      field: { $case: 'vectors', value: { dim: BigInt(DIM), data: floats } },
+    },
   ];
   if (dynamic) {
     const rows = Array.from({ length: rowCount }, (_, row) =>
@@ -128,9 +160,12 @@ function insertRequest({ proto, DataType }, collectionName, first, rowCount, vec
     });
   }
   return Buffer.from(
-    proto.InsertRequest.encode(proto.InsertRequest.fromPartial({ collectionName, numRows: rowCount, fieldsData })).finish(),
+    proto.InsertRequest.encode(
+      proto.InsertRequest.fromPartial({ collectionName, numRows: rowCount, fieldsData }),
+    ).finish(),
   );
 }
+
 /** Rows inserted into a collection before another takes its place. */
 const COLLECTION_ROWS = 100_000;
 function insertCase(rowCount, dynamic) {
@@ -140,7 +175,8 @@ function insertCase(rowCount, dynamic) {
   const next = async (build) => {
     const state = build[name];
     if (state.generation > 0 && state.first + callsPerRound * rowCount <= COLLECTION_ROWS) return state;
-    if (state.generation > 0) await build.client.dropCollection({ collection_name: `${name}_${state.generation}` });
+    if (state.generation > 0)
+      await build.client.dropCollection({ collection_name: `${name}_${state.generation}` });
     state.generation++;
     state.first = 0;
     await createCollection(build, `${name}_${state.generation}`, { dynamic });
@@ -162,7 +198,11 @@ function insertCase(rowCount, dynamic) {
       return async () => {
         const answers = [];
         for (let at = 0; at < requests.length; at += IN_FLIGHT)
-          answers.push(...(await Promise.all(requests.slice(at, at + IN_FLIGHT).map((bytes) => build.call('Insert', bytes)))));
+          answers.push(
+            ...(await Promise.all(
+              requests.slice(at, at + IN_FLIGHT).map((bytes) => build.call('Insert', bytes)),
+            )),
+          );
         const { status } = build.proto.MutationResult.decode(answers[0]);
         if ((status?.code ?? 0) !== 0) throw new Error(status.reason);
         return callsPerRound * rowCount;
@@ -175,6 +215,7 @@ const cpuMicros = () => {
   const { user, system } = process.threadCpuUsage();
   return user + system;
 };
+
 const sorted = (values) => [...values].sort((a, b) => a - b);
 const quantile = (values, share) => sorted(values)[Math.floor(values.length * share)];
 
@@ -220,5 +261,6 @@ async function main() {
     await database.close();
   }
 }
+
 await main();
 process.exit(0);

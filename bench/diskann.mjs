@@ -29,11 +29,13 @@ const K = 10;
 const QUERIES = 500;
 const RECALL = 0.95;
 const MiB = 1 << 20;
-const option = (name, usual) => process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1] ?? usual;
+const option = (name, usual) =>
+  process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1] ?? usual;
 
 /** Gaussian clusters within larger ones, variances falling with the dimension. */
 function makeVectors(rows, dim, random) {
-  const gauss = () => Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
+  const gauss = () =>
+    Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
   const spectrum = Float32Array.from({ length: dim }, (_, d) => 1 / Math.sqrt(1 + d / 8));
   const superCentres = Float32Array.from({ length: 32 * dim }, gauss);
   const centres = new Float32Array(2000 * dim);
@@ -62,10 +64,17 @@ export async function run({ quick = false } = {}) {
   const files = new NodeFiles(folder);
   const objectStore = new FileObjectStore(files, 'objects');
   const source = workers.allocate(DATA_OFFSET, 65535 * 65536);
-  const store = new VectorStore(source, { dim, inverseNorms: metric === 'COSINE', blockRows: roundUpBlockRows(rows) });
+  const store = new VectorStore(source, {
+    dim,
+    inverseNorms: metric === 'COSINE',
+    blockRows: roundUpBlockRows(rows),
+  });
   store.append(new Uint8Array(vectors.buffer, 0, vectors.byteLength));
   const context = { memories: [source.memory], thread: 0 };
-  const truth = flatSearch({ metric, queries, k: K, rowBegin: 0, rowEnd: rows, ...store.place }, context).rows;
+  const truth = flatSearch(
+    { metric, queries, k: K, rowBegin: 0, rowEnd: rows, ...store.place },
+    context,
+  ).rows;
   const spec = { metric, elementType: 'float32', dim, rowCount: rows };
   const timed = async (name, task) => {
     const start = performance.now();
@@ -76,7 +85,11 @@ export async function run({ quick = false } = {}) {
   const place = { region: source, place: store.place };
   console.log(`${rows} x ${dim}, ${metric}, max_degree ${maxDegree}, k ${K}`);
   const block = await timed('build HNSW', () =>
-    buildVectorIndex(workers, { ...spec, build: { kind: 'HNSW', M: maxDegree / 2, efConstruction: 100 } }, place),
+    buildVectorIndex(
+      workers,
+      { ...spec, build: { kind: 'HNSW', M: maxDegree / 2, efConstruction: 100 } },
+      place,
+    ),
   );
   const hnsw = loadVectorIndex(workers, block, 'HNSW');
   const built = await timed('build DISKANN and write its file', async () => {
@@ -97,7 +110,8 @@ export async function run({ quick = false } = {}) {
     const metrics = new MemoryMetrics();
     const cache = new PageCache({ objectStore, timers: nodeTimers, metrics, crc32 }, bytesMax);
     const pages = cache.open('index/DISKANN', head);
-    const reads = async () => Number(/^elanus_disk_index_reads (\d+)/m.exec(await metrics.render())?.[1] ?? 0);
+    const reads = async () =>
+      Number(/^elanus_disk_index_reads (\d+)/m.exec(await metrics.render())?.[1] ?? 0);
     return { cache, pages, reads };
   };
   const searchHnsw = async (query, ef) =>
@@ -117,7 +131,8 @@ export async function run({ quick = false } = {}) {
   };
   /** The least width that reaches the recall. */
   const widthFor = async (search) => {
-    for (let width = 10; ; width = Math.ceil(width * 1.15)) if ((await recallOf(search, width)) >= RECALL || width > 2000) return width;
+    for (let width = 10; ; width = Math.ceil(width * 1.15))
+      if ((await recallOf(search, width)) >= RECALL || width > 2000) return width;
   };
   const rate = async (search, width, atOnce, rounds) => {
     const total = QUERIES * rounds;
@@ -181,4 +196,6 @@ export async function run({ quick = false } = {}) {
   await rm(folder, { recursive: true });
   return lines;
 }
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run({ quick: process.argv.includes('--quick') });
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  await run({ quick: process.argv.includes('--quick') });

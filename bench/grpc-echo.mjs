@@ -4,7 +4,13 @@ import grpc from '@grpc/grpc-js';
 const server = new grpc.Server();
 let answer = Buffer.alloc(0);
 const same = (value) => value;
-server.register('/milvus.proto.milvus.MilvusService/Search', (_call, callback) => callback(null, answer), same, same, 'unary');
+server.register(
+  '/milvus.proto.milvus.MilvusService/Search',
+  (_call, callback) => callback(null, answer),
+  same,
+  same,
+  'unary',
+);
 server.register(
   '/bench.Echo/SetAnswer',
   (call, callback) => {

@@ -35,14 +35,20 @@ function encodedBatches(collectionName, count) {
         {
           type: DataType.Int64,
           fieldName: 'id',
-          field: { $case: 'scalars', value: { data: { $case: 'longData', value: { data: Uint8Array.from(ids) } } } },
+          field: {
+            $case: 'scalars',
+            value: { data: { $case: 'longData', value: { data: Uint8Array.from(ids) } } },
+          },
         },
         {
           type: DataType.FloatVector,
           fieldName: 'vector',
           field: {
             $case: 'vectors',
-            value: { dim: BigInt(DIM), data: { $case: 'floatVector', value: { data: new Uint8Array(vectors.buffer) } } },
+            value: {
+              dim: BigInt(DIM),
+              data: { $case: 'floatVector', value: { data: new Uint8Array(vectors.buffer) } },
+            },
           },
         },
       ],
@@ -50,6 +56,7 @@ function encodedBatches(collectionName, count) {
     return { bytes: Buffer.from(InsertRequest.encode(request).finish()), vectors };
   });
 }
+
 /** Sends all batches, four in flight; resolves with seconds. */
 async function send(address, batches) {
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
@@ -66,7 +73,9 @@ async function send(address, batches) {
         (error, value) => (error ? reject(error) : resolve(value)),
       ),
     );
-  await new Promise((resolve, reject) => client.waitForReady(Date.now() + 5000, (error) => (error ? reject(error) : resolve())));
+  await new Promise((resolve, reject) =>
+    client.waitForReady(Date.now() + 5000, (error) => (error ? reject(error) : resolve())),
+  );
   const begin = performance.now();
   let next = 0;
   await Promise.all(
@@ -103,14 +112,16 @@ export async function run({ quick = false } = {}) {
       seconds.sink.push(await send(sink.address, batches));
       seconds.elanus.push(await send(server.address, batches));
       const stored = await client.getCollectionStatistics({ collection_name: name });
-      if (Number(stored.data.row_count) !== rows) throw new Error(`stored ${stored.data.row_count} of ${rows} rows`);
+      if (Number(stored.data.row_count) !== rows)
+        throw new Error(`stored ${stored.data.row_count} of ${rows} rows`);
       if (hnswlib) {
         const Index = hnswlib.BruteforceSearch ?? hnswlib.default.BruteforceSearch;
         const index = new Index('l2', DIM);
         index.initIndex(rows);
         const begin = performance.now();
         for (const [at, { vectors }] of batches.entries())
-          for (let row = 0; row < BATCH; row++) index.addPoint(Array.from(vectors.subarray(row * DIM, (row + 1) * DIM)), at * BATCH + row);
+          for (let row = 0; row < BATCH; row++)
+            index.addPoint(Array.from(vectors.subarray(row * DIM, (row + 1) * DIM)), at * BATCH + row);
         seconds.hnswlib.push((performance.now() - begin) / 1000);
       }
       await client.dropCollection({ collection_name: name });
@@ -121,7 +132,9 @@ export async function run({ quick = false } = {}) {
     await sink.stop();
   }
   const own = median(seconds.elanus);
-  console.log(`insert, ${DIM} dimensions, batches of ${BATCH}, ${rows} rows a round, ${rounds} rounds, medians`);
+  console.log(
+    `insert, ${DIM} dimensions, batches of ${BATCH}, ${rows} rows a round, ${rounds} rounds, medians`,
+  );
   for (const [name, label] of [
     ['elanus', 'elanus, durable, gRPC'],
     ['sink', 'bare gRPC sink'],
@@ -132,7 +145,9 @@ export async function run({ quick = false } = {}) {
     console.log(
       `  ${label.padEnd(38)} ${Math.round(rows / time)
         .toString()
-        .padStart(8)} rows/s ${(megabytes / time).toFixed(0).padStart(6)} MB/s   elanus is ${(time / own).toFixed(2)}x of it`,
+        .padStart(
+          8,
+        )} rows/s ${(megabytes / time).toFixed(0).padStart(6)} MB/s   elanus is ${(time / own).toFixed(2)}x of it`,
     );
   }
   return { rowsPerSecond: rows / own, ofSink: median(seconds.sink) / own };
@@ -145,7 +160,9 @@ async function startSink() {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./grpc-sink.mjs', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const address = await new Promise((resolve) => child.stdout.once('data', (chunk) => resolve(String(chunk).trim())));
+  const address = await new Promise((resolve) =>
+    child.stdout.once('data', (chunk) => resolve(String(chunk).trim())),
+  );
   return {
     address,
     async stop() {

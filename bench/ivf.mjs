@@ -15,18 +15,21 @@ import { NodeWorkers } from '../dist/platform/node/node-workers.js';
 
 const K = 10;
 const QUERIES = 500;
-const option = (name, usual) => process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1] ?? usual;
+const option = (name, usual) =>
+  process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1] ?? usual;
 
 /** Gaussian clusters within larger ones, variances falling with the dimension: neighbours are not simply the own cluster. */
 function makeVectors(rows, dim, random) {
-  const gauss = () => Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
+  const gauss = () =>
+    Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
   const spectrum = Float32Array.from({ length: dim }, (_, d) => 1 / Math.sqrt(1 + d / 8));
   const [supers, clusters] = [32, 2000];
   const centers = new Float32Array(clusters * dim);
   const superCenters = Float32Array.from({ length: supers * dim }, gauss);
   for (let c = 0; c < clusters; c++) {
     const from = nextBelow(random, supers) * dim;
-    for (let d = 0; d < dim; d++) centers[c * dim + d] = superCenters[from + d] * spectrum[d] + gauss() * spectrum[d];
+    for (let d = 0; d < dim; d++)
+      centers[c * dim + d] = superCenters[from + d] * spectrum[d] + gauss() * spectrum[d];
   }
   const vectors = new Float32Array(rows * dim);
   for (let i = 0; i < rows; i++) {
@@ -35,6 +38,7 @@ function makeVectors(rows, dim, random) {
   }
   return vectors;
 }
+
 const cpuSeconds = (since) => {
   const { user, system } = process.cpuUsage(since);
   return (user + system) / 1e6;
@@ -49,16 +53,25 @@ export async function run({ quick = false } = {}) {
   const [vectors, queries] = [all.subarray(0, rows * dim), all.subarray(rows * dim)];
   const workers = new NodeWorkers();
   const source = workers.allocate(DATA_OFFSET, 65535 * 65536);
-  const store = new VectorStore(source, { dim, inverseNorms: metric === 'COSINE', blockRows: roundUpBlockRows(rows) });
+  const store = new VectorStore(source, {
+    dim,
+    inverseNorms: metric === 'COSINE',
+    blockRows: roundUpBlockRows(rows),
+  });
   store.append(new Uint8Array(vectors.buffer, 0, vectors.byteLength));
   const exact = (query) =>
-    flatSearch({ metric, queries: query, k: K, rowBegin: 0, rowEnd: rows, ...store.place }, { memories: [source.memory], thread: 0 });
+    flatSearch(
+      { metric, queries: query, k: K, rowBegin: 0, rowEnd: rows, ...store.place },
+      { memories: [source.memory], thread: 0 },
+    );
   const queryOf = (i) => queries.subarray(i * dim, (i + 1) * dim);
   const truth = exact(queries);
   const begin = process.cpuUsage();
   for (let i = 0; i < 50; i++) exact(queryOf(i));
   const bruteQps = 50 / cpuSeconds(begin);
-  console.log(`\n${rows} x ${dim}, ${metric}, nlist ${nlist}, k ${K}; brute force ${bruteQps.toFixed(0)} QPS, ${dim * 4} bytes/row`);
+  console.log(
+    `\n${rows} x ${dim}, ${metric}, nlist ${nlist}, k ${K}; brute force ${bruteQps.toFixed(0)} QPS, ${dim * 4} bytes/row`,
+  );
   const kinds = [
     ['IVF_FLAT', {}],
     ['IVF_SQ8', {}],
@@ -70,15 +83,30 @@ export async function run({ quick = false } = {}) {
   ].filter(([type]) => option('types', type).split(',').includes(type));
   const results = [];
   for (const [indexType, params] of kinds) {
-    const spec = { indexType, metric, elementType: 'float32', dim, rowCount: rows, params: { nlist, ...params } };
+    const spec = {
+      indexType,
+      metric,
+      elementType: 'float32',
+      dim,
+      rowCount: rows,
+      params: { nlist, ...params },
+    };
     const start = performance.now();
-    const block = await buildIvf(workers, spec, { region: source, vectorsOffset: store.offset, blocks: store.blocks });
+    const block = await buildIvf(workers, spec, {
+      region: source,
+      vectorsOffset: store.offset,
+      blocks: store.blocks,
+    });
     const buildSeconds = (performance.now() - start) / 1e3;
     const decoded = decodeIndexBlock(block);
     checkIvfBlock(decoded);
     const loaded = placeIndex(workers, decoded, ivfWorkBytes(decoded.meta), 1);
     const context = { memories: [source.memory, loaded.region.memory], thread: 0 };
-    const search = (i, extra) => ivfSearch({ index: loaded.placement, vectors: store.place, queries: queryOf(i), k: K, ...extra }, context);
+    const search = (i, extra) =>
+      ivfSearch(
+        { index: loaded.placement, vectors: store.place, queries: queryOf(i), k: K, ...extra },
+        context,
+      );
     const result = { indexType, params, buildSeconds, bytesPerRow: block.length / rows, points: [] };
     const name = `${indexType}${params.m ? ` m ${params.m} nbits ${params.nbits}` : ''}`;
     console.log(`${name}: built in ${buildSeconds.toFixed(1)} s, ${result.bytesPerRow.toFixed(1)} bytes/row`);
@@ -99,7 +127,8 @@ export async function run({ quick = false } = {}) {
       const qps = QUERIES / seconds.sort((a, b) => a - b)[1];
       result.points.push({ nprobe, recall: hits / (QUERIES * K), qps });
     }
-    const line = ({ nprobe, recall, qps }) => `${nprobe}: ${recall.toFixed(3)} ${qps.toFixed(0)} (${(qps / bruteQps).toFixed(0)}x)`;
+    const line = ({ nprobe, recall, qps }) =>
+      `${nprobe}: ${recall.toFixed(3)} ${qps.toFixed(0)} (${(qps / bruteQps).toFixed(0)}x)`;
     console.log(`  nprobe: recall QPS (of brute force)  ${result.points.map(line).join('   ')}`);
     const since = process.cpuUsage();
     for (let i = 0; i < 20; i++) search(i, { params: { nprobe: nlist, refine_k: 1 } });
@@ -112,4 +141,5 @@ export async function run({ quick = false } = {}) {
   return { rows, dim, metric, nlist, bruteQps, results };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run({ quick: process.argv.includes('--quick') });
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  await run({ quick: process.argv.includes('--quick') });

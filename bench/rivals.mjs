@@ -24,14 +24,19 @@ export function loadRival(name, version) {
   if (module || existsSync(failed)) return module;
   mkdirSync(home, { recursive: true });
   // npm runs the install script of no package that its project does not name here; theirs unpack a prebuild or compile.
-  writeFileSync(join(home, 'package.json'), JSON.stringify({ private: true, allowScripts: { [name]: true } }));
+  writeFileSync(
+    join(home, 'package.json'),
+    JSON.stringify({ private: true, allowScripts: { [name]: true } }),
+  );
   console.error(`installing ${name}@${version} into ${home} ...`);
   const args = ['i', '--prefix', home, '--no-audit', '--no-fund', `${name}@${version}`];
   const done = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
   module = load();
   if (!module) {
     writeFileSync(failed, String(done.stderr));
-    console.error(`${name}@${version} did not install, left out (reason in ${failed}; delete that file to try again)`);
+    console.error(
+      `${name}@${version} did not install, left out (reason in ${failed}; delete that file to try again)`,
+    );
   }
   return module;
 }

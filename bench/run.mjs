@@ -11,9 +11,11 @@ if (unknown.length > 0) {
   console.error(`no bench ${unknown.join(', ')}; there are ${names.join(', ')}`);
   process.exit(2);
 }
+
 for (const name of chosen.length > 0 ? chosen : names) {
   console.log(`\n== ${name}`);
   const { run } = await import(`./${name}.mjs`);
   await run({ quick, grpcThreads });
 }
+
 process.exit(0);

@@ -37,7 +37,10 @@ function makeSet({ rows, dim, metric }) {
   for (const [i, query] of queries.entries()) batch.set(query, i * dim);
   const memory = new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: 65535, shared: true });
   const fill = (options) => {
-    const store = new VectorStore({ memory: options.memory }, { dim, inverseNorms: metric === 'COSINE', ...options.store });
+    const store = new VectorStore(
+      { memory: options.memory },
+      { dim, inverseNorms: metric === 'COSINE', ...options.store },
+    );
     store.append(new Uint8Array(vectors.buffer));
     return store;
   };
@@ -52,15 +55,29 @@ function candidatesOf(set, rivals) {
   const bytes = rows * dim * 4;
   const kernel = flatKernel.on(memory);
   const ours = (store, of, extra) => (vector) =>
-    flatSearch({ metric, queries: vector, k: K, rowBegin: 0, rowEnd: rows, ...store.place, ...extra }, { memories: [of], thread: 0 });
+    flatSearch(
+      { metric, queries: vector, k: K, rowBegin: 0, rowEnd: rows, ...store.place, ...extra },
+      { memories: [of], thread: 0 },
+    );
   const scan = ours(whole, memory);
   const scanBlocks = ours(blocks, blockMemory);
   const excluded = Uint8Array.from({ length: Math.ceil(rows / 8) }, (_, i) => (i * 37) & 0x55);
   const scanExcluded = ours(whole, memory, { excluded });
   const at = (i) => queries[i % queries.length];
   const list = [
-    { name: 'only reading the memory', bytes, queries: 1, once: () => kernel.read(DATA_OFFSET, Math.floor(bytes / 128) * 128) },
-    { name: 'elanus, one query', bytes, queries: 1, once: (i) => scan(at(i)), rowsOf: (query) => [...scan(query).rows] },
+    {
+      name: 'only reading the memory',
+      bytes,
+      queries: 1,
+      once: () => kernel.read(DATA_OFFSET, Math.floor(bytes / 128) * 128),
+    },
+    {
+      name: 'elanus, one query',
+      bytes,
+      queries: 1,
+      once: (i) => scan(at(i)),
+      rowsOf: (query) => [...scan(query).rows],
+    },
     { name: 'elanus, growing blocks', bytes, queries: 1, once: (i) => scanBlocks(at(i)) },
     { name: 'elanus, with exclusions', queries: 1, once: (i) => scanExcluded(at(i)) },
     { name: `elanus, ${BATCH} queries`, queries: BATCH, once: () => scan(batch) },
@@ -69,13 +86,20 @@ function candidatesOf(set, rivals) {
     const kind = { L2: 'l2sq', IP: 'ip', COSINE: 'cos' }[metric];
     const once = (query) => rivals.usearch.exactSearch(vectors, query, dim, K, kind, 1);
     const rowsOf = (query) => [...once(query).keys].map(Number);
-    list.push({ name: 'usearch exactSearch, one query', bytes, queries: 1, once: (i) => once(at(i)), rowsOf });
+    list.push({
+      name: 'usearch exactSearch, one query',
+      bytes,
+      queries: 1,
+      once: (i) => once(at(i)),
+      rowsOf,
+    });
     list.push({ name: `usearch exactSearch, ${BATCH} queries`, queries: BATCH, once: () => once(batch) });
   }
   if (rivals.hnswlib) {
     const index = new rivals.hnswlib.BruteforceSearch({ L2: 'l2', IP: 'ip', COSINE: 'cosine' }[metric], dim);
     index.initIndex(rows);
-    for (let row = 0; row < rows; row++) index.addPoint(Array.from(vectors.subarray(row * dim, (row + 1) * dim)), row);
+    for (let row = 0; row < rows; row++)
+      index.addPoint(Array.from(vectors.subarray(row * dim, (row + 1) * dim)), row);
     const lists = queries.map((query) => Array.from(query));
     const rowsOf = (query) => index.searchKnn(Array.from(query), K).neighbors;
     list.push({
@@ -126,9 +150,10 @@ export async function run({ quick = false } = {}) {
           name.padEnd(34),
           `${result.msPerQuery.toFixed(2)} ms/query`.padStart(16),
           `${result.qps.toFixed(1)} QPS`.padStart(12),
-          (bytes ? `${result.gigabytesPerSecond.toFixed(2)} GB/s, ${(result.shareOfReading * 100).toFixed(0)} % of reading` : '').padStart(
-            28,
-          ),
+          (bytes
+            ? `${result.gigabytesPerSecond.toFixed(2)} GB/s, ${(result.shareOfReading * 100).toFixed(0)} % of reading`
+            : ''
+          ).padStart(28),
           result.oursIsFasterBy ? `  elanus is ${result.oursIsFasterBy.toFixed(2)} x as fast` : '',
           found && result.sameHits < 1 ? `  (hits agree: ${result.sameHits})` : '',
         ].join(''),
@@ -140,4 +165,5 @@ export async function run({ quick = false } = {}) {
   return results;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run({ quick: process.argv.includes('--quick') });
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  await run({ quick: process.argv.includes('--quick') });

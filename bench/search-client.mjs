@@ -1,7 +1,15 @@
 // The client's side of search.mjs, a process of its own: fills collections, then keeps a number of searches in flight. Requests are
 // encoded beforehand and answers are not decoded, so that the client is not what limits; the SDK is measured beside it.
 import grpc from '@grpc/grpc-js';
-import { DataType, DslType, MilvusClient, PlaceholderGroup, PlaceholderType, SearchRequest, SearchResults } from './milvus.mjs';
+import {
+  DataType,
+  DslType,
+  MilvusClient,
+  PlaceholderGroup,
+  PlaceholderType,
+  SearchRequest,
+  SearchResults,
+} from './milvus.mjs';
 
 const DIM = 128;
 const K = 10;
@@ -13,13 +21,16 @@ const next = () => {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
   return seed / 4294967296 - 0.5;
 };
+
 const vector = () => Array.from({ length: DIM }, next);
 const queries = Array.from({ length: QUERIES }, vector);
 const must = (answer) => {
   const status = answer.status ?? answer;
-  if (status.error_code !== undefined && status.error_code !== 'Success') throw new Error(`${status.error_code}: ${status.reason}`);
+  if (status.error_code !== undefined && status.error_code !== 'Success')
+    throw new Error(`${status.error_code}: ${status.reason}`);
   return answer;
 };
+
 const sdks = new Map();
 async function sdkOf(address) {
   if (!sdks.has(address)) {
@@ -29,6 +40,7 @@ async function sdkOf(address) {
   }
   return sdks.get(address);
 }
+
 const bares = new Map();
 /** @param connection which one of the process's own connections to the address */
 function bareOf(address, connection = 0) {
@@ -38,13 +50,27 @@ function bareOf(address, connection = 0) {
   const client = bares.get(key);
   return (path, bytes) =>
     new Promise((resolve, reject) =>
-      client.makeUnaryRequest(path, same, same, bytes, (error, answer) => (error ? reject(error) : resolve(answer))),
+      client.makeUnaryRequest(path, same, same, bytes, (error, answer) =>
+        error ? reject(error) : resolve(answer),
+      ),
     );
 }
+
 function encoded(collectionName, fields, nq, at) {
-  const values = Array.from({ length: nq }, (_, i) => new Uint8Array(Float32Array.from(queries[(at + i) % QUERIES]).buffer));
-  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: PlaceholderType.FloatVector, values }] });
-  const params = { anns_field: 'vector', topk: String(K), metric_type: 'L2', params: '{"ef":64}', round_decimal: '-1' };
+  const values = Array.from(
+    { length: nq },
+    (_, i) => new Uint8Array(Float32Array.from(queries[(at + i) % QUERIES]).buffer),
+  );
+  const group = PlaceholderGroup.fromPartial({
+    placeholders: [{ tag: '$0', type: PlaceholderType.FloatVector, values }],
+  });
+  const params = {
+    anns_field: 'vector',
+    topk: String(K),
+    metric_type: 'L2',
+    params: '{"ef":64}',
+    round_decimal: '-1',
+  };
   return Buffer.from(
     SearchRequest.encode(
       SearchRequest.fromPartial({
@@ -59,11 +85,16 @@ function encoded(collectionName, fields, nq, at) {
     ).finish(),
   );
 }
+
 function callOf({ by, address, collection, fields, nq, connections = 1 }) {
   if (by === 'sdk') {
     const request = {
-      ...{ collection_name: collection, anns_field: 'vector', limit: K, params: { ef: 64 } },
-      ...{ output_fields: fields, consistency_level: 3 },
+      collection_name: collection,
+      anns_field: 'vector',
+      limit: K,
+      params: { ef: 64 },
+      output_fields: fields,
+      consistency_level: 3,
     };
     return async (at) => must(await (await sdkOf(address)).search({ ...request, data: [queries[at]] }));
   }
@@ -86,14 +117,28 @@ const calls = {
       }),
     );
     for (let first = 0; first < rows; first += 5000) {
-      const data = Array.from({ length: Math.min(5000, rows - first) }, (_, i) => ({ id: first + i, price: i, vector: vector() }));
+      const data = Array.from({ length: Math.min(5000, rows - first) }, (_, i) => ({
+        id: first + i,
+        price: i,
+        vector: vector(),
+      }));
       must(await sdk.insert({ collection_name: collection, data }));
     }
     must(await sdk.flushSync({ collection_names: [collection] }));
     const params = index === 'HNSW' ? { M: 16, efConstruction: 200 } : {};
-    must(await sdk.createIndex({ collection_name: collection, field_name: 'vector', index_type: index, metric_type: 'L2', params }));
+    must(
+      await sdk.createIndex({
+        collection_name: collection,
+        field_name: 'vector',
+        index_type: index,
+        metric_type: 'L2',
+        params,
+      }),
+    );
     for (;;) {
-      const { index_descriptions: list } = must(await sdk.describeIndex({ collection_name: collection, field_name: 'vector' }));
+      const { index_descriptions: list } = must(
+        await sdk.describeIndex({ collection_name: collection, field_name: 'vector' }),
+      );
       if (list.every(({ state }) => state === 'Finished')) break;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -104,7 +149,8 @@ const calls = {
     const request = encoded(collection, fields, nq, 0);
     const bytes = await bareOf(address)(SEARCH, request);
     const { status, results } = SearchResults.decode(bytes);
-    if (status?.code !== 0 || results?.scores.length !== K * nq) throw new Error(`a search was answered ${status?.code} ${status?.reason}`);
+    if (status?.code !== 0 || results?.scores.length !== K * nq)
+      throw new Error(`a search was answered ${status?.code} ${status?.reason}`);
     await bareOf(echo)('/bench.Echo/SetAnswer', bytes);
     return { request: request.length, answer: bytes.length };
   },
@@ -125,6 +171,7 @@ const calls = {
     return { seconds: (performance.now() - begin) / 1000, latencies };
   },
 };
+
 process.on('message', async ({ name, input }) => {
   try {
     process.send({ output: await calls[name](input) });
@@ -132,4 +179,5 @@ process.on('message', async ({ name, input }) => {
     process.send({ error: error.stack ?? String(error) });
   }
 });
+
 process.on('disconnect', () => process.exit(0));

@@ -14,8 +14,12 @@ const sorted = (values) => [...values].sort((a, b) => a - b);
 const at = (values, share) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * share))];
 /** Of the main thread, and of all threads of a process. */
 async function cpuOf(pid) {
-  return { main: Number((await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8')).split(' ')[0]) / 1000, all: await cpuMicros(pid) };
+  return {
+    main: Number((await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8')).split(' ')[0]) / 1000,
+    all: await cpuMicros(pid),
+  };
 }
+
 async function cpuMicros(pid) {
   const stat = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1].split(' ');
   return (Number(stat[11]) + Number(stat[12])) * 10_000;
@@ -33,10 +37,14 @@ export async function run({ quick = false, grpcThreads } = {}) {
   const servers = [];
   for (const threads of grpcThreads ?? [0]) {
     const args = threads === 0 ? [] : ['--grpc-threads', String(threads)];
-    servers.push({ name: threads === 0 ? 'elanus' : `${threads} thr.`, ...(await startServer({ ...main, args })) });
+    servers.push({
+      name: threads === 0 ? 'elanus' : `${threads} thr.`,
+      ...(await startServer({ ...main, args })),
+    });
   }
   const server = servers[0];
-  if (process.env.AGAINST) servers.unshift({ name: 'against', ...(await startServer({ main: process.env.AGAINST })) });
+  if (process.env.AGAINST)
+    servers.unshift({ name: 'against', ...(await startServer({ main: process.env.AGAINST })) });
   const client = startClient();
   const wanted = process.env.CASES?.split(',') ?? (grpcThreads && ['FLAT1000', 'HNSW20000']);
   const connections = grpcThreads ? 8 : 1;
@@ -58,12 +66,19 @@ export async function run({ quick = false, grpcThreads } = {}) {
         { label: 'ids, SDK', by: 'sdk', fields: [], nq: 1, callers: [8] },
       ];
       for (const { label, callers: some = CALLERS, ...kind } of grpcThreads ? kinds.slice(0, 1) : kinds) {
-        const sizes = await client.call('teach', { address: server.address, echo: echo.address, collection, ...kind });
+        const sizes = await client.call('teach', {
+          address: server.address,
+          echo: echo.address,
+          collection,
+          ...kind,
+        });
         console.log(`\n${index}, ${rows} x 128, ${label}: ${sizes.request} bytes in, ${sizes.answer} out`);
         for (const callers of some) {
           // The SDK does not take the echo's answers apart the same way: the bare ceiling stands beside it.
           const candidates = [...servers, ...(kind.by === 'sdk' ? [] : [echo])];
-          const found = new Map(candidates.map(({ name }) => [name, { qps: [], cpu: [], main: [], latencies: [] }]));
+          const found = new Map(
+            candidates.map(({ name }) => [name, { qps: [], cpu: [], main: [], latencies: [] }]),
+          );
           for (let round = -1; round < rounds; round++) {
             for (const { name, address, pid } of candidates) {
               const before = await cpuOf(pid);
@@ -87,7 +102,10 @@ export async function run({ quick = false, grpcThreads } = {}) {
           const ceiling = found.get('echo');
           for (const [name, { qps, cpu, main, latencies }] of found) {
             const rate = at(qps, 0.5);
-            const ofEcho = ceiling && name !== 'echo' ? `${((rate / at(ceiling.qps, 0.5)) * 100).toFixed(0)} % of the echo` : '';
+            const ofEcho =
+              ceiling && name !== 'echo'
+                ? `${((rate / at(ceiling.qps, 0.5)) * 100).toFixed(0)} % of the echo`
+                : '';
             const micros = at(cpu, 0.5);
             console.log(
               `  ${String(callers).padStart(2)} callers  ${name.padEnd(8)} ${rate.toFixed(0).padStart(6)}/s   p50 ${at(latencies, 0.5).toFixed(2).padStart(6)} ms   ` +
@@ -113,7 +131,9 @@ function startClient() {
     serialization: 'advanced',
   });
   let answer;
-  child.on('message', ({ output, error }) => (error ? answer.reject(new Error(error)) : answer.resolve(output)));
+  child.on('message', ({ output, error }) =>
+    error ? answer.reject(new Error(error)) : answer.resolve(output),
+  );
   child.once('exit', (code, signal) => answer?.reject(new Error(`the client ended with ${code ?? signal}`)));
   return {
     call(name, input) {

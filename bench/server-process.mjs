@@ -10,9 +10,13 @@ const built = fileURLToPath(new URL('../dist/server/main.js', import.meta.url));
 export async function startServer({ folder, main = built, execArgv = [], args = [] } = {}) {
   const data = folder ?? (await mkdtemp(join(tmpdir(), 'elanus-bench-')));
   const begin = performance.now();
-  const child = spawn(process.execPath, [...execArgv, main, 'serve', '--data', data, '--port', '0', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...execArgv, main, 'serve', '--data', data, '--port', '0', ...args],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const line = await new Promise((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (chunk) => {
@@ -32,7 +36,10 @@ export async function startServer({ folder, main = built, execArgv = [], args = 
     async usage() {
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
       const stat = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ')[1].split(' ');
-      return { rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024, cpuS: (Number(stat[11]) + Number(stat[12])) / 100 };
+      return {
+        rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024,
+        cpuS: (Number(stat[11]) + Number(stat[12])) / 100,
+      };
     },
     async stop({ keep = false } = {}) {
       const ended = new Promise((resolve) => child.once('exit', resolve));

@@ -30,7 +30,9 @@ function drawIndex() {
   }
   return low;
 }
-const gaussian = () => Math.sqrt(-2 * Math.log(1 - nextFloat(random))) * Math.cos(2 * Math.PI * nextFloat(random));
+
+const gaussian = () =>
+  Math.sqrt(-2 * Math.log(1 - nextFloat(random))) * Math.cos(2 * Math.PI * nextFloat(random));
 /** Rare indices weigh more, as they do in such models. */
 const weightOf = (index) => Math.exp(gaussian() * 0.6 - 0.6) * (0.5 + Math.log10(index + 10) / 3);
 function drawRow(mean) {
@@ -42,6 +44,7 @@ function drawRow(mean) {
   }
   return [...row].sort(([a], [b]) => a - b);
 }
+
 function bytesOf(row, withCount) {
   const begin = withCount ? 4 : 0;
   const view = new DataView(new ArrayBuffer(begin + row.length * 8));
@@ -52,6 +55,7 @@ function bytesOf(row, withCount) {
   });
   return new Uint8Array(view.buffer);
 }
+
 const rows = Array.from({ length: ROWS }, () => bytesOf(drawRow(120), false));
 const queries = Array.from({ length: QUERIES }, () => bytesOf(drawRow(30), true));
 const offsets = new Uint32Array(ROWS + 1);
@@ -60,9 +64,16 @@ const data = new Uint8Array(offsets[ROWS]);
 for (const [at, row] of rows.entries()) data.set(row, offsets[at]);
 
 const begin = performance.now();
-const block = sparseBuild({ data, offsets: new Uint8Array(offsets.buffer), metric: 'IP', algorithm: 'DAAT_MAXSCORE' });
+const block = sparseBuild({
+  data,
+  offsets: new Uint8Array(offsets.buffer),
+  metric: 'IP',
+  algorithm: 'DAAT_MAXSCORE',
+});
+
 const built = performance.now();
-const shared = (bytes) => new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65535, shared: true });
+const shared = (bytes) =>
+  new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65535, shared: true });
 const workers = { parallelism: 1, allocate: (bytes) => ({ memory: shared(bytes) }), release() {}, run() {} };
 const { region, placement, bytes } = loadSparseIndex(workers, decodeIndexBlock(block), 1);
 console.log(
@@ -82,16 +93,22 @@ for (const row of rows) {
 }
 
 const search = (algorithm, more) => (query) =>
-  sparseSearch({ index: placement, queries: query, k: K, algorithm, ...more }, { memories: [region.memory], thread: 0 });
+  sparseSearch(
+    { index: placement, queries: query, k: K, algorithm, ...more },
+    { memories: [region.memory], thread: 0 },
+  );
 const candidates = [
-  ...['TAAT_NAIVE', ...sparseAlgorithms.filter((name) => name !== 'TAAT_NAIVE' && name !== 'SINDI')].map((name) => ({
-    name,
-    once: search(name),
-  })),
+  ...['TAAT_NAIVE', ...sparseAlgorithms.filter((name) => name !== 'TAAT_NAIVE' && name !== 'SINDI')].map(
+    (name) => ({
+      name,
+      once: search(name),
+    }),
+  ),
   { name: 'DAAT_MAXSCORE, drop 0.4', once: search('DAAT_MAXSCORE', { dropRatio: 0.4 }), isApproximate: true },
   {
     name: 'scan without index',
-    once: (query) => sparseScan({ offset: 64, rowBegin: 0, rowEnd: ROWS, queries: query, k: K }, { memories: [scanMemory] }),
+    once: (query) =>
+      sparseScan({ offset: 64, rowBegin: 0, rowEnd: ROWS, queries: query, k: K }, { memories: [scanMemory] }),
   },
 ];
 const exact = queries.map((query) => candidates[0].once(query));
@@ -105,6 +122,7 @@ for (const { name, once, isApproximate } of candidates) {
   if (recall !== 1 && !isApproximate) throw new Error(`${name} found ${recall} of the hits`);
   if (isApproximate) console.log(`recall of ${name}: ${recall.toFixed(3)}`);
 }
+
 const times = candidates.map(() => []);
 for (let round = 0; round < ROUNDS; round++) {
   candidates.forEach(({ once }, i) => {
@@ -114,6 +132,7 @@ for (let round = 0; round < ROUNDS; round++) {
     times[i].push((user + system) / 1e6 / QUERIES);
   });
 }
+
 const base = median(times[0]);
 for (const [i, { name }] of candidates.entries()) {
   const time = median(times[i]);

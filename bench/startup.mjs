@@ -9,6 +9,7 @@ export async function run({ quick = false, grpcThreads = [0] } = {}) {
   for (const threads of grpcThreads) results.push(await measure(quick, threads));
   return results[0];
 }
+
 async function measure(quick, threads) {
   const args = threads === 0 ? [] : ['--grpc-threads', String(threads)];
   if (threads > 0) console.log(`with ${threads} gRPC threads:`);
@@ -26,7 +27,11 @@ async function measure(quick, threads) {
   const after = await server.usage();
   await server.stop();
   const cpuShare = (after.cpuS - before.cpuS) / idleS;
-  console.log(`start to ready, empty folder, process start included: ${median(readyMs).toFixed(0)} ms (median of ${readyMs.length})`);
-  console.log(`idle for ${idleS} s: ${after.rssMb.toFixed(0)} MB resident, ${(cpuShare * 100).toFixed(2)} % of a core`);
+  console.log(
+    `start to ready, empty folder, process start included: ${median(readyMs).toFixed(0)} ms (median of ${readyMs.length})`,
+  );
+  console.log(
+    `idle for ${idleS} s: ${after.rssMb.toFixed(0)} MB resident, ${(cpuShare * 100).toFixed(2)} % of a core`,
+  );
   return { readyMs: median(readyMs), rssMb: after.rssMb, cpuShare };
 }

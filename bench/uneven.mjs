@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     types: { type: 'string' },
   },
 });
+
 const K = 10;
 const EF = 64;
 const graph = { M: 16, efConstruction: 100 };
@@ -47,7 +48,9 @@ const types = {
   DISKANN: 'disk',
   growing: 'growing',
 };
-const picked = (names, all) => (names === undefined ? all : all.filter((name) => names.split(';').includes(name)));
+
+const picked = (names, all) =>
+  names === undefined ? all : all.filter((name) => names.split(';').includes(name));
 const typeNames = picked(options.types, Object.keys(types));
 const families = unevenFamilies.filter(({ name }) => picked(options.families, [name]).length > 0);
 const { metric } = options;
@@ -67,7 +70,9 @@ const workers = {
 console.log(
   `${options.rows} rows, ${options.queries} queries, ${metric}, recall@${K}; graphs M ${graph.M}, efConstruction ${graph.efConstruction}, ef ${EF}; lists ${lists.nlist}, all probed\n`,
 );
-console.log(`| family | hnswlib-node | ${typeNames.join(' | ')} |\n|---|---|${'---|'.repeat(typeNames.length)}`);
+console.log(
+  `| family | hnswlib-node | ${typeNames.join(' | ')} |\n|---|---|${'---|'.repeat(typeNames.length)}`,
+);
 for (const family of families) {
   const cells = [];
   const world = worldOf(family);
@@ -90,11 +95,27 @@ function worldOf(family) {
   store.append(new Uint8Array(values.buffer));
   const queries = Array.from({ length: fresh.length / dim }, (_, i) => fresh.slice(i * dim, (i + 1) * dim));
   const exact = (query, k) => {
-    const input = { ...store.place, metric, queries: new Uint8Array(query.buffer), k, rowBegin: 0, rowEnd: rowCount };
+    const input = {
+      ...store.place,
+      metric,
+      queries: new Uint8Array(query.buffer),
+      k,
+      rowBegin: 0,
+      rowEnd: rowCount,
+    };
     return flatSearch(input, { memories: [region.memory], thread: 0 });
   };
-  return { values, dim, rowCount, region, store, queries, truth: queries.map((query) => exact(query, K).scores) };
+  return {
+    values,
+    dim,
+    rowCount,
+    region,
+    store,
+    queries,
+    truth: queries.map((query) => exact(query, K).scores),
+  };
 }
+
 /** The share of places whose score is no worse than the last of the nearest. */
 function shareNear(scores, truth) {
   const last = truth.at(-1);
@@ -103,9 +124,11 @@ function shareNear(scores, truth) {
   for (const score of scores) if (isLarger ? score >= bound : score <= bound) found++;
   return Math.min(1, found / truth.length);
 }
+
 function mean(shares) {
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
+
 function scoreOf(query, row, { values, dim }) {
   let [sum, own, other] = [0, 0, 0];
   for (let d = 0; d < dim; d++) {
@@ -116,6 +139,7 @@ function scoreOf(query, row, { values, dim }) {
   }
   return metric === 'COSINE' ? (own === 0 || other === 0 ? 0 : sum / Math.sqrt(own * other)) : sum;
 }
+
 function ofRival(world) {
   const index = new rival.HierarchicalNSW({ L2: 'l2', IP: 'ip', COSINE: 'cosine' }[metric], world.dim);
   index.initIndex(world.rowCount, graph.M, graph.efConstruction);
@@ -132,8 +156,13 @@ function ofRival(world) {
     }),
   );
 }
+
 async function measured(world, build) {
-  const { find, built } = await (build === 'disk' ? disk(world) : build === 'growing' ? growing(world) : inMemory(world, build));
+  const { find, built } = await (build === 'disk'
+    ? disk(world)
+    : build === 'growing'
+      ? growing(world)
+      : inMemory(world, build));
   const shares = [];
   for (const [i, query] of world.queries.entries()) {
     const { rows } = await find(query);
@@ -146,41 +175,79 @@ async function measured(world, build) {
   }
   return { share: mean(shares), built };
 }
+
 function codesOf(form) {
   return form === undefined ? '' : ` ${form}`;
 }
+
 async function inMemory({ dim, rowCount, region, store }, build) {
   const spec = { build, metric, elementType: 'float32', dim, rowCount };
   const block = await buildVectorIndex(workers, spec, { region, place: store.place });
   const index = loadVectorIndex(workers, block, 'bench');
   const isByCodes = build.kind === 'HNSW_SQ' && !build.refine;
   const find = (queries) => {
-    const input = { index: index.placement, vectors: store.place, queries, k: K, params: { ef: EF, nprobe: lists.nlist } };
+    const input = {
+      index: index.placement,
+      vectors: store.place,
+      queries,
+      k: K,
+      params: { ef: EF, nprobe: lists.nlist },
+    };
     const search = isByCodes ? graphCodesSearch : workerTasks[index.task];
-    return search(input, { memories: isByCodes ? [index.region.memory] : [region.memory, index.region.memory], thread: 0 });
+    return search(input, {
+      memories: isByCodes ? [index.region.memory] : [region.memory, index.region.memory],
+      thread: 0,
+    });
   };
   const { indexType, params } = readIndexBlock(block).meta;
   return { find, built: codesOf(params.form ?? (indexType === build.kind ? undefined : indexType)) };
 }
+
 async function disk({ dim, rowCount, region, store }) {
-  const spec = { maxDegree: 32, searchListSize: 100, pqCodeBudgetRatio: 0.25, elementType: 'float32', metric, dim, rowCount };
+  const spec = {
+    maxDegree: 32,
+    searchListSize: 100,
+    pqCodeBudgetRatio: 0.25,
+    elementType: 'float32',
+    metric,
+    dim,
+    rowCount,
+  };
   const { parts, bytes } = await buildDiskIndex(workers, spec, { region, place: store.place }, crc32);
   const file = Buffer.concat(
     Array.from(parts, (part) => part.slice()),
     bytes,
   );
   const head = decodeDiskHead(file.slice(0, SECTOR_BYTES), 'bench', crc32);
-  const index = loadDiskIndex(workers, head, new Uint8Array(file.subarray(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes)), 'bench');
+  const index = loadDiskIndex(
+    workers,
+    head,
+    new Uint8Array(file.subarray(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes)),
+    'bench',
+  );
   const { pagesOffset, pageBytes } = head;
   const pages = {
-    page: (number) => new Uint8Array(file.subarray(pagesOffset + number * pageBytes, pagesOffset + (number + 1) * pageBytes)),
+    page: (number) =>
+      new Uint8Array(file.subarray(pagesOffset + number * pageBytes, pagesOffset + (number + 1) * pageBytes)),
     yield: async () => {},
   };
-  const find = (query) => diskSearch(index, pages, workers, { queries: new Uint8Array(query.buffer), k: K, params: { searchList: EF } });
+  const find = (query) =>
+    diskSearch(index, pages, workers, {
+      queries: new Uint8Array(query.buffer),
+      k: K,
+      params: { searchList: EF },
+    });
   return { find, built: codesOf(index.placement.params.form) };
 }
+
 async function growing({ dim, rowCount, region, store }) {
-  const made = new GrowingGraph(workers, { metric, elementType: 'float32', dim, degree: graph.M, efConstruction: graph.efConstruction });
+  const made = new GrowingGraph(workers, {
+    metric,
+    elementType: 'float32',
+    dim,
+    degree: graph.M,
+    efConstruction: graph.efConstruction,
+  });
   await made.advance({ region, place: store.place }, rowCount);
   const { placement, region: indexRegion } = made.index;
   const find = (queries) => {

@@ -22,9 +22,11 @@ function check(isTrue, claim) {
   say(`  ${isTrue ? 'ok  ' : 'FAIL'} ${claim}`);
   if (!isTrue) failures.push(claim);
 }
+
 const now = () => performance.now();
 const sortedByWord = (rows) => [...rows].sort((a, b) => (a.word < b.word ? -1 : 1));
-const percentile = (sorted, fraction) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))];
+const percentile = (sorted, fraction) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))];
 const diskBytes = (folder) =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).reduce(
     (sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0),
@@ -53,9 +55,12 @@ async function loadWords(words, file) {
   }
   if (rows.length > 0) await send(fileBytes);
   const ms = now() - begin;
-  bar.done(`  insert: ${count(sent)} rows in ${seconds(ms)}, ${count(sent / (ms / 1000))} rows/s (reading the JSON included)`);
+  bar.done(
+    `  insert: ${count(sent)} rows in ${seconds(ms)}, ${count(sent / (ms / 1000))} rows/s (reading the JSON included)`,
+  );
   return { sent, ms, checked };
 }
+
 async function neighbours(words) {
   const found = {};
   const rows = await words.get(SHOWN_WORDS);
@@ -67,6 +72,7 @@ async function neighbours(words) {
   }
   return found;
 }
+
 async function searchLatencies(words, checked) {
   const times = [];
   for (let i = 0; i < SEARCHES; i++) {
@@ -76,10 +82,12 @@ async function searchLatencies(words, checked) {
   }
   return times.sort((a, b) => a - b);
 }
+
 function showNeighbours(found) {
   for (const [word, hits] of Object.entries(found))
     say(`  ${word.padEnd(7)} ${hits.map((hit) => `${hit.word} ${hit.score.toFixed(3)}`).join('  ')}`);
 }
+
 /** What must be the same before a stop and after it. */
 async function readState(words, checked) {
   return {
@@ -101,15 +109,20 @@ function holderOfDatabase() {
     return undefined;
   }
 }
+
 function stop(message, code) {
   say(`\n${message}`);
   process.exit(code);
 }
+
 process.on('uncaughtException', (error) => stop(`The demo ended early: ${error.message}`, 1));
 process.on('SIGINT', () => stop('Stopped. `npm run demo` starts over, with the word vectors it has.', 130));
 const holder = holderOfDatabase();
 if (holder !== undefined)
-  stop(`demo/.data/db is open in process ${holder}: stop it (Ctrl-C there), then run the demo again. Nothing was changed.`, 1);
+  stop(
+    `demo/.data/db is open in process ${holder}: stop it (Ctrl-C there), then run the demo again. Nothing was changed.`,
+    1,
+  );
 
 say('\n1. Data');
 const file = await fetchWordVectors(join(dataFolder, 'vectors'));
@@ -140,24 +153,40 @@ showNeighbours(await neighbours(words));
 const latencies = await searchLatencies(words, loaded.checked);
 
 say('\n4. Delete three words, add one (its vector: king - man + woman)');
-const [king, man, woman, queen] = await Promise.all(['king', 'man', 'woman', 'queen'].map(async (word) => (await words.get([word]))[0]));
+const [king, man, woman, queen] = await Promise.all(
+  ['king', 'man', 'woman', 'queen'].map(async (word) => (await words.get([word]))[0]),
+);
 await words.delete(DELETED_WORDS);
-await words.upsert([{ word: NEW_WORD, rank: WORD_COUNT, vector: king.vector.map((value, i) => value - man.vector[i] + woman.vector[i]) }]);
+await words.upsert([
+  {
+    word: NEW_WORD,
+    rank: WORD_COUNT,
+    vector: king.vector.map((value, i) => value - man.vector[i] + woman.vector[i]),
+  },
+]);
+
 await words.upsert([{ ...king, rank: -1 }]);
 const before = await readState(words, loaded.checked);
 say(
   `  ${NEW_WORD.padEnd(7)} ${(await words.search(before.upserted[0].vector, 7)).map((hit) => `${hit.word} ${hit.score.toFixed(3)}`).join('  ')}`,
 );
-check(before.count === WORD_COUNT - DELETED_WORDS.length + 1, `count(*) is ${count(WORD_COUNT)} - 3 + 1 = ${count(before.count)}`);
+check(
+  before.count === WORD_COUNT - DELETED_WORDS.length + 1,
+  `count(*) is ${count(WORD_COUNT)} - 3 + 1 = ${count(before.count)}`,
+);
 check(
   before.deleted === 0 && !before.neighbours.king.some(({ word }) => DELETED_WORDS.includes(word)),
   `${DELETED_WORDS.join(', ')} are gone, also from the neighbours of king`,
 );
-check((await words.search(queen.vector, 1))[0].word !== 'queen', 'a search with the old vector of queen finds another word');
+check(
+  (await words.search(queen.vector, 1))[0].word !== 'queen',
+  'a search with the old vector of queen finds another word',
+);
 check((await words.get(['king'], ['rank']))[0].rank === '-1', 'the upsert of king replaced its row');
 const source = new Map(loaded.checked.map(({ word, vector }) => [word, vector.map(Math.fround)]));
 check(
-  before.sample.length === source.size && before.sample.every(({ word, vector }) => isDeepStrictEqual(vector, source.get(word))),
+  before.sample.length === source.size &&
+    before.sample.every(({ word, vector }) => isDeepStrictEqual(vector, source.get(word))),
   `${source.size} sampled vectors equal the source file, number by number`,
 );
 
@@ -176,9 +205,15 @@ await words.search(king.vector, 1);
 const restartMs = now() - restartBegin;
 const after = await readState(words, loaded.checked);
 check(after.count === before.count, `count(*) is still ${count(after.count)}`);
-check(isDeepStrictEqual(after.neighbours, before.neighbours), `the neighbours of ${SHOWN_WORDS.join(', ')} are the same, scores too`);
+check(
+  isDeepStrictEqual(after.neighbours, before.neighbours),
+  `the neighbours of ${SHOWN_WORDS.join(', ')} are the same, scores too`,
+);
 check(after.deleted === 0, 'the deleted words stay deleted');
-check(isDeepStrictEqual(after.upserted, before.upserted) && after.upserted.length === 1, `the word ${NEW_WORD} is still there`);
+check(
+  isDeepStrictEqual(after.upserted, before.upserted) && after.upserted.length === 1,
+  `the word ${NEW_WORD} is still there`,
+);
 check(isDeepStrictEqual(after.sample, before.sample), `${after.sample.length} sampled rows are the same`);
 const latenciesAfter = await searchLatencies(words, loaded.checked);
 const rss = process.memoryUsage().rss;
@@ -199,16 +234,26 @@ table([
     `top 10 of ${count(WORD_COUNT)}, exact (recall 1), one at a time, over gRPC`,
   ],
   ['search p99', `${percentile(latencies, 0.99).toFixed(1)} ms`],
-  ['after restart', `${percentile(latenciesAfter, 0.5).toFixed(1)} ms`, `p50; p99 ${percentile(latenciesAfter, 0.99).toFixed(1)} ms`],
+  [
+    'after restart',
+    `${percentile(latenciesAfter, 0.5).toFixed(1)} ms`,
+    `p50; p99 ${percentile(latenciesAfter, 0.99).toFixed(1)} ms`,
+  ],
   ['stop', seconds(closeMs)],
-  ['restart', seconds(restartMs), `open ${count(reopenMs)} ms, then the rows are loaded and the first search answers`],
+  [
+    'restart',
+    seconds(restartMs),
+    `open ${count(reopenMs)} ms, then the rows are loaded and the first search answers`,
+  ],
   ['memory', megabytes(rss), 'resident, client and reader included'],
   ['disk', megabytes(bytesOnDisk), `the vectors themselves are ${megabytes(WORD_COUNT * DIM * 4)}`],
 ]);
+
 if (failures.length > 0) {
   say(`\n${failures.length} claim(s) do not hold:\n${failures.map((claim) => `  - ${claim}`).join('\n')}`);
   process.exit(1);
 }
+
 say(`
 All as it was. What to try next
   npm start -- --data demo/.data/db --port 19530   serve these words to any Milvus client, in any language

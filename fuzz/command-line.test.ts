@@ -9,7 +9,20 @@ const host = fc.constantFrom('localhost', '127.0.0.1', 'data-coord.internal', '[
 const pieces = fc
   .array(
     fc.oneof(
-      fc.constantFrom('data-coord', '=', ':', '127.0.0.1', '[::1]', '19530', '0', '65536', ' ', '-1', '\0', 'é'),
+      fc.constantFrom(
+        'data-coord',
+        '=',
+        ':',
+        '127.0.0.1',
+        '[::1]',
+        '19530',
+        '0',
+        '65536',
+        ' ',
+        '-1',
+        '\0',
+        'é',
+      ),
       fc.string({ maxLength: 3 }),
     ),
     { maxLength: 7 },
@@ -24,7 +37,21 @@ describe('command line', () => {
       }),
       { seed: SEED },
     );
-    for (const text of ['', ' ', '-1', '65536', '99999', '1e3', '0x10', '1.5', ' 80', '80 ', 'NaN', 'Infinity', '١٢'])
+    for (const text of [
+      '',
+      ' ',
+      '-1',
+      '65536',
+      '99999',
+      '1e3',
+      '0x10',
+      '1.5',
+      ' 80',
+      '80 ',
+      'NaN',
+      'Infinity',
+      '١٢',
+    ])
       expect(() => parsePort(text), text).toThrow('expected a port');
     fc.assert(
       fc.property(pieces, (text) => {
@@ -36,9 +63,14 @@ describe('command line', () => {
   });
   it('takes every peer, and gives back its parts', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...roleNames), host, fc.integer({ min: 1, max: 65_535 }), (role, name, port) => {
-        expect(parsePeer(`${role}=${name}:${port}`)).toEqual({ role, address: `${name}:${port}` });
-      }),
+      fc.property(
+        fc.constantFrom(...roleNames),
+        host,
+        fc.integer({ min: 1, max: 65_535 }),
+        (role, name, port) => {
+          expect(parsePeer(`${role}=${name}:${port}`)).toEqual({ role, address: `${name}:${port}` });
+        },
+      ),
       { seed: SEED },
     );
     for (const text of [

@@ -15,14 +15,20 @@ export function typedOrResult<T>(run: () => T): T | undefined {
     return undefined;
   }
 }
+
 /** A copy with some bytes changed, cut off or added. */
 export function damaged(
   bytes: Uint8Array,
-  damage: { readonly flips: readonly (readonly [at: number, mask: number])[]; readonly keep: number; readonly more: Uint8Array },
+  damage: {
+    readonly flips: readonly (readonly [at: number, mask: number])[];
+    readonly keep: number;
+    readonly more: Uint8Array;
+  },
 ): Uint8Array {
   const kept = bytes.slice(0, Math.round(bytes.length * damage.keep));
   for (const [at, mask] of damage.flips)
-    if (kept.length > 0) kept[Math.floor(at * kept.length)] = (kept[Math.floor(at * kept.length)] ?? 0) ^ mask;
+    if (kept.length > 0)
+      kept[Math.floor(at * kept.length)] = (kept[Math.floor(at * kept.length)] ?? 0) ^ mask;
   const result = new Uint8Array(kept.length + damage.more.length);
   result.set(kept);
   result.set(damage.more, kept.length);

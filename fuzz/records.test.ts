@@ -68,16 +68,24 @@ describe('catalog records', () => {
   });
   it('keys of ids keep the order of ids', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: (1n << 63n) - 1n }), fc.bigInt({ min: 0n, max: (1n << 63n) - 1n }), (a, b) => {
-        expect(idKey(a) < idKey(b)).toBe(a < b);
-      }),
+      fc.property(
+        fc.bigInt({ min: 0n, max: (1n << 63n) - 1n }),
+        fc.bigInt({ min: 0n, max: (1n << 63n) - 1n }),
+        (a, b) => {
+          expect(idKey(a) < idKey(b)).toBe(a < b);
+        },
+      ),
       { seed: SEED },
     );
   });
 });
 
 const hitsArbitrary = fc
-  .record({ counts: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 5 }), isText: fc.boolean(), seed: fc.nat() })
+  .record({
+    counts: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 5 }),
+    isText: fc.boolean(),
+    seed: fc.nat(),
+  })
   .map(({ counts, isText, seed }): Hits => {
     const total = counts.reduce((sum, count) => sum + count, 0);
     const at = Array.from({ length: total }, (_, index) => (index * 7 + seed) % 11);
@@ -96,7 +104,8 @@ const hitsArbitrary = fc
       timestamps: BigUint64Array.from(at, (value) => BigInt(value) << 40n),
     };
   });
-const wireOf = (hits: Hits): Uint8Array => ShardSearchResponse.encode(ShardSearchResponse.fromPartial(encodeHits(hits, 9n))).finish();
+const wireOf = (hits: Hits): Uint8Array =>
+  ShardSearchResponse.encode(ShardSearchResponse.fromPartial(encodeHits(hits, 9n))).finish();
 
 describe('hits', () => {
   it('come back over the wire as they were', () => {
@@ -126,12 +135,19 @@ describe('hits', () => {
             decoded = decodeHits(response);
           } catch (error) {
             refused++;
-            expect(error).toMatchObject({ name: 'ElanusError', key: 'internal', message: expect.stringContaining('search answer') });
+            expect(error).toMatchObject({
+              name: 'ElanusError',
+              key: 'internal',
+              message: expect.stringContaining('search answer'),
+            });
             return;
           }
           for (let at = 0; at < decoded.scores.length; at++) expect(keyAt(decoded.keys, at)).toBeDefined();
           const merged = typedOrResult(() =>
-            mergeHits([decoded], decoded.counts.length, 3, true, { fieldId: 100n, dataType: decoded.keys.dataType }),
+            mergeHits([decoded], decoded.counts.length, 3, true, {
+              fieldId: 100n,
+              dataType: decoded.keys.dataType,
+            }),
           );
           expect(merged?.counts.every((count) => count <= 3)).toBe(true);
         },

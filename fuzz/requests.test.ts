@@ -31,7 +31,12 @@ const KEPT = [1n, 2n, 3n];
 let platform: Platform;
 let node: RunningNode;
 let connection: Connection;
-const context = () => ({ signal: new AbortController().signal, metadata: {}, deadlineMs: Date.now() + 20_000 });
+const context = () => ({
+  signal: new AbortController().signal,
+  metadata: {},
+  deadlineMs: Date.now() + 20_000,
+});
+
 const call = (path: string, bytes: Uint8Array): Promise<Uint8Array> =>
   connection.call(`/milvus.proto.milvus.MilvusService/${path}`, bytes, context());
 const floats = (values: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
@@ -44,6 +49,7 @@ const varints = (values: readonly bigint[]): Uint8Array => {
   }
   return Uint8Array.from(bytes);
 };
+
 const keysOf = (ids: readonly bigint[]): FieldData =>
   FieldData.fromPartial({
     fieldName: 'id',
@@ -54,7 +60,10 @@ const vectorsOf = (values: readonly number[], dim = DIM): FieldData =>
   FieldData.fromPartial({
     fieldName: 'v',
     type: DataType.FloatVector,
-    field: { $case: 'vectors', value: { dim: BigInt(dim), data: { $case: 'floatVector', value: { data: floats(values) } } } },
+    field: {
+      $case: 'vectors',
+      value: { dim: BigInt(dim), data: { $case: 'floatVector', value: { data: floats(values) } } },
+    },
   });
 const textOf = (name: string, texts: readonly string[], validData: readonly boolean[] = []): FieldData =>
   FieldData.fromPartial({
@@ -68,18 +77,29 @@ beforeAll(async () => {
   platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
   node = await startNode(platform, { ...defaultConfig, port: 0 });
   connection = platform.transport.connect(`127.0.0.1:${node.listener?.port}`);
-  const client = remoteClient(MilvusServiceDefinition, (path, bytes, given) => connection.call(path, bytes, given));
+  const client = remoteClient(MilvusServiceDefinition, (path, bytes, given) =>
+    connection.call(path, bytes, given),
+  );
   const schema = CollectionSchema.fromPartial({
     name: 'c',
     enableDynamicField: true,
     fields: [
       { name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
       { name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },
-      { name: 't', dataType: DataType.VarChar, nullable: true, typeParams: [{ key: 'max_length', value: '8' }] },
+      {
+        name: 't',
+        dataType: DataType.VarChar,
+        nullable: true,
+        typeParams: [{ key: 'max_length', value: '8' }],
+      },
     ],
   });
   await client.createCollection(
-    CreateCollectionRequest.fromPartial({ collectionName: 'c', schema: CollectionSchema.encode(schema).finish(), shardsNum: 1 }),
+    CreateCollectionRequest.fromPartial({
+      collectionName: 'c',
+      schema: CollectionSchema.encode(schema).finish(),
+      shardsNum: 1,
+    }),
   );
   await client.createIndex(
     CreateIndexRequest.fromPartial({
@@ -96,10 +116,15 @@ beforeAll(async () => {
     InsertRequest.fromPartial({
       collectionName: 'c',
       numRows: 3,
-      fieldsData: [keysOf(KEPT), vectorsOf(Array.from({ length: 12 }, (_, at) => at)), textOf('t', ['a', 'b', 'c'])],
+      fieldsData: [
+        keysOf(KEPT),
+        vectorsOf(Array.from({ length: 12 }, (_, at) => at)),
+        textOf('t', ['a', 'b', 'c']),
+      ],
     }),
   );
 });
+
 afterAll(async () => {
   connection.close();
   await node.close();
@@ -110,7 +135,9 @@ const fieldArbitrary: fc.Arbitrary<FieldData> = fc.oneof(
   fc.array(int64s, { maxLength: 6 }).map(keysOf),
   fc
     .tuple(
-      fc.array(fc.oneof(fc.float(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY)), { maxLength: 24 }),
+      fc.array(fc.oneof(fc.float(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY)), {
+        maxLength: 24,
+      }),
       fc.constantFrom(DIM, 0, 1, -4, 2 ** 31),
     )
     .map(([values, dim]) => vectorsOf(values, dim)),
@@ -156,6 +183,7 @@ const rowsArbitrary = fc.record({
   numRows: sizes.map((size) => size >>> 0),
   partitionName: fc.constantFrom('', '_default', 'x', '\0'),
 });
+
 const rightRows = fc.integer({ min: 1, max: 4 }).map((count) => ({
   numRows: count,
   fieldsData: [
@@ -166,8 +194,12 @@ const rightRows = fc.integer({ min: 1, max: 4 }).map((count) => ({
 }));
 async function answerTo(method: keyof typeof types, bytes: Uint8Array): Promise<void> {
   const reply = types[method].decode(await call(method, bytes));
-  expect(reply.status?.code, `${method} ${Buffer.from(bytes).toString('hex')}: ${reply.status?.reason}`).not.toBe(5);
+  expect(
+    reply.status?.code,
+    `${method} ${Buffer.from(bytes).toString('hex')}: ${reply.status?.reason}`,
+  ).not.toBe(5);
 }
+
 const types = {
   Insert: MutationResult,
   Upsert: MutationResult,
@@ -177,27 +209,41 @@ const types = {
 } as const;
 async function keptRows(): Promise<bigint> {
   const bytes = QueryRequest.encode(
-    QueryRequest.fromPartial({ collectionName: 'c', expr: 'id in [1, 2, 3]', outputFields: ['id', 'v', 't'] }),
+    QueryRequest.fromPartial({
+      collectionName: 'c',
+      expr: 'id in [1, 2, 3]',
+      outputFields: ['id', 'v', 't'],
+    }),
   ).finish();
   const reply = QueryResults.decode(await call('Query', bytes));
   expect(reply.status?.code).toBe(0);
   const field = reply.fieldsData.find((candidate) => candidate.fieldName === 'v')?.field;
-  return BigInt(field?.$case === 'vectors' && field.value.data?.$case === 'floatVector' ? field.value.data.value.data.length / 4 / DIM : 0);
+  return BigInt(
+    field?.$case === 'vectors' && field.value.data?.$case === 'floatVector'
+      ? field.value.data.value.data.length / 4 / DIM
+      : 0,
+  );
 }
 
 describe('writes', () => {
   it('of columns that do not fit together', async () => {
     await fc.assert(
-      fc.asyncProperty(rowsArbitrary, fc.constantFrom('Insert' as const, 'Upsert' as const), async (rows, method) => {
-        const type = method === 'Insert' ? InsertRequest : UpsertRequest;
-        // Keys 1 to 3 are what the last check looks for.
-        await answerTo(method, type.encode(type.fromPartial({ collectionName: 'c', ...rows })).finish());
-      }),
+      fc.asyncProperty(
+        rowsArbitrary,
+        fc.constantFrom('Insert' as const, 'Upsert' as const),
+        async (rows, method) => {
+          const type = method === 'Insert' ? InsertRequest : UpsertRequest;
+          // Keys 1 to 3 are what the last check looks for.
+          await answerTo(method, type.encode(type.fromPartial({ collectionName: 'c', ...rows })).finish());
+        },
+      ),
       { seed: SEED, numRuns: 600 },
     );
   });
   it('of damaged bytes', async () => {
-    const valid = rightRows.map((rows) => InsertRequest.encode(InsertRequest.fromPartial({ collectionName: 'c', ...rows })).finish());
+    const valid = rightRows.map((rows) =>
+      InsertRequest.encode(InsertRequest.fromPartial({ collectionName: 'c', ...rows })).finish(),
+    );
     await fc.assert(
       fc.asyncProperty(nearly(valid), (bytes) => answerTo('Insert', bytes)),
       { seed: SEED, numRuns: 600 },
@@ -232,7 +278,10 @@ describe('writes', () => {
         // Whatever is taken may delete keys of other tests, but `not in` would also take the kept rows.
         const expr = parts.join(' ');
         if (/!=|not/.test(expr)) return;
-        await answerTo('Delete', DeleteRequest.encode(DeleteRequest.fromPartial({ collectionName: 'c', expr })).finish());
+        await answerTo(
+          'Delete',
+          DeleteRequest.encode(DeleteRequest.fromPartial({ collectionName: 'c', expr })).finish(),
+        );
       }),
       { seed: SEED, numRuns: 400 },
     );
@@ -240,7 +289,9 @@ describe('writes', () => {
 });
 
 const group = (values: readonly Uint8Array[], type: number = PlaceholderType.FloatVector): Uint8Array =>
-  PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: type as 101, values: [...values] }] })).finish();
+  PlaceholderGroup.encode(
+    PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: type as 101, values: [...values] }] }),
+  ).finish();
 const paramArbitrary = fc.record({
   key: fc.constantFrom(
     'topk',
@@ -286,12 +337,16 @@ const paramArbitrary = fc.record({
     ),
   ),
 });
+
 describe('reads', () => {
   it('of any vectors and parameters', async () => {
     const placeholders = fc.oneof(
       fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 }).map((values) => group(values)),
       fc
-        .tuple(fc.array(fc.constant(floats([1, 2, 3, 4])), { maxLength: 4 }), fc.constantFrom(101, 0, 100, 102, 104, 21, 999))
+        .tuple(
+          fc.array(fc.constant(floats([1, 2, 3, 4])), { maxLength: 4 }),
+          fc.constantFrom(101, 0, 100, 102, 104, 21, 999),
+        )
         .map(([values, type]) => group(values, type)),
       nearly(fc.constant(group([floats([1, 2, 3, 4])]))),
     );
@@ -332,7 +387,9 @@ describe('reads', () => {
         async (queryParams, expr, outputFields) => {
           await answerTo(
             'Query',
-            QueryRequest.encode(QueryRequest.fromPartial({ collectionName: 'c', expr, outputFields, queryParams })).finish(),
+            QueryRequest.encode(
+              QueryRequest.fromPartial({ collectionName: 'c', expr, outputFields, queryParams }),
+            ).finish(),
           );
         },
       ),

@@ -36,6 +36,7 @@ beforeAll(async () => {
   publicClient = new Client(`127.0.0.1:${node.listener?.port}`, credentials.createInsecure());
   internalClient = new Client(`127.0.0.1:${node.internalListener?.port}`, credentials.createInsecure());
 });
+
 afterAll(async () => {
   publicClient.close();
   internalClient.close();
@@ -47,8 +48,13 @@ type Reply = { readonly bytes: Uint8Array } | { readonly error: ServiceError };
 const send = (client: Client, path: string, request: Uint8Array): Promise<Reply> =>
   new Promise((resolve) => {
     const asIs = (bytes: Buffer): Buffer => bytes;
-    client.makeUnaryRequest(path, asIs, asIs, Buffer.from(request), { deadline: Date.now() + 20_000 }, (error, reply) =>
-      resolve(error === null ? { bytes: reply ?? new Uint8Array() } : { error }),
+    client.makeUnaryRequest(
+      path,
+      asIs,
+      asIs,
+      Buffer.from(request),
+      { deadline: Date.now() + 20_000 },
+      (error, reply) => resolve(error === null ? { bytes: reply ?? new Uint8Array() } : { error }),
     );
   });
 async function isHealthy(): Promise<boolean> {
@@ -72,14 +78,21 @@ const wireBytes: fc.Arbitrary<Uint8Array> = fc
             )
             .map((bytes) => Uint8Array.from([bytes.length, ...bytes])),
         }),
-        fc.record({ type: fc.constant(2), bytes: fc.constant(Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0x07])) }),
+        fc.record({
+          type: fc.constant(2),
+          bytes: fc.constant(Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0x07])),
+        }),
         fc.record({ type: fc.constantFrom(3, 4, 6, 7), bytes: fc.constant(new Uint8Array(0)) }),
         fc.record({ type: fc.constant(5), bytes: fc.uint8Array({ minLength: 4, maxLength: 4 }) }),
       ),
     }),
     { maxLength: 6 },
   )
-  .map((fields) => Uint8Array.from(fields.flatMap(({ field, value }) => [...varint(BigInt((field << 3) | value.type)), ...value.bytes])));
+  .map((fields) =>
+    Uint8Array.from(
+      fields.flatMap(({ field, value }) => [...varint(BigInt((field << 3) | value.type)), ...value.bytes]),
+    ),
+  );
 function varint(value: bigint): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, value);
@@ -90,7 +103,12 @@ function varint(value: bigint): Uint8Array {
   return Uint8Array.from([...bytes, Number(rest)]);
 }
 
-async function bombard(client: Client, definition: ServiceDefinition, rounds: number, skip: readonly string[] = []): Promise<string[]> {
+async function bombard(
+  client: Client,
+  definition: ServiceDefinition,
+  rounds: number,
+  skip: readonly string[] = [],
+): Promise<string[]> {
   const surprises: string[] = [];
   const methods = Object.entries(definition.methods).filter(
     ([key, method]) => !method.requestStream && !method.responseStream && !skip.includes(key),
@@ -103,7 +121,11 @@ async function bombard(client: Client, definition: ServiceDefinition, rounds: nu
         const hex = Buffer.from(request).toString('hex');
         if ('error' in reply) {
           // Answers without a status can only fail as gRPC errors; UNKNOWN and a deadline would be ours.
-          if (![status.INTERNAL, status.UNIMPLEMENTED, status.UNAVAILABLE, status.INVALID_ARGUMENT].includes(reply.error.code))
+          if (
+            ![status.INTERNAL, status.UNIMPLEMENTED, status.UNAVAILABLE, status.INVALID_ARGUMENT].includes(
+              reply.error.code,
+            )
+          )
             surprises.push(`${method.name} ${hex}: gRPC ${reply.error.code} ${reply.error.details}`);
           continue;
         }

@@ -11,12 +11,26 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // --memoryBase only says where static data would go; kernels must have none (checked below), so nothing is ever written there.
 const flags = [
-  ...['--runtime', 'stub', '--noAssert', '-O3', '--converge', '--enable', 'simd,threads,bulk-memory'],
-  ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536', '--disableWarning', '201'],
+  '--runtime',
+  'stub',
+  '--noAssert',
+  '-O3',
+  '--converge',
+  '--enable',
+  'simd,threads,bulk-memory',
+  '--importMemory',
+  '--sharedMemory',
+  '--initialMemory',
+  '1',
+  '--maximumMemory',
+  '65536',
+  '--disableWarning',
+  '201',
 ];
 /** Flags that replace or follow the ones above; RELAXED can be asked for in the source by isDefined. */
 const variantFlags = { relaxed: ['--enable', 'relaxed-simd', '--use', 'RELAXED=1'] };
-const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
+const sha256 = (...parts) =>
+  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
 const readOr = (file, fallback) => {
   try {
     return readFileSync(file);
@@ -24,6 +38,7 @@ const readOr = (file, fallback) => {
     return fallback;
   }
 };
+
 /** Other processes may read the file at the same time (tests, builds side by side): they see the old bytes or the new, never half. */
 const writeAtomically = (file, content) => {
   mkdirSync(dirname(file), { recursive: true });
@@ -31,6 +46,7 @@ const writeAtomically = (file, content) => {
   writeFileSync(part, content);
   renameSync(part, file);
 };
+
 /** The ids of a module's sections, to see that it has no data section (11), which instantiation would write into shared memory. */
 function sectionsOf(wasm) {
   const ids = [];
@@ -47,7 +63,9 @@ function sectionsOf(wasm) {
   return ids;
 }
 
-const compilerVersion = JSON.parse(readFileSync(join(root, 'node_modules/assemblyscript/package.json'), 'utf8')).version;
+const compilerVersion = JSON.parse(
+  readFileSync(join(root, 'node_modules/assemblyscript/package.json'), 'utf8'),
+).version;
 const checksums = {};
 const sourcesOf = (folder) =>
   readdirSync(folder, { recursive: true })
@@ -61,25 +79,42 @@ async function compile(name, flagsOfAll, outName) {
   const asc = await import(pathToFileURL(join(root, 'node_modules/assemblyscript/dist/asc.js')).href);
   const partFile = join(root, 'dist/kernels', `${outName}.${process.pid}.wasm`);
   mkdirSync(dirname(partFile), { recursive: true });
-  const { error, stderr } = await asc.main([join('kernels', name, 'index.ts'), '--baseDir', root, '-o', partFile, ...flagsOfAll]);
+  const { error, stderr } = await asc.main([
+    join('kernels', name, 'index.ts'),
+    '--baseDir',
+    root,
+    '-o',
+    partFile,
+    ...flagsOfAll,
+  ]);
   if (error) {
     console.error(stderr.toString());
     throw error;
   }
   const wasm = readFileSync(partFile);
-  if (sectionsOf(wasm).includes(11)) throw new Error(`kernels/${name} has a data section; kernels must take every address from the caller`);
+  if (sectionsOf(wasm).includes(11))
+    throw new Error(`kernels/${name} has a data section; kernels must take every address from the caller`);
   renameSync(partFile, join(root, 'dist/kernels', `${outName}.wasm`));
   return wasm;
 }
+
 async function build(name, variant) {
   const outName = variant ? `${name}-${variant}` : name;
-  if (variant && !variantFlags[variant]) throw new Error(`kernels/${name}/variants.json names ${variant}, which has no flags`);
+  if (variant && !variantFlags[variant])
+    throw new Error(`kernels/${name}/variants.json names ${variant}, which has no flags`);
   const flagsOfAll = [...flags, ...(variant ? variantFlags[variant] : [])];
-  const sourceHash = sha256(compilerVersion, flagsOfAll.join(' '), ...sharedSources, ...contentsOf(join(root, 'kernels', name)));
+  const sourceHash = sha256(
+    compilerVersion,
+    flagsOfAll.join(' '),
+    ...sharedSources,
+    ...contentsOf(join(root, 'kernels', name)),
+  );
   const wasmFile = join(root, 'dist/kernels', `${outName}.wasm`);
   const moduleFile = join(root, 'src/index/gen', `${outName}-kernel.ts`);
   const made = readOr(moduleFile, Buffer.alloc(0)).toString();
-  const base64 = made.includes(`source ${sourceHash}`) ? /'([A-Za-z0-9+/=]{16,})'/.exec(made)?.[1] : undefined;
+  const base64 = made.includes(`source ${sourceHash}`)
+    ? /'([A-Za-z0-9+/=]{16,})'/.exec(made)?.[1]
+    : undefined;
   let wasm = base64 && Buffer.from(base64, 'base64');
   if (!wasm) {
     wasm = await compile(name, flagsOfAll, outName);
@@ -93,10 +128,13 @@ async function build(name, variant) {
   } else if (!readOr(wasmFile, Buffer.alloc(0)).equals(wasm)) writeAtomically(wasmFile, wasm);
   checksums[`${outName}.wasm`] = sha256(wasm);
 }
+
 for (const name of readdirSync(join(root, 'kernels')).sort()) {
   const folder = join(root, 'kernels', name);
   if (!statSync(folder).isDirectory() || !sourcesOf(folder).includes('index.ts')) continue;
   await build(name);
-  for (const variant of JSON.parse(readOr(join(folder, 'variants.json'), '[]').toString())) await build(name, variant);
+  for (const variant of JSON.parse(readOr(join(folder, 'variants.json'), '[]').toString()))
+    await build(name, variant);
 }
+
 writeAtomically(join(root, 'dist/kernels/checksums.json'), `${JSON.stringify(checksums, null, 2)}\n`);

@@ -26,6 +26,7 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     added += 1;
   }
 }
+
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync(lockFile, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`package-lock.json: ${added} platform packages added`);

@@ -27,6 +27,7 @@ for (const file of inputs) {
   const content = readFileSync(file);
   hash.update(`${relative(root, file)}\0${content.length}\0`).update(content);
 }
+
 const stamp = hash.digest('hex');
 
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
@@ -42,7 +43,9 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
   });
   if (run.status !== 0) {
     rmSync(side, { recursive: true, force: true });
-    console.error(`generate: buf failed (${run.error?.message ?? `exit ${run.status}`}); fix the .proto named above.`);
+    console.error(
+      `generate: buf failed (${run.error?.message ?? `exit ${run.status}`}); fix the .proto named above.`,
+    );
     process.exit(1);
   }
   writeFileSync(join(side, 'src/proto/.stamp'), stamp);

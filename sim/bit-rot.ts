@@ -10,6 +10,7 @@ export interface Place {
   readonly path: string;
   readonly bytes: number;
 }
+
 /** All files of these disks, whole. */
 export async function placesOf(disks: readonly (MemoryFiles | undefined)[], folder = ''): Promise<Place[]> {
   const places: Place[] = [];
@@ -22,12 +23,14 @@ export async function placesOf(disks: readonly (MemoryFiles | undefined)[], fold
   }
   return places;
 }
+
 /** Of these those that are longer now: what was appended behind the place proves that everything before it was written. */
 export async function grown(places: readonly Place[]): Promise<Place[]> {
   const found: Place[] = [];
   for (const place of places) if (((await place.disk.size(place.path)) ?? 0) > place.bytes) found.push(place);
   return found;
 }
+
 /** @returns the file, undefined when there is none */
 export function rot(places: readonly Place[], random: Random, trace: Trace): string | undefined {
   const chosen = places[nextBelow(random, Math.max(1, places.length))];

@@ -17,6 +17,7 @@ export interface Hit {
   /** By the note that came with it. */
   readonly version: number;
 }
+
 export interface SearchRequest {
   readonly vector: Uint8Array;
   readonly topK: number;
@@ -24,8 +25,11 @@ export interface SearchRequest {
   /** A timestamp that a write returned: the search sees at least what was written then. */
   readonly guarantee: bigint;
 }
+
 const CALL_LIMIT_MS = 8000;
-const pairs = (values: Readonly<Record<string, string>>): { readonly key: string; readonly value: string }[] =>
+const pairs = (
+  values: Readonly<Record<string, string>>,
+): { readonly key: string; readonly value: string }[] =>
   Object.entries(values).map(([key, value]) => ({ key, value }));
 
 export class SimClient {
@@ -35,11 +39,19 @@ export class SimClient {
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
     const connection = new MemoryTransport(network, 'client').connect(address);
-    this.#service = remoteClient(MilvusServiceDefinition, (path, request, context) => connection.call(path, request, context));
+    this.#service = remoteClient(MilvusServiceDefinition, (path, request, context) =>
+      connection.call(path, request, context),
+    );
   }
+
   #context(): CallContext {
-    return { signal: new AbortController().signal, deadlineMs: this.#network.world.clock.now() + CALL_LIMIT_MS, metadata: {} };
+    return {
+      signal: new AbortController().signal,
+      deadlineMs: this.#network.world.clock.now() + CALL_LIMIT_MS,
+      metadata: {},
+    };
   }
+
   async create(spec: CollectionSpec): Promise<void> {
     const request = {
       collectionName: spec.name,
@@ -49,74 +61,122 @@ export class SimClient {
     };
     await this.#service.createCollection(request, this.#context());
   }
+
   async drop(collectionName: string): Promise<void> {
     await this.#service.dropCollection({ collectionName }, this.#context());
   }
+
   async createPartition(collectionName: string, partitionName: string): Promise<void> {
     await this.#service.createPartition({ collectionName, partitionName }, this.#context());
   }
+
   async dropPartition(collectionName: string, partitionName: string): Promise<void> {
     await this.#service.dropPartition({ collectionName, partitionName }, this.#context());
   }
+
   async createIndex(spec: CollectionSpec, index: IndexChoice): Promise<void> {
-    const extraParams = pairs({ index_type: index.type, metric_type: spec.metric, params: JSON.stringify(index.params) });
-    await this.#service.createIndex({ collectionName: spec.name, fieldName: 'vec', indexName: 'vec', extraParams }, this.#context());
+    const extraParams = pairs({
+      index_type: index.type,
+      metric_type: spec.metric,
+      params: JSON.stringify(index.params),
+    });
+    await this.#service.createIndex(
+      { collectionName: spec.name, fieldName: 'vec', indexName: 'vec', extraParams },
+      this.#context(),
+    );
   }
+
   async dropIndex(collectionName: string): Promise<void> {
     await this.#service.dropIndex({ collectionName, fieldName: 'vec', indexName: 'vec' }, this.#context());
   }
+
   async load(collectionName: string): Promise<void> {
     await this.#service.loadCollection({ collectionName, replicaNumber: 1 }, this.#context());
   }
+
   async release(collectionName: string): Promise<void> {
     await this.#service.releaseCollection({ collectionName }, this.#context());
   }
+
   async loadPartitions(collectionName: string, names: readonly string[]): Promise<void> {
-    await this.#service.loadPartitions({ collectionName, partitionNames: [...names], replicaNumber: 1 }, this.#context());
+    await this.#service.loadPartitions(
+      { collectionName, partitionNames: [...names], replicaNumber: 1 },
+      this.#context(),
+    );
   }
+
   async releasePartitions(collectionName: string, names: readonly string[]): Promise<void> {
     await this.#service.releasePartitions({ collectionName, partitionNames: [...names] }, this.#context());
   }
+
   async insert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<bigint> {
-    const request = { collectionName: spec.name, partitionName, fieldsData: fieldsOf(spec, rows), numRows: rows.length };
+    const request = {
+      collectionName: spec.name,
+      partitionName,
+      fieldsData: fieldsOf(spec, rows),
+      numRows: rows.length,
+    };
     return (await this.#service.insert(request, this.#context())).timestamp;
   }
+
   async upsert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<bigint> {
-    const request = { collectionName: spec.name, partitionName, fieldsData: fieldsOf(spec, rows), numRows: rows.length };
+    const request = {
+      collectionName: spec.name,
+      partitionName,
+      fieldsData: fieldsOf(spec, rows),
+      numRows: rows.length,
+    };
     return (await this.#service.upsert(request, this.#context())).timestamp;
   }
+
   async delete(collectionName: string, keys: readonly number[]): Promise<bigint> {
-    return (await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#context())).timestamp;
+    return (
+      await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#context())
+    ).timestamp;
   }
+
   /** @returns the number of the job */
   async import(collectionName: string, partitionName: string, file: string): Promise<bigint> {
-    const { tasks } = await this.#service.import({ collectionName, partitionName, files: [file] }, this.#context());
+    const { tasks } = await this.#service.import(
+      { collectionName, partitionName, files: [file] },
+      this.#context(),
+    );
     const [job] = tasks;
     if (job === undefined) throw new ElanusError('internal', 'import answered without a job');
     return job;
   }
+
   async importState(task: bigint): Promise<'running' | 'completed' | 'failed'> {
     const { state } = await this.#service.getImportState({ task }, this.#context());
     if (state === ImportState.ImportCompleted) return 'completed';
     return isOver(state) ? 'failed' : 'running';
   }
+
   /** @returns whether every job that was ever begun has ended. */
   async importsAreOver(): Promise<boolean> {
     const { tasks } = await this.#service.listImportTasks({}, this.#context());
     return tasks.every(({ state }) => isOver(state));
   }
+
   /** @returns whether all that was written before is in files. */
   async flush(collectionName: string): Promise<boolean> {
     const { collFlushTs } = await this.#service.flush({ collectionNames: [collectionName] }, this.#context());
     const flushTs = collFlushTs[collectionName];
-    if (flushTs === undefined) throw new ElanusError('internal', 'flush answered without a timestamp for the collection');
+    if (flushTs === undefined)
+      throw new ElanusError('internal', 'flush answered without a timestamp for the collection');
     return (await this.#service.getFlushState({ collectionName, flushTs }, this.#context())).flushed;
   }
+
   async rows(collectionName: string, keys: readonly number[]): Promise<Row[]> {
-    const request = { collectionName, expr: `pk in [${keys.join(',')}]`, outputFields: ['pk', 'note', 'vec'] };
+    const request = {
+      collectionName,
+      expr: `pk in [${keys.join(',')}]`,
+      outputFields: ['pk', 'note', 'vec'],
+    };
     const { fieldsData } = await this.#service.query(request, this.#context());
     return rowsOf(fieldsData);
   }
+
   async count(collectionName: string, partitionNames: readonly string[]): Promise<number> {
     const request = { collectionName, partitionNames: [...partitionNames], outputFields: ['count(*)'] };
     const { fieldsData } = await this.#service.query(request, this.#context());
@@ -124,12 +184,19 @@ export class SimClient {
     if (count === undefined) throw new ElanusError('internal', 'count(*) answered without a number');
     return count;
   }
+
   async rowCount(collectionName: string): Promise<number> {
     const { stats } = await this.#service.getCollectionStatistics({ collectionName }, this.#context());
     return Number(stats.find(({ key }) => key === 'row_count')?.value ?? Number.NaN);
   }
+
   async search(spec: CollectionSpec, { vector, topK, partitions, guarantee }: SearchRequest): Promise<Hit[]> {
-    const searchParams = pairs({ anns_field: 'vec', topk: String(topK), metric_type: spec.metric, params: '{}' });
+    const searchParams = pairs({
+      anns_field: 'vec',
+      topk: String(topK),
+      metric_type: spec.metric,
+      params: '{}',
+    });
     const searchInput = { $case: 'placeholderGroup' as const, value: placeholderOf(vector) };
     const { results } = await this.#service.search(
       {
@@ -154,13 +221,17 @@ export class SimClient {
 }
 
 const isOver = (state: ImportState): boolean =>
-  state === ImportState.ImportCompleted || state === ImportState.ImportFailed || state === ImportState.ImportFailedAndCleaned;
+  state === ImportState.ImportCompleted ||
+  state === ImportState.ImportFailed ||
+  state === ImportState.ImportFailedAndCleaned;
 function rowsOf(fields: readonly FieldData[]): Row[] {
   const named = new Map(fields.map((field) => [field.fieldName, field]));
   const notes = textsOf(named.get('note'));
   const vectors = named.get('vec')?.field;
   const bytes =
-    vectors?.$case === 'vectors' && vectors.value.data?.$case === 'floatVector' ? vectors.value.data.value.data : new Uint8Array(0);
+    vectors?.$case === 'vectors' && vectors.value.data?.$case === 'floatVector'
+      ? vectors.value.data.value.data
+      : new Uint8Array(0);
   const width = notes.length === 0 ? 0 : bytes.length / notes.length;
   return longsOf(named.get('pk')).map((key, at) => ({
     key,
@@ -168,15 +239,19 @@ function rowsOf(fields: readonly FieldData[]): Row[] {
     vector: bytes.slice(at * width, (at + 1) * width),
   }));
 }
+
 function longsOf(field: FieldData | undefined): number[] {
   const data = field?.field?.$case === 'scalars' ? field.field.value.data : undefined;
   return data?.$case === 'longData' ? numbers(data.value.data) : [];
 }
+
 function textsOf(field: FieldData | undefined): readonly string[] {
   const data = field?.field?.$case === 'scalars' ? field.field.value.data : undefined;
   return data?.$case === 'stringData' ? data.value.data : [];
 }
-const keysOf = (ids: IDs | undefined): number[] => (ids?.idField?.$case === 'intId' ? numbers(ids.idField.value.data) : []);
+
+const keysOf = (ids: IDs | undefined): number[] =>
+  ids?.idField?.$case === 'intId' ? numbers(ids.idField.value.data) : [];
 function numbers(packed: Uint8Array): number[] {
   const bytes = decodeInt64s(packed, 'an answer');
   return Array.from(new BigInt64Array(bytes.slice().buffer), Number);

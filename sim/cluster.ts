@@ -4,7 +4,11 @@ import { messageOf } from '#base/errors.js';
 import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import type { Logger } from '#platform/logger.js';
 import type { MemoryFiles } from '#platform/memory/memory-files.js';
-import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import type { Platform } from '#platform/platform.js';
 import { type Config, defaultConfig } from '#server/config.js';
 import { type RunningNode, startNode } from '#server/node.js';
@@ -20,6 +24,7 @@ export const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
   query: ['query-node', 'data-node'],
   front: ['proxy'],
 };
+
 const INTERNAL_PORT = 7000;
 const PUBLIC_PORT = 19530;
 export const PUBLIC_ADDRESS = `front:${PUBLIC_PORT}`;
@@ -31,7 +36,8 @@ export type Sabotage = (platform: Platform, host: Host) => Platform;
 
 function configOf(host: Host): Config {
   const peers: Partial<Record<RoleName, string>> = {};
-  for (const other of hosts) if (other !== host) for (const role of processRoles[other]) peers[role] = `${other}:${INTERNAL_PORT}`;
+  for (const other of hosts)
+    if (other !== host) for (const role of processRoles[other]) peers[role] = `${other}:${INTERNAL_PORT}`;
   return {
     ...defaultConfig,
     roles: roleNames.filter((role) => processRoles[host].includes(role)),
@@ -78,22 +84,27 @@ export class SimProcess {
     this.#sabotage = sabotage;
     this.#random = seededRandom(cluster.world.random.nextUint32());
   }
+
   get isUp(): boolean {
     return this.#node !== undefined;
   }
+
   get isDown(): boolean {
     return this.#life % 2 === 0;
   }
+
   /** What is on its disk. */
   get disk(): MemoryFiles | undefined {
     return this.#disk;
   }
+
   /** Starts the process, again and again until it is up or crashed. */
   start(): void {
     if (!this.isDown) return;
     this.#life++;
     void this.#run(this.#life);
   }
+
   async #run(life: number): Promise<void> {
     while (life === this.#life) {
       const platform = this.#open();
@@ -113,18 +124,26 @@ export class SimProcess {
       }
     }
   }
+
   /** As the product sees it: with its troubles, and a log that goes into the trace. */
   #shown(platform: MemoryPlatform): Platform {
     return faultyPlatform<Platform>({ ...platform, logger: this.#logger() }, this.troubles, this.#random);
   }
+
   #open(): MemoryPlatform {
     const { host, clock } = this;
     const disk = this.#disk;
-    const platform = openMemoryPlatform({ cluster: this.#cluster, host, clock, ...(disk === undefined ? {} : { disk }) });
+    const platform = openMemoryPlatform({
+      cluster: this.#cluster,
+      host,
+      clock,
+      ...(disk === undefined ? {} : { disk }),
+    });
     if (disk === undefined) troubleDisk(platform.disk, this.troubles, this.#random, this.#cluster.world);
     this.#disk = platform.disk;
     return platform;
   }
+
   /** Dies now; of what was being appended, a part that chance decides reaches the disk. With the power goes what was not synced. */
   crash(random: Random, isPowerLoss = false): void {
     if (this.isDown) return;
@@ -142,6 +161,7 @@ export class SimProcess {
         return kept;
       }, completes);
   }
+
   /** A second process takes the place of this one, which does not know it and goes on until it is exorcised. */
   haunt(): void {
     const old = this.#platform;
@@ -153,11 +173,13 @@ export class SimProcess {
     this.#life += 2;
     void this.#run(this.#life);
   }
+
   exorcise(): void {
     if (this.#ghosts.size > 0) this.#trace.add(this.host, 'ghosts-end');
     for (const ghost of this.#ghosts) ghost.vanish();
     this.#ghosts.clear();
   }
+
   /** Ends as after SIGTERM; killed when that takes longer than a supervisor waits. */
   async stop(flush: boolean, random: Random): Promise<void> {
     const node = this.#node;
@@ -169,11 +191,15 @@ export class SimProcess {
       () => 'stopped',
       (error: unknown) => `stopped badly: ${messageOf(error)}`,
     );
-    const how = await Promise.race([closed, this.#cluster.world.timers.sleep(6000).then(() => 'does not stop')]);
+    const how = await Promise.race([
+      closed,
+      this.#cluster.world.timers.sleep(6000).then(() => 'does not stop'),
+    ]);
     if (life !== this.#life) return;
     this.#trace.add(this.host, how.replaceAll(' ', '-'));
     this.crash(random);
   }
+
   /** The next append to this process's disk fails; `share` of it is written all the same. */
   failNextAppend(share: number): void {
     const disk = this.#disk;
@@ -185,10 +211,12 @@ export class SimProcess {
       return { keptBytes };
     };
   }
+
   clearFaults(): void {
     this.troubles.heal();
     if (this.#disk !== undefined) this.#disk.appendFault = undefined;
   }
+
   #logger(): Logger {
     const log = (level: string) => (event: string, fields: Parameters<Logger['info']>[1]) =>
       this.#trace.add(this.host, `${level}:${event}`, { ...fields, stack: undefined });

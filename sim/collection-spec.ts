@@ -10,6 +10,7 @@ export interface IndexChoice {
   /** What is found is all that there is. */
   readonly isExact: boolean;
 }
+
 export interface CollectionSpec {
   readonly name: string;
   readonly shards: number;
@@ -17,6 +18,7 @@ export interface CollectionSpec {
   /** none: one partition; named: the client says which; key: the value of a field decides. */
   readonly partitions: 'none' | 'named' | 'key';
 }
+
 /** Partitions of a collection with named ones; each row's key decides in which it is. */
 export const partitionNames = ['p0', 'p1', 'p2'] as const;
 export const partitionOf = (key: number): string => partitionNames[key % partitionNames.length] as string;
@@ -35,7 +37,8 @@ export const indexChoices: readonly IndexChoice[] = [
 const one = <T>(random: Random, choices: readonly T[]): T => choices[nextBelow(random, choices.length)] as T;
 
 /** Half of the collections have exact search, where every rank is compared. */
-export const chooseIndex = (random: Random): IndexChoice => (nextBelow(random, 2) === 0 ? flat : one(random, indexChoices));
+export const chooseIndex = (random: Random): IndexChoice =>
+  nextBelow(random, 2) === 0 ? flat : one(random, indexChoices);
 
 export function chooseSpecs(random: Random): readonly CollectionSpec[] {
   const specs: CollectionSpec[] = [];

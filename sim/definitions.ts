@@ -21,12 +21,14 @@ export interface DefinitionParts {
   /** Where files to import are put. */
   readonly objects: ObjectStore;
 }
+
 interface Step {
   readonly name: string;
   readonly collection: SimCollection;
   /** Throws when it must be tried again. */
   readonly run: () => Promise<void>;
 }
+
 /** A call without an outcome may take effect this much later: nothing of the same name is made before. */
 const LATE_MS_MAX = 15_000;
 const IMPORTER = 90;
@@ -38,11 +40,13 @@ const unless = async (call: Promise<unknown>, ...expected: readonly ErrorKey[]):
     if (!(error instanceof ElanusError && expected.includes(error.key))) throw error;
   }
 };
+
 const alreadyThere = (call: Promise<unknown>): Promise<void> =>
   call.then(
     () => undefined,
     (error: unknown) => {
-      if (!(error instanceof ElanusError && /exist/.test(error.message) && !/not exist/.test(error.message))) throw error;
+      if (!(error instanceof ElanusError && /exist/.test(error.message) && !/not exist/.test(error.message)))
+        throw error;
     },
   );
 
@@ -51,9 +55,11 @@ export class Definitions {
   #todo: Step[] = [];
   #unknownMs = Number.NEGATIVE_INFINITY;
   #files = 0;
+
   constructor(parts: DefinitionParts) {
     this.#parts = parts;
   }
+
   async run(operations: number): Promise<void> {
     for (let done = 0; done < operations; done++) {
       await this.#parts.timers.sleep(nextFloat(this.#parts.random) * 900);
@@ -61,6 +67,7 @@ export class Definitions {
       await this.#next();
     }
   }
+
   /** Everything that was begun is brought to its end. */
   async finish(untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
     while (this.#todo.length > 0) await untilReady(() => this.#next());
@@ -72,13 +79,18 @@ export class Definitions {
       }
     });
   }
+
   /** Begins to replace a partition; the rest is for `finish`. Nothing else may be under way. @returns whether the drop was confirmed */
   beginReplacePartition(collection: SimCollection, partition: string): Promise<boolean> {
     this.#todo = this.#replacePartition(collection, partition);
     return this.#next();
   }
+
   /** Drops all collections, then makes them again. */
-  async replaceAll(untilReady: (call: () => Promise<boolean>) => Promise<void>, whenGone: () => Promise<void>): Promise<void> {
+  async replaceAll(
+    untilReady: (call: () => Promise<boolean>) => Promise<void>,
+    whenGone: () => Promise<void>,
+  ): Promise<void> {
     const replacements = this.#parts.collections.map((collection) => this.#replaceCollection(collection));
     this.#todo = replacements.flatMap((steps) => steps.slice(0, -1));
     while (this.#todo.length > 0) await untilReady(() => this.#next());
@@ -86,21 +98,26 @@ export class Definitions {
     this.#todo = replacements.flatMap((steps) => steps.slice(-1));
     while (this.#todo.length > 0) await untilReady(() => this.#next());
   }
+
   /** Rows of a file into the partition. */
   async import(collection: SimCollection, partition: string): Promise<void> {
     await this.#import(collection, partition)
       .run()
       .catch(() => {});
   }
+
   /** @returns whether a step is over */
   async #next(): Promise<boolean> {
     const [step] = this.#todo;
     if (step === undefined) return true;
-    const error = await this.#parts.workload.attempt(step.collection.model, step.name, '', () => step.run().then(() => undefined));
+    const error = await this.#parts.workload.attempt(step.collection.model, step.name, '', () =>
+      step.run().then(() => undefined),
+    );
     if (error === undefined) this.#todo.shift();
     else this.#unknownMs = this.#parts.elapsedMs();
     return error === undefined;
   }
+
   #plan(): void {
     const { random, workload, collections } = this.#parts;
     const collection = workload.one(collections);
@@ -113,9 +130,11 @@ export class Definitions {
     else if (draw < 0.9) this.#todo = this.#replaceCollection(collection);
     else this.#todo = this.#reload(collection);
   }
+
   #step(collection: SimCollection, name: string, run: () => Promise<void>): Step {
     return { collection, name, run };
   }
+
   /** Waits until nothing that was sent before can still arrive. */
   #settle(collection: SimCollection): Step {
     return this.#step(collection, 'settle', async () => {
@@ -124,6 +143,7 @@ export class Definitions {
       if (waitMs > 0) await this.#parts.timers.sleep(waitMs);
     });
   }
+
   #load(collection: SimCollection): Step {
     const { client } = this.#parts;
     const { model } = collection;
@@ -132,6 +152,7 @@ export class Definitions {
       model.setLoaded(true);
     });
   }
+
   #reload(collection: SimCollection): Step[] {
     const { model } = collection;
     const release = this.#step(collection, 'release', async () => {
@@ -140,13 +161,21 @@ export class Definitions {
     });
     return [release, this.#settle(collection), this.#load(collection)];
   }
-  #replacePartition(collection: SimCollection, partition: string = this.#parts.workload.one(partitionNames)): Step[] {
+
+  #replacePartition(
+    collection: SimCollection,
+    partition: string = this.#parts.workload.one(partitionNames),
+  ): Step[] {
     const { client } = this.#parts;
     const { model } = collection;
     let write: Write | undefined;
     const drop = this.#step(collection, 'drop-partition', async () => {
       model.setLoaded(false);
-      await unless(client.releasePartitions(model.name, [partition]), 'partition_not_found', 'collection_not_loaded');
+      await unless(
+        client.releasePartitions(model.name, [partition]),
+        'partition_not_found',
+        'collection_not_loaded',
+      );
       write ??= model.beginDrop(partition);
       await unless(client.dropPartition(model.name, partition), 'partition_not_found');
       model.endDrop(write);
@@ -157,6 +186,7 @@ export class Definitions {
     });
     return [drop, this.#settle(collection), create, this.#load(collection)];
   }
+
   /** Others go, one stays: it is whole, and of the others nothing is answered. */
   #loadOne(collection: SimCollection): Step[] {
     const { client, workload } = this.#parts;
@@ -174,6 +204,7 @@ export class Definitions {
     });
     return [release, this.#settle(collection), look, this.#load(collection)];
   }
+
   #replaceIndex(collection: SimCollection): Step[] {
     const { client, random } = this.#parts;
     const { model } = collection;
@@ -189,6 +220,7 @@ export class Definitions {
     });
     return [drop, this.#settle(collection), create, this.#load(collection)];
   }
+
   #replaceCollection(collection: SimCollection): Step[] {
     const { client, random } = this.#parts;
     const { model } = collection;
@@ -210,12 +242,15 @@ export class Definitions {
     });
     return [drop, this.#settle(collection), create];
   }
+
   /** The collection and its partitions; what is there already is left. */
   async create(model: CollectionModel): Promise<void> {
     const { client } = this.#parts;
     await alreadyThere(client.create(model.spec));
-    if (model.spec.partitions === 'named') for (const name of partitionNames) await alreadyThere(client.createPartition(model.name, name));
+    if (model.spec.partitions === 'named')
+      for (const name of partitionNames) await alreadyThere(client.createPartition(model.name, name));
   }
+
   #import(collection: SimCollection, into?: string): Step {
     const { client, workload, random, objects, timers, elapsedMs } = this.#parts;
     const { model } = collection;

@@ -14,15 +14,24 @@ test('one seed twice in one process', async () => {
   expect(second.hash).toBe(first.hash);
   expect(first.lines.length).toBeGreaterThan(100);
 });
+
 test('another seed gives another trace', async () => {
-  const [first, second] = [await simulate({ seed: SEED, steps: STEPS }), await simulate({ seed: SEED + 1, steps: STEPS })];
+  const [first, second] = [
+    await simulate({ seed: SEED, steps: STEPS }),
+    await simulate({ seed: SEED + 1, steps: STEPS }),
+  ];
   expect(second.hash).not.toBe(first.hash);
 });
+
 test('one seed in two processes', async () => {
   const script = `const { simulate } = await import('./dist-sim/simulation.js'); process.stdout.write((await simulate({ seed: ${SEED}, steps: ${STEPS} })).lines.join('\\n'));`;
-  const built = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.sim.json'], { encoding: 'utf8' });
+  const built = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.sim.json'], {
+    encoding: 'utf8',
+  });
   expect(built.stdout).toBe('');
-  const [first, second] = [0, 1].map(() => spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }));
+  const [first, second] = [0, 1].map(() =>
+    spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }),
+  );
   expect(first?.stderr).toBe('');
   expect(first?.stdout.split('\n').length).toBeGreaterThan(100);
   expect(second?.stdout).toBe(first?.stdout);

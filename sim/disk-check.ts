@@ -18,8 +18,11 @@ export interface DiskState {
   readonly orphans: readonly string[];
   readonly missing: readonly string[];
 }
+
 export async function diskState({ metaStore, objectDisk }: SimulatedCluster): Promise<DiskState> {
-  const segments = (await metaStore.range('datacoord-meta/s/')).map(({ value }) => SegmentRecord.decode(value));
+  const segments = (await metaStore.range('datacoord-meta/s/')).map(({ value }) =>
+    SegmentRecord.decode(value),
+  );
   const named = new Set<string>();
   for (const { files, indexes, manifestKey } of segments) {
     for (const { key } of files) named.add(key);
@@ -27,7 +30,9 @@ export async function diskState({ metaStore, objectDisk }: SimulatedCluster): Pr
     if (manifestKey !== '') named.add(manifestKey);
   }
   const there = new Set(
-    (await objectDisk.list(FOLDER.slice(0, -1))).map((path) => path.slice(FOLDER.length)).filter((key) => ours.test(key)),
+    (await objectDisk.list(FOLDER.slice(0, -1)))
+      .map((path) => path.slice(FOLDER.length))
+      .filter((key) => ours.test(key)),
   );
   return {
     loose: await looseEnds(metaStore, segments),
@@ -35,24 +40,29 @@ export async function diskState({ metaStore, objectDisk }: SimulatedCluster): Pr
     missing: [...named].filter((key) => ours.test(key) && !there.has(key)),
   };
 }
+
 async function looseEnds(metaStore: MetaStore, segments: readonly SegmentRecord[]): Promise<string[]> {
   const loose: string[] = [];
   const partitions = new Map<bigint, ReadonlySet<bigint>>();
   for (const { value } of await metaStore.range('root-coord/collection/')) {
     const { id, state, partitions: own, droppingPartitions } = CollectionRecord.decode(value);
     if (state !== 'created') loose.push(`collection ${id} is ${state}`);
-    for (const partition of droppingPartitions) loose.push(`partition ${partition.id} of collection ${id} is being dropped`);
+    for (const partition of droppingPartitions)
+      loose.push(`partition ${partition.id} of collection ${id} is being dropped`);
     partitions.set(id, new Set([...own.map((partition) => partition.id), ALL_PARTITIONS]));
   }
   for (const { id, collectionId, partitionId } of segments)
     if (partitions.get(collectionId)?.has(partitionId) !== true)
-      loose.push(`segment ${id} is of partition ${partitionId} of collection ${collectionId}, which does not exist`);
+      loose.push(
+        `segment ${id} is of partition ${partitionId} of collection ${collectionId}, which does not exist`,
+      );
   for (const { value } of await metaStore.range('datacoord-meta/import-job/')) {
     const { id, state } = ImportJobRecord.decode(value);
     if (state !== 'completed' && state !== 'failed') loose.push(`import job ${id} is ${state}`);
   }
   return loose;
 }
+
 /** @throws Violation when something stays wrong: what runs in the background gets time to clean up */
 export async function checkDisk(cluster: SimulatedCluster, patienceMs: number): Promise<void> {
   const { clock, timers } = cluster.world;

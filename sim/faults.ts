@@ -12,8 +12,11 @@ export interface FaultParts {
   readonly random: Random;
   readonly trace: Trace;
 }
+
 const QUIET_LINK = { delayMinMs: 0.05, delayMaxMs: 0.5, loss: 0, duplication: 0, giveUpMs: 1000 };
-const links = [...hosts, 'client'].flatMap((from) => [...hosts, 'client'].filter((to) => to !== from).map((to) => [from, to] as const));
+const links = [...hosts, 'client'].flatMap((from) =>
+  [...hosts, 'client'].filter((to) => to !== from).map((to) => [from, to] as const),
+);
 const HOUR_MS = 3_600_000;
 /** A displaced process does not notice that all is well again; it goes this much later, before everything is compared. */
 const GHOST_MS = 8000;
@@ -50,6 +53,7 @@ export class Faults {
   readonly #parts: FaultParts;
   readonly #kinds: readonly FaultKind[];
   #active = false;
+
   constructor(parts: FaultParts) {
     this.#parts = parts;
     const { random, trace, cluster } = parts;
@@ -57,6 +61,7 @@ export class Faults {
     trace.add('faults', 'kinds', { kinds: this.#kinds.join() });
     cluster.network.mayDouble = (path) => repeated.test(path);
   }
+
   /** Breaks things until `heal`. */
   async run(): Promise<void> {
     this.#active = true;
@@ -66,6 +71,7 @@ export class Faults {
       if (this.#active) this.#break(this.#draw());
     }
   }
+
   #draw(): FaultKind {
     let left = nextFloat(this.#parts.random) * this.#kinds.reduce((sum, kind) => sum + weights[kind], 0);
     for (const kind of this.#kinds) {
@@ -74,6 +80,7 @@ export class Faults {
     }
     return 'crash';
   }
+
   #break(kind: FaultKind): void {
     const { processes, random, trace } = this.#parts;
     const some = <T>(choices: readonly T[]): T => choices[nextBelow(random, choices.length)] as T;
@@ -100,7 +107,9 @@ export class Faults {
       }
       case 'power-loss':
         // One machine, or the whole room.
-        for (const one of nextFloat(random) < 0.5 ? [processes.stream] : hosts.map((name) => processes[name])) {
+        for (const one of nextFloat(random) < 0.5
+          ? [processes.stream]
+          : hosts.map((name) => processes[name])) {
           one.crash(random, true);
           this.#later(forMs + nextFloat(random) * 1000, () => one.start());
         }
@@ -125,7 +134,9 @@ export class Faults {
       case 'doubled-messages': {
         const [from, to] = some(links);
         const isLossy = nextFloat(random) < 0.5;
-        const bad = isLossy ? { loss: 0.1 + nextFloat(random) * 0.4 } : { delayMaxMs: 20 + nextFloat(random) * 1500 };
+        const bad = isLossy
+          ? { loss: 0.1 + nextFloat(random) * 0.4 }
+          : { delayMaxMs: 20 + nextFloat(random) * 1500 };
         const link = kind === 'bad-link' ? bad : { duplication: 0.5, delayMaxMs: 300 };
         trace.add('faults', kind, { from, to, ...link });
         this.#parts.cluster.network.setLink(from, to, link);
@@ -155,12 +166,20 @@ export class Faults {
         return;
       case 'object-errors':
         during('object-errors', () => {
-          troubles.objects = { refused: nextFloat(random) * 0.3, lost: nextFloat(random) * 0.3, delayMs: nextFloat(random) * 100 };
+          troubles.objects = {
+            refused: nextFloat(random) * 0.3,
+            lost: nextFloat(random) * 0.3,
+            delayMs: nextFloat(random) * 100,
+          };
         });
         return;
       case 'meta-errors':
         during('meta-errors', () => {
-          troubles.meta = { refused: nextFloat(random) * 0.2, lost: nextFloat(random) * 0.2, delayMs: nextFloat(random) * 100 };
+          troubles.meta = {
+            refused: nextFloat(random) * 0.2,
+            lost: nextFloat(random) * 0.2,
+            delayMs: nextFloat(random) * 100,
+          };
         });
         return;
       case 'clock':
@@ -177,6 +196,7 @@ export class Faults {
         return;
     }
   }
+
   #changeClock({ host, clock }: SimProcess): void {
     const { random, trace } = this.#parts;
     const steps = [-HOUR_MS, HOUR_MS, YEAR_MS, -5000, 5000];
@@ -190,15 +210,18 @@ export class Faults {
     trace.add('faults', 'clock-steps', { host, ms });
     clock.step(ms);
   }
+
   #later(delayMs: number, run: () => void): void {
     this.#parts.cluster.world.schedule(delayMs, () => {
       if (this.#active) run();
     });
   }
+
   #healLink(from: string, to: string): void {
     this.#parts.cluster.network.heal(from, to);
     this.#parts.cluster.network.setLink(from, to, QUIET_LINK);
   }
+
   /** Ends all faults and starts every process that is down. */
   heal(): void {
     this.#active = false;
@@ -211,6 +234,7 @@ export class Faults {
       this.#parts.cluster.world.schedule(GHOST_MS, () => process.exorcise());
     }
   }
+
   /** All processes die at once and start again. */
   restartAll(isPowerLoss: boolean): void {
     const { processes, random } = this.#parts;

@@ -18,6 +18,7 @@ export interface StoreTrouble {
   readonly lost: number;
   readonly delayMs: number;
 }
+
 const NO_TROUBLE: StoreTrouble = { refused: 0, lost: 0, delayMs: 0 };
 
 export class Troubles {
@@ -31,6 +32,7 @@ export class Troubles {
   diskErrors = 0;
   /** The next sync fails, and this becomes of the pages. */
   nextSync: 'dirty' | 'forgotten' | 'zeroed' | undefined;
+
   heal(): void {
     this.nextSync = undefined;
     this.objects = NO_TROUBLE;
@@ -41,24 +43,32 @@ export class Troubles {
     this.diskErrors = 0;
   }
 }
+
 /** The wall clock of one process: jumps and runs fast or slow, while the monotonic one goes on. */
 export class SkewedClock implements Clock {
   readonly #world: SimulatedWorld;
   #offsetMs = 0;
   #drift = 0;
   #driftSinceMs = 0;
+
   constructor(world: SimulatedWorld) {
     this.#world = world;
   }
+
   now(): number {
-    return Math.floor(this.#world.now + this.#offsetMs + this.#drift * (this.monotonic() - this.#driftSinceMs));
+    return Math.floor(
+      this.#world.now + this.#offsetMs + this.#drift * (this.monotonic() - this.#driftSinceMs),
+    );
   }
+
   monotonic(): number {
     return this.#world.clock.monotonic();
   }
+
   step(ms: number): void {
     this.#offsetMs += ms;
   }
+
   /** @param drift seconds gained in a second */
   setDrift(drift: number): void {
     this.#offsetMs += this.#drift * (this.monotonic() - this.#driftSinceMs);
@@ -71,7 +81,12 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
   const pause = async (mostMs: number): Promise<void> => {
     if (mostMs > 0) await platform.timers.sleep(nextFloat(random) * mostMs);
   };
-  async function troubled<T>(trouble: StoreTrouble, what: string, isChange: boolean, run: () => Promise<T>): Promise<T> {
+  async function troubled<T>(
+    trouble: StoreTrouble,
+    what: string,
+    isChange: boolean,
+    run: () => Promise<T>,
+  ): Promise<T> {
     await pause(trouble.delayMs);
     const draw = nextFloat(random);
     if (draw < trouble.refused) throw new ElanusError('io_failed', `${what}: injected fault; try again`);
@@ -81,12 +96,14 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
     return value;
   }
   const full = (what: string): void => {
-    if (troubles.isDiskFull) throw new ElanusError('io_failed', `${what}: injected fault: no space left on device; make room`);
+    if (troubles.isDiskFull)
+      throw new ElanusError('io_failed', `${what}: injected fault: no space left on device; make room`);
   };
   const { objectStore, metaStore, workers } = platform;
   const objects = <T>(what: string, isChange: boolean, run: () => Promise<T>): Promise<T> =>
     troubled(troubles.objects, what, isChange, run);
-  const meta = <T>(what: string, isChange: boolean, run: () => Promise<T>): Promise<T> => troubled(troubles.meta, what, isChange, run);
+  const meta = <T>(what: string, isChange: boolean, run: () => Promise<T>): Promise<T> =>
+    troubled(troubles.meta, what, isChange, run);
   const faultyObjects: ObjectStore = {
     put: (key, parts, options) =>
       objects(`put ${key}`, true, async () => {
@@ -116,7 +133,10 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
     },
     allocate: (bytes, bytesMax) => {
       if (troubles.noMemory > 0 && nextFloat(random) < troubles.noMemory)
-        throw new ElanusError('memory_limit', `no memory for a region of ${bytes} bytes: injected fault; release collections`);
+        throw new ElanusError(
+          'memory_limit',
+          `no memory for a region of ${bytes} bytes: injected fault; release collections`,
+        );
       return workers.allocate(bytes, bytesMax);
     },
     release: (region) => workers.release(region),
@@ -126,7 +146,12 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
 }
 
 /** The same for the disk of a process, which outlives it. */
-export function troubleDisk(disk: MemoryFiles, troubles: Troubles, random: Random, world: SimulatedWorld): void {
+export function troubleDisk(
+  disk: MemoryFiles,
+  troubles: Troubles,
+  random: Random,
+  world: SimulatedWorld,
+): void {
   disk.readPause = async () => {
     if (troubles.readDelayMs > 0) await world.timers.sleep(nextFloat(random) * troubles.readDelayMs);
   };
@@ -138,7 +163,12 @@ export function troubleDisk(disk: MemoryFiles, troubles: Troubles, random: Rando
       troubles.nextSync = undefined;
       return { code: 'EIO', pages };
     }
-    if (troubles.diskErrors > 0 && operation !== 'read' && operation !== 'list' && nextFloat(random) < troubles.diskErrors) {
+    if (
+      troubles.diskErrors > 0 &&
+      operation !== 'read' &&
+      operation !== 'list' &&
+      nextFloat(random) < troubles.diskErrors
+    ) {
       const pages = (['dirty', 'forgotten', 'zeroed'] as const)[Math.floor(nextFloat(random) * 3)] ?? 'dirty';
       return { code: 'EIO', keptBytes: Math.floor(nextFloat(random) * (bytes + 1)), pages };
     }

@@ -7,6 +7,7 @@ import { type KeyVersion, type Row, vectorOf } from './rows.js';
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
+
 /** One write of several keys: the old and the new version of each. */
 export interface Write {
   readonly id: number;
@@ -15,6 +16,7 @@ export interface Write {
   readonly changes: readonly { readonly key: number; readonly before: number; readonly after: number }[];
   state: 'running' | 'acknowledged' | 'unknown' | 'settled';
 }
+
 /** What a read that began at some moment may answer. */
 export interface ReadWindow {
   /** Whether the key is in a partition that is read. */
@@ -29,6 +31,7 @@ export interface ReadWindow {
   /** Rows that segments may hold at most. */
   rowsMax: number;
 }
+
 const list = (versions: Iterable<number>): string =>
   [...versions].map((version) => (version === 0 ? 'absent' : `v${version}`)).join(' or ');
 
@@ -49,81 +52,106 @@ export class CollectionModel {
   constructor(spec: CollectionSpec) {
     this.spec = spec;
   }
+
   get name(): string {
     return this.spec.name;
   }
+
   get keys(): readonly number[] {
     return [...this.#possible.keys()];
   }
+
   partitionOf(key: number): string {
     return this.spec.partitions === 'named' ? partitionOf(key) : '';
   }
+
   isAbsent(partition: string): boolean {
     return this.#absent.has('*') || this.#absent.has(partition);
   }
+
   get isDropped(): boolean {
     return this.#absent.has('*');
   }
+
   /** Nothing may write the key now. */
   isOpen(key: number): boolean {
     return this.#open.has(key) || this.isAbsent(this.partitionOf(key));
   }
+
   hasCopies(key: number): boolean {
     return (this.#copies.get(key)?.size ?? 0) > 0;
   }
+
   get isLoaded(): boolean {
     return this.#isLoaded;
   }
+
   /** While not all is loaded, reads may miss rows; reads under way, too. */
   setLoaded(isLoaded: boolean): void {
     this.#isLoaded = isLoaded;
     if (!isLoaded) for (const read of this.#reads) read.isWhole = false;
   }
+
   /** The one version of a key, 0 when absent; undefined while it is uncertain. */
   certain(key: number): number | undefined {
     const versions = this.#possible.get(key) ?? new Set([0]);
     const [only] = versions;
     return versions.size === 1 && !this.#open.has(key) ? only : undefined;
   }
+
   begin(kind: Write['kind'], changes: readonly KeyVersion[]): Write {
     const write: Write = {
       id: this.#nextWrite++,
       kind,
-      changes: changes.map(({ key, version }) => ({ key, before: this.certain(key) ?? Number.NaN, after: version })),
+      changes: changes.map(({ key, version }) => ({
+        key,
+        before: this.certain(key) ?? Number.NaN,
+        after: version,
+      })),
       state: 'running',
     };
     for (const { key, before, after } of write.changes) {
-      if (Number.isNaN(before)) throw new Error(`simulation: key ${key} is written while its version is uncertain`);
+      if (Number.isNaN(before))
+        throw new Error(`simulation: key ${key} is written while its version is uncertain`);
       this.#possible.set(key, new Set([before, after]));
       this.#open.set(key, write);
-      for (const read of this.#reads) if (read.isAsked(key)) (read.possible.get(key) ?? setTo(read.possible, key, before)).add(after);
+      for (const read of this.#reads)
+        if (read.isAsked(key)) (read.possible.get(key) ?? setTo(read.possible, key, before)).add(after);
       if (after > 0) for (const read of this.#reads) read.rowsMax++;
-      if (after > 0) this.#rowsSent.set(this.partitionOf(key), (this.#rowsSent.get(this.partitionOf(key)) ?? 0) + 1);
+      if (after > 0)
+        this.#rowsSent.set(this.partitionOf(key), (this.#rowsSent.get(this.partitionOf(key)) ?? 0) + 1);
       if (kind === 'copy' && before > 0) this.#addCopy(key, before);
     }
     for (const read of this.#reads) read.writes.add(write);
     return write;
   }
+
   #addCopy(key: number, version: number): void {
     for (const copies of [this.#copies, ...[...this.#reads].map((read) => read.copies)])
       (copies.get(key) ?? setTo(copies, key, version)).add(version);
   }
+
   acknowledged(write: Write): void {
     write.state = 'acknowledged';
-    for (const { key, after } of write.changes) if (this.#open.get(key) === write) this.#pin(key, after, write);
+    for (const { key, after } of write.changes)
+      if (this.#open.get(key) === write) this.#pin(key, after, write);
   }
+
   unknown(write: Write): void {
     write.state = 'unknown';
   }
+
   #pin(key: number, version: number, write: Write): void {
     this.#possible.set(key, new Set([version]));
     this.#open.delete(key);
     // A delete and an upsert take effect on all rows of the key. One that did not happen leaves them.
     const hasHappened = write.changes.some((change) => change.key === key && change.after === version);
-    if (hasHappened && (write.kind === 'delete' || write.kind === 'upsert' || write.kind === 'drop')) this.#copies.delete(key);
+    if (hasHappened && (write.kind === 'delete' || write.kind === 'upsert' || write.kind === 'drop'))
+      this.#copies.delete(key);
     // Whichever of the two rows it is, it is no copy of itself.
     this.#copies.get(key)?.delete(version);
   }
+
   /** A partition, or with `*` the whole collection, begins to be dropped: from now on its rows may be gone, and nothing is written to it. */
   beginDrop(partition: string): Write {
     const keys = this.keys.filter((key) => partition === '*' || this.partitionOf(key) === partition);
@@ -141,6 +169,7 @@ export class CollectionModel {
     }
     return write;
   }
+
   /** The drop was confirmed. */
   endDrop(write: Write): void {
     write.state = 'acknowledged';
@@ -150,6 +179,7 @@ export class CollectionModel {
       else this.#rowsSent.delete(partition);
     }
   }
+
   /** The partition, or the collection with all its partitions, is there again, and empty. */
   recreated(partition: string): void {
     this.#absent.delete(partition);
@@ -157,10 +187,15 @@ export class CollectionModel {
   }
 
   openRead(partitions: readonly string[] = []): ReadWindow {
-    const isAsked = (key: number): boolean => partitions.length === 0 || partitions.includes(this.partitionOf(key));
+    const isAsked = (key: number): boolean =>
+      partitions.length === 0 || partitions.includes(this.partitionOf(key));
     const read: ReadWindow = {
       isAsked,
-      possible: new Map([...this.#possible].filter(([key]) => isAsked(key)).map(([key, versions]) => [key, new Set(versions)])),
+      possible: new Map(
+        [...this.#possible]
+          .filter(([key]) => isAsked(key))
+          .map(([key, versions]) => [key, new Set(versions)]),
+      ),
       copies: new Map([...this.#copies].map(([key, versions]) => [key, new Set(versions)])),
       writes: new Set(this.#open.values()),
       isWhole: this.#isLoaded && !this.isDropped,
@@ -169,19 +204,24 @@ export class CollectionModel {
     this.#reads.add(read);
     return read;
   }
+
   closeRead(read: ReadWindow): void {
     this.#reads.delete(read);
   }
+
   /** Rows that were asked for by key. */
   checkRows(read: ReadWindow, keys: readonly number[], rows: readonly Row[], isQuiet: boolean): void {
     const asked = new Set(keys);
     const seen = new Map<number, number>();
     for (const row of rows) {
-      if (!asked.has(row.key)) throw new Violation(`${this.name}: key ${row.key} was answered but not asked for`);
+      if (!asked.has(row.key))
+        throw new Violation(`${this.name}: key ${row.key} was answered but not asked for`);
       if (seen.has(row.key)) throw new Violation(`${this.name}: key ${row.key} was answered twice`);
       const expected = vectorOf(row.key, row.version);
       if (row.vector.length !== expected.length || row.vector.some((byte, at) => byte !== expected[at]))
-        throw new Violation(`${this.name}: key ${row.key} has the text of version ${row.version} but another vector`);
+        throw new Violation(
+          `${this.name}: key ${row.key} has the text of version ${row.version} but another vector`,
+        );
       seen.set(row.key, row.version);
     }
     for (const key of keys) {
@@ -189,22 +229,32 @@ export class CollectionModel {
       const possible = read.possible.get(key) ?? new Set([0]);
       if (possible.has(found) || (found === 0 && !read.isWhole)) continue;
       const promise =
-        found === 0 ? 'an acknowledged row is lost' : possible.has(0) ? 'a deleted row came back' : 'a row has a wrong version';
-      throw new Violation(`${promise}: ${this.name} key ${key} is ${list([found])}, expected ${list(possible)}`);
+        found === 0
+          ? 'an acknowledged row is lost'
+          : possible.has(0)
+            ? 'a deleted row came back'
+            : 'a row has a wrong version';
+      throw new Violation(
+        `${promise}: ${this.name} key ${key} is ${list([found])}, expected ${list(possible)}`,
+      );
     }
     if (!read.isWhole) return;
     this.#checkAtomic(read, seen, asked);
     for (const key of keys) this.#learn(read, key, seen.get(key) ?? 0, isQuiet);
   }
+
   /** One request to one shard takes effect whole or not at all. */
   #checkAtomic(read: ReadWindow, seen: ReadonlyMap<number, number>, asked: ReadonlySet<number>): void {
     if (this.spec.shards > 1) return;
     for (const write of read.writes) {
       if (write.kind === 'drop') continue;
       const isAlone = (key: number): boolean =>
-        [...read.writes].every((other) => other === write || !other.changes.some((change) => change.key === key));
+        [...read.writes].every(
+          (other) => other === write || !other.changes.some((change) => change.key === key),
+        );
       const sure = write.changes.filter(
-        ({ key, before, after }) => asked.has(key) && before !== after && read.possible.get(key)?.size === 2 && isAlone(key),
+        ({ key, before, after }) =>
+          asked.has(key) && before !== after && read.possible.get(key)?.size === 2 && isAlone(key),
       );
       const done = sure.filter(({ key, after }) => (seen.get(key) ?? 0) === after);
       if (done.length > 0 && done.length < sure.length) {
@@ -213,15 +263,18 @@ export class CollectionModel {
       }
     }
   }
+
   /** What is visible is durable: an uncertain write that was seen stays. One not seen when all is quiet never happened. */
   #learn(read: ReadWindow, key: number, found: number, isQuiet: boolean): void {
     const write = this.#open.get(key);
-    if (write === undefined || write.kind === 'drop' || write.state !== 'unknown' || !read.writes.has(write)) return;
+    if (write === undefined || write.kind === 'drop' || write.state !== 'unknown' || !read.writes.has(write))
+      return;
     const change = write.changes.find((candidate) => candidate.key === key);
     if (change === undefined) return;
     const hasHappened = found === change.after && change.before !== change.after;
     if (hasHappened || isQuiet) this.#pin(key, found, write);
   }
+
   checkCount(read: ReadWindow, count: number): void {
     let low = 0;
     let high = 0;
@@ -235,6 +288,7 @@ export class CollectionModel {
       throw new Violation(`count(*) is wrong: ${this.name} answered ${count}, expected ${expected}`);
     }
   }
+
   /** Statistics count rows of segments, whether deleted since or not: at least what lives, at most what was ever sent. */
   checkRowCount(read: ReadWindow, count: number): void {
     const low = read.isWhole ? [...read.possible.values()].filter((versions) => !versions.has(0)).length : 0;
@@ -243,6 +297,7 @@ export class CollectionModel {
       throw new Violation(`row_count is wrong: ${this.name} answered ${count}, expected ${low} to ${high}`);
   }
 }
+
 function setTo(sets: Map<number, Set<number>>, key: number, version: number): Set<number> {
   const versions = new Set([version]);
   sets.set(key, versions);

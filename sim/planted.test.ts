@@ -16,18 +16,23 @@ async function find(sabotage: () => Sabotage): Promise<string | undefined> {
 
 describe('planted bugs', () => {
   test('a disk that lies about being durable', async () => {
-    expect(await find(() => lyingSync)).toMatch(/an acknowledged row is lost|came back|is wrong|does not answer/);
+    expect(await find(() => lyingSync)).toMatch(
+      /an acknowledged row is lost|came back|is wrong|does not answer/,
+    );
   });
   test('a log that is replayed without its deletes', async () => {
     expect(await find(() => replayWithoutDeletes)).toMatch(/came back|is wrong|wrong version/);
   });
   test('a meta store that forgets its last transaction in a crash', async () => {
-    expect(await find(forgetfulMetaStore)).toMatch(/is lost|came back|is wrong|does not answer|wrong version/);
+    expect(await find(forgetfulMetaStore)).toMatch(
+      /is lost|came back|is wrong|does not answer|wrong version/,
+    );
   });
   test('an object store that confirms and does not keep', async () => {
     expect(await find(() => lostObjects)).toMatch(/does not answer|came back|is lost/);
   });
   test('without a planted bug the same seeds hold every promise', async () => {
-    for (let seed = 1; seed <= 4; seed++) expect(await simulate({ seed })).toMatchObject({ violation: undefined });
+    for (let seed = 1; seed <= 4; seed++)
+      expect(await simulate({ seed })).toMatchObject({ violation: undefined });
   });
 });

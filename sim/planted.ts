@@ -28,7 +28,9 @@ export const lyingSync: Sabotage = (platform, host) => {
   };
   return {
     ...platform,
-    files: filesWith(platform, { openAppend: async (path, guard) => lie(await platform.files.openAppend(path, guard)) }),
+    files: filesWith(platform, {
+      openAppend: async (path, guard) => lie(await platform.files.openAppend(path, guard)),
+    }),
   };
 };
 
@@ -36,10 +38,12 @@ export const lyingSync: Sabotage = (platform, host) => {
 export const replayWithoutDeletes: Sabotage = (platform, host) => {
   if (host !== 'stream') return platform;
   const files = filesWith(platform, {
-    readRange: async (path, begin, end) => withoutDeletes(platform, await platform.files.readRange(path, begin, end)),
+    readRange: async (path, begin, end) =>
+      withoutDeletes(platform, await platform.files.readRange(path, begin, end)),
   });
   return { ...platform, files };
 };
+
 function withoutDeletes(platform: Platform, bytes: Uint8Array): Uint8Array {
   const header = decodeHeader(bytes, platform.crc32);
   if (header === undefined) return bytes;
@@ -50,7 +54,8 @@ function withoutDeletes(platform: Platform, bytes: Uint8Array): Uint8Array {
     if (frame === undefined) return join(parts);
     offset = frame.end;
     const record = LogRecord.decode(frame.payload);
-    const changed = record.write === undefined ? record : { ...record, write: { ...record.write, deletedKeys: undefined } };
+    const changed =
+      record.write === undefined ? record : { ...record, write: { ...record.write, deletedKeys: undefined } };
     const payload = LogRecord.encode(changed).finish();
     parts.push(...encodeFrame({ lsn, index: 0, isCopy: frame.isCopy, payload }, header.salt, platform.crc32));
   }
@@ -84,6 +89,7 @@ export function forgetfulMetaStore(): Sabotage {
     };
   };
 }
+
 async function restoreOf(store: MetaStore, key: string): Promise<MetaOperation> {
   const entry = await store.get(key);
   return entry === undefined ? { kind: 'delete', key } : { kind: 'put', key, value: entry.value };
@@ -97,7 +103,8 @@ export const lostObjects: Sabotage = (platform, host) => {
   return {
     ...platform,
     objectStore: {
-      put: async (key, parts, options) => (key.startsWith('delta_log/') && puts++ % 2 === 0 ? true : real.put(key, parts, options)),
+      put: async (key, parts, options) =>
+        key.startsWith('delta_log/') && puts++ % 2 === 0 ? true : real.put(key, parts, options),
       get: (key) => real.get(key),
       getRange: (key, begin, end) => real.getRange(key, begin, end),
       size: (key) => real.size(key),
@@ -109,10 +116,18 @@ export const lostObjects: Sabotage = (platform, host) => {
 };
 
 /** Each with a state of its own for every run. */
-export const sabotages: Readonly<Record<string, { readonly what: string; readonly sabotage: () => Sabotage }>> = {
+export const sabotages: Readonly<
+  Record<string, { readonly what: string; readonly sabotage: () => Sabotage }>
+> = {
   'lying-sync': { what: 'the disk says durable and writes seconds later', sabotage: () => lyingSync },
-  'replay-without-deletes': { what: 'the log is replayed without its deletes', sabotage: () => replayWithoutDeletes },
-  'forgetful-meta-store': { what: 'the meta store loses its last transaction in a crash', sabotage: forgetfulMetaStore },
+  'replay-without-deletes': {
+    what: 'the log is replayed without its deletes',
+    sabotage: () => replayWithoutDeletes,
+  },
+  'forgetful-meta-store': {
+    what: 'the meta store loses its last transaction in a crash',
+    sabotage: forgetfulMetaStore,
+  },
   'lost-objects': { what: 'the object store confirms and does not keep', sabotage: () => lostObjects },
 };
 

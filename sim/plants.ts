@@ -8,18 +8,28 @@ export interface Edit {
   readonly find: string;
   readonly put: string;
 }
+
 export interface Plant {
   readonly what: string;
   readonly edits: readonly Edit[];
 }
+
 const edit = (file: string, find: string, put: string): Edit => ({ file, find, put });
 const plant = (what: string, ...edits: readonly Edit[]): Plant => ({ what, edits });
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
 /** Every merge goes by keys. */
-const noShortCut = edit('segment/search/search-segments.js', 'found.length > 1 ?', 'false ?');
+const noShortCut = edit(
+  'segment/search/search-segments.js',
+  'const best = found.length > 1',
+  'const best = false',
+);
 const goneImport = [
-  edit('roles/data-coord/data-drops.js', 'const jobs = imports.failing(collectionId, partitionId);', 'const jobs = [];'),
+  edit(
+    'roles/data-coord/data-drops.js',
+    'const jobs = imports.failing(collectionId, partitionId);',
+    'const jobs = [];',
+  ),
   edit(
     'roles/data-coord/import-jobs.js',
     'return own.some((channel) => channel?.droppedPartitionIds.includes(job.partitionId))',
@@ -30,11 +40,7 @@ const goneImport = [
 export const plants = {
   'scores-halved': plant(
     'all scores of answers are halved',
-    edit(
-      'roles/proxy/read-service.js',
-      'const scores = params.roundDecimal < 0 ? hits.scores :',
-      'const scores = params.roundDecimal < 0 ? hits.scores.map((score) => score / 2) :',
-    ),
+    edit('roles/proxy/read-service.js', '? hits.scores\n', '? hits.scores.map((score) => score / 2)\n'),
   ),
   'score-out-of-range': plant(
     'scores leave the range of their metric by a rounding step',
@@ -44,22 +50,38 @@ export const plants = {
     'a merge leaves the second nearest out',
     noShortCut,
     edit('segment/search/merge-hits.js', chosen, `if (at !== 1 || count < 3) ${chosen}`),
-    edit('segment/search/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
+    edit(
+      'segment/search/merge-hits.js',
+      'this.#counts[query] = count;',
+      'this.#counts[query] = count < 3 ? count : count - 1;',
+    ),
   ),
   'third-neighbour-missing': plant(
     'a merge leaves the third nearest out',
     noShortCut,
     edit('segment/search/merge-hits.js', chosen, `if (at !== 2) ${chosen}`),
-    edit('segment/search/merge-hits.js', 'this.#counts[query] = count;', 'this.#counts[query] = count < 3 ? count : count - 1;'),
+    edit(
+      'segment/search/merge-hits.js',
+      'this.#counts[query] = count;',
+      'this.#counts[query] = count < 3 ? count : count - 1;',
+    ),
   ),
   'order-reversed': plant(
     'equal in all but order: the two best change places',
     noShortCut,
-    edit('segment/search/merge-hits.js', chosen, chosen.replace('order[at]', 'order[at < 2 && count > 1 ? 1 - at : at]')),
+    edit(
+      'segment/search/merge-hits.js',
+      chosen,
+      chosen.replace('order[at]', 'order[at < 2 && count > 1 ? 1 - at : at]'),
+    ),
   ),
   'limit-spent-on-copies': plant(
     'older rows of a key stand for it, and take its place in the limit',
-    edit('segment/search/superseded-rows.js', 'if (!hasNewer(segment, readTs, hits, at, time, own))', 'if (true)'),
+    edit(
+      'segment/search/superseded-rows.js',
+      'if (!hasNewer(segment, readTs, hits, at, time, own))',
+      'if (true)',
+    ),
     edit(
       'segment/fields/row-versions.js',
       'return superseded !== undefined && (this.#commit !== 0n || superseded <= readTs);',
@@ -68,7 +90,11 @@ export const plants = {
   ),
   'truncation-behind-unsaved': plant(
     'the log is cut although shards have not saved what is in it',
-    edit('roles/streaming-node/physical-channel.js', 'await this.#log.truncate(end);', 'await this.#log.truncate(this.#appliedEnd);'),
+    edit(
+      'roles/streaming-node/physical-channel.js',
+      'await this.#log.truncate(end);',
+      'await this.#log.truncate(this.#appliedEnd);',
+    ),
   ),
   'truncation-during-replay': plant(
     'the log is cut while shards of it are still replayed',
@@ -88,7 +114,11 @@ export const plants = {
   ),
   'damage-taken-for-torn': plant(
     'a damaged entry in the middle of the newest log file ends the log',
-    edit('wal/log-scan.js', 'const proof = findProof(bytes, file.endByte,', 'const proof = ((..._) => undefined)(bytes, file.endByte,'),
+    edit(
+      'wal/log-scan.js',
+      'const proof = findProof(bytes, file.endByte,',
+      'const proof = ((..._) => undefined)(bytes, file.endByte,',
+    ),
   ),
   'page-cache-counts-as-disk': plant(
     'what is read back after a failed sync counts as durable',
@@ -109,7 +139,11 @@ export const plants = {
   ),
   'stale-owner-appends': plant(
     'an owner that was replaced goes on writing to its open log',
-    edit('platform/memory/memory-files.js', 'if (guard === undefined || this.#files.has(guard))', 'if (true)'),
+    edit(
+      'platform/memory/memory-files.js',
+      'if (guard === undefined || this.#files.has(guard))',
+      'if (true)',
+    ),
   ),
   'epoch-repeats': plant(
     'the epoch is counted from the channels that exist, not from those that existed',
@@ -119,21 +153,36 @@ export const plants = {
       'const epoch = [...catalog.channels.values()].reduce((most, one) => (one.epoch > most ? one.epoch : most), 0n) + 1n;',
     ),
     // The start opens the logs of dropped collections under the epoch that they carry, which hides it until the next one.
-    edit('roles/streaming-node/streaming-node.js', 'await this.#giveBack(newestEpoch);', 'await this.#giveBack(1n);'),
+    edit(
+      'roles/streaming-node/streaming-node.js',
+      'await this.#giveBack(newestEpoch);',
+      'await this.#giveBack(1n);',
+    ),
   ),
   'drop-half-done': plant(
     'a drop of a partition that a crash interrupts is not finished',
-    edit('roles/root-coord/collection-ddl.js', '.flatMap((record) => record.droppingPartitions.map(', '.flatMap((record) => [].map('),
+    edit(
+      'roles/root-coord/collection-ddl.js',
+      '.flatMap((record) => record.droppingPartitions.map(',
+      '.flatMap((record) => [].map(',
+    ),
     edit(
       'roles/root-coord/collection-ddl.js',
       'if (marked !== undefined)',
       'if (marked !== undefined && (await this.#parts.allocateId()) % 2n === 0n)',
     ),
   ),
-  'import-into-dropped': plant('an import into a partition that is dropped meanwhile completes', ...goneImport),
+  'import-into-dropped': plant(
+    'an import into a partition that is dropped meanwhile completes',
+    ...goneImport,
+  ),
   'late-flush-resurrects': plant(
     'a flush that comes after the drop of its partition brings rows back',
-    edit('roles/data-coord/segment-commits.js', '!catalog.segments.has(id) && !isDropped.has(partitionId)', '!catalog.segments.has(id)'),
+    edit(
+      'roles/data-coord/segment-commits.js',
+      '!catalog.segments.has(id) && !isDropped.has(partitionId)',
+      '!catalog.segments.has(id)',
+    ),
     edit('roles/streaming-node/shard-flush.js', 'shard.segments.has(record.id)', 'true'),
   ),
   'wall-clock-compared': plant(
@@ -146,7 +195,11 @@ export const plants = {
   ),
   'oracle-forgets': plant(
     'the oracle begins at the wall clock after a restart',
-    edit('roles/root-coord/timestamp-oracle.js', 'new TimestampOracle(parts, boundMs,', 'new TimestampOracle(parts, 0,'),
+    edit(
+      'roles/root-coord/timestamp-oracle.js',
+      'new TimestampOracle(parts, boundMs,',
+      'new TimestampOracle(parts, 0,',
+    ),
   ),
   'orphans-stay': plant(
     'files of killed flushes and builds stay',
@@ -158,19 +211,35 @@ export const plants = {
   ),
   'deletes-not-flushed': plant(
     'deletes are let go without a file',
-    edit('roles/streaming-node/shard-flush.js', 'const groups = deleteGroups(deletes);', 'const groups = deleteGroups([]);'),
+    edit(
+      'roles/streaming-node/shard-flush.js',
+      'const groups = deleteGroups(deletes);',
+      'const groups = deleteGroups([]);',
+    ),
   ),
   'checkpoint-too-far': plant(
     'the checkpoint passes rows that are still growing',
-    edit('roles/streaming-node/shard.js', "if (segment.state !== 'saved' && !files.has(segment))", 'if (false)'),
+    edit(
+      'roles/streaming-node/shard.js',
+      "if (segment.state !== 'saved' && !files.has(segment))",
+      'if (false)',
+    ),
   ),
   'deletes-not-forwarded': plant(
     'sealed segments do not hear of deletes',
-    edit('roles/streaming-node/shard.js', 'await this.#parts.forwardDeletes(', 'await ((..._) => undefined)('),
+    edit(
+      'roles/streaming-node/shard.js',
+      'await this.#parts.forwardDeletes(',
+      'await ((..._) => undefined)(',
+    ),
   ),
   'replayed-twice': plant(
     'a replay adds rows that are in files already',
-    edit('roles/streaming-node/shard.js', 'if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId))', 'if (false)'),
+    edit(
+      'roles/streaming-node/shard.js',
+      'if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId))',
+      'if (false)',
+    ),
     // Reads leave out what is served as sealed, and the catalog takes no segment twice: with these, more rows are only memory.
     edit(
       'roles/streaming-node/shard-reader.js',
@@ -184,7 +253,11 @@ export const plants = {
   ),
   'upsert-keeps-moved-row': plant(
     'an upsert that moves a row to another partition leaves the old one',
-    edit('roles/proxy/write-service.js', 'partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n', '(partitionIds[0] ?? 0n)'),
+    edit(
+      'roles/proxy/write-service.js',
+      'partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n',
+      '(partitionIds[0] ?? 0n)',
+    ),
   ),
   'row-count-before-growing': plant(
     'statistics ask for growing rows last: a segment flushed in between is in neither answer',
@@ -207,7 +280,11 @@ export const isPlantName = (name: string): name is PlantName => Object.hasOwn(pl
 /** @throws when the piece is not there, or there more than once */
 export function applyEdit(source: string, { file, find, put }: Edit): string {
   const at = source.indexOf(find);
-  if (at < 0) throw new Error(`dist/${file} has no ${JSON.stringify(find)}: the code changed, change the plant with it`);
-  if (source.indexOf(find, at + 1) >= 0) throw new Error(`dist/${file} has ${JSON.stringify(find)} more than once: choose a longer piece`);
+  if (at < 0)
+    throw new Error(
+      `dist/${file} has no ${JSON.stringify(find)}: the code changed, change the plant with it`,
+    );
+  if (source.indexOf(find, at + 1) >= 0)
+    throw new Error(`dist/${file} has ${JSON.stringify(find)} more than once: choose a longer piece`);
   return source.slice(0, at) + put + source.slice(at + find.length);
 }

@@ -10,6 +10,7 @@ export interface KeyVersion {
   readonly key: number;
   readonly version: number;
 }
+
 export interface Row extends KeyVersion {
   readonly vector: Uint8Array;
 }
@@ -19,11 +20,17 @@ function mix(value: number): number {
   z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
   return (z ^ (z >>> 15)) >>> 0;
 }
+
 export const floatsOf = (key: number, version: number): Float32Array<ArrayBuffer> =>
-  Float32Array.from({ length: DIM }, (_, at) => mix(key * 7919 + version * 104_729 + at * 31 + 1) / 2 ** 31 - 1);
-export const vectorOf = (key: number, version: number): Uint8Array => new Uint8Array(floatsOf(key, version).buffer);
+  Float32Array.from(
+    { length: DIM },
+    (_, at) => mix(key * 7919 + version * 104_729 + at * 31 + 1) / 2 ** 31 - 1,
+  );
+export const vectorOf = (key: number, version: number): Uint8Array =>
+  new Uint8Array(floatsOf(key, version).buffer);
 export const noteOf = (version: number): string => `version ${version}`;
-export const versionOf = (note: string): number => (/^version \d+$/.test(note) ? Number(note.slice('version '.length)) : Number.NaN);
+export const versionOf = (note: string): number =>
+  /^version \d+$/.test(note) ? Number(note.slice('version '.length)) : Number.NaN;
 
 export function schemaBytes(spec: CollectionSpec): Uint8Array {
   const schema = CollectionSchema.fromPartial({
@@ -32,11 +39,14 @@ export function schemaBytes(spec: CollectionSpec): Uint8Array {
       { name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
       { name: 'note', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '64' }] },
       { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },
-      ...(spec.partitions === 'key' ? [{ name: 'team', dataType: DataType.Int64, isPartitionKey: true }] : []),
+      ...(spec.partitions === 'key'
+        ? [{ name: 'team', dataType: DataType.Int64, isPartitionKey: true }]
+        : []),
     ],
   });
   return CollectionSchema.encode(schema).finish();
 }
+
 export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): FieldData[] {
   const vectors = new Uint8Array(rows.length * DIM * 4);
   for (const [at, { key, version }] of rows.entries()) vectors.set(vectorOf(key, version), at * DIM * 4);
@@ -53,8 +63,18 @@ export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): Fie
       'pk',
       rows.map(({ key }) => key),
     ),
-    { ...common, type: DataType.VarChar, fieldName: 'note', field: { $case: 'scalars', value: { data: texts } } },
-    { ...common, type: DataType.FloatVector, fieldName: 'vec', field: { $case: 'vectors', value: { dim: BigInt(DIM), data: floats } } },
+    {
+      ...common,
+      type: DataType.VarChar,
+      fieldName: 'note',
+      field: { $case: 'scalars', value: { data: texts } },
+    },
+    {
+      ...common,
+      type: DataType.FloatVector,
+      fieldName: 'vec',
+      field: { $case: 'vectors', value: { dim: BigInt(DIM), data: floats } },
+    },
     ...(spec.partitions === 'key'
       ? [
           longs(
@@ -65,11 +85,17 @@ export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): Fie
       : []),
   ];
 }
+
 /** The rows as a file to import. */
 export function importFileOf(rows: readonly KeyVersion[]): Uint8Array {
-  const objects = rows.map(({ key, version }) => ({ pk: key, note: noteOf(version), vec: [...floatsOf(key, version)] }));
+  const objects = rows.map(({ key, version }) => ({
+    pk: key,
+    note: noteOf(version),
+    vec: [...floatsOf(key, version)],
+  }));
   return new TextEncoder().encode(JSON.stringify(objects));
 }
+
 export function placeholderOf(vector: Uint8Array): Uint8Array {
   const placeholder = { tag: '$0', type: PlaceholderType.FloatVector, values: [vector], elementLevel: false };
   return PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [placeholder] })).finish();

@@ -17,9 +17,11 @@ const PLANTED_SEEDS = 500;
 function wholeNumber(text: string | undefined, what: string): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${what} ${text}: expected a whole number\n${usage}`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new Error(`--${what} ${text}: expected a whole number\n${usage}`);
   return value;
 }
+
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** Adds up what the seeds did, and tells of each violation. */
@@ -30,15 +32,18 @@ class Report {
   readonly #hashes = new Map<number, string>();
   readonly #again: string;
   readonly #isBrief: boolean;
+
   constructor(again: string, isBrief: boolean) {
     this.#again = again;
     this.#isBrief = isBrief;
   }
+
   /** One figure for all traces: the same before and after a change that only moves or formats code. */
   get digest(): string {
     const lines = [...this.#hashes].sort(([a], [b]) => a - b).map((pair) => pair.join(' '));
     return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16);
   }
+
   add({ seed, operations, events, hash, violation, lastLines }: SeedOutcome, isAlone: boolean): void {
     this.ran++;
     this.operations += operations;
@@ -55,10 +60,13 @@ class Report {
     print(`  again: npm run sim -- --seed ${seed}${this.#again} --trace FILE`);
   }
 }
+
 /** Tries every planted fault until a seed finds it, and prints a table. @returns how many were not found */
 async function tryPlants(seeds: number, jobs: number, only: string | undefined): Promise<number> {
   let missed = 0;
-  const all = [...Object.entries(sabotages), ...Object.entries(plants)].filter(([name]) => only === undefined || name === only);
+  const all = [...Object.entries(sabotages), ...Object.entries(plants)].filter(
+    ([name]) => only === undefined || name === only,
+  );
   for (const [plant, { what }] of all) {
     const begin = performance.now();
     let found: SeedOutcome | undefined;
@@ -76,12 +84,17 @@ async function tryPlants(seeds: number, jobs: number, only: string | undefined):
     if (found === undefined) missed++;
     const result =
       problem ??
-      (found === undefined ? `NOT caught by ${seeds} seeds` : `seed ${found.seed}: ${found.violation?.split('\n')[0]?.slice(0, 90)}`);
-    print(`${plant.padEnd(26)} ${((performance.now() - begin) / 1000).toFixed(1).padStart(6)} s  ${result}  (${what})`);
+      (found === undefined
+        ? `NOT caught by ${seeds} seeds`
+        : `seed ${found.seed}: ${found.violation?.split('\n')[0]?.slice(0, 90)}`);
+    print(
+      `${plant.padEnd(26)} ${((performance.now() - begin) / 1000).toFixed(1).padStart(6)} s  ${result}  (${what})`,
+    );
   }
   print(`sim: ${all.length} planted faults, ${missed} not caught`);
   return missed;
 }
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -128,7 +141,10 @@ async function main(): Promise<void> {
       },
     });
   }
-  print(`sim: ${report.ran} seeds, ${report.operations} steps, ${report.violations} violations, all traces ${report.digest}`);
+  print(
+    `sim: ${report.ran} seeds, ${report.operations} steps, ${report.violations} violations, all traces ${report.digest}`,
+  );
   if (report.violations > 0) process.exitCode = 1;
 }
+
 await main();

@@ -20,6 +20,7 @@ export interface ScenarioParts {
   readonly timers: Timers;
   readonly trace: Trace;
 }
+
 type UntilReady = (call: () => Promise<boolean>) => Promise<void>;
 type Scenario = (collection: SimCollection, untilReady: UntilReady) => Promise<void>;
 
@@ -33,9 +34,11 @@ const QUIET = { delayMinMs: 0.05, delayMaxMs: 0.5 };
 
 export class Scenarios {
   readonly #parts: ScenarioParts;
+
   constructor(parts: ScenarioParts) {
     this.#parts = parts;
   }
+
   /** One of them, and whatever it began to its end. */
   async run(untilReady: UntilReady): Promise<void> {
     const { workload, collections, trace, timers, definitions, random } = this.#parts;
@@ -51,6 +54,7 @@ export class Scenarios {
     await timers.sleep(DRAIN_MS);
     await definitions.finish(untilReady);
   }
+
   #heal(): void {
     const { processes, cluster } = this.#parts;
     for (const host of hosts) {
@@ -60,13 +64,16 @@ export class Scenarios {
       for (const other of hosts) if (other !== host) cluster.network.setLink(host, other, QUIET);
     }
   }
+
   #pause(mostMs: number): Promise<void> {
     return this.#parts.timers.sleep(nextFloat(this.#parts.random) * mostMs);
   }
+
   #restart(host: Host, isPowerLoss = false): void {
     this.#parts.processes[host].crash(this.#parts.random, isPowerLoss);
     this.#parts.processes[host].start();
   }
+
   /** Calls of the host on the object store take up to so long from now on; those under way keep their pace. */
   #slowObjects(host: Host, delayMs: number): void {
     this.#parts.processes[host].troubles.objects = { refused: 0, lost: 0, delayMs };
@@ -172,6 +179,7 @@ export class Scenarios {
       await untilReady(() => workload.insert(model, 0));
     },
   };
+
   readonly #named: Readonly<Record<string, Scenario>> = {
     'drop-interrupted': async (collection, untilReady) => {
       const { workload, processes, definitions } = this.#parts;

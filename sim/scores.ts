@@ -19,5 +19,6 @@ export function scoreOf(metric: SimMetric, query: Float32Array, key: number, ver
   const norm = Math.sqrt(squares * query.reduce((sum, value) => sum + value * value, 0));
   return norm === 0 ? 0 : dot / norm;
 }
+
 /** Larger is worse, whatever the metric. */
 export const badness = (metric: SimMetric, score: number): number => (metric === 'L2' ? score : -score);

@@ -12,6 +12,7 @@ export interface SearchFacts {
   readonly query: Float32Array;
   readonly topK: number;
 }
+
 /** How far scores of codes may be off: vectors lie in [-1, 1]. */
 const CODE_TOLERANCE = 0.1;
 /** Of the nearest that are certain, the share that one search of an approximate index must find. */
@@ -35,19 +36,30 @@ export function checkHits(read: ReadWindow, facts: SearchFacts, hits: readonly H
     if (possible === undefined || (possible.size === 1 && possible.has(0) && copies === undefined))
       fail('a deleted row came back', `search found key ${key}, which is absent`);
     if (version === 0 || !(possible?.has(version) || copies?.has(version)))
-      fail('a search is wrong', `found key ${key} v${version}, expected ${[...(possible ?? []), ...(copies ?? [])].join(' or ')}`);
+      fail(
+        'a search is wrong',
+        `found key ${key} v${version}, expected ${[...(possible ?? []), ...(copies ?? [])].join(' or ')}`,
+      );
     // The text and the score may be of different rows only while the key has several.
     const versions = [...(possible ?? []), ...(copies ?? [])].filter((one) => one > 0);
     const expected = versions.map((one) => scoreOf(metric, query, key, one));
     if (!expected.some((one) => Math.abs(one - score) <= tolerance))
-      fail('a search is wrong', `key ${key} at rank ${rank} has score ${score}, expected ${expected.join(' or ')}`);
-    if (metric === 'COSINE' && Math.abs(score) > 1) fail('a score is out of range', `key ${key} at rank ${rank} has score ${score}`);
+      fail(
+        'a search is wrong',
+        `key ${key} at rank ${rank} has score ${score}, expected ${expected.join(' or ')}`,
+      );
+    if (metric === 'COSINE' && Math.abs(score) > 1)
+      fail('a score is out of range', `key ${key} at rank ${rank} has score ${score}`);
     if (badness(metric, score) < last - (index.hasExactScores ? 0 : CODE_TOLERANCE))
-      fail('a search is wrong', `rank ${rank} (key ${key}, score ${score}) is better than the rank before it`);
+      fail(
+        'a search is wrong',
+        `rank ${rank} (key ${key}, score ${score}) is better than the rank before it`,
+      );
     last = badness(metric, score);
   }
   if (read.isWhole) checkComplete(read, facts, hits, seen, tolerance, fail);
 }
+
 /** No certain row that is better than the worst hit is missing; fewer hits than asked for are all there is. */
 function checkComplete(
   read: ReadWindow,
@@ -62,7 +74,9 @@ function checkComplete(
   for (const [key, versions] of read.possible) {
     if (versions.has(0)) continue;
     const bad = Math.max(
-      ...[...versions, ...(read.copies.get(key) ?? [])].map((version) => badness(metric, scoreOf(metric, query, key, version))),
+      ...[...versions, ...(read.copies.get(key) ?? [])].map((version) =>
+        badness(metric, scoreOf(metric, query, key, version)),
+      ),
     );
     if (bad < worst - 2 * tolerance) due.push({ key, bad });
   }
@@ -77,5 +91,8 @@ function checkComplete(
       `search does not find key ${first?.key}, which should be at rank ${nearest.findIndex(({ key }) => key === first?.key)} of ${topK}`,
     );
   if (missing.length > nearest.length * (1 - RECALL_FLOOR))
-    fail('a search misses too much', `${index.type} does not find ${missing.length} of the ${nearest.length} nearest`);
+    fail(
+      'a search misses too much',
+      `${index.type} does not find ${missing.length} of the ${nearest.length} nearest`,
+    );
 }

@@ -5,6 +5,7 @@ export interface SeedTask {
   readonly seed: number;
   readonly steps?: number;
 }
+
 export interface SeedOutcome {
   readonly seed: number;
   readonly operations: number;
@@ -14,9 +15,17 @@ export interface SeedOutcome {
   /** The last events before a violation. */
   readonly lastLines: readonly string[];
 }
+
 const LAST_LINES = 40;
 
 export function summarise(result: SimulationResult): SeedOutcome {
   const { seed, operations, hash, violation, lines } = result;
-  return { seed, operations, events: lines.length, hash, violation, lastLines: violation === undefined ? [] : lines.slice(-LAST_LINES) };
+  return {
+    seed,
+    operations,
+    events: lines.length,
+    hash,
+    violation,
+    lastLines: violation === undefined ? [] : lines.slice(-LAST_LINES),
+  };
 }

@@ -11,6 +11,7 @@ export interface SeedPoolOptions {
   /** @returns whether more seeds are to be run */
   readonly onOutcome: (outcome: SeedOutcome) => boolean;
 }
+
 const worker = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
 const hooks = new URL('./plant-hooks.js', import.meta.url).href;
 
@@ -29,7 +30,10 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
     const feed = (child: ChildProcess): void => {
       const next = left.next();
       if (next.done !== true) {
-        const task: SeedTask = { seed: next.value, ...(options.steps === undefined ? {} : { steps: options.steps }) };
+        const task: SeedTask = {
+          seed: next.value,
+          ...(options.steps === undefined ? {} : { steps: options.steps }),
+        };
         child.send(task);
         return;
       }
@@ -38,7 +42,10 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
       if (children.size === 0) end();
     };
     for (let job = 0; job < options.jobs; job++) {
-      const child = options.plant === undefined ? fork(worker) : fork(worker, [options.plant], { execArgv: ['--import', hooks] });
+      const child =
+        options.plant === undefined
+          ? fork(worker)
+          : fork(worker, [options.plant], { execArgv: ['--import', hooks] });
       children.add(child);
       child.on('message', (outcome: SeedOutcome) => {
         if (isOver) return;

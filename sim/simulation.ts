@@ -21,6 +21,7 @@ export interface SimulationOptions {
   readonly steps?: number;
   readonly sabotage?: Sabotage;
 }
+
 export interface SimulationResult {
   readonly seed: number;
   readonly operations: number;
@@ -29,6 +30,7 @@ export interface SimulationResult {
   /** What broke; undefined when all promises held. */
   readonly violation: string | undefined;
 }
+
 const DEFAULT_STEPS = 120;
 const ROUNDS = 3;
 const CLIENTS = 3;
@@ -62,16 +64,26 @@ class Run {
     const random = seededRandom(world.random.nextUint32());
     const trace = new Trace(elapsedMs);
     const sabotage = options.sabotage ?? ((platform) => platform);
-    const process = (host: (typeof hosts)[number]): SimProcess => new SimProcess(host, this.#cluster, trace, sabotage);
-    this.processes = { coord: process('coord'), stream: process('stream'), query: process('query'), front: process('front') };
+    const process = (host: (typeof hosts)[number]): SimProcess =>
+      new SimProcess(host, this.#cluster, trace, sabotage);
+    this.processes = {
+      coord: process('coord'),
+      stream: process('stream'),
+      query: process('query'),
+      front: process('front'),
+    };
     this.#faults = new Faults({
       cluster: this.#cluster,
       processes: this.processes,
       random: seededRandom(world.random.nextUint32()),
       trace,
     });
-    const collections = chooseSpecs(random).map((spec) => ({ model: new CollectionModel(spec), index: chooseIndex(random) }));
-    for (const { model, index } of collections) trace.add('setup', 'collection', { ...model.spec, index: index.type });
+    const collections = chooseSpecs(random).map((spec) => ({
+      model: new CollectionModel(spec),
+      index: chooseIndex(random),
+    }));
+    for (const { model, index } of collections)
+      trace.add('setup', 'collection', { ...model.spec, index: index.type });
     const client = new SimClient(network, PUBLIC_ADDRESS);
     const common = { client, collections, random, timers: world.timers, trace, elapsedMs };
     this.workload = new Workload(common);
@@ -88,18 +100,25 @@ class Run {
     this.#random = random;
     this.trace = trace;
   }
+
   /** @returns what broke */
   async run(): Promise<string | undefined> {
     let violation: string | undefined;
     try {
       await this.#cluster.world.runUntil(this.#main(), RUN_MS_MAX);
     } catch (error) {
-      violation = error instanceof Violation ? error.message : `the run broke off: ${error instanceof Error ? error.stack : String(error)}`;
+      violation =
+        error instanceof Violation
+          ? error.message
+          : `the run broke off: ${error instanceof Error ? error.stack : String(error)}`;
     }
-    this.trace.add('end', violation === undefined ? 'all-promises-held' : 'violation', { what: violation?.split('\n')[0] });
+    this.trace.add('end', violation === undefined ? 'all-promises-held' : 'violation', {
+      what: violation?.split('\n')[0],
+    });
     for (const host of hosts) this.processes[host].crash(this.#random);
     return violation;
   }
+
   async #main(): Promise<void> {
     for (const host of hosts) this.processes[host].start();
     await this.#setUp();
@@ -114,6 +133,7 @@ class Run {
     await checkDisk(this.#cluster, RECOVERY_MS_MAX);
     if (nextBelow(this.#random, 3) === 0) await this.#rot();
   }
+
   /** After this nothing more is written. */
   async #rot(): Promise<void> {
     const { objectDisk, world } = this.#cluster;
@@ -133,6 +153,7 @@ class Run {
       }
     }
   }
+
   /** Writes that are in no file yet. @returns the parts of the log before the last of them */
   async #provenLog(): Promise<readonly Place[]> {
     const { model } = this.workload.one(this.#collections);
@@ -140,6 +161,7 @@ class Run {
     const before = await placesOf([this.processes.stream.disk], 'wal');
     return (await this.workload.insert(model, 0)) ? grown(before) : [];
   }
+
   async #setUp(): Promise<void> {
     // Some clusters are in trouble from the first moment.
     const early = nextBelow(this.#random, 2) === 0 ? this.#faults.run() : undefined;
@@ -152,28 +174,36 @@ class Run {
     this.#faults.heal();
     await early;
   }
+
   async #round(): Promise<void> {
     const perClient = Math.ceil((this.#options.steps ?? DEFAULT_STEPS) / ROUNDS / (CLIENTS + 1));
     const breaking = this.#faults.run();
     const working = Array.from({ length: CLIENTS }, (_, id) => this.workload.run(id, perClient));
     const changing = nextFloat(this.#random) < 0.7 ? [this.#definitions.run(perClient)] : [];
-    await Promise.race([Promise.all([...working, ...changing]), breaking.then(() => new Promise<never>(() => {}))]);
+    await Promise.race([
+      Promise.all([...working, ...changing]),
+      breaking.then(() => new Promise<never>(() => {})),
+    ]);
     this.#faults.heal();
     await breaking;
     await this.#cluster.world.timers.sleep(DRAIN_MS);
     await this.#definitions.finish(this.#untilReady);
   }
+
   async #compare(): Promise<void> {
     for (const collection of this.#collections) await this.workload.checkAll(collection, this.#untilReady);
   }
+
   readonly #untilReady = async (call: () => Promise<boolean>): Promise<void> => {
     const { clock, timers } = this.#cluster.world;
     const limit = clock.monotonic() + RECOVERY_MS_MAX;
     while (!(await call())) {
-      if (clock.monotonic() > limit) throw new Violation(`the cluster does not answer ${RECOVERY_MS_MAX} ms after everything healed`);
+      if (clock.monotonic() > limit)
+        throw new Violation(`the cluster does not answer ${RECOVERY_MS_MAX} ms after everything healed`);
       await timers.sleep(300);
     }
   };
+
   async #succeeds(call: () => Promise<unknown>): Promise<boolean> {
     try {
       await call();
@@ -189,5 +219,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const run = new Run(options);
   const violation = await run.run();
   const { trace, workload } = run;
-  return { seed: options.seed, operations: workload.operations, hash: trace.hash, lines: trace.lines, violation };
+  return {
+    seed: options.seed,
+    operations: workload.operations,
+    hash: trace.hash,
+    lines: trace.lines,
+    violation,
+  };
 }

@@ -13,15 +13,20 @@ export class Trace {
   constructor(elapsedMs: () => number) {
     this.#elapsedMs = elapsedMs;
   }
+
   get events(): number {
     return this.#events;
   }
+
   /** Hash of everything so far, shortened: a fingerprint, not a signature. */
   get hash(): string {
     return this.#hash.copy().digest('hex').slice(0, 16);
   }
+
   add(who: string, event: string, facts: Facts = {}): void {
-    const shown = Object.entries(facts).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${String(value)}`]));
+    const shown = Object.entries(facts).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${String(value)}`],
+    );
     const line = [`${this.#elapsedMs().toFixed(3)}`, who, event, ...shown].join(' ').replaceAll('\n', ' ');
     this.#events++;
     this.#hash.update(`${line}\n`);

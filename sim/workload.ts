@@ -19,6 +19,7 @@ export interface SimCollection {
   /** Undefined while it changes: then nothing is promised about what an index finds. */
   index: IndexChoice;
 }
+
 export interface WorkloadParts {
   readonly client: SimClient;
   readonly collections: readonly SimCollection[];
@@ -28,6 +29,7 @@ export interface WorkloadParts {
   /** Virtual ms since the start. */
   readonly elapsedMs: () => number;
 }
+
 export class Workload {
   readonly #parts: WorkloadParts;
   #nextVersion = 1;
@@ -37,15 +39,19 @@ export class Workload {
   readonly #nextKeys = new Map<string, number>();
   /** When a write of each collection last ended without a known outcome: it may still arrive for a while. */
   readonly #lastUnknownMs = new Map<string, number>();
+
   constructor(parts: WorkloadParts) {
     this.#parts = parts;
   }
+
   get operations(): number {
     return this.#nextOperation - 1;
   }
+
   lastUnknownMs(model: CollectionModel): number {
     return this.#lastUnknownMs.get(model.name) ?? Number.NEGATIVE_INFINITY;
   }
+
   /** One client: so many operations, one after another. */
   async run(clientId: number, operations: number): Promise<void> {
     const { random, timers, collections } = this.#parts;
@@ -67,14 +73,22 @@ export class Workload {
       else await this.search(collection, undefined, this.#somePartitions(model));
     }
   }
+
   one<T>(choices: readonly T[]): T {
     return choices[nextBelow(this.#parts.random, choices.length)] as T;
   }
+
   version(): number {
     return this.#nextVersion++;
   }
+
   /** Runs a call under a number, and says whether it succeeded. A failure tells nothing about whether it was carried out. */
-  async attempt(model: CollectionModel, name: string, what: string, call: () => Promise<string | undefined>): Promise<unknown> {
+  async attempt(
+    model: CollectionModel,
+    name: string,
+    what: string,
+    call: () => Promise<string | undefined>,
+  ): Promise<unknown> {
     const { trace } = this.#parts;
     const who = `op${this.#nextOperation++}`;
     trace.add(who, name, { collection: model.name, what });
@@ -87,12 +101,23 @@ export class Workload {
       return error ?? new Error('failed');
     }
   }
-  async write(model: CollectionModel, kind: Write['kind'], changes: readonly KeyVersion[], call: () => Promise<bigint>): Promise<boolean> {
+
+  async write(
+    model: CollectionModel,
+    kind: Write['kind'],
+    changes: readonly KeyVersion[],
+    call: () => Promise<bigint>,
+  ): Promise<boolean> {
     const write = model.begin(kind, changes);
-    const error = await this.attempt(model, kind, changes.map(({ key, version }) => `${key}:${version}`).join(), async () => {
-      this.#newest = await call();
-      return undefined;
-    });
+    const error = await this.attempt(
+      model,
+      kind,
+      changes.map(({ key, version }) => `${key}:${version}`).join(),
+      async () => {
+        this.#newest = await call();
+        return undefined;
+      },
+    );
     if (error === undefined) {
       model.acknowledged(write);
       return true;
@@ -101,9 +126,11 @@ export class Workload {
     this.#lastUnknownMs.set(model.name, this.#parts.elapsedMs());
     return false;
   }
+
   #ownKeys(model: CollectionModel, clientId: number): readonly number[] {
     return model.keys.filter((key) => Math.floor(key / KEYS_PER_CLIENT) === clientId && !model.isOpen(key));
   }
+
   /** Some of a client's keys, each once. */
   #pick(keys: readonly number[], max: number): readonly number[] {
     const chosen = new Set<number>();
@@ -111,16 +138,22 @@ export class Workload {
     while (chosen.size < wanted) chosen.add(this.one(keys));
     return [...chosen];
   }
+
   /** Of several keys those that a request with a partition's name may hold: the partition of the first. */
-  #samePartition(model: CollectionModel, keys: readonly number[]): { readonly partition: string; readonly keys: readonly number[] } {
+  #samePartition(
+    model: CollectionModel,
+    keys: readonly number[],
+  ): { readonly partition: string; readonly keys: readonly number[] } {
     const partition = keys[0] === undefined ? '' : model.partitionOf(keys[0]);
     return { partition, keys: keys.filter((key) => model.partitionOf(key) === partition) };
   }
+
   #somePartitions(model: CollectionModel): readonly string[] {
     if (model.spec.partitions !== 'named' || nextFloat(this.#parts.random) < 0.6) return [];
     const there = partitionNames.filter((name) => !model.isAbsent(name));
     return there.length === 0 ? [] : [this.one(there)];
   }
+
   /** Keys never used before, all of one partition that is there. */
   newKeys(
     model: CollectionModel,
@@ -132,16 +165,19 @@ export class Workload {
     let next = this.#nextKeys.get(source) ?? clientId * KEYS_PER_CLIENT;
     const partition = into ?? model.partitionOf(next + nextBelow(this.#parts.random, 3));
     const keys: number[] = [];
-    for (; keys.length < count && !model.isAbsent(partition); next++) if (model.partitionOf(next) === partition) keys.push(next);
+    for (; keys.length < count && !model.isAbsent(partition); next++)
+      if (model.partitionOf(next) === partition) keys.push(next);
     this.#nextKeys.set(source, next);
     return { partition, keys };
   }
+
   async insert(model: CollectionModel, clientId: number, into?: string): Promise<boolean> {
     const { partition, keys } = this.newKeys(model, clientId, 1 + nextBelow(this.#parts.random, 8), into);
     if (keys.length === 0) return false;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
     return this.write(model, 'insert', rows, () => this.#parts.client.insert(model.spec, partition, rows));
   }
+
   /** Keys that are there already: the newest row of a key is its row. */
   async #insertCopies(model: CollectionModel, clientId: number): Promise<void> {
     const present = this.#ownKeys(model, clientId).filter((key) => (model.certain(key) ?? 0) > 0);
@@ -150,18 +186,21 @@ export class Workload {
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
     await this.write(model, 'copy', rows, () => this.#parts.client.insert(model.spec, partition, rows));
   }
+
   async upsert(model: CollectionModel, clientId: number): Promise<void> {
     const { partition, keys } = this.#samePartition(model, this.#pick(this.#ownKeys(model, clientId), 6));
     if (keys.length === 0) return;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
     await this.write(model, 'upsert', rows, () => this.#parts.client.upsert(model.spec, partition, rows));
   }
+
   async delete(model: CollectionModel, clientId: number): Promise<void> {
     const keys = this.#pick(this.#ownKeys(model, clientId), 4);
     if (keys.length === 0) return;
     const gone = keys.map((key) => ({ key, version: 0 }));
     await this.write(model, 'delete', gone, () => this.#parts.client.delete(model.name, keys));
   }
+
   async flush(model: CollectionModel): Promise<boolean> {
     let isFlushed = false;
     await this.attempt(model, 'flush', '', async () => {
@@ -170,6 +209,7 @@ export class Workload {
     });
     return isFlushed;
   }
+
   async #readSome(model: CollectionModel): Promise<void> {
     const keys = this.#pick(model.keys, 12);
     if (keys.length > 0) await this.rows(model, keys, false);
@@ -188,6 +228,7 @@ export class Workload {
     model.closeRead(read);
     return error === undefined;
   }
+
   /** Reads keys and compares. */
   rows(model: CollectionModel, keys: readonly number[], isQuiet: boolean): Promise<boolean> {
     return this.#read(model, 'query', keys.join(), [], async (read) => {
@@ -196,6 +237,7 @@ export class Workload {
       return rows.map(({ key, version }) => `${key}:${version}`).join();
     });
   }
+
   count(model: CollectionModel, partitions: readonly string[] = []): Promise<boolean> {
     return this.#read(model, 'count', partitions.join(), partitions, async (read) => {
       const count = await this.#parts.client.count(model.name, partitions);
@@ -203,6 +245,7 @@ export class Workload {
       return String(count);
     });
   }
+
   rowCount(model: CollectionModel): Promise<boolean> {
     return this.#read(model, 'row-count', '', [], async (read) => {
       const count = await this.#parts.client.rowCount(model.name);
@@ -210,6 +253,7 @@ export class Workload {
       return String(count);
     });
   }
+
   /** @param expected partitions that may be answered, when others than asked for: all when neither is given */
   async search(
     collection: SimCollection,
@@ -224,28 +268,57 @@ export class Workload {
     const version = nextFloat(this.#parts.random) < 0.7 ? (model.certain(near) ?? 0) : -1;
     const query = floatsOf(near, version);
     const guarantee = isSession ? this.#newest : 0n;
-    return this.#read(model, 'search', [`${near}:${version}`, topK, ...partitions].join(' '), expected, async (read) => {
-      const hits = await this.#parts.client.search(model.spec, { vector: new Uint8Array(query.buffer), topK, partitions, guarantee });
-      // The index was changed while the search ran: either may have answered.
-      const isSame = index === collection.index;
-      checkHits(read, { name: model.name, metric: model.spec.metric, index: isSame ? index : LOOSE, query, topK }, hits);
-      return hits.map((hit) => `${hit.key}:${hit.version}@${hit.score}`).join();
-    });
+    return this.#read(
+      model,
+      'search',
+      [`${near}:${version}`, topK, ...partitions].join(' '),
+      expected,
+      async (read) => {
+        const hits = await this.#parts.client.search(model.spec, {
+          vector: new Uint8Array(query.buffer),
+          topK,
+          partitions,
+          guarantee,
+        });
+        // The index was changed while the search ran: either may have answered.
+        const isSame = index === collection.index;
+        checkHits(
+          read,
+          { name: model.name, metric: model.spec.metric, index: isSame ? index : LOOSE, query, topK },
+          hits,
+        );
+        return hits.map((hit) => `${hit.key}:${hit.version}@${hit.score}`).join();
+      },
+    );
   }
+
   #someKey(model: CollectionModel): number {
     const keys = model.keys;
     return keys.length === 0 ? 0 : this.one(keys);
   }
+
   async load(model: CollectionModel): Promise<boolean> {
-    return (await this.attempt(model, 'load', '', () => this.#parts.client.load(model.name).then(() => undefined))) === undefined;
+    return (
+      (await this.attempt(model, 'load', '', () =>
+        this.#parts.client.load(model.name).then(() => undefined),
+      )) === undefined
+    );
   }
+
   /** A healed cluster takes writes, and brings all of them to files. */
-  async checkWrites(model: CollectionModel, untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
+  async checkWrites(
+    model: CollectionModel,
+    untilReady: (call: () => Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
     await untilReady(() => this.insert(model, 0));
     await untilReady(() => this.flush(model));
   }
+
   /** Compares everything. Every write has an outcome afterwards. Calls are tried again while the cluster comes back. */
-  async checkAll(collection: SimCollection, untilReady: (call: () => Promise<boolean>) => Promise<void>): Promise<void> {
+  async checkAll(
+    collection: SimCollection,
+    untilReady: (call: () => Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
     const { model } = collection;
     await untilReady(() => this.load(model));
     const keys = model.keys;
@@ -265,5 +338,6 @@ export class Workload {
     }
   }
 }
+
 /** Checks of a search while the index is not known. */
 const LOOSE: IndexChoice = { type: 'changing', params: {}, hasExactScores: false, isExact: false };

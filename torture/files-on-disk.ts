@@ -9,14 +9,19 @@ import { Wrong } from './world.js';
 /** A log keeps whole files, so what is flushed may still stand in the newest; bytes of all logs together. */
 const LOG_BYTES_MAX = 4 * 1024 * 1024;
 
-export async function checkFiles(folder: string): Promise<{ readonly objects: number; readonly logBytes: number }> {
+export async function checkFiles(
+  folder: string,
+): Promise<{ readonly objects: number; readonly logBytes: number }> {
   const store = new LmdbMetaStore(join(folder, 'meta'));
   const segments = await recordTable(store, 'datacoord-meta/s/', SegmentRecord).list();
   const collections = await recordTable(store, 'root-coord/collection/', CollectionRecord).list();
   await store.close();
   const known = new Set(collections.map(({ id }) => id));
   const orphan = segments.find(({ collectionId }) => !known.has(collectionId));
-  if (orphan !== undefined) throw new Wrong(`catalog: segment ${orphan.id} is of collection ${orphan.collectionId}, which is not there`);
+  if (orphan !== undefined)
+    throw new Wrong(
+      `catalog: segment ${orphan.id} is of collection ${orphan.collectionId}, which is not there`,
+    );
   const named = new Map<string, number | undefined>();
   for (const segment of segments) {
     for (const { key, bytes } of segment.files) named.set(key, Number(bytes));
@@ -27,16 +32,22 @@ export async function checkFiles(folder: string): Promise<{ readonly objects: nu
   for (const [key, bytes] of named) {
     const size = present.get(key);
     if (size === undefined) throw new Wrong(`disk: ${key} is named by the catalog and is not there`);
-    if (bytes !== undefined && size !== bytes) throw new Wrong(`disk: ${key} has ${size} bytes, the catalog says ${bytes}`);
+    if (bytes !== undefined && size !== bytes)
+      throw new Wrong(`disk: ${key} has ${size} bytes, the catalog says ${bytes}`);
   }
   const unnamed = [...present.keys()].filter((key) => !named.has(key) && !key.startsWith('torture-import/'));
-  if (unnamed.length > 0) throw new Wrong(`disk: nothing names ${unnamed.length} files, such as ${unnamed.slice(0, 5).join(', ')}`);
+  if (unnamed.length > 0)
+    throw new Wrong(`disk: nothing names ${unnamed.length} files, such as ${unnamed.slice(0, 5).join(', ')}`);
   const logBytes = [...(await filesBelow(join(folder, 'wal'))).values()].reduce((sum, size) => sum + size, 0);
-  if (logBytes > LOG_BYTES_MAX) throw new Wrong(`disk: logs have ${logBytes} bytes after a clean stop, expected at most ${LOG_BYTES_MAX}`);
+  if (logBytes > LOG_BYTES_MAX)
+    throw new Wrong(
+      `disk: logs have ${logBytes} bytes after a clean stop, expected at most ${LOG_BYTES_MAX}`,
+    );
   // Sources of ended jobs.
   await rm(join(folder, 'objects/torture-import'), { recursive: true, force: true });
   return { objects: present.size, logBytes };
 }
+
 async function filesBelow(root: string): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])) {

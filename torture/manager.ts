@@ -10,7 +10,12 @@ const SERVED_MS_MAX = 60_000;
 
 export async function manageLoop(served: Served): Promise<void> {
   const { world, model } = served;
-  const actions: (() => Promise<void>)[] = [() => flush(served), () => flush(served), () => flush(served), () => releaseAndLoad(served)];
+  const actions: (() => Promise<void>)[] = [
+    () => flush(served),
+    () => flush(served),
+    () => flush(served),
+    () => releaseAndLoad(served),
+  ];
   if (model.shape.partitions.length > 0)
     actions.push(
       () => dropAndCreatePartition(served),
@@ -31,10 +36,12 @@ export async function manageLoop(served: Served): Promise<void> {
     }
   }
 }
+
 async function flush({ world, model, collection }: Served): Promise<void> {
   await collection.flush();
   world.note(`${model.shape.name}: flushed`);
 }
+
 /** What is missing of a collection's definition is made, and it is loaded and served afterwards. */
 export async function ensure(served: Served): Promise<void> {
   const { world, model, collection } = served;
@@ -56,6 +63,7 @@ export async function ensure(served: Served): Promise<void> {
   await collection.load();
   await mustBeServed(collection, shape.name);
 }
+
 async function mustBeServed(collection: Collection, name: string): Promise<void> {
   const end = Date.now() + SERVED_MS_MAX;
   while (!(await collection.isServed())) {
@@ -63,6 +71,7 @@ async function mustBeServed(collection: Collection, name: string): Promise<void>
     await sleep(10);
   }
 }
+
 /** After a release was answered, a search must be refused. */
 async function mustBeRefused(what: string, search: () => Promise<unknown>): Promise<void> {
   const isRefused = await search().then(
@@ -71,6 +80,7 @@ async function mustBeRefused(what: string, search: () => Promise<unknown>): Prom
   );
   if (!isRefused) throw new Wrong(`${what}: a search that began after the release was answered`);
 }
+
 function releaseAndLoad(served: Served): Promise<void> {
   const { world, model, collection } = served;
   return model.disturb(async () => {
@@ -83,6 +93,7 @@ function releaseAndLoad(served: Served): Promise<void> {
     world.note(`${model.shape.name}: loaded`);
   });
 }
+
 async function releasePartition({ world, model, collection }: Served, name: string): Promise<void> {
   const { shape } = model;
   await collection.releasePartition(name);
@@ -90,8 +101,10 @@ async function releasePartition({ world, model, collection }: Served, name: stri
   await mustBeRefused(`${shape.name}/${name}`, () => collection.search([vectorOf(1, shape.dim)], 1, name));
   const [hits = []] = await collection.search([vectorOf(2, shape.dim)], 100);
   const shown = hits.find(({ key }) => partitionOf(shape, key) === name);
-  if (shown !== undefined) throw new Wrong(`${shape.name}: key ${shown.key} of the released partition ${name} was found`);
+  if (shown !== undefined)
+    throw new Wrong(`${shape.name}: key ${shown.key} of the released partition ${name} was found`);
 }
+
 function releaseAndLoadPartition(served: Served): Promise<void> {
   const { world, model, collection } = served;
   const name = oneOf(world.chance, model.shape.partitions);
@@ -102,6 +115,7 @@ function releaseAndLoadPartition(served: Served): Promise<void> {
     world.note(`${model.shape.name}: loaded ${name}`);
   });
 }
+
 function dropAndCreatePartition(served: Served): Promise<void> {
   const { world, model, collection } = served;
   const name = oneOf(world.chance, model.shape.partitions);
@@ -123,6 +137,7 @@ function dropAndCreatePartition(served: Served): Promise<void> {
     world.note(`${model.shape.name}: created ${name} again`);
   });
 }
+
 function dropAndCreate(served: Served): Promise<void> {
   const { world, model, collection } = served;
   return model.disturb(async () => {
@@ -139,6 +154,7 @@ function dropAndCreate(served: Served): Promise<void> {
     world.note(`${model.shape.name}: created again`);
   });
 }
+
 function indexAgain(served: Served): Promise<void> {
   const { world, model, collection } = served;
   return model.disturb(async () => {

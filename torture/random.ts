@@ -11,6 +11,7 @@ export function chanceOf(seed: number): Chance {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
 export const below = (chance: Chance, limit: number): number => Math.floor(chance() * limit);
 export function oneOf<T>(chance: Chance, choices: readonly T[]): T {
   const chosen = choices[below(chance, choices.length)];

@@ -12,9 +12,11 @@ export function vectorOf(version: Version, dim: number): number[] {
   const chance = chanceOf(version * 7919 + 13);
   return Array.from({ length: dim }, () => (Math.floor(chance() * 129) - 64) / 4);
 }
+
 export const wireKey = (shape: Shape, key: Key): number | string => (shape.hasTextKeys ? `k${key}` : key);
 export const keyOfWire = (id: unknown): Key => Number(String(id).replace('k', ''));
-export const partitionOf = (shape: Shape, key: Key): string | undefined => shape.partitions[key % Math.max(1, shape.partitions.length)];
+export const partitionOf = (shape: Shape, key: Key): string | undefined =>
+  shape.partitions[key % Math.max(1, shape.partitions.length)];
 
 export function rowOf(shape: Shape, key: Key, version: Version): RowData {
   return {
@@ -28,6 +30,7 @@ export function rowOf(shape: Shape, key: Key, version: Version): RowData {
     ...(shape.hasPartitionKey ? { tenant: key % 23 } : {}),
   };
 }
+
 /** What is wrong with a row as the client returned it, or undefined. */
 export function wrongIn(shape: Shape, row: Readonly<Record<string, unknown>>): string | undefined {
   const key = keyOfWire(row.id);
@@ -41,6 +44,7 @@ export function wrongIn(shape: Shape, row: Readonly<Record<string, unknown>>): s
   }
   return undefined;
 }
+
 export function scoreOf(metric: Metric, a: readonly number[], b: readonly number[]): number {
   let dot = 0;
   let squares = 0;
@@ -56,6 +60,9 @@ export function scoreOf(metric: Metric, a: readonly number[], b: readonly number
   if (metric === 'L2') return squares;
   return metric === 'IP' ? dot : aa * bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
 }
+
 /** Best first. */
-export const compareScores = (metric: Metric, a: number, b: number): number => (metric === 'L2' ? a - b : b - a);
-export const isSameScore = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(a), Math.abs(b));
+export const compareScores = (metric: Metric, a: number, b: number): number =>
+  metric === 'L2' ? a - b : b - a;
+export const isSameScore = (a: number, b: number): boolean =>
+  Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(a), Math.abs(b));

@@ -17,7 +17,10 @@ import { importLoop, readLoop, type Served, writeLoop } from './workers.js';
 import { sleep, World } from './world.js';
 
 const WRITERS = 2;
-const { values: options } = parseArgs({ options: { seed: { type: 'string', default: '1' }, minutes: { type: 'string', default: '1' } } });
+const { values: options } = parseArgs({
+  options: { seed: { type: 'string', default: '1' }, minutes: { type: 'string', default: '1' } },
+});
+
 const seed = Number(options.seed);
 const minutes = Number(options.minutes);
 if (!Number.isInteger(seed) || seed < 0 || !(minutes > 0)) {
@@ -39,7 +42,12 @@ async function oneLife(world: World, models: readonly CollectionModel[], end: nu
   world.server = server;
   const client = await connect(await server.ready());
   try {
-    const served: Served[] = models.map((model) => ({ world, model, collection: new Collection(client, model.shape), isExact: false }));
+    const served: Served[] = models.map((model) => ({
+      world,
+      model,
+      collection: new Collection(client, model.shape),
+      isExact: false,
+    }));
     await Promise.all(served.map(checkWhole));
     world.note('compared');
     if (Date.now() > end) return await server.stop();
@@ -63,6 +71,7 @@ async function oneLife(world: World, models: readonly CollectionModel[], end: nu
     await client.closeConnection().catch(() => {});
   }
 }
+
 const folder = await mkdtemp(join(tmpdir(), 'elanus-torture-'));
 const world = new World(folder, chanceOf(seed));
 const models = shapes.map((shape) => new CollectionModel(shape));
@@ -91,8 +100,11 @@ try {
   await writeFile(report, [String(error), '', ...world.events, '', world.server?.log ?? ''].join('\n'));
   await world.server?.kill().catch(() => {});
   process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.stdout.write(`torture: seed ${seed}: WRONG after ${((Date.now() - begin) / 60_000).toFixed(1)} min: ${summary()}\n`);
+  process.stdout.write(
+    `torture: seed ${seed}: WRONG after ${((Date.now() - begin) / 60_000).toFixed(1)} min: ${summary()}\n`,
+  );
   process.stdout.write(`the folder as it was, with the events before: ${report}\n`);
   process.exit(1);
 }
+
 process.exit(0);

@@ -10,6 +10,7 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 export class Server {
@@ -35,6 +36,7 @@ export class Server {
       });
     });
   }
+
   /** @returns the address @throws when it ends or takes too long before it is ready */
   ready(): Promise<string> {
     const line = new Promise<string>((resolve) => {
@@ -53,20 +55,25 @@ export class Server {
     });
     return Promise.race([line, end, late]);
   }
+
   get log(): string {
     return this.#errors;
   }
+
   async kill(): Promise<void> {
     this.isEnding = true;
     this.#child.kill('SIGKILL');
     await this.#ended;
   }
+
   /** SIGTERM. @throws when it does not end, or not with 0 */
   async stop(): Promise<void> {
     this.isEnding = true;
     this.#child.kill('SIGTERM');
     const how = await Promise.race([this.#ended, wait(STOP_MS_MAX).then(() => 'too late')]);
     if (how !== '0')
-      throw new Error(`SIGTERM: the server ended with ${how}, expected 0 within ${STOP_MS_MAX} ms:\n${this.#errors.slice(-3000)}`);
+      throw new Error(
+        `SIGTERM: the server ended with ${how}, expected 0 within ${STOP_MS_MAX} ms:\n${this.#errors.slice(-3000)}`,
+      );
   }
 }

@@ -13,6 +13,7 @@ const small = {
   indexCheckIntervalMs: 1000,
   targetCheckIntervalMs: 1000,
 };
+
 try {
   const database = await open(folder, { logLevel: 'info', ...(kind === '--usual' ? {} : small) });
   process.stdout.write(`ready ${database.address}\n`);
@@ -26,6 +27,8 @@ try {
     );
   });
 } catch (error) {
-  process.stderr.write(`open failed: ${error instanceof Error ? `${error.message}\n${error.stack}` : String(error)}\n`);
+  process.stderr.write(
+    `open failed: ${error instanceof Error ? `${error.message}\n${error.stack}` : String(error)}\n`,
+  );
   process.exit(1);
 }

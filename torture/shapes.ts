@@ -8,6 +8,7 @@ export interface IndexChoice {
   /** False: hits of the index may miss neighbours, within the floor that the check keeps. */
   readonly isExact: boolean;
 }
+
 export interface Shape {
   readonly name: string;
   readonly shards: number;
@@ -23,6 +24,7 @@ export interface Shape {
   readonly keys: number;
   readonly batchRows: number;
 }
+
 const flat: IndexChoice = { index_type: 'FLAT', isExact: true };
 const hnsw: IndexChoice = { index_type: 'HNSW', params: { M: 16, efConstruction: 100 }, isExact: false };
 const base = {
@@ -38,7 +40,14 @@ const base = {
 
 export const shapes: readonly Shape[] = [
   { ...base, name: 'plain', shards: 1, metric: 'L2', takesImports: true },
-  { ...base, name: 'parted', shards: 2, metric: 'COSINE', partitions: ['p0', 'p1', 'p2'], takesImports: true },
+  {
+    ...base,
+    name: 'parted',
+    shards: 2,
+    metric: 'COSINE',
+    partitions: ['p0', 'p1', 'p2'],
+    takesImports: true,
+  },
   { ...base, name: 'keyed', shards: 2, metric: 'IP', hasPartitionKey: true },
   { ...base, name: 'texts', shards: 3, metric: 'L2', hasTextKeys: true },
   {
@@ -71,6 +80,7 @@ export function fieldsOf(shape: Shape): FieldType[] {
     { name: 'text', data_type: DataType.VarChar, max_length: 40 },
     { name: 'maybe', data_type: DataType.Double, nullable: true },
   ];
-  if (shape.hasPartitionKey) fields.push({ name: 'tenant', data_type: DataType.Int64, is_partition_key: true });
+  if (shape.hasPartitionKey)
+    fields.push({ name: 'tenant', data_type: DataType.Int64, is_partition_key: true });
   return fields;
 }

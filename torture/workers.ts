@@ -16,6 +16,7 @@ export interface Served {
   /** The index of now finds every neighbour. */
   isExact: boolean;
 }
+
 const IMPORTED = 100_000;
 
 /** Some keys in one partition, none of them under way, whose version the test accepts. */
@@ -44,6 +45,7 @@ export async function writeLoop(served: Served): Promise<void> {
     await sleep(world.chance() < 0.2 ? below(world.chance, 40) : 0);
   }
 }
+
 async function writeOnce(served: Served, kind: 'insert' | 'upsert' | 'delete'): Promise<void> {
   const { world, model, collection } = served;
   const { shape } = model;
@@ -92,15 +94,24 @@ export async function readLoop(served: Served): Promise<void> {
     await sleep(below(world.chance, 30));
   }
 }
+
 type Read = ReturnType<CollectionModel['openRead']>;
 async function readRows({ world, model, collection }: Served, read: Read): Promise<void> {
-  const keys = [...new Set(Array.from({ length: 1 + below(world.chance, 60) }, () => below(world.chance, model.shape.keys)))];
+  const keys = [
+    ...new Set(
+      Array.from({ length: 1 + below(world.chance, 60) }, () => below(world.chance, model.shape.keys)),
+    ),
+  ];
   liveRowsArePossible(model.shape, read, keys, await collection.rows(keys));
 }
+
 async function readHits({ world, model, collection, isExact }: Served, read: Read): Promise<void> {
-  const queries = Array.from({ length: world.chance() < 0.8 ? 1 : 3 }, () => vectorOf(1 + below(world.chance, 1e6), model.shape.dim));
+  const queries = Array.from({ length: world.chance() < 0.8 ? 1 : 3 }, () =>
+    vectorOf(1 + below(world.chance, 1e6), model.shape.dim),
+  );
   const lists = await collection.search(queries, 10);
-  for (const [at, query] of queries.entries()) liveHitsArePossible(model.shape, read, query, lists[at] ?? [], 10, isExact);
+  for (const [at, query] of queries.entries())
+    liveHitsArePossible(model.shape, read, query, lists[at] ?? [], 10, isExact);
 }
 
 /** Imports files of new rows, one job after another. */
@@ -111,13 +122,15 @@ export async function importLoop(served: Served): Promise<void> {
     if (world.isServing) await importOnce(served);
   }
 }
+
 async function importOnce({ world, model, collection }: Served): Promise<void> {
   const { shape } = model;
   const partition = shape.partitions.length === 0 ? undefined : oneOf(world.chance, shape.partitions);
   const wanted = world.chance() < 0.5 ? 1 + below(world.chance, 100) : 1100 + below(world.chance, 1200);
   const keys: Key[] = [];
   for (let key = IMPORTED + below(world.chance, 3000); keys.length < wanted && key < IMPORTED + 6000; key++)
-    if (model.certain(key) === ABSENT && (partition === undefined || partitionOf(shape, key) === partition)) keys.push(key);
+    if (model.certain(key) === ABSENT && (partition === undefined || partitionOf(shape, key) === partition))
+      keys.push(key);
   if (keys.length === 0) return;
   const version = world.nextVersion();
   // In the turn that looked at the keys, before anyone else takes one.

@@ -7,10 +7,23 @@ import type { Server } from './server-process.js';
 export class Wrong extends Error {
   override readonly name = 'Wrong';
 }
+
 export class World {
   readonly folder: string;
   readonly chance: Chance;
-  readonly counts = { writes: 0, unknownWrites: 0, reads: 0, changes: 0, imports: 0, slow: 0, kills: 0, stops: 0, checks: 0, compared: 0 };
+  readonly counts = {
+    writes: 0,
+    unknownWrites: 0,
+    reads: 0,
+    changes: 0,
+    imports: 0,
+    slow: 0,
+    kills: 0,
+    stops: 0,
+    checks: 0,
+    compared: 0,
+  };
+
   readonly #events: string[] = [];
   readonly #begin = Date.now();
   #version = 0;
@@ -21,20 +34,25 @@ export class World {
     this.folder = folder;
     this.chance = chance;
   }
+
   nextVersion(): number {
     return ++this.#version;
   }
+
   /** Kept for the report of a failure. */
   note(event: string): void {
     this.#events.push(`${((Date.now() - this.#begin) / 1000).toFixed(3)} ${event}`);
     if (this.#events.length > 6000) this.#events.splice(0, 3000);
   }
+
   get events(): readonly string[] {
     return this.#events;
   }
+
   get isServing(): boolean {
     return !this.isEnding && this.server !== undefined && !this.server.isEnding && !this.server.hasEnded;
   }
+
   /** A call failed. @throws Wrong when nothing excuses it */
   judge(what: string, error: unknown, isDisturbed: boolean): void {
     if (error instanceof Wrong) throw error;
@@ -49,4 +67,5 @@ export class World {
     throw new Wrong(`${what}: ${reason}`);
   }
 }
+
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

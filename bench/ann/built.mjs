@@ -7,8 +7,14 @@ import { cacheFolder } from './sets.mjs';
 
 const fileOf = (engine, key, threads) => {
   const parameters = Object.entries(engine.parameters).map(([name, value]) => `${name}${value}`);
-  return join(cacheFolder, 'ann', key, [engine.name.replaceAll(' ', '-'), engine.version, ...parameters, `${threads}t`].join('_'));
+  return join(
+    cacheFolder,
+    'ann',
+    key,
+    [engine.name.replaceAll(' ', '-'), engine.version, ...parameters, `${threads}t`].join('_'),
+  );
 };
+
 /** @returns the file (or folder) of the index and what its build took, `remembered` when it was there already. */
 export async function ensureBuilt(engine, set, rows, threads) {
   if (engine.buildThreads.length === 0) return { file: undefined };
@@ -24,7 +30,9 @@ export async function ensureBuilt(engine, set, rows, threads) {
     const took = { ...(await child.build({ file, threads })), rows: child.set.rows };
     writeFileSync(`${notes}.part`, JSON.stringify(took));
     renameSync(`${notes}.part`, notes);
-    console.error(`${key}: ${engine.name} took ${took.seconds.toFixed(1)} s, ${took.cpuSeconds.toFixed(1)} s of CPU`);
+    console.error(
+      `${key}: ${engine.name} took ${took.seconds.toFixed(1)} s, ${took.cpuSeconds.toFixed(1)} s of CPU`,
+    );
     return { file, ...took, remembered: false };
   } finally {
     await child.stop();

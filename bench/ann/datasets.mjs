@@ -16,14 +16,22 @@ const QUERIES = 1000;
 
 export const dataSets = {
   words: { dim: 100, metric: 'COSINE', make: makeWords },
-  sift: { dim: 128, metric: 'L2', make: () => mixture({ rows: 1_000_000, dim: 128, clusters: 4000, power: 1, isUnit: false, seed: 11 }) },
+  sift: {
+    dim: 128,
+    metric: 'L2',
+    make: () => mixture({ rows: 1_000_000, dim: 128, clusters: 4000, power: 1, isUnit: false, seed: 11 }),
+  },
   text: {
     dim: 768,
     metric: 'COSINE',
     make: () => mixture({ rows: 150_000, dim: 768, clusters: 1000, power: 0.5, isUnit: true, seed: 12 }),
   },
   // A small one for a quick look.
-  small: { dim: 128, metric: 'L2', make: () => mixture({ rows: 60_000, dim: 128, clusters: 1000, power: 1, isUnit: false, seed: 13 }) },
+  small: {
+    dim: 128,
+    metric: 'L2',
+    make: () => mixture({ rows: 60_000, dim: 128, clusters: 1000, power: 1, isUnit: false, seed: 13 }),
+  },
 };
 
 /** @returns {{ name: string, dim: number, metric: string, rows: number, base: Float32Array, queries: Float32Array, truth: Uint32Array }} */
@@ -42,18 +50,26 @@ export async function loadDataSet(name) {
   const base = floats(file('base'));
   const words = readFileSync(file('truth'));
   return {
-    ...{ name, dim, metric, rows: base.length / dim, base, queries: floats(file('queries')) },
+    name,
+    dim,
+    metric,
+    rows: base.length / dim,
+    base,
+    queries: floats(file('queries')),
     truth: new Uint32Array(words.buffer, words.byteOffset, words.length / 4),
   };
 }
+
 function write(file, array) {
   writeFileSync(`${file}.part`, new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   renameSync(`${file}.part`, file);
 }
+
 function floats(file) {
   const bytes = readFileSync(file);
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 }
+
 /** Rows [queries x 100] of the exact nearest, best first. */
 export function groundTruth(base, queries, dim, metric, excluded) {
   const rows = base.length / dim;
@@ -78,7 +94,10 @@ export function groundTruth(base, queries, dim, metric, excluded) {
     queries,
     k: TRUTH_DEPTH,
   };
-  const found = flatSearch({ ...input, ...(excluded && { excluded }), elementType: 'float32' }, { memories: [memory], thread: 0 });
+  const found = flatSearch(
+    { ...input, ...(excluded && { excluded }), elementType: 'float32' },
+    { memories: [memory], thread: 0 },
+  );
   return found.rows;
 }
 
@@ -91,6 +110,7 @@ function uniform(seed) {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
 /** Box-Muller, both values used. */
 function gaussian(next) {
   let spare;
@@ -106,6 +126,7 @@ function gaussian(next) {
     return radius * Math.cos(angle);
   };
 }
+
 /** Clusters around centres around 32 group centres; variances fall as i^-2p along axes that a random rotation then mixes. */
 function mixture({ rows, dim, clusters, power, isUnit, seed }) {
   const next = uniform(seed);
@@ -143,9 +164,12 @@ function mixture({ rows, dim, clusters, power, isUnit, seed }) {
   };
   return { base: draw(rows), queries: draw(QUERIES) };
 }
+
 /** Two rounds of random signs and Walsh-Hadamard transforms over the first and the last power of two of dims. */
 function rotation(dim, next) {
-  const signs = Array.from({ length: 4 }, () => Float32Array.from({ length: dim }, () => (next() < 0.5 ? -1 : 1)));
+  const signs = Array.from({ length: 4 }, () =>
+    Float32Array.from({ length: dim }, () => (next() < 0.5 ? -1 : 1)),
+  );
   const size = 2 ** Math.floor(Math.log2(dim));
   const transform = (v) => {
     for (let h = 1; h < size; h *= 2) {
@@ -168,6 +192,7 @@ function rotation(dim, next) {
     }
   };
 }
+
 function normalise(vector) {
   let sum = 0;
   for (const value of vector) sum += value * value;
@@ -175,6 +200,7 @@ function normalise(vector) {
   for (let i = 0; i < vector.length; i++) vector[i] *= scale;
   return sum > 0;
 }
+
 async function makeWords() {
   const file = await fetchWordVectors(fileURLToPath(new URL('../../demo/.data/vectors', import.meta.url)));
   const all = [];

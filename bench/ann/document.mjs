@@ -11,18 +11,23 @@ if (input === undefined) {
   console.error('usage: node bench/ann/document.mjs FILE.json [SERVER.json]');
   process.exit(2);
 }
+
 const report = loadReport(input);
 const sections = report.sets.map((set, i) => {
   const plot = writePlots(report, fileURLToPath(new URL('../../docs/plots', import.meta.url)))[i];
   return markdownOf(set, { before: [`![recall and queries per second of ${set.key}](plots/${plot})`] });
 });
+
 if (serverInput) {
   const server = loadReport(serverInput);
   const intro =
     'One server process, one client process. The SDK spends CPU time of its own on every call, so the same requests are also sent, encoded beforehand, by a bare gRPC client; ' +
     'the echo is a bare gRPC server that answers that client at once.';
-  sections.push(serverMarkdown(server).replace('\n\n', `\n\n${intro} ${server.commit}, ${server.when.slice(0, 10)}.\n\n`));
+  sections.push(
+    serverMarkdown(server).replace('\n\n', `\n\n${intro} ${server.commit}, ${server.when.slice(0, 10)}.\n\n`),
+  );
 }
+
 const text = `${BEGIN}
 ## Approximate search
 
@@ -47,5 +52,8 @@ ${sections.join('\n')}${END}
 const file = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
 const old = readFileSync(file, 'utf8');
 const begin = old.indexOf(BEGIN);
-const updated = begin < 0 ? `${old.trimEnd()}\n\n${text}` : old.slice(0, begin) + text + old.slice(old.indexOf(END) + END.length + 1);
+const updated =
+  begin < 0
+    ? `${old.trimEnd()}\n\n${text}`
+    : old.slice(0, begin) + text + old.slice(old.indexOf(END) + END.length + 1);
 writeFileSync(file, updated);

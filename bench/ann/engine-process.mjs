@@ -19,6 +19,7 @@ async function collectGarbage() {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
 const calls = {
   async build({ file, threads }) {
     let measured;
@@ -45,15 +46,23 @@ const calls = {
     set.base = undefined;
     await collectGarbage();
     const bytes = opened.bytes ?? process.memoryUsage.rss() - before;
-    return { bytes, bytesAre: opened.bytes === undefined ? 'growth of the process' : 'exact', canFilter: opened.filtered !== undefined };
+    return {
+      bytes,
+      bytesAre: opened.bytes === undefined ? 'growth of the process' : 'exact',
+      canFilter: opened.filtered !== undefined,
+    };
   },
   /** All queries one at a time, again and again until the turn is long enough to be measured, or as many as fit the budget (at least 20). */
   async turn({ width, share, k, budgetMs }) {
     const filter = share === undefined ? undefined : filters.get(share);
     if (share !== undefined && filter === undefined) return undefined;
     await opened.prepare?.(width);
-    const queries = Array.from({ length: set.queries.length / set.dim }, (_, i) => set.queries.subarray(i * set.dim, (i + 1) * set.dim));
-    const once = filter ? (query) => opened.filtered(query, k, width, filter) : (query) => opened.search(query, k, width);
+    const queries = Array.from({ length: set.queries.length / set.dim }, (_, i) =>
+      set.queries.subarray(i * set.dim, (i + 1) * set.dim),
+    );
+    const once = filter
+      ? (query) => opened.filtered(query, k, width, filter)
+      : (query) => opened.search(query, k, width);
     const run = async (count, endsAt, found) => {
       let i = 0;
       for (; i < count && (i < 20 || performance.now() < endsAt); i++) {
@@ -86,5 +95,6 @@ process.on('message', async ({ id, call, input }) => {
     process.send({ id, error: error.stack ?? String(error) });
   }
 });
+
 process.on('disconnect', () => process.exit(0));
 process.send({ id: 0, output: { rows: set.rows, dim: set.dim, metric: set.metric, key: set.key } });

@@ -8,17 +8,23 @@ export async function allEngines() {
   const lists = await Promise.all(files.map((file) => import(`./engines/${file}.mjs`)));
   return lists.flatMap(({ engines }) => engines);
 }
+
 export async function loadEngine(name) {
   const engine = (await allEngines()).find((one) => one.name === name);
-  if (engine === undefined) throw new Error(`no engine ${name}; there are ${(await allEngines()).map((one) => one.name).join(', ')}`);
+  if (engine === undefined)
+    throw new Error(`no engine ${name}; there are ${(await allEngines()).map((one) => one.name).join(', ')}`);
   return engine;
 }
 
 /** @returns calls of engine-process.mjs; rejected when the process ends. */
 export async function startEngine(engine, set, rows) {
-  const child = fork(fileURLToPath(new URL('./engine-process.mjs', import.meta.url)), [engine.name, set, ...(rows ? [String(rows)] : [])], {
-    execArgv: ['--expose-gc', '--no-warnings', '--max-old-space-size=8192'],
-  });
+  const child = fork(
+    fileURLToPath(new URL('./engine-process.mjs', import.meta.url)),
+    [engine.name, set, ...(rows ? [String(rows)] : [])],
+    {
+      execArgv: ['--expose-gc', '--no-warnings', '--max-old-space-size=8192'],
+    },
+  );
   const waiting = new Map();
   const promised = (id) => new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
   child.on('message', ({ id, output, error }) => {
@@ -29,7 +35,8 @@ export async function startEngine(engine, set, rows) {
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.once('exit', (code, signal) => {
-    for (const { reject } of waiting.values()) reject(new Error(`the process of ${engine.name} ended with ${code ?? signal}`));
+    for (const { reject } of waiting.values())
+      reject(new Error(`the process of ${engine.name} ended with ${code ?? signal}`));
   });
   let next = 1;
   const call = (name, input) => {

@@ -22,6 +22,7 @@ export function writePlots(report, folder) {
     return name;
   });
 }
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [, , input, folder = fileURLToPath(new URL('../../docs/plots', import.meta.url))] = process.argv;
   if (input === undefined) {
@@ -33,12 +34,17 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
 
 function draw(set, report) {
   const engines = set.engines
-    .map((engine) => ({ ...engine, points: engine.points.filter((point) => point && point.recall >= RECALL_MIN) }))
+    .map((engine) => ({
+      ...engine,
+      points: engine.points.filter((point) => point && point.recall >= RECALL_MIN),
+    }))
     .filter(({ points }) => points.length > 0);
   let [mine, theirs] = [0, 0];
   const series = engines.map((engine) => ({
     ...engine,
-    colour: engine.ours ? ourColours[mine++ % ourColours.length] : theirColours[theirs++ % theirColours.length],
+    colour: engine.ours
+      ? ourColours[mine++ % ourColours.length]
+      : theirColours[theirs++ % theirColours.length],
   }));
   const all = series.flatMap(({ points }) => points);
   const rates = all.map(({ cpuQps }) => cpuQps);
@@ -46,9 +52,13 @@ function draw(set, report) {
   const high = 10 ** Math.ceil(Math.log10(Math.max(...rates)));
   const recallLow = Math.max(RECALL_MIN, Math.floor(Math.min(...all.map(({ recall }) => recall)) * 20) / 20);
   const { width, height, left, right, top, bottom } = frame;
-  const x = (recall) => left + ((stretch(recall) - stretch(recallLow)) / (stretch(1) - stretch(recallLow))) * (width - left - right);
-  const y = (rate) => height - bottom - (Math.log10(rate / low) / Math.log10(high / low)) * (height - top - bottom);
-  const text = (at, content, extra = '') => `<text x="${at[0].toFixed(1)}" y="${at[1].toFixed(1)}" ${extra}>${escaped(content)}</text>`;
+  const x = (recall) =>
+    left +
+    ((stretch(recall) - stretch(recallLow)) / (stretch(1) - stretch(recallLow))) * (width - left - right);
+  const y = (rate) =>
+    height - bottom - (Math.log10(rate / low) / Math.log10(high / low)) * (height - top - bottom);
+  const text = (at, content, extra = '') =>
+    `<text x="${at[0].toFixed(1)}" y="${at[1].toFixed(1)}" ${extra}>${escaped(content)}</text>`;
   const line = (from, to, stroke) =>
     `<line x1="${from[0].toFixed(1)}" y1="${from[1].toFixed(1)}" x2="${to[0].toFixed(1)}" y2="${to[1].toFixed(1)}" stroke="${stroke}"/>`;
   const parts = [];
@@ -58,17 +68,35 @@ function draw(set, report) {
       if (rate > high) continue;
       parts.push(line([left, y(rate)], [width - right, y(rate)], step === 1 ? '#d1d5db' : '#eef0f3'));
       if (step === 1 || high / low <= 1000) {
-        parts.push(text([left - 8, y(rate) + 4], rate.toLocaleString('en-US'), 'text-anchor="end" class="tick"'));
+        parts.push(
+          text([left - 8, y(rate) + 4], rate.toLocaleString('en-US'), 'text-anchor="end" class="tick"'),
+        );
       }
     }
   }
-  for (const recall of [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1].filter((one) => one >= recallLow - 1e-9)) {
-    parts.push(line([x(recall), top], [x(recall), height - bottom], [0.9, 0.95, 0.99].includes(recall) ? '#d1d5db' : '#eef0f3'));
-    if (recall !== 0.98) parts.push(text([x(recall), height - bottom + 18], String(recall), 'text-anchor="middle" class="tick"'));
+  for (const recall of [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1].filter(
+    (one) => one >= recallLow - 1e-9,
+  )) {
+    parts.push(
+      line(
+        [x(recall), top],
+        [x(recall), height - bottom],
+        [0.9, 0.95, 0.99].includes(recall) ? '#d1d5db' : '#eef0f3',
+      ),
+    );
+    if (recall !== 0.98)
+      parts.push(
+        text([x(recall), height - bottom + 18], String(recall), 'text-anchor="middle" class="tick"'),
+      );
   }
   for (const { points, colour, ours } of series) {
-    const path = points.map(({ recall, cpuQps }) => `${x(recall).toFixed(1)},${y(cpuQps).toFixed(1)}`).join(' ');
-    if (points.length > 1) parts.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="${ours ? 2.4 : 1.8}"/>`);
+    const path = points
+      .map(({ recall, cpuQps }) => `${x(recall).toFixed(1)},${y(cpuQps).toFixed(1)}`)
+      .join(' ');
+    if (points.length > 1)
+      parts.push(
+        `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="${ours ? 2.4 : 1.8}"/>`,
+      );
     for (const { recall, cpuQps } of points) parts.push(mark(x(recall), y(cpuQps), colour, ours));
   }
   series.forEach(({ name, version, colour, ours }, i) => {
@@ -76,7 +104,10 @@ function draw(set, report) {
     parts.push(
       `<line x1="${at[0]}" y1="${at[1]}" x2="${at[0] + 26}" y2="${at[1]}" stroke="${colour}" stroke-width="${ours ? 2.4 : 1.8}"/>`,
     );
-    parts.push(mark(at[0] + 13, at[1], colour, ours), text([at[0] + 34, at[1] + 4], ours ? name : `${name} ${version}`, 'class="label"'));
+    parts.push(
+      mark(at[0] + 13, at[1], colour, ours),
+      text([at[0] + 34, at[1] + 4], ours ? name : `${name} ${version}`, 'class="label"'),
+    );
   });
   const middle = (height - bottom + top) / 2;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif">
@@ -91,11 +122,13 @@ ${text([18, middle], 'queries per CPU second', `text-anchor="middle" class="labe
 </svg>
 `;
 }
+
 /** Ours: discs; others: squares. */
 function mark(x, y, colour, ours) {
   if (ours) return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3.6" fill="${colour}"/>`;
   return `<rect x="${(x - 3).toFixed(1)}" y="${(y - 3).toFixed(1)}" width="6" height="6" fill="#ffffff" stroke="${colour}" stroke-width="1.6"/>`;
 }
+
 function escaped(content) {
   return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
   },
 });
+
 const listed = (text) => text.split(',').filter((one) => one !== '');
 const setNames = listed(options.sets ?? (options.quick ? 'small' : 'words,sift,text'));
 const unknown = setNames.filter((name) => !(name in dataSets));
@@ -36,6 +37,7 @@ function rowsOf(name) {
   if (part !== undefined) return Number(part.split('=').at(-1));
   return options.quick && options.rows === undefined ? 20_000 : undefined;
 }
+
 const rounds = Number(options.rounds ?? 3);
 const skipped = listed(options.skip);
 const buildRows = Number(options['build-rows'] ?? (options.quick ? 5000 : 20_000));
@@ -53,8 +55,12 @@ const report = {
   commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
   node: process.version,
   machine: `${cpus()[0].model}, ${availableParallelism()} cores`,
-  ...{ k: K, rounds, quick: options.quick, sets: [] },
+  k: K,
+  rounds,
+  quick: options.quick,
+  sets: [],
 };
+
 for (const name of setNames) {
   const result = await measureSet(name);
   report.sets.push(result);
@@ -66,15 +72,21 @@ function fail(text) {
   console.error(text);
   process.exit(2);
 }
+
 async function chosenEngines() {
   const all = await allEngines();
   const mine = options.indexes ? listed(options.indexes).map((name) => `elanus ${name}`) : undefined;
   const theirs = options.rivals === 'none' ? [] : options.rivals && listed(options.rivals);
-  const missing = [...(mine ?? []), ...(theirs ?? [])].filter((name) => !all.some((one) => one.name === name));
-  if (missing.length > 0) fail(`no engine ${missing.join(', ')}; there are ${all.map((one) => one.name).join(', ')}`);
-  const isChosen = ({ name, ours, isExtra }) => ((ours ? mine : theirs) === undefined ? !isExtra : (ours ? mine : theirs).includes(name));
+  const missing = [...(mine ?? []), ...(theirs ?? [])].filter(
+    (name) => !all.some((one) => one.name === name),
+  );
+  if (missing.length > 0)
+    fail(`no engine ${missing.join(', ')}; there are ${all.map((one) => one.name).join(', ')}`);
+  const isChosen = ({ name, ours, isExtra }) =>
+    (ours ? mine : theirs) === undefined ? !isExtra : (ours ? mine : theirs).includes(name);
   return all.filter((one) => isChosen(one) && one.isInstalled());
 }
+
 async function measureSet(name) {
   const loadBefore = loadavg()[0];
   const rowsAsked = rowsOf(name);
@@ -88,7 +100,10 @@ async function measureSet(name) {
         const child = await startEngine(engine, name, rowsAsked);
         const entry = { engine, child, build, points: [], filtered: {} };
         running.push(entry);
-        const { bytes, bytesAre, canFilter } = await child.open({ file, shares: skipped.includes('filters') ? [] : PASS_SHARES });
+        const { bytes, bytesAre, canFilter } = await child.open({
+          file,
+          shares: skipped.includes('filters') ? [] : PASS_SHARES,
+        });
         set = child.set;
         Object.assign(entry, { bytesPerVector: bytes / set.rows, bytesAre, canFilter, isOpen: true });
       } catch (error) {
@@ -115,27 +130,40 @@ async function measureSet(name) {
       }
     }
     const results = open.map(({ engine, build, bytesPerVector, bytesAre, points, filtered }) => ({
-      ...{
-        name: engine.name,
-        version: engine.version,
-        ours: engine.ours === true,
-        parameters: engine.parameters,
-        widthName: engine.widthName,
-      },
-      ...{ bytesPerVector, bytesAre, build, points, filtered },
+      name: engine.name,
+      version: engine.version,
+      ours: engine.ours === true,
+      parameters: engine.parameters,
+      widthName: engine.widthName,
+      bytesPerVector,
+      bytesAre,
+      build,
+      points,
+      filtered,
       at: Object.fromEntries([0.9, 0.95, 0.99].map((recall) => [recall, qpsAt(points, recall)])),
     }));
     await stopAll(running);
     const builds = skipped.includes('builds') ? [] : await compareBuilds(name, set.rows);
     const load = { before: loadBefore, after: loadavg()[0] };
-    return { name, key: set.key, rows: set.rows, dim: set.dim, metric: set.metric, load, engines: results, builds };
+    return {
+      name,
+      key: set.key,
+      rows: set.rows,
+      dim: set.dim,
+      metric: set.metric,
+      load,
+      engines: results,
+      builds,
+    };
   } finally {
     await stopAll(running);
   }
 }
+
 async function stopAll(running) {
   for (const { child } of running.splice(0)) await child.stop();
 }
+
 /** Rounds of turns, engine after engine at each place of their lists of widths. Recall is that of the first turn. */
 async function rotate(entries, pointsOf, share, widthsOf) {
   for (let round = 0; round < rounds; round++) {
@@ -156,7 +184,9 @@ async function rotate(entries, pointsOf, share, widthsOf) {
           point.wallQps = median(point.rounds.map(({ wallQps }) => wallQps));
         } catch (error) {
           entry.hasFailed = true;
-          console.error(`${entry.engine.name}, width ${width}${share === undefined ? '' : `, ${share} passing`}: ${error.message}`);
+          console.error(
+            `${entry.engine.name}, width ${width}${share === undefined ? '' : `, ${share} passing`}: ${error.message}`,
+          );
         }
       }
     }
@@ -165,6 +195,7 @@ async function rotate(entries, pointsOf, share, widthsOf) {
     );
   }
 }
+
 /** The same rows, one engine after the other, one thread and two. */
 async function compareBuilds(name, rows) {
   const builds = [];

@@ -3,7 +3,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
-import { DataType, DslType, MilvusClient, PlaceholderGroup, PlaceholderType, SearchRequest, SearchResults } from '../milvus.mjs';
+import {
+  DataType,
+  DslType,
+  MilvusClient,
+  PlaceholderGroup,
+  PlaceholderType,
+  SearchRequest,
+  SearchResults,
+} from '../milvus.mjs';
 import { K } from './parameters.mjs';
 import { openSet, recallOf } from './sets.mjs';
 
@@ -11,9 +19,11 @@ const COLLECTION = 'bench';
 const BATCH_BYTES = 4 * 2 ** 20;
 const must = (answer) => {
   const status = answer.status ?? answer;
-  if (status.error_code !== undefined && status.error_code !== 'Success') throw new Error(`${status.error_code}: ${status.reason}`);
+  if (status.error_code !== undefined && status.error_code !== 'Success')
+    throw new Error(`${status.error_code}: ${status.reason}`);
   return answer;
 };
+
 let set;
 let queries;
 const clients = new Map();
@@ -23,7 +33,9 @@ const calls = {
   async fill({ address, set: name, rows, index, parameters }) {
     set = await openSet(name, rows);
     const { dim, metric, base } = set;
-    queries = Array.from({ length: set.queries.length / dim }, (_, i) => Array.from(set.queries.subarray(i * dim, (i + 1) * dim)));
+    queries = Array.from({ length: set.queries.length / dim }, (_, i) =>
+      Array.from(set.queries.subarray(i * dim, (i + 1) * dim)),
+    );
     const client = await clientOf(address);
     must(
       await client.createCollection({
@@ -48,7 +60,13 @@ const calls = {
     set.base = undefined;
     const indexBegin = performance.now();
     const create = (index_type, params) =>
-      client.createIndex({ collection_name: COLLECTION, field_name: 'vector', index_type, metric_type: metric, params });
+      client.createIndex({
+        collection_name: COLLECTION,
+        field_name: 'vector',
+        index_type,
+        metric_type: metric,
+        params,
+      });
     let indexType = index;
     let note;
     try {
@@ -59,7 +77,9 @@ const calls = {
       must(await create('FLAT', {}));
     }
     for (;;) {
-      const { index_descriptions: list } = must(await client.describeIndex({ collection_name: COLLECTION, field_name: 'vector' }));
+      const { index_descriptions: list } = must(
+        await client.describeIndex({ collection_name: COLLECTION, field_name: 'vector' }),
+      );
       if (list.every(({ state }) => state === 'Finished')) break;
       const failed = list.find(({ state }) => state === 'Failed');
       if (failed) throw new Error(`index failed: ${failed.index_state_fail_reason}`);
@@ -70,7 +90,9 @@ const calls = {
   },
   /** A server that answers at once, with nothing. */
   async startEcho() {
-    echo = spawn(process.execPath, [fileURLToPath(new URL('../grpc-sink.mjs', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
+    echo = spawn(process.execPath, [fileURLToPath(new URL('../grpc-sink.mjs', import.meta.url))], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [line] = await once(echo.stdout, 'data');
     return { address: String(line).trim() };
   },
@@ -106,6 +128,7 @@ const calls = {
     };
   },
 };
+
 async function clientOf(address) {
   if (!clients.has(address)) {
     const client = new MilvusClient({ address });
@@ -114,6 +137,7 @@ async function clientOf(address) {
   }
   return clients.get(address);
 }
+
 async function sdkCall(address, ef) {
   const client = await clientOf(address);
   return async (at) => {
@@ -128,10 +152,19 @@ async function sdkCall(address, ef) {
     return must(await client.search(request)).results.map(({ id }) => Number(id));
   };
 }
+
 function encodedSearch(query, ef) {
   const values = [new Uint8Array(Float32Array.from(query).buffer)];
-  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: PlaceholderType.FloatVector, values }] });
-  const params = { anns_field: 'vector', topk: String(K), metric_type: set.metric, params: JSON.stringify({ ef }), round_decimal: '-1' };
+  const group = PlaceholderGroup.fromPartial({
+    placeholders: [{ tag: '$0', type: PlaceholderType.FloatVector, values }],
+  });
+  const params = {
+    anns_field: 'vector',
+    topk: String(K),
+    metric_type: set.metric,
+    params: JSON.stringify({ ef }),
+    round_decimal: '-1',
+  };
   const request = SearchRequest.fromPartial({
     collectionName: COLLECTION,
     dslType: DslType.BoolExprV1,
@@ -142,6 +175,7 @@ function encodedSearch(query, ef) {
   });
   return Buffer.from(SearchRequest.encode(request).finish());
 }
+
 async function rawCall(address, by, ef) {
   const key = `raw ${address}`;
   if (!clients.has(key)) clients.set(key, new grpc.Client(address, grpc.credentials.createInsecure()));
@@ -151,11 +185,14 @@ async function rawCall(address, by, ef) {
   const path = `/milvus.proto.milvus.MilvusService/${by === 'echo' ? 'Insert' : 'Search'}`;
   const call = (at) =>
     new Promise((resolve, reject) => {
-      client.makeUnaryRequest(path, same, same, requests[at], (error, answer) => (error ? reject(error) : resolve(answer)));
+      client.makeUnaryRequest(path, same, same, requests[at], (error, answer) =>
+        error ? reject(error) : resolve(answer),
+      );
     });
   if (by === 'raw') {
     const { status, results } = SearchResults.decode(await call(0));
-    if (status?.code !== 0 || results?.scores.length !== K) throw new Error(`a bare search was answered ${status?.code} ${status?.reason}`);
+    if (status?.code !== 0 || results?.scores.length !== K)
+      throw new Error(`a bare search was answered ${status?.code} ${status?.reason}`);
   }
   return call;
 }
@@ -167,6 +204,7 @@ process.on('message', async ({ name, input }) => {
     process.send({ error: error.stack ?? String(error) });
   }
 });
+
 process.on('disconnect', () => {
   echo?.kill('SIGTERM');
   process.exit(0);

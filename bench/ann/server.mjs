@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
   },
 });
+
 const IN_FLIGHT = [1, 8, 32];
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 const rows = options.rows === undefined ? undefined : Number(options.rows);
@@ -47,16 +48,31 @@ try {
   const echo = await client.call('startEcho', {});
   const measure = async (name, callers, input) => {
     const before = name === 'echo' ? undefined : await server.usage();
-    const turn = await client.call('search', { ...input, callers, milliseconds: Number(options.seconds) * 1000 });
+    const turn = await client.call('search', {
+      ...input,
+      callers,
+      milliseconds: Number(options.seconds) * 1000,
+    });
     const after = before && (await server.usage());
-    const entry = results.find((one) => one.name === name && one.callers === callers) ?? { name, callers, turns: [] };
+    const entry = results.find((one) => one.name === name && one.callers === callers) ?? {
+      name,
+      callers,
+      turns: [],
+    };
     if (entry.turns.length === 0) results.push(entry);
-    entry.turns.push({ ...turn, ...(before && { serverCpuMicros: ((after.cpuS - before.cpuS) / turn.calls) * 1e6 }) });
+    entry.turns.push({
+      ...turn,
+      ...(before && { serverCpuMicros: ((after.cpuS - before.cpuS) / turn.calls) * 1e6 }),
+    });
   };
   for (let round = 0; round < Number(options.rounds); round++) {
     for (const callers of IN_FLIGHT) {
       for (const name of ['SDK', 'bare client']) {
-        await measure(name, callers, { address: server.address, by: name === 'SDK' ? 'sdk' : 'raw', ef: Number(options.ef) });
+        await measure(name, callers, {
+          address: server.address,
+          by: name === 'SDK' ? 'sdk' : 'raw',
+          ef: Number(options.ef),
+        });
       }
       await measure('echo', callers, { address: echo.address, by: 'echo', ef: Number(options.ef) });
     }
@@ -66,6 +82,7 @@ try {
   await client.stop();
   await server.stop();
 }
+
 load.after = loadavg()[0];
 for (const entry of results) {
   const of = (name) => median(entry.turns.map((turn) => turn[name]));
@@ -73,17 +90,41 @@ for (const entry of results) {
   if (entry.name !== 'echo') Object.assign(entry, { serverCpuMicros: of('serverCpuMicros') });
   if (entry.name === 'SDK') Object.assign(entry, { recall: of('recall') });
 }
+
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
 const machine = `${cpus()[0].model}, ${availableParallelism()} cores`;
-const about = { when: new Date().toISOString(), commit, node: process.version, machine, load, set: key, rows: rowCount, dim, metric };
-const report = { ...about, ef: Number(options.ef), rounds: Number(options.rounds), filled, rssMb: memory.rssMb, results };
+const about = {
+  when: new Date().toISOString(),
+  commit,
+  node: process.version,
+  machine,
+  load,
+  set: key,
+  rows: rowCount,
+  dim,
+  metric,
+};
+
+const report = {
+  ...about,
+  ef: Number(options.ef),
+  rounds: Number(options.rounds),
+  filled,
+  rssMb: memory.rssMb,
+  results,
+};
+
 console.log(`\n${serverMarkdown(report)}`);
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, undefined, 1)}\n`);
 
 function startClient() {
-  const child = fork(fileURLToPath(new URL('./server-client.mjs', import.meta.url)), { execArgv: ['--no-warnings'] });
+  const child = fork(fileURLToPath(new URL('./server-client.mjs', import.meta.url)), {
+    execArgv: ['--no-warnings'],
+  });
   let answer;
-  child.on('message', ({ output, error }) => (error ? answer.reject(new Error(error)) : answer.resolve(output)));
+  child.on('message', ({ output, error }) =>
+    error ? answer.reject(new Error(error)) : answer.resolve(output),
+  );
   child.once('exit', (code, signal) => answer?.reject(new Error(`the client ended with ${code ?? signal}`)));
   return {
     call(name, input) {

@@ -16,9 +16,11 @@ export async function openSet(name, rowsAsked) {
   const key = rows === set.rows ? name : `${name}-${rows}`;
   const base = rows === set.rows ? set.base : set.base.slice(0, rows * set.dim);
   const cut = { ...set, key, rows, base };
-  if (rows < set.rows) cut.truth = remembered(`${key}.truth`, () => groundTruth(base, set.queries, set.dim, set.metric));
+  if (rows < set.rows)
+    cut.truth = remembered(`${key}.truth`, () => groundTruth(base, set.queries, set.dim, set.metric));
   return cut;
 }
+
 /** Which of the rows a filter with this share lets pass: a bit per row, the same each time. */
 export function passingRows(rows, share) {
   const random = seededRandom(Math.round(share * 1000));
@@ -31,6 +33,7 @@ export function passingRows(rows, share) {
   }
   return { passing, count };
 }
+
 /** Databases filter by a column: one of booleans for each share. */
 export const passColumn = (share) => `pass_${share * 100}`;
 /** The rows that pass, and the exact neighbours among them; undefined when fewer pass than the truth is deep. */
@@ -41,6 +44,7 @@ export function filterOf({ rows, base, queries, dim, metric, key }, share) {
   const truth = remembered(`${key}.truth-${share}`, () => groundTruth(base, queries, dim, metric, excluded));
   return { share, passing, excluded, count, truth };
 }
+
 function remembered(name, compute) {
   const file = join(cacheFolder, name);
   if (!existsSync(file)) {
@@ -52,6 +56,7 @@ function remembered(name, compute) {
   const bytes = readFileSync(file);
   return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 }
+
 /** Share of the exact k nearest among the rows found. */
 export function recallOf(found, truth, k) {
   let hits = 0;

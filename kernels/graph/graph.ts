@@ -14,9 +14,26 @@ let upperOf: usize = 0; // u32 a node: number of its first list in `upper`
 /** +0 entry node, +4 top layer or -1, +8 lock, +12 next node to insert */
 export let header: usize = 0;
 let rowOf: usize = 0; // u32 a node: its row; 0: nodes are rows
-export function useRows(rows: usize): void { rowOf = rows; }
-export function useGraph(count: u32, m: i32, base0: usize, stride0: usize, upperLists: usize, upperOffsets: usize, head: usize): void {
-  nodes = count; degree = m; base = base0; baseStride = stride0; upper = upperLists; upperOf = upperOffsets; header = head;
+export function useRows(rows: usize): void {
+  rowOf = rows;
+}
+
+export function useGraph(
+  count: u32,
+  m: i32,
+  base0: usize,
+  stride0: usize,
+  upperLists: usize,
+  upperOffsets: usize,
+  head: usize,
+): void {
+  nodes = count;
+  degree = m;
+  base = base0;
+  baseStride = stride0;
+  upper = upperLists;
+  upperOf = upperOffsets;
+  header = head;
 }
 
 // Working memory of this thread.
@@ -26,77 +43,163 @@ export let pool: usize = 0; // candidates, u64 each, nearest first: key << 32 | 
 export let results: usize = 0; // a second pool, of nodes that count, for filtered searches
 export let poolMax: i32 = 0;
 export let scratch: usize = 0; // keys (64 bytes), then ids
-export function useThread(visitedBytes: usize, poolAt: usize, resultsAt: usize, entriesMax: i32, scratchAt: usize, lastEpoch: i32): void {
-  visited = visitedBytes; pool = poolAt; results = resultsAt; poolMax = entriesMax; scratch = scratchAt; epoch = lastEpoch;
+export function useThread(
+  visitedBytes: usize,
+  poolAt: usize,
+  resultsAt: usize,
+  entriesMax: i32,
+  scratchAt: usize,
+  lastEpoch: i32,
+): void {
+  visited = visitedBytes;
+  pool = poolAt;
+  results = resultsAt;
+  poolMax = entriesMax;
+  scratch = scratchAt;
+  epoch = lastEpoch;
 }
-/** The number of the last search; the visited bytes of a thread outlive an instance. */
-export function lastEpoch(): i32 { return epoch; }
 
-@inline export function listOf(node: u32, layer: i32): usize {
-  return layer == 0 ? base + <usize>node * baseStride : upper + (<usize>(load<u32>(upperOf + (<usize>node << 2)) + layer - 1) * <usize>degree << 2);
-}
-@inline export function listLength(layer: i32): i32 { return layer == 0 ? degree << 1 : degree; }
-@inline export function entryOf(key: u32, node: u32): u64 { return (<u64>key << 32) | (<u64>node << 1); }
-@inline export function nodeOf(entry: u64): u32 { return <u32>entry >> 1; }
-@inline export function mark(node: u32, mark: i32): void { store<u8>(visited + node, <u8>mark); }
-@inline export function isMarked(node: u32, mark: i32): bool { return load<u8>(visited + node) == <u8>mark; }
-export function nextEpoch(): i32 {
-  epoch++;
-  if (epoch >= 256) { memory.fill(visited, 0, nodes); epoch = 1; }
+/** The number of the last search; the visited bytes of a thread outlive an instance. */
+export function lastEpoch(): i32 {
   return epoch;
 }
+
+@inline export function listOf(node: u32, layer: i32): usize {
+  return layer == 0
+    ? base + <usize>node * baseStride
+    : upper + ((<usize>(load<u32>(upperOf + ((<usize>node) << 2)) + layer - 1) * <usize>degree) << 2);
+}
+
+@inline export function listLength(layer: i32): i32 {
+  return layer == 0 ? degree << 1 : degree;
+}
+
+@inline export function entryOf(key: u32, node: u32): u64 {
+  return ((<u64>key) << 32) | ((<u64>node) << 1);
+}
+
+@inline export function nodeOf(entry: u64): u32 {
+  return <u32>entry >> 1;
+}
+
+@inline export function mark(node: u32, mark: i32): void {
+  store<u8>(visited + node, <u8>mark);
+}
+
+@inline export function isMarked(node: u32, mark: i32): bool {
+  return load<u8>(visited + node) == <u8>mark;
+}
+
+export function nextEpoch(): i32 {
+  epoch++;
+  if (epoch >= 256) {
+    memory.fill(visited, 0, nodes);
+    epoch = 1;
+  }
+  return epoch;
+}
+
 /** Keys come in fours: repeats the last id behind the list. */
 @inline function padIds(ids: usize, count: i32): void {
-  const p = ids + (<usize>count << 2), last = load<u32>(p - 4);
-  store<u32>(p, last); store<u32>(p, last, 4); store<u32>(p, last, 8);
+  const p = ids + ((<usize>count) << 2),
+    last = load<u32>(p - 4);
+  store<u32>(p, last);
+  store<u32>(p, last, 4);
+  store<u32>(p, last, 8);
 }
+
 /** Inserts in order. @returns place << 32 | new size, or -1 when the pool is full of nearer ones. */
 @inline export function insertEntry(at: usize, size: i32, capacity: i32, entry: u64): i64 {
-  if (size == capacity) { if (entry >= load<u64>(at + (<usize>(size - 1) << 3))) return -1; size--; }
+  if (size == capacity) {
+    if (entry >= load<u64>(at + ((<usize>(size - 1)) << 3))) return -1;
+    size--;
+  }
   // Without branches: which half an entry belongs to cannot be predicted.
-  let low = 0, span = size;
-  while (span > 1) { const half = span >> 1; low = select(low + half, low, load<u64>(at + (<usize>(low + half - 1) << 3)) < entry); span -= half; }
-  if (span == 1 && load<u64>(at + (<usize>low << 3)) < entry) low++;
-  let p = at + (<usize>size << 3);
-  const stop = at + (<usize>low << 3);
-  while (p >= stop + 32) { const v = v128.load(p - 16), w = v128.load(p - 32); v128.store(p - 8, v); v128.store(p - 24, w); p -= 32; }
-  while (p > stop) { store<u64>(p, load<u64>(p - 8)); p -= 8; }
+  let low = 0,
+    span = size;
+  while (span > 1) {
+    const half = span >> 1;
+    low = select(low + half, low, load<u64>(at + ((<usize>(low + half - 1)) << 3)) < entry);
+    span -= half;
+  }
+  if (span == 1 && load<u64>(at + ((<usize>low) << 3)) < entry) low++;
+  let p = at + ((<usize>size) << 3);
+  const stop = at + ((<usize>low) << 3);
+  while (p >= stop + 32) {
+    const v = v128.load(p - 16),
+      w = v128.load(p - 32);
+    v128.store(p - 8, v);
+    v128.store(p - 24, w);
+    p -= 32;
+  }
+  while (p > stop) {
+    store<u64>(p, load<u64>(p - 8));
+    p -= 8;
+  }
   store<u64>(stop, entry);
-  return (<i64>low << 32) | <i64>(size + 1);
+  return ((<i64>low) << 32) | <i64>(size + 1);
 }
 
 /** The id at a place of a list that ends at `end`, or another where there is none. */
-@inline function or(at: usize, end: usize, other: u32): u32 { const id = at < end ? load<u32>(at) : NIL; return id == NIL ? other : id; }
+@inline function or(at: usize, end: usize, other: u32): u32 {
+  const id = at < end ? load<u32>(at) : NIL;
+  return id == NIL ? other : id;
+}
+
 /** The nearest node of one upper layer by steps to ever nearer neighbours, from one that has that key. @returns an entry */
 export function descend(query: usize, layer: i32, from: u64): u64 {
   const keys = scratch;
-  let node = nodeOf(from), key = <u32>(from >> 32), before = NIL;
+  let node = nodeOf(from),
+    key = <u32>(from >> 32),
+    before = NIL;
   while (node != before) {
     before = node;
-    const list = listOf(node, layer), end = list + (<usize>degree << 2);
-    for (let p = list; p < end; p += 4) { const next = load<u32>(p); if (next == NIL) break; touchCode(next); }
+    const list = listOf(node, layer),
+      end = list + ((<usize>degree) << 2);
+    for (let p = list; p < end; p += 4) {
+      const next = load<u32>(p);
+      if (next == NIL) break;
+      touchCode(next);
+    }
     for (let p = list; p < end; p += 16) {
       const first = load<u32>(p);
       if (first == NIL) break;
       // Fewer than four: the first again.
-      const second = or(p + 4, end, first), third = or(p + 8, end, first), fourth = or(p + 12, end, first);
+      const second = or(p + 4, end, first),
+        third = or(p + 8, end, first),
+        fourth = or(p + 12, end, first);
       keys4(query, first, second, third, fourth, keys);
       if (!v128.any_true(i32x4.lt_u(v128.load(keys), i32x4.splat(key)))) continue;
       let k = load<u32>(keys);
-      if (k < key) { key = k; node = first; }
+      if (k < key) {
+        key = k;
+        node = first;
+      }
       k = load<u32>(keys, 4);
-      if (k < key) { key = k; node = second; }
+      if (k < key) {
+        key = k;
+        node = second;
+      }
       k = load<u32>(keys, 8);
-      if (k < key) { key = k; node = third; }
+      if (k < key) {
+        key = k;
+        node = third;
+      }
       k = load<u32>(keys, 12);
-      if (k < key) { key = k; node = fourth; }
+      if (k < key) {
+        key = k;
+        node = fourth;
+      }
     }
   }
   return entryOf(key, node);
 }
+
 /** The entry for layer `layer`, from the top. */
 export function enter(query: usize, layer: i32): u64 {
-  const node = load<u32>(header), top = load<i32>(header, 4), isApart = top > 0 && hasUpperCodes();
+  const node = load<u32>(header),
+    top = load<i32>(header, 4),
+    isApart = top > 0 && hasUpperCodes();
   if (isApart) swapCodes();
   keys4(query, node, node, node, node, scratch);
   let entry = entryOf(load<u32>(scratch), node);
@@ -108,19 +211,28 @@ export function enter(query: usize, layer: i32): u64 {
 /** Nodes of a list that this search has not seen, to `ids`. */
 @inline function gather(list: usize, length: i32, ids: usize, mark: i32): i32 {
   let n = 0;
-  for (const end = list + (<usize>length << 2); list < end; list += 4) {
+  for (const end = list + ((<usize>length) << 2); list < end; list += 4) {
     const node = load<u32>(list);
     if (node == NIL) break;
-    if (!isMarked(node, mark)) { store<u8>(visited + node, <u8>mark); store<u32>(ids + (<usize>n << 2), node); n++; }
+    if (!isMarked(node, mark)) {
+      store<u8>(visited + node, <u8>mark);
+      store<u32>(ids + ((<usize>n) << 2), node);
+      n++;
+    }
   }
   return n;
 }
+
 /** Best-first search of a layer; the pool holds `size` marked entries to begin with. @returns its new size, at most ef */
 export function searchLayer(query: usize, layer: i32, ef: i32, size: i32, mark: i32): i32 {
-  const entries = pool, keys = scratch, ids = scratch + 64, length = listLength(layer);
+  const entries = pool,
+    keys = scratch,
+    ids = scratch + 64,
+    length = listLength(layer);
   let at = 0;
   while (at < size) {
-    const place = entries + (<usize>at << 3), entry = load<u64>(place);
+    const place = entries + ((<usize>at) << 3),
+      entry = load<u64>(place);
     store<u64>(place, entry | 1);
     if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), layer));
     const n = gather(listOf(nodeOf(entry), layer), length, ids, mark);
@@ -129,27 +241,39 @@ export function searchLayer(query: usize, layer: i32, ef: i32, size: i32, mark: 
       touch(ids, n);
       padIds(ids, n);
       for (let i = 0; i < n; i += 4) {
-        const p = ids + (<usize>i << 2);
+        const p = ids + ((<usize>i) << 2);
         keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
         let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        if (size == ef) lanes &= i32x4.bitmask(i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(entries + (<usize>(ef - 1) << 3)) >> 32))));
+        if (size == ef)
+          lanes &= i32x4.bitmask(
+            i32x4.lt_u(
+              v128.load(keys),
+              i32x4.splat(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32)),
+            ),
+          );
         while (lanes != 0) {
-          const lane = <usize>ctz(lanes) << 2;
+          const lane = (<usize>ctz(lanes)) << 2;
           lanes &= lanes - 1;
           const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-          if (r >= 0) { size = <i32>r; const to = <i32>(r >> 32); if (to < nearest) nearest = to; }
+          if (r >= 0) {
+            size = <i32>r;
+            const to = <i32>(r >> 32);
+            if (to < nearest) nearest = to;
+          }
         }
       }
     }
     at = nearest;
-    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
   return size;
 }
+
 /** @returns how many entries the pool got, nearest first */
 export function search(query: usize, ef: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  const entry = enter(query, 0), m = nextEpoch();
+  const entry = enter(query, 0),
+    m = nextEpoch();
   store<u64>(pool, entry);
   mark(nodeOf(entry), m);
   return searchLayer(query, 0, ef, 1, m);
@@ -157,9 +281,10 @@ export function search(query: usize, ef: i32): i32 {
 
 /** Whether the row of a node counts; `excluded` has a bit for each row, set: it does not. */
 @inline export function counts(excluded: usize, node: u32): bool {
-  const row = rowOf ? load<u32>(rowOf + (<usize>node << 2)) : node;
+  const row = rowOf ? load<u32>(rowOf + ((<usize>node) << 2)) : node;
   return (load<u8>(excluded + (row >> 3)) & (1 << (row & 7))) == 0;
 }
+
 /**
  * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
  * when the nearest unexpanded candidate is farther than the worst of ef results, or after `budget` expansions.
@@ -167,73 +292,114 @@ export function search(query: usize, ef: i32): i32 {
  */
 export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool, kept = results, capacity = poolMax, keys = scratch, ids = scratch + 64, length = degree << 1;
-  const first = enter(query, 0), m = nextEpoch();
-  let size = 1, found = 0, at = 0;
+  const entries = pool,
+    kept = results,
+    capacity = poolMax,
+    keys = scratch,
+    ids = scratch + 64,
+    length = degree << 1;
+  const first = enter(query, 0),
+    m = nextEpoch();
+  let size = 1,
+    found = 0,
+    at = 0;
   store<u64>(entries, first);
   mark(nodeOf(first), m);
-  if (counts(excluded, nodeOf(first))) { store<u64>(kept, first); found = 1; }
+  if (counts(excluded, nodeOf(first))) {
+    store<u64>(kept, first);
+    found = 1;
+  }
   while (at < size && budget-- > 0) {
-    const place = entries + (<usize>at << 3), entry = load<u64>(place);
+    const place = entries + ((<usize>at) << 3),
+      entry = load<u64>(place);
     store<u64>(place, entry | 1);
-    if (found == ef && entry > (load<u64>(kept + (<usize>(ef - 1) << 3)) | 1)) break;
+    if (found == ef && entry > (load<u64>(kept + ((<usize>(ef - 1)) << 3)) | 1)) break;
     const n = gather(listOf(nodeOf(entry), 0), length, ids, m);
     let nearest = at + 1;
     if (n > 0) {
       touch(ids, n);
       padIds(ids, n);
       for (let i = 0; i < n; i += 4) {
-        const p = ids + (<usize>i << 2);
+        const p = ids + ((<usize>i) << 2);
         keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
         let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        if (found == ef) lanes &= i32x4.bitmask(i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(kept + (<usize>(ef - 1) << 3)) >> 32))));
+        if (found == ef)
+          lanes &= i32x4.bitmask(
+            i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(kept + ((<usize>(ef - 1)) << 3)) >> 32))),
+          );
         while (lanes != 0) {
-          const lane = <usize>ctz(lanes) << 2;
+          const lane = (<usize>ctz(lanes)) << 2;
           lanes &= lanes - 1;
           const next = entryOf(load<u32>(keys + lane), load<u32>(p + lane));
           const r = insertEntry(entries, size, capacity, next);
-          if (r >= 0) { size = <i32>r; const to = <i32>(r >> 32); if (to < nearest) nearest = to; }
-          if (counts(excluded, nodeOf(next))) { const s = insertEntry(kept, found, ef, next); if (s >= 0) found = <i32>s; }
+          if (r >= 0) {
+            size = <i32>r;
+            const to = <i32>(r >> 32);
+            if (to < nearest) nearest = to;
+          }
+          if (counts(excluded, nodeOf(next))) {
+            const s = insertEntry(kept, found, ef, next);
+            if (s >= 0) found = <i32>s;
+          }
         }
       }
     }
     at = nearest;
-    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
   return found;
 }
+
 /**
  * Walks only over nodes that count; a neighbour that does not is a bridge to its own neighbours (two hops, as ACORN-1 does, Patel et
  * al. 2024). @param reach the most nodes scored per expansion. @returns how many entries the pool got, all of them nodes that count
  */
 export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool, keys = scratch, ids = scratch + 64, length = degree << 1;
-  const first = enter(query, 0), m = nextEpoch();
-  let size = 1, at = 0;
+  const entries = pool,
+    keys = scratch,
+    ids = scratch + 64,
+    length = degree << 1;
+  const first = enter(query, 0),
+    m = nextEpoch();
+  let size = 1,
+    at = 0;
   store<u64>(entries, first);
   mark(nodeOf(first), m);
   while (at < size) {
-    const place = entries + (<usize>at << 3), entry = load<u64>(place);
+    const place = entries + ((<usize>at) << 3),
+      entry = load<u64>(place);
     store<u64>(place, entry | 1);
     const list = listOf(nodeOf(entry), 0);
     let n = 0;
-    for (let i = 0; i < length; i++) { const next = load<u32>(list + (<usize>i << 2)); if (next == NIL) break; load<u8>(listOf(next, 0)); }
+    for (let i = 0; i < length; i++) {
+      const next = load<u32>(list + ((<usize>i) << 2));
+      if (next == NIL) break;
+      load<u8>(listOf(next, 0));
+    }
     for (let i = 0; i < length && n < reach; i++) {
-      const next = load<u32>(list + (<usize>i << 2));
+      const next = load<u32>(list + ((<usize>i) << 2));
       if (next == NIL) break;
       const seen = isMarked(next, m);
       if (counts(excluded, next)) {
-        if (!seen) { mark(next, m); store<u32>(ids + (<usize>n << 2), next); n++; }
+        if (!seen) {
+          mark(next, m);
+          store<u32>(ids + ((<usize>n) << 2), next);
+          n++;
+        }
         continue;
       }
       if (seen) continue;
       mark(next, m);
       const second = listOf(next, 0);
       for (let j = 0; j < length && n < reach; j++) {
-        const far = load<u32>(second + (<usize>j << 2));
+        const far = load<u32>(second + ((<usize>j) << 2));
         if (far == NIL) break;
-        if (!isMarked(far, m) && counts(excluded, far)) { mark(far, m); store<u32>(ids + (<usize>n << 2), far); n++; }
+        if (!isMarked(far, m) && counts(excluded, far)) {
+          mark(far, m);
+          store<u32>(ids + ((<usize>n) << 2), far);
+          n++;
+        }
       }
     }
     let nearest = at + 1;
@@ -241,48 +407,65 @@ export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32)
       touch(ids, n);
       padIds(ids, n);
       for (let i = 0; i < n; i += 4) {
-        const p = ids + (<usize>i << 2);
+        const p = ids + ((<usize>i) << 2);
         keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
         let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
         while (lanes != 0) {
-          const lane = <usize>ctz(lanes) << 2;
+          const lane = (<usize>ctz(lanes)) << 2;
           lanes &= lanes - 1;
           const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-          if (r >= 0) { size = <i32>r; const to = <i32>(r >> 32); if (to < nearest) nearest = to; }
+          if (r >= 0) {
+            size = <i32>r;
+            const to = <i32>(r >> 32);
+            if (to < nearest) nearest = to;
+          }
         }
       }
     }
     at = nearest;
-    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
   // The entry node may not count.
   let kept = 0;
   for (let i = 0; i < size; i++) {
-    const entry = load<u64>(entries + (<usize>i << 3));
-    if (counts(excluded, nodeOf(entry))) { store<u64>(entries + (<usize>kept << 3), entry); kept++; }
+    const entry = load<u64>(entries + ((<usize>i) << 3));
+    if (counts(excluded, nodeOf(entry))) {
+      store<u64>(entries + ((<usize>kept) << 3), entry);
+      kept++;
+    }
   }
   return kept;
 }
+
 /** Scores every node that counts by its code and keeps the ef nearest in the pool. @returns how many */
 export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
-  const entries = pool, keys = scratch, ids = scratch + 64;
-  let size = 0, n = 0;
+  const entries = pool,
+    keys = scratch,
+    ids = scratch + 64;
+  let size = 0,
+    n = 0;
   for (let node: u32 = 0; node <= nodes; node++) {
     if (node < nodes) {
       if (!counts(excluded, node)) continue;
-      store<u32>(ids + (<usize>n << 2), node);
+      store<u32>(ids + ((<usize>n) << 2), node);
       n++;
     }
     if (n == 0 || (n < SCANNED && node < nodes)) continue;
     touch(ids, n);
     padIds(ids, n);
     for (let j = 0; j < n; j += 4) {
-      const p = ids + (<usize>j << 2);
+      const p = ids + ((<usize>j) << 2);
       keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
       let lanes: u32 = n - j >= 4 ? 15 : (1 << (n - j)) - 1;
-      if (size == ef) lanes &= i32x4.bitmask(i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(entries + (<usize>(ef - 1) << 3)) >> 32))));
+      if (size == ef)
+        lanes &= i32x4.bitmask(
+          i32x4.lt_u(
+            v128.load(keys),
+            i32x4.splat(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32)),
+          ),
+        );
       while (lanes != 0) {
-        const lane = <usize>ctz(lanes) << 2;
+        const lane = (<usize>ctz(lanes)) << 2;
         lanes &= lanes - 1;
         const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
         if (r >= 0) size = <i32>r;
@@ -292,28 +475,32 @@ export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
   }
   return size;
 }
+
 /** Nodes of the first `count` pool (or results) entries, as rows, u32 each, to `out`. */
 export function takeRows(fromResults: i32, count: i32, out: usize): void {
   const entries = fromResults ? results : pool;
   for (let i = 0; i < count; i++) {
-    const node = nodeOf(load<u64>(entries + (<usize>i << 3)));
-    store<u32>(out + (<usize>i << 2), rowOf ? load<u32>(rowOf + (<usize>node << 2)) : node);
+    const node = nodeOf(load<u64>(entries + ((<usize>i) << 3)));
+    store<u32>(out + ((<usize>i) << 2), rowOf ? load<u32>(rowOf + ((<usize>node) << 2)) : node);
   }
 }
+
 const SCORED_MORE: i32 = 4;
 /** A key as a number: of integer codes, or of a float (see `keyOf` in lib). */
 @inline function numberOf(key: u32, isFloat: bool): f32 {
   return isFloat ? reinterpret<f32>(key & 0x80000000 ? key ^ 0x80000000 : ~key) : <f32>key;
 }
+
 /**
  * Of the first `count` pool (or results) entries, how many may be among the nearest k by the vectors: keys are squared distances with an error
  * that grows with the distance, so those up to `slack` times the k-th distance behind the k-th are.
  */
 export function worthScoring(fromResults: i32, count: i32, k: i32, isFloat: bool, slack: f32): i32 {
   if (count <= k + SCORED_MORE) return count;
-  const entries = fromResults ? results : pool, last = numberOf(<u32>(load<u64>(entries + (<usize>(k - 1) << 3)) >> 32), isFloat);
+  const entries = fromResults ? results : pool,
+    last = numberOf(<u32>(load<u64>(entries + ((<usize>(k - 1)) << 3)) >> 32), isFloat);
   const bound = last + slack * sqrt<f32>(max<f32>(last, 0));
   let n = k + SCORED_MORE;
-  while (n < count && numberOf(<u32>(load<u64>(entries + (<usize>n << 3)) >> 32), isFloat) <= bound) n++;
+  while (n < count && numberOf(<u32>(load<u64>(entries + ((<usize>n) << 3)) >> 32), isFloat) <= bound) n++;
   return n;
 }

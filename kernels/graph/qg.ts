@@ -4,7 +4,22 @@
 // A byte of a plane holds the signs of 4 dims for ids j (low nibble) and j + 16 (high nibble), so a swizzle looks 16 of them up in the
 // table of the 16 signed sums of those dims of the query. See README.md for the estimate.
 import { mulAdd } from '../lib/keys';
-import { counts, enter, entryOf, insertEntry, isMarked, mark, NIL, nextEpoch, nodeOf, header, pool, poolMax, results, scratch } from './graph';
+import {
+  counts,
+  enter,
+  entryOf,
+  insertEntry,
+  isMarked,
+  mark,
+  NIL,
+  nextEpoch,
+  nodeOf,
+  header,
+  pool,
+  poolMax,
+  results,
+  scratch,
+} from './graph';
 
 let records: usize = 0;
 let stride: usize = 0;
@@ -15,29 +30,62 @@ let isIp: bool = false;
 let table: usize = 0; // of this thread: 16 bytes for every 4 dims
 let tableLow: f32 = 0; // what the zeros of all entries stand for
 let tableStep: f32 = 0;
-export function useRecords(at: usize, bytes: usize, paddedDims: u32, slotCount: u32, bits: u32, isInner: bool, tableAt: usize): void {
-  records = at; stride = bytes; dims = paddedDims; slots = slotCount; planes = bits; isIp = isInner; table = tableAt;
+export function useRecords(
+  at: usize,
+  bytes: usize,
+  paddedDims: u32,
+  slotCount: u32,
+  bits: u32,
+  isInner: bool,
+  tableAt: usize,
+): void {
+  records = at;
+  stride = bytes;
+  dims = paddedDims;
+  slots = slotCount;
+  planes = bits;
+  isIp = isInner;
+  table = tableAt;
 }
-@inline function recordOf(node: u32): usize { return records + <usize>node * stride; }
+
+@inline function recordOf(node: u32): usize {
+  return records + <usize>node * stride;
+}
 
 // --- Writing records -----------------------------------------------------------------------------------------------------------------
-@inline function toBfloat(value: f32): u32 { const bits = reinterpret<u32>(value); return (bits + 0x7fff + (bits >> 16 & 1)) >> 16; }
-@inline function sum4(v: v128): i32 {
-  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+@inline function toBfloat(value: f32): u32 {
+  const bits = reinterpret<u32>(value);
+  return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
 }
+
+@inline function sum4(v: v128): i32 {
+  return (
+    i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3)
+  );
+}
+
 /** Per lane: sum of |other - own|, of those larger than `above` alone, and minus how many those are. */
-let magnitudes: v128 = i32x4.splat(0), largeMagnitudes: v128 = i32x4.splat(0), largeCount: v128 = i32x4.splat(0);
+let magnitudes: v128 = i32x4.splat(0),
+  largeMagnitudes: v128 = i32x4.splat(0),
+  largeCount: v128 = i32x4.splat(0);
 function measure(own: usize, other: usize, above: i32): void {
-  const ones = i16x8.splat(1), limit = i16x8.splat(<i16>above);
-  let all = i32x4.splat(0), large = all, count = all;
+  const ones = i16x8.splat(1),
+    limit = i16x8.splat(<i16>above);
+  let all = i32x4.splat(0),
+    large = all,
+    count = all;
   for (let at: usize = 0; at < dims; at += 8) {
-    const size = i16x8.abs(i16x8.sub(v128.load_ext<i8>(other + at), v128.load_ext<i8>(own + at))), isLarge = i16x8.gt_s(size, limit);
+    const size = i16x8.abs(i16x8.sub(v128.load_ext<i8>(other + at), v128.load_ext<i8>(own + at))),
+      isLarge = i16x8.gt_s(size, limit);
     all = i32x4.add(all, i32x4.dot_i16x8_s(size, ones));
     large = i32x4.add(large, i32x4.dot_i16x8_s(v128.and(size, isLarge), ones));
     count = i32x4.add(count, i32x4.dot_i16x8_s(isLarge, ones));
   }
-  magnitudes = all; largeMagnitudes = large; largeCount = count;
+  magnitudes = all;
+  largeMagnitudes = large;
+  largeCount = count;
 }
+
 /** The code of one neighbour into its nibbles, and its factors. Values of a code: +-1, with two planes also +-3. */
 function encodeNeighbour(own: usize, other: usize, codes: usize, slot: usize, factors: usize): void {
   let squares = i32x4.splat(0);
@@ -54,56 +102,96 @@ function encodeNeighbour(own: usize, other: usize, codes: usize, slot: usize, fa
     for (let i = 0; i < 4; i++) {
       const above = <i32>(deviation * (0.75 + 0.15 * <f32>i));
       measure(own, other, above);
-      const product = <f32>(sum4(magnitudes) + 2 * sum4(largeMagnitudes)), norm = <f32>dims - 8 * <f32>sum4(largeCount);
-      if (product * product > best * norm) { best = product * product / norm; border = above; }
+      const product = <f32>(sum4(magnitudes) + 2 * sum4(largeMagnitudes)),
+        norm = <f32>dims - 8 * <f32>sum4(largeCount);
+      if (product * product > best * norm) {
+        best = (product * product) / norm;
+        border = above;
+      }
     }
   }
-  const limit = i16x8.splat(<i16>border), zero = i16x8.splat(0), shift: u32 = slot & 16 ? 4 : 0;
-  let products = i32x4.splat(0), ownProducts = products; // of the code with other - own, and with own
+  const limit = i16x8.splat(<i16>border),
+    zero = i16x8.splat(0),
+    shift: u32 = slot & 16 ? 4 : 0;
+  let products = i32x4.splat(0),
+    ownProducts = products; // of the code with other - own, and with own
   let plane = codes + (slot & 15);
   const second = (dims >> 2) << 4;
   for (let at: usize = 0; at < dims; at += 16) {
-    const own0 = v128.load_ext<i8>(own + at), own1 = v128.load_ext<i8>(own + at, 8);
-    const rest0 = i16x8.sub(v128.load_ext<i8>(other + at), own0), rest1 = i16x8.sub(v128.load_ext<i8>(other + at, 8), own1);
-    const is0 = i16x8.ge_s(rest0, zero), is1 = i16x8.ge_s(rest1, zero); // -1 where the sign is +
-    const large0 = i16x8.gt_s(i16x8.abs(rest0), limit), large1 = i16x8.gt_s(i16x8.abs(rest1), limit);
+    const own0 = v128.load_ext<i8>(own + at),
+      own1 = v128.load_ext<i8>(own + at, 8);
+    const rest0 = i16x8.sub(v128.load_ext<i8>(other + at), own0),
+      rest1 = i16x8.sub(v128.load_ext<i8>(other + at, 8), own1);
+    const is0 = i16x8.ge_s(rest0, zero),
+      is1 = i16x8.ge_s(rest1, zero); // -1 where the sign is +
+    const large0 = i16x8.gt_s(i16x8.abs(rest0), limit),
+      large1 = i16x8.gt_s(i16x8.abs(rest1), limit);
     // 1 - 2 * large, with the sign: the value of the code.
-    const size0 = i16x8.sub(i16x8.splat(1), i16x8.shl(large0, 1)), size1 = i16x8.sub(i16x8.splat(1), i16x8.shl(large1, 1));
-    const value0 = v128.bitselect(size0, i16x8.neg(size0), is0), value1 = v128.bitselect(size1, i16x8.neg(size1), is1);
-    products = i32x4.add(products, i32x4.add(i32x4.dot_i16x8_s(rest0, value0), i32x4.dot_i16x8_s(rest1, value1)));
-    ownProducts = i32x4.add(ownProducts, i32x4.add(i32x4.dot_i16x8_s(own0, value0), i32x4.dot_i16x8_s(own1, value1)));
+    const size0 = i16x8.sub(i16x8.splat(1), i16x8.shl(large0, 1)),
+      size1 = i16x8.sub(i16x8.splat(1), i16x8.shl(large1, 1));
+    const value0 = v128.bitselect(size0, i16x8.neg(size0), is0),
+      value1 = v128.bitselect(size1, i16x8.neg(size1), is1);
+    products = i32x4.add(
+      products,
+      i32x4.add(i32x4.dot_i16x8_s(rest0, value0), i32x4.dot_i16x8_s(rest1, value1)),
+    );
+    ownProducts = i32x4.add(
+      ownProducts,
+      i32x4.add(i32x4.dot_i16x8_s(own0, value0), i32x4.dot_i16x8_s(own1, value1)),
+    );
     const signs = <u32>i8x16.bitmask(i8x16.narrow_i16x8_s(is0, is1));
     // value = 2 * first sign + second sign: the second agrees with the first where the value is 3.
     const seconds = ~(signs ^ <u32>i8x16.bitmask(i8x16.narrow_i16x8_s(large0, large1)));
     for (let g: u32 = 0; g < 4; g++, plane += 16) {
-      store<u8>(plane, load<u8>(plane) | <u8>((signs >> (g << 2) & 15) << shift));
-      if (planes == 2) store<u8>(plane + second, load<u8>(plane + second) | <u8>((seconds >> (g << 2) & 15) << shift));
+      store<u8>(plane, load<u8>(plane) | <u8>(((signs >> (g << 2)) & 15) << shift));
+      if (planes == 2)
+        store<u8>(plane + second, load<u8>(plane + second) | <u8>(((seconds >> (g << 2)) & 15) << shift));
     }
   }
-  const product = <f32>sum4(products), scale = product > 0 ? length / product : 0;
+  const product = <f32>sum4(products),
+    scale = product > 0 ? length / product : 0;
   // |q-x|^2 = |q-c|^2 + |x-c|^2 + 2 scale <c,s> - 2 scale <q,s>;  -<q,x> = -<q,c> - scale <q,s>. The first factor is computed with the
   // second as it is after rounding, so that their errors do not add up where <c,s> and <q,s> are large and near to each other.
-  const slope = toBfloat(isIp ? -scale : -2 * scale), rounded = reinterpret<f32>(slope << 16);
+  const slope = toBfloat(isIp ? -scale : -2 * scale),
+    rounded = reinterpret<f32>(slope << 16);
   const offset: f32 = isIp ? 0 : length - rounded * <f32>sum4(ownProducts);
-  store<u32>(factors, toBfloat(offset) << 16 | slope);
+  store<u32>(factors, (toBfloat(offset) << 16) | slope);
 }
+
 /**
  * Writes the records of nodes [from, to) from int8 codes of all nodes (of `codeStride` bytes) and the lists of layer 0 (`length` ids).
  * `order`: node to the place of its code, 0: the same.
  */
-export function writeRecords(from: u32, to: u32, codes: usize, codeStride: usize, lists: usize, length: u32, order: usize): void {
-  const planeBytes = (dims >> 2) << 4, batchBytes = planeBytes * planes;
+export function writeRecords(
+  from: u32,
+  to: u32,
+  codes: usize,
+  codeStride: usize,
+  lists: usize,
+  length: u32,
+  order: usize,
+): void {
+  const planeBytes = (dims >> 2) << 4,
+    batchBytes = planeBytes * planes;
   for (let node = from; node < to; node++) {
-    const record = recordOf(node), ids = record + dims, factors = ids + (slots << 2), first = factors + (slots << 2);
-    const own = codes + <usize>(order ? load<u32>(order + (<usize>node << 2)) : node) * codeStride;
+    const record = recordOf(node),
+      ids = record + dims,
+      factors = ids + (slots << 2),
+      first = factors + (slots << 2);
+    const own = codes + <usize>(order ? load<u32>(order + ((<usize>node) << 2)) : node) * codeStride;
     memory.fill(record, 0, stride);
     memory.copy(record, own, dims);
     let isEnd = false;
     for (let slot: usize = 0; slot < slots; slot++) {
-      const id = isEnd || slot >= length ? NIL : load<u32>(lists + (<usize>node * <usize>length + slot << 2));
+      const id =
+        isEnd || slot >= length ? NIL : load<u32>(lists + ((<usize>node * <usize>length + slot) << 2));
       store<u32>(ids + (slot << 2), id);
-      if (id == NIL) { isEnd = true; store<u32>(factors + (slot << 2), 0x7f800000); continue; } // Infinitely far.
-      const other = codes + <usize>(order ? load<u32>(order + (<usize>id << 2)) : id) * codeStride;
+      if (id == NIL) {
+        isEnd = true;
+        store<u32>(factors + (slot << 2), 0x7f800000);
+        continue;
+      } // Infinitely far.
+      const other = codes + <usize>(order ? load<u32>(order + ((<usize>id) << 2)) : id) * codeStride;
       encodeNeighbour(own, other, first + (slot >> 5) * batchBytes, slot & 31, factors + (slot << 2));
     }
   }
@@ -115,58 +203,90 @@ export function writeRecords(from: u32, to: u32, codes: usize, codeStride: usize
  * four of them add up in a byte, and fewer where the sums of very many dims would not fit 16 bits.
  */
 export function makeTable(query: usize, dim: u32, scale: f32): void {
-  const groups = dims >> 2, copy = scratch;
+  const groups = dims >> 2,
+    copy = scratch;
   let widest: f32 = 0;
   for (let g: usize = 0; g < groups; g++) {
     const p = query + (g << 4);
     let reach: f32 = 0;
-    for (let i: usize = 0; i < 4; i++) if ((g << 2) + i < <usize>dim) reach += abs<f32>(load<f32>(p + (i << 2)));
+    for (let i: usize = 0; i < 4; i++)
+      if ((g << 2) + i < <usize>dim) reach += abs<f32>(load<f32>(p + (i << 2)));
     if (reach > widest) widest = reach;
   }
-  const most = <f32>min<usize>(63, 65535 / groups), step: f32 = widest > 0 ? widest * 2 / most : 1;
-  const inverse = f32x4.splat(1 / step), half = f32x4.splat(most * 0.5);
-  const signsA = f32x4(-1, 1, -1, 1), signsB = f32x4(-1, -1, 1, 1);
+  const most = <f32>min<usize>(63, 65535 / groups),
+    step: f32 = widest > 0 ? (widest * 2) / most : 1;
+  const inverse = f32x4.splat(1 / step),
+    half = f32x4.splat(most * 0.5);
+  const signsA = f32x4(-1, 1, -1, 1),
+    signsB = f32x4(-1, -1, 1, 1);
   for (let g: usize = 0; g < groups; g++) {
     const left = <i32>dim - <i32>(g << 2);
     let p = query + (g << 4);
     if (left < 4) {
       v128.store(copy, f32x4.splat(0));
-      for (let i = 0; i < left; i++) store<f32>(copy + (<usize>i << 2), load<f32>(p + (<usize>i << 2)));
+      for (let i = 0; i < left; i++) store<f32>(copy + ((<usize>i) << 2), load<f32>(p + ((<usize>i) << 2)));
       p = copy;
     }
-    const ab = f32x4.add(f32x4.mul(signsA, v128.load_splat<f32>(p)), f32x4.mul(signsB, v128.load_splat<f32>(p, 4)));
-    const c = v128.load_splat<f32>(p, 8), d = v128.load_splat<f32>(p, 12), plus = f32x4.add(c, d), minus = f32x4.sub(c, d);
-    const e0 = level(f32x4.sub(ab, plus), inverse, half), e1 = level(f32x4.add(ab, minus), inverse, half);
-    const e2 = level(f32x4.sub(ab, minus), inverse, half), e3 = level(f32x4.add(ab, plus), inverse, half);
-    v128.store(table + (g << 4), i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(e0, e1), i16x8.narrow_i32x4_s(e2, e3)));
+    const ab = f32x4.add(
+      f32x4.mul(signsA, v128.load_splat<f32>(p)),
+      f32x4.mul(signsB, v128.load_splat<f32>(p, 4)),
+    );
+    const c = v128.load_splat<f32>(p, 8),
+      d = v128.load_splat<f32>(p, 12),
+      plus = f32x4.add(c, d),
+      minus = f32x4.sub(c, d);
+    const e0 = level(f32x4.sub(ab, plus), inverse, half),
+      e1 = level(f32x4.add(ab, minus), inverse, half);
+    const e2 = level(f32x4.sub(ab, minus), inverse, half),
+      e3 = level(f32x4.add(ab, plus), inverse, half);
+    v128.store(
+      table + (g << 4),
+      i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(e0, e1), i16x8.narrow_i32x4_s(e2, e3)),
+    );
   }
   tableStep = step * scale;
   tableLow = -0.5 * most * tableStep * <f32>groups * (planes == 2 ? 3 : 1);
 }
+
 @inline function level(sum: v128, inverse: v128, half: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.add(f32x4.mul(sum, inverse), half)));
 }
+
 @inline function lookUp(entries: v128, indexes: v128): v128 {
   if (isDefined(RELAXED)) return i8x16.relaxed_swizzle(entries, indexes);
   return i8x16.swizzle(entries, indexes);
 }
+
 /** Sums of table entries of 32 neighbours in one plane, as u16 to `out` in four vectors: ids 0-7, 8-15, 16-23, 24-31. */
 @inline function planeSums(plane: usize, out: usize): void {
   const nibble = i8x16.splat(15);
   // The low bytes of a lane count ids of even number plus 256 times those of odd number; the others only those of odd number.
-  let even0 = i16x8.splat(0), odd0 = even0, even1 = even0, odd1 = even0;
+  let even0 = i16x8.splat(0),
+    odd0 = even0,
+    even1 = even0,
+    odd1 = even0;
   let entries = table;
   for (const end = plane + (dims << 2); plane < end; plane += 64, entries += 64) {
-    let code = v128.load(plane), entry = v128.load(entries);
-    let low = lookUp(entry, v128.and(code, nibble)), high = lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble));
-    code = v128.load(plane, 16); entry = v128.load(entries, 16);
-    low = i8x16.add(low, lookUp(entry, v128.and(code, nibble))); high = i8x16.add(high, lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble)));
-    code = v128.load(plane, 32); entry = v128.load(entries, 32);
-    low = i8x16.add(low, lookUp(entry, v128.and(code, nibble))); high = i8x16.add(high, lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble)));
-    code = v128.load(plane, 48); entry = v128.load(entries, 48);
-    low = i8x16.add(low, lookUp(entry, v128.and(code, nibble))); high = i8x16.add(high, lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble)));
-    even0 = i16x8.add(even0, low); odd0 = i16x8.add(odd0, i16x8.shr_u(low, 8));
-    even1 = i16x8.add(even1, high); odd1 = i16x8.add(odd1, i16x8.shr_u(high, 8));
+    let code = v128.load(plane),
+      entry = v128.load(entries);
+    let low = lookUp(entry, v128.and(code, nibble)),
+      high = lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble));
+    code = v128.load(plane, 16);
+    entry = v128.load(entries, 16);
+    low = i8x16.add(low, lookUp(entry, v128.and(code, nibble)));
+    high = i8x16.add(high, lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble)));
+    code = v128.load(plane, 32);
+    entry = v128.load(entries, 32);
+    low = i8x16.add(low, lookUp(entry, v128.and(code, nibble)));
+    high = i8x16.add(high, lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble)));
+    code = v128.load(plane, 48);
+    entry = v128.load(entries, 48);
+    low = i8x16.add(low, lookUp(entry, v128.and(code, nibble)));
+    high = i8x16.add(high, lookUp(entry, v128.and(i16x8.shr_u(code, 4), nibble)));
+    even0 = i16x8.add(even0, low);
+    odd0 = i16x8.add(odd0, i16x8.shr_u(low, 8));
+    even1 = i16x8.add(even1, high);
+    odd1 = i16x8.add(odd1, i16x8.shr_u(high, 8));
   }
   even0 = i16x8.sub(even0, i16x8.shl(odd0, 8));
   even1 = i16x8.sub(even1, i16x8.shl(odd1, 8));
@@ -175,13 +295,17 @@ export function makeTable(query: usize, dim: u32, scale: f32): void {
   v128.store(out, v128.shuffle<i16>(even1, odd1, 0, 8, 1, 9, 2, 10, 3, 11), 32);
   v128.store(out, v128.shuffle<i16>(even1, odd1, 4, 12, 5, 13, 6, 14, 7, 15), 48);
 }
+
 /** Estimates of the distances of 32 neighbours to `out`, from the node's own. @returns bit i: neighbour i is nearer than `below` */
 function estimate(distance: f32, plane: usize, factors: usize, below: f32, out: usize): u32 {
   const sums = out + 128;
   planeSums(plane, sums);
   const two = planes == 2;
   if (two) planeSums(plane + (dims << 2), sums + 64);
-  const base = f32x4.splat(distance), low = f32x4.splat(tableLow), step = f32x4.splat(tableStep), limit = f32x4.splat(below);
+  const base = f32x4.splat(distance),
+    low = f32x4.splat(tableLow),
+    step = f32x4.splat(tableStep),
+    limit = f32x4.splat(below);
   const upper = i32x4.splat(0xffff0000);
   let near: u32 = 0;
   for (let i: usize = 0; i < 32; i += 4) {
@@ -191,108 +315,153 @@ function estimate(distance: f32, plane: usize, factors: usize, below: f32, out: 
     const product = mulAdd(f32x4.convert_i32x4_s(sum), step, low);
     const value = f32x4.add(base, mulAdd(i32x4.shl(factor, 16), product, v128.and(factor, upper)));
     v128.store(out + (i << 2), value);
-    near |= <u32>i32x4.bitmask(f32x4.lt(value, limit)) << <u32>i;
+    near |= (<u32>i32x4.bitmask(f32x4.lt(value, limit))) << (<u32>i);
   }
   return near;
 }
+
 /** Of the query (int16, as for 8-bit codes) to the node of a record, by its own code. */
 @inline function ownDistance(query: usize, record: usize): f32 {
-  let s = i32x4.splat(0), t = s;
+  let s = i32x4.splat(0),
+    t = s;
   const end = record + dims;
   if (isIp) {
     for (; record < end; record += 16, query += 32) {
       s = i32x4.add(s, i32x4.dot_i16x8_s(v128.load_ext<i8>(record), v128.load(query)));
       t = i32x4.add(t, i32x4.dot_i16x8_s(v128.load_ext<i8>(record, 8), v128.load(query, 16)));
     }
-    return -<f32>sum4(i32x4.add(s, t));
+    return -(<f32>sum4(i32x4.add(s, t)));
   }
   for (; record < end; record += 16, query += 32) {
-    const a = i16x8.sub(v128.load_ext<i8>(record), v128.load(query)), b = i16x8.sub(v128.load_ext<i8>(record, 8), v128.load(query, 16));
+    const a = i16x8.sub(v128.load_ext<i8>(record), v128.load(query)),
+      b = i16x8.sub(v128.load_ext<i8>(record, 8), v128.load(query, 16));
     s = i32x4.add(s, i32x4.dot_i16x8_s(a, a));
     t = i32x4.add(t, i32x4.dot_i16x8_s(b, b));
   }
   return <f32>sum4(i32x4.add(s, t));
 }
-@inline function keyOf(value: f32): u32 { const bits = reinterpret<u32>(value); return bits ^ (<u32>(<i32>bits >> 31) | 0x80000000); }
-@inline function valueOf(key: u32): f32 { return reinterpret<f32>(key & 0x80000000 ? key ^ 0x80000000 : ~key); }
+
+@inline function keyOf(value: f32): u32 {
+  const bits = reinterpret<u32>(value);
+  return bits ^ (<u32>(<i32>bits >> 31) | 0x80000000);
+}
+
+@inline function valueOf(key: u32): f32 {
+  return reinterpret<f32>(key & 0x80000000 ? key ^ 0x80000000 : ~key);
+}
+
 /** The lines of a record that is about to be read, and the first of the one that is likely next. */
 @inline function touchRecord(node: u32, next: u64): void {
   for (let p = recordOf(node), end = p + stride; p < end; p += 64) load<u8>(p);
   load<u8>(recordOf(nodeOf(next)));
 }
+
 /**
  * Walks layer 0 by estimates with a pool of ef; every expanded node gets its distance by its own code, and the `most` nearest of those
  * are the results. @returns how many
  */
 export function searchRecords(query: usize, ef: i32, most: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool, kept = results, values = scratch;
-  const first = nodeOf(enter(query, 0)), m = nextEpoch();
+  const entries = pool,
+    kept = results,
+    values = scratch;
+  const first = nodeOf(enter(query, 0)),
+    m = nextEpoch();
   store<u64>(entries, entryOf(0, first));
   mark(first, m);
-  let size = 1, found = 0, at = 0;
+  let size = 1,
+    found = 0,
+    at = 0;
   while (at < size) {
-    const place = entries + (<usize>at << 3), entry = load<u64>(place), node = nodeOf(entry);
+    const place = entries + ((<usize>at) << 3),
+      entry = load<u64>(place),
+      node = nodeOf(entry);
     store<u64>(place, entry | 1);
-    const record = recordOf(node), ids = record + dims;
+    const record = recordOf(node),
+      ids = record + dims;
     touchRecord(node, at + 1 < size ? load<u64>(place, 8) : entry);
-    const distance = ownDistance(query, record), r = insertEntry(kept, found, most, entryOf(keyOf(distance), node));
+    const distance = ownDistance(query, record),
+      r = insertEntry(kept, found, most, entryOf(keyOf(distance), node));
     if (r >= 0) found = <i32>r;
-    let nearest = at + 1, plane = ids + (slots << 3);
+    let nearest = at + 1,
+      plane = ids + (slots << 3);
     for (let batch: usize = 0; batch < slots; batch += 32, plane += (dims << 2) * planes) {
-      const below: f32 = size == ef ? valueOf(<u32>(load<u64>(entries + (<usize>(ef - 1) << 3)) >> 32)) : Infinity;
-      let near = estimate(distance, plane, ids + (slots + batch << 2), below, values);
+      const below: f32 =
+        size == ef ? valueOf(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32)) : Infinity;
+      let near = estimate(distance, plane, ids + ((slots + batch) << 2), below, values);
       while (near != 0) {
         const i = <usize>ctz(near);
         near &= near - 1;
-        const id = load<u32>(ids + (batch + i << 2));
+        const id = load<u32>(ids + ((batch + i) << 2));
         if (id == NIL || isMarked(id, m)) continue;
         const s = insertEntry(entries, size, ef, entryOf(keyOf(load<f32>(values + (i << 2))), id));
-        if (s >= 0) { size = <i32>s; const to = <i32>(s >> 32); if (to < nearest) nearest = to; mark(id, m); }
+        if (s >= 0) {
+          size = <i32>s;
+          const to = <i32>(s >> 32);
+          if (to < nearest) nearest = to;
+          mark(id, m);
+        }
       }
     }
     at = nearest;
-    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
   return found;
 }
+
 /**
  * The same walk for filters: only nodes whose bit in `excluded` is clear become results, up to ef, and it goes on until the nearest
  * estimate is farther than the worst of ef results, or after `budget` expansions. @returns how many results
  */
 export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, budget: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool, kept = results, capacity = poolMax, values = scratch;
-  const first = nodeOf(enter(query, 0)), m = nextEpoch();
+  const entries = pool,
+    kept = results,
+    capacity = poolMax,
+    values = scratch;
+  const first = nodeOf(enter(query, 0)),
+    m = nextEpoch();
   store<u64>(entries, entryOf(0, first));
   mark(first, m);
-  let size = 1, found = 0, at = 0;
+  let size = 1,
+    found = 0,
+    at = 0;
   while (at < size && budget-- > 0) {
-    const place = entries + (<usize>at << 3), entry = load<u64>(place), node = nodeOf(entry);
+    const place = entries + ((<usize>at) << 3),
+      entry = load<u64>(place),
+      node = nodeOf(entry);
     store<u64>(place, entry | 1);
-    if (found == ef && entry > load<u64>(kept + (<usize>(ef - 1) << 3))) break;
-    const record = recordOf(node), ids = record + dims;
+    if (found == ef && entry > load<u64>(kept + ((<usize>(ef - 1)) << 3))) break;
+    const record = recordOf(node),
+      ids = record + dims;
     touchRecord(node, at + 1 < size ? load<u64>(place, 8) : entry);
     const distance = ownDistance(query, record);
     if (counts(excluded, node)) {
       const r = insertEntry(kept, found, ef, entryOf(keyOf(distance), node));
       if (r >= 0) found = <i32>r;
     }
-    let nearest = at + 1, plane = ids + (slots << 3);
+    let nearest = at + 1,
+      plane = ids + (slots << 3);
     for (let batch: usize = 0; batch < slots; batch += 32, plane += (dims << 2) * planes) {
-      const below: f32 = found == ef ? valueOf(<u32>(load<u64>(kept + (<usize>(ef - 1) << 3)) >> 32)) : Infinity;
-      let near = estimate(distance, plane, ids + (slots + batch << 2), below, values);
+      const below: f32 =
+        found == ef ? valueOf(<u32>(load<u64>(kept + ((<usize>(ef - 1)) << 3)) >> 32)) : Infinity;
+      let near = estimate(distance, plane, ids + ((slots + batch) << 2), below, values);
       while (near != 0) {
         const i = <usize>ctz(near);
         near &= near - 1;
-        const id = load<u32>(ids + (batch + i << 2));
+        const id = load<u32>(ids + ((batch + i) << 2));
         if (id == NIL || isMarked(id, m)) continue;
         const s = insertEntry(entries, size, capacity, entryOf(keyOf(load<f32>(values + (i << 2))), id));
-        if (s >= 0) { size = <i32>s; const to = <i32>(s >> 32); if (to < nearest) nearest = to; mark(id, m); }
+        if (s >= 0) {
+          size = <i32>s;
+          const to = <i32>(s >> 32);
+          if (to < nearest) nearest = to;
+          mark(id, m);
+        }
       }
     }
     at = nearest;
-    while (at < size && (load<u8>(entries + (<usize>at << 3)) & 1)) at++;
+    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
   return found;
 }

@@ -8,41 +8,52 @@
   const bits = reinterpret<u32>(value + 0);
   return bits ^ (<u32>(<i32>bits >> 31) | 0x80000000);
 }
-@inline function floatOf(key: u32): f32 { return reinterpret<f32>(key & 0x80000000 ? key & 0x7fffffff : ~key); }
+
+@inline function floatOf(key: u32): f32 {
+  return reinterpret<f32>(key & 0x80000000 ? key & 0x7fffffff : ~key);
+}
 
 function siftDown(entries: usize, size: u32, start: u32): void {
-  const value = load<u64>(entries + (<usize>start << 3));
+  const value = load<u64>(entries + ((<usize>start) << 3));
   let at = start;
   while (true) {
     let child = (at << 1) + 1;
     if (child >= size) break;
-    if (child + 1 < size && load<u64>(entries + (<usize>(child + 1) << 3)) > load<u64>(entries + (<usize>child << 3))) child++;
-    const c = load<u64>(entries + (<usize>child << 3));
+    if (
+      child + 1 < size &&
+      load<u64>(entries + ((<usize>(child + 1)) << 3)) > load<u64>(entries + ((<usize>child) << 3))
+    )
+      child++;
+    const c = load<u64>(entries + ((<usize>child) << 3));
     if (c <= value) break;
-    store<u64>(entries + (<usize>at << 3), c);
+    store<u64>(entries + ((<usize>at) << 3), c);
     at = child;
   }
-  store<u64>(entries + (<usize>at << 3), value);
+  store<u64>(entries + ((<usize>at) << 3), value);
 }
+
 export function push(top: usize, key: u32, row: u32): void {
-  const k = load<u32>(top, 8), entries = top + 16;
+  const k = load<u32>(top, 8),
+    entries = top + 16;
   let size = load<u32>(top);
-  const entry = (<u64>key << 32) | row;
+  const entry = ((<u64>key) << 32) | row;
   if (size < k) {
     let at = size++;
     store<u32>(top, size);
     while (at > 0) {
-      const parent = (at - 1) >> 1, p = load<u64>(entries + (<usize>parent << 3));
+      const parent = (at - 1) >> 1,
+        p = load<u64>(entries + ((<usize>parent) << 3));
       if (p >= entry) break;
-      store<u64>(entries + (<usize>at << 3), p);
+      store<u64>(entries + ((<usize>at) << 3), p);
       at = parent;
     }
-    store<u64>(entries + (<usize>at << 3), entry);
+    store<u64>(entries + ((<usize>at) << 3), entry);
   } else if (k != 0 && entry < load<u64>(entries)) {
     store<u64>(entries, entry);
     siftDown(entries, size, 0);
   }
 }
+
 /** The score that a candidate may not exceed; NaN (which nothing is at most) when no candidate is wanted. */
 export function limitOf(top: usize): f32 {
   const k = load<u32>(top, 8);
@@ -50,6 +61,7 @@ export function limitOf(top: usize): f32 {
   if (load<u32>(top) < k) return Infinity;
   return floatOf(load<u32>(top + 16, 4));
 }
+
 /**
  * Offers those of four scores (smaller = better) that are in `lanes` and at most `limit`; their row numbers are at `rows`.
  * A row whose bit is set in `excluded` (0: none) is left out. Returns the new limit. NaN is never at most anything.
@@ -59,7 +71,7 @@ export function offer4(top: usize, scores: v128, limit: f32, rows: usize, lanes:
   while (mask) {
     const lane = ctz(mask);
     mask &= mask - 1;
-    const row = load<u32>(rows + (<usize>lane << 2));
+    const row = load<u32>(rows + ((<usize>lane) << 2));
     if (excluded != 0 && (load<u8>(excluded + (row >> 3)) >> <u8>(row & 7)) & 1) continue;
     let score: f32;
     if (lane == 0) score = f32x4.extract_lane(scores, 0);
@@ -73,12 +85,15 @@ export function offer4(top: usize, scores: v128, limit: f32, rows: usize, lanes:
   }
   return limit;
 }
+
 /** Orders the entries best first, in place; no more may be offered. Returns how many there are. */
 export function finish(top: usize): u32 {
-  const size = load<u32>(top), entries = top + 16;
+  const size = load<u32>(top),
+    entries = top + 16;
   for (let end = size; end > 1; ) {
     end--;
-    const last = entries + (<usize>end << 3), value = load<u64>(last);
+    const last = entries + ((<usize>end) << 3),
+      value = load<u64>(last);
     store<u64>(last, load<u64>(entries));
     store<u64>(entries, value);
     siftDown(entries, end, 0);

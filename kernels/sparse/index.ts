@@ -16,58 +16,79 @@ const END: u32 = 0xffffffff;
 const WINDOW: u32 = 4096;
 /** Postings that can be added up in the time of finding one by `seek`, about. */
 const PROBE_COST: f64 = 24;
-const TERM: usize = 48, ORDER: usize = 16;
-const ROW: usize = 8, BLOCKS: usize = 12, WEIGHT: usize = 16, MAX: usize = 24, LOCAL: usize = 32, BLOCKS_END: usize = 40, SUM: usize = 8;
+const TERM: usize = 48,
+  ORDER: usize = 16;
+const ROW: usize = 8,
+  BLOCKS: usize = 12,
+  WEIGHT: usize = 16,
+  MAX: usize = 24,
+  LOCAL: usize = 32,
+  BLOCKS_END: usize = 40,
+  SUM: usize = 8;
 
 /** Whether no row with at most this score gets in. A little slack: sums in another order differ in their last bits. */
-@inline function hopeless(bound: f64, threshold: f64): bool { return <f64>(<f32>(bound * 1.000000001)) <= threshold; }
+@inline function hopeless(bound: f64, threshold: f64): bool {
+  return <f64>(<f32>(bound * 1.000000001)) <= threshold;
+}
 
 function siftDown(entries: usize, size: u32, from: u32): void {
-  const value = load<u64>(entries + (<usize>from << 3));
+  const value = load<u64>(entries + ((<usize>from) << 3));
   let at = from;
   while (true) {
     let child = at * 2 + 1;
     if (child >= size) break;
-    let larger = load<u64>(entries + (<usize>child << 3));
+    let larger = load<u64>(entries + ((<usize>child) << 3));
     if (child + 1 < size) {
-      const right = load<u64>(entries + (<usize>(child + 1) << 3));
-      if (right > larger) { larger = right; child++; }
+      const right = load<u64>(entries + ((<usize>(child + 1)) << 3));
+      if (right > larger) {
+        larger = right;
+        child++;
+      }
     }
     if (larger <= value) break;
-    store<u64>(entries + (<usize>at << 3), larger);
+    store<u64>(entries + ((<usize>at) << 3), larger);
     at = child;
   }
-  store<u64>(entries + (<usize>at << 3), value);
+  store<u64>(entries + ((<usize>at) << 3), value);
 }
+
 /** Takes the row in when its score is in (threshold, high] and it is not excluded. Returns the new threshold. */
 function offer(top: usize, score: f64, row: u32, threshold: f64, high: f64, excluded: usize): f64 {
   const rounded = <f32>score;
   if (!(<f64>rounded > threshold) || <f64>rounded > high) return threshold;
   if (excluded != 0 && (load<u8>(excluded + <usize>(row >> 3)) >> <u8>(row & 7)) & 1) return threshold;
-  const size = load<u32>(top), k = load<u32>(top, 8), entries = top + 16;
-  const entry = (<u64>(0x7fffffff - reinterpret<u32>(rounded)) << 32) | <u64>row;
-  if (size == k) { store<u64>(entries, entry); siftDown(entries, k, 0); }
-  else {
+  const size = load<u32>(top),
+    k = load<u32>(top, 8),
+    entries = top + 16;
+  const entry = ((<u64>(0x7fffffff - reinterpret<u32>(rounded))) << 32) | <u64>row;
+  if (size == k) {
+    store<u64>(entries, entry);
+    siftDown(entries, k, 0);
+  } else {
     let at = size;
     while (at > 0) {
-      const parent = (at - 1) >> 1, above = load<u64>(entries + (<usize>parent << 3));
+      const parent = (at - 1) >> 1,
+        above = load<u64>(entries + ((<usize>parent) << 3));
       if (above >= entry) break;
-      store<u64>(entries + (<usize>at << 3), above);
+      store<u64>(entries + ((<usize>at) << 3), above);
       at = parent;
     }
-    store<u64>(entries + (<usize>at << 3), entry);
+    store<u64>(entries + ((<usize>at) << 3), entry);
     store<u32>(top, size + 1);
     if (size + 1 < k) return threshold;
   }
   const worst = <f64>reinterpret<f32>(0x7fffffff - <u32>(load<u64>(entries) >> 32));
   return worst > threshold ? worst : threshold;
 }
+
 /** Orders a top-k state's entries best first. Returns how many there are. */
 export function finish(top: usize): u32 {
-  const size = load<u32>(top), entries = top + 16;
+  const size = load<u32>(top),
+    entries = top + 16;
   for (let end = size; end > 1; ) {
     end--;
-    const last = entries + (<usize>end << 3), value = load<u64>(last);
+    const last = entries + ((<usize>end) << 3),
+      value = load<u64>(last);
     store<u64>(last, load<u64>(entries));
     store<u64>(entries, value);
     siftDown(entries, end, 0);
@@ -75,32 +96,42 @@ export function finish(top: usize): u32 {
   return size;
 }
 
-@inline function rowAt(cursor: u32, end: u32): u32 { return cursor < end ? load<u32>(cursor) : END; }
+@inline function rowAt(cursor: u32, end: u32): u32 {
+  return cursor < end ? load<u32>(cursor) : END;
+}
+
 /** Moves a term to its first row at or after the target, in growing steps and then by halves. Returns that row. */
 function seek(term: usize, target: u32): u32 {
   let low = load<u32>(term);
-  const end = load<u32>(term, 4), row = load<u32>(term, ROW);
+  const end = load<u32>(term, 4),
+    row = load<u32>(term, ROW);
   if (row >= target) return row;
   let step: u32 = 4;
-  while (step < end - low && load<u32>(low + step) < target) { low += step; step <<= 1; }
+  while (step < end - low && load<u32>(low + step) < target) {
+    low += step;
+    step <<= 1;
+  }
   let high = step < end - low ? low + step : end;
   low += 4;
   while (low < high) {
     const middle = low + (((high - low) >> 3) << 2);
-    if (load<u32>(middle) < target) low = middle + 4; else high = middle;
+    if (load<u32>(middle) < target) low = middle + 4;
+    else high = middle;
   }
   const found = rowAt(low, end);
   store<u32>(term, low);
   store<u32>(term, found, ROW);
   return found;
 }
+
 /** Adds the term's products of rows [base, end) to the window's sums. */
 @inline function accumulate(term: usize, sums: usize, base: u32, end: u32, delta: u32): void {
   let cursor = load<u32>(term);
-  const last = load<u32>(term, 4), weight = load<f64>(term, WEIGHT);
+  const last = load<u32>(term, 4),
+    weight = load<f64>(term, WEIGHT);
   let row = load<u32>(term, ROW);
   while (row < end) {
-    const at = sums + (<usize>(row - base) << 3);
+    const at = sums + ((<usize>(row - base)) << 3);
     store<f64>(at, load<f64>(at) + weight * <f64>load<f32>(cursor + delta));
     cursor += 4;
     row = rowAt(cursor, last);
@@ -110,7 +141,17 @@ function seek(term: usize, target: u32): u32 {
 }
 
 /** Term at a time, a window of rows at a time so that the sums stay in the cache. `sums`: WINDOW f64 of zero, zero again afterwards. */
-export function taat(terms: usize, count: u32, rows: u32, sums: usize, delta: u32, top: usize, low: f64, high: f64, excluded: usize): void {
+export function taat(
+  terms: usize,
+  count: u32,
+  rows: u32,
+  sums: usize,
+  delta: u32,
+  top: usize,
+  low: f64,
+  high: f64,
+  excluded: usize,
+): void {
   const termsEnd = terms + <usize>count * TERM;
   let threshold = low;
   let base: u32 = 0;
@@ -123,7 +164,7 @@ export function taat(terms: usize, count: u32, rows: u32, sums: usize, delta: u3
       if (row < next) next = row;
     }
     let cut = f64x2.splat(threshold);
-    const sumsEnd = sums + (<usize>(end - base) << 3);
+    const sumsEnd = sums + ((<usize>(end - base)) << 3);
     for (let at = sums; at < sumsEnd; at += 16) {
       if (!v128.any_true(f64x2.gt(v128.load(at), cut))) continue;
       const row = base + <u32>((at - sums) >> 3);
@@ -131,7 +172,7 @@ export function taat(terms: usize, count: u32, rows: u32, sums: usize, delta: u3
       threshold = offer(top, load<f64>(at, 8), row + 1, threshold, high, excluded);
       cut = f64x2.splat(threshold);
     }
-    memory.fill(sums, 0, <usize>WINDOW << 3);
+    memory.fill(sums, 0, (<usize>WINDOW) << 3);
     base = next == END ? rows : next & ~(WINDOW - 1);
   }
 }
@@ -151,22 +192,38 @@ export function taat(terms: usize, count: u32, rows: u32, sums: usize, delta: u3
   }
   return <f64>most * load<f64>(term, WEIGHT);
 }
+
 /** Sorts order entries by their terms' bounds in the window, ascending. Nearly sorted already. */
 @inline function sortByLocal(order: usize, orderEnd: usize): void {
   for (let at = order + ORDER; at < orderEnd; at += ORDER) {
-    const term = load<u32>(at), bound = load<f64>(term, LOCAL);
+    const term = load<u32>(at),
+      bound = load<f64>(term, LOCAL);
     let to = at;
-    while (to > order && load<f64>(load<u32>(to - ORDER), LOCAL) > bound) { store<u32>(to, load<u32>(to - ORDER)); to -= ORDER; }
+    while (to > order && load<f64>(load<u32>(to - ORDER), LOCAL) > bound) {
+      store<u32>(to, load<u32>(to - ORDER));
+      to -= ORDER;
+    }
     store<u32>(to, term);
   }
 }
+
 /**
  * MaxScore: terms whose bounds together cannot reach the threshold only complete the rows that the others find. Decided for a window
  * of rows at a time, by the maxima of the lists or, with `byBlock`, by those of the blocks that touch the window.
  * `order`: an entry per term, by ascending bound.
  */
 export function maxScore(
-  order: usize, count: u32, rows: u32, sums: usize, delta: u32, blockDelta: u32, byBlock: bool, top: usize, low: f64, high: f64, excluded: usize,
+  order: usize,
+  count: u32,
+  rows: u32,
+  sums: usize,
+  delta: u32,
+  blockDelta: u32,
+  byBlock: bool,
+  top: usize,
+  low: f64,
+  high: f64,
+  excluded: usize,
 ): void {
   const orderEnd = order + <usize>count * ORDER;
   let threshold = low;
@@ -176,15 +233,21 @@ export function maxScore(
     if (byBlock) {
       let all: f64 = 0;
       for (let at = order; at < orderEnd; at += ORDER) {
-        const term = load<u32>(at), bound = localMax(term, base, end, blockDelta);
+        const term = load<u32>(at),
+          bound = localMax(term, base, end, blockDelta);
         store<f64>(term, bound, LOCAL);
         all += bound;
       }
-      if (hopeless(all, threshold)) { base = end; continue; }
+      if (hopeless(all, threshold)) {
+        base = end;
+        continue;
+      }
       sortByLocal(order, orderEnd);
     }
     // `first`: the first entry whose term is essential; `rest`: what the terms before it can add.
-    let first = order, sum: f64 = 0, rest: f64 = 0;
+    let first = order,
+      sum: f64 = 0,
+      rest: f64 = 0;
     while (first < orderEnd) {
       sum += byBlock ? load<f64>(load<u32>(first), LOCAL) : load<f64>(load<u32>(first), MAX);
       if (!hopeless(sum, threshold)) break;
@@ -192,7 +255,13 @@ export function maxScore(
       rest = sum;
       first += ORDER;
     }
-    if (first == orderEnd) { if (byBlock) { base = end; continue; } return; }
+    if (first == orderEnd) {
+      if (byBlock) {
+        base = end;
+        continue;
+      }
+      return;
+    }
     let next = END;
     for (let at = first; at < orderEnd; at += ORDER) {
       const term = load<u32>(at);
@@ -204,16 +273,17 @@ export function maxScore(
     let least = threshold * 0.999999999 - rest;
     if (!(least > 0)) least = 0;
     let cut = f64x2.splat(least);
-    const sumsEnd = sums + (<usize>(end - base) << 3);
+    const sumsEnd = sums + ((<usize>(end - base)) << 3);
     if (first > order) {
       // Looking up every candidate in a list costs more than adding up the list's part of the window, unless they are few.
       let candidates: u32 = 0;
-      for (let at = sums; at < sumsEnd; at += 16) candidates += popcnt(i64x2.bitmask(f64x2.gt(v128.load(at), cut)));
+      for (let at = sums; at < sumsEnd; at += 16)
+        candidates += popcnt(i64x2.bitmask(f64x2.gt(v128.load(at), cut)));
       while (first > order) {
         const term = load<u32>(first - ORDER);
         seek(term, base);
         const left = <f64>((load<u32>(term, 4) - load<u32>(term)) >> 2);
-        if (<f64>candidates * PROBE_COST <= left * <f64>WINDOW / <f64>(rows - base)) break;
+        if (<f64>candidates * PROBE_COST <= (left * <f64>WINDOW) / <f64>(rows - base)) break;
         accumulate(term, sums, base, end, delta);
         first -= ORDER;
       }
@@ -231,9 +301,13 @@ export function maxScore(
         let entry = first;
         while (entry > order) {
           entry -= ORDER;
-          if (hopeless(score + load<f64>(entry, SUM), threshold)) { score = 0; break; }
+          if (hopeless(score + load<f64>(entry, SUM), threshold)) {
+            score = 0;
+            break;
+          }
           const term = load<u32>(entry);
-          if (seek(term, row) == row) score += load<f64>(term, WEIGHT) * <f64>load<f32>(load<u32>(term) + delta);
+          if (seek(term, row) == row)
+            score += load<f64>(term, WEIGHT) * <f64>load<f32>(load<u32>(term) + delta);
         }
         const before = threshold;
         if (score > 0) threshold = offer(top, score, row, threshold, high, excluded);
@@ -244,7 +318,7 @@ export function maxScore(
         }
       }
     }
-    memory.fill(sums, 0, <usize>WINDOW << 3);
+    memory.fill(sums, 0, (<usize>WINDOW) << 3);
     // Terms that are not essential now will not be later, unless bounds change from window to window.
     base = byBlock ? end : next == END ? rows : next & ~(WINDOW - 1);
   }
@@ -254,24 +328,41 @@ export function maxScore(
 @inline function settle(order: usize, moved: usize, orderEnd: usize): void {
   for (let at = moved; at > order; ) {
     at -= ORDER;
-    const term = load<u32>(at), row = load<u32>(term, ROW);
+    const term = load<u32>(at),
+      row = load<u32>(term, ROW);
     let to = at;
-    while (to + ORDER < orderEnd && load<u32>(to + ORDER, 4) < row) { store<u64>(to, load<u64>(to + ORDER)); to += ORDER; }
+    while (to + ORDER < orderEnd && load<u32>(to + ORDER, 4) < row) {
+      store<u64>(to, load<u64>(to + ORDER));
+      to += ORDER;
+    }
     store<u32>(to, term);
     store<u32>(to, row, 4);
   }
 }
+
 /**
  * WAND: of the terms in the order of their current rows, the first ones cannot reach the threshold together; the row of the term that
  * tips the balance (the pivot) is the next that can. With `byBlock` the blocks at the pivot must reach it, too (Block-Max WAND).
  */
-export function wand(order: usize, count: u32, delta: u32, blockDelta: u32, byBlock: bool, top: usize, low: f64, high: f64, excluded: usize): void {
+export function wand(
+  order: usize,
+  count: u32,
+  delta: u32,
+  blockDelta: u32,
+  byBlock: bool,
+  top: usize,
+  low: f64,
+  high: f64,
+  excluded: usize,
+): void {
   const orderEnd = order + <usize>count * ORDER;
   let threshold = low;
   let moved = orderEnd;
   while (true) {
     settle(order, moved, orderEnd);
-    let pivot = order, sum: f64 = 0, row = END;
+    let pivot = order,
+      sum: f64 = 0,
+      row = END;
     for (; pivot < orderEnd; pivot += ORDER) {
       row = load<u32>(pivot, 4);
       if (row == END) return;
@@ -283,9 +374,11 @@ export function wand(order: usize, count: u32, delta: u32, blockDelta: u32, byBl
     while (after < orderEnd && load<u32>(after, 4) == row) after += ORDER;
     moved = after;
     if (byBlock) {
-      let bound: f64 = 0, target = after < orderEnd ? load<u32>(after, 4) : END;
+      let bound: f64 = 0,
+        target = after < orderEnd ? load<u32>(after, 4) : END;
       for (let at = order; at < after; at += ORDER) {
-        const term = load<u32>(at), last = load<u32>(term, BLOCKS_END);
+        const term = load<u32>(at),
+          last = load<u32>(term, BLOCKS_END);
         let block = load<u32>(term, BLOCKS);
         while (block < last && load<u32>(block) < row) block += 4;
         store<u32>(term, block, BLOCKS);
@@ -306,7 +399,8 @@ export function wand(order: usize, count: u32, delta: u32, blockDelta: u32, byBl
     }
     let score: f64 = 0;
     for (let at = order; at < after; at += ORDER) {
-      const term = load<u32>(at), cursor = load<u32>(term);
+      const term = load<u32>(at),
+        cursor = load<u32>(term);
       score += load<f64>(term, WEIGHT) * <f64>load<f32>(cursor + delta);
       store<u32>(term, cursor + 4);
       store<u32>(term, rowAt(cursor + 4, load<u32>(term, 4)), ROW);

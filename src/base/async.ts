@@ -4,6 +4,7 @@ export interface Deferred<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
 }
+
 export function deferred<T>(): Deferred<T> {
   let resolve: (value: T) => void = () => {};
   let reject: (error: unknown) => void = () => {};
@@ -18,6 +19,7 @@ export function deferred<T>(): Deferred<T> {
 /** Runs one task at a time, in the order of arrival. */
 export class Mutex {
   #tail: Promise<unknown> = Promise.resolve();
+
   run<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(task);
     this.#tail = result.catch(() => {});
@@ -28,6 +30,7 @@ export class Mutex {
 /** Mutexes by key; a key costs memory only while someone holds or awaits it. */
 export class KeyedMutex {
   readonly #held = new Map<string, { mutex: Mutex; users: number }>();
+
   async run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const entry = this.#held.get(key) ?? { mutex: new Mutex(), users: 0 };
     this.#held.set(key, entry);

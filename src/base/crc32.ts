@@ -6,12 +6,14 @@ for (let n = 0; n < 256; n++) {
   for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
   table(0)[n] = c;
 }
+
 for (let n = 0; n < 256; n++) {
   for (let s = 1; s < 8; s++) {
     const previous = table(s - 1)[n] as number;
     table(s)[n] = (table(0)[previous & 255] as number) ^ (previous >>> 8);
   }
 }
+
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 function bytewise(bytes: Uint8Array, from: number, to: number, start: number): number {
@@ -20,6 +22,7 @@ function bytewise(bytes: Uint8Array, from: number, to: number, start: number): n
   for (let i = from; i < to; i++) c = (t0[(c ^ (bytes[i] as number)) & 255] as number) ^ (c >>> 8);
   return c;
 }
+
 /** @param seed the CRC of the bytes before these, 0 at the start. @returns uint32. */
 export function crc32(bytes: Uint8Array, seed = 0): number {
   const head = Math.min(bytes.length, -bytes.byteOffset & 3);

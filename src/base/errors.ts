@@ -8,6 +8,7 @@ interface ErrorSpec {
   /** The caller's mistake: `extra_info.is_input_error`. */
   readonly input?: true;
 }
+
 export const errorSpecs = {
   service_not_ready: { code: 1, legacy: 56, retry: 'same_request' },
   service_unavailable: { code: 2, legacy: 1, retry: 'same_request' },
@@ -60,18 +61,22 @@ export type ErrorKey = keyof typeof errorSpecs;
 export class ElanusError extends Error {
   override readonly name = 'ElanusError';
   readonly key: ErrorKey;
+
   constructor(key: ErrorKey, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.key = key;
   }
+
   /** The key, by the name under which Node's own errors have theirs. */
   get code(): ErrorKey {
     return this.key;
   }
+
   get spec(): ErrorSpec {
     return errorSpecs[this.key];
   }
 }
+
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 /** Turns whatever was thrown into a typed error, keeping its cause; `where` names the call. */
 export function toElanusError(error: unknown, where: string): ElanusError {

@@ -12,7 +12,8 @@ export type IndexId = Brand<bigint, 'IndexId'>;
 export type Timestamp = bigint;
 export const LOGICAL_BITS = 18n;
 export const LOGICAL_MAX = (1n << LOGICAL_BITS) - 1n;
-export const composeTimestamp = (physicalMs: number, logical: number): Timestamp => (BigInt(physicalMs) << LOGICAL_BITS) | BigInt(logical);
+export const composeTimestamp = (physicalMs: number, logical: number): Timestamp =>
+  (BigInt(physicalMs) << LOGICAL_BITS) | BigInt(logical);
 export const physicalMs = (ts: Timestamp): number => Number(ts >> LOGICAL_BITS);
 
 /** The id of a segment whose rows live in no one partition (delete-only, level 0), and "all partitions" in requests. */

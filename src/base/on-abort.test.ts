@@ -39,6 +39,7 @@ describe('onAbort', () => {
     expect(seen).toEqual(['third']);
   });
 });
+
 describe('who waits no more', () => {
   it('leaves nothing on the signal, and may come again', () => {
     const abort = new AbortController();
@@ -52,6 +53,7 @@ describe('who waits no more', () => {
     expect(calls).toBe(1);
   });
 });
+
 describe('joinSignals', () => {
   it('aborts with the first of its sources, also one that was aborted before', () => {
     const [one, other] = [new AbortController(), new AbortController()];
@@ -67,12 +69,15 @@ describe('joinSignals', () => {
     expect([listeners(one.signal), listeners(other.signal)]).toEqual([0, 0]);
   });
 });
+
 describe('unlessAborted', () => {
   it('is the outcome of the work, or the failure of the abort', async () => {
     const abort = new AbortController();
     const failure = (): Error => new Error('aborted');
     expect(await unlessAborted(Promise.resolve(1), abort.signal, failure)).toBe(1);
-    await expect(unlessAborted(Promise.reject(new Error('own')), abort.signal, failure)).rejects.toThrow('own');
+    await expect(unlessAborted(Promise.reject(new Error('own')), abort.signal, failure)).rejects.toThrow(
+      'own',
+    );
     const waiting = unlessAborted(new Promise(() => {}), abort.signal, failure);
     abort.abort();
     await expect(waiting).rejects.toThrow('aborted');

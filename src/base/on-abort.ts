@@ -21,6 +21,7 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
     if (set.delete(one) && set.size === 0) listening.get(set)?.();
   };
 }
+
 /** How each set stops listening: a signal that nobody waits for any more keeps nothing, and nothing keeps it. */
 const listening = new WeakMap<Set<() => void>, () => void>();
 
@@ -37,12 +38,16 @@ function watch(signal: AbortSignal, set: Set<() => void>): void {
   listening.set(set, stop);
   signal.addEventListener('abort', fire, { once: true });
 }
+
 /**
  * A signal that aborts as soon as one of several does. Node's own `AbortSignal.any` keeps each of its signals that was ever listened to
  * alive until it aborts, and with it whatever its listeners hold: a call a second would never be given back.
  * @returns `release` must be called when the wait is over, or the sources keep the signal as long as they live
  */
-export function joinSignals(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
+export function joinSignals(signals: readonly AbortSignal[]): {
+  readonly signal: AbortSignal;
+  release(): void;
+} {
   const joint = new AbortController();
   const forget = signals.map((signal) => onAbort(signal, () => joint.abort(signal.reason)));
   return {

@@ -3,6 +3,7 @@ export interface Random {
   /** Uniform in [0, 2^32). */
   nextUint32(): number;
 }
+
 export function seededRandom(seed: number): Random {
   let mix = seed >>> 0;
   const next = (): number => {
@@ -28,6 +29,7 @@ export function seededRandom(seed: number): Random {
     },
   };
 }
+
 /** Uniform in [0, 1). */
 export const nextFloat = (random: Random): number => random.nextUint32() / 4294967296;
 /** Uniform integer in [0, bound), 0 < bound <= 2^32. */

@@ -12,6 +12,7 @@ async function open(store: MemoryMetaStore) {
   await held.load();
   return held;
 }
+
 const conflict = { key: 'catalog_conflict' };
 
 describe('held records', () => {
@@ -36,10 +37,14 @@ describe('held records', () => {
     const second = await open(store);
     await commitChanges(store, [first.put(record(1n, 'owner 1'))]);
     await commitChanges(store, [(await open(store)).put(record(1n, 'owner 2'))]);
-    await expect(commitChanges(store, [first.put(record(2n))], [first.guard(1n)])).rejects.toMatchObject(conflict);
+    await expect(commitChanges(store, [first.put(record(2n))], [first.guard(1n)])).rejects.toMatchObject(
+      conflict,
+    );
     expect([first.records.get(1n)?.name, first.records.has(2n)]).toEqual(['owner 2', false]);
     // Absent, as it is here, is a thing that may change too.
-    await expect(commitChanges(store, [second.put(record(3n))], [second.guard(1n)])).rejects.toMatchObject(conflict);
+    await expect(commitChanges(store, [second.put(record(3n))], [second.guard(1n)])).rejects.toMatchObject(
+      conflict,
+    );
   });
   it('beyond one transaction: in order, known together, each with the guards', async () => {
     const store = new MemoryMetaStore();
@@ -59,14 +64,17 @@ describe('held records', () => {
     expect(sizes).toEqual([127, 127, 47]);
     expect(known).toEqual([1, 1, 1]);
     expect([held.records.size, held.records.get(0n)?.name]).toEqual([301, 'decided']);
-    expect([...(await open(store)).records]).toEqual([...held.records].sort((a, b) => (a[0] < b[0] ? -1 : 1)));
+    expect([...(await open(store)).records]).toEqual(
+      [...held.records].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+    );
   });
   it('cut off in the middle: memory knows exactly what is durable', async () => {
     const store = new MemoryMetaStore();
     const held = await open(store);
     let left = 1;
     const transact = store.transact.bind(store);
-    store.transact = async (...from) => (left-- > 0 ? transact(...from) : Promise.reject(new ElanusError('io_failed', 'disk full')));
+    store.transact = async (...from) =>
+      left-- > 0 ? transact(...from) : Promise.reject(new ElanusError('io_failed', 'disk full'));
     const changes = Array.from({ length: 200 }, (_, at) => held.put(record(BigInt(at + 1))));
     await expect(commitChanges(store, changes)).rejects.toMatchObject({ key: 'io_failed' });
     expect([...held.records]).toEqual([...(await open(store)).records]);

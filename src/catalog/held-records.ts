@@ -28,38 +28,50 @@ export class HeldRecords<Id, T> {
     this.#keyOf = keyOf;
     this.#idOf = idOf;
   }
+
   /** Every record as it was last read or written. */
   get records(): ReadonlyMap<Id, T> {
     return this.#records;
   }
+
   async load(): Promise<void> {
-    for (const { record, revision } of await this.#table.entries()) this.#hold(this.#idOf(record), record, revision);
+    for (const { record, revision } of await this.#table.entries())
+      this.#hold(this.#idOf(record), record, revision);
   }
+
   put(record: T): RecordChange {
     const id = this.#idOf(record);
-    return this.#change(id, this.#table.put(this.#keyOf(id), record), (revision) => this.#hold(id, record, revision));
+    return this.#change(id, this.#table.put(this.#keyOf(id), record), (revision) =>
+      this.#hold(id, record, revision),
+    );
   }
+
   remove(id: Id): RecordChange {
     return this.#change(id, this.#table.remove(this.#keyOf(id)), () => this.#forget(id));
   }
+
   /** The record must be as it is held, or absent as it is here. */
   guard(id: Id): RecordChange {
     return this.#change(id, undefined, () => {});
   }
+
   #change(id: Id, operation: MetaOperation | undefined, done: (revision: bigint) => void): RecordChange {
     const key = this.#table.prefix + this.#keyOf(id);
     const compare = { key, modRevision: this.#revisions.get(id) ?? 0n };
     return { compare, operation, done, refresh: () => this.#refresh(id) };
   }
+
   async #refresh(id: Id): Promise<void> {
     const entry = await this.#table.entry(this.#keyOf(id));
     if (entry === undefined) this.#forget(id);
     else this.#hold(id, entry.record, entry.revision);
   }
+
   #hold(id: Id, record: T, revision: bigint): void {
     this.#records.set(id, record);
     this.#revisions.set(id, revision);
   }
+
   #forget(id: Id): void {
     this.#records.delete(id);
     this.#revisions.delete(id);
@@ -114,6 +126,7 @@ async function readAnew(store: MetaStore, changes: readonly RecordChange[]): Pro
   for (const change of changes) waiting.add(change);
   await settleChanges(store).catch(() => {});
 }
+
 /**
  * Memory is as the store is afterwards, also after a change whose outcome got lost: to be called before something is done that memory
  * alone decides, as removing what no record names. @throws what the store throws: then memory may be behind
@@ -134,7 +147,8 @@ export async function redeciding<T>(decide: () => Promise<T>): Promise<T> {
     try {
       return await decide();
     } catch (error) {
-      if (!(error instanceof ElanusError) || error.key !== 'catalog_conflict' || attempt >= DECISIONS_MAX) throw error;
+      if (!(error instanceof ElanusError) || error.key !== 'catalog_conflict' || attempt >= DECISIONS_MAX)
+        throw error;
     }
   }
 }

@@ -6,10 +6,12 @@ interface RecordType<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
+
 export interface RecordEntry<T> {
   readonly record: T;
   readonly revision: bigint;
 }
+
 export interface RecordTable<T> {
   readonly prefix: string;
   /** @throws data_corrupt, naming the key */
@@ -21,6 +23,7 @@ export interface RecordTable<T> {
   put(key: string, record: T): MetaOperation;
   remove(key: string): MetaOperation;
 }
+
 /** @param prefix ends with "/". */
 export function recordTable<T>(store: MetaStore, prefix: string, type: RecordType<T>): RecordTable<T> {
   const decode = (entry: MetaEntry): T => {
@@ -45,11 +48,15 @@ export function recordTable<T>(store: MetaStore, prefix: string, type: RecordTyp
       return entry === undefined ? undefined : { record: decode(entry), revision: entry.modRevision };
     },
     async entries() {
-      return (await store.range(prefix)).map((entry) => ({ record: decode(entry), revision: entry.modRevision }));
+      return (await store.range(prefix)).map((entry) => ({
+        record: decode(entry),
+        revision: entry.modRevision,
+      }));
     },
     put: (key, record) => ({ kind: 'put', key: prefix + key, value: type.encode(record).finish() }),
     remove: (key) => ({ kind: 'delete', key: prefix + key }),
   };
 }
+
 /** Ids as keys of fixed width, so that key order is id order. */
 export const idKey = (id: bigint): string => BigInt.asUintN(64, id).toString(16).padStart(16, '0');

@@ -8,6 +8,7 @@ export interface FilterFacts {
   /** The filter is one literal or one name, so it says nothing true or false. */
   readonly isBareOperand: boolean;
 }
+
 /** Tokens of a filter that is no list of keys. Nobody writes so many by hand, and reading more would keep everybody else waiting. */
 export const TOKENS_MAX = 100_000;
 /** Brackets inside brackets, and signs or `not` before one operand. */
@@ -16,12 +17,43 @@ export const DEPTH_MAX = 1000;
 type Opened = 'group' | 'list' | 'index' | 'call';
 
 const binaryOps: ReadonlySet<string> = new Set([
-  ...['+', '-', '*', '/', '%', '**', '<<', '>>', '<', '<=', '>', '>=', '==', '!=', '&', '^', '|', '&&', '||', '=~', '!~'],
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '**',
+  '<<',
+  '>>',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  '==',
+  '!=',
+  '&',
+  '^',
+  '|',
+  '&&',
+  '||',
+  '=~',
+  '!~',
 ]);
+
 const binaryWords: ReadonlySet<string> = new Set(['and', 'AND', 'or', 'OR', 'like', 'LIKE']);
 const unaryOps: ReadonlySet<string> = new Set(['+', '-', '~', '!']);
 const unaryWords: ReadonlySet<string> = new Set(['not', 'NOT', 'exists', 'EXISTS']);
-const literalWords: ReadonlySet<string> = new Set(['true', 'True', 'TRUE', 'false', 'False', 'FALSE', 'null', 'NULL']);
+const literalWords: ReadonlySet<string> = new Set([
+  'true',
+  'True',
+  'TRUE',
+  'false',
+  'False',
+  'FALSE',
+  'null',
+  'NULL',
+]);
+
 /** Words before a string literal that only say how to read it. */
 const stringWords: ReadonlySet<string> = new Set(['iso', 'ISO', 'interval', 'INTERVAL']);
 
@@ -41,6 +73,7 @@ class FilterChecker {
   private operatorCount = 0;
   /** A closing bracket may follow: just after an opening one or a comma. */
   private mayClose = false;
+
   constructor(lexer: Lexer) {
     this.lexer = lexer;
   }
@@ -50,10 +83,13 @@ class FilterChecker {
     for (;;) {
       const token = this.lexer.next();
       if (++this.tokenCount > TOKENS_MAX) {
-        throw new FilterSyntaxError(`the expression has more than ${TOKENS_MAX} words and signs, expected at most so many`);
+        throw new FilterSyntaxError(
+          `the expression has more than ${TOKENS_MAX} words and signs, expected at most so many`,
+        );
       }
       if (token.kind === 'end') {
-        if (wantsOperand || this.opened.length > 0) throw new FilterSyntaxError('unexpected end of the expression');
+        if (wantsOperand || this.opened.length > 0)
+          throw new FilterSyntaxError('unexpected end of the expression');
         return { names: [...this.names], isBareOperand: this.operandCount === 1 && this.operatorCount === 0 };
       }
       wantsOperand = wantsOperand ? this.takeOperand(token) : this.takeOperator(token);
@@ -82,7 +118,8 @@ class FilterChecker {
 
   private takeWord(word: string): boolean {
     if (unaryWords.has(word)) return this.takeUnary();
-    if (binaryWords.has(word) || word === 'in' || word === 'IN') return unexpected({ kind: 'word', text: word });
+    if (binaryWords.has(word) || word === 'in' || word === 'IN')
+      return unexpected({ kind: 'word', text: word });
     const following = this.lexer.peek();
     if (following.kind === 'op' && following.text === '(') {
       this.lexer.next();
@@ -93,7 +130,8 @@ class FilterChecker {
     }
     this.operandCount++;
     if (following.kind === 'string' && stringWords.has(word)) this.lexer.next();
-    else if (following.kind === 'op' && following.text === '=' && this.opened.at(-1) === 'call') this.takeNamedArgument();
+    else if (following.kind === 'op' && following.text === '=' && this.opened.at(-1) === 'call')
+      this.takeNamedArgument();
     else if (!literalWords.has(word)) this.names.add(word);
     return false;
   }
@@ -148,15 +186,18 @@ class FilterChecker {
     this.unaryCount = 0;
     checkDepth(this.opened.length);
   }
+
   private takeUnary(): boolean {
     this.operatorCount++;
     checkDepth(++this.unaryCount);
     return true;
   }
+
   private close(bracket: ')' | ']'): boolean {
     const inside = this.opened.pop();
     const isRound = inside === 'group' || inside === 'call';
-    if (inside === undefined || isRound !== (bracket === ')')) return unexpected({ kind: 'op', text: bracket });
+    if (inside === undefined || isRound !== (bracket === ')'))
+      return unexpected({ kind: 'op', text: bracket });
     if (inside === 'list') this.operandCount++;
     return false;
   }
@@ -164,10 +205,15 @@ class FilterChecker {
 
 /** The limit holds for every reader of filters, so that what is nested too deeply for a later one was never accepted by an earlier one. */
 export function checkDepth(depth: number): void {
-  if (depth > DEPTH_MAX) throw new FilterSyntaxError(`the expression is nested deeper than ${DEPTH_MAX} levels, expected at most so many`);
+  if (depth > DEPTH_MAX)
+    throw new FilterSyntaxError(
+      `the expression is nested deeper than ${DEPTH_MAX} levels, expected at most so many`,
+    );
 }
+
 function unexpected(token: Token): never {
   if (token.kind === 'end') throw new FilterSyntaxError('unexpected end of the expression');
-  const text = token.kind === 'template' ? `{${token.name}}` : 'text' in token ? token.text : String(token.value);
+  const text =
+    token.kind === 'template' ? `{${token.name}}` : 'text' in token ? token.text : String(token.value);
   throw new FilterSyntaxError(`unexpected '${text.slice(0, 64)}'`);
 }

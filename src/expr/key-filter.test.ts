@@ -27,6 +27,7 @@ const keysOf = (expr: string, schema = ints, templates = {}) => {
   const keys = Array.from({ length: filter.keyCount }, (_, row) => keyAt(filter.keys, row));
   return filter.negated ? { not: keys } : keys;
 };
+
 const refusal = (expr: string, schema = ints, templates = {}): string => {
   try {
     parseKeyFilter(schema, expr, templates);
@@ -67,9 +68,9 @@ describe('parseKeyFilter', () => {
     ]);
   });
   it('reads text keys with every way to write a string', () => {
-    expect(keysOf(`id in ['a', "b", 'it\\'s', "say \\"x\\"", '\\u00e9\\n', r'\\d', 'ü', "\\x41\\101"]`, texts)).toEqual([
-      ...['a', 'b', "it's", 'say "x"', 'é\n', '\\d', 'ü', 'AA'],
-    ]);
+    expect(
+      keysOf(`id in ['a', "b", 'it\\'s', "say \\"x\\"", '\\u00e9\\n', r'\\d', 'ü', "\\x41\\101"]`, texts),
+    ).toEqual(['a', 'b', "it's", 'say "x"', 'é\n', '\\d', 'ü', 'AA']);
     expect(keysOf('id != ""', texts)).toEqual({ not: [''] });
   });
   it('reads templates', () => {
@@ -80,17 +81,25 @@ describe('parseKeyFilter', () => {
     });
     expect(keysOf('id in {ids}', ints, { ids: longs })).toEqual([1n, -2n]);
     expect(keysOf('id not in {ids}', ints, { ids: longs })).toEqual({ not: [1n, -2n] });
-    expect(keysOf('id in {e}', ints, { e: TemplateValue.create({ val: { $case: 'arrayVal', value: { data: undefined } } }) })).toEqual([]);
-    expect(keysOf('id == {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) })).toEqual([9n]);
+    expect(
+      keysOf('id in {e}', ints, {
+        e: TemplateValue.create({ val: { $case: 'arrayVal', value: { data: undefined } } }),
+      }),
+    ).toEqual([]);
+    expect(
+      keysOf('id == {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) }),
+    ).toEqual([9n]);
     const strings = TemplateValue.create({
       val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: { data: ['x', 'y'] } } } },
     });
     expect(keysOf('id in {s}', texts, { s: strings })).toEqual(['x', 'y']);
-    expect(refusal('id in {s}', ints, { s: strings })).toContain(`value 'string_val:"x"' in list cannot be casted to Int64`);
-    expect(refusal('id in {nope}')).toContain('expression template variable name {nope} is not found');
-    expect(refusal('id in {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) })).toContain(
-      "right-hand side of 'in' must be a list",
+    expect(refusal('id in {s}', ints, { s: strings })).toContain(
+      `value 'string_val:"x"' in list cannot be casted to Int64`,
     );
+    expect(refusal('id in {nope}')).toContain('expression template variable name {nope} is not found');
+    expect(
+      refusal('id in {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) }),
+    ).toContain("right-hand side of 'in' must be a list");
     expect(refusal('id in {toString}')).toContain('not found');
   });
   it('refuses what no version reads, with the texts of Milvus', () => {
@@ -101,7 +110,9 @@ describe('parseKeyFilter', () => {
     expect(refusal('id in ["a"]')).toContain(`value 'string_val:"a"' in list cannot be casted to Int64`);
     expect(refusal('id in [1]', texts)).toContain("value 'int64_val:1' in list cannot be casted to VarChar");
     expect(refusal('id in [true]')).toContain("value 'bool_val:true'");
-    expect(refusal('id == "a"')).toContain('comparison operations cannot be applied to two incompatible operands');
+    expect(refusal('id == "a"')).toContain(
+      'comparison operations cannot be applied to two incompatible operands',
+    );
     expect(refusal('nope in [1]')).toContain('error: field nope not exist');
     expect(refusal('nope > 1 and age < 2')).toContain('field nope not exist');
     for (const bad of [
@@ -122,7 +133,9 @@ describe('parseKeyFilter', () => {
       '!!',
       'age >',
     ]) {
-      expect(refusal(bad)).toContain(`invalid_parameter: failed to create query plan: cannot parse expression: ${bad}, error: `);
+      expect(refusal(bad)).toContain(
+        `invalid_parameter: failed to create query plan: cannot parse expression: ${bad}, error: `,
+      );
     }
     expect(refusal('age')).toContain('predicate is not a boolean expression: age');
     expect(refusal('1')).toContain('predicate is not a boolean expression');
@@ -162,9 +175,13 @@ describe('parseKeyFilter', () => {
     expect(refusal(`${'('.repeat(1000)}age == 1${')'.repeat(1000)}`)).toMatch(/^unsupported/);
     expect(keysOf(`${'('.repeat(1000)}id == 1${')'.repeat(1000)}`)).toEqual([1n]);
     for (const filter of ['id == 1', 'age == 1']) {
-      expect(refusal(`${'('.repeat(100_000)}${filter}${')'.repeat(100_000)}`)).toContain('nested deeper than 1000 levels');
+      expect(refusal(`${'('.repeat(100_000)}${filter}${')'.repeat(100_000)}`)).toContain(
+        'nested deeper than 1000 levels',
+      );
     }
-    expect(refusal(`id in [${'"a",'.repeat(FILTER_LENGTH_MAX / 4)}"a"]`, texts)).toContain('characters, expected at most');
+    expect(refusal(`id in [${'"a",'.repeat(FILTER_LENGTH_MAX / 4)}"a"]`, texts)).toContain(
+      'characters, expected at most',
+    );
   });
   it('round-trips any keys', () => {
     fc.assert(

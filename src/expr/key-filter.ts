@@ -34,25 +34,38 @@ export function parseKeyFilter(schema: CollectionSchema, expr: string, templates
     return new KeyFilterParser(schema, text, templates).parse() ?? refuseOther(schema, text);
   } catch (error) {
     if (error instanceof FilterSyntaxError) throw cannotParse(text, error.message, error);
-    if (error instanceof ElanusError && error.key === 'invalid_parameter' && !error.message.startsWith('failed to create query plan')) {
+    if (
+      error instanceof ElanusError &&
+      error.key === 'invalid_parameter' &&
+      !error.message.startsWith('failed to create query plan')
+    ) {
       throw cannotParse(text, error.message, error);
     }
     throw error;
   }
 }
 
-const shown = (text: string): string => (text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`);
+const shown = (text: string): string =>
+  text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 const cannotParse = (text: string, why: string, cause?: unknown): ElanusError =>
-  new ElanusError('invalid_parameter', `failed to create query plan: cannot parse expression: ${shown(text)}, error: ${why}`, { cause });
+  new ElanusError(
+    'invalid_parameter',
+    `failed to create query plan: cannot parse expression: ${shown(text)}, error: ${why}`,
+    { cause },
+  );
 
 /** The filter is no key list: find out what to say. */
 function refuseOther(schema: CollectionSchema, text: string): never {
   const facts = checkFilterSyntax(new Lexer(text));
-  const isKnown = (name: string): boolean => dynamicField(schema) !== undefined || schema.fields.some((field) => field.name === name);
+  const isKnown = (name: string): boolean =>
+    dynamicField(schema) !== undefined || schema.fields.some((field) => field.name === name);
   const missing = facts.names.find((name) => !isKnown(name));
   if (missing !== undefined) throw cannotParse(text, `field ${missing} not exist`);
   if (facts.isBareOperand)
-    throw new ElanusError('invalid_parameter', `failed to create query plan: predicate is not a boolean expression: ${shown(text)}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `failed to create query plan: predicate is not a boolean expression: ${shown(text)}`,
+    );
   const key = primaryField(schema).name;
   throw new ElanusError(
     'unsupported',
@@ -65,6 +78,7 @@ class KeyFilterParser {
   private readonly keys: KeyList;
   private readonly keyName: string;
   private readonly templates: Templates;
+
   constructor(schema: CollectionSchema, text: string, templates: Templates) {
     this.lexer = new Lexer(text);
     this.keys = new KeyList(primaryField(schema));
@@ -124,8 +138,12 @@ class KeyFilterParser {
       return;
     }
     if (this.keys.add(value)) return;
-    if (typeof value === 'bigint' && this.keys.isNumeric) throw new FilterSyntaxError(`int64 overflow: ${value}`);
-    throw new ElanusError('invalid_parameter', 'comparison operations cannot be applied to two incompatible operands');
+    if (typeof value === 'bigint' && this.keys.isNumeric)
+      throw new FilterSyntaxError(`int64 overflow: ${value}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      'comparison operations cannot be applied to two incompatible operands',
+    );
   }
 
   private takeList(): boolean {
@@ -138,7 +156,10 @@ class KeyFilterParser {
     for (;;) {
       if (!this.takeShortInteger() && !this.takeElement()) return false;
       if (this.keys.count > KEYS_MAX)
-        throw new ElanusError('invalid_parameter', `the list has more than ${KEYS_MAX} keys; split the request`);
+        throw new ElanusError(
+          'invalid_parameter',
+          `the list has more than ${KEYS_MAX} keys; split the request`,
+        );
       const separator = this.lexer.text.charCodeAt(this.lexer.at);
       if (separator === 0x2c) this.lexer.at++;
       else {
@@ -152,10 +173,14 @@ class KeyFilterParser {
 
   private takeTemplateList(name: string): void {
     const value = this.template(name);
-    if (value.val?.$case !== 'arrayVal') throw new FilterSyntaxError("the right-hand side of 'in' must be a list");
+    if (value.val?.$case !== 'arrayVal')
+      throw new FilterSyntaxError("the right-hand side of 'in' must be a list");
     this.keys.addArray(value.val.value);
     if (this.keys.count > KEYS_MAX)
-      throw new ElanusError('invalid_parameter', `the list has more than ${KEYS_MAX} keys; split the request`);
+      throw new ElanusError(
+        'invalid_parameter',
+        `the list has more than ${KEYS_MAX} keys; split the request`,
+      );
   }
 
   /** One decimal integer of at most 15 digits, without making a token; anything else is left in place. */
@@ -176,7 +201,8 @@ class KeyFilterParser {
     }
     const following = text.charCodeAt(at);
     const isPlain = following === 0x2c || following === 0x20 || following === 0x5d || following === 0x0a;
-    if (!isPlain || at === begin || at - begin > 15 || (at - begin > 1 && text.charCodeAt(begin) === 0x30)) return false;
+    if (!isPlain || at === begin || at - begin > 15 || (at - begin > 1 && text.charCodeAt(begin) === 0x30))
+      return false;
     this.keys.addNumber(isNegative ? -value : value);
     this.lexer.at = at;
     return true;
@@ -191,7 +217,8 @@ class KeyFilterParser {
     const value = this.valueOf(token);
     if (value === undefined) return false;
     if (this.keys.add(value)) return true;
-    if (typeof value === 'bigint' && this.keys.isNumeric) throw new FilterSyntaxError(`int64 overflow: ${value}`);
+    if (typeof value === 'bigint' && this.keys.isNumeric)
+      throw new FilterSyntaxError(`int64 overflow: ${value}`);
     return this.keys.refuseInList(value);
   }
 
@@ -221,11 +248,13 @@ class KeyFilterParser {
 
   private template(name: string): TemplateValue {
     const value = Object.hasOwn(this.templates, name) ? this.templates[name] : undefined;
-    if (value === undefined) throw new FilterSyntaxError(`the value of expression template variable name {${name}} is not found`);
+    if (value === undefined)
+      throw new FilterSyntaxError(`the value of expression template variable name {${name}} is not found`);
     return value;
   }
 }
 
 const isOp = (token: Token, text: string): boolean => token.kind === 'op' && token.text === text;
 /** Keywords are all lower or all upper case. */
-const isWord = (token: Token, word: string): boolean => token.kind === 'word' && (token.text === word || token.text === word.toUpperCase());
+const isWord = (token: Token, word: string): boolean =>
+  token.kind === 'word' && (token.text === word || token.text === word.toUpperCase());

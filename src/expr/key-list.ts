@@ -5,7 +5,12 @@ import { VariableWriter } from '#model/columns/column-values.js';
 import { decodeBools, decodeInt64s } from '#model/columns/packed-array.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
-import { DataType, type FieldSchema, type TemplateArrayValue, type TemplateValue } from '#proto/milvus/schema.js';
+import {
+  DataType,
+  type FieldSchema,
+  type TemplateArrayValue,
+  type TemplateValue,
+} from '#proto/milvus/schema.js';
 
 export type KeyValue = bigint | number | string | boolean;
 const INT64_MIN = -(2n ** 63n);
@@ -16,15 +21,19 @@ export class KeyList {
   private words = new Int32Array(64);
   private readonly texts: string[] = [];
   private numberCount = 0;
+
   constructor(field: FieldSchema) {
     this.field = field;
   }
+
   get isNumeric(): boolean {
     return this.field.dataType === DataType.Int64;
   }
+
   get count(): number {
     return this.isNumeric ? this.numberCount : this.texts.length;
   }
+
   /** A safe integer, for the fast path of long lists. */
   addNumber(value: number): void {
     this.reserve(this.numberCount + 1);
@@ -33,6 +42,7 @@ export class KeyList {
     this.words[this.numberCount * 2 + 1] = Math.floor(value / 4_294_967_296);
     this.numberCount++;
   }
+
   /** @returns false when the value is not of the key's type */
   add(value: KeyValue): boolean {
     if (!this.isNumeric) {
@@ -47,6 +57,7 @@ export class KeyList {
     this.numberCount++;
     return true;
   }
+
   /** The values of an array template. @throws invalid_parameter */
   addArray(array: TemplateArrayValue): void {
     const { data } = array;
@@ -61,15 +72,21 @@ export class KeyList {
     }
     for (const value of arrayValues(array)) if (!this.add(value)) this.refuseInList(value);
   }
+
   refuseInList(value: KeyValue): never {
     throw new ElanusError(
       'invalid_parameter',
       `value '${valueText(value)}' in list cannot be casted to ${dataTypeName(this.field.dataType)}`,
     );
   }
+
   finish(): Column {
     if (this.isNumeric) {
-      return column(this.field.fieldID, DataType.Int64, new Uint8Array(this.words.buffer, 0, this.numberCount * 8));
+      return column(
+        this.field.fieldID,
+        DataType.Int64,
+        new Uint8Array(this.words.buffer, 0, this.numberCount * 8),
+      );
     }
     const writer = new VariableWriter(
       this.texts.length,
@@ -79,6 +96,7 @@ export class KeyList {
     const { data, offsets } = writer.finish();
     return column(this.field.fieldID, DataType.VarChar, data, offsets);
   }
+
   private reserve(count: number): void {
     if (count * 2 <= this.words.length) return;
     const grown = new Int32Array(Math.max(count * 2, this.words.length * 2));

@@ -7,6 +7,7 @@ interface Reading {
   readonly steps: number;
   readonly refusal: string | undefined;
 }
+
 function reading(text: string, read: (lexer: Lexer) => void): Reading {
   const lexer = new Lexer(text);
   try {
@@ -17,6 +18,7 @@ function reading(text: string, read: (lexer: Lexer) => void): Reading {
     return { steps: lexer.steps, refusal: error.message };
   }
 }
+
 /** Takes every token, each after a look at it. */
 const drain = (text: string): Reading =>
   reading(text, (lexer) => {
@@ -31,7 +33,10 @@ const families: readonly [what: string, textOf: (size: number) => string][] = [
   ['one string of escapes', (size) => `id == "${'\\"'.repeat(size)}"`],
   ['one raw string of backslashes', (size) => `id == r"${'\\x'.repeat(size)}"`],
   ['a string without an end', (size) => `id == "${'\\"a'.repeat(size)}`],
-  ['a quote of the other kind without an end', (size) => `id in [${'"a",'.repeat(size)}'${'"a",'.repeat(size)}`],
+  [
+    'a quote of the other kind without an end',
+    (size) => `id in [${'"a",'.repeat(size)}'${'"a",'.repeat(size)}`,
+  ],
   ['and', (size) => 'a and '.repeat(size)],
   ['not', (size) => 'not '.repeat(size)],
   ['parentheses', (size) => '('.repeat(size)],
@@ -59,7 +64,9 @@ describe('Lexer', () => {
       `the number at position 0 has 3000000 characters, expected at most ${NUMBER_LENGTH_MAX}`,
     );
     expect(drain(`"${'a'.repeat(STRING_LENGTH_MAX)}"`).refusal).toBeUndefined();
-    expect(drain(`"${'\\n'.repeat(STRING_LENGTH_MAX)}"`).refusal).toContain('the string at position 0 has more than');
+    expect(drain(`"${'\\n'.repeat(STRING_LENGTH_MAX)}"`).refusal).toContain(
+      'the string at position 0 has more than',
+    );
     expect(drain('a'.repeat(WORD_LENGTH_MAX)).refusal).toBeUndefined();
     expect(drain('a'.repeat(24_000_000)).refusal).toContain('the name at position 0 has 24000000 characters');
   });
@@ -71,7 +78,9 @@ describe('Lexer', () => {
       );
     }
     expect(check(`${'a == 1 and '.repeat(TOKENS_MAX / 4 - 1)}a == 1`).refusal).toBeUndefined();
-    expect(check(`${'a and '.repeat(4_000_000)}a`).refusal).toContain(`more than ${TOKENS_MAX} words and signs`);
+    expect(check(`${'a and '.repeat(4_000_000)}a`).refusal).toContain(
+      `more than ${TOKENS_MAX} words and signs`,
+    );
   });
   it('reads a token once, however often it is looked at', () => {
     const lexer = new Lexer('"a\\n" "b\\t"');

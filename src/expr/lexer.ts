@@ -7,6 +7,7 @@
 export class FilterSyntaxError extends Error {
   override readonly name = 'FilterSyntaxError';
 }
+
 export type Token =
   | { readonly kind: 'end' }
   | { readonly kind: 'word'; readonly text: string }
@@ -25,22 +26,66 @@ export const WORD_LENGTH_MAX = 4096;
 
 const END: Token = { kind: 'end' };
 const operators: ReadonlySet<string> = new Set([
-  ...['**', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||', '=~', '!~'],
-  ...['-', '+', '*', '/', '%', '<', '>', '&', '|', '^', '~', '!', '(', ')', '[', ']', ',', '=', '.'],
+  '**',
+  '<<',
+  '>>',
+  '<=',
+  '>=',
+  '==',
+  '!=',
+  '&&',
+  '||',
+  '=~',
+  '!~',
+  '-',
+  '+',
+  '*',
+  '/',
+  '%',
+  '<',
+  '>',
+  '&',
+  '|',
+  '^',
+  '~',
+  '!',
+  '(',
+  ')',
+  '[',
+  ']',
+  ',',
+  '=',
+  '.',
 ]);
+
 const stringPrefixes: ReadonlySet<string> = new Set(['r', 'R', 'u8', 'u', 'U', 'L']);
 const simpleEscapes: Readonly<Record<string, string>> = {
-  ...{ n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' },
-  ...{ '\\': '\\', "'": "'", '"': '"', '?': '?', '`': '`', '%': '\\%', _: '\\_' },
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  '?': '?',
+  '`': '`',
+  '%': '\\%',
+  _: '\\_',
 };
+
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 const isBinaryDigit = (code: number): boolean => code === 0x30 || code === 0x31;
-const isHexDigit = (code: number): boolean => isDigit(code) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66);
-const isWordStart = (code: number): boolean => ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a) || code === 0x5f || code === 0x24;
+const isHexDigit = (code: number): boolean =>
+  isDigit(code) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66);
+const isWordStart = (code: number): boolean =>
+  ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a) || code === 0x5f || code === 0x24;
 const isWordPart = (code: number): boolean => isWordStart(code) || isDigit(code);
 
 export class Lexer {
@@ -86,7 +131,8 @@ export class Lexer {
     const { text, at } = this;
     if (at >= text.length) return END;
     const code = text.charCodeAt(at);
-    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) return { kind: 'string', value: this.#readString(false) };
+    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE)
+      return { kind: 'string', value: this.#readString(false) };
     if (isDigit(code) || (code === 0x2e && isDigit(text.charCodeAt(at + 1)))) return this.#numberToken();
     if (isWordStart(code)) return this.#wordToken();
     if (code === 0x7b) return this.#templateToken();
@@ -96,7 +142,9 @@ export class Lexer {
       this.steps += op.length;
       return { kind: 'op', text: op };
     }
-    throw new FilterSyntaxError(`unexpected character '${String.fromCodePoint(text.codePointAt(at) ?? 0)}' at position ${at}`);
+    throw new FilterSyntaxError(
+      `unexpected character '${String.fromCodePoint(text.codePointAt(at) ?? 0)}' at position ${at}`,
+    );
   }
 
   /** The place of the first character from `begin` that does not belong. */
@@ -118,22 +166,29 @@ export class Lexer {
   #numberToken(): Token {
     const begin = this.at;
     const { end, radix } = this.#numberEnd(begin);
-    if (isWordPart(this.text.charCodeAt(end))) throw new FilterSyntaxError(`invalid number at position ${begin}`);
+    if (isWordPart(this.text.charCodeAt(end)))
+      throw new FilterSyntaxError(`invalid number at position ${begin}`);
     if (end - begin > NUMBER_LENGTH_MAX) {
-      throw new FilterSyntaxError(`the number at position ${begin} has ${end - begin} characters, expected at most ${NUMBER_LENGTH_MAX}`);
+      throw new FilterSyntaxError(
+        `the number at position ${begin} has ${end - begin} characters, expected at most ${NUMBER_LENGTH_MAX}`,
+      );
     }
     const digits = this.text.slice(begin, end);
     this.at = end;
     if (radix !== 10) return { kind: 'int', value: BigInt(digits.toLowerCase()) };
     if (/^0[0-7]+$/.test(digits)) return { kind: 'int', value: BigInt(`0o${digits.slice(1)}`) };
-    return /^\d+$/.test(digits) ? { kind: 'int', value: BigInt(digits) } : { kind: 'float', value: Number(digits) };
+    return /^\d+$/.test(digits)
+      ? { kind: 'int', value: BigInt(digits) }
+      : { kind: 'float', value: Number(digits) };
   }
 
   #numberEnd(begin: number): { readonly end: number; readonly radix: 2 | 10 | 16 } {
     const { text } = this;
     const mark = text.charCodeAt(begin) === 0x30 ? text.charCodeAt(begin + 1) | 0x20 : 0;
-    if (mark === 0x78 && isHexDigit(text.charCodeAt(begin + 2))) return { end: this.#endOf(begin + 2, isHexDigit), radix: 16 };
-    if (mark === 0x62 && isBinaryDigit(text.charCodeAt(begin + 2))) return { end: this.#endOf(begin + 2, isBinaryDigit), radix: 2 };
+    if (mark === 0x78 && isHexDigit(text.charCodeAt(begin + 2)))
+      return { end: this.#endOf(begin + 2, isHexDigit), radix: 16 };
+    if (mark === 0x62 && isBinaryDigit(text.charCodeAt(begin + 2)))
+      return { end: this.#endOf(begin + 2, isBinaryDigit), radix: 2 };
     let end = this.#endOf(begin, isDigit);
     if (text.charCodeAt(end) === 0x2e) end = this.#endOf(end + 1, isDigit);
     if ((text.charCodeAt(end) | 0x20) !== 0x65) return { end, radix: 10 };
@@ -146,7 +201,9 @@ export class Lexer {
     const begin = this.at;
     const end = this.#endOf(begin, isWordPart);
     if (end - begin > WORD_LENGTH_MAX) {
-      throw new FilterSyntaxError(`the name at position ${begin} has ${end - begin} characters, expected at most ${WORD_LENGTH_MAX}`);
+      throw new FilterSyntaxError(
+        `the name at position ${begin} has ${end - begin} characters, expected at most ${WORD_LENGTH_MAX}`,
+      );
     }
     const word = this.text.slice(begin, end);
     this.at = end;
@@ -166,7 +223,9 @@ export class Lexer {
     const isName = isWordStart(this.text.charCodeAt(nameBegin)) && nameEnd - nameBegin <= WORD_LENGTH_MAX;
     const name = isName ? this.text.slice(nameBegin, nameEnd) : '';
     if (name === '' || name.includes('$') || this.text.charCodeAt(close) !== 0x7d) {
-      throw new FilterSyntaxError(`unexpected '{' at position ${begin}, expected a template variable like {name}`);
+      throw new FilterSyntaxError(
+        `unexpected '{' at position ${begin}, expected a template variable like {name}`,
+      );
     }
     this.at = close + 1;
     return { kind: 'template', name };
@@ -209,7 +268,9 @@ export class Lexer {
 
   #checkStringLength(begin: number, end: number): void {
     if (end - begin - 1 <= STRING_LENGTH_MAX) return;
-    throw new FilterSyntaxError(`the string at position ${begin} has more than ${STRING_LENGTH_MAX} characters, expected at most so many`);
+    throw new FilterSyntaxError(
+      `the string at position ${begin} has more than ${STRING_LENGTH_MAX} characters, expected at most so many`,
+    );
   }
 
   /** Where the next backslash is. It is searched again only once it has been passed: a list of strings must not search the rest per string. */
@@ -230,7 +291,8 @@ export class Lexer {
     const length = lengths[char];
     if (length !== undefined) {
       const digits = this.text.slice(this.at, this.at + length);
-      const code = /^[\da-fA-F]+$/.test(digits) && digits.length === length ? Number.parseInt(digits, 16) : Number.NaN;
+      const code =
+        /^[\da-fA-F]+$/.test(digits) && digits.length === length ? Number.parseInt(digits, 16) : Number.NaN;
       this.at += length;
       if (code <= 0x10ffff) return String.fromCodePoint(code);
     }

@@ -4,7 +4,13 @@
 import { type ElementType, elementTypes, vectorBytes } from '#index/block/element-type.js';
 import { isMetricType, type MetricType } from '#index/block/metric.js';
 import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
-import { type Crc32, type DiskHead, type DiskLayout, diskCorrupt, diskLayout } from '#index/disk/disk-layout.js';
+import {
+  type Crc32,
+  type DiskHead,
+  type DiskLayout,
+  diskCorrupt,
+  diskLayout,
+} from '#index/disk/disk-layout.js';
 import { type DiskFile, pagedFile } from '#index/disk/paged-file.js';
 import type { BuildOptions, SourceVectors } from '#index/graph/graph-build.js';
 import { buildVectorIndex, type SearchableIndex, type VectorIndexSpec } from './vector-indexes.js';
@@ -13,7 +19,8 @@ import { buildVectorIndex, type SearchableIndex, type VectorIndexSpec } from './
 export const CODED_FILE_TYPE = 'HNSW_SQ_CODES';
 
 /** Records are rows, also those without a vector, which hold zeros. */
-export const codedLayout = (rowCount: number, rowBytes: number): DiskLayout => diskLayout(rowCount, 0, rowBytes);
+export const codedLayout = (rowCount: number, rowBytes: number): DiskLayout =>
+  diskLayout(rowCount, 0, rowBytes);
 
 /** @param crc32 the platform's; the file is written while `source` is still there */
 export async function buildCodedIndex<Region extends IndexRegion>(
@@ -24,13 +31,20 @@ export async function buildCodedIndex<Region extends IndexRegion>(
   options: BuildOptions = {},
 ): Promise<DiskFile> {
   const block = await buildVectorIndex(workers, spec, source, options);
-  return pagedFile(block, codedLayout(spec.rowCount, vectorBytes(spec.elementType, spec.dim)), { source }, crc32);
+  return pagedFile(
+    block,
+    codedLayout(spec.rowCount, vectorBytes(spec.elementType, spec.dim)),
+    { source },
+    crc32,
+  );
 }
+
 export interface CodedIndexParts {
   readonly layout: DiskLayout;
   readonly metric: MetricType;
   readonly elementType: ElementType;
 }
+
 /**
  * What the file of a loaded block is, checked against its head.
  * @throws data_corrupt, naming `what`: build it again
@@ -40,12 +54,15 @@ export function codedParts({ placement }: SearchableIndex, head: DiskHead, what:
   const corrupt = (fact: string): Error => diskCorrupt(what, fact);
   if (indexType !== 'HNSW_SQ') throw corrupt(`index type ${indexType}, expected HNSW_SQ`);
   const elementType = elementTypes.find((one) => one === placement.elementType);
-  if (elementType === undefined || elementType === 'binary') throw corrupt(`vectors of ${placement.elementType}`);
+  if (elementType === undefined || elementType === 'binary')
+    throw corrupt(`vectors of ${placement.elementType}`);
   if (!isMetricType(metric)) throw corrupt(`metric ${metric}`);
   if (params.hasRows === true && sections.nodeOf === undefined) throw corrupt('no map from rows to nodes');
   const layout = codedLayout(rowCount, vectorBytes(elementType, dim));
   if (layout.pageBytes !== head.pageBytes || layout.pages !== head.pages) {
-    throw corrupt(`${head.pages} pages of ${head.pageBytes} bytes, expected ${layout.pages} of ${layout.pageBytes}`);
+    throw corrupt(
+      `${head.pages} pages of ${head.pageBytes} bytes, expected ${layout.pages} of ${layout.pageBytes}`,
+    );
   }
   return { layout, metric, elementType };
 }

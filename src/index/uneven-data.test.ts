@@ -6,7 +6,12 @@ import type { BuildParams } from '#model/params/index-types.js';
 import { buildDisk, searchDisk } from '../../test/support/disk-index.js';
 import { findByCodes } from '../../test/support/graph-codes.js';
 import { growGraph } from '../../test/support/growing-graph.js';
-import { familyNamed, freshQueries, type UnevenFamily, unevenFamilies } from '../../test/support/uneven-data.js';
+import {
+  familyNamed,
+  freshQueries,
+  type UnevenFamily,
+  unevenFamilies,
+} from '../../test/support/uneven-data.js';
 import { shareNear, unevenRecall } from '../../test/support/uneven-recall.js';
 import { build, exact, type Fixture, find, queriesOf } from '../../test/support/vector-index.js';
 
@@ -22,13 +27,17 @@ interface Type {
   readonly search: Search;
   readonly floor?: number;
 }
-const byVectors: Search = (fixture, query) => find(fixture, query, 10, { params: { ef: 64, nprobe: lists.nlist } });
+
+const byVectors: Search = (fixture, query) =>
+  find(fixture, query, 10, { params: { ef: 64, nprobe: lists.nlist } });
 const made = (params: BuildParams, search: Search = byVectors, floor = 0.9): Type => ({
   make: (values, dim, metric) => build(values, dim, metric, { build: params }),
   search,
   floor,
 });
-const onDisk: Search = async (fixture, query) => searchDisk(fixture as Awaited<ReturnType<typeof buildDisk>>, query, 10);
+
+const onDisk: Search = async (fixture, query) =>
+  searchDisk(fixture as Awaited<ReturnType<typeof buildDisk>>, query, 10);
 const types = {
   HNSW: made({ kind: 'HNSW', ...graph }),
   'HNSW_SQ SQ4U': made({ kind: 'HNSW_SQ', ...graph, sqType: 'SQ4U', ...refined }),
@@ -36,8 +45,9 @@ const types = {
   'HNSW_SQ SQ8': made({ kind: 'HNSW_SQ', ...graph, sqType: 'SQ8', ...refined }),
   'HNSW_SQ BF16': made({ kind: 'HNSW_SQ', ...graph, sqType: 'BF16', ...refined }),
   'HNSW_SQ FP16': made({ kind: 'HNSW_SQ', ...graph, sqType: 'FP16', ...refined }),
-  'HNSW_SQ without refine': made({ kind: 'HNSW_SQ', ...graph, sqType: 'SQ8', refine: false, refineType: 'FP32' }, (fixture, query) =>
-    findByCodes(fixture, query, 10),
+  'HNSW_SQ without refine': made(
+    { kind: 'HNSW_SQ', ...graph, sqType: 'SQ8', refine: false, refineType: 'FP32' },
+    (fixture, query) => findByCodes(fixture, query, 10),
   ),
   QG: made({ kind: 'QG', ...graph, bits: 2 }),
   HNSW_PQ: made({ kind: 'HNSW_PQ', ...graph, m: 4, nbits: 8, ...refined }),
@@ -65,7 +75,10 @@ const lower: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'growing, COSINE': { 'zero among': 0.8 },
 };
 
-const worlds = new Map<string, { values: Float32Array; queries: Float32Array; truth: Map<Metric, Float32Array[]> }>();
+const worlds = new Map<
+  string,
+  { values: Float32Array; queries: Float32Array; truth: Map<Metric, Float32Array[]> }
+>();
 function worldOf(family: UnevenFamily) {
   let world = worlds.get(family.name);
   if (world === undefined) {
@@ -75,6 +88,7 @@ function worldOf(family: UnevenFamily) {
   }
   return world;
 }
+
 async function recallOf(family: UnevenFamily, type: Type, metric: Metric): Promise<number> {
   const { values, queries, truth } = worldOf(family);
   const fixture = await type.make(values, family.dim, metric);
@@ -94,17 +108,26 @@ async function recallOf(family: UnevenFamily, type: Type, metric: Metric): Promi
   }
   return sum / asked.length;
 }
+
 function scoresOf(fixture: Fixture, query: Uint8Array, rows: Uint32Array): Float32Array {
   const all = exact(fixture, query, ROWS);
   const scores = new Map(Array.from(all.rows, (row, i) => [row, all.scores[i] as number] as const));
   return Float32Array.from(rows, (row) => scores.get(row) ?? Number.NaN);
 }
+
 describe('each type of index finds nearly all that an exact search does', () => {
   const long = ['1 % x 100', '1 % x 1000', '1 % x 1000000', '0.5 % x 1000', '10 % x 30'];
   const byMetric: Readonly<Record<Metric, readonly string[]>> = {
     // Distances whose squares leave the range of float32 are all equal.
     L2: unevenFamilies.map(({ name }) => name).filter((name) => !/squares|denormal/.test(name)),
-    IP: [...long, 'lengths lognormal', 'lengths student t 2', '80 % copies of 3', 'zero among', 'mixture of scales'],
+    IP: [
+      ...long,
+      'lengths lognormal',
+      'lengths student t 2',
+      '80 % copies of 3',
+      'zero among',
+      'mixture of scales',
+    ],
     COSINE: ['tiny', 'squares underflow', 'squares overflow', 'one dim x 1000', 'zero among'],
   };
   for (const name of Object.keys(types) as TypeName[]) {
@@ -113,12 +136,14 @@ describe('each type of index finds nearly all that an exact search does', () => 
         const type: Type = types[name];
         const found = new Map<string, number>();
         for (const family of families) found.set(family, await recallOf(familyNamed(family), type, metric));
-        const floorOf = (family: string): number => lower[`${name}, ${metric}`]?.[family] ?? type.floor ?? 0.9;
+        const floorOf = (family: string): number =>
+          lower[`${name}, ${metric}`]?.[family] ?? type.floor ?? 0.9;
         expect([...found].filter(([family, recall]) => recall < floorOf(family))).toEqual([]);
       }, 60_000);
     }
   }
 });
+
 describe('rows far from all others', () => {
   test('find themselves', async () => {
     for (const name of ['1 % x 100', '0.5 % x 1000', '10 % x 30', 'lengths lognormal']) {
@@ -126,27 +151,46 @@ describe('rows far from all others', () => {
       const { values } = worldOf(family);
       const fixture = await build(values, family.dim, 'L2', { build: { kind: 'HNSW', ...graph } });
       const lengths = Float64Array.from({ length: ROWS }, (_, row) =>
-        values.subarray(row * family.dim, (row + 1) * family.dim).reduce((sum, value) => sum + value * value, 0),
+        values
+          .subarray(row * family.dim, (row + 1) * family.dim)
+          .reduce((sum, value) => sum + value * value, 0),
       );
-      const far = [...lengths.keys()].sort((a, b) => (lengths[b] as number) - (lengths[a] as number)).slice(0, 20);
-      const queries = far.map((row) => new Uint8Array(values.slice(row * family.dim, (row + 1) * family.dim).buffer));
-      expect(unevenRecall(fixture, queries, 1, { params: { ef: 64 } }), family.name).toBeGreaterThanOrEqual(0.9);
+      const far = [...lengths.keys()]
+        .sort((a, b) => (lengths[b] as number) - (lengths[a] as number))
+        .slice(0, 20);
+      const queries = far.map(
+        (row) => new Uint8Array(values.slice(row * family.dim, (row + 1) * family.dim).buffer),
+      );
+      expect(unevenRecall(fixture, queries, 1, { params: { ef: 64 } }), family.name).toBeGreaterThanOrEqual(
+        0.9,
+      );
     }
   }, 60_000);
 });
+
 describe('vectors that are not float32', () => {
   for (const elementType of ['int8', 'bfloat16'] as const) {
     test(`HNSW of ${elementType}`, async () => {
-      for (const name of ['1 % x 10', 'lengths lognormal', 'lengths student t 2', '80 % copies of 3', 'zero among']) {
+      for (const name of [
+        '1 % x 10',
+        'lengths lognormal',
+        'lengths student t 2',
+        '80 % copies of 3',
+        'zero among',
+      ]) {
         const family = familyNamed(name);
         const { values, queries } = worldOf(family);
-        const fixture = await build(values, family.dim, 'L2', { build: { kind: 'HNSW', ...graph }, elementType });
+        const fixture = await build(values, family.dim, 'L2', {
+          build: { kind: 'HNSW', ...graph },
+          elementType,
+        });
         const asked = queriesOf(fixture, queries, QUERIES);
         expect(unevenRecall(fixture, asked, 10, { params: { ef: 64 } }), name).toBeGreaterThanOrEqual(0.9);
       }
     }, 60_000);
   }
 });
+
 describe('few rows', () => {
   test('one row is found, whatever the type', async () => {
     for (const [name, type] of Object.entries(types) as [TypeName, Type][]) {

@@ -12,7 +12,13 @@ import {
   readIndexBlock,
 } from '#index/block/index-block.js';
 import type { VectorFloatsInput } from '#index/block/vector-floats.js';
-import { type IndexPlacement, type IndexRegion, type IndexWorkers, type LoadedIndex, placeIndex } from '#index/block/vector-index.js';
+import {
+  type IndexPlacement,
+  type IndexRegion,
+  type IndexWorkers,
+  type LoadedIndex,
+  placeIndex,
+} from '#index/block/vector-index.js';
 import { sqForms } from '#index/graph/codes/graph-codes.js';
 import { type BuildOptions, buildGraph, type SourceVectors } from '#index/graph/graph-build.js';
 import { checkGraphBlock } from '#index/graph/nodes/graph-check.js';
@@ -39,12 +45,15 @@ export interface VectorIndexSpec {
   /** Threads that build; default all. One thread and one seed give the same bytes each time. */
   readonly threads?: number;
 }
+
 type Family = 'graph' | 'graphPq' | 'qg' | 'ivf';
 /** The task of `worker-tasks.ts` that searches a family: memory 0 the vectors, memory 1 the index. */
-const searchTasks = { graph: 'graphSearch', graphPq: 'graphPqSearch', qg: 'qgSearch', ivf: 'ivfSearch' } as const satisfies Record<
-  Family,
-  string
->;
+const searchTasks = {
+  graph: 'graphSearch',
+  graphPq: 'graphPqSearch',
+  qg: 'qgSearch',
+  ivf: 'ivfSearch',
+} as const satisfies Record<Family, string>;
 
 const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['HNSW', 'graph'],
@@ -54,9 +63,11 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['QG', 'qg'],
   ...ivfTypes.map((type) => [type, 'ivf'] as const),
 ]);
+
 const familyOf = (indexType: string): Family | undefined => families.get(indexType);
 /** Whether such an index has a block; FLAT and BIN_FLAT have none. */
-export const hasBlock = (indexType: string): boolean => familyOf(indexType) !== undefined || indexType === MINHASH_INDEX_TYPE;
+export const hasBlock = (indexType: string): boolean =>
+  familyOf(indexType) !== undefined || indexType === MINHASH_INDEX_TYPE;
 
 /** Rows below which an exact scan is as fast as an index, and exact. */
 export const AUTOINDEX_ROWS_MIN = 10_000;
@@ -85,7 +96,8 @@ export function buildVectorIndex<Region extends IndexRegion>(
   if ('efConstruction' in build && (metric === 'L2' || metric === 'IP' || metric === 'COSINE')) {
     const { M: degree, efConstruction } = build;
     const graph = { ...spec, metric, indexType, params, degree, efConstruction };
-    if (build.kind === 'QG') return buildGraph(workers, { ...graph, form: 'SQ8', bits: build.bits }, source, options);
+    if (build.kind === 'QG')
+      return buildGraph(workers, { ...graph, form: 'SQ8', bits: build.bits }, source, options);
     if (build.kind === 'HNSW_PQ' || build.kind === 'HNSW_PRQ') {
       const pq = { m: build.m, nbits: build.nbits, levels: build.kind === 'HNSW_PRQ' ? build.nrq : 1 };
       return buildGraph(workers, { ...graph, form: 'SQ8', pq }, source, options);
@@ -94,8 +106,11 @@ export function buildVectorIndex<Region extends IndexRegion>(
     return buildGraph(workers, { ...graph, form, isScored: isByCodes(build) }, source, options);
   }
   if (isIvfType(indexType)) return buildIvfOver(workers, spec, indexType, params, source, options);
-  return Promise.reject(new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`));
+  return Promise.reject(
+    new ElanusError('unsupported', `index ${indexType} with metric ${metric} has no block to build`),
+  );
 }
+
 /** Lists are trained on float32 (or on bits): other kinds are converted first, by the workers. */
 async function buildIvfOver<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -111,20 +126,31 @@ async function buildIvfOver<Region extends IndexRegion>(
   const fitting = (block: Uint8Array<ArrayBuffer>) => fittingIvf(workers, block, source, options.signal);
   if (elementType === 'float32' || elementType === 'binary') {
     const { vectorsOffset, blocks } = place;
-    return fitting(await buildIvf(workers, ivf, { region, vectorsOffset, ...(blocks && { blocks }) }, options));
+    return fitting(
+      await buildIvf(workers, ivf, { region, vectorsOffset, ...(blocks && { blocks }) }, options),
+    );
   }
   const floats = new Float32Array(rowCount * dim);
   for (let rowBegin = 0; rowBegin < rowCount; rowBegin += CONVERTED_ROWS) {
-    const input: VectorFloatsInput = { place, rowBegin, rowEnd: Math.min(rowCount, rowBegin + CONVERTED_ROWS) };
-    floats.set(await workers.run<Float32Array>('vectorFloats', input, [region], options.signal), rowBegin * dim);
+    const input: VectorFloatsInput = {
+      place,
+      rowBegin,
+      rowEnd: Math.min(rowCount, rowBegin + CONVERTED_ROWS),
+    };
+    floats.set(
+      await workers.run<Float32Array>('vectorFloats', input, [region], options.signal),
+      rowBegin * dim,
+    );
   }
   return fitting(await buildIvf(workers, ivf, { bytes: new Uint8Array(floats.buffer) }, options));
 }
+
 const CONVERTED_ROWS = 16_384;
 
 export interface SearchableIndex<Region extends IndexRegion = IndexRegion> extends LoadedIndex<Region> {
   readonly task: string;
 }
+
 /**
  * Checks the block and copies it into a region of its own. @param threads how many may search it at once
  * @throws data_corrupt, naming `what`: build it again; memory_limit
@@ -139,6 +165,7 @@ export function loadVectorIndex<Region extends IndexRegion>(
   if (block.meta.indexType !== MINHASH_INDEX_TYPE) checkBlock(knownFamily(block, what), block);
   return placeBlock(workers, block, what, threads);
 }
+
 /**
  * The same for blocks of any size: the checks run on a worker, over the region, so that this thread only copies.
  * @throws data_corrupt, naming `what`: build it again; memory_limit
@@ -153,18 +180,24 @@ export async function openVectorIndex<Region extends IndexRegion>(
   if (block.meta.indexType === MINHASH_INDEX_TYPE) return loadVectorIndex(workers, bytes, what, threads);
   const index = placeBlock(workers, block, what, threads);
   try {
-    await workers.run('checkIndex', { what, placement: index.placement, sums: block.sums } satisfies CheckIndexInput, [index.region]);
+    await workers.run(
+      'checkIndex',
+      { what, placement: index.placement, sums: block.sums } satisfies CheckIndexInput,
+      [index.region],
+    );
     return index;
   } catch (error) {
     workers.release(index.region);
     throw error;
   }
 }
+
 export interface CheckIndexInput {
   readonly what: string;
   readonly placement: IndexPlacement;
   readonly sums: ReadonlyMap<string, number>;
 }
+
 /** A task: checksums and contents of a block that lies in memory 0. @throws data_corrupt */
 export function checkIndex(
   { what, placement, sums }: CheckIndexInput,
@@ -172,33 +205,42 @@ export function checkIndex(
 ): void {
   const { buffer } = must(context.memories[0], 'memory of the index');
   const sections = new Map<string, Uint8Array>();
-  for (const [name, { offset, bytes }] of Object.entries(placement.sections)) sections.set(name, new Uint8Array(buffer, offset, bytes));
+  for (const [name, { offset, bytes }] of Object.entries(placement.sections))
+    sections.set(name, new Uint8Array(buffer, offset, bytes));
   for (const [name, section] of sections) checkSum(what, name, section, sums.get(name));
   const block: IndexBlock = { meta: placement, sections };
   checkBlock(knownFamily(block, what), block);
 }
+
 function placeBlock<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   block: IndexBlock,
   what: string,
   threads: number,
 ): SearchableIndex<Region> {
-  if (block.meta.indexType === MINHASH_INDEX_TYPE) return { ...loadMinhashIndex(workers, block), task: 'minhashSearch' };
+  if (block.meta.indexType === MINHASH_INDEX_TYPE)
+    return { ...loadMinhashIndex(workers, block), task: 'minhashSearch' };
   const family = knownFamily(block, what);
-  return { ...placeIndex(workers, block, workBytesOf(family, block.meta), threads), task: searchTasks[family] };
+  return {
+    ...placeIndex(workers, block, workBytesOf(family, block.meta), threads),
+    task: searchTasks[family],
+  };
 }
+
 function knownFamily(block: IndexBlock, what: string): Family {
   const family = familyOf(block.meta.indexType);
   if (family !== undefined) return family;
   const fact = `index type ${block.meta.indexType} is unknown to this version`;
   throw new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
 }
+
 function checkBlock(family: Family, block: IndexBlock): void {
   if (family === 'graph') checkGraphBlock(block);
   else if (family === 'graphPq') checkGraphPqBlock(block);
   else if (family === 'qg') checkQgBlock(block);
   else checkIvfBlock(block);
 }
+
 function workBytesOf(family: Family, meta: IndexMeta): number {
   if (family === 'ivf') return ivfWorkBytes(meta);
   if (family === 'graphPq') return graphPqWork(meta).bytes;

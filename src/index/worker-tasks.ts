@@ -2,7 +2,13 @@
 // said here structurally because folders import only from earlier ones.
 
 import { vectorFloats } from '#index/block/vector-floats.js';
-import { kmeansAssign, kmeansMeasure, kmeansSolve, kmeansStart, kmeansUpdate } from '#index/codebook/kmeans-tasks.js';
+import {
+  kmeansAssign,
+  kmeansMeasure,
+  kmeansSolve,
+  kmeansStart,
+  kmeansUpdate,
+} from '#index/codebook/kmeans-tasks.js';
 import { pqRest } from '#index/codebook/pq-train.js';
 import { diskScan } from '#index/disk/disk-scan.js';
 import { flatIds } from '#index/flat/flat-ids.js';
@@ -29,7 +35,10 @@ import { sparseScan } from '#index/sparse/sparse-scan.js';
 import { sparseSearch } from '#index/sparse/sparse-search.js';
 import { checkIndex } from './vector-indexes.js';
 
-type Task = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
+type Task = (
+  input: never,
+  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+) => unknown;
 
 export const workerTasks = {
   checkIndex,

@@ -14,6 +14,7 @@ export function checkResultEntries(nq: number, topK: number): void {
     `number of result entries is too large: ${nq} queries times ${topK} hits, expected at most ${RESULT_ENTRIES_MAX}; send fewer queries at a time or a smaller limit: invalid parameter`,
   );
 }
+
 export type AnswerKind = 'search' | 'query';
 export const answerTooLarge = (kind: AnswerKind): ElanusError =>
   new ElanusError(

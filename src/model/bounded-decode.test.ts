@@ -23,19 +23,40 @@ describe('decodeBounded', () => {
     expect(units).toBeLessThan(2100);
   });
   it.each([
-    ['empty pairs', SearchRequest, SearchRequest.encode(SearchRequest.fromPartial({ searchParams: [{}] })).finish()],
-    ['empty fields of a schema', CollectionSchema, CollectionSchema.encode(CollectionSchema.fromPartial({ fields: [{}] })).finish()],
-    ['empty vectors', PlaceholderGroup, PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [{}] })).finish()],
-    ['empty field data', InsertRequest, InsertRequest.encode(InsertRequest.fromPartial({ fieldsData: [{}] })).finish()],
+    [
+      'empty pairs',
+      SearchRequest,
+      SearchRequest.encode(SearchRequest.fromPartial({ searchParams: [{}] })).finish(),
+    ],
+    [
+      'empty fields of a schema',
+      CollectionSchema,
+      CollectionSchema.encode(CollectionSchema.fromPartial({ fields: [{}] })).finish(),
+    ],
+    [
+      'empty vectors',
+      PlaceholderGroup,
+      PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [{}] })).finish(),
+    ],
+    [
+      'empty field data',
+      InsertRequest,
+      InsertRequest.encode(InsertRequest.fromPartial({ fieldsData: [{}] })).finish(),
+    ],
   ])('stops at the bound: %s', (_what, type, one) => {
     // Nested messages weigh 12: this breaks when generated decoders no longer tell where messages begin.
     expect(decodeBounded<object>(type, repeated(one, 100), 1300).units).toBe(100 * 12 + 2 * 5);
     expect(() => decodeBounded<object>(type, repeated(one, 110), 1300)).toThrow(
-      expect.objectContaining({ key: 'invalid_parameter', message: expect.stringContaining('too many elements') }),
+      expect.objectContaining({
+        key: 'invalid_parameter',
+        message: expect.stringContaining('too many elements'),
+      }),
     );
   });
   it('stops at the bound: packed 64-bit numbers', () => {
-    const bytes = GetFlushStateRequest.encode(GetFlushStateRequest.fromPartial({ segmentIDs: Array<bigint>(1000).fill(1n) })).finish();
+    const bytes = GetFlushStateRequest.encode(
+      GetFlushStateRequest.fromPartial({ segmentIDs: Array<bigint>(1000).fill(1n) }),
+    ).finish();
     expect(() => decodeBounded(GetFlushStateRequest, bytes, 7000)).toThrow('too many elements');
     expect(decodeBounded(GetFlushStateRequest, bytes, 8100).message.segmentIDs.length).toBe(1000);
   });

@@ -25,35 +25,43 @@ class CountingReader extends BinaryReader {
     this.left = unitsMax;
     this.uint32 = countedUint32;
   }
+
   // Generated decoders keep their depth in this property of the reader: the one sign that a message begins or ends.
   get __tsProtoDecodeDepth(): number {
     return this.#depth;
   }
+
   set __tsProtoDecodeDepth(depth: number) {
     this.#depth = depth;
     this.left -= MESSAGE_UNITS;
   }
+
   spend(units: number): void {
     this.left -= units;
     if (this.left < 0) throw new TooMuch();
   }
+
   override int64(): ReturnType<BinaryReader['int64']> {
     this.spend(LONG_UNITS);
     return super.int64();
   }
+
   override uint64(): ReturnType<BinaryReader['uint64']> {
     this.spend(LONG_UNITS);
     return super.uint64();
   }
+
   override sint64(): ReturnType<BinaryReader['sint64']> {
     this.spend(LONG_UNITS);
     return super.sint64();
   }
+
   override bool(): boolean {
     this.spend(1);
     return super.bool();
   }
 }
+
 function countedUint32(this: CountingReader): number {
   this.spend(1);
   return readUint32.call(this);
@@ -65,11 +73,16 @@ export const unitsAtMost = (byteCount: number): number => byteCount * LONG_UNITS
 export interface Decoder<T> {
   decode(input: BinaryReader | Uint8Array): T;
 }
+
 /**
  * @returns the message, and the units that it took
  * @throws ElanusError invalid_parameter above the bound; whatever the decoder throws for bytes that are no such message
  */
-export function decodeBounded<T>(type: Decoder<T>, bytes: Uint8Array, unitsMax: number): { readonly message: T; readonly units: number } {
+export function decodeBounded<T>(
+  type: Decoder<T>,
+  bytes: Uint8Array,
+  unitsMax: number,
+): { readonly message: T; readonly units: number } {
   const reader = new CountingReader(bytes, unitsMax);
   try {
     return { message: type.decode(reader), units: unitsMax - reader.left };

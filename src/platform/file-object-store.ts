@@ -12,7 +12,12 @@ export class FileObjectStore implements ObjectStore {
     this.#files = files;
     this.#folder = folder;
   }
-  async put(key: string, parts: Iterable<Uint8Array>, options?: { readonly ifAbsent?: boolean }): Promise<boolean> {
+
+  async put(
+    key: string,
+    parts: Iterable<Uint8Array>,
+    options?: { readonly ifAbsent?: boolean },
+  ): Promise<boolean> {
     const path = this.#path(key);
     return this.#keys.run(key, async () => {
       if (options?.ifAbsent === true && (await this.#files.size(path)) !== undefined) return false;
@@ -20,18 +25,23 @@ export class FileObjectStore implements ObjectStore {
       return true;
     });
   }
+
   async get(key: string): Promise<Uint8Array> {
     return this.#files.read(this.#path(key));
   }
+
   async getRange(key: string, begin: number, end: number): Promise<Uint8Array> {
     return this.#files.readRange(this.#path(key), begin, end);
   }
+
   async size(key: string): Promise<number | undefined> {
     return this.#files.size(this.#path(key));
   }
+
   async openRead(key: string): Promise<ReadFile | undefined> {
     return this.#files.openRead(this.#path(key), { below: this.#folder });
   }
+
   async list(prefix: string): Promise<readonly string[]> {
     // Only whole folders can be listed: take the deepest one the prefix names, then filter.
     const slash = prefix.lastIndexOf('/');
@@ -40,10 +50,12 @@ export class FileObjectStore implements ObjectStore {
     const paths = await this.#files.list(below === '' ? this.#folder : `${this.#folder}/${below}`);
     return paths.map((path) => path.slice(this.#folder.length + 1)).filter((key) => key.startsWith(prefix));
   }
+
   async remove(key: string): Promise<void> {
     const path = this.#path(key);
     await this.#keys.run(key, () => this.#files.remove(path));
   }
+
   #path(key: string): string {
     checkObjectKey(key);
     return `${this.#folder}/${key}`;

@@ -32,6 +32,7 @@ export interface Files {
   /** Cuts the file to `size` bytes, durably. */
   truncate(path: string, size: number): Promise<void>;
 }
+
 /** One reader's handle: all reads are of the file that was opened, whatever its name means by then. */
 export interface ReadFile {
   /** In bytes, when it was opened. */
@@ -40,6 +41,7 @@ export interface ReadFile {
   read(begin: number, end: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
+
 /** One writer's handle. After a failed append every later call rejects: the caller must reopen and read back what is there. */
 export interface AppendFile {
   readonly size: number;
@@ -47,6 +49,7 @@ export interface AppendFile {
   append(parts: readonly Uint8Array[]): Promise<void>;
   close(): Promise<void>;
 }
+
 export const guardMissing = (path: string, guard: string): ElanusError =>
   new ElanusError(
     'wal_fenced',

@@ -4,7 +4,10 @@ import type { MetaCompare, MetaEntry, MetaOperation } from './meta-store.js';
 
 export const metaOperationsMax = 128;
 
-export function checkTransaction(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): void {
+export function checkTransaction(
+  compares: readonly MetaCompare[],
+  operations: readonly MetaOperation[],
+): void {
   if (operations.length > metaOperationsMax || compares.length > metaOperationsMax) {
     throw new ElanusError(
       'invalid_parameter',
@@ -31,4 +34,5 @@ export function compareHolds(compare: MetaCompare, entry: MetaEntry | undefined)
 }
 
 /** Order of UTF-16 code units. */
-export const byKey = (a: { readonly key: string }, b: { readonly key: string }): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+export const byKey = (a: { readonly key: string }, b: { readonly key: string }): number =>
+  a.key < b.key ? -1 : a.key > b.key ? 1 : 0;

@@ -5,6 +5,7 @@ export interface MetaEntry {
   /** Revision of the transaction that last wrote the key; rises with every transaction. */
   readonly modRevision: bigint;
 }
+
 export type MetaCompare =
   | { readonly key: string; readonly modRevision: bigint } // 0n: the key must be absent
   | { readonly key: string; readonly value: Uint8Array };
@@ -18,6 +19,7 @@ export interface MetaEvent {
   readonly value?: Uint8Array;
   readonly revision: bigint;
 }
+
 export interface MetaStore {
   get(key: string): Promise<MetaEntry | undefined>;
   /** Entries whose key starts with `prefix`, in key order (code units). */
@@ -27,7 +29,10 @@ export interface MetaStore {
    * @returns the transaction's revision, which every key it put carries from then on; undefined when a compare did not hold and nothing
    *   changed. At most 128 operations and compares; a larger one throws invalid_parameter.
    */
-  transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<bigint | undefined>;
+  transact(
+    compares: readonly MetaCompare[],
+    operations: readonly MetaOperation[],
+  ): Promise<bigint | undefined>;
   /** Calls `onEvent` for each change of a key below `prefix` after the call, in revision order, until cancelled. */
   watch(prefix: string, onEvent: (event: MetaEvent) => void): { cancel(): void };
 }

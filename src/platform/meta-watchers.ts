@@ -9,6 +9,7 @@ export class MetaWatchers {
     this.#watchers.add(watcher);
     return { cancel: () => void this.#watchers.delete(watcher) };
   }
+
   emit(events: readonly MetaEvent[]): void {
     for (const event of events) {
       for (const watcher of [...this.#watchers]) {

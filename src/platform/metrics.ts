@@ -3,17 +3,21 @@ export type Labels = Readonly<Record<string, string>>;
 export interface Counter {
   add(amount: number, labels?: Labels): void;
 }
+
 export interface Gauge {
   set(value: number, labels?: Labels): void;
 }
+
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
 }
+
 interface MetricSpec {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
 }
+
 export interface Metrics {
   counter(spec: MetricSpec): Counter;
   gauge(spec: MetricSpec): Gauge;

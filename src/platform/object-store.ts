@@ -23,6 +23,7 @@ export interface ObjectStore {
   /** A missing key is success. */
   remove(key: string): Promise<void>;
 }
+
 export function checkObjectKey(key: string): void {
   const bad =
     key.length === 0 ||

@@ -19,17 +19,24 @@ export class Pace {
     this.#caller = caller;
     this.#begunMs = platform.clock.monotonic();
   }
+
   /** Whether to rest. Reads a clock: ask after some microseconds of work, not after each row. */
   get isDue(): boolean {
     return this.#platform.clock.monotonic() - this.#begunMs >= SLICE_MS;
   }
+
   /** @throws cancelled, deadline_exceeded */
   check(): void {
     const { signal, deadlineMs } = this.#caller;
     if (deadlineMs !== undefined && this.#platform.clock.now() >= deadlineMs)
-      throw new ElanusError('deadline_exceeded', 'the deadline passed while the answer was put together; allow more time or ask for less');
-    if (signal.aborted) throw new ElanusError('cancelled', 'the caller has gone; the work for its answer was stopped');
+      throw new ElanusError(
+        'deadline_exceeded',
+        'the deadline passed while the answer was put together; allow more time or ask for less',
+      );
+    if (signal.aborted)
+      throw new ElanusError('cancelled', 'the caller has gone; the work for its answer was stopped');
   }
+
   /** Lets others run. @throws cancelled, deadline_exceeded */
   async rest(): Promise<void> {
     this.check();

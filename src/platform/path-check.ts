@@ -14,5 +14,9 @@ export function checkFilePath(path: string): void {
     );
   }
 }
+
 export const fileMissing = (path: string): ElanusError =>
-  new ElanusError('object_not_found', `file ${JSON.stringify(path)} does not exist: expected it to be written before it is read`);
+  new ElanusError(
+    'object_not_found',
+    `file ${JSON.stringify(path)} does not exist: expected it to be written before it is read`,
+  );

@@ -9,6 +9,7 @@ export interface StopStep {
   readonly withinMs: number;
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
+
 /** @returns one error for each step that did not end well */
 export async function runStopSteps(timers: Timers, steps: readonly StopStep[]): Promise<ElanusError[]> {
   const failures: ElanusError[] = [];
@@ -18,6 +19,7 @@ export async function runStopSteps(timers: Timers, steps: readonly StopStep[]): 
   }
   return failures;
 }
+
 function runStep(timers: Timers, { name, withinMs, run }: StopStep): Promise<ElanusError | undefined> {
   return new Promise((resolve) => {
     const late = new AbortController();
@@ -33,10 +35,17 @@ function runStep(timers: Timers, { name, withinMs, run }: StopStep): Promise<Ela
     const running = (async () => run(late.signal))();
     running.then(
       () => end(),
-      (error: unknown) => end(new ElanusError(error instanceof ElanusError ? error.key : 'internal', `${name}: ${messageOf(error)}`)),
+      (error: unknown) =>
+        end(
+          new ElanusError(
+            error instanceof ElanusError ? error.key : 'internal',
+            `${name}: ${messageOf(error)}`,
+          ),
+        ),
     );
   });
 }
+
 /** @throws ElanusError the first failure's key, the reasons of all */
 export function throwFailures(failures: readonly ElanusError[]): void {
   const [first] = failures;

@@ -5,9 +5,11 @@ export interface Clock {
   /** Milliseconds from an unknown start; never goes back. Fractions allowed. */
   monotonic(): number;
 }
+
 export interface Timer {
   cancel(): void;
 }
+
 export interface Timers {
   /** Calls `run` once after `delayMs`. A pending timer does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer;

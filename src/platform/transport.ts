@@ -8,6 +8,7 @@ export interface CallContext {
   /** Lower-case keys; values of several headers joined by ",". */
   readonly metadata: Readonly<Record<string, string>>;
 }
+
 /** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */
 export type MethodHandler = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
 export interface HttpRequest {
@@ -16,11 +17,13 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
+
 export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: string | Uint8Array;
 }
+
 export interface ListenOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -45,12 +48,14 @@ export interface ListenOptions {
    */
   readonly threads?: number;
 }
+
 export interface Listener {
   readonly host: string;
   readonly port: number;
   /** Stops accepting, lets running calls end for at most `graceMs`, then closes. */
   close(graceMs: number): Promise<void>;
 }
+
 export interface Connection {
   /**
    * @throws ElanusError service_unavailable when the peer cannot be reached or broke off, deadline_exceeded, cancelled;
@@ -59,6 +64,7 @@ export interface Connection {
   call(path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array>;
   close(): void;
 }
+
 export interface Transport {
   listen(options: ListenOptions): Promise<Listener>;
   /** Lazy: connects at the first call, and again after a failure. @param address `host:port` */

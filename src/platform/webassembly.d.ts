@@ -21,6 +21,9 @@ declare namespace WebAssembly {
   }
   type BufferSource = ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   function compile(bytes: BufferSource): Promise<Module>;
-  function instantiate(module: Module, imports?: Readonly<Record<string, Readonly<Record<string, unknown>>>>): Promise<Instance>;
+  function instantiate(
+    module: Module,
+    imports?: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  ): Promise<Instance>;
   function validate(bytes: BufferSource): boolean;
 }

@@ -5,6 +5,7 @@ export interface SharedRegion {
   readonly id: number;
   readonly memory: WebAssembly.Memory;
 }
+
 export interface Workers {
   /** Threads that compute side by side, at least 1. */
   readonly parallelism: number;
@@ -17,7 +18,17 @@ export interface Workers {
    * before `run` returns and on `input` itself: handing it over would cost more.
    * @throws what the task threw, as an Error with its message; cancelled when the signal aborts before it starts.
    */
-  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal, micros?: number): Promise<Output>;
+  run<Output>(
+    task: string,
+    input: unknown,
+    regions: readonly SharedRegion[],
+    signal?: AbortSignal,
+    micros?: number,
+  ): Promise<Output>;
 }
+
 /** What a task gets: its input, the memories of its regions (stable objects per region and thread), and its thread's number: from 0, `parallelism` on the calling thread. */
-export type WorkerTask = (input: never, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
+export type WorkerTask = (
+  input: never,
+  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+) => unknown;

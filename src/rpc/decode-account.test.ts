@@ -4,7 +4,9 @@ import { SearchRequest } from '#proto/milvus/milvus.js';
 import { DecodeAccount } from './decode-account.js';
 
 const request = (pairs: number): Uint8Array =>
-  SearchRequest.encode(SearchRequest.fromPartial({ searchParams: Array.from({ length: pairs }, () => ({})) })).finish();
+  SearchRequest.encode(
+    SearchRequest.fromPartial({ searchParams: Array.from({ length: pairs }, () => ({})) }),
+  ).finish();
 
 it('holds what is worked on below one bound, and has the room back', () => {
   const account = new DecodeAccount(30_000);

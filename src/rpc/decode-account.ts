@@ -14,9 +14,11 @@ const nothing = (): void => {};
 export class DecodeAccount {
   readonly #unitsMax: number;
   #units = 0;
+
   constructor(unitsMax = HELD_UNITS_MAX) {
     this.#unitsMax = unitsMax;
   }
+
   /**
    * @returns the message, and what gives back its room when it is worked on no more
    * @throws ElanusError invalid_parameter for a message above its own bound, memory_insufficient above that of all
@@ -32,6 +34,7 @@ export class DecodeAccount {
     if (left < DECODE_UNITS_MAX) return this.#decodeWithin(type, bytes, Math.max(left, SMALL_UNITS));
     return this.#counted(decodeBounded(type, bytes, DECODE_UNITS_MAX));
   }
+
   #decodeWithin<T>(type: Decoder<T>, bytes: Uint8Array, left: number) {
     try {
       return this.#counted(decodeBounded(type, bytes, left));
@@ -43,6 +46,7 @@ export class DecodeAccount {
       );
     }
   }
+
   #counted<T>({ message, units }: { readonly message: T; readonly units: number }) {
     if (units <= SMALL_UNITS) return { message, release: nothing };
     this.#units += units;

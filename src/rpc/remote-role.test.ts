@@ -1,7 +1,11 @@
 // The way to a role in another process: readiness by handshake, deadlines, and who answers at the address.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { type MemoryPlatform, openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import type { Listener } from '#platform/transport.js';
 import { ProcessDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
@@ -16,13 +20,19 @@ interface Peer {
   readonly seen: bigint[];
   isHealthy: boolean;
 }
+
 let hosts = 0;
 const freshHost = (): string => `peer-${++hosts}`;
-async function startPeer(host: string, serverId: bigint, options: { readonly role?: string; readonly fail?: Error } = {}): Promise<Peer> {
+async function startPeer(
+  host: string,
+  serverId: bigint,
+  options: { readonly role?: string; readonly fail?: Error } = {},
+): Promise<Peer> {
   const platform = openMemoryPlatform({ cluster, host });
   const before = ({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): void => {
     const meant = metadata[SERVER_ID_HEADER];
-    if (meant !== undefined && meant !== String(serverId)) throw new ElanusError('node_mismatch', 'node not match');
+    if (meant !== undefined && meant !== String(serverId))
+      throw new ElanusError('node_mismatch', 'node not match');
   };
   const seen: bigint[] = [];
   const state = { isHealthy: true };
@@ -46,7 +56,13 @@ async function startPeer(host: string, serverId: bigint, options: { readonly rol
       { before },
     ),
   ]);
-  const listener = await platform.transport.listen({ host, port: 7000, methods, receiveBytesMax: 1e6, sendBytesMax: 1e6 });
+  const listener = await platform.transport.listen({
+    host,
+    port: 7000,
+    methods,
+    receiveBytesMax: 1e6,
+    sendBytesMax: 1e6,
+  });
   return {
     platform,
     listener,
@@ -59,14 +75,23 @@ async function startPeer(host: string, serverId: bigint, options: { readonly rol
     },
   };
 }
+
 function caller(host: string) {
   const platform = openMemoryPlatform({ cluster, host: `caller-of-${host}` });
   const role = new RemoteRole(platform, 'query-coord', `${host}:7000`);
   return { platform, role, client: role.client(QueryCoordDefinition) };
 }
+
 const { world } = cluster;
-const within = (ms: number, signal = new AbortController().signal) => ({ signal, deadlineMs: world.now + ms, metadata: {} });
-async function failureOf(call: Promise<unknown>): Promise<{ readonly error: unknown; readonly tookMs: number }> {
+const within = (ms: number, signal = new AbortController().signal) => ({
+  signal,
+  deadlineMs: world.now + ms,
+  metadata: {},
+});
+
+async function failureOf(
+  call: Promise<unknown>,
+): Promise<{ readonly error: unknown; readonly tookMs: number }> {
   const begin = world.now;
   const error = await world.runUntil(call.then(() => undefined).catch((reason: unknown) => reason));
   return { error, tookMs: world.now - begin };
@@ -76,7 +101,10 @@ describe('remote role', () => {
   it('without a peer: a typed error at the deadline, no sooner, no later', async () => {
     const { client, role } = caller(freshHost());
     const { error, tookMs } = await failureOf(client.segmentsChanged({}, within(300)));
-    expect(error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('was not ready before the deadline') });
+    expect(error).toMatchObject({
+      key: 'service_unavailable',
+      message: expect.stringContaining('was not ready before the deadline'),
+    });
     expect(tookMs).toBeGreaterThanOrEqual(300);
     expect(tookMs).toBeLessThan(400);
     expect(role.state).toBe('connecting');
@@ -132,7 +160,10 @@ describe('remote role', () => {
     const host = freshHost();
     const peer = await startPeer(host, 5n, { role: 'data-coord' });
     const { error } = await failureOf(caller(host).client.segmentsChanged({}, within(500)));
-    expect(error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('expected "query-coord"') });
+    expect(error).toMatchObject({
+      key: 'service_unavailable',
+      message: expect.stringContaining('expected "query-coord"'),
+    });
     expect(peer.seen).toEqual([]);
   });
   it('a crash is one retriable error, then success', async () => {
@@ -178,7 +209,10 @@ describe('remote role', () => {
     await world.advance(50);
     role.close();
     const closed = await failureOf(waiting);
-    expect(closed.error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining('closed') });
+    expect(closed.error).toMatchObject({
+      key: 'service_unavailable',
+      message: expect.stringContaining('closed'),
+    });
     expect(closed.tookMs).toBeLessThan(10);
   });
   it('leaves no timer behind', async () => {

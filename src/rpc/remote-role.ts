@@ -32,18 +32,22 @@ export class RemoteRole {
     this.#address = address;
     this.#connection = platform.transport.connect(address);
   }
+
   close(): void {
     this.#closed.abort();
     this.#connection.close();
   }
+
   /** `ready` after a handshake, until a call fails. */
   get state(): 'ready' | 'connecting' {
     return this.#serverId === undefined ? 'connecting' : 'ready';
   }
+
   /** A client of one of the role's services. */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
     return remoteClient(definition, this.#call, { isRefusedUnseen: this.#isRefusedUnseen });
   }
+
   readonly #call = async (path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> => {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
     const serverId = await this.#ready({ ...context, deadlineMs });
@@ -59,21 +63,27 @@ export class RemoteRole {
       throw error;
     }
   };
+
   /** Another process answers at the address and refused the call before any handler saw it: the next handshake learns who, and the call goes again. */
   readonly #isRefusedUnseen = (error: ElanusError): boolean => {
     if (error.key !== 'node_mismatch') return false;
     this.#serverId = undefined;
     return true;
   };
+
   /** Waits for a handshake, no longer than the caller's deadline. @returns the id of the process that answered it */
   async #ready(context: CallContext & { readonly deadlineMs: number }): Promise<bigint> {
     while (this.#serverId === undefined) {
       const where = `call to ${this.#role} at ${this.#address}`;
-      if (context.signal.aborted) throw new ElanusError('cancelled', `${where} was cancelled while it waited for the peer`);
+      if (context.signal.aborted)
+        throw new ElanusError('cancelled', `${where} was cancelled while it waited for the peer`);
       const leftMs = context.deadlineMs - this.#platform.clock.now();
       if (leftMs <= 0 || this.#closed.signal.aborted) {
         const fact = leftMs <= 0 ? 'the peer was not ready before the deadline' : 'the connection was closed';
-        throw new ElanusError('service_unavailable', `${where}: ${fact} (${this.#lastReason}); is it running?`);
+        throw new ElanusError(
+          'service_unavailable',
+          `${where}: ${fact} (${this.#lastReason}); is it running?`,
+        );
       }
       const over = new AbortController();
       const stop = joinSignals([context.signal, over.signal]);
@@ -83,6 +93,7 @@ export class RemoteRole {
     }
     return this.#serverId;
   }
+
   /** One handshake, and after a failed one the pause before the next: shared by all who wait, so that their number does not matter. */
   #attempt(): Promise<void> {
     this.#attempting ??= this.#shakeHands(HANDSHAKE_MS_MAX)
@@ -100,11 +111,14 @@ export class RemoteRole {
       });
     return this.#attempting;
   }
+
   async #shakeHands(timeoutMs: number): Promise<void> {
     const abort = new AbortController();
     const timer = this.#platform.timers.after(timeoutMs, () => abort.abort());
     try {
-      const client = remoteClient(ProcessDefinition, (path, request, context) => this.#connection.call(path, request, context));
+      const client = remoteClient(ProcessDefinition, (path, request, context) =>
+        this.#connection.call(path, request, context),
+      );
       const answer = await client.handshake(
         { role: this.#role },
         { signal: abort.signal, deadlineMs: this.#platform.clock.now() + timeoutMs, metadata: {} },
@@ -114,7 +128,8 @@ export class RemoteRole {
           'node_mismatch',
           `${this.#address} runs role "${answer.role}", expected "${this.#role}"; check the peer's address`,
         );
-      if (answer.serverId === 0n) throw new ElanusError('node_mismatch', `${this.#address} answered without a server id`);
+      if (answer.serverId === 0n)
+        throw new ElanusError('node_mismatch', `${this.#address} answered without a server id`);
       this.#serverId = answer.serverId;
     } finally {
       timer.cancel();

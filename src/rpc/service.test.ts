@@ -5,8 +5,15 @@ import { type Handlers, inProcessClient, whole, wireMethods } from './service.js
 
 const context = { signal: new AbortController().signal, metadata: {} };
 const complete = (): LoadStateResponse => ({
-  ...{ status: undefined, known: true, progress: 7, partitionIds: [1n], reason: '', outOfMemory: false, damaged: false },
+  status: undefined,
+  known: true,
+  progress: 7,
+  partitionIds: [1n],
+  reason: '',
+  outOfMemory: false,
+  damaged: false,
 });
+
 const clientOf = (answer: () => object) => {
   const handlers: object = { loadState: async () => answer() };
   return inProcessClient(QueryCoordDefinition, handlers as Handlers<typeof QueryCoordDefinition>);
@@ -23,12 +30,12 @@ it('fills in what a message leaves out, passes a whole one on as it is, and does
   const partial = { ...whole(complete()), partitionIds: undefined };
   expect(await clientOf(() => partial).loadState({ collectionId: 1n })).toMatchObject({ partitionIds: [] });
 });
+
 it('answers the same bytes for a whole message', async () => {
   const bytesOf = async (answer: object) =>
-    wireMethods(QueryCoordDefinition, { loadState: async () => answer }).get('/elanus.v1.QueryCoord/LoadState')?.(
-      new Uint8Array(0),
-      context,
-    );
+    wireMethods(QueryCoordDefinition, { loadState: async () => answer }).get(
+      '/elanus.v1.QueryCoord/LoadState',
+    )?.(new Uint8Array(0), context);
   const bytes = await bytesOf({ known: true, progress: 7, partitionIds: [1n] });
   expect(bytes?.length).toBeGreaterThan(3);
   expect(await bytesOf(whole(complete()))).toEqual(bytes);

@@ -10,6 +10,7 @@ export interface MessageType<T> extends Decoder<T> {
   encode(message: T): { finish(): Uint8Array };
   fromPartial(partial: object): T;
 }
+
 interface MethodDefinition {
   readonly name: string;
   /** MessageType of the request; `unknown` because codecs of different messages share no type. */
@@ -18,10 +19,12 @@ interface MethodDefinition {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
 }
+
 export interface ServiceDefinition {
   readonly fullName: string;
   readonly methods: Readonly<Record<string, MethodDefinition>>;
 }
+
 // biome-ignore format: one line a case
 export type DeepPartial<T> = T extends Uint8Array | bigint | string | number | boolean | undefined ? T
   : T extends readonly (infer Item)[] ? readonly DeepPartial<Item>[]
@@ -38,6 +41,7 @@ export type Handlers<D extends { readonly methods: object }> = {
     context: CallContext,
   ) => Promise<DeepPartial<ResponseOf<D['methods'][Method]>>>;
 };
+
 /** What a role calls: whole responses, failures as ElanusError. */
 export type Client<D extends { readonly methods: object }> = {
   readonly [Method in keyof D['methods']]: (
@@ -53,30 +57,42 @@ const WHOLE = Symbol('whole');
 interface Markable {
   [WHOLE]?: object;
 }
+
 /** Marks a message that has every field, as the compiler checks: it goes on as it is, not as a copy with defaults filled in. */
 export function whole<T extends object>(message: T): T {
   // A copy that gets the mark along with the fields is not the message that the mark names.
   (message as Markable)[WHOLE] = message;
   return message;
 }
+
 const isWhole = (message: object): boolean => (message as Markable)[WHOLE] === message;
-const filled = (type: unknown, message: object): object => (isWhole(message) ? message : withDefaults(type, message));
+const filled = (type: unknown, message: object): object =>
+  isWhole(message) ? message : withDefaults(type, message);
 const carriesStatus = (type: unknown): boolean => 'status' in withDefaults(type, {});
-const isStatus = (type: unknown): boolean => 'errorCode' in withDefaults(type, {}) && 'reason' in withDefaults(type, {});
+const isStatus = (type: unknown): boolean =>
+  'errorCode' in withDefaults(type, {}) && 'reason' in withDefaults(type, {});
 
 type AnyHandler = (request: object, context: CallContext) => Promise<object>;
 /** Methods by the name that the definition gives them; their messages match by construction. */
-const handlerOf = (handlers: object, key: string): AnyHandler | undefined => Reflect.get(handlers, key) as AnyHandler | undefined;
+const handlerOf = (handlers: object, key: string): AnyHandler | undefined =>
+  Reflect.get(handlers, key) as AnyHandler | undefined;
 
 /** A client that calls the handlers directly; messages are shared, not copied. */
-export function inProcessClient<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): Client<D> {
+export function inProcessClient<D extends ServiceDefinition>(
+  definition: D,
+  handlers: Handlers<D>,
+): Client<D> {
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
     client[key] = async (request: object, context: CallContext = backgroundContext) => {
       try {
         const handler = handlerOf(handlers, key);
-        if (handler === undefined) throw new ElanusError('unsupported', `${definition.fullName}/${method.name} is not served here`);
-        return filled(method.responseType, await handler.call(handlers, filled(method.requestType, request), context));
+        if (handler === undefined)
+          throw new ElanusError('unsupported', `${definition.fullName}/${method.name} is not served here`);
+        return filled(
+          method.responseType,
+          await handler.call(handlers, filled(method.requestType, request), context),
+        );
       } catch (error) {
         throw toElanusError(error, `${definition.fullName}/${method.name}`);
       }
@@ -97,9 +113,16 @@ export function remoteClient<D extends ServiceDefinition>(
   for (const [key, method] of Object.entries(definition.methods)) {
     const path = `/${definition.fullName}/${method.name}`;
     const once = async (request: Uint8Array, context: CallContext): Promise<object> => {
-      const response = decodeResponse(method, await call(path, request, context)) as { status?: Parameters<typeof errorOfStatus>[0] };
-      const status = isStatus(method.responseType) ? (response as Parameters<typeof errorOfStatus>[0]) : response.status;
-      const failure = carriesStatus(method.responseType) || isStatus(method.responseType) ? errorOfStatus(status) : undefined;
+      const response = decodeResponse(method, await call(path, request, context)) as {
+        status?: Parameters<typeof errorOfStatus>[0];
+      };
+      const status = isStatus(method.responseType)
+        ? (response as Parameters<typeof errorOfStatus>[0])
+        : response.status;
+      const failure =
+        carriesStatus(method.responseType) || isStatus(method.responseType)
+          ? errorOfStatus(status)
+          : undefined;
       if (failure !== undefined) throw failure;
       return response;
     };
@@ -136,6 +159,7 @@ export interface WireOptions {
   /** For requests of those who are not trusted to send what fits in memory; without it messages are decoded as they are. */
   readonly decoding?: DecodeAccount;
 }
+
 /** Methods for `Transport.listen`: decode, call, encode; whatever is thrown becomes a status in the response's own shape. */
 export function wireMethods<D extends ServiceDefinition>(
   definition: D,
@@ -155,15 +179,20 @@ export function wireMethods<D extends ServiceDefinition>(
         options.before?.(context);
         const handler = handlerOf(handlers, key);
         if (handler === undefined) {
-          throw new ElanusError('unsupported', `${method.name} is not supported by this version of Elanus; docs/compat.md lists what is`);
+          throw new ElanusError(
+            'unsupported',
+            `${method.name} is not supported by this version of Elanus; docs/compat.md lists what is`,
+          );
         }
-        if (context.signal.aborted) throw new ElanusError('cancelled', `${method.name}: its caller has gone before it began`);
+        if (context.signal.aborted)
+          throw new ElanusError('cancelled', `${method.name}: its caller has gone before it began`);
         const decoded = decodeRequest(method, bytes, options.decoding);
         release = decoded.release;
         response = await handler.call(handlers, decoded.message, context);
         const wasWhole = isWhole(response);
         if (bare) response = { ...successStatus(), ...response };
-        else if (hasStatus && !('status' in response && response.status !== undefined)) response = { ...response, status: successStatus() };
+        else if (hasStatus && !('status' in response && response.status !== undefined))
+          response = { ...response, status: successStatus() };
         if (wasWhole) whole(response);
       } catch (error) {
         const failure = toElanusError(error, method.name);
@@ -178,11 +207,17 @@ export function wireMethods<D extends ServiceDefinition>(
   }
   return methods;
 }
+
 interface Decoded {
   readonly message: object;
   readonly release?: () => void;
 }
-function decodeRequest(method: MethodDefinition, bytes: Uint8Array, account: DecodeAccount | undefined): Decoded {
+
+function decodeRequest(
+  method: MethodDefinition,
+  bytes: Uint8Array,
+  account: DecodeAccount | undefined,
+): Decoded {
   const type = codec(method.requestType);
   try {
     return account === undefined ? { message: type.decode(bytes) } : account.decode(type, bytes);

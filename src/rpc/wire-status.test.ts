@@ -11,7 +11,9 @@ describe('wire status', () => {
   });
   it('every key comes back over the wire', () => {
     for (const key of Object.keys(errorSpecs) as ErrorKey[]) {
-      const status = Status.decode(Status.encode(statusOf(new ElanusError(key, 'why: invalid parameter'))).finish());
+      const status = Status.decode(
+        Status.encode(statusOf(new ElanusError(key, 'why: invalid parameter'))).finish(),
+      );
       const back = errorOfStatus(status);
       expect(back?.key).toBe(key);
       expect(back?.message).toBe('why: invalid parameter');
@@ -20,9 +22,13 @@ describe('wire status', () => {
     }
   });
   it('cuts a reason that quotes a huge request in its middle', () => {
-    const { reason } = statusOf(new ElanusError('invalid_parameter', `name ${'x'.repeat(1_000_000)} is too long`));
+    const { reason } = statusOf(
+      new ElanusError('invalid_parameter', `name ${'x'.repeat(1_000_000)} is too long`),
+    );
     expect(reason.length).toBeLessThan(5000);
-    expect(reason).toMatch(/^name x+ \.\.\. \(\d+ characters left out\) \.\.\. x+ is too long: invalid parameter$/);
+    expect(reason).toMatch(
+      /^name x+ \.\.\. \(\d+ characters left out\) \.\.\. x+ is too long: invalid parameter$/,
+    );
   });
   it('marks mistakes of the caller and what may be retried', () => {
     const bad = statusOf(new ElanusError('invalid_parameter', 'no'));
@@ -42,7 +48,9 @@ describe('wire status', () => {
   it('understands foreign statuses', () => {
     expect(errorOfStatus(Status.create({ code: 100, reason: 'x' }))?.key).toBe('collection_not_found');
     expect(errorOfStatus(Status.create({ code: 4711, reason: 'x' }))?.key).toBe('internal');
-    expect(errorOfStatus(Status.create({ code: 4711, extraInfo: { is_input_error: 'true' } }))?.key).toBe('refused');
+    expect(errorOfStatus(Status.create({ code: 4711, extraInfo: { is_input_error: 'true' } }))?.key).toBe(
+      'refused',
+    );
     expect(errorOfStatus(Status.create({ errorCode: ErrorCode.IndexNotExist }))?.key).toBe('index_not_found');
     expect(errorOfStatus(Status.create({ errorCode: ErrorCode.UnexpectedError }))?.key).toBe('internal');
   });

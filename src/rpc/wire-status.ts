@@ -10,11 +10,14 @@ const INVALID_SUFFIX = 'invalid parameter';
 const REASON_LENGTH_MAX = 4000;
 
 /** Codes a client may simply send again, by Milvus's table. */
-const retriableCodes: ReadonlySet<number> = new Set([1, 2, 4, 8, 12, 103, 106, 110, 202, 305, 505, 507, 1002, 1003, 1807]);
+const retriableCodes: ReadonlySet<number> = new Set([
+  1, 2, 4, 8, 12, 103, 106, 110, 202, 305, 505, 507, 1002, 1003, 1807,
+]);
 
 const keys = Object.keys(errorSpecs) as ErrorKey[];
 const keysByCode = new Map<number, ErrorKey[]>();
-for (const key of keys) keysByCode.set(errorSpecs[key].code, [...(keysByCode.get(errorSpecs[key].code) ?? []), key]);
+for (const key of keys)
+  keysByCode.set(errorSpecs[key].code, [...(keysByCode.get(errorSpecs[key].code) ?? []), key]);
 
 /** A text that quotes a request can be as long as the request; both ends of it say what is wrong. */
 const shortened = (text: string): string =>
@@ -27,7 +30,10 @@ export const successStatus = (): Status => Status.create({});
 export function statusOf(error: ElanusError): Status {
   const { code, legacy, input } = error.spec;
   const message = shortened(error.message);
-  const reason = error.key === 'invalid_parameter' && !message.includes(INVALID_SUFFIX) ? `${message}: ${INVALID_SUFFIX}` : message;
+  const reason =
+    error.key === 'invalid_parameter' && !message.includes(INVALID_SUFFIX)
+      ? `${message}: ${INVALID_SUFFIX}`
+      : message;
   const extraInfo: { [key: string]: string } = {};
   if (input) extraInfo[INPUT_ERROR] = 'true';
   if ((keysByCode.get(code)?.length ?? 0) > 1) extraInfo[ERROR_KEY] = error.key;
@@ -51,8 +57,15 @@ function keyOf(status: Status): ErrorKey {
   const isInput = status.extraInfo[INPUT_ERROR] === 'true';
   const fallback: ErrorKey = isInput ? 'refused' : 'internal';
   if (status.code === 0)
-    return keys.find((key) => errorSpecs[key].legacy === status.errorCode && status.errorCode !== ErrorCode.UnexpectedError) ?? fallback;
+    return (
+      keys.find(
+        (key) =>
+          errorSpecs[key].legacy === status.errorCode && status.errorCode !== ErrorCode.UnexpectedError,
+      ) ?? fallback
+    );
   const candidates = keysByCode.get(status.code) ?? [];
   const named = candidates.find((key) => key === status.extraInfo[ERROR_KEY]);
-  return named ?? candidates.find((key) => 'input' in errorSpecs[key] === isInput) ?? candidates[0] ?? fallback;
+  return (
+    named ?? candidates.find((key) => 'input' in errorSpecs[key] === isInput) ?? candidates[0] ?? fallback
+  );
 }

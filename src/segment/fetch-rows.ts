@@ -30,7 +30,8 @@ export async function fetchRows(
       if (begin > 0 && pace.isDue) await pace.rest();
       // Asked for again after each pause: it may have gone.
       const data = segmentOf(id);
-      if (data === undefined) throw new ElanusError('segment_not_found', `segment ${id} is not served here any more; search again`);
+      if (data === undefined)
+        throw new ElanusError('segment_not_found', `segment ${id} is not served here any more; search again`);
       const some = places.slice(begin, begin + ROWS_AT_ONCE);
       const batch = await data.fetchAll(
         Uint32Array.from(some, (place) => rows[place] ?? 0),
@@ -53,6 +54,7 @@ export async function fetchRows(
   const all = concatBatches(batches);
   return order.every((from, place) => from === place) ? all : gatherBatch(all, order);
 }
+
 function placesBySegment(segmentIds: BigInt64Array): Map<bigint, number[]> {
   const bySegment = new Map<bigint, number[]>();
   for (let at = 0; at < segmentIds.length; at++) {

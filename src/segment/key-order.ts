@@ -13,6 +13,7 @@ export interface KeySelection {
   readonly afterKey: Key | undefined;
   readonly filterRows: Uint32Array | undefined;
 }
+
 /** Rows looked at, and rows sorted at once, between two looks at the clock. */
 const ROWS_AT_ONCE = 8192;
 
@@ -22,8 +23,13 @@ export function selectSmallest(keys: ColumnStore, selection: KeySelection): Uint
   smallest.offer(0, smallest.candidates);
   return sortRows(smallest.chosen, smallest.compare);
 }
+
 /** As `selectSmallest`, in slices. @throws cancelled, deadline_exceeded */
-export async function selectSmallestPaced(keys: ColumnStore, selection: KeySelection, pace: Pace): Promise<Uint32Array> {
+export async function selectSmallestPaced(
+  keys: ColumnStore,
+  selection: KeySelection,
+  pace: Pace,
+): Promise<Uint32Array> {
   const smallest = new SmallestKeys(keys, selection);
   for (let begin = 0; begin < smallest.candidates; begin += ROWS_AT_ONCE) {
     if (begin > 0 && pace.isDue) await pace.rest();
@@ -31,10 +37,12 @@ export async function selectSmallestPaced(keys: ColumnStore, selection: KeySelec
   }
   return sortPaced(Uint32Array.from(smallest.chosen), smallest.compare, pace);
 }
+
 /** Rows in ascending order of their keys, equal keys by row. @throws cancelled, deadline_exceeded */
 export function sortByKey(keys: ColumnStore, rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
   return sortPaced(rows.slice(), (a, b) => keys.compareRows(a, b) || a - b, pace);
 }
+
 type Compare = (a: number, b: number) => number;
 
 class SmallestKeys {
@@ -55,11 +63,14 @@ class SmallestKeys {
     this.candidates = this.#limit > 0 ? (selection.filterRows?.length ?? selection.rowCount) : 0;
     this.compare = (a, b) => keys.compareRows(a, b) || a - b;
   }
+
   /** Looks at candidates [begin, end). */
   offer(begin: number, end: number): void {
     const { filterRows } = this.#selection;
-    for (let at = begin; at < end; at++) this.#offer(filterRows === undefined ? at : (filterRows[at] as number));
+    for (let at = begin; at < end; at++)
+      this.#offer(filterRows === undefined ? at : (filterRows[at] as number));
   }
+
   #offer(row: number): void {
     const { hidden, rowCount } = this.#selection;
     if (row >= rowCount || hasBitAt(hidden, row)) return;
@@ -67,13 +78,15 @@ class SmallestKeys {
     const { chosen, compare } = this;
     if (chosen.length < this.#limit) {
       chosen.push(row);
-      if (chosen.length === this.#limit) for (let at = (chosen.length >> 1) - 1; at >= 0; at--) siftDown(chosen, compare, at);
+      if (chosen.length === this.#limit)
+        for (let at = (chosen.length >> 1) - 1; at >= 0; at--) siftDown(chosen, compare, at);
     } else if (compare(row, chosen[0] as number) < 0) {
       chosen[0] = row;
       siftDown(chosen, compare, 0);
     }
   }
 }
+
 function siftDown(heap: number[], compare: Compare, from: number): void {
   const row = heap[from] as number;
   let i = from;
@@ -87,7 +100,9 @@ function siftDown(heap: number[], compare: Compare, from: number): void {
   }
   heap[i] = row;
 }
-const sortRows = (rows: readonly number[], compare: Compare): Uint32Array => Uint32Array.from(rows).sort(compare);
+
+const sortRows = (rows: readonly number[], compare: Compare): Uint32Array =>
+  Uint32Array.from(rows).sort(compare);
 
 /** Sorts runs, then merges them two by two; what is in order already costs one look. */
 async function sortPaced(rows: Uint32Array, compare: Compare, pace: Pace): Promise<Uint32Array> {
@@ -99,21 +114,33 @@ async function sortPaced(rows: Uint32Array, compare: Compare, pace: Pace): Promi
   let from = rows;
   let to: Uint32Array = new Uint32Array(rows.length);
   for (let width = ROWS_AT_ONCE; width < rows.length; width *= 2) {
-    for (let begin = 0; begin < rows.length; begin += width * 2) await mergeRuns(from, to, begin, width, compare, pace);
+    for (let begin = 0; begin < rows.length; begin += width * 2)
+      await mergeRuns(from, to, begin, width, compare, pace);
     [from, to] = [to, from];
   }
   return from;
 }
+
 function isSorted(rows: Uint32Array, compare: Compare): boolean {
-  for (let at = 1; at < rows.length; at++) if (compare(rows[at - 1] as number, rows[at] as number) > 0) return false;
+  for (let at = 1; at < rows.length; at++)
+    if (compare(rows[at - 1] as number, rows[at] as number) > 0) return false;
   return true;
 }
-async function mergeRuns(from: Uint32Array, to: Uint32Array, begin: number, width: number, compare: Compare, pace: Pace): Promise<void> {
+
+async function mergeRuns(
+  from: Uint32Array,
+  to: Uint32Array,
+  begin: number,
+  width: number,
+  compare: Compare,
+  pace: Pace,
+): Promise<void> {
   const middle = Math.min(from.length, begin + width);
   const end = Math.min(from.length, middle + width);
   let [left, right] = [begin, middle];
   for (let at = begin; at < end; at++) {
-    const isLeft = left < middle && (right === end || compare(from[left] as number, from[right] as number) <= 0);
+    const isLeft =
+      left < middle && (right === end || compare(from[left] as number, from[right] as number) <= 0);
     to[at] = from[isLeft ? left++ : right++] as number;
     if (at % ROWS_AT_ONCE === 0 && pace.isDue) await pace.rest();
   }

@@ -9,13 +9,18 @@ describe('MemoryAccount', () => {
     const account = new MemoryAccount(10 * MiB, new MemoryMetrics());
     const held: MemoryUse[] = [];
     account.addSource(() => held);
-    held.push({ collectionId: 1n, kind: 'rows', bytes: 4 * MiB }, { collectionId: 2n, kind: 'growing', bytes: MiB });
+    held.push(
+      { collectionId: 1n, kind: 'rows', bytes: 4 * MiB },
+      { collectionId: 2n, kind: 'growing', bytes: MiB },
+    );
     expect(account.usedBytes).toBe(5 * MiB);
     const first = account.reserve(2n, 3 * MiB, 'a');
     expect(account.bytesOf(2n)).toBe(4 * MiB);
     const refused = (): unknown => account.reserve(3n, 2 * MiB + 1, 'segment 9');
     expect(refused).toThrow(ElanusError);
-    expect(refused).toThrow('memory limit exceeded[predict=10.0 MiB][limit=10.0 MiB]: segment 9 needs 2.0 MiB, 2.0 MiB are free');
+    expect(refused).toThrow(
+      'memory limit exceeded[predict=10.0 MiB][limit=10.0 MiB]: segment 9 needs 2.0 MiB, 2.0 MiB are free',
+    );
     first.release();
     first.release();
     account.reserve(3n, 5 * MiB, 'b').release();
@@ -52,11 +57,15 @@ describe('MemoryAccount', () => {
     ];
     account.addSource(() => held);
     account.publish();
-    expect(await metrics.render()).toContain('elanus_collection_memory_bytes{collection_id="1",kind="rows"} 9');
+    expect(await metrics.render()).toContain(
+      'elanus_collection_memory_bytes{collection_id="1",kind="rows"} 9',
+    );
     expect(await metrics.render()).toContain('elanus_memory_limit_bytes 100');
     held = [];
     account.publish();
-    expect(await metrics.render()).toContain('elanus_collection_memory_bytes{collection_id="1",kind="rows"} 0');
+    expect(await metrics.render()).toContain(
+      'elanus_collection_memory_bytes{collection_id="1",kind="rows"} 0',
+    );
     expect(await metrics.render()).toContain('elanus_memory_bytes 0');
   });
 });

@@ -13,12 +13,14 @@ export interface MemoryUse {
   /** Can be given up for a while: an index that nobody searched for long. */
   readonly isIdle?: boolean;
 }
+
 /** Gives up idle bytes, at least so many if there are. */
 export type Evictor = (bytes: number) => void;
 export interface Reservation {
   /** Call it in the turn in which the holder begins to report the bytes itself, or gave them up. */
   release(): void;
 }
+
 export class MemoryAccount {
   readonly limitBytes: number;
   readonly #sources: (() => Iterable<MemoryUse>)[] = [];
@@ -36,33 +38,47 @@ export class MemoryAccount {
       help: 'Memory that a collection takes in this process, by what it is for.',
       labels: ['collection_id', 'kind'],
     });
-    this.#ofProcess = metrics.gauge({ name: 'elanus_memory_bytes', help: 'Memory that all collections take in this process.' });
-    metrics.gauge({ name: 'elanus_memory_limit_bytes', help: 'Bound on the memory of all collections of this process.' }).set(limitBytes);
+    this.#ofProcess = metrics.gauge({
+      name: 'elanus_memory_bytes',
+      help: 'Memory that all collections take in this process.',
+    });
+    metrics
+      .gauge({
+        name: 'elanus_memory_limit_bytes',
+        help: 'Bound on the memory of all collections of this process.',
+      })
+      .set(limitBytes);
   }
+
   addSource(source: () => Iterable<MemoryUse>, evictor?: Evictor): void {
     this.#sources.push(source);
     if (evictor !== undefined) this.#evictors.push(evictor);
   }
+
   *#uses(): Iterable<MemoryUse> {
     yield* this.#reserved;
     for (const source of this.#sources) yield* source();
   }
+
   get usedBytes(): number {
     let bytes = 0;
     for (const use of this.#uses()) bytes += use.bytes;
     return bytes;
   }
+
   bytesOf(collectionId: bigint): number {
     let bytes = 0;
     for (const use of this.#uses()) if (use.collectionId === collectionId) bytes += use.bytes;
     return bytes;
   }
+
   /** Without what could be given up at once. */
   get neededBytes(): number {
     let bytes = 0;
     for (const use of this.#uses()) if (use.isIdle !== true) bytes += use.bytes;
     return bytes;
   }
+
   /** Gives idle memory up when it has to. @returns whether so many bytes are free now */
   makeRoom(bytes: number): boolean {
     let missing = this.usedBytes + bytes - this.limitBytes;
@@ -73,17 +89,21 @@ export class MemoryAccount {
     }
     return missing <= 0;
   }
+
   /** Takes room for what is about to be read. @throws memory_limit, before anything is read */
   reserve(collectionId: bigint, bytes: number, what: string): Reservation {
-    if (!this.makeRoom(bytes)) throw tooLarge(what, bytes, { usedBytes: this.usedBytes, limitBytes: this.limitBytes });
+    if (!this.makeRoom(bytes))
+      throw tooLarge(what, bytes, { usedBytes: this.usedBytes, limitBytes: this.limitBytes });
     return this.hold(collectionId, bytes);
   }
+
   /** Counts bytes that are about to be taken, room or not. */
   hold(collectionId: bigint, bytes: number): Reservation {
     const use: MemoryUse = { collectionId, kind: 'loading', bytes };
     this.#reserved.add(use);
     return { release: () => void this.#reserved.delete(use) };
   }
+
   /** Brings the gauges up to date; asked for before they are read. */
   publish(): void {
     const sums = new Map<string, { labels: Record<string, string>; bytes: number }>();
@@ -100,6 +120,7 @@ export class MemoryAccount {
     this.#ofProcess.set(total);
   }
 }
+
 /** The refusal of a load: what it needs, what is there, what to do. */
 export function tooLarge(
   what: string,
@@ -112,4 +133,5 @@ export function tooLarge(
     `memory limit exceeded[predict=${megabytes(usedBytes + bytes)}][limit=${megabytes(limitBytes)}]: ${what} needs ${megabytes(bytes)}, ${megabytes(free)} are free; release collections, or raise --memory-limit`,
   );
 }
+
 const megabytes = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(1)} MiB`;

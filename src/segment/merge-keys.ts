@@ -12,26 +12,37 @@ export interface KeyList {
   keyAt(at: number): Key;
   timeAt(at: number): bigint;
 }
+
 export interface MergedKeys {
   /** By row of the result: the list it comes from, and its place there. */
   readonly lists: Uint32Array;
   readonly places: Uint32Array;
 }
+
 interface Cursor {
   readonly list: KeyList;
   readonly index: number;
   at: number;
   key: Key;
 }
+
 /** Keys between two looks at the clock. */
 const KEYS_BETWEEN_LOOKS = 512;
 
 /** @param limit keys at most. Of equal times of a key the earlier list wins. @throws cancelled, deadline_exceeded */
-export async function mergeKeyLists(lists: readonly KeyList[], limit: number, pace: Pace): Promise<MergedKeys> {
+export async function mergeKeyLists(
+  lists: readonly KeyList[],
+  limit: number,
+  pace: Pace,
+): Promise<MergedKeys> {
   const total = lists.reduce((sum, { length }) => sum + length, 0);
-  const chosen = { lists: new Uint32Array(Math.min(total, limit)), places: new Uint32Array(Math.min(total, limit)) };
+  const chosen = {
+    lists: new Uint32Array(Math.min(total, limit)),
+    places: new Uint32Array(Math.min(total, limit)),
+  };
   let cursors: Cursor[] = [];
-  for (const [index, list] of lists.entries()) if (list.length > 0) cursors.push({ list, index, at: 0, key: list.keyAt(0) });
+  for (const [index, list] of lists.entries())
+    if (list.length > 0) cursors.push({ list, index, at: 0, key: list.keyAt(0) });
   let count = 0;
   while (cursors.length > 0 && count < limit) {
     const best = newestOfSmallest(cursors);
@@ -49,18 +60,25 @@ export async function mergeKeyLists(lists: readonly KeyList[], limit: number, pa
   }
   return { lists: chosen.lists.subarray(0, count), places: chosen.places.subarray(0, count) };
 }
+
 function newestOfSmallest(cursors: readonly Cursor[]): Cursor {
   let best = cursors[0] as Cursor;
   for (let i = 1; i < cursors.length; i++) {
     const cursor = cursors[i] as Cursor;
     const order = compareKeys(cursor.key, best.key);
-    if (order < 0 || (order === 0 && cursor.list.timeAt(cursor.at) > best.list.timeAt(best.at))) best = cursor;
+    if (order < 0 || (order === 0 && cursor.list.timeAt(cursor.at) > best.list.timeAt(best.at)))
+      best = cursor;
   }
   return best;
 }
 
 /** Batches in key order whose first two columns are key and timestamp, as one. @param skip rows left out at the front */
-export async function mergeBatchesByKey(batches: readonly ColumnBatch[], limit: number, pace: Pace, skip = 0): Promise<ColumnBatch> {
+export async function mergeBatchesByKey(
+  batches: readonly ColumnBatch[],
+  limit: number,
+  pace: Pace,
+  skip = 0,
+): Promise<ColumnBatch> {
   const found = batches.filter(({ rowCount }) => rowCount > 0);
   const [only] = found;
   if (only === undefined) return { rowCount: 0, columns: [] };
@@ -73,14 +91,23 @@ export async function mergeBatchesByKey(batches: readonly ColumnBatch[], limit: 
     base += rowCount;
   }
   const rows = new Uint32Array(Math.max(0, places.length - skip));
-  for (let row = 0; row < rows.length; row++) rows[row] = (bases[lists[row + skip] as number] ?? 0) + (places[row + skip] as number);
+  for (let row = 0; row < rows.length; row++)
+    rows[row] = (bases[lists[row + skip] as number] ?? 0) + (places[row + skip] as number);
   if (pace.isDue) await pace.rest();
   return gatherBatch(concatBatches(found), rows);
 }
+
 function listOf({ rowCount, columns }: ColumnBatch): KeyList {
   const [keys, timestamps] = columns;
   if (keys === undefined || timestamps === undefined)
-    throw new ElanusError('internal', 'retrieved rows have no key or timestamp column; check the version of the peer');
+    throw new ElanusError(
+      'internal',
+      'retrieved rows have no key or timestamp column; check the version of the peer',
+    );
   const times = int64Values(timestamps);
-  return { length: rowCount, keyAt: (at) => keyAt(keys, at), timeAt: (at) => BigInt.asUintN(64, times[at] ?? 0n) };
+  return {
+    length: rowCount,
+    keyAt: (at) => keyAt(keys, at),
+    timeAt: (at) => BigInt.asUintN(64, times[at] ?? 0n),
+  };
 }

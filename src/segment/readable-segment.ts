@@ -7,5 +7,6 @@ export interface ReadableSegment {
   /** Not 0: an imported segment, whose rows count as written then; it is visible as soon as it is served. */
   readonly commitTimestamp: bigint;
 }
+
 export const readTsFor = (segment: ReadableSegment, readTs: bigint): bigint =>
   segment.commitTimestamp > readTs ? segment.commitTimestamp : readTs;

@@ -2,7 +2,15 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { isInRange, isLargerBetter, metricTypes } from '#index/block/metric.js';
-import { batchOf, column, columnFromInt64, findColumn, isNull, type Key, stringAt } from '#model/columns/column.js';
+import {
+  batchOf,
+  column,
+  columnFromInt64,
+  findColumn,
+  isNull,
+  type Key,
+  stringAt,
+} from '#model/columns/column.js';
 import { compareKeys } from '#model/columns/row-key.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
@@ -32,7 +40,9 @@ describe('deletes', () => {
   it('keeps the earliest delete, in whatever order they come', () => {
     const data = segment();
     data.appendBatch(testBatch([7n], seededRandom(1)), 10n);
-    expect([data.applyDelete(7n, 30n), data.applyDelete(7n, 20n), data.applyDelete(7n, 40n)]).toEqual([1, 0, 0]);
+    expect([data.applyDelete(7n, 30n), data.applyDelete(7n, 20n), data.applyDelete(7n, 40n)]).toEqual([
+      1, 0, 0,
+    ]);
     expect([data.isVisible(0, 19n), data.isVisible(0, 20n)]).toEqual([true, false]);
     expect(data.deletes()).toEqual({ rows: Uint32Array.of(0), timestamps: BigUint64Array.of(20n) });
     data.release();
@@ -40,7 +50,12 @@ describe('deletes', () => {
   it('counts every row as written at the commit timestamp', () => {
     const data = segment(testSchema(), { commitTimestamp: 50n });
     data.appendBatch(testBatch([1n, 2n], seededRandom(1)), 10n);
-    expect([data.liveCount(49n), data.liveCount(50n), data.applyDelete(1n, 50n), data.applyDelete(1n, 51n)]).toEqual([0, 2, 0, 1]);
+    expect([
+      data.liveCount(49n),
+      data.liveCount(50n),
+      data.applyDelete(1n, 50n),
+      data.applyDelete(1n, 51n),
+    ]).toEqual([0, 2, 0, 1]);
     data.release();
   });
   it('finds by vector the last of several rows of one key, however often the key was written', async () => {
@@ -112,7 +127,8 @@ describe('deletes', () => {
         expect(data.liveCount(at)).toBe(living.length);
         const bits = data.liveBitset(at);
         for (let i = 0; i < model.length; i++) expect(isHidden(bits, i)).toBe(!visible.includes(i));
-        const order = (a: number, b: number) => compareKeys(model[a]?.key as Key, model[b]?.key as Key) || a - b;
+        const order = (a: number, b: number) =>
+          compareKeys(model[a]?.key as Key, model[b]?.key as Key) || a - b;
         const after = keyOf();
         const wanted = visible.filter((i) => compareKeys(model[i]?.key as Key, after) > 0).sort(order);
         expect([...data.smallestKeys(4, at, after)]).toEqual(wanted.slice(0, 4));
@@ -160,7 +176,11 @@ describe('search', () => {
             const wanted: number[] = [];
             for (let row = 0; row < rows; row++) {
               if (!data.isVisible(row, readTs) || (filter && chosen.has(row) === negated)) continue;
-              const score = scoreOf(metric, queries.subarray(q * DIM, (q + 1) * DIM), data.vectorAt(VECTOR, row));
+              const score = scoreOf(
+                metric,
+                queries.subarray(q * DIM, (q + 1) * DIM),
+                data.vectorAt(VECTOR, row),
+              );
               if (isInRange(metric, score, range.radius, range.rangeFilter)) wanted.push(score);
             }
             wanted.sort((a, b) => (isLargerBetter(metric) ? b - a : a - b));
@@ -170,7 +190,8 @@ describe('search', () => {
             for (const [i, score] of found.entries()) expect(score).toBeCloseTo(wanted[i] as number, 4);
             const ids = new Set(hits.rows.subarray(q * hits.k, q * hits.k + count));
             expect(ids.size).toBe(count);
-            for (const row of ids) expect(data.isVisible(row, readTs) && !(filter && chosen.has(row) === negated)).toBe(true);
+            for (const row of ids)
+              expect(data.isVisible(row, readTs) && !(filter && chosen.has(row) === negated)).toBe(true);
           }
         }
       }
@@ -180,18 +201,27 @@ describe('search', () => {
   it('ends a running search before its memory goes', async () => {
     const data = segment();
     data.appendBatch(testBatch([1n, 2n], seededRandom(1)), 1n);
-    const running = data.search({ fieldId: VECTOR, metric: 'L2', queries: new Float32Array(DIM), k: 2, readTs: LATEST });
+    const running = data.search({
+      fieldId: VECTOR,
+      metric: 'L2',
+      queries: new Float32Array(DIM),
+      k: 2,
+      readTs: LATEST,
+    });
     data.release();
     expect((await running).counts).toEqual(Uint32Array.of(2));
   });
   it('refuses a field without vectors', async () => {
     const data = segment();
-    await expect(data.search({ fieldId: NAME, metric: 'L2', queries: new Float32Array(DIM), k: 1, readTs: 1n })).rejects.toMatchObject({
+    await expect(
+      data.search({ fieldId: NAME, metric: 'L2', queries: new Float32Array(DIM), k: 1, readTs: 1n }),
+    ).rejects.toMatchObject({
       key: 'invalid_parameter',
     });
     data.release();
   });
 });
+
 function scoreOf(metric: string, a: Float32Array, b: Float32Array): number {
   let [dot, square, aa, bb] = [0, 0, 0, 0];
   for (let i = 0; i < a.length; i++) {
@@ -214,16 +244,29 @@ describe('fields', () => {
       name: 'books',
       fields: [
         ...fields,
-        { fieldID: 103n, name: 'pages', dataType: DataType.Int16, nullable: true, defaultValue: { data: { $case: 'intData', value: -3 } } },
+        {
+          fieldID: 103n,
+          name: 'pages',
+          dataType: DataType.Int16,
+          nullable: true,
+          defaultValue: { data: { $case: 'intData', value: -3 } },
+        },
         { fieldID: 104n, name: 'text', dataType: DataType.VarChar, nullable: true },
-        { fieldID: 105n, name: 'more', dataType: DataType.FloatVector, nullable: true, typeParams: [{ key: 'dim', value: '2' }] },
+        {
+          fieldID: 105n,
+          name: 'more',
+          dataType: DataType.FloatVector,
+          nullable: true,
+          typeParams: [{ key: 'dim', value: '2' }],
+        },
       ],
     });
     data.updateSchema(added);
     data.appendBatch(testBatch([3n], seededRandom(1)), 2n);
     const batch = data.fetch(Uint32Array.of(2, 0), [103n, 104n, 105n, 1n, 0n, 999n]);
     expect([...(findColumn(batch, 103n)?.data ?? [])]).toEqual([253, 255, 253, 255]);
-    for (const id of [104n, 105n, 999n]) expect([0, 1].map((row) => isNull(findColumn(batch, id) as never, row))).toEqual([true, true]);
+    for (const id of [104n, 105n, 999n])
+      expect([0, 1].map((row) => isNull(findColumn(batch, id) as never, row))).toEqual([true, true]);
     expect(findColumn(batch, 1n)).toEqual(columnFromInt64(1n, [2n, 1n]));
     data.release();
   });
@@ -237,7 +280,9 @@ describe('fields', () => {
       batchOf(2, [...good.columns, good.columns[0] as never]),
       batchOf(
         2,
-        good.columns.map((c) => (c.fieldId === NAME ? { ...c, offsets: Uint8Array.from([0, 0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0]) } : c)),
+        good.columns.map((c) =>
+          c.fieldId === NAME ? { ...c, offsets: Uint8Array.from([0, 0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0]) } : c,
+        ),
       ),
       batchOf(
         2,
@@ -248,11 +293,14 @@ describe('fields', () => {
         good.columns.map((c) => (c.fieldId === KEY ? { ...c, dataType: DataType.VarChar } : c)),
       ),
     ];
-    for (const batch of bad) expect(() => data.appendBatch(batch, 1n)).toThrow(expect.objectContaining({ key: 'data_corrupt' }));
+    for (const batch of bad)
+      expect(() => data.appendBatch(batch, 1n)).toThrow(expect.objectContaining({ key: 'data_corrupt' }));
     expect(() => data.appendBatch(good)).toThrow(expect.objectContaining({ key: 'data_corrupt' }));
     expect([data.rowCount, data.find(1n, LATEST)]).toEqual([0, undefined]);
     data.appendBatch(good, 1n);
-    expect(stringAt(data.fetch(Uint32Array.of(0), [NAME]).columns[0] as never, 0)).toBe(stringAt(good.columns[3] as never, 0));
+    expect(stringAt(data.fetch(Uint32Array.of(0), [NAME]).columns[0] as never, 0)).toBe(
+      stringAt(good.columns[3] as never, 0),
+    );
     data.release();
   });
 });

@@ -55,6 +55,7 @@ interface Promised {
   /** Of scalar and sparse fields. */
   readonly bytes: ReadonlyMap<bigint, number>;
 }
+
 const NOTHING_PROMISED: Promised = { rows: 0, bytes: new Map() };
 
 export class SegmentData {
@@ -105,30 +106,43 @@ export class SegmentData {
       throw error;
     }
   }
+
   get schema(): CollectionSchema {
     return this.#schema;
   }
+
   get rowCount(): number {
     return this.#versions.rowCount;
   }
+
   /** Of the oldest row; 0 without rows. */
   get timestampFrom(): Timestamp {
     return this.#versions.from;
   }
+
   get timestampTo(): Timestamp {
     return this.#versions.to;
   }
+
   get deletedCount(): number {
     return this.#versions.deletedCount;
   }
+
   get memoryBytes(): number {
     let bytes = this.#versions.bytes + this.#index.bytes;
     for (const store of this.#columns.values()) bytes += store.bytes;
-    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()]) bytes += vectors.bytes;
+    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()])
+      bytes += vectors.bytes;
     return bytes;
   }
+
   /** The parts of `memoryBytes`. */
-  get memoryParts(): { readonly rows: number; readonly vectors: number; readonly keys: number; readonly indexes: number } {
+  get memoryParts(): {
+    readonly rows: number;
+    readonly vectors: number;
+    readonly keys: number;
+    readonly indexes: number;
+  } {
     let rows = this.#versions.bytes;
     let vectors = 0;
     let indexes = 0;
@@ -141,23 +155,33 @@ export class SegmentData {
     for (const disk of this.#disk.values()) vectors += disk.bytes;
     return { rows, vectors, keys: this.#index.bytes, indexes };
   }
+
   /** Gives the memory of indexes back that files can bring again; searches scan meanwhile. */
   dropIndexes(): void {
     for (const vectors of this.#vectors.values()) vectors.attachIndex(undefined);
     for (const sparse of this.#sparse.values()) if (sparse.index !== undefined) sparse.attach(undefined);
   }
+
   setCommitTimestamp(timestamp: Timestamp): void {
     this.#versions.setCommit(timestamp);
   }
+
   /** Fields that are new get their default, or null, in the rows that are here. */
   updateSchema(schema: CollectionSchema): void {
     this.#schema = schema;
     for (const field of schema.fields) this.#addField(field);
   }
+
   #addField(field: FieldSchema): void {
     if (this.hasField(field.fieldID)) return;
     if (isDenseVector(field.dataType)) {
-      const vectors = new VectorColumn(this.#platform.workers, field.fieldID, field.dataType, dimOf(field), this.#rowsHint);
+      const vectors = new VectorColumn(
+        this.#platform.workers,
+        field.fieldID,
+        field.dataType,
+        dimOf(field),
+        this.#rowsHint,
+      );
       this.#vectors.set(field.fieldID, vectors);
       vectors.appendNulls(this.rowCount);
     } else if (field.dataType === DataType.SparseFloatVector) {
@@ -170,6 +194,7 @@ export class SegmentData {
       this.#columns.set(field.fieldID, store);
     }
   }
+
   hasField(fieldId: bigint): boolean {
     if (fieldId === TIMESTAMP_FIELD || this.#columns.has(fieldId)) return true;
     return this.#vectors.has(fieldId) || this.#sparse.has(fieldId) || this.#disk.has(fieldId);
@@ -206,12 +231,14 @@ export class SegmentData {
     this.#promised = { rows, bytes };
     this.#checked.set(batch, byField);
   }
+
   /** Of a value that a batch does not have. */
   #missingBytes(fieldId: bigint, store: ColumnStore): number {
     if (store.width !== undefined) return store.width;
     const field = fieldById(this.#schema, fieldId);
     return (field && defaultBytes(field)?.length) ?? 0;
   }
+
   /** What was reserved is appended by now, or will not be. */
   dropReservations(): void {
     this.#promised = NOTHING_PROMISED;
@@ -234,7 +261,10 @@ export class SegmentData {
         ? 'Timestamp'
         : undefined;
     if (missing) {
-      throw new ElanusError('data_corrupt', `a batch for segment ${this.id} has no column ${missing}, expected one: write the batch again`);
+      throw new ElanusError(
+        'data_corrupt',
+        `a batch for segment ${this.id} has no column ${missing}, expected one: write the batch again`,
+      );
     }
     const first = this.rowCount;
     for (const vectors of this.#vectors.values()) vectors.reserve(first + rows);
@@ -259,6 +289,7 @@ export class SegmentData {
       if (older >= 0) this.#supersede(row, older);
     }
   }
+
   /** Notes which of the rows of the row's key is not the newest any more; of equal times the later row is. */
   #supersede(row: number, firstOlder: number): void {
     const timestamp = this.timestampOf(row);
@@ -269,6 +300,7 @@ export class SegmentData {
       if (this.#versions.isSorted) return;
     }
   }
+
   /** Deletes the rows of that key written before (not at) the timestamp. @returns how many it deleted. */
   applyDelete(key: Key, timestamp: Timestamp): number {
     let deleted = 0;
@@ -280,12 +312,14 @@ export class SegmentData {
     }
     return deleted;
   }
+
   applyDeletes(keys: Column, timestamp: Timestamp): number {
     let deleted = 0;
     const count = keys.offsets.length > 0 ? keys.offsets.length / 4 - 1 : keys.data.length / 8;
     for (let row = 0; row < count; row++) deleted += this.applyDelete(keyAt(keys, row), timestamp);
     return deleted;
   }
+
   /** Rows deleted at any time, and when; for writing delta logs and for compaction. */
   deletes(): { rows: Uint32Array; timestamps: BigUint64Array } {
     return this.#versions.deletes();
@@ -295,38 +329,49 @@ export class SegmentData {
   find(key: Key, readTs: Timestamp): number | undefined {
     return this.#visibleFrom(this.#index.newest(key), readTs);
   }
+
   /** As `find`, by the key of that row in a key column of the same type. */
   findKeyOf(keys: Column, row: number, readTs: Timestamp): number | undefined {
     return this.#visibleFrom(this.#index.newestOf(keys, row), readTs);
   }
+
   #visibleFrom(newest: number, readTs: Timestamp): number | undefined {
-    for (let row = newest; row >= 0; row = this.#index.older(row)) if (this.isVisible(row, readTs)) return row;
+    for (let row = newest; row >= 0; row = this.#index.older(row))
+      if (this.isVisible(row, readTs)) return row;
     return undefined;
   }
+
   /** How many rows of that key live, the newest and its older copies. */
   countOf(key: Key, readTs: Timestamp): number {
     let count = 0;
-    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) if (this.#versions.lives(row, readTs)) count++;
+    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row))
+      if (this.#versions.lives(row, readTs)) count++;
     return count;
   }
+
   timestampOf(row: number): Timestamp {
     return this.#versions.writtenAt(row);
   }
+
   keyOf(row: number): Key {
     return keyAt(this.#keys.view(), row);
   }
+
   /** Lives, and is the newest row of its key in this segment. */
   isVisible(row: number, readTs: Timestamp): boolean {
     return this.#versions.isVisible(row, readTs);
   }
+
   /** Bit (row & 7) of byte row >> 3 set: not visible. Not to be written to, nor kept across a turn: it may be the live state. */
   liveBitset(readTs: Timestamp): Uint8Array {
     return this.#versions.hiddenBits(readTs);
   }
+
   /** Rows written and not deleted by then, older rows of a key among them. */
   liveCount(readTs: Timestamp): number {
     return this.#versions.liveCount(readTs);
   }
+
   visibleRows(readTs: Timestamp): Uint32Array {
     const hidden = this.liveBitset(readTs);
     const rows = new Uint32Array(this.rowCount);
@@ -334,17 +379,29 @@ export class SegmentData {
     for (let row = 0; row < rows.length; row++) if (!hasBitAt(hidden, row)) rows[count++] = row;
     return rows.slice(0, count);
   }
+
   /** At most `limit` visible rows with the smallest keys after `afterKey`, in key order; only of `filterRows` when given. */
   smallestKeys(limit: number, readTs: Timestamp, afterKey?: Key, filterRows?: Uint32Array): Uint32Array {
-    return selectSmallest(this.#keys, { limit, hidden: this.liveBitset(readTs), afterKey, filterRows, rowCount: this.rowCount });
+    return selectSmallest(this.#keys, {
+      limit,
+      hidden: this.liveBitset(readTs),
+      afterKey,
+      filterRows,
+      rowCount: this.rowCount,
+    });
   }
 
   /** As `smallestKeys`, in slices: the same rows, whatever is written or deleted meanwhile. @throws cancelled, deadline_exceeded */
   smallestKeysPaced(limit: number, readTs: Timestamp, pace: Pace): Promise<Uint32Array> {
     const { rowCount } = this;
     const hidden = this.liveBitset(readTs).slice();
-    return selectSmallestPaced(this.#keys, { limit, hidden, afterKey: undefined, filterRows: undefined, rowCount }, pace);
+    return selectSmallestPaced(
+      this.#keys,
+      { limit, hidden, afterKey: undefined, filterRows: undefined, rowCount },
+      pace,
+    );
   }
+
   /** The rows in the order of their keys. @throws cancelled, deadline_exceeded */
   sortedByKey(rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
     return sortByKey(this.#keys, rows, pace);
@@ -355,20 +412,28 @@ export class SegmentData {
     if (fieldId === TIMESTAMP_FIELD) return this.#timestampColumn(0, this.rowCount);
     return this.#columns.get(fieldId)?.view();
   }
+
   vectors(fieldId: bigint): { readonly region: SharedRegion; readonly store: VectorStore } | undefined {
     return this.#vectors.get(fieldId);
   }
+
   /** Whether some row has no vector in this field. */
   hasNullVectors(fieldId: bigint): boolean {
-    return (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId) ?? this.#disk.get(fieldId))?.nullBits !== undefined;
+    return (
+      (this.#vectors.get(fieldId) ?? this.#sparse.get(fieldId) ?? this.#disk.get(fieldId))?.nullBits !==
+      undefined
+    );
   }
+
   diskVectors(fieldId: bigint): FileVectors | undefined {
     return this.#disk.get(fieldId);
   }
+
   /** Whether a disk index with this file was given up because it could not be read. */
   hasLost(key: string): boolean {
     return this.#lostKeys.has(key);
   }
+
   /** From now on the vectors of the field are in that file, or else in memory; what held them before goes when its last read ends. */
   placeVectors(fieldId: bigint, vectors: FileVectors | VectorColumn): void {
     assert(vectors.rowCount === this.rowCount, `${vectors.rowCount} vectors for ${this.rowCount} rows`);
@@ -381,15 +446,19 @@ export class SegmentData {
     else this.#disk.set(fieldId, vectors);
     if (this.#isReleased) vectors.release();
   }
+
   denseVectors(fieldId: bigint): VectorColumn | undefined {
     return this.#vectors.get(fieldId);
   }
+
   sparseVectors(fieldId: bigint): SparseVectors | undefined {
     return this.#sparse.get(fieldId);
   }
+
   vectorAt(fieldId: bigint, row: number): Float32Array {
     return new Float32Array(this.#vectorsOf(fieldId).store.view(row).buffer as ArrayBuffer);
   }
+
   /** As `fetch`, and vectors that are in files too. Which values the rows have does not change while it reads. */
   async fetchAll(rows: Uint32Array, fieldIds: readonly bigint[]): Promise<ColumnBatch> {
     const inFiles = fieldIds.filter((fieldId) => this.#disk.has(fieldId));
@@ -404,6 +473,7 @@ export class SegmentData {
       fieldIds.map((fieldId) => must(columns.get(fieldId), `column ${fieldId}`)),
     );
   }
+
   async #gatherFromFile(fieldId: bigint, rows: Uint32Array): Promise<Column> {
     const disk = this.#disk.get(fieldId);
     if (disk === undefined) return this.#vectorsOf(fieldId).gather(rows);
@@ -413,6 +483,7 @@ export class SegmentData {
       () => this.#gatherFromFile(fieldId, rows),
     );
   }
+
   /** A file that is damaged or gone costs memory, not answers: the vectors come back from the insert log. */
   async #orRestored<T>(disk: FileVectors, read: () => Promise<T>, again: () => Promise<T>): Promise<T> {
     try {
@@ -420,7 +491,12 @@ export class SegmentData {
     } catch (error) {
       if (!isLostFile(error)) throw error;
       const { key, fieldId } = disk;
-      this.#platform.logger.warn('disk_index_lost', { segmentId: this.id, fieldId, key, reason: messageOf(error) });
+      this.#platform.logger.warn('disk_index_lost', {
+        segmentId: this.id,
+        fieldId,
+        key,
+        reason: messageOf(error),
+      });
       this.#lostKeys.add(key);
       const vectors = await disk.restore();
       if (this.#disk.get(fieldId) === disk) this.placeVectors(fieldId, vectors);
@@ -428,6 +504,7 @@ export class SegmentData {
       return again();
     }
   }
+
   /** Copies of the rows in that order. A field that the segment does not have is null in each. */
   fetch(rows: Uint32Array, fieldIds: readonly bigint[]): ColumnBatch {
     const columns = fieldIds.map((fieldId) => {
@@ -442,10 +519,17 @@ export class SegmentData {
       }
       const store = this.#columns.get(fieldId);
       if (store) return gatherColumn(store.view(), rows, this.rowCount);
-      return column(fieldId, DataType.None, new Uint8Array(0), new Uint8Array((rows.length + 1) * 4), new Uint8Array(rows.length));
+      return column(
+        fieldId,
+        DataType.None,
+        new Uint8Array(0),
+        new Uint8Array((rows.length + 1) * 4),
+        new Uint8Array(rows.length),
+      );
     });
     return batchOf(rows.length, columns);
   }
+
   #timestampColumn(begin: number, end: number): Column {
     return columnFromInt64(
       TIMESTAMP_FIELD,
@@ -464,10 +548,23 @@ export class SegmentData {
     // Every sparse search scores exactly.
     if (sparse) {
       const { index } = sparse;
-      const form = { indexType: index?.placement.indexType ?? '', plan: index ? 'lists' : 'scan', widthName: '', width: 0 };
+      const form = {
+        indexType: index?.placement.indexType ?? '',
+        plan: index ? 'lists' : 'scan',
+        widthName: '',
+        width: 0,
+      };
       hooks?.report?.({ ...form, rows: this.rowCount, passing: excluded.passing, computed: 0n, recall: 1 });
     }
-    if (sparse) return searchSparseVectors(this.#platform.workers, sparse, request, excluded.bits, this.rowCount, signal);
+    if (sparse)
+      return searchSparseVectors(
+        this.#platform.workers,
+        sparse,
+        request,
+        excluded.bits,
+        this.rowCount,
+        signal,
+      );
     if (disk) {
       return this.#orRestored(
         disk,
@@ -475,22 +572,38 @@ export class SegmentData {
         () => this.search(request, signal, hooks),
       );
     }
-    return searchVectors(this.#platform.workers, this.#vectorsOf(request.fieldId), request, excluded, this.rowCount, signal, hooks);
+    return searchVectors(
+      this.#platform.workers,
+      this.#vectorsOf(request.fieldId),
+      request,
+      excluded,
+      this.rowCount,
+      signal,
+      hooks,
+    );
   }
+
   #vectorsOf(fieldId: bigint): VectorColumn {
     const vectors = this.#vectors.get(fieldId);
     if (vectors) return vectors;
-    throw new ElanusError('invalid_parameter', `field ${fieldId} has no vectors, expected a vector field: search another field`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `field ${fieldId} has no vectors, expected a vector field: search another field`,
+    );
   }
+
   get isReleased(): boolean {
     return this.#isReleased;
   }
+
   /** Gives the vectors' memory back, as soon as running searches end. */
   release(): void {
     this.#isReleased = true;
-    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()]) vectors.release();
+    for (const vectors of [...this.#vectors.values(), ...this.#sparse.values(), ...this.#disk.values()])
+      vectors.release();
   }
 }
+
 const columnsOf = ({ columns }: ColumnBatch): ReadonlyMap<bigint, Column> => {
   const byField = new Map<bigint, Column>();
   for (const from of columns) byField.set(from.fieldId, from);

@@ -25,6 +25,7 @@ export const isLargerBetter = (metric: number): boolean => {
   const name = metricOfWireCode(metric);
   return name === undefined || isMetricLargerBetter(name);
 };
+
 /** Keys between two looks at the clock. */
 const KEYS_BETWEEN_LOOKS = 1024;
 
@@ -32,6 +33,7 @@ export function filterKeys(filter: KeyFilter): Key[] {
   const { keys } = filter;
   return keys === undefined ? [] : Array.from({ length: filter.keyCount }, (_, row) => keyAt(keys, row));
 }
+
 /** Visible rows with one of the keys, ascending, each once. */
 export function matchingRows(segment: ReadableSegment, keys: readonly Key[], readTs: bigint): Uint32Array {
   const rows = new Set<number>();
@@ -47,6 +49,7 @@ export interface Retrieved {
   /** The key column first, the timestamps, then the fields asked for, then addresses if they are; in key order, one row a key. */
   readonly rows: ColumnBatch;
 }
+
 /** Fields are fetched for the rows that are left at the end only. @throws cancelled, deadline_exceeded, segment_not_found, invalid_parameter */
 export async function retrieveFromSegments(
   segments: readonly ReadableSegment[],
@@ -58,7 +61,8 @@ export async function retrieveFromSegments(
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const negated = request.filter?.negated ?? false;
   const empty: ColumnBatch = { rowCount: 0, columns: [] };
-  if (request.countOnly) return { count: BigInt(await countRows(segments, keys, negated, readTs, pace)), rows: empty };
+  if (request.countOnly)
+    return { count: BigInt(await countRows(segments, keys, negated, readTs, pace)), rows: empty };
   const primary = primaryField(schema).fieldID;
   const fieldIds = [primary, 1n, ...request.fieldIds.filter((id) => id !== primary && id !== 1n)];
   const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
@@ -67,7 +71,9 @@ export async function retrieveFromSegments(
   const chosen: Uint32Array[] = [];
   for (const segment of ordered) chosen.push(await chooseRows(segment, keys, negated, limit, readTs, pace));
   const { lists, places } = await mergeKeyLists(
-    ordered.map(({ data }, index) => keyListOf(data, must(data.column(primary), 'key column'), chosen[index] ?? new Uint32Array(0))),
+    ordered.map(({ data }, index) =>
+      keyListOf(data, must(data.column(primary), 'key column'), chosen[index] ?? new Uint32Array(0)),
+    ),
     limit,
     pace,
   );
@@ -80,27 +86,48 @@ export async function retrieveFromSegments(
     return data?.isReleased === true ? undefined : data;
   };
   const fetched = await fetchRows(dataOf, segmentIds, rows, fieldIds, 'query', pace);
-  return { count: BigInt(lists.length), rows: request.withAddresses ? withAddresses(fetched, segmentIds, rows) : fetched };
+  return {
+    count: BigInt(lists.length),
+    rows: request.withAddresses ? withAddresses(fetched, segmentIds, rows) : fetched,
+  };
 }
+
 /** Numbers of columns that no field has: where a row is. */
 const SEGMENT_COLUMN = -1n;
 const ROW_COLUMN = -2n;
-const withAddresses = ({ rowCount, columns }: ColumnBatch, segmentIds: BigInt64Array, rows: Uint32Array): ColumnBatch => ({
+const withAddresses = (
+  { rowCount, columns }: ColumnBatch,
+  segmentIds: BigInt64Array,
+  rows: Uint32Array,
+): ColumnBatch => ({
   rowCount,
-  columns: [...columns, columnFromInt64(SEGMENT_COLUMN, segmentIds), columnFromInt64(ROW_COLUMN, BigInt64Array.from(rows, BigInt))],
+  columns: [
+    ...columns,
+    columnFromInt64(SEGMENT_COLUMN, segmentIds),
+    columnFromInt64(ROW_COLUMN, BigInt64Array.from(rows, BigInt)),
+  ],
 });
+
 /** Where the rows of a retrieval with addresses are. @throws internal when it has none */
-export function addressesOf(batch: ColumnBatch): { readonly segmentIds: BigInt64Array; readonly rows: Uint32Array } {
+export function addressesOf(batch: ColumnBatch): {
+  readonly segmentIds: BigInt64Array;
+  readonly rows: Uint32Array;
+} {
   const [segments, rows] = [findColumn(batch, SEGMENT_COLUMN), findColumn(batch, ROW_COLUMN)];
   if (segments === undefined || rows === undefined)
-    throw new ElanusError('internal', 'retrieved rows have no addresses, which were asked for; check the version of the peer');
+    throw new ElanusError(
+      'internal',
+      'retrieved rows have no addresses, which were asked for; check the version of the peer',
+    );
   return { segmentIds: int64Values(segments), rows: Uint32Array.from(int64Values(rows), Number) };
 }
+
 const keyListOf = (data: SegmentData, keys: Column, rows: Uint32Array): KeyList => ({
   length: rows.length,
   keyAt: (at) => keyAt(keys, rows[at] as number),
   timeAt: (at) => data.timestampOf(rows[at] as number),
 });
+
 /** Each row that lives counts, older rows of a key too: how rows lie in segments makes no difference. */
 async function countRows(
   segments: readonly ReadableSegment[],
@@ -122,6 +149,7 @@ async function countRows(
   }
   return count;
 }
+
 /** In key order. */
 async function chooseRows(
   segment: ReadableSegment,

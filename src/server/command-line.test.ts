@@ -3,9 +3,9 @@ import { parseBytes, parseThreads } from './command-line.js';
 
 describe('parseBytes', () => {
   it('reads plain bytes and units of 1024', () => {
-    expect(['1', '1000', '1K', '512M', '1.5G', '2GiB', '3 GB'.replace(' ', ''), '1T', ' 8m '].map(parseBytes)).toEqual([
-      ...[1, 1000, 1024, 512 * 2 ** 20, 1.5 * 2 ** 30, 2 * 2 ** 30, 3 * 2 ** 30, 2 ** 40, 8 * 2 ** 20],
-    ]);
+    expect(
+      ['1', '1000', '1K', '512M', '1.5G', '2GiB', '3 GB'.replace(' ', ''), '1T', ' 8m '].map(parseBytes),
+    ).toEqual([1, 1000, 1024, 512 * 2 ** 20, 1.5 * 2 ** 30, 2 * 2 ** 30, 3 * 2 ** 30, 2 ** 40, 8 * 2 ** 20]);
   });
   it('refuses what is no size', () => {
     for (const text of ['', '0', '0.1', '-1', 'M', '1X', '1 000', '1e9', '999999999999999T', '80%']) {
@@ -18,7 +18,9 @@ describe('parseThreads', () => {
   it('reads 0 to 16 and refuses the rest', () => {
     expect(['0', '2', '16'].map(parseThreads)).toEqual([0, 2, 16]);
     for (const text of ['', '-1', '17', '1.5', 'two', '1e1', ' 1']) {
-      expect(() => parseThreads(text)).toThrow('expected a number of threads from 0 (none of their own) to 16');
+      expect(() => parseThreads(text)).toThrow(
+        'expected a number of threads from 0 (none of their own) to 16',
+      );
     }
   });
 });

@@ -9,33 +9,51 @@ export function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX) return Number(text);
   throw new ElanusError('invalid_parameter', `expected a port from 0 (any free one) to ${PORT_MAX}.`);
 }
+
 export const GRPC_THREADS_MAX = 16;
-export const isThreadCount = (count: number): boolean => Number.isInteger(count) && count >= 0 && count <= GRPC_THREADS_MAX;
+export const isThreadCount = (count: number): boolean =>
+  Number.isInteger(count) && count >= 0 && count <= GRPC_THREADS_MAX;
 /** @throws invalid_parameter */
 export function parseThreads(text: string): number {
   if (/^\d{1,2}$/.test(text) && isThreadCount(Number(text))) return Number(text);
-  throw new ElanusError('invalid_parameter', `expected a number of threads from 0 (none of their own) to ${GRPC_THREADS_MAX}.`);
+  throw new ElanusError(
+    'invalid_parameter',
+    `expected a number of threads from 0 (none of their own) to ${GRPC_THREADS_MAX}.`,
+  );
 }
+
 const unitBytes: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 /** A number of bytes, or with a unit: 512M, 1.5G, 2GiB; all powers of 1024. @throws invalid_parameter */
 export function parseBytes(text: string): number {
   const [, number = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,6})?)([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
   const bytes = Math.floor(Number(number) * (unitBytes[unit.toUpperCase()] ?? 1));
   if (number !== '' && bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
-  throw new ElanusError('invalid_parameter', 'expected a size such as 512M or 1.5G (K, M, G, T are powers of 1024; no unit: bytes).');
+  throw new ElanusError(
+    'invalid_parameter',
+    'expected a size such as 512M or 1.5G (K, M, G, T are powers of 1024; no unit: bytes).',
+  );
 }
+
 /** Role names joined by commas. @throws invalid_parameter */
 export function parseRoles(text: string): RoleName[] {
   const names = text.split(',').map((name) => {
-    if (!isRoleName(name)) throw new ElanusError('invalid_parameter', `"${name}" is not a role; roles are ${roleNames.join(', ')}.`);
+    if (!isRoleName(name))
+      throw new ElanusError(
+        'invalid_parameter',
+        `"${name}" is not a role; roles are ${roleNames.join(', ')}.`,
+      );
     return name;
   });
   return [...new Set(names)];
 }
+
 /** `role=host:port`; an IPv6 host stands in brackets. @throws invalid_parameter */
 export function parsePeer(text: string): { readonly role: RoleName; readonly address: string } {
   const [, role, host, port] = /^([a-z-]+)=(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text) ?? [];
   if (role === undefined || !isRoleName(role) || Number(port) < 1 || Number(port) > PORT_MAX)
-    throw new ElanusError('invalid_parameter', 'expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.');
+    throw new ElanusError(
+      'invalid_parameter',
+      'expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.',
+    );
   return { role, address: `${host}:${port}` };
 }

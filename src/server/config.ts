@@ -55,6 +55,7 @@ export interface Config {
   /** How long a call may take when the client gives no deadline, in ms. */
   readonly callDeadlineMs: number;
 }
+
 const MiB = 1024 * 1024;
 export const defaultConfig: Config = Object.freeze({
   roles: roleNames,

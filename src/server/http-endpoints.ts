@@ -6,8 +6,13 @@ export interface Health {
   /** Why the process can't serve; empty when it can. */
   reasons(): readonly string[];
 }
+
 /** @param onScrape brings gauges up to date that are computed when they are read */
-export function httpHandler(platform: Platform, health: Health, onScrape: () => void): (request: HttpRequest) => Promise<HttpResponse> {
+export function httpHandler(
+  platform: Platform,
+  health: Health,
+  onScrape: () => void,
+): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
     const path = request.path.split('?')[0];
     if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -24,10 +29,19 @@ export function httpHandler(platform: Platform, health: Health, onScrape: () => 
       }
       case '/metrics':
         onScrape();
-        return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: await platform.metrics.render() };
+        return {
+          status: 200,
+          contentType: 'text/plain; version=0.0.4; charset=utf-8',
+          body: await platform.metrics.render(),
+        };
       default:
         return json(404, { code: 404, message: `${path} is not served; GET /healthz and GET /metrics are` });
     }
   };
 }
-const json = (status: number, body: object): HttpResponse => ({ status, contentType: 'application/json', body: JSON.stringify(body) });
+
+const json = (status: number, body: object): HttpResponse => ({
+  status,
+  contentType: 'application/json',
+  body: JSON.stringify(body),
+});

@@ -23,10 +23,14 @@ const port = option(parsePort);
 const roles = option(parseRoles);
 const bytes = option(parseBytes);
 const threads = option(parseThreads);
-const peer = (text: string, before: Readonly<Partial<Record<RoleName, string>>>): Partial<Record<RoleName, string>> => {
+const peer = (
+  text: string,
+  before: Readonly<Partial<Record<RoleName, string>>>,
+): Partial<Record<RoleName, string>> => {
   const { role, address } = option(parsePeer)(text);
   return { ...before, [role]: address };
 };
+
 interface ServeOptions {
   readonly data?: string;
   readonly port: number;
@@ -39,7 +43,9 @@ interface ServeOptions {
   readonly memoryLimit?: number;
   readonly grpcThreads: number;
 }
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 async function serve(options: ServeOptions): Promise<void> {
   if (!isLoopback(options.host) && !options.insecure) {
@@ -72,11 +78,14 @@ async function serve(options: ServeOptions): Promise<void> {
     options.data === undefined ? 'in memory' : `data ${options.data}`,
   ];
   stopAtSignals(async () => {
-    await node.close({ flush: options.data !== undefined, limits: stopLimits }).finally(() => platform.close());
+    await node
+      .close({ flush: options.data !== undefined, limits: stopLimits })
+      .finally(() => platform.close());
   });
   // Who reads the line may send a signal at once.
   process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
 }
+
 /** Supervisors kill after 10 s; what is not in files by then is read from the log at the next start. */
 const stopLimits: CloseLimits = { graceMs: 1500, flushMs: 3500, partMs: 300 };
 const STOP_MS_MAX = 7500;
@@ -99,7 +108,11 @@ function stopAtSignals(close: () => Promise<void>): void {
       () => process.exit(0),
       (error: unknown) => {
         // Out of time is no failure: what was acknowledged is in the log.
-        if (!(error instanceof ElanusError) || (error.key !== 'deadline_exceeded' && error.key !== 'cancelled')) fail(error);
+        if (
+          !(error instanceof ElanusError) ||
+          (error.key !== 'deadline_exceeded' && error.key !== 'cancelled')
+        )
+          fail(error);
         say(`${oneLine(error)}; ${fromLog}`);
         process.exit(0);
       },
@@ -108,14 +121,18 @@ function stopAtSignals(close: () => Promise<void>): void {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
+
 const oneLine = (error: unknown): string => messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
 
 function fail(error: unknown): never {
   process.stderr.write(`elanus: ${oneLine(error)}\n`);
   process.exit(1);
 }
+
 process.on('unhandledRejection', (error) =>
-  process.stderr.write(`elanus: unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`),
+  process.stderr.write(
+    `elanus: unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`,
+  ),
 );
 
 const program = new Command('elanus')
@@ -129,14 +146,28 @@ program
   .option('--host <address>', 'address to listen on', defaultConfig.host)
   .option('--internal-port <port>', 'also open the gRPC services of the roles, on loopback only', port)
   .option('--role <roles>', `run only these roles, joined by commas: ${roleNames.join(', ')}`, roles)
-  .option('--peer <role=host:port>', 'where a role that runs elsewhere has its internal port (repeatable)', peer, {})
+  .option(
+    '--peer <role=host:port>',
+    'where a role that runs elsewhere has its internal port (repeatable)',
+    peer,
+    {},
+  )
   .addOption(
     new Option('--log-level <level>', 'what to log, as JSON lines on standard error')
       .choices(['debug', 'info', 'warn', 'error'])
       .default('warn'),
   )
-  .option('--memory-limit <size>', 'memory for all collections, such as 512M or 4G (default: 80 % of the machine or container)', bytes)
-  .option('--grpc-threads <count>', 'threads that speak gRPC beside the main thread, 0 to 16', threads, defaultConfig.grpcThreads)
+  .option(
+    '--memory-limit <size>',
+    'memory for all collections, such as 512M or 4G (default: 80 % of the machine or container)',
+    bytes,
+  )
+  .option(
+    '--grpc-threads <count>',
+    'threads that speak gRPC beside the main thread, 0 to 16',
+    threads,
+    defaultConfig.grpcThreads,
+  )
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',

@@ -46,6 +46,7 @@ export interface RunningNode {
    */
   close(options?: CloseOptions): Promise<void>;
 }
+
 export interface CloseLimits {
   /** For running calls to end by themselves, in ms; then they are aborted. */
   readonly graceMs: number;
@@ -54,10 +55,12 @@ export interface CloseLimits {
   /** For each part to close, in ms. */
   readonly partMs: number;
 }
+
 export interface CloseOptions {
   readonly flush?: boolean;
   readonly limits?: CloseLimits;
 }
+
 /** Of a library's close: nobody waits with a hard end, and rows in files make the next open faster. */
 export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 2000 };
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
@@ -68,15 +71,20 @@ const MEMORY_SHARE = 0.8;
 
 export async function startNode(platform: Platform, config: Config): Promise<RunningNode> {
   const serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
-  const memory = new MemoryAccount(config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE), platform.metrics);
+  const memory = new MemoryAccount(
+    config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE),
+    platform.metrics,
+  );
   const directory = new RoleDirectory(platform, config.peers);
   const internal = new Map<string, MethodHandler>();
   const states = new Map<RoleName, number>();
   const closers: { readonly name: string; run(limits: CloseLimits): Promise<void> }[] = [];
-  const atClose = (name: string, run: (limits: CloseLimits) => Promise<void>): void => void closers.push({ name, run });
+  const atClose = (name: string, run: (limits: CloseLimits) => Promise<void>): void =>
+    void closers.push({ name, run });
   const runs = (role: RoleName): boolean => config.roles.includes(role);
   const health: Health = {
-    reasons: () => [...states].filter(([, state]) => state !== StateCode.Healthy).map(([role]) => `${role} is starting`),
+    reasons: () =>
+      [...states].filter(([, state]) => state !== StateCode.Healthy).map(([role]) => `${role} is starting`),
   };
   const checkServerId = (context: { readonly metadata: Readonly<Record<string, string>> }): void => {
     const meant = context.metadata[SERVER_ID_HEADER];
@@ -89,7 +97,8 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
   };
   function serve<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
     directory.register(definition, handlers);
-    for (const [path, handler] of wireMethods(definition, handlers, { before: checkServerId })) internal.set(path, handler);
+    for (const [path, handler] of wireMethods(definition, handlers, { before: checkServerId }))
+      internal.set(path, handler);
   }
   /** In reverse of the order in which they were opened. */
   const closeSteps = (limits: CloseLimits): StopStep[] =>
@@ -103,7 +112,10 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       handshake: async ({ role }) => {
         const state = states.get(role as RoleName);
         if (state !== StateCode.Healthy)
-          throw new ElanusError('service_not_ready', `${role} is not ready in this process (state ${state ?? 'absent'}); try again`);
+          throw new ElanusError(
+            'service_not_ready',
+            `${role} is not ready in this process (state ${state ?? 'absent'}); try again`,
+          );
         return { serverId, role, stateCode: state, version: VERSION };
       },
     });
@@ -185,7 +197,11 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     await finish?.();
     let listener: Listener | undefined;
     if (runs('proxy')) {
-      const proxy = new ProxyNode(platform, { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health }, peers);
+      const proxy = new ProxyNode(
+        platform,
+        { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health },
+        peers,
+      );
       states.set('proxy', StateCode.Healthy);
       listener = await platform.transport.listen({
         host: config.host,
@@ -207,11 +223,19 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
         const { graceMs, flushMs } = limits;
         const steps: StopStep[] = [];
         if (listener !== undefined) {
-          steps.push({ name: 'the end of running calls', withinMs: graceMs + CUT_MS, run: () => listener.close(graceMs) });
+          steps.push({
+            name: 'the end of running calls',
+            withinMs: graceMs + CUT_MS,
+            run: () => listener.close(graceMs),
+          });
         }
         if (flush && streamingNode !== undefined) {
           const node = streamingNode;
-          steps.push({ name: 'writing rows to files', withinMs: flushMs, run: (signal) => node.flushAll(signal) });
+          steps.push({
+            name: 'writing rows to files',
+            withinMs: flushMs,
+            run: (signal) => node.flushAll(signal),
+          });
         }
         throwFailures(await runStopSteps(platform.timers, [...steps, ...closeSteps(limits)]));
       },

@@ -11,6 +11,7 @@ export { ElanusError, type ErrorKey } from '#base/errors.js';
 export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
+
 export interface Elanus {
   /** `127.0.0.1:PORT`, for any Milvus client. */
   readonly address: string;
@@ -22,6 +23,7 @@ export interface Elanus {
    */
   close(): Promise<void>;
 }
+
 /**
  * Opens a database in this process.
  * @param folder where the data lives, made when missing; none: in memory only, gone with `close`.
@@ -36,10 +38,14 @@ export async function open(folder?: string, options: OpenOptions = {}): Promise<
     throw toElanusError(error, 'open');
   }
 }
+
 async function openChecked(folder: string | undefined, options: OpenOptions): Promise<Elanus> {
   const { logLevel, ...settings } = options;
   checkOptions(folder, settings);
-  const platform = await openNodePlatform({ ...(folder === undefined ? {} : { dataFolder: folder }), logLevel: logLevel ?? 'warn' });
+  const platform = await openNodePlatform({
+    ...(folder === undefined ? {} : { dataFolder: folder }),
+    logLevel: logLevel ?? 'warn',
+  });
   try {
     const node = await startNode(platform, Object.freeze({ ...defaultConfig, port: 0, ...settings }));
     const port = node.listener?.port ?? 0;
@@ -57,6 +63,7 @@ async function openChecked(folder: string | undefined, options: OpenOptions): Pr
     throw error;
   }
 }
+
 async function closeBoth(node: RunningNode, platform: Platform, flush: boolean): Promise<void> {
   try {
     await node.close({ flush });
@@ -64,13 +71,23 @@ async function closeBoth(node: RunningNode, platform: Platform, flush: boolean):
     await platform.close();
   }
 }
+
 /** @throws invalid_parameter */
 function checkOptions(folder: unknown, settings: Partial<Config>): void {
   if (folder !== undefined && (typeof folder !== 'string' || folder === '' || folder.includes('\0')))
-    throw new ElanusError('invalid_parameter', 'open: the folder is no path, expected a text; leave it out for a database in memory');
+    throw new ElanusError(
+      'invalid_parameter',
+      'open: the folder is no path, expected a text; leave it out for a database in memory',
+    );
   const { grpcThreads, port } = settings;
   if (grpcThreads !== undefined && !isThreadCount(grpcThreads))
-    throw new ElanusError('invalid_parameter', `grpcThreads is ${grpcThreads}: expected a number from 0 to ${GRPC_THREADS_MAX}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `grpcThreads is ${grpcThreads}: expected a number from 0 to ${GRPC_THREADS_MAX}`,
+    );
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= PORT_MAX))
-    throw new ElanusError('invalid_parameter', `port is ${port}: expected a number from 0 (any free one) to ${PORT_MAX}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `port is ${port}: expected a number from 0 (any free one) to ${PORT_MAX}`,
+    );
 }

@@ -16,18 +16,22 @@ const serviceRoles: Readonly<Record<string, RoleName>> = {
   'elanus.v1.QueryNode': 'query-node',
   'elanus.v1.DataNode': 'data-node',
 };
+
 export class RoleDirectory {
   readonly #platform: Platform;
   readonly #peers: Readonly<Partial<Record<RoleName, string>>>;
   readonly #local = new Map<string, unknown>();
   readonly #remote = new Map<RoleName, RemoteRole>();
+
   constructor(platform: Platform, peers: Readonly<Partial<Record<RoleName, string>>>) {
     this.#platform = platform;
     this.#peers = peers;
   }
+
   register<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
     this.#local.set(definition.fullName, inProcessClient(definition, handlers as Handlers<D>));
   }
+
   /** A client whose every call goes to wherever the role is at that moment. */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
     const call = (key: string) => (request: never, context?: never) => {
@@ -38,14 +42,18 @@ export class RoleDirectory {
           (request: never, context?: never) => Promise<unknown>
         >;
         const method = target[key];
-        if (method === undefined) throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
+        if (method === undefined)
+          throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
         return method(request, context);
       } catch (error) {
         return Promise.reject(error);
       }
     };
-    return Object.fromEntries(Object.keys(definition.methods).map((key) => [key, call(key)])) as unknown as Client<D>;
+    return Object.fromEntries(
+      Object.keys(definition.methods).map((key) => [key, call(key)]),
+    ) as unknown as Client<D>;
   }
+
   #remoteClient(definition: ServiceDefinition): unknown {
     const role = serviceRoles[definition.fullName];
     const address = role === undefined ? undefined : this.#peers[role];
@@ -62,6 +70,7 @@ export class RoleDirectory {
     }
     return remote.client(definition);
   }
+
   close(): void {
     for (const remote of this.#remote.values()) remote.close();
   }

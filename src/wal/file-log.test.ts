@@ -22,17 +22,20 @@ async function onDisk<T>(
   const result = await cluster.world.runUntil(work(platform, platform.disk));
   return { result, disk: platform.disk };
 }
+
 async function entries(log: WriteAheadLog, begin = 0n): Promise<string[]> {
   const found: string[] = [];
   for await (const { lsn, payload } of log.read(begin)) found.push(`${lsn}:${text(payload)}`);
   return found;
 }
+
 /** `killed`: the process ends without closing the log. */
 async function write(platform: Platform, count: number, how: 'closed' | 'killed' = 'closed'): Promise<void> {
   const log = await openFileLog(platform, options);
   for (let index = 0; index < count; index++) await log.append([bytes(`entry ${index}`)]);
   if (how === 'closed') await log.close();
 }
+
 const logFiles = async (platform: Platform): Promise<readonly string[]> =>
   (await platform.files.list(options.folder)).filter((path) => path.endsWith('.log'));
 const lastFile = async (platform: Platform): Promise<string> => (await logFiles(platform)).at(-1) ?? '';
@@ -97,7 +100,10 @@ describe('file log', () => {
           if (isPadding) expect(await opened).toEqual(all);
           else if (at >= lastBegin && how === 'killed') expect(await opened).toEqual(all.slice(0, 2));
           else
-            await expect(opened).rejects.toMatchObject({ key: 'data_corrupt', message: expect.stringMatching(/\.log: .*(entry|header)/) });
+            await expect(opened).rejects.toMatchObject({
+              key: 'data_corrupt',
+              message: expect.stringMatching(/\.log: .*(entry|header)/),
+            });
         });
       }
     }
@@ -109,7 +115,10 @@ describe('file log', () => {
       expect(more.length).toBeGreaterThan(0);
       disk.damage(first, (content) => content.fill(0, 48, 80));
       const opened = openFileLog(platform, options);
-      await expect(opened).rejects.toMatchObject({ key: 'data_corrupt', message: expect.stringContaining(`${first}: entry 1 at byte 48`) });
+      await expect(opened).rejects.toMatchObject({
+        key: 'data_corrupt',
+        message: expect.stringContaining(`${first}: entry 1 at byte 48`),
+      });
       await expect(openFileLog(platform, options)).rejects.toMatchObject({ key: 'data_corrupt' });
     });
   });
@@ -148,7 +157,9 @@ describe('file log', () => {
       const log = await openFileLog(platform, { ...options, epoch: 5n });
       await log.append([bytes('a')]);
       await log.close();
-      await expect(openFileLog(platform, { ...options, epoch: 4n })).rejects.toMatchObject({ key: 'wal_fenced' });
+      await expect(openFileLog(platform, { ...options, epoch: 4n })).rejects.toMatchObject({
+        key: 'wal_fenced',
+      });
       expect((await openFileLog(platform, { ...options, epoch: 6n })).nextLsn).toBe(2n);
     });
   });
@@ -186,8 +197,11 @@ describe('file log', () => {
         return own(name);
       });
       const results = await cluster.world.runUntil(Promise.allSettled(all));
-      for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ key: 'wal_fenced' });
-      const found = await cluster.world.runUntil(openFileLog(platform, { ...options, epoch: 9n }).then(entries));
+      for (const result of results)
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ key: 'wal_fenced' });
+      const found = await cluster.world.runUntil(
+        openFileLog(platform, { ...options, epoch: 9n }).then(entries),
+      );
       expect(
         acknowledged.filter((entry) => !found.includes(entry)),
         `seed ${seed}`,
@@ -197,7 +211,9 @@ describe('file log', () => {
   it('refuses an entry that no reader takes before it writes, and goes on', async () => {
     await onDisk(async (platform) => {
       const log = await openFileLog(platform, { ...options, payloadBytesMax: 10 });
-      await expect(log.append([bytes('short'), bytes('longer than ten')])).rejects.toMatchObject({ key: 'parameter_too_large' });
+      await expect(log.append([bytes('short'), bytes('longer than ten')])).rejects.toMatchObject({
+        key: 'parameter_too_large',
+      });
       expect(await log.append([bytes('0123456789')])).toBe(1n);
       expect(await entries(log)).toEqual(['1:0123456789']);
     });
@@ -211,10 +227,14 @@ describe('file log', () => {
         found.push(log);
         throw new ElanusError('data_corrupt', 'not mine');
       };
-      await expect(openFileLog(platform, { ...options, check })).rejects.toMatchObject({ message: 'not mine' });
+      await expect(openFileLog(platform, { ...options, check })).rejects.toMatchObject({
+        message: 'not mine',
+      });
       expect(await logFiles(platform)).toEqual(before);
       for (const path of before) await platform.files.remove(path);
-      await expect(openFileLog(platform, { ...options, check })).rejects.toMatchObject({ message: 'not mine' });
+      await expect(openFileLog(platform, { ...options, check })).rejects.toMatchObject({
+        message: 'not mine',
+      });
       expect(await logFiles(platform)).toEqual([]);
       expect(found).toEqual([
         { folder: options.folder, isMissing: false, firstLsn: 1n, nextLsn: 4n, isUnsettled: false },
@@ -241,7 +261,8 @@ describe('file log', () => {
     await onDisk(async (platform) => {
       await platform.files.write(`${options.folder}/0000000000000007.log`, [new Uint8Array(0)]);
       const found: boolean[] = [];
-      const open = () => openFileLog(platform, { ...options, check: ({ isUnsettled }) => found.push(isUnsettled) });
+      const open = () =>
+        openFileLog(platform, { ...options, check: ({ isUnsettled }) => found.push(isUnsettled) });
       for (let time = 0; time < 2; time++) await (await open()).append([bytes('a')]);
       await (await open()).settle();
       await open();
@@ -271,8 +292,11 @@ describe('file log', () => {
     await onDisk(async (platform, disk) => {
       const log = await openFileLog(platform, options);
       await log.append([bytes('a')]);
-      disk.fault = (operation) => (operation === 'append' || operation === 'open' ? { code: 'ENOSPC' } : undefined);
-      await expect(log.truncate(2n)).rejects.toMatchObject({ key: expect.stringMatching(/io_failed|wal_unavailable/) });
+      disk.fault = (operation) =>
+        operation === 'append' || operation === 'open' ? { code: 'ENOSPC' } : undefined;
+      await expect(log.truncate(2n)).rejects.toMatchObject({
+        key: expect.stringMatching(/io_failed|wal_unavailable/),
+      });
       disk.fault = undefined;
       expect(await log.append([bytes('b')])).toBe(2n);
       await log.truncate(3n);
@@ -285,7 +309,9 @@ describe('file log', () => {
       await log.append([bytes('a')]);
       await log.close();
       disk.fault = (operation) => (operation === 'append' ? { code: 'ENOSPC' } : undefined);
-      await expect(openFileLog(platform, options)).rejects.toThrow(/cannot be opened.*ENOSPC.*free space on the disk/);
+      await expect(openFileLog(platform, options)).rejects.toThrow(
+        /cannot be opened.*ENOSPC.*free space on the disk/,
+      );
       disk.fault = undefined;
       expect(await entries(await openFileLog(platform, options))).toEqual(['1:a']);
     });

@@ -11,7 +11,15 @@ import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { AppendFile } from '#platform/files.js';
 import type { Platform } from '#platform/platform.js';
-import { decodeFrame, encodeFrame, encodeHeader, type FrameFormat, frameBytes, headerBytesOf, PAYLOAD_BYTES_MAX } from './frame.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  encodeHeader,
+  type FrameFormat,
+  frameBytes,
+  headerBytesOf,
+  PAYLOAD_BYTES_MAX,
+} from './frame.js';
 import { logPath, unsettledPath } from './log-names.js';
 import { corrupt, type FoundFiles, fencedBy, type Owner, readFiles, takeOwnership } from './log-opening.js';
 import type { ScannedFile } from './log-scan.js';
@@ -30,6 +38,7 @@ export interface FileLogOptions {
   /** Asked before anything in the folder changes but its owner; throws when the log is not the one that belongs here. */
   readonly check?: (found: FoundLog) => void;
 }
+
 interface LogFile {
   readonly path: string;
   readonly format: FrameFormat;
@@ -39,10 +48,12 @@ interface LogFile {
   /** Up to the end of that entry. */
   bytes: number;
 }
+
 interface Writer {
   readonly file: LogFile;
   readonly handle: AppendFile;
 }
+
 /** A file that the newest one replaces; it stays until that one is proven whole. */
 interface Replaced {
   readonly path: string;
@@ -60,27 +71,47 @@ export async function openFileLog(platform: Platform, options: FileLogOptions): 
     return await takeLog(platform, options, owner);
   } catch (error) {
     // What a still newer owner does meanwhile looks like damage.
-    if ((await platform.files.size(owner.guard)) === undefined) throw fencedBy(options.folder, options.epoch, options.epoch);
+    if ((await platform.files.size(owner.guard)) === undefined)
+      throw fencedBy(options.folder, options.epoch, options.epoch);
     throw error;
   }
 }
+
 async function takeLog(platform: Platform, options: FileLogOptions, owner: Owner): Promise<FileLog> {
   const found = await readFiles(platform, options.folder, owner);
   const firstLsn = found.chain[0]?.name.firstLsn ?? found.nextLsn;
-  options.check?.({ folder: options.folder, isMissing: found.isMissing, firstLsn, nextLsn: found.nextLsn, isUnsettled: found.isUnsettled });
+  options.check?.({
+    folder: options.folder,
+    isMissing: found.isMissing,
+    firstLsn,
+    nextLsn: found.nextLsn,
+    isUnsettled: found.isUnsettled,
+  });
   // Before the files of version 1 go, which say the same.
   if (found.isUnsettled) await (await platform.files.openAppend(unsettledPath(options.folder))).close();
   return makeLog(platform, options, owner, found);
 }
+
 /** Begins a file of our own, with a durable copy of what nothing proves to be on the disk. */
-async function makeLog(platform: Platform, options: FileLogOptions, owner: Owner, found: FoundFiles): Promise<FileLog> {
-  const writer = await makeFile(platform, options.folder, owner, found.unproven, found.nextLsn).catch((error: unknown) => {
-    if (!(error instanceof FileNotMade)) throw error;
-    const cause = toElanusError(error.cause, 'log file');
-    if (cause.key !== 'io_failed' && cause.key !== 'wal_unavailable') throw cause;
-    const fact = `log ${options.folder} cannot be opened, its new file was not written (${cause.message})`;
-    throw new ElanusError(cause.key, `${fact}; free space on the disk or mend it, then open again: nothing was lost`, { cause });
-  });
+async function makeLog(
+  platform: Platform,
+  options: FileLogOptions,
+  owner: Owner,
+  found: FoundFiles,
+): Promise<FileLog> {
+  const writer = await makeFile(platform, options.folder, owner, found.unproven, found.nextLsn).catch(
+    (error: unknown) => {
+      if (!(error instanceof FileNotMade)) throw error;
+      const cause = toElanusError(error.cause, 'log file');
+      if (cause.key !== 'io_failed' && cause.key !== 'wal_unavailable') throw cause;
+      const fact = `log ${options.folder} cannot be opened, its new file was not written (${cause.message})`;
+      throw new ElanusError(
+        cause.key,
+        `${fact}; free space on the disk or mend it, then open again: nothing was lost`,
+        { cause },
+      );
+    },
+  );
   const files = found.chain.map(logFileOf);
   const replaced: Replaced[] = [];
   const last = files.at(-1);
@@ -99,6 +130,7 @@ async function makeLog(platform: Platform, options: FileLogOptions, owner: Owner
   await log.removeReplaced(0n);
   return log;
 }
+
 const logFileOf = (file: ScannedFile): LogFile => ({
   path: file.name.path,
   format: file.header,
@@ -107,7 +139,13 @@ const logFileOf = (file: ScannedFile): LogFile => ({
   bytes: file.endByte,
 });
 
-async function makeFile(platform: Platform, folder: string, owner: Owner, copies: readonly LogEntry[], nextLsn: bigint): Promise<Writer> {
+async function makeFile(
+  platform: Platform,
+  folder: string,
+  owner: Owner,
+  copies: readonly LogEntry[],
+  nextLsn: bigint,
+): Promise<Writer> {
   const firstLsn = copies[0]?.lsn ?? nextLsn;
   const salt = platform.random.nextUint32();
   const { epoch, term } = owner;
@@ -131,6 +169,7 @@ async function makeFile(platform: Platform, folder: string, owner: Owner, copies
     throw new FileNotMade(cause, isGone);
   }
 }
+
 /** Whether it is gone matters: of a file that may exist nobody knows whether it counts, and the entries of the one before end where it begins. */
 class FileNotMade extends Error {
   override readonly cause: unknown;
@@ -158,7 +197,14 @@ class FileLog implements WriteAheadLog {
   #appending: Promise<unknown> = Promise.resolve();
   readonly #truncating = new Mutex();
 
-  constructor(platform: Platform, options: FileLogOptions, owner: Owner, files: LogFile[], writer: Writer, replaced: Replaced[]) {
+  constructor(
+    platform: Platform,
+    options: FileLogOptions,
+    owner: Owner,
+    files: LogFile[],
+    writer: Writer,
+    replaced: Replaced[],
+  ) {
     this.#platform = platform;
     this.#options = options;
     this.#owner = owner;
@@ -231,7 +277,10 @@ class FileLog implements WriteAheadLog {
           `log ${this.#options.folder}: a write failed (${messageOf(error)}); nothing more is taken until the log is opened again`,
           { cause: error },
         );
-    this.#platform.logger.error('wal_write_failed', { folder: this.#options.folder, reason: messageOf(error) });
+    this.#platform.logger.error('wal_write_failed', {
+      folder: this.#options.folder,
+      reason: messageOf(error),
+    });
     return this.#failure;
   }
 
@@ -244,7 +293,9 @@ class FileLog implements WriteAheadLog {
   }
 
   async *read(begin: bigint): AsyncIterable<LogEntry> {
-    for (const { path, format, firstLsn, endLsn, bytes: length } of this.#files.map((file) => ({ ...file }))) {
+    for (const { path, format, firstLsn, endLsn, bytes: length } of this.#files.map((file) => ({
+      ...file,
+    }))) {
       if (endLsn <= begin) continue;
       const bytes = await this.#platform.files.readRange(path, 0, length);
       let offset = headerBytesOf(format);
@@ -272,7 +323,13 @@ class FileLog implements WriteAheadLog {
       await this.removeReplaced(end);
       await this.#removeBefore(end);
       const last = this.#files[0];
-      if (this.#files.length !== 1 || last === undefined || last.endLsn > end || last.endLsn === last.firstLsn) return;
+      if (
+        this.#files.length !== 1 ||
+        last === undefined ||
+        last.endLsn > end ||
+        last.endLsn === last.firstLsn
+      )
+        return;
       if (last.bytes < (this.#options.spareBytesMax ?? 0)) return;
       await this.#inOrder(async () => {
         if (this.#failure !== undefined || this.#nextLsn > end) return;

@@ -4,13 +4,30 @@ import { describe, expect, it } from 'vitest';
 import { crc32 } from '#base/crc32.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { openFileLog } from './file-log.js';
-import { decodeFrame, decodeHeader, encodeFrame, encodeHeader, findProof, type LogFileHeader } from './frame.js';
+import {
+  decodeFrame,
+  decodeHeader,
+  encodeFrame,
+  encodeHeader,
+  findProof,
+  type LogFileHeader,
+} from './frame.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const fromHex = (hex: string): Uint8Array => Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16));
-const toHex = (content: Uint8Array): string => [...content].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-const join = (parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
-const header: Omit<LogFileHeader, 'version'> = { epoch: 3n, firstLsn: 1n, term: 2n, copyEndLsn: 1n, salt: 0x01020304 };
+const fromHex = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16));
+const toHex = (content: Uint8Array): string =>
+  [...content].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const join = (parts: readonly Uint8Array[]): Uint8Array =>
+  Uint8Array.from(parts.flatMap((part) => [...part]));
+const header: Omit<LogFileHeader, 'version'> = {
+  epoch: 3n,
+  firstLsn: 1n,
+  term: 2n,
+  copyEndLsn: 1n,
+  salt: 0x01020304,
+};
+
 const format = { version: 2, salt: header.salt } as const;
 const frame = (lsn: bigint, index: number, payload: Uint8Array, isCopy = false) =>
   join(encodeFrame({ lsn, index, isCopy, payload }, header.salt, crc32));
@@ -29,13 +46,21 @@ describe('frames', () => {
   });
   it('of version 1 are read, and go on in version 2', async () => {
     const v1 = fromHex(V1);
-    expect(decodeHeader(v1, crc32)).toEqual({ version: 1, epoch: 3n, firstLsn: 1n, term: 0n, copyEndLsn: 1n, salt: 0 });
+    expect(decodeHeader(v1, crc32)).toEqual({
+      version: 1,
+      epoch: 3n,
+      firstLsn: 1n,
+      term: 0n,
+      copyEndLsn: 1n,
+      salt: 0,
+    });
     const cluster = simulatedCluster(1);
     const platform = openMemoryPlatform({ cluster, host: 'a' });
     const read = async (): Promise<string[]> => {
       const log = await openFileLog(platform, { folder: 'wal/c', epoch: 3n, fileBytesMax: 1000 });
       const found: string[] = [];
-      for await (const { lsn, payload } of log.read(0n)) found.push(`${lsn}:${new TextDecoder().decode(payload)}`);
+      for await (const { lsn, payload } of log.read(0n))
+        found.push(`${lsn}:${new TextDecoder().decode(payload)}`);
       await log.append([bytes('more')]);
       return found;
     };
@@ -58,7 +83,8 @@ describe('frames', () => {
       );
     };
     expect((await open(both)).nextLsn).toBe(3n);
-    for (let cut = 32; cut < both.length; cut++) expect((await open(both.slice(0, cut))).nextLsn).toBe(cut < 53 ? 1n : cut < 77 ? 2n : 3n);
+    for (let cut = 32; cut < both.length; cut++)
+      expect((await open(both.slice(0, cut))).nextLsn).toBe(cut < 53 ? 1n : cut < 77 ? 2n : 3n);
     for (let at = 0; at < 53; at++) {
       const damaged = both.slice();
       damaged[at] = (damaged[at] ?? 0) ^ 0x41;
@@ -76,7 +102,11 @@ describe('frames', () => {
         (payload, lsn, index, isCopy) => {
           const framed = frame(lsn, index, payload, isCopy);
           expect(framed.length % 8).toBe(0);
-          expect(decodeFrame(framed, 0, lsn, format, crc32)).toMatchObject({ payload, isCopy, groupLsn: lsn - BigInt(index) });
+          expect(decodeFrame(framed, 0, lsn, format, crc32)).toMatchObject({
+            payload,
+            isCopy,
+            groupLsn: lsn - BigInt(index),
+          });
           expect(decodeFrame(framed, 0, lsn + 1n, format, crc32)).toBeUndefined();
           expect(decodeFrame(framed, 0, lsn, { ...format, salt: 5 }, crc32)).toBeUndefined();
         },
@@ -96,14 +126,17 @@ describe('frames', () => {
   });
   it('prove that what stands before their append was durable, and nothing else', () => {
     const bad = new Uint8Array(48);
-    const proof = (after: Uint8Array) => findProof(join([bad, after]), 0, { lsn: 5n, isHeader: false }, format, crc32);
+    const proof = (after: Uint8Array) =>
+      findProof(join([bad, after]), 0, { lsn: 5n, isHeader: false }, format, crc32);
     expect(proof(frame(6n, 0, bytes('next append')))).toBe(6n);
     expect(proof(frame(7n, 1, bytes('second of the next append')))).toBe(7n);
     expect(proof(frame(6n, 1, bytes('same append')))).toBeUndefined();
     expect(proof(frame(6n, 3, bytes('same append')))).toBeUndefined();
     expect(proof(frame(6n, 0, bytes('copy'), true))).toBeUndefined();
     expect(proof(frame(4n, 0, bytes('older')))).toBeUndefined();
-    expect(proof(join(encodeFrame({ lsn: 6n, index: 0, isCopy: false, payload: bad }, 9, crc32)))).toBeUndefined();
+    expect(
+      proof(join(encodeFrame({ lsn: 6n, index: 0, isCopy: false, payload: bad }, 9, crc32))),
+    ).toBeUndefined();
     // A frame inside the payload of the torn append cannot know the number of the file.
     const payload = join(encodeFrame({ lsn: 6n, index: 0, isCopy: false, payload: bytes('x') }, 0, crc32));
     expect(proof(frame(5n, 0, payload).subarray(8))).toBeUndefined();

@@ -21,6 +21,7 @@ export interface FrameFormat {
   /** Seeds the checksums of a file of version 2; 0 in version 1. */
   readonly salt: number;
 }
+
 export interface LogFileHeader extends FrameFormat {
   /** Of the owner that made the file. */
   readonly epoch: bigint;
@@ -30,6 +31,7 @@ export interface LogFileHeader extends FrameFormat {
   /** Entries before it came with the header in the append that made the file: copies of what an opening read back. */
   readonly copyEndLsn: bigint;
 }
+
 export interface Frame {
   readonly lsn: bigint;
   readonly payload: Uint8Array;
@@ -62,10 +64,12 @@ export function decodeHeader(bytes: Uint8Array, crc32: Crc32): LogFileHeader | u
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(0, true) !== MAGIC) return undefined;
   const version = view.getUint32(4, true);
-  const isSound = (end: number): boolean => bytes.length >= end + 4 && view.getUint32(end, true) === crc32(bytes.subarray(0, end));
+  const isSound = (end: number): boolean =>
+    bytes.length >= end + 4 && view.getUint32(end, true) === crc32(bytes.subarray(0, end));
   const epoch = view.getBigUint64(8, true);
   const firstLsn = view.getBigUint64(16, true);
-  if (version === 1) return isSound(28) ? { version, epoch, firstLsn, term: 0n, copyEndLsn: firstLsn, salt: 0 } : undefined;
+  if (version === 1)
+    return isSound(28) ? { version, epoch, firstLsn, term: 0n, copyEndLsn: firstLsn, salt: 0 } : undefined;
   if (!isSound(44)) return undefined;
   if (version !== VERSION) {
     throw new ElanusError(
@@ -84,20 +88,29 @@ export function decodeHeader(bytes: Uint8Array, crc32: Crc32): LogFileHeader | u
 }
 
 const paddingOf = (length: number): number => -length & 7;
-export const frameBytes = (payloadBytes: number): number => FRAME_HEADER_BYTES[2] + payloadBytes + paddingOf(payloadBytes);
+export const frameBytes = (payloadBytes: number): number =>
+  FRAME_HEADER_BYTES[2] + payloadBytes + paddingOf(payloadBytes);
 
 /**
  * The parts of one frame, to be written one after another: header, payload, padding to 8 bytes.
  * @param frame `index`: entries before it in the same append
  */
 export function encodeFrame(
-  frame: { readonly lsn: bigint; readonly index: number; readonly isCopy: boolean; readonly payload: Uint8Array },
+  frame: {
+    readonly lsn: bigint;
+    readonly index: number;
+    readonly isCopy: boolean;
+    readonly payload: Uint8Array;
+  },
   salt: number,
   crc32: Crc32,
 ): readonly Uint8Array[] {
   const { payload, lsn } = frame;
   // What the reader refuses is never written. Whoever plans a record refuses the request long before.
-  assert(payload.length <= PAYLOAD_BYTES_MAX, `log entry ${lsn} has ${payload.length} bytes, expected at most ${PAYLOAD_BYTES_MAX}`);
+  assert(
+    payload.length <= PAYLOAD_BYTES_MAX,
+    `log entry ${lsn} has ${payload.length} bytes, expected at most ${PAYLOAD_BYTES_MAX}`,
+  );
   const header = new Uint8Array(FRAME_HEADER_BYTES[2]);
   const view = new DataView(header.buffer);
   view.setUint32(0, payload.length, true);
@@ -110,7 +123,13 @@ export function encodeFrame(
 }
 
 /** The frame at `offset`, or undefined when what stands there is not a whole, sound frame with the expected number. */
-export function decodeFrame(bytes: Uint8Array, offset: number, expectedLsn: bigint, format: FrameFormat, crc32: Crc32): Frame | undefined {
+export function decodeFrame(
+  bytes: Uint8Array,
+  offset: number,
+  expectedLsn: bigint,
+  format: FrameFormat,
+  crc32: Crc32,
+): Frame | undefined {
   const headerBytes = FRAME_HEADER_BYTES[format.version];
   if (offset + headerBytes > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, headerBytes);
@@ -122,14 +141,27 @@ export function decodeFrame(bytes: Uint8Array, offset: number, expectedLsn: bigi
   const end = Math.min(begin + length + paddingOf(length), bytes.length);
   if (format.version === 1) {
     const crc = crc32(payload, crc32(bytes.subarray(offset + 8, begin)));
-    return crc === view.getUint32(4, true) ? { lsn: expectedLsn, payload, end, groupLsn: expectedLsn, isCopy: false } : undefined;
+    return crc === view.getUint32(4, true)
+      ? { lsn: expectedLsn, payload, end, groupLsn: expectedLsn, isCopy: false }
+      : undefined;
   }
   const group = groupOf(view, bytes.subarray(offset, offset + 20), format.salt, crc32);
   if (group === undefined || crc32(payload) !== view.getUint32(4, true)) return undefined;
-  return { lsn: expectedLsn, payload, end, groupLsn: expectedLsn - BigInt(group.index), isCopy: group.isCopy };
+  return {
+    lsn: expectedLsn,
+    payload,
+    end,
+    groupLsn: expectedLsn - BigInt(group.index),
+    isCopy: group.isCopy,
+  };
 }
 
-function groupOf(view: DataView, covered: Uint8Array, salt: number, crc32: Crc32): { index: number; isCopy: boolean } | undefined {
+function groupOf(
+  view: DataView,
+  covered: Uint8Array,
+  salt: number,
+  crc32: Crc32,
+): { index: number; isCopy: boolean } | undefined {
   if (crc32(covered, salt) !== view.getUint32(20, true)) return undefined;
   const group = view.getUint32(16, true);
   return { index: group & 0x7fff_ffff, isCopy: group >= COPY_FLAG };
@@ -156,7 +188,8 @@ export function findProof(
   let budget = 2 * bytes.length;
   for (let at = (offset + 7) & ~7; at + headerBytes <= bytes.length; at += 8) {
     // Numbers, not bigints: this runs for every eighth byte.
-    const ahead = (view.getUint32(at + 12, true) - highWord) * 0x1_0000_0000 + view.getUint32(at + 8, true) - lowWord;
+    const ahead =
+      (view.getUint32(at + 12, true) - highWord) * 0x1_0000_0000 + view.getUint32(at + 8, true) - lowWord;
     if (ahead < 0 || ahead > bytes.length) continue;
     const lsn = badLsn.lsn + BigInt(ahead);
     const length = view.getUint32(at, true);

@@ -20,6 +20,7 @@ interface Crash {
   readonly choice: number;
   readonly completes: boolean;
 }
+
 /** What a client knows: it outlives every process. */
 interface Facts {
   readonly acknowledged: Map<bigint, string>;
@@ -49,7 +50,10 @@ class Machine {
         resolve(false);
       };
     });
-    const platform = { ...openMemoryPlatform({ cluster: simulatedCluster(1), host: 'a' }), random: seededRandom(nextSalt++) };
+    const platform = {
+      ...openMemoryPlatform({ cluster: simulatedCluster(1), host: 'a' }),
+      random: seededRandom(nextSalt++),
+    };
     const files = mortalFiles(this.disk, () => life.isAlive);
     return Promise.race([dead, work({ ...platform, files }).then(() => true)]);
   }
@@ -61,35 +65,44 @@ class Machine {
     this.#died();
     const completes = (): boolean => crash.completes;
     let page = 0;
-    if (crash.how === 'killed') this.disk.crash((_path, count) => Math.floor((count * crash.choice) / 4), completes);
+    if (crash.how === 'killed')
+      this.disk.crash((_path, count) => Math.floor((count * crash.choice) / 4), completes);
     else this.disk.losePower(() => ((crash.choice >> (page++ % 16)) & 1) === 1, completes);
   }
 }
+
 let nextSalt = 1;
 
 async function open(platform: Platform, facts: Facts): Promise<WriteAheadLog> {
   const log = await openFileLog(platform, { folder: 'wal/c', epoch: 1n, fileBytesMax: 250 });
   const found = new Map<bigint, string>();
   for await (const { lsn, payload } of log.read(0n)) found.set(lsn, text(payload));
-  for (const [lsn, value] of facts.acknowledged) if (lsn >= facts.checkpoint) expect(found.get(lsn)).toBe(value);
+  for (const [lsn, value] of facts.acknowledged)
+    if (lsn >= facts.checkpoint) expect(found.get(lsn)).toBe(value);
   expect([...found.keys()]).toEqual(Array.from(found, (_one, index) => log.firstLsn + BigInt(index)));
   expect(log.firstLsn <= facts.checkpoint && facts.checkpoint <= log.nextLsn).toBe(true);
   // What was read back counts from now on.
   for (const [lsn, value] of found) facts.acknowledged.set(lsn, value);
   return log;
 }
+
 async function append(log: WriteAheadLog, facts: Facts, count: number): Promise<void> {
-  const payloads = Array.from({ length: count }, (_one, index) => `${nextSalt++} is entry ${index} of ${count}`);
+  const payloads = Array.from(
+    { length: count },
+    (_one, index) => `${nextSalt++} is entry ${index} of ${count}`,
+  );
   const first = await log.append(payloads.map(bytes));
   for (const [index, payload] of payloads.entries()) {
     expect(facts.acknowledged.has(first + BigInt(index))).toBe(false);
     facts.acknowledged.set(first + BigInt(index), payload);
   }
 }
+
 async function truncate(log: WriteAheadLog, facts: Facts, end: bigint): Promise<void> {
   facts.checkpoint = end;
   await log.truncate(end);
 }
+
 /** Several files, groups of several entries, truncation with and without the newest file, a clean end. */
 const script = (facts: Facts) => async (platform: Platform) => {
   const log = await open(platform, facts);
@@ -102,15 +115,22 @@ const script = (facts: Facts) => async (platform: Platform) => {
   await append(log, facts, 3);
   await log.close();
 };
+
 const check = (facts: Facts) => async (platform: Platform) => {
   const log = await open(platform, facts);
   await append(log, facts, 1);
 };
+
 const newFacts = (): Facts => ({ acknowledged: new Map(), checkpoint: 1n });
 
 async function changesOf(): Promise<number> {
   const machine = new Machine();
-  await machine.live(script(newFacts()), { at: Number.POSITIVE_INFINITY, how: 'killed', choice: 0, completes: false });
+  await machine.live(script(newFacts()), {
+    at: Number.POSITIVE_INFINITY,
+    how: 'killed',
+    choice: 0,
+    completes: false,
+  });
   return machine.changes;
 }
 
@@ -122,13 +142,16 @@ it('keeps what it acknowledged over a crash at every change, with every choice o
       for (let choice = 0; choice < (how === 'killed' ? 5 : 32); choice++) {
         const facts = newFacts();
         const machine = new Machine();
-        expect(await machine.live(script(facts), { at, how, choice, completes: choice % 2 === 1 })).toBe(false);
+        expect(await machine.live(script(facts), { at, how, choice, completes: choice % 2 === 1 })).toBe(
+          false,
+        );
         expect(await machine.live(script(facts)), `${how} before change ${at}, choice ${choice}`).toBe(true);
         expect(await machine.live(check(facts))).toBe(true);
       }
     }
   }
 });
+
 it('keeps what it acknowledged over crashes of crashes: while it opens, again and again', async () => {
   const random = seededRandom(7);
   for (let run = 0; run < 400; run++) {
@@ -151,6 +174,7 @@ it('keeps what it acknowledged over crashes of crashes: while it opens, again an
     expect(await machine.live(check(facts)), JSON.stringify(lives)).toBe(true);
   }
 });
+
 it('keeps what it acknowledged when syncs fail and the power goes, whatever the kernel did with the pages', async () => {
   const random = seededRandom(11);
   for (let run = 0; run < 200; run++) {
@@ -179,6 +203,7 @@ it('keeps what it acknowledged when syncs fail and the power goes, whatever the 
     expect(await machine.live(check(facts))).toBe(true);
   }
 });
+
 function expectDiskError(error: unknown): void {
   expect(error).toMatchObject({ key: expect.stringMatching(/^(io_failed|wal_unavailable)$/) });
 }

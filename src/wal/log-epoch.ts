@@ -4,7 +4,10 @@ import { decodeHeader, HEADER_BYTES } from './frame.js';
 import { parseNames } from './log-names.js';
 
 /** 0n without logs. Headers that are damaged tell nothing here: opening their log says what is wrong with it. */
-export async function newestLogEpoch(platform: Pick<Platform, 'files' | 'crc32'>, folder: string): Promise<bigint> {
+export async function newestLogEpoch(
+  platform: Pick<Platform, 'files' | 'crc32'>,
+  folder: string,
+): Promise<bigint> {
   let newest = 0n;
   const paths = await platform.files.list(folder);
   for (const { epoch } of parseNames(paths).owners) if (epoch > newest) newest = epoch;

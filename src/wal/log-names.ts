@@ -7,12 +7,14 @@ export interface LogName {
   readonly term: bigint;
   readonly salt: number;
 }
+
 export interface OwnerName {
   readonly path: string;
   readonly epoch: bigint;
   readonly term: bigint;
   readonly salt: number;
 }
+
 const hex = (value: bigint | number, digits: number): string => value.toString(16).padStart(digits, '0');
 const number = (digits: string | undefined): bigint => BigInt(`0x${digits ?? '0'}`);
 
@@ -25,17 +27,23 @@ export const ownerPath = (folder: string, name: Omit<OwnerName, 'path'>): string
 export const unsettledPath = (folder: string): string => `${folder}/unsettled`;
 
 /** Log files and owner files among the paths; what has another name is not ours and is left alone. */
-export function parseNames(paths: readonly string[]): { readonly logs: LogName[]; readonly owners: OwnerName[] } {
+export function parseNames(paths: readonly string[]): {
+  readonly logs: LogName[];
+  readonly owners: OwnerName[];
+} {
   const logs: LogName[] = [];
   const owners: OwnerName[] = [];
   for (const path of paths) {
     const log = /\/([0-9a-f]{16})(?:-([0-9a-f]{8,16})-([0-9a-f]{8}))?\.log$/.exec(path);
-    if (log !== null) logs.push({ path, firstLsn: number(log[1]), term: number(log[2]), salt: Number(number(log[3])) });
+    if (log !== null)
+      logs.push({ path, firstLsn: number(log[1]), term: number(log[2]), salt: Number(number(log[3])) });
     const owner = /\/([0-9a-f]{8,16})-([0-9a-f]{8,16})-([0-9a-f]{8})\.owner$/.exec(path);
-    if (owner !== null) owners.push({ path, epoch: number(owner[1]), term: number(owner[2]), salt: Number(number(owner[3])) });
+    if (owner !== null)
+      owners.push({ path, epoch: number(owner[1]), term: number(owner[2]), salt: Number(number(owner[3])) });
   }
   // Newest first: a later opening supersedes what an earlier one wrote from that number on.
   logs.sort((a, b) => order(b.term, a.term) || order(b.firstLsn, a.firstLsn) || b.salt - a.salt);
   return { logs, owners };
 }
+
 const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);

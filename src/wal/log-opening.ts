@@ -20,6 +20,7 @@ export interface Owner {
   /** No owner file was there: the one before closed the log after all its appends were durable, so nothing may be torn. */
   readonly wasClosed: boolean;
 }
+
 export interface FoundFiles {
   /** Oldest first, each up to where the next begins. */
   readonly chain: readonly ScannedFile[];
@@ -55,6 +56,7 @@ export async function takeOwnership(platform: Platform, folder: string, epoch: b
   }
   throw fencedBy(folder, epoch, epoch);
 }
+
 async function removeOthers(platform: Platform, folder: string, guard: string): Promise<OwnerName[]> {
   const removed: OwnerName[] = [];
   for (const other of parseNames(await platform.files.list(folder)).owners) {
@@ -68,6 +70,7 @@ async function removeOthers(platform: Platform, folder: string, guard: string): 
   }
   return removed;
 }
+
 export const fencedBy = (folder: string, newer: bigint, mine: bigint): ElanusError =>
   new ElanusError(
     'wal_fenced',
@@ -106,7 +109,12 @@ export async function readFiles(platform: Platform, folder: string, owner: Owner
       unproven = lastGroup(file, bytes, platform);
       if (file.ending === 'torn') {
         const torn = bytes.length - file.endByte;
-        platform.logger.warn('wal_torn_end', { path: name.path, atByte: file.endByte, bytes: torn, nextLsn: file.endLsn });
+        platform.logger.warn('wal_torn_end', {
+          path: name.path,
+          atByte: file.endByte,
+          bytes: torn,
+          nextLsn: file.endLsn,
+        });
       }
     }
     chain.unshift(file);
@@ -120,16 +128,19 @@ export async function readFiles(platform: Platform, folder: string, owner: Owner
     useless: [...useless, ...voids.map(({ path }) => path)],
   };
 }
+
 function judged(name: LogName, scan: Scan, owner: Owner): ScannedFile | undefined {
   if (scan.kind === 'damaged') throw corrupt(name.path, scan.why);
   // Version 1 left no mark when it was closed.
   if (owner.wasClosed && name.term > 0n) {
     const why = 'though the log was closed after its last entry was durable';
     if (scan.kind === 'void') throw corrupt(name.path, `it is not whole, ${why}`);
-    if (scan.ending === 'torn') throw corrupt(name.path, `entry ${scan.endLsn} at byte ${scan.endByte} is damaged, ${why}`);
+    if (scan.ending === 'torn')
+      throw corrupt(name.path, `entry ${scan.endLsn} at byte ${scan.endByte} is damaged, ${why}`);
   }
   return scan.kind === 'void' ? undefined : scan;
 }
+
 /** A file that was never finished was to begin where the log ended; alone, its name still says where. */
 function endOf(chain: readonly ScannedFile[], voids: readonly LogName[]): bigint {
   const end = chain.at(-1)?.endLsn;
@@ -141,6 +152,7 @@ function endOf(chain: readonly ScannedFile[], voids: readonly LogName[]): bigint
     throw corrupt(newest.path, `it begins at entry ${newest.firstLsn}, the file before it ends at ${end}`);
   return end ?? newest?.firstLsn ?? 1n;
 }
+
 function lastGroup(file: ScannedFile, bytes: Uint8Array, platform: Platform): LogEntry[] {
   const entries: LogEntry[] = [];
   let offset = file.lastGroupByte;

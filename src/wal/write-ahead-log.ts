@@ -4,6 +4,7 @@ export interface LogEntry {
   readonly lsn: bigint;
   readonly payload: Uint8Array;
 }
+
 export interface WriteAheadLog {
   /** The number the next entry gets. */
   readonly nextLsn: bigint;
@@ -28,6 +29,7 @@ export interface WriteAheadLog {
   settle(): Promise<void>;
   close(): Promise<void>;
 }
+
 /** What was found in the folder of a log, before anything in it is changed. */
 export interface FoundLog {
   readonly folder: string;

@@ -7,13 +7,26 @@ import { fileURLToPath } from 'node:url';
 import Long from 'long';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
-import { ClientTelemetryServiceDefinition, MilvusServiceDefinition, ProxyServiceDefinition } from '#proto/milvus/milvus.js';
-import { BoolArray, DoubleArray, FieldData, FloatArray, IntArray, LongArray, SearchResultData } from '#proto/milvus/schema.js';
+import {
+  ClientTelemetryServiceDefinition,
+  MilvusServiceDefinition,
+  ProxyServiceDefinition,
+} from '#proto/milvus/milvus.js';
+import {
+  BoolArray,
+  DoubleArray,
+  FieldData,
+  FloatArray,
+  IntArray,
+  LongArray,
+  SearchResultData,
+} from '#proto/milvus/schema.js';
 
 interface PackedCodec {
   encode(message: { data: Uint8Array }): { finish(): Uint8Array };
   decode(input: Uint8Array): { data: Uint8Array };
 }
+
 interface PackedField {
   readonly message: string;
   readonly field: string;
@@ -106,7 +119,9 @@ const packedAsBytes: readonly PackedField[] = [
   },
 ];
 
-const packedKeys = new Map(packedAsBytes.map((entry) => [`field .milvus.proto.schema.${entry.message}.${entry.field}`, entry]));
+const packedKeys = new Map(
+  packedAsBytes.map((entry) => [`field .milvus.proto.schema.${entry.message}.${entry.field}`, entry]),
+);
 
 const require = createRequire(import.meta.url);
 // Without it 64-bit integers pass through doubles; the SDK's loader brings the package, as it does protobufjs.
@@ -114,7 +129,9 @@ protobuf.util.Long = Long;
 protobuf.configure();
 
 function loadSdk(): protobuf.Root {
-  const shipped: { default: protobuf.INamespace } = require('@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.js');
+  const shipped: {
+    default: protobuf.INamespace;
+  } = require('@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.js');
   return protobuf.Root.fromJSON(shipped.default).resolveAll() as protobuf.Root;
 }
 
@@ -149,7 +166,8 @@ function collectFacts(root: protobuf.Root): Map<string, string> {
       }
     } else if (object instanceof protobuf.Enum) {
       facts.set(`enum ${object.fullName}`, '');
-      for (const [name, value] of Object.entries(object.values)) facts.set(`value ${object.fullName}.${name}`, `${value}`);
+      for (const [name, value] of Object.entries(object.values))
+        facts.set(`value ${object.fullName}.${name}`, `${value}`);
     } else if (object instanceof protobuf.Type) {
       facts.set(`message ${object.fullName}`, '');
       for (const field of object.fieldsArray) facts.set(`field ${field.fullName}`, fieldFact(field));
@@ -177,7 +195,11 @@ describe('wire descriptors', () => {
 
   it('departs only where the table says, and there by bytes for a packed array', () => {
     for (const [key, { element, number }] of packedKeys) {
-      expect([key, sdkFacts.get(key), ourFacts.get(key)]).toEqual([key, `repeated ${element} = ${number}`, `bytes = ${number}`]);
+      expect([key, sdkFacts.get(key), ourFacts.get(key)]).toEqual([
+        key,
+        `repeated ${element} = ${number}`,
+        `bytes = ${number}`,
+      ]);
     }
   });
 
@@ -189,7 +211,9 @@ describe('wire descriptors', () => {
         .sort();
       const expected = sdk
         .lookupService(definition.fullName)
-        .methodsArray.map((method) => `${method.name} ${method.requestStream === true} ${method.responseStream === true}`)
+        .methodsArray.map(
+          (method) => `${method.name} ${method.requestStream === true} ${method.responseStream === true}`,
+        )
         .sort();
       expect(generated).toEqual(expected);
     },
@@ -222,7 +246,11 @@ describe.each(packedAsBytes)('$message as bytes', ({ message, field, codec, valu
 describe('nested columns', () => {
   it('decodes a vector column of the SDK without copying the payload', () => {
     const type = sdk.lookupType('milvus.proto.schema.FieldData');
-    const column = { type: 101, field_name: 'embedding', vectors: { dim: 2, float_vector: { data: [1, 2, 3, 4] } } };
+    const column = {
+      type: 101,
+      field_name: 'embedding',
+      vectors: { dim: 2, float_vector: { data: [1, 2, 3, 4] } },
+    };
     const encoded = type.encode(type.fromObject(column)).finish();
     const { field } = FieldData.decode(encoded);
     if (field?.$case !== 'vectors' || field.value.data?.$case !== 'floatVector') {

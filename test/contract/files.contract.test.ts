@@ -13,6 +13,7 @@ const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
+
 async function nodeFiles(): Promise<{ files: NodeFiles; root: string }> {
   const root = await mkdtemp(path.join(tmpdir(), 'elanus-files-'));
   const files = new NodeFiles(root);
@@ -45,7 +46,8 @@ describe.each([
     await append.close();
     const all = await files.read('many');
     expect(all.length).toBe(12_000);
-    for (let i = 0; i < 6000; i++) expect((all[2 * i] as number) + 256 * (all[2 * i + 1] as number)).toBe(i % 3000);
+    for (let i = 0; i < 6000; i++)
+      expect((all[2 * i] as number) + 256 * (all[2 * i + 1] as number)).toBe(i % 3000);
   });
   test('ranges end at the end of the file', async () => {
     const files = await open();
@@ -99,12 +101,15 @@ describe.each([
     await files.remove('x/b');
     expect(await files.list('x')).toEqual(['x/a/10', 'x/a/2']);
   });
-  test.each(['', '/etc/passwd', '../up', 'a/../../b', 'a//b', './a', 'a\\b', 'a\0'])('refuses the path %j', async (bad) => {
-    const files = await open();
-    await expect(files.read(bad)).rejects.toMatchObject({ key: 'invalid_parameter' });
-    await expect(files.write(bad, [])).rejects.toMatchObject({ key: 'invalid_parameter' });
-    await expect(files.openAppend(bad)).rejects.toMatchObject({ key: 'invalid_parameter' });
-  });
+  test.each(['', '/etc/passwd', '../up', 'a/../../b', 'a//b', './a', 'a\\b', 'a\0'])(
+    'refuses the path %j',
+    async (bad) => {
+      const files = await open();
+      await expect(files.read(bad)).rejects.toMatchObject({ key: 'invalid_parameter' });
+      await expect(files.write(bad, [])).rejects.toMatchObject({ key: 'invalid_parameter' });
+      await expect(files.openAppend(bad)).rejects.toMatchObject({ key: 'invalid_parameter' });
+    },
+  );
   test('appends keep the order of the calls; the handle knows its size; a second handle goes on at the end', async () => {
     const files = await open();
     const file = await files.openAppend('log/1');
@@ -193,7 +198,10 @@ describe('NodeFiles', () => {
     const names = Array.from({ length: 10 }, (_, i) => `f${i}`);
     for (const [i, name] of names.entries()) await files.write(name, [bytes(i)]);
     const read = (name: string) =>
-      handles.read(path.join(root, name), async (handle) => (await handle.read(new Uint8Array(1), 0, 1, 0)).buffer[0]);
+      handles.read(
+        path.join(root, name),
+        async (handle) => (await handle.read(new Uint8Array(1), 0, 1, 0)).buffer[0],
+      );
     for (let round = 0; round < 3; round++) {
       expect(await Promise.all(names.map(read))).toEqual(names.map((_, i) => i));
       for (const name of names) await read(name);
@@ -219,9 +227,18 @@ describe('NodeFiles', () => {
     const thread = new AppendThread();
     cleanups.push(() => thread.close());
     // Every write to a descriptor opened for reading fails.
-    const broken = new NodeAppendFile(await openFile(path.join(root, 'read-only'), 'r'), 1, thread, 'read-only');
+    const broken = new NodeAppendFile(
+      await openFile(path.join(root, 'read-only'), 'r'),
+      1,
+      thread,
+      'read-only',
+    );
     const good = new NodeAppendFile(await openFile(path.join(root, 'good'), 'a'), 0, thread, 'good');
-    const all = await Promise.allSettled([broken.append([bytes(1)]), good.append([bytes(2)]), broken.append([bytes(3)])]);
+    const all = await Promise.allSettled([
+      broken.append([bytes(1)]),
+      good.append([bytes(2)]),
+      broken.append([bytes(3)]),
+    ]);
     expect(all.map((one) => one.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
     await expect(broken.append([])).rejects.toMatchObject({ key: 'wal_unavailable' });
     expect(broken.size).toBe(1);

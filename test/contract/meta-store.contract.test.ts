@@ -13,11 +13,13 @@ const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
+
 async function folder(): Promise<string> {
   const made = await mkdtemp(path.join(tmpdir(), 'elanus-meta-'));
   cleanups.push(() => rm(made, { recursive: true }));
   return made;
 }
+
 function openLmdb(at: string): LmdbMetaStore {
   const store = new LmdbMetaStore(at);
   cleanups.push(() => store.close());
@@ -45,7 +47,9 @@ describe.each([
   test('compares decide: absence, revision, value; a failed one changes nothing', async () => {
     const store = await open();
     expect(await store.transact([{ key: 'k', modRevision: 0n }], [put('k', 'x')])).toBeGreaterThan(0n);
-    expect(await store.transact([{ key: 'k', modRevision: 0n }], [put('k', 'y'), put('other', 'y')])).toBeUndefined();
+    expect(
+      await store.transact([{ key: 'k', modRevision: 0n }], [put('k', 'y'), put('other', 'y')]),
+    ).toBeUndefined();
     const revision = (await store.get('k'))?.modRevision ?? 0n;
     expect(await store.transact([{ key: 'k', modRevision: revision }], [put('k', 'y')])).toBeGreaterThan(0n);
     expect(await store.transact([{ key: 'k', modRevision: revision }], [put('k', 'z')])).toBeUndefined();
@@ -66,7 +70,10 @@ describe.each([
   test('a transaction tells the revision that its keys carry, so that its writer can name what it wrote', async () => {
     const store = await open();
     const first = await store.transact([{ key: 'k', modRevision: 0n }], [put('k', '1'), put('l', '1')]);
-    expect([(await store.get('k'))?.modRevision, (await store.get('l'))?.modRevision]).toEqual([first, first]);
+    expect([(await store.get('k'))?.modRevision, (await store.get('l'))?.modRevision]).toEqual([
+      first,
+      first,
+    ]);
     const second = await store.transact([{ key: 'k', modRevision: first ?? -1n }], [put('k', '2')]);
     expect(second).toBeGreaterThan(first ?? 0n);
     // The same value written again is another revision: whoever held the older one must read again.
@@ -75,7 +82,9 @@ describe.each([
     // A key that went and came back is not the one that was read.
     await store.transact([], [{ kind: 'delete', key: 'l' }]);
     await store.transact([], [put('l', '1')]);
-    expect(await store.transact([{ key: 'l', modRevision: first ?? -1n }], [{ kind: 'delete', key: 'l' }])).toBeUndefined();
+    expect(
+      await store.transact([{ key: 'l', modRevision: first ?? -1n }], [{ kind: 'delete', key: 'l' }]),
+    ).toBeUndefined();
   });
   test('a compare guards keys that the transaction does not change', async () => {
     const store = await open();
@@ -90,10 +99,14 @@ describe.each([
   test('one of many concurrent creators wins', async () => {
     const store = await open();
     const won = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => store.transact([{ key: 'lock', modRevision: 0n }], [put('lock', `${i}`)])),
+      Array.from({ length: 30 }, (_, i) =>
+        store.transact([{ key: 'lock', modRevision: 0n }], [put('lock', `${i}`)]),
+      ),
     );
     expect(won.filter((revision) => revision !== undefined)).toHaveLength(1);
-    expect((await store.get('lock'))?.value).toEqual(text(`${won.findIndex((revision) => revision !== undefined)}`));
+    expect((await store.get('lock'))?.value).toEqual(
+      text(`${won.findIndex((revision) => revision !== undefined)}`),
+    );
   });
   test('ranges: prefix, key order by code units, deleteRange', async () => {
     const store = await open();
@@ -128,14 +141,18 @@ describe.each([
     const many = Array.from({ length: 129 }, (_, i) => put(`k${i}`, ''));
     await expect(store.transact([], many)).rejects.toMatchObject({ key: 'invalid_parameter' });
     expect(await store.transact([], many.slice(1))).toBeGreaterThan(0n);
-    await expect(store.transact([], [put('a', '1'), { kind: 'delete', key: 'a' }])).rejects.toMatchObject({ key: 'invalid_parameter' });
+    await expect(store.transact([], [put('a', '1'), { kind: 'delete', key: 'a' }])).rejects.toMatchObject({
+      key: 'invalid_parameter',
+    });
   });
   test('watch: changes below the prefix, in revision order, until cancelled', async () => {
     const store = await open();
     await store.transact([], [put('w/before', '')]);
     const seen: MetaEvent[] = [];
     const watch = store.watch('w/', (event) => seen.push(event));
-    await Promise.all(Array.from({ length: 20 }, (_, i) => store.transact([], [put(`w/${i}`, `${i}`), put(`v/${i}`, '')])));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => store.transact([], [put(`w/${i}`, `${i}`), put(`v/${i}`, '')])),
+    );
     await store.transact([{ key: 'w/1', modRevision: 0n }], [put('w/failed', '')]);
     await store.transact(
       [],
@@ -157,7 +174,9 @@ describe.each([
         .slice(20)
         .map((event) => `${event.kind} ${event.key}`)
         .sort(),
-    ).toEqual(['1', ...Array.from({ length: 10 }, (_, i) => `1${i}`)].map((name) => `delete w/${name}`).sort());
+    ).toEqual(
+      ['1', ...Array.from({ length: 10 }, (_, i) => `1${i}`)].map((name) => `delete w/${name}`).sort(),
+    );
     const revisions = seen.map((event) => event.revision);
     expect(revisions).toEqual([...revisions].sort((a, b) => Number(a - b)));
     watch.cancel();

@@ -42,6 +42,11 @@ describe('ConsoleLogger', () => {
     logger.info('segment.sealed', { id: 2n ** 60n, rows: 3, gone: undefined, event: 'not this' });
     expect(lines.length).toBe(1);
     expect(lines[0]?.endsWith('\n')).toBe(true);
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'info', event: 'segment.sealed', id: '1152921504606846976', rows: 3 });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      level: 'info',
+      event: 'segment.sealed',
+      id: '1152921504606846976',
+      rows: 3,
+    });
   });
 });

@@ -39,7 +39,9 @@ describe.each([
   });
   test('ifAbsent: one of many writers wins and its bytes stay', async () => {
     const store = await open();
-    const won = await Promise.all(Array.from({ length: 12 }, (_, i) => store.put('m/1', [bytes(i)], { ifAbsent: true })));
+    const won = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => store.put('m/1', [bytes(i)], { ifAbsent: true })),
+    );
     expect(won.filter(Boolean).length).toBe(1);
     expect([...(await store.get('m/1'))]).toEqual([won.indexOf(true)]);
     expect(await store.put('m/1', [bytes(99)])).toBe(true);
@@ -53,10 +55,13 @@ describe.each([
     expect(await store.list('')).toEqual(['log/1/10', 'log/1/2', 'log/12/1', 'stats/1']);
     expect(await store.list('none/')).toEqual([]);
   });
-  test.each(['', '/a', 'a/', 'a//b', '../a', 'a/./b', 'a\\b', 'a\0', 'x'.repeat(1025)])('refuses the key %j', async (key) => {
-    const store = await open();
-    await expect(store.put(key, [])).rejects.toMatchObject({ key: 'invalid_parameter' });
-    await expect(store.get(key)).rejects.toMatchObject({ key: 'invalid_parameter' });
-    await expect(store.remove(key)).rejects.toMatchObject({ key: 'invalid_parameter' });
-  });
+  test.each(['', '/a', 'a/', 'a//b', '../a', 'a/./b', 'a\\b', 'a\0', 'x'.repeat(1025)])(
+    'refuses the key %j',
+    async (key) => {
+      const store = await open();
+      await expect(store.put(key, [])).rejects.toMatchObject({ key: 'invalid_parameter' });
+      await expect(store.get(key)).rejects.toMatchObject({ key: 'invalid_parameter' });
+      await expect(store.remove(key)).rejects.toMatchObject({ key: 'invalid_parameter' });
+    },
+  );
 });

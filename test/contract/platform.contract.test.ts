@@ -13,11 +13,13 @@ const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
+
 async function folder(): Promise<string> {
   const made = await mkdtemp(path.join(tmpdir(), 'elanus-platform-'));
   cleanups.push(() => rm(made, { recursive: true }));
   return made;
 }
+
 const value = Uint8Array.of(1, 2, 3);
 
 describe('openNodePlatform', () => {
@@ -57,7 +59,10 @@ describe('lockFolder', () => {
     const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => undefined);
     const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
     await writeFile(path.join(at, 'LOCK'), JSON.stringify({ pid: child.pid, host: hostname(), started }));
-    await expect(lockFolder(at)).rejects.toMatchObject({ key: 'folder_in_use', message: expect.stringContaining(`pid ${child.pid}`) });
+    await expect(lockFolder(at)).rejects.toMatchObject({
+      key: 'folder_in_use',
+      message: expect.stringContaining(`pid ${child.pid}`),
+    });
     child.kill('SIGKILL');
     await died;
     const lock = await lockFolder(at); // Its holder is dead now.
@@ -65,17 +70,29 @@ describe('lockFolder', () => {
   });
   test('takes over from a reused pid and from a torn file, not from another host', async () => {
     const at = await folder();
-    for (const stale of [JSON.stringify({ pid: process.pid, host: hostname(), started: '1' }), '', '{"pid":']) {
+    for (const stale of [
+      JSON.stringify({ pid: process.pid, host: hostname(), started: '1' }),
+      '',
+      '{"pid":',
+    ]) {
       await writeFile(path.join(at, 'LOCK'), stale);
       await (await lockFolder(at)).release();
     }
     await writeFile(path.join(at, 'LOCK'), JSON.stringify({ pid: 1, host: 'elsewhere', started: '1' }));
-    await expect(lockFolder(at)).rejects.toMatchObject({ key: 'folder_in_use', message: expect.stringContaining('elsewhere') });
+    await expect(lockFolder(at)).rejects.toMatchObject({
+      key: 'folder_in_use',
+      message: expect.stringContaining('elsewhere'),
+    });
   });
   test('one of many openers gets it, over a stale file too', async () => {
     const at = await folder();
-    await writeFile(path.join(at, 'LOCK'), JSON.stringify({ pid: 999_999_999, host: hostname(), started: '1' }));
-    const won = (await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(at)))).filter((one) => one.status === 'fulfilled');
+    await writeFile(
+      path.join(at, 'LOCK'),
+      JSON.stringify({ pid: 999_999_999, host: hostname(), started: '1' }),
+    );
+    const won = (await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(at)))).filter(
+      (one) => one.status === 'fulfilled',
+    );
     expect(won.length).toBe(1);
   });
 });
@@ -95,7 +112,8 @@ describe('openMemoryPlatform', () => {
       });
     await world.runUntil(listen(b));
     const connection = a.transport.connect('b:9000');
-    const call = () => connection.call('/p.S/Echo', value, { signal: new AbortController().signal, metadata: {} });
+    const call = () =>
+      connection.call('/p.S/Echo', value, { signal: new AbortController().signal, metadata: {} });
     expect(await world.runUntil(call())).toEqual(value);
     await world.runUntil(b.objectStore.put('x', [value]));
     expect(await world.runUntil(a.objectStore.get('x'))).toEqual(value);

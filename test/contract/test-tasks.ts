@@ -14,7 +14,9 @@ export const workerTasks = {
     return known;
   },
   thread: (_input: unknown, context: Context): number => context.thread,
-  bytes: (input: { readonly length: number }): { readonly view: Float32Array } => ({ view: new Float32Array(input.length).fill(1.5) }),
+  bytes: (input: { readonly length: number }): { readonly view: Float32Array } => ({
+    view: new Float32Array(input.length).fill(1.5),
+  }),
   spin: (input: { readonly ms: number }): number => {
     const until = performance.now() + input.ms;
     while (performance.now() < until);

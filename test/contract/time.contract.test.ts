@@ -4,12 +4,23 @@ import { SimulatedWorld } from '#platform/memory/simulated-time.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
 
 describe.each([
-  ['node', () => ({ clock: nodeClock, timers: nodeTimers, drive: <T>(work: () => Promise<T>): Promise<T> => work() })],
+  [
+    'node',
+    () => ({
+      clock: nodeClock,
+      timers: nodeTimers,
+      drive: <T>(work: () => Promise<T>): Promise<T> => work(),
+    }),
+  ],
   [
     'simulated',
     () => {
       const world = new SimulatedWorld({ seed: 1 });
-      return { clock: world.clock, timers: world.timers, drive: <T>(work: () => Promise<T>): Promise<T> => world.runUntil(work()) };
+      return {
+        clock: world.clock,
+        timers: world.timers,
+        drive: <T>(work: () => Promise<T>): Promise<T> => world.runUntil(work()),
+      };
     },
   ],
 ] as const)('Timers (%s)', (_name, open) => {
@@ -82,7 +93,9 @@ describe('SimulatedWorld', () => {
     await expect(world.runUntil(new Promise(() => {}))).rejects.toThrow(/no event is left/);
     const tick = (): void => void world.schedule(10, tick);
     tick();
-    await expect(world.runUntil(new Promise(() => {}), 1000)).rejects.toMatchObject({ key: 'deadline_exceeded' });
+    await expect(world.runUntil(new Promise(() => {}), 1000)).rejects.toMatchObject({
+      key: 'deadline_exceeded',
+    });
     await expect(world.runUntil(Promise.reject(new Error('own')))).rejects.toThrow('own');
   });
 });

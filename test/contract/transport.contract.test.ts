@@ -10,7 +10,15 @@ import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import { canSharePorts } from '#platform/node/grpc/port-bind.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
 import type { Clock, Timers } from '#platform/time.js';
-import type { CallContext, HttpRequest, HttpResponse, Listener, ListenOptions, MethodHandler, Transport } from '#platform/transport.js';
+import type {
+  CallContext,
+  HttpRequest,
+  HttpResponse,
+  Listener,
+  ListenOptions,
+  MethodHandler,
+  Transport,
+} from '#platform/transport.js';
 
 interface Bench {
   readonly transport: Transport;
@@ -19,29 +27,45 @@ interface Bench {
   /** Lets simulated time pass until the work is done. */
   drive<T>(work: () => Promise<T>): Promise<T>;
 }
+
 const nodeBench = (transport: Transport = new GrpcTransport()): Bench => ({
   transport,
   clock: nodeClock,
   timers: nodeTimers,
   drive: (work) => work(),
 });
+
 /** As if every listener had been asked for threads. */
 class ThreadedTransport extends GrpcTransport {
   override listen(options: ListenOptions): Promise<Listener> {
     return super.listen({ ...options, threads: 2 });
   }
 }
+
 function memoryBench(): Bench & { world: SimulatedWorld; network: SimulatedNetwork } {
   const world = new SimulatedWorld({ seed: 7 });
   const network = new SimulatedNetwork(world);
   const { clock, timers } = world;
-  return { world, network, transport: new MemoryTransport(network, 'a'), clock, timers, drive: (work) => world.runUntil(work()) };
+  return {
+    world,
+    network,
+    transport: new MemoryTransport(network, 'a'),
+    clock,
+    timers,
+    drive: (work) => world.runUntil(work()),
+  };
 }
+
 const open: Listener[] = [];
 afterEach(async () => {
   for (const listener of open.splice(0)) void listener.close(0);
 });
-async function listen(transport: Transport, methods: Record<string, MethodHandler>, more: Partial<ListenOptions> = {}): Promise<Listener> {
+
+async function listen(
+  transport: Transport,
+  methods: Record<string, MethodHandler>,
+  more: Partial<ListenOptions> = {},
+): Promise<Listener> {
   const listener = await transport.listen({
     host: '127.0.0.1',
     port: 0,
@@ -53,7 +77,13 @@ async function listen(transport: Transport, methods: Record<string, MethodHandle
   open.push(listener);
   return listener;
 }
-const context = (more: Partial<CallContext> = {}): CallContext => ({ signal: new AbortController().signal, metadata: {}, ...more });
+
+const context = (more: Partial<CallContext> = {}): CallContext => ({
+  signal: new AbortController().signal,
+  metadata: {},
+  ...more,
+});
+
 const address = (listener: Listener): string => `${listener.host}:${listener.port}`;
 
 const sharesPorts = await canSharePorts('127.0.0.1');
@@ -96,7 +126,9 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
       const connection = transport.connect(address(listener));
       const large = new Uint8Array(20_000_000).fill(5);
       expect((await connection.call('/p.S/Echo', large, context())).length).toBe(large.length);
-      const replies = await Promise.all(Array.from({ length: 100 }, (_, i) => connection.call('/p.S/Echo', Uint8Array.of(i), context())));
+      const replies = await Promise.all(
+        Array.from({ length: 100 }, (_, i) => connection.call('/p.S/Echo', Uint8Array.of(i), context())),
+      );
       expect(replies.map((reply) => reply[0])).toEqual(Array.from({ length: 100 }, (_, i) => i));
       connection.close();
     });
@@ -116,7 +148,9 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
         },
       });
       const connection = transport.connect(address(listener));
-      await expect(connection.call('/p.S/Fail', new Uint8Array(1), context())).rejects.toMatchObject({ key: seen });
+      await expect(connection.call('/p.S/Fail', new Uint8Array(1), context())).rejects.toMatchObject({
+        key: seen,
+      });
       connection.close();
     });
   });
@@ -133,11 +167,17 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
         key: 'internal',
         message: expect.stringContaining('broken inside'),
       });
-      await expect(connection.call('/p.S/Other', new Uint8Array(1), context())).rejects.toMatchObject({ key: 'unsupported' });
+      await expect(connection.call('/p.S/Other', new Uint8Array(1), context())).rejects.toMatchObject({
+        key: 'unsupported',
+      });
       connection.close();
-      await expect(connection.call('/p.S/Sync', new Uint8Array(1), context())).rejects.toMatchObject({ key: 'service_unavailable' });
+      await expect(connection.call('/p.S/Sync', new Uint8Array(1), context())).rejects.toMatchObject({
+        key: 'service_unavailable',
+      });
       const nobody = transport.connect('127.0.0.1:1');
-      await expect(nobody.call('/p.S/Sync', new Uint8Array(1), context())).rejects.toMatchObject({ key: 'service_unavailable' });
+      await expect(nobody.call('/p.S/Sync', new Uint8Array(1), context())).rejects.toMatchObject({
+        key: 'service_unavailable',
+      });
       nobody.close();
     });
   });
@@ -159,11 +199,17 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
       await timers.sleep(100);
       stop.abort();
       await expect(first).rejects.toMatchObject({ key: 'cancelled' });
-      const second = connection.call('/p.S/Slow', Uint8Array.of(2), context({ deadlineMs: clock.now() + 150 }));
+      const second = connection.call(
+        '/p.S/Slow',
+        Uint8Array.of(2),
+        context({ deadlineMs: clock.now() + 150 }),
+      );
       await expect(second).rejects.toMatchObject({ key: 'deadline_exceeded' });
       await timers.sleep(300);
       expect(aborted.sort()).toEqual(['1', '2']);
-      await expect(connection.call('/p.S/Slow', Uint8Array.of(3), context({ signal: stop.signal }))).rejects.toMatchObject({
+      await expect(
+        connection.call('/p.S/Slow', Uint8Array.of(3), context({ signal: stop.signal })),
+      ).rejects.toMatchObject({
         key: 'cancelled',
       });
       connection.close();
@@ -178,8 +224,12 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
         { receiveBytesMax: 10_000, sendBytesMax: 10_000 },
       );
       const connection = transport.connect(address(listener));
-      await expect(connection.call('/p.S/Grow', new Uint8Array(10_001), context())).rejects.toMatchObject({ key: 'internal' });
-      await expect(connection.call('/p.S/Grow', Uint8Array.of(11), context())).rejects.toMatchObject({ key: 'internal' });
+      await expect(connection.call('/p.S/Grow', new Uint8Array(10_001), context())).rejects.toMatchObject({
+        key: 'internal',
+      });
+      await expect(connection.call('/p.S/Grow', Uint8Array.of(11), context())).rejects.toMatchObject({
+        key: 'internal',
+      });
       expect((await connection.call('/p.S/Grow', Uint8Array.of(10), context())).length).toBe(10_000);
       connection.close();
     });
@@ -193,14 +243,18 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
       };
       const first = await listen(transport, { '/p.S/Slow': slow });
       const connection = transport.connect(address(first));
-      const [ends, cut] = [2, 100].map((tenths) => connection.call('/p.S/Slow', Uint8Array.of(tenths), context()));
+      const [ends, cut] = [2, 100].map((tenths) =>
+        connection.call('/p.S/Slow', Uint8Array.of(tenths), context()),
+      );
       cut?.catch(() => {});
       await timers.sleep(100);
       const closed = first.close(800);
       expect([...((await ends) ?? [])]).toEqual([2]);
       await expect(cut).rejects.toMatchObject({ key: 'service_unavailable' });
       await closed;
-      await expect(connection.call('/p.S/Slow', Uint8Array.of(0), context())).rejects.toMatchObject({ key: 'service_unavailable' });
+      await expect(connection.call('/p.S/Slow', Uint8Array.of(0), context())).rejects.toMatchObject({
+        key: 'service_unavailable',
+      });
       await listen(transport, { '/p.S/Slow': slow }, { port: first.port });
       for (let attempt = 0; ; attempt++) {
         const reply = await connection.call('/p.S/Slow', Uint8Array.of(1), context()).catch(() => undefined);
@@ -225,7 +279,11 @@ if (sharesPorts) transports.push(['two threads', () => new ThreadedTransport()])
 describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) => {
   const http = async (request: HttpRequest): Promise<HttpResponse> => {
     if (request.path === '/throw') throw new Error('inside');
-    return { status: 201, contentType: 'application/json', body: JSON.stringify({ ...request, body: request.body.length }) };
+    return {
+      status: 201,
+      contentType: 'application/json',
+      body: JSON.stringify({ ...request, body: request.body.length }),
+    };
   };
   test('serves HTTP/1.1 beside gRPC', async () => {
     const transport = newTransport();
@@ -235,9 +293,18 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
       { http, httpBodyPaths: ['/v2/'], receiveBytesMax: 1000 },
     );
     const base = `http://${address(listener)}`;
-    const answer = await fetch(`${base}/v2/x?y=1`, { method: 'POST', body: 'abc', headers: { Authorization: 'Bearer t' } });
+    const answer = await fetch(`${base}/v2/x?y=1`, {
+      method: 'POST',
+      body: 'abc',
+      headers: { Authorization: 'Bearer t' },
+    });
     expect(answer.status).toBe(201);
-    expect(await answer.json()).toMatchObject({ method: 'POST', path: '/v2/x?y=1', body: 3, headers: { authorization: 'Bearer t' } });
+    expect(await answer.json()).toMatchObject({
+      method: 'POST',
+      path: '/v2/x?y=1',
+      body: 3,
+      headers: { authorization: 'Bearer t' },
+    });
     expect((await fetch(`${base}/throw`)).status).toBe(500);
     expect((await fetch(`${base}/v2/y`, { method: 'POST', body: 'x'.repeat(1001) })).status).toBe(413);
     const connection = transport.connect(address(listener));
@@ -247,7 +314,9 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
     await expect(fetch(base)).rejects.toThrow();
   });
   test('answers a call whose request stream stays open after the message', async () => {
-    const listener = await listen(newTransport(), { '/p.S/Reverse': async (request) => request.slice().reverse() });
+    const listener = await listen(newTransport(), {
+      '/p.S/Reverse': async (request) => request.slice().reverse(),
+    });
     const session = http2Connect(`http://${address(listener)}`);
     const call = session.request({
       ':method': 'POST',
@@ -273,7 +342,10 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
     // What the operating system would have to offer is forced: the freed port is the only answer to the first question.
     let asked = 0;
     const { listen: original } = Server.prototype;
-    const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server, ...args: unknown[]) {
+    const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (
+      this: Server,
+      ...args: unknown[]
+    ) {
       const port = args[0] === 0 && asked++ === 0 ? first.port : args[0];
       return original.call(this, port, ...(args.slice(1) as []));
     });

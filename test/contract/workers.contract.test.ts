@@ -13,6 +13,7 @@ const threads: NodeWorkers[] = [];
 afterEach(async () => {
   for (const workers of threads.splice(0)) await workers.close();
 });
+
 function nodeWorkers(parallelism = 2): NodeWorkers {
   const workers = new NodeWorkers({ registry, parallelism });
   threads.push(workers);
@@ -60,7 +61,10 @@ describe.each([
   test('many tasks and pauses under one signal are one listener on it', async () => {
     const workers = open();
     const { signal } = new AbortController();
-    const all = Array.from({ length: 50 }, (_, i) => [workers.run<number>('later', i, [], signal), nodeTimers.sleep(1, signal)]);
+    const all = Array.from({ length: 50 }, (_, i) => [
+      workers.run<number>('later', i, [], signal),
+      nodeTimers.sleep(1, signal),
+    ]);
     expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
     await Promise.all(all.flat());
   });
@@ -96,7 +100,9 @@ describe('NodeWorkers', () => {
     await expect(workers.run('fail', {}, [], undefined, 1)).rejects.toThrow('boom');
     // What comes in the same turn goes to the threads, but for what is not worth handing over.
     const ofMany = async (count: number, micros: number) => {
-      const all = await Promise.all(Array.from({ length: count }, () => workers.run<number>('thread', {}, [], undefined, micros)));
+      const all = await Promise.all(
+        Array.from({ length: count }, () => workers.run<number>('thread', {}, [], undefined, micros)),
+      );
       return all.filter((thread) => thread === 2).length;
     };
     await nodeTimers.yield();
@@ -107,7 +113,10 @@ describe('NodeWorkers', () => {
     expect(await ofMany(300, 10)).toBe(200);
   });
   test('errors keep their key', async () => {
-    await expect(nodeWorkers().run('failTyped', {}, [])).rejects.toMatchObject({ name: 'ElanusError', key: 'memory_limit' });
+    await expect(nodeWorkers().run('failTyped', {}, [])).rejects.toMatchObject({
+      name: 'ElanusError',
+      key: 'memory_limit',
+    });
   });
   test('a thread that dies rejects its task and is replaced', async () => {
     const workers = nodeWorkers(1);

@@ -9,4 +9,6 @@ interface GoldenIndex {
   readonly metric_type: string;
 }
 export const floatIndexes: readonly GoldenIndex[];
-export const otherIndexes: readonly (GoldenIndex & { readonly vectorOf: (key: number) => number[] | Record<number, number> })[];
+export const otherIndexes: readonly (GoldenIndex & {
+  readonly vectorOf: (key: number) => number[] | Record<number, number>;
+})[];

@@ -8,18 +8,33 @@ const mix = (value) => {
   z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
   return (z ^ (z >>> 15)) >>> 0;
 };
-export const floats = (key, salt, dim = 4) => Array.from({ length: dim }, (_, at) => ((mix(key * 131 + salt * 7919 + at) % 65) - 32) / 4);
+
+export const floats = (key, salt, dim = 4) =>
+  Array.from({ length: dim }, (_, at) => ((mix(key * 131 + salt * 7919 + at) % 65) - 32) / 4);
 export const bits = (key, bytes = 8) => Array.from({ length: bytes }, (_, at) => mix(key * 257 + at) & 255);
-export const bytes = (key, dim = 4) => Array.from({ length: dim }, (_, at) => (mix(key * 263 + at) % 201) - 100);
+export const bytes = (key, dim = 4) =>
+  Array.from({ length: dim }, (_, at) => (mix(key * 263 + at) % 201) - 100);
 export const sparse = (key) =>
-  Object.fromEntries(Array.from({ length: 3 }, (_, at) => [(mix(key * 269 + at) % 50) + at * 50, 1 + (mix(key + at) % 8) / 8]));
+  Object.fromEntries(
+    Array.from({ length: 3 }, (_, at) => [(mix(key * 269 + at) % 50) + at * 50, 1 + (mix(key + at) % 8) / 8]),
+  );
 export const signature = (key) => bits(key % 37, 32);
 
 /** Vector fields with the index of each: every format of an index file. */
 export const floatIndexes = [
   { name: 'hnsw', index_type: 'HNSW', metric_type: 'L2', params: { M: 4, efConstruction: 40 } },
-  { name: 'hnsw_sq', index_type: 'HNSW_SQ', metric_type: 'L2', params: { M: 4, efConstruction: 40, sq_type: 'SQ8' } },
-  { name: 'hnsw_pq', index_type: 'HNSW_PQ', metric_type: 'L2', params: { M: 4, efConstruction: 40, m: 2, nbits: 4 } },
+  {
+    name: 'hnsw_sq',
+    index_type: 'HNSW_SQ',
+    metric_type: 'L2',
+    params: { M: 4, efConstruction: 40, sq_type: 'SQ8' },
+  },
+  {
+    name: 'hnsw_pq',
+    index_type: 'HNSW_PQ',
+    metric_type: 'L2',
+    params: { M: 4, efConstruction: 40, m: 2, nbits: 4 },
+  },
   { name: 'qg', index_type: 'QG', metric_type: 'L2', params: {} },
   { name: 'ivf_flat', index_type: 'IVF_FLAT', metric_type: 'IP', params: { nlist: 8 } },
   { name: 'ivf_sq8', index_type: 'IVF_SQ8', metric_type: 'COSINE', params: { nlist: 8 } },
@@ -29,7 +44,15 @@ export const floatIndexes = [
   { name: 'diskann', index_type: 'DISKANN', metric_type: 'L2', params: {} },
 ];
 export const otherIndexes = [
-  { name: 'flat', type: 'FloatVector', dim: 4, index_type: 'FLAT', metric_type: 'L2', params: {}, vectorOf: (key) => floats(key, 20) },
+  {
+    name: 'flat',
+    type: 'FloatVector',
+    dim: 4,
+    index_type: 'FLAT',
+    metric_type: 'L2',
+    params: {},
+    vectorOf: (key) => floats(key, 20),
+  },
   {
     name: 'prq',
     type: 'FloatVector',
@@ -84,7 +107,14 @@ export const otherIndexes = [
     params: { mh_element_bit_width: 32, mh_lsh_band: 4 },
     vectorOf: signature,
   },
-  { name: 'sparse', type: 'SparseFloatVector', index_type: 'SPARSE_INVERTED_INDEX', metric_type: 'IP', params: {}, vectorOf: sparse },
+  {
+    name: 'sparse',
+    type: 'SparseFloatVector',
+    index_type: 'SPARSE_INVERTED_INDEX',
+    metric_type: 'IP',
+    params: {},
+    vectorOf: sparse,
+  },
 ];
 
 /** The rows of `rows`: some in files, some only in the log, some deleted or replaced in each. */
@@ -100,6 +130,7 @@ export const scalarsOf = (key, version) => ({
   nullable: key % 3 === 0 ? null : `n${key}`,
   dynamic_number: key * 2,
 });
+
 export const partitionOf = (key) => (key % 4 === 0 ? 'even' : '_default');
 /** Keys 0 to 199 were flushed in version 1; then, in the log only: 150 to 169 deleted, 170 to 189 replaced, 200 to 239 added. */
 export function expectedRows() {

@@ -4,7 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { floatIndexes, floats, INDEXED_ROWS, LOGGED_ROWS, otherIndexes, partitionOf, scalarsOf } from './folder-content.mjs';
+import {
+  floatIndexes,
+  floats,
+  INDEXED_ROWS,
+  LOGGED_ROWS,
+  otherIndexes,
+  partitionOf,
+  scalarsOf,
+} from './folder-content.mjs';
 import { pack } from './pack.mjs';
 
 const [checkout, file] = process.argv.slice(2);
@@ -21,6 +29,7 @@ const good = async (what, promise) => {
   if ((status.code ?? 0) !== 0) throw new Error(`${what}: ${status.code} ${status.reason}`);
   return answer;
 };
+
 const key = { name: 'id', data_type: DataType.Int64, is_primary_key: true };
 
 async function indexed(name, indexes, vectorOf) {
@@ -33,7 +42,14 @@ async function indexed(name, indexes, vectorOf) {
   for (const { name: field_name, index_type, metric_type, params } of indexes)
     await good(
       `index ${field_name}`,
-      client.createIndex({ collection_name: name, field_name, index_name: field_name, index_type, metric_type, params }),
+      client.createIndex({
+        collection_name: name,
+        field_name,
+        index_name: field_name,
+        index_type,
+        metric_type,
+        params,
+      }),
     );
   const rows = Array.from({ length: INDEXED_ROWS }, (_, id) => ({
     id,
@@ -51,6 +67,7 @@ async function indexed(name, indexes, vectorOf) {
     }
   }
 }
+
 await indexed('floats', floatIndexes, (_one, at, id) => floats(id, at));
 await indexed('others', otherIndexes, (one, _at, id) => one.vectorOf(id));
 
@@ -68,13 +85,28 @@ const scalars = [
 const vector = { name: 'vector', data_type: DataType.FloatVector, dim: 4 };
 await good(
   'create',
-  client.createCollection({ collection_name: 'rows', fields: [key, ...scalars, vector], shards_num: 2, enable_dynamic_field: true }),
+  client.createCollection({
+    collection_name: 'rows',
+    fields: [key, ...scalars, vector],
+    shards_num: 2,
+    enable_dynamic_field: true,
+  }),
 );
 await good('partition', client.createPartition({ collection_name: 'rows', partition_name: 'even' }));
-await good('index', client.createIndex({ collection_name: 'rows', field_name: 'vector', index_type: 'FLAT', metric_type: 'COSINE' }));
+await good(
+  'index',
+  client.createIndex({
+    collection_name: 'rows',
+    field_name: 'vector',
+    index_type: 'FLAT',
+    metric_type: 'COSINE',
+  }),
+);
 const write = async (kind, begin, end, version) => {
   for (const partition_name of ['_default', 'even']) {
-    const keys = Array.from({ length: end - begin }, (_, at) => begin + at).filter((id) => partitionOf(id) === partition_name);
+    const keys = Array.from({ length: end - begin }, (_, at) => begin + at).filter(
+      (id) => partitionOf(id) === partition_name,
+    );
     await good(
       kind,
       client[kind]({
@@ -85,10 +117,14 @@ const write = async (kind, begin, end, version) => {
     );
   }
 };
+
 const remove = (begin, end) =>
   good(
     'delete',
-    client.delete({ collection_name: 'rows', filter: `id in [${Array.from({ length: end - begin }, (_, at) => begin + at)}]` }),
+    client.delete({
+      collection_name: 'rows',
+      filter: `id in [${Array.from({ length: end - begin }, (_, at) => begin + at)}]`,
+    }),
   );
 await write('insert', 0, 200, 1);
 await good('flush', client.flushSync({ collection_names: ['rows'] }));
@@ -99,10 +135,21 @@ await write('upsert', 170, 190, 2);
 await write('insert', 200, 200 + LOGGED_ROWS, 3);
 // Never flushed: its channel has the checkpoint it was made with.
 await good('create', client.createCollection({ collection_name: 'fresh', fields: [key, vector] }));
-await good('index', client.createIndex({ collection_name: 'fresh', field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+await good(
+  'index',
+  client.createIndex({
+    collection_name: 'fresh',
+    field_name: 'vector',
+    index_type: 'FLAT',
+    metric_type: 'L2',
+  }),
+);
 await good(
   'insert',
-  client.insert({ collection_name: 'fresh', data: Array.from({ length: LOGGED_ROWS }, (_, id) => ({ id, vector: floats(id, 60) })) }),
+  client.insert({
+    collection_name: 'fresh',
+    data: Array.from({ length: LOGGED_ROWS }, (_, id) => ({ id, vector: floats(id, 60) })),
+  }),
 );
 await pack(folder, file);
 await client.closeConnection();

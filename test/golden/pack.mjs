@@ -6,7 +6,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 export async function pack(folder, file) {
   const parts = [];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
   for (const path of paths.sort()) {
     if (path === 'LOCK' || path.endsWith('lock.mdb')) continue; // Of the process that made it.
     const bytes = await readFile(join(folder, path));
@@ -14,6 +16,7 @@ export async function pack(folder, file) {
   }
   await writeFile(file, gzipSync(Buffer.concat(parts), { level: 9 }));
 }
+
 export async function unpack(file, folder) {
   const bytes = gunzipSync(await readFile(file));
   for (let at = 0; at < bytes.length; ) {

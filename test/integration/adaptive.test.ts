@@ -11,20 +11,24 @@ const normalOf = (seed: number): (() => number) => {
   const next = randomOf(seed);
   return () => Math.sqrt(-2 * Math.log(1 - (next() + 1) / 2 + 1e-9)) * Math.cos(Math.PI * next());
 };
+
 const centre = (at: number): number[] => {
   const normal = normalOf(5000 + at);
   return Array.from({ length: DIM }, normal);
 };
+
 const centres = Array.from({ length: 80 }, (_, at) => centre(at));
 function vectorOf(seed: number): number[] {
   const normal = normalOf(seed * 31 + 3);
   return (centres[seed % 80] ?? []).map((value) => Math.fround(value + normal() * 0.4));
 }
+
 interface Found {
   readonly ids: number[];
   readonly recall: number | undefined;
   readonly plans: readonly Plan[];
 }
+
 interface Plan {
   readonly segment: string;
   readonly state: string;
@@ -35,8 +39,16 @@ interface Plan {
   readonly passing: number;
   readonly recall?: number;
 }
+
 async function search(client: MilvusClient, seed: number, params: object, more: object = {}): Promise<Found> {
-  const asked = { collection_name: name, data: [vectorOf(seed)], anns_field: 'vector', limit: 10, params, ...more };
+  const asked = {
+    collection_name: name,
+    data: [vectorOf(seed)],
+    anns_field: 'vector',
+    limit: 10,
+    params,
+    ...more,
+  };
   const answer = await client.search(asked as never);
   if (answer.status.code !== 0) throw new Error(answer.status.reason);
   const hits = answer.results as unknown as readonly { id: string }[];
@@ -55,10 +67,18 @@ describe('adaptive recall', () => {
     const { client } = world;
     const vector = { name: 'vector', data_type: DataType.FloatVector, dim: DIM };
     await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vector] }));
-    const index = { field_name: 'vector', index_type: 'HNSW', metric_type: 'L2', params: { M: 6, efConstruction: 40 } };
+    const index = {
+      field_name: 'vector',
+      index_type: 'HNSW',
+      metric_type: 'L2',
+      params: { M: 6, efConstruction: 40 },
+    };
     await mustSucceed(client.createIndex({ collection_name: name, ...index }));
     for (let begin = 0; begin < ROWS; begin += 2000) {
-      const data = Array.from({ length: 2000 }, (_, at) => ({ id: begin + at, vector: vectorOf(begin + at) }));
+      const data = Array.from({ length: 2000 }, (_, at) => ({
+        id: begin + at,
+        vector: vectorOf(begin + at),
+      }));
       await mustSucceed(client.insert({ collection_name: name, data }));
     }
     await mustSucceed(client.flushSync({ collection_names: [name] }));
@@ -73,7 +93,9 @@ describe('adaptive recall', () => {
   test('explain tells the plan of each segment, and only when asked', async () => {
     const { client } = world;
     const { plans } = await search(client, 1, { explain: true, ef: 77 });
-    expect(plans).toEqual([{ ...plans[0], state: 'sealed', index: 'HNSW', plan: 'walk', ef: 77, rows: ROWS, passing: ROWS }]);
+    expect(plans).toEqual([
+      { ...plans[0], state: 'sealed', index: 'HNSW', plan: 'walk', ef: 77, rows: ROWS, passing: ROWS },
+    ]);
     expect((await search(client, 1, { ef: 77 })).plans).toEqual([]);
     const few = await search(client, 1, { explain: true }, { filter: 'id in [1, 2, 3]' });
     expect(few.plans).toMatchObject([{ index: 'none', plan: 'rows', passing: 3, recall: 1 }]);
@@ -108,30 +130,51 @@ describe('adaptive recall', () => {
   });
   test('growing rows are exact, and what is out of range is refused', async () => {
     const { client } = world;
-    await mustSucceed(client.insert({ collection_name: name, data: [{ id: 999_999, vector: vectorOf(40_000) }] }));
+    await mustSucceed(
+      client.insert({ collection_name: name, data: [{ id: 999_999, vector: vectorOf(40_000) }] }),
+    );
     const { ids, plans } = await search(client, 40_000, { target_recall: 0.9, explain: true });
     expect(ids[0]).toBe(999_999);
-    expect(plans.find(({ state }) => state === 'growing')).toMatchObject({ index: 'none', plan: 'scan', rows: 1, recall: 1 });
+    expect(plans.find(({ state }) => state === 'growing')).toMatchObject({
+      index: 'none',
+      plan: 'scan',
+      rows: 1,
+      recall: 1,
+    });
     await expect(search(client, 1, { target_recall: 0.4 })).rejects.toThrow('target_recall');
     await expect(search(client, 1, { target_recall: 1 })).rejects.toThrow('should be in range [0.5, 0.9999]');
   });
 });
+
 describe('AUTOINDEX', () => {
   test('says what it built, and its level is a width', async () => {
     const world = await openWorld('memory');
     const { client } = world;
     const vector = { name: 'vector', data_type: DataType.FloatVector, dim: DIM };
     await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vector] }));
-    await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'AUTOINDEX', metric_type: 'L2' }));
+    await mustSucceed(
+      client.createIndex({
+        collection_name: name,
+        field_name: 'vector',
+        index_type: 'AUTOINDEX',
+        metric_type: 'L2',
+      }),
+    );
     const builtAs = async (): Promise<string | undefined> => {
-      const { index_descriptions: described } = await client.describeIndex({ collection_name: name, field_name: 'vector' });
+      const { index_descriptions: described } = await client.describeIndex({
+        collection_name: name,
+        field_name: 'vector',
+      });
       const params = new Map(described[0]?.params.map(({ key, value }) => [key, String(value)]));
       expect(params.get('index_type')).toBe('AUTOINDEX');
       return params.get('elanus.built_as');
     };
     expect(await builtAs()).toBeUndefined();
     for (let begin = 0; begin < ROWS; begin += 2000) {
-      const data = Array.from({ length: 2000 }, (_, at) => ({ id: begin + at, vector: vectorOf(begin + at) }));
+      const data = Array.from({ length: 2000 }, (_, at) => ({
+        id: begin + at,
+        vector: vectorOf(begin + at),
+      }));
       await mustSucceed(client.insert({ collection_name: name, data }));
     }
     await mustSucceed(client.flushSync({ collection_names: [name] }));

@@ -47,7 +47,9 @@ describe('data-coord elsewhere', () => {
       expect((await flush).segmentIDs.length).toBeGreaterThanOrEqual(1);
       await created;
       await until('the rows of the flush in files', async () => {
-        const counts = await Promise.all((await broker.getFlushedSegments(id, -1n)).map((segment) => broker.getNumRows(segment, false)));
+        const counts = await Promise.all(
+          (await broker.getFlushedSegments(id, -1n)).map((segment) => broker.getNumRows(segment, false)),
+        );
         return counts.reduce((sum, count) => sum + count, 0n) === 1600n ? true : undefined;
       });
       expect(Number((await world.client.count({ collection_name: 'kept' })).data)).toBe(1600);
@@ -63,7 +65,9 @@ describe('data-coord elsewhere', () => {
         const connection = world.platform.transport.connect(address);
         try {
           return await until('a handshake', () =>
-            remoteClient(ProcessDefinition, (path, bytes, context) => connection.call(path, bytes, context)).handshake({
+            remoteClient(ProcessDefinition, (path, bytes, context) =>
+              connection.call(path, bytes, context),
+            ).handshake({
               role: 'data-coord',
             }),
           );

@@ -3,7 +3,16 @@ import { DataType } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDataCoordBroker, type DataCoordBroker } from '#roles/root-coord/data-coord-broker.js';
 import type { BrokerWorld } from './broker-world.js';
-import { createLoaded, DIM, insertRange, keyField, mustSucceed, until, vectorField, vectorOf } from './support.js';
+import {
+  createLoaded,
+  DIM,
+  insertRange,
+  keyField,
+  mustSucceed,
+  until,
+  vectorField,
+  vectorOf,
+} from './support.js';
 
 export const ROWS = 2000;
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -37,8 +46,13 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
     describe('getFlushedSegments', () => {
       test('lists what a flush acknowledged', async () => {
         expect((await flushed()).length).toBeGreaterThanOrEqual(1);
-        const infos = await world.client.getPersistentSegmentInfo({ collectionName: 'books' }).catch(() => undefined);
-        if (infos?.status.code === 0) expect(new Set(infos.infos.map((info) => BigInt(info.segmentID)))).toEqual(new Set(await flushed()));
+        const infos = await world.client
+          .getPersistentSegmentInfo({ collectionName: 'books' })
+          .catch(() => undefined);
+        if (infos?.status.code === 0)
+          expect(new Set(infos.infos.map((info) => BigInt(info.segmentID)))).toEqual(
+            new Set(await flushed()),
+          );
       });
       test('by partition: its own, none of an unknown one', async () => {
         const partitions = await world.client.showPartitions({ collection_name: 'books' });
@@ -77,8 +91,12 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
         }
       });
       test('unknown segment and unknown field are different errors', async () => {
-        await expect(broker.getBinlogFilePaths(4711n, 100n)).rejects.toMatchObject({ key: 'segment_not_found' });
-        await expect(broker.getBinlogFilePaths(await firstSegment(), 999n)).rejects.toMatchObject({ key: 'object_not_found' });
+        await expect(broker.getBinlogFilePaths(4711n, 100n)).rejects.toMatchObject({
+          key: 'segment_not_found',
+        });
+        await expect(broker.getBinlogFilePaths(await firstSegment(), 999n)).rejects.toMatchObject({
+          key: 'object_not_found',
+        });
       });
     });
 
@@ -90,7 +108,12 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
           await broker.watchChannels(collectionId, channels, { schema, createTimestamp: createdTimestamp });
         expect(await rowCount()).toBe(before);
         await insertRange(world.client, 'books', ROWS, ROWS + 5);
-        await mustSucceed(world.client.delete({ collection_name: 'books', ids: Array.from({ length: 5 }, (_, at) => ROWS + at) }));
+        await mustSucceed(
+          world.client.delete({
+            collection_name: 'books',
+            ids: Array.from({ length: 5 }, (_, at) => ROWS + at),
+          }),
+        );
         expect(await rowCount()).toBe(before);
       });
       test('no channels is success', async () => {
@@ -102,7 +125,9 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
     describe('flushOnCollection', () => {
       test('seals what grows; the rows are listed once the checkpoint has passed', async () => {
         await createLoaded(world.client, 'flushed', { shards: 2 });
-        const id = BigInt((await world.client.describeCollection({ collection_name: 'flushed' })).collectionID);
+        const id = BigInt(
+          (await world.client.describeCollection({ collection_name: 'flushed' })).collectionID,
+        );
         await insertRange(world.client, 'flushed', 0, 100);
         const answer = await broker.flushOnCollection(id, []);
         expect(answer.collectionID).toBe(id);
@@ -111,7 +136,9 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
         expect(answer.timeOfSeal).toBeGreaterThan(1_500_000_000n);
         expect(Object.keys(answer.channelCps)).toHaveLength(2);
         const rows = await until('rows in files', async () => {
-          const counts = await Promise.all((await broker.getFlushedSegments(id, -1n)).map((segment) => broker.getNumRows(segment, false)));
+          const counts = await Promise.all(
+            (await broker.getFlushedSegments(id, -1n)).map((segment) => broker.getNumRows(segment, false)),
+          );
           const sum = counts.reduce((total, count) => total + count, 0n);
           return sum >= 100n ? sum : undefined;
         });
@@ -123,7 +150,9 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
         expect(new Set(again.flushSegmentIDs)).toEqual(new Set(answer.segmentIDs));
       });
       test('an unknown collection is a typed error', async () => {
-        await expect(broker.flushOnCollection(4711n, [])).rejects.toMatchObject({ key: 'collection_not_found' });
+        await expect(broker.flushOnCollection(4711n, [])).rejects.toMatchObject({
+          key: 'collection_not_found',
+        });
       });
     });
 
@@ -144,24 +173,42 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
           taskId: 990_001n,
           files,
         };
-        for (let round = 0; round < 3; round++) expect((await broker.importData({ importTask })).datanodeId).not.toBe(0n);
-        await until('the imported rows', async () => ((await rowCount('imported')) === 50 ? true : undefined));
+        for (let round = 0; round < 3; round++)
+          expect((await broker.importData({ importTask })).datanodeId).not.toBe(0n);
+        await until('the imported rows', async () =>
+          (await rowCount('imported')) === 50 ? true : undefined,
+        );
         const segments = await broker.getFlushedSegments(id, -1n);
         const counts = await Promise.all(segments.map((segment) => broker.getNumRows(segment, false)));
         expect(counts.reduce((sum, count) => sum + count, 0n)).toBe(50n);
       });
       test('no task, no files: an error, never a success', async () => {
         await expect(broker.importData({})).rejects.toMatchObject({ key: 'missing_parameter' });
-        const importTask = { collectionId, partitionId: 1n, channelNames: channels, taskId: 990_002n, files: [] };
+        const importTask = {
+          collectionId,
+          partitionId: 1n,
+          channelNames: channels,
+          taskId: 990_002n,
+          files: [],
+        };
         await expect(broker.importData({ importTask })).rejects.toMatchObject({ key: 'import_failed' });
       });
       test('through the public call', async () => {
-        await mustSucceed(world.client.createCollection({ collection_name: 'bulk', fields: [keyField, vectorField] }));
         await mustSucceed(
-          world.client.createIndex({ collection_name: 'bulk', field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }),
+          world.client.createCollection({ collection_name: 'bulk', fields: [keyField, vectorField] }),
+        );
+        await mustSucceed(
+          world.client.createIndex({
+            collection_name: 'bulk',
+            field_name: 'vector',
+            index_type: 'FLAT',
+            metric_type: 'L2',
+          }),
         );
         await mustSucceed(world.client.loadCollection({ collection_name: 'bulk' }));
-        await world.platform.objectStore.put('import/bulk.json', [encode(JSON.stringify([{ id: 7, vector: vectorOf(7) }]))]);
+        await world.platform.objectStore.put('import/bulk.json', [
+          encode(JSON.stringify([{ id: 7, vector: vectorOf(7) }])),
+        ]);
         await mustSucceed(world.client.bulkInsert({ collection_name: 'bulk', files: ['import/bulk.json'] }));
         await until('the imported row', async () => ((await rowCount('bulk')) === 1 ? true : undefined));
       });
@@ -178,7 +225,12 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
         await insertRange(world.client, 'late_index', 0, ROWS);
         await mustSucceed(world.client.flushSync({ collection_names: ['late_index'] }));
         await mustSucceed(
-          world.client.createIndex({ collection_name: 'late_index', field_name: 'vector', index_type: 'FLAT', metric_type: 'COSINE' }),
+          world.client.createIndex({
+            collection_name: 'late_index',
+            field_name: 'vector',
+            index_type: 'FLAT',
+            metric_type: 'COSINE',
+          }),
         );
         await until('the index', async () => {
           const described = await world.client.describeIndex({ collection_name: 'late_index' });
@@ -194,7 +246,9 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
     }
     async function definitionOf() {
       const { DefinitionsDefinition } = await import('#proto/elanus/roles.js');
-      const { collection } = await world.node.directory.client(DefinitionsDefinition).describeCollection({ id: collectionId });
+      const { collection } = await world.node.directory
+        .client(DefinitionsDefinition)
+        .describeCollection({ id: collectionId });
       if (collection?.schema === undefined) throw new Error('no schema');
       return { schema: collection.schema, createdTimestamp: collection.createdTimestamp };
     }

@@ -21,6 +21,7 @@ export interface BrokerWorld {
   readonly dataCoord: DataCoordClient;
   close(): Promise<void>;
 }
+
 const settings: Config = { ...defaultConfig, port: 0, indexCheckIntervalMs: 300 };
 
 export async function openInProcess(internalPort?: number): Promise<BrokerWorld> {
@@ -59,6 +60,7 @@ export interface SplitWorld extends BrokerWorld {
   /** Starts data-coord again on its folder and port. */
   start(): Promise<void>;
 }
+
 /** @param delayMs how long after everything else data-coord is started */
 export async function openSplit(delayMs = 0, more: Partial<Config> = {}): Promise<SplitWorld> {
   const folder = await tempFolder();
@@ -109,7 +111,19 @@ async function startDataCoord(folder: string, port: number, mainPort: number): P
     .filter((role) => role !== 'data-coord' && role !== 'proxy')
     .flatMap((role) => ['--peer', `${role}=127.0.0.1:${mainPort}`]);
   const main = join(import.meta.dirname, '../../dist/server/main.js');
-  const args = [main, 'serve', '--data', folder, '--role', 'data-coord', '--internal-port', String(port), '--log-level', 'error', ...peers];
+  const args = [
+    main,
+    'serve',
+    '--data',
+    folder,
+    '--role',
+    'data-coord',
+    '--internal-port',
+    String(port),
+    '--log-level',
+    'error',
+    ...peers,
+  ];
   // Without the test runner's settings: the product must start on a bare Node.
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => key !== 'NODE_OPTIONS'));
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -23,10 +23,18 @@ test('a foreign client reads statuses by number', async () => {
   const world = await openInProcess(0);
   const raw = connectRawDataCoord(`127.0.0.1:${world.node.internalListener?.port}`);
   try {
-    expect(await raw.call('GetSegmentInfo', { segmentIDs: ['4711'] })).toMatchObject({ status: { code: 600, error_code: 47 } });
-    expect(await raw.call('GetInsertBinlogPaths', { segmentID: '4711' })).toMatchObject({ status: { code: 600 }, fieldIDs: [], paths: [] });
+    expect(await raw.call('GetSegmentInfo', { segmentIDs: ['4711'] })).toMatchObject({
+      status: { code: 600, error_code: 47 },
+    });
+    expect(await raw.call('GetInsertBinlogPaths', { segmentID: '4711' })).toMatchObject({
+      status: { code: 600 },
+      fieldIDs: [],
+      paths: [],
+    });
     expect(await raw.call('Flush', { collectionID: '4711' })).toMatchObject({ status: { code: 100 } });
-    expect(await raw.call('GetFlushedSegments', { collectionID: '4711', partitionID: '-1' })).toMatchObject({ segments: [] });
+    expect(await raw.call('GetFlushedSegments', { collectionID: '4711', partitionID: '-1' })).toMatchObject({
+      segments: [],
+    });
     expect(await raw.call('Import', {})).toMatchObject({ status: { code: 1101 }, datanode_id: '0' });
   } finally {
     raw.close();

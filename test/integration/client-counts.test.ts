@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InsertRequest, MutationResult } from '#proto/milvus/milvus.js';
 import { FieldData, DataType as WireType } from '#proto/milvus/schema.js';
 import { connectRaw } from './raw-client.js';
-import { createLoaded, insertRange, keyField, mustSucceed, openWorld, vectorField, type World } from './support.js';
+import {
+  createLoaded,
+  insertRange,
+  keyField,
+  mustSucceed,
+  openWorld,
+  vectorField,
+  type World,
+} from './support.js';
 
 describe('counts', () => {
   let world: World;
@@ -29,7 +37,8 @@ describe('counts', () => {
         });
         polls++;
         const count = Number(answer.data[0]?.['count(*)']);
-        if (answer.status.code !== 0 || count !== expected) wrong.push([answer.status.code, answer.status.reason, count]);
+        if (answer.status.code !== 0 || count !== expected)
+          wrong.push([answer.status.code, answer.status.reason, count]);
       }
     };
     const polling = Promise.all([poll(), poll()]);
@@ -91,35 +100,69 @@ describe('counts', () => {
     expect(wrong).toEqual([]);
     expect((await client.count({ collection_name: name })).data).toBe(1000);
   });
-  test.each([DataType.Int64, DataType.VarChar])('200,000 rows in one request get 200,000 keys, key type %i', async (data_type) => {
-    const name = `many_${data_type}`;
-    const rowCount = 200_000;
-    const key = { ...keyField, data_type, autoID: true, ...(data_type === DataType.VarChar ? { max_length: 30 } : {}) };
-    await mustSucceed(client.createCollection({ collection_name: name, fields: [key, { ...vectorField, dim: 2 }], shards_num: 2 }));
-    await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
-    await mustSucceed(client.loadCollection({ collection_name: name }));
-    // As bytes: the SDK would build an object for every row.
-    const raw = connectRaw(world.database.address);
-    const request = InsertRequest.fromPartial({
-      collectionName: name,
-      numRows: rowCount,
-      fieldsData: [vectorData(Float32Array.from({ length: rowCount * 2 }, (_, at) => at))],
-    });
-    const answer = MutationResult.decode(await raw.call('Insert', InsertRequest.encode(request).finish()));
-    raw.close();
-    expect(answer.status).toMatchObject({ code: 0, reason: '' });
-    expect(answer.insertCnt).toBe(BigInt(rowCount));
-    expect((await client.count({ collection_name: name })).data).toBe(rowCount);
-    const one = await client.search({ collection_name: name, data: [246_912, 246_913], limit: 1, output_fields: ['id', 'vector'] });
-    expect(one.results[0]).toMatchObject({ score: 0, vector: [246_912, 246_913] });
-    const got = await client.get({ collection_name: name, ids: [one.results[0]?.id ?? ''], output_fields: ['vector'] });
-    expect(got.data).toMatchObject([{ vector: [246_912, 246_913] }]);
-  });
+  test.each([DataType.Int64, DataType.VarChar])(
+    '200,000 rows in one request get 200,000 keys, key type %i',
+    async (data_type) => {
+      const name = `many_${data_type}`;
+      const rowCount = 200_000;
+      const key = {
+        ...keyField,
+        data_type,
+        autoID: true,
+        ...(data_type === DataType.VarChar ? { max_length: 30 } : {}),
+      };
+      await mustSucceed(
+        client.createCollection({
+          collection_name: name,
+          fields: [key, { ...vectorField, dim: 2 }],
+          shards_num: 2,
+        }),
+      );
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'L2',
+        }),
+      );
+      await mustSucceed(client.loadCollection({ collection_name: name }));
+      // As bytes: the SDK would build an object for every row.
+      const raw = connectRaw(world.database.address);
+      const request = InsertRequest.fromPartial({
+        collectionName: name,
+        numRows: rowCount,
+        fieldsData: [vectorData(Float32Array.from({ length: rowCount * 2 }, (_, at) => at))],
+      });
+      const answer = MutationResult.decode(await raw.call('Insert', InsertRequest.encode(request).finish()));
+      raw.close();
+      expect(answer.status).toMatchObject({ code: 0, reason: '' });
+      expect(answer.insertCnt).toBe(BigInt(rowCount));
+      expect((await client.count({ collection_name: name })).data).toBe(rowCount);
+      const one = await client.search({
+        collection_name: name,
+        data: [246_912, 246_913],
+        limit: 1,
+        output_fields: ['id', 'vector'],
+      });
+      expect(one.results[0]).toMatchObject({ score: 0, vector: [246_912, 246_913] });
+      const got = await client.get({
+        collection_name: name,
+        ids: [one.results[0]?.id ?? ''],
+        output_fields: ['vector'],
+      });
+      expect(got.data).toMatchObject([{ vector: [246_912, 246_913] }]);
+    },
+  );
 });
+
 /** The column `vector` of dim 2. */
 const vectorData = (values: Float32Array): FieldData =>
   FieldData.fromPartial({
     type: WireType.FloatVector,
     fieldName: 'vector',
-    field: { $case: 'vectors', value: { dim: 2n, data: { $case: 'floatVector', value: { data: new Uint8Array(values.buffer) } } } },
+    field: {
+      $case: 'vectors',
+      value: { dim: 2n, data: { $case: 'floatVector', value: { data: new Uint8Array(values.buffer) } } },
+    },
   });

@@ -31,26 +31,46 @@ describe('over restarts', () => {
   });
   const flush = (name: string) => mustSucceed(client.flushSync({ collection_names: [name] }));
   const remove = (collection_name: string, ids: number[], partition_name?: string) =>
-    mustSucceed(client.delete({ collection_name, ids, ...(partition_name === undefined ? {} : { partition_name }) }));
+    mustSucceed(
+      client.delete({ collection_name, ids, ...(partition_name === undefined ? {} : { partition_name }) }),
+    );
   const reload = async (collection_name: string): Promise<void> => {
     await mustSucceed(client.releaseCollection({ collection_name }));
     await mustSucceed(client.loadCollection({ collection_name }));
   };
   /** Exactly these keys, whichever way one asks; each with the vector of its seed. */
-  async function expectRows(collection_name: string, rows: ReadonlyMap<number, number>, gone: readonly number[]): Promise<void> {
+  async function expectRows(
+    collection_name: string,
+    rows: ReadonlyMap<number, number>,
+    gone: readonly number[],
+  ): Promise<void> {
     expect((await client.count({ collection_name })).data).toBe(rows.size);
-    const all = await client.query({ collection_name, filter: 'id not in [-1]', output_fields: ['id', 'vector'], limit: 16_000 });
+    const all = await client.query({
+      collection_name,
+      filter: 'id not in [-1]',
+      output_fields: ['id', 'vector'],
+      limit: 16_000,
+    });
     const found = new Map(all.data.map(({ id, vector }) => [Number(id), vector]));
     expect([...found.keys()].sort((a, b) => a - b)).toEqual([...rows.keys()].sort((a, b) => a - b));
     for (const [id, seed] of rows) expect(found.get(id)).toEqual(vectorOf(seed));
     const got = await client.get({ collection_name, ids: [...gone, ...rows.keys()], output_fields: ['id'] });
     expect(got.data).toHaveLength(rows.size);
-    const hits = await client.search({ collection_name, data: vectorOf(1), limit: 16_000, output_fields: ['id'] });
-    expect(hits.results.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual([...rows.keys()].sort((a, b) => a - b));
-    if (gone.length > 0) expect((await client.query({ collection_name, filter: `id in [${gone}]` })).data).toEqual([]);
+    const hits = await client.search({
+      collection_name,
+      data: vectorOf(1),
+      limit: 16_000,
+      output_fields: ['id'],
+    });
+    expect(hits.results.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual(
+      [...rows.keys()].sort((a, b) => a - b),
+    );
+    if (gone.length > 0)
+      expect((await client.query({ collection_name, filter: `id in [${gone}]` })).data).toEqual([]);
   }
   const seeded = (ids: Iterable<number>): Map<number, number> => new Map([...ids].map((id) => [id, id]));
-  const range = (begin: number, end: number): number[] => Array.from({ length: end - begin }, (_, at) => begin + at);
+  const range = (begin: number, end: number): number[] =>
+    Array.from({ length: end - begin }, (_, at) => begin + at);
 
   test.each([1, 3])('deletes of growing rows and of rows in files, %i shards', async (shards) => {
     const name = `deletes_${shards}`;
@@ -114,7 +134,9 @@ describe('over restarts', () => {
     await mustSucceed(client.createPartition({ collection_name: name, partition_name: 'p' }));
     await insertRange(client, name, 0, 10);
     await flush(name);
-    await mustSucceed(client.upsert({ collection_name: name, partition_name: 'p', data: [{ id: 4, vector: vectorOf(40) }] }));
+    await mustSucceed(
+      client.upsert({ collection_name: name, partition_name: 'p', data: [{ id: 4, vector: vectorOf(40) }] }),
+    );
     const inPartition = async (partition: string): Promise<number[]> => {
       const read = await client.query({
         collection_name: name,
@@ -127,10 +149,22 @@ describe('over restarts', () => {
     for (const step of [flush, restart, reload]) {
       expect(await inPartition('p')).toEqual([4]);
       expect(await inPartition('_default')).toEqual(range(0, 10));
-      const all = await client.query({ collection_name: name, filter: 'id not in [-1]', output_fields: ['id', 'vector'] });
-      expect(all.data.map(({ id, vector }) => [Number(id), vector])).toEqual(range(0, 10).map((id) => [id, vectorOf(id === 4 ? 40 : id)]));
+      const all = await client.query({
+        collection_name: name,
+        filter: 'id not in [-1]',
+        output_fields: ['id', 'vector'],
+      });
+      expect(all.data.map(({ id, vector }) => [Number(id), vector])).toEqual(
+        range(0, 10).map((id) => [id, vectorOf(id === 4 ? 40 : id)]),
+      );
       await step(name);
-      await mustSucceed(client.upsert({ collection_name: name, partition_name: 'p', data: [{ id: 4, vector: vectorOf(40) }] }));
+      await mustSucceed(
+        client.upsert({
+          collection_name: name,
+          partition_name: 'p',
+          data: [{ id: 4, vector: vectorOf(40) }],
+        }),
+      );
     }
   });
   test('a delete in one partition leaves the same key of another alone', async () => {
@@ -151,7 +185,10 @@ describe('over restarts', () => {
     };
     await remove(name, [1, 2], 'a'); // Of growing rows.
     // Each step brings the deletes another way: from the log, from files, forwarded to sealed rows, from the buffer at a load.
-    const stays = async (inA: number[], steps: readonly ((name: string) => Promise<unknown>)[]): Promise<void> => {
+    const stays = async (
+      inA: number[],
+      steps: readonly ((name: string) => Promise<unknown>)[],
+    ): Promise<void> => {
       for (const step of steps) {
         expect(await idsIn('b')).toEqual([0, 1, 2, 3, 4]);
         expect(await idsIn('a')).toEqual(inA);
@@ -170,10 +207,19 @@ describe('over restarts', () => {
       { name: 'vector', data_type: DataType.FloatVector, dim: 8 },
     ];
     await mustSucceed(client.createCollection({ collection_name: name, fields, shards_num: 2 }));
-    await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+    await mustSucceed(
+      client.createIndex({
+        collection_name: name,
+        field_name: 'vector',
+        index_type: 'FLAT',
+        metric_type: 'L2',
+      }),
+    );
     await mustSucceed(client.loadCollection({ collection_name: name }));
     const keys = range(0, 30).map((at) => `k ${at}'ä`);
-    await mustSucceed(client.insert({ collection_name: name, data: keys.map((id, at) => ({ id, vector: vectorOf(at) })) }));
+    await mustSucceed(
+      client.insert({ collection_name: name, data: keys.map((id, at) => ({ id, vector: vectorOf(at) })) }),
+    );
     await flush(name);
     await mustSucceed(client.delete({ collection_name: name, ids: keys.slice(0, 10) }));
     for (const step of [flush, restart]) {

@@ -22,15 +22,20 @@ describe('errors', () => {
   beforeAll(async () => {
     world = await openWorld('memory');
     client = world.client;
-    await createLoaded(client, 'good', { fields: [{ name: 'title', data_type: DataType.VarChar, max_length: 5 }] });
+    await createLoaded(client, 'good', {
+      fields: [{ name: 'title', data_type: DataType.VarChar, max_length: 5 }],
+    });
     await insertRange(client, 'good', 0, 3, () => ({ title: 'x' }));
   });
   afterAll(() => world.close());
   const create = (collection_name: string, fields: object[] = [keyField, vectorField]) =>
     client.createCollection({ collection_name, fields: fields as (typeof keyField)[] });
-  const query = (more: object) => client.query({ collection_name: 'good', ...more } as Parameters<MilvusClient['query']>[0]);
+  const query = (more: object) =>
+    client.query({ collection_name: 'good', ...more } as Parameters<MilvusClient['query']>[0]);
   const search = (more: object) =>
-    client.search({ collection_name: 'good', data: vectorOf(1), limit: 3, ...more } as Parameters<MilvusClient['search']>[0]);
+    client.search({ collection_name: 'good', data: vectorOf(1), limit: 3, ...more } as Parameters<
+      MilvusClient['search']
+    >[0]);
 
   const cases: [what: string, call: () => Promise<unknown>, codes: number[], text: string][] = [
     [
@@ -39,7 +44,12 @@ describe('errors', () => {
       [1100],
       'Invalid collection name: 9x. the first character of a collection name must be an underscore or letter',
     ],
-    ['long collection name', () => create('a'.repeat(256)), [1100], 'the length of a collection name must be less than 255 characters'],
+    [
+      'long collection name',
+      () => create('a'.repeat(256)),
+      [1100],
+      'the length of a collection name must be less than 255 characters',
+    ],
     [
       'create a database with a bad name',
       () => client.createDatabase({ db_name: '9x' }),
@@ -64,17 +74,39 @@ describe('errors', () => {
       [1100, 65_535],
       'invalid dimension: 1 of field vector. float vector dimension should be in range 2 ~ 32768',
     ],
-    ['dimension 32769', () => create('dimbig', [keyField, { ...vectorField, dim: 32_769 }]), [1100, 65_535], 'invalid dimension'],
-    ['duplicate field', () => create('dup', [keyField, vectorField, vectorField]), [1100], 'duplicated field name'],
+    [
+      'dimension 32769',
+      () => create('dimbig', [keyField, { ...vectorField, dim: 32_769 }]),
+      [1100, 65_535],
+      'invalid dimension',
+    ],
+    [
+      'duplicate field',
+      () => create('dup', [keyField, vectorField, vectorField]),
+      [1100],
+      'duplicated field name',
+    ],
     [
       'index on missing field',
-      () => client.createIndex({ collection_name: 'good', field_name: 'ghost', index_type: 'FLAT', metric_type: 'L2' }),
+      () =>
+        client.createIndex({
+          collection_name: 'good',
+          field_name: 'ghost',
+          index_type: 'FLAT',
+          metric_type: 'L2',
+        }),
       [65_535],
       'ghost',
     ],
     [
       'bad metric',
-      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'FLAT', metric_type: 'HAMMING' }),
+      () =>
+        client.createIndex({
+          collection_name: 'good',
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'HAMMING',
+        }),
       [1100],
       'float vector index does not support metric type: HAMMING',
     ],
@@ -90,10 +122,16 @@ describe('errors', () => {
       [65_535],
       'Invalid partition name: 1-2',
     ],
-    ['missing partition', () => query({ filter: 'id in [1]', partition_names: ['ghost'] }), [200], 'partition not found[partition=ghost]'],
+    [
+      'missing partition',
+      () => query({ filter: 'id in [1]', partition_names: ['ghost'] }),
+      [200],
+      'partition not found[partition=ghost]',
+    ],
     [
       'row too long',
-      () => client.insert({ collection_name: 'good', data: [{ id: 1, vector: vectorOf(1), title: 'sixsix' }] }),
+      () =>
+        client.insert({ collection_name: 'good', data: [{ id: 1, vector: vectorOf(1), title: 'sixsix' }] }),
       [1100],
       'length of varchar field title exceeds max length, row number: 0, length: 6, max length: 5',
     ],
@@ -109,8 +147,18 @@ describe('errors', () => {
       [2000],
       'vector dimension mismatch, expected vector size(byte) 32, actual 12',
     ],
-    ['topk 0', () => search({ limit: 0 }), [1100, 65_535], 'topk [0] is invalid, it should be in range [1, 16384]'],
-    ['topk too large', () => search({ limit: 16_385 }), [1100, 65_535], 'topk [16385] is invalid, it should be in range [1, 16384]'],
+    [
+      'topk 0',
+      () => search({ limit: 0 }),
+      [1100, 65_535],
+      'topk [0] is invalid, it should be in range [1, 16384]',
+    ],
+    [
+      'topk too large',
+      () => search({ limit: 16_385 }),
+      [1100, 65_535],
+      'topk [16385] is invalid, it should be in range [1, 16384]',
+    ],
     [
       'offset too large',
       () => search({ limit: 1, offset: 16_385 }),
@@ -135,10 +183,25 @@ describe('errors', () => {
       [1100],
       'count entities with pagination is not allowed',
     ],
-    ['empty filter without limit', () => query({ filter: '' }), [1100], 'empty expression should be used with limit'],
-    ['filter that is none', () => query({ filter: 'id in [1' }), [1100], 'failed to create query plan: cannot parse expression: id in [1'],
+    [
+      'empty filter without limit',
+      () => query({ filter: '' }),
+      [1100],
+      'empty expression should be used with limit',
+    ],
+    [
+      'filter that is none',
+      () => query({ filter: 'id in [1' }),
+      [1100],
+      'failed to create query plan: cannot parse expression: id in [1',
+    ],
     ['filter on a missing field', () => query({ filter: 'ghost == 1' }), [1100], 'field ghost not exist'],
-    ['in without list', () => query({ filter: 'id in 5' }), [1100], "the right-hand side of 'in' must be a list"],
+    [
+      'in without list',
+      () => query({ filter: 'id in 5' }),
+      [1100],
+      "the right-hand side of 'in' must be a list",
+    ],
     ['float in an int list', () => query({ filter: 'id in [1.5]' }), [1100], 'cannot be casted to Int64'],
     ['output field unknown', () => search({ output_fields: ['ghost'] }), [65_535], 'field ghost not exist'],
     [
@@ -147,10 +210,21 @@ describe('errors', () => {
       [65_535],
       'index cannot be dropped, collection is loaded, please release it first',
     ],
-    ['filter beyond keys, for a later version', () => query({ filter: 'title == "x"' }), [3000], 'not supported'],
+    [
+      'filter beyond keys, for a later version',
+      () => query({ filter: 'title == "x"' }),
+      [3000],
+      'not supported',
+    ],
     [
       'index type for graphics cards',
-      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'GPU_CAGRA', metric_type: 'L2' }),
+      () =>
+        client.createIndex({
+          collection_name: 'good',
+          field_name: 'vector',
+          index_type: 'GPU_CAGRA',
+          metric_type: 'L2',
+        }),
       [3000],
       'GPU_CAGRA',
     ],
@@ -162,7 +236,13 @@ describe('errors', () => {
     ],
     [
       'invalid index type',
-      () => client.createIndex({ collection_name: 'good', field_name: 'vector', index_type: 'TREE', metric_type: 'L2' }),
+      () =>
+        client.createIndex({
+          collection_name: 'good',
+          field_name: 'vector',
+          index_type: 'TREE',
+          metric_type: 'L2',
+        }),
       [1100],
       'invalid index type: TREE',
     ],
@@ -175,7 +255,9 @@ describe('errors', () => {
     expect((await client.count({ collection_name: 'good' })).data).toBe(3);
   });
   test('a refused batch leaves no row behind', async () => {
-    await createLoaded(client, 'whole', { fields: [{ name: 'title', data_type: DataType.VarChar, max_length: 5 }] });
+    await createLoaded(client, 'whole', {
+      fields: [{ name: 'title', data_type: DataType.VarChar, max_length: 5 }],
+    });
     const failure = await failureOf(() =>
       client.insert({
         collection_name: 'whole',
@@ -189,7 +271,8 @@ describe('errors', () => {
     expect((await client.count({ collection_name: 'whole' })).data).toBe(0);
   });
   test('a schema the client remembers from before a drop is code 109, and the SDK recovers by itself', async () => {
-    const describeAgain = async () => (await client.describeCollection({ collection_name: 'reborn', cache: true })).update_timestamp;
+    const describeAgain = async () =>
+      (await client.describeCollection({ collection_name: 'reborn', cache: true })).update_timestamp;
     await createLoaded(client, 'reborn');
     await insertRange(client, 'reborn', 0, 2);
     const before = await describeAgain();

@@ -4,7 +4,16 @@ import { dirname, join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, failureOf, insertRange, mustSucceed, tempFolder, until, vectorOf } from './support.js';
+import {
+  connect,
+  createLoaded,
+  failureOf,
+  insertRange,
+  mustSucceed,
+  tempFolder,
+  until,
+  vectorOf,
+} from './support.js';
 
 describe('import', () => {
   let folder: Awaited<ReturnType<typeof tempFolder>>;
@@ -36,7 +45,8 @@ describe('import', () => {
     { name: 'extra', data_type: DataType.JSON },
   ];
   const rowOf = (id: number) => ({ id, vector: vectorOf(id), title: `t${id}`, extra: { id } });
-  const rows = (begin: number, end: number) => Array.from({ length: end - begin }, (_, at) => rowOf(begin + at));
+  const rows = (begin: number, end: number) =>
+    Array.from({ length: end - begin }, (_, at) => rowOf(begin + at));
   /** Starts a job and waits for its end. */
   async function importFiles(collection_name: string, files: string[]) {
     const started = await client.bulkInsert({ collection_name, files });
@@ -52,52 +62,85 @@ describe('import', () => {
   const reasonOf = (state: { infos: readonly { key: string; value: string | number }[] }): string =>
     String(state.infos.find(({ key }) => key === 'failed_reason')?.value);
   const idsOf = async (collection_name: string): Promise<number[]> => {
-    const read = await client.query({ collection_name, filter: 'id not in [-1]', output_fields: ['id'], limit: 10_000 });
+    const read = await client.query({
+      collection_name,
+      filter: 'id not in [-1]',
+      output_fields: ['id'],
+      limit: 10_000,
+    });
     return read.data.map(({ id }) => Number(id)).sort((a, b) => a - b);
   };
-  const range = (begin: number, end: number): number[] => Array.from({ length: end - begin }, (_, at) => begin + at);
+  const range = (begin: number, end: number): number[] =>
+    Array.from({ length: end - begin }, (_, at) => begin + at);
 
   test('into a collection with a partition key is refused at once, and says so', async () => {
-    await createLoaded(client, 'keyed', { fields: [{ name: 'tenant', data_type: DataType.Int64, is_partition_key: true }] });
+    await createLoaded(client, 'keyed', {
+      fields: [{ name: 'tenant', data_type: DataType.Int64, is_partition_key: true }],
+    });
     const refused = (partition_name?: string) =>
       failureOf(() =>
-        client.bulkInsert({ collection_name: 'keyed', files: ['x.json'], ...(partition_name === undefined ? {} : { partition_name }) }),
+        client.bulkInsert({
+          collection_name: 'keyed',
+          files: ['x.json'],
+          ...(partition_name === undefined ? {} : { partition_name }),
+        }),
       );
-    expect(await refused()).toMatchObject({ code: 3000, reason: expect.stringContaining('collection keyed has a partition key') });
-    expect(await refused('_default_0')).toMatchObject({ code: 1100, reason: expect.stringContaining('partition name') });
+    expect(await refused()).toMatchObject({
+      code: 3000,
+      reason: expect.stringContaining('collection keyed has a partition key'),
+    });
+    expect(await refused('_default_0')).toMatchObject({
+      code: 1100,
+      reason: expect.stringContaining('partition name'),
+    });
   });
   test.each([
     ['books.json', (list: object[]) => JSON.stringify({ rows: list })],
     ['list.json', (list: object[]) => JSON.stringify(list)],
     ['lines.jsonl', (list: object[]) => list.map((row) => JSON.stringify(row)).join('\n')],
-  ] as const)('%s into a loaded collection, beside rows that were inserted; there after a restart', async (file, write) => {
-    const name = file.replace('.', '_');
-    await createLoaded(client, name, { fields, shards: 2 });
-    await insertRange(client, name, 0, 5, (id) => ({ title: `t${id}`, extra: { id } }));
-    await put(`in/${file}`, write(rows(5, 300)));
-    const state = await importFiles(name, [`in/${file}`]);
-    expect([state.state, reasonOf(state)]).toEqual(['ImportCompleted', '']);
-    expect(Number(state.row_count)).toBe(295);
-    expect(await until('imported rows', async () => ((await idsOf(name)).length === 300 ? true : undefined))).toBe(true);
-    const check = async (): Promise<void> => {
-      expect(await idsOf(name)).toEqual(range(0, 300));
-      expect((await client.count({ collection_name: name })).data).toBe(300);
-      const hit = await client.search({ collection_name: name, data: vectorOf(77), limit: 1, output_fields: ['*'] });
-      expect(hit.results[0]).toMatchObject({ id: '77', title: 't77', extra: { id: 77 }, vector: vectorOf(77) });
-    };
-    await check();
-    await stop();
-    await start();
-    await check();
-    // They are rows like others.
-    await mustSucceed(client.delete({ collection_name: name, ids: [77, 1] }));
-    await mustSucceed(client.upsert({ collection_name: name, data: [{ ...rowOf(78), title: 'new' }] }));
-    expect((await client.count({ collection_name: name })).data).toBe(298);
-    const got = await client.get({ collection_name: name, ids: [1, 77, 78], output_fields: ['title'] });
-    expect(got.data.map(({ title }) => title)).toEqual(['new']);
-    const { tasks } = await client.listImportTasks({ collection_name: name });
-    expect(tasks.map((task) => task.state)).toEqual(['ImportCompleted']);
-  });
+  ] as const)(
+    '%s into a loaded collection, beside rows that were inserted; there after a restart',
+    async (file, write) => {
+      const name = file.replace('.', '_');
+      await createLoaded(client, name, { fields, shards: 2 });
+      await insertRange(client, name, 0, 5, (id) => ({ title: `t${id}`, extra: { id } }));
+      await put(`in/${file}`, write(rows(5, 300)));
+      const state = await importFiles(name, [`in/${file}`]);
+      expect([state.state, reasonOf(state)]).toEqual(['ImportCompleted', '']);
+      expect(Number(state.row_count)).toBe(295);
+      expect(
+        await until('imported rows', async () => ((await idsOf(name)).length === 300 ? true : undefined)),
+      ).toBe(true);
+      const check = async (): Promise<void> => {
+        expect(await idsOf(name)).toEqual(range(0, 300));
+        expect((await client.count({ collection_name: name })).data).toBe(300);
+        const hit = await client.search({
+          collection_name: name,
+          data: vectorOf(77),
+          limit: 1,
+          output_fields: ['*'],
+        });
+        expect(hit.results[0]).toMatchObject({
+          id: '77',
+          title: 't77',
+          extra: { id: 77 },
+          vector: vectorOf(77),
+        });
+      };
+      await check();
+      await stop();
+      await start();
+      await check();
+      // They are rows like others.
+      await mustSucceed(client.delete({ collection_name: name, ids: [77, 1] }));
+      await mustSucceed(client.upsert({ collection_name: name, data: [{ ...rowOf(78), title: 'new' }] }));
+      expect((await client.count({ collection_name: name })).data).toBe(298);
+      const got = await client.get({ collection_name: name, ids: [1, 77, 78], output_fields: ['title'] });
+      expect(got.data.map(({ title }) => title)).toEqual(['new']);
+      const { tasks } = await client.listImportTasks({ collection_name: name });
+      expect(tasks.map((task) => task.state)).toEqual(['ImportCompleted']);
+    },
+  );
   const good = rows(0, 3);
   test.each([
     ['a vector too short', [...good, { ...rowOf(3), vector: [1, 2] }], 4, 'vector'],
@@ -106,19 +149,22 @@ describe('import', () => {
     ['a field missing', [...good, { id: 3, vector: vectorOf(3), extra: {} }], 4, 'title'],
     ['a field there is not', [...good, { ...rowOf(3), ghost: 1 }], 4, 'ghost'],
     ['a key that is none', [{ ...rowOf(0), id: 'one' }], 1, 'id'],
-  ] as const)('%s: the reason names file, row and field; nothing of the job stays', async (what, list, row, field) => {
-    const name = `bad_${what.replaceAll(/\W+/g, '_')}`;
-    await createLoaded(client, name, { fields });
-    await insertRange(client, name, 100, 105, (id) => ({ title: `t${id}`, extra: { id } }));
-    await put('in/first.json', JSON.stringify(rows(50, 60)));
-    await put(`in/${name}.json`, JSON.stringify(list));
-    const state = await importFiles(name, ['in/first.json', `in/${name}.json`]);
-    expect(state.state).toBe('ImportFailed');
-    expect(reasonOf(state)).toContain(`in/${name}.json`);
-    expect(reasonOf(state)).toContain(`row ${row}`);
-    expect(reasonOf(state)).toContain(field);
-    expect(await idsOf(name)).toEqual(range(100, 105));
-  });
+  ] as const)(
+    '%s: the reason names file, row and field; nothing of the job stays',
+    async (what, list, row, field) => {
+      const name = `bad_${what.replaceAll(/\W+/g, '_')}`;
+      await createLoaded(client, name, { fields });
+      await insertRange(client, name, 100, 105, (id) => ({ title: `t${id}`, extra: { id } }));
+      await put('in/first.json', JSON.stringify(rows(50, 60)));
+      await put(`in/${name}.json`, JSON.stringify(list));
+      const state = await importFiles(name, ['in/first.json', `in/${name}.json`]);
+      expect(state.state).toBe('ImportFailed');
+      expect(reasonOf(state)).toContain(`in/${name}.json`);
+      expect(reasonOf(state)).toContain(`row ${row}`);
+      expect(reasonOf(state)).toContain(field);
+      expect(await idsOf(name)).toEqual(range(100, 105));
+    },
+  );
   test('files that cannot be: not there, not JSON, another format, outside the store, none', async () => {
     const name = 'no_files';
     await createLoaded(client, name, { fields });
@@ -140,7 +186,9 @@ describe('import', () => {
     }
     const none = await failureOf(() => client.bulkInsert({ collection_name: name, files: [] }));
     expect(none.code).not.toBe(0);
-    const nowhere = await failureOf(() => client.bulkInsert({ collection_name: 'ghost', files: ['in/first.json'] }));
+    const nowhere = await failureOf(() =>
+      client.bulkInsert({ collection_name: 'ghost', files: ['in/first.json'] }),
+    );
     expect(nowhere.code).toBe(100);
     expect((await client.getImportState({ task: 123 })).status.code).not.toBe(0);
     expect(await idsOf(name)).toEqual([]);

@@ -70,13 +70,18 @@ describe('every method of the service', () => {
     for (const { name, hasStatus, statusOf } of methods) {
       if (!hasStatus || name === 'AlterCollectionSchema') {
         // As INVALID_ARGUMENT, which clients do not send again.
-        await expect(raw.call(name, bytes)).rejects.toMatchObject({ code: 3, details: expect.stringContaining('not a valid protobuf') });
+        await expect(raw.call(name, bytes)).rejects.toMatchObject({
+          code: 3,
+          details: expect.stringContaining('not a valid protobuf'),
+        });
         continue;
       }
       const status = statusOf(await raw.call(name, bytes));
       if (status?.code === UNSUPPORTED) continue; // What is not built does not read its request.
       expect([name, status?.code]).toEqual([name, 1100]);
-      expect(status?.reason).toContain(`${name}: the request of ${bytes.length} bytes is not a valid protobuf message`);
+      expect(status?.reason).toContain(
+        `${name}: the request of ${bytes.length} bytes is not a valid protobuf message`,
+      );
     }
     await expectAlive();
   });

@@ -1,7 +1,17 @@
 // The unmodified Node SDK of Milvus against `open()`: definitions, rows and reading them back, in memory and on a folder.
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLoaded, DIM, insertRange, keyField, mustSucceed, openWorld, vectorField, vectorOf, type World } from './support.js';
+import {
+  createLoaded,
+  DIM,
+  insertRange,
+  keyField,
+  mustSucceed,
+  openWorld,
+  vectorField,
+  vectorOf,
+  type World,
+} from './support.js';
 
 describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
   let world: World;
@@ -32,7 +42,13 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
     });
     test('equal names in two databases are two collections; a database with collections stays', async () => {
       await mustSucceed(client.createDatabase({ db_name: 'other' }));
-      await mustSucceed(client.createCollection({ db_name: 'other', collection_name: 'twin', fields: [keyField, vectorField] }));
+      await mustSucceed(
+        client.createCollection({
+          db_name: 'other',
+          collection_name: 'twin',
+          fields: [keyField, vectorField],
+        }),
+      );
       expect((await client.hasCollection({ collection_name: 'twin' })).value).toBe(false);
       expect((await client.hasCollection({ db_name: 'other', collection_name: 'twin' })).value).toBe(true);
       const refused = await client.dropDatabase({ db_name: 'other' });
@@ -44,16 +60,27 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
     test('the default database stays, a missing one has code 800', async () => {
       expect((await client.dropDatabase({ db_name: 'default' })).code).not.toBe(0);
       expect((await client.describeDatabase({ db_name: 'nowhere' })).status.code).toBe(800);
-      expect((await client.describeCollection({ db_name: 'nowhere', collection_name: 'x' })).status.code).toBe(800);
+      expect(
+        (await client.describeCollection({ db_name: 'nowhere', collection_name: 'x' })).status.code,
+      ).toBe(800);
     });
   });
 
   describe('collections', () => {
     const fields = [keyField, vectorField, { name: 'title', data_type: DataType.VarChar, max_length: 64 }];
     test('describe gives back what was created', async () => {
-      await mustSucceed(client.createCollection({ collection_name: 'described', description: 'of books', fields, shards_num: 2 }));
+      await mustSucceed(
+        client.createCollection({
+          collection_name: 'described',
+          description: 'of books',
+          fields,
+          shards_num: 2,
+        }),
+      );
       const described = await client.describeCollection({ collection_name: 'described' });
-      expect(described.schema.fields.map((field) => [field.name, field.data_type, Number(field.fieldID)])).toEqual([
+      expect(
+        described.schema.fields.map((field) => [field.name, field.data_type, Number(field.fieldID)]),
+      ).toEqual([
         ['id', 'Int64', 100],
         ['vector', 'FloatVector', 101],
         ['title', 'VarChar', 102],
@@ -69,11 +96,16 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       await mustSucceed(client.createCollection({ collection_name: 'again', fields }));
       await mustSucceed(client.createCollection({ collection_name: 'again', fields }));
       // The SDK throws the status it got.
-      const other = client.createCollection({ collection_name: 'again', fields: [keyField, { ...vectorField, dim: DIM * 2 }] });
+      const other = client.createCollection({
+        collection_name: 'again',
+        fields: [keyField, { ...vectorField, dim: DIM * 2 }],
+      });
       await expect(other).rejects.toMatchObject({
         code: 1,
         error_code: 'UnexpectedError',
-        reason: expect.stringContaining('create duplicate collection with different parameters, collection: again'),
+        reason: expect.stringContaining(
+          'create duplicate collection with different parameters, collection: again',
+        ),
       });
     });
     test('has, show, drop, drop again', async () => {
@@ -99,20 +131,41 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       await createLoaded(client, 'parted');
       await mustSucceed(client.createPartition({ collection_name: 'parted', partition_name: 'north' }));
       await mustSucceed(client.createPartition({ collection_name: 'parted', partition_name: 'north' }));
-      expect((await client.listPartitions({ collection_name: 'parted' })).partition_names).toEqual(['_default', 'north']);
-      expect((await client.hasPartition({ collection_name: 'parted', partition_name: 'north' })).value).toBe(true);
-      expect((await client.hasPartition({ collection_name: 'parted', partition_name: 'south' })).value).toBe(false);
+      expect((await client.listPartitions({ collection_name: 'parted' })).partition_names).toEqual([
+        '_default',
+        'north',
+      ]);
+      expect((await client.hasPartition({ collection_name: 'parted', partition_name: 'north' })).value).toBe(
+        true,
+      );
+      expect((await client.hasPartition({ collection_name: 'parted', partition_name: 'south' })).value).toBe(
+        false,
+      );
       await insertRange(client, 'parted', 0, 5);
       await insertRange(client, 'parted', 5, 12, () => ({}), 'north');
-      const north = await client.query({ collection_name: 'parted', filter: 'id not in [-1]', partition_names: ['north'] });
+      const north = await client.query({
+        collection_name: 'parted',
+        filter: 'id not in [-1]',
+        partition_names: ['north'],
+      });
       expect(idsOf(north.data)).toEqual([5, 6, 7, 8, 9, 10, 11]);
-      const statistics = await client.getPartitionStatistics({ collection_name: 'parted', partition_name: 'north' });
+      const statistics = await client.getPartitionStatistics({
+        collection_name: 'parted',
+        partition_name: 'north',
+      });
       expect(statistics.data.row_count).toBe('7');
-      const hits = await client.search({ collection_name: 'parted', data: vectorOf(0), limit: 20, partition_names: ['north'] });
+      const hits = await client.search({
+        collection_name: 'parted',
+        data: vectorOf(0),
+        limit: 20,
+        partition_names: ['north'],
+      });
       expect(hits.results.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual([5, 6, 7, 8, 9, 10, 11]);
 
       const refused = await client.dropPartition({ collection_name: 'parted', partition_name: 'north' });
-      expect(refused.reason).toContain('partition cannot be dropped, partition is loaded, please release it first');
+      expect(refused.reason).toContain(
+        'partition cannot be dropped, partition is loaded, please release it first',
+      );
       await mustSucceed(client.releaseCollection({ collection_name: 'parted' }));
       await mustSucceed(client.dropPartition({ collection_name: 'parted', partition_name: 'north' }));
       await mustSucceed(client.dropPartition({ collection_name: 'parted', partition_name: 'north' }));
@@ -120,9 +173,18 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       expect((await client.count({ collection_name: 'parted' })).data).toBe(5);
     });
     test('load and release of single partitions', async () => {
-      await mustSucceed(client.createCollection({ collection_name: 'half', fields: [keyField, vectorField] }));
+      await mustSucceed(
+        client.createCollection({ collection_name: 'half', fields: [keyField, vectorField] }),
+      );
       await mustSucceed(client.createPartition({ collection_name: 'half', partition_name: 'kept' }));
-      await mustSucceed(client.createIndex({ collection_name: 'half', field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+      await mustSucceed(
+        client.createIndex({
+          collection_name: 'half',
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'L2',
+        }),
+      );
       await insertRange(client, 'half', 0, 4);
       await insertRange(client, 'half', 4, 9, () => ({}), 'kept');
       await mustSucceed(client.loadPartitionsSync({ collection_name: 'half', partition_names: ['kept'] }));
@@ -141,7 +203,14 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       expect((await client.getLoadState({ collection_name: 'no_such' })).state).toBe('LoadStateNotExist');
       const early = await client.loadCollectionAsync({ collection_name: name });
       expect(early.code).toBe(700);
-      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'IP' }));
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'IP',
+        }),
+      );
       await mustSucceed(client.loadCollection({ collection_name: name }));
       await mustSucceed(client.loadCollection({ collection_name: name }));
       expect(Number((await client.getLoadingProgress({ collection_name: name })).progress)).toBe(100);
@@ -156,7 +225,13 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       const name = 'indexed';
       await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vectorField] }));
       expect((await client.describeIndex({ collection_name: name })).status.code).toBe(700);
-      const index = { collection_name: name, field_name: 'vector', index_name: 'by_shape', index_type: 'FLAT', metric_type: 'COSINE' };
+      const index = {
+        collection_name: name,
+        field_name: 'vector',
+        index_name: 'by_shape',
+        index_type: 'FLAT',
+        metric_type: 'COSINE',
+      };
       await mustSucceed(client.createIndex(index));
       await mustSucceed(client.createIndex(index));
       const other = await client.createIndex({ ...index, metric_type: 'L2' });
@@ -174,7 +249,9 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
           { key: 'metric_type', value: 'COSINE' },
         ]),
       );
-      expect((await client.getIndexState({ collection_name: name, index_name: 'by_shape' })).state).toBe('Finished');
+      expect((await client.getIndexState({ collection_name: name, index_name: 'by_shape' })).state).toBe(
+        'Finished',
+      );
       const statistics = await client.getIndexStatistics({ collection_name: name, index_name: 'by_shape' });
       expect(Number(statistics.index_descriptions[0]?.total_rows)).toBe(100);
       await mustSucceed(client.loadCollection({ collection_name: name }));
@@ -200,7 +277,11 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       expect(inserted.succ_index).toEqual([0, 1, 2]);
       expect('int_id' in inserted.IDs && inserted.IDs.int_id.data).toEqual(['3', '1', '2']);
       expect(Number(inserted.timestamp)).toBeGreaterThan(0);
-      const all = await client.query({ collection_name: 'rows', filter: 'id in [1, 2, 3, 4]', output_fields: ['id', 'vector'] });
+      const all = await client.query({
+        collection_name: 'rows',
+        filter: 'id in [1, 2, 3, 4]',
+        output_fields: ['id', 'vector'],
+      });
       expect(all.data).toEqual([1, 2, 3].map((id) => ({ id: String(id), vector: vectorOf(id) })));
       expect(idsOf((await client.get({ collection_name: 'rows', ids: [2] })).data)).toEqual([2]);
       expect((await client.count({ collection_name: 'rows' })).data).toBe(3);
@@ -214,7 +295,11 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
         data: [18, 19, 20].map((id) => ({ id, vector: vectorOf(id + 1000), n: -id })),
       });
       expect(Number(upserted.upsert_cnt)).toBe(3);
-      const changed = await client.query({ collection_name: 'changing', filter: 'id in [17, 18, 20]', output_fields: ['n', 'vector'] });
+      const changed = await client.query({
+        collection_name: 'changing',
+        filter: 'id in [17, 18, 20]',
+        output_fields: ['n', 'vector'],
+      });
       expect(changed.data).toEqual([
         { id: '17', n: 17, vector: vectorOf(17) },
         { id: '18', n: -18, vector: vectorOf(1018) },
@@ -224,21 +309,26 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       expect(Number(deleted.delete_cnt)).toBe(4);
       await mustSucceed(client.deleteEntities({ collection_name: 'changing', filter: 'id in [2]' }));
       expect((await client.count({ collection_name: 'changing' })).data).toBe(17);
-      expect((await client.query({ collection_name: 'changing', filter: 'id in [0, 1, 2, 20]' })).data).toEqual([]);
+      expect(
+        (await client.query({ collection_name: 'changing', filter: 'id in [0, 1, 2, 20]' })).data,
+      ).toEqual([]);
       await insertRange(client, 'changing', 0, 1, () => ({ n: 7 }));
-      expect((await client.get({ collection_name: 'changing', ids: [0], output_fields: ['n'] })).data).toEqual([{ id: '0', n: 7 }]);
+      expect(
+        (await client.get({ collection_name: 'changing', ids: [0], output_fields: ['n'] })).data,
+      ).toEqual([{ id: '0', n: 7 }]);
     });
     test('upsert and delete reach rows that are in files', async () => {
       await createLoaded(client, 'filed', { fields: [{ name: 'n', data_type: DataType.Int32 }] });
       await insertRange(client, 'filed', 0, 50, (id) => ({ n: id }));
       await mustSucceed(client.flushSync({ collection_names: ['filed'] }));
-      await mustSucceed(client.upsert({ collection_name: 'filed', data: [{ id: 7, vector: vectorOf(7), n: 700 }] }));
+      await mustSucceed(
+        client.upsert({ collection_name: 'filed', data: [{ id: 7, vector: vectorOf(7), n: 700 }] }),
+      );
       await mustSucceed(client.delete({ collection_name: 'filed', ids: [8] }));
       const read = async () =>
-        (await client.query({ collection_name: 'filed', filter: 'id in [6, 7, 8]', output_fields: ['n'] })).data.map(({ id, n }) => [
-          id,
-          n,
-        ]);
+        (
+          await client.query({ collection_name: 'filed', filter: 'id in [6, 7, 8]', output_fields: ['n'] })
+        ).data.map(({ id, n }) => [id, n]);
       const expected = [
         ['6', 6],
         ['7', 700],
@@ -253,7 +343,8 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       await insertRange(client, 'pages', 0, 30);
       await mustSucceed(client.flushSync({ collection_names: ['pages'] }));
       await insertRange(client, 'pages', 30, 60);
-      const page = async (offset: number) => idsOf((await client.query({ collection_name: 'pages', filter: '', limit: 25, offset })).data);
+      const page = async (offset: number) =>
+        idsOf((await client.query({ collection_name: 'pages', filter: '', limit: 25, offset })).data);
       const seen = [...(await page(0)), ...(await page(25)), ...(await page(50))];
       expect(seen).toEqual(Array.from({ length: 60 }, (_, id) => id));
       expect(await page(60)).toEqual([]);
@@ -261,39 +352,81 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
     test('two shards: every row once, exact count, deletes of either', async () => {
       await createLoaded(client, 'sharded', { shards: 2 });
       await insertRange(client, 'sharded', 0, 500);
-      await mustSucceed(client.delete({ collection_name: 'sharded', ids: Array.from({ length: 250 }, (_, at) => at * 2) }));
+      await mustSucceed(
+        client.delete({ collection_name: 'sharded', ids: Array.from({ length: 250 }, (_, at) => at * 2) }),
+      );
       expect((await client.count({ collection_name: 'sharded' })).data).toBe(250);
       const hits = await client.search({ collection_name: 'sharded', data: vectorOf(1), limit: 300 });
-      expect(hits.results.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual(Array.from({ length: 250 }, (_, at) => at * 2 + 1));
+      expect(hits.results.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 250 }, (_, at) => at * 2 + 1),
+      );
     });
     test('VarChar keys', async () => {
       const name = 'texts';
       await mustSucceed(
         client.createCollection({
           collection_name: name,
-          fields: [{ name: 'id', data_type: DataType.VarChar, is_primary_key: true, max_length: 32 }, vectorField],
+          fields: [
+            { name: 'id', data_type: DataType.VarChar, is_primary_key: true, max_length: 32 },
+            vectorField,
+          ],
           shards_num: 2,
         }),
       );
-      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'L2',
+        }),
+      );
       await mustSucceed(client.loadCollection({ collection_name: name }));
       const keys = ['b', 'a', 'Ünïcode', 'with "quotes"', "it's", ''];
-      await mustSucceed(client.insert({ collection_name: name, data: keys.map((id, at) => ({ id, vector: vectorOf(at) })) }));
-      expect((await client.get({ collection_name: name, ids: ['a', 'Ünïcode'] })).data.map(({ id }) => id)).toEqual(['a', 'Ünïcode']);
-      const hits = await client.search({ collection_name: name, data: vectorOf(2), limit: 1, output_fields: ['id'] });
+      await mustSucceed(
+        client.insert({ collection_name: name, data: keys.map((id, at) => ({ id, vector: vectorOf(at) })) }),
+      );
+      expect(
+        (await client.get({ collection_name: name, ids: ['a', 'Ünïcode'] })).data.map(({ id }) => id),
+      ).toEqual(['a', 'Ünïcode']);
+      const hits = await client.search({
+        collection_name: name,
+        data: vectorOf(2),
+        limit: 1,
+        output_fields: ['id'],
+      });
       expect(hits.results[0]?.id).toBe('Ünïcode');
       await mustSucceed(client.delete({ collection_name: name, ids: ['b', 'Ünïcode'] }));
       expect((await client.count({ collection_name: name })).data).toBe(4);
     });
     test('automatic ids are distinct and can be asked for', async () => {
       const name = 'auto';
-      await mustSucceed(client.createCollection({ collection_name: name, fields: [{ ...keyField, autoID: true }, vectorField] }));
-      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'AUTOINDEX', metric_type: 'L2' }));
+      await mustSucceed(
+        client.createCollection({
+          collection_name: name,
+          fields: [{ ...keyField, autoID: true }, vectorField],
+        }),
+      );
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'vector',
+          index_type: 'AUTOINDEX',
+          metric_type: 'L2',
+        }),
+      );
       await mustSucceed(client.loadCollection({ collection_name: name }));
-      const inserted = await client.insert({ collection_name: name, data: [0, 1, 2, 3].map((at) => ({ vector: vectorOf(at) })) });
+      const inserted = await client.insert({
+        collection_name: name,
+        data: [0, 1, 2, 3].map((at) => ({ vector: vectorOf(at) })),
+      });
       const ids = 'int_id' in inserted.IDs ? inserted.IDs.int_id.data : [];
       expect(new Set(ids).size).toBe(4);
-      const got = await client.get({ collection_name: name, ids: [String(ids[2])], output_fields: ['vector'] });
+      const got = await client.get({
+        collection_name: name,
+        ids: [String(ids[2])],
+        output_fields: ['vector'],
+      });
       expect(got.data).toEqual([{ id: String(ids[2]), vector: vectorOf(2) }]);
     });
   });
@@ -337,7 +470,8 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
           ],
         }),
       );
-      const read = async () => (await client.query({ collection_name: name, filter: 'id in [1, 2]', output_fields: ['*'] })).data;
+      const read = async () =>
+        (await client.query({ collection_name: name, filter: 'id in [1, 2]', output_fields: ['*'] })).data;
       const expected = [
         { id: '1', vector: vectorOf(1), ...common, maybe: 5, maybe_text: 'x', preset: 1 },
         { id: '2', vector: vectorOf(2), ...common, maybe: null, maybe_text: null, preset: 42 },
@@ -351,25 +485,44 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
         limit: 1,
         output_fields: ['id', 'j', 'maybe', 's', 'preset'],
       });
-      expect(hits.results).toEqual([expect.objectContaining({ id: '2', j: common.j, maybe: null, s: common.s, preset: 42 })]);
+      expect(hits.results).toEqual([
+        expect.objectContaining({ id: '2', j: common.j, maybe: null, s: common.s, preset: 42 }),
+      ]);
     });
     test('dynamic fields', async () => {
       await createLoaded(client, 'dynamic', { dynamic: true });
-      await insertRange(client, 'dynamic', 0, 6, (id) => (id % 2 === 0 ? { color: `c${id}`, size: id } : { nested: { deep: [id] } }));
+      await insertRange(client, 'dynamic', 0, 6, (id) =>
+        id % 2 === 0 ? { color: `c${id}`, size: id } : { nested: { deep: [id] } },
+      );
       const read = async () =>
-        (await client.query({ collection_name: 'dynamic', filter: 'id in [2, 3]', output_fields: ['color', 'nested'] })).data;
+        (
+          await client.query({
+            collection_name: 'dynamic',
+            filter: 'id in [2, 3]',
+            output_fields: ['color', 'nested'],
+          })
+        ).data;
       const before = await read();
       // A query of this SDK shows the dynamic column, which has the keys that were asked for; a search takes the keys out.
       expect(before[0]).toEqual({ id: '2', $meta: { color: 'c2' } });
       expect(before[1]).toMatchObject({ id: '3', $meta: { nested: { deep: [3] } } });
       await mustSucceed(client.flushSync({ collection_names: ['dynamic'] }));
       expect(await read()).toEqual(before);
-      const hits = await client.search({ collection_name: 'dynamic', data: vectorOf(4), limit: 1, output_fields: ['id', 'color', 'size'] });
+      const hits = await client.search({
+        collection_name: 'dynamic',
+        data: vectorOf(4),
+        limit: 1,
+        output_fields: ['id', 'color', 'size'],
+      });
       expect(hits.results[0]).toMatchObject({ id: '4', color: 'c4', size: 4 });
     });
     test('a field that does not exist is an error without dynamic fields', async () => {
       await createLoaded(client, 'fixed');
-      const answer = await client.query({ collection_name: 'fixed', filter: 'id in [1]', output_fields: ['ghost'] });
+      const answer = await client.query({
+        collection_name: 'fixed',
+        filter: 'id in [1]',
+        output_fields: ['ghost'],
+      });
       expect(answer.status.code).toBe(65_535);
       expect(answer.status.reason).toContain('field ghost not exist');
     });
@@ -379,12 +532,19 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
     test('flush names the segments, its state becomes true, rows are counted once', async () => {
       await createLoaded(client, 'flushed');
       await insertRange(client, 'flushed', 0, 40);
-      expect((await client.getCollectionStatistics({ collection_name: 'flushed' })).data.row_count).toBe('40');
+      expect((await client.getCollectionStatistics({ collection_name: 'flushed' })).data.row_count).toBe(
+        '40',
+      );
       const flushed = await client.flushSync({ collection_names: ['flushed'] });
       expect(flushed.flushed).toBe(true);
       expect((await client.getFlushState({ segmentIDs: [] })).flushed).toBe(true);
-      expect((await client.getCollectionStatistics({ collection_name: 'flushed' })).data.row_count).toBe('40');
-      const segments = await client.getPersistentSegmentInfo({ collectionName: 'flushed', dbName: '' } as never);
+      expect((await client.getCollectionStatistics({ collection_name: 'flushed' })).data.row_count).toBe(
+        '40',
+      );
+      const segments = await client.getPersistentSegmentInfo({
+        collectionName: 'flushed',
+        dbName: '',
+      } as never);
       expect(segments.infos.reduce((sum, info) => sum + Number(info.num_rows), 0)).toBe(40);
       await mustSucceed(client.flushSync({ collection_names: ['flushed'] }));
       expect((await client.count({ collection_name: 'flushed' })).data).toBe(40);

@@ -7,27 +7,48 @@ import { DataType } from '@zilliz/milvus2-sdk-node';
 import { expect, test } from 'vitest';
 import { open } from '#server/open.js';
 import { type Asked, name, queries, ROWS, World } from './disk-world.js';
-import { bruteForce, connect, extraOf, failureOf, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
+import {
+  bruteForce,
+  connect,
+  extraOf,
+  failureOf,
+  keyField,
+  mustSucceed,
+  randomOf,
+  tempFolder,
+  until,
+} from './support.js';
 
 const asked = (build: Asked['build'] = {}, error = 0.01): Asked => ({
   build: { M: 16, efConstruction: 100, ...build },
   search: { ef: 200 },
   error,
 });
+
 interface Plan {
   readonly state: string;
   readonly index: string;
   readonly plan: string;
   readonly ef: number;
 }
+
 /** Of the sealed segments. */
 async function plansOf({ client }: World, params: object = {}): Promise<Plan[]> {
   const data = queries.slice(0, 1);
-  const request = { collection_name: name, data, limit: 10, output_fields: ['id'], params: { ...params, explain: true } };
+  const request = {
+    collection_name: name,
+    data,
+    limit: 10,
+    output_fields: ['id'],
+    params: { ...params, explain: true },
+  };
   const answer = await client.search(request as never);
   await mustSucceed(Promise.resolve(answer));
-  return (JSON.parse(extraOf(answer.status)['elanus.explain'] ?? '[]') as Plan[]).filter(({ state }) => state === 'sealed');
+  return (JSON.parse(extraOf(answer.status)['elanus.explain'] ?? '[]') as Plan[]).filter(
+    ({ state }) => state === 'sealed',
+  );
 }
+
 const untilByCodes = (world: World): Promise<boolean> =>
   until('the vectors are in the file', async () => {
     const plans = await plansOf(world);
@@ -72,7 +93,11 @@ test.each([
         const ids = [...world.model.keys()].filter((id) => id % part === 1);
         const filter = part === 50 ? `id in [${ids.join()}]` : `id in [${ids.join()}]`;
         for (const [i, hits] of (await world.find(queries, { filter })).entries()) {
-          const wanted = bruteForce(metric, queries[i] as number[], new Map(ids.map((id) => [id, world.model.get(id) as number[]])));
+          const wanted = bruteForce(
+            metric,
+            queries[i] as number[],
+            new Map(ids.map((id) => [id, world.model.get(id) as number[]])),
+          );
           expect(hits).toHaveLength(10);
           for (const { id } of hits) expect(id % part).toBe(1);
           const best = new Set(wanted.slice(0, 10).map(({ id }) => id));
@@ -81,7 +106,9 @@ test.each([
       }
       const [near, far] = [all[5]?.score as number, all[60]?.score as number];
       for (const params of [{ ef: 200 }, { ef: 200, refine_k: 3 }]) {
-        const [ranged = [], second] = await world.find([query, query], { params: { ...params, radius: far, range_filter: near } });
+        const [ranged = [], second] = await world.find([query, query], {
+          params: { ...params, radius: far, range_filter: near },
+        });
         expect(ranged.length).toBe(10);
         expect(second).toEqual(ranged);
         for (const { score } of ranged) {
@@ -133,9 +160,15 @@ test('rows that were deleted or filtered out never come back, in any order of wr
       const kept = live.filter(() => next() < part);
       const filter = `id ${round % 2 === 0 ? '' : 'not '}in [${kept.join()}]`;
       const isKept = new Set(kept);
-      for (const more of [{}, { filter }, { filter, params: { ef: 64, refine_k: 2 } }, { params: { ef: 64, refine_k: 4 } }]) {
+      for (const more of [
+        {},
+        { filter },
+        { filter, params: { ef: 64, refine_k: 2 } },
+        { params: { ef: 64, refine_k: 4 } },
+      ]) {
         for (const hits of await world.find(queries.slice(0, 4), more)) {
-          const counting = 'filter' in more ? live.filter((id) => isKept.has(id) === (round % 2 === 0)).length : live.length;
+          const counting =
+            'filter' in more ? live.filter((id) => isKept.has(id) === (round % 2 === 0)).length : live.length;
           expect(hits.length).toBe(Math.min(10, counting));
           for (const { id } of hits) {
             expect(world.model.has(id)).toBe(true);
@@ -169,7 +202,12 @@ test('a bound on memory that codes and graph fit: it loads; with refine it is re
         await mustSucceed(client.insert({ collection_name: name, data }));
       }
       await mustSucceed(client.flushSync({ collection_names: [name] }));
-      const index = { field_name: 'vector', index_type: 'HNSW_SQ', metric_type: 'L2', params: { M: 16, efConstruction: 60, refine } };
+      const index = {
+        field_name: 'vector',
+        index_type: 'HNSW_SQ',
+        metric_type: 'L2',
+        params: { M: 16, efConstruction: 60, refine },
+      };
       await mustSucceed(client.createIndex({ collection_name: name, ...index }));
       await until('the index is built', async () => {
         const { index_descriptions } = await client.describeIndex({ collection_name: name });
@@ -178,7 +216,11 @@ test('a bound on memory that codes and graph fit: it loads; with refine it is re
       await client.closeConnection();
       await database.close();
 
-      database = await open(path, { logLevel: 'silent', targetCheckIntervalMs: 50, memoryLimitBytes: 10 << 20 });
+      database = await open(path, {
+        logLevel: 'silent',
+        targetCheckIntervalMs: 50,
+        memoryLimitBytes: 10 << 20,
+      });
       client = await connect(database.address);
       if (refine) {
         const refused = await failureOf(() => client.loadCollection({ collection_name: name }));
@@ -186,7 +228,12 @@ test('a bound on memory that codes and graph fit: it loads; with refine it is re
       } else {
         await mustSucceed(client.loadCollectionSync({ collection_name: name }));
         const own = vectorAt(17);
-        const found = await client.search({ collection_name: name, data: own, limit: 3, output_fields: ['id', 'vector'] });
+        const found = await client.search({
+          collection_name: name,
+          data: own,
+          limit: 3,
+          output_fields: ['id', 'vector'],
+        });
         expect(found.results[0]).toMatchObject({ id: '17', vector: own });
         const text = await (await fetch(`http://${database.address}/metrics`)).text();
         const used = Number(/^elanus_memory_bytes (\d+)/m.exec(text)?.[1]);
@@ -222,7 +269,8 @@ test('a file that is damaged: answers stay right, and the index is built again',
       if (part === 'block') await world.close();
       const bytes = await readFile(file as string);
       // Every page, as nobody knows which ones are read; or a byte of what is loaded.
-      if (part === 'pages') for (let at = bytes.length - 4000; at > ROWS * 400; at -= 4096) bytes[at] = (bytes[at] as number) ^ 4;
+      if (part === 'pages')
+        for (let at = bytes.length - 4000; at > ROWS * 400; at -= 4096) bytes[at] = (bytes[at] as number) ^ 4;
       else bytes[ROWS * 100] = (bytes[ROWS * 100] as number) ^ 4;
       await writeFile(file as string, bytes);
       if (part === 'block') {

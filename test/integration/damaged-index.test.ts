@@ -19,11 +19,22 @@ test('a flipped bit in the file of an index is found, the answers stay right, th
   let client = await connect(database.address);
   const fields = [keyField, { name: 'vector', data_type: DataType.FloatVector, dim: 8 }];
   await mustSucceed(client.createCollection({ collection_name: 'rows', fields }));
-  await mustSucceed(client.insert({ collection_name: 'rows', data: [...rows].map(([id, vector]) => ({ id, vector })) }));
+  await mustSucceed(
+    client.insert({ collection_name: 'rows', data: [...rows].map(([id, vector]) => ({ id, vector })) }),
+  );
   await mustSucceed(client.flushSync({ collection_names: ['rows'] }));
-  await mustSucceed(client.createIndex({ collection_name: 'rows', field_name: 'vector', index_type: 'HNSW', metric_type: 'L2' }));
+  await mustSucceed(
+    client.createIndex({
+      collection_name: 'rows',
+      field_name: 'vector',
+      index_type: 'HNSW',
+      metric_type: 'L2',
+    }),
+  );
   const isBuilt = async (): Promise<true | undefined> =>
-    (await client.describeIndex({ collection_name: 'rows' })).index_descriptions[0]?.state === 'Finished' ? true : undefined;
+    (await client.describeIndex({ collection_name: 'rows' })).index_descriptions[0]?.state === 'Finished'
+      ? true
+      : undefined;
   await until('the index is built', isBuilt);
   await mustSucceed(client.loadCollectionSync({ collection_name: 'rows' }));
   const indexFolder = join(folder.path, 'objects', 'index_files');
@@ -42,7 +53,13 @@ test('a flipped bit in the file of an index is found, the answers stay right, th
   const check = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) {
       const query = vectorOf(50_000 + i);
-      const found = await client.search({ collection_name: 'rows', data: query, limit: 10, output_fields: ['id'], params: { ef: 200 } });
+      const found = await client.search({
+        collection_name: 'rows',
+        data: query,
+        limit: 10,
+        output_fields: ['id'],
+        params: { ef: 200 },
+      });
       await mustSucceed(Promise.resolve(found));
       const truth = bruteForce('L2', query, rows).slice(0, 10);
       expect(found.results.map(({ id }) => Number(id))).toEqual(truth.map(({ id }) => id));

@@ -3,7 +3,16 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { expect } from 'vitest';
 import { type Elanus, type OpenOptions, open } from '#server/open.js';
-import { bruteForce, clusteredOf, connect, keyField, type Metric, mustSucceed, scoreOf, until } from './support.js';
+import {
+  bruteForce,
+  clusteredOf,
+  connect,
+  keyField,
+  type Metric,
+  mustSucceed,
+  scoreOf,
+  until,
+} from './support.js';
 
 export const DIM = 128;
 export const ROWS = 5000;
@@ -19,7 +28,12 @@ export interface Asked {
   /** How far a score may lie from that of the vectors, relative to the largest there are. */
   readonly error: number;
 }
-const diskAsked: Asked = { build: { search_list_size: 60, max_degree: 32 }, search: { search_list: 200 }, error: 1e-5 };
+
+const diskAsked: Asked = {
+  build: { search_list_size: 60, max_degree: 32 },
+  search: { search_list: 200 },
+  error: 1e-5,
+};
 
 export class World {
   readonly model = new Map<number, number[]>();
@@ -30,24 +44,33 @@ export class World {
   database: Elanus | undefined;
   #client: MilvusClient | undefined;
 
-  constructor(metric: Metric, folder: string | undefined, options: OpenOptions = {}, asked: Asked = diskAsked) {
+  constructor(
+    metric: Metric,
+    folder: string | undefined,
+    options: OpenOptions = {},
+    asked: Asked = diskAsked,
+  ) {
     this.metric = metric;
     this.#folder = folder;
     this.#options = options;
     this.#asked = asked;
   }
+
   get client(): MilvusClient {
     if (this.#client === undefined) throw new Error('not open');
     return this.#client;
   }
+
   async open(): Promise<void> {
     this.database = await open(this.#folder, { logLevel: 'silent', ...this.#options });
     this.#client = await connect(this.database.address);
   }
+
   async close(): Promise<void> {
     await this.#client?.closeConnection();
     await this.database?.close();
   }
+
   async insert(begin: number, end: number): Promise<void> {
     for (let first = begin; first < end; first += 2000) {
       const count = Math.min(2000, end - first);
@@ -56,11 +79,19 @@ export class World {
       for (const { id, vector } of data) this.model.set(id, vector);
     }
   }
+
   async createIndex(type: string): Promise<void> {
     const params = type === 'FLAT' ? {} : this.#asked.build;
-    const index = { collection_name: name, field_name: 'vector', index_type: type, metric_type: this.metric, params };
+    const index = {
+      collection_name: name,
+      field_name: 'vector',
+      index_type: type,
+      metric_type: this.metric,
+      params,
+    };
     await mustSucceed(this.client.createIndex(index));
   }
+
   async fill(type: string): Promise<void> {
     const fields = [keyField, { name: 'vector', data_type: DataType.FloatVector, dim: DIM }];
     await mustSucceed(this.client.createCollection({ collection_name: name, fields }));
@@ -70,41 +101,65 @@ export class World {
     await this.untilIndexed();
     await mustSucceed(this.client.loadCollectionSync({ collection_name: name }));
   }
+
   untilIndexed(): Promise<boolean> {
     return until('the index is built', async () => {
       const { index_descriptions } = await this.client.describeIndex({ collection_name: name });
       return index_descriptions[0]?.state === 'Finished' ? true : undefined;
     });
   }
+
   untilLoaded(): Promise<boolean> {
     return until('it serves', async () =>
-      (await this.client.getLoadState({ collection_name: name })).state === 'LoadStateLoaded' ? true : undefined,
+      (await this.client.getLoadState({ collection_name: name })).state === 'LoadStateLoaded'
+        ? true
+        : undefined,
     );
   }
+
   async metrics(sample: string): Promise<number> {
     const text = await (await fetch(`http://${this.database?.address}/metrics`)).text();
     const lines = text.split('\n').filter((line) => line.startsWith(sample) && !line.startsWith('#'));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
+
   get reads(): Promise<number> {
     return this.metrics('elanus_disk_index_reads');
   }
+
   /** Answers come from files: pages are read, or hit, while it searches. */
   async untilOnDisk(): Promise<void> {
     await until('searches read the file', async () => {
       const before = (await this.reads) + (await this.metrics('elanus_disk_index_cache_hits'));
       for (let i = 0; i < 30; i++) await this.find(queries);
-      return (await this.reads) + (await this.metrics('elanus_disk_index_cache_hits')) > before ? true : undefined;
+      return (await this.reads) + (await this.metrics('elanus_disk_index_cache_hits')) > before
+        ? true
+        : undefined;
     });
   }
-  async find(data: number[][], more: object = {}): Promise<{ id: number; score: number; vector?: number[] }[][]> {
-    const asked = { collection_name: name, data, limit: 10, output_fields: ['id'], params: this.#asked.search, ...more };
+
+  async find(
+    data: number[][],
+    more: object = {},
+  ): Promise<{ id: number; score: number; vector?: number[] }[][]> {
+    const asked = {
+      collection_name: name,
+      data,
+      limit: 10,
+      output_fields: ['id'],
+      params: this.#asked.search,
+      ...more,
+    };
     const answer = await this.client.search(asked as never);
     await mustSucceed(Promise.resolve(answer));
     // Of several queries: a list each, which the client's types do not say.
-    const results = Array.from<unknown, { id: string; score: number; vector?: number[] }[]>(answer.results, (list) => list as []);
+    const results = Array.from<unknown, { id: string; score: number; vector?: number[] }[]>(
+      answer.results,
+      (list) => list as [],
+    );
     return results.map((hits) => hits.map((hit) => ({ ...hit, id: Number(hit.id) })));
   }
+
   async check(recall = 0.95): Promise<void> {
     let found = 0;
     for (const [i, hits] of (await this.find(queries, { output_fields: ['id', 'vector'] })).entries()) {
@@ -118,15 +173,23 @@ export class World {
       for (const { id, score, vector } of hits) {
         const row = this.model.get(id);
         if (row === undefined) expect.fail(`row ${id} was deleted or never there`);
-        expect(Math.abs(score - scoreOf(this.metric, query, row))).toBeLessThan(this.#asked.error * scaleOf(this.metric));
+        expect(Math.abs(score - scoreOf(this.metric, query, row))).toBeLessThan(
+          this.#asked.error * scaleOf(this.metric),
+        );
         expect(vector).toEqual(row);
         if (truth.has(id)) found++;
       }
     }
     expect(found / (queries.length * 10)).toBeGreaterThanOrEqual(recall);
     const ids = [1, 17, 4000, ROWS - 1, ROWS + 50].filter((id) => this.model.has(id));
-    const got = await this.client.query({ collection_name: name, filter: `id in [${ids.join()}]`, output_fields: ['id', 'vector'] });
-    expect(new Map(got.data.map((row) => [Number(row.id), row.vector]))).toEqual(new Map(ids.map((id) => [id, this.model.get(id)])));
+    const got = await this.client.query({
+      collection_name: name,
+      filter: `id in [${ids.join()}]`,
+      output_fields: ['id', 'vector'],
+    });
+    expect(new Map(got.data.map((row) => [Number(row.id), row.vector]))).toEqual(
+      new Map(ids.map((id) => [id, this.model.get(id)])),
+    );
     const count = await this.client.query({ collection_name: name, filter: '', output_fields: ['count(*)'] });
     expect(Number(count.data[0]?.['count(*)'])).toBe(this.model.size);
   }

@@ -32,14 +32,23 @@ describe.each([
 
       const ids = [...world.model.keys()].filter((id) => id % 50 === 1);
       for (const [i, hits] of (await world.find(queries, { filter: `id in [${ids.join()}]` })).entries()) {
-        const wanted = bruteForce(metric, queries[i] as number[], new Map(ids.map((id) => [id, world.model.get(id) as number[]])));
+        const wanted = bruteForce(
+          metric,
+          queries[i] as number[],
+          new Map(ids.map((id) => [id, world.model.get(id) as number[]])),
+        );
         expect(hits.map(({ id }) => ids.includes(id))).toEqual(hits.map(() => true));
-        expect(hits.filter(({ id }) => wanted.slice(0, 10).some((one) => one.id === id)).length).toBeGreaterThanOrEqual(8);
+        expect(
+          hits.filter(({ id }) => wanted.slice(0, 10).some((one) => one.id === id)).length,
+        ).toBeGreaterThanOrEqual(8);
       }
       const query = queries[0] as number[];
       const all = bruteForce(metric, query, world.model);
       const [near, far] = [all[5]?.score as number, all[60]?.score as number];
-      const ranged = (await world.find([query, query], { params: { search_list: 200, radius: far, range_filter: near } }))[0] ?? [];
+      const ranged =
+        (
+          await world.find([query, query], { params: { search_list: 200, radius: far, range_filter: near } })
+        )[0] ?? [];
       expect(ranged.length).toBe(10);
       for (const { score } of ranged) {
         if (metric === 'L2') expect(score >= near - 1e-3 && score < far + 1e-3).toBe(true);
@@ -97,7 +106,11 @@ test('memory of a loaded collection is a part of its vectors, the cache keeps it
 
 test('a file that is damaged while it is searched: answers stay right, and the index is built again', async () => {
   const folder = await tempFolder();
-  const world = new World('L2', folder.path, { diskIndexCacheBytes: 0, targetCheckIntervalMs: 200, indexCheckIntervalMs: 300 });
+  const world = new World('L2', folder.path, {
+    diskIndexCacheBytes: 0,
+    targetCheckIntervalMs: 200,
+    indexCheckIntervalMs: 300,
+  });
   const indexFolder = join(folder.path, 'objects', 'index_files');
   const files = async (): Promise<string[]> =>
     (await readdir(indexFolder, { recursive: true, withFileTypes: true }))

@@ -8,7 +8,16 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import { defaultConfig } from '#server/config.js';
 import { startNode } from '#server/node.js';
 import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, failureOf, insertRange, mustSucceed, tempFolder, until, vectorOf } from './support.js';
+import {
+  connect,
+  createLoaded,
+  failureOf,
+  insertRange,
+  mustSucceed,
+  tempFolder,
+  until,
+  vectorOf,
+} from './support.js';
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let database: Elanus | undefined;
@@ -16,41 +25,59 @@ let client: MilvusClient;
 beforeEach(async () => {
   folder = await tempFolder();
 });
+
 afterEach(async () => {
   await stop();
   await folder.remove();
 });
+
 async function start(): Promise<void> {
   database = await open(folder.path, { logLevel: 'silent' });
   client = await connect(database.address);
 }
+
 async function stop(): Promise<void> {
   if (database === undefined) return;
   await client.closeConnection();
   await database.close();
   database = undefined;
 }
+
 async function restart(): Promise<void> {
   await stop();
   await start();
 }
+
 async function countOf(collection_name: string): Promise<number> {
-  const read = await client.query({ collection_name, filter: '', output_fields: ['count(*)'], consistency_level: 0 });
+  const read = await client.query({
+    collection_name,
+    filter: '',
+    output_fields: ['count(*)'],
+    consistency_level: 0,
+  });
   expect(read.status).toMatchObject({ code: 0, reason: '' });
   return Number(read.data[0]?.['count(*)']);
 }
+
 /** Objects and temporary files of ours. */
 async function objects(): Promise<string[]> {
-  const entries = await readdir(join(folder.path, 'objects'), { recursive: true, withFileTypes: true }).catch(() => []);
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.path.length + 9));
+  const entries = await readdir(join(folder.path, 'objects'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.path.length + 9));
   return paths.filter((path) => !path.startsWith('up/')).sort();
 }
+
 async function put(key: string, text: string | Uint8Array): Promise<void> {
   const path = join(folder.path, 'objects', key);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, text);
 }
-const rows = (count: number): string => JSON.stringify({ rows: Array.from({ length: count }, (_, id) => ({ id, vector: vectorOf(id) })) });
+
+const rows = (count: number): string =>
+  JSON.stringify({ rows: Array.from({ length: count }, (_, id) => ({ id, vector: vectorOf(id) })) });
 
 describe('the last collection of a channel', () => {
   test('dropped, another created, however often the folder was opened: it opens again with its rows', async () => {
@@ -103,7 +130,11 @@ describe('an import', () => {
       await createLoaded(client, 'a');
       await mustSucceed(client.releaseCollection({ collection_name: 'a' }));
       await mustSucceed(client.createPartition({ collection_name: 'a', partition_name: 'p' }));
-      const started = await client.bulkInsert({ collection_name: 'a', partition_name: 'p', files: ['up/rows.json'] });
+      const started = await client.bulkInsert({
+        collection_name: 'a',
+        partition_name: 'p',
+        files: ['up/rows.json'],
+      });
       await new Promise((resolve) => setTimeout(resolve, ms));
       await mustSucceed(client.dropPartition({ collection_name: 'a', partition_name: 'p' }));
       const state = await ended(started.tasks[0]);
@@ -114,7 +145,9 @@ describe('an import', () => {
       await until('no files', async () => ((await objects()).length === 0 ? true : undefined));
       const { data } = await client.getCollectionStatistics({ collection_name: 'a' });
       expect(Number(data.row_count)).toBe(0);
-      const late = await failureOf(() => client.bulkInsert({ collection_name: 'a', partition_name: 'p', files: ['up/rows.json'] }));
+      const late = await failureOf(() =>
+        client.bulkInsert({ collection_name: 'a', partition_name: 'p', files: ['up/rows.json'] }),
+      );
       expect(late).toMatchObject({ code: 200 });
     },
   );
@@ -135,17 +168,27 @@ describe('at the start', () => {
     await createLoaded(client, 'a');
     await insertRange(client, 'a', 0, 2000);
     await mustSucceed(client.flushSync({ collection_names: ['a'] }));
-    await until('its index', async () => ((await objects()).some((path) => path.startsWith('index_files/')) ? true : undefined));
+    await until('its index', async () =>
+      (await objects()).some((path) => path.startsWith('index_files/')) ? true : undefined,
+    );
     await stop();
     const kept = await objects();
     expect(kept.length).toBeGreaterThan(3);
     const [log] = kept.filter((path) => path.startsWith('insert_log/'));
     const segment = log?.split('/').slice(0, 4).join('/');
-    const left = [`${segment}/0/77`, 'insert_log/1/2/3/0/4', 'delta_log/1/-1/5/6', 'manifest/1/2/3.json', 'index_files/9/1/2/3/FLAT'];
+    const left = [
+      `${segment}/0/77`,
+      'insert_log/1/2/3/0/4',
+      'delta_log/1/-1/5/6',
+      'manifest/1/2/3.json',
+      'index_files/9/1/2/3/FLAT',
+    ];
     for (const key of [...left, `${segment}/.tmp-1-1`, 'insert_log/1/.tmp-99-7']) await put(key, 'left');
     await put('mine/rows.json', 'mine');
     await start();
-    await until('the end of the leftovers', async () => ((await objects()).length === kept.length + 1 ? true : undefined));
+    await until('the end of the leftovers', async () =>
+      (await objects()).length === kept.length + 1 ? true : undefined,
+    );
     expect(await objects()).toEqual([...kept, 'mine/rows.json'].sort());
     expect(await countOf('a')).toBe(2000);
     await mustSucceed(client.dropCollection({ collection_name: 'a' }));
@@ -165,7 +208,10 @@ describe('a guarantee timestamp', () => {
       await insertRange(own, 'a', 0, 50);
       for (const ms of [3_600_000, -3_600_000, 365 * 86_400_000]) {
         back = ms;
-        const written = await own.insert({ collection_name: 'a', data: [{ id: 1000, vector: vectorOf(1000) }] });
+        const written = await own.insert({
+          collection_name: 'a',
+          data: [{ id: 1000, vector: vectorOf(1000) }],
+        });
         const at = { guarantee_timestamp: written.timestamp };
         const search = () =>
           own.search({
@@ -185,8 +231,15 @@ describe('a guarantee timestamp', () => {
         expect(query).toMatchObject({ status: { code: 0 }, data: [{ id: '1000' }] });
         const begin = Date.now();
         const far = String(BigInt(written.timestamp) + (600_000n << 18n));
+        const ahead = { guarantee_timestamp: far };
         const late = await failureOf(() =>
-          own.query({ collection_name: 'a', filter: 'id in [1]', output_fields: ['id'], ...{ guarantee_timestamp: far }, timeout: 2000 }),
+          own.query({
+            collection_name: 'a',
+            filter: 'id in [1]',
+            output_fields: ['id'],
+            timeout: 2000,
+            ...ahead,
+          }),
         );
         expect(Date.now() - begin).toBeLessThan(2500);
         expect(late.reason).toMatch(/ahead of the time of the cluster|[Dd]eadline/);

@@ -26,7 +26,9 @@ function frame(length: number, bytes: Uint8Array = new Uint8Array(0), isCompress
   prefix.writeUInt32BE(length, 1);
   return Buffer.concat([prefix, bytes]);
 }
-const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
+
+const varint = (value: number): number[] =>
+  value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
 /** A field of bytes around bytes, `depth` times. */
 function nested(depth: number): Buffer {
   const heads: number[][] = [];
@@ -42,7 +44,8 @@ describe('a server', () => {
   let server: ServerProcess;
   let friend: MilvusClient;
   let baseBytes = 0;
-  const rssBytes = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  const rssBytes = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
   const sessions: ClientHttp2Session[] = [];
   const sockets: Socket[] = [];
 
@@ -62,7 +65,8 @@ describe('a server', () => {
   async function expectServed(): Promise<void> {
     expect(server.hasEnded).toBe(false);
     const fresh = await connect(server.address);
-    for (const client of [friend, fresh]) expect((await client.count({ collection_name: 'good' })).data).toBe(3);
+    for (const client of [friend, fresh])
+      expect((await client.count({ collection_name: 'good' })).data).toBe(3);
     await fresh.closeConnection();
   }
   function session(): ClientHttp2Session {
@@ -73,7 +77,10 @@ describe('a server', () => {
   }
   function stream(on: ClientHttp2Session, method: string, headers: Record<string, string> = {}) {
     const opened = on.request({
-      ...{ ':method': 'POST', ':path': serviceOf(method), 'content-type': 'application/grpc', te: 'trailers' },
+      ':method': 'POST',
+      ':path': serviceOf(method),
+      'content-type': 'application/grpc',
+      te: 'trailers',
       ...headers,
     });
     opened.on('error', () => {}).resume();
@@ -98,7 +105,13 @@ describe('a server', () => {
       collectionName: 'good',
       numRows: 1,
       fieldsData: [
-        { fieldName: 'id', field: { $case: 'scalars', value: { data: { $case: 'longData', value: { data: Uint8Array.of(9) } } } } },
+        {
+          fieldName: 'id',
+          field: {
+            $case: 'scalars',
+            value: { data: { $case: 'longData', value: { data: Uint8Array.of(9) } } },
+          },
+        },
       ],
     }),
   ).finish();
@@ -110,7 +123,9 @@ describe('a server', () => {
       async () => {
         await Promise.all(Array.from({ length: 400 }, () => socket()));
         await Promise.all(
-          Array.from({ length: 100 }, (_, at) => socket(at % 2 === 0 ? preface.subarray(0, 5) : 'POST /v2 HTTP/1.1\r\nhost')),
+          Array.from({ length: 100 }, (_, at) =>
+            socket(at % 2 === 0 ? preface.subarray(0, 5) : 'POST /v2 HTTP/1.1\r\nhost'),
+          ),
         );
       },
     ],
@@ -130,7 +145,8 @@ describe('a server', () => {
       async () => {
         const flooding = await socket(preface, settings);
         flooding.pause();
-        for (let at = 0; at < 20 && !flooding.destroyed; at++) flooding.write(Buffer.alloc(ping.length * 10_000, ping));
+        for (let at = 0; at < 20 && !flooding.destroyed; at++)
+          flooding.write(Buffer.alloc(ping.length * 10_000, ping));
       },
     ],
     [
@@ -159,7 +175,8 @@ describe('a server', () => {
         const next = randomOf(7);
         const calls = Array.from({ length: 300 }, (_, at) => {
           const bytes = Buffer.from(at % 2 === 0 ? insert : search);
-          for (let flips = 0; flips < 3; flips++) bytes[Math.floor(((next() + 1) / 2) * bytes.length)] = Math.floor((next() + 1) * 128);
+          for (let flips = 0; flips < 3; flips++)
+            bytes[Math.floor(((next() + 1) / 2) * bytes.length)] = Math.floor((next() + 1) * 128);
           return raw.call(at % 2 === 0 ? 'Insert' : 'Search', bytes).catch(() => {});
         });
         await Promise.all(calls);
@@ -178,7 +195,8 @@ describe('a server', () => {
           '1a04fffefdfc',
           '5000ffffffff0f',
         ]) {
-          for (const method of ['Insert', 'Search', 'Query', 'CreateCollection']) await send(method, Buffer.from(hex, 'hex'));
+          for (const method of ['Insert', 'Search', 'Query', 'CreateCollection'])
+            await send(method, Buffer.from(hex, 'hex'));
         }
       },
     ],
@@ -191,7 +209,15 @@ describe('a server', () => {
         const same = (bytes: Buffer): Buffer => bytes;
         await new Promise<void>((resolve) => {
           const deadline = Date.now() + 5000;
-          client.makeUnaryRequest(serviceOf('GetVersion'), same, same, Buffer.alloc(0), metadata, { deadline }, () => resolve());
+          client.makeUnaryRequest(
+            serviceOf('GetVersion'),
+            same,
+            same,
+            Buffer.alloc(0),
+            metadata,
+            { deadline },
+            () => resolve(),
+          );
         });
         client.close();
       },
@@ -209,7 +235,9 @@ describe('a server', () => {
     [
       'a body of 40 MiB for a path that takes none',
       async () => {
-        const one = await socket(`POST /v2/vectordb/entities/insert HTTP/1.1\r\nhost: x\r\ncontent-length: ${40 * MiB}\r\n\r\n`);
+        const one = await socket(
+          `POST /v2/vectordb/entities/insert HTTP/1.1\r\nhost: x\r\ncontent-length: ${40 * MiB}\r\n\r\n`,
+        );
         const ended = new Promise((resolve) => one.once('close', resolve)); // Cut while it is written to, with an error or without.
         for (let at = 0; at < 40 && !one.destroyed; at++) one.write(Buffer.alloc(MiB));
         await ended;
@@ -237,7 +265,8 @@ describe('a server', () => {
         return [name, code] as const;
       });
       // UNIMPLEMENTED: a method that is not built and has no status to say so in.
-      for (const [name, code] of await Promise.all(codes)) expect([0, 4, 12], `${name}: ${code}`).toContain(code);
+      for (const [name, code] of await Promise.all(codes))
+        expect([0, 4, 12], `${name}: ${code}`).toContain(code);
     }
     on.destroy();
     await expectServed();
@@ -245,16 +274,23 @@ describe('a server', () => {
   test('stops work when its caller goes', async () => {
     const on = session();
     const query = QueryRequest.encode(
-      QueryRequest.fromPartial({ collectionName: 'good', expr: 'id > 0', guaranteeTimestamp: BigInt(Date.now() + 30_000) << 18n }),
+      QueryRequest.fromPartial({
+        collectionName: 'good',
+        expr: 'id > 0',
+        guaranteeTimestamp: BigInt(Date.now() + 30_000) << 18n,
+      }),
     ).finish();
     for (let at = 0; at < 20; at++) stream(on, 'Query').end(frame(query.length, query));
     on.destroy();
     await expectServed();
   });
-  test.skipIf(!isLinux)('keeps no more memory than the edge may hold, garbage that is not collected yet included', async () => {
-    await until('memory', async () => {
-      await expectServed();
-      return rssBytes() < baseBytes + 1200 * MiB ? true : undefined;
-    });
-  });
+  test.skipIf(!isLinux)(
+    'keeps no more memory than the edge may hold, garbage that is not collected yet included',
+    async () => {
+      await until('memory', async () => {
+        await expectServed();
+        return rssBytes() < baseBytes + 1200 * MiB ? true : undefined;
+      });
+    },
+  );
 });

@@ -15,7 +15,11 @@ describe('Files.openRead', () => {
     await mkdir(at('root', 'objects', 'in'), { recursive: true });
     await mkdir(at('root', 'objects2'), { recursive: true });
     await mkdir(at('outside'), { recursive: true });
-    for (const path of [at('outside', 'secret.json'), at('root', 'beside.json'), at('root', 'objects2', 'near.json')]) {
+    for (const path of [
+      at('outside', 'secret.json'),
+      at('root', 'beside.json'),
+      at('root', 'objects2', 'near.json'),
+    ]) {
       await writeFile(path, '[]');
     }
     await writeFile(at('root', 'objects', 'in', 'good.json'), '[1]');
@@ -40,17 +44,21 @@ describe('Files.openRead', () => {
     expect([file?.size, ...((await file?.read(0, 99)) ?? [])]).toEqual([3, 0x5b, 0x31, 0x5d]);
     await file?.close();
   });
-  test.each(['link.json', 'beside.json', 'near.json', 'folder/secret.json'])('follows no link out: %s', async (key) => {
-    await expect(open(key)).rejects.toMatchObject({
-      key: 'invalid_parameter',
-      message: expect.stringContaining('leads out of its folder'),
-    });
-  });
+  test.each(['link.json', 'beside.json', 'near.json', 'folder/secret.json'])(
+    'follows no link out: %s',
+    async (key) => {
+      await expect(open(key)).rejects.toMatchObject({
+        key: 'invalid_parameter',
+        message: expect.stringContaining('leads out of its folder'),
+      });
+    },
+  );
   test.skipIf(process.platform === 'win32').each(['pipe.json', 'in'])('reads no %s', async (key) => {
     await expect(open(key)).rejects.toMatchObject({ message: expect.stringContaining('is no plain file') });
   });
   test('has nothing where nothing is', async () => {
-    for (const key of ['ghost.json', 'dangling.json', 'in/good.json/x']) expect(await open(key)).toBeUndefined();
+    for (const key of ['ghost.json', 'dangling.json', 'in/good.json/x'])
+      expect(await open(key)).toBeUndefined();
     await expect(open('loop.json')).rejects.toMatchObject({ key: 'io_failed' });
   });
   test('reads the file that it opened, whatever the name means later', async () => {

@@ -16,21 +16,27 @@ test('a damaged file fails the build; put right again, the index is built', asyn
     await insertRange(client, name, 0, 2000);
     await mustSucceed(client.flushSync({ collection_names: [name] }));
     const log = join(folder.path, 'objects/insert_log');
-    const damaged = (await readdir(log, { recursive: true })).map((path) => join(log, path)).find((path) => /\/101\/\d+$/.test(path));
+    const damaged = (await readdir(log, { recursive: true }))
+      .map((path) => join(log, path))
+      .find((path) => /\/101\/\d+$/.test(path));
     if (damaged === undefined) throw new Error('no file of the vectors');
     const whole = await readFile(damaged);
     await writeFile(damaged, whole.subarray(0, whole.length - 9));
 
     const index = { collection_name: name, field_name: 'vector' };
     await mustSucceed(client.createIndex({ ...index, index_type: 'FLAT', metric_type: 'L2' }));
-    const described = async () => (await client.describeIndex({ collection_name: name })).index_descriptions[0];
+    const described = async () =>
+      (await client.describeIndex({ collection_name: name })).index_descriptions[0];
     const failed = await until('the failure', async () => {
       const one = await described();
       return one?.state === 'Failed' ? one : undefined;
     });
     expect(failed.index_state_fail_reason).toMatch(/CRC-32/);
     expect(Number(failed.pending_index_rows)).toBe(2000);
-    expect(await client.getIndexState(index)).toMatchObject({ state: 'Failed', fail_reason: expect.stringMatching(/CRC-32/) });
+    expect(await client.getIndexState(index)).toMatchObject({
+      state: 'Failed',
+      fail_reason: expect.stringMatching(/CRC-32/),
+    });
 
     await writeFile(damaged, whole);
     await until('the index', async () => ((await described())?.state === 'Finished' ? true : undefined));

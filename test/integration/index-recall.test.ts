@@ -11,6 +11,7 @@ const vectorOf = (seed: number): number[] => {
   const centre = randomOf((seed % 20) + 500);
   return Array.from({ length: DIM }, () => Math.fround(centre() * 2 + next()));
 };
+
 const queries = Array.from({ length: 40 }, (_, i) => vectorOf(900_000 + i));
 const model = new Map(Array.from({ length: ROWS }, (_, id) => [id, vectorOf(id)]));
 const removed = Array.from({ length: ROWS / 20 }, (_, i) => i * 20);
@@ -27,7 +28,10 @@ async function fill(client: MilvusClient, name: string, flushEvery: number): Pro
   };
   await mustSucceed(client.createIndex(index));
   for (let begin = 0; begin < ROWS; begin += flushEvery) {
-    const data = Array.from({ length: flushEvery }, (_, i) => ({ id: begin + i, vector: model.get(begin + i) as number[] }));
+    const data = Array.from({ length: flushEvery }, (_, i) => ({
+      id: begin + i,
+      vector: model.get(begin + i) as number[],
+    }));
     await mustSucceed(client.insert({ collection_name: name, data }));
     await mustSucceed(client.flushSync({ collection_names: [name] }));
   }
@@ -38,6 +42,7 @@ async function fill(client: MilvusClient, name: string, flushEvery: number): Pro
   });
   await mustSucceed(client.loadCollectionSync({ collection_name: name }));
 }
+
 async function recallOf(client: MilvusClient, name: string): Promise<number> {
   const answer = await client.search({
     collection_name: name,
@@ -47,7 +52,9 @@ async function recallOf(client: MilvusClient, name: string): Promise<number> {
     params: { ef: 24, explain: true },
   });
   await mustSucceed(Promise.resolve(answer));
-  const plans = JSON.parse(String((answer.status as { extra_info?: Record<string, string> }).extra_info?.['elanus.explain'])) as {
+  const plans = JSON.parse(
+    String((answer.status as { extra_info?: Record<string, string> }).extra_info?.['elanus.explain']),
+  ) as {
     index: string;
   }[];
   expect(plans.every(({ index }) => index === 'HNSW')).toBe(true);

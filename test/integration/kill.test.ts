@@ -3,7 +3,16 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { expect, test } from 'vitest';
 import { runElanus, type ServerProcess, startServer, stopServer } from './server-process.js';
-import { connect, keyField, mustSucceed, randomOf, tempFolder, until, vectorField, vectorOf } from './support.js';
+import {
+  connect,
+  keyField,
+  mustSucceed,
+  randomOf,
+  tempFolder,
+  until,
+  vectorField,
+  vectorOf,
+} from './support.js';
 
 const KILLS = 20;
 /** Another sequence: `KILL_SEED=7 npx vitest run test/integration/kill`. */
@@ -14,19 +23,23 @@ const collections = [
   { name: 'three_shards', shards: 3, hasTextKeys: false },
   { name: 'text_keys', shards: 2, hasTextKeys: true },
 ] as const;
+
 type Collection = (typeof collections)[number];
 /** The number a row was written with, which decides all its values. */
 type State = number | 'absent';
 
 class Model {
   readonly states = new Map<number, ReadonlySet<State>>();
+
   /** Before it is sent: the change may or may not happen. */
   begin(keys: readonly number[], next: State): void {
     for (const key of keys) this.states.set(key, new Set([...(this.states.get(key) ?? ['absent']), next]));
   }
+
   acknowledge(keys: readonly number[], next: State): void {
     for (const key of keys) this.states.set(key, new Set([next]));
   }
+
   /** What is there after a restart stays: nothing is under way any more. */
   settle(rows: ReadonlyMap<number, number>): string[] {
     const wrong: string[] = [];
@@ -42,13 +55,15 @@ class Model {
 
 const random = randomOf(SEED);
 const below = (limit: number): number => Math.floor(((random() + 1) / 2) * limit);
-const keyOf = (collection: Collection, key: number): number | string => (collection.hasTextKeys ? `k${key}` : key);
+const keyOf = (collection: Collection, key: number): number | string =>
+  collection.hasTextKeys ? `k${key}` : key;
 const rowOf = (collection: Collection, key: number, value: number) => ({
   id: keyOf(collection, key),
   vector: vectorOf(value),
   value,
   text: `row ${value}`,
 });
+
 let nextValue = 1;
 
 async function createAll(client: MilvusClient): Promise<void> {
@@ -58,19 +73,40 @@ async function createAll(client: MilvusClient): Promise<void> {
       { name: 'value', data_type: DataType.Int64 },
       { name: 'text', data_type: DataType.VarChar, max_length: 20 },
     ];
-    await mustSucceed(client.createCollection({ collection_name: name, fields: [id, vectorField, ...rest], shards_num: shards }));
-    await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
+    await mustSucceed(
+      client.createCollection({
+        collection_name: name,
+        fields: [id, vectorField, ...rest],
+        shards_num: shards,
+      }),
+    );
+    await mustSucceed(
+      client.createIndex({
+        collection_name: name,
+        field_name: 'vector',
+        index_type: 'FLAT',
+        metric_type: 'L2',
+      }),
+    );
     await mustSucceed(client.loadCollection({ collection_name: name }));
   }
 }
 
 /** Writes until the server is gone. @returns how many changes were acknowledged @throws a failure while the server lives */
-async function writeLoop(client: MilvusClient, collection: Collection, worker: number, model: Model, isKilled: () => boolean) {
+async function writeLoop(
+  client: MilvusClient,
+  collection: Collection,
+  worker: number,
+  model: Model,
+  isKilled: () => boolean,
+) {
   let acknowledged = 0;
   const collection_name = collection.name;
   while (!isKilled()) {
     // Every worker has its own keys, so that the order of changes to a key is known.
-    const keys = [...new Set(Array.from({ length: 1 + below(12) }, () => worker + WORKERS_PER_COLLECTION * below(150)))];
+    const keys = [
+      ...new Set(Array.from({ length: 1 + below(12) }, () => worker + WORKERS_PER_COLLECTION * below(150))),
+    ];
     const value = nextValue++;
     const action = below(20);
     try {
@@ -78,15 +114,20 @@ async function writeLoop(client: MilvusClient, collection: Collection, worker: n
         await mustSucceed(client.flush({ collection_names: [collection_name] }));
         continue;
       }
-      const isAbsent = (key: number): boolean => !model.states.has(key) || model.states.get(key)?.has('absent') === true;
+      const isAbsent = (key: number): boolean =>
+        !model.states.has(key) || model.states.get(key)?.has('absent') === true;
       const fresh = keys.filter(isAbsent);
       if (action < 8 && fresh.length > 0) {
         model.begin(fresh, value);
-        await mustSucceed(client.insert({ collection_name, data: fresh.map((key) => rowOf(collection, key, value)) }));
+        await mustSucceed(
+          client.insert({ collection_name, data: fresh.map((key) => rowOf(collection, key, value)) }),
+        );
         model.acknowledge(fresh, value);
       } else if (action < 14) {
         model.begin(keys, value);
-        await mustSucceed(client.upsert({ collection_name, data: keys.map((key) => rowOf(collection, key, value)) }));
+        await mustSucceed(
+          client.upsert({ collection_name, data: keys.map((key) => rowOf(collection, key, value)) }),
+        );
         model.acknowledge(keys, value);
       } else {
         model.begin(keys, 'absent');
@@ -109,7 +150,12 @@ async function verify(client: MilvusClient, collection: Collection, model: Model
     return Number(state.progress) >= 100 ? true : undefined;
   });
   const filter = collection.hasTextKeys ? 'id not in [""]' : 'id not in [-1]';
-  const read = await client.query({ collection_name, filter, output_fields: ['id', 'vector', 'value', 'text'], limit: 16_384 });
+  const read = await client.query({
+    collection_name,
+    filter,
+    output_fields: ['id', 'vector', 'value', 'text'],
+    limit: 16_384,
+  });
   expect(read.status).toMatchObject({ code: 0, reason: '' });
   const rows = new Map<number, number>();
   for (const row of read.data) {
@@ -124,13 +170,20 @@ async function verify(client: MilvusClient, collection: Collection, model: Model
   expect((await client.count({ collection_name })).data).toBe(rows.size);
   const [some] = [...rows].slice(below(rows.size));
   if (some !== undefined) {
-    const found = await client.search({ collection_name, data: vectorOf(some[1]), limit: 1, output_fields: ['value'] });
+    const found = await client.search({
+      collection_name,
+      data: vectorOf(some[1]),
+      limit: 1,
+      output_fields: ['value'],
+    });
     expect(Number(found.results[0]?.value)).toBe(some[1]);
   }
   return rows.size;
 }
 
-test('rows and deletes that were acknowledged survive SIGKILL at any moment', { timeout: 120_000 }, async () => {
+test('rows and deletes that were acknowledged survive SIGKILL at any moment', {
+  timeout: 120_000,
+}, async () => {
   const folder = await tempFolder();
   const models = new Map<Collection, Model>(collections.map((collection) => [collection, new Model()]));
   let acknowledged = 0;
@@ -149,7 +202,9 @@ test('rows and deletes that were acknowledged survive SIGKILL at any moment', { 
     for (const [collection, model] of models) await verify(client, collection, model);
     let isKilled = false;
     const loops = [...models].flatMap(([collection, model]) =>
-      Array.from({ length: WORKERS_PER_COLLECTION }, (_, worker) => writeLoop(client, collection, worker, model, () => isKilled)),
+      Array.from({ length: WORKERS_PER_COLLECTION }, (_, worker) =>
+        writeLoop(client, collection, worker, model, () => isKilled),
+      ),
     );
     const killer = new Promise<void>((resolve) => setTimeout(resolve, 20 + below(450))).then(() => {
       isKilled = true;

@@ -6,21 +6,38 @@ import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describe, expect, test } from 'vitest';
 import { open } from '#server/open.js';
-import { connect, extraOf, failureOf, keyField, mustSucceed, tempFolder, until, vectorOf } from './support.js';
+import {
+  connect,
+  extraOf,
+  failureOf,
+  keyField,
+  mustSucceed,
+  tempFolder,
+  until,
+  vectorOf,
+} from './support.js';
 
 const MiB = 1 << 20;
 const DIM = 128;
 const vectorField = { name: 'vector', data_type: DataType.FloatVector, dim: DIM } as const;
 /** A folder that is opened again and again, each time with a bound of its own. */
 async function inFolder(
-  run: (reopen: (memoryLimitBytes?: number, indexIdleMs?: number) => Promise<MilvusClient>, folder: string) => Promise<void>,
+  run: (
+    reopen: (memoryLimitBytes?: number, indexIdleMs?: number) => Promise<MilvusClient>,
+    folder: string,
+  ) => Promise<void>,
 ): Promise<void> {
   const folder = await tempFolder();
   let close = async (): Promise<void> => {};
   try {
     await run(async (memoryLimitBytes, indexIdleMs = 60_000) => {
       await close();
-      const database = await open(folder.path, { logLevel: 'silent', targetCheckIntervalMs: 50, memoryLimitBytes, indexIdleMs });
+      const database = await open(folder.path, {
+        logLevel: 'silent',
+        targetCheckIntervalMs: 50,
+        memoryLimitBytes,
+        indexIdleMs,
+      });
       const client = await connect(database.address);
       metricsOf = async () => (await fetch(`http://${database.address}/metrics`)).text();
       close = async () => {
@@ -34,15 +51,25 @@ async function inFolder(
     await folder.remove();
   }
 }
+
 let metricsOf = async (): Promise<string> => '';
 const gauge = async (name: string): Promise<number> => {
   const line = (await metricsOf()).split('\n').find((one) => one.startsWith(`${name} `));
   return Number(line?.slice(name.length + 1));
 };
+
 async function create(client: MilvusClient, name: string, indexType = 'FLAT'): Promise<void> {
   await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vectorField] }));
-  await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: indexType, metric_type: 'L2' }));
+  await mustSucceed(
+    client.createIndex({
+      collection_name: name,
+      field_name: 'vector',
+      index_type: indexType,
+      metric_type: 'L2',
+    }),
+  );
 }
+
 const rowsOf = (begin: number, end: number) =>
   Array.from({ length: end - begin }, (_, at) => ({ id: begin + at, vector: vectorOf(begin + at, DIM) }));
 const insert = (client: MilvusClient, name: string, begin: number, end: number): Promise<void> =>
@@ -82,10 +109,15 @@ describe('the bound on memory', () => {
         return failure.code === 3 ? failure : undefined;
       });
       expect(waiting.reason).toContain('collection large is not served: memory limit exceeded');
-      const search = await failureOf(() => client.search({ collection_name: 'large', data: vectorOf(1, DIM), limit: 1 }));
+      const search = await failureOf(() =>
+        client.search({ collection_name: 'large', data: vectorOf(1, DIM), limit: 1 }),
+      );
       // How much is free may have changed between the two.
       const withoutSizes = (reason: string): string => reason.replaceAll(/\d+\.\d MiB/g, 'x MiB');
-      expect({ ...search, reason: withoutSizes(search.reason) }).toEqual({ code: 3, reason: withoutSizes(waiting.reason) });
+      expect({ ...search, reason: withoutSizes(search.reason) }).toEqual({
+        code: 3,
+        reason: withoutSizes(waiting.reason),
+      });
       await mustSucceed(client.releaseCollection({ collection_name: 'large' }));
       expect(await count(client, 'small')).toBe(100);
     }));
@@ -111,7 +143,9 @@ describe('the bound on memory', () => {
       for (let round = 0; round < 5; round++) expect(await count(client, 'a')).toBe(rows);
       // One batch and the doubling of columns may go beyond it.
       expect(await gauge('elanus_memory_bytes')).toBeLessThanOrEqual(4 * MiB);
-      const { progress } = (await client.getLoadingProgress({ collection_name: 'a' })) as unknown as { progress: string };
+      const { progress } = (await client.getLoadingProgress({ collection_name: 'a' })) as unknown as {
+        progress: string;
+      };
       expect(progress).toBe('100');
       await mustSucceed(client.releaseCollection({ collection_name: 'a' }));
       await until('room again', async () => {
@@ -127,8 +161,13 @@ describe('the bound on memory', () => {
       await insert(client, 'a', 0, 1000);
       await mustSucceed(client.loadCollection({ collection_name: 'a' }));
       await mkdir(join(folder, 'objects', 'import'), { recursive: true });
-      await writeFile(join(folder, 'objects', 'import', 'a.json'), JSON.stringify({ rows: rowsOf(1000, 5000) }));
-      await mustSucceed(client.bulkInsert({ collection_name: 'a', files: ['import/a.json'] }) as Promise<unknown>);
+      await writeFile(
+        join(folder, 'objects', 'import', 'a.json'),
+        JSON.stringify({ rows: rowsOf(1000, 5000) }),
+      );
+      await mustSucceed(
+        client.bulkInsert({ collection_name: 'a', files: ['import/a.json'] }) as Promise<unknown>,
+      );
       const told = await until('the segment is refused', async () => {
         const failure = await failureOf(() => client.getLoadingProgress({ collection_name: 'a' }));
         return failure.code === 3 ? failure : undefined;
@@ -147,13 +186,21 @@ describe('the bound on memory', () => {
       const rowBytes = DIM * 4 + 60;
       const rowsOfB = Math.floor(indexBytes / rowBytes);
       await insert(client, 'a', 0, 3000);
-      for (let begin = 0; begin < rowsOfB; begin += 4000) await insert(client, 'b', begin, Math.min(rowsOfB, begin + 4000));
+      for (let begin = 0; begin < rowsOfB; begin += 4000)
+        await insert(client, 'b', begin, Math.min(rowsOfB, begin + 4000));
       await mustSucceed(client.flushSync({ collection_names: ['a', 'b'] }));
       const planOf = async (): Promise<string> => {
-        const found = await client.search({ collection_name: 'a', data: vectorOf(1, DIM), limit: 3, params: { explain: true } });
+        const found = await client.search({
+          collection_name: 'a',
+          data: vectorOf(1, DIM),
+          limit: 3,
+          params: { explain: true },
+        });
         expect(found.results.map(({ id }) => Number(id))[0]).toBe(1);
         const extra = extraOf(found.status);
-        return (JSON.parse(extra['elanus.explain'] ?? '[]') as { plan: string }[]).map(({ plan }) => plan).join();
+        return (JSON.parse(extra['elanus.explain'] ?? '[]') as { plan: string }[])
+          .map(({ plan }) => plan)
+          .join();
       };
       await mustSucceed(client.loadCollection({ collection_name: 'a' }));
       await until('the index', async () => ((await planOf()) === 'walk' ? true : undefined));
@@ -172,16 +219,24 @@ describe('the bound on memory', () => {
       await create(client, 'a', 'HNSW');
       await insert(client, 'a', 0, 3000);
       await mustSucceed(client.flushSync({ collection_names: ['a'] }));
-      await until('the rows are in files only', async () => ((await gauge('elanus_memory_bytes')) === 0 ? true : undefined));
+      await until('the rows are in files only', async () =>
+        (await gauge('elanus_memory_bytes')) === 0 ? true : undefined,
+      );
       for (let round = 0; round < 5; round++) {
         await mustSucceed(client.loadCollection({ collection_name: 'a' }));
-        await until('the index is loaded', async () => (/kind="indexes"} [1-9]/.test(await metricsOf()) ? true : undefined));
+        await until('the index is loaded', async () =>
+          /kind="indexes"} [1-9]/.test(await metricsOf()) ? true : undefined,
+        );
         await mustSucceed(client.search({ collection_name: 'a', data: vectorOf(1, DIM), limit: 3 }));
         expect(await gauge('elanus_memory_bytes')).toBeGreaterThan(3000 * DIM * 4);
         await mustSucceed(client.releaseCollection({ collection_name: 'a' }));
-        await until('the memory is given back', async () => ((await gauge('elanus_memory_bytes')) === 0 ? true : undefined));
+        await until('the memory is given back', async () =>
+          (await gauge('elanus_memory_bytes')) === 0 ? true : undefined,
+        );
       }
-      expect(await metricsOf()).toMatch(/elanus_collection_memory_bytes\{collection_id="\d+",kind="vectors"\} 0/);
+      expect(await metricsOf()).toMatch(
+        /elanus_collection_memory_bytes\{collection_id="\d+",kind="vectors"\} 0/,
+      );
       expect(await gauge('elanus_memory_limit_bytes')).toBeGreaterThan(100 * MiB);
     }));
 });

@@ -13,6 +13,7 @@ let folder: Awaited<ReturnType<typeof tempFolder>>;
 beforeEach(async () => {
   folder = await tempFolder();
 });
+
 afterEach(() => folder.remove());
 const quiet = { logLevel: 'silent' } as const;
 const failureOfOpen = (path: string): Promise<unknown> =>
@@ -32,7 +33,12 @@ async function contentsOf(path: string): Promise<Record<string, string>> {
 
 describe('open() of what is no data folder', () => {
   const isRoot = process.getuid?.() === 0;
-  const cases: readonly (readonly [what: string, make: (at: string) => Promise<unknown>, path: string, said: string])[] = [
+  const cases: readonly (readonly [
+    what: string,
+    make: (at: string) => Promise<unknown>,
+    path: string,
+    said: string,
+  ])[] = [
     ['a file', (at) => writeFile(join(at, 'x'), 'mine'), 'x', 'is a file'],
     ['a path below a file', (at) => writeFile(join(at, 'x'), 'mine'), 'x/y/z', 'is a file'],
     ['a path that nobody can make', async () => {}, '../../../../../proc/elanus/data', 'cannot be made'],
@@ -46,7 +52,12 @@ describe('open() of what is no data folder', () => {
       '',
       'is of version 2, this program knows up to 1',
     ],
-    ['a folder with another FORMAT', (at) => writeFile(join(at, 'FORMAT'), 'FAT32'), '', 'a file FORMAT that is not'],
+    [
+      'a folder with another FORMAT',
+      (at) => writeFile(join(at, 'FORMAT'), 'FAT32'),
+      '',
+      'a file FORMAT that is not',
+    ],
   ];
   test.each(cases)('%s is refused in one line and left as it is', async (_what, make, path, said) => {
     await make(folder.path);
@@ -60,7 +71,10 @@ describe('open() of what is no data folder', () => {
   });
   test.skipIf(isRoot)('a folder that may not be written is refused', async () => {
     await chmod(folder.path, 0o500);
-    expect(await failureOfOpen(folder.path)).toMatchObject({ code: 'folder_unusable', message: expect.stringContaining('EACCES') });
+    expect(await failureOfOpen(folder.path)).toMatchObject({
+      code: 'folder_unusable',
+      message: expect.stringContaining('EACCES'),
+    });
     await chmod(folder.path, 0o700);
   });
   test.each([['' as unknown], [7], ['a\0b']])('%j is no path', async (path) => {
@@ -139,7 +153,12 @@ describe('SIGTERM', () => {
     const session = http2Connect(`http://127.0.0.1:${port}`);
     session.on('error', () => {});
     const path = '/milvus.proto.milvus.MilvusService/Insert';
-    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
     stream.on('error', () => {});
     stream.write(Buffer.from([0, 0, 1, 0, 0, 1]));
     return () => session.destroy();
@@ -198,12 +217,16 @@ describe('a folder whose catalog is lost', () => {
       code: 'data_corrupt',
       message: expect.stringContaining('the catalog is empty'),
     });
-    expect(Object.keys(await contentsOf(folder.path)).filter((path) => !path.startsWith(meta))).toEqual(before);
+    expect(Object.keys(await contentsOf(folder.path)).filter((path) => !path.startsWith(meta))).toEqual(
+      before,
+    );
     await rm(meta, { recursive: true });
     await rename(join(folder.path, '.tmp-meta'), meta);
     const database = await open(folder.path, quiet);
     const client = await connect(database.address);
-    await until('the rows', async () => ((await client.count({ collection_name: 'a' })).data === 50 ? true : undefined));
+    await until('the rows', async () =>
+      (await client.count({ collection_name: 'a' })).data === 50 ? true : undefined,
+    );
     await client.closeConnection();
     await database.close();
   });

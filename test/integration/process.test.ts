@@ -8,7 +8,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InsertRequest, MutationResult } from '#proto/milvus/milvus.js';
 import { connectRaw } from './raw-client.js';
 import { runElanus, type ServerProcess, startServer, stopServer } from './server-process.js';
-import { connect, createLoaded, insertRange, mustSucceed, randomOf, tempFolder, vectorOf } from './support.js';
+import {
+  connect,
+  createLoaded,
+  insertRange,
+  mustSucceed,
+  randomOf,
+  tempFolder,
+  vectorOf,
+} from './support.js';
 
 const READY = /^elanus \d+\.\d+\.\d+ ready on 127\.0\.0\.1:\d+, (data .+|in memory)\n$/;
 
@@ -25,7 +33,8 @@ describe('help and options', () => {
     expect(general.stdout).toMatch(/serve .*Start a server/);
     const serve = await ended('serve', '--help');
     expect(serve).toMatchObject({ code: 0, stderr: '' });
-    for (const option of ['--data', '--port', '--host', '--log-level', '--insecure']) expect(serve.stdout).toContain(option);
+    for (const option of ['--data', '--port', '--host', '--log-level', '--insecure'])
+      expect(serve.stdout).toContain(option);
     expect(serve.stdout).toContain('19530');
     expect(serve.stdout).toContain('elanus serve --data ./data');
     expect((await ended('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -43,7 +52,11 @@ describe('help and options', () => {
     ['peer that is none', ['serve', '--peer', 'data-coord'], 'expected ROLE=HOST:PORT'],
     ['argument too many', ['serve', './data'], 'argument'],
     ['open to the network', ['serve', '--host', '0.0.0.0', '--port', '0'], '--insecure'],
-    ['data that is a file', ['serve', '--data', join(import.meta.dirname, 'process.test.ts'), '--port', '0'], 'process.test.ts'],
+    [
+      'data that is a file',
+      ['serve', '--data', join(import.meta.dirname, 'process.test.ts'), '--port', '0'],
+      'process.test.ts',
+    ],
   ] as const)('%s', async (_what, args, text) => {
     const { code, stdout, stderr } = await ended(...args);
     expect(code).toBeGreaterThan(0);
@@ -59,7 +72,8 @@ describe('life of a server', () => {
     const client = await connect(server.address);
     await createLoaded(client, 'wide', { shards: 16 });
     await insertRange(client, 'wide', 0, 4000);
-    const search = () => client.search({ collection_name: 'wide', data: vectorOf(7), limit: 1, output_fields: ['id'] });
+    const search = () =>
+      client.search({ collection_name: 'wide', data: vectorOf(7), limit: 1, output_fields: ['id'] });
     const found = await Promise.all(Array.from({ length: 50 }, search));
     expect(found.map(({ results }) => Number(results[0]?.id))).toEqual(Array.from({ length: 50 }, () => 7));
     await mustSucceed(client.flushSync({ collection_names: ['wide'] }));
@@ -68,33 +82,43 @@ describe('life of a server', () => {
     expect(await stopServer(server)).toBe(0);
     expect(server.stderr()).toBe('');
   });
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s: rows become files, exit code 0, everything there again', async (signal) => {
-    const folder = await tempFolder();
-    const first = await startServer(folder.path);
-    expect(first.stdout()).toMatch(READY);
-    const client = await connect(first.address);
-    await createLoaded(client, 'kept', { shards: 2 });
-    await insertRange(client, 'kept', 0, 50);
-    await mustSucceed(client.delete({ collection_name: 'kept', ids: [7] }));
-    await client.closeConnection();
-    expect(await stopServer(first, signal)).toBe(0);
-    expect(first.stdout()).toMatch(READY); // Still one line.
-    expect(first.stderr()).toBe('');
-    expect(await readdir(folder.path)).not.toContain('LOCK');
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s: rows become files, exit code 0, everything there again',
+    async (signal) => {
+      const folder = await tempFolder();
+      const first = await startServer(folder.path);
+      expect(first.stdout()).toMatch(READY);
+      const client = await connect(first.address);
+      await createLoaded(client, 'kept', { shards: 2 });
+      await insertRange(client, 'kept', 0, 50);
+      await mustSucceed(client.delete({ collection_name: 'kept', ids: [7] }));
+      await client.closeConnection();
+      expect(await stopServer(first, signal)).toBe(0);
+      expect(first.stdout()).toMatch(READY); // Still one line.
+      expect(first.stderr()).toBe('');
+      expect(await readdir(folder.path)).not.toContain('LOCK');
 
-    const again = await startServer(folder.path, '--log-level', 'info');
-    // Written to files at the stop: nothing is read back from the log.
-    const replays = [...again.stderr().matchAll(/\{[^\n]*"event":"wal_replayed"[^\n]*\}/g)].map(([line]) => JSON.parse(line));
-    expect(replays.length).toBeGreaterThan(0);
-    expect(replays.map(({ records }) => records)).toEqual(replays.map(() => 0));
-    const other = await connect(again.address);
-    expect((await other.count({ collection_name: 'kept' })).data).toBe(49);
-    const found = await other.search({ collection_name: 'kept', data: vectorOf(8), limit: 1, output_fields: ['id', 'vector'] });
-    expect(found.results[0]).toMatchObject({ id: '8', vector: vectorOf(8) });
-    await other.closeConnection();
-    expect(await stopServer(again)).toBe(0);
-    await folder.remove();
-  });
+      const again = await startServer(folder.path, '--log-level', 'info');
+      // Written to files at the stop: nothing is read back from the log.
+      const replays = [...again.stderr().matchAll(/\{[^\n]*"event":"wal_replayed"[^\n]*\}/g)].map(([line]) =>
+        JSON.parse(line),
+      );
+      expect(replays.length).toBeGreaterThan(0);
+      expect(replays.map(({ records }) => records)).toEqual(replays.map(() => 0));
+      const other = await connect(again.address);
+      expect((await other.count({ collection_name: 'kept' })).data).toBe(49);
+      const found = await other.search({
+        collection_name: 'kept',
+        data: vectorOf(8),
+        limit: 1,
+        output_fields: ['id', 'vector'],
+      });
+      expect(found.results[0]).toMatchObject({ id: '8', vector: vectorOf(8) });
+      await other.closeConnection();
+      expect(await stopServer(again)).toBe(0);
+      await folder.remove();
+    },
+  );
   test('a signal while clients are connected and calls run: still a clean end', async () => {
     const folder = await tempFolder();
     const server = await startServer(folder.path);
@@ -111,9 +135,15 @@ describe('life of a server', () => {
     await client.closeConnection();
     const again = await startServer(folder.path);
     const other = await connect(again.address);
-    const read = await other.query({ collection_name: 'busy', filter: 'id not in [-1]', output_fields: ['id'], limit: 10_000 });
+    const read = await other.query({
+      collection_name: 'busy',
+      filter: 'id not in [-1]',
+      output_fields: ['id'],
+      limit: 10_000,
+    });
     const ids = new Set(read.data.map(({ id }) => Number(id)));
-    for (const at of acknowledged) for (let id = at * 100; id < at * 100 + 100; id++) expect(ids.has(id)).toBe(true);
+    for (const at of acknowledged)
+      for (let id = at * 100; id < at * 100 + 100; id++) expect(ids.has(id)).toBe(true);
     await other.closeConnection();
     await stopServer(again);
     await folder.remove();
@@ -134,7 +164,10 @@ describe('life of a server', () => {
     await client.closeConnection();
     await stopServer(server);
     // A LOCK left behind by a process that is gone holds no one up.
-    await writeFile(join(folder.path, 'LOCK'), `${JSON.stringify({ pid: server.pid, host: 'somewhere', started: '1' })}\n`);
+    await writeFile(
+      join(folder.path, 'LOCK'),
+      `${JSON.stringify({ pid: server.pid, host: 'somewhere', started: '1' })}\n`,
+    );
     await stat(join(folder.path, 'LOCK'));
     const fourth = runElanus('serve', '--data', folder.path, '--port', '0');
     expect((await fourth.ended).code).toBe(1);
@@ -160,7 +193,9 @@ describe('the port', () => {
         response.setEncoding('utf8').on('data', (chunk: string) => {
           body += chunk;
         });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body }));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body }),
+        );
       });
       sent.on('error', reject).end();
     });
@@ -198,7 +233,10 @@ describe('the port', () => {
     ['half a TLS hello', Buffer.concat([hello, bytes(60, 2)])],
     ['half a preface', preface.subarray(0, 9)],
     ['a preface, then random bytes', Buffer.concat([preface, bytes(5000, 3)])],
-    ['a preface, then a frame that claims 16 MiB', Buffer.concat([preface, Buffer.from('ffffff000000000001', 'hex')])],
+    [
+      'a preface, then a frame that claims 16 MiB',
+      Buffer.concat([preface, Buffer.from('ffffff000000000001', 'hex')]),
+    ],
     [
       'a preface and settings, then headers that are none',
       Buffer.concat([preface, Buffer.from('000000040000000000000010010400000001ffffffffffff', 'hex')]),
@@ -207,10 +245,15 @@ describe('the port', () => {
     ['HTTP with a wrong version', Buffer.from('GET / HTTP/9.9\r\n\r\n')],
     ['a huge header', Buffer.from(`GET /healthz HTTP/1.1\r\nx: ${'y'.repeat(200_000)}\r\n\r\n`)],
     ['a body length that is none', Buffer.from('POST / HTTP/1.1\r\ncontent-length: -5\r\n\r\n')],
-    ['chunks that are none', Buffer.from('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nZZZ\r\n')],
+    [
+      'chunks that are none',
+      Buffer.from('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nZZZ\r\n'),
+    ],
     [
       'an upgrade',
-      Buffer.from('GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n\r\n'),
+      Buffer.from(
+        'GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n\r\n',
+      ),
     ],
     ['CONNECT', Buffer.from('CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n')],
   ];
@@ -236,7 +279,9 @@ describe('the port', () => {
     // RESOURCE_EXHAUSTED: clients do not send it again.
     await expect(raw.call('Insert', new Uint8Array(64 * MiB + 1))).rejects.toMatchObject({ code: 8 });
     await expectAlive();
-    const big = InsertRequest.encode(InsertRequest.fromPartial({ collectionName: 'x'.repeat(63 * MiB) })).finish();
+    const big = InsertRequest.encode(
+      InsertRequest.fromPartial({ collectionName: 'x'.repeat(63 * MiB) }),
+    ).finish();
     const { status } = MutationResult.decode(await raw.call('Insert', big));
     expect(status?.code).toBeGreaterThan(0);
     expect(status?.reason.length).toBeLessThan(10_000);

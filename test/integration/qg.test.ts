@@ -3,7 +3,16 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describe, expect, test } from 'vitest';
 import { open } from '#server/open.js';
-import { bruteForce, connect, keyField, type Metric, mustSucceed, randomOf, tempFolder, until } from './support.js';
+import {
+  bruteForce,
+  connect,
+  keyField,
+  type Metric,
+  mustSucceed,
+  randomOf,
+  tempFolder,
+  until,
+} from './support.js';
 
 const DIM = 24;
 const ROWS = 3000;
@@ -12,13 +21,21 @@ function vectorOf(id: number): number[] {
   const [centre, next] = [randomOf((id % 16) + 1000), randomOf(id * 7919 + 3)];
   return Array.from({ length: DIM }, () => Math.fround(centre() * 3 + next()));
 }
+
 const queries = Array.from({ length: 10 }, (_, i) => vectorOf(100_000 + i));
 interface Hit {
   readonly id: number;
   readonly score: number;
 }
+
 async function find(client: MilvusClient, more: object = {}): Promise<Hit[][]> {
-  const answer = await client.search({ collection_name: name, data: queries, limit: 10, params: { ef: 100 }, ...more });
+  const answer = await client.search({
+    collection_name: name,
+    data: queries,
+    limit: 10,
+    params: { ef: 100 },
+    ...more,
+  });
   await mustSucceed(Promise.resolve(answer));
   return (answer.results as unknown as readonly (readonly { id: string; score: number }[])[]).map((hits) =>
     hits.map(({ id, score }) => ({ id: Number(id), score })),
@@ -36,7 +53,10 @@ describe.each([
     let client = await connect(database.address);
     const model = new Map<number, number[]>();
     const insert = async (begin: number, end: number): Promise<void> => {
-      const data = Array.from({ length: end - begin }, (_, i) => ({ id: begin + i, vector: vectorOf(begin + i) }));
+      const data = Array.from({ length: end - begin }, (_, i) => ({
+        id: begin + i,
+        vector: vectorOf(begin + i),
+      }));
       await mustSucceed(client.insert({ collection_name: name, data }));
       for (const { id, vector } of data) model.set(id, vector);
     };

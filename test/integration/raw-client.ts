@@ -9,6 +9,7 @@ export interface RawClient {
   call(method: string, request: Uint8Array, service?: string): Promise<Uint8Array>;
   close(): void;
 }
+
 export function connectRaw(address: string): RawClient {
   const grpc = new Client(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
@@ -28,9 +29,11 @@ export function connectRaw(address: string): RawClient {
     close: () => grpc.close(),
   };
 }
+
 interface Codec {
   decode(bytes: Uint8Array): object;
 }
+
 export interface UnaryMethod {
   readonly name: string;
   readonly hasStatus: boolean;
@@ -38,6 +41,7 @@ export interface UnaryMethod {
   statusOf(answer: Uint8Array): Status | undefined;
   decode(answer: Uint8Array): object;
 }
+
 /** Every method of the public service but the streams. */
 export const unaryMethods: readonly UnaryMethod[] = Object.values(MilvusServiceDefinition.methods)
   .filter((method) => !method.requestStream && !method.responseStream)
@@ -59,10 +63,16 @@ export const unaryMethods: readonly UnaryMethod[] = Object.values(MilvusServiceD
     };
   });
 
-export function placeholderGroup(vectors: readonly (readonly number[])[], type: PlaceholderType = PlaceholderType.FloatVector): Uint8Array {
+export function placeholderGroup(
+  vectors: readonly (readonly number[])[],
+  type: PlaceholderType = PlaceholderType.FloatVector,
+): Uint8Array {
   const values = vectors.map((vector) => new Uint8Array(Float32Array.from(vector).buffer));
-  return PlaceholderGroup.encode({ placeholders: [{ tag: '$0', type, values, elementLevel: false }] }).finish();
+  return PlaceholderGroup.encode({
+    placeholders: [{ tag: '$0', type, values, elementLevel: false }],
+  }).finish();
 }
+
 /** A search for the vectors of some seeds, 5 hits each. */
 export function searchRequest(
   collectionName: string,

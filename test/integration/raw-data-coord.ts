@@ -42,12 +42,14 @@ const methods: Readonly<Record<string, readonly [request: string, response: stri
   Import: ['ImportTaskRequest', 'ImportTaskResponse'],
   Flush: ['FlushRequest', 'FlushResponse'],
 };
+
 export interface RawDataCoord {
   readonly dataCoord: DataCoordClient;
   /** One call with plain objects; int64 as decimal strings. */
   call(method: string, request: object): Promise<Record<string, unknown>>;
   close(): void;
 }
+
 export function connectRawDataCoord(address: string): RawDataCoord {
   const { root } = protobuf.parse(schema, { keepCase: true });
   const client = new Client(address, credentials.createInsecure());
@@ -75,7 +77,11 @@ export function connectRawDataCoord(address: string): RawDataCoord {
       const [requestType, responseType] = typesOf(method);
       const bytes = requestType.encode(requestType.fromObject(request)).finish();
       const reply = await send(`/milvus.proto.data.DataCoord/${method}`, bytes);
-      return responseType.toObject(responseType.decode(reply), { longs: String, arrays: true, defaults: true });
+      return responseType.toObject(responseType.decode(reply), {
+        longs: String,
+        arrays: true,
+        defaults: true,
+      });
     },
     // Through both schemas: what ours encodes is read and written again by the numbers above, in either direction.
     dataCoord: remoteClient(DataCoordDefinition, async (path, bytes) => {

@@ -11,6 +11,7 @@ export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
+
 export interface Process {
   readonly pid: number;
   /** Everything written so far. */
@@ -20,10 +21,12 @@ export interface Process {
   readonly ended: Promise<Ended>;
   readonly hasEnded: boolean;
 }
+
 export interface ServerProcess extends Process {
   readonly address: string;
   readonly port: number;
 }
+
 const running = new Set<ChildProcess>();
 // A test that fails halfway must not leave its server behind.
 process.on('exit', () => {
@@ -53,7 +56,9 @@ export function runElanus(...args: readonly string[]): Process & { readonly read
   });
   const ready = new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', resolve);
-    void ended.then(({ code, signal }) => reject(new Error(`ended with ${code ?? signal} before it was ready: ${stderr}`)));
+    void ended.then(({ code, signal }) =>
+      reject(new Error(`ended with ${code ?? signal} before it was ready: ${stderr}`)),
+    );
   });
   ready.catch(() => {}); // Not everyone waits for it.
   return {
@@ -68,8 +73,12 @@ export function runElanus(...args: readonly string[]): Process & { readonly read
     ready,
   };
 }
+
 /** Starts a server on a free port and waits for its line. */
-export async function startServer(folder: string | undefined, ...args: readonly string[]): Promise<ServerProcess> {
+export async function startServer(
+  folder: string | undefined,
+  ...args: readonly string[]
+): Promise<ServerProcess> {
   const data = folder === undefined ? [] : ['--data', folder];
   const started = runElanus('serve', '--port', '0', ...data, ...args);
   const line = await started.ready;
@@ -77,8 +86,12 @@ export async function startServer(folder: string | undefined, ...args: readonly 
   if (address === null) throw new Error(`no address in ${JSON.stringify(line)}`);
   return Object.assign(started, { address: address[1] ?? '', port: Number(address[2]) });
 }
+
 /** SIGTERM, and the end. @returns the exit code */
-export async function stopServer(server: Process, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+export async function stopServer(
+  server: Process,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<number | null> {
   server.kill(signal);
   return (await server.ended).code;
 }

@@ -3,7 +3,16 @@
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describe, expect, test } from 'vitest';
 import { open } from '#server/open.js';
-import { connect, keyField, mustSucceed, randomOf, tempFolder, until, vectorField, vectorOf } from './support.js';
+import {
+  connect,
+  keyField,
+  mustSucceed,
+  randomOf,
+  tempFolder,
+  until,
+  vectorField,
+  vectorOf,
+} from './support.js';
 
 type Sparse = Record<string, number>;
 const name = 'texts';
@@ -11,31 +20,51 @@ const name = 'texts';
 function sparseOf(seed: number): Sparse {
   const next = randomOf(seed * 31 + 7);
   const below = (count: number): number => Math.floor(((next() + 1) / 2) * count);
-  return Object.fromEntries(Array.from({ length: 1 + below(12) }, () => [below(300) ** 2 * 40_000, (1 + below(16)) / 8]));
+  return Object.fromEntries(
+    Array.from({ length: 1 + below(12) }, () => [below(300) ** 2 * 40_000, (1 + below(16)) / 8]),
+  );
 }
+
 function bruteForce(query: Sparse, rows: ReadonlyMap<number, Sparse>, limit: number) {
   return [...rows]
-    .map(([id, row]) => ({ id, score: Object.entries(query).reduce((sum, [index, weight]) => sum + weight * (row[index] ?? 0), 0) }))
+    .map(([id, row]) => ({
+      id,
+      score: Object.entries(query).reduce((sum, [index, weight]) => sum + weight * (row[index] ?? 0), 0),
+    }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score || a.id - b.id)
     .slice(0, limit);
 }
+
 async function searchOf(client: MilvusClient, query: Sparse, more: object = {}) {
-  const answer = await client.search({ collection_name: name, data: [query], anns_field: 'sparse', limit: 20, ...more } as never);
+  const answer = await client.search({
+    collection_name: name,
+    data: [query],
+    anns_field: 'sparse',
+    limit: 20,
+    ...more,
+  } as never);
   if (answer.status.code !== 0) throw new Error(answer.status.reason);
   const results = answer.results as unknown as readonly { id: string; score: number }[];
   return results.map(({ id, score }) => ({ id: Number(id), score }));
 }
+
 async function create(client: MilvusClient, indexParams: object): Promise<void> {
   const fields = [keyField, { name: 'sparse', data_type: DataType.SparseFloatVector }];
   await mustSucceed(client.createCollection({ collection_name: name, fields } as never));
-  await mustSucceed(client.createIndex({ collection_name: name, field_name: 'sparse', ...indexParams } as never));
+  await mustSucceed(
+    client.createIndex({ collection_name: name, field_name: 'sparse', ...indexParams } as never),
+  );
   await mustSucceed(client.loadCollection({ collection_name: name }));
 }
 
 describe('sparse vectors', () => {
   test.each([
-    { index_type: 'SPARSE_INVERTED_INDEX', metric_type: 'IP', params: { inverted_index_algo: 'DAAT_MAXSCORE' } },
+    {
+      index_type: 'SPARSE_INVERTED_INDEX',
+      metric_type: 'IP',
+      params: { inverted_index_algo: 'DAAT_MAXSCORE' },
+    },
     { index_type: 'SPARSE_WAND', metric_type: 'IP', params: { drop_ratio_build: 0.2 } },
     { index_type: 'SPARSE_INVERTED_INDEX', params: { inverted_index_algo: 'BLOCK_MAX_WAND' } },
     { index_type: 'AUTOINDEX' },
@@ -59,9 +88,15 @@ describe('sparse vectors', () => {
       const dropped = await searchOf(client, query, { params: { drop_ratio_search: 0.3 } });
       const scores = new Map(all.map(({ id, score }) => [id, score]));
       expect(dropped.map(({ id }) => scores.get(id))).toEqual(dropped.map(({ score }) => score));
-      const got = await client.query({ collection_name: name, filter: `id in [1, 2, 1500]`, output_fields: ['id', 'sparse'] });
+      const got = await client.query({
+        collection_name: name,
+        filter: `id in [1, 2, 1500]`,
+        output_fields: ['id', 'sparse'],
+      });
       expect(new Map(got.data.map((row) => [Number(row.id), row.sparse]))).toEqual(
-        new Map([1, 2, 1500].flatMap((id) => (rows.has(id) ? [[id, rows.get(id)]] : [])) as [number, Sparse][]),
+        new Map(
+          [1, 2, 1500].flatMap((id) => (rows.has(id) ? [[id, rows.get(id)]] : [])) as [number, Sparse][],
+        ),
       );
     };
     /** Only an index heeds drop_ratio_search, so hits that are missing show that it is searched. */
@@ -74,7 +109,10 @@ describe('sparse vectors', () => {
       });
     };
     const insert = async (begin: number, end: number): Promise<void> => {
-      const data = Array.from({ length: end - begin }, (_, at) => ({ id: begin + at, sparse: sparseOf(begin + at) }));
+      const data = Array.from({ length: end - begin }, (_, at) => ({
+        id: begin + at,
+        sparse: sparseOf(begin + at),
+      }));
       await mustSucceed(client.insert({ collection_name: name, data }));
       for (const { id, sparse } of data) rows.set(id, sparse);
     };
@@ -91,7 +129,9 @@ describe('sparse vectors', () => {
       await mustSucceed(client.flushSync({ collection_names: [name] }));
       await until('index', async () => {
         const [index] = (await client.describeIndex({ collection_name: name })).index_descriptions;
-        return index?.state === 'Finished' && Number(index.indexed_rows) === Number(index.total_rows) ? index : undefined;
+        return index?.state === 'Finished' && Number(index.indexed_rows) === Number(index.total_rows)
+          ? index
+          : undefined;
       });
       await usesIndex();
       await check();
@@ -130,16 +170,33 @@ describe('sparse vectors', () => {
         { id: 2, score: 4 },
         { id: 1, score: 2 },
       ]);
-      const two = await client.search({ collection_name: name, data: [{ 9: 1 }, { 4294967294: 1 }, { 55: 1 }], limit: 3 } as never);
+      const two = await client.search({
+        collection_name: name,
+        data: [{ 9: 1 }, { 4294967294: 1 }, { 55: 1 }],
+        limit: 3,
+      } as never);
       const lists = two.results as unknown as { id: string }[][];
       expect(lists.map((hits) => hits.map(({ id }) => id))).toEqual([['3', '1'], ['2'], []]);
-      const all = await client.query({ collection_name: name, filter: '', limit: 10, output_fields: ['sparse'] });
-      expect(all.data.map((row) => row.sparse)).toEqual([{ 3: 1, 9: 0.5 }, { 3: 2, 4294967294: 1 }, { 9: 4 }, { 1: 0.25, 3: 3 }, {}]);
+      const all = await client.query({
+        collection_name: name,
+        filter: '',
+        limit: 10,
+        output_fields: ['sparse'],
+      });
+      expect(all.data.map((row) => row.sparse)).toEqual([
+        { 3: 1, 9: 0.5 },
+        { 3: 2, 4294967294: 1 },
+        { 9: 4 },
+        { 1: 0.25, 3: 3 },
+        {},
+      ]);
 
-      const bad = async (sparse: object) => (await client.insert({ collection_name: name, data: [{ id: 9, sparse }] } as never)).status;
+      const bad = async (sparse: object) =>
+        (await client.insert({ collection_name: name, data: [{ id: 9, sparse }] } as never)).status;
       expect((await bad({ 3: -1 })).reason).toContain('negative value');
       expect((await bad({ indices: [5, 4], values: [1, 1] })).reason).toContain('unsorted');
-      const refused = async (more: object) => searchOf(client, { 3: 1 }, more).then(String, (error: Error) => error.message);
+      const refused = async (more: object) =>
+        searchOf(client, { 3: 1 }, more).then(String, (error: Error) => error.message);
       expect(await refused({ metric_type: 'L2' })).toContain('metric type not match');
       expect(await refused({ params: { drop_ratio_search: 1 } })).toContain('drop_ratio_search');
       expect(await searchOf(client, { 3: 1 })).toHaveLength(3);
@@ -154,12 +211,33 @@ describe('sparse vectors', () => {
     const client = await connect(database.address);
     try {
       const sparse = { name: 'sparse', data_type: DataType.SparseFloatVector, nullable: true };
-      await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vectorField, sparse] } as never));
-      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }));
-      await mustSucceed(client.createIndex({ collection_name: name, field_name: 'sparse', index_type: 'SPARSE_INVERTED_INDEX' } as never));
+      await mustSucceed(
+        client.createCollection({ collection_name: name, fields: [keyField, vectorField, sparse] } as never),
+      );
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'L2',
+        }),
+      );
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'sparse',
+          index_type: 'SPARSE_INVERTED_INDEX',
+        } as never),
+      );
       await mustSucceed(client.loadCollection({ collection_name: name }));
-      const rows = Array.from({ length: 1500 }, (_, id) => ({ id, vector: vectorOf(id), sparse: id % 3 === 0 ? null : sparseOf(id) }));
-      const known = new Map(rows.flatMap(({ id, sparse: row }) => (row === null ? [] : [[id, row] as const])));
+      const rows = Array.from({ length: 1500 }, (_, id) => ({
+        id,
+        vector: vectorOf(id),
+        sparse: id % 3 === 0 ? null : sparseOf(id),
+      }));
+      const known = new Map(
+        rows.flatMap(({ id, sparse: row }) => (row === null ? [] : [[id, row] as const])),
+      );
       await mustSucceed(client.insert({ collection_name: name, data: rows } as never));
       const check = async (): Promise<void> => {
         for (const seed of [5, 50, 500]) {
@@ -173,13 +251,19 @@ describe('sparse vectors', () => {
           output_fields: ['id', 'sparse'],
         });
         expect(near.results[0]).toMatchObject({ id: '9', sparse: null });
-        const got = await client.query({ collection_name: name, filter: 'id in [6, 7, 8]', output_fields: ['sparse'] });
+        const got = await client.query({
+          collection_name: name,
+          filter: 'id in [6, 7, 8]',
+          output_fields: ['sparse'],
+        });
         expect(got.data.map((row) => row.sparse)).toEqual([null, known.get(7), known.get(8)]);
       };
       await check();
       await mustSucceed(client.flushSync({ collection_names: [name] }));
       await check();
-      await mustSucceed(client.insert({ collection_name: name, data: [{ id: 5000, vector: vectorOf(1), sparse: { 1: 8 } }] }));
+      await mustSucceed(
+        client.insert({ collection_name: name, data: [{ id: 5000, vector: vectorOf(1), sparse: { 1: 8 } }] }),
+      );
       known.set(5000, { 1: 8 });
       await check();
       expect(await searchOf(client, { 1: 1 }, { limit: 1 })).toEqual([{ id: 5000, score: 8 }]);

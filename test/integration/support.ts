@@ -12,10 +12,12 @@ export interface World {
   readonly client: MilvusClient;
   close(): Promise<void>;
 }
+
 export async function tempFolder(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'elanus-test-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
+
 /**
  * A client with connections of its own. By default the clients of a process share them by address, and a closed client of this SDK leaves
  * some behind that go on trying the address: a new server that gets the port of an old one would look down to a new client.
@@ -26,6 +28,7 @@ export async function connect(address: string): Promise<MilvusClient> {
   await client.connectPromise;
   return client;
 }
+
 export async function openWorld(kind: 'memory' | 'folder'): Promise<World> {
   const folder = kind === 'folder' ? await tempFolder() : undefined;
   const database = await open(folder?.path, { logLevel: 'error' });
@@ -51,10 +54,12 @@ export function randomOf(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
   };
 }
+
 export function vectorOf(seed: number, dim = DIM): number[] {
   const next = randomOf(seed * 7919 + 13);
   return Array.from({ length: dim }, () => Math.fround(next()));
 }
+
 /** Around 16 centres, as real vectors are; of the id alone. */
 export function clusteredOf(dim: number): (id: number) => number[] {
   const centres = Array.from({ length: 16 }, (_, i) => {
@@ -66,16 +71,20 @@ export function clusteredOf(dim: number): (id: number) => number[] {
     return (centres[id % centres.length] as number[]).map((value) => Math.fround(value + next()));
   };
 }
+
 /** What a status tells beside its code, which the types of the client leave out. */
 export function extraOf(status: object): Readonly<Partial<Record<string, string>>> {
   return 'extra_info' in status ? (status.extra_info as Record<string, string>) : {};
 }
-const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+
+const dot = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 export function scoreOf(metric: Metric, a: readonly number[], b: readonly number[]): number {
   if (metric === 'IP') return dot(a, b);
   if (metric === 'L2') return a.reduce((sum, value, at) => sum + (value - (b[at] ?? 0)) ** 2, 0);
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
+
 /** The exact answer: best first, equal scores by key. */
 export function bruteForce(
   metric: Metric,
@@ -100,11 +109,17 @@ export async function mustSucceed(call: Promise<unknown>): Promise<void> {
   const status = (answer.status ?? answer) as { readonly code?: number; readonly reason?: string };
   if ((status.code ?? 0) !== 0) throw new Error(`${status.code}: ${status.reason}`);
 }
+
 /** A collection with a key and a vector, indexed and loaded. */
 export async function createLoaded(
   client: MilvusClient,
   name: string,
-  options: { readonly metric?: Metric; readonly shards?: number; readonly fields?: object[]; readonly dynamic?: boolean } = {},
+  options: {
+    readonly metric?: Metric;
+    readonly shards?: number;
+    readonly fields?: object[];
+    readonly dynamic?: boolean;
+  } = {},
 ): Promise<void> {
   await mustSucceed(
     client.createCollection({
@@ -115,10 +130,16 @@ export async function createLoaded(
     }),
   );
   await mustSucceed(
-    client.createIndex({ collection_name: name, field_name: 'vector', index_type: 'FLAT', metric_type: options.metric ?? 'L2' }),
+    client.createIndex({
+      collection_name: name,
+      field_name: 'vector',
+      index_type: 'FLAT',
+      metric_type: options.metric ?? 'L2',
+    }),
   );
   await mustSucceed(client.loadCollection({ collection_name: name }));
 }
+
 /** Inserts rows `begin` to `end` of key and vector. @returns what was inserted */
 export async function insertRange(
   client: MilvusClient,
@@ -138,8 +159,13 @@ export async function insertRange(
   );
   return rows;
 }
+
 /** Asks again until the answer is there; the deadline is the failure. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  timeoutMs = 20_000,
+): Promise<T> {
   const end = Date.now() + timeoutMs;
   let lastReason = '';
   while (Date.now() < end) {
@@ -158,6 +184,7 @@ export interface Failure {
   readonly code: number;
   readonly reason: string;
 }
+
 /** The failure, whether the SDK returned the status or threw it. */
 export async function failureOf(call: () => Promise<unknown>): Promise<Failure> {
   let answer: unknown;
@@ -166,7 +193,12 @@ export async function failureOf(call: () => Promise<unknown>): Promise<Failure> 
   } catch (error) {
     answer = error;
   }
-  const { status, code, reason, message } = answer as { status?: Failure; code?: number; reason?: string; message?: string };
+  const { status, code, reason, message } = answer as {
+    status?: Failure;
+    code?: number;
+    reason?: string;
+    message?: string;
+  };
   if (status !== undefined) return { code: status.code, reason: status.reason };
   return { code: code ?? -1, reason: reason ?? message ?? String(answer) };
 }

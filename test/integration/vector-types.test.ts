@@ -17,14 +17,27 @@ interface Kind {
   /** A random number in [-1, 1) as an element; of binary vectors a byte. */
   readonly element: (random: number) => number;
 }
+
 const dense = ['L2', 'IP', 'COSINE'] as const;
 const kinds: readonly Kind[] = [
   { name: 'FloatVector', metrics: dense, indexType: 'FLAT', element: Math.fround },
-  { name: 'Float16Vector', metrics: dense, indexType: 'FLAT', element: (value) => float16Value(float16Bits(value)) },
-  { name: 'BFloat16Vector', metrics: dense, indexType: 'FLAT', element: (value) => bfloat16Value(bfloat16Bits(value)) },
+  {
+    name: 'Float16Vector',
+    metrics: dense,
+    indexType: 'FLAT',
+    element: (value) => float16Value(float16Bits(value)),
+  },
+  {
+    name: 'BFloat16Vector',
+    metrics: dense,
+    indexType: 'FLAT',
+    element: (value) => bfloat16Value(bfloat16Bits(value)),
+  },
   { name: 'Int8Vector', metrics: dense, indexType: 'AUTOINDEX', element: (value) => Math.floor(value * 128) },
   {
-    ...{ name: 'BinaryVector', metrics: ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'], indexType: 'BIN_FLAT' },
+    name: 'BinaryVector',
+    metrics: ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'],
+    indexType: 'BIN_FLAT',
     element: (value) => Math.floor((value + 1) * 128) & Math.floor((value + 1) * 128 * 37),
   },
 ];
@@ -32,10 +45,13 @@ const vectorFor = (kind: Kind, seed: number): number[] => {
   const next = randomOf(seed * 31 + 7);
   return Array.from({ length: kind.name === 'BinaryVector' ? DIM / 8 : DIM }, () => kind.element(next()));
 };
-const bitsOf = (bytes: readonly number[]): number[] => bytes.flatMap((byte) => Array.from({ length: 8 }, (_, bit) => (byte >> bit) & 1));
+
+const bitsOf = (bytes: readonly number[]): number[] =>
+  bytes.flatMap((byte) => Array.from({ length: 8 }, (_, bit) => (byte >> bit) & 1));
 function scoreOf(metric: Metric, query: readonly number[], row: readonly number[]): number {
   const [q, r] = dense.some((name) => name === metric) ? [query, row] : [bitsOf(query), bitsOf(row)];
-  const sum = (of: (x: number, y: number) => number): number => q.reduce((total, x, at) => total + of(x, r[at] ?? 0), 0);
+  const sum = (of: (x: number, y: number) => number): number =>
+    q.reduce((total, x, at) => total + of(x, r[at] ?? 0), 0);
   const shared = sum((x, y) => x * y);
   const [qq, rr] = [sum((x) => x * x), sum((_, y) => y * y)];
   if (metric === 'L2' || metric === 'HAMMING') return sum((x, y) => (x - y) ** 2);
@@ -44,6 +60,7 @@ function scoreOf(metric: Metric, query: readonly number[], row: readonly number[
   if (metric === 'JACCARD') return qq + rr === shared ? 1 : 1 - shared / (qq + rr - shared);
   return shared === (metric === 'SUBSTRUCTURE' ? rr : qq) ? 0 : 1;
 }
+
 type Rows = Map<number, number[]>;
 const signOf = (metric: Metric): number => (metric === 'IP' || metric === 'COSINE' ? -1 : 1);
 function expectHits(
@@ -53,7 +70,9 @@ function expectHits(
   limit: number,
   found: readonly { id?: unknown; score: number }[],
 ): void {
-  const wanted = [...rows.values()].map((row) => scoreOf(metric, query, row)).sort((a, b) => signOf(metric) * (a - b));
+  const wanted = [...rows.values()]
+    .map((row) => scoreOf(metric, query, row))
+    .sort((a, b) => signOf(metric) * (a - b));
   expect(found.length).toBe(Math.min(limit, rows.size));
   expect(new Set(found.map(({ id }) => Number(id))).size).toBe(found.length);
   for (const [at, { id, score }] of found.entries()) {
@@ -83,7 +102,14 @@ describe.each(kinds)('$name', (kind) => {
   async function create(name: string, metric: string, more: object = {}): Promise<void> {
     const fields = [keyField, { ...vectorField, ...more }];
     await mustSucceed(client.createCollection({ collection_name: name, fields, shards_num: 2 }));
-    await mustSucceed(client.createIndex({ collection_name: name, field_name: 'vector', index_type: kind.indexType, metric_type: metric }));
+    await mustSucceed(
+      client.createIndex({
+        collection_name: name,
+        field_name: 'vector',
+        index_type: kind.indexType,
+        metric_type: metric,
+      }),
+    );
     await mustSucceed(client.loadCollection({ collection_name: name }));
   }
   const rowsFrom = (begin: number, end: number) =>
@@ -121,7 +147,12 @@ describe.each(kinds)('$name', (kind) => {
         expect(found.status).toMatchObject({ code: 0, reason: '' });
         expectHits(metric, query, rows, 40, found.results);
       }
-      const together = await client.search({ collection_name, data: queries, limit: 1000, output_fields: ['id', 'vector'] });
+      const together = await client.search({
+        collection_name,
+        data: queries,
+        limit: 1000,
+        output_fields: ['id', 'vector'],
+      });
       const lists = together.results as unknown as { id: string; score: number; vector: number[] }[][];
       expect(lists.length).toBe(queries.length);
       queries.forEach((query, at) => {
@@ -135,13 +166,23 @@ describe.each(kinds)('$name', (kind) => {
         filter: 'id in [3, 8, 210]',
         output_fields: ['id'],
       });
-      expectHits(metric, queries[0] ?? [], new Map([3, 8, 210].map((id) => [id, rows.get(id) ?? []])), 10, few.results);
+      expectHits(
+        metric,
+        queries[0] ?? [],
+        new Map([3, 8, 210].map((id) => [id, rows.get(id) ?? []])),
+        10,
+        few.results,
+      );
     }
   };
   const checkRows = async (): Promise<void> => {
     for (const metric of kind.metrics) {
       const rows = rowsOf.get(metric) ?? new Map();
-      const read = await client.query({ collection_name: nameOf(metric), output_fields: ['id', 'vector'], limit: 1000 });
+      const read = await client.query({
+        collection_name: nameOf(metric),
+        output_fields: ['id', 'vector'],
+        limit: 1000,
+      });
       expect(new Map(read.data.map(({ id, vector }) => [Number(id), vector]))).toEqual(rows);
     }
   };
@@ -152,10 +193,17 @@ describe.each(kinds)('$name', (kind) => {
     for (const metric of kind.metrics) {
       const rows = rowsOf.get(metric) ?? new Map();
       const query = vectorFor(kind, 7);
-      const sorted = [...rows.values()].map((row) => scoreOf(metric, query, row)).sort((a, b) => signOf(metric) * (a - b));
+      const sorted = [...rows.values()]
+        .map((row) => scoreOf(metric, query, row))
+        .sort((a, b) => signOf(metric) * (a - b));
       const [range_filter, radius] = [sorted[40] ?? 0, sorted[200] ?? 0];
       if (range_filter === radius) continue;
-      const found = await client.search({ collection_name: nameOf(metric), data: query, limit: 300, params: { radius, range_filter } });
+      const found = await client.search({
+        collection_name: nameOf(metric),
+        data: query,
+        limit: 300,
+        params: { radius, range_filter },
+      });
       expect(found.status).toMatchObject({ code: 0, reason: '' });
       const sign = signOf(metric);
       for (const { score } of found.results) {
@@ -169,7 +217,9 @@ describe.each(kinds)('$name', (kind) => {
     const collection_name = nameOf('nullable');
     await create(collection_name, kind.metrics[0] ?? '', { nullable: true });
     const data = rowsFrom(0, 60).map((row) => (row.id % 3 === 0 ? { id: row.id, vector: null } : row));
-    const rows: Rows = new Map(rowsFrom(0, 60).flatMap(({ id, vector }) => (id % 3 === 0 ? [] : [[id, vector]])));
+    const rows: Rows = new Map(
+      rowsFrom(0, 60).flatMap(({ id, vector }) => (id % 3 === 0 ? [] : [[id, vector]])),
+    );
     await mustSucceed(client.insert({ collection_name, data: data.slice(0, 40) as never }));
     await mustSucceed(client.flushSync({ collection_names: [collection_name] }));
     await mustSucceed(client.insert({ collection_name, data: data.slice(40) as never }));
@@ -212,13 +262,17 @@ describe.each(kinds)('$name', (kind) => {
     expect(refused.reason).toMatch(/dimension mismatch|must be the same/);
     if (kind.name === 'Float16Vector' || kind.name === 'BFloat16Vector') {
       const infinite = vectorFor(kind, 1).fill(Number.POSITIVE_INFINITY, 3, 4);
-      const refusedInsert = await failureOf(() => client.insert({ collection_name, data: [{ id: 1, vector: infinite }] }));
+      const refusedInsert = await failureOf(() =>
+        client.insert({ collection_name, data: [{ id: 1, vector: infinite }] }),
+      );
       expect(refusedInsert.reason).toContain('not a number or infinity');
     }
     const metric = kind.name === 'BinaryVector' ? 'L2' : 'HAMMING';
     const name = nameOf('refused');
     await mustSucceed(client.createCollection({ collection_name: name, fields: [keyField, vectorField] }));
-    const refusedIndex = await failureOf(() => client.createIndex({ collection_name: name, field_name: 'vector', metric_type: metric }));
+    const refusedIndex = await failureOf(() =>
+      client.createIndex({ collection_name: name, field_name: 'vector', metric_type: metric }),
+    );
     expect(refusedIndex.reason).toContain('metric type');
   });
   test('all is there after a restart', async () => {
@@ -226,7 +280,8 @@ describe.each(kinds)('$name', (kind) => {
     await start();
     await checkRows();
     await checkSearches();
-    for (const metric of kind.metrics) await mustSucceed(client.flushSync({ collection_names: [nameOf(metric)] }));
+    for (const metric of kind.metrics)
+      await mustSucceed(client.flushSync({ collection_names: [nameOf(metric)] }));
     await checkRows();
     await checkSearches();
   });

@@ -37,14 +37,16 @@ describe('the repository', () => {
   it('imports in the order of folders', () => expect(wrongOrder(sources)).toEqual([]));
   it('keeps roles and platforms apart', () => expect(privateImports(sources)).toEqual([]));
   it('touches the outside world in one place', () => expect(foreignImports(sources)).toEqual([]));
-  it('imports relatively inside a folder, by name across folders', () => expect(badSpecifiers(sources)).toEqual([]));
+  it('imports relatively inside a folder, by name across folders', () =>
+    expect(badSpecifiers(sources)).toEqual([]));
   it('has no circles at run time', () => expect(cycles(sources, { types: false })).toEqual([]));
   it('has no circles of types', () => expect(cycles(sources, { types: true })).toEqual([]));
   it('takes time and chance from the platform', () => expect(worldlyCalls(sources)).toEqual([]));
   it('has no file that is too long', () => expect(tooLong(sources)).toEqual([]));
   it('says at the top of each file what it is for', () => expect(noOpening(sources)).toEqual([]));
   it('is on the map', () => expect(unnamedFolders(sources, read('ARCHITECTURE.md'))).toEqual([]));
-  it('has one version', () => expect(VERSION).toBe((JSON.parse(read('package.json')) as { readonly version: string }).version));
+  it('has one version', () =>
+    expect(VERSION).toBe((JSON.parse(read('package.json')) as { readonly version: string }).version));
 });
 
 describe('the rules find', () => {
@@ -60,8 +62,14 @@ describe('the rules find', () => {
     ]) {
       expect(wrongOrder(files({ 'model/a.ts': line, 'roles/x/a.ts': '' })), line).toHaveLength(1);
     }
-    expect(wrongOrder(files({ 'roles/x/a.ts': "import { a } from '#model/a.js';", 'model/a.ts': '' }))).toEqual([]);
-    expect(wrongOrder(files({ 'model/a.ts': "// import { a } from '#roles/x/a.js';\n/* import '#roles/x/a.js'; */" }))).toEqual([]);
+    expect(
+      wrongOrder(files({ 'roles/x/a.ts': "import { a } from '#model/a.js';", 'model/a.ts': '' })),
+    ).toEqual([]);
+    expect(
+      wrongOrder(
+        files({ 'model/a.ts': "// import { a } from '#roles/x/a.js';\n/* import '#roles/x/a.js'; */" }),
+      ),
+    ).toEqual([]);
   });
   it('a folder without a place', () => expect(wrongOrder(files({ 'utils/a.ts': '' }))).toHaveLength(1));
   it('a role inside another, and a platform inside a role', () => {
@@ -72,10 +80,15 @@ describe('the rules find', () => {
       'server/node.ts': "import { a } from '#roles/a/a.js';",
     };
     expect(privateImports(files(inside))).toHaveLength(1);
-    expect(privateImports(files({ ...inside, 'roles/a/a.ts': "import { m } from '#platform/memory/m.js';" }))).toHaveLength(1);
+    expect(
+      privateImports(files({ ...inside, 'roles/a/a.ts': "import { m } from '#platform/memory/m.js';" })),
+    ).toHaveLength(1);
     expect(
       privateImports(
-        files({ 'roles/a/a.ts': "import { a } from './c.js';", 'server/open.ts': "import { n } from '#platform/node/n.js';" }),
+        files({
+          'roles/a/a.ts': "import { a } from './c.js';",
+          'server/open.ts': "import { n } from '#platform/node/n.js';",
+        }),
       ),
     ).toEqual([]);
   });
@@ -94,10 +107,18 @@ describe('the rules find', () => {
   });
   it('a path of the wrong kind', () => {
     const both = { 'base/b.ts': '', 'model/b.ts': '' };
-    expect(badSpecifiers(files({ ...both, 'model/a.ts': "import { b } from '../base/b.js';" }))).toHaveLength(1);
-    expect(badSpecifiers(files({ ...both, 'model/a.ts': "import { b } from '#model/b.js';" }))).toHaveLength(1);
+    expect(badSpecifiers(files({ ...both, 'model/a.ts': "import { b } from '../base/b.js';" }))).toHaveLength(
+      1,
+    );
+    expect(badSpecifiers(files({ ...both, 'model/a.ts': "import { b } from '#model/b.js';" }))).toHaveLength(
+      1,
+    );
     expect(badSpecifiers(files({ ...both, 'model/a.ts': "import { b } from './c.js';" }))).toHaveLength(1);
-    expect(badSpecifiers(files({ ...both, 'model/a.ts': "import { b } from './b.js';\nimport { c } from '#base/b.js';" }))).toEqual([]);
+    expect(
+      badSpecifiers(
+        files({ ...both, 'model/a.ts': "import { b } from './b.js';\nimport { c } from '#base/b.js';" }),
+      ),
+    ).toEqual([]);
   });
   it('circles, with and without types', () => {
     const circle = {
@@ -124,7 +145,10 @@ describe('the rules find', () => {
     ]) {
       expect(worldlyCalls(files({ 'roles/a/a.ts': `const x = ${code};` })), code).toHaveLength(1);
       expect(worldlyCalls(files({ 'platform/node/a.ts': `const x = ${code};` })), code).toEqual([]);
-      expect(worldlyCalls(files({ 'roles/a/a.ts': `// never ${code}\nthrow new Error('${code}');` })), code).toEqual([]);
+      expect(
+        worldlyCalls(files({ 'roles/a/a.ts': `// never ${code}\nthrow new Error('${code}');` })),
+        code,
+      ).toEqual([]);
     }
   });
   it('a long file, a file without opening, a folder off the map', () => {
@@ -132,7 +156,11 @@ describe('the rules find', () => {
     expect(tooLong(files({ 'base/a.ts': 'x\n'.repeat(LINES_MAX + 1) }))).toHaveLength(1);
     expect(
       noOpening(
-        files({ 'base/a.ts': "import 'x';", 'base/b.ts': '// What it is for.\n', 'base/c.ts': '#!/usr/bin/env node\n// The command.\n' }),
+        files({
+          'base/a.ts': "import 'x';",
+          'base/b.ts': '// What it is for.\n',
+          'base/c.ts': '#!/usr/bin/env node\n// The command.\n',
+        }),
       ),
     ).toHaveLength(1);
     const map = files({ 'base/a.ts': '', 'roles/data-node/a.ts': '', 'wal/a.ts': '' });

@@ -26,15 +26,21 @@ async function check(name, run) {
     console.log(`  FAIL  ${name}\n${error instanceof Error ? error.stack : String(error)}`);
   }
 }
+
 const vectorOf = (id) => Array.from({ length: 4 }, (_, at) => Math.fround(Math.sin(id * 4 + at + 1)));
 const done = (answer) => {
   const status = answer.status ?? answer;
   assert.equal(status.code ?? 0, 0, status.reason);
   return answer;
 };
+
 async function withClient(address, run) {
   // Connections of its own: see connect() in test/integration/support.ts.
-  const client = new MilvusClient({ address, logLevel: 'error', channelOptions: { 'grpc.use_local_subchannel_pool': 1 } });
+  const client = new MilvusClient({
+    address,
+    logLevel: 'error',
+    channelOptions: { 'grpc.use_local_subchannel_pool': 1 },
+  });
   try {
     await client.connectPromise;
     await run(client);
@@ -42,16 +48,30 @@ async function withClient(address, run) {
     await client.closeConnection();
   }
 }
+
 async function fill(client) {
   const fields = [
     { name: 'id', data_type: DataType.Int64, is_primary_key: true },
     { name: 'v', data_type: DataType.FloatVector, dim: 4 },
   ];
   done(await client.createCollection({ collection_name: 'c', fields }));
-  done(await client.createIndex({ collection_name: 'c', field_name: 'v', index_type: 'FLAT', metric_type: 'L2' }));
+  done(
+    await client.createIndex({
+      collection_name: 'c',
+      field_name: 'v',
+      index_type: 'FLAT',
+      metric_type: 'L2',
+    }),
+  );
   done(await client.loadCollection({ collection_name: 'c' }));
-  done(await client.insert({ collection_name: 'c', data: Array.from({ length: 500 }, (_, id) => ({ id, v: vectorOf(id) })) }));
+  done(
+    await client.insert({
+      collection_name: 'c',
+      data: Array.from({ length: 500 }, (_, id) => ({ id, v: vectorOf(id) })),
+    }),
+  );
 }
+
 async function find(client) {
   const answer = done(await client.search({ collection_name: 'c', data: [vectorOf(42)], limit: 3 }));
   assert.equal(Number(answer.results[0].id), 42);
@@ -65,6 +85,7 @@ if (process.env.ELANUS_NODE_MAJOR !== undefined) {
     assert.equal(process.versions.node.split('.')[0], process.env.ELANUS_NODE_MAJOR),
   );
 }
+
 await check('open() in memory, insert, search, close', async () => {
   const elanus = await open();
   await withClient(elanus.address, async (client) => {
@@ -73,6 +94,7 @@ await check('open() in memory, insert, search, close', async () => {
   });
   await elanus.close();
 });
+
 await check('open() with threads for gRPC, which one thread stands in for where they cannot be', async () => {
   const elanus = await open(undefined, { grpcThreads: 2, logLevel: 'silent' });
   await withClient(elanus.address, async (client) => {
@@ -81,6 +103,7 @@ await check('open() with threads for gRPC, which one thread stands in for where 
   });
   await elanus.close();
 });
+
 await check('open(folder), insert, flush, close, open again, search', async () => {
   const first = await open(folder);
   await withClient(first.address, async (client) => {
@@ -93,9 +116,12 @@ await check('open(folder), insert, flush, close, open again, search', async () =
   await withClient(second.address, find);
   await second.close();
 });
+
 await check('serve: one ready line, health, search, SIGTERM', async () => {
   const main = join(root, 'dist/server/main.js');
-  const child = spawn(process.execPath, [main, 'serve', '--data', folder, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [main, 'serve', '--data', folder, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = once(child, 'exit');
   try {
     const [line] = await Promise.race([
@@ -111,6 +137,7 @@ await check('serve: one ready line, health, search, SIGTERM', async () => {
   }
   assert.equal((await exited)[0], 0);
 });
+
 await rm(folder, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

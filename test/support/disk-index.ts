@@ -13,6 +13,7 @@ export interface DiskFixture extends Fixture {
   readonly disk: DiskIndex;
   readonly file: Uint8Array;
 }
+
 export type DiskOverrides = Partial<Omit<DiskSpec, 'dim' | 'rowCount' | 'metric'>>;
 
 /** The `index` and `block` of the fixture are not of use: what is searched is `disk`. */
@@ -25,21 +26,41 @@ export async function buildDisk(
   const elementType: ElementType = overrides.elementType ?? 'float32';
   const bytes = toBytes(elementType, values);
   const rowCount = bytes.length / vectorBytes(elementType, dim);
-  const options = { dim, elementType, inverseNorms: true, blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64) };
+  const options = {
+    dim,
+    elementType,
+    inverseNorms: true,
+    blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64),
+  };
   const region = workers.allocate(VectorStore.bytesFor(Math.max(1, rowCount), options) + 65536, 2 ** 31);
   const store = new VectorStore(region, options);
   store.append(bytes);
-  const spec: DiskSpec = { maxDegree: 32, searchListSize: 60, pqCodeBudgetRatio: 0.125, elementType, metric, dim, rowCount, ...overrides };
+  const spec: DiskSpec = {
+    maxDegree: 32,
+    searchListSize: 60,
+    pqCodeBudgetRatio: 0.125,
+    elementType,
+    metric,
+    dim,
+    rowCount,
+    ...overrides,
+  };
   const built = await buildDiskIndex(workers, spec, { region, place: store.place }, crc32);
   const file = joined(built.parts);
   if (file.length !== built.bytes) throw new Error(`${file.length} bytes, said ${built.bytes}`);
   const disk = loadFile(file);
   const { placement } = disk;
   return {
-    ...{ store, region, disk, file, block: new Uint8Array(0), index: { ...disk, task: 'none' } },
+    store,
+    region,
+    disk,
+    file,
+    block: new Uint8Array(0),
+    index: { ...disk, task: 'none' },
     spec: { build: hnsw, metric, elementType, dim, rowCount: placement.rowCount },
   };
 }
+
 function joined(parts: Iterable<Uint8Array>): Uint8Array {
   const copies = Array.from(parts, (part) => part.slice());
   const out = new Uint8Array(copies.reduce((sum, part) => sum + part.length, 0));
@@ -50,11 +71,13 @@ function joined(parts: Iterable<Uint8Array>): Uint8Array {
   }
   return out;
 }
+
 /** What loading reads of a file, checked. */
 export function loadFile(file: Uint8Array): DiskIndex {
   const head = decodeDiskHead(file.slice(0, SECTOR_BYTES), 'test', crc32);
   return loadDiskIndex(workers, head, file.slice(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes), 'test');
 }
+
 /** @param isSlow every page comes in a later turn */
 export function pagesOfFile(
   disk: DiskIndex,
@@ -64,7 +87,8 @@ export function pagesOfFile(
   const { pagesOffset, pageBytes } = disk.head;
   const read = (number: number): Uint8Array => {
     const page = file.slice(pagesOffset + number * pageBytes, pagesOffset + (number + 1) * pageBytes);
-    if (page.length !== pageBytes || !isSealed(page, number, crc32)) throw diskCorrupt('test', `page ${number}`);
+    if (page.length !== pageBytes || !isSealed(page, number, crc32))
+      throw diskCorrupt('test', `page ${number}`);
     return page;
   };
   const pages = {
@@ -77,5 +101,16 @@ export function pagesOfFile(
   };
   return pages;
 }
-export const searchDisk = (fixture: DiskFixture, query: Uint8Array, k: number, rest: Partial<DiskSearchInput> = {}) =>
-  diskSearch(fixture.disk, pagesOfFile(fixture.disk, fixture.file), workers, { queries: query, k, params: { searchList: 40 }, ...rest });
+
+export const searchDisk = (
+  fixture: DiskFixture,
+  query: Uint8Array,
+  k: number,
+  rest: Partial<DiskSearchInput> = {},
+) =>
+  diskSearch(fixture.disk, pagesOfFile(fixture.disk, fixture.file), workers, {
+    queries: query,
+    k,
+    params: { searchList: 40 },
+    ...rest,
+  });

@@ -9,10 +9,16 @@ import { graphParams } from '#index/graph/nodes/graph-layout.js';
 import { type CodesSearchInput, graphCodesSearch } from '#index/graph/search/graph-codes-search.js';
 import type { Fixture } from './vector-index.js';
 
-export function findByCodes({ index }: Fixture, queries: Uint8Array, k: number, rest: Partial<CodesSearchInput> = {}): IndexSearchOutput {
+export function findByCodes(
+  { index }: Fixture,
+  queries: Uint8Array,
+  k: number,
+  rest: Partial<CodesSearchInput> = {},
+): IndexSearchOutput {
   const input: CodesSearchInput = { index: index.placement, queries, k, params: { ef: 64 }, ...rest };
   return graphCodesSearch(structuredClone(input), { memories: [index.region.memory], thread: 0 });
 }
+
 /** What each row's code says of its vector; undefined for rows without one. */
 export function decodedRows({ block, spec }: Fixture): (Float64Array | undefined)[] {
   const { meta, sections } = decodeIndexBlock(block);
@@ -37,6 +43,7 @@ export function decodedRows({ block, spec }: Fixture): (Float64Array | undefined
   }
   return out;
 }
+
 function codeValue(form: CodeForm, codes: DataView, at: number, i: number, step: number): number {
   if (form === 'SQ8') return codes.getInt8(at + i) * step;
   if (form === 'SQ4') {
@@ -55,6 +62,7 @@ function codeValue(form: CodeForm, codes: DataView, at: number, i: number, step:
   writeFloats(form === 'FP16' ? 'float16' : 'bfloat16', half, out);
   return out[0] as number;
 }
+
 /** Rounds of signs and a transform, backwards; both are their own opposites. */
 function unrotate(vector: Float64Array, frame: DataView, dim: number): void {
   const block = 2 ** Math.floor(Math.log2(dim));
@@ -68,9 +76,11 @@ function unrotate(vector: Float64Array, frame: DataView, dim: number): void {
         vector[from + i + h] = (a - b) / Math.SQRT2;
       }
     }
-    for (let i = 0; i < dim; i++) vector[i] = (vector[i] as number) * frame.getFloat32((dim + round * dim + i) * 4, true);
+    for (let i = 0; i < dim; i++)
+      vector[i] = (vector[i] as number) * frame.getFloat32((dim + round * dim + i) * 4, true);
   }
 }
+
 export function scoreOf(metric: string, query: Float32Array, vector: Float64Array): number {
   let [dot, squares, own, distance] = [0, 0, 0, 0];
   for (const [i, value] of vector.entries()) {

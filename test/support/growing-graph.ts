@@ -5,18 +5,31 @@ import { GrowingGraph } from '#index/graph/growing-graph.js';
 import { type Fixture, hnsw, workers } from './vector-index.js';
 
 /** The `block` of the fixture is not of use. */
-export async function growGraph(values: Float32Array, dim: number, metric: 'L2' | 'IP' | 'COSINE'): Promise<Fixture> {
+export async function growGraph(
+  values: Float32Array,
+  dim: number,
+  metric: 'L2' | 'IP' | 'COSINE',
+): Promise<Fixture> {
   const rowCount = values.length / dim;
   const options = { dim, elementType: 'float32', inverseNorms: true, blockRows: 8192 } as const;
   const region = workers.allocate(VectorStore.bytesFor(rowCount, options) + 65536, 2 ** 31);
   const store = new VectorStore(region, options);
   store.append(new Uint8Array(values.slice().buffer));
-  const graph = new GrowingGraph(workers, { metric, elementType: 'float32', dim, degree: 16, efConstruction: 80 });
+  const graph = new GrowingGraph(workers, {
+    metric,
+    elementType: 'float32',
+    dim,
+    degree: 16,
+    efConstruction: 80,
+  });
   await graph.advance({ region, place: store.place }, rowCount);
   const { index } = graph;
   if (index === undefined) throw new Error('nothing is in the graph');
   return {
-    ...{ store, region, block: new Uint8Array(0), index: { ...index, task: 'graphSearch', bytes: graph.bytes } },
+    store,
+    region,
+    block: new Uint8Array(0),
+    index: { ...index, task: 'graphSearch', bytes: graph.bytes },
     spec: { build: hnsw, metric, elementType: 'float32', dim, rowCount },
   };
 }

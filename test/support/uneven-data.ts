@@ -7,6 +7,7 @@ export interface UnevenFamily {
   readonly dim: number;
   make(rows: number, seed: number): Float32Array;
 }
+
 type Draw = () => number;
 export function drawsOf(seed: number): { uniform: Draw; gauss: Draw } {
   const random = seededRandom(seed);
@@ -14,14 +15,20 @@ export function drawsOf(seed: number): { uniform: Draw; gauss: Draw } {
   const gauss = (): number => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
   return { uniform, gauss };
 }
+
 /** @param value of a dim of a row, in order */
 function filled(rows: number, dim: number, value: (row: number, d: number) => number): Float32Array {
   const out = new Float32Array(rows * dim);
   for (let row = 0; row < rows; row++) for (let d = 0; d < dim; d++) out[row * dim + d] = value(row, d);
   return out;
 }
+
 /** Of rows that differ by a factor of their own. */
-function scaled(name: string, dim: number, factorOf: (draw: { uniform: Draw; gauss: Draw }) => number): UnevenFamily {
+function scaled(
+  name: string,
+  dim: number,
+  factorOf: (draw: { uniform: Draw; gauss: Draw }) => number,
+): UnevenFamily {
   return {
     name,
     dim,
@@ -35,6 +42,7 @@ function scaled(name: string, dim: number, factorOf: (draw: { uniform: Draw; gau
     },
   };
 }
+
 const outliers = (share: number, factor: number): UnevenFamily =>
   scaled(`${share * 100} % x ${factor}`, 16, ({ uniform }) => (uniform() < share ? factor : 1));
 
@@ -49,6 +57,7 @@ function dims(name: string, dim: number, scaleOf: (d: number) => number, shift =
     },
   };
 }
+
 /** @param share of rows that are copies of one of `sources` rows */
 function copies(share: number, sources: number): UnevenFamily {
   return {
@@ -66,6 +75,7 @@ function copies(share: number, sources: number): UnevenFamily {
     },
   };
 }
+
 /** Half around one point, a quarter around another a hundred times as wide, a quarter uniform in a large box. */
 function mixture(name: string, dim: number): UnevenFamily {
   return {
@@ -73,10 +83,13 @@ function mixture(name: string, dim: number): UnevenFamily {
     dim,
     make(rows, seed) {
       const { uniform, gauss } = drawsOf(seed);
-      return filled(rows, dim, (row) => (row % 4 < 2 ? gauss() : row % 4 === 2 ? 50 + 100 * gauss() : 1000 * (uniform() - 0.5)));
+      return filled(rows, dim, (row) =>
+        row % 4 < 2 ? gauss() : row % 4 === 2 ? 50 + 100 * gauss() : 1000 * (uniform() - 0.5),
+      );
     },
   };
 }
+
 function clusters(name: string, count: number, spread: number, isSorted: boolean): UnevenFamily {
   return {
     name,
@@ -91,6 +104,7 @@ function clusters(name: string, count: number, spread: number, isSorted: boolean
     },
   };
 }
+
 export const unevenFamilies: readonly UnevenFamily[] = [
   dims('even', 32, () => 1),
   ...[10, 100, 1e3, 1e6].map((factor) => outliers(0.01, factor)),
@@ -122,6 +136,7 @@ export function familyNamed(name: string): UnevenFamily {
   if (family === undefined) throw new Error(`no family is named ${name}`);
   return family;
 }
+
 /** Queries drawn like the rows; of copies and clusters, whose centres a seed decides, the last rows themselves. */
 export function freshQueries(family: UnevenFamily, rows: Float32Array, count: number): Float32Array {
   if (/copies|clusters/.test(family.name)) return rows.slice(-count * family.dim);

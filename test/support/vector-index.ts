@@ -7,21 +7,41 @@ import type { MetricType } from '#index/block/metric.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { flatSearch } from '#index/flat/flat-search.js';
 import { VectorStore } from '#index/flat/vector-store.js';
-import { buildVectorIndex, loadVectorIndex, type SearchableIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
+import {
+  buildVectorIndex,
+  loadVectorIndex,
+  type SearchableIndex,
+  type VectorIndexSpec,
+} from '#index/vector-indexes.js';
 import { workerTasks } from '#index/worker-tasks.js';
 
 /** Tasks on this thread, as the memory platform runs them. */
 export const workers = {
   parallelism: 1,
   allocate: (bytes: number, most: number) => ({
-    memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: Math.ceil(most / 65536), shared: true }),
+    memory: new WebAssembly.Memory({
+      initial: Math.ceil(bytes / 65536),
+      maximum: Math.ceil(most / 65536),
+      shared: true,
+    }),
   }),
   release: () => {},
-  run: async <Output>(task: string, input: unknown, regions: readonly { readonly memory: WebAssembly.Memory }[]): Promise<Output> => {
-    const run = workerTasks[task as keyof typeof workerTasks] as (input: unknown, context: unknown) => unknown;
-    return run(structuredClone(input), { memories: regions.map((region) => region.memory), thread: 0 }) as Output;
+  run: async <Output>(
+    task: string,
+    input: unknown,
+    regions: readonly { readonly memory: WebAssembly.Memory }[],
+  ): Promise<Output> => {
+    const run = workerTasks[task as keyof typeof workerTasks] as (
+      input: unknown,
+      context: unknown,
+    ) => unknown;
+    return run(structuredClone(input), {
+      memories: regions.map((region) => region.memory),
+      thread: 0,
+    }) as Output;
   },
 };
+
 export function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -29,6 +49,7 @@ export function random(seed: number): () => number {
     return state / 2 ** 32;
   };
 }
+
 /** Around a few centres, as real vectors are. */
 export function clustered(rows: number, dim: number, seed: number): Float32Array {
   const next = random(seed);
@@ -40,15 +61,19 @@ export function clustered(rows: number, dim: number, seed: number): Float32Array
   }
   return out;
 }
+
 export function toBytes(type: ElementType, values: Float32Array): Uint8Array {
   if (type === 'int8')
-    return new Uint8Array(Int8Array.from(values, (value) => Math.max(-128, Math.min(127, Math.round(value * 30)))).buffer);
+    return new Uint8Array(
+      Int8Array.from(values, (value) => Math.max(-128, Math.min(127, Math.round(value * 30)))).buffer,
+    );
   if (type === 'bfloat16') {
     const words = new Uint32Array(values.slice().buffer);
     return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
   }
   return new Uint8Array(values.slice().buffer);
 }
+
 export interface Fixture {
   readonly store: VectorStore;
   readonly region: { readonly memory: WebAssembly.Memory };
@@ -56,14 +81,25 @@ export interface Fixture {
   readonly index: SearchableIndex;
   readonly block: Uint8Array<ArrayBuffer>;
 }
+
 export type Overrides = Partial<Omit<VectorIndexSpec, 'dim' | 'rowCount' | 'metric'>>;
 export const hnsw = { kind: 'HNSW', M: 8, efConstruction: 60 } as const;
 
-export async function build(values: Float32Array, dim: number, metric: MetricType, overrides: Overrides = {}): Promise<Fixture> {
+export async function build(
+  values: Float32Array,
+  dim: number,
+  metric: MetricType,
+  overrides: Overrides = {},
+): Promise<Fixture> {
   const elementType = overrides.elementType ?? 'float32';
   const bytes = toBytes(elementType, values);
   const rowCount = bytes.length / vectorBytes(elementType, dim);
-  const options = { dim, elementType, inverseNorms: true, blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64) };
+  const options = {
+    dim,
+    elementType,
+    inverseNorms: true,
+    blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64),
+  };
   const region = workers.allocate(VectorStore.bytesFor(Math.max(1, rowCount), options) + 65536, 2 ** 31);
   const store = new VectorStore(region, options);
   store.append(bytes);
@@ -71,29 +107,60 @@ export async function build(values: Float32Array, dim: number, metric: MetricTyp
   const block = await buildVectorIndex(workers, spec, { region, place: store.place });
   return { store, region, spec, index: loadVectorIndex(workers, block, 'test'), block };
 }
-export function find(fixture: Fixture, query: Uint8Array, k: number, rest: Partial<IndexSearchInput> = {}): IndexSearchOutput {
+
+export function find(
+  fixture: Fixture,
+  query: Uint8Array,
+  k: number,
+  rest: Partial<IndexSearchInput> = {},
+): IndexSearchOutput {
   const { index, store, region } = fixture;
   const search = workerTasks[index.task as 'graphSearch'];
-  const input: IndexSearchInput = { index: index.placement, vectors: store.place, queries: query, k, params: { ef: 64 }, ...rest };
+  const input: IndexSearchInput = {
+    index: index.placement,
+    vectors: store.place,
+    queries: query,
+    k,
+    params: { ef: 64 },
+    ...rest,
+  };
   return search(input, { memories: [region.memory, index.region.memory], thread: 0 });
 }
-export function exact(fixture: Fixture, query: Uint8Array, k: number, rest: Partial<IndexSearchInput> = {}): IndexSearchOutput {
+
+export function exact(
+  fixture: Fixture,
+  query: Uint8Array,
+  k: number,
+  rest: Partial<IndexSearchInput> = {},
+): IndexSearchOutput {
   const { store, region, spec } = fixture;
   const metric = spec.metric as MetricType;
   const { excluded, radius, rangeFilter } = rest;
   const input = {
-    ...{ ...store.place, metric, queries: query, k, rowBegin: 0, rowEnd: spec.rowCount },
+    ...store.place,
+    metric,
+    queries: query,
+    k,
+    rowBegin: 0,
+    rowEnd: spec.rowCount,
     ...(excluded && { excluded }),
     ...(radius !== undefined && { radius }),
     ...(rangeFilter !== undefined && { rangeFilter }),
   };
   return flatSearch(input, { memories: [region.memory], thread: 0 });
 }
+
 export function queriesOf(fixture: Fixture, values: Float32Array, count: number): Uint8Array[] {
   const { dim, elementType } = fixture.spec;
   return Array.from({ length: count }, (_, i) => toBytes(elementType, values.slice(i * dim, (i + 1) * dim)));
 }
-export function recall(fixture: Fixture, queries: readonly Uint8Array[], k: number, rest: Partial<IndexSearchInput> = {}): number {
+
+export function recall(
+  fixture: Fixture,
+  queries: readonly Uint8Array[],
+  k: number,
+  rest: Partial<IndexSearchInput> = {},
+): number {
   let [found, wanted] = [0, 0];
   for (const query of queries) {
     const truth = new Set(exact(fixture, query, k, rest).rows);
@@ -102,13 +169,18 @@ export function recall(fixture: Fixture, queries: readonly Uint8Array[], k: numb
   }
   return wanted === 0 ? 1 : found / wanted;
 }
+
 export const bits = (rows: number, isSet: (row: number) => boolean): Uint8Array => {
   const out = new Uint8Array(Math.ceil(rows / 8));
-  for (let row = 0; row < rows; row++) if (isSet(row)) out[row >> 3] = (out[row >> 3] as number) | (1 << (row & 7));
+  for (let row = 0; row < rows; row++)
+    if (isSet(row)) out[row >> 3] = (out[row >> 3] as number) | (1 << (row & 7));
   return out;
 };
+
 export const countClear = (excluded: Uint8Array, rows: number): number =>
-  Array.from({ length: rows }, (_, row) => ((excluded[row >> 3] as number) >> (row & 7)) & 1).filter((bit) => bit === 0).length;
+  Array.from({ length: rows }, (_, row) => ((excluded[row >> 3] as number) >> (row & 7)) & 1).filter(
+    (bit) => bit === 0,
+  ).length;
 /** One byte changed under right checksums: the block is refused, or a search in it ends, with the rows it was asked for. */
 export function checkDamage(fixture: Fixture, query: Uint8Array, k: number): void {
   const { meta, sections } = decodeIndexBlock(fixture.block);

@@ -6,7 +6,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DATA_OFFSET, WASM_PAGE_BYTES } from '../../../dist/index/block/region-layout.js';
 import { flatIds } from '../../../dist/index/flat/flat-ids.js';
 import { flatSearch } from '../../../dist/index/flat/flat-search.js';
-import { buildVectorIndex, CODES_SEARCH_TASK, hasBlock, loadVectorIndex } from '../../../dist/index/vector-indexes.js';
+import {
+  buildVectorIndex,
+  CODES_SEARCH_TASK,
+  hasBlock,
+  loadVectorIndex,
+} from '../../../dist/index/vector-indexes.js';
 import { workerTasks } from '../../../dist/index/worker-tasks.js';
 import { NodeWorkers } from '../../../dist/platform/node/node-workers.js';
 import { filterWidths, graphParameters, graphWidths } from '../parameters.mjs';
@@ -21,6 +26,7 @@ function hashOf(pattern) {
   for (const name of names.sort()) hash.update(readFileSync(new URL(name, compiled)));
   return hash.digest('hex').slice(0, 8);
 }
+
 /** The rows of the set, and their inverse norms, in a memory of their own. */
 function placeRows(workers, { base, rows, dim }) {
   const normsAt = DATA_OFFSET + base.byteLength;
@@ -38,40 +44,64 @@ function placeRows(workers, { base, rows, dim }) {
 }
 
 /** m of product codes follows from the dims of the set. */
-const buildFor = ({ dimsPerPart, ...build }, dim) => (dimsPerPart === undefined ? build : { ...build, m: dim / dimsPerPart });
+const buildFor = ({ dimsPerPart, ...build }, dim) =>
+  dimsPerPart === undefined ? build : { ...build, m: dim / dimsPerPart };
 
 function indexed(name, build, { widthName, widths, filterWidths: forFilters, made, isExtra = false }) {
   const { kind, ...parameters } = build;
   return {
-    ...{ name: `elanus ${name}`, ours: true, version: hashOf(made), parameters, needsRows: true, isExtra },
+    name: `elanus ${name}`,
+    ours: true,
+    version: hashOf(made),
+    parameters,
+    needsRows: true,
+    isExtra,
     isInstalled: () => hasBlock(kind),
     buildThreads: [1, 2],
-    ...{ widthName, widths, filterWidths: forFilters },
+    widthName,
+    widths,
+    filterWidths: forFilters,
     async build(set, { file, threads, timed }) {
       const { metric, dim, rows } = set;
       const workers = new NodeWorkers({ parallelism: threads });
       const source = placeRows(workers, set);
       set.base = undefined;
-      const spec = { build: buildFor(build, dim), metric, elementType: 'float32', dim, rowCount: rows, threads };
+      const spec = {
+        build: buildFor(build, dim),
+        metric,
+        elementType: 'float32',
+        dim,
+        rowCount: rows,
+        threads,
+      };
       writeFileSync(file, await timed(() => buildVectorIndex(workers, spec, source)));
       await workers.close();
     },
     open(set, { file }) {
       const workers = new NodeWorkers();
       const vectors = placeRows(workers, set);
-      const { region, placement, bytes, task } = loadVectorIndex(workers, new Uint8Array(readFileSync(file)), file, 1);
+      const { region, placement, bytes, task } = loadVectorIndex(
+        workers,
+        new Uint8Array(readFileSync(file)),
+        file,
+        1,
+      );
       const context = { memories: [vectors.region.memory, region.memory], thread: 0 };
       const search = (queries, k, width, filter) =>
-        workerTasks[task]({ index: placement, vectors: vectors.place, queries, k, params: { [widthName]: width }, ...filter }, context)
-          .rows;
+        workerTasks[task](
+          { index: placement, vectors: vectors.place, queries, k, params: { [widthName]: width }, ...filter },
+          context,
+        ).rows;
       return {
         bytes: vectors.bytes + bytes,
         search: (query, k, width) => search(query, k, width),
-        filtered: (query, k, width, { excluded, count }) => search(query, k, width, { excluded, passing: count }),
+        filtered: (query, k, width, { excluded, count }) =>
+          search(query, k, width, { excluded, passing: count }),
       };
     },
   };
 }
+
 /** Its bytes are codes, graph and the working memory of the one thread that searches. */
 function coded(name, build, isExtra) {
   const engine = graph(name, build, isExtra);
@@ -79,37 +109,60 @@ function coded(name, build, isExtra) {
     ...engine,
     needsRows: false,
     open(_set, { file }) {
-      const { region, placement, bytes } = loadVectorIndex(new NodeWorkers(), new Uint8Array(readFileSync(file)), file, 0);
+      const { region, placement, bytes } = loadVectorIndex(
+        new NodeWorkers(),
+        new Uint8Array(readFileSync(file)),
+        file,
+        0,
+      );
       const context = { memories: [region.memory], thread: 0 };
       const search = (queries, k, ef, filter) =>
-        workerTasks[CODES_SEARCH_TASK]({ index: placement, queries, k, params: { ef }, ...filter }, context).rows;
+        workerTasks[CODES_SEARCH_TASK]({ index: placement, queries, k, params: { ef }, ...filter }, context)
+          .rows;
       return {
         bytes,
         search: (query, k, width) => search(query, k, width),
-        filtered: (query, k, width, { excluded, count }) => search(query, k, width, { excluded, passing: count }),
+        filtered: (query, k, width, { excluded, count }) =>
+          search(query, k, width, { excluded, passing: count }),
       };
     },
   };
 }
+
 const graph = (name, build, isExtra) =>
-  indexed(name, build, { widthName: 'ef', widths: graphWidths, filterWidths, made: /^graph|^gen.graph|^vector-indexes/, isExtra });
+  indexed(name, build, {
+    widthName: 'ef',
+    widths: graphWidths,
+    filterWidths,
+    made: /^graph|^gen.graph|^vector-indexes/,
+    isExtra,
+  });
 const product = (name, build) =>
   indexed(name, build, {
-    ...{ widthName: 'ef', widths: graphWidths, filterWidths },
+    widthName: 'ef',
+    widths: graphWidths,
+    filterWidths,
     ...{ made: /^graph|^gen.(graph|ivf)|^pq|^kmeans|^vector-indexes/, isExtra: true },
   });
 const ivf = (name, build, isExtra) =>
   indexed(name, build, {
-    ...{ widthName: 'nprobe', widths: [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256], filterWidths: [8, 16, 32, 64, 128] },
+    widthName: 'nprobe',
+    widths: [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256],
+    filterWidths: [8, 16, 32, 64, 128],
     ...{ made: /^ivf|^gen.ivf|^kmeans|^pq|^vector-indexes/, isExtra },
   });
 
 /** No index: every row is scored; of a filter, the rows that pass. */
 const flat = {
-  ...{ name: 'elanus FLAT', ours: true, version: 'exact', parameters: {}, needsRows: true },
+  name: 'elanus FLAT',
+  ours: true,
+  version: 'exact',
+  parameters: {},
+  needsRows: true,
   isInstalled: () => true,
   buildThreads: [],
-  ...{ widthName: 'exact', widths: [0] },
+  widthName: 'exact',
+  widths: [0],
   open(set) {
     const { region, place, bytes } = placeRows(new NodeWorkers(), set);
     const context = { memories: [region.memory], thread: 0 };
@@ -117,13 +170,15 @@ const flat = {
     let listed;
     return {
       bytes,
-      search: (query, k) => flatSearch({ ...input, rowBegin: 0, rowEnd: set.rows, queries: query, k }, context).rows,
+      search: (query, k) =>
+        flatSearch({ ...input, rowBegin: 0, rowEnd: set.rows, queries: query, k }, context).rows,
       /** Scan the survivors: their row numbers are known, as a filter leaves them. */
       filtered(query, k, _width, filter) {
         if (listed?.filter !== filter) {
           const ids = new Uint32Array(filter.count);
           let at = 0;
-          for (let row = 0; row < set.rows; row++) if (filter.passing[row >> 3] & (1 << (row & 7))) ids[at++] = row;
+          for (let row = 0; row < set.rows; row++)
+            if (filter.passing[row >> 3] & (1 << (row & 7))) ids[at++] = row;
           listed = { filter, ids };
         }
         return flatIds({ ...input, ids: listed.ids, queries: query, k }, context).rows;

@@ -5,7 +5,8 @@ import { filterWidths, graphParameters, graphWidths } from '../parameters.mjs';
 
 const version = '3.0.0';
 const spaces = { L2: 'l2', IP: 'ip', COSINE: 'cosine' };
-const newIndex = ({ dim, metric }) => new (loadRival('hnswlib-node', version).HierarchicalNSW)(spaces[metric], dim);
+const newIndex = ({ dim, metric }) =>
+  new (loadRival('hnswlib-node', version).HierarchicalNSW)(spaces[metric], dim);
 
 export const engines = [
   {
@@ -22,7 +23,8 @@ export const engines = [
       const index = newIndex(set);
       await timed(() => {
         index.initIndex(rows, graphParameters.M, graphParameters.efConstruction, 100);
-        for (let row = 0; row < rows; row++) index.addPoint(Array.from(base.subarray(row * dim, (row + 1) * dim)), row);
+        for (let row = 0; row < rows; row++)
+          index.addPoint(Array.from(base.subarray(row * dim, (row + 1) * dim)), row);
       });
       index.writeIndexSync(file);
     },
@@ -36,7 +38,8 @@ export const engines = [
         },
         filtered(query, k, ef, { passing }) {
           index.setEf(ef);
-          return index.searchKnn(Array.from(query), k, (row) => (passing[row >> 3] & (1 << (row & 7))) !== 0).neighbors;
+          return index.searchKnn(Array.from(query), k, (row) => (passing[row >> 3] & (1 << (row & 7))) !== 0)
+            .neighbors;
         },
       };
     },

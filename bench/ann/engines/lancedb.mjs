@@ -29,12 +29,16 @@ export const engines = [
       await timed(() =>
         table.createIndex('vector', {
           config: lancedb.Index.hnswSq({
-            ...{ distanceType: metrics[metric], numPartitions: 1, m: graphParameters.M, efConstruction: graphParameters.efConstruction },
+            distanceType: metrics[metric],
+            numPartitions: 1,
+            m: graphParameters.M,
+            efConstruction: graphParameters.efConstruction,
           }),
           waitTimeoutSeconds: 3600,
         }),
       );
-      for (const share of PASS_SHARES) await table.createIndex(passColumn(share), { config: lancedb.Index.bitmap() });
+      for (const share of PASS_SHARES)
+        await table.createIndex(passColumn(share), { config: lancedb.Index.bitmap() });
       connection.close();
     },
     async open(set, { file }) {
@@ -43,7 +47,14 @@ export const engines = [
       const table = await connection.openTable('rows');
       const metric = metrics[set.metric];
       const search = async (query, k, ef, predicate) => {
-        const asked = table.vectorSearch(query).distanceType(metric).nprobes(1).ef(ef).refineFactor(2).limit(k).select(['id', '_distance']);
+        const asked = table
+          .vectorSearch(query)
+          .distanceType(metric)
+          .nprobes(1)
+          .ef(ef)
+          .refineFactor(2)
+          .limit(k)
+          .select(['id', '_distance']);
         const found = await (predicate ? asked.where(predicate) : asked).toArray();
         return found.map((row) => row.id);
       };
@@ -62,13 +73,19 @@ async function fill(connection, base, rows, dim) {
   let table;
   for (let begin = 0; begin < rows; begin += CHUNK) {
     const count = Math.min(CHUNK, rows - begin);
-    const child = arrow.makeData({ type: new arrow.Float32(), data: base.slice(begin * dim, (begin + count) * dim) });
+    const child = arrow.makeData({
+      type: new arrow.Float32(),
+      data: base.slice(begin * dim, (begin + count) * dim),
+    });
     const columns = {
       id: arrow.makeVector(Int32Array.from({ length: count }, (_, i) => begin + i)),
       vector: new arrow.Vector([arrow.makeData({ type: vectorType, length: count, nullCount: 0, child })]),
     };
     for (const { name, passing: bits } of passing) {
-      const flags = Array.from({ length: count }, (_, i) => (bits[(begin + i) >> 3] & (1 << ((begin + i) & 7))) !== 0);
+      const flags = Array.from(
+        { length: count },
+        (_, i) => (bits[(begin + i) >> 3] & (1 << ((begin + i) & 7))) !== 0,
+      );
       columns[name] = arrow.vectorFromArray(flags, new arrow.Bool());
     }
     const part = new arrow.Table(columns);

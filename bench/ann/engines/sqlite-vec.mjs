@@ -12,6 +12,7 @@ async function openDatabase(file) {
   loadRival('sqlite-vec', version).load(database);
   return database;
 }
+
 const bytesOf = (vector) => new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
 
 export const engines = [
@@ -45,9 +46,12 @@ export const engines = [
     async open(_set, { file }) {
       const database = await openDatabase(file);
       database.exec('pragma mmap_size = 4294967296');
-      const statement = (where) => database.prepare(`select row from vectors where vector match ? and k = ?${where}`);
+      const statement = (where) =>
+        database.prepare(`select row from vectors where vector match ? and k = ?${where}`);
       const plain = statement('');
-      const filtered = new Map(PASS_SHARES.map((share) => [share, statement(` and ${passColumn(share)} = 1`)]));
+      const filtered = new Map(
+        PASS_SHARES.map((share) => [share, statement(` and ${passColumn(share)} = 1`)]),
+      );
       const rowsOf = (found) => found.map(({ row }) => row);
       return {
         search: (query, k) => rowsOf(plain.all(bytesOf(query), k)),

@@ -9,8 +9,13 @@ const metrics = { L2: 'l2sq', IP: 'ip', COSINE: 'cos' };
 function usearch(name, quantization) {
   const newIndex = ({ dim, metric }, ef) =>
     new (loadRival('usearch', version).Index)({
-      ...{ dimensions: dim, metric: metrics[metric], quantization, multi: false },
-      ...{ connectivity: graphParameters.M, expansion_add: graphParameters.efConstruction, expansion_search: ef },
+      dimensions: dim,
+      metric: metrics[metric],
+      quantization,
+      multi: false,
+      connectivity: graphParameters.M,
+      expansion_add: graphParameters.efConstruction,
+      expansion_search: ef,
     });
   return {
     name,

@@ -28,20 +28,36 @@ export const engines = [
           name: 'vector',
           dataType: type.VECTOR_FP32,
           dimension: set.dim,
-          indexParams: { indexType: kind.HNSW, metricType: zvec.ZVecMetricType[set.metric], m, efConstruction },
+          indexParams: {
+            indexType: kind.HNSW,
+            metricType: zvec.ZVecMetricType[set.metric],
+            m,
+            efConstruction,
+          },
         },
         fields: PASS_SHARES.map((share) => ({
-          ...{ name: passColumn(share), dataType: type.BOOL, indexParams: { indexType: kind.INVERT } },
+          name: passColumn(share),
+          dataType: type.BOOL,
+          indexParams: { indexType: kind.INVERT },
         })),
       });
       const collection = zvec.ZVecCreateAndOpen(file, schema);
-      const passing = PASS_SHARES.map((share) => ({ name: passColumn(share), ...passingRows(set.rows, share) }));
+      const passing = PASS_SHARES.map((share) => ({
+        name: passColumn(share),
+        ...passingRows(set.rows, share),
+      }));
       const passes = (row) =>
-        Object.fromEntries(passing.map(({ name, passing: bits }) => [name, (bits[row >> 3] & (1 << (row & 7))) !== 0]));
+        Object.fromEntries(
+          passing.map(({ name, passing: bits }) => [name, (bits[row >> 3] & (1 << (row & 7))) !== 0]),
+        );
       for (let begin = 0; begin < set.rows; begin += CHUNK) {
         const documents = [];
         for (let row = begin; row < Math.min(begin + CHUNK, set.rows); row++) {
-          documents.push({ id: String(row), vectors: { vector: set.base.slice(row * set.dim, (row + 1) * set.dim) }, fields: passes(row) });
+          documents.push({
+            id: String(row),
+            vectors: { vector: set.base.slice(row * set.dim, (row + 1) * set.dim) },
+            fields: passes(row),
+          });
         }
         const bad = collection.insertSync(documents).find(({ ok }) => !ok);
         if (bad) throw new Error(`insert: ${bad.code} ${bad.message}`);
@@ -56,7 +72,14 @@ export const engines = [
       const indexType = zvec.ZVecIndexType.HNSW;
       const search = (query, topk, ef, filter) =>
         collection
-          .querySync({ fieldName: 'vector', vector: query, topk, outputFields: [], params: { indexType, ef }, ...(filter && { filter }) })
+          .querySync({
+            fieldName: 'vector',
+            vector: query,
+            topk,
+            outputFields: [],
+            params: { indexType, ef },
+            ...(filter && { filter }),
+          })
           .map(({ id }) => Number(id));
       return {
         search: (query, k, ef) => search(query, k, ef),

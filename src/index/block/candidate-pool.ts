@@ -18,9 +18,11 @@ export class CandidatePool {
     this.#nodes = new Uint32Array(capacity);
     this.#states = new Uint8Array(capacity);
   }
+
   get size(): number {
     return this.#size;
   }
+
   /** A smaller key is nearer. Nodes must not come twice. */
   offer(key: number, node: number): void {
     const at = this.#placeOf(key, node);
@@ -35,10 +37,12 @@ export class CandidatePool {
     this.#size = size + 1;
     if (at < this.#first) this.#first = at;
   }
+
   /** Whether a key would be refused now. */
   isFull(key: number): boolean {
     return this.#size === this.capacity && key > (this.#keys[this.#size - 1] as number);
   }
+
   /** The nearest node that was not taken yet; it counts as taken from then on. */
   next(): number | undefined {
     while (this.#first < this.#size && this.#states[this.#first] !== FRESH) this.#first++;
@@ -46,10 +50,12 @@ export class CandidatePool {
     this.#states[this.#first] = TAKEN;
     return this.#nodes[this.#first];
   }
+
   /** All of them, nearest first. */
   nodes(): Uint32Array {
     return this.#nodes.slice(0, this.#size);
   }
+
   /** First place whose entry is not before (key, node). */
   #placeOf(key: number, node: number): number {
     let low = 0;

@@ -12,7 +12,9 @@ test('rows whose bit is clear or behind the last, as many as are asked for, at a
       (bytes, shift, rowCount, most) => {
         const excluded = new Uint8Array(shift + bytes.length).subarray(shift);
         excluded.set(bytes);
-        const all = Array.from({ length: rowCount }, (_, row) => row).filter((row) => (((bytes[row >> 3] ?? 0) >> (row & 7)) & 1) === 0);
+        const all = Array.from({ length: rowCount }, (_, row) => row).filter(
+          (row) => (((bytes[row >> 3] ?? 0) >> (row & 7)) & 1) === 0,
+        );
         expect([...countingRows(excluded, rowCount, most)]).toEqual(all.slice(0, most));
       },
     ),

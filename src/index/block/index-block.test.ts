@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeIndexBlock, encodeIndexBlock, type IndexMeta } from './index-block.js';
 
-const meta: IndexMeta = { indexType: 'HNSW', metric: 'L2', elementType: 'float32', dim: 4, rowCount: 3, params: { M: 16, entry: 0 } };
+const meta: IndexMeta = {
+  indexType: 'HNSW',
+  metric: 'L2',
+  elementType: 'float32',
+  dim: 4,
+  rowCount: 3,
+  params: { M: 16, entry: 0 },
+};
+
 const block = encodeIndexBlock(
   meta,
   new Map([
@@ -20,6 +28,7 @@ test('sections come back as they were, aligned', () => {
   expect(decoded.sections.get('levels')).toEqual(Uint8Array.of(1, 2, 3));
   for (const bytes of decoded.sections.values()) expect(bytes.byteOffset % 64).toBe(0);
 });
+
 test('every flipped bit is found, in padding too', () => {
   for (let at = 0; at < block.length; at++) {
     const changed = block.slice();
@@ -27,12 +36,15 @@ test('every flipped bit is found, in padding too', () => {
     expect(() => decodeIndexBlock(changed, 'f'), `byte ${at}`).toThrow(/^f: .*built again/);
   }
 });
+
 test('cut or lengthened files are found', () => {
-  for (let length = 0; length < block.length; length++) expect(() => decodeIndexBlock(block.subarray(0, length))).toThrow(/built again/);
+  for (let length = 0; length < block.length; length++)
+    expect(() => decodeIndexBlock(block.subarray(0, length))).toThrow(/built again/);
   const longer = new Uint8Array(block.length + 64);
   longer.set(block);
   expect(() => decodeIndexBlock(longer)).toThrow(/built again/);
 });
+
 test('random bytes after a right magic never do worse than data_corrupt', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {

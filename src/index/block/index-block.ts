@@ -18,6 +18,7 @@ export interface IndexMeta {
   /** Build parameters with their defaults filled in, and what the build learned (scales, entry points …). */
   readonly params: Readonly<Record<string, IndexParameter>>;
 }
+
 export interface IndexBlock {
   readonly meta: IndexMeta;
   /** Views into the block, each at a multiple of 64 bytes from its start and padded with zeros to one. */
@@ -37,7 +38,10 @@ const SECTIONS_MAX = 64;
 const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** @param sections name (1 to 12 ASCII letters, digits or `_`) to bytes, in the order in which they will lie in the file. */
-export function encodeIndexBlock(meta: IndexMeta, sections: ReadonlyMap<string, Uint8Array>): Uint8Array<ArrayBuffer> {
+export function encodeIndexBlock(
+  meta: IndexMeta,
+  sections: ReadonlyMap<string, Uint8Array>,
+): Uint8Array<ArrayBuffer> {
   assert(sections.size <= SECTIONS_MAX, `${sections.size} sections, at most ${SECTIONS_MAX}`);
   const text = new TextEncoder().encode(JSON.stringify(meta));
   const headerEnd = FIXED_BYTES + sections.size * ENTRY_BYTES + text.length;
@@ -66,8 +70,10 @@ export function encodeIndexBlock(meta: IndexMeta, sections: ReadonlyMap<string, 
   view.setUint32(12, headerChecksum(block, alignUp(headerEnd)), true);
   return block;
 }
+
 /** Of the header with its padding, without the checksum itself. */
-const headerChecksum = (block: Uint8Array, end: number): number => crc32(block.subarray(FIXED_BYTES, end), crc32(block.subarray(0, 12)));
+const headerChecksum = (block: Uint8Array, end: number): number =>
+  crc32(block.subarray(FIXED_BYTES, end), crc32(block.subarray(0, 12)));
 
 /** @throws data_corrupt, naming `what` (the file). */
 export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexBlock {
@@ -75,19 +81,26 @@ export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexB
   for (const [name, bytes] of decoded.sections) checkSum(what, name, bytes, sums.get(name));
   return decoded;
 }
+
 /** Of a section with its padding, which lies behind it. @throws data_corrupt */
 export function checkSum(what: string, name: string, section: Uint8Array, wanted: number | undefined): void {
   const sum = crc32(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length)));
   if (sum === wanted) return;
-  throw corruptOf(what)(`checksum of section ${name} is ${sum.toString(16)}, expected ${wanted?.toString(16)}`);
+  throw corruptOf(what)(
+    `checksum of section ${name} is ${sum.toString(16)}, expected ${wanted?.toString(16)}`,
+  );
 }
+
 const corruptOf =
   (what: string) =>
   (fact: string): ElanusError =>
     new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
 
 /** Checks the header only: `sums` are what the sections' checksums should be. @throws data_corrupt */
-export function readIndexBlock(block: Uint8Array, what = 'index file'): IndexBlock & { readonly sums: ReadonlyMap<string, number> } {
+export function readIndexBlock(
+  block: Uint8Array,
+  what = 'index file',
+): IndexBlock & { readonly sums: ReadonlyMap<string, number> } {
   const corrupt = corruptOf(what);
   if (block.length < FIXED_BYTES) throw corrupt(`${block.length} bytes, expected at least ${FIXED_BYTES}`);
   const view = new DataView(block.buffer, block.byteOffset, block.length);
@@ -96,12 +109,15 @@ export function readIndexBlock(block: Uint8Array, what = 'index file'): IndexBlo
   const textBytes = view.getUint32(8, true);
   const headerEnd = FIXED_BYTES + count * ENTRY_BYTES + textBytes;
   const bodyBegin = alignUp(headerEnd);
-  if (count > SECTIONS_MAX || bodyBegin > block.length) throw corrupt(`a header of ${headerEnd} bytes does not fit ${block.length} bytes`);
+  if (count > SECTIONS_MAX || bodyBegin > block.length)
+    throw corrupt(`a header of ${headerEnd} bytes does not fit ${block.length} bytes`);
   const stored = view.getUint32(12, true);
   const computed = headerChecksum(block, bodyBegin);
-  if (stored !== computed) throw corrupt(`header checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
+  if (stored !== computed)
+    throw corrupt(`header checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
   const version = view.getUint16(4, true);
-  if (version < 1 || version > INDEX_BLOCK_VERSION) throw corrupt(`format version ${version}, expected 1 to ${INDEX_BLOCK_VERSION}`);
+  if (version < 1 || version > INDEX_BLOCK_VERSION)
+    throw corrupt(`format version ${version}, expected 1 to ${INDEX_BLOCK_VERSION}`);
   const sections = new Map<string, Uint8Array>();
   const sums = new Map<string, number>();
   let expected = bodyBegin;
@@ -111,7 +127,8 @@ export function readIndexBlock(block: Uint8Array, what = 'index file'): IndexBlo
     const offset = Number(view.getBigUint64(entry + 16, true));
     const length = Number(view.getBigUint64(entry + 24, true));
     const end = offset + alignUp(length);
-    if (offset !== expected || !(end <= block.length)) throw corrupt(`section ${name} at ${offset} of ${length} bytes is out of place`);
+    if (offset !== expected || !(end <= block.length))
+      throw corrupt(`section ${name} at ${offset} of ${length} bytes is out of place`);
     sums.set(name, view.getUint32(entry + NAME_BYTES, true));
     sections.set(name, block.subarray(offset, offset + length));
     expected = end;
@@ -130,10 +147,14 @@ function parseMeta(text: Uint8Array, corrupt: (fact: string) => ElanusError): In
   if (!isMeta(value)) throw corrupt('its description lacks a member or has one of the wrong type');
   return value;
 }
+
 function isMeta(value: unknown): value is IndexMeta {
   if (typeof value !== 'object' || value === null) return false;
-  const { indexType, metric, elementType, dim, rowCount, params } = value as Partial<Record<keyof IndexMeta, unknown>>;
-  const isCount = (one: unknown): boolean => Number.isInteger(one) && (one as number) >= 0 && (one as number) < 2 ** 31;
+  const { indexType, metric, elementType, dim, rowCount, params } = value as Partial<
+    Record<keyof IndexMeta, unknown>
+  >;
+  const isCount = (one: unknown): boolean =>
+    Number.isInteger(one) && (one as number) >= 0 && (one as number) < 2 ** 31;
   return (
     [indexType, metric, elementType].every((one) => typeof one === 'string') &&
     isCount(dim) &&

@@ -1,17 +1,20 @@
 // Turns a kernel's base64 text into one compiled module per thread, and one instance per thread and memory.
 // Compiling is synchronous: kernels are small (milliseconds once per thread), and tasks then need no asynchronous setup.
-const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
 export class Kernel<Exports> {
   readonly #base64: string;
   readonly #relaxedBase64: string | undefined;
   readonly #instances = new WeakMap<WebAssembly.Memory, Exports>();
   #module: WebAssembly.Module | undefined;
+
   /** @param relaxedBase64 the same kernel built with relaxed SIMD: taken where the engine knows it (Node 22 and newer, not 20). */
   constructor(base64: string, relaxedBase64?: string) {
     this.#base64 = base64;
     this.#relaxedBase64 = relaxedBase64;
   }
+
   /** The kernel's functions over this memory. Held as long as the memory object is. */
   on(memory: WebAssembly.Memory): Exports {
     let exports = this.#instances.get(memory);
@@ -22,6 +25,7 @@ export class Kernel<Exports> {
     }
     return exports;
   }
+
   #compile(): WebAssembly.Module {
     const relaxed = this.#relaxedBase64 === undefined ? undefined : bytesOf(this.#relaxedBase64);
     return new WebAssembly.Module(relaxed && WebAssembly.validate(relaxed) ? relaxed : bytesOf(this.#base64));

@@ -4,13 +4,18 @@ export interface MemoryViews {
   readonly words: Uint32Array;
   readonly floats: Float32Array;
 }
+
 const views = new WeakMap<WebAssembly.Memory, MemoryViews>();
 /** Addresses divided by 4 are indexes of `words` and `floats`. Good until the memory grows; ask anew for each task. */
 export function viewsOf(memory: WebAssembly.Memory): MemoryViews {
   const { buffer } = memory;
   const known = views.get(memory);
   if (known?.bytes.buffer === buffer) return known;
-  const made = { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), floats: new Float32Array(buffer) };
+  const made = {
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer),
+    floats: new Float32Array(buffer),
+  };
   views.set(memory, made);
   return made;
 }

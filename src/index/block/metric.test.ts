@@ -1,11 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { metricNames } from '#model/schema/metric-type.js';
-import { compareScores, isInRange, metricCodes, metricOfWireCode, metricTypes, metricWireCode, parseMetricType } from './metric.js';
+import {
+  compareScores,
+  isInRange,
+  metricCodes,
+  metricOfWireCode,
+  metricTypes,
+  metricWireCode,
+  parseMetricType,
+} from './metric.js';
 
 describe('metric codes', () => {
   it('stay what they are in files and requests', () => {
-    const expected = ['L2', 'IP', 'COSINE', 'HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE', 'MHJACCARD', 'BM25'];
-    expect(Object.entries(metricCodes).sort(([, a], [, b]) => a - b)).toEqual(expected.map((name, code) => [name, code]));
+    const expected = [
+      'L2',
+      'IP',
+      'COSINE',
+      'HAMMING',
+      'JACCARD',
+      'SUBSTRUCTURE',
+      'SUPERSTRUCTURE',
+      'MHJACCARD',
+      'BM25',
+    ];
+    expect(Object.entries(metricCodes).sort(([, a], [, b]) => a - b)).toEqual(
+      expected.map((name, code) => [name, code]),
+    );
     expect([...metricNames].sort()).toEqual([...expected].sort());
   });
   it('go through requests and back', () => {
@@ -13,6 +33,7 @@ describe('metric codes', () => {
     for (const code of [0, -1, 10, 1.5, Number.NaN]) expect(metricOfWireCode(code)).toBeUndefined();
   });
 });
+
 describe('scores', () => {
   it('compare by the metric', () => {
     for (const metric of ['L2', 'HAMMING', 'JACCARD'] as const)

@@ -12,6 +12,7 @@ export class NodeSet {
   get size(): number {
     return this.#size;
   }
+
   /** @returns false when it was in already */
   add(node: number): boolean {
     if (this.#size * 2 >= this.#slots.length) this.#grow();
@@ -27,14 +28,17 @@ export class NodeSet {
       }
     }
   }
+
   clear(): void {
     if (this.#size > 0) this.#slots.fill(0);
     this.#size = 0;
   }
+
   /** Whether it is small enough to be kept for another walk. */
   get isSmall(): boolean {
     return this.#slots.length <= SLOTS_KEPT;
   }
+
   #grow(): void {
     const old = this.#slots;
     this.#slots = new Uint32Array(old.length * 2);

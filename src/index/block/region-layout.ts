@@ -17,6 +17,9 @@ export const WASM_PAGE_BYTES = 65536;
 export const REGION_BYTES_MAX = 65535 * WASM_PAGE_BYTES;
 
 export function scratchOffsetOf(thread: number): number {
-  assert(Number.isInteger(thread) && thread >= 0 && thread < SCRATCH_THREADS_MAX, `thread ${thread} has no scratch`);
+  assert(
+    Number.isInteger(thread) && thread >= 0 && thread < SCRATCH_THREADS_MAX,
+    `thread ${thread} has no scratch`,
+  );
   return RESERVED_BYTES + thread * SCRATCH_BYTES_PER_THREAD;
 }

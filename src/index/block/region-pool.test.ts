@@ -9,7 +9,9 @@ function world() {
   const live = new Set<Region>();
   const pool = new RegionPool<Region>({
     allocate: (bytes, bytesMax) => {
-      const region = { memory: new WebAssembly.Memory({ initial: bytes / 65536, maximum: bytesMax / 65536, shared: true }) };
+      const region = {
+        memory: new WebAssembly.Memory({ initial: bytes / 65536, maximum: bytesMax / 65536, shared: true }),
+      };
       live.add(region);
       return region;
     },
@@ -17,7 +19,9 @@ function world() {
   });
   return { pool, live };
 }
-const bytesOf = ({ region, offset, bytes }: Slab<Region>) => new Uint8Array(region.memory.buffer, offset, bytes);
+
+const bytesOf = ({ region, offset, bytes }: Slab<Region>) =>
+  new Uint8Array(region.memory.buffer, offset, bytes);
 
 describe('slabs', () => {
   it('waste at most an eighth, and have few sizes', () => {

@@ -24,6 +24,7 @@ export interface Slab<Region extends IndexRegion> {
   /** At least what was asked for. */
   readonly bytes: number;
 }
+
 interface Shared<Region extends IndexRegion> {
   readonly region: Region;
   /** What was never handed out begins here. */
@@ -31,6 +32,7 @@ interface Shared<Region extends IndexRegion> {
   /** Slabs that are handed out. */
   used: number;
 }
+
 /** Sizes that slabs have: at most an eighth is wasted, and few classes are many slabs each. */
 export function slabBytes(bytes: number): number {
   const step = Math.max(SLAB_STEP, 2 ** (Math.floor(Math.log2(Math.max(1, bytes))) - 3));
@@ -47,9 +49,11 @@ export class RegionPool<Region extends IndexRegion> {
   constructor(workers: Pick<IndexWorkers<Region>, 'allocate' | 'release'>) {
     this.#workers = workers;
   }
+
   get regionCount(): number {
     return this.#shared.size;
   }
+
   /** @param bytes 1 to SLAB_BYTES_MAX. @throws memory_limit */
   take(bytes: number): Slab<Region> {
     const size = slabBytes(bytes);
@@ -68,6 +72,7 @@ export class RegionPool<Region extends IndexRegion> {
     shared.used++;
     return slab;
   }
+
   /** Nobody reads the slab any more. */
   give(slab: Slab<Region>): void {
     const shared = this.#of(slab);
@@ -77,11 +82,13 @@ export class RegionPool<Region extends IndexRegion> {
     else free.push(slab);
     if (shared.used === 0 && shared !== this.#filling) this.#drop(shared);
   }
+
   #of({ region }: Slab<Region>): Shared<Region> {
     const shared = this.#shared.get(region);
     assert(shared !== undefined, 'a slab of another pool, or of a region that was released');
     return shared;
   }
+
   #begin(): Shared<Region> {
     const full = this.#filling;
     const region = this.#workers.allocate(DATA_OFFSET, REGION_BYTES_MAX);
@@ -91,6 +98,7 @@ export class RegionPool<Region extends IndexRegion> {
     if (full !== undefined && full.used === 0) this.#drop(full);
     return shared;
   }
+
   #drop({ region }: Shared<Region>): void {
     this.#shared.delete(region);
     for (const [size, slabs] of this.#free) {
@@ -101,6 +109,7 @@ export class RegionPool<Region extends IndexRegion> {
     this.#workers.release(region);
   }
 }
+
 function grow(memory: WebAssembly.Memory, needed: number): void {
   const { byteLength } = memory.buffer;
   if (needed <= byteLength) return;
@@ -110,6 +119,8 @@ function grow(memory: WebAssembly.Memory, needed: number): void {
     memory.grow(Math.ceil((wanted - byteLength) / WASM_PAGE_BYTES));
   } catch (error) {
     const why = `no memory for a region of ${wanted} bytes (${messageOf(error)})`;
-    throw new ElanusError('memory_limit', `${why}: release collections or give the process more memory`, { cause: error });
+    throw new ElanusError('memory_limit', `${why}: release collections or give the process more memory`, {
+      cause: error,
+    });
   }
 }

@@ -7,11 +7,13 @@ interface ScoreRange {
   readonly low: number;
   readonly high: number;
 }
+
 /** Of the metrics whose computed scores may leave it. Inner products have no bounds, and the scores of binary vectors are quotients of counts. */
 const scoreRanges: Partial<Record<MetricName, ScoreRange>> = {
   COSINE: { low: -1, high: 1 },
   L2: { low: 0, high: Number.POSITIVE_INFINITY },
 };
+
 export interface RangeBounds {
   readonly radius?: number;
   readonly rangeFilter?: number;
@@ -21,7 +23,10 @@ export interface RangeBounds {
  * The same rows by the scores before they are moved: a bound at or outside the metric's range holds for all, or for none.
  * Bounds count in float32, as scores do. Undefined: no score is within the bounds.
  */
-export function boundsOnComputed(metric: MetricName, { radius, rangeFilter }: RangeBounds): RangeBounds | undefined {
+export function boundsOnComputed(
+  metric: MetricName,
+  { radius, rangeFilter }: RangeBounds,
+): RangeBounds | undefined {
   const range = scoreRanges[metric];
   const bounds = (far: number | undefined, near: number | undefined): RangeBounds => ({
     ...(far !== undefined && { radius: far }),
@@ -34,8 +39,12 @@ export function boundsOnComputed(metric: MetricName, { radius, rangeFilter }: Ra
   const far = radius === undefined ? undefined : sign * Math.fround(radius);
   const near = rangeFilter === undefined ? undefined : sign * Math.fround(rangeFilter);
   if ((far !== undefined && far <= best) || (near !== undefined && near > worst)) return undefined;
-  return bounds(far !== undefined && far > worst ? undefined : radius, near !== undefined && near <= best ? undefined : rangeFilter);
+  return bounds(
+    far !== undefined && far > worst ? undefined : radius,
+    near !== undefined && near <= best ? undefined : rangeFilter,
+  );
 }
+
 /** Moves scores into the metric's range, in place. Their order stays, with more equal ones. */
 export function moveIntoRange(metric: MetricName, scores: Float32Array): void {
   const range = scoreRanges[metric];

@@ -18,18 +18,28 @@ export const rowsMicros = (rows: number, rowBytes: number, queries: number): num
   TASK_MICROS + queries * (QUERY_MICROS + rows * (ROW_MICROS + rowBytes / SCAN_BYTES));
 
 /** Of one query. Undefined: not known for this kind of index. */
-export function indexQueryMicros(task: string, input: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>): number | undefined {
+export function indexQueryMicros(
+  task: string,
+  input: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>,
+): number | undefined {
   if (task === 'graphSearch' || task === 'qgSearch' || task === 'graphCodesSearch') return graphMicros(input);
   if (task === 'ivfSearch') return ivfMicros(input);
   return undefined;
 }
+
 /** Each of `ef` steps scores a node's neighbours; in a large graph every one of them comes from memory. */
-function graphMicros({ index, k, params, excluded }: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>): number {
+function graphMicros({
+  index,
+  k,
+  params,
+  excluded,
+}: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>): number {
   const ef = Math.max(Number(params.ef ?? 0), k, 1);
   const walk = ef * (0.4 + index.dim * 0.004) * Math.min(4, 1 + index.rowCount / 100_000);
   // With a filter more nodes are looked at, or what counts is scored without a walk.
   return QUERY_MICROS + (excluded === undefined ? walk : walk * 4);
 }
+
 function ivfMicros({ index, params }: Pick<IndexSearchInput, 'index' | 'params'>): number | undefined {
   const { nlist } = index.params;
   if (typeof nlist !== 'number' || nlist < 1) return undefined;
@@ -37,4 +47,6 @@ function ivfMicros({ index, params }: Pick<IndexSearchInput, 'index' | 'params'>
   const lists = nlist * vectorBytes(index.elementType as ElementType, index.dim);
   return QUERY_MICROS + (bytesOf(index) * share + lists) / (SCAN_BYTES / 4);
 }
-const bytesOf = ({ sections }: IndexPlacement): number => Object.values(sections).reduce((sum, { bytes }) => sum + bytes, 0);
+
+const bytesOf = ({ sections }: IndexPlacement): number =>
+  Object.values(sections).reduce((sum, { bytes }) => sum + bytes, 0);

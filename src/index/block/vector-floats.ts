@@ -11,6 +11,7 @@ function halfToFloat(half: number): number {
   const magnitude = (float[0] as number) * 2 ** 112;
   return half & 0x8000 ? -magnitude : magnitude;
 }
+
 /** @param bytes of out.length elements, little-endian, at any alignment */
 export function writeFloats(type: ElementType | string, bytes: Uint8Array, out: Float32Array): void {
   if (type === 'float32') {
@@ -34,6 +35,7 @@ export interface VectorFloatsInput {
   readonly rowBegin: number;
   readonly rowEnd: number;
 }
+
 /** A task: rows as float32, one after the other. */
 export function vectorFloats(
   { place, rowBegin, rowEnd }: VectorFloatsInput,
@@ -49,7 +51,12 @@ export function vectorFloats(
   }
   return out;
 }
-export const addressOfRow = ({ vectorsOffset, blocks }: ExactVectors, row: number, rowBytes: number): number =>
+
+export const addressOfRow = (
+  { vectorsOffset, blocks }: ExactVectors,
+  row: number,
+  rowBytes: number,
+): number =>
   blocks === undefined
     ? vectorsOffset + row * rowBytes
     : vectorsOffset + Math.floor(row / blocks.rows) * blocks.bytes + (row % blocks.rows) * rowBytes;

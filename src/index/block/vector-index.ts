@@ -12,6 +12,7 @@ export interface SectionPlace {
   readonly offset: number;
   readonly bytes: number;
 }
+
 /** Plain data, to be sent to a worker along with the region. */
 export interface IndexPlacement extends IndexMeta {
   readonly sections: Readonly<Record<string, SectionPlace>>;
@@ -19,6 +20,7 @@ export interface IndexPlacement extends IndexMeta {
   readonly workOffset: number;
   readonly workBytes: number;
 }
+
 /** Where the exact vectors of rows are, for scoring candidates; of the first region of the task. */
 export interface ExactVectors {
   readonly dim: number;
@@ -28,6 +30,7 @@ export interface ExactVectors {
   readonly inverseNormsOffset?: number;
   readonly blocks?: RowBlocks;
 }
+
 export type IndexSearchParams = Readonly<Record<string, IndexParameter>>;
 /** A task over two regions: the exact vectors, and the index. */
 export interface IndexSearchInput {
@@ -45,6 +48,7 @@ export interface IndexSearchInput {
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
+
 export interface IndexSearchOutput extends FlatSearchOutput {
   /** Distances computed, for explain and metrics. */
   readonly computed?: number;
@@ -54,19 +58,28 @@ export interface IndexSearchOutput extends FlatSearchOutput {
 export interface IndexRegion {
   readonly memory: WebAssembly.Memory;
 }
+
 export interface IndexWorkers<Region extends IndexRegion = IndexRegion> {
   readonly parallelism: number;
   allocate(bytes: number, bytesMax: number): Region;
   release(region: Region): void;
   /** @param micros about how long a synchronous task computes: a short one runs on the calling thread, whose number is `parallelism`. */
-  run<Output>(task: string, input: unknown, regions: readonly Region[], signal?: AbortSignal, micros?: number): Promise<Output>;
+  run<Output>(
+    task: string,
+    input: unknown,
+    regions: readonly Region[],
+    signal?: AbortSignal,
+    micros?: number,
+  ): Promise<Output>;
 }
+
 export interface LoadedIndex<Region extends IndexRegion = IndexRegion> {
   readonly region: Region;
   readonly placement: IndexPlacement;
   /** Of sections and working memory. */
   readonly bytes: number;
 }
+
 const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /**
@@ -90,16 +103,21 @@ export function placeIndex<Region extends IndexRegion>(
   end += workStride * (threads + 1);
   const total = Math.ceil(end / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
   if (total > REGION_BYTES_MAX) {
-    throw new ElanusError('memory_limit', `an index of ${end - DATA_OFFSET} bytes does not fit one region of ${REGION_BYTES_MAX} bytes`);
+    throw new ElanusError(
+      'memory_limit',
+      `an index of ${end - DATA_OFFSET} bytes does not fit one region of ${REGION_BYTES_MAX} bytes`,
+    );
   }
   const region = workers.allocate(total, total);
-  for (const [name, bytes] of block.sections) new Uint8Array(region.memory.buffer, sections[name]?.offset).set(bytes);
+  for (const [name, bytes] of block.sections)
+    new Uint8Array(region.memory.buffer, sections[name]?.offset).set(bytes);
   return {
     region,
     placement: { ...block.meta, sections, workOffset, workBytes: workStride },
     bytes: end - DATA_OFFSET,
   };
 }
+
 /** @throws data_corrupt when the block lacks the section or it has another length. */
 export function sectionOf(block: IndexBlock, name: string, bytes: number): Uint8Array {
   const section = block.sections.get(name);

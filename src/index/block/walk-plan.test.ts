@@ -12,13 +12,19 @@ test('few rows are scored exactly, more by their codes or over two hops, most by
   expect(planWalk({ ...small, passing: 60_000 })).toBe('walk');
   expect(planWalk({ nodes: 150_000, ef: 64, vectorBytes: 3072, codeBytes: 384, passing: 5000 })).toBe('scan');
 });
+
 test('no plan costs more than scoring what counts', () => {
   fc.assert(
-    fc.property(fc.nat(2_000_000), fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 16_384 }), (nodes, share, ef) => {
-      const question = { ...small, nodes, ef, passing: Math.floor(nodes * share) };
-      const plan = planWalk(question);
-      const costs = walkCosts(question);
-      if (plan !== 'walk') expect(costs[plan]).toBeLessThanOrEqual(costs.exact);
-    }),
+    fc.property(
+      fc.nat(2_000_000),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.integer({ min: 1, max: 16_384 }),
+      (nodes, share, ef) => {
+        const question = { ...small, nodes, ef, passing: Math.floor(nodes * share) };
+        const plan = planWalk(question);
+        const costs = walkCosts(question);
+        if (plan !== 'walk') expect(costs[plan]).toBeLessThanOrEqual(costs.exact);
+      },
+    ),
   );
 });

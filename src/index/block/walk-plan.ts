@@ -12,6 +12,7 @@ export interface WalkQuestion {
   readonly vectorBytes: number;
   readonly codeBytes: number;
 }
+
 /** Vectors that a core's caches hold from one search to the next. */
 const CACHED_BYTES = 6 << 20;
 /** With fewer of the rows than this a node's two hops hold too few that count, and recall falls. */
@@ -28,7 +29,8 @@ export function walkCosts({
   codeBytes,
 }: WalkQuestion): Readonly<Record<Exclude<WalkPlan, 'walk'>, number>> {
   const share = passing / Math.max(1, nodes);
-  const rowMicros = passing * vectorBytes <= CACHED_BYTES ? 0.01 + vectorBytes / 20_000 : 0.02 + vectorBytes / 7500;
+  const rowMicros =
+    passing * vectorBytes <= CACHED_BYTES ? 0.01 + vectorBytes / 20_000 : 0.02 + vectorBytes / 7500;
   return {
     exact: passing * rowMicros,
     scan: nodes * 0.0016 + passing * (0.01 + codeBytes / 4200),
@@ -36,6 +38,7 @@ export function walkCosts({
     admitting: share === 0 ? Number.POSITIVE_INFINITY : (ef * 1.9) / share,
   };
 }
+
 export function planWalk(question: WalkQuestion): WalkPlan {
   if (question.passing >= question.nodes) return 'walk';
   const costs = walkCosts(question);

@@ -24,6 +24,11 @@ export async function runLanes(
   const ends = await Promise.allSettled(Array.from({ length: Math.min(lanes, pieces) }, (_, i) => lane(i)));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
+
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new ElanusError('cancelled', 'the index build was cancelled, expected to run to its end; build it again');
+  if (signal?.aborted)
+    throw new ElanusError(
+      'cancelled',
+      'the index build was cancelled, expected to run to its end; build it again',
+    );
 }

@@ -12,11 +12,13 @@ export function toPanels(rows: Float32Array, dim: number, panels: Float32Array):
     for (let d = 0; d < dim; d++) panels[at + d * 8] = rows[i * dim + d] as number;
   }
 }
+
 /** Copies centroid i to `out`. */
 export function fromPanels(panels: Float32Array, dim: number, i: number, out: Float32Array): void {
   const at = (i >> 3) * 8 * dim + (i & 7);
   for (let d = 0; d < dim; d++) out[d] = panels[at + d * 8] as number;
 }
+
 /** Half the squared length of each of `count` centroids, Infinity in the places past them: scores then order by Euclidean distance. */
 export function writeHalfSquares(panels: Float32Array, dim: number, count: number, bias: Float32Array): void {
   bias.fill(Number.POSITIVE_INFINITY);

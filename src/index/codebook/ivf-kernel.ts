@@ -21,19 +21,30 @@ export interface IvfKernel {
       values: number,
     ]
   ): void;
-  accumulate(points: number, stride: number, count: number, dim: number, ids: number, sums: number, counts: number): void;
+  accumulate(
+    points: number,
+    stride: number,
+    count: number,
+    dim: number,
+    ids: number,
+    sums: number,
+    counts: number,
+  ): void;
   selectBest(scores: number, count: number, top: number): void;
   finish(top: number): number;
   scanBytes(...args: [...CodeScan, query: number, scale: number, ...CodeScanEnd]): void;
   scanTables8(...args: [...CodeScan, tables: number, entries: number, ...CodeScanEnd]): void;
   scanTables16(...args: [...CodeScan, tables: number, entries: number, ...CodeScanEnd]): void;
-  scanNibbles(...args: [...CodeScan, factors: number, tables: number, scale: number, offset: number, ...CodeScanEnd]): void;
+  scanNibbles(
+    ...args: [...CodeScan, factors: number, tables: number, scale: number, offset: number, ...CodeScanEnd]
+  ): void;
   quantiseTables(tables: number, count: number, bytes: number, out: number): void;
   signTables(values: number, dim: number, work: number, bytes: number, out: number): void;
   subtract(a: number, b: number, count: number, out: number): void;
   rotate(vectors: number, count: number, dim: number, signs: number, rounds: number): void;
   keepRows(rows: number, count: number, excluded: number, out: number): number;
 }
+
 export const ivfKernel = new Kernel<IvfKernel>(ivfKernelBase64, ivfRelaxedKernelBase64);
 /** Without relaxed SIMD, as Node 20 runs it. */
 export const ivfBaselineKernel = new Kernel<IvfKernel>(ivfKernelBase64);

@@ -17,6 +17,7 @@ export interface KMeansPlan {
   readonly iterations: number;
   readonly seed: number;
 }
+
 type Context = { readonly memories: readonly WebAssembly.Memory[] };
 /** Two iterations whose mean squared distances differ by less than this share end the training. */
 const LEAST_GAIN = 0.001;
@@ -40,6 +41,7 @@ export function kmeansArea({ area, count, dim, k }: Pick<KMeansPlan, 'area' | 'c
     },
   };
 }
+
 const memoryOf = (context: Context): WebAssembly.Memory => context.memories[0] as WebAssembly.Memory;
 
 /** Takes distinct random points as the first centroids; returns half the sum of the points' squared lengths. */
@@ -56,6 +58,7 @@ export function kmeansStart(plan: KMeansPlan, context: Context): number {
   writeHalfSquares(panels, dim, k, new Float32Array(buffer, area.bias, panelsFor(k) * 8));
   return kmeansMeasure(plan, context);
 }
+
 /** Half the sum of the points' squared lengths: with the scores of the points, it tells how far they are from their centroids. */
 export function kmeansMeasure({ points, stride, count, dim }: KMeansPlan, context: Context): number {
   const { buffer } = memoryOf(context);
@@ -66,21 +69,37 @@ export function kmeansMeasure({ points, stride, count, dim }: KMeansPlan, contex
   }
   return squares / 2;
 }
-export function kmeansAssign({ plan, begin, end }: { plan: KMeansPlan; begin: number; end: number }, context: Context): void {
+
+export function kmeansAssign(
+  { plan, begin, end }: { plan: KMeansPlan; begin: number; end: number },
+  context: Context,
+): void {
   const memory = memoryOf(context);
   const area = kmeansArea(plan);
   const { points, stride, dim, k } = plan;
   const at = begin * 4;
   ivfKernel
     .on(memory)
-    .assign(points + begin * stride, stride, end - begin, dim, area.panels, panelsFor(k), area.bias, area.ids + at, area.values + at);
+    .assign(
+      points + begin * stride,
+      stride,
+      end - begin,
+      dim,
+      area.panels,
+      panelsFor(k),
+      area.bias,
+      area.ids + at,
+      area.values + at,
+    );
 }
+
 export interface KMeansStep {
   /** Sum of the scores that the points had before the centroids moved. */
   readonly scores: number;
   /** Centroids without points that found a new place. */
   readonly refilled: number;
 }
+
 /** Moves the centroids to the means of their points. */
 export function kmeansUpdate(plan: KMeansPlan, context: Context): KMeansStep {
   const memory = memoryOf(context);
@@ -109,11 +128,18 @@ export function kmeansUpdate(plan: KMeansPlan, context: Context): KMeansStep {
   for (const value of new Float32Array(buffer, area.values, count)) scores += value;
   return { scores, refilled };
 }
+
 /**
  * A centroid without points moves onto the farthest point of one of the largest clusters that have points apart from their centroid;
  * each such cluster gives one. Returns how many moved.
  */
-function refill(plan: KMeansPlan, buffer: ArrayBufferLike, empty: readonly number[], counts: Uint32Array, panels: Float32Array): number {
+function refill(
+  plan: KMeansPlan,
+  buffer: ArrayBufferLike,
+  empty: readonly number[],
+  counts: Uint32Array,
+  panels: Float32Array,
+): number {
   const { dim, stride, points, count, k } = plan;
   const area = kmeansArea(plan);
   const ids = new Uint32Array(buffer, area.ids, count);
@@ -142,6 +168,7 @@ function refill(plan: KMeansPlan, buffer: ArrayBufferLike, empty: readonly numbe
   }
   return moved;
 }
+
 /** The whole training on this thread: for small plans. */
 export function kmeansSolve(plan: KMeansPlan, context: Context): void {
   const progress = new KMeansProgress(kmeansStart(plan, context));
@@ -150,12 +177,15 @@ export function kmeansSolve(plan: KMeansPlan, context: Context): void {
     if (progress.isDone(kmeansUpdate(plan, context))) break;
   }
 }
+
 export class KMeansProgress {
   readonly #half: number;
   #last = Number.POSITIVE_INFINITY;
+
   constructor(halfSquares: number) {
     this.#half = halfSquares;
   }
+
   isDone({ scores, refilled }: KMeansStep): boolean {
     const now = Math.max(0, this.#half + scores);
     const done = refilled === 0 && !(this.#last - now > LEAST_GAIN * now);
@@ -163,6 +193,7 @@ export class KMeansProgress {
     return done;
   }
 }
+
 /** `wanted` distinct numbers below `count`, ascending, the same for the same seed. */
 export function sampleRows(count: number, wanted: number, seed: number): Uint32Array {
   const result = new Uint32Array(Math.min(wanted, count));
@@ -173,14 +204,17 @@ export function sampleRows(count: number, wanted: number, seed: number): Uint32A
   }
   return result;
 }
+
 function setCentroid(panels: Float32Array, dim: number, i: number, value: Float32Array): void {
   const at = (i >> 3) * 8 * dim + (i & 7);
   for (let d = 0; d < dim; d++) panels[at + d * 8] = value[d] as number;
 }
+
 /** The centroids of a finished training, row-major. */
 export function centroidRows(plan: KMeansPlan, memory: WebAssembly.Memory): Float32Array {
   const panels = new Float32Array(memory.buffer, kmeansArea(plan).panels, panelFloats(plan.k, plan.dim));
   const rows = new Float32Array(plan.k * plan.dim);
-  for (let i = 0; i < plan.k; i++) fromPanels(panels, plan.dim, i, rows.subarray(i * plan.dim, (i + 1) * plan.dim));
+  for (let i = 0; i < plan.k; i++)
+    fromPanels(panels, plan.dim, i, rows.subarray(i * plan.dim, (i + 1) * plan.dim));
   return rows;
 }

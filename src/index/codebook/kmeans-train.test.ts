@@ -13,19 +13,30 @@ const inlineWorkers = (parallelism: number): IndexWorkers & { readonly tasks: st
     parallelism,
     tasks,
     allocate: (bytes, bytesMax) => ({
-      memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: Math.ceil(bytesMax / 65536), shared: true }),
+      memory: new WebAssembly.Memory({
+        initial: Math.ceil(bytes / 65536),
+        maximum: Math.ceil(bytesMax / 65536),
+        shared: true,
+      }),
     }),
     release: () => {},
     async run<Output>(task: string, input: unknown, regions: readonly IndexRegion[]): Promise<Output> {
       tasks.push(task);
       for (let turns = tasks.length % 3; turns >= 0; turns--) await Promise.resolve();
-      const run = (workerTasks as Record<string, (input: never, context: { memories: WebAssembly.Memory[]; thread: number }) => unknown>)[
-        task
-      ];
-      return run?.(structuredClone(input) as never, { memories: regions.map(({ memory }) => memory), thread: 0 }) as Output;
+      const run = (
+        workerTasks as Record<
+          string,
+          (input: never, context: { memories: WebAssembly.Memory[]; thread: number }) => unknown
+        >
+      )[task];
+      return run?.(structuredClone(input) as never, {
+        memories: regions.map(({ memory }) => memory),
+        thread: 0,
+      }) as Output;
     },
   };
 };
+
 const START = 65536;
 async function train(
   points: Float32Array,
@@ -36,20 +47,32 @@ async function train(
   const workers = inlineWorkers(options.threads ?? 1);
   const count = points.length / dim;
   const area = Math.ceil((START + points.byteLength) / 64) * 64;
-  const plan: KMeansPlan = { points: START, stride: dim * 4, count, dim, k, area, iterations: 15, seed: options.seed ?? 3 };
+  const plan: KMeansPlan = {
+    points: START,
+    stride: dim * 4,
+    count,
+    dim,
+    k,
+    area,
+    iterations: 15,
+    seed: options.seed ?? 3,
+  };
   const { end } = kmeansArea(plan);
   const region = workers.allocate(end, end);
   new Float32Array(region.memory.buffer, START, points.length).set(points);
   await trainKMeans(workers, region, plan, { signal: options.signal });
   return { rows: centroidRows(plan, region.memory), tasks: workers.tasks };
 }
+
 const random = seededRandom(11);
-const noise = (count: number): Float32Array => Float32Array.from({ length: count }, () => nextFloat(random) * 2 - 1);
+const noise = (count: number): Float32Array =>
+  Float32Array.from({ length: count }, () => nextFloat(random) * 2 - 1);
 const squareTo = (points: Float32Array, i: number, rows: Float32Array, c: number, dim: number): number => {
   let sum = 0;
   for (let d = 0; d < dim; d++) sum += ((points[i * dim + d] as number) - (rows[c * dim + d] as number)) ** 2;
   return sum;
 };
+
 const errorOf = (points: Float32Array, rows: Float32Array, dim: number): number => {
   let total = 0;
   for (let i = 0; i < points.length / dim; i++) {
@@ -71,16 +94,19 @@ describe('trainKMeans', () => {
     expect((await train(small, 48, 9, { threads: 5 })).tasks).toEqual(['kmeansSolve']);
     expect((await train(small, 48, 9)).rows).not.toEqual((await train(small, 48, 9, { seed: 4 })).rows);
   });
-  it.each([1, 2, 3, 5, 17, 130])('leaves each point nearer to a centroid than random choice does, dim %i', async (dim) => {
-    const points = noise(600 * dim);
-    const { rows } = await train(points, dim, 13);
-    const chosen = sampleRows(600, 13, 3);
-    const first = new Float32Array(13 * dim);
-    chosen.forEach((row, i) => {
-      first.set(points.subarray(row * dim, (row + 1) * dim), i * dim);
-    });
-    expect(errorOf(points, rows, dim)).toBeLessThan(errorOf(points, first, dim));
-  });
+  it.each([1, 2, 3, 5, 17, 130])(
+    'leaves each point nearer to a centroid than random choice does, dim %i',
+    async (dim) => {
+      const points = noise(600 * dim);
+      const { rows } = await train(points, dim, 13);
+      const chosen = sampleRows(600, 13, 3);
+      const first = new Float32Array(13 * dim);
+      chosen.forEach((row, i) => {
+        first.set(points.subarray(row * dim, (row + 1) * dim), i * dim);
+      });
+      expect(errorOf(points, rows, dim)).toBeLessThan(errorOf(points, first, dim));
+    },
+  );
   it('refills clusters that lost their points: as many clusters as values, and the error is nothing', async () => {
     const points = new Float32Array(400 * 2);
     for (let i = 0; i < 400; i++) points.set(i < 390 ? [1, 1] : [i, -i], i * 2);
@@ -98,6 +124,7 @@ describe('trainKMeans', () => {
     await expect(train(noise(300), 3, 5, { signal })).rejects.toMatchObject({ key: 'cancelled' });
   });
 });
+
 describe('sampleRows', () => {
   it('takes distinct rows, ascending, all of them when asked for more', () => {
     const rows = sampleRows(1000, 200, 1);

@@ -19,6 +19,7 @@ export interface KMeansOptions {
   /** The share that is done, 0 to 1. */
   readonly onProgress?: (done: number) => void;
 }
+
 /** Leaves the centroids in the plan's area of the region. @throws cancelled */
 export async function trainKMeans<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -44,26 +45,32 @@ export async function trainKMeans<Region extends IndexRegion>(
   }
   onProgress?.(1);
 }
+
 class Lloyd<Region extends IndexRegion> {
   readonly #workers: IndexWorkers<Region>;
   readonly #region: Region;
   readonly #signal: AbortSignal | undefined;
   #progress = new KMeansProgress(0);
+
   constructor(workers: IndexWorkers<Region>, region: Region, { signal }: KMeansOptions) {
     this.#workers = workers;
     this.#region = region;
     this.#signal = signal;
   }
+
   #run<Output>(task: string, input: unknown): Promise<Output> {
     return this.#workers.run(task, input, [this.#region], this.#signal);
   }
+
   async start(plan: KMeansPlan): Promise<void> {
     this.#progress = new KMeansProgress(await this.#run<number>('kmeansStart', plan));
   }
+
   /** Goes on with other points from the centroids that are there. */
   async measure(plan: KMeansPlan): Promise<void> {
     this.#progress = new KMeansProgress(await this.#run<number>('kmeansMeasure', plan));
   }
+
   async iterate(plan: KMeansPlan, iterations: number, onIteration: (done: number) => void): Promise<void> {
     const piece = Math.max(64, Math.floor(PIECE_WORK / (plan.k * plan.dim)));
     const pieces = Math.ceil(plan.count / piece);

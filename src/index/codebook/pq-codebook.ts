@@ -23,12 +23,17 @@ export interface PqShape {
   /** Bytes of one code when codes are not packed: 1 or 2. */
   readonly codeBytes: number;
 }
+
 /** @param rows that there are to learn from. @throws invalid_parameter */
 export function pqShape(dim: number, m: number, nbits: number, levels: number, rows: number): PqShape {
   if (!(Number.isInteger(nbits) && nbits >= 1 && nbits <= PQ_BITS_MAX)) {
-    throw new ElanusError('invalid_parameter', `nbits is ${nbits}, expected 1 to ${PQ_BITS_MAX}; 8 suits most data`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `nbits is ${nbits}, expected 1 to ${PQ_BITS_MAX}; 8 suits most data`,
+    );
   }
-  if (!(Number.isInteger(m) && m >= 1 && m <= dim)) throw new ElanusError('invalid_parameter', `m is ${m}, expected 1 to dim ${dim}`);
+  if (!(Number.isInteger(m) && m >= 1 && m <= dim))
+    throw new ElanusError('invalid_parameter', `m is ${m}, expected 1 to dim ${dim}`);
   if (!(Number.isInteger(levels) && levels >= 1 && levels <= 16)) {
     throw new ElanusError('invalid_parameter', `nrq is ${levels}, expected 1 to 16`);
   }
@@ -36,10 +41,19 @@ export function pqShape(dim: number, m: number, nbits: number, levels: number, r
   const codewords = Math.max(1, Math.min(2 ** nbits, rows));
   const entries = nbits <= 4 ? 16 : panelsFor(codewords) * 8;
   return {
-    ...{ dim, m, nbits, levels, partDim, padded: m * partDim, codewords, entries },
-    ...{ tables: m * levels, codeBytes: nbits <= 8 ? 1 : 2 },
+    dim,
+    m,
+    nbits,
+    levels,
+    partDim,
+    padded: m * partDim,
+    codewords,
+    entries,
+    tables: m * levels,
+    codeBytes: nbits <= 8 ? 1 : 2,
   };
 }
+
 /** Float32 values of the codebook: per table [panel][partDim][8]. */
 export const pqBookFloats = (shape: PqShape): number => shape.tables * shape.entries * shape.partDim;
 /** Float32 values of the biases beside it: half the squared length of each codeword, Infinity where there is none. */
@@ -51,6 +65,7 @@ export interface PqPlace {
   readonly books: number;
   readonly bias: number;
 }
+
 /** Work of encoding `count` vectors at a time: ids and values of one table. */
 export const pqEncodeBytes = (count: number): number => count * 8;
 
@@ -74,7 +89,17 @@ export function pqEncode(
   for (let table = 0; table < levels * m; table++) {
     const part = (table % m) * partDim;
     const panels = books + table * entries * partDim * 4;
-    kernel.assign(vectors + part * 4, padded * 4, count, partDim, panels, entries / 8, bias + table * entries * 4, work, work + count * 4);
+    kernel.assign(
+      vectors + part * 4,
+      padded * 4,
+      count,
+      partDim,
+      panels,
+      entries / 8,
+      bias + table * entries * 4,
+      work,
+      work + count * 4,
+    );
     const book = new Float32Array(memory.buffer, panels, entries * partDim);
     for (let i = 0; i < count; i++) {
       const id = ids[i] as number;
@@ -85,8 +110,14 @@ export function pqEncode(
     }
   }
 }
+
 /** What a row of codes stands for, into `out` (shape.padded floats). */
-export function pqDecode(memory: WebAssembly.Memory, { shape, books }: PqPlace, codes: ArrayLike<number>, out: Float32Array): void {
+export function pqDecode(
+  memory: WebAssembly.Memory,
+  { shape, books }: PqPlace,
+  codes: ArrayLike<number>,
+  out: Float32Array,
+): void {
   const { m, partDim, entries, tables } = shape;
   const word = new Float32Array(partDim);
   out.fill(0);
@@ -97,16 +128,30 @@ export function pqDecode(memory: WebAssembly.Memory, { shape, books }: PqPlace, 
     for (let d = 0; d < partDim; d++) out[at + d] = (out[at + d] as number) + (word[d] as number);
   }
 }
+
 /**
  * Fills `tables` (shape.tables * shape.entries floats) with minus the inner products of the query's parts and the codewords: the sum of
  * a row's entries is minus the inner product of the query with what its codes stand for. Scale the query to scale the tables.
  * @param zeros shape.entries float zeros.
  */
-export function pqTables(memory: WebAssembly.Memory, { shape, books }: PqPlace, query: number, zeros: number, tables: number): void {
+export function pqTables(
+  memory: WebAssembly.Memory,
+  { shape, books }: PqPlace,
+  query: number,
+  zeros: number,
+  tables: number,
+): void {
   const kernel = ivfKernel.on(memory);
   const { m, partDim, entries } = shape;
   for (let table = 0; table < shape.tables; table++) {
     const part = query + (table % m) * partDim * 4;
-    kernel.scoreAll(part, partDim, books + table * entries * partDim * 4, entries / 8, zeros, tables + table * entries * 4);
+    kernel.scoreAll(
+      part,
+      partDim,
+      books + table * entries * partDim * 4,
+      entries / 8,
+      zeros,
+      tables + table * entries * 4,
+    );
   }
 }

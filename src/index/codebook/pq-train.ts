@@ -13,6 +13,7 @@ export interface PqCodebook {
   readonly books: Float32Array;
   readonly bias: Float32Array;
 }
+
 export interface PqTraining<Region extends IndexRegion> {
   readonly region: Region;
   /** Byte offset of the samples, each shape.padded floats. They are changed when there is more than one level. */
@@ -23,6 +24,7 @@ export interface PqTraining<Region extends IndexRegion> {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number) => void;
 }
+
 /** Sample vectors that are enough for a shape: 256 for each codeword, as is usual, within bounds that memory sets. */
 export const pqSampleCount = (shape: PqShape, rows: number): number =>
   Math.min(rows, Math.max(4096, Math.min(256 * shape.codewords, Math.floor((1 << 29) / (shape.padded * 4)))));
@@ -40,7 +42,10 @@ export async function trainPq<Region extends IndexRegion>(
   const k = Math.min(codewords, count);
   const one = { area: first, count, dim: partDim, k };
   const areaBytes = Math.ceil((kmeansArea(one).end - first) / 64) * 64;
-  const lanes = Math.max(1, Math.min(workers.parallelism, m, Math.floor((REGION_BYTES_MAX - first) / areaBytes)));
+  const lanes = Math.max(
+    1,
+    Math.min(workers.parallelism, m, Math.floor((REGION_BYTES_MAX - first) / areaBytes)),
+  );
   grow(region.memory, first + lanes * areaBytes);
   for (let level = 0; level < levels; level++) {
     await runLanes(
@@ -49,8 +54,12 @@ export async function trainPq<Region extends IndexRegion>(
       async (part, lane) => {
         const table = level * m + part;
         const plan: KMeansPlan = {
-          ...{ ...one, area: first + lane * areaBytes, points: samples + part * partDim * 4, stride: padded * 4 },
-          ...{ iterations, seed: (seed + table) >>> 0 },
+          ...one,
+          area: first + lane * areaBytes,
+          points: samples + part * partDim * 4,
+          stride: padded * 4,
+          iterations,
+          seed: (seed + table) >>> 0,
         };
         await trainKMeans(workers, region, plan, { signal });
         const area = kmeansArea(plan);
@@ -62,17 +71,29 @@ export async function trainPq<Region extends IndexRegion>(
       },
       signal,
     );
-    if (level + 1 < levels) await leaveRest(workers, region, { shape, books, bias }, level, { samples, count, work: first, signal });
+    if (level + 1 < levels)
+      await leaveRest(workers, region, { shape, books, bias }, level, {
+        samples,
+        count,
+        work: first,
+        signal,
+      });
   }
   return { shape, books, bias };
 }
+
 /** Takes from each sample what a level's codewords say of it. */
 async function leaveRest<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   region: Region,
   { shape, books, bias }: PqCodebook,
   level: number,
-  { samples, count, work, signal }: { samples: number; count: number; work: number; signal: AbortSignal | undefined },
+  {
+    samples,
+    count,
+    work,
+    signal,
+  }: { samples: number; count: number; work: number; signal: AbortSignal | undefined },
 ): Promise<void> {
   const one: PqShape = { ...shape, levels: 1, tables: shape.m };
   const booksAt = work;
@@ -89,13 +110,18 @@ async function leaveRest<Region extends IndexRegion>(
   );
   const run = (n: number, lane: number): Promise<void> => {
     const input: PqRestInput = {
-      ...{ shape: one, books: booksAt, bias: biasAt, vectors: samples + n * piece * shape.padded * 4 },
-      ...{ count: Math.min(piece, count - n * piece), work: scratch + lane * pqEncodeBytes(piece) },
+      shape: one,
+      books: booksAt,
+      bias: biasAt,
+      vectors: samples + n * piece * shape.padded * 4,
+      count: Math.min(piece, count - n * piece),
+      work: scratch + lane * pqEncodeBytes(piece),
     };
     return workers.run('pqRest', input, [region], signal);
   };
   await runLanes(Math.ceil(count / piece), lanes, run, signal);
 }
+
 export interface PqRestInput {
   readonly shape: PqShape;
   readonly books: number;
@@ -104,6 +130,7 @@ export interface PqRestInput {
   readonly count: number;
   readonly work: number;
 }
+
 /** Task: encodes vectors of one level and leaves what remains of them. */
 export function pqRest(
   { vectors, count, work, ...place }: PqRestInput,
@@ -112,6 +139,7 @@ export function pqRest(
   const codes = new Uint16Array(count * place.shape.tables);
   pqEncode(context.memories[0] as WebAssembly.Memory, place, vectors, count, work, codes);
 }
+
 /** @throws RangeError when the region may not grow so far. */
 export function grow(memory: WebAssembly.Memory, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength;

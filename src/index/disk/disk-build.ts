@@ -4,12 +4,18 @@ import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { decodeIndexBlock, encodeIndexBlock, type IndexBlock } from '#index/block/index-block.js';
 import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
 import type { CodeForm } from '#index/graph/codes/graph-codes.js';
-import { type BuildOptions, buildGraph, type GraphSpec, type SourceVectors } from '#index/graph/graph-build.js';
+import {
+  type BuildOptions,
+  buildGraph,
+  type GraphSpec,
+  type SourceVectors,
+} from '#index/graph/graph-build.js';
 import { graphParams } from '#index/graph/nodes/graph-layout.js';
 import { type Crc32, DISK_INDEX_TYPE, diskLayout } from './disk-layout.js';
 import { type DiskFile, pagedFile } from './paged-file.js';
 
-export interface DiskSpec extends Omit<GraphSpec, 'indexType' | 'degree' | 'efConstruction' | 'form' | 'params' | 'elementType'> {
+export interface DiskSpec
+  extends Omit<GraphSpec, 'indexType' | 'degree' | 'efConstruction' | 'form' | 'params' | 'elementType'> {
   readonly elementType: ElementType;
   /** Links of a node, 1 to 2,048. */
   readonly maxDegree: number;
@@ -17,6 +23,7 @@ export interface DiskSpec extends Omit<GraphSpec, 'indexType' | 'degree' | 'efCo
   /** Bytes of codes in memory to bytes of vectors. */
   readonly pqCodeBudgetRatio: number;
 }
+
 /** @param crc32 the platform's; the file is written while `source` is still there */
 export async function buildDiskIndex<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -27,22 +34,38 @@ export async function buildDiskIndex<Region extends IndexRegion>(
 ): Promise<DiskFile> {
   const { maxDegree, searchListSize, pqCodeBudgetRatio, ...rest } = spec;
   const graph = {
-    ...{ ...rest, indexType: DISK_INDEX_TYPE, params: { maxDegree, searchListSize, pqCodeBudgetRatio } },
+    ...rest,
+    indexType: DISK_INDEX_TYPE,
+    params: { maxDegree, searchListSize, pqCodeBudgetRatio },
     // Layer 0, the only one that is kept, has two links for each of the degree.
-    ...{ degree: Math.max(2, Math.ceil(maxDegree / 2)), efConstruction: searchListSize, form: codeFormFor(spec), isPaged: true },
+    ...{
+      degree: Math.max(2, Math.ceil(maxDegree / 2)),
+      efConstruction: searchListSize,
+      form: codeFormFor(spec),
+      isPaged: true,
+    },
   };
   const built = decodeIndexBlock(await buildGraph(workers, graph, source, options));
-  const layout = diskLayout(graphParams(built.meta).nodes, graphParams(built.meta).degree * 2, vectorBytes(spec.elementType, spec.dim));
+  const layout = diskLayout(
+    graphParams(built.meta).nodes,
+    graphParams(built.meta).degree * 2,
+    vectorBytes(spec.elementType, spec.dim),
+  );
   const lists = must(built.sections.get('links'), 'links of the graph');
   const rows = built.sections.get('rows');
-  assert(rows !== undefined || layout.nodes === spec.rowCount, `${layout.nodes} nodes for ${spec.rowCount} rows without a map`);
+  assert(
+    rows !== undefined || layout.nodes === spec.rowCount,
+    `${layout.nodes} nodes for ${spec.rowCount} rows without a map`,
+  );
   return pagedFile(memoryBlock(built), layout, { source, lists, ...(rows && { rows }) }, crc32);
 }
+
 /** The finest codes within the budget; the coarsest that there are when it is smaller. */
 function codeFormFor({ pqCodeBudgetRatio, elementType }: DiskSpec): CodeForm {
   const bits = pqCodeBudgetRatio * (elementType === 'float32' ? 32 : 16);
   return bits >= 8 ? 'SQ8' : bits >= 6 ? 'SQ6' : 'SQ4';
 }
+
 /** What a loaded index keeps: no links, and no upper layers, as walks begin at the nearest of some nodes that codes tell. */
 function memoryBlock({ meta, sections }: IndexBlock): Uint8Array {
   const kept = ['frame', 'codes', 'rows'].flatMap((name) => {

@@ -9,6 +9,7 @@ export interface Hit {
   readonly row: number;
   readonly score: number;
 }
+
 /** Where vectors are scored: room in a region that nobody else uses in the same turn. */
 export interface ScoringPlace {
   readonly memory: WebAssembly.Memory;
@@ -20,6 +21,7 @@ export interface ScoringPlace {
   readonly norms: number;
   readonly rows: number;
 }
+
 const ROWS_MIN = 64;
 
 export class DiskFound {
@@ -39,6 +41,7 @@ export class DiskFound {
     this.#rows = new Uint32Array(rows);
     this.#vectors = new Uint8Array(rows * this.#width);
   }
+
   add(row: number, vector: Uint8Array): void {
     if (this.#count === this.#rows.length) {
       if (this.#count === this.#place.rows) this.#score();
@@ -48,12 +51,14 @@ export class DiskFound {
     this.#vectors.set(vector, this.#count * this.#width);
     this.#count++;
   }
+
   /** All that was added, best first, equal scores by row. */
   hits(): Hit[] {
     this.#score();
     const { metric } = this.#place;
     return this.#hits.sort((a, b) => compareScores(metric, a.score, b.score) || a.row - b.row);
   }
+
   #grow(): void {
     const rows = new Uint32Array(Math.min(this.#rows.length * 2, this.#place.rows));
     const vectors = new Uint8Array(rows.length * this.#width);
@@ -62,19 +67,36 @@ export class DiskFound {
     this.#rows = rows;
     this.#vectors = vectors;
   }
+
   #score(): void {
     const count = this.#count;
     if (count === 0) return;
     this.#count = 0;
-    const { memory, metric, elementType, dim, vectors: vectorsOffset, norms: inverseNormsOffset } = this.#place;
-    new Uint8Array(memory.buffer, vectorsOffset, count * this.#width).set(this.#vectors.subarray(0, count * this.#width));
+    const {
+      memory,
+      metric,
+      elementType,
+      dim,
+      vectors: vectorsOffset,
+      norms: inverseNormsOffset,
+    } = this.#place;
+    new Uint8Array(memory.buffer, vectorsOffset, count * this.#width).set(
+      this.#vectors.subarray(0, count * this.#width),
+    );
     if (metric === 'COSINE') {
       flatKernel.on(memory).norms(elementCodes[elementType], vectorsOffset, dim, count, inverseNormsOffset);
     }
     const { rows, scores } = flatSearch(
       {
-        ...{ elementType, dim, metric, queries: this.#query, k: count },
-        ...{ rowBegin: 0, rowEnd: count, vectorsOffset, inverseNormsOffset },
+        elementType,
+        dim,
+        metric,
+        queries: this.#query,
+        k: count,
+        rowBegin: 0,
+        rowEnd: count,
+        vectorsOffset,
+        inverseNormsOffset,
       },
       { memories: [memory] },
     );

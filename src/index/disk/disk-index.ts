@@ -36,6 +36,7 @@ export interface DiskWork {
   readonly exactRows: number;
   readonly bytes: number;
 }
+
 export function diskWork(dim: number, vectorWidth: number): DiskWork {
   let at = 0;
   const take = (bytes: number): number => {
@@ -58,6 +59,7 @@ export function diskWork(dim: number, vectorWidth: number): DiskWork {
   };
   return { ...work, bytes: at };
 }
+
 export interface DiskIndex<Region extends IndexRegion = IndexRegion> extends LoadedIndex<Region> {
   readonly params: GraphParams;
   readonly layout: DiskLayout;
@@ -77,6 +79,7 @@ export interface DiskIndex<Region extends IndexRegion = IndexRegion> extends Loa
   /** Names it in errors. */
   readonly what: string;
 }
+
 export const NO_NODE = 0xffffffff;
 
 /**
@@ -92,10 +95,12 @@ export function loadDiskIndex<Region extends IndexRegion>(
   const block = decodeIndexBlock(bytes, what);
   const { meta } = block;
   const corrupt = (fact: string): Error => diskCorrupt(what, fact);
-  if (meta.indexType !== DISK_INDEX_TYPE) throw corrupt(`index type ${meta.indexType}, expected ${DISK_INDEX_TYPE}`);
+  if (meta.indexType !== DISK_INDEX_TYPE)
+    throw corrupt(`index type ${meta.indexType}, expected ${DISK_INDEX_TYPE}`);
   const params = graphParams(meta);
   const { nodes, degree, form, codeStride, step, hasRows } = params;
-  const isCount = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
+  const isCount = (value: number, most: number): boolean =>
+    Number.isInteger(value) && value >= 0 && value <= most;
   const elementType = elementTypes.find((one) => one === meta.elementType);
   if (elementType === undefined || elementType === 'binary') throw corrupt(`vectors of ${meta.elementType}`);
   const { metric } = meta;
@@ -106,25 +111,40 @@ export function loadDiskIndex<Region extends IndexRegion>(
   if (!isCodeForm(form) || codeStride !== codeBytes(form, meta.dim) || !(step > 0)) {
     throw corrupt(`codes ${form} of ${codeStride} bytes, step ${step}`);
   }
-  if (!hasRows && nodes !== meta.rowCount) throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
+  if (!hasRows && nodes !== meta.rowCount)
+    throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
   const width = vectorBytes(elementType, meta.dim);
   const layout = diskLayout(nodes, degree * 2, width);
   if (layout.pageBytes !== head.pageBytes || layout.pages !== head.pages) {
-    throw corrupt(`${head.pages} pages of ${head.pageBytes} bytes, expected ${layout.pages} of ${layout.pageBytes}`);
+    throw corrupt(
+      `${head.pages} pages of ${head.pageBytes} bytes, expected ${layout.pages} of ${layout.pageBytes}`,
+    );
   }
   sectionOf(block, 'codes', nodes * codeStride);
   sectionOf(block, 'frame', meta.dim * 20);
-  const maps = hasRows ? rowMaps(sectionOf(block, 'rows', nodes * 4), nodes, meta.rowCount, corrupt) : undefined;
+  const maps = hasRows
+    ? rowMaps(sectionOf(block, 'rows', nodes * 4), nodes, meta.rowCount, corrupt)
+    : undefined;
   const work = diskWork(meta.dim, width);
   const loaded = placeIndex(workers, block, work.bytes, workers.parallelism);
   const walkAt = loaded.placement.workOffset + loaded.placement.workBytes * workers.parallelism;
   return {
     ...loaded,
-    ...{ params, layout, head, elementType, work, what },
+    params,
+    layout,
+    head,
+    elementType,
+    work,
+    what,
     walkAt,
     scoring: {
-      ...{ memory: loaded.region.memory, metric, elementType, dim: meta.dim },
-      ...{ vectors: walkAt + work.exact, norms: walkAt + work.norms, rows: work.exactRows },
+      memory: loaded.region.memory,
+      metric,
+      elementType,
+      dim: meta.dim,
+      vectors: walkAt + work.exact,
+      norms: walkAt + work.norms,
+      rows: work.exactRows,
     },
     rows: maps && new Uint32Array(loaded.region.memory.buffer, sectionPlace(loaded.placement, 'rows'), nodes),
     nodeOf: maps?.nodeOf,
@@ -132,14 +152,17 @@ export function loadDiskIndex<Region extends IndexRegion>(
     bytes: loaded.bytes + (maps === undefined ? 0 : meta.rowCount * 4 + (maps.nullBits?.length ?? 0)),
   };
 }
-export const sectionPlace = (placement: IndexPlacement, name: string): number => must(placement.sections[name], `section ${name}`).offset;
+
+export const sectionPlace = (placement: IndexPlacement, name: string): number =>
+  must(placement.sections[name], `section ${name}`).offset;
 
 function rowMaps(section: Uint8Array, nodes: number, rowCount: number, corrupt: (fact: string) => Error) {
   const view = new DataView(section.buffer, section.byteOffset, section.length);
   const nodeOf = new Uint32Array(rowCount).fill(NO_NODE);
   for (let node = 0; node < nodes; node++) {
     const row = view.getUint32(node * 4, true);
-    if (row >= rowCount || nodeOf[row] !== NO_NODE) throw corrupt(`node ${node} is row ${row} of ${rowCount}, or another node is`);
+    if (row >= rowCount || nodeOf[row] !== NO_NODE)
+      throw corrupt(`node ${node} is row ${row} of ${rowCount}, or another node is`);
     nodeOf[row] = node;
   }
   if (nodes === rowCount) return { nodeOf, nullBits: undefined };

@@ -23,16 +23,27 @@ export interface DiskLayout {
   readonly pageBytes: number;
   readonly pages: number;
 }
+
 /** A record never crosses a page: one read brings it whole. */
 export function diskLayout(nodes: number, links: number, vectorBytes: number): DiskLayout {
   const recordBytes = Math.ceil((links * 4 + vectorBytes) / 4) * 4;
   const pageBytes = Math.ceil((recordBytes + CRC_BYTES) / SECTOR_BYTES) * SECTOR_BYTES;
   const recordsPerPage = Math.floor((pageBytes - CRC_BYTES) / recordBytes);
-  return { nodes, links, vectorBytes, recordBytes, recordsPerPage, pageBytes, pages: Math.ceil(nodes / recordsPerPage) };
+  return {
+    nodes,
+    links,
+    vectorBytes,
+    recordBytes,
+    recordsPerPage,
+    pageBytes,
+    pages: Math.ceil(nodes / recordsPerPage),
+  };
 }
+
 export const pageOf = (layout: DiskLayout, node: number): number => Math.floor(node / layout.recordsPerPage);
 /** Offset of a node's record in its page. */
-export const recordAt = (layout: DiskLayout, node: number): number => (node % layout.recordsPerPage) * layout.recordBytes;
+export const recordAt = (layout: DiskLayout, node: number): number =>
+  (node % layout.recordsPerPage) * layout.recordBytes;
 
 export interface DiskHead {
   /** The index block is at [SECTOR_BYTES, SECTOR_BYTES + blockBytes). */
@@ -42,9 +53,15 @@ export interface DiskHead {
   readonly pageBytes: number;
   readonly pages: number;
 }
-export const fileBytesOf = ({ pagesOffset, pageBytes, pages }: DiskHead): number => pagesOffset + pageBytes * pages;
 
-export function encodeDiskHead(blockBytes: number, { pageBytes, pages }: DiskLayout, crc32: Crc32): Uint8Array {
+export const fileBytesOf = ({ pagesOffset, pageBytes, pages }: DiskHead): number =>
+  pagesOffset + pageBytes * pages;
+
+export function encodeDiskHead(
+  blockBytes: number,
+  { pageBytes, pages }: DiskLayout,
+  crc32: Crc32,
+): Uint8Array {
   const bytes = new Uint8Array(SECTOR_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
@@ -55,15 +72,18 @@ export function encodeDiskHead(blockBytes: number, { pageBytes, pages }: DiskLay
   sealPage(bytes, 0, crc32);
   return bytes;
 }
+
 /** @throws data_corrupt, naming `what` (the file). */
 export function decodeDiskHead(bytes: Uint8Array, what: string, crc32: Crc32): DiskHead {
   const corrupt = (fact: string): ElanusError => diskCorrupt(what, fact);
-  if (bytes.length !== SECTOR_BYTES) throw corrupt(`a head of ${bytes.length} bytes, expected ${SECTOR_BYTES}`);
+  if (bytes.length !== SECTOR_BYTES)
+    throw corrupt(`a head of ${bytes.length} bytes, expected ${SECTOR_BYTES}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(0, true) !== MAGIC) throw corrupt('the first four bytes are not ELDK');
   if (!isSealed(bytes, 0, crc32)) throw corrupt('the checksum of its head is wrong');
   const version = view.getUint32(4, true);
-  if (version !== DISK_INDEX_VERSION) throw corrupt(`format version ${version}, expected ${DISK_INDEX_VERSION}`);
+  if (version !== DISK_INDEX_VERSION)
+    throw corrupt(`format version ${version}, expected ${DISK_INDEX_VERSION}`);
   const blockBytes = Number(view.getBigUint64(8, true));
   const pageBytes = view.getUint32(16, true);
   const pages = view.getUint32(20, true);
@@ -72,16 +92,23 @@ export function decodeDiskHead(bytes: Uint8Array, what: string, crc32: Crc32): D
   }
   return { blockBytes, pagesOffset: pagesOffsetOf(blockBytes), pageBytes, pages };
 }
-export const pagesOffsetOf = (blockBytes: number): number => SECTOR_BYTES + Math.ceil(blockBytes / SECTOR_BYTES) * SECTOR_BYTES;
+
+export const pagesOffsetOf = (blockBytes: number): number =>
+  SECTOR_BYTES + Math.ceil(blockBytes / SECTOR_BYTES) * SECTOR_BYTES;
 
 /** Writes the checksum. It starts from the page's number, so that a page in the place of another is found, too. */
 export function sealPage(page: Uint8Array, number: number, crc32: Crc32): void {
   const end = page.length - CRC_BYTES;
   new DataView(page.buffer, page.byteOffset).setUint32(end, crc32(page.subarray(0, end), number), true);
 }
+
 export function isSealed(page: Uint8Array, number: number, crc32: Crc32): boolean {
   const end = page.length - CRC_BYTES;
-  return new DataView(page.buffer, page.byteOffset).getUint32(end, true) === crc32(page.subarray(0, end), number) >>> 0;
+  return (
+    new DataView(page.buffer, page.byteOffset).getUint32(end, true) ===
+    crc32(page.subarray(0, end), number) >>> 0
+  );
 }
+
 export const diskCorrupt = (what: string, fact: string): ElanusError =>
   new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);

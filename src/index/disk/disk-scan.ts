@@ -18,10 +18,12 @@ export interface DiskScanInput {
   /** Bit set: the row does not count. */
   readonly excluded?: Uint8Array;
 }
+
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
 }
+
 export function diskScan({ index, query, count, excluded }: DiskScanInput, context: Context): Uint32Array {
   const memory = must(context.memories[0], 'memory of the index');
   const { nodes, hasRows } = graphParams(index);
@@ -36,15 +38,24 @@ export function diskScan({ index, query, count, excluded }: DiskScanInput, conte
     let listed = 0;
     for (; node < nodes && listed < ids.length; node++) {
       const row = rows === undefined ? node : (rows[node] as number);
-      if (excluded === undefined || ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) === 0) ids[listed++] = node;
+      if (excluded === undefined || ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) === 0)
+        ids[listed++] = node;
     }
     return listed;
   });
 }
+
 /** The kernel, ready for the codes of this index; it is the only user of its memory. */
 export function diskKernel(index: IndexPlacement, memory: WebAssembly.Memory): GraphKernel {
   const { form, codeStride } = graphParams(index);
   const kernel = graphKernel.on(memory);
-  useCodes(kernel, isCodeForm(form) ? form : 'SQ8', index.metric === 'IP', index.dim, sectionPlace(index, 'codes'), codeStride);
+  useCodes(
+    kernel,
+    isCodeForm(form) ? form : 'SQ8',
+    index.metric === 'IP',
+    index.dim,
+    sectionPlace(index, 'codes'),
+    codeStride,
+  );
   return kernel;
 }

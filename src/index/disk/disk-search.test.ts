@@ -2,8 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { crc32 } from '#base/crc32.js';
 import { DATA_OFFSET } from '#index/block/region-layout.js';
-import { buildDisk, type DiskFixture, type DiskOverrides, loadFile, pagesOfFile, searchDisk } from '../../../test/support/disk-index.js';
-import { bits, clustered, countClear, exact, queriesOf, random, workers } from '../../../test/support/vector-index.js';
+import {
+  buildDisk,
+  type DiskFixture,
+  type DiskOverrides,
+  loadFile,
+  pagesOfFile,
+  searchDisk,
+} from '../../../test/support/disk-index.js';
+import {
+  bits,
+  clustered,
+  countClear,
+  exact,
+  queriesOf,
+  random,
+  workers,
+} from '../../../test/support/vector-index.js';
 import { diskLayout, SECTOR_BYTES, sealPage } from './disk-layout.js';
 import { type DiskSearchInput, diskSearch } from './disk-search.js';
 
@@ -54,7 +69,9 @@ describe('recall and scores', () => {
       const values = clustered(rows, dim, dim);
       const fixture = await buildDisk(values, dim, 'L2', more);
       expect(fixture.disk.params.hasRows).toBe(rows > 20_000);
-      expect(await recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(dim < 3 ? 0.8 : 0.95);
+      expect(await recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(
+        dim < 3 ? 0.8 : 0.95,
+      );
     }
   }, 60_000);
   test('several queries at once answer as each alone; pages in memory as pages that are read', async () => {
@@ -70,7 +87,9 @@ describe('recall and scores', () => {
         pagesOfFile(fixture.disk, fixture.file, () => false),
         workers,
         {
-          ...{ queries: query, k: 7, params: { searchList: 200 } },
+          queries: query,
+          k: 7,
+          params: { searchList: 200 },
         },
       );
       expect(together.counts[i]).toBe(7);
@@ -122,7 +141,10 @@ test('a range gives what lies in it, near or far', async () => {
     let [found, wanted] = [0, 0];
     for (const query of queriesOf(fixture, values, 10)) {
       const all = exact(fixture, query, 1500).scores;
-      const ranges = [{ radius: all[30] as number }, { radius: all[400] as number, rangeFilter: all[350] as number }];
+      const ranges = [
+        { radius: all[30] as number },
+        { radius: all[400] as number, rangeFilter: all[350] as number },
+      ];
       for (const range of ranges) {
         const truth = exact(fixture, query, 40, range);
         const hits = await searchDisk(fixture, query, 40, range);
@@ -162,7 +184,9 @@ test('records fill pages and never cross one', () => {
         expect(layout.pageBytes % SECTOR_BYTES).toBe(0);
         expect(layout.recordsPerPage).toBeGreaterThan(0);
         expect(layout.recordsPerPage * layout.recordBytes + 4).toBeLessThanOrEqual(layout.pageBytes);
-        expect(layout.pageBytes - layout.recordsPerPage * layout.recordBytes - 4).toBeLessThan(Math.max(SECTOR_BYTES, layout.recordBytes));
+        expect(layout.pageBytes - layout.recordsPerPage * layout.recordBytes - 4).toBeLessThan(
+          Math.max(SECTOR_BYTES, layout.recordBytes),
+        );
       },
     ),
   );
@@ -190,40 +214,61 @@ test('a flipped bit anywhere in the file is found: at loading, or when its page 
     { numRuns: 500 },
   );
 });
+
 test('heads and pages with right checksums and any content are refused or searched, nothing else', async () => {
   const fixture = await buildDisk(clustered(400, 12, 9), 12, 'L2');
   const { file, disk } = fixture;
   const { pagesOffset, pageBytes, pages } = disk.head;
-  const word = fc.oneof(fc.nat(4), fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(pages, pageBytes, 0xffffffff));
+  const word = fc.oneof(
+    fc.nat(4),
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    fc.constantFrom(pages, pageBytes, 0xffffffff),
+  );
   const [query] = queriesOf(fixture, clustered(1, 12, 10), 1) as [Uint8Array];
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(fc.nat(), word), { minLength: 1, maxLength: 40 }), fc.boolean(), async (changes, isHead) => {
-      const changed = file.slice();
-      const view = new DataView(changed.buffer);
-      for (const [place, value] of changes) {
-        if (isHead) view.setUint32((place % 6) * 4, value, true);
-        else view.setUint32(pagesOffset + (place % ((pages * pageBytes) / 4)) * 4, value, true);
-      }
-      sealPage(changed.subarray(0, SECTOR_BYTES), 0, crc32);
-      for (let page = 0; page < pages; page++) {
-        sealPage(changed.subarray(pagesOffset + page * pageBytes, pagesOffset + (page + 1) * pageBytes), page, crc32);
-      }
-      try {
-        const { rows } = await searchDisk({ ...fixture, file: changed, disk: loadFile(changed) }, query, 10, {
-          params: { searchList: 200 },
-        });
-        expect(new Set(rows).size).toBe(rows.length);
-      } catch (error) {
-        expect(error).toMatchObject({ key: 'data_corrupt' });
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(), word), { minLength: 1, maxLength: 40 }),
+      fc.boolean(),
+      async (changes, isHead) => {
+        const changed = file.slice();
+        const view = new DataView(changed.buffer);
+        for (const [place, value] of changes) {
+          if (isHead) view.setUint32((place % 6) * 4, value, true);
+          else view.setUint32(pagesOffset + (place % ((pages * pageBytes) / 4)) * 4, value, true);
+        }
+        sealPage(changed.subarray(0, SECTOR_BYTES), 0, crc32);
+        for (let page = 0; page < pages; page++) {
+          sealPage(
+            changed.subarray(pagesOffset + page * pageBytes, pagesOffset + (page + 1) * pageBytes),
+            page,
+            crc32,
+          );
+        }
+        try {
+          const { rows } = await searchDisk(
+            { ...fixture, file: changed, disk: loadFile(changed) },
+            query,
+            10,
+            {
+              params: { searchList: 200 },
+            },
+          );
+          expect(new Set(rows).size).toBe(rows.length);
+        } catch (error) {
+          expect(error).toMatchObject({ key: 'data_corrupt' });
+        }
+      },
+    ),
     { numRuns: 150 },
   );
 });
+
 test('a page in the place of another is found', async () => {
   const { file, disk } = await buildDisk(clustered(300, 12, 9), 12, 'L2');
   const { pagesOffset, pageBytes } = disk.head;
   const swapped = file.slice();
   swapped.copyWithin(pagesOffset + pageBytes, pagesOffset, pagesOffset + pageBytes);
-  expect(() => pagesOfFile(disk, swapped, () => false).page(1)).toThrow(expect.objectContaining({ key: 'data_corrupt' }));
+  expect(() => pagesOfFile(disk, swapped, () => false).page(1)).toThrow(
+    expect.objectContaining({ key: 'data_corrupt' }),
+  );
 });

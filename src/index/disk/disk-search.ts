@@ -7,7 +7,12 @@ import { vectorBytes } from '#index/block/element-type.js';
 import { isInRange, type MetricType } from '#index/block/metric.js';
 import { NodeSet } from '#index/block/node-set.js';
 import { writeFloats } from '#index/block/vector-floats.js';
-import type { IndexRegion, IndexSearchInput, IndexSearchOutput, IndexWorkers } from '#index/block/vector-index.js';
+import type {
+  IndexRegion,
+  IndexSearchInput,
+  IndexSearchOutput,
+  IndexWorkers,
+} from '#index/block/vector-index.js';
 import { encodeQuery, type Frame, isCodeForm } from '#index/graph/codes/graph-codes.js';
 import { NIL } from '#index/graph/nodes/graph-layout.js';
 import { DiskFound, type Hit } from './disk-found.js';
@@ -22,11 +27,16 @@ export interface DiskPages {
   /** Lets other work have a turn. */
   yield(): Promise<void>;
 }
+
 export interface DiskSearchInput
-  extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'excluded' | 'passing' | 'radius' | 'rangeFilter'> {
+  extends Pick<
+    IndexSearchInput,
+    'queries' | 'k' | 'params' | 'excluded' | 'passing' | 'radius' | 'rangeFilter'
+  > {
   /** The rows that count, where a filter named them; they have vectors. */
   readonly rows?: Uint32Array;
 }
+
 /** Reads under way for one walk: the beam. */
 const BEAM = 4;
 const SEARCH_LIST_USUAL = 16;
@@ -64,13 +74,22 @@ export async function diskSearch<Region extends IndexRegion>(
   const lane = async (): Promise<void> => {
     while (next < found.length) {
       const query = next++;
-      const one = new DiskQuery(index, pages, workers, input, bytes.slice(query * width, (query + 1) * width), signal);
+      const one = new DiskQuery(
+        index,
+        pages,
+        workers,
+        input,
+        bytes.slice(query * width, (query + 1) * width),
+        signal,
+      );
       found[query] = (await one.run()).slice(0, k);
       // Walks whose pages are all in memory wait for nothing by themselves.
       if (query % TURN_QUERIES === TURN_QUERIES - 1) await pages.yield();
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(QUERIES_AT_ONCE, found.length) }, lane));
+  const ends = await Promise.allSettled(
+    Array.from({ length: Math.min(QUERIES_AT_ONCE, found.length) }, lane),
+  );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   const all = found.flat();
   return {
@@ -108,6 +127,7 @@ class DiskQuery<Region extends IndexRegion> {
     const { nodes } = index.params;
     this.#passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
   }
+
   async run(): Promise<Hit[]> {
     const { k, params, radius, rangeFilter } = this.#input;
     const passing = this.#passing;
@@ -131,6 +151,7 @@ class DiskQuery<Region extends IndexRegion> {
       if (isPast || isAll || within.length >= k || size >= SEARCH_LIST_MAX) return within;
     }
   }
+
   async #nearest(size: number): Promise<{ hits: Hit[]; isAll: boolean }> {
     const { nodes } = this.#index.params;
     const passing = this.#passing;
@@ -156,13 +177,21 @@ class DiskQuery<Region extends IndexRegion> {
     }
     return { hits: found.hits(), isAll: nodes.length < size || nodes.length >= this.#passing };
   }
+
   async #nearestByCode(size: number): Promise<Uint32Array> {
     const { placement, region, nodeOf } = this.#index;
     const { excluded, rows } = this.#input;
-    if (rows !== undefined && rows.length <= size) return Uint32Array.from(rows, (row) => nodeOf?.[row] ?? row);
-    const scan: DiskScanInput = { index: placement, query: this.#coded, count: size, ...(excluded && { excluded }) };
+    if (rows !== undefined && rows.length <= size)
+      return Uint32Array.from(rows, (row) => nodeOf?.[row] ?? row);
+    const scan: DiskScanInput = {
+      index: placement,
+      query: this.#coded,
+      count: size,
+      ...(excluded && { excluded }),
+    };
     return this.#workers.run<Uint32Array>('diskScan', scan, [region], this.#signal);
   }
+
   /**
    * Best first, with up to BEAM reads under way; whichever comes back is expanded at once.
    * @returns undefined when it met fewer than `size` nodes
@@ -176,6 +205,7 @@ class DiskQuery<Region extends IndexRegion> {
       if (met.isSmall && spareSets.length < SPARE_SETS_MAX) spareSets.push(met);
     }
   }
+
   async #walkWith(size: number, met: NodeSet): Promise<Hit[] | undefined> {
     const pool = new CandidatePool(size);
     const found = new DiskFound(this.#index.scoring, this.#bytes);
@@ -229,6 +259,7 @@ class DiskQuery<Region extends IndexRegion> {
     }
     return pool.size < size ? undefined : found.hits();
   }
+
   #enter(pool: CandidatePool, met: NodeSet): void {
     const { nodes } = this.#index.params;
     const count = Math.min(nodes, ENTRIES_MAX, Math.max(STARTS, Math.ceil(Math.sqrt(nodes))));
@@ -236,7 +267,8 @@ class DiskQuery<Region extends IndexRegion> {
     for (let i = 0; i < count; i++) ids[i] = Math.floor((i * nodes) / count);
     const nearest = new CandidatePool(Math.min(STARTS, pool.capacity));
     const keys = this.#keys(count);
-    for (let i = 0; i < count; i++) if (!nearest.isFull(keys[i] as number)) nearest.offer(keys[i] as number, ids[i] as number);
+    for (let i = 0; i < count; i++)
+      if (!nearest.isFull(keys[i] as number)) nearest.offer(keys[i] as number, ids[i] as number);
     const starts = nearest.nodes();
     const startIds = this.#ids(starts.length);
     startIds.set(starts);
@@ -246,6 +278,7 @@ class DiskQuery<Region extends IndexRegion> {
       pool.offer(startKeys[i] as number, node);
     }
   }
+
   #expand(node: number, page: Uint8Array, pool: CandidatePool, met: NodeSet): void {
     const { layout, params, what } = this.#index;
     const at = recordAt(layout, node);
@@ -255,12 +288,15 @@ class DiskQuery<Region extends IndexRegion> {
     for (let i = 0; i < links.length; i++) {
       const link = links[i] as number;
       if (link === NIL) break;
-      if (link >= params.nodes) throw diskCorrupt(what, `node ${node} links to ${link}, expected less than ${params.nodes}`);
+      if (link >= params.nodes)
+        throw diskCorrupt(what, `node ${node} links to ${link}, expected less than ${params.nodes}`);
       if (met.add(link)) ids[count++] = link;
     }
     const keys = this.#keys(count);
-    for (let i = 0; i < count; i++) if (!pool.isFull(keys[i] as number)) pool.offer(keys[i] as number, ids[i] as number);
+    for (let i = 0; i < count; i++)
+      if (!pool.isFull(keys[i] as number)) pool.offer(keys[i] as number, ids[i] as number);
   }
+
   #take(node: number, page: Uint8Array, found: DiskFound): void {
     const { layout, rows } = this.#index;
     const { excluded } = this.#input;
@@ -269,32 +305,47 @@ class DiskQuery<Region extends IndexRegion> {
     const at = recordAt(layout, node) + layout.links * 4;
     found.add(row, page.subarray(at, at + layout.vectorBytes));
   }
+
   /** Working memory is the index's, and shared: what is in it lasts until the walk gives others a turn. */
   #ids(count: number): Uint32Array {
     const { region, walkAt, work } = this.#index;
     return new Uint32Array(region.memory.buffer, walkAt + work.ids, count);
   }
+
   /** Keys of the first `count` ids. */
   #keys(count: number): Uint32Array {
     const { region, walkAt, work, placement } = this.#index;
     const { buffer } = region.memory;
     new Uint8Array(buffer, walkAt + work.query, this.#coded.length).set(this.#coded);
-    diskKernel(placement, region.memory).keysOfAll(walkAt + work.query, walkAt + work.ids, count, walkAt + work.keys);
+    diskKernel(placement, region.memory).keysOfAll(
+      walkAt + work.query,
+      walkAt + work.ids,
+      count,
+      walkAt + work.keys,
+    );
     return new Uint32Array(buffer, walkAt + work.keys, count);
   }
+
   #checkSignal(): void {
     if (this.#signal?.aborted) throw new ElanusError('cancelled', 'the caller stopped waiting for a search');
   }
 }
+
 /** The query in the form that codes are compared with. */
-function encoded({ placement, params, region, walkAt, work, elementType }: DiskIndex, bytes: Uint8Array): Uint8Array {
+function encoded(
+  { placement, params, region, walkAt, work, elementType }: DiskIndex,
+  bytes: Uint8Array,
+): Uint8Array {
   const { dim, metric } = placement;
   const { memory } = region;
   const form = isCodeForm(params.form) ? params.form : 'SQ8';
   const frameAt = sectionPlace(placement, 'frame');
   const isIp = metric === 'IP';
   const frame: Frame = {
-    ...{ dim, isIp, isUnit: metric === 'COSINE', step: params.step },
+    dim,
+    isIp,
+    isUnit: metric === 'COSINE',
+    step: params.step,
     mean: isIp ? 0 : frameAt,
     signs: params.isRotated ? frameAt + dim * 4 : 0,
   };

@@ -13,6 +13,7 @@ export interface DiskFile {
   /** What the block in it says of itself. */
   readonly meta: IndexMeta;
 }
+
 /** What a record holds. */
 export interface PagedRecords {
   readonly source: { readonly region: IndexRegion; readonly place: ExactVectors };
@@ -21,25 +22,44 @@ export interface PagedRecords {
   /** uint32: the row of a record; absent: the same. */
   readonly rows?: Uint8Array;
 }
+
 /** Bytes of pages that are made at a time. */
 const CHUNK_BYTES = 1 << 20;
 
 /** @param crc32 the platform's; the file is written while the source is still there */
-export function pagedFile(block: Uint8Array, layout: DiskLayout, records: PagedRecords, crc32: Crc32): DiskFile {
+export function pagedFile(
+  block: Uint8Array,
+  layout: DiskLayout,
+  records: PagedRecords,
+  crc32: Crc32,
+): DiskFile {
   const head = encodeDiskHead(block.length, layout, crc32);
   const bytes = pagesOffsetOf(block.length) + layout.pages * layout.pageBytes;
-  return { parts: partsOf(head, block, pagesOf(layout, records, crc32)), bytes, meta: readIndexBlock(block).meta };
+  return {
+    parts: partsOf(head, block, pagesOf(layout, records, crc32)),
+    bytes,
+    meta: readIndexBlock(block).meta,
+  };
 }
+
 function* partsOf(head: Uint8Array, block: Uint8Array, pages: Iterable<Uint8Array>): Iterable<Uint8Array> {
   yield head;
   yield block;
   yield new Uint8Array(pagesOffsetOf(block.length) - head.length - block.length);
   yield* pages;
 }
-function* pagesOf(layout: DiskLayout, { source, lists, rows: map }: PagedRecords, crc32: Crc32): Iterable<Uint8Array> {
+
+function* pagesOf(
+  layout: DiskLayout,
+  { source, lists, rows: map }: PagedRecords,
+  crc32: Crc32,
+): Iterable<Uint8Array> {
   const { nodes, links, recordBytes, recordsPerPage, pageBytes, pages, vectorBytes: width } = layout;
   const listBytes = links * 4;
-  assert((lists?.length ?? 0) === nodes * listBytes, `${lists?.length ?? 0} bytes of links for ${nodes} nodes`);
+  assert(
+    (lists?.length ?? 0) === nodes * listBytes,
+    `${lists?.length ?? 0} bytes of links for ${nodes} nodes`,
+  );
   const rows = map && new DataView(map.buffer, map.byteOffset, map.length);
   const { memory } = source.region;
   const pagesAtOnce = Math.max(1, Math.floor(CHUNK_BYTES / pageBytes));
@@ -53,7 +73,10 @@ function* pagesOf(layout: DiskLayout, { source, lists, rows: map }: PagedRecords
         const record = at + i * recordBytes;
         const row = rows?.getUint32(node * 4, true) ?? node;
         if (lists !== undefined) chunk.set(lists.subarray(node * listBytes, (node + 1) * listBytes), record);
-        chunk.set(new Uint8Array(memory.buffer, addressOfRow(source.place, row, width), width), record + listBytes);
+        chunk.set(
+          new Uint8Array(memory.buffer, addressOfRow(source.place, row, width), width),
+          record + listBytes,
+        );
       }
       sealPage(chunk.subarray(at, at + pageBytes), number, crc32);
     }

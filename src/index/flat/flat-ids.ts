@@ -7,6 +7,7 @@ export interface FlatIdsInput extends Omit<FlatSearchInput, 'rowBegin' | 'rowEnd
   /** Row numbers in any order (ascending is fastest), each once; the same for all queries. */
   readonly ids: Uint32Array;
 }
+
 /** Row numbers that are in scratch at a time. */
 const CHUNK_IDS = 8192;
 const NO_BLOCKS = { rows: 0xffffffff, bytes: 0 };
@@ -23,7 +24,22 @@ export function flatIds(input: FlatIdsInput, context: FlatSearchContext): FlatSe
       for (let i = 0; i < group; i++) {
         const at = queries + i * queryStride;
         const top = tops + i * topStride;
-        kernel.scanIds(element, metric, dim, vectorsOffset, norms, blocks.rows, blocks.bytes, own, chunk.length, at, top, 0, low, high);
+        kernel.scanIds(
+          element,
+          metric,
+          dim,
+          vectorsOffset,
+          norms,
+          blocks.rows,
+          blocks.bytes,
+          own,
+          chunk.length,
+          at,
+          top,
+          0,
+          low,
+          high,
+        );
       }
     }
   });

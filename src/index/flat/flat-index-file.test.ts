@@ -14,7 +14,12 @@ const index: fc.Arbitrary<FlatIndex> = fc.oneof(
   }),
   fc
     .tuple(fc.integer({ min: 1, max: 32_768 }), fc.float32Array({ maxLength: 200 }))
-    .map(([dim, inverseNorms]) => ({ metric: 'COSINE' as const, dim, rowCount: inverseNorms.length, inverseNorms })),
+    .map(([dim, inverseNorms]) => ({
+      metric: 'COSINE' as const,
+      dim,
+      rowCount: inverseNorms.length,
+      inverseNorms,
+    })),
 );
 function expectCorrupt(bytes: Uint8Array, message = ''): void {
   try {
@@ -27,6 +32,7 @@ function expectCorrupt(bytes: Uint8Array, message = ''): void {
   }
   expect.unreachable('a corrupt file was accepted');
 }
+
 /** Changes a byte and makes the checksum right again. */
 function forged(at: number, value: number): Uint8Array {
   const bytes = encodeFlatIndex({ metric: 'L2', dim: 8, rowCount: 3 });
@@ -37,8 +43,35 @@ function forged(at: number, value: number): Uint8Array {
 
 describe('FLAT index file', () => {
   it('has the bytes of the format document', () => {
-    const bytes = encodeFlatIndex({ metric: 'COSINE', dim: 258, rowCount: 1, inverseNorms: Float32Array.of(1) });
-    const body = [...new TextEncoder().encode('ELFI'), 1, 0, 2, 0, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 63];
+    const bytes = encodeFlatIndex({
+      metric: 'COSINE',
+      dim: 258,
+      rowCount: 1,
+      inverseNorms: Float32Array.of(1),
+    });
+    const body = [
+      ...new TextEncoder().encode('ELFI'),
+      1,
+      0,
+      2,
+      0,
+      2,
+      1,
+      0,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      128,
+      63,
+    ];
     expect([...bytes.subarray(0, -4)]).toEqual(body);
     expect(new DataView(bytes.buffer).getUint32(24, true)).toBe(crc32(Uint8Array.from(body)));
   });
@@ -89,8 +122,12 @@ describe('FLAT index file', () => {
     expectCorrupt(forged(at, value), message);
   });
   it('takes inverse norms for COSINE only', () => {
-    expect(() => encodeFlatIndex({ metric: 'L2', dim: 1, rowCount: 0, inverseNorms: new Float32Array(0) })).toThrow('COSINE');
+    expect(() =>
+      encodeFlatIndex({ metric: 'L2', dim: 1, rowCount: 0, inverseNorms: new Float32Array(0) }),
+    ).toThrow('COSINE');
     expect(() => encodeFlatIndex({ metric: 'COSINE', dim: 1, rowCount: 0 })).toThrow('COSINE');
-    expect(() => encodeFlatIndex({ metric: 'COSINE', dim: 1, rowCount: 2, inverseNorms: new Float32Array(1) })).toThrow('one inverse norm');
+    expect(() =>
+      encodeFlatIndex({ metric: 'COSINE', dim: 1, rowCount: 2, inverseNorms: new Float32Array(1) }),
+    ).toThrow('one inverse norm');
   });
 });

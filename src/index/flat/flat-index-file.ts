@@ -14,7 +14,16 @@ export interface FlatIndex {
   /** COSINE: one per row. Absent for the other metrics. */
   readonly inverseNorms?: Float32Array;
 }
-const flatMetrics: readonly MetricName[] = ['L2', 'IP', 'COSINE', 'HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'];
+
+const flatMetrics: readonly MetricName[] = [
+  'L2',
+  'IP',
+  'COSINE',
+  'HAMMING',
+  'JACCARD',
+  'SUBSTRUCTURE',
+  'SUPERSTRUCTURE',
+];
 /** "ELFI" in the order of the bytes. */
 const MAGIC = 0x49464c45;
 export const FLAT_INDEX_VERSION = 1;
@@ -22,7 +31,10 @@ const HEADER_BYTES = 20;
 const CRC_BYTES = 4;
 
 export function encodeFlatIndex({ metric, dim, rowCount, inverseNorms }: FlatIndex): Uint8Array<ArrayBuffer> {
-  assert((metric === 'COSINE') === (inverseNorms !== undefined), `inverse norms belong to COSINE, metric is ${metric}`);
+  assert(
+    (metric === 'COSINE') === (inverseNorms !== undefined),
+    `inverse norms belong to COSINE, metric is ${metric}`,
+  );
   assert(inverseNorms === undefined || inverseNorms.length === rowCount, 'one inverse norm per row');
   const bytes = new Uint8Array(HEADER_BYTES + (inverseNorms?.length ?? 0) * 4 + CRC_BYTES);
   const view = new DataView(bytes.buffer);
@@ -41,7 +53,10 @@ export function encodeFlatIndex({ metric, dim, rowCount, inverseNorms }: FlatInd
 /** @throws data_corrupt, naming `what` (the file). */
 export function decodeFlatIndex(bytes: Uint8Array, what = 'FLAT index file'): FlatIndex {
   const corrupt = (fact: string): ElanusError =>
-    new ElanusError('data_corrupt', `${what}: ${fact}; restore the file, or drop the index and build it again`);
+    new ElanusError(
+      'data_corrupt',
+      `${what}: ${fact}; restore the file, or drop the index and build it again`,
+    );
   if (bytes.length < HEADER_BYTES + CRC_BYTES) {
     throw corrupt(`${bytes.length} bytes, expected at least ${HEADER_BYTES + CRC_BYTES}`);
   }
@@ -50,17 +65,21 @@ export function decodeFlatIndex(bytes: Uint8Array, what = 'FLAT index file'): Fl
   // The checksum goes first: a version is worth believing only in a file that is whole.
   const stored = view.getUint32(bytes.length - CRC_BYTES, true);
   const computed = crc32(bytes.subarray(0, -CRC_BYTES));
-  if (stored !== computed) throw corrupt(`checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
+  if (stored !== computed)
+    throw corrupt(`checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
   const version = view.getUint16(4, true);
-  if (version !== FLAT_INDEX_VERSION) throw corrupt(`format version ${version}, expected ${FLAT_INDEX_VERSION}`);
+  if (version !== FLAT_INDEX_VERSION)
+    throw corrupt(`format version ${version}, expected ${FLAT_INDEX_VERSION}`);
   const metric = flatMetrics.find((name) => metricCodes[name] === view.getUint8(6));
-  if (!metric || view.getUint8(7) !== 0 || view.getUint32(16, true) !== 0) throw corrupt('unknown metric or flags');
+  if (!metric || view.getUint8(7) !== 0 || view.getUint32(16, true) !== 0)
+    throw corrupt('unknown metric or flags');
   const dim = view.getUint32(8, true);
   if (dim === 0) throw corrupt('dim is 0');
   const rowCount = view.getUint32(12, true);
   const normCount = metric === 'COSINE' ? rowCount : 0;
   const expected = HEADER_BYTES + normCount * 4 + CRC_BYTES;
-  if (bytes.length !== expected) throw corrupt(`${bytes.length} bytes, expected ${expected} for ${rowCount} rows`);
+  if (bytes.length !== expected)
+    throw corrupt(`${bytes.length} bytes, expected ${expected} for ${rowCount} rows`);
   if (metric !== 'COSINE') return { metric, dim, rowCount };
   const inverseNorms = new Float32Array(rowCount);
   for (let row = 0; row < rowCount; row++) inverseNorms[row] = view.getFloat32(HEADER_BYTES + row * 4, true);

@@ -64,6 +64,7 @@ export interface FlatKernel {
   widen(element: number, dim: number, query: number, out: number): void;
   read(from: number, bytes: number): number;
 }
+
 export const flatKernel = new Kernel<FlatKernel>(flatKernelBase64, flatRelaxedKernelBase64);
 /** Without relaxed SIMD, as Node 20 runs it. */
 export const flatBaselineKernel = new Kernel<FlatKernel>(flatKernelBase64);
@@ -76,11 +77,13 @@ export function keyOf(value: number): number {
   const bits = word[0] as number;
   return bits === 0x80000000 ? 0x80000000 : (bits & 0x80000000 ? ~bits : bits | 0x80000000) >>> 0;
 }
+
 /** The float32 of a key. */
 export function floatOf(key: number): number {
   word[0] = key & 0x80000000 ? key & 0x7fffffff : ~key;
   return float[0] as number;
 }
+
 export const KEY_LOWEST = keyOf(Number.NEGATIVE_INFINITY);
 /** Exclusive: the key after that of Infinity. Keys of NaN lie outside [KEY_LOWEST, KEY_END). */
 export const KEY_END = keyOf(Number.POSITIVE_INFINITY) + 1;

@@ -30,19 +30,23 @@ export interface QueryInput {
   readonly scratchOffset?: number;
   readonly scratchBytes?: number;
 }
+
 /** Query i's hits are counts[i] entries, after those of the queries before it, best first, equal scores by row. */
 export interface FlatSearchOutput {
   readonly counts: Uint32Array;
   readonly rows: Uint32Array;
   readonly scores: Float32Array;
 }
+
 export interface FlatSearchContext {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread?: number;
 }
+
 const binaryMetrics: readonly MetricName[] = ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE'];
 const floatMetrics: readonly MetricName[] = ['L2', 'IP', 'COSINE'];
-const metricsOf = (type: ElementType): readonly MetricName[] => (type === 'binary' ? binaryMetrics : floatMetrics);
+const metricsOf = (type: ElementType): readonly MetricName[] =>
+  type === 'binary' ? binaryMetrics : floatMetrics;
 
 /** Scratch is [the caller's `ownBytes` | top-k states | queries]; as many queries as fit are there at a time. */
 export class FlatQueries {
@@ -79,13 +83,20 @@ export class FlatQueries {
         `metric ${metric} on ${elementType} vectors, expected ${metricsOf(elementType).join(', ')}`,
       );
     }
-    if (!(k >= 0 && k <= FLAT_K_MAX)) throw new ElanusError('invalid_parameter', `k is ${k}, expected 0 to ${FLAT_K_MAX}`);
+    if (!(k >= 0 && k <= FLAT_K_MAX))
+      throw new ElanusError('invalid_parameter', `k is ${k}, expected 0 to ${FLAT_K_MAX}`);
     if (Number.isNaN(radius) || Number.isNaN(rangeFilter)) {
-      throw new ElanusError('invalid_parameter', 'radius or range_filter is not a number, expected a finite bound');
+      throw new ElanusError(
+        'invalid_parameter',
+        'radius or range_filter is not a number, expected a finite bound',
+      );
     }
     this.#input = input;
     this.views = viewsOf(memory);
-    this.#bytes = queries instanceof Uint8Array ? queries : new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    this.#bytes =
+      queries instanceof Uint8Array
+        ? queries
+        : new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
     this.kernel = flatKernel.on(memory);
     this.element = elementCodes[elementType];
     this.metric = metricCodes[metric];
@@ -109,15 +120,26 @@ export class FlatQueries {
     this.topStride = alignUp(TOP_HEADER_BYTES + this.k * 8, 16);
     // Two-byte floats become float32 there, int8 becomes int16.
     this.queryStride = alignUp(
-      elementType === 'binary' || elementType === 'float32' ? this.rowBytes : elementType === 'int8' ? dim * 2 : dim * 4,
+      elementType === 'binary' || elementType === 'float32'
+        ? this.rowBytes
+        : elementType === 'int8'
+          ? dim * 2
+          : dim * 4,
       16,
     );
-    this.group = Math.min(this.count, Math.floor((offset + bytes - this.tops) / (this.topStride + this.queryStride)));
+    this.group = Math.min(
+      this.count,
+      Math.floor((offset + bytes - this.tops) / (this.topStride + this.queryStride)),
+    );
     if (this.group < 1 && this.count > 0) {
-      throw new ElanusError('internal', `scratch of ${bytes} bytes is too small for one query of dim ${dim} with k ${k}`);
+      throw new ElanusError(
+        'internal',
+        `scratch of ${bytes} bytes is too small for one query of dim ${dim} with k ${k}`,
+      );
     }
     this.queries = this.tops + this.group * this.topStride;
   }
+
   /** Runs `scan` for each group of loaded queries and collects the hits. */
   collect(scan: (group: number) => void): FlatSearchOutput {
     const counts = new Uint32Array(this.count);
@@ -130,8 +152,11 @@ export class FlatQueries {
       scan(group);
       for (let i = 0; i < group; i++) total += counts[first + i] = this.#take(i, rows, scores, total);
     }
-    return total === rows.length ? { counts, rows, scores } : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
+    return total === rows.length
+      ? { counts, rows, scores }
+      : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
   }
+
   /** Puts queries into scratch with empty top-k states. */
   #load(first: number, group: number): void {
     const { dim, metric } = this.#input;
@@ -142,7 +167,12 @@ export class FlatQueries {
       // At the end of its place, whence `widen` spreads it over all of it.
       const from = at + this.queryStride - this.rowBytes;
       const isOnly = this.#bytes.length === this.rowBytes;
-      bytes.set(isOnly ? this.#bytes : this.#bytes.subarray((first + i) * this.rowBytes, (first + i + 1) * this.rowBytes), from);
+      bytes.set(
+        isOnly
+          ? this.#bytes
+          : this.#bytes.subarray((first + i) * this.rowBytes, (first + i + 1) * this.rowBytes),
+        from,
+      );
       words[top >>> 2] = 0;
       words[(top >>> 2) + 1] = 0;
       words[(top >>> 2) + 2] = this.k;
@@ -151,6 +181,7 @@ export class FlatQueries {
       if (metric === 'COSINE') this.#bringNearToOne(at, top + 4);
     }
   }
+
   /**
    * Products of two tiny or huge vectors leave the range of float32 before they meet the norms: such a query is brought to a length near
    * to 1, by a power of two, so that every digit stays as it is.
@@ -158,12 +189,18 @@ export class FlatQueries {
   #bringNearToOne(query: number, inverseNorm: number): void {
     const { floats } = this.views;
     const inverse = floats[inverseNorm >>> 2] as number;
-    if (inverse === 0 || (inverse <= LENGTHS_KEPT && inverse >= 1 / LENGTHS_KEPT) || this.#input.elementType === 'int8') return;
+    if (
+      inverse === 0 ||
+      (inverse <= LENGTHS_KEPT && inverse >= 1 / LENGTHS_KEPT) ||
+      this.#input.elementType === 'int8'
+    )
+      return;
     const by = 2 ** Math.floor(Math.log2(inverse));
     const first = query >>> 2;
     for (let i = first; i < first + this.#input.dim; i++) floats[i] = (floats[i] as number) * by;
     floats[inverseNorm >>> 2] = inverse / by;
   }
+
   /** Moves the hits of loaded query i to `at`; returns how many there are. */
   #take(i: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const top = this.tops + i * this.topStride;

@@ -8,11 +8,16 @@ import { floatOf, keyOf } from './flat-kernel.js';
 import { type FlatSearchInput, flatSearch } from './flat-search.js';
 import { VectorStore } from './vector-store.js';
 
-const region = () => ({ memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: 65535, shared: true }) });
+const region = () => ({
+  memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: 65535, shared: true }),
+});
+
 const bytesOf = (floats: Float32Array) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
 /** Small multiples of 1/8: sums and products are exact in float32 as in double, and equal scores are common. */
-const grid = (random: Random, count: number) => Float32Array.from({ length: count }, () => (nextBelow(random, 17) - 8) / 8);
-const smooth = (random: Random, count: number) => Float32Array.from({ length: count }, () => nextFloat(random) * 2 - 1);
+const grid = (random: Random, count: number) =>
+  Float32Array.from({ length: count }, () => (nextBelow(random, 17) - 8) / 8);
+const smooth = (random: Random, count: number) =>
+  Float32Array.from({ length: count }, () => nextFloat(random) * 2 - 1);
 
 function scoreOf(metric: MetricType, a: Float32Array, b: Float32Array): number {
   let [dot, square, aa, bb] = [0, 0, 0, 0];
@@ -26,6 +31,7 @@ function scoreOf(metric: MetricType, a: Float32Array, b: Float32Array): number {
   if (metric === 'L2') return square;
   return metric === 'IP' ? dot : aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
 }
+
 type Hit = { row: number; score: number };
 interface Case {
   dim: number;
@@ -41,20 +47,28 @@ interface Case {
   blockRows?: number;
   offset?: number;
 }
+
 function oracle(c: Case): Hit[][] {
   const { dim, metric, vectors, queries, k, rowBegin = 0, rowEnd = vectors.length / dim, excluded } = c;
   return Array.from({ length: queries.length / dim }, (_, q) => {
     const hits: Hit[] = [];
     for (let row = rowBegin; row < rowEnd; row++) {
       if (excluded && (excluded[row >> 3] ?? 0) & (1 << (row & 7))) continue;
-      const score = scoreOf(metric, queries.subarray(q * dim, (q + 1) * dim), vectors.subarray(row * dim, (row + 1) * dim));
+      const score = scoreOf(
+        metric,
+        queries.subarray(q * dim, (q + 1) * dim),
+        vectors.subarray(row * dim, (row + 1) * dim),
+      );
       if (isInRange(metric, score, c.radius, c.rangeFilter)) hits.push({ row, score });
     }
     const sign = isLargerBetter(metric) ? -1 : 1;
     // Subtraction would give NaN between infinities of one sign.
-    return hits.sort((a, b) => (a.score === b.score ? a.row - b.row : sign * a.score < sign * b.score ? -1 : 1)).slice(0, k);
+    return hits
+      .sort((a, b) => (a.score === b.score ? a.row - b.row : sign * a.score < sign * b.score ? -1 : 1))
+      .slice(0, k);
   });
 }
+
 function search(c: Case): Hit[][] {
   const { dim, metric, queries, k, vectors } = c;
   const r = region();
@@ -67,7 +81,13 @@ function search(c: Case): Hit[][] {
   store.append(bytesOf(vectors));
   const { dim: _, ...place } = store.place;
   const input: FlatSearchInput = {
-    ...{ dim, metric, queries, k, ...place, rowBegin: c.rowBegin ?? 0, rowEnd: c.rowEnd ?? store.rowCount },
+    dim,
+    metric,
+    queries,
+    k,
+    ...place,
+    rowBegin: c.rowBegin ?? 0,
+    rowEnd: c.rowEnd ?? store.rowCount,
     ...(c.excluded && { excluded: c.excluded }),
     ...(c.radius !== undefined && { radius: c.radius }),
     ...(c.rangeFilter !== undefined && { rangeFilter: c.rangeFilter }),
@@ -81,20 +101,25 @@ function search(c: Case): Hit[][] {
   expect(scores.length).toBe(at);
   return hits;
 }
+
 /** Same rows in the same order, scores close. For data whose scores are exact, or whose ties are not. */
 function expectSame(c: Case): void {
   const found = search(c);
   const wanted = oracle(c);
-  expect(found.map((hits) => hits.map((hit) => hit.row))).toEqual(wanted.map((hits) => hits.map((hit) => hit.row)));
+  expect(found.map((hits) => hits.map((hit) => hit.row))).toEqual(
+    wanted.map((hits) => hits.map((hit) => hit.row)),
+  );
   found.forEach((hits, q) => {
     for (const [i, hit] of hits.entries()) {
       const score = wanted[q]?.[i]?.score as number;
-      if (Number.isFinite(score)) expect(Math.abs(hit.score - score)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(score)));
+      if (Number.isFinite(score))
+        expect(Math.abs(hit.score - score)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(score)));
       else expect(hit.score).toBe(score);
       expect(Object.is(hit.score, -0)).toBe(false);
     }
   });
 }
+
 /** Rounding may swap rows whose scores are nearly equal: each found row must have its own score, and position i the oracle's score. */
 function expectClose(c: Case): void {
   const found = search(c);
@@ -103,7 +128,11 @@ function expectClose(c: Case): void {
     expect(hits.length).toBe(wanted[q]?.length);
     expect(new Set(hits.map((hit) => hit.row)).size).toBe(hits.length);
     for (const [i, { row, score }] of hits.entries()) {
-      const own = scoreOf(c.metric, c.queries.subarray(q * c.dim, (q + 1) * c.dim), c.vectors.subarray(row * c.dim, (row + 1) * c.dim));
+      const own = scoreOf(
+        c.metric,
+        c.queries.subarray(q * c.dim, (q + 1) * c.dim),
+        c.vectors.subarray(row * c.dim, (row + 1) * c.dim),
+      );
       // Terms here are up to 1 and of both signs: partial sums walk as sqrt(length), and their float32 roundings add up to an error
       // of about 4e-9 * length (one sigma), whatever is left of the sum. Five sigma, and 1e-5 where the sum itself is what counts.
       const tolerance = Math.max(1e-5 * Math.max(1, Math.abs(own)), 2e-8 * c.dim);
@@ -112,11 +141,14 @@ function expectClose(c: Case): void {
     }
   });
 }
+
 const randomBits = (random: Random, rows: number, share: number) => {
   const bits = new Uint8Array(Math.ceil(rows / 8));
-  for (let row = 0; row < rows; row++) if (nextFloat(random) < share) bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
+  for (let row = 0; row < rows; row++)
+    if (nextFloat(random) < share) bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
   return bits;
 };
+
 const dims = [...Array.from({ length: 130 }, (_, i) => i + 1), 256, 768, 1536];
 
 describe.each(metricTypes)('flatSearch with %s', (metric) => {
@@ -124,11 +156,24 @@ describe.each(metricTypes)('flatSearch with %s', (metric) => {
     for (const dim of dims) {
       const random = seededRandom(dim);
       const rows = 50 + nextBelow(random, 30);
-      const common = { dim, metric, k: 1 + nextBelow(random, 20), offset: DATA_OFFSET + 4 * nextBelow(random, 4) };
+      const common = {
+        dim,
+        metric,
+        k: 1 + nextBelow(random, 20),
+        offset: DATA_OFFSET + 4 * nextBelow(random, 4),
+      };
       const check = metric === 'COSINE' ? expectClose : expectSame;
       check({ ...common, vectors: grid(random, rows * dim), queries: grid(random, dim) });
-      check({ ...common, vectors: grid(random, rows * dim), queries: grid(random, dim * (2 + nextBelow(random, 8))) });
-      expectClose({ ...common, vectors: smooth(random, rows * dim), queries: smooth(random, dim * (1 + nextBelow(random, 5))) });
+      check({
+        ...common,
+        vectors: grid(random, rows * dim),
+        queries: grid(random, dim * (2 + nextBelow(random, 8))),
+      });
+      expectClose({
+        ...common,
+        vectors: smooth(random, rows * dim),
+        queries: smooth(random, dim * (1 + nextBelow(random, 5))),
+      });
     }
   });
   it('skips excluded rows, whatever the share and the range of rows', () => {
@@ -141,9 +186,21 @@ describe.each(metricTypes)('flatSearch with %s', (metric) => {
       const share = [0, 0.02, 0.5, 0.97, 1][seed % 5] as number;
       // Every other bitset is shorter than the rows: those past its end are not excluded.
       const excluded = randomBits(random, seed % 2 ? rows : nextBelow(random, rows + 1), share);
-      const c = { dim, metric, vectors, k: 1 + nextBelow(random, 40), excluded, blockRows: 64 * (1 + (seed % 3)) };
+      const c = {
+        dim,
+        metric,
+        vectors,
+        k: 1 + nextBelow(random, 40),
+        excluded,
+        blockRows: 64 * (1 + (seed % 3)),
+      };
       for (const nq of [1, 2, 3, 4, 6]) {
-        expectClose({ ...c, rowBegin, rowEnd: rowBegin + nextBelow(random, rows - rowBegin + 1), queries: smooth(random, nq * dim) });
+        expectClose({
+          ...c,
+          rowBegin,
+          rowEnd: rowBegin + nextBelow(random, rows - rowBegin + 1),
+          queries: smooth(random, nq * dim),
+        });
       }
     }
   });
@@ -151,9 +208,18 @@ describe.each(metricTypes)('flatSearch with %s', (metric) => {
     for (let seed = 0; seed < 60; seed++) {
       const random = seededRandom(seed);
       const dim = 4;
-      const edges = [nextBelow(random, 9) / 4 - 1, nextBelow(random, 9) / 4 - 1].sort((a, b) => a - b) as [number, number];
+      const edges = [nextBelow(random, 9) / 4 - 1, nextBelow(random, 9) / 4 - 1].sort((a, b) => a - b) as [
+        number,
+        number,
+      ];
       const [rangeFilter, radius] = isLargerBetter(metric) ? [edges[1], edges[0]] : edges;
-      const common = { dim, metric, vectors: grid(random, 200 * dim), k: 50, queries: grid(random, dim * (1 + (seed % 4))) };
+      const common = {
+        dim,
+        metric,
+        vectors: grid(random, 200 * dim),
+        k: 50,
+        queries: grid(random, dim * (1 + (seed % 4))),
+      };
       if (metric === 'COSINE') common.vectors = smooth(random, 200 * dim);
       const check = metric === 'COSINE' ? expectClose : expectSame;
       check({ ...common, radius, rangeFilter });
@@ -186,7 +252,10 @@ describe.each(metricTypes)('flatSearch with %s', (metric) => {
           ).length;
         if (Math.abs(x) <= 1)
           for (const hits of found)
-            expect(hits.filter((hit) => [0, 1].every((j) => Math.abs(vectors[hit.row * 2 + j] as number) <= 1)).length).toBe(plain);
+            expect(
+              hits.filter((hit) => [0, 1].every((j) => Math.abs(vectors[hit.row * 2 + j] as number) <= 1))
+                .length,
+            ).toBe(plain);
       }
     }
   });
@@ -195,14 +264,27 @@ describe.each(metricTypes)('flatSearch with %s', (metric) => {
     const vectors = new Float32Array(40_000 * dim).fill(1);
     vectors.fill(0.5, 70_000, 70_010);
     for (const nq of [1, 2]) {
-      const [hits] = search({ dim, metric, vectors, queries: new Float32Array(nq * dim).fill(1), k: 300, blockRows: 256 });
+      const [hits] = search({
+        dim,
+        metric,
+        vectors,
+        queries: new Float32Array(nq * dim).fill(1),
+        k: 300,
+        blockRows: 256,
+      });
 
       expect(hits?.map((hit) => hit.row)).toEqual(Array.from({ length: 300 }, (_, i) => i));
     }
   });
   it('takes k 16,384 at 32,768 dims within the scratch of one thread', () => {
     const random = seededRandom(5);
-    expectClose({ dim: 32_768, metric, vectors: smooth(random, 70 * 32_768), queries: smooth(random, 2 * 32_768), k: 16_384 });
+    expectClose({
+      dim: 32_768,
+      metric,
+      vectors: smooth(random, 70 * 32_768),
+      queries: smooth(random, 2 * 32_768),
+      k: 16_384,
+    });
     const vectors = smooth(random, 60_000);
     expectClose({ dim: 2, metric, vectors, queries: smooth(random, 12), k: 16_384 });
   });
@@ -211,7 +293,13 @@ describe.each(metricTypes)('flatSearch with %s', (metric) => {
 describe('scores of zero vectors', () => {
   it('are 0 for COSINE', () => {
     const vectors = Float32Array.from([0, 0, 1, 0, -1, 0]);
-    const [hits, zero] = search({ dim: 2, metric: 'COSINE', vectors, queries: Float32Array.from([1, 0, 0, 0]), k: 3 });
+    const [hits, zero] = search({
+      dim: 2,
+      metric: 'COSINE',
+      vectors,
+      queries: Float32Array.from([1, 0, 0, 0]),
+      k: 3,
+    });
     expect(hits).toEqual([
       { row: 1, score: 1 },
       { row: 0, score: 0 },
@@ -220,8 +308,17 @@ describe('scores of zero vectors', () => {
     expect(zero?.map((hit) => hit.score)).toEqual([0, 0, 0]);
   });
 });
+
 describe('bad input', () => {
-  const input = { dim: 2, metric: 'L2', rowBegin: 0, rowEnd: 0, vectorsOffset: DATA_OFFSET, queries: new Float32Array(2), k: 1 } as const;
+  const input = {
+    dim: 2,
+    metric: 'L2',
+    rowBegin: 0,
+    rowEnd: 0,
+    vectorsOffset: DATA_OFFSET,
+    queries: new Float32Array(2),
+    k: 1,
+  } as const;
   const context = { memories: [region().memory], thread: 0 };
   it.each([
     [{ ...input, k: 16_385 }, 'k is 16385'],
@@ -237,6 +334,7 @@ describe('bad input', () => {
     expect(() => scratchOffsetOf(SCRATCH_THREADS_MAX)).toThrow('scratch');
   });
 });
+
 describe('keys', () => {
   it('order as floats do and convert back', () => {
     const floats = [-Infinity, -3e38, -1, -1e-40, 0, 1e-40, 0.5, 1, 3e38, Infinity].map(Math.fround);

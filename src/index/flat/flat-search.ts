@@ -1,7 +1,12 @@
 // Exact search: scores every row that is not excluded. Runs as a task on any thread, in the shared memory of one segment.
 // Memory is the limit, so rows are read in pieces that fit a core's cache and every query visits a piece before the next one.
 import { ElanusError } from '#base/errors.js';
-import { FlatQueries, type FlatSearchContext, type FlatSearchOutput, type QueryInput } from './flat-queries.js';
+import {
+  FlatQueries,
+  type FlatSearchContext,
+  type FlatSearchOutput,
+  type QueryInput,
+} from './flat-queries.js';
 
 export type { FlatSearchContext, FlatSearchOutput } from './flat-queries.js';
 export { FLAT_K_MAX } from './flat-queries.js';
@@ -12,6 +17,7 @@ export interface RowBlocks {
   readonly rows: number;
   readonly bytes: number;
 }
+
 export interface FlatSearchInput extends QueryInput {
   readonly rowBegin: number;
   readonly rowEnd: number;
@@ -35,6 +41,7 @@ export function flatSearch(input: FlatSearchInput, context: FlatSearchContext): 
   const scan = new Scan(input, queries, context.memories[0] as WebAssembly.Memory);
   return queries.collect((group) => scan.run(group));
 }
+
 export function checkNorms(input: { readonly metric: string; readonly inverseNormsOffset?: number }): void {
   if (input.metric === 'COSINE' && input.inverseNormsOffset === undefined) {
     throw new ElanusError('internal', 'COSINE scan without inverse norms, expected inverseNormsOffset');
@@ -46,6 +53,7 @@ class Scan {
   readonly #queries: FlatQueries;
   readonly #memory: WebAssembly.Memory;
   readonly #excluded: Uint8Array | undefined;
+
   constructor(input: FlatSearchInput, queries: FlatQueries, memory: WebAssembly.Memory) {
     this.#input = input;
     this.#queries = queries;
@@ -53,10 +61,23 @@ class Scan {
     const { excluded } = input;
     this.#excluded = excluded && new Uint8Array(excluded.buffer, excluded.byteOffset, excluded.byteLength);
   }
+
   /** Offers all rows to the loaded queries. */
   run(group: number): void {
     const { dim, rowEnd, vectorsOffset, inverseNormsOffset = 0, blocks } = this.#input;
-    const { kernel, element, metric, rowBytes, tops, topStride, queries, queryStride, own: bitset, low, high } = this.#queries;
+    const {
+      kernel,
+      element,
+      metric,
+      rowBytes,
+      tops,
+      topStride,
+      queries,
+      queryStride,
+      own: bitset,
+      low,
+      high,
+    } = this.#queries;
     const pieceRows = Math.min(PIECE_ROWS_MAX, Math.max(64, Math.floor(PIECE_BYTES / (rowBytes * 64)) * 64));
     for (let row = this.#input.rowBegin; row < rowEnd; ) {
       const piece = Math.floor(row / 64) * 64; // Bitset words start here; vectors of the rows before `row` are not read.
@@ -71,10 +92,37 @@ class Scan {
         const many = Math.min(4, group - i);
         const query = queries + i * queryStride;
         const top = tops + i * topStride;
-        if (many === 1) kernel.scanOne(element, metric, dim, vectors, norms, from, end - from, query, top, excluded, low, high);
+        if (many === 1)
+          kernel.scanOne(
+            element,
+            metric,
+            dim,
+            vectors,
+            norms,
+            from,
+            end - from,
+            query,
+            top,
+            excluded,
+            low,
+            high,
+          );
         else {
           kernel.scanMany(
-            ...([element, metric, dim, vectors, norms, from, end - from, many, query, queryStride, top, topStride] as const),
+            ...([
+              element,
+              metric,
+              dim,
+              vectors,
+              norms,
+              from,
+              end - from,
+              many,
+              query,
+              queryStride,
+              top,
+              topStride,
+            ] as const),
             ...([excluded, low, high] as const),
           );
         }
@@ -82,6 +130,7 @@ class Scan {
       row = end;
     }
   }
+
   /** Copies the bits of [piece, end) into scratch, with those outside [row, end) set; false when no row is excluded. */
   #copyBitset(piece: number, row: number, end: number): boolean {
     const source = this.#excluded?.subarray(piece >> 3, Math.ceil(end / 8));
@@ -94,10 +143,12 @@ class Scan {
     return true;
   }
 }
+
 function hasBit(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return true;
   return false;
 }
+
 function setBit(bits: Uint8Array, i: number): void {
   bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
 }

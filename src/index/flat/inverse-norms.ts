@@ -11,6 +11,7 @@ export interface InverseNormsInput {
   /** Default float32; not binary. */
   readonly elementType?: ElementType;
 }
+
 const CHUNK_BYTES = 1 << 20;
 /** One a thread, made when first needed: chunk | norms of the chunk. */
 let workspace: WebAssembly.Memory | undefined;

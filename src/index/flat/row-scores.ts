@@ -11,10 +11,12 @@ export interface Hits {
   readonly rows: Uint32Array;
   readonly scores: Float32Array;
 }
+
 export interface ScoreBounds {
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
+
 export interface RowScores {
   /** Of what a row is scored by, in bytes. */
   readonly rowBytes: number;
@@ -47,14 +49,30 @@ export class VectorScores implements RowScores {
     this.#context = context;
     this.rowBytes = vectorBytes(vectors.elementType ?? 'float32', vectors.dim);
   }
+
   useQuery(query: Uint8Array): void {
     this.#query = query;
   }
+
   best(ids: Uint32Array, k: number, _worth: number, bounds: ScoreBounds = {}): Hits {
     const { radius, rangeFilter } = bounds;
-    const input = { ...this.#vectors, metric: this.#metric, queries: this.#query, k: Math.min(k, FLAT_K_MAX), ids };
-    return flatIds({ ...input, ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) }, this.#context);
+    const input = {
+      ...this.#vectors,
+      metric: this.#metric,
+      queries: this.#query,
+      k: Math.min(k, FLAT_K_MAX),
+      ids,
+    };
+    return flatIds(
+      {
+        ...input,
+        ...(radius !== undefined && { radius }),
+        ...(rangeFilter !== undefined && { rangeFilter }),
+      },
+      this.#context,
+    );
   }
+
   bestOfAll(k: number, excluded?: Uint8Array): Hits {
     const range = { rowBegin: 0, rowEnd: this.#rowCount };
     const input = { ...this.#vectors, metric: this.#metric, queries: this.#query, k, ...range };

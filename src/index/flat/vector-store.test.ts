@@ -4,7 +4,10 @@ import { nextBelow, nextFloat, seededRandom } from '#base/random.js';
 import { DATA_OFFSET } from '#index/block/region-layout.js';
 import { defaultBlockRows, roundUpBlockRows, VectorStore } from './vector-store.js';
 
-const regionOf = (maximum = 65535) => ({ memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum, shared: true }) });
+const regionOf = (maximum = 65535) => ({
+  memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum, shared: true }),
+});
+
 const bytesOf = (floats: Float32Array) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
 const randomFloats = (seed: number, count: number) => {
   const random = seededRandom(seed);
@@ -32,7 +35,8 @@ describe('VectorStore', () => {
     const picked = Uint32Array.of(0, 63, 64, 499, 64);
     const wanted = [...picked].flatMap((row) => [...floats.subarray(row * dim, (row + 1) * dim)]);
     expect(new Float32Array(store.copyRows(picked).buffer)).toEqual(Float32Array.from(wanted));
-    for (const row of picked) expect(store.view(row)).toEqual(bytesOf(floats).slice(row * dim * 4, (row + 1) * dim * 4));
+    for (const row of picked)
+      expect(store.view(row)).toEqual(bytesOf(floats).slice(row * dim * 4, (row + 1) * dim * 4));
     store.copyInverseNorms().forEach((inverse, row) => {
       const norm = Math.hypot(...floats.subarray(row * dim, (row + 1) * dim));
       expect(inverse * norm).toBeCloseTo(1, 5);
@@ -55,7 +59,9 @@ describe('VectorStore', () => {
   });
   it('has an inverse norm of 0 where a vector has no direction, and a true one at the ends of the float range', () => {
     const store = new VectorStore(regionOf(), { dim: 5, inverseNorms: true });
-    const rows = [[0], [Number.NaN], [Infinity], [1e-30], [3e38], [0, 0, 0, 0, 4]].map((row) => [...row, 0, 0, 0, 0].slice(0, 5));
+    const rows = [[0], [Number.NaN], [Infinity], [1e-30], [3e38], [0, 0, 0, 0, 4]].map((row) =>
+      [...row, 0, 0, 0, 0].slice(0, 5),
+    );
     store.append(bytesOf(Float32Array.from(rows.flat())));
     const norms = store.copyInverseNorms();
     expect([...norms.subarray(0, 3)]).toEqual([0, 0, 0]);
@@ -64,9 +70,15 @@ describe('VectorStore', () => {
     expect(norms[5]).toBe(0.25);
   });
   it('refuses with memory_limit what does not fit, and stays as it was', () => {
-    const store = new VectorStore(regionOf(DATA_OFFSET / 65536 + 4), { dim: 256, inverseNorms: false, blockRows: 64 });
+    const store = new VectorStore(regionOf(DATA_OFFSET / 65536 + 4), {
+      dim: 256,
+      inverseNorms: false,
+      blockRows: 64,
+    });
     store.append(new Uint8Array(64 * 1024));
-    expect(() => store.append(new Uint8Array(256 * 1024))).toThrow(expect.objectContaining({ key: 'memory_limit' }));
+    expect(() => store.append(new Uint8Array(256 * 1024))).toThrow(
+      expect.objectContaining({ key: 'memory_limit' }),
+    );
     expect(() => store.reserve(5_000_000)).toThrow(expect.objectContaining({ key: 'memory_limit' }));
     expect(store.rowCount).toBe(64);
     expect(store.append(new Uint8Array(1024))).toBe(64);
@@ -75,7 +87,9 @@ describe('VectorStore', () => {
     const store = new VectorStore(regionOf(), { dim: 2, inverseNorms: false });
     expect(() => store.append(new Uint8Array(7))).toThrow('whole vectors');
     expect(() => store.view(0)).toThrow('row 0 of 0');
-    expect(() => new VectorStore(regionOf(), { dim: 2, inverseNorms: false, blockRows: 65 })).toThrow('multiple of 64');
+    expect(() => new VectorStore(regionOf(), { dim: 2, inverseNorms: false, blockRows: 65 })).toThrow(
+      'multiple of 64',
+    );
   });
   it('chooses blocks of about a MiB', () => {
     expect([1, 128, 768, 32_768].map((dim) => defaultBlockRows(dim * 4))).toEqual([16_384, 2048, 256, 64]);

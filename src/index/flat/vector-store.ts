@@ -20,8 +20,12 @@ export interface VectorStoreOptions {
   /** Where they end at the latest, when something else follows in the memory. Default: they may take it all. */
   readonly end?: number;
 }
+
 /** What flatSearch needs to find rows; plain data, to be sent to a worker. */
-export type VectorPlace = Pick<FlatSearchInput, 'dim' | 'elementType' | 'vectorsOffset' | 'inverseNormsOffset' | 'blocks'>;
+export type VectorPlace = Pick<
+  FlatSearchInput,
+  'dim' | 'elementType' | 'vectorsOffset' | 'inverseNormsOffset' | 'blocks'
+>;
 
 const BLOCK_BYTES = 1 << 20;
 /** About 1 MiB of vectors, so that a small segment stays small, a power of two from 64 to 16,384. */
@@ -42,7 +46,13 @@ export class VectorStore {
   #rowCount = 0;
 
   constructor(region: { readonly memory: WebAssembly.Memory }, options: VectorStoreOptions) {
-    const { dim, inverseNorms, elementType = 'float32', offset = DATA_OFFSET, end = REGION_BYTES_MAX } = options;
+    const {
+      dim,
+      inverseNorms,
+      elementType = 'float32',
+      offset = DATA_OFFSET,
+      end = REGION_BYTES_MAX,
+    } = options;
     const { blockRows = defaultBlockRows(vectorBytes(elementType, dim)) } = options;
     assert(Number.isInteger(dim) && dim > 0, `dim is ${dim}`);
     assert(blockRows > 0 && blockRows % 64 === 0, `blockRows is ${blockRows}, expected a multiple of 64`);
@@ -57,6 +67,7 @@ export class VectorStore {
     this.hasInverseNorms = inverseNorms;
     this.blocks = { rows: blockRows, bytes: blockRows * (this.vectorBytes + (inverseNorms ? 4 : 0)) };
   }
+
   /** Bytes that a region needs for so many rows, from its start. */
   static bytesFor(rows: number, options: VectorStoreOptions): number {
     const { dim, inverseNorms, elementType = 'float32', offset = DATA_OFFSET } = options;
@@ -64,29 +75,35 @@ export class VectorStore {
     const { blockRows = defaultBlockRows(bytes) } = options;
     return offset + Math.ceil(rows / blockRows) * blockRows * (bytes + (inverseNorms ? 4 : 0));
   }
+
   get rowCount(): number {
     return this.#rowCount;
   }
+
   /** Rows that fit without growing the memory. */
   get capacity(): number {
     const end = Math.min(this.#end, this.#memory.buffer.byteLength);
     return Math.max(0, Math.floor((end - this.offset) / this.blocks.bytes)) * this.blocks.rows;
   }
+
   /** The first byte after all blocks in use. */
   get endOffset(): number {
     return this.offset + Math.ceil(this.#rowCount / this.blocks.rows) * this.blocks.bytes;
   }
+
   get place(): VectorPlace {
     const { dim, elementType, offset: vectorsOffset, blocks } = this;
     return this.hasInverseNorms
       ? { dim, elementType, vectorsOffset, blocks, inverseNormsOffset: offsetOfNorms(this, 0) }
       : { dim, elementType, vectorsOffset, blocks };
   }
+
   /** Byte offset of a row's vector. */
   vectorOffset(row: number): number {
     const block = Math.floor(row / this.blocks.rows);
     return this.offset + block * this.blocks.bytes + (row - block * this.blocks.rows) * this.vectorBytes;
   }
+
   /**
    * Appends whole vectors, bytes as they came, at any alignment. `inverseNorms`, when known, are taken instead of computed.
    * @returns the number of the first new row. @throws memory_limit, and then nothing is appended.
@@ -102,10 +119,15 @@ export class VectorStore {
       const row = first + done;
       const count = Math.min(rows - done, this.blocks.rows - (row % this.blocks.rows));
       const at = this.vectorOffset(row);
-      new Uint8Array(this.#memory.buffer, at, count * vectorBytes).set(bytes.subarray(done * vectorBytes, (done + count) * vectorBytes));
+      new Uint8Array(this.#memory.buffer, at, count * vectorBytes).set(
+        bytes.subarray(done * vectorBytes, (done + count) * vectorBytes),
+      );
       if (this.hasInverseNorms) {
         const normsAt = offsetOfNorms(this, row);
-        if (inverseNorms) new Float32Array(this.#memory.buffer, normsAt, count).set(inverseNorms.subarray(done, done + count));
+        if (inverseNorms)
+          new Float32Array(this.#memory.buffer, normsAt, count).set(
+            inverseNorms.subarray(done, done + count),
+          );
         else flatKernel.on(this.#memory).norms(elementCodes[this.elementType], at, this.dim, count, normsAt);
       }
       done += count;
@@ -113,6 +135,7 @@ export class VectorStore {
     this.#rowCount += rows;
     return first;
   }
+
   /** Appends rows without a vector. Memory beyond the rows is zero, and so is what it holds of them: nothing is written. @throws memory_limit */
   appendEmpty(rows: number): number {
     this.reserve(this.#rowCount + rows);
@@ -120,14 +143,22 @@ export class VectorStore {
     this.#rowCount += rows;
     return first;
   }
+
   /** Grows the memory to hold so many rows in all. @throws memory_limit */
   reserve(rows: number): void {
     const needed = this.offset + Math.ceil(rows / this.blocks.rows) * this.blocks.bytes;
-    assert(this.#end === REGION_BYTES_MAX || needed <= this.#end, `${rows} vectors end at ${needed}, their place at ${this.#end}`);
+    assert(
+      this.#end === REGION_BYTES_MAX || needed <= this.#end,
+      `${rows} vectors end at ${needed}, their place at ${this.#end}`,
+    );
     const missing = needed - this.#memory.buffer.byteLength;
     if (missing <= 0) return;
     const refuse = (why: string, cause?: unknown): ElanusError =>
-      new ElanusError('memory_limit', `segment of ${rows} vectors needs ${needed} bytes: ${why}; use smaller segments`, { cause });
+      new ElanusError(
+        'memory_limit',
+        `segment of ${rows} vectors needs ${needed} bytes: ${why}; use smaller segments`,
+        { cause },
+      );
     if (needed > REGION_BYTES_MAX) throw refuse(`expected at most ${REGION_BYTES_MAX}`);
     try {
       this.#memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
@@ -135,20 +166,28 @@ export class VectorStore {
       throw refuse(messageOf(error), error);
     }
   }
+
   /** Appends all rows of another store of such vectors. */
   appendAll(other: VectorStore): void {
     const { rows: blockRows } = other.blocks;
     for (let row = 0; row < other.rowCount; row += blockRows) {
       const count = Math.min(blockRows, other.rowCount - row);
-      const norms = other.hasInverseNorms ? new Float32Array(other.#memory.buffer, offsetOfNorms(other, row), count) : undefined;
-      this.append(new Uint8Array(other.#memory.buffer, other.vectorOffset(row), count * other.vectorBytes), norms);
+      const norms = other.hasInverseNorms
+        ? new Float32Array(other.#memory.buffer, offsetOfNorms(other, row), count)
+        : undefined;
+      this.append(
+        new Uint8Array(other.#memory.buffer, other.vectorOffset(row), count * other.vectorBytes),
+        norms,
+      );
     }
   }
+
   /** A copy of one vector's bytes. */
   view(row: number): Uint8Array {
     this.#check(row);
     return new Uint8Array(this.#memory.buffer, this.vectorOffset(row), this.vectorBytes).slice();
   }
+
   /** Copies of the vectors of these rows, one after the other. */
   copyRows(rows: Uint32Array): Uint8Array {
     const { vectorBytes } = this;
@@ -161,6 +200,7 @@ export class VectorStore {
     });
     return copy;
   }
+
   /** Copies of the inverse norms of all rows. */
   copyInverseNorms(): Float32Array {
     assert(this.hasInverseNorms, 'this store keeps no inverse norms');
@@ -171,11 +211,18 @@ export class VectorStore {
     }
     return copy;
   }
+
   #check(row: number): void {
     assert(row >= 0 && row < this.#rowCount, `row ${row} of ${this.#rowCount}`);
   }
 }
+
 function offsetOfNorms(store: VectorStore, row: number): number {
   const block = Math.floor(row / store.blocks.rows);
-  return store.offset + block * store.blocks.bytes + store.blocks.rows * store.vectorBytes + (row - block * store.blocks.rows) * 4;
+  return (
+    store.offset +
+    block * store.blocks.bytes +
+    store.blocks.rows * store.vectorBytes +
+    (row - block * store.blocks.rows) * 4
+  );
 }

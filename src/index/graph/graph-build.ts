@@ -9,7 +9,13 @@ import { type CodeFit, type CodeFitInput, doesFit } from '#index/graph/build/cod
 import { layoutBuild } from '#index/graph/build/graph-build-layout.js';
 import { mendGraph } from '#index/graph/build/graph-mended.js';
 import type { OrderInput, OrderOutput } from '#index/graph/build/graph-order.js';
-import type { BuildPlace, EncodeInput, FillInput, InsertInput, SampleOutput } from '#index/graph/build/graph-tasks.js';
+import type {
+  BuildPlace,
+  EncodeInput,
+  FillInput,
+  InsertInput,
+  SampleOutput,
+} from '#index/graph/build/graph-tasks.js';
 import type { RowCopies, RowCopiesInput } from '#index/graph/build/row-copies.js';
 import {
   type CodeForm,
@@ -54,16 +60,19 @@ export interface GraphSpec {
   /** Threads that insert; 1 makes the graph the same each time. */
   readonly threads?: number;
 }
+
 export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** Share done, 0 to 1. */
   readonly onProgress?: (done: number) => void;
 }
+
 /** The vectors of a segment, in their region. */
 export interface SourceVectors<Region extends IndexRegion> {
   readonly region: Region;
   readonly place: ExactVectors;
 }
+
 const LEVEL_MAX = 15;
 /** Nodes that one task inserts or encodes, tens of milliseconds: searches that wait for the same threads get their turn between. */
 const INSERTED_NODES = 128;
@@ -84,14 +93,19 @@ export async function buildGraph<Region extends IndexRegion>(
   // Codes of floats are searched as those of HNSW are, whatever was asked for. Records of a quantised graph and codewords would err as codes did.
   const { bits: _bits, pq: _pq, ...rest } = spec;
   const indexType = spec.bits !== undefined || spec.pq !== undefined ? 'HNSW' : spec.indexType;
-  const floats = await buildBy(workers, { ...rest, indexType, form: built.form }, source, options, { copies, by: 'FP32' });
+  const floats = await buildBy(workers, { ...rest, indexType, form: built.form }, source, options, {
+    copies,
+    by: 'FP32',
+  });
   assert(floats instanceof Uint8Array, 'floats rank rows as vectors do');
   return floats;
 }
+
 /** Codes do not rank rows as vectors do; those of this form do. */
 interface Unfit {
   readonly form: CodeForm;
 }
+
 /** Undefined where there are few, and where rows are scored or read by their nodes. */
 async function copiesIn<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -100,13 +114,20 @@ async function copiesIn<Region extends IndexRegion>(
   signal?: AbortSignal,
 ): Promise<RowCopies | undefined> {
   if (spec.isScored || spec.isPaged) return undefined;
-  return workers.run<RowCopies | undefined>('rowCopies', { place, rows: presentRows(spec) } satisfies RowCopiesInput, [region], signal);
+  return workers.run<RowCopies | undefined>(
+    'rowCopies',
+    { place, rows: presentRows(spec) } satisfies RowCopiesInput,
+    [region],
+    signal,
+  );
 }
+
 interface Making {
   /** The codes that the graph is made by; floats are not measured. */
   readonly by?: 'SQ8' | 'FP32';
   readonly copies: RowCopies | undefined;
 }
+
 async function buildBy<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   spec: GraphSpec,
@@ -144,11 +165,24 @@ async function buildBy<Region extends IndexRegion>(
     new Int32Array(buffer, layout.header, 4).set([0, -1, 0, 0]);
     new Float32Array(buffer, layout.frame, frame.length).set(frame);
     const base = {
-      ...{ nodes, dim, degree, metric, layout, source: source.place, isRotated, hasMean: by === 'SQ8' && metric !== 'IP', by },
+      nodes,
+      dim,
+      degree,
+      metric,
+      layout,
+      source: source.place,
+      isRotated,
+      hasMean: by === 'SQ8' && metric !== 'IP',
+      by,
       efConstruction: spec.efConstruction,
     };
     const regions = [source.region, region];
-    const sample = await workers.run<SampleOutput>('graphSample', { ...base, step: 1 } satisfies BuildPlace, regions, signal);
+    const sample = await workers.run<SampleOutput>(
+      'graphSample',
+      { ...base, step: 1 } satisfies BuildPlace,
+      regions,
+      signal,
+    );
     const place: BuildPlace = { ...base, step: stepOf(by, sample.deviation, sample.reach) };
     const stepFor = (form: CodeForm): number => {
       const { deviation, reach, most } = sample;
@@ -162,26 +196,40 @@ async function buildBy<Region extends IndexRegion>(
       return doesFit(await workers.run<CodeFit>('codeFit', input, regions, signal), use);
     };
     const doBytesFit = async (): Promise<boolean> =>
-      (await fits('SQ8', place.step, 'made')) && (!spec.isScored || (await fits('SQ8', stepFor('SQ8'), 'walked')));
-    if (by === 'SQ8' && !(await doBytesFit())) return { form: (await fits('BF16', 1, 'walked')) ? 'BF16' : 'FP32' };
+      (await fits('SQ8', place.step, 'made')) &&
+      (!spec.isScored || (await fits('SQ8', stepFor('SQ8'), 'walked')));
+    if (by === 'SQ8' && !(await doBytesFit()))
+      return { form: (await fits('BF16', 1, 'walked')) ? 'BF16' : 'FP32' };
     const runShares = (task: string, input: object): Promise<void> =>
       runLanes(
         Math.ceil(nodes / ENCODED_NODES),
         threads,
         async (piece) => {
           const begin = piece * ENCODED_NODES;
-          await workers.run(task, { ...input, begin, end: Math.min(nodes, begin + ENCODED_NODES) }, regions, signal);
+          await workers.run(
+            task,
+            { ...input, begin, end: Math.min(nodes, begin + ENCODED_NODES) },
+            regions,
+            signal,
+          );
         },
         signal,
       );
-    const encode = (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> => runShares('graphEncode', input);
+    const encode = (input: Omit<EncodeInput, 'begin' | 'end'>): Promise<void> =>
+      runShares('graphEncode', input);
     await encode({ place, form: by, out: layout.codes, stride: layout.codeStride, order: 0 });
     let inserted = 0;
     // The first node alone: until it stands there is no graph for the others to enter.
-    if (nodes > 0) await workers.run<number>('graphInsert', { place, most: 1 } satisfies InsertInput, regions, signal);
+    if (nodes > 0)
+      await workers.run<number>('graphInsert', { place, most: 1 } satisfies InsertInput, regions, signal);
     inserted = Math.min(1, nodes);
     const insert = async (): Promise<void> => {
-      const done = await workers.run<number>('graphInsert', { place, most: INSERTED_NODES } satisfies InsertInput, regions, signal);
+      const done = await workers.run<number>(
+        'graphInsert',
+        { place, most: INSERTED_NODES } satisfies InsertInput,
+        regions,
+        signal,
+      );
       inserted += done;
       onProgress((inserted / Math.max(1, nodes)) * 0.9);
     };
@@ -196,15 +244,34 @@ async function buildBy<Region extends IndexRegion>(
     await runShares('graphFill', { place } satisfies Omit<FillInput, 'begin' | 'end'>);
     onProgress(0.95);
     const { bits } = spec;
-    const fitting = spec.form === 'fitting' ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach) : spec.form;
+    const fitting =
+      spec.form === 'fitting'
+        ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach)
+        : spec.form;
     // Room was taken for the codes that were asked for, or for those of 8 bits.
-    const form = by === 'FP32' || bits || pq ? fitting : await firstFit(fitting, dim, (one) => fits(one, stepFor(one), 'walked'));
+    const form =
+      by === 'FP32' || bits || pq
+        ? fitting
+        : await firstFit(fitting, dim, (one) => fits(one, stepFor(one), 'walked'));
     const step = bits ? place.step : stepFor(form);
     const stride = pq?.stride ?? codeBytes(form, dim);
     let books: ReadonlyMap<string, Uint8Array> = new Map();
-    if (pq) books = await buildPqCodes(workers, regions, { place, pq, out: layout.finalCodes, seed: spec.seed ?? 1, threads, signal });
-    else if (bits) await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<QgEncodeInput, 'begin' | 'end'>);
-    else await encode({ place: { ...place, step }, form, out: layout.finalCodes, stride, order: layout.order });
+    if (pq)
+      books = await buildPqCodes(workers, regions, {
+        place,
+        pq,
+        out: layout.finalCodes,
+        seed: spec.seed ?? 1,
+        threads,
+        signal,
+      });
+    else if (bits)
+      await runShares('qgEncode', { place, bits, out: layout.finalCodes } satisfies Omit<
+        QgEncodeInput,
+        'begin' | 'end'
+      >);
+    else
+      await encode({ place: { ...place, step }, form, out: layout.finalCodes, stride, order: layout.order });
     // Records lie far apart: the codes in which every search begins are kept side by side as well.
     const hasUpperCodes = bits !== undefined && isOrdered;
     if (hasUpperCodes) copyUpperCodes(region.memory, place, upperNodes);
@@ -213,9 +280,18 @@ async function buildBy<Region extends IndexRegion>(
     const section = (offset: number, bytes: number): Uint8Array => new Uint8Array(buffer, offset, bytes);
     const block = encodeIndexBlock(
       {
-        ...{ indexType: spec.indexType, metric, elementType: spec.elementType, dim, rowCount: spec.rowCount },
+        indexType: spec.indexType,
+        metric,
+        elementType: spec.elementType,
+        dim,
+        rowCount: spec.rowCount,
         params: {
-          ...{ ...spec.params, nodes, degree, codeStride: stride, hasRows, ...(isOrdered && { upperNodes }) },
+          ...spec.params,
+          nodes,
+          degree,
+          codeStride: stride,
+          hasRows,
+          ...(isOrdered && { upperNodes }),
           ...(pq ? { form: GRAPH_PQ_FORM, isRotated: false } : { form, step, isRotated }),
         },
       },
@@ -230,12 +306,19 @@ async function buildBy<Region extends IndexRegion>(
               ['links', section(layout.finalLinks, nodes * degree * 8)],
               ['codes', section(layout.finalCodes, nodes * stride)],
             ] as const)),
-        ...(hasUpperCodes ? [['upperCodes', section(layout.upperCodes, upperNodes * layout.codeStride)] as const] : []),
+        ...(hasUpperCodes
+          ? [['upperCodes', section(layout.upperCodes, upperNodes * layout.codeStride)] as const]
+          : []),
         ...books,
         ...copySections(copies),
         ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
         ...(hasRows && spec.isScored
-          ? [['nodeOf', nodesOfRows(new Uint32Array(buffer, layout.finalRows, nodes), spec.rowCount)] as const]
+          ? [
+              [
+                'nodeOf',
+                nodesOfRows(new Uint32Array(buffer, layout.finalRows, nodes), spec.rowCount),
+              ] as const,
+            ]
           : []),
       ]),
     );
@@ -245,6 +328,7 @@ async function buildBy<Region extends IndexRegion>(
     workers.release(region);
   }
 }
+
 /** What may take the place of codes that do not rank rows as the vectors do, where those of 8 bits do. */
 const otherForms = {
   SQ4: ['SQ6', 'SQ8'],
@@ -255,30 +339,46 @@ const otherForms = {
   FP32: [],
 } as const satisfies Record<CodeForm, readonly CodeForm[]>;
 /** The form that is wanted, or the first in its place that ranks rows as the vectors do. */
-async function firstFit(form: CodeForm, dim: number, fits: (form: CodeForm) => Promise<boolean>): Promise<CodeForm> {
+async function firstFit(
+  form: CodeForm,
+  dim: number,
+  fits: (form: CodeForm) => Promise<boolean>,
+): Promise<CodeForm> {
   if (form === 'SQ8' || (await fits(form))) return form;
-  for (const one of otherForms[form]) if (one === 'SQ8' || (codeBytes(one, dim) < codeBytes('SQ8', dim) && (await fits(one)))) return one;
+  for (const one of otherForms[form])
+    if (one === 'SQ8' || (codeBytes(one, dim) < codeBytes('SQ8', dim) && (await fits(one)))) return one;
   return form;
 }
+
 const NEAREST_WANTED = 10;
 function copySections(copies: RowCopies | undefined): readonly (readonly [string, Uint8Array])[] {
   if (copies === undefined) return [];
-  return (['firsts', 'ends', 'copies'] as const).map((part) => [COPY_SECTIONS[part], new Uint8Array(copies[part].buffer)] as const);
+  return (['firsts', 'ends', 'copies'] as const).map(
+    (part) => [COPY_SECTIONS[part], new Uint8Array(copies[part].buffer)] as const,
+  );
 }
+
 function presentRows({ rowCount, without }: GraphSpec): Uint32Array {
   const rows = new Uint32Array(rowCount);
   let count = 0;
-  for (let row = 0; row < rowCount; row++) if (((without?.[row >> 3] ?? 0) & (1 << (row & 7))) === 0) rows[count++] = row;
+  for (let row = 0; row < rowCount; row++)
+    if (((without?.[row >> 3] ?? 0) & (1 << (row & 7))) === 0) rows[count++] = row;
   return rows.slice(0, count);
 }
+
 /** NIL where a row has no vector. */
 function nodesOfRows(rows: Uint32Array, rowCount: number): Uint8Array {
   const nodeOf = new Uint32Array(rowCount).fill(NIL);
   for (const [node, row] of rows.entries()) nodeOf[row] = node;
   return new Uint8Array(nodeOf.buffer);
 }
+
 /** Layers are drawn as the paper does, with mean 1 / ln(M). */
-export function drawLevels(nodes: number, degree: number, seed: number): { levels: Uint8Array; offsets: Uint32Array; lists: number } {
+export function drawLevels(
+  nodes: number,
+  degree: number,
+  seed: number,
+): { levels: Uint8Array; offsets: Uint32Array; lists: number } {
   const random = seededRandom(seed);
   const scale = 1 / Math.log(degree);
   const levels = new Uint8Array(nodes);

@@ -22,7 +22,9 @@ describe('recall and scores', () => {
     for (const sqType of [undefined, 'SQ4U', 'SQ6', 'SQ8', 'FP16', 'BF16'] as const) {
       test(`${metric} ${sqType ?? 'HNSW'}`, async () => {
         const overrides: Overrides =
-          sqType === undefined ? {} : { build: { ...hnsw, kind: 'HNSW_SQ', sqType, refine: false, refineType: 'FP32' } };
+          sqType === undefined
+            ? {}
+            : { build: { ...hnsw, kind: 'HNSW_SQ', sqType, refine: false, refineType: 'FP32' } };
         const fixture = await build(clustered(3000, 40, 1), 40, metric, overrides);
         const queries = queriesOf(fixture, clustered(30, 40, 1), 30);
         expect(recall(fixture, queries, 10)).toBeGreaterThan(0.95);
@@ -44,7 +46,9 @@ describe('recall and scores', () => {
     for (const dim of [1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 127, 130]) {
       const values = clustered(300, dim, dim);
       const fixture = await build(values, dim, 'L2');
-      expect(recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(dim < 3 ? 0.8 : 0.95);
+      expect(recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(
+        dim < 3 ? 0.8 : 0.95,
+      );
     }
   }, 60_000);
 });
@@ -60,7 +64,8 @@ describe('rows that do not count', () => {
       const passing = countClear(excluded, rows);
       const rest = { excluded, passing };
       for (const query of queries) {
-        for (const row of find(fixture, query, 10, rest).rows) expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
+        for (const row of find(fixture, query, 10, rest).rows)
+          expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
       }
       expect(recall(fixture, queries, 10, rest), `share ${share}`).toBeGreaterThan(0.93);
     }
@@ -84,7 +89,8 @@ describe('range search', () => {
       const [rangeFilter, radius] = [all[100] as number, all[400] as number];
       const rest = { radius, rangeFilter };
       const hits = find(fixture, query, 50, rest);
-      for (const score of hits.scores) expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
+      for (const score of hits.scores)
+        expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
       const truth = new Set(exact(fixture, query, 50, rest).rows);
       expect([...hits.rows].filter((row) => truth.has(row)).length).toBeGreaterThan(truth.size * 0.9);
     }
@@ -108,7 +114,9 @@ describe('small and odd sets', () => {
   });
   test('k of all rows', async () => {
     const fixture = await build(clustered(700, 8, 6), 8, 'IP');
-    expect(find(fixture, toBytes('float32', clustered(1, 8, 6)), 700, { params: { ef: 700 } }).rows.length).toBeGreaterThan(690);
+    expect(
+      find(fixture, toBytes('float32', clustered(1, 8, 6)), 700, { params: { ef: 700 } }).rows.length,
+    ).toBeGreaterThan(690);
   });
 });
 
@@ -127,7 +135,11 @@ describe('codes of HNSW', () => {
 describe('the block', () => {
   test('one thread and one seed give the same bytes; another seed does not', async () => {
     const values = clustered(800, 20, 7);
-    const [a, b, c] = await Promise.all([build(values, 20, 'L2'), build(values, 20, 'L2'), build(values, 20, 'L2', { seed: 9 })]);
+    const [a, b, c] = await Promise.all([
+      build(values, 20, 'L2'),
+      build(values, 20, 'L2'),
+      build(values, 20, 'L2', { seed: 9 }),
+    ]);
     expect(a.block).toEqual(b.block);
     expect(a.block).not.toEqual(c.block);
   });
@@ -151,8 +163,12 @@ describe('a scan of what a filter leaves', () => {
       Float32Array.from({ length: 192 }, () => next()),
       3,
     )) {
-      expect(planWalk({ nodes: rows, passing: rows / 2, ef: 20_000, vectorBytes: 256, codeBytes: 32 })).toBe('scan');
-      expect([...find(fixture, query, 50, rest).rows]).toEqual([...exact(fixture, query, 50, { excluded }).rows]);
+      expect(planWalk({ nodes: rows, passing: rows / 2, ef: 20_000, vectorBytes: 256, codeBytes: 32 })).toBe(
+        'scan',
+      );
+      expect([...find(fixture, query, 50, rest).rows]).toEqual([
+        ...exact(fixture, query, 50, { excluded }).rows,
+      ]);
     }
   });
 });

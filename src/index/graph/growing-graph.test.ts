@@ -19,6 +19,7 @@ function rowsOf(count: number, from: number): Float32Array {
   }
   return out;
 }
+
 function storeOf(values: Float32Array): { region: { memory: WebAssembly.Memory }; store: VectorStore } {
   const options = { dim, elementType: 'float32', inverseNorms: true, blockRows: 8192 } as const;
   const region = workers.allocate(VectorStore.bytesFor(values.length / dim, options) + 65536, 2 ** 31);
@@ -26,6 +27,7 @@ function storeOf(values: Float32Array): { region: { memory: WebAssembly.Memory }
   store.append(new Uint8Array(values.buffer));
   return { region, store };
 }
+
 function recall(graph: GrowingGraph<{ memory: WebAssembly.Memory }>, values: Float32Array): number {
   const { region, store } = storeOf(values);
   const index = graph.index;
@@ -34,7 +36,10 @@ function recall(graph: GrowingGraph<{ memory: WebAssembly.Memory }>, values: Flo
   const shares = Array.from({ length: 40 }, (_, i) => {
     const queries = values.slice(i * 25 * dim, (i * 25 + 1) * dim).map((value) => value * 0.99);
     const input = { vectors: store.place, queries, k: 10, params: { ef: 64 } };
-    const hits = graphSearch({ ...input, index: index.placement }, { memories: [region.memory, index.region.memory], thread: 0 });
+    const hits = graphSearch(
+      { ...input, index: index.placement },
+      { memories: [region.memory, index.region.memory], thread: 0 },
+    );
     const truth = flatSearch(
       { ...store.place, metric: 'L2', queries, k: 10, rowBegin: 0, rowEnd: rowCount },
       { memories: [region.memory] },
@@ -43,6 +48,7 @@ function recall(graph: GrowingGraph<{ memory: WebAssembly.Memory }>, values: Flo
   });
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
+
 describe('long rows among those of a growing segment', () => {
   test('from the beginning: the graph is made by floats', async () => {
     const values = rowsOf(2000, 0);

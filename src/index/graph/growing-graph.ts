@@ -7,7 +7,13 @@ import { type CodeFit, type CodeFitInput, doesFit } from '#index/graph/build/cod
 import { type BuildLayout, layoutBuild } from '#index/graph/build/graph-build-layout.js';
 import { mendGraph } from '#index/graph/build/graph-mended.js';
 import type { BuildPlace, EncodeInput, InsertInput, SampleOutput } from '#index/graph/build/graph-tasks.js';
-import { codeBytes, ROTATED_DIM_MIN, rescored, rotationSigns, stepOf } from '#index/graph/codes/graph-codes.js';
+import {
+  codeBytes,
+  ROTATED_DIM_MIN,
+  rescored,
+  rotationSigns,
+  stepOf,
+} from '#index/graph/codes/graph-codes.js';
 import { drawLevels } from './graph-build.js';
 
 export interface GrowingSpec {
@@ -17,6 +23,7 @@ export interface GrowingSpec {
   readonly degree: number;
   readonly efConstruction: number;
 }
+
 /** Rows before a graph is begun: the frame needs a sample, and scanning fewer is as fast. */
 export const GROWING_ROWS_MIN = 8192;
 /** Rows added by one task; a search that waits for a thread waits this long, tens of milliseconds. */
@@ -32,10 +39,12 @@ interface Source<Region> {
   readonly region: Region;
   readonly place: ExactVectors;
 }
+
 interface Stage<Region> {
   readonly region: Region;
   readonly place: BuildPlace;
 }
+
 export class GrowingGraph<Region extends IndexRegion> {
   readonly #workers: IndexWorkers<Region>;
   readonly #spec: GrowingSpec;
@@ -53,13 +62,16 @@ export class GrowingGraph<Region extends IndexRegion> {
     this.#workers = workers;
     this.#spec = spec;
   }
+
   /** The first so many rows are in the graph. */
   get rowCount(): number {
     return this.#rows;
   }
+
   get bytes(): number {
     return this.#stage?.place.layout.total ?? 0;
   }
+
   /** For `graphSearch`; the caller excludes rows from `rowCount` on. Undefined: nothing is in it yet. */
   get index(): { readonly region: Region; readonly placement: IndexPlacement } | undefined {
     const stage = this.#stage;
@@ -69,16 +81,35 @@ export class GrowingGraph<Region extends IndexRegion> {
     return {
       region: stage.region,
       placement: {
-        ...{ indexType: 'HNSW', metric: this.#spec.metric, elementType: this.#spec.elementType, dim, rowCount: this.#rows },
-        params: { nodes, degree, form: by, codeStride: layout.codeStride, step, hasRows: false, isRotated, isGrowing: true },
-        sections: {
-          ...{ header: section(layout.header), frame: section(layout.frame), links: section(layout.links), codes: section(layout.codes) },
-          ...{ upper: section(layout.upper), upperOf: section(layout.upperOf) },
+        indexType: 'HNSW',
+        metric: this.#spec.metric,
+        elementType: this.#spec.elementType,
+        dim,
+        rowCount: this.#rows,
+        params: {
+          nodes,
+          degree,
+          form: by,
+          codeStride: layout.codeStride,
+          step,
+          hasRows: false,
+          isRotated,
+          isGrowing: true,
         },
-        ...{ workOffset: layout.work, workBytes: layout.workBytes },
+        sections: {
+          header: section(layout.header),
+          frame: section(layout.frame),
+          links: section(layout.links),
+          codes: section(layout.codes),
+          upper: section(layout.upper),
+          upperOf: section(layout.upperOf),
+        },
+        workOffset: layout.work,
+        workBytes: layout.workBytes,
       },
     };
   }
+
   /** Keeps the memory while a task reads it. */
   async hold<T>(task: () => Promise<T>): Promise<T> {
     this.#users++;
@@ -89,6 +120,7 @@ export class GrowingGraph<Region extends IndexRegion> {
       this.#giveBack();
     }
   }
+
   /** Adds the rows up to `rowCount`, one task after the other. One call at a time. */
   async advance(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<void> {
     assert(!this.#isReleased, 'the growing graph was released');
@@ -100,7 +132,13 @@ export class GrowingGraph<Region extends IndexRegion> {
         const end = Math.min(rowCount, this.#rows + CHUNK_ROWS);
         const { layout } = place;
         const encode: EncodeInput = {
-          ...{ place, form: place.by, begin: this.#rows, end, out: layout.codes, stride: layout.codeStride, order: 0 },
+          place,
+          form: place.by,
+          begin: this.#rows,
+          end,
+          out: layout.codes,
+          stride: layout.codeStride,
+          order: 0,
         };
         const regions = [source.region, stage.region];
         await this.#workers.run('graphEncode', encode, regions, signal);
@@ -111,42 +149,74 @@ export class GrowingGraph<Region extends IndexRegion> {
       await this.#mend(source, signal);
     });
   }
+
   /** Rows that came later may be of another scale: the graph begins again by floats, and until it has come as far its rows are scanned. */
-  async #leaveUnfitCodes({ region, place: source }: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<void> {
+  async #leaveUnfitCodes(
+    { region, place: source }: Source<Region>,
+    rowCount: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const stage = this.#stage;
-    if (stage === undefined || stage.place.by === 'FP32' || rowCount < this.#measuredRows * MEASURED_AGAIN) return;
+    if (stage === undefined || stage.place.by === 'FP32' || rowCount < this.#measuredRows * MEASURED_AGAIN)
+      return;
     if (await this.#doCodesFit({ ...stage.place, source }, [region, stage.region], rowCount, signal)) return;
     this.#retired.push(stage.region);
     this.#rows = 0;
     this.#mendedRows = 0;
     this.#stage = this.#beginByFloats(rowCount, source);
   }
+
   /** Links that a search of rows as they are now needs; rows that come later take some of them away again. */
   async #mend(source: Source<Region>, signal?: AbortSignal): Promise<void> {
     const stage = this.#stage;
-    if (stage === undefined || this.#spec.metric === 'IP' || this.#isReleased || this.#rows < this.#mendedRows * MENDED_AGAIN) return;
+    if (
+      stage === undefined ||
+      this.#spec.metric === 'IP' ||
+      this.#isReleased ||
+      this.#rows < this.#mendedRows * MENDED_AGAIN
+    )
+      return;
     this.#mendedRows = this.#rows;
-    await mendGraph(this.#workers, [source.region, stage.region], { ...stage.place, source: source.place }, this.#rows, signal);
+    await mendGraph(
+      this.#workers,
+      [source.region, stage.region],
+      { ...stage.place, source: source.place },
+      this.#rows,
+      signal,
+    );
   }
-  async #doCodesFit(place: BuildPlace, regions: readonly Region[], rowCount: number, signal?: AbortSignal): Promise<boolean> {
+
+  async #doCodesFit(
+    place: BuildPlace,
+    regions: readonly Region[],
+    rowCount: number,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     this.#measuredRows = rowCount;
     // A stage may have room for fewer rows than there are by now.
     const measured = { ...place, sampled: Math.min(rowCount, place.nodes) };
     const input: CodeFitInput = {
-      ...{ place: measured, form: 'SQ8', step: place.step, scored: rescored(NEAREST_WANTED, 'SQ8'), use: 'made' },
+      place: measured,
+      form: 'SQ8',
+      step: place.step,
+      scored: rescored(NEAREST_WANTED, 'SQ8'),
+      use: 'made',
     };
     return doesFit(await this.#workers.run<CodeFit>('codeFit', input, regions, signal), 'made');
   }
+
   #beginByFloats(rowCount: number, source: ExactVectors): Stage<Region> {
     const stage = this.#allocate(rowCount * 2, source, 1, 'FP32');
     new Int32Array(stage.region.memory.buffer, stage.place.layout.header, 4).set([0, -1, 0, 0]);
     return stage;
   }
+
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#giveBack();
   }
+
   #giveBack(): void {
     if (this.#users > 0) return;
     for (const region of this.#retired.splice(0)) this.#workers.release(region);
@@ -155,6 +225,7 @@ export class GrowingGraph<Region extends IndexRegion> {
       this.#stage = undefined;
     }
   }
+
   async #stageFor(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<Stage<Region>> {
     const now = this.#stage;
     if (now !== undefined && this.#rows < now.place.nodes) return now;
@@ -163,19 +234,28 @@ export class GrowingGraph<Region extends IndexRegion> {
     this.#stage = next;
     return next;
   }
+
   async #begin(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<Stage<Region>> {
     const stage = this.#allocate(rowCount * 2, source.place, 1, 'SQ8');
     const { dim } = this.#spec;
     const { place, region } = stage;
     const buffer = region.memory.buffer;
-    if (place.isRotated) new Float32Array(buffer, place.layout.frame + dim * 4, 4 * dim).set(rotationSigns(dim, SEED + 1));
+    if (place.isRotated)
+      new Float32Array(buffer, place.layout.frame + dim * 4, 4 * dim).set(rotationSigns(dim, SEED + 1));
     new Int32Array(buffer, place.layout.header, 4).set([0, -1, 0, 0]);
-    const sample = await this.#workers.run<SampleOutput>('graphSample', { ...place, sampled: rowCount }, [source.region, region], signal);
+    const sample = await this.#workers.run<SampleOutput>(
+      'graphSample',
+      { ...place, sampled: rowCount },
+      [source.region, region],
+      signal,
+    );
     const coded: BuildPlace = { ...place, step: stepOf('SQ8', sample.deviation, sample.reach) };
-    if (await this.#doCodesFit(coded, [source.region, region], rowCount, signal)) return { region, place: coded };
+    if (await this.#doCodesFit(coded, [source.region, region], rowCount, signal))
+      return { region, place: coded };
     this.#workers.release(region);
     return this.#beginByFloats(rowCount, source.place);
   }
+
   /** Twice the room: every part is copied to its new place. */
   #widen({ region, place }: Stage<Region>, rowCount: number): Stage<Region> {
     const next = this.#allocate(Math.max(rowCount, place.nodes) * 2, place.source, place.step, place.by);
@@ -183,7 +263,9 @@ export class GrowingGraph<Region extends IndexRegion> {
     const rows = place.nodes;
     const { degree, dim } = this.#spec;
     const copy = (source: number, target: number, bytes: number): void => {
-      new Uint8Array(next.region.memory.buffer, target, bytes).set(new Uint8Array(region.memory.buffer, source, bytes));
+      new Uint8Array(next.region.memory.buffer, target, bytes).set(
+        new Uint8Array(region.memory.buffer, source, bytes),
+      );
     };
     copy(from.frame, to.frame, 5 * dim * 4);
     copy(from.header, to.header, 16);
@@ -193,11 +275,17 @@ export class GrowingGraph<Region extends IndexRegion> {
     copy(from.upper, to.upper, from.upperBytes);
     return next;
   }
+
   #allocate(nodes: number, source: ExactVectors, step: number, by: BuildPlace['by']): Stage<Region> {
     const { dim, degree, metric, efConstruction } = this.#spec;
     // The same seed draws the same layers for the nodes that are there already.
     const levels = drawLevels(nodes, degree, SEED);
-    const layout: BuildLayout = layoutBuild({ dim, degree, form: by, by }, nodes, levels.lists, this.#workers.parallelism + 1);
+    const layout: BuildLayout = layoutBuild(
+      { dim, degree, form: by, by },
+      nodes,
+      levels.lists,
+      this.#workers.parallelism + 1,
+    );
     assert(layout.codeStride === codeBytes(by, dim), `codes of ${by}`);
     const region = this.#workers.allocate(layout.total, layout.total);
     const buffer = region.memory.buffer;
@@ -209,6 +297,9 @@ export class GrowingGraph<Region extends IndexRegion> {
     for (let row = 0; row < nodes; row++) rows[row] = row;
     const isRotated = by === 'SQ8' && dim >= ROTATED_DIM_MIN;
     const hasMean = by === 'SQ8' && metric !== 'IP';
-    return { region, place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean, by, step } };
+    return {
+      region,
+      place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean, by, step },
+    };
   }
 }

@@ -20,6 +20,7 @@ export interface IvfBuildPlan {
   readonly ids: number;
   readonly isL2: boolean;
 }
+
 export const sectionAt = (plan: Pick<IvfBuildPlan, 'at'>, name: string): number => plan.at[name] ?? 0;
 
 export interface IvfSampleInput {
@@ -29,6 +30,7 @@ export interface IvfSampleInput {
   readonly out: number;
   readonly hasMean: boolean;
 }
+
 /** Copies sample rows; for L2, takes off their middle, which is the result. */
 export function ivfSample({ source, rows, out, hasMean }: IvfSampleInput, context: Context): Float32Array {
   const [from, to] = memoriesOf(context);
@@ -57,7 +59,10 @@ export function middleOf(samples: Float32Array, dim: number): Float32Array {
   const count = Math.min(rows, MEAN_ROWS);
   const some = Math.min(rows, MEDIAN_ROWS);
   const centre = Float64Array.from({ length: dim }, (_, d) => {
-    const values = Float64Array.from({ length: some }, (_row, i) => samples[Math.floor((i * rows) / some) * dim + d] as number).sort();
+    const values = Float64Array.from(
+      { length: some },
+      (_row, i) => samples[Math.floor((i * rows) / some) * dim + d] as number,
+    ).sort();
     return values[some >> 1] as number;
   });
   const startOf = (i: number): number => Math.floor((i * rows) / count) * dim;
@@ -82,6 +87,7 @@ export function middleOf(samples: Float32Array, dim: number): Float32Array {
   }
   return Float32Array.from(sums, (sum) => sum / counted);
 }
+
 export interface IvfAssignInput {
   readonly plan: IvfBuildPlan;
   readonly begin: number;
@@ -89,6 +95,7 @@ export interface IvfAssignInput {
   /** Byte offset of dim floats and one word per row. */
   readonly work: number;
 }
+
 /** Finds the list of each row; when rows become bytes, returns the least and the greatest of their residuals, dimension by dimension. */
 export function ivfAssign({ plan, begin, end, work }: IvfAssignInput, context: Context): Float32Array {
   const [from, to] = memoriesOf(context);
@@ -99,9 +106,23 @@ export function ivfAssign({ plan, begin, end, work }: IvfAssignInput, context: C
   const points = new Float32Array(to.buffer, work, count * dim);
   for (let i = 0; i < count; i++) reader.read(begin + i, points, i * dim);
   const panels = sectionAt(plan, 'centroids');
-  ivfKernel.on(to).assign(work, dim * 4, count, dim, panels, panelsFor(lists), halfSquares, ids + begin * 4, work + count * dim * 4);
+  ivfKernel
+    .on(to)
+    .assign(
+      work,
+      dim * 4,
+      count,
+      dim,
+      panels,
+      panelsFor(lists),
+      halfSquares,
+      ids + begin * 4,
+      work + count * dim * 4,
+    );
   if (kind !== 'bytes') return new Float32Array(0);
-  const bounds = new Float32Array(dim * 2).fill(Number.POSITIVE_INFINITY, 0, dim).fill(Number.NEGATIVE_INFINITY, dim);
+  const bounds = new Float32Array(dim * 2)
+    .fill(Number.POSITIVE_INFINITY, 0, dim)
+    .fill(Number.NEGATIVE_INFINITY, dim);
   const listOf = new Uint32Array(to.buffer, ids + begin * 4, count);
   const centroid = new Float32Array(dim);
   const all = new Float32Array(to.buffer, panels, panelFloats(lists, dim));
@@ -115,6 +136,7 @@ export function ivfAssign({ plan, begin, end, work }: IvfAssignInput, context: C
   }
   return bounds;
 }
+
 /** Sorts rows into their lists. */
 export function ivfOrder(plan: IvfBuildPlan, context: Context): void {
   const [, to] = memoriesOf(context);
@@ -132,12 +154,14 @@ export function ivfOrder(plan: IvfBuildPlan, context: Context): void {
     next[id] = at + 1;
   });
 }
+
 /** Rows [begin, end) of a list, counted within the list. */
 export interface ListPart {
   readonly list: number;
   readonly begin: number;
   readonly end: number;
 }
+
 /** Pieces of at most `most` rows (a multiple of 32): whole lists together, and lists that are longer alone. */
 export function piecesOf(offsets: Uint32Array, most: number): ListPart[][] {
   const pieces: ListPart[][] = [];
@@ -159,6 +183,7 @@ export function piecesOf(offsets: Uint32Array, most: number): ListPart[][] {
   if (piece.length > 0) pieces.push(piece);
   return pieces;
 }
+
 export interface IvfResidualsInput {
   readonly plan: IvfBuildPlan;
   readonly rows: Uint32Array;
@@ -166,6 +191,7 @@ export interface IvfResidualsInput {
   /** Byte offset in the third region. */
   readonly out: number;
 }
+
 /** What is left of sample rows beside the centroids of their lists: `stride` floats each, zeros past dim. */
 export function ivfResiduals({ plan, rows, stride, out }: IvfResidualsInput, context: Context): void {
   const [from, to] = memoriesOf(context);
@@ -177,6 +203,7 @@ export function ivfResiduals({ plan, rows, stride, out }: IvfResidualsInput, con
     residuals.read(row, ids[row] as number, floats, i * stride);
   });
 }
+
 export class Residuals {
   readonly #reader: SourceReader;
   readonly #panels: Float32Array;
@@ -184,6 +211,7 @@ export class Residuals {
   /** The centroid that was read last. */
   readonly centroid: Float32Array;
   #list = -1;
+
   constructor(plan: IvfBuildPlan, from: WebAssembly.Memory, to: WebAssembly.Memory) {
     const { dim, lists } = plan.layout;
     this.#dim = dim;
@@ -191,6 +219,7 @@ export class Residuals {
     this.#panels = new Float32Array(to.buffer, sectionAt(plan, 'centroids'), panelFloats(lists, dim));
     this.centroid = new Float32Array(dim);
   }
+
   read(row: number, list: number, out: Float32Array, at: number): void {
     const dim = this.#dim;
     if (list !== this.#list) fromPanels(this.#panels, dim, list, this.centroid);
@@ -199,10 +228,16 @@ export class Residuals {
     for (let d = 0; d < dim; d++) out[at + d] = (out[at + d] as number) - (this.centroid[d] as number);
   }
 }
+
 function readerOf(plan: IvfBuildPlan, from: WebAssembly.Memory, to: WebAssembly.Memory): SourceReader {
   const { dim, hasMean } = plan.layout;
-  return new SourceReader(plan.source, from, hasMean ? new Float32Array(to.buffer, sectionAt(plan, 'mean'), dim) : undefined);
+  return new SourceReader(
+    plan.source,
+    from,
+    hasMean ? new Float32Array(to.buffer, sectionAt(plan, 'mean'), dim) : undefined,
+  );
 }
+
 /** Where the rows of a part lie: their numbers, and the place of their codes (which blocks of 32 may pad). */
 export function placesOf(
   plan: IvfBuildPlan,
@@ -214,6 +249,10 @@ export function placesOf(
   const blocks = blocksOf(offsets.slice());
   return ({ list, begin, end }) => {
     const from = offsets[list] as number;
-    return { rows: rows.subarray(from + begin, from + end), first: from + begin, block: (blocks[list] as number) + begin / BLOCK_ROWS };
+    return {
+      rows: rows.subarray(from + begin, from + end),
+      first: from + begin,
+      block: (blocks[list] as number) + begin / BLOCK_ROWS,
+    };
   };
 }

@@ -14,7 +14,16 @@ import { pqSampleCount, trainPq } from '#index/codebook/pq-train.js';
 import type { RowBlocks } from '#index/flat/flat-search.js';
 import { type IvfBuildPlan, type ListPart, piecesOf, sectionAt } from './ivf-build-tasks.js';
 import { encodeStride, encodeWorkBytes } from './ivf-encode.js';
-import { BLOCK_ROWS, blocksOf, type IvfLayout, type IvfType, isBlocked, ivfSections, layoutOf, ROTATION_ROUNDS } from './ivf-layout.js';
+import {
+  BLOCK_ROWS,
+  blocksOf,
+  type IvfLayout,
+  type IvfType,
+  isBlocked,
+  ivfSections,
+  layoutOf,
+  ROTATION_ROUNDS,
+} from './ivf-layout.js';
 import type { IvfSource } from './ivf-source.js';
 
 export interface IvfSpec {
@@ -31,6 +40,7 @@ export interface IvfSpec {
   /** Sample points for each centroid, 256 when not given. */
   readonly pointsPerCentroid?: number;
 }
+
 /** Rows one after the other, or in blocks, in a region; or their bytes, which are copied into one. */
 export type IvfVectors<Region extends IndexRegion> =
   | { readonly region: Region; readonly vectorsOffset: number; readonly blocks?: RowBlocks }
@@ -40,6 +50,7 @@ export interface IvfBuildOptions {
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
+
 const SAMPLE_BYTES_MAX = 1 << 29;
 const KMEANS_ITERATIONS = 10;
 const PIECE_BYTES = 4 << 20;
@@ -119,7 +130,11 @@ class IvfBuild<Region extends IndexRegion> {
       source = { ...base, vectorsOffset: RESERVED_BYTES };
     } else {
       this.#sourceRegion = vectors.region;
-      source = { ...base, vectorsOffset: vectors.vectorsOffset, ...(vectors.blocks && { blocks: vectors.blocks }) };
+      source = {
+        ...base,
+        vectorsOffset: vectors.vectorsOffset,
+        ...(vectors.blocks && { blocks: vectors.blocks }),
+      };
     }
     // Lists may each leave a block of 32 rows partly unused; the true number is known when rows have their lists.
     this.#sections = ivfSections(layout, Math.floor(count / BLOCK_ROWS) + lists);
@@ -131,53 +146,93 @@ class IvfBuild<Region extends IndexRegion> {
       return place;
     };
     for (const [name, bytes] of this.#sections) at[name] = take(bytes);
-    this.#plan = { layout, source, at, isL2: spec.metric === 'L2', halfSquares: take(panelsFor(lists) * 32), ids: take(count * 4) };
+    this.#plan = {
+      layout,
+      source,
+      at,
+      isL2: spec.metric === 'L2',
+      halfSquares: take(panelsFor(lists) * 32),
+      ids: take(count * 4),
+    };
     this.#work = end;
-    this.#encodeRows = alignUp(Math.min(4096, Math.max(BLOCK_ROWS, PIECE_BYTES / (encodeStride(this.#plan) * 4)), count + 1), BLOCK_ROWS);
-    this.#assignRows = Math.max(16, Math.min(Math.floor(PIECE_BYTES / (dim * 4)), Math.floor(ASSIGN_WORK / (Math.max(lists, 1) * dim))));
+    this.#encodeRows = alignUp(
+      Math.min(4096, Math.max(BLOCK_ROWS, PIECE_BYTES / (encodeStride(this.#plan) * 4)), count + 1),
+      BLOCK_ROWS,
+    );
+    this.#assignRows = Math.max(
+      16,
+      Math.min(Math.floor(PIECE_BYTES / (dim * 4)), Math.floor(ASSIGN_WORK / (Math.max(lists, 1) * dim))),
+    );
     const lane = this.#laneBytes();
     this.#region = allocate(end + lane * workers.parallelism);
   }
+
   #laneBytes(): number {
     const { dim } = this.#layout;
-    return alignUp(Math.max(encodeWorkBytes(this.#plan, this.#encodeRows), this.#assignRows * (dim * 4 + 4)), 64);
+    return alignUp(
+      Math.max(encodeWorkBytes(this.#plan, this.#encodeRows), this.#assignRows * (dim * 4 + 4)),
+      64,
+    );
   }
+
   #floats(name: string, count: number): Float32Array {
     return new Float32Array(this.#region.memory.buffer, sectionAt(this.#plan, name), count);
   }
+
   async run(): Promise<Uint8Array<ArrayBuffer>> {
     const { count, kind, lists } = this.#layout;
     if (count > 0) {
       await this.#trainLists();
       await this.#assign();
-      const offsets = new Uint32Array(this.#region.memory.buffer, sectionAt(this.#plan, 'offsets'), lists + 1).slice();
+      const offsets = new Uint32Array(
+        this.#region.memory.buffer,
+        sectionAt(this.#plan, 'offsets'),
+        lists + 1,
+      ).slice();
       if (kind === 'signs') this.#drawRotation();
       if (this.#layout.pq) await this.#trainPq();
       if (kind !== 'none') await this.#encode(offsets);
       if (isBlocked(kind)) {
-        new Uint32Array(this.#region.memory.buffer, sectionAt(this.#plan, 'blocks'), lists + 1).set(blocksOf(offsets));
+        new Uint32Array(this.#region.memory.buffer, sectionAt(this.#plan, 'blocks'), lists + 1).set(
+          blocksOf(offsets),
+        );
       }
     }
     throwIfCancelled(this.#options.signal);
     this.#options.onProgress?.(1);
     return this.#encodeBlock();
   }
+
   async #trainLists(): Promise<void> {
     const { dim, count, lists, hasMean } = this.#layout;
     const { signal, onProgress } = this.#options;
     const perCentroid = this.#spec.pointsPerCentroid ?? 256;
-    const wanted = Math.min(count, Math.max(lists, Math.min(perCentroid * lists, Math.floor(SAMPLE_BYTES_MAX / (dim * 4)))));
+    const wanted = Math.min(
+      count,
+      Math.max(lists, Math.min(perCentroid * lists, Math.floor(SAMPLE_BYTES_MAX / (dim * 4)))),
+    );
     const rows = sampleRows(count, wanted, this.#seed);
     const layout = { area: alignUp(RESERVED_BYTES + wanted * dim * 4, 64), count: wanted, dim, k: lists };
     const region = this.#allocate(kmeansArea(layout).end);
     const sample = { source: this.#plan.source, rows, out: RESERVED_BYTES, hasMean };
-    const mean = await this.#workers.run<Float32Array>('ivfSample', sample, [this.#sourceRegion, region], signal);
+    const mean = await this.#workers.run<Float32Array>(
+      'ivfSample',
+      sample,
+      [this.#sourceRegion, region],
+      signal,
+    );
     if (hasMean) this.#floats('mean', dim).set(mean);
     const plan: KMeansPlan = {
-      ...{ ...layout, points: RESERVED_BYTES, stride: dim * 4 },
-      ...{ iterations: KMEANS_ITERATIONS, seed: this.#seed },
+      ...layout,
+      points: RESERVED_BYTES,
+      stride: dim * 4,
+      iterations: KMEANS_ITERATIONS,
+      seed: this.#seed,
     };
-    await trainKMeans(this.#workers, region, plan, { signal, onProgress: (done) => onProgress?.(done * 0.5) });
+    await trainKMeans(this.#workers, region, plan, {
+      signal,
+      onProgress: (done) => onProgress?.(done * 0.5),
+    });
     const panels = this.#floats('centroids', panelFloats(lists, dim));
     panels.set(new Float32Array(region.memory.buffer, kmeansArea(plan).panels, panels.length));
     const halves = new Float32Array(this.#region.memory.buffer, this.#plan.halfSquares, panelsFor(lists) * 8);
@@ -188,10 +243,13 @@ class IvfBuild<Region extends IndexRegion> {
     if (this.#spec.metric === 'IP') bias.fill(0, 0, lists);
     this.#workers.release(region);
   }
+
   async #assign(): Promise<void> {
     const { dim, count, kind } = this.#layout;
     const { signal, onProgress } = this.#options;
-    const bounds = new Float32Array(dim * 2).fill(Number.POSITIVE_INFINITY, 0, dim).fill(Number.NEGATIVE_INFINITY, dim);
+    const bounds = new Float32Array(dim * 2)
+      .fill(Number.POSITIVE_INFINITY, 0, dim)
+      .fill(Number.NEGATIVE_INFINITY, dim);
     const pieces = Math.ceil(count / this.#assignRows);
     let done = 0;
     const run = async (piece: number, lane: number): Promise<void> => {
@@ -204,7 +262,10 @@ class IvfBuild<Region extends IndexRegion> {
         work: this.#work + lane * this.#laneBytes(),
       });
       for (let d = 0; d < found.length; d++) {
-        bounds[d] = d < dim ? Math.min(bounds[d] as number, found[d] as number) : Math.max(bounds[d] as number, found[d] as number);
+        bounds[d] =
+          d < dim
+            ? Math.min(bounds[d] as number, found[d] as number)
+            : Math.max(bounds[d] as number, found[d] as number);
       }
       onProgress?.(0.5 + (0.2 * ++done) / pieces);
     };
@@ -218,6 +279,7 @@ class IvfBuild<Region extends IndexRegion> {
       steps[d] = low <= high ? (high - low) / 255 : 0;
     }
   }
+
   #drawRotation(): void {
     const { turned, lists, dim } = this.#layout;
     const random = seededRandom(this.#seed ^ 0x5eed);
@@ -226,11 +288,19 @@ class IvfBuild<Region extends IndexRegion> {
     const panels = this.#floats('centroids', panelFloats(lists, dim));
     const centroids = this.#floats('turned', lists * turned).fill(0);
     for (let i = 0; i < lists; i++) {
-      for (let d = 0; d < dim; d++) centroids[i * turned + d] = panels[(i >> 3) * 8 * dim + d * 8 + (i & 7)] as number;
+      for (let d = 0; d < dim; d++)
+        centroids[i * turned + d] = panels[(i >> 3) * 8 * dim + d * 8 + (i & 7)] as number;
     }
     const kernel = ivfKernel.on(this.#region.memory);
-    kernel.rotate(sectionAt(this.#plan, 'turned'), lists, turned, sectionAt(this.#plan, 'turn_signs'), ROTATION_ROUNDS);
+    kernel.rotate(
+      sectionAt(this.#plan, 'turned'),
+      lists,
+      turned,
+      sectionAt(this.#plan, 'turn_signs'),
+      ROTATION_ROUNDS,
+    );
   }
+
   async #trainPq(): Promise<void> {
     const { pq: shape, count } = this.#layout;
     const { signal, onProgress } = this.#options;
@@ -241,13 +311,18 @@ class IvfBuild<Region extends IndexRegion> {
     const input = { plan: this.#plan, rows, stride: shape.padded, out: RESERVED_BYTES };
     await this.#workers.run('ivfResiduals', input, [this.#sourceRegion, this.#region, region], signal);
     const book = await trainPq(this.#workers, shape, {
-      ...{ region, samples: RESERVED_BYTES, count: wanted, seed: this.#seed + 2, signal },
+      region,
+      samples: RESERVED_BYTES,
+      count: wanted,
+      seed: this.#seed + 2,
+      signal,
       onProgress: (done) => onProgress?.(0.7 + 0.2 * done),
     });
     this.#floats('books', book.books.length).set(book.books);
     this.#floats('book_bias', book.bias.length).set(book.bias);
     this.#workers.release(region);
   }
+
   async #encode(offsets: Uint32Array): Promise<void> {
     const pieces = piecesOf(offsets, this.#encodeRows);
     const { signal, onProgress } = this.#options;
@@ -259,9 +334,11 @@ class IvfBuild<Region extends IndexRegion> {
     };
     await runLanes(pieces.length, this.#workers.parallelism, run, signal);
   }
+
   #run<Output>(task: string, input: unknown): Promise<Output> {
     return this.#workers.run(task, input, [this.#sourceRegion, this.#region], this.#options.signal);
   }
+
   #encodeBlock(): Uint8Array<ArrayBuffer> {
     const { indexType, metric, elementType, dim, rowCount, params } = this.#spec;
     const { lists } = this.#layout;
@@ -269,9 +346,17 @@ class IvfBuild<Region extends IndexRegion> {
     const offsets = new Uint32Array(memory.buffer, sectionAt(this.#plan, 'offsets'), lists + 1);
     const sizes = ivfSections(this.#layout, blocksOf(offsets)[lists] as number);
     const sections = new Map<string, Uint8Array>();
-    for (const [name, bytes] of sizes) sections.set(name, new Uint8Array(memory.buffer, sectionAt(this.#plan, name), bytes));
+    for (const [name, bytes] of sizes)
+      sections.set(name, new Uint8Array(memory.buffer, sectionAt(this.#plan, name), bytes));
     const usual = { nlist: 128, ...(indexType === 'IVF_PQ' && { m: 32, nbits: 8 }) };
-    const meta: IndexMeta = { indexType, metric, elementType, dim, rowCount, params: { ...usual, ...params } };
+    const meta: IndexMeta = {
+      indexType,
+      metric,
+      elementType,
+      dim,
+      rowCount,
+      params: { ...usual, ...params },
+    };
     return encodeIndexBlock(meta, sections);
   }
 }

@@ -12,6 +12,7 @@ export interface CodeScan {
   /** Offers the rows of a list to the candidates. Scores of all lists are known. */
   scan(list: number, firstRow: number, count: number, excluded: number): void;
 }
+
 /** Candidates for each hit that are scored again, when the request does not say: what the code's error asks for (see bench/ivf.mjs). */
 function usualRefine({ kind, turned }: IvfLayout): number {
   // One bit per dimension: the error falls as dimensions grow, 128 need six times as many candidates as 768.
@@ -23,7 +24,10 @@ function usualRefine({ kind, turned }: IvfLayout): number {
 export function candidatesWanted(layout: IvfLayout, k: number, params: IndexSearchParams): number {
   const reorder = Number(params.reorder_k ?? params.reorderK ?? 0);
   const factor = Number(params.refine_k ?? params.refineK ?? usualRefine(layout));
-  const wanted = reorder > 0 ? reorder : Math.ceil(k * factor) + (params.refine_k === undefined && params.refineK === undefined ? 8 : 0);
+  const wanted =
+    reorder > 0
+      ? reorder
+      : Math.ceil(k * factor) + (params.refine_k === undefined && params.refineK === undefined ? 8 : 0);
   return Math.max(k, Math.min(CANDIDATES_MAX, wanted));
 }
 
@@ -39,7 +43,13 @@ export function codeScanOf(
   if (kind === 'none') return undefined;
   const kernel = ivfKernel.on(memory);
   const { buffer } = memory;
-  const [rowsAt, codes, bias, top, tables] = [section('rows'), section('codes'), hasBias ? section('row_bias') : 0, work.top, work.tables];
+  const [rowsAt, codes, bias, top, tables] = [
+    section('rows'),
+    section('codes'),
+    hasBias ? section('row_bias') : 0,
+    work.top,
+    work.tables,
+  ];
   const scores = new Float32Array(buffer, work.scores, lists);
   const listBias = new Float32Array(buffer, section('list_bias'), lists);
   const query = work.query;
@@ -54,7 +64,10 @@ export function codeScanOf(
   };
   switch (kind) {
     case 'bytes': {
-      const [lows, steps] = [new Float32Array(buffer, section('lows'), dim), new Float32Array(buffer, section('steps'), dim)];
+      const [lows, steps] = [
+        new Float32Array(buffer, section('lows'), dim),
+        new Float32Array(buffer, section('steps'), dim),
+      ];
       const short = new Int16Array(buffer, work.shortQuery, width);
       const weights = new Float32Array(dim);
       let [scale, offset] = [0, 0];
@@ -78,7 +91,18 @@ export function codeScanOf(
         scan(list, first, count, excluded) {
           const base = baseOf(list) + offset;
           const biasAt = bias && bias + first * 4;
-          kernel.scanBytes(codes + first * width, width, count, rowsAt + first * 4, biasAt, work.shortQuery, scale, base, excluded, top);
+          kernel.scanBytes(
+            codes + first * width,
+            width,
+            count,
+            rowsAt + first * 4,
+            biasAt,
+            work.shortQuery,
+            scale,
+            base,
+            excluded,
+            top,
+          );
         },
       };
     }
@@ -99,7 +123,18 @@ export function codeScanOf(
           scan(list, first, count, excluded) {
             const biasAt = bias && bias + first * 4;
             const codesAt = codes + first * width * codeBytes;
-            kernelScan(codesAt, width, count, rowsAt + first * 4, biasAt, tables, entries, baseOf(list), excluded, top);
+            kernelScan(
+              codesAt,
+              width,
+              count,
+              rowsAt + first * 4,
+              biasAt,
+              tables,
+              entries,
+              baseOf(list),
+              excluded,
+              top,
+            );
           },
         };
       }
@@ -114,7 +149,15 @@ export function codeScanOf(
           const block = blocks[list] as number;
           const biasAt = bias && bias + block * 128;
           kernel.scanNibbles(
-            ...([codes + block * width * 16, width, count, rowsAt + first * 4, biasAt, 0, work.byteTables] as const),
+            ...([
+              codes + block * width * 16,
+              width,
+              count,
+              rowsAt + first * 4,
+              biasAt,
+              0,
+              work.byteTables,
+            ] as const),
             ...([stepAndLeast[0] as number, stepAndLeast[1] as number, baseOf(list), excluded, top] as const),
           );
         },
@@ -142,14 +185,29 @@ export function codeScanOf(
           kernel.signTables(work.listQuery, turned, tables, work.byteTables, work.steps);
           const block = blocks[list] as number;
           kernel.scanNibbles(
-            ...([codes + block * width * 16, width, count, rowsAt + first * 4, bias + block * 128, factors + block * 128] as const),
-            ...([work.byteTables, stepAndLeast[0] as number, stepAndLeast[1] as number, baseOf(list), excluded, top] as const),
+            ...([
+              codes + block * width * 16,
+              width,
+              count,
+              rowsAt + first * 4,
+              bias + block * 128,
+              factors + block * 128,
+            ] as const),
+            ...([
+              work.byteTables,
+              stepAndLeast[0] as number,
+              stepAndLeast[1] as number,
+              baseOf(list),
+              excluded,
+              top,
+            ] as const),
           );
         },
       };
     }
   }
 }
+
 /** Rounds to the nearest of 2^bits values between the least and the greatest. */
 function roundTo(values: Float32Array, bits: number): void {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -159,5 +217,6 @@ function roundTo(values: Float32Array, bits: number): void {
   }
   const step = (high - low) / (2 ** bits - 1);
   if (!(step > 0)) return;
-  for (let i = 0; i < values.length; i++) values[i] = low + Math.round(((values[i] as number) - low) / step) * step;
+  for (let i = 0; i < values.length; i++)
+    values[i] = low + Math.round(((values[i] as number) - low) / step) * step;
 }

@@ -12,10 +12,13 @@ export interface IvfEncodeInput {
   /** Byte offset of encodeWorkBytes bytes. */
   readonly work: number;
 }
+
 /** Floats of a row while it is encoded. */
-export const encodeStride = ({ layout }: Pick<IvfBuildPlan, 'layout'>): number => layout.pq?.padded ?? Math.max(layout.dim, layout.turned);
+export const encodeStride = ({ layout }: Pick<IvfBuildPlan, 'layout'>): number =>
+  layout.pq?.padded ?? Math.max(layout.dim, layout.turned);
 /** Residuals, and ids and values of one table. */
-export const encodeWorkBytes = (plan: Pick<IvfBuildPlan, 'layout'>, rows: number): number => rows * (encodeStride(plan) * 4 + 8);
+export const encodeWorkBytes = (plan: Pick<IvfBuildPlan, 'layout'>, rows: number): number =>
+  rows * (encodeStride(plan) * 4 + 8);
 
 export function ivfEncode({ plan, parts, work }: IvfEncodeInput, context: Context): void {
   const [from, to] = context.memories as [WebAssembly.Memory, WebAssembly.Memory];
@@ -42,6 +45,7 @@ export function ivfEncode({ plan, parts, work }: IvfEncodeInput, context: Contex
     }
   }
 }
+
 /** |r|^2 + 2 c.r: what the squared distance of a row adds to that of its centroid, apart from the query. */
 function biasOf(rest: Float32Array, at: number, centroid: Float32Array): number {
   let sum = 0;
@@ -51,6 +55,7 @@ function biasOf(rest: Float32Array, at: number, centroid: Float32Array): number 
   }
   return sum;
 }
+
 function encodeBytes(
   plan: IvfBuildPlan,
   memory: WebAssembly.Memory,
@@ -67,13 +72,20 @@ function encodeBytes(
   for (let i = 0; i < count; i++) {
     for (let d = 0; d < dim; d++) {
       const [low, step] = [lows[d] as number, steps[d] as number];
-      const code = step > 0 ? Math.min(255, Math.max(0, Math.round(((floats[i * dim + d] as number) - low) / step))) : 0;
+      const code =
+        step > 0 ? Math.min(255, Math.max(0, Math.round(((floats[i * dim + d] as number) - low) / step))) : 0;
       codes[i * width + d] = code;
       decoded[d] = low + step * code;
     }
-    if (hasBias) new Float32Array(memory.buffer, sectionAt(plan, 'row_bias') + (first + i) * 4, 1)[0] = biasOf(decoded, 0, centroid);
+    if (hasBias)
+      new Float32Array(memory.buffer, sectionAt(plan, 'row_bias') + (first + i) * 4, 1)[0] = biasOf(
+        decoded,
+        0,
+        centroid,
+      );
   }
 }
+
 function encodeTables(
   plan: IvfBuildPlan,
   memory: WebAssembly.Memory,
@@ -98,10 +110,15 @@ function encodeTables(
     for (let i = 0; i < count; i++) bias[i] = biasOf(exact, i * padded, centroid);
   }
   if (kind === 'tables') {
-    const target = new Uint8Array(memory.buffer, sectionAt(plan, 'codes') + first * width * codeBytes, codes.byteLength);
+    const target = new Uint8Array(
+      memory.buffer,
+      sectionAt(plan, 'codes') + first * width * codeBytes,
+      codes.byteLength,
+    );
     target.set(new Uint8Array(codes.buffer, 0, codes.byteLength));
   } else packNibbles(plan, memory, block, count, (i, table) => codes[i * width + table] as number);
 }
+
 /** Blocks of 32 rows: for each table 16 bytes, of rows j (low half) and j + 16 (high half). */
 function packNibbles(
   plan: IvfBuildPlan,
@@ -111,7 +128,11 @@ function packNibbles(
   codeOf: (i: number, table: number) => number,
 ) {
   const { width } = plan.layout;
-  const codes = new Uint8Array(memory.buffer, sectionAt(plan, 'codes') + block * width * 16, Math.ceil(count / BLOCK_ROWS) * width * 16);
+  const codes = new Uint8Array(
+    memory.buffer,
+    sectionAt(plan, 'codes') + block * width * 16,
+    Math.ceil(count / BLOCK_ROWS) * width * 16,
+  );
   codes.fill(0);
   for (let i = 0; i < count; i++) {
     const row = i % BLOCK_ROWS;
@@ -123,6 +144,7 @@ function packNibbles(
     }
   }
 }
+
 /** One sign per rotated dimension, and two numbers that make q.r of them (RaBitQ): see ivf-search. */
 function encodeSigns(
   plan: IvfBuildPlan,
@@ -135,7 +157,11 @@ function encodeSigns(
 ): void {
   const { turned, dim } = plan.layout;
   const bias = new Float32Array(memory.buffer, sectionAt(plan, 'row_bias') + block * BLOCK_ROWS * 4, count);
-  const factor = new Float32Array(memory.buffer, sectionAt(plan, 'row_factor') + block * BLOCK_ROWS * 4, count);
+  const factor = new Float32Array(
+    memory.buffer,
+    sectionAt(plan, 'row_factor') + block * BLOCK_ROWS * 4,
+    count,
+  );
   for (let i = 0; i < count; i++) {
     let [square, along] = [0, 0];
     for (let d = 0; d < dim; d++) {

@@ -38,6 +38,7 @@ export interface IvfLayout {
   readonly hasMean: boolean;
   readonly hasBias: boolean;
 }
+
 const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** @param count rows of the index; `lists` of them at most are made. @throws invalid_parameter */
@@ -63,7 +64,8 @@ export function layoutOf(
       return { ...base, kind: 'bytes', width: alignUp(dim, 16) };
     case 'IVF_PQ': {
       const m = number('m', 32);
-      if (dim % m !== 0) throw new ElanusError('invalid_parameter', `m is ${m}, expected a divisor of dim ${dim}`);
+      if (dim % m !== 0)
+        throw new ElanusError('invalid_parameter', `m is ${m}, expected a divisor of dim ${dim}`);
       const pq = pqShape(dim, m, number('nbits', 8), 1, count);
       return { ...base, kind: pq.nbits <= 4 ? 'nibbles' : 'tables', width: pq.tables, pq };
     }
@@ -78,6 +80,7 @@ export function layoutOf(
     }
   }
 }
+
 export const isBlocked = (kind: CodeKind): boolean => kind === 'nibbles' || kind === 'signs';
 /** Codes of PQ as they lie in rows. */
 export const codesBytes = ({ kind, width, count, pq }: IvfLayout, blocks: number): number =>
@@ -100,7 +103,11 @@ export function ivfSections(layout: IvfLayout, blocks: number): ReadonlyMap<stri
   if (kind === 'bytes') sections.push(['lows', dim * 4], ['steps', dim * 4]);
   if (pq) sections.push(['books', pqBookFloats(pq) * 4], ['book_bias', pqBiasFloats(pq) * 4]);
   if (kind === 'signs') {
-    sections.push(['row_factor', padded * 4], ['turn_signs', ROTATION_ROUNDS * turned * 4], ['turned', lists * turned * 4]);
+    sections.push(
+      ['row_factor', padded * 4],
+      ['turn_signs', ROTATION_ROUNDS * turned * 4],
+      ['turned', lists * turned * 4],
+    );
   }
   return new Map(sections);
 }
@@ -134,17 +141,22 @@ export function ivfWork(layout: IvfLayout, base = 0) {
     end: take(0),
   };
 }
+
 /** Working memory of one thread that searches the index. */
 export const ivfWorkBytes = (meta: IndexMeta): number => ivfWork(layoutOfMeta(meta)).end;
 
 /** @throws data_corrupt */
 export function layoutOfMeta(meta: IndexMeta): IvfLayout {
   const { indexType, metric, elementType, dim, rowCount, params } = meta;
-  if (!isIvfType(indexType) || dim < 1) throw corrupt(meta, `type ${indexType} of dim ${dim} is none of the IVF family`);
+  if (!isIvfType(indexType) || dim < 1)
+    throw corrupt(meta, `type ${indexType} of dim ${dim} is none of the IVF family`);
   const metrics = indexType === 'BIN_IVF_FLAT' ? ['HAMMING', 'JACCARD'] : ['L2', 'IP', 'COSINE'];
   const elements = indexType === 'BIN_IVF_FLAT' ? ['binary'] : ['float32', 'float16', 'bfloat16', 'int8'];
   if (!metrics.includes(metric) || !elements.includes(elementType)) {
-    throw corrupt(meta, `metric ${metric} on ${elementType} vectors, expected one of ${metrics.join(', ')} on ${elements.join(', ')}`);
+    throw corrupt(
+      meta,
+      `metric ${metric} on ${elementType} vectors, expected one of ${metrics.join(', ')} on ${elements.join(', ')}`,
+    );
   }
   try {
     return layoutOf(indexType, metric, dim, rowCount, params);
@@ -152,6 +164,7 @@ export function layoutOfMeta(meta: IndexMeta): IvfLayout {
     throw corrupt(meta, error instanceof Error ? error.message : String(error));
   }
 }
+
 const corrupt = (meta: IndexMeta, fact: string): ElanusError =>
   new ElanusError('data_corrupt', `${meta.indexType} index: ${fact}; the index has to be built again`);
 
@@ -163,18 +176,22 @@ export function checkIvfBlock(block: IndexBlock): void {
   const offsets = wordsOf(sectionOf(block, 'offsets', (lists + 1) * 4));
   const blocks = blocksOf(offsets);
   for (let i = 0; i < lists; i++) {
-    if ((offsets[i] as number) > (offsets[i + 1] as number)) throw corrupt(meta, `list ${i} ends before it begins`);
+    if ((offsets[i] as number) > (offsets[i + 1] as number))
+      throw corrupt(meta, `list ${i} ends before it begins`);
   }
-  if (offsets[0] !== 0 || offsets[lists] !== count) throw corrupt(meta, `lists hold ${offsets[lists]} rows, expected ${count}`);
+  if (offsets[0] !== 0 || offsets[lists] !== count)
+    throw corrupt(meta, `lists hold ${offsets[lists]} rows, expected ${count}`);
   const sections = ivfSections(layout, blocks[lists] as number);
   for (const [name, bytes] of sections) sectionOf(block, name, bytes);
-  if (block.sections.size !== sections.size) throw corrupt(meta, `${block.sections.size} sections, expected ${sections.size}`);
+  if (block.sections.size !== sections.size)
+    throw corrupt(meta, `${block.sections.size} sections, expected ${sections.size}`);
   for (const row of wordsOf(sectionOf(block, 'rows', count * 4))) {
     if (row >= count) throw corrupt(meta, `row ${row} of ${count}`);
   }
   if (isBlocked(kind)) {
     const stored = wordsOf(sectionOf(block, 'blocks', (lists + 1) * 4));
-    if (stored.some((value, i) => value !== blocks[i])) throw corrupt(meta, 'blocks do not follow from the lists');
+    if (stored.some((value, i) => value !== blocks[i]))
+      throw corrupt(meta, 'blocks do not follow from the lists');
   }
   if (kind === 'tables' && pq && pq.entries < 256 ** pq.codeBytes) {
     const bytes = sectionOf(block, 'codes', codesBytes(layout, 0));
@@ -182,6 +199,7 @@ export function checkIvfBlock(block: IndexBlock): void {
     for (const code of codes) if (code >= pq.entries) throw corrupt(meta, `code ${code} of ${pq.entries}`);
   }
 }
+
 /** Copied, because a block may lie at any address. */
 const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(new Uint8Array(bytes).buffer);
 /** The first block of each list, and the number of blocks. */

@@ -19,7 +19,11 @@ const inlineWorkers = (parallelism: number): IndexWorkers & { readonly live: Set
   parallelism,
   live: new Set(),
   allocate(bytes, bytesMax) {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: Math.ceil(bytesMax / 65536), shared: true });
+    const memory = new WebAssembly.Memory({
+      initial: Math.ceil(bytes / 65536),
+      maximum: Math.ceil(bytesMax / 65536),
+      shared: true,
+    });
     const region = { memory };
     this.live.add(region);
     return region;
@@ -29,13 +33,21 @@ const inlineWorkers = (parallelism: number): IndexWorkers & { readonly live: Set
   },
   async run<Output>(task: string, input: unknown, regions: readonly IndexRegion[]): Promise<Output> {
     await Promise.resolve();
-    const run = (workerTasks as Record<string, (input: never, context: { memories: WebAssembly.Memory[]; thread: number }) => unknown>)[
-      task
-    ];
-    return run?.(structuredClone(input) as never, { memories: regions.map(({ memory }) => memory), thread: 0 }) as Output;
+    const run = (
+      workerTasks as Record<
+        string,
+        (input: never, context: { memories: WebAssembly.Memory[]; thread: number }) => unknown
+      >
+    )[task];
+    return run?.(structuredClone(input) as never, {
+      memories: regions.map(({ memory }) => memory),
+      thread: 0,
+    }) as Output;
   },
 });
-const gauss = (random: Random): number => Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-9)) * Math.cos(6.2831853 * nextFloat(random));
+
+const gauss = (random: Random): number =>
+  Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-9)) * Math.cos(6.2831853 * nextFloat(random));
 /** Overlapping clusters. */
 function clustered(rows: number, dim: number, seed: number): Float32Array {
   const random = seededRandom(seed);
@@ -43,10 +55,12 @@ function clustered(rows: number, dim: number, seed: number): Float32Array {
   const vectors = new Float32Array(rows * dim);
   for (let i = 0; i < rows; i++) {
     const center = nextBelow(random, 30) * dim;
-    for (let d = 0; d < dim; d++) vectors[i * dim + d] = (centers[center + d] as number) + 0.7 * gauss(random);
+    for (let d = 0; d < dim; d++)
+      vectors[i * dim + d] = (centers[center + d] as number) + 0.7 * gauss(random);
   }
   return vectors;
 }
+
 interface Extra {
   k?: number;
   params?: Record<string, IndexParameter>;
@@ -54,6 +68,7 @@ interface Extra {
   radius?: number;
   rangeFilter?: number;
 }
+
 type Built = Awaited<ReturnType<typeof build>>;
 async function build(
   type: IvfType,
@@ -67,16 +82,32 @@ async function build(
   const elementType: ElementType = type === 'BIN_IVF_FLAT' ? 'binary' : 'float32';
   const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength);
   const rowCount = elementType === 'binary' ? bytes.length / Math.ceil(dim / 8) : bytes.length / dim / 4;
-  const region = { memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: REGION_BYTES_MAX / 65536, shared: true }) };
-  const store = new VectorStore(region, { dim, elementType, inverseNorms: metric === 'COSINE', blockRows: 128 });
+  const region = {
+    memory: new WebAssembly.Memory({
+      initial: DATA_OFFSET / 65536,
+      maximum: REGION_BYTES_MAX / 65536,
+      shared: true,
+    }),
+  };
+  const store = new VectorStore(region, {
+    dim,
+    elementType,
+    inverseNorms: metric === 'COSINE',
+    blockRows: 128,
+  });
   store.append(bytes);
-  const block = await buildIvf(workers, { indexType: type, metric, elementType, dim, rowCount, params, ...spec }, { bytes });
+  const block = await buildIvf(
+    workers,
+    { indexType: type, metric, elementType, dim, rowCount, params, ...spec },
+    { bytes },
+  );
   expect(workers.live.size).toBe(0);
   const decoded = decodeIndexBlock(block);
   checkIvfBlock(decoded);
   const loaded = placeIndex(workers, decoded, ivfWorkBytes(decoded.meta), 1);
   return { type, metric, dim, rowCount, store, region, block, loaded, elementType };
 }
+
 const search = (b: Built, queries: Float32Array | Uint8Array, { k = 10, params = {}, ...rest }: Extra = {}) =>
   ivfSearch(
     { index: b.loaded.placement, vectors: b.store.place, queries, k, params, ...rest },
@@ -84,7 +115,15 @@ const search = (b: Built, queries: Float32Array | Uint8Array, { k = 10, params =
   );
 const brute = (b: Built, queries: Float32Array | Uint8Array, { k = 10, params: _, ...rest }: Extra = {}) =>
   flatSearch(
-    { ...b.store.place, metric: b.metric as MetricType, queries, k, rowBegin: 0, rowEnd: b.rowCount, ...rest },
+    {
+      ...b.store.place,
+      metric: b.metric as MetricType,
+      queries,
+      k,
+      rowBegin: 0,
+      rowEnd: b.rowCount,
+      ...rest,
+    },
     { memories: [b.region.memory], thread: 0 },
   );
 function recall(b: Built, queries: Float32Array, extra: Extra = {}): number {
@@ -99,6 +138,7 @@ function recall(b: Built, queries: Float32Array, extra: Extra = {}): number {
   }
   return hits / all;
 }
+
 const types = ['IVF_FLAT', 'IVF_SQ8', 'IVF_PQ', 'IVF_RABITQ', 'SCANN'] as const;
 const ALL = { nprobe: 65_536 };
 
@@ -111,7 +151,10 @@ describe.each(metricTypes)('%s', (metric) => {
     const b = await build(type, metric, dim, vectors, { nlist: 40, m: 12, nbits: 8 });
     expect(recall(b, queries, { params: ALL })).toBeGreaterThanOrEqual(least[type]);
     expect(recall(b, queries, { params: { nprobe: 12 } })).toBeGreaterThan(0.75);
-    const [got, want] = [search(b, queries.subarray(0, dim), { k: 3000, params: ALL }), brute(b, queries.subarray(0, dim), { k: 3000 })];
+    const [got, want] = [
+      search(b, queries.subarray(0, dim), { k: 3000, params: ALL }),
+      brute(b, queries.subarray(0, dim), { k: 3000 }),
+    ];
     expect([...got.rows]).toEqual([...want.rows]);
     expect([...got.scores]).toEqual([...want.scores]);
   });
@@ -136,6 +179,7 @@ describe.each(metricTypes)('%s', (metric) => {
     }
   });
 });
+
 describe('filters', () => {
   const [dim, rows] = [20, 2000];
   const vectors = clustered(rows, dim, 2);
@@ -148,13 +192,18 @@ describe('filters', () => {
       for (let i = 0; i < excluded.length * 8; i++)
         if (nextFloat(random) < share) excluded[i >> 3] = (excluded[i >> 3] as number) | (1 << (i & 7));
       const out = search(b, queries, { excluded, params: { nprobe: 1 } });
-      expect([...out.rows].every((row) => row >= excluded.length * 8 || !((excluded[row >> 3] as number) & (1 << (row & 7))))).toBe(true);
+      expect(
+        [...out.rows].every(
+          (row) => row >= excluded.length * 8 || !((excluded[row >> 3] as number) & (1 << (row & 7))),
+        ),
+      ).toBe(true);
       expect([...out.counts]).toEqual([...brute(b, queries, { excluded }).counts]);
       expect(recall(b, queries, { excluded, params: ALL })).toBeGreaterThan(0.9);
     }
     expect(search(b, queries, { excluded: new Uint8Array(rows / 8).fill(255) }).rows).toHaveLength(0);
   });
 });
+
 describe('range search', () => {
   const [dim, rows] = [16, 1500];
   const vectors = clustered(rows, dim, 3);
@@ -177,6 +226,7 @@ describe('range search', () => {
     }
   });
 });
+
 describe('odd sets', () => {
   it.each(types)('%s: no rows, one row, fewer rows than lists', async (type) => {
     for (const metric of metricTypes) {
@@ -211,7 +261,9 @@ describe('odd sets', () => {
       const b = await build(type, metric, dim, vectors, { nlist: 6, m, nbits: dim % 2 ? 4 : 6 });
       const out = search(b, vectors.subarray(0, dim * 3), { k: 150, params: ALL });
       expect([...out.rows]).toEqual([...brute(b, vectors.subarray(0, dim * 3), { k: 150 }).rows]);
-      expect(recall(b, vectors.subarray(0, dim * 20), { k: 1, params: ALL })).toBeGreaterThan(dim > 3 ? 0.9 : 0.8);
+      expect(recall(b, vectors.subarray(0, dim * 20), { k: 1, params: ALL })).toBeGreaterThan(
+        dim > 3 ? 0.9 : 0.8,
+      );
     }
   });
   it('codes of 1 to 16 bits', async () => {
@@ -225,14 +277,19 @@ describe('odd sets', () => {
     expect([...found].sort((a, b) => a - b)).toEqual(found);
     const wide = await build('IVF_PQ', 'L2', 16, vectors, { nlist: 10, m: 4, nbits: 16 });
     expect(recall(wide, queries, { params: ALL })).toBeGreaterThan(0.95);
-    await expect(build('IVF_PQ', 'L2', 16, vectors, { nlist: 10, m: 4, nbits: 24 })).rejects.toThrow(/nbits is 24, expected 1 to 16/);
-    await expect(build('IVF_PQ', 'L2', 16, vectors, { nlist: 10, m: 5 })).rejects.toThrow(/divisor of dim 16/);
+    await expect(build('IVF_PQ', 'L2', 16, vectors, { nlist: 10, m: 4, nbits: 24 })).rejects.toThrow(
+      /nbits is 24, expected 1 to 16/,
+    );
+    await expect(build('IVF_PQ', 'L2', 16, vectors, { nlist: 10, m: 5 })).rejects.toThrow(
+      /divisor of dim 16/,
+    );
   });
   it('query bits, reorder_k and refine_k change what they should', async () => {
     const vectors = clustered(2500, 64, 7);
     const queries = clustered(30, 64, 7);
     const b = await build('IVF_RABITQ', 'L2', 64, vectors, { nlist: 20 });
-    const at = (params: Record<string, number>): number => recall(b, queries, { params: { ...ALL, ...params } });
+    const at = (params: Record<string, number>): number =>
+      recall(b, queries, { params: { ...ALL, ...params } });
     expect(at({ refine_k: 1 })).toBeLessThan(at({ refine_k: 10 }));
     expect(at({ refine_k: 3, rbq_query_bits: 1 })).toBeLessThan(at({ refine_k: 3, rbq_query_bits: 8 }));
     const s = await build('SCANN', 'L2', 64, vectors, { nlist: 20 });
@@ -241,10 +298,22 @@ describe('odd sets', () => {
     );
   });
   it('reads float16 vectors', async () => {
-    const b = await build('IVF_SQ8', 'L2', 4, Float32Array.from([0, 0, 0, 0, 1, 2, 3, 4, 8, 8, 8, 8]), { nlist: 2 });
-    const region = { memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: REGION_BYTES_MAX / 65536, shared: true }) };
+    const b = await build('IVF_SQ8', 'L2', 4, Float32Array.from([0, 0, 0, 0, 1, 2, 3, 4, 8, 8, 8, 8]), {
+      nlist: 2,
+    });
+    const region = {
+      memory: new WebAssembly.Memory({
+        initial: DATA_OFFSET / 65536,
+        maximum: REGION_BYTES_MAX / 65536,
+        shared: true,
+      }),
+    };
     const store = new VectorStore(region, { dim: 4, elementType: 'float16', inverseNorms: false });
-    store.append(new Uint8Array(Uint16Array.from([0, 0, 0, 0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4800, 0x4800, 0x4800, 0x4800]).buffer));
+    store.append(
+      new Uint8Array(
+        Uint16Array.from([0, 0, 0, 0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4800, 0x4800, 0x4800, 0x4800]).buffer,
+      ),
+    );
     const placement = { ...b.loaded.placement, elementType: 'float16' };
     const out = ivfSearch(
       { index: placement, vectors: store.place, queries: Float32Array.from([1, 2, 3, 5]), k: 2, params: ALL },
@@ -269,6 +338,7 @@ describe('odd sets', () => {
     }
   });
 });
+
 describe('threads', () => {
   it('each has working memory of its own, and a thread without any is refused', async () => {
     const vectors = clustered(500, 16, 15);
@@ -287,6 +357,7 @@ describe('threads', () => {
     expect(() => on(40)).toThrow(/thread 40 has no working memory/);
   });
 });
+
 describe('builds', () => {
   const vectors = clustered(2500, 24, 10);
   it.each(types)('%s: the same bytes for the same seed, however many threads', async (type) => {
@@ -294,11 +365,19 @@ describe('builds', () => {
     const one = await build(type, 'L2', 24, vectors, params);
     const four = await build(type, 'L2', 24, vectors, params, { threads: 4 });
     expect(crc32(four.block)).toBe(crc32(one.block));
-    expect(crc32((await build(type, 'L2', 24, vectors, params, { seed: 2 })).block)).not.toBe(crc32(one.block));
+    expect(crc32((await build(type, 'L2', 24, vectors, params, { seed: 2 })).block)).not.toBe(
+      crc32(one.block),
+    );
   });
   it('reads vectors where a segment has them, reports progress, and gives up when cancelled', async () => {
     const workers = inlineWorkers(2);
-    const region = { memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: REGION_BYTES_MAX / 65536, shared: true }) };
+    const region = {
+      memory: new WebAssembly.Memory({
+        initial: DATA_OFFSET / 65536,
+        maximum: REGION_BYTES_MAX / 65536,
+        shared: true,
+      }),
+    };
     const store = new VectorStore(region, { dim: 24, inverseNorms: true, blockRows: 192 });
     store.append(new Uint8Array(vectors.buffer));
     const spec: IvfSpec = {
@@ -322,13 +401,16 @@ describe('builds', () => {
         if (done >= limit) stop.abort();
       };
       if (limit === 0) stop.abort();
-      await expect(buildIvf(workers, spec, source, { signal: stop.signal, onProgress: cancel })).rejects.toMatchObject({
+      await expect(
+        buildIvf(workers, spec, source, { signal: stop.signal, onProgress: cancel }),
+      ).rejects.toMatchObject({
         key: 'cancelled',
       });
       expect(workers.live.size).toBe(0);
     }
   });
 });
+
 describe('damaged blocks', () => {
   const vectors = clustered(300, 16, 12);
   const refuses = (block: Uint8Array): boolean => {
@@ -366,7 +448,8 @@ describe('damaged blocks', () => {
     let refused = 0;
     for (let i = 0; i < 300; i++) {
       const bad = b.block.slice();
-      for (let n = 0; n <= nextBelow(random, 20); n++) bad[nextBelow(random, bad.length)] = nextBelow(random, 256);
+      for (let n = 0; n <= nextBelow(random, 20); n++)
+        bad[nextBelow(random, bad.length)] = nextBelow(random, 256);
       fixChecksums(bad);
       if (refuses(bad)) {
         refused++;
@@ -380,6 +463,7 @@ describe('damaged blocks', () => {
     expect(refused).toBeGreaterThan(0);
   });
 });
+
 /** As encodeIndexBlock wrote them, over the bytes as they are now. */
 function fixChecksums(block: Uint8Array): void {
   const view = new DataView(block.buffer, block.byteOffset, block.length);

@@ -22,6 +22,7 @@ import { normalise } from './ivf-source.js';
 export interface IvfSearchInput extends Omit<IndexSearchInput, 'queries'> {
   readonly queries: Float32Array | Uint8Array;
 }
+
 type Context = { readonly memories: readonly WebAssembly.Memory[]; readonly thread?: number };
 const EMPTY_LISTS_MAX = 2;
 /** From one row in so many on, reading all rows in order is faster than going from row to row (measured: 20 ns against 100). */
@@ -41,7 +42,8 @@ export function ivfSearch(input: IvfSearchInput, context: Context): IndexSearchO
     hits.push(found);
   }
   const only = hits[0];
-  if (only && hits.length === 1) return { counts, rows: only.rows, scores: only.scores, computed: search.computed };
+  if (only && hits.length === 1)
+    return { counts, rows: only.rows, scores: only.scores, computed: search.computed };
   const total = counts.reduce((sum, count) => sum + count, 0);
   const rows = new Uint32Array(total);
   const scores = new Float32Array(total);
@@ -53,6 +55,7 @@ export function ivfSearch(input: IvfSearchInput, context: Context): IndexSearchO
   }
   return { counts, rows, scores, computed: search.computed };
 }
+
 function floatsOf({ index, queries }: IvfSearchInput): Float32Array | Uint8Array {
   if (queries instanceof Float32Array || index.elementType === 'binary') return queries;
   const width = index.elementType === 'float32' ? 4 : index.elementType === 'int8' ? 1 : 2;
@@ -60,14 +63,19 @@ function floatsOf({ index, queries }: IvfSearchInput): Float32Array | Uint8Array
   writeFloats(index.elementType, queries, floats);
   return floats;
 }
+
 interface Hits {
   readonly rows: Uint32Array;
   readonly scores: Float32Array;
 }
+
 const NO_HITS: Hits = { rows: new Uint32Array(0), scores: new Float32Array(0) };
 
 /** A number of the search parameters, by its name in requests or in the program. */
-export function searchNumber(params: IndexSearchInput['params'], ...names: readonly string[]): number | undefined {
+export function searchNumber(
+  params: IndexSearchInput['params'],
+  ...names: readonly string[]
+): number | undefined {
   for (const name of names) if (params[name] !== undefined) return Number(params[name]);
   return undefined;
 }
@@ -104,14 +112,20 @@ class IvfSearch {
     this.#layout = layout;
     const elementType = elementTypes.find((type) => type === index.elementType);
     if (!elementType || !isMetricName(index.metric)) {
-      throw new ElanusError('internal', `ivfSearch on ${index.elementType} with ${index.metric}, expected a known type and metric`);
+      throw new ElanusError(
+        'internal',
+        `ivfSearch on ${index.elementType} with ${index.metric}, expected a known type and metric`,
+      );
     }
     this.#elementType = elementType;
     this.#metric = index.metric;
     const perQuery = elementType === 'binary' ? Math.ceil(layout.dim / 8) : layout.dim;
     this.queryCount = input.queries.length / perQuery;
     if (!Number.isInteger(this.queryCount)) {
-      throw new ElanusError('vector_dim_mismatch', `${input.queries.length} query values, expected a multiple of ${perQuery}`);
+      throw new ElanusError(
+        'vector_dim_mismatch',
+        `${input.queries.length} query values, expected a multiple of ${perQuery}`,
+      );
     }
     const base = index.workOffset + (context.thread ?? 0) * index.workBytes;
     this.#work = ivfWork(layout, base);
@@ -122,18 +136,28 @@ class IvfSearch {
       );
     }
     this.#offsets = new Uint32Array(memory.buffer, this.#section('offsets'), layout.lists + 1);
-    this.#mean = layout.hasMean ? new Float32Array(memory.buffer, this.#section('mean'), layout.dim) : undefined;
+    this.#mean = layout.hasMean
+      ? new Float32Array(memory.buffer, this.#section('mean'), layout.dim)
+      : undefined;
     this.#isRange = input.radius !== undefined || input.rangeFilter !== undefined;
     this.#nprobe = Math.max(1, Math.min(layout.lists, searchNumber(params, 'nprobe') ?? 8));
     this.#wanted = candidatesWanted(layout, k, params);
     this.#excluded = this.#copyExcluded(input.excluded);
-    this.#codes = this.#isRange ? undefined : codeScanOf(layout, this.#metric, memory, (name) => this.#section(name), this.#work, params);
+    this.#codes = this.#isRange
+      ? undefined
+      : codeScanOf(layout, this.#metric, memory, (name) => this.#section(name), this.#work, params);
   }
+
   #section(name: string): number {
     const place = this.#index.sections[name];
-    if (!place) throw new ElanusError('data_corrupt', `${this.#index.indexType} index lacks section ${name}; it has to be built again`);
+    if (!place)
+      throw new ElanusError(
+        'data_corrupt',
+        `${this.#index.indexType} index lacks section ${name}; it has to be built again`,
+      );
     return place.offset;
   }
+
   /** Returns the address of the bits, or 0. */
   #copyExcluded(excluded: Uint8Array | undefined): number {
     if (!excluded || !hasBit(excluded)) return 0;
@@ -143,6 +167,7 @@ class IvfSearch {
     bits.fill(0, source.length);
     return this.#work.excluded;
   }
+
   one(i: number): Hits {
     const { k } = this.#input;
     if (k < 1 || this.#layout.count === 0) return NO_HITS;
@@ -165,10 +190,12 @@ class IvfSearch {
         codes.scan(list, begin, (this.#offsets[list + 1] as number) - begin, this.#excluded);
         if (at + 1 >= this.#nprobe) found = this.#topSize();
       } else found += this.#keepRows(list, rows);
-      if (at + 1 === lists.length && found < k && lists.length < this.#layout.lists) lists = this.#rank(this.#layout.lists);
+      if (at + 1 === lists.length && found < k && lists.length < this.#layout.lists)
+        lists = this.#rank(this.#layout.lists);
     }
     return this.#exact(i, codes ? this.#takeTop() : joined(rows, found));
   }
+
   #range(i: number): Hits {
     const { k } = this.#input;
     const lists = this.#rank(this.#layout.lists);
@@ -176,7 +203,11 @@ class IvfSearch {
     let rows: Uint32Array[] = [];
     let held = 0;
     let empty = 0;
-    for (let at = 0; at < lists.length && (at < this.#nprobe || (hits.rows.length < k && empty < EMPTY_LISTS_MAX)); at++) {
+    for (
+      let at = 0;
+      at < lists.length && (at < this.#nprobe || (hits.rows.length < k && empty < EMPTY_LISTS_MAX));
+      at++
+    ) {
       held += this.#keepRows(lists[at] as number, rows);
       // The first nprobe lists are scored together, the further ones each on its own.
       if (at + 1 < this.#nprobe) continue;
@@ -188,14 +219,20 @@ class IvfSearch {
     }
     return hits;
   }
+
   /** The query as the index sees it, at `query`, zeros past dim. */
   #loadQuery(i: number): void {
     const { dim } = this.#layout;
-    const floats = new Float32Array(this.#memory.buffer, this.#work.query, (this.#work.turnedQuery - this.#work.query) / 4);
+    const floats = new Float32Array(
+      this.#memory.buffer,
+      this.#work.query,
+      (this.#work.turnedQuery - this.#work.query) / 4,
+    );
     const { queries } = this.#input;
     if (this.#elementType === 'binary') {
       const bytes = Math.ceil(dim / 8);
-      for (let d = 0; d < dim; d++) floats[d] = ((queries[i * bytes + (d >> 3)] as number) >> (d & 7)) & 1 ? 1 : -1;
+      for (let d = 0; d < dim; d++)
+        floats[d] = ((queries[i * bytes + (d >> 3)] as number) >> (d & 7)) & 1 ? 1 : -1;
       return;
     }
     floats.set(queries.subarray(i * dim, (i + 1) * dim));
@@ -203,13 +240,21 @@ class IvfSearch {
     const mean = this.#mean;
     if (mean) for (let d = 0; d < dim; d++) floats[d] = (floats[d] as number) - (mean[d] as number);
   }
+
   /** The `count` best lists, best first. Their scores stay at `scores`. */
   #rank(count: number): Uint32Array {
     const { dim, lists } = this.#layout;
     const probes = this.#work.probes;
     const scores = this.#work.scores;
     const panels = Math.ceil(lists / 8);
-    this.#kernel.scoreAll(this.#work.query, dim, this.#section('centroids'), panels, this.#section('list_bias'), scores);
+    this.#kernel.scoreAll(
+      this.#work.query,
+      dim,
+      this.#section('centroids'),
+      panels,
+      this.#section('list_bias'),
+      scores,
+    );
     this.#startTop('probes', Math.min(count, lists));
     this.#kernel.selectBest(scores, lists, probes);
     const found = this.#kernel.finish(probes);
@@ -219,12 +264,15 @@ class IvfSearch {
     this.computed += lists;
     return result;
   }
+
   #startTop(name: 'top' | 'probes', k: number): void {
     new Uint32Array(this.#memory.buffer, this.#work[name], 4).set([0, 0, k, 0]);
   }
+
   #topSize(): number {
     return new Uint32Array(this.#memory.buffer, this.#work.top, 1)[0] as number;
   }
+
   #takeTop(): Uint32Array {
     const top = this.#work.top;
     const found = this.#kernel.finish(top);
@@ -233,6 +281,7 @@ class IvfSearch {
     for (let i = 0; i < found; i++) rows[i] = entries[i * 2] as number;
     return rows;
   }
+
   /** Adds the rows of a list that are not excluded; returns how many. */
   #keepRows(list: number, rows: Uint32Array[]): number {
     const begin = this.#offsets[list] as number;
@@ -244,25 +293,39 @@ class IvfSearch {
     }
     let total = 0;
     for (let at = begin; at < end; at += KEPT_ROWS) {
-      const kept = this.#kernel.keepRows(base + at * 4, Math.min(KEPT_ROWS, end - at), this.#excluded, this.#work.kept);
+      const kept = this.#kernel.keepRows(
+        base + at * 4,
+        Math.min(KEPT_ROWS, end - at),
+        this.#excluded,
+        this.#work.kept,
+      );
       rows.push(new Uint32Array(this.#memory.buffer, this.#work.kept, kept).slice());
       total += kept;
     }
     return total;
   }
+
   #exact(i: number, ids: Uint32Array): Hits {
     if (ids.length === 0) return NO_HITS;
     this.computed += ids.length;
     const { vectors, k, radius, rangeFilter } = this.#input;
     const request = {
-      ...{ ...vectors, elementType: this.#elementType, metric: this.#metric, k, queries: this.#exactQuery(i) },
+      ...vectors,
+      elementType: this.#elementType,
+      metric: this.#metric,
+      k,
+      queries: this.#exactQuery(i),
       ...(radius !== undefined && { radius }),
       ...(rangeFilter !== undefined && { rangeFilter }),
     };
     const { count } = this.#layout;
     if (ids.length * DENSE_ROWS < count) return flatIds({ ...request, ids }, this.#context);
-    return flatSearch({ ...request, rowBegin: 0, rowEnd: count, excluded: allBut(ids, count) }, this.#context);
+    return flatSearch(
+      { ...request, rowBegin: 0, rowEnd: count, excluded: allBut(ids, count) },
+      this.#context,
+    );
   }
+
   /** The query as it came, in the elements of the vectors. */
   #exactQuery(i: number): Float32Array | Uint8Array {
     const { dim } = this.#layout;
@@ -277,17 +340,21 @@ class IvfSearch {
     return this.#elementType === 'int8' ? bytesOf(Int8Array.from(query)) : query;
   }
 }
+
 /** A bit for each row, clear for those that are named. */
 function allBut(ids: Uint32Array, count: number): Uint8Array {
   const bits = new Uint8Array(Math.ceil(count / 8)).fill(255);
   for (const id of ids) bits[id >> 3] = (bits[id >> 3] as number) & ~(1 << (id & 7));
   return bits;
 }
+
 function hasBit(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return true;
   return false;
 }
-const bytesOf = (view: Uint16Array | Int8Array): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+const bytesOf = (view: Uint16Array | Int8Array): Uint8Array =>
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 function joined(parts: readonly Uint32Array[], length: number): Uint32Array {
   const only = parts[0];
   if (only && parts.length === 1) return only;
@@ -299,6 +366,7 @@ function joined(parts: readonly Uint32Array[], length: number): Uint32Array {
   }
   return all;
 }
+
 /** The best k of two lists of hits, each best first. */
 function mergeHits(a: Hits, b: Hits, k: number, metric: MetricName): Hits {
   if (a.rows.length === 0) return b;
@@ -308,7 +376,12 @@ function mergeHits(a: Hits, b: Hits, k: number, metric: MetricName): Hits {
   const scores = new Float32Array(count);
   const sign = isLargerBetter(metric) ? -1 : 1;
   for (let at = 0, i = 0, j = 0; at < count; at++) {
-    const order = i >= a.rows.length ? 1 : j >= b.rows.length ? -1 : sign * ((a.scores[i] as number) - (b.scores[j] as number));
+    const order =
+      i >= a.rows.length
+        ? 1
+        : j >= b.rows.length
+          ? -1
+          : sign * ((a.scores[i] as number) - (b.scores[j] as number));
     const isFirst = order < 0 || (order === 0 && (a.rows[i] as number) < (b.rows[j] as number));
     rows[at] = isFirst ? (a.rows[i] as number) : (b.rows[j] as number);
     scores[at] = isFirst ? (a.scores[i++] as number) : (b.scores[j++] as number);

@@ -10,25 +10,30 @@ export interface IvfSource {
   readonly vectorsOffset: number;
   readonly blocks?: RowBlocks;
 }
+
 export class SourceReader {
   readonly #source: IvfSource;
   readonly #floats: Float32Array;
   readonly #bytes: Uint8Array;
   readonly #mean: Float32Array | undefined;
+
   constructor(source: IvfSource, memory: WebAssembly.Memory, mean?: Float32Array) {
     this.#source = source;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#floats = new Float32Array(memory.buffer, 0, memory.buffer.byteLength >> 2);
     this.#mean = mean;
   }
+
   /** Row's vector to out[at, at + dim). */
   read(row: number, out: Float32Array, at: number): void {
     const { dim, elementType, vectorsOffset, blocks, isNormalised } = this.#source;
     const bytes = elementType === 'binary' ? Math.ceil(dim / 8) : dim * 4;
     const block = blocks ? Math.floor(row / blocks.rows) : 0;
-    const from = vectorsOffset + (blocks ? block * blocks.bytes + (row - block * blocks.rows) * bytes : row * bytes);
+    const from =
+      vectorsOffset + (blocks ? block * blocks.bytes + (row - block * blocks.rows) * bytes : row * bytes);
     if (elementType === 'binary') {
-      for (let d = 0; d < dim; d++) out[at + d] = ((this.#bytes[from + (d >> 3)] as number) >> (d & 7)) & 1 ? 1 : -1;
+      for (let d = 0; d < dim; d++)
+        out[at + d] = ((this.#bytes[from + (d >> 3)] as number) >> (d & 7)) & 1 ? 1 : -1;
       return;
     }
     out.set(this.#floats.subarray(from >> 2, (from >> 2) + dim), at);
@@ -37,6 +42,7 @@ export class SourceReader {
     if (mean) for (let d = 0; d < dim; d++) out[at + d] = (out[at + d] as number) - (mean[d] as number);
   }
 }
+
 /** Scales to length 1; a vector without a direction (zero, or not finite) becomes zero. */
 export function normalise(vector: Float32Array, at: number, dim: number): void {
   let sum = 0;

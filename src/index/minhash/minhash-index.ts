@@ -16,14 +16,18 @@ export interface MinhashShape {
   /** Groups of elements that are hashed together, at most as many as elements. */
   readonly bands: number;
 }
+
 export interface MinhashBuildInput extends MinhashShape {
   /** Signatures, dim / 8 bytes each. */
   readonly data: Uint8Array;
 }
-export const elementsOf = ({ dim, elementBits }: Pick<MinhashShape, 'dim' | 'elementBits'>): number => dim / elementBits;
+
+export const elementsOf = ({ dim, elementBits }: Pick<MinhashShape, 'dim' | 'elementBits'>): number =>
+  dim / elementBits;
 /** Why there is no such index; undefined when there is. */
 export function shapeProblem({ dim, elementBits, bands }: MinhashShape): string | undefined {
-  if (!elementBitWidths.some((width) => width === elementBits)) return `mh_element_bit_width is ${elementBits}, expected 8, 16, 32 or 64`;
+  if (!elementBitWidths.some((width) => width === elementBits))
+    return `mh_element_bit_width is ${elementBits}, expected 8, 16, 32 or 64`;
   if (!(Number.isInteger(dim) && dim > 0 && dim % elementBits === 0))
     return `dim is ${dim}, expected a multiple of mh_element_bit_width ${elementBits}`;
   const elements = dim / elementBits;
@@ -31,12 +35,17 @@ export function shapeProblem({ dim, elementBits, bands }: MinhashShape): string 
     ? undefined
     : `mh_lsh_band is ${bands}, expected 1 to ${elements}, the elements of a signature`;
 }
+
 /** The bytes of a signature that make its band: elements are dealt out evenly, in order. */
-export function bandBytes(shape: MinhashShape, band: number): { readonly begin: number; readonly end: number } {
+export function bandBytes(
+  shape: MinhashShape,
+  band: number,
+): { readonly begin: number; readonly end: number } {
   const elements = elementsOf(shape);
   const at = (one: number): number => Math.floor((one * elements) / shape.bands) * (shape.elementBits / 8);
   return { begin: at(band), end: at(band + 1) };
 }
+
 /** FNV-1a with a final mix. Part of the file format. */
 export function bandHash(bytes: Uint8Array, begin: number, end: number): number {
   let hash = 0x811c9dc5;
@@ -49,7 +58,8 @@ export function bandHash(bytes: Uint8Array, begin: number, end: number): number 
 export function minhashBuild(input: MinhashBuildInput): Uint8Array<ArrayBuffer> {
   const { data, dim, elementBits, bands } = input;
   const problem = shapeProblem(input);
-  if (problem !== undefined) throw new ElanusError('invalid_parameter', `${problem}; create the index with other parameters`);
+  if (problem !== undefined)
+    throw new ElanusError('invalid_parameter', `${problem}; create the index with other parameters`);
   const rowBytes = dim / 8;
   const rowCount = Math.floor(data.length / rowBytes);
   const hashes = new Uint32Array(bands * rowCount);
@@ -74,7 +84,10 @@ export function minhashBuild(input: MinhashBuildInput): Uint8Array<ArrayBuffer> 
     ['hashes', new Uint8Array(hashes.buffer)],
     ['rows', new Uint8Array(rows.buffer)],
   ]);
-  return encodeIndexBlock({ ...meta, params: { mh_element_bit_width: elementBits, mh_lsh_band: bands } }, sections);
+  return encodeIndexBlock(
+    { ...meta, params: { mh_element_bit_width: elementBits, mh_lsh_band: bands } },
+    sections,
+  );
 }
 
 /** @throws data_corrupt */
@@ -82,10 +95,16 @@ export function minhashShape(meta: IndexMeta): MinhashShape {
   const { dim, params } = meta;
   const shape = { dim, elementBits: Number(params.mh_element_bit_width), bands: Number(params.mh_lsh_band) };
   const problem =
-    meta.indexType === MINHASH_INDEX_TYPE && meta.elementType === 'binary' ? shapeProblem(shape) : `its type is ${meta.indexType}`;
+    meta.indexType === MINHASH_INDEX_TYPE && meta.elementType === 'binary'
+      ? shapeProblem(shape)
+      : `its type is ${meta.indexType}`;
   if (problem === undefined) return shape;
-  throw new ElanusError('data_corrupt', `a ${MINHASH_INDEX_TYPE} index does not fit: ${problem}; the index has to be built again`);
+  throw new ElanusError(
+    'data_corrupt',
+    `a ${MINHASH_INDEX_TYPE} index does not fit: ${problem}; the index has to be built again`,
+  );
 }
+
 /**
  * Copies a decoded block into a region of its own and checks what searches rely on. The caller releases the region.
  * @throws data_corrupt; memory_limit
@@ -105,17 +124,23 @@ export function loadMinhashIndex<Region extends { readonly memory: WebAssembly.M
     const band = Math.floor(at / rowCount);
     const isFirst = at % rowCount === 0;
     const isOrdered =
-      isFirst || (hashes[at] as number) > (hashes[at - 1] as number) || (hashes[at] === hashes[at - 1] && row > (rows[at - 1] as number));
+      isFirst ||
+      (hashes[at] as number) > (hashes[at - 1] as number) ||
+      (hashes[at] === hashes[at - 1] && row > (rows[at - 1] as number));
     // Every row once in each band: seen in all bands before this one, and not yet in this one.
     if (row < rowCount && isOrdered && seen[row] === band) {
       seen[row] = band + 1;
       continue;
     }
     workers.release(loaded.region);
-    throw new ElanusError('data_corrupt', `a ${MINHASH_INDEX_TYPE} index has band ${band} out of order; the index has to be built again`);
+    throw new ElanusError(
+      'data_corrupt',
+      `a ${MINHASH_INDEX_TYPE} index has band ${band} out of order; the index has to be built again`,
+    );
   }
   return loaded;
 }
+
 export function minhashLists(
   memory: WebAssembly.Memory,
   placement: LoadedIndex['placement'],

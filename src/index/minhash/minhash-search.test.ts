@@ -5,21 +5,41 @@ import { ElanusError } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
 import { decodeIndexBlock, encodeIndexBlock } from '#index/block/index-block.js';
 import type { IndexSearchInput } from '#index/block/vector-index.js';
-import { bandBytes, loadMinhashIndex, type MinhashShape, minhashBuild, shapeProblem } from './minhash-index.js';
+import {
+  bandBytes,
+  loadMinhashIndex,
+  type MinhashShape,
+  minhashBuild,
+  shapeProblem,
+} from './minhash-index.js';
 import { minhashScan, minhashSearch } from './minhash-search.js';
 
 const released: object[] = [];
 const workers = {
   parallelism: 1,
-  allocate: (bytes: number) => ({ memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65535, shared: true }) }),
+  allocate: (bytes: number) => ({
+    memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65535, shared: true }),
+  }),
   release: (region: object) => void released.push(region),
   run: () => Promise.reject(new Error('not in this test')),
 };
+
 const load = (block: Uint8Array) => loadMinhashIndex(workers, decodeIndexBlock(block));
-const hitsOf = ({ counts, rows, scores }: { counts: Uint32Array; rows: Uint32Array; scores: Float32Array }) => {
+const hitsOf = ({
+  counts,
+  rows,
+  scores,
+}: {
+  counts: Uint32Array;
+  rows: Uint32Array;
+  scores: Float32Array;
+}) => {
   let at = 0;
-  return Array.from(counts, (count) => Array.from({ length: count }, () => ({ row: rows[at] as number, score: scores[at++] as number })));
+  return Array.from(counts, (count) =>
+    Array.from({ length: count }, () => ({ row: rows[at] as number, score: scores[at++] as number })),
+  );
 };
+
 /** Few different values, so that elements and bands agree often. */
 function signaturesOf(random: Random, { dim, elementBits }: MinhashShape, count: number): Uint8Array {
   const data = new Uint8Array((count * dim) / 8);
@@ -27,6 +47,7 @@ function signaturesOf(random: Random, { dim, elementBits }: MinhashShape, count:
   for (let at = 0; at < data.length; at += width) data[at + nextBelow(random, width)] = nextBelow(random, 3);
   return data;
 }
+
 /** Signatures from byte 64 on, in blocks of 64 rows with 16 bytes between. */
 function place(data: Uint8Array, rowBytes: number) {
   const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
@@ -37,15 +58,20 @@ function place(data: Uint8Array, rowBytes: number) {
   }
   return { memory, vectorsOffset: 64, blocks };
 }
+
 function agreeing(a: Uint8Array, b: Uint8Array, width: number): number {
   let count = 0;
-  for (let at = 0; at < a.length; at += width) if (a.subarray(at, at + width).every((byte, i) => byte === b[at + i])) count++;
+  for (let at = 0; at < a.length; at += width)
+    if (a.subarray(at, at + width).every((byte, i) => byte === b[at + i])) count++;
   return count;
 }
+
 const shapes = fc
   .record({ elementBits: fc.constantFrom(8, 16, 32, 64), elements: fc.integer({ min: 1, max: 12 }) })
   .chain(({ elementBits, elements }) =>
-    fc.integer({ min: 1, max: elements }).map((bands) => ({ dim: elementBits * elements, elementBits, bands })),
+    fc
+      .integer({ min: 1, max: elements })
+      .map((bands) => ({ dim: elementBits * elements, elementBits, bands })),
   );
 
 describe('MinHash search', () => {
@@ -74,24 +100,41 @@ describe('MinHash search', () => {
             [0, 1].map((q) =>
               Array.from({ length: count }, (_, row) => ({
                 row,
-                score: score(queries.subarray(q * rowBytes, (q + 1) * rowBytes), data.subarray(row * rowBytes, (row + 1) * rowBytes)),
+                score: score(
+                  queries.subarray(q * rowBytes, (q + 1) * rowBytes),
+                  data.subarray(row * rowBytes, (row + 1) * rowBytes),
+                ),
               }))
-                .flatMap(({ row, score: one }) => (one === undefined ? [] : [{ row, score: Math.fround(one) }]))
+                .flatMap(({ row, score: one }) =>
+                  one === undefined ? [] : [{ row, score: Math.fround(one) }],
+                )
                 .filter(({ row }) => ((excluded[row >> 3] as number) & (1 << (row & 7))) === 0)
                 .filter(({ score: one }) => !isRange || (one > Math.fround(0.2) && one <= Math.fround(0.8)))
                 .sort((a, b) => b.score - a.score || a.row - b.row)
                 .slice(0, k),
             );
-          const jaccard = (a: Uint8Array, b: Uint8Array) => agreeing(a, b, shape.elementBits / 8) / (shape.dim / shape.elementBits);
+          const jaccard = (a: Uint8Array, b: Uint8Array) =>
+            agreeing(a, b, shape.elementBits / 8) / (shape.dim / shape.elementBits);
           const sharesBand = (a: Uint8Array, b: Uint8Array) =>
             Array.from({ length: shape.bands }, (_, band) => bandBytes(shape, band)).some(({ begin, end }) =>
               a.subarray(begin, end).every((byte, i) => byte === b[begin + i]),
             );
           const { vectorsOffset, blocks } = where;
-          const input: IndexSearchInput = { ...common, vectors: { dim: shape.dim, vectorsOffset, blocks }, index: placement, params: {} };
+          const input: IndexSearchInput = {
+            ...common,
+            vectors: { dim: shape.dim, vectorsOffset, blocks },
+            index: placement,
+            params: {},
+          };
           const found = hitsOf(minhashSearch(input, { memories: [memory, region.memory] }));
           expect(found).toEqual(expected((a, b) => (sharesBand(a, b) ? jaccard(a, b) : undefined)));
-          const scan = { ...common, dim: shape.dim, elementBits: shape.elementBits, rowBegin: 0, rowEnd: count };
+          const scan = {
+            ...common,
+            dim: shape.dim,
+            elementBits: shape.elementBits,
+            rowBegin: 0,
+            rowEnd: count,
+          };
           expect(hitsOf(minhashScan(scan, { memories: [memory] }))).toEqual(expected(jaccard));
         },
       ),
@@ -139,7 +182,8 @@ describe('damaged index blocks', () => {
       bytes[at] = (bytes[at] as number) ^ (1 << nextBelow(random, 8));
       if (!isCorrupt(bytes)) expect.unreachable(`byte ${at} may be changed`);
     }
-    for (let length = 0; length < good.length; length += 7) expect(isCorrupt(good.subarray(0, length))).toBe(true);
+    for (let length = 0; length < good.length; length += 7)
+      expect(isCorrupt(good.subarray(0, length))).toBe(true);
   });
   it('forged sections with right checksums are refused, or searched without harm', () => {
     const { meta, sections } = decodeIndexBlock(good);
@@ -162,7 +206,11 @@ describe('damaged index blocks', () => {
     expect(refused).toBeGreaterThan(300);
     expect(released.length).toBeGreaterThan(0);
     expect(isCorrupt(encodeIndexBlock({ ...meta, rowCount: 59 }, sections))).toBe(true);
-    expect(isCorrupt(encodeIndexBlock({ ...meta, params: { mh_element_bit_width: 16, mh_lsh_band: 3 } }, sections))).toBe(true);
+    expect(
+      isCorrupt(
+        encodeIndexBlock({ ...meta, params: { mh_element_bit_width: 16, mh_lsh_band: 3 } }, sections),
+      ),
+    ).toBe(true);
     expect(isCorrupt(encodeIndexBlock({ ...meta, indexType: 'FLAT' }, sections))).toBe(true);
   });
 });

@@ -4,7 +4,12 @@
 import { ElanusError } from '#base/errors.js';
 import { TopScores } from '#index/block/top-scores.js';
 import type { IndexSearchInput } from '#index/block/vector-index.js';
-import { FLAT_K_MAX, type FlatSearchContext, type FlatSearchOutput, type RowBlocks } from '#index/flat/flat-search.js';
+import {
+  FLAT_K_MAX,
+  type FlatSearchContext,
+  type FlatSearchOutput,
+  type RowBlocks,
+} from '#index/flat/flat-search.js';
 import { bandBytes, bandHash, elementsOf, minhashLists, minhashShape } from './minhash-index.js';
 
 interface MinhashRequest {
@@ -22,34 +27,40 @@ interface MinhashRequest {
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
+
 export interface MinhashScanInput extends MinhashRequest {
   readonly dim: number;
   readonly elementBits: number;
   readonly rowBegin: number;
   readonly rowEnd: number;
 }
+
 class Signatures {
   readonly #memory: Uint8Array;
   readonly #request: MinhashRequest;
   readonly #rowBytes: number;
   readonly #elementBytes: number;
+
   constructor(memory: WebAssembly.Memory, request: MinhashRequest, dim: number, elementBits: number) {
     this.#memory = new Uint8Array(memory.buffer);
     this.#request = request;
     this.#rowBytes = dim / 8;
     this.#elementBytes = elementBits / 8;
   }
+
   #offsetOf(row: number): number {
     const { vectorsOffset, blocks } = this.#request;
     if (!blocks) return vectorsOffset + row * this.#rowBytes;
     const block = Math.floor(row / blocks.rows);
     return vectorsOffset + block * blocks.bytes + (row - block * blocks.rows) * this.#rowBytes;
   }
+
   agrees(query: Uint8Array, row: number, begin: number, end: number): boolean {
     const at = this.#offsetOf(row);
     for (let i = begin; i < end; i++) if (query[i] !== this.#memory[at + i]) return false;
     return true;
   }
+
   /** Elements that agree. */
   agreeing(query: Uint8Array, row: number): number {
     const width = this.#elementBytes;
@@ -63,10 +74,16 @@ class Signatures {
     return count;
   }
 }
-const isExcluded = (bits: Uint8Array | undefined, row: number): boolean => ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+
+const isExcluded = (bits: Uint8Array | undefined, row: number): boolean =>
+  ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
 function inRange({ radius, rangeFilter }: MinhashRequest, score: number): boolean {
-  return (radius === undefined || score > Math.fround(radius)) && (rangeFilter === undefined || score <= Math.fround(rangeFilter));
+  return (
+    (radius === undefined || score > Math.fround(radius)) &&
+    (rangeFilter === undefined || score <= Math.fround(rangeFilter))
+  );
 }
+
 function answer(
   request: MinhashRequest,
   rowBytes: number,
@@ -75,7 +92,10 @@ function answer(
 ): FlatSearchOutput {
   const queryCount = request.queries.length / rowBytes;
   if (!Number.isInteger(queryCount)) {
-    throw new ElanusError('vector_dim_mismatch', `${request.queries.length} bytes of queries, expected a multiple of ${rowBytes}`);
+    throw new ElanusError(
+      'vector_dim_mismatch',
+      `${request.queries.length} bytes of queries, expected a multiple of ${rowBytes}`,
+    );
   }
   if (!(request.k >= 0 && request.k <= FLAT_K_MAX))
     throw new ElanusError('invalid_parameter', `k is ${request.k}, expected 0 to ${FLAT_K_MAX}`);
@@ -95,7 +115,8 @@ function answer(
 /** Every row that is not excluded. */
 export function minhashScan(input: MinhashScanInput, context: FlatSearchContext): FlatSearchOutput {
   const memory = context.memories[0];
-  if (!memory) throw new ElanusError('internal', 'minhashScan got no memory, expected the region of the signatures');
+  if (!memory)
+    throw new ElanusError('internal', 'minhashScan got no memory, expected the region of the signatures');
   const { dim, elementBits, rowBegin, rowEnd, excluded } = input;
   const signatures = new Signatures(memory, input, dim, elementBits);
   const elements = elementsOf(input);
@@ -111,12 +132,20 @@ export function minhashScan(input: MinhashScanInput, context: FlatSearchContext)
 /** Rows that share a band with the query and are not excluded. A task over two regions: the signatures, and the index. */
 export function minhashSearch(input: IndexSearchInput, context: FlatSearchContext): FlatSearchOutput {
   const [vectors, memory] = context.memories;
-  if (!vectors || !memory) throw new ElanusError('internal', 'minhashSearch got too few memories, expected the signatures and the index');
+  if (!vectors || !memory)
+    throw new ElanusError(
+      'internal',
+      'minhashSearch got too few memories, expected the signatures and the index',
+    );
   const shape = minhashShape(input.index);
   const { rowCount } = input.index;
   const { hashes, rows } = minhashLists(memory, input.index);
   const { buffer, byteOffset, byteLength } = input.queries;
-  const request: MinhashRequest = { ...input, ...input.vectors, queries: new Uint8Array(buffer, byteOffset, byteLength) };
+  const request: MinhashRequest = {
+    ...input,
+    ...input.vectors,
+    queries: new Uint8Array(buffer, byteOffset, byteLength),
+  };
   const signatures = new Signatures(vectors, request, shape.dim, shape.elementBits);
   const elements = elementsOf(shape);
   return answer(request, shape.dim / 8, rowCount, (query, top) => {
@@ -128,7 +157,8 @@ export function minhashSearch(input: IndexSearchInput, context: FlatSearchContex
       for (let at = lowerBound(hashes, band * rowCount, last, hash); at < last && hashes[at] === hash; at++) {
         const row = rows[at] as number;
         // Equal hashes may be of unequal bands.
-        if (isExcluded(input.excluded, row) || seen.has(row) || !signatures.agrees(query, row, begin, end)) continue;
+        if (isExcluded(input.excluded, row) || seen.has(row) || !signatures.agrees(query, row, begin, end))
+          continue;
         seen.add(row);
         const score = Math.fround(signatures.agreeing(query, row) / elements);
         if (inRange(request, score)) top.offer(score, row);
@@ -136,6 +166,7 @@ export function minhashSearch(input: IndexSearchInput, context: FlatSearchContex
     }
   });
 }
+
 function lowerBound(sorted: Uint32Array, begin: number, end: number, value: number): number {
   let [low, high] = [begin, end];
   while (low < high) {

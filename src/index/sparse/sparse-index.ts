@@ -20,12 +20,14 @@ export interface SparseBuildInput {
   readonly metric: string;
   readonly algorithm: string;
 }
+
 /** Numbers the distinct indices of all pairs. */
 class Dictionary {
   count = 0;
   keys = new Uint32Array(1024);
   sizes = new Uint32Array(1024);
   #slots = new Uint32Array(4096);
+
   add(key: number): void {
     if (this.count * 2 > this.#slots.length) this.#grow();
     const slot = this.#slotOf(key);
@@ -40,9 +42,11 @@ class Dictionary {
     }
     this.sizes[id - 1] = (this.sizes[id - 1] as number) + 1;
   }
+
   idOf(key: number): number {
     return (this.#slots[this.#slotOf(key)] as number) - 1;
   }
+
   #slotOf(key: number): number {
     const mask = this.#slots.length - 1;
     let slot = (Math.imul(key, 0x9e3779b1) >>> 7) & mask;
@@ -52,17 +56,21 @@ class Dictionary {
       slot = (slot + 1) & mask;
     }
   }
+
   #grow(): void {
     this.#slots = new Uint32Array(this.#slots.length * 4);
     for (let id = 0; id < this.count; id++) this.#slots[this.#slotOf(this.keys[id] as number)] = id + 1;
   }
 }
+
 function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(array.length * 2);
   larger.set(array);
   return larger;
 }
-const bytesOf = (array: Uint32Array | Float32Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+const bytesOf = (array: Uint32Array | Float32Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 const aligned = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0 ? bytes : bytes.slice());
 
 /** The bytes of the index over these rows. A task: runs on any thread. */
@@ -82,7 +90,9 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
     total++;
   }
   const { count, keys, sizes } = dictionary;
-  const order = Uint32Array.from({ length: count }, (_, id) => id).sort((a, b) => (keys[a] as number) - (keys[b] as number));
+  const order = Uint32Array.from({ length: count }, (_, id) => id).sort(
+    (a, b) => (keys[a] as number) - (keys[b] as number),
+  );
   const dims = Uint32Array.from(order, (id) => keys[id] as number);
   const starts = new Uint32Array(count + 1);
   const blockStarts = new Uint32Array(count + 1);
@@ -120,7 +130,10 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
   }
   const meta = { indexType: SPARSE_INDEX_TYPE, metric, elementType: 'sparse', dim: 0, rowCount };
   return encodeIndexBlock(
-    { ...meta, params: { inverted_index_algo: algorithm, dims: count, postings: total, blocks: blockLasts.length } },
+    {
+      ...meta,
+      params: { inverted_index_algo: algorithm, dims: count, postings: total, blocks: blockLasts.length },
+    },
     new Map([
       ['dims', bytesOf(dims)],
       ['starts', bytesOf(starts)],
@@ -133,12 +146,14 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
     ]),
   );
 }
+
 interface Lists {
   readonly starts: Uint32Array;
   readonly blockStarts: Uint32Array;
   readonly rows: Uint32Array;
   readonly values: Float32Array;
 }
+
 function forEachBlock(
   { starts, blockStarts, rows, values }: Lists,
   list: number,
@@ -163,6 +178,7 @@ export interface SparseWork {
   readonly order: number;
   readonly end: number;
 }
+
 const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 export function sparseWork(begin: number, rowCount: number, dims: number): SparseWork {
   const terms = Math.min(dims, SPARSE_TERMS_MAX);
@@ -172,6 +188,7 @@ export function sparseWork(begin: number, rowCount: number, dims: number): Spars
   const order = first + alignUp(terms * TERM_BYTES);
   return { sums: begin, top, excluded, terms: first, order, end: order + alignUp(terms * ORDER_BYTES) };
 }
+
 /** Typed views of the sections of an index in memory. */
 export interface SparseLists extends Lists {
   readonly dims: Uint32Array;
@@ -179,6 +196,7 @@ export interface SparseLists extends Lists {
   readonly blockLasts: Uint32Array;
   readonly blockMaxima: Float32Array;
 }
+
 export function sparseLists(memory: WebAssembly.Memory, placement: LoadedIndex['placement']): SparseLists {
   const ints = (name: string): Uint32Array => {
     const { offset, bytes } = placement.sections[name] ?? { offset: 0, bytes: 0 };
@@ -189,14 +207,14 @@ export function sparseLists(memory: WebAssembly.Memory, placement: LoadedIndex['
     return new Float32Array(of.buffer, of.byteOffset, of.length);
   };
   return {
-    ...{
-      dims: ints('dims'),
-      starts: ints('starts'),
-      blockStarts: ints('block_starts'),
-      blockLasts: ints('block_lasts'),
-      rows: ints('rows'),
-    },
-    ...{ maxima: floats('maxima'), blockMaxima: floats('block_maxima'), values: floats('values') },
+    dims: ints('dims'),
+    starts: ints('starts'),
+    blockStarts: ints('block_starts'),
+    blockLasts: ints('block_lasts'),
+    rows: ints('rows'),
+    maxima: floats('maxima'),
+    blockMaxima: floats('block_maxima'),
+    values: floats('values'),
   };
 }
 
@@ -212,7 +230,8 @@ export function loadSparseIndex<Region extends { readonly memory: WebAssembly.Me
   const corrupt = (fact: string): ElanusError =>
     new ElanusError('data_corrupt', `a ${SPARSE_INDEX_TYPE} index ${fact}; the index has to be built again`);
   const { meta } = block;
-  if (meta.indexType !== SPARSE_INDEX_TYPE || meta.elementType !== 'sparse') throw corrupt(`is of type ${meta.indexType}`);
+  if (meta.indexType !== SPARSE_INDEX_TYPE || meta.elementType !== 'sparse')
+    throw corrupt(`is of type ${meta.indexType}`);
   const numberOf = (name: string): number => {
     const value = meta.params[name];
     if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 30) return value;
@@ -229,16 +248,21 @@ export function loadSparseIndex<Region extends { readonly memory: WebAssembly.Me
   workers.release(loaded.region);
   throw corrupt(problem);
 }
+
 /** Searches follow these numbers as addresses and bounds, so none is taken on trust, though a checksum covers them. */
 function listsProblem(lists: SparseLists, rowCount: number): string | undefined {
   const { dims, starts, blockStarts, blockLasts, blockMaxima, maxima, rows, values } = lists;
   if (starts[0] !== 0 || blockStarts[0] !== 0) return 'has lists that begin elsewhere';
-  if (starts[dims.length] !== rows.length || blockStarts[dims.length] !== blockLasts.length) return 'has lists that end elsewhere';
+  if (starts[dims.length] !== rows.length || blockStarts[dims.length] !== blockLasts.length)
+    return 'has lists that end elsewhere';
   for (let list = 0; list < dims.length; list++) {
     const [begin, end] = [starts[list] as number, starts[list + 1] as number];
     if (list > 0 && (dims[list] as number) <= (dims[list - 1] as number)) return 'has indices out of order';
     if (end <= begin || end > rows.length) return 'has a list without rows';
-    if ((blockStarts[list + 1] as number) - (blockStarts[list] as number) !== Math.ceil((end - begin) / SPARSE_BLOCK_POSTINGS)) {
+    if (
+      (blockStarts[list + 1] as number) - (blockStarts[list] as number) !==
+      Math.ceil((end - begin) / SPARSE_BLOCK_POSTINGS)
+    ) {
       return 'has blocks that do not fit their list';
     }
     let previous = -1;

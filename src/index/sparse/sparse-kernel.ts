@@ -47,6 +47,7 @@ export interface SparseKernel {
   ): void;
   finish(top: number): number;
 }
+
 export const sparseKernel = new Kernel<SparseKernel>(sparseKernelBase64);
 
 /** Sums of one window of rows. */

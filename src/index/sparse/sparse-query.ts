@@ -6,6 +6,7 @@ export interface SparseQuery {
   readonly indices: Uint32Array;
   readonly values: Float32Array;
 }
+
 /** Zero values are left out: they score nothing. @throws invalid_parameter */
 export function unpackSparseQueries(packed: Uint8Array): SparseQuery[] {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
@@ -32,6 +33,7 @@ export function unpackSparseQueries(packed: Uint8Array): SparseQuery[] {
   }
   return queries;
 }
+
 /** Where each query begins, in bytes. */
 export function sparseQueryBegins(packed: Uint8Array): Uint32Array {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
@@ -39,6 +41,7 @@ export function sparseQueryBegins(packed: Uint8Array): Uint32Array {
   for (let at = 0; at + 4 <= packed.length; at += 4 + view.getUint32(at, true) * 8) begins.push(at);
   return Uint32Array.from(begins);
 }
+
 /** Of how many queries the packed ones are. */
 export const sparseQueryCount = (packed: Uint8Array): number => unpackSparseQueries(packed).length;
 
@@ -58,9 +61,18 @@ export function dropSmallest(query: SparseQuery, ratio: number): SparseQuery {
 }
 
 /** The bounds of a range search as (low, high] of float32 scores. A row without a common index scores 0 and is no hit, whatever the radius. */
-export function scoreBounds(radius: number | undefined, rangeFilter: number | undefined): { readonly low: number; readonly high: number } {
+export function scoreBounds(
+  radius: number | undefined,
+  rangeFilter: number | undefined,
+): { readonly low: number; readonly high: number } {
   if (Number.isNaN(radius) || Number.isNaN(rangeFilter)) {
-    throw new ElanusError('invalid_parameter', 'radius or range_filter is not a number, expected a finite bound');
+    throw new ElanusError(
+      'invalid_parameter',
+      'radius or range_filter is not a number, expected a finite bound',
+    );
   }
-  return { low: Math.max(0, Math.fround(radius ?? 0)), high: Math.fround(rangeFilter ?? Number.POSITIVE_INFINITY) };
+  return {
+    low: Math.max(0, Math.fround(radius ?? 0)),
+    high: Math.fround(rangeFilter ?? Number.POSITIVE_INFINITY),
+  };
 }

@@ -19,6 +19,7 @@ export interface SparseScanInput {
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
+
 const FREE = 0xffffffff;
 /** Odd, and large in the multiplicative sense: spreads neighbouring indices over the table. */
 const HASH = 0x9e3779b1;
@@ -28,6 +29,7 @@ class QueryTable {
   readonly keys: Uint32Array;
   readonly weights: Float64Array;
   readonly shift: number;
+
   constructor({ indices, values }: SparseQuery) {
     const bits = Math.max(4, Math.ceil(Math.log2(Math.max(1, indices.length))) + 2);
     this.shift = 32 - bits;
@@ -56,12 +58,14 @@ export function sparseScan(input: SparseScanInput, context: FlatSearchContext): 
   let total = 0;
   for (const [q, query] of queries.entries()) {
     const top = new TopScores(k);
-    if (query.indices.length > 0 && k > 0) scanRows(words, floats, input, new QueryTable(query), top, low, high);
+    if (query.indices.length > 0 && k > 0)
+      scanRows(words, floats, input, new QueryTable(query), top, low, high);
     counts[q] = top.take(rows, scores, total);
     total += counts[q] as number;
   }
   return { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
 }
+
 function scanRows(
   words: Uint32Array,
   floats: Float32Array,

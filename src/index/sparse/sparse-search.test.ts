@@ -15,6 +15,7 @@ interface Hit {
   readonly row: number;
   readonly score: number;
 }
+
 const bytesOfRow = (row: Row): Uint8Array => {
   const view = new DataView(new ArrayBuffer(row.size * 8));
   [...row]
@@ -25,6 +26,7 @@ const bytesOfRow = (row: Row): Uint8Array => {
     });
   return new Uint8Array(view.buffer);
 };
+
 function concat(parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -34,7 +36,9 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   }
   return all;
 }
-const withCount = (row: Row): Uint8Array => concat([new Uint8Array(Uint32Array.of(row.size).buffer), bytesOfRow(row)]);
+
+const withCount = (row: Row): Uint8Array =>
+  concat([new Uint8Array(Uint32Array.of(row.size).buffer), bytesOfRow(row)]);
 const pack = (rows: readonly Row[]): Uint8Array => concat(rows.map(withCount));
 function build(rows: readonly Row[]): Uint8Array {
   const parts = rows.map(bytesOfRow);
@@ -42,27 +46,49 @@ function build(rows: readonly Row[]): Uint8Array {
   parts.forEach((part, row) => {
     offsets[row + 1] = (offsets[row] as number) + part.length;
   });
-  return sparseBuild({ data: concat(parts), offsets: new Uint8Array(offsets.buffer), metric: 'IP', algorithm: 'DAAT_MAXSCORE' });
+  return sparseBuild({
+    data: concat(parts),
+    offsets: new Uint8Array(offsets.buffer),
+    metric: 'IP',
+    algorithm: 'DAAT_MAXSCORE',
+  });
 }
+
 const released: object[] = [];
 const workers = {
   parallelism: 1,
-  allocate: (bytes: number) => ({ memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65535, shared: true }) }),
+  allocate: (bytes: number) => ({
+    memory: new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536), maximum: 65535, shared: true }),
+  }),
   release: (region: object) => void released.push(region),
   run: () => Promise.reject(new Error('not in this test')),
 };
+
 const load = (block: Uint8Array) => loadSparseIndex(workers, decodeIndexBlock(block), 2);
-const hitsOf = ({ counts, rows, scores }: { counts: Uint32Array; rows: Uint32Array; scores: Float32Array }): Hit[][] => {
+const hitsOf = ({
+  counts,
+  rows,
+  scores,
+}: {
+  counts: Uint32Array;
+  rows: Uint32Array;
+  scores: Float32Array;
+}): Hit[][] => {
   let at = 0;
-  return Array.from(counts, (count) => Array.from({ length: count }, () => ({ row: rows[at] as number, score: scores[at++] as number })));
+  return Array.from(counts, (count) =>
+    Array.from({ length: count }, () => ({ row: rows[at] as number, score: scores[at++] as number })),
+  );
 };
+
 interface Options {
   readonly k: number;
   readonly excluded?: Uint8Array;
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
-const isExcluded = (bits: Uint8Array | undefined, row: number): boolean => ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+
+const isExcluded = (bits: Uint8Array | undefined, row: number): boolean =>
+  ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
 function oracle(rows: readonly Row[], queries: readonly Row[], options: Options): Hit[][] {
   return queries.map((query) => {
     const hits: Hit[] = [];
@@ -70,13 +96,17 @@ function oracle(rows: readonly Row[], queries: readonly Row[], options: Options)
       let sum = 0;
       for (const [index, weight] of query) sum += Math.fround(weight) * Math.fround(values.get(index) ?? 0);
       const score = Math.fround(sum);
-      if (!(score > Math.max(0, Math.fround(options.radius ?? 0))) || score > Math.fround(options.rangeFilter ?? Number.POSITIVE_INFINITY))
+      if (
+        !(score > Math.max(0, Math.fround(options.radius ?? 0))) ||
+        score > Math.fround(options.rangeFilter ?? Number.POSITIVE_INFINITY)
+      )
         continue;
       if (!isExcluded(options.excluded, row)) hits.push({ row, score });
     }
     return hits.sort((a, b) => b.score - a.score || a.row - b.row).slice(0, options.k);
   });
 }
+
 /** Few indices are common, most are rare. Values on a grid: sums are exact and ties common. */
 function randomRow(random: Random, dims: number, most: number, isGrid: boolean): Row {
   const row = new Map<number, number>();
@@ -86,6 +116,7 @@ function randomRow(random: Random, dims: number, most: number, isGrid: boolean):
   }
   return row;
 }
+
 function compare(rows: readonly Row[], queries: readonly Row[], options: Options): void {
   const expected = oracle(rows, queries, options);
   const { region, placement } = load(build(rows));
@@ -96,9 +127,16 @@ function compare(rows: readonly Row[], queries: readonly Row[], options: Options
   }
   const packed = pack(rows);
   const offset = DATA_OFFSET;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((offset + packed.length) / 65536) + 1, maximum: 65535, shared: true });
+  const memory = new WebAssembly.Memory({
+    initial: Math.ceil((offset + packed.length) / 65536) + 1,
+    maximum: 65535,
+    shared: true,
+  });
   new Uint8Array(memory.buffer, offset).set(packed);
-  const scanned = sparseScan({ offset, rowBegin: 0, rowEnd: rows.length, queries: pack(queries), ...options }, { memories: [memory] });
+  const scanned = sparseScan(
+    { offset, rowBegin: 0, rowEnd: rows.length, queries: pack(queries), ...options },
+    { memories: [memory] },
+  );
   expect(hitsOf(scanned)).toEqual(expected);
 }
 
@@ -124,7 +162,8 @@ describe('sparse search', () => {
           const queries = Array.from({ length: 3 }, () => randomRow(random, dims, most, isGrid));
           const excluded = new Uint8Array(Math.ceil(count / 8));
           for (let row = 0; row < count; row++)
-            if (nextFloat(random) < filter) excluded[row >> 3] = (excluded[row >> 3] as number) | (1 << (row & 7));
+            if (nextFloat(random) < filter)
+              excluded[row >> 3] = (excluded[row >> 3] as number) | (1 << (row & 7));
           compare(rows, queries, {
             k,
             ...(filter > 0 && { excluded }),
@@ -139,7 +178,9 @@ describe('sparse search', () => {
     const random = seededRandom(seed);
     const rows = Array.from({ length: 15_000 }, () => randomRow(random, 2000, 25, seed === 3));
     const queries = Array.from({ length: 8 }, () => randomRow(random, 2000, 25, seed === 3));
-    const excluded = Uint8Array.from({ length: 1000 }, () => (nextFloat(random) < 0.5 ? nextBelow(random, 256) : 0));
+    const excluded = Uint8Array.from({ length: 1000 }, () =>
+      nextFloat(random) < 0.5 ? nextBelow(random, 256) : 0,
+    );
     compare(rows, queries, { k: 10 });
     compare(rows, queries, { k: 500, excluded });
     compare(rows, queries, { k: 10, radius: 0.8, rangeFilter: 1.2 });
@@ -192,13 +233,21 @@ describe('sparse search', () => {
     const { region, placement } = load(build(rows));
     const query = randomRow(random, 30, 10, false);
     const run = (thread: number) =>
-      hitsOf(sparseSearch({ index: placement, queries: pack([query]), k: 7 }, { memories: [region.memory], thread }));
+      hitsOf(
+        sparseSearch(
+          { index: placement, queries: pack([query]), k: 7 },
+          { memories: [region.memory], thread },
+        ),
+      );
     expect(run(1)).toEqual(run(0));
   });
   it('takes the algorithm of the index, and refuses wrong parameters', () => {
     const { region, placement } = load(build([new Map([[1, 1]])]));
     const run = (more: Partial<SparseSearchInput>) =>
-      sparseSearch({ index: placement, queries: pack([new Map([[1, 2]])]), k: 1, ...more }, { memories: [region.memory] });
+      sparseSearch(
+        { index: placement, queries: pack([new Map([[1, 2]])]), k: 1, ...more },
+        { memories: [region.memory] },
+      );
     expect(hitsOf(run({}))).toEqual([[{ row: 0, score: 2 }]]);
     expect(() => run({ dropRatio: 1 })).toThrow('drop_ratio_search is 1');
     expect(() => run({ dropRatio: -0.1 })).toThrow('drop_ratio_search');
@@ -209,7 +258,8 @@ describe('sparse search', () => {
   it('refuses a query of more indices than work memory has room for', () => {
     const many: Row = new Map(Array.from({ length: SPARSE_TERMS_MAX + 1 }, (_, index) => [index, 1]));
     const { region, placement } = load(build([many]));
-    const run = (query: Row) => sparseSearch({ index: placement, queries: pack([query]), k: 1 }, { memories: [region.memory] });
+    const run = (query: Row) =>
+      sparseSearch({ index: placement, queries: pack([query]), k: 1 }, { memories: [region.memory] });
     expect(() => run(many)).toThrow('expected at most 65536');
     expect(hitsOf(run(new Map([...many].slice(1))))[0]?.[0]?.score).toBe(SPARSE_TERMS_MAX);
   });
@@ -231,7 +281,9 @@ describe('drop_ratio_search', () => {
     const rows = Array.from({ length: 2000 }, () => randomRow(random, 100, 20, false));
     const queries = Array.from({ length: 5 }, () => randomRow(random, 100, 20, false));
     const { region, placement } = load(build(rows));
-    const all = oracle(rows, queries, { k: rows.length }).map((hits) => new Map(hits.map(({ row, score }) => [row, score])));
+    const all = oracle(rows, queries, { k: rows.length }).map(
+      (hits) => new Map(hits.map(({ row, score }) => [row, score])),
+    );
     for (const algorithm of sparseAlgorithms) {
       const input = { index: placement, queries: pack(queries), k: 10, algorithm, dropRatio: 0.5 };
       hitsOf(sparseSearch(input, { memories: [region.memory] })).forEach((hits, q) => {
@@ -263,7 +315,8 @@ describe('damaged index blocks', () => {
     }
   });
   it('any cut is data_corrupt', () => {
-    for (let length = 0; length < good.length; length += 13) expect(isCorrupt(good.subarray(0, length))).toBe(true);
+    for (let length = 0; length < good.length; length += 13)
+      expect(isCorrupt(good.subarray(0, length))).toBe(true);
   });
   it('forged sections with right checksums are refused, or searched without harm', () => {
     const { meta, sections } = decodeIndexBlock(good);
@@ -279,16 +332,24 @@ describe('damaged index blocks', () => {
       }
       const { region, placement } = load(block);
       for (const algorithm of sparseAlgorithms) {
-        sparseSearch({ index: placement, queries: pack([rows[run % 200] as Row]), k: 5, algorithm }, { memories: [region.memory] });
+        sparseSearch(
+          { index: placement, queries: pack([rows[run % 200] as Row]), k: 5, algorithm },
+          { memories: [region.memory] },
+        );
       }
     }
     expect(refused).toBeGreaterThan(500);
     expect(released.length).toBeGreaterThan(0);
   });
-  it.each([{ dims: 19.5 }, { dims: -1 }, { postings: '7' }, { blocks: 1e9 }, { dims: 3 }])('params %j are refused', (params) => {
-    const { meta, sections } = decodeIndexBlock(good);
-    expect(isCorrupt(encodeIndexBlock({ ...meta, params: { ...meta.params, ...params } }, sections))).toBe(true);
-    expect(isCorrupt(encodeIndexBlock({ ...meta, rowCount: 3 }, sections))).toBe(true);
-    expect(isCorrupt(encodeIndexBlock({ ...meta, indexType: 'HNSW' }, sections))).toBe(true);
-  });
+  it.each([{ dims: 19.5 }, { dims: -1 }, { postings: '7' }, { blocks: 1e9 }, { dims: 3 }])(
+    'params %j are refused',
+    (params) => {
+      const { meta, sections } = decodeIndexBlock(good);
+      expect(isCorrupt(encodeIndexBlock({ ...meta, params: { ...meta.params, ...params } }, sections))).toBe(
+        true,
+      );
+      expect(isCorrupt(encodeIndexBlock({ ...meta, rowCount: 3 }, sections))).toBe(true);
+      expect(isCorrupt(encodeIndexBlock({ ...meta, indexType: 'HNSW' }, sections))).toBe(true);
+    },
+  );
 });

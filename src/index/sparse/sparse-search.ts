@@ -3,14 +3,36 @@
 import { ElanusError } from '#base/errors.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
 import { FLAT_K_MAX, type FlatSearchContext, type FlatSearchOutput } from '#index/flat/flat-search.js';
-import { SPARSE_TERMS_MAX, type SparseLists, type SparseWork, sparseLists, sparseWork } from './sparse-index.js';
-import { ORDER_BYTES, ROW_END, scoreOfKey, sparseKernel, TERM_BYTES, TOP_HEADER_BYTES } from './sparse-kernel.js';
+import {
+  SPARSE_TERMS_MAX,
+  type SparseLists,
+  type SparseWork,
+  sparseLists,
+  sparseWork,
+} from './sparse-index.js';
+import {
+  ORDER_BYTES,
+  ROW_END,
+  scoreOfKey,
+  sparseKernel,
+  TERM_BYTES,
+  TOP_HEADER_BYTES,
+} from './sparse-kernel.js';
 import { dropSmallest, type SparseQuery, scoreBounds, unpackSparseQueries } from './sparse-query.js';
 
 /** SINDI is the window-at-a-time form of TAAT_NAIVE here, which is how TAAT_NAIVE runs too. */
-export const sparseAlgorithms = ['DAAT_MAXSCORE', 'DAAT_WAND', 'TAAT_NAIVE', 'BLOCK_MAX_MAXSCORE', 'BLOCK_MAX_WAND', 'SINDI'] as const;
+export const sparseAlgorithms = [
+  'DAAT_MAXSCORE',
+  'DAAT_WAND',
+  'TAAT_NAIVE',
+  'BLOCK_MAX_MAXSCORE',
+  'BLOCK_MAX_WAND',
+  'SINDI',
+] as const;
+
 export type SparseAlgorithm = (typeof sparseAlgorithms)[number];
-export const isSparseAlgorithm = (name: unknown): name is SparseAlgorithm => sparseAlgorithms.some((one) => one === name);
+export const isSparseAlgorithm = (name: unknown): name is SparseAlgorithm =>
+  sparseAlgorithms.some((one) => one === name);
 
 export interface SparseSearchInput {
   readonly index: IndexPlacement;
@@ -31,11 +53,16 @@ export interface SparseSearchInput {
 
 export function sparseSearch(input: SparseSearchInput, context: FlatSearchContext): FlatSearchOutput {
   const memory = context.memories[0];
-  if (!memory) throw new ElanusError('internal', 'sparseSearch got no memory, expected the region of the index');
-  if (!(input.k >= 0 && input.k <= FLAT_K_MAX)) throw new ElanusError('invalid_parameter', `k is ${input.k}, expected 0 to ${FLAT_K_MAX}`);
+  if (!memory)
+    throw new ElanusError('internal', 'sparseSearch got no memory, expected the region of the index');
+  if (!(input.k >= 0 && input.k <= FLAT_K_MAX))
+    throw new ElanusError('invalid_parameter', `k is ${input.k}, expected 0 to ${FLAT_K_MAX}`);
   const { dropRatio = 0 } = input;
   if (!(dropRatio >= 0 && dropRatio < 1)) {
-    throw new ElanusError('invalid_parameter', `drop_ratio_search is ${dropRatio}, expected at least 0 and less than 1`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `drop_ratio_search is ${dropRatio}, expected at least 0 and less than 1`,
+    );
   }
   const queries = unpackSparseQueries(input.queries);
   const k = Math.min(input.k, input.index.rowCount);
@@ -48,7 +75,8 @@ export function sparseSearch(input: SparseSearchInput, context: FlatSearchContex
   for (const [q, query] of queries.entries()) {
     const kept = isRange ? query : dropSmallest(query, dropRatio);
     const count = k === 0 ? 0 : search.run(kept, rows, scores, total);
-    if (kept !== query) search.rescore(query, rows.subarray(total, total + count), scores.subarray(total, total + count));
+    if (kept !== query)
+      search.rescore(query, rows.subarray(total, total + count), scores.subarray(total, total + count));
     counts[q] = count;
     total += count;
   }
@@ -71,7 +99,11 @@ class Search {
     this.#memory = memory;
     this.#index = input.index;
     this.#lists = sparseLists(memory, input.index);
-    this.#work = sparseWork(input.index.workOffset + thread * input.index.workBytes, input.index.rowCount, this.#lists.dims.length);
+    this.#work = sparseWork(
+      input.index.workOffset + thread * input.index.workBytes,
+      input.index.rowCount,
+      this.#lists.dims.length,
+    );
     this.#view = new DataView(memory.buffer);
     const built = input.index.params.inverted_index_algo;
     this.#algorithm = input.algorithm ?? (isSparseAlgorithm(built) ? built : 'DAAT_MAXSCORE');
@@ -85,6 +117,7 @@ class Search {
       bits.fill(0).set(input.excluded.subarray(0, bits.length));
     }
   }
+
   /** Writes the hits from `at` on, best first. @returns how many */
   run(query: SparseQuery, rows: Uint32Array, scores: Float32Array, at: number): number {
     const count = this.#putTerms(query);
@@ -109,7 +142,17 @@ class Search {
         break;
       }
       default:
-        kernel.wand(order, count, delta, blockDelta, this.#algorithm === 'BLOCK_MAX_WAND' ? 1 : 0, top, low, high, excluded);
+        kernel.wand(
+          order,
+          count,
+          delta,
+          blockDelta,
+          this.#algorithm === 'BLOCK_MAX_WAND' ? 1 : 0,
+          top,
+          low,
+          high,
+          excluded,
+        );
     }
     const found = kernel.finish(top);
     const entries = new Uint32Array(this.#memory.buffer, top + TOP_HEADER_BYTES, found * 2);
@@ -119,6 +162,7 @@ class Search {
     }
     return found;
   }
+
   /** Cursors at the beginning of the query's lists, the one with the smallest bound first. @returns how many lists there are */
   #putTerms({ indices, values }: SparseQuery): number {
     const { dims, maxima, starts, blockStarts, rows } = this.#lists;
@@ -153,6 +197,7 @@ class Search {
     }
     return found.length;
   }
+
   /** Replaces the scores by those of the whole query and sorts again. */
   rescore({ indices, values }: SparseQuery, rows: Uint32Array, scores: Float32Array): void {
     const sums = new Float64Array(rows.length);
@@ -162,7 +207,8 @@ class Search {
       if (list < 0) continue;
       for (const [hit, row] of rows.entries()) {
         const at = find(this.#lists.rows, starts[list] as number, starts[list + 1] as number, row);
-        if (at >= 0) sums[hit] = (sums[hit] as number) + (values[i] as number) * (this.#lists.values[at] as number);
+        if (at >= 0)
+          sums[hit] = (sums[hit] as number) + (values[i] as number) * (this.#lists.values[at] as number);
       }
     }
     const hits = Array.from(rows, (row, hit) => ({ row, score: Math.fround(sums[hit] as number) }));
@@ -173,6 +219,7 @@ class Search {
     }
   }
 }
+
 /** Place of a value in ascending ones, -1 when it is not there. */
 function find(sorted: Uint32Array, begin: number, end: number, value: number): number {
   let [low, high] = [begin, end];

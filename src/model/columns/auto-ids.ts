@@ -11,7 +11,9 @@ import { VariableWriter } from './column-values.js';
 export function generateAutoIds(schema: CollectionSchema, batch: ColumnBatch, first: bigint): ColumnBatch {
   const key = primaryField(schema);
   const made =
-    key.dataType === DataType.Int64 ? numberKeys(key.fieldID, batch.rowCount, first) : textKeys(key.fieldID, batch.rowCount, first);
+    key.dataType === DataType.Int64
+      ? numberKeys(key.fieldID, batch.rowCount, first)
+      : textKeys(key.fieldID, batch.rowCount, first);
   const byId = new Map(batch.columns.map((one) => [one.fieldId, one]));
   byId.set(key.fieldID, made);
   const inSchema = schema.fields.flatMap((field) => byId.get(field.fieldID) ?? []);
@@ -27,6 +29,7 @@ function numberKeys(fieldId: bigint, rowCount: number, first: bigint): Column {
   for (let row = 0; row < rowCount; row++) keys[row] = first + BigInt(row);
   return column(fieldId, DataType.Int64, new Uint8Array(keys.buffer));
 }
+
 function textKeys(fieldId: bigint, rowCount: number, first: bigint): Column {
   const writer = new VariableWriter(rowCount, rowCount * 20);
   for (let row = 0; row < rowCount; row++) writer.addText(String(first + BigInt(row)));

@@ -15,12 +15,14 @@ function grown<T extends Uint8Array | Uint32Array>(array: T, needed: number, mak
   larger.set(array);
   return larger;
 }
+
 const bytesOf = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(length);
 
 /** One byte a row, kept only from the first null on. */
 class NullFlags {
   #flags: Uint8Array = EMPTY;
   #hasNull = false;
+
   note(row: number, isValid: boolean): void {
     if (!this.#hasNull && isValid) return;
     this.#flags = grown(this.#flags, row + 1, bytesOf);
@@ -28,9 +30,11 @@ class NullFlags {
     this.#hasNull = true;
     this.#flags[row] = isValid ? 1 : 0;
   }
+
   finish(rows: number): Uint8Array {
     return this.#hasNull ? this.#flags.subarray(0, rows) : EMPTY;
   }
+
   reset(): void {
     this.#hasNull = false;
   }
@@ -43,38 +47,47 @@ export class FixedBuilder {
   #data: Uint8Array<ArrayBuffer> = bytesOf(0);
   #view = new DataView(this.#data.buffer);
   #rows = 0;
+
   constructor(field: FieldSchema, dim: number) {
     this.#field = field;
     this.#width = must(fixedWidth(field.dataType, dim), `width of field ${field.name}`);
   }
+
   get bytes(): number {
     return this.#rows * this.#width;
   }
+
   /** Byte position of the row that `next` began. */
   get at(): number {
     return (this.#rows - 1) * this.#width;
   }
+
   /** Begins a row; its value is to be set in the view, at `at`. */
   next(): DataView {
     this.#begin(true);
     return this.#view;
   }
+
   addBytes(value: Uint8Array): void {
     this.#begin(true);
     this.#data.set(value, this.at);
   }
+
   addNull(): void {
     this.#begin(false);
     this.#data.fill(0, this.at, this.at + this.#width);
   }
+
   finish(): Column {
     const data = this.#data.subarray(0, this.bytes);
     return column(this.#field.fieldID, this.#field.dataType, data, EMPTY, this.#nulls.finish(this.#rows));
   }
+
   reset(): void {
     this.#rows = 0;
     this.#nulls.reset();
   }
+
   #begin(isValid: boolean): void {
     this.#nulls.note(this.#rows++, isValid);
     if (this.bytes <= this.#data.length) return;
@@ -89,12 +102,15 @@ export class VariableBuilder {
   #data: Uint8Array<ArrayBuffer> = bytesOf(0);
   #ends = new Uint32Array(64);
   #rows = 0;
+
   constructor(field: FieldSchema) {
     this.#field = field;
   }
+
   get bytes(): number {
     return this.#ends[this.#rows] as number;
   }
+
   /** @returns bytes of the text in UTF-8 */
   addText(text: string): number {
     const begin = this.bytes;
@@ -103,23 +119,34 @@ export class VariableBuilder {
     this.#end(begin + written, true);
     return written;
   }
+
   addBytes(value: Uint8Array): void {
     const begin = this.bytes;
     this.#data = grown(this.#data, begin + value.length, bytesOf);
     this.#data.set(value, begin);
     this.#end(begin + value.length, true);
   }
+
   addNull(): void {
     this.#end(this.bytes, false);
   }
+
   finish(): Column {
     const offsets = bytesView(this.#ends.subarray(0, this.#rows + 1));
-    return column(this.#field.fieldID, this.#field.dataType, this.#data.subarray(0, this.bytes), offsets, this.#nulls.finish(this.#rows));
+    return column(
+      this.#field.fieldID,
+      this.#field.dataType,
+      this.#data.subarray(0, this.bytes),
+      offsets,
+      this.#nulls.finish(this.#rows),
+    );
   }
+
   reset(): void {
     this.#rows = 0;
     this.#nulls.reset();
   }
+
   #end(end: number, isValid: boolean): void {
     this.#nulls.note(this.#rows++, isValid);
     this.#ends = grown(this.#ends, this.#rows + 1, (length) => new Uint32Array(length));

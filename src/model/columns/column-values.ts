@@ -10,6 +10,7 @@ export interface VariableValues {
   readonly data: Uint8Array;
   readonly offsets: Uint8Array;
 }
+
 const utf8 = new TextEncoder();
 const SHORT_TEXT = 48;
 
@@ -19,10 +20,12 @@ export class VariableWriter {
   private readonly ends: Uint32Array;
   private used = 0;
   private count = 0;
+
   constructor(rowCount: number, bytesHint: number) {
     this.bytes = new Uint8Array(Math.max(16, bytesHint));
     this.ends = new Uint32Array(rowCount + 1);
   }
+
   /** @returns bytes written */
   addText(text: string): number {
     const begin = this.used;
@@ -38,16 +41,22 @@ export class VariableWriter {
     this.ends[++this.count] = this.used;
     return this.used - begin;
   }
+
   addBytes(value: Uint8Array): void {
     this.reserve(value.length);
     this.bytes.set(value, this.used);
     this.used += value.length;
     this.ends[++this.count] = this.used;
   }
+
   finish(): VariableValues {
-    assert(this.count === this.ends.length - 1, `${this.count} values written, expected ${this.ends.length - 1}`);
+    assert(
+      this.count === this.ends.length - 1,
+      `${this.count} values written, expected ${this.ends.length - 1}`,
+    );
     return { data: this.bytes.subarray(0, this.used), offsets: bytesView(this.ends) };
   }
+
   private addAscii(text: string): boolean {
     let to = this.used;
     for (let at = 0; at < text.length; at++) {
@@ -58,6 +67,7 @@ export class VariableWriter {
     this.used = to;
     return true;
   }
+
   private reserve(more: number): void {
     const needed = this.used + more;
     if (needed <= this.bytes.length) return;
@@ -105,6 +115,7 @@ export function repeatVariable(value: Uint8Array, count: number): VariableValues
   for (let row = 1; row <= count; row++) offsets[row] = row * value.length;
   return { data: repeatFixed(value, count), offsets: bytesView(offsets) };
 }
+
 export function repeatFixed(value: Uint8Array, count: number): Uint8Array {
   const data = new Uint8Array(value.length * count);
   for (let row = 0; row < count; row++) data.set(value, row * value.length);
@@ -115,7 +126,12 @@ export function repeatFixed(value: Uint8Array, count: number): Uint8Array {
  * Puts fixed-width values to their rows. `valid` 0 rows get `filler` (zeros when undefined), whatever stood there.
  * @param values one per row, or one per valid row
  */
-export function spreadFixed(values: Uint8Array, width: number, valid: Uint8Array, filler: Uint8Array | undefined): Uint8Array {
+export function spreadFixed(
+  values: Uint8Array,
+  width: number,
+  valid: Uint8Array,
+  filler: Uint8Array | undefined,
+): Uint8Array {
   const isDense = values.length === valid.length * width;
   const data = new Uint8Array(valid.length * width);
   let next = 0;

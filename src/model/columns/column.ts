@@ -15,7 +15,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const EMPTY = new Uint8Array(0);
 
-export const bytesView = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+export const bytesView = (array: ArrayBufferView): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /** A column without nulls unless `valid` is given. */
 export const column = (
@@ -26,7 +27,11 @@ export const column = (
   valid: Uint8Array = EMPTY,
 ): Column => ({ fieldId, dataType, data, offsets, valid });
 
-export function columnFromBytes(fieldId: bigint, dataType: number, values: readonly (Uint8Array | null)[]): Column {
+export function columnFromBytes(
+  fieldId: bigint,
+  dataType: number,
+  values: readonly (Uint8Array | null)[],
+): Column {
   const offsets = new Uint32Array(values.length + 1);
   let bytes = 0;
   let nulls = 0;
@@ -48,20 +53,31 @@ export function columnFromBytes(fieldId: bigint, dataType: number, values: reado
     nulls > 0 ? Uint8Array.from(values, (value) => (value === null ? 0 : 1)) : EMPTY,
   );
 }
-export function columnFromStrings(fieldId: bigint, dataType: number, values: readonly (string | null)[]): Column {
+
+export function columnFromStrings(
+  fieldId: bigint,
+  dataType: number,
+  values: readonly (string | null)[],
+): Column {
   return columnFromBytes(
     fieldId,
     dataType,
     values.map((value) => (value === null ? null : encoder.encode(value))),
   );
 }
+
 export function columnFromInt64(
   fieldId: bigint,
   values: readonly bigint[] | BigInt64Array | BigUint64Array,
   dataType: number = DataType.Int64,
 ): Column {
-  return column(fieldId, dataType, bytesView(ArrayBuffer.isView(values) ? values.slice() : BigInt64Array.from(values)));
+  return column(
+    fieldId,
+    dataType,
+    bytesView(ArrayBuffer.isView(values) ? values.slice() : BigInt64Array.from(values)),
+  );
 }
+
 /** @param keys of the field's own type. */
 export function columnFromKeys(field: FieldSchema, keys: readonly Key[]): Column {
   if (isStringType(field.dataType)) return columnFromStrings(field.fieldID, field.dataType, keys.map(String));
@@ -73,9 +89,14 @@ export const isNull = (from: Column, row: number): boolean => from.valid.length 
 export const uint32At = (bytes: Uint8Array, index: number): number => {
   const at = index * 4;
   return (
-    ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
   );
 };
+
 /** A view of a variable-length value. */
 export const bytesAt = (from: Column, row: number): Uint8Array =>
   from.data.subarray(uint32At(from.offsets, row), uint32At(from.offsets, row + 1));
@@ -83,7 +104,9 @@ export const stringAt = (from: Column, row: number): string => decoder.decode(by
 export function int64At(from: Column, row: number): bigint {
   return (BigInt(uint32At(from.data, row * 2 + 1) | 0) << 32n) | BigInt(uint32At(from.data, row * 2));
 }
-export const keyAt = (from: Column, row: number): Key => (isStringType(from.dataType) ? stringAt(from, row) : int64At(from, row));
+
+export const keyAt = (from: Column, row: number): Key =>
+  isStringType(from.dataType) ? stringAt(from, row) : int64At(from, row);
 /** Bytes of an 8-byte column as numbers: a view when they are aligned, else a copy. */
 export function int64Values(from: Column): BigInt64Array {
   const { data } = from;
@@ -91,10 +114,14 @@ export function int64Values(from: Column): BigInt64Array {
   if (data.byteOffset % 8 === 0) return new BigInt64Array(data.buffer, data.byteOffset, count);
   return new BigInt64Array(new Uint8Array(data).buffer, 0, count);
 }
-export const findColumn = (batch: ColumnBatch, fieldId: bigint): Column | undefined => batch.columns.find((c) => c.fieldId === fieldId);
 
-export const columnBytes = (from: Column): number => from.data.length + from.offsets.length + from.valid.length;
-export const batchBytes = (batch: ColumnBatch): number => batch.columns.reduce((sum, c) => sum + columnBytes(c), 0);
+export const findColumn = (batch: ColumnBatch, fieldId: bigint): Column | undefined =>
+  batch.columns.find((c) => c.fieldId === fieldId);
+
+export const columnBytes = (from: Column): number =>
+  from.data.length + from.offsets.length + from.valid.length;
+export const batchBytes = (batch: ColumnBatch): number =>
+  batch.columns.reduce((sum, c) => sum + columnBytes(c), 0);
 
 export const batchOf = (rowCount: number, columns: Column[]): ColumnBatch => ({ rowCount, columns });
 
@@ -104,6 +131,7 @@ export function rowCountOf(from: Column, dim: number): number {
   if (width === undefined) return Math.max(0, from.offsets.length / 4 - 1);
   return width === 0 ? 0 : from.data.length / width;
 }
+
 /** The given rows in that order; a row may come more than once. @param rowCount rows in `from`. */
 export function gatherColumn(from: Column, rows: Uint32Array, rowCount: number): Column {
   const valid = from.valid.length > 0 ? Uint8Array.from(rows, (row) => from.valid[row] as number) : EMPTY;
@@ -119,7 +147,10 @@ export function gatherColumn(from: Column, rows: Uint32Array, rowCount: number):
     const data = new Uint8Array(total);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number;
-      data.set(from.data.subarray(uint32At(from.offsets, row), uint32At(from.offsets, row + 1)), offsets[i] as number);
+      data.set(
+        from.data.subarray(uint32At(from.offsets, row), uint32At(from.offsets, row + 1)),
+        offsets[i] as number,
+      );
     }
     return column(from.fieldId, from.dataType, data, bytesView(offsets), valid);
   }
@@ -141,6 +172,7 @@ export function gatherColumn(from: Column, rows: Uint32Array, rowCount: number):
   }
   return column(from.fieldId, from.dataType, data, EMPTY, valid);
 }
+
 /** Rows [begin, end); fixed-width data stays a view. */
 export function sliceColumn(from: Column, begin: number, end: number, rowCount: number): Column {
   const valid = from.valid.subarray(begin, end);
@@ -148,17 +180,25 @@ export function sliceColumn(from: Column, begin: number, end: number, rowCount: 
     const first = uint32At(from.offsets, begin);
     const offsets = new Uint32Array(end - begin + 1);
     for (let i = 0; i < offsets.length; i++) offsets[i] = uint32At(from.offsets, begin + i) - first;
-    return column(from.fieldId, from.dataType, from.data.subarray(first, uint32At(from.offsets, end)), bytesView(offsets), valid);
+    return column(
+      from.fieldId,
+      from.dataType,
+      from.data.subarray(first, uint32At(from.offsets, end)),
+      bytesView(offsets),
+      valid,
+    );
   }
   const width = widthIn(from, rowCount);
   return column(from.fieldId, from.dataType, from.data.subarray(begin * width, end * width), EMPTY, valid);
 }
+
 export function gatherBatch(batch: ColumnBatch, rows: Uint32Array): ColumnBatch {
   return batchOf(
     rows.length,
     batch.columns.map((from) => gatherColumn(from, rows, batch.rowCount)),
   );
 }
+
 /** One after the other. Every batch has the fields of the first. */
 export function concatBatches(batches: readonly ColumnBatch[]): ColumnBatch {
   const [first] = batches;
@@ -176,6 +216,7 @@ export function concatBatches(batches: readonly ColumnBatch[]): ColumnBatch {
     }),
   );
 }
+
 function concatColumns(parts: readonly { part: Column; rows: number }[], rowCount: number): Column {
   const { fieldId, dataType } = (parts[0] as { part: Column }).part;
   const total = parts.reduce((sum, { part }) => sum + part.data.length, 0);
@@ -183,17 +224,21 @@ function concatColumns(parts: readonly { part: Column; rows: number }[], rowCoun
   const data = new Uint8Array(total);
   const hasNulls = parts.some(({ part }) => part.valid.length > 0);
   const valid = hasNulls ? new Uint8Array(rowCount).fill(1) : EMPTY;
-  const offsets = parts.some(({ part }) => part.offsets.length > 0) ? new Uint32Array(rowCount + 1) : undefined;
+  const offsets = parts.some(({ part }) => part.offsets.length > 0)
+    ? new Uint32Array(rowCount + 1)
+    : undefined;
   let [at, row] = [0, 0];
   for (const { part, rows } of parts) {
     data.set(part.data, at);
     if (part.valid.length > 0) valid.set(part.valid, row);
-    if (offsets && rows > 0) for (let i = 1; i <= rows; i++) offsets[row + i] = at + uint32At(part.offsets, i);
+    if (offsets && rows > 0)
+      for (let i = 1; i <= rows; i++) offsets[row + i] = at + uint32At(part.offsets, i);
     at += part.data.length;
     row += rows;
   }
   return column(fieldId, dataType, data, offsets ? bytesView(offsets) : EMPTY, valid);
 }
+
 function widthIn(from: Column, rowCount: number): number {
   const width = rowCount === 0 ? 0 : from.data.length / rowCount;
   assert(Number.isInteger(width), `${from.data.length} bytes are not ${rowCount} rows of one width`);
@@ -218,16 +263,20 @@ export function checkBatch(batch: ColumnBatch, schema: CollectionSchema): void {
     seen.add(from.fieldId);
     if (from.dataType !== wantedType) throw refuse(`has data type ${from.dataType}, expected ${wantedType}`);
     const width = fixedWidth(from.dataType, field ? dimOf(field) : 0);
-    const problem = from.packed ? packedProblem(from, batch.rowCount, width) : lengthProblem(from, batch.rowCount, width);
+    const problem = from.packed
+      ? packedProblem(from, batch.rowCount, width)
+      : lengthProblem(from, batch.rowCount, width);
     if (problem) throw refuse(problem);
   }
 }
+
 /**
  * Dense vectors without the bytes of rows that are null, as the log keeps them: a null costs a byte, not a vector. A column without
  * nulls stays as it is.
  */
 export function packNulls(from: Column, rowCount: number): Column {
-  if (from.packed || from.valid.length === 0 || !isVectorType(from.dataType) || from.offsets.length > 0) return from;
+  if (from.packed || from.valid.length === 0 || !isVectorType(from.dataType) || from.offsets.length > 0)
+    return from;
   const width = widthIn(from, rowCount);
   const data = new Uint8Array(countPresent(from.valid) * width);
   let at = 0;
@@ -238,27 +287,37 @@ export function packNulls(from: Column, rowCount: number): Column {
   }
   return { ...from, data, packed: true };
 }
+
 const countPresent = (valid: Uint8Array): number => {
   let present = 0;
   for (let row = 0; row < valid.length; row++) if (valid[row] !== 0) present++;
   return present;
 };
+
 function packedProblem(from: Column, rowCount: number, width: number | undefined): string | undefined {
   if (!isVectorType(from.dataType) || width === undefined || from.offsets.length > 0)
     return 'is packed, expected that of dense vectors only';
   if (from.valid.length !== rowCount) return `has ${from.valid.length} null flags, expected one a row`;
   const wanted = countPresent(from.valid) * width;
-  return from.data.length === wanted ? undefined : `has ${from.data.length} bytes, expected ${wanted} of the rows that are not null`;
+  return from.data.length === wanted
+    ? undefined
+    : `has ${from.data.length} bytes, expected ${wanted} of the rows that are not null`;
 }
+
 /** Why a column cannot hold so many rows; undefined when it does. */
 export function lengthProblem(from: Column, rowCount: number, width: number | undefined): string | undefined {
-  if (from.valid.length !== 0 && from.valid.length !== rowCount) return `has ${from.valid.length} null flags, expected none or one a row`;
+  if (from.valid.length !== 0 && from.valid.length !== rowCount)
+    return `has ${from.valid.length} null flags, expected none or one a row`;
   if (width !== undefined) {
     if (from.offsets.length > 0) return 'has offsets, expected none for a type of fixed width';
-    return from.data.length === rowCount * width ? undefined : `has ${from.data.length} bytes, expected ${rowCount * width}`;
+    return from.data.length === rowCount * width
+      ? undefined
+      : `has ${from.data.length} bytes, expected ${rowCount * width}`;
   }
-  if (rowCount === 0 && from.offsets.length === 0) return from.data.length === 0 ? undefined : 'has bytes but no rows';
-  if (from.offsets.length !== (rowCount + 1) * 4) return `has ${from.offsets.length} offset bytes, expected ${(rowCount + 1) * 4}`;
+  if (rowCount === 0 && from.offsets.length === 0)
+    return from.data.length === 0 ? undefined : 'has bytes but no rows';
+  if (from.offsets.length !== (rowCount + 1) * 4)
+    return `has ${from.offsets.length} offset bytes, expected ${(rowCount + 1) * 4}`;
   let previous = uint32At(from.offsets, 0);
   if (previous !== 0) return `starts at byte ${previous}, expected 0`;
   for (let row = 1; row <= rowCount; row++) {
@@ -266,5 +325,7 @@ export function lengthProblem(from: Column, rowCount: number, width: number | un
     if (next < previous) return `has a decreasing offset at row ${row}`;
     previous = next;
   }
-  return previous === from.data.length ? undefined : `has ${from.data.length} bytes, but its offsets end at ${previous}`;
+  return previous === from.data.length
+    ? undefined
+    : `has ${from.data.length} bytes, but its offsets end at ${previous}`;
 }

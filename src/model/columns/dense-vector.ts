@@ -18,6 +18,7 @@ interface DenseType {
   /** Index of the first element that is NaN or infinite, -1: none. Absent: there are no such values. */
   readonly findNotFinite?: (bytes: Uint8Array) => number;
 }
+
 const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
   [
     DataType.FloatVector,
@@ -68,9 +69,11 @@ const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
     },
   ],
 ]);
+
 export const isDenseVector = (dataType: number): boolean => types.has(dataType);
 /** Of queries for such a field; undefined when it is no dense vector. */
-export const placeholderOf = (dataType: number): PlaceholderType | undefined => types.get(dataType)?.placeholder;
+export const placeholderOf = (dataType: number): PlaceholderType | undefined =>
+  types.get(dataType)?.placeholder;
 /** Bytes of one vector of the field. */
 export const vectorWidth = (field: FieldSchema): number => fixedWidth(field.dataType, dimOf(field)) ?? 0;
 
@@ -80,22 +83,32 @@ const refuse = (text: string): never => {
 };
 
 /** @param valid one byte a row, 0 for null; null rows may be left out of the data. @throws invalid_parameter */
-export function denseColumn(field: FieldSchema, sent: FieldData, numRows: number, valid: Uint8Array | undefined): Column {
+export function denseColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  valid: Uint8Array | undefined,
+): Column {
   const vectors = sent.field?.$case === 'vectors' ? sent.field.value : undefined;
   const type = types.get(field.dataType);
   // A column of nulls only may come without a slot.
   const data = vectors?.data === undefined && valid !== undefined ? EMPTY : type?.bytesOf(vectors?.data);
   if (type === undefined || data === undefined) {
-    return refuse(`the data of field(${field.name}) is missing or of another type, expected ${dataTypeName(field.dataType)} values`);
+    return refuse(
+      `the data of field(${field.name}) is missing or of another type, expected ${dataTypeName(field.dataType)} values`,
+    );
   }
   const dim = dimOf(field);
   const width = vectorWidth(field);
   const length = field.dataType === DataType.BinaryVector ? data.length * 8 : (data.length * dim) / width;
   const unequal = `the length(${length}) of ${type.word} data should divide the dim(${dim})`;
-  if (!Number.isInteger(length)) refuse(`the data of field(${field.name}) has ${data.length} bytes, not a multiple of ${width / dim}`);
+  if (!Number.isInteger(length))
+    refuse(`the data of field(${field.name}) has ${data.length} bytes, not a multiple of ${width / dim}`);
   if (data.length % width !== 0) refuse(unequal);
   if (vectors !== undefined && vectors.dim !== 0n && vectors.dim !== BigInt(dim)) {
-    refuse(`the dim (${vectors.dim}) of field data(${field.name}) is not equal to schema dim (${dim}); ${unequal}`);
+    refuse(
+      `the dim (${vectors.dim}) of field data(${field.name}) is not equal to schema dim (${dim}); ${unequal}`,
+    );
   }
   const rows = data.length / width;
   const present = valid === undefined ? numRows : valid.reduce((sum, flag) => sum + flag, 0);
@@ -106,6 +119,7 @@ export function denseColumn(field: FieldSchema, sent: FieldData, numRows: number
   checkFiniteVectors(field, values);
   return column(field.fieldID, field.dataType, values, EMPTY, valid ?? EMPTY);
 }
+
 /** Vectors to their rows, zeros where a row is null. */
 function spreadVectors(data: Uint8Array, width: number, valid: Uint8Array, rows: number): Uint8Array {
   const spread = new Uint8Array(valid.length * width);
@@ -125,14 +139,17 @@ function checkFiniteVectors(field: FieldSchema, data: Uint8Array): void {
   const row = Math.floor(at / Math.max(1, dimOf(field)));
   refuse(`value of field(${field.name}) is not a number or infinity, row number: ${row}; send finite values`);
 }
+
 /** Index of the first element of the vectors that is NaN or infinite, -1 when there is none. */
-export const findNotFiniteIn = (dataType: number, data: Uint8Array): number => types.get(dataType)?.findNotFinite?.(data) ?? -1;
+export const findNotFiniteIn = (dataType: number, data: Uint8Array): number =>
+  types.get(dataType)?.findNotFinite?.(data) ?? -1;
 
 /** Index of the first float32 that is NaN or infinite, -1 when there is none. The values may start at any address. */
 export function findNotFinite(data: Uint8Array): number {
   if (data.byteOffset % 4 === 0) {
     const words = new Uint32Array(data.buffer, data.byteOffset, data.length >>> 2);
-    for (let at = 0; at < words.length; at++) if (((words[at] as number) & 0x7f800000) === 0x7f800000) return at;
+    for (let at = 0; at < words.length; at++)
+      if (((words[at] as number) & 0x7f800000) === 0x7f800000) return at;
     return -1;
   }
   for (let at = 2; at < data.length; at += 4) {
@@ -140,8 +157,10 @@ export function findNotFinite(data: Uint8Array): number {
   }
   return -1;
 }
+
 function findHalf(data: Uint8Array, isNotFinite: (high: number, low: number) => boolean): number {
-  for (let at = 1; at < data.length; at += 2) if (isNotFinite(data[at] as number, data[at - 1] as number)) return (at - 1) / 2;
+  for (let at = 1; at < data.length; at += 2)
+    if (isNotFinite(data[at] as number, data[at - 1] as number)) return (at - 1) / 2;
   return -1;
 }
 
@@ -153,6 +172,7 @@ export function denseFieldOf(field: FieldSchema, from: Column, rowCount: number)
   const bytes = isWhole ? from.data : compact(from, vectorWidth(field), rowCount);
   return { dim: BigInt(dimOf(field)), data: type.dataOf(bytes) };
 }
+
 function compact(from: Column, width: number, rowCount: number): Uint8Array {
   const bytes = new Uint8Array(rowCount * width);
   let end = 0;

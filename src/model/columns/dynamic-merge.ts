@@ -9,9 +9,18 @@ import { repeatVariable, VariableWriter } from './column-values.js';
 import { columnFromField, JSON_BYTES_MAX } from './field-column.js';
 
 const scalarTypes: ReadonlySet<number> = new Set([
-  ...[DataType.Bool, DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64, DataType.Float, DataType.Double],
-  ...[DataType.VarChar, DataType.String, DataType.JSON],
+  DataType.Bool,
+  DataType.Int8,
+  DataType.Int16,
+  DataType.Int32,
+  DataType.Int64,
+  DataType.Float,
+  DataType.Double,
+  DataType.VarChar,
+  DataType.String,
+  DataType.JSON,
 ]);
+
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder();
 
@@ -21,8 +30,16 @@ export function emptyMetaColumn(field: FieldSchema, numRows: number): Column {
   return column(field.fieldID, field.dataType, data, offsets);
 }
 
-export function mergeIntoMeta(field: FieldSchema, meta: Column, unknown: readonly FieldData[], numRows: number): Column {
-  const added = unknown.map((sent) => ({ key: utf8.encode(`${JSON.stringify(sent.fieldName)}:`), from: columnOfUnknown(sent, numRows) }));
+export function mergeIntoMeta(
+  field: FieldSchema,
+  meta: Column,
+  unknown: readonly FieldData[],
+  numRows: number,
+): Column {
+  const added = unknown.map((sent) => ({
+    key: utf8.encode(`${JSON.stringify(sent.fieldName)}:`),
+    from: columnOfUnknown(sent, numRows),
+  }));
   const writer = new VariableWriter(numRows, meta.data.length * 2);
   for (let row = 0; row < numRows; row++) {
     const parts: Uint8Array[] = [];
@@ -47,7 +64,11 @@ function columnOfUnknown(sent: FieldData, numRows: number): Column {
   }
   const dataType = sent.type === DataType.String ? DataType.VarChar : sent.type;
   const typeParams = [{ key: 'max_length', value: String(JSON_BYTES_MAX) }];
-  return columnFromField(FieldSchema.create({ name: sent.fieldName, dataType, nullable: true, typeParams }), sent, numRows);
+  return columnFromField(
+    FieldSchema.create({ name: sent.fieldName, dataType, nullable: true, typeParams }),
+    sent,
+    numRows,
+  );
 }
 
 /** The object text with members added at its end; `parts` are alternately a key with its colon and a value. */
@@ -55,7 +76,9 @@ function withMembers(object: Uint8Array, parts: readonly Uint8Array[]): Uint8Arr
   const close = object.lastIndexOf(0x7d);
   const open = object.indexOf(0x7b);
   const isEmpty = fromUtf8.decode(object.subarray(open + 1, close)).trim() === '';
-  const out = new Uint8Array(close + 1 + parts.reduce((sum, part) => sum + part.length, 0) + parts.length / 2 - (isEmpty ? 1 : 0));
+  const out = new Uint8Array(
+    close + 1 + parts.reduce((sum, part) => sum + part.length, 0) + parts.length / 2 - (isEmpty ? 1 : 0),
+  );
   out.set(object.subarray(0, close));
   let to = close;
   parts.forEach((part, at) => {

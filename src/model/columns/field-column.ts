@@ -51,12 +51,16 @@ function validityOf(field: FieldSchema, sent: FieldData, numRows: number): Uint8
   const flags = sent.validData;
   if (flags.length === 0) return undefined;
   if (flags.length !== numRows) {
-    return refuse(`the length of valid_data(${flags.length}) of field(${field.name}) is wrong, expected num_rows(${numRows})`);
+    return refuse(
+      `the length of valid_data(${flags.length}) of field(${field.name}) is wrong, expected num_rows(${numRows})`,
+    );
   }
   const firstNull = flags.indexOf(false);
   if (firstNull < 0) return undefined;
   if (!field.nullable && field.defaultValue === undefined) {
-    return refuse(`field(${field.name}) is not nullable and has no default value, but row ${firstNull} is null; send a value`);
+    return refuse(
+      `field(${field.name}) is not nullable and has no default value, but row ${firstNull} is null; send a value`,
+    );
   }
   return Uint8Array.from(flags, Number);
 }
@@ -66,13 +70,22 @@ function checkCount(field: FieldSchema, count: number, numRows: number, valid: U
   if (count === numRows || (valid !== undefined && count === validCount(valid))) return;
   refuse(`the num_rows (${count}) of field (${field.name}) is not equal to passed num_rows (${numRows})`);
 }
-const wrongSlot = (field: FieldSchema): never =>
-  refuse(`the data of field(${field.name}) is missing or of another type, expected ${dataTypeName(field.dataType)} values`);
 
-function fixedColumn(field: FieldSchema, sent: FieldData, numRows: number, valid: Uint8Array | undefined): Column {
+const wrongSlot = (field: FieldSchema): never =>
+  refuse(
+    `the data of field(${field.name}) is missing or of another type, expected ${dataTypeName(field.dataType)} values`,
+  );
+
+function fixedColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  valid: Uint8Array | undefined,
+): Column {
   const width = fixedWidth(field.dataType, 0) ?? 1;
   const values = fixedValues(field, sent);
-  if (values.length % width !== 0) refuse(`the data of field(${field.name}) has ${values.length} bytes, not a multiple of ${width}`);
+  if (values.length % width !== 0)
+    refuse(`the data of field(${field.name}) has ${values.length} bytes, not a multiple of ${width}`);
   checkCount(field, values.length / width, numRows, valid);
   if (valid === undefined) {
     checkFinite(field, values);
@@ -94,7 +107,9 @@ function fixedValues(field: FieldSchema, sent: FieldData): Uint8Array {
     case DataType.Int8:
     case DataType.Int16:
     case DataType.Int32:
-      return data.$case === 'intData' ? narrow(field, decodeInt32s(data.value.data, field.name)) : wrongSlot(field);
+      return data.$case === 'intData'
+        ? narrow(field, decodeInt32s(data.value.data, field.name))
+        : wrongSlot(field);
     case DataType.Int64:
       return data.$case === 'longData' ? decodeInt64s(data.value.data, field.name) : wrongSlot(field);
     case DataType.Float:
@@ -125,17 +140,24 @@ function narrow(field: FieldSchema, values: Int32Array): Uint8Array {
 function checkFinite(field: FieldSchema, data: Uint8Array): void {
   if (field.dataType === DataType.Double) {
     for (let at = 6; at < data.length; at += 8) {
-      if (((data[at + 1] as number) & 0x7f) === 0x7f && (data[at] as number) >= 0xf0) refuseNotFinite(field, (at - 6) / 8);
+      if (((data[at + 1] as number) & 0x7f) === 0x7f && (data[at] as number) >= 0xf0)
+        refuseNotFinite(field, (at - 6) / 8);
     }
   } else if (field.dataType === DataType.Float) {
     const row = findNotFinite(data);
     if (row >= 0) refuseNotFinite(field, row);
   }
 }
+
 const refuseNotFinite = (field: FieldSchema, row: number): never =>
   refuse(`value of field(${field.name}) is not a number or infinity, row number: ${row}; send finite values`);
 
-function textColumn(field: FieldSchema, sent: FieldData, numRows: number, valid: Uint8Array | undefined): Column {
+function textColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  valid: Uint8Array | undefined,
+): Column {
   const slot = sent.field?.$case === 'scalars' ? sent.field.value.data : undefined;
   if (slot !== undefined && slot.$case !== 'stringData') return wrongSlot(field);
   const values = slot?.value.data ?? [];
@@ -156,14 +178,21 @@ function textColumn(field: FieldSchema, sent: FieldData, numRows: number, valid:
     const length = writer.addText(values[isDense ? row : next] ?? '');
     next++;
     if (length > max) {
-      refuse(`length of varchar field ${field.name} exceeds max length, row number: ${row}, length: ${length}, max length: ${max}`);
+      refuse(
+        `length of varchar field ${field.name} exceeds max length, row number: ${row}, length: ${length}, max length: ${max}`,
+      );
     }
   }
   const { data, offsets } = writer.finish();
   return column(field.fieldID, field.dataType, data, offsets, filler ? EMPTY : (valid ?? EMPTY));
 }
 
-function jsonColumn(field: FieldSchema, sent: FieldData, numRows: number, flags: Uint8Array | undefined): Column {
+function jsonColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  flags: Uint8Array | undefined,
+): Column {
   const slot = sent.field?.$case === 'scalars' ? sent.field.value.data : undefined;
   if (slot !== undefined && slot.$case !== 'jsonData') return wrongSlot(field);
   const values = slot?.value.data ?? [];
@@ -181,7 +210,8 @@ function jsonColumn(field: FieldSchema, sent: FieldData, numRows: number, flags:
     if (value.length === 0 && field.isDynamic) value = EMPTY_OBJECT;
     // Old clients send a JSON null as no bytes at all.
     if (value.length === 0) {
-      if (!field.nullable) refuse(`field(${field.name}) is not nullable, but row ${row} is null; send JSON text`);
+      if (!field.nullable)
+        refuse(`field(${field.name}) is not nullable, but row ${row} is null; send JSON text`);
       nulls++;
     } else {
       checkJson(field, value, row);
@@ -195,7 +225,9 @@ function jsonColumn(field: FieldSchema, sent: FieldData, numRows: number, flags:
 
 function checkJson(field: FieldSchema, value: Uint8Array, row: number): void {
   if (value.length > JSON_BYTES_MAX) {
-    refuse(`the length (${value.length}) of json field (${field.name}) exceeds max length (${JSON_BYTES_MAX}), row number: ${row}`);
+    refuse(
+      `the length (${value.length}) of json field (${field.name}) exceeds max length (${JSON_BYTES_MAX}), row number: ${row}`,
+    );
   }
   if (field.isDynamic ? isJsonObject(value) : isJsonText(value)) return;
   refuse(

@@ -12,9 +12,16 @@ import { encodeInt32s, encodeInt64s } from './packed-array.js';
 
 type PartialField = Parameters<typeof FieldSchema.fromPartial>[0];
 const pk: PartialField = { name: 'id', isPrimaryKey: true, dataType: DataType.Int64 };
-const vec: PartialField = { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] };
+const vec: PartialField = {
+  name: 'vec',
+  dataType: DataType.FloatVector,
+  typeParams: [{ key: 'dim', value: '2' }],
+};
+
 const schemaOf = (fields: PartialField[], more = {}) =>
-  parseCollectionSchema(CollectionSchema.fromPartial({ fields: [pk, vec, ...fields], ...more }), { collectionName: 'c' });
+  parseCollectionSchema(CollectionSchema.fromPartial({ fields: [pk, vec, ...fields], ...more }), {
+    collectionName: 'c',
+  });
 
 const longs = (name: string, values: readonly bigint[], more: Partial<FieldData> = {}): FieldData =>
   FieldData.create({
@@ -22,11 +29,21 @@ const longs = (name: string, values: readonly bigint[], more: Partial<FieldData>
     fieldName: name,
     field: {
       $case: 'scalars',
-      value: { data: { $case: 'longData', value: { data: encodeInt64s(new Uint8Array(BigInt64Array.from(values).buffer)) } } },
+      value: {
+        data: {
+          $case: 'longData',
+          value: { data: encodeInt64s(new Uint8Array(BigInt64Array.from(values).buffer)) },
+        },
+      },
     },
     ...more,
   });
-const ints = (name: string, type: DataType, values: readonly number[], more: Partial<FieldData> = {}): FieldData =>
+const ints = (
+  name: string,
+  type: DataType,
+  values: readonly number[],
+  more: Partial<FieldData> = {},
+): FieldData =>
   FieldData.create({
     type,
     fieldName: name,
@@ -46,7 +63,9 @@ const jsons = (name: string, values: string[], more: Partial<FieldData> = {}): F
     fieldName: name,
     field: {
       $case: 'scalars',
-      value: { data: { $case: 'jsonData', value: { data: values.map((text) => new TextEncoder().encode(text)) } } },
+      value: {
+        data: { $case: 'jsonData', value: { data: values.map((text) => new TextEncoder().encode(text)) } },
+      },
     },
     ...more,
   });
@@ -54,7 +73,12 @@ const floats = (name: string, values: readonly number[], more: Partial<FieldData
   FieldData.create({
     type: DataType.Float,
     fieldName: name,
-    field: { $case: 'scalars', value: { data: { $case: 'floatData', value: { data: new Uint8Array(Float32Array.from(values).buffer) } } } },
+    field: {
+      $case: 'scalars',
+      value: {
+        data: { $case: 'floatData', value: { data: new Uint8Array(Float32Array.from(values).buffer) } },
+      },
+    },
     ...more,
   });
 const vectors = (values: readonly number[], dim = 2n): FieldData =>
@@ -63,7 +87,10 @@ const vectors = (values: readonly number[], dim = 2n): FieldData =>
     fieldName: 'vec',
     field: {
       $case: 'vectors',
-      value: { dim, data: { $case: 'floatVector', value: { data: new Uint8Array(Float32Array.from(values).buffer) } } },
+      value: {
+        dim,
+        data: { $case: 'floatVector', value: { data: new Uint8Array(Float32Array.from(values).buffer) } },
+      },
     },
   });
 const refusal = (...input: Parameters<typeof batchFromFields>): string => {
@@ -75,6 +102,7 @@ const refusal = (...input: Parameters<typeof batchFromFields>): string => {
   }
   throw new Error('accepted');
 };
+
 const two = [longs('id', [1n, 2n]), vectors([1, 2, 3, 4])];
 
 describe('batchFromFields', () => {
@@ -90,16 +118,23 @@ describe('batchFromFields', () => {
     expect(refusal(schemaOf([]), [longs('id', [1n]), vectors([1, 2, 3])], 1)).toContain(
       'the length(3) of float data should divide the dim(2)',
     );
-    expect(refusal(schemaOf([]), [longs('id', [1n]), vectors([1, 2, 3, 4], 4n)], 1)).toContain('is not equal to schema dim (2)');
+    expect(refusal(schemaOf([]), [longs('id', [1n]), vectors([1, 2, 3, 4], 4n)], 1)).toContain(
+      'is not equal to schema dim (2)',
+    );
     expect(refusal(schemaOf([]), [longs('id', [1n]), vectors([1, 2, 3, 4])], 1)).toContain(
       'num_rows (2) of field (vec) is not equal to passed num_rows (1)',
     );
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      expect(refusal(schemaOf([]), [longs('id', [1n]), vectors([1, bad])], 1)).toContain('not a number or infinity');
+      expect(refusal(schemaOf([]), [longs('id', [1n]), vectors([1, bad])], 1)).toContain(
+        'not a number or infinity',
+      );
       const unaligned = vectors([]);
       const shifted = new Uint8Array(9);
       shifted.set(new Uint8Array(Float32Array.of(1, bad).buffer), 1);
-      unaligned.field = { $case: 'vectors', value: { dim: 2n, data: { $case: 'floatVector', value: { data: shifted.subarray(1) } } } };
+      unaligned.field = {
+        $case: 'vectors',
+        value: { dim: 2n, data: { $case: 'floatVector', value: { data: shifted.subarray(1) } } },
+      };
       expect(refusal(schemaOf([]), [longs('id', [1n]), unaligned], 1)).toContain('not a number or infinity');
     }
     batchFromFields(schemaOf([]), [longs('id', [1n]), vectors([-3.4028234663852886e38, 1e-45])], 1);
@@ -112,14 +147,21 @@ describe('batchFromFields', () => {
     expect(refusal(schema, two, 0)).toContain('num_rows should be greater than 0');
     expect(refusal(schema, [...two, longs('x', [1n, 2n])], 2)).toContain('field x not exist');
     expect(refusal(schema, [...two, longs('id', [1n, 2n])], 2)).toContain('more than once');
-    expect(refusal(schema, [vectors([1, 2])], 1)).toContain('fieldSchema(id) has no corresponding fieldData pass in');
-    expect(refusal(schema, [texts('id', ['a', 'b']), vectors([1, 2, 3, 4])], 2)).toContain('fieldData type(VarChar)');
-    expect(refusal(schema, [texts('id', ['a', 'b'], { type: DataType.Int64 }), vectors([1, 2, 3, 4])], 2)).toContain(
-      'expected Int64 values',
+    expect(refusal(schema, [vectors([1, 2])], 1)).toContain(
+      'fieldSchema(id) has no corresponding fieldData pass in',
     );
+    expect(refusal(schema, [texts('id', ['a', 'b']), vectors([1, 2, 3, 4])], 2)).toContain(
+      'fieldData type(VarChar)',
+    );
+    expect(
+      refusal(schema, [texts('id', ['a', 'b'], { type: DataType.Int64 }), vectors([1, 2, 3, 4])], 2),
+    ).toContain('expected Int64 values');
     expect(refusal(schema, two, 2, { partialUpdate: true })).toMatch(/^unsupported/);
     const damaged = longs('id', []);
-    damaged.field = { $case: 'scalars', value: { data: { $case: 'longData', value: { data: Uint8Array.of(1, 0x80) } } } };
+    damaged.field = {
+      $case: 'scalars',
+      value: { data: { $case: 'longData', value: { data: Uint8Array.of(1, 0x80) } } },
+    };
     expect(refusal(schema, [damaged, vectors([1, 2])], 1)).toContain('damaged');
   });
   it('checks ranges and lengths', () => {
@@ -127,9 +169,15 @@ describe('batchFromFields', () => {
       { name: 'i8', dataType: DataType.Int8 },
       { name: 's', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '4' }] },
     ]);
-    const rest = (values: number[], strings: string[]) => [...two, ints('i8', DataType.Int8, values), texts('s', strings)];
+    const rest = (values: number[], strings: string[]) => [
+      ...two,
+      ints('i8', DataType.Int8, values),
+      texts('s', strings),
+    ];
     const batch = batchFromFields(schema, rest([-128, 127], ['éé', 'abcd']), 2);
-    expect(new Int8Array(findColumn(batch, 102n)?.data.slice().buffer ?? new ArrayBuffer(0))).toEqual(Int8Array.of(-128, 127));
+    expect(new Int8Array(findColumn(batch, 102n)?.data.slice().buffer ?? new ArrayBuffer(0))).toEqual(
+      Int8Array.of(-128, 127),
+    );
     expect(refusal(schema, rest([0, 128], ['', '']), 2)).toContain('out of range for Int8');
     expect(refusal(schema, rest([0, 1], ['', 'ééa']), 2)).toContain(
       'length of varchar field s exceeds max length, row number: 1, length: 5, max length: 4',
@@ -138,15 +186,29 @@ describe('batchFromFields', () => {
   it('checks JSON', () => {
     const schema = schemaOf([{ name: 'j', dataType: DataType.JSON }]);
     batchFromFields(schema, [...two, jsons('j', ['1', '{"a":[]}'])], 2);
-    expect(refusal(schema, [...two, jsons('j', ['1', '{a}'])], 2)).toContain('invalid JSON in field(j), row number: 1');
-    expect(refusal(schema, [...two, jsons('j', ['1', `"${'x'.repeat(65_535)}"`])], 2)).toContain('exceeds max length (65536)');
+    expect(refusal(schema, [...two, jsons('j', ['1', '{a}'])], 2)).toContain(
+      'invalid JSON in field(j), row number: 1',
+    );
+    expect(refusal(schema, [...two, jsons('j', ['1', `"${'x'.repeat(65_535)}"`])], 2)).toContain(
+      'exceeds max length (65536)',
+    );
     expect(refusal(schema, [...two, jsons('j', ['1', ''])], 2)).toContain('not nullable');
   });
   it('takes nulls compact or dense, and defaults for them', () => {
     const schema = schemaOf([
       { name: 'n', dataType: DataType.Int16, nullable: true },
-      { name: 's', dataType: DataType.VarChar, nullable: true, typeParams: [{ key: 'max_length', value: '9' }] },
-      { name: 'd', dataType: DataType.Int64, nullable: true, defaultValue: { data: { $case: 'longData', value: 5n } } },
+      {
+        name: 's',
+        dataType: DataType.VarChar,
+        nullable: true,
+        typeParams: [{ key: 'max_length', value: '9' }],
+      },
+      {
+        name: 'd',
+        dataType: DataType.Int64,
+        nullable: true,
+        defaultValue: { data: { $case: 'longData', value: 5n } },
+      },
       { name: 'j', dataType: DataType.JSON, nullable: true },
       { name: 'f', dataType: DataType.Float, nullable: true },
     ]);
@@ -169,13 +231,22 @@ describe('batchFromFields', () => {
     ];
     const batch = batchFromFields(schema, compact, 2);
     expect(batchFromFields(schema, dense, 2)).toEqual(batch);
-    for (const id of [102n, 103n, 105n, 106n]) expect([...(findColumn(batch, id)?.valid ?? [])]).toEqual([0, 1]);
+    for (const id of [102n, 103n, 105n, 106n])
+      expect([...(findColumn(batch, id)?.valid ?? [])]).toEqual([0, 1]);
     const withDefault = findColumn(batch, 104n);
-    expect(withDefault && [withDefault.valid.length, int64At(withDefault, 0), int64At(withDefault, 1)]).toEqual([0, 5n, 9n]);
+    expect(
+      withDefault && [withDefault.valid.length, int64At(withDefault, 0), int64At(withDefault, 1)],
+    ).toEqual([0, 5n, 9n]);
     expect(batchFromFields(schema, two, 2).columns.map(({ fieldId }) => fieldId)).toEqual([100n, 101n]);
-    expect(refusal(schema, [...two, ints('n', DataType.Int16, [1], { validData: [true] })], 2)).toContain('length of valid_data(1)');
-    expect(refusal(schema, [longs('id', [1n], { validData }), vectors([1, 2, 3, 4])], 2)).toContain('not nullable');
-    expect(refusal(schema, [...two, ints('n', DataType.Int16, [1, 2, 3], { validData })], 2)).toContain('num_rows (3)');
+    expect(refusal(schema, [...two, ints('n', DataType.Int16, [1], { validData: [true] })], 2)).toContain(
+      'length of valid_data(1)',
+    );
+    expect(refusal(schema, [longs('id', [1n], { validData }), vectors([1, 2, 3, 4])], 2)).toContain(
+      'not nullable',
+    );
+    expect(refusal(schema, [...two, ints('n', DataType.Int16, [1, 2, 3], { validData })], 2)).toContain(
+      'num_rows (3)',
+    );
   });
   it('leaves defaults out, but those of the partition key, which says where a row goes', () => {
     const text = {
@@ -195,11 +266,15 @@ describe('batchFromFields', () => {
   it('refuses rows that are only claimed before it makes anything of them', () => {
     const auto = { ...pk, autoID: true };
     const text = {
-      ...{ name: 's', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '65535' }] },
+      name: 's',
+      dataType: DataType.VarChar,
+      typeParams: [{ key: 'max_length', value: '65535' }],
       defaultValue: { data: { $case: 'stringData' as const, value: 'x'.repeat(65535) } },
     };
     const wide = { ...vec, nullable: true, typeParams: [{ key: 'dim', value: '32768' }] };
-    const schema = parseCollectionSchema(CollectionSchema.fromPartial({ fields: [auto, wide, text] }), { collectionName: 'c' });
+    const schema = parseCollectionSchema(CollectionSchema.fromPartial({ fields: [auto, wide, text] }), {
+      collectionName: 'c',
+    });
     const key = (run: () => unknown) => {
       try {
         run();
@@ -208,9 +283,12 @@ describe('batchFromFields', () => {
       }
       return 'accepted';
     };
-    const narrow = parseCollectionSchema(CollectionSchema.fromPartial({ fields: [auto, { ...vec, nullable: true }] }), {
-      collectionName: 'c',
-    });
+    const narrow = parseCollectionSchema(
+      CollectionSchema.fromPartial({ fields: [auto, { ...vec, nullable: true }] }),
+      {
+        collectionName: 'c',
+      },
+    );
     expect(key(() => batchFromFields(narrow, [], 2 ** 32 - 1))).toMatch(
       /^parameter_too_large: parameter too large\[message=insert request size exceeds maxInsertSize\]: num_rows is 4294967295 and no column is sent/,
     );
@@ -243,7 +321,10 @@ describe('batchFromFields', () => {
     expect(refusal(schema, [...two, jsons('$meta', ['{}', '[]'])], 2)).toContain('expected a JSON object');
   });
   it('leaves auto keys to the server', () => {
-    const schema = parseCollectionSchema(CollectionSchema.fromPartial({ fields: [{ ...pk, autoID: true }, vec] }), { collectionName: 'c' });
+    const schema = parseCollectionSchema(
+      CollectionSchema.fromPartial({ fields: [{ ...pk, autoID: true }, vec] }),
+      { collectionName: 'c' },
+    );
     const batch = batchFromFields(schema, [vectors([1, 2, 3, 4])], 2);
     expect(batch.columns.map((column) => column.fieldId)).toEqual([101n]);
     const made = generateAutoIds(schema, batch, 2n ** 60n);
@@ -258,7 +339,13 @@ describe('batchFromFields', () => {
     const asText = parseCollectionSchema(
       CollectionSchema.fromPartial({
         fields: [
-          { name: 'id', isPrimaryKey: true, autoID: true, dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '40' }] },
+          {
+            name: 'id',
+            isPrimaryKey: true,
+            autoID: true,
+            dataType: DataType.VarChar,
+            typeParams: [{ key: 'max_length', value: '40' }],
+          },
           vec,
         ],
       }),
@@ -273,7 +360,12 @@ describe('round trip in, out and in again', () => {
     [
       { name: 'b', dataType: DataType.Bool },
       { name: 'i16', dataType: DataType.Int16, nullable: true },
-      { name: 's', dataType: DataType.VarChar, nullable: true, typeParams: [{ key: 'max_length', value: '1000' }] },
+      {
+        name: 's',
+        dataType: DataType.VarChar,
+        nullable: true,
+        typeParams: [{ key: 'max_length', value: '1000' }],
+      },
       { name: 'j', dataType: DataType.JSON, nullable: true },
       { name: 'f', dataType: DataType.Float },
     ],
@@ -281,7 +373,10 @@ describe('round trip in, out and in again', () => {
   );
   const row = fc.record({
     id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-    vec: fc.tuple(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.float({ noNaN: true, noDefaultInfinity: true })),
+    vec: fc.tuple(
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+    ),
     b: fc.boolean(),
     i16: fc.option(fc.integer({ min: -32768, max: 32767 })),
     s: fc.option(fc.string({ unit: 'grapheme', maxLength: 60 })),
@@ -303,7 +398,9 @@ describe('round trip in, out and in again', () => {
             fieldName: 'b',
             field: {
               $case: 'scalars',
-              value: { data: { $case: 'boolData', value: { data: Uint8Array.from(rows, (one) => Number(one.b)) } } },
+              value: {
+                data: { $case: 'boolData', value: { data: Uint8Array.from(rows, (one) => Number(one.b)) } },
+              },
             },
           }),
           ints(
@@ -334,10 +431,23 @@ describe('round trip in, out and in again', () => {
           schema.fields.map((field) => field.fieldID),
         );
         const text = findColumn(batch, 104n);
-        expect(text && rows.map((_, at) => (isNull(text, at) ? null : stringAt(text, at)))).toEqual(rows.map((one) => one.s));
+        expect(text && rows.map((_, at) => (isNull(text, at) ? null : stringAt(text, at)))).toEqual(
+          rows.map((one) => one.s),
+        );
         expect(out.at(-1)?.isDynamic).toBe(true);
-        expect(out.map((field) => field.validData.length)).toEqual([0, 0, 0, rows.length, rows.length, rows.length, 0, 0]);
-        const wire = InsertRequest.decode(InsertRequest.encode(InsertRequest.create({ fieldsData: out })).finish());
+        expect(out.map((field) => field.validData.length)).toEqual([
+          0,
+          0,
+          0,
+          rows.length,
+          rows.length,
+          rows.length,
+          0,
+          0,
+        ]);
+        const wire = InsertRequest.decode(
+          InsertRequest.encode(InsertRequest.create({ fieldsData: out })).finish(),
+        );
         expect(batchFromFields(schema, wire.fieldsData, rows.length)).toEqual(batch);
         const key = keyColumn(schema, batch);
         expect(columnFromIds(idsFromColumn(key), 100n)).toEqual(key);
@@ -351,30 +461,46 @@ describe('round trip in, out and in again', () => {
     expect(columnFromIds(undefined, 1n).data).toHaveLength(0);
   });
 });
+
 describe('fuzz', () => {
   it('damaged requests are refused, never crash', () => {
-    const schema = schemaOf([{ name: 's', dataType: DataType.VarChar, nullable: true, typeParams: [{ key: 'max_length', value: '9' }] }], {
-      enableDynamicField: true,
-    });
+    const schema = schemaOf(
+      [
+        {
+          name: 's',
+          dataType: DataType.VarChar,
+          nullable: true,
+          typeParams: [{ key: 'max_length', value: '9' }],
+        },
+      ],
+      {
+        enableDynamicField: true,
+      },
+    );
     const good = InsertRequest.encode(
-      InsertRequest.create({ fieldsData: [...two, texts('s', ['a', 'b']), jsons('$meta', ['{}', '{"k":1}'])] }),
+      InsertRequest.create({
+        fieldsData: [...two, texts('s', ['a', 'b']), jsons('$meta', ['{}', '{"k":1}'])],
+      }),
     ).finish();
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }), (changes) => {
-        const bytes = good.slice();
-        for (const [at, value] of changes) bytes[at] = value;
-        let request: InsertRequest;
-        try {
-          request = InsertRequest.decode(bytes);
-        } catch {
-          return;
-        }
-        try {
-          expect(batchFromFields(schema, request.fieldsData, 2).rowCount).toBe(2);
-        } catch (error) {
-          expect(error).toBeInstanceOf(ElanusError);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (changes) => {
+          const bytes = good.slice();
+          for (const [at, value] of changes) bytes[at] = value;
+          let request: InsertRequest;
+          try {
+            request = InsertRequest.decode(bytes);
+          } catch {
+            return;
+          }
+          try {
+            expect(batchFromFields(schema, request.fieldsData, 2).rowCount).toBe(2);
+          } catch (error) {
+            expect(error).toBeInstanceOf(ElanusError);
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -37,9 +37,13 @@ export function batchFromFields(
   options: BatchOptions = {},
 ): ColumnBatch {
   if (options.partialUpdate) {
-    throw new ElanusError('unsupported', 'partial update is not supported in this version; upsert complete rows');
+    throw new ElanusError(
+      'unsupported',
+      'partial update is not supported in this version; upsert complete rows',
+    );
   }
-  if (!Number.isSafeInteger(numRows) || numRows <= 0) refuse(`num_rows should be greater than 0, but got ${numRows}`);
+  if (!Number.isSafeInteger(numRows) || numRows <= 0)
+    refuse(`num_rows should be greater than 0, but got ${numRows}`);
   const { known, unknown } = matchFields(schema, fieldsData);
   checkClaimedRows(schema, known, numRows);
   const made: (() => Column)[] = [];
@@ -57,12 +61,15 @@ export function batchFromFields(
   }
   return ColumnBatch.create({ rowCount: numRows, columns: made.map((make) => make()) });
 }
-const isAllNullVectors = ({ dataType, valid }: Column): boolean => isDenseVector(dataType) && valid.length > 0 && !valid.includes(1);
+
+const isAllNullVectors = ({ dataType, valid }: Column): boolean =>
+  isDenseVector(dataType) && valid.length > 0 && !valid.includes(1);
 
 interface MatchedFields {
   readonly known: ReadonlyMap<bigint, FieldData>;
   readonly unknown: readonly FieldData[];
 }
+
 function matchFields(schema: CollectionSchema, fieldsData: readonly FieldData[]): MatchedFields {
   const byName = new Map(schema.fields.map((field) => [field.name, field]));
   const meta = dynamicField(schema);
@@ -78,7 +85,9 @@ function matchFields(schema: CollectionSchema, fieldsData: readonly FieldData[])
     if (field !== undefined) known.set(field.fieldID, sent);
     else if (meta !== undefined && sent.fieldName !== '') unknown.push(sent);
     else
-      refuse(`field ${sent.fieldName} not exist in collection ${schema.name}; send only columns of its schema, or enable dynamic fields`);
+      refuse(
+        `field ${sent.fieldName} not exist in collection ${schema.name}; send only columns of its schema, or enable dynamic fields`,
+      );
   }
   return { known, unknown };
 }
@@ -90,7 +99,9 @@ function checkAutoKey(field: FieldSchema, isSent: boolean, options: BatchOptions
     return true;
   }
   if (isSent && !options.allowInsertAutoId) {
-    refuse(`the value for primary field ${field.name} is auto generated (autoID), no input is needed; leave the column out`);
+    refuse(
+      `the value for primary field ${field.name} is auto generated (autoID), no input is needed; leave the column out`,
+    );
   }
   return isSent;
 }
@@ -118,13 +129,20 @@ function checkMayBeMissing(field: FieldSchema): void {
   if (field.nullable || defaultBytes(field) !== undefined) return;
   refuse(`fieldSchema(${field.name}) has no corresponding fieldData pass in`);
 }
+
 /** The default, or null, in each row. */
 function filledColumn(field: FieldSchema, numRows: number): Column {
   const filler = defaultBytes(field);
   const width = fixedWidth(field.dataType, 0);
   const valid = filler === undefined ? new Uint8Array(numRows) : new Uint8Array(0);
   if (width !== undefined) {
-    return column(field.fieldID, field.dataType, repeatFixed(filler ?? new Uint8Array(width), numRows), new Uint8Array(0), valid);
+    return column(
+      field.fieldID,
+      field.dataType,
+      repeatFixed(filler ?? new Uint8Array(width), numRows),
+      new Uint8Array(0),
+      valid,
+    );
   }
   const { data, offsets } = repeatVariable(filler ?? new Uint8Array(0), numRows);
   return column(field.fieldID, field.dataType, data, offsets, valid);

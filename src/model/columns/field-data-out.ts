@@ -5,7 +5,14 @@ import { ElanusError } from '#base/errors.js';
 import { fieldById } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import { type CollectionSchema, DataType, FieldData, type FieldSchema, IDs, type ScalarField } from '#proto/milvus/schema.js';
+import {
+  type CollectionSchema,
+  DataType,
+  FieldData,
+  type FieldSchema,
+  IDs,
+  type ScalarField,
+} from '#proto/milvus/schema.js';
 import { bytesAt, column, findColumn, stringAt } from './column.js';
 import { VariableWriter } from './column-values.js';
 import { denseFieldOf, isDenseVector } from './dense-vector.js';
@@ -13,15 +20,28 @@ import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 import { sparseFieldOf } from './sparse-column.js';
 
 /** One FieldData per id, in the order asked for. Vectors, floats and doubles are views of the batch. */
-export function fieldsFromBatch(schema: CollectionSchema, batch: ColumnBatch, outputFieldIds: readonly bigint[]): FieldData[] {
+export function fieldsFromBatch(
+  schema: CollectionSchema,
+  batch: ColumnBatch,
+  outputFieldIds: readonly bigint[],
+): FieldData[] {
   return outputFieldIds.map((id) => {
     const field = must(fieldById(schema, id), `field ${id} of collection ${schema.name}`);
-    return fieldFromColumn(field, must(findColumn(batch, id), `column of field ${field.name}`), batch.rowCount);
+    return fieldFromColumn(
+      field,
+      must(findColumn(batch, id), `column of field ${field.name}`),
+      batch.rowCount,
+    );
   });
 }
 
 function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): FieldData {
-  const data = FieldData.create({ type: field.dataType, fieldName: field.name, fieldId: field.fieldID, isDynamic: field.isDynamic });
+  const data = FieldData.create({
+    type: field.dataType,
+    fieldName: field.name,
+    fieldId: field.fieldID,
+    isDynamic: field.isDynamic,
+  });
   if (isDenseVector(field.dataType)) {
     data.field = { $case: 'vectors', value: denseFieldOf(field, from, rowCount) };
     if (field.nullable) data.validData = validityOf(from, rowCount);
@@ -36,6 +56,7 @@ function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): Fi
   if (field.nullable) data.validData = validityOf(from, rowCount);
   return data;
 }
+
 const validityOf = (from: Column, rowCount: number): boolean[] =>
   Array.from({ length: rowCount }, (_, row) => from.valid.length === 0 || from.valid[row] !== 0);
 
@@ -45,7 +66,10 @@ function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNulla
     case DataType.Bool:
       return { $case: 'boolData', value: { data } }; // one byte of 0 or 1 is its own varint
     case DataType.Int8:
-      return { $case: 'intData', value: { data: encodeInt32s(new Int8Array(data.buffer, data.byteOffset, data.length)) } };
+      return {
+        $case: 'intData',
+        value: { data: encodeInt32s(new Int8Array(data.buffer, data.byteOffset, data.length)) },
+      };
     case DataType.Int16:
       return { $case: 'intData', value: { data: encodeInt32s(new Int16Array(aligned(data, 2))) } };
     case DataType.Int32:
@@ -57,11 +81,20 @@ function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNulla
     case DataType.Double:
       return { $case: 'doubleData', value: { data } };
     case DataType.VarChar:
-      return { $case: 'stringData', value: { data: Array.from({ length: rowCount }, (_, row) => stringAt(from, row)) } };
+      return {
+        $case: 'stringData',
+        value: { data: Array.from({ length: rowCount }, (_, row) => stringAt(from, row)) },
+      };
     case DataType.JSON:
-      return { $case: 'jsonData', value: { data: Array.from({ length: rowCount }, (_, row) => bytesAt(from, row)) } };
+      return {
+        $case: 'jsonData',
+        value: { data: Array.from({ length: rowCount }, (_, row) => bytesAt(from, row)) },
+      };
     default:
-      throw new ElanusError('unsupported', `field ${field.name}: type ${dataTypeName(field.dataType)} cannot be returned in this version`);
+      throw new ElanusError(
+        'unsupported',
+        `field ${field.name}: type ${dataTypeName(field.dataType)} cannot be returned in this version`,
+      );
   }
 }
 
@@ -73,14 +106,24 @@ const aligned = (data: Uint8Array, width: number): ArrayBuffer =>
 export function countFieldData(count: bigint): FieldData {
   const data = encodeInt64s(new Uint8Array(BigInt64Array.of(count).buffer));
   const scalars: ScalarField = { data: { $case: 'longData', value: { data } } };
-  return FieldData.create({ type: DataType.Int64, fieldName: 'count(*)', field: { $case: 'scalars', value: scalars } });
+  return FieldData.create({
+    type: DataType.Int64,
+    fieldName: 'count(*)',
+    field: { $case: 'scalars', value: scalars },
+  });
 }
 
 /** @param from a key column: Int64 or VarChar */
 export function idsFromColumn(from: Column): IDs {
-  if (from.dataType === DataType.Int64) return IDs.create({ idField: { $case: 'intId', value: { data: encodeInt64s(from.data) } } });
+  if (from.dataType === DataType.Int64)
+    return IDs.create({ idField: { $case: 'intId', value: { data: encodeInt64s(from.data) } } });
   const count = Math.max(0, from.offsets.length / 4 - 1);
-  return IDs.create({ idField: { $case: 'strId', value: { data: Array.from({ length: count }, (_, row) => stringAt(from, row)) } } });
+  return IDs.create({
+    idField: {
+      $case: 'strId',
+      value: { data: Array.from({ length: count }, (_, row) => stringAt(from, row)) },
+    },
+  });
 }
 
 /** Back again; no ids at all give an empty Int64 column. */

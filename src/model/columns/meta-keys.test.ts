@@ -17,6 +17,7 @@ const schema = CollectionSchema.fromPartial({
     meta,
   ],
 });
+
 const [, , field] = schema.fields;
 if (field === undefined) throw new Error('no field');
 const columnOf = (texts: readonly string[]) => {
@@ -29,10 +30,15 @@ const columnOf = (texts: readonly string[]) => {
   });
   return columnFromField(field, sent, texts.length);
 };
-const check = (text: string, names: string[] = []) => checkMetaKeys(schema, field, columnOf([text]), 1, names);
+
+const check = (text: string, names: string[] = []) =>
+  checkMetaKeys(schema, field, columnOf([text]), 1, names);
 
 describe('meta keys', () => {
-  const anyObject = fc.dictionary(fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('a', 'b', '__proto__')), fc.jsonValue());
+  const anyObject = fc.dictionary(
+    fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('a', 'b', '__proto__')),
+    fc.jsonValue(),
+  );
   it('are those that a parser finds', () => {
     fc.assert(
       fc.property(anyObject, fc.constantFrom(undefined, 1), (object, indent) => {
@@ -40,7 +46,10 @@ describe('meta keys', () => {
         const members: [string, unknown][] = [];
         const bytes = new TextEncoder().encode(text);
         forEachMetaMember(bytes, (begin, keyEnd, end) => {
-          members.push([keyText(bytes, begin, keyEnd), JSON.parse(`{${new TextDecoder().decode(bytes.subarray(begin, end))}}`)]);
+          members.push([
+            keyText(bytes, begin, keyEnd),
+            JSON.parse(`{${new TextDecoder().decode(bytes.subarray(begin, end))}}`),
+          ]);
         });
         expect(members.map(([key]) => key)).toEqual([...new Set(Object.keys(JSON.parse(text) as object))]);
         for (const [key, one] of members) expect(Object.keys(one as object)).toEqual([key]);
@@ -49,18 +58,28 @@ describe('meta keys', () => {
   });
   it('are picked, and nothing else', () => {
     fc.assert(
-      fc.property(fc.array(anyObject, { minLength: 1 }), fc.array(fc.string({ unit: 'grapheme' })), (objects, more) => {
-        const keys = new Set(['a', '__proto__', ...more]);
-        const picked = pickMetaKeys(columnOf(objects.map((object) => JSON.stringify(object))), objects.length, keys);
-        objects.forEach((object, row) => {
-          const kept = Object.entries(JSON.parse(JSON.stringify(object)) as object).filter(([key]) => keys.has(key));
-          expect(Object.entries(JSON.parse(stringAt(picked, row)) as object)).toEqual(kept);
-        });
-      }),
+      fc.property(
+        fc.array(anyObject, { minLength: 1 }),
+        fc.array(fc.string({ unit: 'grapheme' })),
+        (objects, more) => {
+          const keys = new Set(['a', '__proto__', ...more]);
+          const picked = pickMetaKeys(
+            columnOf(objects.map((object) => JSON.stringify(object))),
+            objects.length,
+            keys,
+          );
+          objects.forEach((object, row) => {
+            const kept = Object.entries(JSON.parse(JSON.stringify(object)) as object).filter(([key]) =>
+              keys.has(key),
+            );
+            expect(Object.entries(JSON.parse(stringAt(picked, row)) as object)).toEqual(kept);
+          });
+        },
+      ),
     );
-    expect(stringAt(pickMetaKeys(columnOf(['{ "n" : 9007199254740993, "o": {"n": 1}}']), 1, new Set(['n'])), 0)).toBe(
-      '{"n" : 9007199254740993}',
-    );
+    expect(
+      stringAt(pickMetaKeys(columnOf(['{ "n" : 9007199254740993, "o": {"n": 1}}']), 1, new Set(['n'])), 0),
+    ).toBe('{"n" : 9007199254740993}');
   });
   it.each([
     ['{"a":1,"id":77}', 'dynamic field name cannot include the static field name: id'],
@@ -76,7 +95,9 @@ describe('meta keys', () => {
   });
   it('are looked at in every row', () => {
     const rows = ['{"a":1}', '{"a":2}', '{"a":3,"b":1}', '{"a":4,"b":1}', '{"a":5}', '{"a":6,"id":1}'];
-    expect(() => checkMetaKeys(schema, field, columnOf(rows), rows.length, [])).toThrow('static field name: id, row number: 5');
+    expect(() => checkMetaKeys(schema, field, columnOf(rows), rows.length, [])).toThrow(
+      'static field name: id, row number: 5',
+    );
   });
   it('of inner objects may be any', () => {
     expect(() => check('{"a":{"id":1,"$meta":2,"b":[{"id":1}]},"b":["id",{"b":1}]}')).not.toThrow();

@@ -84,8 +84,12 @@ export function checkMetaKeys(
       keys.push(begin, keyEnd);
       const key = keyText(object, begin, keyEnd);
       if (key === field.name) refuse(`cannot set json key to: ${key}, row number: ${row}`);
-      if (fieldNames.has(key)) refuse(`dynamic field name cannot include the static field name: ${key}, row number: ${row}`);
-      if (seen.has(key)) refuse(`the dynamic key ${JSON.stringify(key.slice(0, 200))} is given twice, row number: ${row}; send it once`);
+      if (fieldNames.has(key))
+        refuse(`dynamic field name cannot include the static field name: ${key}, row number: ${row}`);
+      if (seen.has(key))
+        refuse(
+          `the dynamic key ${JSON.stringify(key.slice(0, 200))} is given twice, row number: ${row}; send it once`,
+        );
       seen.add(key);
     });
   }
@@ -96,6 +100,7 @@ interface CheckedObject {
   readonly bytes: Uint8Array;
   readonly keys: readonly number[];
 }
+
 /** One loop without calls for a byte, because every row of every insert with dynamic fields comes through here. */
 function hasSameKeys({ bytes, keys }: CheckedObject, object: Uint8Array): boolean {
   let depth = 0;
@@ -110,7 +115,8 @@ function hasSameKeys({ bytes, keys }: CheckedObject, object: Uint8Array): boolea
         const begin = keys[next++];
         const keyEnd = keys[next++];
         if (begin === undefined || keyEnd === undefined || keyEnd - begin !== end - at) return false;
-        for (let step = 1; step < end - at; step++) if (bytes[begin + step] !== object[at + step]) return false;
+        for (let step = 1; step < end - at; step++)
+          if (bytes[begin + step] !== object[at + step]) return false;
       }
       at = end - 1;
     } else if (byte === 0x7b || byte === 0x5b) isKeyNext = ++depth === 1;
@@ -123,7 +129,8 @@ function hasSameKeys({ bytes, keys }: CheckedObject, object: Uint8Array): boolea
 /** The same rows with only these keys, in the order in which the rows have them. */
 export function pickMetaKeys(meta: Column, rowCount: number, keys: ReadonlySet<string>): Column {
   const writer = new VariableWriter(rowCount, meta.data.length);
-  for (let row = 0; row < rowCount; row++) writer.addBytes(isNull(meta, row) ? new Uint8Array(0) : pickMembers(bytesAt(meta, row), keys));
+  for (let row = 0; row < rowCount; row++)
+    writer.addBytes(isNull(meta, row) ? new Uint8Array(0) : pickMembers(bytesAt(meta, row), keys));
   const { data, offsets } = writer.finish();
   return column(meta.fieldId, meta.dataType, data, offsets, meta.valid);
 }

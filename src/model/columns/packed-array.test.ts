@@ -5,7 +5,20 @@ import { ElanusError } from '#base/errors.js';
 import { decodeBools, decodeInt32s, decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 
 const int64Bytes = (values: readonly bigint[]) => new Uint8Array(BigInt64Array.from(values).buffer);
-const edges64 = [0n, 1n, -1n, 127n, 128n, 2n ** 31n, 2n ** 32n, -(2n ** 31n), 2n ** 63n - 1n, -(2n ** 63n), 2n ** 35n - 1n, 2n ** 28n];
+const edges64 = [
+  0n,
+  1n,
+  -1n,
+  127n,
+  128n,
+  2n ** 31n,
+  2n ** 32n,
+  -(2n ** 31n),
+  2n ** 63n - 1n,
+  -(2n ** 63n),
+  2n ** 35n - 1n,
+  2n ** 28n,
+];
 
 describe('packed arrays agree with the protobuf library', () => {
   const reference = (write: (writer: BinaryWriter) => void) => {
@@ -15,20 +28,28 @@ describe('packed arrays agree with the protobuf library', () => {
   };
   it('int64', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(...edges64))), (values) => {
-        const packed = reference((writer) => values.forEach((value) => void writer.int64(value)));
-        expect(encodeInt64s(int64Bytes(values))).toEqual(packed);
-        expect(decodeInt64s(packed, 'x')).toEqual(int64Bytes(values));
-      }),
+      fc.property(
+        fc.array(
+          fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(...edges64)),
+        ),
+        (values) => {
+          const packed = reference((writer) => values.forEach((value) => void writer.int64(value)));
+          expect(encodeInt64s(int64Bytes(values))).toEqual(packed);
+          expect(decodeInt64s(packed, 'x')).toEqual(int64Bytes(values));
+        },
+      ),
     );
   });
   it('int32', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.integer(), fc.constantFrom(0, -1, 127, 128, 2 ** 31 - 1, -(2 ** 31)))), (values) => {
-        const packed = reference((writer) => values.forEach((value) => void writer.int32(value)));
-        expect(encodeInt32s(values)).toEqual(packed);
-        expect([...decodeInt32s(packed, 'x')]).toEqual(values);
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.integer(), fc.constantFrom(0, -1, 127, 128, 2 ** 31 - 1, -(2 ** 31)))),
+        (values) => {
+          const packed = reference((writer) => values.forEach((value) => void writer.int32(value)));
+          expect(encodeInt32s(values)).toEqual(packed);
+          expect([...decodeInt32s(packed, 'x')]).toEqual(values);
+        },
+      ),
     );
   });
   it('bool', () => {

@@ -3,7 +3,10 @@
 import { ElanusError } from '#base/errors.js';
 
 const damaged = (what: string): ElanusError =>
-  new ElanusError('invalid_parameter', `${what}: the packed values are damaged; send one packed array per column`);
+  new ElanusError(
+    'invalid_parameter',
+    `${what}: the packed values are damaged; send one packed array per column`,
+  );
 
 /** Number of varints: each ends in the only byte below 0x80. */
 export function countVarints(packed: Uint8Array): number {

@@ -58,9 +58,15 @@ export function appliedBytes(schema: CollectionSchema, { columns, rowCount }: Co
  * Refuses a write whose rows would take too much, by its claims alone. Costs nothing that grows with them.
  * @throws parameter_too_large
  */
-export function checkClaimedRows(schema: CollectionSchema, sent: ReadonlyMap<bigint, FieldData>, numRows: number): void {
+export function checkClaimedRows(
+  schema: CollectionSchema,
+  sent: ReadonlyMap<bigint, FieldData>,
+  numRows: number,
+): void {
   if (sent.size === 0 && numRows > UNCOUNTED_ROWS_MAX) {
-    throw tooLarge(`num_rows is ${numRows} and no column is sent, expected at most ${UNCOUNTED_ROWS_MAX} rows`);
+    throw tooLarge(
+      `num_rows is ${numRows} and no column is sent, expected at most ${UNCOUNTED_ROWS_MAX} rows`,
+    );
   }
   let bytes = numRows * SYSTEM_ROW_BYTES;
   const leftOut = leftOutBytesOf(schema);
@@ -68,10 +74,14 @@ export function checkClaimedRows(schema: CollectionSchema, sent: ReadonlyMap<big
     const data = sent.get(field.fieldID);
     const perRow = leftOut[index] ?? 0;
     if (data === undefined || field.dataType !== DataType.VarChar) bytes += numRows * perRow;
-    else bytes += numRows * OFFSET_BYTES + data.validData.reduce((sum, flag) => sum + (flag ? 0 : 1), 0) * perRow;
+    else
+      bytes +=
+        numRows * OFFSET_BYTES + data.validData.reduce((sum, flag) => sum + (flag ? 0 : 1), 0) * perRow;
   }
-  if (bytes > INSERT_BYTES_MAX) throw tooLarge(`${numRows} rows take ${bytes} bytes in memory, expected at most ${INSERT_BYTES_MAX}`);
+  if (bytes > INSERT_BYTES_MAX)
+    throw tooLarge(`${numRows} rows take ${bytes} bytes in memory, expected at most ${INSERT_BYTES_MAX}`);
 }
+
 /** With upstream's text, which names no numbers. */
 export const tooLarge = (fact: string): ElanusError =>
   new ElanusError(

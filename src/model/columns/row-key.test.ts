@@ -28,13 +28,21 @@ describe('keys', () => {
     fc.assert(
       fc.property(int64, fc.string(), fc.integer({ min: 1, max: 16 }), (number, text, shards) => {
         expect(shardOfRow(columnFromInt64(1n, [0n, number]), 1, shards)).toBe(shardOfKey(number, shards));
-        expect(shardOfRow(columnFromStrings(1n, DataType.VarChar, ['', text]), 1, shards)).toBe(shardOfKey(text, shards));
+        expect(shardOfRow(columnFromStrings(1n, DataType.VarChar, ['', text]), 1, shards)).toBe(
+          shardOfKey(text, shards),
+        );
       }),
     );
   });
   it('have the order of numbers, or of UTF-8 bytes', () => {
     const text = fc.string({ unit: 'binary', maxLength: 6 });
-    fc.assert(fc.property(text, text, (a, b) => Math.sign(compareKeys(a, b)) === Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    fc.assert(
+      fc.property(
+        text,
+        text,
+        (a, b) => Math.sign(compareKeys(a, b)) === Buffer.compare(Buffer.from(a), Buffer.from(b)),
+      ),
+    );
     fc.assert(fc.property(int64, int64, (a, b) => compareKeys(a, b) === (a < b ? -1 : a > b ? 1 : 0)));
   });
 });

@@ -13,6 +13,7 @@ function mixWord(hash: number, word: number): number {
   const h = hash ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593);
   return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
 }
+
 /** murmur3-32 with seed 0 of eight bytes given as two words. */
 function hashWords(low: number, high: number): number {
   let h = mixWord(mixWord(0, low), high) ^ 8;
@@ -20,13 +21,16 @@ function hashWords(low: number, high: number): number {
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) & 0x7fffffff;
 }
-const hashBytes = (bytes: Uint8Array): number => crc32(bytes.length > STRING_BYTES_MAX ? bytes.subarray(0, STRING_BYTES_MAX) : bytes);
+
+const hashBytes = (bytes: Uint8Array): number =>
+  crc32(bytes.length > STRING_BYTES_MAX ? bytes.subarray(0, STRING_BYTES_MAX) : bytes);
 
 /** uint31 for an int64, uint32 for a string. */
 export function hashKey(key: Key): number {
   if (typeof key === 'string') return hashBytes(encoder.encode(key));
   return hashWords(Number(BigInt.asUintN(32, key)), Number(BigInt.asUintN(32, key >> 32n)));
 }
+
 export const shardOfKey = (key: Key, shards: number): number => hashKey(key) % shards;
 /** The shard of one row of a key column. */
 export function shardOfRow(column: Column, row: number, shards: number): number {
@@ -34,11 +38,13 @@ export function shardOfRow(column: Column, row: number, shards: number): number 
   if (isStringType(column.dataType)) return hashBytes(bytesAt(column, row)) % shards;
   return hashWords(uint32At(column.data, row * 2), uint32At(column.data, row * 2 + 1)) % shards;
 }
+
 /** Numbers by value; strings by their UTF-8 bytes, which is by code point and differs from `<` above U+FFFF. */
 export function compareKeys(a: Key, b: Key): number {
   if (typeof a === 'string' && typeof b === 'string') return compareStrings(a, b);
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
 function compareStrings(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -47,5 +53,6 @@ function compareStrings(a: string, b: string): number {
   }
   return a.length - b.length;
 }
+
 /** Surrogates stand for code points above all others of 16 bits. */
 const rank = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);

@@ -13,7 +13,12 @@ const refuse = (text: string): never => {
 };
 
 /** @param valid one byte a row, 0 for null; null rows may be left out of the contents. @throws invalid_parameter */
-export function sparseColumn(field: FieldSchema, sent: FieldData, numRows: number, valid: Uint8Array | undefined): Column {
+export function sparseColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  valid: Uint8Array | undefined,
+): Column {
   const slot = sent.field?.$case === 'vectors' ? sent.field.value.data : undefined;
   if (slot !== undefined && slot.$case !== 'sparseFloatVector') {
     return refuse(`the data of field(${field.name}) is of another type, expected SparseFloatVector values`);
@@ -21,7 +26,9 @@ export function sparseColumn(field: FieldSchema, sent: FieldData, numRows: numbe
   const rows = slot?.value.contents ?? [];
   const present = valid === undefined ? numRows : valid.reduce((sum, flag) => sum + flag, 0);
   if (rows.length !== numRows && rows.length !== present) {
-    return refuse(`the num_rows (${rows.length}) of field (${field.name}) is not equal to passed num_rows (${numRows})`);
+    return refuse(
+      `the num_rows (${rows.length}) of field (${field.name}) is not equal to passed num_rows (${numRows})`,
+    );
   }
   const isDense = rows.length === numRows;
   const writer = new VariableWriter(
@@ -36,7 +43,8 @@ export function sparseColumn(field: FieldSchema, sent: FieldData, numRows: numbe
     }
     const bytes = rows[isDense ? row : next++] ?? EMPTY;
     const problem = sparseProblem(bytes);
-    if (problem !== undefined) refuse(`${problem}, field ${field.name}, row number: ${row}; send pairs of ascending index and value`);
+    if (problem !== undefined)
+      refuse(`${problem}, field ${field.name}, row number: ${row}; send pairs of ascending index and value`);
     writer.addBytes(bytes);
   }
   const { data, offsets } = writer.finish();
@@ -64,7 +72,8 @@ export function packSparseQueries(values: readonly Uint8Array[], field: FieldSch
   let at = 0;
   for (const [query, value] of values.entries()) {
     const problem = sparseProblem(value);
-    if (problem !== undefined) refuse(`${problem}, query ${query} of field ${field.name}; send pairs of ascending index and value`);
+    if (problem !== undefined)
+      refuse(`${problem}, query ${query} of field ${field.name}; send pairs of ascending index and value`);
     view.setUint32(at, value.length / 8, true);
     block.set(value, at + 4);
     at += 4 + value.length;
@@ -73,5 +82,8 @@ export function packSparseQueries(values: readonly Uint8Array[], field: FieldSch
 }
 
 /** A column of such vectors, null where a row is. For tests and builders. */
-export const columnFromSparse = (fieldId: bigint, dataType: number, rows: readonly (Uint8Array | null)[]): Column =>
-  columnFromBytes(fieldId, dataType, rows);
+export const columnFromSparse = (
+  fieldId: bigint,
+  dataType: number,
+  rows: readonly (Uint8Array | null)[],
+): Column => columnFromBytes(fieldId, dataType, rows);

@@ -18,13 +18,17 @@ const bytesOf = (...pairs: [number, number][]): Uint8Array => {
   });
   return new Uint8Array(view.buffer);
 };
+
 const field = (nullable = false) =>
   FieldSchema.fromPartial({ fieldID: 101n, name: 'sparse', dataType: DataType.SparseFloatVector, nullable });
 const sent = (contents: Uint8Array[], validData: boolean[] = []) =>
   FieldData.fromPartial({
     type: DataType.SparseFloatVector,
     fieldName: 'sparse',
-    field: { $case: 'vectors', value: { dim: 9n, data: { $case: 'sparseFloatVector', value: { contents, dim: 9n } } } },
+    field: {
+      $case: 'vectors',
+      value: { dim: 9n, data: { $case: 'sparseFloatVector', value: { contents, dim: 9n } } },
+    },
     validData,
   });
 const schemaOf = (nullable: boolean) =>
@@ -62,7 +66,11 @@ describe('bytes of a sparse vector', () => {
         else {
           expect(sparseProblem(row)).toBeUndefined();
           expect(row).toEqual(bytesOf(...[...pairs].sort(([a], [b]) => a - b)));
-          expect(sparseFromJson(JSON.stringify({ indices: pairs.map(([i]) => i), values: pairs.map(([, v]) => v) }))).toEqual(row);
+          expect(
+            sparseFromJson(
+              JSON.stringify({ indices: pairs.map(([i]) => i), values: pairs.map(([, v]) => v) }),
+            ),
+          ).toEqual(row);
           expect(sparseFromJson(JSON.stringify(Object.fromEntries(pairs)))).toEqual(row);
         }
       }),
@@ -117,7 +125,10 @@ describe('sparse fields', () => {
       const nullable = columnFromField(field(true), sent(contents as Uint8Array[], [true, false, true]), 3);
       const [out] = fieldsFromBatch(schemaOf(true), { rowCount: 3, columns: [nullable] }, [101n]);
       expect(out?.validData).toEqual([true, false, true]);
-      expect(out?.field?.$case === 'vectors' && out.field.value.data?.value).toEqual({ contents: [rows[0], rows[2]], dim: 901n });
+      expect(out?.field?.$case === 'vectors' && out.field.value.data?.value).toEqual({
+        contents: [rows[0], rows[2]],
+        dim: 901n,
+      });
     }
   });
   it.each([
@@ -139,14 +150,35 @@ describe('sparse fields', () => {
   });
   it('queries are packed with their counts, and checked', () => {
     const group = (type: PlaceholderType, ...values: Uint8Array[]) =>
-      PlaceholderGroup.encode(PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type, values }] })).finish();
+      PlaceholderGroup.encode(
+        PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type, values }] }),
+      ).finish();
     const { queries, nq } = parsePlaceholderGroup(
       group(PlaceholderType.SparseFloatVector, bytesOf([1, 2], [3, 4]), bytesOf(), bytesOf([5, 1])),
       field(),
     );
     expect(nq).toBe(3);
-    expect([...queries]).toEqual([2, 0, 0, 0, ...bytesOf([1, 2], [3, 4]), 0, 0, 0, 0, 1, 0, 0, 0, ...bytesOf([5, 1])]);
-    expect(() => parsePlaceholderGroup(group(PlaceholderType.SparseFloatVector, bytesOf([1, -2])), field())).toThrow('negative value');
-    expect(() => parsePlaceholderGroup(group(PlaceholderType.FloatVector, bytesOf([1, 2])), field())).toThrow('must be the same');
+    expect([...queries]).toEqual([
+      2,
+      0,
+      0,
+      0,
+      ...bytesOf([1, 2], [3, 4]),
+      0,
+      0,
+      0,
+      0,
+      1,
+      0,
+      0,
+      0,
+      ...bytesOf([5, 1]),
+    ]);
+    expect(() =>
+      parsePlaceholderGroup(group(PlaceholderType.SparseFloatVector, bytesOf([1, -2])), field()),
+    ).toThrow('negative value');
+    expect(() => parsePlaceholderGroup(group(PlaceholderType.FloatVector, bytesOf([1, 2])), field())).toThrow(
+      'must be the same',
+    );
   });
 });

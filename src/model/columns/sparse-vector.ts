@@ -11,7 +11,8 @@ export const SPARSE_INDEX_END = 0xffffffff;
  * Negative values are refused as Milvus does: pruning while searching rests on a row's score only growing with every shared index.
  */
 export function sparseProblem(row: Uint8Array): string | undefined {
-  if (row.length % SPARSE_PAIR_BYTES !== 0) return `invalid data length in sparse float vector: ${row.length}, expected a multiple of 8`;
+  if (row.length % SPARSE_PAIR_BYTES !== 0)
+    return `invalid data length in sparse float vector: ${row.length}, expected a multiple of 8`;
   let previous = -1;
   for (let word = 0; word < row.length / 4; word += 2) {
     const index = uint32At(row, word);
@@ -26,12 +27,16 @@ export function sparseProblem(row: Uint8Array): string | undefined {
 }
 
 /** 1 + the largest index of a valid vector, 0 without pairs. */
-export const sparseDim = (row: Uint8Array): number => (row.length === 0 ? 0 : uint32At(row, row.length / 4 - 2) + 1);
+export const sparseDim = (row: Uint8Array): number =>
+  row.length === 0 ? 0 : uint32At(row, row.length / 4 - 2) + 1;
 
 /** Sorted bytes of pairs in any order. @returns why they are no vector otherwise */
-export function sparseFromPairs(pairs: readonly (readonly [index: number, value: number])[]): Uint8Array | string {
+export function sparseFromPairs(
+  pairs: readonly (readonly [index: number, value: number])[],
+): Uint8Array | string {
   for (const [index, value] of pairs) {
-    if (!Number.isInteger(index) || index < 0 || index >= SPARSE_INDEX_END) return `index ${index}, expected an integer from 0 to 2^32-2`;
+    if (!Number.isInteger(index) || index < 0 || index >= SPARSE_INDEX_END)
+      return `index ${index}, expected an integer from 0 to 2^32-2`;
     if (!Number.isFinite(Math.fround(value)) || value < 0)
       return `value ${value} at index ${index}, expected a finite number of at least 0`;
   }
@@ -61,12 +66,14 @@ export function sparseFromJson(raw: string): Uint8Array | string {
   if (indices !== undefined || values !== undefined) {
     if (!Array.isArray(indices) || !Array.isArray(values) || indices.length !== values.length)
       return 'indices and values are not lists of one length';
-    if (![...indices, ...values].every((one) => typeof one === 'number')) return 'indices and values are not all numbers';
+    if (![...indices, ...values].every((one) => typeof one === 'number'))
+      return 'indices and values are not all numbers';
     return sparseFromPairs(indices.map((index, at) => [Number(index), Number(values[at])]));
   }
   const pairs: [number, number][] = [];
   for (const [key, one] of Object.entries(value)) {
-    if (!/^\d{1,10}$/.test(key)) return `index ${JSON.stringify(key.slice(0, 20))}, expected an integer from 0 to 2^32-2`;
+    if (!/^\d{1,10}$/.test(key))
+      return `index ${JSON.stringify(key.slice(0, 20))}, expected an integer from 0 to 2^32-2`;
     if (typeof one !== 'number') return `a value at index ${key} that is no number`;
     pairs.push([Number(key), one]);
   }

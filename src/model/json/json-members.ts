@@ -10,7 +10,8 @@ const clip = (text: string): string => JSON.stringify(text.length > 24 ? `${text
 /** @throws import_failed when the text is not one object */
 export function forEachMember(text: string, visit: (key: string, raw: string) => void): void {
   let at = skipSpace(text, 0);
-  if (text.charCodeAt(at) !== 0x7b) throw failed(`the row begins with ${clip(text)}, expected "{": write each row as an object`);
+  if (text.charCodeAt(at) !== 0x7b)
+    throw failed(`the row begins with ${clip(text)}, expected "{": write each row as an object`);
   at = skipSpace(text, at + 1);
   let isFirst = true;
   while (text.charCodeAt(at) !== 0x7d || !isFirst) {
@@ -78,11 +79,13 @@ function expected(text: string, at: number, what: string): ElanusError {
   const found = at < text.length ? clip(text.slice(at, at + 32)) : 'the end';
   return failed(`character ${at} of the row is ${found}, expected ${what}: write valid JSON`);
 }
+
 function parseKey(text: string, begin: number, end: number): string {
   const key = parseJsonString(text.slice(begin, end));
   if (key === undefined) throw expected(text, begin, 'a key in double quotes');
   return key;
 }
+
 /** The string a JSON string text stands for; undefined when it is not one, or has half of a surrogate pair, which UTF-8 cannot hold. */
 export function parseJsonString(raw: string): string | undefined {
   if (raw.charCodeAt(0) !== 0x22) return undefined;
@@ -94,11 +97,13 @@ export function parseJsonString(raw: string): string | undefined {
     return undefined;
   }
 }
+
 function skipSpace(text: string, from: number): number {
   let at = from;
   while (isSpace(text.charCodeAt(at))) at++;
   return at;
 }
+
 /** After the closing quote. */
 function stringEnd(text: string, begin: number): number {
   for (let at = begin + 1; at < text.length; at++) {
@@ -106,8 +111,11 @@ function stringEnd(text: string, begin: number): number {
     if (code === 0x22) return at + 1;
     if (code === 0x5c) at++;
   }
-  throw failed(`the string at character ${begin} of the row has no end, expected a double quote: write valid JSON`);
+  throw failed(
+    `the string at character ${begin} of the row has no end, expected a double quote: write valid JSON`,
+  );
 }
+
 function valueEnd(text: string, begin: number): number {
   const first = text.charCodeAt(begin);
   if (first === 0x22) return stringEnd(text, begin);
@@ -135,5 +143,7 @@ function valueEnd(text: string, begin: number): number {
       }
     } else if ((code === 0x7d || code === 0x5d) && --depth === 0) return at;
   }
-  throw failed(`the value at character ${begin} of the row has no end, expected its closing bracket: write valid JSON`);
+  throw failed(
+    `the value at character ${begin} of the row has no end, expected its closing bracket: write valid JSON`,
+  );
 }

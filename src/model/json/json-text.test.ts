@@ -11,6 +11,7 @@ const parses = (text: string): boolean => {
     return false;
   }
 };
+
 describe('isJsonText', () => {
   it('agrees with JSON.parse on values and on texts near them', () => {
     fc.assert(fc.property(fc.json(), (text) => isJsonText(bytesOf(text))));
@@ -38,7 +39,10 @@ describe('isJsonText', () => {
       '.',
     );
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 9 }), (pieces) => isJsonText(bytesOf(pieces.join(''))) === parses(pieces.join(''))),
+      fc.property(
+        fc.array(piece, { maxLength: 9 }),
+        (pieces) => isJsonText(bytesOf(pieces.join(''))) === parses(pieces.join('')),
+      ),
       { numRuns: 20_000 },
     );
   });
@@ -50,6 +54,12 @@ describe('isJsonText', () => {
     expect(isJsonText(nested(JSON_DEPTH_MAX + 1))).toBe(false);
   });
   it('knows objects', () => {
-    expect(['{}', ' {"a":1}', '[]', '1', '{'].map((text) => isJsonObject(bytesOf(text)))).toEqual([true, true, false, false, false]);
+    expect(['{}', ' {"a":1}', '[]', '1', '{'].map((text) => isJsonObject(bytesOf(text)))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });

@@ -3,7 +3,8 @@
 export const JSON_DEPTH_MAX = 512;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+const isSpace = (byte: number | undefined): boolean =>
+  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 const isHex = (byte: number | undefined): boolean =>
   isDigit(byte) || (byte !== undefined && (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
@@ -12,6 +13,7 @@ export function isJsonText(bytes: Uint8Array): boolean {
   const end = walk(bytes);
   return end !== undefined && isUtf8(bytes);
 }
+
 /** A JSON text whose outermost value is an object. */
 export function isJsonObject(bytes: Uint8Array): boolean {
   let at = 0;
@@ -95,10 +97,13 @@ function walkPlain(bytes: Uint8Array, at: number): number | undefined {
   if (byte === 0x6e) return walkWord(bytes, at, 'null');
   return walkNumber(bytes, at);
 }
+
 function walkWord(bytes: Uint8Array, at: number, word: string): number | undefined {
-  for (let step = 0; step < word.length; step++) if (bytes[at + step] !== word.charCodeAt(step)) return undefined;
+  for (let step = 0; step < word.length; step++)
+    if (bytes[at + step] !== word.charCodeAt(step)) return undefined;
   return at + word.length;
 }
+
 function walkString(bytes: Uint8Array, begin: number): number | undefined {
   for (let at = begin + 1; at < bytes.length; at++) {
     const byte = bytes[at] as number;
@@ -112,6 +117,7 @@ function walkString(bytes: Uint8Array, begin: number): number | undefined {
   }
   return undefined;
 }
+
 function walkNumber(bytes: Uint8Array, begin: number): number | undefined {
   let at = begin;
   if (bytes[at] === 0x2d) at++;
@@ -132,6 +138,7 @@ function walkNumber(bytes: Uint8Array, begin: number): number | undefined {
   const end = walkDigits(bytes, at);
   return end === at ? undefined : end;
 }
+
 /** Behind the digits that begin there; there itself when none does. */
 function walkDigits(bytes: Uint8Array, begin: number): number {
   let at = begin;

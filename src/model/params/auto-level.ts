@@ -8,12 +8,14 @@
 interface Widths {
   readonly ef: number;
 }
+
 export const LEVEL_MAX = 10;
 const slopes = { low: 1.15, high: 2.2 } as const;
 const bases = { low: 13, high: 90 } as const;
 
 /** The level that finds about this part of the true neighbours, for indexes of which nothing is measured. May lie between two, or beyond. */
-export const levelOfRecall = (recall: number): number => 1 + Math.max(0, -Math.log10(1 - recall) - 1) * (LEVEL_MAX - 1);
+export const levelOfRecall = (recall: number): number =>
+  1 + Math.max(0, -Math.log10(1 - recall) - 1) * (LEVEL_MAX - 1);
 
 /** @param level 1 to 10. @param k hits that the search collects. @returns widths of at least k, rising with level and k. */
 export function widthsOfLevel(level: number, k: number): Widths {

@@ -24,6 +24,9 @@ export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>([
   'SPARSE_INVERTED_INDEX',
   'MINHASH_LSH',
 ]);
-export const builtVectorTypes: ReadonlySet<VectorType> = new Set<VectorType>(Object.keys(vectorTypes) as VectorType[]);
+
+export const builtVectorTypes: ReadonlySet<VectorType> = new Set<VectorType>(
+  Object.keys(vectorTypes) as VectorType[],
+);
 /** Metrics of the table that are not computed yet. */
 export const laterMetrics: ReadonlySet<MetricName> = new Set<MetricName>(['BM25']);

@@ -12,7 +12,11 @@ import type { ParamSpec } from './param-spec.js';
 vi.mock('./built-index-types.js', async () => {
   const { indexTypeNames: all } = await import('./index-types.js');
   const { vectorTypes: vectors } = await import('#model/schema/vector-type.js');
-  return { builtIndexTypes: new Set(all), builtVectorTypes: new Set(Object.keys(vectors)), laterMetrics: new Set() };
+  return {
+    builtIndexTypes: new Set(all),
+    builtVectorTypes: new Set(Object.keys(vectors)),
+    laterMetrics: new Set(),
+  };
 });
 
 const fieldOf = (type: VectorType, dim = 128, isFunctionOutput = false) =>
@@ -22,9 +26,12 @@ const fieldOf = (type: VectorType, dim = 128, isFunctionOutput = false) =>
     isFunctionOutput,
     typeParams: type === 'SparseFloatVector' ? [] : [{ key: 'dim', value: `${dim}` }],
   });
-const firstField = (type: string) => fieldOf(isIndexType(type) ? (indexTypeSpec(type).vectorTypes[0] ?? 'FloatVector') : 'FloatVector');
-const pairs = (values: Record<string, string>) => Object.entries(values).map(([key, value]) => ({ key, value }));
-const parse = (values: Record<string, string>, field = firstField(values.index_type ?? '')) => parseIndexParams(field, pairs(values));
+const firstField = (type: string) =>
+  fieldOf(isIndexType(type) ? (indexTypeSpec(type).vectorTypes[0] ?? 'FloatVector') : 'FloatVector');
+const pairs = (values: Record<string, string>) =>
+  Object.entries(values).map(([key, value]) => ({ key, value }));
+const parse = (values: Record<string, string>, field = firstField(values.index_type ?? '')) =>
+  parseIndexParams(field, pairs(values));
 const refusal = (call: () => unknown): string => {
   try {
     call();
@@ -40,7 +47,13 @@ describe('defaults of every type', () => {
   const refine = { refine: false, refineType: 'FP32' };
   const pq = { m: 32, nbits: 8 };
   const disk = { kind: 'DISKANN', maxDegree: 56, searchListSize: 100, pqCodeBudgetRatio: 0.125 };
-  const sparse = { kind: 'SPARSE_INVERTED_INDEX', invertedIndexAlgo: 'DAAT_MAXSCORE', bm25K1: 1.2, bm25B: 0.75, dropRatioBuild: 0 };
+  const sparse = {
+    kind: 'SPARSE_INVERTED_INDEX',
+    invertedIndexAlgo: 'DAAT_MAXSCORE',
+    bm25K1: 1.2,
+    bm25B: 0.75,
+    dropRatioBuild: 0,
+  };
   const expected: Record<string, object> = {
     FLAT: { kind: 'FLAT' },
     IVF_FLAT: { kind: 'IVF_FLAT', nlist: 128 },
@@ -59,13 +72,18 @@ describe('defaults of every type', () => {
     BIN_IVF_FLAT: { kind: 'BIN_IVF_FLAT', nlist: 128 },
     MINHASH_LSH: {
       kind: 'MINHASH_LSH',
-      ...{ mhElementBitWidth: 8, mhLshBand: 1, mhLshCodeInMem: true, withRawData: false, mhLshBloomFalsePositiveProb: 0.01 },
+      mhElementBitWidth: 8,
+      mhLshBand: 1,
+      mhLshCodeInMem: true,
+      withRawData: false,
+      mhLshBloomFalsePositiveProb: 0.01,
     },
     SPARSE_INVERTED_INDEX: sparse,
     SPARSE_WAND: sparse,
     AUTOINDEX: { kind: 'AUTOINDEX' },
   };
-  it('has an expectation for each', () => expect(Object.keys(expected).sort()).toEqual([...indexTypeNames].sort()));
+  it('has an expectation for each', () =>
+    expect(Object.keys(expected).sort()).toEqual([...indexTypeNames].sort()));
   it.each(indexTypeNames)('%s', (type) => {
     const index = parse({ index_type: type.toLowerCase(), params: '{"someday":1}' }, firstField(type));
     expect(index).toMatchObject({ indexType: type, params: { someday: '1' }, asSent: { index_type: type } });
@@ -80,7 +98,9 @@ describe('vector types and metrics', () => {
   it.each(cases)('$type on $vectorType', ({ type, vectorType }) => {
     const field = fieldOf(vectorType);
     if (!indexTypeSpec(type).vectorTypes.includes(vectorType)) {
-      expect(refusal(() => parse({ index_type: type }, field))).toContain(`data type ${vectorType} can't build with this index ${type}`);
+      expect(refusal(() => parse({ index_type: type }, field))).toContain(
+        `data type ${vectorType} can't build with this index ${type}`,
+      );
       return;
     }
     const possible = metricsOf(vectorType, type);
@@ -88,7 +108,8 @@ describe('vector types and metrics', () => {
     expect(possible).toContain(parse({ index_type: type }, field).metricType);
     for (const metric of metricNames) {
       const create = () => parse({ index_type: type, metric_type: metric.toLowerCase() }, field);
-      if (metric === 'BM25' || !possible.includes(metric)) expect(refusal(create)).toMatch(/^invalid_parameter: .*metric type/);
+      if (metric === 'BM25' || !possible.includes(metric))
+        expect(refusal(create)).toMatch(/^invalid_parameter: .*metric type/);
       else expect(create()).toMatchObject({ metricType: metric, asSent: { metric_type: metric } });
     }
   });
@@ -104,29 +125,43 @@ describe('vector types and metrics', () => {
   it('words refusals as Milvus does', () => {
     const metric = (type: string, vectorType: VectorType, name: string) =>
       refusal(() => parse({ index_type: type, metric_type: name }, fieldOf(vectorType)));
-    expect(metric('HNSW', 'FloatVector', 'HAMMING')).toContain('float vector index does not support metric type: HAMMING');
+    expect(metric('HNSW', 'FloatVector', 'HAMMING')).toContain(
+      'float vector index does not support metric type: HAMMING',
+    );
     expect(metric('BIN_IVF_FLAT', 'BinaryVector', 'SUPERSTRUCTURE')).toContain(
       'binary vector index does not support metric type: SUPERSTRUCTURE',
     );
-    expect(metric('SPARSE_WAND', 'SparseFloatVector', 'L2')).toContain('only IP&BM25 is the supported metric type for sparse index');
+    expect(metric('SPARSE_WAND', 'SparseFloatVector', 'L2')).toContain(
+      'only IP&BM25 is the supported metric type for sparse index',
+    );
     expect(metric('FLAT', 'FloatVector', 'toString')).toContain('does not support metric type: toString');
   });
   it('keeps BM25 for the output of its function', () => {
     const output = fieldOf('SparseFloatVector', 0, true);
     expect(parse({ index_type: 'SPARSE_INVERTED_INDEX' }, output).metricType).toBe('BM25');
-    expect(refusal(() => parse({ index_type: 'AUTOINDEX', metric_type: 'IP' }, output))).toContain('only supports BM25');
-    expect(refusal(() => parse({ metric_type: 'BM25', index_type: 'AUTOINDEX' }, fieldOf('SparseFloatVector')))).toContain('BM25');
+    expect(refusal(() => parse({ index_type: 'AUTOINDEX', metric_type: 'IP' }, output))).toContain(
+      'only supports BM25',
+    );
+    expect(
+      refusal(() => parse({ metric_type: 'BM25', index_type: 'AUTOINDEX' }, fieldOf('SparseFloatVector'))),
+    ).toContain('BM25');
   });
   it('knows which way is better', () => {
     expect(metricNames.filter(isLargerBetter)).toEqual(['IP', 'COSINE', 'MHJACCARD', 'BM25']);
   });
   it('refuses types for graphics cards, scalar types on vectors and vector types on scalars', () => {
     for (const [gpu, instead] of gpuIndexTypes) {
-      expect(refusal(() => parse({ index_type: gpu }))).toMatch(new RegExp(`^unsupported: .*${gpu}.*use ${instead}$`));
+      expect(refusal(() => parse({ index_type: gpu }))).toMatch(
+        new RegExp(`^unsupported: .*${gpu}.*use ${instead}$`),
+      );
     }
-    expect(refusal(() => parse({ index_type: 'Trie' }))).toContain("data type FloatVector can't build with this index TRIE");
+    expect(refusal(() => parse({ index_type: 'Trie' }))).toContain(
+      "data type FloatVector can't build with this index TRIE",
+    );
     const key = FieldSchema.fromPartial({ name: 'id', dataType: 5 });
-    expect(refusal(() => parse({ index_type: 'HNSW' }, key))).toContain("data type Int64 can't build with this index HNSW");
+    expect(refusal(() => parse({ index_type: 'HNSW' }, key))).toContain(
+      "data type Int64 can't build with this index HNSW",
+    );
     for (const type of ['', 'INVERTED', 'STL_SORT', 'Trie'])
       expect(refusal(() => parse({ index_type: type }, key))).toMatch(/^unsupported/);
     expect(refusal(() => parse({ index_type: '__proto__' }, key))).toContain('invalid index type: __proto__');
@@ -138,6 +173,7 @@ interface Row {
   readonly name: string;
   readonly spec: ParamSpec;
 }
+
 const rows: Row[] = indexTypeNames.flatMap((type) =>
   Object.entries(indexTypeSpec(type).build).map(([name, spec]) => ({ type, name, spec })),
 );
@@ -146,8 +182,12 @@ const build = (row: Row, value: unknown, isFlat = false) => {
   const base = { ...(row.spec.key === 'mh_lsh_band' ? { mh_element_bit_width: '8' } : {}) };
   const field = row.type === 'MINHASH_LSH' ? fieldOf('BinaryVector', 8 * 65_536) : firstField(row.type);
   const sized = row.spec.kind === 'divisor' ? fieldOf('FloatVector', 65_536) : field;
-  const sent = isFlat ? { [row.spec.key]: String(value) } : { params: JSON.stringify({ [row.spec.key]: value }) };
-  return Object.entries(parse({ index_type: row.type, ...base, ...sent }, sized).build).find(([name]) => name === row.name)?.[1];
+  const sent = isFlat
+    ? { [row.spec.key]: String(value) }
+    : { params: JSON.stringify({ [row.spec.key]: value }) };
+  return Object.entries(parse({ index_type: row.type, ...base, ...sent }, sized).build).find(
+    ([name]) => name === row.name,
+  )?.[1];
 };
 
 describe('build parameters', () => {
@@ -157,10 +197,18 @@ describe('build parameters', () => {
     expect(refusal(() => parse({ index_type: 'HNSW_PRQ', ...params, nrq: '3' }, field))).toBe(
       'invalid_parameter: 768 tables of 65536 numbers take 201326592 bytes a query, expected at most 134217728; use smaller nbits (8 suits most data), m or nrq: invalid parameter',
     );
-    expect(refusal(() => parse({ index_type: 'HNSW_PQ', ...params, m: '1024' }, field))).toContain('1024 tables');
-    expect(parse({ index_type: 'HNSW_PRQ', ...params }, field).build).toMatchObject({ m: 256, nrq: 2, nbits: 16 });
+    expect(refusal(() => parse({ index_type: 'HNSW_PQ', ...params, m: '1024' }, field))).toContain(
+      '1024 tables',
+    );
+    expect(parse({ index_type: 'HNSW_PRQ', ...params }, field).build).toMatchObject({
+      m: 256,
+      nrq: 2,
+      nbits: 16,
+    });
   });
-  const ranged = rows.flatMap((row) => (row.spec.kind === 'integer' || row.spec.kind === 'divisor' ? [{ ...row, spec: row.spec }] : []));
+  const ranged = rows.flatMap((row) =>
+    row.spec.kind === 'integer' || row.spec.kind === 'divisor' ? [{ ...row, spec: row.spec }] : [],
+  );
   it.each(ranged)('$type $name: both ends, and beyond them', (row) => {
     const { key, min, max } = row.spec;
     for (const value of [min, max]) {
@@ -173,11 +221,17 @@ describe('build parameters', () => {
       expect(refusal(() => build(row, value))).toBe(text);
       expect(refusal(() => build(row, value, true))).toBe(text);
     }
-    expect(refusal(() => build(row, 16.5))).toContain(`wrong data type in json, key: '${key}', value: '16.5'`);
-    expect(refusal(() => build(row, '16.0'))).toContain(`wrong data type in json, key: '${key}', value: '16.0'`);
+    expect(refusal(() => build(row, 16.5))).toContain(
+      `wrong data type in json, key: '${key}', value: '16.5'`,
+    );
+    expect(refusal(() => build(row, '16.0'))).toContain(
+      `wrong data type in json, key: '${key}', value: '16.0'`,
+    );
     for (const value of [true, [16], { value: 16 }, 'x'])
       expect(refusal(() => build(row, value))).toContain(`invalid integer value, key: '${key}'`);
-    expect(refusal(() => build(row, 'True', true))).toContain(`invalid integer value, key: '${key}', value: 'True': invalid parameter`);
+    expect(refusal(() => build(row, 'True', true))).toContain(
+      `invalid integer value, key: '${key}', value: 'True': invalid parameter`,
+    );
     for (const value of [null, '', 'None']) expect(build(row, value)).toEqual(expect.any(Number));
   });
   const numbers = rows.flatMap((row) => (row.spec.kind === 'number' ? [{ ...row, spec: row.spec }] : []));
@@ -185,13 +239,17 @@ describe('build parameters', () => {
     const { min, max, isMaxExcluded } = row.spec;
     expect(build(row, min)).toBe(min);
     expect(build(row, '5e-1')).toBe(0.5);
-    if (isMaxExcluded) expect(refusal(() => build(row, max))).toContain(`should be in range [${min}, ${max})`);
+    if (isMaxExcluded)
+      expect(refusal(() => build(row, max))).toContain(`should be in range [${min}, ${max})`);
     else expect(build(row, max)).toBe(max);
-    for (const value of [min - 0.001, max + 0.001]) expect(refusal(() => build(row, value))).toContain('Out of range in json');
-    for (const value of ['NaN', 'Infinity', '0x1', true, [1]]) expect(refusal(() => build(row, value))).toContain('invalid float value');
+    for (const value of [min - 0.001, max + 0.001])
+      expect(refusal(() => build(row, value))).toContain('Out of range in json');
+    for (const value of ['NaN', 'Infinity', '0x1', true, [1]])
+      expect(refusal(() => build(row, value))).toContain('invalid float value');
   });
   it.each(rows.filter(({ spec }) => spec.kind === 'boolean'))('$type $name: a boolean', (row) => {
-    for (const value of [true, 'true', 'True', false, 'FALSE']) expect(build(row, value)).toBe(`${value}`.toLowerCase() === 'true');
+    for (const value of [true, 'true', 'True', false, 'FALSE'])
+      expect(build(row, value)).toBe(`${value}`.toLowerCase() === 'true');
     for (const value of [1, 0, 1.5, [true], 'test'])
       expect(refusal(() => build(row, value))).toContain('should be a boolean: invalid parameter');
   });
@@ -212,12 +270,17 @@ describe('build parameters', () => {
     );
     expect(sq({ refine_type: 'flat' })().build).toMatchObject({ refineType: 'FP32' });
   });
-  it.each(rows.flatMap((row) => (row.spec.kind === 'choice' ? [{ ...row, spec: row.spec }] : [])))('$type $name: a choice', (row) => {
-    for (const value of row.spec.values) expect(build(row, value)).toBe(value);
-    for (const value of [0, 3, 7, 128, -1]) expect(refusal(() => build(row, value))).toContain('should be one of');
-  });
+  it.each(rows.flatMap((row) => (row.spec.kind === 'choice' ? [{ ...row, spec: row.spec }] : [])))(
+    '$type $name: a choice',
+    (row) => {
+      for (const value of row.spec.values) expect(build(row, value)).toBe(value);
+      for (const value of [0, 3, 7, 128, -1])
+        expect(refusal(() => build(row, value))).toContain('should be one of');
+    },
+  );
   it('m divides the dimension, by default too', () => {
-    const pq = (dim: number, params = {}) => parse({ index_type: 'IVF_PQ', ...params }, fieldOf('FloatVector', dim)).build;
+    const pq = (dim: number, params = {}) =>
+      parse({ index_type: 'IVF_PQ', ...params }, fieldOf('FloatVector', dim)).build;
     for (const [dim, m] of [
       [128, 32],
       [100, 25],
@@ -240,8 +303,12 @@ describe('build parameters', () => {
       mhElementBitWidth: 32,
       mhLshBand: 32,
     });
-    expect(refusal(minHash(40, { mh_element_bit_width: '32' }))).toContain('no multiple of mh_element_bit_width');
-    expect(refusal(minHash(4096, { mh_element_bit_width: '32', mh_lsh_band: '33' }))).toContain('should divide the number of hashes (128)');
+    expect(refusal(minHash(40, { mh_element_bit_width: '32' }))).toContain(
+      'no multiple of mh_element_bit_width',
+    );
+    expect(refusal(minHash(4096, { mh_element_bit_width: '32', mh_lsh_band: '33' }))).toContain(
+      'should divide the number of hashes (128)',
+    );
     expect(refusal(minHash(4096, { mh_element_bit_width: '32', mh_lsh_band: '256' }))).toContain(
       'should divide the number of hashes (128)',
     );
@@ -253,10 +320,18 @@ describe('build parameters', () => {
       efConstruction: 64,
     });
     const twice = [...pairs({ index_type: 'HNSW', M: '8' }), { key: 'M', value: '8' }];
-    expect(refusal(() => parseIndexParams(fieldOf('FloatVector'), twice))).toContain('duplicated index param M');
+    expect(refusal(() => parseIndexParams(fieldOf('FloatVector'), twice))).toContain(
+      'duplicated index param M',
+    );
   });
   it('answers any garbage with a typed error or a full set of parameters', () => {
-    const keys = [...new Set(rows.map(({ spec }) => spec.key)), 'metric_type', '__proto__', 'constructor', 'other'];
+    const keys = [
+      ...new Set(rows.map(({ spec }) => spec.key)),
+      'metric_type',
+      '__proto__',
+      'constructor',
+      'other',
+    ];
     const text = fc.oneof(
       fc.string(),
       fc.json(),
@@ -285,7 +360,8 @@ describe('build parameters', () => {
           }
           const names = Object.keys(indexTypeSpec(type).build);
           expect(Object.keys(index.build).sort()).toEqual([...names, 'kind'].sort());
-          for (const value of Object.values(index.build)) expect(Number.isNaN(value) || value === undefined).toBe(false);
+          for (const value of Object.values(index.build))
+            expect(Number.isNaN(value) || value === undefined).toBe(false);
         },
       ),
       { numRuns: 500 },
@@ -294,14 +370,25 @@ describe('build parameters', () => {
 });
 
 describe('params that are sent twice', () => {
-  const vector = FieldSchema.fromPartial({ name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '8' }] });
+  const vector = FieldSchema.fromPartial({
+    name: 'v',
+    dataType: DataType.FloatVector,
+    typeParams: [{ key: 'dim', value: '8' }],
+  });
   const run =
     (...pairs: [key: string, value: string][]) =>
     () =>
-      parseIndexParams(vector, [{ key: 'index_type', value: 'HNSW' }, ...pairs.map(([key, value]) => ({ key, value }))]);
+      parseIndexParams(vector, [
+        { key: 'index_type', value: 'HNSW' },
+        ...pairs.map(([key, value]) => ({ key, value })),
+      ]);
   it('are refused when they differ, and no key is lost', () => {
-    expect(run(['params', '{"M":8,"metric_type":"l2"}'], ['M', '8'], ['metric_type', 'L2'])()).toMatchObject({ metricType: 'L2' });
-    expect(run(['params', '{"M":8}'], ['M', '16'])).toThrow('index param M is 16 and, in params, 8; send it once');
+    expect(run(['params', '{"M":8,"metric_type":"l2"}'], ['M', '8'], ['metric_type', 'L2'])()).toMatchObject({
+      metricType: 'L2',
+    });
+    expect(run(['params', '{"M":8}'], ['M', '16'])).toThrow(
+      'index param M is 16 and, in params, 8; send it once',
+    );
     expect(run(['params', '{"M":8,"M":16}'])).toThrow('index params has the key M twice');
     expect(run(['__proto__', '8'])).toThrow('index param __proto__ of field v is not valid');
   });
@@ -317,7 +404,9 @@ describe('params that are sent twice', () => {
         text = String(error);
       }
       const advised = /use (\w+)$/.exec(text)?.[1] ?? '';
-      expect(parseIndexParams(vector, [{ key: 'index_type', value: advised }])).toMatchObject({ indexType: advised });
+      expect(parseIndexParams(vector, [{ key: 'index_type', value: advised }])).toMatchObject({
+        indexType: advised,
+      });
     }
   });
 });

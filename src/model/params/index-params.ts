@@ -33,6 +33,7 @@ export interface IndexParams {
 const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);
 };
+
 const supportedText = (): string => {
   const types = indexTypeNames.filter((type) => builtIndexTypes.has(indexTypeSpec(type).builtAs));
   return `supported in this version: ${types.join(', ')} on ${[...builtVectorTypes].join(', ')} fields`;
@@ -44,7 +45,8 @@ export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyVa
   for (const { key, value } of extraParams) {
     // Maps of this name would lose it.
     if (key === '__proto__') refuse(`index param ${key} of field ${field.name} is not valid; leave it out`);
-    if (Object.hasOwn(asSent, key)) refuse(`duplicated index param ${key} of field ${field.name}; send it once`);
+    if (Object.hasOwn(asSent, key))
+      refuse(`duplicated index param ${key} of field ${field.name}; send it once`);
     asSent[key] = value;
   }
   checkSaidOnce(asSent);
@@ -54,11 +56,21 @@ export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyVa
   delete params.index_type;
   delete params.metric_type;
   const build = buildParamsOf(field, indexType, params);
-  return { indexType, metricType, params, asSent: { ...asSent, index_type: indexType, metric_type: metricType }, build };
+  return {
+    indexType,
+    metricType,
+    params,
+    asSent: { ...asSent, index_type: indexType, metric_type: metricType },
+    build,
+  };
 }
 
 /** The build parameters of an index that was accepted once, from its pairs as sent; whoever builds or loads it asks here. */
-export function storedBuildParams(field: FieldSchema, indexType: string, asSent: Readonly<Record<string, string>>): BuildParams {
+export function storedBuildParams(
+  field: FieldSchema,
+  indexType: string,
+  asSent: Readonly<Record<string, string>>,
+): BuildParams {
   if (isIndexType(indexType)) return buildParamsOf(field, indexType, mergedParams(asSent));
   throw new ElanusError(
     'data_corrupt',
@@ -89,14 +101,22 @@ function parseIndexType(field: FieldSchema, text: string): { indexType: IndexTyp
       `${what} is not supported in this version: filters read primary keys, which need no index; ${supportedText()}`,
     );
   }
-  if (vectorType === undefined || !isIndexType(name) || !indexTypeSpec(name).vectorTypes.includes(vectorType)) {
+  if (
+    vectorType === undefined ||
+    !isIndexType(name) ||
+    !indexTypeSpec(name).vectorTypes.includes(vectorType)
+  ) {
     const fits =
       vectorType &&
       indexTypeNames.filter(
-        (type) => indexTypeSpec(type).vectorTypes.includes(vectorType) && builtIndexTypes.has(indexTypeSpec(type).builtAs),
+        (type) =>
+          indexTypeSpec(type).vectorTypes.includes(vectorType) &&
+          builtIndexTypes.has(indexTypeSpec(type).builtAs),
       );
     const remedy = fits === undefined ? 'it is an index of vector fields' : `use one of ${fits.join(', ')}`;
-    return refuse(`data type ${typeName} can't build with this index ${name}: invalid parameter; field ${field.name}: ${remedy}`);
+    return refuse(
+      `data type ${typeName} can't build with this index ${name}: invalid parameter; field ${field.name}: ${remedy}`,
+    );
   }
   if (!builtIndexTypes.has(indexTypeSpec(name).builtAs) || !builtVectorTypes.has(vectorType)) {
     const what = `index type ${name} of field ${field.name} of type ${typeName}`;
@@ -108,7 +128,12 @@ function parseIndexType(field: FieldSchema, text: string): { indexType: IndexTyp
 function checkBitmap(field: FieldSchema): void {
   if (field.isPrimaryKey) refuse('create bitmap index on primary key not supported');
   const type = field.dataType;
-  if (type === DataType.Float || type === DataType.Double || type === DataType.JSON || vectorTypeOf(type) !== undefined) {
+  if (
+    type === DataType.Float ||
+    type === DataType.Double ||
+    type === DataType.JSON ||
+    vectorTypeOf(type) !== undefined
+  ) {
     refuse('bitmap index are only supported on bool, int, string and array field');
   }
 }
@@ -119,7 +144,12 @@ export function metricsOf(vectorType: VectorType, indexType: IndexType): readonl
   return ofVector.filter((metric) => indexTypeSpec(indexType).metrics.includes(metric));
 }
 
-function metricTypeOf(field: FieldSchema, vectorType: VectorType, indexType: IndexType, text: string): MetricName {
+function metricTypeOf(
+  field: FieldSchema,
+  vectorType: VectorType,
+  indexType: IndexType,
+  text: string,
+): MetricName {
   const possible = metricsOf(vectorType, indexType);
   const isBm25 = field.isFunctionOutput && vectorType === 'SparseFloatVector';
   const name = text.trim().toUpperCase();
@@ -135,12 +165,19 @@ function metricTypeOf(field: FieldSchema, vectorType: VectorType, indexType: Ind
     );
   }
   if (isBm25 && metric !== 'BM25')
-    refuse(`BM25 function output field ${field.name} only supports BM25 metric type, got ${metric}; leave it out`);
+    refuse(
+      `BM25 function output field ${field.name} only supports BM25 metric type, got ${metric}; leave it out`,
+    );
   if (!isBm25 && metric === 'BM25') {
-    refuse(`only BM25 function output field supports BM25 metric type, field ${field.name} is none; use ${usual}`);
+    refuse(
+      `only BM25 function output field supports BM25 metric type, field ${field.name} is none; use ${usual}`,
+    );
   }
   if (laterMetrics.has(metric)) {
-    throw new ElanusError('unsupported', `metric type ${metric} of field ${field.name} is not supported yet; use another metric type`);
+    throw new ElanusError(
+      'unsupported',
+      `metric type ${metric} of field ${field.name} is not supported yet; use another metric type`,
+    );
   }
   return metric;
 }
@@ -161,10 +198,13 @@ function mergedParams(asSent: Readonly<Record<string, string>>): Record<string, 
   delete params.params;
   return params;
 }
+
 function innerParams(text: string | undefined): Record<string, string> {
   if (text === undefined || text.trim() === '') return {};
   const notAnObject = (cause?: unknown): never => {
-    throw new ElanusError('invalid_parameter', `index params is not a JSON object: ${text.slice(0, 200)}`, { cause });
+    throw new ElanusError('invalid_parameter', `index params is not a JSON object: ${text.slice(0, 200)}`, {
+      cause,
+    });
   };
   let value: unknown;
   try {
@@ -173,12 +213,16 @@ function innerParams(text: string | undefined): Record<string, string> {
     notAnObject(cause);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return notAnObject();
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, typeof one === 'string' ? one : JSON.stringify(one)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, typeof one === 'string' ? one : JSON.stringify(one)]),
+  );
 }
 
 /** Whether creating index `b` where `a` is changes nothing. */
 export function sameIndex(a: IndexParams, b: IndexParams): boolean {
   if (a.indexType !== b.indexType || a.metricType !== b.metricType) return false;
   const names = Object.keys(a.params);
-  return names.length === Object.keys(b.params).length && names.every((name) => a.params[name] === b.params[name]);
+  return (
+    names.length === Object.keys(b.params).length && names.every((name) => a.params[name] === b.params[name])
+  );
 }

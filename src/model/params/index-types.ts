@@ -14,6 +14,7 @@ interface IndexTypeSpec {
   /** The search parameters it heeds. */
   readonly search: readonly SearchParamName[];
 }
+
 const floats = ['FloatVector', 'Float16Vector', 'BFloat16Vector'] as const;
 const floatsAndInt8 = [...floats, 'Int8Vector'] as const;
 const dense = ['L2', 'IP', 'COSINE'] as const;
@@ -58,7 +59,14 @@ const sparse = {
   },
   bm25K1: { kind: 'number', key: 'bm25_k1', min: 0, max: 3, default: 1.2 },
   bm25B: { kind: 'number', key: 'bm25_b', min: 0, max: 1, default: 0.75 },
-  dropRatioBuild: { kind: 'number', key: 'drop_ratio_build', min: 0, max: 1, isMaxExcluded: true, default: 0 },
+  dropRatioBuild: {
+    kind: 'number',
+    key: 'drop_ratio_build',
+    min: 0,
+    max: 1,
+    isMaxExcluded: true,
+    default: 0,
+  },
 } as const;
 const sparseSearch = ['dropRatioSearch', 'dimMaxScoreRatio'] as const;
 const diskSearch = ['searchList', 'targetRecall'] as const;
@@ -91,7 +99,12 @@ export const indexTypes = {
     },
     search: ['ef', 'refineK', 'targetRecall'],
   },
-  HNSW_PQ: { builtAs: 'HNSW_PQ', ...onDense, build: { ...graph, ...pq, ...refine }, search: ['ef', 'refineK', 'targetRecall'] },
+  HNSW_PQ: {
+    builtAs: 'HNSW_PQ',
+    ...onDense,
+    build: { ...graph, ...pq, ...refine },
+    search: ['ef', 'refineK', 'targetRecall'],
+  },
   HNSW_PRQ: {
     builtAs: 'HNSW_PRQ',
     ...onDense,
@@ -136,11 +149,22 @@ export const indexTypes = {
       mhLshBand: { kind: 'integer', key: 'mh_lsh_band', min: 1, max: 65_536, default: 1 },
       mhLshCodeInMem: { kind: 'boolean', key: 'mh_lsh_code_in_mem', default: true },
       withRawData: { kind: 'boolean', key: 'with_raw_data', default: false },
-      mhLshBloomFalsePositiveProb: { kind: 'number', key: 'mh_lsh_bloom_false_positive_prob', min: 0, max: 1, default: 0.01 },
+      mhLshBloomFalsePositiveProb: {
+        kind: 'number',
+        key: 'mh_lsh_bloom_false_positive_prob',
+        min: 0,
+        max: 1,
+        default: 0.01,
+      },
     },
     search: ['mhSearchWithJaccard', 'refineK', 'mhLshBatchSearch'],
   },
-  SPARSE_INVERTED_INDEX: { builtAs: 'SPARSE_INVERTED_INDEX', ...onSparse, build: sparse, search: sparseSearch },
+  SPARSE_INVERTED_INDEX: {
+    builtAs: 'SPARSE_INVERTED_INDEX',
+    ...onSparse,
+    build: sparse,
+    search: sparseSearch,
+  },
   SPARSE_WAND: {
     builtAs: 'SPARSE_INVERTED_INDEX',
     ...onSparse,
@@ -159,14 +183,17 @@ export const indexTypes = {
 export type IndexType = keyof typeof indexTypes;
 /** The types that are built; the others are names of these. */
 export type BuiltAs = (typeof indexTypes)[IndexType]['builtAs'];
-export type BuildParamsOf<Type extends BuiltAs> = { readonly kind: Type } & ValuesOf<(typeof indexTypes)[Type]['build']>;
+export type BuildParamsOf<Type extends BuiltAs> = { readonly kind: Type } & ValuesOf<
+  (typeof indexTypes)[Type]['build']
+>;
 /** All parameters of the build, defaults filled in. */
 export type BuildParams = { [Type in BuiltAs]: BuildParamsOf<Type> }[BuiltAs];
 
 export const isIndexType = (name: string): name is IndexType => Object.hasOwn(indexTypes, name);
 export const indexTypeNames: readonly IndexType[] = Object.keys(indexTypes).filter(isIndexType);
 /** The row of a type, with its literal types widened. */
-export const indexTypeSpec = (type: IndexType): IndexTypeSpec & { readonly builtAs: BuiltAs } => indexTypes[type];
+export const indexTypeSpec = (type: IndexType): IndexTypeSpec & { readonly builtAs: BuiltAs } =>
+  indexTypes[type];
 
 /** Types of Milvus for graphics cards, and what does the same here. */
 export const gpuIndexTypes: ReadonlyMap<string, IndexType> = new Map<string, IndexType>([
@@ -178,5 +205,14 @@ export const gpuIndexTypes: ReadonlyMap<string, IndexType> = new Map<string, Ind
   ['GPU_IVF_PQ', 'IVF_PQ'],
   ['GPU_BRUTE_FORCE', 'FLAT'],
 ]);
+
 /** Index types of scalar fields. */
-export const scalarIndexTypes: ReadonlySet<string> = new Set(['INVERTED', 'BITMAP', 'TRIE', 'STL_SORT', 'NGRAM', 'RTREE', 'FMINDEX']);
+export const scalarIndexTypes: ReadonlySet<string> = new Set([
+  'INVERTED',
+  'BITMAP',
+  'TRIE',
+  'STL_SORT',
+  'NGRAM',
+  'RTREE',
+  'FMINDEX',
+]);

@@ -10,6 +10,7 @@ export interface IntegerSpec {
   readonly max: number;
   readonly default: number;
 }
+
 export interface NumberSpec {
   readonly kind: 'number';
   readonly key: string;
@@ -21,12 +22,14 @@ export interface NumberSpec {
   /** Absent: unset is a value of its own. */
   readonly default?: number;
 }
+
 export interface BooleanSpec {
   readonly kind: 'boolean';
   readonly key: string;
   readonly aliases?: readonly string[];
   readonly default: boolean;
 }
+
 /** One of some words; letter case does not matter. */
 export interface WordSpec {
   readonly kind: 'word';
@@ -39,6 +42,7 @@ export interface WordSpec {
   /** What Milvus says to any other word; `%s` is the word. */
   readonly refusal?: string;
 }
+
 /** One of some integers. */
 export interface ChoiceSpec {
   readonly kind: 'choice';
@@ -47,6 +51,7 @@ export interface ChoiceSpec {
   readonly values: readonly number[];
   readonly default: number;
 }
+
 /** An integer that divides the dimension of the field; the default is the largest divisor up to `default`. */
 export interface DivisorSpec {
   readonly kind: 'divisor';
@@ -56,6 +61,7 @@ export interface DivisorSpec {
   readonly max: number;
   readonly default: number;
 }
+
 export type ParamSpec = IntegerSpec | NumberSpec | BooleanSpec | WordSpec | ChoiceSpec | DivisorSpec;
 export type ParamValue = number | boolean | string;
 
@@ -64,10 +70,15 @@ export type ValueOf<Spec extends ParamSpec> = Spec extends { kind: 'boolean' }
   : Spec extends { kind: 'word' | 'choice'; values: readonly (infer Value)[] }
     ? Value
     : number;
-export type ValuesOf<Specs extends Readonly<Record<string, ParamSpec>>> = { readonly [Name in keyof Specs]: ValueOf<Specs[Name]> };
+export type ValuesOf<Specs extends Readonly<Record<string, ParamSpec>>> = {
+  readonly [Name in keyof Specs]: ValueOf<Specs[Name]>;
+};
 
 /** The key under which `lookup` finds something, and what it finds: the parameter's own key first. */
-export function sentValue<Value>(spec: ParamSpec, lookup: (key: string) => Value | undefined): Value | undefined {
+export function sentValue<Value>(
+  spec: ParamSpec,
+  lookup: (key: string) => Value | undefined,
+): Value | undefined {
   for (const key of [spec.key, ...(spec.aliases ?? [])]) {
     const value = lookup(key);
     if (value !== undefined) return value;

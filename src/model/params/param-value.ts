@@ -8,6 +8,7 @@ export type ParamSide = 'build' | 'search';
 const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', `${text}: invalid parameter`);
 };
+
 const isInteger = (text: string): boolean => /^[+-]?\d{1,15}$/.test(text);
 const isNumber = (text: string): boolean => /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text);
 
@@ -16,15 +17,21 @@ function notOfType(spec: ParamSpec, text: string, side: ParamSide): never {
   if (spec.kind === 'boolean') return refuse(`param '${spec.key}' (${shown}) should be a boolean`);
   const isInt = spec.kind !== 'number';
   if (side === 'build') {
-    if (isInt && isNumber(text)) return refuse(`wrong data type in json, key: '${spec.key}', value: '${shown}'`);
+    if (isInt && isNumber(text))
+      return refuse(`wrong data type in json, key: '${spec.key}', value: '${shown}'`);
     return refuse(`invalid ${isInt ? 'integer' : 'float'} value, key: '${spec.key}', value: '${shown}'`);
   }
-  if (text === '') return refuse(`invalid ${isInt ? 'integer' : 'float'} value, key: '${spec.key}', value: ''`);
-  return refuse(`Type conflict in json: param '${spec.key}' (${shown}) should be ${isInt ? 'integer' : 'a number'}`);
+  if (text === '')
+    return refuse(`invalid ${isInt ? 'integer' : 'float'} value, key: '${spec.key}', value: ''`);
+  return refuse(
+    `Type conflict in json: param '${spec.key}' (${shown}) should be ${isInt ? 'integer' : 'a number'}`,
+  );
 }
+
 function outOfRange(key: string, text: string, range: string): never {
   return refuse(`Out of range in json: param '${key}' (${text}) should be in range ${range}`);
 }
+
 const integerOf = (spec: ParamSpec, text: string, side: ParamSide): number =>
   isInteger(text) ? Number(text) : notOfType(spec, text, side);
 
@@ -38,19 +45,29 @@ export function parseParam(spec: ParamSpec, sent: string, side: ParamSide): Para
     }
     case 'word': {
       const upper = text.toUpperCase();
-      const word = spec.synonyms !== undefined && Object.hasOwn(spec.synonyms, upper) ? (spec.synonyms[upper] ?? upper) : upper;
+      const word =
+        spec.synonyms !== undefined && Object.hasOwn(spec.synonyms, upper)
+          ? (spec.synonyms[upper] ?? upper)
+          : upper;
       if (spec.values.includes(word)) return word;
       const text200 = text.slice(0, 200);
-      return refuse(spec.refusal?.replace('%s', () => text200) ?? `${spec.key} (${text200}) should be one of ${spec.values.join(', ')}`);
+      return refuse(
+        spec.refusal?.replace('%s', () => text200) ??
+          `${spec.key} (${text200}) should be one of ${spec.values.join(', ')}`,
+      );
     }
     case 'choice': {
       const value = integerOf(spec, text, side);
-      return spec.values.includes(value) ? value : refuse(`param '${spec.key}' (${text}) should be one of ${spec.values.join(', ')}`);
+      return spec.values.includes(value)
+        ? value
+        : refuse(`param '${spec.key}' (${text}) should be one of ${spec.values.join(', ')}`);
     }
     case 'integer':
     case 'divisor': {
       const value = integerOf(spec, text, side);
-      return value >= spec.min && value <= spec.max ? value : outOfRange(spec.key, text, `[${spec.min}, ${spec.max}]`);
+      return value >= spec.min && value <= spec.max
+        ? value
+        : outOfRange(spec.key, text, `[${spec.min}, ${spec.max}]`);
     }
     case 'number': {
       const value = isNumber(text) ? Number(text) : notOfType(spec, text, side);

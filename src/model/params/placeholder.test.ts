@@ -5,11 +5,21 @@ import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
 import { DataType, FieldSchema } from '#proto/milvus/schema.js';
 import { parsePlaceholderGroup } from './placeholder.js';
 
-const field = FieldSchema.fromPartial({ name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '3' }] });
-const groupOf = (values: readonly (readonly number[])[], type: PlaceholderType = PlaceholderType.FloatVector) =>
+const field = FieldSchema.fromPartial({
+  name: 'v',
+  dataType: DataType.FloatVector,
+  typeParams: [{ key: 'dim', value: '3' }],
+});
+
+const groupOf = (
+  values: readonly (readonly number[])[],
+  type: PlaceholderType = PlaceholderType.FloatVector,
+) =>
   PlaceholderGroup.encode(
     PlaceholderGroup.fromPartial({
-      placeholders: [{ tag: '$0', type, values: values.map((one) => new Uint8Array(Float32Array.from(one).buffer)) }],
+      placeholders: [
+        { tag: '$0', type, values: values.map((one) => new Uint8Array(Float32Array.from(one).buffer)) },
+      ],
     }),
   ).finish();
 const parse = (bytes: Uint8Array) => parsePlaceholderGroup(bytes, field);
@@ -18,10 +28,13 @@ describe('parsePlaceholderGroup', () => {
   it('joins the vectors', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 3, maxLength: 3 }), {
-          minLength: 1,
-          maxLength: 9,
-        }),
+        fc.array(
+          fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 3, maxLength: 3 }),
+          {
+            minLength: 1,
+            maxLength: 9,
+          },
+        ),
         (rows) => {
           const { queries, nq, dim } = parse(groupOf(rows));
           expect([nq, dim]).toEqual([rows.length, 3]);
@@ -32,8 +45,12 @@ describe('parsePlaceholderGroup', () => {
     );
   });
   it('refuses wrong sizes, types and counts', () => {
-    expect(() => parse(groupOf([[1, 2]]))).toThrow('vector dimension mismatch, expected vector size(byte) 12, actual 8');
-    expect(() => parse(groupOf([[1, 2, 3, 4]]))).toThrow(expect.objectContaining({ key: 'vector_dim_mismatch' }));
+    expect(() => parse(groupOf([[1, 2]]))).toThrow(
+      'vector dimension mismatch, expected vector size(byte) 12, actual 8',
+    );
+    expect(() => parse(groupOf([[1, 2, 3, 4]]))).toThrow(
+      expect.objectContaining({ key: 'vector_dim_mismatch' }),
+    );
     expect(() => parse(groupOf([[1, 2, 3]], PlaceholderType.BinaryVector))).toThrow(
       'vector type must be the same, field v - type FloatVector, search info type BinaryVector',
     );

@@ -23,7 +23,8 @@ export function parsePlaceholderGroup(bytes: Uint8Array, field: FieldSchema): Qu
   const { values } = parsePlaceholder(bytes, field);
   const nq = values.length;
   if (nq < 1 || nq > NQ_MAX) refuse(`nq [${nq}] is invalid, it should be in range [1, ${NQ_MAX}]`);
-  if (field.dataType === DataType.SparseFloatVector) return { queries: packSparseQueries(values, field), nq, dim: 0 };
+  if (field.dataType === DataType.SparseFloatVector)
+    return { queries: packSparseQueries(values, field), nq, dim: 0 };
   const dim = dimOf(field);
   const width = vectorWidth(field);
   const queries = new Uint8Array(nq * width);
@@ -47,11 +48,19 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema): PlaceholderVal
   const group = decodeGroup(bytes);
   const placeholder = group.placeholders[0];
   if (placeholder === undefined) return refuse('placeholder_group is empty; send at least one query vector');
-  if (group.placeholders.length > 1) refuse(`placeholder_group has ${group.placeholders.length} placeholders, expected 1`);
-  const wanted = field.dataType === DataType.SparseFloatVector ? PlaceholderType.SparseFloatVector : placeholderOf(field.dataType);
+  if (group.placeholders.length > 1)
+    refuse(`placeholder_group has ${group.placeholders.length} placeholders, expected 1`);
+  const wanted =
+    field.dataType === DataType.SparseFloatVector
+      ? PlaceholderType.SparseFloatVector
+      : placeholderOf(field.dataType);
   if (placeholder.type !== wanted) {
-    const sent = Object.entries(PlaceholderType).find(([, value]) => value === placeholder.type)?.[0] ?? `type ${placeholder.type}`;
-    refuse(`vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${sent}`);
+    const sent =
+      Object.entries(PlaceholderType).find(([, value]) => value === placeholder.type)?.[0] ??
+      `type ${placeholder.type}`;
+    refuse(
+      `vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${sent}`,
+    );
   }
   return placeholder;
 }
@@ -63,6 +72,10 @@ function decodeGroup(bytes: Uint8Array): PlaceholderGroup {
       : decodeBounded(PlaceholderGroup, bytes, INNER_UNITS_MAX).message;
   } catch (cause) {
     if (cause instanceof ElanusError) throw cause;
-    throw new ElanusError('invalid_parameter', 'placeholder_group cannot be decoded; send a serialized PlaceholderGroup', { cause });
+    throw new ElanusError(
+      'invalid_parameter',
+      'placeholder_group cannot be decoded; send a serialized PlaceholderGroup',
+      { cause },
+    );
   }
 }

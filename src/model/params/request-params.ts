@@ -10,39 +10,50 @@ export const refuse = (text: string): never => {
 
 export class RequestParams {
   private readonly values: ReadonlyMap<string, string>;
+
   constructor(pairs: readonly KeyValuePair[]) {
     const values = new Map<string, string>();
     for (const { key, value } of pairs) {
       const before = values.get(key);
       if (before !== undefined && before !== value) {
-        refuse(`${key.slice(0, 200)} is sent twice, with the values ${before.slice(0, 64)} and ${value.slice(0, 64)}; send it once`);
+        refuse(
+          `${key.slice(0, 200)} is sent twice, with the values ${before.slice(0, 64)} and ${value.slice(0, 64)}; send it once`,
+        );
       }
       values.set(key, value);
     }
     this.values = values;
   }
+
   text(key: string): string | undefined {
     const value = this.values.get(key)?.trim();
     if (value === undefined || value === '' || value === 'null' || value === 'undefined') return undefined;
     return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
   }
+
   integer(key: string): number | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
-    if (!/^[+-]?\d{1,15}(\.0+)?$/.test(text)) return refuse(`${key} [${text}] is invalid; expected an integer`);
+    if (!/^[+-]?\d{1,15}(\.0+)?$/.test(text))
+      return refuse(`${key} [${text}] is invalid; expected an integer`);
     return Number(text);
   }
+
   bigint(key: string): bigint | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
-    return /^\d{1,20}$/.test(text) ? BigInt(text) : refuse(`${key} [${text}] is invalid; expected an integer from 0`);
+    return /^\d{1,20}$/.test(text)
+      ? BigInt(text)
+      : refuse(`${key} [${text}] is invalid; expected an integer from 0`);
   }
+
   number(key: string): number | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
     const value = Number(text);
     return Number.isFinite(value) ? value : refuse(`${key} [${text}] is invalid; expected a number`);
   }
+
   boolean(key: string): boolean {
     const text = this.text(key);
     if (text === undefined) return false;
@@ -51,6 +62,7 @@ export class RequestParams {
       ? false
       : refuse(`${key} [${text}] is invalid; expected true or false`);
   }
+
   /** A JSON object; empty when absent. */
   object(key: string): Record<string, unknown> {
     const text = this.values.get(key)?.trim() ?? '';
@@ -62,17 +74,22 @@ export class RequestParams {
       throw new ElanusError('invalid_parameter', `${key} is not JSON: ${text.slice(0, 200)}`, { cause });
     }
     const doubled = doubledKey(text);
-    if (doubled !== undefined) refuse(`${key} has the key ${doubled.slice(0, 200)} twice in one object; send it once`);
+    if (doubled !== undefined)
+      refuse(`${key} has the key ${doubled.slice(0, 200)} twice in one object; send it once`);
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return refuse(`${key} should be a JSON object, got ${text.slice(0, 200)}`);
     return value as Record<string, unknown>;
   }
+
   /** An empty list and `false` say the same as leaving the key out. */
   refuseLater(keys: readonly string[]): void {
     for (const key of keys) {
       const text = this.text(key);
       if (text !== undefined && text !== '[]' && text.toLowerCase() !== 'false') {
-        throw new ElanusError('unsupported', `${key} is not supported in this version; leave it out of the request`);
+        throw new ElanusError(
+          'unsupported',
+          `${key} is not supported in this version; leave it out of the request`,
+        );
       }
     }
   }

@@ -6,10 +6,31 @@ export const searchParamTable = {
   nprobe: { kind: 'integer', key: 'nprobe', min: 1, max: 65_536, default: 8 },
   reorderK: { kind: 'integer', key: 'reorder_k', min: 1, max: INT_MAX, default: 1 },
   refineK: { kind: 'number', key: 'refine_k', min: 1, max: INT_MAX, default: 1 },
-  searchList: { kind: 'integer', key: 'search_list', aliases: ['search_list_size'], min: 1, max: INT_MAX, default: 16 },
-  rbqQueryBits: { kind: 'integer', key: 'rbq_query_bits', aliases: ['rbq_bits_query'], min: 0, max: 8, default: 0 },
+  searchList: {
+    kind: 'integer',
+    key: 'search_list',
+    aliases: ['search_list_size'],
+    min: 1,
+    max: INT_MAX,
+    default: 16,
+  },
+  rbqQueryBits: {
+    kind: 'integer',
+    key: 'rbq_query_bits',
+    aliases: ['rbq_bits_query'],
+    min: 0,
+    max: 8,
+    default: 0,
+  },
   level: { kind: 'integer', key: 'level', min: 1, max: 10, default: 1 },
-  dropRatioSearch: { kind: 'number', key: 'drop_ratio_search', min: 0, max: 1, isMaxExcluded: true, default: 0 },
+  dropRatioSearch: {
+    kind: 'number',
+    key: 'drop_ratio_search',
+    min: 0,
+    max: 1,
+    isMaxExcluded: true,
+    default: 0,
+  },
   dimMaxScoreRatio: { kind: 'number', key: 'dim_max_score_ratio', min: 0.5, max: 1.3, default: 1.05 },
   mhSearchWithJaccard: { kind: 'boolean', key: 'mh_search_with_jaccard', default: false },
   mhLshBatchSearch: { kind: 'boolean', key: 'mh_lsh_batch_search', default: false },
@@ -26,8 +47,11 @@ export const widthParams: ReadonlyMap<SearchParamName, string> = new Map<SearchP
   ['reorderK', 'reorder_k'],
   ['searchList', 'search_list_size'],
 ]);
+
 /** What a search asks of the index, as sent: absent where the request says nothing. Plain data, for the wire and for workers. */
-export type VectorSearchParams = { readonly [Name in SearchParamName]?: ValueOf<(typeof searchParamTable)[Name]> } & {
+export type VectorSearchParams = {
+  readonly [Name in SearchParamName]?: ValueOf<(typeof searchParamTable)[Name]>;
+} & {
   readonly radius?: number;
   readonly rangeFilter?: number;
 };

@@ -6,7 +6,12 @@ import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js
 import { parseIndexParams, sameIndex } from './index-params.js';
 import { checkSearchMetric, parseQueryParams, parseSearchParams } from './search-params.js';
 
-const vector = (name: string) => ({ name, dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '4' }] });
+const vector = (name: string) => ({
+  name,
+  dataType: DataType.FloatVector,
+  typeParams: [{ key: 'dim', value: '4' }],
+});
+
 const schemaOf = (vectorNames: string[], enableDynamicField = false) =>
   parseCollectionSchema(
     CollectionSchema.fromPartial({
@@ -20,7 +25,8 @@ const schemaOf = (vectorNames: string[], enableDynamicField = false) =>
     { collectionName: 'c' },
   );
 const one = schemaOf(['vec']);
-const pairs = (values: Record<string, string>) => Object.entries(values).map(([key, value]) => ({ key, value }));
+const pairs = (values: Record<string, string>) =>
+  Object.entries(values).map(([key, value]) => ({ key, value }));
 const search = (values: Record<string, string>, schema = one) => parseSearchParams(schema, pairs(values));
 const refusal = (call: () => unknown): string => {
   try {
@@ -35,8 +41,15 @@ const refusal = (call: () => unknown): string => {
 describe('parseSearchParams', () => {
   it('reads what clients send', () => {
     const params = search({
-      ...{ anns_field: 'vec', topk: '10', offset: '5', metric_type: 'L2', round_decimal: '-1', ignore_growing: 'true' },
-      ...{ params: '{"radius":2.5,"range_filter":"1","ef":64}', guarantee_timestamp: '461000000000000000', group_by_field: '' },
+      anns_field: 'vec',
+      topk: '10',
+      offset: '5',
+      metric_type: 'L2',
+      round_decimal: '-1',
+      ignore_growing: 'true',
+      params: '{"radius":2.5,"range_filter":"1","ef":64}',
+      guarantee_timestamp: '461000000000000000',
+      group_by_field: '',
     });
     expect(params).toMatchObject({
       topK: 10,
@@ -52,19 +65,37 @@ describe('parseSearchParams', () => {
     expect(params.guaranteeTimestamp).toBe(461000000000000000n);
     expect(params.params).toEqual({ radius: 2.5, range_filter: '1', ef: 64 });
     expect(params.vector).toEqual({ radius: 2.5, rangeFilter: 1, ef: 64 });
-    expect(search({ limit: '"3"' })).toMatchObject({ topK: 3, offset: 0, metricType: undefined, iterator: undefined, roundDecimal: -1 });
+    expect(search({ limit: '"3"' })).toMatchObject({
+      topK: 3,
+      offset: 0,
+      metricType: undefined,
+      iterator: undefined,
+      roundDecimal: -1,
+    });
     expect(
-      search({ limit: '3', search_iter_v2: 'True', search_iter_batch_size: '7', search_iter_id: 'tok', search_iter_last_bound: '0.5' })
-        .iterator,
+      search({
+        limit: '3',
+        search_iter_v2: 'True',
+        search_iter_batch_size: '7',
+        search_iter_id: 'tok',
+        search_iter_last_bound: '0.5',
+      }).iterator,
     ).toEqual({
-      ...{ isV2: true, batchSize: 7, lastBound: 0.5, token: 'tok' },
+      isV2: true,
+      batchSize: 7,
+      lastBound: 0.5,
+      token: 'tok',
     });
   });
   it('checks ranges with the texts of Milvus', () => {
     expect(refusal(() => search({}))).toContain('topk not found in search_params');
     for (const topk of ['0', '16385', '-1'])
-      expect(refusal(() => search({ topk }))).toContain(`topk [${topk}] is invalid, it should be in range [1, 16384]`);
-    expect(refusal(() => search({ topk: '1', offset: '-1' }))).toContain('offset [-1] is invalid, it should be in range [1, 16384]');
+      expect(refusal(() => search({ topk }))).toContain(
+        `topk [${topk}] is invalid, it should be in range [1, 16384]`,
+      );
+    expect(refusal(() => search({ topk: '1', offset: '-1' }))).toContain(
+      'offset [-1] is invalid, it should be in range [1, 16384]',
+    );
     expect(refusal(() => search({ topk: '16384', offset: '1' }))).toContain(
       'invalid max query result window, (offset+limit) should be in range [1, 16384]',
     );
@@ -74,7 +105,9 @@ describe('parseSearchParams', () => {
     expect(refusal(() => search({ topk: '1', params: '{' }))).toContain('not JSON');
     expect(refusal(() => search({ topk: '1', anns_field: 'nope' }))).toContain('fieldName(nope) not found');
     expect(refusal(() => search({ topk: '1', anns_field: 'age' }))).toContain('not of vector type');
-    expect(refusal(() => search({ topk: '1' }, schemaOf(['a', 'b'])))).toContain('multiple anns_fields exist');
+    expect(refusal(() => search({ topk: '1' }, schemaOf(['a', 'b'])))).toContain(
+      'multiple anns_fields exist',
+    );
     expect(refusal(() => search({ topk: '1', group_by_field: 'age' }))).toMatch(/^unsupported/);
   });
   it('compares metric and range with the index', () => {
@@ -83,21 +116,22 @@ describe('parseSearchParams', () => {
     );
     checkSearchMetric('L2', search({ topk: '1' }));
     checkSearchMetric('L2', search({ topk: '1', radius: '2', range_filter: '1' }));
-    expect(refusal(() => checkSearchMetric('L2', search({ topk: '1', radius: '1', range_filter: '2' })))).toContain(
-      'must be less than radius',
-    );
-    expect(refusal(() => checkSearchMetric('IP', search({ topk: '1', radius: '2', range_filter: '1' })))).toContain(
-      'must be greater than radius',
-    );
-    expect(refusal(() => checkSearchMetric('FOO', search({ topk: '1', radius: '1', range_filter: '2' })))).toContain(
-      'metric type FOO is not known',
-    );
+    expect(
+      refusal(() => checkSearchMetric('L2', search({ topk: '1', radius: '1', range_filter: '2' }))),
+    ).toContain('must be less than radius');
+    expect(
+      refusal(() => checkSearchMetric('IP', search({ topk: '1', radius: '2', range_filter: '1' }))),
+    ).toContain('must be greater than radius');
+    expect(
+      refusal(() => checkSearchMetric('FOO', search({ topk: '1', radius: '1', range_filter: '2' }))),
+    ).toContain('metric type FOO is not known');
     checkSearchMetric('JACCARD', search({ topk: '1', radius: '0.5', range_filter: '0.1' }));
-    expect(refusal(() => checkSearchMetric('HAMMING', search({ topk: '1', radius: '1', range_filter: '2' })))).toContain(
-      'must be less than radius(1) for metric type HAMMING',
-    );
+    expect(
+      refusal(() => checkSearchMetric('HAMMING', search({ topk: '1', radius: '1', range_filter: '2' }))),
+    ).toContain('must be less than radius(1) for metric type HAMMING');
   });
 });
+
 it('parseQueryParams', () => {
   const query = (values: Record<string, string>) => parseQueryParams(pairs(values));
   expect(query({ limit: '10', offset: '2', iterator: 'True', reduce_stop_for_best: 'true' })).toMatchObject({
@@ -114,6 +148,7 @@ it('parseQueryParams', () => {
   expect(refusal(() => query({ limit: '16385' }))).toContain('(offset+limit) should be in range [1, 16384]');
   expect(refusal(() => query({ order_by_fields: 'age:asc' }))).toMatch(/^unsupported/);
 });
+
 describe('parseIndexParams', () => {
   const field = FieldSchema.fromPartial(vector('vec'));
   const index = (values: Record<string, string>, of = field) => parseIndexParams(of, pairs(values));
@@ -130,30 +165,50 @@ describe('parseIndexParams', () => {
     expect(nested.asSent.params).toBe('{"nlist":128}');
     expect(sameIndex(nested, index({ index_type: 'FLAT', metric_type: 'L2', nlist: '128' }))).toBe(true);
     expect(sameIndex(nested, index({ index_type: 'FLAT', metric_type: 'IP', nlist: '128' }))).toBe(false);
-    expect(index({ params: '{"metric_type":"IP","index_type":"FLAT"}' })).toMatchObject({ indexType: 'FLAT', metricType: 'IP' });
+    expect(index({ params: '{"metric_type":"IP","index_type":"FLAT"}' })).toMatchObject({
+      indexType: 'FLAT',
+      metricType: 'IP',
+    });
   });
   it('tells later types from unknown ones', () => {
     expect(refusal(() => index({ index_type: 'GPU_CAGRA' }))).toMatch(/^unsupported: .*HNSW/);
-    expect(refusal(() => index({ index_type: 'MAGIC' }))).toMatch(/^invalid_parameter: invalid index type: MAGIC/);
-    expect(refusal(() => index({ metric_type: 'HAMMING' }))).toContain('float vector index does not support metric type: HAMMING');
+    expect(refusal(() => index({ index_type: 'MAGIC' }))).toMatch(
+      /^invalid_parameter: invalid index type: MAGIC/,
+    );
+    expect(refusal(() => index({ metric_type: 'HAMMING' }))).toContain(
+      'float vector index does not support metric type: HAMMING',
+    );
     expect(refusal(() => index({ params: 'x' }))).toContain('not a JSON object');
     const key = FieldSchema.fromPartial({ name: 'id', isPrimaryKey: true, dataType: DataType.Int64 });
-    expect(refusal(() => index({ index_type: 'BITMAP' }, key))).toContain('create bitmap index on primary key not supported');
+    expect(refusal(() => index({ index_type: 'BITMAP' }, key))).toContain(
+      'create bitmap index on primary key not supported',
+    );
     expect(refusal(() => index({ index_type: 'BITMAP' }))).toContain('bitmap index are only supported on');
     expect(refusal(() => index({ index_type: 'INVERTED' }, key))).toMatch(/^unsupported/);
   });
 });
+
 describe('resolveOutputFields', () => {
   const dynamic = schemaOf(['vec'], true);
-  const resolve = (names: string[], call: 'search' | 'query', schema = one) => resolveOutputFields(schema, names, { call });
+  const resolve = (names: string[], call: 'search' | 'query', schema = one) =>
+    resolveOutputFields(schema, names, { call });
   it('resolves names, wildcards and the key', () => {
     expect(resolve([], 'search')).toEqual({ isCount: false, fieldIds: [], names: [], dynamicKeys: [] });
     expect(resolve(['age'], 'query')).toMatchObject({ fieldIds: [100n, 102n], names: ['id', 'age'] });
-    expect(resolve(['age', 'id', 'age'], 'query')).toMatchObject({ fieldIds: [102n, 100n], names: ['age', 'id'] });
+    expect(resolve(['age', 'id', 'age'], 'query')).toMatchObject({
+      fieldIds: [102n, 100n],
+      names: ['age', 'id'],
+    });
     expect(resolve(['*'], 'search')).toMatchObject({ names: ['id', 'vec', 'age'] });
-    expect(resolve(['*'], 'search', dynamic)).toMatchObject({ fieldIds: [100n, 101n, 102n, 103n], names: ['id', 'vec', 'age', '$meta'] });
+    expect(resolve(['*'], 'search', dynamic)).toMatchObject({
+      fieldIds: [100n, 101n, 102n, 103n],
+      names: ['id', 'vec', 'age', '$meta'],
+    });
     expect(resolve(['age', 'colour', '$meta["size"]'], 'search', dynamic)).toEqual({
-      ...{ isCount: false, fieldIds: [102n, 103n], names: ['age', 'colour', 'size'], dynamicKeys: ['colour', 'size'] },
+      isCount: false,
+      fieldIds: [102n, 103n],
+      names: ['age', 'colour', 'size'],
+      dynamicKeys: ['colour', 'size'],
       pickedKeys: new Set(['colour', 'size']),
     });
     expect(refusal(() => resolve(['nope'], 'search'))).toBe('refused: field nope not exist');

@@ -20,6 +20,7 @@ export interface SearchIterator {
   readonly lastBound: number | undefined;
   readonly token: string;
 }
+
 export interface SearchParams {
   readonly annsField: FieldSchema;
   readonly topK: number;
@@ -41,6 +42,7 @@ export interface SearchParams {
   readonly iterator: SearchIterator | undefined;
   readonly collectionId: bigint | undefined;
 }
+
 export interface QueryParams {
   readonly limit: number | undefined;
   readonly offset: number;
@@ -53,12 +55,23 @@ export interface QueryParams {
 }
 
 const groupKeys = [
-  ...['group_by_field', 'group_by_fields', 'group_by_field_id', 'group_size', 'strict_group_size', 'rank_group_scorer'],
-  ...['order_by_fields', 'json_path', 'json_type', 'strict_cast'],
+  'group_by_field',
+  'group_by_fields',
+  'group_by_field_id',
+  'group_size',
+  'strict_group_size',
+  'rank_group_scorer',
+  'order_by_fields',
+  'json_path',
+  'json_type',
+  'strict_cast',
 ] as const;
 
 /** @throws invalid_parameter, unsupported */
-export function parseSearchParams(schema: CollectionSchema, searchParams: readonly KeyValuePair[]): SearchParams {
+export function parseSearchParams(
+  schema: CollectionSchema,
+  searchParams: readonly KeyValuePair[],
+): SearchParams {
   const sent = new RequestParams(searchParams);
   sent.refuseLater([...groupKeys, 'analyzer_name']);
   const params = sent.object('params');
@@ -67,9 +80,12 @@ export function parseSearchParams(schema: CollectionSchema, searchParams: readon
   const limit = sent.integer('limit');
   const topK = sent.integer('topk') ?? limit ?? refuse('topk not found in search_params');
   const offset = sent.integer('offset') ?? 0;
-  if (topK < 1 || topK > TOP_K_MAX) refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
-  if (offset < 0 || offset > RESULT_WINDOW_MAX) refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
-  if (limit !== undefined && limit !== topK) refuse(`topk is ${topK} and limit is ${limit}; send one of them`);
+  if (topK < 1 || topK > TOP_K_MAX)
+    refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
+  if (offset < 0 || offset > RESULT_WINDOW_MAX)
+    refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
+  if (limit !== undefined && limit !== topK)
+    refuse(`topk is ${topK} and limit is ${limit}; send one of them`);
   checkWindow(offset, topK);
   const radius = inner.number('radius') ?? sent.number('radius');
   const rangeFilter = inner.number('range_filter') ?? sent.number('range_filter');
@@ -92,7 +108,10 @@ export function parseSearchParams(schema: CollectionSchema, searchParams: readon
 }
 
 const innerPairs = (params: Readonly<Record<string, unknown>>): KeyValuePair[] =>
-  Object.entries(params).map(([key, value]) => ({ key, value: typeof value === 'string' ? value : (JSON.stringify(value) ?? '') }));
+  Object.entries(params).map(([key, value]) => ({
+    key,
+    value: typeof value === 'string' ? value : (JSON.stringify(value) ?? ''),
+  }));
 
 function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldSchema {
   if (name === undefined) {
@@ -103,7 +122,9 @@ function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldS
   const field = fieldByName(schema, name);
   if (field === undefined) return refuse(`failed to get field schema by name: fieldName(${name}) not found`);
   if (vectorTypeOf(field.dataType) === undefined) {
-    refuse(`anns_field ${name} is of type ${dataTypeName(field.dataType)}; field (${name}) to search is not of vector type`);
+    refuse(
+      `anns_field ${name} is of type ${dataTypeName(field.dataType)}; field (${name}) to search is not of vector type`,
+    );
   }
   return field;
 }
@@ -117,7 +138,8 @@ function checkWindow(offset: number, limit: number): void {
 
 function roundDecimalOf(sent: RequestParams): number {
   const value = sent.integer('round_decimal') ?? -1;
-  if (value < -1 || value > 6) refuse(`round_decimal [${value}] is invalid, it should be -1 or an integer in range [0, 6]`);
+  if (value < -1 || value > 6)
+    refuse(`round_decimal [${value}] is invalid, it should be -1 or an integer in range [0, 6]`);
   return value;
 }
 
@@ -128,7 +150,12 @@ function iteratorOf(sent: RequestParams): SearchIterator | undefined {
   if (batchSize !== undefined && (batchSize < 1 || batchSize > TOP_K_MAX)) {
     refuse(`batch size is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${batchSize}`);
   }
-  return { isV2, batchSize, lastBound: sent.number('search_iter_last_bound'), token: sent.text('search_iter_id') ?? '' };
+  return {
+    isV2,
+    batchSize,
+    lastBound: sent.number('search_iter_last_bound'),
+    token: sent.text('search_iter_id') ?? '',
+  };
 }
 
 /** Compares what the search asks for with the index; without an index, `expected` is a name as sent. @throws invalid_parameter */
@@ -160,9 +187,11 @@ export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryPar
   const offset = sent.integer('offset') ?? 0;
   const text = 'invalid max query result window';
   if (offset < 0) refuse(`${text}, offset [${offset}] is invalid, should be gte than 0`);
-  if (limit !== undefined && limit <= 0) refuse(`${text}, limit [${limit}] is invalid, should be greater than 0`);
+  if (limit !== undefined && limit <= 0)
+    refuse(`${text}, limit [${limit}] is invalid, should be greater than 0`);
   if (limit !== undefined) checkWindow(offset, limit);
-  else if (offset > 0) throw new ElanusError('invalid_parameter', `offset [${offset}] is given without limit; send both`);
+  else if (offset > 0)
+    throw new ElanusError('invalid_parameter', `offset [${offset}] is given without limit; send both`);
   return {
     limit,
     offset,

@@ -6,7 +6,12 @@ import { type BuildParams, type IndexType, indexTypeSpec } from './index-types.j
 import { type ParamSpec, type ParamValue, sentValue } from './param-spec.js';
 import { parseParam } from './param-value.js';
 import type { RequestParams } from './request-params.js';
-import { searchParamNames, searchParamTable, type VectorSearchParams, widthParams } from './search-param-table.js';
+import {
+  searchParamNames,
+  searchParamTable,
+  type VectorSearchParams,
+  widthParams,
+} from './search-param-table.js';
 
 /**
  * Keys of the inner `params` object go before those beside it, where Node repeats them.
@@ -27,6 +32,7 @@ export function parseVectorSearchParams(
   if (range.rangeFilter !== undefined) values.rangeFilter = range.rangeFilter;
   return values as VectorSearchParams;
 }
+
 /** A key that is there counts, also with null or an empty text: those are refused, as Milvus does. */
 function innerText(inner: Readonly<Record<string, unknown>>, key: string): string | undefined {
   if (!Object.hasOwn(inner, key)) return undefined;
@@ -39,7 +45,12 @@ function innerText(inner: Readonly<Record<string, unknown>>, key: string): strin
  * An `nprobe` above the number of lists probes all of them. A range search has no k to be compared with.
  * @throws invalid_parameter when a width of the search is below k
  */
-export function checkSearchParams(indexType: IndexType, params: VectorSearchParams, k: number, build: BuildParams): VectorSearchParams {
+export function checkSearchParams(
+  indexType: IndexType,
+  params: VectorSearchParams,
+  k: number,
+  build: BuildParams,
+): VectorSearchParams {
   const values: Record<string, ParamValue> = {};
   for (const name of indexTypeSpec(indexType).search) {
     const spec: ParamSpec = searchParamTable[name];
@@ -53,16 +64,22 @@ export function checkSearchParams(indexType: IndexType, params: VectorSearchPara
       if (usual !== undefined) values[name] = usual;
     } else {
       if (width !== undefined && Number(asked) < k && params.radius === undefined) {
-        throw new ElanusError('invalid_parameter', `${width}(${asked}) should be larger than k(${k}): invalid parameter`);
+        throw new ElanusError(
+          'invalid_parameter',
+          `${width}(${asked}) should be larger than k(${k}): invalid parameter`,
+        );
       }
       values[name] = asked;
     }
   }
   // AUTOINDEX maps its level to widths; a width that the client sent for the index it thinks of goes before.
-  if (typeof values.level === 'number') values.ef = params.ef === undefined ? widthsOfLevel(values.level, k).ef : Math.max(k, params.ef);
-  if ('nlist' in build && values.nprobe !== undefined) values.nprobe = Math.min(Number(values.nprobe), build.nlist);
+  if (typeof values.level === 'number')
+    values.ef = params.ef === undefined ? widthsOfLevel(values.level, k).ef : Math.max(k, params.ef);
+  if ('nlist' in build && values.nprobe !== undefined)
+    values.nprobe = Math.min(Number(values.nprobe), build.nlist);
   if (params.radius !== undefined) values.radius = params.radius;
   if (params.rangeFilter !== undefined) values.rangeFilter = params.rangeFilter;
   return values as VectorSearchParams;
 }
+
 const defaultOf = (spec: ParamSpec): ParamValue | undefined => spec.default;

@@ -12,7 +12,8 @@ const param = (key: string, value: number) => [{ key, value: String(value) }];
 const id = { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true };
 const schemaOf = (...fields: object[]): CollectionSchema =>
   CollectionSchema.fromPartial({ name: 'books', fields: [id, ...(fields as (typeof id)[])] });
-const scalar = (dataType: number, more: object = {}) => schemaOf({ fieldID: 101n, name: 'x', dataType, ...more });
+const scalar = (dataType: number, more: object = {}) =>
+  schemaOf({ fieldID: 101n, name: 'x', dataType, ...more });
 const meta = { fieldID: 102n, name: '$meta', dataType: DataType.JSON, isDynamic: true };
 function columnX(schema: CollectionSchema, raws: readonly (string | undefined)[]) {
   const columns = new JsonColumns(schema);
@@ -23,6 +24,7 @@ function columnX(schema: CollectionSchema, raws: readonly (string | undefined)[]
   checkBatch(batch, schema);
   return findColumn(batch, 101n) as NonNullable<ReturnType<typeof findColumn>>;
 }
+
 const viewOf = ({ data }: { data: Uint8Array }) => new DataView(data.buffer, data.byteOffset, data.length);
 
 describe('JsonColumns', () => {
@@ -44,7 +46,9 @@ describe('JsonColumns', () => {
         (doubles, floats, texts) => {
           const double = viewOf(columnX(scalar(DataType.Double), doubles.map(String)));
           doubles.forEach((value, row) => {
-            expect(double.getFloat64(row * 8, true)).toBe(value === 0 ? double.getFloat64(row * 8, true) : value);
+            expect(double.getFloat64(row * 8, true)).toBe(
+              value === 0 ? double.getFloat64(row * 8, true) : value,
+            );
           });
           const float = viewOf(columnX(scalar(DataType.Float), floats.map(String)));
           floats.forEach((value, row) => {
@@ -71,15 +75,29 @@ describe('JsonColumns', () => {
     );
   });
   it('keeps the text of JSON fields, bare or quoted', () => {
-    const from = columnX(scalar(DataType.JSON), ['{"big": 9007199254740993, "__proto__": 1.10}', '"{\\"a\\":[1]}"', '[1, 2]']);
-    expect([0, 1, 2].map((row) => stringAt(from, row))).toEqual(['{"big": 9007199254740993, "__proto__": 1.10}', '{"a":[1]}', '[1, 2]']);
+    const from = columnX(scalar(DataType.JSON), [
+      '{"big": 9007199254740993, "__proto__": 1.10}',
+      '"{\\"a\\":[1]}"',
+      '[1, 2]',
+    ]);
+    expect([0, 1, 2].map((row) => stringAt(from, row))).toEqual([
+      '{"big": 9007199254740993, "__proto__": 1.10}',
+      '{"a":[1]}',
+      '[1, 2]',
+    ]);
   });
   it('fills what is missing or null with the default, else null', () => {
     const nullable = columnX(scalar(DataType.Int32, { nullable: true }), ['7', 'null', undefined, '8']);
     expect([0, 1, 2, 3].map((row) => isNull(nullable, row))).toEqual([false, true, true, false]);
-    const text = columnX(scalar(DataType.VarChar, { nullable: true, typeParams: param('max_length', 9) }), [undefined, '"a"']);
+    const text = columnX(scalar(DataType.VarChar, { nullable: true, typeParams: param('max_length', 9) }), [
+      undefined,
+      '"a"',
+    ]);
     expect([isNull(text, 0), stringAt(text, 1)]).toEqual([true, 'a']);
-    const preset = scalar(DataType.Int64, { nullable: true, defaultValue: { data: { $case: 'longData', value: 42n } } });
+    const preset = scalar(DataType.Int64, {
+      nullable: true,
+      defaultValue: { data: { $case: 'longData', value: 42n } },
+    });
     const filled = columnX(preset, [undefined, 'null', '1']);
     expect([0, 1, 2].map((row) => [isNull(filled, row), int64At(filled, row)])).toEqual([
       [false, 42n],
@@ -107,7 +125,11 @@ describe('JsonColumns', () => {
     columns.reset();
     columns.add('{"id":2,"x":true}');
     const batch = columns.finish();
-    expect([batch.rowCount, batch.columns[1]?.data, batch.columns[1]?.valid.length]).toEqual([1, Uint8Array.of(1), 0]);
+    expect([batch.rowCount, batch.columns[1]?.data, batch.columns[1]?.valid.length]).toEqual([
+      1,
+      Uint8Array.of(1),
+      0,
+    ]);
   });
 
   const text9 = { typeParams: param('max_length', 9) };
@@ -151,7 +173,9 @@ describe('JsonColumns', () => {
     ['[1]', /expected "{"/],
     [`{"id":${'['.repeat(1e5)}`, /nested deeper than 512/],
     ['{"id":"', /has no end/],
-  ])('refuses the row %.40j', (text, message) => expect(() => new JsonColumns(schemaOf()).add(text)).toThrow(message));
+  ])('refuses the row %.40j', (text, message) =>
+    expect(() => new JsonColumns(schemaOf()).add(text)).toThrow(message),
+  );
   it.each([
     ['{"x":6,"$meta":{"x":8}}', /^field "x": is given twice in the row/],
     ['{"$meta":{"x":8},"x":6}', /^field "x": is given twice in the row/],
@@ -181,7 +205,9 @@ describe('JsonColumns', () => {
   it('refuses keys the collection makes, and types it cannot fill', () => {
     const auto = CollectionSchema.fromPartial({ name: 'books', fields: [{ ...id, autoID: true }, meta] });
     expect(() => new JsonColumns(auto).add('{"id":1}')).toThrow(/autoID/);
-    expect(() => new JsonColumns(scalar(DataType.Geometry))).toThrow(expect.objectContaining({ key: 'unsupported' }));
+    expect(() => new JsonColumns(scalar(DataType.Geometry))).toThrow(
+      expect.objectContaining({ key: 'unsupported' }),
+    );
   });
   it('ends any text in a row or a typed error, and every JSON text it takes is one', () => {
     const schema = schemaOf(
@@ -190,10 +216,17 @@ describe('JsonColumns', () => {
       meta,
     );
     const valid = '{"id":12,"x":{"a":[1,"\\u00e9"]},"v":[0.5,-1e-3],"k":null,"$meta":"{\\"z\\":1}"}';
-    const edit = fc.tuple(fc.nat(valid.length), fc.nat(3), fc.string({ unit: fc.constantFrom(...'{}[]",:\\01e-.nulx '), maxLength: 3 }));
+    const edit = fc.tuple(
+      fc.nat(valid.length),
+      fc.nat(3),
+      fc.string({ unit: fc.constantFrom(...'{}[]",:\\01e-.nulx '), maxLength: 3 }),
+    );
     fc.assert(
       fc.property(fc.array(edit, { maxLength: 4 }), (edits) => {
-        const text = edits.reduce((from, [at, drop, put]) => from.slice(0, at) + put + from.slice(at + drop), valid);
+        const text = edits.reduce(
+          (from, [at, drop, put]) => from.slice(0, at) + put + from.slice(at + drop),
+          valid,
+        );
         const columns = new JsonColumns(schema);
         try {
           columns.add(text);

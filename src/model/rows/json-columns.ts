@@ -55,12 +55,15 @@ export class JsonColumns {
     this.#byName = new Map(this.#slots.map((slot) => [slot.field.name, slot]));
     this.#autoKeyName = schema.fields.find((field) => field.isPrimaryKey && field.autoID)?.name;
   }
+
   get rowCount(): number {
     return this.#rowCount;
   }
+
   get bytes(): number {
     return this.#slots.reduce((sum, slot) => sum + slot.bytes, 0);
   }
+
   /** Adds a row. After an error the batch is of no use. @throws import_failed */
   add(text: string): void {
     const row = this.#rowCount;
@@ -78,8 +81,10 @@ export class JsonColumns {
     this.#meta?.endRow();
     this.#rowCount++;
   }
+
   #addUnknown(key: string, raw: string): void {
-    if (key === this.#autoKeyName) refuse(key, 'is given, but the collection makes its keys itself (autoID); leave the key out');
+    if (key === this.#autoKeyName)
+      refuse(key, 'is given, but the collection makes its keys itself (autoID); leave the key out');
     if (this.#meta && key !== '') this.#meta.addUnknown(key, raw);
     else
       refuse(
@@ -87,6 +92,7 @@ export class JsonColumns {
         `is not in the schema of collection ${this.#schema.name}, expected its fields only; leave it out, or enable dynamic fields`,
       );
   }
+
   /** Columns in schema order (without an autoID key), as views until `reset`. */
   finish(): ColumnBatch {
     return batchOf(
@@ -94,6 +100,7 @@ export class JsonColumns {
       this.#slots.map((slot) => slot.finish()),
     );
   }
+
   reset(): void {
     this.#rowCount = 0;
     for (const slot of this.#slots) slot.reset();
@@ -105,26 +112,36 @@ abstract class BaseSlot {
   readonly #builder: FixedBuilder | VariableBuilder;
   readonly #default: Uint8Array | undefined;
   row = -1;
+
   constructor(field: FieldSchema, builder: FixedBuilder | VariableBuilder) {
     this.field = field;
     this.#builder = builder;
     this.#default = defaultBytes(field);
   }
+
   addMissing(): void {
     if (this.#default) this.#builder.addBytes(this.#default);
     else if (this.field.nullable) this.#builder.addNull();
-    else refuse(this.field.name, 'is missing or null, expected a value in each row; give it one, or make the field nullable');
+    else
+      refuse(
+        this.field.name,
+        'is missing or null, expected a value in each row; give it one, or make the field nullable',
+      );
   }
+
   finish(): Column {
     return this.#builder.finish();
   }
+
   reset(): void {
     this.row = -1;
     this.#builder.reset();
   }
+
   get bytes(): number {
     return this.#builder.bytes;
   }
+
   protected wrong(raw: string, expected: string): never {
     return refuse(
       this.field.name,
@@ -137,12 +154,14 @@ abstract class BaseSlot {
 class FixedSlot extends BaseSlot implements FieldSlot {
   readonly #to: FixedBuilder;
   readonly #dim: number;
+
   constructor(field: FieldSchema) {
     const to = new FixedBuilder(field, dimOf(field));
     super(field, to);
     this.#to = to;
     this.#dim = dimOf(field);
   }
+
   add(raw: string): void {
     const view = this.#to.next();
     const { at } = this.#to;
@@ -174,11 +193,13 @@ class FixedSlot extends BaseSlot implements FieldSlot {
         break;
     }
   }
+
   #int(raw: string): number {
     const { min, max } = intRanges.get(this.field.dataType) ?? { min: 0, max: 0 };
     const value = INT.test(raw) ? Number(raw) : Number.NaN;
     return value >= min && value <= max ? value : this.wrong(raw, `an integer from ${min} to ${max}`);
   }
+
   #int64(raw: string): bigint {
     // 20 characters are enough for every int64; longer digits are refused before they become a big number.
     const value = raw.length <= 20 && INT.test(raw) ? BigInt(raw) : undefined;
@@ -186,10 +207,14 @@ class FixedSlot extends BaseSlot implements FieldSlot {
       return this.wrong(raw, `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`);
     return value;
   }
+
   #float(raw: string, isSingle: boolean): number {
     const value = NUMBER.test(raw) ? Number(raw) : Number.NaN;
-    return Number.isFinite(isSingle ? Math.fround(value) : value) ? value : this.wrong(raw, 'a finite number');
+    return Number.isFinite(isSingle ? Math.fround(value) : value)
+      ? value
+      : this.wrong(raw, 'a finite number');
   }
+
   #vector(raw: string, view: DataView, begin: number): void {
     const { dataType, name } = this.field;
     const length = jsonVectorLength(dataType, this.#dim);
@@ -199,50 +224,61 @@ class FixedSlot extends BaseSlot implements FieldSlot {
       refuse(name, `vector has ${values.length} values, expected ${length} (${reason}); correct the file`);
     }
     const wrong = writeJsonVector(dataType, values, view, begin);
-    if (wrong) this.wrong(String(JSON.stringify(values[wrong.index])), `${wrong.expected}, element ${wrong.index}`);
+    if (wrong)
+      this.wrong(String(JSON.stringify(values[wrong.index])), `${wrong.expected}, element ${wrong.index}`);
   }
 }
 
 class TextSlot extends BaseSlot implements FieldSlot {
   readonly #to: VariableBuilder;
   readonly #max: number;
+
   constructor(field: FieldSchema) {
     const to = new VariableBuilder(field);
     super(field, to);
     this.#to = to;
     this.#max = maxLengthOf(field);
   }
+
   add(raw: string): void {
     const text = parseJsonString(raw) ?? this.wrong(raw, 'a string of valid Unicode');
     // A unit of UTF-16 takes at least a byte, so a text of many MiB need not get into the column.
     const bytes = text.length > this.#max ? utf8.encode(text).length : this.#to.addText(text);
     if (bytes > this.#max)
-      refuse(this.field.name, `text has ${bytes} bytes in UTF-8, expected at most ${this.#max} (max_length); shorten it`);
+      refuse(
+        this.field.name,
+        `text has ${bytes} bytes in UTF-8, expected at most ${this.#max} (max_length); shorten it`,
+      );
   }
 }
 
 class SparseSlot extends BaseSlot implements FieldSlot {
   readonly #to: VariableBuilder;
+
   constructor(field: FieldSchema) {
     const to = new VariableBuilder(field);
     super(field, to);
     this.#to = to;
   }
+
   add(raw: string): void {
     const row = sparseFromJson(raw);
     if (typeof row !== 'string') refuseDoubled(this.field.name, raw);
-    if (typeof row === 'string') this.wrong(raw, `{"index": value, …} or {"indices": […], "values": […]}, but it has ${row}`);
+    if (typeof row === 'string')
+      this.wrong(raw, `{"index": value, …} or {"indices": […], "values": […]}, but it has ${row}`);
     else this.#to.addBytes(row);
   }
 }
 
 class JsonSlot extends BaseSlot implements FieldSlot {
   readonly #to: VariableBuilder;
+
   constructor(field: FieldSchema) {
     const to = new VariableBuilder(field);
     super(field, to);
     this.#to = to;
   }
+
   add(raw: string): void {
     // A string is JSON text, as other writers quote it; everything else is the value itself.
     const text = raw.charCodeAt(0) === 0x22 ? (parseJsonString(raw) ?? this.wrong(raw, 'JSON text')) : raw;
@@ -261,6 +297,7 @@ class MetaSlot extends BaseSlot implements FieldSlot {
   readonly #fieldNames: ReadonlySet<string>;
   #own = '';
   #members = '';
+
   /** @param fieldNames names that a dynamic key must not have: it would hide the field, or be hidden by it */
   constructor(field: FieldSchema, fieldNames: ReadonlySet<string>) {
     const to = new VariableBuilder(field);
@@ -268,11 +305,13 @@ class MetaSlot extends BaseSlot implements FieldSlot {
     this.#to = to;
     this.#fieldNames = fieldNames;
   }
+
   add(raw: string): void {
     const text = (raw.charCodeAt(0) === 0x22 ? (parseJsonString(raw) ?? '') : raw).trim();
     if (!isJsonObject(utf8.encode(text))) this.wrong(raw, 'an object, or a string of its JSON text');
     forEachMember(text, (key) => {
-      if (key === this.field.name) refuse(this.field.name, `cannot set json key to: ${key}; leave it out of the object`);
+      if (key === this.field.name)
+        refuse(this.field.name, `cannot set json key to: ${key}; leave it out of the object`);
       if (this.#fieldNames.has(key)) {
         refuse(
           this.field.name,
@@ -283,6 +322,7 @@ class MetaSlot extends BaseSlot implements FieldSlot {
     });
     this.#own = text.slice(1, -1).trim();
   }
+
   override addMissing(): void {}
   addUnknown(key: string, raw: string): void {
     this.#take(key);
@@ -290,12 +330,16 @@ class MetaSlot extends BaseSlot implements FieldSlot {
     // The object can only grow: a row of a million keys ends here, not after all of them.
     if (this.#members.length > JSON_BYTES_MAX) refuseJsonLength(this.field, `more than ${JSON_BYTES_MAX}`);
   }
+
   #take(key: string): void {
     if (this.#keys.has(key)) refuse(key, 'is given twice in the row, expected once; leave one out');
     this.#keys.add(key);
   }
+
   endRow(): void {
-    const bytes = utf8.encode(`{${this.#own}${this.#own !== '' && this.#members !== '' ? ',' : ''}${this.#members}}`);
+    const bytes = utf8.encode(
+      `{${this.#own}${this.#own !== '' && this.#members !== '' ? ',' : ''}${this.#members}}`,
+    );
     checkJsonBytes(this.field, bytes);
     if (!isJsonObject(bytes)) this.wrong(this.#members, 'valid JSON in the dynamic keys');
     refuseDoubled(this.field.name, `{${this.#own}}`);
@@ -310,13 +354,19 @@ class MetaSlot extends BaseSlot implements FieldSlot {
 function checkJsonBytes(field: FieldSchema, bytes: Uint8Array): void {
   if (bytes.length > JSON_BYTES_MAX) refuseJsonLength(field, String(bytes.length));
 }
+
 const refuseJsonLength = (field: FieldSchema, length: string): never =>
   refuse(field.name, `JSON has ${length} bytes, expected at most ${JSON_BYTES_MAX}; shorten it`);
 /** @param text valid JSON */
 function refuseDoubled(name: string, text: string): void {
   const key = doubledKey(text);
-  if (key !== undefined) refuse(name, `has the key ${JSON.stringify(clip(key))} twice in one object, expected once; leave one out`);
+  if (key !== undefined)
+    refuse(
+      name,
+      `has the key ${JSON.stringify(clip(key))} twice in one object, expected once; leave one out`,
+    );
 }
+
 function parseList(raw: string): readonly unknown[] | undefined {
   if (raw.charCodeAt(0) !== 0x5b) return undefined;
   try {
@@ -326,6 +376,7 @@ function parseList(raw: string): readonly unknown[] | undefined {
     return undefined;
   }
 }
+
 function slotOf(field: FieldSchema): FieldSlot {
   switch (field.dataType) {
     case DataType.Bool:

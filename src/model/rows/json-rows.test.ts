@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { JsonRowSplitter, type JsonRowsKind } from './json-rows.js';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-function split(bytes: Uint8Array, kind: JsonRowsKind, cuts: readonly number[] = [], rowBytesMax?: number): string[] {
+function split(
+  bytes: Uint8Array,
+  kind: JsonRowsKind,
+  cuts: readonly number[] = [],
+  rowBytesMax?: number,
+): string[] {
   const splitter = new JsonRowSplitter(kind, rowBytesMax);
   const rows: string[] = [];
   const take = (texts: Iterable<Uint8Array>): void => {
@@ -19,6 +24,7 @@ function split(bytes: Uint8Array, kind: JsonRowsKind, cuts: readonly number[] = 
   take(splitter.finish());
   return rows;
 }
+
 const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, at) => at);
 
 describe('JsonRowSplitter', () => {
@@ -64,7 +70,9 @@ describe('JsonRowSplitter', () => {
   it.each(['', '\n \r\n', '\ufeff', ' '.repeat(99)])('%j is an empty file in every format', (text) => {
     for (const kind of ['json', 'jsonl'] as const) {
       for (const cuts of [[], everyByte(encode(text))]) {
-        expect(() => split(encode(text), kind, cuts)).toThrow('the file is empty, expected rows: write it again');
+        expect(() => split(encode(text), kind, cuts)).toThrow(
+          'the file is empty, expected rows: write it again',
+        );
       }
     }
   });
@@ -84,19 +92,30 @@ describe('JsonRowSplitter', () => {
   });
   it('bounds the text of a row, wherever the slices end', () => {
     const text = encode(`[{"a":"${'x'.repeat(100)}"}]`);
-    for (const cuts of [[], everyByte(text)]) expect(() => split(text, 'json', cuts, 64)).toThrow(/more than 64 bytes/);
+    for (const cuts of [[], everyByte(text)])
+      expect(() => split(text, 'json', cuts, 64)).toThrow(/more than 64 bytes/);
     expect(() => split(encode('x'.repeat(100)), 'jsonl', [], 64)).toThrow(/more than 64 bytes/);
   });
   it('gives the rows of random documents at random slices', () => {
     const rows = fc.array(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()));
     fc.assert(
-      fc.property(rows, fc.array(fc.nat()), fc.constantFrom(undefined, 1), fc.boolean(), (values, cuts, indent, isObject) => {
-        const bytes = encode(JSON.stringify(isObject ? { rows: values } : values, null, indent));
-        expect(split(bytes, 'json', cuts).map((row) => JSON.parse(row))).toEqual(JSON.parse(JSON.stringify(values)));
-        const lines = encode(values.map((value) => JSON.stringify(value)).join('\n'));
-        if (values.length > 0)
-          expect(split(lines, 'jsonl', cuts).map((row) => JSON.parse(row))).toEqual(JSON.parse(JSON.stringify(values)));
-      }),
+      fc.property(
+        rows,
+        fc.array(fc.nat()),
+        fc.constantFrom(undefined, 1),
+        fc.boolean(),
+        (values, cuts, indent, isObject) => {
+          const bytes = encode(JSON.stringify(isObject ? { rows: values } : values, null, indent));
+          expect(split(bytes, 'json', cuts).map((row) => JSON.parse(row))).toEqual(
+            JSON.parse(JSON.stringify(values)),
+          );
+          const lines = encode(values.map((value) => JSON.stringify(value)).join('\n'));
+          if (values.length > 0)
+            expect(split(lines, 'jsonl', cuts).map((row) => JSON.parse(row))).toEqual(
+              JSON.parse(JSON.stringify(values)),
+            );
+        },
+      ),
     );
   });
   it('is as happy with random bytes as JSON.parse, or less', () => {

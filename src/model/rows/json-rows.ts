@@ -9,7 +9,17 @@ export const ROW_TEXT_BYTES_MAX = 32 * 1024 * 1024;
 const BOM = [0xef, 0xbb, 0xbf];
 const ROWS_KEY = '"rows"';
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-type Wants = 'top' | 'key' | 'colon' | 'list' | 'row or ]' | 'row' | 'comma or ]' | 'end of row' | '}' | 'nothing';
+type Wants =
+  | 'top'
+  | 'key'
+  | 'colon'
+  | 'list'
+  | 'row or ]'
+  | 'row'
+  | 'comma or ]'
+  | 'end of row'
+  | '}'
+  | 'nothing';
 
 const failed = (text: string): ElanusError => new ElanusError('import_failed', text);
 
@@ -32,12 +42,14 @@ export class JsonRowSplitter {
     this.#kind = kind;
     this.#rowBytesMax = rowBytesMax;
   }
+
   /** Rows that end in this slice; each is a view that lives until the next is asked for. @throws import_failed */
   *push(slice: Uint8Array): Generator<Uint8Array, void, undefined> {
     if (this.#kind === 'jsonl') yield* this.#lines(slice);
     else yield* this.#objects(slice);
     this.#offset += slice.length;
   }
+
   /** After the last slice. @throws import_failed when the file ends too early */
   *finish(): Generator<Uint8Array, void, undefined> {
     if (this.#wants === 'top') throw failed('the file is empty, expected rows: write it again');
@@ -46,8 +58,11 @@ export class JsonRowSplitter {
       this.#carried = 0;
       if (line.length > 0) yield line;
     } else if (this.#wants !== 'nothing') {
-      const where = this.#wants === 'end of row' ? 'inside a row' : `where ${describe(this.#wants)} was expected`;
-      throw failed(`the text ends after ${this.#offset} bytes ${where}: the file is cut off or empty; write it again`);
+      const where =
+        this.#wants === 'end of row' ? 'inside a row' : `where ${describe(this.#wants)} was expected`;
+      throw failed(
+        `the text ends after ${this.#offset} bytes ${where}: the file is cut off or empty; write it again`,
+      );
     }
   }
 
@@ -130,7 +145,10 @@ export class JsonRowSplitter {
         return;
       default:
     }
-    const found = byte >= 0x20 && byte < 0x7f ? JSON.stringify(String.fromCharCode(byte)) : `byte 0x${byte.toString(16).padStart(2, '0')}`;
+    const found =
+      byte >= 0x20 && byte < 0x7f
+        ? JSON.stringify(String.fromCharCode(byte))
+        : `byte 0x${byte.toString(16).padStart(2, '0')}`;
     throw failed(
       `byte ${position} is ${found}, expected ${describe(this.#wants)}: write {"rows": [{...}, ...]} or a list of objects, or name a file of one object per line .jsonl`,
     );
@@ -171,27 +189,35 @@ export class JsonRowSplitter {
         this.#bomSeen++;
         at++;
       } else if (this.#bomSeen === 0) this.#bomSeen = BOM.length;
-      else throw failed('the text begins with a part of a byte order mark, expected all of it or none: write the file in UTF-8');
+      else
+        throw failed(
+          'the text begins with a part of a byte order mark, expected all of it or none: write the file in UTF-8',
+        );
     }
     return at;
   }
+
   #whole(part: Uint8Array): Uint8Array {
     this.#check(part.length);
     if (this.#carried === 0) return part;
     this.#keep(part);
     return this.#carry.subarray(0, this.#carried);
   }
+
   #keep(part: Uint8Array): void {
     this.#check(part.length);
     const needed = this.#carried + part.length;
     if (needed > this.#carry.length) {
-      const grown = new Uint8Array(Math.max(needed, Math.min(this.#carry.length * 2, this.#rowBytesMax), 4096));
+      const grown = new Uint8Array(
+        Math.max(needed, Math.min(this.#carry.length * 2, this.#rowBytesMax), 4096),
+      );
       grown.set(this.#carry.subarray(0, this.#carried));
       this.#carry = grown;
     }
     this.#carry.set(part, this.#carried);
     this.#carried = needed;
   }
+
   #check(more: number): void {
     if (this.#carried + more <= this.#rowBytesMax) return;
     throw failed(
@@ -206,6 +232,7 @@ function trim(line: Uint8Array): Uint8Array {
   while (end > begin && isSpace(line[end - 1] as number)) end--;
   return line.subarray(begin, end);
 }
+
 function describe(wants: Wants): string {
   switch (wants) {
     case 'top':

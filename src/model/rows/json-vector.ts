@@ -10,6 +10,7 @@ interface ElementWriter {
   /** False: the value does not fit. */
   readonly set: (view: DataView, at: number, value: number) => boolean;
 }
+
 const halfWriter = (bitsOf: (value: number) => number, infinity: number): ElementWriter => ({
   bytes: 2,
   expected: 'finite numbers',
@@ -19,6 +20,7 @@ const halfWriter = (bitsOf: (value: number) => number, infinity: number): Elemen
     return (bits & infinity) !== infinity;
   },
 });
+
 const integerWriter = (min: number, max: number): ElementWriter => ({
   bytes: 1,
   expected: `integers from ${min} to ${max}`,
@@ -27,6 +29,7 @@ const integerWriter = (min: number, max: number): ElementWriter => ({
     return Number.isInteger(value) && value >= min && value <= max;
   },
 });
+
 const writers: ReadonlyMap<number, ElementWriter> = new Map<number, ElementWriter>([
   [
     DataType.FloatVector,
@@ -46,7 +49,8 @@ const writers: ReadonlyMap<number, ElementWriter> = new Map<number, ElementWrite
 ]);
 
 /** Elements of the list for a vector of so many dimensions. */
-export const jsonVectorLength = (dataType: number, dim: number): number => (dataType === DataType.BinaryVector ? Math.ceil(dim / 8) : dim);
+export const jsonVectorLength = (dataType: number, dim: number): number =>
+  dataType === DataType.BinaryVector ? Math.ceil(dim / 8) : dim;
 /** Writes the elements at `begin`. @returns what is wrong with which element; undefined when all fit */
 export function writeJsonVector(
   dataType: number,
@@ -57,7 +61,8 @@ export function writeJsonVector(
   const writer = writers.get(dataType);
   if (writer === undefined) return { index: 0, expected: 'no list' };
   for (const [index, value] of values.entries()) {
-    if (typeof value !== 'number' || !writer.set(view, begin + index * writer.bytes, value)) return { index, expected: writer.expected };
+    if (typeof value !== 'number' || !writer.set(view, begin + index * writer.bytes, value))
+      return { index, expected: writer.expected };
   }
   return undefined;
 }

@@ -34,6 +34,9 @@ export function fixedWidth(type: number, dim: number): number | undefined {
       return undefined;
   }
 }
-export const isVectorType = (type: number): boolean => type >= DataType.BinaryVector && type <= DataType.ArrayOfVector;
+
+export const isVectorType = (type: number): boolean =>
+  type >= DataType.BinaryVector && type <= DataType.ArrayOfVector;
 /** Types whose values are text: as keys, as filter operands, and in files. */
-export const isStringType = (type: number): boolean => type === DataType.VarChar || type === DataType.String || type === DataType.Text;
+export const isStringType = (type: number): boolean =>
+  type === DataType.VarChar || type === DataType.String || type === DataType.Text;

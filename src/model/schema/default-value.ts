@@ -8,6 +8,7 @@ export const intRanges: ReadonlyMap<number, { readonly min: number; readonly max
   [DataType.Int16, { min: -32_768, max: 32_767 }],
   [DataType.Int32, { min: -2_147_483_648, max: 2_147_483_647 }],
 ]);
+
 const caseOfType: ReadonlyMap<number, string> = new Map([
   [DataType.Bool, 'boolData'],
   [DataType.Int8, 'intData'],
@@ -18,6 +19,7 @@ const caseOfType: ReadonlyMap<number, string> = new Map([
   [DataType.Double, 'doubleData'],
   [DataType.VarChar, 'stringData'],
 ]);
+
 const nameOfCase: Readonly<Record<string, string>> = {
   boolData: 'Bool',
   intData: 'Int32',
@@ -30,6 +32,7 @@ const nameOfCase: Readonly<Record<string, string>> = {
   dateData: 'Date',
   timeData: 'Time',
 };
+
 const utf8 = new TextEncoder();
 
 /** The default a client meant, undefined when the message is there but empty (as some clients send it). */
@@ -43,15 +46,20 @@ export function checkDefaultValue(field: FieldSchema): void {
   const refuse = (text: string): never => {
     throw new ElanusError('invalid_parameter', text);
   };
-  if (expected === undefined) refuse(`type not support default_value, type:${dataTypeName(field.dataType)}, name:${field.name}`);
+  if (expected === undefined)
+    refuse(`type not support default_value, type:${dataTypeName(field.dataType)}, name:${field.name}`);
   if (expected !== value.$case) {
     const actual = nameOfCase[value.$case] ?? value.$case;
-    refuse(`type (${dataTypeName(field.dataType)}) of field (${field.name}) is not equal to the type(${actual}) of default_value`);
+    refuse(
+      `type (${dataTypeName(field.dataType)}) of field (${field.name}) is not equal to the type(${actual}) of default_value`,
+    );
   }
   if (value.$case === 'intData') {
     const range = intRanges.get(field.dataType);
     if (range !== undefined && (value.value < range.min || value.value > range.max)) {
-      refuse(`[${value.value}] of field (${field.name}) is out of range [${range.min}, ${range.max}] of ${dataTypeName(field.dataType)}`);
+      refuse(
+        `[${value.value}] of field (${field.name}) is out of range [${range.min}, ${range.max}] of ${dataTypeName(field.dataType)}`,
+      );
     }
   }
   if ((value.$case === 'floatData' || value.$case === 'doubleData') && !Number.isFinite(value.value)) {
@@ -60,6 +68,8 @@ export function checkDefaultValue(field: FieldSchema): void {
   if (value.$case === 'stringData') {
     const length = utf8.encode(value.value).length;
     if (length > maxLengthOf(field))
-      refuse(`the length (${length}) of string exceeds max length (${maxLengthOf(field)}) of field (${field.name})`);
+      refuse(
+        `the length (${length}) of string exceeds max length (${maxLengthOf(field)}) of field (${field.name})`,
+      );
   }
 }

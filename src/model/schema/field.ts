@@ -11,10 +11,15 @@ export function dimOf(field: FieldSchema): number {
   const dim = Number(text);
   return /^\d+$/.test(text) && Number.isSafeInteger(dim) ? dim : 0;
 }
+
 export function primaryField(schema: CollectionSchema): FieldSchema {
   const field = schema.fields.find((candidate) => candidate.isPrimaryKey);
   if (field) return field;
-  throw new ElanusError('schema_mismatch', `collection ${JSON.stringify(schema.name)} has no primary field, expected one: fix the schema`);
+  throw new ElanusError(
+    'schema_mismatch',
+    `collection ${JSON.stringify(schema.name)} has no primary field, expected one: fix the schema`,
+  );
 }
+
 export const fieldById = (schema: CollectionSchema, id: bigint): FieldSchema | undefined =>
   schema.fields.find((field) => field.fieldID === id);

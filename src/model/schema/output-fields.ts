@@ -42,7 +42,8 @@ export function resolveOutputFields(
     else throw new ElanusError('refused', `field ${name} not exist`);
   }
   const names = [...chosen.keys(), ...dynamicKeys];
-  const pickedKeys = meta !== undefined && dynamicKeys.size > 0 && !chosen.has(meta.name) ? dynamicKeys : undefined;
+  const pickedKeys =
+    meta !== undefined && dynamicKeys.size > 0 && !chosen.has(meta.name) ? dynamicKeys : undefined;
   if (meta !== undefined && dynamicKeys.size > 0) chosen.set(meta.name, meta.fieldID);
   const fieldIds = [...chosen.values()];
   const key = primaryField(schema);
@@ -54,7 +55,11 @@ export function resolveOutputFields(
 }
 
 /** The rows as they are answered: of the dynamic field only what was asked for. */
-export function answeredRows(schema: CollectionSchema, rows: ColumnBatch, { pickedKeys }: OutputFields): ColumnBatch {
+export function answeredRows(
+  schema: CollectionSchema,
+  rows: ColumnBatch,
+  { pickedKeys }: OutputFields,
+): ColumnBatch {
   const meta = dynamicField(schema);
   if (pickedKeys === undefined || meta === undefined) return rows;
   const columns = rows.columns.map((column) =>
@@ -72,7 +77,10 @@ function countOf(requested: readonly string[], call: 'search' | 'query'): Output
     );
   }
   if (!isCount)
-    throw new ElanusError('unsupported', `output fields ${requested.join(', ')}: only count(*) alone is supported in this version`);
+    throw new ElanusError(
+      'unsupported',
+      `output fields ${requested.join(', ')}: only count(*) alone is supported in this version`,
+    );
   return { isCount: true, fieldIds: [], names: ['count(*)'], dynamicKeys: [], pickedKeys: undefined };
 }
 

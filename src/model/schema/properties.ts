@@ -15,6 +15,7 @@ interface PropertyRule {
   readonly key: RegExp;
   readonly check: PropertyCheck;
 }
+
 const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);
 };
@@ -27,8 +28,11 @@ const never =
 const flag = (value: string, key: string): boolean => {
   const word = value.trim().toLowerCase();
   if (['true', '1', 't'].includes(word)) return true;
-  return ['false', '0', 'f'].includes(word) ? false : refuse(`property ${key} has the value ${value.slice(0, 64)}, expected true or false`);
+  return ['false', '0', 'f'].includes(word)
+    ? false
+    : refuse(`property ${key} has the value ${value.slice(0, 64)}, expected true or false`);
 };
+
 const hintFlag =
   (key: string): PropertyCheck =>
   (value) => {
@@ -47,21 +51,30 @@ const only =
 const checkTtl: PropertyCheck = (value) => {
   if (!/^[+-]?\d{1,18}$/.test(value)) refuse('collection TTL is not a valid positive integer');
   const seconds = Number(value);
-  if (seconds < -1 || seconds > TTL_SECONDS_MAX) refuse(`collection TTL is out of range, expect [-1, ${TTL_SECONDS_MAX}], got ${seconds}`);
+  if (seconds < -1 || seconds > TTL_SECONDS_MAX)
+    refuse(`collection TTL is out of range, expect [-1, ${TTL_SECONDS_MAX}], got ${seconds}`);
   return seconds > 0 ? 'rows do not expire; delete them by key' : undefined;
 };
+
 const checkTimezone: PropertyCheck = (value) => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: value });
   } catch (cause) {
-    throw new ElanusError('invalid_parameter', `invalid timezone, should be a IANA timezone name: ${value.slice(0, 64)}`, { cause });
+    throw new ElanusError(
+      'invalid_parameter',
+      `invalid timezone, should be a IANA timezone name: ${value.slice(0, 64)}`,
+      { cause },
+    );
   }
   return undefined;
 };
+
 const checkIsolation: PropertyCheck = (value, schema) => {
   if (!flag(value, 'partitionkey.isolation')) return undefined;
   if (schema !== undefined && partitionKeyField(schema) === undefined) {
-    refuse('partition key isolation mode is enabled but no partition key field is set. Please set the partition key first');
+    refuse(
+      'partition key isolation mode is enabled but no partition key field is set. Please set the partition key first',
+    );
   }
   return 'filters of the partition key are not supported';
 };
@@ -78,7 +91,10 @@ const collectionRules: readonly PropertyRule[] = [
   { key: /^collection\.segment\.rowLimit$/, check: kept },
   { key: /^collection\.autocompaction\.enabled$/, check: hintFlag('collection.autocompaction.enabled') },
   { key: /^collection\.replica\.number$/, check: only('1', 'there is one replica') },
-  { key: /^collection\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
+  {
+    key: /^collection\.resource_groups$/,
+    check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group'),
+  },
   { key: /^collection\.\w+Rate\.(?:max|min)\./, check: never('rates are not limited') },
   { key: /^collection\.diskProtection\./, check: never('disk space is not limited') },
   { key: /^dynamicfield\.enabled$/, check: never('the schema says whether there are dynamic fields') },
@@ -90,12 +106,23 @@ const databaseRules: readonly PropertyRule[] = [
   { key: /^database\.replica\.number$/, check: only('1', 'there is one replica') },
   { key: /^database\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
   { key: /^database\.diskQuota\.mb$/, check: never('disk space is not limited') },
-  { key: /^database\.max\.collections$/, check: never('the number of collections has one limit for all databases') },
-  { key: /^database\.force\.deny\./, check: onlyFalse('database.force.deny', 'requests are not denied by database') },
+  {
+    key: /^database\.max\.collections$/,
+    check: never('the number of collections has one limit for all databases'),
+  },
+  {
+    key: /^database\.force\.deny\./,
+    check: onlyFalse('database.force.deny', 'requests are not denied by database'),
+  },
   { key: /^(?:replicate|cipher)\./, check: never('neither replication nor encryption is supported') },
 ];
 
-function checkAll(rules: readonly PropertyRule[], what: string, properties: readonly KeyValuePair[], schema?: CollectionSchema): void {
+function checkAll(
+  rules: readonly PropertyRule[],
+  what: string,
+  properties: readonly KeyValuePair[],
+  schema?: CollectionSchema,
+): void {
   const seen = new Set<string>();
   for (const { key, value } of properties) {
     if (seen.has(key)) refuse(`duplicated property key ${key.slice(0, 200)} of the ${what}; send it once`);
@@ -113,7 +140,10 @@ function checkAll(rules: readonly PropertyRule[], what: string, properties: read
 }
 
 /** @throws invalid_parameter, unsupported */
-export const checkCollectionProperties = (properties: readonly KeyValuePair[], schema?: CollectionSchema): void =>
-  checkAll(collectionRules, 'collection', properties, schema);
+export const checkCollectionProperties = (
+  properties: readonly KeyValuePair[],
+  schema?: CollectionSchema,
+): void => checkAll(collectionRules, 'collection', properties, schema);
 /** @throws invalid_parameter, unsupported */
-export const checkDatabaseProperties = (properties: readonly KeyValuePair[]): void => checkAll(databaseRules, 'database', properties);
+export const checkDatabaseProperties = (properties: readonly KeyValuePair[]): void =>
+  checkAll(databaseRules, 'database', properties);

@@ -25,9 +25,21 @@ export const BINARY_DIM_MAX = 262_144;
 export const VARCHAR_BYTES_MAX = 65_535;
 
 const supportedTypes: ReadonlySet<number> = new Set([
-  ...[DataType.Bool, DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64, DataType.Float, DataType.Double],
-  ...[DataType.VarChar, DataType.JSON, DataType.FloatVector, DataType.Float16Vector, DataType.BFloat16Vector],
-  ...[DataType.Int8Vector, DataType.BinaryVector, DataType.SparseFloatVector],
+  DataType.Bool,
+  DataType.Int8,
+  DataType.Int16,
+  DataType.Int32,
+  DataType.Int64,
+  DataType.Float,
+  DataType.Double,
+  DataType.VarChar,
+  DataType.JSON,
+  DataType.FloatVector,
+  DataType.Float16Vector,
+  DataType.BFloat16Vector,
+  DataType.Int8Vector,
+  DataType.BinaryVector,
+  DataType.SparseFloatVector,
 ]);
 
 export interface CreateRequestFacts {
@@ -38,28 +50,42 @@ export interface CreateRequestFacts {
 function refuse(text: string): never {
   throw new ElanusError('invalid_parameter', text);
 }
+
 const unsupported = (text: string): never => {
   throw new ElanusError('unsupported', text);
 };
 
 /** @throws invalid_parameter, unsupported. The source is not changed. */
-export function parseCollectionSchema(source: Uint8Array | CollectionSchema, request: CreateRequestFacts): CollectionSchema {
+export function parseCollectionSchema(
+  source: Uint8Array | CollectionSchema,
+  request: CreateRequestFacts,
+): CollectionSchema {
   const sent = source instanceof Uint8Array ? decodeSchema(source) : source;
   checkName('collection', request.collectionName);
   if (sent.name !== '' && sent.name !== request.collectionName) {
-    refuse(`collection name does not match: collection name = ${request.collectionName}, schema.Name=${sent.name}`);
+    refuse(
+      `collection name does not match: collection name = ${request.collectionName}, schema.Name=${sent.name}`,
+    );
   }
   checkFeatures(sent);
   const fields = sent.fields.filter((field) => !field.isDynamic || field.name !== META_FIELD_NAME);
-  if (fields.length > FIELDS_MAX) refuse(`maximum field's number should be limited to ${FIELDS_MAX}, but got ${fields.length}`);
+  if (fields.length > FIELDS_MAX)
+    refuse(`maximum field's number should be limited to ${FIELDS_MAX}, but got ${fields.length}`);
   checkFieldNames(fields);
-  const normalised = fields.map((field, at) => parseField(field, FIRST_FIELD_ID + BigInt(at), sent, request.collectionName));
+  const normalised = fields.map((field, at) =>
+    parseField(field, FIRST_FIELD_ID + BigInt(at), sent, request.collectionName),
+  );
   checkVectorCount(normalised);
   checkPrimaryKey(normalised);
   checkPartitionKey(normalised, request.numPartitions ?? 0n);
   checkClusteringKey(normalised);
   if (sent.enableDynamicField) normalised.push(metaField(FIRST_FIELD_ID + BigInt(normalised.length)));
-  return CollectionSchema.create({ ...sent, name: request.collectionName, autoID: false, fields: normalised });
+  return CollectionSchema.create({
+    ...sent,
+    name: request.collectionName,
+    autoID: false,
+    fields: normalised,
+  });
 }
 
 function decodeSchema(bytes: Uint8Array): CollectionSchema {
@@ -67,22 +93,36 @@ function decodeSchema(bytes: Uint8Array): CollectionSchema {
     return decodeBounded(CollectionSchema, bytes, INNER_UNITS_MAX).message;
   } catch (cause) {
     if (cause instanceof ElanusError) throw cause;
-    throw new ElanusError('invalid_parameter', 'the schema of the collection cannot be decoded; send a serialized CollectionSchema', {
-      cause,
-    });
+    throw new ElanusError(
+      'invalid_parameter',
+      'the schema of the collection cannot be decoded; send a serialized CollectionSchema',
+      {
+        cause,
+      },
+    );
   }
 }
 
 function checkFeatures(schema: CollectionSchema): void {
   if (schema.functions.length > 0)
-    unsupported('functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them');
-  if (schema.structArrayFields.length > 0) unsupported('struct array fields are not supported in this version; use scalar or JSON fields');
+    unsupported(
+      'functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them',
+    );
+  if (schema.structArrayFields.length > 0)
+    unsupported('struct array fields are not supported in this version; use scalar or JSON fields');
   checkCollectionProperties(schema.properties, schema);
-  if (schema.doPhysicalBackfill) unsupported('do_physical_backfill is not supported in this version: there are no functions; leave it out');
+  if (schema.doPhysicalBackfill)
+    unsupported(
+      'do_physical_backfill is not supported in this version: there are no functions; leave it out',
+    );
   if (schema.fileResourceIds.length > 0)
-    unsupported('file_resource_ids are not supported in this version: texts are not analyzed; leave them out');
-  if (schema.externalSource !== '' || schema.externalSpec !== '') unsupported('external collections are not supported in this version');
-  if (schema.enableNamespace) unsupported('namespaces are not supported in this version; use partitions or a partition key');
+    unsupported(
+      'file_resource_ids are not supported in this version: texts are not analyzed; leave them out',
+    );
+  if (schema.externalSource !== '' || schema.externalSpec !== '')
+    unsupported('external collections are not supported in this version');
+  if (schema.enableNamespace)
+    unsupported('namespaces are not supported in this version; use partitions or a partition key');
 }
 
 function checkFieldNames(fields: readonly FieldSchema[]): void {
@@ -94,16 +134,23 @@ function checkFieldNames(fields: readonly FieldSchema[]): void {
   }
 }
 
-function parseField(field: FieldSchema, fieldID: bigint, schema: CollectionSchema, collection: string): FieldSchema {
+function parseField(
+  field: FieldSchema,
+  fieldID: bigint,
+  schema: CollectionSchema,
+  collection: string,
+): FieldSchema {
   if (!supportedTypes.has(field.dataType)) refuseType(field);
   checkFieldFeatures(field);
   checkTypeParams(field);
-  if (field.isDynamic) refuse(`cannot explicitly set a field as a dynamic field: ${field.name}; set enable_dynamic_field`);
+  if (field.isDynamic)
+    refuse(`cannot explicitly set a field as a dynamic field: ${field.name}; set enable_dynamic_field`);
   if (field.dataType === DataType.VarChar) checkMaxLength(field, collection);
   if (isDenseVector(field.dataType)) checkVector(field);
   if (field.dataType === DataType.SparseFloatVector) checkSparseVector(field);
   if (field.isPrimaryKey) checkKeyColumn(field);
-  else if (field.autoID) refuse(`only primary field can speficy AutoID with true, field name = ${field.name}`);
+  else if (field.autoID)
+    refuse(`only primary field can speficy AutoID with true, field name = ${field.name}`);
   checkDefaultValue(field);
   return FieldSchema.create({
     ...field,
@@ -116,38 +163,59 @@ function parseField(field: FieldSchema, fieldID: bigint, schema: CollectionSchem
 
 function refuseType(field: FieldSchema): never {
   const name = dataTypeName(field.dataType);
-  const isKnown = field.dataType !== DataType.None && Object.values<number>(DataType).includes(field.dataType);
-  if (!isKnown) throw new ElanusError('invalid_parameter', `data type ${name} of field ${field.name} is not valid`);
+  const isKnown =
+    field.dataType !== DataType.None && Object.values<number>(DataType).includes(field.dataType);
+  if (!isKnown)
+    throw new ElanusError('invalid_parameter', `data type ${name} of field ${field.name} is not valid`);
   const list = [...supportedTypes].map(dataTypeName).join(', ');
-  throw new ElanusError('unsupported', `data type ${name} of field ${field.name} is not supported in this version; supported: ${list}`);
+  throw new ElanusError(
+    'unsupported',
+    `data type ${name} of field ${field.name} is not supported in this version; supported: ${list}`,
+  );
 }
 
 /** What would be passed over otherwise. */
 function checkFieldFeatures(field: FieldSchema): void {
   if (field.isFunctionOutput)
-    unsupported(`field ${field.name} is the output of a function, functions are not supported in this version; send its values yourself`);
+    unsupported(
+      `field ${field.name} is the output of a function, functions are not supported in this version; send its values yourself`,
+    );
   if (field.externalField !== '')
-    unsupported(`field ${field.name} has external_field, external collections are not supported in this version; leave it out`);
+    unsupported(
+      `field ${field.name} has external_field, external collections are not supported in this version; leave it out`,
+    );
   if (field.indexParams.length > 0)
-    unsupported(`field ${field.name} has index_params, which are not read from schemas; send them with CreateIndex`);
+    unsupported(
+      `field ${field.name} has index_params, which are not read from schemas; send them with CreateIndex`,
+    );
   if (field.elementType !== DataType.None)
-    refuse(`field ${field.name} of type ${dataTypeName(field.dataType)} has no elements; leave element_type out`);
+    refuse(
+      `field ${field.name} of type ${dataTypeName(field.dataType)} has no elements; leave element_type out`,
+    );
 }
 
 function checkMaxLength(field: FieldSchema, collection: string): void {
   const text = typeParam(field, 'max_length');
-  if (text === undefined) refuse(`type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`);
+  if (text === undefined)
+    refuse(
+      `type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`,
+    );
   const length = parseInteger(text);
-  if (length === undefined) refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
+  if (length === undefined)
+    refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
   if (length < 1 || length > VARCHAR_BYTES_MAX) {
-    refuse(`the maximum length specified for the field(${field.name}) should be in (0, ${VARCHAR_BYTES_MAX}], but got ${length} instead`);
+    refuse(
+      `the maximum length specified for the field(${field.name}) should be in (0, ${VARCHAR_BYTES_MAX}], but got ${length} instead`,
+    );
   }
 }
 
 function checkVector(field: FieldSchema): void {
   const text = typeParam(field, 'dim');
   if (text === undefined)
-    refuse(`dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`);
+    refuse(
+      `dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`,
+    );
   const dim = parseInteger(text);
   const isBinary = field.dataType === DataType.BinaryVector;
   const [min, max] = isBinary ? [BINARY_DIM_MIN, BINARY_DIM_MAX] : [DIM_MIN, DIM_MAX];
@@ -160,7 +228,9 @@ function checkVector(field: FieldSchema): void {
 /** Its dimension is whatever index a row has, so none is declared. */
 function checkSparseVector(field: FieldSchema): void {
   if (typeParam(field, 'dim') !== undefined) {
-    refuse(`dim should not be specified for sparse vector field ${field.name}, sparse vector field does not need a dim; leave it out`);
+    refuse(
+      `dim should not be specified for sparse vector field ${field.name}, sparse vector field does not need a dim; leave it out`,
+    );
   }
 }
 
@@ -169,7 +239,8 @@ function checkKeyColumn(field: FieldSchema): void {
     refuse(`the data type of primary key should be Int64 or VarChar, field ${field.name}`);
   }
   if (field.nullable) refuse(`primary field not support null, field name = ${field.name}`);
-  if (defaultOf(field) !== undefined) refuse(`primary field not support default_value, field name = ${field.name}`);
+  if (defaultOf(field) !== undefined)
+    refuse(`primary field not support default_value, field name = ${field.name}`);
 }
 
 const namesOf = (fields: readonly FieldSchema[]): string => fields.map((field) => field.name).join(', ');
@@ -177,7 +248,8 @@ const namesOf = (fields: readonly FieldSchema[]): string => fields.map((field) =
 function checkVectorCount(fields: readonly FieldSchema[]): void {
   const count = fields.filter((field) => isVectorType(field.dataType)).length;
   if (count === 0) refuse('schema does not contain vector field');
-  if (count > VECTOR_FIELDS_MAX) refuse(`maximum vector field's number should be limited to ${VECTOR_FIELDS_MAX}, but got ${count}`);
+  if (count > VECTOR_FIELDS_MAX)
+    refuse(`maximum vector field's number should be limited to ${VECTOR_FIELDS_MAX}, but got ${count}`);
 }
 
 function checkPrimaryKey(fields: readonly FieldSchema[]): void {
@@ -191,7 +263,8 @@ function checkPartitionKey(fields: readonly FieldSchema[], numPartitions: bigint
   const key = keys[0];
   if (numPartitions < 0n) refuse('The specified num_partitions should be greater than or equal to 1');
   if (key === undefined) {
-    if (numPartitions > 0n) refuse('num_partitions should only be specified with partition key field enabled');
+    if (numPartitions > 0n)
+      refuse('num_partitions should only be specified with partition key field enabled');
     return;
   }
   if (keys.length > 1) refuse(`there are more than one partition key, field name = ${namesOf(keys)}`);
@@ -200,26 +273,40 @@ function checkPartitionKey(fields: readonly FieldSchema[], numPartitions: bigint
   }
   if (key.isPrimaryKey) refuse(`the partition key field must not be primary field, field ${key.name}`);
   if (key.nullable) refuse(`partition key field not support nullable, field ${key.name}`);
-  if (numPartitions > BigInt(PARTITIONS_MAX)) refuse(`partition number (${numPartitions}) exceeds max configuration (${PARTITIONS_MAX})`);
+  if (numPartitions > BigInt(PARTITIONS_MAX))
+    refuse(`partition number (${numPartitions}) exceeds max configuration (${PARTITIONS_MAX})`);
 }
 
 function checkClusteringKey(fields: readonly FieldSchema[]): void {
   const keys = fields.filter((field) => field.isClusteringKey);
   if (keys.length > 1) refuse(`there are more than one clustering key, field name = ${namesOf(keys)}`);
   const key = keys[0];
-  if (key !== undefined && (key.dataType === DataType.JSON || isVectorType(key.dataType) || key.dataType === DataType.Bool)) {
-    refuse(`the data type ${dataTypeName(key.dataType)} of field ${key.name} cannot be a clustering key; use a number or VarChar field`);
+  if (
+    key !== undefined &&
+    (key.dataType === DataType.JSON || isVectorType(key.dataType) || key.dataType === DataType.Bool)
+  ) {
+    refuse(
+      `the data type ${dataTypeName(key.dataType)} of field ${key.name} cannot be a clustering key; use a number or VarChar field`,
+    );
   }
 }
 
 const metaField = (fieldID: bigint): FieldSchema =>
-  FieldSchema.create({ fieldID, name: META_FIELD_NAME, description: 'dynamic schema', dataType: DataType.JSON, isDynamic: true });
+  FieldSchema.create({
+    fieldID,
+    name: META_FIELD_NAME,
+    description: 'dynamic schema',
+    dataType: DataType.JSON,
+    isDynamic: true,
+  });
 
-const parseInteger = (text: string): number | undefined => (/^-?\d{1,15}$/.test(text) ? Number(text) : undefined);
+const parseInteger = (text: string): number | undefined =>
+  /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
 
 /** 0 means the default of one shard. */
 export function shardCountOf(shardsNum: number): number {
-  if (shardsNum > SHARDS_MAX) refuse(`maximum shards's number should be limited to ${SHARDS_MAX}, but got ${shardsNum}`);
+  if (shardsNum > SHARDS_MAX)
+    refuse(`maximum shards's number should be limited to ${SHARDS_MAX}, but got ${shardsNum}`);
   if (shardsNum < 0) refuse(`shards number should be in [0, ${SHARDS_MAX}], but got ${shardsNum}`);
   return shardsNum === 0 ? 1 : shardsNum;
 }
@@ -235,8 +322,16 @@ function canonical(schema: CollectionSchema): Uint8Array {
   const sorted = (pairs: readonly { key: string; value: string }[]) =>
     [...pairs].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   const fields = schema.fields.map((field) =>
-    FieldSchema.create({ ...field, fieldID: 0n, state: 0, typeParams: sorted(field.typeParams), indexParams: sorted(field.indexParams) }),
+    FieldSchema.create({
+      ...field,
+      fieldID: 0n,
+      state: 0,
+      typeParams: sorted(field.typeParams),
+      indexParams: sorted(field.indexParams),
+    }),
   );
   const { name, description, enableDynamicField } = schema;
-  return CollectionSchema.encode(CollectionSchema.create({ name, description, enableDynamicField, fields })).finish();
+  return CollectionSchema.encode(
+    CollectionSchema.create({ name, description, enableDynamicField, fields }),
+  ).finish();
 }

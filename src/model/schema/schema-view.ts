@@ -5,18 +5,24 @@ import { isVectorType } from './data-type.js';
 
 export const META_FIELD_NAME = '$meta';
 
-const typeNames: ReadonlyMap<number, string> = new Map(Object.entries(DataType).map(([name, value]) => [value, name]));
+const typeNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(DataType).map(([name, value]) => [value, name]),
+);
 export const dataTypeName = (type: number): string => typeNames.get(type) ?? `type ${type}`;
 
-export const typeParam = (field: FieldSchema, key: string): string | undefined => field.typeParams.find((pair) => pair.key === key)?.value;
+export const typeParam = (field: FieldSchema, key: string): string | undefined =>
+  field.typeParams.find((pair) => pair.key === key)?.value;
 /** Bytes of UTF-8 a VarChar value may have; 0 when the field has no such limit. */
 export const maxLengthOf = (field: FieldSchema): number => Number(typeParam(field, 'max_length') ?? 0);
 
 export const fieldByName = (schema: CollectionSchema, name: string): FieldSchema | undefined =>
   schema.fields.find((field) => field.name === name);
-export const dynamicField = (schema: CollectionSchema): FieldSchema | undefined => schema.fields.find((field) => field.isDynamic);
-export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undefined => schema.fields.find((field) => field.isPartitionKey);
-export const vectorFields = (schema: CollectionSchema): FieldSchema[] => schema.fields.filter((field) => isVectorType(field.dataType));
+export const dynamicField = (schema: CollectionSchema): FieldSchema | undefined =>
+  schema.fields.find((field) => field.isDynamic);
+export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undefined =>
+  schema.fields.find((field) => field.isPartitionKey);
+export const vectorFields = (schema: CollectionSchema): FieldSchema[] =>
+  schema.fields.filter((field) => isVectorType(field.dataType));
 
 /** The schema as clients see it: `$meta` shows only as `enable_dynamic_field`. */
 export const publicSchema = (schema: CollectionSchema): CollectionSchema =>

@@ -22,11 +22,18 @@ export function checkTypeParams(field: FieldSchema): void {
 function checkAnalyzer(field: FieldSchema): void {
   const hasMatch = flagOf(field, 'enable_match');
   const hasAnalyzer = flagOf(field, 'enable_analyzer');
-  if (hasMatch && !hasAnalyzer) refuse(`field ${field.name} which has enable_match or is input of BM25 function must also enable_analyzer`);
-  const sent = hasAnalyzer ? 'enable_analyzer' : analyzerKeys.find((key) => typeParam(field, key) !== undefined);
+  if (hasMatch && !hasAnalyzer)
+    refuse(
+      `field ${field.name} which has enable_match or is input of BM25 function must also enable_analyzer`,
+    );
+  const sent = hasAnalyzer
+    ? 'enable_analyzer'
+    : analyzerKeys.find((key) => typeParam(field, key) !== undefined);
   if (sent === undefined) return;
   if (field.dataType !== DataType.VarChar)
-    refuse(`can not enable analyzer on field ${field.name} of type ${dataTypeName(field.dataType)}, only VarChar has one`);
+    refuse(
+      `can not enable analyzer on field ${field.name} of type ${dataTypeName(field.dataType)}, only VarChar has one`,
+    );
   throw new ElanusError(
     'unsupported',
     `${sent} of field ${field.name} is not supported in this version: texts are not analyzed; leave analyzers and enable_match out`,
@@ -40,7 +47,9 @@ function flagOf(field: FieldSchema, key: (typeof flagKeys)[number]): boolean {
   if (['true', '1', 't'].includes(word)) return true;
   return ['false', '0', 'f', ''].includes(word)
     ? false
-    : refuse(`type param ${key} of field ${field.name} has the value ${text.slice(0, 64)}, expected true or false`);
+    : refuse(
+        `type param ${key} of field ${field.name} has the value ${text.slice(0, 64)}, expected true or false`,
+      );
 }
 
 function refuse(text: string): never {

@@ -9,6 +9,7 @@ export interface VectorTypeSpec {
   readonly metrics: readonly MetricName[];
   readonly defaultMetric: MetricName;
 }
+
 const dense = { metrics: ['L2', 'IP', 'COSINE'], defaultMetric: 'COSINE' } as const;
 
 export const vectorTypes = {
@@ -22,7 +23,12 @@ export const vectorTypes = {
     metrics: ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE', 'MHJACCARD'],
     defaultMetric: 'HAMMING',
   },
-  SparseFloatVector: { dataType: DataType.SparseFloatVector, name: 'sparse vector', metrics: ['IP', 'BM25'], defaultMetric: 'IP' },
+  SparseFloatVector: {
+    dataType: DataType.SparseFloatVector,
+    name: 'sparse vector',
+    metrics: ['IP', 'BM25'],
+    defaultMetric: 'IP',
+  },
 } as const satisfies Record<string, VectorTypeSpec>;
 export type VectorType = keyof typeof vectorTypes;
 

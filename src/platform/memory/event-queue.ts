@@ -7,7 +7,9 @@ export interface SimulatedEvent {
   readonly run: () => void;
   cancelled: boolean;
 }
-const isBefore = (a: SimulatedEvent, b: SimulatedEvent): boolean => a.time < b.time || (a.time === b.time && a.sequence < b.sequence);
+
+const isBefore = (a: SimulatedEvent, b: SimulatedEvent): boolean =>
+  a.time < b.time || (a.time === b.time && a.sequence < b.sequence);
 
 export class EventQueue {
   readonly #heap: SimulatedEvent[] = [];
@@ -17,6 +19,7 @@ export class EventQueue {
   get size(): number {
     return this.#live;
   }
+
   add(time: number, run: () => void): Timer {
     const event: SimulatedEvent = { time, sequence: this.#sequence++, run, cancelled: false };
     this.#live++;
@@ -37,6 +40,7 @@ export class EventQueue {
       },
     };
   }
+
   /** Removes and gives the first event at or before `limit`. */
   take(limit: number): SimulatedEvent | undefined {
     for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
@@ -49,6 +53,7 @@ export class EventQueue {
     }
     return undefined;
   }
+
   #removeFirst(): void {
     const last = this.#heap.pop();
     if (last === undefined || this.#heap.length === 0) return;
@@ -56,7 +61,11 @@ export class EventQueue {
     for (;;) {
       let down = 2 * at + 1;
       if (down >= this.#heap.length) break;
-      if (down + 1 < this.#heap.length && isBefore(this.#heap[down + 1] as SimulatedEvent, this.#heap[down] as SimulatedEvent)) down++;
+      if (
+        down + 1 < this.#heap.length &&
+        isBefore(this.#heap[down + 1] as SimulatedEvent, this.#heap[down] as SimulatedEvent)
+      )
+        down++;
       const child = this.#heap[down] as SimulatedEvent;
       if (!isBefore(child, last)) break;
       this.#heap[at] = child;

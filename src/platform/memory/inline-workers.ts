@@ -28,18 +28,28 @@ export class InlineWorkers implements Workers {
     this.#tasks = options.tasks ?? workerTasks;
     this.parallelism = options.parallelism ?? 1;
   }
+
   allocate(bytes: number, bytesMax: number): SharedRegion {
     const region: SharedRegion = { id: this.#nextRegion++, memory: allocateMemory(bytes, bytesMax) };
     this.#live.add(region.id);
     return region;
   }
+
   release(region: SharedRegion): void {
     this.#live.delete(region.id);
   }
-  async run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal): Promise<Output> {
-    for (const region of regions) assert(this.#live.has(region.id), `task ${task} uses released region ${region.id}`);
+
+  async run<Output>(
+    task: string,
+    input: unknown,
+    regions: readonly SharedRegion[],
+    signal?: AbortSignal,
+  ): Promise<Output> {
+    for (const region of regions)
+      assert(this.#live.has(region.id), `task ${task} uses released region ${region.id}`);
     const copied: unknown = structuredClone(input);
-    const cancelled = (): ElanusError => new ElanusError('cancelled', `task ${task}: cancelled before it started`);
+    const cancelled = (): ElanusError =>
+      new ElanusError('cancelled', `task ${task}: cancelled before it started`);
     if (signal?.aborted) throw cancelled();
     await this.#options.timers.sleep(this.#options.delayMs?.() ?? 0, signal).catch(() => {
       throw cancelled();
@@ -48,7 +58,10 @@ export class InlineWorkers implements Workers {
     if (run === undefined) throw new Error(`no worker task is named "${task}"`);
     try {
       // Input is checked by the task's own callers; the registry has one type for all.
-      const output = await run(copied as never, { memories: regions.map((region) => region.memory), thread: 0 });
+      const output = await run(copied as never, {
+        memories: regions.map((region) => region.memory),
+        thread: 0,
+      });
       return structuredClone(output) as Output;
     } catch (error) {
       throw error instanceof ElanusError ? error : new Error(messageOf(error), { cause: error });

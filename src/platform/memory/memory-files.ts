@@ -6,7 +6,16 @@ import { checkFilePath, fileMissing } from '#platform/path-check.js';
 import { CachedFile, PAGE_BYTES } from './cached-file.js';
 
 /** `append` is the write into the page cache, `sync` what makes it durable; `rename` is the second half of `write`. */
-export type DiskOperation = 'read' | 'list' | 'open' | 'append' | 'sync' | 'write' | 'rename' | 'remove' | 'truncate';
+export type DiskOperation =
+  | 'read'
+  | 'list'
+  | 'open'
+  | 'append'
+  | 'sync'
+  | 'write'
+  | 'rename'
+  | 'remove'
+  | 'truncate';
 
 export interface DiskFault {
   readonly code: 'EIO' | 'ENOSPC';
@@ -30,11 +39,13 @@ interface Entry {
   /** Appends under way, oldest first. */
   pending: Uint8Array[];
 }
+
 interface Change {
   readonly operation: DiskOperation;
   readonly path: string;
   readonly apply: () => void;
 }
+
 const no = (): boolean => false;
 
 export class MemoryFiles implements Files {
@@ -146,7 +157,10 @@ export class MemoryFiles implements Files {
     if (guard !== undefined) checkFilePath(guard);
     this.#refuse('open', path);
     const find = (): Entry => {
-      const found = this.#files.get(path) ?? { file: new CachedFile(undefined, this.#pageBytes), pending: [] };
+      const found = this.#files.get(path) ?? {
+        file: new CachedFile(undefined, this.#pageBytes),
+        pending: [],
+      };
       this.#files.set(path, found);
       return found;
     };
@@ -162,7 +176,10 @@ export class MemoryFiles implements Files {
     const append = async (bytes: Uint8Array): Promise<void> => {
       if (problem !== undefined) throw problem;
       await this.#pause();
-      problem = life === this.#life ? this.#appendNow(path, entry, bytes, guard) : failed(path, 'the process crashed');
+      problem =
+        life === this.#life
+          ? this.#appendNow(path, entry, bytes, guard)
+          : failed(path, 'the process crashed');
       if (problem !== undefined) throw problem;
       size = entry.file.length;
     };
@@ -185,7 +202,12 @@ export class MemoryFiles implements Files {
   }
 
   /** Writes, syncs, looks at the guard. @returns why it failed: what queued behind it is refused with it. */
-  #appendNow(path: string, entry: Entry, bytes: Uint8Array, guard: string | undefined): ElanusError | undefined {
+  #appendNow(
+    path: string,
+    entry: Entry,
+    bytes: Uint8Array,
+    guard: string | undefined,
+  ): ElanusError | undefined {
     entry.pending.shift();
     const refusal = this.fault?.('append', path, bytes.length);
     if (refusal !== undefined) {
@@ -210,7 +232,10 @@ export class MemoryFiles implements Files {
   #refuse(operation: DiskOperation, path: string, bytes = 0): void {
     const fault = this.fault?.(operation, path, bytes);
     if (fault === undefined) return;
-    throw new ElanusError('io_failed', `${operation} ${JSON.stringify(path)}: ${fault.code}: check the disk and its space`);
+    throw new ElanusError(
+      'io_failed',
+      `${operation} ${JSON.stringify(path)}: ${fault.code}: check the disk and its space`,
+    );
   }
 
   async #beforeRead(operation: DiskOperation, path: string): Promise<void> {
@@ -227,7 +252,11 @@ export class MemoryFiles implements Files {
     } finally {
       this.#changes.delete(change);
     }
-    if (life !== this.#life) throw new ElanusError('io_failed', 'file change lost: the simulated process crashed before it was durable');
+    if (life !== this.#life)
+      throw new ElanusError(
+        'io_failed',
+        'file change lost: the simulated process crashed before it was durable',
+      );
     apply();
   }
 
@@ -240,7 +269,10 @@ export class MemoryFiles implements Files {
 }
 
 const failed = (path: string, reason: string): ElanusError =>
-  new ElanusError('wal_unavailable', `append to ${JSON.stringify(path)} failed: ${reason}: reopen the file and read back what is there`);
+  new ElanusError(
+    'wal_unavailable',
+    `append to ${JSON.stringify(path)} failed: ${reason}: reopen the file and read back what is there`,
+  );
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

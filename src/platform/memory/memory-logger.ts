@@ -7,6 +7,7 @@ export interface LogRecord {
   readonly event: string;
   readonly fields: LogFields;
 }
+
 export class MemoryLogger implements Logger {
   readonly records: LogRecord[] = [];
   readonly #now: () => number;
@@ -16,18 +17,23 @@ export class MemoryLogger implements Logger {
     this.#now = now;
     this.#max = max;
   }
+
   debug(event: string, fields: LogFields = {}): void {
     this.#add('debug', event, fields);
   }
+
   info(event: string, fields: LogFields = {}): void {
     this.#add('info', event, fields);
   }
+
   warn(event: string, fields: LogFields = {}): void {
     this.#add('warn', event, fields);
   }
+
   error(event: string, fields: LogFields = {}): void {
     this.#add('error', event, fields);
   }
+
   #add(level: LogRecord['level'], event: string, fields: LogFields): void {
     if (this.records.length >= this.#max) this.records.splice(0, Math.ceil(this.#max / 2)); // The recent half tells more than none.
     this.records.push({ timeMs: this.#now(), level, event, fields });

@@ -12,13 +12,18 @@ export class MemoryMetaStore implements MetaStore {
     const entry = this.#entries.get(key);
     return entry === undefined ? undefined : copy(entry);
   }
+
   async range(prefix: string): Promise<readonly MetaEntry[]> {
     return [...this.#entries.values()]
       .filter((entry) => entry.key.startsWith(prefix))
       .sort(byKey)
       .map(copy);
   }
-  async transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<bigint | undefined> {
+
+  async transact(
+    compares: readonly MetaCompare[],
+    operations: readonly MetaOperation[],
+  ): Promise<bigint | undefined> {
     checkTransaction(compares, operations);
     if (!compares.every((compare) => compareHolds(compare, this.#entries.get(compare.key)))) return undefined;
     const revision = ++this.#revision;
@@ -32,12 +37,17 @@ export class MemoryMetaStore implements MetaStore {
         this.#entries.set(operation.key, { key: operation.key, value, modRevision: revision });
         events.push({ kind: 'put', key: operation.key, value: value.slice(), revision });
       } else if (operation.kind === 'delete') remove(operation.key);
-      else for (const key of [...this.#entries.keys()].filter((name) => name.startsWith(operation.prefix)).sort()) remove(key);
+      else
+        for (const key of [...this.#entries.keys()]
+          .filter((name) => name.startsWith(operation.prefix))
+          .sort())
+          remove(key);
     }
     await Promise.resolve();
     this.#watchers.emit(events);
     return revision;
   }
+
   watch(prefix: string, onEvent: (event: MetaEvent) => void): { cancel(): void } {
     return this.#watchers.watch(prefix, onEvent);
   }

@@ -9,6 +9,7 @@ interface Series {
   readonly buckets: number[];
   count: number;
 }
+
 interface Family {
   readonly kind: 'counter' | 'gauge' | 'histogram';
   readonly spec: Spec;
@@ -27,6 +28,7 @@ export class MemoryMetrics implements Metrics {
       },
     };
   }
+
   gauge(spec: Spec): Gauge {
     const family = this.#family('gauge', spec, []);
     return {
@@ -35,6 +37,7 @@ export class MemoryMetrics implements Metrics {
       },
     };
   }
+
   histogram(spec: Spec & { readonly buckets: readonly number[] }): Histogram {
     const family = this.#family('histogram', spec, spec.buckets);
     return {
@@ -48,6 +51,7 @@ export class MemoryMetrics implements Metrics {
       },
     };
   }
+
   async render(): Promise<string> {
     const lines: string[] = [];
     for (const { kind, spec, bounds, series: all } of this.#families.values()) {
@@ -58,17 +62,22 @@ export class MemoryMetrics implements Metrics {
             lines.push(`${spec.name}_bucket${braces(`le="${bound}"`, one.labels)} ${one.buckets[i] ?? 0}`);
           });
           lines.push(`${spec.name}_bucket${braces('le="+Inf"', one.labels)} ${one.count}`);
-          lines.push(`${spec.name}_sum${braces(one.labels)} ${one.value}`, `${spec.name}_count${braces(one.labels)} ${one.count}`);
+          lines.push(
+            `${spec.name}_sum${braces(one.labels)} ${one.value}`,
+            `${spec.name}_count${braces(one.labels)} ${one.count}`,
+          );
         } else lines.push(`${spec.name}${braces(one.labels)} ${one.value}`);
       }
       lines.push('');
     }
     return lines.join('\n');
   }
+
   #family(kind: Family['kind'], spec: Spec, bounds: readonly number[]): Family {
     const before = this.#families.get(spec.name);
     if (before !== undefined && before.kind === kind) return before;
-    if (before !== undefined) throw new Error(`metric ${spec.name} is a ${before.kind}, asked for as a ${kind}`);
+    if (before !== undefined)
+      throw new Error(`metric ${spec.name} is a ${before.kind}, asked for as a ${kind}`);
     const family: Family = { kind, spec, bounds, series: new Map() };
     if ((spec.labels ?? []).length === 0) series(family, undefined); // Shown as 0 from the start, like the real ones.
     this.#families.set(spec.name, family);
@@ -78,7 +87,8 @@ export class MemoryMetrics implements Metrics {
 
 function series(family: Family, labels: Labels | undefined): Series {
   for (const name of Object.keys(labels ?? {})) {
-    if (!(family.spec.labels ?? []).includes(name)) throw new Error(`metric ${family.spec.name} has no label ${name}`);
+    if (!(family.spec.labels ?? []).includes(name))
+      throw new Error(`metric ${family.spec.name} has no label ${name}`);
   }
   const text = (family.spec.labels ?? [])
     .filter((name) => labels?.[name] !== undefined)
@@ -91,6 +101,7 @@ function series(family: Family, labels: Labels | undefined): Series {
   }
   return found;
 }
+
 const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 const braces = (...labels: string[]): string => {
   const given = labels.filter((label) => label !== '');

@@ -27,6 +27,7 @@ export interface SimulatedCluster {
   /** Where the objects lie, below `objects/`: for a look from outside. */
   readonly objectDisk: MemoryFiles;
 }
+
 export interface MemoryPlatformOptions {
   readonly cluster: SimulatedCluster;
   /** Name of the process in the network. */
@@ -40,6 +41,7 @@ export interface MemoryPlatformOptions {
   /** A terabyte when not given. */
   readonly memoryBytes?: number;
 }
+
 export interface MemoryPlatform extends Platform {
   /** What `files` stands on: for faults, for a look from outside, and for the next process. */
   readonly disk: MemoryFiles;

@@ -2,7 +2,14 @@
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import type { Clock } from '#platform/time.js';
-import type { CallContext, Connection, Listener, ListenOptions, MethodHandler, Transport } from '#platform/transport.js';
+import type {
+  CallContext,
+  Connection,
+  Listener,
+  ListenOptions,
+  MethodHandler,
+  Transport,
+} from '#platform/transport.js';
 import type { Endpoint, SimulatedNetwork } from './simulated-network.js';
 
 const nobodyMs = 1; // A refused connection answers at once.
@@ -24,12 +31,17 @@ export class MemoryTransport implements Transport {
   readonly #underWay = new Set<() => void>();
 
   /** @param host the name of this process; it listens as `host:port` whatever address it binds */
-  constructor(network: SimulatedNetwork, host: string, process: { readonly alive?: () => boolean; readonly clock?: Clock } = {}) {
+  constructor(
+    network: SimulatedNetwork,
+    host: string,
+    process: { readonly alive?: () => boolean; readonly clock?: Clock } = {},
+  ) {
     this.#network = network;
     this.#host = host;
     this.#alive = process.alive ?? (() => true);
     this.#clock = process.clock ?? network.world.clock;
   }
+
   async listen(options: ListenOptions): Promise<Listener> {
     const { endpoint, port, addresses } = this.#network.listen(this.#host, options, this.#clock);
     const network = this.#network;
@@ -39,23 +51,28 @@ export class MemoryTransport implements Transport {
       async close(graceMs) {
         network.unlisten(addresses, endpoint);
         const end = network.world.clock.monotonic() + graceMs;
-        while (endpoint.running > 0 && network.world.clock.monotonic() < end) await network.world.timers.sleep(Math.min(1, graceMs));
+        while (endpoint.running > 0 && network.world.clock.monotonic() < end)
+          await network.world.timers.sleep(Math.min(1, graceMs));
         network.closeEndpoint(endpoint);
       },
     };
   }
+
   /** The process died: nothing of its calls stays on signals that outlive it. */
   crash(): void {
     for (const forget of this.#underWay) forget();
     this.#underWay.clear();
   }
+
   connect(address: string): Connection {
     let closed = false;
     return {
       call: async (path, request, context) => {
         const where = `call ${path} to ${address}`;
-        if (closed) throw new ElanusError('service_unavailable', `${where}: connection is closed: connect again`);
-        if (context.signal.aborted) throw new ElanusError('cancelled', `${where}: cancelled by its caller before it began`);
+        if (closed)
+          throw new ElanusError('service_unavailable', `${where}: connection is closed: connect again`);
+        if (context.signal.aborted)
+          throw new ElanusError('cancelled', `${where}: cancelled by its caller before it began`);
         return this.#call(address, where, path, request.slice(), context);
       },
       close: () => {
@@ -64,7 +81,13 @@ export class MemoryTransport implements Transport {
     };
   }
 
-  #call(address: string, where: string, path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> {
+  #call(
+    address: string,
+    where: string,
+    path: string,
+    request: Uint8Array,
+    context: CallContext,
+  ): Promise<Uint8Array> {
     const { world } = this.#network;
     return new Promise((resolve, reject) => {
       const remote = new AbortController();
@@ -79,7 +102,8 @@ export class MemoryTransport implements Transport {
         endpoint?.callers.delete(broken);
         if (this.#alive()) settle(); // The code of a crashed process waits for ever.
       };
-      const fail = (key: ErrorKey, fact: string): void => finish(() => reject(new ElanusError(key, `${where}: ${fact}`)));
+      const fail = (key: ErrorKey, fact: string): void =>
+        finish(() => reject(new ElanusError(key, `${where}: ${fact}`)));
       const broken = (): void => {
         remote.abort();
         fail('service_unavailable', 'peer not reached or broke off: check that it runs, then retry');
@@ -94,7 +118,8 @@ export class MemoryTransport implements Transport {
         fail('deadline_exceeded', 'no answer before the deadline: allow more time or retry');
       };
       // On the wire a deadline is a span of time: two processes need not agree on the hour.
-      const endMs = context.deadlineMs === undefined ? undefined : world.now + context.deadlineMs - this.#clock.now();
+      const endMs =
+        context.deadlineMs === undefined ? undefined : world.now + context.deadlineMs - this.#clock.now();
       const deadline = endMs === undefined ? undefined : world.schedule(endMs - world.now, late);
       const forget = onAbort(context.signal, cancelled);
       this.#underWay.add(forget);
@@ -112,12 +137,19 @@ export class MemoryTransport implements Transport {
         }
         endpoint = found;
         if (!settled) found.callers.add(broken);
-        const deadlineThere = endMs === undefined ? {} : { deadlineMs: Math.ceil(found.clock.now() + endMs - world.now) };
-        this.#serve(found, path, request, { signal: remote.signal, metadata: context.metadata, ...deadlineThere }).then(
+        const deadlineThere =
+          endMs === undefined ? {} : { deadlineMs: Math.ceil(found.clock.now() + endMs - world.now) };
+        this.#serve(found, path, request, {
+          signal: remote.signal,
+          metadata: context.metadata,
+          ...deadlineThere,
+        }).then(
           (reply) => answer(() => finish(() => resolve(reply))),
           (error: unknown) => {
             const key = (error instanceof ElanusError ? seenAs[error.key] : undefined) ?? 'internal';
-            answer(() => fail(key, key === 'internal' ? `the peer failed: ${messageOf(error)}` : messageOf(error)));
+            answer(() =>
+              fail(key, key === 'internal' ? `the peer failed: ${messageOf(error)}` : messageOf(error)),
+            );
           },
         );
       };
@@ -128,11 +160,19 @@ export class MemoryTransport implements Transport {
       else for (const delay of fate.delays) world.schedule(delay, arrive);
     });
   }
-  async #serve(endpoint: Endpoint, path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> {
+
+  async #serve(
+    endpoint: Endpoint,
+    path: string,
+    request: Uint8Array,
+    context: CallContext,
+  ): Promise<Uint8Array> {
     const { options } = endpoint;
     const handler: MethodHandler | undefined = options.methods.get(path);
-    if (handler === undefined) throw new ElanusError('unsupported', `the peer does not serve it (${path}): check its version`);
-    if (request.length > options.receiveBytesMax) throw tooLarge('request', request.length, options.receiveBytesMax);
+    if (handler === undefined)
+      throw new ElanusError('unsupported', `the peer does not serve it (${path}): check its version`);
+    if (request.length > options.receiveBytesMax)
+      throw tooLarge('request', request.length, options.receiveBytesMax);
     endpoint.running++;
     try {
       const reply = await handler(request.slice(), context);

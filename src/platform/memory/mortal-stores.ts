@@ -18,19 +18,23 @@ async function mortal<T>(alive: Alive, run: () => Promise<T>): Promise<T> {
     return never();
   }
 }
+
 export function mortalFiles(files: Files, alive: Alive): Files {
   return {
     read: (path) => mortal(alive, () => files.read(path)),
     readRange: (path, begin, end) => mortal(alive, () => files.readRange(path, begin, end)),
     size: (path) => mortal(alive, () => files.size(path)),
-    openRead: (path, options) => mortal(alive, async () => mortalReadFile(await files.openRead(path, options), alive)),
+    openRead: (path, options) =>
+      mortal(alive, async () => mortalReadFile(await files.openRead(path, options), alive)),
     list: (folder) => mortal(alive, () => files.list(folder)),
     write: (path, parts) => mortal(alive, () => files.write(path, parts)),
     remove: (path) => mortal(alive, () => files.remove(path)),
     truncate: (path, size) => mortal(alive, () => files.truncate(path, size)),
-    openAppend: (path, guard) => mortal(alive, async () => mortalAppendFile(await files.openAppend(path, guard), alive)),
+    openAppend: (path, guard) =>
+      mortal(alive, async () => mortalAppendFile(await files.openAppend(path, guard), alive)),
   };
 }
+
 function mortalReadFile(file: ReadFile | undefined, alive: Alive): ReadFile | undefined {
   if (file === undefined) return undefined;
   return {
@@ -39,6 +43,7 @@ function mortalReadFile(file: ReadFile | undefined, alive: Alive): ReadFile | un
     close: () => mortal(alive, () => file.close()),
   };
 }
+
 function mortalAppendFile(file: AppendFile, alive: Alive): AppendFile {
   return {
     get size() {
@@ -48,6 +53,7 @@ function mortalAppendFile(file: AppendFile, alive: Alive): AppendFile {
     close: () => mortal(alive, () => file.close()),
   };
 }
+
 export function mortalMetaStore(store: MetaStore, alive: Alive): MetaStore {
   return {
     get: (key) => mortal(alive, () => store.get(key)),
@@ -62,6 +68,7 @@ export function mortalMetaStore(store: MetaStore, alive: Alive): MetaStore {
     },
   };
 }
+
 export function mortalObjectStore(store: ObjectStore, alive: Alive): ObjectStore {
   return {
     put: (key, parts, options) => mortal(alive, () => store.put(key, parts, options)),

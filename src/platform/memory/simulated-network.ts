@@ -15,6 +15,7 @@ export interface Link {
   /** After a loss, the caller gives the connection up within this time. */
   readonly giveUpMs: number;
 }
+
 const perfect: Link = { delayMinMs: 0.05, delayMaxMs: 0.5, loss: 0, duplication: 0, giveUpMs: 1000 };
 
 export interface Endpoint {
@@ -28,6 +29,7 @@ export interface Endpoint {
   /** Calls that fail when the endpoint goes away. */
   readonly callers: Set<() => void>;
 }
+
 export type Fate =
   | { readonly kind: 'delivered'; readonly delays: readonly number[] }
   | { readonly kind: 'lost'; readonly giveUpMs: number };
@@ -48,31 +50,38 @@ export class SimulatedNetwork {
     this.world = world;
     this.#default = { ...perfect, ...defaults };
   }
+
   /** Between all hosts without a link of their own. */
   setDefaultLink(link: Partial<Link>): void {
     this.#default = { ...this.#default, ...link };
   }
+
   /** One direction, between two hosts. */
   setLink(from: string, to: string, link: Partial<Link>): void {
     const name = `${from}>${to}`;
     this.#links.set(name, { ...(this.#links.get(name) ?? this.#default), ...link });
   }
+
   /** Messages between the two hosts are lost, both ways, until `heal`. */
   cut(a: string, b: string): void {
     this.#cut.add(`${a}>${b}`).add(`${b}>${a}`);
   }
+
   heal(a: string, b: string): void {
     this.#cut.delete(`${a}>${b}`);
     this.#cut.delete(`${b}>${a}`);
   }
+
   /** The address (`host:port`) refuses connections and breaks those it has, until `up`. */
   down(address: string): void {
     this.#down.add(address);
     this.#breakOff(this.#endpoints.get(address));
   }
+
   up(address: string): void {
     this.#down.delete(address);
   }
+
   /** All that listens on the host is gone at once: its process died. */
   crash(owner: string): void {
     for (const [address, endpoint] of [...this.#endpoints]) {
@@ -82,12 +91,16 @@ export class SimulatedNetwork {
       this.#breakOff(endpoint);
     }
   }
+
   /** A request of the HTTP side of a port, as a client outside would send it. */
   async http(address: string, request: HttpRequest): Promise<HttpResponse> {
     await this.world.timers.sleep(this.#delay(this.#default));
     const handler = this.find(address)?.options.http;
     if (handler === undefined)
-      throw new ElanusError('service_unavailable', `http to ${address}: nothing serves it: check that it runs, then retry`);
+      throw new ElanusError(
+        'service_unavailable',
+        `http to ${address}: nothing serves it: check that it runs, then retry`,
+      );
     return handler(request);
   }
 
@@ -97,16 +110,22 @@ export class SimulatedNetwork {
     clock: Clock = this.world.clock,
   ): { readonly endpoint: Endpoint; readonly port: number; readonly addresses: readonly string[] } {
     const port = options.port === 0 ? this.#nextPort++ : options.port;
-    const addresses = [...new Set([`${owner}:${port}`, ...(options.host === '0.0.0.0' ? [] : [`${options.host}:${port}`])])];
+    const addresses = [
+      ...new Set([`${owner}:${port}`, ...(options.host === '0.0.0.0' ? [] : [`${options.host}:${port}`])]),
+    ];
     for (const address of addresses) {
       if (this.#endpoints.has(address)) {
-        throw new ElanusError('refused', `cannot listen on ${address}: address in use: stop what uses the port or choose another`);
+        throw new ElanusError(
+          'refused',
+          `cannot listen on ${address}: address in use: stop what uses the port or choose another`,
+        );
       }
     }
     const endpoint: Endpoint = { owner, options, clock, running: 0, open: true, callers: new Set() };
     for (const address of addresses) this.#endpoints.set(address, endpoint);
     return { endpoint, port, addresses };
   }
+
   /** New calls do not find the host's process any more, while it goes on and answers those it has: another one is about to take its place. */
   displace(owner: string): void {
     for (const [address, endpoint] of [...this.#endpoints]) {
@@ -115,6 +134,7 @@ export class SimulatedNetwork {
       this.#displaced.add(endpoint);
     }
   }
+
   /** The displaced processes of the host are gone: calls that they had break off. */
   vanish(owner: string): void {
     for (const endpoint of [...this.#displaced]) {
@@ -123,20 +143,26 @@ export class SimulatedNetwork {
       this.closeEndpoint(endpoint);
     }
   }
+
   unlisten(addresses: readonly string[], endpoint: Endpoint): void {
-    for (const address of addresses) if (this.#endpoints.get(address) === endpoint) this.#endpoints.delete(address);
+    for (const address of addresses)
+      if (this.#endpoints.get(address) === endpoint) this.#endpoints.delete(address);
   }
+
   /** Who serves the address now; undefined when nobody does or it is down. */
   find(address: string): Endpoint | undefined {
     return this.#down.has(address) ? undefined : this.#endpoints.get(address);
   }
+
   #breakOff(endpoint: Endpoint | undefined): void {
     for (const fail of [...(endpoint?.callers ?? [])]) fail();
   }
+
   closeEndpoint(endpoint: Endpoint): void {
     endpoint.open = false;
     this.#breakOff(endpoint);
   }
+
   /** Draws what happens to one message. */
   fate(from: string, to: string, mayDouble = true): Fate {
     const name = `${from}>${to}`;
@@ -145,9 +171,14 @@ export class SimulatedNetwork {
     // Drawn in every case, so that changing one probability does not shift all later draws.
     const [lossDraw, duplicationDraw, giveUp] = [nextFloat(random), nextFloat(random), nextFloat(random)];
     const delays = [this.#delay(link), this.#delay(link)];
-    if (this.#cut.has(name) || lossDraw < link.loss) return { kind: 'lost', giveUpMs: link.giveUpMs * giveUp };
-    return { kind: 'delivered', delays: mayDouble && duplicationDraw < link.duplication ? delays : delays.slice(0, 1) };
+    if (this.#cut.has(name) || lossDraw < link.loss)
+      return { kind: 'lost', giveUpMs: link.giveUpMs * giveUp };
+    return {
+      kind: 'delivered',
+      delays: mayDouble && duplicationDraw < link.duplication ? delays : delays.slice(0, 1),
+    };
   }
+
   #delay(link: Link): number {
     return this.world.between(link.delayMinMs, link.delayMaxMs);
   }

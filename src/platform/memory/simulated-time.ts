@@ -26,32 +26,39 @@ export class SimulatedWorld {
     this.clock = { now: () => Math.floor(this.now), monotonic: () => this.#elapsed };
     this.timers = simulatedTimers(this);
   }
+
   /** Wall clock, with fractions. */
   get now(): number {
     return this.#startMs + this.#elapsed;
   }
+
   /** Events that wait. */
   get pending(): number {
     return this.#events.size;
   }
+
   /** Equal times run in the order of the calls. */
   schedule(delayMs: number, run: () => void): Timer {
     return this.#events.add(this.#elapsed + Math.max(delayMs, 0), run);
   }
+
   /** Uniform in [low, high). */
   between(low: number, high: number): number {
     return low + nextFloat(this.random) * (high - low);
   }
+
   /** Runs all events up to `untilMs` of the wall clock, then sets the clock to it. */
   async run(untilMs: number): Promise<void> {
     await settle();
     while (this.#step(untilMs - this.#startMs)) await settle();
     this.#elapsed = Math.max(this.#elapsed, untilMs - this.#startMs);
   }
+
   /** `run` for a span from now on. */
   advance(spanMs: number): Promise<void> {
     return this.run(this.now + spanMs);
   }
+
   /**
    * Runs events until the promise settles, and gives its outcome.
    * @throws deadline_exceeded after `limitMs` of virtual time; internal when no event is left that could settle it
@@ -65,11 +72,19 @@ export class SimulatedWorld {
     const limit = this.#elapsed + limitMs;
     for (await settle(); !settled; await settle()) {
       if (this.#step(limit)) continue;
-      if (this.#events.size > 0) throw new ElanusError('deadline_exceeded', `simulation: not settled within ${limitMs} ms of virtual time`);
-      throw new ElanusError('internal', 'simulation: the promise waits, but no event is left that could settle it');
+      if (this.#events.size > 0)
+        throw new ElanusError(
+          'deadline_exceeded',
+          `simulation: not settled within ${limitMs} ms of virtual time`,
+        );
+      throw new ElanusError(
+        'internal',
+        'simulation: the promise waits, but no event is left that could settle it',
+      );
     }
     return promise;
   }
+
   #step(limit: number): boolean {
     const event = this.#events.take(limit);
     if (event === undefined) return false;

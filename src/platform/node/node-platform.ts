@@ -39,7 +39,9 @@ export interface NodePlatformOptions {
 /** @throws folder_in_use when another opener holds the data folder, folder_unusable when it cannot be one */
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
   const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
-  const workers = new NodeWorkers(options.parallelism === undefined ? {} : { parallelism: options.parallelism });
+  const workers = new NodeWorkers(
+    options.parallelism === undefined ? {} : { parallelism: options.parallelism },
+  );
   const logger = new ConsoleLogger(options.logLevel ?? 'info');
   let closing: Promise<void> | undefined;
   return {
@@ -76,8 +78,10 @@ interface Stores {
   readonly metaStore: MetaStore;
   close(): Promise<void>;
 }
+
 async function openStores(dataFolder: string | undefined): Promise<Stores> {
-  if (dataFolder === undefined) return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
+  if (dataFolder === undefined)
+    return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
   const root = path.resolve(dataFolder);
   await checkDataFolder(root);
   const lock = await lockFolder(root);
@@ -106,9 +110,13 @@ async function openStores(dataFolder: string | undefined): Promise<Stores> {
   } catch (error) {
     await lock.release();
     if (error instanceof ElanusError) throw error;
-    throw new ElanusError('io_failed', `data folder ${JSON.stringify(root)}: ${messageOf(error)}: check the disk and permissions`, {
-      cause: error,
-    });
+    throw new ElanusError(
+      'io_failed',
+      `data folder ${JSON.stringify(root)}: ${messageOf(error)}: check the disk and permissions`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

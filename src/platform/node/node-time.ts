@@ -12,7 +12,10 @@ export const nodeTimers: Timers = {
   after(delayMs, run) {
     let handle: NodeJS.Timeout;
     const arm = (left: number): void => {
-      handle = setTimeout(() => (left > delayMax ? arm(left - delayMax) : run()), Math.min(Math.max(left, 0), delayMax));
+      handle = setTimeout(
+        () => (left > delayMax ? arm(left - delayMax) : run()),
+        Math.min(Math.max(left, 0), delayMax),
+      );
       handle.unref();
     };
     arm(delayMs);

@@ -20,12 +20,14 @@ interface Job {
   readonly regions: readonly SharedRegion[];
   readonly result: Deferred<unknown>;
 }
+
 interface Thread {
   readonly number: number;
   readonly worker: Worker;
   readonly known: Set<number>;
   job: Job | undefined;
 }
+
 export interface NodeWorkersOptions {
   /** Module that exports `workerTasks`; the product's own when not given. */
   readonly registry?: URL;
@@ -59,30 +61,48 @@ export class NodeWorkers implements Workers {
 
   constructor(options: NodeWorkersOptions = {}) {
     // One more has memory of its own in each region: the calling thread.
-    this.parallelism = Math.min(options.parallelism ?? Math.max(1, Math.min(availableParallelism(), 8)), SCRATCH_THREADS_MAX - 1);
+    this.parallelism = Math.min(
+      options.parallelism ?? Math.max(1, Math.min(availableParallelism(), 8)),
+      SCRATCH_THREADS_MAX - 1,
+    );
     this.#tasks = options.tasks ?? (options.registry === undefined ? workerTasks : {});
     this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/worker-tasks.js');
   }
+
   allocate(bytes: number, bytesMax: number): SharedRegion {
     const region: SharedRegion = { id: this.#nextRegion++, memory: allocateMemory(bytes, bytesMax) };
     this.#regions.set(region.id, { users: 0, released: false });
     return region;
   }
+
   release(region: SharedRegion): void {
     const state = this.#regions.get(region.id);
     if (state === undefined) return;
     state.released = true;
     this.#forget(region.id);
   }
-  run<Output>(task: string, input: unknown, regions: readonly SharedRegion[], signal?: AbortSignal, micros?: number): Promise<Output> {
+
+  run<Output>(
+    task: string,
+    input: unknown,
+    regions: readonly SharedRegion[],
+    signal?: AbortSignal,
+    micros?: number,
+  ): Promise<Output> {
     if (this.#closed)
-      return Promise.reject(new ElanusError('service_unavailable', `task ${task}: the workers are closed: open the database again`));
+      return Promise.reject(
+        new ElanusError(
+          'service_unavailable',
+          `task ${task}: the workers are closed: open the database again`,
+        ),
+      );
     if (signal?.aborted) return Promise.reject(cancelled(task));
     for (const region of regions) {
       const state = this.#regions.get(region.id);
       assert(state !== undefined && !state.released, `task ${task} uses released region ${region.id}`);
     }
-    if (micros !== undefined && this.#isShort(micros) && Object.hasOwn(this.#tasks, task)) return this.#runHere(task, input, regions);
+    if (micros !== undefined && this.#isShort(micros) && Object.hasOwn(this.#tasks, task))
+      return this.#runHere(task, input, regions);
     for (const { id } of regions) must(this.#regions.get(id), 'region').users++;
     const job: Job = { id: this.#nextJob++, task, input, regions, result: deferred<unknown>() };
     const stop = (): void => {
@@ -98,6 +118,7 @@ export class NodeWorkers implements Workers {
     const result = job.result.promise as Promise<Output>;
     return forget === undefined ? result : result.finally(forget);
   }
+
   #isShort(micros: number): boolean {
     const turn = this.#turnMicros + micros;
     // Where others came in the same turn, the threads work beside this one.
@@ -106,14 +127,17 @@ export class NodeWorkers implements Workers {
     this.#turnMicros += Math.max(1, micros);
     return true;
   }
+
   readonly #beginTurn = (): void => {
     this.#turnMicros = 0;
   };
+
   async #runHere<Output>(task: string, input: unknown, regions: readonly SharedRegion[]): Promise<Output> {
     // Input is checked by the task's own callers; the registry has one type for all.
     const context = { memories: regions.map(({ memory }) => memory), thread: this.parallelism };
     return this.#tasks[task]?.(input as never, context) as Output;
   }
+
   async close(): Promise<void> {
     this.#closed = true;
     const gone = new ElanusError('service_unavailable', 'the workers were closed: open the database again');
@@ -152,10 +176,12 @@ export class NodeWorkers implements Workers {
       thread.worker.ref(); // Idle threads never keep the process, running tasks do.
     }
   }
+
   #idle(): Thread | undefined {
     for (const thread of this.#threads.values()) if (thread.job === undefined) return thread;
     return undefined;
   }
+
   #start(): Thread | undefined {
     if (this.#threads.size >= this.parallelism) return undefined;
     let number = 0;
@@ -175,6 +201,7 @@ export class NodeWorkers implements Workers {
     this.#threads.set(number, thread);
     return thread;
   }
+
   #settle(thread: Thread, message: FromWorker): void {
     const job = thread.job;
     if (job === undefined || job.id !== message.id) return;
@@ -185,6 +212,7 @@ export class NodeWorkers implements Workers {
     else job.result.resolve(message.output);
     this.#dispatch();
   }
+
   #lost(thread: Thread, reason: string): void {
     if (this.#threads.get(thread.number) !== thread) return;
     this.#threads.delete(thread.number); // The next task that finds no idle thread starts another.
@@ -193,10 +221,16 @@ export class NodeWorkers implements Workers {
     thread.job = undefined;
     if (job !== undefined) {
       this.#finish(job);
-      job.result.reject(new ElanusError('internal', `task ${job.task}: its thread ended (${reason}); a new thread takes over: retry`));
+      job.result.reject(
+        new ElanusError(
+          'internal',
+          `task ${job.task}: its thread ended (${reason}); a new thread takes over: retry`,
+        ),
+      );
     }
     this.#dispatch();
   }
+
   #finish(job: Job): void {
     for (const region of job.regions) {
       const state = this.#regions.get(region.id);
@@ -205,16 +239,19 @@ export class NodeWorkers implements Workers {
       this.#forget(region.id);
     }
   }
+
   #forget(id: number): void {
     const state = this.#regions.get(id);
     if (state === undefined || !state.released || state.users > 0) return;
     this.#regions.delete(id);
     const message: ToWorker = { kind: 'release', id };
-    for (const thread of this.#threads.values()) if (thread.known.delete(id)) thread.worker.postMessage(message);
+    for (const thread of this.#threads.values())
+      if (thread.known.delete(id)) thread.worker.postMessage(message);
   }
 }
 
-const cancelled = (task: string): ElanusError => new ElanusError('cancelled', `task ${task}: cancelled before it started`);
+const cancelled = (task: string): ElanusError =>
+  new ElanusError('cancelled', `task ${task}: cancelled before it started`);
 
 function rebuild(error: { readonly message: string; readonly key?: string; readonly stack?: string }): Error {
   const known = error.key !== undefined && Object.hasOwn(errorSpecs, error.key);

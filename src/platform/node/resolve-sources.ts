@@ -8,7 +8,9 @@ export function resolveSources(): void {
     resolve(specifier, context, next) {
       const fromRoot = specifier.startsWith('#') ? root + specifier.slice(1) : undefined;
       const relative =
-        specifier.startsWith('.') && context.parentURL?.startsWith(root) ? new URL(specifier, context.parentURL).href : undefined;
+        specifier.startsWith('.') && context.parentURL?.startsWith(root)
+          ? new URL(specifier, context.parentURL).href
+          : undefined;
       const target = fromRoot ?? relative;
       return next(target === undefined ? specifier : target.replace(/\.js$/, '.ts'), context);
     },

@@ -6,6 +6,7 @@ export interface WorkerSetup {
   readonly registry: string;
   readonly thread: number;
 }
+
 export type ToWorker =
   | {
       readonly kind: 'run';
@@ -18,15 +19,22 @@ export type ToWorker =
   | { readonly kind: 'release'; readonly id: number };
 export type FromWorker =
   | { readonly id: number; readonly output: unknown }
-  | { readonly id: number; readonly error: { readonly message: string; readonly key?: string; readonly stack?: string } };
-type AnyTask = (input: unknown, context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number }) => unknown;
+  | {
+      readonly id: number;
+      readonly error: { readonly message: string; readonly key?: string; readonly stack?: string };
+    };
+type AnyTask = (
+  input: unknown,
+  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+) => unknown;
 
 /** Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. */
 function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0): Set<ArrayBuffer> {
   if (typeof value !== 'object' || value === null || depth > 4) return found;
   if (value instanceof ArrayBuffer) found.add(value);
   else if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength) found.add(value.buffer);
+    if (value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength)
+      found.add(value.buffer);
   } else if (Array.isArray(value)) {
     // Lists of plain numbers are common and long: only lists that begin with an object are searched.
     if (typeof value[0] === 'object') for (const item of value) transferable(item, found, depth + 1);
@@ -37,11 +45,15 @@ function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0)
 async function serve(port: MessagePort): Promise<void> {
   const setup = workerData as WorkerSetup;
   if (import.meta.url.endsWith('.ts')) {
-    const sources = (await import(new URL('./resolve-sources.ts', import.meta.url).href)) as typeof import('./resolve-sources.js');
+    const sources = (await import(
+      new URL('./resolve-sources.ts', import.meta.url).href
+    )) as typeof import('./resolve-sources.js');
     sources.resolveSources();
   }
   const memories = new Map<number, WebAssembly.Memory>();
-  const loaded = import(setup.registry) as Promise<{ readonly workerTasks?: Readonly<Record<string, AnyTask>> }>;
+  const loaded = import(setup.registry) as Promise<{
+    readonly workerTasks?: Readonly<Record<string, AnyTask>>;
+  }>;
   loaded.catch(() => {}); // Told to each task that wants it.
 
   const run = async (message: ToWorker & { kind: 'run' }): Promise<unknown> => {
@@ -79,4 +91,5 @@ async function serve(port: MessagePort): Promise<void> {
       });
   });
 }
+
 if (parentPort !== null) void serve(parentPort);

@@ -24,6 +24,7 @@ export interface ChannelOwnersParts {
   readonly peers: DataCoordPeers;
   readonly locks: CollectionLocks;
 }
+
 export class ChannelOwners {
   readonly #parts: ChannelOwnersParts;
   readonly #epochs = new Mutex();
@@ -34,19 +35,24 @@ export class ChannelOwners {
   constructor(parts: ChannelOwnersParts) {
     this.#parts = parts;
   }
+
   /** Offers every channel: some may not have come to their owner. */
   start(): void {
     for (const vchannel of this.#parts.catalog.channels.keys()) this.#offerLater(vchannel);
   }
+
   close(): void {
     this.#closed = true;
   }
+
   collectionDropped(collectionId: bigint): void {
     this.#dropped.add(collectionId);
   }
 
   /** Records the channels that are new, under the newest epoch, and brings all of them to their owner. */
-  async watch(request: Pick<WatchChannelsRequest, 'collectionID' | 'channelNames' | 'schema' | 'createTimestamp'>): Promise<void> {
+  async watch(
+    request: Pick<WatchChannelsRequest, 'collectionID' | 'channelNames' | 'schema' | 'createTimestamp'>,
+  ): Promise<void> {
     const { catalog, locks } = this.#parts;
     await locks.change(request.collectionID, async () => {
       if (this.#dropped.has(request.collectionID)) {
@@ -105,10 +111,12 @@ export class ChannelOwners {
     }
     return acquired;
   }
+
   async #raiseEpoch(newestLogEpoch: bigint): Promise<bigint> {
     const { catalog, platform } = this.#parts;
     const newest = catalog.newestEpoch;
-    if (newestLogEpoch > newest) platform.logger.warn('epoch_behind_log', { catalogEpoch: newest, logEpoch: newestLogEpoch });
+    if (newestLogEpoch > newest)
+      platform.logger.warn('epoch_behind_log', { catalogEpoch: newest, logEpoch: newestLogEpoch });
     const epoch = (newestLogEpoch > newest ? newestLogEpoch : newest) + 1n;
     await catalog.save({ epoch });
     return epoch;
@@ -125,7 +133,11 @@ export class ChannelOwners {
     const abort = new AbortController();
     const timer = platform.timers.after(OPEN_CHANNEL_MS_MAX, () => abort.abort());
     try {
-      const wait = { signal: abort.signal, deadlineMs: platform.clock.now() + OPEN_CHANNEL_MS_MAX, metadata: {} };
+      const wait = {
+        signal: abort.signal,
+        deadlineMs: platform.clock.now() + OPEN_CHANNEL_MS_MAX,
+        metadata: {},
+      };
       await peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }, wait);
       // Dropped while it was opened: its close may have come first.
       if (!catalog.channels.has(vchannel)) await peers.streamingNode.closeChannel({ vchannel }, wait);
@@ -134,11 +146,14 @@ export class ChannelOwners {
       const isLate = abort.signal.aborted;
       if (!isLate && (!(error instanceof ElanusError) || error.spec.retry === 'never')) throw error;
       platform.logger.warn('channel_waits_for_owner', { vchannel, reason: messageOf(error), retryMs });
-      platform.timers.after(retryMs, () => this.#offerLater(vchannel, Math.min(OFFER_RETRY_MS_MAX, retryMs * 2)));
+      platform.timers.after(retryMs, () =>
+        this.#offerLater(vchannel, Math.min(OFFER_RETRY_MS_MAX, retryMs * 2)),
+      );
     } finally {
       timer.cancel();
     }
   }
+
   #offerLater(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): void {
     this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
       this.#parts.platform.logger.error('channel_refused_by_owner', { vchannel, reason: messageOf(error) }),

@@ -10,6 +10,7 @@ export class CollectionLocks {
   change<T>(collectionId: bigint, decide: () => Promise<T>): Promise<T> {
     return this.#locks.run(String(collectionId), () => redeciding(decide));
   }
+
   /** The same over several collections, always taken in the same order, so that two such changes never wait for each other. */
   changeAll<T>(collectionIds: readonly bigint[], decide: () => Promise<T>): Promise<T> {
     const ordered = [...new Set(collectionIds)].sort((a, b) => (a < b ? -1 : 1));

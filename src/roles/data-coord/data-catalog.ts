@@ -16,6 +16,7 @@ export interface DataChanges {
   /** Read for the decision and not changed by it: these must be as they are held. */
   readonly guards?: { readonly epoch?: boolean; readonly channels?: readonly string[] };
 }
+
 const EPOCH = 'newest';
 
 export class DataCatalog {
@@ -27,48 +28,66 @@ export class DataCatalog {
 
   private constructor(store: MetaStore) {
     this.#store = store;
-    this.#segments = new HeldRecords(recordTable(store, 'datacoord-meta/s/', SegmentRecord), idKey, ({ id }) => id);
+    this.#segments = new HeldRecords(
+      recordTable(store, 'datacoord-meta/s/', SegmentRecord),
+      idKey,
+      ({ id }) => id,
+    );
     this.#channels = new HeldRecords(
       recordTable(store, 'datacoord-meta/channel/', ChannelRecord),
       (vchannel) => vchannel,
       ({ vchannel }) => vchannel,
     );
-    this.#jobs = new HeldRecords(recordTable(store, 'datacoord-meta/import-job/', ImportJobRecord), idKey, ({ id }) => id);
+    this.#jobs = new HeldRecords(
+      recordTable(store, 'datacoord-meta/import-job/', ImportJobRecord),
+      idKey,
+      ({ id }) => id,
+    );
     this.#epoch = new HeldRecords(
       recordTable(store, 'datacoord-meta/epoch/', EpochRecord),
       (name) => name,
       () => EPOCH,
     );
   }
+
   static async open(store: MetaStore): Promise<DataCatalog> {
     const catalog = new DataCatalog(store);
-    for (const table of [catalog.#segments, catalog.#channels, catalog.#jobs, catalog.#epoch]) await table.load();
+    for (const table of [catalog.#segments, catalog.#channels, catalog.#jobs, catalog.#epoch])
+      await table.load();
     return catalog;
   }
+
   get segments(): ReadonlyMap<bigint, SegmentRecord> {
     return this.#segments.records;
   }
+
   get channels(): ReadonlyMap<string, ChannelRecord> {
     return this.#channels.records;
   }
+
   get jobs(): ReadonlyMap<bigint, ImportJobRecord> {
     return this.#jobs.records;
   }
+
   /** The newest that was ever given, at least 1. Folders from before it was kept know it by their channels only. */
   get newestEpoch(): bigint {
     let newest = this.#epoch.records.get(EPOCH)?.epoch ?? 1n;
     for (const channel of this.channels.values()) if (channel.epoch > newest) newest = channel.epoch;
     return newest;
   }
+
   segmentsOf(collectionId: bigint): readonly SegmentRecord[] {
     return [...this.segments.values()].filter((segment) => segment.collectionId === collectionId);
   }
+
   channelsOf(collectionId: bigint): readonly ChannelRecord[] {
     return [...this.channels.values()].filter((channel) => channel.collectionId === collectionId);
   }
+
   jobsOf(collectionId: bigint): readonly ImportJobRecord[] {
     return [...this.jobs.values()].filter((job) => job.collectionId === collectionId);
   }
+
   /**
    * Makes the changes durable, then visible, all at once. Beyond one transaction: segments first, then what decides about them, so that
    * what a crash leaves is taken up again. @throws catalog_conflict when something it rests on was changed meanwhile
@@ -88,6 +107,7 @@ export class DataCatalog {
     ];
     if (puts.length > 0) await commitChanges(this.#store, puts, guards);
   }
+
   /** Memory is as the store is, also after a change whose outcome got lost. @throws when the store does not say */
   settle(): Promise<void> {
     return settleChanges(this.#store);

@@ -1,5 +1,9 @@
 // Whom data-coord calls, each by the role's service interface: in this process or in another.
-import type { DataNodeDefinition, QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import type {
+  DataNodeDefinition,
+  QueryCoordDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
 

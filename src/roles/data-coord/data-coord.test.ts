@@ -2,7 +2,12 @@
 // that fails never turns into success or into a lost fact.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import { ImportJobRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import {
   ChannelRegistryDefinition,
@@ -16,7 +21,13 @@ import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
-import { type Client, type DeepPartial, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import {
+  type Client,
+  type DeepPartial,
+  type Handlers,
+  inProcessClient,
+  type ServiceDefinition,
+} from '#rpc/service.js';
 import { readManifest, writeManifest } from '#segment/files/manifest.js';
 import { DataCoord } from './data-coord.js';
 
@@ -29,6 +40,7 @@ interface Fakes {
   dataNode: Partial<Handlers<typeof DataNodeDefinition>>;
   queryCoord: Partial<Handlers<typeof QueryCoordDefinition>>;
 }
+
 async function start(cluster: SimulatedCluster, fakes: Partial<Fakes> = {}) {
   const platform: MemoryPlatform = openMemoryPlatform({ cluster, host: 'dc' });
   let time = 100n;
@@ -65,14 +77,23 @@ async function start(cluster: SimulatedCluster, fakes: Partial<Fakes> = {}) {
     registry: client(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers),
   };
 }
+
 type Running = Awaited<ReturnType<typeof start>>;
 const fresh = (fakes?: Partial<Fakes>): Promise<Running> => start(simulatedCluster(11), fakes);
 const restart = (running: Running, fakes?: Partial<Fakes>): Promise<Running> => {
   running.platform.crash();
   return start(running.cluster, fakes);
 };
+
 const watch = ({ calls, run }: Running) =>
-  run(calls.watchChannels({ collectionID: COLLECTION, channelNames: [CHANNEL], schema: { name: 'c' }, createTimestamp: 5n }));
+  run(
+    calls.watchChannels({
+      collectionID: COLLECTION,
+      channelNames: [CHANNEL],
+      schema: { name: 'c' },
+      createTimestamp: 5n,
+    }),
+  );
 const segment = (id: bigint, more: Partial<SegmentRecord> = {}): SegmentRecord =>
   SegmentRecord.fromPartial({
     id,
@@ -87,8 +108,21 @@ const segment = (id: bigint, more: Partial<SegmentRecord> = {}): SegmentRecord =
     ],
     ...more,
   });
-const commit = ({ registry, run }: Running, epoch: bigint, segments: readonly SegmentRecord[], checkpoint: bigint) =>
-  run(registry.commitFlush({ vchannel: CHANNEL, epoch, segments, checkpointLsn: checkpoint, checkpointTimestamp: checkpoint }));
+const commit = (
+  { registry, run }: Running,
+  epoch: bigint,
+  segments: readonly SegmentRecord[],
+  checkpoint: bigint,
+) =>
+  run(
+    registry.commitFlush({
+      vchannel: CHANNEL,
+      epoch,
+      segments,
+      checkpointLsn: checkpoint,
+      checkpointTimestamp: checkpoint,
+    }),
+  );
 const flushedOf = async ({ calls, run }: Running, partitionID = -1n) =>
   (await run(calls.getFlushedSegments({ collectionID: COLLECTION, partitionID }))).segments;
 
@@ -110,7 +144,9 @@ describe('channels', () => {
     expect(opened).toEqual([CHANNEL, CHANNEL]);
     const again = await restart(running);
     const { channels } = await again.run(again.registry.acquireChannels({ serverId: 9n }));
-    expect(channels).toMatchObject([{ channel: { vchannel: CHANNEL, collectionId: COLLECTION, ownerServerId: 9n, createTimestamp: 5n } }]);
+    expect(channels).toMatchObject([
+      { channel: { vchannel: CHANNEL, collectionId: COLLECTION, ownerServerId: 9n, createTimestamp: 5n } },
+    ]);
   });
   it('without a streaming-node wait for one; a refusal is an error', async () => {
     const running = await fresh({ streamingNode: { openChannel: down } });
@@ -137,8 +173,12 @@ describe('channels', () => {
   it('belong to the newest owner alone: an older one is refused', async () => {
     const running = await fresh();
     await watch(running);
-    const first = (await running.run(running.registry.acquireChannels({ serverId: 8n }))).channels[0]?.channel?.epoch ?? 0n;
-    const second = (await running.run(running.registry.acquireChannels({ serverId: 9n }))).channels[0]?.channel?.epoch ?? 0n;
+    const first =
+      (await running.run(running.registry.acquireChannels({ serverId: 8n }))).channels[0]?.channel?.epoch ??
+      0n;
+    const second =
+      (await running.run(running.registry.acquireChannels({ serverId: 9n }))).channels[0]?.channel?.epoch ??
+      0n;
     expect(second).toBeGreaterThan(first);
     await expect(commit(running, first, [segment(1n)], 10n)).rejects.toMatchObject({ key: 'channel_moved' });
     expect(await flushedOf(running)).toEqual([]);
@@ -167,7 +207,9 @@ describe('commit of a flush', () => {
     expect(await flushedOf(again)).toEqual([1n, 2n]);
     expect(await flushedOf(again, 71n)).toEqual([2n]);
     const { infos, channelCheckpoint } = await again.run(again.calls.getSegmentInfo({ segmentIDs: [1n] }));
-    expect(infos).toMatchObject([{ ID: 1n, numOfRows: 10n, state: SegmentState.Flushed, insertChannel: CHANNEL }]);
+    expect(infos).toMatchObject([
+      { ID: 1n, numOfRows: 10n, state: SegmentState.Flushed, insertChannel: CHANNEL },
+    ]);
     expect(Object.keys(channelCheckpoint)).toEqual([CHANNEL]);
     const { fieldIDs, paths } = await again.run(again.calls.getInsertBinlogPaths({ segmentID: 1n }));
     expect(fieldIDs).toEqual([0n, 1n, 100n, 101n]);
@@ -180,11 +222,15 @@ describe('commit of a flush', () => {
     const { channels } = await running.run(running.registry.listSegments({ collectionId: COLLECTION }));
     expect(channels).toMatchObject([{ checkpointLsn: 50n, checkpointTimestamp: 50n }]);
     const state = async (flushTs: bigint) =>
-      (await running.run(running.calls.getFlushState({ collectionID: COLLECTION, flushTs, segmentIDs: [] }))).flushed;
+      (await running.run(running.calls.getFlushState({ collectionID: COLLECTION, flushTs, segmentIDs: [] })))
+        .flushed;
     expect([await state(50n), await state(51n)]).toEqual([true, false]);
   });
   it('does not fail because nobody listens to the notice', async () => {
-    const running = await withChannel({ rootCoord: { segmentFlushCompleted: down }, queryCoord: { segmentsChanged: down } });
+    const running = await withChannel({
+      rootCoord: { segmentFlushCompleted: down },
+      queryCoord: { segmentsChanged: down },
+    });
     await commit(running, running.epoch, [segment(1n)], 10n);
     expect(await flushedOf(running)).toEqual([1n]);
   });
@@ -193,10 +239,16 @@ describe('commit of a flush', () => {
     await running.run(running.platform.objectStore.put('insert_log/7/70/1/0/1', [new Uint8Array(3)]));
     await commit(running, running.epoch, [segment(1n)], 10n);
     await running.run(running.registry.dropCollectionData({ collectionId: COLLECTION, partitionId: -1n }));
-    await expect(commit(running, running.epoch, [segment(2n)], 20n)).rejects.toMatchObject({ key: 'channel_not_found' });
+    await expect(commit(running, running.epoch, [segment(2n)], 20n)).rejects.toMatchObject({
+      key: 'channel_not_found',
+    });
     expect(await running.run(running.platform.objectStore.list(''))).toEqual([]);
-    await expect(running.run(running.calls.getSegmentInfo({ segmentIDs: [1n] }))).rejects.toMatchObject({ key: 'segment_not_found' });
-    await expect(running.run(running.calls.flush({ collectionID: COLLECTION }))).rejects.toMatchObject({ key: 'collection_not_found' });
+    await expect(running.run(running.calls.getSegmentInfo({ segmentIDs: [1n] }))).rejects.toMatchObject({
+      key: 'segment_not_found',
+    });
+    await expect(running.run(running.calls.flush({ collectionID: COLLECTION }))).rejects.toMatchObject({
+      key: 'collection_not_found',
+    });
     await running.run(running.registry.dropCollectionData({ collectionId: COLLECTION, partitionId: -1n }));
   });
   it('keeps index files with their segment, one an index', async () => {
@@ -204,13 +256,18 @@ describe('commit of a flush', () => {
     await commit(running, running.epoch, [segment(1n)], 10n);
     const index = (buildId: bigint) =>
       IndexFileRecord.fromPartial({ indexId: 3n, buildId, key: `index_files/${buildId}`, state: 'finished' });
-    for (const buildId of [1n, 2n]) await running.run(running.registry.saveIndexFile({ segmentId: 1n, index: index(buildId) }));
+    for (const buildId of [1n, 2n])
+      await running.run(running.registry.saveIndexFile({ segmentId: 1n, index: index(buildId) }));
     const again = await restart(running);
     const { segments } = await again.run(again.registry.listSegments({ collectionId: COLLECTION }));
     expect(segments[0]?.indexes.map((file) => file.buildId)).toEqual([2n]);
     await again.run(again.registry.dropIndexFiles({ collectionId: COLLECTION, indexId: 3n }));
-    expect((await again.run(again.registry.listSegments({ collectionId: COLLECTION }))).segments[0]?.indexes).toEqual([]);
-    await expect(again.run(again.registry.saveIndexFile({ segmentId: 4n, index: index(1n) }))).rejects.toMatchObject({
+    expect(
+      (await again.run(again.registry.listSegments({ collectionId: COLLECTION }))).segments[0]?.indexes,
+    ).toEqual([]);
+    await expect(
+      again.run(again.registry.saveIndexFile({ segmentId: 4n, index: index(1n) })),
+    ).rejects.toMatchObject({
       key: 'segment_not_found',
     });
   });
@@ -230,10 +287,14 @@ describe('import jobs', () => {
     const asked = Array.from({ length: 1030 }, (_, at) => running.calls.import(task(BigInt(at + 1))));
     const ended = await running.run(Promise.allSettled(asked));
     expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1024);
-    for (const one of ended) if (one.status === 'rejected') expect(one.reason).toMatchObject({ key: 'queue_full' });
-    expect((await running.run(running.registry.listImportJobs({ collectionId: COLLECTION }))).jobs).toHaveLength(1024);
+    for (const one of ended)
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ key: 'queue_full' });
+    expect(
+      (await running.run(running.registry.listImportJobs({ collectionId: COLLECTION }))).jobs,
+    ).toHaveLength(1024);
   });
-  const stateOf = async ({ registry, run }: Running, jobId: bigint) => (await run(registry.importState({ jobId }))).job;
+  const stateOf = async ({ registry, run }: Running, jobId: bigint) =>
+    (await run(registry.importState({ jobId }))).job;
 
   it('run once however often they are sent, and show their rows when completed', async () => {
     let runs = 0;
@@ -246,9 +307,14 @@ describe('import jobs', () => {
       },
     });
     await watch(running);
-    for (let round = 0; round < 3; round++) expect((await running.run(running.calls.import(task(1n)))).datanodeId).toBe(1n);
+    for (let round = 0; round < 3; round++)
+      expect((await running.run(running.calls.import(task(1n)))).datanodeId).toBe(1n);
     await running.cluster.world.advance(100);
-    expect(await stateOf(running, 1n)).toMatchObject({ state: 'completed', importedRows: 10n, progress: 100n });
+    expect(await stateOf(running, 1n)).toMatchObject({
+      state: 'completed',
+      importedRows: 10n,
+      progress: 100n,
+    });
     expect(runs).toBe(1);
     expect(await flushedOf(running)).toEqual([5000n]);
     await running.run(running.calls.import(task(1n)));
@@ -274,7 +340,12 @@ describe('import jobs', () => {
       name: 'c',
       fields: [
         { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-        { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
+        {
+          fieldID: 101n,
+          name: 'v',
+          dataType: DataType.FloatVector,
+          typeParams: [{ key: 'dim', value: '2' }],
+        },
       ],
     });
     const rows = Array.from({ length: 20 }, (_, id) => `{"id":${id},"v":[1,2]}`).join('\n');
@@ -293,7 +364,11 @@ describe('import jobs', () => {
           rootCoord: { allocID: async ({ count }) => ({ ID: await allocate(count), count }) },
           dataNode: {
             importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
-              importJsonFiles(running.platform, job, segmentIds, signal, allocate, { ...importLimits, segmentBytes: 1, batchRows: 10 }),
+              importJsonFiles(running.platform, job, segmentIds, signal, allocate, {
+                ...importLimits,
+                segmentBytes: 1,
+                batchRows: 10,
+              }),
           },
         });
         return running;
@@ -305,7 +380,14 @@ describe('import jobs', () => {
         files: [{ key: 'insert_log/7/70/77/0/999999', bytes: 3n, crc32: 0, fieldIds: [100n], rowCount: 10n }],
       });
       await first.run(writeManifest(first.platform, { schema, segment: flushing }));
-      await first.run(first.calls.watchChannels({ collectionID: COLLECTION, channelNames: [CHANNEL], schema, createTimestamp: 5n }));
+      await first.run(
+        first.calls.watchChannels({
+          collectionID: COLLECTION,
+          channelNames: [CHANNEL],
+          schema,
+          createTimestamp: 5n,
+        }),
+      );
       const put = first.platform.objectStore.put.bind(first.platform.objectStore);
       Object.assign(first.platform.objectStore, {
         put: (...from: Parameters<typeof put>) => {
@@ -322,13 +404,22 @@ describe('import jobs', () => {
       lives++;
       expect(await stateOf(second, 1n)).toMatchObject({ state: 'completed', importedRows: 20n });
       const { segments } = await second.run(second.registry.listSegments({ collectionId: COLLECTION }));
-      const wanted = segments.flatMap(({ files, manifestKey }) => [manifestKey, ...files.map(({ key }) => key)]);
+      const wanted = segments.flatMap(({ files, manifestKey }) => [
+        manifestKey,
+        ...files.map(({ key }) => key),
+      ]);
       const keys = await second.run(cluster.objectStore.list(''));
-      expect(keys.filter((key) => key !== 'a.jsonl' && !key.endsWith('/77.json')).sort()).toEqual(wanted.sort());
+      expect(keys.filter((key) => key !== 'a.jsonl' && !key.endsWith('/77.json')).sort()).toEqual(
+        wanted.sort(),
+      );
       expect(keys).toContain('manifest/7/70/77.json');
       for (const record of segments) {
         const manifest = await second.run(readManifest(second.platform, record.manifestKey));
-        expect(manifest.segment).toMatchObject({ state: 'flushed', commitTimestamp: record.commitTimestamp, files: record.files });
+        expect(manifest.segment).toMatchObject({
+          state: 'flushed',
+          commitTimestamp: record.commitTimestamp,
+          files: record.files,
+        });
       }
       if (puts < crashAt) break;
     }
@@ -338,7 +429,8 @@ describe('import jobs', () => {
     let runs = 0;
     const running = await fresh({
       dataNode: {
-        importFiles: async () => (++runs === 1 ? Promise.reject(new ElanusError('import_failed', 'a.json: row 3')) : imported()),
+        importFiles: async () =>
+          ++runs === 1 ? Promise.reject(new ElanusError('import_failed', 'a.json: row 3')) : imported(),
       },
     });
     await watch(running);
@@ -366,13 +458,18 @@ describe('import jobs', () => {
     await running.run(running.registry.dropCollectionData({ collectionId: COLLECTION, partitionId: -1n }));
     gate.open?.();
     await running.cluster.world.advance(100);
-    expect(await stateOf(running, 1n)).toMatchObject({ state: 'failed', reason: expect.stringContaining('dropped') });
+    expect(await stateOf(running, 1n)).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('dropped'),
+    });
     expect(await flushedOf(running)).toEqual([]);
   });
   it('are refused with no files, too many files, or no task', async () => {
     const running = await fresh();
     await watch(running);
-    await expect(running.run(running.calls.import(task(1n, [])))).rejects.toMatchObject({ key: 'import_failed' });
+    await expect(running.run(running.calls.import(task(1n, [])))).rejects.toMatchObject({
+      key: 'import_failed',
+    });
     await expect(
       running.run(
         running.calls.import(
@@ -384,7 +481,9 @@ describe('import jobs', () => {
       ),
     ).rejects.toMatchObject({ key: 'import_failed' });
     await expect(running.run(running.calls.import({}))).rejects.toMatchObject({ key: 'missing_parameter' });
-    await expect(running.run(running.registry.importState({ jobId: 1n }))).rejects.toMatchObject({ key: 'import_failed' });
+    await expect(running.run(running.registry.importState({ jobId: 1n }))).rejects.toMatchObject({
+      key: 'import_failed',
+    });
   });
 });
 
@@ -394,18 +493,34 @@ describe('flush state', () => {
     let growing = [1n];
     const running = await fresh({
       streamingNode: {
-        channelRows: async ({ vchannel }) => ({ segments: vchannel === other ? growing.map((segmentId) => ({ segmentId })) : [] }),
+        channelRows: async ({ vchannel }) => ({
+          segments: vchannel === other ? growing.map((segmentId) => ({ segmentId })) : [],
+        }),
       },
     });
     await watch(running);
-    await running.run(running.calls.watchChannels({ collectionID: 8n, channelNames: [other], schema: { name: 'd' } }));
+    await running.run(
+      running.calls.watchChannels({ collectionID: 8n, channelNames: [other], schema: { name: 'd' } }),
+    );
     const { channels } = await running.run(running.registry.acquireChannels({ serverId: 9n }));
     await commit(running, channels[0]?.channel?.epoch ?? 0n, [segment(2n)], 50n);
     const state = async (segmentIDs: bigint[], flushTs = 0n, collectionID = 0n) =>
       (await running.run(running.calls.getFlushState({ collectionID, flushTs, segmentIDs }))).flushed;
-    expect([await state([1n]), await state([2n, 1n]), await state([1n], 0n, 8n)]).toEqual([false, false, false]);
-    expect([await state([2n]), await state([3n]), await state([2n], 0n, COLLECTION)]).toEqual([true, true, true]);
-    expect([await state([2n], 50n), await state([2n], 51n), await state([3n], 51n, COLLECTION)]).toEqual([true, false, false]);
+    expect([await state([1n]), await state([2n, 1n]), await state([1n], 0n, 8n)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect([await state([2n]), await state([3n]), await state([2n], 0n, COLLECTION)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([await state([2n], 50n), await state([2n], 51n), await state([3n], 51n, COLLECTION)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
     growing = [];
     expect(await state([1n])).toBe(true);
     expect(await state([])).toBe(true);
@@ -414,18 +529,34 @@ describe('flush state', () => {
   it('is unknown while the owner of a channel does not answer', async () => {
     const running = await fresh({ streamingNode: { channelRows: down } });
     await watch(running);
-    await expect(running.run(running.calls.getFlushState({ segmentIDs: [1n] }))).rejects.toMatchObject({ key: 'service_unavailable' });
+    await expect(running.run(running.calls.getFlushState({ segmentIDs: [1n] }))).rejects.toMatchObject({
+      key: 'service_unavailable',
+    });
   });
 });
 
 describe('flush', () => {
   it('needs every channel sealed: one that fails is an error, never half a success', async () => {
     const running = await fresh({
-      streamingNode: { sealChannel: async ({ vchannel }) => (vchannel === CHANNEL ? { segmentIds: [1n], flushTimestamp: 40n } : down()) },
+      streamingNode: {
+        sealChannel: async ({ vchannel }) =>
+          vchannel === CHANNEL ? { segmentIds: [1n], flushTimestamp: 40n } : down(),
+      },
     });
     await watch(running);
-    expect(await running.run(running.calls.flush({ collectionID: COLLECTION }))).toMatchObject({ segmentIDs: [1n], flushTs: 40n });
-    await running.run(running.calls.watchChannels({ collectionID: COLLECTION, channelNames: [`${CHANNEL}x`], schema: { name: 'c' } }));
-    await expect(running.run(running.calls.flush({ collectionID: COLLECTION }))).rejects.toMatchObject({ key: 'service_unavailable' });
+    expect(await running.run(running.calls.flush({ collectionID: COLLECTION }))).toMatchObject({
+      segmentIDs: [1n],
+      flushTs: 40n,
+    });
+    await running.run(
+      running.calls.watchChannels({
+        collectionID: COLLECTION,
+        channelNames: [`${CHANNEL}x`],
+        schema: { name: 'c' },
+      }),
+    );
+    await expect(running.run(running.calls.flush({ collectionID: COLLECTION }))).rejects.toMatchObject({
+      key: 'service_unavailable',
+    });
   });
 });

@@ -20,6 +20,7 @@ import { SegmentCommits, segmentMissing } from './segment-commits.js';
 export interface DataCoordSettings {
   readonly serverId: bigint;
 }
+
 const isVisible = (segment: SegmentRecord): boolean => segment.state === 'flushed' && !segment.isLevelZero;
 
 export class DataCoord {
@@ -37,7 +38,12 @@ export class DataCoord {
   #ownedSince: bigint | undefined;
   #isStarted = false;
 
-  private constructor(platform: Platform, settings: DataCoordSettings, peers: DataCoordPeers, catalog: DataCatalog) {
+  private constructor(
+    platform: Platform,
+    settings: DataCoordSettings,
+    peers: DataCoordPeers,
+    catalog: DataCatalog,
+  ) {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
@@ -49,11 +55,17 @@ export class DataCoord {
     this.#imports = new ImportJobs({ ...parts, orphans: this.#orphans });
     this.#drops = new DataDrops({ ...parts, imports: this.#imports, orphans: this.#orphans });
   }
-  static async open(platform: Platform, settings: DataCoordSettings, peers: DataCoordPeers): Promise<DataCoord> {
+
+  static async open(
+    platform: Platform,
+    settings: DataCoordSettings,
+    peers: DataCoordPeers,
+  ): Promise<DataCoord> {
     const catalog = await DataCatalog.open(platform.metaStore);
     await finishCommits(catalog);
     return new DataCoord(platform, settings, peers, catalog);
   }
+
   /** Takes up what a restart interrupted: import jobs, and channels that may not have come to their owner. */
   start(): void {
     this.#isStarted = true;
@@ -61,6 +73,7 @@ export class DataCoord {
     void this.#sweep();
     this.#imports.resume();
   }
+
   /** Removes what killed writers left. Whatever it misses is found at the next start. */
   async #sweep(): Promise<void> {
     try {
@@ -70,22 +83,34 @@ export class DataCoord {
       this.#platform.logger.warn('orphans_kept', { reason: messageOf(error) });
     }
   }
+
   async close(): Promise<void> {
     this.#owners.close();
     this.#orphans.close();
     await this.#imports.close();
   }
+
   async #notifyFlushed(segment: SegmentRecord): Promise<void> {
     await this.#peers.rootCoord
       .segmentFlushCompleted({ segment: segmentInfo(segment) })
-      .catch((error: unknown) => this.#platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }));
+      .catch((error: unknown) =>
+        this.#platform.logger.warn('flush_notice_failed', {
+          segmentId: segment.id,
+          reason: messageOf(error),
+        }),
+      );
   }
+
   async #notifyQueryCoord(collectionId: bigint): Promise<void> {
     // Only a hint: query-coord also compares on its own.
-    await this.#peers.queryCoord
-      .segmentsChanged({ collectionId })
-      .catch((error: unknown) => this.#platform.logger.warn('segments_changed_notice_failed', { collectionId, reason: messageOf(error) }));
+    await this.#peers.queryCoord.segmentsChanged({ collectionId }).catch((error: unknown) =>
+      this.#platform.logger.warn('segments_changed_notice_failed', {
+        collectionId,
+        reason: messageOf(error),
+      }),
+    );
   }
+
   #segment(id: bigint): SegmentRecord {
     const segment = this.#catalog.segments.get(id);
     if (segment === undefined || segment.state === 'dropped') throw segmentMissing(id);
@@ -93,15 +118,21 @@ export class DataCoord {
   }
 
   readonly dataCoordHandlers: Partial<Handlers<typeof DataCoordDefinition>> = {
-    getComponentStates: async () => ({ state: { nodeID: this.#settings.serverId, role: 'datacoord', stateCode: StateCode.Healthy } }),
+    getComponentStates: async () => ({
+      state: { nodeID: this.#settings.serverId, role: 'datacoord', stateCode: StateCode.Healthy },
+    }),
     getInsertBinlogPaths: async ({ segmentID }) => {
       const segment = this.#segment(segmentID);
       const pathsOf = new Map<bigint, string[]>();
       for (const file of segment.files) {
-        for (const fieldId of file.fieldIds) pathsOf.set(fieldId, [...(pathsOf.get(fieldId) ?? []), file.key]);
+        for (const fieldId of file.fieldIds)
+          pathsOf.set(fieldId, [...(pathsOf.get(fieldId) ?? []), file.key]);
       }
       const sorted = [...pathsOf].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-      return { fieldIDs: sorted.map(([fieldId]) => fieldId), paths: sorted.map(([, values]) => ({ values })) };
+      return {
+        fieldIDs: sorted.map(([fieldId]) => fieldId),
+        paths: sorted.map(([, values]) => ({ values })),
+      };
     },
     getSegmentInfo: async ({ segmentIDs, includeUnHealthy }) => {
       const records = segmentIDs.map((id) => {
@@ -133,7 +164,11 @@ export class DataCoord {
     getSegmentsByStates: async ({ collectionID, partitionID, states }) => ({
       segments: this.#catalog
         .segmentsOf(collectionID)
-        .filter((segment) => (partitionID <= 0n || segment.partitionId === partitionID) && states.includes(wireState(segment.state)))
+        .filter(
+          (segment) =>
+            (partitionID <= 0n || segment.partitionId === partitionID) &&
+            states.includes(wireState(segment.state)),
+        )
         .map((segment) => segment.id),
     }),
     watchChannels: async (request) => {
@@ -143,15 +178,24 @@ export class DataCoord {
     flush: async ({ collectionID, segmentIDs, dbID }) => {
       const channels = this.#catalog.channelsOf(collectionID);
       if (channels.length === 0)
-        throw new ElanusError('collection_not_found', `collection not found[collection=${collectionID}]; it has no channels`);
+        throw new ElanusError(
+          'collection_not_found',
+          `collection not found[collection=${collectionID}]; it has no channels`,
+        );
       const checkpoints = Object.fromEntries(
         channels.map((channel) => [
           channel.vchannel,
-          { channelName: channel.vchannel, timestamp: channel.checkpointTimestamp, msgID: lsnBytes(channel.checkpointLsn) },
+          {
+            channelName: channel.vchannel,
+            timestamp: channel.checkpointTimestamp,
+            msgID: lsnBytes(channel.checkpointLsn),
+          },
         ]),
       );
       const sealed = await Promise.all(
-        channels.map((channel) => this.#peers.streamingNode.sealChannel({ vchannel: channel.vchannel, segmentIds: segmentIDs })),
+        channels.map((channel) =>
+          this.#peers.streamingNode.sealChannel({ vchannel: channel.vchannel, segmentIds: segmentIDs }),
+        ),
       );
       return {
         dbID,
@@ -163,11 +207,15 @@ export class DataCoord {
           .map((segment) => segment.id),
         timeOfSeal: BigInt(Math.floor(this.#platform.clock.now() / 1000)),
         // The oldest: whatever was acknowledged before this call is older, and every checkpoint comes to it without another write.
-        flushTs: sealed.map((one) => one.flushTimestamp).reduce((oldest, one) => (one < oldest ? one : oldest)),
+        flushTs: sealed
+          .map((one) => one.flushTimestamp)
+          .reduce((oldest, one) => (one < oldest ? one : oldest)),
         channelCps: checkpoints,
       };
     },
-    getFlushState: async (request, context) => ({ flushed: await isFlushed(this.#catalog, this.#peers.streamingNode, request, context) }),
+    getFlushState: async (request, context) => ({
+      flushed: await isFlushed(this.#catalog, this.#peers.streamingNode, request, context),
+    }),
     import: async (request) => {
       await this.#imports.add(request);
       return { datanodeId: 1n };
@@ -176,7 +224,11 @@ export class DataCoord {
       channels: this.#catalog.channelsOf(collectionID).map((channel) => ({
         collectionID,
         channelName: channel.vchannel,
-        seekPosition: { channelName: channel.vchannel, timestamp: channel.checkpointTimestamp, msgID: lsnBytes(channel.checkpointLsn) },
+        seekPosition: {
+          channelName: channel.vchannel,
+          timestamp: channel.checkpointTimestamp,
+          msgID: lsnBytes(channel.checkpointLsn),
+        },
         flushedSegmentIds: this.#catalog
           .segmentsOf(collectionID)
           .filter((segment) => isVisible(segment) && segment.vchannel === channel.vchannel)
@@ -186,7 +238,8 @@ export class DataCoord {
         .segmentsOf(collectionID)
         .filter(
           (segment) =>
-            segment.state === 'flushed' && (partitionIDs.length === 0 || segment.isLevelZero || partitionIDs.includes(segment.partitionId)),
+            segment.state === 'flushed' &&
+            (partitionIDs.length === 0 || segment.isLevelZero || partitionIDs.includes(segment.partitionId)),
         )
         .map(segmentInfo),
     }),
@@ -205,7 +258,12 @@ export class DataCoord {
         if (ids === undefined) persisted.set(vchannel, [id]);
         else ids.push(id);
       }
-      return { channels: channels.map((channel) => ({ channel, persistedSegmentIds: persisted.get(channel.vchannel) ?? [] })) };
+      return {
+        channels: channels.map((channel) => ({
+          channel,
+          persistedSegmentIds: persisted.get(channel.vchannel) ?? [],
+        })),
+      };
     },
     commitFlush: async (request) => {
       const fresh = await this.#commits.commitFlush(request);
@@ -237,7 +295,11 @@ export class DataCoord {
     },
     importState: async ({ jobId }) => {
       const job = this.#catalog.jobs.get(jobId);
-      if (job === undefined) throw new ElanusError('import_failed', `import job ${jobId} does not exist; list the jobs of the collection`);
+      if (job === undefined)
+        throw new ElanusError(
+          'import_failed',
+          `import job ${jobId} does not exist; list the jobs of the collection`,
+        );
       return { job: this.#imports.shown(job) };
     },
     listImportJobs: async ({ collectionId }) => ({
@@ -247,13 +309,19 @@ export class DataCoord {
     }),
   };
 }
+
 function lsnBytes(lsn: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, lsn, true);
   return bytes;
 }
+
 const wireState = (state: string) =>
-  state === 'importing' ? SegmentState.Importing : state === 'dropped' ? SegmentState.Dropped : SegmentState.Flushed;
+  state === 'importing'
+    ? SegmentState.Importing
+    : state === 'dropped'
+      ? SegmentState.Dropped
+      : SegmentState.Flushed;
 
 /** A segment as Milvus's own messages describe it. */
 export function segmentInfo(record: SegmentRecord) {

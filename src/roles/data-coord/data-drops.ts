@@ -20,11 +20,14 @@ export interface DataDropsParts {
   readonly imports: ImportJobs;
   readonly orphans: Orphans;
 }
+
 export class DataDrops {
   readonly #parts: DataDropsParts;
+
   constructor(parts: DataDropsParts) {
     this.#parts = parts;
   }
+
   async dropCollection(collectionId: bigint): Promise<void> {
     const { catalog, locks, imports, orphans, peers } = this.#parts;
     const names = catalog.channelsOf(collectionId).map(({ vchannel }) => vchannel);
@@ -43,20 +46,28 @@ export class DataDrops {
     for (const vchannel of names) await peers.streamingNode.closeChannel({ vchannel });
     await orphans.sweepDropped({ collectionId, partitionId: undefined }, segmentIds);
   }
+
   async dropPartition(collectionId: bigint, partitionId: bigint): Promise<void> {
     const { catalog, locks, imports, orphans } = this.#parts;
     await locks.change(collectionId, async () => {
-      const channels = catalog.channelsOf(collectionId).filter(({ droppedPartitionIds }) => !droppedPartitionIds.includes(partitionId));
+      const channels = catalog
+        .channelsOf(collectionId)
+        .filter(({ droppedPartitionIds }) => !droppedPartitionIds.includes(partitionId));
       const jobs = imports.failing(collectionId, partitionId);
       await catalog.save({
-        channels: channels.map((channel) => ({ ...channel, droppedPartitionIds: [...channel.droppedPartitionIds, partitionId] })),
+        channels: channels.map((channel) => ({
+          ...channel,
+          droppedPartitionIds: [...channel.droppedPartitionIds, partitionId],
+        })),
         jobs,
       });
       imports.stop(jobs);
     });
     const failures = await this.#forgetAtOwners(collectionId, partitionId);
     const segmentIds = await locks.change(collectionId, async () => {
-      const segments = catalog.segmentsOf(collectionId).filter((segment) => segment.partitionId === partitionId);
+      const segments = catalog
+        .segmentsOf(collectionId)
+        .filter((segment) => segment.partitionId === partitionId);
       const removedSegments = segments.map(({ id }) => id);
       await catalog.save({ removedSegments });
       return new Set(removedSegments);
@@ -64,11 +75,14 @@ export class DataDrops {
     await orphans.sweepDropped({ collectionId, partitionId }, segmentIds);
     if (failures.length > 0) throw failures[0];
   }
+
   async #forgetAtOwners(collectionId: bigint, partitionId: bigint): Promise<unknown[]> {
     const { catalog, peers } = this.#parts;
     const asked = catalog
       .channelsOf(collectionId)
       .map(({ vchannel }) => peers.streamingNode.dropChannelPartition({ vchannel, partitionId }));
-    return (await Promise.allSettled(asked)).flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    return (await Promise.allSettled(asked)).flatMap((result) =>
+      result.status === 'rejected' ? [result.reason] : [],
+    );
   }
 }

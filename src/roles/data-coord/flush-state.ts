@@ -10,11 +10,18 @@ import type { DataCatalog } from './data-catalog.js';
 export async function isFlushed(
   catalog: DataCatalog,
   streamingNode: Client<typeof StreamingNodeDefinition>,
-  { collectionID, segmentIDs, flushTs }: Pick<GetFlushStateRequest, 'collectionID' | 'segmentIDs' | 'flushTs'>,
+  {
+    collectionID,
+    segmentIDs,
+    flushTs,
+  }: Pick<GetFlushStateRequest, 'collectionID' | 'segmentIDs' | 'flushTs'>,
   context: CallContext,
 ): Promise<boolean> {
   if (collectionID === 0n && segmentIDs.length === 0 && flushTs > 0n)
-    throw new ElanusError('missing_parameter', 'GetFlushState: a time without a collection or segments; name the collection');
+    throw new ElanusError(
+      'missing_parameter',
+      'GetFlushState: a time without a collection or segments; name the collection',
+    );
   const wanted = new Set(segmentIDs);
   if (segmentIDs.some((id) => catalog.segments.get(id)?.state === 'importing')) return false;
   if (segmentIDs.some((id) => !catalog.segments.has(id))) {
@@ -25,8 +32,11 @@ export async function isFlushed(
       if (segments.some(({ segmentId }) => wanted.has(segmentId))) return false;
     }
   }
-  const collections = collectionID === 0n ? segmentIDs.map((id) => catalog.segments.get(id)?.collectionId) : [collectionID];
+  const collections =
+    collectionID === 0n ? segmentIDs.map((id) => catalog.segments.get(id)?.collectionId) : [collectionID];
   return [...new Set(collections)].every((id) =>
-    id === undefined ? true : catalog.channelsOf(id).every((channel) => channel.checkpointTimestamp >= flushTs),
+    id === undefined
+      ? true
+      : catalog.channelsOf(id).every((channel) => channel.checkpointTimestamp >= flushTs),
   );
 }

@@ -33,22 +33,33 @@ export interface ImportJobsParts {
   readonly locks: CollectionLocks;
   readonly orphans: Orphans;
 }
-const isLive = ({ state }: ImportJobRecord): boolean => state === 'pending' || state === 'importing' || state === 'committing';
+
+const isLive = ({ state }: ImportJobRecord): boolean =>
+  state === 'pending' || state === 'importing' || state === 'committing';
 
 /** Makes visible what was being committed when a process died. Before anyone reads the catalog. */
 export async function finishCommits(catalog: DataCatalog): Promise<void> {
   for (const job of [...catalog.jobs.values()]) {
     if (job.state !== 'committing') continue;
     const reason = goneTarget(catalog, job);
-    await catalog.save(reason === undefined ? committed(job) : { jobs: [{ ...job, state: 'failed', reason, segments: [], progress: 0n }] });
+    await catalog.save(
+      reason === undefined
+        ? committed(job)
+        : { jobs: [{ ...job, state: 'failed', reason, segments: [], progress: 0n }] },
+    );
   }
 }
+
 /** Why rows of the job would be rows of nothing; undefined when all is there. */
 function goneTarget({ channels }: DataCatalog, job: ImportJobRecord): string | undefined {
   const own = job.vchannels.map((vchannel) => channels.get(vchannel));
-  if (own.length === 0 || own.some((channel) => channel === undefined)) return droppedReason(job, 'collection');
-  return own.some((channel) => channel?.droppedPartitionIds.includes(job.partitionId)) ? droppedReason(job, 'partition') : undefined;
+  if (own.length === 0 || own.some((channel) => channel === undefined))
+    return droppedReason(job, 'collection');
+  return own.some((channel) => channel?.droppedPartitionIds.includes(job.partitionId))
+    ? droppedReason(job, 'partition')
+    : undefined;
 }
+
 /** Segments first, the job last: until it is completed they are put again. */
 const committed = (job: ImportJobRecord) => ({
   segments: job.segments,
@@ -70,28 +81,36 @@ export class ImportJobs {
   constructor(parts: ImportJobsParts) {
     this.#parts = parts;
   }
+
   /** Runs again what a restart interrupted. */
   resume(): void {
-    for (const job of this.#parts.catalog.jobs.values()) if (job.state === 'pending' || job.state === 'importing') this.#start(job.id);
+    for (const job of this.#parts.catalog.jobs.values())
+      if (job.state === 'pending' || job.state === 'importing') this.#start(job.id);
   }
+
   async close(): Promise<void> {
     this.#closing.abort();
     for (const stop of this.#stops.values()) stop.abort();
     await this.#running.run(async () => {});
     await Promise.all(this.#serving);
   }
+
   /** The job as a client is told of it. */
   shown(job: ImportJobRecord): ImportJobRecord {
-    if (job.state === 'committing' || this.#unserved.has(job.id)) return { ...job, state: 'importing', progress: 99n, segments: [] };
+    if (job.state === 'committing' || this.#unserved.has(job.id))
+      return { ...job, state: 'importing', progress: 99n, segments: [] };
     return job;
   }
+
   add(request: ImportTaskRequest): Promise<void> {
     return this.#adding.run(() => this.#add(request));
   }
+
   async #add(request: ImportTaskRequest): Promise<void> {
     const { catalog, locks, peers } = this.#parts;
     const task = request.importTask;
-    if (task === undefined) throw new ElanusError('missing_parameter', 'Import: no task given, expected its collection and files');
+    if (task === undefined)
+      throw new ElanusError('missing_parameter', 'Import: no task given, expected its collection and files');
     if (catalog.jobs.has(task.taskId)) return;
     if (task.files.length === 0 || task.files.length > FILES_MAX) {
       throw new ElanusError(
@@ -104,7 +123,10 @@ export class ImportJobs {
       if (catalog.jobs.has(task.taskId)) return false;
       const live = [...catalog.jobs.values()].filter(isLive).length;
       if (live >= JOBS_LIVE_MAX)
-        throw new ElanusError('queue_full', `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`);
+        throw new ElanusError(
+          'queue_full',
+          `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`,
+        );
       const channels = catalog.channelsOf(task.collectionId);
       const job: ImportJobRecord = {
         id: task.taskId,
@@ -128,23 +150,33 @@ export class ImportJobs {
     });
     if (isNew) this.#start(task.taskId);
   }
+
   /** The records of the jobs that end because their collection, or one partition of it, is dropped. To be saved with the drop. */
   failing(collectionId: bigint, partitionId: bigint | undefined): ImportJobRecord[] {
     const what = partitionId === undefined ? 'collection' : 'partition';
     return this.#parts.catalog
       .jobsOf(collectionId)
       .filter((job) => isLive(job) && (partitionId === undefined || job.partitionId === partitionId))
-      .map((job) => ({ ...job, state: 'failed', reason: droppedReason(job, what), segments: [], progress: 0n }));
+      .map((job) => ({
+        ...job,
+        state: 'failed',
+        reason: droppedReason(job, what),
+        segments: [],
+        progress: 0n,
+      }));
   }
+
   /** Ends the work of jobs that failed; what they wrote goes. */
   stop(jobs: readonly ImportJobRecord[]): void {
     for (const { id } of jobs) this.#stops.get(id)?.abort();
   }
+
   /** @throws import_failed when rows for it would be rows of nothing. Under the collection's lock. */
   #checkTarget(job: ImportJobRecord): void {
     const reason = goneTarget(this.#parts.catalog, job);
     if (reason !== undefined) throw new ElanusError('import_failed', reason);
   }
+
   #start(jobId: bigint): void {
     const stop = new AbortController();
     this.#stops.set(jobId, stop);
@@ -155,6 +187,7 @@ export class ImportJobs {
       })
       .finally(() => this.#stops.delete(jobId));
   }
+
   async #run(jobId: bigint, signal: AbortSignal): Promise<void> {
     let segments: readonly SegmentRecord[] = [];
     let reason = '';
@@ -169,6 +202,7 @@ export class ImportJobs {
     }
     await this.#settle(jobId, segments, reason);
   }
+
   /** @returns the job, or undefined when it has ended before it began */
   #begin(jobId: bigint): Promise<ImportJobRecord | undefined> {
     return this.#decide(jobId, async (job) => {
@@ -178,6 +212,7 @@ export class ImportJobs {
       return begun;
     });
   }
+
   async #write(job: ImportJobRecord, signal: AbortSignal): Promise<ImportFilesResponse> {
     const { peers, platform } = this.#parts;
     const { ID, count } = await peers.rootCoord.allocID({ count: Math.max(1, job.vchannels.length) });
@@ -185,31 +220,46 @@ export class ImportJobs {
     const result = await peers.dataNode.importFiles({ job, segmentIds }, { signal, metadata: {} });
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
-    const segments = result.segments.map((segment) => ({ ...segment, state: 'flushed', commitTimestamp: timestamp }));
+    const segments = result.segments.map((segment) => ({
+      ...segment,
+      state: 'flushed',
+      commitTimestamp: timestamp,
+    }));
     try {
       // Before the commit, as in a flush.
-      for (const segment of segments) if (job.schema !== undefined) await writeManifest(platform, { schema: job.schema, segment });
+      for (const segment of segments)
+        if (job.schema !== undefined) await writeManifest(platform, { schema: job.schema, segment });
     } catch (error) {
       for (const segment of segments) await discardFiles(platform, segment);
       throw error;
     }
     return { ...result, segments };
   }
+
   /** From here the job ends well, unless what it is for is dropped. */
   #commit(jobId: bigint, { segments, rowCount }: ImportFilesResponse): Promise<void> {
     const { catalog, orphans } = this.#parts;
     return this.#decide(jobId, async (job) => {
-      if (job.state !== 'importing') throw new ElanusError('import_failed', job.reason === '' ? `the job is ${job.state}` : job.reason);
+      if (job.state !== 'importing')
+        throw new ElanusError('import_failed', job.reason === '' ? `the job is ${job.state}` : job.reason);
       this.#checkTarget(job);
       await orphans.checkKept(segments.flatMap(keysOf));
       const guards = { channels: job.vchannels };
-      await catalog.save({ jobs: [{ ...job, state: 'committing', segments, importedRows: rowCount, progress: 90n }], guards });
+      await catalog.save({
+        jobs: [{ ...job, state: 'committing', segments, importedRows: rowCount, progress: 90n }],
+        guards,
+      });
     });
   }
+
   /** Notes how the job ended, as often as it takes: only the catalog knows whether its commit took place. */
   async #settle(jobId: bigint, segments: readonly SegmentRecord[], reason: string): Promise<void> {
     const { platform } = this.#parts;
-    for (let pauseMs = SETTLE_PAUSE_MS_MIN; !this.#closing.signal.aborted; pauseMs = Math.min(SETTLE_PAUSE_MS_MAX, pauseMs * 2)) {
+    for (
+      let pauseMs = SETTLE_PAUSE_MS_MIN;
+      !this.#closing.signal.aborted;
+      pauseMs = Math.min(SETTLE_PAUSE_MS_MAX, pauseMs * 2)
+    ) {
       try {
         const job = await this.#end(jobId, reason);
         if (job.state === 'completed') this.#show(job, segments);
@@ -221,6 +271,7 @@ export class ImportJobs {
       }
     }
   }
+
   #end(jobId: bigint, reason: string): Promise<ImportJobRecord> {
     const { catalog, platform } = this.#parts;
     return this.#decide(jobId, async (job) => {
@@ -236,16 +287,19 @@ export class ImportJobs {
       return catalog.jobs.get(jobId) ?? job;
     });
   }
+
   /** One decision about a job, on its record as it is. */
   async #decide<T>(jobId: bigint, decide: (job: ImportJobRecord) => Promise<T>): Promise<T> {
     const { catalog, locks } = this.#parts;
     const current = (): ImportJobRecord => {
       const job = catalog.jobs.get(jobId);
-      if (job === undefined) throw new ElanusError('import_failed', `import job ${jobId} does not exist; start it again`);
+      if (job === undefined)
+        throw new ElanusError('import_failed', `import job ${jobId} does not exist; start it again`);
       return job;
     };
     return locks.change(current().collectionId, () => decide(current()));
   }
+
   /** Tells those who serve and index the rows; the job counts as completed once a read finds them. */
   #show(job: ImportJobRecord, segments: readonly SegmentRecord[]): void {
     const serving = this.#serve(job).finally(() => {
@@ -255,12 +309,16 @@ export class ImportJobs {
     this.#serving.add(serving);
     for (const segment of segments) this.#notifyFlushed(segment);
   }
+
   #notifyFlushed(segment: SegmentRecord): void {
     const { peers, platform } = this.#parts;
     peers.rootCoord
       .segmentFlushCompleted({ segment: { ID: segment.id, collectionID: segment.collectionId } })
-      .catch((error: unknown) => platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }));
+      .catch((error: unknown) =>
+        platform.logger.warn('flush_notice_failed', { segmentId: segment.id, reason: messageOf(error) }),
+      );
   }
+
   async #serve({ id: jobId, collectionId }: ImportJobRecord): Promise<void> {
     const { peers, platform } = this.#parts;
     const late = new AbortController();
@@ -269,7 +327,10 @@ export class ImportJobs {
     try {
       while (!signal.aborted) {
         try {
-          await peers.queryCoord.segmentsChanged({ collectionId, untilServed: true }, { signal, metadata: {} });
+          await peers.queryCoord.segmentsChanged(
+            { collectionId, untilServed: true },
+            { signal, metadata: {} },
+          );
           return;
         } catch (error) {
           // A query-coord that is away shows the rows when it is back; nobody is told before.
@@ -277,14 +338,19 @@ export class ImportJobs {
           await platform.timers.sleep(SERVED_RETRY_MS, signal).catch(() => {});
         }
       }
-      if (!this.#closing.signal.aborted) platform.logger.warn('import_completed_unserved', { jobId, collectionId, afterMs: SERVED_MS_MAX });
+      if (!this.#closing.signal.aborted)
+        platform.logger.warn('import_completed_unserved', { jobId, collectionId, afterMs: SERVED_MS_MAX });
     } finally {
       timer.cancel();
       release();
     }
   }
 }
-const droppedReason = ({ collectionName, partitionId }: ImportJobRecord, what: 'collection' | 'partition'): string =>
+
+const droppedReason = (
+  { collectionName, partitionId }: ImportJobRecord,
+  what: 'collection' | 'partition',
+): string =>
   what === 'collection'
     ? `collection ${collectionName} was dropped before the import was done; nothing of it was kept: import into a collection that is there`
     : `partition ${partitionId} of collection ${collectionName} was dropped before the import was done; nothing of it was kept: import into a partition that is there`;

@@ -12,13 +12,19 @@ export const keysOf = (segment: Pick<SegmentRecord, 'files' | 'indexes' | 'manif
 
 /** An object of one segment. */
 export type ObjectName =
-  | ({ readonly kind: 'log' | 'manifest'; readonly key: string; readonly collectionId: bigint; readonly partitionId: bigint } & WrittenAs)
+  | ({
+      readonly kind: 'log' | 'manifest';
+      readonly key: string;
+      readonly collectionId: bigint;
+      readonly partitionId: bigint;
+    } & WrittenAs)
   | ({ readonly kind: 'index'; readonly key: string; readonly partitionId: bigint } & WrittenAs);
 interface WrittenAs {
   readonly segmentId: bigint;
   /** Given to the write that made the object: a newer write has a larger one. A manifest has only its segment's. */
   readonly writeId: bigint;
 }
+
 const LOG = /^(?:insert_log\/(-?\d+)\/(-?\d+)\/(\d+)\/\d+|delta_log\/(-?\d+)\/(-?\d+)\/(\d+))\/(\d+)$/;
 const MANIFEST = /^manifest\/(-?\d+)\/(-?\d+)\/(\d+)\.json$/;
 const INDEX = /^index_files\/(\d+)\/\d+\/(-?\d+)\/(\d+)\/[^/]+$/;
@@ -30,8 +36,12 @@ export function parseObjectName(key: string): ObjectName | undefined {
   if (log !== null) {
     const [, insertCollection, insertPartition, insertSegment, collection, partition, segment, write] = log;
     return {
-      ...{ kind: 'log', key, collectionId: id(insertCollection ?? collection), partitionId: id(insertPartition ?? partition) },
-      ...{ segmentId: id(insertSegment ?? segment), writeId: id(write) },
+      kind: 'log',
+      key,
+      collectionId: id(insertCollection ?? collection),
+      partitionId: id(insertPartition ?? partition),
+      segmentId: id(insertSegment ?? segment),
+      writeId: id(write),
     };
   }
   const manifest = MANIFEST.exec(key);

@@ -20,11 +20,13 @@ export interface OrphansParts {
   readonly catalog: DataCatalog;
   readonly locks: CollectionLocks;
 }
+
 /** Ids below these were given to writers that are gone. Undefined: nobody took the channels over since this process began. */
 export interface WriteBounds {
   readonly logs: bigint | undefined;
   readonly indexes: bigint;
 }
+
 /** Objects that are looked at before others get the collection's lock. */
 const OBJECTS_PER_LOCK = 64;
 const NEVER = BigInt.asUintN(63, -1n);
@@ -37,9 +39,11 @@ export class Orphans {
   constructor(parts: OrphansParts) {
     this.#parts = parts;
   }
+
   close(): void {
     this.#closed = true;
   }
+
   /**
    * Under the collection's lock, so that none of them is being removed meanwhile. A manifest is written again under its old name.
    * @throws object_not_found when a file that is to be named was taken for an orphan: write it again
@@ -56,21 +60,27 @@ export class Orphans {
       this.#removed.delete(key);
     }
   }
+
   /** Removes everything below a dropped collection, or one partition of it, and the given segments' indexes: nobody can name it any more. */
   async sweepDropped(
     dropped: { readonly collectionId: bigint; readonly partitionId: bigint | undefined },
     segmentIds: ReadonlySet<bigint>,
   ) {
     const { objectStore } = this.#parts.platform;
-    const below = dropped.partitionId === undefined ? `${dropped.collectionId}/` : `${dropped.collectionId}/${dropped.partitionId}/`;
+    const below =
+      dropped.partitionId === undefined
+        ? `${dropped.collectionId}/`
+        : `${dropped.collectionId}/${dropped.partitionId}/`;
     for (const folder of OBJECT_FOLDERS) {
       if (folder === 'index_files/' && segmentIds.size === 0) continue;
       for (const key of await objectStore.list(folder === 'index_files/' ? folder : folder + below)) {
         const name = parseObjectName(key);
-        if (name !== undefined && (name.kind !== 'index' || segmentIds.has(name.segmentId))) await objectStore.remove(key);
+        if (name !== undefined && (name.kind !== 'index' || segmentIds.has(name.segmentId)))
+          await objectStore.remove(key);
       }
     }
   }
+
   /** Removes what no writer of today can have written. An object that cannot be removed now is left for the next time. */
   async sweepOld(bounds: WriteBounds): Promise<void> {
     const { catalog, platform } = this.#parts;
@@ -93,18 +103,27 @@ export class Orphans {
       );
     }
   }
+
   /** 0n for an index file of a segment that is not there. */
   #collectionOf(name: ObjectName): bigint {
-    return name.kind === 'index' ? (this.#parts.catalog.segments.get(name.segmentId)?.collectionId ?? 0n) : name.collectionId;
+    return name.kind === 'index'
+      ? (this.#parts.catalog.segments.get(name.segmentId)?.collectionId ?? 0n)
+      : name.collectionId;
   }
+
   async #isOld(name: ObjectName, bounds: WriteBounds): Promise<boolean> {
     const { catalog } = this.#parts;
     if (name.kind === 'index') return !catalog.segments.has(name.segmentId) || name.writeId < bounds.indexes;
     const channels = catalog.channelsOf(name.collectionId);
-    if (channels.length === 0 || channels.some((channel) => channel.droppedPartitionIds.includes(name.partitionId))) return true;
+    if (
+      channels.length === 0 ||
+      channels.some((channel) => channel.droppedPartitionIds.includes(name.partitionId))
+    )
+      return true;
     if (bounds.logs === undefined || name.writeId >= bounds.logs) return false;
     return name.kind === 'log' || (await this.#newestWrite(name.key)) < bounds.logs;
   }
+
   /** A segment that grew before this process is written now, under its old id: only the files in its manifest tell when. */
   async #newestWrite(key: string): Promise<bigint> {
     const { platform } = this.#parts;
@@ -114,10 +133,17 @@ export class Orphans {
     );
     // One that cannot be read tells nothing: it stays.
     if (!segment) return NEVER;
-    return segment.files.map((file) => parseObjectName(file.key)?.writeId ?? 0n).reduce((a, b) => (a > b ? a : b), 0n);
+    return segment.files
+      .map((file) => parseObjectName(file.key)?.writeId ?? 0n)
+      .reduce((a, b) => (a > b ? a : b), 0n);
   }
+
   /** Under the collection's lock, where names are given: what is named meanwhile stays. */
-  async #removeUnnamed(collectionId: bigint, found: readonly ObjectName[], bounds: WriteBounds): Promise<void> {
+  async #removeUnnamed(
+    collectionId: bigint,
+    found: readonly ObjectName[],
+    bounds: WriteBounds,
+  ): Promise<void> {
     const { catalog, locks, platform } = this.#parts;
     let removed = 0;
     for (let begin = 0; begin < found.length && !this.#closed; begin += OBJECTS_PER_LOCK) {
@@ -135,11 +161,14 @@ export class Orphans {
     if (removed > 0) platform.logger.info('orphans_removed', { collectionId, objects: removed });
   }
 }
+
 /** Removes the files of a segment that will not be named. What cannot be removed now is an orphan of the next start. */
 export async function discardFiles(platform: Platform, segment: SegmentRecord): Promise<void> {
   for (const key of keysOf(segment)) {
     await platform.objectStore
       .remove(key)
-      .catch((error: unknown) => platform.logger.warn('discarded_file_kept', { key, reason: messageOf(error) }));
+      .catch((error: unknown) =>
+        platform.logger.warn('discarded_file_kept', { key, reason: messageOf(error) }),
+      );
   }
 }

@@ -2,7 +2,12 @@
 // of the object store, and a crash there. What is there in the end is one of the legal outcomes, and every object is named.
 import { describe, expect, it } from 'vitest';
 import { messageOf } from '#base/errors.js';
-import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import { ImportJobRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import {
   type AcquireChannelsResponse,
@@ -30,9 +35,16 @@ const schema = CollectionSchema.fromPartial({
     { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
   ],
 });
+
 const ROWS = Array.from({ length: 20 }, (_, id) => `{"id":${id},"v":[1,2]}`).join('\n');
 const task = {
-  importTask: { collectionId: COLLECTION, partitionId: PARTITION, channelNames: [CHANNEL], taskId: 1n, files: ['up/a.jsonl'] },
+  importTask: {
+    collectionId: COLLECTION,
+    partitionId: PARTITION,
+    channelNames: [CHANNEL],
+    taskId: 1n,
+    files: ['up/a.jsonl'],
+  },
 };
 
 /** Ids and timestamps of one cluster: they outlive its processes. */
@@ -40,6 +52,7 @@ interface Counters {
   id: bigint;
   time: bigint;
 }
+
 interface Life {
   readonly platform: MemoryPlatform;
   readonly calls: Client<typeof DataCoordDefinition>;
@@ -48,10 +61,16 @@ interface Life {
   readonly allocate: (count: number) => bigint;
   readonly dataCoord: DataCoord;
 }
+
 /** What happens before each step that changes a store; counted from 1. */
 type Hook = (step: number) => Promise<void> | void;
 
-async function live(cluster: SimulatedCluster, counters: Counters, hook: Hook = () => {}, host = 'dc'): Promise<Life> {
+async function live(
+  cluster: SimulatedCluster,
+  counters: Counters,
+  hook: Hook = () => {},
+  host = 'dc',
+): Promise<Life> {
   const platform = openMemoryPlatform({ cluster, host });
   let steps = 0;
   const transact = platform.metaStore.transact.bind(platform.metaStore);
@@ -104,11 +123,15 @@ async function live(cluster: SimulatedCluster, counters: Counters, hook: Hook = 
   );
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
   return {
-    ...{ platform, dataCoord, run, allocate },
+    platform,
+    dataCoord,
+    run,
+    allocate,
     calls: client(DataCoordDefinition, dataCoord.dataCoordHandlers),
     registry: client(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers),
   };
 }
+
 const fresh = () => ({ cluster: simulatedCluster(11), counters: { id: 1000n, time: 100n } });
 const watch = ({ calls, run }: Life, collectionID = COLLECTION, channel = CHANNEL) =>
   run(calls.watchChannels({ collectionID, channelNames: [channel], schema, createTimestamp: 5n }));
@@ -116,12 +139,18 @@ async function acquire({ registry, run }: Life, newestLogEpoch = 0n) {
   const { channels } = await run(registry.acquireChannels({ serverId: 9n, newestLogEpoch }));
   return channels;
 }
+
 /** A flushed segment with its files, as a streaming-node writes them before it commits. */
 async function written({ platform, allocate }: Life, partitionId = PARTITION): Promise<SegmentRecord> {
   const id = allocate(1);
   const key = `insert_log/${COLLECTION}/${partitionId}/${id}/0/${allocate(1)}`;
   const segment = SegmentRecord.fromPartial({
-    ...{ id, collectionId: COLLECTION, partitionId, vchannel: CHANNEL, state: 'flushed', rowCount: 10n },
+    id,
+    collectionId: COLLECTION,
+    partitionId,
+    vchannel: CHANNEL,
+    state: 'flushed',
+    rowCount: 10n,
     files: [{ key, bytes: 3n, fieldIds: [100n, 101n], rowCount: 10n }],
     manifestKey: `manifest/${COLLECTION}/${partitionId}/${id}.json`,
   });
@@ -129,62 +158,76 @@ async function written({ platform, allocate }: Life, partitionId = PARTITION): P
   await writeManifest(platform, { schema, segment });
   return segment;
 }
+
 const commit = ({ registry }: Life, epoch: bigint, segments: readonly SegmentRecord[], at = 50n) =>
-  registry.commitFlush({ vchannel: CHANNEL, epoch, segments, checkpointLsn: at, checkpointTimestamp: at }).then(
-    () => 'taken',
-    (error: { readonly key?: string }) => error.key ?? messageOf(error),
-  );
+  registry
+    .commitFlush({ vchannel: CHANNEL, epoch, segments, checkpointLsn: at, checkpointTimestamp: at })
+    .then(
+      () => 'taken',
+      (error: { readonly key?: string }) => error.key ?? messageOf(error),
+    );
 async function stateOf({ registry, run }: Life) {
   const { segments, channels } = await run(registry.listSegments({ collectionId: COLLECTION }));
   const { jobs } = await run(registry.listImportJobs({ collectionId: 0n }));
   return { segments, channels, job: jobs[0] };
 }
+
 /** Objects of ours that the catalog does not name, and names without an object. */
 async function strays(life: Life): Promise<readonly string[]> {
   const { segments } = await stateOf(life);
   const named = new Set(segments.flatMap(keysOf));
   const there = (await life.run(life.platform.objectStore.list(''))).filter((key) => !key.startsWith('up/'));
-  return [...there.filter((key) => !named.has(key)), ...[...named].filter((key) => !there.includes(key)).map((key) => `missing ${key}`)];
+  return [
+    ...there.filter((key) => !named.has(key)),
+    ...[...named].filter((key) => !there.includes(key)).map((key) => `missing ${key}`),
+  ];
 }
+
 const settle = (cluster: SimulatedCluster): Promise<void> => cluster.world.advance(40_000);
 
 describe('owners', () => {
-  it.each(['one process', 'two processes'])('a stale owner commits before the channels change hands or not at all (%s)', async (mode) => {
-    for (let at = 1; at <= 4; at++) {
-      const { cluster, counters } = fresh();
-      const rival: { take?: () => Promise<unknown> } = {};
-      let isArmed = false;
-      const first = await live(cluster, counters, (step) => {
-        if (isArmed && step % 4 === at % 4) {
-          isArmed = false;
-          void rival.take?.();
-        }
-      });
-      await watch(first);
-      const epoch = (await acquire(first))[0]?.channel?.epoch ?? 0n;
-      const other = mode === 'one process' ? first : await live(cluster, counters, () => {}, 'dc2');
-      const taken: { answer?: Promise<AcquireChannelsResponse> } = {};
-      rival.take = () => {
-        const answer = other.registry.acquireChannels({ serverId: 10n });
-        taken.answer = answer;
-        return answer;
-      };
-      const segment = await first.run(written(first));
-      isArmed = true;
-      const stale = await first.run(commit(first, epoch, [segment]));
-      isArmed = false;
-      const [next] = (await first.run(taken.answer ?? other.registry.acquireChannels({ serverId: 10n }))).channels;
-      const end = await live(cluster, counters, () => {}, 'dc3');
-      const { segments, channels } = await stateOf(end);
-      const isIn = stale === 'taken';
-      expect(isIn || stale === 'channel_moved').toBe(true);
-      expect(next?.channel?.checkpointLsn).toBe(isIn ? 50n : 0n);
-      expect(segments.map(({ id }) => id)).toEqual(isIn ? [segment.id] : []);
-      expect(channels).toMatchObject([{ epoch: next?.channel?.epoch, ownerServerId: 10n, checkpointLsn: isIn ? 50n : 0n }]);
-      expect(await end.run(commit(end, epoch, [], 60n))).toBe('channel_moved');
-      expect(await end.run(commit(end, next?.channel?.epoch ?? 0n, [], 60n))).toBe('taken');
-    }
-  });
+  it.each(['one process', 'two processes'])(
+    'a stale owner commits before the channels change hands or not at all (%s)',
+    async (mode) => {
+      for (let at = 1; at <= 4; at++) {
+        const { cluster, counters } = fresh();
+        const rival: { take?: () => Promise<unknown> } = {};
+        let isArmed = false;
+        const first = await live(cluster, counters, (step) => {
+          if (isArmed && step % 4 === at % 4) {
+            isArmed = false;
+            void rival.take?.();
+          }
+        });
+        await watch(first);
+        const epoch = (await acquire(first))[0]?.channel?.epoch ?? 0n;
+        const other = mode === 'one process' ? first : await live(cluster, counters, () => {}, 'dc2');
+        const taken: { answer?: Promise<AcquireChannelsResponse> } = {};
+        rival.take = () => {
+          const answer = other.registry.acquireChannels({ serverId: 10n });
+          taken.answer = answer;
+          return answer;
+        };
+        const segment = await first.run(written(first));
+        isArmed = true;
+        const stale = await first.run(commit(first, epoch, [segment]));
+        isArmed = false;
+        const [next] = (await first.run(taken.answer ?? other.registry.acquireChannels({ serverId: 10n })))
+          .channels;
+        const end = await live(cluster, counters, () => {}, 'dc3');
+        const { segments, channels } = await stateOf(end);
+        const isIn = stale === 'taken';
+        expect(isIn || stale === 'channel_moved').toBe(true);
+        expect(next?.channel?.checkpointLsn).toBe(isIn ? 50n : 0n);
+        expect(segments.map(({ id }) => id)).toEqual(isIn ? [segment.id] : []);
+        expect(channels).toMatchObject([
+          { epoch: next?.channel?.epoch, ownerServerId: 10n, checkpointLsn: isIn ? 50n : 0n },
+        ]);
+        expect(await end.run(commit(end, epoch, [], 60n))).toBe('channel_moved');
+        expect(await end.run(commit(end, next?.channel?.epoch ?? 0n, [], 60n))).toBe('taken');
+      }
+    },
+  );
   it('never get an epoch twice, whatever collections exist, and get one above what their logs carry', async () => {
     const { cluster, counters } = fresh();
     let life = await live(cluster, counters);
@@ -193,7 +236,8 @@ describe('owners', () => {
     for (let round = 0; round < 12; round++) {
       const id = BigInt(100 + round);
       await watch(life, id, `by-dev-rootcoord-dml_0_${id}v0`);
-      const owned = (await life.run(life.registry.listSegments({ collectionId: id }))).channels[0]?.epoch ?? 0n;
+      const owned =
+        (await life.run(life.registry.listSegments({ collectionId: id }))).channels[0]?.epoch ?? 0n;
       expect(owned).toBeGreaterThanOrEqual(newest);
       if (round % 3 === 0) {
         life.platform.crash();
@@ -237,7 +281,9 @@ describe('a dropped partition', () => {
       let isArmed = false;
       let steps = 0;
       const late: Promise<unknown>[] = [];
-      const context: { life?: Life; epoch: bigint; flush?: SegmentRecord; old?: SegmentRecord } = { epoch: 0n };
+      const context: { life?: Life; epoch: bigint; flush?: SegmentRecord; old?: SegmentRecord } = {
+        epoch: 0n,
+      };
       const life = await live(cluster, counters, () => {
         if (!isArmed || ++steps !== at) return;
         isArmed = false;
@@ -339,7 +385,8 @@ describe('an import', () => {
     let lives = 0;
     for (let at = 1; at < 100; at++) {
       const { cluster, counters, life, came } = await importing(at, async (dying) => {
-        if (partitionId !== undefined) void dying.registry.dropCollectionData({ collectionId: COLLECTION, partitionId }).catch(() => {});
+        if (partitionId !== undefined)
+          void dying.registry.dropCollectionData({ collectionId: COLLECTION, partitionId }).catch(() => {});
         // A few steps into the drop, wherever that is.
         for (let turn = 0; turn < at % 7; turn++) await Promise.resolve();
         dying.platform.crash();
@@ -350,13 +397,15 @@ describe('an import', () => {
       const next = await live(cluster, counters);
       await acquire(next);
       next.dataCoord.start();
-      if (partitionId !== undefined) await next.run(next.registry.dropCollectionData({ collectionId: COLLECTION, partitionId }));
+      if (partitionId !== undefined)
+        await next.run(next.registry.dropCollectionData({ collectionId: COLLECTION, partitionId }));
       await settle(cluster);
       const { job, segments } = await stateOf(next);
       const rows = segments.reduce((sum, { rowCount }) => sum + rowCount, 0n);
       if (partitionId === undefined) expect([0n, 20n]).toContain(rows);
       else expect(rows).toBe(0n);
-      if (job !== undefined && partitionId === undefined) expect([job.state, rows]).toEqual(['completed', 20n]);
+      if (job !== undefined && partitionId === undefined)
+        expect([job.state, rows]).toEqual(['completed', 20n]);
       expect(job === undefined || ['completed', 'failed'].includes(job.state)).toBe(true);
       expect(await strays(next)).toEqual([]);
     }
@@ -373,7 +422,8 @@ describe('orphans', () => {
     const named = await first.run(written(first));
     await first.run(commit(first, epoch, [named]));
     const killed = await first.run(written(first));
-    const put = (life: Life, key: string) => life.run(life.platform.objectStore.put(key, [new Uint8Array(3)]));
+    const put = (life: Life, key: string) =>
+      life.run(life.platform.objectStore.put(key, [new Uint8Array(3)]));
     await put(first, `insert_log/7/70/${named.id}/0/${first.allocate(1)}`);
     await put(first, `index_files/${first.allocate(1)}/1/70/${named.id}/FLAT`);
     await put(first, 'insert_log/9/90/900/0/901');
@@ -387,7 +437,12 @@ describe('orphans', () => {
     // A segment that grew before is flushed now, under its old id, while the start looks for orphans.
     const grown: SegmentRecord = {
       ...killed,
-      files: [{ ...(killed.files[0] ?? expect.fail()), key: `insert_log/7/70/${killed.id}/0/${second.allocate(1)}` }],
+      files: [
+        {
+          ...(killed.files[0] ?? expect.fail()),
+          key: `insert_log/7/70/${killed.id}/0/${second.allocate(1)}`,
+        },
+      ],
     };
     await put(second, grown.files[0]?.key ?? '');
     await second.run(writeManifest(second.platform, { schema, segment: grown }));
@@ -423,7 +478,10 @@ describe('orphans', () => {
     second.dataCoord.start();
     await settle(cluster);
     expect(await second.run(second.platform.objectStore.list('manifest/'))).toEqual([]);
-    const file = { ...(killed.files[0] ?? expect.fail()), key: `insert_log/7/70/${killed.id}/0/${second.allocate(1)}` };
+    const file = {
+      ...(killed.files[0] ?? expect.fail()),
+      key: `insert_log/7/70/${killed.id}/0/${second.allocate(1)}`,
+    };
     const grown: SegmentRecord = { ...killed, files: [file] };
     await second.run(second.platform.objectStore.put(file.key, [new Uint8Array(3)]));
     expect(await second.run(commit(second, epoch, [grown], 90n))).toBe('object_not_found');

@@ -15,14 +15,20 @@ export interface SegmentCommitsParts {
   readonly locks: CollectionLocks;
   readonly orphans: Orphans;
 }
+
 export const segmentMissing = (id: bigint): ElanusError =>
-  new ElanusError('segment_not_found', `segment not found[segment=${id}]; list the collection's segments again`);
+  new ElanusError(
+    'segment_not_found',
+    `segment not found[segment=${id}]; list the collection's segments again`,
+  );
 
 export class SegmentCommits {
   readonly #parts: SegmentCommitsParts;
+
   constructor(parts: SegmentCommitsParts) {
     this.#parts = parts;
   }
+
   /**
    * One change: the segments that are new become flushed, the checkpoint moves. Rows of a partition that was dropped meanwhile are left out.
    * @returns the segments that are new
@@ -33,7 +39,9 @@ export class SegmentCommits {
     return locks.change(this.#owned(request).collectionId, async () => {
       const channel = this.#owned(request);
       const isDropped = new Set(channel.droppedPartitionIds);
-      const fresh = request.segments.filter(({ id, partitionId }) => !catalog.segments.has(id) && !isDropped.has(partitionId));
+      const fresh = request.segments.filter(
+        ({ id, partitionId }) => !catalog.segments.has(id) && !isDropped.has(partitionId),
+      );
       await orphans.checkKept(fresh.flatMap(keysOf));
       const moved = {
         ...channel,
@@ -45,13 +53,19 @@ export class SegmentCommits {
       return fresh;
     });
   }
+
   #owned({ vchannel, epoch }: CommitFlushRequest): ChannelRecord {
     const channel = this.#parts.catalog.channels.get(vchannel);
-    if (channel === undefined) throw new ElanusError('channel_not_found', `channel ${vchannel} is not known; its collection was dropped`);
+    if (channel === undefined)
+      throw new ElanusError(
+        'channel_not_found',
+        `channel ${vchannel} is not known; its collection was dropped`,
+      );
     if (channel.epoch === epoch) return channel;
     const fact = `channel ${vchannel} has epoch ${channel.epoch}, the writer has ${epoch}`;
     throw new ElanusError('channel_moved', `${fact}; another node owns it now`);
   }
+
   /** Names an index file, in place of an older one of the same index. @throws segment_not_found, after removing the file */
   async saveIndexFile(segmentId: bigint, index: IndexFileRecord): Promise<void> {
     const { catalog, locks, orphans } = this.#parts;
@@ -61,22 +75,27 @@ export class SegmentCommits {
         const segment = this.#segment(segmentId);
         await orphans.checkKept([index.key]);
         const others = segment.indexes.filter((file) => file.indexId !== index.indexId);
-        const older = segment.indexes.filter((file) => file.indexId === index.indexId && file.key !== index.key);
+        const older = segment.indexes.filter(
+          (file) => file.indexId === index.indexId && file.key !== index.key,
+        );
         await catalog.save({ segments: [{ ...segment, indexes: [...others, index] }] });
         return older;
       });
       for (const file of replaced) await this.#removeFile(file.key);
     } catch (error) {
       // Built for a segment that was dropped meanwhile: nobody will ever name the file.
-      if (error instanceof ElanusError && error.key === 'segment_not_found') await this.#removeFile(index.key);
+      if (error instanceof ElanusError && error.key === 'segment_not_found')
+        await this.#removeFile(index.key);
       throw error;
     }
   }
+
   #segment(id: bigint): SegmentRecord {
     const segment = this.#parts.catalog.segments.get(id);
     if (segment === undefined || segment.state === 'dropped') throw segmentMissing(id);
     return segment;
   }
+
   /** Takes an index's files out of the catalog, then removes them. */
   async dropIndexFiles({ collectionId, indexId, segmentId }: DropIndexFilesRequest): Promise<void> {
     const { catalog, locks } = this.#parts;
@@ -86,17 +105,24 @@ export class SegmentCommits {
         .filter((segment) => segmentId === 0n || segment.id === segmentId)
         .filter((segment) => segment.indexes.some((file) => file.indexId === indexId));
       await catalog.save({
-        segments: affected.map((segment) => ({ ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) })),
+        segments: affected.map((segment) => ({
+          ...segment,
+          indexes: segment.indexes.filter((file) => file.indexId !== indexId),
+        })),
       });
       return affected.flatMap((segment) => segment.indexes.filter((file) => file.indexId === indexId));
     });
     for (const file of gone) await this.#removeFile(file.key);
   }
+
   /** An index file that cannot be removed now is an orphan: the next start removes it. */
   async #removeFile(key: string): Promise<void> {
     const { objectStore, logger } = this.#parts.platform;
     if (!key.startsWith('index_files/')) return;
-    await objectStore.remove(key).catch((error: unknown) => logger.warn('index_file_kept', { key, reason: messageOf(error) }));
+    await objectStore
+      .remove(key)
+      .catch((error: unknown) => logger.warn('index_file_kept', { key, reason: messageOf(error) }));
   }
 }
+
 const maxOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -19,16 +19,23 @@ import { importJsonFiles } from './json-import.js';
 export class DataNode {
   readonly #platform: Platform;
   readonly #rootCoord: Client<typeof RootCoordDefinition>;
+
   constructor(platform: Platform, peers: { readonly rootCoord: Client<typeof RootCoordDefinition> }) {
     this.#platform = platform;
     this.#rootCoord = peers.rootCoord;
   }
+
   readonly handlers: Handlers<typeof DataNodeDefinition> = {
     buildIndex: async (request, context) => {
       const { buildId, segmentId, collectionId, partitionId, rowCount, paths, field, index, files } = request;
-      if (field === undefined || index === undefined) throw new ElanusError('missing_parameter', 'buildIndex: no field or index given');
+      if (field === undefined || index === undefined)
+        throw new ElanusError('missing_parameter', 'buildIndex: no field or index given');
       const wanted = new Set(paths);
-      const column = await readColumn(this.#platform, { files: files.filter((file) => wanted.has(file.key)) }, field);
+      const column = await readColumn(
+        this.#platform,
+        { files: files.filter((file) => wanted.has(file.key)) },
+        field,
+      );
       const dim = dimOf(field);
       const rows = rowCountOf(column, dim);
       if (BigInt(rows) !== rowCount)
@@ -37,28 +44,60 @@ export class DataNode {
           `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`,
         );
       const common = {
-        ...{ indexId: index.id, buildId, fieldId: field.fieldID, indexType: index.indexType },
+        indexId: index.id,
+        buildId,
+        fieldId: field.fieldID,
+        indexType: index.indexType,
         metricType: index.metricType,
       };
       if (isSparseField(field)) {
         const { key, bytes } = await writeSparseIndex(this.#platform, request, column);
         const builtAs = describeBuild(storedBuildParams(field, 'SPARSE_INVERTED_INDEX', index.params));
         this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
-        return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '', builtAs } };
+        return {
+          index: {
+            ...common,
+            key,
+            bytes: BigInt(bytes),
+            rowCount,
+            state: 'finished',
+            failReason: '',
+            builtAs,
+          },
+        };
       }
       const written = await writeVectorIndex(this.#platform, request, column, context.signal);
       if (written !== undefined) {
         this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
         const { key, bytes, builtAs } = written;
-        return { index: { ...common, key, bytes: BigInt(bytes), rowCount, state: 'finished', failReason: '', builtAs } };
+        return {
+          index: {
+            ...common,
+            key,
+            bytes: BigInt(bytes),
+            rowCount,
+            state: 'finished',
+            failReason: '',
+            builtAs,
+          },
+        };
       }
       const metric = isMetricName(index.metricType) ? index.metricType : 'L2';
       const elementType = elementTypeOf(field.dataType);
       const inverseNorms =
         metric === 'COSINE'
-          ? await this.#platform.workers.run<Float32Array>('inverseNorms', { vectors: column.data, dim, elementType }, [])
+          ? await this.#platform.workers.run<Float32Array>(
+              'inverseNorms',
+              { vectors: column.data, dim, elementType },
+              [],
+            )
           : undefined;
-      const bytes = encodeFlatIndex({ metric, dim, rowCount: rows, ...(inverseNorms === undefined ? {} : { inverseNorms }) });
+      const bytes = encodeFlatIndex({
+        metric,
+        dim,
+        rowCount: rows,
+        ...(inverseNorms === undefined ? {} : { inverseNorms }),
+      });
       const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/FLAT`;
       await this.#platform.objectStore.put(key, [bytes]);
       this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });

@@ -5,7 +5,14 @@ import type { JsonRowsKind } from '#model/rows/json-rows.js';
 import { checkObjectKey } from '#platform/object-store.js';
 
 /** Folders of the store in which the database keeps its own objects. */
-const ownFolders: ReadonlySet<string> = new Set(['insert_log', 'delta_log', 'stats_log', 'manifest', 'index_files']);
+const ownFolders: ReadonlySet<string> = new Set([
+  'insert_log',
+  'delta_log',
+  'stats_log',
+  'manifest',
+  'index_files',
+]);
+
 /** Separators and dots in percent notation: no decoder of ours would read them, but nobody means such a file either. */
 const encoded = /%(?:2e|2f|5c|00)/i;
 /** Control characters, and the colon, which on some systems names drives and streams. */
@@ -16,14 +23,24 @@ const unusual = /[\u0000-\u001f\u007f:]/;
 export function importFileKind(key: string): JsonRowsKind {
   const kind = /\.(jsonl?)$/i.exec(key)?.[1]?.toLowerCase();
   if (kind !== 'json' && kind !== 'jsonl')
-    refuse(key, 'is not of a supported format, expected a name that ends in .json or .jsonl; convert the file');
+    refuse(
+      key,
+      'is not of a supported format, expected a name that ends in .json or .jsonl; convert the file',
+    );
   try {
     checkObjectKey(key);
   } catch (error) {
-    refuse(key, 'is not a valid object key, expected a path inside the object store without "." or ".." parts', messageOf(error));
+    refuse(
+      key,
+      'is not a valid object key, expected a path inside the object store without "." or ".." parts',
+      messageOf(error),
+    );
   }
   if (encoded.test(key) || unusual.test(key)) {
-    refuse(key, 'has encoded separators, a colon or control characters in its name, expected none of them; rename the file');
+    refuse(
+      key,
+      'has encoded separators, a colon or control characters in its name, expected none of them; rename the file',
+    );
   }
   const [folder] = key.split('/', 1);
   if (folder !== undefined && ownFolders.has(folder))

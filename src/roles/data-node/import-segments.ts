@@ -38,13 +38,18 @@ export class ImportSegments {
   constructor(parts: ImportSegmentsParts) {
     this.#parts = parts;
     this.#open = parts.job.vchannels.map(() => undefined);
-    this.#unusedIds = parts.job.vchannels.map((vchannel, shard) => must(parts.segmentIds[shard], `segment id for ${vchannel}`));
+    this.#unusedIds = parts.job.vchannels.map((vchannel, shard) =>
+      must(parts.segmentIds[shard], `segment id for ${vchannel}`),
+    );
   }
+
   /** Copies the rows into the segments of their shards. */
   async append(rows: ColumnBatch): Promise<void> {
     const { schema, allocateIds, segmentBytesMax } = this.#parts;
     const key = primaryField(schema);
-    const keyed = findColumn(rows, key.fieldID) ? rows : generateAutoIds(schema, rows, await allocateIds(rows.rowCount));
+    const keyed = findColumn(rows, key.fieldID)
+      ? rows
+      : generateAutoIds(schema, rows, await allocateIds(rows.rowCount));
     const rowIds = BigInt64Array.from({ length: rows.rowCount }, (_, row) => this.#nextRowId + BigInt(row));
     this.#nextRowId += BigInt(rows.rowCount);
     const batch = batchOf(rows.rowCount, [columnFromInt64(ROW_ID_FIELD, rowIds), ...keyed.columns]);
@@ -54,24 +59,32 @@ export class ImportSegments {
       if (data.memoryBytes >= segmentBytesMax) await this.#write(shard);
     }
   }
+
   /** Writes what is left. @returns the records of all segments. */
   async finish(): Promise<SegmentRecord[]> {
     for (let shard = 0; shard < this.#open.length; shard++) if (this.#open[shard]) await this.#write(shard);
     return this.#records;
   }
+
   release(): void {
     for (const data of this.#open) data?.release();
     this.#open.fill(undefined);
   }
+
   /** Removes whatever was written, also of a segment that was written in part. Its manifest leads to the rest, so it goes last. */
   async discard(): Promise<void> {
     const { objectStore, logger } = this.#parts.platform;
     for (const address of this.#begun) {
       try {
         const prefix = `insert_log/${address.collectionId}/${address.partitionId}/${address.segmentId}/`;
-        for (const key of [...(await objectStore.list(prefix)), manifestKey(address)]) await objectStore.remove(key);
+        for (const key of [...(await objectStore.list(prefix)), manifestKey(address)])
+          await objectStore.remove(key);
       } catch (error) {
-        logger.warn('import_cleanup_failed', { jobId: this.#parts.job.id, segmentId: address.segmentId, reason: messageOf(error) });
+        logger.warn('import_cleanup_failed', {
+          jobId: this.#parts.job.id,
+          segmentId: address.segmentId,
+          reason: messageOf(error),
+        });
       }
     }
   }
@@ -86,6 +99,7 @@ export class ImportSegments {
       rows.length === 0 ? [] : [[shard, gatherBatch(batch, Uint32Array.from(rows))]],
     );
   }
+
   async #begin(shard: number): Promise<SegmentData> {
     const id = this.#unusedIds[shard] ?? (await this.#parts.allocateIds(1));
     this.#unusedIds[shard] = undefined;
@@ -93,32 +107,58 @@ export class ImportSegments {
     this.#open[shard] = data;
     return data;
   }
+
   #newData(id: bigint, rowsHint: number): SegmentData {
     const { platform, job, schema } = this.#parts;
-    return new SegmentData(platform, { id, collectionId: job.collectionId, partitionId: job.partitionId, schema, rowsHint });
+    return new SegmentData(platform, {
+      id,
+      collectionId: job.collectionId,
+      partitionId: job.partitionId,
+      schema,
+      rowsHint,
+    });
   }
+
   async #write(shard: number): Promise<void> {
     const { platform, job, schema, signal, allocateIds } = this.#parts;
     const data = await this.#withoutDuplicates(shard);
     const address = { collectionId: job.collectionId, partitionId: job.partitionId, segmentId: data.id };
     this.#begun.push(address);
     const { collectionId, partitionId } = job;
-    const fresh = { id: data.id, collectionId, partitionId, vchannel: must(job.vchannels[shard], 'vchannel'), state: 'importing' };
+    const fresh = {
+      id: data.id,
+      collectionId,
+      partitionId,
+      vchannel: must(job.vchannels[shard], 'vchannel'),
+      state: 'importing',
+    };
     // Announced before its files, so that whatever a crash leaves of them is found.
     await writeManifest(platform, { schema, segment: SegmentRecord.create(fresh) });
     const files = await writeSegment(platform, {
-      ...{ address, schema, data, signal, rowBegin: 0, rowEnd: data.rowCount, logId: await allocateIds(1) },
+      address,
+      schema,
+      data,
+      signal,
+      rowBegin: 0,
+      rowEnd: data.rowCount,
+      logId: await allocateIds(1),
     });
     const record = SegmentRecord.create({
       ...fresh,
-      ...{ rowCount: BigInt(data.rowCount), files, timestampFrom: data.timestampFrom, timestampTo: data.timestampTo },
-      ...{ manifestKey: manifestKey(address), commitTimestamp: 0n, isLevelZero: false },
+      rowCount: BigInt(data.rowCount),
+      files,
+      timestampFrom: data.timestampFrom,
+      timestampTo: data.timestampTo,
+      manifestKey: manifestKey(address),
+      commitTimestamp: 0n,
+      isLevelZero: false,
     });
     await writeManifest(platform, { schema, segment: record });
     this.#records.push(record);
     data.release();
     this.#open[shard] = undefined;
   }
+
   /** The shard's rows with only the last of each key: the segment itself, or in its place a copy without the others. */
   async #withoutDuplicates(shard: number): Promise<SegmentData> {
     const { platform, job, schema } = this.#parts;
@@ -136,7 +176,10 @@ export class ImportSegments {
     try {
       const fieldIds = [ROW_ID_FIELD, ...schema.fields.map((field) => field.fieldID)];
       for (let begin = 0; begin < count; begin += COPY_ROWS) {
-        copy.appendBatch(data.fetch(kept.subarray(begin, Math.min(count, begin + COPY_ROWS)), fieldIds), job.createTimestamp);
+        copy.appendBatch(
+          data.fetch(kept.subarray(begin, Math.min(count, begin + COPY_ROWS)), fieldIds),
+          job.createTimestamp,
+        );
         await platform.timers.yield();
       }
     } finally {

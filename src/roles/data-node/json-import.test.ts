@@ -18,7 +18,13 @@ const schemaOf = (key: object = {}): CollectionSchema =>
     fields: [
       { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true, ...key },
       { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
-      { fieldID: 102n, name: 'name', dataType: DataType.VarChar, nullable: true, typeParams: [{ key: 'max_length', value: '64' }] },
+      {
+        fieldID: 102n,
+        name: 'name',
+        dataType: DataType.VarChar,
+        nullable: true,
+        typeParams: [{ key: 'max_length', value: '64' }],
+      },
       { fieldID: 103n, name: '$meta', dataType: DataType.JSON, isDynamic: true },
     ],
   });
@@ -30,12 +36,22 @@ interface Setup {
   readonly names?: readonly string[];
   readonly abort?: boolean;
 }
-async function setUp({ files, schema = schemaOf(), shards = 2, limits = {}, names = Object.keys(files), abort = false }: Setup) {
+
+async function setUp({
+  files,
+  schema = schemaOf(),
+  shards = 2,
+  limits = {},
+  names = Object.keys(files),
+  abort = false,
+}: Setup) {
   const cluster = simulatedCluster(7);
   const platform = openMemoryPlatform({ cluster, host: 'data-1' });
   const drive = <T>(work: Promise<T>): Promise<T> => cluster.world.runUntil(work);
   for (const [key, text] of Object.entries(files))
-    await drive(platform.objectStore.put(key, [typeof text === 'string' ? new TextEncoder().encode(text) : text]));
+    await drive(
+      platform.objectStore.put(key, [typeof text === 'string' ? new TextEncoder().encode(text) : text]),
+    );
   const vchannels = Array.from({ length: shards }, (_, shard) => `channel_${shard}`);
   const job = ImportJobRecord.fromPartial({
     id: 5n,
@@ -53,7 +69,8 @@ async function setUp({ files, schema = schemaOf(), shards = 2, limits = {}, name
   };
   const signal = abort ? AbortSignal.abort() : new AbortController().signal;
   const ids = vchannels.map((_, shard) => BigInt(10 + shard));
-  const run = () => drive(importJsonFiles(platform, job, ids, signal, allocateIds, { ...importLimits, ...limits }));
+  const run = () =>
+    drive(importJsonFiles(platform, job, ids, signal, allocateIds, { ...importLimits, ...limits }));
   const rowsOf = async (record: SegmentRecord) => {
     const data = await drive(readSegment(platform, record, schema));
     const rows = Uint32Array.from({ length: data.rowCount }, (_, row) => row);
@@ -77,6 +94,7 @@ async function setUp({ files, schema = schemaOf(), shards = 2, limits = {}, name
   const keys = async () => (await drive(platform.objectStore.list(''))).filter((key) => !(key in files));
   return { platform, run, rowsOf, allRows, keys, drive };
 }
+
 const row = (id: bigint | number, more = ''): string => `{"id":${id},"v":[${Number(id) % 7},0.5]${more}}`;
 
 describe('importJsonFiles', () => {
@@ -93,7 +111,14 @@ describe('importJsonFiles', () => {
     const all = await allRows(segments);
     expect(all).toEqual([
       { id: 1n, v: [1, 0.5], name: 'é', meta: '{}', timestamp: 77n, rowId: 0n },
-      { id: big, v: [Number(big) % 7, 0.5], name: null, meta: '{"k":9007199254740995}', timestamp: 77n, rowId: 1n },
+      {
+        id: big,
+        v: [Number(big) % 7, 0.5],
+        name: null,
+        meta: '{"k":9007199254740995}',
+        timestamp: 77n,
+        rowId: 1n,
+      },
       { id: 3n, v: [3, 0.5], name: null, meta: '{}', timestamp: 77n, rowId: 2n },
       { id: 4n, v: [4, 0.5], name: null, meta: '{}', timestamp: 77n, rowId: 3n },
     ]);
@@ -111,7 +136,10 @@ describe('importJsonFiles', () => {
     }
   });
   it('gives the same rows for any size of slices, batches and segments', async () => {
-    const anyRow = fc.record({ id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), name: fc.option(fc.string({ maxLength: 8 })) });
+    const anyRow = fc.record({
+      id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      name: fc.option(fc.string({ maxLength: 8 })),
+    });
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(anyRow, { selector: ({ id }) => id, maxLength: 30 }),
@@ -121,7 +149,11 @@ describe('importJsonFiles', () => {
         fc.integer({ min: 1, max: 3 }),
         async (rows, sliceBytes, batchRows, segmentBytes, shards) => {
           const text = `[${rows.map(({ id, name }) => `{"id":${id},"v":[1,2],"name":${JSON.stringify(name)}}`).join()}]`;
-          const { run, allRows } = await setUp({ files: { 'f.json': text }, shards, limits: { sliceBytes, batchRows, segmentBytes } });
+          const { run, allRows } = await setUp({
+            files: { 'f.json': text },
+            shards,
+            limits: { sliceBytes, batchRows, segmentBytes },
+          });
           const { segments, rowCount } = await run();
           const all = await allRows(segments);
           expect(all.map(({ id, name }) => ({ id, name }))).toEqual(rows);
@@ -203,11 +235,31 @@ describe('importJsonFiles', () => {
       'import_failed',
     ],
     ['another format', { files: {}, names: ['f.csv'] }, /\.json or \.jsonl/, 'import_failed'],
-    ['a path out of the store', { files: {}, names: ['../f.json'] }, /not a valid object key/, 'import_failed'],
-    ['bytes that are no UTF-8', { files: { 'f.jsonl': Uint8Array.of(0x7b, 0xff, 0x7d) } }, /row 1: .*not valid UTF-8/, 'import_failed'],
-    ['a partition key', { files: {}, schema: schemaOf({ isPartitionKey: true }) }, /partition key/, 'unsupported'],
+    [
+      'a path out of the store',
+      { files: {}, names: ['../f.json'] },
+      /not a valid object key/,
+      'import_failed',
+    ],
+    [
+      'bytes that are no UTF-8',
+      { files: { 'f.jsonl': Uint8Array.of(0x7b, 0xff, 0x7d) } },
+      /row 1: .*not valid UTF-8/,
+      'import_failed',
+    ],
+    [
+      'a partition key',
+      { files: {}, schema: schemaOf({ isPartitionKey: true }) },
+      /partition key/,
+      'unsupported',
+    ],
     ['a cancelled job', { files: { 'f.json': `[${good}]` }, abort: true }, /cancelled/, 'cancelled'],
-    ['a file too large', { files: { 'f.json': `[${good}]` }, limits: { fileBytesMax: 10 } }, /at most 10/, 'import_failed'],
+    [
+      'a file too large',
+      { files: { 'f.json': `[${good}]` }, limits: { fileBytesMax: 10 } },
+      /at most 10/,
+      'import_failed',
+    ],
   ])('leaves nothing behind after %s', async (_, setup, message, key) => {
     const { run, keys } = await setUp(setup);
     const error: unknown = await run().catch((thrown: unknown) => thrown);

@@ -22,6 +22,7 @@ export interface ImportLimits {
   readonly segmentBytes: number;
   readonly fileBytesMax: number;
 }
+
 export const importLimits: ImportLimits = {
   sliceBytes: 4 << 20,
   batchRows: 4096,
@@ -29,6 +30,7 @@ export const importLimits: ImportLimits = {
   segmentBytes: 512 << 20,
   fileBytesMax: 16 * 1024 ** 3,
 };
+
 export interface ImportResult {
   readonly segments: SegmentRecord[];
   /** Rows in the segments: of rows with the same key in one segment only the last is there. */
@@ -51,9 +53,18 @@ export async function importJsonFiles(
   const files = job.files.map((key) => ({ key, kind: importFileKind(key) }));
   const columns = new JsonColumns(schema);
   const segmentBytesMax = Math.ceil(limits.segmentBytes / job.vchannels.length);
-  const segments = new ImportSegments({ platform, job, schema, segmentIds, allocateIds, segmentBytesMax, signal });
+  const segments = new ImportSegments({
+    platform,
+    job,
+    schema,
+    segmentIds,
+    allocateIds,
+    segmentBytesMax,
+    signal,
+  });
   try {
-    for (const { key, kind } of files) await importFile({ platform, key, kind, columns, segments, signal, limits });
+    for (const { key, kind } of files)
+      await importFile({ platform, key, kind, columns, segments, signal, limits });
     const records = await segments.finish();
     return { segments: records, rowCount: records.reduce((sum, record) => sum + record.rowCount, 0n) };
   } catch (error) {
@@ -91,6 +102,7 @@ interface FileImport {
   readonly signal: AbortSignal;
   readonly limits: ImportLimits;
 }
+
 async function importFile(options: FileImport): Promise<void> {
   const { platform, key } = options;
   const file = await openFile(platform, key);
@@ -112,7 +124,10 @@ async function openFile(platform: Platform, key: string): Promise<ReadFile> {
   throw fileMissing(key);
 }
 
-async function importRows(file: ReadFile, { platform, key, kind, columns, segments, signal, limits }: FileImport): Promise<void> {
+async function importRows(
+  file: ReadFile,
+  { platform, key, kind, columns, segments, signal, limits }: FileImport,
+): Promise<void> {
   const { size } = file;
   if (size > limits.fileBytesMax) {
     throw new ElanusError(
@@ -161,27 +176,38 @@ async function readSlice(file: ReadFile, key: string, begin: number, end: number
     `file ${JSON.stringify(key)} changed while it was read: ${slice.length} bytes at ${begin}, expected ${end - begin}; import it again`,
   );
 }
+
 function decodeRow(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch (error) {
-    throw new ElanusError('import_failed', 'the text is not valid UTF-8, expected UTF-8: convert the file', { cause: error });
+    throw new ElanusError('import_failed', 'the text is not valid UTF-8, expected UTF-8: convert the file', {
+      cause: error,
+    });
   }
 }
+
 /** Says where in the files an error of `run` is. */
 function atRow<T>(key: string, row: number, run: () => T): T {
   try {
     return run();
   } catch (error) {
     if (!(error instanceof ElanusError) || error.key !== 'import_failed') throw error;
-    throw new ElanusError('import_failed', `file ${JSON.stringify(key)} row ${row}: ${error.message}`, { cause: error });
+    throw new ElanusError('import_failed', `file ${JSON.stringify(key)} row ${row}: ${error.message}`, {
+      cause: error,
+    });
   }
 }
+
 const fileMissing = (key: string): ElanusError =>
   new ElanusError(
     'import_failed',
     `file ${JSON.stringify(key)} not found in the object store, expected it to be there before the import; upload it`,
   );
 function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new ElanusError('cancelled', 'the import was cancelled, expected it to run to its end; start it again');
+  if (signal.aborted)
+    throw new ElanusError(
+      'cancelled',
+      'the import was cancelled, expected it to run to its end; start it again',
+    );
 }

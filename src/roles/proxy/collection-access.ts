@@ -21,8 +21,12 @@ export const databaseOf = (request: { readonly dbName: string }, context: CallCo
 export function loadFailure(name: string, state: LoadStateResponse): ElanusError | undefined {
   if (!state.outOfMemory && !state.damaged) return undefined;
   const served = state.progress >= 100 ? 'served in part, its newest segments are not' : 'not served';
-  return new ElanusError(state.outOfMemory ? 'memory_limit' : 'data_corrupt', `collection ${name} is ${served}: ${state.reason}`);
+  return new ElanusError(
+    state.outOfMemory ? 'memory_limit' : 'data_corrupt',
+    `collection ${name} is ${served}: ${state.reason}`,
+  );
 }
+
 const partitionNameTexts = {
   use: 'not support manually specifying the partition names if partition key mode is used',
   load: 'disable load partitions if partition key mode is used',
@@ -47,10 +51,12 @@ export interface OpenCollection {
   readonly database: string;
   readonly databaseId: bigint;
 }
+
 export class CollectionAccess {
   readonly #definitions: Client<typeof DefinitionsDefinition>;
   readonly #queryCoord: Client<typeof QueryCoordDefinition>;
   readonly #timers: Timers;
+
   constructor(parts: {
     readonly definitions: Client<typeof DefinitionsDefinition>;
     readonly queryCoord: Client<typeof QueryCoordDefinition>;
@@ -60,6 +66,7 @@ export class CollectionAccess {
     this.#queryCoord = parts.queryCoord;
     this.#timers = parts.timers;
   }
+
   async open(
     request: { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint },
     context: CallContext,
@@ -68,20 +75,29 @@ export class CollectionAccess {
     const id = request.collectionName === '' ? (request.collectionID ?? 0n) : 0n;
     if (request.collectionName === '' && id === 0n)
       throw new ElanusError('invalid_parameter', 'collection name should not be empty: invalid parameter');
-    const { collection, databaseId } = await this.#definitions.describeCollection({ database, name: request.collectionName, id }, context);
+    const { collection, databaseId } = await this.#definitions.describeCollection(
+      { database, name: request.collectionName, id },
+      context,
+    );
     const record = must(collection, 'collection');
     return { record, schema: must(record.schema, 'schema'), database: record.database, databaseId };
   }
+
   /** Ids of the named partitions; none named: empty, which means all. @throws partition_not_found */
   partitionIds(collection: OpenCollection, names: readonly string[]): bigint[] {
-    return names.length === 0 ? [] : names.filter((name) => name !== '').map((name) => this.partition(collection, name));
+    return names.length === 0
+      ? []
+      : names.filter((name) => name !== '').map((name) => this.partition(collection, name));
   }
+
   partition(collection: OpenCollection, name: string): bigint {
     const wanted = name === '' ? '_default' : name;
     const partition = collection.record.partitions.find((candidate) => candidate.name === wanted);
-    if (partition === undefined) throw new ElanusError('partition_not_found', `partition not found[partition=${wanted}]`);
+    if (partition === undefined)
+      throw new ElanusError('partition_not_found', `partition not found[partition=${wanted}]`);
     return partition.id;
   }
+
   /**
    * Returns once the collection is served; a load that is under way is waited for within the deadline.
    * @returns the partitions there are that are loaded: a shard that has not heard of a release or a drop yet serves more
@@ -113,6 +129,7 @@ export class CollectionAccess {
     }
   }
 }
+
 /** @param loaded ids of those loaded; none: all are */
 function loadedPartitions({ record }: OpenCollection, loaded: readonly bigint[]): readonly bigint[] {
   if (loaded.length === 0) return record.partitions.map(({ id }) => id);

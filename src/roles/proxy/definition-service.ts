@@ -4,7 +4,11 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { parseIndexParams } from '#model/params/index-params.js';
-import { checkCollectionProperties, checkDatabaseProperties, DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
+import {
+  checkCollectionProperties,
+  checkDatabaseProperties,
+  DEFAULT_RESOURCE_GROUP,
+} from '#model/schema/properties.js';
 import { fieldByName, publicSchema, vectorFields } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
@@ -17,7 +21,13 @@ import type {
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
 import type { Client, Handlers } from '#rpc/service.js';
-import { type CollectionAccess, databaseOf, loadFailure, type OpenCollection, refusePartitionNames } from './collection-access.js';
+import {
+  type CollectionAccess,
+  databaseOf,
+  loadFailure,
+  type OpenCollection,
+  refusePartitionNames,
+} from './collection-access.js';
 import { checkLoadWishes, type LoadWishes } from './load-request.js';
 
 export interface DefinitionServiceParts {
@@ -27,21 +37,32 @@ export interface DefinitionServiceParts {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
 }
+
 type Described = { readonly dbName: string; readonly collectionName: string };
-const pairs = (record: Readonly<Record<string, string>>) => Object.entries(record).map(([key, value]) => ({ key, value }));
+const pairs = (record: Readonly<Record<string, string>>) =>
+  Object.entries(record).map(([key, value]) => ({ key, value }));
 
 /** Ours, in the params that DescribeIndex answers: what AUTOINDEX, an alias or a default became. */
 const BUILT_AS = 'elanus.built_as';
 
 export function definitionHandlers(parts: DefinitionServiceParts) {
   const { access, definitions, queryCoord, channelRegistry, streamingNode } = parts;
-  const refOf = (request: Described, context: CallContext) => ({ database: databaseOf(request, context), name: request.collectionName });
+  const refOf = (request: Described, context: CallContext) => ({
+    database: databaseOf(request, context),
+    name: request.collectionName,
+  });
 
-  async function rowCount(collection: OpenCollection, partitionId: bigint | undefined, context: CallContext): Promise<bigint> {
+  async function rowCount(
+    collection: OpenCollection,
+    partitionId: bigint | undefined,
+    context: CallContext,
+  ): Promise<bigint> {
     const isWanted = (id: bigint): boolean => partitionId === undefined || id === partitionId;
     // Growing first: a segment flushed between the two answers is in both, and counted once. The other way round it would be in neither.
-    const growing: { readonly segmentId: bigint; readonly partitionId: bigint; readonly rowCount: bigint }[] = [];
-    for (const vchannel of collection.record.vchannels) growing.push(...(await streamingNode.channelRows({ vchannel }, context)).segments);
+    const growing: { readonly segmentId: bigint; readonly partitionId: bigint; readonly rowCount: bigint }[] =
+      [];
+    for (const vchannel of collection.record.vchannels)
+      growing.push(...(await streamingNode.channelRows({ vchannel }, context)).segments);
     const { segments } = await channelRegistry.listSegments({ collectionId: collection.record.id }, context);
     const flushed = new Set(segments.map((segment) => segment.id));
     const counted = [
@@ -51,11 +72,18 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     const rows = counted.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return rows;
   }
-  async function load(request: Described & LoadWishes, partitionNames: readonly string[], context: CallContext) {
+  async function load(
+    request: Described & LoadWishes,
+    partitionNames: readonly string[],
+    context: CallContext,
+  ) {
     const collection = await access.open(request, context);
     refusePartitionNames(collection, partitionNames, 'load');
     checkLoadWishes(collection.schema, request);
-    if (request.refresh && !(await queryCoord.loadState({ collectionId: collection.record.id }, context)).known) {
+    if (
+      request.refresh &&
+      !(await queryCoord.loadState({ collectionId: collection.record.id }, context)).known
+    ) {
       throw new ElanusError(
         'collection_not_loaded',
         `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it without refresh first`,
@@ -97,12 +125,18 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     );
     return { collection, indexes };
   }
-  async function oneIndex(request: Described & { readonly fieldName: string; readonly indexName: string }, context: CallContext) {
+  async function oneIndex(
+    request: Described & { readonly fieldName: string; readonly indexName: string },
+    context: CallContext,
+  ) {
     const { collection, indexes } = await indexStates(request, context);
-    const fieldId = request.fieldName === '' ? undefined : fieldByName(collection.schema, request.fieldName)?.fieldID;
+    const fieldId =
+      request.fieldName === '' ? undefined : fieldByName(collection.schema, request.fieldName)?.fieldID;
     const found = indexes.filter(
       ({ index }) =>
-        (request.indexName === '' || index?.name === request.indexName || fieldNameOf(collection, index?.fieldId) === request.indexName) &&
+        (request.indexName === '' ||
+          index?.name === request.indexName ||
+          fieldNameOf(collection, index?.fieldId) === request.indexName) &&
         (request.fieldName === '' || index?.fieldId === fieldId),
     );
     if (found.length === 0) {
@@ -163,12 +197,23 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       }
     },
     showCollections: async (request, context) => {
-      const { collections } = await definitions.listCollections({ database: databaseOf(request, context) }, context);
-      const shown: { readonly record: CollectionRecord; readonly percentage: bigint; readonly isLoaded: boolean }[] = [];
+      const { collections } = await definitions.listCollections(
+        { database: databaseOf(request, context) },
+        context,
+      );
+      const shown: {
+        readonly record: CollectionRecord;
+        readonly percentage: bigint;
+        readonly isLoaded: boolean;
+      }[] = [];
       for (const record of collections) {
         const state = await queryCoord.loadState({ collectionId: record.id }, context);
         if (request.type === ShowType.InMemory && !state.known) continue;
-        if (request.collectionNames.length > 0 && !request.collectionNames.includes(record.schema?.name ?? '')) continue;
+        if (
+          request.collectionNames.length > 0 &&
+          !request.collectionNames.includes(record.schema?.name ?? '')
+        )
+          continue;
         shown.push({ record, percentage: state.known ? BigInt(state.progress) : 0n, isLoaded: state.known });
       }
       return {
@@ -189,32 +234,47 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       const collection = await access.open(request, context);
       return {
         stats: [
-          { key: 'row_count', value: String(await rowCount(collection, access.partition(collection, request.partitionName), context)) },
+          {
+            key: 'row_count',
+            value: String(
+              await rowCount(collection, access.partition(collection, request.partitionName), context),
+            ),
+          },
         ],
       };
     },
 
     createPartition: async (request, context) => {
       refusePartitionNames(await access.open(request, context), [request.partitionName], 'create');
-      await definitions.createPartition({ collection: refOf(request, context), partition: request.partitionName }, context);
+      await definitions.createPartition(
+        { collection: refOf(request, context), partition: request.partitionName },
+        context,
+      );
       return {};
     },
     dropPartition: async (request, context) => {
       refusePartitionNames(await access.open(request, context), [request.partitionName], 'drop');
-      await definitions.dropPartition({ collection: refOf(request, context), partition: request.partitionName }, context);
+      await definitions.dropPartition(
+        { collection: refOf(request, context), partition: request.partitionName },
+        context,
+      );
       return {};
     },
     hasPartition: async (request, context) => {
       const collection = await access.open(request, context);
-      return { value: collection.record.partitions.some((partition) => partition.name === request.partitionName) };
+      return {
+        value: collection.record.partitions.some((partition) => partition.name === request.partitionName),
+      };
     },
     showPartitions: async (request, context) => {
       const collection = await access.open(request, context);
       const state = await queryCoord.loadState({ collectionId: collection.record.id }, context);
-      const isLoaded = (id: bigint): boolean => state.known && (state.partitionIds.length === 0 || state.partitionIds.includes(id));
+      const isLoaded = (id: bigint): boolean =>
+        state.known && (state.partitionIds.length === 0 || state.partitionIds.includes(id));
       const named = access.partitionIds(collection, request.partitionNames);
       const shown = collection.record.partitions.filter(
-        ({ id }) => (named.length === 0 || named.includes(id)) && (request.type !== ShowType.InMemory || isLoaded(id)),
+        ({ id }) =>
+          (named.length === 0 || named.includes(id)) && (request.type !== ShowType.InMemory || isLoaded(id)),
       );
       return {
         partitionNames: shown.map((partition) => partition.name),
@@ -232,7 +292,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     getLoadingProgress: async (request, context) => {
       const collection = await access.open(request, context);
       const state = await queryCoord.loadState(
-        { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, request.partitionNames) },
+        {
+          collectionId: collection.record.id,
+          partitionIds: access.partitionIds(collection, request.partitionNames),
+        },
         context,
       );
       if (!state.known)
@@ -249,14 +312,22 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       try {
         const collection = await access.open(request, context);
         const state = await queryCoord.loadState(
-          { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, request.partitionNames) },
+          {
+            collectionId: collection.record.id,
+            partitionIds: access.partitionIds(collection, request.partitionNames),
+          },
           context,
         );
         return {
-          state: !state.known ? LoadState.LoadStateNotLoad : state.progress >= 100 ? LoadState.LoadStateLoaded : LoadState.LoadStateLoading,
+          state: !state.known
+            ? LoadState.LoadStateNotLoad
+            : state.progress >= 100
+              ? LoadState.LoadStateLoaded
+              : LoadState.LoadStateLoading,
         };
       } catch (error) {
-        if (error instanceof ElanusError && error.key === 'collection_not_found') return { state: LoadState.LoadStateNotExist };
+        if (error instanceof ElanusError && error.key === 'collection_not_found')
+          return { state: LoadState.LoadStateNotExist };
         throw error;
       }
     },
@@ -286,7 +357,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     },
     dropIndex: async (request, context) => {
       await definitions.dropIndex(
-        { collection: refOf(request, context), indexName: request.indexName === '' ? request.fieldName : request.indexName },
+        {
+          collection: refOf(request, context),
+          indexName: request.indexName === '' ? request.fieldName : request.indexName,
+        },
         context,
       );
       return {};
@@ -300,7 +374,9 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
             indexName: index.name,
             indexID: index.id,
             params: pairs({
-              ...{ ...index.params, index_type: index.indexType, metric_type: index.metricType },
+              ...index.params,
+              index_type: index.indexType,
+              metric_type: index.metricType,
               ...(state.builtAs !== '' && { [BUILT_AS]: state.builtAs }),
             }),
             fieldName: fieldNameOf(collection, index.fieldId),
@@ -316,7 +392,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     getIndexState: async (request, context) => {
       const { found } = await oneIndex(request, context);
       return {
-        state: [IndexState.Failed, IndexState.InProgress].find((state) => found.some((one) => one.state === state)) ?? IndexState.Finished,
+        state:
+          [IndexState.Failed, IndexState.InProgress].find((state) =>
+            found.some((one) => one.state === state),
+          ) ?? IndexState.Finished,
         failReason: found.find(({ failReason }) => failReason !== '')?.failReason ?? '',
       };
     },
@@ -344,7 +423,10 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
     createDatabase: async (request, context) => {
       checkDatabaseProperties(request.properties);
       await definitions.createDatabase(
-        { name: request.dbName, properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])) },
+        {
+          name: request.dbName,
+          properties: Object.fromEntries(request.properties.map(({ key, value }) => [key, value])),
+        },
         context,
       );
       return {};
@@ -365,7 +447,8 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       const { databases } = await definitions.listDatabases({}, context);
       const name = request.dbName === '' ? 'default' : request.dbName;
       const database = databases.find((candidate) => candidate.name === name);
-      if (database === undefined) throw new ElanusError('database_not_found', `database not found[database=${name}]`);
+      if (database === undefined)
+        throw new ElanusError('database_not_found', `database not found[database=${name}]`);
       return {
         dbName: database.name,
         dbID: database.id,
@@ -380,7 +463,9 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
       for (const collectionName of request.collectionName)
         responses.push(describe(await access.open({ dbName: request.dbName, collectionName }, context)));
       for (const collectionID of request.collectionID)
-        responses.push(describe(await access.open({ dbName: request.dbName, collectionName: '', collectionID }, context)));
+        responses.push(
+          describe(await access.open({ dbName: request.dbName, collectionName: '', collectionID }, context)),
+        );
       return { responses };
     },
     getReplicas: async (request, context) => {
@@ -395,7 +480,12 @@ export function definitionHandlers(parts: DefinitionServiceParts) {
             nodeIds: [1n],
             resourceGroupName: DEFAULT_RESOURCE_GROUP,
             shardReplicas: request.withShardNodes
-              ? collection.record.vchannels.map((vchannel) => ({ leaderID: 1n, leaderAddr: '', dmChannelName: vchannel, nodeIds: [1n] }))
+              ? collection.record.vchannels.map((vchannel) => ({
+                  leaderID: 1n,
+                  leaderAddr: '',
+                  dmChannelName: vchannel,
+                  nodeIds: [1n],
+                }))
               : [],
           },
         ],

@@ -11,9 +11,12 @@ describe('key hashes', () => {
     expect([...hashKeys(columnFromInt64(100n, [0n, 1n, -1n, (1n << 63n) - 1n]), 4)]).toEqual([
       1669671676, 1392991556, 1651860712, 40977599,
     ]);
-    expect([...hashKeys(columnFromStrings(100n, DataType.VarChar, ['', 'milvus', 'a'.repeat(100), 'a'.repeat(150)]), 4)]).toEqual([
-      0, 725768567, 2943384164, 2943384164,
-    ]);
+    expect([
+      ...hashKeys(
+        columnFromStrings(100n, DataType.VarChar, ['', 'milvus', 'a'.repeat(100), 'a'.repeat(150)]),
+        4,
+      ),
+    ]).toEqual([0, 725768567, 2943384164, 2943384164]);
   });
   it('of a column as of each key alone', () => {
     fc.assert(
@@ -23,7 +26,9 @@ describe('key hashes', () => {
         (numbers, texts) => {
           expect([...hashKeys(columnFromInt64(100n, numbers), numbers.length)]).toEqual(numbers.map(hashKey));
           const clean = texts.map((text) => new TextDecoder().decode(new TextEncoder().encode(text)));
-          expect([...hashKeys(columnFromStrings(100n, DataType.VarChar, clean), clean.length)]).toEqual(clean.map(hashKey));
+          expect([...hashKeys(columnFromStrings(100n, DataType.VarChar, clean), clean.length)]).toEqual(
+            clean.map(hashKey),
+          );
         },
       ),
       { seed: 5 },

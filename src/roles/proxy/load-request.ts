@@ -15,6 +15,7 @@ export type LoadWishes = Pick<
 const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);
 };
+
 const unsupported = (text: string): never => {
   throw new ElanusError('unsupported', text);
 };
@@ -32,12 +33,16 @@ export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): v
   }
   if (loadFields.length > 0) checkLoadFields(schema, loadFields);
   if (skipLoadDynamicField && dynamicField(schema) !== undefined) {
-    unsupported('skip_load_dynamic_field is not supported in this version: all fields are loaded; leave it out');
+    unsupported(
+      'skip_load_dynamic_field is not supported in this version: all fields are loaded; leave it out',
+    );
   }
   for (const [key, value] of Object.entries(loadParams)) {
     // A hint that Milvus has for its queues; here loads wait for nothing but memory.
-    if (key !== 'load_priority') unsupported(`load param ${key.slice(0, 200)} is not supported in this version; leave it out`);
-    if (!['high', 'low'].includes(value.toLowerCase())) refuse(`load_priority should be high or low, but got ${value.slice(0, 64)}`);
+    if (key !== 'load_priority')
+      unsupported(`load param ${key.slice(0, 200)} is not supported in this version; leave it out`);
+    if (!['high', 'low'].includes(value.toLowerCase()))
+      refuse(`load_priority should be high or low, but got ${value.slice(0, 64)}`);
   }
 }
 
@@ -46,7 +51,8 @@ function checkLoadFields(schema: CollectionSchema, names: readonly string[]): vo
   const listed = new Set(names);
   const list = `[${names.slice(0, 64).join(' ')}]`;
   for (const name of listed) {
-    if (fieldByName(schema, name) === undefined) throw new ElanusError('refused', `field ${name.slice(0, 200)} not exist`);
+    if (fieldByName(schema, name) === undefined)
+      throw new ElanusError('refused', `field ${name.slice(0, 200)} not exist`);
   }
   const primary = primaryField(schema).name;
   if (!listed.has(primary)) refuse(`load field list ${list} does not contain primary key field ${primary}`);
@@ -57,8 +63,12 @@ function checkLoadFields(schema: CollectionSchema, names: readonly string[]): vo
   if (partitionKey !== undefined && !listed.has(partitionKey)) {
     refuse(`load field list ${list} does not contain partition key field ${partitionKey}`);
   }
-  const missing = schema.fields.filter((field) => !field.isDynamic && !listed.has(field.name)).map((field) => field.name);
+  const missing = schema.fields
+    .filter((field) => !field.isDynamic && !listed.has(field.name))
+    .map((field) => field.name);
   if (missing.length > 0) {
-    unsupported(`load_fields without ${missing.join(', ')} is not supported in this version: all fields are loaded; leave load_fields out`);
+    unsupported(
+      `load_fields without ${missing.join(', ')} is not supported in this version: all fields are loaded; leave load_fields out`,
+    );
   }
 }

@@ -34,6 +34,7 @@ export interface ProxyPeers {
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
 }
+
 export interface ProxySettings {
   readonly serverId: bigint;
   /** What clients read as the server's version. */
@@ -42,8 +43,14 @@ export interface ProxySettings {
   readonly callDeadlineMs: number;
   readonly health: { reasons(): readonly string[] };
 }
+
 /** A call that is served has its line in request-fields.ts, and the other way round. AlterCollectionSchema only refuses. */
-type ServedHandlers = { readonly [Method in ServedMethod | 'alterCollectionSchema']: Handlers<typeof MilvusServiceDefinition>[Method] };
+type ServedHandlers = {
+  readonly [Method in ServedMethod | 'alterCollectionSchema']: Handlers<
+    typeof MilvusServiceDefinition
+  >[Method];
+};
+
 /** How long Flush itself waits for the files before it leaves the rest to GetFlushState, in ms. */
 const FLUSH_WAIT_MS_MAX = 10_000;
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
@@ -62,8 +69,14 @@ export class ProxyNode {
     this.#peers = peers;
     this.#access = new CollectionAccess({ ...peers, timers: platform.timers });
     this.#writes = new WriteService({ ...peers, access: this.#access });
-    this.#reads = new ReadService({ ...peers, platform, access: this.#access, callDeadlineMs: settings.callDeadlineMs });
+    this.#reads = new ReadService({
+      ...peers,
+      platform,
+      access: this.#access,
+      callDeadlineMs: settings.callDeadlineMs,
+    });
   }
+
   /** Methods for the public listener, by path. */
   methods(): ReadonlyMap<string, MethodHandler> {
     const handlers: Partial<Handlers<typeof MilvusServiceDefinition>> = heedingAll({
@@ -79,7 +92,9 @@ export class ProxyNode {
           stack: error.cause instanceof Error ? error.cause.stack : undefined,
         });
     };
-    const telemetry: Partial<Handlers<typeof ClientTelemetryServiceDefinition>> = { clientHeartbeat: async () => ({ commands: [] }) };
+    const telemetry: Partial<Handlers<typeof ClientTelemetryServiceDefinition>> = {
+      clientHeartbeat: async () => ({ commands: [] }),
+    };
     const decoding = new DecodeAccount();
     const all = new Map([
       ...wireMethods(MilvusServiceDefinition, handlers, { onError, decoding }),
@@ -91,7 +106,11 @@ export class ProxyNode {
       labels: ['function_name'],
       buckets: LATENCY_BUCKETS_MS,
     });
-    const count = this.#platform.metrics.counter({ name: 'milvus_proxy_req_count', help: 'Requests answered.', labels: ['function_name'] });
+    const count = this.#platform.metrics.counter({
+      name: 'milvus_proxy_req_count',
+      help: 'Requests answered.',
+      labels: ['function_name'],
+    });
     const measured = new Map<string, MethodHandler>();
     for (const [path, handler] of all) {
       const name = path.slice(path.lastIndexOf('/') + 1);
@@ -116,8 +135,14 @@ export class ProxyNode {
         const { databases } = await this.#peers.definitions.listDatabases({}, context);
         if (!databases.some(({ name }) => name === database))
           throw new ElanusError('database_not_found', `database not found[database=${database}]`);
-        this.#platform.logger.debug('client_connected', { sdk: request.clientInfo?.sdkType, sdkVersion: request.clientInfo?.sdkVersion });
-        const identifier = (BigInt(this.#platform.clock.now()) << 16n) | BigInt(this.#platform.random.nextUint32() & 0xffff) | 1n;
+        this.#platform.logger.debug('client_connected', {
+          sdk: request.clientInfo?.sdkType,
+          sdkVersion: request.clientInfo?.sdkVersion,
+        });
+        const identifier =
+          (BigInt(this.#platform.clock.now()) << 16n) |
+          BigInt(this.#platform.random.nextUint32() & 0xffff) |
+          1n;
         return {
           serverInfo: {
             buildTags: milvusVersion,
@@ -134,14 +159,19 @@ export class ProxyNode {
       // Its status has a name of its own, so that the general refusal would not find it.
       alterCollectionSchema: async () => ({
         alterStatus: statusOf(
-          new ElanusError('unsupported', 'AlterCollectionSchema is not supported by this version of Elanus; docs/compat.md lists what is'),
+          new ElanusError(
+            'unsupported',
+            'AlterCollectionSchema is not supported by this version of Elanus; docs/compat.md lists what is',
+          ),
         ),
       }),
       checkHealth: async () => {
         const reasons = this.#settings.health.reasons();
         return { isHealthy: reasons.length === 0, reasons: [...reasons] };
       },
-      getComponentStates: async () => ({ state: { nodeID: serverId, role: 'proxy', stateCode: StateCode.Healthy } }),
+      getComponentStates: async () => ({
+        state: { nodeID: serverId, role: 'proxy', stateCode: StateCode.Healthy },
+      }),
       allocTimestamp: async (_request, context) => ({
         timestamp: (await this.#peers.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp,
       }),
@@ -149,6 +179,7 @@ export class ProxyNode {
       dummy: async () => ({ response: 'ok' }),
     } satisfies Partial<Handlers<typeof MilvusServiceDefinition>>;
   }
+
   /** The nodes that this one knows: itself, the coordinators it talks to, and the one query-node that serves all replicas. */
   async #metrics(request: string, context: CallContext) {
     checkMetricsRequest(request);
@@ -157,10 +188,13 @@ export class ProxyNode {
       this.#peers.rootCoord.getComponentStates({}, context),
       this.#peers.dataCoord.getComponentStates({}, context),
     ]);
-    const coordinators = states.flatMap(({ state }) => (state === undefined ? [] : [{ id: state.nodeID, type: state.role }]));
+    const coordinators = states.flatMap(({ state }) =>
+      state === undefined ? [] : [{ id: state.nodeID, type: state.role }],
+    );
     const nodes = [{ id: serverId, type: 'proxy' }, ...coordinators, { id: 1n, type: 'querynode' }];
     return { response: systemInfo({ nodes, milvusVersion }), componentName: `proxy${serverId}` };
   }
+
   #dataHandlers() {
     return {
       insert: (request, context) => this.#writes.insert(request, context),
@@ -170,7 +204,9 @@ export class ProxyNode {
       query: (request, context) => this.#reads.query(request, context),
       flush: async (request, context) => {
         const names = [...new Set(request.collectionNames)];
-        const flushed = await Promise.all(names.map((name) => this.#flush(databaseOf(request, context), name, context)));
+        const flushed = await Promise.all(
+          names.map((name) => this.#flush(databaseOf(request, context), name, context)),
+        );
         const entries = <T>(of: (one: (typeof flushed)[number]) => T): Record<string, T> =>
           Object.fromEntries(flushed.map((one) => [one.name, of(one)]));
         return {
@@ -183,15 +219,26 @@ export class ProxyNode {
       },
       getFlushState: async (request, context) => {
         if (request.collectionName === '')
-          return { flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: 0n }, context)).flushed };
+          return {
+            flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: 0n }, context))
+              .flushed,
+          };
         const collection = await this.#access.open(request, context);
         return {
-          flushed: (await this.#peers.dataCoord.getFlushState({ ...request, collectionID: collection.record.id }, context)).flushed,
+          flushed: (
+            await this.#peers.dataCoord.getFlushState(
+              { ...request, collectionID: collection.record.id },
+              context,
+            )
+          ).flushed,
         };
       },
       getPersistentSegmentInfo: async (request, context) => {
         const collection = await this.#access.open(request, context);
-        const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId: collection.record.id }, context);
+        const { segments } = await this.#peers.channelRegistry.listSegments(
+          { collectionId: collection.record.id },
+          context,
+        );
         return {
           infos: segments.map((segment) => ({
             segmentID: segment.id,
@@ -205,7 +252,10 @@ export class ProxyNode {
       import: async (request, context) => {
         const [option] = request.options;
         if (option !== undefined)
-          throw new ElanusError('unsupported', `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`);
+          throw new ElanusError(
+            'unsupported',
+            `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`,
+          );
         const collection = await this.#access.open(request, context);
         const { jobId } = await this.#peers.definitions.importFiles(
           {
@@ -219,7 +269,10 @@ export class ProxyNode {
         return { tasks: [jobId] };
       },
       getImportState: async (request, context) => {
-        const job = must((await this.#peers.channelRegistry.importState({ jobId: request.task }, context)).job, 'import job');
+        const job = must(
+          (await this.#peers.channelRegistry.importState({ jobId: request.task }, context)).job,
+          'import job',
+        );
         return {
           state: importState(job.state),
           rowCount: job.importedRows,
@@ -235,10 +288,17 @@ export class ProxyNode {
         };
       },
       listImportTasks: async (request, context) => {
-        const collectionId = request.collectionName === '' ? 0n : (await this.#access.open(request, context)).record.id;
-        if (request.limit < 0n) throw new ElanusError('invalid_parameter', `limit should be 0 or greater, but got ${request.limit}`);
+        const collectionId =
+          request.collectionName === '' ? 0n : (await this.#access.open(request, context)).record.id;
+        if (request.limit < 0n)
+          throw new ElanusError(
+            'invalid_parameter',
+            `limit should be 0 or greater, but got ${request.limit}`,
+          );
         const { jobs } = await this.#peers.channelRegistry.listImportJobs({ collectionId }, context);
-        const newest = [...jobs].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(request.limit === 0n ? 0 : -Number(request.limit));
+        const newest = [...jobs]
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .slice(request.limit === 0n ? 0 : -Number(request.limit));
         return {
           tasks: newest.map((job) => ({
             state: importState(job.state),
@@ -255,6 +315,7 @@ export class ProxyNode {
       },
     } satisfies Partial<Handlers<typeof MilvusServiceDefinition>>;
   }
+
   /** Seals, then waits for the files: for most callers the answer already means durable files. */
   async #flush(database: string, name: string, context: CallContext) {
     const collection = await this.#access.open({ dbName: database, collectionName: name }, context);
@@ -285,7 +346,11 @@ export class ProxyNode {
     return { name, ...flushed };
   }
 }
-const packed = (ids: readonly bigint[]) => ({ data: encodeInt64s(new Uint8Array(BigInt64Array.from(ids).buffer)) });
+
+const packed = (ids: readonly bigint[]) => ({
+  data: encodeInt64s(new Uint8Array(BigInt64Array.from(ids).buffer)),
+});
+
 const importState = (state: string) =>
   state === 'completed'
     ? ImportState.ImportCompleted

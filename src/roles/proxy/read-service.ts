@@ -3,7 +3,12 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { type KeyFilter, parseKeyFilter } from '#expr/key-filter.js';
-import { ANSWER_BYTES_MAX, type AnswerKind, answerTooLarge, checkResultEntries } from '#model/answer-bounds.js';
+import {
+  ANSWER_BYTES_MAX,
+  type AnswerKind,
+  answerTooLarge,
+  checkResultEntries,
+} from '#model/answer-bounds.js';
 import { batchBytes, bytesView, concatBatches, gatherBatch } from '#model/columns/column.js';
 import { countFieldData, fieldsFromBatch, idsFromColumn } from '#model/columns/field-data-out.js';
 import { shardOfRow } from '#model/columns/row-key.js';
@@ -36,35 +41,57 @@ export interface ReadServiceParts {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly callDeadlineMs: number;
 }
+
 type Addresses = Pick<Hits, 'segmentIds' | 'rows' | 'keys'>;
 const emptyResults = SearchResultData.create({});
 const QUERY_COUNT_MAX = 16_384;
 /** What a read meets while segments move or are loaded again. */
-const movedKeys: ReadonlySet<string> = new Set(['segment_not_found', 'collection_not_fully_loaded', 'channel_not_available']);
+const movedKeys: ReadonlySet<string> = new Set([
+  'segment_not_found',
+  'collection_not_fully_loaded',
+  'channel_not_available',
+]);
+
 /** Longest pause between two attempts, in ms. */
 const RETRY_MS_MAX = 100;
 
 export class ReadService {
   readonly #parts: ReadServiceParts;
   readonly #plans = new SearchPlans();
+
   constructor(parts: ReadServiceParts) {
     this.#parts = parts;
   }
+
   #deadline(context: CallContext): number {
     return context.deadlineMs ?? this.#parts.platform.clock.now() + this.#parts.callDeadlineMs;
   }
+
   async #prepare(request: SearchRequest | QueryRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
     refusePartitionNames(collection, request.partitionNames);
     const named = this.#parts.access.partitionIds(collection, request.partitionNames);
     const nowMs = () => this.#parts.platform.clock.now();
-    const loaded = await this.#parts.access.requireLoaded(collection, context, this.#deadline(context), nowMs);
+    const loaded = await this.#parts.access.requireLoaded(
+      collection,
+      context,
+      this.#deadline(context),
+      nowMs,
+    );
     for (const id of named) {
-      if (!loaded.includes(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
+      if (!loaded.includes(id))
+        throw new ElanusError(
+          'collection_not_loaded',
+          `partition not loaded[partition=${id}]; load it first`,
+        );
     }
-    const partitions = named.length > 0 ? { partitionIds: named, loadedOnly: false } : { partitionIds: [...loaded], loadedOnly: true };
+    const partitions =
+      named.length > 0
+        ? { partitionIds: named, loadedOnly: false }
+        : { partitionIds: [...loaded], loadedOnly: true };
     return { collection, partitions };
   }
+
   /**
    * A segment may move from the growing to the sealed side, or a node may restart and load what it served, between two steps: then the
    * read starts over, until its deadline.
@@ -83,6 +110,7 @@ export class ReadService {
       }
     }
   }
+
   #guarantee(request: { readonly guaranteeTimestamp: bigint }, fromParams: bigint | undefined): bigint {
     const given = fromParams ?? request.guaranteeTimestamp;
     // 0, 1 and 2 stand for Strong, Eventually and Bounded. The shard's owner serves every acknowledged write, so none of them waits.
@@ -91,17 +119,24 @@ export class ReadService {
 
   async search(request: SearchRequest, context: CallContext) {
     if (request.functionScore !== undefined)
-      throw new ElanusError('unsupported', 'function rerankers come in a later version; search without function_score');
+      throw new ElanusError(
+        'unsupported',
+        'function rerankers come in a later version; search without function_score',
+      );
     if (request.searchInput?.$case === 'ids')
       throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
     const { collection, partitions } = await this.#prepare(request, context);
     const { schema } = collection;
     const plan = this.#plans.of(collection, request);
     const { params, primary, metric, topK, output } = plan;
-    const placeholder = request.searchInput?.$case === 'placeholderGroup' ? request.searchInput.value : new Uint8Array(0);
+    const placeholder =
+      request.searchInput?.$case === 'placeholderGroup' ? request.searchInput.value : new Uint8Array(0);
     const { queries, nq } = parsePlaceholderGroup(placeholder, params.annsField);
     if (nq < 1 || nq > QUERY_COUNT_MAX)
-      throw new ElanusError('invalid_parameter', `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`);
+      throw new ElanusError(
+        'invalid_parameter',
+        `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`,
+      );
     checkResultEntries(nq, topK);
     const filter = parseKeyFilter(schema, request.dsl, request.exprTemplateValues);
     const guaranteeTimestamp = this.#guarantee(request, params.guaranteeTimestamp);
@@ -135,7 +170,9 @@ export class ReadService {
       const only = answers.length === 1 && first !== undefined ? decodeHits(first) : undefined;
       const pace = new Pace(this.#parts.platform, context);
       const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
-      const merged = only ?? (await mergeHitsPaced(answers.map(decodeHits), nq, topK, isLargerBetter(metric), keyField, pace));
+      const merged =
+        only ??
+        (await mergeHitsPaced(answers.map(decodeHits), nq, topK, isLargerBetter(metric), keyField, pace));
       const hits = skipHits(merged, params.offset);
       if (pace.isDue) await pace.rest();
       const rows =
@@ -150,13 +187,25 @@ export class ReadService {
       }
       const ids = idsFromColumn(hits.keys);
       if (pace.isDue) await pace.rest();
-      const scores = params.roundDecimal < 0 ? hits.scores : hits.scores.map((score) => roundTo(score, params.roundDecimal));
+      const scores =
+        params.roundDecimal < 0
+          ? hits.scores
+          : hits.scores.map((score) => roundTo(score, params.roundDecimal));
       const { explain, vector: sent } = params;
-      const told = tell(answers, { explain, sent, heeded: plan.heeded, builtAs: plan.builtAs, queryCount: nq });
+      const told = tell(answers, {
+        explain,
+        sent,
+        heeded: plan.heeded,
+        builtAs: plan.builtAs,
+        queryCount: nq,
+      });
       return whole<SearchResults>({
         status: told.status,
         collectionName: schema.name,
-        sessionTs: answers.reduce((newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest), 0n),
+        sessionTs: answers.reduce(
+          (newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest),
+          0n,
+        ),
         results: {
           ...emptyResults,
           numQueries: BigInt(nq),
@@ -173,6 +222,7 @@ export class ReadService {
       });
     });
   }
+
   async #fetch(
     collection: OpenCollection,
     hits: Addresses,
@@ -195,7 +245,9 @@ export class ReadService {
       );
       return notTooLarge(must(answer.rows, 'rows'), kind);
     }
-    const shardOf = Array.from({ length: hits.rows.length }, (_, row) => shardOfRow(hits.keys, row, vchannels.length));
+    const shardOf = Array.from({ length: hits.rows.length }, (_, row) =>
+      shardOfRow(hits.keys, row, vchannels.length),
+    );
     const batches: ColumnBatch[] = [];
     const order = new Uint32Array(hits.rows.length);
     const placesOf: number[][] = vchannels.map(() => []);
@@ -229,7 +281,13 @@ export class ReadService {
     return batches.length === 1 && first !== undefined ? first : gatherBatch(concatBatches(batches), order);
   }
 
-  #fetchPage(collection: OpenCollection, found: ColumnBatch, fieldIds: readonly bigint[], pace: Pace, context: CallContext) {
+  #fetchPage(
+    collection: OpenCollection,
+    found: ColumnBatch,
+    fieldIds: readonly bigint[],
+    pace: Pace,
+    context: CallContext,
+  ) {
     const keys = must(found.columns[0], 'key column');
     return this.#fetch(collection, { ...addressesOf(found), keys }, fieldIds, 'query', pace, context);
   }
@@ -241,9 +299,15 @@ export class ReadService {
     const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
     const filter = parseKeyFilter(schema, request.expr, request.exprTemplateValues);
     if (output.isCount && params.limit !== undefined)
-      throw new ElanusError('invalid_parameter', 'count entities with pagination is not allowed: invalid parameter');
+      throw new ElanusError(
+        'invalid_parameter',
+        'count entities with pagination is not allowed: invalid parameter',
+      );
     if (!output.isCount && filter.kind === 'all' && params.limit === undefined) {
-      throw new ElanusError('invalid_parameter', 'empty expression should be used with limit: invalid parameter');
+      throw new ElanusError(
+        'invalid_parameter',
+        'empty expression should be used with limit: invalid parameter',
+      );
     }
     const limit = params.limit === undefined ? 0 : params.limit + params.offset;
     // Rows before the page are found by their keys; what they hold is not read.
@@ -271,14 +335,29 @@ export class ReadService {
       const common = {
         collectionName: schema.name,
         outputFields: output.names,
-        sessionTs: answers.reduce((newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest), 0n),
+        sessionTs: answers.reduce(
+          (newest, { readTimestamp }) => (readTimestamp > newest ? readTimestamp : newest),
+          0n,
+        ),
         primaryFieldName: primaryField(schema).name,
       };
-      if (output.isCount) return { ...common, fieldsData: [countFieldData(answers.reduce((sum, { count }) => sum + count, 0n))] };
+      if (output.isCount)
+        return {
+          ...common,
+          fieldsData: [countFieldData(answers.reduce((sum, { count }) => sum + count, 0n))],
+        };
       const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
       const pace = new Pace(this.#parts.platform, context);
-      const found = await mergeBatchesByKey(batches, limit === 0 ? Number.MAX_SAFE_INTEGER : limit, pace, params.offset);
-      const page = isPaged && found.rowCount > 0 ? await this.#fetchPage(collection, found, output.fieldIds, pace, context) : found;
+      const found = await mergeBatchesByKey(
+        batches,
+        limit === 0 ? Number.MAX_SAFE_INTEGER : limit,
+        pace,
+        params.offset,
+      );
+      const page =
+        isPaged && found.rowCount > 0
+          ? await this.#fetchPage(collection, found, output.fieldIds, pace, context)
+          : found;
       if (batchBytes(page) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
       if (pace.isDue) await pace.rest();
       return {
@@ -292,12 +371,16 @@ export class ReadService {
     });
   }
 }
+
 function notTooLarge(rows: ColumnBatch, kind: AnswerKind): ColumnBatch {
   if (batchBytes(rows) > ANSWER_BYTES_MAX) throw answerTooLarge(kind);
   return rows;
 }
+
 const wireFilter = (filter: KeyFilter) =>
-  filter.kind === 'all' ? undefined : { keys: filter.keys, keyCount: filter.keyCount, negated: filter.negated };
+  filter.kind === 'all'
+    ? undefined
+    : { keys: filter.keys, keyCount: filter.keyCount, negated: filter.negated };
 /** No rows, but every column in its type: a client reads the names from it. */
 const emptyBatch = (schema: CollectionSchema, fieldIds: readonly bigint[]): ColumnBatch => ({
   rowCount: 0,
@@ -312,4 +395,6 @@ const emptyBatch = (schema: CollectionSchema, fieldIds: readonly bigint[]): Colu
     };
   }),
 });
-const roundTo = (score: number, decimals: number): number => Math.round(score * 10 ** decimals) / 10 ** decimals;
+
+const roundTo = (score: number, decimals: number): number =>
+  Math.round(score * 10 ** decimals) / 10 ** decimals;

@@ -8,7 +8,9 @@ import type { RequestOf } from '#rpc/service.js';
 /** `ignored`: why it makes no difference. `refused`: what is missing, told when the field is set. */
 export type FieldDecision = 'used' | { readonly ignored: string } | { readonly refused: string };
 type Methods = (typeof MilvusServiceDefinition)['methods'];
-type Decisions<Method extends keyof Methods> = { readonly [Field in keyof RequestOf<Methods[Method]>]-?: FieldDecision };
+type Decisions<Method extends keyof Methods> = {
+  readonly [Field in keyof RequestOf<Methods[Method]>]-?: FieldDecision;
+};
 
 const base = { ignored: 'type, id and times of messages between servers; nothing depends on them' } as const;
 const named = { base, dbName: 'used', collectionName: 'used' } as const;
@@ -140,7 +142,8 @@ export const requestFields = {
 export type ServedMethod = keyof typeof requestFields;
 
 /** `travelTimestamp` as the protocol writes it. */
-export const wireName = (field: string): string => field.replaceAll(/(?<![A-Z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+export const wireName = (field: string): string =>
+  field.replaceAll(/(?<![A-Z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function isSet(value: unknown): boolean {
   if (value === undefined || value === false || value === 0 || value === 0n || value === '') return false;
@@ -162,9 +165,13 @@ function refuseSet(refused: readonly RefusedField[], request: Readonly<Record<st
   for (let at = 0; at < refused.length; at++) {
     const [field, why] = refused[at] as RefusedField;
     if (!isSet(request[field])) continue;
-    throw new ElanusError('unsupported', `${wireName(field)} is not supported in this version: ${why}; leave it out of the request`);
+    throw new ElanusError(
+      'unsupported',
+      `${wireName(field)} is not supported in this version: ${why}; leave it out of the request`,
+    );
   }
 }
+
 /** @throws unsupported when the request sets a field that this version would have to pass over */
 export function refuseUnheeded(method: string, request: object): void {
   refuseSet(refusedFields.get(method) ?? [], request as Readonly<Record<string, unknown>>);

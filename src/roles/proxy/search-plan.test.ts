@@ -12,9 +12,19 @@ const schema = CollectionSchema.fromPartial({
     { fieldID: 102n, name: 'n', dataType: DataType.Int64 },
   ],
 });
-const collection = () => ({ record: CollectionRecord.fromPartial({ schema, indexes: [] }), schema, database: 'default', databaseId: 1n });
+
+const collection = () => ({
+  record: CollectionRecord.fromPartial({ schema, indexes: [] }),
+  schema,
+  database: 'default',
+  databaseId: 1n,
+});
+
 const request = (params: Record<string, string>, outputFields: string[] = []) =>
-  SearchRequest.fromPartial({ searchParams: Object.entries(params).map(([key, value]) => ({ key, value })), outputFields });
+  SearchRequest.fromPartial({
+    searchParams: Object.entries(params).map(([key, value]) => ({ key, value })),
+    outputFields,
+  });
 
 it('keeps plans by text and record: another limit, field or definition is another plan', () => {
   const plans = new SearchPlans();
@@ -27,6 +37,7 @@ it('keeps plans by text and record: another limit, field or definition is anothe
   expect(plans.of(one, request({ topk: '3', offset: '5' })).topK).toBe(8);
   expect(plans.of(collection(), request({ topk: '3', metric_type: 'IP' }))).not.toBe(plan);
 });
+
 it('refuses what is wrong each time, and holds a bounded number', () => {
   const plans = new SearchPlans();
   const one = collection();

@@ -29,13 +29,17 @@ export interface SearchPlan {
   /** `heeded` as shards get it. */
   readonly shardParams: string;
 }
+
 const metricCodes: readonly string[] = METRIC_NAMES;
 
 /** @throws invalid_parameter, unsupported */
 function planSearch({ record, schema }: OpenCollection, request: SearchRequest): SearchPlan {
   const params = parseSearchParams(schema, request.searchParams);
   if (params.iterator !== undefined)
-    throw new ElanusError('unsupported', 'search iterators come in a later version; search with limit and offset');
+    throw new ElanusError(
+      'unsupported',
+      'search iterators come in a later version; search with limit and offset',
+    );
   const index = record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
   const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
   const vectorType = vectorTypeOf(params.annsField.dataType) ?? 'FloatVector';
@@ -44,12 +48,23 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
   const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
   const topK = params.topK + params.offset;
   const indexType = index !== undefined && isIndexType(index.indexType) ? index.indexType : undefined;
-  const build = index !== undefined && indexType !== undefined ? storedBuildParams(params.annsField, indexType, index.params) : undefined;
-  const heeded = build !== undefined && indexType !== undefined ? checkSearchParams(indexType, params.vector, topK, build) : params.vector;
+  const build =
+    index !== undefined && indexType !== undefined
+      ? storedBuildParams(params.annsField, indexType, index.params)
+      : undefined;
+  const heeded =
+    build !== undefined && indexType !== undefined
+      ? checkSearchParams(indexType, params.vector, topK, build)
+      : params.vector;
   // How signatures are read is a matter of the index, and growing rows have none.
   const signature = build?.kind === 'MINHASH_LSH' ? { mhElementBitWidth: build.mhElementBitWidth } : {};
   return {
-    ...{ params, primary: primaryField(schema), topK, output, heeded, builtAs: build?.kind },
+    params,
+    primary: primaryField(schema),
+    topK,
+    output,
+    heeded,
+    builtAs: build?.kind,
     metric: metricCodes.indexOf(metricName),
     shardParams: JSON.stringify({ ...heeded, ...signature }),
   };
@@ -78,6 +93,7 @@ export class SearchPlans {
     return plan;
   }
 }
+
 /** Lengths before the parts: two requests never have the same text. */
 function textOf({ searchParams, outputFields }: SearchRequest): string {
   let text = '';

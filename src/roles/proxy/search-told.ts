@@ -15,6 +15,7 @@ export interface Told {
   /** One per query; empty where nobody asked, or nobody knows. */
   readonly recalls: number[];
 }
+
 interface AskedFor {
   readonly explain: boolean;
   /** As sent. */
@@ -25,11 +26,17 @@ interface AskedFor {
   readonly builtAs: string | undefined;
   readonly queryCount: number;
 }
-export function tell(answers: readonly ShardSearchResponse[], { explain, sent, heeded, builtAs, queryCount }: AskedFor): Told {
+
+export function tell(
+  answers: readonly ShardSearchResponse[],
+  { explain, sent, heeded, builtAs, queryCount }: AskedFor,
+): Told {
   if (!explain && sent.targetRecall === undefined) return { status: undefined, recalls: [] };
   const report = new SearchReport(explain);
   for (const answer of answers) report.addAnswer(answer);
-  const status = explain ? { ...successStatus(), extraInfo: { [EXPLAIN]: explainText(report.plans) } } : undefined;
+  const status = explain
+    ? { ...successStatus(), extraInfo: { [EXPLAIN]: explainText(report.plans) } }
+    : undefined;
   if (sent.targetRecall === undefined) return { status, recalls: [] };
   const isExact = builtAs === undefined || exactTypes.has(builtAs);
   if (heeded.targetRecall === undefined && !isExact) return { status, recalls: [] };

@@ -7,6 +7,7 @@ export interface NodeFacts {
   /** As Milvus calls it: `proxy`, `rootcoord`, `querynode` and so on. */
   readonly type: string;
 }
+
 export interface SystemFacts {
   readonly nodes: readonly NodeFacts[];
   /** What clients read as the server's version. */
@@ -19,26 +20,50 @@ export function checkMetricsRequest(request: string): void {
   try {
     parsed = JSON.parse(request);
   } catch (cause) {
-    throw new ElanusError('invalid_parameter', `failed to decode the request: it is no JSON; send {"metric_type": "system_info"}`, {
-      cause,
-    });
+    throw new ElanusError(
+      'invalid_parameter',
+      `failed to decode the request: it is no JSON; send {"metric_type": "system_info"}`,
+      {
+        cause,
+      },
+    );
   }
-  const kind: unknown = typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'metric_type') : undefined;
+  const kind: unknown =
+    typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'metric_type') : undefined;
   if (typeof kind !== 'string') {
-    throw new ElanusError('invalid_parameter', 'metric_type not found in request; send {"metric_type": "system_info"}');
+    throw new ElanusError(
+      'invalid_parameter',
+      'metric_type not found in request; send {"metric_type": "system_info"}',
+    );
   }
   if (kind !== 'system_info') {
-    throw new ElanusError('metric_not_found', `metric not found[metric=${kind.slice(0, 64)}]; this version knows system_info`);
+    throw new ElanusError(
+      'metric_not_found',
+      `metric not found[metric=${kind.slice(0, 64)}]; this version knows system_info`,
+    );
   }
 }
 
 export function systemInfo({ nodes, milvusVersion }: SystemFacts): string {
-  const systemInfoOf = { system_version: '', deploy_mode: 'STANDALONE', build_version: milvusVersion, build_type: '', used_go_version: '' };
+  const systemInfoOf = {
+    system_version: '',
+    deploy_mode: 'STANDALONE',
+    build_version: milvusVersion,
+    build_type: '',
+    used_go_version: '',
+  };
   return JSON.stringify({
     nodes_info: nodes.map(({ id, type }) => ({
       identifier: Number(id),
       connected: null,
-      infos: { has_error: false, error_reason: '', name: `${type}${id}`, system_info: systemInfoOf, type, id: Number(id) },
+      infos: {
+        has_error: false,
+        error_reason: '',
+        name: `${type}${id}`,
+        system_info: systemInfoOf,
+        type,
+        id: Number(id),
+      },
     })),
   });
 }

@@ -23,6 +23,7 @@ export interface WriteServiceParts {
   readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
 }
+
 interface ShardWrite {
   readonly vchannel: string;
   readonly deletedKeys?: Column;
@@ -30,18 +31,23 @@ interface ShardWrite {
   readonly deletedPartitionId: bigint;
   readonly inserts: { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
 }
+
 export class WriteService {
   readonly #parts: WriteServiceParts;
+
   constructor(parts: WriteServiceParts) {
     this.#parts = parts;
   }
+
   async insert(request: InsertRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
     checkSchemaVersion(collection, request.schemaTimestamp);
     const allowsIds = collection.record.properties.allow_insert_auto_id === 'true';
     const batch = await this.#withIds(
       collection,
-      batchFromFields(collection.schema, request.fieldsData, request.numRows, { allowInsertAutoId: allowsIds }),
+      batchFromFields(collection.schema, request.fieldsData, request.numRows, {
+        allowInsertAutoId: allowsIds,
+      }),
     );
     const timestamp = await this.#append(this.#split(collection, batch, request.partitionName), context);
     return {
@@ -49,6 +55,7 @@ export class WriteService {
       insertCnt: BigInt(batch.rowCount),
     };
   }
+
   async upsert(request: UpsertRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
     checkSchemaVersion(collection, request.schemaTimestamp);
@@ -60,7 +67,10 @@ export class WriteService {
     batch = lastOfEachKey(batch, keyColumn(collection.schema, batch));
     const oldKeys = keyColumn(collection.schema, batch);
     const fresh = primaryField(collection.schema).autoID ? await this.#withIds(collection, batch) : batch;
-    const timestamp = await this.#append(this.#split(collection, fresh, request.partitionName, oldKeys), context);
+    const timestamp = await this.#append(
+      this.#split(collection, fresh, request.partitionName, oldKeys),
+      context,
+    );
     return {
       ...mutation(idsFromColumn(keyColumn(collection.schema, fresh)), request.numRows, timestamp),
       upsertCnt: BigInt(request.numRows),
@@ -68,10 +78,12 @@ export class WriteService {
       deleteCnt: BigInt(fresh.rowCount),
     };
   }
+
   async delete(request: DeleteRequest, context: CallContext) {
     const collection = await this.#parts.access.open(request, context);
     refusePartitionNames(collection, [request.partitionName]);
-    const deletedPartitionId = request.partitionName === '' ? 0n : this.#parts.access.partition(collection, request.partitionName);
+    const deletedPartitionId =
+      request.partitionName === '' ? 0n : this.#parts.access.partition(collection, request.partitionName);
     const filter = parseKeyFilter(collection.schema, request.expr, request.exprTemplateValues);
     if (filter.kind === 'all' || filter.negated) {
       throw new ElanusError(
@@ -82,25 +94,47 @@ export class WriteService {
     const shards = collection.record.vchannels;
     const hashes = hashKeys(filter.keys, filter.keyCount);
     const writes = shards.map((vchannel, shard): ShardWrite => {
-      const rows = Uint32Array.from([...hashes.keys()].filter((row) => (hashes[row] ?? 0) % shards.length === shard));
-      return { vchannel, inserts: [], deletedPartitionId, deletedKeys: gatherColumn(filter.keys, rows, filter.keyCount) };
+      const rows = Uint32Array.from(
+        [...hashes.keys()].filter((row) => (hashes[row] ?? 0) % shards.length === shard),
+      );
+      return {
+        vchannel,
+        inserts: [],
+        deletedPartitionId,
+        deletedKeys: gatherColumn(filter.keys, rows, filter.keyCount),
+      };
     });
     const present = writes.filter(
-      (write, shard) => hashes.some((hash) => hash % shards.length === shard) && write.deletedKeys !== undefined,
+      (write, shard) =>
+        hashes.some((hash) => hash % shards.length === shard) && write.deletedKeys !== undefined,
     );
     const timestamp = await this.#append(present, context);
-    return { ...mutation(idsFromColumn(filter.keys), filter.keyCount, timestamp), deleteCnt: BigInt(filter.keyCount) };
+    return {
+      ...mutation(idsFromColumn(filter.keys), filter.keyCount, timestamp),
+      deleteCnt: BigInt(filter.keyCount),
+    };
   }
 
   async #withIds(collection: OpenCollection, batch: ColumnBatch): Promise<ColumnBatch> {
     const primary = primaryField(collection.schema);
     const hasKeys = batch.columns.some((column) => column.fieldId === primary.fieldID);
-    if (!primary.autoID || (hasKeys && collection.record.properties.allow_insert_auto_id === 'true') || batch.rowCount === 0) return batch;
+    if (
+      !primary.autoID ||
+      (hasKeys && collection.record.properties.allow_insert_auto_id === 'true') ||
+      batch.rowCount === 0
+    )
+      return batch;
     const { ID } = await this.#parts.rootCoord.allocID({ count: batch.rowCount });
     return generateAutoIds(collection.schema, batch, ID);
   }
+
   /** Rows by shard and partition. The common case, one shard and one partition, moves no byte. */
-  #split(collection: OpenCollection, batch: ColumnBatch, partitionName: string, deletedKeys?: Column): ShardWrite[] {
+  #split(
+    collection: OpenCollection,
+    batch: ColumnBatch,
+    partitionName: string,
+    deletedKeys?: Column,
+  ): ShardWrite[] {
     const { vchannels } = collection.record;
     const { rowCount } = batch;
     if (rowCount === 0) return [];
@@ -112,8 +146,10 @@ export class WriteService {
         : collection.record.partitions.map((partition) => partition.id);
     // As Milvus does: an upsert replaces the row of its own partition; where the partition comes from another field, the row in any.
     const deletedPartitionId = partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n;
-    const shardHashes = vchannels.length === 1 ? undefined : hashKeys(keyColumn(collection.schema, batch), rowCount);
-    const deleteHashes = vchannels.length === 1 || deletedKeys === undefined ? undefined : hashKeys(deletedKeys, rowCount);
+    const shardHashes =
+      vchannels.length === 1 ? undefined : hashKeys(keyColumn(collection.schema, batch), rowCount);
+    const deleteHashes =
+      vchannels.length === 1 || deletedKeys === undefined ? undefined : hashKeys(deletedKeys, rowCount);
     const partitionHashes =
       partitionField === undefined
         ? undefined
@@ -127,11 +163,19 @@ export class WriteService {
     const all = Array.from({ length: rowCount }, (_, row) => row);
     return vchannels
       .map((vchannel, shard): ShardWrite => {
-        const ofShard = shardHashes === undefined ? all : all.filter((row) => (shardHashes[row] ?? 0) % vchannels.length === shard);
+        const ofShard =
+          shardHashes === undefined
+            ? all
+            : all.filter((row) => (shardHashes[row] ?? 0) % vchannels.length === shard);
         const inserts = partitionIds.map((partitionId, index) => {
           const rows =
-            partitionHashes === undefined ? ofShard : ofShard.filter((row) => (partitionHashes[row] ?? 0) % partitionIds.length === index);
-          return { partitionId, rows: rows.length === rowCount ? batch : gatherBatch(batch, Uint32Array.from(rows)) };
+            partitionHashes === undefined
+              ? ofShard
+              : ofShard.filter((row) => (partitionHashes[row] ?? 0) % partitionIds.length === index);
+          return {
+            partitionId,
+            rows: rows.length === rowCount ? batch : gatherBatch(batch, Uint32Array.from(rows)),
+          };
         });
         const deleteRows =
           deletedKeys === undefined
@@ -152,12 +196,16 @@ export class WriteService {
       })
       .filter((write) => write.inserts.length > 0 || write.deletedKeys !== undefined);
   }
+
   async #append(writes: readonly ShardWrite[], context: CallContext): Promise<bigint> {
     if (writes.length === 0) return (await this.#parts.rootCoord.allocTimestamp({ count: 1 })).timestamp;
-    const answers = await Promise.all(writes.map((write) => this.#parts.streamingNode.append(write, context)));
+    const answers = await Promise.all(
+      writes.map((write) => this.#parts.streamingNode.append(write, context)),
+    );
     return answers.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
   }
 }
+
 /** A client that described the collection before its schema changed must describe it again. 0: it does not say. */
 function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint): void {
   if (schemaTimestamp === 0n || schemaTimestamp === collection.record.updateTimestamp) return;
@@ -166,14 +214,18 @@ function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint)
     `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`,
   );
 }
+
 const mutation = (ids: ReturnType<typeof idsFromColumn>, rowCount: number, timestamp: bigint) => ({
   IDs: ids,
   succIndex: Array.from({ length: rowCount }, (_, row) => row),
   acknowledged: true,
   timestamp,
 });
+
 function lastOfEachKey(batch: ColumnBatch, keys: Column): ColumnBatch {
   const last = new Map<string | bigint, number>();
   for (let row = 0; row < batch.rowCount; row++) last.set(keyAt(keys, row), row);
-  return last.size === batch.rowCount ? batch : gatherBatch(batch, Uint32Array.from([...last.values()].sort((a, b) => a - b)));
+  return last.size === batch.rowCount
+    ? batch
+    : gatherBatch(batch, Uint32Array.from([...last.values()].sort((a, b) => a - b)));
 }

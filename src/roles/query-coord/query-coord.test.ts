@@ -1,7 +1,11 @@
 // QueryCoord with fakes around it: what is loaded outlives a crash, and every shard is told again until it has taken it.
 import { describe, expect, it } from 'vitest';
 import { ElanusError, type ErrorKey } from '#base/errors.js';
-import { openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import {
   ChannelRegistryDefinition,
   DefinitionsDefinition,
@@ -47,7 +51,13 @@ async function start(cluster: SimulatedCluster) {
       definitions: client(DefinitionsDefinition, {
         describeCollection: async () => {
           if (!state.exists) throw new ElanusError('collection_not_found', 'gone');
-          return { collection: { id: COLLECTION, vchannels: ['a', 'b'], partitions: state.partitions.map((id) => ({ id })) } };
+          return {
+            collection: {
+              id: COLLECTION,
+              vchannels: ['a', 'b'],
+              partitions: state.partitions.map((id) => ({ id })),
+            },
+          };
         },
       }),
       channelRegistry: client(ChannelRegistryDefinition, {
@@ -56,7 +66,9 @@ async function start(cluster: SimulatedCluster) {
           return { segments, channels: [{ vchannel: 'a' }, { vchannel: 'b' }] };
         },
       }),
-      queryNode: client(QueryNodeDefinition, { memoryState: async () => ({ usedBytes: 0n, limitBytes: 1n << 40n }) }),
+      queryNode: client(QueryNodeDefinition, {
+        memoryState: async () => ({ usedBytes: 0n, limitBytes: 1n << 40n }),
+      }),
       streamingNode: client(StreamingNodeDefinition, {
         syncTarget: async (request) => {
           state.syncs++;
@@ -84,9 +96,15 @@ async function start(cluster: SimulatedCluster) {
     calls: client(QueryCoordDefinition, queryCoord.handlers),
   };
 }
+
 type Running = Awaited<ReturnType<typeof start>>;
 const served = ({ state }: Running) =>
-  Object.fromEntries([...state.targets].map(([vchannel, target]) => [vchannel, target.segments.map(({ segment }) => segment?.id)]));
+  Object.fromEntries(
+    [...state.targets].map(([vchannel, target]) => [
+      vchannel,
+      target.segments.map(({ segment }) => segment?.id),
+    ]),
+  );
 
 describe('query-coord', () => {
   it('tells each shard its own sealed segments and all its deletes', async () => {
@@ -95,7 +113,10 @@ describe('query-coord', () => {
     expect(served(running)).toEqual({ a: [1n], b: [2n] });
     expect(running.state.targets.get('a')?.deleteSegments.map(({ id }) => id)).toEqual([3n]);
     expect(running.state.targets.get('a')?.partitionIds).toEqual([70n, 71n]);
-    expect(await running.run(running.calls.loadState({ collectionId: COLLECTION }))).toMatchObject({ known: true, progress: 100 });
+    expect(await running.run(running.calls.loadState({ collectionId: COLLECTION }))).toMatchObject({
+      known: true,
+      progress: 100,
+    });
     expect(await running.run(running.calls.loadState({ collectionId: 8n }))).toMatchObject({ known: false });
   });
   it('asks again until every shard has taken it, with growing pauses', async () => {
@@ -111,7 +132,10 @@ describe('query-coord', () => {
   });
   it('warns of a failure that lasts or that no retry mends, not of an everyday race', async () => {
     const running = await start(simulatedCluster(2));
-    const levels = () => running.platform.logger.records.filter(({ event }) => event === 'load_round_failed').map(({ level }) => level);
+    const levels = () =>
+      running.platform.logger.records
+        .filter(({ event }) => event === 'load_round_failed')
+        .map(({ level }) => level);
     running.state.failures = 10;
     await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
     await running.cluster.world.advance(60_000);
@@ -130,11 +154,15 @@ describe('query-coord', () => {
     const second = await start(first.cluster);
     await second.cluster.world.advance(100);
     expect(served(second)).toEqual({ a: [], b: [2n] });
-    expect(await second.run(second.calls.loadState({ collectionId: COLLECTION, partitionIds: [71n] }))).toMatchObject({
+    expect(
+      await second.run(second.calls.loadState({ collectionId: COLLECTION, partitionIds: [71n] })),
+    ).toMatchObject({
       known: true,
       partitionIds: [71n],
     });
-    expect(await second.run(second.calls.loadState({ collectionId: COLLECTION, partitionIds: [70n] }))).toMatchObject({ known: false });
+    expect(
+      await second.run(second.calls.loadState({ collectionId: COLLECTION, partitionIds: [70n] })),
+    ).toMatchObject({ known: false });
   });
   it('adds partitions to those loaded, and a release takes them away for good', async () => {
     const running = await start(simulatedCluster(2));
@@ -157,7 +185,9 @@ describe('query-coord', () => {
     running.state.exists = false;
     await running.run(running.calls.segmentsChanged({ collectionId: COLLECTION }));
     await running.cluster.world.advance(10_000);
-    expect(await running.run(running.calls.loadState({ collectionId: COLLECTION }))).toMatchObject({ known: false });
+    expect(await running.run(running.calls.loadState({ collectionId: COLLECTION }))).toMatchObject({
+      known: false,
+    });
     expect(await running.cluster.metaStore.range('querycoord-')).toEqual([]);
   });
   it('a notice about what is not loaded does nothing; close ends the rounds', async () => {
@@ -180,7 +210,9 @@ describe('query-coord', () => {
   });
   it('refuses more replicas than there are nodes', async () => {
     const running = await start(simulatedCluster(2));
-    await expect(running.run(running.calls.loadCollection({ collectionId: COLLECTION, replicaNumber: 2 }))).rejects.toMatchObject({
+    await expect(
+      running.run(running.calls.loadCollection({ collectionId: COLLECTION, replicaNumber: 2 })),
+    ).rejects.toMatchObject({
       key: 'invalid_parameter',
     });
   });
@@ -203,7 +235,11 @@ describe('a load and a release at once', () => {
     await run(releasing);
     await run(Promise.all(late));
     await cluster.world.advance(100);
-    expect(await run(calls.loadState({ collectionId: COLLECTION }))).toMatchObject({ known: true, progress: 100, partitionIds: wanted });
+    expect(await run(calls.loadState({ collectionId: COLLECTION }))).toMatchObject({
+      known: true,
+      progress: 100,
+      partitionIds: wanted,
+    });
     expect([...state.targets.values()].map(({ partitionIds }) => partitionIds)).toEqual(
       Array.from({ length: 2 }, () => (wanted.length === 0 ? [70n, 71n] : wanted)),
     );
@@ -215,7 +251,9 @@ describe('a load and a release at once', () => {
     await first.run(first.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [70n] }));
     await second.run(second.calls.loadCollection({ collectionId: COLLECTION, partitionIds: [71n] }));
     const third = await start(cluster);
-    expect((await third.run(third.calls.loadState({ collectionId: COLLECTION }))).partitionIds.sort()).toEqual([70n, 71n]);
+    expect(
+      (await third.run(third.calls.loadState({ collectionId: COLLECTION }))).partitionIds.sort(),
+    ).toEqual([70n, 71n]);
   });
   it('until served: answers when the round after the call is over, or says why it is not', async () => {
     const { calls, run, state, cluster } = await start(simulatedCluster(3));
@@ -227,7 +265,9 @@ describe('a load and a release at once', () => {
     await run(calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true }));
     expect(state.syncs).toBe(before + 2);
     state.failures = 1;
-    await expect(run(calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true }))).rejects.toMatchObject({
+    await expect(
+      run(calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true })),
+    ).rejects.toMatchObject({
       key: 'collection_not_fully_loaded',
     });
   });

@@ -27,10 +27,12 @@ export interface QueryCoordPeers {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
 }
+
 export interface QueryCoordSettings {
   /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
   readonly targetCheckIntervalMs: number;
 }
+
 interface Loaded {
   record: LoadRecord;
   progress: number;
@@ -44,6 +46,7 @@ interface Loaded {
   /** A round is asked for and has not begun. */
   isQueued: boolean;
 }
+
 const RETRY_MS_MIN = 20;
 const RETRY_MS_MAX = 3000;
 
@@ -67,26 +70,32 @@ export class QueryCoord {
     const table = recordTable(platform.metaStore, 'querycoord-collection-loadinfo/', LoadRecord);
     this.#records = new HeldRecords(table, idKey, ({ collectionId }) => collectionId);
   }
+
   async start(): Promise<void> {
     await this.#records.load();
-    for (const record of this.#records.records.values()) this.#loaded.set(record.collectionId, freshly(record));
+    for (const record of this.#records.records.values())
+      this.#loaded.set(record.collectionId, freshly(record));
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#scheduleCheck();
   }
+
   #scheduleCheck(): void {
     if (this.#closed) return;
     this.#timer = this.#platform.timers.after(this.#settings.targetCheckIntervalMs, () => {
       // One that waits for its next attempt, or is being synced, is looked at anyway.
-      for (const [id, loaded] of this.#loaded) if (loaded.timer === undefined && !loaded.isQueued) this.#syncSoon(id);
+      for (const [id, loaded] of this.#loaded)
+        if (loaded.timer === undefined && !loaded.isQueued) this.#syncSoon(id);
       this.#scheduleCheck();
     });
   }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     for (const { timer } of this.#loaded.values()) timer?.cancel();
   }
+
   #syncSoon(collectionId: bigint): void {
     const loaded = this.#loaded.get(collectionId);
     // A round that has not begun yet will see what this one would.
@@ -94,6 +103,7 @@ export class QueryCoord {
     loaded.isQueued = true;
     void this.#syncing.run(String(collectionId), () => this.#sync(collectionId)).catch(() => {});
   }
+
   async #sync(collectionId: bigint): Promise<void> {
     const loaded = this.#loaded.get(collectionId);
     if (loaded === undefined || this.#closed) return;
@@ -104,7 +114,8 @@ export class QueryCoord {
       // Before anything is read: what a later round reads is newer, and carries a later version.
       const { timestamp: version } = await this.#peers.rootCoord.allocTimestamp({ count: 1 });
       const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
-      if (collection === undefined) throw new ElanusError('internal', 'describeCollection answered without a collection');
+      if (collection === undefined)
+        throw new ElanusError('internal', 'describeCollection answered without a collection');
       const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
       const partitionIds = loaded.record.allPartitions
         ? collection.partitions.map((partition) => partition.id)
@@ -117,7 +128,10 @@ export class QueryCoord {
           segments: own
             .filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId))
             .map((segment) => ({ segment, nodeId: 1n })),
-          deleteSegments: own.filter((segment) => segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId))),
+          deleteSegments: own.filter(
+            (segment) =>
+              segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId)),
+          ),
           partitionIds,
           schema: collection.schema,
           indexes: collection.indexes,
@@ -140,21 +154,29 @@ export class QueryCoord {
         return;
       }
       // A flush that overtakes a round, or a peer that is just starting, is everyday; what goes on failing is not.
-      const isEveryday = error instanceof ElanusError && error.spec.retry !== 'never' && loaded.retryMs < RETRY_MS_MAX;
+      const isEveryday =
+        error instanceof ElanusError && error.spec.retry !== 'never' && loaded.retryMs < RETRY_MS_MAX;
       this.#platform.logger[isEveryday ? 'debug' : 'warn']('load_round_failed', {
-        ...{ collectionId, reason: loaded.reason, retryMs: loaded.retryMs },
+        collectionId,
+        reason: loaded.reason,
+        retryMs: loaded.retryMs,
       });
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
     }
   }
+
   /** Returns when a round that begins after the call has brought everything to the shards, or nothing is loaded. @throws why it has not */
   async #serveNow(collectionId: bigint): Promise<void> {
     await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
     const loaded = this.#loaded.get(collectionId);
     if (loaded === undefined || loaded.reason === '') return;
-    throw new ElanusError('collection_not_fully_loaded', `collection ${collectionId} is not served yet: ${loaded.reason}; ask again`);
+    throw new ElanusError(
+      'collection_not_fully_loaded',
+      `collection ${collectionId} is not served yet: ${loaded.reason}; ask again`,
+    );
   }
+
   /** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */
   async #checkMemory(collectionId: bigint, isNew: (partitionId: bigint) => boolean): Promise<void> {
     const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
@@ -165,12 +187,17 @@ export class QueryCoord {
     const bytes = wanted.reduce((sum, segment) => sum + rowsEstimate(schema, segment), 0);
     const { usedBytes, limitBytes } = await this.#peers.queryNode.memoryState({});
     const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
-    if (memory.usedBytes + bytes > memory.limitBytes) throw tooLarge(`collection ${schema.name}`, bytes, memory);
+    if (memory.usedBytes + bytes > memory.limitBytes)
+      throw tooLarge(`collection ${schema.name}`, bytes, memory);
   }
+
   /** Runs a decision about what is loaded, again when another process changed the record meanwhile. */
   #decide<T>(collectionId: bigint, decide: (before: Loaded | undefined) => Promise<T>): Promise<T> {
-    return this.#deciding.run(String(collectionId), () => redeciding(() => decide(this.#current(collectionId))));
+    return this.#deciding.run(String(collectionId), () =>
+      redeciding(() => decide(this.#current(collectionId))),
+    );
   }
+
   /** What is loaded, as its record says: one that was read anew may say something else than what is served. */
   #current(collectionId: bigint): Loaded | undefined {
     const loaded = this.#loaded.get(collectionId);
@@ -181,12 +208,14 @@ export class QueryCoord {
     else this.#loaded.set(collectionId, freshly(record));
     return this.#loaded.get(collectionId);
   }
+
   /** Durable first, then served. */
   async #save(record: LoadRecord, progress = 0): Promise<void> {
     await commitChanges(this.#platform.metaStore, [this.#records.put(record)]);
     this.#loaded.get(record.collectionId)?.timer?.cancel();
     this.#loaded.set(record.collectionId, { ...freshly(record), progress });
   }
+
   #forget(collectionId: bigint): Promise<void> {
     return this.#decide(collectionId, async () => {
       await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
@@ -203,9 +232,12 @@ export class QueryCoord {
           `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`,
         );
       }
-      const change = await this.#decide(collectionId, (before) => this.#load(collectionId, partitionIds, before));
+      const change = await this.#decide(collectionId, (before) =>
+        this.#load(collectionId, partitionIds, before),
+      );
       // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
-      if (change === 'all are wanted') await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
+      if (change === 'all are wanted')
+        await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
       if (change === 'more is wanted') this.#syncSoon(collectionId);
       return {};
     },
@@ -214,18 +246,24 @@ export class QueryCoord {
         const before = this.#loaded.get(collectionId);
         if (before === undefined) return {};
         const { channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
-        const kept = partitionIds.length === 0 ? [] : (await this.#loadedPartitions(before)).filter((id) => !partitionIds.includes(id));
+        const kept =
+          partitionIds.length === 0
+            ? []
+            : (await this.#loadedPartitions(before)).filter((id) => !partitionIds.includes(id));
         const isGone = await this.#decide(collectionId, (current) =>
           this.#release({ collectionId, partitionIds }, { before, current, kept }),
         );
-        if (isGone) for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
+        if (isGone)
+          for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
         else this.#syncSoon(collectionId);
         return {};
       }),
     loadState: async ({ collectionId, partitionIds }) => {
       const loaded = this.#loaded.get(collectionId);
       if (loaded === undefined) return { known: false };
-      const covers = partitionIds.every((id) => loaded.record.allPartitions || loaded.record.partitionIds.includes(id));
+      const covers = partitionIds.every(
+        (id) => loaded.record.allPartitions || loaded.record.partitionIds.includes(id),
+      );
       return {
         known: covers,
         progress: loaded.progress,
@@ -241,19 +279,31 @@ export class QueryCoord {
       return {};
     },
   };
+
   async #load(collectionId: bigint, partitionIds: readonly bigint[], before: Loaded | undefined) {
     const all = partitionIds.length === 0;
     if (before?.record.allPartitions === true && !all) return 'all are wanted';
     const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
-    if (before !== undefined && before.record.allPartitions === all && before.record.partitionIds.length === merged.length)
+    if (
+      before !== undefined &&
+      before.record.allPartitions === all &&
+      before.record.partitionIds.length === merged.length
+    )
       return 'nothing';
-    await this.#checkMemory(collectionId, (id) => (all || merged.includes(id)) && before?.record.partitionIds.includes(id) !== true);
+    await this.#checkMemory(
+      collectionId,
+      (id) => (all || merged.includes(id)) && before?.record.partitionIds.includes(id) !== true,
+    );
     await this.#save({ collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 });
     return 'more is wanted';
   }
+
   /** A load that came while the release looked up what stays is the later of the two: what it asked for stays. @returns whether nothing is left */
   async #release(
-    { collectionId, partitionIds }: { readonly collectionId: bigint; readonly partitionIds: readonly bigint[] },
+    {
+      collectionId,
+      partitionIds,
+    }: { readonly collectionId: bigint; readonly partitionIds: readonly bigint[] },
     seen: { readonly before: Loaded; readonly current: Loaded | undefined; readonly kept: readonly bigint[] },
   ): Promise<boolean> {
     const { before, current, kept } = seen;
@@ -271,15 +321,20 @@ export class QueryCoord {
     this.#loaded.delete(collectionId);
     return true;
   }
+
   async #loadedPartitions(loaded: Loaded): Promise<readonly bigint[]> {
     if (!loaded.record.allPartitions) return loaded.record.partitionIds;
-    const { collection } = await this.#peers.definitions.describeCollection({ id: loaded.record.collectionId });
+    const { collection } = await this.#peers.definitions.describeCollection({
+      id: loaded.record.collectionId,
+    });
     return collection?.partitions.map((partition) => partition.id) ?? [];
   }
 }
+
 /** A file that is not there may be one of a segment that was dropped while the round ran: the next round, which lists anew, does not ask for it. */
 const isDamage = (error: unknown, isSameReason: boolean): boolean =>
-  error instanceof ElanusError && (error.key === 'data_corrupt' || (error.key === 'object_not_found' && isSameReason));
+  error instanceof ElanusError &&
+  (error.key === 'data_corrupt' || (error.key === 'object_not_found' && isSameReason));
 const freshly = (record: LoadRecord): Loaded => ({
   record,
   progress: 0,

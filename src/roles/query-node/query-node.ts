@@ -37,12 +37,14 @@ interface LoadedSegment extends ReadableSegment {
   readonly record: SegmentRecord;
   readonly schema: CollectionSchema;
 }
+
 export interface QueryNodeSettings {
   /** Bound on the pages of disk indexes that are kept in memory, in bytes. */
   readonly diskIndexCacheBytes: number;
   /** An index not searched for this long gives its memory up when something else needs it, in ms. */
   readonly indexIdleMs: number;
 }
+
 /** Between two tries to bring back indexes for which there was no room, in ms. */
 const RESTORE_MS = 1000;
 
@@ -55,33 +57,48 @@ export class QueryNode {
   readonly #reads: DiskReads;
   readonly #recall: RecallControllers;
   readonly #indexIdleMs: number;
-  constructor(platform: Platform, memory: MemoryAccount, { diskIndexCacheBytes, indexIdleMs }: QueryNodeSettings) {
+
+  constructor(
+    platform: Platform,
+    memory: MemoryAccount,
+    { diskIndexCacheBytes, indexIdleMs }: QueryNodeSettings,
+  ) {
     this.#indexIdleMs = indexIdleMs;
     this.#platform = platform;
     this.#memory = memory;
     this.#recall = new RecallControllers(platform);
     const cache = new PageCache(platform, diskIndexCacheBytes);
-    this.#reads = { cache, reserve: (collectionId, bytes, what) => memory.reserve(collectionId, bytes, what) };
+    this.#reads = {
+      cache,
+      reserve: (collectionId, bytes, what) => memory.reserve(collectionId, bytes, what),
+    };
     memory.addSource(
       () => this.#uses(),
       (bytes) => this.#evict(bytes),
     );
   }
+
   *#uses(): Iterable<MemoryUse> {
     // Pages of all collections share one cache.
-    if (this.#reads.cache.bytes > 0) yield { collectionId: 0n, kind: 'indexes', bytes: this.#reads.cache.bytes };
+    if (this.#reads.cache.bytes > 0)
+      yield { collectionId: 0n, kind: 'indexes', bytes: this.#reads.cache.bytes };
     for (const segment of this.#segments.values()) {
       const { collectionId, memoryParts } = segment.data;
-      for (const kind of ['rows', 'vectors', 'keys'] as const) yield { collectionId, kind, bytes: memoryParts[kind] };
+      for (const kind of ['rows', 'vectors', 'keys'] as const)
+        yield { collectionId, kind, bytes: memoryParts[kind] };
       yield { collectionId, kind: 'indexes', bytes: memoryParts.indexes, isIdle: this.#isIdle(segment) };
     }
   }
+
   #isIdle({ searchedMs, indexed }: LoadedSegment): boolean {
     return indexed !== undefined && this.#platform.clock.monotonic() - searchedMs >= this.#indexIdleMs;
   }
+
   /** Indexes of segments that were not searched for long, the longest first. */
   #evict(bytes: number): void {
-    const idle = [...this.#segments.values()].filter((one) => this.#isIdle(one) && one.data.memoryParts.indexes > 0);
+    const idle = [...this.#segments.values()].filter(
+      (one) => this.#isIdle(one) && one.data.memoryParts.indexes > 0,
+    );
     let freed = 0;
     for (const segment of idle.sort((a, b) => a.searchedMs - b.searchedMs)) {
       if (freed >= bytes) return;
@@ -89,9 +106,14 @@ export class QueryNode {
       segment.data.dropIndexes();
       segment.isEvicted = true;
       freed += indexes - segment.data.memoryParts.indexes;
-      this.#platform.logger.info('indexes_evicted', { segmentId: segment.id, collectionId: segment.data.collectionId, bytes: indexes });
+      this.#platform.logger.info('indexes_evicted', {
+        segmentId: segment.id,
+        collectionId: segment.data.collectionId,
+        bytes: indexes,
+      });
     }
   }
+
   /** Notes the search, and brings indexes back in the background if there is room again. */
   #touch(segment: LoadedSegment): void {
     segment.searchedMs = this.#platform.clock.monotonic();
@@ -103,11 +125,15 @@ export class QueryNode {
       this.#platform.logger.debug('indexes_not_loaded', { segmentId: segment.id, reason: messageOf(error) });
     });
   }
+
   /** @returns ids of indexes whose files are damaged. */
   async #loadIndexes(segment: LoadedSegment, record: SegmentRecord): Promise<bigint[]> {
     const { data } = segment;
     // Those it has already are in the sum; an index that is replaced is given back first.
-    const missing = Math.max(0, indexesEstimate(record, this.#platform.workers.parallelism) - data.memoryParts.indexes);
+    const missing = Math.max(
+      0,
+      indexesEstimate(record, this.#platform.workers.parallelism) - data.memoryParts.indexes,
+    );
     const room = this.#memory.reserve(record.collectionId, missing, `the indexes of segment ${record.id}`);
     try {
       segment.searchedMs = this.#platform.clock.monotonic();
@@ -119,16 +145,21 @@ export class QueryNode {
       room.release();
     }
   }
+
   async close(): Promise<void> {
     for (const { data } of this.#segments.values()) data.release();
     this.#segments.clear();
     this.#versions.clear();
   }
+
   #wanted(ids: readonly bigint[]): LoadedSegment[] {
     return ids.map((id) => {
       const segment = this.#segments.get(id);
       if (segment === undefined)
-        throw new ElanusError('collection_not_fully_loaded', `segment ${id} is not loaded on this node (any more); try again in a moment`);
+        throw new ElanusError(
+          'collection_not_fully_loaded',
+          `segment ${id} is not loaded on this node (any more); try again in a moment`,
+        );
       return segment;
     });
   }
@@ -142,7 +173,9 @@ export class QueryNode {
     signal: AbortSignal,
   ): Promise<SegmentData> {
     const opened = await openDiskIndexes(this.#platform, this.#reads, record, schema);
-    const data = await readSegment(this.#platform, record, schema, signal, opened.disk).finally(() => opened.release());
+    const data = await readSegment(this.#platform, record, schema, signal, opened.disk).finally(() =>
+      opened.release(),
+    );
     try {
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(
@@ -174,7 +207,11 @@ export class QueryNode {
       // The copy that it replaces, when it is loaded anew, gives its room to it.
       const replaced = this.#segments.get(record.id)?.data.memoryBytes ?? 0;
       const needed = Math.max(0, rowsEstimate(schema, record, this.#platform.workers.parallelism) - replaced);
-      const room = this.#memory.reserve(record.collectionId, needed, `segment ${record.id} of ${record.rowCount} rows`);
+      const room = this.#memory.reserve(
+        record.collectionId,
+        needed,
+        `segment ${record.id} of ${record.rowCount} rows`,
+      );
       this.#versions.set(record.id, version);
       try {
         const data = await this.#read(record, schema, deleteSegments, bufferedDeletes, context.signal);
@@ -184,7 +221,12 @@ export class QueryNode {
         }
         this.#segments.get(record.id)?.data.release();
         const { id, commitTimestamp } = record;
-        const fresh = { searchedMs: this.#platform.clock.monotonic(), indexed: undefined, isEvicted: false, restoreMs: 0 };
+        const fresh = {
+          searchedMs: this.#platform.clock.monotonic(),
+          indexed: undefined,
+          isEvicted: false,
+          restoreMs: 0,
+        };
         this.#segments.set(id, { id, data, commitTimestamp, record, schema, ...fresh });
         return {};
       } finally {
@@ -193,7 +235,8 @@ export class QueryNode {
     },
     loadIndexes: async ({ segment: record }) => {
       const [loaded] = this.#wanted([record?.id ?? 0n]);
-      if (record === undefined || loaded === undefined) throw new ElanusError('missing_parameter', 'loadIndexes: no segment given');
+      if (record === undefined || loaded === undefined)
+        throw new ElanusError('missing_parameter', 'loadIndexes: no segment given');
       return { damagedIndexIds: await this.#loadIndexes(loaded, record) };
     },
     releaseSegments: async ({ segmentIds }) => {
@@ -208,7 +251,10 @@ export class QueryNode {
       for (const segment of this.#wanted(segmentIds)) applyDeletes(segment.data, deletes);
       return {};
     },
-    searchSegments: async ({ segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows }, context) => {
+    searchSegments: async (
+      { segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows },
+      context,
+    ) => {
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (search === undefined || first === undefined)
@@ -221,7 +267,10 @@ export class QueryNode {
         pace: new Pace(this.#platform, context),
         // Nearly always there are none.
         ...(supersededRows.length > 0 && {
-          superseded: SupersededRows.decode(new BigInt64Array(aligned(supersededSegmentIds)), new Uint32Array(aligned(supersededRows))),
+          superseded: SupersededRows.decode(
+            new BigInt64Array(aligned(supersededSegmentIds)),
+            new Uint32Array(aligned(supersededRows)),
+          ),
         }),
       };
       const hits = await searchSegments(segments, search, readTimestamp, first.schema, call, options);
@@ -236,7 +285,10 @@ export class QueryNode {
       const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema, pace);
       return { count: found.count, rows: found.rows, readTimestamp };
     },
-    memoryState: async () => ({ usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)), limitBytes: BigInt(this.#memory.limitBytes) }),
+    memoryState: async () => ({
+      usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)),
+      limitBytes: BigInt(this.#memory.limitBytes),
+    }),
     fetchSegmentRows: async ({ segmentIds, rows, fieldIds, isQuery }, context) => ({
       rows: await fetchRows(
         (id) => this.#segments.get(id)?.data,
@@ -249,8 +301,12 @@ export class QueryNode {
     }),
   };
 }
+
 const outdated = (segmentId: bigint): ElanusError =>
-  new ElanusError('service_not_ready', `segment ${segmentId}: a newer load of it began, or it was released; fetch the target again`);
+  new ElanusError(
+    'service_not_ready',
+    `segment ${segmentId}: a newer load of it began, or it was released; fetch the target again`,
+  );
 function applyDeletes(data: SegmentData, deletes: Deletes | undefined): void {
   if (deletes?.keys === undefined) return;
   const timestamps = new BigUint64Array(aligned(deletes.timestamps));
@@ -258,6 +314,7 @@ function applyDeletes(data: SegmentData, deletes: Deletes | undefined): void {
   const count = rowCountOf(deletes.keys, 0);
   for (let row = 0; row < count; row++) {
     const partitionId = partitionIds[row] ?? 0n;
-    if (partitionId === 0n || partitionId === data.partitionId) data.applyDelete(keyAt(deletes.keys, row), timestamps[row] ?? 0n);
+    if (partitionId === 0n || partitionId === data.partitionId)
+      data.applyDelete(keyAt(deletes.keys, row), timestamps[row] ?? 0n);
   }
 }

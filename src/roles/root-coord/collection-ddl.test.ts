@@ -1,7 +1,12 @@
 // DDL on a store that outlives the process: repeats change nothing, and what a crash or an absent peer leaves half done ends well.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import { CollectionRecord } from '#proto/elanus/data.js';
 import { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
@@ -17,6 +22,7 @@ interface Peers {
   /** Steps that fail, and how. */
   readonly failures: Map<Step, () => Promise<never>>;
 }
+
 const unavailable = (): Promise<never> => Promise.reject(new ElanusError('service_unavailable', 'down'));
 async function start(
   cluster: SimulatedCluster,
@@ -29,12 +35,21 @@ async function start(
     return {};
   };
   // Only the methods that DDL calls.
-  function client<D extends Parameters<typeof inProcessClient>[0]>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
+  function client<D extends Parameters<typeof inProcessClient>[0]>(
+    definition: D,
+    handlers: Partial<Handlers<D>>,
+  ): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
   }
   const rootCoord = await RootCoord.open(
     platform,
-    { physicalChannelCount: 4, brokerDeadlineMs: 1000, indexRowsMin: 1024, indexCheckIntervalMs: 60_000, serverId: 1n },
+    {
+      physicalChannelCount: 4,
+      brokerDeadlineMs: 1000,
+      indexRowsMin: 1024,
+      indexCheckIntervalMs: 60_000,
+      serverId: 1n,
+    },
     {
       channelRegistry: client(ChannelRegistryDefinition, {
         dropCollectionData: ({ collectionId }) => step('dropCollectionData', collectionId),
@@ -46,17 +61,24 @@ async function start(
       dataNode: client(DataNodeDefinition, {}),
     },
   );
-  rootCoord.setDataCoord(client(DataCoordDefinition, { watchChannels: ({ collectionID }) => step('watchChannels', collectionID) }));
+  rootCoord.setDataCoord(
+    client(DataCoordDefinition, { watchChannels: ({ collectionID }) => step('watchChannels', collectionID) }),
+  );
   await cluster.world.runUntil(rootCoord.start());
   return { rootCoord, platform };
 }
+
 const schema = (dim = '4'): Uint8Array =>
   CollectionSchema.encode(
     CollectionSchema.fromPartial({
       name: 'c',
       fields: [
         FieldSchema.create({ name: 'id', dataType: DataType.Int64, isPrimaryKey: true }),
-        FieldSchema.create({ name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: dim }] }),
+        FieldSchema.create({
+          name: 'v',
+          dataType: DataType.FloatVector,
+          typeParams: [{ key: 'dim', value: dim }],
+        }),
       ],
     }),
   ).finish();
@@ -75,10 +97,14 @@ async function setUp(cluster = simulatedCluster(5)) {
     platform,
     rootCoord,
     handlers,
-    create: (more: Partial<CreateCollectionRequest> = {}) => run(handlers.createCollection(request(more), context)),
+    create: (more: Partial<CreateCollectionRequest> = {}) =>
+      run(handlers.createCollection(request(more), context)),
     drop: (name = 'c') => run(handlers.dropCollection({ database: '', name, id: 0n }, context)),
     describe: (name = 'c') => run(handlers.describeCollection({ database: '', name, id: 0n }, context)),
-    records: async () => (await cluster.metaStore.range('root-coord/collection/')).map(({ value }) => CollectionRecord.decode(value)),
+    records: async () =>
+      (await cluster.metaStore.range('root-coord/collection/')).map(({ value }) =>
+        CollectionRecord.decode(value),
+      ),
   };
 }
 
@@ -104,7 +130,9 @@ describe('create collection', () => {
   });
   it('side by side under one name: one collection', async () => {
     const { cluster, handlers, records, peers } = await setUp();
-    await cluster.world.runUntil(Promise.all(Array.from({ length: 8 }, () => handlers.createCollection(request(), context))));
+    await cluster.world.runUntil(
+      Promise.all(Array.from({ length: 8 }, () => handlers.createCollection(request(), context))),
+    );
     expect(await records()).toHaveLength(1);
     expect(peers.seen).toHaveLength(1);
   });
@@ -201,14 +229,23 @@ describe('drop collection', () => {
 });
 
 describe('create index', () => {
-  const hnsw = (params: Record<string, string>, more: { readonly indexType?: string; readonly indexName?: string } = {}) => ({
-    ...{ collection: { database: '', name: 'c', id: 0n }, fieldName: 'v', indexName: '', indexType: 'HNSW', metricType: 'L2' },
-    ...{ params, ...more },
+  const hnsw = (
+    params: Record<string, string>,
+    more: { readonly indexType?: string; readonly indexName?: string } = {},
+  ) => ({
+    collection: { database: '', name: 'c', id: 0n },
+    fieldName: 'v',
+    indexName: '',
+    indexType: 'HNSW',
+    metricType: 'L2',
+    params,
+    ...more,
   });
   it('again with equal parameters, however written: nothing; with others: refused', async () => {
     const { create, describe: described, cluster, handlers } = await setUp();
     await create();
-    const createIndex = (...from: Parameters<typeof hnsw>) => cluster.world.runUntil(handlers.createIndex(hnsw(...from), context));
+    const createIndex = (...from: Parameters<typeof hnsw>) =>
+      cluster.world.runUntil(handlers.createIndex(hnsw(...from), context));
     await createIndex({ params: '{"M":16,"efConstruction":100}' });
     await createIndex({ params: '{"efConstruction":"100","M":16}' });
     await createIndex({ M: '16', efConstruction: '100' });
@@ -220,7 +257,9 @@ describe('create index', () => {
     await expect(createIndex({ params: '{"M":32,"efConstruction":100}' })).rejects.toMatchObject(refused);
     await expect(createIndex({ M: '16' })).rejects.toMatchObject(refused);
     await expect(createIndex({}, { indexType: 'FLAT' })).rejects.toMatchObject(refused);
-    await expect(createIndex({ M: '16', efConstruction: '100' }, { indexName: 'other' })).rejects.toMatchObject(refused);
+    await expect(
+      createIndex({ M: '16', efConstruction: '100' }, { indexName: 'other' }),
+    ).rejects.toMatchObject(refused);
     expect((await described()).collection?.indexes).toHaveLength(1);
   });
 });

@@ -12,7 +12,12 @@ import { PARTITIONS_MAX, parseCollectionSchema, sameSchema } from '#model/schema
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { CollectionRef, CreateIndexDefinition, DropIndexDefinition, PartitionRef } from '#proto/elanus/roles.js';
+import type {
+  CollectionRef,
+  CreateIndexDefinition,
+  DropIndexDefinition,
+  PartitionRef,
+} from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
@@ -39,22 +44,33 @@ export interface CollectionDdlParts {
   /** Ends what goes on in the background. */
   readonly signal: AbortSignal;
 }
+
 const present = (ref: CollectionRef | undefined): CollectionRef => {
   assert(ref !== undefined, 'request without a collection');
   return ref;
 };
+
 const databaseLock = (name: string): string => `database\0${name}`;
-const lockKey = (database: string, name: string): string => `${database === '' ? DEFAULT_DATABASE : database}\0${name}`;
+const lockKey = (database: string, name: string): string =>
+  `${database === '' ? DEFAULT_DATABASE : database}\0${name}`;
 const nameOf = (record: CollectionRecord): string => record.schema?.name ?? '';
 
 export class CollectionDdl {
   readonly #parts: CollectionDdlParts;
   readonly #locks = new KeyedMutex();
+
   constructor(parts: CollectionDdlParts) {
     this.#parts = parts;
   }
-  #locked<T>(ref: { readonly database: string; readonly name: string; readonly id?: bigint }, task: () => Promise<T>): Promise<T> {
-    const name = ref.id !== undefined && ref.id !== 0n ? nameOf(this.#parts.catalog.resolve({ ...ref, id: ref.id })) : ref.name;
+
+  #locked<T>(
+    ref: { readonly database: string; readonly name: string; readonly id?: bigint },
+    task: () => Promise<T>,
+  ): Promise<T> {
+    const name =
+      ref.id !== undefined && ref.id !== 0n
+        ? nameOf(this.#parts.catalog.resolve({ ...ref, id: ref.id }))
+        : ref.name;
     return this.#locks.run(lockKey(ref.database, name), () => redeciding(task));
   }
 
@@ -119,7 +135,10 @@ export class CollectionDdl {
       await this.#locks.run(databaseLock(database), () => catalog.saveCollection(record));
       try {
         assert(record.schema !== undefined, 'no schema');
-        await broker.watchChannels(id, record.vchannels, { schema: record.schema, createTimestamp: createdTimestamp });
+        await broker.watchChannels(id, record.vchannels, {
+          schema: record.schema,
+          createTimestamp: createdTimestamp,
+        });
       } catch (error) {
         // Its tombstone is what the caller waits for; the rest may need the very peer that has just failed.
         await catalog.saveCollection({ ...record, state: 'dropping' });
@@ -129,10 +148,12 @@ export class CollectionDdl {
       await catalog.saveCollection({ ...record, state: 'created' });
     });
   }
+
   /** The physical channels with the fewest shards so far. */
   #chooseChannels(collectionId: bigint, shards: number): string[] {
     const used = new Map<string, number>();
-    for (let index = 0; index < Math.max(this.#parts.physicalChannelCount, shards); index++) used.set(`by-dev-rootcoord-dml_${index}`, 0);
+    for (let index = 0; index < Math.max(this.#parts.physicalChannelCount, shards); index++)
+      used.set(`by-dev-rootcoord-dml_${index}`, 0);
     for (const record of this.#parts.catalog.collections()) {
       for (const vchannel of record.vchannels) {
         const physical = vchannel.slice(0, vchannel.lastIndexOf('_'));
@@ -151,11 +172,13 @@ export class CollectionDdl {
       if (record !== undefined && record.state !== 'dropping') await this.#dropNow(record);
     });
   }
+
   async #dropNow(record: CollectionRecord): Promise<void> {
     // The tombstone first: from here the collection is gone for everyone, and what a failure or a restart leaves is cleared later.
     await this.#parts.catalog.saveCollection({ ...record, state: 'dropping' });
     await this.#clear(record);
   }
+
   /** Removes what a dropped collection has elsewhere, then its record. */
   #clear(record: CollectionRecord): Promise<void> {
     return this.#clearing({ collectionId: record.id }, async (context) => {
@@ -165,18 +188,25 @@ export class CollectionDdl {
       await redeciding(() => catalog.removeCollection(record));
     });
   }
+
   /** A first try is awaited; more follow in the background. What is cleared is gone for everyone already. */
-  async #clearing(what: Readonly<Record<string, bigint>>, clear: (context: CallContext) => Promise<void>, pauseMs = CLEAR_PAUSE_MS_MIN) {
+  async #clearing(
+    what: Readonly<Record<string, bigint>>,
+    clear: (context: CallContext) => Promise<void>,
+    pauseMs = CLEAR_PAUSE_MS_MIN,
+  ) {
     const { platform, signal } = this.#parts;
     try {
       await clear({ signal, deadlineMs: platform.clock.now() + CLEAR_MS_MAX, metadata: {} });
     } catch (error) {
       if (signal.aborted) return;
       platform.logger.warn('drop_waits', { ...what, reason: messageOf(error), retryMs: pauseMs });
-      const again = (): Promise<void> => this.#clearing(what, clear, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
+      const again = (): Promise<void> =>
+        this.#clearing(what, clear, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
       void platform.timers.sleep(pauseMs, signal).then(again, () => {});
     }
   }
+
   /** Takes back or finishes what a crash cut off: creates, drops of collections, drops of partitions. */
   async finishInterrupted(): Promise<void> {
     const { catalog, platform } = this.#parts;
@@ -184,7 +214,12 @@ export class CollectionDdl {
     const interrupted = collections.filter((record) => record.state !== 'created');
     const partitions = collections
       .filter((record) => record.state === 'created')
-      .flatMap((record) => record.droppingPartitions.map((partition) => ({ collectionId: record.id, partitionId: partition.id })));
+      .flatMap((record) =>
+        record.droppingPartitions.map((partition) => ({
+          collectionId: record.id,
+          partitionId: partition.id,
+        })),
+      );
     await Promise.all([
       ...interrupted.map((record) => {
         platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
@@ -216,10 +251,15 @@ export class CollectionDdl {
       // A collection loaded as a whole serves its new partition at once.
       const load = await this.#parts.peers.queryCoord.loadState({ collectionId: record.id });
       if (load.known && load.partitionIds.length === 0) {
-        await this.#parts.peers.queryCoord.loadCollection({ collectionId: record.id, partitionIds: [partition.id], replicaNumber: 1 });
+        await this.#parts.peers.queryCoord.loadCollection({
+          collectionId: record.id,
+          partitionIds: [partition.id],
+          replicaNumber: 1,
+        });
       }
     });
   }
+
   /** Marked, done, finished: from the mark the partition is gone for everyone; what fails after it is tried again, also by the next start. */
   async dropPartition(ref: PartitionRef): Promise<void> {
     const collectionRef = present(ref.collection);
@@ -233,7 +273,10 @@ export class CollectionDdl {
       if (partition === undefined) return undefined;
       const load = await peers.queryCoord.loadState({ collectionId: record.id });
       if (load.known && (load.partitionIds.length === 0 || load.partitionIds.includes(partition.id))) {
-        throw new ElanusError('refused', 'partition cannot be dropped, partition is loaded, please release it first');
+        throw new ElanusError(
+          'refused',
+          'partition cannot be dropped, partition is loaded, please release it first',
+        );
       }
       await catalog.saveCollection({
         ...record,
@@ -244,6 +287,7 @@ export class CollectionDdl {
     });
     if (marked !== undefined) await this.#clearPartition(marked);
   }
+
   /** Removes a marked partition's data, then the mark. */
   #clearPartition(marked: { readonly collectionId: bigint; readonly partitionId: bigint }): Promise<void> {
     return this.#clearing({ ...marked }, async (context) => {
@@ -278,7 +322,10 @@ export class CollectionDdl {
       const same = record.indexes.find((index) => index.fieldId === field.fieldID);
       if (same !== undefined) {
         if (
-          sameIndex(parseIndexParams(field, paramPairs(same)), parseIndexParams(field, paramPairs(request))) &&
+          sameIndex(
+            parseIndexParams(field, paramPairs(same)),
+            parseIndexParams(field, paramPairs(request)),
+          ) &&
           (request.indexName === '' || same.name === name)
         )
           return record.id;
@@ -288,7 +335,10 @@ export class CollectionDdl {
         );
       }
       if (record.indexes.some((index) => index.name === name)) {
-        throw new ElanusError('refused', `CreateIndex failed: index name ${name} is taken by another field; choose another`);
+        throw new ElanusError(
+          'refused',
+          `CreateIndex failed: index name ${name} is taken by another field; choose another`,
+        );
       }
       const index = {
         id: await this.#parts.allocateId(),
@@ -302,6 +352,7 @@ export class CollectionDdl {
       return record.id;
     });
   }
+
   /** The definition goes in one record; files that no definition names are dropped here, and by the next start when this fails. */
   async dropIndex(request: DropIndexDefinition): Promise<void> {
     const collectionRef = present(request.collection);
@@ -314,10 +365,20 @@ export class CollectionDdl {
         record.indexes.find((candidate) => candidate.fieldId === fieldId);
       if (index === undefined) return undefined;
       const field = record.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
-      if (field !== undefined && isVectorType(field.dataType) && (await peers.queryCoord.loadState({ collectionId: record.id })).known) {
-        throw new ElanusError('refused', 'index cannot be dropped, collection is loaded, please release it first');
+      if (
+        field !== undefined &&
+        isVectorType(field.dataType) &&
+        (await peers.queryCoord.loadState({ collectionId: record.id })).known
+      ) {
+        throw new ElanusError(
+          'refused',
+          'index cannot be dropped, collection is loaded, please release it first',
+        );
       }
-      await catalog.saveCollection({ ...record, indexes: record.indexes.filter((candidate) => candidate.id !== index.id) });
+      await catalog.saveCollection({
+        ...record,
+        indexes: record.indexes.filter((candidate) => candidate.id !== index.id),
+      });
       return { collectionId: record.id, indexId: index.id };
     });
     if (dropped === undefined) return;
@@ -332,7 +393,10 @@ export class CollectionDdl {
       const { catalog } = this.#parts;
       if (catalog.hasDatabase(name)) throw new ElanusError('refused', `database already exist: ${name}`);
       if (catalog.databases().length >= DATABASES_MAX)
-        throw new ElanusError('database_limit', `database number (${DATABASES_MAX}) exceeds max configuration (${DATABASES_MAX})`);
+        throw new ElanusError(
+          'database_limit',
+          `database number (${DATABASES_MAX}) exceeds max configuration (${DATABASES_MAX})`,
+        );
       await catalog.saveDatabase({
         id: await this.#parts.allocateId(),
         name,
@@ -341,6 +405,7 @@ export class CollectionDdl {
       });
     });
   }
+
   dropDatabase(name: string): Promise<void> {
     // No name must not come to mean the default database, as it does in reads.
     checkName('database', name);
@@ -348,20 +413,32 @@ export class CollectionDdl {
       const { catalog } = this.#parts;
       if (name === DEFAULT_DATABASE) throw new ElanusError('refused', 'can not drop default database');
       const record = catalog.database(name);
-      const inside = catalog.collections().filter((collection) => collection.database === name && collection.state !== 'dropping');
-      if (inside.length > 0) throw new ElanusError('refused', `database:${name} not empty, must drop all collections before drop database`);
+      const inside = catalog
+        .collections()
+        .filter((collection) => collection.database === name && collection.state !== 'dropping');
+      if (inside.length > 0)
+        throw new ElanusError(
+          'refused',
+          `database:${name} not empty, must drop all collections before drop database`,
+        );
       await catalog.removeDatabase(record);
     });
   }
 }
+
 const propertiesOf = (request: CreateCollectionRequest): Record<string, string> => ({
   timezone: 'UTC',
   ...Object.fromEntries(request.properties.map(({ key, value }) => [key, value])),
 });
+
 const partitionKeyCountOf = (schema: CollectionSchema, request: CreateCollectionRequest): number =>
   schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
 /** Whether creating it is the same request again: what differs would be passed over in silence. */
-function isSameCollection(existing: CollectionRecord, schema: CollectionSchema, request: CreateCollectionRequest): boolean {
+function isSameCollection(
+  existing: CollectionRecord,
+  schema: CollectionSchema,
+  request: CreateCollectionRequest,
+): boolean {
   const properties = propertiesOf(request);
   const names = Object.keys(properties);
   return (
@@ -374,13 +451,19 @@ function isSameCollection(existing: CollectionRecord, schema: CollectionSchema, 
     names.every((name) => existing.properties[name] === properties[name])
   );
 }
+
 const paramPairs = (index: {
   readonly indexType: string;
   readonly metricType: string;
   readonly params: Readonly<Record<string, string>>;
 }) =>
-  Object.entries({ ...index.params, index_type: index.indexType, metric_type: index.metricType }).map(([key, value]) => ({ key, value }));
+  Object.entries({ ...index.params, index_type: index.indexType, metric_type: index.metricType }).map(
+    ([key, value]) => ({ key, value }),
+  );
 function refusePartitionKey(record: CollectionRecord): void {
   if (record.partitionKeyCount > 0)
-    throw new ElanusError('invalid_parameter', 'disable operate partitions when the collection has a partition key: invalid parameter');
+    throw new ElanusError(
+      'invalid_parameter',
+      'disable operate partitions when the collection has a partition key: invalid parameter',
+    );
 }

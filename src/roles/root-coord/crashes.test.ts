@@ -2,7 +2,12 @@
 // and what it had elsewhere is gone when it is.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import { CollectionRecord, DatabaseRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
@@ -23,6 +28,7 @@ interface World {
   readonly failing: Set<'dropCollectionData' | 'dropIndexFiles'>;
   readonly asked: string[];
 }
+
 const newWorld = (): World => ({
   cluster: simulatedCluster(5),
   channels: new Set(),
@@ -32,11 +38,13 @@ const newWorld = (): World => ({
   failing: new Set(),
   asked: [],
 });
+
 interface Life {
   readonly platform: MemoryPlatform;
   readonly handlers: RootCoord['definitionHandlers'];
   readonly run: <T>(call: Promise<T>) => Promise<T>;
 }
+
 /** @param crashAt the process dies when it is about to change the meta store, or to be heard by data-coord, for the nth time; 0: it lives */
 async function live(world: World, crashAt = 0): Promise<Life & { readonly steps: () => number }> {
   const { cluster, channels, segments, growing, loaded, failing, asked } = world;
@@ -44,7 +52,10 @@ async function live(world: World, crashAt = 0): Promise<Life & { readonly steps:
   let steps = 0;
   let isArmed = false;
   const transact = platform.metaStore.transact.bind(platform.metaStore);
-  function client<D extends Parameters<typeof inProcessClient>[0]>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
+  function client<D extends Parameters<typeof inProcessClient>[0]>(
+    definition: D,
+    handlers: Partial<Handlers<D>>,
+  ): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
   }
   const step = (): boolean => {
@@ -58,7 +69,13 @@ async function live(world: World, crashAt = 0): Promise<Life & { readonly steps:
   };
   const rootCoord = await RootCoord.open(
     platform,
-    { physicalChannelCount: 4, indexRowsMin: 1024, brokerDeadlineMs: 1000, indexCheckIntervalMs: 60_000, serverId: 1n },
+    {
+      physicalChannelCount: 4,
+      indexRowsMin: 1024,
+      brokerDeadlineMs: 1000,
+      indexCheckIntervalMs: 60_000,
+      serverId: 1n,
+    },
     {
       channelRegistry: client(ChannelRegistryDefinition, {
         dropCollectionData: async ({ collectionId, partitionId }) => {
@@ -68,14 +85,21 @@ async function live(world: World, crashAt = 0): Promise<Life & { readonly steps:
           if (partitionId < 0n) growing.clear();
           else growing.delete(partitionId);
           for (const [id, segment] of segments)
-            if (segment.collectionId === collectionId && (partitionId < 0n || segment.partitionId === partitionId)) segments.delete(id);
+            if (
+              segment.collectionId === collectionId &&
+              (partitionId < 0n || segment.partitionId === partitionId)
+            )
+              segments.delete(id);
           return {};
         },
         dropIndexFiles: async ({ collectionId, indexId }) => {
           await fail('dropIndexFiles');
           for (const [id, segment] of segments) {
             if (segment.collectionId !== collectionId) continue;
-            segments.set(id, { ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) });
+            segments.set(id, {
+              ...segment,
+              indexes: segment.indexes.filter((file) => file.indexId !== indexId),
+            });
           }
           return {};
         },
@@ -114,12 +138,17 @@ async function live(world: World, crashAt = 0): Promise<Life & { readonly steps:
   });
   return { platform, handlers: rootCoord.definitionHandlers, run, steps: () => steps };
 }
+
 const schema = CollectionSchema.encode(
   CollectionSchema.fromPartial({
     name: 'c',
     fields: [
       FieldSchema.create({ name: 'id', dataType: DataType.Int64, isPrimaryKey: true }),
-      FieldSchema.create({ name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '4' }] }),
+      FieldSchema.create({
+        name: 'v',
+        dataType: DataType.FloatVector,
+        typeParams: [{ key: 'dim', value: '4' }],
+      }),
     ],
   }),
 ).finish();
@@ -127,19 +156,30 @@ const context = { signal: new AbortController().signal, metadata: {} };
 const ref = { database: '', name: 'c', id: 0n };
 const partition = (name: string) => ({ collection: ref, partition: name });
 const index = {
-  ...{ collection: ref, fieldName: 'v', indexName: '', indexType: 'FLAT', metricType: 'L2', params: {} },
+  collection: ref,
+  fieldName: 'v',
+  indexName: '',
+  indexType: 'FLAT',
+  metricType: 'L2',
+  params: {},
 };
+
 const change = {
   createCollection: ({ handlers }: Life) =>
-    handlers.createCollection(CreateCollectionRequest.create({ collectionName: 'c', schema, shardsNum: 1 }), context),
+    handlers.createCollection(
+      CreateCollectionRequest.create({ collectionName: 'c', schema, shardsNum: 1 }),
+      context,
+    ),
   dropCollection: ({ handlers }: Life) => handlers.dropCollection(ref, context),
   createPartition: ({ handlers }: Life) => handlers.createPartition(partition('p'), context),
   dropPartition: ({ handlers }: Life) => handlers.dropPartition(partition('p'), context),
   createIndex: ({ handlers }: Life) => handlers.createIndex(index, context),
   dropIndex: ({ handlers }: Life) => handlers.dropIndex({ collection: ref, indexName: 'v' }, context),
-  createDatabase: ({ handlers }: Life) => handlers.createDatabase(DatabaseRecord.create({ name: 'd' }), context),
+  createDatabase: ({ handlers }: Life) =>
+    handlers.createDatabase(DatabaseRecord.create({ name: 'd' }), context),
   dropDatabase: ({ handlers }: Life) => handlers.dropDatabase(DatabaseRecord.create({ name: 'd' }), context),
 };
+
 type Change = keyof typeof change;
 /** What is there before each change. */
 const before: Readonly<Record<Change, readonly Change[]>> = {
@@ -152,11 +192,17 @@ const before: Readonly<Record<Change, readonly Change[]>> = {
   createDatabase: [],
   dropDatabase: ['createDatabase'],
 };
+
 async function records({ cluster }: World) {
-  const collections = (await cluster.metaStore.range('root-coord/collection/')).map(({ value }) => CollectionRecord.decode(value));
-  const databases = (await cluster.metaStore.range('root-coord/database/db-info/')).map(({ value }) => DatabaseRecord.decode(value));
+  const collections = (await cluster.metaStore.range('root-coord/collection/')).map(({ value }) =>
+    CollectionRecord.decode(value),
+  );
+  const databases = (await cluster.metaStore.range('root-coord/database/db-info/')).map(({ value }) =>
+    DatabaseRecord.decode(value),
+  );
   return { collections, databases };
 }
+
 /** Rows in the log of each partition; of the first, a segment too, with a file of each index. */
 async function fill(world: World): Promise<void> {
   for (const { id, partitions, indexes } of (await records(world)).collections) {
@@ -166,15 +212,26 @@ async function fill(world: World): Promise<void> {
       const files = indexes.map((one) => ({ indexId: one.id, key: `index_files/${at}`, state: 'finished' }));
       world.segments.set(
         BigInt(at),
-        SegmentRecord.fromPartial({ id: BigInt(at), collectionId: id, partitionId, state: 'flushed', indexes: files }),
+        SegmentRecord.fromPartial({
+          id: BigInt(at),
+          collectionId: id,
+          partitionId,
+          state: 'flushed',
+          indexes: files,
+        }),
       );
     }
   }
 }
+
 /** Everything elsewhere is of something that is defined, and nothing is half done. */
 async function expectWhole(world: World): Promise<void> {
   const { collections } = await records(world);
-  expect(collections.every(({ state, droppingPartitions }) => state === 'created' && droppingPartitions.length === 0)).toBe(true);
+  expect(
+    collections.every(
+      ({ state, droppingPartitions }) => state === 'created' && droppingPartitions.length === 0,
+    ),
+  ).toBe(true);
   expect([...world.channels]).toEqual(collections.map(({ id }) => id));
   const partitions = new Set(collections.flatMap((record) => record.partitions.map(({ id }) => id)));
   const indexes = new Set(collections.flatMap((record) => record.indexes.map(({ id }) => id)));
@@ -184,49 +241,58 @@ async function expectWhole(world: World): Promise<void> {
     for (const file of segment.indexes) expect(indexes).toContain(file.indexId);
   }
 }
+
 const wanted = async (world: World) => {
   const { collections, databases } = await records(world);
   return {
-    collections: collections.map((record) => [record.partitions.map(({ name }) => name), record.indexes.map(({ name }) => name)]),
+    collections: collections.map((record) => [
+      record.partitions.map(({ name }) => name),
+      record.indexes.map(({ name }) => name),
+    ]),
     databases: databases.map(({ name }) => name).sort(),
   };
 };
 
 describe('definition changes', () => {
-  it.each(Object.keys(change) as Change[])('%s, killed at any step: done or not done, and done whole when asked again', async (name) => {
-    let lives = 0;
-    for (let crashAt = 1; crashAt < 20; crashAt++) {
-      const world = newWorld();
-      const first = await live(world);
-      for (const step of before[name]) await first.run(change[step](first));
-      await fill(world);
-      const old = await wanted(world);
-      first.platform.crash();
-      const second = await live(world, crashAt);
-      void change[name](second).catch(() => {});
-      await world.cluster.world.advance(1000);
-      const isThrough = second.steps() < crashAt;
-      second.platform.crash();
+  it.each(Object.keys(change) as Change[])(
+    '%s, killed at any step: done or not done, and done whole when asked again',
+    async (name) => {
+      let lives = 0;
+      for (let crashAt = 1; crashAt < 20; crashAt++) {
+        const world = newWorld();
+        const first = await live(world);
+        for (const step of before[name]) await first.run(change[step](first));
+        await fill(world);
+        const old = await wanted(world);
+        first.platform.crash();
+        const second = await live(world, crashAt);
+        void change[name](second).catch(() => {});
+        await world.cluster.world.advance(1000);
+        const isThrough = second.steps() < crashAt;
+        second.platform.crash();
 
-      const third = await live(world);
-      await world.cluster.world.advance(1000);
-      await expectWhole(world);
-      const found = await wanted(world);
-      await third
-        .run(change[name](third))
-        .catch((error: { readonly key: string }) => expect(['refused', 'database_not_found']).toContain(error.key));
-      await world.cluster.world.advance(1000);
-      const done = await wanted(world);
-      await expectWhole(world);
-      expect([old, done]).toContainEqual(found);
-      if (isThrough) {
-        expect(found).toEqual(done);
-        break;
+        const third = await live(world);
+        await world.cluster.world.advance(1000);
+        await expectWhole(world);
+        const found = await wanted(world);
+        await third
+          .run(change[name](third))
+          .catch((error: { readonly key: string }) =>
+            expect(['refused', 'database_not_found']).toContain(error.key),
+          );
+        await world.cluster.world.advance(1000);
+        const done = await wanted(world);
+        await expectWhole(world);
+        expect([old, done]).toContainEqual(found);
+        if (isThrough) {
+          expect(found).toEqual(done);
+          break;
+        }
+        lives++;
       }
-      lives++;
-    }
-    expect(lives).toBeGreaterThan(0);
-  });
+      expect(lives).toBeGreaterThan(0);
+    },
+  );
   it('a partition whose data cannot be removed now is gone at once, its name is free, and its data goes later', async () => {
     const world = newWorld();
     const life = await live(world);
@@ -237,7 +303,9 @@ describe('definition changes', () => {
     world.failing.add('dropCollectionData');
     await life.run(change.dropPartition(life));
     const described = async () =>
-      (await life.run(life.handlers.describeCollection(ref, context))).collection?.partitions?.map((one) => one.name);
+      (await life.run(life.handlers.describeCollection(ref, context))).collection?.partitions?.map(
+        (one) => one.name,
+      );
     expect(await described()).toEqual(['_default']);
     await life.run(change.createPartition(life));
     expect(await described()).toEqual(['_default', 'p']);
@@ -265,17 +333,24 @@ describe('definition changes', () => {
   it('data of partitions and indexes that nobody defines goes at the start: what older versions left', async () => {
     const world = newWorld();
     const first = await live(world);
-    for (const name of ['createCollection', 'createPartition', 'createIndex'] as const) await first.run(change[name](first));
+    for (const name of ['createCollection', 'createPartition', 'createIndex'] as const)
+      await first.run(change[name](first));
     await fill(world);
     const id = (await records(world)).collections[0]?.id ?? 0n;
     const lost = { id: 90n, collectionId: id, partitionId: 999n, state: 'flushed' };
     world.segments.set(90n, SegmentRecord.fromPartial(lost));
-    world.segments.set(91n, SegmentRecord.fromPartial({ ...lost, id: 91n, partitionId: -1n, isLevelZero: true }));
+    world.segments.set(
+      91n,
+      SegmentRecord.fromPartial({ ...lost, id: 91n, partitionId: -1n, isLevelZero: true }),
+    );
     const [kept] = world.segments.values();
     if (kept === undefined) throw new Error('no segment');
     world.segments.set(
       kept.id,
-      SegmentRecord.fromPartial({ ...kept, indexes: [...kept.indexes, { indexId: 998n, key: 'index_files/x' }] }),
+      SegmentRecord.fromPartial({
+        ...kept,
+        indexes: [...kept.indexes, { indexId: 998n, key: 'index_files/x' }],
+      }),
     );
     first.platform.crash();
     await live(world);
@@ -289,10 +364,12 @@ describe('definition changes', () => {
     await life.run(change.createDatabase(life));
     const inside = CreateCollectionRequest.create({ dbName: 'd', collectionName: 'c', schema, shardsNum: 1 });
     for (let turns = 0; turns < 40; turns++) {
-      const creating = life.handlers.createCollection({ ...inside, collectionName: `c${turns}` }, context).then(
-        () => true,
-        () => false,
-      );
+      const creating = life.handlers
+        .createCollection({ ...inside, collectionName: `c${turns}` }, context)
+        .then(
+          () => true,
+          () => false,
+        );
       for (let turn = 0; turn < turns; turn++) await Promise.resolve();
       const dropping = life.handlers.dropDatabase(DatabaseRecord.create({ name: 'd' }), context).then(
         () => true,
@@ -304,7 +381,8 @@ describe('definition changes', () => {
       const names = new Set(databases.map(({ name }) => name));
       for (const record of collections) expect(names).toContain(record.database);
       if (dropped) await life.run(change.createDatabase(life));
-      if (created) await life.run(life.handlers.dropCollection({ database: 'd', name: `c${turns}`, id: 0n }, context));
+      if (created)
+        await life.run(life.handlers.dropCollection({ database: 'd', name: `c${turns}`, id: 0n }, context));
     }
   });
 });

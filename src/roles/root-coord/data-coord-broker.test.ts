@@ -14,16 +14,36 @@ function brokerOf(handlers: Partial<Handlers<typeof DataCoordDefinition>>, signa
   const platform = openMemoryPlatform({ cluster, host: 'root' });
   // Only the methods that a test calls.
   const client = inProcessClient(DataCoordDefinition, handlers as Handlers<typeof DataCoordDefinition>);
-  const broker = createDataCoordBroker(client, platform, { deadlineMs: DEADLINE_MS, ...(signal === undefined ? {} : { signal }) });
+  const broker = createDataCoordBroker(client, platform, {
+    deadlineMs: DEADLINE_MS,
+    ...(signal === undefined ? {} : { signal }),
+  });
   return { broker, world: cluster.world };
 }
+
 type Call = (broker: DataCoordBroker, signal?: AbortSignal) => Promise<unknown>;
 const schema = CollectionSchema.create({ name: 's' });
-const calls: readonly (readonly [name: string, method: keyof (typeof DataCoordDefinition)['methods'], call: Call])[] = [
-  ['getBinlogFilePaths', 'getInsertBinlogPaths', (broker, signal) => broker.getBinlogFilePaths(1n, 100n, signal)],
+const calls: readonly (readonly [
+  name: string,
+  method: keyof (typeof DataCoordDefinition)['methods'],
+  call: Call,
+])[] = [
+  [
+    'getBinlogFilePaths',
+    'getInsertBinlogPaths',
+    (broker, signal) => broker.getBinlogFilePaths(1n, 100n, signal),
+  ],
   ['getNumRows', 'getSegmentInfo', (broker, signal) => broker.getNumRows(1n, false, signal)],
-  ['getFlushedSegments', 'getFlushedSegments', (broker, signal) => broker.getFlushedSegments(1n, -1n, signal)],
-  ['watchChannels', 'watchChannels', (broker, signal) => broker.watchChannels(1n, ['c'], { schema, createTimestamp: 1n }, signal)],
+  [
+    'getFlushedSegments',
+    'getFlushedSegments',
+    (broker, signal) => broker.getFlushedSegments(1n, -1n, signal),
+  ],
+  [
+    'watchChannels',
+    'watchChannels',
+    (broker, signal) => broker.watchChannels(1n, ['c'], { schema, createTimestamp: 1n }, signal),
+  ],
   ['importData', 'import', (broker, signal) => broker.importData({}, signal)],
   ['flushOnCollection', 'flush', (broker, signal) => broker.flushOnCollection(1n, [], signal)],
 ];
@@ -32,7 +52,10 @@ const unavailable = (): ElanusError => new ElanusError('service_unavailable', 'g
 describe.each(calls)('%s', (name, method, call) => {
   it('what the handler throws becomes a typed error that names the call', async () => {
     const { broker, world } = brokerOf({ [method]: async () => Promise.reject(new TypeError('boom')) });
-    await expect(world.runUntil(call(broker))).rejects.toMatchObject({ key: 'internal', message: expect.stringContaining('boom') });
+    await expect(world.runUntil(call(broker))).rejects.toMatchObject({
+      key: 'internal',
+      message: expect.stringContaining('boom'),
+    });
   });
   it('a handler that never answers ends at the deadline', async () => {
     const { broker, world } = brokerOf({ [method]: () => new Promise(() => {}) });
@@ -112,7 +135,8 @@ describe('answers that must not pass for success', () => {
     }
   });
   it('rows of a segment that is not flushed', async () => {
-    const infoIn = (state: SegmentState) => brokerOf({ getSegmentInfo: async () => ({ infos: [{ state, numOfRows: 7n }] }) });
+    const infoIn = (state: SegmentState) =>
+      brokerOf({ getSegmentInfo: async () => ({ infos: [{ state, numOfRows: 7n }] }) });
     for (const [state, isFromFlushedChannel, rows] of [
       [SegmentState.Growing, true, undefined],
       [SegmentState.Sealed, true, undefined],
@@ -128,12 +152,21 @@ describe('answers that must not pass for success', () => {
     }
   });
   it('paths that do not pair with fields; a field twice is joined in order', async () => {
-    const uneven = brokerOf({ getInsertBinlogPaths: async () => ({ fieldIDs: [1n, 2n], paths: [{ values: ['a'] }] }) });
-    await expect(uneven.world.runUntil(uneven.broker.getBinlogFilePaths(1n, 1n))).rejects.toMatchObject({ key: 'internal' });
+    const uneven = brokerOf({
+      getInsertBinlogPaths: async () => ({ fieldIDs: [1n, 2n], paths: [{ values: ['a'] }] }),
+    });
+    await expect(uneven.world.runUntil(uneven.broker.getBinlogFilePaths(1n, 1n))).rejects.toMatchObject({
+      key: 'internal',
+    });
     const twice = brokerOf({
-      getInsertBinlogPaths: async () => ({ fieldIDs: [1n, 2n, 1n], paths: [{ values: ['a', 'b'] }, { values: ['x'] }, { values: ['c'] }] }),
+      getInsertBinlogPaths: async () => ({
+        fieldIDs: [1n, 2n, 1n],
+        paths: [{ values: ['a', 'b'] }, { values: ['x'] }, { values: ['c'] }],
+      }),
     });
     expect(await twice.world.runUntil(twice.broker.getBinlogFilePaths(1n, 1n))).toEqual(['a', 'b', 'c']);
-    await expect(twice.world.runUntil(twice.broker.getBinlogFilePaths(1n, 3n))).rejects.toMatchObject({ key: 'object_not_found' });
+    await expect(twice.world.runUntil(twice.broker.getBinlogFilePaths(1n, 3n))).rejects.toMatchObject({
+      key: 'object_not_found',
+    });
   });
 });

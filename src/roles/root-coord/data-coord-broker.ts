@@ -7,7 +7,12 @@ import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import { SegmentState } from '#proto/milvus/common.js';
-import type { DataCoordDefinition, FlushResponse, ImportTaskRequest, ImportTaskResponse } from '#proto/milvus/data_coord.js';
+import type {
+  DataCoordDefinition,
+  FlushResponse,
+  ImportTaskRequest,
+  ImportTaskResponse,
+} from '#proto/milvus/data_coord.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client, DeepPartial } from '#rpc/service.js';
 
@@ -18,7 +23,11 @@ export interface DataCoordBroker {
   /** Rows of a flushed segment; a flushing one counts only when the flush itself asks. @throws segment_not_found, service_not_ready (not flushed) */
   getNumRows(segmentId: bigint, isFromFlushedChannel: boolean, signal?: AbortSignal): Promise<bigint>;
   /** Ids of flushed segments; partition -1n: of all. */
-  getFlushedSegments(collectionId: bigint, partitionId: bigint, signal?: AbortSignal): Promise<readonly bigint[]>;
+  getFlushedSegments(
+    collectionId: bigint,
+    partitionId: bigint,
+    signal?: AbortSignal,
+  ): Promise<readonly bigint[]>;
   /** Gives every channel an owner. Repeating it changes nothing. */
   watchChannels(
     collectionId: bigint,
@@ -29,20 +38,30 @@ export interface DataCoordBroker {
   /** Hands over a journaled job; the same task id again is the same job. @throws when no worker was chosen */
   importData(request: DeepPartial<ImportTaskRequest>, signal?: AbortSignal): Promise<ImportTaskResponse>;
   /** Seals what grows; empty `segmentIds`: all of the collection. The rows are durable files once the checkpoint passes `flush_ts`. */
-  flushOnCollection(collectionId: bigint, segmentIds: readonly bigint[], signal?: AbortSignal): Promise<FlushResponse>;
+  flushOnCollection(
+    collectionId: bigint,
+    segmentIds: readonly bigint[],
+    signal?: AbortSignal,
+  ): Promise<FlushResponse>;
 }
+
 export interface BrokerOptions {
   /** How long one call may take, waiting for the peer and asking it again included, in ms. */
   readonly deadlineMs: number;
   /** Ends every call: the owner stops. */
   readonly signal?: AbortSignal;
 }
+
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 3000;
 /** A peer that honours the deadline answers a little before this guard, with the better reason. */
 const GUARD_MS = 50;
 
-export function createDataCoordBroker(client: DataCoordClient, platform: Platform, options: BrokerOptions): DataCoordBroker {
+export function createDataCoordBroker(
+  client: DataCoordClient,
+  platform: Platform,
+  options: BrokerOptions,
+): DataCoordBroker {
   type Run<T> = (context: CallContext) => Promise<T>;
   async function call<T>(name: string, signal: AbortSignal | undefined, run: Run<T>): Promise<T> {
     const deadlineMs = platform.clock.now() + options.deadlineMs;
@@ -76,13 +95,17 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
     }
   }
   /** Each of the six may be repeated without harm, so a peer that breaks off is asked again until the deadline. */
-  async function retrying<T>(run: Run<T>, context: CallContext & { readonly deadlineMs: number }): Promise<T> {
+  async function retrying<T>(
+    run: Run<T>,
+    context: CallContext & { readonly deadlineMs: number },
+  ): Promise<T> {
     for (let pauseMs = RETRY_MS_MIN; ; pauseMs = Math.min(RETRY_MS_MAX, pauseMs * 2)) {
       try {
         return await run(context);
       } catch (error) {
         const waitMs = pauseMs * (0.8 + 0.4 * nextFloat(platform.random));
-        const mayRetry = error instanceof ElanusError && error.key === 'service_unavailable' && !context.signal.aborted;
+        const mayRetry =
+          error instanceof ElanusError && error.key === 'service_unavailable' && !context.signal.aborted;
         if (!mayRetry || platform.clock.now() + waitMs >= context.deadlineMs) throw error;
         await platform.timers.sleep(waitMs, context.signal);
       }
@@ -99,7 +122,9 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
           `DataCoord.getBinlogFilePaths: ${response.fieldIDs.length} field ids but ${response.paths.length} path lists, expected as many`,
         );
       }
-      const paths = response.fieldIDs.flatMap((id, index) => (id === fieldId ? (response.paths[index]?.values ?? []) : []));
+      const paths = response.fieldIDs.flatMap((id, index) =>
+        id === fieldId ? (response.paths[index]?.values ?? []) : [],
+      );
       if (paths.length === 0) {
         throw new ElanusError(
           'object_not_found',
@@ -109,7 +134,9 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
       return paths;
     },
     async getNumRows(segmentId, isFromFlushedChannel, signal) {
-      const response = await call('getNumRows', signal, (context) => client.getSegmentInfo({ segmentIDs: [segmentId] }, context));
+      const response = await call('getNumRows', signal, (context) =>
+        client.getSegmentInfo({ segmentIDs: [segmentId] }, context),
+      );
       const info = response.infos[0];
       if (response.infos.length !== 1 || info === undefined) {
         throw new ElanusError(
@@ -117,7 +144,8 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
           `DataCoord.getNumRows: ${response.infos.length} descriptors for segment ${segmentId}, expected one`,
         );
       }
-      const counts = info.state === SegmentState.Flushed || (isFromFlushedChannel && info.state === SegmentState.Flushing);
+      const counts =
+        info.state === SegmentState.Flushed || (isFromFlushedChannel && info.state === SegmentState.Flushing);
       if (!counts)
         throw new ElanusError(
           'service_not_ready',
@@ -135,17 +163,25 @@ export function createDataCoordBroker(client: DataCoordClient, platform: Platfor
     async watchChannels(collectionId, channels, details, signal) {
       await call('watchChannels', signal, (context) =>
         client.watchChannels(
-          { collectionID: collectionId, channelNames: [...channels], schema: details.schema, createTimestamp: details.createTimestamp },
+          {
+            collectionID: collectionId,
+            channelNames: [...channels],
+            schema: details.schema,
+            createTimestamp: details.createTimestamp,
+          },
           context,
         ),
       );
     },
     async importData(request, signal) {
       const response = await call('importData', signal, (context) => client.import(request, context));
-      if (response.datanodeId === 0n) throw new ElanusError('internal', 'DataCoord.importData: no worker was chosen, expected its id');
+      if (response.datanodeId === 0n)
+        throw new ElanusError('internal', 'DataCoord.importData: no worker was chosen, expected its id');
       return response;
     },
     flushOnCollection: (collectionId, segmentIds, signal) =>
-      call('flushOnCollection', signal, (context) => client.flush({ collectionID: collectionId, segmentIDs: [...segmentIds] }, context)),
+      call('flushOnCollection', signal, (context) =>
+        client.flush({ collectionID: collectionId, segmentIDs: [...segmentIds] }, context),
+      ),
   };
 }

@@ -14,9 +14,18 @@ export class DefinitionCatalog {
 
   private constructor(store: MetaStore) {
     this.#store = store;
-    this.#collections = new HeldRecords(recordTable(store, 'root-coord/collection/', CollectionRecord), idKey, ({ id }) => id);
-    this.#databases = new HeldRecords(recordTable(store, 'root-coord/database/db-info/', DatabaseRecord), idKey, ({ id }) => id);
+    this.#collections = new HeldRecords(
+      recordTable(store, 'root-coord/collection/', CollectionRecord),
+      idKey,
+      ({ id }) => id,
+    );
+    this.#databases = new HeldRecords(
+      recordTable(store, 'root-coord/database/db-info/', DatabaseRecord),
+      idKey,
+      ({ id }) => id,
+    );
   }
+
   static async open(store: MetaStore): Promise<DefinitionCatalog> {
     const catalog = new DefinitionCatalog(store);
     await catalog.#collections.load();
@@ -24,6 +33,7 @@ export class DefinitionCatalog {
     for (const record of catalog.collections()) catalog.#remember(record);
     return catalog;
   }
+
   #remember(record: CollectionRecord): void {
     const key = nameKey(record.database, record.schema?.name ?? '');
     // A dropped collection that is still being cleared does not take its name from a newer one.
@@ -33,13 +43,16 @@ export class DefinitionCatalog {
   collections(): readonly CollectionRecord[] {
     return [...this.#collections.records.values()];
   }
+
   byId(id: bigint): CollectionRecord | undefined {
     return this.#collections.records.get(id);
   }
+
   byName(database: string, name: string): CollectionRecord | undefined {
     const id = this.#byName.get(nameKey(database, name));
     return id === undefined ? undefined : this.#collections.records.get(id);
   }
+
   /** The collection a client names, by id when given, else by name; only whole ones. @throws collection_not_found, database_not_found */
   resolve(ref: { readonly database: string; readonly name: string; readonly id: bigint }): CollectionRecord {
     const database = ref.database === '' ? DEFAULT_DATABASE : ref.database;
@@ -54,6 +67,7 @@ export class DefinitionCatalog {
     }
     return record;
   }
+
   /** @throws catalog_conflict when the record, or the database that a new one goes to, was changed by another writer meanwhile */
   async saveCollection(record: CollectionRecord): Promise<void> {
     const isNew = !this.#collections.records.has(record.id);
@@ -61,6 +75,7 @@ export class DefinitionCatalog {
     await commitChanges(this.#store, [this.#collections.put(record)], guards);
     this.#remember(record);
   }
+
   async removeCollection(record: CollectionRecord): Promise<void> {
     await commitChanges(this.#store, [this.#collections.remove(record.id)]);
     const key = nameKey(record.database, record.schema?.name ?? '');
@@ -70,21 +85,27 @@ export class DefinitionCatalog {
   databases(): readonly DatabaseRecord[] {
     return [...this.#databases.records.values()];
   }
+
   /** @throws database_not_found */
   database(name: string): DatabaseRecord {
     const wanted = name === '' ? DEFAULT_DATABASE : name;
     const record = this.databases().find((database) => database.name === wanted);
-    if (record === undefined) throw new ElanusError('database_not_found', `database not found[database=${name}]`);
+    if (record === undefined)
+      throw new ElanusError('database_not_found', `database not found[database=${name}]`);
     return record;
   }
+
   hasDatabase(name: string): boolean {
     return this.databases().some((database) => database.name === name);
   }
+
   saveDatabase(record: DatabaseRecord): Promise<void> {
     return commitChanges(this.#store, [this.#databases.put(record)]);
   }
+
   removeDatabase(record: DatabaseRecord): Promise<void> {
     return commitChanges(this.#store, [this.#databases.remove(record.id)]);
   }
 }
+
 const nameKey = (database: string, name: string): string => `${database}\0${name}`;

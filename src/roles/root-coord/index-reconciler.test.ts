@@ -19,6 +19,7 @@ const collection = CollectionRecord.fromPartial({
   schema: { name: 'c', fields: [{ fieldID: 101n, name: 'v', dataType: DataType.FloatVector }] },
   indexes: [{ id: 50n, name: 'v', fieldId: 101n, indexType: 'FLAT', metricType: 'L2' }],
 });
+
 async function setUp(nowMs?: () => number) {
   const cluster = simulatedCluster(3);
   const opened = openMemoryPlatform({ cluster, host: 'root' });
@@ -26,7 +27,9 @@ async function setUp(nowMs?: () => number) {
   const catalog = await DefinitionCatalog.open(platform.metaStore);
   await catalog.saveDatabase({ id: 1n, name: 'default', createdTimestamp: 1n, properties: {} });
   await catalog.saveCollection(collection);
-  const segments = new Map([1n, 2n, 3n].map((id) => [id, SegmentRecord.fromPartial({ id, rowCount: 2000n, state: 'flushed' })]));
+  const segments = new Map(
+    [1n, 2n, 3n].map((id) => [id, SegmentRecord.fromPartial({ id, rowCount: 2000n, state: 'flushed' })]),
+  );
   const failing = new Map<bigint, Error>();
   const tries: [segmentId: bigint, atMs: number][] = [];
   const during: { build?: () => Promise<void> } = {};
@@ -58,12 +61,16 @@ async function setUp(nowMs?: () => number) {
       dropIndexFiles: async ({ segmentId, indexId }) => {
         const segment = segments.get(segmentId);
         if (segment !== undefined)
-          segments.set(segmentId, { ...segment, indexes: segment.indexes.filter((file) => file.indexId !== indexId) });
+          segments.set(segmentId, {
+            ...segment,
+            indexes: segment.indexes.filter((file) => file.indexId !== indexId),
+          });
         return {};
       },
       saveIndexFile: async ({ segmentId, index }) => {
         const segment = segments.get(segmentId);
-        if (segment !== undefined) segments.set(segmentId, { ...segment, indexes: [IndexFileRecord.fromPartial(index ?? {})] });
+        if (segment !== undefined)
+          segments.set(segmentId, { ...segment, indexes: [IndexFileRecord.fromPartial(index ?? {})] });
         return {};
       },
     }),
@@ -73,7 +80,14 @@ async function setUp(nowMs?: () => number) {
     intervalMs: 3_600_000,
   });
   return {
-    ...{ cluster, platform, catalog, reconciler, segments, failing, tries, during },
+    cluster,
+    platform,
+    catalog,
+    reconciler,
+    segments,
+    failing,
+    tries,
+    during,
     state: async () => (await cluster.world.runUntil(reconciler.states(collection)))[0],
     run: (ms: number) => cluster.world.advance(ms),
   };
@@ -104,7 +118,8 @@ describe('index reconciler', () => {
   it('tries again after 5 s, doubled to 5 min; notices meanwhile do not make it sooner', async () => {
     const { reconciler, run, tries, failing } = await setUp();
     failing.set(2n, new Error('a bug'));
-    const seconds = (): number[] => tries.filter(([id]) => id === 2n).map(([, atMs]) => Math.round(atMs / 1000));
+    const seconds = (): number[] =>
+      tries.filter(([id]) => id === 2n).map(([, atMs]) => Math.round(atMs / 1000));
     reconciler.collectionChanged(7n);
     for (let second = 0; second < 4; second++) {
       await run(1000);
@@ -113,7 +128,9 @@ describe('index reconciler', () => {
     }
     await run(1_500_000);
     const [first = 0, ...later] = seconds();
-    expect(later.map((at, i) => at - (i === 0 ? first : (later[i - 1] ?? 0)))).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300]);
+    expect(later.map((at, i) => at - (i === 0 ? first : (later[i - 1] ?? 0)))).toEqual([
+      5, 10, 20, 40, 80, 160, 300, 300, 300,
+    ]);
   });
   it('tries again also where the clock is set back', async () => {
     let nowMs = 1_000_000;

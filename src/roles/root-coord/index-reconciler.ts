@@ -7,7 +7,11 @@ import { describeBuilds, SCANNED } from '#index/graph/codes/built-as.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelRegistryDefinition,
+  DataNodeDefinition,
+  QueryCoordDefinition,
+} from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
@@ -26,54 +30,70 @@ export interface IndexReconcilerParts {
   readonly rowsMin: number;
   readonly intervalMs: number;
 }
+
 export class IndexReconciler {
   readonly #parts: IndexReconcilerParts;
   readonly #building = new Mutex();
   readonly #failures = new IndexFailures();
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
+
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
   }
+
   start(): void {
     this.#schedule();
   }
+
   #schedule(): void {
     if (this.#closing.signal.aborted) return;
     this.#timer = this.#parts.platform.timers.after(this.#parts.intervalMs, () => {
-      for (const collection of this.#parts.catalog.collections()) if (collection.indexes.length > 0) this.collectionChanged(collection.id);
+      for (const collection of this.#parts.catalog.collections())
+        if (collection.indexes.length > 0) this.collectionChanged(collection.id);
       this.#schedule();
     });
   }
+
   async close(): Promise<void> {
     this.#closing.abort();
     this.#timer?.cancel();
     await this.#building.run(async () => {});
   }
+
   /** DataCoord's notice: the segment's rows are in files now. */
   segmentFlushed(collectionId: bigint, segmentId: bigint): void {
     this.#run(collectionId, [segmentId]);
   }
+
   collectionChanged(collectionId: bigint): void {
     this.#run(collectionId, undefined);
   }
+
   #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined): void {
     this.#building
       .run(async () => {
         if (!this.#closing.signal.aborted) await this.#reconcile(collectionId, segmentIds);
       })
-      .catch((error: unknown) => this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }));
+      .catch((error: unknown) =>
+        this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }),
+      );
   }
+
   async #reconcile(collectionId: bigint, only: readonly bigint[] | undefined): Promise<void> {
     const collection = this.#parts.catalog.byId(collectionId);
     if (collection === undefined || collection.state !== 'created' || collection.indexes.length === 0) return;
     const flushed = only ?? (await this.#parts.broker.getFlushedSegments(collectionId, -1n));
     const segments = new Map(
-      (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [segment.id, segment]),
+      (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [
+        segment.id,
+        segment,
+      ]),
     );
     this.#failures.keepOnly(
       collectionId,
-      ({ segmentId, indexId }) => segments.has(segmentId) && collection.indexes.some((index) => index.id === indexId),
+      ({ segmentId, indexId }) =>
+        segments.has(segmentId) && collection.indexes.some((index) => index.id === indexId),
     );
     let built = 0;
     for (const segmentId of flushed) {
@@ -87,8 +107,14 @@ export class IndexReconciler {
     }
     if (built > 0) await this.#parts.queryCoord.segmentsChanged({ collectionId });
   }
+
   /** A build that fails is noted and tried again after a pause; the others go on. @returns whether a file was built */
-  async #tryBuild(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, isNotice: boolean): Promise<boolean> {
+  async #tryBuild(
+    collection: CollectionRecord,
+    segment: SegmentRecord,
+    index: IndexRecord,
+    isNotice: boolean,
+  ): Promise<boolean> {
     const build = { collectionId: collection.id, segmentId: segment.id, indexId: index.id };
     if (!this.#failures.isDue(build)) return false;
     try {
@@ -99,7 +125,8 @@ export class IndexReconciler {
       return true;
     } catch (error) {
       // Dropped meanwhile, or this process ends: nothing failed.
-      if (this.#closing.signal.aborted || (error instanceof ElanusError && error.key === 'segment_not_found')) return false;
+      if (this.#closing.signal.aborted || (error instanceof ElanusError && error.key === 'segment_not_found'))
+        return false;
       const { reason, pauseMs } = this.#failures.failed(build, error);
       const { logger, timers } = this.#parts.platform;
       logger.warn('index_build_failed', { ...build, index: index.name, reason, retryMs: pauseMs });
@@ -110,9 +137,19 @@ export class IndexReconciler {
       return false;
     }
   }
-  async #build(collection: CollectionRecord, segment: SegmentRecord, index: IndexRecord, rowCount: bigint): Promise<void> {
+
+  async #build(
+    collection: CollectionRecord,
+    segment: SegmentRecord,
+    index: IndexRecord,
+    rowCount: bigint,
+  ): Promise<void> {
     const field = collection.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
-    if (field === undefined) throw new ElanusError('internal', `index ${index.name}: its field ${index.fieldId} is not in the schema`);
+    if (field === undefined)
+      throw new ElanusError(
+        'internal',
+        `index ${index.name}: its field ${index.fieldId} is not in the schema`,
+      );
     const paths = await this.#parts.broker.getBinlogFilePaths(segment.id, index.fieldId);
     const buildId = await this.#parts.allocateId();
     const request = {
@@ -127,13 +164,22 @@ export class IndexReconciler {
       files: segment.files,
     };
     // A process that ends does not wait for its builds: the next start builds what has no file.
-    const result = await this.#parts.dataNode.buildIndex(request, { signal: this.#closing.signal, metadata: {} });
-    if (result.index === undefined) throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
+    const result = await this.#parts.dataNode.buildIndex(request, {
+      signal: this.#closing.signal,
+      metadata: {},
+    });
+    if (result.index === undefined)
+      throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
     await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
     // Dropped while it was built: its files went before this one came.
     if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)
-      await this.#parts.channelRegistry.dropIndexFiles({ collectionId: collection.id, indexId: index.id, segmentId: segment.id });
+      await this.#parts.channelRegistry.dropIndexFiles({
+        collectionId: collection.id,
+        indexId: index.id,
+        segmentId: segment.id,
+      });
   }
+
   /** Progress of every index of a collection: what describe shows. Growing rows are searched by scan and count as neither. */
   async states(collection: CollectionRecord) {
     const { segments } = await this.#parts.channelRegistry.listSegments({ collectionId: collection.id });
@@ -141,8 +187,11 @@ export class IndexReconciler {
     const total = rows.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return collection.indexes.map((index) => {
       const has = (segment: SegmentRecord): boolean =>
-        segment.rowCount < this.#parts.rowsMin || segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
-      const missing = new Map(rows.filter((segment) => !has(segment)).map((segment) => [segment.id, segment]));
+        segment.rowCount < this.#parts.rowsMin ||
+        segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
+      const missing = new Map(
+        rows.filter((segment) => !has(segment)).map((segment) => [segment.id, segment]),
+      );
       const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
       const [failure] = this.#failures.of(index.id).filter(({ segmentId }) => missing.has(segmentId));
       return {
@@ -150,13 +199,19 @@ export class IndexReconciler {
         indexedRows: total - pending,
         totalRows: total,
         pendingRows: pending,
-        state: pending === 0n ? IndexState.Finished : failure?.isFinal === true ? IndexState.Failed : IndexState.InProgress,
+        state:
+          pending === 0n
+            ? IndexState.Finished
+            : failure?.isFinal === true
+              ? IndexState.Failed
+              : IndexState.InProgress,
         failReason: failure === undefined ? '' : `segment ${failure.segmentId}: ${failure.reason}`,
         builtAs: describeBuilds(
           rows.map((segment) => {
             const file = segment.indexes.find((one) => one.indexId === index.id && one.state === 'finished');
             // Records from before it was noted name the type as the last part of the key.
-            const builtAs = file === undefined ? SCANNED : file.builtAs || file.key.slice(file.key.lastIndexOf('/') + 1);
+            const builtAs =
+              file === undefined ? SCANNED : file.builtAs || file.key.slice(file.key.lastIndexOf('/') + 1);
             return { builtAs, rowCount: Number(segment.rowCount) };
           }),
         ),

@@ -19,6 +19,7 @@ export async function checkCatalogIsThere({ metaStore, files, objectStore }: Pla
     `the catalog is empty, but there is data (${found}), expected the clock at ${CLOCK_KEY}; restore meta/ from a copy of the same moment as the rest; nothing was changed`,
   );
 }
+
 async function firstOf(lists: readonly (() => Promise<readonly string[]>)[]): Promise<string | undefined> {
   for (const list of lists) {
     const [first] = await list();

@@ -1,5 +1,9 @@
 // Whom root-coord calls besides data-coord's six (they go through the broker), each by the role's service interface.
-import type { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelRegistryDefinition,
+  DataNodeDefinition,
+  QueryCoordDefinition,
+} from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
 
 export interface RootCoordPeers {

@@ -54,7 +54,12 @@ export class RootCoord {
     this.#timestamps = parts.timestamps;
     this.#ids = parts.ids;
   }
-  static async open(platform: Platform, settings: RootCoordSettings, peers: RootCoordPeers): Promise<RootCoord> {
+
+  static async open(
+    platform: Platform,
+    settings: RootCoordSettings,
+    peers: RootCoordPeers,
+  ): Promise<RootCoord> {
     await checkCatalogIsThere(platform);
     const oracle = (key: string, countMax: number) =>
       TimestampOracle.open({ store: platform.metaStore, clock: platform.clock, key, countMax });
@@ -74,6 +79,7 @@ export class RootCoord {
     }
     return rootCoord;
   }
+
   /** Hands over the DataCoord. Nothing is called before this; calls after it wait for the peer's handshake within their deadline. */
   setDataCoord(client: DataCoordClient): void {
     this.#broker = createDataCoordBroker(client, this.#platform, {
@@ -102,12 +108,17 @@ export class RootCoord {
       intervalMs: this.#settings.indexCheckIntervalMs,
     });
   }
+
   #parts(): { broker: DataCoordBroker; ddl: CollectionDdl; indexes: IndexReconciler } {
     if (this.#broker === undefined || this.#ddl === undefined || this.#indexes === undefined) {
-      throw new ElanusError('service_not_ready', 'root-coord has no data-coord yet; try again when the server has started');
+      throw new ElanusError(
+        'service_not_ready',
+        'root-coord has no data-coord yet; try again when the server has started',
+      );
     }
     return { broker: this.#broker, ddl: this.#ddl, indexes: this.#indexes };
   }
+
   /** Finishes what a crash left half done, then starts the index loop. */
   async start(): Promise<void> {
     const { ddl, indexes } = this.#parts();
@@ -120,6 +131,7 @@ export class RootCoord {
     });
     indexes.start();
   }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#indexes?.close();
@@ -130,14 +142,27 @@ export class RootCoord {
       timestamp: await this.#timestamps.allocate(count === 0 ? 1 : count),
       count: count === 0 ? 1 : count,
     }),
-    allocID: async ({ count }) => ({ ID: await this.#ids.allocate(count === 0 ? 1 : count), count: count === 0 ? 1 : count }),
-    getComponentStates: async () => ({ state: { nodeID: this.#settings.serverId, role: 'rootcoord', stateCode: StateCode.Healthy } }),
+    allocID: async ({ count }) => ({
+      ID: await this.#ids.allocate(count === 0 ? 1 : count),
+      count: count === 0 ? 1 : count,
+    }),
+    getComponentStates: async () => ({
+      state: { nodeID: this.#settings.serverId, role: 'rootcoord', stateCode: StateCode.Healthy },
+    }),
     describeCollection: async (request) => {
-      const record = this.#catalog.resolve({ database: request.dbName, name: request.collectionName, id: request.collectionID });
+      const record = this.#catalog.resolve({
+        database: request.dbName,
+        name: request.collectionName,
+        id: request.collectionID,
+      });
       return describe(record);
     },
     showPartitions: async (request) => {
-      const record = this.#catalog.resolve({ database: request.dbName, name: request.collectionName, id: request.collectionID });
+      const record = this.#catalog.resolve({
+        database: request.dbName,
+        name: request.collectionName,
+        id: request.collectionID,
+      });
       return {
         partitionNames: record.partitions.map((partition) => partition.name),
         partitionIDs: record.partitions.map((partition) => partition.id),
@@ -146,7 +171,10 @@ export class RootCoord {
     },
     segmentFlushCompleted: async (request) => {
       if (request.segment === undefined)
-        throw new ElanusError('missing_parameter', 'SegmentFlushCompleted: no segment given, expected its descriptor');
+        throw new ElanusError(
+          'missing_parameter',
+          'SegmentFlushCompleted: no segment given, expected its descriptor',
+        );
       this.#parts().indexes.segmentFlushed(request.segment.collectionID, request.segment.ID);
       return {};
     },
@@ -163,11 +191,19 @@ export class RootCoord {
     },
     describeCollection: async (ref) => {
       const collection = this.#catalog.resolve(ref);
-      return whole<CollectionResponse>({ status: undefined, collection, databaseId: this.#catalog.database(collection.database).id });
+      return whole<CollectionResponse>({
+        status: undefined,
+        collection,
+        databaseId: this.#catalog.database(collection.database).id,
+      });
     },
     listCollections: async (ref) => {
       const database = this.#catalog.database(ref.database).name;
-      return { collections: this.#catalog.collections().filter((record) => record.database === database && record.state === 'created') };
+      return {
+        collections: this.#catalog
+          .collections()
+          .filter((record) => record.database === database && record.state === 'created'),
+      };
     },
     createPartition: async (ref) => {
       await this.#parts().ddl.createPartition(ref);
@@ -217,7 +253,8 @@ export class RootCoord {
       if (record.partitionKeyCount > 0) refusePartitionKeyImport(record, request.partition);
       const partitionName = request.partition === '' ? '_default' : request.partition;
       const partition = record.partitions.find((candidate) => candidate.name === partitionName);
-      if (partition === undefined) throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
+      if (partition === undefined)
+        throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
       const jobId = await this.#ids.allocate(1);
       await this.#parts().broker.importData({
         importTask: {
@@ -248,6 +285,7 @@ function refusePartitionKeyImport(record: CollectionRecord, partition: string): 
     `collection ${record.schema?.name} has a partition key, import into such collections is not supported in this version; insert the rows instead`,
   );
 }
+
 /** The public description of a collection, as every client reads it. */
 export function describe(record: CollectionRecord) {
   assert(record.schema !== undefined, `collection ${record.id} has no schema`);
@@ -269,5 +307,6 @@ export function describe(record: CollectionRecord) {
     updateTimestampStr: String(record.updateTimestamp),
   };
 }
+
 export const metricOf = (indexes: readonly IndexRecord[], fieldId: bigint): string | undefined =>
   indexes.find((index) => index.fieldId === fieldId)?.metricType;

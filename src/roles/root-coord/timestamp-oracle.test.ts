@@ -7,8 +7,17 @@ import { TimestampOracle } from './timestamp-oracle.js';
 
 function oracleParts(store = new MemoryMetaStore()) {
   const time = { ms: 1_700_000_000_000 };
-  return { time, parts: { store, clock: { now: () => time.ms, monotonic: () => 0 }, key: 'kv/tso/timestamp', countMax: 65_536 } };
+  return {
+    time,
+    parts: {
+      store,
+      clock: { now: () => time.ms, monotonic: () => 0 },
+      key: 'kv/tso/timestamp',
+      countMax: 65_536,
+    },
+  };
 }
+
 describe('timestamp oracle', () => {
   it('rises through bursts, clock steps and restarts', async () => {
     const step = fc.oneof(
@@ -41,7 +50,10 @@ describe('timestamp oracle', () => {
   });
   it('does not start without its stored bound', async () => {
     const { parts } = oracleParts();
-    const failing = { ...parts.store, get: () => Promise.reject(new Error('disk')) } as unknown as MemoryMetaStore;
+    const failing = {
+      ...parts.store,
+      get: () => Promise.reject(new Error('disk')),
+    } as unknown as MemoryMetaStore;
     await expect(TimestampOracle.open({ ...parts, store: failing })).rejects.toThrow('disk');
     await parts.store.transact([], [{ kind: 'put', key: parts.key, value: new Uint8Array(3) }]);
     await expect(TimestampOracle.open(parts)).rejects.toMatchObject({ key: 'data_corrupt' });

@@ -19,6 +19,7 @@ interface OracleParts {
   /** Most that one call gives. */
   readonly countMax: number;
 }
+
 export class TimestampOracle {
   readonly #store: MetaStore;
   readonly #clock: Clock;
@@ -41,6 +42,7 @@ export class TimestampOracle {
     this.#revision = revision;
     this.#last = composeTimestamp(storedBoundMs, 0);
   }
+
   /** @param key where the bound is kept, 8 bytes big-endian nanoseconds. @throws what the store throws: no clock without its bound. */
   static async open(parts: OracleParts): Promise<TimestampOracle> {
     const entry = await parts.store.get(parts.key);
@@ -50,10 +52,12 @@ export class TimestampOracle {
         `${parts.key} holds ${entry.value.length} bytes, expected 8; restore the meta store from a copy`,
       );
     }
-    const view = entry === undefined ? undefined : new DataView(entry.value.buffer, entry.value.byteOffset, 8);
+    const view =
+      entry === undefined ? undefined : new DataView(entry.value.buffer, entry.value.byteOffset, 8);
     const boundMs = view === undefined ? 0 : Number((view.getBigUint64(0) + 999_999n) / 1_000_000n);
     return new TimestampOracle(parts, boundMs, entry?.modRevision ?? 0n);
   }
+
   /** @returns the first of `count` consecutive timestamps, 1 to `countMax`. */
   allocate(count: number): Promise<Timestamp> {
     if (!Number.isInteger(count) || count < 1 || count > this.#countMax) {
@@ -67,16 +71,19 @@ export class TimestampOracle {
       let first = this.#last + 1n;
       if (now > physicalMs(first)) first = composeTimestamp(now, 0);
       // A batch stays within one millisecond's counter; the next millisecond may run a little ahead of the wall clock.
-      if ((first & LOGICAL_MAX) + BigInt(count) > LOGICAL_MAX) first = composeTimestamp(physicalMs(first) + 1, 0);
+      if ((first & LOGICAL_MAX) + BigInt(count) > LOGICAL_MAX)
+        first = composeTimestamp(physicalMs(first) + 1, 0);
       await this.#reserve(physicalMs(first + BigInt(count) - 1n));
       this.#last = first + BigInt(count) - 1n;
       return first;
     });
   }
+
   /** The newest timestamp handed out. */
   get last(): Timestamp {
     return this.#last;
   }
+
   async #reserve(ms: number): Promise<void> {
     if (ms < this.#boundMs - 1) return;
     const boundMs = ms + WINDOW_MS;
@@ -99,12 +106,17 @@ export class TimestampOracle {
     this.#revision = revision;
     this.#boundMs = boundMs;
   }
+
   /** Finds out whether a write that seemed to fail came through: then its revision is the one to go on from. */
   async #settle(): Promise<void> {
     const unsure = this.#unsure;
     if (unsure === undefined) return;
     const entry = await this.#store.get(this.#key);
-    if (entry !== undefined && entry.value.length === 8 && unsure.every((byte, at) => byte === entry.value[at])) {
+    if (
+      entry !== undefined &&
+      entry.value.length === 8 &&
+      unsure.every((byte, at) => byte === entry.value[at])
+    ) {
       this.#revision = entry.modRevision;
     }
     this.#unsure = undefined;

@@ -12,6 +12,7 @@ export interface UndefinedDataParts {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly signal: AbortSignal;
 }
+
 /** What fails is left for the next start. */
 export async function dropUndefinedData(parts: UndefinedDataParts): Promise<void> {
   for (const { id } of parts.catalog.collections()) {
@@ -21,7 +22,11 @@ export async function dropUndefinedData(parts: UndefinedDataParts): Promise<void
     );
   }
 }
-async function dropOf({ catalog, channelRegistry, platform, signal }: UndefinedDataParts, collectionId: bigint): Promise<void> {
+
+async function dropOf(
+  { catalog, channelRegistry, platform, signal }: UndefinedDataParts,
+  collectionId: bigint,
+): Promise<void> {
   const context = { signal, metadata: {} };
   // Data before definitions: whatever has data now was defined before.
   const { segments } = await channelRegistry.listSegments({ collectionId }, context);
@@ -29,9 +34,13 @@ async function dropOf({ catalog, channelRegistry, platform, signal }: UndefinedD
   if (record === undefined || record.state !== 'created') return;
   const partitions = new Set([...record.partitions, ...record.droppingPartitions].map(({ id }) => id));
   const indexes = new Set(record.indexes.map(({ id }) => id));
-  const lostPartitions = new Set(segments.map(({ partitionId }) => partitionId).filter((id) => id >= 0n && !partitions.has(id)));
+  const lostPartitions = new Set(
+    segments.map(({ partitionId }) => partitionId).filter((id) => id >= 0n && !partitions.has(id)),
+  );
   const lostIndexes = new Set(
-    segments.flatMap((segment) => segment.indexes.map(({ indexId }) => indexId)).filter((id) => !indexes.has(id)),
+    segments
+      .flatMap((segment) => segment.indexes.map(({ indexId }) => indexId))
+      .filter((id) => !indexes.has(id)),
   );
   for (const partitionId of lostPartitions) {
     platform.logger.warn('undefined_partition_dropped', { collectionId, partitionId });

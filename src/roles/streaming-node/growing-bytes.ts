@@ -16,6 +16,7 @@ export class GrowingBytes {
     for (const data of this.#large.values()) bytes += data.memoryBytes;
     return bytes;
   }
+
   /** Rows or deletes came. */
   note(data: SegmentData): void {
     this.forget(data.id);
@@ -27,6 +28,7 @@ export class GrowingBytes {
     this.#noted.set(data.id, bytes);
     this.#sum += bytes;
   }
+
   forget(id: bigint): void {
     this.#sum -= this.#noted.get(id) ?? 0;
     this.#noted.delete(id);

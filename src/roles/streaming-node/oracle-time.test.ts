@@ -22,7 +22,8 @@ function setUp(aheadMs = 0) {
     return first;
   });
   const context = (waitMs?: number) => ({
-    ...{ signal: new AbortController().signal, metadata: {} },
+    signal: new AbortController().signal,
+    metadata: {},
     ...(waitMs === undefined ? {} : { deadlineMs: clock.now() + waitMs }),
   });
   const reach = async (timestamp: bigint, waitMs?: number) => {
@@ -39,13 +40,17 @@ function setUp(aheadMs = 0) {
 }
 
 describe('the time of the oracle', () => {
-  it.each([-HOUR, -24 * 365 * HOUR, 10 * 24 * 365 * HOUR])('a timestamp that it gave never waits, the clock set by %s ms', async (ms) => {
-    const { time, step, reach } = setUp();
-    const given = await time.allocate(5);
-    step.ms = ms;
-    const later = await time.allocate(1);
-    for (const timestamp of [given, given + 4n, later]) expect(await reach(timestamp, 1000)).toEqual({ outcome: 'reached', afterMs: 0 });
-  });
+  it.each([-HOUR, -24 * 365 * HOUR, 10 * 24 * 365 * HOUR])(
+    'a timestamp that it gave never waits, the clock set by %s ms',
+    async (ms) => {
+      const { time, step, reach } = setUp();
+      const given = await time.allocate(5);
+      step.ms = ms;
+      const later = await time.allocate(1);
+      for (const timestamp of [given, given + 4n, later])
+        expect(await reach(timestamp, 1000)).toEqual({ outcome: 'reached', afterMs: 0 });
+    },
+  );
   it('one that another node was given is asked for, once', async () => {
     const { reach, asked, now } = setUp(HOUR);
     const theirs = now() + (BigInt(HOUR) << 18n);

@@ -20,6 +20,7 @@ export class OracleTime {
     this.#platform = platform;
     this.#allocate = allocate;
   }
+
   /** The first of `count` timestamps. */
   async allocate(count: number): Promise<bigint> {
     const first = await this.#allocate(count);
@@ -27,6 +28,7 @@ export class OracleTime {
     if (last > this.#newest) this.#newest = last;
     return first;
   }
+
   /**
    * Returns once the oracle's time has come to the timestamp: whatever is written from then on is newer. One that the oracle gave never waits.
    * @throws deadline_exceeded when it cannot come to it within the call's deadline, or a minute
@@ -34,7 +36,10 @@ export class OracleTime {
   async reach(timestamp: bigint, context: CallContext): Promise<void> {
     const { clock, timers } = this.#platform;
     const begun = clock.monotonic();
-    const waitMs = Math.min(AHEAD_MS_MAX, context.deadlineMs === undefined ? AHEAD_MS_MAX : context.deadlineMs - clock.now());
+    const waitMs = Math.min(
+      AHEAD_MS_MAX,
+      context.deadlineMs === undefined ? AHEAD_MS_MAX : context.deadlineMs - clock.now(),
+    );
     while (timestamp > this.#newest && timestamp > (await this.allocate(1))) {
       const aheadMs = physicalMs(timestamp) - physicalMs(this.#newest);
       const restMs = waitMs - (clock.monotonic() - begun);
@@ -43,6 +48,7 @@ export class OracleTime {
     }
   }
 }
+
 const tooFarAhead = (timestamp: bigint, aheadMs: number, waitMs: number): ElanusError =>
   new ElanusError(
     'deadline_exceeded',

@@ -11,6 +11,7 @@ const schema = CollectionSchema.fromPartial({
   name: 'c',
   fields: [{ fieldID: 100n, name: 'pk', dataType: DataType.Int64, isPrimaryKey: true }],
 });
+
 const rows = (...keys: readonly bigint[]): ColumnBatch => ({
   rowCount: keys.length,
   columns: [
@@ -23,6 +24,7 @@ const rows = (...keys: readonly bigint[]): ColumnBatch => ({
     },
   ],
 });
+
 async function open() {
   const { world, ...rest } = simulatedCluster(1);
   const platform = openMemoryPlatform({ cluster: { world, ...rest }, host: 'a' });
@@ -65,7 +67,12 @@ async function open() {
   const write = (...keys: readonly bigint[]): Promise<bigint> =>
     channel.submit(
       shard,
-      { kind: 'write', deletedKeys: undefined, deletedPartitionId: 0n, inserts: [{ partitionId: 1n, rows: rows(...keys) }] },
+      {
+        kind: 'write',
+        deletedKeys: undefined,
+        deletedPartitionId: 0n,
+        inserts: [{ partitionId: 1n, rows: rows(...keys) }],
+      },
       8,
     );
   return {
@@ -79,7 +86,8 @@ async function open() {
     channel,
     shard,
     write,
-    rowCount: (): number => [...shard.segments.values()].reduce((sum, segment) => sum + segment.data.rowCount, 0),
+    rowCount: (): number =>
+      [...shard.segments.values()].reduce((sum, segment) => sum + segment.data.rowCount, 0),
   };
 }
 
@@ -91,6 +99,7 @@ test('a write that failed but reached the disk takes effect before the next one'
   await run(write(3n));
   expect(rowCount()).toBe(3);
 });
+
 test('a write that did not reach the disk whole never takes effect, and writing goes on', async () => {
   const { run, failNext, write, rowCount } = await open();
   await run(write(1n));
@@ -99,6 +108,7 @@ test('a write that did not reach the disk whole never takes effect, and writing 
   await run(write(3n));
   expect(rowCount()).toBe(2);
 });
+
 test('a segment whose seal was lost with a failed write is sealed by the next flush', async () => {
   const { run, failNext, write, shard, channel } = await open();
   await run(write(1n, 2n)); // 16 of 20 bytes: the next write plans a seal of this segment.

@@ -31,19 +31,25 @@ interface Pending {
   readonly bytes: number;
   readonly done: Deferred<bigint>;
 }
+
 interface Planned {
   readonly pending: Pending;
   readonly timestamp: bigint;
   readonly records: readonly LogRecord[];
 }
+
 export interface PhysicalChannelParts {
   readonly platform: Platform;
   /** @param check see FileLogOptions */
   readonly openLog: (check: (found: FoundLog) => void) => Promise<WriteAheadLog>;
   readonly allocateTimestamps: (count: number) => Promise<bigint>;
   /** Moves the checkpoint of a shard in the catalog; absent where there is none to move. @returns false when the catalog has no such channel */
-  readonly saveCheckpoint?: (shard: Shard, checkpoint: { readonly lsn: bigint; readonly timestamp: bigint }) => Promise<boolean>;
+  readonly saveCheckpoint?: (
+    shard: Shard,
+    checkpoint: { readonly lsn: bigint; readonly timestamp: bigint },
+  ) => Promise<boolean>;
 }
+
 export class PhysicalChannel {
   readonly #platform: Platform;
   readonly #parts: PhysicalChannelParts;
@@ -70,12 +76,18 @@ export class PhysicalChannel {
     this.#log = log;
     this.#appliedEnd = log.nextLsn;
   }
-  static async open(parts: PhysicalChannelParts, check: (found: FoundLog) => void = () => {}): Promise<PhysicalChannel> {
+
+  static async open(
+    parts: PhysicalChannelParts,
+    check: (found: FoundLog) => void = () => {},
+  ): Promise<PhysicalChannel> {
     return new PhysicalChannel(parts, await parts.openLog(check));
   }
+
   get log(): WriteAheadLog {
     return this.#log;
   }
+
   /** Takes a shard that has nothing in the log. */
   add(shard: Shard): void {
     const { vchannel, checkpointLsn } = shard.channel;
@@ -83,6 +95,7 @@ export class PhysicalChannel {
     this.shards.set(vchannel, shard);
     this.#held.delete(vchannel);
   }
+
   /**
    * Rebuilds shards from the log, each from its checkpoint, then takes them. Until all of them are whole the log keeps what any of them
    * needs; a shard that is replayed says nothing about one that is not.
@@ -107,6 +120,7 @@ export class PhysicalChannel {
       return records;
     });
   }
+
   /** Lets go of a shard. Its records stay until the catalog is known not to name it (`forget`): it may be offered again. */
   remove(shard: Shard): void {
     const { vchannel } = shard.channel;
@@ -114,20 +128,24 @@ export class PhysicalChannel {
     this.#checkpoints.delete(shard);
     this.shards.delete(vchannel);
   }
+
   /** The catalog does not name the channel any more. */
   forget(vchannel: string): void {
     this.#held.delete(vchannel);
   }
+
   /** From here on truncation leaves what a new channel may write. @returns the first entry it may get */
   hold(vchannel: string): bigint {
     const lsn = this.#log.nextLsn;
     this.#held.set(vchannel, lsn);
     return lsn;
   }
+
   /** Whether it had a shard for the channel, which was removed and not forgotten. */
   isHeld(vchannel: string): boolean {
     return this.#held.has(vchannel);
   }
+
   /** Resolves with the change's timestamp once it is durable and visible. */
   submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -145,6 +163,7 @@ export class PhysicalChannel {
     });
     return done.promise;
   }
+
   async #drain(): Promise<void> {
     // One turn later, so that requests of the same turn share the append.
     await Promise.resolve();
@@ -152,6 +171,7 @@ export class PhysicalChannel {
       await this.#turns.run(() => this.#turn());
     }
   }
+
   async #turn(): Promise<void> {
     const group = this.#takeGroup();
     try {
@@ -164,19 +184,25 @@ export class PhysicalChannel {
       if (failure.key === 'wal_fenced') this.#stop(failure);
     }
   }
+
   /** Another owner has the log: nothing is written here any more. */
   #stop(failure: ElanusError): void {
     this.#failure = failure;
     for (const pending of this.#queue.splice(0)) pending.done.reject(failure);
     this.#queuedBytes = 0;
   }
+
   /** Opens the log again and applies what is in it beyond what was known, as if its write had succeeded. Writers are refused meanwhile. */
   async #reopen(): Promise<void> {
     let next = this.#log.nextLsn;
     const acknowledged = next;
     let recovered = 0;
     await this.#log.close().catch(() => {}); // Its handle is broken anyway.
-    for (let pauseMs = REOPEN_MS_MIN; !this.#closing.signal.aborted; pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)) {
+    for (
+      let pauseMs = REOPEN_MS_MIN;
+      !this.#closing.signal.aborted;
+      pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)
+    ) {
       try {
         const log = await this.#parts.openLog((found) => checkWhole(found, acknowledged));
         for await (const { lsn, payload } of log.read(next)) {
@@ -201,6 +227,7 @@ export class PhysicalChannel {
       }
     }
   }
+
   #takeGroup(): Pending[] {
     let count = 0;
     let bytes = 0;
@@ -213,6 +240,7 @@ export class PhysicalChannel {
     this.#queuedBytes -= bytes;
     return this.#queue.splice(0, count);
   }
+
   async #commit(group: readonly Pending[]): Promise<void> {
     const refused = await this.#reserveIds(group);
     const firstTimestamp = await this.#parts.allocateTimestamps(group.length);
@@ -236,19 +264,25 @@ export class PhysicalChannel {
       for (const draft of drafts.values()) draft.close();
     }
   }
+
   /** @returns shards that got none, and why: their changes fail, those of others do not. */
   async #reserveIds(group: readonly Pending[]): Promise<ReadonlyMap<Shard, ElanusError>> {
     const counts = new Map<Shard, number>();
     for (const { shard, change } of group) counts.set(shard, (counts.get(shard) ?? 0) + idsNeeded(change));
     const refused = new Map<Shard, ElanusError>();
     for (const [shard, count] of counts) {
-      await shard.reserveIds(count).catch((error: unknown) => refused.set(shard, toElanusError(error, 'segment ids')));
+      await shard
+        .reserveIds(count)
+        .catch((error: unknown) => refused.set(shard, toElanusError(error, 'segment ids')));
     }
     return refused;
   }
+
   /** One append for all, then each takes effect and is answered. A shard that could not apply a record answers with that. */
   async #append(planned: readonly Planned[]): Promise<void> {
-    const payloads = planned.flatMap(({ records }) => records.map((record) => LogRecord.encode(record).finish()));
+    const payloads = planned.flatMap(({ records }) =>
+      records.map((record) => LogRecord.encode(record).finish()),
+    );
     if (payloads.length === 0) return;
     let lsn = await this.#log.append(payloads);
     const applied: Planned[] = [];
@@ -261,11 +295,13 @@ export class PhysicalChannel {
     }
     for (const { pending, timestamp } of applied) pending.done.resolve(timestamp);
   }
+
   /** After a flush: what the catalog has now. */
   committed(shard: Shard, checkpointLsn: bigint): void {
     const before = this.#checkpoints.get(shard);
     if (before !== undefined && checkpointLsn > before) this.#checkpoints.set(shard, checkpointLsn);
   }
+
   /**
    * Lets go of log entries that every shard has in files. The catalog must know it first: a checkpoint is never before the first entry.
    * Shards that have nothing to save do not commit by themselves; their checkpoints move here, when that gives enough back.
@@ -273,19 +309,25 @@ export class PhysicalChannel {
   truncate(): Promise<void> {
     return this.#truncating.run(async () => {
       const unneeded = this.#firstNeeded();
-      const lagging = [...this.#checkpoints].filter(([, checkpoint]) => checkpoint < unneeded).map(([shard]) => shard);
-      if (lagging.length > 0 && this.#log.bytesBefore(unneeded) >= ADVANCE_BYTES_MIN) await this.advance(lagging);
+      const lagging = [...this.#checkpoints]
+        .filter(([, checkpoint]) => checkpoint < unneeded)
+        .map(([shard]) => shard);
+      if (lagging.length > 0 && this.#log.bytesBefore(unneeded) >= ADVANCE_BYTES_MIN)
+        await this.advance(lagging);
       let end = unneeded;
       for (const checkpoint of this.#checkpoints.values()) if (checkpoint < end) end = checkpoint;
       await this.#log.truncate(end);
     });
   }
+
   #firstNeeded(): bigint {
     let first = this.#appliedEnd;
     for (const lsn of this.#held.values()) if (lsn < first) first = lsn;
-    for (const shard of this.shards.values()) if (shard.firstUnsavedLsn < first) first = shard.firstUnsavedLsn;
+    for (const shard of this.shards.values())
+      if (shard.firstUnsavedLsn < first) first = shard.firstUnsavedLsn;
     return first;
   }
+
   /** Moves the checkpoints of these shards to their first entry that is in no file, or to where the log was applied. */
   async advance(shards: readonly Shard[]): Promise<void> {
     const save = this.#parts.saveCheckpoint;
@@ -303,6 +345,7 @@ export class PhysicalChannel {
     };
     await Promise.all(Array.from({ length: ADVANCE_AT_ONCE }, one));
   }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
@@ -310,9 +353,13 @@ export class PhysicalChannel {
     await this.#log.close();
   }
 }
+
 /** An opening after a failed write finds at least what was acknowledged before. @throws data_corrupt */
 function checkWhole({ folder, nextLsn }: FoundLog, acknowledged: bigint): void {
   if (nextLsn >= acknowledged) return;
   const fact = `log ${folder}: it ends at entry ${nextLsn} after a failed write, entries up to ${acknowledged} were acknowledged`;
-  throw new ElanusError('data_corrupt', `${fact}; restore the whole data folder, logs and catalog together, from one copy`);
+  throw new ElanusError(
+    'data_corrupt',
+    `${fact}; restore the whole data folder, logs and catalog together, from one copy`,
+  );
 }

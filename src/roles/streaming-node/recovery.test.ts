@@ -5,9 +5,18 @@ import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
 import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
-import { type MemoryPlatform, openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import { ChannelRecord, LogRecord, type SegmentRecord } from '#proto/elanus/data.js';
-import { ChannelRegistryDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import {
+  ChannelRegistryDefinition,
+  QueryCoordDefinition,
+  QueryNodeDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
@@ -21,9 +30,15 @@ const schema = CollectionSchema.fromPartial({
   name: 'c',
   fields: [
     { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-    { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },
+    {
+      fieldID: 101n,
+      name: 'v',
+      dataType: DataType.FloatVector,
+      typeParams: [{ key: 'dim', value: String(DIM) }],
+    },
   ],
 });
+
 type Name = 'a' | 'b' | 'c';
 const numbers = { a: 1, b: 2, c: 3 } as const;
 const vchannelOf = (name: Name): string => `log_${numbers[name]}v0`;
@@ -43,18 +58,33 @@ class Catalog {
     if (found === undefined) throw new Error(`no channel ${name}`);
     return found;
   }
+
   create(name: Name, checkpointLsn = 0n): ChannelRecord {
     const vchannel = vchannelOf(name);
-    const record = ChannelRecord.fromPartial({ vchannel, collectionId: BigInt(numbers[name]), schema, epoch: this.epoch, checkpointLsn });
+    const record = ChannelRecord.fromPartial({
+      vchannel,
+      collectionId: BigInt(numbers[name]),
+      schema,
+      epoch: this.epoch,
+      checkpointLsn,
+    });
     this.channels.set(vchannel, record);
     return record;
   }
+
   readonly registry: Partial<Handlers<typeof ChannelRegistryDefinition>> = {
     acquireChannels: async ({ newestLogEpoch }) => {
       this.epoch = (newestLogEpoch > this.epoch ? newestLogEpoch : this.epoch) + 1n;
-      for (const channel of this.channels.values()) this.channels.set(channel.vchannel, { ...channel, epoch: this.epoch });
-      const persisted = (vchannel: string) => this.segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
-      return { channels: [...this.channels.values()].map((channel) => ({ channel, persistedSegmentIds: persisted(channel.vchannel) })) };
+      for (const channel of this.channels.values())
+        this.channels.set(channel.vchannel, { ...channel, epoch: this.epoch });
+      const persisted = (vchannel: string) =>
+        this.segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
+      return {
+        channels: [...this.channels.values()].map((channel) => ({
+          channel,
+          persistedSegmentIds: persisted(channel.vchannel),
+        })),
+      };
     },
     commitFlush: async ({ vchannel, epoch, segments, checkpointLsn, checkpointTimestamp }) => {
       const channel = this.channels.get(vchannel);
@@ -73,9 +103,11 @@ class Catalog {
     }),
   };
 }
+
 function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
   return inProcessClient(definition, handlers as Handlers<D>);
 }
+
 class World {
   readonly cluster = simulatedCluster(3);
   readonly catalog = new Catalog();
@@ -85,19 +117,26 @@ class World {
   run<T>(task: Promise<T>): Promise<T> {
     return this.cluster.world.runUntil(task);
   }
+
   get disk() {
     if (this.platform === undefined) throw new Error('not started');
     return this.platform.disk;
   }
+
   get calls(): Client<typeof StreamingNodeDefinition> {
     if (this.node === undefined) throw new Error('not started');
     return client(StreamingNodeDefinition, this.node.handlers);
   }
+
   /** @param isGhost the process before goes on */
   async start(logFileBytesMax = 4096, isGhost = false): Promise<void> {
     const before = this.platform;
     if (!isGhost) before?.crash();
-    const platform = openMemoryPlatform({ cluster: this.cluster, host: 'sn', ...(before === undefined ? {} : { disk: before.disk }) });
+    const platform = openMemoryPlatform({
+      cluster: this.cluster,
+      host: 'sn',
+      ...(before === undefined ? {} : { disk: before.disk }),
+    });
     this.platform = platform;
     const { catalog } = this;
     const rootCoord = client(RootCoordDefinition, {
@@ -123,35 +162,43 @@ class World {
     );
     await this.run(this.node.start());
   }
+
   async create(...names: readonly Name[]): Promise<void> {
-    for (const name of names) await this.run(this.calls.openChannel({ channel: this.catalog.create(name), persistedSegmentIds: [] }));
+    for (const name of names)
+      await this.run(this.calls.openChannel({ channel: this.catalog.create(name), persistedSegmentIds: [] }));
   }
+
   async insert(name: Name, from: number, count: number): Promise<void> {
     const keys = Array.from({ length: count }, (_one, index) => BigInt(from + index));
     const vectors = column(101n, DataType.FloatVector, bytesView(new Float32Array(count * DIM).fill(from)));
     const inserts = [{ partitionId: 70n, rows: batchOf(count, [columnFromInt64(100n, keys), vectors]) }];
     await this.run(this.calls.append({ vchannel: vchannelOf(name), deletedPartitionId: 0n, inserts }));
   }
+
   async flush(name: Name): Promise<void> {
     const vchannel = vchannelOf(name);
     const { flushTimestamp } = await this.run(this.calls.sealChannel({ vchannel }));
     await this.run(this.calls.awaitCheckpoint({ vchannel, timestamp: flushTimestamp }));
     await this.cluster.world.advance(100);
   }
+
   async rows(name: Name): Promise<number> {
     const { segments } = await this.run(this.calls.channelRows({ vchannel: vchannelOf(name) }));
     const inFiles = this.catalog.segments.filter((segment) => segment.vchannel === vchannelOf(name));
     return Number([...segments, ...inFiles].reduce((sum, { rowCount }) => sum + rowCount, 0n));
   }
+
   async logFiles(): Promise<readonly string[]> {
     return (await this.disk.list(FOLDER)).filter((path) => path.endsWith('.log'));
   }
+
   async logBytes(): Promise<number> {
     let bytes = 0;
     for (const path of await this.logFiles()) bytes += (await this.disk.size(path)) ?? 0;
     return bytes;
   }
 }
+
 async function started(...names: readonly Name[]): Promise<World> {
   const world = new World();
   await world.start();
@@ -209,9 +256,13 @@ describe('recovery', () => {
       for (let index = 0; index < 10; index++) await world.insert('a', index * 10, 4);
       world.catalog.channels.set(vchannelOf('a'), { ...world.catalog.channel('a'), checkpointLsn: 11n });
       const files = await world.logFiles();
-      for (const path of files.filter((one, index) => isTaken(one, index, files.length))) await world.run(world.disk.remove(path));
+      for (const path of files.filter((one, index) => isTaken(one, index, files.length)))
+        await world.run(world.disk.remove(path));
       const left = await world.logFiles();
-      await expect(world.start(), what).rejects.toMatchObject({ key: 'data_corrupt', message: expect.stringMatching(/entry|entries/) });
+      await expect(world.start(), what).rejects.toMatchObject({
+        key: 'data_corrupt',
+        message: expect.stringMatching(/entry|entries/),
+      });
       await expect(world.start(), what).rejects.toMatchObject({ key: 'data_corrupt' });
       expect(await world.logFiles()).toEqual(left);
     }
@@ -267,7 +318,9 @@ describe('recovery', () => {
     await world.run(world.calls.closeChannel({ vchannel: vchannelOf('a') }));
     for (let index = 0; index < 13; index++) await world.insert('b', index * 100, 100);
     await world.flush('b');
-    await world.run(world.calls.openChannel({ channel: world.catalog.channel('a'), persistedSegmentIds: [] }));
+    await world.run(
+      world.calls.openChannel({ channel: world.catalog.channel('a'), persistedSegmentIds: [] }),
+    );
     expect(await world.rows('a')).toBe(7);
     await world.insert('a', 20, 1);
     await world.start();
@@ -279,8 +332,14 @@ describe('recovery', () => {
     const old = world.calls;
     await world.start(4096, true);
     await world.insert('a', 1, 1);
-    const late = { vchannel: vchannelOf('a'), deletedPartitionId: 0n, inserts: [], deletedKeys: columnFromInt64(100n, [0n]) };
-    for (let time = 0; time < 2; time++) await expect(world.run(old.append(late))).rejects.toMatchObject({ key: 'wal_fenced' });
+    const late = {
+      vchannel: vchannelOf('a'),
+      deletedPartitionId: 0n,
+      inserts: [],
+      deletedKeys: columnFromInt64(100n, [0n]),
+    };
+    for (let time = 0; time < 2; time++)
+      await expect(world.run(old.append(late))).rejects.toMatchObject({ key: 'wal_fenced' });
     await world.insert('a', 2, 1);
     await world.start();
     expect(await world.rows('a')).toBe(3);
@@ -309,7 +368,11 @@ describe('recovery', () => {
     for (let life = 0; life < 3; life++) await world.start();
     world.catalog.refuses = () => false;
     await world.start();
-    expect((['a', 'b', 'c'] as const).map((name) => world.catalog.channel(name).checkpointLsn)).toEqual([41n, 41n, 41n]);
+    expect((['a', 'b', 'c'] as const).map((name) => world.catalog.channel(name).checkpointLsn)).toEqual([
+      41n,
+      41n,
+      41n,
+    ]);
     for (const name of ['b', 'c'] as const) await world.insert(name, 0, 1);
     await world.start();
     expect([await world.rows('b'), await world.rows('c')]).toEqual([1, 1]);

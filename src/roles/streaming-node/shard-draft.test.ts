@@ -18,9 +18,16 @@ const schema = CollectionSchema.fromPartial({
   name: 'c',
   fields: [
     { fieldID: 100n, name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
-    { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, nullable: true, typeParams: [{ key: 'dim', value: String(DIM) }] },
+    {
+      fieldID: 101n,
+      name: 'v',
+      dataType: DataType.FloatVector,
+      nullable: true,
+      typeParams: [{ key: 'dim', value: String(DIM) }],
+    },
   ],
 });
+
 const rows = (...keys: readonly bigint[]): ColumnBatch =>
   batchOf(keys.length, [
     columnFromInt64(100n, keys),
@@ -32,6 +39,7 @@ const write = (inserts: readonly [bigint, ColumnBatch][], deleted?: readonly big
   deletedPartitionId: 0n,
   inserts: inserts.map(([partitionId, batch]) => ({ partitionId, rows: batch })),
 });
+
 const unfit = batchOf(1, [column(101n, DataType.FloatVector, new Uint8Array(3))]);
 
 async function open() {
@@ -64,8 +72,15 @@ async function open() {
       platform,
       settings: { segmentBytesMax: 1000 },
       channel: {
-        ...{ vchannel: name, collectionId: 1n, schema, ownerServerId: 1n, epoch: 1n },
-        ...{ checkpointLsn: 0n, checkpointTimestamp: 0n, createTimestamp: 0n, droppedPartitionIds: [] },
+        vchannel: name,
+        collectionId: 1n,
+        schema,
+        ownerServerId: 1n,
+        epoch: 1n,
+        checkpointLsn: 0n,
+        checkpointTimestamp: 0n,
+        createTimestamp: 0n,
+        droppedPartitionIds: [],
       },
       schema,
       persistedSegmentIds: new Set(),
@@ -86,17 +101,28 @@ async function open() {
   };
   const submit = (shard: Shard, change: ShardChange): Promise<bigint> => channel.submit(shard, change, 100);
   const run = <T>(task: Promise<T>): Promise<T> => world.runUntil(task);
-  const settled = (...tasks: Promise<bigint>[]) => run(Promise.allSettled(tasks)).then((all) => all.map(({ status }) => status));
+  const settled = (...tasks: Promise<bigint>[]) =>
+    run(Promise.allSettled(tasks)).then((all) => all.map(({ status }) => status));
   return { run, settled, submit, channel, shardOf, make, faults, disk: real.disk };
 }
+
 const keysOf = (shard: Shard): bigint[] =>
-  [...shard.segments.values()].flatMap(({ data }) => [...data.visibleRows(1n << 60n)].map((row) => data.keyOf(row) as bigint)).sort();
+  [...shard.segments.values()]
+    .flatMap(({ data }) => [...data.visibleRows(1n << 60n)].map((row) => data.keyOf(row) as bigint))
+    .sort();
 
 describe('a change', () => {
   it('gets as many segment ids as it needs, in its first group', async () => {
     const { run, submit, shardOf } = await open();
     const shard = shardOf('x_1v0');
-    await run(submit(shard, write(Array.from({ length: 1024 }, (_, i): [bigint, ColumnBatch] => [BigInt(i + 1), rows(BigInt(i))]))));
+    await run(
+      submit(
+        shard,
+        write(
+          Array.from({ length: 1024 }, (_, i): [bigint, ColumnBatch] => [BigInt(i + 1), rows(BigInt(i))]),
+        ),
+      ),
+    );
     expect(shard.segments.size).toBe(1024);
     expect(keysOf(shard).length).toBe(1024);
   });
@@ -111,11 +137,14 @@ describe('a change', () => {
       ],
       [1n],
     );
-    const group = [write([[1n, rows(1n)]]), unfitAfter, write([[2n, rows(2n)]]), seal].map((change) => submit(shard, change));
+    const group = [write([[1n, rows(1n)]]), unfitAfter, write([[2n, rows(2n)]]), seal].map((change) =>
+      submit(shard, change),
+    );
     expect(await settled(...group)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
     expect([keysOf(shard), channel.log.nextLsn]).toEqual([[1n, 2n], 4n]);
     const seals: (readonly bigint[])[] = [];
-    for await (const { payload } of channel.log.read(1n)) seals.push(LogRecord.decode(payload).seal?.segmentIds ?? []);
+    for await (const { payload } of channel.log.read(1n))
+      seals.push(LogRecord.decode(payload).seal?.segmentIds ?? []);
     // Segments of the change that failed are not among them: they never were.
     expect(seals.at(-1)).toEqual([...shard.segments.keys()]);
     await run(submit(shard, write([[3n, rows(3n)]])));
@@ -127,7 +156,9 @@ describe('a change', () => {
     const shard = shardOf('x_1v0');
     await run(submit(shard, write([[1n, rows(1n)]])));
     faults.memory = true;
-    await expect(run(submit(shard, write([[2n, hugeRows()]], [1n])))).rejects.toMatchObject({ key: 'memory_limit' });
+    await expect(run(submit(shard, write([[2n, hugeRows()]], [1n])))).rejects.toMatchObject({
+      key: 'memory_limit',
+    });
     expect([keysOf(shard), channel.log.nextLsn]).toEqual([[1n], 2n]);
     faults.memory = false;
     await run(submit(shard, write([[1n, rows(2n)]], [1n])));
@@ -149,7 +180,13 @@ describe('a change', () => {
       Array.from({ length: 1000 }, (_, i) => BigInt(i)),
     );
     const valid = Uint8Array.from({ length: 1000 }, (_, row) => (row === 500 ? 1 : 0));
-    const vectors = column(101n, DataType.FloatVector, new Uint8Array(1000 * DIM * 4).fill(0, 0), undefined, valid);
+    const vectors = column(
+      101n,
+      DataType.FloatVector,
+      new Uint8Array(1000 * DIM * 4).fill(0, 0),
+      undefined,
+      valid,
+    );
     await run(submit(shard, write([[1n, batchOf(1000, [keys, vectors])]])));
     for await (const { payload } of channel.log.read(1n)) {
       expect(LogRecord.decode(payload).write?.inserts[0]?.rows?.columns[1]?.data.length).toBe(DIM * 4);
@@ -161,7 +198,9 @@ describe('a change', () => {
     const { settled, submit, shardOf, faults } = await open();
     const [one, other] = [shardOf('x_1v0'), shardOf('x_2v0')];
     faults.ids.add('x_1v0');
-    expect(await settled(submit(one, write([[1n, rows(1n)]])), submit(other, write([[1n, rows(1n)]])))).toEqual(['rejected', 'fulfilled']);
+    expect(
+      await settled(submit(one, write([[1n, rows(1n)]])), submit(other, write([[1n, rows(1n)]]))),
+    ).toEqual(['rejected', 'fulfilled']);
   });
   it('leaves the shard as it was when its append fails', async () => {
     const { run, submit, shardOf, disk } = await open();
@@ -190,6 +229,7 @@ describe('a change', () => {
     expect([keysOf(shard), shard.segments.size]).toEqual([[1n, 4n], 1]);
   });
 });
+
 /** More than a region that others share has room for. */
 const hugeRows = (): ColumnBatch => {
   const count = 2_000_000;
@@ -206,13 +246,16 @@ describe('a record that cannot be applied', () => {
     await run(submit(broken, write([[1n, rows(1n)]])));
     await run(submit(broken, { kind: 'seal', segmentIds: [] }));
     faults.forward = true;
-    expect(await settled(submit(broken, write([[1n, rows(2n)]], [1n])), submit(sound, write([[1n, rows(5n)]])))).toEqual([
-      'rejected',
-      'fulfilled',
-    ]);
+    expect(
+      await settled(submit(broken, write([[1n, rows(2n)]], [1n])), submit(sound, write([[1n, rows(5n)]]))),
+    ).toEqual(['rejected', 'fulfilled']);
     faults.forward = false;
-    expect(broken.failure?.message).toMatch(/record 3 of its log could not be applied \(planted\).*restart the server/);
-    await expect(run(submit(broken, write([[1n, rows(3n)]])))).rejects.toMatchObject({ key: 'service_unavailable' });
+    expect(broken.failure?.message).toMatch(
+      /record 3 of its log could not be applied \(planted\).*restart the server/,
+    );
+    await expect(run(submit(broken, write([[1n, rows(3n)]])))).rejects.toMatchObject({
+      key: 'service_unavailable',
+    });
     await expect(run(broken.awaitCheckpoint(99n))).rejects.toMatchObject({ key: 'service_unavailable' });
     expect(await settled(submit(sound, write([[1n, rows(6n)]])))).toEqual(['fulfilled']);
     // What was sealed before may still be committed; the record itself never leaves the log.

@@ -18,6 +18,7 @@ export interface OpenSegment {
   readonly bytes: number;
   readonly rows: number;
 }
+
 /** The shard as the draft sees it. */
 export interface DraftBase {
   readonly channel: ChannelRecord;
@@ -32,13 +33,15 @@ export interface DraftBase {
   readonly prepared: Map<bigint, SegmentData>;
   readonly createSegment: (id: bigint, partitionId: bigint) => SegmentData;
 }
+
 /** Deletes of a segment's rows are kept in a map, and the platform's holds 2^24. */
 const SEGMENT_ROWS_MAX = 1 << 23;
 /** Of a record beside the bytes of its columns: names, ids, lengths. */
 const COLUMN_OVERHEAD_BYTES = 64;
 
 /** Segment ids that the change may need at most. */
-export const idsNeeded = (change: ShardChange): number => (change.kind === 'write' ? change.inserts.length : 0);
+export const idsNeeded = (change: ShardChange): number =>
+  change.kind === 'write' ? change.inserts.length : 0;
 
 export class ShardDraft {
   readonly #base: DraftBase;
@@ -51,6 +54,7 @@ export class ShardDraft {
   constructor(base: DraftBase) {
     this.#base = base;
   }
+
   /** The log records of a change, in order. @throws parameter_too_large, memory_limit; then the draft is as before */
   plan(change: ShardChange, timestamp: bigint): LogRecord[] {
     this.#undo = [];
@@ -62,12 +66,14 @@ export class ShardDraft {
       throw error;
     }
   }
+
   /** Gives back what no record used. */
   close(): void {
     for (const data of this.#reserved) data.dropReservations();
     for (const data of this.#base.prepared.values()) data.release();
     this.#base.prepared.clear();
   }
+
   #plan(change: ShardChange, timestamp: bigint): LogRecord[] {
     const record = (body: Partial<LogRecord>): LogRecord => ({
       vchannel: this.#base.channel.vchannel,
@@ -85,7 +91,10 @@ export class ShardDraft {
         return [record({ dropPartition: { partitionId: change.partitionId } })];
       case 'write': {
         const { deletedKeys, deletedPartitionId } = change;
-        const packed = change.inserts.map(({ partitionId, rows }) => ({ partitionId, rows: packBatch(rows) }));
+        const packed = change.inserts.map(({ partitionId, rows }) => ({
+          partitionId,
+          rows: packBatch(rows),
+        }));
         checkRecordBytes(deletedKeys, packed);
         const full: bigint[] = [];
         const inserts = packed.map(({ partitionId, rows }): SegmentRows => {
@@ -93,16 +102,20 @@ export class ShardDraft {
           this.#reserve(segmentId, partitionId, rows);
           return { partitionId, segmentId, rows };
         });
-        const write = record({ write: { deletedKeys: deletedKeys && ownColumn(deletedKeys), deletedPartitionId, inserts } });
+        const write = record({
+          write: { deletedKeys: deletedKeys && ownColumn(deletedKeys), deletedPartitionId, inserts },
+        });
         return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
       }
     }
   }
+
   /** What grows, and what earlier changes of this draft will have begun. */
   #seal(wanted: readonly bigint[]): bigint[] {
     const isWanted = (id: bigint): boolean => wanted.length === 0 || wanted.includes(id);
     const ids = new Set<bigint>();
-    for (const segment of this.#base.segments.values()) if (segment.state === 'growing' && isWanted(segment.id)) ids.add(segment.id);
+    for (const segment of this.#base.segments.values())
+      if (segment.state === 'growing' && isWanted(segment.id)) ids.add(segment.id);
     for (const [partitionId, open] of new Map([...this.#base.open, ...this.#open])) {
       if (open === undefined || !isWanted(open.id)) continue;
       ids.add(open.id);
@@ -110,6 +123,7 @@ export class ShardDraft {
     }
     return [...ids];
   }
+
   /** The growing segment that takes these rows; one that would outgrow its bounds is sealed first. */
   #assign(partitionId: bigint, rows: ColumnBatch, full: bigint[]): bigint {
     const bytes = appliedBytes(this.#base.schema, rows);
@@ -122,9 +136,11 @@ export class ShardDraft {
     this.#set(partitionId, { id: open.id, bytes: open.bytes + bytes, rows: open.rows + rows.rowCount });
     return open.id;
   }
+
   #isFull(open: OpenSegment, bytes: number, rows: number): boolean {
     return open.bytes + bytes > this.#base.segmentBytesMax || open.rows + rows > SEGMENT_ROWS_MAX;
   }
+
   #takeId(): bigint {
     const { ids } = this.#base;
     // Reserved by `idsNeeded`; that there is none is a fault of ours.
@@ -132,6 +148,7 @@ export class ShardDraft {
     this.#undo.push(() => ids.unshift(id));
     return id;
   }
+
   #set(partitionId: bigint, open: OpenSegment | undefined): void {
     const [had, before] = [this.#open.has(partitionId), this.#open.get(partitionId)];
     this.#undo.push(() => {
@@ -140,6 +157,7 @@ export class ShardDraft {
     });
     this.#open.set(partitionId, open);
   }
+
   #reserve(segmentId: bigint, partitionId: bigint, rows: ColumnBatch): void {
     const { prepared, segments } = this.#base;
     let data = segments.get(segmentId)?.data ?? prepared.get(segmentId);
@@ -157,24 +175,35 @@ export class ShardDraft {
     data.reserve(rows);
   }
 }
+
 const packBatch = (rows: ColumnBatch): ColumnBatch => ({
   rowCount: rows.rowCount,
   columns: rows.columns.map((column) => packNulls(column, rows.rowCount)),
 });
+
 /** The reader of the log takes no longer entry. Counted before it is encoded, a little on the high side. */
-function checkRecordBytes(deletedKeys: Column | undefined, inserts: readonly { readonly rows: ColumnBatch }[]): void {
+function checkRecordBytes(
+  deletedKeys: Column | undefined,
+  inserts: readonly { readonly rows: ColumnBatch }[],
+): void {
   let bytes = COLUMN_OVERHEAD_BYTES * (1 + inserts.length);
   const add = (column: Column): void => {
     bytes += columnBytes(column) + COLUMN_OVERHEAD_BYTES;
   };
   if (deletedKeys !== undefined) add(deletedKeys);
   for (const { rows } of inserts) for (const column of rows.columns) add(column);
-  if (bytes > PAYLOAD_BYTES_MAX) throw tooLarge(`the request is a log entry of ${bytes} bytes, expected at most ${PAYLOAD_BYTES_MAX}`);
+  if (bytes > PAYLOAD_BYTES_MAX)
+    throw tooLarge(`the request is a log entry of ${bytes} bytes, expected at most ${PAYLOAD_BYTES_MAX}`);
 }
+
 const outOfMemory = (cause: RangeError): ElanusError =>
-  new ElanusError('memory_insufficient', `no memory for the rows of the request (${cause.message}); send fewer rows, or try again later`, {
-    cause,
-  });
+  new ElanusError(
+    'memory_insufficient',
+    `no memory for the rows of the request (${cause.message}); send fewer rows, or try again later`,
+    {
+      cause,
+    },
+  );
 /** A column that outlives the request's buffer. */
 export const ownColumn = (column: Column): Column => ({
   ...column,

@@ -5,7 +5,10 @@ import { deleteGroups } from './shard-flush.js';
 
 test('deletes of a partition share files up to a bound, in order; a larger request has its own', () => {
   const deletesOf = (partitionId: bigint, timestamp: bigint, count: number) => ({
-    ...{ partitionId, timestamp, lsn: timestamp, appliedMs: 0 },
+    partitionId,
+    timestamp,
+    lsn: timestamp,
+    appliedMs: 0,
     keys: columnFromInt64(
       100n,
       Array.from({ length: count }, (_, i) => BigInt(i)),
@@ -20,7 +23,9 @@ test('deletes of a partition share files up to a bound, in order; a larger reque
     deletesOf(0n, 6n, 1),
   ];
   const groups = deleteGroups(all, 80);
-  expect(groups.map(({ partitionId, deletes }) => [partitionId, ...deletes.map(({ timestamp }) => timestamp)])).toEqual([
+  expect(
+    groups.map(({ partitionId, deletes }) => [partitionId, ...deletes.map(({ timestamp }) => timestamp)]),
+  ).toEqual([
     [0n, 1n, 3n],
     [7n, 2n],
     [0n, 4n],

@@ -29,6 +29,7 @@ export interface ShardFlushParts {
   /** After a commit: what became files. */
   readonly onCommitted: (segments: readonly SegmentRecord[], checkpointLsn: bigint) => void;
 }
+
 export class ShardFlush {
   readonly #parts: ShardFlushParts;
   #isStarted = false;
@@ -38,29 +39,35 @@ export class ShardFlush {
   /** Rounds that failed since the last one that did not. */
   #failures = 0;
   readonly #failing = new Set<(error: unknown) => void>();
+
   constructor(parts: ShardFlushParts) {
     this.#parts = parts;
   }
+
   /** Asks for a round; many asks while one runs are one more round. */
   request(): void {
     this.#requested = true;
     if (this.#isStarted) this.#run();
   }
+
   /** The shard is whole, as are the others of its log: rounds that were asked for run from now on. */
   start(): void {
     this.#isStarted = true;
     if (this.#requested) this.#run();
   }
+
   #run(): void {
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
     });
   }
+
   /** A round that runs ends by itself; a pause before the next one ends now. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#running;
   }
+
   /** The work's outcome, or the reason why rounds keep failing. The rounds go on. */
   unlessFailing(work: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -68,6 +75,7 @@ export class ShardFlush {
       work.then(resolve, reject).finally(() => this.#failing.delete(reject));
     });
   }
+
   async #loop(): Promise<void> {
     const { platform, shard } = this.#parts;
     let retryMs = RETRY_MS_MIN;
@@ -79,16 +87,27 @@ export class ShardFlush {
         this.#failures = 0;
       } catch (error) {
         if (shard.closed) return;
-        platform.logger.warn('flush_round_failed', { vchannel: shard.channel.vchannel, reason: messageOf(error), retryMs });
+        platform.logger.warn('flush_round_failed', {
+          vchannel: shard.channel.vchannel,
+          reason: messageOf(error),
+          retryMs,
+        });
         // A newer owner has the channel: it will write these rows from the log.
-        if (error instanceof ElanusError && (error.key === 'channel_moved' || error.key === 'channel_not_found')) return;
+        if (
+          error instanceof ElanusError &&
+          (error.key === 'channel_moved' || error.key === 'channel_not_found')
+        )
+          return;
         if (++this.#failures >= FAILURES_MAX) for (const reject of this.#failing) reject(error);
-        await platform.timers.sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)), this.#stop.signal).catch(() => {});
+        await platform.timers
+          .sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)), this.#stop.signal)
+          .catch(() => {});
         retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
         this.#requested = true;
       }
     }
   }
+
   async #round(): Promise<void> {
     const begun: BegunWrite[] = [];
     try {
@@ -98,6 +117,7 @@ export class ShardFlush {
       throw error;
     }
   }
+
   async #flush(begun: BegunWrite[]): Promise<void> {
     const { platform, shard, channelRegistry, allocateIds, onCommitted } = this.#parts;
     const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
@@ -122,7 +142,9 @@ export class ShardFlush {
     // A partition dropped meanwhile takes its segments and deletes along: they are no longer ours to commit.
     const deletedIn = new Set(shard.deletes.map(({ partitionId }) => partitionId));
     const alive = records.filter((record) =>
-      record.isLevelZero ? record.partitionId < 0n || deletedIn.has(record.partitionId) : shard.segments.has(record.id),
+      record.isLevelZero
+        ? record.partitionId < 0n || deletedIn.has(record.partitionId)
+        : shard.segments.has(record.id),
     );
     const checkpoint = shard.checkpointAfter(sealed, deletes);
     for (const one of begun) one.isOffered = true;
@@ -139,9 +161,14 @@ export class ShardFlush {
     // Sealed without rows, or dropped: nothing was committed for them, and nothing is left to keep.
     shard.committed(sealed, deletes, checkpoint.timestamp);
     for (const segment of sealed) if (segment.data.rowCount === 0) shard.forget(segment.id);
-    platform.logger.debug('flush_committed', { vchannel: shard.channel.vchannel, segments: alive.length, checkpointLsn: checkpoint.lsn });
+    platform.logger.debug('flush_committed', {
+      vchannel: shard.channel.vchannel,
+      segments: alive.length,
+      checkpointLsn: checkpoint.lsn,
+    });
     onCommitted(alive, checkpoint.lsn);
   }
+
   #begin(
     folder: BegunWrite['folder'],
     { id, partitionId }: { readonly id: bigint; readonly partitionId: bigint },
@@ -149,23 +176,38 @@ export class ShardFlush {
   ): BegunWrite {
     return { folder, segmentId: id, partitionId, logId, isOffered: false };
   }
+
   /** Removes the files of these writes. A manifest stays: it may be a newer owner's; the next write replaces it, or the next start removes it. */
   async #discard(writes: readonly BegunWrite[]): Promise<void> {
     const { platform, shard } = this.#parts;
     for (const { folder, partitionId, segmentId, logId } of writes) {
       try {
-        const keys = await platform.objectStore.list(`${folder}/${shard.channel.collectionId}/${partitionId}/${segmentId}/`);
+        const keys = await platform.objectStore.list(
+          `${folder}/${shard.channel.collectionId}/${partitionId}/${segmentId}/`,
+        );
         for (const key of keys) if (key.endsWith(`/${logId}`)) await platform.objectStore.remove(key);
       } catch (error) {
         platform.logger.warn('flush_files_kept', { segmentId, reason: messageOf(error) });
       }
     }
   }
+
   async #writeSegment(segment: GrowingSegment, logId: bigint): Promise<SegmentRecord> {
     const { platform, shard } = this.#parts;
-    const address = { collectionId: shard.channel.collectionId, partitionId: segment.partitionId, segmentId: segment.id };
+    const address = {
+      collectionId: shard.channel.collectionId,
+      partitionId: segment.partitionId,
+      segmentId: segment.id,
+    };
     const rowCount = segment.data.rowCount;
-    const files = await writeSegment(platform, { address, schema: shard.schema, data: segment.data, rowBegin: 0, rowEnd: rowCount, logId });
+    const files = await writeSegment(platform, {
+      address,
+      schema: shard.schema,
+      data: segment.data,
+      rowBegin: 0,
+      rowEnd: rowCount,
+      logId,
+    });
     const record = this.#record({
       id: segment.id,
       partitionId: segment.partitionId,
@@ -175,11 +217,23 @@ export class ShardFlush {
       to: segment.data.timestampTo,
       isLevelZero: false,
     });
-    return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
+    return {
+      ...record,
+      manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }),
+    };
   }
-  async #writeDeletes(deletes: readonly BufferedDeletes[], partitionId: bigint, segmentId: bigint, logId: bigint): Promise<SegmentRecord> {
+
+  async #writeDeletes(
+    deletes: readonly BufferedDeletes[],
+    partitionId: bigint,
+    segmentId: bigint,
+    logId: bigint,
+  ): Promise<SegmentRecord> {
     const { platform, shard } = this.#parts;
-    const batches: ColumnBatch[] = deletes.map(({ keys }) => ({ rowCount: rowCountOf(keys, 0), columns: [keys] }));
+    const batches: ColumnBatch[] = deletes.map(({ keys }) => ({
+      rowCount: rowCountOf(keys, 0),
+      columns: [keys],
+    }));
     const keys = concatBatches(batches).columns[0];
     if (keys === undefined) throw new ElanusError('internal', 'deletes without keys');
     const timestamps = new BigUint64Array(batches.reduce((sum, batch) => sum + batch.rowCount, 0));
@@ -189,7 +243,12 @@ export class ShardFlush {
       at += batch.rowCount;
     }
     const address = { collectionId: shard.channel.collectionId, partitionId, segmentId };
-    const file = await writeDeletes(platform, { address, schema: shard.schema, logId, deletes: { keys, timestamps } });
+    const file = await writeDeletes(platform, {
+      address,
+      schema: shard.schema,
+      logId,
+      deletes: { keys, timestamps },
+    });
     const record = this.#record({
       id: segmentId,
       partitionId,
@@ -199,8 +258,12 @@ export class ShardFlush {
       to: timestamps.at(-1) ?? 0n,
       isLevelZero: true,
     });
-    return { ...record, manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }) };
+    return {
+      ...record,
+      manifestKey: await writeManifest(platform, { schema: shard.schema, segment: record }),
+    };
   }
+
   #record(facts: {
     id: bigint;
     partitionId: bigint;
@@ -228,6 +291,7 @@ export class ShardFlush {
     };
   }
 }
+
 /** A segment's files of one round: all of them end in the id of the write. */
 interface BegunWrite {
   readonly folder: 'insert_log' | 'delta_log';
@@ -237,6 +301,7 @@ interface BegunWrite {
   /** A commit that names them is on its way. */
   isOffered: boolean;
 }
+
 /** Refusals after which it is certain that nothing was committed. */
 const REFUSALS: ReadonlySet<string> = new Set(['channel_moved', 'channel_not_found', 'object_not_found']);
 const mayBeCommitted = (error: unknown, begun: readonly BegunWrite[]): boolean =>
@@ -247,8 +312,12 @@ interface DeleteGroup {
   readonly deletes: BufferedDeletes[];
   bytes: number;
 }
+
 /** What becomes a file each: deletes of one partition, or of all, and no more keys than can be read back at once. */
-export function deleteGroups(deletes: readonly BufferedDeletes[], bytesMax: number = DELETE_FILE_BYTES_MAX): readonly DeleteGroup[] {
+export function deleteGroups(
+  deletes: readonly BufferedDeletes[],
+  bytesMax: number = DELETE_FILE_BYTES_MAX,
+): readonly DeleteGroup[] {
   const groups: DeleteGroup[] = [];
   const open = new Map<bigint, DeleteGroup>();
   for (const one of deletes) {

@@ -3,7 +3,13 @@
 // what it held, no read is answered until a target was loaded in full again: a partial answer would be a wrong one.
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { concatBatches, gatherBatch as gather, int64Values, keyAt, rowCountOf } from '#model/columns/column.js';
+import {
+  concatBatches,
+  gatherBatch as gather,
+  int64Values,
+  keyAt,
+  rowCountOf,
+} from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
@@ -28,7 +34,14 @@ import { aligned, decodeHits, encodeHits, type Hits } from '#segment/search/hits
 import { mergeHitsPaced } from '#segment/search/merge-hits.js';
 import { reportFor } from '#segment/search/search-hooks.js';
 import { searchSegments } from '#segment/search/search-segments.js';
-import { isLeftShort, isNewer, nextK, SupersededRows, supersededBy, withoutHits } from '#segment/search/superseded-rows.js';
+import {
+  isLeftShort,
+  isNewer,
+  nextK,
+  SupersededRows,
+  supersededBy,
+  withoutHits,
+} from '#segment/search/superseded-rows.js';
 import { isLargerBetter, retrieveFromSegments } from '#segment/segment-reads.js';
 import type { OracleTime } from './oracle-time.js';
 import type { BufferedDeletes, Shard } from './shard.js';
@@ -40,6 +53,7 @@ interface ServedSegment {
   waiting: Deletes[] | undefined;
   indexKeys: string;
 }
+
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
 const FORWARD_MS_MAX = 2000;
 
@@ -82,6 +96,7 @@ export class ShardReader {
     this.#onLost = onLost;
     this.#onDamaged = onDamaged;
   }
+
   get isLoaded(): boolean {
     return this.#partitions !== undefined;
   }
@@ -97,7 +112,11 @@ export class ShardReader {
     const abort = new AbortController();
     const timer = this.#platform.timers.after(FORWARD_MS_MAX, () => abort.abort());
     try {
-      const context = { signal: abort.signal, deadlineMs: this.#platform.clock.now() + FORWARD_MS_MAX, metadata: {} };
+      const context = {
+        signal: abort.signal,
+        deadlineMs: this.#platform.clock.now() + FORWARD_MS_MAX,
+        metadata: {},
+      };
       await this.#queryNode.applyDeletes({ segmentIds: ready, deletes: encodeDeletes([deletes]) }, context);
     } catch (error) {
       // The write is durable and must take effect. Whether it did over there is unknown, so nothing is read from there any more.
@@ -106,14 +125,20 @@ export class ShardReader {
       timer.cancel();
     }
   }
+
   /** Gives up all that query-nodes serve. Reads are refused until the next target is loaded. */
   #lose(reason: string): void {
-    this.#platform.logger.warn('served_segments_lost', { vchannel: this.#shard.channel.vchannel, segments: this.#served.size, reason });
+    this.#platform.logger.warn('served_segments_lost', {
+      vchannel: this.#shard.channel.vchannel,
+      segments: this.#served.size,
+      reason,
+    });
     this.#life++;
     this.#served.clear();
     this.#partitions = undefined;
     this.#onLost();
   }
+
   /** A call to the query-node about segments that it should hold. */
   async #remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
     const life = this.#life;
@@ -122,19 +147,23 @@ export class ShardReader {
     } catch (error) {
       // Released meanwhile is not lost.
       const isLost = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
-      if (isLost && life === this.#life && segmentIds.every((id) => this.#served.has(id))) this.#lose(error.message);
+      if (isLost && life === this.#life && segmentIds.every((id) => this.#served.has(id)))
+        this.#lose(error.message);
       throw error;
     }
   }
+
   /** Called after a flush was committed. */
   committed(segments: readonly SegmentRecord[]): void {
     for (const segment of segments) this.#unseen.set(segment.id, segment.partitionId);
     // Kept while a target is being loaded: it may not know them yet.
     if (!this.isLoaded && this.#served.size === 0) this.#forgetSaved(() => true);
   }
+
   partitionDropped(partitionId: bigint): void {
     for (const [id, partition] of this.#unseen) if (partition === partitionId) this.#unseen.delete(id);
   }
+
   #forgetSaved(isServed: (id: bigint) => boolean): void {
     for (const segment of [...this.#shard.segments.values()])
       if (segment.state === 'saved' && isServed(segment.id)) this.#shard.forget(segment.id);
@@ -145,14 +174,17 @@ export class ShardReader {
     // One after another: a second target must not take segments for served that the first still loads.
     return this.#syncing.run(() => this.#sync(request, context));
   }
+
   async #sync(request: SyncTargetRequest, context: CallContext): Promise<void> {
-    if (request.version < this.#version) throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
+    if (request.version < this.#version)
+      throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
     await this.#checkHeld(context);
     const deleteIds = new Set(request.deleteSegments.map((segment) => segment.id));
     const targetIds = new Set(request.segments.map((target) => target.segment?.id));
     const partitions = new Set(request.partitionIds);
     for (const [id, partition] of this.#unseen) {
-      const isKnown = deleteIds.has(id) || targetIds.has(id) || (partition >= 0n && !partitions.has(partition));
+      const isKnown =
+        deleteIds.has(id) || targetIds.has(id) || (partition >= 0n && !partitions.has(partition));
       if (!isKnown) throw outdated(`segment ${id} was flushed after this target was made`);
     }
     this.#version = request.version;
@@ -170,7 +202,8 @@ export class ShardReader {
       if (served !== undefined) {
         // Served without a break: its index files may have come or gone meanwhile, the rows are the same. Of a file that is read while
         // it is searched, damage shows only then: whoever reads it tells when it is asked to load it.
-        if (served.indexKeys !== indexKeys || segment.indexes.some((file) => isDiskFile(file.key))) changed.push(segment);
+        if (served.indexKeys !== indexKeys || segment.indexes.some((file) => isDiskFile(file.key)))
+          changed.push(segment);
         continue;
       }
       const fresh: ServedSegment = { record: segment, waiting: [], indexKeys: '' };
@@ -185,7 +218,12 @@ export class ShardReader {
         await this.#load(served, request, buffered, context);
         if (life !== this.#life) throw outdated('the segments served so far were given up meanwhile');
       } catch (error) {
-        if (this.#partitions !== undefined && error instanceof ElanusError && error.key === 'memory_limit' && life === this.#life) {
+        if (
+          this.#partitions !== undefined &&
+          error instanceof ElanusError &&
+          error.key === 'memory_limit' &&
+          life === this.#life
+        ) {
           this.#served.delete(served.record.id);
           // A flushed segment's rows are still in the growing part, which goes on serving them; of an imported one nothing is here.
           if (!this.#shard.segments.has(served.record.id)) tooLarge ??= error;
@@ -201,12 +239,15 @@ export class ShardReader {
     for (const id of gone) this.#served.delete(id);
     // A new partition is served whole or not at all.
     const before = this.#partitions;
-    this.#partitions = tooLarge === undefined ? partitions : new Set([...partitions].filter((id) => before?.has(id)));
+    this.#partitions =
+      tooLarge === undefined ? partitions : new Set([...partitions].filter((id) => before?.has(id)));
     this.#forgetSaved((id) => this.#served.get(id)?.waiting === undefined && this.#served.has(id));
     if (gone.length > 0) await this.#queryNode.releaseSegments({ segmentIds: gone }, context);
-    for (const segment of changed) if (this.#served.has(segment.id)) await this.#loadIndexes(segment, context);
+    for (const segment of changed)
+      if (this.#served.has(segment.id)) await this.#loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
   }
+
   /** An index that cannot be loaded costs speed only: the next target tries again, a damaged one is built again. */
   async #loadIndexes(segment: SegmentRecord, context: CallContext): Promise<void> {
     try {
@@ -218,15 +259,19 @@ export class ShardReader {
       this.#platform.logger.warn('indexes_not_loaded', { segmentId: segment.id, reason: messageOf(error) });
     }
   }
+
   /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */
   async #checkHeld(context: CallContext): Promise<void> {
     const held = [...this.#served].filter(([, served]) => served.waiting === undefined).map(([id]) => id);
     if (held.length === 0) return;
     // Applying no deletes changes nothing, and fails for a segment that is not there.
-    await this.#remote(held, this.#queryNode.applyDeletes({ segmentIds: held }, context)).catch((error: unknown) => {
-      if (!(error instanceof ElanusError) || error.key !== 'collection_not_fully_loaded') throw error;
-    });
+    await this.#remote(held, this.#queryNode.applyDeletes({ segmentIds: held }, context)).catch(
+      (error: unknown) => {
+        if (!(error instanceof ElanusError) || error.key !== 'collection_not_fully_loaded') throw error;
+      },
+    );
   }
+
   async #load(
     served: ServedSegment,
     { deleteSegments, indexes, version }: SyncTargetRequest,
@@ -252,9 +297,13 @@ export class ShardReader {
         return;
       }
       served.waiting = [];
-      await this.#queryNode.applyDeletes({ segmentIds: [served.record.id], deletes: encodeDeletes(waiting) }, context);
+      await this.#queryNode.applyDeletes(
+        { segmentIds: [served.record.id], deletes: encodeDeletes(waiting) },
+        context,
+      );
     }
   }
+
   async release(): Promise<void> {
     const ids = [...this.#served.keys()];
     this.#life++;
@@ -278,15 +327,24 @@ export class ShardReader {
     if (wanted.length === loaded.size && wanted.every((id) => loaded.has(id))) return loaded;
     if (loadedOnly) return new Set(wanted.filter((id) => loaded.has(id)));
     for (const id of wanted)
-      if (!loaded.has(id)) throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
+      if (!loaded.has(id))
+        throw new ElanusError(
+          'collection_not_loaded',
+          `partition not loaded[partition=${id}]; load it first`,
+        );
     return new Set(wanted);
   }
+
   /** Everything acknowledged before the call is visible already; only a time that the oracle has not come to has to be waited for. */
   async #readTimestamp(guarantee: bigint, context: CallContext): Promise<bigint> {
     if (guarantee > this.#shard.readTimestamp) await this.#time.reach(guarantee, context);
     return this.#shard.readTimestamp;
   }
-  #parts(partitions: ReadonlySet<bigint>, ignoreGrowing: boolean): { growing: ReadableSegment[]; sealedIds: bigint[] } {
+
+  #parts(
+    partitions: ReadonlySet<bigint>,
+    ignoreGrowing: boolean,
+  ): { growing: ReadableSegment[]; sealedIds: bigint[] } {
     const sealedIds: bigint[] = [];
     for (const [id, served] of this.#served)
       if (served.waiting === undefined && partitions.has(served.record.partitionId)) sealedIds.push(id);
@@ -308,7 +366,13 @@ export class ShardReader {
       this.#remote(
         sealedIds,
         this.#queryNode.searchSegments(
-          whole<SegmentSearchRequest>({ ...noneSuperseded, segmentIds: sealedIds, search, readTimestamp, ...superseded }),
+          whole<SegmentSearchRequest>({
+            ...noneSuperseded,
+            segmentIds: sealedIds,
+            search,
+            readTimestamp,
+            ...superseded,
+          }),
           context,
         ),
       );
@@ -324,7 +388,8 @@ export class ShardReader {
         searchSegments(growing, search, readTimestamp, this.#shard.schema, call, { report }),
         sealedIds.length === 0 ? undefined : askRemote(encodeSuperseded(superseded), search),
       ]);
-      if (remote === undefined) return whole<ShardSearchResponse>({ ...encodeHits(local, readTimestamp), ...report?.wire });
+      if (remote === undefined)
+        return whole<ShardSearchResponse>({ ...encodeHits(local, readTimestamp), ...report?.wire });
       report?.addAnswer(remote);
       const sealed = decodeHits(remote);
       const supersededThere = await supersededBy(growing, readTimestamp, sealed, pace);
@@ -347,18 +412,37 @@ export class ShardReader {
       return whole<ShardSearchResponse>({ ...encodeHits(merged, readTimestamp), ...report?.wire });
     }
   }
+
   /** Numbers of the growing hits whose key has a newer row in a sealed segment: one of another partition, or an imported one. */
-  async #supersededBySealed(sealedIds: readonly bigint[], hits: Hits, readTimestamp: bigint, context: CallContext): Promise<number[]> {
-    const oldest = hits.timestamps.reduce((least, time) => (time < least ? time : least), BigInt.asUintN(64, -1n));
+  async #supersededBySealed(
+    sealedIds: readonly bigint[],
+    hits: Hits,
+    readTimestamp: bigint,
+    context: CallContext,
+  ): Promise<number[]> {
+    const oldest = hits.timestamps.reduce(
+      (least, time) => (time < least ? time : least),
+      BigInt.asUintN(64, -1n),
+    );
     // Most sealed segments were written before anything that grows: nobody is asked then.
     const segmentIds = sealedIds.filter((id) => newestIn(this.#served.get(id)?.record) >= oldest);
     if (segmentIds.length === 0 || hits.rows.length === 0) return [];
-    const retrieve = ShardRetrieveRequest.create({ filter: { keys: hits.keys, keyCount: hits.rows.length, negated: false } });
-    const { rows } = await this.#remote(segmentIds, this.#queryNode.retrieveSegments({ segmentIds, retrieve, readTimestamp }, context));
+    const retrieve = ShardRetrieveRequest.create({
+      filter: { keys: hits.keys, keyCount: hits.rows.length, negated: false },
+    });
+    const { rows } = await this.#remote(
+      segmentIds,
+      this.#queryNode.retrieveSegments({ segmentIds, retrieve, readTimestamp }, context),
+    );
     const [keys, times] = rows?.columns ?? [];
     if (rows === undefined || keys === undefined || times === undefined) return [];
     const writtenAt = int64Values(times);
-    const newest = new Map(Array.from({ length: rows.rowCount }, (_, row) => [keyAt(keys, row), BigInt.asUintN(64, writtenAt[row] ?? 0n)]));
+    const newest = new Map(
+      Array.from({ length: rows.rowCount }, (_, row) => [
+        keyAt(keys, row),
+        BigInt.asUintN(64, writtenAt[row] ?? 0n),
+      ]),
+    );
     const numbers: number[] = [];
     for (let at = 0; at < hits.rows.length; at++) {
       const time = newest.get(keyAt(hits.keys, at));
@@ -366,6 +450,7 @@ export class ShardReader {
     }
     return numbers;
   }
+
   async retrieve(request: ShardRetrieveRequest, context: CallContext) {
     const partitions = this.#requirePartitions(request.partitionIds, request.loadedOnly);
     const readTimestamp = await this.#readTimestamp(request.guaranteeTimestamp, context);
@@ -373,14 +458,28 @@ export class ShardReader {
     const remote =
       sealedIds.length === 0
         ? undefined
-        : this.#remote(sealedIds, this.#queryNode.retrieveSegments({ segmentIds: sealedIds, retrieve: request, readTimestamp }, context));
+        : this.#remote(
+            sealedIds,
+            this.#queryNode.retrieveSegments(
+              { segmentIds: sealedIds, retrieve: request, readTimestamp },
+              context,
+            ),
+          );
     const pace = new Pace(this.#platform, context);
-    const [local, sealed] = await Promise.all([retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema, pace), remote]);
+    const [local, sealed] = await Promise.all([
+      retrieveFromSegments(growing, request, readTimestamp, this.#shard.schema, pace),
+      remote,
+    ]);
     if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
     const batches = [local.rows, ...(sealed?.rows === undefined ? [] : [sealed.rows])];
-    const rows = await mergeBatchesByKey(batches, request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit), pace);
+    const rows = await mergeBatchesByKey(
+      batches,
+      request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit),
+      pace,
+    );
     return { count: BigInt(rows.rowCount), rows, readTimestamp };
   }
+
   async fetch(request: FetchRowsRequest, context: CallContext) {
     const segmentIds = new BigInt64Array(aligned(request.segmentIds));
     const rows = new Uint32Array(aligned(request.rows));
@@ -417,20 +516,32 @@ export class ShardReader {
 }
 
 const noneSuperseded = SegmentSearchRequest.create({});
-function encodeSuperseded(superseded: SupersededRows): Pick<SegmentSearchRequest, 'supersededSegmentIds' | 'supersededRows'> {
+function encodeSuperseded(
+  superseded: SupersededRows,
+): Pick<SegmentSearchRequest, 'supersededSegmentIds' | 'supersededRows'> {
   const { segmentIds, rows } = superseded.addresses();
   return { supersededSegmentIds: bytes(segmentIds), supersededRows: bytes(rows) };
 }
+
 /** No row of the segment counts as written later. */
 const newestIn = (record: SegmentRecord | undefined): bigint =>
-  record === undefined ? 0n : record.commitTimestamp > record.timestampTo ? record.commitTimestamp : record.timestampTo;
-const outdated = (why: string): ElanusError => new ElanusError('service_not_ready', `${why}; fetch the target again`);
-const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array => BigInt64Array.from(places, (place) => from[place] ?? 0n);
-const pick32 = (from: Uint32Array, places: readonly number[]): Uint32Array => Uint32Array.from(places, (place) => from[place] ?? 0);
+  record === undefined
+    ? 0n
+    : record.commitTimestamp > record.timestampTo
+      ? record.commitTimestamp
+      : record.timestampTo;
+const outdated = (why: string): ElanusError =>
+  new ElanusError('service_not_ready', `${why}; fetch the target again`);
+const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array =>
+  BigInt64Array.from(places, (place) => from[place] ?? 0n);
+const pick32 = (from: Uint32Array, places: readonly number[]): Uint32Array =>
+  Uint32Array.from(places, (place) => from[place] ?? 0);
 const bytes = (array: BigInt64Array | Uint32Array | BigUint64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
-function encodeDeletes(deletes: readonly Deletes[]): { keys: Column; timestamps: Uint8Array; partitionIds: Uint8Array } | undefined {
+function encodeDeletes(
+  deletes: readonly Deletes[],
+): { keys: Column; timestamps: Uint8Array; partitionIds: Uint8Array } | undefined {
   if (deletes.length === 0) return undefined;
   const counts = deletes.map(({ keys }) => rowCountOf(keys, 0));
   const timestamps = new BigUint64Array(counts.reduce((sum, count) => sum + count, 0));
@@ -441,6 +552,10 @@ function encodeDeletes(deletes: readonly Deletes[]): { keys: Column; timestamps:
     partitionIds.fill(deletes[index]?.partitionId ?? 0n, at, at + count);
     at += count;
   }
-  const keys = concatBatches(deletes.map((one, index) => ({ rowCount: counts[index] ?? 0, columns: [one.keys] }))).columns[0];
-  return keys === undefined ? undefined : { keys, timestamps: bytes(timestamps), partitionIds: bytes(partitionIds) };
+  const keys = concatBatches(
+    deletes.map((one, index) => ({ rowCount: counts[index] ?? 0, columns: [one.keys] })),
+  ).columns[0];
+  return keys === undefined
+    ? undefined
+    : { keys, timestamps: bytes(timestamps), partitionIds: bytes(partitionIds) };
 }

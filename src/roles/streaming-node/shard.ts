@@ -23,10 +23,12 @@ export interface BufferedDeletes {
   /** When they were noted here, by the monotonic clock of this process. */
   readonly appliedMs: number;
 }
+
 export interface ShardSettings {
   /** Bytes of rows at which a growing segment is sealed. */
   readonly segmentBytesMax: number;
 }
+
 export interface ShardParts {
   readonly platform: Platform;
   readonly settings: ShardSettings;
@@ -39,6 +41,7 @@ export interface ShardParts {
   /** Something is ready to be written to files. */
   readonly onSealed: () => void;
 }
+
 /** Deletes that no file holds yet are written when they take so much, bytes. */
 const DELETE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -70,13 +73,16 @@ export class Shard {
     this.#appliedTimestamp = parts.channel.checkpointTimestamp;
     this.#checkpointTimestamp = parts.channel.checkpointTimestamp;
   }
+
   /** The newest timestamp at which everything of this shard is visible: what reads use. */
   get readTimestamp(): bigint {
     return this.#appliedTimestamp;
   }
+
   get deletes(): readonly BufferedDeletes[] {
     return this.#deletes;
   }
+
   get checkpointTimestamp(): bigint {
     return this.#checkpointTimestamp;
   }
@@ -85,10 +91,12 @@ export class Shard {
   get failure(): ElanusError | undefined {
     return this.#failure?.error;
   }
+
   /** Memory of all growing segments and buffered deletes. */
   get memoryBytes(): number {
     return this.#bytes.total + this.#deleteBytes;
   }
+
   /** Without what is in files. */
   get unsavedBytes(): number {
     return this.#unsavedBytes.total + this.#deleteBytes;
@@ -101,9 +109,14 @@ export class Shard {
     const first = await this.#parts.allocateIds(missing);
     for (let index = 0; index < missing; index++) this.#ids.push(first + BigInt(index));
   }
+
   /** For one group of changes; closed before the next is asked for. @throws channel_not_found, service_unavailable */
   draft(): ShardDraft {
-    if (this.closed) throw new ElanusError('channel_not_found', `channel ${this.channel.vchannel} is closed; its collection was dropped`);
+    if (this.closed)
+      throw new ElanusError(
+        'channel_not_found',
+        `channel ${this.channel.vchannel} is closed; its collection was dropped`,
+      );
     if (this.#failure !== undefined) throw this.#failure.error;
     return new ShardDraft({
       channel: this.channel,
@@ -116,6 +129,7 @@ export class Shard {
       createSegment: (id, partitionId) => this.#createSegment(id, partitionId),
     });
   }
+
   #createSegment(id: bigint, partitionId: bigint): SegmentData {
     const { collectionId } = this.channel;
     return new SegmentData(this.#parts.platform, { id, collectionId, partitionId, schema: this.schema });
@@ -133,11 +147,19 @@ export class Shard {
       const why = `channel ${this.channel.vchannel}: record ${lsn} of its log could not be applied (${messageOf(error)})`;
       const what =
         'its rows are safe in the log, but can neither be read nor written; restart the server, with more memory if it lacked some';
-      this.#failure = { error: new ElanusError('service_unavailable', `${why}; ${what}`, { cause: error }), lsn };
-      this.#parts.platform.logger.error('shard_stopped', { vchannel: this.channel.vchannel, lsn, reason: messageOf(error) });
+      this.#failure = {
+        error: new ElanusError('service_unavailable', `${why}; ${what}`, { cause: error }),
+        lsn,
+      };
+      this.#parts.platform.logger.error('shard_stopped', {
+        vchannel: this.channel.vchannel,
+        lsn,
+        reason: messageOf(error),
+      });
       for (const waiter of this.#checkpointWaiters.splice(0)) waiter.done.reject(this.#failure.error);
     }
   }
+
   async #apply(record: LogRecord, lsn: bigint, isReplay: boolean): Promise<void> {
     assert(lsn > this.#appliedLsn, `${this.channel.vchannel}: record ${lsn} after ${this.#appliedLsn}`);
     if (record.write !== undefined) {
@@ -149,7 +171,8 @@ export class Shard {
         this.#deletes.push({ keys, timestamp: record.timestamp, lsn, partitionId, appliedMs });
         this.#deleteBytes += columnBytes(keys);
         // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
-        if (!isReplay) await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
+        if (!isReplay)
+          await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
         for (const segment of this.segments.values()) {
           if (partitionId !== 0n && partitionId !== segment.partitionId) continue;
           if (segment.data.applyDeletes(deletedKeys, record.timestamp) > 0) this.#note(segment);
@@ -175,24 +198,29 @@ export class Shard {
     }
     this.#appliedLsn = lsn;
     this.#appliedTimestamp = record.timestamp;
-    if (record.seal !== undefined || (!isReplay && this.#deleteBytes > DELETE_BYTES_MAX)) this.#parts.onSealed();
+    if (record.seal !== undefined || (!isReplay && this.#deleteBytes > DELETE_BYTES_MAX))
+      this.#parts.onSealed();
   }
+
   #keepDeletes(isKept: (deletes: BufferedDeletes) => boolean): void {
     this.#deletes = this.#deletes.filter(isKept);
     this.#deleteBytes = this.#deletes.reduce((sum, { keys }) => sum + columnBytes(keys), 0);
   }
+
   #note({ data, state }: GrowingSegment): void {
     this.#bytes.note(data);
     if (state === 'saved') this.#unsavedBytes.forget(data.id);
     else this.#unsavedBytes.note(data);
   }
+
   #insert(insert: SegmentRows, timestamp: bigint, lsn: bigint, isReplay: boolean): void {
     if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId)) return;
     assert(insert.rows !== undefined, `record ${lsn}: an insert without rows`);
     let segment = this.segments.get(insert.segmentId);
     const nowMs = this.#parts.platform.clock.monotonic();
     if (segment === undefined) {
-      const data = this.#prepared.get(insert.segmentId) ?? this.#createSegment(insert.segmentId, insert.partitionId);
+      const data =
+        this.#prepared.get(insert.segmentId) ?? this.#createSegment(insert.segmentId, insert.partitionId);
       this.#prepared.delete(insert.segmentId);
       segment = {
         id: insert.segmentId,
@@ -217,6 +245,7 @@ export class Shard {
       rows: before.rows + insert.rows.rowCount,
     });
   }
+
   forget(segmentId: bigint): void {
     const segment = this.segments.get(segmentId);
     if (segment === undefined) return;
@@ -234,15 +263,19 @@ export class Shard {
         first = { lsn: segment.firstLsn, timestamp: segment.firstTimestamp };
     }
     const oldest = this.#deletes[0];
-    if (oldest !== undefined && (first === undefined || oldest.lsn < first.lsn)) first = { lsn: oldest.lsn, timestamp: oldest.timestamp };
+    if (oldest !== undefined && (first === undefined || oldest.lsn < first.lsn))
+      first = { lsn: oldest.lsn, timestamp: oldest.timestamp };
     const failed = this.#failure?.lsn;
-    if (failed !== undefined && (first === undefined || failed < first.lsn)) first = { lsn: failed, timestamp: this.#appliedTimestamp };
+    if (failed !== undefined && (first === undefined || failed < first.lsn))
+      first = { lsn: failed, timestamp: this.#appliedTimestamp };
     return first;
   }
+
   /** Every record of this shard before it is in files. */
   get firstUnsavedLsn(): bigint {
     return this.#unsaved?.lsn ?? BigInt.asUintN(63, -1n);
   }
+
   /** The checkpoint that holds once these segments and deletes are committed. */
   checkpointAfter(
     saved: readonly GrowingSegment[],
@@ -257,14 +290,20 @@ export class Shard {
     };
     const files = new Set(saved);
     for (const segment of this.segments.values()) {
-      if (segment.state !== 'saved' && !files.has(segment)) consider({ lsn: segment.firstLsn, timestamp: segment.firstTimestamp });
+      if (segment.state !== 'saved' && !files.has(segment))
+        consider({ lsn: segment.firstLsn, timestamp: segment.firstTimestamp });
     }
     const isSaved = new Set(savedDeletes);
     for (const deletes of this.#deletes) if (!isSaved.has(deletes)) consider(deletes);
     return { lsn, timestamp };
   }
+
   /** Called once the catalog has the files. */
-  committed(saved: readonly GrowingSegment[], savedDeletes: readonly BufferedDeletes[], checkpointTimestamp: bigint): void {
+  committed(
+    saved: readonly GrowingSegment[],
+    savedDeletes: readonly BufferedDeletes[],
+    checkpointTimestamp: bigint,
+  ): void {
     for (const segment of saved) {
       segment.state = 'saved';
       this.#unsavedBytes.forget(segment.id);
@@ -272,9 +311,13 @@ export class Shard {
     const isSaved = new Set(savedDeletes);
     this.#keepDeletes((deletes) => !isSaved.has(deletes));
     if (checkpointTimestamp > this.#checkpointTimestamp) this.#checkpointTimestamp = checkpointTimestamp;
-    for (const waiter of this.#checkpointWaiters) if (waiter.timestamp <= this.#checkpointTimestamp) waiter.done.resolve();
-    this.#checkpointWaiters = this.#checkpointWaiters.filter((waiter) => waiter.timestamp > this.#checkpointTimestamp);
+    for (const waiter of this.#checkpointWaiters)
+      if (waiter.timestamp <= this.#checkpointTimestamp) waiter.done.resolve();
+    this.#checkpointWaiters = this.#checkpointWaiters.filter(
+      (waiter) => waiter.timestamp > this.#checkpointTimestamp,
+    );
   }
+
   /** Resolves when every row and delete up to the timestamp is in files. */
   awaitCheckpoint(timestamp: bigint): Promise<void> {
     if (this.closed || timestamp <= this.#checkpointTimestamp) return Promise.resolve();
@@ -283,6 +326,7 @@ export class Shard {
     this.#checkpointWaiters.push({ timestamp, done });
     return done.promise;
   }
+
   close(): void {
     this.closed = true;
     for (const waiter of this.#checkpointWaiters) waiter.done.resolve();

@@ -4,9 +4,19 @@ import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
-import { type MemoryPlatform, openMemoryPlatform, type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
 import { ChannelRecord, type SegmentRecord } from '#proto/elanus/data.js';
-import { ChannelRegistryDefinition, QueryCoordDefinition, QueryNodeDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import {
+  ChannelRegistryDefinition,
+  QueryCoordDefinition,
+  QueryNodeDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
@@ -22,6 +32,7 @@ const schema = CollectionSchema.fromPartial({
     { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
   ],
 });
+
 /** What the peers remember: they outlive the node. */
 interface Facts {
   clock: bigint;
@@ -31,6 +42,7 @@ interface Facts {
   commitFailures: number;
   commits: number;
 }
+
 const newFacts = (): Facts => ({
   clock: 1000n << 18n,
   ids: 1000n,
@@ -39,8 +51,13 @@ const newFacts = (): Facts => ({
   commitFailures: 0,
   commits: 0,
 });
+
 async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPlatform) {
-  const platform = openMemoryPlatform({ cluster, host: 'sn', ...(before === undefined ? {} : { disk: before.disk }) });
+  const platform = openMemoryPlatform({
+    cluster,
+    host: 'sn',
+    ...(before === undefined ? {} : { disk: before.disk }),
+  });
   function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
   }
@@ -84,13 +101,21 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
   await run(node.start());
   return { cluster, facts, platform, node, run, calls: client(StreamingNodeDefinition, node.handlers) };
 }
+
 type Running = Awaited<ReturnType<typeof start>>;
 const fresh = (): Promise<Running> => start(simulatedCluster(4), newFacts());
 function restart(running: Running): Promise<Running> {
   running.platform.crash();
   return start(running.cluster, running.facts, running.platform);
 }
-const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly bigint[] = [], partitionId = 70n, deletedPartitionId = 0n) =>
+
+const append = (
+  { calls }: Running,
+  keys: readonly bigint[],
+  deleted: readonly bigint[] = [],
+  partitionId = 70n,
+  deletedPartitionId = 0n,
+) =>
   calls.append({
     vchannel: CHANNEL,
     deletedPartitionId,
@@ -109,9 +134,14 @@ const append = ({ calls }: Running, keys: readonly bigint[], deleted: readonly b
           ],
   });
 const growing = async ({ calls, run }: Running): Promise<bigint> =>
-  (await run(calls.channelRows({ vchannel: CHANNEL }))).segments.reduce((sum, segment) => sum + segment.rowCount, 0n);
+  (await run(calls.channelRows({ vchannel: CHANNEL }))).segments.reduce(
+    (sum, segment) => sum + segment.rowCount,
+    0n,
+  );
 const inFiles = ({ facts }: Running): bigint =>
-  [...facts.committed.values()].filter((segment) => !segment.isLevelZero).reduce((sum, segment) => sum + segment.rowCount, 0n);
+  [...facts.committed.values()]
+    .filter((segment) => !segment.isLevelZero)
+    .reduce((sum, segment) => sum + segment.rowCount, 0n);
 
 describe('streaming-node', () => {
   it('has every acknowledged row after a crash, each once, again and again', async () => {
@@ -136,7 +166,9 @@ describe('streaming-node', () => {
   it('writes sealed rows to files once, and does not replay them', async () => {
     const running = await fresh();
     await running.run(append(running, [1n, 2n, 3n]));
-    const { segmentIds, flushTimestamp } = await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
+    const { segmentIds, flushTimestamp } = await running.run(
+      running.calls.sealChannel({ vchannel: CHANNEL }),
+    );
     expect(segmentIds).toHaveLength(1);
     await running.run(running.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
     expect([...running.facts.committed.keys()]).toEqual(segmentIds);
@@ -222,6 +254,8 @@ describe('streaming-node', () => {
           persistedSegmentIds: [],
         }),
       );
-    expect((await running.run(running.calls.channelRows({ vchannel: 'by-dev-rootcoord-dml_1_8v0' }))).segments).toEqual([]);
+    expect(
+      (await running.run(running.calls.channelRows({ vchannel: 'by-dev-rootcoord-dml_1_8v0' }))).segments,
+    ).toEqual([]);
   });
 });

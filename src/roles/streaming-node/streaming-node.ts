@@ -33,6 +33,7 @@ export interface StreamingNodePeers {
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
 }
+
 export interface StreamingNodeSettings extends ShardSettings {
   readonly serverId: bigint;
   readonly logFileBytesMax: number;
@@ -44,6 +45,7 @@ export interface StreamingNodeSettings extends ShardSettings {
   /** Rows in growing segments, all shards together, before writers are refused. */
   readonly growingBytesMax: number;
 }
+
 /** Of the newest file of a log in which nothing is needed: not worth a new file. */
 const LOG_SPARE_BYTES = 1 << 20;
 
@@ -53,6 +55,7 @@ interface OpenShard {
   readonly reader: ShardReader;
   readonly physical: PhysicalChannel;
 }
+
 export class StreamingNode {
   readonly #platform: Platform;
   readonly #settings: StreamingNodeSettings;
@@ -62,7 +65,10 @@ export class StreamingNode {
   /** Shards while they are rebuilt: they take memory and serve nobody. */
   readonly #rebuilding = new Set<OpenShard>();
   /** Channels whose records a log keeps until the catalog is known not to name them. */
-  readonly #released = new Map<string, { readonly physical: PhysicalChannel; readonly collectionId: bigint }>();
+  readonly #released = new Map<
+    string,
+    { readonly physical: PhysicalChannel; readonly collectionId: bigint }
+  >();
   /** By physical channel: its channels are opened and closed one after another, and not before this node has taken them over. */
   readonly #opening = new KeyedMutex();
   readonly #started = deferred<void>();
@@ -72,19 +78,29 @@ export class StreamingNode {
   #timer: Timer | undefined;
   readonly #memory: MemoryAccount;
 
-  constructor(platform: Platform, settings: StreamingNodeSettings, peers: StreamingNodePeers, memory: MemoryAccount) {
+  constructor(
+    platform: Platform,
+    settings: StreamingNodeSettings,
+    peers: StreamingNodePeers,
+    memory: MemoryAccount,
+  ) {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
     this.#memory = memory;
-    this.#time = new OracleTime(platform, async (count) => (await peers.rootCoord.allocTimestamp({ count })).timestamp);
+    this.#time = new OracleTime(
+      platform,
+      async (count) => (await peers.rootCoord.allocTimestamp({ count })).timestamp,
+    );
     memory.addSource(() => this.#uses());
   }
+
   *#uses(): Iterable<MemoryUse> {
     for (const { shard } of [...this.#shards.values(), ...this.#rebuilding]) {
       yield { collectionId: shard.channel.collectionId, kind: 'growing', bytes: shard.memoryBytes };
     }
   }
+
   /** Takes over its channels and rebuilds them from their logs. */
   async start(): Promise<void> {
     // The new epoch must be above those of the logs here, also when the catalog has forgotten them.
@@ -100,24 +116,34 @@ export class StreamingNode {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
       byPhysical.set(name, [...(byPhysical.get(name) ?? []), assignment]);
     }
-    await Promise.all([...byPhysical].map(([name, assignments]) => this.#opening.run(name, () => this.#recover(name, assignments))));
+    await Promise.all(
+      [...byPhysical].map(([name, assignments]) =>
+        this.#opening.run(name, () => this.#recover(name, assignments)),
+      ),
+    );
     this.#started.resolve();
     await this.#giveBack(newestEpoch);
     // What is loaded was loaded into a process before this one.
-    for (const collectionId of new Set(channels.map(({ channel }) => channel?.collectionId ?? 0n))) this.#askForTarget(collectionId);
+    for (const collectionId of new Set(channels.map(({ channel }) => channel?.collectionId ?? 0n)))
+      this.#askForTarget(collectionId);
     this.#scheduleSeal();
   }
+
   /** Only a hint: query-coord also looks by itself. */
   #askForTarget(collectionId: bigint): void {
     this.#peers.queryCoord
       .segmentsChanged({ collectionId })
-      .catch((error: unknown) => this.#platform.logger.warn('target_request_failed', { collectionId, reason: messageOf(error) }));
+      .catch((error: unknown) =>
+        this.#platform.logger.warn('target_request_failed', { collectionId, reason: messageOf(error) }),
+      );
   }
+
   async close(): Promise<void> {
     this.#timer?.cancel();
     await Promise.all([...this.#shards.values()].map(({ flush }) => flush.close()));
     await Promise.all([...this.#physical.values()].map((physical) => physical.close()));
   }
+
   /**
    * Seals and writes everything that grows; for a clean shutdown. Does not wait for a disk that keeps failing: what is not in files stays in
    * the log.
@@ -130,7 +156,8 @@ export class StreamingNode {
         const written = async (): Promise<void> => {
           await shard.awaitCheckpoint(await physical.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
         };
-        const stopped = (): ElanusError => new ElanusError('cancelled', `shard ${shard.channel.vchannel}: not written to files in time`);
+        const stopped = (): ElanusError =>
+          new ElanusError('cancelled', `shard ${shard.channel.vchannel}: not written to files in time`);
         await unlessAborted(flush.unlessFailing(written()), signal, stopped);
       }),
     );
@@ -145,11 +172,19 @@ export class StreamingNode {
     this.#ids.next += BigInt(count);
     return first;
   }
+
   /** @throws data_corrupt when the log and the catalog's channels do not belong together; then nothing in the log was changed. */
-  async #openPhysical(name: string, channels: readonly ChannelRecord[], epochMin = 1n): Promise<PhysicalChannel> {
+  async #openPhysical(
+    name: string,
+    channels: readonly ChannelRecord[],
+    epochMin = 1n,
+  ): Promise<PhysicalChannel> {
     const existing = this.#physical.get(name);
     if (existing !== undefined) return existing;
-    const epoch = channels.reduce((newest, channel) => (channel.epoch > newest ? channel.epoch : newest), epochMin);
+    const epoch = channels.reduce(
+      (newest, channel) => (channel.epoch > newest ? channel.epoch : newest),
+      epochMin,
+    );
     const { logFileBytesMax: fileBytesMax } = this.#settings;
     const options = { folder: `wal/${name}`, epoch, fileBytesMax, spareBytesMax: LOG_SPARE_BYTES };
     const physical = await PhysicalChannel.open(
@@ -164,8 +199,12 @@ export class StreamingNode {
     this.#physical.set(name, physical);
     return physical;
   }
+
   /** @returns false when the catalog has no such channel */
-  async #saveCheckpoint({ vchannel, epoch }: ChannelRecord, { lsn, timestamp }: { lsn: bigint; timestamp: bigint }): Promise<boolean> {
+  async #saveCheckpoint(
+    { vchannel, epoch }: ChannelRecord,
+    { lsn, timestamp }: { lsn: bigint; timestamp: bigint },
+  ): Promise<boolean> {
     try {
       const checkpoint = { checkpointLsn: lsn, checkpointTimestamp: timestamp };
       await this.#peers.channelRegistry.commitFlush({ vchannel, epoch, segments: [], ...checkpoint });
@@ -175,12 +214,19 @@ export class StreamingNode {
       throw error;
     }
   }
+
   #truncate(physical: PhysicalChannel): void {
-    physical.truncate().catch((error: unknown) => this.#platform.logger.warn('wal_truncate_failed', { reason: messageOf(error) }));
+    physical
+      .truncate()
+      .catch((error: unknown) =>
+        this.#platform.logger.warn('wal_truncate_failed', { reason: messageOf(error) }),
+      );
   }
+
   #openShard(physical: PhysicalChannel, assignment: ChannelAssignment): OpenShard {
     const { channel } = assignment;
-    if (channel?.schema === undefined) throw new ElanusError('internal', 'channel assignment without channel or schema');
+    if (channel?.schema === undefined)
+      throw new ElanusError('internal', 'channel assignment without channel or schema');
     const open: { current?: OpenShard } = {};
     const shard = new Shard({
       platform: this.#platform,
@@ -218,6 +264,7 @@ export class StreamingNode {
     open.current = { shard, flush, reader, physical };
     return open.current;
   }
+
   /**
    * Opens a log and rebuilds all of its shards. Nothing of it is flushed, truncated or served before every one of them is whole.
    */
@@ -228,7 +275,9 @@ export class StreamingNode {
     try {
       // Channels that were never served, and those whose records an earlier version let go of behind their checkpoint.
       const { firstLsn } = physical.log;
-      const behind = open.filter(({ shard }) => shard.channel.checkpointLsn < firstLsn || shard.channel.checkpointLsn === 0n);
+      const behind = open.filter(
+        ({ shard }) => shard.channel.checkpointLsn < firstLsn || shard.channel.checkpointLsn === 0n,
+      );
       await physical.advance(behind.map(({ shard }) => shard));
       await physical.log.settle();
     } catch (error) {
@@ -238,7 +287,11 @@ export class StreamingNode {
     this.#serve(open);
     this.#truncate(physical);
   }
-  async #rebuild(physical: PhysicalChannel, assignments: readonly ChannelAssignment[]): Promise<readonly OpenShard[]> {
+
+  async #rebuild(
+    physical: PhysicalChannel,
+    assignments: readonly ChannelAssignment[],
+  ): Promise<readonly OpenShard[]> {
     const open = assignments.map((assignment) => this.#openShard(physical, assignment));
     for (const one of open) this.#rebuilding.add(one);
     try {
@@ -252,6 +305,7 @@ export class StreamingNode {
       for (const one of open) this.#rebuilding.delete(one);
     }
   }
+
   #serve(open: readonly OpenShard[]): void {
     for (const one of open) {
       this.#shards.set(one.shard.channel.vchannel, one);
@@ -260,15 +314,24 @@ export class StreamingNode {
       one.flush.start();
     }
   }
+
   /** A channel that came to be after this node took over. Its first checkpoint is in the catalog before it takes a write. */
-  async #openNew(physical: PhysicalChannel, assignment: ChannelAssignment, channel: ChannelRecord): Promise<void> {
+  async #openNew(
+    physical: PhysicalChannel,
+    assignment: ChannelAssignment,
+    channel: ChannelRecord,
+  ): Promise<void> {
     this.#released.set(channel.vchannel, { physical, collectionId: channel.collectionId });
     const checkpointLsn = physical.hold(channel.vchannel);
-    if (!(await this.#saveCheckpoint(channel, { lsn: checkpointLsn, timestamp: channel.checkpointTimestamp }))) return;
+    if (
+      !(await this.#saveCheckpoint(channel, { lsn: checkpointLsn, timestamp: channel.checkpointTimestamp }))
+    )
+      return;
     const open = this.#openShard(physical, { ...assignment, channel: { ...channel, checkpointLsn } });
     physical.add(open.shard);
     this.#serve([open]);
   }
+
   /** A channel that was closed here, or whose opening had an unknown outcome, is rebuilt as at a start. */
   async #openAgain(physical: PhysicalChannel, { collectionId, vchannel }: ChannelRecord): Promise<void> {
     const { channels, segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
@@ -279,6 +342,7 @@ export class StreamingNode {
     await physical.advance(open.map(({ shard }) => shard));
     this.#serve(open);
   }
+
   /** Logs of channels that were all dropped: no catalog record needs an entry of them. */
   async #giveBack(epoch: bigint): Promise<void> {
     const names = new Set((await this.#platform.files.list('wal')).map((path) => path.split('/')[1] ?? ''));
@@ -288,24 +352,31 @@ export class StreamingNode {
         .run(name, async () => {
           if (!this.#physical.has(name)) await (await this.#openPhysical(name, [], epoch)).truncate();
         })
-        .catch((error: unknown) => this.#platform.logger.warn('wal_truncate_failed', { channel: name, reason: messageOf(error) }));
+        .catch((error: unknown) =>
+          this.#platform.logger.warn('wal_truncate_failed', { channel: name, reason: messageOf(error) }),
+        );
     }
   }
+
   /** Lets go of the records of a channel that the catalog does not name any more. */
   async #forgetDropped(vchannel: string): Promise<void> {
     const released = this.#released.get(vchannel);
     if (released === undefined) return;
-    const { channels } = await this.#peers.channelRegistry.listSegments({ collectionId: released.collectionId });
+    const { channels } = await this.#peers.channelRegistry.listSegments({
+      collectionId: released.collectionId,
+    });
     if (this.#shards.has(vchannel) || channels.some((channel) => channel.vchannel === vchannel)) return;
     this.#released.delete(vchannel);
     released.physical.forget(vchannel);
     this.#truncate(released.physical);
   }
+
   #forgetLater(vchannel: string): void {
     this.#forgetDropped(vchannel).catch((error: unknown) =>
       this.#platform.logger.warn('closed_channel_kept', { vchannel, reason: messageOf(error) }),
     );
   }
+
   #scheduleSeal(): void {
     this.#timer = this.#platform.timers.after(this.#settings.sealCheckIntervalMs, () => {
       // Spans are measured here, by the clock that never steps; the timestamps of records are the oracle's.
@@ -316,26 +387,33 @@ export class StreamingNode {
         const due = [...shard.segments.values()].filter(
           (segment) =>
             segment.state === 'growing' &&
-            (now - segment.lastWriteMs >= this.#settings.idleSealMs || now - segment.createdMs >= this.#settings.ageSealMs),
+            (now - segment.lastWriteMs >= this.#settings.idleSealMs ||
+              now - segment.createdMs >= this.#settings.ageSealMs),
         );
         const [oldestDelete] = shard.deletes;
-        const isDeleteDue = oldestDelete !== undefined && now - oldestDelete.appliedMs >= this.#settings.idleSealMs;
+        const isDeleteDue =
+          oldestDelete !== undefined && now - oldestDelete.appliedMs >= this.#settings.idleSealMs;
         if (due.length === 0 && !isDeleteDue) continue;
         physical
           .submit(shard, { kind: 'seal', segmentIds: due.map((segment) => segment.id) }, 0)
           .catch((error: unknown) =>
-            this.#platform.logger.warn('age_seal_failed', { vchannel: shard.channel.vchannel, reason: messageOf(error) }),
+            this.#platform.logger.warn('age_seal_failed', {
+              vchannel: shard.channel.vchannel,
+              reason: messageOf(error),
+            }),
           );
       }
       this.#scheduleSeal();
     });
   }
+
   #open(vchannel: string): OpenShard {
     const open = this.#shards.get(vchannel);
     if (open === undefined || open.shard.closed) throw notServed(vchannel);
     if (open.shard.failure !== undefined) throw open.shard.failure;
     return open;
   }
+
   /** Takes the memory that a write needs until its rows count themselves. @throws queue_full, memory_insufficient */
   #reserveMemory(collectionId: bigint, insertedBytes: number): Reservation {
     let bytes = 0;
@@ -398,11 +476,23 @@ export class StreamingNode {
         return { partitionId, rows };
       });
       const { collectionId } = shard.channel;
-      const inserted = parts.reduce((sum, { rows }) => sum + appliedBytes(shard.schema, rows) + rows.rowCount * SYSTEM_ROW_BYTES, 0);
+      const inserted = parts.reduce(
+        (sum, { rows }) => sum + appliedBytes(shard.schema, rows) + rows.rowCount * SYSTEM_ROW_BYTES,
+        0,
+      );
       const memory = this.#reserveMemory(collectionId, inserted);
       try {
-        const sent = parts.reduce((sum, { rows }) => sum + batchBytes(rows), deletedKeys === undefined ? 0 : columnBytes(deletedKeys));
-        return { timestamp: await physical.submit(shard, { kind: 'write', deletedKeys, deletedPartitionId, inserts: parts }, sent) };
+        const sent = parts.reduce(
+          (sum, { rows }) => sum + batchBytes(rows),
+          deletedKeys === undefined ? 0 : columnBytes(deletedKeys),
+        );
+        return {
+          timestamp: await physical.submit(
+            shard,
+            { kind: 'write', deletedKeys, deletedPartitionId, inserts: parts },
+            sent,
+          ),
+        };
       } finally {
         memory.release();
       }
@@ -410,7 +500,8 @@ export class StreamingNode {
     sealChannel: async ({ vchannel, segmentIds }) => {
       const { shard, physical } = this.#open(vchannel);
       const growing = [...shard.segments.values()].filter(
-        (segment) => segment.state !== 'saved' && (segmentIds.length === 0 || segmentIds.includes(segment.id)),
+        (segment) =>
+          segment.state !== 'saved' && (segmentIds.length === 0 || segmentIds.includes(segment.id)),
       );
       const flushTimestamp = await physical.submit(shard, { kind: 'seal', segmentIds }, 0);
       return { segmentIds: growing.map((segment) => segment.id), flushTimestamp };
@@ -444,6 +535,7 @@ export class StreamingNode {
     }),
   };
 }
+
 const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));
 const notServed = (vchannel: string): ElanusError =>
   new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);

@@ -27,17 +27,26 @@ const schemaOf = (dataType: DataType) =>
   CollectionSchema.fromPartial({
     fields: [
       { fieldID: KEY, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-      { fieldID: VECTOR, name: 'vector', dataType, typeParams: [{ key: 'dim', value: String(DIM) }], nullable: true },
+      {
+        fieldID: VECTOR,
+        name: 'vector',
+        dataType,
+        typeParams: [{ key: 'dim', value: String(DIM) }],
+        nullable: true,
+      },
     ],
   });
 const schema = schemaOf(DataType.FloatVector);
 /** The same numbers in another type. */
 function bytesAs(dataType: number, values: Float32Array): Uint8Array {
-  if (dataType === DataType.Int8Vector) return new Uint8Array(Int8Array.from(values, (value) => Math.round(value * 100)).buffer);
+  if (dataType === DataType.Int8Vector)
+    return new Uint8Array(Int8Array.from(values, (value) => Math.round(value * 100)).buffer);
   // The upper half of a float32 is a bfloat16.
-  if (dataType === DataType.BFloat16Vector) return bytesView(Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16));
+  if (dataType === DataType.BFloat16Vector)
+    return bytesView(Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16));
   return bytesView(values);
 }
+
 type Metric = 'L2' | 'IP' | 'COSINE';
 interface World {
   readonly platform: Platform;
@@ -50,6 +59,7 @@ interface World {
   reserved: number;
   held: number;
 }
+
 interface Options {
   readonly metric?: Metric;
   readonly cacheBytes?: number;
@@ -57,16 +67,21 @@ interface Options {
   readonly hasNulls?: boolean;
   readonly dataType?: DataType;
 }
+
 async function makeWorld(options: Options = {}): Promise<World> {
-  const { metric = 'L2', cacheBytes = 1 << 20, params = {}, hasNulls = true, dataType = DataType.FloatVector } = options;
+  const {
+    metric = 'L2',
+    cacheBytes = 1 << 20,
+    params = {},
+    hasNulls = true,
+    dataType = DataType.FloatVector,
+  } = options;
   const schema = schemaOf(dataType);
   const platform = {
     ...openMemoryPlatform({ cluster: simulatedCluster(1), host: 'a' }),
-    ...{
-      timers: nodeTimers,
-      workers: new InlineWorkers({ timers: nodeTimers }),
-      objectStore: new FileObjectStore(new MemoryFiles(), 'objects'),
-    },
+    timers: nodeTimers,
+    workers: new InlineWorkers({ timers: nodeTimers }),
+    objectStore: new FileObjectStore(new MemoryFiles(), 'objects'),
   };
   const random = seededRandom(5);
   const values = Float32Array.from({ length: ROWS * DIM }, () => (random.nextUint32() % 201) / 100 - 1);
@@ -76,24 +91,73 @@ async function makeWorld(options: Options = {}): Promise<World> {
     KEY,
     Array.from({ length: ROWS }, (_, row) => BigInt(row)),
   );
-  const vectors = column(VECTOR, dataType, bytesAs(dataType, values), undefined, hasNulls ? valid : undefined);
-  const original = new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema, rowsHint: ROWS });
+  const vectors = column(
+    VECTOR,
+    dataType,
+    bytesAs(dataType, values),
+    undefined,
+    hasNulls ? valid : undefined,
+  );
+  const original = new SegmentData(platform, {
+    id: 1n,
+    collectionId: 2n,
+    partitionId: 3n,
+    schema,
+    rowsHint: ROWS,
+  });
   original.appendBatch(batchOf(ROWS, [keys, vectors]), 10n);
   const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
-  const files = await writeSegment(platform, { address, schema, data: original, rowBegin: 0, rowEnd: ROWS, logId: 7n });
-  const plain = SegmentRecord.create({ id: 1n, collectionId: 2n, partitionId: 3n, rowCount: BigInt(ROWS), files, state: 'flushed' });
+  const files = await writeSegment(platform, {
+    address,
+    schema,
+    data: original,
+    rowBegin: 0,
+    rowEnd: ROWS,
+    logId: 7n,
+  });
+  const plain = SegmentRecord.create({
+    id: 1n,
+    collectionId: 2n,
+    partitionId: 3n,
+    rowCount: BigInt(ROWS),
+    files,
+    state: 'flushed',
+  });
   const [, field] = schema.fields;
   const rows = await readColumn(platform, plain, field as never);
-  const index = { fieldId: VECTOR, indexType: 'HNSW_SQ', metricType: metric, params: { M: '16', efConstruction: '80', ...params } };
-  const request = BuildIndexRequest.create({ buildId: 9n, partitionId: 3n, segmentId: 1n, rowCount: BigInt(ROWS) });
+  const index = {
+    fieldId: VECTOR,
+    indexType: 'HNSW_SQ',
+    metricType: metric,
+    params: { M: '16', efConstruction: '80', ...params },
+  };
+  const request = BuildIndexRequest.create({
+    buildId: 9n,
+    partitionId: 3n,
+    segmentId: 1n,
+    rowCount: BigInt(ROWS),
+  });
   const named = { ...request, field: field as never, index: { id: 4n, name: 'i', ...index } as never };
   const written = await writeVectorIndex(platform, named, rows);
   const key = written?.key ?? '';
   const of = { indexId: 4n, buildId: 9n, fieldId: VECTOR, indexType: 'HNSW_SQ', metricType: metric };
-  const file = IndexFileRecord.create({ ...of, key, bytes: BigInt(written?.bytes ?? 0), rowCount: BigInt(ROWS), state: 'finished' });
+  const file = IndexFileRecord.create({
+    ...of,
+    key,
+    bytes: BigInt(written?.bytes ?? 0),
+    rowCount: BigInt(ROWS),
+    state: 'finished',
+  });
   const cache = new PageCache(platform, cacheBytes);
   const world: World = {
-    ...{ platform, original, cache, key, builtAs: written?.builtAs ?? '', record: { ...plain, indexes: [file] }, reserved: 0, held: 0 },
+    platform,
+    original,
+    cache,
+    key,
+    builtAs: written?.builtAs ?? '',
+    record: { ...plain, indexes: [file] },
+    reserved: 0,
+    held: 0,
     reads: {
       cache,
       reserve: (_collection, bytes) => {
@@ -105,18 +169,35 @@ async function makeWorld(options: Options = {}): Promise<World> {
   };
   return world;
 }
+
 async function load({ platform, reads, record, original: { schema } }: World): Promise<SegmentData> {
   const opened = await openDiskIndexes(platform, reads, record, schema);
   return readSegment(platform, record, schema, undefined, opened.disk).finally(() => opened.release());
 }
-const query = (row: number): Float32Array => Float32Array.from({ length: DIM }, (_, d) => Math.sin(row * 31 + d));
+
+const query = (row: number): Float32Array =>
+  Float32Array.from({ length: DIM }, (_, d) => Math.sin(row * 31 + d));
 const search = (data: SegmentData, more: object = {}) =>
-  data.search({ fieldId: VECTOR, metric: 'L2', queries: query(1), k: 10, readTs: 100n, params: { ef: 300 }, ...more });
+  data.search({
+    fieldId: VECTOR,
+    metric: 'L2',
+    queries: query(1),
+    k: 10,
+    readTs: 100n,
+    params: { ef: 300 },
+    ...more,
+  });
 /** Without the room behind short lists. */
 const hitsOf = ({ rows, scores, counts, k }: Awaited<ReturnType<typeof search>>) => {
-  const isCut = (i: number): boolean => (counts.length === 1 ? i < (counts[0] as number) : i % k < (counts[Math.floor(i / k)] as number));
-  return { rows: [...rows].filter((_, i) => isCut(i)), scores: [...scores].filter((_, i) => isCut(i)), counts: [...counts] };
+  const isCut = (i: number): boolean =>
+    counts.length === 1 ? i < (counts[0] as number) : i % k < (counts[Math.floor(i / k)] as number);
+  return {
+    rows: [...rows].filter((_, i) => isCut(i)),
+    scores: [...scores].filter((_, i) => isCut(i)),
+    counts: [...counts],
+  };
 };
+
 const everyRow = Uint32Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row);
 
 describe('a segment of which only codes are in memory', () => {
@@ -128,13 +209,25 @@ describe('a segment of which only codes are in memory', () => {
       expect(data.diskVectors(VECTOR)).toBeInstanceOf(CodedVectors);
       expect(data.denseVectors(VECTOR)).toBeUndefined();
       expect(data.hasNullVectors(VECTOR)).toBe(true);
-      for (const one of [data, world.original]) for (let row = 0; row < ROWS; row += 9) one.applyDelete(BigInt(row), 50n);
+      for (const one of [data, world.original])
+        for (let row = 0; row < ROWS; row += 9) one.applyDelete(BigInt(row), 50n);
       const filterRows = Uint32Array.from({ length: 60 }, (_, i) => i * 20 + 1);
       const many = Uint32Array.from({ length: 1200 }, (_, i) => i + 100);
-      const bounds = metric === 'L2' ? { radius: 22, rangeFilter: 14 } : { radius: 0.05, rangeFilter: metric === 'IP' ? 3 : 0.3 };
+      const bounds =
+        metric === 'L2'
+          ? { radius: 22, rangeFilter: 14 }
+          : { radius: 0.05, rangeFilter: metric === 'IP' ? 3 : 0.3 };
       const cases = [
-        ...[{}, { k: 200 }, { filterRows }, { filterRows, negated: true }, { filterRows: many }, { filterRows: new Uint32Array(0) }],
-        ...[{ readTs: 20n }, { readTs: 5n }, { ...bounds, k: 50 }, { ...bounds, k: 50, filterRows }],
+        {},
+        { k: 200 },
+        { filterRows },
+        { filterRows, negated: true },
+        { filterRows: many },
+        { filterRows: new Uint32Array(0) },
+        { readTs: 20n },
+        { readTs: 5n },
+        { ...bounds, k: 50 },
+        { ...bounds, k: 50, filterRows },
         { queries: Float32Array.of(...query(1), ...query(2), ...query(3)) },
       ];
       for (const more of cases) {
@@ -142,20 +235,32 @@ describe('a segment of which only codes are in memory', () => {
         const coded = hitsOf(await search(data, { metric, ...more }));
         expect(coded.counts).toEqual(exact.counts);
         const truth = new Map(
-          hitsOf(await search(world.original, { metric, ...more, radius: undefined, rangeFilter: undefined, k: ROWS })).rows.map((row) => [
-            row,
-            true,
-          ]),
+          hitsOf(
+            await search(world.original, {
+              metric,
+              ...more,
+              radius: undefined,
+              rangeFilter: undefined,
+              k: ROWS,
+            }),
+          ).rows.map((row) => [row, true]),
         );
         for (const row of coded.rows) expect(truth.has(row)).toBe(true);
-        for (const [i, score] of coded.scores.entries()) expect(Math.abs(score - (exact.scores[i] as number))).toBeLessThan(0.15);
+        for (const [i, score] of coded.scores.entries())
+          expect(Math.abs(score - (exact.scores[i] as number))).toBeLessThan(0.15);
         // Exact scores of more candidates than there are rows: what an exact search answers, to the last bit.
-        expect(hitsOf(await search(data, { metric, ...more, params: { ef: 300, refineK: 200 } }))).toEqual(exact);
+        expect(hitsOf(await search(data, { metric, ...more, params: { ef: 300, refineK: 200 } }))).toEqual(
+          exact,
+        );
       }
-      expect(await data.fetchAll(everyRow, [VECTOR, KEY, 1n])).toEqual(world.original.fetch(everyRow, [VECTOR, KEY, 1n]));
+      expect(await data.fetchAll(everyRow, [VECTOR, KEY, 1n])).toEqual(
+        world.original.fetch(everyRow, [VECTOR, KEY, 1n]),
+      );
       expect(() => data.fetch(everyRow, [VECTOR])).toThrow('in a file');
       await expect(search(data, { metric: metric === 'L2' ? 'IP' : 'L2' })).rejects.toThrow('built for');
-      await expect(search(data, { metric, queries: new Float32Array(7) })).rejects.toThrow('expected a multiple');
+      await expect(search(data, { metric, queries: new Float32Array(7) })).rejects.toThrow(
+        'expected a multiple',
+      );
       expect(world.reserved).toBe(0);
     });
   }
@@ -189,9 +294,13 @@ describe('a segment of which only codes are in memory', () => {
     const data = await load(world);
     const plans: PlanOfSegment[] = [];
     const ask = (more: object) =>
-      data.search({ fieldId: VECTOR, metric: 'L2', queries: query(1), k: 10, readTs: 100n, ...more }, undefined, {
-        report: (plan) => plans.push(plan),
-      });
+      data.search(
+        { fieldId: VECTOR, metric: 'L2', queries: query(1), k: 10, readTs: 100n, ...more },
+        undefined,
+        {
+          report: (plan) => plans.push(plan),
+        },
+      );
     await ask({ params: { ef: 70 } });
     await ask({ params: { ef: 70, refineK: 3 } });
     await ask({ params: { targetRecall: 0.9 } });
@@ -204,7 +313,13 @@ describe('a segment of which only codes are in memory', () => {
       'walk, by codes',
       'exact, by codes',
     ]);
-    expect(plans[0]).toMatchObject({ indexType: 'HNSW_SQ', widthName: 'ef', width: 70, rows: ROWS, recall: 0 });
+    expect(plans[0]).toMatchObject({
+      indexType: 'HNSW_SQ',
+      widthName: 'ef',
+      width: 70,
+      rows: ROWS,
+      recall: 0,
+    });
     expect(plans[3]?.width).toBeGreaterThan(plans[2]?.width ?? 0);
     expect(plans[2]?.width).toBeGreaterThan(10);
     expect(plans[4]?.passing).toBe(3);
@@ -216,7 +331,9 @@ describe('a segment of which only codes are in memory', () => {
       const exact = hitsOf(await search(world.original));
       const refined = hitsOf(await search(data, { params: { ef: 300, refineK: 20 } }));
       expect(refined).toEqual(exact);
-      expect(hitsOf(await search(data)).rows.filter((row) => exact.rows.includes(row)).length).toBeGreaterThan(sq_type === 'SQ4U' ? 4 : 7);
+      expect(
+        hitsOf(await search(data)).rows.filter((row) => exact.rows.includes(row)).length,
+      ).toBeGreaterThan(sq_type === 'SQ4U' ? 4 : 7);
     }
     const world = await makeWorld({ params: { refine: 'true' } });
     expect(world.key.endsWith('/HNSW_SQ')).toBe(true);
@@ -266,7 +383,12 @@ describe('a segment of which only codes are in memory', () => {
       const spoil = async (): Promise<void> => {
         if (kind.startsWith('gone')) return platform.objectStore.remove(key);
         const bytes = (await platform.objectStore.get(key)).slice();
-        const [from, to] = kind === 'damaged head' ? [40, 41] : kind === 'damaged block' ? [40_000, 40_001] : [bytes.length - 100, 0];
+        const [from, to] =
+          kind === 'damaged head'
+            ? [40, 41]
+            : kind === 'damaged block'
+              ? [40_000, 40_001]
+              : [bytes.length - 100, 0];
         if (to > 0) bytes[from] = (bytes[from] as number) ^ 1;
         // A page in each sector from the end.
         else for (let at = from; at > bytes.length * 0.6; at -= 4096) bytes[at] = (bytes[at] as number) ^ 1;
@@ -278,7 +400,11 @@ describe('a segment of which only codes are in memory', () => {
       if (isLater) await spoil();
       if (isLater) expect(hitsOf(await search(data)).counts).toEqual([10]); // Codes need no page.
       const refining = { params: { ef: 300, refineK: 2 } };
-      const [one, two, rows] = await Promise.all([search(data, refining), search(data, refining), data.fetchAll(everyRow, [VECTOR])]);
+      const [one, two, rows] = await Promise.all([
+        search(data, refining),
+        search(data, refining),
+        data.fetchAll(everyRow, [VECTOR]),
+      ]);
       for (const hits of [one, two]) expect(hitsOf(hits)).toEqual(hitsOf(await search(world.original)));
       expect(rows).toEqual(world.original.fetch(everyRow, [VECTOR]));
       expect(data.diskVectors(VECTOR)).toBeUndefined();
@@ -295,7 +421,9 @@ describe('a segment of which only codes are in memory', () => {
         const asked = { metric, queries: bytesAs(dataType, query(1)) };
         const exact = hitsOf(await search(world.original, asked));
         expect(hitsOf(await search(data, { ...asked, params: { ef: 300, refineK: 5 } }))).toEqual(exact);
-        expect(hitsOf(await search(data, asked)).rows.filter((row) => exact.rows.includes(row)).length).toBeGreaterThan(6);
+        expect(
+          hitsOf(await search(data, asked)).rows.filter((row) => exact.rows.includes(row)).length,
+        ).toBeGreaterThan(6);
         expect(await data.fetchAll(everyRow, [VECTOR])).toEqual(world.original.fetch(everyRow, [VECTOR]));
       }
     }
@@ -308,10 +436,16 @@ describe('a segment of which only codes are in memory', () => {
     const exact = hitsOf(await search(world.original, { k: 20, ...bounds }));
     const refined = hitsOf(await search(data, { k: 20, ...bounds, params: { ef: 64, refineK: 1.5 } }));
     expect(refined.counts).toEqual([20]);
-    for (const score of refined.scores) expect(score >= (bounds.rangeFilter ?? 0) && score < (bounds.radius ?? 0)).toBe(true);
+    for (const score of refined.scores)
+      expect(score >= (bounds.rangeFilter ?? 0) && score < (bounds.radius ?? 0)).toBe(true);
     expect(refined.rows.filter((row) => exact.rows.includes(row)).length).toBeGreaterThan(15);
     // Nothing lies there: it ends.
-    const none = await search(data, { k: 20, radius: all.scores[0], rangeFilter: 0, params: { ef: 64, refineK: 1.5 } });
+    const none = await search(data, {
+      k: 20,
+      radius: all.scores[0],
+      rangeFilter: 0,
+      params: { ef: 64, refineK: 1.5 },
+    });
     expect([...none.counts]).toEqual([0]);
   });
   test('gives its memory back when the last search ends', async () => {
@@ -336,7 +470,14 @@ describe('a segment of which only codes are in memory', () => {
   });
   test('a search that nobody waits for any more stops', async () => {
     const data = await load(await makeWorld());
-    const asked = { fieldId: VECTOR, metric: 'L2' as const, queries: query(1), k: 10, readTs: 100n, params: { ef: 300, refineK: 3 } };
+    const asked = {
+      fieldId: VECTOR,
+      metric: 'L2' as const,
+      queries: query(1),
+      k: 10,
+      readTs: 100n,
+      params: { ef: 300, refineK: 3 },
+    };
     await expect(data.search(asked, AbortSignal.abort())).rejects.toThrow();
   });
 });

@@ -14,7 +14,14 @@ import type { SearchHooks } from '#segment/search/search-hooks.js';
 import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from '#segment/search/segment-hits.js';
 import { settled } from '#segment/search/settled.js';
 import type { ExcludedRows } from './excluded-rows.js';
-import { checkFileSearch, FileHold, type FileVectors, type FileVectorsParts, gatherRecords, readRecords } from './file-vectors.js';
+import {
+  checkFileSearch,
+  FileHold,
+  type FileVectors,
+  type FileVectorsParts,
+  gatherRecords,
+  readRecords,
+} from './file-vectors.js';
 import { setBit } from './row-versions.js';
 import { SegmentIndex } from './segment-index.js';
 import type { VectorColumn } from './vector-column.js';
@@ -22,6 +29,7 @@ import type { VectorColumn } from './vector-column.js';
 export interface CodedVectorsParts extends FileVectorsParts, CodedIndexParts {
   readonly index: SearchableIndex<SharedRegion>;
 }
+
 /** So few rows that a filter named are handed over by name: no bits are looked through. */
 const NAMED_ROWS_MAX = 1000;
 /** Queries whose vectors are read at a time. */
@@ -59,12 +67,22 @@ export class CodedVectors implements FileVectors {
     // Of the calling thread, whose walks leave nothing behind that the next one needs.
     const at = placement.workOffset + placement.workBytes * workers.parallelism;
     this.#scoring = {
-      ...{ memory: region.memory, metric, elementType, dim: placement.dim },
-      ...{ vectors: at + work.pool, norms: at + work.results },
+      memory: region.memory,
+      metric,
+      elementType,
+      dim: placement.dim,
+      vectors: at + work.pool,
+      norms: at + work.results,
       rows: Math.max(1, Math.min(4096, Math.floor((GRAPH_POOL_MAX * 8) / layout.vectorBytes))),
     };
   }
-  async search(request: SegmentSearch, excluded: ExcludedRows, signal?: AbortSignal, hooks?: SearchHooks): Promise<SegmentHits> {
+
+  async search(
+    request: SegmentSearch,
+    excluded: ExcludedRows,
+    signal?: AbortSignal,
+    hooks?: SearchHooks,
+  ): Promise<SegmentHits> {
     const { metric, layout, index } = this.#parts;
     const { radius, rangeFilter, params: asked = {} } = request;
     const { dim } = index.placement;
@@ -73,13 +91,22 @@ export class CodedVectors implements FileVectors {
     if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
     // A view of a larger buffer would take that whole buffer along to the worker.
     const { buffer, byteOffset, byteLength } = request.queries;
-    const queries = byteLength === buffer.byteLength ? request.queries : new Uint8Array(buffer, byteOffset, byteLength).slice();
+    const queries =
+      byteLength === buffer.byteLength
+        ? request.queries
+        : new Uint8Array(buffer, byteOffset, byteLength).slice();
     const { bits, passing, rows } = excluded;
     const { refineK = 1, targetRecall, ...params } = asked;
     // Measuring a recall takes exact searches, which would read the whole file: a usual width instead, and nobody knows its recall.
-    const ef = typeof targetRecall === 'number' ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef : Number(params.ef ?? k);
+    const ef =
+      typeof targetRecall === 'number'
+        ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef
+        : Number(params.ef ?? k);
     const search = {
-      ...{ queries, k, params: { ...params, ef }, passing },
+      queries,
+      k,
+      params: { ...params, ef },
+      passing,
       ...(bits && { excluded: bits }),
       ...(rows !== undefined && passing <= NAMED_ROWS_MAX && { rows: rows.slice() }),
       ...(radius !== undefined && { radius }),
@@ -87,21 +114,40 @@ export class CodedVectors implements FileVectors {
     };
     const factor = Number(refineK);
     const hits = await this.#hold.hold(() =>
-      factor > 1 ? this.#refined(search, queryCount, factor, signal) : this.#index.search(undefined, search, signal),
+      factor > 1
+        ? this.#refined(search, queryCount, factor, signal)
+        : this.#index.search(undefined, search, signal),
     );
     const plan = `${this.#index.planOf(passing, Math.max(ef, k))}, by codes${factor > 1 ? ', refined' : ''}`;
     const form = { indexType: 'HNSW_SQ', plan, widthName: 'ef', width: ef };
-    hooks?.report?.({ ...form, rows: this.rowCount, passing, computed: BigInt(hits.computed ?? 0), recall: 0 });
+    hooks?.report?.({
+      ...form,
+      rows: this.rowCount,
+      passing,
+      computed: BigInt(hits.computed ?? 0),
+      recall: 0,
+    });
     return hits;
   }
+
   /** Exact scores for the best `k * factor` of each query, and the best `k` by them. */
-  async #refined(search: CodedSearch, queryCount: number, factor: number, signal?: AbortSignal): Promise<SegmentHits> {
+  async #refined(
+    search: CodedSearch,
+    queryCount: number,
+    factor: number,
+    signal?: AbortSignal,
+  ): Promise<SegmentHits> {
     const { queries, k } = search;
     const { metric, layout, pages } = this.#parts;
     const width = layout.vectorBytes;
     const bytes = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
     const jobs = Array.from({ length: queryCount }, (_, query) => async () => {
-      const hits = await this.#refinedOne(search, bytes.slice(query * width, (query + 1) * width), factor, signal);
+      const hits = await this.#refinedOne(
+        search,
+        bytes.slice(query * width, (query + 1) * width),
+        factor,
+        signal,
+      );
       await pages.yield();
       return hits.slice(0, k);
     });
@@ -114,7 +160,13 @@ export class CodedVectors implements FileVectors {
     };
     return mergeHits(metric, queryCount, k, [answer]);
   }
-  async #refinedOne(search: CodedSearch, query: Uint8Array, factor: number, signal?: AbortSignal): Promise<Hit[]> {
+
+  async #refinedOne(
+    search: CodedSearch,
+    query: Uint8Array,
+    factor: number,
+    signal?: AbortSignal,
+  ): Promise<Hit[]> {
     const { radius, rangeFilter, ...rest } = search;
     const { metric, layout, pages } = this.#parts;
     const isRange = radius !== undefined || rangeFilter !== undefined;
@@ -134,20 +186,25 @@ export class CodedVectors implements FileVectors {
       if (beyond * PAST_SHARE > hits.length || isAll || within.length >= search.k) return within;
     }
   }
+
   gather(rows: Uint32Array): Promise<Column> {
     const { nullBits } = this;
     const { layout } = this.#parts;
-    const isNull = (row: number): boolean => nullBits !== undefined && ((nullBits[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+    const isNull = (row: number): boolean =>
+      nullBits !== undefined && ((nullBits[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
     const records = nullBits === undefined ? rows : rows.map((row) => (isNull(row) ? NIL : row));
     return this.#hold.hold(() => gatherRecords(this.#parts, layout, records));
   }
+
   restore(): Promise<VectorColumn> {
     return this.#hold.restore();
   }
+
   release(): void {
     this.#hold.release();
   }
 }
+
 type CodedSearch = Parameters<SegmentIndex['search']>[1];
 
 /** Bit set: the row has no node. Undefined: all have one. */
@@ -156,7 +213,11 @@ function nullBitsOf({ placement, region }: SearchableIndex<SharedRegion>): Uint8
   const { rowCount, sections } = placement;
   if (nodes === rowCount || sections.nodeOf === undefined) return undefined;
   const bits = new Uint8Array(Math.ceil(rowCount / 8));
-  for (const [row, node] of new Uint32Array(region.memory.buffer, sections.nodeOf.offset, rowCount).entries()) {
+  for (const [row, node] of new Uint32Array(
+    region.memory.buffer,
+    sections.nodeOf.offset,
+    rowCount,
+  ).entries()) {
     if (node === NIL) setBit(bits, row);
   }
   return bits;

@@ -28,13 +28,16 @@ export class ColumnStore {
     this.#data = new Uint8Array(alignUp(rowsHint * (this.width ?? 0)));
     if (this.width === undefined) this.#offsets = new Uint32Array(rowsHint + 1);
   }
+
   get #words(): Int32Array {
     this.#wordsOfData ??= new Int32Array(this.#data.buffer);
     return this.#wordsOfData;
   }
+
   get bytes(): number {
     return this.#data.length + (this.#offsets?.byteLength ?? 0) + (this.#valid?.length ?? 0);
   }
+
   /** The column's lengths were checked against `rows`. */
   append(from: Column, rows: number): void {
     const first = this.rowCount;
@@ -43,7 +46,8 @@ export class ColumnStore {
     if (this.#offsets && rows > 0) {
       for (let i = 1; i <= rows; i++) this.#offsets[first + i] = this.#dataBytes + uint32At(from.offsets, i);
     }
-    if (from.valid.length > 0 && !this.#valid) this.#valid = new Uint8Array(Math.max(this.#capacity, first + rows)).fill(1);
+    if (from.valid.length > 0 && !this.#valid)
+      this.#valid = new Uint8Array(Math.max(this.#capacity, first + rows)).fill(1);
     if (this.#valid) {
       if (from.valid.length > 0) this.#valid.set(from.valid.subarray(0, rows), first);
       else this.#valid.fill(1, first, first + rows);
@@ -51,26 +55,36 @@ export class ColumnStore {
     this.#dataBytes += from.data.length;
     this.rowCount += rows;
   }
+
   /** The same value in each row; undefined: null. */
   appendSame(value: Uint8Array | undefined, rows: number): void {
     const first = this.rowCount;
     const length = value?.length ?? this.width ?? 0;
     this.reserve(rows, length * rows);
     // What lies beyond the rows is zero already, as a null wants it.
-    for (let row = 0; value !== undefined && row < rows; row++) this.#data.set(value, this.#dataBytes + row * length);
-    if (this.#offsets) for (let row = 1; row <= rows; row++) this.#offsets[first + row] = this.#dataBytes + row * length;
+    for (let row = 0; value !== undefined && row < rows; row++)
+      this.#data.set(value, this.#dataBytes + row * length);
+    if (this.#offsets)
+      for (let row = 1; row <= rows; row++) this.#offsets[first + row] = this.#dataBytes + row * length;
     if (!value && rows > 0) this.#valid ??= new Uint8Array(Math.max(this.#capacity, first + rows)).fill(1);
     this.#valid?.fill(value ? 1 : 0, first, first + rows);
     this.#dataBytes += length * rows;
     this.rowCount += rows;
   }
+
   get #capacity(): number {
-    return this.#offsets ? this.#offsets.length - 1 : Math.floor(this.#data.length / Math.max(1, this.width ?? 1));
+    return this.#offsets
+      ? this.#offsets.length - 1
+      : Math.floor(this.#data.length / Math.max(1, this.width ?? 1));
   }
+
   /** Takes memory for so many more rows of so many bytes in all. */
   reserve(rows: number, bytes: number): void {
     const needed = this.#dataBytes + bytes;
-    assert(needed <= 0xffffffff, `${needed} bytes of field ${this.fieldId} in one segment, expected at most 4 GiB`);
+    assert(
+      needed <= 0xffffffff,
+      `${needed} bytes of field ${this.fieldId} in one segment, expected at most 4 GiB`,
+    );
     if (needed > this.#data.length) {
       const grown = new Uint8Array(alignUp(Math.max(needed, this.#data.length * 2, 64)));
       grown.set(this.#data.subarray(0, this.#dataBytes));
@@ -89,6 +103,7 @@ export class ColumnStore {
       this.#valid = grown;
     }
   }
+
   /** All rows as a column of views; rows appended later are not in it. */
   view(): Column {
     const rows = this.rowCount;
@@ -100,19 +115,23 @@ export class ColumnStore {
       valid: this.#valid?.subarray(0, rows) ?? EMPTY,
     });
   }
+
   /** A view of a variable-length value. */
   bytesAt(row: number): Uint8Array {
     const offsets = this.#offsets as Uint32Array;
     return this.#data.subarray(offsets[row] as number, offsets[row + 1] as number);
   }
+
   /** Bytes of a row's key, 8 or as many as the string has. */
   keyBytesAt(row: number): Uint8Array {
     return this.#offsets ? this.bytesAt(row) : this.#data.subarray(row * 8, row * 8 + 8);
   }
+
   hashAt(row: number): number {
     if (!this.#offsets) return hashWords(this.#words[row * 2] as number, this.#words[row * 2 + 1] as number);
     return hashBytes(this.#data, this.#offsets[row] as number, this.#offsets[row + 1] as number);
   }
+
   isKeyAt(row: number, key: Uint8Array): boolean {
     const begin = this.#offsets ? (this.#offsets[row] as number) : row * 8;
     const length = this.#offsets ? (this.#offsets[row + 1] as number) - begin : 8;
@@ -120,6 +139,7 @@ export class ColumnStore {
     for (let i = 0; i < length; i++) if (this.#data[begin + i] !== key[i]) return false;
     return true;
   }
+
   /** Order of two rows' keys: signed 64-bit numbers, or bytes. */
   compareRows(a: number, b: number): number {
     if (!this.#offsets) {
@@ -129,6 +149,7 @@ export class ColumnStore {
     }
     return compareBytes(this.bytesAt(a), this.bytesAt(b));
   }
+
   /** Order of a row's key and `key`, given as `keyBytes` makes them. */
   compareRowToKey(row: number, key: Uint8Array): number {
     if (this.#offsets) return compareBytes(this.bytesAt(row), key);
@@ -136,6 +157,7 @@ export class ColumnStore {
     return high !== 0 ? high : ((this.#words[row * 2] as number) >>> 0) - uint32At(key, 0);
   }
 }
+
 const alignUp = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
@@ -146,6 +168,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   }
   return a.length - b.length;
 }
+
 /** A key as a column stores it. */
 export function keyBytes(key: Key): Uint8Array {
   if (typeof key === 'string') return encoder.encode(key);
@@ -153,6 +176,7 @@ export function keyBytes(key: Key): Uint8Array {
   new DataView(bytes.buffer).setBigInt64(0, BigInt.asIntN(64, key), true);
   return bytes;
 }
+
 export const hashOfKeyBytes = (key: Uint8Array, isString: boolean): number =>
   isString ? hashBytes(key, 0, key.length) : hashWords(uint32At(key, 0) | 0, uint32At(key, 1) | 0);
 function hashWords(low: number, high: number): number {
@@ -160,6 +184,7 @@ function hashWords(low: number, high: number): number {
   h = Math.imul(h ^ (h >>> 16), 0xc2b2ae35);
   return (h ^ (h >>> 15)) >>> 0;
 }
+
 function hashBytes(bytes: Uint8Array, begin: number, end: number): number {
   let h = 0x811c9dc5 ^ (end - begin);
   for (let i = begin; i < end; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);

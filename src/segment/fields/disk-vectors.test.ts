@@ -25,9 +25,16 @@ const ROWS = 1500;
 const schema = CollectionSchema.fromPartial({
   fields: [
     { fieldID: KEY, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-    { fieldID: VECTOR, name: 'vector', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }], nullable: true },
+    {
+      fieldID: VECTOR,
+      name: 'vector',
+      dataType: DataType.FloatVector,
+      typeParams: [{ key: 'dim', value: String(DIM) }],
+      nullable: true,
+    },
   ],
 });
+
 function batch(random: Random) {
   const values = Float32Array.from({ length: ROWS * DIM }, () => (random.nextUint32() % 201) / 100 - 1);
   const valid = Uint8Array.from({ length: ROWS }, (_, row) => (row % 10 === 3 ? 0 : 1));
@@ -40,6 +47,7 @@ function batch(random: Random) {
     column(VECTOR, DataType.FloatVector, bytesView(values), undefined, valid),
   ]);
 }
+
 interface World {
   readonly platform: Platform;
   readonly record: SegmentRecord;
@@ -50,24 +58,53 @@ interface World {
   reserved: number;
   held: number;
 }
+
 async function makeWorld(cacheBytes = 1 << 20): Promise<World> {
   const platform = {
     ...openMemoryPlatform({ cluster: simulatedCluster(1), host: 'a' }),
-    ...{
-      timers: nodeTimers,
-      workers: new InlineWorkers({ timers: nodeTimers }),
-      objectStore: new FileObjectStore(new MemoryFiles(), 'objects'),
-    },
+    timers: nodeTimers,
+    workers: new InlineWorkers({ timers: nodeTimers }),
+    objectStore: new FileObjectStore(new MemoryFiles(), 'objects'),
   };
-  const original = new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema, rowsHint: ROWS });
+  const original = new SegmentData(platform, {
+    id: 1n,
+    collectionId: 2n,
+    partitionId: 3n,
+    schema,
+    rowsHint: ROWS,
+  });
   original.appendBatch(batch(seededRandom(5)), 10n);
   const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
-  const files = await writeSegment(platform, { address, schema, data: original, rowBegin: 0, rowEnd: ROWS, logId: 7n });
-  const plain = SegmentRecord.create({ id: 1n, collectionId: 2n, partitionId: 3n, rowCount: BigInt(ROWS), files, state: 'flushed' });
+  const files = await writeSegment(platform, {
+    address,
+    schema,
+    data: original,
+    rowBegin: 0,
+    rowEnd: ROWS,
+    logId: 7n,
+  });
+  const plain = SegmentRecord.create({
+    id: 1n,
+    collectionId: 2n,
+    partitionId: 3n,
+    rowCount: BigInt(ROWS),
+    files,
+    state: 'flushed',
+  });
   const [, field] = schema.fields;
   const rows = await readColumn(platform, plain, field as never);
-  const index = { fieldId: VECTOR, indexType: 'DISKANN', metricType: 'L2', params: { max_degree: '24', search_list_size: '60' } };
-  const request = BuildIndexRequest.create({ buildId: 9n, partitionId: 3n, segmentId: 1n, rowCount: BigInt(ROWS) });
+  const index = {
+    fieldId: VECTOR,
+    indexType: 'DISKANN',
+    metricType: 'L2',
+    params: { max_degree: '24', search_list_size: '60' },
+  };
+  const request = BuildIndexRequest.create({
+    buildId: 9n,
+    partitionId: 3n,
+    segmentId: 1n,
+    rowCount: BigInt(ROWS),
+  });
   const written = await writeVectorIndex(
     platform,
     { ...request, field: field as never, index: { id: 4n, name: 'i', ...index } as never },
@@ -85,7 +122,13 @@ async function makeWorld(cacheBytes = 1 << 20): Promise<World> {
   });
   const cache = new PageCache(platform, cacheBytes);
   const world: World = {
-    ...{ platform, original, cache, key, record: { ...plain, indexes: [file] }, reserved: 0, held: 0 },
+    platform,
+    original,
+    cache,
+    key,
+    record: { ...plain, indexes: [file] },
+    reserved: 0,
+    held: 0,
     reads: {
       cache,
       reserve: (_collection, bytes) => {
@@ -97,18 +140,30 @@ async function makeWorld(cacheBytes = 1 << 20): Promise<World> {
   };
   return world;
 }
+
 async function load({ platform, reads, record }: World): Promise<SegmentData> {
   const opened = await openDiskIndexes(platform, reads, record, schema);
   return readSegment(platform, record, schema, undefined, opened.disk).finally(() => opened.release());
 }
-const query = (row: number): Float32Array => Float32Array.from({ length: DIM }, (_, d) => Math.sin(row * 31 + d));
+
+const query = (row: number): Float32Array =>
+  Float32Array.from({ length: DIM }, (_, d) => Math.sin(row * 31 + d));
 const search = (data: SegmentData, more: object = {}) =>
-  data.search({ fieldId: VECTOR, metric: 'L2', queries: query(1), k: 10, readTs: 100n, params: { searchList: 300 }, ...more });
+  data.search({
+    fieldId: VECTOR,
+    metric: 'L2',
+    queries: query(1),
+    k: 10,
+    readTs: 100n,
+    params: { searchList: 300 },
+    ...more,
+  });
 const hitsOf = ({ rows, scores, counts }: Awaited<ReturnType<typeof search>>) => ({
   rows: [...rows],
   scores: [...scores],
   counts: [...counts],
 });
+
 const everyRow = Uint32Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row);
 
 describe('a segment whose vectors stay in a file', () => {
@@ -118,12 +173,22 @@ describe('a segment whose vectors stay in a file', () => {
     expect(data.denseVectors(VECTOR)).toBeUndefined();
     expect(data.hasField(VECTOR)).toBe(true);
     expect(data.hasNullVectors(VECTOR)).toBe(true);
-    for (const one of [data, world.original]) for (let row = 0; row < ROWS; row += 9) one.applyDelete(BigInt(row), 50n);
+    for (const one of [data, world.original])
+      for (let row = 0; row < ROWS; row += 9) one.applyDelete(BigInt(row), 50n);
     const filterRows = Uint32Array.from({ length: 60 }, (_, i) => i * 20 + 1);
-    for (const more of [{}, { k: 200 }, { filterRows }, { filterRows, negated: true }, { readTs: 20n }, { radius: 11, k: 50 }]) {
+    for (const more of [
+      {},
+      { k: 200 },
+      { filterRows },
+      { filterRows, negated: true },
+      { readTs: 20n },
+      { radius: 11, k: 50 },
+    ]) {
       expect(hitsOf(await search(data, more))).toEqual(hitsOf(await search(world.original, more)));
     }
-    expect(await data.fetchAll(everyRow, [VECTOR, KEY, 1n])).toEqual(world.original.fetch(everyRow, [VECTOR, KEY, 1n]));
+    expect(await data.fetchAll(everyRow, [VECTOR, KEY, 1n])).toEqual(
+      world.original.fetch(everyRow, [VECTOR, KEY, 1n]),
+    );
     expect(() => data.fetch(everyRow, [VECTOR])).toThrow('in a file');
     await expect(search(data, { metric: 'IP' })).rejects.toThrow('built for L2');
     expect(world.reserved).toBe(0);
@@ -160,7 +225,11 @@ describe('a segment whose vectors stay in a file', () => {
           if (kind === 'gone') return platform.objectStore.remove(key);
           const bytes = (await platform.objectStore.get(key)).slice();
           // The head when it is opened, every page when it is searched.
-          for (let at = when === 'before' ? 40 : bytes.length - 100; at > (when === 'before' ? 0 : bytes.length * 0.5); at -= 4096) {
+          for (
+            let at = when === 'before' ? 40 : bytes.length - 100;
+            at > (when === 'before' ? 0 : bytes.length * 0.5);
+            at -= 4096
+          ) {
             bytes[at] = (bytes[at] as number) ^ 1;
           }
           await platform.objectStore.put(key, [bytes]);
@@ -170,7 +239,8 @@ describe('a segment whose vectors stay in a file', () => {
         expect(data.diskVectors(VECTOR) === undefined).toBe(when === 'before');
         if (when === 'later') await spoil();
         const both = await Promise.all([search(data), search(data), data.fetchAll(everyRow, [VECTOR])]);
-        for (const one of both.slice(0, 2)) expect(hitsOf(one as never)).toEqual(hitsOf(await search(world.original)));
+        for (const one of both.slice(0, 2))
+          expect(hitsOf(one as never)).toEqual(hitsOf(await search(world.original)));
         expect(both[2]).toEqual(world.original.fetch(everyRow, [VECTOR]));
         expect(data.diskVectors(VECTOR)).toBeUndefined();
         expect(world.reserved).toBe(ROWS * DIM * 4);
@@ -221,7 +291,10 @@ describe('PageCache', () => {
       },
     };
     const { platform } = world;
-    const cache = new PageCache({ objectStore, timers: platform.timers, metrics: platform.metrics, crc32: platform.crc32 }, 1 << 20);
+    const cache = new PageCache(
+      { objectStore, timers: platform.timers, metrics: platform.metrics, crc32: platform.crc32 },
+      1 << 20,
+    );
     const size = (await platform.objectStore.size(world.key)) ?? 0;
     const pages = 80;
     const head = { blockBytes: 0, pagesOffset: size - pages * 4096, pageBytes: 4096, pages };
@@ -229,7 +302,9 @@ describe('PageCache', () => {
     expect(first).toBe(pages);
     const file = cache.open(world.key, head);
     // Checksums begin with the number of the page, so that these are pages of another file: every read fails, none is kept.
-    const asked = Array.from({ length: pages * 2 }, (_, i) => Promise.resolve(file.page(i % pages)).catch((error: Error) => error));
+    const asked = Array.from({ length: pages * 2 }, (_, i) =>
+      Promise.resolve(file.page(i % pages)).catch((error: Error) => error),
+    );
     await new Promise((resolve) => setImmediate(resolve));
     expect(running).toBe(64);
     gate.resolve();

@@ -8,12 +8,19 @@ import type { Column } from '#proto/elanus/data.js';
 import type { SearchHooks } from '#segment/search/search-hooks.js';
 import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from '#segment/search/segment-hits.js';
 import type { ExcludedRows } from './excluded-rows.js';
-import { checkFileSearch, FileHold, type FileVectors, type FileVectorsParts, gatherRecords } from './file-vectors.js';
+import {
+  checkFileSearch,
+  FileHold,
+  type FileVectors,
+  type FileVectorsParts,
+  gatherRecords,
+} from './file-vectors.js';
 import type { VectorColumn } from './vector-column.js';
 
 export interface DiskVectorsParts extends FileVectorsParts {
   readonly index: DiskIndex<SharedRegion>;
 }
+
 export class DiskVectors implements FileVectors {
   readonly key: string;
   readonly fieldId: bigint;
@@ -26,30 +33,48 @@ export class DiskVectors implements FileVectors {
     this.key = parts.key;
     this.fieldId = parts.fieldId;
   }
+
   get bytes(): number {
     return this.#parts.index.bytes;
   }
+
   get rowCount(): number {
     return this.#parts.index.placement.rowCount;
   }
+
   get nullBits(): Uint8Array | undefined {
     return this.#parts.index.nullBits;
   }
-  async search(request: SegmentSearch, excluded: ExcludedRows, signal?: AbortSignal, hooks?: SearchHooks): Promise<SegmentHits> {
+
+  async search(
+    request: SegmentSearch,
+    excluded: ExcludedRows,
+    signal?: AbortSignal,
+    hooks?: SearchHooks,
+  ): Promise<SegmentHits> {
     const { index, pages, workers } = this.#parts;
     const { queries, radius, rangeFilter, params = {} } = request;
     const { placement, layout } = index;
     const { vectorBytes } = layout;
-    const queryCount = checkFileSearch(request, { vectorBytes, dim: placement.dim, metric: placement.metric });
+    const queryCount = checkFileSearch(request, {
+      vectorBytes,
+      dim: placement.dim,
+      metric: placement.metric,
+    });
     const k = Math.min(request.k, this.rowCount);
     if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
     const { bits, passing, rows } = excluded;
     // An exact search would read the whole file: instead of a measured width a usual one, and nobody knows its recall.
     const { targetRecall } = params;
     const width =
-      typeof targetRecall === 'number' ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef : Number(params.searchList ?? request.k);
+      typeof targetRecall === 'number'
+        ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef
+        : Number(params.searchList ?? request.k);
     const input = {
-      ...{ queries, k, params: { ...params, searchList: width }, passing },
+      queries,
+      k,
+      params: { ...params, searchList: width },
+      passing,
       ...(bits && { excluded: bits }),
       ...(rows && { rows }),
       ...(radius !== undefined && { radius }),
@@ -60,6 +85,7 @@ export class DiskVectors implements FileVectors {
     hooks?.report?.({ ...form, rows: this.rowCount, passing, computed: 0n, recall: 0 });
     return mergeHits(request.metric, queryCount, k, [hits]);
   }
+
   gather(rows: Uint32Array): Promise<Column> {
     return this.#hold.hold(() => {
       const { layout, nodeOf } = this.#parts.index;
@@ -67,9 +93,11 @@ export class DiskVectors implements FileVectors {
       return gatherRecords(this.#parts, layout, nodes);
     });
   }
+
   restore(): Promise<VectorColumn> {
     return this.#hold.restore();
   }
+
   release(): void {
     this.#hold.release();
   }

@@ -4,7 +4,8 @@ import { ExcludedRowsOf } from './excluded-rows.js';
 import { RowVersions } from './row-versions.js';
 
 const LATEST = 1n << 62n;
-const isOut = (bits: Uint8Array | undefined, row: number): boolean => ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+const isOut = (bits: Uint8Array | undefined, row: number): boolean =>
+  ((bits?.[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
 
 describe('rows that do not count', () => {
   it('are those of a row-by-row look, by any filter and at any time', () => {
@@ -13,15 +14,20 @@ describe('rows that do not count', () => {
       const versions = new RowVersions();
       const rowCount = 1 + nextBelow(random, 200);
       for (let row = 0; row < rowCount; row++) versions.append(1, BigInt(row + 1));
-      for (let i = nextBelow(random, 20); i > 0; i--) versions.delete(nextBelow(random, rowCount), BigInt(nextBelow(random, 400)));
+      for (let i = nextBelow(random, 20); i > 0; i--)
+        versions.delete(nextBelow(random, rowCount), BigInt(nextBelow(random, 400)));
       for (let i = nextBelow(random, 20); i > 0; i--) {
         const row = nextBelow(random, rowCount);
         versions.supersede(row, BigInt(row + 1 + nextBelow(random, rowCount)));
       }
       const nullBits =
-        nextBelow(random, 2) === 0 ? undefined : Uint8Array.from({ length: nextBelow(random, 30) }, () => nextBelow(random, 256));
+        nextBelow(random, 2) === 0
+          ? undefined
+          : Uint8Array.from({ length: nextBelow(random, 30) }, () => nextBelow(random, 256));
       if (nullBits !== undefined && nullBits.length > rowCount >> 3) nullBits.fill(0, rowCount >> 3);
-      const filterRows = Uint32Array.from({ length: rowCount }, (_, row) => row).filter(() => nextBelow(random, 3) === 0);
+      const filterRows = Uint32Array.from({ length: rowCount }, (_, row) => row).filter(
+        () => nextBelow(random, 3) === 0,
+      );
       const excluded = new ExcludedRowsOf(versions, { nullBits });
       for (const readTs of [LATEST, BigInt(rowCount >> 1)]) {
         for (const filter of [{}, { filterRows }, { filterRows, negated: true }]) {
@@ -32,7 +38,9 @@ describe('rows that do not count', () => {
             const isIn = !('filterRows' in filter) || ('negated' in filter ? !isNamed : isNamed);
             if (isIn && versions.isVisible(row, readTs) && !isOut(nullBits, row)) counting.push(row);
           }
-          expect(Array.from({ length: rowCount }, (_, row) => row).filter((row) => !isOut(bits, row))).toEqual(counting);
+          expect(
+            Array.from({ length: rowCount }, (_, row) => row).filter((row) => !isOut(bits, row)),
+          ).toEqual(counting);
           expect(passing).toBe(counting.length);
           if (rows !== undefined) expect([...rows]).toEqual(counting);
         }

@@ -10,12 +10,14 @@ export interface ExcludedRows {
   /** Those rows in ascending order, where a filter named them. */
   readonly rows?: Uint32Array;
 }
+
 export interface RowFilter {
   readonly filterRows?: Uint32Array;
   readonly negated?: boolean;
   /** Rows that do not count whatever the filter says: their key has a newer row elsewhere. */
   readonly supersededRows?: Uint32Array;
 }
+
 interface NullRows {
   /** Bit set: the row has no vector. */
   readonly nullBits: Uint8Array | undefined;
@@ -31,18 +33,22 @@ export class ExcludedRowsOf {
     this.#versions = versions;
     this.#vectors = vectors;
   }
+
   at(readTs: bigint, filter: RowFilter): ExcludedRows {
     const excluded = this.#at(readTs, filter);
     return filter.supersededRows === undefined ? excluded : this.#without(excluded, filter.supersededRows);
   }
+
   #at(readTs: bigint, { filterRows, negated = false }: RowFilter): ExcludedRows {
     if (filterRows !== undefined && !negated) return this.#only(filterRows, readTs);
     if (filterRows !== undefined) return this.#allBut(filterRows, readTs);
     return this.#versions.seesAll(readTs) ? this.#newest() : this.#count(this.#copy(readTs));
   }
+
   #newest(): ExcludedRows {
     const { rowCount, changeCount } = this.#versions;
-    if (changeCount === 0 && this.#vectors.nullBits === undefined) return { bits: undefined, passing: rowCount };
+    if (changeCount === 0 && this.#vectors.nullBits === undefined)
+      return { bits: undefined, passing: rowCount };
     const last = this.#snapshot;
     if (last !== undefined && last.rowCount === rowCount && last.changeCount === changeCount) return last;
     // Shared memory: threads get it as it is, not a copy each.
@@ -51,6 +57,7 @@ export class ExcludedRowsOf {
     this.#snapshot = { ...this.#count(bits), rowCount, changeCount };
     return this.#snapshot;
   }
+
   #only(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
     const { rowCount } = this.#versions;
     const bits = new Uint8Array(bytesForBits(rowCount)).fill(0xff);
@@ -65,11 +72,13 @@ export class ExcludedRowsOf {
     }
     return { bits, passing, rows: rows.subarray(0, passing) };
   }
+
   #allBut(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
     const bits = this.#copy(readTs);
     for (const row of filterRows) if (row < this.#versions.rowCount) setBit(bits, row);
     return this.#count(bits);
   }
+
   #without({ bits: before, rows }: ExcludedRows, superseded: Uint32Array): ExcludedRows {
     const bits = new Uint8Array(bytesForBits(this.#versions.rowCount));
     if (before !== undefined) bits.set(before.subarray(0, bits.length));
@@ -77,17 +86,21 @@ export class ExcludedRowsOf {
     const left = rows?.filter((row) => !hasBitAt(bits, row));
     return left === undefined ? this.#count(bits) : { bits, passing: left.length, rows: left };
   }
+
   #copy(readTs: bigint): Uint8Array {
     const bits = new Uint8Array(bytesForBits(this.#versions.rowCount));
     this.#put(bits, this.#versions.hiddenBits(readTs));
     return bits;
   }
+
   #put(bits: Uint8Array, hidden: Uint8Array): void {
     bits.set(hidden.subarray(0, bits.length));
     const { nullBits } = this.#vectors;
     if (nullBits === undefined) return;
-    for (let i = Math.min(nullBits.length, bits.length) - 1; i >= 0; i--) bits[i] = (bits[i] as number) | (nullBits[i] as number);
+    for (let i = Math.min(nullBits.length, bits.length) - 1; i >= 0; i--)
+      bits[i] = (bits[i] as number) | (nullBits[i] as number);
   }
+
   /** Bits behind the last row are not set by anyone. */
   #count(bits: Uint8Array): ExcludedRows {
     const { rowCount } = this.#versions;

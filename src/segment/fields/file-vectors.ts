@@ -24,13 +24,19 @@ export interface FileVectors {
   /** Bit set: the row has no vector. */
   readonly nullBits: Uint8Array | undefined;
   /** @throws data_corrupt, object_not_found when the file is lost */
-  search(request: SegmentSearch, excluded: ExcludedRows, signal?: AbortSignal, hooks?: SearchHooks): Promise<SegmentHits>;
+  search(
+    request: SegmentSearch,
+    excluded: ExcludedRows,
+    signal?: AbortSignal,
+    hooks?: SearchHooks,
+  ): Promise<SegmentHits>;
   /** Copies of the rows' vectors. @throws data_corrupt, object_not_found when the file is lost */
   gather(rows: Uint32Array): Promise<Column>;
   /** The vectors in memory. All who ask get the same; it belongs to the segment. */
   restore(): Promise<VectorColumn>;
   release(): void;
 }
+
 export type FilePages = DiskPages & { close(): void };
 export interface FileVectorsParts {
   readonly workers: Workers;
@@ -54,6 +60,7 @@ export class FileHold {
     this.#parts = parts;
     this.#region = region;
   }
+
   restore(): Promise<VectorColumn> {
     this.#restored ??= this.#parts.restore().catch((error: unknown) => {
       this.#restored = undefined;
@@ -61,6 +68,7 @@ export class FileHold {
     });
     return this.#restored;
   }
+
   async hold<T>(read: () => Promise<T>): Promise<T> {
     assert(!this.#isReleased, `the disk index of field ${this.#parts.fieldId} was released`);
     this.#readers++;
@@ -71,12 +79,14 @@ export class FileHold {
       this.#giveBack();
     }
   }
+
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#parts.pages.close();
     this.#giveBack();
   }
+
   #giveBack(): void {
     if (this.#isReleased && this.#readers === 0) this.#parts.workers.release(this.#region);
   }
@@ -93,7 +103,9 @@ export async function readRecords(
 ): Promise<void> {
   for (let begin = 0; begin < records.length; begin += GATHER_ROWS) {
     const some = records.subarray(begin, begin + GATHER_ROWS);
-    const read = await Promise.all(Array.from(some, (record) => (record < layout.nodes ? pages.page(pageOf(layout, record)) : undefined)));
+    const read = await Promise.all(
+      Array.from(some, (record) => (record < layout.nodes ? pages.page(pageOf(layout, record)) : undefined)),
+    );
     for (const [i, record] of some.entries()) {
       const at = recordAt(layout, record) + layout.links * 4;
       const page = read[i];
@@ -101,6 +113,7 @@ export async function readRecords(
     }
   }
 }
+
 /** Copies of the vectors of records, as a column. @param records a number beyond the last record: no vector */
 export async function gatherRecords(
   { pages, fieldId, dataType }: FileVectorsParts,
@@ -111,9 +124,12 @@ export async function gatherRecords(
   const data = new Uint8Array(records.length * width);
   await readRecords(pages, layout, records, (vector, at) => data.set(vector, at * width));
   const isNull = (record: number): boolean => record >= layout.nodes;
-  const valid = records.some(isNull) ? Uint8Array.from(records, (record) => (isNull(record) ? 0 : 1)) : undefined;
+  const valid = records.some(isNull)
+    ? Uint8Array.from(records, (record) => (isNull(record) ? 0 : 1))
+    : undefined;
   return column(fieldId, dataType, data, undefined, valid);
 }
+
 /** @returns how many queries there are. @throws vector_dim_mismatch, invalid_parameter */
 export function checkFileSearch(
   { queries, k, metric }: Pick<SegmentSearch, 'queries' | 'k' | 'metric'>,
@@ -122,14 +138,23 @@ export function checkFileSearch(
   const queryCount = queries.byteLength / index.vectorBytes;
   if (!Number.isInteger(queryCount)) {
     const expected = `expected a multiple of ${index.vectorBytes} (dim ${index.dim})`;
-    throw new ElanusError('vector_dim_mismatch', `query vectors have ${queries.byteLength} bytes, ${expected}`);
+    throw new ElanusError(
+      'vector_dim_mismatch',
+      `query vectors have ${queries.byteLength} bytes, ${expected}`,
+    );
   }
   if (!(k >= 1 && k <= FLAT_K_MAX)) {
-    throw new ElanusError('invalid_parameter', `limit is ${k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `limit is ${k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`,
+    );
   }
   if (metric !== index.metric) {
     const remedy = 'search with the metric of the index';
-    throw new ElanusError('invalid_parameter', `metric ${metric}, the index was built for ${index.metric}; ${remedy}`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `metric ${metric}, the index was built for ${index.metric}; ${remedy}`,
+    );
   }
   return queryCount;
 }

@@ -22,6 +22,7 @@ export interface CoveredRows {
     signal?: AbortSignal,
   ): Promise<IndexSearchOutput>;
 }
+
 type Vectors = HeldVectors & { readonly rowCount: number };
 
 export class GrowingIndex {
@@ -40,36 +41,49 @@ export class GrowingIndex {
     this.#vectors = vectors;
     this.#graph = new GrowingGraph(platform.workers, spec);
   }
+
   get bytes(): number {
     return this.#graph.bytes;
   }
+
   /** Resolves when no rows are being added. */
   get idle(): Promise<void> {
     return this.#work;
   }
+
   /** Rows that the graph covers. */
   get rowCount(): number {
     return this.#graph.rowCount;
   }
+
   /** @param excluded bit set: the row does not count. @returns undefined when the graph covers nothing that this search could use */
   covered(metric: string, excluded: Uint8Array | undefined, rowCount: number): CoveredRows | undefined {
     const index = this.#graph.index;
     if (index === undefined || metric !== this.metric || this.#isReleased) return undefined;
     const rows = Math.min(rowCount, index.placement.rowCount);
     const nodes = Number(index.placement.params.nodes);
-    const { bits, passing } = excluded === undefined ? this.#firstRows(rows, nodes) : firstOf(excluded, rows, nodes);
+    const { bits, passing } =
+      excluded === undefined ? this.#firstRows(rows, nodes) : firstOf(excluded, rows, nodes);
     return {
       rowCount: rows,
       search: (input, region, signal) => {
-        const full: IndexSearchInput = { ...input, index: { ...index.placement, rowCount: rows }, excluded: bits, passing };
+        const full: IndexSearchInput = {
+          ...input,
+          index: { ...index.placement, rowCount: rows },
+          excluded: bits,
+          passing,
+        };
         const regions = [region, index.region];
         const micros = indexQueryMicros('graphSearch', full);
         const queries = input.queries.byteLength / this.#vectors.store.vectorBytes;
         const estimate = micros === undefined ? undefined : micros * queries;
-        return this.#graph.hold(() => this.#platform.workers.run<IndexSearchOutput>('graphSearch', full, regions, signal, estimate));
+        return this.#graph.hold(() =>
+          this.#platform.workers.run<IndexSearchOutput>('graphSearch', full, regions, signal, estimate),
+        );
       },
     };
   }
+
   /** Where all of them count: the same bits until rows are added. */
   #firstRows(rows: number, nodes: number): NodeBits {
     const last = this.#bits;
@@ -79,10 +93,17 @@ export class GrowingIndex {
     this.#bits = { bits, passing: rows, nodes };
     return this.#bits;
   }
+
   /** Adds rows in the background when enough are behind; returns at once. */
   advance(): void {
     const { rowCount } = this.#vectors;
-    if (this.#isAdvancing || this.#isReleased || rowCount < GROWING_ROWS_MIN || rowCount - this.#graph.rowCount < TAIL_ROWS) return;
+    if (
+      this.#isAdvancing ||
+      this.#isReleased ||
+      rowCount < GROWING_ROWS_MIN ||
+      rowCount - this.#graph.rowCount < TAIL_ROWS
+    )
+      return;
     this.#isAdvancing = true;
     const { region, store } = this.#vectors;
     this.#work = this.#vectors
@@ -96,17 +117,20 @@ export class GrowingIndex {
         this.#isAdvancing = false;
       });
   }
+
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#graph.release();
   }
 }
+
 interface NodeBits {
   readonly bits: Uint8Array;
   readonly passing: number;
   readonly nodes: number;
 }
+
 /** Rows behind the first ones, which the graph may get while it is searched, do not count. */
 function firstOf(excluded: Uint8Array, rows: number, nodes: number): NodeBits {
   const bits = new Uint8Array(Math.ceil(nodes / 8)).fill(0xff);

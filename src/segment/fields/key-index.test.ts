@@ -11,7 +11,10 @@ function check(keys: readonly Key[], absent: readonly Key[], type: number): void
   const index = new KeyIndex(store);
   const map = new Map<Key, number[]>();
   keys.forEach((key, row) => {
-    store.append(typeof key === 'string' ? columnFromStrings(100n, type, [key]) : columnFromInt64(100n, [key]), 1);
+    store.append(
+      typeof key === 'string' ? columnFromStrings(100n, type, [key]) : columnFromInt64(100n, [key]),
+      1,
+    );
     index.insert(row);
     map.set(key, [row, ...(map.get(key) ?? [])]);
   });
@@ -21,12 +24,24 @@ function check(keys: readonly Key[], absent: readonly Key[], type: number): void
     expect(index.rowsOf(store.view(), row)).toEqual(map.get(key));
   });
 }
+
 describe('key index', () => {
   it('finds what a map finds', () => {
-    const int64 = fc.oneof(fc.bigInt({ min: -3n, max: 3n }), fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }));
-    fc.assert(fc.property(fc.array(int64, { maxLength: 200 }), fc.array(int64), (keys, absent) => check(keys, absent, DataType.Int64)));
+    const int64 = fc.oneof(
+      fc.bigInt({ min: -3n, max: 3n }),
+      fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),
+    );
+    fc.assert(
+      fc.property(fc.array(int64, { maxLength: 200 }), fc.array(int64), (keys, absent) =>
+        check(keys, absent, DataType.Int64),
+      ),
+    );
     const text = fc.string({ maxLength: 3 });
-    fc.assert(fc.property(fc.array(text, { maxLength: 200 }), fc.array(text), (keys, absent) => check(keys, absent, DataType.VarChar)));
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 200 }), fc.array(text), (keys, absent) =>
+        check(keys, absent, DataType.VarChar),
+      ),
+    );
   });
   it('holds many keys, and no key of another type', () => {
     const keys = Array.from({ length: 50_000 }, (_, i) => BigInt(i) << 20n);

@@ -32,9 +32,11 @@ export class KeyIndex {
     this.#hashes = new Uint32Array(slots);
     this.#older = new Int32Array(Math.max(rowsHint, 8));
   }
+
   get bytes(): number {
     return this.#slots.byteLength + this.#hashes.byteLength + this.#older.byteLength;
   }
+
   /** Takes memory for so many more rows behind the first `rowCount`, of keys that are all new. */
   reserve(rowCount: number, rows: number): void {
     if (rowCount + rows > this.#older.length) {
@@ -46,6 +48,7 @@ export class KeyIndex {
     while ((this.#keyCount + rows) * 4 > slots * 3) slots *= 2;
     if (slots > this.#slots.length) this.#grow(slots);
   }
+
   /** Adds a row whose key is in the column. Rows come in ascending order. @returns the row before it with the same key, or -1. */
   insert(row: number): number {
     this.reserve(row, 1);
@@ -67,12 +70,14 @@ export class KeyIndex {
     this.#keyCount++;
     return NONE;
   }
+
   /** The newest row of a key, or -1; `older` leads on. */
   newest(key: Key): number {
     if ((typeof key === 'string') !== this.#isString) return NONE;
     if (typeof key === 'bigint' && BigInt.asIntN(64, key) !== key) return NONE;
     return this.#newest(keyBytes(key));
   }
+
   /** As `newest`, by the key of that row in another column. */
   newestOf(column: Column, row: number): number {
     if (isStringType(column.dataType) !== this.#isString) return NONE;
@@ -82,6 +87,7 @@ export class KeyIndex {
     if (this.#boundedRows === 0 || this.#keys.compareRowToKey(this.#lowest, bytes) > 0) return NONE;
     return this.#keys.compareRowToKey(this.#highest, bytes) < 0 ? NONE : this.#newest(bytes);
   }
+
   /** Looks at the rows that came since it last did. */
   #findBounds(): void {
     for (; this.#boundedRows < this.#rowCount; this.#boundedRows++) {
@@ -90,6 +96,7 @@ export class KeyIndex {
       if (row === 0 || this.#keys.compareRows(row, this.#highest) > 0) this.#highest = row;
     }
   }
+
   #newest(bytes: Uint8Array): number {
     const hash = hashOfKeyBytes(bytes, this.#isString);
     const mask = this.#slots.length - 1;
@@ -99,20 +106,24 @@ export class KeyIndex {
       if (this.#hashes[slot] === hash && this.#keys.isKeyAt(entry - 1, bytes)) return entry - 1;
     }
   }
+
   /** The row before this one with the same key, or -1. */
   older(row: number): number {
     return this.#older[row] as number;
   }
+
   /** All rows of a key, newest first. */
   find(key: Key): number[] {
     const rows: number[] = [];
     for (let row = this.newest(key); row !== NONE; row = this.older(row)) rows.push(row);
     return rows;
   }
+
   /** All rows with the key in that row of another column. */
   rowsOf(column: Column, row: number): number[] {
     return this.find(keyAt(column, row));
   }
+
   #grow(wanted: number): void {
     const [slots, hashes] = [this.#slots, this.#hashes];
     this.#slots = new Uint32Array(wanted);

@@ -28,37 +28,51 @@ export class RowVersions {
   constructor(rowsHint = 0) {
     if (rowsHint > 8) this.#written = new BigUint64Array(rowsHint);
   }
+
   get bytes(): number {
-    return this.#written.byteLength + this.#hiddenBits.length + (this.#deletedAt.size + this.#supersededAt.size) * 48;
+    return (
+      this.#written.byteLength +
+      this.#hiddenBits.length +
+      (this.#deletedAt.size + this.#supersededAt.size) * 48
+    );
   }
+
   get deletedCount(): number {
     return this.#deletedAt.size;
   }
+
   /** Rises with every change of what is hidden; 0: every row is visible. */
   get changeCount(): number {
     return this.#changeCount;
   }
+
   get from(): Timestamp {
     if (this.rowCount === 0) return 0n;
     return this.#commit !== 0n ? this.#commit : this.#from;
   }
+
   get to(): Timestamp {
     if (this.rowCount === 0) return 0n;
     return this.#commit !== 0n ? this.#commit : this.#to;
   }
+
   get isSorted(): boolean {
     return this.#isSorted || this.#commit !== 0n;
   }
+
   /** Not 0: every row counts as written then. */
   setCommit(timestamp: Timestamp): void {
     this.#commit = timestamp;
   }
+
   writtenAt(row: number): Timestamp {
     return this.#commit !== 0n ? this.#commit : (this.#written[row] as Timestamp);
   }
+
   deletedAt(row: number): Timestamp | undefined {
     return this.#deletedAt.get(row);
   }
+
   /** Takes memory for so many more rows. */
   reserve(rows: number): void {
     const total = this.rowCount + rows;
@@ -74,6 +88,7 @@ export class RowVersions {
       this.#hiddenBits = grown;
     }
   }
+
   append(rows: number, at: Timestamp | BigInt64Array): void {
     if (rows === 0) return;
     this.reserve(rows);
@@ -90,11 +105,13 @@ export class RowVersions {
     }
     this.rowCount = total;
   }
+
   #note(timestamp: Timestamp): void {
     if (timestamp < this.#to) this.#isSorted = false;
     if (timestamp > this.#to) this.#to = timestamp;
     if (timestamp < this.#from) this.#from = timestamp;
   }
+
   /**
    * Deletes the row when it was written before `timestamp`. Strictly before: an upsert's insert has the timestamp of its delete.
    * @returns 'deleted' now, 'earlier' when it was deleted at or before then already, 'kept' otherwise.
@@ -111,6 +128,7 @@ export class RowVersions {
     setBit(this.#hiddenBits, row);
     return 'deleted';
   }
+
   /** A newer row of the same key was written at `timestamp`, at or after this one. */
   supersede(row: number, timestamp: Timestamp): void {
     const deleted = this.#deletedAt.get(row);
@@ -122,42 +140,51 @@ export class RowVersions {
     if (timestamp > this.#lastSuperseded) this.#lastSuperseded = timestamp;
     setBit(this.#hiddenBits, row);
   }
+
   /** Written and not deleted by then. */
   lives(row: number, readTs: Timestamp): boolean {
     if (this.writtenAt(row) > readTs) return false;
     const deleted = this.#deletedAt.get(row);
     return deleted === undefined || deleted > readTs;
   }
+
   isVisible(row: number, readTs: Timestamp): boolean {
     return this.lives(row, readTs) && !this.#isSuperseded(row, readTs);
   }
+
   /** Rows that share a commit timestamp were written at once: of one key the last is the newest from then on. */
   #isSuperseded(row: number, readTs: Timestamp): boolean {
     const superseded = this.#supersededAt.get(row);
     return superseded !== undefined && (this.#commit !== 0n || superseded <= readTs);
   }
+
   /** The read sees every row and every delete. */
   seesAll(readTs: Timestamp): boolean {
     return readTs >= this.to && readTs >= this.#lastDelete;
   }
+
   /** A time that sees all. */
   get newest(): Timestamp {
     return this.to > this.#lastDelete ? this.to : this.#lastDelete;
   }
+
   /** Bit set: not visible. The live bits themselves when the read sees everything: not to be written to or kept. */
   hiddenBits(readTs: Timestamp): Uint8Array {
     const bytes = bytesForBits(this.rowCount);
     if (this.seesAll(readTs)) return this.#hiddenBits.subarray(0, bytes);
     const bits = this.#hiddenBits.slice(0, bytes);
     if (readTs < this.#lastDelete) {
-      for (const [row, at] of this.#deletedAt) if (at > readTs && !this.#isSuperseded(row, readTs)) clearBit(bits, row);
+      for (const [row, at] of this.#deletedAt)
+        if (at > readTs && !this.#isSuperseded(row, readTs)) clearBit(bits, row);
     }
     if (readTs < this.#lastSuperseded) {
       for (const row of this.#supersededAt.keys()) if (this.isVisible(row, readTs)) clearBit(bits, row);
     }
-    for (let row = this.#firstAfter(readTs); row < this.rowCount; row++) if (this.writtenAt(row) > readTs) setBit(bits, row);
+    for (let row = this.#firstAfter(readTs); row < this.rowCount; row++)
+      if (this.writtenAt(row) > readTs) setBit(bits, row);
     return bits;
   }
+
   /** Rows that live, each row of a key. */
   liveCount(readTs: Timestamp): number {
     if (this.seesAll(readTs)) return this.rowCount - this.#deletedAt.size;
@@ -167,6 +194,7 @@ export class RowVersions {
     for (const [row, at] of this.#deletedAt) if (at <= readTs && this.writtenAt(row) <= readTs) count--;
     return count;
   }
+
   /** A row before which all were written at or before `readTs`. */
   #firstAfter(readTs: Timestamp): number {
     if (readTs >= this.to) return this.rowCount;
@@ -179,19 +207,27 @@ export class RowVersions {
     }
     return low;
   }
+
   deletes(): { rows: Uint32Array; timestamps: BigUint64Array } {
-    return { rows: Uint32Array.from(this.#deletedAt.keys()), timestamps: BigUint64Array.from(this.#deletedAt.values()) };
+    return {
+      rows: Uint32Array.from(this.#deletedAt.keys()),
+      timestamps: BigUint64Array.from(this.#deletedAt.values()),
+    };
   }
 }
+
 /** Whole 64-bit words, so that bitsets can be read as such. */
 export const bytesForBits = (bits: number): number => Math.ceil(bits / 64) * 8;
-export const hasBitAt = (bits: Uint8Array, i: number): boolean => ((bits[i >> 3] as number) & (1 << (i & 7))) !== 0;
+export const hasBitAt = (bits: Uint8Array, i: number): boolean =>
+  ((bits[i >> 3] as number) & (1 << (i & 7))) !== 0;
 export function setBit(bits: Uint8Array, i: number): void {
   bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
 }
+
 export function clearBit(bits: Uint8Array, i: number): void {
   bits[i >> 3] = (bits[i >> 3] as number) & ~(1 << (i & 7));
 }
+
 export function countBits(bits: Uint8Array): number {
   let count = 0;
   for (let i = 0; i < bits.length; i++) {

@@ -12,7 +12,11 @@ function search({ queries }: IndexSearchInput): IndexSearchOutput {
   const numbers = new Float32Array(queries.buffer, queries.byteOffset, queries.byteLength / 4);
   const firsts = Array.from({ length: numbers.length / DIM }, (_, at) => numbers[at * DIM] as number);
   const rows = firsts.flatMap((first) => new Array(first % 3).fill(first));
-  return { counts: Uint32Array.from(firsts, (first) => first % 3), rows: Uint32Array.from(rows), scores: Float32Array.from(rows) };
+  return {
+    counts: Uint32Array.from(firsts, (first) => first % 3),
+    rows: Uint32Array.from(rows),
+    scores: Float32Array.from(rows),
+  };
 }
 
 it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
@@ -26,8 +30,15 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
   const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 4 });
   const region = workers.allocate(65_536, 65_536);
   const placement = {
-    ...{ indexType: 'HNSW', metric: 'L2', elementType: 'float32', dim: DIM, rowCount: 1000, params: {} },
-    ...{ sections: {}, workOffset: 0, workBytes: 0 },
+    indexType: 'HNSW',
+    metric: 'L2',
+    elementType: 'float32',
+    dim: DIM,
+    rowCount: 1000,
+    params: {},
+    sections: {},
+    workOffset: 0,
+    workBytes: 0,
   };
   const index = new SegmentIndex(workers, { region, placement, bytes: 1, task: 'graphSearch' }, 'key');
   const store = { place: { dim: DIM, vectorsOffset: 0 }, vectorBytes: DIM * 4 };
@@ -39,6 +50,8 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
   expect(hits.queryCount).toBe(count);
   for (let query = 0; query < count; query++) {
     expect(hits.counts[query]).toBe(query % 3);
-    expect([...hits.rows.subarray(query * K, query * K + (query % 3))]).toEqual(new Array(query % 3).fill(query));
+    expect([...hits.rows.subarray(query * K, query * K + (query % 3))]).toEqual(
+      new Array(query % 3).fill(query),
+    );
   }
 });

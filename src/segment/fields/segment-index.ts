@@ -16,12 +16,14 @@ export interface HeldVectors {
   readonly store: { readonly place: ExactVectors; readonly vectorBytes: number };
   hold<T>(task: () => Promise<T>): Promise<T>;
 }
+
 /** Computing that is worth a task of its own, and what a query is taken to need where nothing is known. */
 const TASK_MICROS_MIN = 400;
 /** The most of one task: others that wait for the thread get their turn then. */
 const TASK_MICROS_MAX = 20_000;
 const UNKNOWN_MICROS = 100;
-export interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
+export interface IndexedSearch
+  extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
   /** Bit set: the row does not count. Undefined: all count. */
   readonly excluded?: Uint8Array;
   /** Rows that count. */
@@ -29,6 +31,7 @@ export interface IndexedSearch extends Pick<IndexSearchInput, 'queries' | 'k' | 
   /** Those rows, where a filter named few; only for an index without vectors. */
   readonly rows?: Uint32Array;
 }
+
 export class SegmentIndex {
   /** Of the object it was loaded from. */
   readonly key: string;
@@ -48,22 +51,32 @@ export class SegmentIndex {
     this.metric = index.placement.metric;
     this.bytes = index.bytes;
   }
+
   get rowCount(): number {
     return this.#index.placement.rowCount;
   }
+
   /** Of an index that has lists, else 1. */
   get listCount(): number {
     return Number(this.#index.placement.params.nlist ?? 1);
   }
+
   get isReleased(): boolean {
     return this.#isReleased;
   }
+
   /** @param vectors undefined: the index answers by its codes, and whoever searches holds its region */
-  async search(vectors: HeldVectors | undefined, search: IndexedSearch, signal?: AbortSignal): Promise<SegmentHits> {
+  async search(
+    vectors: HeldVectors | undefined,
+    search: IndexedSearch,
+    signal?: AbortSignal,
+  ): Promise<SegmentHits> {
     assert(!this.#isReleased, 'the index was released');
     const { excluded, passing, ...rest } = search;
     const input = {
-      ...{ index: this.#index.placement, ...(vectors && { vectors: vectors.store.place }), ...rest },
+      index: this.#index.placement,
+      ...(vectors && { vectors: vectors.store.place }),
+      ...rest,
       ...(excluded !== undefined && passing < this.rowCount && { excluded, passing }),
     };
     this.#searches++;
@@ -83,7 +96,10 @@ export class SegmentIndex {
         const estimate = micros === undefined ? undefined : micros * (end - first);
         return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
       };
-      const jobs = Array.from({ length: Math.ceil(queries / perTask) }, (_, task) => () => run(task * perTask));
+      const jobs = Array.from(
+        { length: Math.ceil(queries / perTask) },
+        (_, task) => () => run(task * perTask),
+      );
       const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
       return joined(await (vectors === undefined ? runAll() : vectors.hold(runAll)), search.k);
     } finally {
@@ -91,32 +107,44 @@ export class SegmentIndex {
       this.#giveBack();
     }
   }
+
   /** Queries of one request are split over the threads when there is enough to do for each. */
   #taskCount(queries: number, micros = UNKNOWN_MICROS): number {
     const useful = Math.min(this.#workers.parallelism, Math.floor((queries * micros) / TASK_MICROS_MIN));
     return Math.max(1, Math.min(Math.max(useful, Math.ceil((queries * micros) / TASK_MICROS_MAX)), queries));
   }
+
   /** How a graph is searched when so many rows count. */
   planOf(passing: number, ef: number): WalkPlan {
     const { dim, params, rowCount } = this.#index.placement;
     const stride = Number(params.codeStride ?? dim);
     const codeBytes = walkedBytes(stride, dim);
     const scoredBytes = this.#index.task === CODES_SEARCH_TASK ? stride : this.#vectorBytes;
-    return planWalk({ nodes: Number(params.nodes ?? rowCount), passing, ef, vectorBytes: scoredBytes, codeBytes });
+    return planWalk({
+      nodes: Number(params.nodes ?? rowCount),
+      passing,
+      ef,
+      vectorBytes: scoredBytes,
+      codeBytes,
+    });
   }
+
   get #vectorBytes(): number {
     const { dim, elementType } = this.#index.placement;
     return vectorBytes(elementTypes.find((type) => type === elementType) ?? 'float32', dim);
   }
+
   /** Gives its memory back, as soon as running searches end. */
   release(): void {
     this.#isReleased = true;
     this.#giveBack();
   }
+
   #giveBack(): void {
     if (this.#isReleased && this.#searches === 0) this.#workers.release(this.#index.region);
   }
 }
+
 /** From hits one query after the other, of ascending parts of the queries, to hits of each query at its multiple of k. */
 function joined(parts: readonly IndexSearchOutput[], k: number): SegmentHits {
   const queryCount = parts.reduce((sum, { counts }) => sum + counts.length, 0);

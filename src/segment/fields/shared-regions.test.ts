@@ -19,7 +19,12 @@ const schemaOf = (dim: number) =>
     name: 'c',
     fields: [
       { fieldID: KEY, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-      { fieldID: VECTOR, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(dim) }] },
+      {
+        fieldID: VECTOR,
+        name: 'v',
+        dataType: DataType.FloatVector,
+        typeParams: [{ key: 'dim', value: String(dim) }],
+      },
       { fieldID: SPARSE, name: 's', dataType: DataType.SparseFloatVector },
     ],
   });
@@ -43,12 +48,14 @@ function counted(): { readonly platform: Platform; readonly live: Set<number>; a
   };
   return Object.assign(world, { platform: Object.assign(Object.create(real) as Platform, { workers: own }) });
 }
+
 const sparseOf = (weight: number): Uint8Array => {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setUint32(0, 3, true);
   new DataView(bytes.buffer).setFloat32(4, weight, true);
   return bytes;
 };
+
 /** Row i has the vector (i, i, ...) and the sparse vector {3: i + 1}. */
 const rowsFrom = (first: number, count: number, dim: number) =>
   batchOf(count, [
@@ -56,7 +63,11 @@ const rowsFrom = (first: number, count: number, dim: number) =>
       KEY,
       Array.from({ length: count }, (_, i) => BigInt(first + i)),
     ),
-    column(VECTOR, DataType.FloatVector, bytesView(Float32Array.from({ length: count * dim }, (_, i) => first + Math.floor(i / dim)))),
+    column(
+      VECTOR,
+      DataType.FloatVector,
+      bytesView(Float32Array.from({ length: count * dim }, (_, i) => first + Math.floor(i / dim))),
+    ),
     columnFromBytes(
       SPARSE,
       DataType.SparseFloatVector,
@@ -73,14 +84,20 @@ describe('twenty thousand growing segments of a row', () => {
     const schema = schemaOf(8);
     const before = process.memoryUsage().rss;
     const segments = Array.from({ length: SEGMENTS }, (_, i) => {
-      const data = new SegmentData(world.platform, { id: BigInt(i), collectionId: 1n, partitionId: 1n, schema });
+      const data = new SegmentData(world.platform, {
+        id: BigInt(i),
+        collectionId: 1n,
+        partitionId: 1n,
+        schema,
+      });
       data.appendBatch(rowsFrom(i, 1, 8), BigInt(i + 1));
       return data;
     });
     expect(world.allocated).toBe(1);
     expect(process.memoryUsage().rss - before).toBeLessThan(SEGMENTS * BYTES_EACH);
     expect(segments.reduce((sum, data) => sum + data.memoryBytes, 0)).toBeLessThan(SEGMENTS * BYTES_EACH);
-    for (const i of [0, 777, SEGMENTS - 1]) expect(segments[i]?.vectorAt(VECTOR, 0)).toEqual(new Float32Array(8).fill(i));
+    for (const i of [0, 777, SEGMENTS - 1])
+      expect(segments[i]?.vectorAt(VECTOR, 0)).toEqual(new Float32Array(8).fill(i));
     for (const data of segments) data.release();
     expect(world.live.size).toBe(1);
   });
@@ -89,10 +106,14 @@ describe('twenty thousand growing segments of a row', () => {
 describe('vectors that move', () => {
   it('leave what a search holds as it is until it ends, whoever comes meanwhile', async () => {
     const world = counted();
-    const make = (id: bigint) => new SegmentData(world.platform, { id, collectionId: 1n, partitionId: 1n, schema: schemaOf(4) });
+    const make = (id: bigint) =>
+      new SegmentData(world.platform, { id, collectionId: 1n, partitionId: 1n, schema: schemaOf(4) });
     const data = make(1n);
     data.appendBatch(rowsFrom(1, 64, 4), 1n);
-    const [dense, sparse] = [must(data.denseVectors(VECTOR), 'vectors'), must(data.sparseVectors(SPARSE), 'sparse vectors')];
+    const [dense, sparse] = [
+      must(data.denseVectors(VECTOR), 'vectors'),
+      must(data.sparseVectors(SPARSE), 'sparse vectors'),
+    ];
     const others: SegmentData[] = [];
     const heldOf = (region: { readonly memory: WebAssembly.Memory }, at: number, bytes: number) =>
       new Uint8Array(region.memory.buffer, at, bytes).slice();
@@ -100,9 +121,15 @@ describe('vectors that move', () => {
       sparse.hold(async () => {
         const [denseRegion, sparseRegion] = [dense.region, sparse.region];
         const [denseAt, sparseAt] = [dense.store.vectorOffset(0), sparse.offsetOf(0)];
-        const [before, sparseBefore] = [heldOf(denseRegion, denseAt, 64 * 16), heldOf(sparseRegion, sparseAt, 64 * 12)];
+        const [before, sparseBefore] = [
+          heldOf(denseRegion, denseAt, 64 * 16),
+          heldOf(sparseRegion, sparseAt, 64 * 12),
+        ];
         data.appendBatch(rowsFrom(65, 1000, 4), 2n);
-        expect([dense.store.vectorOffset(0) === denseAt, sparse.offsetOf(0) === sparseAt]).toEqual([false, false]);
+        expect([dense.store.vectorOffset(0) === denseAt, sparse.offsetOf(0) === sparseAt]).toEqual([
+          false,
+          false,
+        ]);
         for (let i = 0; i < 20; i++) {
           const other = make(BigInt(i + 2));
           other.appendBatch(rowsFrom(9_000_000, 64, 4), 3n);
@@ -119,9 +146,19 @@ describe('vectors that move', () => {
     const random = seededRandom(7);
     for (const dim of [2, 64, 512]) {
       const world = counted();
-      const data = new SegmentData(world.platform, { id: 1n, collectionId: 1n, partitionId: 1n, schema: schemaOf(dim) });
+      const data = new SegmentData(world.platform, {
+        id: 1n,
+        collectionId: 1n,
+        partitionId: 1n,
+        schema: schemaOf(dim),
+      });
       // Another one, whose slabs lie between.
-      const other = new SegmentData(world.platform, { id: 2n, collectionId: 1n, partitionId: 1n, schema: schemaOf(dim) });
+      const other = new SegmentData(world.platform, {
+        id: 2n,
+        collectionId: 1n,
+        partitionId: 1n,
+        schema: schemaOf(dim),
+      });
       let rows = 0;
       const bytesMax = SLAB_BYTES_MAX * 1.5;
       while (rows * dim * 4 < bytesMax && rows < 60_000) {
@@ -132,7 +169,11 @@ describe('vectors that move', () => {
         const queries = new Float32Array(dim).fill(asked);
         const dense = data.search({ fieldId: VECTOR, metric: 'L2', queries, k: 1, readTs: 1n << 60n });
         const sparse = data.search({
-          ...{ fieldId: SPARSE, metric: 'IP', queries: new Float32Array(0), k: 1, readTs: 1n << 60n },
+          fieldId: SPARSE,
+          metric: 'IP',
+          queries: new Float32Array(0),
+          k: 1,
+          readTs: 1n << 60n,
           sparseQueries: Uint8Array.from([1, 0, 0, 0, ...sparseOf(1)]),
         });
         // Rows that come before the answer, and move what is searched; a slab that were given back now would be handed out again.

@@ -51,9 +51,11 @@ export class SparseVectors {
     this.#place = this.#placeFor(Math.max(1, rowsHint * ROW_BYTES_HINT));
     this.#offsets = new Uint32Array(rowsHint + 1);
   }
+
   get region(): SharedRegion {
     return this.#place.region;
   }
+
   #placeFor(bytes: number): Place {
     if (slabBytes(bytes) > SLAB_BYTES_MAX) {
       const region = this.#workers.allocate(Math.min(REGION_BYTES_MAX, BEGIN + bytes), REGION_BYTES_MAX);
@@ -62,43 +64,56 @@ export class SparseVectors {
     const slab = regionPoolOf(this.#workers).take(bytes);
     return { region: slab.region, begin: slab.offset, slab };
   }
+
   get rowCount(): number {
     return this.#rowCount;
   }
+
   get bytes(): number {
     return this.#rowBytes + this.#offsets.byteLength + (this.#nullBits?.length ?? 0) + this.indexBytes;
   }
+
   get indexBytes(): number {
     return this.#index?.bytes ?? 0;
   }
+
   /** Bit set: the row has no vector. */
   get nullBits(): Uint8Array | undefined {
     return this.#nullBits;
   }
+
   /** Covers the first rows; those after it are scanned. */
   get index(): LoadedIndex<SharedRegion> | undefined {
     return this.#index;
   }
+
   offsetOf(row: number): number {
     return this.#place.begin + (this.#offsets[row] as number);
   }
+
   get #rowBytes(): number {
     return this.#offsets[this.#rowCount] as number;
   }
+
   /** Grows the memory so that the rows of the column fit. @throws memory_limit; data_corrupt when a row is no list of pairs */
   reserve(from: Column | undefined, rows: number): void {
     this.checkRows(from, rows);
     this.reserveBytes(rows, from?.data.length ?? 0);
     this.#reserveOffsets(rows);
   }
+
   /** @throws data_corrupt when a row is no list of pairs */
   checkRows(from: Column | undefined, rows: number): void {
     for (let row = 0; from && row < rows; row++) {
       if (bytesAt(from, row).length % SPARSE_PAIR_BYTES !== 0) {
-        throw new ElanusError('data_corrupt', `row ${row} of a batch has a sparse vector of a wrong length: write the batch again`);
+        throw new ElanusError(
+          'data_corrupt',
+          `row ${row} of a batch has a sparse vector of a wrong length: write the batch again`,
+        );
       }
     }
   }
+
   /** Takes memory for so many more rows of so many bytes in all. @throws memory_limit */
   reserveBytes(rows: number, bytes: number): void {
     const wanted = this.#rowBytes + rows * COUNT_BYTES + bytes;
@@ -109,16 +124,24 @@ export class SparseVectors {
     const missing = needed - this.region.memory.buffer.byteLength;
     if (missing <= 0) return;
     const refuse = (why: string, cause?: unknown): ElanusError =>
-      new ElanusError('memory_limit', `sparse vectors of a segment need ${needed} bytes: ${why}; use smaller segments`, { cause });
+      new ElanusError(
+        'memory_limit',
+        `sparse vectors of a segment need ${needed} bytes: ${why}; use smaller segments`,
+        { cause },
+      );
     if (needed > REGION_BYTES_MAX) throw refuse(`expected at most ${REGION_BYTES_MAX}`);
     try {
       // In large steps: views of the memory are made anew after each.
-      const step = Math.max(missing, Math.min(this.region.memory.buffer.byteLength, 16 << 20, REGION_BYTES_MAX - needed));
+      const step = Math.max(
+        missing,
+        Math.min(this.region.memory.buffer.byteLength, 16 << 20, REGION_BYTES_MAX - needed),
+      );
       this.region.memory.grow(Math.ceil(step / WASM_PAGE_BYTES));
     } catch (error) {
       throw refuse(messageOf(error), error);
     }
   }
+
   #move(bytes: number): void {
     const from = this.#place;
     const to = this.#placeFor(bytes);
@@ -128,6 +151,7 @@ export class SparseVectors {
     this.#retiredPlaces.push(from);
     if (this.#searches === 0) this.#freeRetired();
   }
+
   append(from: Column, rows: number): void {
     this.reserve(from, rows);
     const memory = new Uint8Array(this.region.memory.buffer);
@@ -142,9 +166,14 @@ export class SparseVectors {
       this.#offsets[++this.#rowCount] = at - this.#place.begin + COUNT_BYTES + pairs.length;
     }
   }
+
   appendNulls(rows: number): void {
-    this.append(columnFromBytes(this.fieldId, DataType.SparseFloatVector, new Array<null>(rows).fill(null)), rows);
+    this.append(
+      columnFromBytes(this.fieldId, DataType.SparseFloatVector, new Array<null>(rows).fill(null)),
+      rows,
+    );
   }
+
   #reserveOffsets(rows: number): void {
     const needed = this.#rowCount + rows + 1;
     if (needed <= this.#offsets.length) return;
@@ -152,6 +181,7 @@ export class SparseVectors {
     grown.set(this.#offsets);
     this.#offsets = grown;
   }
+
   #setNull(row: number): void {
     const bytes = bytesForBits(row + 1);
     if (!this.#nullBits || this.#nullBits.length < bytes) {
@@ -161,9 +191,11 @@ export class SparseVectors {
     }
     setBit(this.#nullBits, row);
   }
+
   #isNull(row: number): boolean {
     return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
   }
+
   /** Copies of the rows' vectors. */
   gather(rows: Uint32Array): Column {
     const memory = new Uint8Array(this.region.memory.buffer);
@@ -172,13 +204,16 @@ export class SparseVectors {
     );
     return columnFromBytes(this.fieldId, DataType.SparseFloatVector, values);
   }
+
   get isReleased(): boolean {
     return this.#isReleased;
   }
+
   /** The file the index came from; empty without one. */
   get indexKey(): string {
     return this.#indexKey;
   }
+
   /** From now on searches of the rows it covers go through it; undefined: through none. */
   attach(index: LoadedIndex<SharedRegion> | undefined, key = ''): void {
     assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
@@ -189,6 +224,7 @@ export class SparseVectors {
     this.#indexKey = index ? key : '';
     if (this.#searches === 0) this.#freeRetired();
   }
+
   #freeRetired(): void {
     for (const region of this.#retired.splice(0)) this.#workers.release(region);
     for (const { region, slab } of this.#retiredPlaces.splice(0)) {
@@ -196,6 +232,7 @@ export class SparseVectors {
       else regionPoolOf(this.#workers).give(slab);
     }
   }
+
   /** Keeps the regions while a task reads them. */
   async hold<T>(task: () => Promise<T>): Promise<T> {
     assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
@@ -208,11 +245,13 @@ export class SparseVectors {
       if (this.#isReleased && this.#searches === 0) this.#free();
     }
   }
+
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     if (this.#searches === 0) this.#free();
   }
+
   #free(): void {
     this.#retiredPlaces.push(this.#place);
     this.#freeRetired();

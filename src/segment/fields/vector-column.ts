@@ -18,7 +18,8 @@ import type { SegmentIndex } from './segment-index.js';
 
 /** Untouched pages of a slab take no memory: of each end of what is touched, one may. */
 const TOUCHED_BYTES = 8192;
-const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
+const pageAlign = (bytes: number): number =>
+  Math.min(REGION_BYTES_MAX, Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
 
 interface Place {
   readonly region: SharedRegion;
@@ -56,12 +57,15 @@ export class VectorColumn {
     this.#options = { dim, elementType, inverseNorms: elementType !== 'binary' };
     this.#place = this.#placeFor(Math.max(1, rowsHint), rowsHint > 0);
   }
+
   get region(): SharedRegion {
     return this.#place.region;
   }
+
   get store(): VectorStore {
     return this.#place.store;
   }
+
   /** Room for so many rows: in a slab, or in a region of their own. @param isAll no more will come */
   #placeFor(rows: number, isAll: boolean): Place {
     const options = this.#options;
@@ -70,13 +74,18 @@ export class VectorColumn {
     if (slabBytes(needed) <= SLAB_BYTES_MAX) {
       const slab = regionPoolOf(this.#workers).take(needed);
       const { region, offset, bytes } = slab;
-      return { region, slab, store: new VectorStore(region, { ...options, blockRows, offset, end: offset + bytes }) };
+      return {
+        region,
+        slab,
+        store: new VectorStore(region, { ...options, blockRows, offset, end: offset + bytes }),
+      };
     }
     const own: VectorStoreOptions = isAll ? { ...options, blockRows } : options;
     const bytes = pageAlign(VectorStore.bytesFor(rows, own));
     const region = this.#workers.allocate(bytes, REGION_BYTES_MAX);
     return { region, slab: undefined, store: new VectorStore(region, own) };
   }
+
   /** Takes memory for so many rows in all; vectors in a slab that is too small move. @throws memory_limit, and nothing has changed */
   reserve(rows: number): void {
     const { store, slab } = this.#place;
@@ -90,36 +99,48 @@ export class VectorColumn {
     this.#retired.push({ region: slab.region, slab });
     if (this.#searches === 0) this.#giveRetired();
   }
+
   #giveRetired(): void {
     for (const { region, slab } of this.#retired.splice(0)) {
       if (slab === undefined) this.#workers.release(region);
       else regionPoolOf(this.#workers).give(slab);
     }
   }
+
   get rowCount(): number {
     return this.store.rowCount;
   }
+
   get bytes(): number {
     const { store, slab } = this.#place;
     const touched = store.rowCount * (store.vectorBytes + 4) + TOUCHED_BYTES;
     const bytes = store.endOffset - store.offset;
-    return (slab === undefined ? bytes : Math.min(bytes, touched)) + (this.#nullBits?.length ?? 0) + this.indexBytes;
+    return (
+      (slab === undefined ? bytes : Math.min(bytes, touched)) +
+      (this.#nullBits?.length ?? 0) +
+      this.indexBytes
+    );
   }
+
   get indexBytes(): number {
     return (this.#index?.bytes ?? 0) + (this.growing?.bytes ?? 0);
   }
+
   get nullBits(): Uint8Array | undefined {
     return this.#nullBits;
   }
+
   /** Over all rows, when there is one; it is released with the vectors. */
   get index(): SegmentIndex | undefined {
     return this.#index;
   }
+
   attachIndex(index: SegmentIndex | undefined): void {
     this.#index?.release();
     this.#index = index;
     if (this.#isReleased) index?.release();
   }
+
   append(from: Column, rows: number): void {
     if (from.packed) {
       this.#appendPacked(from, rows);
@@ -127,13 +148,16 @@ export class VectorColumn {
     }
     this.reserve(this.rowCount + rows);
     const first = this.store.append(from.data);
-    if (from.valid.length > 0) for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
+    if (from.valid.length > 0)
+      for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
   }
+
   appendNulls(rows: number): void {
     this.reserve(this.rowCount + rows);
     const first = this.store.appendEmpty(rows);
     for (let row = first; row < first + rows; row++) this.#setNull(row);
   }
+
   /** The data has no bytes of rows that are null: run after run of vectors and of nulls. */
   #appendPacked({ data, valid }: Column, rows: number): void {
     const width = this.store.vectorBytes;
@@ -151,6 +175,7 @@ export class VectorColumn {
       row = end;
     }
   }
+
   #setNull(row: number): void {
     const bytes = bytesForBits(row + 1);
     if (!this.#nullBits || this.#nullBits.length < bytes) {
@@ -160,15 +185,24 @@ export class VectorColumn {
     }
     setBit(this.#nullBits, row);
   }
+
   isNull(row: number): boolean {
     return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
   }
+
   /** Copies of the rows' vectors. */
   gather(rows: Uint32Array): Column {
     const valid = this.#nullBits ? Uint8Array.from(rows, (row) => (this.isNull(row) ? 0 : 1)) : undefined;
     const hasNulls = valid?.includes(0) ?? false;
-    return column(this.fieldId, this.dataType, this.store.copyRows(rows), undefined, hasNulls ? valid : undefined);
+    return column(
+      this.fieldId,
+      this.dataType,
+      this.store.copyRows(rows),
+      undefined,
+      hasNulls ? valid : undefined,
+    );
   }
+
   /** Keeps the region while a task reads it. */
   async hold<T>(task: () => Promise<T>): Promise<T> {
     assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
@@ -180,6 +214,7 @@ export class VectorColumn {
       if (this.#searches === 0) this.#giveRetired();
     }
   }
+
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;

@@ -6,7 +6,13 @@ import type { IndexPlacement } from '#index/block/vector-index.js';
 import { buildCodedIndex, codedParts } from '#index/coded-index.js';
 import { buildDiskIndex } from '#index/disk/disk-build.js';
 import { loadDiskIndex } from '#index/disk/disk-index.js';
-import { type DISK_INDEX_TYPE, decodeDiskHead, diskCorrupt, fileBytesOf, SECTOR_BYTES } from '#index/disk/disk-layout.js';
+import {
+  type DISK_INDEX_TYPE,
+  decodeDiskHead,
+  diskCorrupt,
+  fileBytesOf,
+  SECTOR_BYTES,
+} from '#index/disk/disk-layout.js';
 import type { DiskFile } from '#index/disk/paged-file.js';
 import { openVectorIndex } from '#index/vector-indexes.js';
 import { vectorWidth } from '#model/columns/dense-vector.js';
@@ -30,11 +36,13 @@ export interface DiskReads {
   /** Takes room for vectors that come back into memory. @throws memory_limit */
   reserve(collectionId: bigint, bytes: number, what: string): { release(): void };
 }
+
 export interface DiskBuild {
   readonly build: BuildParamsOf<typeof DISK_INDEX_TYPE> | BuildParamsOf<'HNSW_SQ'>;
   readonly metric: 'L2' | 'IP' | 'COSINE';
   readonly key: string;
 }
+
 /** @returns bytes of the file, and what its block says of itself */
 export async function writeDiskIndex(
   platform: Platform,
@@ -43,7 +51,13 @@ export async function writeDiskIndex(
   signal?: AbortSignal,
 ): Promise<Pick<DiskFile, 'bytes' | 'meta'>> {
   const { dim, rowCount, nullBits, store, region } = vectors;
-  const spec = { metric, elementType: store.elementType, dim, rowCount, ...(nullBits && { without: nullBits }) };
+  const spec = {
+    metric,
+    elementType: store.elementType,
+    dim,
+    rowCount,
+    ...(nullBits && { without: nullBits }),
+  };
   return vectors.hold(async () => {
     const { workers, crc32, objectStore } = platform;
     const source = { region, place: store.place };
@@ -55,6 +69,7 @@ export async function writeDiskIndex(
     return { bytes, meta };
   });
 }
+
 const paramsOf = ({ kind: _kind, ...params }: BuildParamsOf<typeof DISK_INDEX_TYPE>) => params;
 
 export interface OpenedIndexes {
@@ -62,6 +77,7 @@ export interface OpenedIndexes {
   /** Room for the vectors whose index is lost, which have to be loaded: held until they are. */
   release(): void;
 }
+
 /**
  * Opens the indexes of a segment that hold the vectors, which then need not be loaded. One that is damaged or gone is left out: loading
  * the indexes finds it again, and says so.
@@ -96,11 +112,17 @@ export async function openDiskIndexes(
     throw error;
   }
 }
+
 /** @throws memory_limit */
 function roomFor(reads: DiskReads, record: SegmentRecord, field: FieldSchema): { release(): void } {
   const bytes = Number(record.rowCount) * vectorWidth(field);
-  return reads.reserve(record.collectionId, bytes, `the vectors of field ${field.name} of segment ${record.id}, whose index is lost`);
+  return reads.reserve(
+    record.collectionId,
+    bytes,
+    `the vectors of field ${field.name} of segment ${record.id}, whose index is lost`,
+  );
 }
+
 /** @throws data_corrupt, object_not_found: build it again; memory_limit */
 export async function openDiskIndex(
   platform: Platform,
@@ -115,16 +137,29 @@ export async function openDiskIndex(
   if (size !== fileBytesOf(head)) throw diskCorrupt(key, `${size} bytes, expected ${fileBytesOf(head)}`);
   const block = await objectStore.getRange(key, SECTOR_BYTES, SECTOR_BYTES + head.blockBytes);
   const parts: Omit<FileVectorsParts, 'pages'> = {
-    ...{ workers, key, fieldId: field.fieldID, dataType: field.dataType },
+    workers,
+    key,
+    fieldId: field.fieldID,
+    dataType: field.dataType,
     restore: () => readVectors(platform, reads, record, field),
   };
   const fits = (index: { readonly region: SharedRegion; readonly placement: IndexPlacement }): void => {
     const { dim, rowCount, elementType } = index.placement;
-    if (dim === dimOf(field) && BigInt(rowCount) === record.rowCount && elementType === elementTypeOf(field.dataType)) return;
+    if (
+      dim === dimOf(field) &&
+      BigInt(rowCount) === record.rowCount &&
+      elementType === elementTypeOf(field.dataType)
+    )
+      return;
     const expected = `${record.rowCount} of dim ${dimOf(field)}`;
-    throw diskCorrupt(key, `it is over ${rowCount} vectors of dim ${dim}, ${elementType}, expected ${expected}`);
+    throw diskCorrupt(
+      key,
+      `it is over ${rowCount} vectors of dim ${dim}, ${elementType}, expected ${expected}`,
+    );
   };
-  const index = isCodedFile(key) ? await openVectorIndex(workers, block, key) : loadDiskIndex(workers, head, block, key);
+  const index = isCodedFile(key)
+    ? await openVectorIndex(workers, block, key)
+    : loadDiskIndex(workers, head, block, key);
   try {
     fits(index);
     if (!('task' in index)) return new DiskVectors({ ...parts, index, pages: reads.cache.open(key, head) });
@@ -135,8 +170,14 @@ export async function openDiskIndex(
     throw error;
   }
 }
+
 /** All vectors of a field from the insert log. */
-async function readVectors(platform: Platform, reads: DiskReads, record: SegmentRecord, field: FieldSchema): Promise<VectorColumn> {
+async function readVectors(
+  platform: Platform,
+  reads: DiskReads,
+  record: SegmentRecord,
+  field: FieldSchema,
+): Promise<VectorColumn> {
   const rows = Number(record.rowCount);
   const room = roomFor(reads, record, field);
   try {

@@ -28,6 +28,7 @@ export interface SegmentWrite {
   readonly logId: bigint;
   readonly signal?: AbortSignal;
 }
+
 /** Bytes (about) and rows that are encoded before other work gets a turn. */
 const GROUP_BYTES = 4 << 20;
 const GROUP_ROWS = 16_384;
@@ -37,20 +38,38 @@ const insertLogKey = (at: SegmentAddress, group: string, logId: bigint): string 
   `insert_log/${at.collectionId}/${at.partitionId}/${at.segmentId}/${group}/${logId}`;
 const logIdOf = (file: FileRecord): bigint => BigInt(/\/(\d+)$/.exec(file.key)?.[1] ?? -1);
 const isInsertLog = (file: FileRecord): boolean => file.fieldIds.length > 0;
-const systemField = (fieldId: bigint, name: string): FieldRequest => ({ fieldId, name, dataType: DataType.Int64, dim: 0 });
-const systemFields: readonly FieldRequest[] = [systemField(ROW_ID_FIELD, 'RowID'), systemField(TIMESTAMP_FIELD, 'Timestamp')];
+const systemField = (fieldId: bigint, name: string): FieldRequest => ({
+  fieldId,
+  name,
+  dataType: DataType.Int64,
+  dim: 0,
+});
+
+const systemFields: readonly FieldRequest[] = [
+  systemField(ROW_ID_FIELD, 'RowID'),
+  systemField(TIMESTAMP_FIELD, 'Timestamp'),
+];
 const requestOf = (field: FieldSchema): FieldRequest => ({
-  ...{ fieldId: field.fieldID, name: field.name, dataType: field.dataType, dim: dimOf(field) },
+  fieldId: field.fieldID,
+  name: field.name,
+  dataType: field.dataType,
+  dim: dimOf(field),
 });
 
 /** Writes rows [rowBegin, rowEnd), deleted ones too, and returns the files when all are durable. */
 export async function writeSegment(platform: FilePlatform, write: SegmentWrite): Promise<FileRecord[]> {
   const { address, schema, rowBegin, rowEnd, data, logId } = write;
-  assert(rowBegin >= 0 && rowBegin <= rowEnd && rowEnd <= data.rowCount, `rows ${rowBegin} to ${rowEnd} of ${data.rowCount}`);
+  assert(
+    rowBegin >= 0 && rowBegin <= rowEnd && rowEnd <= data.rowCount,
+    `rows ${rowBegin} to ${rowEnd} of ${data.rowCount}`,
+  );
   if (rowBegin === rowEnd) return [];
   const fields = schema.fields.filter((field) => data.hasField(field.fieldID));
   const groups: { group: string; fields: FieldRequest[] }[] = [
-    { group: SCALAR_GROUP, fields: [...systemFields, ...fields.filter((field) => !isVectorType(field.dataType)).map(requestOf)] },
+    {
+      group: SCALAR_GROUP,
+      fields: [...systemFields, ...fields.filter((field) => !isVectorType(field.dataType)).map(requestOf)],
+    },
     ...fields
       .filter((field) => isVectorType(field.dataType))
       .map((field) => ({ group: String(field.fieldID), fields: [requestOf(field)] })),
@@ -59,25 +78,47 @@ export async function writeSegment(platform: FilePlatform, write: SegmentWrite):
   for (const { group, fields: members } of groups) {
     const bytes = await encodeGroup(platform, write, members);
     const put = await putFile(platform, insertLogKey(address, group, logId), bytes);
-    files.push(FileRecord.create({ ...put, fieldIds: members.map((field) => field.fieldId), rowCount: BigInt(rowEnd - rowBegin) }));
+    files.push(
+      FileRecord.create({
+        ...put,
+        fieldIds: members.map((field) => field.fieldId),
+        rowCount: BigInt(rowEnd - rowBegin),
+      }),
+    );
   }
   return files;
 }
-async function encodeGroup(platform: FilePlatform, write: SegmentWrite, members: readonly FieldRequest[]): Promise<Uint8Array> {
+
+async function encodeGroup(
+  platform: FilePlatform,
+  write: SegmentWrite,
+  members: readonly FieldRequest[],
+): Promise<Uint8Array> {
   const { data, schema, rowBegin, rowEnd } = write;
   const nullable = new Set(schema.fields.filter((field) => field.nullable).map((field) => field.fieldID));
   const fields = members.map((field): ParquetField => {
-    const hasNulls = (data.column(field.fieldId)?.valid.length ?? 0) > 0 || data.hasNullVectors(field.fieldId);
-    return { ...field, isOptional: nullable.has(field.fieldId) || hasNulls, isCompressed: !isVectorType(field.dataType) };
+    const hasNulls =
+      (data.column(field.fieldId)?.valid.length ?? 0) > 0 || data.hasNullVectors(field.fieldId);
+    return {
+      ...field,
+      isOptional: nullable.has(field.fieldId) || hasNulls,
+      isCompressed: !isVectorType(field.dataType),
+    };
   });
   const rowBytes = members.reduce(
-    (sum, field) => sum + (fixedWidth(field.dataType, field.dim) ?? (field.dataType === DataType.SparseFloatVector ? 1024 : 64)),
+    (sum, field) =>
+      sum +
+      (fixedWidth(field.dataType, field.dim) ?? (field.dataType === DataType.SparseFloatVector ? 1024 : 64)),
     0,
   );
   const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / Math.max(1, rowBytes))));
   const { collectionId, partitionId, segmentId } = write.address;
   const note = {
-    'elanus.segment': JSON.stringify({ collection: `${collectionId}`, partition: `${partitionId}`, segment: `${segmentId}` }),
+    'elanus.segment': JSON.stringify({
+      collection: `${collectionId}`,
+      partition: `${partitionId}`,
+      segment: `${segmentId}`,
+    }),
   };
   const file = new ParquetFile(fields, note, (rowEnd - rowBegin) * rowBytes);
   for (let begin = rowBegin; begin < rowEnd; begin += step) {
@@ -91,12 +132,14 @@ async function encodeGroup(platform: FilePlatform, write: SegmentWrite, members:
   }
   return file.finish();
 }
+
 function columnOfRows(data: SegmentData, fieldId: bigint, begin: number, end: number): Column {
   const stored = fieldId === TIMESTAMP_FIELD ? undefined : data.column(fieldId);
   if (stored) return sliceColumn(stored, begin, end, data.rowCount);
   const rows = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
   return data.fetch(rows, [fieldId]).columns[0] as Column;
 }
+
 function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new ElanusError('cancelled', 'the caller stopped waiting for a segment file');
 }
@@ -109,6 +152,7 @@ async function openFile(platform: FilePlatform, file: FileRecord): Promise<Parqu
     `object ${file.key} has ${reader.rowCount} rows, expected ${file.rowCount}: restore it from a copy`,
   );
 }
+
 /** The columns of one file that the schema knows, system columns too; only `fieldIds` when given. */
 export async function readInsertFile(
   platform: FilePlatform,
@@ -125,6 +169,7 @@ export async function readInsertFile(
     wanted.map((field) => reader.readColumn(field)),
   );
 }
+
 /** One field of all rows, in row order, for an index build. A log older than the field gives zero bytes marked null. */
 export async function readColumn(
   platform: FilePlatform,
@@ -136,15 +181,27 @@ export async function readColumn(
   for (const log of logsOf(segment.files)) {
     const file = log.find((candidate) => candidate.fieldIds.includes(field.fieldID));
     const rows = Number(log[0]?.rowCount ?? 0n);
-    parts.push(batchOf(rows, [file ? (await openFile(platform, file)).readColumn(request) : nullColumn(request, rows)]));
+    parts.push(
+      batchOf(rows, [
+        file ? (await openFile(platform, file)).readColumn(request) : nullColumn(request, rows),
+      ]),
+    );
   }
   return concatBatches(parts).columns[0] ?? nullColumn(request, 0);
 }
+
 function nullColumn(field: FieldRequest, rows: number): Column {
   const width = fixedWidth(field.dataType, field.dim);
   const offsets = new Uint8Array(width === undefined ? (rows + 1) * 4 : 0);
-  return column(field.fieldId, field.dataType, new Uint8Array(rows * (width ?? 0)), offsets, new Uint8Array(rows));
+  return column(
+    field.fieldId,
+    field.dataType,
+    new Uint8Array(rows * (width ?? 0)),
+    offsets,
+    new Uint8Array(rows),
+  );
 }
+
 /** Files of one log each, in the order of log ids. @throws data_corrupt when files of a log differ in their rows */
 function logsOf(files: readonly FileRecord[]): FileRecord[][] {
   const logs = new Map<bigint, FileRecord[]>();
@@ -177,8 +234,12 @@ export async function readSegment(
 ): Promise<SegmentData> {
   const data = new SegmentData(platform, {
     ...(disk && { disk }),
-    ...{ id: record.id, collectionId: record.collectionId, partitionId: record.partitionId, schema },
-    ...{ commitTimestamp: record.commitTimestamp, rowsHint: Number(record.rowCount) },
+    id: record.id,
+    collectionId: record.collectionId,
+    partitionId: record.partitionId,
+    schema,
+    commitTimestamp: record.commitTimestamp,
+    rowsHint: Number(record.rowCount),
   });
   try {
     for (const log of logsOf(record.files)) await loadLog(platform, data, log, signal);
@@ -197,8 +258,14 @@ export async function readSegment(
     throw error;
   }
 }
+
 /** Rows go in window by window; windows end where pages of the widest field end, so that its bytes are copied once, to where searches read them. */
-async function loadLog(platform: Platform, data: SegmentData, log: readonly FileRecord[], signal?: AbortSignal): Promise<void> {
+async function loadLog(
+  platform: Platform,
+  data: SegmentData,
+  log: readonly FileRecord[],
+  signal?: AbortSignal,
+): Promise<void> {
   const whole: Column[] = [];
   const paged: { field: FieldRequest; column: FixedColumn }[] = [];
   const rowCount = Number(log[0]?.rowCount ?? 0n);
@@ -217,12 +284,16 @@ async function loadLog(platform: Platform, data: SegmentData, log: readonly File
   const widthOf = (field: FieldRequest): number => fixedWidth(field.dataType, field.dim) ?? 0;
   const [widest] = [...paged].sort((a, b) => widthOf(b.field) - widthOf(a.field));
   const ends =
-    widest?.column.pageEnds ?? Array.from({ length: Math.ceil(rowCount / GROUP_ROWS) }, (_, i) => Math.min(rowCount, (i + 1) * GROUP_ROWS));
+    widest?.column.pageEnds ??
+    Array.from({ length: Math.ceil(rowCount / GROUP_ROWS) }, (_, i) =>
+      Math.min(rowCount, (i + 1) * GROUP_ROWS),
+    );
   let begin = 0;
   let since = 0;
   for (const end of ends) {
     const columns = whole.map((from) => sliceColumn(from, begin, end, rowCount));
-    for (const { field, column: fixed } of paged) columns.push(column(field.fieldId, field.dataType, fixed.rows(begin, end)));
+    for (const { field, column: fixed } of paged)
+      columns.push(column(field.fieldId, field.dataType, fixed.rows(begin, end)));
     data.appendBatch(batchOf(end - begin, columns));
     since += end - begin;
     begin = end;
@@ -233,7 +304,11 @@ async function loadLog(platform: Platform, data: SegmentData, log: readonly File
     }
   }
 }
+
 function checkedColumn(from: Column, field: FieldRequest, rowCount: number, key: string): Column {
   if (rowCountOf(from, field.dim) === rowCount) return from;
-  throw new ElanusError('data_corrupt', `${key}: column ${field.name} has not ${rowCount} rows: restore the object from a copy`);
+  throw new ElanusError(
+    'data_corrupt',
+    `${key}: column ${field.name} has not ${rowCount} rows: restore the object from a copy`,
+  );
 }

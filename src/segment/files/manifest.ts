@@ -9,21 +9,30 @@ export interface Manifest {
   readonly schema: CollectionSchema;
   readonly segment: SegmentRecord;
 }
+
 const FORMAT = 'elanus-segment-manifest';
 const VERSION = 1;
 const encoder = new TextEncoder();
 
-export const manifestKey = (at: SegmentAddress): string => `manifest/${at.collectionId}/${at.partitionId}/${at.segmentId}.json`;
+export const manifestKey = (at: SegmentAddress): string =>
+  `manifest/${at.collectionId}/${at.partitionId}/${at.segmentId}.json`;
 
 /** Writes, replacing what is there. @returns the key. */
 export async function writeManifest(platform: FilePlatform, manifest: Manifest): Promise<string> {
   const { segment } = manifest;
-  const key = manifestKey({ collectionId: segment.collectionId, partitionId: segment.partitionId, segmentId: segment.id });
+  const key = manifestKey({
+    collectionId: segment.collectionId,
+    partitionId: segment.partitionId,
+    segmentId: segment.id,
+  });
   const content = toPlain({ schema: manifest.schema, segment });
   const crc32 = checksumOf(platform, VERSION, content);
-  await platform.objectStore.put(key, [encoder.encode(JSON.stringify({ format: FORMAT, version: VERSION, crc32, content }, null, 1))]);
+  await platform.objectStore.put(key, [
+    encoder.encode(JSON.stringify({ format: FORMAT, version: VERSION, crc32, content }, null, 1)),
+  ]);
   return key;
 }
+
 /** @throws data_corrupt, object_not_found; unsupported for a version of a newer release */
 export async function readManifest(platform: FilePlatform, key: string): Promise<Manifest> {
   const bytes = await platform.objectStore.get(key);
@@ -41,31 +50,43 @@ export async function readManifest(platform: FilePlatform, key: string): Promise
   const found = checksumOf(platform, parsed.version, parsed.content);
   if (parsed.crc32 !== found) throw fail(`its content has CRC-32 ${found}, expected ${parsed.crc32}`);
   if (parsed.version !== VERSION) {
-    throw new ElanusError('unsupported', `manifest ${key} has version ${parsed.version}, expected ${VERSION}: use a newer release`);
+    throw new ElanusError(
+      'unsupported',
+      `manifest ${key} has version ${parsed.version}, expected ${VERSION}: use a newer release`,
+    );
   }
   // Byte for byte as written: spaces and escapes are not under the checksum.
   if (JSON.stringify(parsed, null, 1) !== text) throw fail('its text is not as it was written');
   try {
     const content = Object(fromPlain(parsed.content)) as { schema?: object; segment?: object };
     // A round trip through the wire form rejects members of a wrong type.
-    const schema = CollectionSchema.decode(CollectionSchema.encode(CollectionSchema.fromPartial(content.schema ?? {})).finish());
-    const segment = SegmentRecord.decode(SegmentRecord.encode(SegmentRecord.fromPartial(content.segment ?? {})).finish());
+    const schema = CollectionSchema.decode(
+      CollectionSchema.encode(CollectionSchema.fromPartial(content.schema ?? {})).finish(),
+    );
+    const segment = SegmentRecord.decode(
+      SegmentRecord.encode(SegmentRecord.fromPartial(content.segment ?? {})).finish(),
+    );
     return { schema, segment };
   } catch (error) {
     throw fail(`its content does not fit: ${messageOf(error)}`, error);
   }
 }
+
 /** Over the version and the content as compact JSON, so that spaces do not count. */
 const checksumOf = (platform: Pick<FilePlatform, 'crc32'>, version: unknown, content: unknown): string =>
   hex(platform.crc32(encoder.encode(JSON.stringify({ version, content }))));
 /** Keys of all manifests, or of one collection's. */
-export const listManifests = (platform: Pick<FilePlatform, 'objectStore'>, collectionId?: bigint): Promise<readonly string[]> =>
+export const listManifests = (
+  platform: Pick<FilePlatform, 'objectStore'>,
+  collectionId?: bigint,
+): Promise<readonly string[]> =>
   platform.objectStore.list(collectionId === undefined ? 'manifest/' : `manifest/${collectionId}/`);
 
 /** JSON has no 64-bit integers and no bytes: `{"int64": "1"}` and `{"bytes": "<base64>"}` stand for them. */
 function toPlain(value: unknown): unknown {
   if (typeof value === 'bigint') return { int64: String(value) };
-  if (value instanceof Uint8Array) return { bytes: btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join('')) };
+  if (value instanceof Uint8Array)
+    return { bytes: btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join('')) };
   if (Array.isArray(value)) return value.map(toPlain);
   if (typeof value === 'number' && !Number.isFinite(value)) return { float: String(value) };
   if (typeof value !== 'object' || value === null) return value;
@@ -75,6 +96,7 @@ function toPlain(value: unknown): unknown {
       .map(([name, member]) => [name, toPlain(member)]),
   );
 }
+
 function fromPlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromPlain);
   if (typeof value !== 'object' || value === null) return value;

@@ -29,34 +29,52 @@ export function rowsEstimate(schema: CollectionSchema, record: SegmentRecord, th
   for (const field of schema.fields) {
     const width = fixedWidth(field.dataType, 0);
     const file = diskFileOf(record, field.fieldID);
-    if (file !== undefined && isCodedFile(file.key)) bytes += codedEstimate(file, vectorWidth(field), rows, threads);
+    if (file !== undefined && isCodedFile(file.key))
+      bytes += codedEstimate(file, vectorWidth(field), rows, threads);
     // Of vectors in a disk index the codes are in memory, a byte a dim at most unless these did not rank the vectors, and two maps of rows.
-    else if (file !== undefined) rowBytes += dimOf(field) * codeBytesADim(file.builtAs) + 64 + OFFSET_BYTES * 2;
+    else if (file !== undefined)
+      rowBytes += dimOf(field) * codeBytesADim(file.builtAs) + 64 + OFFSET_BYTES * 2;
     else if (isDenseVector(field.dataType)) rowBytes += vectorWidth(field) + VECTOR_ROW_BYTES;
     else if (width !== undefined) rowBytes += width + 1;
     else {
       rowBytes += OFFSET_BYTES + 1;
-      const own = record.files.filter((file) => file.fieldIds.length === 1 && file.fieldIds[0] === field.fieldID);
+      const own = record.files.filter(
+        (file) => file.fieldIds.length === 1 && file.fieldIds[0] === field.fieldID,
+      );
       if (own.length > 0) bytes += own.reduce((sum, file) => sum + Number(file.bytes), 0);
       else isCompressed = true;
     }
   }
   if (isCompressed) {
-    for (const file of record.files) if (file.fieldIds.length > 1) bytes += Number(file.bytes) * COMPRESSION_MAX;
+    for (const file of record.files)
+      if (file.fieldIds.length > 1) bytes += Number(file.bytes) * COMPRESSION_MAX;
   }
   return bytes + rows * rowBytes;
 }
+
 /** All of the file but the pages of vectors, the working memory of each thread and of the one that calls, and where pages are cached. */
-export function codedEstimate({ bytes }: Pick<IndexFileRecord, 'bytes'>, width: number, rows: number, threads: number): number {
+export function codedEstimate(
+  { bytes }: Pick<IndexFileRecord, 'bytes'>,
+  width: number,
+  rows: number,
+  threads: number,
+): number {
   const { pages, pageBytes } = codedLayout(rows, width);
   const work = workLayout(rows, 0, DEGREE_USUAL_MAX).bytes + width * 16;
   return Math.max(0, Number(bytes) - pages * pageBytes) + pages * 4 + (threads + 1) * work;
 }
+
 const DEGREE_USUAL_MAX = 64;
 /** Working memory of one thread beside what a walk notes of each row. */
 const THREAD_BYTES = 2 << 20;
 export function indexesEstimate(record: SegmentRecord, threads: number): number {
   return record.indexes
-    .filter(({ state, key }) => state === 'finished' && !key.endsWith('/FLAT') && !key.endsWith('/BIN_FLAT') && !isDiskFile(key))
-    .reduce((sum, { bytes, rowCount }) => sum + Number(bytes) + threads * (THREAD_BYTES + Number(rowCount) * 1.2), 0);
+    .filter(
+      ({ state, key }) =>
+        state === 'finished' && !key.endsWith('/FLAT') && !key.endsWith('/BIN_FLAT') && !isDiskFile(key),
+    )
+    .reduce(
+      (sum, { bytes, rowCount }) => sum + Number(bytes) + threads * (THREAD_BYTES + Number(rowCount) * 1.2),
+      0,
+    );
 }

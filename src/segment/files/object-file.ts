@@ -11,6 +11,7 @@ export interface SegmentAddress {
   readonly partitionId: bigint;
   readonly segmentId: bigint;
 }
+
 /** What of the platform files need. */
 export type FilePlatform = Pick<Platform, 'objectStore' | 'timers' | 'crc32'>;
 
@@ -22,6 +23,7 @@ export async function checksumOf(platform: FilePlatform, bytes: Uint8Array): Pro
   }
   return crc >>> 0;
 }
+
 export async function putFile(
   platform: FilePlatform,
   key: string,
@@ -31,8 +33,12 @@ export async function putFile(
   await platform.objectStore.put(key, [bytes]);
   return { key, bytes: BigInt(bytes.length), crc32 };
 }
+
 /** @throws data_corrupt when size or checksum differ from the record; object_not_found */
-export async function getFile(platform: FilePlatform, file: Pick<FileRecord, 'key' | 'bytes' | 'crc32'>): Promise<Uint8Array> {
+export async function getFile(
+  platform: FilePlatform,
+  file: Pick<FileRecord, 'key' | 'bytes' | 'crc32'>,
+): Promise<Uint8Array> {
   const bytes = await platform.objectStore.get(file.key);
   const found = await checksumOf(platform, bytes);
   if (found === file.crc32 && BigInt(bytes.length) === file.bytes) return bytes;
@@ -41,4 +47,5 @@ export async function getFile(platform: FilePlatform, file: Pick<FileRecord, 'ke
     `object ${file.key} has CRC-32 ${hex(found)} over ${bytes.length} bytes, expected ${hex(file.crc32)} over ${file.bytes}: restore it from a copy`,
   );
 }
+
 export const hex = (crc: number): string => (crc >>> 0).toString(16).padStart(8, '0');

@@ -10,6 +10,7 @@ import type { Platform } from '#platform/platform.js';
 interface CachePlatform extends Pick<Platform, 'timers' | 'metrics' | 'crc32'> {
   readonly objectStore: Pick<Platform['objectStore'], 'getRange'>;
 }
+
 /** Reads under way at a time, of all indexes; others wait. A disk needs some to be busy, memory must not fill with answers. */
 const READS_MAX = 64;
 /** Counted in memory first: a counter of the platform costs more than a hit. */
@@ -23,6 +24,7 @@ interface Kept {
   /** Since the hand passed it. */
   isUsed: boolean;
 }
+
 class CachedFile {
   readonly key: string;
   readonly head: DiskHead;
@@ -37,6 +39,7 @@ class CachedFile {
     this.places = new Int32Array(head.pages).fill(-1);
   }
 }
+
 export class PageCache {
   readonly #platform: CachePlatform;
   readonly #bytesMax: number;
@@ -58,15 +61,29 @@ export class PageCache {
     this.#platform = platform;
     this.#bytesMax = bytesMax;
     const { metrics } = platform;
-    this.#hitCount = metrics.counter({ name: 'elanus_disk_index_cache_hits', help: 'Pages of disk indexes that were in the cache.' });
-    this.#readCount = metrics.counter({ name: 'elanus_disk_index_reads', help: 'Pages of disk indexes that were read.' });
-    this.#readBytes = metrics.counter({ name: 'elanus_disk_index_read_bytes', help: 'Bytes of disk indexes that were read.' });
-    this.#cachedBytes = metrics.gauge({ name: 'elanus_disk_index_cache_bytes', help: 'Pages of disk indexes in memory, in bytes.' });
+    this.#hitCount = metrics.counter({
+      name: 'elanus_disk_index_cache_hits',
+      help: 'Pages of disk indexes that were in the cache.',
+    });
+    this.#readCount = metrics.counter({
+      name: 'elanus_disk_index_reads',
+      help: 'Pages of disk indexes that were read.',
+    });
+    this.#readBytes = metrics.counter({
+      name: 'elanus_disk_index_read_bytes',
+      help: 'Bytes of disk indexes that were read.',
+    });
+    this.#cachedBytes = metrics.gauge({
+      name: 'elanus_disk_index_cache_bytes',
+      help: 'Pages of disk indexes in memory, in bytes.',
+    });
   }
+
   /** Of pages that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
+
   /** The pages of one file; `close` gives up what is kept of it. */
   open(key: string, head: DiskHead): DiskPages & { close(): void } {
     const file = new CachedFile(key, head);
@@ -87,6 +104,7 @@ export class PageCache {
       },
     };
   }
+
   /** Two that want a page at the same time share one read. */
   #read(file: CachedFile, number: number): Promise<Uint8Array> {
     const running = file.reading.get(number);
@@ -100,6 +118,7 @@ export class PageCache {
     file.reading.set(number, read);
     return read;
   }
+
   async #fetch({ key, head }: CachedFile, number: number): Promise<Uint8Array> {
     const { pagesOffset, pageBytes } = head;
     if (this.#reads >= READS_MAX) {
@@ -112,8 +131,10 @@ export class PageCache {
       const page = await this.#platform.objectStore.getRange(key, begin, begin + pageBytes);
       this.#readCount.add(1);
       this.#readBytes.add(page.length);
-      if (page.length !== pageBytes) throw diskCorrupt(key, `page ${number} has ${page.length} bytes, expected ${pageBytes}`);
-      if (!isSealed(page, number, this.#platform.crc32)) throw diskCorrupt(key, `the checksum of page ${number} is wrong`);
+      if (page.length !== pageBytes)
+        throw diskCorrupt(key, `page ${number} has ${page.length} bytes, expected ${pageBytes}`);
+      if (!isSealed(page, number, this.#platform.crc32))
+        throw diskCorrupt(key, `the checksum of page ${number} is wrong`);
       // A view into something larger would keep that alive, and its words could lie askew.
       return page.byteLength === page.buffer.byteLength ? page : page.slice();
     } finally {
@@ -122,6 +143,7 @@ export class PageCache {
       else next();
     }
   }
+
   #keep(file: CachedFile, number: number, page: Uint8Array): void {
     if (page.length > this.#bytesMax) return;
     while (this.#bytes + page.length > this.#bytesMax) this.#turnHand();
@@ -132,6 +154,7 @@ export class PageCache {
     this.#showBytes();
     this.#countHits();
   }
+
   #turnHand(): void {
     this.#hand = (this.#hand + 1) % this.#ring.length;
     const kept = this.#ring[this.#hand];
@@ -139,6 +162,7 @@ export class PageCache {
     if (kept.isUsed) kept.isUsed = false;
     else this.#drop(this.#hand);
   }
+
   #drop(place: number): void {
     const kept = this.#ring[place];
     if (kept === undefined) return;
@@ -147,16 +171,19 @@ export class PageCache {
     this.#free.push(place);
     this.#bytes -= kept.page.length;
   }
+
   #showBytes(): void {
     if (this.#bytes === this.#shownBytes) return;
     this.#shownBytes = this.#bytes;
     this.#cachedBytes.set(this.#bytes);
   }
+
   #countHits(): void {
     if (this.#hits > 0) this.#hitCount.add(this.#hits);
     this.#hits = 0;
   }
 }
+
 /** A file that is damaged or gone; other errors may pass. */
 export const isLostFile = (error: unknown): boolean =>
   error instanceof ElanusError && (error.key === 'data_corrupt' || error.key === 'object_not_found');

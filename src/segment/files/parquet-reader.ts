@@ -22,6 +22,7 @@ interface Page {
   /** Bytes after decompression; undefined: not compressed. */
   readonly unpackedBytes: number | undefined;
 }
+
 const PAGE_BYTES_MAX = 1 << 30;
 /** Snappy's copy elements of 3 bytes stand for at most 64. */
 const SNAPPY_RATIO_MAX = 64;
@@ -40,25 +41,39 @@ export class ParquetFileReader {
     this.#bytes = bytes;
     this.#key = key;
     this.#footer = this.#guard('footer', () => {
-      if (bytes.length < 12 || bytes[0] !== 0x50 || bytes[1] !== 0x41 || bytes[2] !== 0x52 || bytes[3] !== 0x31) {
+      if (
+        bytes.length < 12 ||
+        bytes[0] !== 0x50 ||
+        bytes[1] !== 0x41 ||
+        bytes[2] !== 0x52 ||
+        bytes[3] !== 0x31
+      ) {
         throw new Error('no PAR1 at the start');
       }
       return parquetMetadata(bytes, { geoparquet: false });
     });
     this.rowCount = this.#guard('footer', () => {
       const rows = this.#footer.row_groups.reduce((sum, group) => sum + count(group.num_rows, 0xffffffff), 0);
-      if (count(this.#footer.num_rows, 0xffffffff) !== rows) throw new Error(`${this.#footer.num_rows} rows, but ${rows} in row groups`);
+      if (count(this.#footer.num_rows, 0xffffffff) !== rows)
+        throw new Error(`${this.#footer.num_rows} rows, but ${rows} in row groups`);
       const note = this.#footer.key_value_metadata?.find((entry) => entry.key === FIELDS_NOTE)?.value;
       const names: unknown = JSON.parse(note ?? '{}');
-      for (const [id, name] of Object.entries(names as object)) if (/^\d{1,19}$/.test(id)) this.#names.set(BigInt(id), String(name));
+      for (const [id, name] of Object.entries(names as object))
+        if (/^\d{1,19}$/.test(id)) this.#names.set(BigInt(id), String(name));
       return rows;
     });
   }
+
   #fail(what: string, error: unknown): ElanusError {
-    return new ElanusError('data_corrupt', `${this.#key}: ${what} is not readable: ${messageOf(error)}; restore the object from a copy`, {
-      cause: error,
-    });
+    return new ElanusError(
+      'data_corrupt',
+      `${this.#key}: ${what} is not readable: ${messageOf(error)}; restore the object from a copy`,
+      {
+        cause: error,
+      },
+    );
   }
+
   #guard<T>(what: string, run: () => T): T {
     try {
       return run();
@@ -67,17 +82,21 @@ export class ParquetFileReader {
       throw this.#fail(what, error);
     }
   }
+
   #nameOf(field: FieldRequest): string {
     return this.#names.get(field.fieldId) ?? field.name;
   }
+
   hasColumn(field: FieldRequest): boolean {
     const name = this.#nameOf(field);
     return this.#footer.schema.slice(1).some((element) => element.name === name);
   }
+
   /** The whole column; where rows are null the data has zero bytes of the type's width. */
   readColumn(field: FieldRequest): Column {
     return this.#guard(`column ${field.name}`, () => this.#assemble(field, this.#pages(field)));
   }
+
   /** Rows by rows as they lie in the file, for columns of fixed width without nulls; undefined: such it is not, use readColumn. */
   openFixed(field: FieldRequest): FixedColumn | undefined {
     const width = valueBytes(field);
@@ -94,7 +113,8 @@ export class ParquetFileReader {
     if (!element) throw new Error('no such column');
     const type = physicalType(field.dataType);
     if (element.type !== type) throw new Error(`it is of type ${element.type}, expected ${type}`);
-    if (element.repetition_type !== 'REQUIRED' && element.repetition_type !== 'OPTIONAL') throw new Error('it is repeated');
+    if (element.repetition_type !== 'REQUIRED' && element.repetition_type !== 'OPTIONAL')
+      throw new Error('it is repeated');
     const width = valueBytes(field);
     if (type === 'FIXED_LEN_BYTE_ARRAY' && element.type_length !== width) {
       throw new Error(`values have ${element.type_length} bytes, expected ${width}`);
@@ -104,7 +124,8 @@ export class ParquetFileReader {
     for (const group of this.#footer.row_groups) {
       const meta = group.columns.find((chunk) => chunk.meta_data?.path_in_schema[0] === name)?.meta_data;
       if (!meta) throw new Error('a row group lacks it');
-      if (meta.codec !== 'UNCOMPRESSED' && meta.codec !== 'SNAPPY') throw new Error(`codec ${meta.codec} is not supported`);
+      if (meta.codec !== 'UNCOMPRESSED' && meta.codec !== 'SNAPPY')
+        throw new Error(`codec ${meta.codec} is not supported`);
       const end = rowBegin + count(group.num_rows, 0xffffffff);
       const begin = count(meta.data_page_offset, this.#bytes.length);
       const chunkEnd = begin + count(meta.total_compressed_size, this.#bytes.length - begin);
@@ -121,6 +142,7 @@ export class ParquetFileReader {
     }
     return pages;
   }
+
   #assemble(field: FieldRequest, pages: readonly Page[]): Column {
     const isOptional = pages.some((page) => page.levelsBytes > 0);
     const valid = isOptional ? new Uint8Array(this.rowCount).fill(1) : new Uint8Array(0);
@@ -145,6 +167,7 @@ export class ParquetFileReader {
     });
     return makeColumn(field.fieldId, field.dataType, data, new Uint8Array(0), flags);
   }
+
   #values(page: Page): Uint8Array {
     const stored = this.#bytes.subarray(page.valuesOffset, page.valuesOffset + page.valuesBytes);
     if (page.unpackedBytes === undefined) return stored;
@@ -160,15 +183,18 @@ export class FixedColumn {
   readonly #pages: readonly Page[];
   readonly #width: number;
   #last = 0;
+
   constructor(bytes: Uint8Array, pages: readonly Page[], width: number) {
     this.#bytes = bytes;
     this.#pages = pages;
     this.#width = width;
   }
+
   /** Where pages end, ascending: reading from one to the next copies nothing. */
   get pageEnds(): number[] {
     return this.#pages.map((page) => page.rowBegin + page.rows);
   }
+
   /** Bytes of rows [begin, end): a view within a page, else a copy. */
   rows(begin: number, end: number): Uint8Array {
     if (begin < (this.#pages[this.#last]?.rowBegin ?? 0)) this.#last = 0;
@@ -194,9 +220,11 @@ export class FixedColumn {
 /** A count from the file as a number. */
 function count(value: bigint | number | undefined, most: number): number {
   const number = Number(value ?? -1);
-  if (!Number.isSafeInteger(number) || number < 0 || number > most) throw new Error(`${value} is out of range, expected 0 to ${most}`);
+  if (!Number.isSafeInteger(number) || number < 0 || number > most)
+    throw new Error(`${value} is out of range, expected 0 to ${most}`);
   return number;
 }
+
 interface PageLimits {
   readonly rowBegin: number;
   readonly end: number;
@@ -204,20 +232,26 @@ interface PageLimits {
   readonly isSnappy: boolean;
   readonly width: number | undefined;
 }
+
 function readPage(reader: { view: DataView; offset: number }, limits: PageLimits): Page {
   const header = parquetHeader(reader);
   const v2 = header.data_page_header_v2;
-  if (header.type !== 'DATA_PAGE_V2' || !v2) throw new Error(`a page is of type ${header.type}, expected DATA_PAGE_V2`);
+  if (header.type !== 'DATA_PAGE_V2' || !v2)
+    throw new Error(`a page is of type ${header.type}, expected DATA_PAGE_V2`);
   if (v2.encoding !== 'PLAIN') throw new Error(`a page has encoding ${v2.encoding}, expected PLAIN`);
   const bytes = count(header.compressed_page_size, limits.chunkEnd - reader.offset);
   const rows = count(v2.num_rows, limits.end - limits.rowBegin);
   const nulls = count(v2.num_nulls, rows);
   const levelsBytes = count(v2.definition_levels_byte_length, bytes);
-  if (rows === 0 || v2.num_values !== rows || v2.repetition_levels_byte_length !== 0) throw new Error('a page has a wrong number of rows');
+  if (rows === 0 || v2.num_values !== rows || v2.repetition_levels_byte_length !== 0)
+    throw new Error('a page has a wrong number of rows');
   const valuesBytes = bytes - levelsBytes;
   const plainBytes = count(header.uncompressed_page_size, PAGE_BYTES_MAX) - levelsBytes;
   const isPacked = limits.isSnappy && v2.is_compressed !== false;
-  if (plainBytes < 0 || (isPacked ? plainBytes > valuesBytes * SNAPPY_RATIO_MAX : plainBytes !== valuesBytes)) {
+  if (
+    plainBytes < 0 ||
+    (isPacked ? plainBytes > valuesBytes * SNAPPY_RATIO_MAX : plainBytes !== valuesBytes)
+  ) {
     throw new Error(`a page claims ${plainBytes} bytes from ${valuesBytes}`);
   }
   if (limits.width !== undefined && plainBytes !== (rows - nulls) * limits.width)
@@ -225,10 +259,17 @@ function readPage(reader: { view: DataView; offset: number }, limits: PageLimits
   const levelsOffset = reader.offset;
   reader.offset += bytes;
   return {
-    ...{ rowBegin: limits.rowBegin, rows, nulls, levelsOffset, levelsBytes },
-    ...{ valuesOffset: levelsOffset + levelsBytes, valuesBytes, unpackedBytes: isPacked ? plainBytes : undefined },
+    rowBegin: limits.rowBegin,
+    rows,
+    nulls,
+    levelsOffset,
+    levelsBytes,
+    valuesOffset: levelsOffset + levelsBytes,
+    valuesBytes,
+    unpackedBytes: isPacked ? plainBytes : undefined,
   };
 }
+
 /** Definition levels of one bit: runs of a repeated value and runs of packed bits. */
 function decodeLevels(bytes: Uint8Array, out: Uint8Array, nulls: number): void {
   let [at, row] = [0, 0];
@@ -258,6 +299,7 @@ function decodeLevels(bytes: Uint8Array, out: Uint8Array, nulls: number): void {
   for (let i = 0; i < out.length; i++) if (out[i] === 0) zeros++;
   if (zeros !== nulls || at !== bytes.length) throw new Error(`${zeros} null flags, expected ${nulls}`);
 }
+
 function decodeFixed(
   field: FieldRequest,
   page: Page,
@@ -283,13 +325,17 @@ function decodeFixed(
     i++;
   }
 }
+
 function decodeByteArrays(
   pages: readonly Page[],
   values: readonly Uint8Array[],
   rowCount: number,
   isNullRow: (row: number) => boolean,
 ): { data: Uint8Array; offsets: Uint32Array } {
-  const total = pages.reduce((sum, page, i) => sum + (values[i] as Uint8Array).length - (page.rows - page.nulls) * 4, 0);
+  const total = pages.reduce(
+    (sum, page, i) => sum + (values[i] as Uint8Array).length - (page.rows - page.nulls) * 4,
+    0,
+  );
   if (total < 0 || total > 0xffffffff) throw new Error(`values have ${total} bytes`);
   const data = new Uint8Array(total);
   const offsets = new Uint32Array(rowCount + 1);

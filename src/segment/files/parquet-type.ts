@@ -2,7 +2,14 @@
 import type { SchemaElement } from 'hyparquet';
 import { DataType, fixedWidth, isStringType } from '#model/schema/data-type.js';
 
-export type PhysicalType = 'BOOLEAN' | 'INT32' | 'INT64' | 'FLOAT' | 'DOUBLE' | 'BYTE_ARRAY' | 'FIXED_LEN_BYTE_ARRAY';
+export type PhysicalType =
+  | 'BOOLEAN'
+  | 'INT32'
+  | 'INT64'
+  | 'FLOAT'
+  | 'DOUBLE'
+  | 'BYTE_ARRAY'
+  | 'FIXED_LEN_BYTE_ARRAY';
 export interface ParquetField {
   readonly fieldId: bigint;
   readonly name: string;
@@ -34,6 +41,7 @@ export function physicalType(dataType: number): PhysicalType {
       return fixedWidth(dataType, 8) === undefined ? 'BYTE_ARRAY' : 'FIXED_LEN_BYTE_ARRAY';
   }
 }
+
 /** Bytes of a value in a page; undefined: length-prefixed (BYTE_ARRAY) or a bit (BOOLEAN). */
 export function valueBytes(field: Pick<ParquetField, 'dataType' | 'dim'>): number | undefined {
   switch (physicalType(field.dataType)) {
@@ -49,9 +57,14 @@ export function valueBytes(field: Pick<ParquetField, 'dataType' | 'dim'>): numbe
       return undefined;
   }
 }
+
 export function schemaElement(field: ParquetField): SchemaElement {
   const type = physicalType(field.dataType);
-  const element: SchemaElement = { name: field.name, type, repetition_type: field.isOptional ? 'OPTIONAL' : 'REQUIRED' };
+  const element: SchemaElement = {
+    name: field.name,
+    type,
+    repetition_type: field.isOptional ? 'OPTIONAL' : 'REQUIRED',
+  };
   if (type === 'FIXED_LEN_BYTE_ARRAY') element.type_length = fixedWidth(field.dataType, field.dim) ?? 0;
   if (isStringType(field.dataType)) element.converted_type = 'UTF8';
   else if (field.dataType === DataType.JSON) element.converted_type = 'JSON';

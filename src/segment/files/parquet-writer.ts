@@ -26,7 +26,9 @@ export class ParquetFile {
   constructor(fields: readonly ParquetField[], notes: Readonly<Record<string, string>>, bytesHint: number) {
     this.#fields = fields;
     this.#out = new ByteWriter(Math.ceil(bytesHint * 1.01) + 4096);
-    const names = JSON.stringify(Object.fromEntries(fields.map((field) => [String(field.fieldId), field.name])));
+    const names = JSON.stringify(
+      Object.fromEntries(fields.map((field) => [String(field.fieldId), field.name])),
+    );
     this.#writer = new ParquetWriter({
       writer: this.#out,
       schema: [{ name: 'segment', num_children: fields.length }, ...fields.map(schemaElement)],
@@ -35,9 +37,13 @@ export class ParquetFile {
       createdBy: 'elanus',
     });
   }
+
   /** Appends one row group. @param columns in the order of the fields, checked to have `rowCount` rows. */
   addRows(columns: readonly Column[], rowCount: number): void {
-    assert(columns.length === this.#fields.length, `${columns.length} columns, expected ${this.#fields.length}`);
+    assert(
+      columns.length === this.#fields.length,
+      `${columns.length} columns, expected ${this.#fields.length}`,
+    );
     if (rowCount === 0) return;
     const begin = this.#out.offset;
     const chunks = this.#fields.map((field, i) => this.#writeChunk(field, columns[i] as Column, rowCount));
@@ -50,6 +56,7 @@ export class ParquetFile {
       total_compressed_size: BigInt(this.#out.offset - begin),
     });
   }
+
   finish(): Uint8Array {
     this.#writer.finish();
     return this.#out.getBytes();
@@ -77,6 +84,7 @@ export class ParquetFile {
       },
     };
   }
+
   #writePage(field: ParquetField, column: Column, begin: number, end: number): number {
     const rows = presentRows(column, begin, end);
     const levels = field.isOptional ? encodeLevels(column, begin, end) : new Uint8Array(0);
@@ -114,16 +122,19 @@ function presentRows(column: Column, begin: number, end: number): Uint32Array | 
   for (let row = begin; row < end; row++) if (column.valid[row] !== 0) rows[count++] = row;
   return count === end - begin ? undefined : rows.subarray(0, count);
 }
+
 function pageEnd(field: ParquetField, column: Column, row: number, rowCount: number): number {
   const most = Math.min(rowCount, row + PAGE_ROWS_MAX);
   const width = valueBytes(field);
-  if (width !== undefined) return Math.min(most, row + Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, width))));
+  if (width !== undefined)
+    return Math.min(most, row + Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, width))));
   if (column.offsets.length === 0) return most;
   const first = uint32At(column.offsets, row);
   let end = row + 1;
   while (end < most && uint32At(column.offsets, end + 1) - first + (end + 1 - row) * 4 <= PAGE_BYTES) end++;
   return end;
 }
+
 /** Definition levels 0 and 1 as one bit-packed run, or one repeated run when there are no nulls. */
 function encodeLevels(column: Column, begin: number, end: number): Uint8Array {
   const rows = end - begin;
@@ -138,6 +149,7 @@ function encodeLevels(column: Column, begin: number, end: number): Uint8Array {
   }
   return bytes;
 }
+
 function varint(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
@@ -145,13 +157,20 @@ function varint(value: number): number[] {
   return [...bytes, rest];
 }
 
-function encodeValues(field: ParquetField, column: Column, begin: number, end: number, rows: Uint32Array | undefined): Uint8Array {
+function encodeValues(
+  field: ParquetField,
+  column: Column,
+  begin: number,
+  end: number,
+  rows: Uint32Array | undefined,
+): Uint8Array {
   const count = rows?.length ?? end - begin;
   const rowOf = (i: number): number => (rows ? (rows[i] as number) : begin + i);
   const type = physicalType(field.dataType);
   if (type === 'BOOLEAN') {
     const bytes = new Uint8Array(Math.ceil(count / 8));
-    for (let i = 0; i < count; i++) if (column.data[rowOf(i)] !== 0) bytes[i >> 3] = (bytes[i >> 3] as number) | (1 << (i & 7));
+    for (let i = 0; i < count; i++)
+      if (column.data[rowOf(i)] !== 0) bytes[i >> 3] = (bytes[i >> 3] as number) | (1 << (i & 7));
     return bytes;
   }
   if (type === 'BYTE_ARRAY') return encodeByteArrays(column, begin, end, rows);
@@ -166,6 +185,7 @@ function encodeValues(field: ParquetField, column: Column, begin: number, end: n
   }
   return bytes;
 }
+
 /** Int8 and Int16 values as int32. */
 function widen(data: Uint8Array, stored: number, count: number, rowOf: (i: number) => number): Uint8Array {
   const bytes = new Uint8Array(count * 4);
@@ -176,7 +196,13 @@ function widen(data: Uint8Array, stored: number, count: number, rowOf: (i: numbe
   }
   return bytes;
 }
-function encodeByteArrays(column: Column, begin: number, end: number, rows: Uint32Array | undefined): Uint8Array {
+
+function encodeByteArrays(
+  column: Column,
+  begin: number,
+  end: number,
+  rows: Uint32Array | undefined,
+): Uint8Array {
   const count = rows?.length ?? end - begin;
   let total = 0;
   for (let i = 0; i < count; i++) {

@@ -4,7 +4,15 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { nextBelow, seededRandom } from '#base/random.js';
-import { batchOf, checkBatch, column, columnFromBytes, columnFromInt64, columnFromStrings, isNull } from '#model/columns/column.js';
+import {
+  batchOf,
+  checkBatch,
+  column,
+  columnFromBytes,
+  columnFromInt64,
+  columnFromStrings,
+  isNull,
+} from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
@@ -20,7 +28,8 @@ const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
 afterAll(() => platform.close());
 const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
 const LATEST = 1n << 62n;
-const emptySegment = (schema: CollectionSchema) => new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema });
+const emptySegment = (schema: CollectionSchema) =>
+  new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema });
 const recordOf = (files: FileRecord[], rowCount: number): SegmentRecord =>
   SegmentRecord.fromPartial({ id: 1n, collectionId: 2n, partitionId: 3n, rowCount: BigInt(rowCount), files });
 
@@ -38,19 +47,32 @@ const scalarTypes = [
   'Timestamptz',
   'Geometry',
 ] as const;
-const vectorTypes = ['FloatVector', 'Float16Vector', 'BFloat16Vector', 'BinaryVector', 'Int8Vector', 'SparseFloatVector'] as const;
+
+const vectorTypes = [
+  'FloatVector',
+  'Float16Vector',
+  'BFloat16Vector',
+  'BinaryVector',
+  'Int8Vector',
+  'SparseFloatVector',
+] as const;
+
 const everyType = CollectionSchema.fromPartial({
   name: 'all',
   fields: [
     { fieldID: 100n, name: 'id', dataType: DataType.VarChar, isPrimaryKey: true },
     ...[...scalarTypes, ...vectorTypes].flatMap((type, i) =>
       [false, true].map((nullable, j) => ({
-        ...{ fieldID: BigInt(101 + i * 2 + j), name: `${type}${nullable}`, dataType: DataType[type], nullable },
+        fieldID: BigInt(101 + i * 2 + j),
+        name: `${type}${nullable}`,
+        dataType: DataType[type],
+        nullable,
         typeParams: (vectorTypes as readonly string[]).includes(type) ? [{ key: 'dim', value: '16' }] : [],
       })),
     ),
   ],
 });
+
 function randomColumn(field: FieldSchema, rows: number, seed: number): Column {
   const random = seededRandom(seed);
   const bytes = (length: number) => Uint8Array.from({ length }, () => nextBelow(random, 256));
@@ -62,7 +84,11 @@ function randomColumn(field: FieldSchema, rows: number, seed: number): Column {
         ? null
         : field.dataType === DataType.VarChar
           ? bytes(nextBelow(random, 9)).map((b) => b & 127)
-          : bytes(field.dataType === DataType.SparseFloatVector ? nextBelow(random, 5) * 8 : nextBelow(random, 40)),
+          : bytes(
+              field.dataType === DataType.SparseFloatVector
+                ? nextBelow(random, 5) * 8
+                : nextBelow(random, 40),
+            ),
     );
     return columnFromBytes(field.fieldID, field.dataType, values);
   }
@@ -71,6 +97,7 @@ function randomColumn(field: FieldSchema, rows: number, seed: number): Column {
   for (let row = 0; row < rows; row++) if (flags[row] === 0) data.fill(0, row * width, (row + 1) * width); // The file keeps nothing of a null row.
   return column(field.fieldID, field.dataType, data, undefined, flags.includes(0) ? flags : undefined);
 }
+
 function randomBatch(rows: number, seed: number): ColumnBatch {
   return batchOf(rows, [
     columnFromInt64(
@@ -92,32 +119,43 @@ function randomBatch(rows: number, seed: number): ColumnBatch {
     ),
   ]);
 }
+
 const everyField = [0n, 1n, ...everyType.fields.map((field) => field.fieldID)];
 const rowsUpTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
 
 describe('insert logs', () => {
   it('bring back every type, with nulls, in several logs', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 0, max: 300 }), fc.nat(1000), async (first, second, seed) => {
-        const data = emptySegment(everyType);
-        data.appendBatch(randomBatch(first, seed));
-        if (second > 0) data.appendBatch(randomBatch(second, seed + 50));
-        const common = { address, schema: everyType, data };
-        const files = [
-          ...(await writeSegment(platform, { ...common, rowBegin: 0, rowEnd: first, logId: 9n })),
-          ...(await writeSegment(platform, { ...common, rowBegin: first, rowEnd: first + second, logId: 10n })),
-        ];
-        const back = await readSegment(platform, recordOf(files, first + second), everyType);
-        const rows = rowsUpTo(first + second);
-        expect(back.fetch(rows, everyField)).toEqual(data.fetch(rows, everyField));
-        for (const field of everyType.fields) {
-          const read = await readColumn(platform, { files }, field);
-          const wanted = data.fetch(rows, [field.fieldID]).columns[0] as Column;
-          expect({ ...read, valid: read.valid.includes(0) ? read.valid : wanted.valid }).toEqual(wanted);
-        }
-        data.release();
-        back.release();
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 0, max: 300 }),
+        fc.nat(1000),
+        async (first, second, seed) => {
+          const data = emptySegment(everyType);
+          data.appendBatch(randomBatch(first, seed));
+          if (second > 0) data.appendBatch(randomBatch(second, seed + 50));
+          const common = { address, schema: everyType, data };
+          const files = [
+            ...(await writeSegment(platform, { ...common, rowBegin: 0, rowEnd: first, logId: 9n })),
+            ...(await writeSegment(platform, {
+              ...common,
+              rowBegin: first,
+              rowEnd: first + second,
+              logId: 10n,
+            })),
+          ];
+          const back = await readSegment(platform, recordOf(files, first + second), everyType);
+          const rows = rowsUpTo(first + second);
+          expect(back.fetch(rows, everyField)).toEqual(data.fetch(rows, everyField));
+          for (const field of everyType.fields) {
+            const read = await readColumn(platform, { files }, field);
+            const wanted = data.fetch(rows, [field.fieldID]).columns[0] as Column;
+            expect({ ...read, valid: read.valid.includes(0) ? read.valid : wanted.valid }).toEqual(wanted);
+          }
+          data.release();
+          back.release();
+        },
+      ),
       { numRuns: 15 },
     );
   });
@@ -133,14 +171,23 @@ describe('insert logs', () => {
       5n,
     );
     data.applyDelete(0n, 6n);
-    const files = await writeSegment(platform, { address, schema, data, rowBegin: 0, rowEnd: count, logId: 1n });
+    const files = await writeSegment(platform, {
+      address,
+      schema,
+      data,
+      rowBegin: 0,
+      rowEnd: count,
+      logId: 1n,
+    });
     expect(files.map((file) => [file.key, file.fieldIds, file.rowCount])).toEqual([
       ['insert_log/2/3/1/0/1', [0n, 1n, KEY, NAME], BigInt(count)],
       ['insert_log/2/3/1/101/1', [VECTOR], BigInt(count)],
     ]);
     const back = await readSegment(platform, recordOf(files, count), schema);
     const rows = Uint32Array.from({ length: 1000 }, (_, i) => (i * 119_999) % count);
-    expect(back.fetch(rows, [0n, 1n, KEY, VECTOR, NAME])).toEqual(data.fetch(rows, [0n, 1n, KEY, VECTOR, NAME]));
+    expect(back.fetch(rows, [0n, 1n, KEY, VECTOR, NAME])).toEqual(
+      data.fetch(rows, [0n, 1n, KEY, VECTOR, NAME]),
+    );
     expect([back.rowCount, back.find(0n, LATEST), back.timestampTo]).toEqual([count, 7, 5n]);
     const only = await readInsertFile(platform, files[0] as FileRecord, schema, [KEY]);
     expect(only.columns.map((c) => c.fieldId)).toEqual([KEY]);
@@ -151,7 +198,14 @@ describe('insert logs', () => {
     const old = testSchema();
     const data = emptySegment(old);
     data.appendBatch(testBatch([1n, 2n], seededRandom(3)), 5n);
-    const files = await writeSegment(platform, { address, schema: old, data, rowBegin: 0, rowEnd: 2, logId: 1n });
+    const files = await writeSegment(platform, {
+      address,
+      schema: old,
+      data,
+      rowBegin: 0,
+      rowEnd: 2,
+      logId: 1n,
+    });
     const changed = CollectionSchema.fromPartial({
       ...old,
       fields: [
@@ -162,7 +216,11 @@ describe('insert logs', () => {
     const back = await readSegment(platform, recordOf(files, 2), changed);
     const added = back.fetch(rowsUpTo(2), [110n]).columns[0] as Column;
     expect([back.hasField(NAME), isNull(added, 0), isNull(added, 1)]).toEqual([false, true, true]);
-    const column110 = await readColumn(platform, { files }, changed.fields.find((field) => field.fieldID === 110n) as FieldSchema);
+    const column110 = await readColumn(
+      platform,
+      { files },
+      changed.fields.find((field) => field.fieldID === 110n) as FieldSchema,
+    );
     expect(column110.valid).toEqual(new Uint8Array(2));
     data.release();
     back.release();
@@ -170,28 +228,44 @@ describe('insert logs', () => {
 });
 
 describe('delta logs', () => {
-  it.each([DataType.Int64, DataType.VarChar])('bring back keys and timestamps and delete on loading, key type %i', async (type) => {
-    const schema = testSchema(type);
-    const data = emptySegment(schema);
-    const keys = [5n, -6n, 7n].map((key) => (type === DataType.Int64 ? key : String(key)));
-    data.appendBatch(testBatch(keys, seededRandom(3)), 5n);
-    const files = await writeSegment(platform, { address, schema, data, rowBegin: 0, rowEnd: 3, logId: 1n });
-    const { columns } = data.fetch(Uint32Array.of(1, 2), [KEY]);
-    const deletes = { keys: columns[0] as Column, timestamps: BigUint64Array.of(5n, (1n << 64n) - 1n) };
-    const file = await writeDeletes(platform, { address, schema, logId: 4n, deletes });
-    expect([file.key, file.fieldIds, file.rowCount]).toEqual(['delta_log/2/3/1/4', [], 2n]);
-    expect(await readDeletes(platform, file, schema)).toEqual(deletes);
-    const back = await readSegment(platform, recordOf([...files, file], 3), schema);
-    expect([...back.visibleRows((1n << 64n) - 1n)]).toEqual([0, 1]);
-    data.release();
-    back.release();
-  });
+  it.each([DataType.Int64, DataType.VarChar])(
+    'bring back keys and timestamps and delete on loading, key type %i',
+    async (type) => {
+      const schema = testSchema(type);
+      const data = emptySegment(schema);
+      const keys = [5n, -6n, 7n].map((key) => (type === DataType.Int64 ? key : String(key)));
+      data.appendBatch(testBatch(keys, seededRandom(3)), 5n);
+      const files = await writeSegment(platform, {
+        address,
+        schema,
+        data,
+        rowBegin: 0,
+        rowEnd: 3,
+        logId: 1n,
+      });
+      const { columns } = data.fetch(Uint32Array.of(1, 2), [KEY]);
+      const deletes = { keys: columns[0] as Column, timestamps: BigUint64Array.of(5n, (1n << 64n) - 1n) };
+      const file = await writeDeletes(platform, { address, schema, logId: 4n, deletes });
+      expect([file.key, file.fieldIds, file.rowCount]).toEqual(['delta_log/2/3/1/4', [], 2n]);
+      expect(await readDeletes(platform, file, schema)).toEqual(deletes);
+      const back = await readSegment(platform, recordOf([...files, file], 3), schema);
+      expect([...back.visibleRows((1n << 64n) - 1n)]).toEqual([0, 1]);
+      data.release();
+      back.release();
+    },
+  );
 });
 
 describe('manifests', () => {
   it('bring back schema and record', async () => {
     const segment = SegmentRecord.fromPartial({
-      ...{ id: 1n, collectionId: 2n, partitionId: 3n, vchannel: 'v"é', rowCount: 7n, timestampTo: (1n << 64n) - 1n, commitTimestamp: 4n },
+      id: 1n,
+      collectionId: 2n,
+      partitionId: 3n,
+      vchannel: 'v"é',
+      rowCount: 7n,
+      timestampTo: (1n << 64n) - 1n,
+      commitTimestamp: 4n,
       files: [{ key: 'a', bytes: 5n, crc32: 0xfffffff0, fieldIds: [1n], rowCount: 7n }],
     });
     const schema = CollectionSchema.fromPartial({ ...everyType, properties: [{ key: 'a', value: 'b' }] });
@@ -208,7 +282,14 @@ describe('damage', () => {
   async function makeFiles() {
     const data = emptySegment(schema);
     data.appendBatch(testBatch([1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n], seededRandom(3)), 5n);
-    const inserts = await writeSegment(platform, { address, schema, data, rowBegin: 0, rowEnd: 9, logId: 77n });
+    const inserts = await writeSegment(platform, {
+      address,
+      schema,
+      data,
+      rowBegin: 0,
+      rowEnd: 9,
+      logId: 77n,
+    });
     const deletes = { keys: data.column(KEY) as Column, timestamps: new BigUint64Array(9) };
     const delta = await writeDeletes(platform, { address, schema, logId: 77n, deletes });
     data.release();
@@ -218,7 +299,10 @@ describe('damage', () => {
     const { inserts, delta } = await makeFiles();
     const manifest = await writeManifest(platform, { schema, segment: recordOf(inserts, 9) });
     const cases: [string, () => Promise<unknown>][] = [
-      ...inserts.map((file): [string, () => Promise<unknown>] => [file.key, () => readInsertFile(platform, file, schema)]),
+      ...inserts.map((file): [string, () => Promise<unknown>] => [
+        file.key,
+        () => readInsertFile(platform, file, schema),
+      ]),
       [delta.key, () => readDeletes(platform, delta, schema)],
       [manifest, () => readManifest(platform, manifest)],
     ];
@@ -231,7 +315,11 @@ describe('damage', () => {
         await platform.objectStore.put(key, [bad]);
         await expect(read(), `${key} at ${at}`).rejects.toMatchObject({ key: 'data_corrupt' });
       }
-      for (const bad of [good.subarray(0, good.length - 1), new Uint8Array([...good, 0]), new Uint8Array(0)]) {
+      for (const bad of [
+        good.subarray(0, good.length - 1),
+        new Uint8Array([...good, 0]),
+        new Uint8Array(0),
+      ]) {
         await platform.objectStore.put(key, [bad]);
         await expect(read()).rejects.toMatchObject({ key: 'data_corrupt' });
       }
@@ -243,7 +331,9 @@ describe('damage', () => {
   it('names the object and both checksums', async () => {
     const { inserts } = await makeFiles();
     const file = FileRecord.create({ ...(inserts[0] as FileRecord), crc32: 0xabc });
-    await expect(readInsertFile(platform, file, schema)).rejects.toThrow(/insert_log\/2\/3\/1\/0\/77 has CRC-32 [0-9a-f]{8} .*00000abc/);
+    await expect(readInsertFile(platform, file, schema)).rejects.toThrow(
+      /insert_log\/2\/3\/1\/0\/77 has CRC-32 [0-9a-f]{8} .*00000abc/,
+    );
   });
   it('under a right checksum gives a typed error or columns that fit', async () => {
     const { inserts, delta } = await makeFiles();
@@ -253,7 +343,8 @@ describe('damage', () => {
       const good = await platform.objectStore.get(file.key);
       for (let round = 0; round < 4000; round++) {
         const bad = good.slice(0, nextBelow(random, 20) === 0 ? nextBelow(random, good.length) : good.length);
-        for (let i = nextBelow(random, 4); i >= 0 && bad.length > 0; i--) bad[nextBelow(random, bad.length)] = nextBelow(random, 256);
+        for (let i = nextBelow(random, 4); i >= 0 && bad.length > 0; i--)
+          bad[nextBelow(random, bad.length)] = nextBelow(random, 256);
         const record = FileRecord.create({ ...file, crc32: platform.crc32(bad), bytes: BigInt(bad.length) });
         await platform.objectStore.put(file.key, [bad]);
         try {

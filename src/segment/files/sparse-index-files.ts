@@ -33,7 +33,11 @@ export async function writeSparseIndex(
  * Brings the sparse indexes of a loaded segment in line with its record: those with a file are loaded, others dropped.
  * @returns ids of indexes whose files are damaged or gone
  */
-export async function attachSparseIndexes(platform: Platform, record: SegmentRecord, data: SegmentData): Promise<bigint[]> {
+export async function attachSparseIndexes(
+  platform: Platform,
+  record: SegmentRecord,
+  data: SegmentData,
+): Promise<bigint[]> {
   const damaged: bigint[] = [];
   for (const field of data.schema.fields) {
     const vectors = data.sparseVectors(field.fieldID);
@@ -51,7 +55,12 @@ export async function attachSparseIndexes(platform: Platform, record: SegmentRec
       }
       vectors.attach(loadSparseIndex(platform.workers, block, SCRATCH_THREADS_MAX), file.key);
     } catch (error) {
-      platform.logger.warn('index_not_loaded', { segmentId: record.id, fieldId: file.fieldId, key: file.key, reason: messageOf(error) });
+      platform.logger.warn('index_not_loaded', {
+        segmentId: record.id,
+        fieldId: file.fieldId,
+        key: file.key,
+        reason: messageOf(error),
+      });
       const key = error instanceof ElanusError ? error.key : undefined;
       if (key === 'data_corrupt' || key === 'object_not_found') damaged.push(file.indexId);
     }

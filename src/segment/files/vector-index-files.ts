@@ -6,7 +6,13 @@ import { readIndexBlock } from '#index/block/index-block.js';
 import { CODED_FILE_TYPE } from '#index/coded-index.js';
 import { diskCorrupt } from '#index/disk/disk-layout.js';
 import { describeBuild } from '#index/graph/codes/built-as.js';
-import { buildVectorIndex, chooseIndex, hasBlock, isByCodes, openVectorIndex } from '#index/vector-indexes.js';
+import {
+  buildVectorIndex,
+  chooseIndex,
+  hasBlock,
+  isByCodes,
+  openVectorIndex,
+} from '#index/vector-indexes.js';
 import { vectorWidth } from '#model/columns/dense-vector.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { dimOf, fieldById } from '#model/schema/field.js';
@@ -36,7 +42,13 @@ export async function writeVectorIndex(
 ): Promise<{ readonly key: string; readonly bytes: number; readonly builtAs: string } | undefined> {
   const elementType = field && elementTypeOf(field.dataType);
   const metric = index?.metricType;
-  if (field === undefined || index === undefined || elementType === undefined || metric === undefined || !isMetricName(metric))
+  if (
+    field === undefined ||
+    index === undefined ||
+    elementType === undefined ||
+    metric === undefined ||
+    !isMetricName(metric)
+  )
     return undefined;
   const count = Number(rowCount);
   const stored = storedBuildParams(field, index.indexType, index.params);
@@ -44,7 +56,12 @@ export async function writeVectorIndex(
   if (!hasBlock(build.kind) && build.kind !== 'DISKANN') return undefined;
   const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${isByCodes(build) ? CODED_FILE_TYPE : build.kind}`;
   if (build.kind === 'MINHASH_LSH') {
-    const input = { data: rows.data, dim: dimOf(field), elementBits: build.mhElementBitWidth, bands: build.mhLshBand };
+    const input = {
+      data: rows.data,
+      dim: dimOf(field),
+      elementBits: build.mhElementBitWidth,
+      bands: build.mhLshBand,
+    };
     const block = await platform.workers.run<Uint8Array>('minhashBuild', input, [], signal);
     await platform.objectStore.put(key, [block]);
     return { key, bytes: block.length, builtAs: describeBuild(build) };
@@ -83,19 +100,30 @@ export async function attachVectorIndexes(
 ): Promise<bigint[]> {
   const damaged: bigint[] = [];
   const note = (file: IndexFileRecord, error: unknown): void => {
-    platform.logger.warn('index_not_loaded', { segmentId: record.id, fieldId: file.fieldId, key: file.key, reason: messageOf(error) });
+    platform.logger.warn('index_not_loaded', {
+      segmentId: record.id,
+      fieldId: file.fieldId,
+      key: file.key,
+      reason: messageOf(error),
+    });
     if (isLostFile(error)) damaged.push(file.indexId);
   };
   for (const field of data.schema.fields) {
     if (reads !== undefined) await attachDiskIndex(platform, reads, record, data, field, note);
     const vectors = data.denseVectors(field.fieldID);
     if (vectors === undefined) continue;
-    const file = record.indexes.find((one) => one.fieldId === field.fieldID && one.state === 'finished' && hasBlock(typeOfFile(one.key)));
+    const file = record.indexes.find(
+      (one) => one.fieldId === field.fieldID && one.state === 'finished' && hasBlock(typeOfFile(one.key)),
+    );
     if (vectors.index?.key === file?.key) continue;
     vectors.attachIndex(undefined);
     if (file === undefined) continue;
     try {
-      const loaded = await openVectorIndex(platform.workers, await platform.objectStore.get(file.key), file.key);
+      const loaded = await openVectorIndex(
+        platform.workers,
+        await platform.objectStore.get(file.key),
+        file.key,
+      );
       vectors.attachIndex(new SegmentIndex(platform.workers, loaded, file.key));
     } catch (error) {
       note(file, error);
@@ -103,6 +131,7 @@ export async function attachVectorIndexes(
   }
   return damaged;
 }
+
 /** Moves a field's vectors to the file of its disk index, or back into memory when it has none any more. */
 async function attachDiskIndex(
   platform: Platform,
@@ -118,9 +147,17 @@ async function attachDiskIndex(
   if (file !== undefined && !data.hasLost(file.key)) {
     try {
       // Until its place is taken the vectors are in memory, too.
-      const bytes = isCodedFile(file.key) ? codedEstimate(file, vectorWidth(field), data.rowCount, platform.workers.parallelism) : 0;
+      const bytes = isCodedFile(file.key)
+        ? codedEstimate(file, vectorWidth(field), data.rowCount, platform.workers.parallelism)
+        : 0;
       const room =
-        bytes > 0 ? reads.reserve(record.collectionId, bytes, `the index of field ${field.name} of segment ${record.id}`) : undefined;
+        bytes > 0
+          ? reads.reserve(
+              record.collectionId,
+              bytes,
+              `the index of field ${field.name} of segment ${record.id}`,
+            )
+          : undefined;
       try {
         data.placeVectors(field.fieldID, await openDiskIndex(platform, reads, record, field, file.key));
       } finally {
@@ -135,24 +172,34 @@ async function attachDiskIndex(
   const vectors = await disk.restore();
   if (data.diskVectors(field.fieldID) === disk) data.placeVectors(field.fieldID, vectors);
 }
+
 /** Lets a growing segment keep a graph over each dense field that has an index other than an exact one. */
 export function indexGrowing(platform: Platform, data: SegmentData, indexes: readonly IndexRecord[]): void {
   for (const { fieldId, indexType, metricType, params } of indexes) {
     const field = fieldById(data.schema, fieldId);
     const vectors = data.denseVectors(fieldId);
     const elementType = field && elementTypeOf(field.dataType);
-    if (field === undefined || vectors === undefined || elementType === undefined || elementType === 'binary') continue;
+    if (field === undefined || vectors === undefined || elementType === undefined || elementType === 'binary')
+      continue;
     if (vectors.growing?.metric === metricType || !isDenseMetric(metricType)) continue;
     const { kind } = storedBuildParams(field, indexType, params);
     if (kind === 'FLAT') continue;
     vectors.growing?.release();
-    const spec = { metric: metricType, elementType, dim: dimOf(field), degree: GROWING_DEGREE, efConstruction: GROWING_EF };
+    const spec = {
+      metric: metricType,
+      elementType,
+      dim: dimOf(field),
+      degree: GROWING_DEGREE,
+      efConstruction: GROWING_EF,
+    };
     vectors.growing = new GrowingIndex(platform, vectors, spec);
   }
 }
+
 /** It lives until the segment is flushed: cheap to build goes before small. */
 const GROWING_DEGREE = 16;
 const GROWING_EF = 100;
-const isDenseMetric = (name: string): name is 'L2' | 'IP' | 'COSINE' => name === 'L2' || name === 'IP' || name === 'COSINE';
+const isDenseMetric = (name: string): name is 'L2' | 'IP' | 'COSINE' =>
+  name === 'L2' || name === 'IP' || name === 'COSINE';
 /** The last part of a file's key is the type it was built as. */
 const typeOfFile = (key: string): string => key.slice(key.lastIndexOf('/') + 1);

@@ -13,6 +13,7 @@ export interface FoundIn {
   readonly segment: ReadableSegment;
   readonly found: SegmentHits;
 }
+
 /** Hits that are merged in one go, well below a millisecond; more of them are merged in slices. */
 const ENTRIES_MAX = 1 << 13;
 
@@ -20,7 +21,13 @@ const ENTRIES_MAX = 1 << 13;
  * The `k` best of all that was found, by query; a key may be among them twice. When none of them has a newer row of its key elsewhere, they
  * are the answer: each is the newest of its key, and whatever was not found is worse than what was found beside it.
  */
-export function bestHits(lists: readonly FoundIn[], queryCount: number, k: number, isLargerBetter: boolean, keyField: KeyField) {
+export function bestHits(
+  lists: readonly FoundIn[],
+  queryCount: number,
+  k: number,
+  isLargerBetter: boolean,
+  keyField: KeyField,
+) {
   if (queryCount * k > ENTRIES_MAX) return undefined;
   const best = new BestHits(lists, queryCount, k, isLargerBetter);
   for (let query = 0; query < queryCount; query++) if (!best.choose(query)) return undefined;
@@ -45,6 +52,7 @@ class BestHits {
     this.#isLargerBetter = isLargerBetter;
     this.#counts = new Uint32Array(queryCount);
   }
+
   /** @returns false when scores do not tell the order */
   choose(query: number): boolean {
     for (const [index, { found }] of this.#lists.entries()) {
@@ -70,12 +78,15 @@ class BestHits {
     this.#counts[query] = count;
     return true;
   }
+
   #scoreAt(index: number, at: number): number {
     return (this.#lists[index] as FoundIn).found.scores[at] as number;
   }
+
   #isWorse(score: number, than: number): boolean {
     return this.#isLargerBetter ? score < than : score > than;
   }
+
   /** The list whose next hit is best, or -1. */
   #bestHead(): number {
     let best = -1;
@@ -90,6 +101,7 @@ class BestHits {
     }
     return best;
   }
+
   finish(keyField: KeyField): Hits {
     const total = this.#from.length;
     const hits = {
@@ -110,6 +122,7 @@ class BestHits {
     }
     return { ...hits, keys: this.#keys(hits.rows, keyField) };
   }
+
   #keys(rows: Uint32Array, { fieldId, dataType }: KeyField): Column {
     const columns = this.#lists.map(({ segment }) => must(segment.data.column(fieldId), 'key column'));
     const columnOf = (at: number): Column => columns[this.#from[at] as number] as Column;

@@ -14,10 +14,12 @@ export interface Hits {
   readonly keys: Column;
   readonly timestamps: BigUint64Array;
 }
+
 export interface KeyField {
   readonly fieldId: bigint;
   readonly dataType: number;
 }
+
 /** No keys, in the type of the field. */
 export const emptyKeys = ({ fieldId, dataType }: KeyField): Column => ({
   fieldId,
@@ -38,18 +40,22 @@ const uint32sOf = (bytes: Uint8Array): Uint32Array => {
   const { buffer, byteOffset, byteLength } = at8(bytes);
   return new Uint32Array(buffer, byteOffset, byteLength / 4);
 };
+
 const floatsOf = (bytes: Uint8Array): Float32Array => {
   const { buffer, byteOffset, byteLength } = at8(bytes);
   return new Float32Array(buffer, byteOffset, byteLength / 4);
 };
+
 const int64sOf = (bytes: Uint8Array): BigInt64Array => {
   const { buffer, byteOffset, byteLength } = at8(bytes);
   return new BigInt64Array(buffer, byteOffset, byteLength / 8);
 };
+
 const uint64sOf = (bytes: Uint8Array): BigUint64Array => {
   const { buffer, byteOffset, byteLength } = at8(bytes);
   return new BigUint64Array(buffer, byteOffset, byteLength / 8);
 };
+
 const emptyResponse = ShardSearchResponse.create({});
 export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchResponse {
   return {
@@ -63,6 +69,7 @@ export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchRespon
     readTimestamp,
   };
 }
+
 /** @throws internal when the parts do not fit together: nothing behind this reads past an end. */
 export function decodeHits(response: ShardSearchResponse): Hits {
   const hitCount = response.scores.length / 4;
@@ -74,7 +81,8 @@ export function decodeHits(response: ShardSearchResponse): Hits {
     response.segmentIds.length === hitCount * 8 &&
     response.timestamps.length === hitCount * 8;
   const counts = fits ? uint32sOf(response.counts) : new Uint32Array(0);
-  if (!fits || counts.reduce((sum, count) => sum + count, 0) !== hitCount) throw unfit(response, 'hits of different lengths');
+  if (!fits || counts.reduce((sum, count) => sum + count, 0) !== hitCount)
+    throw unfit(response, 'hits of different lengths');
   const problem = lengthProblem(keys, hitCount, fixedWidth(keys.dataType, 0));
   if (problem !== undefined) throw unfit(response, `the key column ${problem}`);
   return {
@@ -86,6 +94,7 @@ export function decodeHits(response: ShardSearchResponse): Hits {
     timestamps: uint64sOf(response.timestamps),
   };
 }
+
 const unfit = (response: ShardSearchResponse, why: string): ElanusError =>
   new ElanusError(
     'internal',

@@ -19,7 +19,9 @@ it.each([
     const queryCount = 1 + nextBelow(random, 3);
     const k = 1 + nextBelow(random, 60);
     const better = (a: number, b: number) => (isLargerBetter ? b - a : a - b);
-    const lists = Array.from({ length: partCount }, () => Array.from({ length: queryCount }, () => randomHits(nextBelow(random, k + 1))));
+    const lists = Array.from({ length: partCount }, () =>
+      Array.from({ length: queryCount }, () => randomHits(nextBelow(random, k + 1))),
+    );
     function randomHits(count: number) {
       const scores = Array.from({ length: count }, () => nextBelow(random, 50)).sort(better);
       // Large and small numbers that share their low or high halves.
@@ -37,7 +39,10 @@ it.each([
         scores: Float32Array.from(all, ({ score }) => score),
         segmentIds: new BigInt64Array(all.length).fill(BigInt(part)),
         rows: Uint32Array.from(all.keys()),
-        keys: dataType === DataType.Int64 ? columnFromInt64(KEY_FIELD, keys) : columnFromStrings(KEY_FIELD, dataType, keys.map(String)),
+        keys:
+          dataType === DataType.Int64
+            ? columnFromInt64(KEY_FIELD, keys)
+            : columnFromStrings(KEY_FIELD, dataType, keys.map(String)),
         timestamps: BigUint64Array.from(all, ({ timestamp }) => timestamp),
       };
     });
@@ -50,7 +55,9 @@ it.each([
         if ((newest.get(hit.key)?.timestamp ?? -1n) < hit.timestamp) newest.set(hit.key, hit);
       const compare = (a: bigint | string, b: bigint | string) => (a < b ? -1 : a > b ? 1 : 0);
       const asKey = (key: bigint) => (dataType === DataType.Int64 ? key : String(key));
-      const expected = [...newest.values()].sort((a, b) => better(a.score, b.score) || compare(asKey(a.key), asKey(b.key))).slice(0, k);
+      const expected = [...newest.values()]
+        .sort((a, b) => better(a.score, b.score) || compare(asKey(a.key), asKey(b.key)))
+        .slice(0, k);
       expect(merged.counts[query]).toBe(expected.length);
       for (const hit of expected) {
         expect(keyAt(decoded.keys, at)).toBe(asKey(hit.key));

@@ -7,7 +7,13 @@ import type { Column } from '#proto/elanus/data.js';
 import { emptyKeys, type Hits, type KeyField } from './hits.js';
 
 /** @param parts each with `queryCount` counts. @param k hits kept per query. */
-export function mergeHits(parts: readonly Hits[], queryCount: number, k: number, isLargerBetter: boolean, keyField: KeyField): Hits {
+export function mergeHits(
+  parts: readonly Hits[],
+  queryCount: number,
+  k: number,
+  isLargerBetter: boolean,
+  keyField: KeyField,
+): Hits {
   const merged = alreadyMerged(parts, k, isLargerBetter);
   if (merged !== undefined) return merged;
   const merge = new HitMerge(parts, queryCount, k, isLargerBetter);
@@ -17,6 +23,7 @@ export function mergeHits(parts: readonly Hits[], queryCount: number, k: number,
   }
   return merge.finish(keyField);
 }
+
 /** As `mergeHits`, in slices: many queries times many hits take long. @throws cancelled, deadline_exceeded */
 export async function mergeHitsPaced(
   parts: readonly Hits[],
@@ -42,6 +49,7 @@ export async function mergeHitsPaced(
   if (pace.isDue) await pace.rest();
   return merge.finish(keyField);
 }
+
 /** Merging an entry takes a fraction of a microsecond; after so many the clock is read. */
 const ENTRIES_BETWEEN_LOOKS = 512;
 /** So many are looked through at once, to see whether anything has to be merged. */
@@ -88,6 +96,7 @@ class HitMerge {
     this.#total = total;
     this.#chosen = new Uint32Array(Math.min(total, queryCount * k));
   }
+
   /** Takes the query's hits of a part. Queries come in order. @returns how many */
   collect(query: number, index: number): number {
     const part = this.#parts[index] as Hits;
@@ -108,6 +117,7 @@ class HitMerge {
     }
     return end - begin;
   }
+
   /** Keeps the best of the query's hits. */
   choose(query: number): void {
     const [scores, keys] = [this.#scores, this.#keys];
@@ -125,10 +135,16 @@ class HitMerge {
     this.#times = [];
     this.#numbers = [];
   }
+
   finish(keyField: KeyField): Hits {
-    return pickHits(joinHits(this.#parts, this.#total, keyField), this.#chosen.subarray(0, this.#chosenCount), this.#counts);
+    return pickHits(
+      joinHits(this.#parts, this.#total, keyField),
+      this.#chosen.subarray(0, this.#chosenCount),
+      this.#counts,
+    );
   }
 }
+
 /** All hits of the parts, one part after another; the counts are nobody's. */
 function joinHits(parts: readonly Hits[], total: number, keyField: KeyField): Hits {
   const [only] = parts;
@@ -149,9 +165,11 @@ function joinHits(parts: readonly Hits[], total: number, keyField: KeyField): Hi
     at += rows.length;
   }
   const found = parts.filter(({ rows }) => rows.length > 0);
-  const keys = concatBatches(found.map((part) => ({ rowCount: part.rows.length, columns: [part.keys] }))).columns[0];
+  const keys = concatBatches(found.map((part) => ({ rowCount: part.rows.length, columns: [part.keys] })))
+    .columns[0];
   return { ...all, keys: keys ?? emptyKeys(keyField) };
 }
+
 /** The hits with these numbers, in that order. */
 export function pickHits(hits: Hits, chosen: Uint32Array, counts: Uint32Array): Hits {
   const picked = {
@@ -170,6 +188,7 @@ export function pickHits(hits: Hits, chosen: Uint32Array, counts: Uint32Array): 
   }
   return { ...picked, keys: gatherColumn(hits.keys, chosen, hits.rows.length) };
 }
+
 /** Leaves out the first `offset` hits of every query. */
 export function skipHits(hits: Hits, offset: number): Hits {
   if (offset === 0) return hits;
@@ -183,6 +202,7 @@ export function skipHits(hits: Hits, offset: number): Hits {
   }
   return pickHits(hits, kept, counts);
 }
+
 /** The hits of some queries after those of others, of the same segments. */
 export function appendHits(groups: readonly Hits[], keyField: KeyField): Hits {
   const [only] = groups;
@@ -197,6 +217,7 @@ export function appendHits(groups: readonly Hits[], keyField: KeyField): Hits {
   }
   return { ...joinHits(groups, total, keyField), counts };
 }
+
 /** Each query has at most k hits, best first, equal scores by key, each key once. */
 function isMerged({ counts, scores, keys }: Hits, k: number, isLargerBetter: boolean): boolean {
   let begin = 0;
@@ -212,6 +233,7 @@ function isMerged({ counts, scores, keys }: Hits, k: number, isLargerBetter: boo
   }
   return true;
 }
+
 /** Few are compared with each other by their low halves, which tells nearly all apart. */
 const PAIRS_MAX = 32;
 function hasKeyTwice(keys: Column, begin: number, end: number): boolean {
@@ -223,7 +245,11 @@ function hasKeyTwice(keys: Column, begin: number, end: number): boolean {
   for (let at = begin + 1; at < end; at++) {
     const low = uint32At(keys.data, at * 2);
     for (let other = begin; other < at; other++) {
-      if (uint32At(keys.data, other * 2) === low && uint32At(keys.data, other * 2 + 1) === uint32At(keys.data, at * 2 + 1)) return true;
+      if (
+        uint32At(keys.data, other * 2) === low &&
+        uint32At(keys.data, other * 2 + 1) === uint32At(keys.data, at * 2 + 1)
+      )
+        return true;
     }
   }
   return false;

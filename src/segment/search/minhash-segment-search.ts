@@ -29,18 +29,34 @@ export async function scanSignatures(
   const { vectorsOffset, blocks, dim } = vectors.store.place;
   const width = params.mhElementBitWidth;
   const common = {
-    ...{ dim, elementBits: typeof width === 'number' ? width : ELEMENT_BITS, vectorsOffset, queries, k },
+    dim,
+    elementBits: typeof width === 'number' ? width : ELEMENT_BITS,
+    vectorsOffset,
+    queries,
+    k,
     ...(excluded && { excluded }),
     ...(blocks && { blocks }),
     ...(radius !== undefined && { radius }),
     ...(rangeFilter !== undefined && { rangeFilter }),
   };
-  const tasks = Math.max(1, Math.min(workers.parallelism, Math.floor((rowCount * byteLength) / TASK_BYTES_MIN)));
+  const tasks = Math.max(
+    1,
+    Math.min(workers.parallelism, Math.floor((rowCount * byteLength) / TASK_BYTES_MIN)),
+  );
   const rowsPerTask = Math.ceil(rowCount / tasks);
   const begins = Array.from({ length: Math.ceil(rowCount / rowsPerTask) }, (_, task) => task * rowsPerTask);
   const run = (rowBegin: number): Promise<FlatSearchOutput> => {
-    const input: MinhashScanInput = { ...common, rowBegin, rowEnd: Math.min(rowCount, rowBegin + rowsPerTask) };
+    const input: MinhashScanInput = {
+      ...common,
+      rowBegin,
+      rowEnd: Math.min(rowCount, rowBegin + rowsPerTask),
+    };
     return workers.run<FlatSearchOutput>('minhashScan', input, [region], signal);
   };
-  return mergeHits('MHJACCARD', queryCount, k, await vectors.hold(() => settled(begins.map((begin) => () => run(begin)))));
+  return mergeHits(
+    'MHJACCARD',
+    queryCount,
+    k,
+    await vectors.hold(() => settled(begins.map((begin) => () => run(begin)))),
+  );
 }

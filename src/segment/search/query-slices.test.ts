@@ -3,15 +3,28 @@ import { searchInSlices } from './query-slices.js';
 import type { SearchHooks } from './search-hooks.js';
 import { mergeHits } from './segment-hits.js';
 
-const plan = { indexType: '', plan: 'scan', widthName: '', width: 0, rows: 1, passing: 1, computed: 0n, recall: 1 };
+const plan = {
+  indexType: '',
+  plan: 'scan',
+  widthName: '',
+  width: 0,
+  rows: 1,
+  passing: 1,
+  computed: 0n,
+  recall: 1,
+};
 
 it('puts the hits of slices together, whatever their lists have, and tells the plan once', async () => {
   // Query q has q % 4 hits of at most 3: rows q * 10, q * 10 + 1 ….
   const search = async (queries: Uint8Array, hooks: SearchHooks) => {
     hooks.report?.(plan);
     const counts = Uint32Array.from({ length: queries.length / 2 }, (_, at) => (queries[at * 2] ?? 0) % 4);
-    const rows = [...counts].flatMap((count, at) => Array.from({ length: count }, (_, hit) => (queries[at * 2] ?? 0) * 10 + hit));
-    return mergeHits('L2', counts.length, 3, [{ counts, rows: Uint32Array.from(rows), scores: Float32Array.from(rows) }]);
+    const rows = [...counts].flatMap((count, at) =>
+      Array.from({ length: count }, (_, hit) => (queries[at * 2] ?? 0) * 10 + hit),
+    );
+    return mergeHits('L2', counts.length, 3, [
+      { counts, rows: Uint32Array.from(rows), scores: Float32Array.from(rows) },
+    ]);
   };
   for (const queryCount of [1, 4, 5, 8, 9, 21]) {
     let told = 0;

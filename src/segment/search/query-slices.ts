@@ -13,7 +13,9 @@ export async function searchInSlices(
   const parts: SegmentHits[] = [];
   for (let begin = 0; begin < queries.length; begin += perSlice * vectorBytes) {
     const { report: _told, ...rest } = hooks;
-    parts.push(await search(queries.slice(begin, begin + perSlice * vectorBytes), begin === 0 ? hooks : rest));
+    parts.push(
+      await search(queries.slice(begin, begin + perSlice * vectorBytes), begin === 0 ? hooks : rest),
+    );
   }
   const k = parts[0]?.k ?? 0;
   const all = emptyHits(queries.length / vectorBytes, k);

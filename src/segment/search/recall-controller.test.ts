@@ -13,16 +13,19 @@ import { type RecallController, RecallControllers, recallOf, widthNameOf } from 
 const DIM = 24;
 const ROWS = 6000;
 const K = 10;
-const normal = (random: Random): number => Math.sqrt(-2 * Math.log(1 - nextFloat(random))) * Math.cos(2 * Math.PI * nextFloat(random));
+const normal = (random: Random): number =>
+  Math.sqrt(-2 * Math.log(1 - nextFloat(random))) * Math.cos(2 * Math.PI * nextFloat(random));
 /** Points around 60 centres. */
 function clustered(random: Random, centres: Float32Array, count: number): Float32Array {
   const vectors = new Float32Array(count * DIM);
   for (let row = 0; row < count; row++) {
     const centre = Math.floor(nextFloat(random) * 60) * DIM;
-    for (let i = 0; i < DIM; i++) vectors[row * DIM + i] = (centres[centre + i] as number) + normal(random) * 0.35;
+    for (let i = 0; i < DIM; i++)
+      vectors[row * DIM + i] = (centres[centre + i] as number) + normal(random) * 0.35;
   }
   return vectors;
 }
+
 const sparseGraph: BuildParams = { kind: 'HNSW', M: 5, efConstruction: 24 };
 async function world(seed: number, build = sparseGraph) {
   const cluster = simulatedCluster(seed);
@@ -34,26 +37,46 @@ async function world(seed: number, build = sparseGraph) {
   const vectors = new VectorColumn(platform.workers, 101n, DataType.FloatVector, DIM, ROWS);
   vectors.append(column(101n, DataType.FloatVector, bytesView(rows)), ROWS);
   const run = <T>(task: Promise<T>): Promise<T> => cluster.world.runUntil(task);
-  const spec = { metric: 'L2', elementType: 'float32', dim: DIM, rowCount: ROWS, threads: 1, seed: 1 } as const;
+  const spec = {
+    metric: 'L2',
+    elementType: 'float32',
+    dim: DIM,
+    rowCount: ROWS,
+    threads: 1,
+    seed: 1,
+  } as const;
   const source = { region: vectors.region, place: vectors.store.place };
   const block = await run(buildVectorIndex(platform.workers, { ...spec, build }, source));
-  const load = (): SegmentIndex => new SegmentIndex(platform.workers, loadVectorIndex(platform.workers, block, 'test'), 'index_files/HNSW');
+  const load = (): SegmentIndex =>
+    new SegmentIndex(platform.workers, loadVectorIndex(platform.workers, block, 'test'), 'index_files/HNSW');
   return { platform, run, vectors, queries, load };
 }
+
 const place = { collectionId: 1n, fieldId: 101n };
 type World = Awaited<ReturnType<typeof world>>;
 const query = ({ queries }: World, at: number): Float32Array => queries.slice(at * DIM, (at + 1) * DIM);
 
 /** Searches with the target again and again, as clients do. @returns the widths that were chosen, 0 for exact. */
-async function warmUp(one: World, controller: RecallController, target: number, searches: number): Promise<number[]> {
+async function warmUp(
+  one: World,
+  controller: RecallController,
+  target: number,
+  searches: number,
+): Promise<number[]> {
   const widths: number[] = [];
   for (let at = 0; at < searches; at++) {
-    const choice = controller.choose({ queries: query(one, at % 200), k: K, params: { ef: 16, targetRecall: target }, passing: ROWS });
+    const choice = controller.choose({
+      queries: query(one, at % 200),
+      k: K,
+      params: { ef: 16, targetRecall: target },
+      passing: ROWS,
+    });
     widths.push(choice.isExact ? 0 : choice.width);
     await one.run(controller.idle);
   }
   return widths;
 }
+
 /** Of queries that were not used to learn. */
 async function measured(one: World, index: SegmentIndex, ef: number): Promise<number> {
   let sum = 0;
@@ -65,6 +88,7 @@ async function measured(one: World, index: SegmentIndex, ef: number): Promise<nu
   }
   return sum / 200;
 }
+
 const controllerOf = (one: World, all: RecallControllers, index: SegmentIndex): RecallController => {
   const controller = all.of(place, one.vectors, index);
   if (controller === undefined) throw new Error('no controller');
@@ -80,7 +104,12 @@ describe('RecallController', () => {
     const targets = [0.9, 0.95, 0.99];
     const widths: number[] = [];
     for (const target of targets) {
-      const choice = controller.choose({ queries: query(one, 0), k: K, params: { targetRecall: target }, passing: ROWS });
+      const choice = controller.choose({
+        queries: query(one, 0),
+        k: K,
+        params: { targetRecall: target },
+        passing: ROWS,
+      });
       if (choice.isExact) throw new Error('nothing was learned');
       expect(choice.params.ef).toBe(choice.width);
       expect(choice.recall).toBeGreaterThanOrEqual(target);
@@ -99,7 +128,8 @@ describe('RecallController', () => {
     const controller = controllerOf(one, new RecallControllers(one.platform), index);
     // Two rows of three do not count.
     const excluded = new Uint8Array(Math.ceil(ROWS / 64) * 8);
-    for (let row = 0; row < ROWS; row++) if (row % 3 !== 0) excluded[row >> 3] = (excluded[row >> 3] as number) | (1 << (row & 7));
+    for (let row = 0; row < ROWS; row++)
+      if (row % 3 !== 0) excluded[row >> 3] = (excluded[row >> 3] as number) | (1 << (row & 7));
     for (const filter of [{ passing: ROWS }, { passing: ROWS / 3, excluded }]) {
       const search = (at: number) => ({ queries: query(one, at), k: K, ...filter });
       for (let at = 0; at < 100; at++) {
@@ -124,7 +154,9 @@ describe('RecallController', () => {
     const runs: number[][] = [];
     for (let attempt = 0; attempt < 2; attempt++) {
       const one = await world(7);
-      runs.push(await warmUp(one, controllerOf(one, new RecallControllers(one.platform), one.load()), 0.95, 60));
+      runs.push(
+        await warmUp(one, controllerOf(one, new RecallControllers(one.platform), one.load()), 0.95, 60),
+      );
     }
     expect(runs[0]?.[0]).toBe(0);
     expect(runs[0]?.at(-1)).toBeGreaterThanOrEqual(K);
@@ -138,7 +170,9 @@ describe('RecallController', () => {
     const [first] = await warmUp(one, next, 0.9, 1);
     expect(first).toBeGreaterThanOrEqual(K);
     const other = all.of({ ...place, fieldId: 7n }, one.vectors, one.load());
-    expect(other?.choose({ queries: query(one, 0), k: K, params: { targetRecall: 0.9 }, passing: ROWS }).isExact).toBe(true);
+    expect(
+      other?.choose({ queries: query(one, 0), k: K, params: { targetRecall: 0.9 }, passing: ROWS }).isExact,
+    ).toBe(true);
     await one.run(other?.idle ?? Promise.resolve());
   });
   it('does not fail when the index goes while it is measured', async () => {
@@ -151,10 +185,14 @@ describe('RecallController', () => {
     await one.run(controller.idle);
   });
 });
+
 describe('recallOf', () => {
   const hits = (rows: number[], scores: number[]) => ({
-    ...{ queryCount: 1, k: rows.length, counts: Uint32Array.of(rows.length) },
-    ...{ rows: Uint32Array.from(rows), scores: Float32Array.from(scores) },
+    queryCount: 1,
+    k: rows.length,
+    counts: Uint32Array.of(rows.length),
+    rows: Uint32Array.from(rows),
+    scores: Float32Array.from(scores),
   });
   it('counts rows as near as the last, and leaves out the query itself', () => {
     expect(recallOf('L2', hits([1, 2, 3], [0, 1, 2]), hits([1, 3, 9], [0, 2, 5]), 0)).toBeCloseTo(2 / 3);
@@ -164,11 +202,11 @@ describe('recallOf', () => {
     expect(recallOf('L2', hits([], []), hits([], []), 0)).toBe(1);
   });
 });
+
 describe('widthNameOf', () => {
   it('knows the families', () => {
-    expect(['HNSW', 'HNSW_SQ', 'QG', 'IVF_PQ', 'SCANN', 'DISKANN', 'MINHASH_LSH', 'FLAT'].map(widthNameOf)).toEqual([
-      ...['ef', 'ef', 'ef', 'nprobe', 'nprobe', 'searchList'],
-      ...[undefined, undefined],
-    ]);
+    expect(
+      ['HNSW', 'HNSW_SQ', 'QG', 'IVF_PQ', 'SCANN', 'DISKANN', 'MINHASH_LSH', 'FLAT'].map(widthNameOf),
+    ).toEqual(['ef', 'ef', 'ef', 'nprobe', 'nprobe', 'searchList', undefined, undefined]);
   });
 });

@@ -23,10 +23,16 @@ export interface AskedSearch {
   /** Rows that count. */
   readonly passing: number;
 }
+
 /** How to search. Exact: nothing is known of the index yet, so that the promise is kept by a scan. */
 export type RecallChoice =
   | { readonly isExact: true }
-  | { readonly isExact: false; readonly params: AskedSearch['params']; readonly width: number; readonly recall: number };
+  | {
+      readonly isExact: false;
+      readonly params: AskedSearch['params'];
+      readonly width: number;
+      readonly recall: number;
+    };
 type WidthName = 'ef' | 'nprobe' | 'searchList';
 
 /** Queries of one round, and stored vectors that stand in for queries until enough of these were seen. */
@@ -40,6 +46,7 @@ const PHASES = [
   { weight: 256, pause: 19 },
   { weight: Number.POSITIVE_INFINITY, pause: 199 },
 ] as const;
+
 /** Bytes of vectors that one exact task scans: a search that waits behind it gets its turn soon. */
 const TASK_BYTES = 32 << 20;
 /** What a curve of another segment of the field counts for, in samples. */
@@ -53,6 +60,7 @@ export function widthNameOf(indexType: string): WidthName | undefined {
   if (indexType.includes('IVF') || indexType === 'SCANN') return 'nprobe';
   return indexType === 'DISKANN' ? 'searchList' : undefined;
 }
+
 /** Filters of about the same selectivity are searched by the same plan. */
 const shareOf = (passing: number, rowCount: number): string => {
   if (passing === rowCount) return 'all';
@@ -64,9 +72,11 @@ export class RecallControllers {
   readonly #platform: Platform;
   readonly #controllers = new WeakMap<SegmentIndex, RecallController>();
   readonly #priors = new Map<string, RecallCurve>();
+
   constructor(platform: Platform) {
     this.#platform = platform;
   }
+
   /** @returns undefined when the index has no width to choose. */
   choose(
     place: { readonly collectionId: bigint; readonly fieldId: bigint },
@@ -76,6 +86,7 @@ export class RecallControllers {
   ): RecallChoice | undefined {
     return this.of(place, vectors, index)?.choose(search);
   }
+
   of(
     { collectionId, fieldId }: { readonly collectionId: bigint; readonly fieldId: bigint },
     vectors: VectorColumn,
@@ -94,6 +105,7 @@ export class RecallControllers {
     }
     return controller;
   }
+
   #keep(key: string, curve: RecallCurve): void {
     this.#priors.delete(key);
     this.#priors.set(key, curve);
@@ -108,6 +120,7 @@ interface Priors {
   get(key: string): RecallCurve | undefined;
   put(key: string, curve: RecallCurve): void;
 }
+
 interface Learning {
   readonly key: string;
   readonly prior: RecallCurve | undefined;
@@ -118,6 +131,7 @@ interface Learning {
   like: Pick<AskedSearch, 'params' | 'excluded' | 'passing'>;
   nextRoundMs: number;
 }
+
 export class RecallController {
   readonly #platform: Platform;
   readonly #vectors: VectorColumn;
@@ -127,17 +141,25 @@ export class RecallController {
   readonly #learning = new Map<string, Learning>();
   #work: Promise<void> | undefined;
 
-  constructor(platform: Platform, vectors: VectorColumn, index: SegmentIndex, widthName: WidthName, priors: Priors) {
+  constructor(
+    platform: Platform,
+    vectors: VectorColumn,
+    index: SegmentIndex,
+    widthName: WidthName,
+    priors: Priors,
+  ) {
     this.#platform = platform;
     this.#vectors = vectors;
     this.#index = index;
     this.#widthName = widthName;
     this.#priors = priors;
   }
+
   /** Resolves when nothing is being measured. */
   get idle(): Promise<void> {
     return this.#work ?? Promise.resolve();
   }
+
   /** @param search.params holds `targetRecall`. Returns at once; may begin to measure in the background. */
   choose(search: AskedSearch): RecallChoice {
     const target = Number(search.params.targetRecall);
@@ -147,19 +169,32 @@ export class RecallController {
     const choice = curveOf(learning).choose(target);
     if (choice === undefined) return { isExact: true };
     const width = this.#widthName === 'nprobe' ? choice.width : Math.max(choice.width, search.k);
-    return { isExact: false, params: { ...search.params, [this.#widthName]: width }, width, recall: choice.recall };
+    return {
+      isExact: false,
+      params: { ...search.params, [this.#widthName]: width },
+      width,
+      recall: choice.recall,
+    };
   }
+
   #learningOf({ k, params, excluded, passing }: AskedSearch): Learning {
     const bucket = Math.min(bucketOf(k), this.#index.rowCount);
-    const others = Object.entries(params).filter(([name]) => name !== 'targetRecall' && name !== this.#widthName && name !== 'level');
+    const others = Object.entries(params).filter(
+      ([name]) => name !== 'targetRecall' && name !== this.#widthName && name !== 'level',
+    );
     const key = `${bucket}/${shareOf(passing, this.#index.rowCount)}/${JSON.stringify(others)}`;
     let learning = this.#learning.get(key);
     if (learning === undefined) {
       const widths = this.#widths(bucket);
       const fresh = (): RecallCurve => new RecallCurve(bucket, widths);
       learning = {
-        ...{ key, prior: this.#priors.get(key), fromStored: fresh(), fromQueries: fresh(), waiting: [] },
-        ...{ like: { params, excluded, passing }, nextRoundMs: 0 },
+        key,
+        prior: this.#priors.get(key),
+        fromStored: fresh(),
+        fromQueries: fresh(),
+        waiting: [],
+        like: { params, excluded, passing },
+        nextRoundMs: 0,
       };
     }
     learning.like = { params, excluded, passing };
@@ -172,11 +207,14 @@ export class RecallController {
     }
     return learning;
   }
+
   #widths(k: number): number[] {
     const { rowCount } = this.#index;
-    if (this.#widthName === 'nprobe') return widthLadder(1, Math.max(1, Math.min(rowCount, this.#index.listCount)));
+    if (this.#widthName === 'nprobe')
+      return widthLadder(1, Math.max(1, Math.min(rowCount, this.#index.listCount)));
     return widthLadder(Math.min(k, rowCount), Math.min(rowCount, GRAPH_POOL_MAX, Math.max(512, k * 32)));
   }
+
   /** Keeps one query of the search for the next round, at random when there are enough. */
   #note({ waiting }: Learning, { queries }: AskedSearch): void {
     const { random } = this.#platform;
@@ -187,6 +225,7 @@ export class RecallController {
     if (waiting.length < WAITING_QUERIES_MAX) waiting.push(query);
     else if (nextBelow(random, 8) === 0) waiting[nextBelow(random, WAITING_QUERIES_MAX)] = query;
   }
+
   #learn(learning: Learning): void {
     const { clock, logger } = this.#platform;
     const isDue = learning.fromStored.weight < STORED_QUERIES || learning.waiting.length >= ROUND_QUERIES;
@@ -201,34 +240,53 @@ export class RecallController {
         this.#work = undefined;
       });
   }
+
   /** One round, and while stored vectors stand in for queries, round after round. */
   async #rounds(learning: Learning): Promise<void> {
     const { clock, timers } = this.#platform;
     do {
       const begin = clock.monotonic();
-      const isStored = learning.fromStored.weight < STORED_QUERIES && learning.fromQueries.weight < STORED_QUERIES;
-      if (isStored) await this.#measure(learning.fromStored, this.#storedVectors(learning.like), learning.like);
-      else await this.#measure(learning.fromQueries, { queries: learning.waiting.splice(0, ROUND_QUERIES) }, learning.like);
+      const isStored =
+        learning.fromStored.weight < STORED_QUERIES && learning.fromQueries.weight < STORED_QUERIES;
+      if (isStored)
+        await this.#measure(learning.fromStored, this.#storedVectors(learning.like), learning.like);
+      else
+        await this.#measure(
+          learning.fromQueries,
+          { queries: learning.waiting.splice(0, ROUND_QUERIES) },
+          learning.like,
+        );
       this.#priors.put(learning.key, curveOf(learning));
       const took = clock.monotonic() - begin;
       const weight = learning.fromStored.weight + learning.fromQueries.weight;
       const { pause } = PHASES.find((phase) => weight < phase.weight) ?? PHASES[2];
       learning.nextRoundMs = begin + took * (1 + pause);
       if (isStored) await timers.sleep(Math.ceil(took * pause));
-    } while (learning.fromStored.weight < STORED_QUERIES && learning.fromQueries.weight < STORED_QUERIES && !this.#index.isReleased);
+    } while (
+      learning.fromStored.weight < STORED_QUERIES &&
+      learning.fromQueries.weight < STORED_QUERIES &&
+      !this.#index.isReleased
+    );
   }
+
   /** Some vectors of rows that count. */
   #storedVectors({ excluded }: Learning['like']): Sampled {
     const queries: Uint8Array[] = [];
     const rows: number[] = [];
     for (let attempt = 0; attempt < 50 * ROUND_QUERIES && rows.length < ROUND_QUERIES; attempt++) {
       const row = nextBelow(this.#platform.random, this.#index.rowCount);
-      if (rows.includes(row) || this.#vectors.isNull(row) || (excluded !== undefined && hasBitAt(excluded, row))) continue;
+      if (
+        rows.includes(row) ||
+        this.#vectors.isNull(row) ||
+        (excluded !== undefined && hasBitAt(excluded, row))
+      )
+        continue;
       rows.push(row);
       queries.push(this.#vectors.store.view(row));
     }
     return { queries, rows };
   }
+
   /** Runs the queries exactly and at each width, until one width finds everything: wider ones would too. */
   async #measure(curve: RecallCurve, { queries, rows }: Sampled, like: Learning['like']): Promise<void> {
     if (queries.length === 0) return;
@@ -240,9 +298,18 @@ export class RecallController {
     const exact = await this.#exactly(bytes, k, like);
     const recalls = queries.map(() => new Float64Array(curve.widths.length).fill(1));
     for (const [at, width] of curve.widths.entries()) {
-      const params = { ...like.params, [this.#widthName]: this.#widthName === 'nprobe' ? width : Math.max(width, k) };
+      const params = {
+        ...like.params,
+        [this.#widthName]: this.#widthName === 'nprobe' ? width : Math.max(width, k),
+      };
       const { passing, excluded } = like;
-      const found = await this.#index.search(this.#vectors, { queries: bytes, k, params, passing, ...(excluded && { excluded }) });
+      const found = await this.#index.search(this.#vectors, {
+        queries: bytes,
+        k,
+        params,
+        passing,
+        ...(excluded && { excluded }),
+      });
       let isAll = true;
       for (const [query, ofQuery] of recalls.entries()) {
         const recall = recallOf(this.#index.metric as MetricName, exact, found, query, rows?.[query]);
@@ -253,6 +320,7 @@ export class RecallController {
     }
     for (const ofQuery of recalls) curve.add(ofQuery);
   }
+
   async #exactly(queries: Uint8Array, k: number, { excluded }: Learning['like']): Promise<SegmentHits> {
     const { store, region } = this.#vectors;
     const metric = this.#index.metric as MetricName;
@@ -261,17 +329,30 @@ export class RecallController {
     const parts: FlatSearchOutput[] = [];
     for (let rowBegin = 0; rowBegin < rowCount; rowBegin += perTask) {
       const range = { rowBegin, rowEnd: Math.min(rowCount, rowBegin + perTask) };
-      const input: FlatSearchInput = { ...store.place, metric, queries, k, ...range, ...(excluded && { excluded }) };
-      parts.push(await this.#vectors.hold(() => this.#platform.workers.run<FlatSearchOutput>('flatSearch', input, [region])));
+      const input: FlatSearchInput = {
+        ...store.place,
+        metric,
+        queries,
+        k,
+        ...range,
+        ...(excluded && { excluded }),
+      };
+      parts.push(
+        await this.#vectors.hold(() =>
+          this.#platform.workers.run<FlatSearchOutput>('flatSearch', input, [region]),
+        ),
+      );
     }
     return mergeHits(metric, queries.length / store.vectorBytes, k, parts);
   }
 }
+
 interface Sampled {
   readonly queries: readonly Uint8Array[];
   /** Where the queries are stored vectors: their rows. */
   readonly rows?: readonly number[];
 }
+
 /** Real queries say what real queries find; what stored vectors and other segments said counts until there are some. */
 function curveOf({ fromStored, fromQueries, prior }: Learning): RecallCurve {
   if (fromQueries.weight >= STORED_QUERIES) return fromQueries;
@@ -281,12 +362,20 @@ function curveOf({ fromStored, fromQueries, prior }: Learning): RecallCurve {
   if (prior !== undefined && curve.weight < STORED_QUERIES) curve.addCurve(prior, PRIOR_WEIGHT);
   return curve;
 }
+
 /** The part of the exact hits that were found; a row as near as the last of them counts like it. @param own a row that is left out of both. */
-export function recallOf(metric: MetricName, exact: SegmentHits, found: SegmentHits, query: number, own?: number): number {
+export function recallOf(
+  metric: MetricName,
+  exact: SegmentHits,
+  found: SegmentHits,
+  query: number,
+  own?: number,
+): number {
   const listOf = ({ rows, scores, counts, k }: SegmentHits) =>
-    Array.from({ length: counts[query] ?? 0 }, (_, i) => ({ row: rows[query * k + i], score: scores[query * k + i] as number })).filter(
-      ({ row }) => row !== own,
-    );
+    Array.from({ length: counts[query] ?? 0 }, (_, i) => ({
+      row: rows[query * k + i],
+      score: scores[query * k + i] as number,
+    })).filter(({ row }) => row !== own);
   const wanted = listOf(exact).slice(0, own === undefined ? exact.k : Math.max(1, exact.k - 1));
   const last = wanted.at(-1);
   if (last === undefined) return 1;

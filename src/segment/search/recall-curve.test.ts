@@ -11,7 +11,9 @@ function sampled(seed: number, queries: number): RecallCurve {
   for (let query = 0; query < queries; query++) {
     const hardness = 4 + nextFloat(random) * 12;
     const draws = Array.from({ length: 10 }, () => nextFloat(random));
-    curve.add(widths.map((width) => draws.filter((draw) => draw < 1 - Math.exp(-width / hardness)).length / 10));
+    curve.add(
+      widths.map((width) => draws.filter((draw) => draw < 1 - Math.exp(-width / hardness)).length / 10),
+    );
   }
   return curve;
 }
@@ -70,9 +72,12 @@ describe('RecallCurve', () => {
     expect(curve.estimates().map(({ mean }) => mean)).toEqual([0.5, 0.5, 0.75, 0.75]);
   });
 });
+
 describe('bucketOf and widthLadder', () => {
   it('puts every k into the next bucket', () => {
-    expect([1, 2, 4, 6, 10, 11, 16, 100, 101, 16_384].map(bucketOf)).toEqual([1, 2, 5, 7, 10, 15, 20, 100, 150, 20_000]);
+    expect([1, 2, 4, 6, 10, 11, 16, 100, 101, 16_384].map(bucketOf)).toEqual([
+      1, 2, 5, 7, 10, 15, 20, 100, 150, 20_000,
+    ]);
   });
   it('rises from first to last', () => {
     expect(widthLadder(1, 8)).toEqual([1, 2, 3, 4, 5, 7, 8]);

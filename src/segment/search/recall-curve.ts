@@ -8,6 +8,7 @@ export interface Choice {
   /** The lower bound reaches the target; else it is the widest there is. */
   readonly isMet: boolean;
 }
+
 /** Samples behind which a curve forgets half of what it knows: queries change. */
 const WEIGHT_MAX = 512;
 /** Of a one-sided bound that holds nine times of ten. */
@@ -28,10 +29,12 @@ export class RecallCurve {
     this.#sums = new Float64Array(widths.length);
     this.#squares = new Float64Array(widths.length);
   }
+
   /** Queries that were sampled, as far as they are remembered. */
   get weight(): number {
     return this.#weight;
   }
+
   /** @param recalls of one query, one for each width. */
   add(recalls: ArrayLike<number>): void {
     if (this.#weight >= WEIGHT_MAX) this.#scale(0.5);
@@ -42,6 +45,7 @@ export class RecallCurve {
     }
     this.#weight++;
   }
+
   /** Takes over what another curve knows, as if it were at most `weightMax` samples; of widths that it lacks, what it knows of narrower ones. */
   addCurve(other: RecallCurve, weightMax = Number.POSITIVE_INFINITY): void {
     if (other.#weight === 0) return;
@@ -56,6 +60,7 @@ export class RecallCurve {
     }
     this.#weight += other.#weight * factor;
   }
+
   #scale(factor: number): void {
     for (let i = 0; i < this.widths.length; i++) {
       this.#sums[i] = (this.#sums[i] as number) * factor;
@@ -63,6 +68,7 @@ export class RecallCurve {
     }
     this.#weight *= factor;
   }
+
   /** Mean and lower bound at each width; neither falls as the width grows. */
   estimates(): readonly { readonly width: number; readonly mean: number; readonly low: number }[] {
     const n = this.#weight;
@@ -80,6 +86,7 @@ export class RecallCurve {
       return { width, mean: meanBefore, low: lowBefore };
     });
   }
+
   /** The least width whose lower bound reaches the target. Undefined: nothing is known yet. */
   choose(target: number): Choice | undefined {
     const estimates = this.estimates();
@@ -92,13 +99,16 @@ export class RecallCurve {
 /** k of one curve: the next of 1, 2, 3, 5, 7, 10, 15, 20 ... A search for fewer hits finds at least as large a part of them. */
 export function bucketOf(k: number): number {
   for (let decade = 1; ; decade *= 10) {
-    for (const step of decade === 1 ? [1, 2, 3, 5, 7] : [1, 1.5, 2, 3, 5, 7]) if (step * decade >= k) return step * decade;
+    for (const step of decade === 1 ? [1, 2, 3, 5, 7] : [1, 1.5, 2, 3, 5, 7])
+      if (step * decade >= k) return step * decade;
   }
 }
+
 const STEP = 1.3;
 /** Widths from `first` to `last`, both of them, each about a third more than the one before. */
 export function widthLadder(first: number, last: number): number[] {
   const widths: number[] = [];
-  for (let width = first; width < last; width = Math.max(width + 1, Math.round(width * STEP))) widths.push(width);
+  for (let width = first; width < last; width = Math.max(width + 1, Math.round(width * STEP)))
+    widths.push(width);
   return [...widths, Math.max(first, last)];
 }

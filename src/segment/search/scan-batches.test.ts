@@ -21,10 +21,16 @@ function scanner() {
   };
   return { calls, scan };
 }
+
 const asked = (queries: readonly number[], k = 3, rest: Partial<SharedScan> = {}): SharedScan => ({
-  ...{ over: 'L2 100', excluded: undefined, queries: Uint8Array.from(queries), queryCount: queries.length, k },
+  over: 'L2 100',
+  excluded: undefined,
+  queries: Uint8Array.from(queries),
+  queryCount: queries.length,
+  k,
   ...rest,
 });
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('who comes while scans run shares the next, each with its own hits', async () => {
@@ -43,9 +49,14 @@ test('who comes while scans run shares the next, each with its own hits', async 
   ]);
   calls[1]?.end();
   const two = await second;
-  expect({ counts: [...two.counts], rows: [...two.rows], k: two.k }).toEqual({ counts: [2, 2], rows: [5, 6, 2, 3], k: 2 });
+  expect({ counts: [...two.counts], rows: [...two.rows], k: two.k }).toEqual({
+    counts: [2, 2],
+    rows: [5, 6, 2, 3],
+    k: 2,
+  });
   expect([...(await third).scores]).toEqual([7, 8, 9, 10]);
 });
+
 test('other rows, other bits and too many queries are another scan; as many run as are allowed', async () => {
   const { calls, scan } = scanner();
   const batches = new ScanBatches();
@@ -68,6 +79,7 @@ test('other rows, other bits and too many queries are another scan; as many run 
   await Promise.all(all);
   expect(calls.map(({ queries }) => queries.length)).toEqual([1, 1, 32, 1, 2, 1]);
 });
+
 test('a failed scan fails all that shared it, and no other; a cancelled search leaves before its scan begins', async () => {
   const { calls, scan } = scanner();
   const batches = new ScanBatches();
@@ -90,28 +102,35 @@ test('a failed scan fails all that shared it, and no other; a cancelled search l
   calls[2]?.end();
   expect([...(await last).counts]).toEqual([3]);
 });
+
 test('whatever is asked, everyone gets what a scan of their own would give', async () => {
   const search = fc.record({
     queries: fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 4 }),
     k: fc.integer({ min: 1, max: K_MAX }),
   });
   await fc.assert(
-    fc.asyncProperty(fc.array(search, { minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 3 }), async (searches, atOnce) => {
-      const { calls, scan } = scanner();
-      const batches = new ScanBatches();
-      const found = searches.map(({ queries, k }) => batches.run(asked(queries, k), scan, atOnce));
-      for (let ended = 0; ended < calls.length; ended++) {
-        calls[ended]?.end();
-        await turn();
-      }
-      for (const [i, { queries, k }] of searches.entries()) {
-        const hits = await (found[i] as (typeof found)[number]);
-        expect([...hits.counts]).toEqual(queries.map((value) => Math.min(k, value)));
-        for (const [query, value] of queries.entries()) {
-          const count = Math.min(k, value);
-          expect([...hits.rows.subarray(query * k, query * k + count)]).toEqual(Array.from({ length: count }, (_, at) => value + at));
+    fc.asyncProperty(
+      fc.array(search, { minLength: 1, maxLength: 20 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (searches, atOnce) => {
+        const { calls, scan } = scanner();
+        const batches = new ScanBatches();
+        const found = searches.map(({ queries, k }) => batches.run(asked(queries, k), scan, atOnce));
+        for (let ended = 0; ended < calls.length; ended++) {
+          calls[ended]?.end();
+          await turn();
         }
-      }
-    }),
+        for (const [i, { queries, k }] of searches.entries()) {
+          const hits = await (found[i] as (typeof found)[number]);
+          expect([...hits.counts]).toEqual(queries.map((value) => Math.min(k, value)));
+          for (const [query, value] of queries.entries()) {
+            const count = Math.min(k, value);
+            expect([...hits.rows.subarray(query * k, query * k + count)]).toEqual(
+              Array.from({ length: count }, (_, at) => value + at),
+            );
+          }
+        }
+      },
+    ),
   );
 });

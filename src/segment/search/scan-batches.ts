@@ -15,15 +15,18 @@ export interface SharedScan {
   readonly queryCount: number;
   readonly k: number;
 }
+
 export type Scan = (queries: Uint8Array, queryCount: number, k: number) => Promise<SegmentHits>;
 interface Waiter {
   readonly asked: SharedScan;
   readonly hits: Deferred<SegmentHits>;
 }
+
 interface Batch {
   readonly scan: Scan;
   readonly waiters: Waiter[];
 }
+
 /** More queries in one scan compute longer than they read. */
 const BATCH_QUERIES_MAX = 32;
 
@@ -53,6 +56,7 @@ export class ScanBatches {
     const forget = signal && onAbort(signal, () => this.#leave(waiter));
     return forget === undefined ? waiter.hits.promise : waiter.hits.promise.finally(forget);
   }
+
   #next(atOnce: number): void {
     while (this.#running < atOnce) {
       const batch = this.#waiting.shift();
@@ -64,6 +68,7 @@ export class ScanBatches {
       });
     }
   }
+
   #leave(waiter: Waiter): void {
     for (const [place, { waiters }] of this.#waiting.entries()) {
       const at = waiters.indexOf(waiter);
@@ -75,11 +80,13 @@ export class ScanBatches {
     }
   }
 }
+
 function fits({ waiters }: Batch, { over, excluded, queryCount }: SharedScan): boolean {
   const [first] = waiters;
   if (first === undefined || first.asked.over !== over || first.asked.excluded !== excluded) return false;
   return waiters.reduce((count, { asked }) => count + asked.queryCount, queryCount) <= BATCH_QUERIES_MAX;
 }
+
 async function perform({ scan, waiters }: Batch): Promise<void> {
   try {
     const queries = joined(waiters.map(({ asked }) => asked.queries));
@@ -94,6 +101,7 @@ async function perform({ scan, waiters }: Batch): Promise<void> {
     for (const { hits } of waiters) hits.reject(error);
   }
 }
+
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
@@ -105,6 +113,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   }
   return all;
 }
+
 /** The best `k` of the queries from `first` on. */
 function partOf(all: SegmentHits, first: number, { queryCount, k }: SharedScan): SegmentHits {
   const part = emptyHits(queryCount, Math.min(k, all.k));

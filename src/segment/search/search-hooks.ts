@@ -7,22 +7,35 @@ import { type PlanOfSegment, SearchReport } from './search-report.js';
 
 export interface SearchHooks {
   /** For `target_recall`. */
-  readonly choose?: (vectors: VectorColumn, index: SegmentIndex, search: AskedSearch) => RecallChoice | undefined;
+  readonly choose?: (
+    vectors: VectorColumn,
+    index: SegmentIndex,
+    search: AskedSearch,
+  ) => RecallChoice | undefined;
   readonly report?: (plan: PlanOfSegment) => void;
 }
+
 export interface SearchOptions {
   /** Who chooses the widths of searches with a target_recall; without, as for growing segments, these are exact. */
   readonly recall?: RecallControllers;
   readonly report?: SearchReport | undefined;
 }
-const asksRecall = ({ params }: Pick<ShardSearchRequest, 'params'>): boolean => params.includes('"targetRecall":');
+
+const asksRecall = ({ params }: Pick<ShardSearchRequest, 'params'>): boolean =>
+  params.includes('"targetRecall":');
 /** For searches that ask for one, undefined for the others. */
-export const reportFor = (request: Pick<ShardSearchRequest, 'explain' | 'params'>): SearchReport | undefined =>
+export const reportFor = (
+  request: Pick<ShardSearchRequest, 'explain' | 'params'>,
+): SearchReport | undefined =>
   request.explain || asksRecall(request) ? new SearchReport(request.explain) : undefined;
 
 /** Undefined for a search that asks for nothing of the kind. */
 export function hooksOf(
-  { id, collectionId, isGrowing }: { readonly id: bigint; readonly collectionId: bigint; readonly isGrowing: boolean },
+  {
+    id,
+    collectionId,
+    isGrowing,
+  }: { readonly id: bigint; readonly collectionId: bigint; readonly isGrowing: boolean },
   request: Pick<ShardSearchRequest, 'fieldId' | 'params'>,
   { recall, report }: SearchOptions,
 ): SearchHooks | undefined {
@@ -31,6 +44,8 @@ export function hooksOf(
   const place = { collectionId, fieldId: request.fieldId };
   return {
     ...(isAsked && { choose: (vectors, index, search) => recall?.choose(place, vectors, index, search) }),
-    ...(report && { report: (plan) => report.add({ ...plan, segmentId: id, growing: isGrowing } satisfies SegmentPlan) }),
+    ...(report && {
+      report: (plan) => report.add({ ...plan, segmentId: id, growing: isGrowing } satisfies SegmentPlan),
+    }),
   };
 }

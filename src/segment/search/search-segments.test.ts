@@ -22,6 +22,7 @@ const call = (signal = new AbortController().signal, deadlineMs?: number) => ({
   signal,
   pace: new Pace(platform, { signal, ...(deadlineMs !== undefined && { deadlineMs }) }),
 });
+
 interface ModelRow {
   readonly key: bigint;
   readonly at: bigint;
@@ -39,7 +40,13 @@ function world(seed: number) {
   for (let index = 0; index < 1 + nextBelow(random, 4); index++) {
     const id = BigInt(index + 1);
     const commitTimestamp = nextBelow(random, 3) === 0 ? BigInt(20 + nextBelow(random, 60)) : 0n;
-    const data = new SegmentData(platform, { id, collectionId: 2n, partitionId: 3n, schema, commitTimestamp });
+    const data = new SegmentData(platform, {
+      id,
+      collectionId: 2n,
+      partitionId: 3n,
+      schema,
+      commitTimestamp,
+    });
     let now = BigInt(1 + nextBelow(random, 30));
     for (let write = nextBelow(random, 8); write > 0; write--) {
       const keys = Array.from({ length: 1 + nextBelow(random, 12) }, () => BigInt(nextBelow(random, 30) - 9));
@@ -48,7 +55,14 @@ function world(seed: number) {
       for (const [place, key] of keys.entries()) {
         const row = before + place;
         const at = commitTimestamp === 0n ? now : commitTimestamp;
-        model.push({ key, at, segment: id, place: row, vector: data.vectorAt(VECTOR, row), deleted: 1n << 60n });
+        model.push({
+          key,
+          at,
+          segment: id,
+          place: row,
+          vector: data.vectorAt(VECTOR, row),
+          deleted: 1n << 60n,
+        });
       }
       now += BigInt(nextBelow(random, 9));
     }
@@ -66,7 +80,8 @@ function world(seed: number) {
   for (const row of living) {
     const known = newest.get(row.key);
     const isLater = known?.segment === row.segment && known.at === row.at;
-    if (known === undefined || isLater || isNewer(row.at, row.segment, known.at, known.segment)) newest.set(row.key, row);
+    if (known === undefined || isLater || isNewer(row.at, row.segment, known.at, known.segment))
+      newest.set(row.key, row);
   }
   const release = (): void => {
     for (const { data } of segments) data.release();
@@ -83,14 +98,21 @@ describe('copies of keys in several segments', () => {
       const queries = Float32Array.from({ length: queryCount * DIM }, () => (nextBelow(random, 17) - 8) / 8);
       const range = nextBelow(random, 3) === 0 ? { radius: 8, rangeFilter: 1 } : {};
       const request = ShardSearchRequest.create({
-        ...{ fieldId: VECTOR, metric: 1, queryCount, topK, ...range },
+        fieldId: VECTOR,
+        metric: 1,
+        queryCount,
+        topK,
+        ...range,
         queries: new Uint8Array(queries.buffer),
       });
       const hits = await searchSegments(segments, request, readTs, schema, call());
       let at = 0;
       for (let query = 0; query < queryCount; query++) {
         const wanted = [...newest.values()]
-          .map((row) => ({ key: row.key, score: square(row.vector, queries.subarray(query * DIM, (query + 1) * DIM)) }))
+          .map((row) => ({
+            key: row.key,
+            score: square(row.vector, queries.subarray(query * DIM, (query + 1) * DIM)),
+          }))
           .filter(({ score }) => range.radius === undefined || (score >= 1 && score < 8))
           .sort((a, b) => a.score - b.score);
         const count = hits.counts[query] ?? 0;
@@ -118,14 +140,30 @@ describe('copies of keys in several segments', () => {
         const isIn = (key: bigint) => filter === undefined || named.includes(key) !== filter.negated;
         const wanted = sorted.filter(isIn);
         const request = ShardRetrieveRequest.create({ ...(filter && { filter }), fieldIds: [VECTOR] });
-        const count = await retrieveFromSegments(segments, { ...request, countOnly: true }, readTs, schema, call().pace);
+        const count = await retrieveFromSegments(
+          segments,
+          { ...request, countOnly: true },
+          readTs,
+          schema,
+          call().pace,
+        );
         expect(count.count).toBe(BigInt(living.filter(({ key }) => isIn(key)).length));
         for (const limit of [0, 1, 3, 7, 100]) {
-          const { rows } = await retrieveFromSegments(segments, { ...request, limit: BigInt(limit) }, readTs, schema, call().pace);
-          const keys = Array.from({ length: rows.rowCount }, (_, row) => int64At(must(findColumn(rows, KEY)), row));
+          const { rows } = await retrieveFromSegments(
+            segments,
+            { ...request, limit: BigInt(limit) },
+            readTs,
+            schema,
+            call().pace,
+          );
+          const keys = Array.from({ length: rows.rowCount }, (_, row) =>
+            int64At(must(findColumn(rows, KEY)), row),
+          );
           expect(keys).toEqual(limit === 0 ? wanted : wanted.slice(0, limit));
-          const vectors = rows.rowCount === 0 ? new Float32Array(0) : floats(must(findColumn(rows, VECTOR)).data);
-          for (const [row, key] of keys.entries()) expect(vectors.subarray(row * DIM, (row + 1) * DIM)).toEqual(newest.get(key)?.vector);
+          const vectors =
+            rows.rowCount === 0 ? new Float32Array(0) : floats(must(findColumn(rows, VECTOR)).data);
+          for (const [row, key] of keys.entries())
+            expect(vectors.subarray(row * DIM, (row + 1) * DIM)).toEqual(newest.get(key)?.vector);
         }
       }
       release();
@@ -134,14 +172,19 @@ describe('copies of keys in several segments', () => {
   it('stops when its caller has gone or its time is over', async () => {
     const { segments, readTs, release } = world(3);
     const request = ShardSearchRequest.create({
-      ...{ fieldId: VECTOR, metric: 1, queryCount: 64, topK: 16_384 },
+      fieldId: VECTOR,
+      metric: 1,
+      queryCount: 64,
+      topK: 16_384,
       queries: new Uint8Array(64 * DIM * 4),
     });
     const abort = new AbortController();
     const running = searchSegments(segments, request, readTs, schema, call(abort.signal));
     abort.abort();
     await expect(running).rejects.toMatchObject({ key: 'cancelled' });
-    await expect(searchSegments(segments, request, readTs, schema, call(undefined, 1))).rejects.toMatchObject({ key: 'deadline_exceeded' });
+    await expect(searchSegments(segments, request, readTs, schema, call(undefined, 1))).rejects.toMatchObject(
+      { key: 'deadline_exceeded' },
+    );
     release();
   });
 });
@@ -176,10 +219,15 @@ it('batches are merged in key order, of a key the newest, behind those left out'
     const random = seededRandom(seed);
     const newest = new Map<bigint, bigint>();
     const batches = Array.from({ length: 1 + nextBelow(random, 4) }, () => {
-      const keys = [...new Set(Array.from({ length: nextBelow(random, 1500) }, () => BigInt(nextBelow(random, 2000) - 900)))];
+      const keys = [
+        ...new Set(
+          Array.from({ length: nextBelow(random, 1500) }, () => BigInt(nextBelow(random, 2000) - 900)),
+        ),
+      ];
       keys.sort((a, b) => (a < b ? -1 : 1));
       const times = keys.map(() => BigInt(nextBelow(random, 1 << 20)));
-      for (const [row, key] of keys.entries()) if ((newest.get(key) ?? -1n) < (times[row] ?? 0n)) newest.set(key, times[row] ?? 0n);
+      for (const [row, key] of keys.entries())
+        if ((newest.get(key) ?? -1n) < (times[row] ?? 0n)) newest.set(key, times[row] ?? 0n);
       return batchOf(keys.length, [columnFromInt64(KEY, keys), columnFromInt64(1n, times, DataType.Int64)]);
     });
     const limit = nextBelow(random, 3000);
@@ -195,13 +243,16 @@ it('batches are merged in key order, of a key the newest, behind those left out'
     expect(Array.from(keys ?? [], (key, row) => [key, times?.[row]])).toEqual(wanted);
   }
 });
+
 function square(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
   return sum;
 }
+
 function must<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('missing');
   return value;
 }
+
 const floats = (bytes: Uint8Array): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);

@@ -30,6 +30,7 @@ export interface SearchCall {
   /** Rows known to have a newer row of their key in a segment that is not among these. */
   readonly superseded?: SupersededRows;
 }
+
 /** Hits that a group of queries may have in a segment, so many queries at least go together. */
 const GROUP_ENTRIES_MAX = 1 << 16;
 const GROUP_QUERIES_MIN = 8;
@@ -87,7 +88,9 @@ class SegmentsSearch {
   ) {
     const { field, metric } = checkedTarget(request, schema);
     this.#all = segments;
-    this.#searched = segments.filter((segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId));
+    this.#searched = segments.filter(
+      (segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId),
+    );
     this.#request = request;
     this.#readTs = readTs;
     this.#call = call;
@@ -96,7 +99,10 @@ class SegmentsSearch {
     this.#bounds =
       radius === undefined && rangeFilter === undefined
         ? NO_BOUNDS
-        : boundsOnComputed(metric, { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) });
+        : boundsOnComputed(metric, {
+            ...(radius !== undefined && { radius }),
+            ...(rangeFilter !== undefined && { rangeFilter }),
+          });
     this.#params = indexParams(request.params);
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
     this.#superseded = call.superseded ?? new SupersededRows();
@@ -105,21 +111,31 @@ class SegmentsSearch {
     this.#isSparse = field.dataType === DataType.SparseFloatVector;
     this.#queryBegin = queryBegins(request, field);
   }
+
   /** The best hits of queries [begin, end), each key by its newest row. */
   async run(begin: number, end: number, options: SearchOptions): Promise<Hits> {
     const queryCount = end - begin;
     const { topK, metric } = this.#request;
-    if (this.#bounds === undefined) return mergeHits([], queryCount, topK, isLargerBetter(metric), this.keyField);
+    if (this.#bounds === undefined)
+      return mergeHits([], queryCount, topK, isLargerBetter(metric), this.keyField);
     const merge = (parts: readonly Hits[]): Promise<Hits> =>
       mergeHitsPaced(parts, queryCount, topK, isLargerBetter(metric), this.keyField, this.#call.pace);
     for (let k = topK; ; k = nextK(k, queryCount)) {
       const found = await this.#searchAll(begin, end, k, options);
-      const best = found.length > 1 ? bestHits(found, queryCount, topK, isLargerBetter(metric), this.keyField) : undefined;
-      if (best !== undefined && (await supersededBy(this.#all, this.#readTs, best, this.#call.pace)).length === 0) return best;
+      const best =
+        found.length > 1
+          ? bestHits(found, queryCount, topK, isLargerBetter(metric), this.keyField)
+          : undefined;
+      if (
+        best !== undefined &&
+        (await supersededBy(this.#all, this.#readTs, best, this.#call.pace)).length === 0
+      )
+        return best;
       const parts = found.map((one) => hitsOf(one, this.keyField.fieldId));
       if (this.#all.length < 2) return merge(parts);
       const superseded: number[][] = [];
-      for (const part of parts) superseded.push(await supersededBy(this.#all, this.#readTs, part, this.#call.pace));
+      for (const part of parts)
+        superseded.push(await supersededBy(this.#all, this.#readTs, part, this.#call.pace));
       if (superseded.every(({ length }) => length === 0)) return merge(parts);
       if (!parts.some((part, index) => isLeftShort(part, superseded[index] ?? [], k))) {
         return merge(parts.map((part, index) => withoutHits(part, superseded[index] ?? [])));
@@ -129,16 +145,35 @@ class SegmentsSearch {
       await this.#call.pace.rest();
     }
   }
-  async #searchAll(begin: number, end: number, k: number, options: SearchOptions): Promise<readonly FoundIn[]> {
+
+  async #searchAll(
+    begin: number,
+    end: number,
+    k: number,
+    options: SearchOptions,
+  ): Promise<readonly FoundIn[]> {
     const queries = this.#queries(begin, end);
     const [only] = this.#searched;
-    if (only !== undefined && this.#searched.length === 1) return [await this.#searchOne(only, queries, k, options)];
+    if (only !== undefined && this.#searched.length === 1)
+      return [await this.#searchOne(only, queries, k, options)];
     return Promise.all(this.#searched.map((segment) => this.#searchOne(segment, queries, k, options)));
   }
-  async #searchOne(segment: ReadableSegment, queries: Queries, k: number, options: SearchOptions): Promise<FoundIn> {
+
+  async #searchOne(
+    segment: ReadableSegment,
+    queries: Queries,
+    k: number,
+    options: SearchOptions,
+  ): Promise<FoundIn> {
     const { fieldId, filter } = this.#request;
     const { id, data } = segment;
-    const asked = { fieldId, metric: this.#metric, params: this.#params, k, readTs: readTsFor(segment, this.#readTs) };
+    const asked = {
+      fieldId,
+      metric: this.#metric,
+      params: this.#params,
+      k,
+      readTs: readTsFor(segment, this.#readTs),
+    };
     const search: SegmentSearch = { ...asked, ...queries, ...this.#bounds };
     const supersededRows = this.#superseded.of(id);
     const narrowed =
@@ -157,9 +192,11 @@ class SegmentsSearch {
     moveIntoRange(this.#metric, found.scores);
     return { segment, found };
   }
+
   #queries(begin: number, end: number): Queries {
     const { queries, queryCount } = this.#request;
-    const some = end - begin === queryCount ? queries : queries.subarray(this.#queryBegin(begin), this.#queryBegin(end));
+    const some =
+      end - begin === queryCount ? queries : queries.subarray(this.#queryBegin(begin), this.#queryBegin(end));
     return this.#isSparse ? { queries: new Uint8Array(0), sparseQueries: some } : { queries: some };
   }
 }
@@ -179,8 +216,12 @@ function checkedTarget(
     );
   return { field, metric };
 }
+
 /** Where each query begins, in bytes, and behind the last where it ends. @throws vector_dim_mismatch, invalid_parameter */
-function queryBegins({ queries, queryCount }: ShardSearchRequest, field: FieldSchema): (query: number) => number {
+function queryBegins(
+  { queries, queryCount }: ShardSearchRequest,
+  field: FieldSchema,
+): (query: number) => number {
   if (field.dataType === DataType.SparseFloatVector) {
     // Found when it is asked for first: one group of queries is all of them.
     let begins: Uint32Array | undefined;
@@ -198,12 +239,14 @@ function queryBegins({ queries, queryCount }: ShardSearchRequest, field: FieldSc
     );
   return (query) => query * width;
 }
+
 /** From the proxy of the same release, which checked them. */
 function indexParams(text: string): Readonly<Record<string, number | string | boolean>> {
   if (text === '' || text === '{}') return {};
   const value: unknown = JSON.parse(text);
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
+
 /** With the keys and times of the rows, one query after the other. */
 function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): Hits {
   let total = 0;
@@ -221,5 +264,12 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
   const timestamps = new BigUint64Array(total);
   for (let at = 0; at < total; at++) timestamps[at] = data.timestampOf(rows[at] ?? 0);
   const keys = must(data.fetch(rows, [keyFieldId]).columns[0], 'key column');
-  return { counts: found.counts, scores, rows, segmentIds: new BigInt64Array(total).fill(id), keys, timestamps };
+  return {
+    counts: found.counts,
+    scores,
+    rows,
+    segmentIds: new BigInt64Array(total).fill(id),
+    keys,
+    timestamps,
+  };
 }

@@ -14,6 +14,7 @@ export interface SegmentHits {
   /** Distances computed, where the index counts them. */
   readonly computed?: number;
 }
+
 export interface SegmentSearch {
   readonly fieldId: bigint;
   readonly metric: MetricName;
@@ -34,18 +35,22 @@ export interface SegmentSearch {
   /** Rows that do not count whatever the filter says. */
   readonly supersededRows?: Uint32Array;
 }
+
 export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
-  ...{
-    queryCount,
-    k,
-    counts: new Uint32Array(queryCount),
-    rows: new Uint32Array(queryCount * k),
-    scores: new Float32Array(queryCount * k),
-  },
+  queryCount,
+  k,
+  counts: new Uint32Array(queryCount),
+  rows: new Uint32Array(queryCount * k),
+  scores: new Float32Array(queryCount * k),
 });
 
 /** Parts cover ascending ranges of rows, so the first part wins between equal scores. */
-export function mergeHits(metric: MetricName, queryCount: number, k: number, parts: readonly FlatSearchOutput[]): SegmentHits {
+export function mergeHits(
+  metric: MetricName,
+  queryCount: number,
+  k: number,
+  parts: readonly FlatSearchOutput[],
+): SegmentHits {
   const [only] = parts;
   // One query's hits, or full lists, lie where they belong already.
   if (only !== undefined && parts.length === 1 && (queryCount === 1 || only.rows.length === queryCount * k)) {

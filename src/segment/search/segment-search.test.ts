@@ -23,16 +23,26 @@ describe.each(names)('%s', (name) => {
     name: 'c',
     fields: [
       { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-      { fieldID: 101n, name: 'v', dataType: DataType[name], nullable: true, typeParams: [{ key: 'dim', value: `${DIM}` }] },
+      {
+        fieldID: 101n,
+        name: 'v',
+        dataType: DataType[name],
+        nullable: true,
+        typeParams: [{ key: 'dim', value: `${DIM}` }],
+      },
     ],
   });
   const width = vectorWidth(schema.fields[1] as (typeof schema.fields)[number]);
   const random = seededRandom(11);
   // High bytes of 0 to 0x3f: finite in every float type, and all kinds of magnitudes.
-  const bytes = (rows: number) => Uint8Array.from({ length: rows * width }, (_, at) => nextBelow(random, at % 2 === 0 ? 256 : 0x40));
+  const bytes = (rows: number) =>
+    Uint8Array.from({ length: rows * width }, (_, at) => nextBelow(random, at % 2 === 0 ? 256 : 0x40));
   const hitsOf = (hits: SegmentHits) =>
     Array.from(hits.counts, (count, q) =>
-      Array.from({ length: count }, (_, i) => ({ row: hits.rows[q * hits.k + i] as number, score: hits.scores[q * hits.k + i] as number })),
+      Array.from({ length: count }, (_, i) => ({
+        row: hits.rows[q * hits.k + i] as number,
+        score: hits.scores[q * hits.k + i] as number,
+      })),
     );
   it('finds the same by number and by scan, and no nulls', async () => {
     const data = new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema });
@@ -50,13 +60,26 @@ describe.each(names)('%s', (name) => {
     const queries = bytes(5);
     for (const metric of vectorTypes[name].metrics.filter((one) => one !== 'MHJACCARD')) {
       const search = async (filterRows?: Uint32Array) =>
-        hitsOf(await data.search({ fieldId: 101n, metric, queries, k: ROWS, readTs: LATEST, ...(filterRows && { filterRows }) }));
+        hitsOf(
+          await data.search({
+            fieldId: 101n,
+            metric,
+            queries,
+            k: ROWS,
+            readTs: LATEST,
+            ...(filterRows && { filterRows }),
+          }),
+        );
       const all = await search();
-      expect(all.map((hits) => hits.length)).toEqual(new Array(5).fill(valid.reduce((sum, flag) => sum + flag, 0)));
+      expect(all.map((hits) => hits.length)).toEqual(
+        new Array(5).fill(valid.reduce((sum, flag) => sum + flag, 0)),
+      );
       for (const hits of all) expect(hits.every(({ row }) => valid[row] === 1)).toBe(true);
       for (const count of [0, 1, 5, 90, 95, 1500]) {
         const chosen = new Set(Array.from({ length: count }, () => nextBelow(random, ROWS)));
-        expect(await search(Uint32Array.from(chosen).sort())).toEqual(all.map((hits) => hits.filter(({ row }) => chosen.has(row))));
+        expect(await search(Uint32Array.from(chosen).sort())).toEqual(
+          all.map((hits) => hits.filter(({ row }) => chosen.has(row))),
+        );
       }
     }
     data.release();

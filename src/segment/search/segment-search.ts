@@ -60,14 +60,23 @@ export async function searchVectors(
     );
   }
   if (!(request.k >= 1 && request.k <= FLAT_K_MAX)) {
-    throw new ElanusError('invalid_parameter', `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`,
+    );
   }
   const k = Math.min(request.k, rowCount);
   if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
   // A view of a larger buffer would take that whole buffer along to the worker. (slice of a Buffer would be a view again.)
   const { buffer, byteOffset, byteLength } = request.queries;
-  const queries = byteLength === buffer.byteLength ? request.queries : new Uint8Array(buffer, byteOffset, byteLength).slice();
-  const bounds = { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
+  const queries =
+    byteLength === buffer.byteLength
+      ? request.queries
+      : new Uint8Array(buffer, byteOffset, byteLength).slice();
+  const bounds = {
+    ...(radius !== undefined && { radius }),
+    ...(rangeFilter !== undefined && { rangeFilter }),
+  };
   const { index } = vectors;
   // An index is over the rows of a sealed segment, all of them.
   if (
@@ -80,12 +89,17 @@ export async function searchVectors(
     const asked = { queries, k, params, passing, ...(excluded && { excluded }) };
     const chosen = hooks.choose?.(vectors, index, asked);
     if (chosen?.isExact !== true) {
-      const hits = await index.search(vectors, { ...asked, ...bounds, ...(chosen && { params: chosen.params }) }, signal);
+      const hits = await index.search(
+        vectors,
+        { ...asked, ...bounds, ...(chosen && { params: chosen.params }) },
+        signal,
+      );
       hooks.report?.({ ...planOfIndex(index, asked, chosen), computed: BigInt(hits.computed ?? 0) });
       return hits;
     }
   }
-  if (metric === 'MHJACCARD') return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
+  if (metric === 'MHJACCARD')
+    return scanSignatures(workers, vectors, { ...request, queries, k }, excluded, rowCount, signal);
   // Together, and in the turn in which they begin to be held: rows that come may move the vectors elsewhere.
   const { region } = vectors;
   const { place } = vectors.store;
@@ -104,7 +118,10 @@ export async function searchVectors(
   const report = (form: Pick<PlanOfSegment, 'plan'> & Partial<PlanOfSegment>): void =>
     hooks.report?.({ ...scanned, rows: rowCount, passing, computed: BigInt(passing * queryCount), ...form });
   const jobs: (() => Promise<FlatSearchOutput>)[] = [];
-  if (excluded !== undefined && (passing * SPARSE_SHARE < rowCount || (named !== undefined && passing <= NAMED_ROWS_MAX))) {
+  if (
+    excluded !== undefined &&
+    (passing * SPARSE_SHARE < rowCount || (named !== undefined && passing <= NAMED_ROWS_MAX))
+  ) {
     report({ plan: 'rows' });
     const ids = named ?? countingRows(excluded, rowCount, passing);
     const perTask = Math.max(1, Math.ceil(passing / tasksFor(passing)));
@@ -115,33 +132,65 @@ export async function searchVectors(
     }
   } else {
     // A recall that was asked for is kept by a scan: nothing is measured of a graph that grows.
-    const covered = hooks.choose === undefined ? vectors.growing?.covered(metric, excluded, rowCount) : undefined;
+    const covered =
+      hooks.choose === undefined ? vectors.growing?.covered(metric, excluded, rowCount) : undefined;
     const first = covered?.rowCount ?? 0;
     if (covered !== undefined) {
-      jobs.push(() => covered.search({ ...{ queries, k, params: request.params ?? {} }, vectors: place, ...bounds }, region, signal));
+      jobs.push(() =>
+        covered.search(
+          { queries, k, params: request.params ?? {}, vectors: place, ...bounds },
+          region,
+          signal,
+        ),
+      );
     }
     if (covered === undefined) report({ plan: 'scan' });
-    else report({ plan: 'walk and scan', ...widthOf('HNSW', request.params), indexType: 'HNSW', computed: 0n, recall: 0 });
+    else
+      report({
+        plan: 'walk and scan',
+        ...widthOf('HNSW', request.params),
+        indexType: 'HNSW',
+        computed: 0n,
+        recall: 0,
+      });
     vectors.growing?.advance();
     const scanJobs = (
       some: Pick<FlatSearchInput, 'queries' | 'k'>,
       count: number,
       stop?: AbortSignal,
     ): (() => Promise<FlatSearchOutput>)[] => {
-      const perTask = Math.max(64, Math.ceil((rowCount - first) / tasksFor(rowCount - first, count) / 64) * 64);
+      const perTask = Math.max(
+        64,
+        Math.ceil((rowCount - first) / tasksFor(rowCount - first, count) / 64) * 64,
+      );
       return Array.from({ length: Math.ceil((rowCount - first) / perTask) }, (_, task) => {
         const rowBegin = first + task * perTask;
         const rowEnd = Math.min(rowCount, rowBegin + perTask);
-        const input: FlatSearchInput = { ...common, ...some, rowBegin, rowEnd, ...(excluded && { excluded }) };
+        const input: FlatSearchInput = {
+          ...common,
+          ...some,
+          rowBegin,
+          rowEnd,
+          ...(excluded && { excluded }),
+        };
         const micros = scanMicros(rowEnd - rowBegin, vectorBytes, count);
         return () => workers.run<FlatSearchOutput>('flatSearch', input, [region], stop, micros);
       });
     };
     const isPlain = covered === undefined && radius === undefined && rangeFilter === undefined;
-    if (isPlain && queryCount <= SHARED_QUERIES_MAX && scanMicros(rowCount, vectorBytes, queryCount) >= SHARED_MICROS_MIN) {
+    if (
+      isPlain &&
+      queryCount <= SHARED_QUERIES_MAX &&
+      scanMicros(rowCount, vectorBytes, queryCount) >= SHARED_MICROS_MIN
+    ) {
       const asked = { over: `${metric} ${rowCount}`, excluded, queries: bytesOf(queries), queryCount, k };
       const scan: Scan = async (all, count, most) =>
-        mergeHits(metric, count, most, await settled(scanJobs({ queries: all, k: most }, count), workers.parallelism));
+        mergeHits(
+          metric,
+          count,
+          most,
+          await settled(scanJobs({ queries: all, k: most }, count), workers.parallelism),
+        );
       const atOnce = Math.max(1, Math.floor(workers.parallelism / tasksFor(rowCount)));
       return vectors.hold(() => vectors.scans.run(asked, scan, atOnce, signal));
     }
@@ -150,20 +199,43 @@ export async function searchVectors(
   return mergeHits(metric, queryCount, k, await vectors.hold(() => settled(jobs, workers.parallelism)));
 }
 
-const scanned: PlanOfSegment = { indexType: '', plan: 'scan', widthName: '', width: 0, rows: 0, passing: 0, computed: 0n, recall: 1 };
+const scanned: PlanOfSegment = {
+  indexType: '',
+  plan: 'scan',
+  widthName: '',
+  width: 0,
+  rows: 0,
+  passing: 0,
+  computed: 0n,
+  recall: 1,
+};
+
 /** The width that a search in such an index has, under the name that clients know. */
-function widthOf(indexType: string, params: AskedSearch['params'] = {}): Pick<PlanOfSegment, 'widthName' | 'width'> {
+function widthOf(
+  indexType: string,
+  params: AskedSearch['params'] = {},
+): Pick<PlanOfSegment, 'widthName' | 'width'> {
   const name = widthNameOf(indexType);
   return name === undefined
     ? { widthName: '', width: 0 }
     : { widthName: name === 'searchList' ? 'search_list' : name, width: Number(params[name] ?? 0) };
 }
-function planOfIndex(index: SegmentIndex, { params, passing }: AskedSearch, chosen: RecallChoice | undefined): PlanOfSegment {
+
+function planOfIndex(
+  index: SegmentIndex,
+  { params, passing }: AskedSearch,
+  chosen: RecallChoice | undefined,
+): PlanOfSegment {
   const width = widthOf(index.indexType, chosen?.isExact === false ? chosen.params : params);
   const isGraph = width.widthName === 'ef';
   const plan = isGraph ? index.planOf(passing, width.width) : width.widthName === 'nprobe' ? 'probe' : 'walk';
   return {
-    ...{ ...scanned, ...width, indexType: index.indexType, plan, rows: index.rowCount, passing },
+    ...scanned,
+    ...width,
+    indexType: index.indexType,
+    plan,
+    rows: index.rowCount,
+    passing,
     recall: chosen?.isExact === false ? chosen.recall : 0,
   };
 }

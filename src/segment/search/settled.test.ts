@@ -14,6 +14,7 @@ it('runs so many at a time and gives the results in order', async () => {
   for (const [at, gate] of [...gates.entries()].reverse()) gate.resolve(at * 10);
   expect(await all).toEqual([0, 10, 20, 30, 40]);
 });
+
 it('waits for what runs when one fails, and begins no more', async () => {
   const begun: number[] = [];
   const [bad, slow] = [deferred<number>(), deferred<number>()];

@@ -28,7 +28,10 @@ export async function searchSparseVectors(
     throw new ElanusError('invalid_parameter', `metric ${request.metric} on sparse vectors, expected IP`);
   }
   if (!(request.k >= 1 && request.k <= FLAT_K_MAX)) {
-    throw new ElanusError('invalid_parameter', `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`);
+    throw new ElanusError(
+      'invalid_parameter',
+      `limit is ${request.k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`,
+    );
   }
   // A view of a larger buffer would take that whole buffer along to the worker.
   const queries = Uint8Array.from(request.sparseQueries ?? []);
@@ -44,7 +47,12 @@ export async function searchSparseVectors(
     ...(rangeFilter !== undefined && { rangeFilter }),
   };
   const tasks: (() => Promise<FlatSearchOutput>)[] = [];
-  const run = (task: string, input: SparseScanInput | SparseSearchInput, region: SharedRegion, bytes: number): void => {
+  const run = (
+    task: string,
+    input: SparseScanInput | SparseSearchInput,
+    region: SharedRegion,
+    bytes: number,
+  ): void => {
     const micros = 5 + (bytes * queryCount) / BYTES_PER_MICRO;
     tasks.push(() => workers.run<FlatSearchOutput>(task, input, [region], signal, micros));
   };
@@ -62,7 +70,11 @@ export async function searchSparseVectors(
   const parts = Math.max(1, Math.min(workers.parallelism, Math.floor((bytes * queryCount) / TASK_BYTES_MIN)));
   const rowsPerTask = Math.ceil((rowCount - indexed) / parts);
   for (let begin = indexed; begin < rowCount; begin += rowsPerTask) {
-    const range = { offset: vectors.offsetOf(begin), rowBegin: begin, rowEnd: Math.min(rowCount, begin + rowsPerTask) };
+    const range = {
+      offset: vectors.offsetOf(begin),
+      rowBegin: begin,
+      rowEnd: Math.min(rowCount, begin + rowsPerTask),
+    };
     run('sparseScan', { ...range, ...common }, vectors.region, vectors.offsetOf(range.rowEnd) - range.offset);
   }
   return mergeHits('IP', queryCount, k, await vectors.hold(() => settled(tasks)));

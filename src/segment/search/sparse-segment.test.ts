@@ -26,11 +26,18 @@ const schema = CollectionSchema.fromPartial({
     { fieldID: SPARSE, name: 'sparse', dataType: DataType.SparseFloatVector, nullable: true },
   ],
 });
+
 type Row = ReadonlyMap<number, number> | null;
-const bytesOf = (row: Row): Uint8Array | null => (row === null ? null : (sparseFromPairs([...row]) as Uint8Array));
+const bytesOf = (row: Row): Uint8Array | null =>
+  row === null ? null : (sparseFromPairs([...row]) as Uint8Array);
 /** Multiples of 1/8: sums are exact. */
 const randomRow = (random: Random): Map<number, number> =>
-  new Map(Array.from({ length: nextBelow(random, 12) }, () => [Math.floor(200 * nextFloat(random) ** 2), nextBelow(random, 16) / 8]));
+  new Map(
+    Array.from({ length: nextBelow(random, 12) }, () => [
+      Math.floor(200 * nextFloat(random) ** 2),
+      nextBelow(random, 16) / 8,
+    ]),
+  );
 const randomRows = (random: Random, count: number): Row[] =>
   Array.from({ length: count }, () => (nextBelow(random, 10) === 0 ? null : randomRow(random)));
 const batch = (first: number, rows: readonly Row[]) =>
@@ -45,20 +52,41 @@ function packed(query: ReadonlyMap<number, number>): Uint8Array {
   const pairs = bytesOf(query) as Uint8Array;
   return Uint8Array.from([...new Uint8Array(Uint32Array.of(pairs.length / 8).buffer), ...pairs]);
 }
-function expected(rows: readonly Row[], query: ReadonlyMap<number, number>, isIn: (row: number) => boolean, k: number) {
+
+function expected(
+  rows: readonly Row[],
+  query: ReadonlyMap<number, number>,
+  isIn: (row: number) => boolean,
+  k: number,
+) {
   return rows
-    .map((values, row) => ({ row, score: [...query].reduce((sum, [index, weight]) => sum + weight * (values?.get(index) ?? 0), 0) }))
+    .map((values, row) => ({
+      row,
+      score: [...query].reduce((sum, [index, weight]) => sum + weight * (values?.get(index) ?? 0), 0),
+    }))
     .filter(({ row, score }) => score > 0 && isIn(row))
     .sort((a, b) => b.score - a.score || a.row - b.row)
     .slice(0, k);
 }
+
 const segment = () => new SegmentData(platform, { id: 1n, collectionId: 2n, partitionId: 3n, schema });
 async function search(data: SegmentData, query: ReadonlyMap<number, number>, more: object = {}, k = 10) {
-  const request = { fieldId: SPARSE, metric: 'IP' as const, queries: new Float32Array(0), sparseQueries: packed(query), k, readTs: LATEST };
+  const request = {
+    fieldId: SPARSE,
+    metric: 'IP' as const,
+    queries: new Float32Array(0),
+    sparseQueries: packed(query),
+    k,
+    readTs: LATEST,
+  };
   const { counts, rows, scores } = await data.search({ ...request, ...more });
   return Array.from({ length: counts[0] as number }, (_, i) => ({ row: rows[i], score: scores[i] }));
 }
-async function attachIndex(data: SegmentData, column: { data: Uint8Array; offsets: Uint8Array }): Promise<void> {
+
+async function attachIndex(
+  data: SegmentData,
+  column: { data: Uint8Array; offsets: Uint8Array },
+): Promise<void> {
   const input = { data: column.data, offsets: column.offsets, metric: 'IP', algorithm: 'BLOCK_MAX_WAND' };
   const block = await platform.workers.run<Uint8Array>('sparseBuild', input, []);
   data.sparseVectors(SPARSE)?.attach(loadSparseIndex(platform.workers, decodeIndexBlock(block), 32));
@@ -82,12 +110,16 @@ describe('sparse vectors of a segment', () => {
       const query = randomRow(random);
       expect(await search(data, query)).toEqual(expected(rows, query, (row) => !deleted.has(row), 10));
       const filterRows = Uint32Array.from([...rows.keys()].filter((row) => row % 3 === 0));
-      expect(await search(data, query, { filterRows })).toEqual(expected(rows, query, (row) => !deleted.has(row) && row % 3 === 0, 10));
+      expect(await search(data, query, { filterRows })).toEqual(
+        expected(rows, query, (row) => !deleted.has(row) && row % 3 === 0, 10),
+      );
       expect(await search(data, query, { filterRows, negated: true })).toEqual(
         expected(rows, query, (row) => !deleted.has(row) && row % 3 !== 0, 10),
       );
       expect(await search(data, query, { radius: 1, rangeFilter: 3 }, 500)).toEqual(
-        expected(rows, query, (row) => !deleted.has(row), 9999).filter(({ score }) => score > 1 && score <= 3),
+        expected(rows, query, (row) => !deleted.has(row), 9999).filter(
+          ({ score }) => score > 1 && score <= 3,
+        ),
       );
     }
     data.release();
@@ -98,15 +130,30 @@ describe('sparse vectors of a segment', () => {
     const data = segment();
     data.appendBatch(batch(0, rows), 10n);
     const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
-    const files = await writeSegment(platform, { address, schema, data, rowBegin: 0, rowEnd: rows.length, logId: 1n });
+    const files = await writeSegment(platform, {
+      address,
+      schema,
+      data,
+      rowBegin: 0,
+      rowEnd: rows.length,
+      logId: 1n,
+    });
     data.release();
-    const record = SegmentRecord.fromPartial({ id: 1n, collectionId: 2n, partitionId: 3n, rowCount: BigInt(rows.length), files });
+    const record = SegmentRecord.fromPartial({
+      id: 1n,
+      collectionId: 2n,
+      partitionId: 3n,
+      rowCount: BigInt(rows.length),
+      files,
+    });
     const back = await readSegment(platform, record, schema);
     const fetched = back.fetch(
       Uint32Array.from(rows, (_, row) => row),
       [SPARSE],
     ).columns[0];
-    expect(rows.map((_, row) => (fetched && !isNull(fetched, row) ? bytesAt(fetched, row) : null))).toEqual(rows.map(bytesOf));
+    expect(rows.map((_, row) => (fetched && !isNull(fetched, row) ? bytesAt(fetched, row) : null))).toEqual(
+      rows.map(bytesOf),
+    );
 
     const [field] = schema.fields.slice(1);
     const column = await readColumn(platform, { files }, field as (typeof schema.fields)[number]);
@@ -121,7 +168,11 @@ describe('sparse vectors of a segment', () => {
     for (let i = 0; i < 20; i++) {
       const query = randomRow(random);
       const wanted = expected(all, query, (row) => row !== 5 && row !== 3100, 20);
-      for (const params of [{}, { invertedIndexAlgo: 'TAAT_NAIVE' }, { invertedIndexAlgo: 'DAAT_MAXSCORE', dropRatioSearch: 0 }]) {
+      for (const params of [
+        {},
+        { invertedIndexAlgo: 'TAAT_NAIVE' },
+        { invertedIndexAlgo: 'DAAT_MAXSCORE', dropRatioSearch: 0 },
+      ]) {
         expect(await search(back, query, { params }, 20)).toEqual(wanted);
       }
     }
@@ -139,9 +190,17 @@ describe('sparse vectors of a segment', () => {
       [SPARSE],
     ).columns[0] as Column;
     const index = IndexRecord.fromPartial({ id: 5n, indexType: 'SPARSE_WAND', metricType: 'IP', params: {} });
-    const request = BuildIndexRequest.fromPartial({ buildId: 1n, segmentId: 1n, field: schema.fields[1] as FieldSchema, index });
+    const request = BuildIndexRequest.fromPartial({
+      buildId: 1n,
+      segmentId: 1n,
+      field: schema.fields[1] as FieldSchema,
+      index,
+    });
     const { key } = await writeSparseIndex(platform, request, column);
-    const record = SegmentRecord.fromPartial({ id: 1n, indexes: [{ indexId: 5n, fieldId: SPARSE, key, state: 'finished' }] });
+    const record = SegmentRecord.fromPartial({
+      id: 1n,
+      indexes: [{ indexId: 5n, fieldId: SPARSE, key, state: 'finished' }],
+    });
     const good = await platform.objectStore.get(key);
     const query = randomRow(random);
     const wanted = expected(rows, query, () => true, 10);
@@ -175,7 +234,10 @@ describe('sparse vectors of a segment', () => {
     data.appendBatch(batch(0, [new Map([[1, 1]])]), 10n);
     await expect(search(data, new Map([[1, 1]]), { metric: 'L2' })).rejects.toThrow('expected IP');
     await expect(search(data, new Map([[1, 1]]), {}, 16_385)).rejects.toThrow('limit is 16385');
-    const broken = batchOf(1, [columnFromInt64(100n, [1n]), columnFromBytes(SPARSE, DataType.SparseFloatVector, [new Uint8Array(7)])]);
+    const broken = batchOf(1, [
+      columnFromInt64(100n, [1n]),
+      columnFromBytes(SPARSE, DataType.SparseFloatVector, [new Uint8Array(7)]),
+    ]);
     expect(() => data.appendBatch(broken, 20n)).toThrow('wrong length');
     expect(data.rowCount).toBe(1);
     expect(await search(data, new Map([[1, 2]]))).toEqual([{ row: 0, score: 2 }]);

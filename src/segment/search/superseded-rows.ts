@@ -16,19 +16,23 @@ export class SupersededRows {
     for (const [at, id] of segmentIds.entries()) superseded.#add(id, rows[at] ?? 0);
     return superseded;
   }
+
   #add(segmentId: bigint, row: number): void {
     const known = this.#rows.get(segmentId);
     if (known === undefined) this.#rows.set(segmentId, new Set([row]));
     else known.add(row);
   }
+
   add(hits: Hits, numbers: readonly number[]): void {
     for (const number of numbers) this.#add(hits.segmentIds[number] ?? 0n, hits.rows[number] ?? 0);
   }
+
   of(segmentId: bigint): Uint32Array | undefined {
     if (this.#rows.size === 0) return undefined;
     const rows = this.#rows.get(segmentId);
     return rows === undefined ? undefined : Uint32Array.from(rows);
   }
+
   addresses(): { readonly segmentIds: BigInt64Array; readonly rows: Uint32Array } {
     const segmentIds: bigint[] = [];
     const all: number[] = [];
@@ -49,7 +53,12 @@ export const isNewer = (timestamp: bigint, segmentId: bigint, than: bigint, than
 /** Hits between two looks at the clock. */
 const HITS_BETWEEN_LOOKS = 256;
 /** Numbers of the hits whose key has a newer visible row in one of the segments. @throws cancelled, deadline_exceeded */
-export async function supersededBy(segments: readonly ReadableSegment[], readTs: bigint, hits: Hits, pace: Pace): Promise<number[]> {
+export async function supersededBy(
+  segments: readonly ReadableSegment[],
+  readTs: bigint,
+  hits: Hits,
+  pace: Pace,
+): Promise<number[]> {
   const numbers: number[] = [];
   for (let at = 0; at < hits.rows.length; at++) {
     const time = hits.timestamps[at] as bigint;
@@ -63,7 +72,15 @@ export async function supersededBy(segments: readonly ReadableSegment[], readTs:
   }
   return numbers;
 }
-function hasNewer(segment: ReadableSegment, readTs: bigint, hits: Hits, at: number, time: bigint, own: bigint): boolean {
+
+function hasNewer(
+  segment: ReadableSegment,
+  readTs: bigint,
+  hits: Hits,
+  at: number,
+  time: bigint,
+  own: bigint,
+): boolean {
   const { id, data } = segment;
   if (id === own || data.timestampTo < time) return false;
   const row = data.findKeyOf(hits.keys, at, readTsFor(segment, readTs));
@@ -89,6 +106,7 @@ export function withoutHits(hits: Hits, numbers: readonly number[]): Hits {
   }
   return pickHits(hits, kept, counts);
 }
+
 /** Whether a list of `k` hits, and so perhaps with more behind it, lost one of them. */
 export function isLeftShort(hits: Hits, numbers: readonly number[], k: number): boolean {
   let begin = 0;
@@ -103,6 +121,7 @@ export function isLeftShort(hits: Hits, numbers: readonly number[], k: number): 
 }
 
 /** Hits asked for in the next round: more, as there are copies, within bounds of memory. */
-export const nextK = (k: number, queryCount: number): number => Math.max(k, Math.min(k * 4, K_MAX, Math.floor(ENTRIES_MAX / queryCount)));
+export const nextK = (k: number, queryCount: number): number =>
+  Math.max(k, Math.min(k * 4, K_MAX, Math.floor(ENTRIES_MAX / queryCount)));
 const K_MAX = 16_384;
 const ENTRIES_MAX = 1 << 18;

@@ -3,7 +3,15 @@
 // neighbours apart by, whatever formula chose it.
 
 import { WASM_PAGE_BYTES } from '#index/block/region-layout.js';
-import { type CodeForm, codeBytes, encode, encodeQuery, isPlainForm, queryBytes, useCodes } from '#index/graph/codes/graph-codes.js';
+import {
+  type CodeForm,
+  codeBytes,
+  encode,
+  encodeQuery,
+  isPlainForm,
+  queryBytes,
+  useCodes,
+} from '#index/graph/codes/graph-codes.js';
 import { graphKernel } from '#index/graph/codes/graph-kernel.js';
 import { type BuildContext, type BuildPlace, framer, memoriesOf } from './graph-tasks.js';
 
@@ -17,6 +25,7 @@ export interface CodeFitInput {
   /** `made`: rows are compared by their codes of 8 bits, as while a graph is made; else with a query that is rounded less. */
   readonly use: 'made' | 'walked';
 }
+
 /** The share of the ten nearest by the vectors that are among the `scored` nearest by the codes, 0 to 1. */
 export interface CodeFit {
   /** Around rows as they come. */
@@ -24,6 +33,7 @@ export interface CodeFit {
   /** Around the rows farthest from the middle, which codes may cut off. */
   readonly extreme: number;
 }
+
 /** Ordinary data measures 0.999 and more, lengths of rows as of Student's t with two degrees of freedom 0.983. Graphs are made by codes of 8 bits, so an error of these stays, however wide the codes of a walk are. */
 const LEAST = { made: { usual: 0.99, extreme: 0.95 }, walked: { usual: 0.9, extreme: 0.8 } } as const;
 export function doesFit({ usual, extreme }: CodeFit, use: keyof typeof LEAST): boolean {
@@ -46,7 +56,10 @@ export function codeFit({ place, form, step, scored, use }: CodeFitInput, contex
   if (picked.length <= NEAREST) return { usual: 1, extreme: 1 };
   const ranking = new Ranking(dim, metric === 'IP', picked.length);
   const queries = [
-    ...Array.from({ length: USUAL_QUERIES }, (_, i) => extremes + Math.floor((i * (picked.length - extremes)) / USUAL_QUERIES)),
+    ...Array.from(
+      { length: USUAL_QUERIES },
+      (_, i) => extremes + Math.floor((i * (picked.length - extremes)) / USUAL_QUERIES),
+    ),
     ...Array.from({ length: EXTREME_QUERIES }, (_, i) => Math.floor((i * extremes) / EXTREME_QUERIES)),
   ];
   const [, memory] = memoriesOf(context);
@@ -57,10 +70,14 @@ export function codeFit({ place, form, step, scored, use }: CodeFitInput, contex
   const truth = ranking.keysBy({ form: 'FP32', step: 1, use: 'walked' }, floatsBy(true), queries);
   const keys = ranking.keysBy({ form, step, use }, floatsBy(isPlainForm(form)), queries);
   const tolerance = metric === 'COSINE' ? UNIT_TOLERANCE : 0;
-  const shares = keys.map((found, q) => shareFound(distancesOf(truth[q] as Uint32Array), found, scored, tolerance));
+  const shares = keys.map((found, q) =>
+    shareFound(distancesOf(truth[q] as Uint32Array), found, scored, tolerance),
+  );
   return { usual: mean(shares.slice(0, USUAL_QUERIES)), extreme: mean(shares.slice(USUAL_QUERIES)) };
 }
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
 /** The farthest of many rows, which come first, and rows as they come. */
 function rowsToRank(place: BuildPlace, context: BuildContext): { nodes: Uint32Array; extremes: number } {
@@ -77,13 +94,19 @@ function rowsToRank(place: BuildPlace, context: BuildContext): { nodes: Uint32Ar
     lengths[i] = sum;
   }
   const extremes = Math.min(EXTREME_ROWS, looked >> 3);
-  const far = Uint32Array.from(lengths.keys()).sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
+  const far = Uint32Array.from(lengths.keys()).sort(
+    (a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b,
+  );
   const taken = new Set(far.subarray(0, extremes));
   const usual = Math.min(looked, RANKED_ROWS) - extremes;
   const rest = Array.from(lengths.keys()).filter((i) => !taken.has(i));
-  const some = Array.from({ length: Math.min(usual, rest.length) }, (_, i) => rest[Math.floor((i * rest.length) / usual)] as number);
+  const some = Array.from(
+    { length: Math.min(usual, rest.length) },
+    (_, i) => rest[Math.floor((i * rest.length) / usual)] as number,
+  );
   return { nodes: Uint32Array.from([...taken, ...some], nodeAt), extremes };
 }
+
 /** Squared distances of vectors of length 1 that differ by less are the same direction, rounded. */
 const UNIT_TOLERANCE = 1e-6;
 const TOLERANCE = 1e-5;
@@ -91,6 +114,7 @@ const TOLERANCE = 1e-5;
 function distancesOf(keys: Uint32Array): Float32Array {
   return new Float32Array(keys.map((key) => (key & 0x80000000 ? key ^ 0x80000000 : ~key)).buffer);
 }
+
 /** Of the nearest by `truth`, as many as there are among the `most` nearest by `keys`. Where keys are equal, as many as chance would bring. */
 function shareFound(truth: Float32Array, keys: Uint32Array, most: number, tolerance: number): number {
   const tenth = truth.slice().sort()[NEAREST - 1] as number;
@@ -112,13 +136,20 @@ function shareFound(truth: Float32Array, keys: Uint32Array, most: number, tolera
   const found = beforeFound + (equalFound * Math.min(equal, most - before)) / Math.max(1, equal);
   return Math.min(1, found / NEAREST);
 }
+
 /** Keys of all ranked rows by the kernel that walks use, in a memory of its own. */
 class Ranking {
   readonly #memory: WebAssembly.Memory;
   readonly #dim: number;
   readonly #isIp: boolean;
   readonly #count: number;
-  readonly #at: { readonly framed: number; readonly query: number; readonly ids: number; readonly keys: number; readonly codes: number };
+  readonly #at: {
+    readonly framed: number;
+    readonly query: number;
+    readonly ids: number;
+    readonly keys: number;
+    readonly codes: number;
+  };
 
   constructor(dim: number, isIp: boolean, count: number) {
     this.#dim = dim;
@@ -139,6 +170,7 @@ class Ranking {
     const ids = new Uint32Array(this.#memory.buffer, this.#at.ids, count);
     for (let i = 0; i < count; i++) ids[i] = i;
   }
+
   keysBy(
     { form, step, use }: Pick<CodeFitInput, 'form' | 'step' | 'use'>,
     floatsOf: (i: number) => Float32Array,
@@ -158,7 +190,10 @@ class Ranking {
     const frame = { dim, mean: 0, signs: 0, isUnit: false, isIp: this.#isIp, step };
     return queries.map((i) => {
       vector.set(floatsOf(i));
-      if (use === 'made') new Int16Array(memory.buffer, query, stride).set(new Int8Array(memory.buffer, codes + i * stride, stride));
+      if (use === 'made')
+        new Int16Array(memory.buffer, query, stride).set(
+          new Int8Array(memory.buffer, codes + i * stride, stride),
+        );
       else encodeQuery(memory, form, frame, framed, query);
       kernel.keysOfAll(query, ids, this.#count, keys);
       return new Uint32Array(memory.buffer, keys, this.#count).slice();

@@ -38,6 +38,7 @@ export interface BuildLayout {
   readonly workBytes: number;
   readonly total: number;
 }
+
 export function layoutBuild(
   spec: {
     readonly dim: number;

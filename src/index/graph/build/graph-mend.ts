@@ -10,18 +10,21 @@ export interface CountLinksInput {
   /** The first so many nodes are linked. */
   readonly nodes: number;
 }
+
 export interface MendPlan {
   /** Nodes with as many links to them are left as they are. */
   readonly enough: number;
   /** Most nodes have few links to them: each gets enough, also where a search finds it. */
   readonly areStars: boolean;
 }
+
 export interface MendInput extends CountLinksInput {
   readonly plan: MendPlan;
   /** Nodes that are looked at. */
   readonly begin: number;
   readonly end: number;
 }
+
 /** Nodes with as many links to them are found in practice, where lists are as the heuristic is meant to leave them. */
 const ENOUGH_LINKS = 3;
 const ENOUGH_IN_STARS = 16;
@@ -49,6 +52,7 @@ export function graphCountLinks({ place, nodes }: CountLinksInput, context: Buil
   const areStars = few > nodes * STARS_SHARE;
   return { areStars, enough: areStars ? Math.min(ENOUGH_IN_STARS, degree) : ENOUGH_LINKS };
 }
+
 /**
  * A task over the finished lists of layer 0, by the codes that the graph was made by; one at a time, after `graphCountLinks`. Not for inner
  * products, where a row is not its own nearest. @returns how many nodes got links
@@ -59,6 +63,7 @@ export function graphMend(input: MendInput, context: BuildContext): number {
   for (let node = input.begin; node < input.end; node++) if (lists.mend(node)) mended++;
   return mended;
 }
+
 class MendedLists {
   readonly #input: MendInput;
   readonly #length: number;
@@ -92,6 +97,7 @@ class MendedLists {
       return kernel.search(at + work.query, width);
     };
   }
+
   /** @returns whether there is a link more to it */
   mend(node: number): boolean {
     const { enough, areStars } = this.#input.plan;
@@ -102,17 +108,21 @@ class MendedLists {
     if (isFound && !areStars) return false;
     const wanted = areStars ? enough : before + 1;
     const tried = Math.min(count, areStars ? count : TRIED_NODES);
-    for (let i = 0; i < tried && (this.#counts[node] as number) < wanted; i++) if (this.#foundAt(i) !== node) this.#linkFrom(i, node);
+    for (let i = 0; i < tried && (this.#counts[node] as number) < wanted; i++)
+      if (this.#foundAt(i) !== node) this.#linkFrom(i, node);
     if (this.#counts[node] === before && !isFound && count > 0) this.#replaceIn(0, node);
     return this.#counts[node] !== before;
   }
+
   #foundAt(i: number): number {
     return (this.#pool[2 * i] as number) >>> 1;
   }
+
   #isFound(node: number, count: number): boolean {
     for (let i = 0; i < count; i++) if (this.#foundAt(i) === node) return true;
     return false;
   }
+
   /** Unless the list is full, or has the link. */
   #linkFrom(i: number, node: number): void {
     const begin = this.#foundAt(i) * this.#length;
@@ -125,6 +135,7 @@ class MendedLists {
       }
     }
   }
+
   /** In place of the node of the list that most others link to. */
   #replaceIn(i: number, node: number): void {
     const begin = this.#foundAt(i) * this.#length;
@@ -136,9 +147,11 @@ class MendedLists {
     this.#counts[other] = this.#countAt(most) - 1;
     this.#write(most, i, node);
   }
+
   #countAt(at: number): number {
     return this.#counts[this.#links[at] as number] ?? 0;
   }
+
   /** The key before the link: who reads the link may read its key. */
   #write(at: number, i: number, node: number): void {
     this.#keys[at] = this.#pool[2 * i + 1] as number;

@@ -12,7 +12,12 @@ export async function mendGraph<Region extends IndexRegion>(
   nodes: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const plan = await workers.run<MendPlan>('graphCountLinks', { place, nodes } satisfies CountLinksInput, regions, signal);
+  const plan = await workers.run<MendPlan>(
+    'graphCountLinks',
+    { place, nodes } satisfies CountLinksInput,
+    regions,
+    signal,
+  );
   for (let begin = 0; begin < nodes; begin += MENDED_NODES) {
     const input: MendInput = { place, nodes, plan, begin, end: Math.min(nodes, begin + MENDED_NODES) };
     await workers.run<number>('graphMend', input, regions, signal);

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { decodeIndexBlock } from '#index/block/index-block.js';
-import { build, clustered, type Fixture, find, queriesOf, recall } from '../../../../test/support/vector-index.js';
+import {
+  build,
+  clustered,
+  type Fixture,
+  find,
+  queriesOf,
+  recall,
+} from '../../../../test/support/vector-index.js';
 
 const rows = 20_500;
 const dim = 8;
@@ -11,6 +18,7 @@ const words = (fixture: Fixture, name: string): Uint32Array => {
   const section = decodeIndexBlock(fixture.block).sections.get(name) ?? new Uint8Array(0);
   return new Uint32Array(section.slice().buffer);
 };
+
 const fixture = await build(values, dim, 'L2', { build: { kind: 'HNSW', M, efConstruction: 20 } });
 const { params } = decodeIndexBlock(fixture.block).meta;
 const links = words(fixture, 'links');
@@ -18,7 +26,9 @@ const listOf = (node: number): number[] => [...links.subarray(node * M * 2, (nod
 
 describe('a large graph', () => {
   test('every row has one node', () => {
-    expect([...words(fixture, 'rows')].sort((a, b) => a - b)).toEqual(Array.from({ length: rows }, (_, row) => row));
+    expect([...words(fixture, 'rows')].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: rows }, (_, row) => row),
+    );
   });
   test('nodes of upper layers come first, and only they have upper lists', () => {
     const upperNodes = Number(params.upperNodes);

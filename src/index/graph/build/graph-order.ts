@@ -7,12 +7,14 @@ export interface OrderInput {
   readonly place: BuildPlace;
   readonly isOrdered: boolean;
 }
+
 export interface OrderOutput {
   /** See `nearestOf`. */
   readonly nearest: number;
   /** Nodes of upper layers. */
   readonly upperNodes: number;
 }
+
 /** Writes the final lists: relabelled in their order in memory (nodes of upper layers come first then), or as they are. */
 export function graphOrder({ place, isOrdered }: OrderInput, context: BuildContext): OrderOutput {
   const [, memory] = memoriesOf(context);
@@ -28,7 +30,13 @@ export function graphOrder({ place, isOrdered }: OrderInput, context: BuildConte
   if (isOrdered) upperFirst(pack(links, degree * 2, order), levels, order);
   else for (let i = 0; i < nodes; i++) order[i] = i;
   for (let i = 0; i < nodes; i++) inverse[order[i] as number] = i;
-  const relabel = (from: Uint32Array, fromAt: number, to: Uint32Array, toAt: number, length: number): void => {
+  const relabel = (
+    from: Uint32Array,
+    fromAt: number,
+    to: Uint32Array,
+    toAt: number,
+    length: number,
+  ): void => {
     for (let j = 0; j < length; j++) {
       const node = from[fromAt + j] as number;
       to[toAt + j] = node === NIL ? NIL : (inverse[node] as number);
@@ -36,7 +44,11 @@ export function graphOrder({ place, isOrdered }: OrderInput, context: BuildConte
   };
   // The keys of links end here: the final links take their place.
   const finalLinks = words(layout.finalLinks, nodes * degree * 2);
-  const [upper, upperOf, rows] = [words(layout.upper, layout.upperBytes / 4), words(layout.upperOf, nodes), words(layout.rows, nodes)];
+  const [upper, upperOf, rows] = [
+    words(layout.upper, layout.upperBytes / 4),
+    words(layout.upperOf, nodes),
+    words(layout.rows, nodes),
+  ];
   const finalUpper = words(layout.finalUpper, layout.upperBytes / 4);
   const finalUpperOf = words(layout.finalUpperOf, nodes);
   const finalRows = words(layout.finalRows, nodes);
@@ -55,6 +67,7 @@ export function graphOrder({ place, isOrdered }: OrderInput, context: BuildConte
   header[2] = 0;
   return { nearest, upperNodes: levels.reduce((count, level) => count + (level > 0 ? 1 : 0), 0) };
 }
+
 /**
  * The nodes breadth-first from the entry, to `order`. A node that this does not reach (inner products and many equal vectors leave such) gets a link from a
  * reached node near to it that has room for one.
@@ -134,7 +147,8 @@ function pack(links: Uint32Array, length: number, order: Uint32Array): Uint32Arr
     for (const end = Math.min(nodes, count + BLOCK_NODES - 1); count < end && found > 0; ) {
       let best = 0;
       for (let i = 1; i < found; i++)
-        if ((gains[candidates[i] as number] as number) > (gains[candidates[best] as number] as number)) best = i;
+        if ((gains[candidates[i] as number] as number) > (gains[candidates[best] as number] as number))
+          best = i;
       const node = candidates[best] as number;
       candidates[best] = candidates[--found] as number;
       gains[node] = 0;
@@ -145,13 +159,16 @@ function pack(links: Uint32Array, length: number, order: Uint32Array): Uint32Arr
   }
   return packed;
 }
+
 /** The nodes of `from` by falling level: every search begins in the few of the upper layers, whose codes stay in the caches together. */
 function upperFirst(from: Uint32Array, levels: Uint8Array, to: Uint32Array): void {
   let count = 0;
   const top = levels.reduce((most, level) => Math.max(most, level), 0);
-  for (let level = top; level > 0; level--) for (const node of from) if (levels[node] === level) to[count++] = node;
+  for (let level = top; level > 0; level--)
+    for (const node of from) if (levels[node] === level) to[count++] = node;
   for (const node of from) if (levels[node] === 0) to[count++] = node;
 }
+
 /** The median over some nodes of the distance to the nearest of their first links, in units of the 8-bit codes. */
 function nearestOf(memory: WebAssembly.Memory, { nodes, dim, degree, layout }: BuildPlace): number {
   const links = new Uint32Array(memory.buffer, layout.links, nodes * degree * 2);
@@ -165,7 +182,8 @@ function nearestOf(memory: WebAssembly.Memory, { nodes, dim, degree, layout }: B
       if (other === NIL) break;
       let sum = 0;
       for (let d = 0; d < dim; d++) {
-        const difference = (codes[node * layout.codeStride + d] as number) - (codes[other * layout.codeStride + d] as number);
+        const difference =
+          (codes[node * layout.codeStride + d] as number) - (codes[other * layout.codeStride + d] as number);
         sum += difference * difference;
       }
       distances[i] = Math.min(distances[i] as number, sum);
@@ -174,5 +192,6 @@ function nearestOf(memory: WebAssembly.Memory, { nodes, dim, degree, layout }: B
   const found = distances.filter(Number.isFinite).sort();
   return found.length === 0 ? Number.POSITIVE_INFINITY : Math.sqrt(found[found.length >> 1] as number);
 }
+
 const NEAREST_NODES = 1000;
 const NEAREST_LINKS = 8;

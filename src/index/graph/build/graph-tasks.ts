@@ -25,6 +25,7 @@ export interface BuildPlace {
   /** Nodes that have vectors when the frame is made, where that is not all. */
   readonly sampled?: number;
 }
+
 export interface EncodeInput {
   readonly place: BuildPlace;
   readonly form: CodeForm;
@@ -35,17 +36,20 @@ export interface EncodeInput {
   /** Address of the nodes in their final order, 0: as they are. */
   readonly order: number;
 }
+
 export interface InsertInput {
   readonly place: BuildPlace;
   /** Nodes from here on are not inserted yet. Default: all are. */
   readonly end?: number;
   readonly most: number;
 }
+
 export interface FillInput {
   readonly place: BuildPlace;
   readonly begin: number;
   readonly end: number;
 }
+
 export interface SampleOutput {
   /** Root mean square of framed values. */
   readonly deviation: number;
@@ -54,10 +58,12 @@ export interface SampleOutput {
   /** None is. */
   readonly most: number;
 }
+
 export interface BuildContext {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
 }
+
 export const memoriesOf = (context: BuildContext): [WebAssembly.Memory, WebAssembly.Memory] => [
   must(context.memories[0], 'memory of the vectors'),
   must(context.memories[1], 'memory of the build'),
@@ -79,11 +85,16 @@ export function framer(place: BuildPlace, context: BuildContext, isPlain: boolea
   const signs = isRotated && !isPlain ? layout.frame + dim * 4 : 0;
   return (node) => {
     const row = rows[node] as number;
-    writeFloats(elementType, new Uint8Array(sourceMemory.buffer, addressOfRow(source, row, rowBytes), rowBytes), raw);
+    writeFloats(
+      elementType,
+      new Uint8Array(sourceMemory.buffer, addressOfRow(source, row, rowBytes), rowBytes),
+      raw,
+    );
     kernel.toFrame(at + work.raw, dim, mean, signs, metric === 'COSINE' ? 1 : 0, at + work.framed);
     return at + work.framed;
   };
 }
+
 /** Computes the mean (into the frame) and the spread of framed values. */
 export function graphSample(place: BuildPlace, context: BuildContext): SampleOutput {
   const [, memory] = memoriesOf(context);
@@ -118,6 +129,7 @@ export function graphSample(place: BuildPlace, context: BuildContext): SampleOut
     most: magnitudes.reduce((most, value) => Math.max(most, value), 0),
   };
 }
+
 /** The value that sorting would put at a place. The bits of floats that are not negative are in their order, so the upper halves tell nearly which. */
 function inOrder(values: Float32Array, place: number): number {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -128,24 +140,38 @@ function inOrder(values: Float32Array, place: number): number {
   const alike = values.filter((_, i) => (bits[i] as number) >>> 16 === half).sort();
   return alike[place - before] as number;
 }
-export function graphEncode({ place, form, begin, end, out, stride, order }: EncodeInput, context: BuildContext): void {
+
+export function graphEncode(
+  { place, form, begin, end, out, stride, order }: EncodeInput,
+  context: BuildContext,
+): void {
   const [, memory] = memoriesOf(context);
   const kernel = graphKernel.on(memory);
   const isPlain = isPlainForm(form);
   const toFrame = framer(place, context, isPlain);
   const nodeOf = order === 0 ? undefined : new Uint32Array(memory.buffer, order, place.nodes);
   for (let i = begin; i < end; i++) {
-    encode(kernel, form, place.dim, place.step, toFrame(nodeOf === undefined ? i : (nodeOf[i] as number)), out + i * stride);
+    encode(
+      kernel,
+      form,
+      place.dim,
+      place.step,
+      toFrame(nodeOf === undefined ? i : (nodeOf[i] as number)),
+      out + i * stride,
+    );
   }
 }
+
 export function graphInsert({ place, most, end }: InsertInput, context: BuildContext): number {
   return buildKernel(place, context).insertNext(end ?? place.nodes, most);
 }
+
 /** Fills the final lists of nodes [begin, end), in their final order. */
 export function graphFill({ place, begin, end }: FillInput, context: BuildContext): void {
   const { order, inverse, finalLinks } = place.layout;
   buildKernel(place, context).fillLists(begin, end, order, inverse, finalLinks);
 }
+
 /** The kernel over the codes and lists of a build. */
 export function buildKernel(place: BuildPlace, context: BuildContext): GraphKernel {
   const [, memory] = memoriesOf(context);
@@ -156,7 +182,22 @@ export function buildKernel(place: BuildPlace, context: BuildContext): GraphKern
   useCodes(kernel, by, metric === 'IP', dim, layout.codes, layout.codeStride);
   kernel.useGraph(nodes, degree, layout.links, degree * 8, layout.upper, layout.upperOf, layout.header);
   const ef = Math.min(Math.max(efConstruction, degree), nodes);
-  kernel.useThread(at + work.visited, at + work.pool, at + work.results, ef, at + work.scratch, kernel.lastEpoch());
-  kernel.useBuild(layout.levels, layout.linkKeys, layout.locks, ef, at + work.query, work.queryBytes, at + work.picks);
+  kernel.useThread(
+    at + work.visited,
+    at + work.pool,
+    at + work.results,
+    ef,
+    at + work.scratch,
+    kernel.lastEpoch(),
+  );
+  kernel.useBuild(
+    layout.levels,
+    layout.linkKeys,
+    layout.locks,
+    ef,
+    at + work.query,
+    work.queryBytes,
+    at + work.picks,
+  );
   return kernel;
 }

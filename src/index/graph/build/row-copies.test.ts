@@ -56,14 +56,18 @@ describe('many equal vectors', () => {
   test('a range holds all copies', async () => {
     const fixture = await build(many, dim, 'L2', { build: hnsw });
     const query = toBytes('float32', many.slice(0, dim));
-    expect([...find(fixture, query, 2000, { radius: 1e-6 }).rows]).toEqual([...exact(fixture, query, 2000, { radius: 1e-6 }).rows]);
+    expect([...find(fixture, query, 2000, { radius: 1e-6 }).rows]).toEqual([
+      ...exact(fixture, query, 2000, { radius: 1e-6 }).rows,
+    ]);
   });
   test('all rows equal, and zeros of either sign', async () => {
     for (const metric of ['L2', 'IP', 'COSINE'] as const) {
       const values = Float32Array.from({ length: 300 * 8 }, (_, i) => (i % 3 === 0 ? -0 : 0));
       const fixture = await build(values, 8, metric);
       expect(fixture.index.placement.params.nodes).toBe(1);
-      expect([...find(fixture, toBytes('float32', values.slice(0, 8)), 50).rows]).toEqual(Array.from({ length: 50 }, (_, i) => i));
+      expect([...find(fixture, toBytes('float32', values.slice(0, 8)), 50).rows]).toEqual(
+        Array.from({ length: 50 }, (_, i) => i),
+      );
     }
   });
   test('few copies are nodes like all others; the block is of version 1 as before', async () => {
@@ -79,9 +83,9 @@ describe('many equal vectors', () => {
     const { meta, sections } = decodeIndexBlock(block);
     for (const name of ['copied', 'copyEnds', 'copies']) {
       const damaged = (sections.get(name) as Uint8Array).slice().fill(0xff, 0, 4);
-      expect(() => loadVectorIndex(workers, encodeIndexBlock(meta, new Map([...sections, [name, damaged]])), 'damaged')).toThrow(
-        'built again',
-      );
+      expect(() =>
+        loadVectorIndex(workers, encodeIndexBlock(meta, new Map([...sections, [name, damaged]])), 'damaged'),
+      ).toThrow('built again');
     }
   });
 });

@@ -13,11 +13,13 @@ export interface RowCopies {
   readonly ends: Uint32Array;
   readonly copies: Uint32Array;
 }
+
 export interface RowCopiesInput {
   readonly place: ExactVectors;
   /** Ascending. */
   readonly rows: Uint32Array;
 }
+
 /** Fewer copies than one in so many rows, none of them of one vector alone in more than GROUP_MAX, do a graph no harm. */
 const COPIES_SHARE = 64;
 const GROUP_MAX = 8;
@@ -48,8 +50,13 @@ export function rowCopies(
   const isFew = total * COPIES_SHARE < rows.length && largest <= GROUP_MAX;
   return isFew ? undefined : grouped(rows, firstOf, counts, total);
 }
+
 /** For each row the place of the first that is equal to it, NONE: it is the first. */
-function firstRows({ hashOf, isEqual }: Sameness, rows: Uint32Array, addressOf: (row: number) => number): Uint32Array {
+function firstRows(
+  { hashOf, isEqual }: Sameness,
+  rows: Uint32Array,
+  addressOf: (row: number) => number,
+): Uint32Array {
   const mask = 2 ** Math.ceil(Math.log2(Math.max(2, rows.length * 2))) - 1;
   const table = new Uint32Array(mask + 1).fill(NONE);
   const hashes = new Uint32Array(rows.length);
@@ -70,11 +77,13 @@ function firstRows({ hashOf, isEqual }: Sameness, rows: Uint32Array, addressOf: 
   }
   return firstOf;
 }
+
 /** Of rows at two addresses. */
 interface Sameness {
   hashOf(at: number): number;
   isEqual(a: number, b: number): boolean;
 }
+
 /** Zeros of either sign are equal. */
 function floatRows(buffer: ArrayBufferLike, bytes: number): Sameness {
   const words = new Uint32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
@@ -95,6 +104,7 @@ function floatRows(buffer: ArrayBufferLike, bytes: number): Sameness {
     },
   };
 }
+
 function byteRows(buffer: ArrayBufferLike, bytes: number): Sameness {
   const all = new Uint8Array(buffer);
   return {
@@ -109,11 +119,18 @@ function byteRows(buffer: ArrayBufferLike, bytes: number): Sameness {
     },
   };
 }
+
 function mixed(hash: number, word: number): number {
   const next = Math.imul(hash ^ word, 0x85ebca6b);
   return next ^ (next >>> 15);
 }
-function grouped(rows: Uint32Array, firstOf: Uint32Array, counts: ReadonlyMap<number, number>, total: number): RowCopies {
+
+function grouped(
+  rows: Uint32Array,
+  firstOf: Uint32Array,
+  counts: ReadonlyMap<number, number>,
+  total: number,
+): RowCopies {
   const places = [...counts.keys()].sort((a, b) => a - b);
   const ends = new Uint32Array(places.length);
   const next = new Map<number, number>();

@@ -8,6 +8,7 @@ export interface CodePlaces {
   readonly ids: number;
   readonly keys: number;
 }
+
 /**
  * @param kernel set up for the codes
  * @param count nodes wanted at most

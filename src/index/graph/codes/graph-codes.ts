@@ -18,12 +18,21 @@ const forms = {
   BF16: { dims: 8, bytes: 16, mode: 10 },
 } as const satisfies Record<CodeForm, { dims: number; bytes: number; mode: number }>;
 /** What an API's `sq_type` names. */
-export const sqForms = { SQ4U: 'SQ4', SQ6: 'SQ6', SQ8: 'SQ8', FP16: 'FP16', BF16: 'BF16' } as const satisfies Record<string, CodeForm>;
+export const sqForms = {
+  SQ4U: 'SQ4',
+  SQ6: 'SQ6',
+  SQ8: 'SQ8',
+  FP16: 'FP16',
+  BF16: 'BF16',
+} as const satisfies Record<string, CodeForm>;
 /** Codes that are floats: neither shifted, nor rotated, nor of one step. */
-export const isPlainForm = (form: CodeForm): form is 'FP32' | 'FP16' | 'BF16' => form === 'FP32' || form === 'FP16' || form === 'BF16';
-export const paddedDims = (form: CodeForm, dim: number): number => Math.ceil(dim / forms[form].dims) * forms[form].dims;
+export const isPlainForm = (form: CodeForm): form is 'FP32' | 'FP16' | 'BF16' =>
+  form === 'FP32' || form === 'FP16' || form === 'BF16';
+export const paddedDims = (form: CodeForm, dim: number): number =>
+  Math.ceil(dim / forms[form].dims) * forms[form].dims;
 /** Codes that fit half a cache line or less more than a line are not padded further; others would straddle lines. */
-export const codeBytes = (form: CodeForm, dim: number): number => (paddedDims(form, dim) / forms[form].dims) * forms[form].bytes;
+export const codeBytes = (form: CodeForm, dim: number): number =>
+  (paddedDims(form, dim) / forms[form].dims) * forms[form].bytes;
 
 /** Where the frame of an index is in its memory, and its numbers. */
 export interface Frame {
@@ -37,11 +46,13 @@ export interface Frame {
   /** Of one code unit of SQ4, SQ6 or SQ8. */
   readonly step: number;
 }
+
 /** Random signs of the rotation: 4 * dim floats of 1 or -1. */
 export function rotationSigns(dim: number, seed: number): Float32Array {
   const random = seededRandom(seed);
   return Float32Array.from({ length: 4 * dim }, () => (random.nextUint32() & 1 ? -1 : 1));
 }
+
 /** Below this the transform mixes too few dims to help. */
 export const ROTATED_DIM_MIN = 16;
 /** Uniform quantiser of a Gaussian with the least square error: step in standard deviations (Max 1960). */
@@ -53,6 +64,7 @@ export function stepOf(form: CodeForm, deviation: number, reach: number): number
   if (form === 'SQ8') return Math.max(bestSteps.SQ8 * deviation, reach / 127) || 1;
   return 1;
 }
+
 /**
  * For codes that rows are scored by. What lies beyond the codes is cut off, which moves the score of such a row by far more than rounding
  * does and brings it too near to a query: the step is wider, up to where recall begins to suffer (tried by hand on the first 20,000 rows of
@@ -64,6 +76,7 @@ export function scoredStepOf(form: CodeForm, deviation: number, reach: number, m
   if (form === 'SQ8') return Math.max(step, Math.min(1.3 * step, most / 127));
   return form === 'SQ6' ? Math.max(step, Math.min(1.2 * step, most / 31.5)) : step;
 }
+
 /**
  * The shortest codes whose error is small beside the distance of near neighbours. The error of a coded distance is about twice the
  * distance times the deviation of one dim's rounding, step / sqrt(12): relative to the squared distance, 2 * step / (sqrt(12) * distance).
@@ -76,6 +89,7 @@ export function fittingForm(dim: number, nearest: number, deviation: number, rea
   const fits = (form: CodeForm): boolean => isShorter(form) && error(form) <= CODE_ERROR_MAX * nearest;
   return fits('SQ4') ? 'SQ4' : fits('SQ6') ? 'SQ6' : 'SQ8';
 }
+
 /**
  * Between what the formula gives for word vectors, about 0.026, where 4 bits cost no recall, and for clustered 128-d vectors, about 0.06,
  * where 4 bits stopped short of recall .99. The two are estimates, the bound between them was not tuned.
@@ -85,7 +99,8 @@ const CODE_ERROR_MAX = 0.035;
  * How many of the found rows are worth an exact score: codes put the k nearest among their first few (tried by hand on word and text-like vectors), and every
  * vector that is read is a cache miss for each of its lines.
  */
-export const rescored = (k: number, form: CodeForm): number => (form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10);
+export const rescored = (k: number, form: CodeForm): number =>
+  form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10;
 /**
  * A squared distance by codes errs by about 2 * distance * the deviation of rounding: that of a value to `unit` / sqrt(12) and that of the query
  * to 1 / sqrt(12), in the unit of the keys. The difference of two, thrice as far off as is usual, is this times the distance. 0: not known.
@@ -94,12 +109,28 @@ export function keySlack(form: CodeForm, isIp: boolean): number {
   if (isIp || isPlainForm(form)) return 0;
   return 3 * Math.SQRT2 * 2 * Math.sqrt((l2Queries[form].unit ** 2 + 1) / 12);
 }
+
 /** Configures the kernel instance for these codes. */
-export function useCodes(kernel: GraphKernel, form: CodeForm, isIp: boolean, dim: number, address: number, stride: number): void {
+export function useCodes(
+  kernel: GraphKernel,
+  form: CodeForm,
+  isIp: boolean,
+  dim: number,
+  address: number,
+  stride: number,
+): void {
   kernel.useCodes(forms[form].mode + (isIp ? 1 : 0), paddedDims(form, dim), address, stride, 0);
 }
+
 /** Encodes the framed float32 vector at `from`. */
-export function encode(kernel: GraphKernel, form: CodeForm, dim: number, step: number, from: number, out: number): void {
+export function encode(
+  kernel: GraphKernel,
+  form: CodeForm,
+  dim: number,
+  step: number,
+  from: number,
+  out: number,
+): void {
   const padded = paddedDims(form, dim);
   if (form === 'SQ4') kernel.to4(from, dim, padded, step, out);
   else if (form === 'SQ6') kernel.to6(from, dim, padded, step, out);
@@ -107,6 +138,7 @@ export function encode(kernel: GraphKernel, form: CodeForm, dim: number, step: n
   else if (form === 'FP32') kernel.to32(from, dim, padded, out);
   else kernel.to16(from, dim, padded, form === 'BF16' ? 1 : 0, out);
 }
+
 /** Room for a query form, in bytes: float32 or int16 of padded dims. */
 export const queryBytes = (dim: number): number => (Math.ceil(dim / 64) * 64 + 64) * 4;
 
@@ -115,7 +147,13 @@ export const queryBytes = (dim: number): number => (Math.ceil(dim / 64) * 64 + 6
  * SQ6), IP any scale: only the order of inner products matters, so the largest that cannot overflow 32 bits.
  * @returns the scale: framed values times it are in the unit of the query
  */
-export function encodeQuery(memory: WebAssembly.Memory, form: CodeForm, frame: Frame, from: number, out: number): number {
+export function encodeQuery(
+  memory: WebAssembly.Memory,
+  form: CodeForm,
+  frame: Frame,
+  from: number,
+  out: number,
+): number {
   const kernel = graphKernel.on(memory);
   const { dim, step, isIp } = frame;
   const padded = paddedDims(form, dim);
@@ -136,6 +174,7 @@ export function encodeQuery(memory: WebAssembly.Memory, form: CodeForm, frame: F
   kernel.toQuery(from, dim, padded, unit / step, offset, low, high, out);
   return unit / step;
 }
+
 /** Units in a step, where the codes begin, and how far a query may lie outside them. */
 const l2Queries = {
   SQ4: { unit: 16, offset: 120, low: -256, high: 496 },

@@ -11,6 +11,7 @@ function kernelWith(at: number, keys: readonly number[]) {
   for (const [node, key] of keys.entries()) entries[node] = (BigInt(key) << 32n) | BigInt(node << 1);
   return kernel;
 }
+
 /** Order-preserving, as the kernels write floats. */
 function floatKey(value: number): number {
   const bits = new Uint32Array(new Float32Array([value]).buffer)[0] as number;

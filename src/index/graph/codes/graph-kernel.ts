@@ -8,8 +8,23 @@ import { graphRelaxedKernelBase64 } from '#index/gen/graph-relaxed-kernel.js';
 export interface GraphKernel {
   useCodes(mode: number, dims: number, address: number, stride: number, centroids: number): void;
   useUpperCodes(address: number, stride: number): void;
-  useGraph(nodes: number, degree: number, base: number, baseStride: number, upper: number, upperOf: number, header: number): void;
-  useThread(visited: number, pool: number, results: number, entriesMax: number, scratch: number, lastEpoch: number): void;
+  useGraph(
+    nodes: number,
+    degree: number,
+    base: number,
+    baseStride: number,
+    upper: number,
+    upperOf: number,
+    header: number,
+  ): void;
+  useThread(
+    visited: number,
+    pool: number,
+    results: number,
+    entriesMax: number,
+    scratch: number,
+    lastEpoch: number,
+  ): void;
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
@@ -37,12 +52,38 @@ export interface GraphKernel {
   to16(vector: number, dim: number, padded: number, isBfloat: number, out: number): void;
   to32(vector: number, dim: number, padded: number, out: number): void;
   toQuery(
-    ...args: [vector: number, dim: number, padded: number, scale: number, offset: number, low: number, high: number, out: number]
+    ...args: [
+      vector: number,
+      dim: number,
+      padded: number,
+      scale: number,
+      offset: number,
+      low: number,
+      high: number,
+      out: number,
+    ]
   ): void;
-  useRecords(at: number, bytes: number, dims: number, slots: number, bits: number, isIp: number, table: number): void;
-  writeRecords(from: number, to: number, codes: number, codeStride: number, lists: number, length: number, order: number): void;
+  useRecords(
+    at: number,
+    bytes: number,
+    dims: number,
+    slots: number,
+    bits: number,
+    isIp: number,
+    table: number,
+  ): void;
+  writeRecords(
+    from: number,
+    to: number,
+    codes: number,
+    codeStride: number,
+    lists: number,
+    length: number,
+    order: number,
+  ): void;
   makeTable(query: number, dim: number, scale: number): void;
   searchRecords(query: number, ef: number, most: number): number;
   searchRecordsAdmitting(query: number, ef: number, excluded: number, budget: number): number;
 }
+
 export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64, graphRelaxedKernelBase64);

@@ -14,9 +14,13 @@ export class CopiesOfRows {
   readonly #copies: Uint32Array;
 
   /** @returns undefined when the block has none */
-  static in(memory: WebAssembly.Memory, sections: Readonly<Record<string, SectionPlace>>): CopiesOfRows | undefined {
+  static in(
+    memory: WebAssembly.Memory,
+    sections: Readonly<Record<string, SectionPlace>>,
+  ): CopiesOfRows | undefined {
     return sections[COPY_SECTIONS.copies] === undefined ? undefined : new CopiesOfRows(memory, sections);
   }
+
   private constructor(memory: WebAssembly.Memory, sections: Readonly<Record<string, SectionPlace>>) {
     const words = (name: string): Uint32Array => {
       const place = sections[name];
@@ -27,17 +31,21 @@ export class CopiesOfRows {
     this.#ends = words(COPY_SECTIONS.ends);
     this.#copies = words(COPY_SECTIONS.copies);
   }
+
   get count(): number {
     return this.#copies.length;
   }
+
   /** Clears the bits of first rows that do not count but have a copy that does: walks have to find them. */
   admit(bits: Uint8Array): void {
     const isOut = (row: number): boolean => ((bits[row >> 3] as number) & (1 << (row & 7))) !== 0;
     for (let group = 0; group < this.#firsts.length; group++) {
       const first = this.#firsts[group] as number;
-      if (isOut(first) && !this.#of(group).every(isOut)) bits[first >> 3] = (bits[first >> 3] as number) & ~(1 << (first & 7));
+      if (isOut(first) && !this.#of(group).every(isOut))
+        bits[first >> 3] = (bits[first >> 3] as number) & ~(1 << (first & 7));
     }
   }
+
   /** The best `k` of the hits and of their copies, those that count: equal scores by row. @param hits best first */
   expanded({ rows, scores }: Hits, k: number, excluded?: Uint8Array): Hits {
     const counts = (row: number): boolean => ((excluded?.[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
@@ -60,9 +68,11 @@ export class CopiesOfRows {
     }
     return { rows: Uint32Array.from(outRows), scores: Float32Array.from(outScores) };
   }
+
   #of(group: number): Uint32Array {
     return this.#copies.subarray(group === 0 ? 0 : this.#ends[group - 1], this.#ends[group]);
   }
+
   #groupOf(row: number): number {
     let [low, high] = [0, this.#firsts.length];
     while (low < high) {

@@ -16,6 +16,7 @@ export interface LinkPlace {
   readonly length: number;
   readonly stride: number;
 }
+
 /** @throws data_corrupt */
 export function checkGraphBlock(block: IndexBlock): void {
   const { nodes, degree, codeStride } = graphParams(block.meta);
@@ -23,12 +24,14 @@ export function checkGraphBlock(block: IndexBlock): void {
   checkLayers(block, { section: 'links', from: 0, length: degree * 2, stride: degree * 2 });
   sectionOf(block, 'codes', nodes * codeStride);
 }
+
 /** Codes of one of the forms, in the frame. @throws data_corrupt */
 export function checkForm({ meta }: IndexBlock): void {
   const { form, codeStride, step } = graphParams(meta);
   if (!isCodeForm(form) || codeStride !== codeBytes(form, meta.dim) || !(step > 0))
     throw corruptGraph(meta, `codes ${form} of ${codeStride} bytes, step ${step}`);
 }
+
 export const corruptGraph = ({ indexType }: IndexMeta, fact: string): ElanusError =>
   new ElanusError('data_corrupt', `${indexType} index: ${fact}; it has to be built again`);
 /** All but the codes of nodes. @throws data_corrupt */
@@ -36,11 +39,13 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   const { meta } = block;
   const { nodes, degree, hasRows, upperNodes } = graphParams(meta);
   const corrupt = (fact: string): ElanusError => corruptGraph(meta, fact);
-  const isCount = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
+  const isCount = (value: number, most: number): boolean =>
+    Number.isInteger(value) && value >= 0 && value <= most;
   if (!isCount(nodes, meta.rowCount) || !isCount(degree, 2048) || degree < 2 || meta.dim < 1) {
     throw corrupt(`${nodes} nodes of degree ${degree} for ${meta.rowCount} rows of dim ${meta.dim}`);
   }
-  if (!hasRows && nodes !== meta.rowCount) throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
+  if (!hasRows && nodes !== meta.rowCount)
+    throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
   const words = (name: string, count: number): DataView => {
     const bytes = sectionOf(block, name, count * 4);
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -48,16 +53,24 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   sectionOf(block, 'frame', meta.dim * 20);
   const header = words('header', 4);
   const [entry, top] = [header.getUint32(0, true), header.getInt32(4, true)];
-  if (nodes > 0 ? !(entry < nodes && top >= 0 && top <= LEVEL_MAX) : top !== -1) throw corrupt(`entry ${entry} at layer ${top}`);
+  if (nodes > 0 ? !(entry < nodes && top >= 0 && top <= LEVEL_MAX) : top !== -1)
+    throw corrupt(`entry ${entry} at layer ${top}`);
   const upperBytes = block.sections.get('upper')?.length ?? -1;
   const lists = upperBytes / (degree * 4);
   if (!isCount(lists, nodes * LEVEL_MAX)) throw corrupt(`${upperBytes} bytes of upper lists`);
-  const checkIds = (name: string, count: number, most: number, isNilAllowed: boolean, place = { from: 0, length: 1, stride: 1 }): void => {
+  const checkIds = (
+    name: string,
+    count: number,
+    most: number,
+    isNilAllowed: boolean,
+    place = { from: 0, length: 1, stride: 1 },
+  ): void => {
     const ids = words(name, count * place.stride);
     for (let i = 0; i < count; i++) {
       for (let j = i * place.stride + place.from, end = j + place.length; j < end; j++) {
         const id = ids.getUint32(j * 4, true);
-        if (id >= most && !(isNilAllowed && id === NIL)) throw corrupt(`${name} ${j} is ${id}, expected less than ${most}`);
+        if (id >= most && !(isNilAllowed && id === NIL))
+          throw corrupt(`${name} ${j} is ${id}, expected less than ${most}`);
       }
     }
   };
@@ -75,13 +88,15 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
     const countOf = (name: string): number => Math.floor((block.sections.get(name)?.length ?? 0) / 4);
     const groups = countOf(COPY_SECTIONS.firsts);
     const copies = countOf(COPY_SECTIONS.copies);
-    if (nodes + copies > meta.rowCount) throw corrupt(`${nodes} nodes and ${copies} copies of ${meta.rowCount} rows`);
+    if (nodes + copies > meta.rowCount)
+      throw corrupt(`${nodes} nodes and ${copies} copies of ${meta.rowCount} rows`);
     checkIds(COPY_SECTIONS.firsts, groups, meta.rowCount, false);
     checkIds(COPY_SECTIONS.copies, copies, meta.rowCount, false);
     const ends = words(COPY_SECTIONS.ends, groups);
     for (let i = 0, before = 0; i < groups || before !== copies; i++) {
       const end = i < groups ? ends.getUint32(i * 4, true) : -1;
-      if (end <= before || end > copies) throw corrupt(`copies of group ${i} end at ${end} of ${copies}, behind ${before}`);
+      if (end <= before || end > copies)
+        throw corrupt(`copies of group ${i} end at ${end} of ${copies}, behind ${before}`);
       before = end;
     }
   }
@@ -102,6 +117,7 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   function checkDescent(first: number, layers: number): void {
     if (layers <= 0) return;
     const upperOf = words('upperOf', upperNodes);
-    if (upperOf.getUint32(first * 4, true) + layers > lists) throw corrupt(`the entry has fewer than ${layers} upper lists`);
+    if (upperOf.getUint32(first * 4, true) + layers > lists)
+      throw corrupt(`the entry has fewer than ${layers} upper lists`);
   }
 }

@@ -24,6 +24,7 @@ export interface WorkLayout {
   readonly excluded: number;
   readonly bytes: number;
 }
+
 /** Of the bits of rows that do not count. */
 export const excludedBytes = (rows: number): number => Math.ceil(rows / 8) + 8;
 /** @param rows of the segment, at least `nodes` */
@@ -51,6 +52,7 @@ export function workLayout(nodes: number, dim: number, degree: number, rows = no
   };
   return { ...layout, bytes: at };
 }
+
 /** What the build leaves in the description of the block, beside its parameters. */
 export interface GraphParams {
   readonly nodes: number;
@@ -65,8 +67,10 @@ export interface GraphParams {
   /** Nodes are added while it is searched; `nodes` is then what fits. */
   readonly isGrowing: boolean;
 }
+
 export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphParams {
-  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing, upperNodes } = placement.params;
+  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing, upperNodes } =
+    placement.params;
   return {
     nodes: Number(nodes),
     degree: Number(degree),

@@ -14,6 +14,7 @@ export interface RecordLayout {
   readonly idsAt: number;
   readonly bytes: number;
 }
+
 export function recordLayout(dim: number, degree: number, bits: number): RecordLayout {
   const dims = Math.ceil(dim / 16) * 16;
   const slots = Math.ceil((2 * degree) / BATCH) * BATCH;
@@ -21,9 +22,11 @@ export function recordLayout(dim: number, degree: number, bits: number): RecordL
   const bytes = dims + slots * (4 + 4) + (slots * dims * bits) / 8;
   return { dims, slots, idsAt: dims, bytes: Math.ceil(bytes / 64) * 64 };
 }
+
 export interface QgParams extends GraphParams {
   readonly bits: number;
 }
+
 export const qgParams = (placement: Pick<IndexPlacement, 'params'>): QgParams => ({
   ...graphParams(placement),
   bits: Number(placement.params.bits),

@@ -22,6 +22,7 @@ export interface PqCodesInput {
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
 }
+
 /** Multiplications of one piece: some 20 ms, so that searches get their turn between pieces. */
 const PIECE_WORK = 2 ** 27;
 const PIECE_ROWS_MAX = 2048;
@@ -34,7 +35,11 @@ export async function buildPqCodes<Region extends IndexRegion>(
 ): Promise<Map<string, Uint8Array>> {
   const { shape } = input.pq;
   const { nodes, metric } = input.place;
-  const empty = { shape, books: new Float32Array(pqBookFloats(shape)), bias: new Float32Array(pqBiasFloats(shape)) };
+  const empty = {
+    shape,
+    books: new Float32Array(pqBookFloats(shape)),
+    bias: new Float32Array(pqBiasFloats(shape)),
+  };
   const book = nodes === 0 ? empty : await train(workers, regions, input);
   if (nodes > 0) await encodeAll(workers, regions, input, book);
   // Squared lengths of codewords add up to that of a vector only where each dim has one level.
@@ -44,7 +49,9 @@ export async function buildPqCodes<Region extends IndexRegion>(
     ['book_bias', bytesOf(isSquared ? book.bias : empty.bias)],
   ]);
 }
-const bytesOf = (floats: Float32Array): Uint8Array => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+
+const bytesOf = (floats: Float32Array): Uint8Array =>
+  new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
 
 async function train<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -54,11 +61,16 @@ async function train<Region extends IndexRegion>(
   const { shape } = pq;
   const count = pqSampleCount(shape, place.nodes);
   return withRegion(workers, RESERVED_BYTES + count * shape.padded * 4, REGION_BYTES_MAX, async (region) => {
-    const sample: GraphPqSampleInput = { place, sampled: sampleRows(place.nodes, count, seed + 2), out: RESERVED_BYTES };
+    const sample: GraphPqSampleInput = {
+      place,
+      sampled: sampleRows(place.nodes, count, seed + 2),
+      out: RESERVED_BYTES,
+    };
     await workers.run('graphPqSample', sample, [...regions, region], signal);
     return trainPq(workers, shape, { region, samples: RESERVED_BYTES, count, seed: seed + 3, signal });
   });
 }
+
 async function encodeAll<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   regions: readonly Region[],
@@ -67,7 +79,10 @@ async function encodeAll<Region extends IndexRegion>(
 ): Promise<void> {
   const { nodes, dim } = place;
   const { shape } = pq;
-  const rows = Math.max(64, Math.min(PIECE_ROWS_MAX, nodes, Math.floor(PIECE_WORK / (shape.entries * dim * shape.levels))));
+  const rows = Math.max(
+    64,
+    Math.min(PIECE_ROWS_MAX, nodes, Math.floor(PIECE_WORK / (shape.entries * dim * shape.levels))),
+  );
   const books = RESERVED_BYTES;
   const bias = books + Math.ceil(book.books.byteLength / 64) * 64;
   const work = bias + Math.ceil(book.bias.byteLength / 64) * 64;
@@ -78,12 +93,22 @@ async function encodeAll<Region extends IndexRegion>(
     new Float32Array(region.memory.buffer, bias, book.bias.length).set(book.bias);
     const run = async (piece: number, lane: number): Promise<void> => {
       const [begin, end] = [piece * rows, Math.min(nodes, (piece + 1) * rows)];
-      const encode: GraphPqEncodeInput = { place, pq, books, bias, work: work + lane * room, begin, end, out };
+      const encode: GraphPqEncodeInput = {
+        place,
+        pq,
+        books,
+        bias,
+        work: work + lane * room,
+        begin,
+        end,
+        out,
+      };
       await workers.run('graphPqEncode', encode, [...regions, region], signal);
     };
     await runLanes(Math.ceil(nodes / rows), threads, run, signal);
   });
 }
+
 async function withRegion<Region extends IndexRegion, Result>(
   workers: IndexWorkers<Region>,
   bytes: number,

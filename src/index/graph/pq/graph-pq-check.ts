@@ -11,7 +11,8 @@ import { GRAPH_PQ_FORM, type GraphPqParams, graphPqParams } from './graph-pq-lay
 export function checkGraphPqBlock(block: IndexBlock): void {
   const { meta } = block;
   const { nodes, degree, form, codeStride, shape, stride, numberBytes } = paramsOf(meta);
-  if (form !== GRAPH_PQ_FORM || codeStride !== stride) throw corruptGraph(meta, `codes ${form} of ${codeStride} bytes, expected ${stride}`);
+  if (form !== GRAPH_PQ_FORM || codeStride !== stride)
+    throw corruptGraph(meta, `codes ${form} of ${codeStride} bytes, expected ${stride}`);
   checkLayers(block, { section: 'links', from: 0, length: degree * 2, stride: degree * 2 });
   sectionOf(block, 'books', pqBookFloats(shape) * 4);
   sectionOf(block, 'book_bias', pqBiasFloats(shape) * 4);
@@ -20,11 +21,14 @@ export function checkGraphPqBlock(block: IndexBlock): void {
   if (entries === 256 ** numberBytes) return;
   for (let node = 0; node < nodes; node++) {
     for (let i = 0, at = node * stride; i < tables; i++, at += numberBytes) {
-      const number = numberBytes === 1 ? (codes[at] as number) : (codes[at] as number) | ((codes[at + 1] as number) << 8);
-      if (number >= entries) throw corruptGraph(meta, `code ${i} of node ${node} is ${number}, expected less than ${entries}`);
+      const number =
+        numberBytes === 1 ? (codes[at] as number) : (codes[at] as number) | ((codes[at + 1] as number) << 8);
+      if (number >= entries)
+        throw corruptGraph(meta, `code ${i} of node ${node} is ${number}, expected less than ${entries}`);
     }
   }
 }
+
 function paramsOf(meta: IndexMeta): GraphPqParams {
   try {
     return graphPqParams(meta);

@@ -9,12 +9,14 @@ interface Context {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
 }
+
 export interface GraphPqSampleInput {
   readonly place: BuildPlace;
   /** Their framed vectors, one after the other, go to `out` of memory 2. */
   readonly sampled: Uint32Array;
   readonly out: number;
 }
+
 export interface GraphPqEncodeInput {
   readonly place: BuildPlace;
   readonly pq: GraphPqLayout;
@@ -28,8 +30,10 @@ export interface GraphPqEncodeInput {
   /** Address of the codes, in memory 1. */
   readonly out: number;
 }
+
 /** Floats of `rows` vectors, then ids and values of one table. */
-export const graphPqRoom = ({ shape }: GraphPqLayout, rows: number): number => Math.ceil((rows * (shape.padded * 4 + 8)) / 64) * 64;
+export const graphPqRoom = ({ shape }: GraphPqLayout, rows: number): number =>
+  Math.ceil((rows * (shape.padded * 4 + 8)) / 64) * 64;
 
 export function graphPqSample({ place, sampled, out }: GraphPqSampleInput, context: Context): void {
   const copy = copier(place, context);
@@ -37,7 +41,11 @@ export function graphPqSample({ place, sampled, out }: GraphPqSampleInput, conte
     copy(node, out + i * place.dim * 4);
   });
 }
-export function graphPqEncode({ place, pq, books, bias, work, begin, end, out }: GraphPqEncodeInput, context: Context): void {
+
+export function graphPqEncode(
+  { place, pq, books, bias, work, begin, end, out }: GraphPqEncodeInput,
+  context: Context,
+): void {
   const memory = must(context.memories[1], 'memory of the build');
   const room = must(context.memories[2], 'memory of the codewords');
   const { shape, numberBytes, hasBias, stride } = pq;
@@ -63,11 +71,14 @@ export function graphPqEncode({ place, pq, books, bias, work, begin, end, out }:
     codeView.setFloat32(i * stride + width, sum / 2, true);
   }
 }
+
 function copier(place: BuildPlace, context: Context): (node: number, to: number) => void {
   const memory = must(context.memories[1], 'memory of the build');
   const room = must(context.memories[2], 'memory of the codewords');
   const toFrame = framer({ ...place, isRotated: false }, context, false);
   return (node, to) => {
-    new Float32Array(room.buffer, to, place.dim).set(new Float32Array(memory.buffer, toFrame(node), place.dim));
+    new Float32Array(room.buffer, to, place.dim).set(
+      new Float32Array(memory.buffer, toFrame(node), place.dim),
+    );
   };
 }

@@ -24,8 +24,13 @@ const graph = { M: 8, efConstruction: 60, refine: false, refineType: 'FP32' } as
 const pq = (m: number, nbits = 8) => ({ kind: 'HNSW_PQ', ...graph, m, nbits }) as const;
 const prq = (m: number, nrq: number, nbits = 8) => ({ kind: 'HNSW_PRQ', ...graph, m, nrq, nbits }) as const;
 type Build = ReturnType<typeof pq> | ReturnType<typeof prq>;
-const buildPq = (values: Float32Array, dim: number, metric: MetricType, made: Build, rest: Overrides = {}): Promise<Fixture> =>
-  build(values, dim, metric, { build: made, ...rest });
+const buildPq = (
+  values: Float32Array,
+  dim: number,
+  metric: MetricType,
+  made: Build,
+  rest: Overrides = {},
+): Promise<Fixture> => build(values, dim, metric, { build: made, ...rest });
 /** Lengths between 0.1 and 10, which inner products feel. */
 function stretched(values: Float32Array, dim: number): Float32Array {
   const next = random(90);
@@ -72,7 +77,9 @@ describe('recall and scores', () => {
       const fixture = await buildPq(values, dim, metric, made);
       const queries = queriesOf(fixture, clustered(20, dim, 9), 20);
       // A pool of k: what is found is what the codes put first.
-      expect(recall(fixture, queries, 20, { params: { ef: 20 } }), `${metric} ${made.kind}`).toBeGreaterThan(0.75);
+      expect(recall(fixture, queries, 20, { params: { ef: 20 } }), `${metric} ${made.kind}`).toBeGreaterThan(
+        0.75,
+      );
     }
   });
   test('with inner products long vectors are found wherever the query lies', async () => {
@@ -93,7 +100,9 @@ describe('recall and scores', () => {
     for (const m of [1, 2, 3, 4, 6, 12]) {
       for (const made of [pq(m, 1 + m), pq(m, 10), prq(m, 2, 3), prq(m, 3, 8)]) {
         const fixture = await buildPq(values, 12, 'L2', made);
-        const found = recall(fixture, queriesOf(fixture, values, 10), 5, { params: { ef: 200, refineK: 40 } });
+        const found = recall(fixture, queriesOf(fixture, values, 10), 5, {
+          params: { ef: 200, refineK: 40 },
+        });
         expect(found, JSON.stringify(made)).toBeGreaterThan(0.95);
       }
     }
@@ -111,7 +120,8 @@ describe('rows that do not count', () => {
         const excluded = bits(rows, () => next() >= share);
         const rest = { excluded, passing: countClear(excluded, rows) };
         for (const query of queries) {
-          for (const row of find(fixture, query, 10, rest).rows) expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
+          for (const row of find(fixture, query, 10, rest).rows)
+            expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
         }
         expect(recall(fixture, queries, 10, rest), `share ${share}`).toBeGreaterThan(0.9);
       }
@@ -136,7 +146,8 @@ test('range search: hits lie within the range; a ring far from the query is foun
     const all = exact(fixture, query, 3000).scores;
     const [rangeFilter, radius] = [all[100] as number, all[400] as number];
     const hits = find(fixture, query, 50, { radius, rangeFilter });
-    for (const score of hits.scores) expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
+    for (const score of hits.scores)
+      expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
     const truth = new Set(exact(fixture, query, 50, { radius, rangeFilter }).rows);
     expect([...hits.rows].filter((row) => truth.has(row)).length).toBeGreaterThan(truth.size * 0.9);
   }
@@ -168,7 +179,8 @@ describe('the block', () => {
   test('bytes of a node: one number for each subquantiser and level, two where tables are long, a float of PRQ', async () => {
     const values = clustered(700, 16, 6);
     const bytesOf = async (metric: MetricType, made: Build): Promise<number> =>
-      (decodeIndexBlock((await buildPq(values, 16, metric, made)).block).sections.get('codes')?.length ?? 0) / 700;
+      (decodeIndexBlock((await buildPq(values, 16, metric, made)).block).sections.get('codes')?.length ?? 0) /
+      700;
     expect(await bytesOf('L2', pq(8))).toBe(8);
     expect(await bytesOf('L2', pq(8, 9))).toBe(16);
     expect(await bytesOf('COSINE', prq(4, 3))).toBe(4 * 3 + 4);
@@ -186,23 +198,39 @@ describe('the block', () => {
       expect(a.block).not.toEqual(c.block);
     }
   });
-  test.each([pq(4), prq(3, 2)])('damage with right checksums is refused or harmless, and never hangs: %o', async (made) => {
-    const fixture = await buildPq(clustered(200, 12, 8), 12, 'L2', made);
-    checkDamage(fixture, toBytes('float32', clustered(1, 12, 8)), 10);
-  });
+  test.each([pq(4), prq(3, 2)])(
+    'damage with right checksums is refused or harmless, and never hangs: %o',
+    async (made) => {
+      const fixture = await buildPq(clustered(200, 12, 8), 12, 'L2', made);
+      checkDamage(fixture, toBytes('float32', clustered(1, 12, 8)), 10);
+    },
+  );
   test('a code that its table does not have is refused', async () => {
     const { block } = await buildPq(clustered(100, 12, 8), 12, 'L2', prq(3, 2));
     const { meta, sections } = decodeIndexBlock(block);
     const codes = (sections.get('codes') as Uint8Array).slice();
     codes[10 * 3 + 5] = 104; // 100 codewords lie in 13 panels of 8.
-    const load = (changed: Uint8Array) => loadVectorIndex(workers, encodeIndexBlock(meta, new Map(sections).set('codes', changed)), 'odd');
-    expect(() => load(codes)).toThrow('code 5 of node 3 is 104, expected less than 104; it has to be built again');
+    const load = (changed: Uint8Array) =>
+      loadVectorIndex(workers, encodeIndexBlock(meta, new Map(sections).set('codes', changed)), 'odd');
+    expect(() => load(codes)).toThrow(
+      'code 5 of node 3 is 104, expected less than 104; it has to be built again',
+    );
     codes[10 * 3 + 5] = 103;
     load(codes);
   });
   const odd: IndexMeta['params'][] = [
-    ...[{ m: 3 }, { m: 5 }, { m: 0 }, { nbits: 7 }, { nbits: 30 }, { nrq: 1 }, { nrq: 3 }, { nrq: 17 }],
-    ...[{ form: 'SQ8' }, { degree: 9 }, { nodes: 199 }, { codeStride: 8 }],
+    { m: 3 },
+    { m: 5 },
+    { m: 0 },
+    { nbits: 7 },
+    { nbits: 30 },
+    { nrq: 1 },
+    { nrq: 3 },
+    { nrq: 17 },
+    { form: 'SQ8' },
+    { degree: 9 },
+    { nodes: 199 },
+    { codeStride: 8 },
   ];
   test.each(odd)('a description that does not fit is refused: %o', async (params) => {
     const { block } = await buildPq(clustered(200, 12, 8), 12, 'L2', prq(4, 2));
@@ -213,7 +241,11 @@ describe('the block', () => {
   test('tables of a query that are too large are refused', async () => {
     const spec = { m: 64, nbits: 12, levels: 16 };
     expect(graphPqLayout(64, spec, 'L2', 5000).tableBytes).toBe(64 * 16 * 4096 * 4);
-    expect(() => graphPqLayout(64, { ...spec, nbits: 16 }, 'L2', 50_000)).toThrow(/tables of a query take .* use smaller nbits/);
-    await expect(buildPq(clustered(20, 2, 1), 2, 'L2', pq(2, 17))).rejects.toThrow('nbits is 17, expected 1 to 16');
+    expect(() => graphPqLayout(64, { ...spec, nbits: 16 }, 'L2', 50_000)).toThrow(
+      /tables of a query take .* use smaller nbits/,
+    );
+    await expect(buildPq(clustered(20, 2, 1), 2, 'L2', pq(2, 17))).rejects.toThrow(
+      'nbits is 17, expected 1 to 16',
+    );
   });
 });

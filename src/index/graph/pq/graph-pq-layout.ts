@@ -14,6 +14,7 @@ export interface GraphPqSpec {
   /** 1: HNSW_PQ; levels of HNSW_PRQ. */
   readonly levels: number;
 }
+
 export interface GraphPqLayout {
   readonly shape: PqShape;
   /** Of one number: 1 or 2. */
@@ -26,8 +27,14 @@ export interface GraphPqLayout {
 }
 
 /** @throws invalid_parameter */
-export function graphPqLayout(dim: number, { m, nbits, levels }: GraphPqSpec, metric: string, nodes: number): GraphPqLayout {
-  if (dim % m !== 0) throw new ElanusError('invalid_parameter', `m is ${m}, expected a divisor of dim ${dim}`);
+export function graphPqLayout(
+  dim: number,
+  { m, nbits, levels }: GraphPqSpec,
+  metric: string,
+  nodes: number,
+): GraphPqLayout {
+  if (dim % m !== 0)
+    throw new ElanusError('invalid_parameter', `m is ${m}, expected a divisor of dim ${dim}`);
   const shape = pqShape(dim, m, nbits, levels, nodes);
   const tableBytes = shape.tables * shape.entries * 4;
   if (tableBytes > PQ_TABLE_BYTES_MAX) {
@@ -40,6 +47,7 @@ export function graphPqLayout(dim: number, { m, nbits, levels }: GraphPqSpec, me
   const hasBias = levels > 1 && metric !== 'IP';
   return { shape, numberBytes, hasBias, stride: shape.tables * numberBytes + (hasBias ? 4 : 0), tableBytes };
 }
+
 export interface GraphPqParams extends GraphParams, GraphPqLayout {}
 /** @throws invalid_parameter when the description cannot be of such an index. */
 export function graphPqParams(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric'>): GraphPqParams {
@@ -48,6 +56,7 @@ export function graphPqParams(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric'>
   const spec = { m: Number(m), nbits: Number(nbits), levels: Number(nrq) };
   return { ...params, ...graphPqLayout(meta.dim, spec, meta.metric, params.nodes) };
 }
+
 /** Of one thread: that of any graph, and behind it the tables of a query. */
 export function graphPqWork(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric' | 'rowCount'>): {
   readonly tables: number;

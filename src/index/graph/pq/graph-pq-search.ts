@@ -13,12 +13,14 @@ export const graphPqSearch = (
   const memory = must(context.memories[1], 'memory of the index');
   return searchGraph(input, context, (place) => walksOf(place, memory));
 };
+
 /**
  * How many found rows are worth an exact score, by the bits that a code has for each dim: with 4 the nearest lie among the first few,
  * with 2 among some times k; coarser codes only say which rows to look at, and all that the walk found are (measured, see the README of
  * kernels/graph).
  */
-const rescoredBy = (bits: number, k: number): number => (bits >= 4 ? 2 * k + 20 : bits >= 2 ? 8 * k + 20 : Number.POSITIVE_INFINITY);
+const rescoredBy = (bits: number, k: number): number =>
+  bits >= 4 ? 2 * k + 20 : bits >= 2 ? 8 * k + 20 : Number.POSITIVE_INFINITY;
 /** Modes of the kernel: numbers alone, and with a float32 behind them. */
 const MODE = 12;
 const BIASED_MODE = 13;
@@ -44,7 +46,14 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
     prepare: () => {
       for (let table = 0; table < tables; table++) {
         const [first, part] = [table * entries, framed + (table % m) * partDim * 4];
-        floats.scoreAll(part, partDim, books + first * partDim * 4, entries / 8, bias + first * 4, query + first * 4);
+        floats.scoreAll(
+          part,
+          partDim,
+          books + first * partDim * 4,
+          entries / 8,
+          bias + first * 4,
+          query + first * 4,
+        );
       }
     },
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),

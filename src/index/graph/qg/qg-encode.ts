@@ -13,6 +13,7 @@ export interface QgEncodeInput {
   /** Address of the first record. */
   readonly out: number;
 }
+
 /** Memory 0 has the vectors, which are not read; memory 1 is that of the build. */
 export function qgEncode(
   { place, bits, begin, end, out }: QgEncodeInput,
@@ -23,10 +24,23 @@ export function qgEncode(
   const { dims, slots, bytes } = recordLayout(dim, degree, bits);
   const table = layout.work + layout.workBytes * context.thread + workLayout(nodes, dim, degree).query;
   kernel.useRecords(out, bytes, dims, slots, bits, metric === 'IP' ? 1 : 0, table);
-  kernel.writeRecords(begin, end, layout.codes, layout.codeStride, layout.finalLinks, degree * 2, layout.order);
+  kernel.writeRecords(
+    begin,
+    end,
+    layout.codes,
+    layout.codeStride,
+    layout.finalLinks,
+    degree * 2,
+    layout.order,
+  );
 }
+
 /** Copies the codes of the nodes of upper layers, which come first in the final order, to where searches begin in them. */
-export function copyUpperCodes({ buffer }: WebAssembly.Memory, { layout, nodes }: BuildPlace, upperNodes: number): void {
+export function copyUpperCodes(
+  { buffer }: WebAssembly.Memory,
+  { layout, nodes }: BuildPlace,
+  upperNodes: number,
+): void {
   const { codes, codeStride, upperCodes } = layout;
   const bytes = new Uint8Array(buffer);
   const order = new Uint32Array(buffer, layout.order, nodes);

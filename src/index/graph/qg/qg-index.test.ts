@@ -21,8 +21,13 @@ import {
 } from '../../../../test/support/vector-index.js';
 
 const qg = (bitCount: 1 | 2, M = 8) => ({ kind: 'QG', M, efConstruction: 60, bits: bitCount }) as const;
-const buildQg = (values: Float32Array, dim: number, metric: MetricType, bitCount: 1 | 2 = 1, rest: Overrides = {}): Promise<Fixture> =>
-  build(values, dim, metric, { build: qg(bitCount), ...rest });
+const buildQg = (
+  values: Float32Array,
+  dim: number,
+  metric: MetricType,
+  bitCount: 1 | 2 = 1,
+  rest: Overrides = {},
+): Promise<Fixture> => build(values, dim, metric, { build: qg(bitCount), ...rest });
 
 describe('recall and scores', () => {
   for (const metric of ['L2', 'IP', 'COSINE'] as const) {
@@ -56,14 +61,18 @@ describe('recall and scores', () => {
   });
   test('links of more than 32 neighbours lie in several batches', async () => {
     const fixture = await buildQg(clustered(2500, 20, 10), 20, 'L2', 2, { build: qg(2, 30) });
-    expect(decodeIndexBlock(fixture.block).sections.get('records')?.length).toBe(2500 * recordLayout(20, 30, 2).bytes);
+    expect(decodeIndexBlock(fixture.block).sections.get('records')?.length).toBe(
+      2500 * recordLayout(20, 30, 2).bytes,
+    );
     expect(recall(fixture, queriesOf(fixture, clustered(20, 20, 10), 20), 10)).toBeGreaterThan(0.97);
   });
   test('every dim finds its own rows', async () => {
     for (const dim of [1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 127, 130, 9000]) {
       const values = clustered(dim > 1000 ? 60 : 300, dim, dim);
       const fixture = await buildQg(values, dim, 'L2', dim % 2 === 0 ? 1 : 2);
-      expect(recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(dim < 3 ? 0.8 : 0.95);
+      expect(recall(fixture, queriesOf(fixture, values, 20), 5), `dim ${dim}`).toBeGreaterThan(
+        dim < 3 ? 0.8 : 0.95,
+      );
     }
   }, 60_000);
   test('as many hits as asked for', async () => {
@@ -85,7 +94,8 @@ describe('rows that do not count', () => {
       const excluded = bits(rows, () => next() >= share);
       const rest = { excluded, passing: countClear(excluded, rows) };
       for (const query of queries) {
-        for (const row of find(fixture, query, 10, rest).rows) expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
+        for (const row of find(fixture, query, 10, rest).rows)
+          expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
       }
       expect(recall(fixture, queries, 10, rest), `share ${share}`).toBeGreaterThan(0.9);
     }
@@ -108,7 +118,8 @@ test('range search: hits lie within the range; a ring far from the query is foun
     const all = exact(fixture, query, 3000).scores;
     const [rangeFilter, radius] = [all[100] as number, all[400] as number];
     const hits = find(fixture, query, 50, { radius, rangeFilter });
-    for (const score of hits.scores) expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
+    for (const score of hits.scores)
+      expect(score >= Math.fround(rangeFilter) && score < Math.fround(radius)).toBe(true);
     const truth = new Set(exact(fixture, query, 50, { radius, rangeFilter }).rows);
     expect([...hits.rows].filter((row) => truth.has(row)).length).toBeGreaterThan(truth.size * 0.9);
   }

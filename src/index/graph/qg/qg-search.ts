@@ -30,7 +30,10 @@ function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks
     links: { offset: records + idsAt, stride: bytes },
     hasFloatResults: true,
     prepare: (scale) => kernel.makeTable(at + work.framed, dim, scale),
-    walk: (ef, wanted) => ({ isResults: true, count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))) }),
+    walk: (ef, wanted) => ({
+      isResults: true,
+      count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))),
+    }),
     admit: (ef, excluded, budget) => kernel.searchRecordsAdmitting(query, ef, excluded, budget),
   };
 }

@@ -39,11 +39,14 @@ export class CodeScores implements RowScores {
     this.#bytes = new Uint8Array(memory.buffer);
     this.#codesAt = sectionAt(index, 'codes');
     this.#rows = hasRows ? new Uint32Array(memory.buffer, sectionAt(index, 'rows'), nodes) : undefined;
-    this.#nodeOf = hasRows ? new Uint32Array(memory.buffer, sectionAt(index, 'nodeOf'), index.rowCount) : undefined;
+    this.#nodeOf = hasRows
+      ? new Uint32Array(memory.buffer, sectionAt(index, 'nodeOf'), index.rowCount)
+      : undefined;
     this.#query = new Float32Array(index.dim);
     this.#vector = new Float32Array(index.dim);
     this.#shift = this.#metric === 'COSINE' ? this.#framedMean() : undefined;
   }
+
   /** From the frame of zeros, which is the mean taken off them. */
   #framedMean(): Float32Array {
     const { kernel, memory, frame, at, work } = this.#place;
@@ -51,17 +54,21 @@ export class CodeScores implements RowScores {
     kernel.toFrame(at + work.raw, frame.dim, frame.mean, frame.signs, 0, at + work.framed);
     return new Float32Array(memory.buffer, at + work.framed, frame.dim).map((value) => 0 - value);
   }
+
   useQuery(): void {
     const { memory, at, work } = this.#place;
     const query = this.#query;
     query.set(new Float32Array(memory.buffer, at + work.framed, query.length));
     const shift = this.#shift;
-    if (shift !== undefined) for (let i = 0; i < query.length; i++) query[i] = (query[i] as number) + (shift[i] as number);
+    if (shift !== undefined)
+      for (let i = 0; i < query.length; i++) query[i] = (query[i] as number) + (shift[i] as number);
   }
+
   best(rows: Uint32Array, k: number, worth: number, bounds?: ScoreBounds): Hits {
     const nodes = this.#nodesOf(rows);
     // A range may begin behind the nearest.
-    if (bounds?.radius !== undefined || bounds?.rangeFilter !== undefined || nodes.length <= worth) return this.#bestOf(nodes, k, bounds);
+    if (bounds?.radius !== undefined || bounds?.rangeFilter !== undefined || nodes.length <= worth)
+      return this.#bestOf(nodes, k, bounds);
     const { kernel, memory, at, work, query } = this.#place;
     // Nothing of a walk is needed any more.
     const places = { query, ids: at + work.pool, keys: at + work.results };
@@ -74,6 +81,7 @@ export class CodeScores implements RowScores {
     });
     return this.#bestOf(nearest, k);
   }
+
   #nodesOf(rows: Uint32Array): Uint32Array {
     if (this.#nodeOf === undefined) return rows;
     const nodes = new Uint32Array(rows.length);
@@ -84,6 +92,7 @@ export class CodeScores implements RowScores {
     }
     return nodes.subarray(0, count);
   }
+
   #bestOf(nodes: Uint32Array, k: number, bounds: ScoreBounds = {}): Hits {
     const { radius, rangeFilter } = bounds;
     const isLess = this.#metric === 'L2';
@@ -99,15 +108,20 @@ export class CodeScores implements RowScores {
     top.take(rows, scores, 0);
     return { rows, scores: isLess ? scores.map((score) => 0 - score) : scores };
   }
+
   #score(node: number): number {
     const { form, frame } = this.#place;
     const vector = this.#vector;
     decodeCode(form, frame.step, this.#bytes, this.#codesAt + node * this.rowBytes, vector);
     if (this.#metric === 'L2') return squaredDistance(this.#query, vector);
-    return this.#shift === undefined ? product(this.#query, vector) : cosine(this.#query, vector, this.#shift);
+    return this.#shift === undefined
+      ? product(this.#query, vector)
+      : cosine(this.#query, vector, this.#shift);
   }
 }
-const sectionAt = (index: IndexPlacement, name: string): number => must(index.sections[name], `section ${name}`).offset;
+
+const sectionAt = (index: IndexPlacement, name: string): number =>
+  must(index.sections[name], `section ${name}`).offset;
 
 function squaredDistance(a: Float32Array, b: Float32Array): number {
   let [even, odd] = [0, 0];
@@ -121,11 +135,13 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
   const last = a.length % 2 === 0 ? 0 : (a[a.length - 1] as number) - (b[a.length - 1] as number);
   return even + odd + last * last;
 }
+
 function product(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
   return sum;
 }
+
 /** @param query of length 1, or 0. @param vector without the mean */
 function cosine(query: Float32Array, vector: Float32Array, mean: Float32Array): number {
   let dot = 0;

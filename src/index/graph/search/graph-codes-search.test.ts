@@ -26,10 +26,19 @@ import type { CodesSearchInput } from './graph-codes-search.js';
 const sqTypes = ['SQ4U', 'SQ6', 'SQ8', 'FP16', 'BF16'] as const;
 const sq = (sqType: (typeof sqTypes)[number], M = 8) =>
   ({ ...hnsw, M, kind: 'HNSW_SQ', sqType, refine: false, refineType: 'FP32' }) as const;
-const buildSq = (values: Float32Array, dim: number, metric: MetricType, more: Partial<VectorIndexSpec> = {}): Promise<Fixture> =>
-  build(values, dim, metric, { build: sq('SQ8'), ...more });
+const buildSq = (
+  values: Float32Array,
+  dim: number,
+  metric: MetricType,
+  more: Partial<VectorIndexSpec> = {},
+): Promise<Fixture> => build(values, dim, metric, { build: sq('SQ8'), ...more });
 
-function recallByCodes(fixture: Fixture, queries: readonly Uint8Array[], k: number, rest: Partial<CodesSearchInput> = {}): number {
+function recallByCodes(
+  fixture: Fixture,
+  queries: readonly Uint8Array[],
+  k: number,
+  rest: Partial<CodesSearchInput> = {},
+): number {
   let [found, wanted] = [0, 0];
   for (const query of queries) {
     const truth = new Set(exact(fixture, query, k, rest).rows);
@@ -38,6 +47,7 @@ function recallByCodes(fixture: Fixture, queries: readonly Uint8Array[], k: numb
   }
   return found / wanted;
 }
+
 /** All rows by the oracle, best first. */
 function byOracle(fixture: Fixture, query: Uint8Array): { row: number; score: number }[] {
   const { dim, metric, elementType } = fixture.spec;
@@ -47,7 +57,9 @@ function byOracle(fixture: Fixture, query: Uint8Array): { row: number; score: nu
     .flatMap((vector, row) => (vector === undefined ? [] : [{ row, score: scoreOf(metric, floats, vector) }]))
     .sort((a, b) => (metric === 'L2' ? a.score - b.score : b.score - a.score));
 }
-const isClose = (a: number, b: number, scale: number): boolean => Math.abs(a - b) <= 2e-4 * Math.max(1, scale);
+
+const isClose = (a: number, b: number, scale: number): boolean =>
+  Math.abs(a - b) <= 2e-4 * Math.max(1, scale);
 /** Every hit has the score of its code, in order, and no better row was left out. */
 function checkAgainst(
   fixture: Fixture,
@@ -60,7 +72,10 @@ function checkAgainst(
   expect(new Set(hits.rows).size).toBe(hits.rows.length);
   for (const [i, row] of hits.rows.entries()) {
     const score = hits.scores[i] as number;
-    expect(isClose(score, scores.get(row) ?? Number.NaN, scale), `row ${row}: ${score}, expected ${scores.get(row)}`).toBe(true);
+    expect(
+      isClose(score, scores.get(row) ?? Number.NaN, scale),
+      `row ${row}: ${score}, expected ${scores.get(row)}`,
+    ).toBe(true);
     const same = wanted[i]?.score ?? Number.NaN;
     expect(isClose(score, same, scale), `place ${i}: ${score}, expected ${same}`).toBe(true);
     const before = i === 0 ? score : (hits.scores[i - 1] as number);
@@ -82,8 +97,14 @@ describe('scores by codes', () => {
             const next = random(share * 1e6);
             const excluded = bits(2500, () => next() >= share);
             const passing = countClear(excluded, 2500);
-            const counting = wanted.filter(({ row }) => ((excluded[row >> 3] as number) & (1 << (row & 7))) === 0);
-            checkAgainst(fixture, findByCodes(fixture, query, 10, { excluded, passing, params: { ef: 800 } }), counting);
+            const counting = wanted.filter(
+              ({ row }) => ((excluded[row >> 3] as number) & (1 << (row & 7))) === 0,
+            );
+            checkAgainst(
+              fixture,
+              findByCodes(fixture, query, 10, { excluded, passing, params: { ef: 800 } }),
+              counting,
+            );
           }
         }
         const least = { SQ4U: 0.6, SQ6: 0.85, SQ8: 0.94, FP16: 0.99, BF16: 0.94 }[sqType];
@@ -97,7 +118,11 @@ describe('scores by codes', () => {
         const fixture = await buildSq(clustered(1500, 32, 2), 32, metric, { elementType });
         const queries = queriesOf(fixture, clustered(20, 32, 2), 20);
         for (const query of queries.slice(0, 3)) {
-          checkAgainst(fixture, findByCodes(fixture, query, 10, { params: { ef: 800 } }), byOracle(fixture, query));
+          checkAgainst(
+            fixture,
+            findByCodes(fixture, query, 10, { params: { ef: 800 } }),
+            byOracle(fixture, query),
+          );
         }
         expect(recallByCodes(fixture, queries, 10)).toBeGreaterThan(0.9);
       });
@@ -118,14 +143,21 @@ describe('scores by codes', () => {
       for (const sqType of ['SQ4U', 'SQ6', 'SQ8'] as const) {
         const fixture = await buildSq(values, dim, 'COSINE', { build: sq(sqType) });
         const [query] = queriesOf(fixture, values, 1) as [Uint8Array];
-        checkAgainst(fixture, findByCodes(fixture, query, 5, { params: { ef: 200 } }), byOracle(fixture, query));
+        checkAgainst(
+          fixture,
+          findByCodes(fixture, query, 5, { params: { ef: 200 } }),
+          byOracle(fixture, query),
+        );
       }
     }
   }, 60_000);
   test('nodes in the order of a walk, rows without a vector: the map from rows to nodes', async () => {
     const rows = 20_500;
     const without = bits(rows, (row) => row % 41 === 0);
-    const fixture = await buildSq(clustered(rows, 8, 4), 8, 'L2', { without, build: { ...sq('SQ8'), efConstruction: 20 } });
+    const fixture = await buildSq(clustered(rows, 8, 4), 8, 'L2', {
+      without,
+      build: { ...sq('SQ8'), efConstruction: 20 },
+    });
     expect(decodeIndexBlock(fixture.block).sections.has('nodeOf')).toBe(true);
     const [query] = queriesOf(fixture, clustered(1, 8, 4), 1) as [Uint8Array];
     const wanted = byOracle(fixture, query);
@@ -134,7 +166,15 @@ describe('scores by codes', () => {
     const excluded = bits(rows, (row) => row % 7 !== 1 || row % 41 === 0);
     const counting = wanted.filter(({ row }) => row % 7 === 1);
     const named = Uint32Array.from(counting, ({ row }) => row).sort();
-    expect(planWalk({ nodes: 20_000, passing: named.length, ef: 1000, vectorBytes: 16, codeBytes: walkedBytes(16, 8) })).toBe('exact');
+    expect(
+      planWalk({
+        nodes: 20_000,
+        passing: named.length,
+        ef: 1000,
+        vectorBytes: 16,
+        codeBytes: walkedBytes(16, 8),
+      }),
+    ).toBe('exact');
     for (const rest of [{}, { rows: named }]) {
       const more = { excluded, passing: named.length, params: { ef: 1000 }, ...rest };
       checkAgainst(fixture, findByCodes(fixture, query, 50, more), counting);
@@ -150,7 +190,9 @@ describe('rows that do not count', () => {
   test('never come back, whatever is asked', async () => {
     const rows = 3000;
     const fixtures = await Promise.all(
-      (['L2', 'IP', 'COSINE'] as const).map((metric, i) => buildSq(clustered(rows, 20, 5), 20, metric, { build: sq(sqTypes[i] ?? 'SQ8') })),
+      (['L2', 'IP', 'COSINE'] as const).map((metric, i) =>
+        buildSq(clustered(rows, 20, 5), 20, metric, { build: sq(sqTypes[i] ?? 'SQ8') }),
+      ),
     );
     fc.assert(
       fc.property(
@@ -167,10 +209,16 @@ describe('rows that do not count', () => {
           const passing = countClear(excluded, rows);
           const query = toBytes('float32', clustered(1, 20, seed % 50));
           const bound = fixture.spec.metric === 'L2' ? 40 : 0;
-          const hits = findByCodes(fixture, query, k, { excluded, passing, params: { ef }, ...(isRange && { radius: bound }) });
+          const hits = findByCodes(fixture, query, k, {
+            excluded,
+            passing,
+            params: { ef },
+            ...(isRange && { radius: bound }),
+          });
           for (const row of hits.rows) expect((excluded[row >> 3] as number) & (1 << (row & 7))).toBe(0);
           if (!isRange) expect(hits.rows).toHaveLength(Math.min(k, passing));
-          for (const score of hits.scores) if (isRange) expect(isInRange(fixture.spec.metric, score, bound)).toBe(true);
+          for (const score of hits.scores)
+            if (isRange) expect(isInRange(fixture.spec.metric, score, bound)).toBe(true);
         },
       ),
       { numRuns: 150 },
@@ -191,7 +239,9 @@ describe('rows that do not count', () => {
     expect(findByCodes(alone, query, rows, { params: {} }).rows).toHaveLength(rows);
     const excluded = bits(rows, (row) => row % 3 === 0);
     const passing = countClear(excluded, rows);
-    expect(planWalk({ nodes: rows, passing, ef: 10, vectorBytes: 16, codeBytes: walkedBytes(16, 8) })).toBe('admitting');
+    expect(planWalk({ nodes: rows, passing, ef: 10, vectorBytes: 16, codeBytes: walkedBytes(16, 8) })).toBe(
+      'admitting',
+    );
     const hits = findByCodes(alone, query, 10, { excluded, passing, params: { ef: 10 } });
     expect(hits.rows).toHaveLength(10);
     checkAgainst(
@@ -212,7 +262,9 @@ test('range search: by the scores that are returned; a ring far from the query i
       expect(hits.rows).toHaveLength(50);
       for (const score of hits.scores) expect(isInRange(metric, score, radius, rangeFilter)).toBe(true);
       const truth = new Set(all.slice(100, 155).map(({ row }) => row));
-      expect([...hits.rows].filter((row) => truth.has(row)).length, metric).toBeGreaterThan(metric === 'IP' ? 25 : 45);
+      expect([...hits.rows].filter((row) => truth.has(row)).length, metric).toBeGreaterThan(
+        metric === 'IP' ? 25 : 45,
+      );
     }
   }
 });
@@ -221,7 +273,9 @@ test('no rows, one row, equal rows, zero vectors, several queries at once', asyn
   const ones = toBytes('float32', new Float32Array(8).fill(1));
   expect(findByCodes(await buildSq(new Float32Array(0), 8, 'L2'), ones, 5).rows).toHaveLength(0);
   const same = await buildSq(new Float32Array(400 * 8).fill(0.5), 8, 'L2');
-  expect([...findByCodes(same, ones, 20, { params: { ef: 400 } }).rows]).toEqual(Array.from({ length: 20 }, (_, row) => row));
+  expect([...findByCodes(same, ones, 20, { params: { ef: 400 } }).rows]).toEqual(
+    Array.from({ length: 20 }, (_, row) => row),
+  );
   // As an exact search: a vector of length 0 is similar to none.
   const values = clustered(60, 8, 1);
   values.fill(0, 0, 8);
@@ -245,9 +299,12 @@ test('codes that score reach as far as values do, within limits; others are as b
   expect(scoredStepOf('SQ6', 1, 3.9, 50)).toBeCloseTo(1.2 * stepOf('SQ6', 1, 3.9));
   expect(scoredStepOf('SQ4', 1, 3.9, 50)).toBe(stepOf('SQ4', 1, 3.9));
 });
+
 test('a map from rows to nodes that does not fit is refused', async () => {
   const rows = 300;
-  const fixture = await buildSq(clustered(rows, 8, 9), 8, 'L2', { without: bits(rows, (row) => row % 5 === 0) });
+  const fixture = await buildSq(clustered(rows, 8, 9), 8, 'L2', {
+    without: bits(rows, (row) => row % 5 === 0),
+  });
   const { meta, sections } = decodeIndexBlock(fixture.block);
   const map = sections.get('nodeOf') as Uint8Array;
   for (const place of [4, 5, 20, 1196]) {

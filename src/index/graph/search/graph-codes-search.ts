@@ -8,10 +8,17 @@ export interface CodesSearchInput extends Omit<IndexSearchInput, 'vectors'> {
   /** The rows that count, where a filter named few of them; they need not be searched for. */
   readonly rows?: Uint32Array;
 }
+
 /** A task: memory 0 has the index. */
 export function graphCodesSearch(
   input: CodesSearchInput,
   { memories, thread }: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
 ): IndexSearchOutput {
-  return searchGraphBy(input, must(memories[0], 'memory of the index'), thread, plainWalks, (place) => new CodeScores(place));
+  return searchGraphBy(
+    input,
+    must(memories[0], 'memory of the index'),
+    thread,
+    plainWalks,
+    (place) => new CodeScores(place),
+  );
 }

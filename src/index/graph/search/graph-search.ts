@@ -35,6 +35,7 @@ interface Context {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
 }
+
 /** What a kind of graph is told about an index and a thread. */
 export interface GraphIndexPlace {
   readonly index: IndexPlacement;
@@ -44,6 +45,7 @@ export interface GraphIndexPlace {
   readonly work: WorkLayout;
   readonly isIp: boolean;
 }
+
 /** The same and more, for what scores rows. */
 export interface GraphSearchPlace extends GraphIndexPlace {
   readonly memory: WebAssembly.Memory;
@@ -52,6 +54,7 @@ export interface GraphSearchPlace extends GraphIndexPlace {
   /** Address of the query that codes are compared with. */
   readonly query: number;
 }
+
 /** What a search is asked, without the vectors, which not every search has. */
 type GraphSearchInput = Omit<IndexSearchInput, 'vectors'> & { readonly rows?: Uint32Array };
 /** One of these for every node, at equal distances. */
@@ -59,6 +62,7 @@ interface Column {
   readonly offset: number;
   readonly stride: number;
 }
+
 export interface OwnCodes {
   /** Where `prepare` leaves the query that they are compared with. */
   readonly query: number;
@@ -67,6 +71,7 @@ export interface OwnCodes {
   /** How many found rows are worth an exact score to have the nearest `k`. */
   rescored(k: number): number;
 }
+
 /** What differs between kinds of graphs: where codes and lists of layer 0 are, and how it is walked. */
 export interface GraphWalks {
   readonly codes: Column;
@@ -84,7 +89,9 @@ export interface GraphWalks {
   /** Leaves nodes that count in the results. */
   admit(ef: number, excluded: number, budget: number): number;
 }
-export const graphSearch = (input: IndexSearchInput, context: Context): IndexSearchOutput => searchGraph(input, context, plainWalks);
+
+export const graphSearch = (input: IndexSearchInput, context: Context): IndexSearchOutput =>
+  searchGraph(input, context, plainWalks);
 
 export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
   const { degree, codeStride } = graphParams(index);
@@ -98,13 +105,25 @@ export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphW
     admit: (ef, excluded, budget) => kernel.searchAdmitting(query, ef, excluded, budget),
   };
 }
+
 /** Scores by the vectors: memory 0 has them, memory 1 the index. */
-export function searchGraph(input: IndexSearchInput, context: Context, walksOf: (place: GraphIndexPlace) => GraphWalks): IndexSearchOutput {
+export function searchGraph(
+  input: IndexSearchInput,
+  context: Context,
+  walksOf: (place: GraphIndexPlace) => GraphWalks,
+): IndexSearchOutput {
   const { index, vectors } = input;
   const exact = { memories: [must(context.memories[0], 'memory of the vectors')], thread: context.thread };
   const scores = new VectorScores(vectors, index.metric as MetricType, index.rowCount, exact);
-  return searchGraphBy(input, must(context.memories[1], 'memory of the index'), context.thread, walksOf, () => scores);
+  return searchGraphBy(
+    input,
+    must(context.memories[1], 'memory of the index'),
+    context.thread,
+    walksOf,
+    () => scores,
+  );
 }
+
 export function searchGraphBy(
   input: GraphSearchInput,
   memory: WebAssembly.Memory,
@@ -113,7 +132,8 @@ export function searchGraphBy(
   scoresOf: (place: GraphSearchPlace) => RowScores,
 ): IndexSearchOutput {
   const search = new GraphSearch(input, memory, thread, walksOf, scoresOf);
-  const queryCount = input.queries.byteLength / vectorBytes(input.index.elementType as ElementType, input.index.dim);
+  const queryCount =
+    input.queries.byteLength / vectorBytes(input.index.elementType as ElementType, input.index.dim);
   const counts = new Uint32Array(queryCount);
   const rows = new Uint32Array(queryCount * input.k);
   const scores = new Float32Array(queryCount * input.k);
@@ -123,7 +143,9 @@ export function searchGraphBy(
     counts[i] = found;
     total += found;
   }
-  return total === rows.length ? { counts, rows, scores } : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
+  return total === rows.length
+    ? { counts, rows, scores }
+    : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
 }
 
 class GraphSearch {
@@ -183,7 +205,10 @@ class GraphSearch {
     const place = (name: string): number => must(index.sections[name], `section ${name}`).offset;
     const isPlain = isPlainForm(this.#form);
     this.#frame = {
-      ...{ dim: index.dim, isIp, isUnit: index.metric === 'COSINE', step },
+      dim: index.dim,
+      isIp,
+      isUnit: index.metric === 'COSINE',
+      step,
       mean: isIp || isPlain ? 0 : place('frame'),
       signs: isRotated && !isPlain ? place('frame') + index.dim * 4 : 0,
     };
@@ -195,12 +220,33 @@ class GraphSearch {
     if (own === undefined) useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
     else own.use();
     if (upperCodes !== undefined) this.#kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
-    this.#scores = scoresOf({ ...indexPlace, memory, form: this.#form, frame: this.#frame, query: this.#query });
+    this.#scores = scoresOf({
+      ...indexPlace,
+      memory,
+      form: this.#form,
+      frame: this.#frame,
+      query: this.#query,
+    });
     this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
-    this.#kernel.useGraph(nodes, degree, links.offset, links.stride, place('upper'), place('upperOf'), place('header'));
+    this.#kernel.useGraph(
+      nodes,
+      degree,
+      links.offset,
+      links.stride,
+      place('upper'),
+      place('upperOf'),
+      place('header'),
+    );
     const { visited, pool, results, scratch } = this.#work;
     const at = this.#at;
-    this.#kernel.useThread(at + visited, at + pool, at + results, GRAPH_POOL_MAX, at + scratch, this.#kernel.lastEpoch());
+    this.#kernel.useThread(
+      at + visited,
+      at + pool,
+      at + results,
+      GRAPH_POOL_MAX,
+      at + scratch,
+      this.#kernel.lastEpoch(),
+    );
     this.#copies = CopiesOfRows.in(memory, index.sections);
     const members = nodes + (this.#copies?.count ?? 0);
     this.#members = members;
@@ -208,44 +254,62 @@ class GraphSearch {
     this.#passing = passing;
     this.#plan = this.#planFor(passing);
     if (input.excluded === undefined || this.#plan === 'walk') return;
-    if (this.#plan === 'exact') this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
+    if (this.#plan === 'exact')
+      this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
     else this.#copyExcluded(input.excluded);
   }
+
   #planFor(passing: number): WalkPlan {
     const { isGrowing } = this.#params;
     const plan = planWalk({
-      ...{ nodes: isGrowing ? this.#index.rowCount : this.#members, passing, ef: this.#ef },
-      ...{ vectorBytes: this.#scores.rowBytes, codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim) },
+      nodes: isGrowing ? this.#index.rowCount : this.#members,
+      passing,
+      ef: this.#ef,
+      vectorBytes: this.#scores.rowBytes,
+      codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim),
     });
     // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
     return isGrowing && plan === 'walk' ? 'admitting' : plan;
   }
+
   get #ef(): number {
     const asked = Number(this.#input.params.ef ?? 0);
     return Math.min(GRAPH_POOL_MAX, Math.max(asked, this.#input.k, 1));
   }
+
   #copyExcluded(excluded: Uint8Array): void {
     this.#excluded = this.#at + this.#work.excluded;
-    const bits = new Uint8Array(this.#memory.buffer, this.#excluded, excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount)));
+    const bits = new Uint8Array(
+      this.#memory.buffer,
+      this.#excluded,
+      excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount)),
+    );
     bits.fill(0, Math.min(bits.length, excluded.length));
     bits.set(excluded.subarray(0, bits.length));
     this.#copies?.admit(bits);
   }
+
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { dim } = this.#index;
     const { raw, framed } = this.#work;
     const { own } = this.#walks;
     const { k, radius, rangeFilter } = this.#input;
     const isOnly = this.#queries.length === this.#queryBytes;
-    const bytes = isOnly ? this.#queries : this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
+    const bytes = isOnly
+      ? this.#queries
+      : this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
     const { isByCodes } = this.#scores;
     if (!isByCodes) this.#scores.useQuery(bytes);
-    if (this.#passingRows !== undefined && !isByCodes) return this.#scanRows(this.#passingRows, rows, scores, at);
+    if (this.#passingRows !== undefined && !isByCodes)
+      return this.#scanRows(this.#passingRows, rows, scores, at);
     if (this.#index.elementType === 'float32') this.#views.bytes.set(bytes, this.#at + raw);
-    else writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
+    else
+      writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
     const { mean, signs, isUnit } = this.#frame;
     this.#kernel.toFrame(this.#at + raw, dim, mean, signs, isUnit ? 1 : 0, this.#at + framed);
-    this.#walks.prepare(own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query));
+    this.#walks.prepare(
+      own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query),
+    );
     if (isByCodes) this.#scores.useQuery(bytes);
     if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
     const isRange = radius !== undefined || rangeFilter !== undefined;
@@ -268,15 +332,24 @@ class GraphSearch {
       }
     }
   }
+
   /** Hits within the range, and whether enough lie beyond its far end: a quantised graph also returns what it passed on its way. */
   #inRange({ rows, scores }: Hits): { hits: Hits; isPast: boolean } {
     const { radius, rangeFilter } = this.#input;
-    const kept = Array.from(scores.keys()).filter((i) => isInRange(this.#metric, scores[i] as number, radius, rangeFilter));
+    const kept = Array.from(scores.keys()).filter((i) =>
+      isInRange(this.#metric, scores[i] as number, radius, rangeFilter),
+    );
     return {
-      hits: { rows: Uint32Array.from(kept, (i) => rows[i] as number), scores: Float32Array.from(kept, (i) => scores[i] as number) },
-      isPast: scores.reduce((past, score) => past + (isInRange(this.#metric, score, radius) ? 0 : 1), 0) > scores.length * PAST_SHARE,
+      hits: {
+        rows: Uint32Array.from(kept, (i) => rows[i] as number),
+        scores: Float32Array.from(kept, (i) => scores[i] as number),
+      },
+      isPast:
+        scores.reduce((past, score) => past + (isInRange(this.#metric, score, radius) ? 0 : 1), 0) >
+        scores.length * PAST_SHARE,
     };
   }
+
   #walk(ef: number, wanted: number): number {
     const query = this.#query;
     const { nodes } = this.#params;
@@ -288,27 +361,36 @@ class GraphSearch {
       case 'admitting':
         return this.#take(1, this.#walks.admit(ef, this.#excluded, nodes));
       case 'two-hop':
-        return this.#take(0, this.#kernel.searchTwoHop(query, ef, this.#excluded, Math.min(REACH_MAX, this.#params.degree * 8)));
+        return this.#take(
+          0,
+          this.#kernel.searchTwoHop(query, ef, this.#excluded, Math.min(REACH_MAX, this.#params.degree * 8)),
+        );
       case 'exact':
         return 0; // Never walked, see `run`.
       case 'scan':
         return this.#take(0, this.#kernel.scanCounting(query, ef, this.#excluded));
     }
   }
+
   /** Puts the rows of what was found where they are scored. */
   #take(fromResults: number, count: number): number {
     this.#from = fromResults;
     this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
     return count;
   }
+
   #scanRows(ids: Uint32Array, rows: Uint32Array, scores: Float32Array, at: number): number {
     const { k, radius, rangeFilter } = this.#input;
-    const bounds = { ...(radius !== undefined && { radius }), ...(rangeFilter !== undefined && { rangeFilter }) };
+    const bounds = {
+      ...(radius !== undefined && { radius }),
+      ...(rangeFilter !== undefined && { rangeFilter }),
+    };
     const hits = this.#scores.best(ids, k, this.#worth(k), bounds);
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
     return hits.rows.length;
   }
+
   #scanAll(rows: Uint32Array, scores: Float32Array, at: number): number {
     const { k, excluded } = this.#input;
     const hits = this.#scores.bestOfAll?.(k, excluded) ?? this.#bestByKeys(k);
@@ -316,16 +398,21 @@ class GraphSearch {
     scores.set(hits.scores, at);
     return hits.rows.length;
   }
+
   #bestByKeys(k: number): Hits {
     this.#copyExcluded(this.#input.excluded ?? new Uint8Array(0));
     const most = Math.min(GRAPH_POOL_MAX, this.#worth(k));
     return this.#score(this.#take(0, this.#kernel.scanCounting(this.#query, most, this.#excluded)), k);
   }
+
   /** Scores of the found rows, the best `k` of them. */
   #score(found: number, k: number): Hits {
     const most = Math.min(found, this.#worth(k));
     const isAsked = this.#input.params.refineK !== undefined;
-    const count = this.#slack > 0 && !isAsked ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack) : most;
+    const count =
+      this.#slack > 0 && !isAsked
+        ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
+        : most;
     const first = (this.#at + this.#work.rows) >>> 2;
     const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
     if (this.#copies === undefined) return hits;
@@ -333,10 +420,12 @@ class GraphSearch {
     const isRange = radius !== undefined || rangeFilter !== undefined;
     return this.#copies.expanded(hits, isRange ? Number.POSITIVE_INFINITY : k, excluded);
   }
+
   /** Whether keys of what was found are floats: those of results of a quantised graph. */
   #areFloats(): number {
     return this.#from === 1 && this.#walks.hasFloatResults === true ? 1 : 0;
   }
+
   /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
   #worth(k: number): number {
     if (this.#scores.isByCodes) return scoredByCodes(k, this.#form, this.#metric);
@@ -346,6 +435,7 @@ class GraphSearch {
     return Math.max(usual, Math.ceil(k * Number(this.#input.params.refineK ?? 1)));
   }
 }
+
 /**
  * The same where codes give the scores: keys differ from these by how the query is rounded, which is coarse with 8 bits only, and with
  * cosine by the length of the decoded vector, too.
@@ -354,5 +444,6 @@ function scoredByCodes(k: number, form: CodeForm, metric: MetricType): number {
   if (metric === 'COSINE' && form.startsWith('SQ')) return rescored(k, form);
   return form === 'SQ8' ? k + 6 + (k >> 4) : k + 3;
 }
+
 /** Of the found, beyond the far end of a range. */
 const PAST_SHARE = 0.1;

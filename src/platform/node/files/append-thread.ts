@@ -28,15 +28,20 @@ export class AppendThread {
     worker.postMessage(message, [message.bytes]);
     return waiter.promise;
   }
+
   async close(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
     await worker?.terminate();
     this.#fail('the files were closed');
   }
+
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(scriptUrl(import.meta.url, './append-worker.js'), { name: 'append', execArgv: [] });
+    const worker = new Worker(scriptUrl(import.meta.url, './append-worker.js'), {
+      name: 'append',
+      execArgv: [],
+    });
     worker.unref();
     worker.on('message', (reply: AppendReply) => this.#settle(reply));
     worker.on('error', (error) => this.#lost(worker, error.message));
@@ -44,22 +49,26 @@ export class AppendThread {
     this.#worker = worker;
     return worker;
   }
+
   #settle(reply: AppendReply): void {
     for (const id of reply.done) this.#take(id)?.resolve();
     for (const { id, message } of reply.failed) this.#take(id)?.reject(appendFailed(message));
     for (const { id, file, guard } of reply.fenced) this.#take(id)?.reject(guardMissing(file, guard));
     if (this.#waiting.size === 0) this.#worker?.unref();
   }
+
   #take(id: number): Deferred<void> | undefined {
     const waiter = this.#waiting.get(id);
     this.#waiting.delete(id);
     return waiter;
   }
+
   #lost(worker: Worker, reason: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     this.#fail(`the append thread ended: ${reason}`);
   }
+
   #fail(reason: string): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
@@ -91,9 +100,11 @@ export class NodeAppendFile implements AppendFile {
     this.#thread = thread;
     this.#target = { file: nextFile++, fd: handle.fd, name, ...(guard === undefined ? {} : { guard }) };
   }
+
   get size(): number {
     return this.#size;
   }
+
   append(parts: readonly Uint8Array[]): Promise<void> {
     if (this.#problem !== undefined) return Promise.reject(this.#problem);
     if (this.#closed) return Promise.reject(appendFailed('the handle is closed'));
@@ -110,6 +121,7 @@ export class NodeAppendFile implements AppendFile {
     this.#last = result.catch(() => {});
     return result;
   }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -11,10 +11,12 @@ export interface AppendTarget {
   /** A file that must still be there once the bytes are durable. */
   readonly guard?: string;
 }
+
 export interface AppendMessage extends AppendTarget {
   readonly id: number;
   readonly bytes: ArrayBuffer;
 }
+
 export interface AppendReply {
   readonly done: readonly number[];
   readonly failed: readonly { readonly id: number; readonly message: string }[];
@@ -92,4 +94,5 @@ function serve(port: MessagePort): void {
     port.postMessage(commit(batch));
   });
 }
+
 if (parentPort !== null) serve(parentPort);

@@ -28,7 +28,8 @@ export async function openConfined(folder: string, file: string): Promise<fs.Fil
 
 async function resolveBelow(folder: string, file: string): Promise<string> {
   const [root, full] = await Promise.all([fs.realpath(folder), fs.realpath(file)]);
-  if (!full.startsWith(root + path.sep)) throw refused(file, 'is reached by a link that leads out of its folder');
+  if (!full.startsWith(root + path.sep))
+    throw refused(file, 'is reached by a link that leads out of its folder');
   return full;
 }
 

@@ -22,12 +22,19 @@ export async function checkDataFolder(folder: string): Promise<void> {
   const strange = names.filter((name) => !isOwn(name) && !isOfFileSystem(name));
   const version = names.includes(FORMAT_FILE) ? await readVersion(folder) : undefined;
   if (version === undefined && strange.length > 0 && !(await isMadeByFirstVersion(folder))) {
-    throw unusable(folder, `holds what is not Elanus's (${shortList(strange)}), expected an empty folder or one that Elanus made`);
+    throw unusable(
+      folder,
+      `holds what is not Elanus's (${shortList(strange)}), expected an empty folder or one that Elanus made`,
+    );
   }
   if (version !== undefined && version > FOLDER_VERSION) {
-    throw unusable(folder, `is of version ${version}, this program knows up to ${FOLDER_VERSION}: open it with a newer Elanus`);
+    throw unusable(
+      folder,
+      `is of version ${version}, this program knows up to ${FOLDER_VERSION}: open it with a newer Elanus`,
+    );
   }
 }
+
 /** Marks a new folder as ours. The mark is durable before anything else is written there. */
 export async function markDataFolder(folder: string): Promise<void> {
   const file = path.join(folder, FORMAT_FILE);
@@ -65,10 +72,15 @@ async function listFolder(folder: string): Promise<string[] | undefined> {
     if (code === 'ENOENT') return undefined;
     if (code === 'ENOTDIR') throw unusable(folder, 'is a file, or below one, expected a folder', error);
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-      throw unusable(folder, `cannot be read and written by this user (${code}), expected its owner: change its permissions`, error);
+      throw unusable(
+        folder,
+        `cannot be read and written by this user (${code}), expected its owner: change its permissions`,
+        error,
+      );
     throw unusable(folder, `cannot be looked at: ${messageOf(error)}`, error);
   }
 }
+
 async function readVersion(folder: string): Promise<number> {
   let text: string;
   try {
@@ -84,12 +96,23 @@ async function readVersion(folder: string): Promise<number> {
   }
   const [, version] = formatPattern.exec(text) ?? [];
   if (version === undefined)
-    throw unusable(folder, `has a file ${FORMAT_FILE} that is not Elanus's, expected ${JSON.stringify(formatText(FOLDER_VERSION))}`);
+    throw unusable(
+      folder,
+      `has a file ${FORMAT_FILE} that is not Elanus's, expected ${JSON.stringify(formatText(FOLDER_VERSION))}`,
+    );
   return Number(version);
 }
+
 const shortList = (names: readonly string[]): string =>
-  [...names.slice(0, 3).map((name) => JSON.stringify(name)), ...(names.length > 3 ? [`${names.length - 3} more`] : [])].join(', ');
+  [
+    ...names.slice(0, 3).map((name) => JSON.stringify(name)),
+    ...(names.length > 3 ? [`${names.length - 3} more`] : []),
+  ].join(', ');
 export const unusable = (folder: string, why: string, cause?: unknown): ElanusError =>
-  new ElanusError('folder_unusable', `data folder ${JSON.stringify(folder)} ${why}: choose another folder; this one was left as it is`, {
-    cause,
-  });
+  new ElanusError(
+    'folder_unusable',
+    `data folder ${JSON.stringify(folder)} ${why}: choose another folder; this one was left as it is`,
+    {
+      cause,
+    },
+  );

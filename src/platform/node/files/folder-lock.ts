@@ -14,9 +14,11 @@ interface Holder {
   /** Start of the process in clock ticks after boot; tells a reused pid from the holder. Empty where unknown. */
   readonly started: string;
 }
+
 export interface FolderLock {
   release(): Promise<void>;
 }
+
 const heldHere = new Set<string>();
 
 /** @throws folder_in_use when another opener, in this process or another, holds the folder; creates the folder when missing */
@@ -32,7 +34,11 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     socket?.close();
     heldHere.delete(real);
     if (error instanceof ElanusError) throw error;
-    throw new ElanusError('io_failed', `lock of ${real}: ${messageOf(error)}: check the disk, its space and permissions`, { cause: error });
+    throw new ElanusError(
+      'io_failed',
+      `lock of ${real}: ${messageOf(error)}: check the disk, its space and permissions`,
+      { cause: error },
+    );
   }
   let released = false;
   return {
@@ -55,6 +61,7 @@ async function makeFolder(folder: string): Promise<string> {
     throw new ElanusError('folder_unusable', why, { cause: error });
   }
 }
+
 /** Node's own `recursive` never ends where a parent cannot hold folders and says ENOENT, as below /proc. */
 async function makeWithParents(folder: string): Promise<void> {
   const isFolder = await fs.stat(folder).then(
@@ -69,13 +76,20 @@ async function makeWithParents(folder: string): Promise<void> {
     if (error.code !== 'EEXIST' || !(await fs.stat(folder)).isDirectory()) throw error;
   });
 }
+
 async function bind(real: string): Promise<Server> {
   const { dev, ino } = await fs.stat(real, { bigint: true });
   const server = createServer((peer) => peer.destroy());
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE') {
-        reject(new ElanusError('io_failed', `lock of ${real}: ${error.message}: check the limits of this process`, { cause: error }));
+        reject(
+          new ElanusError(
+            'io_failed',
+            `lock of ${real}: ${error.message}: check the limits of this process`,
+            { cause: error },
+          ),
+        );
         return;
       }
       readHolder(path.join(real, 'LOCK')).then(
@@ -99,13 +113,19 @@ async function takeFile(real: string): Promise<void> {
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-          throw new ElanusError('io_failed', `lock of ${real}: ${messageOf(error)}: check the disk and permissions`, { cause: error });
+          throw new ElanusError(
+            'io_failed',
+            `lock of ${real}: ${messageOf(error)}: check the disk and permissions`,
+            { cause: error },
+          );
         }
       }
       const holder = await readHolder(file);
       if (holder !== undefined && (attempt >= 5 || isAlive(holder))) {
         const remedy =
-          holder.host === hostname() ? '' : ` on host ${JSON.stringify(holder.host)}; if that host is gone, remove the file LOCK`;
+          holder.host === hostname()
+            ? ''
+            : ` on host ${JSON.stringify(holder.host)}; if that host is gone, remove the file LOCK`;
         throw refused(real, `pid ${holder.pid}${remedy}`);
       }
       // Moved aside first, then looked at again: another taker may have put its own file there since we read it, and gets it back.
@@ -113,7 +133,8 @@ async function takeFile(real: string): Promise<void> {
       const aside = path.join(real, `.tmp-LOCK-stale-${process.pid}-${attempt}`);
       await fs.rename(file, aside).catch(() => {});
       const moved = await readHolder(aside);
-      if (moved !== undefined && JSON.stringify(moved) !== JSON.stringify(holder)) await fs.link(aside, file).catch(() => {});
+      if (moved !== undefined && JSON.stringify(moved) !== JSON.stringify(holder))
+        await fs.link(aside, file).catch(() => {});
       await fs.rm(aside, { force: true });
     }
   } finally {
@@ -126,11 +147,14 @@ async function readHolder(file: string): Promise<Holder | undefined> {
     const value: unknown = JSON.parse(await fs.readFile(file, 'utf8'));
     if (typeof value !== 'object' || value === null) return undefined;
     const { pid, host, started } = value as Partial<Holder>;
-    return typeof pid === 'number' && typeof host === 'string' && typeof started === 'string' ? { pid, host, started } : undefined;
+    return typeof pid === 'number' && typeof host === 'string' && typeof started === 'string'
+      ? { pid, host, started }
+      : undefined;
   } catch {
     return undefined;
   }
 }
+
 function isAlive(holder: Holder): boolean {
   if (holder.host !== hostname()) return true; // Not to be seen from here.
   const started = startOf(holder.pid);
@@ -143,6 +167,7 @@ function isAlive(holder: Holder): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
+
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -152,6 +177,7 @@ function startOf(pid: number): string | undefined {
     return undefined;
   }
 }
+
 const refused = (folder: string, by: string): ElanusError =>
   new ElanusError(
     'folder_in_use',

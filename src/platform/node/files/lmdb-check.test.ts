@@ -13,6 +13,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'elanus-lmdb-'));
   file = join(folder, 'data.mdb');
 });
+
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Short and long values, put, changed and removed in several commits. */
@@ -24,14 +25,21 @@ async function write(rounds: number): Promise<void> {
     await store.transact(
       [],
       [...new Set(keys)].map((key, at) =>
-        at % 5 === 4 ? { kind: 'delete', key } : { kind: 'put', key, value: new Uint8Array(sizeOf(at)).fill(round) },
+        at % 5 === 4
+          ? { kind: 'delete', key }
+          : { kind: 'put', key, value: new Uint8Array(sizeOf(at)).fill(round) },
       ),
     );
     if (round % 3 === 0) checkLmdbFile(folder);
   }
   await store.close();
 }
-const damaged = expect.objectContaining({ key: 'data_corrupt', message: expect.stringContaining('restore meta/') });
+
+const damaged = expect.objectContaining({
+  key: 'data_corrupt',
+  message: expect.stringContaining('restore meta/'),
+});
+
 const failure = (): unknown => {
   try {
     checkLmdbFile(folder);
@@ -48,11 +56,15 @@ test('a folder without a file, and one that lmdb wrote, at any moment, are fine'
     expect(failure()).toBeUndefined();
   }
 });
-test.each([[100], [PAGE], [2 * PAGE], [5 * PAGE + 17]])('a file cut to %d bytes is damaged', async (bytes) => {
-  await write(20);
-  await truncate(file, bytes);
-  expect(failure()).toEqual(damaged);
-});
+
+test.each([[100], [PAGE], [2 * PAGE], [5 * PAGE + 17]])(
+  'a file cut to %d bytes is damaged',
+  async (bytes) => {
+    await write(20);
+    await truncate(file, bytes);
+    expect(failure()).toEqual(damaged);
+  },
+);
 test('zeros in place of the first page, of pages in use, of everything are damage', async () => {
   await write(20);
   const bytes = await readFile(file);

@@ -52,13 +52,20 @@ function faultOf(handle: number, fileBytes: number): string | undefined {
   if (first.version !== 1 && first.version !== 2) return undefined;
   if (first.pageBytes < 512 || first.pageBytes > PAGE_BYTES_MAX) return undefined;
   const second = readSnapshot(handle, first.pageBytes);
-  const faults = [first, second].map((snapshot) => snapshot && new Walk(handle, fileBytes, first.pageBytes).fault(snapshot.roots));
+  const faults = [first, second].map(
+    (snapshot) => snapshot && new Walk(handle, fileBytes, first.pageBytes).fault(snapshot.roots),
+  );
   if (second === undefined) return faults[0];
   return faults[0] === undefined || faults[1] === undefined ? undefined : faults[0];
 }
+
 function readSnapshot(handle: number, at: number): Snapshot | undefined {
   const bytes = Buffer.alloc(META_BYTES);
-  if (fs.readSync(handle, bytes, 0, META_BYTES, at) < META_BYTES || bytes.readUInt32LE(HEADER_BYTES) !== MAGIC) return undefined;
+  if (
+    fs.readSync(handle, bytes, 0, META_BYTES, at) < META_BYTES ||
+    bytes.readUInt32LE(HEADER_BYTES) !== MAGIC
+  )
+    return undefined;
   const tree = (index: number): number => HEADER_BYTES + 24 + 48 * index;
   return {
     version: bytes.readUInt32LE(HEADER_BYTES + 4) & 0xff,
@@ -95,7 +102,8 @@ class Walk {
   #visit(page: bigint): string | undefined {
     const bytes = Buffer.alloc(this.#pageBytes);
     const at = page * BigInt(this.#pageBytes);
-    if (at + BigInt(HEADER_BYTES) > BigInt(this.#fileBytes)) return `page ${page} lies behind its end (file of ${this.#fileBytes} bytes)`;
+    if (at + BigInt(HEADER_BYTES) > BigInt(this.#fileBytes))
+      return `page ${page} lies behind its end (file of ${this.#fileBytes} bytes)`;
     fs.readSync(this.#handle, bytes, 0, this.#pageBytes, Number(at));
     const number = bytes.readBigUInt64LE(0);
     if (number !== page) return `page ${page} says that it is page ${number}`;
@@ -117,12 +125,16 @@ class Walk {
   /** A long value takes several pages; the file may end within the last one. */
   #overflowFault(page: bigint, count: number): string | undefined {
     const lastBegin = (page + BigInt(count) - 1n) * BigInt(this.#pageBytes);
-    return lastBegin < BigInt(this.#fileBytes) ? undefined : `a value of ${count} pages from page ${page} on lies behind its end`;
+    return lastBegin < BigInt(this.#fileBytes)
+      ? undefined
+      : `a value of ${count} pages from page ${page} on lies behind its end`;
   }
 }
+
 function branchOf(page: Buffer, node: number): bigint {
   return BigInt(page.readUInt32LE(node)) | (BigInt(page.readUInt16LE(node + 4)) << 32n);
 }
+
 /** The page that a leaf's entry points to: of a long value, or the root of a nested tree. */
 function leafReference(page: Buffer, node: number): bigint | 'outside' | undefined {
   const flags = page.readUInt16LE(node + 4);

@@ -14,6 +14,7 @@ function decode(key: string, stored: Uint8Array): MetaEntry {
   value.set(stored.subarray(8));
   return { key, value, modRevision: new DataView(stored.buffer, stored.byteOffset).getBigUint64(0) };
 }
+
 function encode(value: Uint8Array, revision: bigint): Buffer {
   const bytes = Buffer.alloc(8 + value.length);
   bytes.writeBigUInt64BE(revision, 0);
@@ -34,32 +35,45 @@ export class LmdbMetaStore implements MetaStore {
     this.#entries = this.#root.openDB<Buffer, string>('entries', { encoding: 'binary', cache: false });
     this.#state = this.#root.openDB<Buffer, string>('state', { encoding: 'binary', cache: false });
   }
+
   async get(key: string): Promise<MetaEntry | undefined> {
     this.#check(key);
     return this.#read(key);
   }
+
   async range(prefix: string): Promise<readonly MetaEntry[]> {
     this.#check(prefix);
     return this.#scan(prefix).sort(byKey);
   }
-  async transact(compares: readonly MetaCompare[], operations: readonly MetaOperation[]): Promise<bigint | undefined> {
+
+  async transact(
+    compares: readonly MetaCompare[],
+    operations: readonly MetaOperation[],
+  ): Promise<bigint | undefined> {
     checkTransaction(compares, operations);
     for (const compare of compares) this.#check(compare.key);
-    for (const operation of operations) this.#check(operation.kind === 'deleteRange' ? operation.prefix : operation.key);
+    for (const operation of operations)
+      this.#check(operation.kind === 'deleteRange' ? operation.prefix : operation.key);
     let revision: bigint | undefined;
     try {
       revision = await this.#root.transaction(() => this.#apply(compares, operations));
       if (revision === undefined) return undefined;
       await this.#root.flushed;
     } catch (error) {
-      throw new ElanusError('io_failed', `metadata transaction: ${messageOf(error)}: check the disk and its space`, { cause: error });
+      throw new ElanusError(
+        'io_failed',
+        `metadata transaction: ${messageOf(error)}: check the disk and its space`,
+        { cause: error },
+      );
     }
     this.#publish(revision);
     return revision;
   }
+
   watch(prefix: string, onEvent: (event: MetaEvent) => void): { cancel(): void } {
     return this.#watchers.watch(prefix, onEvent);
   }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -85,16 +99,19 @@ export class LmdbMetaStore implements MetaStore {
     this.#committed.push({ revision, events });
     return revision;
   }
+
   #publish(upTo: bigint): void {
     // Commits happen in revision order, so a flushed transaction takes all earlier ones with it.
     const ready = this.#committed.filter((batch) => batch.revision <= upTo);
     this.#committed = this.#committed.filter((batch) => batch.revision > upTo);
     for (const batch of ready) this.#watchers.emit(batch.events);
   }
+
   #read(key: string): MetaEntry | undefined {
     const stored = this.#entries.get(key);
     return stored === undefined ? undefined : decode(key, stored);
   }
+
   #scan(prefix: string): MetaEntry[] {
     const found: MetaEntry[] = [];
     for (const { key, value } of this.#entries.getRange(prefix === '' ? {} : { start: prefix })) {
@@ -103,12 +120,18 @@ export class LmdbMetaStore implements MetaStore {
     }
     return found;
   }
+
   #lastRevision(): bigint {
     const stored = this.#state.get('revision');
     return stored === undefined ? 0n : decode('revision', stored).modRevision;
   }
+
   #check(key: string): void {
-    if (this.#closed) throw new ElanusError('service_unavailable', 'metadata store is closed, expected it open: open the database again');
+    if (this.#closed)
+      throw new ElanusError(
+        'service_unavailable',
+        'metadata store is closed, expected it open: open the database again',
+      );
     if (Buffer.byteLength(key) > keyBytesMax || key.includes('\0')) {
       throw new ElanusError(
         'invalid_parameter',

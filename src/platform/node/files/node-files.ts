@@ -16,7 +16,8 @@ const UNASKED_BYTES_MAX = 1 << 16;
 const WRITE_BYTES = 4 << 20;
 const WRITE_PARTS = 1024;
 const temporary = '.tmp-'; // A crash may leave such a file; lists never show it, and the next opening removes it.
-const codeOf = (error: unknown): string | undefined => (error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined);
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 
 export class NodeFiles implements Files {
@@ -34,9 +35,11 @@ export class NodeFiles implements Files {
   constructor(root: string) {
     this.#root = path.resolve(root);
   }
+
   read(file: string): Promise<Uint8Array> {
     return this.#io('read', file, async (full) => plain(await fs.readFile(full)));
   }
+
   readRange(file: string, begin: number, end: number): Promise<Uint8Array> {
     return this.#io('read', file, (full) =>
       this.#reads.read(full, async (handle) => {
@@ -47,6 +50,7 @@ export class NodeFiles implements Files {
       }),
     );
   }
+
   async openRead(file: string, options: { readonly below: string }): Promise<ReadFile | undefined> {
     checkFilePath(options.below);
     return this.#io('open', file, async (full) => {
@@ -61,7 +65,8 @@ export class NodeFiles implements Files {
         const { size } = await handle.stat();
         return {
           size,
-          read: (begin, end) => this.#io('read', file, () => readHandle(handle, Math.max(begin, 0), Math.min(end, size))),
+          read: (begin, end) =>
+            this.#io('read', file, () => readHandle(handle, Math.max(begin, 0), Math.min(end, size))),
           close: () => handle.close(),
         };
       } catch (error) {
@@ -70,6 +75,7 @@ export class NodeFiles implements Files {
       }
     });
   }
+
   size(file: string): Promise<number | undefined> {
     return this.#io('stat', file, async (full) => {
       try {
@@ -81,6 +87,7 @@ export class NodeFiles implements Files {
       }
     });
   }
+
   async list(folder: string): Promise<readonly string[]> {
     if (folder !== '') checkFilePath(folder);
     const found: string[] = [];
@@ -90,9 +97,13 @@ export class NodeFiles implements Files {
         entries = await fs.readdir(path.join(this.#root, name), { withFileTypes: true });
       } catch (error) {
         if (isMissing(error)) return;
-        throw new ElanusError('io_failed', `list ${JSON.stringify(name)}: ${messageOf(error)}: check the disk and permissions`, {
-          cause: error,
-        });
+        throw new ElanusError(
+          'io_failed',
+          `list ${JSON.stringify(name)}: ${messageOf(error)}: check the disk and permissions`,
+          {
+            cause: error,
+          },
+        );
       }
       for (const entry of entries) {
         const child = name === '' ? entry.name : `${name}/${entry.name}`;
@@ -103,6 +114,7 @@ export class NodeFiles implements Files {
     await walk(folder);
     return found.sort();
   }
+
   write(file: string, parts: Iterable<Uint8Array>): Promise<void> {
     return this.#io('write', file, async (full) => {
       const folder = path.dirname(full);
@@ -126,6 +138,7 @@ export class NodeFiles implements Files {
       await syncFolder(folder);
     });
   }
+
   remove(file: string): Promise<void> {
     return this.#io('remove', file, async (full) => {
       await this.#reads.forget(full);
@@ -138,6 +151,7 @@ export class NodeFiles implements Files {
       await syncFolder(path.dirname(full));
     });
   }
+
   openAppend(file: string, guard?: string): Promise<AppendFile> {
     return this.#io('open', file, async (full) => {
       if (guard !== undefined) checkFilePath(guard);
@@ -150,13 +164,20 @@ export class NodeFiles implements Files {
           await handle.sync();
           await syncFolder(folder);
         }
-        return new NodeAppendFile(handle, size, this.#thread, file, guard === undefined ? undefined : path.join(this.#root, guard));
+        return new NodeAppendFile(
+          handle,
+          size,
+          this.#thread,
+          file,
+          guard === undefined ? undefined : path.join(this.#root, guard),
+        );
       } catch (error) {
         await handle.close();
         throw error;
       }
     });
   }
+
   truncate(file: string, size: number): Promise<void> {
     return this.#io('truncate', file, async (full) => {
       const handle = await fs.open(full, 'r+');
@@ -168,6 +189,7 @@ export class NodeFiles implements Files {
       }
     });
   }
+
   /**
    * Removes the temporary files that crashes left below a folder. Only while nobody else writes below the root: under its lock.
    * What cannot be removed stays for the next time.
@@ -177,6 +199,7 @@ export class NodeFiles implements Files {
     this.#running.add(running);
     await running.finally(() => this.#running.delete(running));
   }
+
   async #removeLeftovers(folder: string): Promise<void> {
     const entries = await fs.readdir(path.join(this.#root, folder), { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
@@ -187,6 +210,7 @@ export class NodeFiles implements Files {
         await fs.rm(path.join(this.#root, child), { force: true }).catch(() => {});
     }
   }
+
   /** Waits for the calls under way and ends the append thread; calls and open append handles fail from then on. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -198,7 +222,10 @@ export class NodeFiles implements Files {
   async #io<T>(verb: string, file: string, run: (full: string) => Promise<T>): Promise<T> {
     checkFilePath(file);
     if (this.#isClosed)
-      throw new ElanusError('service_unavailable', `${verb} ${JSON.stringify(file)}: the database is closed: open it again`);
+      throw new ElanusError(
+        'service_unavailable',
+        `${verb} ${JSON.stringify(file)}: the database is closed: open it again`,
+      );
     const running = run(path.join(this.#root, file));
     this.#running.add(running);
     try {
@@ -217,6 +244,7 @@ export class NodeFiles implements Files {
       this.#running.delete(running);
     }
   }
+
   async #makeFolder(folder: string): Promise<void> {
     if (this.#durableFolders.has(folder)) return;
     const first = await fs.mkdir(folder, { recursive: true });
@@ -230,7 +258,8 @@ export class NodeFiles implements Files {
   }
 }
 
-const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+const plain = (buffer: Buffer): Uint8Array =>
+  new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 
 async function writeParts(handle: fs.FileHandle, parts: Iterable<Uint8Array>): Promise<void> {
   let batch: Uint8Array[] = [];
@@ -245,6 +274,7 @@ async function writeParts(handle: fs.FileHandle, parts: Iterable<Uint8Array>): P
   }
   await writeAll(handle, batch);
 }
+
 async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
   let rest = [...parts];
   while (rest.length > 0) {
@@ -274,6 +304,7 @@ export async function syncFolder(folder: string): Promise<void> {
     if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error; // A parent outside our folder may be closed to us.
   }
 }
+
 /** Bytes [begin, end), shorter where the file ends. */
 async function readHandle(handle: fs.FileHandle, begin: number, end: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(Math.max(end - begin, 0));

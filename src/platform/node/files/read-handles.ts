@@ -8,6 +8,7 @@ interface Entry {
   readers: number;
   isForgotten: boolean;
 }
+
 export class ReadHandles {
   readonly #countMax: number;
   /** The least recently used first. */
@@ -19,12 +20,19 @@ export class ReadHandles {
   constructor(countMax: number) {
     this.#countMax = countMax;
   }
+
   get count(): number {
     return this.#entries.size;
   }
+
   /** @throws what opening throws */
   async read<T>(path: string, run: (handle: fs.FileHandle) => Promise<T>): Promise<T> {
-    const entry = this.#entries.get(path) ?? { handle: fs.open(path, 'r'), opened: undefined, readers: 0, isForgotten: false };
+    const entry = this.#entries.get(path) ?? {
+      handle: fs.open(path, 'r'),
+      opened: undefined,
+      readers: 0,
+      isForgotten: false,
+    };
     entry.readers++;
     if (this.#last !== path) {
       this.#entries.delete(path);
@@ -46,6 +54,7 @@ export class ReadHandles {
       else if (this.#entries.size > this.#countMax) this.#trim();
     }
   }
+
   /** The name stands for another file from now on, or for none. Closed when running reads end. */
   async forget(path: string): Promise<void> {
     const entry = this.#entries.get(path);
@@ -53,10 +62,12 @@ export class ReadHandles {
     this.#forget(path, entry);
     await closeIdle(entry);
   }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#entries.keys()].map((path) => this.forget(path)));
   }
+
   #trim(): void {
     for (const [path, entry] of this.#entries) {
       if (this.#entries.size <= this.#countMax) return;
@@ -65,12 +76,14 @@ export class ReadHandles {
       void closeIdle(entry);
     }
   }
+
   #forget(path: string, entry: Entry): void {
     this.#entries.delete(path);
     if (this.#last === path) this.#last = undefined;
     entry.isForgotten = true;
   }
 }
+
 /** Closing has no outcome that a reader could use: it has its bytes. */
 async function closeIdle(entry: Entry): Promise<void> {
   if (entry.readers > 0) return;

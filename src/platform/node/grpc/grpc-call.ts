@@ -8,7 +8,14 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { CallContext, MethodHandler } from '#platform/transport.js';
 import { inflate } from './grpc-inflate.js';
 import { GrpcMessageReader, PREFIX_BYTES } from './grpc-message-reader.js';
-import { encodeDetails, type GrpcStatus, readHeaders, readTimeoutMs, status, toStatus } from './grpc-status.js';
+import {
+  encodeDetails,
+  type GrpcStatus,
+  readHeaders,
+  readTimeoutMs,
+  status,
+  toStatus,
+} from './grpc-status.js';
 import type { Charge, HeldBytes } from './held-bytes.js';
 
 /** Of each open stream, beside its message: headers, which are no longer, and objects. */
@@ -38,6 +45,7 @@ export interface CallLimits {
   readonly sendBytesMax: number;
   readonly held: HeldBytes;
 }
+
 export class GrpcCall {
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
@@ -71,6 +79,7 @@ export class GrpcCall {
     this.#movedMs = this.#startMs;
     stream.once('close', () => this.#end());
   }
+
   start(): void {
     if (!this.#charge.resize(STREAM_BYTES)) {
       this.#refuse(status.RESOURCE_EXHAUSTED, noRoom(this.#limits.held, 'one more call'));
@@ -84,9 +93,11 @@ export class GrpcCall {
     if (timeoutMs !== undefined) this.#setDeadline(timeoutMs);
     this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
     this.#stream.once('end', () => {
-      if (this.#state === 'reading') this.#refuse(status.INVALID_ARGUMENT, 'the request stream ended before its message was whole');
+      if (this.#state === 'reading')
+        this.#refuse(status.INVALID_ARGUMENT, 'the request stream ended before its message was whole');
     });
   }
+
   /** Looks whether the other side still does its part. @param nowMs of the monotonic clock */
   check(nowMs: number): void {
     const idleMs = nowMs - this.#movedMs;
@@ -94,12 +105,16 @@ export class GrpcCall {
       case 'reading': {
         const allowedMs = MESSAGE_MS + ((this.#reader.length ?? 0) / SLOWEST_BYTES) * 1000;
         if (idleMs <= STALL_MS && nowMs - this.#startMs <= allowedMs) return;
-        this.#refuse(status.DEADLINE_EXCEEDED, 'the message did not come: its sender stopped or is too slow; send it again');
+        this.#refuse(
+          status.DEADLINE_EXCEEDED,
+          'the message did not come: its sender stopped or is too slow; send it again',
+        );
         return;
       }
       case 'answering':
         if (idleMs > UNREAD_MS) this.#stream.close(constants.NGHTTP2_CANCEL);
-        else if (this.#stream.writableFinished && idleMs > LINGER_MS) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+        else if (this.#stream.writableFinished && idleMs > LINGER_MS)
+          this.#stream.close(constants.NGHTTP2_NO_ERROR);
         return;
       case 'refused':
         if (idleMs > LINGER_MS) this.#stream.destroy();
@@ -108,9 +123,11 @@ export class GrpcCall {
       case 'ended':
     }
   }
+
   /** The server stops: a message that is not whole yet will not be worked on. */
   stop(): void {
-    if (this.#state === 'reading') this.#refuse(status.UNAVAILABLE, 'the server is stopping: send the call again');
+    if (this.#state === 'reading')
+      this.#refuse(status.UNAVAILABLE, 'the server is stopping: send the call again');
   }
 
   #setDeadline(timeoutMs: number): void {
@@ -122,6 +139,7 @@ export class GrpcCall {
       this.#abort.abort();
     }, timeoutMs);
   }
+
   #take(chunk: Buffer): void {
     this.#movedMs = performance.now();
     const reader = this.#reader;
@@ -138,16 +156,21 @@ export class GrpcCall {
     reader.fill(rest);
     if (reader.message !== undefined) this.#received(reader.message);
   }
+
   /** Before any of the message is kept. */
   #admit(length: number): boolean {
     const { receiveBytesMax, held } = this.#limits;
     if (length > receiveBytesMax)
-      this.#refuse(status.RESOURCE_EXHAUSTED, `Received message larger than max (${length} vs ${receiveBytesMax})`);
+      this.#refuse(
+        status.RESOURCE_EXHAUSTED,
+        `Received message larger than max (${length} vs ${receiveBytesMax})`,
+      );
     else if (!this.#charge.resize(STREAM_BYTES + length))
       this.#refuse(status.RESOURCE_EXHAUSTED, noRoom(held, `a message of ${length} bytes`));
     else return true;
     return false;
   }
+
   #received(message: Buffer): void {
     this.#state = 'running';
     if (!this.#reader.isCompressed) {
@@ -155,12 +178,14 @@ export class GrpcCall {
       return;
     }
     // What goes on after the stream has ended must not count any more.
-    const admit = (bytes: number): boolean => this.#state === 'running' && this.#charge.resize(STREAM_BYTES + message.length + bytes);
+    const admit = (bytes: number): boolean =>
+      this.#state === 'running' && this.#charge.resize(STREAM_BYTES + message.length + bytes);
     inflate(message, this.#headers['grpc-encoding'], this.#limits.receiveBytesMax, admit).then(
       (plain) => this.#run(plain),
       (failure: GrpcStatus) => this.#refuse(failure.code, failure.details),
     );
   }
+
   #run(message: Buffer): void {
     if (this.#state !== 'running') return;
     const context: CallContext = {
@@ -177,11 +202,15 @@ export class GrpcCall {
       },
     );
   }
+
   #answer(reply: Uint8Array): void {
     if (this.#state !== 'running') return;
     const { sendBytesMax, held } = this.#limits;
     if (reply.length > sendBytesMax) {
-      this.#refuse(status.RESOURCE_EXHAUSTED, `Sent message larger than max (${reply.length} vs. ${sendBytesMax})`);
+      this.#refuse(
+        status.RESOURCE_EXHAUSTED,
+        `Sent message larger than max (${reply.length} vs. ${sendBytesMax})`,
+      );
       return;
     }
     // The message is worked on and goes; the answer comes in its place.
@@ -194,7 +223,9 @@ export class GrpcCall {
     clearTimeout(this.#deadlineTimer);
     const stream = this.#stream;
     stream.respond(answerHeaders, { waitForTrailers: true });
-    stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(status.OK), 'grpc-message': '' }));
+    stream.once('wantTrailers', () =>
+      stream.sendTrailers({ 'grpc-status': String(status.OK), 'grpc-message': '' }),
+    );
     const first = Math.min(reply.length, PIECE_BYTES);
     const head = Buffer.allocUnsafe(PREFIX_BYTES + first);
     head[0] = 0;
@@ -202,6 +233,7 @@ export class GrpcCall {
     head.set(reply.subarray(0, first), PREFIX_BYTES);
     this.#write(head, reply, first);
   }
+
   #write(piece: Uint8Array, reply: Uint8Array, next: number): void {
     if (next >= reply.length) {
       this.#stream.end(piece);
@@ -214,6 +246,7 @@ export class GrpcCall {
       this.#write(reply.subarray(next, end), reply, end);
     });
   }
+
   /** Answers with a status alone. Whatever the client still sends is not read. */
   #refuse(code: number, details: string): void {
     if (this.#state !== 'reading' && this.#state !== 'running') return;
@@ -223,6 +256,7 @@ export class GrpcCall {
     this.#reader.drop();
     respondStatus(this.#stream, code, details);
   }
+
   #end(): void {
     const isAnswered = this.#state === 'answering' || this.#state === 'refused';
     this.#state = 'ended';
@@ -238,9 +272,13 @@ export class GrpcCall {
 export function respondStatus(stream: ServerHttp2Stream, code: number, details: string): void {
   if (stream.destroyed || stream.closed || stream.headersSent) return;
   const trailers = { 'grpc-status': String(code), 'grpc-message': encodeDetails(details) };
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto', ...trailers }, { endStream: true });
+  stream.respond(
+    { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers },
+    { endStream: true },
+  );
   // A client that still sends is told to stop; what is under way is dropped without being kept.
   if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
 }
+
 const noRoom = (held: HeldBytes, what: string): string =>
   `no room for ${what}: calls under way and answers not read yet hold ${held.bytes} of ${held.bytesMax} bytes; send less at once, or try again when they have ended`;

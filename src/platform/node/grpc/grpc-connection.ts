@@ -17,7 +17,9 @@ const options: ClientOptions = {
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
 };
-export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+export const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 export class GrpcConnection implements Connection {
@@ -28,10 +30,13 @@ export class GrpcConnection implements Connection {
   constructor(address: string) {
     this.#address = address;
   }
+
   async call(path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> {
     const where = `call ${path} to ${this.#address}`;
-    if (this.#closed) throw new ElanusError('service_unavailable', `${where}: connection is closed: connect again`);
-    if (context.signal.aborted) throw new ElanusError('cancelled', `${where}: cancelled by its caller before it began`);
+    if (this.#closed)
+      throw new ElanusError('service_unavailable', `${where}: connection is closed: connect again`);
+    if (context.signal.aborted)
+      throw new ElanusError('cancelled', `${where}: cancelled by its caller before it began`);
     this.#client ??= new Client(this.#address, credentials.createInsecure(), options);
     const client = this.#client;
     const metadata = writeMetadata(context.metadata);
@@ -46,6 +51,7 @@ export class GrpcConnection implements Connection {
       });
     });
   }
+
   close(): void {
     this.#closed = true;
     this.#client?.close();

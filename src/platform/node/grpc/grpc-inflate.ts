@@ -8,11 +8,19 @@ const decoders = { gzip: createGunzip, deflate: createInflate } as const;
  * @param admit asked for the bytes so far; false: no room
  * @throws GrpcStatus
  */
-export function inflate(message: Buffer, encoding: unknown, bytesMax: number, admit: (bytes: number) => boolean): Promise<Buffer> {
+export function inflate(
+  message: Buffer,
+  encoding: unknown,
+  bytesMax: number,
+  admit: (bytes: number) => boolean,
+): Promise<Buffer> {
   const make = encoding === 'gzip' || encoding === 'deflate' ? decoders[encoding] : undefined;
   if (make === undefined) {
     if (encoding === undefined || encoding === 'identity') return Promise.resolve(message);
-    return fail(status.UNIMPLEMENTED, `Received message compressed with unsupported encoding "${String(encoding)}"`);
+    return fail(
+      status.UNIMPLEMENTED,
+      `Received message compressed with unsupported encoding "${String(encoding)}"`,
+    );
   }
   return new Promise((resolve, reject) => {
     const decoder = make();
@@ -25,13 +33,22 @@ export function inflate(message: Buffer, encoding: unknown, bytesMax: number, ad
     decoder.on('error', () => giveUp(status.INVALID_ARGUMENT, 'Failed to decompress message'));
     decoder.on('data', (piece: Buffer) => {
       length += piece.length;
-      if (length > bytesMax) giveUp(status.RESOURCE_EXHAUSTED, `Received message that decompresses to a size larger than ${bytesMax}`);
+      if (length > bytesMax)
+        giveUp(
+          status.RESOURCE_EXHAUSTED,
+          `Received message that decompresses to a size larger than ${bytesMax}`,
+        );
       else if (!admit(length))
-        giveUp(status.RESOURCE_EXHAUSTED, `no room for a message that decompresses to more than ${length} bytes; send less at once`);
+        giveUp(
+          status.RESOURCE_EXHAUSTED,
+          `no room for a message that decompresses to more than ${length} bytes; send less at once`,
+        );
       else pieces.push(piece);
     });
     decoder.on('end', () => resolve(Buffer.concat(pieces, length)));
     decoder.end(message);
   });
 }
-const fail = (code: number, details: string): Promise<never> => Promise.reject({ code, details } satisfies GrpcStatus);
+
+const fail = (code: number, details: string): Promise<never> =>
+  Promise.reject({ code, details } satisfies GrpcStatus);

@@ -12,7 +12,11 @@ const firstBytesMs = 10_000;
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** The bound that was asked for, or the default; the largest message and the largest answer always fit. */
-export const heldBytesMaxOf = ({ heldBytesMax = HELD_BYTES_MAX, receiveBytesMax, sendBytesMax }: ListenOptions): number =>
+export const heldBytesMaxOf = ({
+  heldBytesMax = HELD_BYTES_MAX,
+  receiveBytesMax,
+  sendBytesMax,
+}: ListenOptions): number =>
   Math.max(heldBytesMax, 2 * receiveBytesMax, Math.ceil(1.25 * sendBytesMax), 16 * 1024 * 1024);
 
 /** @param sharedHeld other threads listen on the port as well, and count there; the caller has seen to it that nobody else does */
@@ -75,6 +79,7 @@ interface Parts {
   readonly sockets: ReadonlySet<Socket>;
   readonly undecided: ReadonlySet<Socket>;
 }
+
 async function closeAll({ tcp, server, front, sockets, undecided }: Parts, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => tcp.close(() => resolve())); // Also waits for every socket.
   server.stop();

@@ -24,6 +24,7 @@ export class GrpcMessageReader {
     this.length = bytes.readUInt32BE(1);
     return bytes.subarray(PREFIX_BYTES);
   }
+
   fill(chunk: Buffer): void {
     if (this.message !== undefined || this.length === undefined) {
       this.beyond += chunk.length;
@@ -42,6 +43,7 @@ export class GrpcMessageReader {
     this.beyond += chunk.length - part.length;
     if (this.#filled === this.length) this.message = this.#message;
   }
+
   /** Gives the memory of a message that will never be whole back at once: the collector would not know how much waits for it. */
   drop(): void {
     if (this.message !== undefined || this.#message === undefined) return;

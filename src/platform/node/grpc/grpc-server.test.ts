@@ -1,5 +1,10 @@
 // What the edge holds for clients: admitted against one bound, refused before it is buffered, ended by time, and given back.
-import { type ClientHttp2Session, type ClientHttp2Stream, constants, connect as http2Connect } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  connect as http2Connect,
+} from 'node:http2';
 import { connect as tcpConnect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -14,6 +19,7 @@ const open: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
+
 const echo: MethodHandler = async (request) => request;
 const grow: MethodHandler = async () => new Uint8Array(3 * MiB);
 interface Bench {
@@ -21,15 +27,27 @@ interface Bench {
   readonly held: HeldBytes;
   session(options?: object): ClientHttp2Session;
 }
+
 /** Bounds: messages of 4 MiB, 16 MiB for all. */
 async function bench(more: Partial<ListenOptions> = {}): Promise<Bench> {
   const held = new HeldBytes(16 * MiB);
   const methods = new Map<string, MethodHandler>([
     ['/p.S/Echo', echo],
     ['/p.S/Grow', grow],
-    ['/p.S/Hang', (_request, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(new Uint8Array(0))))],
+    [
+      '/p.S/Hang',
+      (_request, { signal }) =>
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve(new Uint8Array(0)))),
+    ],
   ]);
-  const options: ListenOptions = { host: '127.0.0.1', port: 0, methods, receiveBytesMax: 4 * MiB, sendBytesMax: 4 * MiB, ...more };
+  const options: ListenOptions = {
+    host: '127.0.0.1',
+    port: 0,
+    methods,
+    receiveBytesMax: 4 * MiB,
+    sendBytesMax: 4 * MiB,
+    ...more,
+  };
   const listener = await listenGrpc(options, held);
   open.push(() => listener.close(0));
   return {
@@ -43,20 +61,30 @@ async function bench(more: Partial<ListenOptions> = {}): Promise<Bench> {
     },
   };
 }
-function call(session: ClientHttp2Session, method: string, headers: Record<string, string> = {}): ClientHttp2Stream {
+
+function call(
+  session: ClientHttp2Session,
+  method: string,
+  headers: Record<string, string> = {},
+): ClientHttp2Stream {
   const stream = session.request({
-    ...{ ':method': 'POST', ':path': `/p.S/${method}`, 'content-type': 'application/grpc', te: 'trailers' },
+    ':method': 'POST',
+    ':path': `/p.S/${method}`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
     ...headers,
   });
   stream.on('error', () => {});
   return stream;
 }
+
 function frame(length: number, bytes: Uint8Array = new Uint8Array(0), isCompressed = 0): Buffer {
   const prefix = Buffer.alloc(5);
   prefix[0] = isCompressed;
   prefix.writeUInt32BE(length, 1);
   return Buffer.concat([prefix, bytes]);
 }
+
 /** The status, from the headers or the trailers. */
 function statusOf(stream: ClientHttp2Stream): Promise<{ code: number; message: string; bytes: number }> {
   return new Promise((resolve) => {
@@ -71,10 +99,15 @@ function statusOf(stream: ClientHttp2Stream): Promise<{ code: number; message: s
     });
     stream.resume();
     stream.once('close', () =>
-      resolve({ code: Number(seen['grpc-status'] ?? -1), message: decodeURI(String(seen['grpc-message'] ?? '')), bytes }),
+      resolve({
+        code: Number(seen['grpc-status'] ?? -1),
+        message: decodeURI(String(seen['grpc-message'] ?? '')),
+        bytes,
+      }),
     );
   });
 }
+
 async function until(what: string, isSo: () => boolean): Promise<void> {
   for (const end = Date.now() + 10_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 5))) {
     if (Date.now() > end) throw new Error(`${what}: not within 10 s`);
@@ -92,7 +125,10 @@ describe('messages', () => {
     });
     // 14 MiB for large ones: three fit.
     const refused = await Promise.race(stalled);
-    expect(refused).toMatchObject({ code: 8, message: expect.stringMatching(/no room for a message of 4194304 bytes.*try again/) });
+    expect(refused).toMatchObject({
+      code: 8,
+      message: expect.stringMatching(/no room for a message of 4194304 bytes.*try again/),
+    });
     await until('three', () => held.bytes > 12 * MiB);
     const small = call(one, 'Echo');
     small.end(frame(3, Buffer.from([1, 2, 3])));
@@ -105,14 +141,19 @@ describe('messages', () => {
     const stream = call(session(), 'Echo');
     stream.write(frame(4 * MiB + 1));
     const pump = setInterval(() => !stream.destroyed && stream.write(Buffer.alloc(64 * 1024)), 1);
-    expect(await statusOf(stream)).toMatchObject({ code: 8, message: 'Received message larger than max (4194305 vs 4194304)' });
+    expect(await statusOf(stream)).toMatchObject({
+      code: 8,
+      message: 'Received message larger than max (4194305 vs 4194304)',
+    });
     clearInterval(pump);
   });
   it.each([
     ['to more than a message may be', 8 * MiB, 1, 'decompresses to a size larger than'],
     ['to more than there is room for', 4 * MiB, 6, 'no room for a message that decompresses'],
   ])('that decompress %s are refused', async (_what, size, count, said) => {
-    const { held, session } = await bench({ methods: new Map([['/p.S/Hang', () => new Promise<never>(() => {})]]) });
+    const { held, session } = await bench({
+      methods: new Map([['/p.S/Hang', () => new Promise<never>(() => {})]]),
+    });
     const bomb = gzipSync(Buffer.alloc(size));
     const one = session();
     const answers = Array.from({ length: count }, () => {
@@ -170,7 +211,9 @@ describe('streams', () => {
     running.end(frame(1, Buffer.from([1])));
     const waiting = call(one, 'Echo', { 'grpc-timeout': '1m' });
     const gone = call(one, 'Echo', { 'grpc-timeout': '0n' });
-    expect(await Promise.all([running, waiting, gone].map(async (stream) => (await statusOf(stream)).code))).toEqual([4, 4, 4]);
+    expect(
+      await Promise.all([running, waiting, gone].map(async (stream) => (await statusOf(stream)).code)),
+    ).toEqual([4, 4, 4]);
     const wrong = call(one, 'Echo', { 'grpc-timeout': 'soon' });
     expect((await statusOf(wrong)).code).toBe(3);
   });
@@ -179,9 +222,14 @@ describe('streams', () => {
     const one = session();
     const unknown = call(one, 'Nothing');
     unknown.end(frame(0));
-    expect(await statusOf(unknown)).toMatchObject({ code: 12, message: 'The server does not implement the method /p.S/Nothing' });
+    expect(await statusOf(unknown)).toMatchObject({
+      code: 12,
+      message: 'The server does not implement the method /p.S/Nothing',
+    });
     const page = call(one, 'Echo', { 'content-type': 'text/html' });
-    expect(await new Promise((resolve) => page.once('response', (headers) => resolve(headers[':status'])))).toBe(415);
+    expect(
+      await new Promise((resolve) => page.once('response', (headers) => resolve(headers[':status']))),
+    ).toBe(415);
   });
 });
 
@@ -199,7 +247,10 @@ describe('answers', () => {
     await until('four answers', () => held.bytes > 12 * MiB);
     const more = call(one, 'Grow');
     more.end(frame(0));
-    expect(await statusOf(more)).toMatchObject({ code: 8, message: expect.stringContaining('no room for an answer of 3145728 bytes') });
+    expect(await statusOf(more)).toMatchObject({
+      code: 8,
+      message: expect.stringContaining('no room for an answer of 3145728 bytes'),
+    });
     const read = await Promise.all(unread.map(statusOf));
     expect(read).toEqual(Array(4).fill({ code: 0, message: '', bytes: 3 * MiB + 5 }));
     await until('room', () => held.bytes === 0);
@@ -208,7 +259,10 @@ describe('answers', () => {
 
 describe('time', () => {
   /** A server whose calls are looked at by hand. */
-  async function looked(act: (session: ClientHttp2Session) => ClientHttp2Stream, isThere: (held: HeldBytes) => boolean) {
+  async function looked(
+    act: (session: ClientHttp2Session) => ClientHttp2Stream,
+    isThere: (held: HeldBytes) => boolean,
+  ) {
     const calls: GrpcCall[] = [];
     const { start } = GrpcCall.prototype;
     GrpcCall.prototype.start = function (this: GrpcCall) {
@@ -221,7 +275,11 @@ describe('time', () => {
     const { held, session } = await bench();
     const stream = act(session({ settings: { initialWindowSize: 1000 } }));
     await until('the call', () => isThere(held));
-    return { stream, held, check: (afterMs: number) => calls.forEach((one) => void one.check(performance.now() + afterMs)) };
+    return {
+      stream,
+      held,
+      check: (afterMs: number) => calls.forEach((one) => void one.check(performance.now() + afterMs)),
+    };
   }
   it.each([
     ['a stream without a message', new Uint8Array(0), 16 * 1024],
@@ -277,8 +335,11 @@ describe('HTTP', () => {
         return { status: path.startsWith('/v2/') ? 200 : 404, contentType: 'text/plain', body: 'x' };
       },
     });
-    const post = (path: string, length: number): string => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`;
-    expect(await ask(listener, post('/nothing', 3 * MiB), Buffer.alloc(MiB))).toMatch(/^HTTP\/1\.1 404 [\s\S]*connection: close/i);
+    const post = (path: string, length: number): string =>
+      `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`;
+    expect(await ask(listener, post('/nothing', 3 * MiB), Buffer.alloc(MiB))).toMatch(
+      /^HTTP\/1\.1 404 [\s\S]*connection: close/i,
+    );
     expect(await ask(listener, post('/v2/a', 5 * MiB))).toMatch(/^HTTP\/1\.1 413/);
     expect(await ask(listener, post('/v2/a', 3), Buffer.from('abc'))).toMatch(/^HTTP\/1\.1 200/);
     // Bodies that are on their way count like messages: 14 MiB for all.

@@ -1,7 +1,13 @@
 // gRPC over the HTTP/2 of Node: connections that are handed in, unary calls by path. Everything that a client can make it hold is counted or
 // ended: streams per connection, headers, half-sent messages, answers that nobody reads, connections that are gone without a word. Pings are
 // answered at any rate, so clients may keep connections alive as they like.
-import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { MethodHandler } from '#platform/transport.js';
 import { type CallLimits, GrpcCall, respondStatus } from './grpc-call.js';
@@ -39,16 +45,19 @@ export class GrpcServer {
     this.#checks = setInterval(() => this.#check(), CHECK_MS);
     this.#checks.unref();
   }
+
   /** Takes over a connection, from its first byte on. */
   accept(socket: Socket): void {
     this.#http2.emit('connection', socket);
   }
+
   /** No new calls; running ones go on, and connections close when theirs have ended. */
   stop(): void {
     this.#isStopping = true;
     for (const call of [...this.#calls]) call.stop();
     for (const session of this.#sessions.keys()) session.close();
   }
+
   destroy(): void {
     clearInterval(this.#checks);
     for (const session of this.#sessions.keys()) session.destroy();
@@ -60,6 +69,7 @@ export class GrpcServer {
     session.once('close', () => this.#sessions.delete(session));
     if (this.#isStopping) session.close();
   }
+
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => {}); // Its close follows.
     if (headers[':method'] !== 'POST') {
@@ -80,10 +90,17 @@ export class GrpcServer {
       respondStatus(stream, status.UNIMPLEMENTED, `The server does not implement the method ${path}`);
       return;
     }
-    const call = new GrpcCall(stream, headers, handler, this.#limits, (ended) => void this.#calls.delete(ended));
+    const call = new GrpcCall(
+      stream,
+      headers,
+      handler,
+      this.#limits,
+      (ended) => void this.#calls.delete(ended),
+    );
     this.#calls.add(call);
     call.start();
   }
+
   #check(): void {
     const nowMs = performance.now();
     for (const call of this.#calls) call.check(nowMs);
@@ -93,6 +110,7 @@ export class GrpcServer {
       } else if (nowMs - state.pingMs > PING_MS) this.#ping(session, state, nowMs);
     }
   }
+
   #ping(session: ServerHttp2Session, state: { pingMs: number; isWaiting: boolean }, nowMs: number): void {
     state.pingMs = nowMs;
     if (session.destroyed) return;

@@ -8,6 +8,7 @@ export interface GrpcStatus {
   readonly code: status;
   readonly details: string;
 }
+
 const codeOfKey: Partial<Record<ErrorKey, status>> = {
   service_unavailable: status.UNAVAILABLE,
   service_not_ready: status.UNAVAILABLE,
@@ -23,18 +24,30 @@ export function toStatus(error: unknown): GrpcStatus {
   return { code, details: messageOf(error) };
 }
 
-export function fromServiceError(error: ServiceError, where: string, signal: AbortSignal, deadlineMs: number | undefined): ElanusError {
-  const failed = (key: ErrorKey, fact: string): ElanusError => new ElanusError(key, `${where}: ${fact}`, { cause: error });
+export function fromServiceError(
+  error: ServiceError,
+  where: string,
+  signal: AbortSignal,
+  deadlineMs: number | undefined,
+): ElanusError {
+  const failed = (key: ErrorKey, fact: string): ElanusError =>
+    new ElanusError(key, `${where}: ${fact}`, { cause: error });
   const late = deadlineMs !== undefined && Date.now() >= deadlineMs;
   if (error.code === status.DEADLINE_EXCEEDED || (late && error.code === status.CANCELLED)) {
     return failed('deadline_exceeded', 'no answer before the deadline: allow more time or retry');
   }
   if (signal.aborted) return failed('cancelled', 'cancelled by its caller');
-  const torn = error.code === status.CANCELLED || (error.code === status.INTERNAL && error.details.startsWith('Received RST_STREAM'));
+  const torn =
+    error.code === status.CANCELLED ||
+    (error.code === status.INTERNAL && error.details.startsWith('Received RST_STREAM'));
   if (torn || error.code === status.UNAVAILABLE) {
-    return failed('service_unavailable', `peer not reached or broke off (${error.details}): check that it runs, then retry`);
+    return failed(
+      'service_unavailable',
+      `peer not reached or broke off (${error.details}): check that it runs, then retry`,
+    );
   }
-  if (error.code === status.UNIMPLEMENTED) return failed('unsupported', `the peer does not serve it (${error.details}): check its version`);
+  if (error.code === status.UNIMPLEMENTED)
+    return failed('unsupported', `the peer does not serve it (${error.details}): check its version`);
   return failed('internal', `the peer failed: ${error.details}`);
 }
 
@@ -48,6 +61,7 @@ export function readHeaders(headers: IncomingHttpHeaders): Readonly<Record<strin
   }
   return record;
 }
+
 const protocolKeys = /^(:|grpc-(timeout|encoding|accept-encoding)$|(te|content-type|accept-encoding)$)/;
 const normalBase64 = (values: string): string =>
   values
@@ -55,7 +69,15 @@ const normalBase64 = (values: string): string =>
     .map((value) => Buffer.from(value, 'base64').toString('base64'))
     .join(',');
 
-const timeoutUnitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+const timeoutUnitMs: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1000,
+  m: 1,
+  u: 1e-3,
+  n: 1e-6,
+};
+
 /** @returns undefined without a header, NaN for one that is no time */
 export function readTimeoutMs(header: string | readonly string[] | undefined): number | undefined {
   if (header === undefined) return undefined;
@@ -66,7 +88,8 @@ export function readTimeoutMs(header: string | readonly string[] | undefined): n
 const DETAILS_LENGTH_MAX = 2000;
 /** A text as the value of `grpc-message`: printable ASCII, everything else as bytes in percent. */
 export function encodeDetails(details: string): string {
-  const short = details.length <= DETAILS_LENGTH_MAX ? details : `${details.slice(0, DETAILS_LENGTH_MAX)} ...`;
+  const short =
+    details.length <= DETAILS_LENGTH_MAX ? details : `${details.slice(0, DETAILS_LENGTH_MAX)} ...`;
   // Halves of characters, as a cut text may end with, have no bytes in percent.
   return encodeURI(Buffer.from(short).toString('utf8'));
 }

@@ -1,7 +1,13 @@
 // The main thread's half of a thread that speaks gRPC: runs the handlers of the calls that come from it and posts their answers back.
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { ListenOptions, MethodHandler } from '#platform/transport.js';
-import { type AnswerItem, type Batch, type BatchPoster, BodyReader, type CallItem } from './grpc-thread-messages.js';
+import {
+  type AnswerItem,
+  type Batch,
+  type BatchPoster,
+  BodyReader,
+  type CallItem,
+} from './grpc-thread-messages.js';
 
 export class ThreadCalls {
   readonly #options: ListenOptions;
@@ -14,6 +20,7 @@ export class ThreadCalls {
     this.#handlers = [...options.methods.values()];
     this.#poster = poster;
   }
+
   take(batch: Batch<CallItem>): void {
     const bodies = new BodyReader(batch);
     for (const item of batch.items) {
@@ -29,18 +36,21 @@ export class ThreadCalls {
       }
     }
   }
+
   /** The thread is gone: nobody waits for its calls. */
   abortAll(): void {
     for (const call of this.#running.values()) call.abort();
     this.#running.clear();
   }
+
   #call([, id, method, deadlineMs, metadata]: CallItem & { readonly 0: 'call' }, request: Uint8Array): void {
     const abort = new AbortController();
     this.#running.set(id, abort);
     const context = { signal: abort.signal, metadata, ...(deadlineMs === undefined ? {} : { deadlineMs }) };
     const run = async (): Promise<Uint8Array> => {
       const handler = this.#handlers[method];
-      if (handler === undefined) throw new ElanusError('internal', `a thread called method ${method} of ${this.#handlers.length}`);
+      if (handler === undefined)
+        throw new ElanusError('internal', `a thread called method ${method} of ${this.#handlers.length}`);
       return handler(request, context);
     };
     run().then(
@@ -52,6 +62,7 @@ export class ThreadCalls {
       },
     );
   }
+
   #page([, id, method, path, headers]: CallItem & { readonly 0: 'http' }, body: Uint8Array): void {
     const run = async () => this.#options.http?.({ method, path, headers, body });
     run().then(
@@ -63,6 +74,7 @@ export class ThreadCalls {
       (error: unknown) => this.#failed(id, error),
     );
   }
+
   #failed(id: number, error: unknown): void {
     this.#poster.push(['failed', id, error instanceof ElanusError ? error.key : undefined, messageOf(error)]);
   }

@@ -2,10 +2,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 const isSource = import.meta.url.endsWith('.ts');
-const script = (name: string): string => new URL(`./${name}${isSource ? '.ts' : '.js'}`, import.meta.url).href;
+const script = (name: string): string =>
+  new URL(`./${name}${isSource ? '.ts' : '.js'}`, import.meta.url).href;
 
 if (parentPort !== null) {
-  if (isSource) ((await import(script('../resolve-sources'))) as typeof import('#platform/node/resolve-sources.js')).resolveSources();
-  const { serveThread } = (await import(script('grpc-thread-server'))) as typeof import('./grpc-thread-server.js');
+  if (isSource)
+    (
+      (await import(script('../resolve-sources'))) as typeof import('#platform/node/resolve-sources.js')
+    ).resolveSources();
+  const { serveThread } = (await import(
+    script('grpc-thread-server')
+  )) as typeof import('./grpc-thread-server.js');
   serveThread(parentPort, workerData);
 }

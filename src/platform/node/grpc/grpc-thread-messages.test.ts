@@ -6,11 +6,16 @@ const open: MessagePort[] = [];
 afterEach(() => {
   for (const port of open.splice(0)) port.close();
 });
+
 function channel(): { readonly poster: BatchPoster<AnswerItem>; next(): Promise<Batch<AnswerItem>> } {
   const { port1, port2 } = new MessageChannel();
   open.push(port1, port2);
-  return { poster: new BatchPoster(port1), next: () => new Promise((resolve) => port2.once('message', resolve)) };
+  return {
+    poster: new BatchPoster(port1),
+    next: () => new Promise((resolve) => port2.once('message', resolve)),
+  };
 }
+
 const push = (poster: BatchPoster<AnswerItem>, id: number, bytes: Uint8Array, isGiven = true): void =>
   poster.push(['reply', id, poster.body(bytes, isGiven)]);
 
@@ -42,7 +47,10 @@ describe('BatchPoster', () => {
     for (const id of [1, 2]) push(poster, id, kept, false);
     const batch = await next();
     const reader = new BodyReader(batch);
-    expect(batch.items.map((item) => (item[0] === 'reply' ? reader.next(item[2]) : undefined))).toEqual([kept, kept]);
+    expect(batch.items.map((item) => (item[0] === 'reply' ? reader.next(item[2]) : undefined))).toEqual([
+      kept,
+      kept,
+    ]);
     expect(kept.length).toBe(100_000);
   });
   it('begins anew with the next turn, and has nothing to post twice', async () => {

@@ -15,6 +15,7 @@ export interface ThreadSetup {
   /** What all threads hold together, and the cell in which this one counts. */
   readonly held: { readonly bytesMax: number; readonly cells: Int32Array; readonly cell: number };
 }
+
 /** A length in the batch's `small`, where bodies stand in the order of the items; or bytes whose buffer moves along. */
 export type Body = number | Uint8Array;
 export interface Batch<Item> {
@@ -22,10 +23,18 @@ export interface Batch<Item> {
   readonly items: readonly Item[];
   readonly small: ArrayBuffer | undefined;
 }
+
 // Items are tuples: names of properties would be written and read again for each.
 type Record = Readonly<{ [key: string]: string }>;
 export type CallItem =
-  | readonly [kind: 'call', id: number, method: number, deadlineMs: number | undefined, metadata: Record, body: Body]
+  | readonly [
+      kind: 'call',
+      id: number,
+      method: number,
+      deadlineMs: number | undefined,
+      metadata: Record,
+      body: Body,
+    ]
   | readonly [kind: 'http', id: number, method: string, path: string, headers: Record, body: Body]
   | readonly [kind: 'cancel', id: number];
 export type AnswerItem =
@@ -60,6 +69,7 @@ export class BatchPoster<Item> {
   constructor(port: Pick<MessagePort, 'postMessage'>) {
     this.#port = port;
   }
+
   /**
    * Takes the body of the item that is pushed next.
    * @param isGiven the caller needs the bytes no more: large ones move away with their buffer instead of being copied
@@ -70,15 +80,20 @@ export class BatchPoster<Item> {
       this.#smallBytes += bytes.length;
       return bytes.length;
     }
-    const isMoved = isGiven && bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength - bytes.length <= SPARE_BYTES_MAX;
+    const isMoved =
+      isGiven &&
+      bytes.buffer instanceof ArrayBuffer &&
+      bytes.buffer.byteLength - bytes.length <= SPARE_BYTES_MAX;
     const own = isMoved ? bytes : new Uint8Array(bytes);
     this.#moved.push(own.buffer as ArrayBuffer);
     return own;
   }
+
   push(item: Item): void {
     if (this.#items.length === 0) setImmediate(this.post);
     this.#items.push(item);
   }
+
   /** Posts what waits, before the turn is over. */
   readonly post = (): void => {
     if (this.#items.length === 0) return;
@@ -92,6 +107,7 @@ export class BatchPoster<Item> {
     this.#moved = [];
     this.#port.postMessage(batch, moved);
   };
+
   #pack(): ArrayBuffer | undefined {
     if (this.#smallBytes === 0) return undefined;
     const packed = new Uint8Array(this.#smallBytes);
@@ -108,9 +124,11 @@ export class BatchPoster<Item> {
 export class BodyReader {
   readonly #small: ArrayBuffer | undefined;
   #at = 0;
+
   constructor(batch: Batch<unknown>) {
     this.#small = batch.small;
   }
+
   next(body: Body): Uint8Array {
     if (typeof body !== 'number') return body;
     if (this.#small === undefined) return new Uint8Array(0);

@@ -3,7 +3,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { HttpRequest, HttpResponse, Listener, ListenOptions, MethodHandler } from '#platform/transport.js';
+import type {
+  HttpRequest,
+  HttpResponse,
+  Listener,
+  ListenOptions,
+  MethodHandler,
+} from '#platform/transport.js';
 import { listenGrpc } from './grpc-listener.js';
 import {
   type AnswerItem,
@@ -57,6 +63,7 @@ class Forward {
   constructor(port: MessagePort) {
     this.#poster = new BatchPoster(port);
   }
+
   options(setup: ThreadSetup, port: number): ListenOptions {
     const { host, receiveBytesMax, sendBytesMax, httpBodyPaths } = setup;
     return {
@@ -69,9 +76,11 @@ class Forward {
       httpBodyPaths,
     };
   }
+
   flush(): void {
     this.#poster.post();
   }
+
   #handler(method: number): MethodHandler {
     return (request, { signal, deadlineMs, metadata }) => {
       const id = this.#nextId++;
@@ -82,6 +91,7 @@ class Forward {
       return waiter.promise;
     };
   }
+
   #page({ method, path, headers, body }: HttpRequest): Promise<HttpResponse> {
     const id = this.#nextId++;
     const waiter = deferred<HttpResponse>();
@@ -89,6 +99,7 @@ class Forward {
     this.#poster.push(['http', id, method, path, headers, this.#poster.body(body, true)]);
     return waiter.promise;
   }
+
   answered(batch: Batch<AnswerItem>): void {
     const bodies = new BodyReader(batch);
     for (const item of batch.items) {
@@ -102,7 +113,9 @@ class Forward {
           break;
         case 'failed': {
           const [, , key, message] = item;
-          (this.#calls.get(id) ?? this.#pages.get(id))?.reject(key === undefined ? new Error(message) : new ElanusError(key, message));
+          (this.#calls.get(id) ?? this.#pages.get(id))?.reject(
+            key === undefined ? new Error(message) : new ElanusError(key, message),
+          );
         }
       }
       this.#calls.delete(id) || this.#pages.delete(id);

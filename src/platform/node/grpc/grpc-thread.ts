@@ -24,9 +24,20 @@ export class GrpcThread {
     const { host, receiveBytesMax, sendBytesMax, httpBodyPaths = [] } = listen;
     const methods = [...listen.methods.keys()];
     const setup: ThreadSetup = {
-      ...{ host, methods, hasHttp: listen.http !== undefined, receiveBytesMax, sendBytesMax, httpBodyPaths, held },
+      host,
+      methods,
+      hasHttp: listen.http !== undefined,
+      receiveBytesMax,
+      sendBytesMax,
+      httpBodyPaths,
+      held,
     };
-    const options = { workerData: setup, name, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX } };
+    const options = {
+      workerData: setup,
+      name,
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX },
+    };
     this.#worker = new Worker(scriptUrl(import.meta.url, './grpc-thread-entry.js'), options);
     this.#calls = new ThreadCalls(listen, new BatchPoster(this.#worker));
     this.#worker.on('message', (message: FromThread) => this.#hear(message));
@@ -37,20 +48,24 @@ export class GrpcThread {
     this.#worker.on('error', (error) => this.#lost(error instanceof Error ? error.message : String(error)));
     this.#worker.on('exit', (code) => this.#lost(`exit code ${code}`));
   }
+
   /** When its code is there and it can listen at once. */
   get loaded(): Promise<void> {
     return this.#loaded.promise;
   }
+
   /** With the reason. */
   get ended(): Promise<string> {
     return this.#ended.promise;
   }
+
   /** @throws ElanusError refused */
   listen(port: number): Promise<void> {
     this.#listening = deferred();
     this.#tell({ kind: 'listen', port });
     return this.#listening.promise;
   }
+
   async close(graceMs: number): Promise<void> {
     this.#tell({ kind: 'close', graceMs });
     const timer = setTimeout(() => this.#closed.resolve(), graceMs + CLOSE_WAIT_MS);
@@ -58,13 +73,16 @@ export class GrpcThread {
     clearTimeout(timer);
     await this.terminate();
   }
+
   async terminate(): Promise<void> {
     await this.#worker.terminate();
     this.#lost('terminated');
   }
+
   #tell(message: ToThread): void {
     this.#worker.postMessage(message);
   }
+
   #hear(message: FromThread): void {
     switch (message.kind) {
       case 'batch':
@@ -83,8 +101,12 @@ export class GrpcThread {
         this.#closed.resolve();
     }
   }
+
   #lost(reason: string): void {
-    const gone = new ElanusError('service_unavailable', `a thread that speaks gRPC ended: ${reason}: another is started`);
+    const gone = new ElanusError(
+      'service_unavailable',
+      `a thread that speaks gRPC ended: ${reason}: another is started`,
+    );
     this.#loaded.reject(gone);
     this.#listening?.reject(gone);
     this.#calls.abortAll();

@@ -16,7 +16,11 @@ const RESTART_MS_MAX = 10_000;
 const SOUND_MS = 60_000;
 
 /** @throws ElanusError refused, as a listener of one thread */
-export async function listenInThreads(options: ListenOptions, threads: number, logger: Logger | undefined): Promise<Listener> {
+export async function listenInThreads(
+  options: ListenOptions,
+  threads: number,
+  logger: Logger | undefined,
+): Promise<Listener> {
   const pool = new GrpcThreads(options, threads, logger);
   await pool.start(threads);
   return pool;
@@ -48,6 +52,7 @@ class GrpcThreads implements Listener {
     this.#options = options;
     this.#logger = logger;
   }
+
   async start(count: number): Promise<void> {
     const threads = Array.from({ length: count }, () => this.#begin());
     try {
@@ -65,6 +70,7 @@ class GrpcThreads implements Listener {
       this.#keepers.push(this.#keep(thread));
     }
   }
+
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
     return this.#closing;
@@ -72,9 +78,14 @@ class GrpcThreads implements Listener {
 
   async #close(graceMs: number): Promise<void> {
     for (const wake of this.#waits) wake();
-    await Promise.all([...this.#threads].map((thread) => (this.#listening.has(thread) ? thread.close(graceMs) : thread.terminate())));
+    await Promise.all(
+      [...this.#threads].map((thread) =>
+        this.#listening.has(thread) ? thread.close(graceMs) : thread.terminate(),
+      ),
+    );
     await Promise.all(this.#keepers);
   }
+
   #begin(): GrpcThread {
     const cell = must(this.#freeCells.pop(), 'a cell for the thread');
     const held = { bytesMax: heldBytesMaxOf(this.#options), cells: this.#cells, cell };
@@ -88,6 +99,7 @@ class GrpcThreads implements Listener {
     });
     return thread;
   }
+
   /** Sees to it that one thread serves, until the listener is closed. */
   async #keep(first: GrpcThread): Promise<void> {
     let restartMs = RESTART_MS;
@@ -97,12 +109,14 @@ class GrpcThreads implements Listener {
       if (thread !== undefined) this.#listening.delete(thread);
       if (this.#closing !== undefined) return;
       if (performance.now() - since >= SOUND_MS) restartMs = RESTART_MS;
-      if (reason !== undefined) this.#logger?.warn('grpc_thread_lost', { reason, port: this.port, restartMs });
+      if (reason !== undefined)
+        this.#logger?.warn('grpc_thread_lost', { reason, port: this.port, restartMs });
       await this.#sleep(restartMs);
       if (this.#closing !== undefined) return;
       restartMs = Math.min(restartMs * 2, RESTART_MS_MAX);
     }
   }
+
   /** @returns undefined when the new thread cannot serve */
   async #replace(): Promise<GrpcThread | undefined> {
     const thread = this.#begin();
@@ -114,11 +128,13 @@ class GrpcThreads implements Listener {
       this.#listening.add(thread);
       if (this.#closing === undefined) return thread;
     } catch (error) {
-      if (this.#closing === undefined) this.#logger?.warn('grpc_thread_not_started', { reason: messageOf(error), port: this.port });
+      if (this.#closing === undefined)
+        this.#logger?.warn('grpc_thread_not_started', { reason: messageOf(error), port: this.port });
     }
     await thread.terminate();
     return undefined;
   }
+
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {

@@ -19,7 +19,9 @@ describe('HeldBytes', () => {
     const held = new HeldBytes(16 * MiB);
     expect(held.charge().resize(14 * MiB)).toBe(true);
     expect(held.charge().resize(1.5 * MiB)).toBe(false);
-    const small = Array.from({ length: 100 }, () => held.charge()).filter((charge) => charge.resize(100 * 1024));
+    const small = Array.from({ length: 100 }, () => held.charge()).filter((charge) =>
+      charge.resize(100 * 1024),
+    );
     expect(small.length).toBe(20);
   });
   it('counts all threads, and what a lost one held can be given back', () => {

@@ -17,15 +17,18 @@ export class HeldBytes {
     this.cells = cells;
     this.#cell = cell;
   }
+
   /** Of all threads. */
   get bytes(): number {
     let units = 0;
     for (let cell = 0; cell < this.cells.length; cell++) units += Atomics.load(this.cells, cell);
     return units * UNIT_BYTES;
   }
+
   charge(): Charge {
     return new Charge(this);
   }
+
   /** Two threads at the edge of the bound may refuse each other; neither goes beyond it. */
   add(units: number): boolean {
     Atomics.add(this.cells, this.#cell, units);
@@ -36,15 +39,19 @@ export class HeldBytes {
     return false;
   }
 }
-export const newCells = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * count));
+
+export const newCells = (count: number): Int32Array =>
+  new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * count));
 
 /** What one call, or one request of HTTP, holds at the moment. */
 export class Charge {
   readonly #held: HeldBytes;
   #units = 0;
+
   constructor(held: HeldBytes) {
     this.#held = held;
   }
+
   /** @returns false when it does not fit; then nothing has changed */
   resize(bytes: number): boolean {
     const units = Math.ceil(bytes / UNIT_BYTES);
@@ -52,6 +59,7 @@ export class Charge {
     this.#units = units;
     return true;
   }
+
   release(): void {
     this.resize(0);
   }

@@ -13,6 +13,7 @@ export interface HttpLimits {
   readonly bodyPaths: readonly string[];
   readonly held: HeldBytes;
 }
+
 /** For the first request of a connection to have its headers sent, in ms. */
 export const FIRST_REQUEST_MS = 10_000;
 /** For the headers of each later request, the pause before it included, in ms. */
@@ -30,6 +31,7 @@ interface Connection {
   endMs: number;
   readonly charge: Charge;
 }
+
 export class HttpFront {
   readonly #server: Server;
   readonly #limits: HttpLimits;
@@ -39,7 +41,10 @@ export class HttpFront {
 
   constructor(handler: HttpHandler | undefined, limits: HttpLimits) {
     this.#limits = limits;
-    this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => void this.#serve(request, response, handler));
+    this.#server = createServer(
+      { maxHeaderSize: 16 * 1024 },
+      (request, response) => void this.#serve(request, response, handler),
+    );
     // Times are looked after here: the server's own checks begin when it listens, which this one never does.
     this.#server.keepAliveTimeout = 0;
     this.#server.on('clientError', (_error, socket) => void socket.destroy());
@@ -48,6 +53,7 @@ export class HttpFront {
     this.#checks = setInterval(() => this.#check(), CHECK_MS);
     this.#checks.unref();
   }
+
   accept(socket: Socket): void {
     const charge = this.#limits.held.charge();
     if (!charge.resize(CONNECTION_BYTES)) return void socket.destroy();
@@ -59,10 +65,12 @@ export class HttpFront {
     this.#server.emit('connection', socket);
     socket.resume();
   }
+
   close(): void {
     this.#closing = true;
     for (const [socket, { busy }] of this.#connections) if (busy === 0) socket.destroy();
   }
+
   /** After the last socket is gone. */
   destroy(): void {
     clearInterval(this.#checks);
@@ -72,6 +80,7 @@ export class HttpFront {
     const nowMs = performance.now();
     for (const [socket, { endMs }] of this.#connections) if (nowMs > endMs) socket.destroy();
   }
+
   #begin(socket: Socket, response: ServerResponse): Connection | undefined {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return undefined;
@@ -85,7 +94,12 @@ export class HttpFront {
     });
     return connection;
   }
-  async #serve(request: IncomingMessage, response: ServerResponse, handler: HttpHandler | undefined): Promise<void> {
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    handler: HttpHandler | undefined,
+  ): Promise<void> {
     const connection = this.#begin(request.socket, response);
     if (connection === undefined) return;
     let answer: HttpResponse;
@@ -94,11 +108,19 @@ export class HttpFront {
       const body = await this.#body(request, response, connection.charge);
       if (body === undefined) {
         isLast = true; // What was not read would be taken for the next request.
-        answer = text(413, `body is larger than ${this.#limits.bodyBytesMax} bytes, or there is no room for it now: send less at once\n`);
+        answer = text(
+          413,
+          `body is larger than ${this.#limits.bodyBytesMax} bytes, or there is no room for it now: send less at once\n`,
+        );
       } else if (handler === undefined) answer = text(404, 'this port serves gRPC only\n');
       else {
         isLast ||= hasBody(request) && body.length === 0;
-        answer = await handler({ method: request.method ?? 'GET', path: request.url ?? '/', headers: flatten(request.headers), body });
+        answer = await handler({
+          method: request.method ?? 'GET',
+          path: request.url ?? '/',
+          headers: flatten(request.headers),
+          body,
+        });
       }
     } catch (error) {
       if (response.destroyed) return;
@@ -114,10 +136,16 @@ export class HttpFront {
       if (isLast && !request.complete) connection.endMs = performance.now() + CHECK_MS;
     });
   }
+
   /** @returns nothing read for a path that takes no body; undefined when it is too large, or does not fit */
-  async #body(request: IncomingMessage, response: ServerResponse, charge: Charge): Promise<Uint8Array | undefined> {
+  async #body(
+    request: IncomingMessage,
+    response: ServerResponse,
+    charge: Charge,
+  ): Promise<Uint8Array | undefined> {
     const path = request.url ?? '/';
-    if (!hasBody(request) || !this.#limits.bodyPaths.some((begin) => path.startsWith(begin))) return new Uint8Array(0);
+    if (!hasBody(request) || !this.#limits.bodyPaths.some((begin) => path.startsWith(begin)))
+      return new Uint8Array(0);
     const declared = Number(request.headers['content-length'] ?? 0);
     if (declared > this.#limits.bodyBytesMax || !charge.resize(CONNECTION_BYTES + declared)) return undefined;
     if (request.headers.expect !== undefined) response.writeContinue();
@@ -126,7 +154,8 @@ export class HttpFront {
     for await (const chunk of request) {
       const bytes = chunk as Buffer;
       total += bytes.length;
-      if (total > this.#limits.bodyBytesMax || (total > declared && !charge.resize(CONNECTION_BYTES + total))) return undefined;
+      if (total > this.#limits.bodyBytesMax || (total > declared && !charge.resize(CONNECTION_BYTES + total)))
+        return undefined;
       chunks.push(bytes);
     }
     return Buffer.concat(chunks, total);
@@ -135,10 +164,15 @@ export class HttpFront {
 
 const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
-const text = (status: number, body: string): HttpResponse => ({ status, contentType: 'text/plain; charset=utf-8', body });
+const text = (status: number, body: string): HttpResponse => ({
+  status,
+  contentType: 'text/plain; charset=utf-8',
+  body,
+});
 
 function flatten(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
-  for (const [key, value] of Object.entries(headers)) if (value !== undefined) record[key] = Array.isArray(value) ? value.join(',') : value;
+  for (const [key, value] of Object.entries(headers))
+    if (value !== undefined) record[key] = Array.isArray(value) ? value.join(',') : value;
   return record;
 }

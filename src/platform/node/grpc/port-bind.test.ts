@@ -8,6 +8,7 @@ const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
+
 const taken = new ElanusError('refused', 'taken meanwhile');
 
 describe('sharePort', () => {
@@ -47,6 +48,7 @@ describe('sharePort', () => {
     });
   });
 });
+
 async function listening(): Promise<{ readonly port: number }> {
   const server = createServer();
   await bind(server, { host, port: 0 });

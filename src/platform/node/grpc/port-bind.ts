@@ -8,6 +8,7 @@ export interface Place {
   /** 0: any free port. */
   readonly port: number;
 }
+
 /** Ports this process has listened on at the operating system's choice. */
 const portsGiven = new Set<number>();
 const portTriesMax = 20;
@@ -28,6 +29,7 @@ export async function bind(tcp: Server, place: Place): Promise<void> {
   }
   portsGiven.add(portOf(tcp));
 }
+
 /** Listens beside other threads that do the same. @throws ElanusError refused */
 export const bindShared = (tcp: Server, place: Place): Promise<void> => bindOnce(tcp, place, true);
 
@@ -66,7 +68,13 @@ export async function sharePort(place: Place, share: (port: number) => Promise<v
       return port;
     } catch (error) {
       // The operating system may give its port to somebody else before the threads have it; then it has another.
-      if (place.port !== 0 || tries >= portTriesMax || !(error instanceof ElanusError) || error.key !== 'refused') throw error;
+      if (
+        place.port !== 0 ||
+        tries >= portTriesMax ||
+        !(error instanceof ElanusError) ||
+        error.key !== 'refused'
+      )
+        throw error;
     } finally {
       await closed(alone);
       (unlock ?? unlockFixed)?.();
@@ -89,7 +97,10 @@ async function lockPort(port: number): Promise<() => void> {
     });
     if (isMine) return () => void lock.close();
     if (performance.now() > end)
-      throw new ElanusError('refused', `cannot listen on port ${port}: another process is about to take it: choose another`);
+      throw new ElanusError(
+        'refused',
+        `cannot listen on port ${port}: another process is about to take it: choose another`,
+      );
     await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
   }
 }
@@ -98,9 +109,13 @@ function bindOnce(tcp: Server, { host, port }: Place, reusePort = false): Promis
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       reject(
-        new ElanusError('refused', `cannot listen on ${host}:${port}: ${messageOf(error)}: stop what uses the port or choose another`, {
-          cause: error,
-        }),
+        new ElanusError(
+          'refused',
+          `cannot listen on ${host}:${port}: ${messageOf(error)}: stop what uses the port or choose another`,
+          {
+            cause: error,
+          },
+        ),
       );
     };
     const listening = (): void => {
@@ -113,4 +128,6 @@ function bindOnce(tcp: Server, { host, port }: Place, reusePort = false): Promis
     else tcp.listen(port, host, listening);
   });
 }
-const closed = (tcp: Server): Promise<void> => new Promise((resolve) => (tcp.listening ? tcp.close(() => resolve()) : resolve()));
+
+const closed = (tcp: Server): Promise<void> =>
+  new Promise((resolve) => (tcp.listening ? tcp.close(() => resolve()) : resolve()));
