@@ -7,8 +7,8 @@
 //
 // `not` stands only above leaves, `and` and `or` only above it: so false and unknown need not be told apart anywhere but below a `not`,
 // and an evaluator carries one bit a row. `not` of a leaf: the rows where it is known and not true.
-import type { DataType } from '#model/data-type.js';
-import type { Geometry } from '#model/geometry.js';
+import type { DataType } from '#model/schema/data-type.js';
+import type { Geometry } from '#model/geometry/geometry.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ComparisonOp } from './ast.js';
 
@@ -115,7 +115,10 @@ export interface ValueSet {
 export type LikePattern =
   | { readonly kind: 'exact' | 'prefix' | 'suffix' | 'infix'; readonly text: string }
   | { readonly kind: 'general'; readonly parts: readonly LikePart[] };
-export type LikePart = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'one' } | { readonly kind: 'any' };
+export type LikePart =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'one' }
+  | { readonly kind: 'any' };
 
 export type SpatialOp = 'equals' | 'touches' | 'overlaps' | 'crosses' | 'contains' | 'intersects' | 'within';
 export type Quantifier = 'all' | 'any' | 'least' | 'most' | 'exact';
