@@ -7,8 +7,9 @@
 //
 // `not` stands only above leaves, `and` and `or` only above it: so false and unknown need not be told apart anywhere but below a `not`,
 // and an evaluator carries one bit a row. `not` of a leaf: the rows where it is known and not true.
-import type { DataType } from '#model/schema/data-type.js';
+
 import type { Geometry } from '#model/geometry/geometry.js';
+import type { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ComparisonOp } from './ast.js';
 
