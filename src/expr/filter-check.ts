@@ -1,6 +1,7 @@
 // Tells a filter that is well formed but not for this version from one that is no filter at all.
 // A state machine over tokens with an explicit stack of brackets: no depth of nesting can overflow ours.
-import { FilterSyntaxError, type Lexer, type Token } from './lexer.js';
+import type { Lexer, Token } from '#expr/parse/lexer.js';
+import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 
 export interface FilterFacts {
   /** Names used as operands, in order of appearance. */
@@ -119,7 +120,7 @@ class FilterChecker {
   private takeWord(word: string): boolean {
     if (unaryWords.has(word)) return this.takeUnary();
     if (binaryWords.has(word) || word === 'in' || word === 'IN')
-      return unexpected({ kind: 'word', text: word });
+      return unexpected({ kind: 'word', text: word, begin: 0, end: 0 });
     const following = this.lexer.peek();
     if (following.kind === 'op' && following.text === '(') {
       this.lexer.next();
@@ -197,7 +198,7 @@ class FilterChecker {
     const inside = this.opened.pop();
     const isRound = inside === 'group' || inside === 'call';
     if (inside === undefined || isRound !== (bracket === ')'))
-      return unexpected({ kind: 'op', text: bracket });
+      return unexpected({ kind: 'op', text: bracket, begin: 0, end: 0 });
     if (inside === 'list') this.operandCount++;
     return false;
   }

@@ -1,13 +1,14 @@
 // The filters of this version: none, or a list of primary keys. `pk in [..]`, `pk not in [..]`, `pk == v`, `pk != v`, and templates for v and the list.
 // Everything else is told apart by filter-check.ts: for a later version, or no filter at all.
 import { ElanusError } from '#base/errors.js';
+import { Lexer, type Token } from '#expr/parse/lexer.js';
+import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import { primaryField } from '#model/schema/field.js';
 import { dynamicField } from '#model/schema/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
 import { checkDepth, checkFilterSyntax } from './filter-check.js';
 import { KeyList, type KeyValue, templateScalar } from './key-list.js';
-import { FilterSyntaxError, Lexer, type Token } from './lexer.js';
 
 /** `keys` in the order written; a key written twice is there twice. */
 export type KeyFilter =

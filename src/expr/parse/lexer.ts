@@ -3,19 +3,25 @@
 // Every scan is a loop over characters that goes on where the last one ended, so reading is linear whatever the text is; regular
 // expressions are not used on the text itself, for a greedy one keeps a way back per character and overflows on a long literal.
 
-/** What is wrong with a filter, without the filter itself around it. */
-export class FilterSyntaxError extends Error {
-  override readonly name = 'FilterSyntaxError';
-}
+import type { Span } from '#expr/ast.js';
+import { FilterSyntaxError } from './syntax-error.js';
 
-export type Token =
-  | { readonly kind: 'end' }
-  | { readonly kind: 'word'; readonly text: string }
-  | { readonly kind: 'int'; readonly value: bigint }
-  | { readonly kind: 'float'; readonly value: number }
-  | { readonly kind: 'string'; readonly value: string }
-  | { readonly kind: 'template'; readonly name: string }
-  | { readonly kind: 'op'; readonly text: string };
+export type Token = Span &
+  (
+    | { readonly kind: 'end' }
+    | { readonly kind: 'word'; readonly text: string }
+    | { readonly kind: 'int'; readonly value: bigint }
+    | { readonly kind: 'float'; readonly value: number }
+    | { readonly kind: 'string'; readonly value: string }
+    | { readonly kind: 'template'; readonly name: string }
+    | { readonly kind: 'op'; readonly text: string }
+  );
+
+/** A place to read from again. */
+export interface Mark {
+  readonly at: number;
+  readonly backslash: number;
+}
 
 /** Characters of a number: enough to write every double in full, few enough that turning digits into a bigint costs nothing. */
 export const NUMBER_LENGTH_MAX = 1100;
@@ -24,7 +30,6 @@ export const STRING_LENGTH_MAX = 1 << 20;
 /** Characters of a name, of a field or a template variable. */
 export const WORD_LENGTH_MAX = 4096;
 
-const END: Token = { kind: 'end' };
 const operators: ReadonlySet<string> = new Set([
   '**',
   '<<',
@@ -97,7 +102,7 @@ export class Lexer {
   /** The first backslash at or after the place where it was last searched; the length of the text when there is none. */
   #backslash = -1;
   /** What `peek` read, so that it is not read again. */
-  #peeked: { readonly token: Token; readonly begin: number; readonly end: number } | undefined;
+  #peeked: { readonly token: Token; readonly begin: number } | undefined;
 
   constructor(text: string) {
     this.text = text;
@@ -111,7 +116,7 @@ export class Lexer {
   next(): Token {
     const peeked = this.#peeked;
     if (peeked?.begin === this.at) {
-      this.at = peeked.end;
+      this.at = peeked.token.end;
       return peeked.token;
     }
     return this.#read();
@@ -121,18 +126,30 @@ export class Lexer {
   peek(): Token {
     const begin = this.at;
     const token = this.next();
-    this.#peeked = { token, begin, end: this.at };
+    this.#peeked = { token, begin };
     this.at = begin;
     return token;
+  }
+
+  /** Where reading stands, to come back to by `rewind`. */
+  mark(): Mark {
+    return { at: this.at, backslash: this.#backslash };
+  }
+
+  rewind(mark: Mark): void {
+    this.at = mark.at;
+    this.#backslash = mark.backslash;
   }
 
   #read(): Token {
     this.skipSpace();
     const { text, at } = this;
-    if (at >= text.length) return END;
+    if (at >= text.length) return { kind: 'end', begin: at, end: at };
     const code = text.charCodeAt(at);
-    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE)
-      return { kind: 'string', value: this.#readString(false) };
+    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
+      const value = this.readString(false);
+      return { kind: 'string', value, begin: at, end: this.at };
+    }
     if (isDigit(code) || (code === 0x2e && isDigit(text.charCodeAt(at + 1)))) return this.#numberToken();
     if (isWordStart(code)) return this.#wordToken();
     if (code === 0x7b) return this.#templateToken();
@@ -140,10 +157,11 @@ export class Lexer {
     if (op !== undefined) {
       this.at += op.length;
       this.steps += op.length;
-      return { kind: 'op', text: op };
+      return { kind: 'op', text: op, begin: at, end: this.at };
     }
     throw new FilterSyntaxError(
-      `unexpected character '${String.fromCodePoint(text.codePointAt(at) ?? 0)}' at position ${at}`,
+      `unexpected character '${String.fromCodePoint(text.codePointAt(at) ?? 0)}'`,
+      at,
     );
   }
 
@@ -165,36 +183,55 @@ export class Lexer {
 
   #numberToken(): Token {
     const begin = this.at;
-    const { end, radix } = this.#numberEnd(begin);
-    if (isWordPart(this.text.charCodeAt(end)))
-      throw new FilterSyntaxError(`invalid number at position ${begin}`);
+    const { end, kind } = this.#numberEnd(begin);
+    if (isWordPart(this.text.charCodeAt(end))) throw new FilterSyntaxError('invalid number', begin);
     if (end - begin > NUMBER_LENGTH_MAX) {
       throw new FilterSyntaxError(
-        `the number at position ${begin} has ${end - begin} characters, expected at most ${NUMBER_LENGTH_MAX}`,
+        `the number has ${end - begin} characters, expected at most ${NUMBER_LENGTH_MAX}`,
+        begin,
       );
     }
     const digits = this.text.slice(begin, end);
     this.at = end;
-    if (radix !== 10) return { kind: 'int', value: BigInt(digits.toLowerCase()) };
-    if (/^0[0-7]+$/.test(digits)) return { kind: 'int', value: BigInt(`0o${digits.slice(1)}`) };
-    return /^\d+$/.test(digits)
-      ? { kind: 'int', value: BigInt(digits) }
-      : { kind: 'float', value: Number(digits) };
+    if (kind === 'radix') return { kind: 'int', value: BigInt(digits.toLowerCase()), begin, end };
+    if (kind === 'hex float') return { kind: 'float', value: hexFloat(digits), begin, end };
+    if (/^0[0-7]+$/.test(digits)) return { kind: 'int', value: BigInt(`0o${digits.slice(1)}`), begin, end };
+    if (/^\d+$/.test(digits)) return { kind: 'int', value: BigInt(digits), begin, end };
+    return { kind: 'float', value: Number(digits), begin, end };
   }
 
-  #numberEnd(begin: number): { readonly end: number; readonly radix: 2 | 10 | 16 } {
+  #numberEnd(begin: number): { readonly end: number; readonly kind: 'radix' | 'decimal' | 'hex float' } {
     const { text } = this;
     const mark = text.charCodeAt(begin) === 0x30 ? text.charCodeAt(begin + 1) | 0x20 : 0;
-    if (mark === 0x78 && isHexDigit(text.charCodeAt(begin + 2)))
-      return { end: this.#endOf(begin + 2, isHexDigit), radix: 16 };
-    if (mark === 0x62 && isBinaryDigit(text.charCodeAt(begin + 2)))
-      return { end: this.#endOf(begin + 2, isBinaryDigit), radix: 2 };
+    if (mark === 0x78) {
+      const hex = this.#hexEnd(begin + 2);
+      if (hex !== undefined) return hex;
+    }
+    if (mark === 0x62 && isBinaryDigit(text.charCodeAt(begin + 2))) {
+      return { end: this.#endOf(begin + 2, isBinaryDigit), kind: 'radix' };
+    }
     let end = this.#endOf(begin, isDigit);
     if (text.charCodeAt(end) === 0x2e) end = this.#endOf(end + 1, isDigit);
-    if ((text.charCodeAt(end) | 0x20) !== 0x65) return { end, radix: 10 };
-    const sign = text.charCodeAt(end + 1);
-    const exponent = end + (sign === 0x2b || sign === 0x2d ? 2 : 1);
-    return { end: isDigit(text.charCodeAt(exponent)) ? this.#endOf(exponent, isDigit) : end, radix: 10 };
+    if ((text.charCodeAt(end) | 0x20) !== 0x65) return { end, kind: 'decimal' };
+    return { end: this.#exponentEnd(end), kind: 'decimal' };
+  }
+
+  /** Behind the digits of a hexadecimal number; with a binary exponent it is a float. Undefined: there are none. */
+  #hexEnd(begin: number): { readonly end: number; readonly kind: 'radix' | 'hex float' } | undefined {
+    const whole = this.#endOf(begin, isHexDigit);
+    const hasPoint = this.text.charCodeAt(whole) === 0x2e;
+    const digits = hasPoint ? this.#endOf(whole + 1, isHexDigit) : whole;
+    if (digits - begin - (hasPoint ? 1 : 0) === 0) return undefined;
+    const exponent = (this.text.charCodeAt(digits) | 0x20) === 0x70 ? this.#exponentEnd(digits) : digits;
+    if (exponent > digits) return { end: exponent, kind: 'hex float' };
+    return hasPoint ? undefined : { end: whole, kind: 'radix' };
+  }
+
+  /** Behind the exponent whose letter is at `begin`; there itself when no digit follows. */
+  #exponentEnd(begin: number): number {
+    const sign = this.text.charCodeAt(begin + 1);
+    const digits = begin + (sign === 0x2b || sign === 0x2d ? 2 : 1);
+    return isDigit(this.text.charCodeAt(digits)) ? this.#endOf(digits, isDigit) : begin;
   }
 
   #wordToken(): Token {
@@ -202,16 +239,18 @@ export class Lexer {
     const end = this.#endOf(begin, isWordPart);
     if (end - begin > WORD_LENGTH_MAX) {
       throw new FilterSyntaxError(
-        `the name at position ${begin} has ${end - begin} characters, expected at most ${WORD_LENGTH_MAX}`,
+        `the name has ${end - begin} characters, expected at most ${WORD_LENGTH_MAX}`,
+        begin,
       );
     }
     const word = this.text.slice(begin, end);
     this.at = end;
     const following = this.text.charCodeAt(end);
     if ((following === DOUBLE_QUOTE || following === SINGLE_QUOTE) && stringPrefixes.has(word)) {
-      return { kind: 'string', value: this.#readString(word === 'r' || word === 'R') };
+      const value = this.readString(word === 'r' || word === 'R');
+      return { kind: 'string', value, begin, end: this.at };
     }
-    return { kind: 'word', text: word };
+    return { kind: 'word', text: word, begin, end };
   }
 
   /** `{name}`, with white space around the name if any. */
@@ -223,16 +262,14 @@ export class Lexer {
     const isName = isWordStart(this.text.charCodeAt(nameBegin)) && nameEnd - nameBegin <= WORD_LENGTH_MAX;
     const name = isName ? this.text.slice(nameBegin, nameEnd) : '';
     if (name === '' || name.includes('$') || this.text.charCodeAt(close) !== 0x7d) {
-      throw new FilterSyntaxError(
-        `unexpected '{' at position ${begin}, expected a template variable like {name}`,
-      );
+      throw new FilterSyntaxError("unexpected '{', expected a template variable like {name}", begin);
     }
     this.at = close + 1;
-    return { kind: 'template', name };
+    return { kind: 'template', name, begin, end: this.at };
   }
 
-  /** Reads from the opening quote to behind the closing one. */
-  #readString(isRaw: boolean): string {
+  /** Reads from the opening quote, which is at `at`, to behind the closing one. @throws FilterSyntaxError */
+  readString(isRaw: boolean): string {
     const begin = this.at;
     const { text } = this;
     const quote = text.charAt(begin);
@@ -245,7 +282,7 @@ export class Lexer {
         closing = text.indexOf(quote, from);
         this.steps += (closing < 0 ? text.length : closing) - from;
       }
-      if (closing < 0) throw new FilterSyntaxError(`string at position ${begin} has no closing ${quote}`);
+      if (closing < 0) throw new FilterSyntaxError(`the string has no closing ${quote}`, begin);
       const backslash = this.#backslashFrom(from);
       const end = Math.min(closing, backslash);
       this.steps += end - from + 1;
@@ -269,7 +306,8 @@ export class Lexer {
   #checkStringLength(begin: number, end: number): void {
     if (end - begin - 1 <= STRING_LENGTH_MAX) return;
     throw new FilterSyntaxError(
-      `the string at position ${begin} has more than ${STRING_LENGTH_MAX} characters, expected at most so many`,
+      `the string has more than ${STRING_LENGTH_MAX} characters, expected at most so many`,
+      begin,
     );
   }
 
@@ -301,6 +339,17 @@ export class Lexer {
       this.at += 2;
       return String.fromCodePoint(Number.parseInt(octal, 8));
     }
-    throw new FilterSyntaxError(`invalid escape '\\${char}' at position ${this.at - 2}`);
+    throw new FilterSyntaxError(
+      `invalid escape '\\${char}', expected one of a string; write r"…" to leave backslashes alone`,
+      this.at - 2,
+    );
   }
+}
+
+/** `0x1.8p3`, whose form has been checked. */
+function hexFloat(text: string): number {
+  const [mantissa = '', exponent = ''] = text.slice(2).toLowerCase().split('p');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  // More than 14 significant digits do not fit a double; what is rounded here is beyond its last bit or one.
+  return Number(BigInt(`0x0${whole}${fraction}`)) * 2 ** (Number(exponent) - fraction.length * 4);
 }
