@@ -40,7 +40,11 @@ const goneImport = [
 export const plants = {
   'scores-halved': plant(
     'all scores of answers are halved',
-    edit('roles/proxy/read-service.js', '? hits.scores\n', '? hits.scores.map((score) => score / 2)\n'),
+    edit(
+      'roles/proxy/search/read-service.js',
+      '? hits.scores\n',
+      '? hits.scores.map((score) => score / 2)\n',
+    ),
   ),
   'score-out-of-range': plant(
     'scores leave the range of their metric by a rounding step',
@@ -254,7 +258,7 @@ export const plants = {
   'upsert-keeps-moved-row': plant(
     'an upsert that moves a row to another partition leaves the old one',
     edit(
-      'roles/proxy/write-service.js',
+      'roles/proxy/data/write-service.js',
       'partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n',
       '(partitionIds[0] ?? 0n)',
     ),

@@ -20,6 +20,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import { IndexState, LoadState } from '#proto/milvus/common.js';
 import { type MilvusServiceDefinition, ShowType } from '#proto/milvus/milvus.js';
+import { checkLoadWishes, type LoadWishes } from '#roles/proxy/loading/load-request.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import {
   type CollectionAccess,
@@ -28,7 +29,6 @@ import {
   type OpenCollection,
   refusePartitionNames,
 } from './collection-access.js';
-import { checkLoadWishes, type LoadWishes } from './load-request.js';
 
 export interface DefinitionServiceParts {
   readonly access: CollectionAccess;

@@ -16,15 +16,15 @@ import { ImportState, SegmentState, StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { WriteService } from '#roles/proxy/data/write-service.js';
+import { ReadService } from '#roles/proxy/search/read-service.js';
+import { checkMetricsRequest, systemInfo } from '#roles/proxy/users/system-info.js';
 import { DecodeAccount } from '#rpc/decode-account.js';
 import { type Client, type Handlers, wireMethods } from '#rpc/service.js';
 import { statusOf } from '#rpc/wire-status.js';
 import { CollectionAccess, databaseOf } from './collection-access.js';
 import { definitionHandlers } from './definition-service.js';
-import { ReadService } from './read-service.js';
 import { heedingAll, type ServedMethod } from './request-fields.js';
-import { checkMetricsRequest, systemInfo } from './system-info.js';
-import { WriteService } from './write-service.js';
 
 export interface ProxyPeers {
   readonly rootCoord: Client<typeof RootCoordDefinition>;

@@ -25,12 +25,16 @@ import type { ShardSearchRequest, StreamingNodeDefinition } from '#proto/elanus/
 import type { QueryRequest, SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type CollectionSchema, type FieldData, SearchResultData } from '#proto/milvus/schema.js';
+import {
+  type CollectionAccess,
+  type OpenCollection,
+  refusePartitionNames,
+} from '#roles/proxy/collection-access.js';
 import { type Client, whole } from '#rpc/service.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { decodeHits, type Hits } from '#segment/search/hits.js';
 import { mergeHitsPaced, skipHits } from '#segment/search/merge-hits.js';
 import { addressesOf, isLargerBetter } from '#segment/segment-reads.js';
-import { type CollectionAccess, type OpenCollection, refusePartitionNames } from './collection-access.js';
 import { SearchPlans } from './search-plan.js';
 import { tell } from './search-told.js';
 

@@ -14,8 +14,12 @@ import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { DeleteRequest, InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import {
+  type CollectionAccess,
+  type OpenCollection,
+  refusePartitionNames,
+} from '#roles/proxy/collection-access.js';
 import type { Client } from '#rpc/service.js';
-import { type CollectionAccess, type OpenCollection, refusePartitionNames } from './collection-access.js';
 import { hashKeys } from './key-hashes.js';
 
 export interface WriteServiceParts {

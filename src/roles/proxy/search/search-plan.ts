@@ -11,8 +11,8 @@ import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
+import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { METRIC_NAMES } from '#segment/segment-reads.js';
-import type { OpenCollection } from './collection-access.js';
 
 export interface SearchPlan {
   readonly params: SearchParams;
