@@ -1,0 +1,41 @@
+// Regular expressions of filters: the syntax of RE2, matched in time linear in the text whatever the expression. JavaScript's own go back
+// over the text and can take for ever, so they are never used on what a user wrote.
+import { RE2JS } from 're2js';
+import { ElanusError, messageOf } from '#base/errors.js';
+
+/** Characters of one expression. */
+export const REGEX_LENGTH_MAX = 4096;
+/** Instructions of a compiled expression: what one character of the text may cost at most. `(abc){1000}` would have 3,000. */
+export const REGEX_SIZE_MAX = 4096;
+
+export interface Regex {
+  /** Whether it is found anywhere in the text: a string, or the bytes of its UTF-8. */
+  test(text: string | Uint8Array): boolean;
+}
+
+/** @throws invalid_parameter for what is no regular expression, or too large a one */
+export function compileRegex(source: string): Regex {
+  if (source.length > REGEX_LENGTH_MAX) {
+    throw new ElanusError(
+      'invalid_parameter',
+      `the regular expression has ${source.length} characters, expected at most ${REGEX_LENGTH_MAX}`,
+    );
+  }
+  const regex = compile(source);
+  const size = regex.programSize();
+  if (size > REGEX_SIZE_MAX) {
+    throw new ElanusError(
+      'invalid_parameter',
+      `the regular expression has ${size} steps, expected at most ${REGEX_SIZE_MAX}; repeat less`,
+    );
+  }
+  return regex;
+}
+
+function compile(source: string): RE2JS {
+  try {
+    return RE2JS.compile(source);
+  } catch (cause) {
+    throw new ElanusError('invalid_parameter', `invalid regular expression: ${messageOf(cause)}`, { cause });
+  }
+}
