@@ -159,8 +159,8 @@ export const plants = {
     // The start opens the logs of dropped collections under the epoch that they carry, which hides it until the next one.
     edit(
       'roles/streaming-node/streaming-node.js',
-      'await this.#giveBack(newestEpoch);',
-      'await this.#giveBack(1n);',
+      'await this.#shards.giveBack(newestEpoch);',
+      'await this.#shards.giveBack(1n);',
     ),
   ),
   'drop-half-done': plant(

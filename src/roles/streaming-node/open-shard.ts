@@ -1,0 +1,72 @@
+// A shard with all that makes it serve: its flush, its reader, and the log it is written to.
+import { ElanusError } from '#base/errors.js';
+import type { ChannelAssignment } from '#proto/elanus/roles.js';
+import type { PhysicalChannel } from './physical-channel.js';
+import { Shard } from './shard.js';
+import { ShardFlush } from './shard-flush.js';
+import { ShardReader } from './shard-reader.js';
+import type { StreamingNodeParts } from './streaming-node-parts.js';
+
+export interface OpenShard {
+  readonly shard: Shard;
+  readonly flush: ShardFlush;
+  readonly reader: ShardReader;
+  readonly physical: PhysicalChannel;
+}
+
+export interface OpenShardParts extends StreamingNodeParts {
+  /** Targets that were read before it may not know all that is in files. */
+  readonly startTimestamp: bigint;
+  /** Asks for the target of a collection. */
+  readonly askForTarget: (collectionId: bigint) => void;
+  /** Lets go of what the log holds and nobody needs any more. */
+  readonly truncate: (physical: PhysicalChannel) => void;
+}
+
+/** Joins the parts of one shard; nothing in it runs yet. */
+export function openShard(
+  parts: OpenShardParts,
+  physical: PhysicalChannel,
+  assignment: ChannelAssignment,
+): OpenShard {
+  const { platform, settings, peers, time, startTimestamp, allocateIds } = parts;
+  const { channel } = assignment;
+  if (channel?.schema === undefined)
+    throw new ElanusError('internal', 'channel assignment without channel or schema');
+  const open: { current?: OpenShard } = {};
+  const shard = new Shard({
+    platform,
+    settings,
+    channel,
+    schema: channel.schema,
+    persistedSegmentIds: new Set(assignment.persistedSegmentIds),
+    allocateIds,
+    forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
+    onSealed: () => open.current?.flush.request(),
+  });
+  const reader = new ShardReader(
+    platform,
+    shard,
+    peers.queryNode,
+    time,
+    startTimestamp,
+    () => parts.askForTarget(channel.collectionId),
+    // Without its file the index counts as not built, and RootCoord has it built again.
+    async ({ id, collectionId }, indexId) => {
+      await peers.channelRegistry.dropIndexFiles({ collectionId, indexId, segmentId: id });
+    },
+  );
+  const flush = new ShardFlush({
+    platform,
+    shard,
+    channelRegistry: peers.channelRegistry,
+    allocateIds,
+    onCommitted: (segments, checkpointLsn) => {
+      reader.committed(segments);
+      physical.committed(shard, checkpointLsn);
+      parts.truncate(physical);
+    },
+  });
+  open.current = { shard, flush, reader, physical };
+  return open.current;
+}

@@ -1,0 +1,305 @@
+// The shards of one node and the logs they are in: opened, rebuilt from the log, closed, and forgotten once the catalog does not name them.
+//
+// Of one log these take turns (`#opening`), and none begins before the node has taken its channels over. A log keeps the records of a channel
+// that was closed until the catalog is seen not to name it: it may be offered again.
+import { deferred, KeyedMutex } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { unlessAborted } from '#base/on-abort.js';
+import type { CallContext } from '#platform/transport.js';
+import type { ChannelRecord } from '#proto/elanus/data.js';
+import type { ChannelAssignment } from '#proto/elanus/roles.js';
+import { openFileLog } from '#wal/file-log.js';
+import { checkAgreement } from './log-agreement.js';
+import { type OpenShard, openShard } from './open-shard.js';
+import { PhysicalChannel } from './physical-channel.js';
+import type { StreamingNodeParts } from './streaming-node-parts.js';
+
+/** Of the newest file of a log in which nothing is needed: not worth a new file. */
+const LOG_SPARE_BYTES = 1 << 20;
+
+export class ShardSet {
+  readonly #parts: StreamingNodeParts;
+  readonly #physical = new Map<string, PhysicalChannel>();
+  readonly #shards = new Map<string, OpenShard>();
+  /** Shards while they are rebuilt: they take memory and serve nobody. */
+  readonly #rebuilding = new Set<OpenShard>();
+  /** Channels whose records a log keeps until the catalog is known not to name them. */
+  readonly #released = new Map<
+    string,
+    { readonly physical: PhysicalChannel; readonly collectionId: bigint }
+  >();
+  /** By physical channel: its channels are opened and closed one after another, and not before this node has taken them over. */
+  readonly #opening = new KeyedMutex();
+  readonly #started = deferred<void>();
+  #startTimestamp = 0n;
+
+  constructor(parts: StreamingNodeParts) {
+    this.#parts = parts;
+  }
+
+  /** Those that serve. */
+  all(): Iterable<OpenShard> {
+    return this.#shards.values();
+  }
+
+  /** Those that take memory: the ones that serve, and the ones that are rebuilt. */
+  holding(): Iterable<OpenShard> {
+    return [...this.#shards.values(), ...this.#rebuilding];
+  }
+
+  /** Also one that failed or is being closed. */
+  get(vchannel: string): OpenShard | undefined {
+    return this.#shards.get(vchannel);
+  }
+
+  /** @throws channel_not_available; what made the shard stop */
+  serving(vchannel: string): OpenShard {
+    const open = this.#shards.get(vchannel);
+    if (open === undefined || open.shard.closed) throw notServed(vchannel);
+    if (open.shard.failure !== undefined) throw open.shard.failure;
+    return open;
+  }
+
+  /** Rebuilds the shards of the channels that the node was given; from then on more are taken. */
+  async takeOver(channels: readonly ChannelAssignment[], startTimestamp: bigint): Promise<void> {
+    this.#startTimestamp = startTimestamp;
+    const byPhysical = new Map<string, ChannelAssignment[]>();
+    for (const assignment of channels) {
+      const name = physicalOf(assignment.channel?.vchannel ?? '');
+      byPhysical.set(name, [...(byPhysical.get(name) ?? []), assignment]);
+    }
+    await Promise.all(
+      [...byPhysical].map(([name, assignments]) =>
+        this.#opening.run(name, () => this.#recover(name, assignments)),
+      ),
+    );
+    this.#started.resolve();
+  }
+
+  /** Takes one channel more; one that is served here already stays as it is. */
+  async open(assignment: ChannelAssignment, channel: ChannelRecord, { signal }: CallContext): Promise<void> {
+    const { vchannel } = channel;
+    await unlessAborted(this.#started.promise, signal, () => notServed(vchannel));
+    await this.#opening.run(physicalOf(vchannel), async () => {
+      if (this.#shards.has(vchannel)) return;
+      const physical = await this.#openPhysical(physicalOf(vchannel), [channel]);
+      if (physical.isHeld(vchannel)) await this.#openAgain(physical, channel);
+      else await this.#openNew(physical, assignment, channel);
+    });
+  }
+
+  async closeChannel(vchannel: string): Promise<void> {
+    await this.#opening.run(physicalOf(vchannel), async () => {
+      const open = this.#shards.get(vchannel);
+      if (open === undefined) return;
+      const { physical, shard } = open;
+      this.#shards.delete(vchannel);
+      this.#released.set(vchannel, { physical, collectionId: shard.channel.collectionId });
+      physical.remove(shard);
+      await open.reader.release();
+      shard.close();
+      await open.flush.close();
+    });
+    this.#forgetLater(vchannel);
+  }
+
+  /** Lets go of closed channels that the catalog does not name any more. */
+  forgetReleased(): void {
+    for (const vchannel of this.#released.keys()) this.#forgetLater(vchannel);
+  }
+
+  /** Only a hint: query-coord also looks by itself. */
+  askForTarget(collectionId: bigint): void {
+    this.#parts.peers.queryCoord
+      .segmentsChanged({ collectionId })
+      .catch((error: unknown) =>
+        this.#parts.platform.logger.warn('target_request_failed', { collectionId, reason: messageOf(error) }),
+      );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#shards.values()].map(({ flush }) => flush.close()));
+    await Promise.all([...this.#physical.values()].map((physical) => physical.close()));
+  }
+
+  /** @throws data_corrupt when the log and the catalog's channels do not belong together; then nothing in the log was changed. */
+  async #openPhysical(
+    name: string,
+    channels: readonly ChannelRecord[],
+    epochMin = 1n,
+  ): Promise<PhysicalChannel> {
+    const existing = this.#physical.get(name);
+    if (existing !== undefined) return existing;
+    const epoch = channels.reduce(
+      (newest, channel) => (channel.epoch > newest ? channel.epoch : newest),
+      epochMin,
+    );
+    const { logFileBytesMax: fileBytesMax } = this.#parts.settings;
+    const options = { folder: `wal/${name}`, epoch, fileBytesMax, spareBytesMax: LOG_SPARE_BYTES };
+    const physical = await PhysicalChannel.open(
+      {
+        platform: this.#parts.platform,
+        openLog: (check) => openFileLog(this.#parts.platform, { ...options, check }),
+        allocateTimestamps: (count) => this.#parts.time.allocate(count),
+        saveCheckpoint: (shard, checkpoint) => this.#saveCheckpoint(shard.channel, checkpoint),
+      },
+      (found) => checkAgreement(found, channels),
+    );
+    this.#physical.set(name, physical);
+    return physical;
+  }
+
+  /** @returns false when the catalog has no such channel */
+  async #saveCheckpoint(
+    { vchannel, epoch }: ChannelRecord,
+    { lsn, timestamp }: { lsn: bigint; timestamp: bigint },
+  ): Promise<boolean> {
+    try {
+      const checkpoint = { checkpointLsn: lsn, checkpointTimestamp: timestamp };
+      await this.#parts.peers.channelRegistry.commitFlush({ vchannel, epoch, segments: [], ...checkpoint });
+      return true;
+    } catch (error) {
+      if (error instanceof ElanusError && error.key === 'channel_not_found') return false;
+      throw error;
+    }
+  }
+
+  #truncate(physical: PhysicalChannel): void {
+    physical
+      .truncate()
+      .catch((error: unknown) =>
+        this.#parts.platform.logger.warn('wal_truncate_failed', { reason: messageOf(error) }),
+      );
+  }
+
+  #openShard(physical: PhysicalChannel, assignment: ChannelAssignment): OpenShard {
+    const world = {
+      ...this.#parts,
+      startTimestamp: this.#startTimestamp,
+      askForTarget: (collectionId: bigint) => this.askForTarget(collectionId),
+      truncate: (log: PhysicalChannel) => this.#truncate(log),
+    };
+    return openShard(world, physical, assignment);
+  }
+
+  /**
+   * Opens a log and rebuilds all of its shards. Nothing of it is flushed, truncated or served before every one of them is whole.
+   */
+  async #recover(name: string, assignments: readonly ChannelAssignment[]): Promise<void> {
+    const channels = assignments.flatMap(({ channel }) => (channel === undefined ? [] : [channel]));
+    const physical = await this.#openPhysical(name, channels);
+    const open = await this.#rebuild(physical, assignments);
+    try {
+      // Channels that were never served, and those whose records an earlier version let go of behind their checkpoint.
+      const { firstLsn } = physical.log;
+      const behind = open.filter(
+        ({ shard }) => shard.channel.checkpointLsn < firstLsn || shard.channel.checkpointLsn === 0n,
+      );
+      await physical.advance(behind.map(({ shard }) => shard));
+      await physical.log.settle();
+    } catch (error) {
+      // They pin the log until a truncation moves them; the next start tries again.
+      this.#parts.platform.logger.warn('checkpoints_not_moved', { channel: name, reason: messageOf(error) });
+    }
+    this.#serve(open);
+    this.#truncate(physical);
+  }
+
+  async #rebuild(
+    physical: PhysicalChannel,
+    assignments: readonly ChannelAssignment[],
+  ): Promise<readonly OpenShard[]> {
+    const open = assignments.map((assignment) => this.#openShard(physical, assignment));
+    for (const one of open) this.#rebuilding.add(one);
+    try {
+      const records = await physical.recover(open.map(({ shard }) => shard));
+      this.#parts.platform.logger.info('wal_replayed', { records, shards: open.length });
+      return open;
+    } catch (error) {
+      for (const { shard } of open) shard.close();
+      throw error;
+    } finally {
+      for (const one of open) this.#rebuilding.delete(one);
+    }
+  }
+
+  #serve(open: readonly OpenShard[]): void {
+    for (const one of open) {
+      this.#shards.set(one.shard.channel.vchannel, one);
+      this.#released.delete(one.shard.channel.vchannel);
+      if ([...one.shard.segments.values()].some((segment) => segment.state === 'sealed')) one.flush.request();
+      one.flush.start();
+    }
+  }
+
+  /** A channel that came to be after this node took over. Its first checkpoint is in the catalog before it takes a write. */
+  async #openNew(
+    physical: PhysicalChannel,
+    assignment: ChannelAssignment,
+    channel: ChannelRecord,
+  ): Promise<void> {
+    this.#released.set(channel.vchannel, { physical, collectionId: channel.collectionId });
+    const checkpointLsn = physical.hold(channel.vchannel);
+    if (
+      !(await this.#saveCheckpoint(channel, { lsn: checkpointLsn, timestamp: channel.checkpointTimestamp }))
+    )
+      return;
+    const open = this.#openShard(physical, { ...assignment, channel: { ...channel, checkpointLsn } });
+    physical.add(open.shard);
+    this.#serve([open]);
+  }
+
+  /** A channel that was closed here, or whose opening had an unknown outcome, is rebuilt as at a start. */
+  async #openAgain(physical: PhysicalChannel, { collectionId, vchannel }: ChannelRecord): Promise<void> {
+    const { channels, segments } = await this.#parts.peers.channelRegistry.listSegments({ collectionId });
+    const channel = channels.find((one) => one.vchannel === vchannel);
+    if (channel === undefined) return;
+    const persistedSegmentIds = segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
+    const open = await this.#rebuild(physical, [{ channel, persistedSegmentIds }]);
+    await physical.advance(open.map(({ shard }) => shard));
+    this.#serve(open);
+  }
+
+  /** Logs of channels that were all dropped: no catalog record needs an entry of them. */
+  async giveBack(epoch: bigint): Promise<void> {
+    const names = new Set(
+      (await this.#parts.platform.files.list('wal')).map((path) => path.split('/')[1] ?? ''),
+    );
+    for (const name of names) {
+      if (name === '') continue;
+      await this.#opening
+        .run(name, async () => {
+          if (!this.#physical.has(name)) await (await this.#openPhysical(name, [], epoch)).truncate();
+        })
+        .catch((error: unknown) =>
+          this.#parts.platform.logger.warn('wal_truncate_failed', {
+            channel: name,
+            reason: messageOf(error),
+          }),
+        );
+    }
+  }
+
+  /** Lets go of the records of a channel that the catalog does not name any more. */
+  async #forgetDropped(vchannel: string): Promise<void> {
+    const released = this.#released.get(vchannel);
+    if (released === undefined) return;
+    const { channels } = await this.#parts.peers.channelRegistry.listSegments({
+      collectionId: released.collectionId,
+    });
+    if (this.#shards.has(vchannel) || channels.some((channel) => channel.vchannel === vchannel)) return;
+    this.#released.delete(vchannel);
+    released.physical.forget(vchannel);
+    this.#truncate(released.physical);
+  }
+
+  #forgetLater(vchannel: string): void {
+    this.#forgetDropped(vchannel).catch((error: unknown) =>
+      this.#parts.platform.logger.warn('closed_channel_kept', { vchannel, reason: messageOf(error) }),
+    );
+  }
+}
+
+const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));
+const notServed = (vchannel: string): ElanusError =>
+  new ElanusError('channel_not_available', `channel ${vchannel} is not served by this node (yet); try again`);
