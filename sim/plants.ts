@@ -171,7 +171,7 @@ export const plants = {
       '.flatMap((record) => [].map(',
     ),
     edit(
-      'roles/root-coord/collection-ddl.js',
+      'roles/root-coord/partition-ddl.js',
       'if (marked !== undefined)',
       'if (marked !== undefined && (await this.#parts.allocateId()) % 2n === 0n)',
     ),

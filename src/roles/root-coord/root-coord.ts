@@ -8,8 +8,8 @@ import type { CollectionResponse, DefinitionsDefinition } from '#proto/elanus/ro
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type Handlers, whole } from '#rpc/service.js';
-import { CollectionDdl } from './collection-ddl.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
+import { Ddl } from './ddl.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
 import { CLOCK_KEY, checkCatalogIsThere } from './lost-catalog.js';
@@ -38,7 +38,7 @@ export class RootCoord {
   readonly #ids: TimestampOracle;
   readonly #closing = new AbortController();
   #broker: DataCoordBroker | undefined;
-  #ddl: CollectionDdl | undefined;
+  #ddl: Ddl | undefined;
   #indexes: IndexReconciler | undefined;
 
   private constructor(
@@ -86,7 +86,7 @@ export class RootCoord {
       deadlineMs: this.#settings.brokerDeadlineMs,
       signal: this.#closing.signal,
     });
-    this.#ddl = new CollectionDdl({
+    this.#ddl = new Ddl({
       platform: this.#platform,
       catalog: this.#catalog,
       broker: this.#broker,
@@ -109,7 +109,7 @@ export class RootCoord {
     });
   }
 
-  #parts(): { broker: DataCoordBroker; ddl: CollectionDdl; indexes: IndexReconciler } {
+  #parts(): { broker: DataCoordBroker; ddl: Ddl; indexes: IndexReconciler } {
     if (this.#broker === undefined || this.#ddl === undefined || this.#indexes === undefined) {
       throw new ElanusError(
         'service_not_ready',
@@ -122,7 +122,7 @@ export class RootCoord {
   /** Finishes what a crash left half done, then starts the index loop. */
   async start(): Promise<void> {
     const { ddl, indexes } = this.#parts();
-    await ddl.finishInterrupted();
+    await ddl.collections.finishInterrupted();
     void dropUndefinedData({
       platform: this.#platform,
       catalog: this.#catalog,
@@ -182,11 +182,11 @@ export class RootCoord {
 
   readonly definitionHandlers: Handlers<typeof DefinitionsDefinition> = {
     createCollection: async (request) => {
-      await this.#parts().ddl.createCollection(request);
+      await this.#parts().ddl.collections.create(request);
       return {};
     },
     dropCollection: async (ref) => {
-      await this.#parts().ddl.dropCollection(ref);
+      await this.#parts().ddl.collections.drop(ref);
       return {};
     },
     describeCollection: async (ref) => {
@@ -206,20 +206,20 @@ export class RootCoord {
       };
     },
     createPartition: async (ref) => {
-      await this.#parts().ddl.createPartition(ref);
+      await this.#parts().ddl.partitions.create(ref);
       return {};
     },
     dropPartition: async (ref) => {
-      await this.#parts().ddl.dropPartition(ref);
+      await this.#parts().ddl.partitions.drop(ref);
       return {};
     },
     createIndex: async (request) => {
       const { ddl, indexes } = this.#parts();
-      indexes.collectionChanged(await ddl.createIndex(request));
+      indexes.collectionChanged(await ddl.indexes.create(request));
       return {};
     },
     dropIndex: async (request) => {
-      await this.#parts().ddl.dropIndex(request);
+      await this.#parts().ddl.indexes.drop(request);
       return {};
     },
     indexStates: async (ref) => {
@@ -227,11 +227,11 @@ export class RootCoord {
       return { indexes: await this.#parts().indexes.states(record) };
     },
     createDatabase: async (request) => {
-      await this.#parts().ddl.createDatabase(request.name, request.properties);
+      await this.#parts().ddl.databases.create(request.name, request.properties);
       return {};
     },
     dropDatabase: async (request) => {
-      await this.#parts().ddl.dropDatabase(request.name);
+      await this.#parts().ddl.databases.drop(request.name);
       return {};
     },
     listDatabases: async () => ({ databases: this.#catalog.databases() }),

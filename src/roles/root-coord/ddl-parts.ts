@@ -1,0 +1,88 @@
+// What all changes of definitions share: the lock of a name, and clearing what a dropped thing left with the peers.
+import { assert } from '#base/assert.js';
+import { KeyedMutex } from '#base/async.js';
+import { messageOf } from '#base/errors.js';
+import { redeciding } from '#catalog/held-records.js';
+import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
+import type { CollectionRef } from '#proto/elanus/roles.js';
+import type { DataCoordBroker } from './data-coord-broker.js';
+import { DEFAULT_DATABASE, type DefinitionCatalog } from './definition-catalog.js';
+import type { RootCoordPeers } from './root-coord-peers.js';
+
+/** One try to clear what a dropped thing left with its peers, and the pauses between tries. */
+const CLEAR_MS_MAX = 10_000;
+const CLEAR_PAUSE_MS_MIN = 200;
+const CLEAR_PAUSE_MS_MAX = 30_000;
+
+export const DEFAULT_PARTITION = '_default';
+
+export interface DdlParts {
+  readonly platform: Platform;
+  readonly catalog: DefinitionCatalog;
+  readonly broker: DataCoordBroker;
+  readonly peers: RootCoordPeers;
+  readonly physicalChannelCount: number;
+  readonly allocateTimestamp: () => Promise<bigint>;
+  readonly allocateId: () => Promise<bigint>;
+  /** Ends what goes on in the background. */
+  readonly signal: AbortSignal;
+}
+
+/** Locks of names. A database's is taken inside that of one of its collections, never around it. */
+export class DdlLocks {
+  readonly #catalog: DefinitionCatalog;
+  readonly #locks = new KeyedMutex();
+
+  constructor(catalog: DefinitionCatalog) {
+    this.#catalog = catalog;
+  }
+
+  /** Runs a decision about the collection that a client names, again when what it rests on was changed meanwhile. */
+  collection<T>(
+    ref: { readonly database: string; readonly name: string; readonly id?: bigint },
+    decide: () => Promise<T>,
+  ): Promise<T> {
+    const name =
+      ref.id !== undefined && ref.id !== 0n
+        ? nameOf(this.#catalog.resolve({ ...ref, id: ref.id }))
+        : ref.name;
+    return this.#locks.run(collectionKey(ref.database, name), () => redeciding(decide));
+  }
+
+  database<T>(name: string, task: () => Promise<T>): Promise<T> {
+    return this.#locks.run(`database\0${name}`, task);
+  }
+}
+
+const collectionKey = (database: string, name: string): string =>
+  `${database === '' ? DEFAULT_DATABASE : database}\0${name}`;
+export const nameOf = (record: CollectionRecord): string => record.schema?.name ?? '';
+
+export const present = (ref: CollectionRef | undefined): CollectionRef => {
+  assert(ref !== undefined, 'request without a collection');
+  return ref;
+};
+
+/**
+ * Removes what a dropped thing has with the peers: it is gone for everyone already. A first try is awaited; more follow in the background,
+ * and after a restart.
+ */
+export async function clearing(
+  parts: Pick<DdlParts, 'platform' | 'signal'>,
+  what: Readonly<Record<string, bigint>>,
+  clear: (context: CallContext) => Promise<void>,
+  pauseMs = CLEAR_PAUSE_MS_MIN,
+): Promise<void> {
+  const { platform, signal } = parts;
+  try {
+    await clear({ signal, deadlineMs: platform.clock.now() + CLEAR_MS_MAX, metadata: {} });
+  } catch (error) {
+    if (signal.aborted) return;
+    platform.logger.warn('drop_waits', { ...what, reason: messageOf(error), retryMs: pauseMs });
+    const again = (): Promise<void> =>
+      clearing(parts, what, clear, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
+    void platform.timers.sleep(pauseMs, signal).then(again, () => {});
+  }
+}

@@ -1,0 +1,107 @@
+// Creates and drops index definitions; index-reconciler.ts sees to it that files follow them.
+import { ElanusError } from '#base/errors.js';
+import { parseIndexParams, sameIndex } from '#model/params/index-params.js';
+import { isVectorType } from '#model/schema/data-type.js';
+import { checkName } from '#model/schema/names.js';
+import type { CreateIndexDefinition, DropIndexDefinition } from '#proto/elanus/roles.js';
+import { clearing, type DdlLocks, type DdlParts, nameOf, present } from './ddl-parts.js';
+
+export class IndexDdl {
+  readonly #parts: DdlParts;
+  readonly #locks: DdlLocks;
+
+  constructor(parts: DdlParts, locks: DdlLocks) {
+    this.#parts = parts;
+    this.#locks = locks;
+  }
+
+  create(request: CreateIndexDefinition): Promise<bigint> {
+    const collectionRef = present(request.collection);
+    return this.#locks.collection(collectionRef, async () => {
+      const record = this.#parts.catalog.resolve(collectionRef);
+      const field = record.schema?.fields.find((candidate) => candidate.name === request.fieldName);
+      if (field === undefined) {
+        throw new ElanusError(
+          'refused',
+          `cannot create index on non-exist field: ${request.fieldName}; collection ${nameOf(record)} has the fields ${record.schema?.fields.map((candidate) => candidate.name).join(', ')}`,
+        );
+      }
+      const name = request.indexName === '' ? request.fieldName : request.indexName;
+      checkName('index', name);
+      const same = record.indexes.find((index) => index.fieldId === field.fieldID);
+      if (same !== undefined) {
+        if (
+          sameIndex(
+            parseIndexParams(field, paramPairs(same)),
+            parseIndexParams(field, paramPairs(request)),
+          ) &&
+          (request.indexName === '' || same.name === name)
+        )
+          return record.id;
+        throw new ElanusError(
+          'refused',
+          `CreateIndex failed: at most one distinct index is allowed per field; drop index ${same.name} first`,
+        );
+      }
+      if (record.indexes.some((index) => index.name === name)) {
+        throw new ElanusError(
+          'refused',
+          `CreateIndex failed: index name ${name} is taken by another field; choose another`,
+        );
+      }
+      const index = {
+        id: await this.#parts.allocateId(),
+        name,
+        fieldId: field.fieldID,
+        indexType: request.indexType,
+        metricType: request.metricType,
+        params: request.params,
+      };
+      await this.#parts.catalog.saveCollection({ ...record, indexes: [...record.indexes, index] });
+      return record.id;
+    });
+  }
+
+  /** The definition goes in one record; files that no definition names are dropped here, and by the next start when this fails. */
+  async drop(request: DropIndexDefinition): Promise<void> {
+    const collectionRef = present(request.collection);
+    const dropped = await this.#locks.collection(collectionRef, async () => {
+      const { catalog, peers } = this.#parts;
+      const record = catalog.resolve(collectionRef);
+      const fieldId = record.schema?.fields.find((field) => field.name === request.indexName)?.fieldID;
+      const index =
+        record.indexes.find((candidate) => candidate.name === request.indexName) ??
+        record.indexes.find((candidate) => candidate.fieldId === fieldId);
+      if (index === undefined) return undefined;
+      const field = record.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
+      if (
+        field !== undefined &&
+        isVectorType(field.dataType) &&
+        (await peers.queryCoord.loadState({ collectionId: record.id })).known
+      ) {
+        throw new ElanusError(
+          'refused',
+          'index cannot be dropped, collection is loaded, please release it first',
+        );
+      }
+      await catalog.saveCollection({
+        ...record,
+        indexes: record.indexes.filter((candidate) => candidate.id !== index.id),
+      });
+      return { collectionId: record.id, indexId: index.id };
+    });
+    if (dropped === undefined) return;
+    await clearing(this.#parts, { ...dropped }, async (context) => {
+      await this.#parts.peers.channelRegistry.dropIndexFiles(dropped, context);
+    });
+  }
+}
+
+const paramPairs = (index: {
+  readonly indexType: string;
+  readonly metricType: string;
+  readonly params: Readonly<Record<string, string>>;
+}) =>
+  Object.entries({ ...index.params, index_type: index.indexType, metric_type: index.metricType }).map(
+    ([key, value]) => ({ key, value }),
+  );

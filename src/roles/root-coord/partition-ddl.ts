@@ -1,0 +1,97 @@
+// Creates and drops partitions. A drop is marked first: from the mark the partition is gone for everyone, and its name is free.
+import { ElanusError } from '#base/errors.js';
+import { checkName } from '#model/schema/names.js';
+import { PARTITIONS_MAX } from '#model/schema/schema-check.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
+import type { PartitionRef } from '#proto/elanus/roles.js';
+import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION, nameOf, present } from './ddl-parts.js';
+
+export class PartitionDdl {
+  readonly #parts: DdlParts;
+  readonly #locks: DdlLocks;
+
+  constructor(parts: DdlParts, locks: DdlLocks) {
+    this.#parts = parts;
+    this.#locks = locks;
+  }
+
+  create(ref: PartitionRef): Promise<void> {
+    const collectionRef = present(ref.collection);
+    checkName('partition', ref.partition);
+    return this.#locks.collection(collectionRef, async () => {
+      const record = this.#parts.catalog.resolve(collectionRef);
+      refusePartitionKey(record);
+      if (record.partitions.some((partition) => partition.name === ref.partition)) return;
+      if (record.partitions.length >= PARTITIONS_MAX) {
+        throw new ElanusError(
+          'refused',
+          `partition number (${record.partitions.length}) exceeds max configuration (${PARTITIONS_MAX}); drop some first`,
+        );
+      }
+      const createdTimestamp = await this.#parts.allocateTimestamp();
+      const partition = { id: await this.#parts.allocateId(), name: ref.partition, createdTimestamp };
+      await this.#parts.catalog.saveCollection({ ...record, partitions: [...record.partitions, partition] });
+      // A collection loaded as a whole serves its new partition at once.
+      const load = await this.#parts.peers.queryCoord.loadState({ collectionId: record.id });
+      if (load.known && load.partitionIds.length === 0) {
+        await this.#parts.peers.queryCoord.loadCollection({
+          collectionId: record.id,
+          partitionIds: [partition.id],
+          replicaNumber: 1,
+        });
+      }
+    });
+  }
+
+  /** Marked, done, finished: from the mark the partition is gone for everyone; what fails after it is tried again, also by the next start. */
+  async drop(ref: PartitionRef): Promise<void> {
+    const collectionRef = present(ref.collection);
+    const marked = await this.#locks.collection(collectionRef, async () => {
+      const { catalog, peers } = this.#parts;
+      const record = catalog.resolve(collectionRef);
+      refusePartitionKey(record);
+      if (ref.partition === DEFAULT_PARTITION)
+        throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
+      const partition = record.partitions.find((candidate) => candidate.name === ref.partition);
+      if (partition === undefined) return undefined;
+      const load = await peers.queryCoord.loadState({ collectionId: record.id });
+      if (load.known && (load.partitionIds.length === 0 || load.partitionIds.includes(partition.id))) {
+        throw new ElanusError(
+          'refused',
+          'partition cannot be dropped, partition is loaded, please release it first',
+        );
+      }
+      await catalog.saveCollection({
+        ...record,
+        partitions: record.partitions.filter((candidate) => candidate.id !== partition.id),
+        droppingPartitions: [...record.droppingPartitions, partition],
+      });
+      return { collectionId: record.id, partitionId: partition.id };
+    });
+    if (marked !== undefined) await this.clear(marked);
+  }
+
+  /** Removes a marked partition's data, then the mark. */
+  clear(marked: { readonly collectionId: bigint; readonly partitionId: bigint }): Promise<void> {
+    return clearing(this.#parts, { ...marked }, async (context) => {
+      const { catalog, peers } = this.#parts;
+      await peers.channelRegistry.dropCollectionData(marked, context);
+      const record = catalog.byId(marked.collectionId);
+      if (record === undefined) return;
+      await this.#locks.collection({ database: record.database, name: nameOf(record) }, async () => {
+        const current = catalog.byId(marked.collectionId);
+        if (current === undefined || current.state !== 'created') return;
+        const droppingPartitions = current.droppingPartitions.filter(({ id }) => id !== marked.partitionId);
+        await catalog.saveCollection({ ...current, droppingPartitions });
+      });
+    });
+  }
+}
+
+function refusePartitionKey(record: CollectionRecord): void {
+  if (record.partitionKeyCount > 0)
+    throw new ElanusError(
+      'invalid_parameter',
+      'disable operate partitions when the collection has a partition key: invalid parameter',
+    );
+}
