@@ -115,6 +115,8 @@ export const plants = {
       'nextLsn: endOf(chain, voids),',
       'nextLsn: chain.every((file) => file.name.firstLsn === file.endLsn) ? 1n : endOf(chain, voids),',
     ),
+    // A newest file of less than a MiB stays although nothing in it is needed, which hides it in logs as small as here.
+    edit('roles/streaming-node/streaming-node.js', 'spareBytesMax: LOG_SPARE_BYTES', 'spareBytesMax: 0'),
   ),
   'damage-taken-for-torn': plant(
     'a damaged entry in the middle of the newest log file ends the log',
@@ -129,8 +131,12 @@ export const plants = {
     edit('wal/log-opening.js', 'unproven = lastGroup(file, bytes, platform);', 'unproven = [];'),
   ),
   'no-ids-reserved': plant(
-    'a plan finds no segment ids at hand',
-    edit('roles/streaming-node/shard-draft.js', "change.kind === 'write' ? change.inserts.length : 0", '0'),
+    'a write to several new partitions finds too few segment ids at hand',
+    edit(
+      'roles/streaming-node/shard-draft.js',
+      '? change.inserts.length : 0',
+      '? Math.min(1, change.inserts.length) : 0',
+    ),
   ),
   'stale-owner-commits': plant(
     'the flush of an owner that was replaced is taken, and the checkpoint falls back',

@@ -181,17 +181,20 @@ export class Scenarios {
   };
 
   readonly #named: Readonly<Record<string, Scenario>> = {
+    /** Each partition once, since the moment of the crash decides. */
     'drop-interrupted': async (collection, untilReady) => {
       const { workload, processes, definitions } = this.#parts;
-      const partition = workload.one(partitionNames);
-      for (let writes = 0; writes < 2; writes++) await workload.insert(collection.model, writes, partition);
-      await untilReady(() => workload.flush(collection.model));
-      processes.coord.troubles.meta = { refused: 0, lost: 0, delayMs: 300 };
-      const dropping = definitions.beginReplacePartition(collection, partition);
-      await this.#pause(1500);
-      this.#restart('coord');
-      processes.coord.troubles.heal();
-      await dropping;
+      for (const partition of partitionNames) {
+        for (let writes = 0; writes < 2; writes++) await workload.insert(collection.model, writes, partition);
+        await untilReady(() => workload.flush(collection.model));
+        processes.coord.troubles.meta = { refused: 0, lost: 0, delayMs: 300 };
+        const dropping = definitions.beginReplacePartition(collection, partition);
+        await this.#pause(1500);
+        this.#restart('coord');
+        processes.coord.troubles.heal();
+        await dropping;
+        await definitions.finish(untilReady);
+      }
     },
     'dropped-while-flushed': async (collection) => {
       const { workload, timers, definitions, processes } = this.#parts;
@@ -204,15 +207,17 @@ export class Scenarios {
       await definitions.beginReplacePartition(collection, partition);
       await flushing;
     },
-    'dropped-while-imported': async (collection) => {
-      const { workload, definitions, timers } = this.#parts;
-      const partition = workload.one(partitionNames);
-      this.#slowObjects('query', 1500);
-      const importing = definitions.import(collection, partition);
-      await this.#pause(1500);
-      await definitions.beginReplacePartition(collection, partition);
-      await timers.sleep(CALL_MS_MAX);
-      await importing;
+    'dropped-while-imported': async (collection, untilReady) => {
+      const { definitions, timers } = this.#parts;
+      for (const partition of partitionNames) {
+        this.#slowObjects('query', 1500);
+        const importing = definitions.import(collection, partition);
+        await this.#pause(1500);
+        await definitions.beginReplacePartition(collection, partition);
+        await timers.sleep(CALL_MS_MAX);
+        await importing;
+        await definitions.finish(untilReady);
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 // What clients do in a run: each writes keys of its own and reads any, through the proxy, with a deadline. Answers go to the model.
-import { messageOf } from '#base/errors.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
 import type { Timers } from '#platform/time.js';
 import type { SimClient } from './client.js';
@@ -98,6 +98,9 @@ export class Workload {
     } catch (error) {
       if (error instanceof Violation) throw error;
       trace.add(who, 'failed', { reason: messageOf(error) });
+      // Whatever breaks outside has a name; an error without one is a mistake inside.
+      if (error instanceof ElanusError && error.key === 'internal')
+        throw new Violation(`an internal error is answered: ${name} ${messageOf(error)}`);
       return error ?? new Error('failed');
     }
   }
