@@ -27,6 +27,7 @@ describe('runStopSteps', () => {
             });
             return new Promise(() => {});
           },
+          waitsFor: () => 'the last of three',
         },
         { name: 'last', withinMs: 10, run: async () => void done.push('last') },
       ]),
@@ -35,7 +36,7 @@ describe('runStopSteps', () => {
     expect(isAborted).toBe(true);
     expect(failures.map(({ key, message }) => [key, message])).toEqual([
       ['io_failed', 'broken: no space'],
-      ['deadline_exceeded', 'endless did not end within 500 ms'],
+      ['deadline_exceeded', 'endless did not end within 500 ms: it waits for the last of three'],
     ]);
     expect(() => throwFailures(failures)).toThrow(
       expect.objectContaining({ key: 'io_failed', message: expect.stringContaining('endless did not end') }),

@@ -8,6 +8,8 @@ export interface StopStep {
   /** How long the step may take, in ms; then its signal aborts and the next one begins. */
   readonly withinMs: number;
   readonly run: (signal: AbortSignal) => Promise<void>;
+  /** What the step waits for at this moment, for the reason when it takes too long. */
+  readonly waitsFor?: (() => string | undefined) | undefined;
 }
 
 /** @returns one error for each step that did not end well */
@@ -20,12 +22,17 @@ export async function runStopSteps(timers: Timers, steps: readonly StopStep[]): 
   return failures;
 }
 
-function runStep(timers: Timers, { name, withinMs, run }: StopStep): Promise<ElanusError | undefined> {
+function runStep(
+  timers: Timers,
+  { name, withinMs, run, waitsFor }: StopStep,
+): Promise<ElanusError | undefined> {
   return new Promise((resolve) => {
     const late = new AbortController();
     const timer = timers.after(withinMs, () => {
       late.abort();
-      resolve(new ElanusError('deadline_exceeded', `${name} did not end within ${withinMs} ms`));
+      const what = waitsFor?.();
+      const reason = what === undefined ? '' : `: it waits for ${what}`;
+      resolve(new ElanusError('deadline_exceeded', `${name} did not end within ${withinMs} ms${reason}`));
     });
     const end = (failure?: ElanusError): void => {
       timer.cancel();

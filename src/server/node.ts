@@ -52,7 +52,7 @@ export interface CloseLimits {
   readonly graceMs: number;
   /** For rows to be written to files, in ms; what is not written is read from the log at the next open. */
   readonly flushMs: number;
-  /** For each part to close, in ms. */
+  /** For each part to close, in ms of the wall clock: where others have the processor, a part that does little takes long. */
   readonly partMs: number;
 }
 
@@ -61,8 +61,14 @@ export interface CloseOptions {
   readonly limits?: CloseLimits;
 }
 
+interface Closer {
+  readonly name: string;
+  readonly run: (limits: CloseLimits) => Promise<void>;
+  readonly waitsFor?: StopStep['waitsFor'];
+}
+
 /** Of a library's close: nobody waits with a hard end, and rows in files make the next open faster. */
-export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 2000 };
+export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 10_000 };
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
 /** What cutting connections may take beyond the grace. */
 const CUT_MS = 500;
@@ -78,9 +84,9 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
   const directory = new RoleDirectory(platform, config.peers);
   const internal = new Map<string, MethodHandler>();
   const states = new Map<RoleName, number>();
-  const closers: { readonly name: string; run(limits: CloseLimits): Promise<void> }[] = [];
-  const atClose = (name: string, run: (limits: CloseLimits) => Promise<void>): void =>
-    void closers.push({ name, run });
+  const closers: Closer[] = [];
+  const atClose = (name: string, run: Closer['run'], waitsFor?: Closer['waitsFor']): void =>
+    void closers.push({ name, run, waitsFor });
   const runs = (role: RoleName): boolean => config.roles.includes(role);
   const health: Health = {
     reasons: () =>
@@ -105,7 +111,12 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     closers
       .splice(0)
       .reverse()
-      .map(({ name, run }) => ({ name, withinMs: limits.partMs, run: () => run(limits) }));
+      .map(({ name, run, waitsFor }) => ({
+        name,
+        withinMs: limits.partMs,
+        run: () => run(limits),
+        waitsFor,
+      }));
   try {
     for (const role of config.roles) states.set(role, StateCode.Initializing);
     serve(ProcessDefinition, {
@@ -136,6 +147,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     // Last: it finishes interrupted drops, which waits for other roles; theirs must not wait for it.
     let finish: (() => Promise<void>) | undefined;
     let streamingNode: StreamingNode | undefined;
+    let stopBuilding = (): void => {};
     if (runs('root-coord')) {
       const settings = { ...config, serverId };
       const rootCoord = await RootCoord.open(platform, settings, peers);
@@ -144,7 +156,12 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       serve(DefinitionsDefinition, rootCoord.definitionHandlers);
       states.set('root-coord', StateCode.Healthy);
       finish = () => rootCoord.start();
-      atClose('root-coord', () => rootCoord.close());
+      stopBuilding = () => rootCoord.stopBuilding();
+      atClose(
+        'root-coord',
+        () => rootCoord.close(),
+        () => rootCoord.underWay,
+      );
     }
     if (runs('data-coord')) {
       const dataCoord = await DataCoord.open(platform, { serverId }, peers);
@@ -221,6 +238,8 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       directory,
       async close({ flush = false, limits = defaultCloseLimits } = {}) {
         const { graceMs, flushMs } = limits;
+        // First of all, so that builds have the time of what follows to end, and those of segments that are flushed now never begin.
+        stopBuilding();
         const steps: StopStep[] = [];
         if (listener !== undefined) {
           steps.push({

@@ -17,7 +17,7 @@ export interface Elanus {
   readonly address: string;
   readonly port: number;
   /**
-   * Ends running calls, writes rows out and closes; the folder can be opened again. Ends within 45 s whatever hangs.
+   * Ends running calls, writes rows out and closes; the folder can be opened again. Ends within two minutes whatever hangs.
    * @throws ElanusError with the reasons when not all could be done, on a full disk for example; the database is closed all the same, and
    * rows that were acknowledged are read from the log at the next open.
    */

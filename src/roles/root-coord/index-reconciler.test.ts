@@ -160,6 +160,21 @@ describe('index reconciler', () => {
     expect(tries).not.toEqual([]);
     expect([...segments.values()].flatMap(({ indexes }) => indexes)).toEqual([]);
   });
+  it('begins nothing once it is stopped, and tells what its close waits for', async () => {
+    const { reconciler, run, tries, during, cluster } = await setUp();
+    const begin = cluster.world.now;
+    during.build = () => cluster.world.timers.sleep(6000);
+    reconciler.collectionChanged(7n);
+    await run(1000);
+    reconciler.stop();
+    reconciler.segmentFlushed(7n, 2n);
+    const closed = reconciler.close();
+    expect(reconciler.underWay).toBe('the build of index v over the 2000 rows of segment 1');
+    await cluster.world.runUntil(closed);
+    expect(cluster.world.now - begin).toBe(6000);
+    expect(reconciler.underWay).toBeUndefined();
+    expect(tries).toHaveLength(1);
+  });
   it('forgets the failure of a segment that is gone', async () => {
     const { reconciler, run, state, failing, segments, tries } = await setUp();
     failing.set(1n, new ElanusError('data_corrupt', 'damaged'));

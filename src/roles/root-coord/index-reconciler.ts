@@ -37,6 +37,7 @@ export class IndexReconciler {
   readonly #failures = new IndexFailures();
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
+  #underWay: string | undefined;
 
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
@@ -55,10 +56,20 @@ export class IndexReconciler {
     });
   }
 
-  async close(): Promise<void> {
+  /** Begins nothing more and cancels what is under way. A build ends at its next step, which takes a while on a busy machine. */
+  stop(): void {
     this.#closing.abort();
     this.#timer?.cancel();
+  }
+
+  async close(): Promise<void> {
+    this.stop();
     await this.#building.run(async () => {});
+  }
+
+  /** What has to end before `close` does. */
+  get underWay(): string | undefined {
+    return this.#underWay;
   }
 
   /** DataCoord's notice: the segment's rows are in files now. */
@@ -73,7 +84,11 @@ export class IndexReconciler {
   #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined): void {
     this.#building
       .run(async () => {
-        if (!this.#closing.signal.aborted) await this.#reconcile(collectionId, segmentIds);
+        if (this.#closing.signal.aborted) return;
+        this.#underWay = `a look at the segments of collection ${collectionId}`;
+        await this.#reconcile(collectionId, segmentIds).finally(() => {
+          this.#underWay = undefined;
+        });
       })
       .catch((error: unknown) =>
         this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }),
@@ -163,6 +178,7 @@ export class IndexReconciler {
       index,
       files: segment.files,
     };
+    this.#underWay = `the build of index ${index.name} over the ${rowCount} rows of segment ${segment.id}`;
     // A process that ends does not wait for its builds: the next start builds what has no file.
     const result = await this.#parts.dataNode.buildIndex(request, {
       signal: this.#closing.signal,
@@ -170,6 +186,7 @@ export class IndexReconciler {
     });
     if (result.index === undefined)
       throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
+    this.#underWay = `data-coord to note the file of index ${index.name} of segment ${segment.id}`;
     await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
     // Dropped while it was built: its files went before this one came.
     if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)

@@ -132,9 +132,19 @@ export class RootCoord {
     indexes.start();
   }
 
+  /** The process is about to end. Definitions are served until `close`; indexes are left to the next start. */
+  stopBuilding(): void {
+    this.#indexes?.stop();
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#indexes?.close();
+  }
+
+  /** What `close` waits for. */
+  get underWay(): string | undefined {
+    return this.#indexes?.underWay;
   }
 
   readonly rootCoordHandlers: Handlers<typeof RootCoordDefinition> = {
