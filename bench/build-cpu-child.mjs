@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const K = 10;
-const QUERIES = 1000;
+const QUERIES = 2000;
 const RECALL = 0.95;
 const graph = { M: 16, efConstruction: 200 };
 const builds = {
@@ -53,7 +53,7 @@ function makeVectors(rows, dim) {
   const random = seededRandom(1);
   const gauss = () =>
     Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
-  const spread = Float32Array.from({ length: dim }, (_, d) => 1 / Math.sqrt(1 + d / 8));
+  const spread = Float32Array.from({ length: dim }, (_, d) => 1 / Math.sqrt(1 + d / 32));
   const clusters = Math.ceil(rows / 100);
   const centres = Float32Array.from({ length: clusters * dim }, gauss);
   const vectors = new Float32Array(rows * dim);
