@@ -264,7 +264,7 @@ export const plants = {
   'upsert-keeps-moved-row': plant(
     'an upsert that moves a row to another partition leaves the old one',
     edit(
-      'roles/proxy/data/write-service.js',
+      'roles/proxy/data/shard-writes.js',
       'partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n',
       '(partitionIds[0] ?? 0n)',
     ),
@@ -272,12 +272,12 @@ export const plants = {
   'row-count-before-growing': plant(
     'statistics ask for growing rows last: a segment flushed in between is in neither answer',
     edit(
-      'roles/proxy/definition-service.js',
-      'const { segments } = await channelRegistry.listSegments({ collectionId: collection.record.id }, context);\n        const flushed',
+      'roles/proxy/collections/row-count.js',
+      'const { segments } = await channelRegistry.listSegments({ collectionId: collection.record.id }, context);\n    const flushed',
       'const segments = early; const flushed',
     ),
     edit(
-      'roles/proxy/definition-service.js',
+      'roles/proxy/collections/row-count.js',
       'const growing = [];',
       'const early = (await channelRegistry.listSegments({ collectionId: collection.record.id }, context)).segments; const growing = [];',
     ),

@@ -10,7 +10,7 @@ import type { Listener } from '#platform/transport.js';
 import { ProcessDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import { RemoteRole, SERVER_ID_HEADER } from './remote-role.js';
-import { wireMethods } from './service.js';
+import { wireMethods } from './wire-methods.js';
 
 const cluster = simulatedCluster(1);
 interface Peer {

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { LoadStateResponse } from '#proto/elanus/roles.js';
 import { QueryCoordDefinition } from '#proto/elanus/roles.js';
-import { type Handlers, inProcessClient, whole, wireMethods } from './service.js';
+import { type Handlers, inProcessClient, whole } from './service.js';
+import { wireMethods } from './wire-methods.js';
 
 const context = { signal: new AbortController().signal, metadata: {} };
 const complete = (): LoadStateResponse => ({

@@ -2,16 +2,16 @@
 // (bytes through the transport). A handler throws ElanusError; on the wire that is the response's own `status`, and the client throws it again.
 import { ElanusError, toElanusError } from '#base/errors.js';
 import type { Decoder } from '#model/bounded-decode.js';
-import type { CallContext, MethodHandler } from '#platform/transport.js';
-import type { DecodeAccount } from './decode-account.js';
-import { errorOfStatus, statusOf, successStatus } from './wire-status.js';
+import type { CallContext } from '#platform/transport.js';
+import type { Status } from '#proto/milvus/common.js';
+import { errorOfStatus } from './wire-status.js';
 
 export interface MessageType<T> extends Decoder<T> {
   encode(message: T): { finish(): Uint8Array };
   fromPartial(partial: object): T;
 }
 
-interface MethodDefinition {
+export interface MethodDefinition {
   readonly name: string;
   /** MessageType of the request; `unknown` because codecs of different messages share no type. */
   readonly requestType: unknown;
@@ -51,7 +51,7 @@ export type Client<D extends { readonly methods: object }> = {
 };
 
 export const backgroundContext: CallContext = { signal: new AbortController().signal, metadata: {} };
-const codec = (type: unknown): MessageType<object> => type as MessageType<object>;
+export const codec = (type: unknown): MessageType<object> => type as MessageType<object>;
 const withDefaults = (type: unknown, partial: object): object => codec(type).fromPartial(partial);
 const WHOLE = Symbol('whole');
 interface Markable {
@@ -65,16 +65,34 @@ export function whole<T extends object>(message: T): T {
   return message;
 }
 
-const isWhole = (message: object): boolean => (message as Markable)[WHOLE] === message;
-const filled = (type: unknown, message: object): object =>
+export const isWhole = (message: object): boolean => (message as Markable)[WHOLE] === message;
+/** The message with every field. */
+export const filled = (type: unknown, message: object): object =>
   isWhole(message) ? message : withDefaults(type, message);
-const carriesStatus = (type: unknown): boolean => 'status' in withDefaults(type, {});
-const isStatus = (type: unknown): boolean =>
-  'errorCode' in withDefaults(type, {}) && 'reason' in withDefaults(type, {});
 
-type AnyHandler = (request: object, context: CallContext) => Promise<object>;
+/** Where an answer says how its call ended: it is a status itself, it has one in a field, or it has none. */
+export type StatusPlace =
+  | { readonly kind: 'itself' }
+  | { readonly kind: 'field'; readonly name: string }
+  | { readonly kind: 'nowhere' };
+/** AlterCollectionSchema alone has its status under a name of its own. */
+const STATUS_FIELDS = ['status', 'alterStatus'];
+
+export function statusPlace(responseType: unknown): StatusPlace {
+  const message = withDefaults(responseType, {});
+  if ('errorCode' in message && 'reason' in message) return { kind: 'itself' };
+  const name = STATUS_FIELDS.find((field) => field in message);
+  return name === undefined ? { kind: 'nowhere' } : { kind: 'field', name };
+}
+
+function statusIn(place: StatusPlace, response: object): Status | undefined {
+  if (place.kind === 'nowhere') return undefined;
+  return (place.kind === 'itself' ? response : Reflect.get(response, place.name)) as Status | undefined;
+}
+
+export type AnyHandler = (request: object, context: CallContext) => Promise<object>;
 /** Methods by the name that the definition gives them; their messages match by construction. */
-const handlerOf = (handlers: object, key: string): AnyHandler | undefined =>
+export const handlerOf = (handlers: object, key: string): AnyHandler | undefined =>
   Reflect.get(handlers, key) as AnyHandler | undefined;
 
 /** A client that calls the handlers directly; messages are shared, not copied. */
@@ -112,17 +130,10 @@ export function remoteClient<D extends ServiceDefinition>(
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
     const path = `/${definition.fullName}/${method.name}`;
+    const place = statusPlace(method.responseType);
     const once = async (request: Uint8Array, context: CallContext): Promise<object> => {
-      const response = decodeResponse(method, await call(path, request, context)) as {
-        status?: Parameters<typeof errorOfStatus>[0];
-      };
-      const status = isStatus(method.responseType)
-        ? (response as Parameters<typeof errorOfStatus>[0])
-        : response.status;
-      const failure =
-        carriesStatus(method.responseType) || isStatus(method.responseType)
-          ? errorOfStatus(status)
-          : undefined;
+      const response = decodeResponse(method, await call(path, request, context));
+      const failure = errorOfStatus(statusIn(place, response));
       if (failure !== undefined) throw failure;
       return response;
     };
@@ -149,84 +160,6 @@ function decodeResponse(method: MethodDefinition, bytes: Uint8Array): object {
       {
         cause: error,
       },
-    );
-  }
-}
-
-export interface WireOptions {
-  readonly onError?: (path: string, error: ElanusError) => void;
-  readonly before?: (context: CallContext) => void;
-  /** For requests of those who are not trusted to send what fits in memory; without it messages are decoded as they are. */
-  readonly decoding?: DecodeAccount;
-}
-
-/** Methods for `Transport.listen`: decode, call, encode; whatever is thrown becomes a status in the response's own shape. */
-export function wireMethods<D extends ServiceDefinition>(
-  definition: D,
-  handlers: Partial<Handlers<D>>,
-  options: WireOptions = {},
-): Map<string, MethodHandler> {
-  const methods = new Map<string, MethodHandler>();
-  for (const [key, method] of Object.entries(definition.methods)) {
-    if (method.requestStream || method.responseStream) continue;
-    const path = `/${definition.fullName}/${method.name}`;
-    const hasStatus = carriesStatus(method.responseType);
-    const bare = isStatus(method.responseType);
-    methods.set(path, async (bytes, context) => {
-      let response: object;
-      let release: (() => void) | undefined;
-      try {
-        options.before?.(context);
-        const handler = handlerOf(handlers, key);
-        if (handler === undefined) {
-          throw new ElanusError(
-            'unsupported',
-            `${method.name} is not supported by this version of Elanus; docs/compat.md lists what is`,
-          );
-        }
-        if (context.signal.aborted)
-          throw new ElanusError('cancelled', `${method.name}: its caller has gone before it began`);
-        const decoded = decodeRequest(method, bytes, options.decoding);
-        release = decoded.release;
-        response = await handler.call(handlers, decoded.message, context);
-        const wasWhole = isWhole(response);
-        if (bare) response = { ...successStatus(), ...response };
-        else if (hasStatus && !('status' in response && response.status !== undefined))
-          response = { ...response, status: successStatus() };
-        if (wasWhole) whole(response);
-      } catch (error) {
-        const failure = toElanusError(error, method.name);
-        options.onError?.(path, failure);
-        if (!hasStatus && !bare) throw failure;
-        response = bare ? statusOf(failure) : { status: statusOf(failure) };
-      } finally {
-        release?.();
-      }
-      return codec(method.responseType).encode(filled(method.responseType, response)).finish();
-    });
-  }
-  return methods;
-}
-
-interface Decoded {
-  readonly message: object;
-  readonly release?: () => void;
-}
-
-function decodeRequest(
-  method: MethodDefinition,
-  bytes: Uint8Array,
-  account: DecodeAccount | undefined,
-): Decoded {
-  const type = codec(method.requestType);
-  try {
-    return account === undefined ? { message: type.decode(bytes) } : account.decode(type, bytes);
-  } catch (error) {
-    if (error instanceof ElanusError) throw error;
-    throw new ElanusError(
-      'invalid_parameter',
-      `${method.name}: the request of ${bytes.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`,
-      { cause: error },
     );
   }
 }

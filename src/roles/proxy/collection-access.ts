@@ -14,6 +14,12 @@ import type { Client } from '#rpc/service.js';
 export const databaseOf = (request: { readonly dbName: string }, context: CallContext): string =>
   request.dbName || context.metadata.dbname || 'default';
 
+/** A collection as root-coord is asked for it. */
+export const collectionRef = (
+  request: { readonly dbName: string; readonly collectionName: string },
+  context: CallContext,
+) => ({ database: databaseOf(request, context), name: request.collectionName });
+
 /**
  * What waiting for a load would not mend: that it does not fit, or that a file is damaged. Nothing of the collection is served yet, or all but
  * the newest segments.

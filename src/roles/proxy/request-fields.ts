@@ -176,20 +176,3 @@ function refuseSet(refused: readonly RefusedField[], request: Readonly<Record<st
 export function refuseUnheeded(method: string, request: object): void {
   refuseSet(refusedFields.get(method) ?? [], request as Readonly<Record<string, unknown>>);
 }
-
-type Handler = (request: Readonly<Record<string, unknown>>, context: never) => Promise<object>;
-/** The handlers, each behind the refusal of what it would not heed. Who calls them gets that at once, not as a promise. */
-export function heedingAll<Handlers extends object>(handlers: Handlers): Handlers {
-  const guarded: Record<string, Handler> = {};
-  for (const [method, handler] of Object.entries(handlers) as [string, Handler][]) {
-    const refused = refusedFields.get(method) ?? [];
-    guarded[method] =
-      refused.length === 0
-        ? handler
-        : (request, context) => {
-            refuseSet(refused, request);
-            return handler.call(handlers, request, context);
-          };
-  }
-  return guarded as Handlers;
-}

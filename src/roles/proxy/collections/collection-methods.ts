@@ -1,0 +1,94 @@
+// Collections as clients see them: checked here, kept by root-coord, described back in the public messages.
+import { ElanusError } from '#base/errors.js';
+import { checkCollectionProperties } from '#model/schema/properties.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
+import { ShowType } from '#proto/milvus/milvus.js';
+import { collectionRef, databaseOf } from '#roles/proxy/collection-access.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { collectionDescription } from './collection-description.js';
+import { rowCount, rowCountStatistics } from './row-count.js';
+
+type CollectionParts = Pick<
+  ProxyParts,
+  'access' | 'definitions' | 'queryCoord' | 'channelRegistry' | 'streamingNode'
+>;
+
+interface ShownCollection {
+  readonly record: CollectionRecord;
+  readonly percentage: bigint;
+}
+
+export class CollectionMethods {
+  readonly #parts: CollectionParts;
+
+  constructor(parts: CollectionParts) {
+    this.#parts = parts;
+  }
+
+  readonly createCollection: PublicHandler<'createCollection'> = async (request, context) => {
+    checkCollectionProperties(request.properties);
+    const dbName = databaseOf(request, context);
+    await this.#parts.definitions.createCollection({ ...request, dbName }, context);
+    return {};
+  };
+
+  readonly dropCollection: PublicHandler<'dropCollection'> = async (request, context) => {
+    await this.#parts.definitions.dropCollection(collectionRef(request, context), context);
+    return {};
+  };
+
+  readonly describeCollection: PublicHandler<'describeCollection'> = async (request, context) =>
+    collectionDescription(await this.#parts.access.open(request, context));
+
+  readonly batchDescribeCollection: PublicHandler<'batchDescribeCollection'> = async (request, context) => {
+    const { dbName } = request;
+    if (request.collectionName.length === 0 && request.collectionID.length === 0)
+      throw new ElanusError('invalid_parameter', 'collection names should not be empty: invalid parameter');
+    const named = [
+      ...request.collectionName.map((collectionName) => ({ dbName, collectionName })),
+      ...request.collectionID.map((collectionID) => ({ dbName, collectionName: '', collectionID })),
+    ];
+    const responses = [];
+    for (const one of named)
+      responses.push(collectionDescription(await this.#parts.access.open(one, context)));
+    return { responses };
+  };
+
+  readonly hasCollection: PublicHandler<'hasCollection'> = async (request, context) => {
+    try {
+      await this.#parts.access.open(request, context);
+      return { value: true };
+    } catch (error) {
+      if (error instanceof ElanusError && error.key === 'collection_not_found') return { value: false };
+      throw error;
+    }
+  };
+
+  readonly showCollections: PublicHandler<'showCollections'> = async (request, context) => {
+    const { definitions, queryCoord } = this.#parts;
+    const database = databaseOf(request, context);
+    const { collections } = await definitions.listCollections({ database }, context);
+    const shown: ShownCollection[] = [];
+    for (const record of collections) {
+      const name = record.schema?.name ?? '';
+      if (request.collectionNames.length > 0 && !request.collectionNames.includes(name)) continue;
+      const state = await queryCoord.loadState({ collectionId: record.id }, context);
+      if (request.type === ShowType.InMemory && !state.known) continue;
+      shown.push({ record, percentage: state.known ? BigInt(state.progress) : 0n });
+    }
+    return {
+      collectionNames: shown.map(({ record }) => record.schema?.name ?? ''),
+      collectionIds: shown.map(({ record }) => record.id),
+      createdTimestamps: shown.map(({ record }) => record.createdTimestamp),
+      createdUtcTimestamps: shown.map(({ record }) => record.createdTimestamp >> 18n),
+      inMemoryPercentages: shown.map(({ percentage }) => percentage),
+      queryServiceAvailable: shown.map(({ percentage }) => percentage >= 100n),
+      shardsNum: shown.map(({ record }) => record.vchannels.length),
+    };
+  };
+
+  readonly getCollectionStatistics: PublicHandler<'getCollectionStatistics'> = async (request, context) => {
+    const collection = await this.#parts.access.open(request, context);
+    return rowCountStatistics(await rowCount(this.#parts, collection, undefined, context));
+  };
+}

@@ -1,0 +1,98 @@
+// Flush: what was written becomes files, and which files there are.
+import { ElanusError } from '#base/errors.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
+import type { CallContext } from '#platform/transport.js';
+import { SegmentState } from '#proto/milvus/common.js';
+import { databaseOf, type OpenCollection } from '#roles/proxy/collection-access.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+
+type FlushParts = Pick<
+  ProxyParts,
+  'platform' | 'access' | 'definitions' | 'dataCoord' | 'channelRegistry' | 'streamingNode'
+>;
+
+/** How long Flush itself waits for the files before it leaves the rest to GetFlushState, in ms. */
+const FLUSH_WAIT_MS_MAX = 10_000;
+
+export class FlushMethods {
+  readonly #parts: FlushParts;
+
+  constructor(parts: FlushParts) {
+    this.#parts = parts;
+  }
+
+  readonly flush: PublicHandler<'flush'> = async (request, context) => {
+    const dbName = databaseOf(request, context);
+    const names = [...new Set(request.collectionNames)];
+    const flushed = await Promise.all(names.map((name) => this.#flush(dbName, name, context)));
+    const byName = <T>(of: (one: (typeof flushed)[number]) => T): Record<string, T> =>
+      Object.fromEntries(flushed.map((one) => [one.name, of(one)]));
+    return {
+      dbName,
+      collSegIDs: byName((one) => packed(one.segmentIds)),
+      flushCollSegIDs: byName((one) => packed(one.flushedSegmentIds)),
+      collSealTimes: byName((one) => one.timeOfSeal),
+      collFlushTs: byName((one) => one.flushTimestamp),
+    };
+  };
+
+  readonly getFlushState: PublicHandler<'getFlushState'> = async (request, context) => {
+    const { access, dataCoord } = this.#parts;
+    const collectionID = request.collectionName === '' ? 0n : (await access.open(request, context)).record.id;
+    const { flushed } = await dataCoord.getFlushState({ ...request, collectionID }, context);
+    return { flushed };
+  };
+
+  readonly getPersistentSegmentInfo: PublicHandler<'getPersistentSegmentInfo'> = async (request, context) => {
+    const { access, channelRegistry } = this.#parts;
+    const collectionId = (await access.open(request, context)).record.id;
+    const { segments } = await channelRegistry.listSegments({ collectionId }, context);
+    return {
+      infos: segments.map((segment) => ({
+        segmentID: segment.id,
+        collectionID: segment.collectionId,
+        partitionID: segment.partitionId,
+        numRows: segment.rowCount,
+        state: SegmentState.Flushed,
+      })),
+    };
+  };
+
+  /** Seals, then waits for the files: for most callers the answer already means durable files. */
+  async #flush(database: string, name: string, context: CallContext) {
+    const { access, definitions } = this.#parts;
+    const collection = await access.open({ dbName: database, collectionName: name }, context);
+    const flushed = await definitions.flushCollection(
+      { database: collection.database, name, id: collection.record.id },
+      context,
+    );
+    await this.#awaitFiles(collection, flushed.flushTimestamp, context);
+    return { name, ...flushed };
+  }
+
+  async #awaitFiles({ record }: OpenCollection, timestamp: bigint, context: CallContext): Promise<void> {
+    const { platform, streamingNode } = this.#parts;
+    const now = platform.clock.now();
+    const waitMs = Math.min(
+      FLUSH_WAIT_MS_MAX,
+      context.deadlineMs === undefined ? FLUSH_WAIT_MS_MAX : Math.max(0, (context.deadlineMs - now) / 2),
+    );
+    const abort = new AbortController();
+    const timer = platform.timers.after(waitMs, () => abort.abort());
+    try {
+      const until = { signal: abort.signal, deadlineMs: now + waitMs, metadata: {} };
+      await Promise.all(
+        record.vchannels.map((vchannel) => streamingNode.awaitCheckpoint({ vchannel, timestamp }, until)),
+      );
+    } catch (error) {
+      // Not in time: the client asks GetFlushState for the rest, which tells the truth.
+      if (!(error instanceof ElanusError) || error.key !== 'deadline_exceeded') throw error;
+    } finally {
+      timer.cancel();
+    }
+  }
+}
+
+const packed = (ids: readonly bigint[]) => ({
+  data: encodeInt64s(new Uint8Array(BigInt64Array.from(ids).buffer)),
+});

@@ -1,0 +1,100 @@
+// Which rows and which deletes go to which shard and partition. Pure: the same batch always goes the same way.
+import { must } from '#base/assert.js';
+import { keyColumn } from '#model/columns/auto-ids.js';
+import { gatherBatch, gatherColumn } from '#model/columns/column.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import { hashKeys } from './key-hashes.js';
+
+/** What one shard appends to its log as one record. */
+export interface ShardWrite {
+  readonly vchannel: string;
+  readonly deletedKeys?: Column;
+  /** Where they are deleted; 0n: in every partition. */
+  readonly deletedPartitionId: bigint;
+  readonly inserts: { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
+}
+
+export interface RowsToWrite {
+  readonly batch: ColumnBatch;
+  /** Of the partition that the request names; with a partition key the rows choose among all. */
+  readonly partitionId: bigint | undefined;
+  /** Keys of an upsert, one a row, whose earlier rows go. */
+  readonly replacedKeys?: Column;
+}
+
+/** Rows by shard and partition. The common case, one shard and one partition, moves no byte. */
+export function shardWrites(
+  collection: OpenCollection,
+  { batch, partitionId, replacedKeys }: RowsToWrite,
+): ShardWrite[] {
+  const { vchannels, partitions } = collection.record;
+  const { rowCount } = batch;
+  if (rowCount === 0) return [];
+  const partitionField = partitionKeyField(collection.schema);
+  const partitionIds =
+    partitionId === undefined ? partitions.map((partition) => partition.id) : [partitionId];
+  // As Milvus does: an upsert replaces the row of its own partition; where the partition comes from another field, the row in any.
+  const deletedPartitionId = partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n;
+  const shardCount = vchannels.length;
+  const rowShards = shardCount === 1 ? undefined : hashKeys(keyColumn(collection.schema, batch), rowCount);
+  const deleteShards =
+    shardCount === 1 || replacedKeys === undefined ? undefined : hashKeys(replacedKeys, rowCount);
+  const rowPartitions =
+    partitionField === undefined ? undefined : hashKeys(columnOf(batch, partitionField.fieldID), rowCount);
+  const all = Array.from({ length: rowCount }, (_, row) => row);
+  return vchannels
+    .map((vchannel, shard): ShardWrite => {
+      const ofShard = rowsOf(all, rowShards, shardCount, shard);
+      const inserts = partitionIds.map((id, index) => {
+        const rows = rowsOf(ofShard, rowPartitions, partitionIds.length, index);
+        return {
+          partitionId: id,
+          rows: rows.length === rowCount ? batch : gatherBatch(batch, Uint32Array.from(rows)),
+        };
+      });
+      const deletes =
+        replacedKeys && gatherKeys(replacedKeys, rowsOf(all, deleteShards, shardCount, shard), rowCount);
+      return {
+        vchannel,
+        deletedPartitionId,
+        inserts: inserts.filter(({ rows }) => rows.rowCount > 0),
+        ...(deletes === undefined ? {} : { deletedKeys: deletes }),
+      };
+    })
+    .filter((write) => write.inserts.length > 0 || write.deletedKeys !== undefined);
+}
+
+/** Deletes by shard, of keys alone. */
+export function shardDeletes(
+  { record: { vchannels } }: OpenCollection,
+  keys: Column,
+  keyCount: number,
+  deletedPartitionId: bigint,
+): ShardWrite[] {
+  const hashes = vchannels.length === 1 ? undefined : hashKeys(keys, keyCount);
+  const all = Array.from({ length: keyCount }, (_, row) => row);
+  return vchannels.flatMap((vchannel, shard): ShardWrite[] => {
+    const deletedKeys = gatherKeys(keys, rowsOf(all, hashes, vchannels.length, shard), keyCount);
+    return deletedKeys === undefined ? [] : [{ vchannel, inserts: [], deletedPartitionId, deletedKeys }];
+  });
+}
+
+/** @param hashes undefined: all rows go to the one place there is */
+const rowsOf = (
+  rows: readonly number[],
+  hashes: Uint32Array | undefined,
+  placeCount: number,
+  place: number,
+): readonly number[] =>
+  hashes === undefined ? rows : rows.filter((row) => (hashes[row] ?? 0) % placeCount === place);
+
+const gatherKeys = (keys: Column, rows: readonly number[], rowCount: number): Column | undefined =>
+  rows.length === 0 ? undefined : gatherColumn(keys, Uint32Array.from(rows), rowCount);
+
+const columnOf = (batch: ColumnBatch, fieldId: bigint): Column =>
+  must(
+    batch.columns.find((column) => column.fieldId === fieldId),
+    'partition key column',
+  );

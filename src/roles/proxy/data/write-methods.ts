@@ -1,0 +1,135 @@
+// Insert, upsert and delete: checked against the schema, split by shard, appended to each shard's log. Vectors stay the bytes that came.
+import { ElanusError } from '#base/errors.js';
+import { parseKeyFilter } from '#expr/key-filter.js';
+import { generateAutoIds, keyColumn } from '#model/columns/auto-ids.js';
+import { gatherBatch, keyAt } from '#model/columns/column.js';
+import { batchFromFields } from '#model/columns/field-data-in.js';
+import { idsFromColumn } from '#model/columns/field-data-out.js';
+import { primaryField } from '#model/schema/field.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
+import type { CallContext } from '#platform/transport.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
+
+type WriteParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode'>;
+
+export class WriteMethods {
+  readonly #parts: WriteParts;
+
+  constructor(parts: WriteParts) {
+    this.#parts = parts;
+  }
+
+  readonly insert: PublicHandler<'insert'> = async (request, context) => {
+    const collection = await this.#parts.access.open(request, context);
+    const { schema } = collection;
+    checkSchemaVersion(collection, request.schemaTimestamp);
+    const allowInsertAutoId = allowsInsertedIds(collection);
+    const sent = batchFromFields(schema, request.fieldsData, request.numRows, { allowInsertAutoId });
+    const batch = await this.#withIds(collection, sent);
+    const partitionId = this.#partitionId(collection, request.partitionName);
+    const timestamp = await this.#append(shardWrites(collection, { batch, partitionId }), context);
+    return {
+      ...mutation(idsFromColumn(keyColumn(schema, batch)), batch.rowCount, timestamp),
+      insertCnt: BigInt(batch.rowCount),
+    };
+  };
+
+  readonly upsert: PublicHandler<'upsert'> = async (request, context) => {
+    const collection = await this.#parts.access.open(request, context);
+    const { schema } = collection;
+    checkSchemaVersion(collection, request.schemaTimestamp);
+    const { partialUpdate } = request;
+    const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
+      upsert: true,
+      partialUpdate,
+    });
+    // Of one key twice in a request the later row wins; the others never become rows.
+    const rows = lastOfEachKey(sent, keyColumn(schema, sent));
+    const replacedKeys = keyColumn(schema, rows);
+    const batch = primaryField(schema).autoID ? await this.#withIds(collection, rows) : rows;
+    const partitionId = this.#partitionId(collection, request.partitionName);
+    const writes = shardWrites(collection, { batch, partitionId, replacedKeys });
+    const timestamp = await this.#append(writes, context);
+    return {
+      ...mutation(idsFromColumn(keyColumn(schema, batch)), request.numRows, timestamp),
+      upsertCnt: BigInt(request.numRows),
+      insertCnt: BigInt(batch.rowCount),
+      deleteCnt: BigInt(batch.rowCount),
+    };
+  };
+
+  readonly delete: PublicHandler<'delete'> = async (request, context) => {
+    const { access } = this.#parts;
+    const collection = await access.open(request, context);
+    refusePartitionNames(collection, [request.partitionName]);
+    const deletedPartitionId =
+      request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
+    const filter = parseKeyFilter(collection.schema, request.expr, request.exprTemplateValues);
+    if (filter.kind === 'all' || filter.negated) {
+      throw new ElanusError(
+        'unsupported',
+        `delete by "${request.expr}": this version deletes by key only, "${primaryField(collection.schema).name} in [...]"; other filters come in a later version`,
+      );
+    }
+    const { keys, keyCount } = filter;
+    const timestamp = await this.#append(
+      shardDeletes(collection, keys, keyCount, deletedPartitionId),
+      context,
+    );
+    return { ...mutation(idsFromColumn(keys), keyCount, timestamp), deleteCnt: BigInt(keyCount) };
+  };
+
+  /** Undefined where the rows choose their partitions by their key. */
+  #partitionId(collection: OpenCollection, name: string): bigint | undefined {
+    refusePartitionNames(collection, [name]);
+    return partitionKeyField(collection.schema) === undefined
+      ? this.#parts.access.partition(collection, name)
+      : undefined;
+  }
+
+  async #withIds(collection: OpenCollection, batch: ColumnBatch): Promise<ColumnBatch> {
+    const primary = primaryField(collection.schema);
+    const hasKeys = batch.columns.some((column) => column.fieldId === primary.fieldID);
+    if (!primary.autoID || (hasKeys && allowsInsertedIds(collection)) || batch.rowCount === 0) return batch;
+    const { ID } = await this.#parts.rootCoord.allocID({ count: batch.rowCount });
+    return generateAutoIds(collection.schema, batch, ID);
+  }
+
+  /** @returns the newest time of the write; where nothing was to be written, a time of now */
+  async #append(writes: readonly ShardWrite[], context: CallContext): Promise<bigint> {
+    const { rootCoord, streamingNode } = this.#parts;
+    if (writes.length === 0) return (await rootCoord.allocTimestamp({ count: 1 })).timestamp;
+    const answers = await Promise.all(writes.map((write) => streamingNode.append(write, context)));
+    return answers.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
+  }
+}
+
+const allowsInsertedIds = ({ record }: OpenCollection): boolean =>
+  record.properties.allow_insert_auto_id === 'true';
+
+/** A client that described the collection before its schema changed must describe it again. 0: it does not say. */
+function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint): void {
+  if (schemaTimestamp === 0n || schemaTimestamp === collection.record.updateTimestamp) return;
+  throw new ElanusError(
+    'schema_mismatch',
+    `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`,
+  );
+}
+
+const mutation = (ids: ReturnType<typeof idsFromColumn>, rowCount: number, timestamp: bigint) => ({
+  IDs: ids,
+  succIndex: Array.from({ length: rowCount }, (_, row) => row),
+  acknowledged: true,
+  timestamp,
+});
+
+function lastOfEachKey(batch: ColumnBatch, keys: Column): ColumnBatch {
+  const last = new Map<string | bigint, number>();
+  for (let row = 0; row < batch.rowCount; row++) last.set(keyAt(keys, row), row);
+  return last.size === batch.rowCount
+    ? batch
+    : gatherBatch(batch, Uint32Array.from([...last.values()].sort((a, b) => a - b)));
+}

@@ -1,0 +1,82 @@
+// Bulk import as clients see it: started at root-coord, followed at data-coord's list of jobs.
+import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import type { ImportJobRecord } from '#proto/elanus/data.js';
+import { ImportState } from '#proto/milvus/common.js';
+import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+
+type ImportParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry'>;
+
+export class ImportMethods {
+  readonly #parts: ImportParts;
+
+  constructor(parts: ImportParts) {
+    this.#parts = parts;
+  }
+
+  readonly import: PublicHandler<'import'> = async (request, context) => {
+    const [option] = request.options;
+    if (option !== undefined)
+      throw new ElanusError(
+        'unsupported',
+        `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`,
+      );
+    const { access, definitions } = this.#parts;
+    const { database, schema } = await access.open(request, context);
+    const { jobId } = await definitions.importFiles(
+      {
+        collection: { database, name: schema.name },
+        partition: request.partitionName,
+        files: request.files,
+        options: recordOfPairs(request.options),
+      },
+      context,
+    );
+    return { tasks: [jobId] };
+  };
+
+  readonly getImportState: PublicHandler<'getImportState'> = async (request, context) => {
+    const found = await this.#parts.channelRegistry.importState({ jobId: request.task }, context);
+    const job = must(found.job, 'import job');
+    const task = importTask(job);
+    return {
+      ...task,
+      infos: [
+        ...task.infos,
+        { key: 'files', value: job.files.join(',') },
+        { key: 'collection', value: job.collectionName },
+      ],
+    };
+  };
+
+  readonly listImportTasks: PublicHandler<'listImportTasks'> = async (request, context) => {
+    const { access, channelRegistry } = this.#parts;
+    const collectionId = request.collectionName === '' ? 0n : (await access.open(request, context)).record.id;
+    if (request.limit < 0n)
+      throw new ElanusError('invalid_parameter', `limit should be 0 or greater, but got ${request.limit}`);
+    const { jobs } = await channelRegistry.listImportJobs({ collectionId }, context);
+    const newest = [...jobs]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(request.limit === 0n ? 0 : -Number(request.limit));
+    return { tasks: newest.map(importTask) };
+  };
+}
+
+const importTask = (job: ImportJobRecord) => ({
+  state: importState(job.state),
+  rowCount: job.importedRows,
+  id: job.id,
+  collectionId: job.collectionId,
+  createTs: job.createTimestamp >> 18n,
+  infos: [
+    { key: 'failed_reason', value: job.reason },
+    { key: 'progress_percent', value: String(job.progress) },
+  ],
+});
+
+function importState(state: string): ImportState {
+  if (state === 'completed') return ImportState.ImportCompleted;
+  if (state === 'failed') return ImportState.ImportFailed;
+  return state === 'importing' ? ImportState.ImportStarted : ImportState.ImportPending;
+}

@@ -1,0 +1,147 @@
+// Indexes as clients see them: created and dropped by root-coord, described with the state of their builds.
+import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import { parseIndexParams } from '#model/params/index-params.js';
+import { fieldByName } from '#model/schema/schema-view.js';
+import type { CallContext } from '#platform/transport.js';
+import type { IndexStateRecord } from '#proto/elanus/roles.js';
+import { IndexState } from '#proto/milvus/common.js';
+import { collectionRef, type OpenCollection } from '#roles/proxy/collection-access.js';
+import { pairsOf } from '#roles/proxy/key-value-pairs.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+
+type IndexParts = Pick<ProxyParts, 'access' | 'definitions'>;
+
+interface NamedIndex {
+  readonly dbName: string;
+  readonly collectionName: string;
+  /** Empty: of every field. */
+  readonly fieldName: string;
+  /** Empty: every index. The name of its field will do. */
+  readonly indexName: string;
+}
+
+/** Ours, in the params that DescribeIndex answers: what AUTOINDEX, an alias or a default became. */
+const BUILT_AS = 'elanus.built_as';
+
+export class IndexMethods {
+  readonly #parts: IndexParts;
+
+  constructor(parts: IndexParts) {
+    this.#parts = parts;
+  }
+
+  readonly createIndex: PublicHandler<'createIndex'> = async (request, context) => {
+    const { access, definitions } = this.#parts;
+    const { database, schema } = await access.open(request, context);
+    const field = fieldByName(schema, request.fieldName);
+    if (field === undefined) {
+      throw new ElanusError(
+        'refused',
+        `cannot create index on non-exist field: ${request.fieldName}; collection ${request.collectionName} has the fields ${schema.fields.map(({ name }) => name).join(', ')}`,
+      );
+    }
+    const index = parseIndexParams(field, request.extraParams);
+    await definitions.createIndex(
+      {
+        collection: { database, name: schema.name },
+        fieldName: request.fieldName,
+        indexName: request.indexName,
+        indexType: index.indexType,
+        metricType: index.metricType,
+        params: index.asSent,
+      },
+      context,
+    );
+    return {};
+  };
+
+  readonly dropIndex: PublicHandler<'dropIndex'> = async (request, context) => {
+    const indexName = request.indexName === '' ? request.fieldName : request.indexName;
+    await this.#parts.definitions.dropIndex(
+      { collection: collectionRef(request, context), indexName },
+      context,
+    );
+    return {};
+  };
+
+  readonly describeIndex: PublicHandler<'describeIndex'> = async (request, context) => {
+    const { collection, found } = await this.#find(request, context);
+    return { indexDescriptions: found.map((state) => indexDescription(collection, state)) };
+  };
+
+  readonly getIndexState: PublicHandler<'getIndexState'> = async (request, context) => {
+    const { found } = await this.#find(request, context);
+    const worst = [IndexState.Failed, IndexState.InProgress].find((state) =>
+      found.some((one) => one.state === state),
+    );
+    return {
+      state: worst ?? IndexState.Finished,
+      failReason: found.find(({ failReason }) => failReason !== '')?.failReason ?? '',
+    };
+  };
+
+  readonly getIndexBuildProgress: PublicHandler<'getIndexBuildProgress'> = async (request, context) => {
+    const [first] = (await this.#find(request, context)).found;
+    return { indexedRows: first?.indexedRows ?? 0n, totalRows: first?.totalRows ?? 0n };
+  };
+
+  readonly getIndexStatistics: PublicHandler<'getIndexStatistics'> = async (request, context) => {
+    const { collection, found } = await this.#find({ ...request, fieldName: '' }, context);
+    return {
+      indexDescriptions: found.map((state) => ({
+        ...indexDescription(collection, state),
+        params: pairsOf(must(state.index, 'index').params),
+      })),
+    };
+  };
+
+  /** @throws index_not_found when nothing has the name */
+  async #find(request: NamedIndex, context: CallContext) {
+    const { access, definitions } = this.#parts;
+    const collection = await access.open(request, context);
+    const { indexes } = await definitions.indexStates(
+      { id: collection.record.id, database: collection.database, name: collection.schema.name },
+      context,
+    );
+    const fieldId =
+      request.fieldName === '' ? undefined : fieldByName(collection.schema, request.fieldName)?.fieldID;
+    const found = indexes.filter(
+      ({ index }) =>
+        (request.indexName === '' ||
+          index?.name === request.indexName ||
+          fieldNameOf(collection, index?.fieldId) === request.indexName) &&
+        (request.fieldName === '' || index?.fieldId === fieldId),
+    );
+    if (found.length === 0) {
+      throw new ElanusError(
+        'index_not_found',
+        `index not found[indexName=${request.indexName}][collection=${request.collectionName}]; create it first`,
+      );
+    }
+    return { collection, found };
+  }
+}
+
+function indexDescription(collection: OpenCollection, state: IndexStateRecord) {
+  const index = must(state.index, 'index');
+  return {
+    indexName: index.name,
+    indexID: index.id,
+    params: pairsOf({
+      ...index.params,
+      index_type: index.indexType,
+      metric_type: index.metricType,
+      ...(state.builtAs !== '' && { [BUILT_AS]: state.builtAs }),
+    }),
+    fieldName: fieldNameOf(collection, index.fieldId),
+    indexedRows: state.indexedRows,
+    totalRows: state.totalRows,
+    pendingIndexRows: state.pendingRows,
+    state: state.state as IndexState,
+    indexStateFailReason: state.failReason,
+  };
+}
+
+const fieldNameOf = ({ schema }: OpenCollection, fieldId: bigint | undefined): string =>
+  schema.fields.find((field) => field.fieldID === fieldId)?.name ?? '';

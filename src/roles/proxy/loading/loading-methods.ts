@@ -1,0 +1,142 @@
+// Load and release, how far a load has come, and who serves what is loaded.
+import { ElanusError } from '#base/errors.js';
+import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
+import { vectorFields } from '#model/schema/schema-view.js';
+import type { CallContext } from '#platform/transport.js';
+import { LoadState } from '#proto/milvus/common.js';
+import { loadFailure, type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { checkLoadWishes, type LoadWishes } from './load-request.js';
+
+type LoadingParts = Pick<ProxyParts, 'access' | 'queryCoord'>;
+type NamedCollection = { readonly dbName: string; readonly collectionName: string };
+type NamedPartitions = NamedCollection & { readonly partitionNames: readonly string[] };
+
+export class LoadingMethods {
+  readonly #parts: LoadingParts;
+
+  constructor(parts: LoadingParts) {
+    this.#parts = parts;
+  }
+
+  readonly loadCollection: PublicHandler<'loadCollection'> = (request, context) =>
+    this.#load(request, [], context);
+
+  readonly loadPartitions: PublicHandler<'loadPartitions'> = (request, context) =>
+    this.#load(request, request.partitionNames, context);
+
+  readonly releaseCollection: PublicHandler<'releaseCollection'> = (request, context) =>
+    this.#release(request, [], context);
+
+  readonly releasePartitions: PublicHandler<'releasePartitions'> = (request, context) =>
+    this.#release(request, request.partitionNames, context);
+
+  readonly getLoadingProgress: PublicHandler<'getLoadingProgress'> = async (request, context) => {
+    const { collection, state } = await this.#loadState(request, context);
+    if (!state.known)
+      throw new ElanusError(
+        'collection_not_loaded',
+        `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it first`,
+      );
+    // A waiting client would wait for ever, so the answer says what is missing.
+    const failure = loadFailure(request.collectionName, state);
+    if (failure !== undefined) throw failure;
+    return { progress: BigInt(state.progress), refreshProgress: BigInt(state.progress) };
+  };
+
+  readonly getLoadState: PublicHandler<'getLoadState'> = async (request, context) => {
+    try {
+      const { state } = await this.#loadState(request, context);
+      if (!state.known) return { state: LoadState.LoadStateNotLoad };
+      return { state: state.progress >= 100 ? LoadState.LoadStateLoaded : LoadState.LoadStateLoading };
+    } catch (error) {
+      if (error instanceof ElanusError && error.key === 'collection_not_found')
+        return { state: LoadState.LoadStateNotExist };
+      throw error;
+    }
+  };
+
+  readonly getReplicas: PublicHandler<'getReplicas'> = async (request, context) => {
+    const { record } = await this.#parts.access.open(request, context);
+    const state = await this.#parts.queryCoord.loadState({ collectionId: record.id }, context);
+    if (!state.known || state.progress === 0) return { replicas: [] };
+    const shardReplicas = record.vchannels.map((vchannel) => ({
+      leaderID: 1n,
+      leaderAddr: '',
+      dmChannelName: vchannel,
+      nodeIds: [1n],
+    }));
+    return {
+      replicas: [
+        {
+          replicaID: record.id,
+          collectionID: record.id,
+          partitionIds: record.partitions.map(({ id }) => id),
+          nodeIds: [1n],
+          resourceGroupName: DEFAULT_RESOURCE_GROUP,
+          shardReplicas: request.withShardNodes ? shardReplicas : [],
+        },
+      ],
+    };
+  };
+
+  async #load(
+    request: NamedCollection & LoadWishes,
+    partitionNames: readonly string[],
+    context: CallContext,
+  ): Promise<object> {
+    const { access, queryCoord } = this.#parts;
+    const collection = await access.open(request, context);
+    const collectionId = collection.record.id;
+    refusePartitionNames(collection, partitionNames, 'load');
+    checkLoadWishes(collection.schema, request);
+    if (request.refresh && !(await queryCoord.loadState({ collectionId }, context)).known) {
+      throw new ElanusError(
+        'collection_not_loaded',
+        `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it without refresh first`,
+      );
+    }
+    checkIndexed(collection, request.collectionName);
+    const partitionIds = access.partitionIds(collection, partitionNames);
+    await queryCoord.loadCollection(
+      { collectionId, partitionIds, replicaNumber: request.replicaNumber },
+      context,
+    );
+    return {};
+  }
+
+  async #release(
+    request: NamedCollection,
+    partitionNames: readonly string[],
+    context: CallContext,
+  ): Promise<object> {
+    const { access, queryCoord } = this.#parts;
+    const collection = await access.open(request, context);
+    refusePartitionNames(collection, partitionNames, 'release');
+    await queryCoord.releaseCollection(
+      { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, partitionNames) },
+      context,
+    );
+    return {};
+  }
+
+  async #loadState(request: NamedPartitions, context: CallContext) {
+    const { access, queryCoord } = this.#parts;
+    const collection = await access.open(request, context);
+    const partitionIds = access.partitionIds(collection, request.partitionNames);
+    const state = await queryCoord.loadState({ collectionId: collection.record.id, partitionIds }, context);
+    return { collection, state };
+  }
+}
+
+/** As in Milvus, a collection is served only when every vector field has an index. */
+function checkIndexed({ record, schema }: OpenCollection, name: string): void {
+  const missing = vectorFields(schema).filter(
+    (field) => !record.indexes.some((index) => index.fieldId === field.fieldID),
+  );
+  if (missing.length === 0) return;
+  throw new ElanusError(
+    'index_not_found',
+    `there is no vector index on field: [${missing.map((field) => field.name).join(', ')}], please create index firstly: index not found[collection=${name}]`,
+  );
+}

@@ -1,0 +1,50 @@
+// The one table of the public API: every method of MilvusService, served by its area or named as not built. What serves it and what
+// becomes of its fields (request-fields.ts) belong together, and a method without an entry does not compile.
+import type { ClientTelemetryServiceDefinition } from '#proto/milvus/milvus.js';
+import { CollectionMethods } from '#roles/proxy/collections/collection-methods.js';
+import { FlushMethods } from '#roles/proxy/data/flush-methods.js';
+import { WriteMethods } from '#roles/proxy/data/write-methods.js';
+import { DatabaseMethods } from '#roles/proxy/databases/database-methods.js';
+import { ImportMethods } from '#roles/proxy/imports/import-methods.js';
+import { IndexMethods } from '#roles/proxy/indexes/index-methods.js';
+import { LoadingMethods } from '#roles/proxy/loading/loading-methods.js';
+import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
+import { SearchMethods } from '#roles/proxy/search/search-methods.js';
+import { SessionMethods } from '#roles/proxy/users/session-methods.js';
+import type { Handlers } from '#rpc/service.js';
+import type { NotBuilt, ProxyParts, PublicHandler, PublicMethod } from './proxy-parts.js';
+import type { ServedMethod } from './request-fields.js';
+import { unsupportedMethods } from './unsupported-methods.js';
+
+export type MethodTable = {
+  readonly [Method in PublicMethod]: Method extends ServedMethod ? PublicHandler<Method> : NotBuilt;
+};
+
+export function methodTable(parts: ProxyParts): MethodTable {
+  return {
+    ...unsupportedMethods,
+    ...new DatabaseMethods(parts),
+    ...new CollectionMethods(parts),
+    ...new PartitionMethods(parts),
+    ...new IndexMethods(parts),
+    ...new LoadingMethods(parts),
+    ...new WriteMethods(parts),
+    ...new FlushMethods(parts),
+    ...new SearchMethods(parts),
+    ...new ImportMethods(parts),
+    ...new SessionMethods(parts),
+  };
+}
+
+const noTelemetry: NotBuilt = { missing: 'telemetry of clients' };
+type TelemetryHandlers = Handlers<typeof ClientTelemetryServiceDefinition>;
+
+/** What clients send about themselves is taken, and they are told nothing. */
+export const telemetryMethods: {
+  readonly [Method in keyof TelemetryHandlers]: TelemetryHandlers[Method] | NotBuilt;
+} = {
+  clientHeartbeat: async () => ({ commands: [] }),
+  getClientTelemetry: noTelemetry,
+  pushClientCommand: noTelemetry,
+  deleteClientCommand: noTelemetry,
+};

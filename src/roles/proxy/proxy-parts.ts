@@ -1,0 +1,61 @@
+// What the methods of the proxy are made from, and how their handlers are written. Each area takes the parts that it needs.
+import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
+import type {
+  ChannelRegistryDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
+import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
+import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { Client, Handlers } from '#rpc/service.js';
+import type { CollectionAccess } from './collection-access.js';
+
+export interface ProxyPeers {
+  readonly rootCoord: Client<typeof RootCoordDefinition>;
+  readonly definitions: Client<typeof DefinitionsDefinition>;
+  readonly dataCoord: Client<typeof DataCoordDefinition>;
+  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
+  readonly queryCoord: Client<typeof QueryCoordDefinition>;
+  readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+}
+
+export interface ProxySettings {
+  readonly serverId: bigint;
+  /** What clients read as the server's version. */
+  readonly milvusVersion: string;
+  readonly version: string;
+  /** What a call gets whose caller gave no deadline, in ms. */
+  readonly callDeadlineMs: number;
+  readonly health: { reasons(): readonly string[] };
+}
+
+export interface ProxyParts extends ProxyPeers {
+  readonly platform: Platform;
+  readonly settings: ProxySettings;
+  readonly access: CollectionAccess;
+}
+
+type PublicHandlers = Handlers<typeof MilvusServiceDefinition>;
+export type PublicMethod = keyof PublicHandlers;
+
+/**
+ * How one method of the public service is written: a typed request in, a typed answer out, ElanusError for everything that goes wrong.
+ * Whether the call came as gRPC or another way is the matter of public-service.ts.
+ */
+export type PublicHandler<Method extends PublicMethod> = PublicHandlers[Method];
+
+/** A method that is known and not built, with the name of what is missing for it. */
+export interface NotBuilt {
+  readonly missing: string;
+}
+
+/** When the call must have been answered, in wall-clock ms: the chain of the service gives a deadline to every call that came without. */
+export function deadlineOf(
+  context: CallContext,
+  { platform, settings }: Pick<ProxyParts, 'platform' | 'settings'>,
+): number {
+  return context.deadlineMs ?? platform.clock.now() + settings.callDeadlineMs;
+}

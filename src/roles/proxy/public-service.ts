@@ -1,0 +1,109 @@
+// The public services behind one chain of steps, the same for every method and every transport. Outermost first: measured, failures become
+// statuses, what is not built is refused, callers that have gone are dropped, a deadline for everyone, every field decided on. A transport
+// adds how it reads requests and writes answers; authorization becomes a step between the fields and the handler.
+import { must } from '#base/assert.js';
+import type { ElanusError } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
+import type { MethodHandler } from '#platform/transport.js';
+import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import { DecodeAccount } from '#rpc/decode-account.js';
+import {
+  chained,
+  decodedWithin,
+  encoded,
+  type Interceptor,
+  type Next,
+  type ServiceMethod,
+  statusOfErrors,
+  unaryMethodsOf,
+  unlessGone,
+} from '#rpc/interceptors.js';
+import { type MethodTable, telemetryMethods } from './methods.js';
+import type { NotBuilt } from './proxy-parts.js';
+import { refuseUnheeded } from './request-fields.js';
+import { notBuilt } from './unsupported-methods.js';
+
+/** How a transport writes answers and reads requests. Without them the chain takes and gives messages. */
+export interface TransportSteps {
+  readonly write: readonly Interceptor[];
+  readonly read: readonly Interceptor[];
+}
+
+export interface PublicServiceParts {
+  readonly platform: Platform;
+  readonly callDeadlineMs: number;
+  readonly methods: MethodTable;
+}
+
+type Entry = Next | NotBuilt;
+const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+
+/** Calls by the path that gRPC gives them. @param transport none: messages in, messages out */
+export function publicCalls(
+  { platform, callDeadlineMs, methods }: PublicServiceParts,
+  transport: TransportSteps = { write: [], read: [] },
+): Map<string, Next> {
+  const onError = (path: string, error: ElanusError): void => {
+    if (error.key !== 'internal') return;
+    const stack = error.cause instanceof Error ? error.cause.stack : undefined;
+    platform.logger.error('request_failed', { path, reason: error.message, stack });
+  };
+  const before = [measured(platform), ...transport.write, statusOfErrors(onError)];
+  const within = [unlessGone, ...transport.read, withDeadline(platform, callDeadlineMs), allFieldsDecided];
+  const callOf = (method: ServiceMethod, entry: Entry): Next =>
+    typeof entry === 'function'
+      ? chained(method, [...before, ...within], entry)
+      : chained(method, before, () => Promise.reject(notBuilt(method.name, entry)));
+  const milvus = methods as Readonly<Record<string, Entry>>;
+  const telemetry = telemetryMethods as Readonly<Record<string, Entry>>;
+  const calls = [
+    ...unaryMethodsOf(MilvusServiceDefinition).map((method) => [method, milvus[method.key]] as const),
+    ...unaryMethodsOf(ClientTelemetryServiceDefinition).map(
+      (method) => [method, telemetry[method.key]] as const,
+    ),
+  ];
+  return new Map(calls.map(([method, entry]) => [method.path, callOf(method, must(entry, method.key))]));
+}
+
+/** Methods for the public listener: bytes in, bytes out. What all requests hold decoded, together, has one bound. */
+export const grpcMethods = (parts: PublicServiceParts): ReadonlyMap<string, MethodHandler> =>
+  publicCalls(parts, { write: [encoded], read: [decodedWithin(new DecodeAccount())] }) as Map<
+    string,
+    MethodHandler
+  >;
+
+function measured({ clock, metrics }: Platform): Interceptor {
+  const labels = ['function_name'];
+  const latency = metrics.histogram({
+    name: 'milvus_proxy_req_latency_ms',
+    help: 'Time to answer a request, in ms.',
+    labels,
+    buckets: LATENCY_BUCKETS_MS,
+  });
+  const count = metrics.counter({ name: 'milvus_proxy_req_count', help: 'Requests answered.', labels });
+  return async (method, request, context, next) => {
+    const begin = clock.monotonic();
+    try {
+      return await next(request, context);
+    } finally {
+      const which = { function_name: method.name };
+      latency.observe(clock.monotonic() - begin, which);
+      count.add(1, which);
+    }
+  };
+}
+
+/** No call is without an end: who gives no deadline gets ours. */
+const withDeadline =
+  ({ clock }: Platform, callDeadlineMs: number): Interceptor =>
+  (_method, request, context, next) =>
+    next(
+      request,
+      context.deadlineMs === undefined ? { ...context, deadlineMs: clock.now() + callDeadlineMs } : context,
+    );
+
+/** Nothing that a client says is passed over: a field that this version would have to ignore is refused. */
+const allFieldsDecided: Interceptor = (method, request, context, next) => {
+  refuseUnheeded(method.key, request);
+  return next(request, context);
+};

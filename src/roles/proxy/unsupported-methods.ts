@@ -1,0 +1,129 @@
+// The methods that are known and not built, each with the name of what is missing. A client that calls one is answered code 3000 with that
+// name. A method leaves this list when its area serves it: the types let it be in one place only.
+import { ElanusError } from '#base/errors.js';
+import type { NotBuilt, PublicMethod } from './proxy-parts.js';
+import type { ServedMethod } from './request-fields.js';
+
+const without = (missing: string): NotBuilt => ({ missing });
+const functionsInSchemas = without('functions in schemas');
+const warmingAheadOfALoad = without('warming ahead of a load');
+const namespaces = without('namespaces');
+const aliases = without('aliases');
+const flushOfAllCollectionsAtOnce = without('flush of all collections at once');
+const changesOfASchema = without('changes of a schema');
+const compaction = without('compaction');
+const usersAndRoles = without('users and roles');
+const policiesForRows = without('policies for rows');
+const resourceGroupsBesideTheOneThereIs = without('resource groups beside the one there is');
+const factsAboutTheIndexFilesOfSegments = without('facts about the index files of segments');
+const replication = without('replication');
+const textAnalyzers = without('text analyzers');
+const fileResources = without('file resources');
+const snapshots = without('snapshots');
+const externalCollections = without('external collections');
+
+export const unsupportedMethods = {
+  alterCollection: without('changes of collection properties'),
+  alterCollectionField: without('changes of field properties'),
+  addCollectionFunction: functionsInSchemas,
+  alterCollectionFunction: functionsInSchemas,
+  dropCollectionFunction: functionsInSchemas,
+  truncateCollection: without('truncation of collections'),
+  prewarm: warmingAheadOfALoad,
+  describePrewarmTask: warmingAheadOfALoad,
+  createNamespace: namespaces,
+  describeNamespace: namespaces,
+  listNamespaces: namespaces,
+  dropNamespace: namespaces,
+  hasNamespace: namespaces,
+  getNamespaceStats: namespaces,
+  createAlias: aliases,
+  dropAlias: aliases,
+  alterAlias: aliases,
+  describeAlias: aliases,
+  listAliases: aliases,
+  alterIndex: without('changes of index params'),
+  hybridSearch: without('hybrid search'),
+  calcDistance: without('distances between vectors that are sent'),
+  flushAll: flushOfAllCollectionsAtOnce,
+  addCollectionField: changesOfASchema,
+  addCollectionStructField: changesOfASchema,
+  getFlushAllState: flushOfAllCollectionsAtOnce,
+  getQuerySegmentInfo: without('facts about loaded segments'),
+  registerLink: without('links between servers'),
+  loadBalance: without('balancing between nodes'),
+  getCompactionState: compaction,
+  manualCompaction: compaction,
+  getCompactionStateWithPlans: compaction,
+  createCredential: usersAndRoles,
+  updateCredential: usersAndRoles,
+  deleteCredential: usersAndRoles,
+  listCredUsers: usersAndRoles,
+  createRole: usersAndRoles,
+  alterRole: usersAndRoles,
+  dropRole: usersAndRoles,
+  operateUserRole: usersAndRoles,
+  selectRole: usersAndRoles,
+  selectUser: usersAndRoles,
+  operatePrivilege: usersAndRoles,
+  operatePrivilegeV2: usersAndRoles,
+  selectGrant: usersAndRoles,
+  createResourceGroup: resourceGroupsBesideTheOneThereIs,
+  dropResourceGroup: resourceGroupsBesideTheOneThereIs,
+  updateResourceGroups: resourceGroupsBesideTheOneThereIs,
+  transferNode: resourceGroupsBesideTheOneThereIs,
+  transferReplica: resourceGroupsBesideTheOneThereIs,
+  listResourceGroups: resourceGroupsBesideTheOneThereIs,
+  describeResourceGroup: resourceGroupsBesideTheOneThereIs,
+  renameCollection: without('new names for collections'),
+  listIndexedSegment: factsAboutTheIndexFilesOfSegments,
+  describeSegmentIndexData: factsAboutTheIndexFilesOfSegments,
+  alterDatabase: without('changes of database properties'),
+  replicateMessage: replication,
+  backupRBAC: usersAndRoles,
+  restoreRBAC: usersAndRoles,
+  createPrivilegeGroup: usersAndRoles,
+  dropPrivilegeGroup: usersAndRoles,
+  listPrivilegeGroups: usersAndRoles,
+  operatePrivilegeGroup: usersAndRoles,
+  runAnalyzer: textAnalyzers,
+  addFileResource: fileResources,
+  removeFileResource: fileResources,
+  listFileResources: fileResources,
+  addUserTags: usersAndRoles,
+  deleteUserTags: usersAndRoles,
+  getUserTags: usersAndRoles,
+  listUsersWithTag: usersAndRoles,
+  createRowPolicy: policiesForRows,
+  dropRowPolicy: policiesForRows,
+  listRowPolicies: policiesForRows,
+  updateReplicateConfiguration: replication,
+  getReplicateConfiguration: replication,
+  getReplicateInfo: replication,
+  createReplicateStream: replication,
+  dumpMessages: replication,
+  computePhraseMatchSlop: textAnalyzers,
+  createSnapshot: snapshots,
+  dropSnapshot: snapshots,
+  listSnapshots: snapshots,
+  describeSnapshot: snapshots,
+  restoreSnapshot: snapshots,
+  restoreExternalSnapshot: snapshots,
+  exportSnapshot: snapshots,
+  getRestoreSnapshotState: snapshots,
+  listRestoreSnapshotJobs: snapshots,
+  pinSnapshotData: snapshots,
+  unpinSnapshotData: snapshots,
+  alterCollectionSchema: changesOfASchema,
+  batchUpdateManifest: without('manifests that clients write'),
+  refreshExternalCollection: externalCollections,
+  getRefreshExternalCollectionProgress: externalCollections,
+  listRefreshExternalCollectionJobs: externalCollections,
+} as const satisfies { readonly [Method in Exclude<PublicMethod, ServedMethod>]: NotBuilt };
+
+/** @param name as the protocol writes it */
+export const notBuilt = (name: string, { missing }: NotBuilt): ElanusError =>
+  new ElanusError(
+    'unsupported',
+    `${name} is not supported by this version of Elanus, which has no ${missing}; docs/compat.md lists what it has`,
+  );

@@ -1,0 +1,134 @@
+// The steps around the calls of a service, one chain per method: each step may look at the call, change it, answer it itself or hand it to
+// the next. The handler is the end of every chain. Steps are put together once, when a service starts, and not per call.
+import { ElanusError, toElanusError } from '#base/errors.js';
+import type { CallContext } from '#platform/transport.js';
+import type { DecodeAccount } from './decode-account.js';
+import {
+  codec,
+  filled,
+  isWhole,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type StatusPlace,
+  statusPlace,
+  whole,
+} from './service.js';
+import { statusOf, successStatus } from './wire-status.js';
+
+/** What a step knows of the method that is called. */
+export interface ServiceMethod {
+  /** As handlers are named, `createCollection`. */
+  readonly key: string;
+  /** As the protocol names it, `CreateCollection`. */
+  readonly name: string;
+  /** As the wire names it, `/milvus.proto.milvus.MilvusService/CreateCollection`. */
+  readonly path: string;
+  readonly definition: MethodDefinition;
+  readonly status: StatusPlace;
+}
+
+/** The rest of a chain. Requests and answers are messages, but at the ends of a chain of the wire, where they are bytes. */
+export type Next = (request: object, context: CallContext) => Promise<object>;
+export type Interceptor = (
+  method: ServiceMethod,
+  request: object,
+  context: CallContext,
+  next: Next,
+) => Promise<object>;
+
+/** The unary methods of a service. */
+export const unaryMethodsOf = (service: ServiceDefinition): ServiceMethod[] =>
+  Object.entries(service.methods)
+    .filter(([, definition]) => !definition.requestStream && !definition.responseStream)
+    .map(([key, definition]) => ({
+      key,
+      name: definition.name,
+      path: `/${service.fullName}/${definition.name}`,
+      definition,
+      status: statusPlace(definition.responseType),
+    }));
+
+/** @param steps outermost first */
+export const chained = (method: ServiceMethod, steps: readonly Interceptor[], handler: Next): Next =>
+  steps.reduceRight<Next>(
+    (next, step) => (request, context) => step(method, request, context, next),
+    handler,
+  );
+
+/** Whatever is thrown becomes a status in the answer's own shape; an answer without a status gets that of success. */
+export const statusOfErrors =
+  (onError?: (path: string, error: ElanusError) => void): Interceptor =>
+  async (method, request, context, next) => {
+    try {
+      return withSuccess(method.status, await next(request, context));
+    } catch (error) {
+      const failure = toElanusError(error, method.name);
+      onError?.(method.path, failure);
+      return failed(method.status, failure);
+    }
+  };
+
+function withSuccess(place: StatusPlace, response: object): object {
+  if (place.kind === 'nowhere') return response;
+  if (place.kind === 'field' && Reflect.get(response, place.name) !== undefined) return response;
+  const answered =
+    place.kind === 'itself'
+      ? { ...successStatus(), ...response }
+      : { ...response, [place.name]: successStatus() };
+  return isWhole(response) ? whole(answered) : answered;
+}
+
+function failed(place: StatusPlace, failure: ElanusError): object {
+  if (place.kind === 'nowhere') throw failure;
+  return place.kind === 'itself' ? statusOf(failure) : { [place.name]: statusOf(failure) };
+}
+
+/** A call whose caller has gone before it began is not begun. */
+export const unlessGone: Interceptor = (method, request, context, next) => {
+  if (context.signal.aborted)
+    throw new ElanusError('cancelled', `${method.name}: its caller has gone before it began`);
+  return next(request, context);
+};
+
+/** Bytes of the wire become the request. */
+export const decoded: Interceptor = (method, bytes, context, next) =>
+  next(
+    readable(method, bytes, (message) => codec(method.definition.requestType).decode(message)),
+    context,
+  );
+
+/** The same for requests of those who are not trusted to send what fits in memory: what they hold counts until the call is answered. */
+export const decodedWithin =
+  (account: DecodeAccount): Interceptor =>
+  async (method, bytes, context, next) => {
+    const { message, release } = readable(method, bytes, (sent) =>
+      account.decode(codec(method.definition.requestType), sent),
+    );
+    try {
+      return await next(message, context);
+    } finally {
+      release();
+    }
+  };
+
+/** The answer becomes bytes of the wire. */
+export const encoded: Interceptor = async (method, request, context, next) => {
+  const type = method.definition.responseType;
+  return codec(type)
+    .encode(filled(type, await next(request, context)))
+    .finish();
+};
+
+function readable<T>(method: ServiceMethod, bytes: object, read: (bytes: Uint8Array) => T): T {
+  const sent = bytes as Uint8Array;
+  try {
+    return read(sent);
+  } catch (error) {
+    if (error instanceof ElanusError) throw error;
+    throw new ElanusError(
+      'invalid_parameter',
+      `${method.name}: the request of ${sent.length} bytes is not a valid protobuf message; send one encoded by a Milvus client: invalid parameter`,
+      { cause: error },
+    );
+  }
+}
