@@ -136,7 +136,7 @@ export type Leaf =
       readonly op: ComparisonOp;
       readonly value: Literal;
     }
-  /** Both bounds, of one type; what `lower < operand and operand < upper` says. */
+  /** Both bounds, two numbers or two texts or two times; what `lower < operand and operand < upper` says. */
   | {
       readonly kind: 'range';
       readonly operand: Operand;
@@ -162,7 +162,8 @@ export type Leaf =
   | { readonly kind: 'is-null'; readonly field: FieldRef; readonly negated: boolean }
   /** Something other than JSON null is at the path. Never unknown: where the field is null, nothing is. */
   | { readonly kind: 'exists'; readonly operand: JsonOperand }
-  /** The array holds all, or any, of the values; elements compare as with `==`. JSON that is no array: false. Never an empty set. */
+  /** The array holds all, or any, of the values; elements compare as with `==`. JSON that is no
+   * array: false. The set is empty only for `all` of JSON, which asks for an array. */
   | {
       readonly kind: 'contains';
       readonly operand: FieldOperand | JsonOperand;

@@ -1,0 +1,86 @@
+// Functions over the elements of arrays and struct arrays: `match_any` and its like, `element_filter`.
+
+import type { Node } from '#expr/ast.js';
+import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
+import type { ElementPredicate, Predicate, Quantifier } from '#expr/typed.js';
+import { type CallNode, checkArguments } from './call-arguments.js';
+import { leafOf } from './leaves.js';
+import { type ElementScope, elementCountField, resolvePath } from './names.js';
+import { type CheckContext, readValue } from './values.js';
+
+/** Reads a predicate; handed in, as functions hold predicates and predicates functions. */
+export type ReadPredicate = (context: CheckContext, node: Node, negated: boolean) => Predicate;
+
+export const quantifiers: ReadonlyMap<string, Quantifier> = new Map([
+  ['match_all', 'all'],
+  ['match_any', 'any'],
+  ['match_least', 'least'],
+  ['match_most', 'most'],
+  ['match_exact', 'exact'],
+]);
+
+/** What `$` is in the second argument of a function over elements. */
+function elementScope(context: CheckContext, node: CallNode): ElementScope {
+  const argument = node.args[0];
+  if (context.scope !== undefined)
+    throw new FilterSyntaxError(`${node.name} cannot stand inside a predicate over elements`, node.begin);
+  const named =
+    argument?.kind === 'path' && argument.steps.length === 0
+      ? resolvePath(context.schema, argument)
+      : undefined;
+  if (named?.kind === 'struct') return named;
+  if (named?.kind === 'operand' && named.operand.kind === 'field' && named.operand.type === 'list') {
+    return { kind: 'array', field: named.operand.field };
+  }
+  throw new FilterSyntaxError(
+    `the first argument of ${node.name} must be an array or struct array field`,
+    node.begin,
+  );
+}
+
+/** The predicate over elements that a function has as its second argument. */
+function readElements(context: CheckContext, node: CallNode, readPredicate: ReadPredicate): ElementPredicate {
+  const scope = elementScope(context, node);
+  const predicate = readPredicate({ ...context, scope }, node.args[1] as Node, false);
+  return { over: elementCountField(scope, node.begin), predicate };
+}
+
+/** @throws FilterSyntaxError */
+export function checkQuantifier(
+  context: CheckContext,
+  node: CallNode,
+  quantifier: Quantifier,
+  negated: boolean,
+  readPredicate: ReadPredicate,
+): Predicate {
+  const hasThreshold = quantifier !== 'all' && quantifier !== 'any';
+  checkArguments(node, 2, hasThreshold ? ['threshold'] : []);
+  const elements = readElements(context, node, readPredicate);
+  const threshold = hasThreshold ? readThreshold(context, node) : 0;
+  return leafOf({ kind: 'match', quantifier, threshold, elements }, negated);
+}
+
+const THRESHOLD_MAX = 2n ** 31n;
+
+function readThreshold(context: CheckContext, node: CallNode): number {
+  const option = node.options[0];
+  const value = option === undefined ? undefined : readValue(context, option.value);
+  if (value?.kind === 'constant' && value.constant.type === 'int') {
+    const { value: threshold } = value.constant;
+    if (threshold >= 0n && threshold < THRESHOLD_MAX) return Number(threshold);
+  }
+  throw new FilterSyntaxError(
+    `${node.name} needs threshold=n behind the predicate, a whole number from 0`,
+    node.begin,
+  );
+}
+
+/** `element_filter(field, predicate)` at the end of a filter. @throws FilterSyntaxError */
+export function readElementFilter(
+  context: CheckContext,
+  node: CallNode,
+  readPredicate: ReadPredicate,
+): ElementPredicate {
+  checkArguments(node, 2);
+  return readElements(context, node, readPredicate);
+}

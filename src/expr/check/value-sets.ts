@@ -1,0 +1,155 @@
+// Lists of constants as sets of values of an operand's type: what `in` and the `contains` functions look in.
+import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
+import { compareText } from '#expr/text-order.js';
+import type { FieldRef, Literal, ValueSet } from '#expr/typed.js';
+import { DataType } from '#model/schema/data-type.js';
+import { dataTypeName } from '#model/schema/schema-view.js';
+import { elementLiteral, jsonLiteral, valueTypeOf } from './comparison.js';
+import { type Constant, constantText, elementsOf, type ListConstant } from './constants.js';
+import { timeConstant } from './times.js';
+
+/** A set, and whether each constant is in it: one that no value can be equal to is left out. */
+export interface ReadSet {
+  readonly set: ValueSet;
+  readonly isWhole: boolean;
+}
+
+export const setSize = ({ bools, ints, doubles, texts, lists }: ValueSet): number =>
+  bools.length + ints.length + doubles.length + texts.length + lists.length;
+
+/** Values of JSON, of any type. @throws FilterSyntaxError for times */
+export function jsonSet(list: ListConstant, at: number): ReadSet {
+  const builder = new SetBuilder();
+  if (list.kind === 'ints') builder.ints = list.values;
+  else if (list.kind === 'texts') builder.texts = list.values;
+  else {
+    for (const constant of list.values) {
+      const literal = jsonLiteral(constant);
+      if (literal === undefined) throw cannotCast(constant, 'JSON', at);
+      builder.add(literal);
+    }
+  }
+  return builder.finish();
+}
+
+/** How a list is read: the zone of times without an offset, and whether `1.0` is refused among integers, as `in` does. */
+export interface ListRules {
+  readonly zone: string;
+  readonly strict: boolean;
+}
+
+/** Values of a plain field, or elements of an array. @throws FilterSyntaxError for other types */
+export function fieldSet(
+  field: FieldRef,
+  list: ListConstant,
+  { zone, strict }: ListRules,
+  at: number,
+): ReadSet {
+  const type = field.dataType === DataType.Array ? field.elementType : field.dataType;
+  const builder = new SetBuilder();
+  // The usual long lists need no look at each value.
+  if (type === DataType.Int64 && list.kind === 'ints') builder.ints = list.values;
+  else if (valueTypeOf(type) === 'text' && list.kind === 'texts') builder.texts = list.values;
+  else {
+    for (const constant of elementsOf(list)) {
+      const literal =
+        type === DataType.Timestamptz ? timeLiteral(constant, zone, at) : elementLiteral(field, constant);
+      const isOther = strict && constant.type === 'double' && valueTypeOf(type) === 'int';
+      if (literal === 'other type' || isOther) throw cannotCast(constant, dataTypeName(type), at);
+      builder.add(literal);
+    }
+  }
+  return builder.finish();
+}
+
+/** Whole arrays as values, for a field of them. */
+export function listSet(field: FieldRef, list: ListConstant, at: number): ReadSet {
+  const builder = new SetBuilder();
+  for (const constant of elementsOf(list)) {
+    if (constant.type !== 'list') throw cannotCast(constant, 'Array', at);
+    const values: Literal[] = [];
+    let isPossible = true;
+    for (const element of elementsOf(constant)) {
+      const literal = elementLiteral(field, element);
+      if (literal === 'other type') throw cannotCast(element, dataTypeName(field.elementType), at);
+      if (literal === undefined) isPossible = false;
+      else values.push(literal);
+    }
+    builder.add(isPossible ? { type: 'list', values } : undefined);
+  }
+  return builder.finish();
+}
+
+function timeLiteral(constant: Constant, zone: string, at: number): Literal | 'other type' {
+  if (constant.type === 'time') return constant;
+  return constant.type === 'text' ? timeConstant(constant.value, zone, at) : 'other type';
+}
+
+export const cannotCast = (constant: Constant, type: string, at: number): FilterSyntaxError =>
+  new FilterSyntaxError(`value '${constantText(constant)}' in list cannot be casted to ${type}`, at);
+
+class SetBuilder {
+  ints: BigInt64Array | bigint[] = [];
+  texts: readonly string[] | string[] = [];
+  readonly #ints: bigint[] = [];
+  readonly #texts: string[] = [];
+  readonly #bools = new Set<boolean>();
+  readonly #doubles: number[] = [];
+  readonly #lists = new Map<string, Literal & { readonly type: 'list' }>();
+  #isWhole = true;
+
+  /** Undefined: a value that nothing can be equal to. */
+  add(literal: Literal | undefined): void {
+    switch (literal?.type) {
+      case 'bool':
+        this.#bools.add(literal.value);
+        break;
+      case 'int':
+      case 'time':
+        this.#ints.push(literal.value);
+        break;
+      case 'float':
+      case 'double':
+        if (Number.isNaN(literal.value)) this.#isWhole = false;
+        else this.#doubles.push(literal.value);
+        break;
+      case 'text':
+        this.#texts.push(literal.value);
+        break;
+      case 'list':
+        this.#lists.set(literalKey(literal), literal);
+        break;
+      default:
+        this.#isWhole = false;
+    }
+  }
+
+  finish(): ReadSet {
+    const ints = this.ints.length > 0 ? this.ints : this.#ints;
+    const texts = this.texts.length > 0 ? this.texts : this.#texts;
+    const set: ValueSet = {
+      bools: [...this.#bools].sort(),
+      ints: sortedInts(ints),
+      doubles: Float64Array.from(new Set(this.#doubles)).sort(),
+      texts: [...new Set(texts)].sort(compareText),
+      lists: [...this.#lists].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list),
+    };
+    return { set, isWhole: this.#isWhole };
+  }
+}
+
+/** A copy without repetitions, in ascending order. */
+function sortedInts(values: BigInt64Array | readonly bigint[]): BigInt64Array {
+  const sorted = BigInt64Array.from(values).sort();
+  let count = 0;
+  for (let at = 0; at < sorted.length; at++) {
+    if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[count++] = sorted[at] as bigint;
+  }
+  return sorted.subarray(0, count);
+}
+
+/** Equal literals have equal keys. */
+function literalKey(literal: Literal): string {
+  if (literal.type === 'list') return `[${literal.values.map(literalKey).join(',')}]`;
+  return `${literal.type}:${typeof literal.value === 'string' ? JSON.stringify(literal.value) : literal.value}`;
+}
