@@ -2,6 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { recordTable } from '#catalog/record-table.js';
+import { loadLmdb } from '#platform/node/files/lmdb-load.js';
 import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { Wrong } from './world.js';
@@ -12,7 +13,7 @@ const LOG_BYTES_MAX = 4 * 1024 * 1024;
 export async function checkFiles(
   folder: string,
 ): Promise<{ readonly objects: number; readonly logBytes: number }> {
-  const store = new LmdbMetaStore(join(folder, 'meta'));
+  const store = new LmdbMetaStore(join(folder, 'meta'), await loadLmdb());
   const segments = await recordTable(store, 'datacoord-meta/s/', SegmentRecord).list();
   const collections = await recordTable(store, 'root-coord/collection/', CollectionRecord).list();
   await store.close();

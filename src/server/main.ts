@@ -7,6 +7,7 @@ import { parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './co
 import { type Config, defaultConfig } from './config.js';
 import { type CloseLimits, startNode } from './node.js';
 import { type RoleName, roleNames } from './role-names.js';
+import { checkRuntime } from './runtime.js';
 import { VERSION } from './version.js';
 
 /** Commander names the option and the value; the text says what was expected. */
@@ -48,6 +49,7 @@ const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 async function serve(options: ServeOptions): Promise<void> {
+  checkRuntime(process.versions);
   if (!isLoopback(options.host) && !options.insecure) {
     throw new ElanusError(
       'refused',

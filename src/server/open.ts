@@ -1,93 +1,81 @@
-// The library: a Milvus server inside this process. Any Milvus client connects to its address.
-import { ElanusError, toElanusError } from '#base/errors.js';
-import { openNodePlatform } from '#platform/node/node-platform.js';
-import type { Platform } from '#platform/platform.js';
-import { GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
-import { type Config, defaultConfig } from './config.js';
-import { type RunningNode, startNode } from './node.js';
+// The library: a Milvus server inside this process. Any Milvus client connects to its address. This file is all that a bundler may take
+// into a bundle: the database itself has threads, WebAssembly and a native part that are files beside each other, so it is loaded from the
+// installed package when `open` is called (docs/bundlers.md, ADR 0024).
+import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import * as path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ElanusError, type ErrorKey, errorSpecs, toElanusError } from '#base/errors.js';
+import type { Elanus, OpenOptions } from './database.js';
+import { checkRuntime } from './runtime.js';
 
 export { ElanusError, type ErrorKey } from '#base/errors.js';
 
-export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
-  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-}
-
-export interface Elanus {
-  /** `127.0.0.1:PORT`, for any Milvus client. */
-  readonly address: string;
-  readonly port: number;
-  /**
-   * Ends running calls, writes rows out and closes; the folder can be opened again. Ends within two minutes whatever hangs.
-   * @throws ElanusError with the reasons when not all could be done, on a full disk for example; the database is closed all the same, and
-   * rows that were acknowledged are read from the log at the next open.
-   */
-  close(): Promise<void>;
-}
+export type { Elanus, OpenOptions } from './database.js';
 
 /**
  * Opens a database in this process.
  * @param folder where the data lives, made when missing; none: in memory only, gone with `close`.
  * @throws ElanusError, always: `code` is `folder_in_use` when another process, or an earlier `open`, has the folder; `folder_unusable` when
  * it is a file, holds what is not Elanus's, is of a newer version, or cannot be made, read and written (it is left as it is);
- * `invalid_parameter` for a wrong option; `refused` when the port is taken; `io_failed` and `data_corrupt` for disks and what is on them.
+ * `invalid_parameter` for a wrong option; `refused` when the port is taken; `io_failed` and `data_corrupt` for disks and what is on them;
+ * `unsupported` on Bun, Deno, an old Node.js, a platform without lmdb's native part, and in a bundle that finds no installed package.
  */
 export async function open(folder?: string, options: OpenOptions = {}): Promise<Elanus> {
   try {
-    return await openChecked(folder, options);
+    checkRuntime(process.versions);
+    const { openDatabase } = await loadDatabase();
+    const database = await openDatabase(folder, options);
+    const close = (): Promise<void> => database.close().catch((error: unknown) => rethrow(error, 'close'));
+    return { ...database, close };
   } catch (error) {
-    throw toElanusError(error, 'open');
+    return rethrow(error, 'open');
   }
 }
 
-async function openChecked(folder: string | undefined, options: OpenOptions): Promise<Elanus> {
-  const { logLevel, ...settings } = options;
-  checkOptions(folder, settings);
-  const platform = await openNodePlatform({
-    ...(folder === undefined ? {} : { dataFolder: folder }),
-    logLevel: logLevel ?? 'warn',
-  });
+/** In a bundle the database's errors are of another copy of the class; the caller's `instanceof` must hold for its own. */
+function rethrow(error: unknown, where: string): never {
+  if (error instanceof Error && error.name === 'ElanusError' && 'key' in error && isErrorKey(error.key))
+    throw error instanceof ElanusError ? error : new ElanusError(error.key, error.message, { cause: error });
+  throw toElanusError(error, where);
+}
+
+const isErrorKey = (key: unknown): key is ErrorKey =>
+  typeof key === 'string' && Object.hasOwn(errorSpecs, key);
+
+/** The name is put together here so that no bundler follows it; comments for those that ask for one. */
+const DATABASE = `./${'database'}`;
+
+async function loadDatabase(): Promise<typeof import('./database.js')> {
+  const url = databaseUrl(import.meta.url, process.cwd(), process.argv[1]);
+  return import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ url);
+}
+
+/**
+ * Where the database is: beside this file, or, when this file was copied into a bundle, in the package that Node finds from there.
+ * @param own this file's URL; CommonJS bundles have none.
+ */
+function databaseUrl(own: string | undefined, workingFolder: string, program: string | undefined): string {
+  if (own?.startsWith('file:')) {
+    const beside = new URL(`${DATABASE}${path.extname(own) === '.ts' ? '.ts' : '.js'}`, own);
+    if (existsSync(beside)) return beside.href;
+  }
+  const searched = [own, program, path.join(workingFolder, 'index.js')].filter((from) => from !== undefined);
+  for (const from of searched) {
+    const entry = installedEntry(from);
+    if (entry !== undefined) return new URL(`${DATABASE}.js`, pathToFileURL(entry)).href;
+  }
+  throw new ElanusError(
+    'unsupported',
+    `the code of elanus was put into a bundle, and the package itself is not installed where Node looks from ${searched.join(', ')}: expected it in a node_modules folder there; leave elanus out of the bundle (esbuild: external, Next.js: serverExternalPackages) and install it beside the bundle, as docs/bundlers.md shows`,
+  );
+}
+
+/** The installed package's entry as seen from a file, or undefined. */
+function installedEntry(from: string): string | undefined {
   try {
-    const node = await startNode(platform, Object.freeze({ ...defaultConfig, port: 0, ...settings }));
-    const port = node.listener?.port ?? 0;
-    let closing: Promise<void> | undefined;
-    return {
-      address: `${node.listener?.host}:${port}`,
-      port,
-      close() {
-        closing ??= closeBoth(node, platform, folder !== undefined);
-        return closing;
-      },
-    };
-  } catch (error) {
-    await platform.close().catch(() => {}); // Why it did not start is the better reason.
-    throw error;
+    return nodeModule.createRequire(from).resolve('elanus');
+  } catch {
+    return undefined; // Not there, or not a path: the caller looks from the next place.
   }
-}
-
-async function closeBoth(node: RunningNode, platform: Platform, flush: boolean): Promise<void> {
-  try {
-    await node.close({ flush });
-  } finally {
-    await platform.close();
-  }
-}
-
-/** @throws invalid_parameter */
-function checkOptions(folder: unknown, settings: Partial<Config>): void {
-  if (folder !== undefined && (typeof folder !== 'string' || folder === '' || folder.includes('\0')))
-    throw new ElanusError(
-      'invalid_parameter',
-      'open: the folder is no path, expected a text; leave it out for a database in memory',
-    );
-  const { grpcThreads, port } = settings;
-  if (grpcThreads !== undefined && !isThreadCount(grpcThreads))
-    throw new ElanusError(
-      'invalid_parameter',
-      `grpcThreads is ${grpcThreads}: expected a number from 0 to ${GRPC_THREADS_MAX}`,
-    );
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= PORT_MAX))
-    throw new ElanusError(
-      'invalid_parameter',
-      `port is ${port}: expected a number from 0 (any free one) to ${PORT_MAX}`,
-    );
 }

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import type { MetaEvent, MetaStore } from '#platform/meta-store.js';
+import { loadLmdb } from '#platform/node/files/lmdb-load.js';
 import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -20,8 +21,8 @@ async function folder(): Promise<string> {
   return made;
 }
 
-function openLmdb(at: string): LmdbMetaStore {
-  const store = new LmdbMetaStore(at);
+async function openLmdb(at: string): Promise<LmdbMetaStore> {
+  const store = new LmdbMetaStore(at, await loadLmdb());
   cleanups.push(() => store.close());
   return store;
 }
@@ -189,18 +190,18 @@ describe.each([
 describe('LmdbMetaStore', () => {
   test('entries and the revision survive reopening', async () => {
     const at = await folder();
-    const first = openLmdb(at);
+    const first = await openLmdb(at);
     await first.transact([], [put('a', '1')]);
     await first.transact([], [put('b', '2')]);
     await first.transact([], [{ kind: 'delete', key: 'b' }]);
     await first.close();
-    const second = openLmdb(at);
+    const second = await openLmdb(at);
     expect(await second.get('a')).toEqual({ key: 'a', value: text('1'), modRevision: 1n });
     await second.transact([], [put('c', '')]);
     expect((await second.get('c'))?.modRevision).toBe(4n);
   });
   test('refuses keys lmdb cannot hold, and calls after close', async () => {
-    const store = openLmdb(await folder());
+    const store = await openLmdb(await folder());
     await expect(store.get('x'.repeat(2000))).rejects.toMatchObject({ key: 'invalid_parameter' });
     await store.transact([], [put('é'.repeat(950), 'long')]);
     expect((await store.get('é'.repeat(950)))?.value).toEqual(text('long'));

@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadLmdb } from '#platform/node/files/lmdb-load.js';
 import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { defaultConfig } from '#server/config.js';
@@ -102,7 +103,7 @@ describe('the last collection of a channel', () => {
     }
     await mustSucceed(client.dropCollection({ collection_name: 'a' }));
     await stop();
-    const store = new LmdbMetaStore(join(folder.path, 'meta'));
+    const store = new LmdbMetaStore(join(folder.path, 'meta'), await loadLmdb());
     expect(await store.range('datacoord-meta/channel/')).toEqual([]);
     await store.transact([], [{ kind: 'deleteRange', prefix: 'datacoord-meta/epoch/' }]);
     await store.close();

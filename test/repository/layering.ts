@@ -34,7 +34,8 @@ const purePackages: Readonly<Record<string, readonly string[]>> = {
 };
 
 const touchesTheWorld = (path: string): boolean =>
-  path.startsWith('platform/node/') || path === 'server/main.ts' || path === 'server/open.ts';
+  path.startsWith('platform/node/') ||
+  ['server/main.ts', 'server/open.ts', 'server/database.ts'].includes(path);
 const isTest = (path: string): boolean => path.endsWith('.test.ts');
 const folderOf = (path: string): string => path.split('/')[0] ?? '';
 const packageOf = (specifier: string): string =>

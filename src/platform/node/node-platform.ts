@@ -15,6 +15,7 @@ import type { MetaStore } from '#platform/meta-store.js';
 import { checkDataFolder, markDataFolder } from '#platform/node/files/data-folder.js';
 import { lockFolder } from '#platform/node/files/folder-lock.js';
 import { checkLmdbFile } from '#platform/node/files/lmdb-check.js';
+import { loadLmdb } from '#platform/node/files/lmdb-load.js';
 import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { NodeFiles } from '#platform/node/files/node-files.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
@@ -84,13 +85,14 @@ async function openStores(dataFolder: string | undefined): Promise<Stores> {
     return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
   const root = path.resolve(dataFolder);
   await checkDataFolder(root);
+  const lmdbOpen = await loadLmdb(); // Before anything is made in the folder.
   const lock = await lockFolder(root);
   try {
     await markDataFolder(root);
     const metaFolder = path.join(root, 'meta');
     await mkdir(metaFolder, { recursive: true });
     checkLmdbFile(metaFolder);
-    const metaStore = new LmdbMetaStore(metaFolder);
+    const metaStore = new LmdbMetaStore(metaFolder, lmdbOpen);
     const files = new NodeFiles(root);
     // Beside everything else: nothing waits for the space.
     for (const folder of ['objects', 'wal']) void files.removeLeftovers(folder);

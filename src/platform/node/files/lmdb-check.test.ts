@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkLmdbFile } from './lmdb-check.js';
+import { loadLmdb } from './lmdb-load.js';
 import { LmdbMetaStore } from './lmdb-meta-store.js';
 
 const PAGE = 4096;
@@ -18,7 +19,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Short and long values, put, changed and removed in several commits. */
 async function write(rounds: number): Promise<void> {
-  const store = new LmdbMetaStore(folder);
+  const store = new LmdbMetaStore(folder, await loadLmdb());
   for (let round = 0; round < rounds; round++) {
     const keys = Array.from({ length: 60 }, (_, at) => `key/${(at * 37 + round * 11) % 400}`);
     const sizeOf = (at: number): number => (at % 7 === 0 ? 20_000 : 50 + at);

@@ -1,10 +1,12 @@
 // MetaStore in an lmdb folder. A transaction's check and writes run in one lmdb write transaction; its promise resolves after the
 // flush to disk. Each value carries its modRevision in its first 8 bytes; the last revision is kept in a second table.
-import { open } from 'lmdb';
+import type * as lmdb from 'lmdb';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { byKey, checkTransaction, compareHolds } from '#platform/meta-check.js';
 import type { MetaCompare, MetaEntry, MetaEvent, MetaOperation, MetaStore } from '#platform/meta-store.js';
 import { MetaWatchers } from '#platform/meta-watchers.js';
+
+export type LmdbOpen = typeof lmdb.open;
 
 const keyBytesMax = 1900; // lmdb keys end at 1978 bytes with 4 KiB pages.
 
@@ -30,7 +32,8 @@ export class LmdbMetaStore implements MetaStore {
   #committed: { readonly revision: bigint; readonly events: readonly MetaEvent[] }[] = [];
   #closed = false;
 
-  constructor(folder: string) {
+  /** @param open lmdb's, from `loadLmdb`. */
+  constructor(folder: string, open: LmdbOpen) {
     this.#root = open({ path: folder, noSubdir: false, maxDbs: 4, encoding: 'binary' });
     this.#entries = this.#root.openDB<Buffer, string>('entries', { encoding: 'binary', cache: false });
     this.#state = this.#root.openDB<Buffer, string>('state', { encoding: 'binary', cache: false });

@@ -1,0 +1,33 @@
+// Loads lmdb, whose native part is there for some platforms only. Loaded when a folder is opened: a database in memory runs everywhere.
+import { ElanusError, messageOf } from '#base/errors.js';
+import type { LmdbOpen } from './lmdb-meta-store.js';
+
+interface Loading {
+  readonly platform: string;
+  readonly arch: string;
+  load(): Promise<{ readonly open: LmdbOpen }>;
+}
+
+const here: Loading = {
+  platform: process.platform,
+  arch: process.arch,
+  load: () => import('lmdb'),
+};
+
+/** @throws unsupported when lmdb's native part for this platform is not installed or does not load */
+export async function loadLmdb({ platform, arch, load }: Loading = here): Promise<LmdbOpen> {
+  try {
+    return (await load()).open;
+  } catch (error) {
+    throw new ElanusError(
+      'unsupported',
+      `lmdb, which keeps the metadata of a data folder, has no native part for ${platform}-${arch} here (${oneLine(error)}): expected the package @lmdb/lmdb-${platform}-${arch} beside lmdb; install again on this platform without --omit=optional, or build it from source (npm rebuild lmdb --build-from-source); a database in memory needs none`,
+      { cause: error },
+    );
+  }
+}
+
+const oneLine = (error: unknown): string =>
+  messageOf(error)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .slice(0, 300);

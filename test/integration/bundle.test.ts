@@ -1,0 +1,101 @@
+// The package inside a bundle: what esbuild makes of a program that imports it, run by Node as a process of its own. Takes the build.
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build, type Format } from 'esbuild';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { tempFolder } from './support.js';
+
+const run = promisify(execFile);
+const checkout = fileURLToPath(new URL('../../', import.meta.url));
+let folder: { readonly path: string; remove(): Promise<void> };
+beforeEach(async () => {
+  folder = await tempFolder();
+});
+
+afterEach(() => folder.remove());
+
+/** Opens a folder, writes and searches in it, closes; then shows that errors are of the class that the bundle knows. */
+const program = `
+import { ElanusError, open } from 'elanus';
+import { DataType, MilvusClient } from '@zilliz/milvus2-sdk-node';
+const collection_name = 'a';
+async function main() {
+  const database = await open(process.argv[2], { logLevel: 'error' });
+  const client = new MilvusClient({ address: database.address });
+  await client.createCollection({ collection_name, consistency_level: 'Strong', fields: [
+    { name: 'id', data_type: DataType.Int64, is_primary_key: true },
+    { name: 'v', data_type: DataType.FloatVector, dim: 4 },
+  ] });
+  await client.createIndex({ collection_name, field_name: 'v', index_type: 'FLAT', metric_type: 'L2' });
+  const data = Array.from({ length: 3000 }, (_, id) => ({ id, v: [id, 0, 0, 1] }));
+  await client.insert({ collection_name, data });
+  await client.flushSync({ collection_names: [collection_name] });
+  await client.loadCollectionSync({ collection_name });
+  const found = await client.search({ collection_name, data: [[7.1, 0, 0, 1]], limit: 3 });
+  await client.closeConnection();
+  await database.close();
+  const error = await open('/', { port: -1 }).catch((thrown) => thrown);
+  console.log(JSON.stringify({ ids: found.results.map(({ id }) => id), own: error instanceof ElanusError, code: error.code }));
+}
+main();
+`;
+/** Asks only for a database, and says what came of it. */
+const opening = `
+import { ElanusError, open } from 'elanus';
+open(process.argv[2]).then(
+  (database) => database.close().then(() => console.log('opened')),
+  (error) => console.log(JSON.stringify({ own: error instanceof ElanusError, code: error.code, message: error.message })),
+);
+`;
+
+async function bundle(text: string, format: Format): Promise<string> {
+  const modules = join(folder.path, 'node_modules');
+  await mkdir(modules, { recursive: true });
+  await symlink(checkout, join(modules, 'elanus'));
+  await symlink(join(checkout, 'node_modules/@zilliz'), join(modules, '@zilliz'));
+  const outfile = join(folder.path, 'out', format === 'esm' ? 'bundle.mjs' : 'bundle.cjs');
+  await build({
+    stdin: { contents: text, resolveDir: folder.path },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format,
+    external: ['@zilliz/*'],
+    logLevel: 'silent',
+  });
+  return outfile;
+}
+
+/** The last line it prints: the client has lines of its own. */
+async function output(script: string): Promise<unknown> {
+  const { stdout } = await run(process.execPath, [script, join(folder.path, 'data')]);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+}
+
+test.each(['esm', 'cjs'] as const)(
+  'a bundle (%s) opens a folder, inserts, searches and closes',
+  async (format) => {
+    const script = await bundle(program, format);
+    // Only the entry may be inside: not the roles, not the packages.
+    expect(await readFile(script, 'utf8')).not.toMatch(/streaming-node|grpc-js|lmdb\/node-index/);
+    expect(await output(script)).toEqual({ ids: ['7', '8', '6'], own: true, code: 'invalid_parameter' });
+  },
+);
+
+test('a bundle that runs where the package is not installed gets an error that says how to go on', async () => {
+  const script = await bundle(opening, 'esm');
+  const alone = await tempFolder();
+  try {
+    const moved = join(alone.path, 'bundle.mjs');
+    await writeFile(moved, await readFile(script));
+    const { stdout } = await run(process.execPath, [moved, join(alone.path, 'data')], { cwd: alone.path });
+    const error: unknown = JSON.parse(stdout);
+    expect(error).toMatchObject({ own: true, code: 'unsupported' });
+    expect(error).toHaveProperty('message', expect.stringContaining('leave elanus out of the bundle'));
+  } finally {
+    await alone.remove();
+  }
+});
