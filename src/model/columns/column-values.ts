@@ -98,6 +98,9 @@ export function defaultBytes(field: FieldSchema): Uint8Array | undefined {
     case DataType.Int64:
       view.setBigInt64(0, BigInt(value.$case === 'longData' ? value.value : 0n), true);
       return bytes;
+    case DataType.Timestamptz:
+      view.setBigInt64(0, value.$case === 'timestamptzData' ? value.value : 0n, true);
+      return bytes;
     case DataType.Float:
       view.setFloat32(0, Number(value.value), true);
       return bytes;

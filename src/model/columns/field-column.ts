@@ -1,13 +1,17 @@
 // One FieldData of a write to one column of the batch: slot, counts, nulls, defaults, ranges, lengths.
 // Vectors and floats stay views of the request's buffer; integers are unpacked by the loops of packed-array.ts.
 import { ElanusError } from '#base/errors.js';
+import { decodeWkb, encodeWkb, WkbError } from '#model/geometry/wkb.js';
+import { parseWkt, WktError } from '#model/geometry/wkt.js';
 import { isJsonObject, isJsonText } from '#model/json/json-text.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import { intRanges } from '#model/schema/default-value.js';
 import { dataTypeName, maxLengthOf } from '#model/schema/schema-view.js';
+import { parseTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from '#model/time/timestamptz.js';
 import type { Column } from '#proto/elanus/data.js';
 import { DataType, type FieldData, type FieldSchema } from '#proto/milvus/schema.js';
-import { column } from './column.js';
+import { arrayColumn } from './array-column.js';
+import { bytesView, column } from './column.js';
 import { defaultBytes, spreadFixed, VariableWriter } from './column-values.js';
 import { denseColumn, findNotFinite, isDenseVector } from './dense-vector.js';
 import { decodeBools, decodeInt32s, decodeInt64s } from './packed-array.js';
@@ -21,17 +25,27 @@ export const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);
 };
 
-/** @throws invalid_parameter */
-export function columnFromField(field: FieldSchema, sent: FieldData, numRows: number): Column {
+/**
+ * @param zone of times that are written without an offset
+ * @throws invalid_parameter
+ */
+export function columnFromField(field: FieldSchema, sent: FieldData, numRows: number, zone = 'UTC'): Column {
   checkType(field, sent);
   const valid = validityOf(field, sent, numRows);
   switch (field.dataType) {
     case DataType.VarChar:
+    case DataType.Text:
       return textColumn(field, sent, numRows, valid);
     case DataType.JSON:
       return jsonColumn(field, sent, numRows, valid);
     case DataType.SparseFloatVector:
       return sparseColumn(field, sent, numRows, valid);
+    case DataType.Array:
+      return listColumn(field, sent, numRows, valid);
+    case DataType.Geometry:
+      return geometryColumn(field, sent, numRows, valid);
+    case DataType.Timestamptz:
+      return timestampColumn({ field, sent, numRows, valid, zone });
     default:
       if (isDenseVector(field.dataType)) return denseColumn(field, sent, numRows, valid);
       return fixedColumn(field, sent, numRows, valid);
@@ -39,8 +53,14 @@ export function columnFromField(field: FieldSchema, sent: FieldData, numRows: nu
 }
 
 function checkType(field: FieldSchema, sent: FieldData): void {
-  const isText = field.dataType === DataType.VarChar && sent.type === DataType.String;
-  if (sent.type === field.dataType || sent.type === DataType.None || isText) return;
+  const isText =
+    (field.dataType === DataType.VarChar && (sent.type === DataType.String || sent.type === DataType.Text)) ||
+    (field.dataType === DataType.Text && (sent.type === DataType.String || sent.type === DataType.VarChar));
+  // Clients send times and geometries as what their text is.
+  const isWritten =
+    (field.dataType === DataType.Timestamptz || field.dataType === DataType.Geometry) &&
+    (sent.type === DataType.VarChar || sent.type === DataType.String);
+  if (sent.type === field.dataType || sent.type === DataType.None || isText || isWritten) return;
   refuse(
     `fieldData type(${dataTypeName(sent.type)}) of field(${field.name}) is not match with schema's type(${dataTypeName(field.dataType)})`,
   );
@@ -177,7 +197,7 @@ function textColumn(
     }
     const length = writer.addText(values[isDense ? row : next] ?? '');
     next++;
-    if (length > max) {
+    if (length > max && field.dataType === DataType.VarChar) {
       refuse(
         `length of varchar field ${field.name} exceeds max length, row number: ${row}, length: ${length}, max length: ${max}`,
       );
@@ -185,6 +205,97 @@ function textColumn(
   }
   const { data, offsets } = writer.finish();
   return column(field.fieldID, field.dataType, data, offsets, filler ? EMPTY : (valid ?? EMPTY));
+}
+
+function listColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  valid: Uint8Array | undefined,
+): Column {
+  const slot = sent.field?.$case === 'scalars' ? sent.field.value.data : undefined;
+  if (slot !== undefined && slot.$case !== 'arrayData') return wrongSlot(field);
+  const values = slot?.value.data ?? [];
+  checkCount(field, values.length, numRows, valid);
+  return arrayColumn(field, values, numRows, valid);
+}
+
+function geometryColumn(
+  field: FieldSchema,
+  sent: FieldData,
+  numRows: number,
+  valid: Uint8Array | undefined,
+): Column {
+  const slot = sent.field?.$case === 'scalars' ? sent.field.value.data : undefined;
+  if (
+    slot !== undefined &&
+    slot.$case !== 'geometryWktData' &&
+    slot.$case !== 'geometryData' &&
+    slot.$case !== 'stringData'
+  )
+    return wrongSlot(field);
+  const values: readonly (string | Uint8Array)[] = slot?.value.data ?? [];
+  checkCount(field, values.length, numRows, valid);
+  const isDense = values.length === numRows;
+  const writer = new VariableWriter(numRows, numRows * 32);
+  let next = 0;
+  for (let row = 0; row < numRows; row++) {
+    if (valid?.[row] === 0) writer.addBytes(EMPTY);
+    else writer.addBytes(geometryBytes(field, values[isDense ? row : next++] ?? EMPTY, row));
+  }
+  const { data, offsets } = writer.finish();
+  return column(field.fieldID, field.dataType, data, offsets, valid ?? EMPTY);
+}
+
+/** The WKB of a text, or WKB as it came once it was read. @throws invalid_parameter */
+export function geometryBytes(field: FieldSchema, value: string | Uint8Array, row: number): Uint8Array {
+  try {
+    if (typeof value === 'string') return encodeWkb(parseWkt(value));
+    return encodeWkb(decodeWkb(value));
+  } catch (error) {
+    if (!(error instanceof WktError) && !(error instanceof WkbError)) throw error;
+    const shown = typeof value === 'string' ? ` ${JSON.stringify(value.slice(0, 64))}` : '';
+    return refuse(
+      `invalid geometry data${shown} of field(${field.name}), row number: ${row}: ${error.message}; send Well-Known Text of two dimensions`,
+    );
+  }
+}
+
+interface TimestampRows {
+  readonly field: FieldSchema;
+  readonly sent: FieldData;
+  readonly numRows: number;
+  readonly valid: Uint8Array | undefined;
+  readonly zone: string;
+}
+
+function timestampColumn({ field, sent, numRows, valid, zone }: TimestampRows): Column {
+  const slot = sent.field?.$case === 'scalars' ? sent.field.value.data : undefined;
+  if (slot !== undefined && slot.$case !== 'stringData' && slot.$case !== 'timestamptzData')
+    return wrongSlot(field);
+  const values: readonly (string | bigint)[] = slot?.value.data ?? [];
+  checkCount(field, values.length, numRows, valid);
+  const isDense = values.length === numRows;
+  const filler = valid && defaultBytes(field);
+  const fill = filler === undefined ? 0n : new DataView(filler.buffer).getBigInt64(0, true);
+  const micros = new BigInt64Array(numRows);
+  let next = 0;
+  for (let row = 0; row < numRows; row++) {
+    if (valid?.[row] === 0) {
+      micros[row] = fill;
+      if (isDense) next++;
+    } else micros[row] = timestampOf(field, values[isDense ? row : next++] ?? '', row, zone);
+  }
+  return column(field.fieldID, field.dataType, bytesView(micros), EMPTY, filler ? EMPTY : (valid ?? EMPTY));
+}
+
+/** @throws invalid_parameter */
+export function timestampOf(field: FieldSchema, value: string | bigint, row: number, zone: string): bigint {
+  const micros = typeof value === 'bigint' ? value : parseTimestamp(value, zone);
+  if (micros !== undefined && micros >= TIMESTAMP_MIN && micros <= TIMESTAMP_MAX) return micros;
+  return refuse(
+    `got invalid timestamptz string '${String(value).slice(0, 64)}' of field(${field.name}), row number: ${row}; send ISO 8601, such as 2025-01-31T23:59:59+08:00`,
+  );
 }
 
 function jsonColumn(

@@ -21,6 +21,8 @@ export interface BatchOptions {
   readonly partialUpdate?: boolean;
   /** The collection property `allow_insert_auto_id`. */
   readonly allowInsertAutoId?: boolean;
+  /** Of times that are written without an offset: the collection property `timezone`. Default: UTC. */
+  readonly zone?: string;
 }
 
 /**
@@ -55,7 +57,7 @@ export function batchFromFields(
       checkMayBeMissing(field);
       if (field.isPartitionKey) made.push(() => filledColumn(field, numRows));
     } else {
-      const column = columnFromField(field, sent, numRows);
+      const column = columnFromField(field, sent, numRows, options.zone ?? 'UTC');
       if (!isAllNullVectors(column)) made.push(() => column);
     }
   }

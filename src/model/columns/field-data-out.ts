@@ -2,8 +2,11 @@
 // Nullable scalars go out dense, a placeholder per null beside `valid_data`: the form every released client reads.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { decodeWkb } from '#model/geometry/wkb.js';
+import { formatWkt } from '#model/geometry/wkt.js';
 import { fieldById } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
+import { formatTimestamp } from '#model/time/timestamptz.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import {
   type CollectionSchema,
@@ -13,17 +16,22 @@ import {
   IDs,
   type ScalarField,
 } from '#proto/milvus/schema.js';
-import { bytesAt, column, findColumn, stringAt } from './column.js';
+import { arrayRows } from './array-column.js';
+import { bytesAt, column, findColumn, int64At, isNull, stringAt } from './column.js';
 import { VariableWriter } from './column-values.js';
 import { denseFieldOf, isDenseVector } from './dense-vector.js';
 import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 import { sparseFieldOf } from './sparse-column.js';
 
-/** One FieldData per id, in the order asked for. Vectors, floats and doubles are views of the batch. */
+/**
+ * One FieldData per id, in the order asked for. Vectors, floats and doubles are views of the batch.
+ * @param zone in which times are written
+ */
 export function fieldsFromBatch(
   schema: CollectionSchema,
   batch: ColumnBatch,
   outputFieldIds: readonly bigint[],
+  zone = 'UTC',
 ): FieldData[] {
   return outputFieldIds.map((id) => {
     const field = must(fieldById(schema, id), `field ${id} of collection ${schema.name}`);
@@ -31,11 +39,12 @@ export function fieldsFromBatch(
       field,
       must(findColumn(batch, id), `column of field ${field.name}`),
       batch.rowCount,
+      zone,
     );
   });
 }
 
-function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): FieldData {
+function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number, zone: string): FieldData {
   const data = FieldData.create({
     type: field.dataType,
     fieldName: field.name,
@@ -52,7 +61,7 @@ function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): Fi
     if (field.nullable) data.validData = validityOf(from, rowCount);
     return data;
   }
-  data.field = { $case: 'scalars', value: { data: scalarsOf(field, from, rowCount) } };
+  data.field = { $case: 'scalars', value: { data: scalarsOf(field, from, rowCount, zone) } };
   if (field.nullable) data.validData = validityOf(from, rowCount);
   return data;
 }
@@ -60,7 +69,12 @@ function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number): Fi
 const validityOf = (from: Column, rowCount: number): boolean[] =>
   Array.from({ length: rowCount }, (_, row) => from.valid.length === 0 || from.valid[row] !== 0);
 
-function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNullable<ScalarField['data']> {
+function scalarsOf(
+  field: FieldSchema,
+  from: Column,
+  rowCount: number,
+  zone: string,
+): NonNullable<ScalarField['data']> {
   const { data } = from;
   switch (field.dataType) {
     case DataType.Bool:
@@ -81,6 +95,7 @@ function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNulla
     case DataType.Double:
       return { $case: 'doubleData', value: { data } };
     case DataType.VarChar:
+    case DataType.Text:
       return {
         $case: 'stringData',
         value: { data: Array.from({ length: rowCount }, (_, row) => stringAt(from, row)) },
@@ -90,6 +105,25 @@ function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNulla
         $case: 'jsonData',
         value: { data: Array.from({ length: rowCount }, (_, row) => bytesAt(from, row)) },
       };
+    case DataType.Array:
+      return {
+        $case: 'arrayData',
+        value: { data: arrayRows(from, field.elementType, rowCount), elementType: field.elementType },
+      };
+    case DataType.Geometry:
+      return {
+        $case: 'geometryWktData',
+        value: { data: Array.from({ length: rowCount }, (_, row) => geometryText(from, row)) },
+      };
+    case DataType.Timestamptz:
+      return {
+        $case: 'stringData',
+        value: {
+          data: Array.from({ length: rowCount }, (_, row) =>
+            isNull(from, row) ? '' : formatTimestamp(int64At(from, row), zone),
+          ),
+        },
+      };
     default:
       throw new ElanusError(
         'unsupported',
@@ -97,6 +131,9 @@ function scalarsOf(field: FieldSchema, from: Column, rowCount: number): NonNulla
       );
   }
 }
+
+const geometryText = (from: Column, row: number): string =>
+  isNull(from, row) ? '' : formatWkt(decodeWkb(bytesAt(from, row)));
 
 /** A buffer of exactly these bytes; integers are re-encoded anyway, so a copy costs little beside that. */
 const aligned = (data: Uint8Array, width: number): ArrayBuffer =>

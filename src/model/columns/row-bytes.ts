@@ -1,10 +1,10 @@
 // What rows take once they are in memory, known before anything is made of them: a request of a few bytes may name many rows, long default
 // values and wide vectors that are null. Writers are held to it before they allocate, log or apply anything.
 import { ElanusError } from '#base/errors.js';
-import { fixedWidth } from '#model/schema/data-type.js';
+import { fixedWidth, isStringType } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import { type CollectionSchema, DataType, type FieldData, type FieldSchema } from '#proto/milvus/schema.js';
+import type { CollectionSchema, FieldData, FieldSchema } from '#proto/milvus/schema.js';
 import { columnBytes } from './column.js';
 import { defaultBytes } from './column-values.js';
 import { isDenseVector } from './dense-vector.js';
@@ -73,7 +73,7 @@ export function checkClaimedRows(
   for (const [index, field] of schema.fields.entries()) {
     const data = sent.get(field.fieldID);
     const perRow = leftOut[index] ?? 0;
-    if (data === undefined || field.dataType !== DataType.VarChar) bytes += numRows * perRow;
+    if (data === undefined || !isStringType(field.dataType)) bytes += numRows * perRow;
     else
       bytes +=
         numRows * OFFSET_BYTES + data.validData.reduce((sum, flag) => sum + (flag ? 0 : 1), 0) * perRow;

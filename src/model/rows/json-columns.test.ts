@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { must } from '#base/assert.js';
 import { checkBatch, findColumn, int64At, isNull, stringAt } from '#model/columns/column.js';
+import { fieldsFromBatch } from '#model/columns/field-data-out.js';
 import { isJsonText } from '#model/json/json-text.js';
 import { DataType } from '#model/schema/data-type.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
@@ -205,9 +206,63 @@ describe('JsonColumns', () => {
   it('refuses keys the collection makes, and types it cannot fill', () => {
     const auto = CollectionSchema.fromPartial({ name: 'books', fields: [{ ...id, autoID: true }, meta] });
     expect(() => new JsonColumns(auto).add('{"id":1}')).toThrow(/autoID/);
-    expect(() => new JsonColumns(scalar(DataType.Geometry))).toThrow(
+    expect(() => new JsonColumns(scalar(DataType.Mol))).toThrow(
       expect.objectContaining({ key: 'unsupported' }),
     );
+  });
+  it('reads lists, geometries and points in time', () => {
+    const params = [
+      { key: 'max_capacity', value: '3' },
+      { key: 'max_length', value: '4' },
+    ];
+    const schema = schemaOf(
+      {
+        fieldID: 101n,
+        name: 'longs',
+        dataType: DataType.Array,
+        elementType: DataType.Int64,
+        typeParams: params,
+      },
+      {
+        fieldID: 102n,
+        name: 'texts',
+        dataType: DataType.Array,
+        elementType: DataType.VarChar,
+        typeParams: params,
+      },
+      { fieldID: 103n, name: 'place', dataType: DataType.Geometry, nullable: true },
+      { fieldID: 104n, name: 'at', dataType: DataType.Timestamptz },
+    );
+    const columns = new JsonColumns(schema);
+    columns.add(
+      '{"id":1,"longs":[9223372036854775807, -1],"texts":["a,b","ü]"],"place":"POINT(1 2)","at":"2025-01-01T00:00:00+08:00"}',
+    );
+    columns.add('{"id":2,"longs":[],"texts":[ ],"place":null,"at":1000000}');
+    const batch = columns.finish();
+    const answer = fieldsFromBatch(schema, batch, [101n, 102n, 103n, 104n]);
+    const values = answer.map(({ field }) =>
+      field?.$case === 'scalars' ? field.value.data?.value.data : undefined,
+    );
+    expect(values[0]).toEqual([
+      { data: { $case: 'longData', value: { data: expect.anything() } } },
+      { data: { $case: 'longData', value: { data: new Uint8Array(0) } } },
+    ]);
+    expect(values[1]).toEqual([
+      { data: { $case: 'stringData', value: { data: ['a,b', 'ü]'] } } },
+      { data: { $case: 'stringData', value: { data: [] } } },
+    ]);
+    expect(values[2]).toEqual(['POINT (1 2)', '']);
+    expect(values[3]).toEqual(['2024-12-31T16:00:00Z', '1970-01-01T00:00:01Z']);
+    for (const bad of [
+      '{"id":3,"longs":[1,2,3,4],"texts":[],"at":0}',
+      '{"id":3,"longs":[1.5],"texts":[],"at":0}',
+      '{"id":3,"longs":[[1]],"texts":[],"at":0}',
+      '{"id":3,"longs":1,"texts":[],"at":0}',
+      '{"id":3,"longs":[],"texts":["12345"],"at":0}',
+      '{"id":3,"longs":[],"texts":[],"at":"yesterday"}',
+      '{"id":3,"longs":[],"texts":[],"at":0,"place":"POINT(1)"}',
+    ])
+      expect(() => new JsonColumns(schema).add(bad), bad).toThrow(/longs|texts|at|place/);
   });
   it('ends any text in a row or a typed error, and every JSON text it takes is one', () => {
     const schema = schemaOf(

@@ -3,7 +3,6 @@
 import { ElanusError } from '#base/errors.js';
 import { batchOf } from '#model/columns/column.js';
 import { FixedBuilder, VariableBuilder } from '#model/columns/column-builder.js';
-import { defaultBytes } from '#model/columns/column-values.js';
 import { JSON_BYTES_MAX } from '#model/columns/field-column.js';
 import { sparseFromJson } from '#model/columns/sparse-vector.js';
 import { doubledKey, forEachMember, parseJsonString } from '#model/json/json-members.js';
@@ -11,31 +10,17 @@ import { isJsonObject, isJsonText } from '#model/json/json-text.js';
 import { intRanges } from '#model/schema/default-value.js';
 import { dimOf } from '#model/schema/field.js';
 import { dataTypeName, dynamicField, maxLengthOf } from '#model/schema/schema-view.js';
-import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
 import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { ArraySlot, GeometrySlot, TimestampSlot } from './json-more-slots.js';
+import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
 import { jsonVectorLength, writeJsonVector } from './json-vector.js';
 
 const INT = /^-?(?:0|[1-9]\d*)$/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** Of a Text value: it has no max_length of its own. */
+const TEXT_BYTES_MAX = 64 * 2 ** 20;
 const utf8 = new TextEncoder();
-const clip = (raw: string): string => (raw.length > 40 ? `${raw.slice(0, 40)}…` : raw);
-
-/** @throws import_failed: `field "x": fact, expectation; remedy` */
-const refuse = (name: string, text: string): never => {
-  throw new ElanusError('import_failed', `field ${JSON.stringify(name)}: ${text}`);
-};
-
-/** Where the values of one field go. */
-interface FieldSlot {
-  readonly field: FieldSchema;
-  /** The row that gave this field its last value. */
-  row: number;
-  add(raw: string): void;
-  addMissing(): void;
-  finish(): Column;
-  reset(): void;
-  readonly bytes: number;
-}
 
 export class JsonColumns {
   readonly #schema: CollectionSchema;
@@ -104,49 +89,6 @@ export class JsonColumns {
   reset(): void {
     this.#rowCount = 0;
     for (const slot of this.#slots) slot.reset();
-  }
-}
-
-abstract class BaseSlot {
-  readonly field: FieldSchema;
-  readonly #builder: FixedBuilder | VariableBuilder;
-  readonly #default: Uint8Array | undefined;
-  row = -1;
-
-  constructor(field: FieldSchema, builder: FixedBuilder | VariableBuilder) {
-    this.field = field;
-    this.#builder = builder;
-    this.#default = defaultBytes(field);
-  }
-
-  addMissing(): void {
-    if (this.#default) this.#builder.addBytes(this.#default);
-    else if (this.field.nullable) this.#builder.addNull();
-    else
-      refuse(
-        this.field.name,
-        'is missing or null, expected a value in each row; give it one, or make the field nullable',
-      );
-  }
-
-  finish(): Column {
-    return this.#builder.finish();
-  }
-
-  reset(): void {
-    this.row = -1;
-    this.#builder.reset();
-  }
-
-  get bytes(): number {
-    return this.#builder.bytes;
-  }
-
-  protected wrong(raw: string, expected: string): never {
-    return refuse(
-      this.field.name,
-      `value ${clip(raw)} does not fit type ${dataTypeName(this.field.dataType)}, expected ${expected}; correct the file`,
-    );
   }
 }
 
@@ -237,7 +179,7 @@ class TextSlot extends BaseSlot implements FieldSlot {
     const to = new VariableBuilder(field);
     super(field, to);
     this.#to = to;
-    this.#max = maxLengthOf(field);
+    this.#max = field.dataType === DataType.Text ? TEXT_BYTES_MAX : maxLengthOf(field);
   }
 
   add(raw: string): void {
@@ -393,11 +335,18 @@ function slotOf(field: FieldSchema): FieldSlot {
     case DataType.BinaryVector:
       return new FixedSlot(field);
     case DataType.VarChar:
+    case DataType.Text:
       return new TextSlot(field);
     case DataType.JSON:
       return new JsonSlot(field);
     case DataType.SparseFloatVector:
       return new SparseSlot(field);
+    case DataType.Array:
+      return new ArraySlot(field);
+    case DataType.Geometry:
+      return new GeometrySlot(field);
+    case DataType.Timestamptz:
+      return new TimestampSlot(field);
     default:
       throw new ElanusError(
         'unsupported',

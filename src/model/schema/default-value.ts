@@ -18,6 +18,8 @@ const caseOfType: ReadonlyMap<number, string> = new Map([
   [DataType.Float, 'floatData'],
   [DataType.Double, 'doubleData'],
   [DataType.VarChar, 'stringData'],
+  [DataType.Text, 'stringData'],
+  [DataType.Timestamptz, 'timestamptzData'],
 ]);
 
 const nameOfCase: Readonly<Record<string, string>> = {
@@ -48,6 +50,7 @@ export function checkDefaultValue(field: FieldSchema): void {
   };
   if (expected === undefined)
     refuse(`type not support default_value, type:${dataTypeName(field.dataType)}, name:${field.name}`);
+  if (field.dataType === DataType.Timestamptz && value.$case === 'stringData') return;
   if (expected !== value.$case) {
     const actual = nameOfCase[value.$case] ?? value.$case;
     refuse(
@@ -67,7 +70,7 @@ export function checkDefaultValue(field: FieldSchema): void {
   }
   if (value.$case === 'stringData') {
     const length = utf8.encode(value.value).length;
-    if (length > maxLengthOf(field))
+    if (field.dataType === DataType.VarChar && length > maxLengthOf(field))
       refuse(
         `the length (${length}) of string exceeds max length (${maxLengthOf(field)}) of field (${field.name})`,
       );

@@ -89,12 +89,32 @@ describe('parseCollectionSchema', () => {
     expect(parse([pk, vec(), text([{ key: 'max_length', value: '65535' }])]).fields).toHaveLength(3);
   });
   it('answers later types and features with unsupported', () => {
-    for (const dataType of [DataType.Array, DataType.ArrayOfVector, DataType.Geometry, DataType.Struct]) {
+    for (const dataType of [DataType.ArrayOfVector, DataType.Mol, DataType.Struct]) {
       expect(refusal([pk, vec(), { name: 'x', dataType }])).toMatch(/^unsupported: .*supported: Bool/);
     }
     expect(refusal([pk, vec(), { name: 'x' }])).toMatch(/^invalid_parameter/);
     expect(refusal([pk, vec()], { functions: [{ name: 'f' }] })).toMatch(/^unsupported/);
     expect(refusal([pk, vec()], { structArrayFields: [{ name: 'f' }] })).toMatch(/^unsupported/);
+  });
+  it('checks arrays, and takes times, geometries and texts', () => {
+    const list = (elementType: DataType, params: Record<string, string>): PartialField => ({
+      name: 'x',
+      dataType: DataType.Array,
+      elementType,
+      typeParams: Object.entries(params).map(([key, value]) => ({ key, value })),
+    });
+    expect(parse([pk, vec(), list(DataType.Int8, { max_capacity: '4096' })]).fields).toHaveLength(3);
+    expect(refusal([pk, vec(), list(DataType.JSON, { max_capacity: '4' })])).toContain(
+      'element data type JSON',
+    );
+    expect(refusal([pk, vec(), list(DataType.Int8, {})])).toContain('type param(max_capacity) should be');
+    for (const capacity of ['0', '4097', '-1', 'x'])
+      expect(refusal([pk, vec(), list(DataType.Int8, { max_capacity: capacity })])).toMatch(
+        /max_capacity|capacity/,
+      );
+    expect(refusal([pk, vec(), list(DataType.VarChar, { max_capacity: '4' })])).toContain('max_length');
+    for (const dataType of [DataType.Geometry, DataType.Timestamptz, DataType.Text])
+      expect(parse([pk, vec(), { name: 'x', dataType, nullable: true }]).fields).toHaveLength(3);
   });
   it('checks the dim of every dense vector type', () => {
     const of = (dataType: DataType, dim: string): PartialField => ({

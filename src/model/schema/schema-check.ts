@@ -33,7 +33,11 @@ const supportedTypes: ReadonlySet<number> = new Set([
   DataType.Float,
   DataType.Double,
   DataType.VarChar,
+  DataType.Text,
   DataType.JSON,
+  DataType.Array,
+  DataType.Geometry,
+  DataType.Timestamptz,
   DataType.FloatVector,
   DataType.Float16Vector,
   DataType.BFloat16Vector,
@@ -41,6 +45,19 @@ const supportedTypes: ReadonlySet<number> = new Set([
   DataType.BinaryVector,
   DataType.SparseFloatVector,
 ]);
+
+const elementTypes: ReadonlySet<number> = new Set([
+  DataType.Bool,
+  DataType.Int8,
+  DataType.Int16,
+  DataType.Int32,
+  DataType.Int64,
+  DataType.Float,
+  DataType.Double,
+  DataType.VarChar,
+]);
+/** Elements of one array. */
+export const ARRAY_CAPACITY_MAX = 4096;
 
 export interface CreateRequestFacts {
   readonly collectionName: string;
@@ -146,6 +163,7 @@ function parseField(
   if (field.isDynamic)
     refuse(`cannot explicitly set a field as a dynamic field: ${field.name}; set enable_dynamic_field`);
   if (field.dataType === DataType.VarChar) checkMaxLength(field, collection);
+  if (field.dataType === DataType.Array) checkArray(field, collection);
   if (isDenseVector(field.dataType)) checkVector(field);
   if (field.dataType === DataType.SparseFloatVector) checkSparseVector(field);
   if (field.isPrimaryKey) checkKeyColumn(field);
@@ -188,9 +206,28 @@ function checkFieldFeatures(field: FieldSchema): void {
     unsupported(
       `field ${field.name} has index_params, which are not read from schemas; send them with CreateIndex`,
     );
-  if (field.elementType !== DataType.None)
+  if (field.elementType !== DataType.None && field.dataType !== DataType.Array)
     refuse(
       `field ${field.name} of type ${dataTypeName(field.dataType)} has no elements; leave element_type out`,
+    );
+}
+
+/** Array fields: which elements, and how many at most. */
+function checkArray(field: FieldSchema, collection: string): void {
+  if (!elementTypes.has(field.elementType))
+    refuse(
+      `element data type ${dataTypeName(field.elementType)} is not valid: field ${field.name}, expected Bool, Int8, Int16, Int32, Int64, Float, Double or VarChar`,
+    );
+  if (field.elementType === DataType.VarChar) checkMaxLength(field, collection);
+  const text = typeParam(field, 'max_capacity');
+  if (text === undefined)
+    refuse(`type param(max_capacity) should be specified for array field ${field.name}`);
+  const capacity = parseInteger(text);
+  if (capacity === undefined)
+    refuse(`the value for max_capacity of field ${field.name} must be an integer, got ${text}`);
+  if (capacity < 1 || capacity > ARRAY_CAPACITY_MAX)
+    refuse(
+      `the maximum capacity specified for a Array should be in (0, ${ARRAY_CAPACITY_MAX}], but got ${capacity} in field ${field.name}`,
     );
 }
 
@@ -277,14 +314,19 @@ function checkPartitionKey(fields: readonly FieldSchema[], numPartitions: bigint
     refuse(`partition number (${numPartitions}) exceeds max configuration (${PARTITIONS_MAX})`);
 }
 
+const notClusteringTypes: ReadonlySet<number> = new Set([
+  DataType.JSON,
+  DataType.Bool,
+  DataType.Array,
+  DataType.Geometry,
+  DataType.Text,
+]);
+
 function checkClusteringKey(fields: readonly FieldSchema[]): void {
   const keys = fields.filter((field) => field.isClusteringKey);
   if (keys.length > 1) refuse(`there are more than one clustering key, field name = ${namesOf(keys)}`);
   const key = keys[0];
-  if (
-    key !== undefined &&
-    (key.dataType === DataType.JSON || isVectorType(key.dataType) || key.dataType === DataType.Bool)
-  ) {
+  if (key !== undefined && (notClusteringTypes.has(key.dataType) || isVectorType(key.dataType))) {
     refuse(
       `the data type ${dataTypeName(key.dataType)} of field ${key.name} cannot be a clustering key; use a number or VarChar field`,
     );
