@@ -22,7 +22,7 @@ export interface BatchOptions {
   /** The collection property `allow_insert_auto_id`. */
   readonly allowInsertAutoId?: boolean;
   /** Of times that are written without an offset: the collection property `timezone`. Default: UTC. */
-  readonly zone?: string;
+  readonly zone?: string | undefined;
 }
 
 /**

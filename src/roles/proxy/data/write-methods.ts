@@ -27,7 +27,10 @@ export class WriteMethods {
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
     const allowInsertAutoId = allowsInsertedIds(collection);
-    const sent = batchFromFields(schema, request.fieldsData, request.numRows, { allowInsertAutoId });
+    const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
+      allowInsertAutoId,
+      zone: collection.record.properties.timezone,
+    });
     const batch = await this.#withIds(collection, sent);
     const partitionId = this.#partitionId(collection, request.partitionName);
     const timestamp = await this.#append(shardWrites(collection, { batch, partitionId }), context);
@@ -45,6 +48,7 @@ export class WriteMethods {
     const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
       upsert: true,
       partialUpdate,
+      zone: collection.record.properties.timezone,
     });
     // Of one key twice in a request the later row wins; the others never become rows.
     const rows = lastOfEachKey(sent, keyColumn(schema, sent));

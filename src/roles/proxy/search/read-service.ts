@@ -187,7 +187,14 @@ export class ReadService {
       const answered = rows && answeredRows(schema, rows, output);
       for (const fieldId of rows === undefined ? [] : output.fieldIds) {
         if (pace.isDue) await pace.rest();
-        fieldsData.push(...fieldsFromBatch(schema, must(answered, 'rows'), [fieldId]));
+        fieldsData.push(
+          ...fieldsFromBatch(
+            schema,
+            must(answered, 'rows'),
+            [fieldId],
+            collection.record.properties.timezone,
+          ),
+        );
       }
       const ids = idsFromColumn(hits.keys);
       if (pace.isDue) await pace.rest();
@@ -370,6 +377,7 @@ export class ReadService {
           schema,
           page.rowCount === 0 ? emptyBatch(schema, output.fieldIds) : answeredRows(schema, page, output),
           output.fieldIds,
+          collection.record.properties.timezone,
         ),
       };
     });
