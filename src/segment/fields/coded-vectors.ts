@@ -11,8 +11,6 @@ import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { SearchHooks } from '#segment/search/search-hooks.js';
-import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from '#segment/search/segment-hits.js';
-import { settled } from '#segment/search/settled.js';
 import type { ExcludedRows } from './excluded-rows.js';
 import {
   checkFileSearch,
@@ -23,7 +21,9 @@ import {
   readRecords,
 } from './file-vectors.js';
 import { setBit } from './row-versions.js';
+import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
 import { SegmentIndex } from './segment-index.js';
+import { settled } from './settled.js';
 import type { VectorColumn } from './vector-column.js';
 
 export interface CodedVectorsParts extends FileVectorsParts, CodedIndexParts {

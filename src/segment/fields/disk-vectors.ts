@@ -6,7 +6,6 @@ import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { SearchHooks } from '#segment/search/search-hooks.js';
-import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from '#segment/search/segment-hits.js';
 import type { ExcludedRows } from './excluded-rows.js';
 import {
   checkFileSearch,
@@ -15,6 +14,7 @@ import {
   type FileVectorsParts,
   gatherRecords,
 } from './file-vectors.js';
+import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
 import type { VectorColumn } from './vector-column.js';
 
 export interface DiskVectorsParts extends FileVectorsParts {

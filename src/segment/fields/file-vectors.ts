@@ -10,8 +10,8 @@ import type { MetricName } from '#model/schema/metric-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { SearchHooks } from '#segment/search/search-hooks.js';
-import type { SegmentHits, SegmentSearch } from '#segment/search/segment-hits.js';
 import type { ExcludedRows } from './excluded-rows.js';
+import type { SegmentHits, SegmentSearch } from './segment-hits.js';
 import type { VectorColumn } from './vector-column.js';
 
 export interface FileVectors {

@@ -7,8 +7,8 @@ import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/b
 import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
-import { emptyHits, type SegmentHits } from '#segment/search/segment-hits.js';
-import { settled } from '#segment/search/settled.js';
+import { emptyHits, type SegmentHits } from './segment-hits.js';
+import { settled } from './settled.js';
 
 /** The vectors of a field, which stay while a task reads them. */
 export interface HeldVectors {

@@ -10,10 +10,10 @@ import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/f
 import { column } from '#model/columns/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
-import { ScanBatches } from '#segment/search/scan-batches.js';
 import type { GrowingIndex } from './growing-index.js';
 import { regionPoolOf } from './region-pools.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+import { ScanBatches } from './scan-batches.js';
 import type { SegmentIndex } from './segment-index.js';
 
 /** Untouched pages of a slab take no memory: of each end of what is touched, one may. */

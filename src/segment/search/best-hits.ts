@@ -4,9 +4,9 @@ import { must } from '#base/assert.js';
 import { bytesAt, column, columnFromBytes, uint32At } from '#model/columns/column.js';
 import { isStringType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
+import type { SegmentHits } from '#segment/fields/segment-hits.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import type { Hits, KeyField } from './hits.js';
-import type { SegmentHits } from './segment-hits.js';
 
 /** What a search found in one segment: `counts[q]` rows of query q from `q * k` on, best first. */
 export interface FoundIn {

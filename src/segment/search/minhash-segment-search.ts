@@ -2,10 +2,10 @@
 import type { FlatSearchOutput } from '#index/flat/flat-search.js';
 import type { MinhashScanInput } from '#index/minhash/minhash-search.js';
 import type { Workers } from '#platform/workers.js';
+import type { SegmentHits } from '#segment/fields/segment-hits.js';
+import { mergeHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
+import { settled } from '#segment/fields/settled.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
-import type { SegmentHits } from './segment-hits.js';
-import { mergeHits, type SegmentSearch } from './segment-hits.js';
-import { settled } from './settled.js';
 
 /** Bits of an element where the index does not say: Milvus's default. */
 const ELEMENT_BITS = 8;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { mergeHits } from '#segment/fields/segment-hits.js';
 import { searchInSlices } from './query-slices.js';
 import type { SearchHooks } from './search-hooks.js';
-import { mergeHits } from './segment-hits.js';
 
 const plan = {
   indexType: '',

@@ -1,6 +1,7 @@
 // Many queries of a search, some after others: what all their tasks find is not held at once.
+
+import { emptyHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import type { SearchHooks } from './search-hooks.js';
-import { emptyHits, type SegmentHits } from './segment-hits.js';
 
 /** Searches some of the queries after others, and puts their hits together. The plan is told once. */
 export async function searchInSlices(

@@ -9,10 +9,10 @@ import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import type { Platform } from '#platform/platform.js';
 import { hasBitAt } from '#segment/fields/row-versions.js';
+import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
 import { bucketOf, RecallCurve, widthLadder } from './recall-curve.js';
-import { mergeHits, type SegmentHits } from './segment-hits.js';
 
 export interface AskedSearch {
   readonly queries: Float32Array | Uint8Array;

@@ -15,13 +15,13 @@ import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import type { SegmentSearch } from '#segment/fields/segment-hits.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import { filterKeys, isLargerBetter, matchingRows } from '#segment/segment-reads.js';
 import { bestHits, type FoundIn } from './best-hits.js';
 import type { Hits, KeyField } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
 import { hooksOf, type SearchOptions } from './search-hooks.js';
-import type { SegmentSearch } from './segment-hits.js';
 import { isLeftShort, nextK, SupersededRows, supersededBy, withoutHits } from './superseded-rows.js';
 
 export interface SearchCall {

@@ -8,8 +8,8 @@ import { DataType } from '#model/schema/data-type.js';
 import { vectorTypes } from '#model/schema/vector-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
+import type { SegmentHits } from '#segment/fields/segment-hits.js';
 import { SegmentData } from '#segment/segment-data.js';
-import type { SegmentHits } from './segment-hits.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
 afterAll(() => platform.close());

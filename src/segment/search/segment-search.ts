@@ -7,16 +7,16 @@ import type { FlatIdsInput } from '#index/flat/flat-ids.js';
 import { FLAT_K_MAX, type FlatSearchInput, type FlatSearchOutput } from '#index/flat/flat-search.js';
 import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows } from '#segment/fields/excluded-rows.js';
+import type { Scan } from '#segment/fields/scan-batches.js';
+import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
 import type { SegmentIndex } from '#segment/fields/segment-index.js';
+import { settled } from '#segment/fields/settled.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
 import { scanSignatures } from './minhash-segment-search.js';
 import { searchInSlices } from './query-slices.js';
 import { type AskedSearch, type RecallChoice, widthNameOf } from './recall-controller.js';
-import type { Scan } from './scan-batches.js';
 import type { SearchHooks } from './search-hooks.js';
 import type { PlanOfSegment } from './search-report.js';
-import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
-import { settled } from './settled.js';
 
 /** Multiply-adds that are worth a task of their own, a few milliseconds. */
 const TASK_WORK_MIN = 1 << 23;

@@ -6,10 +6,10 @@ import { sparseQueryCount } from '#index/sparse/sparse-query.js';
 import type { SparseScanInput } from '#index/sparse/sparse-scan.js';
 import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse/sparse-search.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
+import type { SegmentHits } from '#segment/fields/segment-hits.js';
+import { emptyHits, mergeHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
+import { settled } from '#segment/fields/settled.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
-import type { SegmentHits } from './segment-hits.js';
-import { emptyHits, mergeHits, type SegmentSearch } from './segment-hits.js';
-import { settled } from './settled.js';
 
 /** Bytes of rows that are worth a scan task of their own, a few milliseconds. */
 const TASK_BYTES_MIN = 4 << 20;
