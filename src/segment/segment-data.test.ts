@@ -15,6 +15,7 @@ import { compareKeys } from '#model/columns/row-key.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { DIM, KEY, NAME, testBatch, testSchema, VECTOR } from '../../test/support/segments.js';
 import { SegmentData } from './segment-data.js';
 
@@ -72,7 +73,7 @@ describe('deletes', () => {
       data.appendBatch(testBatch([3n], seededRandom(4)), 20n);
       const request = { fieldId: VECTOR, metric: 'L2', queries: new Float32Array(DIM), k: 100 } as const;
       const keysAt = async (readTs: bigint) => {
-        const { counts, rows: found } = await data.search({ ...request, readTs });
+        const { counts, rows: found } = await searchSegment(data, { ...request, readTs });
         return [...found.subarray(0, counts[0])].sort((a, b) => a - b);
       };
       const last = Array.from({ length: 20 }, (_, i) => 80 + i);
@@ -162,7 +163,7 @@ describe('search', () => {
           const filterRows = Uint32Array.from({ length: Math.ceil(rows / 3) }, (_, i) => i * 3);
           const chosen = new Set(filterRows);
           const range = metric === 'L2' ? { radius: 9, rangeFilter: 0.5 } : { radius: -0.25, rangeFilter: 2 };
-          const hits = await data.search({
+          const hits = await searchSegment(data, {
             fieldId: VECTOR,
             metric,
             queries,
@@ -201,7 +202,7 @@ describe('search', () => {
   it('ends a running search before its memory goes', async () => {
     const data = segment();
     data.appendBatch(testBatch([1n, 2n], seededRandom(1)), 1n);
-    const running = data.search({
+    const running = searchSegment(data, {
       fieldId: VECTOR,
       metric: 'L2',
       queries: new Float32Array(DIM),
@@ -214,7 +215,7 @@ describe('search', () => {
   it('refuses a field without vectors', async () => {
     const data = segment();
     await expect(
-      data.search({ fieldId: NAME, metric: 'L2', queries: new Float32Array(DIM), k: 1, readTs: 1n }),
+      searchSegment(data, { fieldId: NAME, metric: 'L2', queries: new Float32Array(DIM), k: 1, readTs: 1n }),
     ).rejects.toMatchObject({
       key: 'invalid_parameter',
     });

@@ -17,6 +17,7 @@ import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { PageCache } from '#segment/files/page-cache.js';
 import { attachVectorIndexes, writeVectorIndex } from '#segment/files/vector-index-files.js';
 import type { PlanOfSegment } from '#segment/search/search-report.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { CodedVectors } from './coded-vectors.js';
 
@@ -178,7 +179,7 @@ async function load({ platform, reads, record, original: { schema } }: World): P
 const query = (row: number): Float32Array =>
   Float32Array.from({ length: DIM }, (_, d) => Math.sin(row * 31 + d));
 const search = (data: SegmentData, more: object = {}) =>
-  data.search({
+  searchSegment(data, {
     fieldId: VECTOR,
     metric: 'L2',
     queries: query(1),
@@ -294,7 +295,8 @@ describe('a segment of which only codes are in memory', () => {
     const data = await load(world);
     const plans: PlanOfSegment[] = [];
     const ask = (more: object) =>
-      data.search(
+      searchSegment(
+        data,
         { fieldId: VECTOR, metric: 'L2', queries: query(1), k: 10, readTs: 100n, ...more },
         undefined,
         {
@@ -478,6 +480,6 @@ describe('a segment of which only codes are in memory', () => {
       readTs: 100n,
       params: { ef: 300, refineK: 3 },
     };
-    await expect(data.search(asked, AbortSignal.abort())).rejects.toThrow();
+    await expect(searchSegment(data, asked, AbortSignal.abort())).rejects.toThrow();
   });
 });

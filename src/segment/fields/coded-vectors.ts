@@ -1,30 +1,26 @@
 // A dense vector field of a sealed segment of which only codes and graph are in memory (HNSW_SQ without refine). Searches score by codes;
 // the vectors are in the file of the index, read row by row for output, and for exact scores where a search asks for them (refine_k).
 import { ElanusError } from '#base/errors.js';
-import { isInRange } from '#index/block/metric.js';
+import { isInRange, type MetricType } from '#index/block/metric.js';
+import type { WalkPlan } from '#index/block/walk-plan.js';
 import type { CodedIndexParts } from '#index/coded-index.js';
 import { DiskFound, type Hit, type ScoringPlace } from '#index/disk/disk-found.js';
 import { FLAT_K_MAX } from '#index/flat/flat-search.js';
 import { GRAPH_POOL_MAX, graphParams, NIL, workLayout } from '#index/graph/nodes/graph-layout.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
-import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { SearchHooks } from '#segment/search/search-hooks.js';
-import type { ExcludedRows } from './excluded-rows.js';
 import {
-  checkFileSearch,
-  FileHold,
-  type FileVectors,
+  type FileSearch,
+  FileVectors,
   type FileVectorsParts,
   gatherRecords,
   readRecords,
 } from './file-vectors.js';
 import { setBit } from './row-versions.js';
-import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from './segment-hits.js';
+import { mergeHits, type SegmentHits } from './segment-hits.js';
 import { SegmentIndex } from './segment-index.js';
 import { settled } from './settled.js';
-import type { VectorColumn } from './vector-column.js';
 
 export interface CodedVectorsParts extends FileVectorsParts, CodedIndexParts {
   readonly index: SearchableIndex<SharedRegion>;
@@ -39,26 +35,28 @@ const PAST_SHARE = 8;
 /** A place in the page cache, four bytes a page. */
 const PLACE_BYTES = 4;
 
-export class CodedVectors implements FileVectors {
-  readonly key: string;
-  readonly fieldId: bigint;
+export class CodedVectors extends FileVectors {
+  readonly form = 'codes';
   readonly rowCount: number;
   readonly bytes: number;
   readonly nullBits: Uint8Array | undefined;
+  readonly dim: number;
+  readonly vectorBytes: number;
+  readonly metric: MetricType;
   readonly #parts: CodedVectorsParts;
   readonly #index: SegmentIndex;
-  readonly #hold: FileHold;
   readonly #scoring: ScoringPlace;
 
   constructor(parts: CodedVectorsParts) {
     const { workers, index, layout, metric, elementType, key } = parts;
     const { placement, region } = index;
+    super(parts, region);
     this.#parts = parts;
-    this.#hold = new FileHold(parts, region);
-    // The hold gives the region back, also after reads that no search makes: the index never does.
+    this.dim = placement.dim;
+    this.vectorBytes = layout.vectorBytes;
+    this.metric = metric;
+    // The base class gives the region back, also after reads that no search makes: the index never does.
     this.#index = new SegmentIndex(workers, { ...index, task: CODES_SEARCH_TASK }, key);
-    this.key = key;
-    this.fieldId = parts.fieldId;
     this.rowCount = placement.rowCount;
     this.nullBits = nullBitsOf(index);
     this.bytes = index.bytes + layout.pages * PLACE_BYTES + (this.nullBits?.length ?? 0);
@@ -77,57 +75,24 @@ export class CodedVectors implements FileVectors {
     };
   }
 
-  async search(
-    request: SegmentSearch,
-    excluded: ExcludedRows,
-    signal?: AbortSignal,
-    hooks?: SearchHooks,
-  ): Promise<SegmentHits> {
-    const { metric, layout, index } = this.#parts;
-    const { radius, rangeFilter, params: asked = {} } = request;
-    const { dim } = index.placement;
-    const queryCount = checkFileSearch(request, { vectorBytes: layout.vectorBytes, dim, metric });
-    const k = Math.min(request.k, this.rowCount);
-    if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
-    // A view of a larger buffer would take that whole buffer along to the worker.
-    const { buffer, byteOffset, byteLength } = request.queries;
-    const queries =
-      byteLength === buffer.byteLength
-        ? request.queries
-        : new Uint8Array(buffer, byteOffset, byteLength).slice();
-    const { bits, passing, rows } = excluded;
-    const { refineK = 1, targetRecall, ...params } = asked;
-    // Measuring a recall takes exact searches, which would read the whole file: a usual width instead, and nobody knows its recall.
-    const ef =
-      typeof targetRecall === 'number'
-        ? widthsOfLevel(levelOfRecall(targetRecall), request.k).ef
-        : Number(params.ef ?? k);
-    const search = {
-      queries,
-      k,
-      params: { ...params, ef },
-      passing,
-      ...(bits && { excluded: bits }),
-      ...(rows !== undefined && passing <= NAMED_ROWS_MAX && { rows: rows.slice() }),
-      ...(radius !== undefined && { radius }),
-      ...(rangeFilter !== undefined && { rangeFilter }),
+  planOf(passing: number, width: number): WalkPlan {
+    return this.#index.planOf(passing, width);
+  }
+
+  async search(search: FileSearch, signal?: AbortSignal): Promise<SegmentHits> {
+    const { refineK = 1, ...params } = search.params;
+    const { metric: _same, queryCount, rows, ...rest } = search;
+    const coded: CodedSearch = {
+      ...rest,
+      params,
+      ...(rows !== undefined && search.passing <= NAMED_ROWS_MAX && { rows: rows.slice() }),
     };
     const factor = Number(refineK);
-    const hits = await this.#hold.hold(() =>
+    return this.hold(() =>
       factor > 1
-        ? this.#refined(search, queryCount, factor, signal)
-        : this.#index.search(undefined, search, signal),
+        ? this.#refined(coded, queryCount, factor, signal)
+        : this.#index.search(undefined, coded, signal),
     );
-    const plan = `${this.#index.planOf(passing, Math.max(ef, k))}, by codes${factor > 1 ? ', refined' : ''}`;
-    const form = { indexType: 'HNSW_SQ', plan, widthName: 'ef', width: ef };
-    hooks?.report?.({
-      ...form,
-      rows: this.rowCount,
-      passing,
-      computed: BigInt(hits.computed ?? 0),
-      recall: 0,
-    });
-    return hits;
   }
 
   /** Exact scores for the best `k * factor` of each query, and the best `k` by them. */
@@ -193,15 +158,7 @@ export class CodedVectors implements FileVectors {
     const isNull = (row: number): boolean =>
       nullBits !== undefined && ((nullBits[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
     const records = nullBits === undefined ? rows : rows.map((row) => (isNull(row) ? NIL : row));
-    return this.#hold.hold(() => gatherRecords(this.#parts, layout, records));
-  }
-
-  restore(): Promise<VectorColumn> {
-    return this.#hold.restore();
-  }
-
-  release(): void {
-    this.#hold.release();
+    return this.hold(() => gatherRecords(this.#parts, layout, records));
   }
 }
 

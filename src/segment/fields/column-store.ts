@@ -1,15 +1,20 @@
 // One scalar field of a segment in memory: rows are copied once, on append, into typed storage that doubles as it grows, so that a
 // reader gets the whole column as a view. Comparisons of rows work on the stored bytes and make no bigint or string.
 import { assert } from '#base/assert.js';
-import { type Key, uint32At } from '#model/columns/column.js';
+import { gatherColumn, type Key, uint32At } from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
 import { Column } from '#proto/elanus/data.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
+import type { FieldStore } from './field-store.js';
+import { type ScalarView, scalarView } from './scalar-view.js';
 
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
-export class ColumnStore {
+export class ColumnStore implements FieldStore {
+  readonly kind = 'scalar';
+  readonly nullBits = undefined;
+  readonly indexBytes = 0;
   readonly fieldId: bigint;
   readonly dataType: number;
   readonly width: number | undefined;
@@ -20,6 +25,8 @@ export class ColumnStore {
   #dataBytes = 0;
   #offsets: Uint32Array | undefined;
   #valid: Uint8Array | undefined;
+  /** Stored bytes of the value that rows have whose batch lacks the field; undefined: null. */
+  #default: Uint8Array | undefined;
 
   constructor(fieldId: bigint, dataType: number, dim: number, rowsHint = 0) {
     this.fieldId = fieldId;
@@ -38,7 +45,22 @@ export class ColumnStore {
     return this.#data.length + (this.#offsets?.byteLength ?? 0) + (this.#valid?.length ?? 0);
   }
 
-  /** The column's lengths were checked against `rows`. */
+  get missingBytes(): number {
+    return this.width ?? this.#default?.length ?? 0;
+  }
+
+  /** From now on rows whose batch lacks the field have this value; undefined: null. */
+  setDefault(value: Uint8Array | undefined): void {
+    this.#default = value;
+  }
+
+  /** A column that fits the schema fits the store. */
+  check(): void {}
+
+  appendMissing(rows: number): void {
+    this.appendSame(this.#default, rows);
+  }
+
   append(from: Column, rows: number): void {
     const first = this.rowCount;
     this.reserve(rows, from.data.length);
@@ -78,7 +100,6 @@ export class ColumnStore {
       : Math.floor(this.#data.length / Math.max(1, this.width ?? 1));
   }
 
-  /** Takes memory for so many more rows of so many bytes in all. */
   reserve(rows: number, bytes: number): void {
     const needed = this.#dataBytes + bytes;
     assert(
@@ -115,6 +136,26 @@ export class ColumnStore {
       valid: this.#valid?.subarray(0, rows) ?? EMPTY,
     });
   }
+
+  /** Rows [begin, end) for readers that go column by column. */
+  scalars(begin = 0, end = this.rowCount): ScalarView {
+    assert(begin >= 0 && begin <= end && end <= this.rowCount, `rows ${begin} to ${end} of ${this.rowCount}`);
+    return scalarView(
+      this.dataType,
+      { data: this.#data, dataBytes: this.#dataBytes, offsets: this.#offsets, valid: this.#valid },
+      begin,
+      end,
+    );
+  }
+
+  gather(rows: Uint32Array): Column {
+    return gatherColumn(this.view(), rows, this.rowCount);
+  }
+
+  dropIndexes(): void {}
+
+  /** The arrays go with the last reader that holds a view of them. */
+  release(): void {}
 
   /** A view of a variable-length value. */
   bytesAt(row: number): Uint8Array {

@@ -17,6 +17,7 @@ import { readColumn, readSegment, writeSegment } from '#segment/files/insert-log
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { PageCache } from '#segment/files/page-cache.js';
 import { attachVectorIndexes, writeVectorIndex } from '#segment/files/vector-index-files.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 
 const [KEY, VECTOR] = [100n, 101n];
@@ -149,7 +150,7 @@ async function load({ platform, reads, record }: World): Promise<SegmentData> {
 const query = (row: number): Float32Array =>
   Float32Array.from({ length: DIM }, (_, d) => Math.sin(row * 31 + d));
 const search = (data: SegmentData, more: object = {}) =>
-  data.search({
+  searchSegment(data, {
     fieldId: VECTOR,
     metric: 'L2',
     queries: query(1),

@@ -25,13 +25,13 @@ interface NullRows {
 
 /** Of one vector field. */
 export class ExcludedRowsOf {
+  readonly vectors: NullRows;
   readonly #versions: RowVersions;
-  readonly #vectors: NullRows;
   #snapshot: (ExcludedRows & { readonly rowCount: number; readonly changeCount: number }) | undefined;
 
   constructor(versions: RowVersions, vectors: NullRows) {
     this.#versions = versions;
-    this.#vectors = vectors;
+    this.vectors = vectors;
   }
 
   at(readTs: bigint, filter: RowFilter): ExcludedRows {
@@ -47,7 +47,7 @@ export class ExcludedRowsOf {
 
   #newest(): ExcludedRows {
     const { rowCount, changeCount } = this.#versions;
-    if (changeCount === 0 && this.#vectors.nullBits === undefined)
+    if (changeCount === 0 && this.vectors.nullBits === undefined)
       return { bits: undefined, passing: rowCount };
     const last = this.#snapshot;
     if (last !== undefined && last.rowCount === rowCount && last.changeCount === changeCount) return last;
@@ -61,7 +61,7 @@ export class ExcludedRowsOf {
   #only(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
     const { rowCount } = this.#versions;
     const bits = new Uint8Array(bytesForBits(rowCount)).fill(0xff);
-    const { nullBits } = this.#vectors;
+    const { nullBits } = this.vectors;
     const rows = new Uint32Array(filterRows.length);
     let passing = 0;
     for (const row of filterRows) {
@@ -95,7 +95,7 @@ export class ExcludedRowsOf {
 
   #put(bits: Uint8Array, hidden: Uint8Array): void {
     bits.set(hidden.subarray(0, bits.length));
-    const { nullBits } = this.#vectors;
+    const { nullBits } = this.vectors;
     if (nullBits === undefined) return;
     for (let i = Math.min(nullBits.length, bits.length) - 1; i >= 0; i--)
       bits[i] = (bits[i] as number) | (nullBits[i] as number);

@@ -2,40 +2,16 @@
 // DiskVectors walks over pages of the file; CodedVectors answers by codes in memory and reads pages for output.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { WalkPlan } from '#index/block/walk-plan.js';
 import { type DiskLayout, pageOf, recordAt } from '#index/disk/disk-layout.js';
 import type { DiskPages } from '#index/disk/disk-search.js';
-import { FLAT_K_MAX } from '#index/flat/flat-search.js';
 import { column } from '#model/columns/column.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { SearchHooks } from '#segment/search/search-hooks.js';
-import type { ExcludedRows } from './excluded-rows.js';
-import type { SegmentHits, SegmentSearch } from './segment-hits.js';
+import type { FieldStore } from './field-store.js';
+import type { SegmentHits } from './segment-hits.js';
 import type { VectorColumn } from './vector-column.js';
-
-export interface FileVectors {
-  /** Of the file. */
-  readonly key: string;
-  readonly fieldId: bigint;
-  readonly rowCount: number;
-  /** In memory, without cached pages, which all files share. */
-  readonly bytes: number;
-  /** Bit set: the row has no vector. */
-  readonly nullBits: Uint8Array | undefined;
-  /** @throws data_corrupt, object_not_found when the file is lost */
-  search(
-    request: SegmentSearch,
-    excluded: ExcludedRows,
-    signal?: AbortSignal,
-    hooks?: SearchHooks,
-  ): Promise<SegmentHits>;
-  /** Copies of the rows' vectors. @throws data_corrupt, object_not_found when the file is lost */
-  gather(rows: Uint32Array): Promise<Column>;
-  /** The vectors in memory. All who ask get the same; it belongs to the segment. */
-  restore(): Promise<VectorColumn>;
-  release(): void;
-}
 
 export type FilePages = DiskPages & { close(): void };
 export interface FileVectorsParts {
@@ -48,8 +24,42 @@ export interface FileVectorsParts {
   readonly restore: () => Promise<VectorColumn>;
 }
 
-/** The region of such a field, given back as soon as the last read ends, and the vectors that come into memory when the file is lost. */
-export class FileHold {
+/** A search as it was planned: checked, with its own copy of the queries. */
+export interface FileSearch {
+  readonly metric: MetricName;
+  readonly queries: Float32Array | Uint8Array;
+  readonly queryCount: number;
+  /** 1 to the rows of the segment. */
+  readonly k: number;
+  readonly params: Readonly<Record<string, number | string | boolean>>;
+  /** Bit set: the row does not count. */
+  readonly excluded?: Uint8Array;
+  /** Rows that count. */
+  readonly passing: number;
+  /** Those rows, where a filter named them. */
+  readonly rows?: Uint32Array;
+  readonly radius?: number;
+  readonly rangeFilter?: number;
+}
+
+/** The region is given back as soon as the last read ends; the vectors come into memory when the file is lost. */
+export abstract class FileVectors implements FieldStore {
+  readonly kind = 'file';
+  abstract readonly form: 'disk' | 'codes';
+  abstract readonly rowCount: number;
+  /** In memory, without cached pages, which all files share. */
+  abstract readonly bytes: number;
+  abstract readonly nullBits: Uint8Array | undefined;
+  abstract readonly dim: number;
+  abstract readonly vectorBytes: number;
+  /** That the index was built for; no other can be searched. */
+  abstract readonly metric: string;
+  readonly fieldId: bigint;
+  /** Of the file. */
+  readonly key: string;
+  /** The codes are what is left of the vectors in memory: they are not given up. */
+  readonly indexBytes = 0;
+  readonly missingBytes = 0;
   readonly #parts: FileVectorsParts;
   readonly #region: SharedRegion;
   #restored: Promise<VectorColumn> | undefined;
@@ -59,8 +69,31 @@ export class FileHold {
   constructor(parts: FileVectorsParts, region: SharedRegion) {
     this.#parts = parts;
     this.#region = region;
+    this.key = parts.key;
+    this.fieldId = parts.fieldId;
   }
 
+  /** How a search is carried out when so many rows count. */
+  abstract planOf(passing: number, width: number): WalkPlan;
+
+  /** @throws data_corrupt, object_not_found when the file is lost */
+  abstract search(search: FileSearch, signal?: AbortSignal): Promise<SegmentHits>;
+
+  /** Copies of the rows' vectors. @throws data_corrupt, object_not_found when the file is lost */
+  abstract gather(rows: Uint32Array): Promise<Column>;
+
+  // The file has the vectors of all rows: what the segment is given beside it comes without them.
+  check(): void {}
+
+  reserve(): void {}
+
+  append(): void {}
+
+  appendMissing(): void {}
+
+  dropIndexes(): void {}
+
+  /** The vectors in memory. All who ask get the same; it belongs to the segment. */
   restore(): Promise<VectorColumn> {
     this.#restored ??= this.#parts.restore().catch((error: unknown) => {
       this.#restored = undefined;
@@ -69,8 +102,9 @@ export class FileHold {
     return this.#restored;
   }
 
-  async hold<T>(read: () => Promise<T>): Promise<T> {
-    assert(!this.#isReleased, `the disk index of field ${this.#parts.fieldId} was released`);
+  /** Keeps the region and the file while they are read. */
+  protected async hold<T>(read: () => Promise<T>): Promise<T> {
+    assert(!this.#isReleased, `the disk index of field ${this.fieldId} was released`);
     this.#readers++;
     try {
       return await read();
@@ -130,31 +164,6 @@ export async function gatherRecords(
   return column(fieldId, dataType, data, undefined, valid);
 }
 
-/** @returns how many queries there are. @throws vector_dim_mismatch, invalid_parameter */
-export function checkFileSearch(
-  { queries, k, metric }: Pick<SegmentSearch, 'queries' | 'k' | 'metric'>,
-  index: { readonly vectorBytes: number; readonly dim: number; readonly metric: MetricName | string },
-): number {
-  const queryCount = queries.byteLength / index.vectorBytes;
-  if (!Number.isInteger(queryCount)) {
-    const expected = `expected a multiple of ${index.vectorBytes} (dim ${index.dim})`;
-    throw new ElanusError(
-      'vector_dim_mismatch',
-      `query vectors have ${queries.byteLength} bytes, ${expected}`,
-    );
-  }
-  if (!(k >= 1 && k <= FLAT_K_MAX)) {
-    throw new ElanusError(
-      'invalid_parameter',
-      `limit is ${k}, expected 1 to ${FLAT_K_MAX}: ask for fewer hits`,
-    );
-  }
-  if (metric !== index.metric) {
-    const remedy = 'search with the metric of the index';
-    throw new ElanusError(
-      'invalid_parameter',
-      `metric ${metric}, the index was built for ${index.metric}; ${remedy}`,
-    );
-  }
-  return queryCount;
-}
+/** A file that is damaged or gone; other errors may pass. */
+export const isLostFile = (error: unknown): boolean =>
+  error instanceof ElanusError && (error.key === 'data_corrupt' || error.key === 'object_not_found');

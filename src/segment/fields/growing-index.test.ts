@@ -7,6 +7,7 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import { IndexRecord } from '#proto/elanus/data.js';
 import { indexGrowing } from '#segment/files/vector-index-files.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { KEY, testSchema, VECTOR } from '../../../test/support/segments.js';
 
@@ -64,7 +65,10 @@ test.each(['L2', 'IP', 'COSINE'] as const)(
         const request = { fieldId: VECTOR, metric, queries: vectors(10), k: 10, readTs, params: { ef: 64 } };
         // While the graph is being made, and when it is.
         for (let round = 0; round < 2; round++) {
-          const [hits, truth] = await Promise.all([data.search(request), exact.search(request)]);
+          const [hits, truth] = await Promise.all([
+            searchSegment(data, request),
+            searchSegment(exact, request),
+          ]);
           for (let q = 0; q < 10; q++) {
             const rowsOf = (from: typeof hits): number[] => [
               ...from.rows.subarray(q * from.k, q * from.k + (from.counts[q] as number)),

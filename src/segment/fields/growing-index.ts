@@ -56,6 +56,12 @@ export class GrowingIndex {
     return this.#graph.rowCount;
   }
 
+  /** Rows that `covered` would answer for; 0: none. */
+  coveredRows(metric: string, rowCount: number): number {
+    if (metric !== this.metric || this.#isReleased) return 0;
+    return Math.min(rowCount, this.#graph.index?.placement.rowCount ?? 0);
+  }
+
   /** @param excluded bit set: the row does not count. @returns undefined when the graph covers nothing that this search could use */
   covered(metric: string, excluded: Uint8Array | undefined, rowCount: number): CoveredRows | undefined {
     const index = this.#graph.index;

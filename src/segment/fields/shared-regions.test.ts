@@ -9,6 +9,7 @@ import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 
 const real = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
@@ -167,8 +168,14 @@ describe('vectors that move', () => {
         rows += count;
         const asked = nextBelow(random, rows);
         const queries = new Float32Array(dim).fill(asked);
-        const dense = data.search({ fieldId: VECTOR, metric: 'L2', queries, k: 1, readTs: 1n << 60n });
-        const sparse = data.search({
+        const dense = searchSegment(data, {
+          fieldId: VECTOR,
+          metric: 'L2',
+          queries,
+          k: 1,
+          readTs: 1n << 60n,
+        });
+        const sparse = searchSegment(data, {
           fieldId: SPARSE,
           metric: 'IP',
           queries: new Float32Array(0),

@@ -11,6 +11,7 @@ import { SPARSE_PAIR_BYTES } from '#model/columns/sparse-vector.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
+import type { FieldStore } from './field-store.js';
 import { regionPoolOf } from './region-pools.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
 
@@ -28,7 +29,9 @@ interface Place {
   readonly slab: Slab<SharedRegion> | undefined;
 }
 
-export class SparseVectors {
+export class SparseVectors implements FieldStore {
+  readonly kind = 'sparse';
+  readonly missingBytes = 0;
   readonly fieldId: bigint;
   readonly #workers: Workers;
   #place: Place;
@@ -95,15 +98,8 @@ export class SparseVectors {
     return this.#offsets[this.#rowCount] as number;
   }
 
-  /** Grows the memory so that the rows of the column fit. @throws memory_limit; data_corrupt when a row is no list of pairs */
-  reserve(from: Column | undefined, rows: number): void {
-    this.checkRows(from, rows);
-    this.reserveBytes(rows, from?.data.length ?? 0);
-    this.#reserveOffsets(rows);
-  }
-
   /** @throws data_corrupt when a row is no list of pairs */
-  checkRows(from: Column | undefined, rows: number): void {
+  check(from: Column | undefined, rows: number): void {
     for (let row = 0; from && row < rows; row++) {
       if (bytesAt(from, row).length % SPARSE_PAIR_BYTES !== 0) {
         throw new ElanusError(
@@ -114,8 +110,8 @@ export class SparseVectors {
     }
   }
 
-  /** Takes memory for so many more rows of so many bytes in all. @throws memory_limit */
-  reserveBytes(rows: number, bytes: number): void {
+  reserve(rows: number, bytes: number): void {
+    this.#reserveOffsets(rows);
     const wanted = this.#rowBytes + rows * COUNT_BYTES + bytes;
     const { slab } = this.#place;
     if (slab !== undefined && wanted > slab.bytes) this.#move(Math.max(wanted, slab.bytes * 2));
@@ -153,7 +149,8 @@ export class SparseVectors {
   }
 
   append(from: Column, rows: number): void {
-    this.reserve(from, rows);
+    this.check(from, rows);
+    this.reserve(rows, from.data.length);
     const memory = new Uint8Array(this.region.memory.buffer);
     const view = new DataView(this.region.memory.buffer);
     for (let row = 0; row < rows; row++) {
@@ -167,7 +164,7 @@ export class SparseVectors {
     }
   }
 
-  appendNulls(rows: number): void {
+  appendMissing(rows: number): void {
     this.append(
       columnFromBytes(this.fieldId, DataType.SparseFloatVector, new Array<null>(rows).fill(null)),
       rows,
@@ -203,6 +200,10 @@ export class SparseVectors {
       this.#isNull(row) ? null : memory.subarray(this.offsetOf(row) + COUNT_BYTES, this.offsetOf(row + 1)),
     );
     return columnFromBytes(this.fieldId, DataType.SparseFloatVector, values);
+  }
+
+  dropIndexes(): void {
+    if (this.#index !== undefined) this.attach(undefined);
   }
 
   get isReleased(): boolean {

@@ -10,6 +10,7 @@ import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/f
 import { column } from '#model/columns/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
+import type { FieldStore } from './field-store.js';
 import type { GrowingIndex } from './growing-index.js';
 import { regionPoolOf } from './region-pools.js';
 import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
@@ -28,7 +29,10 @@ interface Place {
   readonly slab: Slab<SharedRegion> | undefined;
 }
 
-export class VectorColumn {
+export class VectorColumn implements FieldStore {
+  readonly kind = 'dense';
+  /** A row takes as much as its vector, also without one. */
+  readonly missingBytes = 0;
   readonly fieldId: bigint;
   readonly dataType: number;
   readonly dim: number;
@@ -86,14 +90,18 @@ export class VectorColumn {
     return { region, slab: undefined, store: new VectorStore(region, own) };
   }
 
-  /** Takes memory for so many rows in all; vectors in a slab that is too small move. @throws memory_limit, and nothing has changed */
+  /** Vectors of a column that fits the schema fit the store. */
+  check(): void {}
+
+  /** Vectors in a slab that is too small move. @throws memory_limit, and nothing has changed */
   reserve(rows: number): void {
     const { store, slab } = this.#place;
-    if (slab === undefined || rows <= store.blocks.rows) {
-      store.reserve(rows);
+    const total = store.rowCount + rows;
+    if (slab === undefined || total <= store.blocks.rows) {
+      store.reserve(total);
       return;
     }
-    const next = this.#placeFor(Math.max(rows, store.blocks.rows * 2), false);
+    const next = this.#placeFor(Math.max(total, store.blocks.rows * 2), false);
     next.store.appendAll(store);
     this.#place = next;
     this.#retired.push({ region: slab.region, slab });
@@ -141,19 +149,23 @@ export class VectorColumn {
     if (this.#isReleased) index?.release();
   }
 
+  dropIndexes(): void {
+    this.attachIndex(undefined);
+  }
+
   append(from: Column, rows: number): void {
     if (from.packed) {
       this.#appendPacked(from, rows);
       return;
     }
-    this.reserve(this.rowCount + rows);
+    this.reserve(rows);
     const first = this.store.append(from.data);
     if (from.valid.length > 0)
       for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
   }
 
-  appendNulls(rows: number): void {
-    this.reserve(this.rowCount + rows);
+  appendMissing(rows: number): void {
+    this.reserve(rows);
     const first = this.store.appendEmpty(rows);
     for (let row = first; row < first + rows; row++) this.#setNull(row);
   }
@@ -162,14 +174,14 @@ export class VectorColumn {
   #appendPacked({ data, valid }: Column, rows: number): void {
     const width = this.store.vectorBytes;
     // All at once, so that it fails before the first row or not at all.
-    this.reserve(this.rowCount + rows);
+    this.reserve(rows);
     let at = 0;
     for (let row = 0; row < rows; ) {
       const isNull = valid[row] === 0;
       let end = row + 1;
       while (end < rows && (valid[end] === 0) === isNull) end++;
       const bytes = isNull ? 0 : (end - row) * width;
-      if (isNull) this.appendNulls(end - row);
+      if (isNull) this.appendMissing(end - row);
       else this.store.append(data.subarray(at, at + bytes));
       at += bytes;
       row = end;

@@ -24,11 +24,11 @@ import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { CodedVectors } from '#segment/fields/coded-vectors.js';
 import { DiskVectors } from '#segment/fields/disk-vectors.js';
-import type { FileVectors, FileVectorsParts } from '#segment/fields/file-vectors.js';
+import { type FileVectors, type FileVectorsParts, isLostFile } from '#segment/fields/file-vectors.js';
 import { VectorColumn } from '#segment/fields/vector-column.js';
 import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { readColumn } from './insert-log.js';
-import { isLostFile, type PageCache } from './page-cache.js';
+import type { PageCache } from './page-cache.js';
 
 /** What opening disk indexes takes beside the platform. */
 export interface DiskReads {

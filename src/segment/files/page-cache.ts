@@ -1,7 +1,6 @@
 // Pages of disk indexes, read from the object store and kept within a bound that all indexes of the process share. What is used stays:
 // pages that nobody asked for since they came, or since the last round, go first.
 import { deferred } from '#base/async.js';
-import { ElanusError } from '#base/errors.js';
 import { type DiskHead, diskCorrupt, isSealed } from '#index/disk/disk-layout.js';
 import type { DiskPages } from '#index/disk/disk-search.js';
 import type { Counter, Gauge } from '#platform/metrics.js';
@@ -183,7 +182,3 @@ export class PageCache {
     this.#hits = 0;
   }
 }
-
-/** A file that is damaged or gone; other errors may pass. */
-export const isLostFile = (error: unknown): boolean =>
-  error instanceof ElanusError && (error.key === 'data_corrupt' || error.key === 'object_not_found');

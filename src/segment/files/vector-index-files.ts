@@ -21,6 +21,7 @@ import type { Platform } from '#platform/platform.js';
 import type { Column, IndexFileRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest } from '#proto/elanus/roles.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
+import { isLostFile } from '#segment/fields/file-vectors.js';
 import { GrowingIndex } from '#segment/fields/growing-index.js';
 import { SegmentIndex } from '#segment/fields/segment-index.js';
 import { VectorColumn } from '#segment/fields/vector-column.js';
@@ -28,7 +29,6 @@ import type { SegmentData } from '#segment/segment-data.js';
 import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { type DiskReads, openDiskIndex, writeDiskIndex } from './disk-index-files.js';
 import { codedEstimate } from './memory-estimate.js';
-import { isLostFile } from './page-cache.js';
 
 /**
  * Builds the index over a column of all rows and writes its file.

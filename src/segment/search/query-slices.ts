@@ -1,23 +1,23 @@
-// Many queries of a search, some after others: what all their tasks find is not held at once.
-
+// The bytes of a search's queries, and many queries searched some after others: what all their tasks find is not held at once.
 import { emptyHits, type SegmentHits } from '#segment/fields/segment-hits.js';
-import type { SearchHooks } from './search-hooks.js';
 
-/** Searches some of the queries after others, and puts their hits together. The plan is told once. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** A view of a larger buffer would take that whole buffer along to a worker. (slice of a Buffer would be a view again.) */
+export const ownBytes = (queries: Float32Array | Uint8Array): Float32Array | Uint8Array =>
+  queries.byteLength === queries.buffer.byteLength ? queries : bytesOf(queries).slice();
+
+/** Searches some of the queries after others, and puts their hits together. */
 export async function searchInSlices(
   queries: Uint8Array,
   vectorBytes: number,
   perSlice: number,
-  search: (queries: Uint8Array, hooks: SearchHooks) => Promise<SegmentHits>,
-  hooks: SearchHooks,
+  search: (queries: Uint8Array) => Promise<SegmentHits>,
 ): Promise<SegmentHits> {
   const parts: SegmentHits[] = [];
-  for (let begin = 0; begin < queries.length; begin += perSlice * vectorBytes) {
-    const { report: _told, ...rest } = hooks;
-    parts.push(
-      await search(queries.slice(begin, begin + perSlice * vectorBytes), begin === 0 ? hooks : rest),
-    );
-  }
+  for (let begin = 0; begin < queries.length; begin += perSlice * vectorBytes)
+    parts.push(await search(queries.slice(begin, begin + perSlice * vectorBytes)));
   const k = parts[0]?.k ?? 0;
   const all = emptyHits(queries.length / vectorBytes, k);
   let query = 0;

@@ -22,6 +22,7 @@ import { bestHits, type FoundIn } from './best-hits.js';
 import type { Hits, KeyField } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
 import { hooksOf, type SearchOptions } from './search-hooks.js';
+import { searchSegment } from './segment-search.js';
 import { isLeftShort, nextK, SupersededRows, supersededBy, withoutHits } from './superseded-rows.js';
 
 export interface SearchCall {
@@ -188,7 +189,12 @@ class SegmentsSearch {
             ...(supersededRows && { supersededRows }),
           };
     const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
-    const found = await data.search(narrowed, this.#call.signal, hooksOf(place, this.#request, options));
+    const found = await searchSegment(
+      data,
+      narrowed,
+      this.#call.signal,
+      hooksOf(place, this.#request, options),
+    );
     moveIntoRange(this.#metric, found.scores);
     return { segment, found };
   }

@@ -9,6 +9,7 @@ import { vectorTypes } from '#model/schema/vector-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import type { SegmentHits } from '#segment/fields/segment-hits.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
@@ -61,7 +62,7 @@ describe.each(names)('%s', (name) => {
     for (const metric of vectorTypes[name].metrics.filter((one) => one !== 'MHJACCARD')) {
       const search = async (filterRows?: Uint32Array) =>
         hitsOf(
-          await data.search({
+          await searchSegment(data, {
             fieldId: 101n,
             metric,
             queries,

@@ -13,6 +13,7 @@ import { BuildIndexRequest } from '#proto/elanus/roles.js';
 import { CollectionSchema, type FieldSchema } from '#proto/milvus/schema.js';
 import { readColumn, readSegment, writeSegment } from '#segment/files/insert-log.js';
 import { attachSparseIndexes, writeSparseIndex } from '#segment/files/sparse-index-files.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
@@ -79,7 +80,7 @@ async function search(data: SegmentData, query: ReadonlyMap<number, number>, mor
     k,
     readTs: LATEST,
   };
-  const { counts, rows, scores } = await data.search({ ...request, ...more });
+  const { counts, rows, scores } = await searchSegment(data, { ...request, ...more });
   return Array.from({ length: counts[0] as number }, (_, i) => ({ row: rows[i], score: scores[i] }));
 }
 

@@ -1,0 +1,62 @@
+// A plan as explain shows it, and as the recall of an answer is told from it.
+import { assertNever } from '#base/assert.js';
+import { widthNameOf } from './recall-controller.js';
+import type { PlanOfSegment } from './search-report.js';
+import type { AskedParams, CommonFacts, SegmentPlan } from './segment-plan.js';
+
+/** @param computed distances that were computed, where whoever searched counts them */
+export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0): PlanOfSegment {
+  const { rowCount: rows, passing } = facts;
+  const exact: PlanOfSegment = {
+    indexType: '',
+    plan: 'scan',
+    widthName: '',
+    width: 0,
+    rows,
+    passing,
+    computed: BigInt(passing * facts.queryCount),
+    recall: 1,
+  };
+  const counted = { ...exact, computed: BigInt(computed), recall: 0 };
+  switch (plan.kind) {
+    case 'scan':
+    case 'signatures':
+    case 'slices':
+      return exact;
+    case 'rows':
+      return { ...exact, plan: 'rows' };
+    case 'walk and scan':
+      return { ...counted, ...widthOf('HNSW', facts.params), indexType: 'HNSW', plan: 'walk and scan' };
+    case 'index': {
+      const { index, params, recall } = plan;
+      const width = widthOf(index.indexType, params);
+      const how = width.widthName === 'ef' ? index.planOf(passing, width.width) : undefined;
+      const usual = width.widthName === 'nprobe' ? 'probe' : 'walk';
+      return { ...counted, ...width, indexType: index.indexType, plan: how ?? usual, recall };
+    }
+    case 'sparse': {
+      const { indexType } = plan;
+      const how = indexType === undefined ? 'scan' : 'lists';
+      return { ...counted, indexType: indexType ?? '', plan: how, recall: 1 };
+    }
+    case 'disk walk':
+      return { ...counted, indexType: 'DISKANN', plan: 'walk', widthName: 'search_list', width: plan.width };
+    case 'codes': {
+      const { index, width, isRefined } = plan;
+      const how = `${index.planOf(passing, Math.max(width, facts.k))}, by codes${isRefined ? ', refined' : ''}`;
+      return { ...counted, indexType: 'HNSW_SQ', plan: how, widthName: 'ef', width };
+    }
+    default:
+      return assertNever(plan);
+  }
+}
+
+/** The width that a search in such an index has, under the name that clients know. */
+function widthOf(
+  indexType: string,
+  params: AskedParams,
+): { readonly widthName: string; readonly width: number } {
+  const name = widthNameOf(indexType);
+  if (name === undefined) return { widthName: '', width: 0 };
+  return { widthName: name === 'searchList' ? 'search_list' : name, width: Number(params[name] ?? 0) };
+}

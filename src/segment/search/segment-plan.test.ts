@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest';
+import { describePlan } from './describe-plan.js';
+import {
+  type DenseFacts,
+  type FileFacts,
+  type IndexFacts,
+  isIndexUsable,
+  planSegmentSearch,
+  rowsPerScanTask,
+  type SparseFacts,
+} from './segment-plan.js';
+
+const common = {
+  metric: 'L2',
+  queryCount: 1,
+  kAsked: 10,
+  k: 10,
+  params: {},
+  rowCount: 100_000,
+  passing: 100_000,
+  parallelism: 4,
+} as const;
+
+const dense: DenseFacts = {
+  ...common,
+  store: 'dense',
+  dim: 128,
+  elementType: 'float32',
+  vectorBytes: 512,
+  queryBytes: 512,
+  hasRange: false,
+  isNamed: false,
+  isNarrowed: false,
+  index: undefined,
+  keepsRecall: false,
+  grownRows: 0,
+};
+
+const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts => ({
+  indexType,
+  metric: 'L2',
+  rowCount: 100_000,
+  planOf: (passing) => (passing === 100_000 ? 'walk' : 'admitting'),
+  ...of,
+});
+const hnsw = indexOf('HNSW');
+const few = { isNamed: true, isNarrowed: true, passing: 1000 };
+const chosen = { isExact: false, params: { ef: 77 }, width: 77, recall: 0.97 } as const;
+
+// What a search of vectors in memory becomes, and how explain shows it.
+test.each<[string, Partial<DenseFacts>, object, object]>([
+  ['no index', {}, { kind: 'scan', sharedAtOnce: 4 }, { plan: 'scan', indexType: '', recall: 1 }],
+  ['a short scan', { rowCount: 500, passing: 500 }, { kind: 'scan', sharedAtOnce: undefined }, { rows: 500 }],
+  ['many queries', { queryCount: 5 }, { kind: 'scan', sharedAtOnce: undefined }, { computed: 500_000n }],
+  ['a range', { hasRange: true }, { kind: 'scan', sharedAtOnce: undefined }, { plan: 'scan' }],
+  ['a scan of all threads', { queryCount: 4, dim: 1024 }, { kind: 'scan', sharedAtOnce: 1 }, {}],
+  [
+    'an index',
+    { index: hnsw, params: { ef: 40 } },
+    { kind: 'index', params: { ef: 40 }, recall: 0 },
+    { indexType: 'HNSW', plan: 'walk', widthName: 'ef', width: 40, computed: 9n, recall: 0 },
+  ],
+  [
+    'an index with a filter',
+    { index: hnsw, params: { ef: 40 }, isNarrowed: true, passing: 5000 },
+    { kind: 'index' },
+    { plan: 'admitting', passing: 5000 },
+  ],
+  [
+    'lists',
+    { index: indexOf('IVF_FLAT'), params: { nprobe: 8 } },
+    { kind: 'index' },
+    { plan: 'probe', width: 8 },
+  ],
+  [
+    'an index without a width',
+    { index: indexOf('MINHASH_LSH') },
+    { kind: 'index' },
+    { plan: 'walk', width: 0 },
+  ],
+  ['an index of another metric', { index: indexOf('HNSW', { metric: 'IP' }) }, { kind: 'scan' }, {}],
+  ['an index of fewer rows', { index: indexOf('HNSW', { rowCount: 99_999 }) }, { kind: 'scan' }, {}],
+  [
+    'few named rows go before an index',
+    { index: hnsw, ...few },
+    { kind: 'rows', rowsPerTask: 1000 },
+    { plan: 'rows' },
+  ],
+  ['one named row more', { index: hnsw, ...few, passing: 1001 }, { kind: 'index' }, {}],
+  [
+    'a chosen width',
+    { index: hnsw, choice: chosen },
+    { kind: 'index', params: { ef: 77 } },
+    { recall: 0.97 },
+  ],
+  [
+    'an exact choice',
+    { index: hnsw, choice: { isExact: true }, keepsRecall: true },
+    { kind: 'scan' },
+    { recall: 1 },
+  ],
+  [
+    'few rows by bits',
+    { isNarrowed: true, passing: 3000 },
+    { kind: 'rows' },
+    { plan: 'rows', computed: 3000n },
+  ],
+  ['not so few', { isNarrowed: true, passing: 3125 }, { kind: 'scan' }, {}],
+  ['named rows, many', { isNarrowed: true, isNamed: true, passing: 90_000 }, { kind: 'scan' }, {}],
+  [
+    'a graph that grows',
+    { grownRows: 60_000, params: { ef: 30 } },
+    { kind: 'walk and scan', grownRows: 60_000 },
+    { indexType: 'HNSW', plan: 'walk and scan', widthName: 'ef', width: 30, recall: 0 },
+  ],
+  ['a recall keeps the graph out', { grownRows: 60_000, keepsRecall: true }, { kind: 'scan' }, {}],
+  [
+    'signatures',
+    { metric: 'MHJACCARD', elementType: 'binary' },
+    { kind: 'signatures', rowsPerTask: 25_000 },
+    {},
+  ],
+  [
+    'very many queries over many rows',
+    { queryCount: 1000, rowCount: 2_000_000, passing: 2_000_000 },
+    { kind: 'slices', queriesPerSlice: 32 },
+    { plan: 'scan', computed: 2_000_000_000n },
+  ],
+])('%s', (_name, more, plan, told) => {
+  const facts = { ...dense, ...more };
+  const made = planSegmentSearch(facts);
+  expect(made).toMatchObject(plan);
+  expect(describePlan(made, facts, 9)).toMatchObject(told);
+});
+
+test('a recall is chosen only for an index that would answer', () => {
+  expect(isIndexUsable({ ...dense, index: hnsw })).toBe(true);
+  expect(isIndexUsable({ ...dense, index: hnsw, ...few })).toBe(false);
+  expect(isIndexUsable(dense)).toBe(false);
+});
+
+test('a slice of the queries is never cut again, and tasks of a scan are whole blocks', () => {
+  for (const rowCount of [1, 64, 5000, 1_000_000, 40_000_000]) {
+    const facts = { ...dense, rowCount, passing: rowCount, queryCount: 32 };
+    expect(planSegmentSearch(facts).kind).toBe('scan');
+    const perTask = rowsPerScanTask(facts, rowCount, 32);
+    expect(perTask % 64).toBe(0);
+    expect(Math.ceil(rowCount / perTask)).toBeLessThanOrEqual(Math.max(1, rowCount / 64));
+  }
+});
+
+const sparse: SparseFacts = {
+  ...common,
+  metric: 'IP',
+  store: 'sparse',
+  indexType: undefined,
+  indexedRows: 0,
+  scannedBytes: 9 << 20,
+};
+
+test.each<[string, Partial<SparseFacts>, object, object]>([
+  ['rows', {}, { firstScanned: 0, rowsPerTask: 50_000 }, { plan: 'scan', indexType: '', recall: 1 }],
+  ['few bytes', { scannedBytes: 1000 }, { firstScanned: 0, rowsPerTask: 100_000 }, {}],
+  [
+    'an index over the first rows',
+    { indexType: 'SPARSE_WAND', indexedRows: 99_000, scannedBytes: 1000 },
+    { firstScanned: 99_000, rowsPerTask: 1000 },
+    { plan: 'lists', indexType: 'SPARSE_WAND', recall: 1 },
+  ],
+])('sparse: %s', (_name, more, plan, told) => {
+  const facts = { ...sparse, ...more };
+  const made = planSegmentSearch(facts);
+  expect(made).toMatchObject(plan);
+  expect(describePlan(made, facts, 0)).toMatchObject({ computed: 0n, ...told });
+});
+
+const disk: FileFacts = { ...common, store: 'disk', index: hnsw };
+
+test.each<[string, Partial<FileFacts>, object, object]>([
+  [
+    'a usual width',
+    {},
+    { kind: 'disk walk', width: 10 },
+    { plan: 'walk', widthName: 'search_list', recall: 0 },
+  ],
+  [
+    'a width',
+    { params: { searchList: 50 } },
+    { params: { searchList: 50 } },
+    { indexType: 'DISKANN', width: 50 },
+  ],
+  [
+    'a recall',
+    { params: { targetRecall: 0.99 } },
+    { params: { searchList: expect.any(Number) } },
+    { recall: 0 },
+  ],
+  [
+    'codes',
+    { store: 'codes', params: { ef: 5 } },
+    { kind: 'codes', isRefined: false },
+    { plan: 'walk, by codes' },
+  ],
+  [
+    'codes, some rows, refined',
+    { store: 'codes', params: { ef: 70, refineK: 3 }, passing: 300 },
+    { kind: 'codes', isRefined: true, params: { ef: 70, refineK: 3 } },
+    { plan: 'admitting, by codes, refined', widthName: 'ef', width: 70, computed: 9n },
+  ],
+])('in a file: %s', (_name, more, plan, told) => {
+  const facts = { ...disk, ...more };
+  const made = planSegmentSearch(facts);
+  expect(made).toMatchObject(plan);
+  expect(made).not.toHaveProperty('params.targetRecall');
+  expect(describePlan(made, facts, 9)).toMatchObject(told);
+});
