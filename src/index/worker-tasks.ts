@@ -1,38 +1,16 @@
-// The one registry of tasks that worker threads run by name. Platforms below import it; its shape is theirs (`WorkerTask`),
-// said here structurally because folders import only from earlier ones.
-
-import { vectorFloats } from '#index/block/vector-floats.js';
-import {
-  kmeansAssign,
-  kmeansMeasure,
-  kmeansSolve,
-  kmeansStart,
-  kmeansUpdate,
-} from '#index/codebook/kmeans-tasks.js';
-import { pqRest } from '#index/codebook/pq-train.js';
-import { diskScan } from '#index/disk/disk-scan.js';
-import { flatIds } from '#index/flat/flat-ids.js';
-import { flatSearch } from '#index/flat/flat-search.js';
-import { inverseNorms } from '#index/flat/inverse-norms.js';
-import { codeFit } from '#index/graph/build/code-fit.js';
-import { graphCountLinks, graphMend } from '#index/graph/build/graph-mend.js';
-import { graphOrder } from '#index/graph/build/graph-order.js';
-import { graphEncode, graphFill, graphInsert, graphSample } from '#index/graph/build/graph-tasks.js';
-import { rowCopies } from '#index/graph/build/row-copies.js';
-import { graphPqEncode, graphPqSample } from '#index/graph/pq/graph-pq-encode.js';
-import { graphPqSearch } from '#index/graph/pq/graph-pq-search.js';
-import { qgEncode } from '#index/graph/qg/qg-encode.js';
-import { qgSearch } from '#index/graph/qg/qg-search.js';
-import { graphCodesSearch } from '#index/graph/search/graph-codes-search.js';
-import { graphSearch } from '#index/graph/search/graph-search.js';
-import { ivfAssign, ivfOrder, ivfResiduals, ivfSample } from '#index/ivf/ivf-build-tasks.js';
-import { ivfEncode } from '#index/ivf/ivf-encode.js';
-import { ivfSearch } from '#index/ivf/ivf-search.js';
-import { minhashBuild } from '#index/minhash/minhash-index.js';
-import { minhashScan, minhashSearch } from '#index/minhash/minhash-search.js';
-import { sparseBuild } from '#index/sparse/sparse-index.js';
-import { sparseScan } from '#index/sparse/sparse-scan.js';
-import { sparseSearch } from '#index/sparse/sparse-search.js';
+// The one registry of tasks that worker threads run by name: those of every room. Platforms below import it; its shape is theirs
+// (`WorkerTask`), said here structurally because folders import only from earlier ones.
+import { blockTasks } from '#index/block/tasks.js';
+import { codebookTasks } from '#index/codebook/tasks.js';
+import { diskTasks } from '#index/disk/tasks.js';
+import { flatTasks } from '#index/flat/tasks.js';
+import { graphBuildTasks } from '#index/graph/build/tasks.js';
+import { graphPqTasks } from '#index/graph/pq/tasks.js';
+import { graphQgTasks } from '#index/graph/qg/tasks.js';
+import { graphSearchTasks } from '#index/graph/search/tasks.js';
+import { ivfTasks } from '#index/ivf/tasks.js';
+import { minhashTasks } from '#index/minhash/tasks.js';
+import { sparseTasks } from '#index/sparse/tasks.js';
 import { checkIndex } from './vector-indexes.js';
 
 type Task = (
@@ -42,44 +20,16 @@ type Task = (
 
 export const workerTasks = {
   checkIndex,
-  codeFit,
-  diskScan,
-  graphCodesSearch,
-  graphCountLinks,
-  graphEncode,
-  graphInsert,
-  graphFill,
-  graphMend,
-  graphOrder,
-  graphPqEncode,
-  graphPqSample,
-  graphPqSearch,
-  graphSample,
-  graphSearch,
-  flatIds,
-  flatSearch,
-  inverseNorms,
-  ivfAssign,
-  ivfEncode,
-  ivfOrder,
-  ivfResiduals,
-  ivfSample,
-  ivfSearch,
-  kmeansAssign,
-  kmeansMeasure,
-  kmeansSolve,
-  kmeansStart,
-  kmeansUpdate,
-  pqRest,
-  qgEncode,
-  qgSearch,
-  rowCopies,
-  minhashBuild,
-  minhashScan,
-  minhashSearch,
-  sparseBuild,
-  sparseScan,
-  sparseSearch,
-  vectorFloats,
+  ...blockTasks,
+  ...codebookTasks,
+  ...diskTasks,
+  ...flatTasks,
+  ...graphBuildTasks,
+  ...graphPqTasks,
+  ...graphQgTasks,
+  ...graphSearchTasks,
+  ...ivfTasks,
+  ...minhashTasks,
+  ...sparseTasks,
 } satisfies Record<string, Task>;
 export type WorkerTaskName = keyof typeof workerTasks;

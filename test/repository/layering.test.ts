@@ -11,6 +11,7 @@ import {
   LINES_MAX,
   noOpening,
   privateImports,
+  roomCircles,
   type Sources,
   tooLong,
   unnamedFolders,
@@ -41,6 +42,9 @@ describe('the repository', () => {
     expect(badSpecifiers(sources)).toEqual([]));
   it('has no circles at run time', () => expect(cycles(sources, { types: false })).toEqual([]));
   it('has no circles of types', () => expect(cycles(sources, { types: true })).toEqual([]));
+  it.each(['index', 'segment'])('has an order of rooms in %s', (folder) =>
+    expect(roomCircles(sources, folder)).toEqual([]),
+  );
   it('takes time and chance from the platform', () => expect(worldlyCalls(sources)).toEqual([]));
   it('has no file that is too long', () => expect(tooLong(sources)).toEqual([]));
   it('says at the top of each file what it is for', () => expect(noOpening(sources)).toEqual([]));
@@ -50,6 +54,18 @@ describe('the repository', () => {
 });
 
 describe('the rules find', () => {
+  it('a circle of rooms, through files that make none', () => {
+    const circle = files({
+      'segment/a/one.ts': "import { b } from '#segment/b/two.js';",
+      'segment/b/two.ts': '',
+      'segment/b/three.ts': "import type { r } from '#segment/root.js';",
+      'segment/root.ts': "import { a } from '#segment/a/four.js';",
+      'segment/a/four.ts': '',
+      'segment/b/five.test.ts': "import { a } from '#segment/a/one.js';",
+    });
+    expect(roomCircles(circle, 'segment')).toEqual(['segment/a → segment/b → segment → segment/a']);
+    expect(roomCircles(circle, 'index')).toEqual([]);
+  });
   it('an import of a later folder, in every form', () => {
     for (const line of [
       "import { a } from '#roles/x/a.js';",

@@ -169,6 +169,29 @@ export function cycles(sources: Sources, options: { readonly types: boolean }): 
   return found;
 }
 
+/** Rooms of these folders have an order, too: which rooms import each other in a circle. The files of the folder itself are one more. */
+export function roomCircles(sources: Sources, folder: string): string[] {
+  const roomOf = (path: string): string => path.split('/').slice(0, -1).join('/');
+  const next = new Map<string, Set<string>>();
+  for (const { from, target } of allImports(sources)) {
+    if (target === undefined || isTest(from) || !from.startsWith(`${folder}/`)) continue;
+    const [room, other] = [roomOf(from), roomOf(target)];
+    if (room === other || !target.startsWith(`${folder}/`)) continue;
+    next.set(room, (next.get(room) ?? new Set()).add(other));
+  }
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (room: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(room);
+    if (at >= 0) found.push([...trail.slice(at), room].join(' → '));
+    if (at >= 0 || done.has(room)) return;
+    for (const other of next.get(room) ?? []) visit(other, [...trail, room]);
+    done.add(room);
+  };
+  for (const room of next.keys()) visit(room, []);
+  return found;
+}
+
 const worldly: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\b/, 'Date.now'],
   [/\bnew Date\(\s*\)/, 'new Date()'],

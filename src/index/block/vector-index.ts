@@ -1,11 +1,11 @@
 // How a vector index lies in memory, and what a search in it gets and gives. The exact vectors of a segment stay in their own region;
 // an index has a region beside it, so that loading one is a copy and dropping one gives its memory back at once.
+
 import { ElanusError } from '#base/errors.js';
-import type { FlatSearchOutput } from '#index/flat/flat-queries.js';
-import type { RowBlocks } from '#index/flat/flat-search.js';
 import type { ElementType } from './element-type.js';
 import type { IndexBlock, IndexMeta, IndexParameter } from './index-block.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
+import type { RowBlocks, SearchOutput } from './search-output.js';
 
 export interface SectionPlace {
   /** Bytes from the start of the index's region, a multiple of 64. */
@@ -49,7 +49,7 @@ export interface IndexSearchInput {
   readonly rangeFilter?: number;
 }
 
-export interface IndexSearchOutput extends FlatSearchOutput {
+export interface IndexSearchOutput extends SearchOutput {
   /** Distances computed, for explain and metrics. */
   readonly computed?: number;
 }

@@ -1,15 +1,17 @@
 // Exact search over every element type against an oracle in doubles: all dims to 130 and the usual large ones, every metric, one query and
 // several, rows by range and by number, with and without relaxed SIMD. A row's score has the same bits whatever path found it.
+
 import { describe, expect, it } from 'vitest';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { isInRange } from '#index/block/metric.js';
 import { DATA_OFFSET } from '#index/block/region-layout.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '#model/columns/half-float.js';
 import { isLargerBetter, type MetricName } from '#model/schema/metric-type.js';
 import { flatIds } from './flat-ids.js';
 import { flatBaselineKernel, flatKernel } from './flat-kernel.js';
-import { type FlatSearchOutput, flatSearch } from './flat-search.js';
+import { flatSearch } from './flat-search.js';
 import { inverseNorms } from './inverse-norms.js';
 import { VectorStore } from './vector-store.js';
 
@@ -91,7 +93,7 @@ const rowsOf = (type: ElementType, dim: number, bytes: Uint8Array): number[][] =
 };
 
 type Hit = { row: number; score: number };
-function hitsOf({ counts, rows, scores }: FlatSearchOutput): Hit[][] {
+function hitsOf({ counts, rows, scores }: SearchOutput): Hit[][] {
   let at = 0;
   return Array.from(counts, (count) =>
     Array.from({ length: count }, () => ({ row: rows[at] as number, score: scores[at++] as number })),

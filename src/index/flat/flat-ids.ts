@@ -1,6 +1,7 @@
 // Exact search among named rows: the survivors of a filter, the lists of an inverted file, the candidates of an index to be scored again.
 // A task like flatSearch, with the same scores to the last bit; rows are fetched ahead of their turn, as they lie far apart.
-import { FlatQueries, type FlatSearchContext, type FlatSearchOutput } from './flat-queries.js';
+import type { SearchOutput } from '#index/block/search-output.js';
+import { FlatQueries, type FlatSearchContext } from './flat-queries.js';
 import { checkNorms, type FlatSearchInput } from './flat-search.js';
 
 export interface FlatIdsInput extends Omit<FlatSearchInput, 'rowBegin' | 'rowEnd' | 'excluded'> {
@@ -12,7 +13,7 @@ export interface FlatIdsInput extends Omit<FlatSearchInput, 'rowBegin' | 'rowEnd
 const CHUNK_IDS = 8192;
 const NO_BLOCKS = { rows: 0xffffffff, bytes: 0 };
 
-export function flatIds(input: FlatIdsInput, context: FlatSearchContext): FlatSearchOutput {
+export function flatIds(input: FlatIdsInput, context: FlatSearchContext): SearchOutput {
   const { ids, dim, vectorsOffset, inverseNormsOffset: norms = 0, blocks = NO_BLOCKS } = input;
   const state = new FlatQueries(input, context, ids.length, Math.min(CHUNK_IDS, ids.length) * 4);
   checkNorms(input);

@@ -1,9 +1,11 @@
 // Query vectors in a thread's scratch, each with a top-k state: what every exact scan begins and ends with.
+
 import { ElanusError } from '#base/errors.js';
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
 import { isLargerBetter, metricCodes } from '#index/block/metric.js';
 import { SCRATCH_BYTES_PER_THREAD, scratchOffsetOf } from '#index/block/region-layout.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import { type FlatKernel, flatKernel, floatOf, KEY_END, KEY_LOWEST, keyOf } from './flat-kernel.js';
 
@@ -29,13 +31,6 @@ export interface QueryInput {
   /** Default: the scratch of the context's thread. */
   readonly scratchOffset?: number;
   readonly scratchBytes?: number;
-}
-
-/** Query i's hits are counts[i] entries, after those of the queries before it, best first, equal scores by row. */
-export interface FlatSearchOutput {
-  readonly counts: Uint32Array;
-  readonly rows: Uint32Array;
-  readonly scores: Float32Array;
 }
 
 export interface FlatSearchContext {
@@ -141,7 +136,7 @@ export class FlatQueries {
   }
 
   /** Runs `scan` for each group of loaded queries and collects the hits. */
-  collect(scan: (group: number) => void): FlatSearchOutput {
+  collect(scan: (group: number) => void): SearchOutput {
     const counts = new Uint32Array(this.count);
     const rows = new Uint32Array(this.count * this.k);
     const scores = new Float32Array(this.count * this.k);

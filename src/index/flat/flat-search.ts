@@ -1,22 +1,12 @@
 // Exact search: scores every row that is not excluded. Runs as a task on any thread, in the shared memory of one segment.
 // Memory is the limit, so rows are read in pieces that fit a core's cache and every query visits a piece before the next one.
+
 import { ElanusError } from '#base/errors.js';
-import {
-  FlatQueries,
-  type FlatSearchContext,
-  type FlatSearchOutput,
-  type QueryInput,
-} from './flat-queries.js';
+import type { RowBlocks, SearchOutput } from '#index/block/search-output.js';
+import { FlatQueries, type FlatSearchContext, type QueryInput } from './flat-queries.js';
 
-export type { FlatSearchContext, FlatSearchOutput } from './flat-queries.js';
+export type { FlatSearchContext } from './flat-queries.js';
 export { FLAT_K_MAX } from './flat-queries.js';
-
-/** Rows in blocks: row r is at offset + floor(r / blockRows) * blockBytes + (r % blockRows) * size of one. */
-export interface RowBlocks {
-  /** A multiple of 64. */
-  readonly rows: number;
-  readonly bytes: number;
-}
 
 export interface FlatSearchInput extends QueryInput {
   readonly rowBegin: number;
@@ -35,7 +25,7 @@ const PIECE_BYTES = 256 * 1024;
 const PIECE_ROWS_MAX = 32_768;
 const BITSET_BYTES = PIECE_ROWS_MAX / 8;
 
-export function flatSearch(input: FlatSearchInput, context: FlatSearchContext): FlatSearchOutput {
+export function flatSearch(input: FlatSearchInput, context: FlatSearchContext): SearchOutput {
   const queries = new FlatQueries(input, context, input.rowEnd - input.rowBegin, BITSET_BYTES);
   checkNorms(input);
   const scan = new Scan(input, queries, context.memories[0] as WebAssembly.Memory);

@@ -1,11 +1,13 @@
 // Dense vectors of one segment in its shared memory, appended row by row. Rows live in blocks, each
 // [vectors of blockRows rows | their inverse norms], so that both grow without moving what other threads are reading.
+
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
+import type { RowBlocks } from '#index/block/search-output.js';
 import { flatKernel } from './flat-kernel.js';
-import type { FlatSearchInput, RowBlocks } from './flat-search.js';
+import type { FlatSearchInput } from './flat-search.js';
 
 export interface VectorStoreOptions {
   readonly dim: number;

@@ -1,9 +1,11 @@
 // Builds an index of the IVF family: trains centroids on a sample, sorts the rows into lists, trains what codes need, and encodes.
 // The work goes through the workers in pieces; a seed gives the same bytes however many threads there are.
+
 import { ElanusError } from '#base/errors.js';
 import { seededRandom } from '#base/random.js';
 import { encodeIndexBlock, type IndexMeta, type IndexParameter } from '#index/block/index-block.js';
 import { REGION_BYTES_MAX, RESERVED_BYTES } from '#index/block/region-layout.js';
+import type { RowBlocks } from '#index/block/search-output.js';
 import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
 import { runLanes, throwIfCancelled } from '#index/block/work-lanes.js';
 import { panelFloats, panelsFor, writeHalfSquares } from '#index/codebook/centroid-panels.js';
@@ -11,7 +13,6 @@ import { ivfKernel } from '#index/codebook/ivf-kernel.js';
 import { type KMeansPlan, kmeansArea, sampleRows } from '#index/codebook/kmeans-tasks.js';
 import { trainKMeans } from '#index/codebook/kmeans-train.js';
 import { pqSampleCount, trainPq } from '#index/codebook/pq-train.js';
-import type { RowBlocks } from '#index/flat/flat-search.js';
 import { type IvfBuildPlan, type ListPart, piecesOf, sectionAt } from './ivf-build-tasks.js';
 import { encodeStride, encodeWorkBytes } from './ivf-encode.js';
 import {

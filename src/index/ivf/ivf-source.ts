@@ -1,6 +1,6 @@
 // Reads the vectors of a segment as the IVF family wants them: float32, for COSINE of length 1, for L2 with the mean taken off (so that
 // data far from the origin keeps its precision), and bits as -1 and 1, whose squared distances are four times the Hamming distances.
-import type { RowBlocks } from '#index/flat/flat-search.js';
+import type { RowBlocks } from '#index/block/search-output.js';
 
 /** Of the first region of a build's tasks; plain data. */
 export interface IvfSource {

@@ -1,15 +1,12 @@
 // Search of MinHash signatures: in a MINHASH_LSH index, where only rows that share a band with the query are looked at, and by scan, where
 // all are. Rows that share one are scored by all their elements, whatever `mh_search_with_jaccard` says: then scores mean the same
 // everywhere. The score (MHJACCARD) is the part of elements that agree, an estimate of the Jaccard similarity of the two sets: larger is better.
+
 import { ElanusError } from '#base/errors.js';
+import type { RowBlocks, SearchOutput } from '#index/block/search-output.js';
 import { TopScores } from '#index/block/top-scores.js';
 import type { IndexSearchInput } from '#index/block/vector-index.js';
-import {
-  FLAT_K_MAX,
-  type FlatSearchContext,
-  type FlatSearchOutput,
-  type RowBlocks,
-} from '#index/flat/flat-search.js';
+import { FLAT_K_MAX, type FlatSearchContext } from '#index/flat/flat-search.js';
 import { bandBytes, bandHash, elementsOf, minhashLists, minhashShape } from './minhash-index.js';
 
 interface MinhashRequest {
@@ -89,7 +86,7 @@ function answer(
   rowBytes: number,
   rowCount: number,
   fill: (query: Uint8Array, top: TopScores) => void,
-): FlatSearchOutput {
+): SearchOutput {
   const queryCount = request.queries.length / rowBytes;
   if (!Number.isInteger(queryCount)) {
     throw new ElanusError(
@@ -113,7 +110,7 @@ function answer(
 }
 
 /** Every row that is not excluded. */
-export function minhashScan(input: MinhashScanInput, context: FlatSearchContext): FlatSearchOutput {
+export function minhashScan(input: MinhashScanInput, context: FlatSearchContext): SearchOutput {
   const memory = context.memories[0];
   if (!memory)
     throw new ElanusError('internal', 'minhashScan got no memory, expected the region of the signatures');
@@ -130,7 +127,7 @@ export function minhashScan(input: MinhashScanInput, context: FlatSearchContext)
 }
 
 /** Rows that share a band with the query and are not excluded. A task over two regions: the signatures, and the index. */
-export function minhashSearch(input: IndexSearchInput, context: FlatSearchContext): FlatSearchOutput {
+export function minhashSearch(input: IndexSearchInput, context: FlatSearchContext): SearchOutput {
   const [vectors, memory] = context.memories;
   if (!vectors || !memory)
     throw new ElanusError(

@@ -1,8 +1,10 @@
 // Exact search of sparse rows without an index: each row's pairs are looked up in a hash table of the query. For growing rows, and for
 // segments too small for an index. Rows lie in shared memory one after another, a uint32 count of pairs before each row's pairs.
+
 import { ElanusError } from '#base/errors.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import { TopScores } from '#index/block/top-scores.js';
-import type { FlatSearchContext, FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { FlatSearchContext } from '#index/flat/flat-search.js';
 import { type SparseQuery, scoreBounds, unpackSparseQueries } from './sparse-query.js';
 
 export interface SparseScanInput {
@@ -44,7 +46,7 @@ class QueryTable {
   }
 }
 
-export function sparseScan(input: SparseScanInput, context: FlatSearchContext): FlatSearchOutput {
+export function sparseScan(input: SparseScanInput, context: FlatSearchContext): SearchOutput {
   const memory = context.memories[0];
   if (!memory) throw new ElanusError('internal', 'sparseScan got no memory, expected the region of the rows');
   const queries = unpackSparseQueries(input.queries);

@@ -1,8 +1,10 @@
 // Search in a SPARSE_INVERTED_INDEX: the lists of a query's indices are merged by one of several algorithms that all give the same
 // hits and scores, and differ in how much of the lists they skip. Runs as a task on any thread, in the shared memory of the index.
+
 import { ElanusError } from '#base/errors.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
-import { FLAT_K_MAX, type FlatSearchContext, type FlatSearchOutput } from '#index/flat/flat-search.js';
+import { FLAT_K_MAX, type FlatSearchContext } from '#index/flat/flat-search.js';
 import {
   SPARSE_TERMS_MAX,
   type SparseLists,
@@ -51,7 +53,7 @@ export interface SparseSearchInput {
   readonly rangeFilter?: number;
 }
 
-export function sparseSearch(input: SparseSearchInput, context: FlatSearchContext): FlatSearchOutput {
+export function sparseSearch(input: SparseSearchInput, context: FlatSearchContext): SearchOutput {
   const memory = context.memories[0];
   if (!memory)
     throw new ElanusError('internal', 'sparseSearch got no memory, expected the region of the index');

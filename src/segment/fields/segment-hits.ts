@@ -1,7 +1,7 @@
 // What a search in one segment is asked and answers, and the merge of answers for parts of its rows.
 
 import { compareScores } from '#index/block/metric.js';
-import type { FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 
 /** Hits of query q, best first, at [q * k, q * k + counts[q]). `k` may be less than asked for: never more than the segment's rows. */
@@ -49,7 +49,7 @@ export function mergeHits(
   metric: MetricName,
   queryCount: number,
   k: number,
-  parts: readonly FlatSearchOutput[],
+  parts: readonly SearchOutput[],
 ): SegmentHits {
   const [only] = parts;
   // One query's hits, or full lists, lie where they belong already.

@@ -1,10 +1,12 @@
 // Carries out the plans for dense vectors in memory: by their index, row by row, or by scans over ranges of rows on worker threads, which
 // searches of the same rows share.
+
 import { assertNever, must } from '#base/assert.js';
 import { countingRows } from '#index/block/counting-rows.js';
 import { rowsMicros, scanMicros } from '#index/block/search-cost.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import type { FlatIdsInput } from '#index/flat/flat-ids.js';
-import type { FlatSearchInput, FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { FlatSearchInput } from '#index/flat/flat-search.js';
 import type { Scan } from '#segment/fields/scan-batches.js';
 import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import { settled } from '#segment/fields/settled.js';
@@ -19,7 +21,7 @@ import {
   rowsPerScanTask,
 } from './segment-plan.js';
 
-type Task = () => Promise<FlatSearchOutput>;
+type Task = () => Promise<SearchOutput>;
 
 export function runDense(plan: DensePlan, facts: DenseFacts, search: DenseSearch): Promise<SegmentHits> {
   switch (plan.kind) {
@@ -84,7 +86,7 @@ function rowTasks(rowsPerTask: number, facts: DenseFacts, search: DenseSearch): 
   for (let begin = 0; begin < passing; begin += rowsPerTask) {
     const input: FlatIdsInput = { ...common, ids: ids.slice(begin, begin + rowsPerTask) };
     const micros = rowsMicros(input.ids.length, vectorBytes, queryCount);
-    tasks.push(() => workers.run<FlatSearchOutput>('flatIds', input, [region], signal, micros));
+    tasks.push(() => workers.run<SearchOutput>('flatIds', input, [region], signal, micros));
   }
   return tasks;
 }
@@ -117,7 +119,7 @@ function scanTasks(facts: DenseFacts, search: DenseSearch, first: number, scanne
     const range = { rowBegin, rowEnd };
     const input: FlatSearchInput = { ...common, ...range, ...(excluded.bits && { excluded: excluded.bits }) };
     const micros = scanMicros(rowEnd - rowBegin, vectorBytes, queryCount);
-    return () => workers.run<FlatSearchOutput>('flatSearch', input, [region], signal, micros);
+    return () => workers.run<SearchOutput>('flatSearch', input, [region], signal, micros);
   });
 }
 

@@ -1,5 +1,5 @@
 // Search of MinHash signatures in a segment without an index over them: a scan of all rows, in ranges on worker threads.
-import type { FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import type { MinhashScanInput } from '#index/minhash/minhash-search.js';
 import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import { settled } from '#segment/fields/settled.js';
@@ -31,10 +31,10 @@ export async function scanSignatures(
     ...(rangeFilter !== undefined && { rangeFilter }),
   };
   const begins = Array.from({ length: Math.ceil(rowCount / rowsPerTask) }, (_, task) => task * rowsPerTask);
-  const run = (rowBegin: number): Promise<FlatSearchOutput> => {
+  const run = (rowBegin: number): Promise<SearchOutput> => {
     const rowEnd = Math.min(rowCount, rowBegin + rowsPerTask);
     const input: MinhashScanInput = { ...common, rowBegin, rowEnd };
-    return workers.run<FlatSearchOutput>('minhashScan', input, [region], signal);
+    return workers.run<SearchOutput>('minhashScan', input, [region], signal);
   };
   const parts = await vectors.hold(() => settled(begins.map((begin) => () => run(begin))));
   return mergeHits('MHJACCARD', queryCount, k, parts);

@@ -1,10 +1,12 @@
 // Chooses the width of index searches that ask for a recall (`target_recall`). Some of their queries are run again in the background,
 // exactly and at a ladder of widths; the curve that comes out says which width is enough. One controller per loaded index, and in it one
 // curve per k, share of rows that count, and other parameters. Nothing runs for collections that do not ask.
+
 import { messageOf } from '#base/errors.js';
 import { nextBelow } from '#base/random.js';
 import { compareScores } from '#index/block/metric.js';
-import type { FlatSearchInput, FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { SearchOutput } from '#index/block/search-output.js';
+import type { FlatSearchInput } from '#index/flat/flat-search.js';
 import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import type { Platform } from '#platform/platform.js';
@@ -326,7 +328,7 @@ export class RecallController {
     const metric = this.#index.metric as MetricName;
     const { rowCount } = this.#index;
     const perTask = Math.max(64, Math.floor(TASK_BYTES / store.vectorBytes / 64) * 64);
-    const parts: FlatSearchOutput[] = [];
+    const parts: SearchOutput[] = [];
     for (let rowBegin = 0; rowBegin < rowCount; rowBegin += perTask) {
       const range = { rowBegin, rowEnd: Math.min(rowCount, rowBegin + perTask) };
       const input: FlatSearchInput = {
@@ -339,7 +341,7 @@ export class RecallController {
       };
       parts.push(
         await this.#vectors.hold(() =>
-          this.#platform.workers.run<FlatSearchOutput>('flatSearch', input, [region]),
+          this.#platform.workers.run<SearchOutput>('flatSearch', input, [region]),
         ),
       );
     }

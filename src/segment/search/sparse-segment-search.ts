@@ -1,6 +1,6 @@
 // Carries out the plan for sparse vectors: the index where there is one, and scans of the rows behind it. Both give exact scores, so their
 // hits are merged as they are.
-import type { FlatSearchOutput } from '#index/flat/flat-search.js';
+import type { SearchOutput } from '#index/block/search-output.js';
 import type { SparseScanInput } from '#index/sparse/sparse-scan.js';
 import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse/sparse-search.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
@@ -38,7 +38,7 @@ export async function runSparse(
     ...(radius !== undefined && { radius }),
     ...(rangeFilter !== undefined && { rangeFilter }),
   };
-  const tasks: (() => Promise<FlatSearchOutput>)[] = [];
+  const tasks: (() => Promise<SearchOutput>)[] = [];
   const add = (
     task: string,
     input: SparseScanInput | SparseSearchInput,
@@ -46,7 +46,7 @@ export async function runSparse(
     bytes: number,
   ): void => {
     const micros = 5 + (bytes * queryCount) / BYTES_PER_MICRO;
-    tasks.push(() => workers.run<FlatSearchOutput>(task, input, [region], signal, micros));
+    tasks.push(() => workers.run<SearchOutput>(task, input, [region], signal, micros));
   };
   const { index } = vectors;
   if (index !== undefined) {
