@@ -41,9 +41,9 @@ export const plants = {
   'scores-halved': plant(
     'all scores of answers are halved',
     edit(
-      'roles/proxy/search/read-service.js',
-      '? hits.scores\n',
-      '? hits.scores.map((score) => score / 2)\n',
+      'roles/proxy/search/rank-hits.js',
+      'return page;',
+      'return { ...page, scores: page.scores.map((score) => score / 2) };',
     ),
   ),
   'score-out-of-range': plant(
@@ -116,7 +116,7 @@ export const plants = {
       'nextLsn: chain.every((file) => file.name.firstLsn === file.endLsn) ? 1n : endOf(chain, voids),',
     ),
     // A newest file of less than a MiB stays although nothing in it is needed, which hides it in logs as small as here.
-    edit('roles/streaming-node/streaming-node.js', 'spareBytesMax: LOG_SPARE_BYTES', 'spareBytesMax: 0'),
+    edit('roles/streaming-node/shard-set.js', 'spareBytesMax: LOG_SPARE_BYTES', 'spareBytesMax: 0'),
   ),
   'damage-taken-for-torn': plant(
     'a damaged entry in the middle of the newest log file ends the log',

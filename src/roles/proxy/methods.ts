@@ -9,6 +9,7 @@ import { ImportMethods } from '#roles/proxy/imports/import-methods.js';
 import { IndexMethods } from '#roles/proxy/indexes/index-methods.js';
 import { LoadingMethods } from '#roles/proxy/loading/loading-methods.js';
 import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
+import { QueryMethods } from '#roles/proxy/query/query-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
 import { SessionMethods } from '#roles/proxy/users/session-methods.js';
 import type { Handlers } from '#rpc/service.js';
@@ -31,6 +32,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new WriteMethods(parts),
     ...new FlushMethods(parts),
     ...new SearchMethods(parts),
+    ...new QueryMethods(parts),
     ...new ImportMethods(parts),
     ...new SessionMethods(parts),
   };

@@ -1,6 +1,5 @@
 // Insert, upsert and delete: checked against the schema, split by shard, appended to each shard's log. Vectors stay the bytes that came.
 import { ElanusError } from '#base/errors.js';
-import { parseKeyFilter } from '#expr/key-filter.js';
 import { generateAutoIds, keyColumn } from '#model/columns/auto-ids.js';
 import { gatherBatch, keyAt } from '#model/columns/column.js';
 import { batchFromFields } from '#model/columns/field-data-in.js';
@@ -11,6 +10,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
 
 type WriteParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode'>;
@@ -71,19 +71,19 @@ export class WriteMethods {
     refusePartitionNames(collection, [request.partitionName]);
     const deletedPartitionId =
       request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
-    const filter = parseKeyFilter(collection.schema, request.expr, request.exprTemplateValues);
-    if (filter.kind === 'all' || filter.negated) {
+    const { keys } = requestFilter(collection.schema, request.expr, request.exprTemplateValues);
+    if (keys === undefined) {
       throw new ElanusError(
         'unsupported',
         `delete by "${request.expr}": this version deletes by key only, "${primaryField(collection.schema).name} in [...]"; other filters come in a later version`,
       );
     }
-    const { keys, keyCount } = filter;
+    const { column, count } = keys;
     const timestamp = await this.#append(
-      shardDeletes(collection, keys, keyCount, deletedPartitionId),
+      shardDeletes(collection, column, count, deletedPartitionId),
       context,
     );
-    return { ...mutation(idsFromColumn(keys), keyCount, timestamp), deleteCnt: BigInt(keyCount) };
+    return { ...mutation(idsFromColumn(column), count, timestamp), deleteCnt: BigInt(count) };
   };
 
   /** Undefined where the rows choose their partitions by their key. */

@@ -1,0 +1,48 @@
+// The last step of a query: a count, or rows, in the message that clients read.
+import { must } from '#base/assert.js';
+import { countFieldData, fieldsFromBatch } from '#model/columns/field-data-out.js';
+import { fixedWidth } from '#model/schema/data-type.js';
+import { fieldById, primaryField } from '#model/schema/field.js';
+import { answeredRows } from '#model/schema/output-fields.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
+import type { CollectionSchema, FieldData } from '#proto/milvus/schema.js';
+import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
+import type { CheckedQuery } from './query-request.js';
+
+type Answers = readonly ShardRetrieveResponse[];
+
+export function encodeCount(answers: Answers, query: CheckedQuery) {
+  const count = answers.reduce((sum, shard) => sum + shard.count, 0n);
+  return answer(answers, query, [countFieldData(count)]);
+}
+
+export function encodeRows(answers: Answers, query: CheckedQuery, page: ColumnBatch) {
+  const { schema, record } = query.scope.collection;
+  const { fieldIds } = query.output;
+  const rows = page.rowCount === 0 ? emptyBatch(schema, fieldIds) : answeredRows(schema, page, query.output);
+  return answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, record.properties.timezone));
+}
+
+const answer = (answers: Answers, { scope, output }: CheckedQuery, fieldsData: FieldData[]) => ({
+  collectionName: scope.collection.schema.name,
+  outputFields: output.names,
+  sessionTs: newestRead(answers),
+  primaryFieldName: primaryField(scope.collection.schema).name,
+  fieldsData,
+});
+
+/** No rows, but every column in its type: a client reads the names from it. */
+const emptyBatch = (schema: CollectionSchema, fieldIds: readonly bigint[]): ColumnBatch => ({
+  rowCount: 0,
+  columns: fieldIds.map((fieldId) => {
+    const { dataType } = must(fieldById(schema, fieldId), `field ${fieldId}`);
+    return {
+      fieldId,
+      dataType,
+      data: new Uint8Array(0),
+      offsets: new Uint8Array(fixedWidth(dataType, 1) === undefined ? 4 : 0),
+      valid: new Uint8Array(0),
+    };
+  }),
+});

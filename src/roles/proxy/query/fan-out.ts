@@ -1,0 +1,33 @@
+// Step 2 of a query: the owner of every shard is asked at the same time.
+import type { CallContext } from '#platform/transport.js';
+import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
+import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
+import type { CheckedQuery } from './query-request.js';
+
+/** One answer per shard, its rows in key order. The first failure is the failure of the query. */
+export function retrieveFromShards(
+  { streamingNode }: Pick<ProxyParts, 'streamingNode'>,
+  query: CheckedQuery,
+  context: CallContext,
+): Promise<ShardRetrieveResponse[]> {
+  const { scope, output } = query;
+  return Promise.all(
+    scope.collection.record.vchannels.map((vchannel) =>
+      streamingNode.retrieve(
+        {
+          vchannel,
+          partitionIds: scope.partitionIds,
+          loadedOnly: scope.loadedOnly,
+          filter: query.filter.forShards,
+          guaranteeTimestamp: query.guaranteeTimestamp,
+          countOnly: output.isCount,
+          limit: BigInt(query.rowsMax ?? 0),
+          fieldIds: query.isPaged ? [] : output.fieldIds,
+          withAddresses: query.isPaged,
+          ignoreGrowing: query.ignoreGrowing,
+        },
+        context,
+      ),
+    ),
+  );
+}

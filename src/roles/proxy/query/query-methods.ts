@@ -1,0 +1,62 @@
+// Query, as steps in the order in which they run: request, fan-out, merge, fetch (of a page alone), encode.
+import { must } from '#base/assert.js';
+import { ANSWER_BYTES_MAX, answerTooLarge } from '#model/answer-bounds.js';
+import { batchBytes } from '#model/columns/column.js';
+import { Pace } from '#platform/pace.js';
+import type { CallContext } from '#platform/transport.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
+import { readScope } from '#roles/proxy/reads/read-scope.js';
+import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { mergeBatchesByKey } from '#segment/merge-keys.js';
+import { addressesOf } from '#segment/segment-reads.js';
+import { encodeCount, encodeRows } from './encode-answer.js';
+import { retrieveFromShards } from './fan-out.js';
+import { type CheckedQuery, checkQuery } from './query-request.js';
+
+type QueryParts = Pick<ProxyParts, 'access' | 'platform' | 'settings' | 'streamingNode'>;
+
+export class QueryMethods {
+  readonly #parts: QueryParts;
+
+  constructor(parts: QueryParts) {
+    this.#parts = parts;
+  }
+
+  readonly query: PublicHandler<'query'> = async (request, context) => {
+    const query = checkQuery(request, await readScope(this.#parts, request, context));
+    return retryWhileMoved(this.#parts, context, () => this.#run(query, context));
+  };
+
+  async #run(query: CheckedQuery, context: CallContext) {
+    const answers = await retrieveFromShards(this.#parts, query, context);
+    if (query.output.isCount) return encodeCount(answers, query);
+    const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
+    const pace = new Pace(this.#parts.platform, context);
+    const rowsMax = query.rowsMax ?? Number.MAX_SAFE_INTEGER;
+    const found = await mergeBatchesByKey(batches, rowsMax, pace, query.offset);
+    const page = await this.#fetch(found, query, pace, context);
+    if (batchBytes(page) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
+    if (pace.isDue) await pace.rest();
+    return encodeRows(answers, query, page);
+  }
+
+  /** The fields of a page behind an offset are read now; without one they came with the keys. */
+  async #fetch(
+    found: ColumnBatch,
+    { scope, output, isPaged }: CheckedQuery,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<ColumnBatch> {
+    if (!isPaged || found.rowCount === 0) return found;
+    const addresses = { ...addressesOf(found), keys: must(found.columns[0], 'key column') };
+    const { vchannels } = scope.collection.record;
+    return fetchRows(
+      this.#parts,
+      { vchannels, addresses, fieldIds: output.fieldIds, kind: 'query' },
+      pace,
+      context,
+    );
+  }
+}

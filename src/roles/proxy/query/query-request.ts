@@ -1,0 +1,52 @@
+// Step 1 of a query: the request, parsed and checked once into a value that the other steps trust.
+import { ElanusError } from '#base/errors.js';
+import { parseQueryParams } from '#model/params/search-params.js';
+import { type OutputFields, resolveOutputFields } from '#model/schema/output-fields.js';
+import type { QueryRequest } from '#proto/milvus/milvus.js';
+import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
+import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
+import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+
+export interface CheckedQuery {
+  readonly scope: ReadScope;
+  readonly filter: RequestFilter;
+  readonly output: OutputFields;
+  /** Rows, in key order, that the page leaves out before it. */
+  readonly offset: number;
+  /** Offset plus limit; undefined: every row that passes. */
+  readonly rowsMax: number | undefined;
+  /** The rows before the page are found by their keys, and what they hold is not read. */
+  readonly isPaged: boolean;
+  readonly ignoreGrowing: boolean;
+  /** 0n: none is asked for. */
+  readonly guaranteeTimestamp: bigint;
+}
+
+/** @throws invalid_parameter, unsupported */
+export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuery {
+  const { schema } = scope.collection;
+  const params = parseQueryParams(request.queryParams);
+  const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
+  const filter = requestFilter(schema, request.expr, request.exprTemplateValues);
+  if (output.isCount && params.limit !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      'count entities with pagination is not allowed: invalid parameter',
+    );
+  if (!output.isCount && filter.isEmpty && params.limit === undefined) {
+    throw new ElanusError(
+      'invalid_parameter',
+      'empty expression should be used with limit: invalid parameter',
+    );
+  }
+  return {
+    scope,
+    filter,
+    output,
+    offset: params.offset,
+    rowsMax: params.limit === undefined ? undefined : params.limit + params.offset,
+    isPaged: params.offset > 0 && !output.isCount,
+    ignoreGrowing: params.ignoreGrowing,
+    guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),
+  };
+}

@@ -1,0 +1,37 @@
+// A read that loses what it reads between two of its steps starts over.
+import { ElanusError, type ErrorKey } from '#base/errors.js';
+import type { CallContext } from '#platform/transport.js';
+import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
+
+/** What a read meets while segments move or are loaded again. */
+const movedKeys: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
+  'segment_not_found',
+  'collection_not_fully_loaded',
+  'channel_not_available',
+]);
+
+/** Longest pause between two attempts, in ms. */
+const RETRY_MS_MAX = 100;
+
+/**
+ * A segment may move from the growing to the sealed side, or a node may restart and load what it served, between two steps: then the
+ * read starts over, until its deadline.
+ */
+export async function retryWhileMoved<T>(
+  parts: Pick<ProxyParts, 'platform' | 'settings'>,
+  context: CallContext,
+  run: () => Promise<T>,
+): Promise<T> {
+  const { clock, timers } = parts.platform;
+  const deadlineMs = deadlineOf(context, parts);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      const isMoved = error instanceof ElanusError && movedKeys.has(error.key);
+      const pauseMs = Math.min(RETRY_MS_MAX, 5 * attempt);
+      if (!isMoved || clock.now() + pauseMs >= deadlineMs) throw error;
+      await timers.sleep(pauseMs, context.signal);
+    }
+  }
+}

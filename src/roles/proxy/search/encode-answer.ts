@@ -1,0 +1,67 @@
+// The last step of a search: hits and their output fields in the message that clients read.
+import { bytesView } from '#model/columns/column.js';
+import { fieldsFromBatch, idsFromColumn } from '#model/columns/field-data-out.js';
+import { answeredRows } from '#model/schema/output-fields.js';
+import type { Pace } from '#platform/pace.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import type { SearchResults } from '#proto/milvus/milvus.js';
+import { type FieldData, SearchResultData } from '#proto/milvus/schema.js';
+import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
+import { whole } from '#rpc/service.js';
+import type { Hits } from '#segment/search/hits.js';
+import type { CheckedSearch } from './search-request.js';
+import { tell } from './search-told.js';
+
+const emptyResults = SearchResultData.create({});
+
+export interface FoundHits {
+  readonly answers: readonly ShardSearchResponse[];
+  readonly hits: Hits;
+  /** Output fields of the hits, row for row; undefined: there are no hits, or no fields were asked for. */
+  readonly rows: ColumnBatch | undefined;
+}
+
+/** @throws cancelled, deadline_exceeded */
+export async function encodeAnswer(
+  { answers, hits, rows }: FoundHits,
+  search: CheckedSearch,
+  pace: Pace,
+): Promise<SearchResults> {
+  const { params, output, primary, heeded, builtAs } = search.plan;
+  const fieldsData = rows === undefined ? [] : await encodeFields(rows, search, pace);
+  const ids = idsFromColumn(hits.keys);
+  if (pace.isDue) await pace.rest();
+  const { queryCount } = search;
+  const told = tell(answers, { explain: params.explain, sent: params.vector, heeded, builtAs, queryCount });
+  return whole<SearchResults>({
+    status: told.status,
+    collectionName: search.scope.collection.schema.name,
+    sessionTs: newestRead(answers),
+    results: {
+      ...emptyResults,
+      numQueries: BigInt(queryCount),
+      topK: BigInt(params.topK),
+      fieldsData,
+      scores: bytesView(hits.scores),
+      ids,
+      topks: Array.from(hits.counts, BigInt),
+      outputFields: output.names,
+      primaryFieldName: primary.name,
+      allSearchCount: BigInt(hits.rows.length),
+      recalls: told.recalls,
+    },
+  });
+}
+
+async function encodeFields(rows: ColumnBatch, search: CheckedSearch, pace: Pace): Promise<FieldData[]> {
+  const { schema, record } = search.scope.collection;
+  const { output } = search.plan;
+  const answered = answeredRows(schema, rows, output);
+  const fieldsData: FieldData[] = [];
+  for (const fieldId of output.fieldIds) {
+    if (pace.isDue) await pace.rest();
+    fieldsData.push(...fieldsFromBatch(schema, answered, [fieldId], record.properties.timezone));
+  }
+  return fieldsData;
+}

@@ -1,0 +1,20 @@
+// Step 3 of a search: the hits of all shards become the best of each query, one per key.
+import type { Pace } from '#platform/pace.js';
+import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import { decodeHits, type Hits } from '#segment/search/hits.js';
+import { mergeHitsPaced } from '#segment/search/merge-hits.js';
+import { isLargerBetter } from '#segment/segment-reads.js';
+import type { CheckedSearch } from './search-request.js';
+
+/** What one shard answers is merged already. @throws cancelled, deadline_exceeded */
+export async function mergeShards(
+  answers: readonly ShardSearchResponse[],
+  { plan, queryCount }: CheckedSearch,
+  pace: Pace,
+): Promise<Hits> {
+  const [first] = answers;
+  if (answers.length === 1 && first !== undefined) return decodeHits(first);
+  const { primary, metric, topK } = plan;
+  const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
+  return mergeHitsPaced(answers.map(decodeHits), queryCount, topK, isLargerBetter(metric), keyField, pace);
+}

@@ -1,0 +1,56 @@
+// Step 1 of a search: the request, parsed and checked once into a value that the other steps trust.
+import { ElanusError } from '#base/errors.js';
+import { checkResultEntries } from '#model/answer-bounds.js';
+import { parsePlaceholderGroup } from '#model/params/placeholder.js';
+import type { SearchRequest } from '#proto/milvus/milvus.js';
+import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
+import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
+import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+import type { SearchPlan, SearchPlans } from './search-plan.js';
+
+export interface CheckedSearch {
+  readonly scope: ReadScope;
+  readonly plan: SearchPlan;
+  /** Vectors one after another, in the encoding of the field. */
+  readonly queries: Uint8Array;
+  readonly queryCount: number;
+  readonly filter: RequestFilter;
+  /** 0n: none is asked for. */
+  readonly guaranteeTimestamp: bigint;
+}
+
+const QUERY_COUNT_MAX = 16_384;
+const noPlaceholders = new Uint8Array(0);
+
+/** Refuses by form alone, before anything is asked of others. @throws unsupported */
+export function checkSearchForm({ functionScore, searchInput }: SearchRequest): void {
+  if (functionScore !== undefined)
+    throw new ElanusError(
+      'unsupported',
+      'function rerankers come in a later version; search without function_score',
+    );
+  if (searchInput?.$case === 'ids')
+    throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
+}
+
+/** @throws invalid_parameter, unsupported */
+export function checkSearch(request: SearchRequest, scope: ReadScope, plans: SearchPlans): CheckedSearch {
+  const plan = plans.of(scope.collection, request);
+  const { searchInput } = request;
+  const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noPlaceholders;
+  const { queries, nq } = parsePlaceholderGroup(placeholders, plan.params.annsField);
+  if (nq < 1 || nq > QUERY_COUNT_MAX)
+    throw new ElanusError(
+      'invalid_parameter',
+      `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`,
+    );
+  checkResultEntries(nq, plan.topK);
+  return {
+    scope,
+    plan,
+    queries,
+    queryCount: nq,
+    filter: requestFilter(scope.collection.schema, request.dsl, request.exprTemplateValues),
+    guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
+  };
+}
