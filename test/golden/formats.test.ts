@@ -1,0 +1,205 @@
+// Files of every format as earlier versions wrote them: what they hold is read, one changed byte is refused, and today's writer makes the
+// same bytes where no float of a build is in them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { crc32 } from '#base/crc32.js';
+import { decodeIndexBlock, encodeIndexBlock } from '#index/block/index-block.js';
+import { decodeDiskHead, SECTOR_BYTES } from '#index/disk/disk-layout.js';
+import { decodeFlatIndex } from '#index/flat/flat-index-file.js';
+import { loadMinhashIndex } from '#index/minhash/minhash-index.js';
+import { minhashSearch } from '#index/minhash/minhash-search.js';
+import { loadVectorIndex } from '#index/vector-indexes.js';
+import { columnFromInt64 } from '#model/columns/column.js';
+import { openNodePlatform } from '#platform/node/node-platform.js';
+import { FileRecord } from '#proto/elanus/data.js';
+import { readDeletes } from '#segment/files/delta-log.js';
+import { readInsertFile } from '#segment/files/insert-log.js';
+import { readManifest } from '#segment/files/manifest.js';
+import { decodeFrame, decodeHeader } from '#wal/frame.js';
+import { type DiskFixture, loadFile, searchDisk } from '../support/disk-index.js';
+import { bits, exact, type Fixture, find } from '../support/vector-index.js';
+import * as golden from './formats.js';
+
+const folder = new URL('./', import.meta.url);
+const read = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(new URL(name, folder)));
+const flipped = (bytes: Uint8Array, at: number): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(bytes, (byte, i) => (i === at ? byte ^ 1 : byte));
+const query = (row: number): Uint8Array =>
+  new Uint8Array(golden.vectors.slice(row * golden.DIM, (row + 1) * golden.DIM).buffer);
+const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
+afterAll(() => platform.close());
+
+async function stored(key: string, name: string): Promise<FileRecord> {
+  const bytes = read(name);
+  await platform.objectStore.put(key, [bytes]);
+  return FileRecord.fromPartial({ key, bytes: BigInt(bytes.length), crc32: crc32(bytes), rowCount: 3n });
+}
+
+test('every format of docs/formats has golden files', () => {
+  // The file of each of these holds an index block of that kind.
+  const within = { 'graph-index': 'HNSW', 'ivf-index': 'IVF_FLAT', 'qg-index': 'QG' } as const;
+  const have = readdirSync(folder);
+  const missing = readdirSync(new URL('../../docs/formats/', import.meta.url))
+    .map((name) => name.replace('.md', ''))
+    .filter((name) => !(name in within) && !have.includes(name));
+  expect(missing).toEqual([]);
+  expect(readdirSync(new URL('index-block/', folder)).map((name) => name.replace('v1.', ''))).toEqual(
+    expect.arrayContaining([...Object.values(within), ...Object.keys(golden.denseKinds)]),
+  );
+});
+
+test('today they are written with the same bytes', async () => {
+  for (const [name, bytes] of await golden.exactFormats())
+    if (!name.startsWith('manifest/')) expect({ name, bytes }).toEqual({ name, bytes: read(name) });
+});
+
+describe('logs', () => {
+  test('version 2', () => {
+    const bytes = read('wal/v2.log');
+    const header = decodeHeader(bytes, crc32);
+    expect(header).toEqual({ version: 2, ...golden.header });
+    if (header === undefined) return;
+    let at = 48;
+    for (const [index, text] of golden.payloads.entries()) {
+      const frame = decodeFrame(bytes, at, BigInt(index + 1), header, crc32);
+      expect(new TextDecoder().decode(frame?.payload)).toBe(text);
+      expect(frame?.groupLsn).toBe(1n);
+      expect(decodeFrame(flipped(bytes, at), at, BigInt(index + 1), header, crc32)).toBeUndefined();
+      at = frame?.end ?? 0;
+    }
+    expect(at).toBe(bytes.length);
+  });
+
+  test('version 1', () => {
+    const bytes = read('wal/v1.log');
+    const header = decodeHeader(bytes, crc32);
+    expect(header).toMatchObject({ version: 1, epoch: 3n, firstLsn: 1n, term: 0n, salt: 0 });
+    if (header === undefined) return;
+    const frame = decodeFrame(bytes, 32, 1n, header, crc32);
+    expect(new TextDecoder().decode(frame?.payload)).toBe('hello');
+    expect(frame?.end).toBe(bytes.length);
+  });
+});
+
+describe('files of segments', () => {
+  test('insert logs', async () => {
+    const scalars = await stored('insert_log/2/3/1/0/1', 'insert-log/v1.group-0.parquet');
+    const vectors = await stored('insert_log/2/3/1/101/1', 'insert-log/v1.group-101.parquet');
+    const columns = [
+      ...(await readInsertFile(platform, { ...scalars, fieldIds: [0n, 1n, 100n, 102n] }, golden.schema))
+        .columns,
+      ...(await readInsertFile(platform, { ...vectors, fieldIds: [101n] }, golden.schema)).columns,
+    ];
+    const wanted = golden.batch().columns;
+    for (const column of wanted)
+      expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
+  });
+
+  test('delta logs', async () => {
+    const file = await stored('delta_log/2/3/1/1', 'delta-log/v1.parquet');
+    const { keys, timestamps } = await readDeletes(platform, file, golden.schema);
+    expect(keys.data).toEqual(columnFromInt64(100n, golden.keys).data);
+    expect([...timestamps]).toEqual(golden.timestamps);
+  });
+
+  test('manifests', async () => {
+    await stored('manifest/2/3/1.json', 'manifest/v1.manifest');
+    const { schema, segment } = await readManifest(platform, 'manifest/2/3/1.json');
+    expect(schema).toEqual(golden.schema);
+    expect(segment).toEqual(golden.record);
+  });
+
+  test('data folders', () => {
+    expect(new TextDecoder().decode(read('data-folder/v1.FORMAT'))).toBe('elanus data folder, version 1\n');
+  });
+});
+
+test.each(['L2', 'COSINE'] as const)('FLAT index files (%s)', (metric) => {
+  const bytes = read(`flat-index/v1.${metric}`);
+  expect(decodeFlatIndex(bytes)).toEqual({ inverseNorms: undefined, ...golden.flat[metric] });
+  expect(() => decodeFlatIndex(flipped(bytes, bytes.length - 5))).toThrow('checksum');
+});
+
+describe('index blocks', () => {
+  const names = [
+    ...Object.keys(golden.denseKinds).map((kind) => `index-block/v1.${kind}`),
+    ...['sparse-index/v1.block', 'minhash-index/v1.block'],
+  ];
+
+  test.each(names)('%s: sections and description stay as they are; a changed byte is refused', (name) => {
+    const bytes = read(name);
+    const { meta, sections } = decodeIndexBlock(bytes);
+    const { indexType, rowCount } = meta;
+    expect(encodeIndexBlock(meta, sections)).toEqual(bytes);
+    expect(name).toMatch(new RegExp(`${indexType}$|block$`));
+    expect(rowCount).toBeGreaterThan(0);
+    for (const at of [0, 5, 13, 20, bytes.length - 1])
+      expect(() => decodeIndexBlock(flipped(bytes, at)), `byte ${at}`).toThrow();
+  });
+
+  /** What each finds of the five nearest; the codes of few bits have no vectors to score by. */
+  const recallMin: Readonly<Record<string, number>> = { IVF_PQ: 0.3, IVF_SQ8: 0.8 };
+  test.each(Object.entries(golden.denseKinds))('%s is searched', (name, build) => {
+    const { region, store } = golden.denseSource();
+    const block = read(`index-block/v1.${name}`);
+    const index = loadVectorIndex(golden.workers, block, name);
+    const fixture: Fixture = { store, region, index, block, spec: golden.denseSpec(build) };
+    const params = { ef: 96, nprobe: 4, refineK: 8, reorderK: 96 };
+    let [found, wanted] = [0, 0];
+    for (let row = 0; row < golden.ROWS; row += 7) {
+      const nearest = new Set(exact(fixture, query(row), 5).rows);
+      wanted += nearest.size;
+      for (const hit of find(fixture, query(row), 5, { params }).rows) if (nearest.has(hit)) found++;
+    }
+    expect(found / wanted).toBeGreaterThanOrEqual(recallMin[name] ?? 0.99);
+    const excluded = bits(golden.ROWS, (row) => row % 2 === 0);
+    const odd = [...find(fixture, query(0), 5, { params, excluded, passing: golden.ROWS / 2 }).rows];
+    expect(odd.length).toBe(5);
+    expect(odd.every((row) => row % 2 === 1)).toBe(true);
+  });
+
+  test('MINHASH_LSH is searched', () => {
+    const { region, placement } = loadMinhashIndex(
+      golden.workers,
+      decodeIndexBlock(read('minhash-index/v1.block')),
+    );
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    new Uint8Array(memory.buffer).set(golden.signatures);
+    const queries = golden.signatures.slice(16, 32);
+    const vectors = { dim: golden.MINHASH.dim, vectorsOffset: 0 };
+    const input = { index: placement, vectors, queries, k: 3, params: {} };
+    const { rows } = minhashSearch(input, { memories: [memory, region.memory], thread: 0 });
+    expect([...rows]).toEqual([1, 5, 9]);
+  });
+});
+
+test('disk index files are searched', async () => {
+  const file = read('disk-index/v1.file');
+  const { region, store } = golden.denseSource();
+  const disk = loadFile(file);
+  const spec = golden.denseSpec(golden.denseKinds.HNSW);
+  const fixture: DiskFixture = {
+    ...{ store, region, disk, file, spec },
+    block: file,
+    index: { ...disk, task: 'none' },
+  };
+  for (const row of [0, 31, 95]) {
+    const { rows } = await searchDisk(fixture, query(row), 5, { params: { searchList: 96 } });
+    expect([...rows]).toEqual([...exact(fixture, query(row), 5).rows]);
+  }
+  expect(() => loadFile(flipped(file, 8))).toThrow();
+});
+
+test('coded index files hold a graph and the vectors', () => {
+  const file = read('coded-index/v1.file');
+  const head = decodeDiskHead(file.slice(0, SECTOR_BYTES), 'golden', crc32);
+  const { meta } = decodeIndexBlock(file.slice(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes));
+  expect(meta).toMatchObject({
+    indexType: 'HNSW_SQ',
+    metric: 'L2',
+    elementType: 'float32',
+    rowCount: golden.ROWS,
+  });
+  const vector = file.slice(head.pagesOffset, head.pagesOffset + golden.DIM * 4);
+  expect(vector).toEqual(query(0));
+});

@@ -1,0 +1,213 @@
+// Small fixed inputs of the formats on disk, and what today's writers make of them. The tests read the files beside this one with them;
+// `make.mjs` wrote those files once. Imports by `#` name alone, so that Node runs it on the build and vitest on the sources.
+import { crc32 } from '#base/crc32.js';
+import { elementTypes } from '#index/block/element-type.js';
+import { buildCodedIndex } from '#index/coded-index.js';
+import { buildDiskIndex } from '#index/disk/disk-build.js';
+import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
+import { VectorStore } from '#index/flat/vector-store.js';
+import type { SourceVectors } from '#index/graph/graph-build.js';
+import { minhashBuild } from '#index/minhash/minhash-index.js';
+import { sparseBuild } from '#index/sparse/sparse-index.js';
+import { buildVectorIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
+import { workerTasks } from '#index/worker-tasks.js';
+import { batchOf, bytesView, column, columnFromInt64, columnFromStrings } from '#model/columns/column.js';
+import type { BuildParams } from '#model/params/index-types.js';
+import { DataType } from '#model/schema/data-type.js';
+import { openNodePlatform } from '#platform/node/node-platform.js';
+import { FileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { CollectionSchema } from '#proto/milvus/schema.js';
+import { writeDeletes } from '#segment/files/delta-log.js';
+import { writeSegment } from '#segment/files/insert-log.js';
+import { manifestKey, writeManifest } from '#segment/files/manifest.js';
+import { SegmentData } from '#segment/segment-data.js';
+import { encodeFrame, encodeHeader } from '#wal/frame.js';
+
+export const DIM = 8;
+export const ROWS = 96;
+/** In [-1, 1), in steps of 1/64, so that sums of their products are exact and no kernel rounds. */
+export const vectors: Float32Array = Float32Array.from(
+  { length: ROWS * DIM },
+  (_, i) => ((Math.imul(i + 1, 2654435761) >>> 16) % 128) / 64 - 1,
+);
+
+/** Every kind of index whose file is an index block or has one, by the name that its golden file bears. */
+export const denseKinds = {
+  HNSW: { kind: 'HNSW', M: 8, efConstruction: 60 },
+  HNSW_SQ: { kind: 'HNSW_SQ', M: 8, efConstruction: 60, sqType: 'SQ8', refine: true, refineType: 'FP32' },
+  HNSW_PQ: { kind: 'HNSW_PQ', M: 8, efConstruction: 60, m: 4, nbits: 4, refine: true, refineType: 'FP32' },
+  HNSW_PRQ: {
+    ...{
+      kind: 'HNSW_PRQ',
+      M: 8,
+      efConstruction: 60,
+      m: 4,
+      nbits: 4,
+      nrq: 2,
+      refine: true,
+      refineType: 'FP32',
+    },
+  },
+  QG: { kind: 'QG', M: 16, efConstruction: 60, bits: 2 },
+  IVF_FLAT: { kind: 'IVF_FLAT', nlist: 4 },
+  IVF_SQ8: { kind: 'IVF_SQ8', nlist: 4 },
+  IVF_PQ: { kind: 'IVF_PQ', nlist: 4, m: 4, nbits: 4 },
+  IVF_RABITQ: { kind: 'IVF_RABITQ', nlist: 4, refine: true, refineType: 'FP32' },
+  SCANN: { kind: 'SCANN', nlist: 4, withRawData: true },
+} as const satisfies Record<string, BuildParams>;
+
+/** Tasks on this thread. */
+export const workers = {
+  parallelism: 1,
+  allocate: (bytes: number, most: number) => ({
+    memory: new WebAssembly.Memory({
+      initial: Math.ceil(bytes / 65536),
+      maximum: Math.ceil(most / 65536),
+      shared: true,
+    }),
+  }),
+  release: () => {},
+  run: async <Output>(task: string, input: unknown, regions: readonly { memory: WebAssembly.Memory }[]) => {
+    const run = workerTasks[task as keyof typeof workerTasks] as (
+      input: unknown,
+      context: unknown,
+    ) => unknown;
+    const context = { memories: regions.map((region) => region.memory), thread: 0 };
+    return run(structuredClone(input), context) as Output;
+  },
+};
+type Region = ReturnType<typeof workers.allocate>;
+
+export function denseSource(): SourceVectors<Region> & { readonly store: VectorStore } {
+  const options = { dim: DIM, elementType: elementTypes[0], inverseNorms: true, blockRows: 128 } as const;
+  const region = workers.allocate(VectorStore.bytesFor(ROWS, options) + 65536, 2 ** 31);
+  const store = new VectorStore(region, options);
+  store.append(bytesView(vectors));
+  return { region, place: store.place, store };
+}
+
+export const denseSpec = (build: BuildParams): VectorIndexSpec => ({
+  ...{ build, metric: 'L2', elementType: 'float32', dim: DIM, rowCount: ROWS, seed: 7, threads: 1 },
+});
+
+/** Row r has value 1 + r % 3 at dim r % 5 and 0.5 at dim 100 + r. */
+export function sparseRows(rows = 12): { readonly data: Uint8Array; readonly offsets: Uint8Array } {
+  const data = new Uint8Array(rows * 16);
+  const view = new DataView(data.buffer);
+  for (let row = 0; row < rows; row++) {
+    view.setUint32(row * 16, row % 5, true);
+    view.setFloat32(row * 16 + 4, 1 + (row % 3), true);
+    view.setUint32(row * 16 + 8, 100 + row, true);
+    view.setFloat32(row * 16 + 12, 0.5, true);
+  }
+  return { data, offsets: bytesView(Uint32Array.from({ length: rows + 1 }, (_, row) => row * 16)) };
+}
+
+/** 16 elements of 8 bits; rows r and r + 4 are alike in all but the last. */
+export const signatures: Uint8Array = Uint8Array.from({ length: 10 * 16 }, (_, i) =>
+  i % 16 === 15 ? i >> 4 : ((i >> 4) % 4) * 16 + (i % 16),
+);
+export const MINHASH = { dim: 128, elementBits: 8, bands: 4 } as const;
+
+export const schema: CollectionSchema = CollectionSchema.fromPartial({
+  name: 'golden',
+  fields: [
+    { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+    { fieldID: 101n, name: 'v', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
+    { fieldID: 102n, name: 'name', dataType: DataType.VarChar, nullable: true },
+  ],
+});
+export const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
+export const keys = [5n, -7n, 9007199254740993n];
+export const timestamps = [1n << 40n, (1n << 40n) + 1n, 1n << 41n];
+export const names = ['a', null, 'é'];
+export const rowVectors: Float32Array = Float32Array.of(0.5, -1, 2, 0.25, -0, 3);
+export const batch = () =>
+  batchOf(3, [
+    columnFromInt64(0n, [0n, 0n, 0n]),
+    columnFromInt64(1n, timestamps),
+    columnFromInt64(100n, keys),
+    column(101n, DataType.FloatVector, bytesView(rowVectors)),
+    columnFromStrings(102n, DataType.VarChar, names),
+  ]);
+export const record: SegmentRecord = SegmentRecord.fromPartial({
+  ...{ id: 1n, collectionId: 2n, partitionId: 3n, rowCount: 3n, state: 'flushed' },
+  files: [
+    FileRecord.fromPartial({ key: 'insert_log/2/3/1/0/1', bytes: 9n, crc32: 4_000_000_000, rowCount: 3n }),
+  ],
+});
+
+export const header = { epoch: 3n, firstLsn: 1n, term: 2n, copyEndLsn: 2n, salt: 0x01020304 } as const;
+export const payloads = ['hello', '', 'eight by'];
+
+function joined(parts: Iterable<Uint8Array>): Uint8Array {
+  return Uint8Array.from(Array.from(parts, (part) => [...part]).flat());
+}
+
+export const flat = {
+  L2: { metric: 'L2', dim: DIM, rowCount: 3 },
+  COSINE: { metric: 'COSINE', dim: 2, rowCount: 3, inverseNorms: Float32Array.of(1, 0.5, 0) },
+} as const;
+
+/** What is the same at each time and on each machine: name of the file → its bytes. Floats of builds are not. */
+export async function exactFormats(): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  const frames = payloads.flatMap((text, index) => {
+    const payload = new TextEncoder().encode(text);
+    return [
+      ...encodeFrame({ lsn: BigInt(index + 1), index, isCopy: index === 0, payload }, header.salt, crc32),
+    ];
+  });
+  files.set('wal/v2.log', joined([encodeHeader(header, crc32), ...frames]));
+  files.set('flat-index/v1.L2', encodeFlatIndex(flat.L2));
+  files.set('flat-index/v1.COSINE', encodeFlatIndex(flat.COSINE));
+  const sparse = sparseRows();
+  files.set('sparse-index/v1.block', sparseBuild({ ...sparse, metric: 'IP', algorithm: 'DAAT_MAXSCORE' }));
+  files.set('minhash-index/v1.block', minhashBuild({ ...MINHASH, data: signatures }));
+  const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
+  try {
+    const data = new SegmentData(platform, {
+      ...{ id: 1n, collectionId: 2n, partitionId: 3n, schema },
+    });
+    data.appendBatch(batch());
+    const written = await writeSegment(platform, {
+      address,
+      schema,
+      data,
+      rowBegin: 0,
+      rowEnd: 3,
+      logId: 1n,
+    });
+    for (const { key } of written)
+      files.set(`insert-log/v1.group-${key.split('/').at(-2)}.parquet`, await platform.objectStore.get(key));
+    const deletes = { keys: columnFromInt64(100n, keys), timestamps: BigUint64Array.from(timestamps) };
+    const deleted = await writeDeletes(platform, { address, schema, logId: 1n, deletes });
+    files.set('delta-log/v1.parquet', await platform.objectStore.get(deleted.key));
+    await writeManifest(platform, { schema, segment: record });
+    files.set('manifest/v1.manifest', await platform.objectStore.get(manifestKey(address)));
+    data.release();
+  } finally {
+    await platform.close();
+  }
+  return files;
+}
+
+/** What a build makes on this machine: its floats may differ elsewhere by the last bit. */
+export async function builtFormats(): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  const source = denseSource();
+  for (const [name, build] of Object.entries(denseKinds))
+    files.set(`index-block/v1.${name}`, await buildVectorIndex(workers, denseSpec(build), source));
+  const coded = denseSpec({ ...denseKinds.HNSW_SQ, refine: false });
+  files.set('coded-index/v1.file', joined((await buildCodedIndex(workers, coded, source, crc32)).parts));
+  const { build: _, ...disk } = denseSpec(denseKinds.HNSW);
+  const spec = {
+    ...disk,
+    metric: 'L2',
+    maxDegree: 16,
+    searchListSize: 60,
+    pqCodeBudgetRatio: 0.125,
+  } as const;
+  files.set('disk-index/v1.file', joined((await buildDiskIndex(workers, spec, source, crc32)).parts));
+  return files;
+}
