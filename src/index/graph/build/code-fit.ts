@@ -90,16 +90,15 @@ function rowsToRank(place: BuildPlace, context: BuildContext): { nodes: Uint32Ar
   const nodeAt = (i: number): number => Math.floor((i * total) / looked);
   for (let i = 0; i < looked; i++) {
     let sum = 0;
-    for (const value of new Float32Array(memory.buffer, toFrame(nodeAt(i)), dim)) sum += value * value;
+    const vector = new Float32Array(memory.buffer, toFrame(nodeAt(i)), dim);
+    for (let d = 0; d < dim; d++) sum += (vector[d] as number) ** 2;
     lengths[i] = sum;
   }
   const extremes = Math.min(EXTREME_ROWS, looked >> 3);
-  const far = Uint32Array.from(lengths.keys()).sort(
-    (a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b,
-  );
-  const taken = new Set(far.subarray(0, extremes));
+  const taken = new Set(farthest(lengths, extremes));
   const usual = Math.min(looked, RANKED_ROWS) - extremes;
-  const rest = Array.from(lengths.keys()).filter((i) => !taken.has(i));
+  const rest: number[] = [];
+  for (let i = 0; i < looked; i++) if (!taken.has(i)) rest.push(i);
   const some = Array.from(
     { length: Math.min(usual, rest.length) },
     (_, i) => rest[Math.floor((i * rest.length) / usual)] as number,
@@ -107,19 +106,49 @@ function rowsToRank(place: BuildPlace, context: BuildContext): { nodes: Uint32Ar
   return { nodes: Uint32Array.from([...taken, ...some], nodeAt), extremes };
 }
 
+/** Places of the greatest, which come first; of equal ones, those of the first. */
+function farthest(lengths: Float64Array, count: number): number[] {
+  if (count === 0) return [];
+  const least = lengths.slice().sort()[lengths.length - count] as number;
+  const far: number[] = [];
+  for (let i = 0; i < lengths.length; i++) if ((lengths[i] as number) >= least) far.push(i);
+  far.sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
+  return far.slice(0, count);
+}
+
+/** The k-th of the values in ascending order. One pass: there are many values and k is small. */
+function kthLeast(values: Float32Array | Uint32Array, k: number): number {
+  const least = values.slice(0, k).sort();
+  // What is not a number comes last, and compares as nothing does.
+  if (Number.isNaN(least[k - 1])) return values.slice().sort()[k - 1] as number;
+  for (let i = k; i < values.length; i++) {
+    const value = values[i] as number;
+    if (!(value < (least[k - 1] as number))) continue;
+    let at = k - 1;
+    for (; at > 0 && (least[at - 1] as number) > value; at--) least[at] = least[at - 1] as number;
+    least[at] = value;
+  }
+  return least[k - 1] as number;
+}
+
 /** Squared distances of vectors of length 1 that differ by less are the same direction, rounded. */
 const UNIT_TOLERANCE = 1e-6;
 const TOLERANCE = 1e-5;
 /** The opposite of the order-preserving keys of floats. */
 function distancesOf(keys: Uint32Array): Float32Array {
-  return new Float32Array(keys.map((key) => (key & 0x80000000 ? key ^ 0x80000000 : ~key)).buffer);
+  const bits = new Uint32Array(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as number;
+    bits[i] = key & 0x80000000 ? key ^ 0x80000000 : ~key;
+  }
+  return new Float32Array(bits.buffer);
 }
 
 /** Of the nearest by `truth`, as many as there are among the `most` nearest by `keys`. Where keys are equal, as many as chance would bring. */
 function shareFound(truth: Float32Array, keys: Uint32Array, most: number, tolerance: number): number {
-  const tenth = truth.slice().sort()[NEAREST - 1] as number;
+  const tenth = kthLeast(truth, NEAREST);
   const nearest = tenth + Math.abs(tenth) * TOLERANCE + tolerance;
-  const last = keys.slice().sort()[Math.min(most, keys.length) - 1] as number;
+  const last = kthLeast(keys, Math.min(most, keys.length));
   let [before, beforeFound, equal, equalFound] = [0, 0, 0, 0];
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as number;
