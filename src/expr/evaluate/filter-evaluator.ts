@@ -1,0 +1,103 @@
+// A filter over columns: which rows of a run pass. Made once for a filter and some columns, then asked run by run; it holds memory for one
+// block of rows per part of the filter, and allocates nothing while it runs.
+import { assert } from '#base/assert.js';
+import { MatchLeaf } from '#expr/evaluate/arrays/match-leaf.js';
+import { makeSpatialLeaf } from '#expr/evaluate/spatial/spatial-leaves.js';
+import type { Leaf as AskedLeaf, ElementPredicate, Predicate } from '#expr/typed.js';
+import type { ColumnSource } from './column-view.js';
+import { SameLeaf } from './known-leaves.js';
+import type { Leaf } from './leaf.js';
+import { isMadeNegated, makeLeaf } from './make-leaf.js';
+import { AndNode, ConstantNode, LeafNode, type Node, OrNode } from './nodes.js';
+import { Operands } from './operands.js';
+import { BLOCK_ROWS, countBits, newBits, setFirst, wordsOf } from './rows.js';
+
+export class FilterEvaluator {
+  readonly #node: Node;
+  readonly #alive = newBits();
+  readonly #out = newBits();
+
+  constructor(predicate: Predicate, source: ColumnSource) {
+    this.#node = new Maker(source).node(predicate);
+  }
+
+  /** Nanoseconds a row, as guessed before any was seen. */
+  get cost(): number {
+    return this.#node.cost;
+  }
+
+  /**
+   * Evaluates rows [begin, end).
+   * @param passing bit (i & 31) of word (i >> 5) is set where row `begin + i` passes and cleared for the other rows of the run; the bits
+   *   behind the last row in its word are cleared too
+   * @returns how many pass
+   */
+  evaluate(begin: number, end: number, passing: Uint32Array): number {
+    assert(passing.length >= wordsOf(end - begin), `${passing.length} words for ${end - begin} rows`);
+    const [alive, out] = [this.#alive, this.#out];
+    let passed = 0;
+    for (let first = begin; first < end; first += BLOCK_ROWS) {
+      const rows = { begin: first, count: Math.min(BLOCK_ROWS, end - first) };
+      alive.fill(0);
+      setFirst(alive, rows.count);
+      this.#node.evaluate(rows, alive, out);
+      const words = wordsOf(rows.count);
+      const to = (first - begin) / 32;
+      for (let word = 0; word < words; word++) {
+        const bits = out[word] as number;
+        passing[to + word] = bits;
+        passed += countBits(bits);
+      }
+    }
+    return passed;
+  }
+}
+
+class Maker {
+  readonly #source: ColumnSource;
+  readonly #operands: Operands;
+
+  constructor(source: ColumnSource) {
+    this.#source = source;
+    this.#operands = new Operands(source);
+  }
+
+  node(predicate: Predicate): Node {
+    switch (predicate.kind) {
+      case 'constant':
+        return new ConstantNode(predicate.value);
+      case 'and':
+        return new AndNode(predicate.operands.map((operand) => this.node(operand)));
+      case 'or':
+        return new OrNode(predicate.operands.map((operand) => this.node(operand)));
+      case 'not':
+        return new LeafNode(this.#leaf(predicate.operand), !isMadeNegated(predicate.operand));
+      default:
+        return new LeafNode(this.#leaf(predicate), isMadeNegated(predicate));
+    }
+  }
+
+  #leaf(leaf: AskedLeaf): Leaf {
+    switch (leaf.kind) {
+      case 'match':
+        return this.#match(leaf.elements, leaf);
+      case 'spatial':
+      case 'near':
+      case 'valid-geometry':
+        return makeSpatialLeaf(leaf, this.#operands.variable(leaf.field));
+      default:
+        return makeLeaf(leaf, this.#operands);
+    }
+  }
+
+  #match(
+    elements: ElementPredicate,
+    { quantifier, threshold }: AskedLeaf & { readonly kind: 'match' },
+  ): Leaf {
+    const over = this.#operands.arrays(elements.over);
+    if (over === undefined) return new SameLeaf(undefined);
+    const inner = new Maker(this.#source);
+    const node = inner.node(elements.predicate);
+    return new MatchLeaf({ over, current: inner.#operands.current, node, quantifier, threshold });
+  }
+}

@@ -1,0 +1,64 @@
+// What is at one path of one JSON field, for a block of rows. Leaves that ask about the same path share a locator, and a row is looked
+// through once, whoever asks first.
+import type { VariableView } from '#expr/evaluate/column-view.js';
+import {
+  BLOCK_ROWS,
+  lowestBit,
+  maskNulls,
+  newBits,
+  type RowBits,
+  type Rows,
+  wordsOf,
+} from '#expr/evaluate/rows.js';
+import { findPath, JsonPlace, type JsonStep, jsonStep } from './json-scan.js';
+
+export class JsonLocator {
+  readonly bytes: Uint8Array;
+  /** Of row i of the block, as in `JsonPlace`. */
+  readonly kinds = new Uint8Array(BLOCK_ROWS);
+  readonly begins = new Uint32Array(BLOCK_ROWS);
+  readonly ends = new Uint32Array(BLOCK_ROWS);
+  readonly #view: VariableView;
+  readonly #path: readonly JsonStep[];
+  readonly #place = new JsonPlace();
+  /** Rows of the block that were looked through. */
+  readonly #done = newBits();
+  #block = -1;
+
+  constructor(view: VariableView, path: readonly string[]) {
+    this.bytes = view.data;
+    this.#view = view;
+    this.#path = path.map(jsonStep);
+  }
+
+  /** A mean row is read half through. */
+  get cost(): number {
+    const rows = Math.max(1, this.#view.offsets.length - 1);
+    return 20 + this.bytes.length / rows / 2;
+  }
+
+  load(rows: Rows, alive: RowBits): void {
+    if (rows.begin !== this.#block) {
+      this.#block = rows.begin;
+      this.#done.fill(0);
+    }
+    const { offsets } = this.#view;
+    const place = this.#place;
+    for (let word = wordsOf(rows.count) - 1; word >= 0; word--) {
+      const done = this.#done[word] as number;
+      for (let left = (alive[word] as number) & ~done; left !== 0; left &= left - 1) {
+        const at = word * 32 + lowestBit(left);
+        const row = rows.begin + at;
+        findPath(this.bytes, offsets[row] as number, offsets[row + 1] as number, this.#path, place);
+        this.kinds[at] = place.kind;
+        this.begins[at] = place.begin;
+        this.ends[at] = place.end;
+      }
+      this.#done[word] = done | (alive[word] as number);
+    }
+  }
+
+  maskKnown(rows: Rows, known: RowBits): void {
+    maskNulls(this.#view.valid, rows, known);
+  }
+}

@@ -1,0 +1,204 @@
+// From a leaf of the checked tree to what evaluates it over columns: which loop, which test, with its constants made ready.
+import { assertNever } from '#base/assert.js';
+import { ArrayContains, ArrayEquals } from '#expr/evaluate/arrays/array-leaves.js';
+import { JsonLeaf, JsonNumbersLeaf } from '#expr/evaluate/json/json-leaves.js';
+import {
+  ContainsTest,
+  ExistsTest,
+  equalityTest,
+  InTest,
+  type JsonTest,
+  JsonValueSet,
+  type NumberBounds,
+  NumberBoundsTest,
+  TextTest,
+} from '#expr/evaluate/json/json-tests.js';
+import { type Bounds, boundsOf, boundsOfRange } from '#expr/evaluate/numbers/bounds.js';
+import { NumbersCompared } from '#expr/evaluate/numbers/comparison-leaf.js';
+import { FieldRange, VectorRange } from '#expr/evaluate/numbers/range-leaves.js';
+import { areSmallInts, Int64FieldIn, NumbersIn } from '#expr/evaluate/numbers/set-leaves.js';
+import {
+  BothMatch,
+  comparisonMatcher,
+  likeMatcher,
+  RegexText,
+  TextIn,
+  type TextMatcher,
+} from '#expr/evaluate/text/matchers.js';
+import { TextLeaf, TextsCompared } from '#expr/evaluate/text/text-leaves.js';
+import type { Leaf as AskedLeaf, ComparisonOp, Literal, Operand, ValueSet } from '#expr/typed.js';
+import { NullLeaf, SameLeaf } from './known-leaves.js';
+import type { Leaf } from './leaf.js';
+import type { Operands } from './operands.js';
+
+/** What leaves over single rows are made of; those that have a predicate inside are made by whoever makes nodes. */
+export type PlainLeaf = Exclude<
+  AskedLeaf,
+  { readonly kind: 'match' | 'spatial' | 'near' | 'valid-geometry' }
+>;
+
+/** Every row reads something that is not there. */
+const unknown = (): Leaf => new SameLeaf(undefined);
+
+/** Of `!=` the leaf for `==`: the caller negates it. */
+export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
+  switch (leaf.kind) {
+    case 'compare':
+      return makeComparison(leaf.operand, equalOrOrder(leaf.op), leaf.value, operands);
+    case 'range':
+      return makeRange(leaf, operands);
+    case 'compare-operands':
+      return makeSides(leaf, operands);
+    case 'in':
+      return makeIn(leaf.operand, leaf.values, operands);
+    case 'like':
+      return makeMatch(leaf.operand, likeMatcher(leaf.pattern), operands);
+    case 'regex':
+      return makeMatch(leaf.operand, new RegexText(leaf.source), operands);
+    case 'is-null': {
+      const valid = operands.valid(leaf.field);
+      return valid === undefined ? new SameLeaf(!leaf.negated) : new NullLeaf(valid, leaf.negated);
+    }
+    case 'exists': {
+      const locator = operands.json(leaf.operand);
+      return locator === undefined ? new SameLeaf(false) : new JsonLeaf(locator, new ExistsTest(), true);
+    }
+    case 'contains': {
+      if (leaf.operand.kind === 'json')
+        return jsonLeaf(leaf.operand, new ContainsTest(leaf.values, leaf.mode), operands);
+      const arrays = operands.arrays(leaf.operand.field);
+      return arrays === undefined ? unknown() : new ArrayContains(arrays, leaf.values, leaf.mode);
+    }
+    default:
+      return assertNever(leaf);
+  }
+}
+
+/** Whether a leaf of the tree is the negation of the one that is made for it. */
+export const isMadeNegated = (leaf: AskedLeaf): boolean =>
+  (leaf.kind === 'compare' || leaf.kind === 'compare-operands') && leaf.op === '!=';
+
+type OrderOp = Exclude<ComparisonOp, '!='>;
+const equalOrOrder = (op: ComparisonOp): OrderOp => (op === '!=' ? '==' : op);
+
+function jsonLeaf(operand: Operand, test: JsonTest, operands: Operands): Leaf {
+  const locator = operand.kind === 'json' ? operands.json(operand) : undefined;
+  return locator === undefined ? unknown() : new JsonLeaf(locator, test);
+}
+
+function makeComparison(operand: Operand, op: OrderOp, value: Literal, operands: Operands): Leaf {
+  switch (operand.type) {
+    case 'json':
+      return makeJsonComparison(operand, op, value, operands);
+    case 'text': {
+      const matcher = comparisonMatcher(op, value.type === 'text' ? value.value : '');
+      return makeMatch(operand, matcher, operands);
+    }
+    case 'list': {
+      const arrays = operand.kind === 'field' ? operands.arrays(operand.field) : undefined;
+      if (arrays === undefined) return unknown();
+      return new ArrayEquals(arrays, value.type === 'list' ? value.values : []);
+    }
+    default:
+      return makeBounds(operand, boundsOf(op, value), operands);
+  }
+}
+
+function makeBounds(operand: Operand, bounds: Bounds, operands: Operands): Leaf {
+  const column = operands.column(operand);
+  // Narrower types are copied into doubles, which costs less than it takes to read about a loop for each.
+  if (column !== undefined && column.form !== 'int8' && column.form !== 'int16')
+    return new FieldRange(column, bounds);
+  const vector = operands.numbers(operand);
+  return vector === undefined ? unknown() : new VectorRange(vector, bounds);
+}
+
+function makeJsonComparison(operand: Operand, op: OrderOp, value: Literal, operands: Operands): Leaf {
+  if (operand.kind === 'arithmetic')
+    return jsonNumbersLeaf(operand, new NumberBoundsTest(openBounds(op, value)), operands);
+  if (value.type === 'text') return makeMatch(operand, comparisonMatcher(op, value.value), operands);
+  const isNumber = value.type === 'int' || value.type === 'double';
+  const test = isNumber && op !== '==' ? new NumberBoundsTest(openBounds(op, value)) : equalityTest(value);
+  return jsonLeaf(operand, test, operands);
+}
+
+function openBounds(op: OrderOp, value: Literal): NumberBounds {
+  const bound = numberOf(value);
+  const isInclusive = op !== '<' && op !== '>';
+  const hasLow = op !== '<' && op !== '<=';
+  const hasHigh = op !== '>' && op !== '>=';
+  return {
+    low: hasLow ? bound : Number.NEGATIVE_INFINITY,
+    lowInclusive: isInclusive || !hasLow,
+    high: hasHigh ? bound : Number.POSITIVE_INFINITY,
+    highInclusive: isInclusive || !hasHigh,
+  };
+}
+
+function numberOf(value: Literal): number | bigint {
+  if (value.type === 'int' || value.type === 'double' || value.type === 'float') return value.value;
+  throw new TypeError(`a ${value.type} where a number was expected`);
+}
+
+function jsonNumbersLeaf(operand: Operand, test: NumberBoundsTest | JsonValueSet, operands: Operands): Leaf {
+  const numbers = operands.jsonNumbers(operand);
+  return numbers === undefined ? unknown() : new JsonNumbersLeaf(numbers, test);
+}
+
+function makeRange(leaf: AskedLeaf & { readonly kind: 'range' }, operands: Operands): Leaf {
+  const { operand, lower, upper } = leaf;
+  if (lower.type === 'text' && upper.type === 'text') {
+    const above = comparisonMatcher(leaf.lowerInclusive ? '>=' : '>', lower.value);
+    const below = comparisonMatcher(leaf.upperInclusive ? '<=' : '<', upper.value);
+    return makeMatch(operand, new BothMatch(above, below), operands);
+  }
+  if (operand.type !== 'json') return makeBounds(operand, boundsOfRange(leaf), operands);
+  const test = new NumberBoundsTest({
+    low: numberOf(lower),
+    lowInclusive: leaf.lowerInclusive,
+    high: numberOf(upper),
+    highInclusive: leaf.upperInclusive,
+  });
+  return operand.kind === 'arithmetic'
+    ? jsonNumbersLeaf(operand, test, operands)
+    : jsonLeaf(operand, test, operands);
+}
+
+function makeSides(leaf: AskedLeaf & { readonly kind: 'compare-operands' }, operands: Operands): Leaf {
+  const op = equalOrOrder(leaf.op);
+  if (leaf.left.type === 'text') {
+    const [left, right] = [operands.texts(leaf.left), operands.texts(leaf.right)];
+    return left && right ? new TextsCompared(left, op, right) : unknown();
+  }
+  const [left, right] = [operands.numbers(leaf.left), operands.numbers(leaf.right)];
+  return left && right ? new NumbersCompared(left, op, right) : unknown();
+}
+
+function makeIn(operand: Operand, values: ValueSet, operands: Operands): Leaf {
+  switch (operand.type) {
+    case 'json':
+      return operand.kind === 'arithmetic'
+        ? jsonNumbersLeaf(operand, new JsonValueSet(values), operands)
+        : jsonLeaf(operand, new InTest(values), operands);
+    case 'text':
+      return makeMatch(operand, new TextIn(values.texts), operands);
+    case 'bool':
+      return makeNumberIn(operand, { ...values, ints: BigInt64Array.from(values.bools, BigInt) }, operands);
+    default:
+      return makeNumberIn(operand, values, operands);
+  }
+}
+
+function makeNumberIn(operand: Operand, values: ValueSet, operands: Operands): Leaf {
+  const column = operands.column(operand);
+  if (column?.form === 'int64' && !areSmallInts(values.ints)) return new Int64FieldIn(column, values.ints);
+  const vector = operands.numbers(operand);
+  const isInt = operand.type !== 'float' && operand.type !== 'double';
+  return vector === undefined ? unknown() : new NumbersIn(vector, values, isInt);
+}
+
+function makeMatch(operand: Operand, matcher: TextMatcher, operands: Operands): Leaf {
+  if (operand.type === 'json') return jsonLeaf(operand, new TextTest(matcher), operands);
+  const texts = operands.texts(operand);
+  return texts === undefined ? unknown() : new TextLeaf(texts, matcher);
+}

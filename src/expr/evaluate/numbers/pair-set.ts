@@ -1,0 +1,75 @@
+// A set of 64-bit patterns, int64 or doubles, that is asked with two words and makes no bigint: open addressing over words, at most half
+// full. It tells the place of a value in the list it was made from, so that "all of them" can be counted.
+import { assert } from '#base/assert.js';
+
+const scratch = new Float64Array(1);
+const scratchWords = new Int32Array(scratch.buffer);
+
+function hashOf(low: number, high: number): number {
+  let hash = Math.imul(low, 0x9e3779b1) ^ Math.imul(high ^ (low >>> 15), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
+  return hash ^ (hash >>> 15);
+}
+
+export class PairSet {
+  readonly size: number;
+  readonly #mask: number;
+  /** Two words a place. */
+  readonly #words: Int32Array;
+  /** Of the value at a place, 1 more than where it was in the list; 0: the place is free. */
+  readonly #numbers: Int32Array;
+
+  /** @param values words of 64 bits without repetition, low first */
+  constructor(values: Int32Array) {
+    this.size = values.length >>> 1;
+    assert(this.size < 2 ** 28, `${this.size} values in a set, expected fewer than 2^28`);
+    const places = 2 ** Math.ceil(Math.log2(Math.max(4, this.size * 2)));
+    this.#mask = places - 1;
+    this.#words = new Int32Array(places * 2);
+    this.#numbers = new Int32Array(places);
+    for (let number = 0; number < this.size; number++)
+      this.#add(values[number * 2] as number, values[number * 2 + 1] as number, number);
+  }
+
+  static ofInts(values: BigInt64Array): PairSet {
+    return new PairSet(new Int32Array(values.slice().buffer));
+  }
+
+  /** Zeros are one value. */
+  static ofDoubles(values: Float64Array): PairSet {
+    return new PairSet(new Int32Array(values.map((value) => value + 0).buffer));
+  }
+
+  #add(low: number, high: number, number: number): void {
+    let at = hashOf(low, high) & this.#mask;
+    while (this.#numbers[at] !== 0) at = (at + 1) & this.#mask;
+    this.#words[at * 2] = low;
+    this.#words[at * 2 + 1] = high;
+    this.#numbers[at] = number + 1;
+  }
+
+  /** Where in the list the value is; -1: not in it. */
+  indexOf(low: number, high: number): number {
+    let at = hashOf(low, high) & this.#mask;
+    for (;;) {
+      const number = this.#numbers[at] as number;
+      if (number === 0) return -1;
+      if (this.#words[at * 2] === low && this.#words[at * 2 + 1] === high) return number - 1;
+      at = (at + 1) & this.#mask;
+    }
+  }
+
+  indexOfDouble(value: number): number {
+    scratch[0] = value + 0;
+    return this.indexOf(scratchWords[0] as number, scratchWords[1] as number);
+  }
+
+  /** @param value a whole number of at most 2^53 in size */
+  indexOfWhole(value: number): number {
+    return this.indexOf(value | 0, Math.floor(value / 4294967296) | 0);
+  }
+
+  indexOfInt(value: bigint): number {
+    return this.indexOf(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
+  }
+}

@@ -1,0 +1,54 @@
+// Bits of rows while a filter is evaluated. A block is a run of rows that is evaluated at once, short enough that whatever is held about it
+// stays in the processor's first cache; bit (i & 31) of word (i >> 5) speaks of row `begin + i`.
+
+/** Rows of a block. */
+export const BLOCK_ROWS = 2048;
+export const BLOCK_WORDS = BLOCK_ROWS / 32;
+
+/** A run of at most `BLOCK_ROWS` rows. */
+export interface Rows {
+  readonly begin: number;
+  readonly count: number;
+}
+
+/** One bit a row of a block. Bits behind the last row mean nothing. */
+export type RowBits = Uint32Array;
+
+export const newBits = (): RowBits => new Uint32Array(BLOCK_WORDS);
+
+export const wordsOf = (count: number): number => (count + 31) >>> 5;
+
+/** The place of the lowest bit that is set. @param word not 0 */
+export const lowestBit = (word: number): number => 31 - Math.clz32(word & -word);
+
+export function countBits(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** Sets the bits of the first `count` rows and no others. */
+export function setFirst(bits: RowBits, count: number): void {
+  const full = count >>> 5;
+  bits.fill(0xffffffff, 0, full);
+  if ((count & 31) !== 0) bits[full] = 2 ** (count & 31) - 1;
+}
+
+export const isBitSet = (bits: Uint32Array, at: number): boolean =>
+  (((bits[at >>> 5] as number) >>> (at & 31)) & 1) !== 0;
+
+export function setBit(bits: Uint32Array, at: number): void {
+  bits[at >>> 5] = (bits[at >>> 5] as number) | (1 << (at & 31));
+}
+
+/** Takes the rows whose byte is 0 out of `known`. @param valid one byte a row of the column; none when no row is null */
+export function maskNulls(valid: Uint8Array, rows: Rows, known: RowBits): void {
+  if (valid.length === 0) return;
+  const end = rows.begin + rows.count;
+  for (let word = 0, row = rows.begin; row < end; word++) {
+    const stop = Math.min(row + 32, end);
+    let bits = 0;
+    for (let bit = 0; row < stop; row++, bit++) bits |= Number(valid[row] !== 0) << bit;
+    known[word] = (known[word] as number) & bits;
+  }
+}

@@ -1,0 +1,88 @@
+// Texts as UTF-8 bytes: equality, order (that of code points), search, and a set of them. Nothing is decoded.
+const utf8 = new TextEncoder();
+
+export const bytesOfText = (text: string): Uint8Array => utf8.encode(text);
+
+/** Whether the bytes of `needle` stand at `at`, which may be anywhere. */
+export function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boolean {
+  for (let i = 0; i < needle.length; i++) if (bytes[at + i] !== needle[i]) return false;
+  return true;
+}
+
+export const isEqualTo = (bytes: Uint8Array, begin: number, end: number, text: Uint8Array): boolean =>
+  end - begin === text.length && standsAt(bytes, begin, text);
+
+/** Below 0: [begin, end) comes before the text. */
+export function compareTo(bytes: Uint8Array, begin: number, end: number, text: Uint8Array): number {
+  const length = Math.min(end - begin, text.length);
+  for (let i = 0; i < length; i++) {
+    const difference = (bytes[begin + i] as number) - (text[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return end - begin - text.length;
+}
+
+/** Finds one text in others, with steps as long as the text where it can (Horspool). */
+export class Needle {
+  readonly bytes: Uint8Array;
+  /** By the byte under the end of the text: how far the text moves on. */
+  readonly #steps: Uint32Array;
+
+  /** @param bytes at least one */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#steps = new Uint32Array(256).fill(bytes.length);
+    for (let i = 0; i < bytes.length - 1; i++) this.#steps[bytes[i] as number] = bytes.length - 1 - i;
+  }
+
+  /** Where it begins at or behind `begin` and ends by `end`; -1: nowhere. */
+  find(bytes: Uint8Array, begin: number, end: number): number {
+    const needle = this.bytes;
+    const steps = this.#steps;
+    const last = needle.length - 1;
+    const lastByte = needle[last] as number;
+    for (let at = begin + last; at < end; ) {
+      const byte = bytes[at] as number;
+      if (byte === lastByte && standsAt(bytes, at - last, needle)) return at - last;
+      at += steps[byte] as number;
+    }
+    return -1;
+  }
+}
+
+function hashOf(bytes: Uint8Array, begin: number, end: number): number {
+  let hash = 0x811c9dc5 ^ (end - begin);
+  for (let at = begin; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+/** Which texts are among some, and which of them. */
+export class TextSet {
+  readonly size: number;
+  readonly #texts: readonly Uint8Array[];
+  readonly #mask: number;
+  /** Of the text at a place, 1 more than where it was in the list; 0: the place is free. */
+  readonly #numbers: Int32Array;
+
+  constructor(texts: readonly string[]) {
+    this.#texts = texts.map(bytesOfText);
+    this.size = texts.length;
+    const places = 2 ** Math.ceil(Math.log2(Math.max(4, texts.length * 2)));
+    this.#mask = places - 1;
+    this.#numbers = new Int32Array(places);
+    for (const [number, text] of this.#texts.entries()) {
+      let at = hashOf(text, 0, text.length) & this.#mask;
+      while (this.#numbers[at] !== 0) at = (at + 1) & this.#mask;
+      this.#numbers[at] = number + 1;
+    }
+  }
+
+  /** Where in the list the text is; -1: not in it. */
+  indexOf(bytes: Uint8Array, begin: number, end: number): number {
+    for (let at = hashOf(bytes, begin, end) & this.#mask; ; at = (at + 1) & this.#mask) {
+      const number = this.#numbers[at] as number;
+      if (number === 0) return -1;
+      if (isEqualTo(bytes, begin, end, this.#texts[number - 1] as Uint8Array)) return number - 1;
+    }
+  }
+}

@@ -1,0 +1,244 @@
+// What is asked of one text: comparison, `in`, `like`, regular expression. A matcher is asked for bytes [begin, end) of UTF-8.
+import { assertNever } from '#base/assert.js';
+import { compileRegex, type Regex } from '#expr/regex.js';
+import type { ComparisonOp, LikePart, LikePattern } from '#expr/typed.js';
+import { bytesOfText, compareTo, isEqualTo, Needle, standsAt, TextSet } from './byte-strings.js';
+
+export interface TextMatcher {
+  /** Nanoseconds a text, roughly. */
+  readonly cost: number;
+  readonly passShare: number;
+  test(bytes: Uint8Array, begin: number, end: number): boolean;
+}
+
+export class ExactText implements TextMatcher {
+  readonly cost = 3;
+  readonly passShare = 0.02;
+  readonly #text: Uint8Array;
+
+  constructor(text: string) {
+    this.#text = bytesOfText(text);
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return isEqualTo(bytes, begin, end, this.#text);
+  }
+}
+
+export class TextIn implements TextMatcher {
+  readonly cost = 15;
+  readonly passShare: number;
+  readonly #texts: TextSet;
+
+  constructor(texts: readonly string[]) {
+    this.#texts = new TextSet(texts);
+    this.passShare = Math.min(0.5, texts.length * 0.02);
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return this.#texts.indexOf(bytes, begin, end) >= 0;
+  }
+}
+
+/** Before, or behind a text. */
+export class OrderedText implements TextMatcher {
+  readonly cost = 5;
+  readonly passShare = 0.3;
+  readonly #text: Uint8Array;
+  readonly #isBefore: boolean;
+  readonly #isEqualIn: boolean;
+
+  constructor(text: string, op: '<' | '<=' | '>' | '>=') {
+    this.#text = bytesOfText(text);
+    this.#isBefore = op === '<' || op === '<=';
+    this.#isEqualIn = op === '<=' || op === '>=';
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    const order = compareTo(bytes, begin, end, this.#text);
+    return order === 0 ? this.#isEqualIn : order < 0 === this.#isBefore;
+  }
+}
+
+/** Both must hold. */
+export class BothMatch implements TextMatcher {
+  readonly cost = 8;
+  readonly passShare = 0.2;
+  readonly #first: TextMatcher;
+  readonly #second: TextMatcher;
+
+  constructor(first: TextMatcher, second: TextMatcher) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return this.#first.test(bytes, begin, end) && this.#second.test(bytes, begin, end);
+  }
+}
+
+export class PrefixText implements TextMatcher {
+  readonly cost = 3;
+  readonly passShare = 0.1;
+  readonly text: Uint8Array;
+
+  constructor(text: string) {
+    this.text = bytesOfText(text);
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return end - begin >= this.text.length && standsAt(bytes, begin, this.text);
+  }
+}
+
+class SuffixText implements TextMatcher {
+  readonly cost = 3;
+  readonly passShare = 0.1;
+  readonly #text: Uint8Array;
+
+  constructor(text: string) {
+    this.#text = bytesOfText(text);
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return end - begin >= this.#text.length && standsAt(bytes, end - this.#text.length, this.#text);
+  }
+}
+
+export class InfixText implements TextMatcher {
+  readonly cost = 20;
+  readonly passShare = 0.1;
+  readonly needle: Needle;
+
+  constructor(text: string) {
+    this.needle = new Needle(bytesOfText(text));
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return this.needle.find(bytes, begin, end) >= 0;
+  }
+}
+
+class AnyText implements TextMatcher {
+  readonly cost = 1;
+  readonly passShare = 1;
+
+  test(): boolean {
+    return true;
+  }
+}
+
+export class RegexText implements TextMatcher {
+  readonly cost = 300;
+  readonly passShare = 0.1;
+  readonly #regex: Regex;
+
+  constructor(source: string) {
+    this.#regex = compileRegex(source);
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return this.#regex.test(bytes.subarray(begin, end));
+  }
+}
+
+export function likeMatcher(pattern: LikePattern): TextMatcher {
+  switch (pattern.kind) {
+    case 'exact':
+      return new ExactText(pattern.text);
+    case 'prefix':
+      return pattern.text === '' ? new AnyText() : new PrefixText(pattern.text);
+    case 'suffix':
+      return pattern.text === '' ? new AnyText() : new SuffixText(pattern.text);
+    case 'infix':
+      return pattern.text === '' ? new AnyText() : new InfixText(pattern.text);
+    case 'general':
+      return new LikeText(pattern.parts);
+    default:
+      return assertNever(pattern);
+  }
+}
+
+export function comparisonMatcher(op: Exclude<ComparisonOp, '!='>, text: string): TextMatcher {
+  return op === '==' ? new ExactText(text) : new OrderedText(text, op);
+}
+
+/** Text, or undefined for one code point. */
+type Piece = Uint8Array | undefined;
+
+/** Any bytes of a code point but its first. */
+const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
+
+/**
+ * Runs of text and `_` between `%`s: the first stands at the beginning and the last at the end of the text, where no `%` is; each other one
+ * is looked for from left to right, and the first place is as good as any.
+ */
+class LikeText implements TextMatcher {
+  readonly cost = 40;
+  readonly passShare = 0.1;
+  readonly #runs: readonly (readonly Piece[])[];
+
+  constructor(parts: readonly LikePart[]) {
+    const runs: Piece[][] = [[]];
+    for (const part of parts) {
+      if (part.kind === 'any') runs.push([]);
+      else runs.at(-1)?.push(part.kind === 'text' ? bytesOfText(part.text) : undefined);
+    }
+    this.#runs = runs;
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    const runs = this.#runs;
+    const first = runs[0] as readonly Piece[];
+    let at = matchForward(bytes, begin, end, first);
+    if (at < 0) return false;
+    if (runs.length === 1) return at === end;
+    for (let run = 1; run < runs.length - 1; run++) {
+      at = findRun(bytes, at, end, runs[run] as readonly Piece[]);
+      if (at < 0) return false;
+    }
+    return matchesAtEnd(bytes, at, end, runs[runs.length - 1] as readonly Piece[]);
+  }
+}
+
+/** Where a run that stands at `begin` ends; -1: it does not stand there. */
+function matchForward(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): number {
+  let at = begin;
+  for (let piece = 0; piece < run.length; piece++) {
+    const text = run[piece];
+    if (text !== undefined) {
+      if (end - at < text.length || !standsAt(bytes, at, text)) return -1;
+      at += text.length;
+      continue;
+    }
+    if (at >= end) return -1;
+    at++;
+    while (at < end && isContinuation(bytes[at])) at++;
+  }
+  return at;
+}
+
+/** Behind the first place of a run; -1: there is none. To begin within a code point finds nothing that its first byte does not. */
+function findRun(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): number {
+  for (let at = begin; at <= end; at++) {
+    const behind = matchForward(bytes, at, end, run);
+    if (behind >= 0) return behind;
+  }
+  return -1;
+}
+
+function matchesAtEnd(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): boolean {
+  let at = end;
+  for (let piece = run.length - 1; piece >= 0; piece--) {
+    const text = run[piece];
+    if (text !== undefined) {
+      at -= text.length;
+      if (at < begin || !standsAt(bytes, at, text)) return false;
+      continue;
+    }
+    if (at <= begin) return false;
+    at--;
+    while (at > begin && isContinuation(bytes[at])) at--;
+  }
+  return at >= begin;
+}
