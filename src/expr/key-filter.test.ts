@@ -5,7 +5,8 @@ import { ElanusError } from '#base/errors.js';
 import { keyAt } from '#model/columns/column.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { CollectionSchema, DataType, TemplateValue } from '#proto/milvus/schema.js';
-import { FILTER_LENGTH_MAX, parseKeyFilter } from './key-filter.js';
+import { FILTER_LENGTH_MAX } from './filter.js';
+import { parseKeyFilter } from './key-filter.js';
 
 const schemaOf = (dataType: DataType, enableDynamicField = false) =>
   parseCollectionSchema(
@@ -58,6 +59,11 @@ describe('parseKeyFilter', () => {
     expect(keysOf('id==3.0')).toEqual([3n]);
     expect(keysOf('id==3.5')).toEqual([]);
     expect(keysOf('((id in [1]))')).toEqual([1n]);
+    expect(keysOf('not (id in [1])')).toEqual({ not: [1n] });
+    expect(keysOf('not not (id in [1])')).toEqual([1n]);
+    expect(keysOf('not (id != 1)')).toEqual([1n]);
+    expect(keysOf('id == 1 + 1')).toEqual([2n]);
+    expect(keysOf('id in [1 + 1, -(3)]')).toEqual([2n, -3n]);
     expect(keysOf('4 == id')).toEqual([4n]);
     expect(keysOf('id != 4')).toEqual({ not: [4n] });
     expect(keysOf('id in [4294967296, -4294967297, 999999999999999, 9999999999999999]')).toEqual([
@@ -104,7 +110,7 @@ describe('parseKeyFilter', () => {
   });
   it('refuses what no version reads, with the texts of Milvus', () => {
     expect(refusal('id in 5')).toBe(
-      "invalid_parameter: failed to create query plan: cannot parse expression: id in 5, error: the right-hand side of 'in' must be a list",
+      "invalid_parameter: failed to create query plan: cannot parse expression: id in 5, error: the right-hand side of 'in' must be a list at line 1, column 7: id in ▶5",
     );
     expect(refusal('id in [1, 1.0]')).toContain("value 'float_val:1' in list cannot be casted to Int64");
     expect(refusal('id in ["a"]')).toContain(`value 'string_val:"a"' in list cannot be casted to Int64`);
@@ -146,23 +152,16 @@ describe('parseKeyFilter', () => {
       'id > 0',
       '1 < age <= 9',
       'id in [1] and age == 2',
-      'not (id in [1])',
+      'not (id > 1)',
       'age in [1,2]',
-      'exists age',
       'age is not null',
       'id == 1 or id == 2',
-      'array_contains(age, 1)',
-      "text_match(age, 'a b', minimum_should_match=2)",
       'age + 1 == 2 ** 3',
-      'age["k"][0] == 1',
-      'id == 1 + 1',
-      "age > ISO '2025-01-01T00:00:00Z'",
-      'age like "a%"',
       'random_sample(0.5)',
       'id == id',
-      '[1] == [1]',
       'id == age',
       '-age < +1',
+      'true',
     ];
     for (const expr of later) expect(refusal(expr)).toMatch(/^unsupported: filter .*id in \[/);
     expect(refusal('colour == "red"', schemaOf(DataType.Int64, true))).toMatch(/^unsupported/);
@@ -171,7 +170,9 @@ describe('parseKeyFilter', () => {
     const many = Array.from({ length: 1_000_000 }, (_, at) => at * 7919 - 5_000_000);
     const filter = parseKeyFilter(ints, `id in [${many.join(', ')}]`);
     expect(filter.kind === 'keys' && filter.keyCount).toBe(1_000_000);
-    expect(refusal(`id in [${[...many, 1].join(',')}]`)).toContain('more than 1000000 keys');
+    expect(refusal(`id in [${[...many, 1].join(',')}]`)).toContain(
+      'more than 1000000 elements; split the request',
+    );
     expect(refusal(`${'('.repeat(1000)}age == 1${')'.repeat(1000)}`)).toMatch(/^unsupported/);
     expect(keysOf(`${'('.repeat(1000)}id == 1${')'.repeat(1000)}`)).toEqual([1n]);
     for (const filter of ['id == 1', 'age == 1']) {
