@@ -2,10 +2,8 @@
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { isLargerBetter as isMetricLargerBetter, metricOfWireCode } from '#index/block/metric.js';
 import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
-import { type MetricName, metricNames } from '#model/schema/metric-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';
@@ -14,17 +12,6 @@ import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import type { SegmentData } from './segment-data.js';
-
-/** By the number in requests; the first stands for none. */
-export const METRIC_NAMES: readonly ('' | MetricName)[] = Array.from(
-  { length: metricNames.length + 1 },
-  (_, code) => metricOfWireCode(code) ?? '',
-);
-/** Of the metric with this number in requests. */
-export const isLargerBetter = (metric: number): boolean => {
-  const name = metricOfWireCode(metric);
-  return name === undefined || isMetricLargerBetter(name);
-};
 
 /** Keys between two looks at the clock. */
 const KEYS_BETWEEN_LOOKS = 1024;

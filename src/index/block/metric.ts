@@ -1,11 +1,7 @@
-// The metrics of vector search: their codes for kernels, files and requests, and how scores compare and a range request bounds them.
+// The metrics of vector search: their codes for kernels and files, and how scores compare and a range request bounds them.
 // Their names, and which way each is better, are in model/schema/metric-type.ts; here L2, IP and COSINE have a type of their own, for dense kernels.
 import { ElanusError } from '#base/errors.js';
-import {
-  isLargerBetter as isLargerBetterByName,
-  type MetricName,
-  metricNames,
-} from '#model/schema/metric-type.js';
+import { isLargerBetter as isLargerBetterByName, type MetricName } from '#model/schema/metric-type.js';
 
 /** Of dense vectors. */
 export const metricTypes = ['L2', 'IP', 'COSINE'] as const;
@@ -22,17 +18,6 @@ export const metricCodes = {
   MHJACCARD: 7,
   BM25: 8,
 } as const satisfies Record<MetricName, number>;
-
-const wireMetrics: ReadonlyMap<number, MetricName> = new Map(
-  metricNames.map((name) => [metricWireCode(name), name]),
-);
-/** How the roles' requests number the metrics; 0 stands for none. */
-export function metricWireCode(metric: MetricName): number {
-  return metricCodes[metric] + 1;
-}
-
-/** Undefined: no metric has this number. */
-export const metricOfWireCode = (code: number): MetricName | undefined => wireMetrics.get(code);
 
 export const isMetricType = (name: string): name is MetricType =>
   (metricTypes as readonly string[]).includes(name);

@@ -10,16 +10,11 @@ import type { FlatSearchInput } from '#index/flat/flat-search.js';
 import type { Scan } from '#segment/fields/scan-batches.js';
 import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import { settled } from '#segment/fields/settled.js';
+import type { AskedParams } from './asked-params.js';
 import type { DenseSearch } from './dense-input.js';
 import { scanSignatures } from './minhash-segment-search.js';
 import { bytesOf, searchInSlices } from './query-slices.js';
-import {
-  type AskedParams,
-  type DenseFacts,
-  type DensePlan,
-  planSegmentSearch,
-  rowsPerScanTask,
-} from './segment-plan.js';
+import { type DenseFacts, type DensePlan, planSegmentSearch, rowsPerScanTask } from './segment-plan.js';
 
 type Task = () => Promise<SearchOutput>;
 

@@ -1,8 +1,9 @@
 // A plan as explain shows it, and as the recall of an answer is told from it.
 import { assertNever } from '#base/assert.js';
+import type { AskedParams } from './asked-params.js';
 import { widthNameOf } from './recall-controller.js';
 import type { PlanOfSegment } from './search-report.js';
-import type { AskedParams, CommonFacts, SegmentPlan } from './segment-plan.js';
+import type { CommonFacts, SegmentPlan } from './segment-plan.js';
 
 /** @param computed distances that were computed, where whoever searched counts them */
 export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0): PlanOfSegment {

@@ -22,7 +22,7 @@ export interface SearchOptions {
 }
 
 const asksRecall = ({ params }: Pick<ShardSearchRequest, 'params'>): boolean =>
-  params.includes('"targetRecall":');
+  params?.targetRecall !== undefined;
 /** For searches that ask for one, undefined for the others. */
 export const reportFor = (
   request: Pick<ShardSearchRequest, 'explain' | 'params'>,

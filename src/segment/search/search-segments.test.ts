@@ -99,7 +99,7 @@ describe('copies of keys in several segments', () => {
       const range = nextBelow(random, 3) === 0 ? { radius: 8, rangeFilter: 1 } : {};
       const request = ShardSearchRequest.create({
         fieldId: VECTOR,
-        metric: 1,
+        metric: 'L2',
         queryCount,
         topK,
         ...range,
@@ -173,7 +173,7 @@ describe('copies of keys in several segments', () => {
     const { segments, readTs, release } = world(3);
     const request = ShardSearchRequest.create({
       fieldId: VECTOR,
-      metric: 1,
+      metric: 'L2',
       queryCount: 64,
       topK: 16_384,
       queries: new Uint8Array(64 * DIM * 4),

@@ -3,21 +3,21 @@
 // their turn, and a caller that has gone stops the rest.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { metricOfWireCode } from '#index/block/metric.js';
 import { boundsOnComputed, moveIntoRange } from '#index/block/score-range.js';
 import { sparseQueryBegins } from '#index/sparse/sparse-query.js';
 import type { Key } from '#model/columns/column.js';
 import { vectorWidth } from '#model/columns/dense-vector.js';
 import { DataType } from '#model/schema/data-type.js';
 import { fieldById, primaryField } from '#model/schema/field.js';
-import type { MetricName } from '#model/schema/metric-type.js';
+import { isLargerBetter, isMetricName, type MetricName } from '#model/schema/metric-type.js';
 import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { SegmentSearch } from '#segment/fields/segment-hits.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
-import { filterKeys, isLargerBetter, matchingRows } from '#segment/segment-reads.js';
+import { filterKeys, matchingRows } from '#segment/segment-reads.js';
+import { type AskedParams, askedParams } from './asked-params.js';
 import { bestHits, type FoundIn } from './best-hits.js';
 import type { Hits, KeyField } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
@@ -73,7 +73,7 @@ class SegmentsSearch {
   readonly #call: SearchCall;
   readonly #metric: MetricName;
   readonly #bounds: ReturnType<typeof boundsOnComputed>;
-  readonly #params: Readonly<Record<string, number | string | boolean>>;
+  readonly #params: AskedParams;
   readonly #keys: readonly Key[] | undefined;
   readonly #superseded: SupersededRows;
   readonly #isSparse: boolean;
@@ -104,7 +104,7 @@ class SegmentsSearch {
             ...(radius !== undefined && { radius }),
             ...(rangeFilter !== undefined && { rangeFilter }),
           });
-    this.#params = indexParams(request.params);
+    this.#params = askedParams(request.params);
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
     this.#superseded = call.superseded ?? new SupersededRows();
     const primary = primaryField(schema);
@@ -116,17 +116,14 @@ class SegmentsSearch {
   /** The best hits of queries [begin, end), each key by its newest row. */
   async run(begin: number, end: number, options: SearchOptions): Promise<Hits> {
     const queryCount = end - begin;
-    const { topK, metric } = this.#request;
-    if (this.#bounds === undefined)
-      return mergeHits([], queryCount, topK, isLargerBetter(metric), this.keyField);
+    const { topK } = this.#request;
+    const isLarger = isLargerBetter(this.#metric);
+    if (this.#bounds === undefined) return mergeHits([], queryCount, topK, isLarger, this.keyField);
     const merge = (parts: readonly Hits[]): Promise<Hits> =>
-      mergeHitsPaced(parts, queryCount, topK, isLargerBetter(metric), this.keyField, this.#call.pace);
+      mergeHitsPaced(parts, queryCount, topK, isLarger, this.keyField, this.#call.pace);
     for (let k = topK; ; k = nextK(k, queryCount)) {
       const found = await this.#searchAll(begin, end, k, options);
-      const best =
-        found.length > 1
-          ? bestHits(found, queryCount, topK, isLargerBetter(metric), this.keyField)
-          : undefined;
+      const best = found.length > 1 ? bestHits(found, queryCount, topK, isLarger, this.keyField) : undefined;
       if (
         best !== undefined &&
         (await supersededBy(this.#all, this.#readTs, best, this.#call.pace)).length === 0
@@ -212,7 +209,7 @@ function checkedTarget(
   schema: CollectionSchema,
 ): { readonly field: FieldSchema; readonly metric: MetricName } {
   const field = fieldById(schema, request.fieldId);
-  const metric = metricOfWireCode(request.metric);
+  const metric = isMetricName(request.metric) ? request.metric : undefined;
   const vectorType = vectorTypeOf(field?.dataType ?? 0);
   const metrics: readonly MetricName[] = vectorType === undefined ? [] : vectorTypes[vectorType].metrics;
   if (field === undefined || metric === undefined || !metrics.includes(metric))
@@ -244,13 +241,6 @@ function queryBegins(
       `vector dimension mismatch, expected vector size(byte) ${expected}, actual ${queries.length}`,
     );
   return (query) => query * width;
-}
-
-/** From the proxy of the same release, which checked them. */
-function indexParams(text: string): Readonly<Record<string, number | string | boolean>> {
-  if (text === '' || text === '{}') return {};
-  const value: unknown = JSON.parse(text);
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 /** With the keys and times of the rows, one query after the other. */

@@ -6,9 +6,8 @@ import { scanMicros } from '#index/block/search-cost.js';
 import type { WalkPlan } from '#index/block/walk-plan.js';
 import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
 import type { MetricName } from '#model/schema/metric-type.js';
+import type { AskedParams } from './asked-params.js';
 import type { RecallChoice } from './recall-controller.js';
-
-export type AskedParams = Readonly<Record<string, number | string | boolean>>;
 
 /** What is known of every search. */
 export interface CommonFacts {

@@ -30,7 +30,7 @@ it('keeps plans by text and record: another limit, field or definition is anothe
   const plans = new SearchPlans();
   const one = collection();
   const plan = plans.of(one, request({ topk: '3', metric_type: 'IP' }));
-  expect(plan).toMatchObject({ topK: 3, metric: 2, shardParams: '{}' });
+  expect(plan).toMatchObject({ topK: 3, metric: 'IP', shardParams: {} });
   expect(plans.of(one, request({ topk: '3', metric_type: 'IP' }))).toBe(plan);
   expect(plans.of(one, request({ topk: '4', metric_type: 'IP' })).topK).toBe(4);
   expect(plans.of(one, request({ topk: '3', metric_type: 'IP' }, ['n'])).output.names).toEqual(['n']);

@@ -1,24 +1,25 @@
 // What a search asks, apart from its vectors and filter: parsed and checked against the collection and its index. Clients send the same
 // parameters with every search, so plans are kept, by collection record (a changed definition is another record) and by their text.
+import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { isIndexType } from '#model/params/index-types.js';
 import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/params/search-params.js';
 import { checkSearchParams } from '#model/params/vector-search-params.js';
 import { primaryField } from '#model/schema/field.js';
+import { type MetricName, metricNames } from '#model/schema/metric-type.js';
 import { type OutputFields, resolveOutputFields } from '#model/schema/output-fields.js';
 import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
+import type { IndexSearchParams } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
-import { METRIC_NAMES } from '#segment/segment-reads.js';
 
 export interface SearchPlan {
   readonly params: SearchParams;
   readonly primary: FieldSchema;
-  /** Its number in requests between roles. */
-  readonly metric: number;
+  readonly metric: MetricName;
   /** Limit plus offset. */
   readonly topK: number;
   readonly output: OutputFields;
@@ -26,11 +27,9 @@ export interface SearchPlan {
   readonly heeded: ReturnType<typeof checkSearchParams>;
   /** The type that the index is built as. */
   readonly builtAs: string | undefined;
-  /** `heeded` as shards get it. */
-  readonly shardParams: string;
+  /** `heeded` as shards get it: one message for all searches of this plan. */
+  readonly shardParams: IndexSearchParams;
 }
-
-const metricCodes: readonly string[] = METRIC_NAMES;
 
 /** @throws invalid_parameter, unsupported */
 function planSearch({ record, schema }: OpenCollection, request: SearchRequest): SearchPlan {
@@ -41,7 +40,7 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
       'search iterators come in a later version; search with limit and offset',
     );
   const index = record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
-  const indexMetric = METRIC_NAMES.find((name) => name !== '' && name === index?.metricType);
+  const indexMetric = metricNames.find((name) => name === index?.metricType);
   const vectorType = vectorTypeOf(params.annsField.dataType) ?? 'FloatVector';
   const metricName = indexMetric ?? params.metricType ?? vectorTypes[vectorType].defaultMetric;
   checkSearchMetric(metricName, params);
@@ -65,8 +64,11 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
     output,
     heeded,
     builtAs: build?.kind,
-    metric: metricCodes.indexOf(metricName),
-    shardParams: JSON.stringify({ ...heeded, ...signature }),
+    metric: must(
+      metricNames.find((name) => name === metricName),
+      'metric of a checked search',
+    ),
+    shardParams: { ...heeded, ...signature },
   };
 }
 
