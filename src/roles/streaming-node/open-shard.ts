@@ -44,18 +44,18 @@ export function openShard(
     forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
     onSealed: () => open.current?.flush.request(),
   });
-  const reader = new ShardReader(
+  const reader = new ShardReader({
     platform,
     shard,
-    peers.queryNode,
+    queryNode: peers.queryNode,
     time,
-    startTimestamp,
-    () => parts.askForTarget(channel.collectionId),
+    versionMin: startTimestamp,
+    onLost: () => parts.askForTarget(channel.collectionId),
     // Without its file the index counts as not built, and RootCoord has it built again.
-    async ({ id, collectionId }, indexId) => {
+    onDamaged: async ({ id, collectionId }, indexId) => {
       await peers.channelRegistry.dropIndexFiles({ collectionId, indexId, segmentId: id });
     },
-  );
+  });
   const flush = new ShardFlush({
     platform,
     shard,

@@ -1,9 +1,9 @@
 // Step 3 of a search: the hits of all shards become the best of each query, one per key.
+import { isLargerBetter } from '#model/schema/metric-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import { decodeHits, type Hits } from '#segment/search/hits.js';
 import { mergeHitsPaced } from '#segment/search/merge-hits.js';
-import { isLargerBetter } from '#model/schema/metric-type.js';
 import type { CheckedSearch } from './search-request.js';
 
 /** What one shard answers is merged already. @throws cancelled, deadline_exceeded */

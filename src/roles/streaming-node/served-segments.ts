@@ -1,0 +1,351 @@
+// Which sealed segments query-nodes serve for a shard: brought in line with targets, kept current with deletes, and given up as a whole when a
+// query-node lost what it held. Then no read is answered until a target was loaded in full again: a partial answer would be a wrong one.
+//
+//     (not served) ──target names it──▶ loading ──loaded, deletes caught up──▶ ready ──target without it, loss, release──▶ (not served)
+//
+// Deletes that come while a segment loads wait at its entry; it becomes ready in the turn in which none is left.
+import { Mutex } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
+import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { QueryNodeDefinition, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { Client } from '#rpc/service.js';
+import { isDiskFile } from '#segment/files/disk-file-record.js';
+import { type DeleteMessage, encodeDeletes, type ForwardedDeletes } from './delete-message.js';
+import type { Shard } from './shard.js';
+
+interface ServedSegment {
+  readonly record: SegmentRecord;
+  /** While loading: the deletes that arrived meanwhile. */
+  waiting: ForwardedDeletes[] | undefined;
+  indexKeys: string;
+}
+
+export interface ServedSegmentsParts {
+  readonly platform: Platform;
+  readonly shard: Shard;
+  readonly queryNode: Client<typeof QueryNodeDefinition>;
+  /** An older target may lack what the owner before this one flushed. */
+  readonly versionMin: bigint;
+  /** Segments must be loaded anew: fetch a target. */
+  readonly onLost: () => void;
+  /** The file of an index cannot be read: have it built again. */
+  readonly onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>;
+}
+
+/** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
+const FORWARD_MS_MAX = 2000;
+
+export class ServedSegments {
+  readonly #parts: ServedSegmentsParts;
+  readonly #served = new Map<bigint, ServedSegment>();
+  /** Committed since the last target; a target that does not know them yet is too old to be used. */
+  readonly #unseen = new Map<bigint, bigint>();
+  readonly #syncing = new Mutex();
+  #partitions: ReadonlySet<bigint> | undefined;
+  #indexes: readonly IndexRecord[] = [];
+  #version: bigint;
+  /** Rises when everything served is given up: a target that was being loaded then must not go live. */
+  #life = 0;
+
+  constructor(parts: ServedSegmentsParts) {
+    this.#parts = parts;
+    this.#version = parts.versionMin;
+  }
+
+  get isLoaded(): boolean {
+    return this.#partitions !== undefined;
+  }
+
+  /** Of the newest target. */
+  get indexes(): readonly IndexRecord[] {
+    return this.#indexes;
+  }
+
+  isServed(id: bigint): boolean {
+    const served = this.#served.get(id);
+    return served !== undefined && served.waiting === undefined;
+  }
+
+  recordOf(id: bigint): SegmentRecord | undefined {
+    return this.#served.get(id)?.record;
+  }
+
+  /** Segments of the partitions that are ready. */
+  readyIn(partitions: ReadonlySet<bigint>): bigint[] {
+    const ids: bigint[] = [];
+    for (const [id, { record, waiting }] of this.#served)
+      if (waiting === undefined && partitions.has(record.partitionId)) ids.push(id);
+    return ids;
+  }
+
+  /** Called by the writer before a delete becomes visible here. */
+  async forwardDeletes(deletes: ForwardedDeletes): Promise<void> {
+    const ready: bigint[] = [];
+    for (const [id, served] of this.#served) {
+      if (served.waiting === undefined) ready.push(id);
+      else served.waiting.push(deletes);
+    }
+    if (ready.length === 0) return;
+    const abort = new AbortController();
+    const timer = this.#parts.platform.timers.after(FORWARD_MS_MAX, () => abort.abort());
+    try {
+      const context = {
+        signal: abort.signal,
+        deadlineMs: this.#parts.platform.clock.now() + FORWARD_MS_MAX,
+        metadata: {},
+      };
+      await this.#parts.queryNode.applyDeletes(
+        { segmentIds: ready, deletes: encodeDeletes([deletes]) },
+        context,
+      );
+    } catch (error) {
+      // The write is durable and must take effect. Whether it did over there is unknown, so nothing is read from there any more.
+      this.#lose(messageOf(error));
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Gives up all that query-nodes serve. Reads are refused until the next target is loaded. */
+  #lose(reason: string): void {
+    this.#parts.platform.logger.warn('served_segments_lost', {
+      vchannel: this.#parts.shard.channel.vchannel,
+      segments: this.#served.size,
+      reason,
+    });
+    this.#life++;
+    this.#served.clear();
+    this.#partitions = undefined;
+    this.#parts.onLost();
+  }
+
+  /** A call to the query-node about segments that it should hold. */
+  async remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
+    const life = this.#life;
+    try {
+      return await call;
+    } catch (error) {
+      // Released meanwhile is not lost.
+      const isLost = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
+      if (isLost && life === this.#life && segmentIds.every((id) => this.#served.has(id)))
+        this.#lose(error.message);
+      throw error;
+    }
+  }
+
+  /** Called after a flush was committed. */
+  committed(segments: readonly SegmentRecord[]): void {
+    for (const segment of segments) this.#unseen.set(segment.id, segment.partitionId);
+    // Kept while a target is being loaded: it may not know them yet.
+    if (!this.isLoaded && this.#served.size === 0) this.#forgetSaved(() => true);
+  }
+
+  partitionDropped(partitionId: bigint): void {
+    for (const [id, partition] of this.#unseen) if (partition === partitionId) this.#unseen.delete(id);
+  }
+
+  #forgetSaved(isServed: (id: bigint) => boolean): void {
+    for (const segment of [...this.#parts.shard.segments.values()])
+      if (segment.state === 'saved' && isServed(segment.id)) this.#parts.shard.forget(segment.id);
+  }
+
+  /** Brings what is served in line with the target. @throws service_not_ready the target is older than what is known: fetch it again. */
+  syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
+    // One after another: a second target must not take segments for served that the first still loads.
+    return this.#syncing.run(() => this.#sync(request, context));
+  }
+
+  async #sync(request: SyncTargetRequest, context: CallContext): Promise<void> {
+    if (request.version < this.#version)
+      throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
+    await this.#checkHeld(context);
+    this.#checkKnown(request);
+    this.#version = request.version;
+    this.#indexes = request.indexes;
+    this.#unseen.clear();
+    // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
+    const buffered = encodeDeletes(this.#parts.shard.deletes);
+    const { loads, changed } = this.#compare(request);
+    const tooLarge = await this.#loadAll(loads, request, buffered, context);
+    const targetIds = new Set(request.segments.map((target) => target.segment?.id));
+    const gone = [...this.#served.keys()].filter((id) => !targetIds.has(id));
+    for (const id of gone) this.#served.delete(id);
+    // A new partition is served whole or not at all.
+    const before = this.#partitions;
+    const wanted = request.partitionIds;
+    this.#partitions = new Set(tooLarge === undefined ? wanted : wanted.filter((id) => before?.has(id)));
+    this.#forgetSaved((id) => this.isServed(id));
+    if (gone.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: gone }, context);
+    for (const segment of changed)
+      if (this.#served.has(segment.id)) await this.#loadIndexes(segment, context);
+    if (tooLarge !== undefined) throw tooLarge;
+  }
+
+  /** @throws service_not_ready the target was made before segments were flushed that are not in it */
+  #checkKnown({ deleteSegments, segments, partitionIds }: SyncTargetRequest): void {
+    const known = new Set([
+      ...deleteSegments.map(({ id }) => id),
+      ...segments.map(({ segment }) => segment?.id),
+    ]);
+    const partitions = new Set(partitionIds);
+    for (const [id, partition] of this.#unseen) {
+      if (known.has(id) || (partition >= 0n && !partitions.has(partition))) continue;
+      throw outdated(`segment ${id} was flushed after this target was made`);
+    }
+  }
+
+  /** What of the target is not served yet, entered as loading, and what may have other index files than before. */
+  #compare({ segments }: SyncTargetRequest): {
+    readonly loads: readonly ServedSegment[];
+    readonly changed: readonly SegmentRecord[];
+  } {
+    const loads: ServedSegment[] = [];
+    const changed: SegmentRecord[] = [];
+    for (const { segment } of segments) {
+      if (segment === undefined) continue;
+      const served = this.#served.get(segment.id);
+      const indexKeys = keysOfIndexes(segment);
+      if (served !== undefined) {
+        // Served without a break: its index files may have come or gone meanwhile, the rows are the same. Of a file that is read while
+        // it is searched, damage shows only then: whoever reads it tells when it is asked to load it.
+        if (served.indexKeys !== indexKeys || segment.indexes.some((file) => isDiskFile(file.key)))
+          changed.push(segment);
+        continue;
+      }
+      const fresh: ServedSegment = { record: segment, waiting: [], indexKeys: '' };
+      if (indexKeys !== '') changed.push(segment);
+      this.#served.set(segment.id, fresh);
+      loads.push(fresh);
+    }
+    return { loads, changed };
+  }
+
+  /**
+   * One segment after another. What does not fit in memory is left out, the newest first; what was served before goes on.
+   * @returns the refusal, if rows are missing for it. @throws whatever else failed: what was not loaded is not served then
+   */
+  async #loadAll(
+    loads: readonly ServedSegment[],
+    request: SyncTargetRequest,
+    buffered: DeleteMessage | undefined,
+    context: CallContext,
+  ): Promise<ElanusError | undefined> {
+    const life = this.#life;
+    let tooLarge: ElanusError | undefined;
+    for (const [index, served] of loads.entries()) {
+      try {
+        await this.#load(served, request, buffered, context);
+        if (life !== this.#life) throw outdated('the segments served so far were given up meanwhile');
+      } catch (error) {
+        const isFull = error instanceof ElanusError && error.key === 'memory_limit';
+        if (isFull && this.#partitions !== undefined && life === this.#life) {
+          this.#served.delete(served.record.id);
+          // A flushed segment's rows are still in the growing part, which goes on serving them; of an imported one nothing is here.
+          if (!this.#parts.shard.segments.has(served.record.id)) tooLarge ??= error;
+          continue;
+        }
+        // The next target loads it.
+        for (const unloaded of loads.slice(index))
+          if (this.#served.get(unloaded.record.id) === unloaded) this.#served.delete(unloaded.record.id);
+        throw error;
+      }
+    }
+    return tooLarge;
+  }
+
+  /** An index that cannot be loaded costs speed only: the next target tries again, a damaged one is built again. */
+  async #loadIndexes(segment: SegmentRecord, context: CallContext): Promise<void> {
+    try {
+      const { damagedIndexIds } = await this.#parts.queryNode.loadIndexes({ segment }, context);
+      const served = this.#served.get(segment.id);
+      if (served !== undefined) served.indexKeys = keysOfIndexes(segment);
+      for (const indexId of damagedIndexIds) await this.#parts.onDamaged(segment, indexId);
+    } catch (error) {
+      this.#parts.platform.logger.warn('indexes_not_loaded', {
+        segmentId: segment.id,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */
+  async #checkHeld(context: CallContext): Promise<void> {
+    const held = [...this.#served].filter(([, served]) => served.waiting === undefined).map(([id]) => id);
+    if (held.length === 0) return;
+    // Applying no deletes changes nothing, and fails for a segment that is not there.
+    await this.remote(held, this.#parts.queryNode.applyDeletes({ segmentIds: held }, context)).catch(
+      (error: unknown) => {
+        if (!(error instanceof ElanusError) || error.key !== 'collection_not_fully_loaded') throw error;
+      },
+    );
+  }
+
+  async #load(
+    served: ServedSegment,
+    { deleteSegments, indexes, version }: SyncTargetRequest,
+    bufferedDeletes: DeleteMessage | undefined,
+    context: CallContext,
+  ): Promise<void> {
+    await this.#parts.queryNode.loadSegment(
+      {
+        segment: served.record,
+        schema: this.#parts.shard.schema,
+        deleteSegments,
+        bufferedDeletes,
+        indexes,
+        version,
+      },
+      context,
+    );
+    // What arrived while it loaded, until nothing is left: then it goes live in the same turn.
+    for (;;) {
+      const waiting = served.waiting ?? [];
+      if (waiting.length === 0) {
+        served.waiting = undefined;
+        return;
+      }
+      served.waiting = [];
+      await this.#parts.queryNode.applyDeletes(
+        { segmentIds: [served.record.id], deletes: encodeDeletes(waiting) },
+        context,
+      );
+    }
+  }
+
+  async release(): Promise<void> {
+    const ids = [...this.#served.keys()];
+    this.#life++;
+    this.#served.clear();
+    this.#partitions = undefined;
+    this.#forgetSaved(() => true);
+    if (ids.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: ids });
+  }
+
+  /** @param loadedOnly of those wanted that are loaded, not all of them */
+  requirePartitions(wanted: readonly bigint[], loadedOnly: boolean): ReadonlySet<bigint> {
+    const loaded = this.#partitions;
+    if (loaded === undefined) {
+      throw new ElanusError(
+        'collection_not_fully_loaded',
+        `collection not fully loaded[collection=${this.#parts.shard.channel.collectionId}]: channel ${this.#parts.shard.channel.vchannel} is being loaded; try again`,
+      );
+    }
+    if (wanted.length === 0) return loaded;
+    // Mostly all of them.
+    if (wanted.length === loaded.size && wanted.every((id) => loaded.has(id))) return loaded;
+    if (loadedOnly) return new Set(wanted.filter((id) => loaded.has(id)));
+    for (const id of wanted)
+      if (!loaded.has(id))
+        throw new ElanusError(
+          'collection_not_loaded',
+          `partition not loaded[partition=${id}]; load it first`,
+        );
+    return new Set(wanted);
+  }
+}
+
+const keysOfIndexes = ({ indexes }: SegmentRecord): string => indexes.map((file) => file.key).join();
+const outdated = (why: string): ElanusError =>
+  new ElanusError('service_not_ready', `${why}; fetch the target again`);

@@ -1,0 +1,202 @@
+// Which sealed segments are read for a shard, and that both of its parts answer as one: with a query-node that does what the test says.
+import { expect, test } from 'vitest';
+import { ElanusError } from '#base/errors.js';
+import { seededRandom } from '#base/random.js';
+import { columnFromInt64, int64Values } from '#model/columns/column.js';
+import { Pace } from '#platform/pace.js';
+import { SegmentRecord } from '#proto/elanus/data.js';
+import {
+  QueryNodeDefinition,
+  ShardRetrieveRequest,
+  ShardSearchRequest,
+  SyncTargetRequest,
+} from '#proto/elanus/roles.js';
+import { backgroundContext, type Handlers, inProcessClient } from '#rpc/service.js';
+import type { ReadableSegment } from '#segment/readable-segment.js';
+import { decodeHits, encodeHits } from '#segment/search/hits.js';
+import { searchSegments } from '#segment/search/search-segments.js';
+import { SegmentData } from '#segment/segment-data.js';
+import { retrieveFromSegments } from '#segment/segment-reads.js';
+import { DIM, KEY, testBatch, VECTOR } from '../../../test/support/segments.js';
+import { COLLECTION, PARTITION, shardWorld } from '../../../test/support/shards.js';
+import { OracleTime } from './oracle-time.js';
+import { ShardReader } from './shard-reader.js';
+
+const random = seededRandom(2);
+
+/** @param keysOf sealed segments by id, whose rows the query-node has once they are loaded */
+function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
+  const world = shardWorld({ forwardDeletes: (deletes) => reader.forwardDeletes(deletes) });
+  const { platform, shard, schema, run } = world;
+  const sealed = new Map<bigint, SegmentData>();
+  for (const [name, keys] of Object.entries(keysOf)) {
+    const id = BigInt(name);
+    const data = new SegmentData(platform, { id, collectionId: COLLECTION, partitionId: PARTITION, schema });
+    data.appendBatch(testBatch(keys, random), 5n);
+    sealed.set(id, data);
+  }
+  const loaded = new Set<bigint>();
+  const told = { lost: 0, damaged: [] as bigint[], calls: [] as string[] };
+  const faults: { load?: ElanusError; deletes?: ElanusError; whileLoading?: () => Promise<void> } = {};
+  const served = (ids: readonly bigint[]): ReadableSegment[] =>
+    ids.map((id) => {
+      const data = sealed.get(id);
+      if (data === undefined || !loaded.has(id))
+        throw new ElanusError('collection_not_fully_loaded', `segment ${id} is not here; try again`);
+      return { id, data, commitTimestamp: 0n };
+    });
+  const handlers: Partial<Handlers<typeof QueryNodeDefinition>> = {
+    loadSegment: async ({ segment }) => {
+      told.calls.push(`load ${segment?.id}`);
+      if (faults.load !== undefined) throw faults.load;
+      await faults.whileLoading?.();
+      loaded.add(segment?.id ?? 0n);
+      return {};
+    },
+    loadIndexes: async () => ({ damagedIndexIds: [5n] }),
+    releaseSegments: async ({ segmentIds }) => {
+      told.calls.push(`release ${segmentIds.join()}`);
+      for (const id of segmentIds) loaded.delete(id);
+      return {};
+    },
+    applyDeletes: async ({ segmentIds, deletes }) => {
+      if (faults.deletes !== undefined) throw faults.deletes;
+      for (const { data } of served(segmentIds)) {
+        if (deletes?.keys === undefined) continue;
+        told.calls.push(`deletes ${int64Values(deletes.keys).join()}`);
+        data.applyDeletes(deletes.keys, new BigUint64Array(deletes.timestamps.slice().buffer)[0] ?? 0n);
+      }
+      return {};
+    },
+    searchSegments: async ({ segmentIds, search, readTimestamp }, { signal }) => {
+      const pace = new Pace(platform, backgroundContext);
+      const asked = ShardSearchRequest.fromPartial(search ?? {});
+      const hits = await searchSegments(served(segmentIds), asked, readTimestamp, schema, { signal, pace });
+      return encodeHits(hits, readTimestamp);
+    },
+    retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
+      const pace = new Pace(platform, backgroundContext);
+      const asked = ShardRetrieveRequest.fromPartial(retrieve ?? {});
+      return {
+        ...(await retrieveFromSegments(served(segmentIds), asked, readTimestamp, schema, pace)),
+        readTimestamp,
+      };
+    },
+  };
+  const reader = new ShardReader({
+    platform,
+    shard,
+    queryNode: inProcessClient(QueryNodeDefinition, handlers as Handlers<typeof QueryNodeDefinition>),
+    time: new OracleTime(platform, async () => 1n << 40n),
+    versionMin: 10n,
+    onLost: () => void told.lost++,
+    onDamaged: async (_segment, indexId) => void told.damaged.push(indexId),
+  });
+  const target = (version: bigint, ids: readonly bigint[], partitionIds = [PARTITION]): Promise<void> =>
+    run(
+      reader.syncTarget(
+        SyncTargetRequest.fromPartial({
+          vchannel: 'v0',
+          version,
+          partitionIds,
+          segments: ids.map((id) => ({ segment: { id, partitionId: PARTITION, timestampTo: 15n } })),
+        }),
+        backgroundContext,
+      ),
+    );
+  const search = (more: Partial<ShardSearchRequest> = {}) => {
+    const queries = new Uint8Array(DIM * 4);
+    const request = { fieldId: VECTOR, metric: 'L2', queryCount: 1, topK: 10, queries, ...more };
+    return run(reader.search(ShardSearchRequest.fromPartial(request), backgroundContext)).then(decodeHits);
+  };
+  const found = async (): Promise<bigint[]> => [...int64Values((await search()).keys)].sort();
+  const retrieved = async (): Promise<bigint[]> => {
+    const { rows } = await run(reader.retrieve(ShardRetrieveRequest.fromPartial({}), backgroundContext));
+    return rows === undefined ? [] : [...int64Values(rows.columns[0] as never)];
+  };
+  return { ...world, reader, target, search, found, retrieved, told, faults, loaded };
+}
+
+const insert = (segmentId: bigint, ...keys: bigint[]) => ({ segmentId, rows: testBatch(keys, random) });
+
+test('nothing is read before a target is loaded, nor of a partition that is not in it', async () => {
+  const { target, search, found, write } = readerWorld();
+  await write(20n, { inserts: [insert(1n, 1n)] });
+  await expect(search()).rejects.toMatchObject({ key: 'collection_not_fully_loaded' });
+  await target(10n, []);
+  expect(await found()).toEqual([1n]);
+  await expect(search({ partitionIds: [99n] })).rejects.toMatchObject({ key: 'collection_not_loaded' });
+  expect(await search({ partitionIds: [99n], loadedOnly: true })).toMatchObject({ rows: new Uint32Array(0) });
+});
+
+test('both parts answer as one, a key by its newest row, and the growing copy goes when the sealed one serves', async () => {
+  const { shard, target, found, retrieved, write, reader, search } = readerWorld({ 2: [1n, 2n] });
+  await target(10n, [2n]);
+  await write(20n, { inserts: [insert(1n, 2n, 3n)] });
+  expect(await found()).toEqual([1n, 2n, 3n]);
+  expect(await retrieved()).toEqual([1n, 2n, 3n]);
+  const { segmentIds, keys } = await search();
+  expect(segmentIds[int64Values(keys).indexOf(2n)]).toBe(1n);
+  expect([...int64Values((await search({ ignoreGrowing: true })).keys)].sort()).toEqual([1n, 2n]);
+  // Flushed: it stays until a target brings the sealed copy.
+  const grown = shard.segments.get(1n);
+  if (grown !== undefined) grown.state = 'saved';
+  reader.committed([SegmentRecord.fromPartial({ id: 1n, partitionId: PARTITION })]);
+  expect(await found()).toEqual([1n, 2n, 3n]);
+  await expect(target(11n, [2n])).rejects.toMatchObject({ key: 'service_not_ready' });
+  expect(shard.segments.has(1n)).toBe(true);
+});
+
+test('an older target never replaces a newer one', async () => {
+  const { target } = readerWorld();
+  await expect(target(9n, [])).rejects.toMatchObject({ key: 'service_not_ready' });
+  await target(12n, []);
+  await expect(target(11n, [])).rejects.toMatchObject({ key: 'service_not_ready' });
+});
+
+test('deletes that come while a segment loads are applied before it serves', async () => {
+  const { target, found, write, faults, told } = readerWorld({ 2: [1n, 2n] });
+  await target(10n, []);
+  faults.whileLoading = async () => {
+    delete faults.whileLoading;
+    // The loop of the simulated world runs already; the write is applied in it.
+    void write(20n, { deletedKeys: columnFromInt64(KEY, [1n]) });
+  };
+  await target(11n, [2n]);
+  await write(30n, {});
+  expect(told.calls).toContain('deletes 1');
+  expect(await found()).toEqual([2n]);
+});
+
+test('a query-node that does not take deletes loses its segments: no read until they are loaded again', async () => {
+  const { target, search, found, write, faults, told, shard } = readerWorld({ 2: [1n, 2n] });
+  await target(10n, [2n]);
+  faults.deletes = new ElanusError('service_unavailable', 'down');
+  await write(20n, { deletedKeys: columnFromInt64(KEY, [1n]) });
+  expect([told.lost, shard.readTimestamp]).toEqual([1, 20n]);
+  await expect(search()).rejects.toMatchObject({ key: 'collection_not_fully_loaded' });
+  delete faults.deletes;
+  await target(11n, [2n]);
+  expect((await found()).length).toBeGreaterThan(0);
+});
+
+test('a query-node that restarted is noticed at the next read', async () => {
+  const { target, search, loaded, told } = readerWorld({ 2: [1n] });
+  await target(10n, [2n]);
+  loaded.clear();
+  await expect(search()).rejects.toMatchObject({ key: 'collection_not_fully_loaded' });
+  expect(told.lost).toBe(1);
+});
+
+test('what does not fit is left out, what was served goes on; segments that go are released', async () => {
+  const { target, found, faults, told, write } = readerWorld({ 2: [1n], 3: [2n] });
+  await write(10n, {});
+  await target(10n, [2n]);
+  faults.load = new ElanusError('memory_limit', 'no room');
+  await expect(target(11n, [2n, 3n])).rejects.toMatchObject({ key: 'memory_limit' });
+  expect(await found()).toEqual([1n]);
+  delete faults.load;
+  await target(12n, [3n]);
+  expect(told.calls.at(-1)).toBe('release 2');
+  expect(await found()).toEqual([2n]);
+});
