@@ -16,65 +16,65 @@ const SHORT_TEXT = 48;
 
 /** Grows by doubling; values are appended one after another and their ends noted. */
 export class VariableWriter {
-  private bytes: Uint8Array;
-  private readonly ends: Uint32Array;
-  private used = 0;
-  private count = 0;
+  #bytes: Uint8Array;
+  readonly #ends: Uint32Array;
+  #used = 0;
+  #count = 0;
 
   constructor(rowCount: number, bytesHint: number) {
-    this.bytes = new Uint8Array(Math.max(16, bytesHint));
-    this.ends = new Uint32Array(rowCount + 1);
+    this.#bytes = new Uint8Array(Math.max(16, bytesHint));
+    this.#ends = new Uint32Array(rowCount + 1);
   }
 
   /** @returns bytes written */
   addText(text: string): number {
-    const begin = this.used;
-    this.reserve(text.length);
-    if (text.length > SHORT_TEXT || !this.addAscii(text)) {
-      const first = utf8.encodeInto(text, this.bytes.subarray(begin));
-      this.used = begin + first.written;
+    const begin = this.#used;
+    this.#reserve(text.length);
+    if (text.length > SHORT_TEXT || !this.#addAscii(text)) {
+      const first = utf8.encodeInto(text, this.#bytes.subarray(begin));
+      this.#used = begin + first.written;
       if (first.read < text.length) {
-        this.reserve((text.length - first.read) * 3);
-        this.used += utf8.encodeInto(text.slice(first.read), this.bytes.subarray(this.used)).written;
+        this.#reserve((text.length - first.read) * 3);
+        this.#used += utf8.encodeInto(text.slice(first.read), this.#bytes.subarray(this.#used)).written;
       }
     }
-    this.ends[++this.count] = this.used;
-    return this.used - begin;
+    this.#ends[++this.#count] = this.#used;
+    return this.#used - begin;
   }
 
   addBytes(value: Uint8Array): void {
-    this.reserve(value.length);
-    this.bytes.set(value, this.used);
-    this.used += value.length;
-    this.ends[++this.count] = this.used;
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#used);
+    this.#used += value.length;
+    this.#ends[++this.#count] = this.#used;
   }
 
   finish(): VariableValues {
     assert(
-      this.count === this.ends.length - 1,
-      `${this.count} values written, expected ${this.ends.length - 1}`,
+      this.#count === this.#ends.length - 1,
+      `${this.#count} values written, expected ${this.#ends.length - 1}`,
     );
-    return { data: this.bytes.subarray(0, this.used), offsets: bytesView(this.ends) };
+    return { data: this.#bytes.subarray(0, this.#used), offsets: bytesView(this.#ends) };
   }
 
-  private addAscii(text: string): boolean {
-    let to = this.used;
+  #addAscii(text: string): boolean {
+    let to = this.#used;
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at);
       if (code >= 0x80) return false;
-      this.bytes[to++] = code;
+      this.#bytes[to++] = code;
     }
-    this.used = to;
+    this.#used = to;
     return true;
   }
 
-  private reserve(more: number): void {
-    const needed = this.used + more;
-    if (needed <= this.bytes.length) return;
+  #reserve(more: number): void {
+    const needed = this.#used + more;
+    if (needed <= this.#bytes.length) return;
     assert(needed <= 0xffffffff, `${needed} bytes in one column, expected at most 4 GiB`);
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.used));
-    this.bytes = grown;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#used));
+    this.#bytes = grown;
   }
 }
 

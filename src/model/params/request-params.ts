@@ -9,7 +9,7 @@ export const refuse = (text: string): never => {
 };
 
 export class RequestParams {
-  private readonly values: ReadonlyMap<string, string>;
+  readonly #values: ReadonlyMap<string, string>;
 
   constructor(pairs: readonly KeyValuePair[]) {
     const values = new Map<string, string>();
@@ -22,11 +22,11 @@ export class RequestParams {
       }
       values.set(key, value);
     }
-    this.values = values;
+    this.#values = values;
   }
 
   text(key: string): string | undefined {
-    const value = this.values.get(key)?.trim();
+    const value = this.#values.get(key)?.trim();
     if (value === undefined || value === '' || value === 'null' || value === 'undefined') return undefined;
     return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
   }
@@ -65,7 +65,7 @@ export class RequestParams {
 
   /** A JSON object; empty when absent. */
   object(key: string): Record<string, unknown> {
-    const text = this.values.get(key)?.trim() ?? '';
+    const text = this.#values.get(key)?.trim() ?? '';
     if (text === '' || text === 'null') return {};
     let value: unknown;
     try {
