@@ -29,7 +29,8 @@ export class ArithmeticNumbers extends NumberBlock {
     right.load(rows, alive);
     this.isWide = false;
     if (this.#type !== 'int') {
-      computeDoubles(this.#op, left.doubles, right.doubles, rows.count, this.doubles);
+      const { count } = rows;
+      computeDoubles(this.#op, doublesOf(left, count), doublesOf(right, count), count, this.doubles);
       if (this.#type === 'float') roundToFloats(this.doubles, rows.count);
       return;
     }
@@ -99,6 +100,13 @@ function wideOf(from: NumberVector, count: number): BigInt64Array {
   const { wide, doubles } = from;
   if (!from.isWide) for (let i = 0; i < count; i++) wide[i] = BigInt(doubles[i] as number);
   return wide;
+}
+
+/** Ints that meet floating-point numbers are rounded as these are. */
+function doublesOf(from: NumberVector, count: number): Float64Array {
+  const { doubles } = from;
+  if (from.isWide) for (let i = 0; i < count; i++) doubles[i] = Number(from.wide[i] as bigint);
+  return doubles;
 }
 
 function computeDoubles(
