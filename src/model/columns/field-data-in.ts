@@ -26,10 +26,10 @@ export interface BatchOptions {
 }
 
 /**
- * Columns of a batch by field, in schema order. Vectors, floats and doubles are views into `fieldsData`.
+ * Columns of a batch by field, in schema order. Vectors, floats and doubles are views into `fieldsData`. In four steps: match what was sent
+ * to fields, check what the rows would take, make the columns that were sent, complete them with those that only `numRows` asks for.
  * The key column is left out when the collection gives its keys itself (see auto-ids.ts) and the client sent none; so is a column that the
  * client left out, or of vectors that are all null. A partition key is always there: it says where the row goes.
- * Columns that were sent are counted before any is made that only `numRows` asks for.
  * @throws invalid_parameter, parameter_too_large, unsupported
  */
 export function batchFromFields(
@@ -46,26 +46,14 @@ export function batchFromFields(
   }
   if (!Number.isSafeInteger(numRows) || numRows <= 0)
     refuse(`num_rows should be greater than 0, but got ${numRows}`);
-  const { known, unknown } = matchFields(schema, fieldsData);
-  checkClaimedRows(schema, known, numRows);
-  const made: (() => Column)[] = [];
-  for (const field of schema.fields) {
-    const sent = known.get(field.fieldID);
-    if (field.isPrimaryKey && field.autoID && !checkAutoKey(field, sent !== undefined, options)) continue;
-    if (field.isDynamic) made.push(() => metaColumn(schema, field, sent, unknown, numRows));
-    else if (sent === undefined) {
-      checkMayBeMissing(field);
-      if (field.isPartitionKey) made.push(() => filledColumn(field, numRows));
-    } else {
-      const column = columnFromField(field, sent, numRows, options.zone ?? 'UTC');
-      if (!isAllNullVectors(column)) made.push(() => column);
-    }
-  }
-  return ColumnBatch.create({ rowCount: numRows, columns: made.map((make) => make()) });
+  const matched = matchFields(schema, fieldsData);
+  checkClaimedRows(schema, matched.known, numRows);
+  const sent = sentColumns(schema, matched.known, numRows, options);
+  return ColumnBatch.create({
+    rowCount: numRows,
+    columns: completeColumns(schema, sent, matched.unknown, numRows),
+  });
 }
-
-const isAllNullVectors = ({ dataType, valid }: Column): boolean =>
-  isDenseVector(dataType) && valid.length > 0 && !valid.includes(1);
 
 interface MatchedFields {
   readonly known: ReadonlyMap<bigint, FieldData>;
@@ -94,42 +82,72 @@ function matchFields(schema: CollectionSchema, fieldsData: readonly FieldData[])
   return { known, unknown };
 }
 
-/** Whether the batch gets the key column from the client. */
-function checkAutoKey(field: FieldSchema, isSent: boolean, options: BatchOptions): boolean {
-  if (options.upsert) {
-    if (!isSent) refuse(`must assign pk when upsert, primary field: ${field.name}`);
-    return true;
+/** By the place of its field in the schema; undefined where none was sent. Whether it may be missing is decided here. */
+type SentColumns = readonly (Column | undefined)[];
+
+function sentColumns(
+  schema: CollectionSchema,
+  known: MatchedFields['known'],
+  numRows: number,
+  options: BatchOptions,
+): SentColumns {
+  const zone = options.zone ?? 'UTC';
+  const columns: (Column | undefined)[] = [];
+  for (const field of schema.fields) {
+    const sent = known.get(field.fieldID);
+    if (field.isPrimaryKey && field.autoID) checkAutoKey(field, sent !== undefined, options);
+    else if (sent === undefined) checkMayBeMissing(field);
+    columns.push(sent === undefined ? undefined : columnFromField(field, sent, numRows, zone));
   }
-  if (isSent && !options.allowInsertAutoId) {
+  return columns;
+}
+
+function checkAutoKey(field: FieldSchema, isSent: boolean, options: BatchOptions): void {
+  if (options.upsert && !isSent) refuse(`must assign pk when upsert, primary field: ${field.name}`);
+  if (!options.upsert && isSent && !options.allowInsertAutoId) {
     refuse(
       `the value for primary field ${field.name} is auto generated (autoID), no input is needed; leave the column out`,
     );
   }
-  return isSent;
-}
-
-function metaColumn(
-  schema: CollectionSchema,
-  field: FieldSchema,
-  sent: FieldData | undefined,
-  unknown: readonly FieldData[],
-  numRows: number,
-): Column {
-  const meta = sent === undefined ? emptyMetaColumn(field, numRows) : columnFromField(field, sent, numRows);
-  if (sent !== undefined)
-    checkMetaKeys(
-      schema,
-      field,
-      meta,
-      numRows,
-      unknown.map(({ fieldName }) => fieldName),
-    );
-  return unknown.length === 0 ? meta : mergeIntoMeta(field, meta, unknown, numRows);
 }
 
 function checkMayBeMissing(field: FieldSchema): void {
-  if (field.nullable || defaultBytes(field) !== undefined) return;
+  if (field.nullable || field.isDynamic || defaultBytes(field) !== undefined) return;
   refuse(`fieldSchema(${field.name}) has no corresponding fieldData pass in`);
+}
+
+function completeColumns(
+  schema: CollectionSchema,
+  sent: SentColumns,
+  unknown: readonly FieldData[],
+  numRows: number,
+): Column[] {
+  const columns: Column[] = [];
+  for (const [at, field] of schema.fields.entries()) {
+    const column = sent[at];
+    if (field.isDynamic) columns.push(metaColumn(schema, field, column, unknown, numRows));
+    else if (column === undefined) {
+      if (field.isPartitionKey) columns.push(filledColumn(field, numRows));
+    } else if (!isAllNullVectors(column)) columns.push(column);
+  }
+  return columns;
+}
+
+const isAllNullVectors = ({ dataType, valid }: Column): boolean =>
+  isDenseVector(dataType) && valid.length > 0 && !valid.includes(1);
+
+/** The dynamic field's objects, with the columns that the schema does not know as keys of them. */
+function metaColumn(
+  schema: CollectionSchema,
+  field: FieldSchema,
+  sent: Column | undefined,
+  unknown: readonly FieldData[],
+  numRows: number,
+): Column {
+  const meta = sent ?? emptyMetaColumn(field, numRows);
+  const names = unknown.map(({ fieldName }) => fieldName);
+  if (sent !== undefined) checkMetaKeys(schema, field, sent, numRows, names);
+  return unknown.length === 0 ? meta : mergeIntoMeta(field, meta, unknown, numRows);
 }
 
 /** The default, or null, in each row. */
