@@ -9,7 +9,8 @@ const HELD_UNITS_MAX = 2 * DECODE_UNITS_MAX;
 const SMALL_UNITS = 1024;
 /** So short a message is not even read with a count: what it may hold is about as little. */
 const SMALL_BYTES = 1024;
-const nothing = (): void => {};
+/** What gives back the room of a message that is not counted. */
+export const nothing = (): void => {};
 
 export class DecodeAccount {
   readonly #unitsMax: number;

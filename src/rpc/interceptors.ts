@@ -2,7 +2,7 @@
 // the next. The handler is the end of every chain. Steps are put together once, when a service starts, and not per call.
 import { ElanusError, toElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
-import type { DecodeAccount } from './decode-account.js';
+import { type DecodeAccount, nothing } from './decode-account.js';
 import {
   codec,
   filled,
@@ -100,16 +100,21 @@ export const decoded: Interceptor = (method, bytes, context, next) =>
 /** The same for requests of those who are not trusted to send what fits in memory: what they hold counts until the call is answered. */
 export const decodedWithin =
   (account: DecodeAccount): Interceptor =>
-  async (method, bytes, context, next) => {
+  (method, bytes, context, next) => {
     const { message, release } = readable(method, bytes, (sent) =>
       account.decode(codec(method.definition.requestType), sent),
     );
-    try {
-      return await next(message, context);
-    } finally {
-      release();
-    }
+    // Most messages are too small to be counted, and need nobody who waits for their end.
+    return release === nothing ? next(message, context) : releasing(release, () => next(message, context));
   };
+
+async function releasing(release: () => void, run: () => Promise<object>): Promise<object> {
+  try {
+    return await run();
+  } finally {
+    release();
+  }
+}
 
 /** The answer becomes bytes of the wire. */
 export const encoded: Interceptor = async (method, request, context, next) => {

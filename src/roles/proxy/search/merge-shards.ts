@@ -6,12 +6,12 @@ import { decodeHits, type Hits } from '#segment/search/hits.js';
 import { mergeHitsPaced } from '#segment/search/merge-hits.js';
 import type { CheckedSearch } from './search-request.js';
 
-/** What one shard answers is merged already. @throws cancelled, deadline_exceeded */
-export async function mergeShards(
+/** What one shard answers is merged already, so there is nothing to wait for then. @throws cancelled, deadline_exceeded */
+export function mergeShards(
   answers: readonly ShardSearchResponse[],
   { plan, queryCount }: CheckedSearch,
   pace: Pace,
-): Promise<Hits> {
+): Hits | Promise<Hits> {
   const [first] = answers;
   if (answers.length === 1 && first !== undefined) return decodeHits(first);
   const { primary, metric, topK } = plan;

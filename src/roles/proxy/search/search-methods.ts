@@ -30,7 +30,7 @@ export class SearchMethods {
     checkSearchForm(request);
     const scope = await readScope(this.#parts, request, context);
     const search = checkSearch(request, scope, this.#plans);
-    return retryWhileMoved(this.#parts, context, () => this.#run(search, context));
+    return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
   };
 
   async #run(search: CheckedSearch, context: CallContext): Promise<SearchResults> {
@@ -39,16 +39,16 @@ export class SearchMethods {
     const hits = rankHits(await mergeShards(answers, search, pace), search);
     if (pace.isDue) await pace.rest();
     const rows = await this.#fetch(hits, search, pace, context);
-    return encodeAnswer({ answers, hits, rows }, search, pace);
+    return await encodeAnswer({ answers, hits, rows }, search, pace);
   }
 
   /** Output fields, of the hits that stay. */
-  async #fetch(
+  #fetch(
     hits: Hits,
     { scope, plan }: CheckedSearch,
     pace: Pace,
     context: CallContext,
-  ): Promise<ColumnBatch | undefined> {
+  ): Promise<ColumnBatch> | undefined {
     const { fieldIds } = plan.output;
     if (fieldIds.length === 0 || hits.rows.length === 0) return undefined;
     const { vchannels } = scope.collection.record;
