@@ -1,10 +1,12 @@
 // Filters that are none of a collection, each with what Milvus says of it, or more.
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import type { Templates } from '#expr/check/templates.js';
 import { TemplateValue } from '#proto/milvus/schema.js';
 import { dynamicSchema, plainSchema } from '../../test/support/filter-schema.js';
+import { filterText, syntaxTrees } from '../../test/support/filter-text.js';
 import { checkFilter } from './filter.js';
 
 /** Against a collection without a dynamic field. */
@@ -310,6 +312,42 @@ describe('checkFilter refuses', () => {
       ['id in {real}', "the right-hand side of 'in' must be a list"],
     ];
     for (const [text, message] of wrong) expect(refusal(text, templates), text).toContain(message);
+  });
+
+  it('whatever is ill typed, by an error of ours', () => {
+    const known = fc.constantFrom(
+      'i64',
+      'n8',
+      'f',
+      's',
+      'b',
+      't',
+      'g',
+      'j',
+      'ai',
+      'as',
+      'st',
+      'vec',
+      'id',
+      'nope',
+      '$meta',
+    );
+    const named = fc.tuple(syntaxTrees, known, known).map(([tree, one, other]) =>
+      filterText(tree)
+        .replaceAll(/\bage\b/g, one)
+        .replaceAll(/\bb1\b/g, other),
+    );
+    fc.assert(
+      fc.property(named, fc.constantFrom(plainSchema, dynamicSchema), (text, schema) => {
+        try {
+          checkFilter(schema, { text });
+        } catch (error) {
+          expect(error, text).toBeInstanceOf(ElanusError);
+          expect(['invalid_parameter', 'unsupported'], text).toContain((error as ElanusError).key);
+        }
+      }),
+      { numRuns: 5000 },
+    );
   });
 
   it('a name that a dynamic field would take', () => {
