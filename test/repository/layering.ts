@@ -29,7 +29,7 @@ const purePackages: Readonly<Record<string, readonly string[]>> = {
   proto: ['@bufbuild/protobuf'],
   // Decoding within a bound.
   model: ['@bufbuild/protobuf'],
-  expr: ['re2js'],
+  expr: ['jsts', 're2js'],
   segment: ['hyparquet', 'hyparquet-writer'],
 };
 

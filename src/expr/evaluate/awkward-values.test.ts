@@ -226,6 +226,39 @@ describe('awkward values', () => {
     expect(rowsWhere(['a', 'b', '01', 'c'])).toEqual([]);
   });
 
+  it('reads JSON as its rules say', () => {
+    const jsonRows = rowsOf(json, [
+      { json: { a: 'x😀', b: [1n, 1n] } },
+      { json: { a: 7n, b: [2n, 1n, 1n] } },
+      { json: { b: { '0': 1n } } },
+      { json: { a: 7.5, b: [] } },
+    ]);
+    const at = (...path: string[]): Operand & { kind: 'json' } => ({
+      kind: 'json',
+      type: 'json',
+      field: json,
+      path,
+    });
+    const view = new TextEncoder().encode('{"a":"x\\ud83d\\ude00"}');
+    const escaped = {
+      kind: 'variable' as const,
+      data: view,
+      offsets: Uint32Array.of(0, view.length),
+      valid: new Uint8Array(0),
+    };
+    const emoji = compare(at('a'), '==', { type: 'text', value: 'x😀' });
+    expect(new FilterEvaluator(emoji, { view: () => escaped }).evaluate(0, 1, new Uint32Array(1))).toBe(1);
+    // A division of two ints by 0 is unknown; what is no int is not.
+    const left = at('a');
+    const right: Operand = { kind: 'constant', type: 'int', value: 0n };
+    const remainder: Operand = { kind: 'arithmetic', type: 'json', op: '%', left, right };
+    const leaf = compare(remainder, '==', { type: 'int', value: 1n });
+    expect(found({ kind: 'not', operand: leaf }, [json], jsonRows)).toEqual([0, 2, 3]);
+    const [bools, doubles, texts, lists] = [[], new Float64Array(0), [], []];
+    const values = { bools, ints: BigInt64Array.of(1n, 2n), doubles, texts, lists };
+    expect(found({ kind: 'contains', operand: at('b'), mode: 'all', values }, [json], jsonRows)).toEqual([1]);
+  });
+
   it('stays within the bytes of JSON that is cut off', () => {
     const whole = new TextEncoder().encode(
       '{"a":{"b\\u00e9":["x\\n\\ud83d\\ude00",-12.5e3,true]},"c":"\\\\"}',

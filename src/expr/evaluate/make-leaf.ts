@@ -1,6 +1,8 @@
 // From a leaf of the checked tree to what evaluates it over columns: which loop, which test, with its constants made ready.
 import { assertNever } from '#base/assert.js';
 import { ArrayContains, ArrayEquals } from '#expr/evaluate/arrays/array-leaves.js';
+import { FixedArrays, type TextArrays } from '#expr/evaluate/arrays/array-rows.js';
+import { CurrentNumbers, MatchLeaf } from '#expr/evaluate/arrays/match-leaf.js';
 import { JsonLeaf, JsonNumbersLeaf } from '#expr/evaluate/json/json-leaves.js';
 import {
   ContainsTest,
@@ -15,6 +17,7 @@ import {
 } from '#expr/evaluate/json/json-tests.js';
 import { type Bounds, boundsOf, boundsOfRange } from '#expr/evaluate/numbers/bounds.js';
 import { NumbersCompared } from '#expr/evaluate/numbers/comparison-leaf.js';
+import { FieldNumbers } from '#expr/evaluate/numbers/number-vector.js';
 import { FieldRange, VectorRange } from '#expr/evaluate/numbers/range-leaves.js';
 import { areSmallInts, Int64FieldIn, NumbersIn } from '#expr/evaluate/numbers/set-leaves.js';
 import {
@@ -27,8 +30,10 @@ import {
 } from '#expr/evaluate/text/matchers.js';
 import { TextLeaf, TextsCompared } from '#expr/evaluate/text/text-leaves.js';
 import type { Leaf as AskedLeaf, ComparisonOp, Literal, Operand, ValueSet } from '#expr/typed.js';
+import type { FixedView } from './column-view.js';
 import { NullLeaf, SameLeaf } from './known-leaves.js';
 import type { Leaf } from './leaf.js';
+import { LeafNode } from './nodes.js';
 import type { Operands } from './operands.js';
 
 /** What leaves over single rows are made of; those that have a predicate inside are made by whoever makes nodes. */
@@ -67,7 +72,7 @@ export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
       if (leaf.operand.kind === 'json')
         return jsonLeaf(leaf.operand, new ContainsTest(leaf.values, leaf.mode), operands);
       const arrays = operands.arrays(leaf.operand.field);
-      return arrays === undefined ? unknown() : new ArrayContains(arrays, leaf.values, leaf.mode);
+      return arrays === undefined ? unknown() : makeContains(arrays, leaf.values, leaf.mode);
     }
     default:
       return assertNever(leaf);
@@ -191,10 +196,24 @@ function makeIn(operand: Operand, values: ValueSet, operands: Operands): Leaf {
 
 function makeNumberIn(operand: Operand, values: ValueSet, operands: Operands): Leaf {
   const column = operands.column(operand);
-  if (column?.form === 'int64' && !areSmallInts(values.ints)) return new Int64FieldIn(column, values.ints);
+  if (column !== undefined) return makeColumnIn(column, values);
   const vector = operands.numbers(operand);
   const isInt = operand.type !== 'float' && operand.type !== 'double';
   return vector === undefined ? unknown() : new NumbersIn(vector, values, isInt);
+}
+
+function makeColumnIn(column: FixedView, values: ValueSet): Leaf {
+  if (column.form === 'int64' && !areSmallInts(values.ints)) return new Int64FieldIn(column, values.ints);
+  return new NumbersIn(new FieldNumbers(column), values, column.form !== 'float' && column.form !== 'double');
+}
+
+/** Any of some numbers: the elements of all rows are looked up in one loop. */
+function makeContains(arrays: FixedArrays | TextArrays, values: ValueSet, mode: 'all' | 'any'): Leaf {
+  if (mode === 'all' || !(arrays instanceof FixedArrays)) return new ArrayContains(arrays, values, mode);
+  const current = new CurrentNumbers(arrays);
+  const ints = values.bools.length > 0 ? BigInt64Array.from(values.bools, BigInt) : values.ints;
+  const node = new LeafNode(makeColumnIn(current.view, { ...values, ints }), false);
+  return new MatchLeaf({ over: arrays, current: [current], node, quantifier: 'any', threshold: 0 });
 }
 
 function makeMatch(operand: Operand, matcher: TextMatcher, operands: Operands): Leaf {

@@ -41,6 +41,30 @@ export function setBit(bits: Uint32Array, at: number): void {
   bits[at >>> 5] = (bits[at >>> 5] as number) | (1 << (at & 31));
 }
 
+/** Sets `count` bits from `at` on. */
+export function setRange(bits: Uint32Array, at: number, count: number): void {
+  for (let next = at; next < at + count; ) {
+    const shift = next & 31;
+    const here = Math.min(32 - shift, at + count - next);
+    const mask = here === 32 ? -1 : ((1 << here) - 1) << shift;
+    bits[next >>> 5] = (bits[next >>> 5] as number) | mask;
+    next += here;
+  }
+}
+
+/** How many of `count` bits from `at` on are set. */
+export function countRange(bits: Uint32Array, at: number, count: number): number {
+  let total = 0;
+  for (let next = at; next < at + count; ) {
+    const shift = next & 31;
+    const here = Math.min(32 - shift, at + count - next);
+    const word = (bits[next >>> 5] as number) >>> shift;
+    total += countBits(here === 32 ? word : word & ((1 << here) - 1));
+    next += here;
+  }
+  return total;
+}
+
 /** Takes the rows whose byte is 0 out of `known`. @param valid one byte a row of the column; none when no row is null */
 export function maskNulls(valid: Uint8Array, rows: Rows, known: RowBits): void {
   if (valid.length === 0) return;

@@ -7,11 +7,13 @@ import type { Node } from '#expr/evaluate/nodes.js';
 import {
   BLOCK_ROWS,
   BLOCK_WORDS,
+  countRange,
   isBitSet,
   newBits,
   type RowBits,
   type Rows,
   setBit,
+  setRange,
 } from '#expr/evaluate/rows.js';
 import type { TextSpans } from '#expr/evaluate/text/text-spans.js';
 import type { Quantifier } from '#expr/typed.js';
@@ -132,7 +134,8 @@ export class MatchLeaf implements Leaf {
     let element = 0;
     for (let at = begin; at < end; at++) {
       const length = this.#parts.over.lengthOf(first + at);
-      if (isBitSet(alive, at) && this.#holds(this.#countPassed(element, length), length)) setBit(isTrue, at);
+      if (isBitSet(alive, at) && this.#holds(countRange(this.#passed, element, length), length))
+        setBit(isTrue, at);
       element += length;
     }
   }
@@ -155,7 +158,7 @@ export class MatchLeaf implements Leaf {
       const stop = element + this.#parts.over.lengthOf(first + at);
       if (isBitSet(alive, at)) {
         isAny = true;
-        for (; element < stop; element++) setBit(asked, element);
+        setRange(asked, element, stop - element);
       }
       element = stop;
     }
@@ -169,13 +172,6 @@ export class MatchLeaf implements Leaf {
     const rows = { begin, count: Math.min(BLOCK_ROWS, elementCount - begin) };
     this.#parts.node.evaluate(rows, alive, this.#out);
     this.#passed.set(this.#out, word);
-  }
-
-  #countPassed(begin: number, length: number): number {
-    let count = 0;
-    for (let element = begin; element < begin + length; element++)
-      count += Number(isBitSet(this.#passed, element));
-    return count;
   }
 
   #holds(count: number, length: number): boolean {

@@ -8,11 +8,20 @@ export class JsonNumber {
   value = 0;
   /** Of an int beyond 2^53 its value. */
   big: bigint | undefined;
+  /** `value` may be off by so much; 0: it is exact. */
+  error = 0;
 
   setDouble(value: number): void {
     this.isInt = false;
     this.value = value;
     this.big = undefined;
+    this.error = 0;
+  }
+
+  /** A double that may be off by so much of its own size. */
+  setRough(value: number, share: number): void {
+    this.setDouble(value);
+    this.error = Math.abs(value) * share;
   }
 
   /** @param value wraps to 64 bits */
@@ -21,12 +30,14 @@ export class JsonNumber {
     this.isInt = true;
     this.value = Number(wrapped);
     this.big = Number.isSafeInteger(this.value) ? undefined : wrapped;
+    this.error = 0;
   }
 
   setSafeInt(value: number): void {
     this.isInt = true;
     this.value = value;
     this.big = undefined;
+    this.error = 0;
   }
 
   /** Of an int. */
@@ -36,11 +47,24 @@ export class JsonNumber {
 }
 
 const DIGITS_EXACT = 15;
+/** Doubles of measurements have 17. More than these are rare. */
+const DIGITS_ROUGH = 20;
+/** A few steps that each round to 53 bits. */
+const ROUGH_SHARE = 2 ** -48;
 /** Powers of ten that doubles hold exactly. */
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
-/** Reads the number in [begin, end). */
-export function readNumber(bytes: Uint8Array, begin: number, end: number, into: JsonNumber): void {
+/**
+ * Reads the number in [begin, end).
+ * @param mayBeRough a fraction of many digits is not rounded to the nearest double, which takes text and time; `error` says by how much
+ */
+export function readNumber(
+  bytes: Uint8Array,
+  begin: number,
+  end: number,
+  into: JsonNumber,
+  mayBeRough = false,
+): void {
   const isNegative = bytes[begin] === 0x2d;
   let mantissa = 0;
   let digits = 0;
@@ -63,6 +87,10 @@ export function readNumber(bytes: Uint8Array, begin: number, end: number, into: 
     else into.setSafeInt(value + 0);
     return;
   }
+  if (mayBeRough && at === end && hasPoint && digits <= DIGITS_ROUGH) {
+    into.setRough((isNegative ? -mantissa : mantissa) / (POWERS[fraction] as number), ROUGH_SHARE);
+    return;
+  }
   readSlowly(asciiText(bytes, begin, end), at === end && !hasPoint, into);
 }
 
@@ -77,8 +105,6 @@ function readSlowly(text: string, isWhole: boolean, into: JsonNumber): void {
   into.setDouble(Number(text));
 }
 
-function asciiText(bytes: Uint8Array, begin: number, end: number): string {
-  let text = '';
-  for (let at = begin; at < end; at++) text += String.fromCharCode(bytes[at] as number);
-  return text;
-}
+const decoder = new TextDecoder();
+const asciiText = (bytes: Uint8Array, begin: number, end: number): string =>
+  decoder.decode(bytes.subarray(begin, end));

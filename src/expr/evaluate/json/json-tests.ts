@@ -79,8 +79,15 @@ export class NumberBoundsTest implements JsonTest, NumberTest {
 
   test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean {
     if (kind !== JsonKind.number) return false;
-    readNumber(bytes, begin, end, this.#number);
-    return this.testNumber(this.#number);
+    const number = this.#number;
+    readNumber(bytes, begin, end, number, true);
+    if (number.error > 0 && this.#isNear(number)) readNumber(bytes, begin, end, number);
+    return this.testNumber(number);
+  }
+
+  /** So near to a bound that only the exact value tells the side. */
+  #isNear({ value, error }: JsonNumber): boolean {
+    return Math.abs(value - this.#low) <= error || Math.abs(value - this.#high) <= error;
   }
 
   testNumber({ value, big }: JsonNumber): boolean {

@@ -42,7 +42,9 @@ export class ArithmeticNumbers extends NumberBlock {
       return;
     }
     [this.min, this.max] = range;
-    computeDoubles(this.#op, left.doubles, right.doubles, rows.count, this.doubles);
+    if (this.#op === '%' && isInt32(left) && isInt32(right))
+      remainders(left.doubles, right.doubles, rows.count, this.doubles);
+    else computeDoubles(this.#op, left.doubles, right.doubles, rows.count, this.doubles);
     if (this.#op === '/' || this.#op === '%') cutToInts(this.doubles, rows.count);
   }
 
@@ -142,6 +144,11 @@ function computeDoubles(
       for (let i = 0; i < count; i++) to[i] = (left[i] as number) ^ (right[i] as number);
       return;
   }
+}
+
+/** Of ints of 32 bits: a division of the processor instead of a loop of subtractions. */
+function remainders(left: Float64Array, right: Float64Array, count: number, to: Float64Array): void {
+  for (let i = 0; i < count; i++) to[i] = ((left[i] as number) | 0) % ((right[i] as number) | 0);
 }
 
 /** What was divided by 0 becomes 0: it is unknown, and stays a number. */

@@ -45,18 +45,8 @@ export class Int64FieldIn implements Leaf {
     this.passShare = shareOf(values.length);
   }
 
-  evaluate({ begin, count }: Rows, alive: RowBits, isTrue: RowBits): void {
-    const { values } = this.#view;
-    const set = this.#set;
-    const end = begin + count;
-    for (let word = 0, row = begin; row < end; word++) {
-      const stop = Math.min(row + 32, end);
-      let bits = 0;
-      if (alive[word] === 0) row = stop;
-      for (let bit = 0; row < stop; row++, bit++)
-        bits |= Number(set.indexOf(values[row * 2] as number, values[row * 2 + 1] as number) >= 0) << bit;
-      isTrue[word] = bits;
-    }
+  evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {
+    this.#set.testWords(this.#view.values, rows, alive, isTrue);
   }
 
   maskKnown(rows: Rows, known: RowBits): void {

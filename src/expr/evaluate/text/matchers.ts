@@ -14,14 +14,14 @@ export interface TextMatcher {
 export class ExactText implements TextMatcher {
   readonly cost = 3;
   readonly passShare = 0.02;
-  readonly #text: Uint8Array;
+  readonly text: Uint8Array;
 
   constructor(text: string) {
-    this.#text = bytesOfText(text);
+    this.text = bytesOfText(text);
   }
 
   test(bytes: Uint8Array, begin: number, end: number): boolean {
-    return isEqualTo(bytes, begin, end, this.#text);
+    return isEqualTo(bytes, begin, end, this.text);
   }
 }
 

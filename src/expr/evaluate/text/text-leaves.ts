@@ -3,7 +3,7 @@
 import type { Leaf } from '#expr/evaluate/leaf.js';
 import { lowestBit, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
 import type { Needle } from './byte-strings.js';
-import { InfixText, PrefixText, type TextMatcher } from './matchers.js';
+import { ExactText, InfixText, PrefixText, type TextMatcher } from './matchers.js';
 import type { TextSpans } from './text-spans.js';
 
 export class TextLeaf implements Leaf {
@@ -22,7 +22,8 @@ export class TextLeaf implements Leaf {
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {
     const [spans, matcher] = [this.#spans, this.#matcher];
     spans.load(rows, alive);
-    if (matcher instanceof PrefixText) testPrefix(spans, matcher.text, rows.count, alive, isTrue);
+    if (matcher instanceof PrefixText || matcher instanceof ExactText)
+      testBeginning(spans, matcher, rows.count, alive, isTrue);
     else if (matcher instanceof InfixText && spans.isContiguous && isDense(alive, rows.count))
       findInColumn(spans, matcher.needle, rows.count, isTrue);
     else testEach(spans, matcher, rows.count, alive, isTrue);
@@ -51,23 +52,26 @@ function testEach(
   }
 }
 
-function testPrefix(
+/** Texts that begin with one, or are it. */
+function testBeginning(
   { bytes, begins, ends, first }: TextSpans,
-  text: Uint8Array,
+  matcher: PrefixText | ExactText,
   count: number,
   alive: RowBits,
   out: RowBits,
 ): void {
+  const { text } = matcher;
   const { length } = text;
-  const firstByte = text[0] as number;
+  const lengthMax = matcher instanceof ExactText ? length : Number.POSITIVE_INFINITY;
   for (let word = wordsOf(count) - 1; word >= 0; word--) {
     const stop = Math.min(32, count - word * 32);
     let bits = 0;
     for (let bit = alive[word] === 0 ? stop : 0; bit < stop; bit++) {
       const row = first + word * 32 + bit;
       const begin = begins[row] as number;
-      if ((ends[row] as number) - begin < length || bytes[begin] !== firstByte) continue;
-      let at = 1;
+      const own = (ends[row] as number) - begin;
+      if (own < length || own > lengthMax) continue;
+      let at = 0;
       while (at < length && bytes[begin + at] === text[at]) at++;
       bits |= Number(at === length) << bit;
     }

@@ -1,0 +1,45 @@
+// Geometries as JSTS has them, the library that relates two of them.
+import Coordinate from 'jsts/org/locationtech/jts/geom/Coordinate.js';
+import type JtsGeometry from 'jsts/org/locationtech/jts/geom/Geometry.js';
+import GeometryFactory from 'jsts/org/locationtech/jts/geom/GeometryFactory.js';
+import type { Geometry, Positions, Rings } from '#model/geometry/geometry.js';
+
+const factory = new GeometryFactory();
+
+function coordinatesOf(positions: Positions): Coordinate[] {
+  const coordinates: Coordinate[] = [];
+  for (let at = 0; at + 1 < positions.length; at += 2)
+    coordinates.push(new Coordinate(positions[at] as number, positions[at + 1] as number));
+  return coordinates;
+}
+
+function polygonOf(rings: Rings): JtsGeometry {
+  const [outer, ...holes] = rings.map((ring) => factory.createLinearRing(coordinatesOf(ring)));
+  return outer === undefined ? factory.createPolygon() : factory.createPolygon(outer, holes);
+}
+
+/** @throws for what no geometry can be: a ring that is open, a line of one position */
+export function toJts(geometry: Geometry): JtsGeometry {
+  switch (geometry.kind) {
+    case 'point': {
+      const [only] = coordinatesOf(geometry.positions);
+      return only === undefined ? factory.createPoint() : factory.createPoint(only);
+    }
+    case 'line':
+      return factory.createLineString(coordinatesOf(geometry.positions));
+    case 'polygon':
+      return polygonOf(geometry.rings);
+    case 'multi-point':
+      return factory.createMultiPoint(
+        coordinatesOf(geometry.positions).map((one) => factory.createPoint(one)),
+      );
+    case 'multi-line':
+      return factory.createMultiLineString(
+        geometry.lines.map((line) => factory.createLineString(coordinatesOf(line))),
+      );
+    case 'multi-polygon':
+      return factory.createMultiPolygon(geometry.polygons.map(polygonOf));
+    case 'collection':
+      return factory.createGeometryCollection(geometry.members.map(toJts));
+  }
+}
