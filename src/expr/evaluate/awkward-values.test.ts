@@ -259,6 +259,29 @@ describe('awkward values', () => {
     expect(found({ kind: 'contains', operand: at('b'), mode: 'all', values }, [json], jsonRows)).toEqual([1]);
   });
 
+  it('tells doubles apart that differ in the last digit only', () => {
+    const values = [
+      0.12345678901234566, 0.12345678901234568, 98765.43210987654, 98765.43210987656, -3.3333333333333335,
+    ];
+    const rows = rowsOf(
+      json,
+      values.map((a) => ({ json: { a } })),
+    );
+    const operand: Operand = { kind: 'json', type: 'json', field: json, path: ['a'] };
+    for (const value of values)
+      for (const op of OPS) expectSame(compare(operand, op, { type: 'double', value }), [json], rows);
+  });
+
+  it('looks through the JSON of every block', () => {
+    const rows = rowsOf(
+      json,
+      Array.from({ length: 5000 }, (_, row) => ({ json: { a: BigInt(row) } })),
+    );
+    const operand: Operand = { kind: 'json', type: 'json', field: json, path: ['a'] };
+    const later = compare(operand, '>=', { type: 'int', value: 4990n });
+    expect(found(later, [json], rows)).toEqual([4990, 4991, 4992, 4993, 4994, 4995, 4996, 4997, 4998, 4999]);
+  });
+
   it('stays within the bytes of JSON that is cut off', () => {
     const whole = new TextEncoder().encode(
       '{"a":{"b\\u00e9":["x\\n\\ud83d\\ude00",-12.5e3,true]},"c":"\\\\"}',
