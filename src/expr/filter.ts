@@ -1,8 +1,8 @@
 // A filter as text becomes a checked tree: read, checked against the schema, with template values and the zone of its times bound. The
 // same filter comes with every search of a program, and to each node that takes part in one: so checked trees are kept for a while.
 import { ElanusError } from '#base/errors.js';
-import { readSampleShare } from '#expr/check/calls.js';
-import { readElementFilter } from '#expr/check/elements.js';
+import { readSampleShare } from '#expr/check/functions/calls.js';
+import { readElementFilter } from '#expr/check/functions/elements.js';
 import { readKeys } from '#expr/check/key-filter.js';
 import { join } from '#expr/check/logic.js';
 import { checkPredicate, NotBooleanError } from '#expr/check/predicates.js';

@@ -1,8 +1,10 @@
 // Joins predicates by `and` and `or`: constants vanish, what is of the same kind becomes one node, and a lower and an upper bound of one
-// operand become a range. Below, false and unknown are the same: nothing above can tell them apart, as `not` stands only above leaves.
+// operand become a range, equalities of one operand a set. Below, false and unknown are the same: nothing above can tell them apart, as `not` stands only above leaves.
 import type { Leaf, Literal, Operand, Predicate } from '#expr/typed.js';
+import { mergeEqualities } from './equalities.js';
 import { orderOf } from './fold.js';
 import { constant } from './leaves.js';
+import { operandKey } from './operand-key.js';
 
 /** @param operands any number of them */
 export function join(kind: 'and' | 'or', operands: readonly Predicate[]): Predicate {
@@ -11,10 +13,11 @@ export function join(kind: 'and' | 'or', operands: readonly Predicate[]): Predic
   for (const operand of operands) {
     if (operand.kind === 'constant') {
       if (operand.value === absorbing) return operand;
-    } else if (operand.kind === kind) joined.push(...operand.operands);
+    } else if (operand.kind === kind) for (const inner of operand.operands) joined.push(inner);
     else joined.push(operand);
   }
-  const merged = kind === 'and' ? mergeBounds(joined) : joined;
+  const equalities = mergeEqualities(kind, joined);
+  const merged = kind === 'and' ? mergeBounds(equalities) : equalities;
   if (merged === undefined) return constant(false);
   const [first, second] = merged;
   if (first === undefined) return constant(!absorbing);
@@ -64,8 +67,6 @@ const isInclusive = ({ op }: Compare): boolean => op === '>=' || op === '<=';
 
 /** Bounds of JSON may be of types that have no common order. */
 const familyOf = (value: Literal): string => (value.type === 'text' ? 'text' : 'number');
-const operandKey = (operand: Operand): string =>
-  JSON.stringify(operand, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 
 function tighten(bounds: Bounds, bound: Compare): Bounds {
   if (isLower(bound)) {

@@ -2,14 +2,15 @@
 
 import type { Node } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
-import type { FieldRef, Literal, Operand, Predicate, ValueSet } from '#expr/typed.js';
+import type { FieldRef, Operand, Predicate } from '#expr/typed.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { fieldTypeName } from './comparison.js';
 import type { ListConstant } from './constants.js';
+import { inPredicate } from './in-leaf.js';
 import { constant, known, leafOf } from './leaves.js';
 import { join } from './logic.js';
 import { elementCountField, resolvePath } from './names.js';
-import { fieldSet, jsonSet, listSet, type ReadSet, setSize } from './value-sets.js';
+import { fieldSet, jsonSet, listSet, type ReadSet } from './value-sets.js';
 import { type CheckContext, readValue } from './values.js';
 
 type NodeOf<K extends Node['kind']> = Extract<Node, { readonly kind: K }>;
@@ -42,24 +43,6 @@ function setFor({ zone }: CheckContext, operand: Operand, list: ListConstant, at
   return operand.type === 'list'
     ? listSet(operand.field, list, at)
     : fieldSet(operand.field, list, { zone, strict: true }, at);
-}
-
-function inPredicate(operand: Operand, set: ValueSet, negated: boolean): Predicate {
-  const size = setSize(set);
-  if (size === 0) return known(operand, negated);
-  if (operand.type === 'bool' && size === 2) return known(operand, !negated);
-  const single = size === 1 ? onlyValue(operand, set) : undefined;
-  if (single !== undefined) return leafOf({ kind: 'compare', operand, op: '==', value: single }, negated);
-  return leafOf({ kind: 'in', operand, values: set }, negated);
-}
-
-/** The value of a set that has one, in the operand's type. */
-function onlyValue({ type }: Operand, { bools, ints, doubles, texts, lists }: ValueSet): Literal | undefined {
-  const [bool, int, double, text] = [bools[0], ints[0], doubles[0], texts[0]];
-  if (bool !== undefined) return { type: 'bool', value: bool };
-  if (int !== undefined) return { type: type === 'time' ? 'time' : 'int', value: int };
-  if (double !== undefined) return { type: type === 'float' ? 'float' : 'double', value: double };
-  return text !== undefined ? { type: 'text', value: text } : lists[0];
 }
 
 export function checkNull(context: CheckContext, node: NodeOf<'is-null'>, outerNegated: boolean): Predicate {

@@ -2,9 +2,9 @@
 // else in the result. All operands are read even when one of them has decided, so that what is wrong is said.
 
 import type { ComparisonOp, Node } from '#expr/ast.js';
+import { checkCall } from '#expr/check/functions/calls.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { Operand, Predicate } from '#expr/typed.js';
-import { checkCall } from './calls.js';
 import { compareConstant, incompatible, operandTypeName } from './comparison.js';
 import { type Constant, constantTypeName } from './constants.js';
 import { foldComparison, holds, orderOf, turned } from './fold.js';

@@ -80,6 +80,22 @@ export function listSet(field: FieldRef, list: ListConstant, at: number): ReadSe
   return builder.finish();
 }
 
+/** @param literals of one operand */
+export function setOf(literals: Iterable<Literal>): ValueSet {
+  const builder = new SetBuilder();
+  for (const literal of literals) builder.add(literal);
+  return builder.finish().set;
+}
+
+/** In the types that JSON has; sets of other operands are only put back into sets. */
+export function* membersOf({ bools, ints, doubles, texts, lists }: ValueSet): Generator<Literal> {
+  for (const value of bools) yield { type: 'bool', value };
+  for (const value of ints) yield { type: 'int', value };
+  for (const value of doubles) yield { type: 'double', value };
+  for (const value of texts) yield { type: 'text', value };
+  yield* lists;
+}
+
 function timeLiteral(constant: Constant, zone: string, at: number): Literal | 'other type' {
   if (constant.type === 'time') return constant;
   return constant.type === 'text' ? timeConstant(constant.value, zone, at) : 'other type';

@@ -1,12 +1,12 @@
 // Functions over the elements of arrays and struct arrays: `match_any` and its like, `element_filter`.
 
 import type { Node } from '#expr/ast.js';
+import { leafOf } from '#expr/check/leaves.js';
+import { type ElementScope, elementCountField, resolvePath } from '#expr/check/names.js';
+import { type CheckContext, readValue } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { ElementPredicate, Predicate, Quantifier } from '#expr/typed.js';
 import { type CallNode, checkArguments } from './call-arguments.js';
-import { leafOf } from './leaves.js';
-import { type ElementScope, elementCountField, resolvePath } from './names.js';
-import { type CheckContext, readValue } from './values.js';
 
 /** Reads a predicate; handed in, as functions hold predicates and predicates functions. */
 export type ReadPredicate = (context: CheckContext, node: Node, negated: boolean) => Predicate;

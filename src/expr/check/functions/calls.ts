@@ -1,16 +1,16 @@
 // Functions that are true or false: which one a call names, and those over arrays and JSON.
 import { ElanusError } from '#base/errors.js';
 import type { Node } from '#expr/ast.js';
+import type { Constant, ListConstant } from '#expr/check/constants.js';
+import { known, leafOf } from '#expr/check/leaves.js';
+import { fieldSet, jsonSet, setSize } from '#expr/check/value-sets.js';
+import { type CheckContext, readValue } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { FieldOperand, JsonOperand, Predicate } from '#expr/typed.js';
 import { type CallNode, checkArguments, constantArgument } from './call-arguments.js';
-import type { Constant, ListConstant } from './constants.js';
 import { checkQuantifier, quantifiers, type ReadPredicate } from './elements.js';
-import { known, leafOf } from './leaves.js';
 import { checkNear, checkSpatial, checkValid, spatialOps } from './spatial.js';
 import { checkTextMatch } from './text-match.js';
-import { fieldSet, jsonSet, setSize } from './value-sets.js';
-import { type CheckContext, readValue } from './values.js';
 
 /** @throws FilterSyntaxError; unsupported for text and membership functions */
 export function checkCall(

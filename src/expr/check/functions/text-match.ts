@@ -1,11 +1,11 @@
 // `text_match` and `phrase_match`: read and checked, but texts are not analysed yet, so nothing can answer them.
 import { ElanusError } from '#base/errors.js';
 import type { Node } from '#expr/ast.js';
+import type { CheckContext } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import { DataType } from '#model/schema/data-type.js';
 import { dataTypeName, typeParam } from '#model/schema/schema-view.js';
 import { argumentField, type CallNode, constantArgument } from './call-arguments.js';
-import type { CheckContext } from './values.js';
 
 /** @throws FilterSyntaxError for what will be wrong then, too; else unsupported */
 export function checkTextMatch(context: CheckContext, node: CallNode): never {

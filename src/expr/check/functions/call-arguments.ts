@@ -1,11 +1,11 @@
 // What the checks of all functions share: how many arguments there are, and what the first one names.
 
 import type { Node } from '#expr/ast.js';
+import type { Constant } from '#expr/check/constants.js';
+import { resolvePath } from '#expr/check/names.js';
+import { type CheckContext, readValue } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { FieldRef } from '#expr/typed.js';
-import type { Constant } from './constants.js';
-import { resolvePath } from './names.js';
-import { type CheckContext, readValue } from './values.js';
 
 export type CallNode = Extract<Node, { readonly kind: 'call' }>;
 

@@ -1,15 +1,15 @@
 // Functions over geometries: `st_within` and its like, `st_dwithin`, `st_isvalid`.
 
 import type { Node } from '#expr/ast.js';
+import { fieldTypeName } from '#expr/check/comparison.js';
+import { leafOf } from '#expr/check/leaves.js';
+import type { CheckContext } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { FieldRef, Predicate, SpatialOp } from '#expr/typed.js';
 import type { Geometry } from '#model/geometry/geometry.js';
 import { parseWkt, WktError } from '#model/geometry/wkt.js';
 import { DataType } from '#model/schema/data-type.js';
 import { argumentField, type CallNode, checkArguments, constantArgument } from './call-arguments.js';
-import { fieldTypeName } from './comparison.js';
-import { leafOf } from './leaves.js';
-import type { CheckContext } from './values.js';
 
 export const spatialOps: ReadonlyMap<string, SpatialOp> = new Map([
   ['st_equals', 'equals'],
