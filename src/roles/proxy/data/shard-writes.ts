@@ -81,6 +81,25 @@ export function shardDeletes(
   });
 }
 
+/** Keys that a shard was found to have. */
+export interface FoundKeys {
+  readonly column: Column;
+  readonly count: number;
+}
+
+/** Deletes by shard, of keys that each shard said it has. @param found in the order of the channels */
+export const foundDeletes = (
+  { record: { vchannels } }: OpenCollection,
+  found: readonly (FoundKeys | undefined)[],
+  deletedPartitionId: bigint,
+): ShardWrite[] =>
+  vchannels.flatMap((vchannel, shard): ShardWrite[] => {
+    const keys = found[shard];
+    return keys === undefined || keys.count === 0
+      ? []
+      : [{ vchannel, inserts: [], deletedPartitionId, deletedKeys: keys.column }];
+  });
+
 /** @param hashes undefined: all rows go to the one place there is */
 const rowsOf = (
   rows: readonly number[],

@@ -11,9 +11,10 @@ import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
-import { type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
+import { findKeys } from './found-keys.js';
+import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
 
-type WriteParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode'>;
+type WriteParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
 
 export class WriteMethods {
   readonly #parts: WriteParts;
@@ -71,14 +72,21 @@ export class WriteMethods {
     refusePartitionNames(collection, [request.partitionName]);
     const deletedPartitionId =
       request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
-    const { keys } = requestFilter(collection.schema, request.expr, request.exprTemplateValues);
-    if (keys === undefined) {
+    const filter = requestFilter(collection, { text: request.expr, templates: request.exprTemplateValues });
+    const { predicate } = filter.predicate ?? {};
+    if (filter.isEmpty || (predicate?.kind === 'constant' && predicate.value))
       throw new ElanusError(
-        'unsupported',
-        `delete by "${request.expr}": this version deletes by key only, "${primaryField(collection.schema).name} in [...]"; other filters come in a later version`,
+        'invalid_parameter',
+        "failed to create delete plan: delete plan can't be empty or always true; say which rows go, or drop the collection",
       );
+    if (filter.keys === undefined) {
+      const found = await findKeys(this.#parts, { request, filter }, context);
+      const writes = foundDeletes(collection, found, deletedPartitionId);
+      const timestamp = await this.#append(writes, context);
+      const deleteCnt = found.reduce((sum, keys) => sum + BigInt(keys?.count ?? 0), 0n);
+      return { ...mutation(undefined, 0, timestamp), deleteCnt };
     }
-    const { column, count } = keys;
+    const { column, count } = filter.keys;
     const timestamp = await this.#append(
       shardDeletes(collection, column, count, deletedPartitionId),
       context,
@@ -123,7 +131,11 @@ function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint)
   );
 }
 
-const mutation = (ids: ReturnType<typeof idsFromColumn>, rowCount: number, timestamp: bigint) => ({
+const mutation = (
+  ids: ReturnType<typeof idsFromColumn> | undefined,
+  rowCount: number,
+  timestamp: bigint,
+) => ({
   IDs: ids,
   succIndex: Array.from({ length: rowCount }, (_, row) => row),
   acknowledged: true,

@@ -18,7 +18,7 @@ export function retrieveFromShards(
           vchannel,
           partitionIds: scope.partitionIds,
           loadedOnly: scope.loadedOnly,
-          filter: query.filter.forShards,
+          ...query.filter.forShards,
           guaranteeTimestamp: query.guaranteeTimestamp,
           countOnly: output.isCount,
           limit: BigInt(query.rowsMax ?? 0),

@@ -27,7 +27,10 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
   const { schema } = scope.collection;
   const params = parseQueryParams(request.queryParams);
   const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
-  const filter = requestFilter(schema, request.expr, request.exprTemplateValues);
+  const filter = requestFilter(scope.collection, {
+    text: request.expr,
+    templates: request.exprTemplateValues,
+  });
   if (output.isCount && params.limit !== undefined)
     throw new ElanusError(
       'invalid_parameter',

@@ -1,32 +1,63 @@
 // The one place where the text of a filter and its templates become what shards are asked for. Search, query and delete come through here.
-import { parseKeyFilter } from '#expr/key-filter.js';
+// The text is checked here, so that its errors are the client's before anybody else is asked; a shard reads the same text again.
+import { ElanusError } from '#base/errors.js';
+import { readFilter } from '#expr/filter.js';
+import type { CheckedFilter, PredicateFilter } from '#expr/typed.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
-import type { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
+import type { TemplateValue } from '#proto/milvus/schema.js';
+import type { OpenCollection } from '#roles/proxy/collection-access.js';
 
 export interface RequestFilter {
   /** The client gave none: all rows pass. */
   readonly isEmpty: boolean;
-  /** As shards get it; undefined: all rows pass. */
-  readonly forShards: ShardSearchRequest['filter'];
+  /** As shards get it; nothing: all rows pass. */
+  readonly forShards: Pick<ShardSearchRequest, 'filter' | 'textFilter'>;
   /** Where the filter says nothing but "one of these keys": the keys, in the order written. A delete by them needs no read. */
   readonly keys: { readonly column: Column; readonly count: number } | undefined;
+  /** Where it says more than keys. */
+  readonly predicate: PredicateFilter | undefined;
 }
 
-const noFilter: RequestFilter = { isEmpty: true, forShards: undefined, keys: undefined };
+const nothing = { filter: undefined, textFilter: undefined };
+const noFilter: RequestFilter = { isEmpty: true, forShards: nothing, keys: undefined, predicate: undefined };
+
+/** A filter as the client wrote it. */
+export interface FilterRequest {
+  readonly text: string;
+  readonly templates: Readonly<Record<string, TemplateValue>>;
+  /** Of times without an offset; the collection's when the request names none. */
+  readonly zone?: string | undefined;
+}
 
 /** @throws invalid_parameter for what no version can read, unsupported for what this one cannot */
-export function requestFilter(
-  schema: CollectionSchema,
-  text: string,
-  templates: Readonly<Record<string, TemplateValue>>,
-): RequestFilter {
-  const filter = parseKeyFilter(schema, text, templates);
-  if (filter.kind === 'all') return noFilter;
-  const { keys, keyCount, negated } = filter;
-  return {
-    isEmpty: false,
-    forShards: { keys, keyCount, negated },
-    keys: negated ? undefined : { column: keys, count: keyCount },
-  };
+export function requestFilter({ schema, record }: OpenCollection, request: FilterRequest): RequestFilter {
+  const zone = request.zone ?? record.properties.timezone ?? 'UTC';
+  const { text, templates } = request;
+  const checked: CheckedFilter = readFilter(schema, { text, templates, zone });
+  switch (checked.kind) {
+    case 'all':
+      return noFilter;
+    case 'keys': {
+      const { keys, keyCount, negated } = checked;
+      return {
+        isEmpty: false,
+        forShards: { ...nothing, filter: { keys, keyCount, negated } },
+        keys: negated ? undefined : { column: keys, count: keyCount },
+        predicate: undefined,
+      };
+    }
+    case 'predicate':
+      if (checked.elements !== undefined)
+        throw new ElanusError(
+          'unsupported',
+          'element_filter is not supported in this version: it needs struct array fields; filter rows with array_contains or match_any',
+        );
+      return {
+        isEmpty: false,
+        forShards: { ...nothing, textFilter: { text, templates: { ...templates }, zone } },
+        keys: undefined,
+        predicate: checked,
+      };
+  }
 }

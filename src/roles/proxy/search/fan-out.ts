@@ -33,7 +33,7 @@ function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchReque
     ignoreGrowing: params.ignoreGrowing,
     radius: params.radius,
     rangeFilter: params.rangeFilter,
-    filter: search.filter.forShards,
+    ...search.filter.forShards,
     params: plan.shardParams,
     explain: params.explain,
     loadedOnly: scope.loadedOnly,

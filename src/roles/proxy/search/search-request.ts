@@ -50,7 +50,10 @@ export function checkSearch(request: SearchRequest, scope: ReadScope, plans: Sea
     plan,
     queries,
     queryCount: nq,
-    filter: requestFilter(scope.collection.schema, request.dsl, request.exprTemplateValues),
+    filter: requestFilter(scope.collection, {
+      text: request.dsl,
+      templates: request.exprTemplateValues,
+    }),
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
 }
