@@ -20,10 +20,17 @@ import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { ColumnStore } from '#segment/fields/column-store.js';
-import { type ExcludedRows, ExcludedRowsOf, type RowFilter } from '#segment/fields/excluded-rows.js';
+import {
+  type ExcludedRows,
+  ExcludedRowsOf,
+  hideOthers,
+  type PassingBits,
+  type RowFilter,
+} from '#segment/fields/excluded-rows.js';
 import { type ColumnsByField, FieldStores, type VectorStoreOfField } from '#segment/fields/field-stores.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { KeyedRows } from '#segment/fields/keyed-rows.js';
+import { countBits } from '#segment/fields/row-versions.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
@@ -255,10 +262,24 @@ export class SegmentData {
     });
   }
 
+  /** Rows that are visible and pass, older rows of a key among them. */
+  passingCount(readTs: Timestamp, passing: PassingBits): number {
+    const hidden = new Uint8Array(Math.ceil(passing.rowCount / 64) * 8);
+    hidden.set(this.liveBitset(readTs).subarray(0, hidden.length));
+    hideOthers(hidden, passing);
+    return hidden.length * 8 - countBits(hidden);
+  }
+
   /** As `smallestKeys`, in slices: the same rows, whatever is written or deleted meanwhile. @throws cancelled, deadline_exceeded */
-  smallestKeysPaced(limit: number, readTs: Timestamp, pace: Pace): Promise<Uint32Array> {
+  smallestKeysPaced(
+    limit: number,
+    readTs: Timestamp,
+    pace: Pace,
+    passing?: PassingBits,
+  ): Promise<Uint32Array> {
     const { rowCount } = this;
     const hidden = this.liveBitset(readTs).slice();
+    if (passing !== undefined) hideOthers(hidden, passing);
     return selectSmallestPaced(
       this.#keys,
       { limit, hidden, afterKey: undefined, filterRows: undefined, rowCount },

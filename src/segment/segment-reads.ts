@@ -2,6 +2,7 @@
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { PredicateFilter } from '#expr/typed.js';
 import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import type { Pace } from '#platform/pace.js';
@@ -10,8 +11,10 @@ import type { KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
+import { passingAt } from './passing-rows.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import type { SegmentData } from './segment-data.js';
+import { sentPredicate } from './sent-filter.js';
 
 /** Keys between two looks at the clock. */
 const KEYS_BETWEEN_LOOKS = 1024;
@@ -47,26 +50,21 @@ export async function retrieveFromSegments(
 ): Promise<Retrieved> {
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const negated = request.filter?.negated ?? false;
+  const predicate = sentPredicate(request.textFilter, schema);
+  const filter: ReadFilter = { keys, negated, predicate };
   const empty: ColumnBatch = { rowCount: 0, columns: [] };
   if (request.countOnly)
-    return { count: BigInt(await countRows(segments, keys, negated, readTs, pace)), rows: empty };
+    return { count: BigInt(await countRows(segments, filter, readTs, pace)), rows: empty };
   const primary = primaryField(schema).fieldID;
   const fieldIds = [primary, 1n, ...request.fieldIds.filter((id) => id !== primary && id !== 1n)];
   const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
   // Of rows of one time the segment that was begun later has the newest.
   const ordered = [...segments].sort((a, b) => (a.id < b.id ? 1 : -1));
-  const chosen: Uint32Array[] = [];
-  for (const segment of ordered) chosen.push(await chooseRows(segment, keys, negated, limit, readTs, pace));
-  const { lists, places } = await mergeKeyLists(
-    ordered.map(({ data }, index) =>
-      keyListOf(data, must(data.column(primary), 'key column'), chosen[index] ?? new Uint32Array(0)),
-    ),
-    limit,
+  const { segmentIds, rows } = await choosePlaces(
+    { segments: ordered, filter, primary, limit, readTs },
     pace,
   );
-  if (lists.length === 0) return { count: 0n, rows: empty };
-  const segmentIds = BigInt64Array.from(lists, (list) => ordered[list]?.id ?? 0n);
-  const rows = Uint32Array.from(lists, (list, at) => chosen[list]?.[places[at] ?? 0] ?? 0);
+  if (rows.length === 0) return { count: 0n, rows: empty };
   const byId = new Map(segments.map(({ id, data }) => [id, data]));
   const dataOf = (id: bigint): SegmentData | undefined => {
     const data = byId.get(id);
@@ -74,9 +72,110 @@ export async function retrieveFromSegments(
   };
   const fetched = await fetchRows(dataOf, segmentIds, rows, fieldIds, 'query', pace);
   return {
-    count: BigInt(lists.length),
+    count: BigInt(rows.length),
     rows: request.withAddresses ? withAddresses(fetched, segmentIds, rows) : fetched,
   };
+}
+
+interface ReadFilter {
+  readonly keys: readonly Key[] | undefined;
+  readonly negated: boolean;
+  readonly predicate: PredicateFilter | undefined;
+}
+
+interface Choice {
+  /** The newest first. */
+  readonly segments: readonly ReadableSegment[];
+  readonly filter: ReadFilter;
+  readonly primary: bigint;
+  readonly limit: number;
+  readonly readTs: bigint;
+}
+
+interface Places {
+  readonly segmentIds: BigInt64Array;
+  readonly rows: Uint32Array;
+}
+
+/**
+ * The rows with the smallest keys, in key order, each key by its newest row. A predicate may let an older row of a key pass whose newest
+ * does not: such rows are left out, and where that leaves too few, more are chosen.
+ */
+async function choosePlaces(choice: Choice, pace: Pace): Promise<Places> {
+  const { segments, filter, limit } = choice;
+  for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {
+    const places = await chooseUpTo(choice, wanted, pace);
+    if (filter.predicate === undefined || segments.length < 2) return places;
+    const left = await withoutOlderRows(choice, places, pace);
+    if (left.rows.length >= limit || places.rows.length < wanted)
+      return { segmentIds: left.segmentIds.subarray(0, limit), rows: left.rows.subarray(0, limit) };
+  }
+}
+
+async function chooseUpTo(
+  { segments, filter, primary, readTs }: Choice,
+  limit: number,
+  pace: Pace,
+): Promise<Places> {
+  const chosen: Uint32Array[] = [];
+  for (const segment of segments) chosen.push(await chooseRows(segment, filter, limit, readTs, pace));
+  const { lists, places } = await mergeKeyLists(
+    segments.map(({ data }, index) =>
+      keyListOf(data, must(data.column(primary), 'key column'), chosen[index] ?? new Uint32Array(0)),
+    ),
+    limit,
+    pace,
+  );
+  return {
+    segmentIds: BigInt64Array.from(lists, (list) => segments[list]?.id ?? 0n),
+    rows: Uint32Array.from(lists, (list, at) => chosen[list]?.[places[at] ?? 0] ?? 0),
+  };
+}
+
+async function withoutOlderRows(
+  { segments, primary, readTs }: Choice,
+  { segmentIds, rows }: Places,
+  pace: Pace,
+): Promise<Places> {
+  const byId = new Map(segments.map((segment) => [segment.id, segment]));
+  const kept: number[] = [];
+  for (let at = 0; at < rows.length; at++) {
+    const own = must(byId.get(segmentIds[at] ?? 0n), 'segment of a chosen row');
+    const row = rows[at] ?? 0;
+    const keys = must(own.data.column(primary), 'key column');
+    const time = own.data.timestampOf(row);
+    const isOlder = segments.some(
+      (other) => other !== own && hasNewerRow(other, { keys, row, time, id: own.id }, readTs),
+    );
+    if (!isOlder) kept.push(at);
+    if (at % KEYS_BETWEEN_LOOKS === KEYS_BETWEEN_LOOKS - 1 && pace.isDue) await pace.rest();
+  }
+  return {
+    segmentIds: BigInt64Array.from(kept, (at) => segmentIds[at] ?? 0n),
+    rows: Uint32Array.from(kept, (at) => rows[at] ?? 0),
+  };
+}
+
+/** Where a key is taken from, and when its row was written in which segment. */
+export interface KeyedRow {
+  readonly keys: Column;
+  readonly row: number;
+  readonly time: bigint;
+  readonly id: bigint;
+}
+
+/** Whether the segment has a visible row of that key that is newer. */
+export function hasNewerRow(
+  segment: ReadableSegment,
+  { keys, row, time, id }: KeyedRow,
+  readTs: bigint,
+): boolean {
+  const { data } = segment;
+  if (data.timestampTo < time) return false;
+  const other = data.findKeyOf(keys, row, readTsFor(segment, readTs));
+  if (other === undefined) return false;
+  const written = data.timestampOf(other);
+  return written > time || (written === time && segment.id > id);
 }
 
 /** Numbers of columns that no field has: where a row is. */
@@ -118,8 +217,7 @@ const keyListOf = (data: SegmentData, keys: Column, rows: Uint32Array): KeyList 
 /** Each row that lives counts, older rows of a key too: how rows lie in segments makes no difference. */
 async function countRows(
   segments: readonly ReadableSegment[],
-  keys: readonly Key[] | undefined,
-  negated: boolean,
+  { keys, negated, predicate }: ReadFilter,
   readTs: bigint,
   pace: Pace,
 ): Promise<number> {
@@ -127,6 +225,10 @@ async function countRows(
   let count = 0;
   for (const segment of segments) {
     const at = readTsFor(segment, readTs);
+    if (predicate !== undefined) {
+      count += segment.data.passingCount(at, await passingAt(segment, predicate, at, pace));
+      continue;
+    }
     let matching = 0;
     for (const [index, key] of named.entries()) {
       matching += segment.data.countOf(key, at);
@@ -140,8 +242,7 @@ async function countRows(
 /** In key order. */
 async function chooseRows(
   segment: ReadableSegment,
-  keys: readonly Key[] | undefined,
-  negated: boolean,
+  { keys, negated, predicate }: ReadFilter,
   limit: number,
   readTs: bigint,
   pace: Pace,
@@ -149,6 +250,10 @@ async function chooseRows(
   const at = readTsFor(segment, readTs);
   const { data } = segment;
   if (pace.isDue) await pace.rest();
+  if (predicate !== undefined) {
+    const passing = await passingAt(segment, predicate, at, pace);
+    return data.smallestKeysPaced(Math.min(limit, data.rowCount), at, pace, passing);
+  }
   if (keys !== undefined && !negated) {
     const rows = matchingRows(segment, keys, readTs);
     return rows.length < 2 ? rows : data.sortedByKey(rows, pace);

@@ -11,9 +11,18 @@ export interface ExcludedRows {
   readonly rows?: Uint32Array;
 }
 
+/** Of rows [0, rowCount): bit (row & 31) of word (row >> 5) is set where the row passes, and no bit behind the last row. */
+export interface PassingBits {
+  readonly bits: Uint32Array;
+  readonly rowCount: number;
+  readonly passing: number;
+}
+
 export interface RowFilter {
   readonly filterRows?: Uint32Array;
   readonly negated?: boolean;
+  /** Instead of `filterRows`: rows that a predicate lets pass. Rows behind them do not count. */
+  readonly passing?: PassingBits;
   /** Rows that do not count whatever the filter says: their key has a newer row elsewhere. */
   readonly supersededRows?: Uint32Array;
 }
@@ -39,7 +48,8 @@ export class ExcludedRowsOf {
     return filter.supersededRows === undefined ? excluded : this.#without(excluded, filter.supersededRows);
   }
 
-  #at(readTs: bigint, { filterRows, negated = false }: RowFilter): ExcludedRows {
+  #at(readTs: bigint, { filterRows, negated = false, passing }: RowFilter): ExcludedRows {
+    if (passing !== undefined) return this.#passing(passing, readTs);
     if (filterRows !== undefined && !negated) return this.#only(filterRows, readTs);
     if (filterRows !== undefined) return this.#allBut(filterRows, readTs);
     return this.#versions.seesAll(readTs) ? this.#newest() : this.#count(this.#copy(readTs));
@@ -71,6 +81,17 @@ export class ExcludedRowsOf {
       rows[passing++] = row;
     }
     return { bits, passing, rows: rows.subarray(0, passing) };
+  }
+
+  #passing(passing: PassingBits, readTs: bigint): ExcludedRows {
+    const bits = this.#copy(readTs);
+    hideOthers(bits, passing);
+    const all = this.#versions.rowCount;
+    // The bits behind the last row stay clear, as everywhere.
+    for (let row = all; row < bits.length * 8; row++) clearBit(bits, row);
+    const counted = this.#count(bits);
+    if (counted.passing > all / LISTED_PART) return counted;
+    return { ...counted, bits, rows: listClear(bits, all, counted.passing) };
   }
 
   #allBut(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
@@ -107,4 +128,25 @@ export class ExcludedRowsOf {
     const passing = rowCount - countBits(bits);
     return { bits: passing === rowCount ? undefined : bits, passing };
   }
+}
+
+/** Sets the bit of every row that does not pass, and those behind the last row. */
+export function hideOthers(hidden: Uint8Array, { bits }: PassingBits): void {
+  const bytes = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  for (let at = 0; at < hidden.length; at++) hidden[at] = (hidden[at] as number) | (~(bytes[at] ?? 0) & 0xff);
+}
+
+/** Up to one row in so many is listed: to find them costs a look at each byte of the bits, and a search that has the list needs no bits. */
+const LISTED_PART = 16;
+
+/** Rows whose bit is clear, ascending. @param count how many there are */
+function listClear(bits: Uint8Array, rowCount: number, count: number): Uint32Array {
+  const rows = new Uint32Array(count);
+  let found = 0;
+  for (let at = 0; at < bits.length && found < count; at++) {
+    if (bits[at] === 0xff) continue;
+    const end = Math.min(rowCount, at * 8 + 8);
+    for (let row = at * 8; row < end; row++) if (!hasBitAt(bits, row)) rows[found++] = row;
+  }
+  return rows;
 }

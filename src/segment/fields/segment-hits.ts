@@ -3,6 +3,7 @@
 import { compareScores } from '#index/block/metric.js';
 import type { SearchOutput } from '#index/block/search-output.js';
 import type { MetricName } from '#model/schema/metric-type.js';
+import type { PassingBits } from './excluded-rows.js';
 
 /** Hits of query q, best first, at [q * k, q * k + counts[q]). `k` may be less than asked for: never more than the segment's rows. */
 export interface SegmentHits {
@@ -32,6 +33,8 @@ export interface SegmentSearch {
   readonly filterRows?: Uint32Array;
   /** `filterRows` are the rows that do not match. */
   readonly negated?: boolean;
+  /** Instead of `filterRows`: rows that a predicate lets pass. */
+  readonly passing?: PassingBits;
   /** Rows that do not count whatever the filter says. */
   readonly supersededRows?: Uint32Array;
 }

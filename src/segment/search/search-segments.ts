@@ -3,6 +3,7 @@
 // their turn, and a caller that has gone stops the rest.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { PredicateFilter } from '#expr/typed.js';
 import { boundsOnComputed, moveIntoRange } from '#index/block/score-range.js';
 import { sparseQueryBegins } from '#index/sparse/sparse-query.js';
 import type { Key } from '#model/columns/column.js';
@@ -15,8 +16,10 @@ import type { Pace } from '#platform/pace.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { SegmentSearch } from '#segment/fields/segment-hits.js';
+import { passingAt } from '#segment/passing-rows.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import { filterKeys, matchingRows } from '#segment/segment-reads.js';
+import { sentPredicate } from '#segment/sent-filter.js';
 import { type AskedParams, askedParams } from './asked-params.js';
 import { bestHits, type FoundIn } from './best-hits.js';
 import type { Hits, KeyField } from './hits.js';
@@ -75,6 +78,7 @@ class SegmentsSearch {
   readonly #bounds: ReturnType<typeof boundsOnComputed>;
   readonly #params: AskedParams;
   readonly #keys: readonly Key[] | undefined;
+  readonly #predicate: PredicateFilter | undefined;
   readonly #superseded: SupersededRows;
   readonly #isSparse: boolean;
   readonly #queryBegin: (query: number) => number;
@@ -106,6 +110,7 @@ class SegmentsSearch {
           });
     this.#params = askedParams(request.params);
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
+    this.#predicate = sentPredicate(request.textFilter, schema);
     this.#superseded = call.superseded ?? new SupersededRows();
     const primary = primaryField(schema);
     this.keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
@@ -175,13 +180,16 @@ class SegmentsSearch {
     const search: SegmentSearch = { ...asked, ...queries, ...this.#bounds };
     const supersededRows = this.#superseded.of(id);
     const narrowed =
-      this.#keys === undefined && supersededRows === undefined
+      this.#keys === undefined && this.#predicate === undefined && supersededRows === undefined
         ? search
         : {
             ...search,
             ...(this.#keys !== undefined && {
               filterRows: matchingRows(segment, this.#keys, this.#readTs),
               negated: filter?.negated ?? false,
+            }),
+            ...(this.#predicate !== undefined && {
+              passing: await passingAt(segment, this.#predicate, asked.readTs, this.#call.pace),
             }),
             ...(supersededRows && { supersededRows }),
           };

@@ -1,0 +1,125 @@
+// Which rows of a segment a filter lets pass, growing and sealed alike: its columns are read run by run into bits. Rows never change, so
+// bits that were made once are right for ever; rows that came since are added to them. What is visible at a time is another question.
+//
+// Two callers may fill the bits of one filter at the same time: each writes bits of its own and puts them in the cache as a whole.
+import { ElanusError } from '#base/errors.js';
+import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
+import { FilterEvaluator } from '#expr/evaluate/filter-evaluator.js';
+import type { PredicateFilter } from '#expr/typed.js';
+import type { Pace } from '#platform/pace.js';
+import type { PassingBits } from '#segment/fields/excluded-rows.js';
+import type { ScalarView } from '#segment/fields/scalar-view.js';
+import type { ReadableSegment } from './readable-segment.js';
+import { sampledRows } from './sampled-rows.js';
+import type { SegmentData } from './segment-data.js';
+
+/** Rows between two looks at the clock; a multiple of 32. */
+const RUN_ROWS = 16_384;
+/** Filters whose bits a segment keeps: a bit a row each. */
+const FILTERS_MAX = 8;
+
+const cache = new WeakMap<SegmentData, Map<PredicateFilter, PassingBits>>();
+
+/** The filter object is the key of what is kept: a filter that is read again is the same object (`readFilter`). @throws cancelled, deadline_exceeded */
+async function passingRows(data: SegmentData, filter: PredicateFilter, pace: Pace): Promise<PassingBits> {
+  const kept = cache.get(data)?.get(filter);
+  const { rowCount } = data;
+  if (kept !== undefined && kept.rowCount === rowCount) return kept;
+  const made = await evaluate(data, filter, { kept, rowCount, pace });
+  keep(data, filter, made);
+  return made;
+}
+
+/** Those of a sample, where the filter asks for one. @throws cancelled, deadline_exceeded */
+export async function passingAt(
+  { data }: ReadableSegment,
+  filter: PredicateFilter,
+  readTs: bigint,
+  pace: Pace,
+): Promise<PassingBits> {
+  const passing = await passingRows(data, filter, pace);
+  const { sampleShare: share } = filter;
+  return share === undefined ? passing : sampledRows(data, passing, { share, readTs });
+}
+
+interface Evaluation {
+  readonly kept: PassingBits | undefined;
+  readonly rowCount: number;
+  readonly pace: Pace;
+}
+
+async function evaluate(
+  data: SegmentData,
+  { predicate }: PredicateFilter,
+  { kept, rowCount, pace }: Evaluation,
+): Promise<PassingBits> {
+  const bits = new Uint32Array(Math.ceil(rowCount / 32));
+  // The last word of what is kept may have grown: its rows are asked again.
+  const from = kept === undefined ? 0 : kept.rowCount & ~31;
+  if (kept !== undefined) bits.set(kept.bits.subarray(0, from / 32));
+  let passing = kept === undefined ? 0 : kept.passing - countIn(kept.bits[from / 32] ?? 0);
+  const evaluator = new FilterEvaluator(predicate, columnsOf(data, rowCount));
+  for (let begin = from; begin < rowCount; begin += RUN_ROWS) {
+    if (begin > from && pace.isDue) await pace.rest();
+    const end = Math.min(rowCount, begin + RUN_ROWS);
+    passing += evaluator.evaluate(begin, end, bits.subarray(begin / 32));
+  }
+  return { bits, rowCount, passing };
+}
+
+/** Views of the rows there are now: storage that grows meanwhile leaves the old one as it is. */
+function columnsOf(data: SegmentData, rowCount: number): ColumnSource {
+  const views = new Map<bigint, ColumnView | undefined>();
+  return {
+    view(fieldId) {
+      if (!views.has(fieldId)) {
+        const scalars = data.scalars(fieldId, 0, rowCount);
+        views.set(fieldId, scalars && viewOfScalars(scalars));
+      }
+      return views.get(fieldId);
+    },
+  };
+}
+
+function viewOfScalars({ dataType, values, data, offsets, valid = NO_NULLS }: ScalarView): ColumnView {
+  if (offsets !== undefined) return { kind: 'variable', data, offsets, valid };
+  if (values instanceof Int8Array || values instanceof Uint8Array)
+    return {
+      kind: 'fixed',
+      form: 'int8',
+      values: new Int8Array(values.buffer, values.byteOffset, values.length),
+      valid,
+    };
+  if (values instanceof Int16Array) return { kind: 'fixed', form: 'int16', values, valid };
+  if (values instanceof Int32Array) return { kind: 'fixed', form: 'int32', values, valid };
+  if (values instanceof BigInt64Array)
+    return {
+      kind: 'fixed',
+      form: 'int64',
+      values: new Int32Array(values.buffer, values.byteOffset, values.length * 2),
+      valid,
+    };
+  if (values instanceof Float32Array) return { kind: 'fixed', form: 'float', values, valid };
+  if (values instanceof Float64Array) return { kind: 'fixed', form: 'double', values, valid };
+  throw new ElanusError(
+    'internal',
+    `data type ${dataType} has no values of fixed width that a filter reads; check the schema`,
+  );
+}
+
+const NO_NULLS = new Uint8Array(0);
+
+function keep(data: SegmentData, filter: PredicateFilter, made: PassingBits): void {
+  const filters = cache.get(data) ?? new Map<PredicateFilter, PassingBits>();
+  cache.set(data, filters);
+  filters.delete(filter);
+  const oldest = filters.keys().next();
+  if (filters.size >= FILTERS_MAX && oldest.done !== true) filters.delete(oldest.value);
+  filters.set(filter, made);
+}
+
+function countIn(word: number): number {
+  let count = 0;
+  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
