@@ -14,14 +14,14 @@ import type {
 } from '#proto/elanus/roles.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { indexGrowing } from '#segment/files/vector-index-files.js';
-import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import { aligned } from '#segment/search/hits.js';
-import { retrieveFromSegments } from '#segment/segment-reads.js';
 import type { ForwardedDeletes } from './delete-message.js';
 import type { OracleTime } from './oracle-time.js';
 import { ServedSegments, type ServedSegmentsParts } from './served-segments.js';
-import { ShardSearch, type ShardView } from './shard-search.js';
+import { ShardRetrieve } from './shard-retrieve.js';
+import { ShardSearch } from './shard-search.js';
+import type { ShardView } from './shard-view.js';
 
 export interface ShardReaderParts extends ServedSegmentsParts {
   readonly time: OracleTime;
@@ -37,11 +37,13 @@ export class ShardReader {
   readonly #parts: ShardReaderParts;
   readonly #served: ServedSegments;
   readonly #search: ShardSearch;
+  readonly #retrieve: ShardRetrieve;
 
   constructor(parts: ShardReaderParts) {
     this.#parts = parts;
     this.#served = new ServedSegments(parts);
     this.#search = new ShardSearch({ ...parts, served: this.#served });
+    this.#retrieve = new ShardRetrieve({ ...parts, served: this.#served });
   }
 
   get isLoaded(): boolean {
@@ -94,23 +96,7 @@ export class ShardReader {
   }
 
   async retrieve(request: ShardRetrieveRequest, context: CallContext) {
-    const { platform, shard, queryNode } = this.#parts;
-    const { growing, sealedIds, readTimestamp } = await this.#view(request, context);
-    const asked = { segmentIds: [...sealedIds], retrieve: request, readTimestamp };
-    const remote =
-      sealedIds.length === 0
-        ? undefined
-        : this.#served.remote(sealedIds, queryNode.retrieveSegments(asked, context));
-    const pace = new Pace(platform, context);
-    const [local, sealed] = await Promise.all([
-      retrieveFromSegments(growing, request, readTimestamp, shard.schema, pace),
-      remote,
-    ]);
-    if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
-    const batches = [local.rows, ...(sealed?.rows === undefined ? [] : [sealed.rows])];
-    const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
-    const rows = await mergeBatchesByKey(batches, limit, pace);
-    return { count: BigInt(rows.rowCount), rows, readTimestamp };
+    return this.#retrieve.run(request, await this.#view(request, context), context);
   }
 
   async fetch(request: FetchRowsRequest, context: CallContext) {
