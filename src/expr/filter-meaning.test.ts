@@ -1,6 +1,9 @@
 // A filter means what the oracle says that its text means: after parsing, checking and folding, row by row and over columns.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { viewOf } from '#expr/evaluate/column-view.js';
+import { FilterEvaluator } from '#expr/evaluate/filter-evaluator.js';
+import { isBitSet } from '#expr/evaluate/rows.js';
 import { FilterOracle } from '../../test/oracle/filter-oracle.js';
 import { evaluate, type Row } from '../../test/oracle/predicate-oracle.js';
 import {
@@ -14,9 +17,6 @@ import { filterText } from '../../test/support/filter-text.js';
 import { anyRow, fields } from '../../test/support/row-cases.js';
 import { columnOf } from '../../test/support/row-columns.js';
 import type { Node } from './ast.js';
-import { viewOf } from './evaluate/column-view.js';
-import { FilterEvaluator } from './evaluate/filter-evaluator.js';
-import { isBitSet } from './evaluate/rows.js';
 import { checkFilter } from './filter.js';
 import type { Predicate } from './typed.js';
 

@@ -35,7 +35,7 @@ const longKnown: Readonly<Record<string, string>> = {
   'platform/memory/memory-transport.ts': 'the life of one call over the simulated network',
   'roles/data-node/data-node.ts': 'one branch a kind of index file',
   'roles/root-coord/data-coord-broker.ts': 'six calls over one retry',
-  'roles/streaming-node/shard-reader.ts': 'is being restructured',
+  'roles/streaming-node/reads/shard-reader.ts': 'is being restructured',
 };
 
 describe('the sources', () => {

@@ -1,10 +1,10 @@
 // A shard with all that makes it serve: its flush, its reader, and the log it is written to.
 import { ElanusError } from '#base/errors.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
+import { ShardReader } from '#roles/streaming-node/reads/shard-reader.js';
 import type { PhysicalChannel } from './physical-channel.js';
 import { Shard } from './shard.js';
 import { ShardFlush } from './shard-flush.js';
-import { ShardReader } from './shard-reader.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
 
 export interface OpenShard {

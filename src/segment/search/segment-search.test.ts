@@ -9,8 +9,8 @@ import { vectorTypes } from '#model/schema/vector-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import type { SegmentHits } from '#segment/fields/segment-hits.js';
-import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
+import { searchSegment } from './segment-search.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
 afterAll(() => platform.close());

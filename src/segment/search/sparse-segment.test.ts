@@ -13,8 +13,8 @@ import { BuildIndexRequest } from '#proto/elanus/roles.js';
 import { CollectionSchema, type FieldSchema } from '#proto/milvus/schema.js';
 import { readColumn, readSegment, writeSegment } from '#segment/files/insert-log.js';
 import { attachSparseIndexes, writeSparseIndex } from '#segment/files/sparse-index-files.js';
-import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
+import { searchSegment } from './segment-search.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
 afterAll(() => platform.close());

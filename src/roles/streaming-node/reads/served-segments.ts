@@ -10,10 +10,14 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { QueryNodeDefinition, SyncTargetRequest } from '#proto/elanus/roles.js';
+import {
+  type DeleteMessage,
+  encodeDeletes,
+  type ForwardedDeletes,
+} from '#roles/streaming-node/delete-message.js';
+import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
-import { type DeleteMessage, encodeDeletes, type ForwardedDeletes } from './delete-message.js';
-import type { Shard } from './shard.js';
 
 interface ServedSegment {
   readonly record: SegmentRecord;

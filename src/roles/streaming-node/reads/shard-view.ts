@@ -1,10 +1,10 @@
 // What reads of a shard share: what they see, and what they work with.
 import type { Platform } from '#platform/platform.js';
 import type { QueryNodeDefinition } from '#proto/elanus/roles.js';
+import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import type { ServedSegments } from './served-segments.js';
-import type { Shard } from './shard.js';
 
 /** What a read of a shard sees: each segment is on exactly one of the two sides. */
 export interface ShardView {

@@ -11,15 +11,15 @@ import {
   ShardSearchRequest,
   SyncTargetRequest,
 } from '#proto/elanus/roles.js';
+import { OracleTime } from '#roles/streaming-node/oracle-time.js';
 import { backgroundContext, type Handlers, inProcessClient } from '#rpc/service.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import { decodeHits, encodeHits } from '#segment/search/hits.js';
 import { searchSegments } from '#segment/search/search-segments.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
-import { DIM, KEY, testBatch, VECTOR } from '../../../test/support/segments.js';
-import { COLLECTION, PARTITION, shardWorld } from '../../../test/support/shards.js';
-import { OracleTime } from './oracle-time.js';
+import { DIM, KEY, testBatch, VECTOR } from '../../../../test/support/segments.js';
+import { COLLECTION, PARTITION, shardWorld } from '../../../../test/support/shards.js';
 import { ShardReader } from './shard-reader.js';
 
 const random = seededRandom(2);

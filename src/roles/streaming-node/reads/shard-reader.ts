@@ -12,12 +12,12 @@ import type {
   ShardSearchResponse,
   SyncTargetRequest,
 } from '#proto/elanus/roles.js';
+import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
+import type { OracleTime } from '#roles/streaming-node/oracle-time.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { indexGrowing } from '#segment/files/vector-index-files.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import { aligned } from '#segment/search/hits.js';
-import type { ForwardedDeletes } from './delete-message.js';
-import type { OracleTime } from './oracle-time.js';
 import { ServedSegments, type ServedSegmentsParts } from './served-segments.js';
 import { ShardRetrieve } from './shard-retrieve.js';
 import { ShardSearch } from './shard-search.js';
