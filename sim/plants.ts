@@ -253,8 +253,8 @@ export const plants = {
     // Reads leave out what is served as sealed, and the catalog takes no segment twice: with these, more rows are only memory.
     edit(
       'roles/streaming-node/reads/shard-reader.js',
-      'const isServed = this.#served.has(id) && this.#served.get(id)?.waiting === undefined;',
-      "const isServed = this.#served.get(id)?.waiting === undefined && this.#shard.segments.get(id).state === 'saved';",
+      'partitions.has(partitionId) && !this.#served.isServed(id)',
+      "partitions.has(partitionId) && !(this.#served.isServed(id) && shard.segments.get(id).state === 'saved')",
     ),
   ),
   'seal-forgotten': plant(
