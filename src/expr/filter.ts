@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { readSampleShare } from '#expr/check/functions/calls.js';
 import { readElementFilter } from '#expr/check/functions/elements.js';
-import { readKeys } from '#expr/check/key-filter.js';
+import { keysOfPredicate, readKeys } from '#expr/check/key-filter.js';
 import { join } from '#expr/check/logic.js';
 import { checkPredicate, NotBooleanError } from '#expr/check/predicates.js';
 import type { Templates } from '#expr/check/templates.js';
@@ -52,10 +52,16 @@ export function checkFilter(
   try {
     const node = parseFilter(text);
     const context: CheckContext = { schema, templates, zone, scope: undefined };
-    return readKeys(context, node) ?? checkWhole(context, node);
+    return readKeys(context, node) ?? keysOrPredicate(context, node);
   } catch (error) {
     throw clientError(text, error);
   }
+}
+
+function keysOrPredicate(context: CheckContext, node: Node): CheckedFilter {
+  const filter = checkWhole(context, node);
+  if (filter.elements !== undefined || filter.sampleShare !== undefined) return filter;
+  return keysOfPredicate(context.schema, filter.predicate) ?? filter;
 }
 
 function clientError(text: string, error: unknown): unknown {

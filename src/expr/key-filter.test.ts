@@ -63,6 +63,9 @@ describe('parseKeyFilter', () => {
     expect(keysOf('not not (id in [1])')).toEqual([1n]);
     expect(keysOf('not (id != 1)')).toEqual([1n]);
     expect(keysOf('id == 1 + 1')).toEqual([2n]);
+    expect(keysOf('id == 3 or id in [1, 3]')).toEqual([1n, 3n]);
+    expect(keysOf('id == "b" or id == "a"', texts)).toEqual(['a', 'b']);
+    expect(keysOf('id != 3 and id != 1')).toEqual({ not: [1n, 3n] });
     expect(keysOf('id in [1 + 1, -(3)]')).toEqual([2n, -3n]);
     expect(keysOf('4 == id')).toEqual([4n]);
     expect(keysOf('id != 4')).toEqual({ not: [4n] });
@@ -155,7 +158,7 @@ describe('parseKeyFilter', () => {
       'not (id > 1)',
       'age in [1,2]',
       'age is not null',
-      'id == 1 or id == 2',
+      'id == 1 or age == 2',
       'age + 1 == 2 ** 3',
       'random_sample(0.5)',
       'id == id',

@@ -152,7 +152,7 @@ export type Leaf =
       readonly op: ComparisonOp;
       readonly right: Operand;
     }
-  /** Never empty. NaN is in no set. */
+  /** Never empty. NaN is in no set. The operand is no whole array. */
   | { readonly kind: 'in'; readonly operand: Operand; readonly values: ValueSet }
   /** The operand is text or JSON, in which only strings match. */
   | { readonly kind: 'like'; readonly operand: Operand; readonly pattern: LikePattern }

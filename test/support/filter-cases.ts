@@ -317,6 +317,7 @@ export const filterLeaves: Readonly<Record<string, fc.Arbitrary<Node>>> = {
   ),
   times: comparing(times, comparisons, isoTimes),
   lists: fc.oneof(
+    inside(fc.constant(path('int8s')), fc.array(intValues.map(int), { maxLength: 2 }).map(list)),
     fc
       .tuple(equalities, fc.array(intValues.map(int), { maxLength: 3 }))
       .map(([op, elements]) => compare(op, path('int8s'), list(elements))),

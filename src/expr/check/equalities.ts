@@ -50,7 +50,7 @@ interface Equality {
   readonly literals: Iterable<Literal>;
 }
 
-/** Undefined: something else. Booleans have two values only, and NaN is in no set. */
+/** Undefined: something else. Booleans have two values only, sets of whole arrays are not asked for, and NaN is in no set. */
 function equalityOf(kind: 'and' | 'or', predicate: Predicate): Equality | undefined {
   const leaf = kind === 'and' && predicate.kind === 'not' ? predicate.operand : predicate;
   if (leaf.kind === 'in' && (leaf !== predicate) === (kind === 'and') && leaf.operand.type !== 'bool') {
@@ -61,6 +61,7 @@ function equalityOf(kind: 'and' | 'or', predicate: Predicate): Equality | undefi
   const { operand, value } = leaf;
   if (
     operand.type === 'bool' ||
+    operand.type === 'list' ||
     operand.kind === 'arithmetic' ||
     operand.kind === 'length' ||
     operand.kind === 'shifted'

@@ -3,13 +3,13 @@
 
 import type { Node } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
-import type { CheckedFilter } from '#expr/typed.js';
+import type { CheckedFilter, Predicate } from '#expr/typed.js';
 import { column } from '#model/columns/column.js';
 import { VariableWriter } from '#model/columns/column-values.js';
 import { primaryField } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
-import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { incompatible } from './comparison.js';
 import { type Constant, constantTypeName, elementsOf, type ListConstant } from './constants.js';
 import { readList } from './membership.js';
@@ -36,6 +36,20 @@ export function readKeys(context: CheckContext, node: Node): KeysFilter | undefi
   const value = other === undefined ? undefined : readValue(context, other);
   if (value?.kind !== 'constant') return undefined;
   return keysFilter(oneKey(key, value.constant, inner.begin), negated !== (inner.op === '!='));
+}
+
+/** What a checked predicate says when it asks for nothing but keys, as `pk == 1 or pk == 2` does. Undefined: it asks something else. */
+export function keysOfPredicate(schema: CollectionSchema, predicate: Predicate): KeysFilter | undefined {
+  const leaf = predicate.kind === 'not' ? predicate.operand : predicate;
+  if (leaf.kind !== 'in' || leaf.operand.kind !== 'field') return undefined;
+  const key = primaryField(schema);
+  if (leaf.operand.field.fieldId !== key.fieldID) return undefined;
+  const { ints, texts } = leaf.values;
+  const list: ListConstant =
+    key.dataType === DataType.Int64
+      ? { type: 'list', kind: 'ints', values: ints }
+      : { type: 'list', kind: 'texts', values: texts };
+  return keysFilter(keyColumn(key, list, 0), leaf !== predicate);
 }
 
 const isKey = (key: FieldSchema, node: Node): boolean =>

@@ -2,7 +2,7 @@
 
 import type { Node } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
-import type { FieldRef, Operand, Predicate } from '#expr/typed.js';
+import type { FieldRef, Operand, Predicate, ValueSet } from '#expr/typed.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { fieldTypeName } from './comparison.js';
 import type { ListConstant } from './constants.js';
@@ -27,7 +27,15 @@ export function checkIn(context: CheckContext, node: NodeOf<'in'>, outerNegated:
   }
   const list = readList(context, node.list);
   const { set } = setFor(context, operand, list, node.list.begin);
+  if (operand.type === 'list') return amongLists(operand, set, negated);
   return inPredicate(operand, set, negated);
+}
+
+/** Whole arrays are compared one by one: nobody lists many of them. */
+function amongLists(operand: Operand, { lists }: ValueSet, negated: boolean): Predicate {
+  if (lists.length === 0) return known(operand, negated);
+  const equal = lists.map((value) => leafOf({ kind: 'compare', operand, op: '==', value }, negated));
+  return join(negated ? 'and' : 'or', equal);
 }
 
 /** @throws FilterSyntaxError when it is no list of constants */
