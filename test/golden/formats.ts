@@ -1,5 +1,6 @@
 // Small fixed inputs of the formats on disk, and what today's writers make of them. The tests read the files beside this one with them;
 // `make.mjs` wrote those files once. Imports by `#` name alone, so that Node runs it on the build and vitest on the sources.
+import { bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { elementTypes } from '#index/block/element-type.js';
 import { buildCodedIndex } from '#index/coded-index.js';
@@ -11,7 +12,7 @@ import { minhashBuild } from '#index/minhash/minhash-index.js';
 import { sparseBuild } from '#index/sparse/sparse-index.js';
 import { buildVectorIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
 import { workerTasks } from '#index/worker-tasks.js';
-import { batchOf, bytesView, column, columnFromInt64, columnFromStrings } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64, columnFromStrings } from '#model/columns/column.js';
 import type { BuildParams } from '#model/params/index-types.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';

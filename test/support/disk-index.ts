@@ -1,4 +1,5 @@
 // Disk indexes in tests: built on one thread, their pages served from the bytes of the file, at once or after a turn.
+import { alignUp } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import type { MetricType } from '#index/block/metric.js';
@@ -30,7 +31,7 @@ export async function buildDisk(
     dim,
     elementType,
     inverseNorms: true,
-    blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64),
+    blockRows: Math.max(64, alignUp(rowCount, 64)),
   };
   const region = workers.allocate(VectorStore.bytesFor(Math.max(1, rowCount), options) + 65536, 2 ** 31);
   const store = new VectorStore(region, options);

@@ -1,8 +1,9 @@
 // Columns from plain rows, as tests of filters have them: ints and times are bigint, JSON is `{ json }`, arrays are arrays, null is null.
 
+import { bytesView } from '#base/bytes.js';
 import type { FieldRef } from '#expr/typed.js';
 import { textArrayBytes } from '#model/columns/array-column.js';
-import { bytesView, column, columnFromBytes } from '#model/columns/column.js';
+import { column, columnFromBytes } from '#model/columns/column.js';
 import type { Geometry } from '#model/geometry/geometry.js';
 import { encodeWkb } from '#model/geometry/wkb.js';
 import { DataType, isStringType } from '#model/schema/data-type.js';

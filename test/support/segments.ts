@@ -1,6 +1,7 @@
 // Schemas and batches for the tests of segments.
+import { bytesView } from '#base/bytes.js';
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
-import { batchOf, bytesView, column, columnFromInt64, columnFromStrings } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64, columnFromStrings } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';

@@ -1,6 +1,8 @@
 // Vector indexes in tests: built and searched on one thread, beside exact search of the same rows.
+
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { alignUp } from '#base/bytes.js';
 import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { decodeIndexBlock, encodeIndexBlock } from '#index/block/index-block.js';
 import type { MetricType } from '#index/block/metric.js';
@@ -98,7 +100,7 @@ export async function build(
     dim,
     elementType,
     inverseNorms: true,
-    blockRows: Math.max(64, Math.ceil(rowCount / 64) * 64),
+    blockRows: Math.max(64, alignUp(rowCount, 64)),
   };
   const region = workers.allocate(VectorStore.bytesFor(Math.max(1, rowCount), options) + 65536, 2 ** 31);
   const store = new VectorStore(region, options);

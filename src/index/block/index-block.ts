@@ -1,6 +1,8 @@
 // The file of a vector index: one self-contained block of bytes, loaded by copying its sections into shared memory, never by building.
 // Byte table: docs/formats/index-block.md. Decoding trusts nothing: any changed byte is data_corrupt, and the index is built again.
+
 import { assert } from '#base/assert.js';
+import { alignUp } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
 
@@ -35,8 +37,6 @@ const ENTRY_BYTES = 32;
 const NAME_BYTES = 12;
 const ALIGNMENT = 64;
 const SECTIONS_MAX = 64;
-const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-
 /** @param sections name (1 to 12 ASCII letters, digits or `_`) to bytes, in the order in which they will lie in the file. */
 export function encodeIndexBlock(
   meta: IndexMeta,
@@ -45,20 +45,20 @@ export function encodeIndexBlock(
   assert(sections.size <= SECTIONS_MAX, `${sections.size} sections, at most ${SECTIONS_MAX}`);
   const text = new TextEncoder().encode(JSON.stringify(meta));
   const headerEnd = FIXED_BYTES + sections.size * ENTRY_BYTES + text.length;
-  let total = alignUp(headerEnd);
-  for (const bytes of sections.values()) total += alignUp(bytes.length);
+  let total = alignUp(headerEnd, ALIGNMENT);
+  for (const bytes of sections.values()) total += alignUp(bytes.length, ALIGNMENT);
   const block = new Uint8Array(total);
   const view = new DataView(block.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint16(4, sections.has(COPIES_SECTION) ? INDEX_BLOCK_VERSION : 1, true);
   view.setUint16(6, sections.size, true);
   view.setUint32(8, text.length, true);
-  let offset = alignUp(headerEnd);
+  let offset = alignUp(headerEnd, ALIGNMENT);
   let entry = FIXED_BYTES;
   for (const [name, bytes] of sections) {
     assert(/^\w{1,12}$/.test(name), `section name ${name}`);
     block.set(bytes, offset);
-    const padded = block.subarray(offset, offset + alignUp(bytes.length));
+    const padded = block.subarray(offset, offset + alignUp(bytes.length, ALIGNMENT));
     for (let i = 0; i < name.length; i++) block[entry + i] = name.charCodeAt(i);
     view.setUint32(entry + NAME_BYTES, crc32(padded), true);
     view.setBigUint64(entry + 16, BigInt(offset), true);
@@ -67,7 +67,7 @@ export function encodeIndexBlock(
     entry += ENTRY_BYTES;
   }
   block.set(text, entry);
-  view.setUint32(12, headerChecksum(block, alignUp(headerEnd)), true);
+  view.setUint32(12, headerChecksum(block, alignUp(headerEnd, ALIGNMENT)), true);
   return block;
 }
 
@@ -84,7 +84,7 @@ export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexB
 
 /** Of a section with its padding, which lies behind it. @throws data_corrupt */
 export function checkSum(what: string, name: string, section: Uint8Array, wanted: number | undefined): void {
-  const sum = crc32(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length)));
+  const sum = crc32(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length, ALIGNMENT)));
   if (sum === wanted) return;
   throw corruptOf(what)(
     `checksum of section ${name} is ${sum.toString(16)}, expected ${wanted?.toString(16)}`,
@@ -108,7 +108,7 @@ export function readIndexBlock(
   const count = view.getUint16(6, true);
   const textBytes = view.getUint32(8, true);
   const headerEnd = FIXED_BYTES + count * ENTRY_BYTES + textBytes;
-  const bodyBegin = alignUp(headerEnd);
+  const bodyBegin = alignUp(headerEnd, ALIGNMENT);
   if (count > SECTIONS_MAX || bodyBegin > block.length)
     throw corrupt(`a header of ${headerEnd} bytes does not fit ${block.length} bytes`);
   const stored = view.getUint32(12, true);
@@ -126,7 +126,7 @@ export function readIndexBlock(
     const name = String.fromCharCode(...block.subarray(entry, entry + NAME_BYTES)).replace(/\0+$/, '');
     const offset = Number(view.getBigUint64(entry + 16, true));
     const length = Number(view.getBigUint64(entry + 24, true));
-    const end = offset + alignUp(length);
+    const end = offset + alignUp(length, ALIGNMENT);
     if (offset !== expected || !(end <= block.length))
       throw corrupt(`section ${name} at ${offset} of ${length} bytes is out of place`);
     sums.set(name, view.getUint32(entry + NAME_BYTES, true));

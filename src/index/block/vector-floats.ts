@@ -1,5 +1,7 @@
 // Dense vectors of any float kind, or of int8, as float32: what graphs and lists are built from and walked with.
+
 import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { type ElementType, vectorBytes } from './element-type.js';
 import type { ExactVectors } from './vector-index.js';
 
@@ -15,7 +17,7 @@ function halfToFloat(half: number): number {
 /** @param bytes of out.length elements, little-endian, at any alignment */
 export function writeFloats(type: ElementType | string, bytes: Uint8Array, out: Float32Array): void {
   if (type === 'float32') {
-    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
+    bytesView(out).set(bytes);
   } else if (type === 'int8') {
     for (let i = 0; i < out.length; i++) out[i] = ((bytes[i] as number) << 24) >> 24;
   } else {

@@ -1,6 +1,7 @@
 // How a vector index lies in memory, and what a search in it gets and gives. The exact vectors of a segment stay in their own region;
 // an index has a region beside it, so that loading one is a copy and dropping one gives its memory back at once.
 
+import { alignUp } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import type { ElementType } from './element-type.js';
 import type { IndexBlock, IndexMeta, IndexParameter } from './index-block.js';
@@ -80,8 +81,6 @@ export interface LoadedIndex<Region extends IndexRegion = IndexRegion> {
   readonly bytes: number;
 }
 
-const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-
 /**
  * Copies a checked block into a region of its own. @param workBytes working memory of each thread, a family's own matter. @param threads beside the one that calls
  * @throws memory_limit
@@ -96,12 +95,12 @@ export function placeIndex<Region extends IndexRegion>(
   const sections: Record<string, SectionPlace> = {};
   for (const [name, bytes] of block.sections) {
     sections[name] = { offset: end, bytes: bytes.length };
-    end += alignUp(bytes.length);
+    end += alignUp(bytes.length, 64);
   }
   const workOffset = end;
-  const workStride = alignUp(workBytes);
+  const workStride = alignUp(workBytes, 64);
   end += workStride * (threads + 1);
-  const total = Math.ceil(end / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  const total = alignUp(end, WASM_PAGE_BYTES);
   if (total > REGION_BYTES_MAX) {
     throw new ElanusError(
       'memory_limit',

@@ -1,5 +1,6 @@
 // Worker tasks of k-means (Lloyd) over points in shared memory. Results do not depend on how many threads take part: each point is
 // assigned on its own, and every sum is taken in the order of the points.
+import { alignUp } from '#base/bytes.js';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { fromPanels, panelFloats, panelsFor, writeHalfSquares } from './centroid-panels.js';
 import { ivfKernel } from './ivf-kernel.js';
@@ -26,7 +27,7 @@ export function kmeansArea({ area, count, dim, k }: Pick<KMeansPlan, 'area' | 'c
   let end = area;
   const take = (bytes: number): number => {
     const at = end;
-    end += Math.ceil(bytes / 16) * 16;
+    end += alignUp(bytes, 16);
     return at;
   };
   return {

@@ -1,5 +1,7 @@
 // A disk index in memory: codes, the frame that queries are brought into, and which row a node is. Links and vectors stay in the file.
+
 import { must } from '#base/assert.js';
+import { alignUp } from '#base/bytes.js';
 import { type ElementType, elementTypes, vectorBytes } from '#index/block/element-type.js';
 import { decodeIndexBlock } from '#index/block/index-block.js';
 import { isMetricType } from '#index/block/metric.js';
@@ -20,8 +22,6 @@ import { DISK_INDEX_TYPE, type DiskHead, type DiskLayout, diskCorrupt, diskLayou
 export const DISK_LINKS_MAX = 4096;
 /** Bytes of vectors that are scored at a time. */
 const EXACT_BYTES = 64 * 1024;
-const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-
 /** Working memory of one thread, offsets from its start. */
 export interface DiskWork {
   readonly raw: number;
@@ -41,7 +41,7 @@ export function diskWork(dim: number, vectorWidth: number): DiskWork {
   let at = 0;
   const take = (bytes: number): number => {
     const place = at;
-    at += alignUp(bytes);
+    at += alignUp(bytes, 64);
     return place;
   };
   const exactRows = Math.min(4096, Math.max(16, Math.floor(EXACT_BYTES / vectorWidth)));

@@ -1,5 +1,6 @@
 // The file of a disk index: a head, an index block with what is kept in memory, and pages of records, each a node's links and exact
 // vector, which are read one page at a time while a search walks. Byte table: docs/formats/disk-index.md.
+import { alignUp } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 
 export const DISK_INDEX_TYPE = 'DISKANN';
@@ -93,8 +94,7 @@ export function decodeDiskHead(bytes: Uint8Array, what: string, crc32: Crc32): D
   return { blockBytes, pagesOffset: pagesOffsetOf(blockBytes), pageBytes, pages };
 }
 
-export const pagesOffsetOf = (blockBytes: number): number =>
-  SECTOR_BYTES + Math.ceil(blockBytes / SECTOR_BYTES) * SECTOR_BYTES;
+export const pagesOffsetOf = (blockBytes: number): number => SECTOR_BYTES + alignUp(blockBytes, SECTOR_BYTES);
 
 /** Writes the checksum. It starts from the page's number, so that a page in the place of another is found, too. */
 export function sealPage(page: Uint8Array, number: number, crc32: Crc32): void {

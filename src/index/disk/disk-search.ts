@@ -1,6 +1,7 @@
 // Search in a disk index, as DiskANN does it (Subramanya et al. 2019): a walk that is led by the codes in memory and reads a record for
 // each node it expands. The record brings the links and the exact vector, so exact scores cost no further reads. Reads are
 // asynchronous, so the walk is on the calling thread: distances of a list are one call of a kernel.
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { CandidatePool } from '#index/block/candidate-pool.js';
 import { vectorBytes } from '#index/block/element-type.js';
@@ -67,7 +68,7 @@ export async function diskSearch<Region extends IndexRegion>(
   signal?: AbortSignal,
 ): Promise<IndexSearchOutput> {
   const { queries, k } = input;
-  const bytes = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+  const bytes = bytesView(queries);
   const width = vectorBytes(index.elementType, index.placement.dim);
   const found: Hit[][] = new Array(bytes.length / width);
   let next = 0;

@@ -1,5 +1,6 @@
 // Query vectors in a thread's scratch, each with a top-k state: what every exact scan begins and ends with.
 
+import { alignUp, bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
@@ -13,8 +14,6 @@ export const FLAT_K_MAX = 16_384;
 const TOP_HEADER_BYTES = 16;
 /** Queries shorter than one part in so many, or as many times as long as 1, are scaled for COSINE. */
 const LENGTHS_KEPT = 2 ** 20;
-export const alignUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
-
 export interface QueryInput {
   /** Default float32. */
   readonly elementType?: ElementType;
@@ -88,10 +87,7 @@ export class FlatQueries {
     }
     this.#input = input;
     this.views = viewsOf(memory);
-    this.#bytes =
-      queries instanceof Uint8Array
-        ? queries
-        : new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    this.#bytes = queries instanceof Uint8Array ? queries : bytesView(queries);
     this.kernel = flatKernel.on(memory);
     this.element = elementCodes[elementType];
     this.metric = metricCodes[metric];

@@ -1,6 +1,8 @@
 // flatSearch and the kernels against a slow oracle in doubles: every dim from 1 to 130 and some large ones, all metrics, one to nine
 // queries, blocks, exclusion bitsets, range bounds, and the odd floats.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
 import { isInRange, isLargerBetter, type MetricType, metricTypes } from '#index/block/metric.js';
 import { DATA_OFFSET, SCRATCH_THREADS_MAX, scratchOffsetOf } from '#index/block/region-layout.js';
@@ -12,7 +14,6 @@ const region = () => ({
   memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum: 65535, shared: true }),
 });
 
-const bytesOf = (floats: Float32Array) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
 /** Small multiples of 1/8: sums and products are exact in float32 as in double, and equal scores are common. */
 const grid = (random: Random, count: number) =>
   Float32Array.from({ length: count }, () => (nextBelow(random, 17) - 8) / 8);
@@ -78,7 +79,7 @@ function search(c: Case): Hit[][] {
     ...(c.blockRows && { blockRows: c.blockRows }),
     ...(c.offset && { offset: c.offset }),
   });
-  store.append(bytesOf(vectors));
+  store.append(bytesView(vectors));
   const { dim: _, ...place } = store.place;
   const input: FlatSearchInput = {
     dim,
@@ -355,7 +356,7 @@ describe('lengths at the ends of float32', () => {
       const scoresAt = (by: number): number[] => {
         const memory = region();
         const store = new VectorStore(memory, { dim, inverseNorms: true, blockRows: 64 });
-        store.append(bytesOf(vectors.map((value) => value * by)));
+        store.append(bytesView(vectors.map((value) => value * by)));
         const input = {
           ...store.place,
           metric: 'COSINE',

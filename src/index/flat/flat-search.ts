@@ -1,6 +1,7 @@
 // Exact search: scores every row that is not excluded. Runs as a task on any thread, in the shared memory of one segment.
 // Memory is the limit, so rows are read in pieces that fit a core's cache and every query visits a piece before the next one.
 
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import type { RowBlocks, SearchOutput } from '#index/block/search-output.js';
 import { FlatQueries, type FlatSearchContext, type QueryInput } from './flat-queries.js';
@@ -49,7 +50,7 @@ class Scan {
     this.#queries = queries;
     this.#memory = memory;
     const { excluded } = input;
-    this.#excluded = excluded && new Uint8Array(excluded.buffer, excluded.byteOffset, excluded.byteLength);
+    this.#excluded = excluded && bytesView(excluded);
   }
 
   /** Offers all rows to the loaded queries. */

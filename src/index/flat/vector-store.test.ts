@@ -1,5 +1,7 @@
 // Appends in odd pieces from unaligned bytes, growth, inverse norms, reads of single rows, and the refusal of what does not fit.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { nextBelow, nextFloat, seededRandom } from '#base/random.js';
 import { DATA_OFFSET } from '#index/block/region-layout.js';
 import { defaultBlockRows, roundUpBlockRows, VectorStore } from './vector-store.js';
@@ -8,7 +10,6 @@ const regionOf = (maximum = 65535) => ({
   memory: new WebAssembly.Memory({ initial: DATA_OFFSET / 65536, maximum, shared: true }),
 });
 
-const bytesOf = (floats: Float32Array) => new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
 const randomFloats = (seed: number, count: number) => {
   const random = seededRandom(seed);
   return Float32Array.from({ length: count }, () => nextFloat(random) * 2 - 1);
@@ -20,7 +21,7 @@ describe('VectorStore', () => {
     const total = 500;
     const floats = randomFloats(dim, total * dim);
     const source = new Uint8Array(floats.byteLength + 1);
-    source.set(bytesOf(floats), 1);
+    source.set(bytesView(floats), 1);
     const region = regionOf();
     const store = new VectorStore(region, { dim, inverseNorms: true, blockRows: 64 });
     for (let row = 0; row < total; ) {
@@ -36,7 +37,7 @@ describe('VectorStore', () => {
     const wanted = [...picked].flatMap((row) => [...floats.subarray(row * dim, (row + 1) * dim)]);
     expect(new Float32Array(store.copyRows(picked).buffer)).toEqual(Float32Array.from(wanted));
     for (const row of picked)
-      expect(store.view(row)).toEqual(bytesOf(floats).slice(row * dim * 4, (row + 1) * dim * 4));
+      expect(store.view(row)).toEqual(bytesView(floats).slice(row * dim * 4, (row + 1) * dim * 4));
     store.copyInverseNorms().forEach((inverse, row) => {
       const norm = Math.hypot(...floats.subarray(row * dim, (row + 1) * dim));
       expect(inverse * norm).toBeCloseTo(1, 5);
@@ -46,15 +47,15 @@ describe('VectorStore', () => {
   });
   it('gives copies, not windows', () => {
     const store = new VectorStore(regionOf(), { dim: 1, inverseNorms: false });
-    store.append(bytesOf(Float32Array.of(1)));
+    store.append(bytesView(Float32Array.of(1)));
     store.view(0).fill(9);
     store.copyRows(Uint32Array.of(0)).fill(9);
-    expect(store.view(0)).toEqual(bytesOf(Float32Array.of(1)));
+    expect(store.view(0)).toEqual(bytesView(Float32Array.of(1)));
   });
   it('takes known inverse norms instead of computing them', () => {
     const store = new VectorStore(regionOf(), { dim: 2, inverseNorms: true, blockRows: 64 });
     const known = randomFloats(3, 130);
-    store.append(bytesOf(randomFloats(4, 260)), known);
+    store.append(bytesView(randomFloats(4, 260)), known);
     expect(store.copyInverseNorms()).toEqual(known);
   });
   it('has an inverse norm of 0 where a vector has no direction, and a true one at the ends of the float range', () => {
@@ -62,7 +63,7 @@ describe('VectorStore', () => {
     const rows = [[0], [Number.NaN], [Infinity], [1e-30], [3e38], [0, 0, 0, 0, 4]].map((row) =>
       [...row, 0, 0, 0, 0].slice(0, 5),
     );
-    store.append(bytesOf(Float32Array.from(rows.flat())));
+    store.append(bytesView(Float32Array.from(rows.flat())));
     const norms = store.copyInverseNorms();
     expect([...norms.subarray(0, 3)]).toEqual([0, 0, 0]);
     expect((norms[3] as number) * 1e-30).toBeCloseTo(1, 5);

@@ -2,6 +2,7 @@
 // [vectors of blockRows rows | their inverse norms], so that both grow without moving what other threads are reading.
 
 import { assert } from '#base/assert.js';
+import { alignUp } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
@@ -33,7 +34,7 @@ const BLOCK_BYTES = 1 << 20;
 /** About 1 MiB of vectors, so that a small segment stays small, a power of two from 64 to 16,384. */
 export const defaultBlockRows = (bytesPerVector: number): number =>
   Math.min(16_384, Math.max(64, 2 ** Math.floor(Math.log2(BLOCK_BYTES / bytesPerVector))));
-export const roundUpBlockRows = (rows: number): number => Math.max(64, Math.ceil(rows / 64) * 64);
+export const roundUpBlockRows = (rows: number): number => Math.max(64, alignUp(rows, 64));
 
 export class VectorStore {
   readonly dim: number;

@@ -1,6 +1,7 @@
 // Builds an index of the IVF family: trains centroids on a sample, sorts the rows into lists, trains what codes need, and encodes.
 // The work goes through the workers in pieces; a seed gives the same bytes however many threads there are.
 
+import { alignUp } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { seededRandom } from '#base/random.js';
 import { encodeIndexBlock, type IndexMeta, type IndexParameter } from '#index/block/index-block.js';
@@ -56,8 +57,6 @@ const SAMPLE_BYTES_MAX = 1 << 29;
 const KMEANS_ITERATIONS = 10;
 const PIECE_BYTES = 4 << 20;
 const ASSIGN_WORK = 2 ** 27;
-const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to;
-
 /** @returns the index block. @throws invalid_parameter, memory_limit, cancelled */
 export async function buildIvf<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,

@@ -5,6 +5,7 @@
 //   L2     2 * (|c|^2 / 2 - q.c) + bias(row) + f(code)    the squared distance without |q|^2
 //   IP     -q.c + bias(row) + f(code)                     (COSINE: of normalised vectors)
 // with c the centroid of the list and a bias that the build computes, so that tables of the query serve all lists.
+import { alignUp } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import type { IndexBlock, IndexMeta, IndexParameter } from '#index/block/index-block.js';
 import { sectionOf } from '#index/block/vector-index.js';
@@ -38,8 +39,6 @@ export interface IvfLayout {
   readonly hasMean: boolean;
   readonly hasBias: boolean;
 }
-
-const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** @param count rows of the index; `lists` of them at most are made. @throws invalid_parameter */
 export function layoutOf(

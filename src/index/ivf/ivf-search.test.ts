@@ -1,5 +1,7 @@
 // The IVF family against brute force: exact where it must be, recall bounds where codes decide, filters, ranges, odd sets, bad blocks.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js';
@@ -80,7 +82,7 @@ async function build(
 ) {
   const workers = inlineWorkers(spec.threads ?? 1);
   const elementType: ElementType = type === 'BIN_IVF_FLAT' ? 'binary' : 'float32';
-  const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength);
+  const bytes = bytesView(vectors);
   const rowCount = elementType === 'binary' ? bytes.length / Math.ceil(dim / 8) : bytes.length / dim / 4;
   const region = {
     memory: new WebAssembly.Memory({

@@ -4,6 +4,7 @@
 // Probing goes on past nprobe while there are fewer than k hits, through all lists if need be (a filter may empty the nearest ones).
 // A range search scores all rows of the probed lists exactly, codes play no part in it; it goes on past nprobe while there are fewer
 // than k hits, until two lists in a row gave none. What it returns is exact within the lists that it probed.
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { type ElementType, elementTypes } from '#index/block/element-type.js';
 import { isLargerBetter } from '#index/block/metric.js';
@@ -335,9 +336,9 @@ class IvfSearch {
       return queries.subarray(i * bytes, (i + 1) * bytes);
     }
     const query = queries.subarray(i * dim, (i + 1) * dim);
-    if (this.#elementType === 'float16') return bytesOf(Uint16Array.from(query, float16Bits));
-    if (this.#elementType === 'bfloat16') return bytesOf(Uint16Array.from(query, bfloat16Bits));
-    return this.#elementType === 'int8' ? bytesOf(Int8Array.from(query)) : query;
+    if (this.#elementType === 'float16') return bytesView(Uint16Array.from(query, float16Bits));
+    if (this.#elementType === 'bfloat16') return bytesView(Uint16Array.from(query, bfloat16Bits));
+    return this.#elementType === 'int8' ? bytesView(Int8Array.from(query)) : query;
   }
 }
 
@@ -353,8 +354,6 @@ function hasBit(bytes: Uint8Array): boolean {
   return false;
 }
 
-const bytesOf = (view: Uint16Array | Int8Array): Uint8Array =>
-  new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 function joined(parts: readonly Uint32Array[], length: number): Uint32Array {
   const only = parts[0];
   if (only && parts.length === 1) return only;

@@ -1,5 +1,6 @@
 // The bytes of an ordered index, as docs/formats/scalar-index.md describes them. Reading trusts nothing: whatever is not an index of this
 // form, or was damaged, is refused, and whoever asked goes by the column.
+import { alignUp, bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
 import { OrderedIndex, type OrderedIndexParts } from './ordered-index.js';
@@ -12,16 +13,12 @@ const HEADER_BYTES = 32;
 const FORMS = ['int64', 'double', 'text'] as const;
 const CHECKSUM_AT = 28;
 
-const padded = (bytes: number): number => Math.ceil(bytes / 8) * 8;
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
 /** Where each part begins, and the length of all. */
 function layoutOf(form: (typeof FORMS)[number], valueCount: number, entryCount: number, textBytes: number) {
-  const rows = HEADER_BYTES + padded((valueCount + 1) * 4);
-  const values = rows + padded(entryCount * 4);
-  const texts = values + padded((valueCount + 1) * 4);
-  const end = form === 'text' ? texts + padded(textBytes) : values + valueCount * 8;
+  const rows = HEADER_BYTES + alignUp((valueCount + 1) * 4, 8);
+  const values = rows + alignUp(entryCount * 4, 8);
+  const texts = values + alignUp((valueCount + 1) * 4, 8);
+  const end = form === 'text' ? texts + alignUp(textBytes, 8) : values + valueCount * 8;
   return { starts: HEADER_BYTES, rows, values, texts, end };
 }
 
@@ -41,12 +38,12 @@ export function encodeOrderedIndex({ parts }: OrderedIndex): Uint8Array {
   ];
   const view = new DataView(bytes.buffer);
   for (const [at, number] of header.entries()) view.setUint32(at * 4, number, true);
-  bytes.set(bytesOf(starts), layout.starts);
-  bytes.set(bytesOf(rows), layout.rows);
+  bytes.set(bytesView(starts), layout.starts);
+  bytes.set(bytesView(rows), layout.rows);
   if (values.form === 'text') {
-    bytes.set(bytesOf(values.offsets), layout.values);
+    bytes.set(bytesView(values.offsets), layout.values);
     bytes.set(values.bytes, layout.texts);
-  } else bytes.set(bytesOf(values.values), layout.values);
+  } else bytes.set(bytesView(values.values), layout.values);
   view.setUint32(CHECKSUM_AT, checksumOf(bytes), true);
   return bytes;
 }

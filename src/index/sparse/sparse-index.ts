@@ -1,5 +1,6 @@
 // SPARSE_INVERTED_INDEX: for every index that occurs, the rows that have it and their values, with the maxima that searches prune by.
 // One index block (index-block.ts) with these sections; byte table: docs/formats/sparse-index.md. Loading it is a copy and one check.
+import { alignUp, bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { encodeIndexBlock, type IndexBlock } from '#index/block/index-block.js';
 import { type IndexWorkers, type LoadedIndex, placeIndex, sectionOf } from '#index/block/vector-index.js';
@@ -69,8 +70,6 @@ function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
-const bytesOf = (array: Uint32Array | Float32Array): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 const aligned = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0 ? bytes : bytes.slice());
 
 /** The bytes of the index over these rows. A task: runs on any thread. */
@@ -135,14 +134,14 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
       params: { inverted_index_algo: algorithm, dims: count, postings: total, blocks: blockLasts.length },
     },
     new Map([
-      ['dims', bytesOf(dims)],
-      ['starts', bytesOf(starts)],
-      ['maxima', bytesOf(maxima)],
-      ['block_starts', bytesOf(blockStarts)],
-      ['block_lasts', bytesOf(blockLasts)],
-      ['block_maxima', bytesOf(blockMaxima)],
-      ['rows', bytesOf(rows)],
-      ['values', bytesOf(values)],
+      ['dims', bytesView(dims)],
+      ['starts', bytesView(starts)],
+      ['maxima', bytesView(maxima)],
+      ['block_starts', bytesView(blockStarts)],
+      ['block_lasts', bytesView(blockLasts)],
+      ['block_maxima', bytesView(blockMaxima)],
+      ['rows', bytesView(rows)],
+      ['values', bytesView(values)],
     ]),
   );
 }
@@ -179,14 +178,13 @@ export interface SparseWork {
   readonly end: number;
 }
 
-const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 export function sparseWork(begin: number, rowCount: number, dims: number): SparseWork {
   const terms = Math.min(dims, SPARSE_TERMS_MAX);
   const top = begin + SUMS_BYTES;
-  const excluded = top + alignUp(TOP_HEADER_BYTES + Math.min(K_MAX, rowCount) * 8);
-  const first = excluded + alignUp(Math.ceil(rowCount / 8));
-  const order = first + alignUp(terms * TERM_BYTES);
-  return { sums: begin, top, excluded, terms: first, order, end: order + alignUp(terms * ORDER_BYTES) };
+  const excluded = top + alignUp(TOP_HEADER_BYTES + Math.min(K_MAX, rowCount) * 8, 64);
+  const first = excluded + alignUp(Math.ceil(rowCount / 8), 64);
+  const order = first + alignUp(terms * TERM_BYTES, 64);
+  return { sums: begin, top, excluded, terms: first, order, end: order + alignUp(terms * ORDER_BYTES, 64) };
 }
 
 /** Typed views of the sections of an index in memory. */

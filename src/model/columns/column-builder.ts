@@ -1,10 +1,12 @@
 // A column filled value by value, when the number of rows is not known before. Storage doubles as it grows and is kept by `reset`, so
 // that batch after batch goes through the same memory; the column `finish` gives is a view of it.
+
 import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
-import { bytesView, column } from './column.js';
+import { column } from './column.js';
 
 const EMPTY = new Uint8Array(0);
 const utf8 = new TextEncoder();

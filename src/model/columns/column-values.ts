@@ -1,10 +1,11 @@
 // Bytes of columns from what a client may give: text to UTF-8 with offsets, one default repeated, values spread over the rows that have one.
 // Everything here works on whole columns; no value of a fixed-width type becomes a JavaScript object.
+
 import { assert } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import { defaultOf } from '#model/schema/default-value.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import { bytesView } from './column.js';
 
 export interface VariableValues {
   readonly data: Uint8Array;

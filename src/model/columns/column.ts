@@ -1,7 +1,9 @@
 // Columns of a batch: building them, reading single rows, picking rows out of them and putting batches together. A column is the
 // protobuf message itself, so what arrives from the log or a peer is read in place. Bytes may start at any address: a typed view is
 // taken only where the alignment allows it. Widths come from the column (bytes divided by rows); `checkBatch` compares them with the schema once.
+
 import { assert } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { DataType, fixedWidth, isStringType, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
@@ -15,8 +17,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const EMPTY = new Uint8Array(0);
 
-export const bytesView = (array: ArrayBufferView): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+// Whoever builds columns needs it; it is defined in base, and new files import it from there.
+export { bytesView };
 
 /** A column without nulls unless `valid` is given. */
 export const column = (

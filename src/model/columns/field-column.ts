@@ -1,5 +1,6 @@
 // One FieldData of a write to one column of the batch: slot, counts, nulls, defaults, ranges, lengths.
 // Vectors and floats stay views of the request's buffer; integers are unpacked by the loops of packed-array.ts.
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { decodeWkb, encodeWkb, WkbError } from '#model/geometry/wkb.js';
 import { parseWkt, WktError } from '#model/geometry/wkt.js';
@@ -11,7 +12,7 @@ import { parseTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from '#model/time/timest
 import type { Column } from '#proto/elanus/data.js';
 import { DataType, type FieldData, type FieldSchema } from '#proto/milvus/schema.js';
 import { arrayColumn } from './array-column.js';
-import { bytesView, column } from './column.js';
+import { column } from './column.js';
 import { defaultBytes, spreadFixed, VariableWriter } from './column-values.js';
 import { denseColumn, findNotFinite, isDenseVector } from './dense-vector.js';
 import { decodeBools, decodeInt32s, decodeInt64s } from './packed-array.js';

@@ -1,5 +1,7 @@
 // Lists of JSON to the bytes of each dense vector type, and the elements that do not fit.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { JsonColumns } from './json-columns.js';
@@ -20,19 +22,17 @@ const columnOf = (dataType: DataType, dim: number, ...lists: string[]) => {
   return columns.finish().columns[1];
 };
 
-const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
 describe('vectors in JSON', () => {
   it('become the bytes of their type', () => {
     const list = '[0.5, -2, 0.1, 65504]';
     expect(columnOf(DataType.FloatVector, 4, list)?.data).toEqual(
-      bytesOf(Float32Array.of(0.5, -2, 0.1, 65_504)),
+      bytesView(Float32Array.of(0.5, -2, 0.1, 65_504)),
     );
     expect(columnOf(DataType.Float16Vector, 4, list)?.data).toEqual(
-      bytesOf(Uint16Array.of(0x3800, 0xc000, 0x2e66, 0x7bff)),
+      bytesView(Uint16Array.of(0x3800, 0xc000, 0x2e66, 0x7bff)),
     );
     expect(columnOf(DataType.BFloat16Vector, 4, list)?.data).toEqual(
-      bytesOf(Uint16Array.of(0x3f00, 0xc000, 0x3dcd, 0x4780)),
+      bytesView(Uint16Array.of(0x3f00, 0xc000, 0x3dcd, 0x4780)),
     );
     expect(columnOf(DataType.Int8Vector, 3, '[-128, 127, 0]', '[1, 2, 3]')?.data).toEqual(
       Uint8Array.of(128, 127, 0, 1, 2, 3),

@@ -1,7 +1,9 @@
 // A query-node on the memory platform: a segment is there whole, with its deletes, or not at all, and loads that come late change nothing.
+
 import { expect, test } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { seededRandom } from '#base/random.js';
-import { bytesView, columnFromInt64, int64Values } from '#model/columns/column.js';
+import { columnFromInt64, int64Values } from '#model/columns/column.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { SegmentRecord } from '#proto/elanus/data.js';
 import { QueryNodeDefinition, SegmentSearchRequest, ShardSearchRequest } from '#proto/elanus/roles.js';

@@ -1,9 +1,11 @@
 // Several shards of one log and the catalog beside it, over crashes: nothing acts before all shards are whole, log and catalog agree or the
 // node does not start, and what nobody needs is given back.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import {
   type MemoryPlatform,

@@ -1,8 +1,10 @@
 // What a write needs is taken before it is durable: a change that cannot be applied leaves nothing in the log and nothing in the shard,
 // harms no other of its group, and a record that fails all the same stops its shard alone.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Platform } from '#platform/platform.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';

@@ -1,8 +1,10 @@
 // A streaming-node on a disk that outlives it, with fakes around it: acknowledged rows are there after a crash, each once, and a flush
 // that fails is tried again until data-coord has it.
+
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import {
   type MemoryPlatform,

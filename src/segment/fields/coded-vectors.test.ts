@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { seededRandom } from '#base/random.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import { FileObjectStore } from '#platform/file-object-store.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';

@@ -1,5 +1,6 @@
 // A dense vector field of a sealed segment of which only codes and graph are in memory (HNSW_SQ without refine). Searches score by codes;
 // the vectors are in the file of the index, read row by row for output, and for exact scores where a search asks for them (refine_k).
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { isInRange, type MetricType } from '#index/block/metric.js';
 import type { WalkPlan } from '#index/block/walk-plan.js';
@@ -105,7 +106,7 @@ export class CodedVectors extends FileVectors {
     const { queries, k } = search;
     const { metric, layout, pages } = this.#parts;
     const width = layout.vectorBytes;
-    const bytes = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    const bytes = bytesView(queries);
     const jobs = Array.from({ length: queryCount }, (_, query) => async () => {
       const hits = await this.#refinedOne(
         search,

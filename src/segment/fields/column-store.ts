@@ -1,6 +1,8 @@
 // One scalar field of a segment in memory: rows are copied once, on append, into typed storage that doubles as it grows, so that a
 // reader gets the whole column as a view. Comparisons of rows work on the stored bytes and make no bigint or string.
+
 import { assert } from '#base/assert.js';
+import { alignUp } from '#base/bytes.js';
 import { gatherColumn, type Key, uint32At } from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
 import { Column } from '#proto/elanus/data.js';
@@ -32,7 +34,7 @@ export class ColumnStore implements FieldStore {
     this.fieldId = fieldId;
     this.dataType = dataType;
     this.width = fixedWidth(dataType, dim);
-    this.#data = new Uint8Array(alignUp(rowsHint * (this.width ?? 0)));
+    this.#data = new Uint8Array(alignUp(rowsHint * (this.width ?? 0), 8));
     if (this.width === undefined) this.#offsets = new Uint32Array(rowsHint + 1);
   }
 
@@ -107,7 +109,7 @@ export class ColumnStore implements FieldStore {
       `${needed} bytes of field ${this.fieldId} in one segment, expected at most 4 GiB`,
     );
     if (needed > this.#data.length) {
-      const grown = new Uint8Array(alignUp(Math.max(needed, this.#data.length * 2, 64)));
+      const grown = new Uint8Array(alignUp(Math.max(needed, this.#data.length * 2, 64), 8));
       grown.set(this.#data.subarray(0, this.#dataBytes));
       this.#data = grown;
       this.#wordsOfData = undefined;
@@ -198,8 +200,6 @@ export class ColumnStore implements FieldStore {
     return high !== 0 ? high : ((this.#words[row * 2] as number) >>> 0) - uint32At(key, 0);
   }
 }
-
-const alignUp = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);

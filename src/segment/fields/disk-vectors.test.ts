@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { deferred } from '#base/async.js';
+import { bytesView } from '#base/bytes.js';
 import { type Random, seededRandom } from '#base/random.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import { FileObjectStore } from '#platform/file-object-store.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';

@@ -1,6 +1,7 @@
 // Which rows of a segment do not count in a search: not visible, without a vector, or kept out by a filter. A search of the newest state
 // without a filter shares one snapshot of bits with those before it until a row is deleted, superseded or added, and threads read it in place.
-import { bytesForBits, clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
+import { bytesForBits, bytesView } from '#base/bytes.js';
+import { clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
 
 export interface ExcludedRows {
   /** Bit set: the row does not count. Undefined: all rows count. Never written to. */
@@ -132,7 +133,7 @@ export class ExcludedRowsOf {
 
 /** Sets the bit of every row that does not pass, and those behind the last row. */
 export function hideOthers(hidden: Uint8Array, { bits }: PassingBits): void {
-  const bytes = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  const bytes = bytesView(bits);
   for (let at = 0; at < hidden.length; at++) hidden[at] = (hidden[at] as number) | (~(bytes[at] ?? 0) & 0xff);
 }
 

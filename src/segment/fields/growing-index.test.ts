@@ -1,7 +1,9 @@
 // A growing segment with a graph against exact search: rows come, are deleted and searched while the graph is made and outgrows its room.
+
 import { afterAll, expect, test } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { nextFloat, seededRandom } from '#base/random.js';
-import { batchOf, bytesView, column, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';

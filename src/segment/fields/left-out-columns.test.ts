@@ -1,10 +1,11 @@
 // Columns that a write leaves out, and vectors that are null: what a segment makes of them, and what they cost on the way.
+
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import {
   batchBytes,
   batchOf,
-  bytesView,
   checkBatch,
   column,
   columnFromInt64,

@@ -2,6 +2,7 @@
 // A row lives at T when it was written at or before T and not deleted at or before T. It is visible when it lives and no newer row of its
 // key in the segment was written by then: a read answers one row a key, while `count(*)` counts every row that lives. Who deletes the newest
 // row of a key deletes the older ones too, so a superseded row never comes back. What is superseded follows from the rows; no file names it.
+import { bytesForBits } from '#base/bytes.js';
 import type { Timestamp } from '#base/ids.js';
 
 const TIMESTAMP_MAX = (1n << 64n) - 1n;
@@ -217,7 +218,6 @@ export class RowVersions {
 }
 
 /** Whole 64-bit words, so that bitsets can be read as such. */
-export const bytesForBits = (bits: number): number => Math.ceil(bits / 64) * 8;
 export const hasBitAt = (bits: Uint8Array, i: number): boolean =>
   ((bits[i >> 3] as number) & (1 << (i & 7))) !== 0;
 export function setBit(bits: Uint8Array, i: number): void {

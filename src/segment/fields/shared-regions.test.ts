@@ -1,10 +1,12 @@
 // Segments of a few rows share regions: many of them take little memory and no address space, and vectors that move to a larger place while
 // they are searched are found all the same.
+
 import { afterAll, describe, expect, it } from 'vitest';
 import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { SLAB_BYTES_MAX } from '#index/block/region-pool.js';
-import { batchOf, bytesView, column, columnFromBytes, columnFromInt64 } from '#model/columns/column.js';
+import { batchOf, column, columnFromBytes, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';

@@ -1,7 +1,9 @@
 // One sparse float vector field of a segment: rows one after another in shared memory, each as a count of pairs and the pairs, where
 // worker threads scan them in place; and, once it is loaded, the inverted index over them. Like dense vectors (vector-column.ts), few lie
 // in a slab of a region that segments share and move as they grow; a search takes `region` and offsets in the turn in which it holds them.
+
 import { assert } from '#base/assert.js';
+import { bytesForBits } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
 import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/block/region-pool.js';
@@ -13,7 +15,7 @@ import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { FieldStore } from './field-store.js';
 import { regionPoolOf } from './region-pools.js';
-import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+import { hasBitAt, setBit } from './row-versions.js';
 
 /** Address 0 is left out, so that a wrong one shows. */
 const BEGIN = 64;

@@ -2,7 +2,9 @@
 // vector. Few vectors lie in a slab of a region that segments share, and move to a larger one as they grow; many have a region of their
 // own, which grows, and never move again. A search takes `region` and `store.place` in one turn, in which it begins to hold them: what it
 // took stays as it is until then, wherever rows go meanwhile.
+
 import { assert, must } from '#base/assert.js';
+import { alignUp, bytesForBits } from '#base/bytes.js';
 import { elementTypeOf } from '#index/block/element-type.js';
 import { REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
 import { SLAB_BYTES_MAX, type Slab, slabBytes } from '#index/block/region-pool.js';
@@ -13,14 +15,13 @@ import type { Column } from '#proto/elanus/data.js';
 import type { FieldStore } from './field-store.js';
 import type { GrowingIndex } from './growing-index.js';
 import { regionPoolOf } from './region-pools.js';
-import { bytesForBits, hasBitAt, setBit } from './row-versions.js';
+import { hasBitAt, setBit } from './row-versions.js';
 import { ScanBatches } from './scan-batches.js';
 import type { SegmentIndex } from './segment-index.js';
 
 /** Untouched pages of a slab take no memory: of each end of what is touched, one may. */
 const TOUCHED_BYTES = 8192;
-const pageAlign = (bytes: number): number =>
-  Math.min(REGION_BYTES_MAX, Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
+const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, alignUp(bytes, WASM_PAGE_BYTES));
 
 interface Place {
   readonly region: SharedRegion;

@@ -1,9 +1,10 @@
 // Deletes in the object store: docs/formats/delta-log.md. One Parquet file of primary keys and the timestamps of their deletes.
 // A delta log belongs to one segment, or, level zero, to all segments of a shard.
+
 import { assert } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import {
-  bytesView,
   column,
   columnFromInt64,
   int64Values,

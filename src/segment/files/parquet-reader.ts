@@ -1,9 +1,11 @@
 // A Parquet file of ours back to columns: walks the page headers and copies (or views) page bytes. Everything read from the file is
 // checked before it is used as a length or a position, so damaged bytes give `data_corrupt` and never a hang or a huge allocation.
+
 import { parquetMetadata, snappyUncompress } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { bytesView, column as makeColumn } from '#model/columns/column.js';
+import { column as makeColumn } from '#model/columns/column.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import { type ParquetField, physicalType, valueBytes } from './parquet-type.js';

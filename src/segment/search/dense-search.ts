@@ -2,6 +2,7 @@
 // searches of the same rows share.
 
 import { assertNever, must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { countingRows } from '#index/block/counting-rows.js';
 import { rowsMicros, scanMicros } from '#index/block/search-cost.js';
 import type { SearchOutput } from '#index/block/search-output.js';
@@ -13,7 +14,7 @@ import { settled } from '#segment/fields/settled.js';
 import type { AskedParams } from './asked-params.js';
 import type { DenseSearch } from './dense-input.js';
 import { scanSignatures } from './minhash-segment-search.js';
-import { bytesOf, searchInSlices } from './query-slices.js';
+import { searchInSlices } from './query-slices.js';
 import { type DenseFacts, type DensePlan, planSegmentSearch, rowsPerScanTask } from './segment-plan.js';
 
 type Task = () => Promise<SearchOutput>;
@@ -35,7 +36,7 @@ export function runDense(plan: DensePlan, facts: DenseFacts, search: DenseSearch
         ? merged(facts, search, scanTasks(facts, search, 0, asAsked(facts, search)))
         : sharedScan(plan.sharedAtOnce, facts, search);
     case 'slices':
-      return searchInSlices(bytesOf(search.queries), facts.vectorBytes, plan.queriesPerSlice, (queries) => {
+      return searchInSlices(bytesView(search.queries), facts.vectorBytes, plan.queriesPerSlice, (queries) => {
         const slice = {
           ...facts,
           queryCount: queries.length / facts.vectorBytes,
@@ -124,7 +125,7 @@ function sharedScan(atOnce: number, facts: DenseFacts, search: DenseSearch): Pro
   const asked = {
     over: `${metric} ${rowCount}`,
     excluded: excluded.bits,
-    queries: bytesOf(queries),
+    queries: bytesView(queries),
     queryCount,
     k,
   };

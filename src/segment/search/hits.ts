@@ -1,4 +1,5 @@
 // Hits of a search, as they are held and as they go over the wire between roles.
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { lengthProblem } from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
@@ -30,8 +31,6 @@ export const emptyKeys = ({ fieldId, dataType }: KeyField): Column => ({
   valid: new Uint8Array(0),
 });
 
-const bytesOf = (array: Uint32Array | Float32Array | BigInt64Array | BigUint64Array): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 /** Bytes of the wire in a buffer of their own, for a typed array over them. */
 export const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 /** The same bytes, copied only when they are not aligned for a typed array. */
@@ -60,12 +59,12 @@ const emptyResponse = ShardSearchResponse.create({});
 export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchResponse {
   return {
     ...emptyResponse,
-    counts: bytesOf(hits.counts),
-    scores: bytesOf(hits.scores),
-    segmentIds: bytesOf(hits.segmentIds),
-    rows: bytesOf(hits.rows),
+    counts: bytesView(hits.counts),
+    scores: bytesView(hits.scores),
+    segmentIds: bytesView(hits.segmentIds),
+    rows: bytesView(hits.rows),
     keys: hits.keys,
-    timestamps: bytesOf(hits.timestamps),
+    timestamps: bytesView(hits.timestamps),
     readTimestamp,
   };
 }

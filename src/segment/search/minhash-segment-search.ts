@@ -1,10 +1,11 @@
 // Search of MinHash signatures in a segment without an index over them: a scan of all rows, in ranges on worker threads.
+
+import { bytesView } from '#base/bytes.js';
 import type { SearchOutput } from '#index/block/search-output.js';
 import type { MinhashScanInput } from '#index/minhash/minhash-search.js';
 import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import { settled } from '#segment/fields/settled.js';
 import type { DenseSearch } from './dense-input.js';
-import { bytesOf } from './query-slices.js';
 import type { DenseFacts } from './segment-plan.js';
 
 /** Bits of an element where the index does not say: Milvus's default. */
@@ -23,7 +24,7 @@ export async function scanSignatures(
     dim,
     elementBits: typeof width === 'number' ? width : ELEMENT_BITS,
     vectorsOffset,
-    queries: bytesOf(queries),
+    queries: bytesView(queries),
     k,
     ...(excluded.bits && { excluded: excluded.bits }),
     ...(blocks && { blocks }),

@@ -1,12 +1,10 @@
 // The bytes of a search's queries, and many queries searched some after others: what all their tasks find is not held at once.
+import { bytesView } from '#base/bytes.js';
 import { emptyHits, type SegmentHits } from '#segment/fields/segment-hits.js';
-
-export const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** A view of a larger buffer would take that whole buffer along to a worker. (slice of a Buffer would be a view again.) */
 export const ownBytes = (queries: Float32Array | Uint8Array): Float32Array | Uint8Array =>
-  queries.byteLength === queries.buffer.byteLength ? queries : bytesOf(queries).slice();
+  queries.byteLength === queries.buffer.byteLength ? queries : bytesView(queries).slice();
 
 /** Searches some of the queries after others, and puts their hits together. */
 export async function searchInSlices(

@@ -1,8 +1,10 @@
 // The controller on a small HNSW index over clustered vectors, on a seeded platform: what it promises is measured.
+
 import { describe, expect, it } from 'vitest';
+import { bytesForBits, bytesView } from '#base/bytes.js';
 import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import { buildVectorIndex, loadVectorIndex } from '#index/vector-indexes.js';
-import { bytesView, column } from '#model/columns/column.js';
+import { column } from '#model/columns/column.js';
 import type { BuildParams } from '#model/params/index-types.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
@@ -127,7 +129,7 @@ describe('RecallController', () => {
     const index = one.load();
     const controller = controllerOf(one, new RecallControllers(one.platform), index);
     // Two rows of three do not count.
-    const excluded = new Uint8Array(Math.ceil(ROWS / 64) * 8);
+    const excluded = new Uint8Array(bytesForBits(ROWS));
     for (let row = 0; row < ROWS; row++)
       if (row % 3 !== 0) excluded[row >> 3] = (excluded[row >> 3] as number) | (1 << (row & 7));
     for (const filter of [{ passing: ROWS }, { passing: ROWS / 3, excluded }]) {

@@ -2,6 +2,7 @@
 // exactly and at a ladder of widths; the curve that comes out says which width is enough. One controller per loaded index, and in it one
 // curve per k, share of rows that count, and other parameters. Nothing runs for collections that do not ask.
 
+import { bytesView } from '#base/bytes.js';
 import { messageOf } from '#base/errors.js';
 import { nextBelow } from '#base/random.js';
 import { compareScores } from '#index/block/metric.js';
@@ -221,7 +222,7 @@ export class RecallController {
   #note({ waiting }: Learning, { queries }: AskedSearch): void {
     const { random } = this.#platform;
     const { vectorBytes } = this.#vectors.store;
-    const bytes = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    const bytes = bytesView(queries);
     const first = nextBelow(random, bytes.length / vectorBytes) * vectorBytes;
     const query = bytes.slice(first, first + vectorBytes);
     if (waiting.length < WAITING_QUERIES_MAX) waiting.push(query);

@@ -1,12 +1,11 @@
 // Where everything is while a graph is built: codes, lists with the keys of their links, locks, and the final forms, which take the place
 // of what is no longer needed when they are written.
+import { alignUp } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
 import { type CodeForm, codeBytes } from '#index/graph/codes/graph-codes.js';
 import { workLayout } from '#index/graph/nodes/graph-layout.js';
 import { recordLayout } from '#index/graph/nodes/qg-layout.js';
-
-const alignUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Addresses. */
 export interface BuildLayout {
@@ -58,7 +57,7 @@ export function layoutBuild(
   let at = DATA_OFFSET;
   const take = (bytes: number): number => {
     const place = at;
-    at += alignUp(bytes);
+    at += alignUp(bytes, 64);
     return place;
   };
   const linkBytes = nodes * degree * 8;
@@ -88,7 +87,7 @@ export function layoutBuild(
   const upperCodes = take(bits ? lists * codeStride : 0);
   const workBytes = workLayout(nodes, dim, degree).bytes;
   const work = take(workBytes * threads);
-  const total = Math.ceil(at / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  const total = alignUp(at, WASM_PAGE_BYTES);
   if (total > REGION_BYTES_MAX) {
     throw new ElanusError(
       'memory_limit',

@@ -1,6 +1,7 @@
 // The codes that steer a graph search, and how vectors and queries become codes: one frame for an index (shift by the mean, random
 // rotation, one step), then 4, 6, 8, 16 or 32 bits a dim. The uniform quantisers assume what the rotation brings about: dims that are
 // near to Gaussian and of one variance.
+import { alignUp } from '#base/bytes.js';
 import { seededRandom } from '#base/random.js';
 import { type GraphKernel, graphKernel } from './graph-kernel.js';
 
@@ -140,7 +141,7 @@ export function encode(
 }
 
 /** Room for a query form, in bytes: float32 or int16 of padded dims. */
-export const queryBytes = (dim: number): number => (Math.ceil(dim / 64) * 64 + 64) * 4;
+export const queryBytes = (dim: number): number => (alignUp(dim, 64) + 64) * 4;
 
 /**
  * The framed float32 query at `from` to what the distance of `form` takes, at `out`. L2 keeps the codes' unit (times 16 for SQ4, 4 for

@@ -1,4 +1,5 @@
 // Where a graph index keeps its parts in memory: sections of the block, and the working memory of each thread.
+import { alignUp } from '#base/bytes.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
 
 export const NIL = 0xffffffff;
@@ -6,8 +7,6 @@ export const NIL = 0xffffffff;
 export const GRAPH_POOL_MAX = 32_768;
 /** Nodes scored per expansion of a two-hop walk. */
 export const REACH_MAX = 4096;
-const alignUp = (bytes: number, to = 64): number => Math.ceil(bytes / to) * to;
-
 /** Offsets from the start of one thread's working memory. */
 export interface WorkLayout {
   readonly visited: number;
@@ -32,10 +31,10 @@ export function workLayout(nodes: number, dim: number, degree: number, rows = no
   let at = 0;
   const take = (bytes: number): number => {
     const place = at;
-    at += alignUp(bytes);
+    at += alignUp(bytes, 64);
     return place;
   };
-  const queryBytes = alignUp((Math.ceil(dim / 64) * 64 + 64) * 4);
+  const queryBytes = alignUp((alignUp(dim, 64) + 64) * 4, 64);
   const layout = {
     visited: take(nodes),
     pool: take((GRAPH_POOL_MAX + 8) * 8),

@@ -1,5 +1,6 @@
 // The records of a quantised graph (kernels/graph/qg.ts writes and reads them), and what its block says of them.
 
+import { alignUp } from '#base/bytes.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
 import { type GraphParams, graphParams } from './graph-layout.js';
 
@@ -16,11 +17,11 @@ export interface RecordLayout {
 }
 
 export function recordLayout(dim: number, degree: number, bits: number): RecordLayout {
-  const dims = Math.ceil(dim / 16) * 16;
+  const dims = alignUp(dim, 16);
   const slots = Math.ceil((2 * degree) / BATCH) * BATCH;
   // Ids, factors, and for each plane a bit a dim.
   const bytes = dims + slots * (4 + 4) + (slots * dims * bits) / 8;
-  return { dims, slots, idsAt: dims, bytes: Math.ceil(bytes / 64) * 64 };
+  return { dims, slots, idsAt: dims, bytes: alignUp(bytes, 64) };
 }
 
 export interface QgParams extends GraphParams {

@@ -2,6 +2,7 @@
 // their final order. The graph itself was built on 8-bit codes, so its quality does not depend on m and nbits.
 // Vectors are shifted by the mean, not rotated: codewords of neighbouring dims take what those have in common, which a rotation would
 // spread over all; where they have nothing in common it makes no difference (measured, see the README of kernels/graph).
+import { alignUp, bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { REGION_BYTES_MAX, RESERVED_BYTES, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
 import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
@@ -45,13 +46,10 @@ export async function buildPqCodes<Region extends IndexRegion>(
   // Squared lengths of codewords add up to that of a vector only where each dim has one level.
   const isSquared = shape.levels === 1 && metric !== 'IP';
   return new Map([
-    ['books', bytesOf(book.books)],
-    ['book_bias', bytesOf(isSquared ? book.bias : empty.bias)],
+    ['books', bytesView(book.books)],
+    ['book_bias', bytesView(isSquared ? book.bias : empty.bias)],
   ]);
 }
-
-const bytesOf = (floats: Float32Array): Uint8Array =>
-  new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
 
 async function train<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
@@ -84,8 +82,8 @@ async function encodeAll<Region extends IndexRegion>(
     Math.min(PIECE_ROWS_MAX, nodes, Math.floor(PIECE_WORK / (shape.entries * dim * shape.levels))),
   );
   const books = RESERVED_BYTES;
-  const bias = books + Math.ceil(book.books.byteLength / 64) * 64;
-  const work = bias + Math.ceil(book.bias.byteLength / 64) * 64;
+  const bias = books + alignUp(book.books.byteLength, 64);
+  const work = bias + alignUp(book.bias.byteLength, 64);
   const room = graphPqRoom(pq, rows);
   const bytes = work + room * threads;
   await withRegion(workers, bytes, bytes, async (region) => {
@@ -121,7 +119,7 @@ async function withRegion<Region extends IndexRegion, Result>(
       `product codes need ${bytes} bytes at once, expected at most ${REGION_BYTES_MAX}; use smaller nbits`,
     );
   }
-  const pages = (value: number): number => Math.ceil(value / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  const pages = (value: number): number => alignUp(value, WASM_PAGE_BYTES);
   const region = workers.allocate(pages(bytes), pages(bytesMax));
   try {
     return await use(region);

@@ -1,6 +1,8 @@
 // Search in a graph index: a walk by codes, then scores of what it found. Which walk depends on how many rows count: few are
 // scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
+
 import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { countingRows } from '#index/block/counting-rows.js';
 import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
@@ -192,7 +194,7 @@ class GraphSearch {
     this.#params = graphParams(index);
     this.#metric = index.metric as MetricType;
     const { queries } = input;
-    this.#queries = new Uint8Array(queries.buffer, queries.byteOffset, queries.byteLength);
+    this.#queries = bytesView(queries);
     this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
     this.#memory = memory;
     this.#views = viewsOf(memory);

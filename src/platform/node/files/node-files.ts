@@ -1,7 +1,9 @@
 // Files on disk below a root folder. Every change is on the disk when its promise resolves: contents by fsync before the rename,
 // names by fsync of the folder, new folders by fsync of each parent.
+
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { AppendFile, Files, ReadFile } from '#platform/files.js';
 import { checkFilePath, fileMissing } from '#platform/path-check.js';
@@ -258,8 +260,7 @@ export class NodeFiles implements Files {
   }
 }
 
-const plain = (buffer: Buffer): Uint8Array =>
-  new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+const plain = (buffer: Buffer): Uint8Array => bytesView(buffer);
 
 async function writeParts(handle: fs.FileHandle, parts: Iterable<Uint8Array>): Promise<void> {
   let batch: Uint8Array[] = [];
