@@ -5,8 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import { keyAt } from '#model/columns/column.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { CollectionSchema, DataType, TemplateValue } from '#proto/milvus/schema.js';
-import { FILTER_LENGTH_MAX } from './filter.js';
-import { parseKeyFilter } from './key-filter.js';
+import { checkFilter, FILTER_LENGTH_MAX } from './filter.js';
 
 const schemaOf = (dataType: DataType, enableDynamicField = false) =>
   parseCollectionSchema(
@@ -23,15 +22,15 @@ const schemaOf = (dataType: DataType, enableDynamicField = false) =>
 const ints = schemaOf(DataType.Int64);
 const texts = schemaOf(DataType.VarChar);
 const keysOf = (expr: string, schema = ints, templates = {}) => {
-  const filter = parseKeyFilter(schema, expr, templates);
-  if (filter.kind === 'all') return 'all';
+  const filter = checkFilter(schema, { text: expr, templates });
+  if (filter.kind !== 'keys') return filter.kind;
   const keys = Array.from({ length: filter.keyCount }, (_, row) => keyAt(filter.keys, row));
   return filter.negated ? { not: keys } : keys;
 };
 
 const refusal = (expr: string, schema = ints, templates = {}): string => {
   try {
-    parseKeyFilter(schema, expr, templates);
+    checkFilter(schema, { text: expr, templates });
   } catch (error) {
     if (error instanceof ElanusError) return `${error.key}: ${error.message}`;
     throw error;
@@ -39,7 +38,7 @@ const refusal = (expr: string, schema = ints, templates = {}): string => {
   throw new Error(`accepted ${expr}`);
 };
 
-describe('parseKeyFilter', () => {
+describe('a filter of keys', () => {
   it('reads keys', () => {
     expect(keysOf('')).toBe('all');
     expect(keysOf(' \n ')).toBe('all');
@@ -150,8 +149,8 @@ describe('parseKeyFilter', () => {
     expect(refusal('1')).toContain('predicate is not a boolean expression');
     expect(refusal(`id in [${'1,'.repeat(5000)}`).length).toBeLessThan(1000);
   });
-  it('says of other filters that they come later', () => {
-    const later = [
+  it('leaves other filters to predicates', () => {
+    const others = [
       'id > 0',
       '1 < age <= 9',
       'id in [1] and age == 2',
@@ -166,17 +165,18 @@ describe('parseKeyFilter', () => {
       '-age < +1',
       'true',
     ];
-    for (const expr of later) expect(refusal(expr)).toMatch(/^unsupported: filter .*id in \[/);
-    expect(refusal('colour == "red"', schemaOf(DataType.Int64, true))).toMatch(/^unsupported/);
+    for (const expr of others) expect(keysOf(expr), expr).toBe('predicate');
+    expect(keysOf('colour == "red"', schemaOf(DataType.Int64, true))).toBe('predicate');
   });
+
   it('reads a million keys and bounds the depth and the length', () => {
     const many = Array.from({ length: 1_000_000 }, (_, at) => at * 7919 - 5_000_000);
-    const filter = parseKeyFilter(ints, `id in [${many.join(', ')}]`);
+    const filter = checkFilter(ints, { text: `id in [${many.join(', ')}]` });
     expect(filter.kind === 'keys' && filter.keyCount).toBe(1_000_000);
     expect(refusal(`id in [${[...many, 1].join(',')}]`)).toContain(
       'more than 1000000 elements; split the request',
     );
-    expect(refusal(`${'('.repeat(1000)}age == 1${')'.repeat(1000)}`)).toMatch(/^unsupported/);
+    expect(keysOf(`${'('.repeat(1000)}age == 1${')'.repeat(1000)}`)).toBe('predicate');
     expect(keysOf(`${'('.repeat(1000)}id == 1${')'.repeat(1000)}`)).toEqual([1n]);
     for (const filter of ['id == 1', 'age == 1']) {
       expect(refusal(`${'('.repeat(100_000)}${filter}${')'.repeat(100_000)}`)).toContain(
@@ -240,7 +240,7 @@ describe('parseKeyFilter', () => {
         (expr) => {
           for (const schema of [ints, texts]) {
             try {
-              parseKeyFilter(schema, expr);
+              checkFilter(schema, { text: expr });
             } catch (error) {
               expect(error).toBeInstanceOf(ElanusError);
             }
