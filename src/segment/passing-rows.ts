@@ -13,8 +13,6 @@ import type { ReadableSegment } from './readable-segment.js';
 import { sampledRows } from './sampled-rows.js';
 import type { SegmentData } from './segment-data.js';
 
-/** Rows between two looks at the clock; a multiple of 32. */
-const RUN_ROWS = 16_384;
 /** Filters whose bits a segment keeps: a bit a row each. */
 const FILTERS_MAX = 8;
 
@@ -59,9 +57,10 @@ async function evaluate(
   if (kept !== undefined) bits.set(kept.bits.subarray(0, from / 32));
   let passing = kept === undefined ? 0 : kept.passing - countIn(kept.bits[from / 32] ?? 0);
   const evaluator = new FilterEvaluator(predicate, columnsOf(data, rowCount));
-  for (let begin = from; begin < rowCount; begin += RUN_ROWS) {
+  const runRows = evaluator.rowsAtOnce;
+  for (let begin = from; begin < rowCount; begin += runRows) {
     if (begin > from && pace.isDue) await pace.rest();
-    const end = Math.min(rowCount, begin + RUN_ROWS);
+    const end = Math.min(rowCount, begin + runRows);
     passing += evaluator.evaluate(begin, end, bits.subarray(begin / 32));
   }
   return { bits, rowCount, passing };

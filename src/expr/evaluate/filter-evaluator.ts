@@ -12,6 +12,9 @@ import { AndNode, ConstantNode, LeafNode, type Node, OrNode } from './nodes.js';
 import { Operands } from './operands.js';
 import { BLOCK_ROWS, countBits, newBits, setFirst, wordsOf } from './rows.js';
 
+const RUN_NANOS = 1e6;
+const RUN_ROWS_MAX = 16_384;
+
 export class FilterEvaluator {
   readonly #node: Node;
   readonly #alive = newBits();
@@ -24,6 +27,12 @@ export class FilterEvaluator {
   /** Nanoseconds a row, as guessed before any was seen. */
   get cost(): number {
     return this.#node.cost;
+  }
+
+  /** Rows that take about a millisecond: a multiple of 32. Who looks at the clock between calls asks for so many at once. */
+  get rowsAtOnce(): number {
+    const rows = RUN_NANOS / Math.max(1, this.#node.costMax);
+    return Math.max(32, Math.min(RUN_ROWS_MAX, Math.floor(rows / 32) * 32));
   }
 
   /**

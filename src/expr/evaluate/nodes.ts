@@ -5,7 +5,10 @@ import type { Leaf } from './leaf.js';
 import { countBits, newBits, type RowBits, type Rows, wordsOf } from './rows.js';
 
 export interface Node {
+  /** Nanoseconds a row, as guessed. */
   readonly cost: number;
+  /** As if every part were asked about every row. */
+  readonly costMax: number;
   readonly passShare: number;
   /** Writes to `out` which of the rows of `alive` pass. @param out another array than `alive` */
   evaluate(rows: Rows, alive: RowBits, out: RowBits): void;
@@ -13,6 +16,7 @@ export interface Node {
 
 export class LeafNode implements Node {
   readonly cost: number;
+  readonly costMax: number;
   readonly passShare: number;
   readonly #leaf: Leaf;
   readonly #isNegated: boolean;
@@ -22,6 +26,7 @@ export class LeafNode implements Node {
     this.#leaf = leaf;
     this.#isNegated = isNegated;
     this.cost = leaf.cost;
+    this.costMax = leaf.cost;
     this.passShare = isNegated ? 1 - leaf.passShare : leaf.passShare;
   }
 
@@ -38,6 +43,7 @@ export class LeafNode implements Node {
 
 export class ConstantNode implements Node {
   readonly cost = 0;
+  readonly costMax = 0;
   readonly passShare: number;
 
   constructor(value: boolean) {
@@ -110,8 +116,11 @@ function countRows(bits: RowBits, words: number): number {
   return count;
 }
 
+const sumOf = (nodes: readonly Node[]): number => nodes.reduce((sum, { costMax }) => sum + costMax, 0);
+
 export class AndNode implements Node {
   readonly cost: number;
+  readonly costMax: number;
   readonly passShare: number;
   readonly #operands: Operands;
   readonly #alive = newBits();
@@ -119,6 +128,7 @@ export class AndNode implements Node {
   constructor(nodes: readonly Node[]) {
     this.#operands = new Operands(nodes, true);
     this.cost = this.#operands.cost;
+    this.costMax = sumOf(nodes);
     this.passShare = nodes.reduce((share, node) => share * node.passShare, 1);
   }
 
@@ -142,6 +152,7 @@ export class AndNode implements Node {
 
 export class OrNode implements Node {
   readonly cost: number;
+  readonly costMax: number;
   readonly passShare: number;
   readonly #operands: Operands;
   readonly #alive = newBits();
@@ -150,6 +161,7 @@ export class OrNode implements Node {
   constructor(nodes: readonly Node[]) {
     this.#operands = new Operands(nodes, false);
     this.cost = this.#operands.cost;
+    this.costMax = sumOf(nodes);
     this.passShare = 1 - nodes.reduce((share, node) => share * (1 - node.passShare), 1);
   }
 

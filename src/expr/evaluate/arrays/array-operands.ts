@@ -104,6 +104,7 @@ export class ElementNumbers extends NumberBlock {
 export class ElementTexts implements TextSpans {
   readonly cost = 8;
   readonly isContiguous = false;
+  readonly meanBytes = 32;
   readonly bytes: Uint8Array;
   readonly begins = new Uint32Array(BLOCK_ROWS);
   readonly ends = new Uint32Array(BLOCK_ROWS);

@@ -50,6 +50,7 @@ export class CurrentNumbers implements CurrentElements {
 export class CurrentTexts implements CurrentElements, TextSpans {
   readonly cost = 5;
   readonly isContiguous = false;
+  readonly meanBytes = 32;
   readonly bytes: Uint8Array;
   begins = new Uint32Array(BLOCK_ROWS);
   ends = new Uint32Array(BLOCK_ROWS);

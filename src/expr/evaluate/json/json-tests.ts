@@ -112,7 +112,8 @@ export class TextTest implements JsonTest {
 
   constructor(matcher: TextMatcher) {
     this.#matcher = matcher;
-    this.cost = matcher.cost;
+    // Strings in JSON are short as a rule.
+    this.cost = matcher.cost + matcher.byteCost * 32;
     this.passShare = matcher.passShare;
   }
 

@@ -81,8 +81,14 @@ abstract class GeometryLeaf implements Leaf {
   }
 }
 
+/** Points mostly lie outside of the bounds; of others each position costs a microsecond or more. */
+function relationCost({ data, offsets }: VariableView): number {
+  const meanBytes = data.length / Math.max(1, offsets.length - 1);
+  return meanBytes <= POINT_BYTES ? 5000 : 30_000 + meanBytes * 100;
+}
+
 class RelationLeaf extends GeometryLeaf {
-  readonly cost = 2000;
+  readonly cost: number;
   readonly passShare = 0.1;
   readonly #op: SpatialOp;
   readonly #other: JtsGeometry;
@@ -93,6 +99,7 @@ class RelationLeaf extends GeometryLeaf {
     { op, geometry: other, field: { name } }: AskedLeaf & { readonly kind: 'spatial' },
   ) {
     super(view);
+    this.cost = relationCost(view);
     this.#op = op;
     try {
       this.#other = toJts(other);
@@ -167,7 +174,13 @@ class NearLeaf extends GeometryLeaf {
 }
 
 class ValidLeaf extends GeometryLeaf {
-  readonly cost = 5000;
+  readonly cost: number;
+
+  constructor(view: VariableView) {
+    super(view);
+    this.cost = relationCost(view);
+  }
+
   readonly passShare = 0.9;
 
   protected testPoint(x: number, y: number): boolean {

@@ -27,6 +27,8 @@ export class Needle {
   readonly bytes: Uint8Array;
   /** By the byte under the end of the text: how far the text moves on. */
   readonly #steps: Uint32Array;
+  /** By length of what matched: how much of it still matches when the next byte does not. Made when it is needed. */
+  #borders: Int32Array | undefined;
 
   /** @param bytes at least one */
   constructor(bytes: Uint8Array) {
@@ -41,13 +43,50 @@ export class Needle {
     const steps = this.#steps;
     const last = needle.length - 1;
     const lastByte = needle[last] as number;
+    // Texts like `aaaa` in `aaaa…` make short steps and long comparisons.
+    let compared = 0;
     for (let at = begin + last; at < end; ) {
       const byte = bytes[at] as number;
-      if (byte === lastByte && standsAt(bytes, at - last, needle)) return at - last;
+      if (byte === lastByte) {
+        const from = at - last;
+        let matched = 0;
+        while (matched < last && bytes[from + matched] === needle[matched]) matched++;
+        if (matched === last) return from;
+        compared += matched;
+        if (compared > COMPARED_MIN + 4 * (at - begin)) return this.#findSteadily(bytes, from, end);
+      }
       at += steps[byte] as number;
     }
     return -1;
   }
+
+  /** Each byte of the text is looked at twice at most, whatever it is (Knuth, Morris, Pratt). */
+  #findSteadily(bytes: Uint8Array, begin: number, end: number): number {
+    const needle = this.bytes;
+    this.#borders ??= bordersOf(needle);
+    const borders = this.#borders;
+    let matched = 0;
+    for (let at = begin; at < end; at++) {
+      while (matched > 0 && bytes[at] !== needle[matched]) matched = borders[matched] as number;
+      if (bytes[at] === needle[matched]) matched++;
+      if (matched === needle.length) return at - matched + 1;
+    }
+    return -1;
+  }
+}
+
+/** Bytes that are compared in vain before a text counts as one that needs the steady way. */
+const COMPARED_MIN = 256;
+
+function bordersOf(needle: Uint8Array): Int32Array {
+  const borders = new Int32Array(needle.length + 1);
+  let matched = 0;
+  for (let at = 1; at < needle.length; at++) {
+    while (matched > 0 && needle[at] !== needle[matched]) matched = borders[matched] as number;
+    if (needle[at] === needle[matched]) matched++;
+    borders[at + 1] = matched;
+  }
+  return borders;
 }
 
 function hashOf(bytes: Uint8Array, begin: number, end: number): number {

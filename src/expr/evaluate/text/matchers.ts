@@ -5,14 +5,16 @@ import type { ComparisonOp, LikePart, LikePattern } from '#expr/typed.js';
 import { bytesOfText, compareTo, isEqualTo, Needle, standsAt, TextSet } from './byte-strings.js';
 
 export interface TextMatcher {
-  /** Nanoseconds a text, roughly. */
+  /** Nanoseconds a text, roughly, and those that each of its bytes adds. */
   readonly cost: number;
+  readonly byteCost: number;
   readonly passShare: number;
   test(bytes: Uint8Array, begin: number, end: number): boolean;
 }
 
 export class ExactText implements TextMatcher {
   readonly cost = 3;
+  readonly byteCost = 0;
   readonly passShare = 0.02;
   readonly text: Uint8Array;
 
@@ -27,6 +29,7 @@ export class ExactText implements TextMatcher {
 
 export class TextIn implements TextMatcher {
   readonly cost = 15;
+  readonly byteCost = 1;
   readonly passShare: number;
   readonly #texts: TextSet;
 
@@ -43,6 +46,7 @@ export class TextIn implements TextMatcher {
 /** Before, or behind a text. */
 export class OrderedText implements TextMatcher {
   readonly cost = 5;
+  readonly byteCost = 0;
   readonly passShare = 0.3;
   readonly #text: Uint8Array;
   readonly #isBefore: boolean;
@@ -63,6 +67,7 @@ export class OrderedText implements TextMatcher {
 /** Both must hold. */
 export class BothMatch implements TextMatcher {
   readonly cost = 8;
+  readonly byteCost = 0;
   readonly passShare = 0.2;
   readonly #first: TextMatcher;
   readonly #second: TextMatcher;
@@ -79,6 +84,7 @@ export class BothMatch implements TextMatcher {
 
 export class PrefixText implements TextMatcher {
   readonly cost = 3;
+  readonly byteCost = 0;
   readonly passShare = 0.1;
   readonly text: Uint8Array;
 
@@ -93,6 +99,7 @@ export class PrefixText implements TextMatcher {
 
 class SuffixText implements TextMatcher {
   readonly cost = 3;
+  readonly byteCost = 0;
   readonly passShare = 0.1;
   readonly #text: Uint8Array;
 
@@ -107,6 +114,7 @@ class SuffixText implements TextMatcher {
 
 export class InfixText implements TextMatcher {
   readonly cost = 20;
+  readonly byteCost = 1;
   readonly passShare = 0.1;
   readonly needle: Needle;
 
@@ -121,6 +129,7 @@ export class InfixText implements TextMatcher {
 
 class AnyText implements TextMatcher {
   readonly cost = 1;
+  readonly byteCost = 0;
   readonly passShare = 1;
 
   test(): boolean {
@@ -130,6 +139,7 @@ class AnyText implements TextMatcher {
 
 export class RegexText implements TextMatcher {
   readonly cost = 300;
+  readonly byteCost = 20;
   readonly passShare = 0.1;
   readonly #regex: Regex;
 
@@ -175,8 +185,11 @@ const isContinuation = (byte: number | undefined): boolean => byte !== undefined
  */
 class LikeText implements TextMatcher {
   readonly cost = 40;
+  readonly byteCost = 2;
   readonly passShare = 0.1;
   readonly #runs: readonly (readonly Piece[])[];
+  /** Of runs that are one text: they are found in linear time. */
+  readonly #needles: readonly (Needle | undefined)[];
 
   constructor(parts: readonly LikePart[]) {
     const runs: Piece[][] = [[]];
@@ -185,6 +198,7 @@ class LikeText implements TextMatcher {
       else runs.at(-1)?.push(part.kind === 'text' ? bytesOfText(part.text) : undefined);
     }
     this.#runs = runs;
+    this.#needles = runs.map(needleOf);
   }
 
   test(bytes: Uint8Array, begin: number, end: number): boolean {
@@ -194,11 +208,21 @@ class LikeText implements TextMatcher {
     if (at < 0) return false;
     if (runs.length === 1) return at === end;
     for (let run = 1; run < runs.length - 1; run++) {
-      at = findRun(bytes, at, end, runs[run] as readonly Piece[]);
+      const needle = this.#needles[run];
+      if (needle === undefined) at = findRun(bytes, at, end, runs[run] as readonly Piece[]);
+      else {
+        const place = needle.find(bytes, at, end);
+        at = place < 0 ? -1 : place + needle.bytes.length;
+      }
       if (at < 0) return false;
     }
     return matchesAtEnd(bytes, at, end, runs[runs.length - 1] as readonly Piece[]);
   }
+}
+
+function needleOf(run: readonly Piece[]): Needle | undefined {
+  const [text] = run;
+  return run.length === 1 && text !== undefined && text.length > 0 ? new Needle(text) : undefined;
 }
 
 /** Where a run that stands at `begin` ends; -1: it does not stand there. */

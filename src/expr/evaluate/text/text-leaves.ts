@@ -15,7 +15,7 @@ export class TextLeaf implements Leaf {
   constructor(spans: TextSpans, matcher: TextMatcher) {
     this.#spans = spans;
     this.#matcher = matcher;
-    this.cost = spans.cost + matcher.cost;
+    this.cost = spans.cost + matcher.cost + matcher.byteCost * spans.meanBytes;
     this.passShare = matcher.passShare;
   }
 
@@ -102,10 +102,17 @@ function findInColumn(
     at = needle.find(bytes, at, end);
     if (at < 0) return;
     while ((ends[row] as number) <= at) row++;
-    // What reaches into the next text is in neither, nor is anything else that begins so late in this one.
-    if (at + length <= (ends[row] as number)) setBit(out, row - first);
-    if (row === last) return;
-    at = ends[row] as number;
+    if (at + length <= (ends[row] as number)) {
+      setBit(out, row - first);
+      if (row === last) return;
+      at = ends[row] as number;
+      continue;
+    }
+    // What reaches into the next text is in neither, nor is anything else that begins so late in this one, or in texts that are shorter.
+    do row++;
+    while (row <= last && (ends[row] as number) - (begins[row] as number) < length);
+    if (row > last) return;
+    at = begins[row] as number;
   }
 }
 

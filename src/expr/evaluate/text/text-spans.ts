@@ -4,6 +4,8 @@ import { maskNulls, type RowBits, type Rows } from '#expr/evaluate/rows.js';
 
 export interface TextSpans {
   readonly cost: number;
+  /** Bytes of a text, on average. */
+  readonly meanBytes: number;
   readonly bytes: Uint8Array;
   /** Row i of the block is [begins[first + i], ends[first + i]) of `bytes`. */
   readonly begins: Uint32Array;
@@ -29,6 +31,10 @@ export class FieldTexts implements TextSpans {
     this.begins = offsets;
     this.ends = offsets.subarray(1);
     this.#valid = valid;
+  }
+
+  get meanBytes(): number {
+    return this.bytes.length / Math.max(1, this.ends.length);
   }
 
   load(rows: Rows): void {
