@@ -8,6 +8,7 @@ import { decodeDiskHead, SECTOR_BYTES } from '#index/disk/disk-layout.js';
 import { decodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { loadMinhashIndex } from '#index/minhash/minhash-index.js';
 import { minhashSearch } from '#index/minhash/minhash-search.js';
+import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { loadVectorIndex } from '#index/vector-indexes.js';
 import { columnFromInt64 } from '#model/columns/column.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
@@ -118,6 +119,15 @@ test.each(['L2', 'COSINE'] as const)('FLAT index files (%s)', (metric) => {
   const bytes = read(`flat-index/v1.${metric}`);
   expect(decodeFlatIndex(bytes)).toEqual({ inverseNorms: undefined, ...golden.flat[metric] });
   expect(() => decodeFlatIndex(flipped(bytes, bytes.length - 5))).toThrow('checksum');
+});
+
+test.each(['int64', 'text'] as const)('scalar index files (%s)', (name) => {
+  const bytes = read(`scalar-index/v1.${name}`);
+  const index = decodeOrderedIndex(bytes);
+  expect([...index.parts.rows]).toEqual(name === 'int64' ? [3, 0, 2] : [0, 2, 3]);
+  const value = name === 'int64' ? 7n : new TextEncoder().encode('b');
+  expect(index.countRows(index.equalTo(value))).toBe(2);
+  expect(() => decodeOrderedIndex(flipped(bytes, bytes.length - 5))).toThrow('checksum');
 });
 
 describe('index blocks', () => {

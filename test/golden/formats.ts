@@ -2,6 +2,7 @@
 // `make.mjs` wrote those files once. Imports by `#` name alone, so that Node runs it on the build and vitest on the sources.
 import { bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
+import { viewOf } from '#expr/evaluate/column-view.js';
 import { elementTypes } from '#index/block/element-type.js';
 import { buildCodedIndex } from '#index/coded-index.js';
 import { buildDiskIndex } from '#index/disk/disk-build.js';
@@ -9,6 +10,8 @@ import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { VectorStore } from '#index/flat/vector-store.js';
 import type { SourceVectors } from '#index/graph/graph-build.js';
 import { minhashBuild } from '#index/minhash/minhash-index.js';
+import { OrderedIndex } from '#index/scalar/ordered-index.js';
+import { encodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { sparseBuild } from '#index/sparse/sparse-index.js';
 import { buildVectorIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
 import { workerTasks } from '#index/worker-tasks.js';
@@ -138,6 +141,12 @@ export const record: SegmentRecord = SegmentRecord.fromPartial({
   ],
 });
 
+/** Columns of four rows, the second null, two alike. */
+export const scalarColumns = {
+  int64: { ...columnFromInt64(103n, [7n, 0n, 7n, -(2n ** 63n)]), valid: Uint8Array.of(1, 0, 1, 1) },
+  text: columnFromStrings(104n, DataType.VarChar, ['b', null, 'b', 'é']),
+};
+
 export const header = { epoch: 3n, firstLsn: 1n, term: 2n, copyEndLsn: 2n, salt: 0x01020304 } as const;
 export const payloads = ['hello', '', 'eight by'];
 
@@ -162,6 +171,8 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
   files.set('wal/v2.log', joined([encodeHeader(header, crc32), ...frames]));
   files.set('flat-index/v1.L2', encodeFlatIndex(flat.L2));
   files.set('flat-index/v1.COSINE', encodeFlatIndex(flat.COSINE));
+  for (const [name, from] of Object.entries(scalarColumns))
+    files.set(`scalar-index/v1.${name}`, encodeOrderedIndex(OrderedIndex.build(viewOf(from), 4)));
   const sparse = sparseRows();
   files.set('sparse-index/v1.block', sparseBuild({ ...sparse, metric: 'IP', algorithm: 'DAAT_MAXSCORE' }));
   files.set('minhash-index/v1.block', minhashBuild({ ...MINHASH, data: signatures }));
