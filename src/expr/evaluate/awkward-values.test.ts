@@ -206,6 +206,8 @@ describe('awkward values', () => {
 
   it('finds texts of one letter over and over in linear time, and finds them at all', () => {
     const asked: [LikePattern, string, boolean][] = [
+      // A long beginning matches at every place, and the last byte, too.
+      [{ kind: 'infix', text: `${'a'.repeat(20_000)}ba` }, 'a'.repeat(60_000), false],
       [{ kind: 'infix', text: `b${'a'.repeat(20_000)}` }, 'a'.repeat(60_000), false],
       [{ kind: 'infix', text: `${'a'.repeat(20_000)}b` }, `${'a'.repeat(60_000)}b`, true],
       [{ kind: 'infix', text: `${'ab'.repeat(9000)}a` }, `${'ab'.repeat(8000)}b${'ab'.repeat(20_000)}`, true],
