@@ -18,7 +18,7 @@ import type { Trace } from './trace.js';
 
 export const hosts = ['coord', 'stream', 'query', 'front'] as const;
 export type Host = (typeof hosts)[number];
-export const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
+const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
   coord: ['root-coord', 'data-coord', 'query-coord'],
   stream: ['streaming-node'],
   query: ['query-node', 'data-node'],

@@ -26,7 +26,7 @@ export const partitionOf = (key: number): string => partitionNames[key % partiti
 export const groupOf = (key: number, version: number): number => (key * 7 + version) % 5;
 
 const flat: IndexChoice = { type: 'FLAT', params: {}, hasExactScores: true, isExact: true };
-export const indexChoices: readonly IndexChoice[] = [
+const indexChoices: readonly IndexChoice[] = [
   flat,
   { type: 'AUTOINDEX', params: {}, hasExactScores: true, isExact: true },
   { type: 'HNSW', params: { M: '8', efConstruction: '32' }, hasExactScores: true, isExact: false },

@@ -19,7 +19,7 @@ export interface DiskState {
   readonly missing: readonly string[];
 }
 
-export async function diskState({ metaStore, objectDisk }: SimulatedCluster): Promise<DiskState> {
+async function diskState({ metaStore, objectDisk }: SimulatedCluster): Promise<DiskState> {
   const segments = (await metaStore.range('datacoord-meta/s/')).map(({ value }) =>
     SegmentRecord.decode(value),
   );

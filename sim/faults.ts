@@ -41,7 +41,7 @@ const weights = {
   'two-owners': 3,
 } as const;
 export type FaultKind = keyof typeof weights;
-export const faultKinds = Object.keys(weights) as readonly FaultKind[];
+const faultKinds = Object.keys(weights) as readonly FaultKind[];
 
 /**
  * Calls that their caller may send again: these may arrive twice. All other calls go over one connection that does not repeat.

@@ -4,7 +4,7 @@ import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
 import { CollectionSchema, DataType, type FieldData } from '#proto/milvus/schema.js';
 import { type CollectionSpec, groupOf } from './collection-spec.js';
 
-export const DIM = 4;
+const DIM = 4;
 /** What one write makes of one key. Versions rise with every write of the run; 0: the key is deleted. */
 export interface KeyVersion {
   readonly key: number;
@@ -28,7 +28,7 @@ export const floatsOf = (key: number, version: number): Float32Array<ArrayBuffer
   );
 export const vectorOf = (key: number, version: number): Uint8Array =>
   new Uint8Array(floatsOf(key, version).buffer);
-export const noteOf = (version: number): string => `version ${version}`;
+const noteOf = (version: number): string => `version ${version}`;
 export const versionOf = (note: string): number =>
   /^version \d+$/.test(note) ? Number(note.slice('version '.length)) : Number.NaN;
 

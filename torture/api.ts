@@ -4,7 +4,7 @@ import { type Key, keyOfWire, type Version, wireKey } from './rows.js';
 import { fieldsOf, type IndexChoice, type Shape } from './shapes.js';
 
 const CALL_MS_MAX = 30_000;
-export class Refused extends Error {
+class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: number;
 

@@ -1,5 +1,5 @@
 // Assertions stay on in production: a broken invariant is our bug and stops the role before it writes anything wrong.
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 

@@ -70,7 +70,7 @@ export const hasBlock = (indexType: string): boolean =>
   familyOf(indexType) !== undefined || indexType === MINHASH_INDEX_TYPE;
 
 /** Rows below which an exact scan is as fast as an index, and exact. */
-export const AUTOINDEX_ROWS_MIN = 10_000;
+const AUTOINDEX_ROWS_MIN = 10_000;
 /** What AUTOINDEX builds for a segment. */
 export function chooseIndex(spec: Pick<VectorIndexSpec, 'metric' | 'elementType' | 'rowCount'>): BuildParams {
   if (spec.elementType === 'binary') return { kind: 'BIN_FLAT' };

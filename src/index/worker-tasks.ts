@@ -32,4 +32,3 @@ export const workerTasks = {
   ...minhashTasks,
   ...sparseTasks,
 } satisfies Record<string, Task>;
-export type WorkerTaskName = keyof typeof workerTasks;

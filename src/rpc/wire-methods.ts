@@ -21,11 +21,7 @@ export interface WireOptions {
 }
 
 /** A chain that begins with `encoded` takes and gives bytes. */
-export function wireMethod(
-  method: ServiceMethod,
-  steps: readonly Interceptor[],
-  handler: Next,
-): MethodHandler {
+function wireMethod(method: ServiceMethod, steps: readonly Interceptor[], handler: Next): MethodHandler {
   return chained(method, [encoded, ...steps], handler) as MethodHandler;
 }
 

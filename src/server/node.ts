@@ -69,7 +69,7 @@ interface Closer {
 }
 
 /** Of a library's close: nobody waits with a hard end, and rows in files make the next open faster. */
-export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 10_000 };
+const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 10_000 };
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
 /** What cutting connections may take beyond the grace. */
 const CUT_MS = 500;

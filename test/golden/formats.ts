@@ -95,7 +95,7 @@ export const denseSpec = (build: BuildParams): VectorIndexSpec => ({
 });
 
 /** Row r has value 1 + r % 3 at dim r % 5 and 0.5 at dim 100 + r. */
-export function sparseRows(rows = 12): { readonly data: Uint8Array; readonly offsets: Uint8Array } {
+function sparseRows(rows = 12): { readonly data: Uint8Array; readonly offsets: Uint8Array } {
   const data = new Uint8Array(rows * 16);
   const view = new DataView(data.buffer);
   for (let row = 0; row < rows; row++) {
@@ -121,11 +121,11 @@ export const schema: CollectionSchema = CollectionSchema.fromPartial({
     { fieldID: 102n, name: 'name', dataType: DataType.VarChar, nullable: true },
   ],
 });
-export const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
+const address = { collectionId: 2n, partitionId: 3n, segmentId: 1n };
 export const keys = [5n, -7n, 9007199254740993n];
 export const timestamps = [1n << 40n, (1n << 40n) + 1n, 1n << 41n];
-export const names = ['a', null, 'é'];
-export const rowVectors: Float32Array = Float32Array.of(0.5, -1, 2, 0.25, -0, 3);
+const names = ['a', null, 'é'];
+const rowVectors: Float32Array = Float32Array.of(0.5, -1, 2, 0.25, -0, 3);
 export const batch = () =>
   batchOf(3, [
     columnFromInt64(0n, [0n, 0n, 0n]),

@@ -14,7 +14,7 @@ import {
   vectorOf,
 } from './support.js';
 
-export const ROWS = 2000;
+const ROWS = 2000;
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): void {

@@ -96,7 +96,7 @@ export async function openSplit(delayMs = 0, more: Partial<Config> = {}): Promis
 }
 
 /** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

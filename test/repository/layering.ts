@@ -45,7 +45,7 @@ const packageOf = (specifier: string): string =>
     .join('/');
 
 /** Code without comments; strings stay. */
-export function withoutComments(text: string): string {
+function withoutComments(text: string): string {
   return text.replace(
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
     (_, string: string | undefined) => string ?? ' ',

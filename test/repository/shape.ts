@@ -2,8 +2,8 @@
 // layering.ts; reads formatted code, where the end of a block stands in the column of its beginning.
 import { importsOf, type Sources } from './layering.js';
 
-export const FOLDER_FILES_MAX = 20;
-export const FUNCTION_LINES_MAX = 70;
+const FOLDER_FILES_MAX = 20;
+const FUNCTION_LINES_MAX = 70;
 
 const isTest = (path: string): boolean => path.endsWith('.test.ts');
 const isGenerated = (path: string): boolean => path.startsWith('proto/') || path.includes('/gen/');

@@ -85,7 +85,7 @@ const arithmeticOf = (
     const inner: Operand = { kind: 'arithmetic', type, op: first, left, right };
     return more === null ? inner : { kind: 'arithmetic', type, op: more[0], left: inner, right: more[1] };
   });
-export const constant = (
+const constant = (
   type: 'int' | 'float' | 'double',
   values: fc.Arbitrary<bigint | number>,
 ): fc.Arbitrary<Operand> => values.map((value): Operand => ({ kind: 'constant', type, value }));

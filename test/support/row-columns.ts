@@ -58,7 +58,7 @@ function variableBytes(field: FieldRef, value: unknown): Uint8Array {
 }
 
 /** Written with spaces and escapes that nobody needs here and there, always the same ones for the same value. */
-export function jsonText(json: Json): string {
+function jsonText(json: Json): string {
   if (json === null || typeof json === 'boolean' || typeof json === 'bigint') return String(json);
   if (typeof json === 'number') return numberText(json);
   if (typeof json === 'string') return stringText(json);

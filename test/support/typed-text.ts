@@ -12,7 +12,7 @@ import type {
 
 const nameOf = (field: FieldRef): string => field.name;
 
-export function literalText(literal: Literal): string {
+function literalText(literal: Literal): string {
   switch (literal.type) {
     case 'text':
       return JSON.stringify(literal.value);
@@ -69,7 +69,7 @@ function patternText(pattern: LikePattern): string {
 const elementsText = ({ over, predicate }: ElementPredicate): string =>
   `${nameOf(over)}: ${predicateText(predicate)}`;
 
-export function predicateText(predicate: Predicate): string {
+function predicateText(predicate: Predicate): string {
   switch (predicate.kind) {
     case 'constant':
       return String(predicate.value);

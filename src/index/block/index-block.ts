@@ -30,7 +30,7 @@ export interface IndexBlock {
 /** "ELVX" in the order of the bytes. */
 const MAGIC = 0x58564c45;
 /** 2: sections of copies, which an older reader would leave out of its answers. */
-export const INDEX_BLOCK_VERSION = 2;
+const INDEX_BLOCK_VERSION = 2;
 export const COPIES_SECTION = 'copies';
 const FIXED_BYTES = 16;
 const ENTRY_BYTES = 32;

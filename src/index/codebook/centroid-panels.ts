@@ -3,16 +3,6 @@
 export const panelsFor = (count: number): number => Math.ceil(count / 8);
 export const panelFloats = (count: number, dim: number): number => panelsFor(count) * 8 * dim;
 
-/** Rows [0, count) of `dim` floats to panels. */
-export function toPanels(rows: Float32Array, dim: number, panels: Float32Array): void {
-  const count = rows.length / dim;
-  panels.fill(0);
-  for (let i = 0; i < count; i++) {
-    const at = (i >> 3) * 8 * dim + (i & 7);
-    for (let d = 0; d < dim; d++) panels[at + d * 8] = rows[i * dim + d] as number;
-  }
-}
-
 /** Copies centroid i to `out`. */
 export function fromPanels(panels: Float32Array, dim: number, i: number, out: Float32Array): void {
   const at = (i >> 3) * 8 * dim + (i & 7);

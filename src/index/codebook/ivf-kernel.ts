@@ -46,5 +46,3 @@ export interface IvfKernel {
 }
 
 export const ivfKernel = new Kernel<IvfKernel>(ivfKernelBase64, ivfRelaxedKernelBase64);
-/** Without relaxed SIMD, as Node 20 runs it. */
-export const ivfBaselineKernel = new Kernel<IvfKernel>(ivfKernelBase64);

@@ -5,7 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import { fromPanels, panelsFor } from './centroid-panels.js';
 import { ivfKernel } from './ivf-kernel.js';
 
-export const PQ_BITS_MAX = 16;
+const PQ_BITS_MAX = 16;
 export interface PqShape {
   /** Of the vectors; `padded` is m * partDim, with zeros past dim. */
   readonly dim: number;

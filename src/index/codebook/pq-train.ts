@@ -141,7 +141,7 @@ export function pqRest(
 }
 
 /** @throws RangeError when the region may not grow so far. */
-export function grow(memory: WebAssembly.Memory, bytes: number): void {
+function grow(memory: WebAssembly.Memory, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
 }

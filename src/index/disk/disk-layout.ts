@@ -8,7 +8,7 @@ export const DISK_INDEX_TYPE = 'DISKANN';
 export const SECTOR_BYTES = 4096;
 /** "ELDK" in the order of the bytes. */
 const MAGIC = 0x4b444c45;
-export const DISK_INDEX_VERSION = 1;
+const DISK_INDEX_VERSION = 1;
 /** The checksum that ends the head and every page. */
 const CRC_BYTES = 4;
 

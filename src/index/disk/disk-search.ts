@@ -41,7 +41,7 @@ export interface DiskSearchInput
 /** Reads under way for one walk: the beam. */
 const BEAM = 4;
 const SEARCH_LIST_USUAL = 16;
-export const SEARCH_LIST_MAX = 32_768;
+const SEARCH_LIST_MAX = 32_768;
 /** Below this share of rows that count, their codes are looked through; a walk would read mostly rows that do not count. */
 const SCAN_SHARE = 0.3;
 /** Walks of one request at a time. */

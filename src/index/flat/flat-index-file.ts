@@ -26,7 +26,7 @@ const flatMetrics: readonly MetricName[] = [
 ];
 /** "ELFI" in the order of the bytes. */
 const MAGIC = 0x49464c45;
-export const FLAT_INDEX_VERSION = 1;
+const FLAT_INDEX_VERSION = 1;
 const HEADER_BYTES = 20;
 const CRC_BYTES = 4;
 

@@ -54,7 +54,7 @@ const MEAN_ROWS = 4096;
 /** Squared distances from there, to the usual one, beyond which rows do not count. */
 const FAR = 16;
 /** The mean of rows that are not far: a few of great length would move it so far from the others that float32 could not tell these apart. */
-export function middleOf(samples: Float32Array, dim: number): Float32Array {
+function middleOf(samples: Float32Array, dim: number): Float32Array {
   const rows = samples.length / dim;
   const count = Math.min(rows, MEAN_ROWS);
   const some = Math.min(rows, MEDIAN_ROWS);

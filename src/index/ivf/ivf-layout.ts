@@ -18,7 +18,7 @@ export const isIvfType = (name: string): name is IvfType => (ivfTypes as readonl
 
 /** How rows are coded: not at all, a byte per dimension, numbers of codewords (bytes or in halves of bytes), a sign per dimension. */
 export type CodeKind = 'none' | 'bytes' | 'tables' | 'nibbles' | 'signs';
-export const NLIST_MAX = 65_536;
+const NLIST_MAX = 65_536;
 export const BLOCK_ROWS = 32;
 export const ROTATION_ROUNDS = 4;
 /** Candidates that a search scores again at most. */
@@ -82,7 +82,7 @@ export function layoutOf(
 
 export const isBlocked = (kind: CodeKind): boolean => kind === 'nibbles' || kind === 'signs';
 /** Codes of PQ as they lie in rows. */
-export const codesBytes = ({ kind, width, count, pq }: IvfLayout, blocks: number): number =>
+const codesBytes = ({ kind, width, count, pq }: IvfLayout, blocks: number): number =>
   isBlocked(kind) ? blocks * width * 16 : count * width * (pq?.codeBytes ?? 1);
 
 /** Sections and their bytes; `blocks` blocks of 32 rows in all. */

@@ -73,10 +73,7 @@ interface Hits {
 const NO_HITS: Hits = { rows: new Uint32Array(0), scores: new Float32Array(0) };
 
 /** A number of the search parameters, by its name in requests or in the program. */
-export function searchNumber(
-  params: IndexSearchInput['params'],
-  ...names: readonly string[]
-): number | undefined {
+function searchNumber(params: IndexSearchInput['params'], ...names: readonly string[]): number | undefined {
   for (const name of names) if (params[name] !== undefined) return Number(params[name]);
   return undefined;
 }

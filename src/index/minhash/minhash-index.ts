@@ -6,7 +6,7 @@ import { encodeIndexBlock, type IndexBlock, type IndexMeta } from '#index/block/
 import { type IndexWorkers, type LoadedIndex, placeIndex, sectionOf } from '#index/block/vector-index.js';
 
 export const MINHASH_INDEX_TYPE = 'MINHASH_LSH';
-export const elementBitWidths = [8, 16, 32, 64] as const;
+const elementBitWidths = [8, 16, 32, 64] as const;
 
 export interface MinhashShape {
   /** Bits of a signature. */

@@ -8,7 +8,7 @@ import { ORDER_BYTES, SUMS_BYTES, TERM_BYTES, TOP_HEADER_BYTES } from './sparse-
 
 export const SPARSE_INDEX_TYPE = 'SPARSE_INVERTED_INDEX';
 /** Postings of a list that have a maximum of their own. */
-export const SPARSE_BLOCK_POSTINGS = 64;
+const SPARSE_BLOCK_POSTINGS = 64;
 /** Indices of one query that an index search takes. */
 export const SPARSE_TERMS_MAX = 65_536;
 const K_MAX = 16_384;

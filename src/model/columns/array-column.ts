@@ -62,7 +62,7 @@ function joinTexts(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** How many elements a row of the field may have. */
-export const maxCapacityOf = (field: FieldSchema): number => Number(typeParam(field, 'max_capacity') ?? 0);
+const maxCapacityOf = (field: FieldSchema): number => Number(typeParam(field, 'max_capacity') ?? 0);
 
 function refuse(text: string): never {
   throw new ElanusError('invalid_parameter', text);
@@ -141,7 +141,7 @@ export function checkCapacity(field: FieldSchema, length: number, row: number): 
 }
 
 /** @throws invalid_parameter with Milvus's text */
-export function checkTextElement(field: FieldSchema, text: Uint8Array, row: number): void {
+function checkTextElement(field: FieldSchema, text: Uint8Array, row: number): void {
   const max = maxLengthOf(field);
   if (text.length <= max) return;
   refuse(

@@ -8,7 +8,7 @@ import { ElanusError } from '#base/errors.js';
 import { DataType, fixedWidth, isStringType, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 
 /** A primary key value. */
 export type Key = bigint | string;
@@ -78,12 +78,6 @@ export function columnFromInt64(
     dataType,
     bytesView(ArrayBuffer.isView(values) ? values.slice() : BigInt64Array.from(values)),
   );
-}
-
-/** @param keys of the field's own type. */
-export function columnFromKeys(field: FieldSchema, keys: readonly Key[]): Column {
-  if (isStringType(field.dataType)) return columnFromStrings(field.fieldID, field.dataType, keys.map(String));
-  return columnFromInt64(field.fieldID, keys.map(BigInt), field.dataType);
 }
 
 export const isNull = (from: Column, row: number): boolean => from.valid.length > 0 && from.valid[row] === 0;

@@ -249,7 +249,7 @@ function geometryColumn(
 }
 
 /** The WKB of a text, or WKB as it came once it was read. @throws invalid_parameter */
-export function geometryBytes(field: FieldSchema, value: string | Uint8Array, row: number): Uint8Array {
+function geometryBytes(field: FieldSchema, value: string | Uint8Array, row: number): Uint8Array {
   try {
     if (typeof value === 'string') return encodeWkb(parseWkt(value));
     return encodeWkb(decodeWkb(value));
@@ -291,7 +291,7 @@ function timestampColumn({ field, sent, numRows, valid, zone }: TimestampRows): 
 }
 
 /** @throws invalid_parameter */
-export function timestampOf(field: FieldSchema, value: string | bigint, row: number, zone: string): bigint {
+function timestampOf(field: FieldSchema, value: string | bigint, row: number, zone: string): bigint {
   const micros = typeof value === 'bigint' ? value : parseTimestamp(value, zone);
   if (micros !== undefined && micros >= TIMESTAMP_MIN && micros <= TIMESTAMP_MAX) return micros;
   return refuse(

@@ -12,9 +12,9 @@ import { isDenseVector } from './dense-vector.js';
 /** When rows were written and deleted, their bits, the row id, and a key index of at most 20 bytes a row. */
 export const SYSTEM_ROW_BYTES = 8 + 8 + 8 + 1 + 20;
 /** The rows of one insert or upsert in memory. With it one insert fits one segment, one region, and one file. */
-export const INSERT_BYTES_MAX = 1 << 30;
+const INSERT_BYTES_MAX = 1 << 30;
 /** Rows that a request may name without a single column to count them by. */
-export const UNCOUNTED_ROWS_MAX = 1 << 20;
+const UNCOUNTED_ROWS_MAX = 1 << 20;
 /** A value's place in a column of variable width. */
 const OFFSET_BYTES = 4;
 /** An inverse norm beside each vector. */

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { FieldData, FieldSchema, SparseFloatArray, VectorField } from '#proto/milvus/schema.js';
-import { bytesAt, column, columnFromBytes } from './column.js';
+import { bytesAt, column } from './column.js';
 import { VariableWriter } from './column-values.js';
 import { sparseDim, sparseProblem } from './sparse-vector.js';
 
@@ -80,10 +80,3 @@ export function packSparseQueries(values: readonly Uint8Array[], field: FieldSch
   }
   return block;
 }
-
-/** A column of such vectors, null where a row is. For tests and builders. */
-export const columnFromSparse = (
-  fieldId: bigint,
-  dataType: number,
-  rows: readonly (Uint8Array | null)[],
-): Column => columnFromBytes(fieldId, dataType, rows);

@@ -4,7 +4,7 @@ import { uint32At } from './column.js';
 
 export const SPARSE_PAIR_BYTES = 8;
 /** 2^32 - 1 itself is no index. */
-export const SPARSE_INDEX_END = 0xffffffff;
+const SPARSE_INDEX_END = 0xffffffff;
 
 /**
  * Why the bytes are no sparse vector; undefined when they are one. No pairs at all is one: it matches nothing.

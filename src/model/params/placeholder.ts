@@ -9,7 +9,7 @@ import { dataTypeName } from '#model/schema/schema-view.js';
 import { PlaceholderGroup, PlaceholderType, type PlaceholderValue } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 
-export const NQ_MAX = 16_384;
+const NQ_MAX = 16_384;
 
 export interface QueryVectors {
   /** nq vectors of the field's type, contiguous; an own copy that starts at an aligned address. Sparse: see `packSparseQueries`. */

@@ -11,8 +11,8 @@ import { RequestParams, refuse } from './request-params.js';
 import type { VectorSearchParams } from './search-param-table.js';
 import { parseVectorSearchParams } from './vector-search-params.js';
 
-export const TOP_K_MAX = 16_384;
-export const RESULT_WINDOW_MAX = 16_384;
+const TOP_K_MAX = 16_384;
+const RESULT_WINDOW_MAX = 16_384;
 
 export interface SearchIterator {
   readonly isV2: boolean;

@@ -4,7 +4,7 @@ import { ElanusError } from '#base/errors.js';
 
 export type JsonRowsKind = 'json' | 'jsonl';
 /** Longest text of one row: far above what the fields' own limits allow, and what bounds the memory for a file without an end. */
-export const ROW_TEXT_BYTES_MAX = 32 * 1024 * 1024;
+const ROW_TEXT_BYTES_MAX = 32 * 1024 * 1024;
 
 const BOM = [0xef, 0xbb, 0xbf];
 const ROWS_KEY = '"rows"';

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 
 export type NameKind = 'database' | 'collection' | 'alias' | 'partition' | 'field' | 'index';
-export const NAME_LENGTH_MAX = 255;
+const NAME_LENGTH_MAX = 255;
 
 interface NameSpec {
   /** How the thing is called in front of the bad name. */

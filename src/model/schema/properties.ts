@@ -5,8 +5,7 @@ import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { partitionKeyField } from './schema-view.js';
 
-export const TTL_KEY = 'collection.ttl.seconds';
-export const TTL_SECONDS_MAX = 3_155_760_000;
+const TTL_SECONDS_MAX = 3_155_760_000;
 export const DEFAULT_RESOURCE_GROUP = '__default_resource_group';
 
 /** Checks a value: returns what is wrong with it for us although Milvus takes it; throws what Milvus would say. */

@@ -11,18 +11,18 @@ import { checkCollectionProperties } from './properties.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
 import { checkTypeParams } from './type-params.js';
 
-export const FIRST_FIELD_ID = 100n;
-export const FIELDS_MAX = 64;
-export const VECTOR_FIELDS_MAX = 10;
+const FIRST_FIELD_ID = 100n;
+const FIELDS_MAX = 64;
+const VECTOR_FIELDS_MAX = 10;
 /** Of a collection. Milvus's default is 1,024 and can be set; its own test suites run with this. */
 export const PARTITIONS_MAX = 4096;
-export const SHARDS_MAX = 16;
-export const DIM_MIN = 2;
-export const DIM_MAX = 32_768;
+const SHARDS_MAX = 16;
+const DIM_MIN = 2;
+const DIM_MAX = 32_768;
 /** Of binary vectors, in bits. */
-export const BINARY_DIM_MIN = 8;
-export const BINARY_DIM_MAX = 262_144;
-export const VARCHAR_BYTES_MAX = 65_535;
+const BINARY_DIM_MIN = 8;
+const BINARY_DIM_MAX = 262_144;
+const VARCHAR_BYTES_MAX = 65_535;
 
 const supportedTypes: ReadonlySet<number> = new Set([
   DataType.Bool,
@@ -57,7 +57,7 @@ const elementTypes: ReadonlySet<number> = new Set([
   DataType.VarChar,
 ]);
 /** Elements of one array. */
-export const ARRAY_CAPACITY_MAX = 4096;
+const ARRAY_CAPACITY_MAX = 4096;
 
 export interface CreateRequestFacts {
   readonly collectionName: string;

@@ -2,7 +2,7 @@
 // time of a zone that the caller names (IANA name). Years 1 to 9999 of the proleptic Gregorian calendar, as ISO 8601 texts can say them.
 import { ElanusError } from '#base/errors.js';
 
-export const MICROS_A_SECOND = 1_000_000n;
+const MICROS_A_SECOND = 1_000_000n;
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z. */
 export const TIMESTAMP_MIN = -62_135_596_800_000_000n;
 export const TIMESTAMP_MAX = 253_402_300_799_999_999n;

@@ -324,7 +324,7 @@ const wireState = (state: string) =>
       : SegmentState.Flushed;
 
 /** A segment as Milvus's own messages describe it. */
-export function segmentInfo(record: SegmentRecord) {
+function segmentInfo(record: SegmentRecord) {
   const logs = (isDelete: boolean) =>
     record.files
       .filter((file) => (file.fieldIds.length === 0) === isDelete)

@@ -3,7 +3,7 @@
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
-import type { CollectionRecord, IndexRecord } from '#proto/elanus/data.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionResponse, DefinitionsDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
@@ -297,7 +297,7 @@ function refusePartitionKeyImport(record: CollectionRecord, partition: string): 
 }
 
 /** The public description of a collection, as every client reads it. */
-export function describe(record: CollectionRecord) {
+function describe(record: CollectionRecord) {
   assert(record.schema !== undefined, `collection ${record.id} has no schema`);
   return {
     schema: record.schema,
@@ -317,6 +317,3 @@ export function describe(record: CollectionRecord) {
     updateTimestampStr: String(record.updateTimestamp),
   };
 }
-
-export const metricOf = (indexes: readonly IndexRecord[], fieldId: bigint): string | undefined =>
-  indexes.find((index) => index.fieldId === fieldId)?.metricType;

@@ -15,7 +15,7 @@ export interface SegmentAddress {
 /** What of the platform files need. */
 export type FilePlatform = Pick<Platform, 'objectStore' | 'timers' | 'crc32'>;
 
-export async function checksumOf(platform: FilePlatform, bytes: Uint8Array): Promise<number> {
+async function checksumOf(platform: FilePlatform, bytes: Uint8Array): Promise<number> {
   let crc = 0;
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     if (at > 0) await platform.timers.yield();

@@ -29,7 +29,7 @@ export const sqForms = {
 /** Codes that are floats: neither shifted, nor rotated, nor of one step. */
 export const isPlainForm = (form: CodeForm): form is 'FP32' | 'FP16' | 'BF16' =>
   form === 'FP32' || form === 'FP16' || form === 'BF16';
-export const paddedDims = (form: CodeForm, dim: number): number =>
+const paddedDims = (form: CodeForm, dim: number): number =>
   Math.ceil(dim / forms[form].dims) * forms[form].dims;
 /** Codes that fit half a cache line or less more than a line are not padded further; others would straddle lines. */
 export const codeBytes = (form: CodeForm, dim: number): number =>

@@ -76,7 +76,7 @@ export class AppendThread {
   }
 }
 
-export const appendFailed = (reason: string): ElanusError =>
+const appendFailed = (reason: string): ElanusError =>
   new ElanusError(
     'wal_unavailable',
     `append failed: ${reason}; nothing is known about its bytes: reopen the file and read back what is there`,

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { syncFolder } from './node-files.js';
 
-export const FOLDER_VERSION = 1;
+const FOLDER_VERSION = 1;
 const FORMAT_FILE = 'FORMAT';
 const formatText = (version: number): string => `elanus data folder, version ${version}\n`;
 const formatPattern = /^elanus data folder, version (\d{1,9})\n$/;
@@ -108,7 +108,7 @@ const shortList = (names: readonly string[]): string =>
     ...names.slice(0, 3).map((name) => JSON.stringify(name)),
     ...(names.length > 3 ? [`${names.length - 3} more`] : []),
   ].join(', ');
-export const unusable = (folder: string, why: string, cause?: unknown): ElanusError =>
+const unusable = (folder: string, why: string, cause?: unknown): ElanusError =>
   new ElanusError(
     'folder_unusable',
     `data folder ${JSON.stringify(folder)} ${why}: choose another folder; this one was left as it is`,

@@ -19,13 +19,13 @@ import {
 import type { Charge, HeldBytes } from './held-bytes.js';
 
 /** Of each open stream, beside its message: headers, which are no longer, and objects. */
-export const STREAM_BYTES = 16 * 1024;
+const STREAM_BYTES = 16 * 1024;
 /** Of a message or an answer nothing moved for this long, in ms. */
 export const STALL_MS = 10_000;
 const UNREAD_MS = 30_000;
 /** A message that moves has this long, and a second for each `SLOWEST_BYTES`. */
-export const MESSAGE_MS = 30_000;
-export const SLOWEST_BYTES = 256 * 1024;
+const MESSAGE_MS = 30_000;
+const SLOWEST_BYTES = 256 * 1024;
 /** What is written at once: the next piece waits until the client has taken this one. */
 const PIECE_BYTES = 256 * 1024;
 /** A client that goes on sending behind its message is cut off. */

@@ -18,8 +18,7 @@ const options: ClientOptions = {
   'grpc.max_reconnect_backoff_ms': 1_000,
 };
 
-export const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 export class GrpcConnection implements Connection {

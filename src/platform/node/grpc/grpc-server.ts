@@ -15,7 +15,7 @@ import { status } from './grpc-status.js';
 
 /** Open at a time on one connection; clients keep further calls back until some have ended. */
 export const STREAMS_MAX = 1000;
-export const HEADER_BYTES_MAX = 16 * 1024;
+const HEADER_BYTES_MAX = 16 * 1024;
 const CHECK_MS = 1000;
 /** Between two pings that find connections whose other end is gone, and for their answers, in ms. */
 const PING_MS = 60_000;

@@ -15,11 +15,11 @@ export interface HttpLimits {
 }
 
 /** For the first request of a connection to have its headers sent, in ms. */
-export const FIRST_REQUEST_MS = 10_000;
+const FIRST_REQUEST_MS = 10_000;
 /** For the headers of each later request, the pause before it included, in ms. */
-export const NEXT_REQUEST_MS = 65_000;
+const NEXT_REQUEST_MS = 65_000;
 /** From its headers on, for a request to be whole, and again for its answer to be made and read. */
-export const REQUEST_MS = 30_000;
+const REQUEST_MS = 30_000;
 const CHECK_MS = 1000;
 /** Of each connection: headers and objects. */
 const CONNECTION_BYTES = 32 * 1024;
