@@ -1,6 +1,7 @@
 // What all changes of definitions share: the lock of a name, and clearing what a dropped thing left with the peers.
 import { assert } from '#base/assert.js';
 import { KeyedMutex } from '#base/async.js';
+import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { messageOf } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
 import type { Platform } from '#platform/platform.js';
@@ -11,10 +12,8 @@ import type { DataCoordBroker } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, type DefinitionCatalog } from './definition-catalog.js';
 import type { RootCoordPeers } from './root-coord-peers.js';
 
-/** One try to clear what a dropped thing left with its peers, and the pauses between tries. */
+/** One try to clear what a dropped thing left with its peers. */
 const CLEAR_MS_MAX = 10_000;
-const CLEAR_PAUSE_MS_MIN = 200;
-const CLEAR_PAUSE_MS_MAX = 30_000;
 
 export const DEFAULT_PARTITION = '_default';
 
@@ -73,7 +72,7 @@ export async function clearing(
   parts: Pick<DdlParts, 'platform' | 'signal'>,
   what: Readonly<Record<string, bigint>>,
   clear: (context: CallContext) => Promise<void>,
-  pauseMs = CLEAR_PAUSE_MS_MIN,
+  pauseMs = catalogBackOff.minMs,
 ): Promise<void> {
   const { platform, signal } = parts;
   try {
@@ -81,8 +80,7 @@ export async function clearing(
   } catch (error) {
     if (signal.aborted) return;
     platform.logger.warn('drop_waits', { ...what, reason: messageOf(error), retryMs: pauseMs });
-    const again = (): Promise<void> =>
-      clearing(parts, what, clear, Math.min(CLEAR_PAUSE_MS_MAX, pauseMs * 2));
+    const again = (): Promise<void> => clearing(parts, what, clear, longerPause(pauseMs, catalogBackOff));
     void platform.timers.sleep(pauseMs, signal).then(again, () => {});
   }
 }
