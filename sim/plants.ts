@@ -142,9 +142,9 @@ export const plants = {
     'the flush of an owner that was replaced is taken, and the checkpoint falls back',
     edit('roles/data-coord/segment-commits.js', 'if (channel.epoch === epoch)', 'if (true)'),
     edit(
-      'roles/data-coord/segment-commits.js',
-      'checkpointLsn: maxOf(request.checkpointLsn, channel.checkpointLsn),',
-      'checkpointLsn: request.checkpointLsn,',
+      'model/states/channel.js',
+      'checkpointLsn: maxOf(event.lsn, from.checkpointLsn),',
+      'checkpointLsn: event.lsn,',
     ),
   ),
   'stale-owner-appends': plant(
@@ -173,8 +173,8 @@ export const plants = {
     'a drop of a partition that a crash interrupts is not finished',
     edit(
       'roles/root-coord/collection-ddl.js',
-      '.flatMap((record) => record.droppingPartitions.map(',
-      '.flatMap((record) => [].map(',
+      '.flatMap((record) => partitionsOf(record).flatMap(',
+      '.flatMap((record) => [].flatMap(',
     ),
     edit(
       'roles/root-coord/partition-ddl.js',

@@ -2,10 +2,23 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { MetaEntry, MetaOperation, MetaStore } from '#platform/meta-store.js';
 
-interface RecordType<T> {
+export interface RecordType<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
+
+/**
+ * Records as the life cycles of `model/states` have them: parsed when they are read, written in the form of the wire.
+ * @param parse may throw unsupported and data_corrupt; a table adds the key
+ */
+export const parsedType = <R, T>(
+  type: RecordType<R>,
+  parse: (record: R) => T,
+  recordOf: (value: T) => R,
+): RecordType<T> => ({
+  encode: (value) => type.encode(recordOf(value)),
+  decode: (bytes) => parse(type.decode(bytes)),
+});
 
 export interface RecordEntry<T> {
   readonly record: T;
@@ -14,7 +27,7 @@ export interface RecordEntry<T> {
 
 export interface RecordTable<T> {
   readonly prefix: string;
-  /** @throws data_corrupt, naming the key */
+  /** @throws data_corrupt, unsupported (a state of a newer release), naming the key */
   get(key: string): Promise<T | undefined>;
   list(below?: string): Promise<readonly T[]>;
   /** As `get`, with the revision to name in a compare. */
@@ -30,6 +43,9 @@ export function recordTable<T>(store: MetaStore, prefix: string, type: RecordTyp
     try {
       return type.decode(entry.value);
     } catch (cause) {
+      // Whole, but of a form or a state that this release does not have.
+      if (cause instanceof ElanusError)
+        throw new ElanusError(cause.key, `meta store: ${entry.key}: ${cause.message}`, { cause });
       const fact = `meta store: ${entry.key} holds ${entry.value.length} bytes that are no record (${messageOf(cause)})`;
       throw new ElanusError('data_corrupt', `${fact}; restore the meta store from a copy`, { cause });
     }

@@ -1,10 +1,11 @@
 // Which node owns which channel, under which epoch. Epochs come from a counter of their own, so that one is never given twice, whatever
 // channels exist: a log remembers the epoch of its last writer for longer than a collection lives.
 import { Mutex } from '#base/async.js';
+import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
+import { type Channel, channelRecord, moveChannel } from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
-import type { ChannelRecord } from '#proto/elanus/data.js';
 import type { AcquireChannelsRequest } from '#proto/elanus/roles.js';
 import type { WatchChannelsRequest } from '#proto/milvus/data_coord.js';
 import type { CollectionLocks } from './collection-locks.js';
@@ -13,8 +14,8 @@ import type { DataCoordPeers } from './data-coord-peers.js';
 
 /** One attempt to bring a channel to the streaming-node, in ms. Creating a collection waits for the first. */
 const OPEN_CHANNEL_MS_MAX = 3000;
-const OFFER_RETRY_MS_MIN = 200;
-const OFFER_RETRY_MS_MAX = 5000;
+/** A collection is created and its rows wait for its channels: they are offered again sooner than other things. */
+const offerBackOff = { ...catalogBackOff, maxMs: 5000 };
 /** Channels that change hands in one transaction. */
 const CHANNELS_PER_CHANGE = 100;
 
@@ -61,11 +62,11 @@ export class ChannelOwners {
       }
       const names = request.channelNames.filter((vchannel) => !catalog.channels.has(vchannel));
       const channels = names.map(
-        (vchannel): ChannelRecord => ({
+        (vchannel): Channel => ({
+          state: 'unowned',
           vchannel,
           collectionId: request.collectionID,
           schema: request.schema,
-          ownerServerId: 0n,
           epoch: catalog.newestEpoch,
           checkpointLsn: 0n,
           checkpointTimestamp: request.createTimestamp,
@@ -85,24 +86,20 @@ export class ChannelOwners {
    * forgot an epoch opens again. What the owner before it still sends is refused from here on.
    * @throws channel_moved another node took over at the same time and later
    */
-  async acquire({ serverId, newestLogEpoch }: AcquireChannelsRequest): Promise<readonly ChannelRecord[]> {
+  async acquire({ serverId, newestLogEpoch }: AcquireChannelsRequest): Promise<readonly Channel[]> {
     const { catalog, locks } = this.#parts;
     const epoch = await this.#epochs.run(() => redeciding(() => this.#raiseEpoch(newestLogEpoch)));
     const names = [...catalog.channels.keys()];
-    const acquired: ChannelRecord[] = [];
+    const acquired: Channel[] = [];
     for (let begin = 0; begin < names.length; begin += CHANNELS_PER_CHANGE) {
       const some = names.slice(begin, begin + CHANNELS_PER_CHANGE);
-      const present = (): ChannelRecord[] => some.flatMap((vchannel) => catalog.channels.get(vchannel) ?? []);
+      const present = (): Channel[] => some.flatMap((vchannel) => catalog.channels.get(vchannel) ?? []);
       const taken = await locks.changeAll(
         present().map((channel) => channel.collectionId),
         async () => {
-          const channels = present().map((channel): ChannelRecord => {
-            if (channel.epoch > epoch) {
-              const fact = `channel ${channel.vchannel} has epoch ${channel.epoch}, this owner got ${epoch}`;
-              throw new ElanusError('channel_moved', `${fact}; another node took over meanwhile`);
-            }
-            return { ...channel, ownerServerId: serverId, epoch, droppedPartitionIds: [] };
-          });
+          const channels = present().map((channel) =>
+            moveChannel(channel, { kind: 'acquire', serverId, epoch }),
+          );
           await catalog.save({ channels });
           return channels;
         },
@@ -126,7 +123,7 @@ export class ChannelOwners {
    * Brings a channel to its owner. With none up, or when the call is lost, it is offered again later; opening twice changes nothing.
    * @throws what the owner refuses for good
    */
-  async #offerChannel(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): Promise<void> {
+  async #offerChannel(vchannel: string, retryMs = offerBackOff.minMs): Promise<void> {
     const { catalog, peers, platform } = this.#parts;
     const channel = catalog.channels.get(vchannel);
     if (channel === undefined || this.#closed) return;
@@ -138,7 +135,10 @@ export class ChannelOwners {
         deadlineMs: platform.clock.now() + OPEN_CHANNEL_MS_MAX,
         metadata: {},
       };
-      await peers.streamingNode.openChannel({ channel, persistedSegmentIds: [] }, wait);
+      await peers.streamingNode.openChannel(
+        { channel: channelRecord(channel), persistedSegmentIds: [] },
+        wait,
+      );
       // Dropped while it was opened: its close may have come first.
       if (!catalog.channels.has(vchannel)) await peers.streamingNode.closeChannel({ vchannel }, wait);
     } catch (error) {
@@ -146,15 +146,13 @@ export class ChannelOwners {
       const isLate = abort.signal.aborted;
       if (!isLate && (!(error instanceof ElanusError) || error.spec.retry === 'never')) throw error;
       platform.logger.warn('channel_waits_for_owner', { vchannel, reason: messageOf(error), retryMs });
-      platform.timers.after(retryMs, () =>
-        this.#offerLater(vchannel, Math.min(OFFER_RETRY_MS_MAX, retryMs * 2)),
-      );
+      platform.timers.after(retryMs, () => this.#offerLater(vchannel, longerPause(retryMs, offerBackOff)));
     } finally {
       timer.cancel();
     }
   }
 
-  #offerLater(vchannel: string, retryMs = OFFER_RETRY_MS_MIN): void {
+  #offerLater(vchannel: string, retryMs = offerBackOff.minMs): void {
     this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
       this.#parts.platform.logger.error('channel_refused_by_owner', { vchannel, reason: messageOf(error) }),
     );

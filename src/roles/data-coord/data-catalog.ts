@@ -1,18 +1,21 @@
 // Segments, channels, import jobs and the newest epoch: durable in the meta store, whole in memory. One writer (data-coord); a second one
 // on the same store is noticed at its first change, because every change names the revisions of the records it rests on.
 import { commitChanges, HeldRecords, type RecordChange, settleChanges } from '#catalog/held-records.js';
-import { idKey, recordTable } from '#catalog/record-table.js';
+import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
+import { type Channel, channelRecord, parseChannel } from '#model/states/channel.js';
+import { type ImportJob, importJobRecord, parseImportJob } from '#model/states/import-job.js';
+import { parseSegment, type Segment, segmentRecord } from '#model/states/segment.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { ChannelRecord, EpochRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 
 /** What a decision makes of the catalog. */
 export interface DataChanges {
   readonly epoch?: bigint;
-  readonly segments?: readonly SegmentRecord[];
+  readonly segments?: readonly Segment[];
   readonly removedSegments?: readonly bigint[];
-  readonly channels?: readonly ChannelRecord[];
+  readonly channels?: readonly Channel[];
   readonly removedChannels?: readonly string[];
-  readonly jobs?: readonly ImportJobRecord[];
+  readonly jobs?: readonly ImportJob[];
   /** Read for the decision and not changed by it: these must be as they are held. */
   readonly guards?: { readonly epoch?: boolean; readonly channels?: readonly string[] };
 }
@@ -21,25 +24,29 @@ const EPOCH = 'newest';
 
 export class DataCatalog {
   readonly #store: MetaStore;
-  readonly #segments: HeldRecords<bigint, SegmentRecord>;
-  readonly #channels: HeldRecords<string, ChannelRecord>;
-  readonly #jobs: HeldRecords<bigint, ImportJobRecord>;
+  readonly #segments: HeldRecords<bigint, Segment>;
+  readonly #channels: HeldRecords<string, Channel>;
+  readonly #jobs: HeldRecords<bigint, ImportJob>;
   readonly #epoch: HeldRecords<string, EpochRecord>;
 
   private constructor(store: MetaStore) {
     this.#store = store;
     this.#segments = new HeldRecords(
-      recordTable(store, 'datacoord-meta/s/', SegmentRecord),
+      recordTable(store, 'datacoord-meta/s/', parsedType(SegmentRecord, parseSegment, segmentRecord)),
       idKey,
       ({ id }) => id,
     );
     this.#channels = new HeldRecords(
-      recordTable(store, 'datacoord-meta/channel/', ChannelRecord),
+      recordTable(store, 'datacoord-meta/channel/', parsedType(ChannelRecord, parseChannel, channelRecord)),
       (vchannel) => vchannel,
       ({ vchannel }) => vchannel,
     );
     this.#jobs = new HeldRecords(
-      recordTable(store, 'datacoord-meta/import-job/', ImportJobRecord),
+      recordTable(
+        store,
+        'datacoord-meta/import-job/',
+        parsedType(ImportJobRecord, parseImportJob, importJobRecord),
+      ),
       idKey,
       ({ id }) => id,
     );
@@ -57,15 +64,15 @@ export class DataCatalog {
     return catalog;
   }
 
-  get segments(): ReadonlyMap<bigint, SegmentRecord> {
+  get segments(): ReadonlyMap<bigint, Segment> {
     return this.#segments.records;
   }
 
-  get channels(): ReadonlyMap<string, ChannelRecord> {
+  get channels(): ReadonlyMap<string, Channel> {
     return this.#channels.records;
   }
 
-  get jobs(): ReadonlyMap<bigint, ImportJobRecord> {
+  get jobs(): ReadonlyMap<bigint, ImportJob> {
     return this.#jobs.records;
   }
 
@@ -76,15 +83,15 @@ export class DataCatalog {
     return newest;
   }
 
-  segmentsOf(collectionId: bigint): readonly SegmentRecord[] {
+  segmentsOf(collectionId: bigint): readonly Segment[] {
     return [...this.segments.values()].filter((segment) => segment.collectionId === collectionId);
   }
 
-  channelsOf(collectionId: bigint): readonly ChannelRecord[] {
+  channelsOf(collectionId: bigint): readonly Channel[] {
     return [...this.channels.values()].filter((channel) => channel.collectionId === collectionId);
   }
 
-  jobsOf(collectionId: bigint): readonly ImportJobRecord[] {
+  jobsOf(collectionId: bigint): readonly ImportJob[] {
     return [...this.jobs.values()].filter((job) => job.collectionId === collectionId);
   }
 

@@ -1,8 +1,10 @@
 // Builds DataCoord's parts and joins them. It owns the facts about data: segments and their files, channels with their owners and
 // epochs, checkpoints, import jobs. Every change of them is a catalog transaction that a stale owner cannot make.
+import { assertNever } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { channelRecord } from '#model/states/channel.js';
+import { type FlushedSegment, isFlushed, type Segment, segmentRecord } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
-import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { SegmentLevel, SegmentState, StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
@@ -12,7 +14,7 @@ import { CollectionLocks } from './collection-locks.js';
 import { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
 import { DataDrops } from './data-drops.js';
-import { isFlushed } from './flush-state.js';
+import { areRowsInFiles } from './flush-state.js';
 import { finishCommits, ImportJobs } from './import-jobs.js';
 import { Orphans } from './orphans.js';
 import { SegmentCommits, segmentMissing } from './segment-commits.js';
@@ -21,7 +23,7 @@ export interface DataCoordSettings {
   readonly serverId: bigint;
 }
 
-const isVisible = (segment: SegmentRecord): boolean => segment.state === 'flushed' && !segment.isLevelZero;
+const isVisible = (segment: Segment): boolean => isFlushed(segment) && !segment.isLevelZero;
 
 export class DataCoord {
   readonly #platform: Platform;
@@ -90,7 +92,7 @@ export class DataCoord {
     await this.#imports.close();
   }
 
-  async #notifyFlushed(segment: SegmentRecord): Promise<void> {
+  async #notifyFlushed(segment: FlushedSegment): Promise<void> {
     await this.#peers.rootCoord
       .segmentFlushCompleted({ segment: segmentInfo(segment) })
       .catch((error: unknown) =>
@@ -111,7 +113,7 @@ export class DataCoord {
     );
   }
 
-  #segment(id: bigint): SegmentRecord {
+  #segment(id: bigint): Segment {
     const segment = this.#catalog.segments.get(id);
     if (segment === undefined || segment.state === 'dropped') throw segmentMissing(id);
     return segment;
@@ -166,8 +168,7 @@ export class DataCoord {
         .segmentsOf(collectionID)
         .filter(
           (segment) =>
-            (partitionID <= 0n || segment.partitionId === partitionID) &&
-            states.includes(wireState(segment.state)),
+            (partitionID <= 0n || segment.partitionId === partitionID) && states.includes(wireState(segment)),
         )
         .map((segment) => segment.id),
     }),
@@ -214,7 +215,7 @@ export class DataCoord {
       };
     },
     getFlushState: async (request, context) => ({
-      flushed: await isFlushed(this.#catalog, this.#peers.streamingNode, request, context),
+      flushed: await areRowsInFiles(this.#catalog, this.#peers.streamingNode, request, context),
     }),
     import: async (request) => {
       await this.#imports.add(request);
@@ -238,7 +239,7 @@ export class DataCoord {
         .segmentsOf(collectionID)
         .filter(
           (segment) =>
-            segment.state === 'flushed' &&
+            isFlushed(segment) &&
             (partitionIDs.length === 0 || segment.isLevelZero || partitionIDs.includes(segment.partitionId)),
         )
         .map(segmentInfo),
@@ -260,7 +261,7 @@ export class DataCoord {
       }
       return {
         channels: channels.map((channel) => ({
-          channel,
+          channel: channelRecord(channel),
           persistedSegmentIds: persisted.get(channel.vchannel) ?? [],
         })),
       };
@@ -273,8 +274,8 @@ export class DataCoord {
       return {};
     },
     listSegments: async ({ collectionId }) => ({
-      segments: this.#catalog.segmentsOf(collectionId).filter((segment) => segment.state === 'flushed'),
-      channels: this.#catalog.channelsOf(collectionId),
+      segments: this.#catalog.segmentsOf(collectionId).filter(isFlushed).map(segmentRecord),
+      channels: this.#catalog.channelsOf(collectionId).map(channelRecord),
     }),
     saveIndexFile: async ({ segmentId, index }) => {
       if (index === undefined) throw new ElanusError('missing_parameter', 'SaveIndexFile: no index given');
@@ -316,15 +317,21 @@ function lsnBytes(lsn: bigint): Uint8Array {
   return bytes;
 }
 
-const wireState = (state: string) =>
-  state === 'importing'
-    ? SegmentState.Importing
-    : state === 'dropped'
-      ? SegmentState.Dropped
-      : SegmentState.Flushed;
+function wireState(segment: Segment): SegmentState {
+  switch (segment.state) {
+    case 'importing':
+      return SegmentState.Importing;
+    case 'flushed':
+      return SegmentState.Flushed;
+    case 'dropped':
+      return SegmentState.Dropped;
+    default:
+      return assertNever(segment);
+  }
+}
 
 /** A segment as Milvus's own messages describe it. */
-function segmentInfo(record: SegmentRecord) {
+function segmentInfo(record: Segment) {
   const logs = (isDelete: boolean) =>
     record.files
       .filter((file) => (file.fieldIds.length === 0) === isDelete)
@@ -349,11 +356,11 @@ function segmentInfo(record: SegmentRecord) {
     partitionID: record.partitionId,
     insertChannel: record.vchannel,
     numOfRows: record.rowCount,
-    state: wireState(record.state),
+    state: wireState(record),
     binlogs: logs(false),
     deltalogs: logs(true),
     level: record.isLevelZero ? SegmentLevel.L0 : SegmentLevel.L1,
     manifestPath: record.manifestKey,
-    commitTimestamp: record.commitTimestamp,
+    commitTimestamp: record.state === 'importing' ? 0n : record.commitTimestamp,
   };
 }

@@ -5,6 +5,7 @@
 //   files   everything below it that the catalog does not name goes
 // root-coord asks again until all four are done, also after a restart. A step that a full disk hinders (the log of an owner takes nothing)
 // does not keep the later ones from giving space back; it is tried again.
+import { moveChannel } from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
@@ -52,15 +53,13 @@ export class DataDrops {
     await locks.change(collectionId, async () => {
       const channels = catalog
         .channelsOf(collectionId)
-        .filter(({ droppedPartitionIds }) => !droppedPartitionIds.includes(partitionId));
+        .map((channel) => ({
+          before: channel,
+          after: moveChannel(channel, { kind: 'drop_partition', partitionId }),
+        }))
+        .flatMap(({ before, after }) => (after === before ? [] : [after]));
       const jobs = imports.failing(collectionId, partitionId);
-      await catalog.save({
-        channels: channels.map((channel) => ({
-          ...channel,
-          droppedPartitionIds: [...channel.droppedPartitionIds, partitionId],
-        })),
-        jobs,
-      });
+      await catalog.save({ channels, jobs });
       imports.stop(jobs);
     });
     const failures = await this.#forgetAtOwners(collectionId, partitionId);

@@ -7,7 +7,7 @@ import type { Client } from '#rpc/service.js';
 import type { DataCatalog } from './data-catalog.js';
 
 /** @throws missing_parameter when it is not said of what; whatever a channel's owner throws, as only it knows what still grows */
-export async function isFlushed(
+export async function areRowsInFiles(
   catalog: DataCatalog,
   streamingNode: Client<typeof StreamingNodeDefinition>,
   {

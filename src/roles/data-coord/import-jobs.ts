@@ -1,14 +1,25 @@
-// Import jobs, journaled:  pending → importing → committing → completed
-//                                └──────────┴────────────┴──▶ failed
+// Runs import jobs, one at a time; their states and moves are in model/states/import-job.ts.
 // Rows of a job become visible together. `committing` is the point of no return: the record names the segments, and whoever finds it, also
 // after a crash, makes them visible. Before it a restart runs the job again from its start, under fresh segment ids. Whatever drops the
 // collection or the partition fails its jobs in the same change, so a job never completes into something that is gone.
 import { Mutex } from '#base/async.js';
+import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { joinSignals } from '#base/on-abort.js';
+import {
+  type CommittingJob,
+  type EndedJob,
+  type FailedJob,
+  type ImportingJob,
+  type ImportJob,
+  importJobRecord,
+  isLiveJob,
+  moveImportJob,
+  type PendingJob,
+} from '#model/states/import-job.js';
+import { type FlushedSegment, moveSegment, parseSegment, segmentRecord } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
-import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type { ImportFilesResponse } from '#proto/elanus/roles.js';
+import type { ImportJobRecord } from '#proto/elanus/data.js';
 import type { ImportTaskRequest } from '#proto/milvus/data_coord.js';
 import { writeManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
@@ -22,9 +33,6 @@ const FILES_MAX = 1024;
 /** Until a completed import is served where its collection is loaded; then it counts as completed anyway. */
 const SERVED_MS_MAX = 30_000;
 const SERVED_RETRY_MS = 100;
-/** Between two attempts to note how a job ended, while the meta store takes nothing. */
-const SETTLE_PAUSE_MS_MIN = 100;
-const SETTLE_PAUSE_MS_MAX = 30_000;
 
 export interface ImportJobsParts {
   readonly platform: Platform;
@@ -34,8 +42,10 @@ export interface ImportJobsParts {
   readonly orphans: Orphans;
 }
 
-const isLive = ({ state }: ImportJobRecord): boolean =>
-  state === 'pending' || state === 'importing' || state === 'committing';
+interface WrittenRows {
+  readonly segments: readonly FlushedSegment[];
+  readonly rowCount: bigint;
+}
 
 /** Makes visible what was being committed when a process died. Before anyone reads the catalog. */
 export async function finishCommits(catalog: DataCatalog): Promise<void> {
@@ -43,15 +53,13 @@ export async function finishCommits(catalog: DataCatalog): Promise<void> {
     if (job.state !== 'committing') continue;
     const reason = goneTarget(catalog, job);
     await catalog.save(
-      reason === undefined
-        ? committed(job)
-        : { jobs: [{ ...job, state: 'failed', reason, segments: [], progress: 0n }] },
+      reason === undefined ? committed(job) : { jobs: [moveImportJob(job, { kind: 'fail', reason })] },
     );
   }
 }
 
 /** Why rows of the job would be rows of nothing; undefined when all is there. */
-function goneTarget({ channels }: DataCatalog, job: ImportJobRecord): string | undefined {
+function goneTarget({ channels }: DataCatalog, job: ImportJob): string | undefined {
   const own = job.vchannels.map((vchannel) => channels.get(vchannel));
   if (own.length === 0 || own.some((channel) => channel === undefined))
     return droppedReason(job, 'collection');
@@ -61,9 +69,9 @@ function goneTarget({ channels }: DataCatalog, job: ImportJobRecord): string | u
 }
 
 /** Segments first, the job last: until it is completed they are put again. */
-const committed = (job: ImportJobRecord) => ({
+const committed = (job: CommittingJob) => ({
   segments: job.segments,
-  jobs: [{ ...job, state: 'completed', segments: [], progress: 100n }],
+  jobs: [moveImportJob(job, { kind: 'complete' })] as const,
 });
 
 export class ImportJobs {
@@ -96,10 +104,11 @@ export class ImportJobs {
   }
 
   /** The job as a client is told of it. */
-  shown(job: ImportJobRecord): ImportJobRecord {
+  shown(job: ImportJob): ImportJobRecord {
+    const record = importJobRecord(job);
     if (job.state === 'committing' || this.#unserved.has(job.id))
-      return { ...job, state: 'importing', progress: 99n, segments: [] };
-    return job;
+      return { ...record, state: 'importing', progress: 99n, segments: [] };
+    return record;
   }
 
   add(request: ImportTaskRequest): Promise<void> {
@@ -121,14 +130,14 @@ export class ImportJobs {
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const isNew = await locks.change(task.collectionId, async () => {
       if (catalog.jobs.has(task.taskId)) return false;
-      const live = [...catalog.jobs.values()].filter(isLive).length;
+      const live = [...catalog.jobs.values()].filter(isLiveJob).length;
       if (live >= JOBS_LIVE_MAX)
         throw new ElanusError(
           'queue_full',
           `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`,
         );
       const channels = catalog.channelsOf(task.collectionId);
-      const job: ImportJobRecord = {
+      const job: PendingJob = {
         id: task.taskId,
         collectionId: task.collectionId,
         collectionName: channels[0]?.schema?.name ?? '',
@@ -136,11 +145,7 @@ export class ImportJobs {
         partitionName: '',
         files: task.files,
         state: 'pending',
-        reason: '',
-        importedRows: 0n,
-        progress: 0n,
         createTimestamp: timestamp,
-        segments: [],
         vchannels: task.channelNames,
         schema: channels[0]?.schema,
       };
@@ -152,27 +157,22 @@ export class ImportJobs {
   }
 
   /** The records of the jobs that end because their collection, or one partition of it, is dropped. To be saved with the drop. */
-  failing(collectionId: bigint, partitionId: bigint | undefined): ImportJobRecord[] {
+  failing(collectionId: bigint, partitionId: bigint | undefined): FailedJob[] {
     const what = partitionId === undefined ? 'collection' : 'partition';
     return this.#parts.catalog
       .jobsOf(collectionId)
-      .filter((job) => isLive(job) && (partitionId === undefined || job.partitionId === partitionId))
-      .map((job) => ({
-        ...job,
-        state: 'failed',
-        reason: droppedReason(job, what),
-        segments: [],
-        progress: 0n,
-      }));
+      .filter(isLiveJob)
+      .filter((job) => partitionId === undefined || job.partitionId === partitionId)
+      .map((job) => moveImportJob(job, { kind: 'fail', reason: droppedReason(job, what) }));
   }
 
   /** Ends the work of jobs that failed; what they wrote goes. */
-  stop(jobs: readonly ImportJobRecord[]): void {
+  stop(jobs: readonly ImportJob[]): void {
     for (const { id } of jobs) this.#stops.get(id)?.abort();
   }
 
   /** @throws import_failed when rows for it would be rows of nothing. Under the collection's lock. */
-  #checkTarget(job: ImportJobRecord): void {
+  #checkTarget(job: ImportJob): void {
     const reason = goneTarget(this.#parts.catalog, job);
     if (reason !== undefined) throw new ElanusError('import_failed', reason);
   }
@@ -189,7 +189,7 @@ export class ImportJobs {
   }
 
   async #run(jobId: bigint, signal: AbortSignal): Promise<void> {
-    let segments: readonly SegmentRecord[] = [];
+    let segments: readonly FlushedSegment[] = [];
     let reason = '';
     try {
       const job = await this.#begin(jobId);
@@ -204,61 +204,64 @@ export class ImportJobs {
   }
 
   /** @returns the job, or undefined when it has ended before it began */
-  #begin(jobId: bigint): Promise<ImportJobRecord | undefined> {
+  #begin(jobId: bigint): Promise<ImportingJob | undefined> {
     return this.#decide(jobId, async (job) => {
       if (job.state !== 'pending' && job.state !== 'importing') return undefined;
-      const begun = { ...job, state: 'importing', progress: 10n };
+      const begun = moveImportJob(job, { kind: 'begin' });
       await this.#parts.catalog.save({ jobs: [begun] });
       return begun;
     });
   }
 
-  async #write(job: ImportJobRecord, signal: AbortSignal): Promise<ImportFilesResponse> {
+  async #write(job: ImportingJob, signal: AbortSignal): Promise<WrittenRows> {
     const { peers, platform } = this.#parts;
     const { ID, count } = await peers.rootCoord.allocID({ count: Math.max(1, job.vchannels.length) });
     const segmentIds = Array.from({ length: count }, (_, index) => ID + BigInt(index));
-    const result = await peers.dataNode.importFiles({ job, segmentIds }, { signal, metadata: {} });
+    const result = await peers.dataNode.importFiles(
+      { job: importJobRecord(job), segmentIds },
+      { signal, metadata: {} },
+    );
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
-    const segments = result.segments.map((segment) => ({
-      ...segment,
-      state: 'flushed',
-      commitTimestamp: timestamp,
-    }));
+    const segments = result.segments.map((record) =>
+      moveSegment(parseSegment(record), { kind: 'commit', at: timestamp }),
+    );
     try {
       // Before the commit, as in a flush.
       for (const segment of segments)
-        if (job.schema !== undefined) await writeManifest(platform, { schema: job.schema, segment });
+        if (job.schema !== undefined)
+          await writeManifest(platform, { schema: job.schema, segment: segmentRecord(segment) });
     } catch (error) {
       for (const segment of segments) await discardFiles(platform, segment);
       throw error;
     }
-    return { ...result, segments };
+    return { segments, rowCount: result.rowCount };
   }
 
   /** From here the job ends well, unless what it is for is dropped. */
-  #commit(jobId: bigint, { segments, rowCount }: ImportFilesResponse): Promise<void> {
+  #commit(jobId: bigint, { segments, rowCount }: WrittenRows): Promise<void> {
     const { catalog, orphans } = this.#parts;
     return this.#decide(jobId, async (job) => {
       if (job.state !== 'importing')
-        throw new ElanusError('import_failed', job.reason === '' ? `the job is ${job.state}` : job.reason);
+        throw new ElanusError(
+          'import_failed',
+          job.state === 'failed' ? job.reason : `the job is ${job.state}`,
+        );
       this.#checkTarget(job);
       await orphans.checkKept(segments.flatMap(keysOf));
       const guards = { channels: job.vchannels };
-      await catalog.save({
-        jobs: [{ ...job, state: 'committing', segments, importedRows: rowCount, progress: 90n }],
-        guards,
-      });
+      const committing = moveImportJob(job, { kind: 'commit', segments, importedRows: rowCount });
+      await catalog.save({ jobs: [committing], guards });
     });
   }
 
   /** Notes how the job ended, as often as it takes: only the catalog knows whether its commit took place. */
-  async #settle(jobId: bigint, segments: readonly SegmentRecord[], reason: string): Promise<void> {
+  async #settle(jobId: bigint, segments: readonly FlushedSegment[], reason: string): Promise<void> {
     const { platform } = this.#parts;
     for (
-      let pauseMs = SETTLE_PAUSE_MS_MIN;
+      let pauseMs = catalogBackOff.minMs;
       !this.#closing.signal.aborted;
-      pauseMs = Math.min(SETTLE_PAUSE_MS_MAX, pauseMs * 2)
+      pauseMs = longerPause(pauseMs, catalogBackOff)
     ) {
       try {
         const job = await this.#end(jobId, reason);
@@ -272,26 +275,28 @@ export class ImportJobs {
     }
   }
 
-  #end(jobId: bigint, reason: string): Promise<ImportJobRecord> {
+  #end(jobId: bigint, reason: string): Promise<EndedJob> {
     const { catalog, platform } = this.#parts;
     return this.#decide(jobId, async (job) => {
-      if (!isLive(job)) return job;
+      if (!isLiveJob(job)) return job;
       if (job.state === 'committing') {
         this.#unserved.add(jobId);
-        await catalog.save(committed(job));
+        const change = committed(job);
+        await catalog.save(change);
         platform.logger.info('import_completed', { jobId, rowCount: job.importedRows });
-      } else {
-        platform.logger.warn('import_failed', { jobId, reason });
-        await catalog.save({ jobs: [{ ...job, state: 'failed', reason, progress: 0n }] });
+        return change.jobs[0];
       }
-      return catalog.jobs.get(jobId) ?? job;
+      platform.logger.warn('import_failed', { jobId, reason });
+      const failed = moveImportJob(job, { kind: 'fail', reason });
+      await catalog.save({ jobs: [failed] });
+      return failed;
     });
   }
 
   /** One decision about a job, on its record as it is. */
-  async #decide<T>(jobId: bigint, decide: (job: ImportJobRecord) => Promise<T>): Promise<T> {
+  async #decide<T>(jobId: bigint, decide: (job: ImportJob) => Promise<T>): Promise<T> {
     const { catalog, locks } = this.#parts;
-    const current = (): ImportJobRecord => {
+    const current = (): ImportJob => {
       const job = catalog.jobs.get(jobId);
       if (job === undefined)
         throw new ElanusError('import_failed', `import job ${jobId} does not exist; start it again`);
@@ -301,7 +306,7 @@ export class ImportJobs {
   }
 
   /** Tells those who serve and index the rows; the job counts as completed once a read finds them. */
-  #show(job: ImportJobRecord, segments: readonly SegmentRecord[]): void {
+  #show(job: ImportJob, segments: readonly FlushedSegment[]): void {
     const serving = this.#serve(job).finally(() => {
       this.#unserved.delete(job.id);
       this.#serving.delete(serving);
@@ -310,7 +315,7 @@ export class ImportJobs {
     for (const segment of segments) this.#notifyFlushed(segment);
   }
 
-  #notifyFlushed(segment: SegmentRecord): void {
+  #notifyFlushed(segment: FlushedSegment): void {
     const { peers, platform } = this.#parts;
     peers.rootCoord
       .segmentFlushCompleted({ segment: { ID: segment.id, collectionID: segment.collectionId } })
@@ -319,7 +324,7 @@ export class ImportJobs {
       );
   }
 
-  async #serve({ id: jobId, collectionId }: ImportJobRecord): Promise<void> {
+  async #serve({ id: jobId, collectionId }: ImportJob): Promise<void> {
     const { peers, platform } = this.#parts;
     const late = new AbortController();
     const timer = platform.timers.after(SERVED_MS_MAX, () => late.abort());
@@ -348,7 +353,7 @@ export class ImportJobs {
 }
 
 const droppedReason = (
-  { collectionName, partitionId }: ImportJobRecord,
+  { collectionName, partitionId }: ImportJob,
   what: 'collection' | 'partition',
 ): string =>
   what === 'collection'

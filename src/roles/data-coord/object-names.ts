@@ -1,13 +1,19 @@
 // What the catalog names in the object store, and what the name of an object says about who wrote it. Pure.
-import type { SegmentRecord } from '#proto/elanus/data.js';
 
 /** Objects below these are ours; everything else in the store is a user's. */
 export const OBJECT_FOLDERS = ['insert_log/', 'delta_log/', 'manifest/', 'index_files/'] as const;
 
-export const keysOf = (segment: Pick<SegmentRecord, 'files' | 'indexes' | 'manifestKey'>): string[] => [
-  ...segment.files.map((file) => file.key),
-  ...segment.indexes.map((file) => file.key),
-  ...(segment.manifestKey === '' ? [] : [segment.manifestKey]),
+/** What names objects: a segment in any state, or its record. */
+interface Naming {
+  readonly files: readonly { readonly key: string }[];
+  readonly indexes?: readonly { readonly key: string }[];
+  readonly manifestKey: string;
+}
+
+export const keysOf = ({ files, indexes = [], manifestKey }: Naming): string[] => [
+  ...files.map((file) => file.key),
+  ...indexes.map((file) => file.key),
+  ...(manifestKey === '' ? [] : [manifestKey]),
 ];
 
 /** An object of one segment. */

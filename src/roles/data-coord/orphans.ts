@@ -9,7 +9,6 @@
 // process that outlived this one, only has to write again: what the catalog names is there.
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
-import type { SegmentRecord } from '#proto/elanus/data.js';
 import { readManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
@@ -163,7 +162,7 @@ export class Orphans {
 }
 
 /** Removes the files of a segment that will not be named. What cannot be removed now is an orphan of the next start. */
-export async function discardFiles(platform: Platform, segment: SegmentRecord): Promise<void> {
+export async function discardFiles(platform: Platform, segment: Parameters<typeof keysOf>[0]): Promise<void> {
   for (const key of keysOf(segment)) {
     await platform.objectStore
       .remove(key)

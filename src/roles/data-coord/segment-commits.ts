@@ -1,8 +1,10 @@
 // What becomes part of a segment in the catalog: files of a flush with the checkpoint, and index files. Each is checked and saved in one
 // step under the collection's lock; what is refused leaves no files behind.
 import { ElanusError, messageOf } from '#base/errors.js';
+import { type Channel, moveChannel } from '#model/states/channel.js';
+import { type FlushedSegment, isFlushed, moveSegment, parseFlushedSegment } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
-import type { ChannelRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { IndexFileRecord } from '#proto/elanus/data.js';
 import type { CommitFlushRequest, DropIndexFilesRequest } from '#proto/elanus/roles.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
@@ -34,27 +36,27 @@ export class SegmentCommits {
    * @returns the segments that are new
    * @throws channel_not_found, channel_moved: the writer is no owner any more; object_not_found: write the files again
    */
-  commitFlush(request: CommitFlushRequest): Promise<readonly SegmentRecord[]> {
+  commitFlush(request: CommitFlushRequest): Promise<readonly FlushedSegment[]> {
     const { catalog, locks, orphans } = this.#parts;
     return locks.change(this.#owned(request).collectionId, async () => {
       const channel = this.#owned(request);
       const isDropped = new Set(channel.droppedPartitionIds);
-      const fresh = request.segments.filter(
-        ({ id, partitionId }) => !catalog.segments.has(id) && !isDropped.has(partitionId),
-      );
+      const fresh = request.segments
+        .filter(({ id, partitionId }) => !catalog.segments.has(id) && !isDropped.has(partitionId))
+        .map(parseFlushedSegment);
       await orphans.checkKept(fresh.flatMap(keysOf));
-      const moved = {
-        ...channel,
-        checkpointLsn: maxOf(request.checkpointLsn, channel.checkpointLsn),
-        checkpointTimestamp: maxOf(request.checkpointTimestamp, channel.checkpointTimestamp),
-      };
+      const moved = moveChannel(channel, {
+        kind: 'checkpoint',
+        lsn: request.checkpointLsn,
+        timestamp: request.checkpointTimestamp,
+      });
       // The channel goes last. Segments of a change that a crash cut off before it are known to the next owner, whose replay skips them.
       await catalog.save({ segments: fresh, channels: [moved], guards: { channels: [channel.vchannel] } });
       return fresh;
     });
   }
 
-  #owned({ vchannel, epoch }: CommitFlushRequest): ChannelRecord {
+  #owned({ vchannel, epoch }: CommitFlushRequest): Channel {
     const channel = this.#parts.catalog.channels.get(vchannel);
     if (channel === undefined)
       throw new ElanusError(
@@ -74,11 +76,10 @@ export class SegmentCommits {
       const replaced = await locks.change(collectionId, async () => {
         const segment = this.#segment(segmentId);
         await orphans.checkKept([index.key]);
-        const others = segment.indexes.filter((file) => file.indexId !== index.indexId);
         const older = segment.indexes.filter(
           (file) => file.indexId === index.indexId && file.key !== index.key,
         );
-        await catalog.save({ segments: [{ ...segment, indexes: [...others, index] }] });
+        await catalog.save({ segments: [moveSegment(segment, { kind: 'indexed', file: index })] });
         return older;
       });
       for (const file of replaced) await this.#removeFile(file.key);
@@ -90,9 +91,9 @@ export class SegmentCommits {
     }
   }
 
-  #segment(id: bigint): SegmentRecord {
+  #segment(id: bigint): FlushedSegment {
     const segment = this.#parts.catalog.segments.get(id);
-    if (segment === undefined || segment.state === 'dropped') throw segmentMissing(id);
+    if (segment?.state !== 'flushed') throw segmentMissing(id);
     return segment;
   }
 
@@ -102,13 +103,11 @@ export class SegmentCommits {
     const gone = await locks.change(collectionId, async () => {
       const affected = catalog
         .segmentsOf(collectionId)
+        .filter(isFlushed)
         .filter((segment) => segmentId === 0n || segment.id === segmentId)
         .filter((segment) => segment.indexes.some((file) => file.indexId === indexId));
       await catalog.save({
-        segments: affected.map((segment) => ({
-          ...segment,
-          indexes: segment.indexes.filter((file) => file.indexId !== indexId),
-        })),
+        segments: affected.map((segment) => moveSegment(segment, { kind: 'index_dropped', indexId })),
       });
       return affected.flatMap((segment) => segment.indexes.filter((file) => file.indexId === indexId));
     });
@@ -124,5 +123,3 @@ export class SegmentCommits {
       .catch((error: unknown) => logger.warn('index_file_kept', { key, reason: messageOf(error) }));
   }
 }
-
-const maxOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -2,10 +2,17 @@
 // back, or finished, at the next start.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { ALL_PARTITIONS } from '#base/ids.js';
 import { redeciding } from '#catalog/held-records.js';
 import { checkName } from '#model/schema/names.js';
 import { parseCollectionSchema, sameSchema } from '#model/schema/schema-check.js';
-import type { CollectionRecord } from '#proto/elanus/data.js';
+import {
+  type Collection,
+  type CreatingCollection,
+  isCreated,
+  moveCollection,
+} from '#model/states/collection.js';
+import { partitionsOf } from '#model/states/partition.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -33,7 +40,7 @@ export class CollectionDdl {
     const schema = parseCollectionSchema(request.schema, request);
     return this.#locks.collection({ database, name: request.collectionName }, async () => {
       const existing = catalog.byName(database, request.collectionName);
-      if (existing !== undefined && existing.state === 'created') {
+      if (existing !== undefined && isCreated(existing)) {
         if (isSameCollection(existing, schema, request)) return;
         throw new ElanusError(
           'duplicate_collection',
@@ -42,7 +49,7 @@ export class CollectionDdl {
       }
       // Left by a failed create, or being dropped: it has its own id, so the new one need not wait for the end of it.
       if (existing?.state === 'creating') {
-        await catalog.saveCollection({ ...existing, state: 'dropping' });
+        await catalog.saveCollection(moveCollection(existing, 'drop'));
         void this.#clear(existing);
       }
       this.#checkLimits(database, request);
@@ -70,7 +77,7 @@ export class CollectionDdl {
     database: string,
     schema: CollectionSchema,
     request: CreateCollectionRequest,
-  ): Promise<CollectionRecord> {
+  ): Promise<CreatingCollection> {
     const { allocateId, allocateTimestamp } = this.#parts;
     const id = await allocateId();
     const createdTimestamp = await allocateTimestamp();
@@ -100,7 +107,7 @@ export class CollectionDdl {
   }
 
   /** It counts from its last record on: whatever cuts this off before leaves something that is cleared. */
-  async #createNow(record: CollectionRecord): Promise<void> {
+  async #createNow(record: CreatingCollection): Promise<void> {
     const { catalog, broker } = this.#parts;
     // With the database's lock: one that is being dropped must not get a collection that its check did not see.
     await this.#locks.database(record.database, () => catalog.saveCollection(record));
@@ -112,11 +119,11 @@ export class CollectionDdl {
       });
     } catch (error) {
       // Its tombstone is what the caller waits for; the rest may need the very peer that has just failed.
-      await catalog.saveCollection({ ...record, state: 'dropping' });
+      await catalog.saveCollection(moveCollection(record, 'drop'));
       void this.#clear(record);
       throw error;
     }
-    await catalog.saveCollection({ ...record, state: 'created' });
+    await catalog.saveCollection(moveCollection(record, 'channels_watched'));
   }
 
   /** The physical channels with the fewest shards so far. */
@@ -143,18 +150,21 @@ export class CollectionDdl {
     });
   }
 
-  async #dropNow(record: CollectionRecord): Promise<void> {
+  async #dropNow(record: Collection): Promise<void> {
     // The tombstone first: from here the collection is gone for everyone, and what a failure or a restart leaves is cleared later.
-    await this.#parts.catalog.saveCollection({ ...record, state: 'dropping' });
+    await this.#parts.catalog.saveCollection(moveCollection(record, 'drop'));
     await this.#clear(record);
   }
 
   /** Removes what a dropped collection has elsewhere, then its record. */
-  #clear(record: CollectionRecord): Promise<void> {
+  #clear(record: Collection): Promise<void> {
     return clearing(this.#parts, { collectionId: record.id }, async (context) => {
       const { catalog, peers } = this.#parts;
       await peers.queryCoord.releaseCollection({ collectionId: record.id }, context);
-      await peers.channelRegistry.dropCollectionData({ collectionId: record.id, partitionId: -1n }, context);
+      await peers.channelRegistry.dropCollectionData(
+        { collectionId: record.id, partitionId: ALL_PARTITIONS },
+        context,
+      );
       await redeciding(() => catalog.removeCollection(record));
     });
   }
@@ -163,14 +173,13 @@ export class CollectionDdl {
   async finishInterrupted(): Promise<void> {
     const { catalog, platform } = this.#parts;
     const collections = catalog.collections();
-    const interrupted = collections.filter((record) => record.state !== 'created');
+    const interrupted = collections.filter((record) => !isCreated(record));
     const partitions = collections
-      .filter((record) => record.state === 'created')
+      .filter(isCreated)
       .flatMap((record) =>
-        record.droppingPartitions.map((partition) => ({
-          collectionId: record.id,
-          partitionId: partition.id,
-        })),
+        partitionsOf(record).flatMap(({ id, state }) =>
+          state === 'dropping' ? [{ collectionId: record.id, partitionId: id }] : [],
+        ),
       );
     await Promise.all([
       ...interrupted.map((record) => {
@@ -194,7 +203,7 @@ const partitionKeyCountOf = (schema: CollectionSchema, request: CreateCollection
   schema.fields.some((field) => field.isPartitionKey) ? Number(request.numPartitions || 16n) : 0;
 /** Whether creating it is the same request again: what differs would be passed over in silence. */
 function isSameCollection(
-  existing: CollectionRecord,
+  existing: Collection,
   schema: CollectionSchema,
   request: CreateCollectionRequest,
 ): boolean {

@@ -1,21 +1,31 @@
 // Databases, collections, partitions and index definitions: durable in the meta store, whole in memory. One writer (root-coord).
 import { ElanusError } from '#base/errors.js';
 import { commitChanges, HeldRecords } from '#catalog/held-records.js';
-import { idKey, recordTable } from '#catalog/record-table.js';
+import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
+import {
+  type Collection,
+  type CreatedCollection,
+  isCreated,
+  parseCollection,
+} from '#model/states/collection.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { CollectionRecord, DatabaseRecord } from '#proto/elanus/data.js';
 
 export const DEFAULT_DATABASE = 'default';
 export class DefinitionCatalog {
   readonly #store: MetaStore;
-  readonly #collections: HeldRecords<bigint, CollectionRecord>;
+  readonly #collections: HeldRecords<bigint, Collection>;
   readonly #byName = new Map<string, bigint>();
   readonly #databases: HeldRecords<bigint, DatabaseRecord>;
 
   private constructor(store: MetaStore) {
     this.#store = store;
     this.#collections = new HeldRecords(
-      recordTable(store, 'root-coord/collection/', CollectionRecord),
+      recordTable(
+        store,
+        'root-coord/collection/',
+        parsedType(CollectionRecord, parseCollection, (collection) => collection),
+      ),
       idKey,
       ({ id }) => id,
     );
@@ -34,31 +44,31 @@ export class DefinitionCatalog {
     return catalog;
   }
 
-  #remember(record: CollectionRecord): void {
+  #remember(record: Collection): void {
     const key = nameKey(record.database, record.schema?.name ?? '');
     // A dropped collection that is still being cleared does not take its name from a newer one.
     if (record.state !== 'dropping' || !this.#byName.has(key)) this.#byName.set(key, record.id);
   }
 
-  collections(): readonly CollectionRecord[] {
+  collections(): readonly Collection[] {
     return [...this.#collections.records.values()];
   }
 
-  byId(id: bigint): CollectionRecord | undefined {
+  byId(id: bigint): Collection | undefined {
     return this.#collections.records.get(id);
   }
 
-  byName(database: string, name: string): CollectionRecord | undefined {
+  byName(database: string, name: string): Collection | undefined {
     const id = this.#byName.get(nameKey(database, name));
     return id === undefined ? undefined : this.#collections.records.get(id);
   }
 
   /** The collection a client names, by id when given, else by name; only whole ones. @throws collection_not_found, database_not_found */
-  resolve(ref: { readonly database: string; readonly name: string; readonly id: bigint }): CollectionRecord {
+  resolve(ref: { readonly database: string; readonly name: string; readonly id: bigint }): CreatedCollection {
     const database = ref.database === '' ? DEFAULT_DATABASE : ref.database;
     if (ref.id === 0n) this.database(database);
     const record = ref.id !== 0n ? this.byId(ref.id) : this.byName(database, ref.name);
-    if (record === undefined || record.state !== 'created') {
+    if (record === undefined || !isCreated(record)) {
       const what = ref.id !== 0n ? String(ref.id) : ref.name;
       throw new ElanusError(
         'collection_not_found',
@@ -69,14 +79,14 @@ export class DefinitionCatalog {
   }
 
   /** @throws catalog_conflict when the record, or the database that a new one goes to, was changed by another writer meanwhile */
-  async saveCollection(record: CollectionRecord): Promise<void> {
+  async saveCollection(record: Collection): Promise<void> {
     const isNew = !this.#collections.records.has(record.id);
     const guards = isNew ? [this.#databases.guard(this.database(record.database).id)] : [];
     await commitChanges(this.#store, [this.#collections.put(record)], guards);
     this.#remember(record);
   }
 
-  async removeCollection(record: CollectionRecord): Promise<void> {
+  async removeCollection(record: Collection): Promise<void> {
     await commitChanges(this.#store, [this.#collections.remove(record.id)]);
     const key = nameKey(record.database, record.schema?.name ?? '');
     if (this.#byName.get(key) === record.id) this.#byName.delete(key);

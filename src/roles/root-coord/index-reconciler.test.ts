@@ -2,6 +2,7 @@
 // pauses and forgotten once it succeeds, and it holds up no other.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
+import { parseCollection } from '#model/states/collection.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { CollectionRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
@@ -12,13 +13,15 @@ import type { DataCoordBroker } from './data-coord-broker.js';
 import { DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
 
-const collection = CollectionRecord.fromPartial({
-  id: 7n,
-  database: 'default',
-  state: 'created',
-  schema: { name: 'c', fields: [{ fieldID: 101n, name: 'v', dataType: DataType.FloatVector }] },
-  indexes: [{ id: 50n, name: 'v', fieldId: 101n, indexType: 'FLAT', metricType: 'L2' }],
-});
+const collection = parseCollection(
+  CollectionRecord.fromPartial({
+    id: 7n,
+    database: 'default',
+    state: 'created',
+    schema: { name: 'c', fields: [{ fieldID: 101n, name: 'v', dataType: DataType.FloatVector }] },
+    indexes: [{ id: 50n, name: 'v', fieldId: 101n, indexType: 'FLAT', metricType: 'L2' }],
+  }),
+);
 
 async function setUp(nowMs?: () => number) {
   const cluster = simulatedCluster(3);

@@ -1,9 +1,14 @@
 // Sees to it that every flushed segment has the indexes its collection defines. Level-triggered: each round compares what should be
 // with what is, so a lost notice only costs one interval. Uses three of the six DataCoord calls, then hands the build to a data-node.
 
+import { assertNever } from '#base/assert.js';
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { ALL_PARTITIONS } from '#base/ids.js';
 import { describeBuilds, SCANNED } from '#index/graph/codes/built-as.js';
+import { isCreated } from '#model/states/collection.js';
+import { finishedFile } from '#model/states/index-file.js';
+import { type IndexProgress, indexProgress } from '#model/states/index-progress.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -97,8 +102,8 @@ export class IndexReconciler {
 
   async #reconcile(collectionId: bigint, only: readonly bigint[] | undefined): Promise<void> {
     const collection = this.#parts.catalog.byId(collectionId);
-    if (collection === undefined || collection.state !== 'created' || collection.indexes.length === 0) return;
-    const flushed = only ?? (await this.#parts.broker.getFlushedSegments(collectionId, -1n));
+    if (collection === undefined || !isCreated(collection) || collection.indexes.length === 0) return;
+    const flushed = only ?? (await this.#parts.broker.getFlushedSegments(collectionId, ALL_PARTITIONS));
     const segments = new Map(
       (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [
         segment.id,
@@ -115,7 +120,7 @@ export class IndexReconciler {
       const segment = segments.get(segmentId);
       if (segment === undefined || segment.isLevelZero) continue;
       for (const index of collection.indexes) {
-        if (segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished')) continue;
+        if (finishedFile(segment.indexes, index.id) !== undefined) continue;
         if (this.#closing.signal.aborted) return;
         if (await this.#tryBuild(collection, segment, index, only !== undefined)) built++;
       }
@@ -200,32 +205,31 @@ export class IndexReconciler {
   /** Progress of every index of a collection: what describe shows. Growing rows are searched by scan and count as neither. */
   async states(collection: CollectionRecord) {
     const { segments } = await this.#parts.channelRegistry.listSegments({ collectionId: collection.id });
-    const rows = segments.filter((segment) => !segment.isLevelZero && segment.state === 'flushed');
+    const rows = segments.filter((segment) => !segment.isLevelZero);
     const total = rows.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return collection.indexes.map((index) => {
-      const has = (segment: SegmentRecord): boolean =>
-        segment.rowCount < this.#parts.rowsMin ||
-        segment.indexes.some((file) => file.indexId === index.id && file.state === 'finished');
       const missing = new Map(
-        rows.filter((segment) => !has(segment)).map((segment) => [segment.id, segment]),
+        rows
+          .filter((segment) => segment.rowCount >= this.#parts.rowsMin)
+          .filter((segment) => finishedFile(segment.indexes, index.id) === undefined)
+          .map((segment) => [segment.id, segment]),
       );
       const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
       const [failure] = this.#failures.of(index.id).filter(({ segmentId }) => missing.has(segmentId));
+      const progress = indexProgress(pending, failure);
       return {
         index,
         indexedRows: total - pending,
         totalRows: total,
         pendingRows: pending,
-        state:
-          pending === 0n
-            ? IndexState.Finished
-            : failure?.isFinal === true
-              ? IndexState.Failed
-              : IndexState.InProgress,
-        failReason: failure === undefined ? '' : `segment ${failure.segmentId}: ${failure.reason}`,
+        state: wireState(progress),
+        failReason:
+          progress.state === 'finished' || progress.failure === undefined
+            ? ''
+            : `segment ${progress.failure.segmentId}: ${progress.failure.reason}`,
         builtAs: describeBuilds(
           rows.map((segment) => {
-            const file = segment.indexes.find((one) => one.indexId === index.id && one.state === 'finished');
+            const file = finishedFile(segment.indexes, index.id);
             // Records from before it was noted name the type as the last part of the key.
             const builtAs =
               file === undefined ? SCANNED : file.builtAs || file.key.slice(file.key.lastIndexOf('/') + 1);
@@ -234,5 +238,18 @@ export class IndexReconciler {
         ),
       };
     });
+  }
+}
+
+function wireState(progress: IndexProgress): IndexState {
+  switch (progress.state) {
+    case 'finished':
+      return IndexState.Finished;
+    case 'building':
+      return IndexState.InProgress;
+    case 'failed':
+      return IndexState.Failed;
+    default:
+      return assertNever(progress);
   }
 }

@@ -2,6 +2,8 @@
 import { ElanusError } from '#base/errors.js';
 import { checkName } from '#model/schema/names.js';
 import { PARTITIONS_MAX } from '#model/schema/schema-check.js';
+import { isCreated } from '#model/states/collection.js';
+import { movePartition } from '#model/states/partition.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { PartitionRef } from '#proto/elanus/roles.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION, nameOf, present } from './ddl-parts.js';
@@ -61,11 +63,7 @@ export class PartitionDdl {
           'partition cannot be dropped, partition is loaded, please release it first',
         );
       }
-      await catalog.saveCollection({
-        ...record,
-        partitions: record.partitions.filter((candidate) => candidate.id !== partition.id),
-        droppingPartitions: [...record.droppingPartitions, partition],
-      });
+      await catalog.saveCollection(movePartition(record, partition.id, 'drop'));
       return { collectionId: record.id, partitionId: partition.id };
     });
     if (marked !== undefined) await this.clear(marked);
@@ -80,9 +78,8 @@ export class PartitionDdl {
       if (record === undefined) return;
       await this.#locks.collection({ database: record.database, name: nameOf(record) }, async () => {
         const current = catalog.byId(marked.collectionId);
-        if (current === undefined || current.state !== 'created') return;
-        const droppingPartitions = current.droppingPartitions.filter(({ id }) => id !== marked.partitionId);
-        await catalog.saveCollection({ ...current, droppingPartitions });
+        if (current === undefined || !isCreated(current)) return;
+        await catalog.saveCollection(movePartition(current, marked.partitionId, 'cleared'));
       });
     });
   }

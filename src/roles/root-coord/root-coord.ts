@@ -2,6 +2,8 @@
 
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { ALL_PARTITIONS } from '#base/ids.js';
+import { isCreated } from '#model/states/collection.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionResponse, DefinitionsDefinition } from '#proto/elanus/roles.js';
@@ -212,7 +214,7 @@ export class RootCoord {
       return {
         collections: this.#catalog
           .collections()
-          .filter((record) => record.database === database && record.state === 'created'),
+          .filter((record) => record.database === database && isCreated(record)),
       };
     },
     createPartition: async (ref) => {
@@ -248,7 +250,7 @@ export class RootCoord {
     flushCollection: async (ref, { signal }) => {
       const record = this.#catalog.resolve(ref);
       const { broker } = this.#parts();
-      const flushed = await broker.getFlushedSegments(record.id, -1n, signal);
+      const flushed = await broker.getFlushedSegments(record.id, ALL_PARTITIONS, signal);
       const response = await broker.flushOnCollection(record.id, [], signal);
       return {
         segmentIds: response.segmentIDs,

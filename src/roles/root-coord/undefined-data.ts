@@ -1,6 +1,8 @@
 // Data that no definition names: segments of partitions, and files of indexes, that are gone. A definition goes first and its data after it,
 // so a crash, or a build that ended late, can leave some. Compared once at the start; a folder of an older version is mended by it, too.
 import { messageOf } from '#base/errors.js';
+import { isCreated } from '#model/states/collection.js';
+import { partitionsOf } from '#model/states/partition.js';
 import type { Platform } from '#platform/platform.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
@@ -31,8 +33,8 @@ async function dropOf(
   // Data before definitions: whatever has data now was defined before.
   const { segments } = await channelRegistry.listSegments({ collectionId }, context);
   const record = catalog.byId(collectionId);
-  if (record === undefined || record.state !== 'created') return;
-  const partitions = new Set([...record.partitions, ...record.droppingPartitions].map(({ id }) => id));
+  if (record === undefined || !isCreated(record)) return;
+  const partitions = new Set(partitionsOf(record).map(({ id }) => id));
   const indexes = new Set(record.indexes.map(({ id }) => id));
   const lostPartitions = new Set(
     segments.map(({ partitionId }) => partitionId).filter((id) => id >= 0n && !partitions.has(id)),

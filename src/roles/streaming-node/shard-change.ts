@@ -1,4 +1,5 @@
 // What may be asked of a shard, and the segments that it makes of it.
+import type { GrowingState } from '#model/states/segment.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { SegmentData } from '#segment/segment-data.js';
 
@@ -18,7 +19,7 @@ export interface GrowingSegment {
   readonly id: bigint;
   readonly partitionId: bigint;
   readonly data: SegmentData;
-  state: 'growing' | 'sealed' | 'saved';
+  state: GrowingState;
   readonly firstLsn: bigint;
   readonly firstTimestamp: bigint;
   /** Both by the monotonic clock of this process. */

@@ -1,0 +1,101 @@
+// A segment, from its first row until nobody names it.
+//
+//   in memory (streaming-node)                        in the catalog (data-coord)
+//
+//   growing ──seal──▶ sealed ──commit──▶ saved        flushed ──drop──▶ (record gone)
+//                        │                  │            ▲
+//                        └── CommitFlush ───┼────────────┤
+//                                           ▼            │ commit of the job
+//                                       (forgotten)   importing
+//
+// - `growing`, `sealed`, `saved` are of the owner's memory: `seal` and `commit` by streaming-node (shard.ts, shard-flush.ts), forgotten when
+//   a query-node serves the flushed one. A restart makes them again from the log.
+// - `importing` is of an import that has not committed: a data-node writes it into manifests and answers, never into the catalog by itself.
+// - `flushed` by data-coord, in one transaction with the checkpoint or with the job. Index files come and go in this state.
+// - `dropped` is no state that is written today: a drop removes the record. Folders of other releases may have some; they are shown to those
+//   who ask for unhealthy segments, and to nobody else.
+import { assertNever } from '#base/assert.js';
+import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { type IndexFile, parseIndexFile } from './index-file.js';
+import { knownState, refusedMove } from './move.js';
+
+/** Of the copy in the owner's memory. */
+export type GrowingState = 'growing' | 'sealed' | 'saved';
+
+type SegmentFacts = Readonly<Omit<SegmentRecord, 'state' | 'commitTimestamp' | 'indexes'>>;
+/** What only rows that count have. */
+interface Committed {
+  /** Not 0n: every row counts as written then. */
+  readonly commitTimestamp: bigint;
+  readonly indexes: readonly IndexFile[];
+}
+
+export type ImportingSegment = SegmentFacts & { readonly state: 'importing' };
+export type FlushedSegment = SegmentFacts & Committed & { readonly state: 'flushed' };
+export type DroppedSegment = SegmentFacts & Committed & { readonly state: 'dropped' };
+export type Segment = ImportingSegment | FlushedSegment | DroppedSegment;
+
+export type SegmentEvent =
+  /** Its import commits: its rows count as written at this time. */
+  | { readonly kind: 'commit'; readonly at: bigint }
+  /** A file of an index is there, in place of an older one. */
+  | { readonly kind: 'indexed'; readonly file: IndexFileRecord }
+  | { readonly kind: 'index_dropped'; readonly indexId: bigint };
+
+/** The one place where a segment of the catalog changes. @throws internal for a move that it does not have */
+export function moveSegment(from: Segment, event: SegmentEvent): FlushedSegment {
+  const what = `segment ${from.id}`;
+  switch (event.kind) {
+    case 'commit':
+      if (from.state !== 'importing') throw refusedMove(what, from.state, event.kind, 'importing');
+      return { ...from, state: 'flushed', commitTimestamp: event.at, indexes: [] };
+    case 'indexed': {
+      if (from.state !== 'flushed') throw refusedMove(what, from.state, event.kind, 'flushed');
+      const others = from.indexes.filter(({ indexId }) => indexId !== event.file.indexId);
+      return { ...from, indexes: [...others, parseIndexFile(event.file)] };
+    }
+    case 'index_dropped':
+      if (from.state !== 'flushed') throw refusedMove(what, from.state, event.kind, 'flushed');
+      return { ...from, indexes: from.indexes.filter(({ indexId }) => indexId !== event.indexId) };
+    default:
+      return assertNever(event);
+  }
+}
+
+/** @throws unsupported, data_corrupt */
+export function parseSegment(record: SegmentRecord): Segment {
+  const state = knownState(`segment ${record.id}`, record.state, ['importing', 'flushed', 'dropped']);
+  const { commitTimestamp, indexes, ...facts } = record;
+  switch (state) {
+    case 'importing':
+      return { ...facts, state };
+    case 'flushed':
+    case 'dropped':
+      return { ...facts, state, commitTimestamp, indexes: indexes.map(parseIndexFile) };
+    default:
+      return assertNever(state);
+  }
+}
+
+/** @throws unsupported, data_corrupt; internal for another state */
+export function parseFlushedSegment(record: SegmentRecord): FlushedSegment {
+  const segment = parseSegment(record);
+  if (segment.state !== 'flushed')
+    throw refusedMove(`segment ${record.id}`, segment.state, 'commit', 'flushed');
+  return segment;
+}
+
+/** As it is written and sent. */
+export function segmentRecord(segment: Segment): SegmentRecord {
+  switch (segment.state) {
+    case 'importing':
+      return { ...segment, commitTimestamp: 0n, indexes: [] };
+    case 'flushed':
+    case 'dropped':
+      return { ...segment, indexes: [...segment.indexes] };
+    default:
+      return assertNever(segment);
+  }
+}
+
+export const isFlushed = (segment: Segment): segment is FlushedSegment => segment.state === 'flushed';
