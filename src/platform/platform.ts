@@ -2,6 +2,7 @@
 // metrics only through these, so that one seed replays a whole cluster. `node/` has the real ones, `memory/` the simulated.
 import type { Random } from '#base/random.js';
 import type { Files } from './files.js';
+import type { LogStore } from './log.js';
 import type { Logger } from './logger.js';
 import type { MetaStore } from './meta-store.js';
 import type { Metrics } from './metrics.js';
@@ -18,6 +19,8 @@ export interface Platform {
   readonly files: Files;
   readonly metaStore: MetaStore;
   readonly objectStore: ObjectStore;
+  /** Logs of the writes; absent: files of `files` hold them (`wal/file-logs.ts`). */
+  readonly logs?: LogStore;
   readonly transport: Transport;
   readonly workers: Workers;
   readonly logger: Logger;

@@ -1,12 +1,12 @@
 // The file log over simulated files: what was acknowledged comes back in order, torn ends are left out, damage elsewhere is said, owners are fenced.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
+import type { FoundLog, WriteAheadLog } from '#platform/log.js';
 import type { MemoryFiles } from '#platform/memory/memory-files.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Platform } from '#platform/platform.js';
 import { openFileLog } from './file-log.js';
 import { frameBytes, headerBytesOf } from './frame.js';
-import type { FoundLog, WriteAheadLog } from './write-ahead-log.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (payload: Uint8Array): string => new TextDecoder().decode(payload);
@@ -45,7 +45,7 @@ describe('file log', () => {
   it('gives back what was appended, over several files and a reopening', async () => {
     await onDisk(async (platform) => {
       const log = await openFileLog(platform, options);
-      expect(await log.append([bytes('a'), bytes('b')])).toBe(1n);
+      expect(await log.append([bytes('a'), bytes('b')])).toEqual([1n, 2n]);
       for (let index = 0; index < 20; index++) await log.append([bytes(`more ${index}`)]);
       await log.close();
       expect((await logFiles(platform)).length).toBeGreaterThan(2);
@@ -55,7 +55,7 @@ describe('file log', () => {
       expect(all.slice(0, 3)).toEqual(['1:a', '2:b', '3:more 0']);
       expect(all.length).toBe(22);
       expect(await entries(again, 21n)).toEqual(['21:more 18', '22:more 19']);
-      expect(await again.append([bytes('next')])).toBe(23n);
+      expect(await again.append([bytes('next')])).toEqual([23n]);
     });
   });
   it('leaves out a torn end at every length and goes on after it', async () => {
@@ -135,7 +135,7 @@ describe('file log', () => {
       expect(await logFiles(platform)).toHaveLength(1);
       expect(log.bytes).toBe(headerBytesOf(v2));
       expect([log.firstLsn, log.nextLsn]).toEqual([3n, 3n]);
-      expect(await log.append([bytes('next')])).toBe(3n);
+      expect(await log.append([bytes('next')])).toEqual([3n]);
     });
   });
   it('a file that no copy proves keeps its source until something was appended', async () => {
@@ -177,7 +177,7 @@ describe('file log', () => {
       const last = await openFileLog(platform, { ...options, epoch: 2n });
       expect(await entries(last)).toEqual(['1:a']);
       await expect(openFileLog(platform, options)).rejects.toMatchObject({ key: 'wal_fenced' });
-      expect(await last.append([bytes('b')])).toBe(2n);
+      expect(await last.append([bytes('b')])).toEqual([2n]);
     });
   });
   it('of owners that open at once one goes on, and what any of them acknowledged stays', async () => {
@@ -188,7 +188,7 @@ describe('file log', () => {
       const own = async (name: string): Promise<void> => {
         const log = await openFileLog(platform, { ...options, epoch: BigInt(1 + (seed % 2)) });
         for (let index = 0; index < 12; index++) {
-          const lsn = await log.append([bytes(`${name} ${index}`)]);
+          const [lsn = 0n] = await log.append([bytes(`${name} ${index}`)]);
           acknowledged.push(`${lsn}:${name} ${index}`);
         }
       };
@@ -214,7 +214,7 @@ describe('file log', () => {
       await expect(log.append([bytes('short'), bytes('longer than ten')])).rejects.toMatchObject({
         key: 'parameter_too_large',
       });
-      expect(await log.append([bytes('0123456789')])).toBe(1n);
+      expect(await log.append([bytes('0123456789')])).toEqual([1n]);
       expect(await entries(log)).toEqual(['1:0123456789']);
     });
   });
@@ -237,8 +237,8 @@ describe('file log', () => {
       });
       expect(await logFiles(platform)).toEqual([]);
       expect(found).toEqual([
-        { folder: options.folder, isMissing: false, firstLsn: 1n, nextLsn: 4n, isUnsettled: false },
-        { folder: options.folder, isMissing: true, firstLsn: 1n, nextLsn: 1n, isUnsettled: false },
+        { place: options.folder, isMissing: false, firstLsn: 1n, nextLsn: 4n, isUnsettled: false },
+        { place: options.folder, isMissing: true, firstLsn: 1n, nextLsn: 1n, isUnsettled: false },
       ]);
     });
   });
@@ -253,7 +253,7 @@ describe('file log', () => {
         if (isAlone) disk.damage(only, (content) => content.fill(0));
         const again = await openFileLog(platform, options);
         expect([again.firstLsn, again.nextLsn]).toEqual([4n, 4n]);
-        expect(await again.append([bytes('x')])).toBe(4n);
+        expect(await again.append([bytes('x')])).toEqual([4n]);
       });
     }
   });
@@ -298,7 +298,7 @@ describe('file log', () => {
         key: expect.stringMatching(/io_failed|wal_unavailable/),
       });
       disk.fault = undefined;
-      expect(await log.append([bytes('b')])).toBe(2n);
+      expect(await log.append([bytes('b')])).toEqual([2n]);
       await log.truncate(3n);
       expect((await openFileLog(platform, options)).nextLsn).toBe(3n);
     });
@@ -336,7 +336,7 @@ describe('file log', () => {
       await expect(log.append([bytes('too late')])).rejects.toMatchObject({ key: 'wal_unavailable' });
       const again = await openFileLog(platform, options);
       expect(await entries(again)).toEqual(['1:kept']);
-      expect(await again.append([bytes('new')])).toBe(2n);
+      expect(await again.append([bytes('new')])).toEqual([2n]);
     });
   });
   it('forgets whole files before a position and keeps its numbers', async () => {

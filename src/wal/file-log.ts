@@ -10,6 +10,7 @@ import { assert } from '#base/assert.js';
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { AppendFile } from '#platform/files.js';
+import type { LogEntry, OpenLogOptions, WriteAheadLog } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import {
   decodeFrame,
@@ -23,20 +24,9 @@ import {
 import { logPath, unsettledPath } from './log-names.js';
 import { corrupt, type FoundFiles, fencedBy, type Owner, readFiles, takeOwnership } from './log-opening.js';
 import type { ScannedFile } from './log-scan.js';
-import type { FoundLog, LogEntry, WriteAheadLog } from './write-ahead-log.js';
 
-export interface FileLogOptions {
+export interface FileLogOptions extends Omit<OpenLogOptions, 'name'> {
   readonly folder: string;
-  /** Of the owner; not below the epoch that the newest file carries. */
-  readonly epoch: bigint;
-  /** A new file begins when the current one has reached this size, in bytes. */
-  readonly fileBytesMax: number;
-  /** The newest file stays while it is smaller, though nothing in it is needed; 0 when not given. */
-  readonly spareBytesMax?: number;
-  /** Of one entry; only tests set it lower. */
-  readonly payloadBytesMax?: number;
-  /** Asked before anything in the folder changes but its owner; throws when the log is not the one that belongs here. */
-  readonly check?: (found: FoundLog) => void;
 }
 
 interface LogFile {
@@ -81,7 +71,7 @@ async function takeLog(platform: Platform, options: FileLogOptions, owner: Owner
   const found = await readFiles(platform, options.folder, owner);
   const firstLsn = found.chain[0]?.name.firstLsn ?? found.nextLsn;
   options.check?.({
-    folder: options.folder,
+    place: options.folder,
     isMissing: found.isMissing,
     firstLsn,
     nextLsn: found.nextLsn,
@@ -226,7 +216,7 @@ class FileLog implements WriteAheadLog {
     return this.#files.reduce((sum, file) => sum + file.bytes, 0);
   }
 
-  append(payloads: readonly Uint8Array[]): Promise<bigint> {
+  append(payloads: readonly Uint8Array[]): Promise<readonly bigint[]> {
     const limit = this.#options.payloadBytesMax ?? PAYLOAD_BYTES_MAX;
     const longest = payloads.reduce((most, { length }) => Math.max(most, length), 0);
     if (longest > limit) {
@@ -242,7 +232,7 @@ class FileLog implements WriteAheadLog {
     return result;
   }
 
-  async #appendNow(payloads: readonly Uint8Array[]): Promise<bigint> {
+  async #appendNow(payloads: readonly Uint8Array[]): Promise<readonly bigint[]> {
     if (this.#failure !== undefined) throw this.#failure;
     const first = this.#nextLsn;
     try {
@@ -260,7 +250,7 @@ class FileLog implements WriteAheadLog {
       this.#nextLsn = first + BigInt(payloads.length);
       file.endLsn = this.#nextLsn;
       if (payloads.length > 0) this.#isProven = true;
-      return first;
+      return payloads.map((_, index) => first + BigInt(index));
     } catch (error) {
       throw this.#fail(error);
     }

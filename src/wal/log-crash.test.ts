@@ -2,12 +2,12 @@
 // choice of the pages that reached the disk. What was acknowledged is read back, once, in order; numbers never repeat.
 import { expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
+import type { WriteAheadLog } from '#platform/log.js';
 import { type DiskFault, MemoryFiles } from '#platform/memory/memory-files.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { mortalFiles } from '#platform/memory/mortal-stores.js';
 import type { Platform } from '#platform/platform.js';
 import { openFileLog } from './file-log.js';
-import type { WriteAheadLog } from './write-ahead-log.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (payload: Uint8Array): string => new TextDecoder().decode(payload);
@@ -91,7 +91,7 @@ async function append(log: WriteAheadLog, facts: Facts, count: number): Promise<
     { length: count },
     (_one, index) => `${nextSalt++} is entry ${index} of ${count}`,
   );
-  const first = await log.append(payloads.map(bytes));
+  const [first = 0n] = await log.append(payloads.map(bytes));
   for (const [index, payload] of payloads.entries()) {
     expect(facts.acknowledged.has(first + BigInt(index))).toBe(false);
     facts.acknowledged.set(first + BigInt(index), payload);

@@ -1,11 +1,11 @@
 // Opens the folder of a log: fences the owner before, reads the files newest first into one chain without holes, and tells torn ends from
 // damage. Nothing is cut: what does not count stays in its file behind its end, and goes with the file when the log is truncated.
 import { ElanusError } from '#base/errors.js';
+import type { LogEntry } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import { decodeFrame } from './frame.js';
 import { type LogName, type OwnerName, ownerPath, parseNames, unsettledPath } from './log-names.js';
 import { type Scan, type ScannedFile, scanLog } from './log-scan.js';
-import type { LogEntry } from './write-ahead-log.js';
 
 /** Rivals that open the same log at the same time; more than two are not expected. */
 const TAKE_ATTEMPTS_MAX = 8;

@@ -2,6 +2,7 @@
 // and timestamps again, and take every file for an orphan. Asked before anything is written.
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
+import { logsOf } from '#wal/file-logs.js';
 
 /** Where the bound of the clock is kept; the first start writes it before it makes anything else. */
 export const CLOCK_KEY = 'kv/tso/timestamp';
@@ -9,10 +10,13 @@ export const CLOCK_KEY = 'kv/tso/timestamp';
 const OBJECTS_OF_DATABASES = ['insert_log/', 'delta_log/', 'manifest/'] as const;
 
 /** @throws data_corrupt when there is data and no catalog; nothing was changed */
-export async function checkCatalogIsThere({ metaStore, files, objectStore }: Platform): Promise<void> {
+export async function checkCatalogIsThere(platform: Platform): Promise<void> {
+  const { metaStore, objectStore } = platform;
   if ((await metaStore.get(CLOCK_KEY)) !== undefined) return;
-  const [log] = await files.list('wal');
-  const found = log ?? (await firstOf(OBJECTS_OF_DATABASES.map((prefix) => () => objectStore.list(prefix))));
+  const [log] = await logsOf(platform).names();
+  const found =
+    (log === undefined ? undefined : `log ${log}`) ??
+    (await firstOf(OBJECTS_OF_DATABASES.map((prefix) => () => objectStore.list(prefix))));
   if (found === undefined) return;
   throw new ElanusError(
     'data_corrupt',

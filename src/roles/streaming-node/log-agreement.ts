@@ -1,7 +1,7 @@
 // Log and catalog belong together: asked when a log is opened, before anything in it changes.
 import { ElanusError } from '#base/errors.js';
+import type { FoundLog } from '#platform/log.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
-import type { FoundLog } from '#wal/write-ahead-log.js';
 
 /**
  * Each channel begins within its log: first entry <= checkpoint <= next number. Below, rows are gone; above, the numbers of later writes
@@ -9,7 +9,7 @@ import type { FoundLog } from '#wal/write-ahead-log.js';
  * @throws data_corrupt naming log, channel and numbers
  */
 export function checkAgreement(found: FoundLog, channels: readonly ChannelRecord[]): void {
-  const { folder, isMissing, isUnsettled, firstLsn, nextLsn } = found;
+  const { place, isMissing, isUnsettled, firstLsn, nextLsn } = found;
   for (const { vchannel, checkpointLsn } of channels) {
     if (checkpointLsn === 0n) continue;
     const isWithin = !isMissing && checkpointLsn <= nextLsn && (firstLsn <= checkpointLsn || isUnsettled);
@@ -17,7 +17,7 @@ export function checkAgreement(found: FoundLog, channels: readonly ChannelRecord
     const log = isMissing ? 'has no files' : `has entries from ${firstLsn} and goes on with ${nextLsn}`;
     throw new ElanusError(
       'data_corrupt',
-      `log ${folder} ${log}, but channel ${vchannel} begins at its entry ${checkpointLsn}; expected the log that was written with this catalog; restore the whole data folder, logs and catalog together, from one copy: going on would lose what is written later`,
+      `log ${place} ${log}, but channel ${vchannel} begins at its entry ${checkpointLsn}; expected the log that was written with this catalog; restore the whole data folder, logs and catalog together, from one copy: going on would lose what is written later`,
     );
   }
 }

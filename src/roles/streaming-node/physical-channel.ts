@@ -4,11 +4,12 @@
 //
 // Groups, openings and replays take turns, so none of them sees the log or a shard in the middle of another. Truncation and flushes run
 // beside them and rest on three bounds: what was applied here, what a shard has in no file yet, and what the catalog says it has.
+import { must } from '#base/assert.js';
 import { type Deferred, deferred, Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
+import type { FoundLog, WriteAheadLog } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
-import type { FoundLog, WriteAheadLog } from '#wal/write-ahead-log.js';
 import type { Shard } from './shard.js';
 import type { ShardChange } from './shard-change.js';
 import { idsNeeded, type ShardDraft } from './shard-draft.js';
@@ -40,7 +41,7 @@ interface Planned {
 
 export interface PhysicalChannelParts {
   readonly platform: Platform;
-  /** @param check see FileLogOptions */
+  /** @param check see OpenLogOptions */
   readonly openLog: (check: (found: FoundLog) => void) => Promise<WriteAheadLog>;
   readonly allocateTimestamps: (count: number) => Promise<bigint>;
   /** Moves the checkpoint of a shard in the catalog; absent where there is none to move. @returns false when the catalog has no such channel */
@@ -284,12 +285,18 @@ export class PhysicalChannel {
       records.map((record) => LogRecord.encode(record).finish()),
     );
     if (payloads.length === 0) return;
-    let lsn = await this.#log.append(payloads);
+    const lsns = await this.#log.append(payloads);
+    let at = 0;
     const applied: Planned[] = [];
     for (const one of planned) {
       const { shard, done } = one.pending;
-      for (const record of one.records) await shard.apply(record, lsn++);
-      this.#appliedEnd = lsn;
+      let end = this.#appliedEnd;
+      for (const record of one.records) {
+        const lsn = must(lsns[at++], 'number of a record');
+        await shard.apply(record, lsn);
+        end = lsn + 1n;
+      }
+      this.#appliedEnd = end;
       if (shard.failure === undefined) applied.push(one);
       else done.reject(shard.failure);
     }
@@ -355,9 +362,9 @@ export class PhysicalChannel {
 }
 
 /** An opening after a failed write finds at least what was acknowledged before. @throws data_corrupt */
-function checkWhole({ folder, nextLsn }: FoundLog, acknowledged: bigint): void {
+function checkWhole({ place, nextLsn }: FoundLog, acknowledged: bigint): void {
   if (nextLsn >= acknowledged) return;
-  const fact = `log ${folder}: it ends at entry ${nextLsn} after a failed write, entries up to ${acknowledged} were acknowledged`;
+  const fact = `log ${place}: it ends at entry ${nextLsn} after a failed write, entries up to ${acknowledged} were acknowledged`;
   throw new ElanusError(
     'data_corrupt',
     `${fact}; restore the whole data folder, logs and catalog together, from one copy`,

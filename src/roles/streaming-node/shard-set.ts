@@ -8,7 +8,6 @@ import { unlessAborted } from '#base/on-abort.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
-import { openFileLog } from '#wal/file-log.js';
 import { checkAgreement } from './log-agreement.js';
 import { type OpenShard, openShard } from './open-shard.js';
 import { PhysicalChannel } from './physical-channel.js';
@@ -135,11 +134,11 @@ export class ShardSet {
       epochMin,
     );
     const { logFileBytesMax: fileBytesMax } = this.#parts.settings;
-    const options = { folder: `wal/${name}`, epoch, fileBytesMax, spareBytesMax: LOG_SPARE_BYTES };
+    const options = { name, epoch, fileBytesMax, spareBytesMax: LOG_SPARE_BYTES };
     const physical = await PhysicalChannel.open(
       {
         platform: this.#parts.platform,
-        openLog: (check) => openFileLog(this.#parts.platform, { ...options, check }),
+        openLog: (check) => this.#parts.logs.open({ ...options, check }),
         allocateTimestamps: (count) => this.#parts.time.allocate(count),
         saveCheckpoint: (shard, checkpoint) => this.#saveCheckpoint(shard.channel, checkpoint),
       },
@@ -262,11 +261,7 @@ export class ShardSet {
 
   /** Logs of channels that were all dropped: no catalog record needs an entry of them. */
   async giveBack(epoch: bigint): Promise<void> {
-    const names = new Set(
-      (await this.#parts.platform.files.list('wal')).map((path) => path.split('/')[1] ?? ''),
-    );
-    for (const name of names) {
-      if (name === '') continue;
+    for (const name of await this.#parts.logs.names()) {
       await this.#opening
         .run(name, async () => {
           if (!this.#physical.has(name)) await (await this.#openPhysical(name, [], epoch)).truncate();

@@ -1,4 +1,5 @@
 // What a streaming-node is built of: whom it calls, its settings, and the platform it stands on.
+import type { LogStore } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import type {
   ChannelRegistryDefinition,
@@ -32,6 +33,7 @@ export interface StreamingNodeSettings extends ShardSettings {
 /** What the parts of one node share. */
 export interface StreamingNodeParts {
   readonly platform: Platform;
+  readonly logs: LogStore;
   readonly settings: StreamingNodeSettings;
   readonly peers: StreamingNodePeers;
   readonly time: OracleTime;

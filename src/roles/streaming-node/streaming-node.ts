@@ -8,7 +8,7 @@ import type { Platform } from '#platform/platform.js';
 import type { AppendRequest, StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { Handlers } from '#rpc/service.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
-import { newestLogEpoch } from '#wal/log-epoch.js';
+import { logsOf } from '#wal/file-logs.js';
 import { AgeSeal } from './age-seal.js';
 import { LeasedIds } from './leased-ids.js';
 import { OracleTime } from './oracle-time.js';
@@ -38,7 +38,7 @@ export class StreamingNode {
       platform,
       async (count) => (await rootCoord.allocTimestamp({ count })).timestamp,
     );
-    this.#parts = { platform, settings, peers, time, allocateIds };
+    this.#parts = { platform, logs: logsOf(platform), settings, peers, time, allocateIds };
     this.#shards = new ShardSet(this.#parts);
     this.#ageSeal = new AgeSeal(this.#parts, this.#shards);
     this.#memory = memory;
@@ -53,9 +53,9 @@ export class StreamingNode {
 
   /** Takes over its channels and rebuilds them from their logs. */
   async start(): Promise<void> {
-    const { platform, peers, settings, time } = this.#parts;
+    const { logs, peers, settings, time } = this.#parts;
     // The new epoch must be above those of the logs here, also when the catalog has forgotten them.
-    const newestEpoch = await newestLogEpoch(platform, 'wal');
+    const newestEpoch = await logs.newestEpoch();
     const { channels } = await peers.channelRegistry.acquireChannels({
       serverId: settings.serverId,
       newestLogEpoch: newestEpoch,
