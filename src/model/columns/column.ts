@@ -17,9 +17,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const EMPTY = new Uint8Array(0);
 
-// Whoever builds columns needs it; it is defined in base, and new files import it from there.
-export { bytesView };
-
 /** A column without nulls unless `valid` is given. */
 export const column = (
   fieldId: bigint,

@@ -70,7 +70,6 @@ const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
   ],
 ]);
 
-export const isDenseVector = (dataType: number): boolean => types.has(dataType);
 /** Of queries for such a field; undefined when it is no dense vector. */
 export const placeholderOf = (dataType: number): PlaceholderType | undefined =>
   types.get(dataType)?.placeholder;

@@ -5,7 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import { decodeWkb, encodeWkb, WkbError } from '#model/geometry/wkb.js';
 import { parseWkt, WktError } from '#model/geometry/wkt.js';
 import { isJsonObject, isJsonText } from '#model/json/json-text.js';
-import { fixedWidth } from '#model/schema/data-type.js';
+import { fixedWidth, isDenseVector } from '#model/schema/data-type.js';
 import { intRanges } from '#model/schema/default-value.js';
 import { dataTypeName, maxLengthOf } from '#model/schema/schema-view.js';
 import { parseTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from '#model/time/timestamptz.js';
@@ -14,7 +14,7 @@ import { DataType, type FieldData, type FieldSchema } from '#proto/milvus/schema
 import { arrayColumn } from './array-column.js';
 import { column } from './column.js';
 import { defaultBytes, spreadFixed, VariableWriter } from './column-values.js';
-import { denseColumn, findNotFinite, isDenseVector } from './dense-vector.js';
+import { denseColumn, findNotFinite } from './dense-vector.js';
 import { decodeBools, decodeInt32s, decodeInt64s } from './packed-array.js';
 import { sparseColumn } from './sparse-column.js';
 

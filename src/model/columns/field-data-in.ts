@@ -2,13 +2,12 @@
 // out as well, so that a row that says nothing costs nothing on its way through the log; the segment fills it in.
 // The first place that may trust a write's rows is after this function; its texts are those Milvus's test suites look for.
 import { ElanusError } from '#base/errors.js';
-import { fixedWidth } from '#model/schema/data-type.js';
+import { fixedWidth, isDenseVector } from '#model/schema/data-type.js';
 import { dynamicField } from '#model/schema/schema-view.js';
 import { type Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldData, FieldSchema } from '#proto/milvus/schema.js';
 import { column } from './column.js';
 import { defaultBytes, repeatFixed, repeatVariable } from './column-values.js';
-import { isDenseVector } from './dense-vector.js';
 import { emptyMetaColumn, mergeIntoMeta } from './dynamic-merge.js';
 import { columnFromField, refuse } from './field-column.js';
 import { checkMetaKeys } from './meta-keys.js';

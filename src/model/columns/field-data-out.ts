@@ -4,6 +4,7 @@ import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { decodeWkb } from '#model/geometry/wkb.js';
 import { formatWkt } from '#model/geometry/wkt.js';
+import { isDenseVector } from '#model/schema/data-type.js';
 import { fieldById } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
 import { formatTimestamp } from '#model/time/timestamptz.js';
@@ -19,7 +20,7 @@ import {
 import { arrayRows } from './array-column.js';
 import { bytesAt, column, findColumn, int64At, isNull, stringAt } from './column.js';
 import { VariableWriter } from './column-values.js';
-import { denseFieldOf, isDenseVector } from './dense-vector.js';
+import { denseFieldOf } from './dense-vector.js';
 import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 import { sparseFieldOf } from './sparse-column.js';
 

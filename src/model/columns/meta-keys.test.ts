@@ -1,7 +1,7 @@
 // Keys of the dynamic field: found as a JSON parser finds them, picked without touching a value, refused when one would be lost.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { resolveOutputFields } from '#model/schema/output-fields.js';
+import { resolveOutputFields } from '#model/params/output-fields.js';
 import { CollectionSchema, DataType, FieldData } from '#proto/milvus/schema.js';
 import { stringAt } from './column.js';
 import { columnFromField } from './field-column.js';

@@ -1,13 +1,12 @@
 // What rows take once they are in memory, known before anything is made of them: a request of a few bytes may name many rows, long default
 // values and wide vectors that are null. Writers are held to it before they allocate, log or apply anything.
 import { ElanusError } from '#base/errors.js';
-import { fixedWidth, isStringType } from '#model/schema/data-type.js';
+import { fixedWidth, isDenseVector, isStringType } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldData, FieldSchema } from '#proto/milvus/schema.js';
 import { columnBytes } from './column.js';
 import { defaultBytes } from './column-values.js';
-import { isDenseVector } from './dense-vector.js';
 
 /** When rows were written and deleted, their bits, the row id, and a key index of at most 20 bytes a row. */
 export const SYSTEM_ROW_BYTES = 8 + 8 + 8 + 1 + 20;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { resolveOutputFields } from '#model/schema/output-fields.js';
+import { resolveOutputFields } from '#model/params/output-fields.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
 import { parseIndexParams, sameIndex } from './index-params.js';

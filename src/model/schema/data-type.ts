@@ -37,6 +37,9 @@ export function fixedWidth(type: number, dim: number): number | undefined {
 
 export const isVectorType = (type: number): boolean =>
   type >= DataType.BinaryVector && type <= DataType.ArrayOfVector;
+/** Vectors of one width a field: all but sparse vectors and arrays of vectors. */
+export const isDenseVector = (type: number): boolean =>
+  isVectorType(type) && type !== DataType.SparseFloatVector && type !== DataType.ArrayOfVector;
 /** Types whose values are text: as keys, as filter operands, and in files. */
 export const isStringType = (type: number): boolean =>
   type === DataType.VarChar || type === DataType.String || type === DataType.Text;

@@ -2,9 +2,8 @@
 // Rules and texts are those of Milvus (client-api reference: data model, limits, errors).
 import { ElanusError } from '#base/errors.js';
 import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
-import { isDenseVector } from '#model/columns/dense-vector.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
-import { isVectorType } from './data-type.js';
+import { isDenseVector, isVectorType } from './data-type.js';
 import { checkDefaultValue, defaultOf } from './default-value.js';
 import { checkName } from './names.js';
 import { checkCollectionProperties } from './properties.js';

@@ -3,8 +3,7 @@
 import { assert, must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import { column } from '#model/columns/column.js';
-import { isDenseVector } from '#model/columns/dense-vector.js';
-import { DataType } from '#model/schema/data-type.js';
+import { DataType, isDenseVector } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { Column } from '#proto/elanus/data.js';

@@ -3,8 +3,8 @@
 import { codedLayout } from '#index/coded-index.js';
 import { codeBytesADim } from '#index/graph/codes/built-as.js';
 import { workLayout } from '#index/graph/nodes/graph-layout.js';
-import { isDenseVector, vectorWidth } from '#model/columns/dense-vector.js';
-import { fixedWidth } from '#model/schema/data-type.js';
+import { vectorWidth } from '#model/columns/dense-vector.js';
+import { fixedWidth, isDenseVector } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';

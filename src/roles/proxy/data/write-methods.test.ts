@@ -1,7 +1,8 @@
 // Insert, upsert and delete with shards that remember what they were handed.
 import { describe, expect, it } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { bytesView, columnFromInt64, findColumn, int64Values } from '#model/columns/column.js';
+import { columnFromInt64, findColumn, int64Values } from '#model/columns/column.js';
 import { decodeInt64s, encodeInt64s } from '#model/columns/packed-array.js';
 import { shardOfRow } from '#model/columns/row-key.js';
 import type { AppendRequest } from '#proto/elanus/roles.js';

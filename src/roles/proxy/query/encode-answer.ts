@@ -1,9 +1,9 @@
 // The last step of a query: a count, or rows, in the message that clients read.
 import { must } from '#base/assert.js';
 import { countFieldData, fieldsFromBatch } from '#model/columns/field-data-out.js';
+import { answeredRows } from '#model/params/output-fields.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import { fieldById, primaryField } from '#model/schema/field.js';
-import { answeredRows } from '#model/schema/output-fields.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldData } from '#proto/milvus/schema.js';

@@ -1,7 +1,8 @@
 // A query step by step, with shards that answer what the test says.
 import { expect, it, vi } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { bytesView, columnFromInt64 } from '#model/columns/column.js';
+import { columnFromInt64 } from '#model/columns/column.js';
 import { decodeInt64s } from '#model/columns/packed-array.js';
 import { shardOfRow } from '#model/columns/row-key.js';
 import type { FetchRowsRequest, ShardRetrieveRequest } from '#proto/elanus/roles.js';

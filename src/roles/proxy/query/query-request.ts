@@ -1,7 +1,7 @@
 // Step 1 of a query: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
+import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
 import { parseQueryParams } from '#model/params/search-params.js';
-import { type OutputFields, resolveOutputFields } from '#model/schema/output-fields.js';
 import type { QueryRequest } from '#proto/milvus/milvus.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';

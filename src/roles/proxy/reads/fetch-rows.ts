@@ -1,7 +1,8 @@
 // Output fields of rows whose addresses are known: from the shard that has each, put back in the order of the addresses.
 import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { ANSWER_BYTES_MAX, type AnswerKind, answerTooLarge } from '#model/answer-bounds.js';
-import { batchBytes, bytesView, concatBatches, gatherBatch } from '#model/columns/column.js';
+import { batchBytes, concatBatches, gatherBatch } from '#model/columns/column.js';
 import { shardOfRow } from '#model/columns/row-key.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';

@@ -1,7 +1,7 @@
 // The last step of a search: hits and their output fields in the message that clients read.
-import { bytesView } from '#model/columns/column.js';
+import { bytesView } from '#base/bytes.js';
 import { fieldsFromBatch, idsFromColumn } from '#model/columns/field-data-out.js';
-import { answeredRows } from '#model/schema/output-fields.js';
+import { answeredRows } from '#model/params/output-fields.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';

@@ -1,7 +1,8 @@
 // A search step by step, with shards that answer what the test says.
 import { describe, expect, it, vi } from 'vitest';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { bytesView, columnFromInt64 } from '#model/columns/column.js';
+import { columnFromInt64 } from '#model/columns/column.js';
 import { decodeInt64s } from '#model/columns/packed-array.js';
 import { shardOfRow } from '#model/columns/row-key.js';
 import type { FetchRowsRequest, ShardSearchRequest } from '#proto/elanus/roles.js';

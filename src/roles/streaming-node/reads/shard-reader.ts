@@ -1,7 +1,9 @@
 // The read side of one shard: what a read sees, and both parts asked at one timestamp. A segment is on exactly one side at any moment. Which
 // sealed segments query-nodes serve is kept in `served-segments.ts`; a search is in `shard-search.ts`.
+
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { bytesView, concatBatches, gatherBatch as gather } from '#model/columns/column.js';
+import { concatBatches, gatherBatch as gather } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';

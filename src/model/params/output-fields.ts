@@ -2,10 +2,10 @@
 // A dynamic key is answered by a `$meta` column that has the keys asked for, plus the key's name: clients pick the key out of the column.
 import { ElanusError } from '#base/errors.js';
 import { pickMetaKeys } from '#model/columns/meta-keys.js';
+import { primaryField } from '#model/schema/field.js';
+import { dynamicField, META_FIELD_NAME } from '#model/schema/schema-view.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { primaryField } from './field.js';
-import { dynamicField, META_FIELD_NAME } from './schema-view.js';
 
 export interface OutputFields {
   /** The request is `count(*)` and nothing else. */
