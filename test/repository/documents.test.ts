@@ -72,16 +72,11 @@ describe('ARCHITECTURE.md', () => {
   });
 });
 
-/** Rooms that are being moved; the list only shrinks. */
-const unsettled: readonly string[] = ['proxy'];
 describe('a role', () => {
-  it.each(readdirSync(join(root, 'src/roles')).filter((role) => !unsettled.includes(role)))(
-    '%s names each of its files once in its README',
-    (role) => {
-      const files = list(`src/roles/${role}`).filter(isSource);
-      expect(unnamedFiles(read(`src/roles/${role}/README.md`), files)).toEqual([]);
-    },
-  );
+  it.each(readdirSync(join(root, 'src/roles')))('%s names each of its files once in its README', (role) => {
+    const files = list(`src/roles/${role}`).filter(isSource);
+    expect(unnamedFiles(read(`src/roles/${role}/README.md`), files)).toEqual([]);
+  });
 });
 
 describe('docs/compat.md', () => {
