@@ -1,0 +1,320 @@
+// Random filters through the real client, held against the oracle of filters: rows of two shards and two partitions, in files, in memory and
+// both, after upserts and deletes, and after the database was closed and opened again. Query, count, pages and search must agree.
+import { DataType, type MilvusClient, type RowData } from '@zilliz/milvus2-sdk-node';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseFilter } from '#expr/parse/parser.js';
+import { type Elanus, open } from '#server/open.js';
+import { FilterOracle, type Json, type Row } from '../oracle/filter-oracle.js';
+import { connect, keyField, mustSucceed, tempFolder, vectorField, vectorOf } from './support.js';
+
+const RUNS = Number(process.env.FILTER_RUNS ?? 60);
+const SEED = Number(process.env.FILTER_SEED ?? 20_261_128);
+
+const fields = [
+  keyField,
+  vectorField,
+  { name: 'tiny', data_type: DataType.Int8, nullable: true },
+  { name: 'big', data_type: DataType.Int64, nullable: true },
+  { name: 'float', data_type: DataType.Float, nullable: true },
+  { name: 'double', data_type: DataType.Double, nullable: true },
+  { name: 'text', data_type: DataType.VarChar, max_length: 64, nullable: true },
+  { name: 'yes', data_type: DataType.Bool, nullable: true },
+  { name: 'doc', data_type: DataType.JSON, nullable: true },
+  {
+    name: 'ints',
+    data_type: DataType.Array,
+    element_type: DataType.Int64,
+    max_capacity: 8,
+    nullable: true,
+  },
+  {
+    name: 'texts',
+    data_type: DataType.Array,
+    element_type: DataType.VarChar,
+    max_capacity: 8,
+    max_length: 16,
+    nullable: true,
+  },
+  { name: 'time', data_type: DataType.Timestamptz, nullable: true },
+];
+const oracle = new FilterOracle({
+  floats: new Set(['float']),
+  doubles: new Set(['double']),
+  json: new Set(['doc', '$meta']),
+});
+
+const texts = ['', 'a', 'ab', 'abc', 'b%c', 'b_c', 'é', '😀x', '\uffff', 'A', "it's", 'q"q', 'back\\slash'];
+const bigs = [0n, 1n, -1n, 7n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 62n + 1n];
+const reals = [0, -0, 0.1, 1.5, -1.5, 1e30, -1e30, 16_777_217, 5e-324, 3];
+const tinies = [0n, 1n, -128n, 127n, 7n];
+const times = [
+  '2025-01-01T00:00:00Z',
+  '1969-12-31T23:59:59.5Z',
+  '2024-02-29T12:00:00Z',
+  '0001-01-01T00:00:00Z',
+];
+const jsons: readonly Json[] = [
+  {},
+  { a: 1n },
+  { a: 1.5 },
+  { a: 'a' },
+  { a: null },
+  { a: true },
+  { a: [1n, 'a', [2n], 1.5, null, true] },
+  { a: [] },
+  { a: { b: 7n, c: [1n, 2n, 3n] } },
+  { a: { b: 'ab' }, 'x.y': 'é' },
+  { a: 9223372036854775807n },
+  { a: 9007199254740993n, é: { é: -1n } },
+  { a: { b: { c: { d: 1n } } } },
+  [1n, 2n, 'a'],
+  'a',
+  7n,
+  { a: '😀x', b: '' },
+];
+const dynamics: readonly Readonly<Record<string, Json>>[] = [
+  {},
+  { colour: 'a' },
+  { colour: '' },
+  { colour: 7n, more: { deep: ['a', 1n] } },
+  { colour: null },
+  { more: { deep: [] } },
+  { more: { deep: 1n }, colour: true },
+];
+
+/** What a row is made of, decided by its number and how often it was written. */
+function rowOf(id: number, version: number): Row {
+  let state = (id * 2654435761 + version * 40503 + 12345) >>> 0;
+  const next = (below: number): number => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0;
+    return (state >>> 8) % below;
+  };
+  const orNull = <T>(values: readonly T[]): T | undefined =>
+    next(6) === 0 ? undefined : (values[next(values.length)] as T);
+  const list = <T>(values: readonly T[]): T[] =>
+    Array.from({ length: next(5) }, () => values[next(values.length)] as T);
+  const float = orNull(reals);
+  const time = orNull(times);
+  return {
+    id: BigInt(id),
+    tiny: orNull(tinies),
+    big: orNull(bigs),
+    float: float === undefined ? undefined : Math.fround(float),
+    double: orNull(reals),
+    text: orNull(texts),
+    yes: orNull([true, false]),
+    doc: orNull(jsons),
+    ints: next(6) === 0 ? undefined : list(bigs),
+    texts: next(6) === 0 ? undefined : list(texts),
+    time: time === undefined ? undefined : BigInt(Date.parse(time)) * 1000n,
+    $meta: dynamics[next(dynamics.length)],
+  };
+}
+
+/** As the client takes it: it writes JSON itself, so integers go in as raw text. */
+function sentJson(json: Json): unknown {
+  const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
+  if (typeof json === 'bigint') return rawJSON(String(json));
+  if (Array.isArray(json)) return json.map((element) => sentJson(element as Json));
+  if (typeof json === 'object' && json !== null)
+    return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, sentJson(value as Json)]));
+  return Object.is(json, -0) ? rawJSON('-0.0') : json;
+}
+
+function sentRow({ $meta, ...row }: Row): RowData {
+  const plain = (value: Json | undefined): unknown =>
+    typeof value === 'bigint' ? String(value) : Array.isArray(value) ? value.map(plain) : (value ?? null);
+  const sent = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
+  const time = row.time as bigint | undefined;
+  return {
+    ...sent,
+    tiny: row.tiny === undefined ? null : Number(row.tiny),
+    doc: row.doc === undefined ? null : sentJson(row.doc),
+    time: time === undefined ? null : new Date(Number(time / 1000n)).toISOString(),
+    vector: vectorOf(Number(row.id)),
+    ...(sentJson($meta as Json) as object),
+  } as RowData;
+}
+
+const quoted = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`;
+const int = fc.constantFrom(...bigs, ...tinies, 2n, 3n, 128n).map(String);
+const real = fc.constantFrom('0.0', '-0.0', '0.1', '1.5', '-1.5', '1e30', '16777217.0', '16777216.0', '3.0');
+const number = fc.oneof(int, real);
+const text = fc.constantFrom(...texts, 'zz').map(quoted);
+const pattern = fc
+  .constantFrom(
+    '%',
+    'a%',
+    '%b%',
+    '_',
+    '__',
+    'b\\\\%c',
+    'b\\\\_c',
+    'b_c',
+    '%é',
+    '_x',
+    '😀%',
+    '',
+    '%a%b%',
+    "it's",
+    'a_c',
+  )
+  .map((value) => `"${value}"`);
+const regex = fc
+  .constantFrom('^a', 'b$', '[a-c]+', '^.$', 'x|q', '^$', '(ab)+c?')
+  .map((value) => `"${value}"`);
+const docPath = fc.constantFrom(
+  'doc["a"]', 'doc["a"]["b"]', 'doc["a"][0]', 'doc["a"]["c"]', 'doc["x.y"]', 'doc["é"]["é"]', 'doc["a"]["b"]["c"]["d"]',
+  'doc["a"][2][0]', 'doc[1]', 'doc', 'colour', '$meta["colour"]', 'more["deep"]', '$meta["more"]["deep"]', 'absent',
+); // biome-ignore format: a pool of paths
+const op = fc.constantFrom('==', '!=', '<', '<=', '>', '>=');
+const plainNumber = fc.constantFrom(
+  'tiny',
+  'big',
+  'float',
+  'double',
+  'id',
+  'ints[0]',
+  'ints[3]',
+  'array_length(ints)',
+);
+const wholeNumber = fc.constantFrom('tiny', 'big', 'id', 'ints[1]');
+const plainText = fc.constantFrom('text', 'texts[0]', 'texts[2]');
+const list = (values: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.array(values, { maxLength: 5 }).map((all) => `[${all.join(', ')}]`);
+const template = (strings: TemplateStringsArray, ...parts: readonly fc.Arbitrary<string>[]) =>
+  fc.tuple(...parts).map((values) => String.raw({ raw: strings }, ...values));
+
+const leaf = fc.oneof(
+  template`${plainNumber} ${op} ${number}`,
+  template`${number} ${op} ${plainNumber}`,
+  template`${plainText} ${op} ${text}`,
+  template`${wholeNumber} in ${list(int)}`,
+  template`${wholeNumber} not in ${list(int)}`,
+  template`${plainText} in ${list(text)}`,
+  template`${plainText} not in ${list(text)}`,
+  template`${plainText} like ${pattern}`,
+  template`${plainText} =~ ${regex}`,
+  template`${plainText} !~ ${regex}`,
+  template`${docPath} ${op} ${fc.oneof(number, text)}`,
+  template`${docPath} ${fc.constantFrom('==', '!=')} ${fc.constantFrom('true', 'false')}`,
+  template`${docPath} ${fc.constantFrom('in', 'not in')} ${fc.oneof(list(int), list(text))}`,
+  template`${docPath} like ${pattern}`,
+  template`exists ${docPath.filter((path) => path !== 'doc')}`,
+  template`${docPath} is ${fc.constantFrom('null', 'not null')}`,
+  template`${fc.constantFrom('tiny', 'float', 'text', 'yes', 'doc', 'ints', 'time')} is ${fc.constantFrom('null', 'not null')}`,
+  template`json_contains(${docPath}, ${fc.oneof(number, text, fc.constantFrom('true', '[2]'))})`,
+  template`json_contains_any(${docPath}, ${list(fc.oneof(int, text))})`,
+  template`json_contains_all(${docPath}, ${list(int)})`,
+  template`array_contains(ints, ${int})`,
+  template`array_contains(texts, ${text})`,
+  template`array_contains_all(ints, ${list(int)})`,
+  template`array_contains_any(texts, ${list(text)})`,
+  template`yes == ${fc.constantFrom('true', 'false')}`,
+  fc.constant('yes'),
+  template`time ${op} ISO '${fc.constantFrom(...times)}'`,
+  template`time + INTERVAL '${fc.constantFrom('P1M', 'P1D', 'PT1H')}' ${op} ISO '${fc.constantFrom(...times)}'`,
+  template`id % ${fc.constantFrom('2', '3', '7')} == ${fc.constantFrom('0', '1')}`,
+  template`tiny ${fc.constantFrom('+', '-', '*')} ${fc.constantFrom('1', '7')} ${op} ${int}`,
+);
+const filters = fc.letrec<{ readonly filter: string }>((tie) => ({
+  filter: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    leaf,
+    fc
+      .tuple(tie('filter'), fc.constantFrom('and', 'or', '&&', '||'), tie('filter'))
+      .map(([a, joint, b]) => `(${a} ${joint} ${b})`),
+    tie('filter').map((inner) => `not (${inner})`),
+  ),
+})).filter;
+
+describe('random filters mean what the oracle says', () => {
+  let folder: Awaited<ReturnType<typeof tempFolder>>;
+  let database: Elanus;
+  let client: MilvusClient;
+  const rows = new Map<number, Row>();
+
+  const ids = (found: readonly RowData[]): number[] => found.map(({ id }) => Number(id));
+  const write = async (numbers: readonly number[], version: number, partition: string): Promise<void> => {
+    const written = numbers.map((id) => rowOf(id, version));
+    for (const row of written) rows.set(Number(row.id), row);
+    const request = { collection_name: 'c', partition_name: partition, data: written.map(sentRow) };
+    await mustSucceed(version === 0 ? client.insert(request) : client.upsert(request));
+  };
+  const range = (begin: number, end: number): number[] =>
+    Array.from({ length: end - begin }, (_, at) => begin + at);
+
+  beforeAll(async () => {
+    folder = await tempFolder();
+    database = await open(folder.path, { logLevel: 'error' });
+    client = await connect(database.address);
+    await mustSucceed(
+      client.createCollection({ collection_name: 'c', fields, enable_dynamic_field: true, shards_num: 2 }),
+    );
+    await mustSucceed(client.createPartition({ collection_name: 'c', partition_name: 'p' }));
+    await mustSucceed(
+      client.createIndex({
+        collection_name: 'c',
+        field_name: 'vector',
+        index_type: 'FLAT',
+        metric_type: 'L2',
+      }),
+    );
+    await client.loadCollectionSync({ collection_name: 'c' });
+    await write(range(0, 120), 0, '_default');
+    await write(range(120, 200), 0, 'p');
+    await client.flushSync({ collection_names: ['c'] });
+    await write(range(200, 300), 0, '_default');
+    await write(range(40, 60), 1, '_default');
+    await write(range(210, 220), 1, '_default');
+  });
+  afterAll(async () => {
+    await client?.closeConnection();
+    await database?.close();
+    await folder?.remove();
+  });
+
+  async function agrees(filter: string): Promise<void> {
+    const node = parseFilter(filter);
+    const wanted = [...rows.values()]
+      .filter((row) => oracle.passes(node, row))
+      .map(({ id }) => Number(id))
+      .sort((a, b) => a - b);
+    const query = { collection_name: 'c', filter, output_fields: ['id'] };
+    const found = await client.query({ ...query, limit: 1000 });
+    expect(found.status.reason, filter).toBe('');
+    expect(ids(found.data), filter).toEqual(wanted);
+    const pages: number[] = [];
+    const size = Math.max(1, Math.ceil(wanted.length / 3));
+    for (let offset = 0; offset <= wanted.length; offset += size)
+      pages.push(...ids((await client.query({ ...query, limit: size, offset })).data));
+    expect(pages, filter).toEqual(wanted);
+    expect((await client.count({ collection_name: 'c', expr: filter })).data, filter).toBe(wanted.length);
+    const hits = await client.search({ ...query, data: vectorOf(5000), limit: 1000 });
+    expect(
+      ids(hits.results as RowData[]).sort((a, b) => a - b),
+      filter,
+    ).toEqual(wanted);
+  }
+  const agreeAtRandom = (seed: number): Promise<void> =>
+    fc.assert(fc.asyncProperty(filters, agrees), { numRuns: RUNS, seed, endOnFailure: false });
+
+  it('over rows in files and in memory, with upserts', () => agreeAtRandom(SEED), 120_000);
+
+  it('after a delete by a filter, and after a restart', async () => {
+    const filter = 'tiny == 7 or exists more or text like "ab%"';
+    const node = parseFilter(filter);
+    const gone = [...rows.values()].filter((row) => oracle.passes(node, row));
+    const deleted = await client.delete({ collection_name: 'c', filter });
+    expect(Number(deleted.delete_cnt)).toBe(gone.length);
+    for (const { id } of gone) rows.delete(Number(id));
+    await agreeAtRandom(SEED + 1);
+    await client.closeConnection();
+    await database.close();
+    database = await open(folder.path, { logLevel: 'error' });
+    client = await connect(database.address);
+    await client.loadCollectionSync({ collection_name: 'c' });
+    await agreeAtRandom(SEED + 2);
+  }, 120_000);
+});
