@@ -3,6 +3,7 @@ import { assertNever } from '#base/assert.js';
 import { compileRegex, type Regex } from '#expr/regex.js';
 import type { ComparisonOp, LikePart, LikePattern } from '#expr/typed.js';
 import { bytesOfText, compareTo, isEqualTo, Needle, standsAt, TextSet } from './byte-strings.js';
+import { isContinuation, matchForward, type Piece, RunFinder } from './run-finder.js';
 
 export interface TextMatcher {
   /** Nanoseconds a text, roughly, and those that each of its bytes adds. */
@@ -173,23 +174,17 @@ export function comparisonMatcher(op: Exclude<ComparisonOp, '!='>, text: string)
   return op === '==' ? new ExactText(text) : new OrderedText(text, op);
 }
 
-/** Text, or undefined for one code point. */
-type Piece = Uint8Array | undefined;
-
-/** Any bytes of a code point but its first. */
-const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
-
 /**
  * Runs of text and `_` between `%`s: the first stands at the beginning and the last at the end of the text, where no `%` is; each other one
  * is looked for from left to right, and the first place is as good as any.
  */
 class LikeText implements TextMatcher {
   readonly cost = 40;
-  readonly byteCost = 2;
+  readonly byteCost: number;
   readonly passShare = 0.1;
   readonly #runs: readonly (readonly Piece[])[];
-  /** Of runs that are one text: they are found in linear time. */
-  readonly #needles: readonly (Needle | undefined)[];
+  /** Of the runs between the first and the last: one text is found with longer steps. */
+  readonly #finders: readonly (Needle | RunFinder)[];
 
   constructor(parts: readonly LikePart[]) {
     const runs: Piece[][] = [[]];
@@ -198,7 +193,11 @@ class LikeText implements TextMatcher {
       else runs.at(-1)?.push(part.kind === 'text' ? bytesOfText(part.text) : undefined);
     }
     this.#runs = runs;
-    this.#needles = runs.map(needleOf);
+    this.#finders = runs.slice(1, -1).map(finderOf);
+    this.byteCost = this.#finders.reduce(
+      (most, finder) => Math.max(most, finder instanceof RunFinder ? finder.byteCost : 1),
+      2,
+    );
   }
 
   test(bytes: Uint8Array, begin: number, end: number): boolean {
@@ -207,12 +206,11 @@ class LikeText implements TextMatcher {
     let at = matchForward(bytes, begin, end, first);
     if (at < 0) return false;
     if (runs.length === 1) return at === end;
-    for (let run = 1; run < runs.length - 1; run++) {
-      const needle = this.#needles[run];
-      if (needle === undefined) at = findRun(bytes, at, end, runs[run] as readonly Piece[]);
+    for (const finder of this.#finders) {
+      if (finder instanceof RunFinder) at = finder.findEnd(bytes, at, end);
       else {
-        const place = needle.find(bytes, at, end);
-        at = place < 0 ? -1 : place + needle.bytes.length;
+        const place = finder.find(bytes, at, end);
+        at = place < 0 ? -1 : place + finder.bytes.length;
       }
       if (at < 0) return false;
     }
@@ -220,35 +218,9 @@ class LikeText implements TextMatcher {
   }
 }
 
-function needleOf(run: readonly Piece[]): Needle | undefined {
+function finderOf(run: readonly Piece[]): Needle | RunFinder {
   const [text] = run;
-  return run.length === 1 && text !== undefined && text.length > 0 ? new Needle(text) : undefined;
-}
-
-/** Where a run that stands at `begin` ends; -1: it does not stand there. */
-function matchForward(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): number {
-  let at = begin;
-  for (let piece = 0; piece < run.length; piece++) {
-    const text = run[piece];
-    if (text !== undefined) {
-      if (end - at < text.length || !standsAt(bytes, at, text)) return -1;
-      at += text.length;
-      continue;
-    }
-    if (at >= end) return -1;
-    at++;
-    while (at < end && isContinuation(bytes[at])) at++;
-  }
-  return at;
-}
-
-/** Behind the first place of a run; -1: there is none. To begin within a code point finds nothing that its first byte does not. */
-function findRun(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): number {
-  for (let at = begin; at <= end; at++) {
-    const behind = matchForward(bytes, at, end, run);
-    if (behind >= 0) return behind;
-  }
-  return -1;
+  return run.length === 1 && text !== undefined && text.length > 0 ? new Needle(text) : new RunFinder(run);
 }
 
 function matchesAtEnd(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): boolean {
