@@ -124,6 +124,54 @@ def client_flow(client):
         equal(client.query(name, filter="id in [999999]", output_fields=["word"]), [])
         equal([row["id"] for row in client.get(name, ids=[9], output_fields=["word"])], [9])
 
+    def filters():
+        def ids(expression, **more):
+            return sorted(row["id"] for row in client.query(name, filter=expression, output_fields=["id"], **more))
+
+        equal(ids("size > 4"), [at for at in range(200) if at % 7 > 4])
+        equal(ids('word like "w1%" and not (size == 3)'), [at for at in range(200) if str(at).startswith("1") and at % 7 != 3])
+        equal(ids("size in {sizes} and id < 50", filter_params={"sizes": [1, 2]}), [at for at in range(50) if at % 7 in (1, 2)])
+        hits = client.search(name, data=[vector(3)], limit=200, filter='size == 6 or word == "w0"', output_fields=["size"])
+        equal(sorted(hit["id"] for hit in hits[0]), [at for at in range(200) if at % 7 == 6 or at == 0])
+        pages = client.query_iterator(name, filter="size >= 1", batch_size=17, output_fields=["id"])
+        found = []
+        while page := pages.next():
+            found.extend(row["id"] for row in page)
+        pages.close()
+        equal(found, [at for at in range(200) if at % 7 >= 1])
+        refused(lambda: client.query(name, filter="size >", output_fields=["id"]), 1100)
+
+    def typed_filters():
+        schema = client.create_schema(auto_id=False)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("v", DataType.FLOAT_VECTOR, dim=DIM)
+        schema.add_field("tags", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=8, max_length=16)
+        schema.add_field("doc", DataType.JSON)
+        schema.add_field("age", DataType.INT32, nullable=True)
+        params = client.prepare_index_params()
+        params.add_index("v", index_type="HNSW", metric_type="L2", params={"M": 8, "efConstruction": 64})
+        client.create_collection("kinds", schema=schema, index_params=params, consistency_level="Strong")
+        data = [
+            {"id": at, "v": vector(at), "tags": [f"t{at % 3}"], "doc": {"kind": at % 4, "in": {"x": at}}, "age": None if at % 5 == 0 else at}
+            for at in range(60)
+        ]
+        client.insert("kinds", data)
+
+        def ids(expression):
+            return sorted(row["id"] for row in client.query("kinds", filter=expression, output_fields=["id"]))
+
+        for flushed in (False, True):
+            if flushed:
+                client.flush("kinds")
+            equal(ids('array_contains(tags, "t1")'), [at for at in range(60) if at % 3 == 1])
+            equal(ids('doc["kind"] == 2 and doc["in"]["x"] > 30'), [at for at in range(60) if at % 4 == 2 and at > 30])
+            equal(ids("age is null"), [at for at in range(60) if at % 5 == 0])
+        equal(client.query("kinds", filter="id == 7", output_fields=["tags", "doc"])[0]["tags"], ["t1"])
+        equal(client.delete("kinds", filter='doc["kind"] == 3')["delete_count"], 15)
+        equal(ids('doc["kind"] == 3'), [])
+        equal(client.query("kinds", filter="", output_fields=["count(*)"])[0]["count(*)"], 45)
+        client.drop_collection("kinds")
+
     def upsert():
         equal(client.upsert(name, [{"id": 5, "vector": vector(1005), "word": "new"}])["upsert_count"], 1)
         equal(client.query(name, filter="id == 5", output_fields=["word"])[0]["word"], "new")
@@ -199,7 +247,7 @@ def client_flow(client):
         refused(lambda: client.search(name, data=[[1.0]], limit=1))
         refused(lambda: client.create_collection("bad name!", dimension=DIM))
 
-    for step in (create, insert, search, query, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
+    for step in (create, insert, search, query, filters, typed_filters, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
         check(f"MilvusClient {step.__name__}", step)
 
 
