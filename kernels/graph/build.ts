@@ -1,6 +1,7 @@
 // Building the graph: insertion by any number of threads at once. A node's list is changed under a lock of its own (one i32 a node);
 // readers take none. The distance of every link of layer 0 is kept while building, so that a full list is pruned without computing them.
-import { asQuery, codeOf, codeStride, isIp, keys4, touch } from './codes';
+import { asQuery, keys4, touch } from './codes';
+import { codeOf, codeStride, isIp } from './code-place';
 import {
   degree,
   descend,
@@ -12,8 +13,8 @@ import {
   listLength,
   listOf,
   mark,
-  NIL,
   nextEpoch,
+  NIL,
   nodeOf,
   pool,
   scratch,

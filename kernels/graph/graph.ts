@@ -1,10 +1,9 @@
 // The layered proximity graph (HNSW, Malkov & Yashunin 2016): where its lists are, the pool of a search, and the searches.
 // Lists have a fixed length and end with NIL, so a reader needs no lock: whatever it sees while a list changes are valid ids.
-import { hasUpperCodes, keys4, swapCodes, touch, touchCode } from './codes';
+import { hasUpperCodes, swapCodes } from './code-place';
+import { keys4, touch, touchCode } from './codes';
 
 export const NIL: u32 = 0xffffffff;
-/** Nodes that a scan scores together. */
-const SCANNED: i32 = 32;
 export let nodes: u32 = 0;
 export let degree: i32 = 0; // of the upper layers; layer 0 has twice as many
 let base: usize = 0; // layer 0: 2 * degree ids a node
@@ -13,7 +12,8 @@ let upper: usize = 0; // degree ids for each node and layer above 0
 let upperOf: usize = 0; // u32 a node: number of its first list in `upper`
 /** +0 entry node, +4 top layer or -1, +8 lock, +12 next node to insert */
 export let header: usize = 0;
-let rowOf: usize = 0; // u32 a node: its row; 0: nodes are rows
+export let rowOf: usize = 0; // u32 a node: its row; 0: nodes are rows
+
 export function useRows(rows: usize): void {
   rowOf = rows;
 }
@@ -43,6 +43,7 @@ export let pool: usize = 0; // candidates, u64 each, nearest first: key << 32 | 
 export let results: usize = 0; // a second pool, of nodes that count, for filtered searches
 export let poolMax: i32 = 0;
 export let scratch: usize = 0; // keys (64 bytes), then ids
+
 export function useThread(
   visitedBytes: usize,
   poolAt: usize,
@@ -100,7 +101,7 @@ export function nextEpoch(): i32 {
 }
 
 /** Keys come in fours: repeats the last id behind the list. */
-@inline function padIds(ids: usize, count: i32): void {
+@inline export function padIds(ids: usize, count: i32): void {
   const p = ids + ((<usize>count) << 2),
     last = load<u32>(p - 4);
   store<u32>(p, last);
@@ -209,7 +210,7 @@ export function enter(query: usize, layer: i32): u64 {
 }
 
 /** Nodes of a list that this search has not seen, to `ids`. */
-@inline function gather(list: usize, length: i32, ids: usize, mark: i32): i32 {
+@inline export function gather(list: usize, length: i32, ids: usize, mark: i32): i32 {
   let n = 0;
   for (const end = list + ((<usize>length) << 2); list < end; list += 4) {
     const node = load<u32>(list);
@@ -283,224 +284,4 @@ export function search(query: usize, ef: i32): i32 {
 @inline export function counts(excluded: usize, node: u32): bool {
   const row = rowOf ? load<u32>(rowOf + ((<usize>node) << 2)) : node;
   return (load<u8>(excluded + (row >> 3)) & (1 << (row & 7))) == 0;
-}
-
-/**
- * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
- * when the nearest unexpanded candidate is farther than the worst of ef results, or after `budget` expansions.
- * @returns how many results
- */
-export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: i32): i32 {
-  if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool,
-    kept = results,
-    capacity = poolMax,
-    keys = scratch,
-    ids = scratch + 64,
-    length = degree << 1;
-  const first = enter(query, 0),
-    m = nextEpoch();
-  let size = 1,
-    found = 0,
-    at = 0;
-  store<u64>(entries, first);
-  mark(nodeOf(first), m);
-  if (counts(excluded, nodeOf(first))) {
-    store<u64>(kept, first);
-    found = 1;
-  }
-  while (at < size && budget-- > 0) {
-    const place = entries + ((<usize>at) << 3),
-      entry = load<u64>(place);
-    store<u64>(place, entry | 1);
-    if (found == ef && entry > (load<u64>(kept + ((<usize>(ef - 1)) << 3)) | 1)) break;
-    const n = gather(listOf(nodeOf(entry), 0), length, ids, m);
-    let nearest = at + 1;
-    if (n > 0) {
-      touch(ids, n);
-      padIds(ids, n);
-      for (let i = 0; i < n; i += 4) {
-        const p = ids + ((<usize>i) << 2);
-        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        if (found == ef)
-          lanes &= i32x4.bitmask(
-            i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(kept + ((<usize>(ef - 1)) << 3)) >> 32))),
-          );
-        while (lanes != 0) {
-          const lane = (<usize>ctz(lanes)) << 2;
-          lanes &= lanes - 1;
-          const next = entryOf(load<u32>(keys + lane), load<u32>(p + lane));
-          const r = insertEntry(entries, size, capacity, next);
-          if (r >= 0) {
-            size = <i32>r;
-            const to = <i32>(r >> 32);
-            if (to < nearest) nearest = to;
-          }
-          if (counts(excluded, nodeOf(next))) {
-            const s = insertEntry(kept, found, ef, next);
-            if (s >= 0) found = <i32>s;
-          }
-        }
-      }
-    }
-    at = nearest;
-    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
-  }
-  return found;
-}
-
-/**
- * Walks only over nodes that count; a neighbour that does not is a bridge to its own neighbours (two hops, as ACORN-1 does, Patel et
- * al. 2024). @param reach the most nodes scored per expansion. @returns how many entries the pool got, all of them nodes that count
- */
-export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32): i32 {
-  if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool,
-    keys = scratch,
-    ids = scratch + 64,
-    length = degree << 1;
-  const first = enter(query, 0),
-    m = nextEpoch();
-  let size = 1,
-    at = 0;
-  store<u64>(entries, first);
-  mark(nodeOf(first), m);
-  while (at < size) {
-    const place = entries + ((<usize>at) << 3),
-      entry = load<u64>(place);
-    store<u64>(place, entry | 1);
-    const list = listOf(nodeOf(entry), 0);
-    let n = 0;
-    for (let i = 0; i < length; i++) {
-      const next = load<u32>(list + ((<usize>i) << 2));
-      if (next == NIL) break;
-      load<u8>(listOf(next, 0));
-    }
-    for (let i = 0; i < length && n < reach; i++) {
-      const next = load<u32>(list + ((<usize>i) << 2));
-      if (next == NIL) break;
-      const seen = isMarked(next, m);
-      if (counts(excluded, next)) {
-        if (!seen) {
-          mark(next, m);
-          store<u32>(ids + ((<usize>n) << 2), next);
-          n++;
-        }
-        continue;
-      }
-      if (seen) continue;
-      mark(next, m);
-      const second = listOf(next, 0);
-      for (let j = 0; j < length && n < reach; j++) {
-        const far = load<u32>(second + ((<usize>j) << 2));
-        if (far == NIL) break;
-        if (!isMarked(far, m) && counts(excluded, far)) {
-          mark(far, m);
-          store<u32>(ids + ((<usize>n) << 2), far);
-          n++;
-        }
-      }
-    }
-    let nearest = at + 1;
-    if (n > 0) {
-      touch(ids, n);
-      padIds(ids, n);
-      for (let i = 0; i < n; i += 4) {
-        const p = ids + ((<usize>i) << 2);
-        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        while (lanes != 0) {
-          const lane = (<usize>ctz(lanes)) << 2;
-          lanes &= lanes - 1;
-          const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-          if (r >= 0) {
-            size = <i32>r;
-            const to = <i32>(r >> 32);
-            if (to < nearest) nearest = to;
-          }
-        }
-      }
-    }
-    at = nearest;
-    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
-  }
-  // The entry node may not count.
-  let kept = 0;
-  for (let i = 0; i < size; i++) {
-    const entry = load<u64>(entries + ((<usize>i) << 3));
-    if (counts(excluded, nodeOf(entry))) {
-      store<u64>(entries + ((<usize>kept) << 3), entry);
-      kept++;
-    }
-  }
-  return kept;
-}
-
-/** Scores every node that counts by its code and keeps the ef nearest in the pool. @returns how many */
-export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
-  const entries = pool,
-    keys = scratch,
-    ids = scratch + 64;
-  let size = 0,
-    n = 0;
-  for (let node: u32 = 0; node <= nodes; node++) {
-    if (node < nodes) {
-      if (!counts(excluded, node)) continue;
-      store<u32>(ids + ((<usize>n) << 2), node);
-      n++;
-    }
-    if (n == 0 || (n < SCANNED && node < nodes)) continue;
-    touch(ids, n);
-    padIds(ids, n);
-    for (let j = 0; j < n; j += 4) {
-      const p = ids + ((<usize>j) << 2);
-      keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-      let lanes: u32 = n - j >= 4 ? 15 : (1 << (n - j)) - 1;
-      if (size == ef)
-        lanes &= i32x4.bitmask(
-          i32x4.lt_u(
-            v128.load(keys),
-            i32x4.splat(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32)),
-          ),
-        );
-      while (lanes != 0) {
-        const lane = (<usize>ctz(lanes)) << 2;
-        lanes &= lanes - 1;
-        const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-        if (r >= 0) size = <i32>r;
-      }
-    }
-    n = 0;
-  }
-  return size;
-}
-
-/** Nodes of the first `count` pool (or results) entries, as rows, u32 each, to `out`. */
-export function takeRows(fromResults: i32, count: i32, out: usize): void {
-  const entries = fromResults ? results : pool;
-  for (let i = 0; i < count; i++) {
-    const node = nodeOf(load<u64>(entries + ((<usize>i) << 3)));
-    store<u32>(out + ((<usize>i) << 2), rowOf ? load<u32>(rowOf + ((<usize>node) << 2)) : node);
-  }
-}
-
-const SCORED_MORE: i32 = 4;
-/** A key as a number: of integer codes, or of a float (see `keyOf` in lib). */
-@inline function numberOf(key: u32, isFloat: bool): f32 {
-  return isFloat ? reinterpret<f32>(key & 0x80000000 ? key ^ 0x80000000 : ~key) : <f32>key;
-}
-
-/**
- * Of the first `count` pool (or results) entries, how many may be among the nearest k by the vectors: keys are squared distances with an error
- * that grows with the distance, so those up to `slack` times the k-th distance behind the k-th are.
- */
-export function worthScoring(fromResults: i32, count: i32, k: i32, isFloat: bool, slack: f32): i32 {
-  if (count <= k + SCORED_MORE) return count;
-  const entries = fromResults ? results : pool,
-    last = numberOf(<u32>(load<u64>(entries + ((<usize>(k - 1)) << 3)) >> 32), isFloat);
-  const bound = last + slack * sqrt<f32>(max<f32>(last, 0));
-  let n = k + SCORED_MORE;
-  while (n < count && numberOf(<u32>(load<u64>(entries + ((<usize>n) << 3)) >> 32), isFloat) <= bound) n++;
-  return n;
 }

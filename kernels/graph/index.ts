@@ -1,17 +1,10 @@
 // Graph index kernels: the layered graph over any kind of code, its searches, its building, and the encodings. See README.md.
-export { useCodes, useUpperCodes, keysOfAll } from './codes';
-export {
-  useGraph,
-  useThread,
-  lastEpoch,
-  search,
-  searchAdmitting,
-  searchTwoHop,
-  scanCounting,
-  takeRows,
-  useRows,
-  worthScoring,
-} from './graph';
-export { useBuild, insertNext, fillLists } from './build';
-export { toFrame, to4, to6, to8, to16, to32, toQuery } from './encode';
-export { useRecords, writeRecords, makeTable, searchRecords, searchRecordsAdmitting } from './qg';
+export { useCodes, useUpperCodes } from './code-place';
+export { keysOfAll } from './codes';
+export { lastEpoch, search, useGraph, useRows, useThread } from './graph';
+export { scanCounting, searchAdmitting, searchTwoHop } from './filtered';
+export { takeRows, worthScoring } from './found';
+export { fillLists, insertNext, useBuild } from './build';
+export { to16, to32, to4, to6, to8, toFrame, toQuery } from './encode';
+export { useRecords, writeRecords } from './qg-records';
+export { makeTable, searchRecords, searchRecordsAdmitting } from './qg';

@@ -11,133 +11,32 @@
 //   +16 f64 weight   +24 f64 largest contribution   +32 f64 largest contribution in the window at hand   +40 u32 end address of its blocks
 // An order entry (16 bytes): +0 u32 address of a term   +4 u32 its current row (WAND)   +8 f64 sum of bounds up to and with it (MaxScore)
 // A top-k state: as in kernels/flat; the key of score s is 0x7fffffff - bits(s), smaller = better, for s > 0.
+import {
+  accumulate,
+  BLOCKS,
+  BLOCKS_END,
+  END,
+  LOCAL,
+  MAX,
+  ORDER,
+  ROW,
+  rowAt,
+  seek,
+  SUM,
+  TERM,
+  WEIGHT,
+} from './terms';
+import { offer } from './top';
 
-const END: u32 = 0xffffffff;
+export { finish } from './top';
+
 const WINDOW: u32 = 4096;
 /** Postings that can be added up in the time of finding one by `seek`, about. */
 const PROBE_COST: f64 = 24;
-const TERM: usize = 48,
-  ORDER: usize = 16;
-const ROW: usize = 8,
-  BLOCKS: usize = 12,
-  WEIGHT: usize = 16,
-  MAX: usize = 24,
-  LOCAL: usize = 32,
-  BLOCKS_END: usize = 40,
-  SUM: usize = 8;
 
 /** Whether no row with at most this score gets in. A little slack: sums in another order differ in their last bits. */
 @inline function hopeless(bound: f64, threshold: f64): bool {
   return <f64>(<f32>(bound * 1.000000001)) <= threshold;
-}
-
-function siftDown(entries: usize, size: u32, from: u32): void {
-  const value = load<u64>(entries + ((<usize>from) << 3));
-  let at = from;
-  while (true) {
-    let child = at * 2 + 1;
-    if (child >= size) break;
-    let larger = load<u64>(entries + ((<usize>child) << 3));
-    if (child + 1 < size) {
-      const right = load<u64>(entries + ((<usize>(child + 1)) << 3));
-      if (right > larger) {
-        larger = right;
-        child++;
-      }
-    }
-    if (larger <= value) break;
-    store<u64>(entries + ((<usize>at) << 3), larger);
-    at = child;
-  }
-  store<u64>(entries + ((<usize>at) << 3), value);
-}
-
-/** Takes the row in when its score is in (threshold, high] and it is not excluded. Returns the new threshold. */
-function offer(top: usize, score: f64, row: u32, threshold: f64, high: f64, excluded: usize): f64 {
-  const rounded = <f32>score;
-  if (!(<f64>rounded > threshold) || <f64>rounded > high) return threshold;
-  if (excluded != 0 && (load<u8>(excluded + <usize>(row >> 3)) >> <u8>(row & 7)) & 1) return threshold;
-  const size = load<u32>(top),
-    k = load<u32>(top, 8),
-    entries = top + 16;
-  const entry = ((<u64>(0x7fffffff - reinterpret<u32>(rounded))) << 32) | <u64>row;
-  if (size == k) {
-    store<u64>(entries, entry);
-    siftDown(entries, k, 0);
-  } else {
-    let at = size;
-    while (at > 0) {
-      const parent = (at - 1) >> 1,
-        above = load<u64>(entries + ((<usize>parent) << 3));
-      if (above >= entry) break;
-      store<u64>(entries + ((<usize>at) << 3), above);
-      at = parent;
-    }
-    store<u64>(entries + ((<usize>at) << 3), entry);
-    store<u32>(top, size + 1);
-    if (size + 1 < k) return threshold;
-  }
-  const worst = <f64>reinterpret<f32>(0x7fffffff - <u32>(load<u64>(entries) >> 32));
-  return worst > threshold ? worst : threshold;
-}
-
-/** Orders a top-k state's entries best first. Returns how many there are. */
-export function finish(top: usize): u32 {
-  const size = load<u32>(top),
-    entries = top + 16;
-  for (let end = size; end > 1; ) {
-    end--;
-    const last = entries + ((<usize>end) << 3),
-      value = load<u64>(last);
-    store<u64>(last, load<u64>(entries));
-    store<u64>(entries, value);
-    siftDown(entries, end, 0);
-  }
-  return size;
-}
-
-@inline function rowAt(cursor: u32, end: u32): u32 {
-  return cursor < end ? load<u32>(cursor) : END;
-}
-
-/** Moves a term to its first row at or after the target, in growing steps and then by halves. Returns that row. */
-function seek(term: usize, target: u32): u32 {
-  let low = load<u32>(term);
-  const end = load<u32>(term, 4),
-    row = load<u32>(term, ROW);
-  if (row >= target) return row;
-  let step: u32 = 4;
-  while (step < end - low && load<u32>(low + step) < target) {
-    low += step;
-    step <<= 1;
-  }
-  let high = step < end - low ? low + step : end;
-  low += 4;
-  while (low < high) {
-    const middle = low + (((high - low) >> 3) << 2);
-    if (load<u32>(middle) < target) low = middle + 4;
-    else high = middle;
-  }
-  const found = rowAt(low, end);
-  store<u32>(term, low);
-  store<u32>(term, found, ROW);
-  return found;
-}
-
-/** Adds the term's products of rows [base, end) to the window's sums. */
-@inline function accumulate(term: usize, sums: usize, base: u32, end: u32, delta: u32): void {
-  let cursor = load<u32>(term);
-  const last = load<u32>(term, 4),
-    weight = load<f64>(term, WEIGHT);
-  let row = load<u32>(term, ROW);
-  while (row < end) {
-    const at = sums + ((<usize>(row - base)) << 3);
-    store<f64>(at, load<f64>(at) + weight * <f64>load<f32>(cursor + delta));
-    cursor += 4;
-    row = rowAt(cursor, last);
-  }
-  store<u32>(term, cursor);
-  store<u32>(term, row, ROW);
 }
 
 /** Term at a time, a window of rows at a time so that the sums stay in the cache. `sums`: WINDOW f64 of zero, zero again afterwards. */
