@@ -20,7 +20,6 @@ const longKnown: Readonly<Record<string, string>> = {
   'server/node.ts': 'starts every role; its seams are being moved',
   'index/graph/graph-build.ts': 'steps of one build that share its memory; belongs cut into steps',
   'index/graph/nodes/graph-check.ts': 'one check of layers after another over the same places',
-  'index/graph/search/graph-search.ts': 'constructor that places all parts of a walk',
   'index/ivf/ivf-code-scan.ts': 'one branch a kind of code; belongs in a table of kinds',
   'index/sparse/sparse-index.ts': 'counts, then fills, the same sections',
   'platform/memory/memory-transport.ts': 'the life of one call over the simulated network',

@@ -3,7 +3,8 @@
 import { must } from '#base/assert.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { ivfKernel } from '#index/codebook/ivf-kernel.js';
-import { type GraphIndexPlace, type GraphWalks, searchGraph } from '#index/graph/search/graph-search.js';
+import { searchGraph } from '#index/graph/search/graph-search.js';
+import type { GraphIndexPlace, GraphWalks } from '#index/graph/search/graph-walks.js';
 import { graphPqParams, graphPqWork } from './graph-pq-layout.js';
 
 export const graphPqSearch = (

@@ -5,7 +5,8 @@ import { must } from '#base/assert.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import { qgParams, recordLayout } from '#index/graph/nodes/qg-layout.js';
-import { type GraphIndexPlace, type GraphWalks, searchGraph } from '#index/graph/search/graph-search.js';
+import { searchGraph } from '#index/graph/search/graph-search.js';
+import type { GraphIndexPlace, GraphWalks } from '#index/graph/search/graph-walks.js';
 
 export const qgSearch = (
   input: IndexSearchInput,

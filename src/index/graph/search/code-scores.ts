@@ -9,7 +9,7 @@ import type { Hits, RowScores, ScoreBounds } from '#index/flat/row-scores.js';
 import { nearestByCode } from '#index/graph/codes/code-nearest.js';
 import { decodeCode } from '#index/graph/codes/code-vectors.js';
 import { graphParams, NIL } from '#index/graph/nodes/graph-layout.js';
-import type { GraphSearchPlace } from './graph-search.js';
+import type { GraphSearchPlace } from './graph-walks.js';
 
 /** Nodes whose keys are computed at a time. */
 const PIECE_NODES = 4096;

@@ -2,7 +2,8 @@
 import { must } from '#base/assert.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { CodeScores } from './code-scores.js';
-import { plainWalks, searchGraphBy } from './graph-search.js';
+import { searchGraphBy } from './graph-search.js';
+import { plainWalks } from './graph-walks.js';
 
 export interface CodesSearchInput extends Omit<IndexSearchInput, 'vectors'> {
   /** The rows that count, where a filter named few of them; they need not be searched for. */

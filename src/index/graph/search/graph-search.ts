@@ -33,80 +33,23 @@ import {
   workLayout,
 } from '#index/graph/nodes/graph-layout.js';
 
+import {
+  type Column,
+  type GraphIndexPlace,
+  type GraphSearchPlace,
+  type GraphWalks,
+  plainWalks,
+} from './graph-walks.js';
+
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
   readonly thread: number;
 }
 
-/** What a kind of graph is told about an index and a thread. */
-export interface GraphIndexPlace {
-  readonly index: IndexPlacement;
-  readonly kernel: GraphKernel;
-  /** Working memory of the thread, and what is where in it. */
-  readonly at: number;
-  readonly work: WorkLayout;
-  readonly isIp: boolean;
-}
-
-/** The same and more, for what scores rows. */
-export interface GraphSearchPlace extends GraphIndexPlace {
-  readonly memory: WebAssembly.Memory;
-  readonly form: CodeForm;
-  readonly frame: Frame;
-  /** Address of the query that codes are compared with. */
-  readonly query: number;
-}
-
 /** What a search is asked, without the vectors, which not every search has. */
 type GraphSearchInput = Omit<IndexSearchInput, 'vectors'> & { readonly rows?: Uint32Array };
-/** One of these for every node, at equal distances. */
-interface Column {
-  readonly offset: number;
-  readonly stride: number;
-}
-
-export interface OwnCodes {
-  /** Where `prepare` leaves the query that they are compared with. */
-  readonly query: number;
-  /** Tells the kernel of them. */
-  use(): void;
-  /** How many found rows are worth an exact score to have the nearest `k`. */
-  rescored(k: number): number;
-}
-
-/** What differs between kinds of graphs: where codes and lists of layer 0 are, and how it is walked. */
-export interface GraphWalks {
-  readonly codes: Column;
-  /** The same of the nodes of upper layers alone, which come first. */
-  readonly upperCodes?: Column;
-  readonly links: Column;
-  /** Codes that are not of the index's form: what steers by them. */
-  readonly own?: OwnCodes;
-  /** Called with each query, framed and coded. @param scale from framed values to the unit of the coded query */
-  prepare(scale: number): void;
-  /** Keys of results are floats, in the unit of SQ8; else all are integers. */
-  readonly hasFloatResults?: true;
-  /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
-  walk(ef: number, wanted: number): { isResults: boolean; count: number };
-  /** Leaves nodes that count in the results. */
-  admit(ef: number, excluded: number, budget: number): number;
-}
-
 export const graphSearch = (input: IndexSearchInput, context: Context): IndexSearchOutput =>
   searchGraph(input, context, plainWalks);
-
-export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
-  const { degree, codeStride } = graphParams(index);
-  const offsetOf = (name: string): number => must(index.sections[name], `section ${name}`).offset;
-  const query = at + work.query;
-  return {
-    codes: { offset: offsetOf('codes'), stride: codeStride },
-    links: { offset: offsetOf('links'), stride: degree * 8 },
-    prepare: () => {},
-    walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    admit: (ef, excluded, budget) => kernel.searchAdmitting(query, ef, excluded, budget),
-  };
-}
 
 /** Scores by the vectors: memory 0 has them, memory 1 the index. */
 export function searchGraph(
@@ -230,6 +173,22 @@ class GraphSearch {
       query: this.#query,
     });
     this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
+    this.#useGraphAndThread(links);
+    this.#copies = CopiesOfRows.in(memory, index.sections);
+    const members = nodes + (this.#copies?.count ?? 0);
+    this.#members = members;
+    const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
+    this.#passing = passing;
+    this.#plan = this.#planFor(passing);
+    if (input.excluded === undefined || this.#plan === 'walk') return;
+    if (this.#plan === 'exact')
+      this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
+    else this.#copyExcluded(input.excluded);
+  }
+
+  #useGraphAndThread(links: Column): void {
+    const { nodes, degree } = this.#params;
+    const place = (name: string): number => must(this.#index.sections[name], `section ${name}`).offset;
     this.#kernel.useGraph(
       nodes,
       degree,
@@ -249,16 +208,6 @@ class GraphSearch {
       at + scratch,
       this.#kernel.lastEpoch(),
     );
-    this.#copies = CopiesOfRows.in(memory, index.sections);
-    const members = nodes + (this.#copies?.count ?? 0);
-    this.#members = members;
-    const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
-    this.#passing = passing;
-    this.#plan = this.#planFor(passing);
-    if (input.excluded === undefined || this.#plan === 'walk') return;
-    if (this.#plan === 'exact')
-      this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
-    else this.#copyExcluded(input.excluded);
   }
 
   #planFor(passing: number): WalkPlan {

@@ -1,0 +1,73 @@
+// How kinds of graphs differ for a search: where codes and lists of layer 0 are, and how layer 0 is walked. The plain graph's walks are
+// here, those of the quantised graph and of product codes in their rooms.
+import { must } from '#base/assert.js';
+import type { IndexPlacement } from '#index/block/vector-index.js';
+import type { CodeForm, Frame } from '#index/graph/codes/graph-codes.js';
+import type { GraphKernel } from '#index/graph/codes/graph-kernel.js';
+import { graphParams, type WorkLayout } from '#index/graph/nodes/graph-layout.js';
+
+/** What a kind of graph is told about an index and a thread. */
+export interface GraphIndexPlace {
+  readonly index: IndexPlacement;
+  readonly kernel: GraphKernel;
+  /** Working memory of the thread, and what is where in it. */
+  readonly at: number;
+  readonly work: WorkLayout;
+  readonly isIp: boolean;
+}
+
+/** The same and more, for what scores rows. */
+export interface GraphSearchPlace extends GraphIndexPlace {
+  readonly memory: WebAssembly.Memory;
+  readonly form: CodeForm;
+  readonly frame: Frame;
+  /** Address of the query that codes are compared with. */
+  readonly query: number;
+}
+
+/** One of these for every node, at equal distances. */
+export interface Column {
+  readonly offset: number;
+  readonly stride: number;
+}
+
+export interface OwnCodes {
+  /** Where `prepare` leaves the query that they are compared with. */
+  readonly query: number;
+  /** Tells the kernel of them. */
+  use(): void;
+  /** How many found rows are worth an exact score to have the nearest `k`. */
+  rescored(k: number): number;
+}
+
+/** What differs between kinds of graphs: where codes and lists of layer 0 are, and how it is walked. */
+export interface GraphWalks {
+  readonly codes: Column;
+  /** The same of the nodes of upper layers alone, which come first. */
+  readonly upperCodes?: Column;
+  readonly links: Column;
+  /** Codes that are not of the index's form: what steers by them. */
+  readonly own?: OwnCodes;
+  /** Called with each query, framed and coded. @param scale from framed values to the unit of the coded query */
+  prepare(scale: number): void;
+  /** Keys of results are floats, in the unit of SQ8; else all are integers. */
+  readonly hasFloatResults?: true;
+  /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
+  walk(ef: number, wanted: number): { isResults: boolean; count: number };
+  /** Leaves nodes that count in the results. */
+  admit(ef: number, excluded: number, budget: number): number;
+}
+
+/** Walks by the codes of the index's own form, over lists that stand apart from them. */
+export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
+  const { degree, codeStride } = graphParams(index);
+  const offsetOf = (name: string): number => must(index.sections[name], `section ${name}`).offset;
+  const query = at + work.query;
+  return {
+    codes: { offset: offsetOf('codes'), stride: codeStride },
+    links: { offset: offsetOf('links'), stride: degree * 8 },
+    prepare: () => {},
+    walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
+    admit: (ef, excluded, budget) => kernel.searchAdmitting(query, ef, excluded, budget),
+  };
+}
