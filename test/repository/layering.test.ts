@@ -30,6 +30,27 @@ const sources: Sources = new Map(
 );
 const files = (entries: Readonly<Record<string, string>>): Sources => new Map(Object.entries(entries));
 
+const kernels: Sources = new Map(
+  readdirSync(join(root, 'kernels'), { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => [`kernels/${path}`, read(`kernels/${path}`)]),
+);
+
+/** Files that are too long, to be split by concept; the list only shrinks. */
+const longKnown: readonly string[] = [
+  'expr/evaluate/awkward-values.test.ts',
+  'expr/parse/parser.test.ts',
+  'expr/parse/parser.ts',
+  'index/ivf/ivf-search.test.ts',
+  'model/columns/field-data-in.test.ts',
+  'model/params/index-params.test.ts',
+  'roles/data-coord/data-coord.test.ts',
+  'roles/data-coord/races.test.ts',
+  'segment/fields/coded-vectors.test.ts',
+  'segment/segment-data.ts',
+];
+
 describe('the repository', () => {
   it('is read at all', () => {
     expect(sources.size).toBeGreaterThan(100);
@@ -46,7 +67,12 @@ describe('the repository', () => {
     expect(roomCircles(sources, folder)).toEqual([]),
   );
   it('takes time and chance from the platform', () => expect(worldlyCalls(sources)).toEqual([]));
-  it('has no file that is too long', () => expect(tooLong(sources)).toEqual([]));
+  it('has no file that is too long', () => {
+    const found = tooLong(new Map([...sources, ...kernels]));
+    const isOf = (path: string) => (text: string) => text.startsWith(`${path} `);
+    expect(found.filter((text) => !longKnown.some((path) => isOf(path)(text)))).toEqual([]);
+    expect(longKnown.filter((path) => !found.some(isOf(path)))).toEqual([]);
+  });
   it('says at the top of each file what it is for', () => expect(noOpening(sources)).toEqual([]));
   it('is on the map', () => expect(unnamedFolders(sources, read('ARCHITECTURE.md'))).toEqual([]));
   it('has one version', () =>
