@@ -10,9 +10,9 @@ import {
   type SimulatedCluster,
 } from '#platform/memory/memory-platform.js';
 import type { Platform } from '#platform/platform.js';
+import { type RoleName, roleNames } from '#rpc/role-names.js';
 import { type Config, defaultConfig } from '#server/config.js';
 import { type RunningNode, startNode } from '#server/node.js';
-import { type RoleName, roleNames } from '#server/role-names.js';
 import { faultyPlatform, SkewedClock, Troubles, troubleDisk } from './faulty-platform.js';
 import type { Trace } from './trace.js';
 

@@ -19,8 +19,10 @@ export class RemoteRole {
   readonly #platform: Platform;
   readonly #role: string;
   readonly #connection: Connection;
-  readonly #address: string;
+  readonly address: string;
   #serverId: bigint | undefined;
+  #lastServerId: bigint | undefined;
+  #epoch = 0;
   #attempting: Promise<void> | undefined;
   #lastReason = 'no handshake yet';
   readonly #closed = new AbortController();
@@ -29,7 +31,7 @@ export class RemoteRole {
   constructor(platform: Platform, role: string, address: string) {
     this.#platform = platform;
     this.#role = role;
-    this.#address = address;
+    this.address = address;
     this.#connection = platform.transport.connect(address);
   }
 
@@ -41,6 +43,22 @@ export class RemoteRole {
   /** `ready` after a handshake, until a call fails. */
   get state(): 'ready' | 'connecting' {
     return this.#serverId === undefined ? 'connecting' : 'ready';
+  }
+
+  /** Who answered the last handshake, also when a call has failed since. */
+  get lastServerId(): bigint | undefined {
+    return this.#lastServerId;
+  }
+
+  /** How many processes answered at the address so far. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** @returns who is at the address, after a handshake if need be. @throws service_unavailable, cancelled */
+  serverId(context: CallContext): Promise<bigint> {
+    const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
+    return this.#ready({ ...context, deadlineMs });
   }
 
   /** A client of one of the role's services. */
@@ -74,7 +92,7 @@ export class RemoteRole {
   /** Waits for a handshake, no longer than the caller's deadline. @returns the id of the process that answered it */
   async #ready(context: CallContext & { readonly deadlineMs: number }): Promise<bigint> {
     while (this.#serverId === undefined) {
-      const where = `call to ${this.#role} at ${this.#address}`;
+      const where = `call to ${this.#role} at ${this.address}`;
       if (context.signal.aborted)
         throw new ElanusError('cancelled', `${where} was cancelled while it waited for the peer`);
       const leftMs = context.deadlineMs - this.#platform.clock.now();
@@ -126,11 +144,13 @@ export class RemoteRole {
       if (answer.role !== this.#role)
         throw new ElanusError(
           'node_mismatch',
-          `${this.#address} runs role "${answer.role}", expected "${this.#role}"; check the peer's address`,
+          `${this.address} runs role "${answer.role}", expected "${this.#role}"; check the peer's address`,
         );
       if (answer.serverId === 0n)
-        throw new ElanusError('node_mismatch', `${this.#address} answered without a server id`);
+        throw new ElanusError('node_mismatch', `${this.address} answered without a server id`);
       this.#serverId = answer.serverId;
+      if (answer.serverId !== this.#lastServerId) this.#epoch++;
+      this.#lastServerId = answer.serverId;
     } finally {
       timer.cancel();
     }

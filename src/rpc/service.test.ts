@@ -13,6 +13,7 @@ const complete = (): LoadStateResponse => ({
   reason: '',
   outOfMemory: false,
   damaged: false,
+  channels: [],
 });
 
 const clientOf = (answer: () => object) => {

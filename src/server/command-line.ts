@@ -1,6 +1,6 @@
 // What the words after `elanus serve` mean: ports, roles and the addresses of roles elsewhere. Pure.
 import { ElanusError } from '#base/errors.js';
-import { isRoleName, type RoleName, roleNames } from './role-names.js';
+import { isRoleName, type RoleName, roleNames } from '#rpc/role-names.js';
 
 export const PORT_MAX = 65_535;
 

@@ -1,5 +1,7 @@
 // Every setting with its default, unit and reason. One frozen object; a setting exists only where someone must choose.
-import { type RoleName, roleNames } from './role-names.js';
+import { type RoleName, roleNames } from '#rpc/role-names.js';
+
+export type PeerAddresses = Readonly<Partial<Record<RoleName, string | readonly string[]>>>;
 
 export interface Config {
   /** Which roles this process runs. */
@@ -17,8 +19,8 @@ export interface Config {
   readonly internalPort: number | undefined;
   /** Where the internal listener is bound. Loopback unless the network between the processes is private: it has no authentication. */
   readonly internalHost: string;
-  /** Addresses of roles that run elsewhere, `host:port` of their internal listener. */
-  readonly peers: Readonly<Partial<Record<RoleName, string>>>;
+  /** Where roles run elsewhere: `host:port` of their internal listener, several where several nodes run the role. */
+  readonly peers: PeerAddresses;
   /** Bytes of one message from a client; Milvus takes 64 MiB. */
   readonly receiveBytesMax: number;
   /** Bytes of one answer; Milvus sends up to 256 MiB. */

@@ -3,10 +3,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
+import { type RoleName, roleNames } from '#rpc/role-names.js';
 import { parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { type CloseLimits, startNode } from './node.js';
-import { type RoleName, roleNames } from './role-names.js';
 import { checkRuntime } from './runtime.js';
 import { VERSION } from './version.js';
 
@@ -26,10 +26,10 @@ const bytes = option(parseBytes);
 const threads = option(parseThreads);
 const peer = (
   text: string,
-  before: Readonly<Partial<Record<RoleName, string>>>,
-): Partial<Record<RoleName, string>> => {
+  before: Readonly<Partial<Record<RoleName, readonly string[]>>>,
+): Partial<Record<RoleName, readonly string[]>> => {
   const { role, address } = option(parsePeer)(text);
-  return { ...before, [role]: address };
+  return { ...before, [role]: [...(before[role] ?? []), address] };
 };
 
 interface ServeOptions {
@@ -38,7 +38,7 @@ interface ServeOptions {
   readonly host: string;
   readonly internalPort?: number;
   readonly role?: RoleName[];
-  readonly peer: Partial<Record<RoleName, string>>;
+  readonly peer: Partial<Record<RoleName, readonly string[]>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly insecure: boolean;
   readonly memoryLimit?: number;

@@ -24,13 +24,13 @@ import { QueryNode } from '#roles/query-node/query-node.js';
 import { RootCoord } from '#roles/root-coord/root-coord.js';
 import { StreamingNode } from '#roles/streaming-node/streaming-node.js';
 import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import type { RoleName } from '#rpc/role-names.js';
 import type { Handlers, ServiceDefinition } from '#rpc/service.js';
 import { wireMethods } from '#rpc/wire-methods.js';
 import { MemoryAccount } from '#segment/memory-account.js';
 import type { Config } from './config.js';
 import { type Health, httpHandler } from './http-endpoints.js';
 import { RoleDirectory } from './role-directory.js';
-import type { RoleName } from './role-names.js';
 import { MILVUS_VERSION, VERSION } from './version.js';
 
 export interface RunningNode {
@@ -82,7 +82,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE),
     platform.metrics,
   );
-  const directory = new RoleDirectory(platform, config.peers);
+  const directory = new RoleDirectory(platform, config.peers, serverId);
   const internal = new Map<string, MethodHandler>();
   const states = new Map<RoleName, number>();
   const closers: Closer[] = [];
@@ -141,6 +141,7 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
       queryCoord: directory.client(QueryCoordDefinition),
       queryNode: directory.client(QueryNodeDefinition),
       dataNode: directory.client(DataNodeDefinition),
+      nodes: directory,
     };
     // Built in the order of need; each is healthy once its own start is over. What a role needs from another it waits for, with a deadline.
     let internalListener: Listener | undefined;

@@ -8,9 +8,9 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import type { DataCoordClient } from '#roles/root-coord/data-coord-broker.js';
+import { roleNames } from '#rpc/role-names.js';
 import { type Config, defaultConfig } from '#server/config.js';
 import { type RunningNode, startNode } from '#server/node.js';
-import { roleNames } from '#server/role-names.js';
 import { connect, tempFolder } from './support.js';
 
 export interface BrokerWorld {

@@ -219,7 +219,8 @@ export class DataCoord {
     }),
     import: async (request) => {
       await this.#imports.add(request);
-      return { datanodeId: 1n };
+      // The job waits for its turn here: no data-node has it yet, and 0 would mean that nobody took it.
+      return { datanodeId: this.#settings.serverId };
     },
     getRecoveryInfoV2: async ({ collectionID, partitionIDs }) => ({
       channels: this.#catalog.channelsOf(collectionID).map((channel) => ({

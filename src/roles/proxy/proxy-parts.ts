@@ -10,6 +10,7 @@ import type {
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { RoleNodes } from '#rpc/role-nodes.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import type { CollectionAccess } from './collection-access.js';
 
@@ -20,6 +21,7 @@ export interface ProxyPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
+  readonly nodes: RoleNodes;
 }
 
 export interface ProxySettings {

@@ -31,6 +31,8 @@ async function start(cluster: SimulatedCluster) {
     targets: new Map<string, SyncTargetRequest>(),
     syncs: 0,
     released: [] as string[],
+    /** Server ids of the query-nodes that are known. */
+    nodes: [501n] as bigint[],
     /** Runs while a release, or a round, looks segments up. */
     during: undefined as (() => void) | undefined,
   };
@@ -47,6 +49,7 @@ async function start(cluster: SimulatedCluster) {
     platform,
     { targetCheckIntervalMs: CHECK_MS },
     {
+      nodes: { of: () => state.nodes.map((serverId) => ({ serverId, address: undefined, epoch: 1 })) },
       rootCoord: client(RootCoordDefinition, { allocTimestamp: async () => ({ timestamp: ++time }) }),
       definitions: client(DefinitionsDefinition, {
         describeCollection: async () => {
@@ -63,7 +66,7 @@ async function start(cluster: SimulatedCluster) {
       channelRegistry: client(ChannelRegistryDefinition, {
         listSegments: async () => {
           state.during?.();
-          return { segments, channels: [{ vchannel: 'a' }, { vchannel: 'b' }] };
+          return { segments, channels: ['a', 'b'].map((vchannel) => ({ vchannel, ownerServerId: 9n })) };
         },
       }),
       queryNode: client(QueryNodeDefinition, {
@@ -118,6 +121,20 @@ describe('query-coord', () => {
       progress: 100,
     });
     expect(await running.run(running.calls.loadState({ collectionId: 8n }))).toMatchObject({ known: false });
+  });
+  it('says which node a segment goes to, and where everything is', async () => {
+    const running = await start(simulatedCluster(2));
+    await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+    expect(running.state.targets.get('a')?.segments.map(({ nodeId }) => nodeId)).toEqual([501n]);
+    const { channels } = await running.run(running.calls.loadState({ collectionId: COLLECTION }));
+    expect(channels).toEqual([
+      { vchannel: 'a', leaderId: 9n, nodeIds: [501n] },
+      { vchannel: 'b', leaderId: 9n, nodeIds: [501n] },
+    ]);
+    // Another process runs the role now.
+    running.state.nodes = [502n];
+    await running.run(running.calls.segmentsChanged({ collectionId: COLLECTION, untilServed: true }));
+    expect(running.state.targets.get('a')?.segments.map(({ nodeId }) => nodeId)).toEqual([502n]);
   });
   it('asks again until every shard has taken it, with growing pauses', async () => {
     const running = await start(simulatedCluster(2));

@@ -16,9 +16,12 @@ import type {
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { RoleNodes } from '#rpc/role-nodes.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
+import { Distribution } from './distribution.js';
+import { placeSegments } from './place-segments.js';
 
 export interface QueryCoordPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
@@ -26,6 +29,7 @@ export interface QueryCoordPeers {
   readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
+  readonly nodes: RoleNodes;
 }
 
 export interface QueryCoordSettings {
@@ -56,6 +60,7 @@ export class QueryCoord {
   readonly #peers: QueryCoordPeers;
   readonly #records: HeldRecords<bigint, LoadRecord>;
   readonly #loaded = new Map<bigint, Loaded>();
+  readonly #distribution = new Distribution();
   /** Held over a whole round. */
   readonly #syncing = new KeyedMutex();
   /** Held over one decision about what is loaded and its record; inside a round or without one, never around one. */
@@ -116,18 +121,22 @@ export class QueryCoord {
       const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
       if (collection === undefined)
         throw new ElanusError('internal', 'describeCollection answered without a collection');
-      const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
+      const { segments, channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
+      const owners = new Map(channels.map(({ vchannel, ownerServerId }) => [vchannel, ownerServerId]));
       const partitionIds = loaded.record.allPartitions
         ? collection.partitions.map((partition) => partition.id)
         : loaded.record.partitionIds;
       const isWanted = new Set(partitionIds);
       for (const vchannel of collection.vchannels) {
         const own = segments.filter((segment) => segment.vchannel === vchannel);
+        const sealed = own.filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId));
+        const places = placeSegments(sealed, {
+          nodes: this.#peers.nodes.of('query-node').map(({ serverId }) => serverId),
+          placeOf: (id) => this.#distribution.segment(vchannel, id)?.serverId,
+        });
         await this.#peers.streamingNode.syncTarget({
           vchannel,
-          segments: own
-            .filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId))
-            .map((segment) => ({ segment, nodeId: 1n })),
+          segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
           deleteSegments: own.filter(
             (segment) =>
               segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId)),
@@ -137,6 +146,8 @@ export class QueryCoord {
           indexes: collection.indexes,
           version,
         });
+        const serverId = owners.get(vchannel) ?? 0n;
+        this.#distribution.served({ collectionId, vchannel, serverId, version, segments: places });
       }
       loaded.progress = 100;
       loaded.reason = '';
@@ -221,6 +232,7 @@ export class QueryCoord {
       await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
       this.#loaded.get(collectionId)?.timer?.cancel();
       this.#loaded.delete(collectionId);
+      this.#distribution.released(collectionId);
     });
   }
 
@@ -271,6 +283,11 @@ export class QueryCoord {
         reason: loaded.reason,
         outOfMemory: loaded.isOutOfMemory,
         damaged: loaded.isDamaged,
+        channels: this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
+          vchannel,
+          leaderId: serverId,
+          nodeIds: [...this.#distribution.nodesOf(vchannel)],
+        })),
       };
     },
     segmentsChanged: async ({ collectionId, untilServed }) => {
@@ -319,6 +336,7 @@ export class QueryCoord {
     await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
     current.timer?.cancel();
     this.#loaded.delete(collectionId);
+    this.#distribution.released(collectionId);
     return true;
   }
 

@@ -60,11 +60,11 @@ export class LoadingMethods {
     const { record } = await this.#parts.access.open(request, context);
     const state = await this.#parts.queryCoord.loadState({ collectionId: record.id }, context);
     if (!state.known || state.progress === 0) return { replicas: [] };
-    const shardReplicas = record.vchannels.map((vchannel) => ({
-      leaderID: 1n,
+    const shardReplicas = state.channels.map(({ vchannel, leaderId, nodeIds }) => ({
+      leaderID: leaderId,
       leaderAddr: '',
       dmChannelName: vchannel,
-      nodeIds: [1n],
+      nodeIds: nodeIds.length === 0 ? [leaderId] : nodeIds,
     }));
     return {
       replicas: [
@@ -72,7 +72,7 @@ export class LoadingMethods {
           replicaID: record.id,
           collectionID: record.id,
           partitionIds: record.partitions.map(({ id }) => id),
-          nodeIds: [1n],
+          nodeIds: [...new Set(shardReplicas.flatMap(({ nodeIds }) => nodeIds))],
           resourceGroupName: DEFAULT_RESOURCE_GROUP,
           shardReplicas: request.withShardNodes ? shardReplicas : [],
         },

@@ -5,7 +5,10 @@ import { databaseOf } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { checkMetricsRequest, systemInfo } from './system-info.js';
 
-type SessionParts = Pick<ProxyParts, 'platform' | 'settings' | 'definitions' | 'rootCoord' | 'dataCoord'>;
+type SessionParts = Pick<
+  ProxyParts,
+  'nodes' | 'platform' | 'settings' | 'definitions' | 'rootCoord' | 'dataCoord'
+>;
 
 export class SessionMethods {
   readonly #parts: SessionParts;
@@ -56,7 +59,7 @@ export class SessionMethods {
     timestamp: (await this.#parts.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp,
   });
 
-  /** The nodes that this one knows: itself, the coordinators it talks to, and the one query-node that serves all replicas. */
+  /** The nodes that this one knows: itself, the coordinators it talks to, and the query-nodes that have answered it. */
   readonly getMetrics: PublicHandler<'getMetrics'> = async ({ request }, context) => {
     checkMetricsRequest(request);
     const { rootCoord, dataCoord, settings } = this.#parts;
@@ -68,7 +71,10 @@ export class SessionMethods {
     const coordinators = states.flatMap(({ state }) =>
       state === undefined ? [] : [{ id: state.nodeID, type: state.role }],
     );
-    const nodes = [{ id: serverId, type: 'proxy' }, ...coordinators, { id: 1n, type: 'querynode' }];
+    const queryNodes = this.#parts.nodes
+      .of('query-node')
+      .map((node) => ({ id: node.serverId, type: 'querynode' }));
+    const nodes = [{ id: serverId, type: 'proxy' }, ...coordinators, ...queryNodes];
     return { response: systemInfo({ nodes, milvusVersion }), componentName: `proxy${serverId}` };
   };
 

@@ -1,0 +1,62 @@
+// Which node serves which segment and channel, as the last round brought it about; targets say what should be. In memory: after a restart
+// every round tells its shards anew, and the table is whole again once each collection had one.
+export interface Place {
+  readonly serverId: bigint;
+  /** Of the target that brought it there: an older one never takes the place of a newer one. */
+  readonly version: bigint;
+}
+
+interface ChannelPlace extends Place {
+  readonly collectionId: bigint;
+  readonly segments: ReadonlyMap<bigint, Place>;
+}
+
+/** What one shard serves after a round. */
+export interface ShardTarget {
+  readonly collectionId: bigint;
+  readonly vchannel: string;
+  /** The owner of the channel; 0n: it has none yet. */
+  readonly serverId: bigint;
+  readonly version: bigint;
+  /** By segment: the query-node it was given to. */
+  readonly segments: ReadonlyMap<bigint, bigint>;
+}
+
+export class Distribution {
+  readonly #channels = new Map<string, ChannelPlace>();
+
+  served({ collectionId, vchannel, serverId, version, segments }: ShardTarget): void {
+    const before = this.#channels.get(vchannel);
+    if (before !== undefined && before.version > version) return;
+    const places = new Map<bigint, Place>();
+    for (const [segmentId, node] of segments) {
+      const place = before?.segments.get(segmentId);
+      // One that stays where it was keeps the version that brought it there.
+      places.set(segmentId, place?.serverId === node ? place : { serverId: node, version });
+    }
+    this.#channels.set(vchannel, { collectionId, serverId, version, segments: places });
+  }
+
+  released(collectionId: bigint): void {
+    for (const [vchannel, place] of this.#channels)
+      if (place.collectionId === collectionId) this.#channels.delete(vchannel);
+  }
+
+  channel(vchannel: string): Place | undefined {
+    return this.#channels.get(vchannel);
+  }
+
+  segment(vchannel: string, segmentId: bigint): Place | undefined {
+    return this.#channels.get(vchannel)?.segments.get(segmentId);
+  }
+
+  /** The query-nodes that serve a shard's segments, each once. */
+  nodesOf(vchannel: string): readonly bigint[] {
+    const places = this.#channels.get(vchannel)?.segments.values() ?? [];
+    return [...new Set([...places].map(({ serverId }) => serverId))];
+  }
+
+  channelsOf(collectionId: bigint): readonly (readonly [string, Place])[] {
+    return [...this.#channels].filter(([, place]) => place.collectionId === collectionId);
+  }
+}

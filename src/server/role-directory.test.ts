@@ -1,0 +1,112 @@
+// Calls find their node when several run a role: by the server id that the caller names, by the owner of the channel, also when that changes.
+import { expect, test } from 'vitest';
+import { ElanusError } from '#base/errors.js';
+import {
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
+import {
+  ChannelRegistryDefinition,
+  ProcessDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
+import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { wireMethods } from '#rpc/wire-methods.js';
+import { RoleDirectory } from './role-directory.js';
+
+const PORT = 7000;
+
+/** A streaming-node that answers with its own id, for the channels that it owns. */
+async function startNode(cluster: SimulatedCluster, host: string, serverId: bigint, owns: () => boolean) {
+  const platform = openMemoryPlatform({ cluster, host });
+  const methods = new Map([
+    ...wireMethods(ProcessDefinition, { handshake: async ({ role }) => ({ serverId, role, stateCode: 1 }) }),
+    ...wireMethods(StreamingNodeDefinition, {
+      channelRows: async () => {
+        if (!owns()) throw new ElanusError('channel_not_available', 'not here');
+        return { segments: [{ segmentId: serverId }] };
+      },
+    }),
+  ]);
+  await platform.transport.listen({
+    host,
+    port: PORT,
+    methods,
+    receiveBytesMax: 1 << 20,
+    sendBytesMax: 1 << 20,
+  });
+  return platform;
+}
+
+async function world() {
+  const cluster = simulatedCluster(9);
+  const state = { owner: 11n, epoch: 1n, lookUps: 0 };
+  await startNode(cluster, 'one', 11n, () => state.owner === 11n);
+  await startNode(cluster, 'two', 22n, () => state.owner === 22n);
+  const platform = openMemoryPlatform({ cluster, host: 'here' });
+  const peers = { 'streaming-node': ['one:7000', 'two:7000'] };
+  const directory = new RoleDirectory(platform, peers, 99n);
+  directory.register(ChannelRegistryDefinition, {
+    listSegments: async ({ collectionId }) => {
+      state.lookUps++;
+      const vchannel = `dml_0_${collectionId}v0`;
+      return { channels: [{ vchannel, ownerServerId: state.owner, epoch: state.epoch }] };
+    },
+  });
+  const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
+  return { state, run, directory, node: directory.client(StreamingNodeDefinition) };
+}
+
+const idOf = (answer: { readonly segments: readonly { readonly segmentId: bigint }[] }): bigint | undefined =>
+  answer.segments[0]?.segmentId;
+
+test('a call about a channel goes to its owner, looked up once', async () => {
+  const { state, run, node } = await world();
+  state.owner = 22n;
+  expect(idOf(await run(node.channelRows({ vchannel: 'dml_0_7v0' })))).toBe(22n);
+  expect(idOf(await run(node.channelRows({ vchannel: 'dml_0_7v0' })))).toBe(22n);
+  expect(state.lookUps).toBe(1);
+});
+
+test('an owner that changed is looked up again after one refused call', async () => {
+  const { state, run, node } = await world();
+  expect(idOf(await run(node.channelRows({ vchannel: 'dml_0_7v0' })))).toBe(11n);
+  Object.assign(state, { owner: 22n, epoch: 2n });
+  await expect(run(node.channelRows({ vchannel: 'dml_0_7v0' }))).rejects.toMatchObject({
+    key: 'channel_not_available',
+  });
+  expect(idOf(await run(node.channelRows({ vchannel: 'dml_0_7v0' })))).toBe(22n);
+});
+
+test('a caller may name the node; one that is not there is told', async () => {
+  const { run, node } = await world();
+  const to = (serverId: bigint) => ({
+    signal: new AbortController().signal,
+    metadata: { [SERVER_ID_HEADER]: String(serverId) },
+  });
+  expect(idOf(await run(node.channelRows({ vchannel: 'dml_0_7v0' }, to(11n))))).toBe(11n);
+  await expect(run(node.channelRows({ vchannel: 'dml_0_7v0' }, to(22n)))).rejects.toMatchObject({
+    key: 'channel_not_available',
+  });
+  await expect(run(node.channelRows({ vchannel: 'dml_0_7v0' }, to(33n)))).rejects.toMatchObject({
+    key: 'node_mismatch',
+  });
+});
+
+test('it says which nodes run a role, as far as they have answered', async () => {
+  const { state, run, directory, node } = await world();
+  expect(directory.of('streaming-node')).toEqual([]);
+  expect(directory.of('data-coord')).toEqual([{ serverId: 99n, address: undefined, epoch: 1 }]);
+  state.owner = 22n;
+  await run(node.channelRows({ vchannel: 'dml_0_7v0' }));
+  expect(directory.of('streaming-node')).toContainEqual({ serverId: 22n, address: 'two:7000', epoch: 1 });
+});
+
+test('a channel that nobody owns is not available', async () => {
+  const { state, run, node } = await world();
+  state.owner = 0n;
+  await expect(run(node.channelRows({ vchannel: 'dml_0_7v0' }))).rejects.toMatchObject({
+    key: 'channel_not_available',
+  });
+});
