@@ -1,8 +1,8 @@
 // The words after `elanus serve`: what is taken is right, what is not is said.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { roleNames } from '#rpc/role-names.js';
 import { parsePeer, parsePort, parseRoles } from '#server/command-line.js';
-import { roleNames } from '#server/role-names.js';
 import { SEED, typedOrResult } from './invariant.js';
 
 const host = fc.constantFrom('localhost', '127.0.0.1', 'data-coord.internal', '[::1]', '[fe80::1]');

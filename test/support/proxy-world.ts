@@ -102,7 +102,7 @@ export function openProxyWorld(roles: FakeRoles, record: CollectionRecord = coll
   const parts = {
     platform,
     callDeadlineMs: CALL_DEADLINE_MS,
-    methods: methodTable({ ...peers, platform, settings, access }),
+    methods: methodTable({ ...peers, platform, settings, access, nodes: { of: () => [] } }),
   };
   const calls = publicCalls(parts);
   const pathOf = (method: PublicMethod): string =>
