@@ -22,7 +22,12 @@ export class Pace {
 
   /** Whether to rest. Reads a clock: ask after some microseconds of work, not after each row. */
   get isDue(): boolean {
-    return this.#platform.clock.monotonic() - this.#begunMs >= SLICE_MS;
+    return this.spentMs >= SLICE_MS;
+  }
+
+  /** Since the last rest. */
+  get spentMs(): number {
+    return this.#platform.clock.monotonic() - this.#begunMs;
   }
 
   /** @throws cancelled, deadline_exceeded */

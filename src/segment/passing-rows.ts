@@ -4,12 +4,13 @@
 // Two callers may fill the bits of one filter at the same time: each writes bits of its own and puts them in the cache as a whole.
 import { ElanusError } from '#base/errors.js';
 import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
-import { FilterEvaluator } from '#expr/evaluate/filter-evaluator.js';
+import { FilterEvaluator, RUN_ROWS_MAX } from '#expr/evaluate/filter-evaluator.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import type { Pace } from '#platform/pace.js';
 import type { PassingBits } from '#segment/fields/excluded-rows.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { ReadableSegment } from './readable-segment.js';
+import { RunLength } from './run-length.js';
 import { sampledRows } from './sampled-rows.js';
 import type { SegmentData } from './segment-data.js';
 
@@ -57,13 +58,28 @@ async function evaluate(
   if (kept !== undefined) bits.set(kept.bits.subarray(0, from / 32));
   let passing = kept === undefined ? 0 : kept.passing - countIn(kept.bits[from / 32] ?? 0);
   const evaluator = new FilterEvaluator(predicate, columnsOf(data, rowCount));
-  const runRows = evaluator.rowsAtOnce;
-  for (let begin = from; begin < rowCount; begin += runRows) {
+  const { rowsAtOnce } = evaluator;
+  const length = new RunLength(rowsAtOnce, rowsAtOnce === RUN_ROWS_MAX);
+  for (let begin = from; begin < rowCount; ) {
     if (begin > from && pace.isDue) await pace.rest();
-    const end = Math.min(rowCount, begin + runRows);
-    passing += evaluator.evaluate(begin, end, bits.subarray(begin / 32));
+    const end = length.endOf(begin, rowCount);
+    const begunMs = pace.spentMs;
+    passing += evaluateInto(bits, evaluator, begin, end);
+    length.took(pace.spentMs - begunMs);
+    begin = end;
   }
   return { bits, rowCount, passing };
+}
+
+/** @param end of whole words, or in the word of `begin`, whose bits from `begin` on are still clear */
+function evaluateInto(bits: Uint32Array, evaluator: FilterEvaluator, begin: number, end: number): number {
+  const shift = begin & 31;
+  const at = begin >>> 5;
+  if (shift === 0) return evaluator.evaluate(begin, end, bits.subarray(at));
+  const word = new Uint32Array(1);
+  const passing = evaluator.evaluate(begin, end, word);
+  bits[at] = (bits[at] as number) | ((word[0] as number) << shift);
+  return passing;
 }
 
 /** Views of the rows there are now: storage that grows meanwhile leaves the old one as it is. */

@@ -13,7 +13,7 @@ import { Operands } from './operands.js';
 import { BLOCK_ROWS, countBits, newBits, setFirst, wordsOf } from './rows.js';
 
 const RUN_NANOS = 1e6;
-const RUN_ROWS_MAX = 16_384;
+export const RUN_ROWS_MAX = 16_384;
 
 export class FilterEvaluator {
   readonly #node: Node;
