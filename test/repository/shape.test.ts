@@ -21,10 +21,6 @@ const longKnown: Readonly<Record<string, string>> = {
   'index/graph/graph-build.ts': 'steps of one build that share its memory; belongs cut into steps',
   'index/graph/nodes/graph-check.ts': 'one check of layers after another over the same places',
   'index/ivf/ivf-code-scan.ts': 'one branch a kind of code; belongs in a table of kinds',
-  'index/sparse/sparse-index.ts': 'counts, then fills, the same sections',
-  'platform/memory/memory-transport.ts': 'the life of one call over the simulated network',
-  'roles/data-node/data-node.ts': 'one branch a kind of index file',
-  'roles/root-coord/data-coord-broker.ts': 'six calls over one retry',
 };
 
 /** What is wrong in files that are not excused, and who is excused although nothing is wrong. */

@@ -116,17 +116,7 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
       values[place] = value;
     }
   }
-  const maxima = new Float32Array(count);
-  const blockLasts = new Uint32Array(blockStarts[count] as number);
-  const blockMaxima = new Float32Array(blockLasts.length);
-  const lists = { starts, blockStarts, rows, values };
-  for (let list = 0; list < count; list++) {
-    forEachBlock(lists, list, (block, last, max) => {
-      blockLasts[block] = last;
-      blockMaxima[block] = max;
-      if (max > (maxima[list] as number)) maxima[list] = max;
-    });
-  }
+  const { maxima, blockLasts, blockMaxima } = boundsOf({ starts, blockStarts, rows, values });
   const meta = { indexType: SPARSE_INDEX_TYPE, metric, elementType: 'sparse', dim: 0, rowCount };
   return encodeIndexBlock(
     {
@@ -151,6 +141,26 @@ interface Lists {
   readonly blockStarts: Uint32Array;
   readonly rows: Uint32Array;
   readonly values: Float32Array;
+}
+
+/** The last row and the largest value of each block, and the largest value of each list. */
+function boundsOf(lists: Lists): {
+  maxima: Float32Array;
+  blockLasts: Uint32Array;
+  blockMaxima: Float32Array;
+} {
+  const count = lists.blockStarts.length - 1;
+  const maxima = new Float32Array(count);
+  const blockLasts = new Uint32Array(lists.blockStarts[count] as number);
+  const blockMaxima = new Float32Array(blockLasts.length);
+  for (let list = 0; list < count; list++) {
+    forEachBlock(lists, list, (block, last, max) => {
+      blockLasts[block] = last;
+      blockMaxima[block] = max;
+      if (max > (maxima[list] as number)) maxima[list] = max;
+    });
+  }
+  return { maxima, blockLasts, blockMaxima };
 }
 
 function forEachBlock(

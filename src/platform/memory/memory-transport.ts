@@ -131,10 +131,8 @@ export class MemoryTransport implements Transport {
       };
       const arrive = (): void => {
         const found = this.#network.find(address);
-        if (found === undefined || (endpoint !== undefined && endpoint !== found)) {
-          world.schedule(nobodyMs, broken);
-          return;
-        }
+        if (found === undefined || (endpoint !== undefined && endpoint !== found))
+          return void world.schedule(nobodyMs, broken);
         endpoint = found;
         if (!settled) found.callers.add(broken);
         const deadlineThere =
@@ -146,10 +144,8 @@ export class MemoryTransport implements Transport {
         }).then(
           (reply) => answer(() => finish(() => resolve(reply))),
           (error: unknown) => {
-            const key = (error instanceof ElanusError ? seenAs[error.key] : undefined) ?? 'internal';
-            answer(() =>
-              fail(key, key === 'internal' ? `the peer failed: ${messageOf(error)}` : messageOf(error)),
-            );
+            const { key, fact } = seenFromAfar(error);
+            answer(() => fail(key, fact));
           },
         );
       };
@@ -186,3 +182,9 @@ export class MemoryTransport implements Transport {
 
 const tooLarge = (what: string, bytes: number, max: number): ElanusError =>
   new ElanusError('internal', `${what} of ${bytes} bytes is larger than ${max}: send less at once`);
+
+/** An error of the peer as its caller sees it. */
+function seenFromAfar(error: unknown): { readonly key: ErrorKey; readonly fact: string } {
+  const key = (error instanceof ElanusError ? seenAs[error.key] : undefined) ?? 'internal';
+  return { key, fact: key === 'internal' ? `the peer failed: ${messageOf(error)}` : messageOf(error) };
+}

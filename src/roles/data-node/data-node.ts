@@ -8,13 +8,22 @@ import { storedBuildParams } from '#model/params/index-params.js';
 import { dimOf } from '#model/schema/field.js';
 import { isMetricName } from '#model/schema/metric-type.js';
 import type { Platform } from '#platform/platform.js';
-import type { DataNodeDefinition } from '#proto/elanus/roles.js';
+import type { Column, IndexRecord } from '#proto/elanus/data.js';
+import type { BuildIndexRequest, DataNodeDefinition } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { FieldSchema } from '#proto/milvus/schema.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/files/insert-log.js';
 import { isSparseField, writeSparseIndex } from '#segment/files/sparse-index-files.js';
 import { writeVectorIndex } from '#segment/files/vector-index-files.js';
 import { importJsonFiles } from './json-import.js';
+
+interface WrittenIndex {
+  readonly key: string;
+  readonly bytes: number;
+  /** What was built in the end, as clients are told. */
+  readonly builtAs: string;
+}
 
 export class DataNode {
   readonly #platform: Platform;
@@ -27,7 +36,7 @@ export class DataNode {
 
   readonly handlers: Handlers<typeof DataNodeDefinition> = {
     buildIndex: async (request, context) => {
-      const { buildId, segmentId, collectionId, partitionId, rowCount, paths, field, index, files } = request;
+      const { buildId, segmentId, collectionId, rowCount, paths, field, index, files } = request;
       if (field === undefined || index === undefined)
         throw new ElanusError('missing_parameter', 'buildIndex: no field or index given');
       const wanted = new Set(paths);
@@ -36,83 +45,34 @@ export class DataNode {
         { files: files.filter((file) => wanted.has(file.key)) },
         field,
       );
-      const dim = dimOf(field);
-      const rows = rowCountOf(column, dim);
+      const rows = rowCountOf(column, dimOf(field));
       if (BigInt(rows) !== rowCount)
         throw new ElanusError(
           'data_corrupt',
           `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`,
         );
-      const common = {
-        indexId: index.id,
-        buildId,
-        fieldId: field.fieldID,
-        indexType: index.indexType,
-        metricType: index.metricType,
-      };
-      if (isSparseField(field)) {
-        const { key, bytes } = await writeSparseIndex(this.#platform, request, column);
-        const builtAs = describeBuild(storedBuildParams(field, 'SPARSE_INVERTED_INDEX', index.params));
-        this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
-        return {
-          index: {
-            ...common,
-            key,
-            bytes: BigInt(bytes),
-            rowCount,
-            state: 'finished',
-            failReason: '',
-            builtAs,
-          },
-        };
-      }
-      const written = await writeVectorIndex(this.#platform, request, column, context.signal);
-      if (written !== undefined) {
-        this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
-        const { key, bytes, builtAs } = written;
-        return {
-          index: {
-            ...common,
-            key,
-            bytes: BigInt(bytes),
-            rowCount,
-            state: 'finished',
-            failReason: '',
-            builtAs,
-          },
-        };
-      }
-      const metric = isMetricName(index.metricType) ? index.metricType : 'L2';
-      const elementType = elementTypeOf(field.dataType);
-      const inverseNorms =
-        metric === 'COSINE'
-          ? await this.#platform.workers.run<Float32Array>(
-              'inverseNorms',
-              { vectors: column.data, dim, elementType },
-              [],
-            )
-          : undefined;
-      const bytes = encodeFlatIndex({
-        metric,
-        dim,
-        rowCount: rows,
-        ...(inverseNorms === undefined ? {} : { inverseNorms }),
-      });
-      const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/FLAT`;
-      await this.#platform.objectStore.put(key, [bytes]);
+      const { key, bytes, builtAs } = isSparseField(field)
+        ? await this.#writeSparse(request, field, index, column)
+        : ((await writeVectorIndex(this.#platform, request, column, context.signal)) ??
+          (await this.#writeFlat(request, field, index, column)));
       this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
       return {
         index: {
-          ...common,
+          indexId: index.id,
+          buildId,
+          fieldId: field.fieldID,
+          indexType: index.indexType,
+          metricType: index.metricType,
           key,
-          bytes: BigInt(bytes.length),
+          bytes: BigInt(bytes),
           rowCount,
           state: 'finished',
           failReason: '',
-          builtAs: elementType === 'binary' ? 'BIN_FLAT' : 'FLAT',
+          builtAs,
         },
       };
     },
+
     importFiles: ({ job, segmentIds }, context) => {
       if (job === undefined) throw new ElanusError('missing_parameter', 'importFiles: no job given');
       return importJsonFiles(
@@ -124,4 +84,44 @@ export class DataNode {
       );
     },
   };
+
+  async #writeSparse(
+    request: BuildIndexRequest,
+    field: FieldSchema,
+    index: IndexRecord,
+    column: Column,
+  ): Promise<WrittenIndex> {
+    const written = await writeSparseIndex(this.#platform, request, column);
+    const builtAs = describeBuild(storedBuildParams(field, 'SPARSE_INVERTED_INDEX', index.params));
+    return { ...written, builtAs };
+  }
+
+  /** What every vector field can have, also where its own index type was not worth building: inverse norms, or only the fact. */
+  async #writeFlat(
+    { buildId, partitionId, segmentId }: BuildIndexRequest,
+    field: FieldSchema,
+    index: IndexRecord,
+    column: Column,
+  ): Promise<WrittenIndex> {
+    const dim = dimOf(field);
+    const metric = isMetricName(index.metricType) ? index.metricType : 'L2';
+    const elementType = elementTypeOf(field.dataType);
+    const inverseNorms =
+      metric === 'COSINE'
+        ? await this.#platform.workers.run<Float32Array>(
+            'inverseNorms',
+            { vectors: column.data, dim, elementType },
+            [],
+          )
+        : undefined;
+    const bytes = encodeFlatIndex({
+      metric,
+      dim,
+      rowCount: rowCountOf(column, dim),
+      ...(inverseNorms === undefined ? {} : { inverseNorms }),
+    });
+    const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/FLAT`;
+    await this.#platform.objectStore.put(key, [bytes]);
+    return { key, bytes: bytes.length, builtAs: elementType === 'binary' ? 'BIN_FLAT' : 'FLAT' };
+  }
 }
