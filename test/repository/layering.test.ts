@@ -42,11 +42,7 @@ const longKnown: readonly string[] = [
   'expr/evaluate/awkward-values.test.ts',
   'expr/parse/parser.test.ts',
   'expr/parse/parser.ts',
-  'index/ivf/ivf-search.test.ts',
-  'model/columns/field-data-in.test.ts',
   'model/params/index-params.test.ts',
-  'roles/data-coord/data-coord.test.ts',
-  'roles/data-coord/races.test.ts',
   'segment/fields/coded-vectors.test.ts',
   'segment/segment-data.ts',
 ];

@@ -1,109 +1,24 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { InsertRequest } from '#proto/milvus/milvus.js';
-import { CollectionSchema, DataType, FieldData, type FieldSchema } from '#proto/milvus/schema.js';
+import { CollectionSchema, DataType, type FieldData } from '#proto/milvus/schema.js';
+import {
+  floats,
+  ints,
+  jsons,
+  longs,
+  pk,
+  refusal,
+  schemaOf,
+  texts,
+  two,
+  vec,
+  vectors,
+} from '../../../test/support/field-data.js';
 import { generateAutoIds, keyColumn } from './auto-ids.js';
-import { findColumn, int64At, isNull, stringAt } from './column.js';
+import { findColumn, int64At, stringAt } from './column.js';
 import { batchFromFields } from './field-data-in.js';
-import { columnFromIds, countFieldData, fieldsFromBatch, idsFromColumn } from './field-data-out.js';
-import { encodeInt32s, encodeInt64s } from './packed-array.js';
-
-type PartialField = Parameters<typeof FieldSchema.fromPartial>[0];
-const pk: PartialField = { name: 'id', isPrimaryKey: true, dataType: DataType.Int64 };
-const vec: PartialField = {
-  name: 'vec',
-  dataType: DataType.FloatVector,
-  typeParams: [{ key: 'dim', value: '2' }],
-};
-
-const schemaOf = (fields: PartialField[], more = {}) =>
-  parseCollectionSchema(CollectionSchema.fromPartial({ fields: [pk, vec, ...fields], ...more }), {
-    collectionName: 'c',
-  });
-
-const longs = (name: string, values: readonly bigint[], more: Partial<FieldData> = {}): FieldData =>
-  FieldData.create({
-    type: DataType.Int64,
-    fieldName: name,
-    field: {
-      $case: 'scalars',
-      value: {
-        data: {
-          $case: 'longData',
-          value: { data: encodeInt64s(new Uint8Array(BigInt64Array.from(values).buffer)) },
-        },
-      },
-    },
-    ...more,
-  });
-const ints = (
-  name: string,
-  type: DataType,
-  values: readonly number[],
-  more: Partial<FieldData> = {},
-): FieldData =>
-  FieldData.create({
-    type,
-    fieldName: name,
-    field: { $case: 'scalars', value: { data: { $case: 'intData', value: { data: encodeInt32s(values) } } } },
-    ...more,
-  });
-const texts = (name: string, data: string[], more: Partial<FieldData> = {}): FieldData =>
-  FieldData.create({
-    type: DataType.VarChar,
-    fieldName: name,
-    field: { $case: 'scalars', value: { data: { $case: 'stringData', value: { data } } } },
-    ...more,
-  });
-const jsons = (name: string, values: string[], more: Partial<FieldData> = {}): FieldData =>
-  FieldData.create({
-    type: DataType.JSON,
-    fieldName: name,
-    field: {
-      $case: 'scalars',
-      value: {
-        data: { $case: 'jsonData', value: { data: values.map((text) => new TextEncoder().encode(text)) } },
-      },
-    },
-    ...more,
-  });
-const floats = (name: string, values: readonly number[], more: Partial<FieldData> = {}): FieldData =>
-  FieldData.create({
-    type: DataType.Float,
-    fieldName: name,
-    field: {
-      $case: 'scalars',
-      value: {
-        data: { $case: 'floatData', value: { data: new Uint8Array(Float32Array.from(values).buffer) } },
-      },
-    },
-    ...more,
-  });
-const vectors = (values: readonly number[], dim = 2n): FieldData =>
-  FieldData.create({
-    type: DataType.FloatVector,
-    fieldName: 'vec',
-    field: {
-      $case: 'vectors',
-      value: {
-        dim,
-        data: { $case: 'floatVector', value: { data: new Uint8Array(Float32Array.from(values).buffer) } },
-      },
-    },
-  });
-const refusal = (...input: Parameters<typeof batchFromFields>): string => {
-  try {
-    batchFromFields(...input);
-  } catch (error) {
-    if (error instanceof ElanusError) return `${error.key}: ${error.message}`;
-    throw error;
-  }
-  throw new Error('accepted');
-};
-
-const two = [longs('id', [1n, 2n]), vectors([1, 2, 3, 4])];
 
 describe('batchFromFields', () => {
   it('orders columns by schema and keeps vectors as views', () => {
@@ -352,156 +267,5 @@ describe('batchFromFields', () => {
       { collectionName: 'c' },
     );
     expect(stringAt(keyColumn(asText, generateAutoIds(asText, batch, 9n)), 1)).toBe('10');
-  });
-});
-
-describe('round trip in, out and in again', () => {
-  const schema = schemaOf(
-    [
-      { name: 'b', dataType: DataType.Bool },
-      { name: 'i16', dataType: DataType.Int16, nullable: true },
-      {
-        name: 's',
-        dataType: DataType.VarChar,
-        nullable: true,
-        typeParams: [{ key: 'max_length', value: '1000' }],
-      },
-      { name: 'j', dataType: DataType.JSON, nullable: true },
-      { name: 'f', dataType: DataType.Float },
-    ],
-    { enableDynamicField: true },
-  );
-  const row = fc.record({
-    id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-    vec: fc.tuple(
-      fc.float({ noNaN: true, noDefaultInfinity: true }),
-      fc.float({ noNaN: true, noDefaultInfinity: true }),
-    ),
-    b: fc.boolean(),
-    i16: fc.option(fc.integer({ min: -32768, max: 32767 })),
-    s: fc.option(fc.string({ unit: 'grapheme', maxLength: 60 })),
-    j: fc.option(fc.json()),
-    f: fc.float({ noNaN: true, noDefaultInfinity: true }),
-  });
-  it('keeps every value', () => {
-    fc.assert(
-      fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), (rows) => {
-        const valid = (key: 'i16' | 's' | 'j') => ({ validData: rows.map((one) => one[key] !== null) });
-        const sent = [
-          longs(
-            'id',
-            rows.map((one) => one.id),
-          ),
-          vectors(rows.flatMap((one) => one.vec)),
-          FieldData.create({
-            type: DataType.Bool,
-            fieldName: 'b',
-            field: {
-              $case: 'scalars',
-              value: {
-                data: { $case: 'boolData', value: { data: Uint8Array.from(rows, (one) => Number(one.b)) } },
-              },
-            },
-          }),
-          ints(
-            'i16',
-            DataType.Int16,
-            rows.flatMap((one) => one.i16 ?? []),
-            valid('i16'),
-          ),
-          texts(
-            's',
-            rows.flatMap((one) => one.s ?? []),
-            valid('s'),
-          ),
-          jsons(
-            'j',
-            rows.map((one) => one.j ?? ''),
-            valid('j'),
-          ),
-          floats(
-            'f',
-            rows.map((one) => one.f),
-          ),
-        ];
-        const batch = batchFromFields(schema, sent, rows.length);
-        const out = fieldsFromBatch(
-          schema,
-          batch,
-          schema.fields.map((field) => field.fieldID),
-        );
-        const text = findColumn(batch, 104n);
-        expect(text && rows.map((_, at) => (isNull(text, at) ? null : stringAt(text, at)))).toEqual(
-          rows.map((one) => one.s),
-        );
-        expect(out.at(-1)?.isDynamic).toBe(true);
-        expect(out.map((field) => field.validData.length)).toEqual([
-          0,
-          0,
-          0,
-          rows.length,
-          rows.length,
-          rows.length,
-          0,
-          0,
-        ]);
-        const wire = InsertRequest.decode(
-          InsertRequest.encode(InsertRequest.create({ fieldsData: out })).finish(),
-        );
-        expect(batchFromFields(schema, wire.fieldsData, rows.length)).toEqual(batch);
-        const key = keyColumn(schema, batch);
-        expect(columnFromIds(idsFromColumn(key), 100n)).toEqual(key);
-      }),
-    );
-  });
-  it('answers count(*) and text ids', () => {
-    expect(countFieldData(300n)).toEqual(longs('count(*)', [300n]));
-    const ids = columnFromIds({ idField: { $case: 'strId', value: { data: ['a', 'é'] } } }, 1n);
-    expect(idsFromColumn(ids).idField).toEqual({ $case: 'strId', value: { data: ['a', 'é'] } });
-    expect(columnFromIds(undefined, 1n).data).toHaveLength(0);
-  });
-});
-
-describe('fuzz', () => {
-  it('damaged requests are refused, never crash', () => {
-    const schema = schemaOf(
-      [
-        {
-          name: 's',
-          dataType: DataType.VarChar,
-          nullable: true,
-          typeParams: [{ key: 'max_length', value: '9' }],
-        },
-      ],
-      {
-        enableDynamicField: true,
-      },
-    );
-    const good = InsertRequest.encode(
-      InsertRequest.create({
-        fieldsData: [...two, texts('s', ['a', 'b']), jsons('$meta', ['{}', '{"k":1}'])],
-      }),
-    ).finish();
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-        (changes) => {
-          const bytes = good.slice();
-          for (const [at, value] of changes) bytes[at] = value;
-          let request: InsertRequest;
-          try {
-            request = InsertRequest.decode(bytes);
-          } catch {
-            return;
-          }
-          try {
-            expect(batchFromFields(schema, request.fieldsData, 2).rowCount).toBe(2);
-          } catch (error) {
-            expect(error).toBeInstanceOf(ElanusError);
-          }
-        },
-      ),
-      { numRuns: 3000 },
-    );
   });
 });
