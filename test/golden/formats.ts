@@ -142,7 +142,7 @@ export const record: SegmentRecord = SegmentRecord.fromPartial({
 });
 
 /** Columns of four rows, the second null, two alike. */
-export const scalarColumns = {
+const scalarColumns = {
   int64: { ...columnFromInt64(103n, [7n, 0n, 7n, -(2n ** 63n)]), valid: Uint8Array.of(1, 0, 1, 1) },
   text: columnFromStrings(104n, DataType.VarChar, ['b', null, 'b', 'é']),
 };
