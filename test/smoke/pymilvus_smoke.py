@@ -148,11 +148,12 @@ def client_flow(client):
         schema.add_field("tags", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=8, max_length=16)
         schema.add_field("doc", DataType.JSON)
         schema.add_field("age", DataType.INT32, nullable=True)
+        schema.add_field("at", DataType.TIMESTAMPTZ)
         params = client.prepare_index_params()
         params.add_index("v", index_type="HNSW", metric_type="L2", params={"M": 8, "efConstruction": 64})
         client.create_collection("kinds", schema=schema, index_params=params, consistency_level="Strong")
         data = [
-            {"id": at, "v": vector(at), "tags": [f"t{at % 3}"], "doc": {"kind": at % 4, "in": {"x": at}}, "age": None if at % 5 == 0 else at}
+            {"id": at, "v": vector(at), "tags": [f"t{at % 3}"], "doc": {"kind": at % 4, "in": {"x": at}}, "age": None if at % 5 == 0 else at, "at": f"2025-01-01T00:00:{at:02}Z"}
             for at in range(60)
         ]
         client.insert("kinds", data)
@@ -167,6 +168,9 @@ def client_flow(client):
             equal(ids('doc["kind"] == 2 and doc["in"]["x"] > 30'), [at for at in range(60) if at % 4 == 2 and at > 30])
             equal(ids("age is null"), [at for at in range(60) if at % 5 == 0])
         equal(client.query("kinds", filter="id == 7", output_fields=["tags", "doc"])[0]["tags"], ["t1"])
+        shanghai = client.query("kinds", filter="at == ISO '2025-01-01T08:00:07'", output_fields=["at"], timezone="Asia/Shanghai")
+        equal([row["at"] for row in shanghai], ["2025-01-01T08:00:07+08:00"])
+        refused(lambda: client.query("kinds", filter="id == 1", output_fields=["at"], timezone="Mars/Olympus"), 1100)
         equal(client.delete("kinds", filter='doc["kind"] == 3')["delete_count"], 15)
         equal(ids('doc["kind"] == 3'), [])
         equal(client.query("kinds", filter="", output_fields=["count(*)"])[0]["count(*)"], 45)

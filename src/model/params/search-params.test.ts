@@ -149,6 +149,13 @@ it('parseQueryParams', () => {
   expect(refusal(() => query({ order_by_fields: 'age:asc' }))).toMatch(/^unsupported/);
 });
 
+it('the zone of times is one that is known', () => {
+  const pairs = (zone: string) => [{ key: 'timezone', value: zone }];
+  expect(parseQueryParams(pairs('Asia/Shanghai')).zone).toBe('Asia/Shanghai');
+  expect(parseQueryParams([]).zone).toBeUndefined();
+  expect(() => parseQueryParams(pairs('Mars/Olympus'))).toThrow('invalid timezone');
+});
+
 describe('parseIndexParams', () => {
   const field = FieldSchema.fromPartial(vector('vec'));
   const index = (values: Record<string, string>, of = field) => parseIndexParams(of, pairs(values));

@@ -4,6 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import { isLargerBetter, isMetricName, metricNames } from '#model/schema/metric-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import { vectorTypeOf } from '#model/schema/vector-type.js';
+import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { laterMetrics } from './built-index-types.js';
@@ -41,6 +42,8 @@ export interface SearchParams {
   readonly guaranteeTimestamp: bigint | undefined;
   readonly iterator: SearchIterator | undefined;
   readonly collectionId: bigint | undefined;
+  /** IANA name of the zone that times are meant and answered in; undefined: the collection's. */
+  readonly zone: string | undefined;
 }
 
 export interface QueryParams {
@@ -52,6 +55,16 @@ export interface QueryParams {
   readonly ignoreGrowing: boolean;
   readonly guaranteeTimestamp: bigint | undefined;
   readonly collectionId: bigint | undefined;
+  /** IANA name of the zone that times are meant and answered in; undefined: the collection's. */
+  readonly zone: string | undefined;
+}
+
+/** @throws invalid_parameter for a zone that nobody knows */
+function zoneOf(sent: RequestParams): string | undefined {
+  const zone = sent.text('timezone');
+  if (zone === undefined || zone === '') return undefined;
+  checkZone(zone);
+  return zone;
 }
 
 const groupKeys = [
@@ -65,6 +78,7 @@ const groupKeys = [
   'json_path',
   'json_type',
   'strict_cast',
+  'time_fields',
 ] as const;
 
 /** @throws invalid_parameter, unsupported */
@@ -104,6 +118,7 @@ export function parseSearchParams(
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
     iterator: iteratorOf(sent),
     collectionId: sent.bigint('collection_id'),
+    zone: zoneOf(sent),
   };
 }
 
@@ -200,5 +215,6 @@ export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryPar
     ignoreGrowing: sent.boolean('ignore_growing'),
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
     collectionId: sent.bigint('collection_id'),
+    zone: zoneOf(sent),
   };
 }

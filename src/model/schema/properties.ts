@@ -1,6 +1,7 @@
 // Properties of collections and databases. Each that Milvus gives a meaning is listed: it works here, or is a hint that changes no answer
 // and is kept to be shown, or it is refused. Keys that have no meaning for Milvus either are kept and shown, as Milvus does.
 import { ElanusError } from '#base/errors.js';
+import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { partitionKeyField } from './schema-view.js';
@@ -56,15 +57,7 @@ const checkTtl: PropertyCheck = (value) => {
 };
 
 const checkTimezone: PropertyCheck = (value) => {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: value });
-  } catch (cause) {
-    throw new ElanusError(
-      'invalid_parameter',
-      `invalid timezone, should be a IANA timezone name: ${value.slice(0, 64)}`,
-      { cause },
-    );
-  }
+  checkZone(value);
   return undefined;
 };
 

@@ -18,10 +18,10 @@ export function encodeCount(answers: Answers, query: CheckedQuery) {
 }
 
 export function encodeRows(answers: Answers, query: CheckedQuery, page: ColumnBatch) {
-  const { schema, record } = query.scope.collection;
+  const { schema } = query.scope.collection;
   const { fieldIds } = query.output;
   const rows = page.rowCount === 0 ? emptyBatch(schema, fieldIds) : answeredRows(schema, page, query.output);
-  return answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, record.properties.timezone));
+  return answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, query.zone));
 }
 
 const answer = (answers: Answers, { scope, output }: CheckedQuery, fieldsData: FieldData[]) => ({

@@ -18,6 +18,8 @@ export interface CheckedQuery {
   /** The rows before the page are found by their keys, and what they hold is not read. */
   readonly isPaged: boolean;
   readonly ignoreGrowing: boolean;
+  /** In which times are answered; undefined: UTC. */
+  readonly zone: string | undefined;
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;
 }
@@ -30,6 +32,7 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
   const filter = requestFilter(scope.collection, {
     text: request.expr,
     templates: request.exprTemplateValues,
+    zone: params.zone,
   });
   if (output.isCount && params.limit !== undefined)
     throw new ElanusError(
@@ -50,6 +53,7 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
     rowsMax: params.limit === undefined ? undefined : params.limit + params.offset,
     isPaged: params.offset > 0 && !output.isCount,
     ignoreGrowing: params.ignoreGrowing,
+    zone: params.zone ?? scope.collection.record.properties.timezone,
     guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),
   };
 }

@@ -56,12 +56,13 @@ export async function encodeAnswer(
 
 async function encodeFields(rows: ColumnBatch, search: CheckedSearch, pace: Pace): Promise<FieldData[]> {
   const { schema, record } = search.scope.collection;
-  const { output } = search.plan;
+  const { output, params } = search.plan;
+  const zone = params.zone ?? record.properties.timezone;
   const answered = answeredRows(schema, rows, output);
   const fieldsData: FieldData[] = [];
   for (const fieldId of output.fieldIds) {
     if (pace.isDue) await pace.rest();
-    fieldsData.push(...fieldsFromBatch(schema, answered, [fieldId], record.properties.timezone));
+    fieldsData.push(...fieldsFromBatch(schema, answered, [fieldId], zone));
   }
   return fieldsData;
 }

@@ -53,6 +53,7 @@ export function checkSearch(request: SearchRequest, scope: ReadScope, plans: Sea
     filter: requestFilter(scope.collection, {
       text: request.dsl,
       templates: request.exprTemplateValues,
+      zone: plan.params.zone,
     }),
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
