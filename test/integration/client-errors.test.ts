@@ -211,10 +211,10 @@ describe('errors', () => {
       'index cannot be dropped, collection is loaded, please release it first',
     ],
     [
-      'filter beyond keys, for a later version',
-      () => query({ filter: 'title == "x"' }),
-      [3000],
-      'not supported',
+      'match of a text that has no analyzer',
+      () => query({ filter: 'text_match(title, "x")' }),
+      [1100],
+      'does not enable match',
     ],
     [
       'index type for graphics cards',
