@@ -201,6 +201,7 @@ describe('awkward values', () => {
     expect(found(like('%', '_', 'b', '%'), [text], rows)).toEqual([2, 6, 7]);
     expect(found(like('_', '_'), [text], rows)).toEqual([1, 3, 6]);
     expect(found(like('%', 'é', '%', '_'), [text], rows)).toEqual([2, 6]);
+    expect(found(like('%', '', '%', '_'), [text], rows)).toEqual(found(like('%', '_'), [text], rows));
     expect(found(like('a', '%', 'ab'), [text], rows)).toEqual([]);
   });
 

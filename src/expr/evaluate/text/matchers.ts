@@ -190,7 +190,9 @@ class LikeText implements TextMatcher {
     const runs: Piece[][] = [[]];
     for (const part of parts) {
       if (part.kind === 'any') runs.push([]);
-      else runs.at(-1)?.push(part.kind === 'text' ? bytesOfText(part.text) : undefined);
+      else if (part.kind === 'one') runs.at(-1)?.push(undefined);
+      // A text without characters is nothing to look for.
+      else if (part.text !== '') runs.at(-1)?.push(bytesOfText(part.text));
     }
     this.#runs = runs;
     this.#finders = runs.slice(1, -1).map(finderOf);
