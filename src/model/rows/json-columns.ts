@@ -7,17 +7,16 @@ import { JSON_BYTES_MAX } from '#model/columns/field-column.js';
 import { sparseFromJson } from '#model/columns/sparse-vector.js';
 import { doubledKey, forEachMember, parseJsonString } from '#model/json/json-members.js';
 import { isJsonObject, isJsonText } from '#model/json/json-text.js';
-import { intRanges } from '#model/schema/default-value.js';
+import { isVectorType } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import { dataTypeName, dynamicField, maxLengthOf } from '#model/schema/schema-view.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { ArraySlot, GeometrySlot, TimestampSlot } from './json-more-slots.js';
+import { writeJsonScalar } from './json-scalar.js';
 import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
 import { jsonVectorLength, writeJsonVector } from './json-vector.js';
 
-const INT = /^-?(?:0|[1-9]\d*)$/;
-const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** Of a Text value: it has no max_length of its own. */
 const TEXT_BYTES_MAX = 64 * 2 ** 20;
 const utf8 = new TextEncoder();
@@ -107,54 +106,11 @@ class FixedSlot extends BaseSlot implements FieldSlot {
   add(raw: string): void {
     const view = this.#to.next();
     const { at } = this.#to;
-    switch (this.field.dataType) {
-      case DataType.Bool:
-        if (raw !== 'true' && raw !== 'false') this.wrong(raw, 'true or false');
-        view.setInt8(at, raw === 'true' ? 1 : 0);
-        break;
-      case DataType.Int8:
-        view.setInt8(at, this.#int(raw));
-        break;
-      case DataType.Int16:
-        view.setInt16(at, this.#int(raw), true);
-        break;
-      case DataType.Int32:
-        view.setInt32(at, this.#int(raw), true);
-        break;
-      case DataType.Int64:
-        view.setBigInt64(at, this.#int64(raw), true);
-        break;
-      case DataType.Float:
-        view.setFloat32(at, this.#float(raw, true), true);
-        break;
-      case DataType.Double:
-        view.setFloat64(at, this.#float(raw, false), true);
-        break;
-      default:
-        this.#vector(raw, view, at);
-        break;
+    if (isVectorType(this.field.dataType)) this.#vector(raw, view, at);
+    else {
+      const expected = writeJsonScalar(view, at, this.field.dataType, raw);
+      if (expected !== undefined) this.wrong(raw, expected);
     }
-  }
-
-  #int(raw: string): number {
-    const { min, max } = intRanges.get(this.field.dataType) ?? { min: 0, max: 0 };
-    const value = INT.test(raw) ? Number(raw) : Number.NaN;
-    return value >= min && value <= max ? value : this.wrong(raw, `an integer from ${min} to ${max}`);
-  }
-
-  #int64(raw: string): bigint {
-    // 20 characters are enough for every int64; longer digits are refused before they become a big number.
-    const value = raw.length <= 20 && INT.test(raw) ? BigInt(raw) : undefined;
-    if (value === undefined || BigInt.asIntN(64, value) !== value)
-      return this.wrong(raw, `an integer from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`);
-    return value;
-  }
-
-  #float(raw: string, isSingle: boolean): number {
-    const value = NUMBER.test(raw) ? Number(raw) : Number.NaN;
-    return Number.isFinite(isSingle ? Math.fround(value) : value)
-      ? value
-      : this.wrong(raw, 'a finite number');
   }
 
   #vector(raw: string, view: DataView, begin: number): void {

@@ -4,13 +4,12 @@ import { FixedBuilder, VariableBuilder } from '#model/columns/column-builder.js'
 import { encodeWkb } from '#model/geometry/wkb.js';
 import { parseWkt, WktError } from '#model/geometry/wkt.js';
 import { parseJsonString } from '#model/json/json-members.js';
-import { intRanges } from '#model/schema/default-value.js';
 import { dataTypeName, maxLengthOf } from '#model/schema/schema-view.js';
 import { parseTimestamp, TIMESTAMP_MAX, TIMESTAMP_MIN } from '#model/time/timestamptz.js';
-import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import type { FieldSchema } from '#proto/milvus/schema.js';
+import { int64Of, writeJsonScalar } from './json-scalar.js';
 import { BaseSlot, type FieldSlot, refuse } from './json-slot.js';
 
-const INT = /^-?(?:0|[1-9]\d*)$/;
 const utf8 = new TextEncoder();
 
 /** A list of JSON, each element as its raw text, so that int64 stays exact. Undefined: no list. */
@@ -49,7 +48,10 @@ export class ArraySlot extends BaseSlot implements FieldSlot {
     else {
       const bytes = new Uint8Array(elements.length * width);
       const view = new DataView(bytes.buffer);
-      for (const [index, text] of elements.entries()) this.#write(view, index * width, text);
+      for (const [index, text] of elements.entries()) {
+        const expected = writeJsonScalar(view, index * width, this.field.elementType, text);
+        if (expected !== undefined) this.wrong(text, `${expected}, element ${index}`);
+      }
       this.#to.addBytes(bytes);
     }
   }
@@ -64,51 +66,6 @@ export class ArraySlot extends BaseSlot implements FieldSlot {
         `an element has ${bytes} bytes in UTF-8, expected at most ${max} (max_length); shorten it`,
       );
     return text;
-  }
-
-  #write(view: DataView, at: number, raw: string): void {
-    switch (this.field.elementType) {
-      case DataType.Bool:
-        if (raw !== 'true' && raw !== 'false') this.wrong(raw, 'true or false');
-        view.setUint8(at, raw === 'true' ? 1 : 0);
-        break;
-      case DataType.Int8:
-        view.setInt8(at, this.#int(raw));
-        break;
-      case DataType.Int16:
-        view.setInt16(at, this.#int(raw), true);
-        break;
-      case DataType.Int32:
-        view.setInt32(at, this.#int(raw), true);
-        break;
-      case DataType.Int64:
-        view.setBigInt64(at, this.#int64(raw), true);
-        break;
-      case DataType.Float:
-        view.setFloat32(at, this.#float(raw, true), true);
-        break;
-      default:
-        view.setFloat64(at, this.#float(raw, false), true);
-        break;
-    }
-  }
-
-  #int(raw: string): number {
-    const { min, max } = intRanges.get(this.field.elementType) ?? { min: 0, max: 0 };
-    const value = INT.test(raw) ? Number(raw) : Number.NaN;
-    return value >= min && value <= max ? value : this.wrong(raw, `integers from ${min} to ${max}`);
-  }
-
-  #int64(raw: string): bigint {
-    const value = raw.length <= 20 && INT.test(raw) ? BigInt(raw) : undefined;
-    if (value === undefined || BigInt.asIntN(64, value) !== value)
-      return this.wrong(raw, `integers from ${-(2n ** 63n)} to ${2n ** 63n - 1n}`);
-    return value;
-  }
-
-  #float(raw: string, isSingle: boolean): number {
-    const value = /^-?\d/.test(raw) ? Number(raw) : Number.NaN;
-    return Number.isFinite(isSingle ? Math.fround(value) : value) ? value : this.wrong(raw, 'finite numbers');
   }
 }
 
@@ -152,7 +109,7 @@ export class TimestampSlot extends BaseSlot implements FieldSlot {
   #micros(raw: string): bigint | undefined {
     const text = parseJsonString(raw);
     if (text !== undefined) return parseTimestamp(text, 'UTC');
-    const micros = raw.length <= 20 && INT.test(raw) ? BigInt(raw) : undefined;
+    const micros = int64Of(raw);
     return micros !== undefined && micros >= TIMESTAMP_MIN && micros <= TIMESTAMP_MAX ? micros : undefined;
   }
 }
