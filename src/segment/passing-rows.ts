@@ -7,7 +7,8 @@ import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
 import { FilterEvaluator, RUN_ROWS_MAX } from '#expr/evaluate/filter-evaluator.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import type { Pace } from '#platform/pace.js';
-import type { PassingBits } from '#segment/fields/excluded-rows.js';
+import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
+import { countBits } from '#segment/fields/row-versions.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { ReadableSegment } from './readable-segment.js';
 import { RunLength } from './run-length.js';
@@ -39,6 +40,14 @@ export async function passingAt(
   const passing = await passingRows(data, filter, pace);
   const { sampleShare: share } = filter;
   return share === undefined ? passing : sampledRows(data, passing, { share, readTs });
+}
+
+/** How many rows are visible and pass, older rows of a key among them. */
+export function passingCount(data: SegmentData, passing: PassingBits, readTs: bigint): number {
+  const hidden = new Uint8Array(Math.ceil(passing.rowCount / 64) * 8);
+  hidden.set(data.liveBitset(readTs).subarray(0, hidden.length));
+  hideOthers(hidden, passing);
+  return hidden.length * 8 - countBits(hidden);
 }
 
 interface Evaluation {

@@ -132,8 +132,8 @@ describe('deletes', () => {
           compareKeys(model[a]?.key as Key, model[b]?.key as Key) || a - b;
         const after = keyOf();
         const wanted = visible.filter((i) => compareKeys(model[i]?.key as Key, after) > 0).sort(order);
-        expect([...data.smallestKeys(4, at, after)]).toEqual(wanted.slice(0, 4));
-        expect([...data.smallestKeys(1000, at)]).toEqual([...visible].sort(order));
+        expect([...data.ordered.smallest(4, at, after)]).toEqual(wanted.slice(0, 4));
+        expect([...data.ordered.smallest(1000, at)]).toEqual([...visible].sort(order));
         expect(data.find(after, at)).toBe(visible.find((i) => model[i]?.key === after));
         expect(data.countOf(after, at)).toBe(living.filter((i) => model[i]?.key === after).length);
       }

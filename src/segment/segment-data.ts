@@ -4,37 +4,22 @@ import { assert, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { Timestamp } from '#base/ids.js';
 import type { VectorStore } from '#index/flat/vector-store.js';
-import {
-  batchOf,
-  checkBatch,
-  columnFromInt64,
-  findColumn,
-  int64Values,
-  type Key,
-  keyAt,
-} from '#model/columns/column.js';
+import { type Key, keyAt } from '#model/columns/column.js';
 import { primaryField, TIMESTAMP_FIELD } from '#model/schema/field.js';
-import type { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import type { ColumnStore } from '#segment/fields/column-store.js';
-import {
-  type ExcludedRows,
-  ExcludedRowsOf,
-  hideOthers,
-  type PassingBits,
-  type RowFilter,
-} from '#segment/fields/excluded-rows.js';
-import { type ColumnsByField, FieldStores, type VectorStoreOfField } from '#segment/fields/field-stores.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { type ExcludedRows, ExcludedRowsOf, type RowFilter } from '#segment/fields/excluded-rows.js';
+import { FieldStores, type VectorStoreOfField } from '#segment/fields/field-stores.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { KeyedRows } from '#segment/fields/keyed-rows.js';
-import { countBits } from '#segment/fields/row-versions.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
-import { selectSmallest, selectSmallestPaced, sortByKey } from './key-order.js';
+import { BatchAppend } from './batch-append.js';
+import { OrderedRows } from './ordered-rows.js';
+import { RowFetch } from './row-fetch.js';
 
 export interface SegmentOptions {
   readonly id: bigint;
@@ -65,14 +50,14 @@ export class SegmentData {
   readonly workers: Workers;
   #schema: CollectionSchema;
   readonly #fields: FieldStores;
-  readonly #keyField: FieldSchema;
-  readonly #keys: ColumnStore;
   readonly #rows: KeyedRows;
+  readonly #appends: BatchAppend;
+  readonly #copies: RowFetch;
+  /** Its rows in the order of their keys. */
+  readonly ordered: OrderedRows;
   /** By vector field, once it was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
   #isReleased = false;
-  /** Batches that memory was taken for: they fit the schema. */
-  readonly #checked = new Map<ColumnBatch, ColumnsByField>();
 
   constructor(platform: Platform, options: SegmentOptions) {
     const { id, schema, rowsHint = 0, disk, commitTimestamp = 0n } = options;
@@ -82,10 +67,12 @@ export class SegmentData {
     this.workers = platform.workers;
     this.#schema = schema;
     this.#fields = new FieldStores({ platform, segmentId: id, rowsHint, schema, files: disk });
-    this.#keyField = primaryField(schema);
-    this.#keys = must(this.#fields.scalar(this.#keyField.fieldID), 'key column');
-    this.#rows = new KeyedRows(this.#keys, rowsHint);
+    const keys = must(this.#fields.scalar(primaryField(schema).fieldID), 'key column');
+    this.#rows = new KeyedRows(keys, rowsHint);
     this.#rows.versions.setCommit(commitTimestamp);
+    this.#appends = new BatchAppend({ segmentId: id, fields: this.#fields, rows: this.#rows });
+    this.#copies = new RowFetch(this.#fields, this.#rows.versions);
+    this.ordered = new OrderedRows(keys, this.#rows.versions);
   }
 
   get schema(): CollectionSchema {
@@ -152,17 +139,12 @@ export class SegmentData {
    */
   reserve(batch: ColumnBatch): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
-    checkBatch(batch, this.#schema);
-    const columns = columnsOf(batch);
-    this.#fields.reserve(columns, batch.rowCount);
-    this.#rows.reserve(this.#fields.promisedRows);
-    this.#checked.set(batch, columns);
+    this.#appends.reserve(batch, this.#schema);
   }
 
   /** What was reserved is appended by now, or will not be. */
   dropReservations(): void {
-    this.#fields.dropReservations();
-    this.#checked.clear();
+    this.#appends.dropReservations();
   }
 
   /**
@@ -171,25 +153,7 @@ export class SegmentData {
    */
   appendBatch(batch: ColumnBatch, timestamp?: Timestamp): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
-    const reserved = this.#checked.get(batch);
-    if (reserved === undefined) checkBatch(batch, this.#schema);
-    if (findColumn(batch, this.#keyField.fieldID) === undefined) throw this.#lacks(this.#keyField.name);
-    const writtenAt = timestamp ?? this.#timesIn(batch);
-    this.#fields.append(reserved ?? columnsOf(batch), batch.rowCount);
-    this.#rows.append(batch.rowCount, writtenAt);
-  }
-
-  #timesIn(batch: ColumnBatch): BigInt64Array {
-    const own = findColumn(batch, TIMESTAMP_FIELD);
-    if (own === undefined) throw this.#lacks('Timestamp');
-    return int64Values(own);
-  }
-
-  #lacks(name: string): ElanusError {
-    return new ElanusError(
-      'data_corrupt',
-      `a batch for segment ${this.id} has no column ${name}, expected one: write the batch again`,
-    );
+    this.#appends.append(batch, this.#schema, timestamp);
   }
 
   /** Deletes the rows of that key written before (not at) the timestamp. @returns how many it deleted. */
@@ -251,51 +215,9 @@ export class SegmentData {
     return this.#rows.visibleRows(readTs);
   }
 
-  /** At most `limit` visible rows with the smallest keys after `afterKey`, in key order; only of `filterRows` when given. */
-  smallestKeys(limit: number, readTs: Timestamp, afterKey?: Key, filterRows?: Uint32Array): Uint32Array {
-    return selectSmallest(this.#keys, {
-      limit,
-      hidden: this.liveBitset(readTs),
-      afterKey,
-      filterRows,
-      rowCount: this.rowCount,
-    });
-  }
-
-  /** Rows that are visible and pass, older rows of a key among them. */
-  passingCount(readTs: Timestamp, passing: PassingBits): number {
-    const hidden = new Uint8Array(Math.ceil(passing.rowCount / 64) * 8);
-    hidden.set(this.liveBitset(readTs).subarray(0, hidden.length));
-    hideOthers(hidden, passing);
-    return hidden.length * 8 - countBits(hidden);
-  }
-
-  /** As `smallestKeys`, in slices: the same rows, whatever is written or deleted meanwhile. @throws cancelled, deadline_exceeded */
-  smallestKeysPaced(
-    limit: number,
-    readTs: Timestamp,
-    pace: Pace,
-    passing?: PassingBits,
-  ): Promise<Uint32Array> {
-    const { rowCount } = this;
-    const hidden = this.liveBitset(readTs).slice();
-    if (passing !== undefined) hideOthers(hidden, passing);
-    return selectSmallestPaced(
-      this.#keys,
-      { limit, hidden, afterKey: undefined, filterRows: undefined, rowCount },
-      pace,
-    );
-  }
-
-  /** The rows in the order of their keys. @throws cancelled, deadline_exceeded */
-  sortedByKey(rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
-    return sortByKey(this.#keys, rows, pace);
-  }
-
   /** A scalar column of all rows, as views. */
   column(fieldId: bigint): Column | undefined {
-    if (fieldId === TIMESTAMP_FIELD)
-      return columnFromInt64(TIMESTAMP_FIELD, BigUint64Array.from({ length: this.rowCount }, this.#timeAt));
+    if (fieldId === TIMESTAMP_FIELD) return this.#copies.times();
     return this.#fields.scalar(fieldId)?.view();
   }
 
@@ -303,8 +225,6 @@ export class SegmentData {
   scalars(fieldId: bigint, begin = 0, end = this.rowCount): ScalarView | undefined {
     return this.#fields.scalar(fieldId)?.scalars(begin, end);
   }
-
-  readonly #timeAt = (_: unknown, row: number): Timestamp => this.timestampOf(row);
 
   vectors(fieldId: bigint): { readonly region: SharedRegion; readonly store: VectorStore } | undefined {
     return this.#fields.dense(fieldId);
@@ -370,30 +290,12 @@ export class SegmentData {
 
   /** Copies of the rows in that order. A field that the segment does not have is null in each. */
   fetch(rows: Uint32Array, fieldIds: readonly bigint[]): ColumnBatch {
-    return batchOf(
-      rows.length,
-      fieldIds.map((fieldId) =>
-        fieldId === TIMESTAMP_FIELD ? this.#timesOf(rows) : this.#fields.gather(rows, fieldId),
-      ),
-    );
+    return this.#copies.fetch(rows, fieldIds);
   }
 
   /** As `fetch`, and vectors that are in files too. Which values the rows have does not change while it reads. */
-  async fetchAll(rows: Uint32Array, fieldIds: readonly bigint[]): Promise<ColumnBatch> {
-    // Mostly nothing is in files: then the copies are made in this turn.
-    if (fieldIds.every((fieldId) => this.#fields.file(fieldId) === undefined))
-      return this.fetch(rows, fieldIds);
-    const columns = fieldIds.map((fieldId) =>
-      fieldId === TIMESTAMP_FIELD ? this.#timesOf(rows) : this.#fields.gatherAll(rows, fieldId),
-    );
-    return batchOf(rows.length, await Promise.all(columns));
-  }
-
-  #timesOf(rows: Uint32Array): Column {
-    return columnFromInt64(
-      TIMESTAMP_FIELD,
-      BigUint64Array.from(rows, (row) => this.timestampOf(row)),
-    );
+  fetchAll(rows: Uint32Array, fieldIds: readonly bigint[]): Promise<ColumnBatch> {
+    return this.#copies.fetchAll(rows, fieldIds);
   }
 
   get isReleased(): boolean {
@@ -406,9 +308,3 @@ export class SegmentData {
     this.#fields.release();
   }
 }
-
-const columnsOf = ({ columns }: ColumnBatch): ColumnsByField => {
-  const byField = new Map<bigint, Column>();
-  for (const from of columns) byField.set(from.fieldId, from);
-  return byField;
-};

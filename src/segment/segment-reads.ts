@@ -11,7 +11,7 @@ import type { KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
-import { passingAt } from './passing-rows.js';
+import { passingAt, passingCount } from './passing-rows.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import type { SegmentData } from './segment-data.js';
 import { sentPredicate } from './sent-filter.js';
@@ -226,7 +226,7 @@ async function countRows(
   for (const segment of segments) {
     const at = readTsFor(segment, readTs);
     if (predicate !== undefined) {
-      count += segment.data.passingCount(at, await passingAt(segment, predicate, at, pace));
+      count += passingCount(segment.data, await passingAt(segment, predicate, at, pace), at);
       continue;
     }
     let matching = 0;
@@ -252,14 +252,14 @@ async function chooseRows(
   if (pace.isDue) await pace.rest();
   if (predicate !== undefined) {
     const passing = await passingAt(segment, predicate, at, pace);
-    return data.smallestKeysPaced(Math.min(limit, data.rowCount), at, pace, passing);
+    return data.ordered.smallestPaced(Math.min(limit, data.rowCount), at, pace, passing);
   }
   if (keys !== undefined && !negated) {
     const rows = matchingRows(segment, keys, readTs);
-    return rows.length < 2 ? rows : data.sortedByKey(rows, pace);
+    return rows.length < 2 ? rows : data.ordered.sorted(rows, pace);
   }
-  if (keys === undefined) return data.smallestKeysPaced(Math.min(limit, data.rowCount), at, pace);
+  if (keys === undefined) return data.ordered.smallestPaced(Math.min(limit, data.rowCount), at, pace);
   const excluded = new Set(matchingRows(segment, keys, readTs));
   const wanted = Math.min(limit + excluded.size, data.rowCount);
-  return (await data.smallestKeysPaced(wanted, at, pace)).filter((row) => !excluded.has(row));
+  return (await data.ordered.smallestPaced(wanted, at, pace)).filter((row) => !excluded.has(row));
 }

@@ -44,7 +44,6 @@ const longKnown: readonly string[] = [
   'expr/parse/parser.ts',
   'model/params/index-params.test.ts',
   'segment/fields/coded-vectors.test.ts',
-  'segment/segment-data.ts',
 ];
 
 describe('the repository', () => {
