@@ -7,6 +7,7 @@ import {
   type FileRecord,
   ImportJobRecord,
   type IndexFileRecord,
+  LoadRecord,
   type PartitionRecord,
   SegmentRecord,
 } from '#proto/elanus/data.js';
@@ -23,6 +24,7 @@ import {
 } from './import-job.js';
 import { parseIndexFile } from './index-file.js';
 import { indexProgress } from './index-progress.js';
+import { beginLoad, type LoadEvent, loadProgress, loadRecord, moveLoad, parseLoad } from './load.js';
 import { movePartition, partitionsOf } from './partition.js';
 import {
   type FlushedSegment,
@@ -348,5 +350,41 @@ describe('each move that is drawn, and no other', () => {
     expect(indexProgress(1n, failure).state).toBe('building');
     expect(indexProgress(1n, undefined).state).toBe('building');
     expect(indexProgress(1n, { ...failure, isFinal: true }).state).toBe('failed');
+  });
+});
+
+describe('a load', () => {
+  const definition = { collectionId: 7n, scope: { kind: 'partitions', partitionIds: [3n, 4n] } } as const;
+  const failure = { cause: 'memory', reason: 'too large' } as const;
+  const moved = (...events: LoadEvent[]) => events.reduce(moveLoad, beginLoad(definition));
+
+  test('is read as it was written, and one that names no partition is damage', () => {
+    const whole = { collectionId: 7n, scope: { kind: 'collection' } } as const;
+    for (const one of [definition, whole])
+      expect(parseLoad(LoadRecord.decode(LoadRecord.encode(loadRecord(one)).finish()))).toEqual(one);
+    expect(() => parseLoad(LoadRecord.fromPartial({ collectionId: 7n }))).toThrow(/names no partition/);
+  });
+
+  test('is loaded once a round served it, and stays so when a later one fails', () => {
+    expect(loadProgress(moved())).toBe(0);
+    expect(loadProgress(moved({ kind: 'round_failed', failure }))).toBe(0);
+    expect(moved({ kind: 'round_failed', failure }, { kind: 'served' })).toEqual({
+      ...definition,
+      state: 'loaded',
+      failure: undefined,
+    });
+    const later = moved({ kind: 'served' }, { kind: 'round_failed', failure });
+    expect([loadProgress(later), later.failure]).toEqual([100, failure]);
+  });
+
+  test('begins again with more partitions, and goes on with fewer', () => {
+    const fewer = { collectionId: 7n, scope: { kind: 'partitions', partitionIds: [3n] } } as const;
+    const whole = { collectionId: 7n, scope: { kind: 'collection' } } as const;
+    expect(loadProgress(moved({ kind: 'served' }, { kind: 'widened', to: whole }))).toBe(0);
+    expect(moved({ kind: 'served' }, { kind: 'narrowed', to: fewer })).toMatchObject({
+      ...fewer,
+      state: 'loaded',
+    });
+    expect(moved({ kind: 'narrowed', to: fewer })).toMatchObject({ ...fewer, state: 'loading' });
   });
 });

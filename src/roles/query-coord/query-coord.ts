@@ -4,7 +4,19 @@
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { commitChanges, HeldRecords, redeciding } from '#catalog/held-records.js';
-import { idKey, recordTable } from '#catalog/record-table.js';
+import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
+import {
+  beginLoad,
+  isInScope,
+  type Load,
+  type LoadDefinition,
+  type LoadFailure,
+  loadProgress,
+  loadRecord,
+  moveLoad,
+  namedPartitions,
+  parseLoad,
+} from '#model/states/load.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { LoadRecord } from '#proto/elanus/data.js';
@@ -38,13 +50,9 @@ export interface QueryCoordSettings {
 }
 
 interface Loaded {
-  record: LoadRecord;
-  progress: number;
-  reason: string;
-  /** The reason is that it does not fit in memory: it is tried again, and who asks hears of it. */
-  isOutOfMemory: boolean;
-  /** The reason is a file that is damaged or gone: waiting mends nothing, so who asks hears of it. It is tried again, as the file may be put back. */
-  isDamaged: boolean;
+  /** The record that this rests on, the same object as the held one. */
+  readonly definition: LoadDefinition;
+  load: Load;
   timer: Timer | undefined;
   retryMs: number;
   /** A round is asked for and has not begun. */
@@ -58,7 +66,7 @@ export class QueryCoord {
   readonly #platform: Platform;
   readonly #settings: QueryCoordSettings;
   readonly #peers: QueryCoordPeers;
-  readonly #records: HeldRecords<bigint, LoadRecord>;
+  readonly #records: HeldRecords<bigint, LoadDefinition>;
   readonly #loaded = new Map<bigint, Loaded>();
   readonly #distribution = new Distribution();
   /** Held over a whole round. */
@@ -72,14 +80,18 @@ export class QueryCoord {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
-    const table = recordTable(platform.metaStore, 'querycoord-collection-loadinfo/', LoadRecord);
+    const table = recordTable(
+      platform.metaStore,
+      'querycoord-collection-loadinfo/',
+      parsedType(LoadRecord, parseLoad, loadRecord),
+    );
     this.#records = new HeldRecords(table, idKey, ({ collectionId }) => collectionId);
   }
 
   async start(): Promise<void> {
     await this.#records.load();
-    for (const record of this.#records.records.values())
-      this.#loaded.set(record.collectionId, freshly(record));
+    for (const definition of this.#records.records.values())
+      this.#loaded.set(definition.collectionId, freshly(definition));
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#scheduleCheck();
@@ -123,9 +135,11 @@ export class QueryCoord {
         throw new ElanusError('internal', 'describeCollection answered without a collection');
       const { segments, channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
       const owners = new Map(channels.map(({ vchannel, ownerServerId }) => [vchannel, ownerServerId]));
-      const partitionIds = loaded.record.allPartitions
-        ? collection.partitions.map((partition) => partition.id)
-        : loaded.record.partitionIds;
+      const { scope } = loaded.load;
+      const partitionIds =
+        scope.kind === 'collection'
+          ? collection.partitions.map((partition) => partition.id)
+          : [...scope.partitionIds];
       const isWanted = new Set(partitionIds);
       for (const vchannel of collection.vchannels) {
         const own = segments.filter((segment) => segment.vchannel === vchannel);
@@ -149,17 +163,12 @@ export class QueryCoord {
         const serverId = owners.get(vchannel) ?? 0n;
         this.#distribution.served({ collectionId, vchannel, serverId, version, segments: places });
       }
-      loaded.progress = 100;
-      loaded.reason = '';
-      loaded.isOutOfMemory = false;
-      loaded.isDamaged = false;
+      loaded.load = moveLoad(loaded.load, { kind: 'served' });
       loaded.retryMs = RETRY_MS_MIN;
     } catch (error) {
       if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
-      const isSameReason = loaded.reason === messageOf(error);
-      loaded.reason = messageOf(error);
-      loaded.isDamaged = isDamage(error, isSameReason);
-      loaded.isOutOfMemory = error instanceof ElanusError && error.key === 'memory_limit';
+      const failure = failureOf(error, loaded.load.failure);
+      loaded.load = moveLoad(loaded.load, { kind: 'round_failed', failure });
       if (error instanceof ElanusError && error.key === 'collection_not_found') {
         await this.#forget(collectionId);
         return;
@@ -169,7 +178,7 @@ export class QueryCoord {
         error instanceof ElanusError && error.spec.retry !== 'never' && loaded.retryMs < RETRY_MS_MAX;
       this.#platform.logger[isEveryday ? 'debug' : 'warn']('load_round_failed', {
         collectionId,
-        reason: loaded.reason,
+        reason: failure.reason,
         retryMs: loaded.retryMs,
       });
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
@@ -181,10 +190,10 @@ export class QueryCoord {
   async #serveNow(collectionId: bigint): Promise<void> {
     await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
     const loaded = this.#loaded.get(collectionId);
-    if (loaded === undefined || loaded.reason === '') return;
+    if (loaded?.load.failure === undefined) return;
     throw new ElanusError(
       'collection_not_fully_loaded',
-      `collection ${collectionId} is not served yet: ${loaded.reason}; ask again`,
+      `collection ${collectionId} is not served yet: ${loaded.load.failure.reason}; ask again`,
     );
   }
 
@@ -213,7 +222,7 @@ export class QueryCoord {
   #current(collectionId: bigint): Loaded | undefined {
     const loaded = this.#loaded.get(collectionId);
     const record = this.#records.records.get(collectionId);
-    if (loaded?.record === record) return loaded;
+    if (loaded?.definition === record) return loaded;
     loaded?.timer?.cancel();
     if (record === undefined) this.#loaded.delete(collectionId);
     else this.#loaded.set(collectionId, freshly(record));
@@ -221,10 +230,10 @@ export class QueryCoord {
   }
 
   /** Durable first, then served. */
-  async #save(record: LoadRecord, progress = 0): Promise<void> {
-    await commitChanges(this.#platform.metaStore, [this.#records.put(record)]);
-    this.#loaded.get(record.collectionId)?.timer?.cancel();
-    this.#loaded.set(record.collectionId, { ...freshly(record), progress });
+  async #save(definition: LoadDefinition, load: Load): Promise<void> {
+    await commitChanges(this.#platform.metaStore, [this.#records.put(definition)]);
+    this.#loaded.get(definition.collectionId)?.timer?.cancel();
+    this.#loaded.set(definition.collectionId, { ...freshly(definition), load });
   }
 
   #forget(collectionId: bigint): Promise<void> {
@@ -261,9 +270,9 @@ export class QueryCoord {
         const kept =
           partitionIds.length === 0
             ? []
-            : (await this.#loadedPartitions(before)).filter((id) => !partitionIds.includes(id));
+            : (await this.#loadedPartitions(before.load)).filter((id) => !partitionIds.includes(id));
         const isGone = await this.#decide(collectionId, (current) =>
-          this.#release({ collectionId, partitionIds }, { before, current, kept }),
+          this.#release({ collectionId, partitionIds }, { before: before.load, current, kept }),
         );
         if (isGone)
           for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
@@ -273,16 +282,14 @@ export class QueryCoord {
     loadState: async ({ collectionId, partitionIds }) => {
       const loaded = this.#loaded.get(collectionId);
       if (loaded === undefined) return { known: false };
-      const covers = partitionIds.every(
-        (id) => loaded.record.allPartitions || loaded.record.partitionIds.includes(id),
-      );
+      const { scope, failure } = loaded.load;
       return {
-        known: covers,
-        progress: loaded.progress,
-        partitionIds: loaded.record.allPartitions ? [] : loaded.record.partitionIds,
-        reason: loaded.reason,
-        outOfMemory: loaded.isOutOfMemory,
-        damaged: loaded.isDamaged,
+        known: partitionIds.every((id) => isInScope(scope, id)),
+        progress: loadProgress(loaded.load),
+        partitionIds: [...namedPartitions(scope)],
+        reason: failure?.reason ?? '',
+        outOfMemory: failure?.cause === 'memory',
+        damaged: failure?.cause === 'damage',
         channels: this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
           vchannel,
           leaderId: serverId,
@@ -299,19 +306,22 @@ export class QueryCoord {
 
   async #load(collectionId: bigint, partitionIds: readonly bigint[], before: Loaded | undefined) {
     const all = partitionIds.length === 0;
-    if (before?.record.allPartitions === true && !all) return 'all are wanted';
-    const merged = all ? [] : [...new Set([...(before?.record.partitionIds ?? []), ...partitionIds])];
-    if (
-      before !== undefined &&
-      before.record.allPartitions === all &&
-      before.record.partitionIds.length === merged.length
-    )
-      return 'nothing';
-    await this.#checkMemory(
+    const held = before?.load.scope;
+    if (held?.kind === 'collection') return all ? 'nothing' : 'all are wanted';
+    const known = held?.partitionIds ?? [];
+    const merged = all ? [] : [...new Set([...known, ...partitionIds])];
+    if (!all && held !== undefined && known.length === merged.length) return 'nothing';
+    await this.#checkMemory(collectionId, (id) => (all || merged.includes(id)) && !known.includes(id));
+    const definition: LoadDefinition = {
       collectionId,
-      (id) => (all || merged.includes(id)) && before?.record.partitionIds.includes(id) !== true,
+      scope: all ? { kind: 'collection' } : { kind: 'partitions', partitionIds: merged },
+    };
+    await this.#save(
+      definition,
+      before === undefined
+        ? beginLoad(definition)
+        : moveLoad(before.load, { kind: 'widened', to: definition }),
     );
-    await this.#save({ collectionId, partitionIds: merged, allPartitions: all, replicaNumber: 1 });
     return 'more is wanted';
   }
 
@@ -321,16 +331,18 @@ export class QueryCoord {
       collectionId,
       partitionIds,
     }: { readonly collectionId: bigint; readonly partitionIds: readonly bigint[] },
-    seen: { readonly before: Loaded; readonly current: Loaded | undefined; readonly kept: readonly bigint[] },
+    seen: { readonly before: Load; readonly current: Loaded | undefined; readonly kept: readonly bigint[] },
   ): Promise<boolean> {
     const { before, current, kept } = seen;
     if (current === undefined) return true;
-    const known = before.record.allPartitions ? current.record.partitionIds : before.record.partitionIds;
-    const added = current.record.partitionIds.filter((id) => !known.includes(id));
-    if (current.record.allPartitions && !before.record.allPartitions) return false;
+    const scope = current.load.scope;
+    if (scope.kind === 'collection' && before.scope.kind === 'partitions') return false;
+    const known = namedPartitions(before.scope.kind === 'collection' ? scope : before.scope);
+    const added = namedPartitions(scope).filter((id) => !known.includes(id));
     const left = partitionIds.length === 0 ? added : [...new Set([...kept, ...added])];
     if (left.length > 0) {
-      await this.#save({ collectionId, partitionIds: left, allPartitions: false, replicaNumber: 1 }, 100);
+      const definition: LoadDefinition = { collectionId, scope: { kind: 'partitions', partitionIds: left } };
+      await this.#save(definition, moveLoad(current.load, { kind: 'narrowed', to: definition }));
       return false;
     }
     await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
@@ -340,25 +352,28 @@ export class QueryCoord {
     return true;
   }
 
-  async #loadedPartitions(loaded: Loaded): Promise<readonly bigint[]> {
-    if (!loaded.record.allPartitions) return loaded.record.partitionIds;
-    const { collection } = await this.#peers.definitions.describeCollection({
-      id: loaded.record.collectionId,
-    });
+  async #loadedPartitions({ collectionId, scope }: Load): Promise<readonly bigint[]> {
+    if (scope.kind === 'partitions') return scope.partitionIds;
+    const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
     return collection?.partitions.map((partition) => partition.id) ?? [];
   }
 }
 
-/** A file that is not there may be one of a segment that was dropped while the round ran: the next round, which lists anew, does not ask for it. */
-const isDamage = (error: unknown, isSameReason: boolean): boolean =>
-  error instanceof ElanusError &&
-  (error.key === 'data_corrupt' || (error.key === 'object_not_found' && isSameReason));
-const freshly = (record: LoadRecord): Loaded => ({
-  record,
-  progress: 0,
-  reason: '',
-  isOutOfMemory: false,
-  isDamaged: false,
+/**
+ * What a failed round means for those who ask. Not fitting in memory and damage are said at once, since waiting mends neither; both are tried
+ * again all the same, as memory becomes free and a file may be put back. A file that is not there may be one of a segment that was dropped
+ * while the round ran: the next round, which lists anew, does not ask for it, so it counts as damage only when it fails twice.
+ */
+function failureOf(error: unknown, before: LoadFailure | undefined): LoadFailure {
+  const reason = messageOf(error);
+  const key = error instanceof ElanusError ? error.key : undefined;
+  const isDamage = key === 'data_corrupt' || (key === 'object_not_found' && before?.reason === reason);
+  return { reason, cause: key === 'memory_limit' ? 'memory' : isDamage ? 'damage' : 'other' };
+}
+
+const freshly = (definition: LoadDefinition): Loaded => ({
+  definition,
+  load: beginLoad(definition),
   timer: undefined,
   retryMs: RETRY_MS_MIN,
   isQueued: false,

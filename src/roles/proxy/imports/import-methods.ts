@@ -1,6 +1,7 @@
 // Bulk import as clients see it: started at root-coord, followed at data-coord's list of jobs.
-import { must } from '#base/assert.js';
+import { assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { type ImportJob, parseImportJob } from '#model/states/import-job.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
 import { ImportState } from '#proto/milvus/common.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
@@ -64,7 +65,7 @@ export class ImportMethods {
 }
 
 const importTask = (job: ImportJobRecord) => ({
-  state: importState(job.state),
+  state: importState(parseImportJob(job)),
   rowCount: job.importedRows,
   id: job.id,
   collectionId: job.collectionId,
@@ -75,8 +76,18 @@ const importTask = (job: ImportJobRecord) => ({
   ],
 });
 
-function importState(state: string): ImportState {
-  if (state === 'completed') return ImportState.ImportCompleted;
-  if (state === 'failed') return ImportState.ImportFailed;
-  return state === 'importing' ? ImportState.ImportStarted : ImportState.ImportPending;
+function importState(job: ImportJob): ImportState {
+  switch (job.state) {
+    case 'pending':
+      return ImportState.ImportPending;
+    case 'importing':
+    case 'committing':
+      return ImportState.ImportStarted;
+    case 'completed':
+      return ImportState.ImportCompleted;
+    case 'failed':
+      return ImportState.ImportFailed;
+    default:
+      return assertNever(job);
+  }
 }
