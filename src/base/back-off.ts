@@ -4,7 +4,7 @@ export interface BackOff {
   readonly maxMs: number;
 }
 
-/** For a catalog or a peer that does not take a change now: what waits is not lost, and has nobody waiting for it. */
+/** For a catalog or a peer that does not take a change now: what waits is not lost, and no caller waits for it. */
 export const catalogBackOff: BackOff = { minMs: 200, maxMs: 30_000 };
 
 /** @returns the pause after the one of `pauseMs` */

@@ -6,7 +6,7 @@ import { joinSignals, onAbort, unlessAborted } from './on-abort.js';
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
 describe('onAbort', () => {
-  it('calls all who wait, once, in their order, and nobody who went', () => {
+  it('calls all who wait, once, in their order, and none that has left', () => {
     const abort = new AbortController();
     const seen: number[] = [];
     const forget = Array.from({ length: 30 }, (_, i) => onAbort(abort.signal, () => seen.push(i)));

@@ -45,7 +45,7 @@ export type PathNode = Span & {
   readonly name: string;
   readonly steps: readonly Step[];
 };
-/** `$`, and `$[inner]`: the element at hand, or a member of it, inside `element_filter` and `match_…`. */
+/** `$`, and `$[inner]`: the current element, or a member of it, inside `element_filter` and `match_…`. */
 export type CurrentNode = Span & { readonly kind: 'current'; readonly member: string | undefined };
 
 export type Node =

@@ -42,7 +42,7 @@ function expectMeaning(node: Node, rows: readonly Row[]): void {
   expect(overColumns(filter.predicate, rows), text).toEqual(wanted);
 }
 
-/** `not` stands above leaves only, constants stand alone, and nothing holds what is of its own kind. */
+/** `not` is above leaves only, constants are alone, and nothing holds what is of its own kind. */
 function expectNormal(predicate: Predicate, isWhole = true): void {
   if (predicate.kind === 'constant') expect(isWhole).toBe(true);
   if (predicate.kind === 'not')

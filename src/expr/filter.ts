@@ -86,7 +86,7 @@ const cannotParse = (text: string, why: string, cause?: unknown): ElanusError =>
     { cause },
   );
 
-/** What stands last in a filter and says something of the rows that passed: sampled ones, or their elements. */
+/** The last part of a filter, which is about the rows that passed: sampled ones, or their elements. */
 function checkWhole(context: CheckContext, node: Node): PredicateFilter {
   const conjuncts = node.kind === 'and' ? [...node.operands] : [node];
   const sampleShare = takeLast(conjuncts, 'random_sample', (call) => readSampleShare(context, call));
@@ -134,7 +134,7 @@ const CACHED_LENGTH_MAX = 4096;
 /** By schema object: a changed definition is another object. The filter that was used longest ago comes first. */
 const cache = new WeakMap<CollectionSchema, Map<string, CheckedFilter>>();
 
-/** Undefined: too long to keep. Lengths stand before the parts, so two filters never have the same key. */
+/** Undefined: too long to keep. Lengths come before the parts, so two filters never have the same key. */
 function cacheKey({ text, templates = {}, zone = 'UTC' }: FilterSource): string | undefined {
   if (text.length > CACHED_LENGTH_MAX) return undefined;
   let key = `${text.length} ${text}${zone.length} ${zone}`;

@@ -5,7 +5,7 @@
 // element beyond the end, an integer division by zero. A JSON path that is missing or holds another type is not unknown: whatever is asked
 // of it is false, and the negation true. A row passes when the whole is true.
 //
-// `not` stands only above leaves, `and` and `or` only above it: so false and unknown need not be told apart anywhere but below a `not`,
+// `not` is only above leaves, `and` and `or` only above it: so false and unknown need not be distinguished anywhere but below a `not`,
 // and an evaluator carries one bit a row. `not` of a leaf: the rows where it is known and not true.
 
 import type { Geometry } from '#model/geometry/geometry.js';
@@ -21,7 +21,7 @@ export interface FieldRef {
   /** As texts show it; `outer[inner]` for a member of a struct. */
   readonly name: string;
   readonly dataType: DataType;
-  /** Of the elements of an Array; `DataType.None` for everything else. */
+  /** Type of the elements of an Array; `DataType.None` for everything else. */
   readonly elementType: DataType;
   readonly nullable: boolean;
 }
@@ -70,7 +70,7 @@ export type Operand =
   | JsonOperand
   /** One element of an array field, counted from 0; unknown beyond the end. */
   | { readonly kind: 'element'; readonly type: ValueType; readonly field: FieldRef; readonly index: number }
-  /** The element at hand, inside a predicate over elements; never null. */
+  /** The current element, inside a predicate over elements; never null. */
   | { readonly kind: 'current'; readonly type: ValueType; readonly field: FieldRef }
   /** Elements of an array field, or of the array at a JSON path; 0 when there is no array at the path. */
   | { readonly kind: 'length'; readonly type: 'int'; readonly of: FieldOperand | JsonOperand }
@@ -170,7 +170,7 @@ export type Leaf =
       readonly mode: 'all' | 'any';
       readonly values: ValueSet;
     }
-  /** The field's geometry stands in the relation to the constant one: `contains` is "field contains constant". Planar. */
+  /** The field's geometry has the relation to the constant one: `contains` is "field contains constant". Planar. */
   | {
       readonly kind: 'spatial';
       readonly field: FieldRef;

@@ -70,7 +70,7 @@ const lower: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'IVF_PQ, COSINE': { 'one dim x 1000': 0.7 },
   // The same brute force finds 0.74.
   'HNSW_PQ, L2': { even: 0.8 },
-  // Rows of length 0 are equally far from all: they stand in the middle of the graph, and the cause of what is missed is not known.
+  // Rows of length 0 are equally far from all: they are in the middle of the graph, and the cause of what is missed is not known.
   'DISKANN, COSINE': { 'zero among': 0.7 },
   'growing, COSINE': { 'zero among': 0.8 },
 };

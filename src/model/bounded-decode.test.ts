@@ -44,7 +44,7 @@ describe('decodeBounded', () => {
       InsertRequest.encode(InsertRequest.fromPartial({ fieldsData: [{}] })).finish(),
     ],
   ])('stops at the bound: %s', (_what, type, one) => {
-    // Nested messages weigh 12: this breaks when generated decoders no longer tell where messages begin.
+    // Nested messages weigh 12: this breaks when generated decoders no longer report where messages begin.
     expect(decodeBounded<object>(type, repeated(one, 100), 1300).units).toBe(100 * 12 + 2 * 5);
     expect(() => decodeBounded<object>(type, repeated(one, 110), 1300)).toThrow(
       expect.objectContaining({

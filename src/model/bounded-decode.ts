@@ -7,9 +7,9 @@ import { ElanusError } from '#base/errors.js';
 const LONG_UNITS = 7;
 /** Each time the decoder of a message begins, and again when it ends: with its tag and its length a nested message is 12 units. */
 const MESSAGE_UNITS = 5;
-/** Of one request. 8 million short strings fit, or 1.4 million nested messages: a request of 64 MiB that has more is no honest one. */
+/** Largest number of units of one request. 8 million short strings or 1.4 million nested messages fit: honest requests of 64 MiB have less. */
 export const DECODE_UNITS_MAX = 16 * 2 ** 20;
-/** Of a message inside a request that honest clients keep small: a schema, the vectors of a search. */
+/** Largest number of units of a message inside a request that honest clients keep small: a schema, the vectors of a search. */
 export const INNER_UNITS_MAX = 2 ** 20;
 
 class TooMuch extends Error {}

@@ -45,15 +45,15 @@ export interface FoundLog {
 }
 
 export interface OpenLogOptions {
-  /** Of the physical channel. */
+  /** Name of the physical channel. */
   readonly name: string;
-  /** Of the owner; not below the newest that the log carries. */
+  /** Epoch of the owner; not below the newest that the log carries. */
   readonly epoch: bigint;
   /** What is let go at once, in bytes: a log is truncated in pieces of this size. */
   readonly fileBytesMax: number;
   /** The newest piece stays while it is smaller, though nothing in it is needed; 0 when not given. */
   readonly spareBytesMax?: number;
-  /** Of one entry; only tests set it lower. */
+  /** Largest size of one entry; only tests set it lower. */
   readonly payloadBytesMax?: number;
   /** Asked before anything of the log changes but its owner; throws when the log is not the one that belongs here. */
   readonly check?: (found: FoundLog) => void;

@@ -8,7 +8,7 @@ import type { CallContext } from './transport.js';
 const SLICE_MS = 8;
 export type Caller = Pick<CallContext, 'signal' | 'deadlineMs'>;
 
-/** Of one piece of work. */
+/** The pace of one piece of work. */
 export class Pace {
   readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #caller: Caller;

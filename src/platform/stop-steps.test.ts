@@ -4,7 +4,7 @@ import { SimulatedWorld } from '#platform/memory/simulated-time.js';
 import { runStopSteps, throwFailures } from './stop-steps.js';
 
 describe('runStopSteps', () => {
-  it('goes on after a step that fails, throws at once, or never ends, and tells the reasons', async () => {
+  it('goes on after a step that fails, throws at once, or never ends, and returns the reasons', async () => {
     const world = new SimulatedWorld({ seed: 1 });
     const done: string[] = [];
     let isAborted = false;

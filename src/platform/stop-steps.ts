@@ -1,4 +1,4 @@
-// Ends what a process runs, one step after the other, each within its time. A step that fails or takes too long is told and left behind:
+// Ends what a process runs, one step after the other, each within its time. A step that fails or takes too long is reported and left behind:
 // the steps after it still run, so that locks are given back whatever happened before.
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { Timers } from './time.js';

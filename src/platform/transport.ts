@@ -31,13 +31,13 @@ export interface ListenOptions {
   /** By full method path, `/milvus.proto.data.DataCoord/Flush`. */
   readonly methods: ReadonlyMap<string, MethodHandler>;
   readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
-  /** Of one message, and of one body of HTTP. */
+  /** Largest size of one message, and of one body of HTTP. */
   readonly receiveBytesMax: number;
-  /** Of one answer. */
+  /** Largest size of one answer. */
   readonly sendBytesMax: number;
   /**
-   * Of all that clients have under way: messages, answers that they have not read, open streams, bodies. A transport of the outside world
-   * refuses what does not fit before it is buffered; it takes at least the largest message and the largest answer.
+   * Largest size of all that clients have under way: messages, answers that they have not read, open streams, bodies. A transport of the
+   * outside world refuses what does not fit before it is buffered; it takes at least the largest message and the largest answer.
    */
   readonly heldBytesMax?: number;
   /** Beginnings of the paths whose requests may have a body; any other request is handed on without reading one. None when not given. */

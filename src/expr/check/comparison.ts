@@ -13,9 +13,9 @@ export interface Comparison {
   readonly op: ComparisonOp;
   readonly constant: Constant;
   readonly negated: boolean;
-  /** Of times without an offset. */
+  /** The time zone of times without an offset. */
   readonly zone: string;
-  /** Where the comparison stands. */
+  /** Position of the comparison in the filter's text. */
   readonly at: number;
 }
 

@@ -6,7 +6,7 @@ import { operandKey } from './operand-key.js';
 import { membersOf, setOf } from './value-sets.js';
 
 interface Equalities {
-  /** Where the result stands among the operands. */
+  /** Position of the result among the operands. */
   readonly place: number;
   readonly operand: Operand;
   readonly literals: Literal[];

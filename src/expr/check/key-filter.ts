@@ -1,5 +1,5 @@
-// Filters of nothing but primary keys: `pk in [..]`, `pk == v`, their negations. They are told before anything else is read, as such a list
-// may be a million keys long, and its keys go into one column as they stand.
+// Filters of nothing but primary keys: `pk in [..]`, `pk == v`, their negations. They are recognised before anything else is read, as such a list
+// may be a million keys long, and its keys go into one column as they are.
 
 import type { Node } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';

@@ -60,7 +60,7 @@ function isKnown(operand: Operand): Predicate {
         value: { type: 'int', value: BigInt(operand.index) },
       };
     case 'arithmetic':
-      // Of arithmetic only integers are asked for this, and every integer that there is satisfies it.
+      // Arithmetic has this range only over integers, and every integer is in it.
       return { kind: 'compare', operand, op: '>=', value: { type: 'int', value: INT64_MIN } };
   }
 }

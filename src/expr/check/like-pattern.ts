@@ -16,7 +16,7 @@ export function likePattern(pattern: string): LikePattern {
   return { kind: isOpenLeft ? 'suffix' : isOpenRight ? 'prefix' : 'exact', text };
 }
 
-/** No two texts and no two `any`s stand side by side. */
+/** No two texts and no two `any`s are neighbours. */
 function likeParts(pattern: string): LikePart[] {
   const parts: LikePart[] = [];
   let text = '';

@@ -1,5 +1,6 @@
 // Joins predicates by `and` and `or`: constants vanish, what is of the same kind becomes one node, and a lower and an upper bound of one
-// operand become a range, equalities of one operand a set. Below, false and unknown are the same: nothing above can tell them apart, as `not` stands only above leaves.
+// operand become a range, equalities of one operand a set. Below, false and unknown are the same: only a `not` would distinguish them,
+// and those are only above leaves.
 import type { Leaf, Literal, Operand, Predicate } from '#expr/typed.js';
 import { mergeEqualities } from './equalities.js';
 import { orderOf } from './fold.js';
@@ -26,7 +27,7 @@ export function join(kind: 'and' | 'or', operands: readonly Predicate[]): Predic
 
 type Compare = Leaf & { readonly kind: 'compare' };
 interface Bounds {
-  /** Where the result stands among the operands. */
+  /** Position of the result among the operands. */
   readonly place: number;
   readonly operand: Operand;
   lower: Compare | undefined;

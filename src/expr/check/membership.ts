@@ -31,7 +31,7 @@ export function checkIn(context: CheckContext, node: NodeOf<'in'>, outerNegated:
   return inPredicate(operand, set, negated);
 }
 
-/** Whole arrays are compared one by one: nobody lists many of them. */
+/** Whole arrays are compared one by one: lists of them are short in practice. */
 function amongLists(operand: Operand, { lists }: ValueSet, negated: boolean): Predicate {
   if (lists.length === 0) return known(operand, negated);
   const equal = lists.map((value) => leafOf({ kind: 'compare', operand, op: '==', value }, negated));

@@ -119,7 +119,7 @@ function memberOf(struct: StructArrayFieldSchema, name: string, at: number): Fie
 export function resolveCurrent(scope: ElementScope | undefined, node: CurrentNode): Operand {
   if (scope === undefined) {
     throw new FilterSyntaxError(
-      "'$' stands for an element, expected inside element_filter or match_… only",
+      "'$' is the current element, expected inside element_filter or match_… only",
       node.begin,
     );
   }

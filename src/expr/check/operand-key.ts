@@ -1,4 +1,4 @@
-// Tells whether two operands read the same.
+// Decides whether two operands read the same.
 import type { Operand } from '#expr/typed.js';
 
 /** Equal operands have equal keys. */

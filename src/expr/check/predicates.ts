@@ -1,5 +1,5 @@
-// Reads what is true or false of a row. A negation is handed down to the leaves, where it is taken in, so no `not` stands above anything
-// else in the result. All operands are read even when one of them has decided, so that what is wrong is said.
+// Reads what is true or false of a row. A negation is handed down to the leaves, where it is taken in, so no `not` is above anything
+// else in the result. All operands are read even when one of them has decided, so that every error is reported.
 
 import type { ComparisonOp, Node } from '#expr/ast.js';
 import { checkCall } from '#expr/check/functions/calls.js';
@@ -205,7 +205,7 @@ function checkChain(context: CheckContext, node: NodeOf<'chain'>, negated: boole
   const isRising = node.firstOp === '<' || node.firstOp === '<=';
   if (middle.kind === 'constant') {
     throw new FilterSyntaxError(
-      'range operations are only supported on single fields now: a constant stands in the middle',
+      'range operations are only supported on single fields now: a constant is in the middle',
       node.middle.begin,
     );
   }

@@ -59,7 +59,7 @@ export function readValue(context: CheckContext, node: Node): Value {
       return call(context, node);
     default:
       throw new FilterSyntaxError(
-        'a comparison stands where a value is expected; put brackets around what is compared',
+        'a comparison is where a value is expected; put brackets around what is compared',
         node.begin,
       );
   }

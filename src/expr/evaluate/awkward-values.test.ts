@@ -119,7 +119,7 @@ describe('awkward values', () => {
       for (const op of OPS) expectSame(compare(operand, op, { type: 'double', value }), [json], rows);
   });
 
-  it('wraps arithmetic on ints at 64 bits, and tells a division by 0', () => {
+  it('wraps arithmetic on ints at 64 bits, and reports a division by 0', () => {
     const rows = pairs(INTS, INTS).map(
       ([a, b]) =>
         new Map([
@@ -329,7 +329,7 @@ describe('awkward values', () => {
     expect(found({ kind: 'contains', operand: at('b'), mode: 'all', values }, [json], jsonRows)).toEqual([1]);
   });
 
-  it('tells doubles apart that differ in the last digit only', () => {
+  it('distinguishes doubles that differ in the last digit only', () => {
     const values = [
       0.12345678901234566, 0.12345678901234568, 98765.43210987654, 98765.43210987656, -3.3333333333333335,
     ];

@@ -1,4 +1,4 @@
-// What the parts of a prepared filter have in common. A leaf answers a block of rows at a time with two sets of bits; what stands above the
+// What the parts of a prepared filter have in common. A leaf answers a block of rows at a time with two sets of bits; what is above the
 // leaves combines bits and knows no values.
 import type { RowBits, Rows } from './rows.js';
 

@@ -45,7 +45,7 @@ export type PlainLeaf = Exclude<
 /** Every row reads something that is not there. */
 const unknown = (): Leaf => new SameLeaf(undefined);
 
-/** Of `!=` the leaf for `==`: the caller negates it. */
+/** Makes the leaf; for `!=` the leaf of `==`, which the caller negates. */
 export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
   switch (leaf.kind) {
     case 'compare':

@@ -71,7 +71,7 @@ const operandOf = (node: Node): Operand => ({
   passed: node.passShare * GUESS_ROWS,
 });
 
-/** Of `and` the operand that takes out most rows for its cost goes first, of `or` the one that lets most in. */
+/** Operands in the order of evaluation: in `and` the one that removes most rows for its cost is first, in `or` the one that adds most. */
 class Operands {
   readonly list: Operand[];
   readonly #isAnd: boolean;

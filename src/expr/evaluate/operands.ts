@@ -32,7 +32,7 @@ export class Operands {
     this.#source = source;
   }
 
-  /** What was read of the elements at hand. */
+  /** What was read of the current elements. */
   get current(): readonly (CurrentNumbers | CurrentTexts)[] {
     return [...this.#current.values()];
   }

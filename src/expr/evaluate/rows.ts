@@ -1,5 +1,5 @@
 // Bits of rows while a filter is evaluated. A block is a run of rows that is evaluated at once, short enough that whatever is held about it
-// stays in the processor's first cache; bit (i & 31) of word (i >> 5) speaks of row `begin + i`.
+// stays in the processor's first cache; bit (i & 31) of word (i >> 5) belongs to row `begin + i`.
 
 /** Rows of a block. */
 export const BLOCK_ROWS = 2048;

@@ -12,7 +12,7 @@ export interface IndexMeta {
   /** As asked for, or as AUTOINDEX chose: HNSW, IVF_PQ … */
   readonly indexType: string;
   readonly metric: string;
-  /** Of the vectors it was built from: float32, float16, bfloat16, int8, binary or sparse. */
+  /** Element type of the vectors it was built from: float32, float16, bfloat16, int8, binary or sparse. */
   readonly elementType: string;
   /** 0 for sparse. */
   readonly dim: number;
@@ -71,7 +71,7 @@ export function encodeIndexBlock(
   return block;
 }
 
-/** Of the header with its padding, without the checksum itself. */
+/** Checksum of the header with its padding, without the checksum itself. */
 const headerChecksum = (block: Uint8Array, end: number): number =>
   crc32(block.subarray(FIXED_BYTES, end), crc32(block.subarray(0, 12)));
 
@@ -82,7 +82,7 @@ export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexB
   return decoded;
 }
 
-/** Of a section with its padding, which lies behind it. @throws data_corrupt */
+/** Checks a section with its padding, which lies behind it. @throws data_corrupt */
 export function checkSum(what: string, name: string, section: Uint8Array, wanted: number | undefined): void {
   const sum = crc32(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length, ALIGNMENT)));
   if (sum === wanted) return;

@@ -3,7 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { isLargerBetter as isLargerBetterByName, type MetricName } from '#model/schema/metric-type.js';
 
-/** Of dense vectors. */
+/** Metrics of dense vectors. */
 export const metricTypes = ['L2', 'IP', 'COSINE'] as const;
 export type MetricType = (typeof metricTypes)[number];
 /** How kernels and index files number the metrics: never renumbered. */

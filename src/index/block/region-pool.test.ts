@@ -1,4 +1,4 @@
-// Slabs of shared regions: they never overlap, are zero when they are handed out, and regions are few and go when nobody uses them.
+// Slabs of shared regions: they never overlap, are zero when they are handed out, and regions are few and are released when they are no longer used.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DATA_OFFSET } from './region-layout.js';

@@ -73,7 +73,7 @@ export class RegionPool<Region extends IndexRegion> {
     return slab;
   }
 
-  /** Nobody reads the slab any more. */
+  /** Gives the slab back; nothing reads it any more. */
   give(slab: Slab<Region>): void {
     const shared = this.#of(slab);
     shared.used--;

@@ -8,7 +8,7 @@ interface ScoreRange {
   readonly high: number;
 }
 
-/** Of the metrics whose computed scores may leave it. Inner products have no bounds, and the scores of binary vectors are quotients of counts. */
+/** Ranges that computed scores may leave by rounding. Inner products have no bounds, and the scores of binary vectors are quotients of counts. */
 const scoreRanges: Partial<Record<MetricName, ScoreRange>> = {
   COSINE: { low: -1, high: 1 },
   L2: { low: 0, high: Number.POSITIVE_INFINITY },

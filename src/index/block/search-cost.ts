@@ -17,7 +17,7 @@ export const scanMicros = (rows: number, rowBytes: number, queries: number): num
 export const rowsMicros = (rows: number, rowBytes: number, queries: number): number =>
   TASK_MICROS + queries * (QUERY_MICROS + rows * (ROW_MICROS + rowBytes / SCAN_BYTES));
 
-/** Of one query. Undefined: not known for this kind of index. */
+/** Microseconds of one query. Undefined: not known for this kind of index. */
 export function indexQueryMicros(
   task: string,
   input: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>,

@@ -77,7 +77,7 @@ export interface IndexWorkers<Region extends IndexRegion = IndexRegion> {
 export interface LoadedIndex<Region extends IndexRegion = IndexRegion> {
   readonly region: Region;
   readonly placement: IndexPlacement;
-  /** Of sections and working memory. */
+  /** Size of sections and working memory. */
   readonly bytes: number;
 }
 

@@ -18,7 +18,7 @@ const CACHED_BYTES = 6 << 20;
 /** With fewer of the rows than this a node's two hops hold too few that count, and recall falls. */
 const TWO_HOP_SHARE_MIN = 0.05;
 
-/** Of a code: where codes lie in records with other things, only the code of 8 bits a dim is read. */
+/** Bytes read of a code: where codes lie in records with other data, only the code of 8 bits a dim is read. */
 export const walkedBytes = (stride: number, dim: number): number => Math.min(stride, dim * 1.25 + 16);
 /** Microseconds of one query by each plan; a plan that may not be taken costs infinitely much. */
 export function walkCosts({

@@ -1,5 +1,5 @@
 // Runs the pieces of a long job through the workers, as many at a time as there are threads. Pieces are small, so that searches that
-// wait for the same threads get their turn between them, and a cancelled job ends after the piece at hand.
+// wait for the same threads get their turn between them, and a cancelled job ends after the current piece.
 import { ElanusError } from '#base/errors.js';
 
 /** @param run gets the piece's number, and the number of the lane (0 to lanes - 1), which no other running piece has. */

@@ -60,7 +60,7 @@ export function kmeansStart(plan: KMeansPlan, context: Context): number {
   return kmeansMeasure(plan, context);
 }
 
-/** Half the sum of the points' squared lengths: with the scores of the points, it tells how far they are from their centroids. */
+/** Half the sum of the points' squared lengths: with the scores of the points, it gives their distances from their centroids. */
 export function kmeansMeasure({ points, stride, count, dim }: KMeansPlan, context: Context): number {
   const { buffer } = memoryOf(context);
   let squares = 0;

@@ -113,7 +113,7 @@ describe('trainKMeans', () => {
     const { rows } = await train(points, 2, 11);
     expect(errorOf(points, rows, 2)).toBeLessThan(1e-6);
   });
-  it('stands duplicates, and as many centroids as points', async () => {
+  it('handles duplicates, and as many centroids as points', async () => {
     const same = await train(new Float32Array(50 * 3).fill(2), 3, 20);
     expect([...same.rows].every((value) => value === 2)).toBe(true);
     const points = noise(20 * 3);

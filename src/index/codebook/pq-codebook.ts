@@ -7,7 +7,7 @@ import { ivfKernel } from './ivf-kernel.js';
 
 const PQ_BITS_MAX = 16;
 export interface PqShape {
-  /** Of the vectors; `padded` is m * partDim, with zeros past dim. */
+  /** Dimension of the vectors; `padded` is m * partDim, with zeros past dim. */
   readonly dim: number;
   readonly m: number;
   readonly nbits: number;

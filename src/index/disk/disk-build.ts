@@ -66,7 +66,7 @@ function codeFormFor({ pqCodeBudgetRatio, elementType }: DiskSpec): CodeForm {
   return bits >= 8 ? 'SQ8' : bits >= 6 ? 'SQ6' : 'SQ4';
 }
 
-/** What a loaded index keeps: no links, and no upper layers, as walks begin at the nearest of some nodes that codes tell. */
+/** What a loaded index keeps: no links, and no upper layers, as walks begin at the nearest of some nodes, found by codes. */
 function memoryBlock({ meta, sections }: IndexBlock): Uint8Array {
   const kept = ['frame', 'codes', 'rows'].flatMap((name) => {
     const bytes = sections.get(name);

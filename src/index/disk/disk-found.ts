@@ -10,7 +10,7 @@ export interface Hit {
   readonly score: number;
 }
 
-/** Where vectors are scored: room in a region that nobody else uses in the same turn. */
+/** Where vectors are scored: room in a region that no other code uses in the same turn. */
 export interface ScoringPlace {
   readonly memory: WebAssembly.Memory;
   readonly metric: MetricType;

@@ -49,7 +49,7 @@ export const recordAt = (layout: DiskLayout, node: number): number =>
 export interface DiskHead {
   /** The index block is at [SECTOR_BYTES, SECTOR_BYTES + blockBytes). */
   readonly blockBytes: number;
-  /** Of page 0: the first sector after the block. */
+  /** Offset of page 0: the first sector after the block. */
   readonly pagesOffset: number;
   readonly pageBytes: number;
   readonly pages: number;

@@ -56,7 +56,7 @@ const TURN_NODES = 256;
 /** Queries of a request that are answered before other work gets a turn. */
 const TURN_QUERIES = 4;
 
-/** Of walks that have ended, empty. */
+/** Empty sets left by walks that have ended. */
 const spareSets: NodeSet[] = [];
 const SPARE_SETS_MAX = 16;
 

@@ -155,7 +155,7 @@ export class FlatQueries {
     for (let i = 0; i < group; i++) {
       const at = this.queries + i * this.queryStride;
       const top = this.tops + i * this.topStride;
-      // At the end of its place, whence `widen` spreads it over all of it.
+      // At the end of its place, from where `widen` spreads it over all of it.
       const from = at + this.queryStride - this.rowBytes;
       const isOnly = this.#bytes.length === this.rowBytes;
       bytes.set(

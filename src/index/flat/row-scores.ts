@@ -18,7 +18,7 @@ export interface ScoreBounds {
 }
 
 export interface RowScores {
-  /** Of what a row is scored by, in bytes. */
+  /** Size of what a row is scored by, in bytes. */
   readonly rowBytes: number;
   /** Whether codes are all there is: the query has to be framed and coded before `useQuery`. */
   readonly isByCodes: boolean;

@@ -42,7 +42,7 @@ describe('VectorStore', () => {
       const norm = Math.hypot(...floats.subarray(row * dim, (row + 1) * dim));
       expect(inverse * norm).toBeCloseTo(1, 5);
     });
-    // The kernels write nowhere but where they were told.
+    // The kernels write nothing outside the addresses that they were given.
     expect(new Uint8Array(region.memory.buffer, 0, DATA_OFFSET).every((byte) => byte === 0)).toBe(true);
   });
   it('gives copies, not windows', () => {

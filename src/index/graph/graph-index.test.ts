@@ -121,7 +121,7 @@ describe('small and odd sets', () => {
 });
 
 describe('codes of HNSW', () => {
-  test('are as long as near neighbours need to be told apart', () => {
+  test('are as long as needed to distinguish near neighbours', () => {
     expect(fittingForm(100, 0.75, 0.1, 0.35)).toBe('SQ4');
     expect(fittingForm(128, 0.65, 0.2, 0.7)).toBe('SQ6');
     expect(fittingForm(128, 0.01, 0.2, 0.7)).toBe('SQ8');

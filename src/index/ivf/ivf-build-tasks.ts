@@ -48,12 +48,12 @@ export function ivfSample({ source, rows, out, hasMean }: IvfSampleInput, contex
   return mean;
 }
 
-/** Rows whose medians tell where most rows are, and those whose mean is taken. */
+/** Rows whose medians show where most rows are, and those whose mean is taken. */
 const MEDIAN_ROWS = 101;
 const MEAN_ROWS = 4096;
 /** Squared distances from there, to the usual one, beyond which rows do not count. */
 const FAR = 16;
-/** The mean of rows that are not far: a few of great length would move it so far from the others that float32 could not tell these apart. */
+/** The mean of rows that are not far: a few of great length would move it so far from the others that float32 could not distinguish these. */
 function middleOf(samples: Float32Array, dim: number): Float32Array {
   const rows = samples.length / dim;
   const count = Math.min(rows, MEAN_ROWS);

@@ -32,7 +32,7 @@ export interface IvfSpec {
   readonly indexType: IvfType;
   /** L2, IP or COSINE; HAMMING or JACCARD of BIN_IVF_FLAT. */
   readonly metric: string;
-  /** Of the segment's vectors, for the block's description; `vectors` are float32 (bits for BIN_IVF_FLAT). */
+  /** Element type of the segment's vectors, for the block's description; `vectors` are float32 (bits for BIN_IVF_FLAT). */
   readonly elementType: string;
   readonly dim: number;
   readonly rowCount: number;

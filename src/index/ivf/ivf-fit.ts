@@ -1,5 +1,5 @@
 // Whether the codes of inverted lists rank rows as the vectors do, measured by searches in the finished block: with the candidates that a
-// search scores again usually, and with all that its lists hold. Ranges or codewords set by a few far rows tell the others not apart; the
+// search scores again usually, and with all that its lists hold. Ranges or codewords set by a few far rows do not distinguish the others; the
 // lists themselves are good then, and are kept without codes, as those of an IVF_FLAT.
 import { encodeIndexBlock, type IndexBlock, readIndexBlock } from '#index/block/index-block.js';
 import type { VectorFloatsInput } from '#index/block/vector-floats.js';

@@ -2,7 +2,7 @@
 // data far from the origin keeps its precision), and bits as -1 and 1, whose squared distances are four times the Hamming distances.
 import type { RowBlocks } from '#index/block/search-output.js';
 
-/** Of the first region of a build's tasks; plain data. */
+/** What lies in the first region of a build's tasks; plain data. */
 export interface IvfSource {
   readonly elementType: 'float32' | 'binary';
   readonly dim: number;

@@ -48,7 +48,7 @@ export function encodeOrderedIndex({ parts }: OrderedIndex): Uint8Array {
   return bytes;
 }
 
-/** Of all bytes but its own four. */
+/** Checksum of all bytes but its own four. */
 const checksumOf = (bytes: Uint8Array): number =>
   crc32(bytes.subarray(HEADER_BYTES), crc32(bytes.subarray(0, CHECKSUM_AT)));
 
@@ -104,7 +104,7 @@ function valuesIn(
   }
 }
 
-/** A checksum tells damage, not a writer that was wrong: a search must not leave its arrays whatever stands there. */
+/** A checksum finds damage, not a writer that was wrong: a search must not leave its arrays whatever is there. */
 function checkParts({ rowCount, starts, rows, values }: OrderedIndexParts, textBytes: number): void {
   checkAscending(starts, rows.length, 'rows');
   if (values.form === 'text') checkAscending(values.offsets, textBytes, 'texts');

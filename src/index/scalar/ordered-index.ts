@@ -144,7 +144,7 @@ function sortKeys(words: Uint32Array, isDouble: boolean): SortKeys {
   const high = new Uint32Array(count);
   for (let row = 0; row < count; row++) {
     const upper = words[row * 2 + 1] as number;
-    // Of negative doubles the larger bits are the smaller value.
+    // Among negative doubles the larger bits are the smaller value.
     const isTurned = isDouble && upper >= SIGN;
     low[row] = isTurned ? ~(words[row * 2] as number) : (words[row * 2] as number);
     high[row] = isTurned ? ~upper : upper ^ SIGN;

@@ -42,7 +42,7 @@ export function sparseQueryBegins(packed: Uint8Array): Uint32Array {
   return Uint32Array.from(begins);
 }
 
-/** Of how many queries the packed ones are. */
+/** How many queries are packed. */
 export const sparseQueryCount = (packed: Uint8Array): number => unpackSparseQueries(packed).length;
 
 /**

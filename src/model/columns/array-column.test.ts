@@ -102,7 +102,7 @@ it('a column has its nulls, from rows with and without places for them', () => {
   }
 });
 
-it('damaged rows are told apart', () => {
+it('damaged rows are recognised', () => {
   const row = textArrayBytes(['abc', 'd']);
   expect(arrayProblem(row.subarray(0, row.length - 1), DataType.VarChar)).toBeDefined();
   expect(arrayProblem(Uint8Array.of(9, 0, 0, 0), DataType.VarChar)).toBeDefined();

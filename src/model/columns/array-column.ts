@@ -1,4 +1,4 @@
-// How a row of an Array field lies in its column, which is one of variable width. Elements of fixed width stand one after the other,
+// How a row of an Array field lies in its column, which is one of variable width. Elements of fixed width follow one another,
 // little-endian as in a column of their own type, so their number is bytes divided by width and no header is needed. Text elements come
 // behind a table: a uint32 count, then for each element a uint32 end, counted from the first byte behind the table, then the UTF-8 bytes.
 // A row begins at any address: numbers are read through a DataView or after a copy. Null rows have no bytes; elements are never null.

@@ -70,7 +70,7 @@ const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
   ],
 ]);
 
-/** Of queries for such a field; undefined when it is no dense vector. */
+/** Placeholder type of queries for such a field; undefined when it is no dense vector. */
 export const placeholderOf = (dataType: number): PlaceholderType | undefined =>
   types.get(dataType)?.placeholder;
 /** Bytes of one vector of the field. */

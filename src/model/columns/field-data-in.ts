@@ -20,7 +20,7 @@ export interface BatchOptions {
   readonly partialUpdate?: boolean;
   /** The collection property `allow_insert_auto_id`. */
   readonly allowInsertAutoId?: boolean;
-  /** Of times that are written without an offset: the collection property `timezone`. Default: UTC. */
+  /** Time zone of times that are written without an offset: the collection property `timezone`. Default: UTC. */
   readonly zone?: string | undefined;
 }
 

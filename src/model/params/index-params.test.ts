@@ -119,7 +119,7 @@ describe('vector types and metrics', () => {
     ['AUTOINDEX', 'BinaryVector', 'HAMMING'],
     ['MINHASH_LSH', 'BinaryVector', 'MHJACCARD'],
     ['SPARSE_WAND', 'SparseFloatVector', 'IP'],
-  ] as const)('%s on %s is by %s when nobody says', (type, vectorType, metric) => {
+  ] as const)('%s on %s is by %s when none is given', (type, vectorType, metric) => {
     expect(parse({ index_type: type, metric_type: '' }, fieldOf(vectorType)).metricType).toBe(metric);
   });
   it('words refusals as Milvus does', () => {

@@ -182,7 +182,7 @@ function metricTypeOf(
   return metric;
 }
 
-/** Asked of requests only: an index that was once accepted must load, whatever its pairs say twice. */
+/** Checked in requests only: an index that was once accepted must load, whatever its pairs say twice. */
 function checkSaidOnce(asSent: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(innerParams(asSent.params))) {
     const flat = Object.hasOwn(asSent, key) ? asSent[key] : undefined;

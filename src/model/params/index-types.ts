@@ -11,7 +11,7 @@ interface IndexTypeSpec {
   readonly vectorTypes: readonly VectorType[];
   readonly metrics: readonly MetricName[];
   readonly build: Readonly<Record<string, ParamSpec>>;
-  /** The search parameters it heeds. */
+  /** The search parameters it uses. */
   readonly search: readonly SearchParamName[];
 }
 
@@ -32,7 +32,7 @@ const pq = {
   /** Milvus says up to 24; tables of 2^24 codewords could neither be learnt from a segment nor kept for a query. */
   nbits: { kind: 'integer', key: 'nbits', min: 1, max: 16, default: 8 },
 } as const;
-/** Of a query in a graph of product codes: m * nrq tables of 2^nbits float32. Each thread that searches has room for them. */
+/** Bytes of a query's tables in a graph of product codes: m * nrq tables of 2^nbits float32. Each thread that searches has room for them. */
 export const PQ_TABLE_BYTES_MAX = 128 << 20;
 const refine = {
   refine: { kind: 'boolean', key: 'refine', default: false },

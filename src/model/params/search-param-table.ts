@@ -1,4 +1,4 @@
-// The search parameters of all index types, as data. Which index heeds which is in index-types.ts.
+// The search parameters of all index types, as data. Which index uses which is in index-types.ts.
 import { INT_MAX, type ParamSpec, type ValueOf } from './param-spec.js';
 
 export const searchParamTable = {

@@ -177,7 +177,7 @@ describe('parseIndexParams', () => {
       metricType: 'IP',
     });
   });
-  it('tells later types from unknown ones', () => {
+  it('distinguishes later types from unknown ones', () => {
     expect(refusal(() => index({ index_type: 'GPU_CAGRA' }))).toMatch(/^unsupported: .*HNSW/);
     expect(refusal(() => index({ index_type: 'MAGIC' }))).toMatch(
       /^invalid_parameter: invalid index type: MAGIC/,

@@ -59,7 +59,7 @@ export interface QueryParams {
   readonly zone: string | undefined;
 }
 
-/** @throws invalid_parameter for a zone that nobody knows */
+/** @throws invalid_parameter for an unknown zone */
 function zoneOf(sent: RequestParams): string | undefined {
   const zone = sent.text('timezone');
   if (zone === undefined || zone === '') return undefined;

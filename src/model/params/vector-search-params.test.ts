@@ -188,10 +188,10 @@ describe('checkSearchParams', () => {
     expect(check('IVF_FLAT', { nprobe: 129 }, 10)).toEqual({ nprobe: 128 });
     expect(check('IVF_FLAT', { nprobe: 127 }, 10)).toEqual({ nprobe: 127 });
   });
-  it.each(indexTypeNames)('%s heeds only its own keys', (type) => {
+  it.each(indexTypeNames)('%s uses only its own keys', (type) => {
     // AUTOINDEX turns its level into the width of what it built.
-    const isHeeded = (name: string): boolean =>
+    const isUsed = (name: string): boolean =>
       indexTypeSpec(type).search.some((one) => one === name) || (type === 'AUTOINDEX' && name === 'ef');
-    expect(Object.keys(check(type, everything, 1)).every(isHeeded)).toBe(true);
+    expect(Object.keys(check(type, everything, 1)).every(isUsed)).toBe(true);
   });
 });

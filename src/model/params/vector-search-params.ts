@@ -41,7 +41,7 @@ function innerText(inner: Readonly<Record<string, unknown>>, key: string): strin
 }
 
 /**
- * What the index heeds, with its defaults filled in; `k` is what the search collects (limit plus offset).
+ * The parameters that the index uses, with its defaults filled in; `k` is what the search collects (limit plus offset).
  * An `nprobe` above the number of lists probes all of them. A range search has no k to be compared with.
  * @throws invalid_parameter when a width of the search is below k
  */

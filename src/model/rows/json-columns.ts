@@ -17,7 +17,7 @@ import { writeJsonScalar } from './json-scalar.js';
 import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
 import { jsonVectorLength, writeJsonVector } from './json-vector.js';
 
-/** Of a Text value: it has no max_length of its own. */
+/** Largest size of a Text value: it has no max_length of its own. */
 const TEXT_BYTES_MAX = 64 * 2 ** 20;
 const utf8 = new TextEncoder();
 

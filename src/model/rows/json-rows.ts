@@ -26,7 +26,7 @@ const failed = (text: string): ElanusError => new ElanusError('import_failed', t
 export class JsonRowSplitter {
   readonly #kind: JsonRowsKind;
   readonly #rowBytesMax: number;
-  /** Bytes of the file before the slice at hand. */
+  /** Bytes of the file before the current slice. */
   #offset = 0;
   #bomSeen = 0;
   #wants: Wants = 'top';

@@ -13,12 +13,12 @@ import { checkTypeParams } from './type-params.js';
 const FIRST_FIELD_ID = 100n;
 const FIELDS_MAX = 64;
 const VECTOR_FIELDS_MAX = 10;
-/** Of a collection. Milvus's default is 1,024 and can be set; its own test suites run with this. */
+/** Largest number of partitions of a collection. Milvus's default is 1,024 and can be set; its own test suites run with this. */
 export const PARTITIONS_MAX = 4096;
 const SHARDS_MAX = 16;
 const DIM_MIN = 2;
 const DIM_MAX = 32_768;
-/** Of binary vectors, in bits. */
+/** Bounds of the dimension of binary vectors, in bits. */
 const BINARY_DIM_MIN = 8;
 const BINARY_DIM_MAX = 262_144;
 const VARCHAR_BYTES_MAX = 65_535;

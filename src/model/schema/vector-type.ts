@@ -1,4 +1,4 @@
-// The vector types of fields: which metrics they can be compared by, and by which they are when nobody says.
+// The vector types of fields: which metrics they can be compared by, and the default.
 // `name` is how messages call the family, as Milvus words them.
 import { DataType } from '#proto/milvus/schema.js';
 import type { MetricName } from './metric-type.js';

@@ -30,7 +30,7 @@ export type CompletedJob = ImportJobTask & { readonly state: 'completed'; readon
 export type FailedJob = ImportJobTask & {
   readonly state: 'failed';
   readonly reason: string;
-  /** Of a job that had begun to commit; nothing of them was kept. */
+  /** Rows of a job that had begun to commit; none of them was kept. */
   readonly importedRows: bigint;
 };
 export type LiveJob = PendingJob | ImportingJob | CommittingJob;

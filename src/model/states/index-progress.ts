@@ -17,7 +17,7 @@ export interface IndexFailure {
 
 export type IndexProgress =
   | { readonly state: 'finished' }
-  /** A failure that is tried again is told while it lasts. */
+  /** A failure that is tried again is reported while it lasts. */
   | { readonly state: 'building'; readonly pendingRows: bigint; readonly failure: IndexFailure | undefined }
   | { readonly state: 'failed'; readonly pendingRows: bigint; readonly failure: IndexFailure };
 

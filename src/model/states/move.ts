@@ -1,4 +1,4 @@
-// What the life cycles of this folder share: a record in a state that nobody here knows, and a move that is none.
+// What the life cycles of this folder share: a record in a state that this release does not know, and a move that does not exist.
 import { ElanusError } from '#base/errors.js';
 
 /**

@@ -1,4 +1,4 @@
-// A segment, from its first row until nobody names it.
+// A segment, from its first row until nothing names it.
 //
 //   in memory (streaming-node)                        in the catalog (data-coord)
 //
@@ -13,13 +13,13 @@
 // - `importing` is of an import that has not committed: a data-node writes it into manifests and answers, never into the catalog by itself.
 // - `flushed` by data-coord, in one transaction with the checkpoint or with the job. Index files come and go in this state.
 // - `dropped` is no state that is written today: a drop removes the record. Folders of other releases may have some; they are shown to those
-//   who ask for unhealthy segments, and to nobody else.
+//   who ask for unhealthy segments, and to no one else.
 import { assertNever } from '#base/assert.js';
 import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { type IndexFile, parseIndexFile } from './index-file.js';
 import { knownState, refusedMove } from './move.js';
 
-/** Of the copy in the owner's memory. */
+/** State of the copy in the owner's memory. */
 export type GrowingState = 'growing' | 'sealed' | 'saved';
 
 type SegmentFacts = Readonly<Omit<SegmentRecord, 'state' | 'commitTimestamp' | 'indexes'>>;

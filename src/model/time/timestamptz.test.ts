@@ -67,7 +67,7 @@ describe('formatTimestamp', () => {
   });
 });
 
-it('a zone that nobody knows is refused', () => {
+it('an unknown zone is refused', () => {
   checkZone('Europe/Berlin');
   expect(() => checkZone('Mars/Olympus')).toThrow(/IANA/);
 });

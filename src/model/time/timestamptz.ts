@@ -105,7 +105,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** Of a zone at a point in time, east of UTC is positive, in ms. */
+/** Offset of a zone at a point in time, in ms; east of UTC is positive. */
 function offsetAt(millis: number, zone: string): number {
   const seconds = Math.floor(millis / 1000) * 1000;
   const parts = new Map(

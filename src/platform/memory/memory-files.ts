@@ -19,9 +19,9 @@ export type DiskOperation =
 
 export interface DiskFault {
   readonly code: 'EIO' | 'ENOSPC';
-  /** Of an append: bytes that came to the page cache all the same; 0 when not given. */
+  /** For an append: bytes that reached the page cache although it failed; 0 when not given. */
   readonly keptBytes?: number;
-  /** Of a sync: what becomes of the pages, see CachedFile.failSync; `dirty` when not given. */
+  /** For a sync: what becomes of the pages, see CachedFile.failSync; `dirty` when not given. */
   readonly pages?: 'dirty' | 'forgotten' | 'zeroed';
 }
 
@@ -29,9 +29,9 @@ export interface DiskFault {
 export type DiskFaultHook = (operation: DiskOperation, path: string, bytes: number) => DiskFault | undefined;
 /** Asked before each append becomes durable. A fault rejects it; `keptBytes` of it (0 if not given) are on the disk all the same. */
 export type AppendFault = (path: string, bytes: number) => { readonly keptBytes?: number } | undefined;
-/** Of the bytes that were being appended to a file, how many came to the page cache before the process died. */
+/** How many of the bytes that were being appended to a file reached the page cache before the process died. */
 export type KeptBytes = (path: string, bytes: number) => number;
-/** Whether an operation under way takes effect although nobody will hear of it. */
+/** Whether an operation under way takes effect although its caller never gets the answer. */
 export type Completes = (operation: DiskOperation, path: string) => boolean;
 
 interface Entry {

@@ -35,7 +35,7 @@ export class MemoryLogger implements Logger {
   }
 
   #add(level: LogRecord['level'], event: string, fields: LogFields): void {
-    if (this.records.length >= this.#max) this.records.splice(0, Math.ceil(this.#max / 2)); // The recent half tells more than none.
+    if (this.records.length >= this.#max) this.records.splice(0, Math.ceil(this.#max / 2)); // The recent half is worth more than none.
     this.records.push({ timeMs: this.#now(), level, event, fields });
   }
 }

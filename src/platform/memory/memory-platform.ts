@@ -32,7 +32,7 @@ export interface MemoryPlatformOptions {
   readonly cluster: SimulatedCluster;
   /** Name of the process in the network. */
   readonly host: string;
-  /** Of an earlier process of that name; new and empty when not given. */
+  /** Disk of an earlier process of that name; new and empty when not given. */
   readonly disk?: MemoryFiles;
   /** Wall clock of this process alone; the world's when not given. */
   readonly clock?: Clock;
@@ -43,7 +43,7 @@ export interface MemoryPlatformOptions {
 }
 
 export interface MemoryPlatform extends Platform {
-  /** What `files` stands on: for faults, for a look from outside, and for the next process. */
+  /** What `files` is built on: for faults, for a look from outside, and for the next process. */
   readonly disk: MemoryFiles;
   readonly logger: MemoryLogger;
   readonly host: string;

@@ -21,7 +21,7 @@ const perfect: Link = { delayMinMs: 0.05, delayMaxMs: 0.5, loss: 0, duplication:
 export interface Endpoint {
   readonly owner: string;
   readonly options: ListenOptions;
-  /** Of the process that listens. */
+  /** Clock of the process that listens. */
   readonly clock: Clock;
   /** Handlers under way. */
   running: number;
@@ -40,7 +40,7 @@ export class SimulatedNetwork {
   readonly #displaced = new Set<Endpoint>();
   readonly #links = new Map<string, Link>();
   readonly #down = new Set<string>();
-  /** Which calls a link may double: all unless told otherwise. */
+  /** Which calls a link may double: all by default. */
   mayDouble: (path: string) => boolean = () => true;
   readonly #cut = new Set<string>();
   #default: Link;
@@ -149,7 +149,7 @@ export class SimulatedNetwork {
       if (this.#endpoints.get(address) === endpoint) this.#endpoints.delete(address);
   }
 
-  /** Who serves the address now; undefined when nobody does or it is down. */
+  /** Who serves the address now; undefined when none does or it is down. */
   find(address: string): Endpoint | undefined {
     return this.#down.has(address) ? undefined : this.#endpoints.get(address);
   }

@@ -54,7 +54,7 @@ async function serve(port: MessagePort): Promise<void> {
   const loaded = import(setup.registry) as Promise<{
     readonly workerTasks?: Readonly<Record<string, AnyTask>>;
   }>;
-  loaded.catch(() => {}); // Told to each task that wants it.
+  loaded.catch(() => {}); // Each task that needs it reports the error.
 
   const run = async (message: ToWorker & { kind: 'run' }): Promise<unknown> => {
     const { workerTasks } = await loaded;

@@ -23,7 +23,7 @@ export const quantifiers: ReadonlyMap<string, Quantifier> = new Map([
 function elementScope(context: CheckContext, node: CallNode): ElementScope {
   const argument = node.args[0];
   if (context.scope !== undefined)
-    throw new FilterSyntaxError(`${node.name} cannot stand inside a predicate over elements`, node.begin);
+    throw new FilterSyntaxError(`${node.name} cannot be used inside a predicate over elements`, node.begin);
   const named =
     argument?.kind === 'path' && argument.steps.length === 0
       ? resolvePath(context.schema, argument)

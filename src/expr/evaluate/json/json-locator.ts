@@ -14,7 +14,7 @@ import { findPath, JsonPlace, type JsonStep, jsonStep } from './json-scan.js';
 
 export class JsonLocator {
   readonly bytes: Uint8Array;
-  /** Of row i of the block, as in `JsonPlace`. */
+  /** Places of the rows of the block, fields as in `JsonPlace`. */
   readonly kinds = new Uint8Array(BLOCK_ROWS);
   readonly begins = new Uint32Array(BLOCK_ROWS);
   readonly ends = new Uint32Array(BLOCK_ROWS);

@@ -4,9 +4,9 @@ import { INT64_MAX, INT64_MIN } from '#expr/evaluate/numbers/bounds.js';
 /** Filled again and again. */
 export class JsonNumber {
   isInt = false;
-  /** Of an int beyond 2^53 the nearest double. */
+  /** The number; for an int beyond 2^53 the nearest double. */
   value = 0;
-  /** Of an int beyond 2^53 its value. */
+  /** The exact value of an int beyond 2^53. */
   big: bigint | undefined;
   /** `value` may be off by so much; 0: it is exact. */
   error = 0;
@@ -40,7 +40,7 @@ export class JsonNumber {
     this.error = 0;
   }
 
-  /** Of an int. */
+  /** The exact value of an int. */
   get int(): bigint {
     return this.big ?? BigInt(this.value);
   }

@@ -17,9 +17,9 @@ export const JsonKind = {
 /** A value in some bytes, filled again and again. */
 export class JsonPlace {
   kind = 0;
-  /** Of a string behind its quote, of everything else its first byte. */
+  /** The first byte of the value; in a string the byte behind its quote. */
   begin = 0;
-  /** Of a string its closing quote; of arrays and objects the end of the bytes they are somewhere in. */
+  /** The closing quote of a string; for arrays and objects the end of the bytes that contain them. */
   end = 0;
 }
 

@@ -1,4 +1,4 @@
-// What is asked of a JSON value: of another type than what it is compared with, it fails.
+// Tests of a JSON value: a value of another type than what it is compared with fails.
 
 import { PairSet } from '#expr/evaluate/numbers/pair-set.js';
 import { TextSet } from '#expr/evaluate/text/byte-strings.js';
@@ -15,7 +15,7 @@ import {
   unescapedLength,
 } from './json-scan.js';
 
-/** A value as `JsonPlace` tells where it is. */
+/** A value at the place that a `JsonPlace` describes. */
 export interface JsonTest {
   readonly cost: number;
   readonly passShare: number;
@@ -85,7 +85,7 @@ export class NumberBoundsTest implements JsonTest, NumberTest {
     return this.testNumber(number);
   }
 
-  /** So near to a bound that only the exact value tells the side. */
+  /** So near to a bound that only the exact value decides on which side it is. */
   #isNear({ value, error }: JsonNumber): boolean {
     return Math.abs(value - this.#low) <= error || Math.abs(value - this.#high) <= error;
   }

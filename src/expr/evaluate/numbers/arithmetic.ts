@@ -1,5 +1,5 @@
 // Arithmetic of two operands, a block at a time. Ints are computed in doubles while the result cannot leave what doubles hold exactly, which
-// the smallest and the largest value of each side tell; else in 64-bit ints, which wrap.
+// the smallest and the largest value of each side decide; else in 64-bit ints, which wrap.
 
 import { newBits, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
 import type { ArithmeticOp } from '#expr/typed.js';
@@ -146,7 +146,7 @@ function computeDoubles(
   }
 }
 
-/** Of ints of 32 bits: a division of the processor instead of a loop of subtractions. */
+/** Remainders of 32-bit ints, by a division of the processor instead of a loop of subtractions. */
 function remainders(left: Float64Array, right: Float64Array, count: number, to: Float64Array): void {
   for (let i = 0; i < count; i++) to[i] = ((left[i] as number) | 0) % ((right[i] as number) | 0);
 }

@@ -15,7 +15,7 @@ export interface NumberVector {
   /** Where it is not wide and of type int: no value is smaller or larger. */
   readonly min: number;
   readonly max: number;
-  /** Of rows that are unknown the values are any. */
+  /** Reads the values of a block; the values of unknown rows are arbitrary. */
   load(rows: Rows, alive: RowBits): void;
   /** As in a `Leaf`. */
   maskKnown(rows: Rows, known: RowBits): void;

@@ -1,5 +1,5 @@
 // A set of 64-bit patterns, int64 or doubles, that is asked with two words and makes no bigint: open addressing over words, at most a
-// quarter full. It tells the place of a value in the list it was made from, so that "all of them" can be counted.
+// quarter full. It gives the place of a value in the list it was made from, so that "all of them" can be counted.
 import { assert } from '#base/assert.js';
 import type { RowBits, Rows } from '#expr/evaluate/rows.js';
 
@@ -17,7 +17,7 @@ export class PairSet {
   readonly #mask: number;
   /** Two words a place. */
   readonly #words: Int32Array;
-  /** Of the value at a place, 1 more than where it was in the list; 0: the place is free. */
+  /** By place: 1 more than the position in the list of the value there; 0: the place is free. */
   readonly #numbers: Int32Array;
 
   /** @param values words of 64 bits without repetition, low first */

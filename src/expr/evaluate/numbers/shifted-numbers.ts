@@ -5,7 +5,7 @@ import { EXACT_MAX, NumberBlock } from './number-vector.js';
 
 const DAY_MICROS = 86_400_000_000n;
 
-/** Of the proleptic Gregorian calendar, in days since 1970. The year begins in March, so that a leap day is its last. */
+/** Days since 1970 in the proleptic Gregorian calendar. The year begins in March, so that a leap day is its last. */
 function daysOf(year: number, month: number, day: number): number {
   const y = month < 3 ? year - 1 : year;
   const era = Math.floor(y / 400);

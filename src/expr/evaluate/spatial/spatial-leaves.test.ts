@@ -140,7 +140,7 @@ describe('geometries in filters', () => {
     expect(found({ kind: 'valid-geometry', field }, [open])).toEqual([]);
   });
 
-  it('tells whether a geometry is valid', () => {
+  it('finds whether a geometry is valid', () => {
     const bowTie = 'POLYGON ((0 0, 4 4, 4 0, 0 4, 0 0))';
     const places = rowsOf('POINT (1 1)', SQUARE, bowTie, HOLED, null, 'LINESTRING (0 0, 1 1)');
     expect(found({ kind: 'valid-geometry', field }, places)).toEqual([0, 1, 3, 5]);

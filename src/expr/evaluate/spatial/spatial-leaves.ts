@@ -124,7 +124,7 @@ class RelationLeaf extends GeometryLeaf {
     try {
       return this.#isRelated(toJts(geometry));
     } catch {
-      // Rows may hold what is no valid geometry, such as a ring that is open: it stands in no relation to anything.
+      // Rows may hold what is no valid geometry, such as a ring that is open: it is in no relation to anything.
       return false;
     }
   }

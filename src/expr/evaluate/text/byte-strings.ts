@@ -3,7 +3,7 @@ const utf8 = new TextEncoder();
 
 export const bytesOfText = (text: string): Uint8Array => utf8.encode(text);
 
-/** Whether the bytes of `needle` stand at `at`, which may be anywhere. */
+/** Whether the bytes of `needle` are at `at`, which may be anywhere. */
 export function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boolean {
   for (let i = 0; i < needle.length; i++) if (bytes[at + i] !== needle[i]) return false;
   return true;
@@ -75,7 +75,7 @@ export class Needle {
   }
 }
 
-/** Bytes that are compared in vain before a text counts as one that needs the steady way. */
+/** Bytes compared without success before a text counts as one that needs the search with a steady cost. */
 const COMPARED_MIN = 256;
 
 function bordersOf(needle: Uint8Array): Int32Array {
@@ -102,7 +102,7 @@ export class TextSet {
   /** Where each text begins, and the end of the last. */
   readonly #begins: Uint32Array;
   readonly #mask: number;
-  /** Of the text at a place, 1 more than where it was in the list; 0: the place is free. */
+  /** By place: 1 more than the position in the list of the text there; 0: the place is free. */
   readonly #numbers: Int32Array;
 
   constructor(texts: readonly string[]) {

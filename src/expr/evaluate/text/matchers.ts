@@ -1,4 +1,4 @@
-// What is asked of one text: comparison, `in`, `like`, regular expression. A matcher is asked for bytes [begin, end) of UTF-8.
+// Tests of one text: comparison, `in`, `like`, regular expression. A matcher is asked for bytes [begin, end) of UTF-8.
 import { assertNever } from '#base/assert.js';
 import { compileRegex, type Regex } from '#expr/regex.js';
 import type { ComparisonOp, LikePart, LikePattern } from '#expr/typed.js';
@@ -175,7 +175,7 @@ export function comparisonMatcher(op: Exclude<ComparisonOp, '!='>, text: string)
 }
 
 /**
- * Runs of text and `_` between `%`s: the first stands at the beginning and the last at the end of the text, where no `%` is; each other one
+ * Runs of text and `_` between `%`s: the first is at the beginning and the last at the end of the text, where no `%` is; each other one
  * is looked for from left to right, and the first place is as good as any.
  */
 class LikeText implements TextMatcher {
@@ -183,7 +183,7 @@ class LikeText implements TextMatcher {
   readonly byteCost: number;
   readonly passShare = 0.1;
   readonly #runs: readonly (readonly Piece[])[];
-  /** Of the runs between the first and the last: one text is found with longer steps. */
+  /** Finders of the runs between the first and the last; a run without `_` is found with longer steps. */
   readonly #finders: readonly (Needle | RunFinder)[];
 
   constructor(parts: readonly LikePart[]) {

@@ -33,7 +33,7 @@ test('finds what trying each place finds, also in texts that go over to the stea
   );
 });
 
-test('a run that nearly stands everywhere takes a few looks at each byte', () => {
+test('a run that almost matches everywhere takes a few looks at each byte', () => {
   const bytes = bytesOfText('a'.repeat(60_000));
   const finder = new RunFinder(runOf(`${'a_'.repeat(2000)}b`));
   const begun = performance.now();

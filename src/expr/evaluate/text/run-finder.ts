@@ -1,6 +1,6 @@
 // Finds a run of texts and `_` of a `like` pattern in a text. Trying every place is quick on usual texts, but a run like `a_a_a…` in a text
 // like `aaaa…` would cost its length at each byte. Such a text goes over to a steady way: a bit for each byte of the run says whether the
-// bytes before it stand right there, and all bits move on together, 32 to a word (the Shift-And algorithm).
+// bytes before it are just there, and all bits move on together, 32 to a word (the Shift-And algorithm).
 import { standsAt } from './byte-strings.js';
 
 /** Text, or undefined for one code point. */
@@ -10,7 +10,7 @@ export type Piece = Uint8Array | undefined;
 export const isContinuation = (byte: number | undefined): boolean =>
   byte !== undefined && (byte & 0xc0) === 0x80;
 
-/** Places tried in vain, weighed by the pieces that matched there, before a text counts as one that needs the steady way. */
+/** Places tried without success, weighted by the pieces that matched there, before a text counts as one that needs the search with a steady cost. */
 const TRIED_MIN = 256;
 
 export class RunFinder {
@@ -46,7 +46,7 @@ export class RunFinder {
   }
 }
 
-/** Where a run that stands at `begin` ends; below 0: it does not stand there, and about so many bytes and pieces were looked at. */
+/** Where a run that is at `begin` ends; below 0: it is not there, and about so many bytes and pieces were looked at. */
 export function matchForward(bytes: Uint8Array, begin: number, end: number, run: readonly Piece[]): number {
   let at = begin;
   for (let piece = 0; piece < run.length; piece++) {
@@ -65,7 +65,7 @@ export function matchForward(bytes: Uint8Array, begin: number, end: number, run:
 
 class SteadyRun {
   readonly #words: number;
-  /** By byte: the places in the run where it may stand, as the first byte of a code point where the run has `_`. */
+  /** By byte: the places in the run where it may be, as the first byte of a code point where the run has `_`. */
   readonly #fits: Uint32Array;
   /** Places of `_`: more bytes of the code point leave their bits as they are. */
   readonly #any: Uint32Array;

@@ -1,6 +1,6 @@
 // Whether codes rank rows as the vectors do, measured on a sample before a graph is built by them. One step for all dims and rows suits what
-// is near to Gaussian; a few long vectors, dims of very different scale or tiny differences beside large values leave it nothing to tell
-// neighbours apart by, whatever formula chose it.
+// is near to Gaussian; a few long vectors, dims of very different scale or tiny differences beside large values leave it nothing to distinguish
+// neighbours by, whatever formula chose it.
 
 import { WASM_PAGE_BYTES } from '#index/block/region-layout.js';
 import {
@@ -18,7 +18,7 @@ import { type BuildContext, type BuildPlace, framer, memoriesOf } from './graph-
 export interface CodeFitInput {
   readonly place: BuildPlace;
   readonly form: CodeForm;
-  /** Of the codes; plain forms have none. */
+  /** Step of the codes; plain forms have none. */
   readonly step: number;
   /** How many of the nearest by codes are scored by the vectors, for ten that are wanted. */
   readonly scored: number;
@@ -44,7 +44,7 @@ const NEAREST = 10;
 /** Rows that are ranked, and those among which the farthest are looked for. */
 const RANKED_ROWS = 2048;
 const LOOKED_AT_ROWS = 8192;
-/** Of the ranked, the farthest of those looked at: far rows have to be told apart from each other, too. */
+/** How many of the ranked are the farthest of those looked at: far rows have to be distinguished from each other, too. */
 const EXTREME_ROWS = 192;
 const USUAL_QUERIES = 28;
 const EXTREME_QUERIES = 20;
@@ -144,7 +144,7 @@ function distancesOf(keys: Uint32Array): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-/** Of the nearest by `truth`, as many as there are among the `most` nearest by `keys`. Where keys are equal, as many as chance would bring. */
+/** Share of the nearest by `truth` that is among the `most` nearest by `keys`; among equal keys, the share expected by chance. */
 function shareFound(truth: Float32Array, keys: Uint32Array, most: number, tolerance: number): number {
   const tenth = kthLeast(truth, NEAREST);
   const nearest = tenth + Math.abs(tenth) * TOLERANCE + tolerance;

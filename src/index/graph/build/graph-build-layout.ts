@@ -31,7 +31,7 @@ export interface BuildLayout {
   /** Codes, or the records of a quantised graph. */
   readonly finalCodes: number;
   readonly finalBytes: number;
-  /** Of a quantised graph: codes of the nodes of upper layers. */
+  /** Codes of the nodes of upper layers, in a quantised graph. */
   readonly upperCodes: number;
   readonly work: number;
   readonly workBytes: number;

@@ -68,7 +68,7 @@ class MendedLists {
   readonly #input: MendInput;
   readonly #length: number;
   readonly #links: Uint32Array;
-  /** Of links, which a later insertion prunes by. */
+  /** Distances of links, which a later insertion prunes by. */
   readonly #keys: Uint32Array;
   readonly #counts: Uint32Array;
   /** Nodes and keys that a search found, two words each. */

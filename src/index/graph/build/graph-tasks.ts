@@ -130,7 +130,7 @@ export function graphSample(place: BuildPlace, context: BuildContext): SampleOut
   };
 }
 
-/** The value that sorting would put at a place. The bits of floats that are not negative are in their order, so the upper halves tell nearly which. */
+/** The value that sorting would put at a place. The bits of floats that are not negative are in their order, so the upper halves nearly decide. */
 function inOrder(values: Float32Array, place: number): number {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const counts = new Uint32Array(1 << 16);

@@ -78,7 +78,7 @@ function firstRows(
   return firstOf;
 }
 
-/** Of rows at two addresses. */
+/** Whether rows at two addresses are the same. */
 interface Sameness {
   hashOf(at: number): number;
   isEqual(a: number, b: number): boolean;

@@ -75,7 +75,7 @@ describe('describeBuilds', () => {
   });
 });
 
-it('the bytes of codes are told from the text', () => {
+it('the bytes of codes are read from the text', () => {
   const build = { kind: 'DISKANN', maxDegree: 32, searchListSize: 60, pqCodeBudgetRatio: 0.25 } as const;
   const bytesOf = (form: string): number =>
     codeBytesADim(describeBuild(build, { indexType: 'DISKANN', params: { form } }));

@@ -77,5 +77,5 @@ export function describeBuilds(
     .join('; ');
 }
 
-/** Of a segment too small for an index, or one whose index is not built yet. */
+/** Description of a segment too small for an index, or whose index is not built yet. */
 export const SCANNED = 'none, scanned exactly';

@@ -44,7 +44,7 @@ export interface Frame {
   /** Cosine: vectors are brought to length 1 first. */
   readonly isUnit: boolean;
   readonly isIp: boolean;
-  /** Of one code unit of SQ4, SQ6 or SQ8. */
+  /** Width of one code unit of SQ4, SQ6 or SQ8. */
   readonly step: number;
 }
 

@@ -24,7 +24,7 @@ export interface WorkLayout {
   readonly bytes: number;
 }
 
-/** Of the bits of rows that do not count. */
+/** Size of the bits of rows that do not count. */
 export const excludedBytes = (rows: number): number => Math.ceil(rows / 8) + 8;
 /** @param rows of the segment, at least `nodes` */
 export function workLayout(nodes: number, dim: number, degree: number, rows = nodes): WorkLayout {

@@ -7,7 +7,7 @@ import { type GraphParams, graphParams } from './graph-layout.js';
 /** Neighbours whose codes lie side by side. */
 const BATCH = 32;
 export interface RecordLayout {
-  /** Of the own code, and of a neighbour's: padded to 16. */
+  /** Dims of the own code and of a neighbour's: padded to 16. */
   readonly dims: number;
   /** Neighbours a record has room for: 2 * M, padded to whole batches. */
   readonly slots: number;

@@ -1,6 +1,6 @@
 // The codes of HNSW_PQ and HNSW_PRQ: numbers of codewords, a byte each, or two where a table has more than 256. Where codes are sums of
 // levels and distances are wanted, half the squared length of what the code stands for follows as a float32: the levels are not
-// orthogonal, so tables of theirs cannot tell it. Everything is derived from the block's description.
+// orthogonal, so it cannot be computed from their tables. Everything is derived from the block's description.
 import { ElanusError } from '#base/errors.js';
 import type { IndexMeta } from '#index/block/index-block.js';
 import { type PqShape, pqShape } from '#index/codebook/pq-codebook.js';
@@ -17,12 +17,12 @@ export interface GraphPqSpec {
 
 export interface GraphPqLayout {
   readonly shape: PqShape;
-  /** Of one number: 1 or 2. */
+  /** Bytes of one number: 1 or 2. */
   readonly numberBytes: number;
   readonly hasBias: boolean;
   /** Bytes of a node. */
   readonly stride: number;
-  /** Of a query: each thread has room for one. */
+  /** Bytes of a query's tables: each thread has room for one query. */
   readonly tableBytes: number;
 }
 
@@ -57,7 +57,7 @@ export function graphPqParams(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric'>
   return { ...params, ...graphPqLayout(meta.dim, spec, meta.metric, params.nodes) };
 }
 
-/** Of one thread: that of any graph, and behind it the tables of a query. */
+/** Working memory of one thread: that of any graph, and behind it the tables of a query. */
 export function graphPqWork(meta: Pick<IndexMeta, 'params' | 'dim' | 'metric' | 'rowCount'>): {
   readonly tables: number;
   readonly bytes: number;

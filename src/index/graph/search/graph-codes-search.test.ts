@@ -228,7 +228,7 @@ describe('rows that do not count', () => {
     const rows = 4000;
     const fixture = await buildSq(clustered(rows, 8, 6), 8, 'L2');
     const { meta, sections } = decodeIndexBlock(fixture.block);
-    // Nobody links to anybody.
+    // No node links to another.
     const links = (sections.get('links') as Uint8Array).map(() => 255);
     const upper = (sections.get('upper') as Uint8Array).map(() => 255);
     const block = encodeIndexBlock(meta, new Map([...sections, ['links', links], ['upper', upper]]));

@@ -116,7 +116,7 @@ class GraphSearch {
   readonly #copies: CopiesOfRows | undefined;
   /** Nodes, and copies of their rows. */
   readonly #members: number;
-  /** Of the plan `exact`. */
+  /** Rows scored by the plan `exact`. */
   #passingRows: Uint32Array | undefined;
   #excluded = 0;
   /** See `keySlack`. */
@@ -396,5 +396,5 @@ function scoredByCodes(k: number, form: CodeForm, metric: MetricType): number {
   return form === 'SQ8' ? k + 6 + (k >> 4) : k + 3;
 }
 
-/** Of the found, beyond the far end of a range. */
+/** Share of the found that may lie beyond the far end of a range. */
 const PAST_SHARE = 0.1;

@@ -6,7 +6,7 @@ import type { CodeForm, Frame } from '#index/graph/codes/graph-codes.js';
 import type { GraphKernel } from '#index/graph/codes/graph-kernel.js';
 import { graphParams, type WorkLayout } from '#index/graph/nodes/graph-layout.js';
 
-/** What a kind of graph is told about an index and a thread. */
+/** What a kind of graph is given of an index and a thread. */
 export interface GraphIndexPlace {
   readonly index: IndexPlacement;
   readonly kernel: GraphKernel;
@@ -34,7 +34,7 @@ export interface Column {
 export interface OwnCodes {
   /** Where `prepare` leaves the query that they are compared with. */
   readonly query: number;
-  /** Tells the kernel of them. */
+  /** Makes the kernel use them. */
   use(): void;
   /** How many found rows are worth an exact score to have the nearest `k`. */
   rescored(k: number): number;
@@ -58,7 +58,7 @@ export interface GraphWalks {
   admit(ef: number, excluded: number, budget: number): number;
 }
 
-/** Walks by the codes of the index's own form, over lists that stand apart from them. */
+/** Walks by the codes of the index's own form, over lists that are stored apart from them. */
 export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphWalks {
   const { degree, codeStride } = graphParams(index);
   const offsetOf = (name: string): number => must(index.sections[name], `section ${name}`).offset;

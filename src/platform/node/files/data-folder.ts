@@ -42,7 +42,7 @@ export async function markDataFolder(folder: string): Promise<void> {
     await fs.access(file);
     return;
   } catch {
-    // Not there yet, or what makes it unreadable is told by the write.
+    // It is not there yet, or the write reports what makes it unreadable.
   }
   const staged = path.join(folder, `.tmp-${FORMAT_FILE}-${process.pid}`);
   const handle = await fs.open(staged, 'w');

@@ -1,5 +1,5 @@
 // One process per data folder. On Linux the kernel holds the lock: an abstract socket named by the folder, gone with its process,
-// so there is no stale state and no race. The file LOCK tells who holds it, and guards other systems and other network namespaces
+// so there is no stale state and no race. The file LOCK says who holds it, and guards other systems and other network namespaces
 // (two containers on one volume) by the liveness of the holder.
 import { readFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** Start of the process in clock ticks after boot; tells a reused pid from the holder. Empty where unknown. */
+  /** Start of the process in clock ticks after boot; distinguishes a reused pid from the holder. Empty where unknown. */
   readonly started: string;
 }
 

@@ -1,4 +1,4 @@
-// A catalog file of which something is missing is told before lmdb maps it, and a sound one never is.
+// A catalog file of which something is missing is found before lmdb maps it; a sound one is never refused.
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -11,7 +11,7 @@ import { AppendThread, NodeAppendFile } from './append-thread.js';
 import { openConfined } from './confined-open.js';
 import { ReadHandles } from './read-handles.js';
 
-/** Of files that are read in ranges. */
+/** Largest number of open handles of files that are read in ranges. */
 const READ_HANDLES_MAX = 64;
 const UNASKED_BYTES_MAX = 1 << 16;
 /** Parts that are written at a time; a system call takes 1,024. */
@@ -193,7 +193,7 @@ export class NodeFiles implements Files {
   }
 
   /**
-   * Removes the temporary files that crashes left below a folder. Only while nobody else writes below the root: under its lock.
+   * Removes the temporary files that crashes left below a folder. Only while no one else writes below the root: under its lock.
    * What cannot be removed stays for the next time.
    */
   async removeLeftovers(folder: string): Promise<void> {

@@ -18,9 +18,9 @@ import {
 } from './grpc-status.js';
 import type { Charge, HeldBytes } from './held-bytes.js';
 
-/** Of each open stream, beside its message: headers, which are no longer, and objects. */
+/** Bytes of each open stream, beside its message: headers, which are no longer, and objects. */
 const STREAM_BYTES = 16 * 1024;
-/** Of a message or an answer nothing moved for this long, in ms. */
+/** A call ends when no byte of its message or answer has moved for this long, in ms. */
 export const STALL_MS = 10_000;
 const UNREAD_MS = 30_000;
 /** A message that moves has this long, and a second for each `SLOWEST_BYTES`. */
@@ -276,7 +276,7 @@ export function respondStatus(stream: ServerHttp2Stream, code: number, details: 
     { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers },
     { endStream: true },
   );
-  // A client that still sends is told to stop; what is under way is dropped without being kept.
+  // A client that still sends is asked to stop; what is under way is dropped without being kept.
   if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
 }
 

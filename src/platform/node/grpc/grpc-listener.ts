@@ -1,4 +1,4 @@
-// Server side of the transport: one TCP port for gRPC and HTTP/1.1. The first bytes of a connection tell which; gRPC begins with the
+// Server side of the transport: one TCP port for gRPC and HTTP/1.1. The first bytes of a connection show which; gRPC begins with the
 // HTTP/2 preface.
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import type { Listener, ListenOptions } from '#platform/transport.js';
@@ -19,7 +19,7 @@ export const heldBytesMaxOf = ({
 }: ListenOptions): number =>
   Math.max(heldBytesMax, 2 * receiveBytesMax, Math.ceil(1.25 * sendBytesMax), 16 * 1024 * 1024);
 
-/** @param sharedHeld other threads listen on the port as well, and count there; the caller has seen to it that nobody else does */
+/** @param sharedHeld other threads listen on the port as well, and count there; the caller has made sure that no one else does */
 export async function listenGrpc(options: ListenOptions, sharedHeld?: HeldBytes): Promise<Listener> {
   const { receiveBytesMax, sendBytesMax, methods, http, httpBodyPaths = [] } = options;
   const held = sharedHeld ?? new HeldBytes(heldBytesMaxOf(options));

@@ -35,7 +35,7 @@ export class GrpcMessageReader {
       this.beyond = chunk.length - this.length;
       return;
     }
-    // Of its own, not of a pool, and no larger than the message: it may move to another thread. Pages cost when they are filled.
+    // A buffer of its own, not of a pool, and no larger than the message: it may move to another thread. Pages cost when they are filled.
     this.#message ??= Buffer.allocUnsafeSlow(this.length);
     const part = chunk.subarray(0, this.length - this.#filled);
     this.#message.set(part, this.#filled);

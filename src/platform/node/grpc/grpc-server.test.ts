@@ -168,13 +168,13 @@ describe('messages', () => {
   it.each([
     ['gzip', 'gzip', gzipSync(Buffer.from('abc')), 0],
     ['what is none', 'gzip', Buffer.from('nonsense'), 3],
-    ['what nobody knows', 'zstd', Buffer.from('x'), 12],
+    ['an unknown one', 'zstd', Buffer.from('x'), 12],
   ])('compressed with %s', async (_what, encoding, bytes, code) => {
     const stream = call((await bench()).session(), 'Echo', { 'grpc-encoding': encoding });
     stream.end(frame(bytes.length, bytes, 1));
     expect((await statusOf(stream)).code).toBe(code);
   });
-  it('that never come whole are told so', async () => {
+  it('that never come whole are refused', async () => {
     const { session } = await bench();
     const cut = call(session(), 'Echo');
     cut.end(frame(10, Buffer.from([1])));

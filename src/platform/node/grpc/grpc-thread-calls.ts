@@ -37,7 +37,7 @@ export class ThreadCalls {
     }
   }
 
-  /** The thread is gone: nobody waits for its calls. */
+  /** The thread is gone: no one waits for its calls. */
   abortAll(): void {
     for (const call of this.#running.values()) call.abort();
     this.#running.clear();

@@ -1,4 +1,4 @@
-// What the main thread and a thread that speaks gRPC tell each other. Calls and answers travel in batches: all that came up in one turn of
+// Messages between the main thread and a thread that speaks gRPC. Calls and answers travel in batches: all that came up in one turn of
 // the event loop is one message, with small bodies in one buffer that moves and large ones in buffers that move by themselves.
 import type { MessagePort, Transferable } from 'node:worker_threads';
 import type { ErrorKey } from '#base/errors.js';
@@ -16,7 +16,7 @@ export interface ThreadSetup {
   readonly held: { readonly bytesMax: number; readonly cells: Int32Array; readonly cell: number };
 }
 
-/** A length in the batch's `small`, where bodies stand in the order of the items; or bytes whose buffer moves along. */
+/** A length in the batch's `small`, where bodies lie in the order of the items; or bytes whose buffer moves along. */
 export type Body = number | Uint8Array;
 export interface Batch<Item> {
   readonly kind: 'batch';

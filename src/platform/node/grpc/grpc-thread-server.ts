@@ -24,12 +24,12 @@ import {
 import { HeldBytes } from './held-bytes.js';
 
 export function serveThread(port: MessagePort, setup: ThreadSetup): void {
-  const tell = (message: FromThread): void => port.postMessage(message);
+  const send = (message: FromThread): void => port.postMessage(message);
   const forward = new Forward(port);
   const held = new HeldBytes(setup.held.bytesMax, setup.held.cells, setup.held.cell);
   let listener: Listener | undefined;
   const listen = async (at: number): Promise<void> => {
-    await listener?.close(0); // Told another port: not all threads got the first one.
+    await listener?.close(0); // Another port is wanted: not all threads got the first one.
     listener = undefined;
     listener = await listenGrpc(forward.options(setup, at), held);
   };
@@ -40,18 +40,18 @@ export function serveThread(port: MessagePort, setup: ThreadSetup): void {
         return;
       case 'listen':
         listen(message.port).then(
-          () => tell({ kind: 'listening' }),
-          (error: unknown) => tell({ kind: 'refused', message: messageOf(error) }),
+          () => send({ kind: 'listening' }),
+          (error: unknown) => send({ kind: 'refused', message: messageOf(error) }),
         );
         return;
       case 'close':
         void Promise.resolve(listener?.close(message.graceMs)).finally(() => {
           forward.flush(); // Cancellations of what was cut go first.
-          tell({ kind: 'closed' });
+          send({ kind: 'closed' });
         });
     }
   });
-  tell({ kind: 'loaded' });
+  send({ kind: 'loaded' });
 }
 
 class Forward {

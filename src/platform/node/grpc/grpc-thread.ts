@@ -62,12 +62,12 @@ export class GrpcThread {
   /** @throws ElanusError refused */
   listen(port: number): Promise<void> {
     this.#listening = deferred();
-    this.#tell({ kind: 'listen', port });
+    this.#send({ kind: 'listen', port });
     return this.#listening.promise;
   }
 
   async close(graceMs: number): Promise<void> {
-    this.#tell({ kind: 'close', graceMs });
+    this.#send({ kind: 'close', graceMs });
     const timer = setTimeout(() => this.#closed.resolve(), graceMs + CLOSE_WAIT_MS);
     await Promise.race([this.#closed.promise, this.#ended.promise]);
     clearTimeout(timer);
@@ -79,7 +79,7 @@ export class GrpcThread {
     this.#lost('terminated');
   }
 
-  #tell(message: ToThread): void {
+  #send(message: ToThread): void {
     this.#worker.postMessage(message);
   }
 

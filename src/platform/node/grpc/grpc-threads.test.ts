@@ -108,7 +108,7 @@ describe.skipIf(!sharesPorts)('threads that speak gRPC', () => {
       for (const connection of connections) await until('an old connection', () => works(connection));
       await until('a replacement', () => workers.length === 3);
       expect(lines.join('')).toContain('grpc_thread_lost');
-      // Of 24 connections each thread has some (but once in eight million runs); those of the living one still wait.
+      // Each thread has some of the 24 connections (except once in eight million runs); those of the living one still wait.
       await until('aborted calls', () => aborted.length > 0);
       const cut = aborted.length;
       expect(cut).toBeLessThan(24);
@@ -158,7 +158,7 @@ describe.skipIf(!sharesPorts)('threads that speak gRPC', () => {
       if (one.status === 'rejected') expect(one.reason).toMatchObject({ key: 'refused' });
     await expect(listen({}, { port, threads: 0 })).rejects.toMatchObject({ key: 'refused' });
   });
-  test('told another port, a thread leaves the first', async () => {
+  test('a thread that is given another port leaves the first', async () => {
     const options = {
       host: '127.0.0.1',
       port: 0,

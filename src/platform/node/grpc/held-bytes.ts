@@ -18,7 +18,7 @@ export class HeldBytes {
     this.#cell = cell;
   }
 
-  /** Of all threads. */
+  /** Bytes held by all threads. */
   get bytes(): number {
     let units = 0;
     for (let cell = 0; cell < this.cells.length; cell++) units += Atomics.load(this.cells, cell);

@@ -21,13 +21,13 @@ const NEXT_REQUEST_MS = 65_000;
 /** From its headers on, for a request to be whole, and again for its answer to be made and read. */
 const REQUEST_MS = 30_000;
 const CHECK_MS = 1000;
-/** Of each connection: headers and objects. */
+/** Bytes of each connection: headers and objects. */
 const CONNECTION_BYTES = 32 * 1024;
 
 interface Connection {
   /** Requests under way: idle keep-alive sockets may be cut at once when closing. */
   busy: number;
-  /** When it is cut, in ms of the monotonic clock, unless something is said before. */
+  /** When it is cut, in ms of the monotonic clock, unless data comes before. */
   endMs: number;
   readonly charge: Charge;
 }
