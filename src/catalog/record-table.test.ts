@@ -1,4 +1,4 @@
-// A record that was written by another release is told by its key, and nothing of the table is lost or guessed.
+// The error names the key of a record that was written by another release, and nothing of the table is lost or guessed.
 import { expect, test } from 'vitest';
 import { parseSegment, segmentRecord } from '#model/states/segment.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';

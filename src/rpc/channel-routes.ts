@@ -45,7 +45,7 @@ export class ChannelRoutes {
   }
 }
 
-/** Of `{physical channel}_{collection}v{shard}`. */
+/** The collection's id in `{physical channel}_{collection}v{shard}`. */
 function collectionOf(vchannel: string): bigint {
   const id = /_(\d+)v\d+$/.exec(vchannel)?.[1];
   if (id === undefined)

@@ -148,7 +148,7 @@ describe('remote role', () => {
     const first = await startPeer(host, 5n);
     const { client } = caller(host);
     await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(1000)));
-    // No call is running and no connection breaks: only the server id tells.
+    // No call is running and no connection breaks: only the server id differs.
     await world.runUntil(first.listener.close(0));
     const second = await startPeer(host, 6n);
     await world.runUntil(client.segmentsChanged({ collectionId: 2n }, within(1000)));

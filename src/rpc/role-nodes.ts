@@ -3,9 +3,9 @@ import type { RoleName } from './role-names.js';
 
 export interface RoleNode {
   readonly serverId: bigint;
-  /** Of its internal listener; undefined: it is this process. */
+  /** Address of its internal listener; undefined: it is this process. */
   readonly address: string | undefined;
-  /** One more for each process that was found at the address: of two that were there the later one is. */
+  /** One more for each process that was found at the address: the largest is the latest. */
   readonly epoch: number;
 }
 

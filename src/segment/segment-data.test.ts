@@ -116,7 +116,7 @@ describe('deletes', () => {
       }
       for (let at = 0n; at < 90n; at += 3n) {
         const living = model.flatMap((row, i) => (row.at <= at && row.deleted > at ? [i] : []));
-        // Of one key the newest; of equal times the last.
+        // The newest row of a key lives; among equal times the last.
         const isNewest = (i: number): boolean =>
           living.every((j) => {
             const [a, b] = [model[i], model[j]];

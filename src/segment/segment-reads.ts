@@ -58,7 +58,7 @@ export async function retrieveFromSegments(
   const primary = primaryField(schema).fieldID;
   const fieldIds = [primary, 1n, ...request.fieldIds.filter((id) => id !== primary && id !== 1n)];
   const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
-  // Of rows of one time the segment that was begun later has the newest.
+  // Among rows of one time the segment that was begun later has the newest.
   const ordered = [...segments].sort((a, b) => (a.id < b.id ? 1 : -1));
   const { segmentIds, rows } = await choosePlaces(
     { segments: ordered, filter, primary, limit, readTs },

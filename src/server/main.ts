@@ -173,7 +173,7 @@ program
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',
-    '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line tells it\n',
+    '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line shows it\n',
   )
   .action((options: ServeOptions) => serve(options).catch(fail));
 program.parseAsync().catch(fail);

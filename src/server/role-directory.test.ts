@@ -79,7 +79,7 @@ test('an owner that changed is looked up again after one refused call', async ()
   expect(idOf(await run(node.channelRows({ vchannel: 'dml_0_7v0' })))).toBe(22n);
 });
 
-test('a caller may name the node; one that is not there is told', async () => {
+test('a caller may name the node; one that is not there is reported', async () => {
   const { run, node } = await world();
   const to = (serverId: bigint) => ({
     signal: new AbortController().signal,

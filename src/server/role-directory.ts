@@ -124,7 +124,7 @@ export class RoleDirectory implements RoleNodes {
     return first;
   }
 
-  /** Handshakes tell who is who; one that is down must not keep the others from being found. */
+  /** Handshakes show who is who; one that is down must not keep the others from being found. */
   async #find(
     targets: readonly Target[],
     serverId: bigint,
@@ -176,7 +176,7 @@ export class RoleDirectory implements RoleNodes {
   }
 }
 
-/** Of a request about one channel. */
+/** The channel of a request about one channel. */
 function vchannelOf(request: unknown): string | undefined {
   const { vchannel, channel } = Object(request) as { vchannel?: unknown; channel?: { vchannel?: unknown } };
   const name = vchannel ?? channel?.vchannel;

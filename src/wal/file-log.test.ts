@@ -1,4 +1,4 @@
-// The file log over simulated files: what was acknowledged comes back in order, torn ends are left out, damage elsewhere is said, owners are fenced.
+// The file log over simulated files: what was acknowledged comes back in order, torn ends are left out, other damage is reported, owners are fenced.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import type { FoundLog, WriteAheadLog } from '#platform/log.js';

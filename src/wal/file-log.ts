@@ -181,7 +181,7 @@ class FileLog implements WriteAheadLog {
   #replaced: Replaced[];
   #writer: Writer;
   #nextLsn: bigint;
-  /** Whether an entry stands behind the copies of the writer's first file: then a reader tells damage in them from an unfinished file. */
+  /** Whether an entry follows the copies of the writer's first file: then a reader distinguishes damage in them from an unfinished file. */
   #isProven = false;
   #failure: ElanusError | undefined;
   #appending: Promise<unknown> = Promise.resolve();

@@ -68,7 +68,7 @@ describe('frames', () => {
     for (const expected of [['1:hello'], ['1:hello', '2:more'], ['1:hello', '2:more', '3:more']])
       expect(await cluster.world.runUntil(read())).toEqual(expected);
   });
-  it('of version 1: a torn end is left out, damage before a sound entry is said, a header alone keeps its number', async () => {
+  it('of version 1: a torn end is left out, damage before a sound entry is reported, a header alone keeps its number', async () => {
     const v1 = fromHex(V1);
     const second = join([v1.slice(32, 40), fromHex('0200000000000000'), v1.slice(48)]);
     new DataView(second.buffer).setUint32(4, crc32(bytes('hello'), crc32(second.slice(8, 16))), true);
@@ -124,7 +124,7 @@ describe('frames', () => {
     );
     expect(decodeHeader(encodeHeader(header, crc32), crc32)).toEqual({ ...header, version: 2 });
   });
-  it('prove that what stands before their append was durable, and nothing else', () => {
+  it('prove that what is before their append was durable, and nothing else', () => {
     const bad = new Uint8Array(48);
     const proof = (after: Uint8Array) =>
       findProof(join([bad, after]), 0, { lsn: 5n, isHeader: false }, format, crc32);

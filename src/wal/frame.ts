@@ -1,6 +1,6 @@
 // Byte layout of log files (docs/formats/wal.md): header and frames of both versions, with their checksums. Pure; the reader trusts nothing.
 // A frame of version 2 says where its append began. All before that was durable when the frame was written, so a sound frame behind a bad
-// one tells damage from the torn end of the last append. Checksums are seeded with a number of the file, which a payload cannot know.
+// one distinguishes damage from the torn end of the last append. Checksums are seeded with a number of the file, which a payload cannot know.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 
@@ -23,7 +23,7 @@ export interface FrameFormat {
 }
 
 export interface LogFileHeader extends FrameFormat {
-  /** Of the owner that made the file. */
+  /** Epoch of the owner that made the file. */
   readonly epoch: bigint;
   /** Rises with each opening of the log; 0 in version 1. */
   readonly term: bigint;
@@ -122,7 +122,7 @@ export function encodeFrame(
   return padding === 0 ? [header, payload] : [header, payload, new Uint8Array(padding)];
 }
 
-/** The frame at `offset`, or undefined when what stands there is not a whole, sound frame with the expected number. */
+/** The frame at `offset`, or undefined when what is there is not a whole, sound frame with the expected number. */
 export function decodeFrame(
   bytes: Uint8Array,
   offset: number,
@@ -168,7 +168,7 @@ function groupOf(
 }
 
 /**
- * Whether a frame behind `offset` proves that entry `badLsn` was durable before that frame was written: then what stands at `offset` is
+ * Whether a frame behind `offset` proves that entry `badLsn` was durable before that frame was written: then what is at `offset` is
  * damage, and no torn end. Looks at every place where a frame may begin; linear, as only headers are checked in version 2.
  * @param badLsn the first entry that is not sound; `isHeader`: the header of the file is not either
  * @returns the number of the frame that proves it

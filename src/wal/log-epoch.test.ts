@@ -1,4 +1,4 @@
-// The newest epoch of a folder of logs, as a node tells it when it takes over.
+// The newest epoch of a folder of logs, as a node reports it when it takes over.
 import { expect, it } from 'vitest';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { openFileLog } from './file-log.js';

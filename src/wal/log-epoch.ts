@@ -1,9 +1,9 @@
-// The newest epoch that the logs below a folder carry: what a node tells when it takes its channels over, so that its own is above it.
+// The newest epoch that the logs below a folder carry: what a node reports when it takes its channels over, so that its own is above it.
 import type { Platform } from '#platform/platform.js';
 import { decodeHeader, HEADER_BYTES } from './frame.js';
 import { parseNames } from './log-names.js';
 
-/** 0n without logs. Headers that are damaged tell nothing here: opening their log says what is wrong with it. */
+/** 0n without logs. Headers that are damaged count for nothing here: opening their log says what is wrong with it. */
 export async function newestLogEpoch(
   platform: Pick<Platform, 'files' | 'crc32'>,
   folder: string,

@@ -1,4 +1,4 @@
-// Opens the folder of a log: fences the owner before, reads the files newest first into one chain without holes, and tells torn ends from
+// Opens the folder of a log: fences the owner before, reads the files newest first into one chain without holes, and separates torn ends from
 // damage. Nothing is cut: what does not count stays in its file behind its end, and goes with the file when the log is truncated.
 import { ElanusError } from '#base/errors.js';
 import type { LogEntry } from '#platform/log.js';
@@ -11,7 +11,7 @@ import { type Scan, type ScannedFile, scanLog } from './log-scan.js';
 const TAKE_ATTEMPTS_MAX = 8;
 
 export interface Owner {
-  /** Of the channel; not below the epoch of whoever opened the log before. */
+  /** Epoch of the channel; not below the epoch of whoever opened the log before. */
   readonly epoch: bigint;
   /** One more with each opening. */
   readonly term: bigint;
@@ -29,7 +29,7 @@ export interface FoundFiles {
   readonly isUnsettled: boolean;
   /** Files that hold nothing that counts. */
   readonly useless: readonly string[];
-  /** What stands after the last proof of durability: it is written again before it counts. */
+  /** What comes after the last proof of durability: it is written again before it counts. */
   readonly unproven: readonly LogEntry[];
 }
 

@@ -167,7 +167,7 @@ describe('commit of a flush', () => {
 });
 
 describe('flush state', () => {
-  it('of segments is asked of those who write them; of a time it is that of the collection or of the segments', async () => {
+  it('of segments comes from those who write them; of a time it is that of the collection or of the segments', async () => {
     const other = `${CHANNEL}x`;
     let growing = [1n];
     const running = await fresh({

@@ -6,7 +6,7 @@ import type { GetFlushStateRequest } from '#proto/milvus/data_coord.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCatalog } from './data-catalog.js';
 
-/** @throws missing_parameter when it is not said of what; whatever a channel's owner throws, as only it knows what still grows */
+/** @throws missing_parameter when the request names no segments and no collection; whatever a channel's owner throws, as only it knows what still grows */
 export async function areRowsInFiles(
   catalog: DataCatalog,
   streamingNode: Client<typeof StreamingNodeDefinition>,

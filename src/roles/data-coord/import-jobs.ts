@@ -82,7 +82,7 @@ export class ImportJobs {
   readonly #closing = new AbortController();
   /** Ends the work of a job, by id. */
   readonly #stops = new Map<bigint, AbortController>();
-  /** Visible in the catalog, not yet served where they are loaded: a client is told when a read finds their rows. */
+  /** Visible in the catalog, not yet served where they are loaded: a client gets `completed` when a read finds their rows. */
   readonly #unserved = new Set<bigint>();
   readonly #serving = new Set<Promise<void>>();
 
@@ -103,7 +103,7 @@ export class ImportJobs {
     await Promise.all(this.#serving);
   }
 
-  /** The job as a client is told of it. */
+  /** The job as clients see it. */
   shown(job: ImportJob): ImportJobRecord {
     const record = importJobRecord(job);
     if (job.state === 'committing' || this.#unserved.has(job.id))
@@ -305,7 +305,7 @@ export class ImportJobs {
     return locks.change(current().collectionId, () => decide(current()));
   }
 
-  /** Tells those who serve and index the rows; the job counts as completed once a read finds them. */
+  /** Notifies those who serve and index the rows; the job counts as completed once a read finds them. */
   #show(job: ImportJob, segments: readonly FlushedSegment[]): void {
     const serving = this.#serve(job).finally(() => {
       this.#unserved.delete(job.id);
@@ -338,7 +338,7 @@ export class ImportJobs {
           );
           return;
         } catch (error) {
-          // A query-coord that is away shows the rows when it is back; nobody is told before.
+          // A query-coord that is away shows the rows when it is back; no client gets `completed` before.
           platform.logger.debug('import_not_served_yet', { jobId, collectionId, reason: messageOf(error) });
           await platform.timers.sleep(SERVED_RETRY_MS, signal).catch(() => {});
         }

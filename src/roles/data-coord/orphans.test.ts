@@ -1,4 +1,4 @@
-// Files that nobody names: which are removed at the start, and what their writers are told.
+// Files that nobody names: which are removed at the start, and what their writers get as an answer.
 
 import { describe, expect, it } from 'vitest';
 import type { SegmentRecord } from '#proto/elanus/data.js';
@@ -58,7 +58,7 @@ describe('orphans', () => {
     const { channels } = await stateOf(second);
     expect(await second.run(commit(second, channels[0]?.epoch ?? 0n, [grown], 90n))).toBe('taken');
   });
-  it('a file that was taken for one is not named afterwards: its writer is told to write again', async () => {
+  it('a file that was taken for one is not named afterwards: its writer is asked to write again', async () => {
     const { cluster, counters } = fresh();
     const life = await live(cluster, counters);
     await watch(life);

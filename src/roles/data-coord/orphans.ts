@@ -123,14 +123,14 @@ export class Orphans {
     return name.kind === 'log' || (await this.#newestWrite(name.key)) < bounds.logs;
   }
 
-  /** A segment that grew before this process is written now, under its old id: only the files in its manifest tell when. */
+  /** A segment that grew before this process is written now, under its old id: only the files in its manifest show when. */
   async #newestWrite(key: string): Promise<bigint> {
     const { platform } = this.#parts;
     const segment = await readManifest(platform, key).then(
       (manifest) => manifest.segment,
       (error: unknown) => platform.logger.warn('orphan_kept', { key, reason: messageOf(error) }),
     );
-    // One that cannot be read tells nothing: it stays.
+    // Nothing is known of one that cannot be read: it stays.
     if (!segment) return NEVER;
     return segment.files
       .map((file) => parseObjectName(file.key)?.writeId ?? 0n)

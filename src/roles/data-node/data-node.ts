@@ -21,7 +21,7 @@ import { importJsonFiles } from './json-import.js';
 interface WrittenIndex {
   readonly key: string;
   readonly bytes: number;
-  /** What was built in the end, as clients are told. */
+  /** What was built in the end, as clients see it. */
   readonly builtAs: string;
 }
 

@@ -1,5 +1,5 @@
 // The segments an import fills: one at a time per shard, written out when it is large, so that memory does not grow with the files.
-// Of rows with one key the last wins within a segment; an import larger than a segment, like an insert, does not look for older rows.
+// Among rows with one key the last wins within a segment; an import larger than a segment, like an insert, does not look for older rows.
 import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import { generateAutoIds } from '#model/columns/auto-ids.js';
@@ -19,7 +19,7 @@ export interface ImportSegmentsParts {
   readonly platform: Platform;
   readonly job: ImportJobRecord;
   readonly schema: CollectionSchema;
-  /** Of the first segment of each shard; later ones get theirs from `allocateIds`. */
+  /** Ids of the first segment of each shard; later ones get theirs from `allocateIds`. */
   readonly segmentIds: readonly bigint[];
   readonly allocateIds: (count: number) => Promise<bigint>;
   /** Memory of one segment at which it is written. */

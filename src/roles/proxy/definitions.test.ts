@@ -102,7 +102,7 @@ describe('loading', () => {
     expect(await cold.call('getReplicas', c)).toMatchObject({ status: { code: 0 }, replicas: [] });
   });
 
-  it('says what a waiting client would wait for in vain', async () => {
+  it('reports what a waiting client would never get', async () => {
     const state = { known: true, progress: 30, outOfMemory: true, reason: 'needs 9 GB' };
     const { call } = openProxyWorld({ queryCoord: { loadState: async () => state } });
     expect((await call('getLoadingProgress', c)).status).toMatchObject({

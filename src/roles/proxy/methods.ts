@@ -41,7 +41,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
 const noTelemetry: NotBuilt = { missing: 'telemetry of clients' };
 type TelemetryHandlers = Handlers<typeof ClientTelemetryServiceDefinition>;
 
-/** What clients send about themselves is taken, and they are told nothing. */
+/** What clients send about themselves is accepted, and the answer says nothing. */
 export const telemetryMethods: {
   readonly [Method in keyof TelemetryHandlers]: TelemetryHandlers[Method] | NotBuilt;
 } = {

@@ -20,7 +20,7 @@ import {
 } from '#rpc/interceptors.js';
 import { type MethodTable, telemetryMethods } from './methods.js';
 import type { NotBuilt } from './proxy-parts.js';
-import { refuseUnheeded } from './request-fields.js';
+import { refuseUnsupported } from './request-fields.js';
 import { notBuilt } from './unsupported-methods.js';
 
 /** How a transport writes answers and reads requests. Without them the chain takes and gives messages. */
@@ -104,6 +104,6 @@ const withDeadline =
 
 /** Nothing that a client says is passed over: a field that this version would have to ignore is refused. */
 const allFieldsDecided: Interceptor = (method, request, context, next) => {
-  refuseUnheeded(method.key, request);
+  refuseUnsupported(method.key, request);
   return next(request, context);
 };

@@ -5,7 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RequestOf } from '#rpc/service.js';
 
-/** `ignored`: why it makes no difference. `refused`: what is missing, told when the field is set. */
+/** `ignored`: why it makes no difference. `refused`: what is missing, as the error says when the field is set. */
 export type FieldDecision = 'used' | { readonly ignored: string } | { readonly refused: string };
 type Methods = (typeof MilvusServiceDefinition)['methods'];
 type Decisions<Method extends keyof Methods> = {
@@ -173,6 +173,6 @@ function refuseSet(refused: readonly RefusedField[], request: Readonly<Record<st
 }
 
 /** @throws unsupported when the request sets a field that this version would have to pass over */
-export function refuseUnheeded(method: string, request: object): void {
+export function refuseUnsupported(method: string, request: object): void {
   refuseSet(refusedFields.get(method) ?? [], request as Readonly<Record<string, unknown>>);
 }

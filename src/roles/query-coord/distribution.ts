@@ -1,8 +1,8 @@
 // Which node serves which segment and channel, as the last round brought it about; targets say what should be. In memory: after a restart
-// every round tells its shards anew, and the table is whole again once each collection had one.
+// every round notifies its shards anew, and the table is whole again once each collection had one.
 export interface Place {
   readonly serverId: bigint;
-  /** Of the target that brought it there: an older one never takes the place of a newer one. */
+  /** Version of the target that brought it there: an older one never takes the place of a newer one. */
   readonly version: bigint;
 }
 

@@ -1,4 +1,4 @@
-// QueryCoord with fakes around it: what is loaded outlives a crash, and every shard is told again until it has taken it.
+// QueryCoord with fakes around it: what is loaded outlives a crash, and every shard is notified again until it has taken it.
 import { describe, expect, it } from 'vitest';
 import { ElanusError, type ErrorKey } from '#base/errors.js';
 import {
@@ -110,7 +110,7 @@ const served = ({ state }: Running) =>
   );
 
 describe('query-coord', () => {
-  it('tells each shard its own sealed segments and all its deletes', async () => {
+  it('sends each shard its own sealed segments and all its deletes', async () => {
     const running = await start(simulatedCluster(2));
     await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
     expect(served(running)).toEqual({ a: [1n], b: [2n] });
@@ -218,7 +218,7 @@ describe('query-coord', () => {
     await running.cluster.world.advance(60_000);
     expect(running.state.syncs).toBe(syncs);
   });
-  it('looks at every loaded collection from time to time: a shard that has forgotten is told again', async () => {
+  it('looks at every loaded collection from time to time: a shard that has forgotten is notified again', async () => {
     const running = await start(simulatedCluster(2));
     await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
     running.state.targets.clear();

@@ -21,7 +21,7 @@ interface World {
   readonly cluster: SimulatedCluster;
   readonly channels: Set<bigint>;
   readonly segments: Map<bigint, SegmentRecord>;
-  /** Partitions with rows that only the log has: no list of segments tells of them. */
+  /** Partitions with rows that only the log has: no list of segments has them. */
   readonly growing: Set<bigint>;
   readonly loaded: Set<bigint>;
   /** Calls of data-coord that fail. */

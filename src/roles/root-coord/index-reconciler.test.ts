@@ -163,7 +163,7 @@ describe('index reconciler', () => {
     expect(tries).not.toEqual([]);
     expect([...segments.values()].flatMap(({ indexes }) => indexes)).toEqual([]);
   });
-  it('begins nothing once it is stopped, and tells what its close waits for', async () => {
+  it('begins nothing once it is stopped, and logs what its close waits for', async () => {
     const { reconciler, run, tries, during, cluster } = await setUp();
     const begin = cluster.world.now;
     during.build = () => cluster.world.timers.sleep(6000);

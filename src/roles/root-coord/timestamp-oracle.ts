@@ -27,7 +27,7 @@ export class TimestampOracle {
   readonly #mutex = new Mutex();
   #last: Timestamp;
   #boundMs: number;
-  /** Of the stored bound, as it was read or written last. */
+  /** Revision of the stored bound, as it was read or written last. */
   #revision: bigint;
   /** What a write put whose answer was a failure: nobody knows whether it is there. */
   #unsure: Uint8Array | undefined;

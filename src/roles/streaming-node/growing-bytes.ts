@@ -3,7 +3,7 @@
 import { GROWING_ROWS_MIN } from '#index/graph/growing-graph.js';
 import type { SegmentData } from '#segment/segment-data.js';
 
-/** Of the objects of a segment and its columns, beside the rows. */
+/** Bytes of the objects of a segment and its columns, beside the rows. */
 const SEGMENT_OVERHEAD_BYTES = 4096;
 
 export class GrowingBytes {

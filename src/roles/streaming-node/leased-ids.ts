@@ -2,7 +2,7 @@
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
 
-/** Of one range, at least. What is left of it at the end of the process is never used. */
+/** Smallest size of a range. What is left of it at the end of the process is never used. */
 const LEASE_COUNT_MIN = 1024;
 
 export class LeasedIds {

@@ -80,7 +80,7 @@ describe('the time of the oracle', () => {
       expect(afterMs).toBeLessThanOrEqual(waitMs ?? 60_000);
     }
   });
-  it('one ahead of an oracle that stands, because the clock was set back, ends at the deadline', async () => {
+  it('one ahead of an oracle that does not move, because the clock was set back, ends at the deadline', async () => {
     const { time, step, reach } = setUp();
     const given = await time.allocate(1);
     step.ms = -HOUR;

@@ -27,7 +27,7 @@ export interface DraftBase {
   readonly segments: ReadonlyMap<bigint, GrowingSegment>;
   /** By partition. */
   readonly open: ReadonlyMap<bigint, OpenSegment>;
-  /** Ids at hand; those that are not used stay. */
+  /** Ids to use; those that are not used stay. */
   readonly ids: bigint[];
   /** Segments that records of this draft will begin, by id; `apply` takes them from here. */
   readonly prepared: Map<bigint, SegmentData>;
@@ -36,7 +36,7 @@ export interface DraftBase {
 
 /** Deletes of a segment's rows are kept in a map, and the platform's holds 2^24. */
 const SEGMENT_ROWS_MAX = 1 << 23;
-/** Of a record beside the bytes of its columns: names, ids, lengths. */
+/** Bytes of a column in a record beside its data: name, id, lengths. */
 const COLUMN_OVERHEAD_BYTES = 64;
 
 /** Segment ids that the change may need at most. */

@@ -1,6 +1,6 @@
 // The shards of one node and the logs they are in: opened, rebuilt from the log, closed, and forgotten once the catalog does not name them.
 //
-// Of one log these take turns (`#opening`), and none begins before the node has taken its channels over. A log keeps the records of a channel
+// These take turns on each log (`#opening`), and none begins before the node has taken its channels over. A log keeps the records of a channel
 // that was closed until the catalog is seen not to name it: it may be offered again.
 import { deferred, KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
@@ -13,7 +13,7 @@ import { type OpenShard, openShard } from './open-shard.js';
 import { PhysicalChannel } from './physical-channel.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
 
-/** Of the newest file of a log in which nothing is needed: not worth a new file. */
+/** A new file is not worth it while the newest file of a log, in which nothing is needed, is below this size. */
 const LOG_SPARE_BYTES = 1 << 20;
 
 export class ShardSet {

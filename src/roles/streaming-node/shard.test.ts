@@ -1,4 +1,4 @@
-// A shard takes durable records one after another: what is visible, what waits to be written to files, and where its checkpoint may stand.
+// A shard takes durable records one after another: what is visible, what waits to be written to files, and where its checkpoint may be.
 import { expect, test } from 'vitest';
 import { seededRandom } from '#base/random.js';
 import { columnFromInt64 } from '#model/columns/column.js';

@@ -52,7 +52,7 @@ export class Shard {
   readonly #parts: ShardParts;
   /** By partition: the growing segment that takes its rows. */
   readonly #open = new Map<bigint, OpenSegment>();
-  /** Segments of the draft at hand that no record began yet. */
+  /** Segments of the current draft that no record began yet. */
   readonly #prepared = new Map<bigint, SegmentData>();
   readonly #ids: bigint[] = [];
   readonly #bytes = new GrowingBytes();
@@ -102,7 +102,7 @@ export class Shard {
     return this.#unsavedBytes.total + this.#deleteBytes;
   }
 
-  /** Makes sure that a draft has so many segment ids at hand, so that it never waits. */
+  /** Makes sure that a draft has so many segment ids ready that it never waits. */
   async reserveIds(count: number): Promise<void> {
     const missing = count - this.#ids.length;
     if (missing <= 0) return;

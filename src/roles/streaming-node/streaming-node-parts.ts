@@ -1,4 +1,4 @@
-// What a streaming-node is built of: whom it calls, its settings, and the platform it stands on.
+// What a streaming-node is built of: whom it calls, its settings, and the platform it runs on.
 import type { LogStore } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import type {

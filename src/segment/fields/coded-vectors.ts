@@ -63,7 +63,7 @@ export class CodedVectors extends FileVectors {
     this.bytes = index.bytes + layout.pages * PLACE_BYTES + (this.nullBits?.length ?? 0);
     const { nodes, degree } = graphParams(placement);
     const work = workLayout(nodes, placement.dim, degree, placement.rowCount);
-    // Of the calling thread, whose walks leave nothing behind that the next one needs.
+    // This is the working memory of the calling thread, whose walks leave nothing there that the next one needs.
     const at = placement.workOffset + placement.workBytes * workers.parallelism;
     this.#scoring = {
       memory: region.memory,
@@ -138,7 +138,7 @@ export class CodedVectors extends FileVectors {
     const isRange = radius !== undefined || rangeFilter !== undefined;
     const most = Math.min(this.rowCount, FLAT_K_MAX);
     for (let size = Math.min(most, Math.ceil(search.k * factor)); ; size = Math.min(most, size * 2)) {
-      // Of a range no part may be left out because a code lies just beyond it: exact scores decide.
+      // No part of a range may be left out because a code lies just beyond it: exact scores decide.
       const near = await this.#index.search(undefined, { ...rest, queries: query, k: size }, signal);
       if (signal?.aborted) throw new ElanusError('cancelled', 'the caller stopped waiting for a search');
       const rows = near.rows.slice(0, near.counts[0]).sort();

@@ -12,7 +12,7 @@ export interface ExcludedRows {
   readonly rows?: Uint32Array;
 }
 
-/** Of rows [0, rowCount): bit (row & 31) of word (row >> 5) is set where the row passes, and no bit behind the last row. */
+/** Bits of rows [0, rowCount): bit (row & 31) of word (row >> 5) is set where the row passes, and no bit behind the last row. */
 export interface PassingBits {
   readonly bits: Uint32Array;
   readonly rowCount: number;
@@ -33,7 +33,7 @@ interface NullRows {
   readonly nullBits: Uint8Array | undefined;
 }
 
-/** Of one vector field. */
+/** Excluded rows of one vector field. */
 export class ExcludedRowsOf {
   readonly vectors: NullRows;
   readonly #versions: RowVersions;

@@ -6,7 +6,7 @@ export interface FieldStore {
   readonly rowCount: number;
   /** Memory that the store takes, its indexes included. */
   readonly bytes: number;
-  /** Of `bytes`, the memory of indexes that files can bring again. */
+  /** The part of `bytes` that indexes take which files can bring again. */
   readonly indexBytes: number;
   /** Bit set: the row has no value; undefined: no row is known to lack one. Only vector stores keep such bits. */
   readonly nullBits: Uint8Array | undefined;

@@ -20,7 +20,7 @@ export type AnyFieldStore = ColumnStore | VectorStoreOfField;
 /** A batch's columns by field. */
 export type ColumnsByField = ReadonlyMap<bigint, Column>;
 
-/** Of batches that memory was taken for and that are not appended yet: rows, and bytes of each field. */
+/** Rows, and bytes of each field, of batches that memory was taken for and that are not appended yet. */
 interface Promised {
   readonly rows: number;
   readonly bytes: ReadonlyMap<bigint, number>;

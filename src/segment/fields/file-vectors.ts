@@ -55,7 +55,7 @@ export abstract class FileVectors implements FieldStore {
   /** That the index was built for; no other can be searched. */
   abstract readonly metric: string;
   readonly fieldId: bigint;
-  /** Of the file. */
+  /** Key of the file. */
   readonly key: string;
   /** The codes are what is left of the vectors in memory: they are not given up. */
   readonly indexBytes = 0;

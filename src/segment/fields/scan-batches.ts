@@ -1,5 +1,5 @@
 // Searches that scan the same rows at the same time share a scan: what it costs is mostly reading the vectors, and several queries score
-// them in one pass. Nobody waits for others to come: who comes while scans are running shares the next.
+// them in one pass. No search waits for others: those that come while scans are running share the next.
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
@@ -30,7 +30,7 @@ interface Batch {
 /** More queries in one scan compute longer than they read. */
 const BATCH_QUERIES_MAX = 32;
 
-/** Of one vector field of a segment. */
+/** Shared scans of one vector field of a segment. */
 export class ScanBatches {
   readonly #waiting: Batch[] = [];
   #running = 0;

@@ -7,7 +7,7 @@ import { SegmentIndex } from './segment-index.js';
 
 const DIM = 4;
 const K = 2;
-/** Finds as many rows as the query's first number modulo 3 says; the row tells the query. */
+/** Finds as many rows as the query's first number modulo 3 says; the row identifies the query. */
 function search({ queries }: IndexSearchInput): IndexSearchOutput {
   const numbers = new Float32Array(queries.buffer, queries.byteOffset, queries.byteLength / 4);
   const firsts = Array.from({ length: numbers.length / DIM }, (_, at) => numbers[at * DIM] as number);

@@ -33,7 +33,7 @@ export interface IndexedSearch
 }
 
 export class SegmentIndex {
-  /** Of the object it was loaded from. */
+  /** Key of the object it was loaded from. */
   readonly key: string;
   readonly indexType: string;
   readonly metric: string;
@@ -56,7 +56,7 @@ export class SegmentIndex {
     return this.#index.placement.rowCount;
   }
 
-  /** Of an index that has lists, else 1. */
+  /** Number of lists of an index that has some, else 1. */
   get listCount(): number {
     return Number(this.#index.placement.params.nlist ?? 1);
   }

@@ -80,7 +80,7 @@ const rowsFrom = (first: number, count: number, dim: number) =>
 
 describe('twenty thousand growing segments of a row', () => {
   const SEGMENTS = 20_000;
-  /** Of the process for each segment: its objects, columns, key index and vectors. */
+  /** Memory of the process for each segment: its objects, columns, key index and vectors. */
   const BYTES_EACH = 24 * 1024;
   it('share a region, take a bounded memory, and give it back', () => {
     const world = counted();

@@ -43,7 +43,7 @@ export class SparseVectors implements FieldStore {
   #nullBits: Uint8Array | undefined;
   #index: LoadedIndex<SharedRegion> | undefined;
   #indexKey = '';
-  /** Of indexes that were replaced while searches ran. */
+  /** Regions of indexes that were replaced while searches ran. */
   readonly #retired: SharedRegion[] = [];
   /** That rows have left, or the last of all. */
   readonly #retiredPlaces: Place[] = [];

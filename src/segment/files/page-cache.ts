@@ -78,7 +78,7 @@ export class PageCache {
     });
   }
 
-  /** Of pages that are kept. */
+  /** Bytes of pages that are kept. */
   get bytes(): number {
     return this.#bytes;
   }

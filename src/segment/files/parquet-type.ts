@@ -1,4 +1,4 @@
-// How a field's values look in a Parquet file: its physical type, and the annotation that tells other tools what the bytes mean.
+// How a field's values look in a Parquet file: its physical type, and the annotation by which other tools know what the bytes mean.
 import type { SchemaElement } from 'hyparquet';
 import { DataType, fixedWidth, isStringType } from '#model/schema/data-type.js';
 

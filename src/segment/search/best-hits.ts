@@ -39,10 +39,10 @@ class BestHits {
   readonly #k: number;
   readonly #isLargerBetter: boolean;
   readonly #counts: Uint32Array;
-  /** Of each hit that was chosen: its list, and its place there. */
+  /** By chosen hit: its list, and its place there. */
   readonly #from: number[] = [];
   readonly #places: number[] = [];
-  /** Of the query that is being merged, by list: the first that is not chosen, and the end. */
+  /** By list, for the query that is being merged: the first hit that is not chosen, and the end. */
   readonly #heads: number[] = [];
   readonly #ends: number[] = [];
 
@@ -53,7 +53,7 @@ class BestHits {
     this.#counts = new Uint32Array(queryCount);
   }
 
-  /** @returns false when scores do not tell the order */
+  /** @returns false when scores do not decide the order */
   choose(query: number): boolean {
     for (const [index, { found }] of this.#lists.entries()) {
       this.#heads[index] = query * found.k;

@@ -129,7 +129,7 @@ function sharedScan(atOnce: number, facts: DenseFacts, search: DenseSearch): Pro
     queryCount,
     k,
   };
-  // Nobody stops a scan that others may share.
+  // A scan that others may share is never stopped.
   const scanAll: Scan = async (all, count, most) => {
     const scanned = { queries: all, k: most, queryCount: count, signal: undefined };
     const tasks = scanTasks(facts, search, 0, scanned);

@@ -1,4 +1,4 @@
-// A plan as explain shows it, and as the recall of an answer is told from it.
+// A plan as explain shows it, and as the recall of an answer is computed from it.
 import { assertNever } from '#base/assert.js';
 import type { AskedParams } from './asked-params.js';
 import { widthNameOf } from './recall-controller.js';

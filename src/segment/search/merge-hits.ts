@@ -68,14 +68,14 @@ class HitMerge {
   readonly #k: number;
   readonly #isLargerBetter: boolean;
   readonly #counts: Uint32Array;
-  /** Of each part: where its next query begins, and the number of its first hit when all parts lie one after another. */
+  /** By part: where its next query begins, and the number of its first hit when all parts lie one after another. */
   readonly #starts: number[];
   readonly #bases: number[] = [];
   readonly #total: number;
   /** Numbers of the hits kept. */
   readonly #chosen: Uint32Array;
   #chosenCount = 0;
-  /** Of the query that is being merged: the newest row of each key, as places in the lists below. */
+  /** The newest row of each key of the query that is being merged, as places in the lists below. */
   readonly #newest = new Map<Key, number>();
   #scores: number[] = [];
   #keys: Key[] = [];
@@ -145,7 +145,7 @@ class HitMerge {
   }
 }
 
-/** All hits of the parts, one part after another; the counts are nobody's. */
+/** All hits of the parts, one part after another; the counts belong to none of them. */
 function joinHits(parts: readonly Hits[], total: number, keyField: KeyField): Hits {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
@@ -234,7 +234,7 @@ function isMerged({ counts, scores, keys }: Hits, k: number, isLargerBetter: boo
   return true;
 }
 
-/** Few are compared with each other by their low halves, which tells nearly all apart. */
+/** Few are compared with each other by their low halves, which distinguishes nearly all. */
 const PAIRS_MAX = 32;
 function hasKeyTwice(keys: Column, begin: number, end: number): boolean {
   if (keys.dataType !== DataType.Int64 || end - begin > PAIRS_MAX) {

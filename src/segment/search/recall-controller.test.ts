@@ -79,7 +79,7 @@ async function warmUp(
   return widths;
 }
 
-/** Of queries that were not used to learn. */
+/** Mean recall of queries that were not used to learn. */
 async function measured(one: World, index: SegmentIndex, ef: number): Promise<number> {
   let sum = 0;
   for (let at = 200; at < 400; at++) {

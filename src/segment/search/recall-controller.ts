@@ -130,7 +130,7 @@ interface Learning {
   readonly fromStored: RecallCurve;
   readonly fromQueries: RecallCurve;
   readonly waiting: Uint8Array[];
-  /** Of the newest search of this kind: rounds repeat it. */
+  /** Parts of the newest search of this kind, which rounds repeat. */
   like: Pick<AskedSearch, 'params' | 'excluded' | 'passing'>;
   nextRoundMs: number;
 }
@@ -235,7 +235,7 @@ export class RecallController {
     if (this.#work !== undefined || !isDue || clock.monotonic() < learning.nextRoundMs) return;
     this.#work = this.#rounds(learning)
       .catch((error: unknown) => {
-        // Of an index that went meanwhile too: then nobody asks again.
+        // Also when the index was released meanwhile: then nothing asks again.
         learning.nextRoundMs = clock.monotonic() + 1000;
         logger.debug('recall_not_measured', { key: this.#index.key, reason: messageOf(error) });
       })

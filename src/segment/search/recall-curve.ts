@@ -11,7 +11,7 @@ export interface Choice {
 
 /** Samples behind which a curve forgets half of what it knows: queries change. */
 const WEIGHT_MAX = 512;
-/** Of a one-sided bound that holds nine times of ten. */
+/** Standard deviations of a one-sided bound that holds nine times of ten. */
 const BOUND_DEVIATIONS = 1.28;
 
 /** Sums over sampled queries: they add up and halve, and no sample is kept. */

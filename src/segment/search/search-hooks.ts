@@ -1,4 +1,4 @@
-// What a search of one segment tells beside its hits, and who chooses its width: both only for searches that ask for it.
+// What a search of one segment reports beside its hits, and who chooses its width: both only for searches that ask for it.
 import type { SegmentPlan, ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';

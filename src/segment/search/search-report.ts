@@ -32,7 +32,7 @@ export class SearchReport {
     this.#recalledRows += Number(answer.searchedRows) * answer.recall;
   }
 
-  /** A mean over rows; nothing is missed where there are none. 0: some part cannot tell. */
+  /** A mean over rows; nothing is missed where there are none. 0: some part does not know. */
   get recall(): number {
     if (this.#isUnknown) return 0;
     return this.#rows === 0 ? 1 : this.#recalledRows / this.#rows;

@@ -57,7 +57,7 @@ export async function searchSegments(
   for (let group = 0; group < groupCount; group++) {
     const begin = Math.floor((queryCount * group) / groupCount);
     const end = Math.floor((queryCount * (group + 1)) / groupCount);
-    // Plans are told once: every group has the same.
+    // Plans are reported once: every group has the same.
     groups.push(await search.run(begin, end, group === 0 ? options : { ...options, report: undefined }));
     await call.pace.rest();
   }

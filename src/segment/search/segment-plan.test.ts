@@ -126,11 +126,11 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     { kind: 'slices', queriesPerSlice: 32 },
     { plan: 'scan', computed: 2_000_000_000n },
   ],
-])('%s', (_name, more, plan, told) => {
+])('%s', (_name, more, plan, described) => {
   const facts = { ...dense, ...more };
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
-  expect(describePlan(made, facts, 9)).toMatchObject(told);
+  expect(describePlan(made, facts, 9)).toMatchObject(described);
 });
 
 test('a recall is chosen only for an index that would answer', () => {
@@ -167,11 +167,11 @@ test.each<[string, Partial<SparseFacts>, object, object]>([
     { firstScanned: 99_000, rowsPerTask: 1000 },
     { plan: 'lists', indexType: 'SPARSE_WAND', recall: 1 },
   ],
-])('sparse: %s', (_name, more, plan, told) => {
+])('sparse: %s', (_name, more, plan, described) => {
   const facts = { ...sparse, ...more };
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
-  expect(describePlan(made, facts, 0)).toMatchObject({ computed: 0n, ...told });
+  expect(describePlan(made, facts, 0)).toMatchObject({ computed: 0n, ...described });
 });
 
 const disk: FileFacts = { ...common, store: 'disk', index: hnsw };
@@ -207,10 +207,10 @@ test.each<[string, Partial<FileFacts>, object, object]>([
     { kind: 'codes', isRefined: true, params: { ef: 70, refineK: 3 } },
     { plan: 'admitting, by codes, refined', widthName: 'ef', width: 70, computed: 9n },
   ],
-])('in a file: %s', (_name, more, plan, told) => {
+])('in a file: %s', (_name, more, plan, described) => {
   const facts = { ...disk, ...more };
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
   expect(made).not.toHaveProperty('params.targetRecall');
-  expect(describePlan(made, facts, 9)).toMatchObject(told);
+  expect(describePlan(made, facts, 9)).toMatchObject(described);
 });

@@ -47,7 +47,7 @@ export interface DenseFacts extends CommonFacts {
   readonly index: IndexFacts | undefined;
   /** The search has a target recall: nothing may be used whose recall is not measured. */
   readonly keepsRecall: boolean;
-  /** How to search the index so that the recall is kept; undefined: nobody chose. */
+  /** How to search the index so that the recall is kept; undefined: none was chosen. */
   readonly choice?: RecallChoice | undefined;
   /** First rows that a graph covers which grows with the segment. */
   readonly grownRows: number;
@@ -58,7 +58,7 @@ export interface SparseFacts extends CommonFacts {
   readonly indexType: string | undefined;
   /** First rows that the index covers. */
   readonly indexedRows: number;
-  /** Of the rows behind them. */
+  /** Bytes of the rows behind them. */
   readonly scannedBytes: number;
 }
 
@@ -84,7 +84,7 @@ export type DensePlan =
       readonly kind: 'index';
       readonly index: IndexFacts;
       readonly params: AskedParams;
-      /** As estimated; 0: nobody knows. */
+      /** As estimated; 0: unknown. */
       readonly recall: number;
     }
   /** Signatures of all rows are compared, in ranges. */
@@ -210,7 +210,7 @@ function planSparse(facts: SparseFacts): SparsePlan {
   return { kind: 'sparse', indexType, firstScanned: indexedRows, rowsPerTask };
 }
 
-/** Measuring a recall takes exact searches, which would read the whole file: a usual width instead, and nobody knows its recall. */
+/** Measuring a recall takes exact searches, which would read the whole file: a usual width instead, and its recall is unknown. */
 function planFile(facts: FileFacts): FilePlan {
   const { store, index, k, kAsked } = facts;
   const { targetRecall, ...params } = facts.params;

@@ -65,8 +65,8 @@ export async function searchSegment(
   }
 }
 
-/** Tells the plan, to those who want to know it, when the search is done: some count what they compute. */
-function toldWhenDone(
+/** Reports the plan, if a report is wanted, when the search is done: some searches count what they compute. */
+function reportedWhenDone(
   { hooks: { report } }: Asked,
   plan: SegmentPlan,
   facts: CommonFacts,
@@ -119,7 +119,7 @@ async function searchDense(asked: Asked, vectors: VectorColumn): Promise<Segment
   const search: DenseSearch = { workers: data.workers, vectors, request, queries, k, excluded, signal };
   const facts = withChoice(known, search, hooks);
   const plan = planSegmentSearch(facts);
-  return toldWhenDone(asked, plan, facts, runDense(plan, facts, search));
+  return reportedWhenDone(asked, plan, facts, runDense(plan, facts, search));
 }
 
 /** With a recall that was asked for, how the index has to be searched for it. */
@@ -170,7 +170,7 @@ async function searchSparse(asked: Asked, vectors: SparseVectors): Promise<Segme
     excluded: excluded.bits,
     signal,
   });
-  return toldWhenDone(asked, plan, common, running);
+  return reportedWhenDone(asked, plan, common, running);
 }
 
 async function searchFile(asked: Asked, vectors: FileVectors): Promise<SegmentHits> {
@@ -200,7 +200,7 @@ async function searchFile(asked: Asked, vectors: FileVectors): Promise<SegmentHi
     ...(radius !== undefined && { radius }),
     ...(rangeFilter !== undefined && { rangeFilter }),
   };
-  return toldWhenDone(asked, plan, common, vectors.search(search, signal));
+  return reportedWhenDone(asked, plan, common, vectors.search(search, signal));
 }
 
 /** @throws vector_dim_mismatch, invalid_parameter */

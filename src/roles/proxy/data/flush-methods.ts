@@ -85,7 +85,7 @@ export class FlushMethods {
         record.vchannels.map((vchannel) => streamingNode.awaitCheckpoint({ vchannel, timestamp }, until)),
       );
     } catch (error) {
-      // Not in time: the client asks GetFlushState for the rest, which tells the truth.
+      // Not in time: the client asks GetFlushState for the rest, which answers truthfully.
       if (!(error instanceof ElanusError) || error.key !== 'deadline_exceeded') throw error;
     } finally {
       timer.cancel();

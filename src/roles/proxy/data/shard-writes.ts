@@ -18,7 +18,7 @@ export interface ShardWrite {
 
 export interface RowsToWrite {
   readonly batch: ColumnBatch;
-  /** Of the partition that the request names; with a partition key the rows choose among all. */
+  /** The partition that the request names; with a partition key the rows choose among all. */
   readonly partitionId: bigint | undefined;
   /** Keys of an upsert, one a row, whose earlier rows go. */
   readonly replacedKeys?: Column;

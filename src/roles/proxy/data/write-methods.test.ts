@@ -76,7 +76,7 @@ function openWrites(change: Parameters<typeof collectionRecord>[0] = {}) {
   };
 }
 
-/** Of every row that was handed to a shard: its channel, partition, key and `n`. */
+/** The channel, partition, key and `n` of every row that was handed to a shard. */
 const insertsOf = (appended: readonly AppendRequest[]) =>
   appended.flatMap(({ vchannel, inserts }) =>
     inserts.flatMap(({ partitionId, rows: batch }) => {

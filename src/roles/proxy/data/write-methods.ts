@@ -51,7 +51,7 @@ export class WriteMethods {
       partialUpdate,
       zone: collection.record.properties.timezone,
     });
-    // Of one key twice in a request the later row wins; the others never become rows.
+    // When a key is twice in a request the later row wins; the others never become rows.
     const rows = lastOfEachKey(sent, keyColumn(schema, sent));
     const replacedKeys = keyColumn(schema, rows);
     const batch = primaryField(schema).autoID ? await this.#withIds(collection, rows) : rows;

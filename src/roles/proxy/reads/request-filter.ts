@@ -26,7 +26,7 @@ const noFilter: RequestFilter = { isEmpty: true, forShards: nothing, keys: undef
 export interface FilterRequest {
   readonly text: string;
   readonly templates: Readonly<Record<string, TemplateValue>>;
-  /** Of times without an offset; the collection's when the request names none. */
+  /** Time zone of times without an offset; the collection's when the request names none. */
   readonly zone?: string | undefined;
 }
 
