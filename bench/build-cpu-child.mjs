@@ -1,4 +1,4 @@
-// The process of one checkout for build-cpu.mjs: makes indexes from its `dist/` and searches them, when it is told to. Checkouts may differ
+// The process of one checkout for build-cpu.mjs: makes indexes from its `dist/` and searches them on request. Checkouts may differ
 // in where their files lie, so what is needed is found by the name under which it is exported.
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

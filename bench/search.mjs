@@ -1,6 +1,6 @@
 // Question: what does a search through gRPC cost beside a bare gRPC echo with messages of the same size? Real server, client and echo are
 // processes of their own; candidates take turns. Printed: searches a second, latencies, CPU time of the server per request, and the
-// server's rate as a share of the echo's. CPU time tells more than rates where other work runs on the machine.
+// server's rate as a share of the echo's. CPU time is more reliable than rates where other work runs on the machine.
 // With --grpc-threads, servers with so many threads of their own for gRPC take turns, over 8 connections, and the main thread's CPU is shown.
 // SERVER=dir/dist/server/main.js measures another build instead, AGAINST=… beside it; CASES=FLAT1000,HNSW20000 some of the collections.
 import { fork, spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { startServer } from './server-process.mjs';
 const CALLERS = [1, 8, 32];
 const sorted = (values) => [...values].sort((a, b) => a - b);
 const at = (values, share) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * share))];
-/** Of the main thread, and of all threads of a process. */
+/** CPU time of the main thread, and of all threads of a process. */
 async function cpuOf(pid) {
   return {
     main: Number((await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8')).split(' ')[0]) / 1000,
@@ -74,7 +74,7 @@ export async function run({ quick = false, grpcThreads } = {}) {
         });
         console.log(`\n${index}, ${rows} x 128, ${label}: ${sizes.request} bytes in, ${sizes.answer} out`);
         for (const callers of some) {
-          // The SDK does not take the echo's answers apart the same way: the bare ceiling stands beside it.
+          // The SDK does not take the echo's answers apart the same way: the bare ceiling is printed beside it.
           const candidates = [...servers, ...(kind.by === 'sdk' ? [] : [echo])];
           const found = new Map(
             candidates.map(({ name }) => [name, { qps: [], cpu: [], main: [], latencies: [] }]),

@@ -31,7 +31,7 @@ export function progressBar(label) {
   };
 }
 
-/** A line that tells how long something has been running; returns the function that ends it. */
+/** A line that shows how long something has been running; returns the function that ends it. */
 export function spinner(label) {
   const begin = Date.now();
   if (!stdout.isTTY) say(`  ${label} ...`);

@@ -1,4 +1,4 @@
-// The words after `elanus serve`: what is taken is right, what is not is said.
+// The words after `elanus serve`: what is accepted is right, what is not is reported.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { roleNames } from '#rpc/role-names.js';

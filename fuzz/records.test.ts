@@ -1,4 +1,4 @@
-// Bytes that our own processes and stores give back: catalog records and search answers. Damage is said, never read past.
+// Bytes that our own processes and stores give back: catalog records and search answers. Damage is reported, and nothing is read past it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';

@@ -1,4 +1,4 @@
-// Adds to package-lock.json the optional platform packages (darwin, win32, musl …) that npm leaves out when the registry at hand cannot
+// Adds to package-lock.json the optional platform packages (darwin, win32, musl …) that npm leaves out when the current registry cannot
 // serve them while the lock is made. `npm ci` refuses a lock without them. Run it after `npm install`; a complete lock is left as it is.
 import { readFileSync, writeFileSync } from 'node:fs';
 

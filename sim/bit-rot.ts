@@ -24,7 +24,7 @@ export async function placesOf(disks: readonly (MemoryFiles | undefined)[], fold
   return places;
 }
 
-/** Of these those that are longer now: what was appended behind the place proves that everything before it was written. */
+/** Those of the places whose files are longer now: what was appended behind a place proves that everything before it was written. */
 export async function grown(places: readonly Place[]): Promise<Place[]> {
   const found: Place[] = [];
   for (const place of places) if (((await place.disk.size(place.path)) ?? 0) > place.bytes) found.push(place);

@@ -80,7 +80,7 @@ export const plants = {
     ),
   ),
   'limit-spent-on-copies': plant(
-    'older rows of a key stand for it, and take its place in the limit',
+    'older rows of a key replace it, and take its place in the limit',
     edit(
       'segment/search/superseded-rows.js',
       'if (!hasNewer(segment, readTs, hits, at, time, own))',

@@ -11,7 +11,7 @@ import { simulate } from './simulation.js';
 
 const usage =
   'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going] [--plant NAME] | --planted [--seeds COUNT]] [--steps M]';
-/** Of planted faults: each must show within so many seeds. */
+/** Seeds within which each planted fault must show. */
 const PLANTED_SEEDS = 500;
 
 function wholeNumber(text: string | undefined, what: string): number | undefined {
@@ -24,7 +24,7 @@ function wholeNumber(text: string | undefined, what: string): number | undefined
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** Adds up what the seeds did, and tells of each violation. */
+/** Adds up what the seeds did, and reports each violation. */
 class Report {
   ran = 0;
   operations = 0;

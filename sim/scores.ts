@@ -2,7 +2,7 @@
 import type { SimMetric } from './collection-spec.js';
 import { floatsOf } from './rows.js';
 
-/** Of sums of a few float32 products. */
+/** Tolerance of sums of a few float32 products. */
 export const SCORE_TOLERANCE = 2e-5;
 
 export function scoreOf(metric: SimMetric, query: Float32Array, key: number, version: number): number {

@@ -15,7 +15,7 @@ export interface SearchFacts {
 
 /** How far scores of codes may be off: vectors lie in [-1, 1]. */
 const CODE_TOLERANCE = 0.1;
-/** Of the nearest that are certain, the share that one search of an approximate index must find. */
+/** Share of the nearest that are certain which one search of an approximate index must find. */
 const RECALL_FLOOR = 0.6;
 
 export function checkHits(read: ReadWindow, facts: SearchFacts, hits: readonly Hit[]): void {

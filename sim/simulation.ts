@@ -36,7 +36,7 @@ const ROUNDS = 3;
 const CLIENTS = 3;
 /** After the last fault, calls that began before it may still take effect for this long. */
 const DRAIN_MS = 15_000;
-/** Of the rounds: those that end in a scenario. */
+/** Share of the rounds that end in a scenario. */
 const SCENARIO_SHARE = 0.6;
 /** A healed cluster must answer again within this time. */
 const RECOVERY_MS_MAX = 90_000;

@@ -82,7 +82,7 @@ export class Workload {
     return this.#nextVersion++;
   }
 
-  /** Runs a call under a number, and says whether it succeeded. A failure tells nothing about whether it was carried out. */
+  /** Runs a call under a number, and says whether it succeeded. A failure does not show whether it was carried out. */
   async attempt(
     model: CollectionModel,
     name: string,
@@ -142,7 +142,7 @@ export class Workload {
     return [...chosen];
   }
 
-  /** Of several keys those that a request with a partition's name may hold: the partition of the first. */
+  /** Those of several keys that a request with a partition's name may hold: the ones in the partition of the first. */
   #samePartition(
     model: CollectionModel,
     keys: readonly number[],

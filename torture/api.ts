@@ -29,7 +29,7 @@ async function good<T extends object>(call: string, promise: Promise<T>): Promis
 }
 
 export async function connect(address: string): Promise<MilvusClient> {
-  // No retries: each call is sent once, so that its outcome is what the model was told.
+  // No retries: each call is sent once, so that the model knows its outcome.
   const channelOptions = { 'grpc.use_local_subchannel_pool': 1 };
   const client = new MilvusClient({
     address,

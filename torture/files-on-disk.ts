@@ -7,7 +7,7 @@ import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { Wrong } from './world.js';
 
-/** A log keeps whole files, so what is flushed may still stand in the newest; bytes of all logs together. */
+/** A log keeps whole files, so what is flushed may still be in the newest; bytes of all logs together. */
 const LOG_BYTES_MAX = 4 * 1024 * 1024;
 
 export async function checkFiles(

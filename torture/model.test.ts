@@ -1,4 +1,4 @@
-// The model of a torture run must notice what it is for: each way to lose or bring back a row is told, and nothing else is.
+// The model of a torture run must notice what it is for: each way to lose or bring back a row is reported, and nothing else is.
 import { expect, test } from 'vitest';
 import { CollectionModel } from './model.js';
 import { ABSENT } from './rows.js';

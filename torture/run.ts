@@ -82,12 +82,12 @@ const summary = (): string =>
     .map(([name, count]) => `${count} ${name}`)
     .join(', ');
 try {
-  let told = begin;
+  let reportedAt = begin;
   while (Date.now() < end) {
     await oneLife(world, models, end);
-    if (Date.now() - told < 60_000) continue;
-    told = Date.now();
-    process.stdout.write(`  ${((told - begin) / 60_000).toFixed(1)} min: ${summary()}\n`);
+    if (Date.now() - reportedAt < 60_000) continue;
+    reportedAt = Date.now();
+    process.stdout.write(`  ${((reportedAt - begin) / 60_000).toFixed(1)} min: ${summary()}\n`);
   }
   await oneLife(world, models, 0);
   const { objects, logBytes } = await checkFiles(folder);

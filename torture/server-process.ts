@@ -18,7 +18,7 @@ export class Server {
   readonly #ended: Promise<string>;
   #errors = '';
   hasEnded = false;
-  /** It was told to end: failed calls are no surprise from here. */
+  /** It was asked to end: failed calls are no surprise from here. */
   isEnding = false;
 
   constructor(folder: string, isUsual: boolean) {

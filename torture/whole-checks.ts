@@ -82,7 +82,7 @@ async function allRows({ world, model, collection }: Served): Promise<Map<Key, V
       const wrong = wrongIn(shape, row);
       if (wrong !== undefined) throw new Wrong(`${shape.name}: ${wrong}`);
       const key = keyOfWire(row.id);
-      if (rows.has(key)) throw new Wrong(`${shape.name}: key ${key} stands on two pages or twice on one`);
+      if (rows.has(key)) throw new Wrong(`${shape.name}: key ${key} is on two pages or twice on one`);
       rows.set(key, Number(row.value));
     }
     if (page.length < limit) return rows;

@@ -1,4 +1,4 @@
-// Writers, readers and importers of one collection. They run until the server is told to end; the model knows of every call what it may
+// Writers, readers and importers of one collection. They run until the server is asked to end; the model knows of every call what it may
 // have done.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

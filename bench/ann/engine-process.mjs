@@ -1,4 +1,4 @@
-// One engine in a process of its own, told by its parent what to do: build, open, take a turn. So its memory can be counted, no engine
+// One engine in a process of its own, which does what its parent asks: build, open, take a turn. So its memory can be counted, no engine
 // runs in code that another one has made the compiler adapt to, and one that crashes ends alone.
 import { loadavg } from 'node:os';
 import { loadEngine } from './engines.mjs';

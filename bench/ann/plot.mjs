@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-// Ours in blues and greens, the others in warm colours and greys; also told apart by their marks.
+// Ours in blues and greens, the others in warm colours and greys; their marks differ as well.
 const ourColours = ['#1d4ed8', '#0891b2', '#15803d', '#7c3aed', '#4d7c0f', '#0f766e', '#6366f1'];
 const theirColours = ['#dc2626', '#ea580c', '#a16207', '#be185d', '#6b7280'];
 const frame = { width: 860, height: 480, left: 76, right: 236, top: 56, bottom: 58 };

@@ -125,7 +125,7 @@ export function buildTable(set) {
 
 const loads = ({ load }) => `load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}`;
 
-/** @param heading of the set, and what stands before its tables */
+/** @param heading of the set, and the text before its tables */
 export function markdownOf(set, { level = '###', before = [] } = {}) {
   const parts = [
     `${level} ${set.name}: ${format.format(set.rows)} x ${set.dim}, ${set.metric}`,

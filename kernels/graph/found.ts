@@ -18,7 +18,7 @@ const SCORED_MORE: i32 = 4;
 }
 
 /**
- * Of the first `count` pool (or results) entries, how many may be among the nearest k by the vectors: keys are squared distances with an error
+ * How many of the first `count` pool (or results) entries may be among the nearest k by the vectors: keys are squared distances with an error
  * that grows with the distance, so those up to `slack` times the k-th distance behind the k-th are.
  */
 export function worthScoring(fromResults: i32, count: i32, k: i32, isFloat: bool, slack: f32): i32 {

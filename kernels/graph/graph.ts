@@ -5,7 +5,7 @@ import { keys4, touch, touchCode } from './codes';
 
 export const NIL: u32 = 0xffffffff;
 export let nodes: u32 = 0;
-export let degree: i32 = 0; // of the upper layers; layer 0 has twice as many
+export let degree: i32 = 0; // links a node has in the upper layers; layer 0 has twice as many
 let base: usize = 0; // layer 0: 2 * degree ids a node
 let baseStride: usize = 0; // bytes from the list of a node in layer 0 to that of the next
 let upper: usize = 0; // degree ids for each node and layer above 0

@@ -11,7 +11,7 @@ export let dims: usize = 0; // padded to 16: bytes of the own code
 export let slots: usize = 0; // links a node, padded to 32
 export let planes: usize = 0; // bits
 export let isIp: bool = false;
-export let table: usize = 0; // of this thread: 16 bytes for every 4 dims
+export let table: usize = 0; // address of this thread's table: 16 bytes for every 4 dims
 
 export function useRecords(
   at: usize,
@@ -98,7 +98,7 @@ function encodeNeighbour(own: usize, other: usize, codes: usize, slot: usize, fa
     zero = i16x8.splat(0),
     shift: u32 = slot & 16 ? 4 : 0;
   let products = i32x4.splat(0),
-    ownProducts = products; // of the code with other - own, and with own
+    ownProducts = products; // products of the code with other - own, and with own
   let plane = codes + (slot & 15);
   const second = (dims >> 2) << 4;
   for (let at: usize = 0; at < dims; at += 16) {

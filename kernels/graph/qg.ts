@@ -144,7 +144,7 @@ function estimate(distance: f32, plane: usize, factors: usize, below: f32, out: 
   return near;
 }
 
-/** Of the query (int16, as for 8-bit codes) to the node of a record, by its own code. */
+/** Distance of the query (int16, as for 8-bit codes) to the node of a record, by its own code. */
 @inline function ownDistance(query: usize, record: usize): f32 {
   let s = i32x4.splat(0),
     t = s;

@@ -138,7 +138,7 @@ export function quantiseTables(tables: usize, count: u32, bytes: usize, out: usi
     all += to - from;
     least += from;
   }
-  // Rounding adds up to a half per table, hence the room below 65,535.
+  // Rounding adds up to a half per table, so there is room below 65,535.
   const step = max(widest / 255, all / max<f32>(1, 65535 - <f32>count));
   const inverse = f32x4.splat(step > 0 ? 1 / step : 0),
     half = f32x4.splat(0.5);

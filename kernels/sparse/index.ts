@@ -8,7 +8,7 @@
 //
 // A term (48 bytes) is a cursor over the list of one index of the query:
 //   +0 u32 address of the current row   +4 u32 end address   +8 u32 current row, END after the last   +12 u32 address of the current block
-//   +16 f64 weight   +24 f64 largest contribution   +32 f64 largest contribution in the window at hand   +40 u32 end address of its blocks
+//   +16 f64 weight   +24 f64 largest contribution   +32 f64 largest contribution in the current window   +40 u32 end address of its blocks
 // An order entry (16 bytes): +0 u32 address of a term   +4 u32 its current row (WAND)   +8 f64 sum of bounds up to and with it (MaxScore)
 // A top-k state: as in kernels/flat; the key of score s is 0x7fffffff - bits(s), smaller = better, for s > 0.
 import {

@@ -1,4 +1,4 @@
-// What every LogStore must do, whatever it stands on: run it with a store of yours (log.contract.test.ts has the file log's).
+// What every LogStore must do, whatever it is built on: run it with a store of yours (log.contract.test.ts has the file log's).
 import { describe, expect, test } from 'vitest';
 import type { LogStore, OpenLogOptions, WriteAheadLog } from '#platform/log.js';
 

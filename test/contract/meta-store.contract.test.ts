@@ -68,7 +68,7 @@ describe.each([
     expect(await store.get('other')).toBeUndefined();
     expect((await store.get('k'))?.value).toEqual(text('z'));
   });
-  test('a transaction tells the revision that its keys carry, so that its writer can name what it wrote', async () => {
+  test('a transaction returns the revision that its keys carry, so that its writer can name what it wrote', async () => {
     const store = await open();
     const first = await store.transact([{ key: 'k', modRevision: 0n }], [put('k', '1'), put('l', '1')]);
     expect([(await store.get('k'))?.modRevision, (await store.get('l'))?.modRevision]).toEqual([

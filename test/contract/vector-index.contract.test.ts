@@ -22,7 +22,7 @@ const graph = { M: 8, efConstruction: 60 } as const;
 const refine = { refine: true, refineType: 'FP32' } as const;
 interface Kind {
   readonly build: BuildParams;
-  /** Of the ten nearest, at the widths below. */
+  /** Share of the ten nearest that is found at the widths below. */
   readonly recallMin: number;
   /** Scores are those of the vectors, not of codes. */
   readonly isExact: boolean;

@@ -10,7 +10,7 @@ export async function pack(folder, file) {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
   for (const path of paths.sort()) {
-    if (path === 'LOCK' || path.endsWith('lock.mdb')) continue; // Of the process that made it.
+    if (path === 'LOCK' || path.endsWith('lock.mdb')) continue; // These belong to the process that made the folder.
     const bytes = await readFile(join(folder, path));
     parts.push(Buffer.from(`${path}\n${bytes.length}\n`), bytes);
   }

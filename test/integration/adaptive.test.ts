@@ -90,7 +90,7 @@ describe('adaptive recall', () => {
   });
   afterAll(() => world.close());
 
-  test('explain tells the plan of each segment, and only when asked', async () => {
+  test('explain gives the plan of each segment, and only when asked', async () => {
     const { client } = world;
     const { plans } = await search(client, 1, { explain: true, ef: 77 });
     expect(plans).toEqual([

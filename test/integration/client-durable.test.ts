@@ -113,7 +113,7 @@ describe('over restarts', () => {
   test('a delete takes only what was there: a key inserted after it lives, also when both are in files', async () => {
     const name = 'again';
     await createLoaded(client, name);
-    await remove(name, [1, 2, 3]); // Of nothing.
+    await remove(name, [1, 2, 3]); // There are no rows.
     await insertRange(client, name, 0, 5);
     await expectRows(name, seeded(range(0, 5)), []);
     await flush(name);
@@ -183,7 +183,7 @@ describe('over restarts', () => {
       });
       return read.data.map(({ id }) => Number(id));
     };
-    await remove(name, [1, 2], 'a'); // Of growing rows.
+    await remove(name, [1, 2], 'a'); // The rows are growing.
     // Each step brings the deletes another way: from the log, from files, forwarded to sealed rows, from the buffer at a load.
     const stays = async (
       inA: number[],
@@ -197,7 +197,7 @@ describe('over restarts', () => {
     };
     await stays([0, 3, 4], [restart, flush, restart, reload, () => remove(name, [3], 'a')]);
     await stays([0, 4], [reload, restart, flush, reload]);
-    await remove(name, [0]); // Of no partition in particular: of all.
+    await remove(name, [0]); // No partition is named: the delete is for all.
     expect([await idsIn('a'), await idsIn('b')]).toEqual([[4], [1, 2, 3, 4]]);
   });
   test('the same for text keys', async () => {

@@ -285,7 +285,7 @@ describe('errors', () => {
     expect(await describeAgain()).not.toBe(before);
   });
 
-  test('a second opener of a folder is told so', async () => {
+  test('a second opener of a folder gets an error that says so', async () => {
     const folder = await tempFolder();
     const first = await open(folder.path, { logLevel: 'error' });
     await expect(open(folder.path, { logLevel: 'error' })).rejects.toMatchObject({

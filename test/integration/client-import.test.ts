@@ -1,4 +1,4 @@
-// Import of files through the SDK: rows appear together and stay, a wrong file is told by name, row and field and leaves nothing.
+// Import of files through the SDK: rows appear together and stay, a wrong file is reported by name, row and field and leaves nothing.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';

@@ -32,7 +32,7 @@ interface Plan {
   readonly ef: number;
 }
 
-/** Of the sealed segments. */
+/** Plans of the sealed segments. */
 async function plansOf({ client }: World, params: object = {}): Promise<Plan[]> {
   const data = queries.slice(0, 1);
   const request = {

@@ -152,7 +152,7 @@ export class World {
     };
     const answer = await this.client.search(asked as never);
     await mustSucceed(Promise.resolve(answer));
-    // Of several queries: a list each, which the client's types do not say.
+    // The answer to several queries has a list for each, which the client's types do not say.
     const results = Array.from<unknown, { id: string; score: number; vector?: number[] }[]>(
       answer.results,
       (list) => list as [],

@@ -1,4 +1,4 @@
-// What drops, crashes and imports leave of each other, through the SDK: folders open again, what is dropped is gone, what is told is there.
+// What drops, crashes and imports leave of each other, through the SDK: folders open again, what is dropped is gone, what was acknowledged is there.
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';

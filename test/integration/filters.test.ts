@@ -154,7 +154,7 @@ describe('filters', () => {
     const filter = 'ok == true and random_sample(0.1)';
     const found = await client.query({ collection_name: 'c', filter, output_fields: ['id', 'ok'] });
     expect(found.status.reason).toBe('');
-    // Of 75 in the file and 75 that grow.
+    // These are some of 75 in the file and 75 that grow.
     expect(found.data).toHaveLength(14);
     expect(found.data.every(({ ok }) => ok === true)).toBe(true);
   });

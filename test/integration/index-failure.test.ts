@@ -1,4 +1,4 @@
-// An index build that cannot succeed, as clients see it: failed with the reason in every call that tells of an index, and finished once
+// An index build that cannot succeed, as clients see it: failed with the reason in every call about an index, and finished once
 // the cause is gone.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

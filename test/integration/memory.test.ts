@@ -154,7 +154,7 @@ describe('the bound on memory', () => {
       });
     }));
 
-  test('an imported segment that does not fit is told, and the others are served', () =>
+  test('an imported segment that does not fit is reported, and the others are served', () =>
     inFolder(async (reopen, folder) => {
       const client = await reopen(2 * MiB);
       await create(client, 'a');
@@ -168,11 +168,11 @@ describe('the bound on memory', () => {
       await mustSucceed(
         client.bulkInsert({ collection_name: 'a', files: ['import/a.json'] }) as Promise<unknown>,
       );
-      const told = await until('the segment is refused', async () => {
+      const refusal = await until('the segment is refused', async () => {
         const failure = await failureOf(() => client.getLoadingProgress({ collection_name: 'a' }));
         return failure.code === 3 ? failure : undefined;
       });
-      expect(told.reason).toMatch(/collection a is served in part.*segment \d+ of 4000 rows needs/);
+      expect(refusal.reason).toMatch(/collection a is served in part.*segment \d+ of 4000 rows needs/);
       expect(await count(client, 'a')).toBe(1000);
     }));
 

@@ -120,7 +120,7 @@ describe('nothing is accepted and ignored', () => {
         .lookupType(type)
         .fieldsArray.map(({ name }) => name)
         .sort();
-    // Checked in model/schema/schema-check.ts: what is new there must be heeded or refused before it is added here.
+    // Checked in model/schema/schema-check.ts: what is new there must be used or refused before it is added here.
     expect(fieldsOf('milvus.proto.schema.CollectionSchema')).toEqual(
       [
         'name',

@@ -199,7 +199,7 @@ describe('SIGTERM', () => {
 });
 
 describe('a folder whose catalog is lost', () => {
-  test('is told so and left as it is; with its catalog back, everything is there', async () => {
+  test('is refused and left as it is; with its catalog back, everything is there', async () => {
     const write = async (): Promise<void> => {
       const database = await open(folder.path, quiet);
       const client = await connect(database.address);

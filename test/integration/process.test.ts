@@ -67,7 +67,7 @@ describe('help and options', () => {
 });
 
 describe('life of a server', () => {
-  test('many searches at once over many shards, and a flush of them: nothing is said on stderr', async () => {
+  test('many searches at once over many shards, and a flush of them: nothing is written to stderr', async () => {
     const server = await startServer(undefined);
     const client = await connect(server.address);
     await createLoaded(client, 'wide', { shards: 16 });
@@ -148,7 +148,7 @@ describe('life of a server', () => {
     await stopServer(again);
     await folder.remove();
   });
-  test('a second server on the folder, or on the port, is told why it cannot start', async () => {
+  test('a second server on the folder, or on the port, says why it cannot start', async () => {
     const folder = await tempFolder();
     const server = await startServer(folder.path);
     const second = runElanus('serve', '--data', folder.path, '--port', '0');

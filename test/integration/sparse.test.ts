@@ -99,7 +99,7 @@ describe('sparse vectors', () => {
         ),
       );
     };
-    /** Only an index heeds drop_ratio_search, so hits that are missing show that it is searched. */
+    /** Only an index uses drop_ratio_search, so hits that are missing show that it is searched. */
     const usesIndex = async (): Promise<void> => {
       if (indexParams.index_type === 'AUTOINDEX') return;
       const query = { ...sparseOf(1_000_009), 77: 9 };

@@ -72,7 +72,7 @@ export function clusteredOf(dim: number): (id: number) => number[] {
   };
 }
 
-/** What a status tells beside its code, which the types of the client leave out. */
+/** What a status has beside its code, which the types of the client leave out. */
 export function extraOf(status: object): Readonly<Partial<Record<string, string>>> {
   return 'extra_info' in status ? (status.extra_info as Record<string, string>) : {};
 }

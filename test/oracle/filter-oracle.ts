@@ -391,7 +391,7 @@ function shift({ raw, precision }: Value, duration: string, sign: 1 | -1): Value
   return { raw: BigInt(moved) * 1000n + part, precision };
 }
 
-/** By trying every length of what a `%` may stand for. */
+/** Tries every length of what a `%` may match. */
 function likes(text: readonly string[], pattern: readonly string[]): boolean {
   const [first, ...rest] = pattern;
   if (first === undefined) return text.length === 0;

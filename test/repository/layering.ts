@@ -149,7 +149,7 @@ export function badSpecifiers(sources: Sources): string[] {
   });
 }
 
-/** Circles of files, types included: what belongs together stands in one file or has an order. */
+/** Circles of files, types included: what belongs together is in one file or has an order. */
 export function cycles(sources: Sources, options: { readonly types: boolean }): string[] {
   const next = new Map<string, string[]>();
   for (const { from, target, typeOnly } of allImports(sources)) {

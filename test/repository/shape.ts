@@ -1,5 +1,5 @@
 // The shape of the sources: how large files, folders and functions are, and whether rooms inside a folder have an order. Pure, like
-// layering.ts; reads formatted code, where the end of a block stands in the column of its beginning.
+// layering.ts; reads formatted code, where the end of a block is in the column of its beginning.
 import { importsOf, type Sources } from './layering.js';
 
 const FOLDER_FILES_MAX = 20;
@@ -50,7 +50,7 @@ export function roomCircles(sources: Sources): string[] {
     for (const { target } of importsOf(path, text)) {
       if (target === undefined || target.split('/')[0] !== path.split('/')[0]) continue;
       const [from, to] = [folderOf(path), folderOf(target)];
-      // What stands in a folder itself joins its rooms, or is what they share: it is no room beside them.
+      // What is in a folder itself joins its rooms, or is what they share: it is no room beside them.
       if (from === to || from.startsWith(`${to}/`) || to.startsWith(`${from}/`)) continue;
       if (!isGenerated(target)) next.set(from, (next.get(from) ?? new Set()).add(to));
     }

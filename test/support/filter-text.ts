@@ -21,7 +21,7 @@ const levels: readonly (readonly string[])[] = [
   ['and'],
   ['or'],
 ];
-/** How tightly an operator binds; operands that stand alone bind tighter than all. */
+/** How tightly an operator binds; single operands bind tighter than all. */
 const strengthOf = (op: string): number => levels.length - levels.findIndex((level) => level.includes(op));
 const ALONE = levels.length + 1;
 

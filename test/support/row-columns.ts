@@ -67,7 +67,7 @@ function jsonText(json: Json): string {
   return `{${members.join(',\n\t')} }`;
 }
 
-/** A double is told from an int by a point or an exponent, or by its size. */
+/** A double differs from an int by a point or an exponent, or by its size. */
 function numberText(value: number): string {
   if (Object.is(value, -0)) return '-0.0';
   if (!Number.isInteger(value)) return String(value);

@@ -23,7 +23,7 @@ function filled(rows: number, dim: number, value: (row: number, d: number) => nu
   return out;
 }
 
-/** Of rows that differ by a factor of their own. */
+/** A family of rows that differ by a factor each. */
 function scaled(
   name: string,
   dim: number,
@@ -46,7 +46,7 @@ function scaled(
 const outliers = (share: number, factor: number): UnevenFamily =>
   scaled(`${share * 100} % x ${factor}`, 16, ({ uniform }) => (uniform() < share ? factor : 1));
 
-/** Of each dim, in all rows. */
+/** A family whose dims differ by a factor each, in all rows. */
 function dims(name: string, dim: number, scaleOf: (d: number) => number, shift = 0): UnevenFamily {
   return {
     name,

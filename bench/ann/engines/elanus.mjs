@@ -17,7 +17,7 @@ import { NodeWorkers } from '../../../dist/platform/node/node-workers.js';
 import { filterWidths, graphParameters, graphWidths } from '../parameters.mjs';
 
 const compiled = new URL('../../../dist/index/', import.meta.url);
-/** Of the code that makes such an index: when it changes, indexes kept from earlier runs are built anew. */
+/** Hash of the code that makes such an index: when it changes, indexes kept from earlier runs are built anew. */
 function hashOf(pattern) {
   const hash = createHash('sha256');
   const names = readdirSync(compiled, { recursive: true }).filter(
