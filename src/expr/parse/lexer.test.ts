@@ -1,8 +1,9 @@
 // Reading a filter takes steps in proportion to its length, whatever the text is; steps are counted, so that a busy machine changes nothing.
 import { describe, expect, it } from 'vitest';
 import { Lexer, NUMBER_LENGTH_MAX, STRING_LENGTH_MAX, WORD_LENGTH_MAX } from './lexer.js';
-import { DEPTH_MAX, Parser, TOKENS_MAX } from './parser.js';
+import { DEPTH_MAX, Parser } from './parser.js';
 import { FilterSyntaxError } from './syntax-error.js';
+import { TOKENS_MAX } from './token-reader.js';
 
 interface Reading {
   readonly steps: number;
