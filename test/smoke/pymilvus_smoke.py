@@ -5,17 +5,11 @@ Prints one line a check and ends with the plain line `N passed, N failed`; exit 
 """
 
 import logging
-import os
 import random
-import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-import traceback
 import warnings
 
 from pymilvus import (
@@ -29,26 +23,14 @@ from pymilvus import (
     utility,
 )
 
+from server_process import Checks, Server
+
 # Both are asked for here: the ORM way is the old one, and refusals are checked.
 warnings.simplefilter("ignore")
 logging.disable(logging.ERROR)
 
-MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dist", "server", "main.js")
 DIM = 8
-passed = 0
-failed = 0
-
-
-def check(name, run):
-    global passed, failed
-    begin = time.monotonic()
-    try:
-        run()
-        passed += 1
-        print(f"  ok    {name} ({time.monotonic() - begin:.2f} s)", flush=True)
-    except Exception:
-        failed += 1
-        print(f"  FAIL  {name}\n{traceback.format_exc()}", flush=True)
+check = Checks()
 
 
 def equal(actual, expected):
@@ -67,28 +49,6 @@ def refused(run, code=None):
 def vector(seed):
     rng = random.Random(seed)
     return [rng.uniform(-1, 1) for _ in range(DIM)]
-
-
-class Server:
-    """One server process on a folder; the port is whatever was free."""
-
-    def __init__(self, node, folder):
-        self.process = subprocess.Popen(
-            [node, MAIN, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True
-        )
-        timer = threading.Timer(30, self.process.kill)
-        timer.start()
-        line = self.process.stdout.readline()
-        timer.cancel()
-        found = re.search(r"on 127\.0\.0\.1:(\d+)", line)
-        if found is None:
-            raise RuntimeError(f"the server did not start: {line!r}")
-        self.port = int(found.group(1))
-        self.uri = f"http://127.0.0.1:{self.port}"
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        return self.process.wait(timeout=30)
 
 
 def client_flow(client):
@@ -333,8 +293,7 @@ def main():
         if server.process.poll() is None:
             server.stop(signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed", flush=True)
-    sys.exit(0 if failed == 0 else 1)
+    sys.exit(check.end())
 
 
 main()
