@@ -1,67 +1,73 @@
-// The first rows in key order, for paging through a collection by primary key: a bounded heap over all candidates, so that a page costs
-// one pass and memory for the page only.
+// The first rows of a segment in an order, that of the keys or another: a bounded heap over all candidates, so that a page costs one pass
+// and memory for the page only.
 import type { Key } from '#model/columns/column.js';
 import type { Pace } from '#platform/pace.js';
 import { type ColumnStore, keyBytes } from '#segment/fields/column-store.js';
 import { hasBitAt } from '#segment/fields/row-versions.js';
 
-export interface KeySelection {
+export interface RowSelection {
   readonly limit: number;
   /** Bit set: the row does not count. */
   readonly hidden: Uint8Array;
   readonly rowCount: number;
+}
+
+export interface KeySelection extends RowSelection {
   readonly afterKey: Key | undefined;
   readonly filterRows: Uint32Array | undefined;
 }
+
+/** Order of two rows of one segment; two rows are never equal. */
+export type Compare = (a: number, b: number) => number;
 
 /** Rows looked at, and rows sorted at once, between two looks at the clock. */
 const ROWS_AT_ONCE = 8192;
 
 /** Rows in ascending key order, equal keys by row. */
 export function selectSmallest(keys: ColumnStore, selection: KeySelection): Uint32Array {
-  const smallest = new SmallestKeys(keys, selection);
+  const smallest = new FirstRows(byKey(keys), selection, keys);
   smallest.offer(0, smallest.candidates);
   return sortRows(smallest.chosen, smallest.compare);
 }
 
-/** As `selectSmallest`, in slices. @throws cancelled, deadline_exceeded */
-export async function selectSmallestPaced(
-  keys: ColumnStore,
-  selection: KeySelection,
+/** Rows that come first in the order, in slices. @throws cancelled, deadline_exceeded */
+export async function selectFirstPaced(
+  compare: Compare,
+  selection: RowSelection,
   pace: Pace,
 ): Promise<Uint32Array> {
-  const smallest = new SmallestKeys(keys, selection);
-  for (let begin = 0; begin < smallest.candidates; begin += ROWS_AT_ONCE) {
+  const first = new FirstRows(compare, selection);
+  for (let begin = 0; begin < first.candidates; begin += ROWS_AT_ONCE) {
     if (begin > 0 && pace.isDue) await pace.rest();
-    smallest.offer(begin, Math.min(smallest.candidates, begin + ROWS_AT_ONCE));
+    first.offer(begin, Math.min(first.candidates, begin + ROWS_AT_ONCE));
   }
-  return sortPaced(Uint32Array.from(smallest.chosen), smallest.compare, pace);
+  return sortPaced(Uint32Array.from(first.chosen), compare, pace);
 }
 
-/** Rows in ascending order of their keys, equal keys by row. @throws cancelled, deadline_exceeded */
-export function sortByKey(keys: ColumnStore, rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
-  return sortPaced(rows.slice(), (a, b) => keys.compareRows(a, b) || a - b, pace);
-}
+/** Ascending, equal keys by row. */
+export const byKey =
+  (keys: ColumnStore): Compare =>
+  (a, b) =>
+    keys.compareRows(a, b) || a - b;
 
-type Compare = (a: number, b: number) => number;
-
-class SmallestKeys {
+class FirstRows {
   /** In no order. Once there are `limit` of them a heap: the largest is at 0. */
   readonly chosen: number[] = [];
   readonly compare: Compare;
   readonly candidates: number;
-  readonly #keys: ColumnStore;
-  readonly #selection: KeySelection;
+  readonly #keys: ColumnStore | undefined;
+  readonly #selection: RowSelection & Partial<KeySelection>;
   readonly #after: Uint8Array | undefined;
   readonly #limit: number;
 
-  constructor(keys: ColumnStore, selection: KeySelection) {
+  /** @param keys what `afterKey` is compared with */
+  constructor(compare: Compare, selection: RowSelection & Partial<KeySelection>, keys?: ColumnStore) {
     this.#keys = keys;
     this.#selection = selection;
     this.#after = selection.afterKey === undefined ? undefined : keyBytes(selection.afterKey);
     this.#limit = Math.min(selection.limit, selection.rowCount);
     this.candidates = this.#limit > 0 ? (selection.filterRows?.length ?? selection.rowCount) : 0;
-    this.compare = (a, b) => keys.compareRows(a, b) || a - b;
+    this.compare = compare;
   }
 
   /** Looks at candidates [begin, end). */
@@ -74,7 +80,7 @@ class SmallestKeys {
   #offer(row: number): void {
     const { hidden, rowCount } = this.#selection;
     if (row >= rowCount || hasBitAt(hidden, row)) return;
-    if (this.#after && this.#keys.compareRowToKey(row, this.#after) <= 0) return;
+    if (this.#after && this.#keys && this.#keys.compareRowToKey(row, this.#after) <= 0) return;
     const { chosen, compare } = this;
     if (chosen.length < this.#limit) {
       chosen.push(row);
@@ -104,8 +110,8 @@ function siftDown(heap: number[], compare: Compare, from: number): void {
 const sortRows = (rows: readonly number[], compare: Compare): Uint32Array =>
   Uint32Array.from(rows).sort(compare);
 
-/** Sorts runs, then merges them two by two; what is in order already costs one look. */
-async function sortPaced(rows: Uint32Array, compare: Compare, pace: Pace): Promise<Uint32Array> {
+/** In place or not: sorts runs, then merges them two by two; what is in order already costs one look. @throws cancelled, deadline_exceeded */
+export async function sortPaced(rows: Uint32Array, compare: Compare, pace: Pace): Promise<Uint32Array> {
   for (let begin = 0; begin < rows.length; begin += ROWS_AT_ONCE) {
     const run = rows.subarray(begin, begin + ROWS_AT_ONCE);
     if (!isSorted(run, compare)) run.sort(compare);

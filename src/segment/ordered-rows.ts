@@ -5,7 +5,7 @@ import type { Pace } from '#platform/pace.js';
 import type { ColumnStore } from '#segment/fields/column-store.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
 import type { RowVersions } from '#segment/fields/row-versions.js';
-import { selectSmallest, selectSmallestPaced, sortByKey } from './key-order.js';
+import { byKey, selectFirstPaced, selectSmallest, sortPaced } from './key-order.js';
 
 export class OrderedRows {
   readonly #keys: ColumnStore;
@@ -28,12 +28,11 @@ export class OrderedRows {
     const { rowCount } = this.#versions;
     const hidden = this.#versions.hiddenBits(readTs).slice();
     if (passing !== undefined) hideOthers(hidden, passing);
-    const selection = { limit, hidden, afterKey: undefined, filterRows: undefined, rowCount };
-    return selectSmallestPaced(this.#keys, selection, pace);
+    return selectFirstPaced(byKey(this.#keys), { limit, hidden, rowCount }, pace);
   }
 
   /** The rows in the order of their keys. @throws cancelled, deadline_exceeded */
   sorted(rows: Uint32Array, pace: Pace): Promise<Uint32Array> {
-    return sortByKey(this.#keys, rows, pace);
+    return sortPaced(rows.slice(), byKey(this.#keys), pace);
   }
 }

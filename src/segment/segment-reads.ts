@@ -13,6 +13,7 @@ import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
 import { passingAt, passingCount } from './passing-rows.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
+import { firstRows, mergeChosen, type QueryOrder, queryOrder, sortedInOrder } from './row-order.js';
 import type { SegmentData } from './segment-data.js';
 import { sentPredicate } from './sent-filter.js';
 
@@ -36,7 +37,7 @@ export function matchingRows(segment: ReadableSegment, keys: readonly Key[], rea
 
 export interface Retrieved {
   readonly count: bigint;
-  /** The key column first, the timestamps, then the fields asked for, then addresses if they are; in key order, one row a key. */
+  /** The key column first, the timestamps, then the fields it is ordered by and those asked for, then addresses if they are; one row a key. */
   readonly rows: ColumnBatch;
 }
 
@@ -56,12 +57,14 @@ export async function retrieveFromSegments(
   if (request.countOnly)
     return { count: BigInt(await countRows(segments, filter, readTs, pace)), rows: empty };
   const primary = primaryField(schema).fieldID;
-  const fieldIds = [primary, 1n, ...request.fieldIds.filter((id) => id !== primary && id !== 1n)];
+  const order = queryOrder(request.orderBy, primary);
+  const orderIds = request.orderBy.map(({ fieldId }) => fieldId);
+  const fieldIds = [...new Set([primary, 1n, ...orderIds, ...request.fieldIds])];
   const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
   // Among rows of one time the segment that was begun later has the newest.
   const ordered = [...segments].sort((a, b) => (a.id < b.id ? 1 : -1));
   const { segmentIds, rows } = await choosePlaces(
-    { segments: ordered, filter, primary, limit, readTs },
+    { segments: ordered, filter, primary, order, limit, readTs },
     pace,
   );
   if (rows.length === 0) return { count: 0n, rows: empty };
@@ -88,6 +91,8 @@ interface Choice {
   readonly segments: readonly ReadableSegment[];
   readonly filter: ReadFilter;
   readonly primary: bigint;
+  /** Undefined: that of the keys. */
+  readonly order: QueryOrder | undefined;
   readonly limit: number;
   readonly readTs: bigint;
 }
@@ -98,34 +103,41 @@ interface Places {
 }
 
 /**
- * The rows with the smallest keys, in key order, each key by its newest row. A predicate may let an older row of a key pass whose newest
- * does not: such rows are left out, and where that leaves too few, more are chosen.
+ * The rows that come first in the order, each key by its newest row. A predicate may let an older row of a key pass whose newest does
+ * not, and an order by values may bring an older row to the front: such rows are left out, and where that leaves too few, more are chosen.
  */
 async function choosePlaces(choice: Choice, pace: Pace): Promise<Places> {
-  const { segments, filter, limit } = choice;
+  const { segments, filter, order, limit } = choice;
   for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {
     const places = await chooseUpTo(choice, wanted, pace);
-    if (filter.predicate === undefined || segments.length < 2) return places;
+    const isNewest = filter.predicate === undefined && order === undefined;
+    if (isNewest || segments.length < 2) return places;
     const left = await withoutOlderRows(choice, places, pace);
     if (left.rows.length >= limit || places.rows.length < wanted)
       return { segmentIds: left.segmentIds.subarray(0, limit), rows: left.rows.subarray(0, limit) };
   }
 }
 
-async function chooseUpTo(
-  { segments, filter, primary, readTs }: Choice,
-  limit: number,
-  pace: Pace,
-): Promise<Places> {
+async function chooseUpTo(choice: Choice, limit: number, pace: Pace): Promise<Places> {
+  const { segments, primary, order } = choice;
   const chosen: Uint32Array[] = [];
-  for (const segment of segments) chosen.push(await chooseRows(segment, filter, limit, readTs, pace));
-  const { lists, places } = await mergeKeyLists(
-    segments.map(({ data }, index) =>
-      keyListOf(data, must(data.column(primary), 'key column'), chosen[index] ?? new Uint32Array(0)),
-    ),
-    limit,
-    pace,
-  );
+  for (const segment of segments) chosen.push(await chooseRows(segment, choice, limit, pace));
+  const rowsOf = (index: number): Uint32Array => chosen[index] ?? new Uint32Array(0);
+  const { lists, places } =
+    order === undefined
+      ? await mergeKeyLists(
+          segments.map(({ data }, index) =>
+            keyListOf(data, must(data.column(primary), 'key column'), rowsOf(index)),
+          ),
+          limit,
+          pace,
+        )
+      : await mergeChosen(
+          segments.map(({ data }, index) => ({ data, rows: rowsOf(index) })),
+          order,
+          limit,
+          pace,
+        );
   return {
     segmentIds: BigInt64Array.from(lists, (list) => segments[list]?.id ?? 0n),
     rows: Uint32Array.from(lists, (list, at) => chosen[list]?.[places[at] ?? 0] ?? 0),
@@ -239,27 +251,28 @@ async function countRows(
   return count;
 }
 
-/** In key order. */
+/** In the order asked for, at most `limit` or as many as there are keys in the filter. */
 async function chooseRows(
   segment: ReadableSegment,
-  { keys, negated, predicate }: ReadFilter,
+  { filter, order, readTs }: Choice,
   limit: number,
-  readTs: bigint,
   pace: Pace,
 ): Promise<Uint32Array> {
+  const { keys, negated, predicate } = filter;
   const at = readTsFor(segment, readTs);
   const { data } = segment;
   if (pace.isDue) await pace.rest();
-  if (predicate !== undefined) {
-    const passing = await passingAt(segment, predicate, at, pace);
+  const passing = predicate === undefined ? undefined : await passingAt(segment, predicate, at, pace);
+  const named = keys === undefined ? undefined : matchingRows(segment, keys, readTs);
+  if (named !== undefined && !negated) {
+    if (named.length < 2) return named;
+    return order === undefined ? data.ordered.sorted(named, pace) : sortedInOrder(data, order, named, pace);
+  }
+  if (order !== undefined)
+    return firstRows(data, order, { limit, readTs: at, passing, excluded: named ?? [] }, pace);
+  if (named === undefined)
     return data.ordered.smallestPaced(Math.min(limit, data.rowCount), at, pace, passing);
-  }
-  if (keys !== undefined && !negated) {
-    const rows = matchingRows(segment, keys, readTs);
-    return rows.length < 2 ? rows : data.ordered.sorted(rows, pace);
-  }
-  if (keys === undefined) return data.ordered.smallestPaced(Math.min(limit, data.rowCount), at, pace);
-  const excluded = new Set(matchingRows(segment, keys, readTs));
+  const excluded = new Set(named);
   const wanted = Math.min(limit + excluded.size, data.rowCount);
   return (await data.ordered.smallestPaced(wanted, at, pace)).filter((row) => !excluded.has(row));
 }

@@ -8,6 +8,7 @@ import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { laterMetrics } from './built-index-types.js';
+import { type OrderTerm, parseOrderTerms } from './order-by.js';
 import { RequestParams, refuse } from './request-params.js';
 import type { VectorSearchParams } from './search-param-table.js';
 import { parseVectorSearchParams } from './vector-search-params.js';
@@ -52,6 +53,8 @@ export interface QueryParams {
   /** The answer must be ordered by key then. */
   readonly isIterator: boolean;
   readonly reduceStopForBest: boolean;
+  /** Empty: in key order. */
+  readonly orderBy: readonly OrderTerm[];
   readonly ignoreGrowing: boolean;
   readonly guaranteeTimestamp: bigint | undefined;
   readonly collectionId: bigint | undefined;
@@ -197,7 +200,8 @@ export function checkSearchMetric(expected: string, params: SearchParams): void 
 /** @throws invalid_parameter, unsupported */
 export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryParams {
   const sent = new RequestParams(queryParams);
-  sent.refuseLater(groupKeys);
+  sent.refuseLater(groupKeys.filter((key) => key !== 'order_by_fields'));
+  const orderText = sent.text('order_by_fields');
   const limit = sent.integer('limit');
   const offset = sent.integer('offset') ?? 0;
   const text = 'invalid max query result window';
@@ -212,6 +216,7 @@ export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryPar
     offset,
     isIterator: sent.boolean('iterator'),
     reduceStopForBest: sent.boolean('reduce_stop_for_best'),
+    orderBy: orderText === undefined ? [] : parseOrderTerms(orderText),
     ignoreGrowing: sent.boolean('ignore_growing'),
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
     collectionId: sent.bigint('collection_id'),

@@ -44,6 +44,7 @@ export async function findKeys(
             limit: 0n,
             fieldIds: [],
             withAddresses: false,
+            orderBy: [],
             ignoreGrowing: false,
           },
           context,

@@ -4,7 +4,7 @@ import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import type { CheckedQuery } from './query-request.js';
 
-/** One answer per shard, its rows in key order. The first failure is the failure of the query. */
+/** One answer per shard, its rows in the order asked for. The first failure is the failure of the query. */
 export function retrieveFromShards(
   { streamingNode }: Pick<ProxyParts, 'streamingNode'>,
   query: CheckedQuery,
@@ -24,6 +24,7 @@ export function retrieveFromShards(
           limit: BigInt(query.rowsMax ?? 0),
           fieldIds: query.isPaged ? [] : output.fieldIds,
           withAddresses: query.isPaged,
+          orderBy: query.orderBy,
           ignoreGrowing: query.ignoreGrowing,
         },
         context,

@@ -10,6 +10,7 @@ import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
+import { mergeBatchesInOrder } from '#segment/row-order.js';
 import { addressesOf } from '#segment/segment-reads.js';
 import { encodeCount, encodeRows } from './encode-answer.js';
 import { retrieveFromShards } from './fan-out.js';
@@ -35,7 +36,11 @@ export class QueryMethods {
     const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
     const pace = new Pace(this.#parts.platform, context);
     const rowsMax = query.rowsMax ?? Number.MAX_SAFE_INTEGER;
-    const found = await mergeBatchesByKey(batches, rowsMax, pace, query.offset);
+    const { order, offset } = query;
+    const found =
+      order === undefined
+        ? await mergeBatchesByKey(batches, rowsMax, pace, offset)
+        : await mergeBatchesInOrder(batches, order, { limit: rowsMax, skip: offset }, pace);
     const page = await this.#fetch(found, query, pace, context);
     if (batchBytes(page) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
     if (pace.isDue) await pace.rest();

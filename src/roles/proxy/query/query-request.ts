@@ -1,17 +1,24 @@
 // Step 1 of a query: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
+import { orderKeys } from '#model/params/order-by.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
 import { parseQueryParams } from '#model/params/search-params.js';
+import { primaryField } from '#model/schema/field.js';
+import type { OrderKey } from '#proto/elanus/roles.js';
 import type { QueryRequest } from '#proto/milvus/milvus.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+import { type QueryOrder, queryOrder } from '#segment/row-order.js';
 
 export interface CheckedQuery {
   readonly scope: ReadScope;
   readonly filter: RequestFilter;
   readonly output: OutputFields;
-  /** Rows, in key order, that the page leaves out before it. */
+  /** As shards get it; empty: in key order. */
+  readonly orderBy: OrderKey[];
+  readonly order: QueryOrder | undefined;
+  /** Rows, in the order, that the page leaves out before it. */
   readonly offset: number;
   /** Offset plus limit; undefined: every row that passes. */
   readonly rowsMax: number | undefined;
@@ -45,10 +52,18 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
       'empty expression should be used with limit: invalid parameter',
     );
   }
+  const orderBy = output.isCount ? [] : orderKeys(schema, params.orderBy);
+  if (orderBy.length > 0 && params.isIterator)
+    throw new ElanusError(
+      'invalid_parameter',
+      'order by is not supported with an iterator: it pages in the order of the primary key',
+    );
   return {
     scope,
     filter,
     output,
+    orderBy,
+    order: queryOrder(orderBy, primaryField(schema).fieldID),
     offset: params.offset,
     rowsMax: params.limit === undefined ? undefined : params.limit + params.offset,
     isPaged: params.offset > 0 && !output.isCount,

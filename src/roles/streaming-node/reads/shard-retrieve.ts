@@ -1,12 +1,14 @@
-// A query over both parts of a shard. With a filter of columns a row may pass whose key has a newer row on the other side that does not: such
-// rows are left out. Where a side had more to give than it was asked for and lost rows that way, both are asked again for more.
+// A query over both parts of a shard. With a filter of columns a row may pass whose key has a newer row on the other side that does not, and
+// an order by values may bring an older row to the front: such rows are left out. Where a side had more to give than it was asked for and lost rows that way, both are asked again for more.
 import { must } from '#base/assert.js';
 import { gatherBatch, int64Values } from '#model/columns/column.js';
+import { primaryField } from '#model/schema/field.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardRetrieveRequest } from '#proto/elanus/roles.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
+import { mergeBatchesInOrder, queryOrder } from '#segment/row-order.js';
 import { hasNewerRow, retrieveFromSegments } from '#segment/segment-reads.js';
 import { newerInSealed, type TimedKeys } from './newer-rows.js';
 import type { ShardReadParts, ShardView } from './shard-view.js';
@@ -28,13 +30,14 @@ export class ShardRetrieve {
     const { readTimestamp } = view;
     const pace = new Pace(this.#parts.platform, context);
     const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
+    const order = queryOrder(request.orderBy, primaryField(this.#parts.shard.schema).fieldID);
     for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {
       const asked = wanted === limit ? request : { ...request, limit: BigInt(wanted) };
       const [local, sealed] = await this.#ask(asked, view, pace, context);
       if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
       const sides = [local.rows, sealed?.rows ?? noRows] as const;
-      const newest =
-        request.textFilter === undefined ? sides : await this.#newestOf(sides, view, pace, context);
+      const isNewest = request.textFilter === undefined && order === undefined;
+      const newest = isNewest ? sides : await this.#newestOf(sides, view, pace, context);
       const isCutShort = sides.some(
         ({ rowCount }, side) => rowCount >= wanted && rowCount > (newest[side]?.rowCount ?? 0),
       );
@@ -42,7 +45,10 @@ export class ShardRetrieve {
         await pace.rest();
         continue;
       }
-      const rows = await mergeBatchesByKey(newest, limit, pace);
+      const rows =
+        order === undefined
+          ? await mergeBatchesByKey(newest, limit, pace)
+          : await mergeBatchesInOrder(newest, order, { limit, skip: 0 }, pace);
       return { count: BigInt(rows.rowCount), rows, readTimestamp };
     }
   }

@@ -1,0 +1,96 @@
+// The order of rows by the values of some of their columns: of rows of one segment, and of rows that came from several places. Numbers by
+// value, NaN above all others and -0 equal to 0; texts by their bytes; false before true; times by time; nulls where the key says.
+import { DataType, isStringType } from '#model/schema/data-type.js';
+import type { Column } from '#proto/elanus/data.js';
+import type { OrderKey } from '#proto/elanus/roles.js';
+
+/** The values of a column, as they compare. */
+export type OrderValues =
+  | { readonly kind: 'number'; readonly values: ArrayLike<number> }
+  /** Low word first. */
+  | { readonly kind: 'int64'; readonly words: Int32Array }
+  | { readonly kind: 'text'; readonly data: Uint8Array; readonly offsets: Uint32Array }
+  /** Every row is null. */
+  | { readonly kind: 'none' };
+
+/** `valid`: 0 where the row is null; undefined or empty: no row is. */
+export type OrderColumn = OrderValues & { readonly valid: Uint8Array | undefined };
+
+/** Compares row `a` of the columns `x` with row `b` of the columns `y`, each a column per key. */
+export type RowOrder = (x: readonly OrderColumn[], a: number, y: readonly OrderColumn[], b: number) => number;
+
+export function rowOrder(keys: readonly OrderKey[]): RowOrder {
+  return (x, a, y, b) => {
+    for (let at = 0; at < keys.length; at++) {
+      const { descending, nullsFirst } = keys[at] as OrderKey;
+      const [left, right] = [x[at] as OrderColumn, y[at] as OrderColumn];
+      const [isLeft, isRight] = [hasValue(left, a), hasValue(right, b)];
+      if (!isLeft || !isRight) {
+        if (isLeft !== isRight) return isLeft === nullsFirst ? 1 : -1;
+        continue;
+      }
+      const order = compareValues(left, a, right, b);
+      if (order !== 0) return descending ? -order : order;
+    }
+    return 0;
+  };
+}
+
+const hasValue = ({ kind, valid }: OrderColumn, row: number): boolean =>
+  kind !== 'none' && (valid === undefined || valid.length === 0 || valid[row] !== 0);
+
+function compareValues(x: OrderColumn, a: number, y: OrderColumn, b: number): number {
+  if (x.kind === 'number' && y.kind === 'number')
+    return compareNumbers(x.values[a] as number, y.values[b] as number);
+  if (x.kind === 'int64' && y.kind === 'int64') {
+    const high = (x.words[a * 2 + 1] as number) - (y.words[b * 2 + 1] as number);
+    return high !== 0 ? high : ((x.words[a * 2] as number) >>> 0) - ((y.words[b * 2] as number) >>> 0);
+  }
+  return x.kind === 'text' && y.kind === 'text' ? compareTexts(x, a, y, b) : 0;
+}
+
+function compareNumbers(a: number, b: number): number {
+  if (a < b) return -1;
+  if (a > b) return 1;
+  return a === b ? 0 : Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+}
+
+type Texts = Extract<OrderValues, { readonly kind: 'text' }>;
+
+function compareTexts(x: Texts, a: number, y: Texts, b: number): number {
+  const [begin, end] = [x.offsets[a] as number, x.offsets[a + 1] as number];
+  const [from, to] = [y.offsets[b] as number, y.offsets[b + 1] as number];
+  const length = Math.min(end - begin, to - from);
+  for (let i = 0; i < length; i++) {
+    const difference = (x.data[begin + i] as number) - (y.data[from + i] as number);
+    if (difference !== 0) return difference;
+  }
+  return end - begin - (to - from);
+}
+
+/** Of a column of a batch, whose bytes may begin anywhere. Undefined: the batch has no such column, so the rows are null. */
+export function orderColumn(from: Column | undefined): OrderColumn {
+  if (from === undefined) return { kind: 'none', valid: undefined };
+  const { dataType, valid } = from;
+  if (isStringType(dataType))
+    return { kind: 'text', data: from.data, offsets: new Uint32Array(aligned(from.offsets)), valid };
+  const data = aligned(from.data);
+  switch (dataType) {
+    case DataType.Bool:
+      return { kind: 'number', values: new Uint8Array(data), valid };
+    case DataType.Int8:
+      return { kind: 'number', values: new Int8Array(data), valid };
+    case DataType.Int16:
+      return { kind: 'number', values: new Int16Array(data), valid };
+    case DataType.Int32:
+      return { kind: 'number', values: new Int32Array(data), valid };
+    case DataType.Float:
+      return { kind: 'number', values: new Float32Array(data), valid };
+    case DataType.Double:
+      return { kind: 'number', values: new Float64Array(data), valid };
+    default:
+      return { kind: 'int64', words: new Int32Array(data), valid };
+  }
+}
+
+const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;

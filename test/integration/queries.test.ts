@@ -1,0 +1,161 @@
+// Queries through the real client that do more than find rows: over two shards, with rows in files and rows that still grow.
+import { DataType, type RowData } from '@zilliz/milvus2-sdk-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failureOf, keyField, mustSucceed, openWorld, vectorField, vectorOf, type World } from './support.js';
+
+interface Row {
+  readonly id: number;
+  readonly price: number;
+  readonly stock: number | null;
+  readonly name: string;
+  readonly at: string;
+}
+
+const colours = ['red', 'green', 'blue', 'Ångström', 'ängel'];
+const rowOf = (id: number, price = (id * 37) % 101): Row => ({
+  id,
+  price,
+  stock: id % 5 === 0 ? null : id % 7,
+  name: colours[id % colours.length] as string,
+  at: new Date(Date.UTC(2025, 0, 1) + ((id * 13) % 97) * 60_000).toISOString().replace('.000', ''),
+});
+const fields = [
+  keyField,
+  vectorField,
+  { name: 'price', data_type: DataType.Int64 },
+  { name: 'stock', data_type: DataType.Int32, nullable: true },
+  { name: 'name', data_type: DataType.VarChar, max_length: 64 },
+  { name: 'at', data_type: DataType.Timestamptz },
+  { name: 'doc', data_type: DataType.JSON, nullable: true },
+  { name: 'list', data_type: DataType.Array, element_type: DataType.Int64, max_capacity: 4, nullable: true },
+];
+
+describe('queries', () => {
+  let world: World;
+  const rows = new Map<number, Row>();
+  const write = async (call: 'insert' | 'upsert', written: readonly Row[]): Promise<void> => {
+    const data = written.map((row) => ({ ...row, vector: vectorOf(row.id) })) as unknown as RowData[];
+    await mustSucceed(world.client[call]({ collection_name: 'c', data }));
+    for (const row of written) rows.set(row.id, row);
+  };
+  beforeAll(async () => {
+    world = await openWorld('memory');
+    const { client } = world;
+    await mustSucceed(
+      client.createCollection({ collection_name: 'c', fields, shards_num: 2, enable_dynamic_field: true }),
+    );
+    await mustSucceed(
+      client.createIndex({
+        collection_name: 'c',
+        field_name: 'vector',
+        index_type: 'FLAT',
+        metric_type: 'L2',
+      }),
+    );
+    await client.loadCollectionSync({ collection_name: 'c' });
+    await write(
+      'insert',
+      Array.from({ length: 200 }, (_, id) => rowOf(id)),
+    );
+    await client.flushSync({ collection_names: ['c'] });
+    await write(
+      'insert',
+      Array.from({ length: 100 }, (_, at) => rowOf(200 + at)),
+    );
+    // Rows in files that are out of date: once replaced, and once beside a newer row of their key.
+    await write(
+      'upsert',
+      Array.from({ length: 20 }, (_, at) => rowOf(at * 3, 1000 - at)),
+    );
+    await write(
+      'insert',
+      Array.from({ length: 20 }, (_, at) => rowOf(at * 3 + 1, -1 - at)),
+    );
+  });
+  afterAll(() => world.close());
+
+  describe('order by', () => {
+    const byText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+    const nullsLast = (a: number | null, b: number | null): number =>
+      a === null || b === null ? Number(a === null) - Number(b === null) : a - b;
+    const orders: readonly (readonly [string | (string | object)[], (a: Row, b: Row) => number])[] = [
+      ['price:asc', (a, b) => a.price - b.price],
+      ['price:desc', (a, b) => b.price - a.price],
+      ['stock', (a, b) => nullsLast(a.stock, b.stock)],
+      ['stock:desc', (a, b) => nullsLast(b.stock, a.stock)],
+      [
+        'stock:desc:nulls_last',
+        (a, b) => (a.stock === null || b.stock === null ? nullsLast(a.stock, b.stock) : b.stock - a.stock),
+      ],
+      [
+        [{ field: 'name', order: 'desc' }, { field: 'price' }],
+        (a, b) => byText(b.name, a.name) || a.price - b.price,
+      ],
+      [[{ field: 'at', order: 'asc' }, 'id:desc'], (a, b) => byText(a.at, b.at) || b.id - a.id],
+      ['id:desc', (a, b) => b.id - a.id],
+      ['id', (a, b) => a.id - b.id],
+    ];
+
+    it.each(orders)('%j', async (order, compare) => {
+      const { client } = world;
+      const all = [...rows.values()].sort((a, b) => compare(a, b) || a.id - b.id);
+      const filters = [
+        ['', () => true],
+        ['price >= 40', ({ price }: Row) => price >= 40],
+        ['id in [0, 1, 2, 3, 4, 250, 299, 999]', ({ id }: Row) => id < 5 || id === 250 || id === 299],
+      ] as const;
+      for (const [filter, passes] of filters) {
+        const wanted = all.filter(passes).map(({ id }) => id);
+        for (const page of [
+          { limit: 10 },
+          { limit: 7, offset: 5 },
+          { limit: 1000, offset: 150 },
+          { limit: 1000 },
+        ]) {
+          const found = await client.query({
+            collection_name: 'c',
+            filter,
+            output_fields: ['price'],
+            order_by_fields: order as never,
+            ...page,
+          });
+          expect(found.status.reason).toBe('');
+          const { offset = 0, limit } = page;
+          expect(found.data.map(({ id }) => Number(id))).toEqual(wanted.slice(offset, offset + limit));
+          expect(found.data.map(({ price }) => Number(price))).toEqual(
+            wanted.slice(offset, offset + limit).map((id) => rows.get(id)?.price),
+          );
+        }
+      }
+    });
+
+    it('a filter without a limit gives every row in order', async () => {
+      const found = await world.client.query({
+        collection_name: 'c',
+        filter: 'price > 90',
+        output_fields: ['name'],
+        order_by: 'price',
+      });
+      const wanted = [...rows.values()].filter(({ price }) => price > 90);
+      expect(found.data.map(({ id }) => Number(id))).toEqual(
+        wanted.sort((a, b) => a.price - b.price || a.id - b.id).map(({ id }) => id),
+      );
+      // What it is ordered by comes only when it is asked for.
+      expect(Object.keys(found.data[0] ?? {}).sort()).toEqual(['id', 'name']);
+    });
+
+    it.each([
+      ['vector:asc', 1100, 'order by field vector has unsupported data type FloatVector'],
+      ['doc', 1100, 'order by field doc has unsupported data type JSON'],
+      ['list', 1100, 'order by field list has unsupported data type Array'],
+      ['colour', 65535, 'field colour not exist'],
+      ['price:up', 1100, 'order by field price has an invalid direction "up"'],
+    ])('%s is refused', async (order, code, reason) => {
+      const failure = await failureOf(() =>
+        world.client.query({ collection_name: 'c', filter: '', limit: 3, order_by_fields: order }),
+      );
+      expect(failure.code).toBe(code);
+      expect(failure.reason).toContain(reason);
+    });
+  });
+});
