@@ -6,11 +6,11 @@
 import { NIL } from './graph';
 
 let records: usize = 0;
-export let stride: usize = 0;
+export let recordStride: usize = 0;
 export let dims: usize = 0; // padded to 16: bytes of the own code
 export let slots: usize = 0; // links a node, padded to 32
 export let planes: usize = 0; // bits
-export let isIp: bool = false;
+export let isInnerProduct: bool = false;
 export let table: usize = 0; // address of this thread's table: 16 bytes for every 4 dims
 
 export function useRecords(
@@ -23,16 +23,16 @@ export function useRecords(
   tableAt: usize,
 ): void {
   records = at;
-  stride = bytes;
+  recordStride = bytes;
   dims = paddedDims;
   slots = slotCount;
   planes = bits;
-  isIp = isInner;
+  isInnerProduct = isInner;
   table = tableAt;
 }
 
 @inline export function recordOf(node: u32): usize {
-  return records + <usize>node * stride;
+  return records + <usize>node * recordStride;
 }
 
 // --- Writing records -----------------------------------------------------------------------------------------------------------------
@@ -136,9 +136,9 @@ function encodeNeighbour(own: usize, other: usize, codes: usize, slot: usize, fa
     scale = product > 0 ? length / product : 0;
   // |q-x|^2 = |q-c|^2 + |x-c|^2 + 2 scale <c,s> - 2 scale <q,s>;  -<q,x> = -<q,c> - scale <q,s>. The first factor is computed with the
   // second as it is after rounding, so that their errors do not add up where <c,s> and <q,s> are large and near to each other.
-  const slope = toBfloat(isIp ? -scale : -2 * scale),
+  const slope = toBfloat(isInnerProduct ? -scale : -2 * scale),
     rounded = reinterpret<f32>(slope << 16);
-  const offset: f32 = isIp ? 0 : length - rounded * <f32>sum4(ownProducts);
+  const offset: f32 = isInnerProduct ? 0 : length - rounded * <f32>sum4(ownProducts);
   store<u32>(factors, (toBfloat(offset) << 16) | slope);
 }
 
@@ -163,7 +163,7 @@ export function writeRecords(
       factors = ids + (slots << 2),
       first = factors + (slots << 2);
     const own = codes + <usize>(order ? load<u32>(order + ((<usize>node) << 2)) : node) * codeStride;
-    memory.fill(record, 0, stride);
+    memory.fill(record, 0, recordStride);
     memory.copy(record, own, dims);
     let isEnd = false;
     for (let slot: usize = 0; slot < slots; slot++) {

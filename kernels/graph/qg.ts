@@ -16,7 +16,7 @@ import {
   results,
   scratch,
 } from './graph';
-import { dims, isIp, planes, recordOf, slots, stride, sum4, table } from './qg-records';
+import { dims, isInnerProduct, planes, recordOf, slots, recordStride, sum4, table } from './qg-records';
 
 let tableLow: f32 = 0; // what the zeros of all entries stand for
 let tableStep: f32 = 0;
@@ -149,7 +149,7 @@ function estimate(distance: f32, plane: usize, factors: usize, below: f32, out: 
   let s = i32x4.splat(0),
     t = s;
   const end = record + dims;
-  if (isIp) {
+  if (isInnerProduct) {
     for (; record < end; record += 16, query += 32) {
       s = i32x4.add(s, i32x4.dot_i16x8_s(v128.load_ext<i8>(record), v128.load(query)));
       t = i32x4.add(t, i32x4.dot_i16x8_s(v128.load_ext<i8>(record, 8), v128.load(query, 16)));
@@ -176,7 +176,7 @@ function estimate(distance: f32, plane: usize, factors: usize, below: f32, out: 
 
 /** The lines of a record that is about to be read, and the first of the one that is likely next. */
 @inline function touchRecord(node: u32, next: u64): void {
-  for (let p = recordOf(node), end = p + stride; p < end; p += 64) load<u8>(p);
+  for (let p = recordOf(node), end = p + recordStride; p < end; p += 64) load<u8>(p);
   load<u8>(recordOf(nodeOf(next)));
 }
 
