@@ -6,7 +6,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 /** Characters of one expression. Classes of Unicode make many steps of few characters: 1,024 take some 0.2 s to compile at worst. */
 export const REGEX_LENGTH_MAX = 1024;
 /** Instructions of a compiled expression: what one character of the text may cost at most. The longest text of a VarChar takes 2 s at worst. */
-export const REGEX_SIZE_MAX = 1024;
+const REGEX_SIZE_MAX = 1024;
 
 export interface Regex {
   /** Whether it is found anywhere in the text: a string, or the bytes of its UTF-8. */

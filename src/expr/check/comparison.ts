@@ -80,7 +80,7 @@ const intBits: ReadonlyMap<number, bigint> = new Map([
 ]);
 
 /** What the integers of an operand can be. */
-export function intRange(operand: Operand): { readonly min: bigint; readonly max: bigint } {
+function intRange(operand: Operand): { readonly min: bigint; readonly max: bigint } {
   const field = 'field' in operand ? operand.field : undefined;
   const bits =
     intBits.get(field?.dataType === DataType.Array ? field.elementType : (field?.dataType ?? 0)) ?? 64n;
@@ -106,7 +106,7 @@ function compareIntWithDouble(comparison: Comparison, value: number): Predicate 
   return compareInt({ ...comparison, op: '>=' }, BigInt(Math.ceil(value)));
 }
 
-export const realLiteral = (type: 'float' | 'double', value: bigint | number): Literal => ({
+const realLiteral = (type: 'float' | 'double', value: bigint | number): Literal => ({
   type,
   value: type === 'float' ? Math.fround(Number(value)) : Number(value),
 });

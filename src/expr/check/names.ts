@@ -20,7 +20,7 @@ export type ElementScope =
   | { readonly kind: 'array'; readonly field: FieldRef }
   | { readonly kind: 'struct'; readonly struct: StructArrayFieldSchema };
 
-export const fieldRef = (field: FieldSchema, struct?: StructArrayFieldSchema): FieldRef => ({
+const fieldRef = (field: FieldSchema, struct?: StructArrayFieldSchema): FieldRef => ({
   fieldId: field.fieldID,
   name: struct === undefined || field.name.includes('[') ? field.name : `${struct.name}[${field.name}]`,
   dataType: field.dataType,

@@ -60,7 +60,7 @@ export function shiftTime(time: Time, interval: Interval, sign: 1 | -1, at: numb
 const MILLI = 1000n;
 
 /** Undefined: beyond the years that there are. */
-export function shiftMonths(micros: bigint, months: number): bigint | undefined {
+function shiftMonths(micros: bigint, months: number): bigint | undefined {
   if (months === 0) return micros;
   const part = ((micros % MILLI) + MILLI) % MILLI;
   const millis = Number((micros - part) / MILLI);

@@ -42,7 +42,7 @@ export function jsonStep(step: string): JsonStep {
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-export function skipSpace(bytes: Uint8Array, from: number, end: number): number {
+function skipSpace(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
   while (at < end && (bytes[at] as number) <= 0x20) at++;
   return at;
@@ -60,7 +60,7 @@ function closingQuote(bytes: Uint8Array, from: number, end: number): number {
 }
 
 /** Behind the value that begins at `from`. */
-export function skipValue(bytes: Uint8Array, from: number, end: number): number {
+function skipValue(bytes: Uint8Array, from: number, end: number): number {
   const first = bytes[from] as number;
   if (first === QUOTE) return closingQuote(bytes, from + 1, end) + 1;
   if (first !== OPEN_ARRAY && first !== OPEN_OBJECT) return skipPlain(bytes, from, end);

@@ -26,7 +26,7 @@ export interface NumberTest {
   testNumber(number: JsonNumber): boolean;
 }
 
-export class BoolTest implements JsonTest {
+class BoolTest implements JsonTest {
   readonly cost = 1;
   readonly passShare = 0.4;
   readonly #kind: number;

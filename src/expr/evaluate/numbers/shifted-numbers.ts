@@ -31,7 +31,7 @@ function shiftDays(days: number, months: number): number {
 }
 
 /** Microseconds since 1970, moved; not cut to 64 bits. */
-export function shiftTime(micros: bigint, months: number, more: bigint): bigint {
+function shiftTime(micros: bigint, months: number, more: bigint): bigint {
   let days = micros / DAY_MICROS;
   if (days * DAY_MICROS > micros) days--;
   return BigInt(shiftDays(Number(days), months)) * DAY_MICROS + (micros - days * DAY_MICROS) + more;

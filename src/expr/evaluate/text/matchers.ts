@@ -45,7 +45,7 @@ export class TextIn implements TextMatcher {
 }
 
 /** Before, or behind a text. */
-export class OrderedText implements TextMatcher {
+class OrderedText implements TextMatcher {
   readonly cost = 5;
   readonly byteCost = 0;
   readonly passShare = 0.3;
