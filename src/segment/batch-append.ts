@@ -1,7 +1,7 @@
 // How a batch of rows comes into one segment: it is checked against the schema, memory is taken for all of it, and only then do its columns
 // go to the fields' stores and its keys to the rows by key. So it is appended whole or not at all.
 import { ElanusError } from '#base/errors.js';
-import type { Timestamp } from '#base/ids.js';
+import type { Timestamp } from '#base/timestamp.js';
 import { checkBatch, findColumn, int64Values } from '#model/columns/column.js';
 import { primaryField, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';

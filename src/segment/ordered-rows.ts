@@ -1,5 +1,5 @@
 // The rows of one segment in the order of their keys, as paging and merging read them: those with the smallest keys that a read sees.
-import type { Timestamp } from '#base/ids.js';
+import type { Timestamp } from '#base/timestamp.js';
 import type { Key } from '#model/columns/column.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnStore } from '#segment/fields/column-store.js';

@@ -1,5 +1,5 @@
 // Copies of chosen rows of one segment as a batch, each field from its store; the timestamps come from when the rows were written.
-import type { Timestamp } from '#base/ids.js';
+import type { Timestamp } from '#base/timestamp.js';
 import { batchOf, columnFromInt64 } from '#model/columns/column.js';
 import { TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';

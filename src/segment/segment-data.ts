@@ -2,7 +2,7 @@
 // Rows are appended and never move; reads name a timestamp and see what was written and not deleted by then. Searches are in `search/`.
 import { assert, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import type { Timestamp } from '#base/ids.js';
+import type { Timestamp } from '#base/timestamp.js';
 import type { VectorStore } from '#index/flat/vector-store.js';
 import { type Key, keyAt } from '#model/columns/column.js';
 import { primaryField, TIMESTAMP_FIELD } from '#model/schema/field.js';

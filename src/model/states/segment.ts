@@ -19,6 +19,9 @@ import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { type IndexFile, parseIndexFile } from './index-file.js';
 import { knownState, refusedMove } from './move.js';
 
+/** The partition of a segment whose rows are in no one partition (delete-only, level 0), and "all partitions" in requests. */
+export const ALL_PARTITIONS = -1n;
+
 /** State of the copy in the owner's memory. */
 export type GrowingState = 'growing' | 'sealed' | 'saved';
 

@@ -2,7 +2,6 @@
 // back, or finished, at the next start.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { ALL_PARTITIONS } from '#base/ids.js';
 import { redeciding } from '#catalog/held-records.js';
 import { checkName } from '#model/schema/names.js';
 import { parseCollectionSchema, sameSchema } from '#model/schema/schema-check.js';
@@ -13,6 +12,7 @@ import {
   moveCollection,
 } from '#model/states/collection.js';
 import { partitionsOf } from '#model/states/partition.js';
+import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';

@@ -4,11 +4,11 @@
 import { assertNever } from '#base/assert.js';
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { ALL_PARTITIONS } from '#base/ids.js';
 import { describeBuilds, SCANNED } from '#index/graph/codes/built-as.js';
 import { isCreated } from '#model/states/collection.js';
 import { finishedFile } from '#model/states/index-file.js';
 import { type IndexProgress, indexProgress } from '#model/states/index-progress.js';
+import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';

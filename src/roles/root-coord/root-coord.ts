@@ -2,8 +2,8 @@
 
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { ALL_PARTITIONS } from '#base/ids.js';
 import { isCreated } from '#model/states/collection.js';
+import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionResponse, DefinitionsDefinition } from '#proto/elanus/roles.js';

@@ -1,7 +1,7 @@
 // The clock never gives a timestamp twice nor goes back: under bursts, clock steps and restarts at any moment.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { physicalMs } from '#base/ids.js';
+import { physicalMs } from '#base/timestamp.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import { TimestampOracle } from './timestamp-oracle.js';
 

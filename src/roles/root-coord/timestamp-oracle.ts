@@ -3,7 +3,7 @@
 
 import { Mutex } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
-import { composeTimestamp, LOGICAL_MAX, physicalMs, type Timestamp } from '#base/ids.js';
+import { composeTimestamp, LOGICAL_MAX, physicalMs, type Timestamp } from '#base/timestamp.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import type { Clock } from '#platform/time.js';
 

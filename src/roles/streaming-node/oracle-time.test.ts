@@ -1,6 +1,6 @@
 // Guarantee timestamps against the oracle's time, with the wall clock set anywhere.
 import { describe, expect, it } from 'vitest';
-import { composeTimestamp } from '#base/ids.js';
+import { composeTimestamp } from '#base/timestamp.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { OracleTime } from './oracle-time.js';
 

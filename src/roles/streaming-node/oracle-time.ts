@@ -1,7 +1,7 @@
 // How far the oracle's time is, as this node knows it: every timestamp it was given is a lower bound. Timestamps are compared with this and
 // never with the wall clock, which may step back or forth while the oracle's time only rises.
 import { ElanusError } from '#base/errors.js';
-import { physicalMs } from '#base/ids.js';
+import { physicalMs } from '#base/timestamp.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 

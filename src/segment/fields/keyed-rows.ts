@@ -1,5 +1,5 @@
 // The rows of a segment by key and time: which row a key has, when rows were written and deleted, and which of them a read sees.
-import type { Timestamp } from '#base/ids.js';
+import type { Timestamp } from '#base/timestamp.js';
 import { type Key, keyAt } from '#model/columns/column.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ColumnStore } from './column-store.js';

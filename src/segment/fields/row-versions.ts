@@ -3,7 +3,7 @@
 // key in the segment was written by then: a read answers one row a key, while `count(*)` counts every row that lives. Who deletes the newest
 // row of a key deletes the older ones too, so a superseded row never comes back. What is superseded follows from the rows; no file names it.
 import { bytesForBits } from '#base/bytes.js';
-import type { Timestamp } from '#base/ids.js';
+import type { Timestamp } from '#base/timestamp.js';
 
 const TIMESTAMP_MAX = (1n << 64n) - 1n;
 
