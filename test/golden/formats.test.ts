@@ -96,6 +96,18 @@ describe('files of segments', () => {
       expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
   });
 
+  test('insert logs of struct arrays', async () => {
+    const scalars = await stored('insert_log/2/3/1/0/2', 'insert-log/v1.lists-0.parquet');
+    const vectors = await stored('insert_log/2/3/1/103/2', 'insert-log/v1.lists-103.parquet');
+    const columns = [
+      ...(await readInsertFile(platform, { ...scalars, fieldIds: [0n, 1n, 100n, 102n] }, golden.listSchema))
+        .columns,
+      ...(await readInsertFile(platform, { ...vectors, fieldIds: [103n] }, golden.listSchema)).columns,
+    ];
+    for (const column of golden.listBatch().columns)
+      expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
+  });
+
   test('delta logs', async () => {
     const file = await stored('delta_log/2/3/1/1', 'delta-log/v1.parquet');
     const { keys, timestamps } = await readDeletes(platform, file, golden.schema);

@@ -15,7 +15,13 @@ import { encodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { sparseBuild } from '#index/sparse/sparse-index.js';
 import { buildVectorIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
 import { workerTasks } from '#index/worker-tasks.js';
-import { batchOf, column, columnFromInt64, columnFromStrings } from '#model/columns/column.js';
+import {
+  batchOf,
+  column,
+  columnFromBytes,
+  columnFromInt64,
+  columnFromStrings,
+} from '#model/columns/column.js';
 import type { BuildParams } from '#model/params/index-types.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
@@ -134,6 +140,30 @@ export const batch = () =>
     column(101n, DataType.FloatVector, bytesView(rowVectors)),
     columnFromStrings(102n, DataType.VarChar, names),
   ]);
+/** A struct array with two columns; the second row is null, the third empty. */
+export const listSchema: CollectionSchema = CollectionSchema.fromPartial({
+  name: 'lists',
+  fields: [
+    { fieldID: 100n, name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+    { fieldID: 102n, name: 's[n]', dataType: DataType.Array, elementType: DataType.Int64, nullable: true },
+    {
+      ...{ fieldID: 103n, name: 's[v]', dataType: DataType.ArrayOfVector, nullable: true },
+      ...{ elementType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '2' }] },
+    },
+  ],
+});
+export const listBatch = () =>
+  batchOf(3, [
+    columnFromInt64(0n, [0n, 0n, 0n]),
+    columnFromInt64(1n, timestamps),
+    columnFromInt64(100n, keys),
+    columnFromBytes(102n, DataType.Array, [
+      bytesView(BigInt64Array.of(1n, -2n, 3n)),
+      null,
+      new Uint8Array(0),
+    ]),
+    columnFromBytes(103n, DataType.ArrayOfVector, [bytesView(rowVectors), null, new Uint8Array(0)]),
+  ]);
 export const record: SegmentRecord = SegmentRecord.fromPartial({
   ...{ id: 1n, collectionId: 2n, partitionId: 3n, rowCount: 3n, state: 'flushed' },
   files: [
@@ -178,9 +208,8 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
   files.set('minhash-index/v1.block', minhashBuild({ ...MINHASH, data: signatures }));
   const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
   try {
-    const data = new SegmentData(platform, {
-      ...{ id: 1n, collectionId: 2n, partitionId: 3n, schema },
-    });
+    const ofSegment = { id: 1n, collectionId: 2n, partitionId: 3n };
+    const data = new SegmentData(platform, { ...ofSegment, schema });
     data.appendBatch(batch());
     const written = await writeSegment(platform, {
       address,
@@ -192,6 +221,12 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
     });
     for (const { key } of written)
       files.set(`insert-log/v1.group-${key.split('/').at(-2)}.parquet`, await platform.objectStore.get(key));
+    const lists = new SegmentData(platform, { ...ofSegment, schema: listSchema });
+    lists.appendBatch(listBatch());
+    const log = { address, schema: listSchema, data: lists, rowBegin: 0, rowEnd: 3, logId: 2n };
+    for (const { key } of await writeSegment(platform, log))
+      files.set(`insert-log/v1.lists-${key.split('/').at(-2)}.parquet`, await platform.objectStore.get(key));
+    lists.release();
     const deletes = { keys: columnFromInt64(100n, keys), timestamps: BigUint64Array.from(timestamps) };
     const deleted = await writeDeletes(platform, { address, schema, logId: 1n, deletes });
     files.set('delta-log/v1.parquet', await platform.objectStore.get(deleted.key));

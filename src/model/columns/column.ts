@@ -8,7 +8,7 @@ import { ElanusError } from '#base/errors.js';
 import { DataType, fixedWidth, isStringType, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import type { CollectionSchema } from '#proto/milvus/schema.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 
 /** A primary key value. */
 export type Key = bigint | string;
@@ -258,9 +258,21 @@ export function checkBatch(batch: ColumnBatch, schema: CollectionSchema): void {
     const width = fixedWidth(from.dataType, field ? dimOf(field) : 0);
     const problem = from.packed
       ? packedProblem(from, batch.rowCount, width)
-      : lengthProblem(from, batch.rowCount, width);
+      : (lengthProblem(from, batch.rowCount, width) ??
+        (field?.dataType === DataType.ArrayOfVector ? listProblem(from, batch.rowCount, field) : undefined));
     if (problem) throw refuse(problem);
   }
+}
+
+/** Why the rows of a column are no lists of whole vectors. */
+function listProblem(from: Column, rowCount: number, field: FieldSchema): string | undefined {
+  const width = fixedWidth(field.elementType, dimOf(field)) ?? 0;
+  if (width === 0) return 'has vectors of no bytes';
+  for (let row = 1; row <= rowCount; row++) {
+    if (uint32At(from.offsets, row) % width !== 0)
+      return `has no whole vectors of ${width} bytes in row ${row - 1}`;
+  }
+  return undefined;
 }
 
 /**

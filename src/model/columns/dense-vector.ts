@@ -76,6 +76,18 @@ export const placeholderOf = (dataType: number): PlaceholderType | undefined =>
 /** Bytes of one vector of the field. */
 export const vectorWidth = (field: FieldSchema): number => fixedWidth(field.dataType, dimOf(field)) ?? 0;
 
+/** The bytes of vectors of a type as they come over the wire; undefined: they are of another type. */
+export const bytesOfVectors = (dataType: number, sent: VectorField): Uint8Array | undefined =>
+  types.get(dataType)?.bytesOf(sent.data);
+
+/** Vectors of a dense type for the wire. */
+export function vectorsOf(dataType: number, bytes: Uint8Array): NonNullable<VectorField['data']> {
+  const type = types.get(dataType);
+  if (type === undefined)
+    throw new ElanusError('internal', `type ${dataTypeName(dataType)} is no dense vector`);
+  return type.dataOf(bytes);
+}
+
 const EMPTY = new Uint8Array(0);
 const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);

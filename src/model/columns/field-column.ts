@@ -17,6 +17,7 @@ import { defaultBytes, spreadFixed, VariableWriter } from './column-values.js';
 import { denseColumn, findNotFinite } from './dense-vector.js';
 import { decodeBools, decodeInt32s, decodeInt64s } from './packed-array.js';
 import { sparseColumn } from './sparse-column.js';
+import { vectorListColumn } from './vector-list-column.js';
 
 export const JSON_BYTES_MAX = 65_536;
 const EMPTY = new Uint8Array(0);
@@ -43,6 +44,8 @@ export function columnFromField(field: FieldSchema, sent: FieldData, numRows: nu
       return sparseColumn(field, sent, numRows, valid);
     case DataType.Array:
       return listColumn(field, sent, numRows, valid);
+    case DataType.ArrayOfVector:
+      return vectorListColumn(field, sent, numRows, valid);
     case DataType.Geometry:
       return geometryColumn(field, sent, numRows, valid);
     case DataType.Timestamptz:

@@ -12,6 +12,7 @@ import { emptyMetaColumn, mergeIntoMeta } from './dynamic-merge.js';
 import { columnFromField, refuse } from './field-column.js';
 import { checkMetaKeys } from './meta-keys.js';
 import { checkClaimedRows } from './row-bytes.js';
+import { checkStructRows, flattenStructs } from './struct-columns.js';
 
 export interface BatchOptions {
   /** The key column is always sent then: with autoID it names the rows to replace. */
@@ -45,9 +46,10 @@ export function batchFromFields(
   }
   if (!Number.isSafeInteger(numRows) || numRows <= 0)
     refuse(`num_rows should be greater than 0, but got ${numRows}`);
-  const matched = matchFields(schema, fieldsData);
+  const matched = matchFields(schema, flattenStructs(schema, fieldsData));
   checkClaimedRows(schema, matched.known, numRows);
   const sent = sentColumns(schema, matched.known, numRows, options);
+  checkStructRows(schema, (id) => sent.find((column) => column?.fieldId === id), numRows);
   return ColumnBatch.create({
     rowCount: numRows,
     columns: completeColumns(schema, sent, matched.unknown, numRows),

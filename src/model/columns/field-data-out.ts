@@ -7,6 +7,7 @@ import { formatWkt } from '#model/geometry/wkt.js';
 import { isDenseVector } from '#model/schema/data-type.js';
 import { fieldById } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
+import { structOf } from '#model/schema/struct-arrays.js';
 import { formatTimestamp } from '#model/time/timestamptz.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import {
@@ -23,6 +24,8 @@ import { VariableWriter } from './column-values.js';
 import { denseFieldOf } from './dense-vector.js';
 import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
 import { sparseFieldOf } from './sparse-column.js';
+import { structFieldData } from './struct-columns.js';
+import { vectorListFieldOf } from './vector-list-column.js';
 
 /**
  * One FieldData per id, in the order asked for. Vectors, floats and doubles are views of the batch.
@@ -34,14 +37,32 @@ export function fieldsFromBatch(
   outputFieldIds: readonly bigint[],
   zone = 'UTC',
 ): FieldData[] {
-  return outputFieldIds.map((id) => {
-    const field = must(fieldById(schema, id), `field ${id} of collection ${schema.name}`);
-    return fieldFromColumn(
-      field,
-      must(findColumn(batch, id), `column of field ${field.name}`),
-      batch.rowCount,
-      zone,
-    );
+  const columns = outputFieldIds.map((id) => columnFieldFromBatch(schema, batch, id, zone));
+  return joinStructs(schema, columns);
+}
+
+/** One column, also where it is a part of a struct array; `joinStructs` puts such parts together. */
+export function columnFieldFromBatch(
+  schema: CollectionSchema,
+  batch: ColumnBatch,
+  id: bigint,
+  zone = 'UTC',
+): FieldData {
+  const field = must(fieldById(schema, id), `field ${id} of collection ${schema.name}`);
+  const from = must(findColumn(batch, id), `column of field ${field.name}`);
+  return fieldFromColumn(field, from, batch.rowCount, zone);
+}
+
+/** Columns of one struct array go together, where the first of them stands. */
+export function joinStructs(schema: CollectionSchema, columns: FieldData[]): FieldData[] {
+  if (schema.structArrayFields.length === 0) return columns;
+  const structs = columns.map((data) => structOf(schema, data.fieldId));
+  return columns.flatMap((data, at): FieldData[] => {
+    const struct = structs[at];
+    if (struct === undefined) return [data];
+    if (structs.indexOf(struct) < at) return [];
+    const own = columns.filter((_, index) => structs[index] === struct);
+    return [structFieldData(struct, own)];
   });
 }
 
@@ -54,6 +75,11 @@ function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number, zon
   });
   if (isDenseVector(field.dataType)) {
     data.field = { $case: 'vectors', value: denseFieldOf(field, from, rowCount) };
+    if (field.nullable) data.validData = validityOf(from, rowCount);
+    return data;
+  }
+  if (field.dataType === DataType.ArrayOfVector) {
+    data.field = { $case: 'vectors', value: vectorListFieldOf(field, from, rowCount) };
     if (field.nullable) data.validData = validityOf(from, rowCount);
     return data;
   }

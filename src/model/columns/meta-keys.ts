@@ -1,6 +1,7 @@
 // The members of the dynamic field's objects, read from their bytes: which keys a row has, and a row with some of its keys only. Nothing is
 // parsed but keys, so values go out as they came in. All bytes here were checked before: each value is a JSON object, or empty for a null.
 import { ElanusError } from '#base/errors.js';
+import { ownNames } from '#model/schema/struct-arrays.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { bytesAt, column, isNull } from './column.js';
@@ -68,7 +69,7 @@ export function checkMetaKeys(
   rowCount: number,
   columnNames: readonly string[],
 ): void {
-  const fieldNames = new Set(schema.fields.map(({ name }) => name));
+  const fieldNames = new Set(ownNames(schema));
   const seen = new Set<string>();
   let before: CheckedObject = { bytes: new Uint8Array(0), keys: [] };
   for (let row = 0; row < rowCount; row++) {

@@ -34,6 +34,29 @@ export function forEachMember(text: string, visit: (key: string, raw: string) =>
   if (at < text.length) throw expected(text, at, 'the end of the row');
 }
 
+/**
+ * Walks the elements of one JSON list given as text, each as its raw text.
+ * @returns false when the text is no list
+ * @throws import_failed when the list is broken
+ */
+export function forEachElement(text: string, visit: (raw: string) => void): boolean {
+  let at = skipSpace(text, 0);
+  if (text.charCodeAt(at) !== 0x5b) return false;
+  at = skipSpace(text, at + 1);
+  for (let isFirst = true; text.charCodeAt(at) !== 0x5d || !isFirst; isFirst = false) {
+    const end = valueEnd(text, at);
+    if (end === at) throw expected(text, at, 'a value');
+    visit(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) === 0x5d) break;
+    if (text.charCodeAt(at) !== 0x2c) throw expected(text, at, '"," or "]"');
+    at = skipSpace(text, at + 1);
+  }
+  at = skipSpace(text, at + 1);
+  if (at < text.length) throw expected(text, at, 'the end of the list');
+  return true;
+}
+
 /** The first key that one object of the text, at any depth, has twice, however it is escaped. @param text valid JSON */
 export function doubledKey(text: string): string | undefined {
   // Keys seen so far of each open object; undefined stands for a list.

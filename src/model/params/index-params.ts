@@ -2,8 +2,15 @@
 // The types, their metrics and their parameters are the table in index-types.ts; unknown keys are kept and answered, not judged.
 import { ElanusError } from '#base/errors.js';
 import { doubledKey } from '#model/json/json-members.js';
+import {
+  elementMetricOf,
+  isListMetric,
+  type ListMetricName,
+  listMetricOf,
+} from '#model/schema/list-metric.js';
 import { isMetricName, type MetricName } from '#model/schema/metric-type.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
+import { elementField, isVectorList } from '#model/schema/struct-arrays.js';
 import { type VectorType, vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
@@ -21,7 +28,8 @@ import {
 
 export interface IndexParams {
   readonly indexType: IndexType;
-  readonly metricType: MetricName;
+  /** On lists of vectors that of lists, or of single vectors where they are searched one by one. */
+  readonly metricType: MetricName | ListMetricName;
   /** Build parameters, the flat ones and those of the JSON text together; unknown keys are kept. */
   readonly params: Readonly<Record<string, string>>;
   /** What DescribeIndex answers: the pairs as sent, plus the type and metric chosen for the client. */
@@ -51,8 +59,11 @@ export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyVa
   }
   checkSaidOnce(asSent);
   const params = mergedParams(asSent);
-  const { indexType, vectorType } = parseIndexType(field, params.index_type ?? '');
-  const metricType = metricTypeOf(field, vectorType, indexType, params.metric_type ?? '');
+  const element = isVectorList(field) ? elementField(field) : field;
+  const { indexType, vectorType } = parseIndexType(element, params.index_type ?? '');
+  const metricType = isVectorList(field)
+    ? listMetricTypeOf(element, vectorType, indexType, params.metric_type ?? '')
+    : metricTypeOf(field, vectorType, indexType, params.metric_type ?? '');
   delete params.index_type;
   delete params.metric_type;
   const build = buildParamsOf(field, indexType, params);
@@ -180,6 +191,33 @@ function metricTypeOf(
     );
   }
   return metric;
+}
+
+/** Types that keep vectors in files, or know no single vectors. */
+const notOnLists: ReadonlySet<string> = new Set(['DISKANN', 'MINHASH_LSH']);
+
+/** The metric of lists by default; one of single vectors where the client names it: each vector is then searched for itself. */
+function listMetricTypeOf(
+  element: FieldSchema,
+  vectorType: VectorType,
+  indexType: IndexType,
+  text: string,
+): MetricName | ListMetricName {
+  if (notOnLists.has(indexTypeSpec(indexType).builtAs))
+    throw new ElanusError(
+      'unsupported',
+      `index type ${indexType} of field ${element.name} is not supported on arrays of vectors yet; use HNSW`,
+    );
+  const name = text.trim().toUpperCase();
+  const isList = name === '' || isListMetric(name);
+  const wanted = isListMetric(name) ? (elementMetricOf(name) ?? name) : name;
+  const metric = metricTypeOf(element, vectorType, indexType, wanted);
+  if (!isList) return metric;
+  if (isListMetric(name)) return name;
+  return (
+    listMetricOf(metric) ??
+    refuse(`${vectorTypes[vectorType].name} index does not support metric type: ${text.slice(0, 200)}`)
+  );
 }
 
 /** Checked in requests only: an index that was once accepted must load, whatever its pairs say twice. */

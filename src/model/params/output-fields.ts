@@ -4,6 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import { pickMetaKeys } from '#model/columns/meta-keys.js';
 import { primaryField } from '#model/schema/field.js';
 import { dynamicField, META_FIELD_NAME } from '#model/schema/schema-view.js';
+import { structArrays, structOf } from '#model/schema/struct-arrays.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 
@@ -31,17 +32,22 @@ export function resolveOutputFields(
   if (requested.some((name) => aggregate.test(name))) return countOf(requested, options.call);
   const byName = new Map(schema.fields.map((field) => [field.name, field.fieldID]));
   const meta = dynamicField(schema);
+  const structs = structArrays(schema);
   const chosen = new Map<string, bigint>();
   const dynamicKeys = new Set<string>();
   for (const raw of requested) {
     const name = raw.trim();
     const id = byName.get(name);
+    const struct = structs.find((one) => one.struct.name === name);
     if (ALL.has(name)) for (const field of schema.fields) chosen.set(field.name, field.fieldID);
+    else if (struct !== undefined) for (const field of struct.columns) chosen.set(field.name, field.fieldID);
     else if (id !== undefined) chosen.set(name, id);
     else if (meta !== undefined) dynamicKeys.add(dynamicKeyOf(schema, name));
     else throw new ElanusError('refused', `field ${name} not exist`);
   }
-  const names = [...chosen.keys(), ...dynamicKeys];
+  // Of a sub-field the answer names the struct that it comes in.
+  const columnNames = [...chosen].map(([name, id]) => structOf(schema, id)?.struct.name ?? name);
+  const names = [...new Set(columnNames), ...dynamicKeys];
   const pickedKeys =
     meta !== undefined && dynamicKeys.size > 0 && !chosen.has(meta.name) ? dynamicKeys : undefined;
   if (meta !== undefined && dynamicKeys.size > 0) chosen.set(meta.name, meta.fieldID);

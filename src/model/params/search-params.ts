@@ -3,6 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import { isLargerBetter, isMetricName, metricNames } from '#model/schema/metric-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
+import { isVectorList } from '#model/schema/struct-arrays.js';
 import { vectorTypeOf } from '#model/schema/vector-type.js';
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
@@ -139,6 +140,11 @@ function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldS
   }
   const field = fieldByName(schema, name);
   if (field === undefined) return refuse(`failed to get field schema by name: fieldName(${name}) not found`);
+  if (isVectorList(field))
+    throw new ElanusError(
+      'unsupported',
+      `search of ${name}, an array of vectors, is not supported in this version; search another vector field`,
+    );
   if (vectorTypeOf(field.dataType) === undefined) {
     refuse(
       `anns_field ${name} is of type ${dataTypeName(field.dataType)}; field (${name}) to search is not of vector type`,

@@ -10,11 +10,13 @@ import { isJsonObject, isJsonText } from '#model/json/json-text.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import { dataTypeName, dynamicField, maxLengthOf } from '#model/schema/schema-view.js';
+import { ownFields, ownNames, structArrays } from '#model/schema/struct-arrays.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { ArraySlot, GeometrySlot, TimestampSlot } from './json-more-slots.js';
 import { writeJsonScalar } from './json-scalar.js';
 import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
+import { type NamedSlot, namedSlot, StructSlot, VectorListSlot } from './json-struct.js';
 import { jsonVectorLength, writeJsonVector } from './json-vector.js';
 
 /** Largest size of a Text value: it has no max_length of its own. */
@@ -24,7 +26,7 @@ const utf8 = new TextEncoder();
 export class JsonColumns {
   readonly #schema: CollectionSchema;
   readonly #slots: readonly FieldSlot[];
-  readonly #byName: ReadonlyMap<string, FieldSlot>;
+  readonly #byName: ReadonlyMap<string, NamedSlot>;
   readonly #meta: MetaSlot | undefined;
   readonly #autoKeyName: string | undefined;
   #rowCount = 0;
@@ -33,11 +35,25 @@ export class JsonColumns {
   constructor(schema: CollectionSchema) {
     this.#schema = schema;
     const dynamic = dynamicField(schema);
-    this.#meta = dynamic && new MetaSlot(dynamic, new Set(schema.fields.map((field) => field.name)));
+    this.#meta = dynamic && new MetaSlot(dynamic, new Set(ownNames(schema)));
     const given = schema.fields.filter((field) => !(field.isPrimaryKey && field.autoID));
     this.#slots = given.map((field) => (field === dynamic && this.#meta ? this.#meta : slotOf(field)));
-    this.#byName = new Map(this.#slots.map((slot) => [slot.field.name, slot]));
+    this.#byName = new Map(this.#named().map((slot) => [slot.name, slot]));
     this.#autoKeyName = schema.fields.find((field) => field.isPrimaryKey && field.autoID)?.name;
+  }
+
+  /** What rows name: fields, and struct arrays in place of their columns. */
+  #named(): NamedSlot[] {
+    const byId = new Map(this.#slots.map((slot) => [slot.field.fieldID, slot]));
+    const structs = structArrays(this.#schema).map(
+      ({ struct, columns }) =>
+        new StructSlot(
+          struct,
+          columns.flatMap((field) => byId.get(field.fieldID) ?? []),
+        ),
+    );
+    const own = ownFields(this.#schema).flatMap((field) => byId.get(field.fieldID) ?? []);
+    return [...own.map(namedSlot), ...structs];
   }
 
   get rowCount(): number {
@@ -303,6 +319,8 @@ function slotOf(field: FieldSchema): FieldSlot {
       return new GeometrySlot(field);
     case DataType.Timestamptz:
       return new TimestampSlot(field);
+    case DataType.ArrayOfVector:
+      return new VectorListSlot(field);
     default:
       throw new ElanusError(
         'unsupported',

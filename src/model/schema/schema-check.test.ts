@@ -89,12 +89,15 @@ describe('parseCollectionSchema', () => {
     expect(parse([pk, vec(), text([{ key: 'max_length', value: '65535' }])]).fields).toHaveLength(3);
   });
   it('answers later types and features with unsupported', () => {
-    for (const dataType of [DataType.ArrayOfVector, DataType.Mol, DataType.Struct]) {
+    for (const dataType of [DataType.Mol, DataType.Struct]) {
       expect(refusal([pk, vec(), { name: 'x', dataType }])).toMatch(/^unsupported: .*supported: Bool/);
     }
     expect(refusal([pk, vec(), { name: 'x' }])).toMatch(/^invalid_parameter/);
     expect(refusal([pk, vec()], { functions: [{ name: 'f' }] })).toMatch(/^unsupported/);
-    expect(refusal([pk, vec()], { structArrayFields: [{ name: 'f' }] })).toMatch(/^unsupported/);
+    expect(refusal([pk, vec(), { name: 'x', dataType: DataType.ArrayOfVector }])).toContain(
+      'array of vector can only be in the struct array field, field name: x',
+    );
+    expect(refusal([pk, vec()], { structArrayFields: [{ name: 'f' }] })).toContain('has no sub-fields');
   });
   it('checks arrays, and takes times, geometries and texts', () => {
     const list = (elementType: DataType, params: Record<string, string>): PartialField => ({

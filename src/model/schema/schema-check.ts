@@ -8,6 +8,7 @@ import { checkDefaultValue, defaultOf } from './default-value.js';
 import { checkName } from './names.js';
 import { checkCollectionProperties } from './properties.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
+import { type FieldChecks, type ParsedStruct, parseStructArray } from './struct-check.js';
 import { checkTypeParams } from './type-params.js';
 
 const FIRST_FIELD_ID = 100n;
@@ -85,22 +86,46 @@ export function parseCollectionSchema(
   }
   checkFeatures(sent);
   const fields = sent.fields.filter((field) => !field.isDynamic || field.name !== META_FIELD_NAME);
-  if (fields.length > FIELDS_MAX)
-    refuse(`maximum field's number should be limited to ${FIELDS_MAX}, but got ${fields.length}`);
-  checkFieldNames(fields);
+  const fieldCount = sent.structArrayFields.reduce(
+    (sum, struct) => sum + struct.fields.length,
+    fields.length,
+  );
+  if (fieldCount > FIELDS_MAX)
+    refuse(`maximum field's number should be limited to ${FIELDS_MAX}, but got ${fieldCount}`);
+  checkFieldNames([...fields, ...sent.structArrayFields]);
   const normalised = fields.map((field, at) =>
     parseField(field, FIRST_FIELD_ID + BigInt(at), sent, request.collectionName),
   );
+  const structs = parseStructArrays(sent, FIRST_FIELD_ID + BigInt(normalised.length), request.collectionName);
+  for (const { columns } of structs) normalised.push(...columns);
   checkVectorCount(normalised);
   checkPrimaryKey(normalised);
   checkPartitionKey(normalised, request.numPartitions ?? 0n);
   checkClusteringKey(normalised);
-  if (sent.enableDynamicField) normalised.push(metaField(FIRST_FIELD_ID + BigInt(normalised.length)));
+  if (sent.enableDynamicField)
+    normalised.push(metaField(FIRST_FIELD_ID + BigInt(normalised.length + structs.length)));
   return CollectionSchema.create({
     ...sent,
     name: request.collectionName,
     autoID: false,
     fields: normalised,
+    structArrayFields: structs.map(({ struct }) => struct),
+  });
+}
+
+/** Ids go on behind those of the fields: a struct array has one, and each of its sub-fields. */
+function parseStructArrays(sent: CollectionSchema, firstId: bigint, collection: string): ParsedStruct[] {
+  const checks: FieldChecks = {
+    array: (field) => checkArray(field, collection),
+    capacity: checkCapacity,
+    vector: checkVector,
+    typeParams: checkTypeParams,
+  };
+  let next = firstId;
+  return sent.structArrayFields.map((struct) => {
+    const parsed = parseStructArray(struct, next, checks);
+    next += BigInt(1 + struct.fields.length);
+    return parsed;
   });
 }
 
@@ -124,8 +149,6 @@ function checkFeatures(schema: CollectionSchema): void {
     unsupported(
       'functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them',
     );
-  if (schema.structArrayFields.length > 0)
-    unsupported('struct array fields are not supported in this version; use scalar or JSON fields');
   checkCollectionProperties(schema.properties, schema);
   if (schema.doPhysicalBackfill)
     unsupported(
@@ -141,7 +164,7 @@ function checkFeatures(schema: CollectionSchema): void {
     unsupported('namespaces are not supported in this version; use partitions or a partition key');
 }
 
-function checkFieldNames(fields: readonly FieldSchema[]): void {
+function checkFieldNames(fields: readonly { readonly name: string }[]): void {
   const names = new Set<string>();
   for (const field of fields) {
     checkName('field', field.name);
@@ -179,6 +202,8 @@ function parseField(
 }
 
 function refuseType(field: FieldSchema): never {
+  if (field.dataType === DataType.ArrayOfVector)
+    refuse(`array of vector can only be in the struct array field, field name: ${field.name}`);
   const name = dataTypeName(field.dataType);
   const isKnown =
     field.dataType !== DataType.None && Object.values<number>(DataType).includes(field.dataType);
@@ -218,6 +243,10 @@ function checkArray(field: FieldSchema, collection: string): void {
       `element data type ${dataTypeName(field.elementType)} is not valid: field ${field.name}, expected Bool, Int8, Int16, Int32, Int64, Float, Double or VarChar`,
     );
   if (field.elementType === DataType.VarChar) checkMaxLength(field, collection);
+  checkCapacity(field);
+}
+
+function checkCapacity(field: FieldSchema): void {
   const text = typeParam(field, 'max_capacity');
   if (text === undefined)
     refuse(`type param(max_capacity) should be specified for array field ${field.name}`);
@@ -372,7 +401,14 @@ function canonical(schema: CollectionSchema): Uint8Array {
     }),
   );
   const { name, description, enableDynamicField } = schema;
+  // What their sub-fields are is in the fields already.
+  const structArrayFields = schema.structArrayFields.map((struct) => ({
+    ...struct,
+    fieldID: 0n,
+    fields: [],
+    typeParams: sorted(struct.typeParams),
+  }));
   return CollectionSchema.encode(
-    CollectionSchema.create({ name, description, enableDynamicField, fields }),
+    CollectionSchema.create({ name, description, enableDynamicField, fields, structArrayFields }),
   ).finish();
 }

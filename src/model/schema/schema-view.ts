@@ -2,6 +2,7 @@
 // The checks live in schema-check.ts; whoever reads through these may trust what it gets.
 import { CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { isVectorType } from './data-type.js';
+import { ownFields } from './struct-arrays.js';
 
 export const META_FIELD_NAME = '$meta';
 
@@ -24,6 +25,6 @@ export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undef
 export const vectorFields = (schema: CollectionSchema): FieldSchema[] =>
   schema.fields.filter((field) => isVectorType(field.dataType));
 
-/** The schema as clients see it: `$meta` shows only as `enable_dynamic_field`. */
+/** The schema as clients see it: `$meta` shows only as `enable_dynamic_field`, columns of struct arrays only in these. */
 export const publicSchema = (schema: CollectionSchema): CollectionSchema =>
-  CollectionSchema.create({ ...schema, fields: schema.fields.filter((field) => !field.isDynamic) });
+  CollectionSchema.create({ ...schema, fields: ownFields(schema).filter((field) => !field.isDynamic) });

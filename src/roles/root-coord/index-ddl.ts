@@ -27,7 +27,8 @@ export class IndexDdl {
         );
       }
       const name = request.indexName === '' ? request.fieldName : request.indexName;
-      checkName('index', name);
+      // The usual name is that of the field, and a column of a struct array has brackets in its own.
+      if (name !== field.name) checkName('index', name);
       const same = record.indexes.find((index) => index.fieldId === field.fieldID);
       if (same !== undefined) {
         if (

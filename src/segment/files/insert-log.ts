@@ -108,7 +108,10 @@ async function encodeGroup(
   const rowBytes = members.reduce(
     (sum, field) =>
       sum +
-      (fixedWidth(field.dataType, field.dim) ?? (field.dataType === DataType.SparseFloatVector ? 1024 : 64)),
+      (field.dataType === DataType.ArrayOfVector
+        ? Math.ceil((data.column(field.fieldId)?.data.length ?? 0) / Math.max(1, data.rowCount))
+        : (fixedWidth(field.dataType, field.dim) ??
+          (field.dataType === DataType.SparseFloatVector ? 1024 : 64))),
     0,
   );
   const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / Math.max(1, rowBytes))));

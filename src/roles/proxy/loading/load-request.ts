@@ -3,7 +3,8 @@ import { ElanusError } from '#base/errors.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
-import { dynamicField, fieldByName, partitionKeyField } from '#model/schema/schema-view.js';
+import { dynamicField, partitionKeyField } from '#model/schema/schema-view.js';
+import { ownNames, structArrays } from '#model/schema/struct-arrays.js';
 import type { LoadCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 
@@ -48,11 +49,17 @@ export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): v
 
 /** A list of all fields is the same as no list. The first three refusals are Milvus's own. */
 function checkLoadFields(schema: CollectionSchema, names: readonly string[]): void {
-  const listed = new Set(names);
+  const known = new Set([...ownNames(schema), ...schema.fields.map((field) => field.name)]);
+  // Who lists a struct array lists its columns.
+  const listed = new Set([
+    ...names,
+    ...structArrays(schema).flatMap(({ struct, columns }) =>
+      names.includes(struct.name) ? columns.map((field) => field.name) : [],
+    ),
+  ]);
   const list = `[${names.slice(0, 64).join(' ')}]`;
   for (const name of listed) {
-    if (fieldByName(schema, name) === undefined)
-      throw new ElanusError('refused', `field ${name.slice(0, 200)} not exist`);
+    if (!known.has(name)) throw new ElanusError('refused', `field ${name.slice(0, 200)} not exist`);
   }
   const primary = primaryField(schema).name;
   if (!listed.has(primary)) refuse(`load field list ${list} does not contain primary key field ${primary}`);

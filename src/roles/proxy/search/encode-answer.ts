@@ -1,6 +1,6 @@
 // The last step of a search: hits and their output fields in the message that clients read.
 import { bytesView } from '#base/bytes.js';
-import { fieldsFromBatch, idsFromColumn } from '#model/columns/field-data-out.js';
+import { columnFieldFromBatch, idsFromColumn, joinStructs } from '#model/columns/field-data-out.js';
 import { answeredRows } from '#model/params/output-fields.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -62,7 +62,7 @@ async function encodeFields(rows: ColumnBatch, search: CheckedSearch, pace: Pace
   const fieldsData: FieldData[] = [];
   for (const fieldId of output.fieldIds) {
     if (pace.isDue) await pace.rest();
-    fieldsData.push(...fieldsFromBatch(schema, answered, [fieldId], zone));
+    fieldsData.push(columnFieldFromBatch(schema, answered, fieldId, zone));
   }
-  return fieldsData;
+  return joinStructs(schema, fieldsData);
 }
