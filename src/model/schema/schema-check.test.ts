@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import { parseCollectionSchema, sameSchema, shardCountOf } from './schema-check.js';
+import { sameSchema } from './same-schema.js';
+import { parseCollectionSchema, shardCountOf } from './schema-check.js';
 import { publicSchema } from './schema-view.js';
 
 type PartialField = Parameters<typeof FieldSchema.fromPartial>[0];

@@ -4,7 +4,8 @@ import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
 import { checkName } from '#model/schema/names.js';
-import { parseCollectionSchema, sameSchema } from '#model/schema/schema-check.js';
+import { sameSchema } from '#model/schema/same-schema.js';
+import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import {
   type Collection,
   type CreatingCollection,
