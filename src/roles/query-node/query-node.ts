@@ -1,12 +1,12 @@
 // Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
 import { ElanusError, messageOf } from '#base/errors.js';
-import { keyAt, rowCountOf } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { Deletes, QueryNodeDefinition, ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
+import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { readDeletes } from '#segment/files/delta-log.js';
 import { type DiskReads, openDiskIndexes } from '#segment/files/disk-index-files.js';
@@ -183,15 +183,19 @@ export class QueryNode {
           `segment ${record.id}: its files hold ${data.rowCount} rows, the catalog says ${record.rowCount}`,
         );
       }
+      const pace = new Pace(this.#platform, { signal });
+      const isGone = () => false; // It is this load's alone until it is whole.
       if (record.commitTimestamp !== 0n) data.setCommitTimestamp(record.commitTimestamp);
       for (const level0 of deleteSegments) {
         if (level0.partitionId >= 0n && level0.partitionId !== record.partitionId) continue;
         for (const file of level0.files) {
           const { keys, timestamps } = await readDeletes(this.#platform, file, schema);
-          for (const [row, timestamp] of timestamps.entries()) data.applyDelete(keyAt(keys, row), timestamp);
+          const timestampAt = (row: number) => timestamps[row] ?? 0n;
+          await applyDeletes(data, { keys, timestampAt, partitionAt: () => 0n }, pace, isGone);
         }
       }
-      applyDeletes(data, buffered);
+      const deletes = keyDeletes(buffered);
+      if (deletes !== undefined) await applyDeletes(data, deletes, pace, isGone);
       return data;
     } catch (error) {
       data.release();
@@ -247,8 +251,15 @@ export class QueryNode {
       }
       return {};
     },
-    applyDeletes: async ({ segmentIds, deletes }) => {
-      for (const segment of this.#wanted(segmentIds)) applyDeletes(segment.data, deletes);
+    applyDeletes: async ({ segmentIds, deletes }, { signal }) => {
+      const wanted = this.#wanted(segmentIds);
+      const list = keyDeletes(deletes);
+      if (list === undefined) return {};
+      const pace = new Pace(this.#platform, { signal });
+      for (const segment of wanted)
+        await applyDeletes(segment.data, list, pace, () => this.#segments.get(segment.id) !== segment);
+      // One that was released meanwhile has not got them all: the caller must know.
+      this.#wanted(segmentIds);
       return {};
     },
     searchSegments: async (
@@ -307,14 +318,13 @@ const outdated = (segmentId: bigint): ElanusError =>
     'service_not_ready',
     `segment ${segmentId}: a newer load of it began, or it was released; fetch the target again`,
   );
-function applyDeletes(data: SegmentData, deletes: Deletes | undefined): void {
-  if (deletes?.keys === undefined) return;
+function keyDeletes(deletes: Deletes | undefined): KeyDeletes | undefined {
+  if (deletes?.keys === undefined) return undefined;
   const timestamps = new BigUint64Array(aligned(deletes.timestamps));
   const partitionIds = new BigInt64Array(aligned(deletes.partitionIds));
-  const count = rowCountOf(deletes.keys, 0);
-  for (let row = 0; row < count; row++) {
-    const partitionId = partitionIds[row] ?? 0n;
-    if (partitionId === 0n || partitionId === data.partitionId)
-      data.applyDelete(keyAt(deletes.keys, row), timestamps[row] ?? 0n);
-  }
+  return {
+    keys: deletes.keys,
+    timestampAt: (row) => timestamps[row] ?? 0n,
+    partitionAt: (row) => partitionIds[row] ?? 0n,
+  };
 }

@@ -6,9 +6,12 @@ import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { columnBytes } from '#model/columns/column.js';
 import { appliedBytes } from '#model/columns/row-bytes.js';
+import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { backgroundContext } from '#rpc/service.js';
+import { applyDeletes } from '#segment/apply-deletes.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
 import type { GrowingSegment } from './shard-change.js';
@@ -173,10 +176,7 @@ export class Shard {
         // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
         if (!isReplay)
           await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
-        for (const segment of this.segments.values()) {
-          if (partitionId !== 0n && partitionId !== segment.partitionId) continue;
-          if (segment.data.applyDeletes(deletedKeys, record.timestamp) > 0) this.#note(segment);
-        }
+        await this.#deleteRows(deletedKeys, record.timestamp, partitionId);
       }
       for (const insert of inserts) this.#insert(insert, record.timestamp, lsn, isReplay);
     }
@@ -200,6 +200,18 @@ export class Shard {
     this.#appliedTimestamp = record.timestamp;
     if (record.seal !== undefined || (!isReplay && this.#deleteBytes > DELETE_BYTES_MAX))
       this.#parts.onSealed();
+  }
+
+  /** In slices: reads go on meanwhile, at timestamps before this one, and a flush may forget a segment. */
+  async #deleteRows(keys: Column, timestamp: bigint, partitionId: bigint): Promise<void> {
+    const pace = new Pace(this.#parts.platform, backgroundContext);
+    const deletes = { keys, timestampAt: () => timestamp, partitionAt: () => partitionId };
+    for (const segment of [...this.segments.values()]) {
+      const isGone = () => this.segments.get(segment.id) !== segment;
+      if (isGone()) continue;
+      const deleted = await applyDeletes(segment.data, deletes, pace, isGone);
+      if (deleted > 0 && !isGone()) this.#note(segment);
+    }
   }
 
   #keepDeletes(isKept: (deletes: BufferedDeletes) => boolean): void {

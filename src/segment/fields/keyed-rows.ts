@@ -52,8 +52,17 @@ export class KeyedRows {
 
   /** Deletes the rows of that key written before (not at) the timestamp. @returns how many it deleted. */
   delete(key: Key, timestamp: Timestamp): number {
+    return this.#deleteFrom(this.#index.newest(key), timestamp);
+  }
+
+  /** As `delete`, by the key of that row in a key column of the same type: no key is decoded. */
+  deleteKeyOf(keys: Column, row: number, timestamp: Timestamp): number {
+    return this.#deleteFrom(this.#index.newestOf(keys, row), timestamp);
+  }
+
+  #deleteFrom(newest: number, timestamp: Timestamp): number {
     let deleted = 0;
-    for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) {
+    for (let row = newest; row >= 0; row = this.#index.older(row)) {
       const outcome = this.versions.delete(row, timestamp);
       if (outcome === 'deleted') deleted++;
       // In the order of a log, whatever deleted this row deleted the older ones too; a key written a million times stays cheap.

@@ -4,14 +4,7 @@
 import { assert } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import {
-  column,
-  columnFromInt64,
-  int64Values,
-  keyAt,
-  rowCountOf,
-  sliceColumn,
-} from '#model/columns/column.js';
+import { column, columnFromInt64, int64Values, rowCountOf, sliceColumn } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { type Column, FileRecord } from '#proto/elanus/data.js';
@@ -101,7 +94,7 @@ export async function readDeletes(
 export function applyDeleteSet(data: SegmentData, deletes: DeleteSet): number {
   let deleted = 0;
   deletes.timestamps.forEach((timestamp, i) => {
-    deleted += data.applyDelete(keyAt(deletes.keys, i), timestamp);
+    deleted += data.applyDeleteOf(deletes.keys, i, timestamp);
   });
   return deleted;
 }

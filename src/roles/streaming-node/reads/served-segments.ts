@@ -6,6 +6,7 @@
 // Deletes that come while a segment loads wait at its entry; it becomes ready in the turn in which none is left.
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { rowCountOf } from '#model/columns/column.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -40,6 +41,8 @@ export interface ServedSegmentsParts {
 
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
 const FORWARD_MS_MAX = 2000;
+/** Beyond that, so many keys in one segment each are allowed a millisecond: some 20 times what they take. */
+const FORWARD_KEYS_PER_MS = 200;
 
 export class ServedSegments {
   readonly #parts: ServedSegmentsParts;
@@ -93,11 +96,13 @@ export class ServedSegments {
     }
     if (ready.length === 0) return;
     const abort = new AbortController();
-    const timer = this.#parts.platform.timers.after(FORWARD_MS_MAX, () => abort.abort());
+    const keys = rowCountOf(deletes.keys, 0) * ready.length;
+    const allowedMs = FORWARD_MS_MAX + Math.ceil(keys / FORWARD_KEYS_PER_MS);
+    const timer = this.#parts.platform.timers.after(allowedMs, () => abort.abort());
     try {
       const context = {
         signal: abort.signal,
-        deadlineMs: this.#parts.platform.clock.now() + FORWARD_MS_MAX,
+        deadlineMs: this.#parts.platform.clock.now() + allowedMs,
         metadata: {},
       };
       await this.#parts.queryNode.applyDeletes(

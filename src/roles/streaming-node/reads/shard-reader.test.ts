@@ -64,7 +64,8 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
       for (const { data } of served(segmentIds)) {
         if (deletes?.keys === undefined) continue;
         told.calls.push(`deletes ${int64Values(deletes.keys).join()}`);
-        data.applyDeletes(deletes.keys, new BigUint64Array(deletes.timestamps.slice().buffer)[0] ?? 0n);
+        const [timestamp = 0n] = new BigUint64Array(deletes.timestamps.slice().buffer);
+        for (const key of int64Values(deletes.keys)) data.applyDelete(key, timestamp);
       }
       return {};
     },
