@@ -33,6 +33,7 @@ export const errorSpecs = {
   database_limit: { code: 801, legacy: 1, retry: 'never', input: true },
   invalid_database_name: { code: 802, legacy: 1, retry: 'never', input: true },
   node_mismatch: { code: 904, legacy: 50, retry: 'after_refresh' },
+  value_out_of_range: { code: 999, legacy: 1, retry: 'never', input: true },
   object_not_found: { code: 1000, legacy: 1, retry: 'never' },
   io_failed: { code: 1001, legacy: 1, retry: 'never' },
   data_corrupt: { code: 1009, legacy: 1, retry: 'never' },

@@ -92,15 +92,15 @@ function containsOperand(context: CheckContext, node: Node, what: string): Field
   throw new FilterSyntaxError(`${what} operation are only supported on json or array fields now`, node.begin);
 }
 
-/** `random_sample(0.5)`: the share of rows that is kept. @throws FilterSyntaxError */
+/** `random_sample(0.5)`: the share of rows that is kept. @throws FilterSyntaxError; value_out_of_range, which has a code of its own */
 export function readSampleShare(context: CheckContext, node: CallNode): number {
   checkArguments(node, 1);
   const share = constantArgument(context, node.args[0] as Node, '"float factor"');
   const value = share.type === 'double' || share.type === 'int' ? Number(share.value) : Number.NaN;
   if (value > SHARE_MARGIN && value < 1 - SHARE_MARGIN) return value;
-  throw new FilterSyntaxError(
+  throw new ElanusError(
+    'value_out_of_range',
     `the sample factor should be between 0 and 1 and not too close to 0 or 1(the difference should be larger than ${SHARE_MARGIN})`,
-    node.begin,
   );
 }
 
