@@ -9,8 +9,9 @@ import { decodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { loadMinhashIndex } from '#index/minhash/minhash-index.js';
 import { minhashSearch } from '#index/minhash/minhash-search.js';
 import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
-import { loadVectorIndex } from '#index/vector-indexes.js';
+import { hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
 import { columnFromInt64 } from '#model/columns/column.js';
+import { indexTypeNames, indexTypeSpec } from '#model/params/index-types.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { FileRecord } from '#proto/elanus/data.js';
 import { readDeletes } from '#segment/files/delta-log.js';
@@ -44,9 +45,18 @@ test('every format of docs/formats has golden files', () => {
     .map((name) => name.replace('.md', ''))
     .filter((name) => !(name in within) && !have.includes(name));
   expect(missing).toEqual([]);
-  expect(readdirSync(new URL('index-block/', folder)).map((name) => name.replace('v1.', ''))).toEqual(
-    expect.arrayContaining([...Object.values(within), ...Object.keys(golden.denseKinds)]),
+  expect(readdirSync(new URL('index-block/', folder)).sort()).toEqual(
+    [
+      ...Object.keys(golden.denseKinds).map((kind) => `v1.${kind}`),
+      ...Object.keys(golden.copiedKinds).map((kind) => `v2.${kind}`),
+      'v1.BIN_IVF_FLAT',
+    ].sort(),
   );
+  for (const kind of Object.values(within)) expect(Object.keys(golden.denseKinds)).toContain(kind);
+  // Types with a block are all there, by the table that clients choose from.
+  const builtAs = new Set<string>(indexTypeNames.map((type) => indexTypeSpec(type).builtAs).filter(hasBlock));
+  const pinned = [...Object.keys(golden.denseKinds), 'BIN_IVF_FLAT', 'MINHASH_LSH'];
+  expect([...builtAs].filter((type) => !pinned.includes(type))).toEqual([]);
 });
 
 test('today they are written with the same bytes', async () => {
@@ -145,7 +155,8 @@ test.each(['int64', 'text'] as const)('scalar index files (%s)', (name) => {
 describe('index blocks', () => {
   const names = [
     ...Object.keys(golden.denseKinds).map((kind) => `index-block/v1.${kind}`),
-    ...['sparse-index/v1.block', 'minhash-index/v1.block'],
+    ...Object.keys(golden.copiedKinds).map((kind) => `index-block/v2.${kind}`),
+    ...['index-block/v1.BIN_IVF_FLAT', 'sparse-index/v1.block', 'minhash-index/v1.block'],
   ];
 
   test.each(names)('%s: sections and description stay as they are; a changed byte is refused', (name) => {
@@ -178,6 +189,31 @@ describe('index blocks', () => {
     const odd = [...find(fixture, query(0), 5, { params, excluded, passing: golden.ROWS / 2 }).rows];
     expect(odd.length).toBe(5);
     expect(odd.every((row) => row % 2 === 1)).toBe(true);
+  });
+
+  test.each(Object.entries(golden.copiedKinds))('version 2: %s finds copies of rows', (name, build) => {
+    const { region, store } = golden.denseSource(golden.copiedVectors);
+    const block = read(`index-block/v2.${name}`);
+    expect(new DataView(block.buffer).getUint16(4, true)).toBe(2);
+    const index = loadVectorIndex(golden.workers, block, name);
+    const fixture: Fixture = { store, region, index, block, spec: golden.denseSpec(build) };
+    const half = golden.ROWS / 2;
+    for (const row of [0, 17, 47]) {
+      const found = [...find(fixture, query(row), 2, { params: { ef: 96 } }).rows].sort((a, b) => a - b);
+      expect(found).toEqual([row, row + half]);
+    }
+  });
+
+  test('BIN_IVF_FLAT is searched', () => {
+    const { region, store } = golden.binarySource();
+    const block = read('index-block/v1.BIN_IVF_FLAT');
+    const index = loadVectorIndex(golden.workers, block, 'BIN_IVF_FLAT');
+    const fixture: Fixture = { store, region, index, block, spec: golden.binarySpec };
+    for (const row of [0, 40, 95]) {
+      const bits = golden.binaryVectors.slice(row * 8, row * 8 + 8);
+      const { rows, scores } = find(fixture, bits, 1, { params: { nprobe: 4 } });
+      expect([[...rows], [...scores]]).toEqual([[row], [0]]);
+    }
   });
 
   test('MINHASH_LSH is searched', () => {

@@ -3,11 +3,10 @@
 import { bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { viewOf } from '#expr/evaluate/column-view.js';
-import { elementTypes } from '#index/block/element-type.js';
 import { buildCodedIndex } from '#index/coded-index.js';
 import { buildDiskIndex } from '#index/disk/disk-build.js';
 import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
-import { VectorStore } from '#index/flat/vector-store.js';
+import { VectorStore, type VectorStoreOptions } from '#index/flat/vector-store.js';
 import type { SourceVectors } from '#index/graph/graph-build.js';
 import { minhashBuild } from '#index/minhash/minhash-index.js';
 import { OrderedIndex } from '#index/scalar/ordered-index.js';
@@ -66,6 +65,21 @@ export const denseKinds = {
   SCANN: { kind: 'SCANN', nlist: 4, withRawData: true },
 } as const satisfies Record<string, BuildParams>;
 
+/** Kinds whose blocks name copies of rows, which makes them version 2. */
+export const copiedKinds = { HNSW: denseKinds.HNSW, QG: denseKinds.QG } as const;
+/** Row r and row r + 48 are equal. */
+export const copiedVectors: Float32Array = Float32Array.from(
+  { length: ROWS * DIM },
+  (_, i) => vectors[i % ((ROWS / 2) * DIM)] as number,
+);
+
+const BITS = 64;
+/** Bits of row r, eight bytes. */
+export const binaryVectors: Uint8Array = Uint8Array.from(
+  { length: (ROWS * BITS) / 8 },
+  (_, i) => Math.imul(i + 1, 2654435761) >>> 24,
+);
+
 /** Tasks on this thread. */
 export const workers = {
   parallelism: 1,
@@ -88,17 +102,27 @@ export const workers = {
 };
 type Region = ReturnType<typeof workers.allocate>;
 
-export function denseSource(): SourceVectors<Region> & { readonly store: VectorStore } {
-  const options = { dim: DIM, elementType: elementTypes[0], inverseNorms: true, blockRows: 128 } as const;
+type Source = SourceVectors<Region> & { readonly store: VectorStore };
+function sourceOf(options: VectorStoreOptions, rows: Uint8Array): Source {
   const region = workers.allocate(VectorStore.bytesFor(ROWS, options) + 65536, 2 ** 31);
   const store = new VectorStore(region, options);
-  store.append(bytesView(vectors));
+  store.append(rows);
   return { region, place: store.place, store };
 }
+
+export const denseSource = (values: Float32Array = vectors): Source =>
+  sourceOf({ dim: DIM, elementType: 'float32', inverseNorms: true, blockRows: 128 }, bytesView(values));
+export const binarySource = (): Source =>
+  sourceOf({ dim: BITS, elementType: 'binary', inverseNorms: false, blockRows: 128 }, binaryVectors);
 
 export const denseSpec = (build: BuildParams): VectorIndexSpec => ({
   ...{ build, metric: 'L2', elementType: 'float32', dim: DIM, rowCount: ROWS, seed: 7, threads: 1 },
 });
+
+export const binarySpec: VectorIndexSpec = {
+  ...denseSpec({ kind: 'BIN_IVF_FLAT', nlist: 4 }),
+  ...{ metric: 'HAMMING', elementType: 'binary', dim: BITS },
+};
 
 /** Row r has value 1 + r % 3 at dim r % 5 and 0.5 at dim 100 + r. */
 function sparseRows(rows = 12): { readonly data: Uint8Array; readonly offsets: Uint8Array } {
@@ -245,6 +269,12 @@ export async function builtFormats(): Promise<Map<string, Uint8Array>> {
   const source = denseSource();
   for (const [name, build] of Object.entries(denseKinds))
     files.set(`index-block/v1.${name}`, await buildVectorIndex(workers, denseSpec(build), source));
+  for (const [name, build] of Object.entries(copiedKinds))
+    files.set(
+      `index-block/v2.${name}`,
+      await buildVectorIndex(workers, denseSpec(build), denseSource(copiedVectors)),
+    );
+  files.set('index-block/v1.BIN_IVF_FLAT', await buildVectorIndex(workers, binarySpec, binarySource()));
   const coded = denseSpec({ ...denseKinds.HNSW_SQ, refine: false });
   files.set('coded-index/v1.file', joined((await buildCodedIndex(workers, coded, source, crc32)).parts));
   const { build: _, ...disk } = denseSpec(denseKinds.HNSW);
