@@ -74,9 +74,9 @@ function joined(parts: Iterable<Uint8Array>): Uint8Array {
 }
 
 /** What loading reads of a file, checked. */
-export function loadFile(file: Uint8Array): DiskIndex {
-  const head = decodeDiskHead(file.slice(0, SECTOR_BYTES), 'test', crc32);
-  return loadDiskIndex(workers, head, file.slice(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes), 'test');
+export function loadFile(file: Uint8Array, what = 'test'): DiskIndex {
+  const head = decodeDiskHead(file.slice(0, SECTOR_BYTES), what, crc32);
+  return loadDiskIndex(workers, head, file.slice(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes), what);
 }
 
 /** @param isSlow every page comes in a later turn */
