@@ -83,7 +83,7 @@ export class SegmentData {
     return this.#rows.versions.rowCount;
   }
 
-  /** Of the oldest row; 0 without rows. */
+  /** Timestamp of the oldest row; 0 without rows. */
   get timestampFrom(): Timestamp {
     return this.#rows.versions.from;
   }

@@ -1,5 +1,5 @@
 // Struct arrays through the real client: what goes in comes out, from memory, from files, after the folder was opened again, and from
-// imported files; what is wrong is said and leaves nothing.
+// imported files; what is wrong is reported and leaves nothing.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DataType, type FieldType, type RowData } from '@zilliz/milvus2-sdk-node';

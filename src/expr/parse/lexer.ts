@@ -131,7 +131,7 @@ export class Lexer {
     return token;
   }
 
-  /** Where reading stands, to come back to by `rewind`. */
+  /** The current position, to come back to by `rewind`. */
   mark(): Mark {
     return { at: this.at, backslash: this.#backslash };
   }

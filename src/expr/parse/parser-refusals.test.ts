@@ -103,7 +103,7 @@ const bad: readonly (readonly [text: string, message: string])[] = [
   ['f(1 2)', "unexpected '2', expected ',' or the closing bracket of the call"],
   ['f(,)', "unexpected ',', expected a value"],
   ['f(x=)', "unexpected ')', expected a value"],
-  ['f(x=1, 2)', 'an argument without a name stands behind one with a name'],
+  ['f(x=1, 2)', 'an argument without a name comes after one with a name'],
   ['f(1=2)', "unexpected '=', expected ',' or the closing bracket of the call"],
   ['f(a["k"]=2)', "unexpected '='"],
   ['f)(', "unexpected ')'"],

@@ -1,5 +1,5 @@
 // Reads a filter into its syntax tree: operator precedence by strength (Pratt), written by hand and without recursion. What is begun and
-// waits for an operand stands on a stack of our own, every character is looked at a bounded number of times, and the tree has a bounded
+// waits for an operand is on a stack of our own, every character is looked at a bounded number of times, and the tree has a bounded
 // height: so no text can hold up or overflow the reader, or whoever walks the tree.
 import type { Node } from '#expr/ast.js';
 import { Lexer, type Token } from './lexer.js';
@@ -28,7 +28,7 @@ export class Parser {
   readonly #pending: Pending[] = [];
   /** Beside `#pending`: the height of what each holds so far. */
   readonly #heights: number[] = [];
-  /** Of the operand that was read last. */
+  /** Height of the operand that was read last. */
   #height = 0;
   #depth = 0;
 
@@ -263,7 +263,7 @@ export class Parser {
     return this.#above(0, { kind: 'is-null', negated, operand, begin: operand.begin, end: token.end });
   }
 
-  /** An element of a list; a comma may stand behind the last one. */
+  /** An element of a list; a comma may follow the last one. */
   #element(pending: Pending & { kind: 'list' }, element: Node, held: number): Node | undefined {
     const { elements, begin } = pending;
     elements.push(element);
@@ -295,7 +295,7 @@ export class Parser {
       });
     }
     if (pending.options.length > 0) {
-      throw new FilterSyntaxError('an argument without a name stands behind one with a name', argument.begin);
+      throw new FilterSyntaxError('an argument without a name comes after one with a name', argument.begin);
     }
     pending.args.push(argument);
     return this.#afterArgument(pending, Math.max(held, this.#height));
@@ -304,7 +304,7 @@ export class Parser {
   #option({ name, begin }: Pending & { kind: 'option' }, value: Node): Node | undefined {
     this.#depth--;
     const call = this.#pending.pop();
-    if (call?.kind !== 'call') throw new FilterSyntaxError('an option stands outside a call', begin);
+    if (call?.kind !== 'call') throw new FilterSyntaxError('an option is outside a call', begin);
     call.options.push({ name, value, begin, end: value.end });
     return this.#afterArgument(call, Math.max(this.#heights.pop() ?? 0, this.#height));
   }

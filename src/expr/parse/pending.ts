@@ -1,4 +1,4 @@
-// What the parser has begun and not finished: operators, brackets and calls that wait for an operand, as they stand on its stack.
+// What the parser has begun and not finished: operators, brackets and calls that wait for an operand, as they are on its stack.
 import type { Node, Span } from '#expr/ast.js';
 import type { Token } from './lexer.js';
 import type { Infix } from './operators.js';

@@ -24,7 +24,7 @@ export function readPlainList(lexer: Lexer, begin: number): ListNode | undefined
   return list;
 }
 
-/** Behind an element: whether the list goes on, ends, or is none of ours. A comma may stand before the end. */
+/** Behind an element: whether the list goes on, ends, or is none of ours. A comma may come before the end. */
 function readSeparator(lexer: Lexer): 'more' | 'end' | 'other' {
   lexer.skipSpace();
   const code = lexer.text.charCodeAt(lexer.at);

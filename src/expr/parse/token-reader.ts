@@ -1,4 +1,4 @@
-// The words and signs of a filter one after another, counted; and what is said when one of them is not what was wanted.
+// The words and signs of a filter one after another, counted; and the error when one of them is not what was expected.
 import type { Lexer, Token } from './lexer.js';
 import { isOp } from './operators.js';
 import { FilterSyntaxError } from './syntax-error.js';
@@ -44,7 +44,7 @@ export class TokenReader {
   }
 }
 
-/** The error about a token that stands where something else must. */
+/** The error about a token that is where another is expected. */
 export function unexpected(token: Token, expected: string): FilterSyntaxError {
   const what = token.kind === 'end' ? 'end of the expression' : `'${shownToken(token)}'`;
   return new FilterSyntaxError(`unexpected ${what}, expected ${expected}`, token.begin);

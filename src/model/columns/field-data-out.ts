@@ -53,7 +53,7 @@ export function columnFieldFromBatch(
   return fieldFromColumn(field, from, batch.rowCount, zone);
 }
 
-/** Columns of one struct array go together, where the first of them stands. */
+/** Columns of one struct array go together, where the first of them is. */
 export function joinStructs(schema: CollectionSchema, columns: FieldData[]): FieldData[] {
   if (schema.structArrayFields.length === 0) return columns;
   const structs = columns.map((data) => structOf(schema, data.fieldId));

@@ -68,7 +68,7 @@ function compareTexts(x: Texts, a: number, y: Texts, b: number): number {
   return end - begin - (to - from);
 }
 
-/** Of a column of a batch, whose bytes may begin anywhere. Undefined: the batch has no such column, so the rows are null. */
+/** Order of a column of a batch, whose bytes may begin anywhere. Undefined: the batch has no such column, so the rows are null. */
 export function orderColumn(from: Column | undefined): OrderColumn {
   if (from === undefined) return { kind: 'none', valid: undefined };
   const { dataType, valid } = from;

@@ -1,4 +1,4 @@
-// `order_by_fields` of a query: `price:desc,name`, each field with its direction and, ours, where nulls go. As in Milvus, nulls stand where a value
+// `order_by_fields` of a query: `price:desc,name`, each field with its direction and, ours, where nulls go. As in Milvus, nulls are where a value
 // above all others would: last in ascending order, first in descending.
 import { ElanusError } from '#base/errors.js';
 import { DataType } from '#model/schema/data-type.js';
@@ -59,7 +59,7 @@ function nullsFirstOf(name: string, words: readonly (string | undefined)[], desc
 const shown = (text: string): string => text.slice(0, 64);
 
 /**
- * Keys of fields. Empty: key order, which is the order that rows have anyway; what stands behind the primary key decides nothing.
+ * Keys of fields. Empty: key order, which is the order that rows have anyway; what follows the primary key decides nothing.
  * @throws refused for a field that is not there; invalid_parameter for one whose values have no order
  */
 export function orderKeys(schema: CollectionSchema, terms: readonly OrderTerm[]): OrderKey[] {

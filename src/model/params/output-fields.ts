@@ -45,7 +45,7 @@ export function resolveOutputFields(
     else if (meta !== undefined) dynamicKeys.add(dynamicKeyOf(schema, name));
     else throw new ElanusError('refused', `field ${name} not exist`);
   }
-  // Of a sub-field the answer names the struct that it comes in.
+  // For a sub-field the answer names the struct that it comes in.
   const columnNames = [...chosen].map(([name, id]) => structOf(schema, id)?.struct.name ?? name);
   const names = [...new Set(columnNames), ...dynamicKeys];
   const pickedKeys =

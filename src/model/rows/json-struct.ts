@@ -33,7 +33,7 @@ export const namedSlot = (slot: FieldSlot): NamedSlot => ({
 
 interface SubSlot {
   readonly slot: FieldSlot;
-  /** Raw values of the row at hand, one an element. */
+  /** Raw values of the current row, one an element. */
   values: string[];
 }
 

@@ -1,6 +1,6 @@
 // Struct arrays of a schema. Clients see one field whose rows are lists of structs; stored are columns, one for each sub-field, that are
 // fields of the schema like any other, under the name `struct[sub]`. So rows, logs, files, filters and indexes know columns only, and
-// what belongs together is said here. ADR 0029 has the reasons.
+// what belongs together is defined here. ADR 0029 has the reasons.
 
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { DataType, type FieldSchema, type StructArrayFieldSchema } from '#proto/milvus/schema.js';

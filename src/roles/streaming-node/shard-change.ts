@@ -1,4 +1,4 @@
-// What may be asked of a shard, and the segments that it makes of it.
+// Requests to a shard, and the segments that it makes of them.
 import type { GrowingState } from '#model/states/segment.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { SegmentData } from '#segment/segment-data.js';

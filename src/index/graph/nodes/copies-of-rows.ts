@@ -1,4 +1,4 @@
-// The copies that stand behind rows of a graph index (row-copies.ts), as its block has them: which rows count because a copy of theirs does,
+// The copies that belong to rows of a graph index (row-copies.ts), as its block has them: which rows count because a copy of theirs does,
 // and the copies of what a walk found.
 import { assert } from '#base/assert.js';
 import { COPIES_SECTION } from '#index/block/index-block.js';

@@ -10,8 +10,8 @@ import { type FieldData, SearchResultData } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
 import { whole } from '#rpc/service.js';
 import type { Hits } from '#segment/search/hits.js';
+import { searchExtras } from './search-extras.js';
 import type { CheckedSearch } from './search-request.js';
-import { tell } from './search-told.js';
 
 const emptyResults = SearchResultData.create({});
 
@@ -28,14 +28,20 @@ export async function encodeAnswer(
   search: CheckedSearch,
   pace: Pace,
 ): Promise<SearchResults> {
-  const { params, output, primary, heeded, builtAs } = search.plan;
+  const { params, output, primary, usedParams, builtAs } = search.plan;
   const fieldsData = rows === undefined ? [] : await encodeFields(rows, search, pace);
   const ids = idsFromColumn(hits.keys);
   if (pace.isDue) await pace.rest();
   const { queryCount } = search;
-  const told = tell(answers, { explain: params.explain, sent: params.vector, heeded, builtAs, queryCount });
+  const extras = searchExtras(answers, {
+    explain: params.explain,
+    sent: params.vector,
+    usedParams,
+    builtAs,
+    queryCount,
+  });
   return whole<SearchResults>({
-    status: told.status,
+    status: extras.status,
     collectionName: search.scope.collection.schema.name,
     sessionTs: newestRead(answers),
     results: {
@@ -49,7 +55,7 @@ export async function encodeAnswer(
       outputFields: output.names,
       primaryFieldName: primary.name,
       allSearchCount: BigInt(hits.rows.length),
-      recalls: told.recalls,
+      recalls: extras.recalls,
     },
   });
 }

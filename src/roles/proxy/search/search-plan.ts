@@ -23,11 +23,11 @@ export interface SearchPlan {
   /** Limit plus offset. */
   readonly topK: number;
   readonly output: OutputFields;
-  /** What the index heeds, with its defaults; without an index the search is exact and heeds nothing. */
-  readonly heeded: ReturnType<typeof checkSearchParams>;
+  /** Parameters that the index uses, with its defaults; without an index the search is exact and uses none. */
+  readonly usedParams: ReturnType<typeof checkSearchParams>;
   /** The type that the index is built as. */
   readonly builtAs: string | undefined;
-  /** `heeded` as shards get it: one message for all searches of this plan. */
+  /** `usedParams` as shards get it: one message for all searches of this plan. */
   readonly shardParams: IndexSearchParams;
 }
 
@@ -51,7 +51,7 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
     index !== undefined && indexType !== undefined
       ? storedBuildParams(params.annsField, indexType, index.params)
       : undefined;
-  const heeded =
+  const usedParams =
     build !== undefined && indexType !== undefined
       ? checkSearchParams(indexType, params.vector, topK, build)
       : params.vector;
@@ -62,13 +62,13 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
     primary: primaryField(schema),
     topK,
     output,
-    heeded,
+    usedParams,
     builtAs: build?.kind,
     metric: must(
       metricNames.find((name) => name === metricName),
       'metric of a checked search',
     ),
-    shardParams: { ...heeded, ...signature },
+    shardParams: { ...usedParams, ...signature },
   };
 }
 

@@ -22,7 +22,7 @@ export interface CheckedSearch {
 const QUERY_COUNT_MAX = 16_384;
 const noPlaceholders = new Uint8Array(0);
 
-/** Refuses by form alone, before anything is asked of others. @throws unsupported */
+/** Refuses by form alone, before any other role is called. @throws unsupported */
 export function checkSearchForm({ functionScore, searchInput }: SearchRequest): void {
   if (functionScore !== undefined)
     throw new ElanusError(

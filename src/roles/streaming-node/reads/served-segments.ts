@@ -65,7 +65,7 @@ export class ServedSegments {
     return this.#partitions !== undefined;
   }
 
-  /** Of the newest target. */
+  /** Indexes of the newest target. */
   get indexes(): readonly IndexRecord[] {
     return this.#indexes;
   }
@@ -218,7 +218,7 @@ export class ServedSegments {
       const indexKeys = keysOfIndexes(segment);
       if (served !== undefined) {
         // Served without a break: its index files may have come or gone meanwhile, the rows are the same. Of a file that is read while
-        // it is searched, damage shows only then: whoever reads it tells when it is asked to load it.
+        // it is searched, damage shows only then: its reader reports it when it is asked to load it.
         if (served.indexKeys !== indexKeys || segment.indexes.some((file) => isDiskFile(file.key)))
           changed.push(segment);
         continue;

@@ -36,7 +36,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     sealed.set(id, data);
   }
   const loaded = new Set<bigint>();
-  const told = { lost: 0, damaged: [] as bigint[], calls: [] as string[] };
+  const seen = { lost: 0, damaged: [] as bigint[], calls: [] as string[] };
   const faults: { load?: ElanusError; deletes?: ElanusError; whileLoading?: () => Promise<void> } = {};
   const served = (ids: readonly bigint[]): ReadableSegment[] =>
     ids.map((id) => {
@@ -47,7 +47,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     });
   const handlers: Partial<Handlers<typeof QueryNodeDefinition>> = {
     loadSegment: async ({ segment }) => {
-      told.calls.push(`load ${segment?.id}`);
+      seen.calls.push(`load ${segment?.id}`);
       if (faults.load !== undefined) throw faults.load;
       await faults.whileLoading?.();
       loaded.add(segment?.id ?? 0n);
@@ -55,7 +55,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     },
     loadIndexes: async () => ({ damagedIndexIds: [5n] }),
     releaseSegments: async ({ segmentIds }) => {
-      told.calls.push(`release ${segmentIds.join()}`);
+      seen.calls.push(`release ${segmentIds.join()}`);
       for (const id of segmentIds) loaded.delete(id);
       return {};
     },
@@ -63,7 +63,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
       if (faults.deletes !== undefined) throw faults.deletes;
       for (const { data } of served(segmentIds)) {
         if (deletes?.keys === undefined) continue;
-        told.calls.push(`deletes ${int64Values(deletes.keys).join()}`);
+        seen.calls.push(`deletes ${int64Values(deletes.keys).join()}`);
         const [timestamp = 0n] = new BigUint64Array(deletes.timestamps.slice().buffer);
         for (const key of int64Values(deletes.keys)) data.applyDelete(key, timestamp);
       }
@@ -90,8 +90,8 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     queryNode: inProcessClient(QueryNodeDefinition, handlers as Handlers<typeof QueryNodeDefinition>),
     time: new OracleTime(platform, async () => 1n << 40n),
     versionMin: 10n,
-    onLost: () => void told.lost++,
-    onDamaged: async (_segment, indexId) => void told.damaged.push(indexId),
+    onLost: () => void seen.lost++,
+    onDamaged: async (_segment, indexId) => void seen.damaged.push(indexId),
   });
   const target = (version: bigint, ids: readonly bigint[], partitionIds = [PARTITION]): Promise<void> =>
     run(
@@ -115,7 +115,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     const { rows } = await run(reader.retrieve(ShardRetrieveRequest.fromPartial({}), backgroundContext));
     return rows === undefined ? [] : [...int64Values(rows.columns[0] as never)];
   };
-  return { ...world, reader, target, search, found, retrieved, told, faults, loaded };
+  return { ...world, reader, target, search, found, retrieved, seen, faults, loaded };
 }
 
 const insert = (segmentId: bigint, ...keys: bigint[]) => ({ segmentId, rows: testBatch(keys, random) });
@@ -156,7 +156,7 @@ test('an older target never replaces a newer one', async () => {
 });
 
 test('deletes that come while a segment loads are applied before it serves', async () => {
-  const { target, found, write, faults, told } = readerWorld({ 2: [1n, 2n] });
+  const { target, found, write, faults, seen } = readerWorld({ 2: [1n, 2n] });
   await target(10n, []);
   faults.whileLoading = async () => {
     delete faults.whileLoading;
@@ -165,16 +165,16 @@ test('deletes that come while a segment loads are applied before it serves', asy
   };
   await target(11n, [2n]);
   await write(30n, {});
-  expect(told.calls).toContain('deletes 1');
+  expect(seen.calls).toContain('deletes 1');
   expect(await found()).toEqual([2n]);
 });
 
 test('a query-node that does not take deletes loses its segments: no read until they are loaded again', async () => {
-  const { target, search, found, write, faults, told, shard } = readerWorld({ 2: [1n, 2n] });
+  const { target, search, found, write, faults, seen, shard } = readerWorld({ 2: [1n, 2n] });
   await target(10n, [2n]);
   faults.deletes = new ElanusError('service_unavailable', 'down');
   await write(20n, { deletedKeys: columnFromInt64(KEY, [1n]) });
-  expect([told.lost, shard.readTimestamp]).toEqual([1, 20n]);
+  expect([seen.lost, shard.readTimestamp]).toEqual([1, 20n]);
   await expect(search()).rejects.toMatchObject({ key: 'collection_not_fully_loaded' });
   delete faults.deletes;
   await target(11n, [2n]);
@@ -182,15 +182,15 @@ test('a query-node that does not take deletes loses its segments: no read until 
 });
 
 test('a query-node that restarted is noticed at the next read', async () => {
-  const { target, search, loaded, told } = readerWorld({ 2: [1n] });
+  const { target, search, loaded, seen } = readerWorld({ 2: [1n] });
   await target(10n, [2n]);
   loaded.clear();
   await expect(search()).rejects.toMatchObject({ key: 'collection_not_fully_loaded' });
-  expect(told.lost).toBe(1);
+  expect(seen.lost).toBe(1);
 });
 
 test('what does not fit is left out, what was served goes on; segments that go are released', async () => {
-  const { target, found, faults, told, write } = readerWorld({ 2: [1n], 3: [2n] });
+  const { target, found, faults, seen, write } = readerWorld({ 2: [1n], 3: [2n] });
   await write(10n, {});
   await target(10n, [2n]);
   faults.load = new ElanusError('memory_limit', 'no room');
@@ -198,6 +198,6 @@ test('what does not fit is left out, what was served goes on; segments that go a
   expect(await found()).toEqual([1n]);
   delete faults.load;
   await target(12n, [3n]);
-  expect(told.calls.at(-1)).toBe('release 2');
+  expect(seen.calls.at(-1)).toBe('release 2');
   expect(await found()).toEqual([2n]);
 });

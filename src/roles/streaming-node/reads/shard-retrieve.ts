@@ -15,7 +15,7 @@ import type { ShardReadParts, ShardView } from './shard-view.js';
 
 /** Rows looked at between two looks at the clock. */
 const ROWS_BETWEEN_LOOKS = 512;
-/** Of rows with one time in two segments the growing one is not the newer. */
+/** An id above every other: a row in a growing segment that has the same time as a sealed row does not count as newer. */
 const NEWEST_SEGMENT = 2n ** 62n;
 const noRows: ColumnBatch = { rowCount: 0, columns: [] };
 

@@ -1,4 +1,4 @@
-// What a search tells a client beside its hits: with `target_recall` the recall to expect, with `explain` the plan of each segment.
+// What the answer to a search has beside its hits: with `target_recall` the recall to expect, with `explain` the plan of each segment.
 import type { VectorSearchParams } from '#model/params/search-param-table.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { Status } from '#proto/milvus/common.js';
@@ -10,9 +10,9 @@ const EXPLAIN = 'elanus.explain';
 /** Their searches score every row that could be a hit. */
 const exactTypes: ReadonlySet<string> = new Set(['FLAT', 'BIN_FLAT', 'SPARSE_INVERTED_INDEX']);
 
-export interface Told {
+interface SearchExtras {
   readonly status: Status | undefined;
-  /** One per query; empty where nobody asked, or nobody knows. */
+  /** One per query; empty where it was not asked for, or is not known. */
   readonly recalls: number[];
 }
 
@@ -20,17 +20,17 @@ interface AskedFor {
   readonly explain: boolean;
   /** As sent. */
   readonly sent: VectorSearchParams;
-  /** What of it the index heeds. */
-  readonly heeded: VectorSearchParams;
+  /** The part of it that the index uses. */
+  readonly usedParams: VectorSearchParams;
   /** What the index is built as; undefined: there is none. */
   readonly builtAs: string | undefined;
   readonly queryCount: number;
 }
 
-export function tell(
+export function searchExtras(
   answers: readonly ShardSearchResponse[],
-  { explain, sent, heeded, builtAs, queryCount }: AskedFor,
-): Told {
+  { explain, sent, usedParams, builtAs, queryCount }: AskedFor,
+): SearchExtras {
   if (!explain && sent.targetRecall === undefined) return { status: undefined, recalls: [] };
   const report = new SearchReport(explain);
   for (const answer of answers) report.addAnswer(answer);
@@ -39,7 +39,7 @@ export function tell(
     : undefined;
   if (sent.targetRecall === undefined) return { status, recalls: [] };
   const isExact = builtAs === undefined || exactTypes.has(builtAs);
-  if (heeded.targetRecall === undefined && !isExact) return { status, recalls: [] };
+  if (usedParams.targetRecall === undefined && !isExact) return { status, recalls: [] };
   const recall = isExact ? 1 : report.recall;
   return { status, recalls: recall === 0 ? [] : new Array<number>(queryCount).fill(recall) };
 }
