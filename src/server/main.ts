@@ -6,7 +6,8 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import { parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
-import { type CloseLimits, startNode } from './node.js';
+import { startNode } from './node.js';
+import type { CloseLimits } from './node-stop.js';
 import { checkRuntime } from './runtime.js';
 import { VERSION } from './version.js';
 

@@ -1,0 +1,101 @@
+// What the roles of one process share while it starts and runs: who it is, how they reach each other, which of them are ready, and what is
+// to be closed at the end.
+import { ElanusError } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
+import type { MethodHandler } from '#platform/transport.js';
+import {
+  ChannelRegistryDefinition,
+  DataNodeDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  QueryNodeDefinition,
+  StreamingNodeDefinition,
+} from '#proto/elanus/roles.js';
+import { StateCode } from '#proto/milvus/common.js';
+import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
+import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import type { RoleName } from '#rpc/role-names.js';
+import type { Handlers, ServiceDefinition } from '#rpc/service.js';
+import { wireMethods } from '#rpc/wire-methods.js';
+import { MemoryAccount } from '#segment/memory-account.js';
+import type { Config } from './config.js';
+import type { Health } from './http-endpoints.js';
+import { Closers } from './node-stop.js';
+import { RoleDirectory } from './role-directory.js';
+
+/** Of the process's memory, when no bound is set: what is left is for working and for the runtime. */
+const MEMORY_SHARE = 0.8;
+
+export class NodeParts {
+  readonly platform: Platform;
+  readonly config: Config;
+  readonly serverId: bigint;
+  readonly memory: MemoryAccount;
+  readonly directory: RoleDirectory;
+  /** How a role calls the others, wherever they run. */
+  readonly peers: RolePeers;
+  /** By path: what other processes and tools may call. */
+  readonly internalMethods = new Map<string, MethodHandler>();
+  readonly closers = new Closers();
+  readonly #states: Map<RoleName, StateCode>;
+
+  constructor(platform: Platform, config: Config) {
+    this.platform = platform;
+    this.config = config;
+    this.serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
+    const memoryBytes = config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE);
+    this.memory = new MemoryAccount(memoryBytes, platform.metrics);
+    this.directory = new RoleDirectory(platform, config.peers, this.serverId);
+    this.peers = peersOf(this.directory);
+    this.#states = new Map(config.roles.map((role) => [role, StateCode.Initializing]));
+  }
+
+  /** Undefined: the role does not run here. */
+  stateOf(role: RoleName): StateCode | undefined {
+    return this.#states.get(role);
+  }
+
+  setHealthy(role: RoleName): void {
+    this.#states.set(role, StateCode.Healthy);
+  }
+
+  readonly health: Health = {
+    reasons: () =>
+      [...this.#states]
+        .filter(([, state]) => state !== StateCode.Healthy)
+        .map(([role]) => `${role} is starting`),
+  };
+
+  /** Makes a service reachable from this process and, through the internal listener, from others. */
+  serve<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
+    this.directory.register(definition, handlers);
+    for (const [path, handler] of wireMethods(definition, handlers, { before: this.#checkServerId }))
+      this.internalMethods.set(path, handler);
+  }
+
+  /** Who had the address before us may have been another process: calls that are meant for it are not ours. */
+  readonly #checkServerId = (context: { readonly metadata: Readonly<Record<string, string>> }): void => {
+    const meant = context.metadata[SERVER_ID_HEADER];
+    if (meant !== undefined && meant !== String(this.serverId)) {
+      throw new ElanusError(
+        'node_mismatch',
+        `node not match[expectedNodeID=${meant}][actualNodeID=${this.serverId}]; resolve the role's address again`,
+      );
+    }
+  };
+}
+
+type RolePeers = ReturnType<typeof peersOf>;
+
+const peersOf = (directory: RoleDirectory) => ({
+  rootCoord: directory.client(RootCoordDefinition),
+  definitions: directory.client(DefinitionsDefinition),
+  dataCoord: directory.client(DataCoordDefinition),
+  channelRegistry: directory.client(ChannelRegistryDefinition),
+  streamingNode: directory.client(StreamingNodeDefinition),
+  queryCoord: directory.client(QueryCoordDefinition),
+  queryNode: directory.client(QueryNodeDefinition),
+  dataNode: directory.client(DataNodeDefinition),
+  nodes: directory,
+});
