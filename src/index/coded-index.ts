@@ -12,7 +12,7 @@ import {
   diskLayout,
 } from '#index/disk/disk-layout.js';
 import { type DiskFile, pagedFile } from '#index/disk/paged-file.js';
-import type { BuildOptions, SourceVectors } from '#index/graph/graph-build.js';
+import type { BuildOptions, SourceVectors } from '#index/graph/graph-spec.js';
 import { buildVectorIndex, type SearchableIndex, type VectorIndexSpec } from './vector-indexes.js';
 
 /** The last part of the key of such a file. */

@@ -20,7 +20,8 @@ import {
   placeIndex,
 } from '#index/block/vector-index.js';
 import { sqForms } from '#index/graph/codes/graph-codes.js';
-import { type BuildOptions, buildGraph, type SourceVectors } from '#index/graph/graph-build.js';
+import { buildGraph } from '#index/graph/graph-build.js';
+import type { BuildOptions, SourceVectors } from '#index/graph/graph-spec.js';
 import { checkGraphBlock } from '#index/graph/nodes/graph-check.js';
 import { graphParams, workLayout } from '#index/graph/nodes/graph-layout.js';
 import { checkGraphPqBlock } from '#index/graph/pq/graph-pq-check.js';

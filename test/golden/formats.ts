@@ -7,7 +7,7 @@ import { buildCodedIndex } from '#index/coded-index.js';
 import { buildDiskIndex } from '#index/disk/disk-build.js';
 import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { VectorStore, type VectorStoreOptions } from '#index/flat/vector-store.js';
-import type { SourceVectors } from '#index/graph/graph-build.js';
+import type { SourceVectors } from '#index/graph/graph-spec.js';
 import { minhashBuild } from '#index/minhash/minhash-index.js';
 import { OrderedIndex } from '#index/scalar/ordered-index.js';
 import { encodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';

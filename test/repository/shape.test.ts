@@ -17,8 +17,6 @@ const handwritten = [...sources].filter(([path]) => !/^proto\/|\/gen\/|\.test\.t
 
 /** Files with a function that is too long, with why it is not cut yet. */
 const longKnown: Readonly<Record<string, string>> = {
-  'index/graph/graph-build.ts': 'steps of one build that share its memory; belongs cut into steps',
-  'index/graph/nodes/graph-check.ts': 'one check of layers after another over the same places',
   'index/ivf/ivf-code-scan.ts': 'one branch a kind of code; belongs in a table of kinds',
 };
 

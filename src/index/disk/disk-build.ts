@@ -4,12 +4,8 @@ import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { decodeIndexBlock, encodeIndexBlock, type IndexBlock } from '#index/block/index-block.js';
 import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
 import type { CodeForm } from '#index/graph/codes/graph-codes.js';
-import {
-  type BuildOptions,
-  buildGraph,
-  type GraphSpec,
-  type SourceVectors,
-} from '#index/graph/graph-build.js';
+import { buildGraph } from '#index/graph/graph-build.js';
+import type { BuildOptions, GraphSpec, SourceVectors } from '#index/graph/graph-spec.js';
 import { graphParams } from '#index/graph/nodes/graph-layout.js';
 import { type Crc32, DISK_INDEX_TYPE, diskLayout } from './disk-layout.js';
 import { type DiskFile, pagedFile } from './paged-file.js';

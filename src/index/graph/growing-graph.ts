@@ -7,6 +7,7 @@ import { type CodeFit, type CodeFitInput, doesFit } from '#index/graph/build/cod
 import { type BuildLayout, layoutBuild } from '#index/graph/build/graph-build-layout.js';
 import { mendGraph } from '#index/graph/build/graph-mended.js';
 import type { BuildPlace, EncodeInput, InsertInput, SampleOutput } from '#index/graph/build/graph-tasks.js';
+import { drawLevels } from '#index/graph/build/node-levels.js';
 import {
   codeBytes,
   ROTATED_DIM_MIN,
@@ -14,7 +15,6 @@ import {
   rotationSigns,
   stepOf,
 } from '#index/graph/codes/graph-codes.js';
-import { drawLevels } from './graph-build.js';
 
 export interface GrowingSpec {
   readonly metric: 'L2' | 'IP' | 'COSINE';

@@ -34,90 +34,127 @@ export function checkForm({ meta }: IndexBlock): void {
 
 export const corruptGraph = ({ indexType }: IndexMeta, fact: string): ElanusError =>
   new ElanusError('data_corrupt', `${indexType} index: ${fact}; it has to be built again`);
+
 /** All but the codes of nodes. @throws data_corrupt */
 export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   const { meta } = block;
+  checkCounts(meta);
   const { nodes, degree, hasRows, upperNodes } = graphParams(meta);
-  const corrupt = (fact: string): ElanusError => corruptGraph(meta, fact);
-  const isCount = (value: number, most: number): boolean =>
-    Number.isInteger(value) && value >= 0 && value <= most;
-  if (!isCount(nodes, meta.rowCount) || !isCount(degree, 2048) || degree < 2 || meta.dim < 1) {
-    throw corrupt(`${nodes} nodes of degree ${degree} for ${meta.rowCount} rows of dim ${meta.dim}`);
-  }
-  if (!hasRows && nodes !== meta.rowCount)
-    throw corrupt(`${nodes} nodes for ${meta.rowCount} rows without a map`);
-  const words = (name: string, count: number): DataView => {
-    const bytes = sectionOf(block, name, count * 4);
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  };
   sectionOf(block, 'frame', meta.dim * 20);
-  const header = words('header', 4);
+  const { entry, top } = readEntry(block);
+  const lists = countUpperLists(block);
+  checkIds(block, { ...links, count: nodes, most: nodes, isNilAllowed: true });
+  if (!isCount(upperNodes, nodes) || (top > 0 && entry >= upperNodes)) {
+    throw corruptGraph(meta, `${upperNodes} nodes in upper layers, the entry is ${entry} at layer ${top}`);
+  }
+  checkIds(block, { section: 'upper', count: lists * degree, most: upperNodes, isNilAllowed: true });
+  checkIds(block, { section: 'upperOf', count: upperNodes, most: lists + 1 });
+  if (hasRows) checkIds(block, { section: 'rows', count: nodes, most: meta.rowCount });
+  if (block.sections.has('nodeOf')) checkNodes(block);
+  if (block.sections.has(COPY_SECTIONS.copies)) checkCopies(block);
+  checkDescent(block, { entry, top, lists });
+}
+
+const isCount = (value: number, most: number): boolean =>
+  Number.isInteger(value) && value >= 0 && value <= most;
+
+function checkCounts(meta: IndexMeta): void {
+  const { nodes, degree, hasRows } = graphParams(meta);
+  const { rowCount, dim } = meta;
+  if (!isCount(nodes, rowCount) || !isCount(degree, 2048) || degree < 2 || dim < 1)
+    throw corruptGraph(meta, `${nodes} nodes of degree ${degree} for ${rowCount} rows of dim ${dim}`);
+  if (!hasRows && nodes !== rowCount)
+    throw corruptGraph(meta, `${nodes} nodes for ${rowCount} rows without a map`);
+}
+
+/** Where every search begins: a node and its layer. */
+interface Entry {
+  readonly entry: number;
+  readonly top: number;
+}
+
+function readEntry(block: IndexBlock): Entry {
+  const { nodes } = graphParams(block.meta);
+  const header = words(block, 'header', 4);
   const [entry, top] = [header.getUint32(0, true), header.getInt32(4, true)];
   if (nodes > 0 ? !(entry < nodes && top >= 0 && top <= LEVEL_MAX) : top !== -1)
-    throw corrupt(`entry ${entry} at layer ${top}`);
-  const upperBytes = block.sections.get('upper')?.length ?? -1;
+    throw corruptGraph(block.meta, `entry ${entry} at layer ${top}`);
+  return { entry, top };
+}
+
+function countUpperLists({ meta, sections }: IndexBlock): number {
+  const { nodes, degree } = graphParams(meta);
+  const upperBytes = sections.get('upper')?.length ?? -1;
   const lists = upperBytes / (degree * 4);
-  if (!isCount(lists, nodes * LEVEL_MAX)) throw corrupt(`${upperBytes} bytes of upper lists`);
-  const checkIds = (
-    name: string,
-    count: number,
-    most: number,
-    isNilAllowed: boolean,
-    place = { from: 0, length: 1, stride: 1 },
-  ): void => {
-    const ids = words(name, count * place.stride);
-    for (let i = 0; i < count; i++) {
-      for (let j = i * place.stride + place.from, end = j + place.length; j < end; j++) {
-        const id = ids.getUint32(j * 4, true);
-        if (id >= most && !(isNilAllowed && id === NIL))
-          throw corrupt(`${name} ${j} is ${id}, expected less than ${most}`);
-      }
-    }
-  };
-  checkIds(links.section, nodes, nodes, true, links);
-  if (!isCount(upperNodes, nodes) || (top > 0 && entry >= upperNodes)) {
-    throw corrupt(`${upperNodes} nodes in upper layers, the entry is ${entry} at layer ${top}`);
-  }
-  checkIds('upper', lists * degree, upperNodes, true);
-  checkIds('upperOf', upperNodes, lists + 1, false);
-  if (hasRows) checkIds('rows', nodes, meta.rowCount, false);
-  if (block.sections.has('nodeOf')) checkNodes();
-  if (block.sections.has(COPY_SECTIONS.copies)) checkCopies();
-  checkDescent(entry, top);
-  function checkCopies(): void {
-    const countOf = (name: string): number => Math.floor((block.sections.get(name)?.length ?? 0) / 4);
-    const groups = countOf(COPY_SECTIONS.firsts);
-    const copies = countOf(COPY_SECTIONS.copies);
-    if (nodes + copies > meta.rowCount)
-      throw corrupt(`${nodes} nodes and ${copies} copies of ${meta.rowCount} rows`);
-    checkIds(COPY_SECTIONS.firsts, groups, meta.rowCount, false);
-    checkIds(COPY_SECTIONS.copies, copies, meta.rowCount, false);
-    const ends = words(COPY_SECTIONS.ends, groups);
-    for (let i = 0, before = 0; i < groups || before !== copies; i++) {
-      const end = i < groups ? ends.getUint32(i * 4, true) : -1;
-      if (end <= before || end > copies)
-        throw corrupt(`copies of group ${i} end at ${end} of ${copies}, behind ${before}`);
-      before = end;
+  if (!isCount(lists, nodes * LEVEL_MAX)) throw corruptGraph(meta, `${upperBytes} bytes of upper lists`);
+  return lists;
+}
+
+function words(block: IndexBlock, name: string, count: number): DataView {
+  const bytes = sectionOf(block, name, count * 4);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+interface ExpectedIds extends Partial<LinkPlace> {
+  readonly section: string;
+  readonly count: number;
+  /** Every id is less. */
+  readonly most: number;
+  readonly isNilAllowed?: boolean;
+}
+
+function checkIds(block: IndexBlock, expected: ExpectedIds): void {
+  const { section, count, most, isNilAllowed = false, from = 0, length = 1, stride = 1 } = expected;
+  const ids = words(block, section, count * stride);
+  for (let i = 0; i < count; i++) {
+    for (let j = i * stride + from, end = j + length; j < end; j++) {
+      const id = ids.getUint32(j * 4, true);
+      if (id >= most && !(isNilAllowed && id === NIL))
+        throw corruptGraph(block.meta, `${section} ${j} is ${id}, expected less than ${most}`);
     }
   }
-  /** Whoever scores rows by their codes reads the codes of these nodes. */
-  function checkNodes(): void {
-    const nodeOf = words('nodeOf', meta.rowCount);
-    const rows = hasRows ? words('rows', nodes) : undefined;
-    for (let row = 0, listed = 0; row < meta.rowCount || listed !== nodes; row++) {
-      const node = row < meta.rowCount ? nodeOf.getUint32(row * 4, true) : NIL;
-      if (row >= meta.rowCount) throw corrupt(`${listed} of ${nodes} nodes are of rows`);
-      if (node === NIL) continue;
-      if (node >= nodes || rows?.getUint32(node * 4, true) !== row)
-        throw corrupt(`the node of row ${row} is ${node}, which is not of that row`);
-      listed++;
-    }
+}
+
+function checkCopies(block: IndexBlock): void {
+  const { meta, sections } = block;
+  const { nodes } = graphParams(meta);
+  const { rowCount } = meta;
+  const countOf = (name: string): number => Math.floor((sections.get(name)?.length ?? 0) / 4);
+  const groups = countOf(COPY_SECTIONS.firsts);
+  const copies = countOf(COPY_SECTIONS.copies);
+  if (nodes + copies > rowCount)
+    throw corruptGraph(meta, `${nodes} nodes and ${copies} copies of ${rowCount} rows`);
+  checkIds(block, { section: COPY_SECTIONS.firsts, count: groups, most: rowCount });
+  checkIds(block, { section: COPY_SECTIONS.copies, count: copies, most: rowCount });
+  const ends = words(block, COPY_SECTIONS.ends, groups);
+  for (let i = 0, before = 0; i < groups || before !== copies; i++) {
+    const end = i < groups ? ends.getUint32(i * 4, true) : -1;
+    if (end <= before || end > copies)
+      throw corruptGraph(meta, `copies of group ${i} end at ${end} of ${copies}, behind ${before}`);
+    before = end;
   }
-  // From the entry down every layer must have the lists that the walk will read: those of a node follow each other.
-  function checkDescent(first: number, layers: number): void {
-    if (layers <= 0) return;
-    const upperOf = words('upperOf', upperNodes);
-    if (upperOf.getUint32(first * 4, true) + layers > lists)
-      throw corrupt(`the entry has fewer than ${layers} upper lists`);
+}
+
+/** Whoever scores rows by their codes reads the codes of these nodes. */
+function checkNodes(block: IndexBlock): void {
+  const { meta } = block;
+  const { nodes, hasRows } = graphParams(meta);
+  const nodeOf = words(block, 'nodeOf', meta.rowCount);
+  const rows = hasRows ? words(block, 'rows', nodes) : undefined;
+  for (let row = 0, listed = 0; row < meta.rowCount || listed !== nodes; row++) {
+    const node = row < meta.rowCount ? nodeOf.getUint32(row * 4, true) : NIL;
+    if (row >= meta.rowCount) throw corruptGraph(meta, `${listed} of ${nodes} nodes are of rows`);
+    if (node === NIL) continue;
+    if (node >= nodes || rows?.getUint32(node * 4, true) !== row)
+      throw corruptGraph(meta, `the node of row ${row} is ${node}, which is not of that row`);
+    listed++;
   }
+}
+
+/** From the entry down every layer must have the lists that the walk will read: those of a node follow each other. */
+function checkDescent(block: IndexBlock, { entry, top, lists }: Entry & { readonly lists: number }): void {
+  if (top <= 0) return;
+  const upperOf = words(block, 'upperOf', graphParams(block.meta).upperNodes);
+  if (upperOf.getUint32(entry * 4, true) + top > lists)
+    throw corruptGraph(block.meta, `the entry has fewer than ${top} upper lists`);
 }
