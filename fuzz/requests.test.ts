@@ -24,9 +24,9 @@ import { remoteClient } from '#rpc/service.js';
 import { defaultConfig } from '#server/config.js';
 import { type RunningNode, startNode } from '#server/node.js';
 import { int64s, nearly, sizes } from './arbitraries.js';
+import { DIM, floats, keysOf, textOf, vectorsOf } from './columns.js';
 import { SEED } from './invariant.js';
 
-const DIM = 4;
 const KEPT = [1n, 2n, 3n];
 let platform: Platform;
 let node: RunningNode;
@@ -39,40 +39,6 @@ const context = () => ({
 
 const call = (path: string, bytes: Uint8Array): Promise<Uint8Array> =>
   connection.call(`/milvus.proto.milvus.MilvusService/${path}`, bytes, context());
-const floats = (values: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
-const varints = (values: readonly bigint[]): Uint8Array => {
-  const bytes: number[] = [];
-  for (const value of values) {
-    let rest = BigInt.asUintN(64, value);
-    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-    bytes.push(Number(rest));
-  }
-  return Uint8Array.from(bytes);
-};
-
-const keysOf = (ids: readonly bigint[]): FieldData =>
-  FieldData.fromPartial({
-    fieldName: 'id',
-    type: DataType.Int64,
-    field: { $case: 'scalars', value: { data: { $case: 'longData', value: { data: varints(ids) } } } },
-  });
-const vectorsOf = (values: readonly number[], dim = DIM): FieldData =>
-  FieldData.fromPartial({
-    fieldName: 'v',
-    type: DataType.FloatVector,
-    field: {
-      $case: 'vectors',
-      value: { dim: BigInt(dim), data: { $case: 'floatVector', value: { data: floats(values) } } },
-    },
-  });
-const textOf = (name: string, texts: readonly string[], validData: readonly boolean[] = []): FieldData =>
-  FieldData.fromPartial({
-    fieldName: name,
-    type: DataType.VarChar,
-    validData: [...validData],
-    field: { $case: 'scalars', value: { data: { $case: 'stringData', value: { data: [...texts] } } } },
-  });
-
 beforeAll(async () => {
   platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
   node = await startNode(platform, { ...defaultConfig, port: 0 });

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseFilter } from '#expr/parse/parser.js';
 import { type Elanus, open } from '#server/open.js';
-import { FilterOracle, type Json, type Row } from '../oracle/filter-oracle.js';
+import { FilterOracle, type Row } from '../oracle/filter-oracle.js';
+import type { Json } from '../oracle/oracle-values.js';
 import { connect, keyField, mustSucceed, tempFolder, vectorField, vectorOf } from './support.js';
 
 const RUNS = Number(process.env.FILTER_RUNS ?? 60);

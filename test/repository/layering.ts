@@ -219,7 +219,7 @@ export function worldlyCalls(sources: Sources): string[] {
     );
 }
 
-/** For sources, tests and kernels alike. */
+/** For everything that is written by hand: sources, tests, kernels and tools. */
 export const LINES_MAX = 400;
 export function tooLong(sources: Sources): string[] {
   return [...sources]

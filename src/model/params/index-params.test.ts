@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { isLargerBetter, metricNames } from '#model/schema/metric-type.js';
 import { type VectorType, vectorTypes } from '#model/schema/vector-type.js';
-import { DataType, FieldSchema } from '#proto/milvus/schema.js';
+import { FieldSchema } from '#proto/milvus/schema.js';
 import { metricsOf, parseIndexParams, storedBuildParams } from './index-params.js';
 import { gpuIndexTypes, indexTypeNames, indexTypeSpec, isIndexType } from './index-types.js';
 import type { ParamSpec } from './param-spec.js';
@@ -366,47 +366,5 @@ describe('build parameters', () => {
       ),
       { numRuns: 500 },
     );
-  });
-});
-
-describe('params that are sent twice', () => {
-  const vector = FieldSchema.fromPartial({
-    name: 'v',
-    dataType: DataType.FloatVector,
-    typeParams: [{ key: 'dim', value: '8' }],
-  });
-  const run =
-    (...pairs: [key: string, value: string][]) =>
-    () =>
-      parseIndexParams(vector, [
-        { key: 'index_type', value: 'HNSW' },
-        ...pairs.map(([key, value]) => ({ key, value })),
-      ]);
-  it('are refused when they differ, and no key is lost', () => {
-    expect(run(['params', '{"M":8,"metric_type":"l2"}'], ['M', '8'], ['metric_type', 'L2'])()).toMatchObject({
-      metricType: 'L2',
-    });
-    expect(run(['params', '{"M":8}'], ['M', '16'])).toThrow(
-      'index param M is 16 and, in params, 8; send it once',
-    );
-    expect(run(['params', '{"M":8,"M":16}'])).toThrow('index params has the key M twice');
-    expect(run(['__proto__', '8'])).toThrow('index param __proto__ of field v is not valid');
-  });
-  it('but an index that was accepted so is still read', () => {
-    expect(storedBuildParams(vector, 'HNSW', { params: '{"M":8}', M: '16' })).toMatchObject({ kind: 'HNSW' });
-  });
-  it('every type that a refusal names is taken', () => {
-    for (const type of ['GPU_CAGRA', 'GPU_IVF_PQ', 'GPU_BRUTE_FORCE']) {
-      let text = '';
-      try {
-        parseIndexParams(vector, [{ key: 'index_type', value: type }]);
-      } catch (error) {
-        text = String(error);
-      }
-      const advised = /use (\w+)$/.exec(text)?.[1] ?? '';
-      expect(parseIndexParams(vector, [{ key: 'index_type', value: advised }])).toMatchObject({
-        indexType: advised,
-      });
-    }
   });
 });
