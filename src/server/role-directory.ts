@@ -68,7 +68,11 @@ export class RoleDirectory implements RoleNodes {
 
   /** A client whose every call goes to wherever the role is at that moment. */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
+    const role = serviceRoles[definition.fullName];
     const call = (key: string) => (request: never, context?: never) => {
+      // In one process there is nothing to choose and nowhere else to go.
+      const method = this.#hasNodes(role) ? undefined : this.#local.get(definition.fullName)?.[key];
+      if (method !== undefined) return method(request, context);
       const invoke = (target: Target): Promise<unknown> => {
         const method = this.#clientAt(target, definition)[key];
         if (method === undefined)
@@ -93,6 +97,11 @@ export class RoleDirectory implements RoleNodes {
     return Object.fromEntries(
       Object.keys(definition.methods).map((key) => [key, call(key)]),
     ) as unknown as Client<D>;
+  }
+
+  /** Whether nodes in other processes may run the role. */
+  #hasNodes(role: RoleName | undefined): boolean {
+    return role !== undefined && this.#remotesOf(role).length > 0;
   }
 
   /** Everyone who may have the service, this process first. @throws service_not_ready nobody */

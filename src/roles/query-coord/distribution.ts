@@ -9,6 +9,8 @@ export interface Place {
 interface ChannelPlace extends Place {
   readonly collectionId: bigint;
   readonly segments: ReadonlyMap<bigint, Place>;
+  /** The query-nodes that serve the segments, each once. */
+  readonly nodes: readonly bigint[];
 }
 
 /** What one shard serves after a round. */
@@ -24,6 +26,8 @@ export interface ShardTarget {
 
 export class Distribution {
   readonly #channels = new Map<string, ChannelPlace>();
+  /** Names of the channels of each collection: every read asks for those of its own, however many collections there are. */
+  readonly #names = new Map<bigint, Set<string>>();
 
   served({ collectionId, vchannel, serverId, version, segments }: ShardTarget): void {
     const before = this.#channels.get(vchannel);
@@ -34,12 +38,15 @@ export class Distribution {
       // One that stays where it was keeps the version that brought it there.
       places.set(segmentId, place?.serverId === node ? place : { serverId: node, version });
     }
-    this.#channels.set(vchannel, { collectionId, serverId, version, segments: places });
+    const nodes = [...new Set(segments.values())];
+    this.#channels.set(vchannel, { collectionId, serverId, version, segments: places, nodes });
+    const names = this.#names.get(collectionId) ?? new Set();
+    this.#names.set(collectionId, names.add(vchannel));
   }
 
   released(collectionId: bigint): void {
-    for (const [vchannel, place] of this.#channels)
-      if (place.collectionId === collectionId) this.#channels.delete(vchannel);
+    for (const vchannel of this.#names.get(collectionId) ?? []) this.#channels.delete(vchannel);
+    this.#names.delete(collectionId);
   }
 
   channel(vchannel: string): Place | undefined {
@@ -52,11 +59,15 @@ export class Distribution {
 
   /** The query-nodes that serve a shard's segments, each once. */
   nodesOf(vchannel: string): readonly bigint[] {
-    const places = this.#channels.get(vchannel)?.segments.values() ?? [];
-    return [...new Set([...places].map(({ serverId }) => serverId))];
+    return this.#channels.get(vchannel)?.nodes ?? [];
   }
 
   channelsOf(collectionId: bigint): readonly (readonly [string, Place])[] {
-    return [...this.#channels].filter(([, place]) => place.collectionId === collectionId);
+    const channels: (readonly [string, Place])[] = [];
+    for (const vchannel of this.#names.get(collectionId) ?? []) {
+      const place = this.#channels.get(vchannel);
+      if (place !== undefined) channels.push([vchannel, place]);
+    }
+    return channels;
   }
 }

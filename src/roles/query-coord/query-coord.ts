@@ -23,13 +23,14 @@ import { LoadRecord } from '#proto/elanus/data.js';
 import type {
   ChannelRegistryDefinition,
   DefinitionsDefinition,
+  LoadStateResponse,
   QueryCoordDefinition,
   QueryNodeDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { RoleNodes } from '#rpc/role-nodes.js';
-import type { Client, Handlers } from '#rpc/service.js';
+import { type Client, type Handlers, whole } from '#rpc/service.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
 import { Distribution } from './distribution.js';
@@ -283,7 +284,9 @@ export class QueryCoord {
       const loaded = this.#loaded.get(collectionId);
       if (loaded === undefined) return { known: false };
       const { scope, failure } = loaded.load;
-      return {
+      // Every read asks this first, so the answer is whole and goes on as it is.
+      return whole<LoadStateResponse>({
+        status: undefined,
         known: partitionIds.every((id) => isInScope(scope, id)),
         progress: loadProgress(loaded.load),
         partitionIds: [...namedPartitions(scope)],
@@ -295,7 +298,7 @@ export class QueryCoord {
           leaderId: serverId,
           nodeIds: [...this.#distribution.nodesOf(vchannel)],
         })),
-      };
+      });
     },
     segmentsChanged: async ({ collectionId, untilServed }) => {
       if (untilServed) await this.#serveNow(collectionId);
