@@ -25,7 +25,14 @@ const shortened = (text: string): string =>
     ? text
     : `${text.slice(0, REASON_LENGTH_MAX / 2)} ... (${text.length - REASON_LENGTH_MAX} characters left out) ... ${text.slice(-REASON_LENGTH_MAX / 2)}`;
 
-export const successStatus = (): Status => Status.create({});
+export const successStatus = (): Status => ({
+  errorCode: ErrorCode.Success,
+  reason: '',
+  code: 0,
+  retriable: false,
+  detail: '',
+  extraInfo: {},
+});
 
 export function statusOf(error: ElanusError): Status {
   const { code, legacy, input } = error.spec;

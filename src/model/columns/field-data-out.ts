@@ -15,7 +15,7 @@ import {
   DataType,
   FieldData,
   type FieldSchema,
-  IDs,
+  type IDs,
   type ScalarField,
 } from '#proto/milvus/schema.js';
 import { arrayRows } from './array-column.js';
@@ -180,14 +180,14 @@ export function countFieldData(count: bigint): FieldData {
 /** @param from a key column: Int64 or VarChar */
 export function idsFromColumn(from: Column): IDs {
   if (from.dataType === DataType.Int64)
-    return IDs.create({ idField: { $case: 'intId', value: { data: encodeInt64s(from.data) } } });
+    return { idField: { $case: 'intId', value: { data: encodeInt64s(from.data) } } };
   const count = Math.max(0, from.offsets.length / 4 - 1);
-  return IDs.create({
+  return {
     idField: {
       $case: 'strId',
       value: { data: Array.from({ length: count }, (_, row) => stringAt(from, row)) },
     },
-  });
+  };
 }
 
 /** Back again; no ids at all give an empty Int64 column. */

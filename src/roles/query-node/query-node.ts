@@ -3,7 +3,12 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
-import type { Deletes, QueryNodeDefinition, ShardSearchResponse } from '#proto/elanus/roles.js';
+import {
+  type Deletes,
+  type FetchRowsResponse,
+  type QueryNodeDefinition,
+  ShardRetrieveResponse,
+} from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
@@ -285,7 +290,7 @@ export class QueryNode {
         }),
       };
       const hits = await searchSegments(segments, search, readTimestamp, first.schema, call, options);
-      return whole<ShardSearchResponse>({ ...encodeHits(hits, readTimestamp), ...report?.wire });
+      return whole(encodeHits(hits, readTimestamp, report?.wire));
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
       const segments = this.#wanted(segmentIds);
@@ -294,25 +299,33 @@ export class QueryNode {
         throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
       const pace = new Pace(this.#platform, context);
       const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema, pace);
-      return { count: found.count, rows: found.rows, readTimestamp };
+      return whole<ShardRetrieveResponse>({
+        ...noAnswer,
+        count: found.count,
+        rows: found.rows,
+        readTimestamp,
+      });
     },
     memoryState: async () => ({
       usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)),
       limitBytes: BigInt(this.#memory.limitBytes),
     }),
-    fetchSegmentRows: async ({ segmentIds, rows, fieldIds, isQuery }, context) => ({
-      rows: await fetchRows(
-        (id) => this.#segments.get(id)?.data,
-        new BigInt64Array(aligned(segmentIds)),
-        new Uint32Array(aligned(rows)),
-        fieldIds,
-        isQuery ? 'query' : 'search',
-        new Pace(this.#platform, context),
-      ),
-    }),
+    fetchSegmentRows: async ({ segmentIds, rows, fieldIds, isQuery }, context) =>
+      whole<FetchRowsResponse>({
+        status: undefined,
+        rows: await fetchRows(
+          (id) => this.#segments.get(id)?.data,
+          new BigInt64Array(aligned(segmentIds)),
+          new Uint32Array(aligned(rows)),
+          fieldIds,
+          isQuery ? 'query' : 'search',
+          new Pace(this.#platform, context),
+        ),
+      }),
   };
 }
 
+const noAnswer = ShardRetrieveResponse.create({});
 const outdated = (segmentId: bigint): ElanusError =>
   new ElanusError(
     'service_not_ready',

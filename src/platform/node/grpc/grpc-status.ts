@@ -54,15 +54,24 @@ export function fromServiceError(
 /** What travels beside a call, from the headers of its stream; what belongs to the protocol is left out. */
 export function readHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
-  for (const [key, value] of Object.entries(headers)) {
-    if (value === undefined || protocolKeys.test(key)) continue;
+  for (const key in headers) {
+    const value = headers[key];
+    if (value === undefined || key.startsWith(':') || protocolKeys.has(key)) continue;
     const joined = Array.isArray(value) ? value.join(',') : value;
     record[key] = key.endsWith('-bin') ? normalBase64(joined) : joined;
   }
   return record;
 }
 
-const protocolKeys = /^(:|grpc-(timeout|encoding|accept-encoding)$|(te|content-type|accept-encoding)$)/;
+/** Beside those that begin with a colon. */
+const protocolKeys: ReadonlySet<string> = new Set([
+  'te',
+  'content-type',
+  'accept-encoding',
+  'grpc-timeout',
+  'grpc-encoding',
+  'grpc-accept-encoding',
+]);
 const normalBase64 = (values: string): string =>
   values
     .split(',')

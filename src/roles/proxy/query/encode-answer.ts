@@ -6,8 +6,11 @@ import { fixedWidth } from '#model/schema/data-type.js';
 import { fieldById, primaryField } from '#model/schema/field.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
+import type { QueryResults } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, FieldData } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
+import { whole } from '#rpc/service.js';
+import { successStatus } from '#rpc/wire-status.js';
 import type { CheckedQuery } from './query-request.js';
 
 type Answers = readonly ShardRetrieveResponse[];
@@ -24,13 +27,16 @@ export function encodeRows(answers: Answers, query: CheckedQuery, page: ColumnBa
   return answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, query.zone));
 }
 
-const answer = (answers: Answers, { scope, output }: CheckedQuery, fieldsData: FieldData[]) => ({
-  collectionName: scope.collection.schema.name,
-  outputFields: output.names,
-  sessionTs: newestRead(answers),
-  primaryFieldName: primaryField(scope.collection.schema).name,
-  fieldsData,
-});
+const answer = (answers: Answers, { scope, output }: CheckedQuery, fieldsData: FieldData[]): QueryResults =>
+  whole<QueryResults>({
+    status: successStatus(),
+    collectionName: scope.collection.schema.name,
+    outputFields: output.names,
+    sessionTs: newestRead(answers),
+    primaryFieldName: primaryField(scope.collection.schema).name,
+    fieldsData,
+    elementIndices: [],
+  });
 
 /** No rows, but every column in its type: a client reads the names from it. */
 const emptyBatch = (schema: CollectionSchema, fieldIds: readonly bigint[]): ColumnBatch => ({

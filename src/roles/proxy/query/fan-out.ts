@@ -1,7 +1,8 @@
 // Step 2 of a query: the owner of every shard is asked at the same time.
 import type { CallContext } from '#platform/transport.js';
-import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
+import type { ShardRetrieveRequest, ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
+import { whole } from '#rpc/service.js';
 import type { CheckedQuery } from './query-request.js';
 
 /** One answer per shard, its rows in the order asked for. The first failure is the failure of the query. */
@@ -14,7 +15,7 @@ export function retrieveFromShards(
   return Promise.all(
     scope.collection.record.vchannels.map((vchannel) =>
       streamingNode.retrieve(
-        {
+        whole<ShardRetrieveRequest>({
           vchannel,
           partitionIds: scope.partitionIds,
           loadedOnly: scope.loadedOnly,
@@ -22,11 +23,11 @@ export function retrieveFromShards(
           guaranteeTimestamp: query.guaranteeTimestamp,
           countOnly: output.isCount,
           limit: BigInt(query.rowsMax ?? 0),
-          fieldIds: query.isPaged ? [] : output.fieldIds,
+          fieldIds: query.isPaged ? [] : [...output.fieldIds],
           withAddresses: query.isPaged,
           orderBy: query.orderBy,
           ignoreGrowing: query.ignoreGrowing,
-        },
+        }),
         context,
       ),
     ),

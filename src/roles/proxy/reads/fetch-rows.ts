@@ -7,7 +7,9 @@ import { shardOfRow } from '#model/columns/row-key.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { FetchRowsRequest } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
+import { whole } from '#rpc/service.js';
 
 /** Rows by segment and place in it, with their keys. */
 export interface RowAddresses {
@@ -39,13 +41,13 @@ export async function fetchRows(
   if (only === undefined || vchannels.length > 1)
     return fetchFromShards(streamingNode, request, pace, context);
   const answer = await streamingNode.fetchRows(
-    {
+    whole<FetchRowsRequest>({
       vchannel: only,
       segmentIds: bytesView(segmentIds),
       rows: bytesView(rows),
       fieldIds: [...fieldIds],
       isQuery: kind === 'query',
-    },
+    }),
     context,
   );
   return notTooLarge(must(answer.rows, 'rows'), kind);

@@ -32,6 +32,7 @@ export interface FilterRequest {
 
 /** @throws invalid_parameter for what no version can read, unsupported for what this one cannot */
 export function requestFilter({ schema, record }: OpenCollection, request: FilterRequest): RequestFilter {
+  if (request.text === '') return noFilter;
   const zone = request.zone ?? record.properties.timezone ?? 'UTC';
   const { text, templates } = request;
   const checked: CheckedFilter = readFilter(schema, { text, templates, zone });

@@ -6,14 +6,13 @@ import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
-import { type FieldData, SearchResultData } from '#proto/milvus/schema.js';
+import type { FieldData } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
 import { whole } from '#rpc/service.js';
+import { successStatus } from '#rpc/wire-status.js';
 import type { Hits } from '#segment/search/hits.js';
 import { searchExtras } from './search-extras.js';
 import type { CheckedSearch } from './search-request.js';
-
-const emptyResults = SearchResultData.create({});
 
 export interface FoundHits {
   readonly answers: readonly ShardSearchResponse[];
@@ -41,23 +40,35 @@ export async function encodeAnswer(
     queryCount,
   });
   return whole<SearchResults>({
-    status: extras.status,
+    status: extras.status ?? successStatus(),
     collectionName: search.scope.collection.schema.name,
     sessionTs: newestRead(answers),
     results: {
-      ...emptyResults,
       numQueries: BigInt(queryCount),
       topK: BigInt(params.topK),
       fieldsData,
       scores: bytesView(hits.scores),
       ids,
-      topks: Array.from(hits.counts, BigInt),
+      topks: topksOf(hits),
       outputFields: output.names,
-      primaryFieldName: primary.name,
+      groupByFieldValue: undefined,
       allSearchCount: BigInt(hits.rows.length),
+      distances: [],
       recalls: extras.recalls,
+      primaryFieldName: primary.name,
+      highlightResults: [],
+      elementIndices: undefined,
+      groupByFieldValues: [],
+      aggBuckets: [],
+      aggTopks: [],
     },
   });
+}
+
+function topksOf({ counts }: Hits): bigint[] {
+  const topks: bigint[] = [];
+  for (let query = 0; query < counts.length; query++) topks.push(BigInt(counts[query] ?? 0));
+  return topks;
 }
 
 async function encodeFields(rows: ColumnBatch, search: CheckedSearch, pace: Pace): Promise<FieldData[]> {

@@ -6,9 +6,10 @@ import { ElanusError } from '#base/errors.js';
 import { concatBatches, gatherBatch as gather } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
-import type { SegmentRecord } from '#proto/elanus/data.js';
+import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import type {
   FetchRowsRequest,
+  FetchRowsResponse,
   ShardRetrieveRequest,
   ShardSearchRequest,
   ShardSearchResponse,
@@ -16,6 +17,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import type { OracleTime } from '#roles/streaming-node/oracle-time.js';
+import { whole } from '#rpc/service.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { indexGrowing } from '#segment/files/vector-index-files.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
@@ -101,11 +103,14 @@ export class ShardReader {
     return this.#retrieve.run(request, await this.#view(request, context), context);
   }
 
-  async fetch(request: FetchRowsRequest, context: CallContext) {
+  async fetch(request: FetchRowsRequest, context: CallContext): Promise<FetchRowsResponse> {
     const { platform, shard, queryNode } = this.#parts;
     const served = this.#served;
     const segmentIds = new BigInt64Array(aligned(request.segmentIds));
     const rows = new Uint32Array(aligned(request.rows));
+    // Nearly always all are on one side: the request goes on as it came.
+    if (segmentIds.length > 0 && segmentIds.every((id) => served.isServed(id)))
+      return queryNode.fetchSegmentRows(request, context);
     const here: number[] = [];
     const there: number[] = [];
     for (const [at, id] of segmentIds.entries()) (served.isServed(id) ? there : here).push(at);
@@ -117,25 +122,28 @@ export class ShardReader {
       request.isQuery ? 'query' : 'search',
       new Pace(platform, context),
     );
-    if (there.length === 0) return { rows: await own };
+    if (there.length === 0) return fetched(await own);
     const asked = queryNode.fetchSegmentRows(
-      {
+      whole<FetchRowsRequest>({
         vchannel: request.vchannel,
         segmentIds: bytesView(pick64(segmentIds, there)),
         rows: bytesView(pick32(rows, there)),
         fieldIds: request.fieldIds,
         isQuery: request.isQuery,
-      },
+      }),
       context,
     );
     const [local, remote] = await Promise.all([own, asked]);
     if (remote.rows === undefined) throw new ElanusError('internal', 'query-node answered without rows');
-    if (here.length === 0) return { rows: remote.rows };
+    if (here.length === 0) return remote;
     const order = new Uint32Array(rows.length);
     for (const [index, at] of [...here, ...there].entries()) order[at] = index;
-    return { rows: gather(concatBatches([local, remote.rows]), order) };
+    return fetched(gather(concatBatches([local, remote.rows]), order));
   }
 }
+
+const fetched = (rows: ColumnBatch): FetchRowsResponse =>
+  whole<FetchRowsResponse>({ status: undefined, rows });
 
 const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array =>
   BigInt64Array.from(places, (place) => from[place] ?? 0n);

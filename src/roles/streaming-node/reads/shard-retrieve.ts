@@ -6,7 +6,12 @@ import { primaryField } from '#model/schema/field.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import type { ShardRetrieveRequest } from '#proto/elanus/roles.js';
+import {
+  type SegmentRetrieveRequest,
+  type ShardRetrieveRequest,
+  ShardRetrieveResponse,
+} from '#proto/elanus/roles.js';
+import { whole } from '#rpc/service.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { mergeBatchesInOrder, queryOrder } from '#segment/row-order.js';
 import { hasNewerRow, retrieveFromSegments } from '#segment/segment-reads.js';
@@ -26,7 +31,11 @@ export class ShardRetrieve {
     this.#parts = parts;
   }
 
-  async run(request: ShardRetrieveRequest, view: ShardView, context: CallContext) {
+  async run(
+    request: ShardRetrieveRequest,
+    view: ShardView,
+    context: CallContext,
+  ): Promise<ShardRetrieveResponse> {
     const { readTimestamp } = view;
     const pace = new Pace(this.#parts.platform, context);
     const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
@@ -34,7 +43,8 @@ export class ShardRetrieve {
     for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {
       const asked = wanted === limit ? request : { ...request, limit: BigInt(wanted) };
       const [local, sealed] = await this.#ask(asked, view, pace, context);
-      if (request.countOnly) return { count: local.count + (sealed?.count ?? 0n), readTimestamp };
+      if (request.countOnly)
+        return answer({ count: local.count + (sealed?.count ?? 0n), rows: undefined, readTimestamp });
       const sides = [local.rows, sealed?.rows ?? noRows] as const;
       const isNewest = request.textFilter === undefined && order === undefined;
       const newest = isNewest ? sides : await this.#newestOf(sides, view, pace, context);
@@ -49,7 +59,7 @@ export class ShardRetrieve {
         order === undefined
           ? await mergeBatchesByKey(newest, limit, pace)
           : await mergeBatchesInOrder(newest, order, { limit, skip: 0 }, pace);
-      return { count: BigInt(rows.rowCount), rows, readTimestamp };
+      return answer({ count: BigInt(rows.rowCount), rows, readTimestamp });
     }
   }
 
@@ -62,7 +72,7 @@ export class ShardRetrieve {
         : served.remote(
             sealedIds,
             queryNode.retrieveSegments(
-              { segmentIds: [...sealedIds], retrieve: request, readTimestamp },
+              whole<SegmentRetrieveRequest>({ segmentIds: [...sealedIds], retrieve: request, readTimestamp }),
               context,
             ),
           );
@@ -82,6 +92,11 @@ export class ShardRetrieve {
     return [withoutRows(local, newerThere), withoutRows(sealed, newerHere)];
   }
 }
+
+const emptyAnswer = ShardRetrieveResponse.create({});
+const answer = (
+  found: Pick<ShardRetrieveResponse, 'count' | 'rows' | 'readTimestamp'>,
+): ShardRetrieveResponse => whole<ShardRetrieveResponse>({ ...emptyAnswer, ...found });
 
 function timedKeys({ columns }: ColumnBatch): TimedKeys {
   const times = int64Values(must(columns[1], 'time column'));
