@@ -106,17 +106,23 @@ function scanTasks(facts: DenseFacts, search: DenseSearch, first: number, scanne
   const { workers, vectors, excluded } = search;
   const { queries, k, queryCount, signal } = scanned;
   const { region } = vectors;
-  const bounds = boundsOf(search);
-  const common = { metric, ...vectors.store.place, ...bounds, queries, k };
+  const common = {
+    ...vectors.store.place,
+    ...boundsOf(search),
+    ...(excluded.bits && { excluded: excluded.bits }),
+    metric,
+    queries,
+    k,
+  };
   const perTask = rowsPerScanTask(facts, rowCount - first, queryCount);
-  return Array.from({ length: Math.ceil((rowCount - first) / perTask) }, (_, task) => {
-    const rowBegin = first + task * perTask;
+  const tasks: Task[] = [];
+  for (let rowBegin = first; rowBegin < rowCount; rowBegin += perTask) {
     const rowEnd = Math.min(rowCount, rowBegin + perTask);
-    const range = { rowBegin, rowEnd };
-    const input: FlatSearchInput = { ...common, ...range, ...(excluded.bits && { excluded: excluded.bits }) };
+    const input: FlatSearchInput = { ...common, rowBegin, rowEnd };
     const micros = scanMicros(rowEnd - rowBegin, vectorBytes, queryCount);
-    return () => workers.run<SearchOutput>('flatSearch', input, [region], signal, micros);
-  });
+    tasks.push(() => workers.run<SearchOutput>('flatSearch', input, [region], signal, micros));
+  }
+  return tasks;
 }
 
 function sharedScan(atOnce: number, facts: DenseFacts, search: DenseSearch): Promise<SegmentHits> {

@@ -4,7 +4,8 @@ import { ElanusError } from '#base/errors.js';
 import { lengthProblem } from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
-import { ShardSearchResponse } from '#proto/elanus/roles.js';
+import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import type { WireReport } from './search-report.js';
 
 /** Hits of all queries one after another; `counts[q]` cuts them. A hit's address is (segment, row). */
 export interface Hits {
@@ -55,10 +56,22 @@ const uint64sOf = (bytes: Uint8Array): BigUint64Array => {
   return new BigUint64Array(buffer, byteOffset, byteLength / 8);
 };
 
-const emptyResponse = ShardSearchResponse.create({});
-export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchResponse {
-  return {
-    ...emptyResponse,
+const HITS = Symbol('hits');
+/** A message that was made in this process has the hits beside their bytes; nobody else can give a message this mark. */
+interface MadeHere extends ShardSearchResponse {
+  [HITS]?: { readonly message: ShardSearchResponse; readonly hits: Hits };
+}
+
+const noReport: WireReport = { searchedRows: 0n, recall: 0, plans: [] };
+
+/** The answer of a shard or a node: bytes for the wire, and the hits themselves for `decodeHits` in this process. */
+export function encodeHits(
+  hits: Hits,
+  readTimestamp: bigint,
+  { searchedRows, recall, plans }: WireReport = noReport,
+): ShardSearchResponse {
+  const message: MadeHere = {
+    status: undefined,
     counts: bytesView(hits.counts),
     scores: bytesView(hits.scores),
     segmentIds: bytesView(hits.segmentIds),
@@ -66,11 +79,19 @@ export function encodeHits(hits: Hits, readTimestamp: bigint): ShardSearchRespon
     keys: hits.keys,
     timestamps: bytesView(hits.timestamps),
     readTimestamp,
+    searchedRows,
+    recall,
+    plans,
   };
+  message[HITS] = { message, hits };
+  return message;
 }
 
 /** @throws internal when the parts do not fit together: nothing behind this reads past an end. */
 export function decodeHits(response: ShardSearchResponse): Hits {
+  const made = (response as MadeHere)[HITS];
+  // A copy of a message has its mark along with its fields, and may have other fields.
+  if (made?.message === response) return made.hits;
   const hitCount = response.scores.length / 4;
   const keys = response.keys ?? emptyKeys({ fieldId: 0n, dataType: DataType.Int64 });
   const fits =

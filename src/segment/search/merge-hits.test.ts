@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { columnFromInt64, columnFromStrings, keyAt } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
+import { ShardSearchResponse } from '#proto/elanus/roles.js';
 import { decodeHits, encodeHits, type Hits } from './hits.js';
 import { mergeHits } from './merge-hits.js';
 
@@ -47,7 +48,8 @@ it.each([
       };
     });
     const merged = mergeHits(parts, queryCount, k, isLargerBetter, { fieldId: KEY_FIELD, dataType });
-    const decoded = decodeHits(encodeHits(merged, 1n));
+    const sent = ShardSearchResponse.encode(encodeHits(merged, 1n)).finish();
+    const decoded = decodeHits(ShardSearchResponse.decode(sent));
     let at = 0;
     for (let query = 0; query < queryCount; query++) {
       const newest = new Map<bigint, { score: number; key: bigint; timestamp: bigint }>();

@@ -24,18 +24,30 @@ export function mergeHits(
   return merge.finish(keyField);
 }
 
-/** As `mergeHits`, in slices: many queries times many hits take long. @throws cancelled, deadline_exceeded */
-export async function mergeHitsPaced(
+/**
+ * As `mergeHits`, in slices: many queries times many hits take long. What is merged already comes back at once.
+ * @throws cancelled, deadline_exceeded
+ */
+export function mergeHitsPaced(
   parts: readonly Hits[],
   queryCount: number,
   k: number,
   isLargerBetter: boolean,
   keyField: KeyField,
   pace: Pace,
-): Promise<Hits> {
+): Hits | Promise<Hits> {
   const merged = alreadyMerged(parts, k, isLargerBetter);
   if (merged !== undefined) return merged;
-  const merge = new HitMerge(parts, queryCount, k, isLargerBetter);
+  return mergeInSlices(new HitMerge(parts, queryCount, k, isLargerBetter), parts, queryCount, keyField, pace);
+}
+
+async function mergeInSlices(
+  merge: HitMerge,
+  parts: readonly Hits[],
+  queryCount: number,
+  keyField: KeyField,
+  pace: Pace,
+): Promise<Hits> {
   let since = 0;
   for (let query = 0; query < queryCount; query++) {
     for (const index of parts.keys()) {

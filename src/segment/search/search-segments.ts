@@ -124,7 +124,7 @@ class SegmentsSearch {
     const { topK } = this.#request;
     const isLarger = isLargerBetter(this.#metric);
     if (this.#bounds === undefined) return mergeHits([], queryCount, topK, isLarger, this.keyField);
-    const merge = (parts: readonly Hits[]): Promise<Hits> =>
+    const merge = (parts: readonly Hits[]): Hits | Promise<Hits> =>
       mergeHitsPaced(parts, queryCount, topK, isLarger, this.keyField, this.#call.pace);
     for (let k = topK; ; k = nextK(k, queryCount)) {
       const found = await this.#searchAll(begin, end, k, options);
@@ -149,16 +149,11 @@ class SegmentsSearch {
     }
   }
 
-  async #searchAll(
-    begin: number,
-    end: number,
-    k: number,
-    options: SearchOptions,
-  ): Promise<readonly FoundIn[]> {
+  #searchAll(begin: number, end: number, k: number, options: SearchOptions): Promise<readonly FoundIn[]> {
     const queries = this.#queries(begin, end);
     const [only] = this.#searched;
     if (only !== undefined && this.#searched.length === 1)
-      return [await this.#searchOne(only, queries, k, options)];
+      return this.#searchOne(only, queries, k, options).then((found) => [found]);
     return Promise.all(this.#searched.map((segment) => this.#searchOne(segment, queries, k, options)));
   }
 
@@ -170,36 +165,27 @@ class SegmentsSearch {
   ): Promise<FoundIn> {
     const { fieldId, filter } = this.#request;
     const { id, data } = segment;
-    const asked = {
+    const readTs = readTsFor(segment, this.#readTs);
+    const search: { -readonly [Part in keyof SegmentSearch]: SegmentSearch[Part] } = {
       fieldId,
       metric: this.#metric,
       params: this.#params,
       k,
-      readTs: readTsFor(segment, this.#readTs),
+      readTs,
+      ...queries,
+      ...this.#bounds,
     };
-    const search: SegmentSearch = { ...asked, ...queries, ...this.#bounds };
     const supersededRows = this.#superseded.of(id);
-    const narrowed =
-      this.#keys === undefined && this.#predicate === undefined && supersededRows === undefined
-        ? search
-        : {
-            ...search,
-            ...(this.#keys !== undefined && {
-              filterRows: matchingRows(segment, this.#keys, this.#readTs),
-              negated: filter?.negated ?? false,
-            }),
-            ...(this.#predicate !== undefined && {
-              passing: await passingAt(segment, this.#predicate, asked.readTs, this.#call.pace),
-            }),
-            ...(supersededRows && { supersededRows }),
-          };
+    if (supersededRows !== undefined) search.supersededRows = supersededRows;
+    if (this.#keys !== undefined) {
+      search.filterRows = matchingRows(segment, this.#keys, this.#readTs);
+      search.negated = filter?.negated ?? false;
+    }
+    if (this.#predicate !== undefined)
+      search.passing = await passingAt(segment, this.#predicate, readTs, this.#call.pace);
     const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
-    const found = await searchSegment(
-      data,
-      narrowed,
-      this.#call.signal,
-      hooksOf(place, this.#request, options),
-    );
+    const hooks = hooksOf(place, this.#request, options);
+    const found = await searchSegment(data, search, this.#call.signal, hooks);
     moveIntoRange(this.#metric, found.scores);
     return { segment, found };
   }

@@ -84,7 +84,7 @@ export class ShardSearch {
     return served.remote(sealedIds, queryNode.searchSegments(whole<SegmentSearchRequest>(request), context));
   }
 
-  #merged(parts: readonly Hits[], request: ShardSearchRequest, pace: Pace): Promise<Hits> {
+  #merged(parts: readonly Hits[], request: ShardSearchRequest, pace: Pace): Hits | Promise<Hits> {
     const { queryCount, topK, metric } = request;
     const { fieldID, dataType } = primaryField(this.#parts.shard.schema);
     // A name that is no metric was refused by both sides.
@@ -94,7 +94,7 @@ export class ShardSearch {
 }
 
 const answer = (hits: Hits, readTimestamp: bigint, report: SearchReport | undefined): ShardSearchResponse =>
-  whole<ShardSearchResponse>({ ...encodeHits(hits, readTimestamp), ...report?.wire });
+  whole(encodeHits(hits, readTimestamp, report?.wire));
 
 function encodeSuperseded(
   superseded: SupersededRows,
