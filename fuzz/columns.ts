@@ -1,7 +1,7 @@
 // Columns of a request as clients send them, right or wrong as the caller says.
 import { DataType, FieldData } from '#proto/milvus/schema.js';
 
-/** Of the vectors of the collection. */
+/** Dimension of the vectors of the collection. */
 export const DIM = 4;
 
 export const floats = (values: readonly number[]): Uint8Array =>

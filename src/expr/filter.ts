@@ -36,7 +36,7 @@ export function readFilter(schema: CollectionSchema, source: FilterSource): Chec
   return filter;
 }
 
-/** Without the cache. */
+/** Checks a filter without the cache. */
 export function checkFilter(
   schema: CollectionSchema,
   { text: sent, templates = {}, zone = 'UTC' }: FilterSource,

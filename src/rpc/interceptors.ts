@@ -17,9 +17,9 @@ import { statusOf, successStatus } from './wire-status.js';
 
 /** What a step knows of the method that is called. */
 export interface ServiceMethod {
-  /** As handlers are named, `createCollection`. */
+  /** The name of the handler, `createCollection`. */
   readonly key: string;
-  /** As the protocol names it, `CreateCollection`. */
+  /** The name in the protocol, `CreateCollection`. */
   readonly name: string;
   /** As the wire names it, `/milvus.proto.milvus.MilvusService/CreateCollection`. */
   readonly path: string;

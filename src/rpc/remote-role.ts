@@ -12,7 +12,7 @@ export const SERVER_ID_HEADER = 'elanus-server-id';
 const BACKOFF_MS_MIN = 100;
 const BACKOFF_MS_MAX = 3000;
 const HANDSHAKE_MS_MAX = 2000;
-/** For calls that bring no deadline of their own, in ms. */
+/** Deadline of calls that bring none of their own, in ms. */
 const DEADLINE_MS_DEFAULT = 60_000;
 
 export class RemoteRole {

@@ -7,13 +7,13 @@ import type { SegmentData } from './segment-data.js';
 
 export interface KeyDeletes {
   readonly keys: Column;
-  /** When the key in that row of `keys` was deleted. */
+  /** The time at which the key in that row of `keys` was deleted. */
   readonly timestampAt: (row: number) => bigint;
-  /** In which partition; 0n: in any. */
+  /** The partition in which it was deleted; 0n: any. */
   readonly partitionAt: (row: number) => bigint;
 }
 
-/** Between two looks at the clock. */
+/** Rows between two looks at the clock. */
 const ROWS_AT_ONCE = 512;
 
 /**

@@ -72,7 +72,7 @@ export class MemoryAccount {
     return bytes;
   }
 
-  /** Without what could be given up at once. */
+  /** Bytes in use without what could be given up at once. */
   get neededBytes(): number {
     let bytes = 0;
     for (const use of this.#uses()) if (use.isIdle !== true) bytes += use.bytes;

@@ -36,7 +36,7 @@ export class RowFetch {
     return batchOf(rows.length, await Promise.all(columns));
   }
 
-  /** When every row was written. */
+  /** The time at which each row was written. */
   times(): Column {
     const { rowCount } = this.#versions;
     return columnFromInt64(TIMESTAMP_FIELD, BigUint64Array.from({ length: rowCount }, this.#timeAt));

@@ -55,7 +55,7 @@ export class SegmentData {
   readonly #copies: RowFetch;
   /** Its rows in the order of their keys. */
   readonly ordered: OrderedRows;
-  /** By vector field, once it was searched. */
+  /** Excluded rows of each vector field that was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
   #isReleased = false;
 

@@ -24,7 +24,7 @@ import type { Health } from './http-endpoints.js';
 import { Closers } from './node-stop.js';
 import { RoleDirectory } from './role-directory.js';
 
-/** Of the process's memory, when no bound is set: what is left is for working and for the runtime. */
+/** Share of the process's memory, when no bound is set: what is left is for working and for the runtime. */
 const MEMORY_SHARE = 0.8;
 
 export class NodeParts {
@@ -35,7 +35,7 @@ export class NodeParts {
   readonly directory: RoleDirectory;
   /** How a role calls the others, wherever they run. */
   readonly peers: RolePeers;
-  /** By path: what other processes and tools may call. */
+  /** What other processes and tools may call, by path. */
   readonly internalMethods = new Map<string, MethodHandler>();
   readonly closers = new Closers();
   readonly #states: Map<RoleName, StateCode>;

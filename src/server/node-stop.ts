@@ -15,7 +15,7 @@ export interface CloseOptions {
   readonly limits?: CloseLimits;
 }
 
-/** Of a library's close: nobody waits with a hard end, and rows in files make the next open faster. */
+/** Limits of a library's close: no one waits with a hard end, and rows in files make the next open faster. */
 export const defaultCloseLimits: CloseLimits = { graceMs: 5000, flushMs: 30_000, partMs: 10_000 };
 
 interface Closer {

@@ -3,7 +3,7 @@ import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 
 export type Constant =
   | { readonly type: 'bool'; readonly value: boolean }
-  /** Within 64 bits. */
+  /** The value is within 64 bits. */
   | { readonly type: 'int'; readonly value: bigint }
   | { readonly type: 'double'; readonly value: number }
   | { readonly type: 'text'; readonly value: string }
@@ -26,7 +26,7 @@ export function* elementsOf(list: ListConstant): Generator<Constant> {
 
 const SHOWN_LENGTH = 200;
 
-/** As Milvus prints it. */
+/** The constant as Milvus prints it. */
 export function constantText(constant: Constant): string {
   switch (constant.type) {
     case 'int':

@@ -10,7 +10,7 @@ interface Equalities {
   readonly place: number;
   readonly operand: Operand;
   readonly literals: Literal[];
-  /** As it was, for when it stays alone. */
+  /** The first equality as it was, for when it stays alone. */
   readonly first: Predicate;
   count: number;
 }

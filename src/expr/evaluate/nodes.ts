@@ -7,7 +7,7 @@ import { countBits, newBits, type RowBits, type Rows, wordsOf } from './rows.js'
 export interface Node {
   /** Nanoseconds a row, as guessed. */
   readonly cost: number;
-  /** As if every part were asked about every row. */
+  /** The cost if every part were evaluated for every row. */
   readonly costMax: number;
   readonly passShare: number;
   /** Writes to `out` which of the rows of `alive` pass. @param out another array than `alive` */

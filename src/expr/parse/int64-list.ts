@@ -21,7 +21,7 @@ export class Int64List {
     this.#count++;
   }
 
-  /** Within 64 bits. */
+  /** Adds a value, which is within 64 bits. */
   add(value: bigint): void {
     this.#reserve(this.#count + 1);
     this.#words[this.#count * 2] = Number(BigInt.asIntN(32, value));

@@ -5,7 +5,7 @@ import { isOp } from './operators.js';
 import { FilterSyntaxError } from './syntax-error.js';
 import { type TokenReader, unexpected } from './token-reader.js';
 
-/** Where an index into an array is too large. */
+/** The least index into an array that is too large. */
 const INDEX_MAX = 2 ** 31;
 
 /** `$`, the element under test, or `$[member]`, a field of it. @throws FilterSyntaxError */

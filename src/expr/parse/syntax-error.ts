@@ -23,7 +23,7 @@ export function placedMessage(text: string, error: FilterSyntaxError): string {
   return `${error.message} at line ${line}, column ${column}: ${snippet(text, at)}`;
 }
 
-/** Both counted from 1, columns in characters of the text. */
+/** Line and column, counted from 1, columns in characters of the text. */
 function lineAndColumn(text: string, at: number): { readonly line: number; readonly column: number } {
   let line = 1;
   let begin = 0;

@@ -7,7 +7,7 @@ import { FilterSyntaxError } from './syntax-error.js';
 export const TOKENS_MAX = 100_000;
 
 export class TokenReader {
-  /** For readers that look at characters themselves. */
+  /** The lexer, for readers that look at characters themselves. */
   readonly lexer: Lexer;
   #count = 0;
 

@@ -9,7 +9,7 @@ import { ElanusError } from '#base/errors.js';
 export type IndexParameter = number | string | boolean;
 /** What the block says of itself, as JSON text in its header. */
 export interface IndexMeta {
-  /** As asked for, or as AUTOINDEX chose: HNSW, IVF_PQ … */
+  /** The type that was requested, or that AUTOINDEX chose: HNSW, IVF_PQ … */
   readonly indexType: string;
   readonly metric: string;
   /** Element type of the vectors it was built from: float32, float16, bfloat16, int8, binary or sparse. */

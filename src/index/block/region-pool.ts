@@ -21,7 +21,7 @@ const GROW_BYTES_MAX = 64 << 20;
 export interface Slab<Region extends IndexRegion> {
   readonly region: Region;
   readonly offset: number;
-  /** At least what was asked for. */
+  /** Size of the slab, at least what was requested. */
   readonly bytes: number;
 }
 
@@ -42,7 +42,7 @@ export function slabBytes(bytes: number): number {
 export class RegionPool<Region extends IndexRegion> {
   readonly #workers: Pick<IndexWorkers<Region>, 'allocate' | 'release'>;
   readonly #shared = new Map<Region, Shared<Region>>();
-  /** By size class. */
+  /** Free slabs by size class. */
   readonly #free = new Map<number, Slab<Region>[]>();
   #filling: Shared<Region> | undefined;
 

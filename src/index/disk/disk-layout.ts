@@ -13,7 +13,7 @@ const DISK_INDEX_VERSION = 1;
 const CRC_BYTES = 4;
 
 export type Crc32 = (bytes: Uint8Array, seed?: number) => number;
-/** Where records are. Lengths in bytes. */
+/** Places of records; lengths in bytes. */
 export interface DiskLayout {
   readonly nodes: number;
   /** Ids in the list of a node; shorter lists end with NIL. */

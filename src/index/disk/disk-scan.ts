@@ -11,7 +11,7 @@ import { DISK_LINKS_MAX, diskWork, sectionPlace } from './disk-index.js';
 
 export interface DiskScanInput {
   readonly index: IndexPlacement;
-  /** In the form that codes are compared with. */
+  /** The query in the form that codes are compared with. */
   readonly query: Uint8Array;
   /** Nodes wanted, the nearest. */
   readonly count: number;

@@ -66,7 +66,7 @@ export interface FlatKernel {
 }
 
 export const flatKernel = new Kernel<FlatKernel>(flatKernelBase64, flatRelaxedKernelBase64);
-/** Without relaxed SIMD, as Node 20 runs it. */
+/** The kernel without relaxed SIMD, as Node 20 runs it. */
 export const flatBaselineKernel = new Kernel<FlatKernel>(flatKernelBase64);
 
 const word = new Uint32Array(1);

@@ -15,7 +15,7 @@ export interface GraphSpec {
   /** M: links of a node in an upper layer; layer 0 has twice as many. 2 to 2,048. */
   readonly degree: number;
   readonly efConstruction: number;
-  /** `fitting`: the shortest that tells neighbours apart. */
+  /** `fitting`: the shortest that distinguishes neighbours. */
   readonly form: CodeForm | 'fitting';
   /** A quantised graph: records with codes of the neighbours take the place of codes and lists of layer 0. Its form is SQ8. */
   readonly bits?: 1 | 2;

@@ -178,7 +178,7 @@ function forEachBlock(
   }
 }
 
-/** Where a thread's work area has what. */
+/** Layout of a thread's work area. */
 export interface SparseWork {
   readonly sums: number;
   readonly top: number;

@@ -12,7 +12,7 @@ export interface SparseScanInput {
   readonly offset: number;
   readonly rowBegin: number;
   readonly rowEnd: number;
-  /** As `unpackSparseQueries` reads them. */
+  /** Packed queries, as `unpackSparseQueries` reads them. */
   readonly queries: Uint8Array;
   readonly k: number;
   /** Bit i & 7 of byte i >> 3 set: row i is skipped. Rows past its end are not. */

@@ -38,7 +38,7 @@ export const isSparseAlgorithm = (name: unknown): name is SparseAlgorithm =>
 
 export interface SparseSearchInput {
   readonly index: IndexPlacement;
-  /** As `unpackSparseQueries` reads them. */
+  /** Packed queries, as `unpackSparseQueries` reads them. */
   readonly queries: Uint8Array;
   /** 0 to 16,384. */
   readonly k: number;

@@ -17,7 +17,7 @@ import { checkStructRows, flattenStructs } from './struct-columns.js';
 export interface BatchOptions {
   /** The key column is always sent then: with autoID it names the rows to replace. */
   readonly upsert?: boolean;
-  /** Not in this version. */
+  /** Refused in this version. */
   readonly partialUpdate?: boolean;
   /** The collection property `allow_insert_auto_id`. */
   readonly allowInsertAutoId?: boolean;

@@ -39,7 +39,7 @@ export function forEachMetaMember(object: Uint8Array, visit: Visit): void {
   }
 }
 
-/** Behind the closing quote. */
+/** The place behind the closing quote. */
 function stringEnd(bytes: Uint8Array, begin: number): number {
   let at = begin + 1;
   while (at < bytes.length && bytes[at] !== 0x22) at += bytes[at] === 0x5c ? 2 : 1;

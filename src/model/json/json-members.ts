@@ -127,7 +127,7 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-/** After the closing quote. */
+/** The place after the closing quote. */
 function stringEnd(text: string, begin: number): number {
   for (let at = begin + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -12,7 +12,7 @@ export interface OutputFields {
   /** The request is `count(*)` and nothing else. */
   readonly isCount: boolean;
   readonly fieldIds: bigint[];
-  /** For `output_fields` of the answer. */
+  /** Names for `output_fields` of the answer. */
   readonly names: string[];
   readonly dynamicKeys: string[];
   /** The keys to leave in `$meta`; undefined: all of it was asked for, or none. */

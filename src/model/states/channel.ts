@@ -58,7 +58,7 @@ export function parseChannel(record: ChannelRecord): Channel {
   return ownerServerId === 0n ? { ...facts, state: 'unowned' } : { ...facts, state: 'owned', ownerServerId };
 }
 
-/** As it is written and sent. */
+/** The record of a channel, as it is written and sent. */
 export function channelRecord(channel: Channel): ChannelRecord {
   switch (channel.state) {
     case 'unowned': {

@@ -88,7 +88,7 @@ export function parseFlushedSegment(record: SegmentRecord): FlushedSegment {
   return segment;
 }
 
-/** As it is written and sent. */
+/** The record of a segment, as it is written and sent. */
 export function segmentRecord(segment: Segment): SegmentRecord {
   switch (segment.state) {
     case 'importing':

@@ -51,7 +51,7 @@ export class SimulatedNetwork {
     this.#default = { ...perfect, ...defaults };
   }
 
-  /** Between all hosts without a link of their own. */
+  /** Sets the link between all hosts without one of their own. */
   setDefaultLink(link: Partial<Link>): void {
     this.#default = { ...this.#default, ...link };
   }

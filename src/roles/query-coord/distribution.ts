@@ -20,7 +20,7 @@ export interface ShardTarget {
   /** The owner of the channel; 0n: it has none yet. */
   readonly serverId: bigint;
   readonly version: bigint;
-  /** By segment: the query-node it was given to. */
+  /** The query-node that each segment was given to. */
   readonly segments: ReadonlyMap<bigint, bigint>;
 }
 

@@ -37,7 +37,7 @@ interface LoadedSegment extends ReadableSegment {
   indexed: SegmentRecord | undefined;
   /** They were given up for something else; a search asks for them again. */
   isEvicted: boolean;
-  /** When a search may try that next. */
+  /** Time at which a search may try that next. */
   restoreMs: number;
   readonly record: SegmentRecord;
   readonly schema: CollectionSchema;

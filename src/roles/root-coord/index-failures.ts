@@ -4,7 +4,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 /** Between two attempts of one build, in ms: doubled after each failure. */
 const RETRY_MS_MIN = 5000;
 const RETRY_MS_MAX = 300_000;
-/** While a peer is away: it may be back any moment. */
+/** Longest wait while a peer is away: it may be back any moment. */
 const AWAY_MS_MAX = 20_000;
 
 export interface IndexFailure {

@@ -56,11 +56,11 @@ export class PhysicalChannel {
   readonly #parts: PhysicalChannelParts;
   #log: WriteAheadLog;
   readonly #closing = new AbortController();
-  /** Those that are whole: rebuilt from the log, or new. */
+  /** Shards that are whole: rebuilt from the log, or new. */
   readonly shards = new Map<string, Shard>();
   /** First entry of other channels that truncation leaves: of those to be rebuilt, and of closed ones that the catalog may still name. */
   readonly #held = new Map<string, bigint>();
-  /** Where the catalog says that each shard begins. */
+  /** The checkpoint of each shard in the catalog. */
   readonly #checkpoints = new Map<Shard, bigint>();
   readonly #turns = new Mutex();
   readonly #truncating = new Mutex();
@@ -303,7 +303,7 @@ export class PhysicalChannel {
     for (const { pending, timestamp } of applied) pending.done.resolve(timestamp);
   }
 
-  /** After a flush: what the catalog has now. */
+  /** Notes, after a flush, the checkpoint that the catalog has now. */
   committed(shard: Shard, checkpointLsn: bigint): void {
     const before = this.#checkpoints.get(shard);
     if (before !== undefined && checkpointLsn > before) this.#checkpoints.set(shard, checkpointLsn);

@@ -7,7 +7,7 @@ export type ShardChange =
   | {
       readonly kind: 'write';
       readonly deletedKeys: Column | undefined;
-      /** Where the keys are deleted; 0n: in every partition. */
+      /** The partition in which the keys are deleted; 0n: every one. */
       readonly deletedPartitionId: bigint;
       readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
     }
@@ -22,7 +22,7 @@ export interface GrowingSegment {
   state: GrowingState;
   readonly firstLsn: bigint;
   readonly firstTimestamp: bigint;
-  /** Both by the monotonic clock of this process. */
+  /** These times are of the monotonic clock of this process. */
   readonly createdMs: number;
   lastWriteMs: number;
 }

@@ -14,7 +14,7 @@ import type { GrowingSegment, ShardChange } from './shard-change.js';
 /** A growing segment that takes the rows of its partition. */
 export interface OpenSegment {
   readonly id: bigint;
-  /** As `appliedBytes` counts them. */
+  /** Bytes as `appliedBytes` counts them. */
   readonly bytes: number;
   readonly rows: number;
 }
@@ -25,7 +25,7 @@ export interface DraftBase {
   readonly schema: CollectionSchema;
   readonly segmentBytesMax: number;
   readonly segments: ReadonlyMap<bigint, GrowingSegment>;
-  /** By partition. */
+  /** Open segments by partition. */
   readonly open: ReadonlyMap<bigint, OpenSegment>;
   /** Ids to use; those that are not used stay. */
   readonly ids: bigint[];

@@ -26,7 +26,7 @@ export interface ShardFlushParts {
   readonly shard: Shard;
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly allocateIds: (count: number) => Promise<bigint>;
-  /** After a commit: what became files. */
+  /** Called after a commit with what became files. */
   readonly onCommitted: (segments: readonly SegmentRecord[], checkpointLsn: bigint) => void;
 }
 

@@ -36,7 +36,7 @@ export class ShardSet {
     this.#parts = parts;
   }
 
-  /** Those that serve. */
+  /** The shards that serve. */
   all(): Iterable<OpenShard> {
     return this.#shards.values();
   }
@@ -107,7 +107,7 @@ export class ShardSet {
     for (const vchannel of this.#released.keys()) this.#forgetLater(vchannel);
   }
 
-  /** Only a hint: query-coord also looks by itself. */
+  /** Asks for a new target. Only a hint: query-coord also looks by itself. */
   askForTarget(collectionId: bigint): void {
     this.#parts.peers.queryCoord
       .segmentsChanged({ collectionId })

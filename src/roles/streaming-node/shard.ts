@@ -100,7 +100,7 @@ export class Shard {
     return this.#bytes.total + this.#deleteBytes;
   }
 
-  /** Without what is in files. */
+  /** Bytes that are not in files yet. */
   get unsavedBytes(): number {
     return this.#unsavedBytes.total + this.#deleteBytes;
   }

@@ -36,7 +36,7 @@ export interface FileSearch {
   readonly excluded?: Uint8Array;
   /** Rows that count. */
   readonly passing: number;
-  /** Those rows, where a filter named them. */
+  /** The rows themselves, where a filter named them. */
   readonly rows?: Uint32Array;
   readonly radius?: number;
   readonly rangeFilter?: number;

@@ -17,7 +17,7 @@ export interface CoveredRows {
   readonly rowCount: number;
   search(
     input: Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'vectors' | 'radius' | 'rangeFilter'>,
-    /** Where `input.vectors` are. */
+    /** The region in which `input.vectors` lie. */
     region: SharedRegion,
     signal?: AbortSignal,
   ): Promise<IndexSearchOutput>;

@@ -16,7 +16,7 @@ export class KeyIndex {
   /** By slot: the key's hash, so that growing and most misses need not look at keys. */
   #hashes: Uint32Array;
   #keyCount = 0;
-  /** By row: the older row of the same key, or -1. */
+  /** The older row of the same key, by row, or -1. */
   #older: Int32Array;
   #rowCount = 0;
   /** Rows with the smallest and the largest key, of the first `#boundedRows`. */

@@ -33,7 +33,7 @@ export interface SegmentSearch {
   readonly filterRows?: Uint32Array;
   /** `filterRows` are the rows that do not match. */
   readonly negated?: boolean;
-  /** Instead of `filterRows`: rows that a predicate lets pass. */
+  /** Rows that a predicate lets pass, instead of `filterRows`. */
   readonly passing?: PassingBits;
   /** Rows that do not count whatever the filter says. */
   readonly supersededRows?: Uint32Array;

@@ -25,7 +25,7 @@ const ROW_BYTES_HINT = 512;
 
 interface Place {
   readonly region: SharedRegion;
-  /** Where rows begin in it. */
+  /** Offset of the rows in it. */
   readonly begin: number;
   /** Undefined: the region is this column's own. */
   readonly slab: Slab<SharedRegion> | undefined;

@@ -39,7 +39,7 @@ class BestHits {
   readonly #k: number;
   readonly #isLargerBetter: boolean;
   readonly #counts: Uint32Array;
-  /** By chosen hit: its list, and its place there. */
+  /** The list of each chosen hit, and its place there. */
   readonly #from: number[] = [];
   readonly #places: number[] = [];
   /** By list, for the query that is being merged: the first hit that is not chosen, and the end. */

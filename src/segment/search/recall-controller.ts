@@ -352,7 +352,7 @@ export class RecallController {
 
 interface Sampled {
   readonly queries: readonly Uint8Array[];
-  /** Where the queries are stored vectors: their rows. */
+  /** The rows of queries that are stored vectors. */
   readonly rows?: readonly number[];
 }
 

@@ -6,7 +6,7 @@ import type { AskedSearch, RecallChoice, RecallControllers } from './recall-cont
 import { type PlanOfSegment, SearchReport } from './search-report.js';
 
 export interface SearchHooks {
-  /** For `target_recall`. */
+  /** Chooses the width for `target_recall`. */
   readonly choose?: (
     vectors: VectorColumn,
     index: SegmentIndex,

@@ -53,7 +53,7 @@ export interface WireReport {
   readonly plans: SegmentPlan[];
 }
 
-/** As a client reads it. */
+/** The report as a client reads it. */
 export function explainText(plans: readonly SegmentPlan[]): string {
   return JSON.stringify(
     plans.map(

@@ -69,7 +69,7 @@ type Queries = Pick<SegmentSearch, 'queries' | 'sparseQueries'>;
 class SegmentsSearch {
   readonly keyField: KeyField;
   readonly #all: readonly ReadableSegment[];
-  /** Those with rows and the field. */
+  /** Segments that have rows and the field. */
   readonly #searched: readonly ReadableSegment[];
   readonly #request: ShardSearchRequest;
   readonly #readTs: bigint;

@@ -13,7 +13,7 @@ import type { RecallChoice } from './recall-controller.js';
 export interface CommonFacts {
   readonly metric: MetricName;
   readonly queryCount: number;
-  /** As asked, and at most the rows of the segment. */
+  /** The limit as asked, and as `k` at most the rows of the segment. */
   readonly kAsked: number;
   readonly k: number;
   readonly params: AskedParams;
@@ -42,7 +42,7 @@ export interface DenseFacts extends CommonFacts {
   readonly hasRange: boolean;
   /** A filter named the rows that count. */
   readonly isNamed: boolean;
-  /** Some rows do not count. */
+  /** Whether some rows do not count. */
   readonly isNarrowed: boolean;
   readonly index: IndexFacts | undefined;
   /** The search has a target recall: nothing may be used whose recall is not measured. */
@@ -84,7 +84,7 @@ export type DensePlan =
       readonly kind: 'index';
       readonly index: IndexFacts;
       readonly params: AskedParams;
-      /** As estimated; 0: unknown. */
+      /** The recall as estimated; 0: unknown. */
       readonly recall: number;
     }
   /** Signatures of all rows are compared, in ranges. */

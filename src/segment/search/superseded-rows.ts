@@ -87,7 +87,7 @@ function hasNewer(
   return row !== undefined && isNewer(data.timestampOf(row), id, time, own);
 }
 
-/** Without the hits of these ascending numbers. */
+/** The hits without those at these ascending numbers. */
 export function withoutHits(hits: Hits, numbers: readonly number[]): Hits {
   if (numbers.length === 0) return hits;
   const counts = new Uint32Array(hits.counts.length);

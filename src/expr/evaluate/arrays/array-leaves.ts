@@ -32,7 +32,7 @@ abstract class ArrayLeaf implements Leaf {
   }
 }
 
-/** Where in the list of constants an element is. */
+/** Finds the place of an element in the list of constants. */
 interface ElementSet {
   readonly size: number;
   indexOf(row: number, element: number): number;

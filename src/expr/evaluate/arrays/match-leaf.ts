@@ -89,7 +89,7 @@ export interface MatchParts {
   /** Has as many elements as there are to ask. */
   readonly over: ArrayRows;
   readonly current: readonly CurrentElements[];
-  /** Over elements. */
+  /** The predicate over elements. */
   readonly node: Node;
   readonly quantifier: Quantifier;
   readonly threshold: number;

@@ -59,7 +59,7 @@ function closingQuote(bytes: Uint8Array, from: number, end: number): number {
   return end;
 }
 
-/** Behind the value that begins at `from`. */
+/** The place behind the value that begins at `from`. */
 function skipValue(bytes: Uint8Array, from: number, end: number): number {
   const first = bytes[from] as number;
   if (first === QUOTE) return closingQuote(bytes, from + 1, end) + 1;
@@ -169,7 +169,7 @@ function isKey(bytes: Uint8Array, begin: number, end: number, { key, isPlain }: 
   return true;
 }
 
-/** Where the element begins; -1: the array is shorter. */
+/** The place where the element begins; -1: the array is shorter. */
 function findElement(bytes: Uint8Array, open: number, end: number, index: number): number {
   let at = firstElement(bytes, open, end);
   for (let left = index; left > 0 && at >= 0; left--) at = nextElement(bytes, at, end);
@@ -188,7 +188,7 @@ export function nextElement(bytes: Uint8Array, from: number, end: number): numbe
   return at < end ? at : -1;
 }
 
-/** Over a comma; `end` when there is none. */
+/** The place of the value behind a comma; `end` when there is none. */
 function nextValue(bytes: Uint8Array, from: number, end: number): number {
   const at = skipSpace(bytes, from, end);
   return at < end && bytes[at] === COMMA ? skipSpace(bytes, at + 1, end) : end;

@@ -40,7 +40,7 @@ class BoolTest implements JsonTest {
   }
 }
 
-/** Something other than null. */
+/** Passes values other than null. */
 export class ExistsTest implements JsonTest {
   readonly cost = 1;
   readonly passShare = 0.7;
@@ -170,7 +170,7 @@ export function equalityTest(value: Literal): JsonTest {
 
 const INT64_LIMIT = 2 ** 63;
 
-/** Which of some constants a value is. */
+/** Finds which of some constants a value is. */
 export class JsonValueSet implements NumberTest {
   readonly size: number;
   readonly #false: number;

@@ -174,7 +174,7 @@ function computeWide(
   for (let i = 0; i < count; i++) to[i] = computeInts(op, left[i] as bigint, right[i] as bigint) ?? 0n;
 }
 
-/** Not yet wrapped; undefined: a division by 0. */
+/** The result, not yet wrapped; undefined: a division by 0. */
 export function computeInts(op: ArithmeticOp, left: bigint, right: bigint): bigint | undefined {
   switch (op) {
     case '+':

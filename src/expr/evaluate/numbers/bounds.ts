@@ -108,14 +108,14 @@ export function exactRange(bounds: Bounds): NumberRange | undefined {
   return { low: isLowOpen ? -Infinity : Number(low), high: isHighOpen ? Infinity : Number(high) };
 }
 
-/** Within 64 bits; undefined: nothing is within. */
+/** The range within 64 bits; undefined: nothing is within. */
 export function wideRange(bounds: Bounds & { readonly kind: 'ints' }): WideRange | undefined {
   const low = bounds.low < INT64_MIN ? INT64_MIN : bounds.low;
   const high = bounds.high > INT64_MAX ? INT64_MAX : bounds.high;
   return low > high ? undefined : { low, high };
 }
 
-/** Within 32 bits; undefined: nothing is within. */
+/** The range within 32 bits; undefined: nothing is within. */
 export function int32Range({ low, high }: NumberRange): NumberRange | undefined {
   const clipped = { low: Math.max(low, -0x80000000), high: Math.min(high, 0x7fffffff) };
   return clipped.low <= clipped.high ? clipped : undefined;

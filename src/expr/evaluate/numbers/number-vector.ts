@@ -17,7 +17,7 @@ export interface NumberVector {
   readonly max: number;
   /** Reads the values of a block; the values of unknown rows are arbitrary. */
   load(rows: Rows, alive: RowBits): void;
-  /** As in a `Leaf`. */
+  /** Takes unknown rows out, as in a `Leaf`. */
   maskKnown(rows: Rows, known: RowBits): void;
 }
 

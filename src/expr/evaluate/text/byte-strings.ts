@@ -12,7 +12,7 @@ export function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boo
 export const isEqualTo = (bytes: Uint8Array, begin: number, end: number, text: Uint8Array): boolean =>
   end - begin === text.length && standsAt(bytes, begin, text);
 
-/** Below 0: [begin, end) comes before the text. */
+/** Order of two byte strings; below 0: [begin, end) comes before the text. */
 export function compareTo(bytes: Uint8Array, begin: number, end: number, text: Uint8Array): number {
   const length = Math.min(end - begin, text.length);
   for (let i = 0; i < length; i++) {

@@ -65,7 +65,7 @@ class OrderedText implements TextMatcher {
   }
 }
 
-/** Both must hold. */
+/** Matches what both matchers match. */
 export class BothMatch implements TextMatcher {
   readonly cost = 8;
   readonly byteCost = 0;

@@ -136,7 +136,7 @@ class MendedLists {
     }
   }
 
-  /** In place of the node of the list that most others link to. */
+  /** Puts a node in place of the one in the list that most others link to. */
   #replaceIn(i: number, node: number): void {
     const begin = this.#foundAt(i) * this.#length;
     let most = begin;

@@ -6,7 +6,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_
 export interface AppendTarget {
   readonly file: number;
   readonly fd: number;
-  /** For errors. */
+  /** Name of the file in errors. */
   readonly name: string;
   /** A file that must still be there once the bytes are durable. */
   readonly guard?: string;

@@ -157,7 +157,7 @@ export class GrpcCall {
     if (reader.message !== undefined) this.#received(reader.message);
   }
 
-  /** Before any of the message is kept. */
+  /** Decides before any of the message is kept. */
   #admit(length: number): boolean {
     const { receiveBytesMax, held } = this.#limits;
     if (length > receiveBytesMax)

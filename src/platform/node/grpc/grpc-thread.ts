@@ -49,12 +49,12 @@ export class GrpcThread {
     this.#worker.on('exit', (code) => this.#lost(`exit code ${code}`));
   }
 
-  /** When its code is there and it can listen at once. */
+  /** Resolves when its code is loaded and it can listen at once. */
   get loaded(): Promise<void> {
     return this.#loaded.promise;
   }
 
-  /** With the reason. */
+  /** Resolves when the thread has ended, with the reason. */
   get ended(): Promise<string> {
     return this.#ended.promise;
   }

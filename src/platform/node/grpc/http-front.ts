@@ -71,7 +71,7 @@ export class HttpFront {
     for (const [socket, { busy }] of this.#connections) if (busy === 0) socket.destroy();
   }
 
-  /** After the last socket is gone. */
+  /** Called after the last socket is gone. */
   destroy(): void {
     clearInterval(this.#checks);
   }

@@ -11,7 +11,7 @@ import { hashKeys } from './key-hashes.js';
 export interface ShardWrite {
   readonly vchannel: string;
   readonly deletedKeys?: Column;
-  /** Where they are deleted; 0n: in every partition. */
+  /** The partition in which they are deleted; 0n: every one. */
   readonly deletedPartitionId: bigint;
   readonly inserts: { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
 }

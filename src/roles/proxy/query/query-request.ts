@@ -15,7 +15,7 @@ export interface CheckedQuery {
   readonly scope: ReadScope;
   readonly filter: RequestFilter;
   readonly output: OutputFields;
-  /** As shards get it; empty: in key order. */
+  /** The order as shards get it; empty: key order. */
   readonly orderBy: OrderKey[];
   readonly order: QueryOrder | undefined;
   /** Rows, in the order, that the page leaves out before it. */
@@ -25,7 +25,7 @@ export interface CheckedQuery {
   /** The rows before the page are found by their keys, and what they hold is not read. */
   readonly isPaged: boolean;
   readonly ignoreGrowing: boolean;
-  /** In which times are answered; undefined: UTC. */
+  /** Time zone of the times in the answer; undefined: UTC. */
   readonly zone: string | undefined;
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;

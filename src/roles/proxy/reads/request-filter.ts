@@ -11,11 +11,11 @@ import type { OpenCollection } from '#roles/proxy/collection-access.js';
 export interface RequestFilter {
   /** The client gave none: all rows pass. */
   readonly isEmpty: boolean;
-  /** As shards get it; nothing: all rows pass. */
+  /** The filter as shards get it; empty: all rows pass. */
   readonly forShards: Pick<ShardSearchRequest, 'filter' | 'textFilter'>;
   /** Where the filter says nothing but "one of these keys": the keys, in the order written. A delete by them needs no read. */
   readonly keys: { readonly column: Column; readonly count: number } | undefined;
-  /** Where it says more than keys. */
+  /** The predicate of a filter that is more than keys. */
   readonly predicate: PredicateFilter | undefined;
 }
 

@@ -18,7 +18,7 @@ interface SearchExtras {
 
 interface AskedFor {
   readonly explain: boolean;
-  /** As sent. */
+  /** The parameters as sent. */
   readonly sent: VectorSearchParams;
   /** The part of it that the index uses. */
   readonly usedParams: VectorSearchParams;

@@ -22,7 +22,7 @@ import { isDiskFile } from '#segment/files/disk-file-record.js';
 
 interface ServedSegment {
   readonly record: SegmentRecord;
-  /** While loading: the deletes that arrived meanwhile. */
+  /** Deletes that arrived while the segment is being loaded. */
   waiting: ForwardedDeletes[] | undefined;
   indexKeys: string;
 }
