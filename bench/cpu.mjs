@@ -4,7 +4,7 @@
 // files yet, `many` with the key over four segments. Queries of ten rows by keys and by a number. Inserts of batches of 1, 100 and 2,000
 // rows of key and vector; with `$` also two dynamic fields a row. Requests are encoded beforehand.
 // Metrics: processor time of the server's process, all its threads, per call or row (µs, median of the rounds); and the median of the
-// ratios of the rounds: mine/base, and base/base of a second copy of the base, which shows what the measurement can tell.
+// ratios of the rounds: mine/base, and base/base of a second copy of the base, which shows how exact the measurement is.
 // All builds are open in one process, which is not the client's, and take turns of about 12 ms; the turns of a round, at least `--round` ms
 // of processor time for each build, are added up. So load of the machine and the collector meet all alike. How code is compiled differs from process to process: `--processes` are started one after another, the builds in
 // another order each time, and the median of theirs is what counts.

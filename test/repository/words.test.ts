@@ -1,8 +1,9 @@
 // Comments, names and titles of tests keep to the field's words, and every comment names its subject.
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { commentsOf, retiredWords } from './words.js';
+import { commentsOf, retiredInText, retiredWords } from './words.js';
 
 const root = join(import.meta.dirname, '../..');
 const isGenerated = (path: string): boolean => path.startsWith('src/proto/') || path.includes('/gen/');
@@ -20,6 +21,14 @@ const files = ['src', 'sim', 'test', 'fuzz', 'torture', 'bench', 'scripts', 'dem
 it('the sources use none of the retired words', () => {
   expect(files.length).toBeGreaterThan(600);
   expect(files.flatMap((path) => retiredWords(path, readFileSync(join(root, path), 'utf8')))).toEqual([]);
+});
+
+it('documents and messages use none of them either', () => {
+  const texts = execFileSync('git', ['ls-files', '*.md', 'proto/**/*.proto'], { cwd: root, encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  expect(texts.length).toBeGreaterThan(60);
+  expect(texts.flatMap((path) => retiredInText(path, readFileSync(join(root, path), 'utf8')))).toEqual([]);
 });
 
 describe('the rules find', () => {

@@ -58,20 +58,23 @@ const titlesOf = (text: string): string[] =>
     ([, , title = '']) => title,
   );
 
+const wordsFound = (where: string, said: string): string[] =>
+  retired.flatMap(([word, instead]) => {
+    const [hit] = word.exec(said) ?? [];
+    return hit === undefined ? [] : [`${where}: "${hit}"; say ${instead}`];
+  });
+
+/** For texts that are prose as a whole, line by line. */
+export const retiredInText = (path: string, text: string): string[] =>
+  text.split('\n').flatMap((line, at) => wordsFound(`${path}:${at + 1}`, line));
+
 export function retiredWords(path: string, text: string): string[] {
-  const found: string[] = [];
-  const look = (where: string, said: string): void => {
-    for (const [word, instead] of retired) {
-      const [hit] = word.exec(said) ?? [];
-      if (hit !== undefined) found.push(`${path}${where}: "${hit}"; say ${instead}`);
-    }
-  };
-  look('', words(path.split('/').at(-1) ?? '').replaceAll('-', ' '));
+  const found = wordsFound(path, words(path.split('/').at(-1) ?? '').replaceAll('-', ' '));
   for (const { line, text: said } of commentsOf(text)) {
-    look(`:${line}`, said);
+    found.push(...wordsFound(`${path}:${line}`, said));
     if (headless.test(said)) found.push(`${path}:${line}: begins with "Of"; name what it is about`);
   }
-  for (const name of new Set(namesOf(text))) look(` name ${name}`, words(name));
-  for (const title of titlesOf(text)) look(` test "${title}"`, title);
+  for (const name of new Set(namesOf(text))) found.push(...wordsFound(`${path} name ${name}`, words(name)));
+  for (const title of titlesOf(text)) found.push(...wordsFound(`${path} test "${title}"`, title));
   return found;
 }
