@@ -4,10 +4,12 @@
 // files yet, `many` with the key over four segments. Queries of ten rows by keys and by a number. Inserts of batches of 1, 100 and 2,000
 // rows of key and vector; with `$` also two dynamic fields a row. Requests are encoded beforehand.
 // Metrics: processor time of the server's process, all its threads, per call or row (µs, median of the rounds); and the median of the
-// ratios of the rounds: mine/base, and base/base of a second copy of the base, which shows how exact the measurement is.
+// ratios of the rounds: mine to the mean of two copies of the base, and of one copy of the base to the other, which shows how large the
+// noise is.
 // All builds are open in one process, which is not the client's, and take turns of about 12 ms; the turns of a round, at least `--round` ms
-// of processor time for each build, are added up. So load of the machine and the collector meet all alike. How code is compiled differs from process to process: `--processes` are started one after another, the builds in
-// another order each time, and the median of theirs is what counts.
+// of processor time for each build, are added up. So load of the machine and the collector meet all alike. How code is compiled differs
+// from process to process: `--processes` are started one after another, the builds in another order each time, and the median of theirs is
+// what counts.
 // Needs Node >= 24 (`npx node`):  npx node bench/cpu.mjs --base PATH [--mine PATH] [--rounds N] [--processes N] [--round MS] [--only TEXT]
 // where PATH is a checkout with `dist/`; `--mine` is this one unless given. `--only` takes texts with commas between them.
 import { fork } from 'node:child_process';
@@ -187,12 +189,12 @@ function print({ name, unit }, runs) {
   const mine = median(runs.flatMap((run) => run.mine))
     .toFixed(2)
     .padStart(8);
-  const of = (which) => {
-    const each = runs.map((run) => median(ratios(run[which], run.base)));
-    return `${median(each).toFixed(3)} (${each.map((one) => one.toFixed(3)).join(' ')})`;
-  };
+  const listed = (each) => `${median(each).toFixed(3)} (${each.map((one) => one.toFixed(3)).join(' ')})`;
+  const copies = (run) => run.base.map((micros, round) => (micros + run.again[round]) / 2);
+  const of = (run) => median(ratios(run.mine, copies(run)));
+  const noise = (run) => median(ratios(run.again, run.base));
   console.log(
-    `${name.padEnd(15)} base ${base}  mine ${mine} us a ${unit}; mine/base ${of('mine')}; base/base ${of('again')}`,
+    `${name.padEnd(15)} base ${base}  mine ${mine} us a ${unit}; mine/base ${listed(runs.map(of))}; base/base ${listed(runs.map(noise))}`,
   );
 }
 
