@@ -6,6 +6,7 @@
 import { BINARY, FLOAT16, FLOAT32, INT8, loadExact, rowBytes } from '../lib/elements';
 import { siftDown } from '../lib/top-k';
 
+export { maxSim } from './max-sim';
 export { norms } from './norms';
 export { scanMany, scanOne } from './scan';
 export { scanIds } from './scan-ids';

@@ -4,7 +4,8 @@ import { keys, negate } from '../lib/keys';
 import { limitOf, offerRows } from '../lib/top-k';
 import { COSINE, gather4, isSimilarity, raw1x4 } from './scores';
 
-@inline function inBlocks(
+/** Where row `row` is, of rows in blocks. */
+@inline export function inBlocks(
   base: usize,
   row: u32,
   blockRows: u32,

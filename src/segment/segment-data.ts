@@ -17,6 +17,7 @@ import { KeyedRows } from '#segment/fields/keyed-rows.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
+import type { VectorLists } from '#segment/fields/vector-lists.js';
 import { BatchAppend } from './batch-append.js';
 import { OrderedRows } from './ordered-rows.js';
 import { RowFetch } from './row-fetch.js';
@@ -250,6 +251,10 @@ export class SegmentData {
 
   denseVectors(fieldId: bigint): VectorColumn | undefined {
     return this.#fields.dense(fieldId);
+  }
+
+  vectorLists(fieldId: bigint): VectorLists | undefined {
+    return this.#fields.lists(fieldId);
   }
 
   sparseVectors(fieldId: bigint): SparseVectors | undefined {

@@ -11,7 +11,8 @@ export interface FlatIdsInput extends Omit<FlatSearchInput, 'rowBegin' | 'rowEnd
 
 /** Row numbers that are in scratch at a time. */
 const CHUNK_IDS = 8192;
-const NO_BLOCKS = { rows: 0xffffffff, bytes: 0 };
+/** All rows lie one after the other. */
+export const NO_BLOCKS = { rows: 0xffffffff, bytes: 0 };
 
 export function flatIds(input: FlatIdsInput, context: FlatSearchContext): SearchOutput {
   const { ids, dim, vectorsOffset, inverseNormsOffset: norms = 0, blocks = NO_BLOCKS } = input;

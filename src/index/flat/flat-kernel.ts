@@ -59,6 +59,26 @@ export interface FlatKernel {
       high: number,
     ]
   ): number;
+  /** Lists of query vectors against rows that are lists of vectors: adds to `sums` the distance of each query vector's best match. */
+  maxSim(
+    ...args: [
+      element: number,
+      metric: number,
+      dim: number,
+      vectors: number,
+      norms: number,
+      blockRows: number,
+      blockBytes: number,
+      spans: number,
+      count: number,
+      queryCount: number,
+      queries: number,
+      queryStride: number,
+      tops: number,
+      topStride: number,
+      sums: number,
+    ]
+  ): void;
   finish(top: number): number;
   norms(element: number, vectors: number, dim: number, rows: number, out: number): void;
   widen(element: number, dim: number, query: number, out: number): void;

@@ -139,7 +139,7 @@ export class FlatQueries {
     let total = 0;
     for (let first = 0; first < this.count && this.k > 0; first += this.group) {
       const group = Math.min(this.group, this.count - first);
-      this.#load(first, group);
+      this.load(first, group);
       scan(group);
       for (let i = 0; i < group; i++) total += counts[first + i] = this.#take(i, rows, scores, total);
     }
@@ -149,7 +149,7 @@ export class FlatQueries {
   }
 
   /** Puts queries into scratch with empty top-k states. */
-  #load(first: number, group: number): void {
+  load(first: number, group: number): void {
     const { dim, metric } = this.#input;
     const { bytes, words } = this.views;
     for (let i = 0; i < group; i++) {

@@ -2,5 +2,6 @@
 import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { inverseNorms } from './inverse-norms.js';
+import { maxSim } from './max-sim.js';
 
-export const flatTasks = { flatIds, flatSearch, inverseNorms };
+export const flatTasks = { flatIds, flatSearch, inverseNorms, maxSim };

@@ -1,7 +1,7 @@
 // search_params and query_params as typed objects, with Milvus's ranges and texts.
 // Keys of later versions that would change the result are refused; mere hints are read over.
 import { ElanusError } from '#base/errors.js';
-import { isLargerBetter, isMetricName, metricNames } from '#model/schema/metric-type.js';
+import { isLargerBetter, isMetricName, type MetricName, metricNames } from '#model/schema/metric-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import { isVectorList } from '#model/schema/struct-arrays.js';
 import { vectorTypeOf } from '#model/schema/vector-type.js';
@@ -132,20 +132,21 @@ const innerPairs = (params: Readonly<Record<string, unknown>>): KeyValuePair[] =
     value: typeof value === 'string' ? value : (JSON.stringify(value) ?? ''),
   }));
 
+/** Of arrays of vectors that of a vector. */
+const searchedType = (field: FieldSchema): number =>
+  isVectorList(field) ? field.elementType : field.dataType;
+
 function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldSchema {
   if (name === undefined) {
-    const [first, ...others] = schema.fields.filter((field) => vectorTypeOf(field.dataType) !== undefined);
+    const [first, ...others] = schema.fields.filter(
+      (field) => vectorTypeOf(searchedType(field)) !== undefined,
+    );
     if (first !== undefined && others.length === 0) return first;
     return refuse('multiple anns_fields exist, please specify a anns_field in search_params');
   }
   const field = fieldByName(schema, name);
   if (field === undefined) return refuse(`failed to get field schema by name: fieldName(${name}) not found`);
-  if (isVectorList(field))
-    throw new ElanusError(
-      'unsupported',
-      `search of ${name}, an array of vectors, is not supported in this version; search another vector field`,
-    );
-  if (vectorTypeOf(field.dataType) === undefined) {
+  if (vectorTypeOf(searchedType(field)) === undefined) {
     refuse(
       `anns_field ${name} is of type ${dataTypeName(field.dataType)}; field (${name}) to search is not of vector type`,
     );
@@ -183,22 +184,23 @@ function iteratorOf(sent: RequestParams): SearchIterator | undefined {
 }
 
 /** Compares what the search asks for with the index; without an index, `expected` is a name as sent. @throws invalid_parameter */
-export function checkSearchMetric(expected: string, params: SearchParams): void {
+export function checkSearchMetric(expected: string, params: SearchParams, elementMetric?: MetricName): void {
   if (params.metricType !== undefined && params.metricType !== expected) {
     refuse(`metric type not match: invalid parameter[expected=${expected}][actual=${params.metricType}]`);
   }
   const { radius, rangeFilter } = params;
-  if (!isMetricName(expected)) {
+  const metric = elementMetric ?? expected;
+  if (!isMetricName(metric)) {
     throw new ElanusError(
       'invalid_parameter',
       `metric type ${expected} is not known; use one of ${metricNames.filter((name) => !laterMetrics.has(name)).join(', ')}`,
     );
   }
   if (radius === undefined || rangeFilter === undefined) return;
-  if (!isLargerBetter(expected) && rangeFilter >= radius) {
+  if (!isLargerBetter(metric) && rangeFilter >= radius) {
     refuse(`range_filter(${rangeFilter}) must be less than radius(${radius}) for metric type ${expected}`);
   }
-  if (isLargerBetter(expected) && rangeFilter <= radius) {
+  if (isLargerBetter(metric) && rangeFilter <= radius) {
     refuse(`range_filter(${rangeFilter}) must be greater than radius(${radius}) for metric type ${expected}`);
   }
 }

@@ -12,9 +12,10 @@ import { ColumnStore, defaultBytes } from './column-store.js';
 import { type FileVectors, isLostFile } from './file-vectors.js';
 import { SparseVectors } from './sparse-vectors.js';
 import { VectorColumn } from './vector-column.js';
+import { VectorLists } from './vector-lists.js';
 
 /** Vectors in memory or in a file. How each kind is searched is planned in `search/segment-plan.ts`. */
-export type VectorStoreOfField = VectorColumn | SparseVectors | FileVectors;
+export type VectorStoreOfField = VectorColumn | VectorLists | SparseVectors | FileVectors;
 export type AnyFieldStore = ColumnStore | VectorStoreOfField;
 
 /** A batch's columns by field. */
@@ -79,6 +80,8 @@ export class FieldStores {
     if (isDenseVector(dataType)) return new VectorColumn(platform.workers, fieldID, dataType, dim, rowsHint);
     if (dataType === DataType.SparseFloatVector)
       return new SparseVectors(platform.workers, fieldID, rowsHint);
+    if (dataType === DataType.ArrayOfVector)
+      return new VectorLists(platform.workers, fieldID, field.elementType, dim);
     return new ColumnStore(fieldID, dataType, dim, rowsHint);
   }
 
@@ -98,6 +101,11 @@ export class FieldStores {
   dense(fieldId: bigint): VectorColumn | undefined {
     const store = this.#byField.get(fieldId);
     return store?.kind === 'dense' ? store : undefined;
+  }
+
+  lists(fieldId: bigint): VectorLists | undefined {
+    const store = this.#byField.get(fieldId);
+    return store?.kind === 'lists' ? store : undefined;
   }
 
   sparse(fieldId: bigint): SparseVectors | undefined {

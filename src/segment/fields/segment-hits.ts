@@ -12,6 +12,8 @@ export interface SegmentHits {
   readonly counts: Uint32Array;
   readonly rows: Uint32Array;
   readonly scores: Float32Array;
+  /** Where hits are elements of rows, the place of each in its row. */
+  readonly offsets?: Uint32Array;
   /** Distances computed, where the index counts them. */
   readonly computed?: number;
 }
@@ -23,6 +25,8 @@ export interface SegmentSearch {
   readonly queries: Float32Array | Uint8Array;
   /** Instead of `queries`, for a sparse field: as `unpackSparseQueries` reads them. */
   readonly sparseQueries?: Uint8Array;
+  /** In an array of vectors: how many of `queries` each query has. Left out, each vector is a query that looks for vectors. */
+  readonly lists?: Uint32Array;
   /** What the search asks of an index, checked already. */
   readonly params?: Readonly<Record<string, number | string | boolean>>;
   readonly k: number;
@@ -35,6 +39,8 @@ export interface SegmentSearch {
   readonly negated?: boolean;
   /** Rows that a predicate lets pass, instead of `filterRows`. */
   readonly passing?: PassingBits;
+  /** In an array of vectors: vectors that a filter of elements lets pass. */
+  readonly passingElements?: PassingBits;
   /** Rows that do not count whatever the filter says. */
   readonly supersededRows?: Uint32Array;
 }

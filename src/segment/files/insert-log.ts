@@ -109,7 +109,7 @@ async function encodeGroup(
     (sum, field) =>
       sum +
       (field.dataType === DataType.ArrayOfVector
-        ? Math.ceil((data.column(field.fieldId)?.data.length ?? 0) / Math.max(1, data.rowCount))
+        ? listBytes(data, field.fieldId)
         : (fixedWidth(field.dataType, field.dim) ??
           (field.dataType === DataType.SparseFloatVector ? 1024 : 64))),
     0,
@@ -134,6 +134,13 @@ async function encodeGroup(
     await platform.timers.yield();
   }
   return file.finish();
+}
+
+/** Of the vectors of a row, on average. */
+function listBytes(data: SegmentData, fieldId: bigint): number {
+  const elements = data.vectorLists(fieldId)?.elements;
+  const bytes = (elements?.rowCount ?? 0) * (elements?.store.vectorBytes ?? 0);
+  return Math.ceil(bytes / Math.max(1, data.rowCount));
 }
 
 function columnOfRows(data: SegmentData, fieldId: bigint, begin: number, end: number): Column {

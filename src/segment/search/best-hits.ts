@@ -6,6 +6,7 @@ import { isStringType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { SegmentHits } from '#segment/fields/segment-hits.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
+import { elementKeys } from './element-keys.js';
 import type { Hits, KeyField } from './hits.js';
 
 /** What a search found in one segment: `counts[q]` rows of query q from `q * k` on, best first. */
@@ -120,7 +121,16 @@ class BestHits {
       hits.segmentIds[at] = segment.id;
       hits.timestamps[at] = segment.data.timestampOf(row);
     }
-    return { ...hits, keys: this.#keys(hits.rows, keyField) };
+    const keys = this.#keys(hits.rows, keyField);
+    const isElements = this.#lists.some(({ found }) => found.offsets !== undefined);
+    return { ...hits, keys: isElements ? elementKeys(keys, this.#offsets()) : keys };
+  }
+
+  #offsets(): Uint32Array {
+    return Uint32Array.from(this.#from, (list, at) => {
+      const { found } = this.#lists[list] as FoundIn;
+      return found.offsets?.[this.#places[at] as number] ?? 0;
+    });
   }
 
   #keys(rows: Uint32Array, { fieldId, dataType }: KeyField): Column {

@@ -26,6 +26,8 @@ export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0
       return exact;
     case 'rows':
       return { ...exact, plan: 'rows' };
+    case 'max-sim':
+      return { ...exact, plan: 'max sim' };
     case 'walk and scan':
       return { ...counted, ...widthOf('HNSW', facts.params), indexType: 'HNSW', plan: 'walk and scan' };
     case 'index': {

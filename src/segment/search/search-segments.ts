@@ -11,6 +11,7 @@ import { vectorWidth } from '#model/columns/dense-vector.js';
 import { DataType } from '#model/schema/data-type.js';
 import { fieldById, primaryField } from '#model/schema/field.js';
 import { isLargerBetter, isMetricName, type MetricName } from '#model/schema/metric-type.js';
+import { elementField, isVectorList } from '#model/schema/struct-arrays.js';
 import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
@@ -22,7 +23,8 @@ import { filterKeys, matchingRows } from '#segment/segment-reads.js';
 import { sentPredicate } from '#segment/sent-filter.js';
 import { type AskedParams, askedParams } from './asked-params.js';
 import { bestHits, type FoundIn } from './best-hits.js';
-import type { Hits, KeyField } from './hits.js';
+import { ELEMENT_KEYS, elementKeys, withRowKeys } from './element-keys.js';
+import { type Hits, type KeyField, uint32sOf } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
 import { hooksOf, type SearchOptions } from './search-hooks.js';
 import { searchSegment } from './segment-search.js';
@@ -64,7 +66,7 @@ export async function searchSegments(
   return appendHits(groups, search.keyField);
 }
 
-type Queries = Pick<SegmentSearch, 'queries' | 'sparseQueries'>;
+type Queries = Pick<SegmentSearch, 'queries' | 'sparseQueries' | 'lists'>;
 
 class SegmentsSearch {
   readonly keyField: KeyField;
@@ -81,6 +83,10 @@ class SegmentsSearch {
   readonly #predicate: PredicateFilter | undefined;
   readonly #superseded: SupersededRows;
   readonly #isSparse: boolean;
+  /** Vectors of each query, where queries are lists. */
+  readonly #lists: Uint32Array | undefined;
+  /** Of rows, also where hits are elements of them. */
+  readonly #rowKeys: KeyField;
   readonly #queryBegin: (query: number) => number;
 
   /** @throws invalid_parameter, vector_dim_mismatch */
@@ -101,21 +107,24 @@ class SegmentsSearch {
     this.#call = call;
     this.#metric = metric;
     const { radius, rangeFilter } = request;
-    this.#bounds =
-      radius === undefined && rangeFilter === undefined
-        ? NO_BOUNDS
-        : boundsOnComputed(metric, {
-            ...(radius !== undefined && { radius }),
-            ...(rangeFilter !== undefined && { rangeFilter }),
-          });
+    const bounds = {
+      ...(radius !== undefined && { radius }),
+      ...(rangeFilter !== undefined && { rangeFilter }),
+    };
+    this.#lists = request.listLengths.length === 0 ? undefined : uint32sOf(request.listLengths);
+    // Sums of scores have no range that rounding could leave.
+    if (radius === undefined && rangeFilter === undefined) this.#bounds = NO_BOUNDS;
+    else this.#bounds = this.#lists === undefined ? boundsOnComputed(metric, bounds) : bounds;
     this.#params = askedParams(request.params);
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
     this.#predicate = sentPredicate(request.textFilter, schema);
     this.#superseded = call.superseded ?? new SupersededRows();
     const primary = primaryField(schema);
-    this.keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
+    this.#rowKeys = { fieldId: primary.fieldID, dataType: primary.dataType };
+    const isElements = isVectorList(field) && this.#lists === undefined;
+    this.keyField = isElements ? ELEMENT_KEYS : this.#rowKeys;
     this.#isSparse = field.dataType === DataType.SparseFloatVector;
-    this.#queryBegin = queryBegins(request, field);
+    this.#queryBegin = queryBegins(request, field, this.#lists);
   }
 
   /** The best hits of queries [begin, end), each key by its newest row. */
@@ -128,17 +137,12 @@ class SegmentsSearch {
       mergeHitsPaced(parts, queryCount, topK, isLarger, this.keyField, this.#call.pace);
     for (let k = topK; ; k = nextK(k, queryCount)) {
       const found = await this.#searchAll(begin, end, k, options);
-      const best = found.length > 1 ? bestHits(found, queryCount, topK, isLarger, this.keyField) : undefined;
-      if (
-        best !== undefined &&
-        (await supersededBy(this.#all, this.#readTs, best, this.#call.pace)).length === 0
-      )
-        return best;
-      const parts = found.map((one) => hitsOf(one, this.keyField.fieldId));
+      const best = found.length > 1 ? bestHits(found, queryCount, topK, isLarger, this.#rowKeys) : undefined;
+      if (best !== undefined && (await this.#supersededBy(best)).length === 0) return best;
+      const parts = found.map((one) => hitsOf(one, this.#rowKeys.fieldId));
       if (this.#all.length < 2) return merge(parts);
       const superseded: number[][] = [];
-      for (const part of parts)
-        superseded.push(await supersededBy(this.#all, this.#readTs, part, this.#call.pace));
+      for (const part of parts) superseded.push(await this.#supersededBy(part));
       if (superseded.every(({ length }) => length === 0)) return merge(parts);
       if (!parts.some((part, index) => isLeftShort(part, superseded[index] ?? [], k))) {
         return merge(parts.map((part, index) => withoutHits(part, superseded[index] ?? [])));
@@ -147,6 +151,10 @@ class SegmentsSearch {
       for (const [index, part] of parts.entries()) this.#superseded.add(part, superseded[index] ?? []);
       await this.#call.pace.rest();
     }
+  }
+
+  #supersededBy(hits: Hits): Promise<number[]> {
+    return supersededBy(this.#all, this.#readTs, withRowKeys(hits, this.#rowKeys), this.#call.pace);
   }
 
   #searchAll(begin: number, end: number, k: number, options: SearchOptions): Promise<readonly FoundIn[]> {
@@ -186,7 +194,7 @@ class SegmentsSearch {
     const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
     const hooks = hooksOf(place, this.#request, options);
     const found = await searchSegment(data, search, this.#call.signal, hooks);
-    moveIntoRange(this.#metric, found.scores);
+    if (this.#lists === undefined) moveIntoRange(this.#metric, found.scores);
     return { segment, found };
   }
 
@@ -194,7 +202,10 @@ class SegmentsSearch {
     const { queries, queryCount } = this.#request;
     const some =
       end - begin === queryCount ? queries : queries.subarray(this.#queryBegin(begin), this.#queryBegin(end));
-    return this.#isSparse ? { queries: new Uint8Array(0), sparseQueries: some } : { queries: some };
+    if (this.#isSparse) return { queries: new Uint8Array(0), sparseQueries: some };
+    return this.#lists === undefined
+      ? { queries: some }
+      : { queries: some, lists: this.#lists.slice(begin, end) };
   }
 }
 
@@ -204,7 +215,8 @@ function checkedTarget(
 ): { readonly field: FieldSchema; readonly metric: MetricName } {
   const field = fieldById(schema, request.fieldId);
   const metric = isMetricName(request.metric) ? request.metric : undefined;
-  const vectorType = vectorTypeOf(field?.dataType ?? 0);
+  const isList = field !== undefined && isVectorList(field);
+  const vectorType = vectorTypeOf((isList ? field.elementType : field?.dataType) ?? 0);
   const metrics: readonly MetricName[] = vectorType === undefined ? [] : vectorTypes[vectorType].metrics;
   if (field === undefined || metric === undefined || !metrics.includes(metric))
     throw new ElanusError(
@@ -218,6 +230,7 @@ function checkedTarget(
 function queryBegins(
   { queries, queryCount }: ShardSearchRequest,
   field: FieldSchema,
+  lists: Uint32Array | undefined,
 ): (query: number) => number {
   if (field.dataType === DataType.SparseFloatVector) {
     // Found when it is asked for first: one group of queries is all of them.
@@ -227,14 +240,22 @@ function queryBegins(
       return begins[query] ?? queries.length;
     };
   }
-  const width = vectorWidth(field);
-  const expected = queryCount * width;
+  const width = vectorWidth(isVectorList(field) ? elementField(field) : field);
+  const ends = lists && endsOf(lists);
+  const expected = (ends === undefined ? queryCount : (ends[queryCount] ?? 0)) * width;
   if (queries.length !== expected)
     throw new ElanusError(
       'vector_dim_mismatch',
       `vector dimension mismatch, expected vector size(byte) ${expected}, actual ${queries.length}`,
     );
-  return (query) => query * width;
+  return (query) => (ends === undefined ? query : (ends[query] ?? 0)) * width;
+}
+
+/** The number of the first vector of each list, and behind the last how many there are. */
+function endsOf(lists: Uint32Array): Uint32Array {
+  const ends = new Uint32Array(lists.length + 1);
+  for (let at = 0; at < lists.length; at++) ends[at + 1] = (ends[at] as number) + (lists[at] as number);
+  return ends;
 }
 
 /** With the keys and times of the rows, one query after the other. */
@@ -242,6 +263,7 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
   let total = 0;
   for (const count of found.counts) total += count;
   const isCompact = total === found.rows.length;
+  const offsets = found.offsets && (isCompact ? found.offsets : new Uint32Array(total));
   const rows = isCompact ? found.rows : new Uint32Array(total);
   const scores = isCompact ? found.scores : new Float32Array(total);
   for (let query = 0, at = 0; query < found.queryCount && !isCompact; query++) {
@@ -249,6 +271,7 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
     const count = found.counts[query] ?? 0;
     rows.set(found.rows.subarray(begin, begin + count), at);
     scores.set(found.scores.subarray(begin, begin + count), at);
+    if (found.offsets) offsets?.set(found.offsets.subarray(begin, begin + count), at);
     at += count;
   }
   const timestamps = new BigUint64Array(total);
@@ -259,7 +282,7 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
     scores,
     rows,
     segmentIds: new BigInt64Array(total).fill(id),
-    keys,
+    keys: offsets === undefined ? keys : elementKeys(keys, offsets),
     timestamps,
   };
 }

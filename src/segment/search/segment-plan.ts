@@ -116,7 +116,12 @@ export type FilePlan =
       readonly isRefined: boolean;
     };
 
-export type SegmentPlan = DensePlan | SparsePlan | FilePlan;
+/** Lists of vectors: every row that counts is scored. */
+export interface MaxSimPlan {
+  readonly kind: 'max-sim';
+}
+
+export type SegmentPlan = DensePlan | SparsePlan | FilePlan | MaxSimPlan;
 
 /** Multiply-adds that are worth a task of their own, a few milliseconds. */
 const TASK_WORK_MIN = 1 << 23;

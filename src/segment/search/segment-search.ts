@@ -9,10 +9,12 @@ import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { emptyHits, type SegmentHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
+import type { VectorLists } from '#segment/fields/vector-lists.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import type { DenseSearch } from './dense-input.js';
 import { runDense } from './dense-search.js';
 import { describePlan } from './describe-plan.js';
+import { countedRows, excludedElements, inRows, scanLists } from './list-search.js';
 import { ownBytes } from './query-slices.js';
 import type { SearchHooks } from './search-hooks.js';
 import {
@@ -32,6 +34,8 @@ interface Asked {
   readonly data: SegmentData;
   readonly request: SegmentSearch;
   readonly excluded: ExcludedRows;
+  /** Of what is searched: rows, or vectors of rows. */
+  readonly rowCount: number;
   readonly signal: AbortSignal | undefined;
   readonly hooks: SearchHooks;
 }
@@ -48,10 +52,14 @@ export async function searchSegment(
 ): Promise<SegmentHits> {
   const store = data.vectorStore(request.fieldId);
   const excluded = data.excludedRows(store, request.readTs, request);
-  const asked: Asked = { data, request, excluded, signal, hooks };
+  const asked: Asked = { data, request, excluded, rowCount: data.rowCount, signal, hooks };
   switch (store.kind) {
     case 'dense':
       return searchDense(asked, store);
+    case 'lists':
+      return request.lists === undefined
+        ? searchElements(asked, store)
+        : searchLists(asked, store, request.lists);
     case 'sparse':
       return searchSparse(asked, store);
     case 'file':
@@ -79,8 +87,8 @@ function reportedWhenDone(
   });
 }
 
-function commonFacts({ data, request, excluded }: Asked, queryCount: number): CommonFacts {
-  const { rowCount, workers } = data;
+function commonFacts({ data, request, excluded, rowCount }: Asked, queryCount: number): CommonFacts {
+  const { workers } = data;
   return {
     metric: request.metric,
     queryCount,
@@ -136,6 +144,34 @@ function withChoice(facts: DenseFacts, search: DenseSearch, hooks: SearchHooks):
     ...(excluded.bits && { excluded: excluded.bits }),
   });
   return { ...facts, choice };
+}
+
+/** Vectors one by one, whatever rows they are in. */
+async function searchElements(asked: Asked, vectors: VectorLists): Promise<SegmentHits> {
+  const { excluded, request, rowCount } = asked;
+  const found = await searchDense(
+    {
+      ...asked,
+      excluded: excludedElements(vectors, excluded, rowCount, request.passingElements),
+      rowCount: vectors.elements.rowCount,
+    },
+    vectors.elements,
+  );
+  return inRows(vectors, found);
+}
+
+async function searchLists(asked: Asked, vectors: VectorLists, lists: Uint32Array): Promise<SegmentHits> {
+  const { request, excluded, signal, data } = asked;
+  const { vectorBytes } = vectors.elements.store;
+  const vectorCount = checkedQueryCount(request, vectorBytes, vectors.elements.dim);
+  if (lists.reduce((sum, count) => sum + count, 0) !== vectorCount)
+    throw new ElanusError('internal', `${vectorCount} query vectors, but the lists have another number`);
+  const common = commonFacts(asked, lists.length);
+  const { k, rowCount } = common;
+  if (k === 0 || lists.length === 0) return emptyHits(lists.length, k);
+  const rows = countedRows(excluded, rowCount);
+  const running = scanLists({ workers: data.workers, vectors, request, lists, k, rows, signal });
+  return reportedWhenDone(asked, { kind: 'max-sim' }, common, running);
 }
 
 async function searchSparse(asked: Asked, vectors: SparseVectors): Promise<SegmentHits> {

@@ -1,12 +1,13 @@
 // The last step of a search: hits and their output fields in the message that clients read.
 import { bytesView } from '#base/bytes.js';
 import { columnFieldFromBatch, idsFromColumn, joinStructs } from '#model/columns/field-data-out.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
 import { answeredRows } from '#model/params/output-fields.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
-import type { FieldData } from '#proto/milvus/schema.js';
+import type { FieldData, LongArray } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
 import { whole } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
@@ -19,11 +20,13 @@ export interface FoundHits {
   readonly hits: Hits;
   /** Output fields of the hits, row for row; undefined: there are no hits, or no fields were asked for. */
   readonly rows: ColumnBatch | undefined;
+  /** Where hits are elements of rows, the place of each in its row. */
+  readonly offsets: Uint32Array | undefined;
 }
 
 /** @throws cancelled, deadline_exceeded */
 export async function encodeAnswer(
-  { answers, hits, rows }: FoundHits,
+  { answers, hits, rows, offsets }: FoundHits,
   search: CheckedSearch,
   pace: Pace,
 ): Promise<SearchResults> {
@@ -57,7 +60,7 @@ export async function encodeAnswer(
       recalls: extras.recalls,
       primaryFieldName: primary.name,
       highlightResults: [],
-      elementIndices: undefined,
+      elementIndices: offsets && indicesOf(offsets),
       groupByFieldValues: [],
       aggBuckets: [],
       aggTopks: [],
@@ -70,6 +73,10 @@ function topksOf({ counts }: Hits): bigint[] {
   for (let query = 0; query < counts.length; query++) topks.push(BigInt(counts[query] ?? 0));
   return topks;
 }
+
+const indicesOf = (offsets: Uint32Array): LongArray => ({
+  data: encodeInt64s(bytesView(BigInt64Array.from(offsets, BigInt))),
+});
 
 async function encodeFields(rows: ColumnBatch, search: CheckedSearch, pace: Pace): Promise<FieldData[]> {
   const { schema, record } = search.scope.collection;

@@ -28,6 +28,7 @@ function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchReque
     metric: plan.metric,
     queries: search.queries,
     queryCount: search.queryCount,
+    listLengths: search.listLengths,
     topK: plan.topK,
     guaranteeTimestamp: search.guaranteeTimestamp,
     ignoreGrowing: params.ignoreGrowing,

@@ -2,6 +2,7 @@
 import { isLargerBetter } from '#model/schema/metric-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import { ELEMENT_KEYS } from '#segment/search/element-keys.js';
 import { decodeHits, type Hits } from '#segment/search/hits.js';
 import { mergeHitsPaced } from '#segment/search/merge-hits.js';
 import type { CheckedSearch } from './search-request.js';
@@ -15,6 +16,6 @@ export function mergeShards(
   const [first] = answers;
   if (answers.length === 1 && first !== undefined) return decodeHits(first);
   const { primary, metric, topK } = plan;
-  const keyField = { fieldId: primary.fieldID, dataType: primary.dataType };
+  const keyField = plan.ofElements ? ELEMENT_KEYS : { fieldId: primary.fieldID, dataType: primary.dataType };
   return mergeHitsPaced(answers.map(decodeHits), queryCount, topK, isLargerBetter(metric), keyField, pace);
 }

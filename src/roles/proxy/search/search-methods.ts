@@ -8,6 +8,7 @@ import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import type { Hits } from '#segment/search/hits.js';
 import { encodeAnswer } from './encode-answer.js';
 import { searchShards } from './fan-out.js';
@@ -36,10 +37,13 @@ export class SearchMethods {
   async #run(search: CheckedSearch, context: CallContext): Promise<SearchResults> {
     const answers = await searchShards(this.#parts, search, context);
     const pace = new Pace(this.#parts.platform, context);
-    const hits = rankHits(await mergeShards(answers, search, pace), search);
+    const ranked = rankHits(await mergeShards(answers, search, pace), search);
+    const offsets = offsetsOf(ranked);
+    const { fieldID: fieldId, dataType } = search.plan.primary;
+    const hits = withRowKeys(ranked, { fieldId, dataType });
     if (pace.isDue) await pace.rest();
     const rows = await this.#fetch(hits, search, pace, context);
-    return await encodeAnswer({ answers, hits, rows }, search, pace);
+    return await encodeAnswer({ answers, hits, rows, offsets }, search, pace);
   }
 
   /** Output fields, of the hits that stay. */

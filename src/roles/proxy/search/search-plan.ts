@@ -8,7 +8,9 @@ import { type OutputFields, resolveOutputFields } from '#model/params/output-fie
 import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/params/search-params.js';
 import { checkSearchParams } from '#model/params/vector-search-params.js';
 import { primaryField } from '#model/schema/field.js';
+import { elementMetricOf, isListMetric, listMetricOf } from '#model/schema/list-metric.js';
 import { type MetricName, metricNames } from '#model/schema/metric-type.js';
+import { isVectorList } from '#model/schema/struct-arrays.js';
 import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { IndexSearchParams } from '#proto/elanus/roles.js';
@@ -19,7 +21,12 @@ import type { OpenCollection } from '#roles/proxy/collection-access.js';
 export interface SearchPlan {
   readonly params: SearchParams;
   readonly primary: FieldSchema;
+  /** By which vectors are compared. */
   readonly metric: MetricName;
+  /** Queries are lists of vectors, and rows are found by their lists. */
+  readonly ofLists: boolean;
+  /** Each vector of the rows is searched for itself, and hits say which it is. */
+  readonly ofElements: boolean;
   /** Limit plus offset. */
   readonly topK: number;
   readonly output: OutputFields;
@@ -40,10 +47,12 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
       'search iterators come in a later version; search with limit and offset',
     );
   const index = record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
-  const indexMetric = metricNames.find((name) => name === index?.metricType);
-  const vectorType = vectorTypeOf(params.annsField.dataType) ?? 'FloatVector';
-  const metricName = indexMetric ?? params.metricType ?? vectorTypes[vectorType].defaultMetric;
-  checkSearchMetric(metricName, params);
+  const isList = isVectorList(params.annsField);
+  const indexMetric = index === undefined ? undefined : metricNamed(index.metricType);
+  const metricName = indexMetric ?? params.metricType ?? defaultMetric(params.annsField);
+  const elementMetric = isList ? elementMetricOf(metricName) : undefined;
+  checkSearchMetric(metricName, params, elementMetric);
+  const ofLists = isListMetric(metricName);
   const output = resolveOutputFields(schema, request.outputFields, { call: 'search' });
   const topK = params.topK + params.offset;
   const indexType = index !== undefined && isIndexType(index.indexType) ? index.indexType : undefined;
@@ -60,16 +69,28 @@ function planSearch({ record, schema }: OpenCollection, request: SearchRequest):
   return {
     params,
     primary: primaryField(schema),
+    ofLists,
+    ofElements: isList && !ofLists,
     topK,
     output,
     usedParams,
     builtAs: build?.kind,
     metric: must(
-      metricNames.find((name) => name === metricName),
+      elementMetric ?? metricNames.find((name) => name === metricName),
       'metric of a checked search',
     ),
     shardParams: { ...usedParams, ...signature },
   };
+}
+
+const metricNamed = (name: string): string | undefined =>
+  elementMetricOf(name) === undefined ? undefined : name;
+
+function defaultMetric(field: FieldSchema): string {
+  const isList = isVectorList(field);
+  const vectorType = vectorTypeOf(isList ? field.elementType : field.dataType) ?? 'FloatVector';
+  const metric = vectorTypes[vectorType].defaultMetric;
+  return isList ? (listMetricOf(metric) ?? metric) : metric;
 }
 
 /** Texts kept of one collection; a client that never sends the same twice must not fill the memory. */

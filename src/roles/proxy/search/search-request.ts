@@ -14,6 +14,8 @@ export interface CheckedSearch {
   /** Vectors one after another, in the encoding of the field. */
   readonly queries: Uint8Array;
   readonly queryCount: number;
+  /** Where each query is a list: how many vectors each has, uint32; else empty. */
+  readonly listLengths: Uint8Array;
   readonly filter: RequestFilter;
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;
@@ -38,7 +40,11 @@ export function checkSearch(request: SearchRequest, scope: ReadScope, plans: Sea
   const plan = plans.of(scope.collection, request);
   const { searchInput } = request;
   const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noPlaceholders;
-  const { queries, nq } = parsePlaceholderGroup(placeholders, plan.params.annsField);
+  const { queries, nq, listLengths } = parsePlaceholderGroup(
+    placeholders,
+    plan.params.annsField,
+    plan.ofLists,
+  );
   if (nq < 1 || nq > QUERY_COUNT_MAX)
     throw new ElanusError(
       'invalid_parameter',
@@ -50,6 +56,7 @@ export function checkSearch(request: SearchRequest, scope: ReadScope, plans: Sea
     plan,
     queries,
     queryCount: nq,
+    listLengths,
     filter: requestFilter(scope.collection, {
       text: request.dsl,
       templates: request.exprTemplateValues,

@@ -10,7 +10,8 @@ import {
   type ShardSearchResponse,
 } from '#proto/elanus/roles.js';
 import { whole } from '#rpc/service.js';
-import { decodeHits, encodeHits, type Hits } from '#segment/search/hits.js';
+import { ELEMENT_KEYS, withRowKeys } from '#segment/search/element-keys.js';
+import { decodeHits, encodeHits, type Hits, type KeyField } from '#segment/search/hits.js';
 import { mergeHitsPaced } from '#segment/search/merge-hits.js';
 import { reportFor } from '#segment/search/search-hooks.js';
 import type { SearchReport } from '#segment/search/search-report.js';
@@ -58,8 +59,11 @@ export class ShardSearch {
       if (remote === undefined) return answer(local, readTimestamp, report);
       report?.addAnswer(remote);
       const sealed = decodeHits(remote);
-      const supersededThere = await supersededBy(growing, readTimestamp, sealed, pace);
-      const supersededHere = await newerInSealed(this.#parts, view, local, context);
+      const keyField = this.#keyField();
+      const sealedRows = withRowKeys(sealed, keyField);
+      const supersededThere = await supersededBy(growing, readTimestamp, sealedRows, pace);
+      const localRows = withRowKeys(local, keyField);
+      const supersededHere = await newerInSealed(this.#parts, view, localRows, context);
       if (isLeftShort(sealed, supersededThere, topK) || isLeftShort(local, supersededHere, topK)) {
         superseded.add(sealed, supersededThere);
         superseded.add(local, supersededHere);
@@ -86,10 +90,16 @@ export class ShardSearch {
 
   #merged(parts: readonly Hits[], request: ShardSearchRequest, pace: Pace): Hits | Promise<Hits> {
     const { queryCount, topK, metric } = request;
-    const { fieldID, dataType } = primaryField(this.#parts.shard.schema);
     // A name that is no metric was refused by both sides.
     const isLarger = !isMetricName(metric) || isLargerBetter(metric);
-    return mergeHitsPaced(parts, queryCount, topK, isLarger, { fieldId: fieldID, dataType }, pace);
+    const isElements = parts.some(({ keys }) => keys.fieldId === ELEMENT_KEYS.fieldId);
+    const keyField = isElements ? ELEMENT_KEYS : this.#keyField();
+    return mergeHitsPaced(parts, queryCount, topK, isLarger, keyField, pace);
+  }
+
+  #keyField(): KeyField {
+    const { fieldID, dataType } = primaryField(this.#parts.shard.schema);
+    return { fieldId: fieldID, dataType };
   }
 }
 
