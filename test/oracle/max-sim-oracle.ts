@@ -9,7 +9,7 @@ export interface ListRow {
 const isLarger = (metric: Metric): boolean => metric !== 'L2';
 
 /** The sum over the query's vectors of the best match in the row. */
-export const maxSimOf = (metric: Metric, query: readonly number[][], { vectors }: ListRow): number =>
+const maxSimOf = (metric: Metric, query: readonly number[][], { vectors }: ListRow): number =>
   query.reduce((sum, one) => {
     const scores = vectors.map((vector) => scoreOf(metric, one, vector));
     return sum + (isLarger(metric) ? Math.max(...scores) : Math.min(...scores));
