@@ -1,5 +1,5 @@
 // Searches of arrays of vectors through the real client, held against loops over the rows: lists of vectors find rows, single vectors find
-// vectors and tell their places; growing, flushed, both, over two shards, after deletes and upserts, with filters, ranges and pages.
+// vectors and return their places; growing, flushed, both, over two shards, after deletes and upserts, with filters, ranges and pages.
 import { DataType, type FieldType } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { elementHits, type ListRow, maxSimHits } from '../oracle/max-sim-oracle.js';
@@ -175,13 +175,13 @@ describe('searches of arrays of vectors', () => {
     await compare({ limit: 40 });
   });
 
-  it('heed filters', async () => {
+  it('use filters', async () => {
     await compare({ filter: 'n in [3, 4, 5]', passes: ({ id }) => [3, 4, 5].includes(id % 10) });
     await compare({ filter: 'id in [1, 2, 3, 4, 5]', passes: ({ id }) => id >= 1 && id <= 5 });
     await compare({ filter: 'n > 100', passes: () => false });
   });
 
-  it('heed ranges', async () => {
+  it('use ranges', async () => {
     const [query] = queriesOf(3).slice(2) as [number[][]];
     for (const { name, index, metric } of collections) {
       if (!index.startsWith('MAX_SIM')) continue;

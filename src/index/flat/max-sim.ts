@@ -12,7 +12,7 @@ export interface MaxSimInput extends Omit<FlatSearchInput, 'rowBegin' | 'rowEnd'
   readonly lists: Uint32Array;
   /** Numbers of the rows that count, each once. */
   readonly rows: Uint32Array;
-  /** Of each of these rows the first of its vectors and the end; no row is empty. */
+  /** The first vector of each of these rows and the end of its vectors; no row is empty. */
   readonly spans: Uint32Array;
 }
 
@@ -58,7 +58,7 @@ class ListScan {
     this.#sums = new Float32Array(input.rows.length);
   }
 
-  /** Of each row, from the query vectors [first, first + count). Good until the next call. */
+  /** The distance of each row from the query vectors [first, first + count). Good until the next call. */
   distances(first: number, count: number): Float32Array {
     this.#sums.fill(0);
     const { group } = this.#state;

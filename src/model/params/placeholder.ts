@@ -86,7 +86,7 @@ const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', text);
 };
 
-/** Of a list of vectors, by the placeholder of one. */
+/** The placeholder of a list of vectors, by that of one vector. */
 const listPlaceholders: ReadonlyMap<PlaceholderType, PlaceholderType> = new Map([
   [PlaceholderType.BinaryVector, PlaceholderType.EmbListBinaryVector],
   [PlaceholderType.FloatVector, PlaceholderType.EmbListFloatVector],

@@ -132,7 +132,7 @@ const innerPairs = (params: Readonly<Record<string, unknown>>): KeyValuePair[] =
     value: typeof value === 'string' ? value : (JSON.stringify(value) ?? ''),
   }));
 
-/** Of arrays of vectors that of a vector. */
+/** The type of what is compared: in arrays of vectors, that of a vector. */
 const searchedType = (field: FieldSchema): number =>
   isVectorList(field) ? field.elementType : field.dataType;
 

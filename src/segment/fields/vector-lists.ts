@@ -17,7 +17,7 @@ export class VectorLists implements FieldStore {
   /** The vectors of all rows. */
   readonly elements: VectorColumn;
   rowCount = 0;
-  /** Of each row the number of the vector behind its last. */
+  /** The number of the vector behind the last of each row. */
   #ends = new Uint32Array(64);
   /** Bit set: the row is null. */
   #nulls: Uint8Array | undefined;

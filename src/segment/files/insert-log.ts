@@ -136,7 +136,7 @@ async function encodeGroup(
   return file.finish();
 }
 
-/** Of the vectors of a row, on average. */
+/** Bytes of the vectors of a row, on average. */
 function listBytes(data: SegmentData, fieldId: bigint): number {
   const elements = data.vectorLists(fieldId)?.elements;
   const bytes = (elements?.rowCount ?? 0) * (elements?.store.vectorBytes ?? 0);

@@ -1,5 +1,5 @@
 // Hits that are elements of rows have the key of their row and their place in it. On the way to the client both are one key, a text, so that
-// everything that brings hits together tells two elements of a row apart as it tells two rows apart.
+// everything that brings hits together keeps two elements of a row apart as it keeps two rows apart.
 import { columnFromInt64, columnFromStrings, keyAt, stringAt } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';

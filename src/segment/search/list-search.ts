@@ -88,7 +88,7 @@ export function countedRows({ bits, rows, passing }: ExcludedRows, rowCount: num
 
 /**
  * Which vectors do not count: those of rows that do not, and those that the filter keeps out.
- * @param passing by vector; rows of `excluded` that do not count need not be told apart there
+ * @param passing by vector; what it says of rows of `excluded` that do not count makes no difference
  */
 export function excludedElements(
   vectors: VectorLists,

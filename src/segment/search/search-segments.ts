@@ -85,7 +85,7 @@ class SegmentsSearch {
   readonly #isSparse: boolean;
   /** Vectors of each query, where queries are lists. */
   readonly #lists: Uint32Array | undefined;
-  /** Of rows, also where hits are elements of them. */
+  /** The keys of rows, also where hits are elements of them. */
   readonly #rowKeys: KeyField;
   readonly #queryBegin: (query: number) => number;
 

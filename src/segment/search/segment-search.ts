@@ -34,7 +34,7 @@ interface Asked {
   readonly data: SegmentData;
   readonly request: SegmentSearch;
   readonly excluded: ExcludedRows;
-  /** Of what is searched: rows, or vectors of rows. */
+  /** How many are searched: rows, or vectors of rows. */
   readonly rowCount: number;
   readonly signal: AbortSignal | undefined;
   readonly hooks: SearchHooks;
