@@ -45,7 +45,7 @@ export async function passingAt(
 /** How many rows are visible and pass, older rows of a key among them. */
 export function passingCount(data: SegmentData, passing: PassingBits, readTs: bigint): number {
   const hidden = new Uint8Array(Math.ceil(passing.rowCount / 64) * 8);
-  hidden.set(data.liveBitset(readTs).subarray(0, hidden.length));
+  hidden.set(data.deadBitset(readTs).subarray(0, hidden.length));
   hideOthers(hidden, passing);
   return hidden.length * 8 - countBits(hidden);
 }

@@ -65,7 +65,8 @@ function compareIn(data: SegmentData, order: QueryOrder): Compare {
 const columnsOf = (data: SegmentData, { keys }: QueryOrder): OrderColumn[] =>
   keys.map(({ fieldId }) => columnOfView(data.scalars(fieldId)));
 
-function columnOfView(view: ScalarView | undefined): OrderColumn {
+/** Undefined: the segment has no such column, its rows are null there. */
+export function columnOfView(view: ScalarView | undefined): OrderColumn {
   if (view === undefined) return { kind: 'none', valid: undefined };
   const { values, data, offsets, valid } = view;
   if (offsets !== undefined) return { kind: 'text', data, offsets, valid };

@@ -187,6 +187,11 @@ export class SegmentData {
     return this.#rows.countOf(key, readTs);
   }
 
+  /** All rows of the keys, whatever a read sees of them. */
+  rowsOf(keys: Iterable<Key>): Iterable<number> {
+    return this.#rows.rowsOf(keys);
+  }
+
   timestampOf(row: number): Timestamp {
     return this.#rows.versions.writtenAt(row);
   }
@@ -203,6 +208,11 @@ export class SegmentData {
   /** Bit (row & 7) of byte row >> 3 set: not visible. Not to be written to, nor kept across a turn: it may be the live state. */
   liveBitset(readTs: Timestamp): Uint8Array {
     return this.#rows.versions.hiddenBits(readTs);
+  }
+
+  /** As `liveBitset`, but older rows of a key that live are not set. */
+  deadBitset(readTs: Timestamp): Uint8Array {
+    return this.#rows.versions.deadBits(readTs);
   }
 
   /** Rows written and not deleted by then, older rows of a key among them. */

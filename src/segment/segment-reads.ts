@@ -7,8 +7,11 @@ import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#mode
 import { primaryField } from '#model/schema/field.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import type { KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';
+import type { Aggregation, KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { aggregateRows, mergeGroups } from '#segment/aggregate/aggregate-segments.js';
+import { hideOthers } from '#segment/fields/excluded-rows.js';
+import { setBit } from '#segment/fields/row-versions.js';
 import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
 import { passingAt, passingCount } from './passing-rows.js';
@@ -37,6 +40,8 @@ export function matchingRows(segment: ReadableSegment, keys: readonly Key[], rea
 
 export interface Retrieved {
   readonly count: bigint;
+  /** Of an aggregation, instead of rows. */
+  readonly groups?: ColumnBatch;
   /** The key column first, the timestamps, then the fields it is ordered by and those asked for, then addresses if they are; one row a key. */
   readonly rows: ColumnBatch;
 }
@@ -56,6 +61,10 @@ export async function retrieveFromSegments(
   const empty: ColumnBatch = { rowCount: 0, columns: [] };
   if (request.countOnly)
     return { count: BigInt(await countRows(segments, filter, readTs, pace)), rows: empty };
+  if (request.aggregation !== undefined) {
+    const groups = await aggregateSegments(segments, { filter, readTs }, request.aggregation, pace);
+    return { count: BigInt(groups.rowCount), rows: empty, groups };
+  }
   const primary = primaryField(schema).fieldID;
   const order = queryOrder(request.orderBy, primary);
   const orderIds = request.orderBy.map(({ fieldId }) => fieldId);
@@ -225,6 +234,36 @@ const keyListOf = (data: SegmentData, keys: Column, rows: Uint32Array): KeyList 
   keyAt: (at) => keyAt(keys, rows[at] as number),
   timeAt: (at) => data.timestampOf(rows[at] as number),
 });
+
+/** Leaves out the rows of the keys, or all others. */
+function leaveKeys(left: Uint8Array, rows: Iterable<number>, negated: boolean): void {
+  if (negated) {
+    for (const row of rows) setBit(left, row);
+    return;
+  }
+  const kept = new Uint8Array(left.length);
+  for (const row of rows) setBit(kept, row);
+  for (let at = 0; at < left.length; at++) left[at] = (left[at] as number) | (~(kept[at] as number) & 0xff);
+}
+
+async function aggregateSegments(
+  segments: readonly ReadableSegment[],
+  { filter: { keys, negated, predicate }, readTs }: Pick<Choice, 'filter' | 'readTs'>,
+  aggregation: Aggregation,
+  pace: Pace,
+): Promise<ColumnBatch> {
+  const batches: ColumnBatch[] = [];
+  for (const segment of segments) {
+    const { data } = segment;
+    const at = readTsFor(segment, readTs);
+    const passing = predicate === undefined ? undefined : await passingAt(segment, predicate, at, pace);
+    const left = data.deadBitset(at).slice();
+    if (passing !== undefined) hideOthers(left, passing);
+    if (keys !== undefined) leaveKeys(left, data.rowsOf(keys), negated);
+    batches.push(await aggregateRows(data, aggregation, left, pace));
+  }
+  return mergeGroups(batches, aggregation, pace);
+}
 
 /** Each row that lives counts, older rows of a key too: how rows lie in segments makes no difference. */
 async function countRows(

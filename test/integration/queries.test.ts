@@ -158,4 +158,132 @@ describe('queries', () => {
       expect(failure.reason).toContain(reason);
     });
   });
+
+  describe('aggregates', () => {
+    const ask = (more: object) => world.client.query({ collection_name: 'c', ...more } as never);
+    const plain = (data: readonly Record<string, unknown>[]) =>
+      data.map((row) => Object.values(row).map((value) => (value === null ? null : String(value))));
+    /** Rows that were inserted twice count twice, as in Milvus. */
+    const all = (): Row[] => [...rows.values(), ...Array.from({ length: 20 }, (_, at) => rowOf(at * 3 + 1))];
+    const groupsOf = (by: (row: Row) => string | number | null, from = all()) => {
+      const groups = new Map<string | number | null, Row[]>();
+      for (const row of from) groups.set(by(row), [...(groups.get(by(row)) ?? []), row]);
+      return groups;
+    };
+    const sum = (of: readonly Row[]) => of.reduce((total, { price }) => total + price, 0);
+
+    it('of all rows', async () => {
+      const { data } = await ask({
+        filter: '',
+        output_fields: ['count(*)', 'count(stock)', 'SUM(price)', 'avg( price )', 'min(at)', 'max(name)'],
+      });
+      const of = all();
+      const stocked = of.filter(({ stock }) => stock !== null).length;
+      const first = of.map(({ at }) => at).sort()[0];
+      expect(data).toEqual([
+        {
+          'count(*)': String(of.length),
+          'count(stock)': String(stocked),
+          'SUM(price)': String(sum(of)),
+          'avg( price )': sum(of) / of.length,
+          'min(at)': first,
+          'max(name)': 'ängel',
+        },
+      ]);
+    });
+
+    it('of groups, in their order or another, a page of them', async () => {
+      const groups = groupsOf(({ name }) => name);
+      const names = [...groups.keys()]
+        .map(String)
+        .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      const wanted = names.map((name) => [
+        name,
+        String(groups.get(name)?.length),
+        String(sum(groups.get(name) ?? [])),
+      ]);
+      const output_fields = ['name', 'count(*)', 'sum(price)'];
+      const grouped = { filter: '', group_by_fields: ['name'], output_fields };
+      expect(plain((await ask(grouped)).data)).toEqual(wanted);
+      expect(plain((await ask({ ...grouped, limit: 2, offset: 1 })).data)).toEqual(wanted.slice(1, 3));
+      const bySum = [...wanted].sort((a, b) => Number(b[2]) - Number(a[2]));
+      expect(plain((await ask({ ...grouped, order_by: 'sum(price):desc', limit: 3 })).data)).toEqual(
+        bySum.slice(0, 3),
+      );
+    });
+
+    it('nulls are a group, the last one; a filter is asked first', async () => {
+      const { data } = await ask({
+        filter: 'price >= 50 and id not in [9]',
+        group_by_fields: ['stock', 'name'],
+        output_fields: ['stock', 'name', 'count(*)'],
+      });
+      const passing = all().filter(({ price, id }) => price >= 50 && id !== 9);
+      const groups = groupsOf(({ stock, name }) => `${stock} ${name}`, passing);
+      expect(data.length).toBe(groups.size);
+      for (const row of data)
+        expect(Number(row['count(*)'])).toBe(groups.get(`${row.stock} ${row.name}`)?.length);
+      const stocks = data.map(({ stock }) => (stock === null ? 99 : Number(stock)));
+      expect(stocks).toEqual([...stocks].sort((a, b) => a - b));
+    });
+
+    it('of no rows: one row of nothing, or no groups', async () => {
+      const none = 'price > 100000';
+      const { data } = await ask({
+        filter: none,
+        output_fields: ['count(price)', 'sum(price)', 'avg(price)', 'max(name)'],
+      });
+      expect(data).toEqual([
+        { 'count(price)': '0', 'sum(price)': null, 'avg(price)': null, 'max(name)': null },
+      ]);
+      const grouped = await ask({
+        filter: none,
+        group_by_fields: ['name'],
+        output_fields: ['name', 'max(price)'],
+      });
+      expect([grouped.status.reason, grouped.data]).toEqual(['', []]);
+    });
+
+    it('a sum beyond Int64 is an error, its mean is not', async () => {
+      const big = '9223372036854775807';
+      const { client } = world;
+      await mustSucceed(
+        client.upsert({
+          collection_name: 'c',
+          data: [9001, 9002].map((id) => ({ ...rowOf(id), price: big, vector: vectorOf(id) })) as never,
+        }),
+      );
+      const only = { filter: 'id in [9001, 9002]' };
+      const failure = await failureOf(() => ask({ ...only, output_fields: ['sum(price)'] }));
+      expect(failure).toMatchObject({ code: 1100, reason: expect.stringContaining('18446744073709551614') });
+      const { data } = await ask({ ...only, output_fields: ['max(price)', 'avg(price)'] });
+      expect(data).toEqual([{ 'max(price)': big, 'avg(price)': 2 ** 63 }]);
+      await mustSucceed(client.delete({ collection_name: 'c', ids: [9001, 9002] }));
+    });
+
+    it.each([
+      [['vector'], ['count(price)'], 1100, 'group by field vector has unsupported data type FloatVector'],
+      [['doc'], ['count(price)'], 1100, 'group by field doc has unsupported data type JSON'],
+      [['nothing'], ['count(price)'], 65535, 'field nothing not exist'],
+      [['name', 'name'], ['count(price)'], 1100, 'a field comes twice'],
+      [['name'], ['name', 'sum(name)'], 65535, 'aggregation operator sum does not support data type VarChar'],
+      [['name'], ['name', 'max(doc)'], 65535, 'aggregation operator max does not support data type JSON'],
+      [
+        ['name'],
+        ['name', 'count(vector)'],
+        65535,
+        'aggregation operator count does not support data type FloatVector',
+      ],
+      [['name'], ['name', 'price', 'count(id)'], 65535, 'no indices found for output field: price'],
+      [['name'], ['name', 'median(price)'], 65535, 'no indices found for output field: median(price)'],
+      [['name'], ['name', 'count(price'], 65535, 'no indices found for output field: count(price'],
+      [['name'], ['name', 'count()'], 65535, 'not exist'],
+      [[], ['sum(nothing)'], 65535, 'field nothing not exist'],
+      [[], ['id', 'count(*)'], 65535, 'no indices found for output field: id'],
+    ])('group by %j of %j is refused', async (group_by_fields, output_fields, code, reason) => {
+      const failure = await failureOf(() => ask({ filter: 'id >= 0', group_by_fields, output_fields }));
+      expect(failure.code).toBe(code);
+      expect(failure.reason).toContain(reason);
+    });
+  });
 });

@@ -101,6 +101,15 @@ def client_flow(client):
         equal(found, [at for at in range(200) if at % 7 >= 1])
         refused(lambda: client.query(name, filter="size >", output_fields=["id"]), 1100)
 
+    def orders_and_groups():
+        page = client.query(name, filter="", output_fields=["id"], limit=5, offset=3, order_by_fields=[{"field": "id", "order": "desc"}])
+        equal([row["id"] for row in page], [196, 195, 194, 193, 192])
+        refused(lambda: client.query(name, filter="", output_fields=["id"], limit=5, order_by_fields=["vector:asc"]), 1100)
+        equal(client.query(name, filter="id < 10", output_fields=["max(id)", "avg(id)", "count(id)"]), [{"max(id)": 9, "avg(id)": 4.5, "count(id)": 10}])
+        refused(lambda: client.query(name, filter="", group_by_fields=["vector"], output_fields=["count(id)"]), 1100)
+        groups = client.query(name, filter="id < 3", group_by_fields=["id"], output_fields=["id", "sum(id)"], order_by_fields=["id:desc"])
+        equal(groups, [{"id": 2, "sum(id)": 2}, {"id": 1, "sum(id)": 1}, {"id": 0, "sum(id)": 0}])
+
     def typed_filters():
         schema = client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
@@ -211,7 +220,7 @@ def client_flow(client):
         refused(lambda: client.search(name, data=[[1.0]], limit=1))
         refused(lambda: client.create_collection("bad name!", dimension=DIM))
 
-    for step in (create, insert, search, query, filters, typed_filters, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
+    for step in (create, insert, search, query, filters, orders_and_groups, typed_filters, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
         check(f"MilvusClient {step.__name__}", step)
 
 

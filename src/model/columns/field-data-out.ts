@@ -50,7 +50,7 @@ export function columnFieldFromBatch(
 ): FieldData {
   const field = must(fieldById(schema, id), `field ${id} of collection ${schema.name}`);
   const from = must(findColumn(batch, id), `column of field ${field.name}`);
-  return fieldFromColumn(field, from, batch.rowCount, zone);
+  return fieldOfColumn(field, from, batch.rowCount, zone);
 }
 
 /** Columns of one struct array go together, where the first of them is. */
@@ -66,7 +66,8 @@ export function joinStructs(schema: CollectionSchema, columns: FieldData[]): Fie
   });
 }
 
-function fieldFromColumn(field: FieldSchema, from: Column, rowCount: number, zone: string): FieldData {
+/** @param zone in which times are written */
+export function fieldOfColumn(field: FieldSchema, from: Column, rowCount: number, zone = 'UTC'): FieldData {
   const data = FieldData.create({
     type: field.dataType,
     fieldName: field.name,

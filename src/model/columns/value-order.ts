@@ -36,10 +36,11 @@ export function rowOrder(keys: readonly OrderKey[]): RowOrder {
   };
 }
 
-const hasValue = ({ kind, valid }: OrderColumn, row: number): boolean =>
+export const hasValue = ({ kind, valid }: OrderColumn, row: number): boolean =>
   kind !== 'none' && (valid === undefined || valid.length === 0 || valid[row] !== 0);
 
-function compareValues(x: OrderColumn, a: number, y: OrderColumn, b: number): number {
+/** Of two rows that have values, in columns of one kind. */
+export function compareValues(x: OrderColumn, a: number, y: OrderColumn, b: number): number {
   if (x.kind === 'number' && y.kind === 'number')
     return compareNumbers(x.values[a] as number, y.values[b] as number);
   if (x.kind === 'int64' && y.kind === 'int64') {

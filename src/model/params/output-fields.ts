@@ -21,7 +21,10 @@ export interface OutputFields {
 
 const ALL: ReadonlySet<string> = new Set(['*', '%']);
 const aggregate = /^\s*(count|min|max|sum|avg)\s*\(.*\)\s*$/i;
-const isCountText = (name: string): boolean => /^\s*count\s*\(\s*\*\s*\)\s*$/i.test(name);
+
+/** `sum(price)` and its like, whatever is in the brackets. */
+export const isAggregateText = (name: string): boolean => aggregate.test(name);
+export const isCountText = (name: string): boolean => /^\s*count\s*\(\s*\*\s*\)\s*$/i.test(name);
 
 /** A query always answers with the key, first when it was not asked for. @throws refused, unsupported, invalid_parameter */
 export function resolveOutputFields(

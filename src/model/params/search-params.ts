@@ -54,6 +54,8 @@ export interface QueryParams {
   /** The answer must be ordered by key then. */
   readonly isIterator: boolean;
   readonly reduceStopForBest: boolean;
+  /** Names of fields; empty: rows are not grouped. */
+  readonly groupBy: readonly string[];
   /** Empty: in key order. */
   readonly orderBy: readonly OrderTerm[];
   readonly ignoreGrowing: boolean;
@@ -208,7 +210,7 @@ export function checkSearchMetric(expected: string, params: SearchParams, elemen
 /** @throws invalid_parameter, unsupported */
 export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryParams {
   const sent = new RequestParams(queryParams);
-  sent.refuseLater(groupKeys.filter((key) => key !== 'order_by_fields'));
+  sent.refuseLater(groupKeys.filter((key) => key !== 'order_by_fields' && key !== 'group_by_fields'));
   const orderText = sent.text('order_by_fields');
   const limit = sent.integer('limit');
   const offset = sent.integer('offset') ?? 0;
@@ -224,6 +226,11 @@ export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryPar
     offset,
     isIterator: sent.boolean('iterator'),
     reduceStopForBest: sent.boolean('reduce_stop_for_best'),
+    groupBy:
+      sent
+        .text('group_by_fields')
+        ?.split(',')
+        .map((name) => name.trim()) ?? [],
     orderBy: orderText === undefined ? [] : parseOrderTerms(orderText),
     ignoreGrowing: sent.boolean('ignore_growing'),
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),

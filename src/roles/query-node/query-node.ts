@@ -299,12 +299,7 @@ export class QueryNode {
         throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
       const pace = new Pace(this.#platform, context);
       const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema, pace);
-      return whole<ShardRetrieveResponse>({
-        ...noAnswer,
-        count: found.count,
-        rows: found.rows,
-        readTimestamp,
-      });
+      return whole<ShardRetrieveResponse>({ ...noAnswer, ...found, readTimestamp });
     },
     memoryState: async () => ({
       usedBytes: BigInt(Math.ceil(this.#memory.neededBytes)),

@@ -95,6 +95,12 @@ export class KeyedRows {
     return count;
   }
 
+  /** All rows of the keys, whatever is seen of them. */
+  *rowsOf(keys: Iterable<Key>): Generator<number> {
+    for (const key of keys)
+      for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row)) yield row;
+  }
+
   keyOf(row: number): Key {
     return keyAt(this.#keys.view(), row);
   }

@@ -186,6 +186,15 @@ export class RowVersions {
     return bits;
   }
 
+  /** Bit set: does not live. Older rows of a key that live have none, unlike in `hiddenBits`. A copy, unless the read sees everything. */
+  deadBits(readTs: Timestamp): Uint8Array {
+    const hidden = this.hiddenBits(readTs);
+    if (this.#supersededAt.size === 0) return hidden;
+    const bits = hidden.slice();
+    for (const row of this.#supersededAt.keys()) if (this.lives(row, readTs)) clearBit(bits, row);
+    return bits;
+  }
+
   /** Rows that live, each row of a key. */
   liveCount(readTs: Timestamp): number {
     if (this.seesAll(readTs)) return this.rowCount - this.#deletedAt.size;

@@ -45,6 +45,7 @@ export async function findKeys(
             fieldIds: [],
             withAddresses: false,
             orderBy: [],
+            aggregation: undefined,
             ignoreGrowing: false,
           },
           context,

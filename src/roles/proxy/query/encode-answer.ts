@@ -11,6 +11,7 @@ import type { CollectionSchema, FieldData } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
 import { whole } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
+import { aggregateFields } from './aggregate-answer.js';
 import type { CheckedQuery } from './query-request.js';
 
 type Answers = readonly ShardRetrieveResponse[];
@@ -25,6 +26,12 @@ export function encodeRows(answers: Answers, query: CheckedQuery, page: ColumnBa
   const { fieldIds } = query.output;
   const rows = page.rowCount === 0 ? emptyBatch(schema, fieldIds) : answeredRows(schema, page, query.output);
   return answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, query.zone));
+}
+
+export function encodeGroups(answers: Answers, query: CheckedQuery, groups: ColumnBatch) {
+  const { aggregates, orderTerms: orderBy, offset, rowsMax = Number.MAX_SAFE_INTEGER, zone } = query;
+  const page = { orderBy, offset, limit: rowsMax - offset, zone };
+  return answer(answers, query, aggregateFields(must(aggregates, 'aggregates'), groups, page));
 }
 
 const answer = (answers: Answers, { scope, output }: CheckedQuery, fieldsData: FieldData[]): QueryResults =>

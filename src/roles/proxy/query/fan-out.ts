@@ -3,6 +3,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { ShardRetrieveRequest, ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { whole } from '#rpc/service.js';
+import { aggregationOf } from './aggregate-answer.js';
 import type { CheckedQuery } from './query-request.js';
 
 /** One answer per shard, its rows in the order asked for. The first failure is the failure of the query. */
@@ -26,6 +27,7 @@ export function retrieveFromShards(
           fieldIds: query.isPaged ? [] : [...output.fieldIds],
           withAddresses: query.isPaged,
           orderBy: query.orderBy,
+          aggregation: query.aggregates && aggregationOf(query.aggregates),
           ignoreGrowing: query.ignoreGrowing,
         }),
         context,

@@ -9,10 +9,12 @@ import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { mergeGroups } from '#segment/aggregate/aggregate-segments.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { mergeBatchesInOrder } from '#segment/row-order.js';
 import { addressesOf } from '#segment/segment-reads.js';
-import { encodeCount, encodeRows } from './encode-answer.js';
+import { aggregationOf } from './aggregate-answer.js';
+import { encodeCount, encodeGroups, encodeRows } from './encode-answer.js';
 import { retrieveFromShards } from './fan-out.js';
 import { type CheckedQuery, checkQuery } from './query-request.js';
 
@@ -33,8 +35,13 @@ export class QueryMethods {
   async #run(query: CheckedQuery, context: CallContext) {
     const answers = await retrieveFromShards(this.#parts, query, context);
     if (query.output.isCount) return encodeCount(answers, query);
-    const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
     const pace = new Pace(this.#parts.platform, context);
+    if (query.aggregates !== undefined) {
+      const batches = answers.flatMap(({ groups }) => (groups === undefined ? [] : [groups]));
+      const groups = await mergeGroups(batches, aggregationOf(query.aggregates), pace);
+      return encodeGroups(answers, query, groups);
+    }
+    const batches = answers.flatMap(({ rows }) => (rows === undefined ? [] : [rows]));
     const rowsMax = query.rowsMax ?? Number.MAX_SAFE_INTEGER;
     const { order, offset } = query;
     const found =

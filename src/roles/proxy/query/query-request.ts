@@ -1,6 +1,7 @@
 // Step 1 of a query: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
-import { orderKeys } from '#model/params/order-by.js';
+import { type AggregateQuery, aggregateQuery } from '#model/params/aggregates.js';
+import { type OrderTerm, orderKeys } from '#model/params/order-by.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
 import { parseQueryParams } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
@@ -15,6 +16,9 @@ export interface CheckedQuery {
   readonly scope: ReadScope;
   readonly filter: RequestFilter;
   readonly output: OutputFields;
+  /** Groups are asked for, not rows. */
+  readonly aggregates: AggregateQuery | undefined;
+  readonly orderTerms: readonly OrderTerm[];
   /** The order as shards get it; empty: key order. */
   readonly orderBy: OrderKey[];
   readonly order: QueryOrder | undefined;
@@ -35,7 +39,11 @@ export interface CheckedQuery {
 export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuery {
   const { schema } = scope.collection;
   const params = parseQueryParams(request.queryParams);
-  const output = resolveOutputFields(schema, request.outputFields, { call: 'query' });
+  const aggregates = aggregateQuery(schema, request.outputFields, params.groupBy);
+  const output =
+    aggregates === undefined
+      ? resolveOutputFields(schema, request.outputFields, { call: 'query' })
+      : aggregateOutput(aggregates);
   const filter = requestFilter(scope.collection, {
     text: request.expr,
     templates: request.exprTemplateValues,
@@ -46,29 +54,39 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
       'invalid_parameter',
       'count entities with pagination is not allowed: invalid parameter',
     );
-  if (!output.isCount && filter.isEmpty && params.limit === undefined) {
+  if (!output.isCount && aggregates === undefined && filter.isEmpty && params.limit === undefined) {
     throw new ElanusError(
       'invalid_parameter',
       'empty expression should be used with limit: invalid parameter',
     );
   }
-  const orderBy = output.isCount ? [] : orderKeys(schema, params.orderBy);
-  if (orderBy.length > 0 && params.isIterator)
+  const orderBy = output.isCount || aggregates !== undefined ? [] : orderKeys(schema, params.orderBy);
+  if (params.isIterator && (orderBy.length > 0 || aggregates !== undefined))
     throw new ElanusError(
       'invalid_parameter',
-      'order by is not supported with an iterator: it pages in the order of the primary key',
+      'order by and aggregation are not supported with an iterator: it pages in the order of the primary key',
     );
   return {
     scope,
     filter,
     output,
+    aggregates,
+    orderTerms: params.orderBy,
     orderBy,
     order: queryOrder(orderBy, primaryField(schema).fieldID),
     offset: params.offset,
     rowsMax: params.limit === undefined ? undefined : params.limit + params.offset,
-    isPaged: params.offset > 0 && !output.isCount,
+    isPaged: params.offset > 0 && !output.isCount && aggregates === undefined,
     ignoreGrowing: params.ignoreGrowing,
     zone: params.zone ?? scope.collection.record.properties.timezone,
     guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),
   };
 }
+
+const aggregateOutput = ({ outputs }: AggregateQuery): OutputFields => ({
+  isCount: false,
+  fieldIds: [],
+  names: outputs.map(({ name }) => name),
+  dynamicKeys: [],
+  pickedKeys: undefined,
+});

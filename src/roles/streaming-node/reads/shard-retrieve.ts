@@ -12,6 +12,7 @@ import {
   ShardRetrieveResponse,
 } from '#proto/elanus/roles.js';
 import { whole } from '#rpc/service.js';
+import { mergeGroups } from '#segment/aggregate/aggregate-segments.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { mergeBatchesInOrder, queryOrder } from '#segment/row-order.js';
 import { hasNewerRow, retrieveFromSegments } from '#segment/segment-reads.js';
@@ -45,6 +46,11 @@ export class ShardRetrieve {
       const [local, sealed] = await this.#ask(asked, view, pace, context);
       if (request.countOnly)
         return answer({ count: local.count + (sealed?.count ?? 0n), rows: undefined, readTimestamp });
+      if (request.aggregation !== undefined) {
+        const batches = [local.groups, sealed?.groups].filter((groups) => groups !== undefined);
+        const groups = await mergeGroups(batches, request.aggregation, pace);
+        return answer({ count: BigInt(groups.rowCount), rows: undefined, groups, readTimestamp });
+      }
       const sides = [local.rows, sealed?.rows ?? noRows] as const;
       const isNewest = request.textFilter === undefined && order === undefined;
       const newest = isNewest ? sides : await this.#newestOf(sides, view, pace, context);
@@ -95,7 +101,7 @@ export class ShardRetrieve {
 
 const emptyAnswer = ShardRetrieveResponse.create({});
 const answer = (
-  found: Pick<ShardRetrieveResponse, 'count' | 'rows' | 'readTimestamp'>,
+  found: Pick<ShardRetrieveResponse, 'count' | 'rows' | 'readTimestamp'> & Partial<ShardRetrieveResponse>,
 ): ShardRetrieveResponse => whole<ShardRetrieveResponse>({ ...emptyAnswer, ...found });
 
 function timedKeys({ columns }: ColumnBatch): TimedKeys {
