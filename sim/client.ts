@@ -9,7 +9,16 @@ import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
 import { type Client, remoteClient } from '#rpc/service.js';
 import type { CollectionSpec, IndexChoice } from './collection-spec.js';
-import { fieldsOf, type KeyVersion, placeholderOf, type Row, schemaBytes, versionOf } from './rows.js';
+import {
+  fieldsOf,
+  type KeyVersion,
+  placeholderOf,
+  type Row,
+  type Side,
+  schemaBytes,
+  sideFields,
+  versionOf,
+} from './rows.js';
 
 export interface Hit {
   readonly key: number;
@@ -24,6 +33,12 @@ export interface SearchRequest {
   readonly partitions: readonly string[];
   /** A timestamp that a write returned: the search sees at least what was written then. */
   readonly guarantee: bigint;
+}
+
+export interface SideUpdate {
+  readonly keys: readonly number[];
+  readonly side: Side;
+  readonly value: number;
 }
 
 const CALL_LIMIT_MS = 8000;
@@ -175,6 +190,31 @@ export class SimClient {
     };
     const { fieldsData } = await this.#service.query(request, this.#context());
     return rowsOf(fieldsData);
+  }
+
+  /** Sets a field of rows that are there, and leaves the others. */
+  async update(
+    collectionName: string,
+    partitionName: string,
+    { keys, side, value }: SideUpdate,
+  ): Promise<void> {
+    const fieldsData = sideFields(keys, side, value);
+    const request = { collectionName, partitionName, fieldsData, numRows: keys.length, partialUpdate: true };
+    await this.#service.upsert(request, this.#context());
+  }
+
+  /** What such a field has, by key; 0 where it was never set. */
+  async sides(
+    collectionName: string,
+    keys: readonly number[],
+    side: Side,
+  ): Promise<ReadonlyMap<number, number>> {
+    const request = { collectionName, expr: `pk in [${keys.join(',')}]`, outputFields: ['pk', side] };
+    const { fieldsData } = await this.#service.query(request, this.#context());
+    const columnOf = (name: string): number[] =>
+      longsOf(fieldsData.find(({ fieldName }) => fieldName === name));
+    const values = columnOf(side);
+    return new Map(columnOf('pk').map((key, at) => [key, values[at] ?? 0]));
   }
 
   async count(collectionName: string, partitionNames: readonly string[]): Promise<number> {

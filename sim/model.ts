@@ -126,6 +126,13 @@ export class CollectionModel {
     return write;
   }
 
+  /** New rows of keys that are there, with the versions that they have: statistics may count them. */
+  sendsAgain(keys: readonly number[]): void {
+    for (const read of this.#reads) read.rowsMax += keys.length;
+    for (const key of keys)
+      this.#rowsSent.set(this.partitionOf(key), (this.#rowsSent.get(this.partitionOf(key)) ?? 0) + 1);
+  }
+
   #addCopy(key: number, version: number): void {
     for (const copies of [this.#copies, ...[...this.#reads].map((read) => read.copies)])
       (copies.get(key) ?? setTo(copies, key, version)).add(version);

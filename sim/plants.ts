@@ -269,6 +269,10 @@ export const plants = {
       '(partitionIds[0] ?? 0n)',
     ),
   ),
+  'update-of-stale-row': plant(
+    'a partial update is written although its row changed since it was read',
+    edit('roles/streaming-node/shard-draft.js', 'if (isChanged)', 'if (false)'),
+  ),
   'row-count-before-growing': plant(
     'statistics ask for growing rows last: a segment flushed in between is in neither answer',
     edit(

@@ -38,6 +38,8 @@ export function schemaBytes(spec: CollectionSpec): Uint8Array {
     fields: [
       { name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
       { name: 'note', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '64' }] },
+      { name: 'left', dataType: DataType.Int64, nullable: true },
+      { name: 'right', dataType: DataType.Int64, nullable: true },
       { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },
       ...(spec.partitions === 'key'
         ? [{ name: 'team', dataType: DataType.Int64, isPartitionKey: true }]
@@ -47,15 +49,29 @@ export function schemaBytes(spec: CollectionSpec): Uint8Array {
   return CollectionSchema.encode(schema).finish();
 }
 
+const common = { fieldId: 0n, isDynamic: false, validData: [] };
+
+function longs(fieldName: string, values: readonly number[]): FieldData {
+  const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  const data = { $case: 'longData' as const, value: { data: encodeInt64s(bytes) } };
+  return { ...common, type: DataType.Int64, fieldName, field: { $case: 'scalars', value: { data } } };
+}
+
+/** Fields that no version of a row sets, and partial updates change. */
+export type Side = 'left' | 'right';
+
+/** The columns of a partial update that sets one of them. */
+export const sideFields = (keys: readonly number[], side: Side, value: number): FieldData[] => [
+  longs('pk', keys),
+  longs(
+    side,
+    keys.map(() => value),
+  ),
+];
+
 export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): FieldData[] {
   const vectors = new Uint8Array(rows.length * DIM * 4);
   for (const [at, { key, version }] of rows.entries()) vectors.set(vectorOf(key, version), at * DIM * 4);
-  const common = { fieldId: 0n, isDynamic: false, validData: [] };
-  const longs = (fieldName: string, values: readonly number[]): FieldData => {
-    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    const data = { $case: 'longData' as const, value: { data: encodeInt64s(bytes) } };
-    return { ...common, type: DataType.Int64, fieldName, field: { $case: 'scalars', value: { data } } };
-  };
   const texts = { $case: 'stringData' as const, value: { data: rows.map(({ version }) => noteOf(version)) } };
   const floats = { $case: 'floatVector' as const, value: { data: vectors } };
   return [

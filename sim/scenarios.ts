@@ -4,13 +4,16 @@
 import { nextFloat, type Random } from '#base/random.js';
 import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Timers } from '#platform/time.js';
+import type { SimClient } from './client.js';
 import { type Host, hosts, type SimProcess } from './cluster.js';
 import { partitionNames } from './collection-spec.js';
 import type { Definitions } from './definitions.js';
 import type { Trace } from './trace.js';
+import { updatedTogether } from './updates.js';
 import type { SimCollection, Workload } from './workload.js';
 
 export interface ScenarioParts {
+  readonly client: SimClient;
   readonly cluster: SimulatedCluster;
   readonly processes: Readonly<Record<Host, SimProcess>>;
   readonly collections: readonly SimCollection[];
@@ -21,7 +24,7 @@ export interface ScenarioParts {
   readonly trace: Trace;
 }
 
-type UntilReady = (call: () => Promise<boolean>) => Promise<void>;
+export type UntilReady = (call: () => Promise<boolean>) => Promise<void>;
 type Scenario = (collection: SimCollection, untilReady: UntilReady) => Promise<void>;
 
 /** Where there are partitions with names: of the scenarios those that drop one. */
@@ -157,6 +160,8 @@ export class Scenarios {
         await timers.sleep(3000);
       });
     },
+    /** Two clients change different fields of the same rows at once, again and again, and the owner dies in the middle. */
+    'updated-together': (collection, untilReady) => updatedTogether(this.#parts, collection, untilReady),
     'counted-while-flushed': async ({ model }) => {
       const { workload, cluster } = this.#parts;
       for (let rounds = 0; rounds < 4; rounds++) {

@@ -36,6 +36,8 @@ export const errorSpecs = {
   value_out_of_range: { code: 999, legacy: 1, retry: 'never', input: true },
   object_not_found: { code: 1000, legacy: 1, retry: 'never' },
   io_failed: { code: 1001, legacy: 1, retry: 'never' },
+  /** A row that a write rests on was written by somebody else meanwhile: read it again. */
+  rows_changed: { code: 2, legacy: 1, retry: 'after_refresh' },
   data_corrupt: { code: 1009, legacy: 1, retry: 'never' },
   invalid_parameter: { code: 1100, legacy: 5, retry: 'never', input: true },
   missing_parameter: { code: 1101, legacy: 1, retry: 'never', input: true },

@@ -7,7 +7,7 @@ import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
-import type { ScalarView } from '#segment/fields/scalar-view.js';
+import { orderColumnOf } from '#segment/fields/scalar-view.js';
 import { type Compare, selectFirstPaced, sortPaced } from './key-order.js';
 import type { MergedKeys } from './merge-keys.js';
 import type { SegmentData } from './segment-data.js';
@@ -63,21 +63,7 @@ function compareIn(data: SegmentData, order: QueryOrder): Compare {
 }
 
 const columnsOf = (data: SegmentData, { keys }: QueryOrder): OrderColumn[] =>
-  keys.map(({ fieldId }) => columnOfView(data.scalars(fieldId)));
-
-/** Undefined: the segment has no such column, its rows are null there. */
-export function columnOfView(view: ScalarView | undefined): OrderColumn {
-  if (view === undefined) return { kind: 'none', valid: undefined };
-  const { values, data, offsets, valid } = view;
-  if (offsets !== undefined) return { kind: 'text', data, offsets, valid };
-  if (values instanceof BigInt64Array)
-    return {
-      kind: 'int64',
-      words: new Int32Array(values.buffer, values.byteOffset, values.length * 2),
-      valid,
-    };
-  return values === undefined ? { kind: 'none', valid } : { kind: 'number', values, valid };
-}
+  keys.map(({ fieldId }) => orderColumnOf(data.scalars(fieldId)));
 
 /** Rows of several places in one order. Each place's rows are in it already. */
 interface RowList {

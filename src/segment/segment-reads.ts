@@ -40,7 +40,7 @@ export function matchingRows(segment: ReadableSegment, keys: readonly Key[], rea
 
 export interface Retrieved {
   readonly count: bigint;
-  /** Of an aggregation, instead of rows. */
+  /** An aggregation has groups instead of rows. */
   readonly groups?: ColumnBatch;
   /** The key column first, the timestamps, then the fields it is ordered by and those asked for, then addresses if they are; one row a key. */
   readonly rows: ColumnBatch;

@@ -1,7 +1,6 @@
 // The columns of an Insert or Upsert as one batch, in schema order, checked. What a request leaves out (a default, a null) the batch leaves
 // out as well, so that a row that says nothing costs nothing on its way through the log; the segment fills it in.
 // The first place that may trust a write's rows is after this function; its texts are those Milvus's test suites look for.
-import { ElanusError } from '#base/errors.js';
 import { fixedWidth, isDenseVector } from '#model/schema/data-type.js';
 import { dynamicField } from '#model/schema/schema-view.js';
 import { type Column, ColumnBatch } from '#proto/elanus/data.js';
@@ -17,7 +16,7 @@ import { checkStructRows, flattenStructs } from './struct-columns.js';
 export interface BatchOptions {
   /** The key column is always sent then: with autoID it names the rows to replace. */
   readonly upsert?: boolean;
-  /** Refused in this version. */
+  /** Columns may be left out whatever their fields are: what is not sent is not in the batch. The key is always sent. */
   readonly partialUpdate?: boolean;
   /** The collection property `allow_insert_auto_id`. */
   readonly allowInsertAutoId?: boolean;
@@ -38,21 +37,36 @@ export function batchFromFields(
   numRows: number,
   options: BatchOptions = {},
 ): ColumnBatch {
-  if (options.partialUpdate) {
-    throw new ElanusError(
-      'unsupported',
-      'partial update is not supported in this version; upsert complete rows',
-    );
-  }
   if (!Number.isSafeInteger(numRows) || numRows <= 0)
     refuse(`num_rows should be greater than 0, but got ${numRows}`);
   const matched = matchFields(schema, flattenStructs(schema, fieldsData));
   checkClaimedRows(schema, matched.known, numRows);
   const sent = sentColumns(schema, matched.known, numRows, options);
   checkStructRows(schema, (id) => sent.find((column) => column?.fieldId === id), numRows);
-  return ColumnBatch.create({
-    rowCount: numRows,
-    columns: completeColumns(schema, sent, matched.unknown, numRows),
+  const columns = options.partialUpdate
+    ? partialColumns(schema, sent, matched.unknown, numRows)
+    : completeColumns(schema, sent, matched.unknown, numRows);
+  return ColumnBatch.create({ rowCount: numRows, columns });
+}
+
+/** What a partial update sent, as rows of their own: keys that have no row yet. @throws invalid_parameter for a field that must be there */
+export function completeRows(schema: CollectionSchema, { rowCount, columns }: ColumnBatch): ColumnBatch {
+  const sent = schema.fields.map((field) => columns.find(({ fieldId }) => fieldId === field.fieldID));
+  for (const [at, field] of schema.fields.entries()) if (sent[at] === undefined) checkMayBeMissing(field);
+  return ColumnBatch.create({ rowCount, columns: completeColumns(schema, sent, [], rowCount) });
+}
+
+function partialColumns(
+  schema: CollectionSchema,
+  sent: SentColumns,
+  unknown: readonly FieldData[],
+  numRows: number,
+): Column[] {
+  return schema.fields.flatMap((field, at): Column[] => {
+    const column = sent[at];
+    if (field.isDynamic && (column !== undefined || unknown.length > 0))
+      return [metaColumn(schema, field, column, unknown, numRows)];
+    return column === undefined ? [] : [column];
   });
 }
 
@@ -97,7 +111,7 @@ function sentColumns(
   for (const field of schema.fields) {
     const sent = known.get(field.fieldID);
     if (field.isPrimaryKey && field.autoID) checkAutoKey(field, sent !== undefined, options);
-    else if (sent === undefined) checkMayBeMissing(field);
+    else if (sent === undefined && (!options.partialUpdate || field.isPrimaryKey)) checkMayBeMissing(field);
     columns.push(sent === undefined ? undefined : columnFromField(field, sent, numRows, zone));
   }
   return columns;

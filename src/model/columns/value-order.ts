@@ -39,7 +39,7 @@ export function rowOrder(keys: readonly OrderKey[]): RowOrder {
 export const hasValue = ({ kind, valid }: OrderColumn, row: number): boolean =>
   kind !== 'none' && (valid === undefined || valid.length === 0 || valid[row] !== 0);
 
-/** Of two rows that have values, in columns of one kind. */
+/** Both rows have values, and the columns are of one kind. */
 export function compareValues(x: OrderColumn, a: number, y: OrderColumn, b: number): number {
   if (x.kind === 'number' && y.kind === 'number')
     return compareNumbers(x.values[a] as number, y.values[b] as number);

@@ -40,7 +40,7 @@ const orderedTypes: ReadonlySet<number> = new Set([
   DataType.Text,
   DataType.Timestamptz,
 ]);
-/** Whether a row has a value can be told of all but vectors, which are not in the columns that queries go over. */
+/** All but vectors, which are not in the columns that queries go over. */
 const countedTypes: ReadonlySet<number> = new Set([
   ...orderedTypes,
   DataType.Bool,

@@ -93,7 +93,7 @@ export const requestFields = {
     numRows: 'used',
     schemaTimestamp: 'used',
     partialUpdate: 'used',
-    fieldOps: { refused: 'upserts replace whole rows' },
+    fieldOps: 'used',
   },
   search: {
     ...reads,

@@ -9,6 +9,8 @@ export type ShardChange =
       readonly deletedKeys: Column | undefined;
       /** The partition in which the keys are deleted; 0n: every one. */
       readonly deletedPartitionId: bigint;
+      /** Not 0n: the rows were made from rows read then, so none of the deleted keys may have been written or deleted since. */
+      readonly unchangedSince?: bigint;
       readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
     }
   | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }

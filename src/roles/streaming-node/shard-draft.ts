@@ -3,12 +3,14 @@
 // fails leaves nothing behind; when the append fails the whole draft is thrown away, and the shard is as it was.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { columnBytes, packNulls } from '#model/columns/column.js';
+import { columnBytes, findColumn, packNulls } from '#model/columns/column.js';
 import { appliedBytes, tooLarge } from '#model/columns/row-bytes.js';
+import { primaryField } from '#model/schema/field.js';
 import type { ChannelRecord, Column, ColumnBatch, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { PAYLOAD_BYTES_MAX } from '#wal/frame.js';
+import { KeySet } from './key-set.js';
 import type { GrowingSegment, ShardChange } from './shard-change.js';
 
 /** A growing segment that takes the rows of its partition. */
@@ -31,6 +33,8 @@ export interface DraftBase {
   readonly ids: bigint[];
   /** Segments that records of this draft will begin, by id; `apply` takes them from here. */
   readonly prepared: Map<bigint, SegmentData>;
+  /** Whether one of the keys was written or deleted in an applied record after that time, or that is not known any more. */
+  readonly hasChanged: (keys: KeySet, since: bigint) => boolean;
   readonly createSegment: (id: bigint, partitionId: bigint) => SegmentData;
 }
 
@@ -48,6 +52,8 @@ export class ShardDraft {
   /** What this draft changes of `base.open`. */
   readonly #open = new Map<bigint, OpenSegment | undefined>();
   readonly #reserved = new Set<SegmentData>();
+  /** Planned before, and not applied yet. */
+  readonly #writes: WriteChange[] = [];
   /** Takes back what the change that is being planned did so far, newest last. */
   #undo: (() => void)[] = [];
 
@@ -91,6 +97,7 @@ export class ShardDraft {
         return [record({ dropPartition: { partitionId: change.partitionId } })];
       case 'write': {
         const { deletedKeys, deletedPartitionId } = change;
+        this.#checkUnchanged(change);
         const packed = change.inserts.map(({ partitionId, rows }) => ({
           partitionId,
           rows: packBatch(rows),
@@ -105,9 +112,29 @@ export class ShardDraft {
         const write = record({
           write: { deletedKeys: deletedKeys && ownColumn(deletedKeys), deletedPartitionId, inserts },
         });
+        this.#writes.push(change);
         return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
       }
     }
+  }
+
+  /**
+   * What is asked here holds when the record is applied: groups take turns, and within a group changes are planned in the order in which
+   * they are applied. @throws rows_changed
+   */
+  #checkUnchanged({ deletedKeys, unchangedSince = 0n }: WriteChange): void {
+    if (unchangedSince === 0n || deletedKeys === undefined) return;
+    const keys = new KeySet(deletedKeys);
+    const isChanged =
+      this.#base.hasChanged(keys, unchangedSince) ||
+      this.#writes.some((write) =>
+        writtenKeys(write, this.#base.schema).some((column) => keys.hasAnyOf(column)),
+      );
+    if (isChanged)
+      throw new ElanusError(
+        'rows_changed',
+        `a row was written or deleted after ${unchangedSince}, when it was read to be changed; read it again`,
+      );
   }
 
   /** What grows, and what earlier changes of this draft will have begun. */
@@ -174,6 +201,14 @@ export class ShardDraft {
     this.#reserved.add(data);
     data.reserve(rows);
   }
+}
+
+type WriteChange = Extract<ShardChange, { readonly kind: 'write' }>;
+
+function writtenKeys({ deletedKeys, inserts }: WriteChange, schema: CollectionSchema): Column[] {
+  const primary = primaryField(schema).fieldID;
+  const inserted = inserts.flatMap(({ rows }) => findColumn(rows, primary) ?? []);
+  return deletedKeys === undefined ? inserted : [deletedKeys, ...inserted];
 }
 
 const packBatch = (rows: ColumnBatch): ColumnBatch => ({

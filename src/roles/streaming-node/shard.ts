@@ -14,6 +14,7 @@ import { backgroundContext } from '#rpc/service.js';
 import { applyDeletes } from '#segment/apply-deletes.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
+import type { KeySet } from './key-set.js';
 import type { GrowingSegment } from './shard-change.js';
 import { type OpenSegment, ownColumn, ShardDraft } from './shard-draft.js';
 
@@ -66,6 +67,8 @@ export class Shard {
   #appliedLsn = 0n;
   #appliedTimestamp: bigint;
   #checkpointTimestamp: bigint;
+  /** What was written up to then may be in files alone: memory does not show any more whether a key was written. */
+  #forgottenUpTo: bigint;
   #checkpointWaiters: { readonly timestamp: bigint; readonly done: Deferred<void> }[] = [];
   closed = false;
 
@@ -75,6 +78,7 @@ export class Shard {
     this.schema = parts.schema;
     this.#appliedTimestamp = parts.channel.checkpointTimestamp;
     this.#checkpointTimestamp = parts.channel.checkpointTimestamp;
+    this.#forgottenUpTo = parts.channel.checkpointTimestamp;
   }
 
   /** The newest timestamp at which everything of this shard is visible: what reads use. */
@@ -129,8 +133,25 @@ export class Shard {
       open: this.#open,
       ids: this.#ids,
       prepared: this.#prepared,
+      hasChanged: (keys, since) => this.#hasChanged(keys, since),
       createSegment: (id, partitionId) => this.#createSegment(id, partitionId),
     });
+  }
+
+  /** A flush or a restart may have taken the rows that would show it: then the answer is yes, and the caller reads again. */
+  #hasChanged(keys: KeySet, since: bigint): boolean {
+    if (this.#forgottenUpTo > since) return true;
+    if (this.#deletes.some((deletes) => deletes.timestamp > since && keys.hasAnyOf(deletes.keys)))
+      return true;
+    for (const { data } of this.segments.values()) {
+      if (data.timestampTo <= since) continue;
+      for (const row of data.rowsOf(keys)) if (data.timestampOf(row) > since) return true;
+    }
+    return false;
+  }
+
+  #forgetUpTo(timestamp: bigint): void {
+    if (timestamp > this.#forgottenUpTo) this.#forgottenUpTo = timestamp;
   }
 
   #createSegment(id: bigint, partitionId: bigint): SegmentData {
@@ -198,6 +219,8 @@ export class Shard {
     }
     this.#appliedLsn = lsn;
     this.#appliedTimestamp = record.timestamp;
+    // What is in files already was left out.
+    if (isReplay) this.#forgetUpTo(record.timestamp);
     if (record.seal !== undefined || (!isReplay && this.#deleteBytes > DELETE_BYTES_MAX))
       this.#parts.onSealed();
   }
@@ -215,6 +238,7 @@ export class Shard {
   }
 
   #keepDeletes(isKept: (deletes: BufferedDeletes) => boolean): void {
+    for (const deletes of this.#deletes) if (!isKept(deletes)) this.#forgetUpTo(deletes.timestamp);
     this.#deletes = this.#deletes.filter(isKept);
     this.#deleteBytes = this.#deletes.reduce((sum, { keys }) => sum + columnBytes(keys), 0);
   }
@@ -262,6 +286,7 @@ export class Shard {
     const segment = this.segments.get(segmentId);
     if (segment === undefined) return;
     this.segments.delete(segmentId);
+    this.#forgetUpTo(segment.data.timestampTo);
     this.#bytes.forget(segmentId);
     this.#unsavedBytes.forget(segmentId);
     if (this.#open.get(segment.partitionId)?.id === segmentId) this.#open.delete(segment.partitionId);

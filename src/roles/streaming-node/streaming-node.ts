@@ -114,7 +114,7 @@ export class StreamingNode {
   }
 
   async #append(request: AppendRequest): Promise<{ readonly timestamp: bigint }> {
-    const { vchannel, deletedKeys, deletedPartitionId } = request;
+    const { vchannel, deletedKeys, deletedPartitionId, unchangedSince } = request;
     const { shard, physical } = this.#shards.serving(vchannel);
     const inserts = request.inserts.map(({ partitionId, rows }) => {
       if (rows === undefined) throw new ElanusError('missing_parameter', 'append: an insert without rows');
@@ -130,7 +130,7 @@ export class StreamingNode {
         (sum, { rows }) => sum + batchBytes(rows),
         deletedKeys === undefined ? 0 : columnBytes(deletedKeys),
       );
-      const change = { kind: 'write', deletedKeys, deletedPartitionId, inserts } as const;
+      const change = { kind: 'write', deletedKeys, deletedPartitionId, unchangedSince, inserts } as const;
       return { timestamp: await physical.submit(shard, change, sent) };
     } finally {
       memory.release();

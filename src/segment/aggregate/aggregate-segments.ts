@@ -5,9 +5,9 @@ import { type OrderColumn, orderColumn } from '#model/columns/value-order.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { Aggregation } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { hasBitAt } from '#segment/fields/row-versions.js';
-import { columnOfView } from '#segment/row-order.js';
-import type { SegmentData } from '#segment/segment-data.js';
+import { orderColumnOf, type ScalarView } from '#segment/fields/scalar-view.js';
 import {
   type Accumulator,
   counter,
@@ -23,9 +23,17 @@ import { GroupTable } from './group-table.js';
 /** Rows between two looks at the clock. */
 const ROWS_BETWEEN_LOOKS = 4096;
 
+/** The segment as an aggregation reads it. */
+export interface AggregatedSegment {
+  readonly rowCount: number;
+  readonly schema: CollectionSchema;
+  scalars(fieldId: bigint): ScalarView | undefined;
+  fetch(rows: Uint32Array, fieldIds: readonly bigint[]): ColumnBatch;
+}
+
 /** @param left bit set: the row does not count. @throws parameter_too_large, cancelled, deadline_exceeded */
 export async function aggregateRows(
-  data: SegmentData,
+  data: AggregatedSegment,
   aggregation: Aggregation,
   left: Uint8Array,
   pace: Pace,
@@ -33,7 +41,7 @@ export async function aggregateRows(
   const { rowCount } = data;
   const gather = (fieldId: bigint, rows: Uint32Array): Column =>
     must(data.fetch(rows, [fieldId]).columns[0], `column of field ${fieldId}`);
-  const columnOf = (fieldId: bigint): OrderColumn => columnOfView(data.scalars(fieldId));
+  const columnOf = (fieldId: bigint): OrderColumn => orderColumnOf(data.scalars(fieldId));
   const accumulators = aggregation.calls.map((call, at): Accumulator => {
     const op = opOf(call);
     const { fieldId } = call;

@@ -1,6 +1,7 @@
 // A scalar column as readers see it that go column by column, filters above all: typed views of the storage for a range of rows, without a
 // copy. A view is good for the turn in which it was taken and stays readable after it: rows never change once they are written, and rows
 // that come later move the column to new arrays or lie behind the view.
+import type { OrderColumn } from '#model/columns/value-order.js';
 import { DataType } from '#model/schema/data-type.js';
 
 /** Arrays of values of fixed width. Bool has a byte a value, 0 or 1. */
@@ -64,4 +65,18 @@ function valuesOf(dataType: number, { buffer }: Uint8Array, begin: number, count
     default:
       return new BigInt64Array(buffer, begin * 8, count);
   }
+}
+
+/** Undefined: the segment has no such column, its rows are null there. */
+export function orderColumnOf(view: ScalarView | undefined): OrderColumn {
+  if (view === undefined) return { kind: 'none', valid: undefined };
+  const { values, data, offsets, valid } = view;
+  if (offsets !== undefined) return { kind: 'text', data, offsets, valid };
+  if (values instanceof BigInt64Array)
+    return {
+      kind: 'int64',
+      words: new Int32Array(values.buffer, values.byteOffset, values.length * 2),
+      valid,
+    };
+  return values === undefined ? { kind: 'none', valid } : { kind: 'number', values, valid };
 }

@@ -13,6 +13,8 @@ export interface ShardWrite {
   readonly deletedKeys?: Column;
   /** The partition in which they are deleted; 0n: every one. */
   readonly deletedPartitionId: bigint;
+  /** Not 0n: the time at which the rows that these replace were read. */
+  readonly unchangedSince?: bigint;
   readonly inserts: { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
 }
 

@@ -12,6 +12,7 @@ import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collecti
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { findKeys } from './found-keys.js';
+import { isPartial, updatePartially } from './partial-update.js';
 import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
 
 type WriteParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
@@ -45,10 +46,18 @@ export class WriteMethods {
     const collection = await this.#parts.access.open(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
-    const { partialUpdate } = request;
+    if (isPartial(request)) {
+      const { rows, timestamp } = await updatePartially(this.#parts, collection, request, context);
+      const count = BigInt(rows.rowCount);
+      return {
+        ...mutation(idsFromColumn(keyColumn(schema, rows)), rows.rowCount, timestamp),
+        upsertCnt: count,
+        insertCnt: count,
+        deleteCnt: count,
+      };
+    }
     const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
       upsert: true,
-      partialUpdate,
       zone: collection.record.properties.timezone,
     });
     // When a key is twice in a request the later row wins; the others never become rows.

@@ -1,0 +1,227 @@
+// An upsert with `partial_update`: columns that are not sent keep their values. What must hold:
+//
+//  - A key gets one row, all of whose values are of the request or of the row that was its newest when the update took effect. Between the
+//    read and the write nobody else may have written the key: the shard's owner compares, in its turn at the log, and refuses
+//    (`rows_changed`); then that shard is read again, until the deadline. One of those who meet at a key always gets through.
+//  - A shard gets one record: deletes and whole rows at one timestamp. A crash leaves the old rows or the new ones.
+//  - Everything is checked before anything is written: all shards are read and merged first. A row that changed meanwhile so that the
+//    update does not fit any more (an array that is full now) fails what is left of the request; its reason says so.
+//
+// A row keeps its key, also with autoID: a new key would be in another shard, and the two halves of the update could part.
+import { ElanusError } from '#base/errors.js';
+import { keyColumn } from '#model/columns/auto-ids.js';
+import { findColumn, keyAt } from '#model/columns/column.js';
+import { batchFromFields, completeRows } from '#model/columns/field-data-in.js';
+import { shardOfRow } from '#model/columns/row-key.js';
+import { type ArrayOps, rowsOfBatch, updatedRows, withoutBase } from '#model/rows/partial-rows.js';
+import { primaryField } from '#model/schema/field.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
+import type { CallContext } from '#platform/transport.js';
+import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { UpsertRequest } from '#proto/milvus/milvus.js';
+import { type CollectionSchema, DataType, FieldPartialUpdateOp_OpType } from '#proto/milvus/schema.js';
+import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
+import { type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
+import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { type ShardWrite, shardWrites } from './shard-writes.js';
+
+type UpdateParts = Pick<ProxyParts, 'access' | 'streamingNode' | 'platform' | 'settings'>;
+
+/** Longest pause before a shard is read again, in ms. */
+const RETRY_MS_MAX = 50;
+
+/** Some array is added to or taken from, which is a partial update even when the client does not say so. */
+export const isPartial = ({ partialUpdate, fieldOps }: UpsertRequest): boolean =>
+  partialUpdate || fieldOps.some(({ op }) => op !== FieldPartialUpdateOp_OpType.REPLACE);
+
+export interface Updated {
+  readonly rows: ColumnBatch;
+  readonly timestamp: bigint;
+}
+
+/** @throws invalid_parameter, collection_not_loaded, rows_changed at the deadline */
+export async function updatePartially(
+  parts: UpdateParts,
+  collection: OpenCollection,
+  request: UpsertRequest,
+  context: CallContext,
+): Promise<Updated> {
+  const { schema, record } = collection;
+  const zone = record.properties.timezone;
+  const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
+    upsert: true,
+    partialUpdate: true,
+    zone,
+  });
+  refuseDoubles(schema, sent);
+  const ops = arrayOps(schema, sent, request);
+  // As an upsert does: the row in its own partition, or with a partition key in any.
+  const isKeyed = partitionKeyField(schema) !== undefined;
+  const partitionNames =
+    request.partitionName === '' && !isKeyed ? ['_default'] : named(request.partitionName);
+  const scope = await readScope(parts, { ...request, partitionNames }, context);
+  const shards = rowsByShard(collection, sent).map(({ shard, rows }) => ({
+    shard,
+    sent: rowsOfBatch(sent, rows),
+    rows,
+  }));
+  const update = { parts, collection, scope, ops, partitionName: request.partitionName };
+  const plans = await Promise.all(shards.map((one) => planShard(update, one, context)));
+  const timestamps = await Promise.all(
+    plans.map((plan, at) => writeShard(update, shards[at], plan, context)),
+  );
+  return { rows: sent, timestamp: timestamps.reduce((newest, time) => (time > newest ? time : newest), 0n) };
+}
+
+const named = (name: string): string[] => (name === '' ? [] : [name]);
+
+function refuseDoubles(schema: CollectionSchema, sent: ColumnBatch): void {
+  const keys = keyColumn(schema, sent);
+  const seen = new Set(Array.from({ length: sent.rowCount }, (_, row) => keyAt(keys, row)));
+  if (seen.size < sent.rowCount)
+    throw new ElanusError(
+      'invalid_parameter',
+      'duplicate primary keys are not allowed in the same batch: a partial update names each row once',
+    );
+}
+
+function arrayOps(schema: CollectionSchema, sent: ColumnBatch, { fieldOps }: UpsertRequest): ArrayOps {
+  const ops = new Map<bigint, 'append' | 'remove'>();
+  const seen = new Set<string>();
+  for (const { fieldName, op } of fieldOps) {
+    const refuse = (why: string): never => {
+      throw new ElanusError('invalid_parameter', `field_ops: field ${fieldName.slice(0, 200)} ${why}`);
+    };
+    if (seen.has(fieldName)) refuse('comes twice, expected once');
+    seen.add(fieldName);
+    const field = schema.fields.find(({ name }) => name === fieldName);
+    if (field === undefined) return refuse('not exist');
+    if (op === FieldPartialUpdateOp_OpType.REPLACE) continue;
+    if (field.dataType !== DataType.Array) refuse('is no Array, and only arrays are added to or taken from');
+    if (findColumn(sent, field.fieldID) === undefined) refuse('is not among the columns that were sent');
+    if (op === FieldPartialUpdateOp_OpType.ARRAY_APPEND) ops.set(field.fieldID, 'append');
+    else if (op === FieldPartialUpdateOp_OpType.ARRAY_REMOVE) ops.set(field.fieldID, 'remove');
+    else refuse(`has an operation (${op}) that is not known; expected replace, array_append or array_remove`);
+  }
+  return ops;
+}
+
+/** Rows of the request, by shard. */
+function rowsByShard({ schema, record }: OpenCollection, sent: ColumnBatch) {
+  const keys = keyColumn(schema, sent);
+  const count = record.vchannels.length;
+  const byShard: number[][] = record.vchannels.map(() => []);
+  for (let row = 0; row < sent.rowCount; row++) byShard[shardOfRow(keys, row, count)]?.push(row);
+  return byShard.flatMap((rows, shard) =>
+    rows.length === 0 ? [] : [{ shard, rows: Uint32Array.from(rows) }],
+  );
+}
+
+interface Update {
+  readonly parts: UpdateParts;
+  readonly collection: OpenCollection;
+  readonly scope: ReadScope;
+  readonly ops: ArrayOps;
+  readonly partitionName: string;
+}
+
+interface ShardRows {
+  readonly shard: number;
+  readonly sent: ColumnBatch;
+  /** Their numbers in the request. */
+  readonly rows: Uint32Array;
+}
+
+/** Reads the rows as they are and makes the write of them. */
+async function planShard(
+  update: Update,
+  { shard, sent, rows }: ShardRows,
+  context: CallContext,
+): Promise<ShardWrite> {
+  const { parts, collection, scope, ops, partitionName } = update;
+  const { schema, record } = collection;
+  const vchannel = record.vchannels[shard] ?? '';
+  const keys = keyColumn(schema, sent);
+  const { rows: found, readTimestamp } = await retryWhileMoved(parts, context, () =>
+    parts.streamingNode.retrieve(
+      {
+        vchannel,
+        partitionIds: scope.partitionIds,
+        loadedOnly: scope.loadedOnly,
+        filter: { keys, keyCount: sent.rowCount, negated: false },
+        textFilter: undefined,
+        guaranteeTimestamp: 0n,
+        countOnly: false,
+        limit: 0n,
+        fieldIds: schema.fields.map(({ fieldID }) => fieldID),
+        withAddresses: false,
+        orderBy: [],
+        aggregation: undefined,
+        ignoreGrowing: false,
+      },
+      context,
+    ),
+  );
+  const places = placesOf(schema, found);
+  const [there, absent]: [number[], number[]] = [[], []];
+  for (let row = 0; row < sent.rowCount; row++) (places.has(keyAt(keys, row)) ? there : absent).push(row);
+  const batches: ColumnBatch[] = [];
+  if (found !== undefined && there.length > 0) {
+    const old = rowsOfBatch(
+      found,
+      Uint32Array.from(there, (row) => places.get(keyAt(keys, row)) ?? 0),
+    );
+    const numbers = there.map((row) => rows[row] ?? row);
+    batches.push(
+      updatedRows(schema, { sent: rowsOfBatch(sent, Uint32Array.from(there)), old, ops }, numbers),
+    );
+  }
+  if (absent.length > 0)
+    batches.push(completeRows(schema, withoutBase(schema, rowsOfBatch(sent, Uint32Array.from(absent)), ops)));
+  const partitionId =
+    partitionKeyField(schema) === undefined ? parts.access.partition(collection, partitionName) : undefined;
+  const writes = batches.flatMap((batch) =>
+    shardWrites(collection, { batch, partitionId, replacedKeys: keyColumn(schema, batch) }),
+  );
+  return {
+    vchannel,
+    deletedKeys: keys,
+    deletedPartitionId: writes[0]?.deletedPartitionId ?? 0n,
+    inserts: writes.flatMap(({ inserts }) => inserts),
+    // A shard without any write yet was read at 0, which would say nothing.
+    unchangedSince: readTimestamp > 0n ? readTimestamp : 1n,
+  };
+}
+
+function placesOf(
+  schema: CollectionSchema,
+  found: ColumnBatch | undefined,
+): ReadonlyMap<string | bigint, number> {
+  const keys = found && findColumn(found, primaryField(schema).fieldID);
+  if (found === undefined || keys === undefined) return new Map();
+  return new Map(Array.from({ length: found.rowCount }, (_, row) => [keyAt(keys, row), row]));
+}
+
+async function writeShard(
+  update: Update,
+  shard: ShardRows | undefined,
+  first: ShardWrite,
+  context: CallContext,
+): Promise<bigint> {
+  const { parts } = update;
+  const { clock, timers } = parts.platform;
+  const deadlineMs = deadlineOf(context, parts);
+  let write = first;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await parts.streamingNode.append(write, context)).timestamp;
+    } catch (error) {
+      const isChanged = error instanceof ElanusError && error.key === 'rows_changed';
+      const pauseMs = Math.min(RETRY_MS_MAX, attempt - 1);
+      if (!isChanged || shard === undefined || clock.now() + pauseMs >= deadlineMs) throw error;
+      if (pauseMs > 0) await timers.sleep(pauseMs, context.signal);
+      write = await planShard(update, shard, context);
+    }
+  }
+}
