@@ -1,6 +1,6 @@
 // From a leaf of the checked tree to what evaluates it over columns: which loop, which test, with its constants made ready.
 import { assertNever } from '#base/assert.js';
-import { ArrayContains, ArrayEquals } from '#expr/evaluate/arrays/array-leaves.js';
+import { ArrayContains, ArrayEquals, ArrayHasNumber } from '#expr/evaluate/arrays/array-leaves.js';
 import { FixedArrays, type TextArrays } from '#expr/evaluate/arrays/array-rows.js';
 import { CurrentNumbers, MatchLeaf } from '#expr/evaluate/arrays/match-leaf.js';
 import { JsonLeaf, JsonNumbersLeaf } from '#expr/evaluate/json/json-leaves.js';
@@ -24,7 +24,7 @@ import {
   BothMatch,
   comparisonMatcher,
   likeMatcher,
-  RegexText,
+  regexMatcher,
   TextIn,
   type TextMatcher,
 } from '#expr/evaluate/text/matchers.js';
@@ -59,7 +59,7 @@ export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
     case 'like':
       return makeMatch(leaf.operand, likeMatcher(leaf.pattern), operands);
     case 'regex':
-      return makeMatch(leaf.operand, new RegexText(leaf.source), operands);
+      return makeMatch(leaf.operand, regexMatcher(leaf.source), operands);
     case 'is-null': {
       const valid = operands.valid(leaf.field);
       return valid === undefined ? new SameLeaf(!leaf.negated) : new NullLeaf(valid, leaf.negated);
@@ -203,13 +203,27 @@ function makeNumberIn(operand: Operand, values: ValueSet, operands: Operands): L
 }
 
 function makeColumnIn(column: FixedView, values: ValueSet): Leaf {
+  const only = onlyNumber(column, values);
+  if (only !== undefined && column.form !== 'int8' && column.form !== 'int16')
+    return new FieldRange(column, boundsOf('==', only));
   if (column.form === 'int64' && !areSmallInts(values.ints)) return new Int64FieldIn(column, values.ints);
   return new NumbersIn(new FieldNumbers(column), values, column.form !== 'float' && column.form !== 'double');
 }
 
+/** The value of a set of one. */
+function onlyNumber({ form }: FixedView, { ints, doubles }: ValueSet): Literal | undefined {
+  const list = form === 'float' || form === 'double' ? doubles : ints;
+  const [value] = list;
+  if (list.length !== 1 || value === undefined) return undefined;
+  return typeof value === 'bigint' ? { type: 'int', value } : { type: 'double', value };
+}
+
 /** Any of some numbers: the elements of all rows are looked up in one loop. */
 function makeContains(arrays: FixedArrays | TextArrays, values: ValueSet, mode: 'all' | 'any'): Leaf {
-  if (mode === 'all' || !(arrays instanceof FixedArrays)) return new ArrayContains(arrays, values, mode);
+  if (!(arrays instanceof FixedArrays)) return new ArrayContains(arrays, values, mode);
+  const only = onlyNumber(arrays.elements, values);
+  if (only !== undefined) return new ArrayHasNumber(arrays, numberOf(only));
+  if (mode === 'all') return new ArrayContains(arrays, values, mode);
   const current = new CurrentNumbers(arrays);
   const ints = values.bools.length > 0 ? BigInt64Array.from(values.bools, BigInt) : values.ints;
   const node = new LeafNode(makeColumnIn(current.view, { ...values, ints }), false);

@@ -176,3 +176,57 @@ function numberOf(value: Literal): number | bigint {
     throw new TypeError(`a ${value.type} in a list of numbers`);
   return value.value;
 }
+
+/** Whether one number is in the array of a row: no lookup, one loop over its elements. */
+export class ArrayHasNumber implements Leaf {
+  readonly cost = 10;
+  readonly passShare = 0.1;
+  readonly #arrays: FixedArrays;
+  readonly #wanted: number;
+  /** Of an int64: its low and its high half. */
+  readonly #words: Int32Array;
+
+  constructor(arrays: FixedArrays, wanted: number | bigint) {
+    this.#arrays = arrays;
+    this.#wanted = Number(wanted);
+    this.#words = new Int32Array(
+      typeof wanted === 'bigint' ? BigInt64Array.of(wanted).buffer : new Int32Array(2).buffer,
+    );
+  }
+
+  evaluate({ begin, count }: Rows, alive: RowBits, isTrue: RowBits): void {
+    const arrays = this.#arrays;
+    const { elements } = arrays;
+    for (let word = wordsOf(count) - 1; word >= 0; word--) {
+      let bits = 0;
+      const stop = alive[word] === 0 ? 0 : Math.min(32, count - word * 32);
+      for (let bit = 0; bit < stop; bit++) {
+        const row = begin + word * 32 + bit;
+        const first = arrays.firstOf(row);
+        const end = first + arrays.lengthOf(row);
+        const has =
+          elements.form === 'int64'
+            ? this.#hasInt64(elements.values, first, end)
+            : this.#has(elements.values, first, end);
+        bits |= Number(has) << bit;
+      }
+      isTrue[word] = bits;
+    }
+  }
+
+  #has(values: Exclude<FixedView['values'], BigInt64Array>, first: number, end: number): boolean {
+    for (let at = first; at < end; at++) if (values[at] === this.#wanted) return true;
+    return false;
+  }
+
+  #hasInt64(words: Int32Array, first: number, end: number): boolean {
+    const [low, high] = [this.#words[0] as number, this.#words[1] as number];
+    for (let at = first * 2; at < end * 2; at += 2)
+      if (words[at] === low && words[at + 1] === high) return true;
+    return false;
+  }
+
+  maskKnown(rows: Rows, known: RowBits): void {
+    this.#arrays.maskKnown(rows, known);
+  }
+}

@@ -3,6 +3,7 @@ import { assertNever } from '#base/assert.js';
 import { compileRegex, type Regex } from '#expr/regex.js';
 import type { ComparisonOp, LikePart, LikePattern } from '#expr/typed.js';
 import { bytesOfText, compareTo, isEqualTo, Needle, standsAt, TextSet } from './byte-strings.js';
+import { BitRegex } from './regex-bits.js';
 import { isContinuation, matchForward, type Piece, RunFinder } from './run-finder.js';
 
 export interface TextMatcher {
@@ -138,7 +139,23 @@ class AnyText implements TextMatcher {
   }
 }
 
-export class RegexText implements TextMatcher {
+/** A regular expression that is followed in bits; see `regexMatcher`. */
+class BitRegexText implements TextMatcher {
+  readonly cost = 5;
+  readonly byteCost = 2;
+  readonly passShare = 0.1;
+  readonly #regex: BitRegex;
+
+  constructor(regex: BitRegex) {
+    this.#regex = regex;
+  }
+
+  test(bytes: Uint8Array, begin: number, end: number): boolean {
+    return this.#regex.test(bytes, begin, end);
+  }
+}
+
+class RegexText implements TextMatcher {
   readonly cost = 300;
   readonly byteCost = 20;
   readonly passShare = 0.1;
@@ -151,6 +168,13 @@ export class RegexText implements TextMatcher {
   test(bytes: Uint8Array, begin: number, end: number): boolean {
     return this.#regex.test(bytes.subarray(begin, end));
   }
+}
+
+/** Small expressions are followed in bits; the others by the package that has all of RE2. @throws invalid_parameter */
+export function regexMatcher(source: string): TextMatcher {
+  const whole = new RegexText(source); // Also refuses what is none.
+  const bits = BitRegex.of(source);
+  return bits === undefined ? whole : new BitRegexText(bits);
 }
 
 export function likeMatcher(pattern: LikePattern): TextMatcher {
