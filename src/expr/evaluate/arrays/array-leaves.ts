@@ -183,7 +183,7 @@ export class ArrayHasNumber implements Leaf {
   readonly passShare = 0.1;
   readonly #arrays: FixedArrays;
   readonly #wanted: number;
-  /** Of an int64: its low and its high half. */
+  /** The low and the high half of an int64. */
   readonly #words: Int32Array;
 
   constructor(arrays: FixedArrays, wanted: number | bigint) {

@@ -6,7 +6,7 @@ import { isContinuation } from './run-finder.js';
 
 const PLACES_MAX = 31;
 
-/** Of a part: the places it may begin with and end with, as bits, and whether it may be nothing. */
+/** The places that a part may begin and end with, as bits, and whether it may be nothing. */
 interface Part {
   readonly first: number;
   readonly last: number;

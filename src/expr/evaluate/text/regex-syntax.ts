@@ -76,7 +76,7 @@ class Reader {
     const root = this.#either();
     const atEnd = this.#take('$');
     if (this.#at < this.#text.length) throw new BeyondError();
-    // Of several alternatives the anchors would belong to the first and to the last alone.
+    // With several alternatives the anchors would belong to the first and to the last alone.
     if ((atBegin || atEnd) && root.kind === 'either') throw new BeyondError();
     // A repetition right behind `^` is one of `^` itself.
     if (atBegin && '*+?{'.includes(this.#text[from] ?? ' ')) throw new BeyondError();
