@@ -94,7 +94,9 @@ export async function insertNodes<Region extends IndexRegion>(
   if (nodes > 0) await insertUpTo(1);
   let inserted = Math.min(1, nodes);
   const insert = async (): Promise<void> => {
-    inserted += await insertUpTo(INSERTED_NODES);
+    // Other lanes add to the sum during the await: it is read afterwards.
+    const count = await insertUpTo(INSERTED_NODES);
+    inserted += count;
     onProgress(inserted / Math.max(1, nodes));
   };
   // Threads take the next nodes from one counter, so a piece has no fixed range; as many pieces as it takes, and none comes back empty-handed.

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { planWalk } from '#index/block/walk-plan.js';
 import { fittingForm } from '#index/graph/codes/graph-codes.js';
+import { buildVectorIndex, loadVectorIndex } from '#index/vector-indexes.js';
 import {
   bits,
   build,
@@ -15,6 +16,7 @@ import {
   random,
   recall,
   toBytes,
+  workers,
 } from '../../../test/support/vector-index.js';
 
 describe('recall and scores', () => {
@@ -51,6 +53,13 @@ describe('recall and scores', () => {
       );
     }
   }, 60_000);
+});
+
+test('lanes that insert side by side count every node', async () => {
+  const { region, store, spec } = await build(clustered(2000, 8, 4), 8, 'L2');
+  const two = { ...workers, parallelism: 2 };
+  const block = await buildVectorIndex(two, { ...spec, threads: 2 }, { region, place: store.place });
+  expect(loadVectorIndex(two, block, 'test').placement.params.nodes).toBe(2000);
 });
 
 describe('rows that do not count', () => {
