@@ -10,6 +10,7 @@ import { graphQgTasks } from '#index/graph/qg/tasks.js';
 import { graphSearchTasks } from '#index/graph/search/tasks.js';
 import { ivfTasks } from '#index/ivf/tasks.js';
 import { minhashTasks } from '#index/minhash/tasks.js';
+import { scalarTasks } from '#index/scalar/tasks.js';
 import { sparseTasks } from '#index/sparse/tasks.js';
 import { checkIndex } from './vector-indexes.js';
 
@@ -30,5 +31,6 @@ export const workerTasks = {
   ...graphSearchTasks,
   ...ivfTasks,
   ...minhashTasks,
+  ...scalarTasks,
   ...sparseTasks,
 } satisfies Record<string, Task>;

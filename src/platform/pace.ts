@@ -30,6 +30,11 @@ export class Pace {
     return this.#platform.clock.monotonic() - this.#begunMs;
   }
 
+  /** Reading of a clock that never goes back. */
+  get nowMs(): number {
+    return this.#platform.clock.monotonic();
+  }
+
   /** @throws cancelled, deadline_exceeded */
   check(): void {
     const { signal, deadlineMs } = this.#caller;

@@ -1,24 +1,32 @@
-// Which rows of a segment a filter lets pass, growing and sealed alike: its columns are read run by run into bits. Rows never change, so
-// bits that were made once are right for ever; rows that came since are added to them. What is visible at a time is another question.
+// Which rows of a segment a filter lets pass, growing and sealed alike: what indexes, keys and whole blocks know comes first, then columns are
+// read run by run into bits (`filters/`). Rows never change, so bits that were made once are right for ever; rows that came since are added to
+// them. What is visible at a time is another question.
 //
 // Two callers may fill the bits of one filter at the same time: each writes bits of its own and puts them in the cache as a whole.
 import { ElanusError } from '#base/errors.js';
 import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
-import { FilterEvaluator, RUN_ROWS_MAX } from '#expr/evaluate/filter-evaluator.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import type { Pace } from '#platform/pace.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
 import { countBits } from '#segment/fields/row-versions.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
+import { type FilterPlan, planFilter } from '#segment/filters/filter-plan.js';
+import { type PlanResult, type PlanRun, runPlan } from '#segment/filters/run-plan.js';
+import { factsOf } from '#segment/filters/segment-facts.js';
 import type { ReadableSegment } from './readable-segment.js';
-import { RunLength } from './run-length.js';
 import { sampledRows } from './sampled-rows.js';
 import type { SegmentData } from './segment-data.js';
 
 /** Filters whose bits a segment keeps: a bit a row each. */
 const FILTERS_MAX = 8;
 
-const cache = new WeakMap<SegmentData, Map<PredicateFilter, PassingBits>>();
+/** Which rows pass, and how that was found out. */
+interface FilteredRows extends PlanResult {
+  readonly plan: FilterPlan;
+  readonly tookMs: number;
+}
+
+const cache = new WeakMap<SegmentData, Map<PredicateFilter, FilteredRows>>();
 
 /** The filter object is the key of what is kept: a filter that is read again is the same object (`readFilter`). @throws cancelled, deadline_exceeded */
 async function passingRows(data: SegmentData, filter: PredicateFilter, pace: Pace): Promise<PassingBits> {
@@ -50,45 +58,22 @@ export function passingCount(data: SegmentData, passing: PassingBits, readTs: bi
   return hidden.length * 8 - countBits(hidden);
 }
 
-interface Evaluation {
-  readonly kept: PassingBits | undefined;
-  readonly rowCount: number;
-  readonly pace: Pace;
-}
-
 async function evaluate(
   data: SegmentData,
   { predicate }: PredicateFilter,
-  { kept, rowCount, pace }: Evaluation,
-): Promise<PassingBits> {
-  const bits = new Uint32Array(Math.ceil(rowCount / 32));
-  // The last word of what is kept may have grown: its rows are asked again.
-  const from = kept === undefined ? 0 : kept.rowCount & ~31;
-  if (kept !== undefined) bits.set(kept.bits.subarray(0, from / 32));
-  let passing = kept === undefined ? 0 : kept.passing - countIn(kept.bits[from / 32] ?? 0);
-  const evaluator = new FilterEvaluator(predicate, columnsOf(data, rowCount));
-  const { rowsAtOnce } = evaluator;
-  const length = new RunLength(rowsAtOnce, rowsAtOnce === RUN_ROWS_MAX);
-  for (let begin = from; begin < rowCount; ) {
-    if (begin > from && pace.isDue) await pace.rest();
-    const end = length.endOf(begin, rowCount);
-    const begunMs = pace.spentMs;
-    passing += evaluateInto(bits, evaluator, begin, end);
-    length.took(pace.spentMs - begunMs);
-    begin = end;
-  }
-  return { bits, rowCount, passing };
-}
-
-/** @param end of whole words, or in the word of `begin`, whose bits from `begin` on are still clear */
-function evaluateInto(bits: Uint32Array, evaluator: FilterEvaluator, begin: number, end: number): number {
-  const shift = begin & 31;
-  const at = begin >>> 5;
-  if (shift === 0) return evaluator.evaluate(begin, end, bits.subarray(at));
-  const word = new Uint32Array(1);
-  const passing = evaluator.evaluate(begin, end, word);
-  bits[at] = (bits[at] as number) | ((word[0] as number) << shift);
-  return passing;
+  { kept, rowCount, pace }: Pick<PlanRun, 'kept' | 'rowCount' | 'pace'>,
+): Promise<FilteredRows> {
+  const columns = columnsOf(data, rowCount);
+  const begunMs = pace.nowMs;
+  const plan = planFilter(predicate, factsOf(data, rowCount, columns));
+  const result = await runPlan({ plan, columns, rowCount, kept, pace }).catch((error: unknown) => {
+    if (!(error instanceof ElanusError) || error.key !== 'data_corrupt' || plan.candidates === undefined)
+      throw error;
+    // An index that names what cannot be: the columns have the answer, and the index is not asked again until its file is loaded anew.
+    data.sealed?.dropIndexes();
+    return runPlan({ plan: { candidates: undefined, residual: predicate }, columns, rowCount, kept, pace });
+  });
+  return { ...result, plan, tookMs: pace.nowMs - begunMs };
 }
 
 /** Views of the rows there are now: storage that grows meanwhile leaves the old one as it is. */
@@ -133,17 +118,11 @@ function viewOfScalars({ dataType, values, data, offsets, valid = NO_NULLS }: Sc
 
 const NO_NULLS = new Uint8Array(0);
 
-function keep(data: SegmentData, filter: PredicateFilter, made: PassingBits): void {
-  const filters = cache.get(data) ?? new Map<PredicateFilter, PassingBits>();
+function keep(data: SegmentData, filter: PredicateFilter, made: FilteredRows): void {
+  const filters = cache.get(data) ?? new Map<PredicateFilter, FilteredRows>();
   cache.set(data, filters);
   filters.delete(filter);
   const oldest = filters.keys().next();
   if (filters.size >= FILTERS_MAX && oldest.done !== true) filters.delete(oldest.value);
   filters.set(filter, made);
-}
-
-function countIn(word: number): number {
-  let count = 0;
-  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }

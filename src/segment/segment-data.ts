@@ -18,6 +18,7 @@ import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
 import type { VectorLists } from '#segment/fields/vector-lists.js';
+import { SealedParts } from '#segment/filters/sealed-parts.js';
 import { BatchAppend } from './batch-append.js';
 import { OrderedRows } from './ordered-rows.js';
 import { RowFetch } from './row-fetch.js';
@@ -59,6 +60,7 @@ export class SegmentData {
   /** Excluded rows of each vector field that was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
   #isReleased = false;
+  #sealed: SealedParts | undefined;
 
   constructor(platform: Platform, options: SegmentOptions) {
     const { id, schema, rowsHint = 0, disk, commitTimestamp = 0n } = options;
@@ -105,7 +107,7 @@ export class SegmentData {
   get memoryParts(): SegmentMemory {
     let rows = this.#rows.versions.bytes;
     let vectors = 0;
-    let indexes = 0;
+    let indexes = this.#sealed?.indexBytes ?? 0;
     for (const store of this.#fields.all()) {
       indexes += store.indexBytes;
       if (store.kind === 'scalar') rows += store.bytes;
@@ -116,7 +118,18 @@ export class SegmentData {
 
   /** Gives the memory of indexes back that files can bring again; searches scan meanwhile. */
   dropIndexes(): void {
+    this.#sealed?.dropIndexes();
     for (const store of this.#fields.all()) store.dropIndexes();
+  }
+
+  /** Says that no row will come any more. */
+  seal(): void {
+    this.#sealed ??= new SealedParts(this.rowCount);
+  }
+
+  /** What is known beside the rows once they are complete; undefined while the segment grows. */
+  get sealed(): SealedParts | undefined {
+    return this.#sealed;
   }
 
   setCommitTimestamp(timestamp: Timestamp): void {
@@ -154,6 +167,7 @@ export class SegmentData {
    */
   appendBatch(batch: ColumnBatch, timestamp?: Timestamp): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
+    assert(this.#sealed === undefined, `segment ${this.id} is sealed`);
     this.#appends.append(batch, this.#schema, timestamp);
   }
 

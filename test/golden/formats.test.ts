@@ -3,12 +3,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { crc32 } from '#base/crc32.js';
+import type { FieldRef, Leaf, Operand } from '#expr/typed.js';
 import { decodeIndexBlock, encodeIndexBlock } from '#index/block/index-block.js';
 import { decodeDiskHead, SECTOR_BYTES } from '#index/disk/disk-layout.js';
 import { decodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { loadMinhashIndex } from '#index/minhash/minhash-index.js';
 import { minhashSearch } from '#index/minhash/minhash-search.js';
 import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
+import { decodeScalarIndexFile } from '#index/scalar/scalar-index-file.js';
 import { hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
 import { columnFromInt64 } from '#model/columns/column.js';
 import { indexTypeNames, indexTypeSpec } from '#model/params/index-types.js';
@@ -151,6 +153,28 @@ test.each(['int64', 'text'] as const)('scalar index files (%s)', (name) => {
   expect(index.countRows(index.equalTo(value))).toBe(2);
   expect(() => decodeOrderedIndex(flipped(bytes, bytes.length - 5))).toThrow('checksum');
 });
+
+const fieldOf = (fieldId: bigint): FieldRef => ({
+  ...{ fieldId, name: 'x', dataType: 0, elementType: 0, nullable: true },
+});
+const path: Operand = { kind: 'json', type: 'json', field: fieldOf(200n), path: ['a'] };
+const text: Operand = { kind: 'field', type: 'text', field: fieldOf(201n) };
+
+test.each([
+  ['ordered', { kind: 'compare', operand: path, op: '==', value: { type: 'double', value: -3 } }, [2]],
+  ['grams', { kind: 'like', operand: text, pattern: { kind: 'infix', text: 'gre' } }, [0, 2]],
+  ['boxes', { kind: 'near', field: fieldOf(202n), longitude: 0, latitude: 0, metres: 200_000 }, [2, 3]],
+] satisfies [string, Leaf, number[]][])(
+  'scalar index files with what they index (%s)',
+  (name, leaf, rows) => {
+    const bytes = read(`scalar-index/v1.file.${name}`);
+    const bits = new Uint32Array(1);
+    decodeScalarIndexFile(bytes).answer(leaf)?.addTo(bits);
+    expect([0, 1, 2, 3].filter((row) => ((bits[0] as number) >>> row) & 1)).toEqual(rows);
+    for (const at of [13, 20, bytes.length - 5])
+      expect(() => decodeScalarIndexFile(flipped(bytes, at))).toThrow(/scalar index/);
+  },
+);
 
 describe('index blocks', () => {
   const names = [

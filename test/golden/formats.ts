@@ -9,8 +9,10 @@ import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { VectorStore, type VectorStoreOptions } from '#index/flat/vector-store.js';
 import type { SourceVectors } from '#index/graph/graph-spec.js';
 import { minhashBuild } from '#index/minhash/minhash-index.js';
+import { type ScalarBuildInput, scalarBuild } from '#index/scalar/build-scalar-index.js';
 import { OrderedIndex } from '#index/scalar/ordered-index.js';
 import { encodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
+import type { ScalarIndexSpec } from '#index/scalar/scalar-index.js';
 import { sparseBuild } from '#index/sparse/sparse-index.js';
 import { buildVectorIndex, type VectorIndexSpec } from '#index/vector-indexes.js';
 import { workerTasks } from '#index/worker-tasks.js';
@@ -21,10 +23,11 @@ import {
   columnFromInt64,
   columnFromStrings,
 } from '#model/columns/column.js';
+import { encodeWkb } from '#model/geometry/wkb.js';
 import type { BuildParams } from '#model/params/index-types.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
-import { FileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { type Column, FileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { writeDeletes } from '#segment/files/delta-log.js';
 import { writeSegment } from '#segment/files/insert-log.js';
@@ -195,6 +198,34 @@ export const record: SegmentRecord = SegmentRecord.fromPartial({
   ],
 });
 
+/** A scalar index of each kind, as it lies in its file. */
+const scalarIndexes: Readonly<Record<string, ScalarBuildInput>> = {
+  ordered: scalarInput(columnFromStrings(200n, DataType.JSON, ['{"a":1.5}', null, '{"a":-3}', '{"a":"x"}']), {
+    kind: 'path',
+    path: ['a'],
+    cast: 'double',
+    isList: false,
+  }),
+  grams: scalarInput(columnFromStrings(201n, DataType.VarChar, ['green', null, 'grey', 'é']), {
+    kind: 'grams',
+    sizes: [2, 3],
+    path: undefined,
+  }),
+  boxes: scalarInput(
+    columnFromBytes(202n, DataType.Geometry, [
+      encodeWkb({ kind: 'point', positions: Float64Array.of(1, 2) }),
+      null,
+      encodeWkb({ kind: 'line', positions: Float64Array.of(-4, 0, 3, 5) }),
+      encodeWkb({ kind: 'point', positions: Float64Array.of(0, 0) }),
+    ]),
+    { kind: 'boxes' },
+  ),
+};
+
+function scalarInput(from: Column, spec: ScalarIndexSpec): ScalarBuildInput {
+  return { column: from, elementType: 0, rowCount: 4, spec };
+}
+
 /** Columns of four rows, the second null, two alike. */
 const scalarColumns = {
   int64: { ...columnFromInt64(103n, [7n, 0n, 7n, -(2n ** 63n)]), valid: Uint8Array.of(1, 0, 1, 1) },
@@ -227,6 +258,8 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
   files.set('flat-index/v1.COSINE', encodeFlatIndex(flat.COSINE));
   for (const [name, from] of Object.entries(scalarColumns))
     files.set(`scalar-index/v1.${name}`, encodeOrderedIndex(OrderedIndex.build(viewOf(from), 4)));
+  for (const [name, input] of Object.entries(scalarIndexes))
+    files.set(`scalar-index/v1.file.${name}`, scalarBuild(input));
   const sparse = sparseRows();
   files.set('sparse-index/v1.block', sparseBuild({ ...sparse, metric: 'IP', algorithm: 'DAAT_MAXSCORE' }));
   files.set('minhash-index/v1.block', minhashBuild({ ...MINHASH, data: signatures }));

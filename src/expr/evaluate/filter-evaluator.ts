@@ -10,7 +10,7 @@ import type { Leaf } from './leaf.js';
 import { isMadeNegated, makeLeaf } from './make-leaf.js';
 import { AndNode, ConstantNode, LeafNode, type Node, OrNode } from './nodes.js';
 import { Operands } from './operands.js';
-import { BLOCK_ROWS, countBits, newBits, setFirst, wordsOf } from './rows.js';
+import { BLOCK_ROWS, countBits, newBits, type RowBits, setFirst, wordsOf } from './rows.js';
 
 const RUN_NANOS = 1e6;
 export const RUN_ROWS_MAX = 16_384;
@@ -39,9 +39,10 @@ export class FilterEvaluator {
    * Evaluates rows [begin, end).
    * @param passing bit (i & 31) of word (i >> 5) is set where row `begin + i` passes and cleared for the other rows of the run; the bits
    *   behind the last row in its word are cleared too
+   * @param among bits as in `passing`: only these rows are asked, the others do not pass. Undefined: all are
    * @returns how many pass
    */
-  evaluate(begin: number, end: number, passing: Uint32Array): number {
+  evaluate(begin: number, end: number, passing: Uint32Array, among?: Uint32Array): number {
     assert(passing.length >= wordsOf(end - begin), `${passing.length} words for ${end - begin} rows`);
     const [alive, out] = [this.#alive, this.#out];
     let passed = 0;
@@ -49,9 +50,13 @@ export class FilterEvaluator {
       const rows = { begin: first, count: Math.min(BLOCK_ROWS, end - first) };
       alive.fill(0);
       setFirst(alive, rows.count);
-      this.#node.evaluate(rows, alive, out);
       const words = wordsOf(rows.count);
       const to = (first - begin) / 32;
+      if (among !== undefined && !keepOnly(alive, words, among, to)) {
+        passing.fill(0, to, to + words);
+        continue;
+      }
+      this.#node.evaluate(rows, alive, out);
       for (let word = 0; word < words; word++) {
         const bits = out[word] as number;
         passing[to + word] = bits;
@@ -60,6 +65,17 @@ export class FilterEvaluator {
     }
     return passed;
   }
+}
+
+/** @returns whether a row is left */
+function keepOnly(alive: RowBits, words: number, among: Uint32Array, from: number): boolean {
+  let any = 0;
+  for (let word = 0; word < words; word++) {
+    const bits = (alive[word] as number) & (among[from + word] as number);
+    alive[word] = bits;
+    any |= bits;
+  }
+  return any !== 0;
 }
 
 class Maker {

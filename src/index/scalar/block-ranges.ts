@@ -60,11 +60,21 @@ function measure(
 
 const isExact = (value: number): boolean => Math.abs(value) < 2 ** 53 || !Number.isFinite(value);
 
+/** Whether a value of the block may lie between two bounds that are both included. NaN in a bound is met by nothing. */
+export function mayHold(
+  ranges: BlockRanges,
+  block: number,
+  { low, high }: { readonly low: number | bigint; readonly high: number | bigint },
+): boolean {
+  // JavaScript compares an int of any size with a double by value.
+  return (ranges.least[block] as number) <= high && (ranges.most[block] as number) >= low && low <= high;
+}
+
 /** What `bounds` say of a block. Null rows pass nothing, so a block that has one is never `all`. */
-export function answerOf(ranges: BlockRanges, block: number, { low, high }: Bounds): BlockAnswer {
+export function answerOf(ranges: BlockRanges, block: number, bounds: Bounds): BlockAnswer {
+  const { low, high } = bounds;
   const [least, most] = [ranges.least[block] as number, ranges.most[block] as number];
-  // JavaScript compares an int of any size with a double by value. NaN in a bound is met by nothing.
-  if (!(least <= high && most >= low && low <= high)) return 'none';
+  if (!mayHold(ranges, block, bounds)) return 'none';
   if ((ranges.nulls[block] as number) + (ranges.unordered[block] as number) > 0) return 'some';
   return least >= low && most <= high ? 'all' : 'some';
 }

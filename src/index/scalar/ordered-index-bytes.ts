@@ -1,20 +1,26 @@
-// The bytes of an ordered index, as docs/formats/scalar-index.md describes them. Reading trusts nothing: whatever is not an index of this
-// form, or was damaged, is refused, and whoever asked goes by the column.
-import { alignUp, bytesView } from '#base/bytes.js';
-import { crc32 } from '#base/crc32.js';
-import { ElanusError } from '#base/errors.js';
+// The bytes of an ordered index, as docs/formats/scalar-index.md describes them.
+import { alignUp } from '#base/bytes.js';
+import {
+  type BlockKind,
+  type Checksum,
+  checkAscending,
+  checkRows,
+  damaged,
+  HEADER_BYTES,
+  openBlock,
+  putPart,
+  sealBlock,
+  uint32sAt,
+} from './block-bytes.js';
 import { OrderedIndex, type OrderedIndexParts } from './ordered-index.js';
 import { lengthOf, type ValueList } from './value-list.js';
 
-/** "ELSI" in ASCII, as a little-endian number. */
-const MAGIC = 0x49534c45;
-const VERSION = 1;
-const HEADER_BYTES = 32;
+const ORDERED: BlockKind = { letters: 'ELSI', magic: 0x49534c45, version: 1 };
 const FORMS = ['int64', 'double', 'text'] as const;
-const CHECKSUM_AT = 28;
+type Form = (typeof FORMS)[number];
 
 /** Where each part begins, and the length of all. */
-function layoutOf(form: (typeof FORMS)[number], valueCount: number, entryCount: number, textBytes: number) {
+function layoutOf(form: Form, valueCount: number, entryCount: number, textBytes: number) {
   const rows = HEADER_BYTES + alignUp((valueCount + 1) * 4, 8);
   const values = rows + alignUp(entryCount * 4, 8);
   const texts = values + alignUp((valueCount + 1) * 4, 8);
@@ -27,64 +33,54 @@ export function encodeOrderedIndex({ parts }: OrderedIndex): Uint8Array {
   const textBytes = values.form === 'text' ? values.bytes.length : 0;
   const layout = layoutOf(values.form, lengthOf(values), rows.length, textBytes);
   const bytes = new Uint8Array(layout.end);
-  const header = [
-    MAGIC,
-    VERSION,
-    FORMS.indexOf(values.form) + 1,
-    rowCount,
-    lengthOf(values),
-    rows.length,
-    textBytes,
-  ];
-  const view = new DataView(bytes.buffer);
-  for (const [at, number] of header.entries()) view.setUint32(at * 4, number, true);
-  bytes.set(bytesView(starts), layout.starts);
-  bytes.set(bytesView(rows), layout.rows);
+  putPart(bytes, starts, layout.starts);
+  putPart(bytes, rows, layout.rows);
   if (values.form === 'text') {
-    bytes.set(bytesView(values.offsets), layout.values);
+    putPart(bytes, values.offsets, layout.values);
     bytes.set(values.bytes, layout.texts);
-  } else bytes.set(bytesView(values.values), layout.values);
-  view.setUint32(CHECKSUM_AT, checksumOf(bytes), true);
-  return bytes;
+  } else putPart(bytes, values.values, layout.values);
+  const form = FORMS.indexOf(values.form) + 1;
+  return sealBlock(bytes, ORDERED, [form, rowCount, lengthOf(values), rows.length, textBytes]);
 }
 
-/** Checksum of all bytes but its own four. */
-const checksumOf = (bytes: Uint8Array): number =>
-  crc32(bytes.subarray(HEADER_BYTES), crc32(bytes.subarray(0, CHECKSUM_AT)));
+/** The numbers of a header by name. */
+function headerOf([
+  form = 0,
+  rowCount = 0,
+  valueCount = 0,
+  entryCount = 0,
+  textBytes = 0,
+]: readonly number[]) {
+  const name = FORMS[form - 1];
+  if (name === undefined) throw damaged(`is of form ${form}, expected 1 to ${FORMS.length}`);
+  return { form: name, rowCount, valueCount, entryCount, textBytes };
+}
 
-const damaged = (fact: string): ElanusError =>
-  new ElanusError('data_corrupt', `a scalar index ${fact}; it is left out, build it again`);
+const layoutBy = (numbers: readonly number[]) => {
+  const { form, valueCount, entryCount, textBytes } = headerOf(numbers);
+  return layoutOf(form, valueCount, entryCount, textBytes);
+};
 
 /** Views of the bytes where their address allows it. @throws data_corrupt */
-export function decodeOrderedIndex(from: Uint8Array): OrderedIndex {
-  const bytes = from.byteOffset % 8 === 0 ? from : new Uint8Array(from);
-  if (bytes.length < HEADER_BYTES)
-    throw damaged(`has ${bytes.length} bytes, expected at least ${HEADER_BYTES}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const number = (at: number): number => view.getUint32(at * 4, true);
-  if (number(0) !== MAGIC) throw damaged('does not begin with ELSI');
-  if (number(1) !== VERSION) throw damaged(`is of version ${number(1)}, expected ${VERSION}`);
-  const form = FORMS[number(2) - 1];
-  if (form === undefined) throw damaged(`is of form ${number(2)}, expected 1 to ${FORMS.length}`);
-  const [rowCount, valueCount, entryCount, textBytes] = [number(3), number(4), number(5), number(6)];
-  const layout = layoutOf(form, valueCount, entryCount, textBytes);
-  if (bytes.length !== layout.end) throw damaged(`has ${bytes.length} bytes, expected ${layout.end}`);
-  if (number(7) !== checksumOf(bytes)) throw damaged('has another checksum than its bytes');
-  const uint32s = (begin: number, count: number): Uint32Array =>
-    new Uint32Array(bytes.buffer, bytes.byteOffset + begin, count);
+export function decodeOrderedIndex(from: Uint8Array, checksum?: Checksum): OrderedIndex {
+  const { bytes, numbers } = openBlock(from, ORDERED, (header) => layoutBy(header).end, checksum);
+  const { form, rowCount, valueCount, entryCount, textBytes } = headerOf(numbers);
+  const layout = layoutBy(numbers);
   const parts: OrderedIndexParts = {
     rowCount,
-    starts: uint32s(layout.starts, valueCount + 1),
-    rows: uint32s(layout.rows, entryCount),
+    starts: uint32sAt(bytes, layout.starts, valueCount + 1),
+    rows: uint32sAt(bytes, layout.rows, entryCount),
     values: valuesIn(bytes, form, valueCount, textBytes, layout),
   };
-  checkParts(parts, textBytes);
+  checkAscending(parts.starts, parts.rows.length, 'rows');
+  if (parts.values.form === 'text') checkAscending(parts.values.offsets, textBytes, 'texts');
+  checkRows(parts.rows, rowCount);
   return new OrderedIndex(parts);
 }
 
 function valuesIn(
   bytes: Uint8Array,
-  form: (typeof FORMS)[number],
+  form: Form,
   count: number,
   textBytes: number,
   layout: { readonly values: number; readonly texts: number },
@@ -98,24 +94,8 @@ function valuesIn(
     case 'text':
       return {
         form,
-        offsets: new Uint32Array(bytes.buffer, begin, count + 1),
+        offsets: uint32sAt(bytes, layout.values, count + 1),
         bytes: bytes.subarray(layout.texts, layout.texts + textBytes),
       };
   }
-}
-
-/** A checksum finds damage, not a writer that was wrong: a search must not leave its arrays whatever is there. */
-function checkParts({ rowCount, starts, rows, values }: OrderedIndexParts, textBytes: number): void {
-  checkAscending(starts, rows.length, 'rows');
-  if (values.form === 'text') checkAscending(values.offsets, textBytes, 'texts');
-  for (let at = 0; at < rows.length; at++)
-    if ((rows[at] as number) >= rowCount) throw damaged(`names row ${rows[at]} of ${rowCount}`);
-}
-
-function checkAscending(ends: Uint32Array, last: number, what: string): void {
-  for (let at = 1; at < ends.length; at++)
-    if ((ends[at] as number) < (ends[at - 1] as number))
-      throw damaged(`has ${what} that end before they begin`);
-  if (ends[0] !== 0 || ends[ends.length - 1] !== last)
-    throw damaged(`has ${what} from ${ends[0]} to ${ends[ends.length - 1]}, expected 0 to ${last}`);
 }

@@ -1,8 +1,11 @@
-// An index of one scalar column of a sealed segment: its distinct values in order, and behind each the rows that have it. It serves as sorted
-// and as inverted index: a comparison, a range, `in` and a beginning of texts are a few runs of values, found in logarithmic time, whose rows
-// are counted before they are touched. Null rows, and NaN, which no comparison finds, are not in it. Its bytes are `ordered-index-bytes.ts`.
+// An index of the values of one scalar column, array or JSON path of a sealed segment: its distinct values in order, and behind each the rows
+// that have it. It serves as sorted and as inverted index: a comparison, a range, `in` and a beginning of texts are a few runs of values, found
+// in logarithmic time, whose rows are counted before they are touched. Null rows, and NaN, which no comparison finds, are not in it. Its bytes
+// are `ordered-index-bytes.ts`.
 import { assert } from '#base/assert.js';
-import type { ColumnView, FixedView, VariableView } from '#expr/evaluate/column-view.js';
+import type { ColumnView } from '#expr/evaluate/column-view.js';
+import { entriesOfView } from './column-entries.js';
+import type { Entries, NumberEntries, TextEntries } from './entries.js';
 import { type SortKeys, sortRows } from './sort-rows.js';
 import { countBefore, lengthOf, prefixRange, type Value, type ValueList } from './value-list.js';
 
@@ -35,7 +38,12 @@ export class OrderedIndex {
 
   /** @param view of numbers, bools, times or texts */
   static build(view: ColumnView, rowCount: number): OrderedIndex {
-    return new OrderedIndex(view.kind === 'fixed' ? numberParts(view, rowCount) : textParts(view, rowCount));
+    return OrderedIndex.of(entriesOfView(view, rowCount), rowCount);
+  }
+
+  static of(entries: Entries, rowCount: number): OrderedIndex {
+    const sorted = entries.form === 'text' ? sortedTexts(entries) : sortedNumbers(entries);
+    return new OrderedIndex({ rowCount, ...sorted });
   }
 
   /** The values between two bounds; without one, from the first or to the last. */
@@ -79,60 +87,47 @@ export class OrderedIndex {
 
 const isUnordered = (bound: Bound | undefined): boolean => Number.isNaN(bound?.value);
 
-function numberParts(view: FixedView, rowCount: number): OrderedIndexParts {
-  const numbers = numbersOf(view, rowCount);
-  const present = presentRows(view.valid, rowCount, numbers);
-  const words = new Uint32Array(numbers.buffer);
-  const isDouble = numbers instanceof Float64Array;
-  const keys = sortKeys(words, isDouble);
-  const rows = sortRows(present, keys);
+type Sorted = Omit<OrderedIndexParts, 'rowCount'>;
+
+function sortedNumbers({ form, rows: rowOf, numbers }: NumberEntries): Sorted {
+  const words = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
+  const keys = sortKeys(words, form === 'double');
+  const order = sortRows(
+    Uint32Array.from(rowOf, (_, entry) => entry),
+    keys,
+  );
+  const isSame = (one: number, other: number): boolean =>
+    keys.low[one] === keys.low[other] && keys.high[one] === keys.high[other];
+  const { firsts, starts, rows } = grouped(order, rowOf, isSame);
+  const values =
+    numbers instanceof Float64Array
+      ? Float64Array.from(firsts, (entry) => numbers[entry] as number)
+      : BigInt64Array.from(firsts, (entry) => numbers[entry] as bigint);
+  return { values: { form, values }, starts, rows };
+}
+
+/** Entries in order, those of one value together. A row that has a value twice is listed once. */
+function grouped(
+  order: Uint32Array,
+  rowOf: Uint32Array,
+  isSame: (one: number, other: number) => boolean,
+): { readonly firsts: number[]; readonly starts: Uint32Array; readonly rows: Uint32Array } {
+  const firsts: number[] = [];
   const starts: number[] = [];
-  for (let at = 0; at < rows.length; at++) {
-    const [row, before] = [rows[at] as number, rows[at - 1] as number];
-    if (at === 0 || keys.low[row] !== keys.low[before] || keys.high[row] !== keys.high[before])
-      starts.push(at);
-  }
-  const firsts = starts.map((at) => rows[at] as number);
-  const values = isDouble
-    ? Float64Array.from(firsts, (row) => numbers[row] as number)
-    : BigInt64Array.from(firsts, (row) => numbers[row] as bigint);
-  starts.push(rows.length);
-  return {
-    rowCount,
-    values: { form: isDouble ? 'double' : 'int64', values },
-    starts: Uint32Array.from(starts),
-    rows,
-  };
-}
-
-/** Copies: zeros of both signs are one value. */
-function numbersOf(view: FixedView, rowCount: number): BigInt64Array | Float64Array {
-  switch (view.form) {
-    case 'float':
-    case 'double':
-      return Float64Array.from({ length: rowCount }, (_, row) => (view.values[row] as number) + 0);
-    case 'int64': {
-      const words = view.values.slice(0, rowCount * 2);
-      return new BigInt64Array(words.buffer);
-    }
-    default:
-      return BigInt64Array.from({ length: rowCount }, (_, row) => BigInt(view.values[row] as number));
-  }
-}
-
-function presentRows(
-  valid: Uint8Array,
-  rowCount: number,
-  numbers: BigInt64Array | Float64Array | undefined,
-): Uint32Array {
-  const rows = new Uint32Array(rowCount);
+  const rows = new Uint32Array(order.length);
   let count = 0;
-  for (let row = 0; row < rowCount; row++) {
-    if (valid.length > 0 && valid[row] === 0) continue;
-    if (Number.isNaN(numbers?.[row])) continue;
+  for (let at = 0; at < order.length; at++) {
+    const entry = order[at] as number;
+    const row = rowOf[entry] as number;
+    const isNew = at === 0 || !isSame(entry, order[at - 1] as number);
+    if (isNew) {
+      firsts.push(entry);
+      starts.push(count);
+    } else if (rows[count - 1] === row) continue;
     rows[count++] = row;
   }
-  return rows.slice(0, count);
+  starts.push(count);
+  return { firsts, starts: Uint32Array.from(starts), rows: rows.slice(0, count) };
 }
 
 const SIGN = 0x80000000;
@@ -142,43 +137,34 @@ function sortKeys(words: Uint32Array, isDouble: boolean): SortKeys {
   const count = words.length >>> 1;
   const low = new Uint32Array(count);
   const high = new Uint32Array(count);
-  for (let row = 0; row < count; row++) {
-    const upper = words[row * 2 + 1] as number;
+  for (let entry = 0; entry < count; entry++) {
+    const upper = words[entry * 2 + 1] as number;
     // Among negative doubles the larger bits are the smaller value.
     const isTurned = isDouble && upper >= SIGN;
-    low[row] = isTurned ? ~(words[row * 2] as number) : (words[row * 2] as number);
-    high[row] = isTurned ? ~upper : upper ^ SIGN;
+    low[entry] = isTurned ? ~(words[entry * 2] as number) : (words[entry * 2] as number);
+    high[entry] = isTurned ? ~upper : upper ^ SIGN;
   }
   return { low, high };
 }
 
-function textParts({ data, offsets, valid }: VariableView, rowCount: number): OrderedIndexParts {
-  const rows = presentRows(valid, rowCount, undefined);
+function sortedTexts({ data, rows: rowOf, begins, ends }: TextEntries): Sorted {
   const compare = (a: number, b: number): number => {
-    const [begin, from] = [offsets[a] as number, offsets[b] as number];
-    const [length, other] = [(offsets[a + 1] as number) - begin, (offsets[b + 1] as number) - from];
+    const [begin, from] = [begins[a] as number, begins[b] as number];
+    const [length, other] = [(ends[a] as number) - begin, (ends[b] as number) - from];
     for (let at = 0; at < length && at < other; at++) {
       const difference = (data[begin + at] as number) - (data[from + at] as number);
       if (difference !== 0) return difference;
     }
     return length - other;
   };
-  rows.sort((a, b) => compare(a, b) || a - b);
-  const starts: number[] = [];
-  for (let at = 0; at < rows.length; at++)
-    if (at === 0 || compare(rows[at - 1] as number, rows[at] as number) !== 0) starts.push(at);
-  const firsts = starts.map((at) => rows[at] as number);
-  starts.push(rows.length);
-  const texts = new Uint32Array(firsts.length + 1);
-  for (const [at, row] of firsts.entries())
-    texts[at + 1] = (texts[at] as number) + (offsets[row + 1] as number) - (offsets[row] as number);
-  const bytes = new Uint8Array(texts[firsts.length] as number);
-  for (const [at, row] of firsts.entries())
-    bytes.set(data.subarray(offsets[row] as number, offsets[row + 1] as number), texts[at] as number);
-  return {
-    rowCount,
-    values: { form: 'text', offsets: texts, bytes },
-    starts: Uint32Array.from(starts),
-    rows,
-  };
+  const order = Uint32Array.from(rowOf, (_, entry) => entry);
+  order.sort((a, b) => compare(a, b) || a - b);
+  const { firsts, starts, rows } = grouped(order, rowOf, (one, other) => compare(one, other) === 0);
+  const offsets = new Uint32Array(firsts.length + 1);
+  for (const [at, entry] of firsts.entries())
+    offsets[at + 1] = (offsets[at] as number) + (ends[entry] as number) - (begins[entry] as number);
+  const bytes = new Uint8Array(offsets[firsts.length] as number);
+  for (const [at, entry] of firsts.entries())
+    bytes.set(data.subarray(begins[entry] as number, ends[entry] as number), offsets[at] as number);
+  return { values: { form: 'text', offsets, bytes }, starts, rows };
 }

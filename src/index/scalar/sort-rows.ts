@@ -9,8 +9,16 @@ export interface SortKeys {
   readonly high: Uint32Array;
 }
 
+/** Fewer are sorted by comparing them: counting digits would take longer. */
+const COUNTED_MIN = 4096;
+
 /** @param rows numbers into the keys, in ascending order; they are moved */
 export function sortRows(rows: Uint32Array, { low, high }: SortKeys): Uint32Array {
+  if (rows.length < COUNTED_MIN) {
+    const order = (keys: Uint32Array, a: number, b: number): number =>
+      (keys[a] as number) - (keys[b] as number);
+    return rows.sort((a, b) => order(high, a, b) || order(low, a, b) || a - b);
+  }
   let from = rows;
   let to: Uint32Array = new Uint32Array(rows.length);
   for (const half of [low, high]) {

@@ -13,7 +13,7 @@ import { dataTypeName } from '#model/schema/schema-view.js';
 import { elementField, isVectorList } from '#model/schema/struct-arrays.js';
 import { type VectorType, vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
-import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import type { FieldSchema } from '#proto/milvus/schema.js';
 import { buildParamsOf } from './build-params.js';
 import { builtIndexTypes, builtVectorTypes, laterMetrics } from './built-index-types.js';
 import {
@@ -23,8 +23,8 @@ import {
   indexTypeNames,
   indexTypeSpec,
   isIndexType,
-  scalarIndexTypes,
 } from './index-types.js';
+import { isScalarIndexType } from './scalar-index-types.js';
 
 export interface IndexParams {
   readonly indexType: IndexType;
@@ -47,8 +47,11 @@ const supportedText = (): string => {
   return `supported in this version: ${types.join(', ')} on ${[...builtVectorTypes].join(', ')} fields`;
 };
 
-/** @throws invalid_parameter, unsupported */
-export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyValuePair[]): IndexParams {
+/** The pairs of a request: as they were sent, and those of the JSON text among them. @throws invalid_parameter */
+export function sentIndexParams(
+  field: FieldSchema,
+  extraParams: readonly KeyValuePair[],
+): { readonly asSent: Record<string, string>; readonly params: Record<string, string> } {
   const asSent: Record<string, string> = {};
   for (const { key, value } of extraParams) {
     // Maps of this name would lose it.
@@ -58,7 +61,12 @@ export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyVa
     asSent[key] = value;
   }
   checkSaidOnce(asSent);
-  const params = mergedParams(asSent);
+  return { asSent, params: mergedParams(asSent) };
+}
+
+/** Reads the params of an index on a vector field. @throws invalid_parameter, unsupported */
+export function parseIndexParams(field: FieldSchema, extraParams: readonly KeyValuePair[]): IndexParams {
+  const { asSent, params } = sentIndexParams(field, extraParams);
   const element = isVectorList(field) ? elementField(field) : field;
   const { indexType, vectorType } = parseIndexType(element, params.index_type ?? '');
   const metricType = isVectorList(field)
@@ -91,13 +99,12 @@ export function storedBuildParams(
 
 function parseIndexType(field: FieldSchema, text: string): { indexType: IndexType; vectorType: VectorType } {
   const name = text.trim() === '' ? 'AUTOINDEX' : text.trim().toUpperCase();
-  const isScalar = scalarIndexTypes.has(name);
-  if (!isIndexType(name) && !isScalar && !gpuIndexTypes.has(name)) {
+  if (!isIndexType(name) && !isScalarIndexType(name) && !gpuIndexTypes.has(name)) {
     return refuse(
       `invalid index type: ${text.slice(0, 200)}; ${supportedText()}: invalid parameter[expected=valid index][actual=${text.slice(0, 200)}]`,
     );
   }
-  if (name === 'BITMAP') checkBitmap(field);
+  if (name === 'BITMAP') refuse('bitmap index are only supported on bool, int, string and array field');
   const gpu = gpuIndexTypes.get(name);
   if (gpu !== undefined) {
     const fact = `index type ${name} of field ${field.name} needs a graphics card, this server computes on CPUs`;
@@ -105,13 +112,6 @@ function parseIndexType(field: FieldSchema, text: string): { indexType: IndexTyp
   }
   const vectorType = vectorTypeOf(field.dataType);
   const typeName = dataTypeName(field.dataType);
-  if (vectorType === undefined && (isScalar || name === 'AUTOINDEX')) {
-    const what = `index ${name} on field ${field.name} of type ${typeName}`;
-    throw new ElanusError(
-      'unsupported',
-      `${what} is not supported in this version: filters read primary keys, which need no index; ${supportedText()}`,
-    );
-  }
   if (
     vectorType === undefined ||
     !isIndexType(name) ||
@@ -134,19 +134,6 @@ function parseIndexType(field: FieldSchema, text: string): { indexType: IndexTyp
     throw new ElanusError('unsupported', `${what} is not supported yet; ${supportedText()}`);
   }
   return { indexType: name, vectorType };
-}
-
-function checkBitmap(field: FieldSchema): void {
-  if (field.isPrimaryKey) refuse('create bitmap index on primary key not supported');
-  const type = field.dataType;
-  if (
-    type === DataType.Float ||
-    type === DataType.Double ||
-    type === DataType.JSON ||
-    vectorTypeOf(type) !== undefined
-  ) {
-    refuse('bitmap index are only supported on bool, int, string and array field');
-  }
 }
 
 /** Metrics that the index type can compute on vectors of the type. */
@@ -231,7 +218,7 @@ function checkSaidOnce(asSent: Readonly<Record<string, string>>): void {
   if (doubled !== undefined) refuse(`index params has the key ${doubled.slice(0, 200)} twice; send it once`);
 }
 
-function mergedParams(asSent: Readonly<Record<string, string>>): Record<string, string> {
+export function mergedParams(asSent: Readonly<Record<string, string>>): Record<string, string> {
   const params = { ...innerParams(asSent.params), ...asSent };
   delete params.params;
   return params;
@@ -256,8 +243,13 @@ function innerParams(text: string | undefined): Record<string, string> {
   );
 }
 
+export type ComparedIndex = { readonly indexType: string; readonly metricType: string } & Pick<
+  IndexParams,
+  'params'
+>;
+
 /** Whether creating index `b` where `a` is changes nothing. */
-export function sameIndex(a: IndexParams, b: IndexParams): boolean {
+export function sameIndex(a: ComparedIndex, b: ComparedIndex): boolean {
   if (a.indexType !== b.indexType || a.metricType !== b.metricType) return false;
   const names = Object.keys(a.params);
   return (

@@ -205,14 +205,3 @@ export const gpuIndexTypes: ReadonlyMap<string, IndexType> = new Map<string, Ind
   ['GPU_IVF_PQ', 'IVF_PQ'],
   ['GPU_BRUTE_FORCE', 'FLAT'],
 ]);
-
-/** Index types of scalar fields. */
-export const scalarIndexTypes: ReadonlySet<string> = new Set([
-  'INVERTED',
-  'BITMAP',
-  'TRIE',
-  'STL_SORT',
-  'NGRAM',
-  'RTREE',
-  'FMINDEX',
-]);

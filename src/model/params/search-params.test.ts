@@ -188,12 +188,7 @@ describe('parseIndexParams', () => {
       'float vector index does not support metric type: HAMMING',
     );
     expect(refusal(() => index({ params: 'x' }))).toContain('not a JSON object');
-    const key = FieldSchema.fromPartial({ name: 'id', isPrimaryKey: true, dataType: DataType.Int64 });
-    expect(refusal(() => index({ index_type: 'BITMAP' }, key))).toContain(
-      'create bitmap index on primary key not supported',
-    );
     expect(refusal(() => index({ index_type: 'BITMAP' }))).toContain('bitmap index are only supported on');
-    expect(refusal(() => index({ index_type: 'INVERTED' }, key))).toMatch(/^unsupported/);
   });
 });
 

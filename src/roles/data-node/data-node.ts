@@ -14,6 +14,7 @@ import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/files/insert-log.js';
+import { isScalarField, writeScalarIndex } from '#segment/files/scalar-index-files.js';
 import { isSparseField, writeSparseIndex } from '#segment/files/sparse-index-files.js';
 import { writeVectorIndex } from '#segment/files/vector-index-files.js';
 import { importJsonFiles } from './json-import.js';
@@ -42,19 +43,17 @@ export class DataNode {
       const wanted = new Set(paths);
       const column = await readColumn(
         this.#platform,
-        { files: files.filter((file) => wanted.has(file.key)) },
+        // Rows that are older than a scalar field have no file of it, and its default as their value.
+        { files: isScalarField(field) ? files : files.filter((file) => wanted.has(file.key)) },
         field,
       );
       const rows = rowCountOf(column, dimOf(field));
       if (BigInt(rows) !== rowCount)
         throw new ElanusError(
           'data_corrupt',
-          `segment ${segmentId}: field ${field.name} has ${rows} vectors in its files, the catalog says ${rowCount} rows`,
+          `segment ${segmentId}: field ${field.name} has ${rows} values in its files, the catalog says ${rowCount} rows`,
         );
-      const { key, bytes, builtAs } = isSparseField(field)
-        ? await this.#writeSparse(request, field, index, column)
-        : ((await writeVectorIndex(this.#platform, request, column, context.signal)) ??
-          (await this.#writeFlat(request, field, index, column)));
+      const { key, bytes, builtAs } = await this.#write(request, field, index, column, context.signal);
       this.#platform.logger.debug('index_built', { buildId, segmentId, collectionId, rowCount });
       return {
         index: {
@@ -84,6 +83,19 @@ export class DataNode {
       );
     },
   };
+
+  async #write(
+    request: BuildIndexRequest,
+    field: FieldSchema,
+    index: IndexRecord,
+    column: Column,
+    signal: AbortSignal,
+  ): Promise<WrittenIndex> {
+    if (isScalarField(field)) return writeScalarIndex(this.#platform, request, field, column, signal);
+    if (isSparseField(field)) return this.#writeSparse(request, field, index, column);
+    const written = await writeVectorIndex(this.#platform, request, column, signal);
+    return written ?? this.#writeFlat(request, field, index, column);
+  }
 
   async #writeSparse(
     request: BuildIndexRequest,

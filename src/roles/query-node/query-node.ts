@@ -18,6 +18,7 @@ import { type DiskReads, openDiskIndexes } from '#segment/files/disk-index-files
 import { readSegment } from '#segment/files/insert-log.js';
 import { indexesEstimate, rowsEstimate } from '#segment/files/memory-estimate.js';
 import { PageCache } from '#segment/files/page-cache.js';
+import { attachScalarIndexes } from '#segment/files/scalar-index-files.js';
 import { attachSparseIndexes } from '#segment/files/sparse-index-files.js';
 import { attachVectorIndexes } from '#segment/files/vector-index-files.js';
 import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
@@ -145,6 +146,7 @@ export class QueryNode {
       segment.indexed = record;
       segment.isEvicted = false;
       const damaged = await attachSparseIndexes(this.#platform, record, data);
+      damaged.push(...(await attachScalarIndexes(this.#platform, record, data)));
       return [...damaged, ...(await attachVectorIndexes(this.#platform, record, data, this.#reads))];
     } finally {
       room.release();

@@ -1,9 +1,12 @@
 // Creates and drops index definitions; index-reconciler.ts sees to it that files follow them.
 import { ElanusError } from '#base/errors.js';
-import { parseIndexParams, sameIndex } from '#model/params/index-params.js';
+import { pointerOf, readJsonPath } from '#expr/json-path.js';
+import { sameIndex } from '#model/params/index-params.js';
+import { jsonPathIn, parseAnyIndexParams, storedScalarBuild } from '#model/params/scalar-index-params.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { checkName } from '#model/schema/names.js';
 import type { CreateIndexDefinition, DropIndexDefinition } from '#proto/elanus/roles.js';
+import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { clearing, type DdlLocks, type DdlParts, nameOf, present } from './ddl-parts.js';
 
 export class IndexDdl {
@@ -26,15 +29,20 @@ export class IndexDdl {
           `cannot create index on non-exist field: ${request.fieldName}; collection ${nameOf(record)} has the fields ${record.schema?.fields.map((candidate) => candidate.name).join(', ')}`,
         );
       }
-      const name = request.indexName === '' ? request.fieldName : request.indexName;
-      // The usual name is that of the field, and a column of a struct array has brackets in its own.
-      if (name !== field.name) checkName('index', name);
-      const same = record.indexes.find((index) => index.fieldId === field.fieldID);
+      const subject = subjectOf(field, request.params);
+      const usual = request.fieldName + subject.suffix;
+      const name = request.indexName === '' ? usual : request.indexName;
+      // The usual name is that of the field and the path; a column of a struct array has brackets in its own, a path has slashes.
+      if (name !== field.name && name !== usual) checkName('index', name);
+      const same = record.indexes.find(
+        (index) =>
+          index.fieldId === field.fieldID && subjectOf(field, index.params).identity === subject.identity,
+      );
       if (same !== undefined) {
         if (
           sameIndex(
-            parseIndexParams(field, paramPairs(same)),
-            parseIndexParams(field, paramPairs(request)),
+            parseAnyIndexParams(field, paramPairs(same)),
+            parseAnyIndexParams(field, paramPairs(request)),
           ) &&
           (request.indexName === '' || same.name === name)
         )
@@ -98,11 +106,25 @@ export class IndexDdl {
   }
 }
 
+/** What of a field an index is on: the whole, or of a JSON field the values of one type at one path. */
+function subjectOf(
+  field: FieldSchema,
+  asSent: Readonly<Record<string, string>>,
+): { readonly identity: string; readonly suffix: string } {
+  if (field.dataType !== DataType.JSON) return { identity: '', suffix: '' };
+  const path = readJsonPath(field, jsonPathIn(asSent));
+  const { json } = storedScalarBuild(field, 'AUTOINDEX', asSent);
+  return { identity: JSON.stringify([path, json?.castType]), suffix: pointerOf(path) };
+}
+
 const paramPairs = (index: {
   readonly indexType: string;
   readonly metricType: string;
   readonly params: Readonly<Record<string, string>>;
 }) =>
-  Object.entries({ ...index.params, index_type: index.indexType, metric_type: index.metricType }).map(
-    ([key, value]) => ({ key, value }),
-  );
+  Object.entries({
+    ...index.params,
+    index_type: index.indexType,
+    // Scalar fields have none.
+    ...(index.metricType !== '' && { metric_type: index.metricType }),
+  }).map(([key, value]) => ({ key, value }));

@@ -9,6 +9,7 @@ import type { Platform } from '#platform/platform.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { FileRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { ColumnStore, defaultBytes } from '#segment/fields/column-store.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { applyDeleteSet, readDeletes } from './delta-log.js';
@@ -180,7 +181,7 @@ export async function readInsertFile(
   );
 }
 
-/** One field of all rows, in row order, for an index build. A log older than the field gives zero bytes marked null. */
+/** One field of all rows, in row order, for an index build. A log older than the field gives its default, or zero bytes marked null. */
 export async function readColumn(
   platform: FilePlatform,
   segment: { readonly files: readonly FileRecord[] },
@@ -193,11 +194,21 @@ export async function readColumn(
     const rows = Number(log[0]?.rowCount ?? 0n);
     parts.push(
       batchOf(rows, [
-        file ? (await openFile(platform, file)).readColumn(request) : nullColumn(request, rows),
+        file ? (await openFile(platform, file)).readColumn(request) : missingColumn(field, rows),
       ]),
     );
   }
   return concatBatches(parts).columns[0] ?? nullColumn(request, 0);
+}
+
+/** What rows have that were written before the field was added. */
+function missingColumn(field: FieldSchema, rows: number): Column {
+  const bytes = isVectorType(field.dataType) ? undefined : defaultBytes(field);
+  if (bytes === undefined) return nullColumn(requestOf(field), rows);
+  const store = new ColumnStore(field.fieldID, field.dataType, 0, rows);
+  store.setDefault(bytes);
+  store.appendMissing(rows);
+  return store.view();
 }
 
 function nullColumn(field: FieldRequest, rows: number): Column {
@@ -262,6 +273,7 @@ export async function readSegment(
     for (const file of record.files) {
       if (!isInsertLog(file)) applyDeleteSet(data, await readDeletes(platform, file, schema));
     }
+    data.seal();
     return data;
   } catch (error) {
     data.release();

@@ -9,6 +9,7 @@ import { dimOf } from '#model/schema/field.js';
 import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { diskFileOf, isCodedFile, isDiskFile } from './disk-file-record.js';
+import { isScalarIndexFile } from './scalar-file-key.js';
 
 /** Timestamps of write and delete, their bits, the row id, and a key index of at most 20 bytes a row. */
 const SYSTEM_ROW_BYTES = 8 + 8 + 8 + 1 + 20;
@@ -74,7 +75,11 @@ export function indexesEstimate(record: SegmentRecord, threads: number): number 
         state === 'finished' && !key.endsWith('/FLAT') && !key.endsWith('/BIN_FLAT') && !isDiskFile(key),
     )
     .reduce(
-      (sum, { bytes, rowCount }) => sum + Number(bytes) + threads * (THREAD_BYTES + Number(rowCount) * 1.2),
+      (sum, { key, bytes, rowCount }) =>
+        sum +
+        Number(bytes) +
+        // No thread walks through a scalar index.
+        (isScalarIndexFile(key) ? 0 : threads * (THREAD_BYTES + Number(rowCount) * 1.2)),
       0,
     );
 }

@@ -1,7 +1,7 @@
 // Leaves over texts. Patterns that are asked for most, at the beginning of a text and anywhere in it, have a loop of their own over a
 // column; everything else asks its matcher row by row.
 import type { Leaf } from '#expr/evaluate/leaf.js';
-import { lowestBit, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
+import { countBits, lowestBit, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
 import type { Needle } from './byte-strings.js';
 import { ExactText, InfixText, PrefixText, type TextMatcher } from './matchers.js';
 import type { TextSpans } from './text-spans.js';
@@ -79,11 +79,11 @@ function testBeginning(
   }
 }
 
-/** Whether most rows are asked: then the bytes are run through from end to end, else row by row. */
+/** Whether many rows are asked: then the bytes are run through from end to end, else row by row. */
 function isDense(alive: RowBits, count: number): boolean {
-  let words = 0;
-  for (let word = wordsOf(count) - 1; word >= 0; word--) words += Number(alive[word] !== 0);
-  return words * 2 > wordsOf(count);
+  let rows = 0;
+  for (let word = wordsOf(count) - 1; word >= 0; word--) rows += countBits(alive[word] as number);
+  return rows * 3 > count;
 }
 
 function findInColumn(

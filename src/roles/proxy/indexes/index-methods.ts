@@ -1,11 +1,13 @@
 // Indexes as clients see them: created and dropped by root-coord, described with the state of their builds.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { parseIndexParams } from '#model/params/index-params.js';
-import { fieldByName } from '#model/schema/schema-view.js';
+import { readJsonPath } from '#expr/json-path.js';
+import { jsonPathIn, parseAnyIndexParams, withPath } from '#model/params/scalar-index-params.js';
+import { dynamicField, fieldByName } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { IndexStateRecord } from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
+import { DataType } from '#proto/milvus/schema.js';
 import { collectionRef, type OpenCollection } from '#roles/proxy/collection-access.js';
 import { pairsOf } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
@@ -34,22 +36,26 @@ export class IndexMethods {
   readonly createIndex: PublicHandler<'createIndex'> = async (request, context) => {
     const { access, definitions } = this.#parts;
     const { database, schema } = await access.open(request, context);
-    const field = fieldByName(schema, request.fieldName);
+    // A name that is no field is a key of the dynamic one, where there is one: an index of what is at a path.
+    const field = fieldByName(schema, request.fieldName) ?? dynamicField(schema);
     if (field === undefined) {
       throw new ElanusError(
         'refused',
         `cannot create index on non-exist field: ${request.fieldName}; collection ${request.collectionName} has the fields ${schema.fields.map(({ name }) => name).join(', ')}`,
       );
     }
-    const index = parseIndexParams(field, request.extraParams);
+    const index = parseAnyIndexParams(field, request.extraParams);
+    const params =
+      field.dataType === DataType.JSON ? withPath(index.asSent, request.fieldName) : index.asSent;
+    if (field.dataType === DataType.JSON) readJsonPath(field, jsonPathIn(params));
     await definitions.createIndex(
       {
         collection: { database, name: schema.name },
-        fieldName: request.fieldName,
+        fieldName: field.name,
         indexName: request.indexName,
         indexType: index.indexType,
         metricType: index.metricType,
-        params: index.asSent,
+        params,
       },
       context,
     );
@@ -131,7 +137,8 @@ function indexDescription(collection: OpenCollection, state: IndexStateRecord) {
     params: pairsOf({
       ...index.params,
       index_type: index.indexType,
-      metric_type: index.metricType,
+      // Scalar fields have none.
+      ...(index.metricType !== '' && { metric_type: index.metricType }),
       ...(state.builtAs !== '' && { [BUILT_AS]: state.builtAs }),
     }),
     fieldName: fieldNameOf(collection, index.fieldId),

@@ -1,0 +1,24 @@
+// What an index says of one leaf of a filter, before a row is touched.
+export interface LeafAnswer {
+  /** At most so many rows. */
+  readonly rowsMax: number;
+  /** The rows are those for which the leaf is true; else these are among them, and each has to be looked at. */
+  readonly isExact: boolean;
+  /** Sets the bits of the rows: bit (row & 31) of word (row >> 5). @throws data_corrupt */
+  addTo(bits: Uint32Array): void;
+}
+
+export const NO_ROWS: LeafAnswer = { rowsMax: 0, isExact: true, addTo: () => {} };
+
+function addRow(bits: Uint32Array, row: number): void {
+  bits[row >>> 5] = (bits[row >>> 5] as number) | (1 << (row & 31));
+}
+
+/** Rows that are known already. */
+export const listAnswer = (rows: ArrayLike<number>, isExact: boolean): LeafAnswer => ({
+  rowsMax: rows.length,
+  isExact,
+  addTo(bits) {
+    for (let at = 0; at < rows.length; at++) addRow(bits, rows[at] as number);
+  },
+});

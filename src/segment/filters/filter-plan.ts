@@ -1,0 +1,275 @@
+// How a filter is evaluated over one segment, decided before a row is touched: which rows come into question by scalar indexes, primary keys
+// and what is known of whole blocks, and what of the filter is then asked of those rows column by column. Pure: the same facts give the same
+// plan. `run-plan.ts` does what it says, `describe-filter.ts` prints it.
+import { INT64_MAX, INT64_MIN } from '#expr/evaluate/numbers/bounds.js';
+import type { Leaf, Predicate } from '#expr/typed.js';
+import type { LeafAnswer } from '#index/scalar/leaf-answer.js';
+
+/** What answers a leaf. */
+export interface Source {
+  /** As explain names it. */
+  readonly name: string;
+  readonly answer: LeafAnswer;
+}
+
+/** What is known of whole blocks of rows. */
+export interface BlockSource {
+  /** Rows of the blocks in which the leaf may be true. */
+  readonly rows: number;
+  addTo(bits: Uint32Array): void;
+}
+
+export interface FilterFacts {
+  readonly rowCount: number;
+  /** By an index, or by primary key; of `!=` the answer of `==`. */
+  sourceOf(leaf: Leaf): Source | undefined;
+  blocksOf(leaf: Leaf): BlockSource | undefined;
+  /** What a row costs that is read from columns. */
+  scanNanos(predicate: Predicate): number;
+}
+
+/** Rows that come into question: all that pass are among them. */
+export type Candidates =
+  | {
+      readonly kind: 'source';
+      readonly source: Source;
+      readonly leaf: Leaf;
+      /** Where the leaf is known and not true. */
+      readonly isNegated: boolean;
+      readonly estimated: number;
+      readonly isExact: boolean;
+      readonly nanos: number;
+    }
+  | {
+      readonly kind: 'blocks';
+      readonly blocks: BlockSource;
+      readonly leaf: Leaf;
+      readonly estimated: number;
+      readonly isExact: false;
+      readonly nanos: number;
+    }
+  | {
+      readonly kind: 'and' | 'or';
+      readonly parts: readonly Candidates[];
+      readonly estimated: number;
+      readonly isExact: boolean;
+      readonly nanos: number;
+    };
+
+export interface FilterPlan {
+  /** Undefined: every row. */
+  readonly candidates: Candidates | undefined;
+  /** What is asked of them; undefined: they pass. */
+  readonly residual: Predicate | undefined;
+}
+
+/** Nanoseconds that a row costs which an index names: its bit is anywhere in memory. */
+const NANOS_PER_NAMED_ROW = 1.5;
+/** To clear bits, and to join them with others. */
+const NANOS_PER_ROW_OF_BITS = 0.05;
+
+export function planFilter(predicate: Predicate, facts: FilterFacts): FilterPlan {
+  if (facts.rowCount === 0) return { candidates: undefined, residual: predicate };
+  const { candidates, residual } = new Planner(facts).plan(predicate);
+  return { candidates, residual };
+}
+
+class Planner {
+  readonly #facts: FilterFacts;
+
+  constructor(facts: FilterFacts) {
+    this.#facts = facts;
+  }
+
+  plan(predicate: Predicate): FilterPlan {
+    switch (predicate.kind) {
+      case 'constant':
+        return { candidates: undefined, residual: predicate };
+      case 'and':
+        return this.#planAnd(predicate);
+      case 'or':
+        return this.#planOr(predicate);
+      default: {
+        const candidates = this.#worthwhile(predicate, this.#ofLeaf(predicate));
+        return { candidates, residual: candidates?.isExact === true ? undefined : predicate };
+      }
+    }
+  }
+
+  /** Undefined where a scan of the column is as good. */
+  #worthwhile(predicate: Predicate, candidates: Candidates | undefined): Candidates | undefined {
+    if (candidates === undefined) return undefined;
+    const { rowCount, scanNanos } = this.#facts;
+    const nanos = scanNanos(predicate);
+    const rest = candidates.isExact ? 0 : nanos * candidates.estimated;
+    return candidates.nanos + rest < nanos * rowCount ? candidates : undefined;
+  }
+
+  /** The parts that leave the fewest rows first; each must take out more work than it costs. */
+  #planAnd(predicate: Predicate & { readonly kind: 'and' | 'or' }): FilterPlan {
+    const { rowCount, scanNanos } = this.#facts;
+    const parts = predicate.operands.map((operand) => ({ operand, found: this.#candidatesOf(operand) }));
+    const ranked = parts
+      .flatMap(({ operand, found }) => (found === undefined ? [] : [{ operand, found }]))
+      .sort((a, b) => a.found.estimated - b.found.estimated);
+    let nanosPerRow = parts.reduce((sum, { operand }) => sum + scanNanos(operand), 0);
+    let rows = rowCount;
+    const chosen: Candidates[] = [];
+    const answered = new Set<Predicate>();
+    for (const { operand, found } of ranked) {
+      const left = (rows * found.estimated) / rowCount;
+      const later = nanosPerRow - (found.isExact ? scanNanos(operand) : 0);
+      if (found.nanos + left * later >= rows * nanosPerRow) continue;
+      chosen.push(found);
+      if (found.isExact) answered.add(operand);
+      rows = left;
+      nanosPerRow = later;
+    }
+    const residual = predicate.operands.filter((operand) => !answered.has(operand));
+    return { candidates: this.#all(chosen), residual: conjunctionOf(residual) };
+  }
+
+  #planOr(predicate: Predicate & { readonly kind: 'and' | 'or' }): FilterPlan {
+    const candidates = this.#worthwhile(predicate, this.#anyOf(predicate.operands));
+    return { candidates, residual: candidates?.isExact === true ? undefined : predicate };
+  }
+
+  /** Rows that come into question for a part, whether or not that pays. */
+  #candidatesOf(predicate: Predicate): Candidates | undefined {
+    switch (predicate.kind) {
+      case 'constant':
+        return undefined;
+      case 'and': {
+        const { candidates, residual } = this.#planAnd(predicate);
+        return candidates && residual !== undefined && candidates.isExact
+          ? { ...this.#inexact(candidates) }
+          : candidates;
+      }
+      case 'or':
+        return this.#anyOf(predicate.operands);
+      default:
+        return this.#ofLeaf(predicate);
+    }
+  }
+
+  #inexact(candidates: Candidates): Candidates {
+    const { estimated, nanos } = candidates;
+    return { kind: 'and', parts: [candidates], estimated, nanos, isExact: false };
+  }
+
+  /** Only if every part knows: a row that none of them names must not pass. */
+  #anyOf(operands: readonly Predicate[]): Candidates | undefined {
+    const parts: Candidates[] = [];
+    for (const operand of operands) {
+      const found = this.#candidatesOf(operand);
+      if (found === undefined) return undefined;
+      parts.push(found);
+    }
+    const estimated = Math.min(
+      this.#facts.rowCount,
+      parts.reduce((sum, part) => sum + part.estimated, 0),
+    );
+    return joined('or', parts, estimated);
+  }
+
+  #all(parts: readonly Candidates[]): Candidates | undefined {
+    const [only, second] = parts;
+    if (only === undefined || second === undefined) return only;
+    const { rowCount } = this.#facts;
+    const estimated = parts.reduce((rows, part) => (rows * part.estimated) / rowCount, rowCount);
+    return joined('and', parts, Math.ceil(estimated));
+  }
+
+  #ofLeaf(
+    predicate: Exclude<Predicate, { readonly kind: 'constant' | 'and' | 'or' }>,
+  ): Candidates | undefined {
+    const isNot = predicate.kind === 'not';
+    const leaf = isNot ? predicate.operand : predicate;
+    const isNegated = isNot !== isMadeNegated(leaf);
+    return this.#bySource(leaf, isNegated) ?? (isNegated ? undefined : this.#byBlocks(leaf));
+  }
+
+  #bySource(leaf: Leaf, isNegated: boolean): Candidates | undefined {
+    const source = this.#facts.sourceOf(leaf);
+    if (source === undefined) return undefined;
+    const { isExact, rowsMax } = source.answer;
+    // Which candidates are true nobody knows, so nothing is known of the other rows either.
+    if (isNegated && !isExact) return undefined;
+    const { rowCount, scanNanos } = this.#facts;
+    const estimated = isNegated ? Math.max(0, rowCount - rowsMax) : rowsMax;
+    const nanos = rowsMax * NANOS_PER_NAMED_ROW + rowCount * NANOS_PER_ROW_OF_BITS * (isNegated ? 3 : 1);
+    // What names most rows by an index may be no better than blocks that are left out.
+    const blocks = isNegated ? undefined : this.#byBlocks(leaf);
+    if (blocks !== undefined && blocks.nanos + blocks.estimated * scanNanos(leaf) < nanos) return blocks;
+    return { kind: 'source', source, leaf, isNegated, estimated, isExact, nanos };
+  }
+
+  #byBlocks(leaf: Leaf): Candidates | undefined {
+    const blocks = this.#facts.blocksOf(leaf);
+    if (blocks === undefined || blocks.rows === this.#facts.rowCount) return undefined;
+    const nanos = this.#facts.rowCount * NANOS_PER_ROW_OF_BITS;
+    return { kind: 'blocks', blocks, leaf, estimated: blocks.rows, isExact: false, nanos };
+  }
+}
+
+const joined = (kind: 'and' | 'or', parts: readonly Candidates[], estimated: number): Candidates => ({
+  kind,
+  parts,
+  estimated,
+  isExact: parts.every((part) => part.isExact),
+  nanos: parts.reduce((sum, part) => sum + part.nanos, 0),
+});
+
+function conjunctionOf(operands: readonly Predicate[]): Predicate | undefined {
+  const [only, second] = operands;
+  return only === undefined || second === undefined ? only : { kind: 'and', operands };
+}
+
+/** Whether the leaf is the negation of what is asked of a source. */
+const isMadeNegated = (leaf: Leaf): boolean => leaf.kind === 'compare' && leaf.op === '!=';
+
+/** The numbers that a leaf lets pass lie between these; undefined: it is no question of the kind. */
+export function numbersOf(
+  leaf: Leaf,
+): { readonly low: number | bigint; readonly high: number | bigint } | undefined {
+  if (leaf.kind === 'compare') {
+    const value = numberIn(leaf.value);
+    if (value === undefined) return undefined;
+    switch (leaf.op) {
+      case '==':
+        return { low: value, high: value };
+      case '<':
+      case '<=':
+        return { low: -Infinity, high: value };
+      case '>':
+      case '>=':
+        return { low: value, high: Infinity };
+      case '!=':
+        return undefined;
+    }
+  }
+  if (leaf.kind === 'range') {
+    const [low, high] = [numberIn(leaf.lower), numberIn(leaf.upper)];
+    return low === undefined || high === undefined ? undefined : { low, high };
+  }
+  if (leaf.kind !== 'in') return undefined;
+  const { ints, doubles, bools, texts, lists } = leaf.values;
+  if (bools.length + texts.length + lists.length > 0) return undefined;
+  if (ints.length > 0 && doubles.length > 0) return undefined;
+  if (ints.length > 0) return { low: ints[0] ?? INT64_MIN, high: ints.at(-1) ?? INT64_MAX };
+  return { low: doubles[0] ?? Infinity, high: doubles.at(-1) ?? -Infinity };
+}
+
+function numberIn(literal: (Leaf & { readonly kind: 'compare' })['value']): number | bigint | undefined {
+  switch (literal.type) {
+    case 'int':
+    case 'time':
+    case 'float':
+    case 'double':
+      return literal.value;
+    case 'bool':
+      return Number(literal.value);
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,122 @@
+// What a segment knows of the leaves of a filter: the facts of a plan.
+import type { ColumnSource } from '#expr/evaluate/column-view.js';
+import { BLOCK_ROWS, setRange } from '#expr/evaluate/rows.js';
+import type { FieldRef, Leaf, Operand } from '#expr/typed.js';
+import { type BlockRanges, mayHold } from '#index/scalar/block-ranges.js';
+import { type LeafAnswer, listAnswer } from '#index/scalar/leaf-answer.js';
+import type { Key } from '#model/columns/column.js';
+import { primaryField } from '#model/schema/field.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { type BlockSource, type FilterFacts, numbersOf, type Source } from './filter-plan.js';
+import { scanNanos } from './scan-cost.js';
+import type { LoadedScalarIndex, SealedParts } from './sealed-parts.js';
+
+/** What of a segment its facts come from. */
+interface FactsSource {
+  readonly schema: CollectionSchema;
+  readonly sealed: SealedParts | undefined;
+  /** All rows of the keys, older and deleted ones too. */
+  rowsOf(keys: Iterable<Key>): Iterable<number>;
+}
+
+type NamedIndex = Pick<LoadedScalarIndex, 'index' | 'indexType'>;
+
+export function factsOf(data: FactsSource, rowCount: number, columns: ColumnSource): FilterFacts {
+  return {
+    rowCount,
+    sourceOf: (leaf) => keySource(data, rowCount, leaf) ?? indexSource(data, rowCount, leaf),
+    blocksOf: (leaf) => blockSource(data, rowCount, columns, leaf),
+    scanNanos,
+  };
+}
+
+/** The rows of primary keys, older rows of a key too: the table of keys is there for every segment. */
+function keySource(data: FactsSource, rowCount: number, leaf: Leaf): Source | undefined {
+  const fieldId = primaryField(data.schema).fieldID;
+  const keys = keysOf(leaf, fieldId);
+  if (keys === undefined) return undefined;
+  const answer: LeafAnswer = {
+    rowsMax: Math.min(rowCount, keys.length),
+    isExact: true,
+    addTo(bits) {
+      const rows = [...data.rowsOf(keys)].filter((row) => row < rowCount);
+      listAnswer(rows, true).addTo(bits);
+    },
+  };
+  return { name: 'primary key', answer };
+}
+
+function keysOf(leaf: Leaf, fieldId: bigint): Key[] | undefined {
+  if ((leaf.kind !== 'compare' && leaf.kind !== 'in') || !isField(leaf.operand, fieldId)) return undefined;
+  if (leaf.kind === 'in') return [...leaf.values.ints, ...leaf.values.texts];
+  if (leaf.op !== '==' && leaf.op !== '!=') return undefined;
+  const { value } = leaf;
+  return value.type === 'int' || value.type === 'text' ? [value.value] : undefined;
+}
+
+const isField = (operand: Operand, fieldId: bigint): boolean =>
+  operand.kind === 'field' && operand.field.fieldId === fieldId;
+
+function indexSource(data: FactsSource, rowCount: number, leaf: Leaf): Source | undefined {
+  const { sealed } = data;
+  return sealed?.rowCount === rowCount ? bestSource(sealed.indexes, leaf) : undefined;
+}
+
+/** Chooses, among the indexes that know the leaf, the one that names the fewest rows; among equal ones that which needs no second look. */
+export function bestSource(indexes: Iterable<NamedIndex>, leaf: Leaf): Source | undefined {
+  let best: Source | undefined;
+  for (const { index, indexType } of indexes) {
+    const answer = index.answer(leaf);
+    if (answer === undefined) continue;
+    const isBetter =
+      best === undefined ||
+      answer.rowsMax < best.answer.rowsMax ||
+      (answer.rowsMax === best.answer.rowsMax && answer.isExact && !best.answer.isExact);
+    if (isBetter) best = { name: indexType, answer };
+  }
+  return best;
+}
+
+function blockSource(
+  { sealed }: FactsSource,
+  rowCount: number,
+  columns: ColumnSource,
+  leaf: Leaf,
+): BlockSource | undefined {
+  if (sealed === undefined || sealed.rowCount !== rowCount) return undefined;
+  return blocksWithin(leaf, (fieldId) => {
+    const view = columns.view(fieldId);
+    return view && sealed.rangesOf(fieldId, view);
+  });
+}
+
+const fieldOf = (leaf: Leaf): FieldRef | undefined =>
+  'operand' in leaf && leaf.operand.kind === 'field' && leaf.operand.type !== 'list'
+    ? leaf.operand.field
+    : undefined;
+
+/** The blocks that may have rows for which a leaf over one field of numbers is true. */
+export function blocksWithin(
+  leaf: Leaf,
+  rangesOf: (fieldId: bigint) => BlockRanges | undefined,
+): BlockSource | undefined {
+  const field = fieldOf(leaf);
+  const bounds = field && numbersOf(leaf);
+  const ranges = bounds && rangesOf(field.fieldId);
+  if (bounds === undefined || ranges === undefined) return undefined;
+  const { rowCount } = ranges;
+  const blocks: number[] = [];
+  let rows = 0;
+  for (let block = 0; block < ranges.least.length; block++) {
+    if (!mayHold(ranges, block, bounds)) continue;
+    blocks.push(block);
+    rows += Math.min(BLOCK_ROWS, rowCount - block * BLOCK_ROWS);
+  }
+  return {
+    rows,
+    addTo(bits) {
+      for (const block of blocks)
+        setRange(bits, block * BLOCK_ROWS, Math.min(BLOCK_ROWS, rowCount - block * BLOCK_ROWS));
+    },
+  };
+}
