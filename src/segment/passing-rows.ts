@@ -4,8 +4,9 @@
 //
 // Two callers may fill the bits of one filter at the same time: each writes bits of its own and puts them in the cache as a whole.
 import { ElanusError } from '#base/errors.js';
+import { join } from '#expr/check/logic.js';
 import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
-import type { PredicateFilter } from '#expr/typed.js';
+import type { Predicate, PredicateFilter } from '#expr/typed.js';
 import type { Pace } from '#platform/pace.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
 import { countBits } from '#segment/fields/row-versions.js';
@@ -60,9 +61,10 @@ export function passingCount(data: SegmentData, passing: PassingBits, readTs: bi
 
 async function evaluate(
   data: SegmentData,
-  { predicate }: PredicateFilter,
+  filter: PredicateFilter,
   { kept, rowCount, pace }: Pick<PlanRun, 'kept' | 'rowCount' | 'pace'>,
 ): Promise<FilteredRows> {
+  const predicate = rowPredicate(filter);
   const columns = columnsOf(data, rowCount);
   const begunMs = pace.nowMs;
   const plan = planFilter(predicate, factsOf(data, rowCount, columns));
@@ -76,8 +78,15 @@ async function evaluate(
   return { ...result, plan, tookMs: pace.nowMs - begunMs };
 }
 
+/** With an `element_filter` a row needs an element that passes. */
+function rowPredicate({ predicate, elements }: PredicateFilter): Predicate {
+  if (elements === undefined) return predicate;
+  const match: Predicate = { kind: 'match', quantifier: 'any', threshold: 0, elements };
+  return join('and', [predicate, match]);
+}
+
 /** Views of the rows there are now: storage that grows meanwhile leaves the old one as it is. */
-function columnsOf(data: SegmentData, rowCount: number): ColumnSource {
+export function columnsOf(data: SegmentData, rowCount: number): ColumnSource {
   const views = new Map<bigint, ColumnView | undefined>();
   return {
     view(fieldId) {

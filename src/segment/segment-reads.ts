@@ -14,6 +14,7 @@ import { hideOthers } from '#segment/fields/excluded-rows.js';
 import { setBit } from '#segment/fields/row-versions.js';
 import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
+import { withElements } from './passing-elements.js';
 import { passingAt, passingCount } from './passing-rows.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import { firstRows, mergeChosen, type QueryOrder, queryOrder, sortedInOrder } from './row-order.js';
@@ -83,9 +84,12 @@ export async function retrieveFromSegments(
     return data?.isReleased === true ? undefined : data;
   };
   const fetched = await fetchRows(dataOf, segmentIds, rows, fieldIds, 'query', pace);
+  const addressed = request.withAddresses ? withAddresses(fetched, segmentIds, rows) : fetched;
+  const elements = predicate?.elements;
   return {
     count: BigInt(rows.length),
-    rows: request.withAddresses ? withAddresses(fetched, segmentIds, rows) : fetched,
+    rows:
+      elements === undefined ? addressed : withElements(addressed, elements, dataOf, { segmentIds, rows }),
   };
 }
 

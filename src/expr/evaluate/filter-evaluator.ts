@@ -1,7 +1,7 @@
 // A filter over columns: which rows of a run pass. Made once for a filter and some columns, then asked run by run; it holds memory for one
 // block of rows per part of the filter, and allocates nothing while it runs.
 import { assert } from '#base/assert.js';
-import { MatchLeaf } from '#expr/evaluate/arrays/match-leaf.js';
+import { MatchLeaf, type MatchParts } from '#expr/evaluate/arrays/match-leaf.js';
 import { makeSpatialLeaf } from '#expr/evaluate/spatial/spatial-leaves.js';
 import type { Leaf as AskedLeaf, ElementPredicate, Predicate } from '#expr/typed.js';
 import type { ColumnSource } from './column-view.js';
@@ -78,6 +78,13 @@ function keepOnly(alive: RowBits, words: number, among: Uint32Array, from: numbe
   return any !== 0;
 }
 
+/** What a predicate over elements is made of: where the elements are, and what decides over them. */
+export type ElementParts = Pick<MatchParts, 'over' | 'current' | 'node'>;
+
+/** Undefined: the rows have no such field. */
+export const elementParts = (elements: ElementPredicate, source: ColumnSource): ElementParts | undefined =>
+  new Maker(source).elements(elements);
+
 class Maker {
   readonly #source: ColumnSource;
   readonly #operands: Operands;
@@ -119,10 +126,15 @@ class Maker {
     elements: ElementPredicate,
     { quantifier, threshold }: AskedLeaf & { readonly kind: 'match' },
   ): Leaf {
-    const over = this.#operands.arrays(elements.over);
-    if (over === undefined) return new SameLeaf(undefined);
+    const parts = this.elements(elements);
+    return parts === undefined ? new SameLeaf(undefined) : new MatchLeaf({ ...parts, quantifier, threshold });
+  }
+
+  elements({ over: field, predicate }: ElementPredicate): ElementParts | undefined {
+    const over = this.#operands.arrays(field);
+    if (over === undefined) return undefined;
     const inner = new Maker(this.#source);
-    const node = inner.node(elements.predicate);
-    return new MatchLeaf({ over, current: inner.#operands.current, node, quantifier, threshold });
+    const node = inner.node(predicate);
+    return { over, current: inner.#operands.current, node };
   }
 }

@@ -73,6 +73,9 @@ function zoneOf(sent: RequestParams): string | undefined {
   return zone;
 }
 
+/** Where an iterator over elements goes on; pages in the order of keys alone would repeat what it has. */
+const elementCursorKeys = ['query_iter_last_pk', 'query_iter_last_element_offset'] as const;
+
 const groupKeys = [
   'group_by_field',
   'group_by_fields',
@@ -210,7 +213,10 @@ export function checkSearchMetric(expected: string, params: SearchParams, elemen
 /** @throws invalid_parameter, unsupported */
 export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryParams {
   const sent = new RequestParams(queryParams);
-  sent.refuseLater(groupKeys.filter((key) => key !== 'order_by_fields' && key !== 'group_by_fields'));
+  sent.refuseLater([
+    ...groupKeys.filter((key) => key !== 'order_by_fields' && key !== 'group_by_fields'),
+    ...elementCursorKeys,
+  ]);
   const orderText = sent.text('order_by_fields');
   const limit = sent.integer('limit');
   const offset = sent.integer('offset') ?? 0;

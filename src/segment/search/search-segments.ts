@@ -17,6 +17,7 @@ import type { Pace } from '#platform/pace.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { SegmentSearch } from '#segment/fields/segment-hits.js';
+import { passingElements } from '#segment/passing-elements.js';
 import { passingAt } from '#segment/passing-rows.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import { filterKeys, matchingRows } from '#segment/segment-reads.js';
@@ -191,6 +192,10 @@ class SegmentsSearch {
     }
     if (this.#predicate !== undefined)
       search.passing = await passingAt(segment, this.#predicate, readTs, this.#call.pace);
+    const elements = this.#predicate?.elements;
+    const lists = elements && this.keyField === ELEMENT_KEYS ? data.vectorLists(fieldId) : undefined;
+    if (elements !== undefined && lists !== undefined)
+      search.passingElements = await passingElements(data, lists, elements, this.#call.pace);
     const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
     const hooks = hooksOf(place, this.#request, options);
     const found = await searchSegment(data, search, this.#call.signal, hooks);

@@ -82,8 +82,9 @@ export class WriteMethods {
     const deletedPartitionId =
       request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
     const filter = requestFilter(collection, { text: request.expr, templates: request.exprTemplateValues });
-    const { predicate } = filter.predicate ?? {};
-    if (filter.isEmpty || (predicate?.kind === 'constant' && predicate.value))
+    const { predicate, elements } = filter.predicate ?? {};
+    const isAlways = predicate?.kind === 'constant' && predicate.value && elements === undefined;
+    if (filter.isEmpty || isAlways)
       throw new ElanusError(
         'invalid_parameter',
         "failed to create delete plan: delete plan can't be empty or always true; say which rows go, or drop the collection",

@@ -1,6 +1,8 @@
 // The last step of a query: a count, or rows, in the message that clients read.
 import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { countFieldData, fieldsFromBatch } from '#model/columns/field-data-out.js';
+import { encodeInt64s } from '#model/columns/packed-array.js';
 import { answeredRows } from '#model/params/output-fields.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import { fieldById, primaryField } from '#model/schema/field.js';
@@ -21,11 +23,20 @@ export function encodeCount(answers: Answers, query: CheckedQuery) {
   return answer(answers, query, [countFieldData(count)]);
 }
 
-export function encodeRows(answers: Answers, query: CheckedQuery, page: ColumnBatch) {
+/** @param places where elements are answered, those of each row */
+export function encodeRows(
+  answers: Answers,
+  query: CheckedQuery,
+  page: ColumnBatch,
+  places: readonly Uint32Array[] = [],
+) {
   const { schema } = query.scope.collection;
   const { fieldIds } = query.output;
   const rows = page.rowCount === 0 ? emptyBatch(schema, fieldIds) : answeredRows(schema, page, query.output);
-  return answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, query.zone));
+  const elementIndices = places.map((of) => ({
+    indices: { data: encodeInt64s(bytesView(BigInt64Array.from(of, BigInt))) },
+  }));
+  return { ...answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, query.zone)), elementIndices };
 }
 
 export function encodeGroups(answers: Answers, query: CheckedQuery, groups: ColumnBatch) {

@@ -5,6 +5,7 @@ import { batchBytes } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
@@ -14,6 +15,7 @@ import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { mergeBatchesInOrder } from '#segment/row-order.js';
 import { addressesOf } from '#segment/segment-reads.js';
 import { aggregationOf } from './aggregate-answer.js';
+import { elementPage } from './element-page.js';
 import { encodeCount, encodeGroups, encodeRows } from './encode-answer.js';
 import { retrieveFromShards } from './fan-out.js';
 import { type CheckedQuery, checkQuery } from './query-request.js';
@@ -48,10 +50,18 @@ export class QueryMethods {
       order === undefined
         ? await mergeBatchesByKey(batches, rowsMax, pace, offset)
         : await mergeBatchesInOrder(batches, order, { limit: rowsMax, skip: offset }, pace);
+    if (query.elements !== undefined) return this.#elements(answers, query, found);
     const page = await this.#fetch(found, query, pace, context);
     if (batchBytes(page) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
     if (pace.isDue) await pace.rest();
     return encodeRows(answers, query, page);
+  }
+
+  #elements(answers: readonly ShardRetrieveResponse[], query: CheckedQuery, found: ColumnBatch) {
+    const { offset, limit } = query.elements ?? { offset: 0, limit: 0 };
+    const { rows, places } = elementPage(found, offset, limit);
+    if (batchBytes(rows) > ANSWER_BYTES_MAX) throw answerTooLarge('query');
+    return encodeRows(answers, query, rows, places);
   }
 
   /** The fields of a page behind an offset are read now; without one they came with the keys. */

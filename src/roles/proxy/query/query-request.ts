@@ -24,6 +24,8 @@ export interface CheckedQuery {
   readonly order: QueryOrder | undefined;
   /** Rows, in the order, that the page leaves out before it. */
   readonly offset: number;
+  /** With an `element_filter`: the page in elements, which is cut when their rows are there. */
+  readonly elements: { readonly offset: number; readonly limit: number } | undefined;
   /** Offset plus limit; undefined: every row that passes. */
   readonly rowsMax: number | undefined;
   /** The rows before the page are found by their keys, and what they hold is not read. */
@@ -66,6 +68,7 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
       'invalid_parameter',
       'order by and aggregation are not supported with an iterator: it pages in the order of the primary key',
     );
+  const ofElements = filter.predicate?.elements !== undefined && !output.isCount && aggregates === undefined;
   return {
     scope,
     filter,
@@ -74,9 +77,12 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
     orderTerms: params.orderBy,
     orderBy,
     order: queryOrder(orderBy, primaryField(schema).fieldID),
-    offset: params.offset,
+    offset: ofElements ? 0 : params.offset,
+    elements: ofElements
+      ? { offset: params.offset, limit: params.limit ?? Number.MAX_SAFE_INTEGER }
+      : undefined,
     rowsMax: params.limit === undefined ? undefined : params.limit + params.offset,
-    isPaged: params.offset > 0 && !output.isCount && aggregates === undefined,
+    isPaged: params.offset > 0 && !output.isCount && !ofElements && aggregates === undefined,
     ignoreGrowing: params.ignoreGrowing,
     zone: params.zone ?? scope.collection.record.properties.timezone,
     guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),

@@ -1,6 +1,5 @@
 // The one place where the text of a filter and its templates become what shards are asked for. Search, query and delete come through here.
 // The text is checked here, so that its errors are the client's before anybody else is asked; a shard reads the same text again.
-import { ElanusError } from '#base/errors.js';
 import { readFilter } from '#expr/filter.js';
 import type { CheckedFilter, PredicateFilter } from '#expr/typed.js';
 import type { Column } from '#proto/elanus/data.js';
@@ -30,7 +29,7 @@ export interface FilterRequest {
   readonly zone?: string | undefined;
 }
 
-/** @throws invalid_parameter for what no version can read, unsupported for what this one cannot */
+/** @throws invalid_parameter for what no version can read, unsupported for what this one cannot yet */
 export function requestFilter({ schema, record }: OpenCollection, request: FilterRequest): RequestFilter {
   if (request.text === '') return noFilter;
   const zone = request.zone ?? record.properties.timezone ?? 'UTC';
@@ -49,11 +48,6 @@ export function requestFilter({ schema, record }: OpenCollection, request: Filte
       };
     }
     case 'predicate':
-      if (checked.elements !== undefined)
-        throw new ElanusError(
-          'unsupported',
-          'element_filter is not supported in this version: it needs struct array fields; filter rows with array_contains or match_any',
-        );
       return {
         isEmpty: false,
         forShards: { ...nothing, textFilter: { text, templates: { ...templates }, zone } },

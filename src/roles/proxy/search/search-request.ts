@@ -2,7 +2,9 @@
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { parsePlaceholderGroup } from '#model/params/placeholder.js';
+import { structOf } from '#model/schema/struct-arrays.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
+import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
@@ -51,17 +53,31 @@ export function checkSearch(request: SearchRequest, scope: ReadScope, plans: Sea
       `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`,
     );
   checkResultEntries(nq, plan.topK);
+  const filter = requestFilter(scope.collection, {
+    text: request.dsl,
+    templates: request.exprTemplateValues,
+    zone: plan.params.zone,
+  });
+  if (plan.ofElements) checkElementFilter(scope.collection.schema, plan.params.annsField, filter);
   return {
     scope,
     plan,
     queries,
     queryCount: nq,
     listLengths,
-    filter: requestFilter(scope.collection, {
-      text: request.dsl,
-      templates: request.exprTemplateValues,
-      zone: plan.params.zone,
-    }),
+    filter,
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
+}
+
+/** Elements of another struct array are not those that are searched. */
+function checkElementFilter(schema: CollectionSchema, searched: FieldSchema, filter: RequestFilter): void {
+  const over = filter.predicate?.elements?.over;
+  if (over === undefined) return;
+  const struct = structOf(schema, searched.fieldID);
+  if (struct?.columns.some((field) => field.fieldID === over.fieldId)) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `element_filter is over ${over.name}, but the search is of ${searched.name}; filter the elements of ${struct?.struct.name ?? 'the same struct array'}`,
+  );
 }
