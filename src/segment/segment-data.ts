@@ -113,7 +113,7 @@ export class SegmentData {
       if (store.kind === 'scalar') rows += store.bytes;
       else vectors += store.bytes - store.indexBytes;
     }
-    return { rows, vectors, keys: this.#rows.indexBytes, indexes };
+    return { rows, vectors, keys: this.#rows.indexBytes + this.ordered.bytes, indexes };
   }
 
   /** Gives the memory of indexes back that files can bring again; searches scan meanwhile. */

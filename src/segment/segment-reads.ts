@@ -2,6 +2,7 @@
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { type KeyRange, keyRangeOf } from '#expr/key-range.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
@@ -74,7 +75,7 @@ export async function retrieveFromSegments(
   // Among rows of one time the segment that was begun later has the newest.
   const ordered = [...segments].sort((a, b) => (a.id < b.id ? 1 : -1));
   const { segmentIds, rows } = await choosePlaces(
-    { segments: ordered, filter, primary, order, limit, readTs },
+    { segments: ordered, filter, primary, order, limit, readTs, willPage: request.atGuarantee },
     pace,
   );
   if (rows.length === 0) return { count: 0n, rows: empty };
@@ -108,6 +109,8 @@ interface Choice {
   readonly order: QueryOrder | undefined;
   readonly limit: number;
   readonly readTs: bigint;
+  /** More pages of the same rows will follow. */
+  readonly willPage: boolean;
 }
 
 interface Places {
@@ -294,10 +297,19 @@ async function countRows(
   return count;
 }
 
+/** The keys that a page is about, where the filter bounds them; without a filter the first page of an iterator is about all. */
+function spanOf(
+  { keys, predicate }: ReadFilter,
+  { primary, willPage }: Pick<Choice, 'primary' | 'willPage'>,
+): KeyRange | undefined {
+  if (predicate !== undefined) return keyRangeOf(predicate, primary);
+  return willPage && keys === undefined ? { lower: undefined, upper: undefined, rest: undefined } : undefined;
+}
+
 /** In the order asked for, at most `limit` or as many as there are keys in the filter. */
 async function chooseRows(
   segment: ReadableSegment,
-  { filter, order, readTs }: Choice,
+  { filter, order, readTs, primary, willPage }: Choice,
   limit: number,
   pace: Pace,
 ): Promise<Uint32Array> {
@@ -305,6 +317,14 @@ async function chooseRows(
   const at = readTsFor(segment, readTs);
   const { data } = segment;
   if (pace.isDue) await pace.rest();
+  const span = order === undefined ? spanOf({ predicate, negated, keys }, { primary, willPage }) : undefined;
+  if (span !== undefined) {
+    const rest = span.rest && (await passingAt(segment, span.rest, at, pace));
+    return data.ordered.spanPage(
+      { ...span, limit: Math.min(limit, data.rowCount), readTs: at, passing: rest, willPage },
+      pace,
+    );
+  }
   const passing = predicate === undefined ? undefined : await passingAt(segment, predicate, at, pace);
   const named = keys === undefined ? undefined : matchingRows(segment, keys, readTs);
   if (named !== undefined && !negated) {

@@ -287,3 +287,63 @@ describe('queries', () => {
     });
   });
 });
+
+describe('a key twice in one batch', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await openWorld('memory');
+  });
+  afterAll(() => world.close());
+
+  it.each(['insert', 'upsert'] as const)('its last row is the row: %s', async (call) => {
+    const { client } = world;
+    for (const [name, isKeyed] of [
+      [`plain_${call}`, false],
+      [`keyed_${call}`, true],
+    ] as const) {
+      const team = { name: 'team', data_type: DataType.Int64, is_partition_key: isKeyed };
+      await mustSucceed(
+        client.createCollection({
+          collection_name: name,
+          fields: [keyField, vectorField, team],
+          ...(isKeyed && { num_partitions: 8 }),
+        } as never),
+      );
+      await mustSucceed(
+        client.createIndex({
+          collection_name: name,
+          field_name: 'vector',
+          index_type: 'FLAT',
+          metric_type: 'L2',
+        }),
+      );
+      await client.loadCollectionSync({ collection_name: name });
+      const data = Array.from({ length: 60 }, (_, at) => ({ id: at % 20, team: at, vector: vectorOf(at) }));
+      const answer = await client[call]({ collection_name: name, data });
+      expect(Number(call === 'insert' ? answer.insert_cnt : answer.upsert_cnt)).toBe(60);
+      const wanted = Array.from({ length: 20 }, (_, id) => [id, 40 + id]);
+      for (const filter of ['id >= 0', 'team >= 0', `id in [${Array.from({ length: 20 }, (_, id) => id)}]`]) {
+        const found = await client.query({ collection_name: name, filter, output_fields: ['team'] });
+        expect(found.data.map(({ id, team: of }) => [Number(id), Number(of)])).toEqual(wanted);
+      }
+      const hits = await client.search({
+        collection_name: name,
+        data: vectorOf(45),
+        limit: 20,
+        output_fields: ['id', 'team'],
+      });
+      expect(
+        hits.results
+          .map((hit) => [Number(hit.id), Number(hit.team)])
+          .sort((a, b) => Number(a[0]) - Number(b[0])),
+      ).toEqual(wanted);
+      await client.flushSync({ collection_names: [name] });
+      const flushed = await client.query({
+        collection_name: name,
+        filter: 'team < 40',
+        output_fields: ['team'],
+      });
+      expect(flushed.data).toEqual([]);
+    }
+  });
+});

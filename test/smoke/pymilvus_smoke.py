@@ -110,6 +110,22 @@ def client_flow(client):
         groups = client.query(name, filter="id < 3", group_by_fields=["id"], output_fields=["id", "sum(id)"], order_by_fields=["id:desc"])
         equal(groups, [{"id": 2, "sum(id)": 2}, {"id": 1, "sum(id)": 1}, {"id": 0, "sum(id)": 0}])
 
+    def partial_updates_and_iterators():
+        before = client.query(name, filter="id == 20", output_fields=["*"])[0]
+        client.upsert(name, [{"id": 20, "word": "changed"}], partial_update=True)
+        equal(client.query(name, filter="id == 20", output_fields=["*"])[0], {**before, "word": "changed"})
+        for batch in (1, 33, 16384):
+            pages = client.query_iterator(name, filter="id >= 0", batch_size=batch, output_fields=["word"], limit=-1 if batch > 1 else 20)
+            found = []
+            while page := pages.next():
+                found.extend(row["id"] for row in page)
+                # What is written while it pages is not seen.
+                client.upsert(name, [{"id": 100000 + len(found), "vector": vector(1), "word": "late", "size": 0}])
+            pages.close()
+            equal(found, list(range(200 if batch > 1 else 20)))
+            client.delete(name, filter="id >= 100000")
+        client.upsert(name, [{"id": 20, "word": "w20"}], partial_update=True)
+
     def typed_filters():
         schema = client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
@@ -220,7 +236,7 @@ def client_flow(client):
         refused(lambda: client.search(name, data=[[1.0]], limit=1))
         refused(lambda: client.create_collection("bad name!", dimension=DIM))
 
-    for step in (create, insert, search, query, filters, orders_and_groups, typed_filters, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
+    for step in (create, insert, search, query, filters, orders_and_groups, partial_updates_and_iterators, typed_filters, upsert, delete, flush, indexes, load_state, partitions, databases, own_schema, errors):
         check(f"MilvusClient {step.__name__}", step)
 
 

@@ -49,6 +49,7 @@ export function openShard(
     shard,
     queryNode: peers.queryNode,
     time,
+    settled: () => physical.settled(),
     versionMin: startTimestamp,
     onLost: () => parts.askForTarget(channel.collectionId),
     // Without its file the index counts as not built, and RootCoord has it built again.

@@ -147,6 +147,11 @@ export class PhysicalChannel {
     return this.#held.has(vchannel);
   }
 
+  /** Resolves when whatever has a timestamp by now took effect: what comes later gets a later one. */
+  settled(): Promise<void> {
+    return this.#turns.run(async () => {});
+  }
+
   /** Resolves with the change's timestamp once it is durable and visible. */
   submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);

@@ -46,6 +46,7 @@ export async function findKeys(
             withAddresses: false,
             orderBy: [],
             aggregation: undefined,
+            atGuarantee: false,
             ignoreGrowing: false,
           },
           context,

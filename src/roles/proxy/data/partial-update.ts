@@ -158,6 +158,7 @@ async function planShard(
         withAddresses: false,
         orderBy: [],
         aggregation: undefined,
+        atGuarantee: false,
         ignoreGrowing: false,
       },
       context,

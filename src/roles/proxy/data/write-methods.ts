@@ -33,12 +33,14 @@ export class WriteMethods {
       allowInsertAutoId,
       zone: collection.record.properties.timezone,
     });
-    const batch = await this.#withIds(collection, sent);
+    const all = await this.#withIds(collection, sent);
+    // With a partition key the rows of one key could go to several partitions, and nothing would say which of them is the last.
+    const batch = partitionKeyField(schema) === undefined ? all : lastOfEachKey(all, keyColumn(schema, all));
     const partitionId = this.#partitionId(collection, request.partitionName);
     const timestamp = await this.#append(shardWrites(collection, { batch, partitionId }), context);
     return {
-      ...mutation(idsFromColumn(keyColumn(schema, batch)), batch.rowCount, timestamp),
-      insertCnt: BigInt(batch.rowCount),
+      ...mutation(idsFromColumn(keyColumn(schema, all)), all.rowCount, timestamp),
+      insertCnt: BigInt(all.rowCount),
     };
   };
 

@@ -26,6 +26,7 @@ export function retrieveFromShards(
           limit: BigInt(query.rowsMax ?? 0),
           fieldIds: query.isPaged ? [] : [...output.fieldIds],
           withAddresses: query.isPaged,
+          atGuarantee: query.isIterator,
           orderBy: query.orderBy,
           aggregation: query.aggregates && aggregationOf(query.aggregates),
           ignoreGrowing: query.ignoreGrowing,

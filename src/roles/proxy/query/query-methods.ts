@@ -20,7 +20,7 @@ import { encodeCount, encodeGroups, encodeRows } from './encode-answer.js';
 import { retrieveFromShards } from './fan-out.js';
 import { type CheckedQuery, checkQuery } from './query-request.js';
 
-type QueryParts = Pick<ProxyParts, 'access' | 'platform' | 'settings' | 'streamingNode'>;
+type QueryParts = Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings' | 'streamingNode'>;
 
 export class QueryMethods {
   readonly #parts: QueryParts;
@@ -30,9 +30,16 @@ export class QueryMethods {
   }
 
   readonly query: PublicHandler<'query'> = async (request, context) => {
-    const query = checkQuery(request, await readScope(this.#parts, request, context));
+    const query = await this.#pinned(checkQuery(request, await readScope(this.#parts, request, context)));
     return retryWhileMoved(this.#parts, context, () => this.#run(query, context));
   };
+
+  /** The first page of an iterator reads now, and says when that was; the client sends it along with the others. */
+  async #pinned(query: CheckedQuery): Promise<CheckedQuery> {
+    if (!query.isIterator || query.guaranteeTimestamp > 0n) return query;
+    const { timestamp } = await this.#parts.rootCoord.allocTimestamp({ count: 1 });
+    return { ...query, guaranteeTimestamp: timestamp };
+  }
 
   async #run(query: CheckedQuery, context: CallContext) {
     const answers = await retrieveFromShards(this.#parts, query, context);

@@ -35,6 +35,8 @@ export interface CheckedQuery {
   readonly zone: string | undefined;
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;
+  /** A page of an iterator: the rows as they were at the guarantee timestamp, or now if it names none. */
+  readonly isIterator: boolean;
 }
 
 /** @throws invalid_parameter, unsupported */
@@ -84,6 +86,7 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
     rowsMax: params.limit === undefined ? undefined : params.limit + params.offset,
     isPaged: params.offset > 0 && !output.isCount && !ofElements && aggregates === undefined,
     ignoreGrowing: params.ignoreGrowing,
+    isIterator: params.isIterator,
     zone: params.zone ?? scope.collection.record.properties.timezone,
     guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),
   };

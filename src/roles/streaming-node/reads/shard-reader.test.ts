@@ -89,6 +89,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     shard,
     queryNode: inProcessClient(QueryNodeDefinition, handlers as Handlers<typeof QueryNodeDefinition>),
     time: new OracleTime(platform, async () => 1n << 40n),
+    settled: async () => {},
     versionMin: 10n,
     onLost: () => void seen.lost++,
     onDamaged: async (_segment, indexId) => void seen.damaged.push(indexId),

@@ -3,6 +3,7 @@
 
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
+import { unlessAborted } from '#base/on-abort.js';
 import { concatBatches, gatherBatch as gather } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
@@ -29,13 +30,15 @@ import type { ShardView } from './shard-view.js';
 
 export interface ShardReaderParts extends ServedSegmentsParts {
   readonly time: OracleTime;
+  /** Resolves when whatever was given a timestamp before took effect. */
+  readonly settled: () => Promise<void>;
 }
 
 /** What every read says about what it wants to see. */
 type Wanted = Pick<
   ShardSearchRequest,
   'partitionIds' | 'loadedOnly' | 'guaranteeTimestamp' | 'ignoreGrowing'
->;
+> & { readonly atGuarantee?: boolean };
 
 export class ShardReader {
   readonly #parts: ShardReaderParts;
@@ -79,12 +82,21 @@ export class ShardReader {
 
   /** Everything acknowledged before the call is visible already; only a time that the oracle has not come to has to be waited for. */
   async #view(wanted: Wanted, context: CallContext): Promise<ShardView> {
-    const { shard, time } = this.#parts;
+    const { shard, time, settled } = this.#parts;
+    const isBehind = wanted.guaranteeTimestamp > shard.readTimestamp;
     const partitions = this.#served.requirePartitions(wanted.partitionIds, wanted.loadedOnly);
-    if (wanted.guaranteeTimestamp > shard.readTimestamp) await time.reach(wanted.guaranteeTimestamp, context);
+    if (isBehind) await time.reach(wanted.guaranteeTimestamp, context);
+    // A write that has an earlier timestamp and is on its way would come into view between two pages.
+    if (isBehind && wanted.atGuarantee === true)
+      await unlessAborted(settled(), context.signal, () => notSettled(shard.channel.vchannel));
     // From here on in one turn: nothing moves from one side to the other between the two lists.
-    const { readTimestamp } = shard;
-    const sealedIds = this.#served.readyIn(partitions);
+    const readTimestamp = wanted.atGuarantee === true ? wanted.guaranteeTimestamp : shard.readTimestamp;
+    const ready = this.#served.readyIn(partitions);
+    // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
+    const sealedIds =
+      wanted.atGuarantee === true
+        ? ready.filter((id) => (this.#served.recordOf(id)?.commitTimestamp ?? 0n) <= readTimestamp)
+        : ready;
     const growing: ReadableSegment[] = [];
     if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds };
     for (const { id, partitionId, data } of shard.segments.values())
@@ -144,6 +156,12 @@ export class ShardReader {
 
 const fetched = (rows: ColumnBatch): FetchRowsResponse =>
   whole<FetchRowsResponse>({ status: undefined, rows });
+
+const notSettled = (vchannel: string): ElanusError =>
+  new ElanusError(
+    'deadline_exceeded',
+    `channel ${vchannel}: the writes before the time of the read did not end in time; try again later`,
+  );
 
 const pick64 = (from: BigInt64Array, places: readonly number[]): BigInt64Array =>
   BigInt64Array.from(places, (place) => from[place] ?? 0n);
