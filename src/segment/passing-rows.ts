@@ -11,8 +11,9 @@ import type { Pace } from '#platform/pace.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
 import { countBits } from '#segment/fields/row-versions.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
-import { type FilterPlan, planFilter } from '#segment/filters/filter-plan.js';
-import { type PlanResult, type PlanRun, runPlan } from '#segment/filters/run-plan.js';
+import { describeFilter, type ExplainedFilter } from '#segment/filters/describe-filter.js';
+import { planFilter } from '#segment/filters/filter-plan.js';
+import { type PlanRun, runPlan } from '#segment/filters/run-plan.js';
 import { factsOf } from '#segment/filters/segment-facts.js';
 import type { ReadableSegment } from './readable-segment.js';
 import { sampledRows } from './sampled-rows.js';
@@ -22,12 +23,17 @@ import type { SegmentData } from './segment-data.js';
 const FILTERS_MAX = 8;
 
 /** Which rows pass, and how that was found out. */
-interface FilteredRows extends PlanResult {
-  readonly plan: FilterPlan;
-  readonly tookMs: number;
+interface KeptRows extends PassingBits {
+  readonly explained: ExplainedFilter;
 }
 
-const cache = new WeakMap<SegmentData, Map<PredicateFilter, FilteredRows>>();
+const cache = new WeakMap<SegmentData, Map<PredicateFilter, KeptRows>>();
+
+/** How the bits of a filter were made that a read has just asked for, JSON; empty when others took their place. */
+export function explainedFilter(data: SegmentData, filter: PredicateFilter): string {
+  const kept = cache.get(data)?.get(filter);
+  return kept === undefined ? '' : JSON.stringify(kept.explained);
+}
 
 /** The filter object is the key of what is kept: a filter that is read again is the same object (`readFilter`). @throws cancelled, deadline_exceeded */
 async function passingRows(data: SegmentData, filter: PredicateFilter, pace: Pace): Promise<PassingBits> {
@@ -63,7 +69,7 @@ async function evaluate(
   data: SegmentData,
   filter: PredicateFilter,
   { kept, rowCount, pace }: Pick<PlanRun, 'kept' | 'rowCount' | 'pace'>,
-): Promise<FilteredRows> {
+): Promise<KeptRows> {
   const predicate = rowPredicate(filter);
   const columns = columnsOf(data, rowCount);
   const begunMs = pace.nowMs;
@@ -75,7 +81,9 @@ async function evaluate(
     data.sealed?.dropIndexes();
     return runPlan({ plan: { candidates: undefined, residual: predicate }, columns, rowCount, kept, pace });
   });
-  return { ...result, plan, tookMs: pace.nowMs - begunMs };
+  const explained = describeFilter({ ...result, plan, tookMs: pace.nowMs - begunMs });
+  const { bits, passing } = result;
+  return { bits, rowCount, passing, explained };
 }
 
 /** With an `element_filter` a row needs an element that passes. */
@@ -127,8 +135,8 @@ function viewOfScalars({ dataType, values, data, offsets, valid = NO_NULLS }: Sc
 
 const NO_NULLS = new Uint8Array(0);
 
-function keep(data: SegmentData, filter: PredicateFilter, made: FilteredRows): void {
-  const filters = cache.get(data) ?? new Map<PredicateFilter, FilteredRows>();
+function keep(data: SegmentData, filter: PredicateFilter, made: KeptRows): void {
+  const filters = cache.get(data) ?? new Map<PredicateFilter, KeptRows>();
   cache.set(data, filters);
   filters.delete(filter);
   const oldest = filters.keys().next();

@@ -122,7 +122,7 @@ export class SegmentData {
     for (const store of this.#fields.all()) store.dropIndexes();
   }
 
-  /** Says that no row will come any more. */
+  /** Says that the rows are complete. What is known beside them is not used any more if rows come all the same. */
   seal(): void {
     this.#sealed ??= new SealedParts(this.rowCount);
   }
@@ -167,7 +167,6 @@ export class SegmentData {
    */
   appendBatch(batch: ColumnBatch, timestamp?: Timestamp): void {
     assert(!this.#isReleased, `segment ${this.id} was released`);
-    assert(this.#sealed === undefined, `segment ${this.id} is sealed`);
     this.#appends.append(batch, this.#schema, timestamp);
   }
 

@@ -109,6 +109,10 @@ const filters = [
   'shade == "s11"',
 ];
 
+interface Explained {
+  readonly tree: unknown;
+}
+
 async function answers(client: MilvusClient): Promise<string[]> {
   const found: string[] = [];
   for (const filter of filters) {
@@ -179,6 +183,36 @@ describe('scalar indexes through the client', () => {
     await until('all are built', () => allBuilt(client));
     expect(await filesBelow(folder.path)).toHaveLength(indexes.length);
     expect(await answers(client)).toEqual(scanned);
+    const found = await client.search({
+      collection_name: 'rows',
+      data: vectorOf(1),
+      limit: 3,
+      filter: 'colour == "red" and doc["kind"] == "k5" and title =~ "t"',
+      params: { explain: true },
+    });
+    await mustSucceed(Promise.resolve(found));
+    const plans = JSON.parse(found.status.extra_info?.['elanus.explain'] ?? '[]') as { filter: Explained }[];
+    // `k5` has every id that is 5 modulo 60: 50 of them, all red.
+    expect(plans.map(({ filter }) => filter)).toMatchObject([
+      {
+        rows: ROWS,
+        passing: 50,
+        scanned: 50,
+        tree: {
+          and: [
+            {
+              and: [
+                { by: 'INVERTED', asks: 'doc["kind"] ==', estimated: 50, found: 50, exact: true },
+                { by: 'BITMAP', asks: 'colour ==', estimated: 600, found: 600, exact: true },
+              ],
+              estimated: 10,
+              found: 50,
+            },
+            { scan: 'title regex', rows: 50, passing: 50 },
+          ],
+        },
+      },
+    ]);
     const { index_descriptions } = await client.describeIndex({
       collection_name: 'rows',
       index_name: 'deep',

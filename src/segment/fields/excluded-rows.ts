@@ -134,6 +134,11 @@ export class ExcludedRowsOf {
 /** Sets the bit of every row that does not pass, and those behind the last row. */
 export function hideOthers(hidden: Uint8Array, { bits }: PassingBits): void {
   const bytes = bytesView(bits);
+  if (hidden.byteOffset % 4 === 0 && hidden.length % 4 === 0) {
+    const words = new Uint32Array(hidden.buffer, hidden.byteOffset, hidden.length / 4);
+    for (let at = 0; at < words.length; at++) words[at] = (words[at] as number) | ~(bits[at] ?? 0);
+    return;
+  }
   for (let at = 0; at < hidden.length; at++) hidden[at] = (hidden[at] as number) | (~(bytes[at] ?? 0) & 0xff);
 }
 

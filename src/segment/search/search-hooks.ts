@@ -35,7 +35,14 @@ export function hooksOf(
     id,
     collectionId,
     isGrowing,
-  }: { readonly id: bigint; readonly collectionId: bigint; readonly isGrowing: boolean },
+    filter,
+  }: {
+    readonly id: bigint;
+    readonly collectionId: bigint;
+    readonly isGrowing: boolean;
+    /** How the filter was evaluated, JSON; empty: there is none. */
+    readonly filter: string;
+  },
   request: Pick<ShardSearchRequest, 'fieldId' | 'params'>,
   { recall, report }: SearchOptions,
 ): SearchHooks | undefined {
@@ -45,7 +52,8 @@ export function hooksOf(
   return {
     ...(isAsked && { choose: (vectors, index, search) => recall?.choose(place, vectors, index, search) }),
     ...(report && {
-      report: (plan) => report.add({ ...plan, segmentId: id, growing: isGrowing } satisfies SegmentPlan),
+      report: (plan) =>
+        report.add({ ...plan, segmentId: id, growing: isGrowing, filter } satisfies SegmentPlan),
     }),
   };
 }

@@ -3,7 +3,7 @@
 import type { SegmentPlan } from '#proto/elanus/roles.js';
 
 /** What a segment says of itself; who asked adds its id. */
-export type PlanOfSegment = Omit<SegmentPlan, 'segmentId' | 'growing'>;
+export type PlanOfSegment = Omit<SegmentPlan, 'segmentId' | 'growing' | 'filter'>;
 
 export class SearchReport {
   readonly #isExplained: boolean;
@@ -57,7 +57,19 @@ export interface WireReport {
 export function explainText(plans: readonly SegmentPlan[]): string {
   return JSON.stringify(
     plans.map(
-      ({ segmentId, growing, indexType, plan, widthName, width, rows, passing, computed, recall }) => ({
+      ({
+        segmentId,
+        growing,
+        indexType,
+        plan,
+        widthName,
+        width,
+        rows,
+        passing,
+        computed,
+        recall,
+        filter,
+      }) => ({
         segment: String(segmentId),
         state: growing ? 'growing' : 'sealed',
         index: indexType === '' ? 'none' : indexType,
@@ -67,6 +79,7 @@ export function explainText(plans: readonly SegmentPlan[]): string {
         passing,
         ...(computed > 0n && { distances: Number(computed) }),
         ...(recall > 0 && { recall: Math.round(recall * 10_000) / 10_000 }),
+        ...(filter !== '' && { filter: JSON.parse(filter) as unknown }),
       }),
     ),
   );

@@ -18,7 +18,7 @@ import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { SegmentSearch } from '#segment/fields/segment-hits.js';
 import { passingElements } from '#segment/passing-elements.js';
-import { passingAt } from '#segment/passing-rows.js';
+import { explainedFilter, passingAt } from '#segment/passing-rows.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import { filterKeys, matchingRows } from '#segment/segment-reads.js';
 import { sentPredicate } from '#segment/sent-filter.js';
@@ -196,7 +196,16 @@ class SegmentsSearch {
     const lists = elements && this.keyField === ELEMENT_KEYS ? data.vectorLists(fieldId) : undefined;
     if (elements !== undefined && lists !== undefined)
       search.passingElements = await passingElements(data, lists, elements, this.#call.pace);
-    const place = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined };
+    const filterPlan =
+      options.report === undefined || this.#predicate === undefined
+        ? ''
+        : explainedFilter(data, this.#predicate);
+    const place = {
+      id,
+      collectionId: data.collectionId,
+      isGrowing: options.recall === undefined,
+      filter: filterPlan,
+    };
     const hooks = hooksOf(place, this.#request, options);
     const found = await searchSegment(data, search, this.#call.signal, hooks);
     if (this.#lists === undefined) moveIntoRange(this.#metric, found.scores);
