@@ -3,10 +3,12 @@ import { ElanusError } from '#base/errors.js';
 import { elementTypeOf } from '#index/block/element-type.js';
 import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { describeBuild } from '#index/graph/codes/built-as.js';
-import { rowCountOf } from '#model/columns/column.js';
+import { column as columnOf, rowCountOf } from '#model/columns/column.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { dimOf } from '#model/schema/field.js';
+import { elementMetricOf } from '#model/schema/list-metric.js';
 import { isMetricName } from '#model/schema/metric-type.js';
+import { elementField, isVectorList } from '#model/schema/struct-arrays.js';
 import type { Platform } from '#platform/platform.js';
 import type { Column, IndexRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest, DataNodeDefinition } from '#proto/elanus/roles.js';
@@ -25,6 +27,9 @@ interface WrittenIndex {
   /** What was built in the end, as clients see it. */
   readonly builtAs: string;
 }
+
+/** Vectors of lists from which an index is built: fewer are scanned as fast. */
+const ELEMENTS_MIN = 1024;
 
 export class DataNode {
   readonly #platform: Platform;
@@ -93,8 +98,34 @@ export class DataNode {
   ): Promise<WrittenIndex> {
     if (isScalarField(field)) return writeScalarIndex(this.#platform, request, field, column, signal);
     if (isSparseField(field)) return this.#writeSparse(request, field, index, column);
+    if (isVectorList(field)) return this.#writeOfElements(request, field, index, column, signal);
     const written = await writeVectorIndex(this.#platform, request, column, signal);
     return written ?? this.#writeFlat(request, field, index, column);
+  }
+
+  /** An index over the vectors of all rows, as if each were a row: searches find rows by them. */
+  async #writeOfElements(
+    request: BuildIndexRequest,
+    list: FieldSchema,
+    asked: IndexRecord,
+    lists: Column,
+    signal: AbortSignal,
+  ): Promise<WrittenIndex> {
+    const field = elementField(list);
+    const vectors = columnOf(field.fieldID, field.dataType, lists.data);
+    const count = rowCountOf(vectors, dimOf(field));
+    const index = { ...asked, metricType: elementMetricOf(asked.metricType) ?? asked.metricType };
+    const written =
+      count < ELEMENTS_MIN
+        ? undefined
+        : await writeVectorIndex(
+            this.#platform,
+            { ...request, field, index, rowCount: BigInt(count) },
+            vectors,
+            signal,
+            true,
+          );
+    return written ?? this.#writeFlat(request, field, index, vectors);
   }
 
   async #writeSparse(

@@ -18,7 +18,6 @@ import type {
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
-import { DataType } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
@@ -121,7 +120,6 @@ export class IndexReconciler {
       const segment = segments.get(segmentId);
       if (segment === undefined || segment.isLevelZero) continue;
       for (const index of collection.indexes) {
-        if (!hasFiles(collection, index)) continue;
         if (finishedFile(segment.indexes, index.id) !== undefined) continue;
         if (this.#closing.signal.aborted) return;
         if (await this.#tryBuild(collection, segment, index, only !== undefined)) built++;
@@ -212,7 +210,7 @@ export class IndexReconciler {
     return collection.indexes.map((index) => {
       const missing = new Map(
         rows
-          .filter((segment) => segment.rowCount >= this.#parts.rowsMin && hasFiles(collection, index))
+          .filter((segment) => segment.rowCount >= this.#parts.rowsMin)
           .filter((segment) => finishedFile(segment.indexes, index.id) === undefined)
           .map((segment) => [segment.id, segment]),
       );
@@ -242,10 +240,6 @@ export class IndexReconciler {
     });
   }
 }
-
-/** Lists of vectors are searched exactly, whatever their index. */
-const hasFiles = ({ schema }: CollectionRecord, index: IndexRecord): boolean =>
-  schema?.fields.find((field) => field.fieldID === index.fieldId)?.dataType !== DataType.ArrayOfVector;
 
 function wireState(progress: IndexProgress): IndexState {
   switch (progress.state) {

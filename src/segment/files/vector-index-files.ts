@@ -17,6 +17,7 @@ import { vectorWidth } from '#model/columns/dense-vector.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { dimOf, fieldById } from '#model/schema/field.js';
 import { isMetricName } from '#model/schema/metric-type.js';
+import { isVectorList } from '#model/schema/struct-arrays.js';
 import type { Platform } from '#platform/platform.js';
 import type { Column, IndexFileRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest } from '#proto/elanus/roles.js';
@@ -32,6 +33,7 @@ import { codedEstimate } from './memory-estimate.js';
 
 /**
  * Builds the index over a column of all rows and writes its file.
+ * @param inMemory the vectors have to stay in memory, too: types that keep them in their files are not built
  * @returns undefined when such an index needs no file: exact search reads the vectors themselves
  */
 export async function writeVectorIndex(
@@ -39,6 +41,7 @@ export async function writeVectorIndex(
   { buildId, partitionId, segmentId, field, index, rowCount }: BuildIndexRequest,
   rows: Column,
   signal?: AbortSignal,
+  inMemory = false,
 ): Promise<{ readonly key: string; readonly bytes: number; readonly builtAs: string } | undefined> {
   const elementType = field && elementTypeOf(field.dataType);
   const metric = index?.metricType;
@@ -54,6 +57,7 @@ export async function writeVectorIndex(
   const stored = storedBuildParams(field, index.indexType, index.params);
   const build = stored.kind === 'AUTOINDEX' ? chooseIndex({ metric, elementType, rowCount: count }) : stored;
   if (!hasBlock(build.kind) && build.kind !== 'DISKANN') return undefined;
+  if (inMemory && (build.kind === 'DISKANN' || isByCodes(build))) return undefined;
   const key = `index_files/${buildId}/1/${partitionId}/${segmentId}/${isByCodes(build) ? CODED_FILE_TYPE : build.kind}`;
   if (build.kind === 'MINHASH_LSH') {
     const input = {
@@ -109,8 +113,9 @@ export async function attachVectorIndexes(
     if (isLostFile(error)) damaged.push(file.indexId);
   };
   for (const field of data.schema.fields) {
-    if (reads !== undefined) await attachDiskIndex(platform, reads, record, data, field, note);
-    const vectors = data.denseVectors(field.fieldID);
+    if (reads !== undefined && !isVectorList(field))
+      await attachDiskIndex(platform, reads, record, data, field, note);
+    const vectors = data.denseVectors(field.fieldID) ?? data.vectorLists(field.fieldID)?.elements;
     if (vectors === undefined) continue;
     const file = record.indexes.find(
       (one) => one.fieldId === field.fieldID && one.state === 'finished' && hasBlock(typeOfFile(one.key)),

@@ -27,7 +27,8 @@ export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0
     case 'rows':
       return { ...exact, plan: 'rows' };
     case 'max-sim':
-      return { ...exact, plan: 'max sim' };
+      if (plan.indexType === undefined) return { ...exact, plan: 'max sim' };
+      return { ...counted, indexType: plan.indexType, plan: 'max sim of found rows' };
     case 'walk and scan':
       return { ...counted, ...widthOf('HNSW', facts.params), indexType: 'HNSW', plan: 'walk and scan' };
     case 'index': {

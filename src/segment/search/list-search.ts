@@ -1,12 +1,14 @@
 // Searches of arrays of vectors. With lists of vectors as queries rows are found, by the sum of the best matches; with single vectors the
 // vectors themselves are found, as if each were a row, and the hits say where in its row each is.
+import { bytesView } from '#base/bytes.js';
 import { rowsMicros } from '#index/block/search-cost.js';
 import type { SearchOutput } from '#index/block/search-output.js';
 import type { MaxSimInput } from '#index/flat/max-sim.js';
 import type { Workers } from '#platform/workers.js';
 import type { ExcludedRows, PassingBits } from '#segment/fields/excluded-rows.js';
 import { countBits, hasBitAt, setBit } from '#segment/fields/row-versions.js';
-import { mergeHits, type SegmentHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
+import { emptyHits, mergeHits, type SegmentHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
+import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import { settled } from '#segment/fields/settled.js';
 import type { VectorLists } from '#segment/fields/vector-lists.js';
 import { ownBytes } from './query-slices.js';
@@ -73,6 +75,61 @@ function elementsIn(spans: Uint32Array): number {
   let count = 0;
   for (let at = 0; at < spans.length; at += 2) count += (spans[at + 1] as number) - (spans[at] as number);
   return count;
+}
+
+/** So many vectors must count before an index names rows: fewer are scored as fast as they are found. */
+export const INDEXED_VECTORS_MIN = 16_384;
+/** Vectors that are looked for with each query vector, at least: the best rows have one of the best matches of some query vector. */
+const CANDIDATES_MIN = 128;
+const CANDIDATES_MAX = 16_384;
+
+/**
+ * The index finds the best vectors for each query vector; the rows that these are in are scored exactly.
+ * @param excluded by vector
+ * @returns undefined when too few rows were found: all of them have to be scored
+ */
+export async function searchListsByIndex(
+  search: ListSearch,
+  index: SegmentIndex,
+  excluded: ExcludedRows,
+): Promise<SegmentHits | undefined> {
+  const { vectors, request, lists, k, rows, signal } = search;
+  const { elements } = vectors;
+  const candidates = Math.min(elements.rowCount, CANDIDATES_MAX, Math.max(CANDIDATES_MIN, k * 2));
+  const params = { ...request.params, ef: Math.max(candidates, Number(request.params?.ef ?? 0)) };
+  const queries = ownBytes(request.queries);
+  const { bits, passing } = excluded;
+  const asked = { queries, k: candidates, params, passing, ...(bits && { excluded: bits }) };
+  const found = await index.search(elements, asked, signal);
+  const hits = emptyHits(lists.length, k);
+  const width = elements.store.vectorBytes;
+  const bytes = bytesOf(queries);
+  let first = 0;
+  for (const [list, count] of lists.entries()) {
+    const named = rowsOfHits(vectors, found, first, first + count);
+    if (named.length < Math.min(k, rows.length)) return undefined;
+    const own = { ...request, queries: bytes.slice(first * width, (first + count) * width) };
+    const best = await scanLists({ ...search, request: own, lists: Uint32Array.of(count), rows: named });
+    hits.counts[list] = best.counts[0] ?? 0;
+    hits.rows.set(best.rows.subarray(0, best.counts[0]), list * k);
+    hits.scores.set(best.scores.subarray(0, best.counts[0]), list * k);
+    first += count;
+  }
+  return hits;
+}
+
+const bytesOf = (queries: Float32Array | Uint8Array): Uint8Array =>
+  queries instanceof Uint8Array ? queries : bytesView(queries);
+
+/** The rows, ascending, that the vectors found for queries [begin, end) are in. */
+function rowsOfHits(vectors: VectorLists, found: SegmentHits, begin: number, end: number): Uint32Array {
+  const rows = new Set<number>();
+  for (let query = begin; query < end; query++) {
+    const at = query * found.k;
+    for (let hit = at; hit < at + (found.counts[query] ?? 0); hit++)
+      rows.add(vectors.rowOf(found.rows[hit] as number));
+  }
+  return Uint32Array.from(rows).sort();
 }
 
 /** The rows whose bit is clear. */

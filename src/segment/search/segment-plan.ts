@@ -116,9 +116,10 @@ export type FilePlan =
       readonly isRefined: boolean;
     };
 
-/** Lists of vectors: every row that counts is scored. */
+/** Lists of vectors: every row that counts is scored, or those that an index of their vectors named. */
 export interface MaxSimPlan {
   readonly kind: 'max-sim';
+  readonly indexType: string | undefined;
 }
 
 export type SegmentPlan = DensePlan | SparsePlan | FilePlan | MaxSimPlan;

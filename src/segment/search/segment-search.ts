@@ -7,6 +7,7 @@ import { sparseQueryCount } from '#index/sparse/sparse-query.js';
 import type { ExcludedRows } from '#segment/fields/excluded-rows.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { emptyHits, type SegmentHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
+import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
 import type { VectorLists } from '#segment/fields/vector-lists.js';
@@ -14,7 +15,14 @@ import type { SegmentData } from '#segment/segment-data.js';
 import type { DenseSearch } from './dense-input.js';
 import { runDense } from './dense-search.js';
 import { describePlan } from './describe-plan.js';
-import { countedRows, excludedElements, inRows, scanLists } from './list-search.js';
+import {
+  countedRows,
+  excludedElements,
+  INDEXED_VECTORS_MIN,
+  inRows,
+  scanLists,
+  searchListsByIndex,
+} from './list-search.js';
 import { ownBytes } from './query-slices.js';
 import type { SearchHooks } from './search-hooks.js';
 import {
@@ -170,8 +178,28 @@ async function searchLists(asked: Asked, vectors: VectorLists, lists: Uint32Arra
   const { k, rowCount } = common;
   if (k === 0 || lists.length === 0) return emptyHits(lists.length, k);
   const rows = countedRows(excluded, rowCount);
-  const running = scanLists({ workers: data.workers, vectors, request, lists, k, rows, signal });
-  return reportedWhenDone(asked, { kind: 'max-sim' }, common, running);
+  const search = { workers: data.workers, vectors, request, lists, k, rows, signal };
+  const index = indexForLists(asked, vectors, rows.length);
+  const byIndex =
+    index &&
+    (await searchListsByIndex(search, index, excludedElements(vectors, excluded, rowCount, undefined)));
+  const running = byIndex === undefined ? scanLists(search) : Promise.resolve(byIndex);
+  const indexType = byIndex === undefined ? undefined : index?.indexType;
+  return reportedWhenDone(asked, { kind: 'max-sim', indexType }, common, running);
+}
+
+/** The index that names rows to be scored; undefined: all are scored, because that is exact or as fast. */
+function indexForLists(
+  { request: { metric, radius, rangeFilter }, hooks, rowCount }: Asked,
+  { elements }: VectorLists,
+  passing: number,
+): SegmentIndex | undefined {
+  const { index } = elements;
+  if (index === undefined || index.metric !== metric || index.rowCount !== elements.rowCount)
+    return undefined;
+  // What a target recall asks for is known of searches for vectors only.
+  if (radius !== undefined || rangeFilter !== undefined || hooks.choose !== undefined) return undefined;
+  return (elements.rowCount * passing) / rowCount < INDEXED_VECTORS_MIN ? undefined : index;
 }
 
 async function searchSparse(asked: Asked, vectors: SparseVectors): Promise<SegmentHits> {
