@@ -39,6 +39,10 @@ export function rowOrder(keys: readonly OrderKey[]): RowOrder {
 export const hasValue = ({ kind, valid }: OrderColumn, row: number): boolean =>
   kind !== 'none' && (valid === undefined || valid.length === 0 || valid[row] !== 0);
 
+/** Bytes of a text; 0 for what is no text. */
+export const textBytesAt = (from: OrderColumn, row: number): number =>
+  from.kind === 'text' ? (from.offsets[row + 1] as number) - (from.offsets[row] as number) : 0;
+
 /** Both rows have values, and the columns are of one kind. */
 export function compareValues(x: OrderColumn, a: number, y: OrderColumn, b: number): number {
   if (x.kind === 'number' && y.kind === 'number')

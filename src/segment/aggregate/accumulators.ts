@@ -1,8 +1,9 @@
 // What a query keeps of each group while it goes over rows: one accumulator a call. Sums of integers are exact whatever comes, sums of floats
 // are doubles in the order of the rows. Nulls are left out; a group without any value has a null for its sum, least and greatest.
 import { bytesView } from '#base/bytes.js';
+import { ANSWER_BYTES_MAX, answerTooLarge } from '#model/answer-bounds.js';
 import { column, columnFromInt64, columnFromStrings, stringAt } from '#model/columns/column.js';
-import { compareValues, hasValue, type OrderColumn } from '#model/columns/value-order.js';
+import { compareValues, hasValue, type OrderColumn, textBytesAt } from '#model/columns/value-order.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 
@@ -137,6 +138,8 @@ export function extreme(
       if (known < 0 || sign * compareValues(of, row, of, known) < 0) best[group] = row;
     },
     finish() {
+      const textBytes = best.reduce((sum, row) => sum + (row < 0 ? 0 : textBytesAt(of, row)), 0);
+      if (textBytes > ANSWER_BYTES_MAX) throw answerTooLarge('query');
       const found = gather(Uint32Array.from(best, (row) => Math.max(row, 0)));
       return best.includes(-1)
         ? { ...found, valid: Uint8Array.from(best, (row) => (row < 0 ? 0 : 1)) }

@@ -174,6 +174,29 @@ it('every row that lives counts once, sums are exact beyond 64 bits', async () =
   }
 });
 
+it('groups of long texts are bounded in bytes', async () => {
+  const long = 'x'.repeat(65_000);
+  const rows = Array.from({ length: 1700 }, (_, at) => ({
+    key: BigInt(at),
+    long: 1n,
+    text: `${at} ${long}`,
+    small: 0,
+  }));
+  const segments = [segmentOf(1n, [rows])];
+  const ask = (of: Partial<Aggregation>) =>
+    retrieveFromSegments(
+      segments,
+      ShardRetrieveRequest.fromPartial({ aggregation: { ...aggregation, ...of } }),
+      1000n,
+      schema,
+      paceOf(),
+    );
+  const tooLarge = { key: 'invalid_parameter', message: expect.stringContaining('query results exceed') };
+  await expect(ask({ groupBy: [TEXT] })).rejects.toMatchObject(tooLarge);
+  await expect(ask({ groupBy: [KEY] })).rejects.toMatchObject(tooLarge);
+  expect((await ask({ groupBy: [] })).groups?.rowCount).toBe(1);
+});
+
 it('more groups than the bound are refused, not kept', async () => {
   const rows = Array.from({ length: GROUPS_MAX + 1 }, (_, at) => ({
     key: BigInt(at),

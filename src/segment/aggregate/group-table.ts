@@ -1,5 +1,6 @@
 // Numbers of groups: rows with equal values of some columns get the same number, in the order in which the groups are met.
-import type { OrderColumn } from '#model/columns/value-order.js';
+import { ANSWER_BYTES_MAX, answerTooLarge } from '#model/answer-bounds.js';
+import { type OrderColumn, textBytesAt } from '#model/columns/value-order.js';
 import { GROUPS_MAX, tooManyGroups } from './aggregation.js';
 
 const decoder = new TextDecoder('latin1');
@@ -11,19 +12,23 @@ export class GroupTable {
   readonly firstRows: number[] = [];
   readonly #columns: readonly OrderColumn[];
   readonly #groups = new Map<Value, number>();
+  /** The texts of all groups, in bytes. */
+  #textBytes = 0;
 
   /** @param columns none: every row is in group 0 */
   constructor(columns: readonly OrderColumn[]) {
     this.#columns = columns;
   }
 
-  /** @throws parameter_too_large */
+  /** @throws parameter_too_large, invalid_parameter beyond the bytes of an answer */
   groupOf(row: number): number {
     const key = this.#keyOf(row);
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const group = this.firstRows.length;
     if (group >= GROUPS_MAX) throw tooManyGroups();
+    for (const column of this.#columns) this.#textBytes += textBytesAt(column, row);
+    if (this.#textBytes > ANSWER_BYTES_MAX) throw answerTooLarge('query');
     this.#groups.set(key, group);
     this.firstRows.push(row);
     return group;
