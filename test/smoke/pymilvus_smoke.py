@@ -23,6 +23,8 @@ from pymilvus import (
     utility,
 )
 
+from pymilvus.client.embedding_list import EmbeddingList
+
 from server_process import Checks, Server
 
 # Both are asked for here: the ORM way is the old one, and refusals are checked.
@@ -49,6 +51,57 @@ def refused(run, code=None):
 def vector(seed):
     rng = random.Random(seed)
     return [rng.uniform(-1, 1) for _ in range(DIM)]
+
+
+def struct_flow(client):
+    name = "docs"
+    rows = [
+        {
+            "id": at,
+            "vector": vector(at),
+            "chunks": [{"page": page, "emb": vector(at * 100 + page)} for page in range(at % 4)],
+        }
+        for at in range(40)
+    ]
+
+    def create(metric):
+        schema = client.create_schema(auto_id=False)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=DIM)
+        chunk = client.create_struct_field_schema()
+        chunk.add_field("page", DataType.INT64)
+        chunk.add_field("emb", DataType.FLOAT_VECTOR, dim=DIM)
+        schema.add_field("chunks", DataType.ARRAY, element_type=DataType.STRUCT, struct_schema=chunk, max_capacity=8)
+        indexes = client.prepare_index_params()
+        indexes.add_index("vector", index_type="FLAT", metric_type="L2")
+        indexes.add_index("chunks[emb]", index_type="HNSW", metric_type=metric)
+        client.create_collection(name, schema=schema, index_params=indexes, consistency_level="Strong")
+        client.insert(name, rows)
+
+    def lists():
+        create("MAX_SIM_L2")
+        read = client.query(name, filter="id == 7", output_fields=["chunks"])[0]["chunks"]
+        equal([chunk["page"] for chunk in read], [0, 1, 2])
+        query = EmbeddingList([rows[7]["chunks"][1]["emb"], rows[7]["chunks"][2]["emb"]])
+        hit = client.search(name, data=[query], anns_field="chunks[emb]", limit=1)[0][0]
+        equal((hit["id"], round(hit["distance"], 4)), (7, 0.0))
+        equal(len(client.query(name, filter="match_any(chunks, $[page] == 2)", output_fields=["id"])), 10)
+        client.drop_collection(name)
+
+    def elements():
+        create("L2")
+        query = rows[7]["chunks"][2]["emb"]
+        hit = client.search(name, data=[query], anns_field="chunks[emb]", limit=1)[0][0]
+        equal((hit["id"], hit["offset"]), (7, 2))
+        narrowed = "element_filter(chunks, $[page] < 2)"
+        hits = client.search(name, data=[query], anns_field="chunks[emb]", limit=50, filter=narrowed)[0]
+        equal({hit["offset"] for hit in hits}, {0, 1})
+        read = client.query(name, filter=f"id == 7 and {narrowed}", output_fields=["id"])
+        equal([row["offset"] for row in read], [0, 1])
+        client.drop_collection(name)
+
+    check("struct arrays, searched by lists", lists)
+    check("struct arrays, searched by elements", elements)
 
 
 def client_flow(client):
@@ -283,6 +336,7 @@ def main():
     server = Server(node, folder)
     try:
         client = MilvusClient(uri=server.uri)
+        struct_flow(client)
         client_flow(client)
         orm_flow(server.port)
         client.close()

@@ -39,7 +39,7 @@ export function batchFromFields(
 ): ColumnBatch {
   if (!Number.isSafeInteger(numRows) || numRows <= 0)
     refuse(`num_rows should be greater than 0, but got ${numRows}`);
-  const matched = matchFields(schema, flattenStructs(schema, fieldsData));
+  const matched = matchFields(schema, flattenStructs(schema, fieldsData, options.partialUpdate));
   checkClaimedRows(schema, matched.known, numRows);
   const sent = sentColumns(schema, matched.known, numRows, options);
   checkStructRows(schema, (id) => sent.find((column) => column?.fieldId === id), numRows);

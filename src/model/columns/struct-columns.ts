@@ -16,9 +16,14 @@ const refuse = (text: string): never => {
 /**
  * The fields of a write with each struct array replaced by its columns; the others stay as they are. A struct array without any data is
  * as one that was not sent: all its rows are null.
+ * @param isPartial what is left out stays as it is in the rows that are there
  * @throws invalid_parameter
  */
-export function flattenStructs(schema: CollectionSchema, sent: readonly FieldData[]): readonly FieldData[] {
+export function flattenStructs(
+  schema: CollectionSchema,
+  sent: readonly FieldData[],
+  isPartial = false,
+): readonly FieldData[] {
   const structs = structArrays(schema);
   if (structs.length === 0) return sent;
   const byName = new Map(structs.map((one) => [one.struct.name, one]));
@@ -39,6 +44,7 @@ export function flattenStructs(schema: CollectionSchema, sent: readonly FieldDat
     seen.add(data.fieldName);
     return columnsSent(schema, struct, data);
   });
+  if (isPartial) return flat;
   const missing = structs.find(({ struct }) => !struct.nullable && !seen.has(struct.name));
   if (missing !== undefined)
     refuse(`required struct array field '${missing.struct.name}' is missing in insert data`);
@@ -98,7 +104,8 @@ function withoutData(name: string, nullable: boolean, fields: readonly FieldData
       );
   }
   if (!nullable) refuse(`required struct array field '${name}' is missing in insert data`);
-  return [];
+  // Who says that rows are null sets them to null, also where others stay as they are.
+  return fields.filter(isAllNull);
 }
 
 /**
