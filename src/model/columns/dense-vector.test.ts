@@ -126,6 +126,7 @@ describe.each(names)('%s', (name) => {
       queries: Uint8Array.from([...query, ...query]),
       nq: 2,
       dim: DIM,
+      listLengths: new Uint8Array(0),
     });
     for (const other of names.filter((candidate) => candidate !== name)) {
       const sent = group(placeholderOf(DataType[other]), query);

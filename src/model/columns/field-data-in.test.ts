@@ -71,7 +71,6 @@ describe('batchFromFields', () => {
     expect(
       refusal(schema, [texts('id', ['a', 'b'], { type: DataType.Int64 }), vectors([1, 2, 3, 4])], 2),
     ).toContain('expected Int64 values');
-    expect(refusal(schema, two, 2, { partialUpdate: true })).toMatch(/^unsupported/);
     const damaged = longs('id', []);
     damaged.field = {
       $case: 'scalars',

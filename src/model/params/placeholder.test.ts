@@ -81,4 +81,37 @@ describe('parsePlaceholderGroup', () => {
       ),
     );
   });
+  it('takes lists of vectors for arrays of vectors, each whole and not empty', () => {
+    const lists = FieldSchema.fromPartial({
+      ...{ name: 's[v]', dataType: DataType.ArrayOfVector, elementType: DataType.FloatVector },
+      typeParams: [{ key: 'dim', value: '3' }],
+    });
+    const type = PlaceholderType.EmbListFloatVector;
+    const parsed = parsePlaceholderGroup(
+      groupOf(
+        [
+          [1, 2, 3, 4, 5, 6],
+          [7, 8, 9],
+        ],
+        type,
+      ),
+      lists,
+      true,
+    );
+    expect([parsed.nq, parsed.dim]).toEqual([2, 3]);
+    expect(new Uint32Array(parsed.listLengths.slice().buffer)).toEqual(Uint32Array.of(2, 1));
+    expect([...new Float32Array(parsed.queries.slice().buffer)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(parsePlaceholderGroup(groupOf([[1, 2, 3]]), lists, true).nq).toBe(1);
+    const refused = (values: number[][], sent: PlaceholderType = type, ofLists = true) => {
+      const bytes = groupOf(values, sent);
+      return expect(() => parsePlaceholderGroup(bytes, lists, ofLists));
+    };
+    refused([[]]).toThrow('embedding list 0 for field s[v] is empty');
+    refused([[1, 2]]).toThrow('vector dimension mismatch');
+    refused([[1, 2, 3]], PlaceholderType.EmbListInt8Vector).toThrow('vector type must be the same');
+    refused([[1, 2, Number.NaN]]).toThrow('not a number or infinity');
+    refused(Array.from({ length: 9 }, () => new Array(3 * 2000).fill(1))).toThrow('expected at most 16384');
+    refused([[1, 2, 3, 4, 5, 6]], type, false).toThrow('vector dimension mismatch');
+    expect(() => parse(groupOf([[1, 2, 3]], type))).toThrow('vector type must be the same');
+  });
 });
