@@ -69,13 +69,21 @@ export class OrderedRows {
   /** Visible rows of a span that pass, those with the smallest keys. @throws cancelled, deadline_exceeded */
   async spanPage(page: SpanPage, pace: Pace): Promise<Uint32Array> {
     const { rowCount } = this.#versions;
-    const isSorted = this.#sorted !== undefined || page.willPage || ++this.#passes > PASSES_MAX;
-    const sorted = isSorted ? await this.#sortedRows(rowCount, pace) : undefined;
+    const covering = this.#covering(page.readTs);
+    const isWorth = covering !== undefined || page.willPage || ++this.#passes > PASSES_MAX;
+    const sorted = covering ?? (isWorth ? await this.#sortedRows(rowCount, pace) : undefined);
     const hidden = this.#versions.hiddenBits(page.readTs).slice();
     if (page.passing !== undefined) hideOthers(hidden, page.passing);
     return sorted === undefined
       ? this.#scan(page, { hidden, rowCount }, pace)
       : this.#walk(page, { hidden, sorted }, pace);
+  }
+
+  /** The sorted rows, if the read sees none of those that came since. */
+  #covering(readTs: Timestamp): Uint32Array | undefined {
+    const [sorted, versions] = [this.#sorted, this.#versions];
+    if (sorted === undefined || sorted.length >= versions.rowCount) return sorted;
+    return versions.isSorted && versions.writtenAt(sorted.length) > readTs ? sorted : undefined;
   }
 
   /** New rows are merged with those that were sorted before. Two callers may do it at once; each makes an array of its own. */
@@ -94,6 +102,7 @@ export class OrderedRows {
       merged[at] = (isOld ? before[left++] : fresh[right++]) as number;
       if (at % ROWS_BETWEEN_LOOKS === ROWS_BETWEEN_LOOKS - 1 && pace.isDue) await pace.rest();
     }
+    this.#passes = 0;
     if (merged.length > (this.#sorted?.length ?? 0)) this.#sorted = merged;
     return merged;
   }
