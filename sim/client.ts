@@ -12,6 +12,7 @@ import type { CollectionSpec, IndexChoice } from './collection-spec.js';
 import {
   fieldsOf,
   type KeyVersion,
+  noteBegin,
   placeholderOf,
   type Row,
   type Side,
@@ -105,6 +106,18 @@ export class SimClient {
     await this.#service.dropIndex({ collectionName, fieldName: 'vec', indexName: 'vec' }, this.#context());
   }
 
+  async createScalarIndex(collectionName: string, fieldName: string, type: string): Promise<void> {
+    const extraParams = pairs({ index_type: type });
+    await this.#service.createIndex(
+      { collectionName, fieldName, indexName: fieldName, extraParams },
+      this.#context(),
+    );
+  }
+
+  async dropScalarIndex(collectionName: string, fieldName: string): Promise<void> {
+    await this.#service.dropIndex({ collectionName, fieldName, indexName: fieldName }, this.#context());
+  }
+
   async load(collectionName: string): Promise<void> {
     await this.#service.loadCollection({ collectionName, replicaNumber: 1 }, this.#context());
   }
@@ -182,10 +195,12 @@ export class SimClient {
     return (await this.#service.getFlushState({ collectionName, flushTs }, this.#context())).flushed;
   }
 
-  async rows(collectionName: string, keys: readonly number[]): Promise<Row[]> {
+  /** @param isByNote rows are found by what their note begins with: by an index of notes where there is one */
+  async rows(collectionName: string, keys: readonly number[], isByNote: boolean): Promise<Row[]> {
+    const byNote = keys.map((key) => `note like "${noteBegin(key)}%"`).join(' or ');
     const request = {
       collectionName,
-      expr: `pk in [${keys.join(',')}]`,
+      expr: isByNote ? byNote : `pk in [${keys.join(',')}]`,
       outputFields: ['pk', 'note', 'vec'],
     };
     const { fieldsData } = await this.#service.query(request, this.#context());

@@ -32,6 +32,7 @@ interface Step {
 /** A call without an outcome may take effect this much later: nothing of the same name is made before. */
 const LATE_MS_MAX = 15_000;
 const IMPORTER = 90;
+const noteIndexes = ['INVERTED', 'BITMAP', 'Trie'] as const;
 
 const unless = async (call: Promise<unknown>, ...expected: readonly ErrorKey[]): Promise<void> => {
   try {
@@ -126,7 +127,8 @@ export class Definitions {
     if (draw < 0.25 && collection.model.spec.partitions !== 'key') this.#todo = [this.#import(collection)];
     else if (draw < 0.5 && isNamed) this.#todo = this.#replacePartition(collection);
     else if (draw < 0.65 && isNamed) this.#todo = this.#loadOne(collection);
-    else if (draw < 0.75) this.#todo = this.#replaceIndex(collection);
+    else if (draw < 0.7) this.#todo = this.#replaceIndex(collection);
+    else if (draw < 0.75) this.#todo = this.#indexNotes(collection);
     else if (draw < 0.9) this.#todo = this.#replaceCollection(collection);
     else this.#todo = this.#reload(collection);
   }
@@ -219,6 +221,20 @@ export class Definitions {
       collection.index = index;
     });
     return [drop, this.#settle(collection), create, this.#load(collection)];
+  }
+
+  /** While the collection serves: an index of a scalar may come and go at any time. */
+  #indexNotes(collection: SimCollection): Step[] {
+    const { client, random } = this.#parts;
+    const { name } = collection.model;
+    const type = noteIndexes[nextBelow(random, noteIndexes.length)] as string;
+    const drop = this.#step(collection, 'drop-note-index', () =>
+      unless(client.dropScalarIndex(name, 'note'), 'index_not_found'),
+    );
+    const create = this.#step(collection, `create-note-index-${type}`, () =>
+      client.createScalarIndex(name, 'note', type),
+    );
+    return [drop, this.#settle(collection), create];
   }
 
   #replaceCollection(collection: SimCollection): Step[] {

@@ -28,9 +28,11 @@ export const floatsOf = (key: number, version: number): Float32Array<ArrayBuffer
   );
 export const vectorOf = (key: number, version: number): Uint8Array =>
   new Uint8Array(floatsOf(key, version).buffer);
-const noteOf = (version: number): string => `version ${version}`;
+/** It begins with the key, so that rows can be found by their notes too. */
+const noteOf = ({ key, version }: KeyVersion): string => `${noteBegin(key)}${version}`;
+export const noteBegin = (key: number): string => `key ${key} version `;
 export const versionOf = (note: string): number =>
-  /^version \d+$/.test(note) ? Number(note.slice('version '.length)) : Number.NaN;
+  /^key \d+ version \d+$/.test(note) ? Number(note.slice(note.lastIndexOf(' ') + 1)) : Number.NaN;
 
 export function schemaBytes(spec: CollectionSpec): Uint8Array {
   const schema = CollectionSchema.fromPartial({
@@ -72,7 +74,7 @@ export const sideFields = (keys: readonly number[], side: Side, value: number): 
 export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): FieldData[] {
   const vectors = new Uint8Array(rows.length * DIM * 4);
   for (const [at, { key, version }] of rows.entries()) vectors.set(vectorOf(key, version), at * DIM * 4);
-  const texts = { $case: 'stringData' as const, value: { data: rows.map(({ version }) => noteOf(version)) } };
+  const texts = { $case: 'stringData' as const, value: { data: rows.map(noteOf) } };
   const floats = { $case: 'floatVector' as const, value: { data: vectors } };
   return [
     longs(
@@ -106,7 +108,7 @@ export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): Fie
 export function importFileOf(rows: readonly KeyVersion[]): Uint8Array {
   const objects = rows.map(({ key, version }) => ({
     pk: key,
-    note: noteOf(version),
+    note: noteOf({ key, version }),
     vec: [...floatsOf(key, version)],
   }));
   return new TextEncoder().encode(JSON.stringify(objects));
