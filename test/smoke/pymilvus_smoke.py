@@ -189,7 +189,14 @@ def client_flow(client):
         schema.add_field("at", DataType.TIMESTAMPTZ)
         params = client.prepare_index_params()
         params.add_index("v", index_type="HNSW", metric_type="L2", params={"M": 8, "efConstruction": 64})
+        params.add_index("age", index_type="STL_SORT")
+        params.add_index("tags", index_type="INVERTED")
+        params.add_index("doc", index_name="kind", index_type="INVERTED", params={"json_path": 'doc["kind"]', "json_cast_type": "double"})
         client.create_collection("kinds", schema=schema, index_params=params, consistency_level="Strong")
+        equal(sorted(client.list_indexes("kinds")), ["age", "kind", "tags", "v"])
+        kind = client.describe_index("kinds", "kind")
+        equal([kind["field_name"], kind["index_type"], kind["json_path"], kind["json_cast_type"]], ["doc", "INVERTED", 'doc["kind"]', "double"])
+        client.drop_index("kinds", "tags")
         data = [
             {"id": at, "v": vector(at), "tags": [f"t{at % 3}"], "doc": {"kind": at % 4, "in": {"x": at}}, "age": None if at % 5 == 0 else at, "at": f"2025-01-01T00:00:{at:02}Z"}
             for at in range(60)
