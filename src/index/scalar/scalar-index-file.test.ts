@@ -132,6 +132,20 @@ describe('a file of a scalar index', () => {
   });
 });
 
+it('looks up sets that take milliseconds, and leaves longer ones to the columns', () => {
+  const [, bytes] = some[0] as readonly [string, Uint8Array];
+  const inSet = (count: number): Leaf => ({
+    kind: 'in',
+    operand: { kind: 'field', type: 'text', field },
+    values: {
+      ...{ bools: [], ints: new BigInt64Array(0), doubles: new Float64Array(0), lists: [] },
+      texts: Array.from({ length: count }, (_, at) => `x${at}`).concat('b'),
+    },
+  });
+  expect(rowsOf(bytes, inSet(1000), 4)).toEqual([0, 3]);
+  expect(rowsOf(bytes, inSet(16_384), 4)).toBeUndefined();
+});
+
 describe('candidates', () => {
   const word = fc
     .array(fc.constantFrom('a', 'b', 'c', 'é', '😀'), { maxLength: 6 })

@@ -12,6 +12,9 @@ const utf8 = new TextEncoder();
 const TRIED_MAX = 16_384;
 const ROWS_PER_TEXT_MIN = 8;
 
+/** Values of a set that are looked up one by one, in some milliseconds and without a rest; longer sets go by the columns, which are read in slices. */
+export const SET_MAX = 16_384;
+
 export interface ValueFacts {
   readonly index: OrderedIndex;
   /** Every value is what the rows have: none was rounded. */
@@ -89,11 +92,12 @@ function valueIn({ index, only }: ValueFacts, literal: Literal): Value | undefin
   }
 }
 
-/** All of a set; undefined: some are of another type. */
+/** All of a set; undefined: some are of another type, or there are too many. */
 function valuesIn(facts: ValueFacts, set: ValueSet): Value[] | undefined {
   const { bools, ints, doubles, texts, lists } = set;
   const { only } = facts;
-  if (lists.length > 0) return undefined;
+  if (lists.length > 0 || bools.length + ints.length + doubles.length + texts.length > SET_MAX)
+    return undefined;
   if (facts.index.parts.values.form === 'text')
     return bools.length + ints.length + doubles.length > 0
       ? undefined

@@ -4,6 +4,7 @@ import { BLOCK_ROWS, setRange } from '#expr/evaluate/rows.js';
 import type { FieldRef, Leaf, Operand } from '#expr/typed.js';
 import { type BlockRanges, mayHold } from '#index/scalar/block-ranges.js';
 import { type LeafAnswer, listAnswer } from '#index/scalar/leaf-answer.js';
+import { SET_MAX } from '#index/scalar/value-answers.js';
 import type { Key } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -48,7 +49,10 @@ function keySource(data: FactsSource, rowCount: number, leaf: Leaf): Source | un
 
 function keysOf(leaf: Leaf, fieldId: bigint): Key[] | undefined {
   if ((leaf.kind !== 'compare' && leaf.kind !== 'in') || !isField(leaf.operand, fieldId)) return undefined;
-  if (leaf.kind === 'in') return [...leaf.values.ints, ...leaf.values.texts];
+  if (leaf.kind === 'in') {
+    const { ints, texts } = leaf.values;
+    return ints.length + texts.length > SET_MAX ? undefined : [...ints, ...texts];
+  }
   if (leaf.op !== '==' && leaf.op !== '!=') return undefined;
   const { value } = leaf;
   return value.type === 'int' || value.type === 'text' ? [value.value] : undefined;
