@@ -148,6 +148,7 @@ export function scanOne(
     if (open == 0) continue;
     if (<u64>popcnt(open) >= dense) {
       for (let r = base; open != 0; r += 4, open >>= 4) {
+        if ((open & 15) == 0) continue;
         limit = one(
           element,
           metric,

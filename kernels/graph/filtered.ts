@@ -22,19 +22,23 @@ import {
   scratch,
 } from './graph';
 
+/** What an expansion costs beside the nodes that it scores, in nodes. */
+export const EXPANSION: i32 = 4;
 /** Nodes that a scan scores together. */
 const SCANNED: i32 = 32;
 
 /**
  * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
- * when the nearest unexpanded candidate is farther than the worst of ef results, or after `budget` expansions.
- * @returns how many results
+ * when the nearest unexpanded candidate is farther than the worst of ef results.
+ * @param budget the most work: a node scored is 1, an expansion EXPANSION more. @param probe expansions after which there have to be ef
+ * results, or the walk is given up; 0: none. @returns how many results; of a walk that did not come to its end -1 - how many
  */
-export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: i32): i32 {
+export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: i32, probe: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
   const entries = pool,
     kept = results,
-    capacity = poolMax,
+    // What lies behind so many candidates is never expanded.
+    capacity = min(poolMax, budget / EXPANSION + 1),
     keys = scratch,
     ids = scratch + 64,
     length = degree << 1;
@@ -49,12 +53,14 @@ export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: 
     store<u64>(kept, first);
     found = 1;
   }
-  while (at < size && budget-- > 0) {
+  while (at < size) {
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place);
     store<u64>(place, entry | 1);
-    if (found == ef && entry > (load<u64>(kept + ((<usize>(ef - 1)) << 3)) | 1)) break;
+    if (found == ef && entry > (load<u64>(kept + ((<usize>(ef - 1)) << 3)) | 1)) return found;
+    if (budget <= 0 || (probe-- == 1 && found < ef)) return -1 - found;
     const n = gather(listOf(nodeOf(entry), 0), length, ids, m);
+    budget -= EXPANSION + n;
     let nearest = at + 1;
     if (n > 0) {
       touch(ids, n);
@@ -87,7 +93,7 @@ export function searchAdmitting(query: usize, ef: i32, excluded: usize, budget: 
     at = nearest;
     while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
-  return found;
+  return size == capacity ? -1 - found : found;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   results,
   scratch,
 } from './graph';
+import { EXPANSION } from './filtered';
 import { dims, isInnerProduct, planes, recordOf, slots, recordStride, sum4, table } from './qg-records';
 
 let tableLow: f32 = 0; // what the zeros of all entries stand for
@@ -235,13 +236,15 @@ export function searchRecords(query: usize, ef: i32, most: i32): i32 {
 
 /**
  * The same walk for filters: only nodes whose bit in `excluded` is clear become results, up to ef, and it goes on until the nearest
- * estimate is farther than the worst of ef results, or after `budget` expansions. @returns how many results
+ * estimate is farther than the worst of ef results. `budget`, `probe` and what is returned are those of `searchAdmitting`.
  */
-export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, budget: i32): i32 {
+export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, budget: i32, probe: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
+  // A record is read as a whole.
+  const perExpansion = EXPANSION + <i32>(slots >> 1);
   const entries = pool,
     kept = results,
-    capacity = poolMax,
+    capacity = min(poolMax, budget / perExpansion + 1),
     values = scratch;
   const first = nodeOf(enter(query, 0)),
     m = nextEpoch();
@@ -250,12 +253,14 @@ export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, b
   let size = 1,
     found = 0,
     at = 0;
-  while (at < size && budget-- > 0) {
+  while (at < size) {
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place),
       node = nodeOf(entry);
     store<u64>(place, entry | 1);
-    if (found == ef && entry > load<u64>(kept + ((<usize>(ef - 1)) << 3))) break;
+    if (found == ef && entry > load<u64>(kept + ((<usize>(ef - 1)) << 3))) return found;
+    if (budget <= 0 || (probe-- == 1 && found < ef)) return -1 - found;
+    budget -= perExpansion;
     const record = recordOf(node),
       ids = record + dims;
     touchRecord(node, at + 1 < size ? load<u64>(place, 8) : entry);
@@ -287,5 +292,5 @@ export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, b
     at = nearest;
     while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
-  return found;
+  return size == capacity ? -1 - found : found;
 }

@@ -3,41 +3,45 @@
 import type { ElementType } from './element-type.js';
 import { vectorBytes } from './element-type.js';
 import type { IndexPlacement, IndexSearchInput } from './vector-index.js';
+import { CACHED_BYTES, filteredMicros, walkedBytes } from './walk-plan.js';
 
 /** Setup of a task, and of each of its queries. */
 const TASK_MICROS = 3;
 const QUERY_MICROS = 3;
 /** Bytes of vectors that a scan reads in a microsecond while they are in a core's caches. */
 const SCAN_BYTES = 20_000;
-/** A row that lies anywhere: what waiting for it costs beside its bytes. */
+/** A row that lies anywhere: what waiting for it costs beside its bytes, and where all of them are in a core's caches. */
 const ROW_MICROS = 0.1;
+const CACHED_ROW_MICROS = 0.01;
 
 export const scanMicros = (rows: number, rowBytes: number, queries: number): number =>
   TASK_MICROS + queries * (QUERY_MICROS + (rows * rowBytes) / SCAN_BYTES);
 export const rowsMicros = (rows: number, rowBytes: number, queries: number): number =>
-  TASK_MICROS + queries * (QUERY_MICROS + rows * (ROW_MICROS + rowBytes / SCAN_BYTES));
+  TASK_MICROS +
+  queries *
+    (QUERY_MICROS +
+      rows * ((rows * rowBytes <= CACHED_BYTES ? CACHED_ROW_MICROS : ROW_MICROS) + rowBytes / SCAN_BYTES));
+
+type GraphQuestion = Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded' | 'passing'>;
 
 /** Microseconds of one query. Undefined: not known for this kind of index. */
-export function indexQueryMicros(
-  task: string,
-  input: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>,
-): number | undefined {
+export function indexQueryMicros(task: string, input: GraphQuestion): number | undefined {
   if (task === 'graphSearch' || task === 'qgSearch' || task === 'graphCodesSearch') return graphMicros(input);
   if (task === 'ivfSearch') return ivfMicros(input);
   return undefined;
 }
 
 /** Each of `ef` steps scores a node's neighbours; in a large graph every one of them comes from memory. */
-function graphMicros({
-  index,
-  k,
-  params,
-  excluded,
-}: Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded'>): number {
+function graphMicros({ index, k, params, excluded, passing }: GraphQuestion): number {
   const ef = Math.max(Number(params.ef ?? 0), k, 1);
   const walk = ef * (0.4 + index.dim * 0.004) * Math.min(4, 1 + index.rowCount / 100_000);
+  if (excluded === undefined) return QUERY_MICROS + walk;
   // With a filter more nodes are looked at, or what counts is scored without a walk.
-  return QUERY_MICROS + (excluded === undefined ? walk : walk * 4);
+  const { dim, elementType, rowCount } = index;
+  const codeBytes = walkedBytes(Number(index.params.codeStride ?? dim), dim);
+  const bytes = vectorBytes(elementType as ElementType, dim);
+  const question = { nodes: rowCount, passing: passing ?? rowCount, ef, vectorBytes: bytes, codeBytes };
+  return QUERY_MICROS + Math.max(walk, filteredMicros(question));
 }
 
 function ivfMicros({ index, params }: Pick<IndexSearchInput, 'index' | 'params'>): number | undefined {

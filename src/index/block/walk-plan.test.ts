@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { planWalk, walkCosts } from './walk-plan.js';
+import { filteredMicros, planWalk, walkCosts, walkLimits } from './walk-plan.js';
 
 const small = { nodes: 60_000, ef: 64, vectorBytes: 512, codeBytes: 64 };
 test('few rows are scored exactly, more by their codes or over two hops, most by a walk that keeps what counts', () => {
@@ -27,4 +27,23 @@ test('no plan costs more than scoring what counts', () => {
       },
     ),
   );
+});
+
+test('a walk tries first, for longer the more count and the dearer the other plan is', () => {
+  const large = { ...small, nodes: 300_000 };
+  const few = walkLimits({ ...large, passing: 30_000 }, 'two-hop');
+  expect(few.probe).toBe(32);
+  expect(few.budget * 0.06).toBeLessThan(1.1 * walkCosts({ ...large, passing: 30_000 })['two-hop']);
+  // A walk that found nothing is where nothing counts; one that found some is where as many count as elsewhere.
+  expect(few.usual).toBeGreaterThan(1);
+  expect(few.usual).toBeLessThan(32);
+  const many = walkLimits({ ...large, passing: 270_000 }, 'admitting');
+  expect(many.probe).toBe(0);
+  expect(many.budget * 0.06).toBeLessThan(walkCosts({ ...large, passing: 270_000 }).scan);
+  expect(walkLimits({ ...large, passing: 0 }, 'admitting').budget).toBeGreaterThan(0);
+});
+
+test('the cost of a search is that of its plan', () => {
+  const question = { ...small, passing: 12_000 };
+  expect(filteredMicros(question)).toBe(walkCosts(question).scan);
 });

@@ -79,6 +79,33 @@ describe('rows that do not count', () => {
       expect(recall(fixture, queries, 10, rest), `share ${share}`).toBeGreaterThan(0.93);
     }
   });
+  for (const kind of ['HNSW', 'QG'] as const) {
+    test(`${kind}: rows near the query or far from it, recall holds`, async () => {
+      const [rows, dim] = [2000, 512];
+      const overrides: Overrides = kind === 'QG' ? { build: { ...hnsw, kind, bits: 2 } } : {};
+      const fixture = await build(clustered(rows, dim, 3), dim, 'L2', overrides);
+      const queries = queriesOf(fixture, clustered(8, dim, 3), 8);
+      const orders = queries.map((query) => exact(fixture, query, rows).rows);
+      for (const share of [0.05, 0.2, 0.3, 0.5, 0.9, 0.99]) {
+        // 0: the rows nearest to the query count, else those nearest to another.
+        for (const away of [0, 1, 3]) {
+          let recalled = 0;
+          for (const [at, query] of queries.entries()) {
+            const passing = Math.round(rows * share);
+            const counting = new Set(orders[(at + away) % 8]?.subarray(0, passing));
+            const excluded = bits(rows, (row) => !counting.has(row));
+            const truth = new Set(exact(fixture, query, 10, { excluded }).rows);
+            const { rows: found } = find(fixture, query, 10, { excluded, passing, params: { ef: 80 } });
+            expect(found.length).toBe(10);
+            expect([...found].every((row) => counting.has(row))).toBe(true);
+            recalled += [...found].filter((row) => truth.has(row)).length;
+          }
+          expect(recalled / 80, `share ${share}, away ${away}`).toBeGreaterThanOrEqual(0.95);
+        }
+      }
+    });
+  }
+
   test('rows without a vector have no node', async () => {
     const rows = 500;
     const without = bits(rows, (row) => row % 3 === 0);

@@ -64,4 +64,28 @@ describe('rows that do not count', () => {
     expect(excluded.at(LATEST, {}).passing).toBe(99);
     expect(excluded.at(8n, {}).passing).toBe(98);
   });
+
+  it('of one filter are computed once, until a row is deleted, and seen as they were by reads of the past', () => {
+    const random = seededRandom(5);
+    const versions = new RowVersions();
+    versions.append(300, 5n);
+    const excluded = new ExcludedRowsOf(versions, { nullBits: undefined });
+    const bits = new Uint32Array(10);
+    const rows = Array.from({ length: 300 }, (_, row) => row).filter(() => nextBelow(random, 20) === 0);
+    for (const row of rows) bits[row >> 5] = (bits[row >> 5] as number) | (1 << (row & 31));
+    const passing = { bits, rowCount: 300, passing: rows.length };
+    const first = excluded.at(LATEST, { passing });
+    expect(first.bits?.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect([...(first.rows ?? [])]).toEqual(rows);
+    const again = excluded.at(LATEST, { passing });
+    expect([again.bits, again.rows]).toEqual([first.bits, first.rows]);
+    expect(again.bits).toBe(first.bits);
+    expect(excluded.at(LATEST, { passing: { ...passing } }).bits).not.toBe(first.bits);
+    const [gone = 0, ...left] = rows;
+    versions.delete(gone, 7n);
+    expect([...(excluded.at(LATEST, { passing }).rows ?? [])]).toEqual(left);
+    expect([...(excluded.at(6n, { passing }).rows ?? [])]).toEqual(rows);
+    versions.append(100, 8n);
+    expect(excluded.at(LATEST, { passing }).passing).toBe(left.length);
+  });
 });

@@ -1,6 +1,8 @@
 // Which rows of a segment do not count in a search: not visible, without a vector, or kept out by a filter. A search of the newest state
 // without a filter shares one snapshot of bits with those before it until a row is deleted, superseded or added, and threads read it in place.
+// Searches with one filter share theirs the same way, for as long as the bits that the filter let pass are kept.
 import { bytesForBits, bytesView } from '#base/bytes.js';
+import { countingRows } from '#index/block/counting-rows.js';
 import { clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
 
 export interface ExcludedRows {
@@ -8,8 +10,35 @@ export interface ExcludedRows {
   readonly bits: Uint8Array | undefined;
   /** Rows that count. */
   readonly passing: number;
-  /** Those rows in ascending order, where a filter named them. */
-  readonly rows?: Uint32Array;
+  /** Those rows in ascending order, where a filter named them or lets few pass. */
+  readonly rows?: Uint32Array | undefined;
+}
+
+/** What one state of a segment excludes: right until a row is added, deleted or superseded. */
+interface Snapshot {
+  readonly excluded: ExcludedRows;
+  readonly rowCount: number;
+  readonly changeCount: number;
+}
+
+/** Rows that a predicate lets pass: they are listed when a search asks for them by number, and then once. */
+class FilteredRows implements ExcludedRows {
+  readonly bits: Uint8Array | undefined;
+  readonly passing: number;
+  readonly #rowCount: number;
+  #rows: Uint32Array | undefined;
+
+  constructor({ bits, passing }: ExcludedRows, rowCount: number) {
+    this.bits = bits;
+    this.passing = passing;
+    this.#rowCount = rowCount;
+  }
+
+  get rows(): Uint32Array | undefined {
+    if (this.bits === undefined || this.passing > this.#rowCount / LISTED_PART) return undefined;
+    this.#rows ??= countingRows(this.bits, this.#rowCount, this.passing);
+    return this.#rows;
+  }
 }
 
 /** Bits of rows [0, rowCount): bit (row & 31) of word (row >> 5) is set where the row passes, and no bit behind the last row. */
@@ -37,7 +66,9 @@ interface NullRows {
 export class ExcludedRowsOf {
   readonly vectors: NullRows;
   readonly #versions: RowVersions;
-  #snapshot: (ExcludedRows & { readonly rowCount: number; readonly changeCount: number }) | undefined;
+  #snapshot: Snapshot | undefined;
+  /** Bits that passed are never written to again, so each has one snapshot at a time. */
+  readonly #filtered = new WeakMap<PassingBits, Snapshot>();
 
   constructor(versions: RowVersions, vectors: NullRows) {
     this.#versions = versions;
@@ -60,13 +91,15 @@ export class ExcludedRowsOf {
     const { rowCount, changeCount } = this.#versions;
     if (changeCount === 0 && this.vectors.nullBits === undefined)
       return { bits: undefined, passing: rowCount };
-    const last = this.#snapshot;
-    if (last !== undefined && last.rowCount === rowCount && last.changeCount === changeCount) return last;
-    // Shared memory: threads get it as it is, not a copy each.
-    const bits = new Uint8Array(new SharedArrayBuffer(bytesForBits(rowCount)));
-    this.#put(bits, this.#versions.hiddenBits(this.#versions.newest));
-    this.#snapshot = { ...this.#count(bits), rowCount, changeCount };
-    return this.#snapshot;
+    if (this.#isCurrent(this.#snapshot)) return this.#snapshot.excluded;
+    const bits = this.#copy(this.#versions.newest);
+    this.#snapshot = { excluded: this.#count(bits), rowCount, changeCount };
+    return this.#snapshot.excluded;
+  }
+
+  #isCurrent(snapshot: Snapshot | undefined): snapshot is Snapshot {
+    const { rowCount, changeCount } = this.#versions;
+    return snapshot?.rowCount === rowCount && snapshot.changeCount === changeCount;
   }
 
   #only(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
@@ -84,15 +117,24 @@ export class ExcludedRowsOf {
     return { bits, passing, rows: rows.subarray(0, passing) };
   }
 
+  /** A read of the newest state shares what the one before it with the same filter computed. */
   #passing(passing: PassingBits, readTs: bigint): ExcludedRows {
+    const { rowCount, changeCount } = this.#versions;
+    if (!this.#versions.seesAll(readTs)) return this.#filter(passing, readTs);
+    const last = this.#filtered.get(passing);
+    if (this.#isCurrent(last)) return last.excluded;
+    const excluded = this.#filter(passing, readTs);
+    this.#filtered.set(passing, { excluded, rowCount, changeCount });
+    return excluded;
+  }
+
+  #filter(passing: PassingBits, readTs: bigint): ExcludedRows {
     const bits = this.#copy(readTs);
     hideOthers(bits, passing);
     const all = this.#versions.rowCount;
     // The bits behind the last row stay clear, as everywhere.
     for (let row = all; row < bits.length * 8; row++) clearBit(bits, row);
-    const counted = this.#count(bits);
-    if (counted.passing > all / LISTED_PART) return counted;
-    return { ...counted, bits, rows: listClear(bits, all, counted.passing) };
+    return new FilteredRows(this.#count(bits), all);
   }
 
   #allBut(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
@@ -109,8 +151,9 @@ export class ExcludedRowsOf {
     return left === undefined ? this.#count(bits) : { bits, passing: left.length, rows: left };
   }
 
+  /** In shared memory: threads get it as it is, not a copy each. */
   #copy(readTs: bigint): Uint8Array {
-    const bits = new Uint8Array(bytesForBits(this.#versions.rowCount));
+    const bits = new Uint8Array(new SharedArrayBuffer(bytesForBits(this.#versions.rowCount)));
     this.#put(bits, this.#versions.hiddenBits(readTs));
     return bits;
   }
@@ -142,17 +185,5 @@ export function hideOthers(hidden: Uint8Array, { bits }: PassingBits): void {
   for (let at = 0; at < hidden.length; at++) hidden[at] = (hidden[at] as number) | (~(bytes[at] ?? 0) & 0xff);
 }
 
-/** Up to one row in so many is listed: to find them costs a look at each byte of the bits, and a search that has the list needs no bits. */
-const LISTED_PART = 16;
-
-/** Rows whose bit is clear, ascending. @param count how many there are */
-function listClear(bits: Uint8Array, rowCount: number, count: number): Uint32Array {
-  const rows = new Uint32Array(count);
-  let found = 0;
-  for (let at = 0; at < bits.length && found < count; at++) {
-    if (bits[at] === 0xff) continue;
-    const end = Math.min(rowCount, at * 8 + 8);
-    for (let row = at * 8; row < end; row++) if (!hasBitAt(bits, row)) rows[found++] = row;
-  }
-  return rows;
-}
+/** Up to one row in so many may be listed: a list of more would be larger than what it saves a search. */
+const LISTED_PART = 8;

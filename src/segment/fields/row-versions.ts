@@ -237,13 +237,18 @@ export function clearBit(bits: Uint8Array, i: number): void {
   bits[i >> 3] = (bits[i >> 3] as number) & ~(1 << (i & 7));
 }
 
+/** Bits that are set. @param bits at a multiple of 4 where they are counted in words */
 export function countBits(bits: Uint8Array): number {
+  const wordCount = bits.byteOffset % 4 === 0 ? bits.length >>> 2 : 0;
   let count = 0;
-  for (let i = 0; i < bits.length; i++) {
-    let x = bits[i] as number;
-    x = (x & 0x55) + ((x >> 1) & 0x55);
-    x = (x & 0x33) + ((x >> 2) & 0x33);
-    count += (x & 0x0f) + (x >> 4);
-  }
+  for (const word of new Uint32Array(bits.buffer, wordCount === 0 ? 0 : bits.byteOffset, wordCount))
+    count += bitsOf(word);
+  for (let at = wordCount * 4; at < bits.length; at++) count += bitsOf(bits[at] as number);
   return count;
+}
+
+function bitsOf(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

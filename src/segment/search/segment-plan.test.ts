@@ -29,7 +29,6 @@ const dense: DenseFacts = {
   vectorBytes: 512,
   queryBytes: 512,
   hasRange: false,
-  isNamed: false,
   isNarrowed: false,
   index: undefined,
   keepsRecall: false,
@@ -44,7 +43,7 @@ const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts =>
   ...of,
 });
 const hnsw = indexOf('HNSW');
-const few = { isNamed: true, isNarrowed: true, passing: 1000 };
+const few = { isNarrowed: true, passing: 1000 };
 const chosen = { isExact: false, params: { ef: 77 }, width: 77, recall: 0.97 } as const;
 
 // What a search of vectors in memory becomes, and how explain shows it.
@@ -81,12 +80,12 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
   ['an index of another metric', { index: indexOf('HNSW', { metric: 'IP' }) }, { kind: 'scan' }, {}],
   ['an index of fewer rows', { index: indexOf('HNSW', { rowCount: 99_999 }) }, { kind: 'scan' }, {}],
   [
-    'few named rows go before an index',
+    'few rows go before an index',
     { index: hnsw, ...few },
     { kind: 'rows', rowsPerTask: 1000 },
     { plan: 'rows' },
   ],
-  ['one named row more', { index: hnsw, ...few, passing: 1001 }, { kind: 'index' }, {}],
+  ['one row more', { index: hnsw, ...few, passing: 1001 }, { kind: 'index' }, {}],
   [
     'a chosen width',
     { index: hnsw, choice: chosen },
@@ -105,8 +104,21 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     { kind: 'rows' },
     { plan: 'rows', computed: 3000n },
   ],
-  ['not so few', { isNarrowed: true, passing: 3125 }, { kind: 'scan' }, {}],
-  ['named rows, many', { isNarrowed: true, isNamed: true, passing: 90_000 }, { kind: 'scan' }, {}],
+  ['not so few, but apart', { isNarrowed: true, passing: 11_000 }, { kind: 'rows' }, { plan: 'rows' }],
+  [
+    'as many, of long vectors',
+    { isNarrowed: true, passing: 40_000, vectorBytes: 4096 },
+    { kind: 'rows' },
+    {},
+  ],
+  ['as many, side by side', { isNarrowed: true, passing: 12_000 }, { kind: 'scan' }, {}],
+  ['many of few', { isNarrowed: true, rowCount: 900, passing: 899 }, { kind: 'scan' }, {}],
+  [
+    'a graph that would score each row',
+    { index: indexOf('HNSW', { planOf: () => 'exact' }), isNarrowed: true, passing: 9000 },
+    { kind: 'rows' },
+    { plan: 'rows', recall: 1 },
+  ],
   [
     'a graph that grows',
     { grownRows: 60_000, params: { ef: 30 } },

@@ -7,7 +7,7 @@ import type { WalkPlan } from '#index/block/walk-plan.js';
 import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import type { AskedParams } from './asked-params.js';
-import type { RecallChoice } from './recall-controller.js';
+import { type RecallChoice, widthNameOf } from './recall-controller.js';
 
 /** What is known of every search. */
 export interface CommonFacts {
@@ -40,8 +40,6 @@ export interface DenseFacts extends CommonFacts {
   readonly vectorBytes: number;
   readonly queryBytes: number;
   readonly hasRange: boolean;
-  /** A filter named the rows that count. */
-  readonly isNamed: boolean;
   /** Whether some rows do not count. */
   readonly isNarrowed: boolean;
   readonly index: IndexFacts | undefined;
@@ -138,9 +136,13 @@ const SHARED_QUERIES_MAX = 4;
 const SCAN_QUERIES_MAX = 32;
 /** Tasks for each thread from which a scan counts as cut into many. */
 const TASKS_PER_THREAD_MAX = 16;
-/** So few rows that a filter named are scored one by one, index or not: that is exact, and as fast as an index that must look past the others. */
-const NAMED_ROWS_MAX = 1000;
-/** Where fewer than one row in so many counts, rows are named one by one: they are fetched ahead, and no bits are looked through. */
+/** So few rows of a segment are scored one by one, index or not: that is exact, and as fast as an index that must look past the others. */
+const FEW_ROWS_MAX = 1000;
+/** Few rows are at most one part in so many. */
+const FEW_SHARE = 2;
+/** What it costs to fetch a row that lies apart, in bytes that a scan reads meanwhile: rows that count are named one by one where that is less. */
+const JUMP_BYTES = 4000;
+/** Where fewer than one row in so many counts they are named however short their vectors are: no bits are looked through. */
 const SPARSE_SHARE = 32;
 
 export function planSegmentSearch(facts: DenseFacts): DensePlan;
@@ -160,19 +162,23 @@ export function planSegmentSearch(facts: SegmentFacts): SegmentPlan {
   }
 }
 
-const isFewNamed = ({ isNamed, passing }: DenseFacts): boolean => isNamed && passing <= NAMED_ROWS_MAX;
+const areFew = ({ isNarrowed, passing, rowCount }: DenseFacts): boolean =>
+  isNarrowed && passing <= FEW_ROWS_MAX && passing * FEW_SHARE <= rowCount;
 
 /** Whether the index can answer, so that a recall may be chosen for it. An index is over all rows of a sealed segment. */
 export const isIndexUsable = (facts: DenseFacts): boolean =>
   facts.index !== undefined &&
   facts.index.metric === facts.metric &&
   facts.index.rowCount === facts.rowCount &&
-  !isFewNamed(facts);
+  !areFew(facts);
 
 function planDense(facts: DenseFacts): DensePlan {
   const { index, choice, params, passing, queryCount, rowCount, parallelism } = facts;
-  if (index !== undefined && choice?.isExact !== true && isIndexUsable(facts))
-    return { kind: 'index', index, params: choice?.params ?? params, recall: choice?.recall ?? 0 };
+  if (index !== undefined && choice?.isExact !== true && isIndexUsable(facts)) {
+    const asked = choice?.params ?? params;
+    if (!isScoredByRow(facts, index, asked))
+      return { kind: 'index', index, params: asked, recall: choice?.recall ?? 0 };
+  }
   if (facts.metric === 'MHJACCARD') {
     const tasks = tasksOfBytes(rowCount * facts.queryBytes, parallelism);
     return { kind: 'signatures', rowsPerTask: Math.ceil(rowCount / tasks) };
@@ -180,11 +186,24 @@ function planDense(facts: DenseFacts): DensePlan {
   const tasks = tasksOf(facts, passing, queryCount);
   if (queryCount > SCAN_QUERIES_MAX && tasks > parallelism * TASKS_PER_THREAD_MAX)
     return { kind: 'slices', queriesPerSlice: SCAN_QUERIES_MAX };
-  if (facts.isNarrowed && (passing * SPARSE_SHARE < rowCount || isFewNamed(facts)))
+  if (facts.isNarrowed && (areSparse(facts) || areFew(facts)))
     return { kind: 'rows', rowsPerTask: Math.max(1, Math.ceil(passing / tasks)) };
   if (facts.grownRows > 0 && !facts.keepsRecall) return { kind: 'walk and scan', grownRows: facts.grownRows };
   return { kind: 'scan', sharedAtOnce: isShared(facts) ? scansAtOnce(facts) : undefined };
 }
+
+const areSparse = ({ passing, rowCount, vectorBytes }: DenseFacts): boolean =>
+  passing * Math.min(SPARSE_SHARE, 1 + JUMP_BYTES / vectorBytes) < rowCount;
+
+/** A graph of which the rows that count would be scored one by one is not asked: the tasks here do that on all threads. */
+const isScoredByRow = (
+  { isNarrowed, passing, k }: DenseFacts,
+  index: IndexFacts,
+  params: AskedParams,
+): boolean =>
+  isNarrowed &&
+  widthNameOf(index.indexType) === 'ef' &&
+  index.planOf(passing, Math.max(Number(params.ef ?? 0), k)) === 'exact';
 
 const isShared = ({ hasRange, queryCount, rowCount, vectorBytes }: DenseFacts): boolean =>
   !hasRange &&

@@ -126,7 +126,6 @@ async function searchDense(asked: Asked, vectors: VectorColumn): Promise<Segment
     vectorBytes,
     queryBytes: queries.byteLength,
     hasRange: request.radius !== undefined || request.rangeFilter !== undefined,
-    isNamed: excluded.rows !== undefined,
     isNarrowed: bits !== undefined,
     index: vectors.index,
     keepsRecall: hooks.choose !== undefined,

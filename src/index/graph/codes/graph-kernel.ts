@@ -28,7 +28,7 @@ export interface GraphKernel {
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
-  searchAdmitting(query: number, ef: number, excluded: number, budget: number): number;
+  searchAdmitting(query: number, ef: number, excluded: number, budget: number, probe: number): number;
   searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
   scanCounting(query: number, ef: number, excluded: number): number;
   takeRows(fromResults: number, count: number, out: number): void;
@@ -83,7 +83,7 @@ export interface GraphKernel {
   ): void;
   makeTable(query: number, dim: number, scale: number): void;
   searchRecords(query: number, ef: number, most: number): number;
-  searchRecordsAdmitting(query: number, ef: number, excluded: number, budget: number): number;
+  searchRecordsAdmitting(query: number, ef: number, excluded: number, budget: number, probe: number): number;
 }
 
 export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64, graphRelaxedKernelBase64);

@@ -58,6 +58,6 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
       }
     },
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    admit: (ef, excluded, budget) => kernel.searchAdmitting(query, ef, excluded, budget),
+    admit: (ef, excluded, { budget, probe }) => kernel.searchAdmitting(query, ef, excluded, budget, probe),
   };
 }

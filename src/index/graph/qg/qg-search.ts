@@ -35,6 +35,7 @@ function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks
       isResults: true,
       count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))),
     }),
-    admit: (ef, excluded, budget) => kernel.searchRecordsAdmitting(query, ef, excluded, budget),
+    admit: (ef, excluded, { budget, probe }) =>
+      kernel.searchRecordsAdmitting(query, ef, excluded, budget, probe),
   };
 }

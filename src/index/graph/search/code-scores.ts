@@ -8,6 +8,7 @@ import { FLAT_K_MAX } from '#index/flat/flat-queries.js';
 import type { Hits, RowScores, ScoreBounds } from '#index/flat/row-scores.js';
 import { nearestByCode } from '#index/graph/codes/code-nearest.js';
 import { decodeCode } from '#index/graph/codes/code-vectors.js';
+import { type CodeForm, rescored } from '#index/graph/codes/graph-codes.js';
 import { graphParams, NIL } from '#index/graph/nodes/graph-layout.js';
 import type { GraphSearchPlace } from './graph-walks.js';
 
@@ -118,6 +119,15 @@ export class CodeScores implements RowScores {
       ? product(this.#query, vector)
       : cosine(this.#query, vector, this.#shift);
   }
+}
+
+/**
+ * How many rows, the nearest by their keys, are worth a score by their codes to have the best `k`: keys differ from these by how the query is rounded, which is coarse with 8 bits only, and with
+ * cosine by the length of the decoded vector, too.
+ */
+export function scoredByCodes(k: number, form: CodeForm, metric: MetricType): number {
+  if (metric === 'COSINE' && form.startsWith('SQ')) return rescored(k, form);
+  return form === 'SQ8' ? k + 6 + (k >> 4) : k + 3;
 }
 
 const sectionAt = (index: IndexPlacement, name: string): number =>

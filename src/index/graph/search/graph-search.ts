@@ -6,10 +6,16 @@ import { bytesView } from '#base/bytes.js';
 import { countingRows } from '#index/block/counting-rows.js';
 import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
-import { isInRange, type MetricType } from '#index/block/metric.js';
+import type { MetricType } from '#index/block/metric.js';
 import { writeFloats } from '#index/block/vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
-import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
+import {
+  planWalk,
+  type WalkPlan,
+  type WalkQuestion,
+  walkedBytes,
+  walkLimits,
+} from '#index/block/walk-plan.js';
 import { type Hits, type RowScores, VectorScores } from '#index/flat/row-scores.js';
 import {
   type CodeForm,
@@ -33,6 +39,7 @@ import {
   workLayout,
 } from '#index/graph/nodes/graph-layout.js';
 
+import { scoredByCodes } from './code-scores.js';
 import {
   type Column,
   type GraphIndexPlace,
@@ -40,6 +47,7 @@ import {
   type GraphWalks,
   plainWalks,
 } from './graph-walks.js';
+import { hitsInRange } from './hits-in-range.js';
 
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
@@ -179,7 +187,7 @@ class GraphSearch {
     this.#members = members;
     const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
     this.#passing = passing;
-    this.#plan = this.#planFor(passing);
+    this.#plan = this.#planFor();
     if (input.excluded === undefined || this.#plan === 'walk') return;
     if (this.#plan === 'exact')
       this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
@@ -210,15 +218,19 @@ class GraphSearch {
     );
   }
 
-  #planFor(passing: number): WalkPlan {
-    const { isGrowing } = this.#params;
-    const plan = planWalk({
-      nodes: isGrowing ? this.#index.rowCount : this.#members,
-      passing,
-      ef: this.#ef,
+  #question(ef: number): WalkQuestion {
+    return {
+      nodes: this.#params.isGrowing ? this.#index.rowCount : this.#members,
+      passing: this.#passing,
+      ef,
       vectorBytes: this.#scores.rowBytes,
       codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim),
-    });
+    };
+  }
+
+  #planFor(): WalkPlan {
+    const { isGrowing } = this.#params;
+    const plan = planWalk(this.#question(this.#ef));
     // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
     return isGrowing && plan === 'walk' ? 'admitting' : plan;
   }
@@ -267,7 +279,9 @@ class GraphSearch {
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
       const found = this.#walk(ef, isRange ? ef : k);
       const scored = this.#score(found, isRange ? found : k);
-      const { hits, isPast } = isRange ? this.#inRange(scored) : { hits: scored, isPast: true };
+      const { hits, isPast } = isRange
+        ? hitsInRange(scored, this.#metric, this.#input)
+        : { hits: scored, isPast: true };
       // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left. Of a ring the k-th hit
       // has to be in the nearer half of the found: the farther ones are those that were easy to find.
       const enough = k + (rangeFilter === undefined ? 0 : found / 2);
@@ -284,43 +298,39 @@ class GraphSearch {
     }
   }
 
-  /** Hits within the range, and whether enough lie beyond its far end: a quantised graph also returns what it passed on its way. */
-  #inRange({ rows, scores }: Hits): { hits: Hits; isPast: boolean } {
-    const { radius, rangeFilter } = this.#input;
-    const kept = Array.from(scores.keys()).filter((i) =>
-      isInRange(this.#metric, scores[i] as number, radius, rangeFilter),
-    );
-    return {
-      hits: {
-        rows: Uint32Array.from(kept, (i) => rows[i] as number),
-        scores: Float32Array.from(kept, (i) => scores[i] as number),
-      },
-      isPast:
-        scores.reduce((past, score) => past + (isInRange(this.#metric, score, radius) ? 0 : 1), 0) >
-        scores.length * PAST_SHARE,
-    };
-  }
-
   #walk(ef: number, wanted: number): number {
-    const query = this.#query;
-    const { nodes } = this.#params;
     switch (this.#plan) {
       case 'walk': {
         const { isResults, count } = this.#walks.walk(ef, wanted);
         return this.#take(isResults ? 1 : 0, count);
       }
-      case 'admitting':
-        return this.#take(1, this.#walks.admit(ef, this.#excluded, nodes));
-      case 'two-hop':
-        return this.#take(
-          0,
-          this.#kernel.searchTwoHop(query, ef, this.#excluded, Math.min(REACH_MAX, this.#params.degree * 8)),
-        );
       case 'exact':
         return 0; // Never walked, see `run`.
-      case 'scan':
-        return this.#take(0, this.#kernel.scanCounting(query, ef, this.#excluded));
+      default:
+        return this.#walkAmongCounting(ef, this.#plan);
     }
+  }
+
+  /**
+   * A walk over all nodes that keeps those that count: cheap where many near the query do, which their number in all does not show. The plan
+   * that is there for few takes its place when it goes on for too long.
+   */
+  #walkAmongCounting(ef: number, plan: 'admitting' | 'two-hop' | 'scan'): number {
+    const limits = walkLimits(this.#question(ef), plan);
+    const count = this.#walks.admit(ef, this.#excluded, limits);
+    if (count >= 0) return this.#take(1, count);
+    return plan === 'two-hop' && -1 - count >= limits.usual ? this.#overTwoHops(ef) : this.#scanned(ef);
+  }
+
+  #overTwoHops(ef: number): number {
+    const reach = Math.min(REACH_MAX, this.#params.degree * 8);
+    return this.#take(0, this.#kernel.searchTwoHop(this.#query, ef, this.#excluded, reach));
+  }
+
+  /** Codes of far rows differ less than they err: as many are kept as are worth a score, however narrow a walk was asked for. */
+  #scanned(ef: number): number {
+    const kept = Math.min(GRAPH_POOL_MAX, Math.max(ef, this.#worth(this.#input.k)));
+    return this.#take(0, this.#kernel.scanCounting(this.#query, kept, this.#excluded));
   }
 
   /** Puts the rows of what was found where they are scored. */
@@ -353,7 +363,7 @@ class GraphSearch {
   #bestByKeys(k: number): Hits {
     this.#copyExcluded(this.#input.excluded ?? new Uint8Array(0));
     const most = Math.min(GRAPH_POOL_MAX, this.#worth(k));
-    return this.#score(this.#take(0, this.#kernel.scanCounting(this.#query, most, this.#excluded)), k);
+    return this.#score(this.#scanned(most), k);
   }
 
   /** Scores of the found rows, the best `k` of them. */
@@ -386,15 +396,3 @@ class GraphSearch {
     return Math.max(usual, Math.ceil(k * Number(this.#input.params.refineK ?? 1)));
   }
 }
-
-/**
- * The same where codes give the scores: keys differ from these by how the query is rounded, which is coarse with 8 bits only, and with
- * cosine by the length of the decoded vector, too.
- */
-function scoredByCodes(k: number, form: CodeForm, metric: MetricType): number {
-  if (metric === 'COSINE' && form.startsWith('SQ')) return rescored(k, form);
-  return form === 'SQ8' ? k + 6 + (k >> 4) : k + 3;
-}
-
-/** Share of the found that may lie beyond the far end of a range. */
-const PAST_SHARE = 0.1;
