@@ -12,17 +12,19 @@ import { minhashSearch } from '#index/minhash/minhash-search.js';
 import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { decodeScalarIndexFile } from '#index/scalar/scalar-index-file.js';
 import { hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
-import { columnFromInt64 } from '#model/columns/column.js';
+import { columnFromInt64, concatBatches } from '#model/columns/column.js';
 import { indexTypeNames, indexTypeSpec } from '#model/params/index-types.js';
+import { isVectorType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
-import { FileRecord } from '#proto/elanus/data.js';
+import { FileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { readDeletes } from '#segment/files/delta-log.js';
-import { readInsertFile } from '#segment/files/insert-log.js';
+import { readInsertFile, readSegment } from '#segment/files/insert-log.js';
 import { readManifest } from '#segment/files/manifest.js';
 import { decodeFrame, decodeHeader } from '#wal/frame.js';
 import { type DiskFixture, loadFile, searchDisk } from '../support/disk-index.js';
 import { bits, exact, type Fixture, find } from '../support/vector-index.js';
 import * as golden from './formats.js';
+import { typedBatch, typedFormats, typedSchema } from './typed-rows.js';
 
 const folder = new URL('./', import.meta.url);
 const read = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(new URL(name, folder)));
@@ -38,6 +40,27 @@ async function stored(key: string, name: string): Promise<FileRecord> {
   await platform.objectStore.put(key, [bytes]);
   return FileRecord.fromPartial({ key, bytes: BigInt(bytes.length), crc32: crc32(bytes), rowCount: 3n });
 }
+
+/** The files of a log with columns of every type, and their records. */
+async function storedTyped(version: number, logId: bigint): Promise<FileRecord[]> {
+  const groups = JSON.parse(new TextDecoder().decode(read(`insert-log/v${version}.typed`)));
+  const scalars = typedSchema.fields.filter(({ dataType }) => !isVectorType(dataType));
+  const files: FileRecord[] = [];
+  for (const [group, text] of Object.entries<string>(groups)) {
+    const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    const key = `insert_log/2/3/1/${group}/${logId}`;
+    await platform.objectStore.put(key, [bytes]);
+    const fieldIds = group === '0' ? [0n, 1n, ...scalars.map(({ fieldID }) => fieldID)] : [BigInt(group)];
+    const { length } = bytes;
+    files.push({ key, bytes: BigInt(length), crc32: crc32(bytes), rowCount: 4n, fieldIds });
+  }
+  return files;
+}
+
+const typedRecord = (files: FileRecord[]): SegmentRecord => {
+  const logs = new Set(files.map(({ key }) => key.split('/').at(-1))).size;
+  return SegmentRecord.fromPartial({ ...golden.record, rowCount: BigInt(logs * 4), files });
+};
 
 test('every format of docs/formats has golden files', () => {
   // The file of each of these holds an index block of that kind.
@@ -62,7 +85,7 @@ test('every format of docs/formats has golden files', () => {
 });
 
 test('today they are written with the same bytes', async () => {
-  for (const [name, bytes] of await golden.exactFormats())
+  for (const [name, bytes] of [...(await golden.exactFormats()), ...(await typedFormats())])
     if (!name.startsWith('manifest/')) expect({ name, bytes }).toEqual({ name, bytes: read(name) });
 });
 
@@ -95,36 +118,66 @@ describe('logs', () => {
 });
 
 describe('files of segments', () => {
-  test('insert logs', async () => {
-    const scalars = await stored('insert_log/2/3/1/0/1', 'insert-log/v1.group-0.parquet');
-    const vectors = await stored('insert_log/2/3/1/101/1', 'insert-log/v1.group-101.parquet');
-    const columns = [
-      ...(await readInsertFile(platform, { ...scalars, fieldIds: [0n, 1n, 100n, 102n] }, golden.schema))
-        .columns,
-      ...(await readInsertFile(platform, { ...vectors, fieldIds: [101n] }, golden.schema)).columns,
-    ];
-    const wanted = golden.batch().columns;
-    for (const column of wanted)
-      expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
+  describe.each([1, 2])('version %i', (version) => {
+    test('insert logs', async () => {
+      const scalars = await stored('insert_log/2/3/1/0/1', `insert-log/v${version}.group-0.parquet`);
+      const vectors = await stored('insert_log/2/3/1/101/1', `insert-log/v${version}.group-101.parquet`);
+      const columns = [
+        ...(await readInsertFile(platform, { ...scalars, fieldIds: [0n, 1n, 100n, 102n] }, golden.schema))
+          .columns,
+        ...(await readInsertFile(platform, { ...vectors, fieldIds: [101n] }, golden.schema)).columns,
+      ];
+      const wanted = golden.batch().columns;
+      for (const column of wanted)
+        expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
+    });
+
+    test('insert logs of struct arrays', async () => {
+      const { listSchema } = golden;
+      const scalars = await stored('insert_log/2/3/1/0/2', `insert-log/v${version}.lists-0.parquet`);
+      const vectors = await stored('insert_log/2/3/1/103/2', `insert-log/v${version}.lists-103.parquet`);
+      const columns = [
+        ...(await readInsertFile(platform, { ...scalars, fieldIds: [0n, 1n, 100n, 102n] }, listSchema))
+          .columns,
+        ...(await readInsertFile(platform, { ...vectors, fieldIds: [103n] }, listSchema)).columns,
+      ];
+      for (const column of golden.listBatch().columns)
+        expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
+    });
+
+    test('insert logs of every type', async () => {
+      const files = await storedTyped(version, 3n);
+      const back = await readSegment(platform, typedRecord(files), typedSchema);
+      const wanted = typedBatch();
+      const rows = Uint32Array.from({ length: wanted.rowCount }, (_, row) => row);
+      for (const column of wanted.columns) {
+        const [found] = back.fetch(rows, [column.fieldId]).columns;
+        expect(found, `field ${column.fieldId}`).toEqual(column);
+      }
+      back.release();
+    });
+
+    test('delta logs', async () => {
+      const file = await stored('delta_log/2/3/1/1', `delta-log/v${version}.parquet`);
+      const { keys, timestamps } = await readDeletes(platform, file, golden.schema);
+      expect(keys.data).toEqual(columnFromInt64(100n, golden.keys).data);
+      expect([...timestamps]).toEqual(golden.timestamps);
+    });
   });
 
-  test('insert logs of struct arrays', async () => {
-    const scalars = await stored('insert_log/2/3/1/0/2', 'insert-log/v1.lists-0.parquet');
-    const vectors = await stored('insert_log/2/3/1/103/2', 'insert-log/v1.lists-103.parquet');
-    const columns = [
-      ...(await readInsertFile(platform, { ...scalars, fieldIds: [0n, 1n, 100n, 102n] }, golden.listSchema))
-        .columns,
-      ...(await readInsertFile(platform, { ...vectors, fieldIds: [103n] }, golden.listSchema)).columns,
+  test('logs of both versions in one segment', async () => {
+    const files = [
+      ...(await storedTyped(2, 8n)),
+      ...(await storedTyped(1, 9n)),
+      ...(await storedTyped(2, 10n)),
     ];
-    for (const column of golden.listBatch().columns)
-      expect(columns.find(({ fieldId }) => fieldId === column.fieldId)).toEqual(column);
-  });
-
-  test('delta logs', async () => {
-    const file = await stored('delta_log/2/3/1/1', 'delta-log/v1.parquet');
-    const { keys, timestamps } = await readDeletes(platform, file, golden.schema);
-    expect(keys.data).toEqual(columnFromInt64(100n, golden.keys).data);
-    expect([...timestamps]).toEqual(golden.timestamps);
+    const back = await readSegment(platform, typedRecord(files), typedSchema);
+    const one = typedBatch();
+    const both = concatBatches([one, one, one]);
+    const rows = Uint32Array.from({ length: both.rowCount }, (_, row) => row);
+    for (const column of both.columns)
+      expect(back.fetch(rows, [column.fieldId]).columns[0], `field ${column.fieldId}`).toEqual(column);
+    back.release();
   });
 
   test('manifests', async () => {

@@ -4,10 +4,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { catalogFile, catalogRecords } from './catalog.ts';
 import { builtFormats, exactFormats } from './formats.ts';
+import { typedFormats } from './typed-rows.ts';
 
 const records = Object.entries(catalogRecords).map(([name, { value }]) => [`catalog/v1.${name}`, value]);
 const files = [
-  ...[...(await exactFormats()), ...(await builtFormats())],
+  ...[...(await exactFormats()), ...(await typedFormats()), ...(await builtFormats())],
   ...[...records, ['catalog/v1.data.mdb', await catalogFile()]],
 ];
 for (const [name, bytes] of files) {

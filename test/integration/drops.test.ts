@@ -179,8 +179,11 @@ describe('at the start', () => {
     const segment = log?.split('/').slice(0, 4).join('/');
     const left = [
       `${segment}/0/77`,
+      `${segment}/0/78.parquet`,
       'insert_log/1/2/3/0/4',
+      'insert_log/1/2/3/101/4.parquet',
       'delta_log/1/-1/5/6',
+      'delta_log/1/-1/5/7.parquet',
       'manifest/1/2/3.json',
       'index_files/9/1/2/3/FLAT',
     ];

@@ -31,7 +31,9 @@ interface WrittenAs {
   readonly writeId: bigint;
 }
 
-const LOG = /^(?:insert_log\/(-?\d+)\/(-?\d+)\/(\d+)\/\d+|delta_log\/(-?\d+)\/(-?\d+)\/(\d+))\/(\d+)$/;
+/** Logs that earlier releases wrote have no suffix. */
+const LOG =
+  /^(?:insert_log\/(-?\d+)\/(-?\d+)\/(\d+)\/\d+|delta_log\/(-?\d+)\/(-?\d+)\/(\d+))\/(\d+)(?:\.parquet)?$/;
 const MANIFEST = /^manifest\/(-?\d+)\/(-?\d+)\/(\d+)\.json$/;
 const INDEX = /^index_files\/(\d+)\/\d+\/(-?\d+)\/(\d+)\/[^/]+$/;
 

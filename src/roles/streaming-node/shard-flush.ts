@@ -11,6 +11,7 @@ import type { Client } from '#rpc/service.js';
 import { writeDeletes } from '#segment/files/delta-log.js';
 import { writeSegment } from '#segment/files/insert-log.js';
 import { writeManifest } from '#segment/files/manifest.js';
+import { LOG_SUFFIX } from '#segment/files/object-file.js';
 import type { BufferedDeletes, Shard } from './shard.js';
 import type { GrowingSegment } from './shard-change.js';
 
@@ -185,7 +186,8 @@ export class ShardFlush {
         const keys = await platform.objectStore.list(
           `${folder}/${shard.channel.collectionId}/${partitionId}/${segmentId}/`,
         );
-        for (const key of keys) if (key.endsWith(`/${logId}`)) await platform.objectStore.remove(key);
+        for (const key of keys)
+          if (key.endsWith(`/${logId}${LOG_SUFFIX}`)) await platform.objectStore.remove(key);
       } catch (error) {
         platform.logger.warn('flush_files_kept', { segmentId, reason: messageOf(error) });
       }

@@ -10,7 +10,7 @@ import { primaryField } from '#model/schema/field.js';
 import { type Column, FileRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { SegmentData } from '#segment/segment-data.js';
-import { type FilePlatform, getFile, putFile, type SegmentAddress } from './object-file.js';
+import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
 import { ParquetFileReader } from './parquet-reader.js';
 import { ParquetFile } from './parquet-writer.js';
 
@@ -31,12 +31,16 @@ const GROUP_ROWS = 65_536;
 /** Column ids inside the file; its names are `pk` and `ts`. */
 const KEY_COLUMN = 0n;
 const TIMESTAMP_COLUMN = 1n;
-const timestampField = { fieldId: TIMESTAMP_COLUMN, name: 'ts', dataType: DataType.Int64, dim: 0 };
+const noElements = { elementType: DataType.None, dim: 0 };
+const timestampField = {
+  ...{ fieldId: TIMESTAMP_COLUMN, name: 'ts', dataType: DataType.Int64 },
+  ...noElements,
+};
 const keyField = (schema: CollectionSchema) => ({
   fieldId: KEY_COLUMN,
   name: 'pk',
   dataType: primaryField(schema).dataType,
-  dim: 0,
+  ...noElements,
 });
 
 export async function writeDeletes(platform: FilePlatform, write: DeletesWrite): Promise<FileRecord> {
@@ -61,7 +65,7 @@ export async function writeDeletes(platform: FilePlatform, write: DeletesWrite):
     );
     await platform.timers.yield();
   }
-  const key = `delta_log/${collectionId}/${partitionId}/${segmentId}/${write.logId}`;
+  const key = `delta_log/${collectionId}/${partitionId}/${segmentId}/${write.logId}${LOG_SUFFIX}`;
   return FileRecord.create({
     ...(await putFile(platform, key, file.finish())),
     fieldIds: [],

@@ -13,8 +13,9 @@ import { ColumnStore, defaultBytes } from '#segment/fields/column-store.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { applyDeleteSet, readDeletes } from './delta-log.js';
-import { type FilePlatform, getFile, putFile, type SegmentAddress } from './object-file.js';
-import { type FieldRequest, type FixedColumn, ParquetFileReader } from './parquet-reader.js';
+import type { FixedColumn } from './fixed-column.js';
+import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
+import { type FieldRequest, ParquetFileReader } from './parquet-reader.js';
 import type { ParquetField } from './parquet-type.js';
 import { ParquetFile } from './parquet-writer.js';
 
@@ -34,15 +35,19 @@ export interface SegmentWrite {
 const GROUP_BYTES = 4 << 20;
 const GROUP_ROWS = 16_384;
 const SCALAR_GROUP = '0';
+/** Of a row, about, where a file holds one column of vectors. */
+const LEVEL_BYTES = 6;
 
 const insertLogKey = (at: SegmentAddress, group: string, logId: bigint): string =>
-  `insert_log/${at.collectionId}/${at.partitionId}/${at.segmentId}/${group}/${logId}`;
-const logIdOf = (file: FileRecord): bigint => BigInt(/\/(\d+)$/.exec(file.key)?.[1] ?? -1);
+  `insert_log/${at.collectionId}/${at.partitionId}/${at.segmentId}/${group}/${logId}${LOG_SUFFIX}`;
+/** Files of version 1 had no suffix. */
+const logIdOf = (file: FileRecord): bigint => BigInt(/\/(\d+)(?:\.parquet)?$/.exec(file.key)?.[1] ?? -1);
 const isInsertLog = (file: FileRecord): boolean => file.fieldIds.length > 0;
 const systemField = (fieldId: bigint, name: string): FieldRequest => ({
   fieldId,
   name,
   dataType: DataType.Int64,
+  elementType: DataType.None,
   dim: 0,
 });
 
@@ -54,6 +59,7 @@ const requestOf = (field: FieldSchema): FieldRequest => ({
   fieldId: field.fieldID,
   name: field.name,
   dataType: field.dataType,
+  elementType: field.elementType,
   dim: dimOf(field),
 });
 
@@ -124,7 +130,7 @@ async function encodeGroup(
       segment: `${segmentId}`,
     }),
   };
-  const file = new ParquetFile(fields, note, (rowEnd - rowBegin) * rowBytes);
+  const file = new ParquetFile(fields, note, (rowEnd - rowBegin) * (rowBytes + LEVEL_BYTES));
   for (let begin = rowBegin; begin < rowEnd; begin += step) {
     throwIfAborted(write.signal);
     const end = Math.min(rowEnd, begin + step);

@@ -6,6 +6,9 @@ import type { FileRecord } from '#proto/elanus/data.js';
 
 const PIECE_BYTES = 8 << 20;
 
+/** What keys of insert and delta logs end in. */
+export const LOG_SUFFIX = '.parquet';
+
 export interface SegmentAddress {
   readonly collectionId: bigint;
   readonly partitionId: bigint;

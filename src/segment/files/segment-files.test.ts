@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { nextBelow, seededRandom } from '#base/random.js';
+import { textArrayBytes } from '#model/columns/array-column.js';
 import {
   batchOf,
   checkBatch,
@@ -23,6 +24,7 @@ import { KEY, NAME, testBatch, testSchema, VECTOR } from '../../../test/support/
 import { readDeletes, writeDeletes } from './delta-log.js';
 import { readColumn, readInsertFile, readSegment, writeSegment } from './insert-log.js';
 import { listManifests, readManifest, writeManifest } from './manifest.js';
+import { ParquetFileReader } from './parquet-reader.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
 afterAll(() => platform.close());
@@ -43,7 +45,6 @@ const scalarTypes = [
   'Double',
   'VarChar',
   'JSON',
-  'Array',
   'Timestamptz',
   'Geometry',
 ] as const;
@@ -57,6 +58,23 @@ const vectorTypes = [
   'SparseFloatVector',
 ] as const;
 
+const elementTypes = [
+  'Bool',
+  'Int8',
+  'Int16',
+  'Int32',
+  'Int64',
+  'Float',
+  'Double',
+  'VarChar',
+  'FloatVector',
+  'Float16Vector',
+  'BFloat16Vector',
+  'BinaryVector',
+  'Int8Vector',
+] as const;
+
+const dimParams = (type: string) => (type.endsWith('Vector') ? [{ key: 'dim', value: '16' }] : []);
 const everyType = CollectionSchema.fromPartial({
   name: 'all',
   fields: [
@@ -67,7 +85,17 @@ const everyType = CollectionSchema.fromPartial({
         name: `${type}${nullable}`,
         dataType: DataType[type],
         nullable,
-        typeParams: (vectorTypes as readonly string[]).includes(type) ? [{ key: 'dim', value: '16' }] : [],
+        typeParams: dimParams(type),
+      })),
+    ),
+    ...elementTypes.flatMap((type, i) =>
+      [false, true].map((nullable, j) => ({
+        fieldID: BigInt(201 + i * 2 + j),
+        name: `lists${type}${nullable}`,
+        dataType: DataType[type.endsWith('Vector') ? 'ArrayOfVector' : 'Array'],
+        elementType: DataType[type],
+        nullable,
+        typeParams: dimParams(type),
       })),
     ),
   ],
@@ -76,19 +104,28 @@ const everyType = CollectionSchema.fromPartial({
 function randomColumn(field: FieldSchema, rows: number, seed: number): Column {
   const random = seededRandom(seed);
   const bytes = (length: number) => Uint8Array.from({ length }, () => nextBelow(random, 256));
+  const randomList = ({ elementType }: FieldSchema, length: number): Uint8Array => {
+    const elementWidth = fixedWidth(elementType, dimOf(field));
+    if (elementWidth === undefined)
+      return textArrayBytes(Array.from({ length }, () => 'é'.repeat(nextBelow(random, 4))));
+    const data = bytes(length * elementWidth);
+    return elementType === DataType.Bool ? data.map((byte) => byte & 1) : data;
+  };
   const width = fixedWidth(field.dataType, dimOf(field));
   const isNullRow = () => field.nullable && nextBelow(random, 3) === 0;
   if (width === undefined) {
     const values = Array.from({ length: rows }, () =>
       isNullRow()
         ? null
-        : field.dataType === DataType.VarChar
-          ? bytes(nextBelow(random, 9)).map((b) => b & 127)
-          : bytes(
-              field.dataType === DataType.SparseFloatVector
-                ? nextBelow(random, 5) * 8
-                : nextBelow(random, 40),
-            ),
+        : field.elementType > 0
+          ? randomList(field, nextBelow(random, 3) === 0 ? nextBelow(random, 40) : nextBelow(random, 3))
+          : field.dataType === DataType.VarChar
+            ? bytes(nextBelow(random, 9)).map((b) => b & 127)
+            : bytes(
+                field.dataType === DataType.SparseFloatVector
+                  ? nextBelow(random, 5) * 8
+                  : nextBelow(random, 40),
+              ),
     );
     return columnFromBytes(field.fieldID, field.dataType, values);
   }
@@ -156,7 +193,7 @@ describe('insert logs', () => {
           back.release();
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 10 },
     );
   });
   it('hold many pages and row groups, and can be read by the field', async () => {
@@ -180,8 +217,8 @@ describe('insert logs', () => {
       logId: 1n,
     });
     expect(files.map((file) => [file.key, file.fieldIds, file.rowCount])).toEqual([
-      ['insert_log/2/3/1/0/1', [0n, 1n, KEY, NAME], BigInt(count)],
-      ['insert_log/2/3/1/101/1', [VECTOR], BigInt(count)],
+      ['insert_log/2/3/1/0/1.parquet', [0n, 1n, KEY, NAME], BigInt(count)],
+      ['insert_log/2/3/1/101/1.parquet', [VECTOR], BigInt(count)],
     ]);
     const back = await readSegment(platform, recordOf(files, count), schema);
     const rows = Uint32Array.from({ length: 1000 }, (_, i) => (i * 119_999) % count);
@@ -193,6 +230,26 @@ describe('insert logs', () => {
     expect(only.columns.map((c) => c.fieldId)).toEqual([KEY]);
     data.release();
     back.release();
+  });
+  it('have the floats of every large page at a multiple of eight', async () => {
+    const schema = testSchema();
+    const data = emptySegment(schema);
+    const count = 70_000;
+    const keys = Array.from({ length: count }, (_, i) => BigInt(i));
+    data.appendBatch(testBatch(keys, seededRandom(3)), 5n);
+    const write = { address, schema, data, rowBegin: 0, rowEnd: count, logId: 1n };
+    const [, vectors] = await writeSegment(platform, write);
+    if (vectors === undefined) return expect.fail();
+    const reader = new ParquetFileReader(await platform.objectStore.get(vectors.key), vectors.key);
+    const field = schema.fields.find(({ fieldID }) => fieldID === VECTOR) ?? expect.fail();
+    const { fieldID, name, dataType, elementType } = field;
+    const column = reader.openFixed({ fieldId: fieldID, name, dataType, elementType, dim: dimOf(field) });
+    const begins = [0, ...(column?.pageEnds.slice(0, -1) ?? [])];
+    expect(begins.length).toBeGreaterThan(3);
+    expect(begins.map((row) => (column?.rows(row, row + 1).byteOffset ?? 1) % 8)).toEqual(
+      begins.map(() => 0),
+    );
+    data.release();
   });
   it('give rows of logs from before a field null, and skip fields that are gone', async () => {
     const old = testSchema();
@@ -246,7 +303,7 @@ describe('delta logs', () => {
       const { columns } = data.fetch(Uint32Array.of(1, 2), [KEY]);
       const deletes = { keys: columns[0] as Column, timestamps: BigUint64Array.of(5n, (1n << 64n) - 1n) };
       const file = await writeDeletes(platform, { address, schema, logId: 4n, deletes });
-      expect([file.key, file.fieldIds, file.rowCount]).toEqual(['delta_log/2/3/1/4', [], 2n]);
+      expect([file.key, file.fieldIds, file.rowCount]).toEqual(['delta_log/2/3/1/4.parquet', [], 2n]);
       expect(await readDeletes(platform, file, schema)).toEqual(deletes);
       const back = await readSegment(platform, recordOf([...files, file], 3), schema);
       expect([...back.visibleRows((1n << 64n) - 1n)]).toEqual([0, 1]);
@@ -332,7 +389,7 @@ describe('damage', () => {
     const { inserts } = await makeFiles();
     const file = FileRecord.create({ ...(inserts[0] as FileRecord), crc32: 0xabc });
     await expect(readInsertFile(platform, file, schema)).rejects.toThrow(
-      /insert_log\/2\/3\/1\/0\/77 has CRC-32 [0-9a-f]{8} .*00000abc/,
+      /insert_log\/2\/3\/1\/0\/77\.parquet has CRC-32 [0-9a-f]{8} .*00000abc/,
     );
   });
   it('under a right checksum gives a typed error or columns that fit', async () => {
