@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 const int64s = (...values: bigint[]): Uint8Array => bytesView(BigInt64Array.from(values));
 const floats = (...values: number[]): Uint8Array => bytesView(Float32Array.from(values));
 const NONE = new Uint8Array(0);
-/** Of 16-bit floats, any bits: 1, -0, infinity, the smallest. */
+/** Bits of 16-bit floats: 1, -0, infinity, the smallest and others. */
 const halves = bytesView(Uint16Array.of(0x3c00, 0x8000, 0x7c00, 1, 0x3c00, 0xbc00, 0, 2));
 const vector = floats(0.5, -0, Number.NaN, Number.POSITIVE_INFINITY, 1e-45, -3, 4, 5);
 
@@ -32,7 +32,7 @@ function point(x: number, y: number): Uint8Array {
 interface TypedColumn {
   readonly type: keyof typeof DataType;
   readonly elementType?: keyof typeof DataType;
-  /** Of each row; the nullable column has none of the second. */
+  /** The bytes of each row; the nullable column has none of the second. */
   readonly rows: readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
 }
 

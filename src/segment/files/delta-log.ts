@@ -9,10 +9,10 @@ import { DataType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { type Column, FileRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { ParquetFileReader } from '#segment/files/parquet/parquet-reader.js';
+import { ParquetFile } from '#segment/files/parquet/parquet-writer.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
-import { ParquetFileReader } from './parquet-reader.js';
-import { ParquetFile } from './parquet-writer.js';
 
 /** Key i was deleted at timestamp i. */
 export interface DeleteSet {

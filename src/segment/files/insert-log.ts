@@ -11,13 +11,13 @@ import { FileRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { ColumnStore, defaultBytes } from '#segment/fields/column-store.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
+import type { FixedColumn } from '#segment/files/parquet/fixed-column.js';
+import { type FieldRequest, ParquetFileReader } from '#segment/files/parquet/parquet-reader.js';
+import type { ParquetField } from '#segment/files/parquet/parquet-type.js';
+import { ParquetFile } from '#segment/files/parquet/parquet-writer.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { applyDeleteSet, readDeletes } from './delta-log.js';
-import type { FixedColumn } from './fixed-column.js';
 import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
-import { type FieldRequest, ParquetFileReader } from './parquet-reader.js';
-import type { ParquetField } from './parquet-type.js';
-import { ParquetFile } from './parquet-writer.js';
 
 export type { SegmentAddress } from './object-file.js';
 export interface SegmentWrite {
@@ -35,7 +35,7 @@ export interface SegmentWrite {
 const GROUP_BYTES = 4 << 20;
 const GROUP_ROWS = 16_384;
 const SCALAR_GROUP = '0';
-/** Of a row, about, where a file holds one column of vectors. */
+/** What the levels of a row take, about, where a file holds one column of vectors. */
 const LEVEL_BYTES = 6;
 
 const insertLogKey = (at: SegmentAddress, group: string, logId: bigint): string =>

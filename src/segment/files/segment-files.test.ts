@@ -24,7 +24,6 @@ import { KEY, NAME, testBatch, testSchema, VECTOR } from '../../../test/support/
 import { readDeletes, writeDeletes } from './delta-log.js';
 import { readColumn, readInsertFile, readSegment, writeSegment } from './insert-log.js';
 import { listManifests, readManifest, writeManifest } from './manifest.js';
-import { ParquetFileReader } from './parquet-reader.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
 afterAll(() => platform.close());
@@ -230,26 +229,6 @@ describe('insert logs', () => {
     expect(only.columns.map((c) => c.fieldId)).toEqual([KEY]);
     data.release();
     back.release();
-  });
-  it('have the floats of every large page at a multiple of eight', async () => {
-    const schema = testSchema();
-    const data = emptySegment(schema);
-    const count = 70_000;
-    const keys = Array.from({ length: count }, (_, i) => BigInt(i));
-    data.appendBatch(testBatch(keys, seededRandom(3)), 5n);
-    const write = { address, schema, data, rowBegin: 0, rowEnd: count, logId: 1n };
-    const [, vectors] = await writeSegment(platform, write);
-    if (vectors === undefined) return expect.fail();
-    const reader = new ParquetFileReader(await platform.objectStore.get(vectors.key), vectors.key);
-    const field = schema.fields.find(({ fieldID }) => fieldID === VECTOR) ?? expect.fail();
-    const { fieldID, name, dataType, elementType } = field;
-    const column = reader.openFixed({ fieldId: fieldID, name, dataType, elementType, dim: dimOf(field) });
-    const begins = [0, ...(column?.pageEnds.slice(0, -1) ?? [])];
-    expect(begins.length).toBeGreaterThan(3);
-    expect(begins.map((row) => (column?.rows(row, row + 1).byteOffset ?? 1) % 8)).toEqual(
-      begins.map(() => 0),
-    );
-    data.release();
   });
   it('give rows of logs from before a field null, and skip fields that are gone', async () => {
     const old = testSchema();

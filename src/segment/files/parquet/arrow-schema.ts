@@ -29,7 +29,7 @@ const ARROW = {
 } as const;
 
 interface ArrowType {
-  /** Of the union `Type`. */
+  /** Its number in the union `Type`. */
   readonly type: number;
   readonly slots: Slots;
 }

@@ -16,7 +16,7 @@ export interface ParquetField {
   readonly fieldId: bigint;
   readonly name: string;
   readonly dataType: number;
-  /** Of arrays and arrays of vectors. */
+  /** What arrays and arrays of vectors consist of; 0 for other types. */
   readonly elementType: number;
   readonly dim: number;
   /** Rows may be null. */

@@ -36,7 +36,7 @@ export interface PageLimits {
   readonly isOptional: boolean;
   readonly isSnappy: boolean;
   readonly rowBegin: number;
-  /** Of the rows of the group. */
+  /** The row at which the row group ends. */
   readonly end: number;
   readonly chunkEnd: number;
 }
