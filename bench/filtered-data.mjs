@@ -1,0 +1,69 @@
+// Data of filtered.mjs: vectors in clusters whose centres lie in a space of few dimensions, as those of real embeddings do, so that "near"
+// and "far" mean something; and two columns to filter by. `rank` orders rows by how near their cluster is to one place: the first n of them
+// are a filter that goes with the vectors. `label` is a random order: a filter that has nothing to do with them.
+import { nextBelow, nextFloat, seededRandom } from '../dist/base/random.js';
+
+const LATENT = 8;
+const CLUSTER_ROWS = 200;
+export const DIM = 128;
+
+/** @returns seeded vectors, their columns, and queries near the first rows by rank, near the last, and anywhere */
+export function makeData(rows, queryCount) {
+  const random = seededRandom(20);
+  const gauss = () =>
+    Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
+  const basis = Float32Array.from({ length: LATENT * DIM }, gauss);
+  const clusters = Math.ceil(rows / CLUSTER_ROWS);
+  const places = Float32Array.from({ length: clusters * LATENT }, gauss);
+  const distances = Float64Array.from({ length: clusters }, (_, cluster) => {
+    let sum = 0;
+    for (let d = 0; d < LATENT; d++) sum += (places[cluster * LATENT + d] - places[d]) ** 2;
+    return sum;
+  });
+  const vectorOf = (cluster, into, at) => {
+    for (let d = 0; d < DIM; d++) {
+      let value = gauss() * 0.6;
+      for (let l = 0; l < LATENT; l++) value += places[cluster * LATENT + l] * basis[l * DIM + d] * 0.35;
+      into[at + d] = value;
+    }
+  };
+  const clusterOf = Uint32Array.from({ length: rows }, () => nextBelow(random, clusters));
+  const vectors = new Float32Array(rows * DIM);
+  for (let row = 0; row < rows; row++) vectorOf(clusterOf[row], vectors, row * DIM);
+  const byDistance = [...Array(clusters).keys()].sort((a, b) => distances[a] - distances[b]);
+  const queriesOf = (pick) =>
+    Array.from({ length: queryCount }, () => {
+      const query = new Float32Array(DIM);
+      vectorOf(pick(), query, 0);
+      return query;
+    });
+  const some = Math.max(1, Math.ceil(clusters / 50));
+  const shuffled = Float64Array.from({ length: rows }, () => nextFloat(random));
+  return {
+    rows,
+    vectors,
+    columns: {
+      rank: ordersOf(rows, (a, b) => distances[clusterOf[a]] - distances[clusterOf[b]] || a - b),
+      label: ordersOf(rows, (a, b) => shuffled[a] - shuffled[b]),
+    },
+    queries: {
+      near: queriesOf(() => byDistance[nextBelow(random, some)]),
+      far: queriesOf(() => byDistance[clusters - 1 - nextBelow(random, some)]),
+      any: queriesOf(() => nextBelow(random, clusters)),
+    },
+  };
+}
+
+/** The place of each row in that order. */
+function ordersOf(rows, compare) {
+  const order = new Int32Array(rows);
+  for (const [at, row] of [...Array(rows).keys()].sort(compare).entries()) order[row] = at;
+  return order;
+}
+
+/** Which queries meet which column. */
+export const kinds = [
+  { name: 'uncorrelated', column: 'label', queries: 'any' },
+  { name: 'correlated', column: 'rank', queries: 'near' },
+  { name: 'anti-correlated', column: 'rank', queries: 'far' },
+];
