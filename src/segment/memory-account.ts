@@ -4,7 +4,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { Gauge, Metrics } from '#platform/metrics.js';
 
-export const memoryKinds = ['rows', 'vectors', 'keys', 'indexes', 'growing', 'loading'] as const;
+export const memoryKinds = ['rows', 'vectors', 'keys', 'indexes', 'paths', 'growing', 'loading'] as const;
 export type MemoryKind = (typeof memoryKinds)[number];
 export interface MemoryUse {
   readonly collectionId: bigint;
@@ -77,6 +77,11 @@ export class MemoryAccount {
     let bytes = 0;
     for (const use of this.#uses()) if (use.isIdle !== true) bytes += use.bytes;
     return bytes;
+  }
+
+  /** Whether so many bytes are free, without anything being given up. */
+  hasRoom(bytes: number): boolean {
+    return this.usedBytes + bytes <= this.limitBytes;
   }
 
   /** Gives idle memory up when it has to. @returns whether so many bytes are free now */

@@ -96,13 +96,20 @@ function rowPredicate({ predicate, elements }: PredicateFilter): Predicate {
 /** Views of the rows there are now: storage that grows meanwhile leaves the old one as it is. */
 export function columnsOf(data: SegmentData, rowCount: number): ColumnSource {
   const views = new Map<bigint, ColumnView | undefined>();
+  const view = (fieldId: bigint): ColumnView | undefined => {
+    if (!views.has(fieldId)) {
+      const scalars = data.scalars(fieldId, 0, rowCount);
+      views.set(fieldId, scalars && viewOfScalars(scalars));
+    }
+    return views.get(fieldId);
+  };
+  data.jsonPaths.begin();
   return {
-    view(fieldId) {
-      if (!views.has(fieldId)) {
-        const scalars = data.scalars(fieldId, 0, rowCount);
-        views.set(fieldId, scalars && viewOfScalars(scalars));
-      }
-      return views.get(fieldId);
+    view,
+    path(fieldId, path) {
+      const json = view(fieldId);
+      if (json?.kind !== 'variable') return undefined;
+      return data.jsonPaths.column({ fieldId, rowCount, dataBytes: json.data.length }, path);
     },
   };
 }

@@ -13,6 +13,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type ExcludedRows, ExcludedRowsOf, type RowFilter } from '#segment/fields/excluded-rows.js';
 import { FieldStores, type VectorStoreOfField } from '#segment/fields/field-stores.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
+import { JsonPaths } from '#segment/fields/json-paths.js';
 import { KeyedRows } from '#segment/fields/keyed-rows.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
@@ -57,6 +58,8 @@ export class SegmentData {
   readonly #copies: RowFetch;
   /** Its rows in the order of their keys. */
   readonly ordered: OrderedRows;
+  /** Values at paths of its JSON fields. */
+  readonly jsonPaths = new JsonPaths();
   /** Excluded rows of each vector field that was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
   #isReleased = false;
@@ -331,6 +334,7 @@ export class SegmentData {
   /** Gives the vectors' memory back, as soon as running searches end. */
   release(): void {
     this.#isReleased = true;
+    this.jsonPaths.close();
     this.#fields.release();
   }
 }

@@ -5,6 +5,7 @@ import { FilterEvaluator } from '#expr/evaluate/filter-evaluator.js';
 import { isBitSet } from '#expr/evaluate/rows.js';
 import type { ComparisonOp, FieldRef, Leaf, Literal, Operand, Predicate } from '#expr/typed.js';
 import { evaluate, type Row } from '../oracle/predicate-oracle.js';
+import { KeptPaths } from './kept-paths.js';
 import { columnOf } from './row-columns.js';
 
 /** All comparisons. */
@@ -31,7 +32,15 @@ export const DOUBLES = [
 export function found(predicate: Predicate, fields: readonly FieldRef[], rows: readonly Row[]): number[] {
   const views = new Map(fields.map((field) => [field.fieldId, viewOf(columnOf(field, rows))]));
   const bits = new Uint32Array(Math.ceil(rows.length / 32));
-  new FilterEvaluator(predicate, { view: (fieldId) => views.get(fieldId) }).evaluate(0, rows.length, bits);
+  const source = { view: (fieldId: bigint) => views.get(fieldId) };
+  new FilterEvaluator(predicate, source).evaluate(0, rows.length, bits);
+  // What was found at JSON paths says the same when it is found and when it is kept.
+  const kept = new KeptPaths().over(source);
+  for (let time = 0; time < 2; time++) {
+    const again = new Uint32Array(bits.length);
+    new FilterEvaluator(predicate, kept).evaluate(0, rows.length, again);
+    expect(again).toEqual(bits);
+  }
   return rows.flatMap((_, row) => (isBitSet(bits, row) ? [row] : []));
 }
 

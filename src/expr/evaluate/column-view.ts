@@ -1,5 +1,6 @@
 // Columns as an evaluator reads them: typed arrays over the bytes of a column, so that a loop over a column is a loop over numbers. Whoever
 // has rows (a segment, a test) gives a `ColumnSource`; views are of rows that do not change any more.
+import type { PathColumn } from '#expr/evaluate/json/path-column.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 
@@ -30,6 +31,8 @@ export type ColumnView = FixedView | VariableView;
 export interface ColumnSource {
   /** Undefined: these rows have no such field, it is null in each. */
   view(fieldId: bigint): ColumnView | undefined;
+  /** What is kept about a path of a JSON field; undefined: nothing, rows are looked through each time. */
+  path?(fieldId: bigint, path: readonly string[]): PathColumn | undefined;
 }
 
 const formByType = new Map<number, FixedForm>([

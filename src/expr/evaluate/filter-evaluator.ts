@@ -46,8 +46,11 @@ export class FilterEvaluator {
     assert(passing.length >= wordsOf(end - begin), `${passing.length} words for ${end - begin} rows`);
     const [alive, out] = [this.#alive, this.#out];
     let passed = 0;
-    for (let first = begin; first < end; first += BLOCK_ROWS) {
-      const rows = { begin: first, count: Math.min(BLOCK_ROWS, end - first) };
+    for (let first = begin, next = begin; first < end; first = next) {
+      // Blocks begin where chunks of kept values do, unless the bits of the run would begin within a word.
+      const count = (begin & 31) === 0 ? BLOCK_ROWS - (first % BLOCK_ROWS) : BLOCK_ROWS;
+      next = Math.min(first + count, end);
+      const rows = { begin: first, count: next - first };
       alive.fill(0);
       setFirst(alive, rows.count);
       const words = wordsOf(rows.count);

@@ -72,7 +72,7 @@ export class Operands {
     if (known !== undefined) return known;
     const view = this.variable(field);
     if (view === undefined) return undefined;
-    const locator = new JsonLocator(view, path);
+    const locator = new JsonLocator(view, path, this.#source.path?.(field.fieldId, path));
     this.#locators.set(key, locator);
     return locator;
   }

@@ -1,4 +1,5 @@
 // Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
+
 import { ElanusError, messageOf } from '#base/errors.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
@@ -13,6 +14,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
 import { fetchRows } from '#segment/fetch-rows.js';
+import { PathsTotal } from '#segment/fields/json-paths.js';
 import { readDeletes } from '#segment/files/delta-log.js';
 import { type DiskReads, openDiskIndexes } from '#segment/files/disk-index-files.js';
 import { readSegment } from '#segment/files/insert-log.js';
@@ -60,6 +62,7 @@ export class QueryNode {
   /** The newest load of each segment, finished or not. An older one would bring rows without the deletes that came since. */
   readonly #versions = new Map<bigint, bigint>();
   readonly #memory: MemoryAccount;
+  readonly #paths: PathsTotal;
   readonly #reads: DiskReads;
   readonly #recall: RecallControllers;
   readonly #indexIdleMs: number;
@@ -72,6 +75,7 @@ export class QueryNode {
     this.#indexIdleMs = indexIdleMs;
     this.#platform = platform;
     this.#memory = memory;
+    this.#paths = new PathsTotal((bytes) => memory.hasRoom(bytes));
     this.#recall = new RecallControllers(platform);
     const cache = new PageCache(platform, diskIndexCacheBytes);
     this.#reads = {
@@ -93,6 +97,7 @@ export class QueryNode {
       for (const kind of ['rows', 'vectors', 'keys'] as const)
         yield { collectionId, kind, bytes: memoryParts[kind] };
       yield { collectionId, kind: 'indexes', bytes: memoryParts.indexes, isIdle: this.#isIdle(segment) };
+      yield { collectionId, kind: 'paths', bytes: segment.data.jsonPaths.bytes, isIdle: true };
     }
   }
 
@@ -100,8 +105,19 @@ export class QueryNode {
     return indexed !== undefined && this.#platform.clock.monotonic() - searchedMs >= this.#indexIdleMs;
   }
 
-  /** Indexes of segments that were not searched for long, the longest first. */
+  /** What filters kept of JSON paths, then indexes, of segments that were not searched for long, the longest first. */
   #evict(bytes: number): void {
+    let freed = 0;
+    const bySearch = [...this.#segments.values()].sort((a, b) => a.searchedMs - b.searchedMs);
+    for (const { data } of bySearch) {
+      if (freed >= bytes) return;
+      freed += data.jsonPaths.bytes;
+      data.jsonPaths.drop();
+    }
+    this.#evictIndexes(bytes - freed);
+  }
+
+  #evictIndexes(bytes: number): void {
     const idle = [...this.#segments.values()].filter(
       (one) => this.#isIdle(one) && one.data.memoryParts.indexes > 0,
     );
@@ -183,6 +199,7 @@ export class QueryNode {
     const data = await readSegment(this.#platform, record, schema, signal, opened.disk).finally(() =>
       opened.release(),
     );
+    data.jsonPaths.countIn(this.#paths);
     try {
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(

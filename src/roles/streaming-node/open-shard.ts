@@ -41,6 +41,7 @@ export function openShard(
     schema: channel.schema,
     persistedSegmentIds: new Set(assignment.persistedSegmentIds),
     allocateIds,
+    hasRoom: parts.hasRoom,
     forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
     onSealed: () => open.current?.flush.request(),
   });

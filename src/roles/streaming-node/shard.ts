@@ -1,6 +1,7 @@
 // One shard of a collection (a vchannel): its growing segments, the deletes that no file holds yet, and what is in files so far.
 // A draft (shard-draft.ts) turns changes into log records and takes what applying them needs; `apply` makes a durable record visible, the
 // same way when it is written and when it is replayed. Which segment takes the next rows follows from what was applied, and from nothing else.
+
 import { assert } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
@@ -12,6 +13,7 @@ import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanu
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { backgroundContext } from '#rpc/service.js';
 import { applyDeletes } from '#segment/apply-deletes.js';
+import { type HasRoom, PathsTotal } from '#segment/fields/json-paths.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
 import type { KeySet } from './key-set.js';
@@ -44,6 +46,8 @@ export interface ShardParts {
   readonly forwardDeletes: (deletes: Omit<BufferedDeletes, 'lsn' | 'appliedMs'>) => Promise<void>;
   /** Something is ready to be written to files. */
   readonly onSealed: () => void;
+  /** Whether the process has memory for what filters keep; it has when nobody counts it. */
+  readonly hasRoom?: HasRoom;
 }
 
 /** Deletes that no file holds yet are written when they take so much, bytes. */
@@ -53,6 +57,8 @@ export class Shard {
   readonly channel: ChannelRecord;
   readonly schema: CollectionSchema;
   readonly segments = new Map<bigint, GrowingSegment>();
+  /** What filters keep of JSON paths of growing segments; not among `memoryBytes`, for it can go at any moment. */
+  readonly paths: PathsTotal;
   readonly #parts: ShardParts;
   /** By partition: the growing segment that takes its rows. */
   readonly #open = new Map<bigint, OpenSegment>();
@@ -74,6 +80,7 @@ export class Shard {
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
+    this.paths = new PathsTotal(parts.hasRoom);
     this.channel = parts.channel;
     this.schema = parts.schema;
     this.#appliedTimestamp = parts.channel.checkpointTimestamp;
@@ -156,7 +163,10 @@ export class Shard {
 
   #createSegment(id: bigint, partitionId: bigint): SegmentData {
     const { collectionId } = this.channel;
-    return new SegmentData(this.#parts.platform, { id, collectionId, partitionId, schema: this.schema });
+    const { platform } = this.#parts;
+    const data = new SegmentData(platform, { id, collectionId, partitionId, schema: this.schema });
+    data.jsonPaths.countIn(this.paths);
+    return data;
   }
 
   /**

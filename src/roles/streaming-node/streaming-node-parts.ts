@@ -1,4 +1,5 @@
 // What a streaming-node is built of: whom it calls, its settings, and the platform it runs on.
+
 import type { LogStore } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import type {
@@ -8,6 +9,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
+import type { HasRoom } from '#segment/fields/json-paths.js';
 import type { OracleTime } from './oracle-time.js';
 import type { ShardSettings } from './shard.js';
 
@@ -38,4 +40,5 @@ export interface StreamingNodeParts {
   readonly peers: StreamingNodePeers;
   readonly time: OracleTime;
   readonly allocateIds: (count: number) => Promise<bigint>;
+  readonly hasRoom: HasRoom;
 }

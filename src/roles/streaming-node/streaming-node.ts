@@ -38,17 +38,35 @@ export class StreamingNode {
       platform,
       async (count) => (await rootCoord.allocTimestamp({ count })).timestamp,
     );
-    this.#parts = { platform, logs: logsOf(platform), settings, peers, time, allocateIds };
+    this.#parts = {
+      platform,
+      logs: logsOf(platform),
+      settings,
+      peers,
+      time,
+      allocateIds,
+      hasRoom: (bytes) => memory.hasRoom(bytes),
+    };
     this.#shards = new ShardSet(this.#parts);
     this.#ageSeal = new AgeSeal(this.#parts, this.#shards);
     this.#memory = memory;
-    memory.addSource(() => this.#uses());
+    memory.addSource(
+      () => this.#uses(),
+      () => this.#dropPaths(),
+    );
   }
 
   *#uses(): Iterable<MemoryUse> {
     for (const { shard } of this.#shards.holding()) {
-      yield { collectionId: shard.channel.collectionId, kind: 'growing', bytes: shard.memoryBytes };
+      const { collectionId } = shard.channel;
+      yield { collectionId, kind: 'growing', bytes: shard.memoryBytes };
+      yield { collectionId, kind: 'paths', bytes: shard.paths.bytes, isIdle: true };
     }
+  }
+
+  /** Gives up what filters kept of JSON paths. */
+  #dropPaths(): void {
+    for (const { shard } of this.#shards.holding()) shard.paths.drop();
   }
 
   /** Takes over its channels and rebuilds them from their logs. */

@@ -3,18 +3,29 @@
 import type { Leaf } from '#expr/evaluate/leaf.js';
 import { computeInts } from '#expr/evaluate/numbers/arithmetic.js';
 import { NumberBlock, type NumberVector } from '#expr/evaluate/numbers/number-vector.js';
-import { lowestBit, newBits, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
+import {
+  BLOCK_ROWS,
+  lowestBit,
+  newBits,
+  type RowBits,
+  type Rows,
+  setBit,
+  wordsOf,
+} from '#expr/evaluate/rows.js';
 import type { ArithmeticOp } from '#expr/typed.js';
 import type { JsonLocator } from './json-locator.js';
 import { JsonNumber, readNumber } from './json-number.js';
-import { firstElement, JsonKind, nextElement } from './json-scan.js';
+import { firstElement, JsonKind, JsonPlace, nextElement, readPlace } from './json-scan.js';
 import type { JsonTest, NumberTest } from './json-tests.js';
+import { type JsonRows, type PathChunk, PathKind } from './path-column.js';
+import { PathTest } from './path-test.js';
 
 export class JsonLeaf implements Leaf {
   readonly cost: number;
   readonly passShare: number;
   readonly #locator: JsonLocator;
   readonly #test: JsonTest;
+  readonly #pathTest: PathTest | undefined;
   /** A field that is null is something that does not exist, and not unknown. */
   readonly #isNullKnown: boolean;
   readonly #notNull = newBits();
@@ -22,12 +33,21 @@ export class JsonLeaf implements Leaf {
   constructor(locator: JsonLocator, test: JsonTest, isNullKnown = false) {
     this.#locator = locator;
     this.#test = test;
+    this.#pathTest = locator.column && new PathTest(locator.column, test);
     this.#isNullKnown = isNullKnown;
     this.cost = locator.cost + test.cost;
     this.passShare = test.passShare;
   }
 
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {
+    const locator = this.#locator;
+    const chunk = locator.chunk(rows, alive);
+    if (chunk === undefined) this.#testTexts(rows, alive, isTrue);
+    else this.#pathTest?.evaluate({ chunk, json: locator.json, rows }, alive, isTrue);
+    if (this.#isNullKnown) this.#clearNulls(rows, isTrue);
+  }
+
+  #testTexts(rows: Rows, alive: RowBits, isTrue: RowBits): void {
     const [locator, test] = [this.#locator, this.#test];
     locator.load(rows, alive);
     const { kinds, bytes, begins, ends } = locator;
@@ -41,7 +61,6 @@ export class JsonLeaf implements Leaf {
       }
       isTrue[word] = bits;
     }
-    if (this.#isNullKnown) this.#clearNulls(rows, isTrue);
   }
 
   #clearNulls(rows: Rows, isTrue: RowBits): void {
@@ -71,23 +90,44 @@ export class JsonLengths extends NumberBlock {
 
   load(rows: Rows, alive: RowBits): void {
     const locator = this.#locator;
-    locator.load(rows, alive);
-    const { kinds, bytes, begins, ends } = locator;
+    const chunk = locator.chunk(rows, alive);
+    this.doubles.fill(0, 0, rows.count);
+    if (chunk === undefined) locator.load(rows, alive);
+    const { kinds, begins, ends } = chunk === undefined ? locator : arraysOf(chunk, locator.json, rows);
     for (let row = 0; row < rows.count; row++) {
-      let length = 0;
       const isAlive = (((alive[row >>> 5] as number) >>> (row & 31)) & 1) === 1;
-      if (isAlive && kinds[row] === JsonKind.array) {
-        const end = ends[row] as number;
-        for (let at = firstElement(bytes, begins[row] as number, end); at >= 0; length++)
-          at = nextElement(bytes, at, end);
-      }
-      this.doubles[row] = length;
+      if (isAlive && kinds[row] === JsonKind.array)
+        this.doubles[row] = lengthOf(locator.bytes, begins[row] as number, ends[row] as number);
     }
   }
 
   maskKnown(rows: Rows, known: RowBits): void {
     this.#locator.maskKnown(rows, known);
   }
+}
+
+interface Places {
+  readonly kinds: Uint8Array;
+  readonly begins: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+const NO_PLACES = new Uint32Array(0);
+
+/** Places of the arrays of a chunk, counted from the first of some rows. */
+function arraysOf({ kinds, places = NO_PLACES }: PathChunk, { offsets }: JsonRows, rows: Rows): Places {
+  const first = rows.begin % BLOCK_ROWS;
+  return {
+    kinds: kinds.subarray(first),
+    begins: places.subarray(first),
+    ends: offsets.subarray(rows.begin + 1),
+  };
+}
+
+function lengthOf(bytes: Uint8Array, begin: number, end: number): number {
+  let length = 0;
+  for (let at = firstElement(bytes, begin, end); at >= 0; length++) at = nextElement(bytes, at, end);
+  return length;
 }
 
 /** A number a row, or none; -1 in `read`: unknown, for it was divided by 0. */
@@ -102,6 +142,9 @@ export interface JsonNumbers {
 export class PathNumbers implements JsonNumbers {
   readonly cost: number;
   readonly #locator: JsonLocator;
+  readonly #place = new JsonPlace();
+  #chunk: PathChunk | undefined;
+  #begin = 0;
 
   constructor(locator: JsonLocator) {
     this.#locator = locator;
@@ -109,14 +152,38 @@ export class PathNumbers implements JsonNumbers {
   }
 
   load(rows: Rows, alive: RowBits): void {
-    this.#locator.load(rows, alive);
+    this.#begin = rows.begin;
+    this.#chunk = this.#locator.chunk(rows, alive);
+    if (this.#chunk === undefined) this.#locator.load(rows, alive);
   }
 
   read(at: number, into: JsonNumber): number {
+    if (this.#chunk !== undefined) return this.#readKept(this.#chunk, at, into);
     const { kinds, bytes, begins, ends } = this.#locator;
     if (kinds[at] !== JsonKind.number) return 0;
     readNumber(bytes, begins[at] as number, ends[at] as number, into);
     return 1;
+  }
+
+  #readKept({ kinds, numbers, places }: PathChunk, at: number, into: JsonNumber): number {
+    const row = this.#begin + at;
+    const kept = row % BLOCK_ROWS;
+    switch (kinds[kept]) {
+      case PathKind.int:
+        into.setSafeInt(numbers?.[kept] as number);
+        return 1;
+      case PathKind.double:
+        into.setDouble(numbers?.[kept] as number);
+        return 1;
+      case JsonKind.number: {
+        const { data, offsets } = this.#locator.json;
+        readPlace(data, places?.[kept] as number, offsets[row + 1] as number, this.#place);
+        readNumber(data, this.#place.begin, this.#place.end, into);
+        return 1;
+      }
+      default:
+        return 0;
+    }
   }
 
   maskKnown(rows: Rows, known: RowBits): void {

@@ -1,6 +1,8 @@
 // Tests of a JSON value: a value of another type than what it is compared with fails.
 
+import { nextUp } from '#expr/evaluate/numbers/bounds.js';
 import { PairSet } from '#expr/evaluate/numbers/pair-set.js';
+import type { NumberRange } from '#expr/evaluate/numbers/range-kernels.js';
 import { TextSet } from '#expr/evaluate/text/byte-strings.js';
 import { ExactText, type TextMatcher } from '#expr/evaluate/text/matchers.js';
 import type { Literal, ValueSet } from '#expr/typed.js';
@@ -15,15 +17,19 @@ import {
   unescapedLength,
 } from './json-scan.js';
 
-/** A value at the place that a `JsonPlace` describes. */
-export interface JsonTest {
-  readonly cost: number;
-  readonly passShare: number;
-  test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean;
-}
-
 export interface NumberTest {
   testNumber(number: JsonNumber): boolean;
+}
+
+export interface JsonTest extends NumberTest {
+  readonly cost: number;
+  readonly passShare: number;
+  /** Values of any other type fail. */
+  readonly only?: 'numbers' | 'texts';
+  /** Of a test of numbers: those that pass, unless doubles cannot tell. An int beyond 2^53 is always asked for itself. */
+  readonly range?: NumberRange | undefined;
+  /** A value at the place that a `JsonPlace` describes. */
+  test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean;
 }
 
 class BoolTest implements JsonTest {
@@ -38,6 +44,10 @@ class BoolTest implements JsonTest {
   test(kind: number): boolean {
     return kind === this.#kind;
   }
+
+  testNumber(): boolean {
+    return false;
+  }
 }
 
 /** Passes values other than null. */
@@ -47,6 +57,10 @@ export class ExistsTest implements JsonTest {
 
   test(kind: number): boolean {
     return kind > JsonKind.null;
+  }
+
+  testNumber(): boolean {
+    return true;
   }
 }
 
@@ -60,7 +74,9 @@ export interface NumberBounds {
 /** Bounds stay as they are written, for between two ints there are doubles. */
 export class NumberBoundsTest implements JsonTest, NumberTest {
   readonly cost = 15;
+  readonly only = 'numbers';
   readonly passShare: number;
+  readonly range: NumberRange | undefined;
   readonly #bounds: NumberBounds;
   /** Exact, unless `#isBig`. */
   readonly #low: number;
@@ -75,6 +91,7 @@ export class NumberBoundsTest implements JsonTest, NumberTest {
     this.#high = Number(high);
     this.#isBig = isBig(low) || isBig(high);
     this.passShare = low === high ? 0.02 : 0.3;
+    this.range = this.#isBig ? undefined : closedRange(bounds);
   }
 
   test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean {
@@ -102,10 +119,17 @@ export class NumberBoundsTest implements JsonTest, NumberTest {
   }
 }
 
+/** The same bounds, both included. */
+const closedRange = ({ low, lowInclusive, high, highInclusive }: NumberBounds): NumberRange => ({
+  low: lowInclusive ? Number(low) : nextUp(Number(low)),
+  high: highInclusive ? Number(high) : -nextUp(-Number(high)),
+});
+
 const isBig = (bound: number | bigint): boolean =>
   typeof bound === 'bigint' && !Number.isSafeInteger(Number(bound));
 
 export class TextTest implements JsonTest {
+  readonly only = 'texts';
   readonly cost: number;
   readonly passShare: number;
   readonly #matcher: TextMatcher;
@@ -122,6 +146,10 @@ export class TextTest implements JsonTest {
     if (kind !== JsonKind.escaped) return false;
     const text = unescaped(bytes, begin, end);
     return this.#matcher.test(text, 0, unescapedLength);
+  }
+
+  testNumber(): boolean {
+    return false;
   }
 }
 
@@ -147,6 +175,10 @@ export class ListTest implements JsonTest {
       at = nextElement(bytes, at, end);
     }
     return at < 0;
+  }
+
+  testNumber(): boolean {
+    return false;
   }
 }
 
@@ -248,6 +280,10 @@ export class InTest implements JsonTest {
   test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean {
     return this.#set.indexOf(kind, bytes, begin, end) >= 0;
   }
+
+  testNumber(number: JsonNumber): boolean {
+    return this.#set.testNumber(number);
+  }
 }
 
 /** An array that has any, or all, of some values. */
@@ -281,6 +317,10 @@ export class ContainsTest implements JsonTest {
       this.#foundIn[index] = this.#array;
       if (++found === this.#wanted) return true;
     }
+    return false;
+  }
+
+  testNumber(): boolean {
     return false;
   }
 

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { PathColumn } from '#expr/evaluate/json/path-column.js';
+import { newBits, setFirst } from '#expr/evaluate/rows.js';
+import { JsonPaths, PathsTotal } from './json-paths.js';
+
+const ROWS = 2048;
+
+/** Rows `{"a":1,"b":"x"}`, which have a number and a text. */
+function jsonRows() {
+  const one = new TextEncoder().encode('{"a":1,"b":"x"}');
+  const data = new Uint8Array(one.length * ROWS);
+  for (let row = 0; row < ROWS; row++) data.set(one, row * one.length);
+  return { data, offsets: Uint32Array.from({ length: ROWS + 1 }, (_, row) => row * one.length) };
+}
+
+const json = jsonRows();
+const field = { fieldId: 5n, rowCount: ROWS, dataBytes: json.data.length };
+const alive = newBits();
+setFirst(alive, ROWS);
+const fill = (column: PathColumn) => column.chunk({ begin: 0, count: ROWS }, alive, json);
+
+describe('paths of a segment', () => {
+  it('keeps a column for the next filter, and counts what it takes', () => {
+    const paths = new JsonPaths();
+    paths.begin();
+    const column = paths.column(field, ['a']);
+    expect(fill(column)?.numbers?.[7]).toBe(1);
+    const { bytes } = paths;
+    expect(bytes).toBeGreaterThan(ROWS * 9);
+    paths.begin();
+    expect(paths.column(field, ['a'])).toBe(column);
+    expect(paths.column({ ...field, fieldId: 6n }, ['a'])).not.toBe(column);
+    expect(fill(column)?.numbers?.[7]).toBe(1);
+    expect(column.doneCount).toBe(ROWS);
+    paths.drop();
+    expect(paths.bytes).toBe(0);
+  });
+
+  it('gives up the path that was asked for longest ago, and none that the same filter reads', () => {
+    const paths = new JsonPaths();
+    paths.begin();
+    const first = paths.column(field, ['a']);
+    const second = paths.column(field, ['a', 'b']);
+    expect(fill(first)).toBeDefined();
+    expect(fill(second)).toBeDefined();
+    // Not all three fit into 16 bytes a row, and the filter that asks for the third reads the second, too.
+    paths.begin();
+    expect(paths.column(field, ['a', 'b'])).toBe(second);
+    const third = paths.column({ ...field, fieldId: 6n }, ['a']);
+    expect(fill(third)).toBeDefined();
+    expect(paths.bytes).toBeLessThanOrEqual(ROWS * 16);
+    paths.begin();
+    expect(paths.column(field, ['a', 'b'])).toBe(second);
+    expect(paths.column(field, ['a'])).not.toBe(first);
+  });
+
+  it('takes no more for a column that was given up, whose readers go on with the text', () => {
+    const paths = new JsonPaths();
+    paths.begin();
+    const column = paths.column(field, ['a']);
+    paths.drop();
+    expect(fill(column)).toBeUndefined();
+    expect(paths.bytes).toBe(0);
+  });
+
+  it('takes nothing while the process has no room, and asks again with the next filter', () => {
+    let isFree = false;
+    let asked = 0;
+    const paths = new JsonPaths();
+    const total = new PathsTotal(() => {
+      asked++;
+      return isFree;
+    });
+    paths.countIn(total);
+    paths.begin();
+    const column = paths.column(field, ['a']);
+    expect(fill(column)).toBeUndefined();
+    isFree = true;
+    expect(fill(column)).toBeUndefined();
+    expect(asked).toBe(1);
+    paths.begin();
+    expect(fill(paths.column(field, ['a']))?.numbers?.[7]).toBe(1);
+    expect(total.bytes).toBe(paths.bytes);
+    total.drop();
+    expect([total.bytes, paths.bytes]).toEqual([0, 0]);
+  });
+
+  it('holds nothing once its segment is released, whoever still reads it', () => {
+    const paths = new JsonPaths();
+    const total = new PathsTotal();
+    paths.countIn(total);
+    paths.begin();
+    const column = paths.column(field, ['a']);
+    expect(fill(column)).toBeDefined();
+    paths.close();
+    paths.begin();
+    expect(fill(paths.column(field, ['b']))).toBeUndefined();
+    expect(total.bytes).toBe(0);
+  });
+
+  it('stays within its bound when rows have values of many kinds', () => {
+    const texts = Array.from(
+      { length: ROWS },
+      (_, row) =>
+        [`{"a":${row}}`, `{"a":"${row}"}`, `{"a":"${'long '.repeat(20)}"}`, `{"a":[${row}]}`][row % 4],
+    ).map((one) => new TextEncoder().encode(one));
+    const offsets = new Uint32Array(ROWS + 1);
+    for (const [row, text] of texts.entries()) offsets[row + 1] = (offsets[row] as number) + text.length;
+    const mixed = { data: new Uint8Array(Buffer.concat(texts)), offsets };
+    const paths = new JsonPaths();
+    paths.begin();
+    const column = paths.column({ fieldId: 5n, rowCount: 100, dataBytes: 20_000 }, ['a']);
+    expect(column.chunk({ begin: 0, count: ROWS }, alive, mixed)).toBeUndefined();
+    expect(paths.bytes).toBeLessThanOrEqual(20_000);
+  });
+});

@@ -1,0 +1,157 @@
+// Path columns of one segment: what its JSON fields and its dynamic keys hold at the paths that filters asked about. They are made of the
+// rows in memory by the filters themselves, so they need no file, no record and no replay: given up at any moment, they cost the next
+// filter time and nothing else.
+//
+// What they take is bounded twice. In the segment: no more than its largest JSON field asked about, or 16 bytes a row; paths that were not
+// asked for longest give way. In the process: they are taken only while there is room, and push nothing out; loads push them out.
+import { PathColumn } from '#expr/evaluate/json/path-column.js';
+
+/** Bytes a row that may be taken even where JSON texts are short. */
+const ROW_BYTES = 16;
+/** A column without rows takes some, too, so its path is counted as this. */
+const PATH_BYTES = 1024;
+/** Room in the process is asked for so many bytes at a time. */
+const GRANT_BYTES = 1 << 20;
+
+/** Whether the process has so much memory left. */
+export type HasRoom = (bytes: number) => boolean;
+
+/** What the paths of several segments take together, kept up as they grow: nobody has to look at every segment to know. */
+export class PathsTotal {
+  readonly #hasRoom: HasRoom;
+  readonly #holders = new Set<JsonPaths>();
+  #bytes = 0;
+
+  constructor(hasRoom: HasRoom = () => true) {
+    this.#hasRoom = hasRoom;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.#hasRoom(bytes);
+  }
+
+  /** @param bytes more than before; below 0: fewer */
+  add(holder: JsonPaths, bytes: number): void {
+    this.#bytes += bytes;
+    if (holder.bytes > 0) this.#holders.add(holder);
+    else this.#holders.delete(holder);
+  }
+
+  drop(): void {
+    for (const holder of [...this.#holders]) holder.drop();
+  }
+}
+
+interface Kept {
+  readonly column: PathColumn;
+  bytes: number;
+  /** The evaluation that asked for it last. */
+  usedAt: number;
+  /** Still in the table: it may grow. */
+  isKept: boolean;
+}
+
+/** A field as one evaluation sees it. */
+export interface JsonField {
+  readonly fieldId: bigint;
+  readonly rowCount: number;
+  readonly dataBytes: number;
+}
+
+export class JsonPaths {
+  /** The one used last is last. */
+  readonly #kept = new Map<string, Kept>();
+  #total = new PathsTotal();
+  #isClosed = false;
+  #bytes = 0;
+  #bytesMax = 0;
+  #grantedBytes = 0;
+  /** The process had no room in this evaluation. */
+  #isRefused = false;
+  #evaluation = 0;
+
+  /** Counts in that total, and grows only while it has room. Called before the first filter. */
+  countIn(total: PathsTotal): void {
+    this.#total = total;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Begins an evaluation: columns it asks for stay while it does. */
+  begin(): void {
+    this.#evaluation++;
+    this.#isRefused = false;
+  }
+
+  column({ fieldId, rowCount, dataBytes }: JsonField, path: readonly string[]): PathColumn {
+    this.#bytesMax = Math.max(this.#bytesMax, dataBytes, rowCount * ROW_BYTES);
+    const key = `${fieldId} ${JSON.stringify(path)}`;
+    const kept = this.#kept.get(key) ?? this.#make(path);
+    kept.usedAt = this.#evaluation;
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
+    return kept.column;
+  }
+
+  #make(path: readonly string[]): Kept {
+    const take = (bytes: number): boolean => this.#grow(kept, bytes);
+    const kept: Kept = { column: new PathColumn(path, take), bytes: 0, usedAt: 0, isKept: true };
+    this.#grow(kept, PATH_BYTES);
+    return kept;
+  }
+
+  #grow(kept: Kept, bytes: number): boolean {
+    if (this.#isClosed || !kept.isKept || !this.#makeRoom(kept, bytes) || !this.#isGranted(bytes))
+      return false;
+    kept.bytes += bytes;
+    this.#bytes += bytes;
+    this.#total.add(this, bytes);
+    return true;
+  }
+
+  /** Gives up columns that this evaluation did not ask for, the oldest first. */
+  #makeRoom(grower: Kept, bytes: number): boolean {
+    for (const [key, kept] of this.#kept) {
+      if (this.#bytes + bytes <= this.#bytesMax) return true;
+      if (kept !== grower && kept.usedAt < this.#evaluation) this.#giveUp(key, kept);
+    }
+    return this.#bytes + bytes <= this.#bytesMax;
+  }
+
+  #isGranted(bytes: number): boolean {
+    if (this.#isRefused) return false;
+    while (this.#bytes + bytes > this.#grantedBytes) {
+      if (!this.#total.hasRoom(GRANT_BYTES)) {
+        this.#isRefused = true;
+        return false;
+      }
+      this.#grantedBytes += GRANT_BYTES;
+    }
+    return true;
+  }
+
+  /** Evaluations that read the column go on with what it has; it takes no more, and its memory goes with the last of them. */
+  #giveUp(key: string, kept: Kept): void {
+    this.#kept.delete(key);
+    kept.isKept = false;
+    this.#bytes -= kept.bytes;
+    this.#total.add(this, -kept.bytes);
+  }
+
+  drop(): void {
+    for (const [key, kept] of this.#kept) this.#giveUp(key, kept);
+    this.#grantedBytes = 0;
+  }
+
+  /** The segment goes: nothing is kept any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.drop();
+  }
+}
