@@ -13,7 +13,7 @@ import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanu
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { backgroundContext } from '#rpc/service.js';
 import { applyDeletes } from '#segment/apply-deletes.js';
-import { type HasRoom, PathsTotal } from '#segment/fields/json-paths.js';
+import { type HasRoom, PathsTotal } from '#segment/filters/json-paths.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
 import type { KeySet } from './key-set.js';

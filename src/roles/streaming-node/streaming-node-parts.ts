@@ -9,7 +9,7 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
-import type { HasRoom } from '#segment/fields/json-paths.js';
+import type { HasRoom } from '#segment/filters/json-paths.js';
 import type { OracleTime } from './oracle-time.js';
 import type { ShardSettings } from './shard.js';
 

@@ -26,7 +26,7 @@ export interface JsonTest extends NumberTest {
   readonly passShare: number;
   /** Values of any other type fail. */
   readonly only?: 'numbers' | 'texts';
-  /** Of a test of numbers: those that pass, unless doubles cannot tell. An int beyond 2^53 is always asked for itself. */
+  /** Numbers that pass a test of numbers; none where a bound is no exact double. An int beyond 2^53 is always asked for itself. */
   readonly range?: NumberRange | undefined;
   /** A value at the place that a `JsonPlace` describes. */
   test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean;

@@ -17,7 +17,7 @@ import {
 } from './json-scan.js';
 import { TextDictionary } from './text-dictionary.js';
 
-/** Of a row of a chunk: a `JsonKind`, whose numbers, texts and arrays are read at their places, or one of these, whose values are here. */
+/** A row of a chunk has a `JsonKind`, whose numbers, texts and arrays are read at their places, or one of these, whose values are here. */
 export const PathKind = {
   /** A number that is written as an int, in `numbers`. */
   int: 9,
