@@ -33,7 +33,6 @@ export class ImportSegments {
   readonly #unusedIds: (bigint | undefined)[];
   readonly #begun: SegmentAddress[] = [];
   readonly #records: SegmentRecord[] = [];
-  #nextRowId = 0n;
 
   constructor(parts: ImportSegmentsParts) {
     this.#parts = parts;
@@ -47,11 +46,9 @@ export class ImportSegments {
   async append(rows: ColumnBatch): Promise<void> {
     const { schema, allocateIds, segmentBytesMax } = this.#parts;
     const key = primaryField(schema);
-    const keyed = findColumn(rows, key.fieldID)
-      ? rows
-      : generateAutoIds(schema, rows, await allocateIds(rows.rowCount));
-    const rowIds = BigInt64Array.from({ length: rows.rowCount }, (_, row) => this.#nextRowId + BigInt(row));
-    this.#nextRowId += BigInt(rows.rowCount);
+    const firstId = await allocateIds(rows.rowCount);
+    const keyed = findColumn(rows, key.fieldID) ? rows : generateAutoIds(schema, rows, firstId);
+    const rowIds = BigInt64Array.from({ length: rows.rowCount }, (_, row) => firstId + BigInt(row));
     const batch = batchOf(rows.rowCount, [columnFromInt64(ROW_ID_FIELD, rowIds), ...keyed.columns]);
     for (const [shard, part] of this.#byShard(batch)) {
       const data = this.#open[shard] ?? (await this.#begin(shard));

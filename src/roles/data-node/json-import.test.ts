@@ -110,17 +110,17 @@ describe('importJsonFiles', () => {
     expect(rowCount).toBe(4n);
     const all = await allRows(segments);
     expect(all).toEqual([
-      { id: 1n, v: [1, 0.5], name: 'é', meta: '{}', timestamp: 77n, rowId: 0n },
+      { id: 1n, v: [1, 0.5], name: 'é', meta: '{}', timestamp: 77n, rowId: 1000n },
       {
         id: big,
         v: [Number(big) % 7, 0.5],
         name: null,
         meta: '{"k":9007199254740995}',
         timestamp: 77n,
-        rowId: 1n,
+        rowId: 1001n,
       },
-      { id: 3n, v: [3, 0.5], name: null, meta: '{}', timestamp: 77n, rowId: 2n },
-      { id: 4n, v: [4, 0.5], name: null, meta: '{}', timestamp: 77n, rowId: 3n },
+      { id: 3n, v: [3, 0.5], name: null, meta: '{}', timestamp: 77n, rowId: 1002n },
+      { id: 4n, v: [4, 0.5], name: null, meta: '{}', timestamp: 77n, rowId: 1003n },
     ]);
     for (const segment of segments) {
       const shard = Number(segment.id - 10n);

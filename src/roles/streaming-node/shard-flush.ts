@@ -195,13 +195,15 @@ export class ShardFlush {
   }
 
   async #writeSegment(segment: GrowingSegment, logId: bigint): Promise<SegmentRecord> {
-    const { platform, shard } = this.#parts;
+    const { platform, shard, allocateIds } = this.#parts;
     const address = {
       collectionId: shard.channel.collectionId,
       partitionId: segment.partitionId,
       segmentId: segment.id,
     };
     const rowCount = segment.data.rowCount;
+    // Names of the rows for other tools: a write that is done again gives its rows others.
+    const rowIdBegin = await allocateIds(rowCount);
     const files = await writeSegment(platform, {
       address,
       schema: shard.schema,
@@ -209,6 +211,7 @@ export class ShardFlush {
       rowBegin: 0,
       rowEnd: rowCount,
       logId,
+      rowIdBegin,
     });
     const record = this.#record({
       id: segment.id,

@@ -2,7 +2,14 @@
 // field, so that a search node can load vectors alone and an index build can read one field.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { batchOf, column, concatBatches, rowCountOf, sliceColumn } from '#model/columns/column.js';
+import {
+  batchOf,
+  column,
+  columnFromInt64,
+  concatBatches,
+  rowCountOf,
+  sliceColumn,
+} from '#model/columns/column.js';
 import { DataType, fixedWidth, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
@@ -28,6 +35,8 @@ export interface SegmentWrite {
   readonly rowEnd: number;
   /** Unique within the segment; logs of a segment are read in the order of their ids. */
   readonly logId: bigint;
+  /** The RowID of the first row; those of the next follow. Without it they are those of the rows in memory. */
+  readonly rowIdBegin?: bigint;
   readonly signal?: AbortSignal;
 }
 
@@ -135,7 +144,7 @@ async function encodeGroup(
     throwIfAborted(write.signal);
     const end = Math.min(rowEnd, begin + step);
     file.addRows(
-      fields.map((field) => columnOfRows(data, field.fieldId, begin, end)),
+      fields.map((field) => columnOfRows(write, field.fieldId, begin, end)),
       end - begin,
     );
     await platform.timers.yield();
@@ -150,7 +159,17 @@ function listBytes(data: SegmentData, fieldId: bigint): number {
   return Math.ceil(bytes / Math.max(1, data.rowCount));
 }
 
-function columnOfRows(data: SegmentData, fieldId: bigint, begin: number, end: number): Column {
+function columnOfRows(
+  { data, rowIdBegin }: SegmentWrite,
+  fieldId: bigint,
+  begin: number,
+  end: number,
+): Column {
+  if (fieldId === ROW_ID_FIELD && rowIdBegin !== undefined)
+    return columnFromInt64(
+      ROW_ID_FIELD,
+      BigInt64Array.from({ length: end - begin }, (_, row) => rowIdBegin + BigInt(begin + row)),
+    );
   const stored = fieldId === TIMESTAMP_FIELD ? undefined : data.column(fieldId);
   if (stored) return sliceColumn(stored, begin, end, data.rowCount);
   const rows = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
