@@ -115,6 +115,11 @@ export const schemas: readonly [
     'out of range',
   ],
   [
+    'nulls in arrays',
+    [id, vector(2), { ...list(DataType.Int64), elementNullable: true }],
+    'element_nullable',
+  ],
+  [
     'a default on the key',
     [{ ...id, defaultValue: { data: { $case: 'longData', value: 1n } } }, vector(2)],
     'primary',

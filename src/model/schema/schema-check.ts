@@ -8,7 +8,12 @@ import { checkDefaultValue, defaultOf } from './default-value.js';
 import { checkName } from './names.js';
 import { checkCollectionProperties } from './properties.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
-import { type FieldChecks, type ParsedStruct, parseStructArray } from './struct-check.js';
+import {
+  checkNoElementNulls,
+  type FieldChecks,
+  type ParsedStruct,
+  parseStructArray,
+} from './struct-check.js';
 import { checkTypeParams } from './type-params.js';
 
 const FIRST_FIELD_ID = 100n;
@@ -226,6 +231,7 @@ function checkFieldFeatures(field: FieldSchema): void {
     unsupported(
       `field ${field.name} has external_field, external collections are not supported in this version; leave it out`,
     );
+  checkNoElementNulls(field);
   if (field.indexParams.length > 0)
     unsupported(
       `field ${field.name} has index_params, which are not read from schemas; send them with CreateIndex`,

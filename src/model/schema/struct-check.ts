@@ -96,6 +96,7 @@ function checkRoles(struct: StructArrayFieldSchema, field: FieldSchema): void {
   if (defaultOf(field) !== undefined)
     refuse(`default value is not supported for ${where}, struct ${struct.name}`);
   const refused = field.isFunctionOutput || field.externalField !== '' || field.indexParams.length > 0;
+  checkNoElementNulls(field);
   if (refused)
     throw new ElanusError(
       'unsupported',
@@ -121,4 +122,13 @@ function checkSameCapacity({ name, fields }: StructArrayFieldSchema): void {
         `all sub-fields in struct array field must have the same max_capacity: structName=${name}, subFieldName=${field.name}, max_capacity=${capacity}, expected=${expected}`,
       );
   }
+}
+
+/** @throws unsupported for what servers after 3.0 know of elements */
+export function checkNoElementNulls(field: FieldSchema): void {
+  if (!field.elementNullable && field.typeSchema.length === 0) return;
+  throw new ElanusError(
+    'unsupported',
+    `field ${field.name} has element_nullable or type_schema, elements of arrays are never null in this version; leave them out`,
+  );
 }
