@@ -18,7 +18,7 @@ test('a damaged file fails the build; put right again, the index is built', asyn
     const log = join(folder.path, 'objects/insert_log');
     const damaged = (await readdir(log, { recursive: true }))
       .map((path) => join(log, path))
-      .find((path) => /\/101\/\d+$/.test(path));
+      .find((path) => /\/101\/\d+\.parquet$/.test(path));
     if (damaged === undefined) throw new Error('no file of the vectors');
     const whole = await readFile(damaged);
     await writeFile(damaged, whole.subarray(0, whole.length - 9));

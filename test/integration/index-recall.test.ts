@@ -5,7 +5,7 @@ import { open } from '#server/open.js';
 import { bruteForce, connect, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
 
 const DIM = 24;
-const ROWS = 6000;
+const ROWS = 12_000;
 const vectorOf = (seed: number): number[] => {
   const next = randomOf(seed * 7919 + 5);
   const centre = randomOf((seed % 20) + 500);
