@@ -10,7 +10,7 @@ import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
 import { writeDeletes } from '#segment/files/delta-log.js';
 import { writeSegment } from '#segment/files/insert-log.js';
-import { writeManifest } from '#segment/files/manifest.js';
+import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { LOG_SUFFIX } from '#segment/files/object-file.js';
 import type { BufferedDeletes, Shard } from './shard.js';
 import type { GrowingSegment } from './shard-change.js';
@@ -178,7 +178,10 @@ export class ShardFlush {
     return { folder, segmentId: id, partitionId, logId, isOffered: false };
   }
 
-  /** Removes the files of these writes. A manifest stays: it may be a newer owner's; the next write replaces it, or the next start removes it. */
+  /**
+   * Removes the files of these writes. The manifest of a segment stays: it may be a newer owner's; the next write replaces it, or the next
+   * start removes it. Deletes are written under an id that no other round has: their manifest goes.
+   */
   async #discard(writes: readonly BegunWrite[]): Promise<void> {
     const { platform, shard } = this.#parts;
     for (const { folder, partitionId, segmentId, logId } of writes) {
@@ -188,6 +191,10 @@ export class ShardFlush {
         );
         for (const key of keys)
           if (key.endsWith(`/${logId}${LOG_SUFFIX}`)) await platform.objectStore.remove(key);
+        if (folder === 'delta_log')
+          await platform.objectStore.remove(
+            manifestKey({ collectionId: shard.channel.collectionId, partitionId, segmentId }),
+          );
       } catch (error) {
         platform.logger.warn('flush_files_kept', { segmentId, reason: messageOf(error) });
       }

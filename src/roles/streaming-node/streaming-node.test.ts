@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { bytesView } from '#base/bytes.js';
-import { ElanusError } from '#base/errors.js';
+import { ElanusError, type ErrorKey } from '#base/errors.js';
 import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import {
@@ -42,6 +42,7 @@ interface Facts {
   channel: ChannelRecord;
   readonly committed: Map<bigint, SegmentRecord>;
   commitFailures: number;
+  commitFailure: ErrorKey;
   commits: number;
 }
 
@@ -51,6 +52,7 @@ const newFacts = (): Facts => ({
   channel: ChannelRecord.fromPartial({ vchannel: CHANNEL, collectionId: 7n, schema, epoch: 1n }),
   committed: new Map(),
   commitFailures: 0,
+  commitFailure: 'service_unavailable',
   commits: 0,
 });
 
@@ -87,7 +89,7 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
           if (epoch !== facts.channel.epoch) throw new ElanusError('channel_moved', 'another owner');
           if (facts.commitFailures > 0) {
             facts.commitFailures--;
-            throw new ElanusError('service_unavailable', 'down');
+            throw new ElanusError(facts.commitFailure, 'down');
           }
           for (const segment of segments) facts.committed.set(segment.id, segment);
           facts.channel = { ...facts.channel, checkpointLsn, checkpointTimestamp };
@@ -202,6 +204,21 @@ describe('streaming-node', () => {
     await running.run(running.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
     expect(running.facts.commits).toBe(4);
     expect(inFiles(running)).toBe(1n);
+  });
+  it('leaves no object of a commit that was refused', async () => {
+    const running = await fresh();
+    await running.run(append(running, [1n, 2n]));
+    await running.run(append(running, [], [1n]));
+    // What the sweep of the start took for an orphan is written again, under other names.
+    running.facts.commitFailures = 1;
+    running.facts.commitFailure = 'object_not_found';
+    const { flushTimestamp } = await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
+    await running.run(running.calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
+    const named = [...running.facts.committed.values()].flatMap(({ files, manifestKey }) => [
+      ...files.map(({ key }) => key),
+      manifestKey,
+    ]);
+    expect(await running.run(running.platform.objectStore.list(''))).toEqual(named.toSorted());
   });
   it('killed between the files and the commit: no row is lost or doubled', async () => {
     const running = await fresh();
