@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# What a user gets: the packed files alone, with their dependencies and nothing else, in an empty folder. A script of its own, because the
+# first command that fails ends it, which a function of .ci/run that is asked for its success would not do.
+# Usage: package.sh FOLDER NODE    (an empty folder to work in, and the node binary to run with), from the root of a built checkout
+set -euo pipefail
+root=$PWD
+work=$1
+node=$2
+folder=$work/user
+mkdir -p "$folder"
+tarball=$(npm pack --silent --pack-destination "$work" | tail -n 1)
+cd "$folder"
+npm init -y > /dev/null
+npm install --no-audit --no-fund --silent "$work/$tarball"
+for tool in typescript vitest assemblyscript ts-proto protobufjs-cli; do
+  if [ -e "node_modules/$tool" ]; then
+    echo "the package brings $tool"
+    exit 1
+  fi
+done
+cat > use.mjs <<'JS'
+import { open } from 'elanus';
+const elanus = await open('./data');
+const answer = await (await fetch(`http://${elanus.address}/healthz`)).text();
+await elanus.close();
+if (answer !== 'OK') throw new Error(answer);
+console.log('open() works from the package');
+JS
+"$node" use.mjs
+# The types, as every module resolution of TypeScript finds them; node10 is gone from newer compilers.
+cat > use.ts <<'TS'
+import { ElanusError, type ErrorKey, open, type OpenOptions } from 'elanus';
+const options: OpenOptions = { port: 0, logLevel: 'warn' };
+export async function use(): Promise<ErrorKey | undefined> {
+  const database = await open('./data', options);
+  // @ts-expect-error a number is no text: it would be allowed if the types were not found
+  const port: string = database.port;
+  // @ts-expect-error no such key
+  const none: ErrorKey = 'nothing';
+  const reason = await database.close().then(
+    () => none,
+    (error) => (error instanceof ElanusError ? error.code : undefined),
+  );
+  return port === '' ? undefined : reason;
+}
+TS
+for resolution in 'node10 --module commonjs' 'nodenext --module nodenext' 'bundler --module esnext'; do
+  # shellcheck disable=SC2086
+  npx -y -p typescript@5.9.3 tsc --noEmit --strict --target es2022 --moduleResolution $resolution use.ts
+done
+npx --no-install elanus --help | grep -q serve
+npx --no-install elanus --version | grep -qxF "$(node -p "require('$root/package.json').version")"
+# Every search needs its kernel and workers: the smoke test again, on the installed files.
+ln -s "$root/node_modules" "$work/node_modules"
+cp "$root/test/smoke/node20.mjs" "$work/smoke.mjs"
+"$node" "$work/smoke.mjs" "$folder/node_modules/elanus"
