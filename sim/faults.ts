@@ -82,119 +82,126 @@ export class Faults {
   }
 
   #break(kind: FaultKind): void {
-    const { processes, random, trace } = this.#parts;
-    const some = <T>(choices: readonly T[]): T => choices[nextBelow(random, choices.length)] as T;
-    const forMs = 100 + nextFloat(random) * 3000;
-    const process = processes[some(hosts)];
-    const { host, troubles } = process;
-    const during = (what: string, begin: () => void): void => {
-      trace.add('faults', what, { host });
-      begin();
-      this.#later(forMs, () => troubles.heal());
-    };
-    switch (kind) {
-      case 'crash':
-        process.crash(random);
-        this.#later(forMs, () => process.start());
-        return;
-      case 'stop': {
-        const flush = nextFloat(random) < 0.5;
-        void process.stop(flush, random).then(() => {
-          if (this.#active) this.#later(forMs, () => process.start());
-          else process.start();
-        });
-        return;
-      }
-      case 'power-loss':
-        // One machine, or the whole room.
-        for (const one of nextFloat(random) < 0.5
-          ? [processes.stream]
-          : hosts.map((name) => processes[name])) {
-          one.crash(random, true);
-          this.#later(forMs + nextFloat(random) * 1000, () => one.start());
-        }
-        return;
-      case 'failed-append':
-        // The log must recover by itself; now and then its process dies before or while it does.
-        processes.stream.failNextAppend(nextFloat(random));
-        if (nextFloat(random) < 0.5) return;
-        this.#later(forMs, () => {
-          processes.stream.crash(random, nextFloat(random) < 0.3);
-          this.#later(300, () => processes.stream.start());
-        });
-        return;
-      case 'cut': {
-        const [from, to] = some(links);
-        trace.add('faults', 'cut', { from, to });
-        this.#parts.cluster.network.cut(from, to);
-        this.#later(forMs * 2, () => this.#healLink(from, to));
-        return;
-      }
-      case 'bad-link':
-      case 'doubled-messages': {
-        const [from, to] = some(links);
-        const isLossy = nextFloat(random) < 0.5;
-        const bad = isLossy
-          ? { loss: 0.1 + nextFloat(random) * 0.4 }
-          : { delayMaxMs: 20 + nextFloat(random) * 1500 };
-        const link = kind === 'bad-link' ? bad : { duplication: 0.5, delayMaxMs: 300 };
-        trace.add('faults', kind, { from, to, ...link });
-        this.#parts.cluster.network.setLink(from, to, link);
-        this.#later(forMs * 2, () => this.#healLink(from, to));
-        return;
-      }
-      case 'slow-disk':
-        during('slow-disk', () => {
-          troubles.readDelayMs = 5 + nextFloat(random) * 400;
-          troubles.objects = { refused: 0, lost: 0, delayMs: nextFloat(random) * 500 };
-          troubles.meta = { refused: 0, lost: 0, delayMs: nextFloat(random) * 200 };
-        });
-        return;
-      case 'full-disk':
-        trace.add('faults', 'full-disk');
-        for (const name of hosts) processes[name].troubles.isDiskFull = true;
-        this.#later(forMs, () => {
-          for (const name of hosts) processes[name].troubles.isDiskFull = false;
-        });
-        return;
-      case 'disk-errors':
-        trace.add('faults', 'disk-errors', { host: 'stream' });
-        processes.stream.troubles.diskErrors = 0.2;
-        this.#later(forMs, () => {
-          processes.stream.troubles.diskErrors = 0;
-        });
-        return;
-      case 'object-errors':
-        during('object-errors', () => {
-          troubles.objects = {
-            refused: nextFloat(random) * 0.3,
-            lost: nextFloat(random) * 0.3,
-            delayMs: nextFloat(random) * 100,
-          };
-        });
-        return;
-      case 'meta-errors':
-        during('meta-errors', () => {
-          troubles.meta = {
-            refused: nextFloat(random) * 0.2,
-            lost: nextFloat(random) * 0.2,
-            delayMs: nextFloat(random) * 100,
-          };
-        });
-        return;
-      case 'clock':
-        this.#changeClock(process);
-        return;
-      case 'no-memory':
-        during('no-memory', () => {
-          troubles.noMemory = 0.3;
-        });
-        return;
-      case 'two-owners':
-        processes.stream.haunt();
-        this.#later(forMs * 4, () => processes.stream.exorcise());
-        return;
+    const forMs = 100 + nextFloat(this.#parts.random) * 3000;
+    const process = this.#parts.processes[this.#some(hosts)];
+    this.#breaks[kind](process, forMs);
+  }
+
+  readonly #breaks: Readonly<Record<FaultKind, (process: SimProcess, forMs: number) => void>> = {
+    crash: (process, forMs) => {
+      process.crash(this.#parts.random);
+      this.#later(forMs, () => process.start());
+    },
+    stop: (process, forMs) => {
+      const flush = nextFloat(this.#parts.random) < 0.5;
+      void process.stop(flush, this.#parts.random).then(() => {
+        if (this.#active) this.#later(forMs, () => process.start());
+        else process.start();
+      });
+    },
+    'power-loss': (_process, forMs) => this.#losePower(forMs),
+    'failed-append': (_process, forMs) => this.#failAppend(forMs),
+    cut: (_process, forMs) => {
+      const [from, to] = this.#some(links);
+      this.#parts.trace.add('faults', 'cut', { from, to });
+      this.#parts.cluster.network.cut(from, to);
+      this.#later(forMs * 2, () => this.#healLink(from, to));
+    },
+    'bad-link': (_process, forMs) => this.#spoilLink('bad-link', forMs),
+    'doubled-messages': (_process, forMs) => this.#spoilLink('doubled-messages', forMs),
+    'slow-disk': (process, forMs) =>
+      this.#during(process, forMs, 'slow-disk', ({ troubles }, random) => {
+        troubles.readDelayMs = 5 + nextFloat(random) * 400;
+        troubles.objects = { refused: 0, lost: 0, delayMs: nextFloat(random) * 500 };
+        troubles.meta = { refused: 0, lost: 0, delayMs: nextFloat(random) * 200 };
+      }),
+    'full-disk': (_process, forMs) => this.#fillDisks(forMs),
+    'disk-errors': (_process, forMs) => {
+      const { processes, trace } = this.#parts;
+      trace.add('faults', 'disk-errors', { host: 'stream' });
+      processes.stream.troubles.diskErrors = 0.2;
+      this.#later(forMs, () => {
+        processes.stream.troubles.diskErrors = 0;
+      });
+    },
+    'object-errors': (process, forMs) =>
+      this.#during(process, forMs, 'object-errors', ({ troubles }, random) => {
+        const [refused, lost] = [nextFloat(random) * 0.3, nextFloat(random) * 0.3];
+        troubles.objects = { refused, lost, delayMs: nextFloat(random) * 100 };
+      }),
+    'meta-errors': (process, forMs) =>
+      this.#during(process, forMs, 'meta-errors', ({ troubles }, random) => {
+        const [refused, lost] = [nextFloat(random) * 0.2, nextFloat(random) * 0.2];
+        troubles.meta = { refused, lost, delayMs: nextFloat(random) * 100 };
+      }),
+    clock: (process) => this.#changeClock(process),
+    'no-memory': (process, forMs) =>
+      this.#during(process, forMs, 'no-memory', ({ troubles }) => {
+        troubles.noMemory = 0.3;
+      }),
+    'two-owners': (_process, forMs) => {
+      const { stream } = this.#parts.processes;
+      stream.haunt();
+      this.#later(forMs * 4, () => stream.exorcise());
+    },
+  };
+
+  #some<T>(choices: readonly T[]): T {
+    return choices[nextBelow(this.#parts.random, choices.length)] as T;
+  }
+
+  #during(
+    process: SimProcess,
+    forMs: number,
+    what: string,
+    begin: (process: SimProcess, random: Random) => void,
+  ): void {
+    this.#parts.trace.add('faults', what, { host: process.host });
+    begin(process, this.#parts.random);
+    this.#later(forMs, () => process.troubles.heal());
+  }
+
+  /** One machine, or the whole room. */
+  #losePower(forMs: number): void {
+    const { processes, random } = this.#parts;
+    const lost = nextFloat(random) < 0.5 ? [processes.stream] : hosts.map((name) => processes[name]);
+    for (const one of lost) {
+      one.crash(random, true);
+      this.#later(forMs + nextFloat(random) * 1000, () => one.start());
     }
+  }
+
+  /** The log must recover by itself; now and then its process dies before or while it does. */
+  #failAppend(forMs: number): void {
+    const { processes, random } = this.#parts;
+    processes.stream.failNextAppend(nextFloat(random));
+    if (nextFloat(random) < 0.5) return;
+    this.#later(forMs, () => {
+      processes.stream.crash(random, nextFloat(random) < 0.3);
+      this.#later(300, () => processes.stream.start());
+    });
+  }
+
+  #spoilLink(kind: 'bad-link' | 'doubled-messages', forMs: number): void {
+    const { cluster, random, trace } = this.#parts;
+    const [from, to] = this.#some(links);
+    const isLossy = nextFloat(random) < 0.5;
+    const bad = isLossy
+      ? { loss: 0.1 + nextFloat(random) * 0.4 }
+      : { delayMaxMs: 20 + nextFloat(random) * 1500 };
+    const link = kind === 'bad-link' ? bad : { duplication: 0.5, delayMaxMs: 300 };
+    trace.add('faults', kind, { from, to, ...link });
+    cluster.network.setLink(from, to, link);
+    this.#later(forMs * 2, () => this.#healLink(from, to));
+  }
+
+  #fillDisks(forMs: number): void {
+    const { processes, trace } = this.#parts;
+    trace.add('faults', 'full-disk');
+    for (const name of hosts) processes[name].troubles.isDiskFull = true;
+    this.#later(forMs, () => {
+      for (const name of hosts) processes[name].troubles.isDiskFull = false;
+    });
   }
 
   #changeClock({ host, clock }: SimProcess): void {
