@@ -99,6 +99,8 @@ describe('nothing that a definition says is ignored', () => {
     ['index params of a field', {}, withField({ indexParams: pairs({ M: 1 }) }), 3000, 'index_params'],
     ['elements of no array', {}, withField({ elementType: 5 }), 1100, 'element_type'],
     ['an external field', {}, withField({ externalField: 'x' }), 3000, 'external_field'],
+    ['nulls in arrays', {}, withField({ elementNullable: true }), 3000, 'element_nullable'],
+    ['a type of its own', {}, withField({ typeSchema: Uint8Array.of(1) }), 3000, 'type_schema'],
     ['a backfill', {}, { doPhysicalBackfill: true }, 3000, 'do_physical_backfill'],
     ['files of words', {}, { fileResourceIds: [1n] }, 3000, 'file_resource_ids'],
   ])('a collection refuses %s', async (_what, properties, schema, code, text) => {

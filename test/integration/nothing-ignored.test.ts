@@ -100,6 +100,8 @@ describe('nothing is accepted and ignored', () => {
         'nullable',
         'is_function_output',
         'external_field',
+        'type_schema',
+        'element_nullable',
       ].sort(),
     );
   });
