@@ -1,6 +1,7 @@
 // The one table of the public API: every method of MilvusService, served by its area or named as not built. What serves it and what
 // becomes of its fields (request-fields.ts) belong together, and a method without an entry does not compile.
 import type { ClientTelemetryServiceDefinition } from '#proto/milvus/milvus.js';
+import { AliasMethods } from '#roles/proxy/aliases/alias-methods.js';
 import { CollectionMethods } from '#roles/proxy/collections/collection-methods.js';
 import { FlushMethods } from '#roles/proxy/data/flush-methods.js';
 import { WriteMethods } from '#roles/proxy/data/write-methods.js';
@@ -26,6 +27,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...unsupportedMethods,
     ...new DatabaseMethods(parts),
     ...new CollectionMethods(parts),
+    ...new AliasMethods(parts),
     ...new PartitionMethods(parts),
     ...new IndexMethods(parts),
     ...new LoadingMethods(parts),

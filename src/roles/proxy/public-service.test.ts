@@ -7,12 +7,12 @@ import { CALL_DEADLINE_MS, openProxyWorld, SUCCESS } from '../../../test/support
 
 it('refuses what is not built with the name of what is missing, wherever the answer has its status', async () => {
   const { call } = openProxyWorld({});
-  expect((await call('listAliases', {})).status).toMatchObject({
+  expect((await call('listFileResources', {})).status).toMatchObject({
     code: 3000,
     reason:
-      'ListAliases is not supported by this version of Elanus, which has no aliases; docs/compat.md lists what it has',
+      'ListFileResources is not supported by this version of Elanus, which has no file resources; docs/compat.md lists what it has',
   });
-  expect(await call('createAlias', {})).toMatchObject({ code: 3000 });
+  expect(await call('removeFileResource', {})).toMatchObject({ code: 3000 });
   expect((await call('alterCollectionSchema', {})).alterStatus).toMatchObject({ code: 3000 });
   await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'unsupported' });
 });
@@ -73,10 +73,10 @@ it('counts every call, refused ones too', async () => {
   const { call, platform } = openProxyWorld({});
   await call('getVersion', {});
   await call('getVersion', {});
-  await call('createAlias', {});
+  await call('removeFileResource', {});
   const text = await platform.metrics.render();
   expect(text).toMatch(/milvus_proxy_req_count\{function_name="GetVersion"\} 2/);
-  expect(text).toMatch(/milvus_proxy_req_count\{function_name="CreateAlias"\} 1/);
+  expect(text).toMatch(/milvus_proxy_req_count\{function_name="RemoveFileResource"\} 1/);
 });
 
 it('reads and writes bytes for gRPC, and does not read those of a call that is not built', async () => {
@@ -90,5 +90,5 @@ it('reads and writes bytes for gRPC, and does not read those of a call that is n
     code: 1100,
     reason: expect.stringContaining('3 bytes is not a valid protobuf message'),
   });
-  expect(await wire('createAlias', garbage)).toMatchObject({ code: 3000 });
+  expect(await wire('removeFileResource', garbage)).toMatchObject({ code: 3000 });
 });

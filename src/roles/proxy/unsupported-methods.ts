@@ -8,7 +8,6 @@ const without = (missing: string): NotBuilt => ({ missing });
 const functionsInSchemas = without('functions in schemas');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
-const aliases = without('aliases');
 const flushOfAllCollectionsAtOnce = without('flush of all collections at once');
 const changesOfASchema = without('changes of a schema');
 const compaction = without('compaction');
@@ -37,11 +36,6 @@ export const unsupportedMethods = {
   dropNamespace: namespaces,
   hasNamespace: namespaces,
   getNamespaceStats: namespaces,
-  createAlias: aliases,
-  dropAlias: aliases,
-  alterAlias: aliases,
-  describeAlias: aliases,
-  listAliases: aliases,
   alterIndex: without('changes of index params'),
   hybridSearch: without('hybrid search'),
   calcDistance: without('distances between vectors that are sent'),

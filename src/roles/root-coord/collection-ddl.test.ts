@@ -1,116 +1,17 @@
 // DDL on a store that outlives the process: repeats change nothing, and what a crash or an absent peer leaves half done ends well.
 import { describe, expect, it } from 'vitest';
-import { ElanusError } from '#base/errors.js';
-import {
-  type MemoryPlatform,
-  openMemoryPlatform,
-  type SimulatedCluster,
-  simulatedCluster,
-} from '#platform/memory/memory-platform.js';
 import { CollectionRecord } from '#proto/elanus/data.js';
-import { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
-import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
-import { CreateCollectionRequest } from '#proto/milvus/milvus.js';
-import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
-import { type Client, type Handlers, inProcessClient } from '#rpc/service.js';
-import { RootCoord } from './root-coord.js';
-
-type Step = 'watchChannels' | 'releaseCollection' | 'dropCollectionData';
-interface Peers {
-  /** Every call that arrived, in order. */
-  readonly seen: string[];
-  /** Steps that fail, and how. */
-  readonly failures: Map<Step, () => Promise<never>>;
-}
-
-const unavailable = (): Promise<never> => Promise.reject(new ElanusError('service_unavailable', 'down'));
-async function start(
-  cluster: SimulatedCluster,
-  peers: Peers,
-): Promise<{ readonly rootCoord: RootCoord; readonly platform: MemoryPlatform }> {
-  const platform = openMemoryPlatform({ cluster, host: 'root' });
-  const step = async (name: Step, id: bigint): Promise<object> => {
-    peers.seen.push(`${name} ${id}`);
-    await peers.failures.get(name)?.();
-    return {};
-  };
-  // Only the methods that DDL calls.
-  function client<D extends Parameters<typeof inProcessClient>[0]>(
-    definition: D,
-    handlers: Partial<Handlers<D>>,
-  ): Client<D> {
-    return inProcessClient(definition, handlers as Handlers<D>);
-  }
-  const rootCoord = await RootCoord.open(
-    platform,
-    {
-      physicalChannelCount: 4,
-      brokerDeadlineMs: 1000,
-      indexRowsMin: 1024,
-      indexCheckIntervalMs: 60_000,
-      serverId: 1n,
-    },
-    {
-      channelRegistry: client(ChannelRegistryDefinition, {
-        dropCollectionData: ({ collectionId }) => step('dropCollectionData', collectionId),
-      }),
-      queryCoord: client(QueryCoordDefinition, {
-        releaseCollection: ({ collectionId }) => step('releaseCollection', collectionId),
-        loadState: async () => ({ known: false }),
-      }),
-      dataNode: client(DataNodeDefinition, {}),
-    },
-  );
-  rootCoord.setDataCoord(
-    client(DataCoordDefinition, { watchChannels: ({ collectionID }) => step('watchChannels', collectionID) }),
-  );
-  await cluster.world.runUntil(rootCoord.start());
-  return { rootCoord, platform };
-}
-
-const schema = (dim = '4'): Uint8Array =>
-  CollectionSchema.encode(
-    CollectionSchema.fromPartial({
-      name: 'c',
-      fields: [
-        FieldSchema.create({ name: 'id', dataType: DataType.Int64, isPrimaryKey: true }),
-        FieldSchema.create({
-          name: 'v',
-          dataType: DataType.FloatVector,
-          typeParams: [{ key: 'dim', value: dim }],
-        }),
-      ],
-    }),
-  ).finish();
-const request = (more: Partial<CreateCollectionRequest> = {}) =>
-  CreateCollectionRequest.create({ collectionName: 'c', schema: schema(), shardsNum: 2, ...more });
-const context = { signal: new AbortController().signal, metadata: {} };
-
-async function setUp(cluster = simulatedCluster(5)) {
-  const peers: Peers = { seen: [], failures: new Map() };
-  const { rootCoord, platform } = await start(cluster, peers);
-  const handlers = rootCoord.definitionHandlers;
-  const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
-  return {
-    cluster,
-    peers,
-    platform,
-    rootCoord,
-    handlers,
-    create: (more: Partial<CreateCollectionRequest> = {}) =>
-      run(handlers.createCollection(request(more), context)),
-    drop: (name = 'c') => run(handlers.dropCollection({ database: '', name, id: 0n }, context)),
-    describe: (name = 'c') => run(handlers.describeCollection({ database: '', name, id: 0n }, context)),
-    records: async () =>
-      (await cluster.metaStore.range('root-coord/collection/')).map(({ value }) =>
-        CollectionRecord.decode(value),
-      ),
-  };
-}
+import {
+  context,
+  createRequest,
+  openRootCoord,
+  schemaBytes,
+  unavailable,
+} from '../../../test/support/root-coord.js';
 
 describe('create collection', () => {
   it('once: a record, and one hand-over of its channels', async () => {
-    const { create, describe: described, peers, records } = await setUp();
+    const { create, describe: described, peers, records } = await openRootCoord();
     await create();
     const { collection } = await described();
     expect(collection?.vchannels).toHaveLength(2);
@@ -119,25 +20,25 @@ describe('create collection', () => {
     expect(await records()).toMatchObject([{ state: 'created' }]);
   });
   it('again with the same schema: nothing; with another: refused', async () => {
-    const { create, peers, records } = await setUp();
+    const { create, peers, records } = await openRootCoord();
     await create();
     const before = await records();
     await create();
-    await expect(create({ schema: schema('8') })).rejects.toMatchObject({ key: 'duplicate_collection' });
+    await expect(create({ schema: schemaBytes('8') })).rejects.toMatchObject({ key: 'duplicate_collection' });
     await expect(create({ shardsNum: 1 })).rejects.toMatchObject({ key: 'duplicate_collection' });
     expect(peers.seen).toHaveLength(1);
     expect(await records()).toEqual(before);
   });
   it('side by side under one name: one collection', async () => {
-    const { cluster, handlers, records, peers } = await setUp();
+    const { cluster, handlers, records, peers } = await openRootCoord();
     await cluster.world.runUntil(
-      Promise.all(Array.from({ length: 8 }, () => handlers.createCollection(request(), context))),
+      Promise.all(Array.from({ length: 8 }, () => handlers.createCollection(createRequest(), context))),
     );
     expect(await records()).toHaveLength(1);
     expect(peers.seen).toHaveLength(1);
   });
   it('data-coord absent: fails by the deadline and leaves nothing, also while it stays absent', async () => {
-    const { create, describe: described, cluster, peers, records } = await setUp();
+    const { create, describe: described, cluster, peers, records } = await openRootCoord();
     peers.failures.set('watchChannels', unavailable).set('dropCollectionData', unavailable);
     const begin = cluster.world.now;
     await expect(create()).rejects.toMatchObject({ key: 'service_unavailable' });
@@ -158,7 +59,7 @@ describe('create collection', () => {
 
 describe('after a crash', () => {
   it.each(['creating', 'dropping'])('a collection left %s is gone after the next start', async (state) => {
-    const first = await setUp();
+    const first = await openRootCoord();
     await first.create();
     const [record] = await first.records();
     if (record === undefined) throw new Error('no record');
@@ -166,7 +67,7 @@ describe('after a crash', () => {
     const [entry] = await first.cluster.metaStore.range('root-coord/collection/');
     first.platform.crash();
     await first.cluster.metaStore.transact([], [{ kind: 'put', key: entry?.key ?? '', value }]);
-    const second = await setUp(first.cluster);
+    const second = await openRootCoord(first.cluster);
     expect(second.peers.seen).toEqual([`releaseCollection ${record.id}`, `dropCollectionData ${record.id}`]);
     expect(await second.records()).toEqual([]);
     await expect(second.describe()).rejects.toMatchObject({ key: 'collection_not_found' });
@@ -174,17 +75,17 @@ describe('after a crash', () => {
     expect((await second.describe()).collection?.id).not.toBe(record.id);
   });
   it('a crash while watchChannels runs', async () => {
-    const first = await setUp();
+    const first = await openRootCoord();
     first.peers.failures.set('watchChannels', () => new Promise<never>(() => {}));
-    void first.handlers.createCollection(request(), context).catch(() => {});
+    void first.handlers.createCollection(createRequest(), context).catch(() => {});
     await first.cluster.world.advance(100);
     expect(await first.records()).toMatchObject([{ state: 'creating' }]);
     first.platform.crash();
-    const second = await setUp(first.cluster);
+    const second = await openRootCoord(first.cluster);
     expect(await second.records()).toEqual([]);
   });
   it('old and new under one name: the new one keeps it', async () => {
-    const first = await setUp();
+    const first = await openRootCoord();
     first.peers.failures.set('dropCollectionData', unavailable);
     await first.create();
     await first.drop();
@@ -192,7 +93,7 @@ describe('after a crash', () => {
     const { collection } = await first.describe();
     expect((await first.records()).map((record) => record.state).sort()).toEqual(['created', 'dropping']);
     first.platform.crash();
-    const second = await setUp(first.cluster);
+    const second = await openRootCoord(first.cluster);
     expect((await second.describe()).collection?.id).toBe(collection?.id);
     expect(await second.records()).toMatchObject([{ id: collection?.id, state: 'created' }]);
   });
@@ -200,7 +101,7 @@ describe('after a crash', () => {
 
 describe('drop collection', () => {
   it('is gone at once, and its data as soon as data-coord answers', async () => {
-    const { create, drop, describe: described, cluster, peers, records } = await setUp();
+    const { create, drop, describe: described, cluster, peers, records } = await openRootCoord();
     await create();
     peers.failures.set('dropCollectionData', unavailable);
     await drop();
@@ -212,12 +113,12 @@ describe('drop collection', () => {
     expect(await records()).toEqual([]);
   });
   it('of a name nobody knows is success', async () => {
-    const { drop, peers } = await setUp();
+    const { drop, peers } = await openRootCoord();
     await drop('nobody');
     expect(peers.seen).toEqual([]);
   });
   it('close ends the tries', async () => {
-    const { create, drop, cluster, peers, rootCoord } = await setUp();
+    const { create, drop, cluster, peers, rootCoord } = await openRootCoord();
     await create();
     peers.failures.set('dropCollectionData', unavailable);
     await drop();
@@ -242,7 +143,7 @@ describe('create index', () => {
     ...more,
   });
   it('again with equal parameters, however written: nothing; with others: refused', async () => {
-    const { create, describe: described, cluster, handlers } = await setUp();
+    const { create, describe: described, cluster, handlers } = await openRootCoord();
     await create();
     const createIndex = (...from: Parameters<typeof hnsw>) =>
       cluster.world.runUntil(handlers.createIndex(hnsw(...from), context));

@@ -111,7 +111,10 @@ export class CollectionDdl {
   async #createNow(record: CreatingCollection): Promise<void> {
     const { catalog, broker } = this.#parts;
     // With the database's lock: one that is being dropped must not get a collection that its check did not see.
-    await this.#locks.database(record.database, () => catalog.saveCollection(record));
+    await this.#locks.database(record.database, () => {
+      refuseAliasName(catalog, record);
+      return catalog.saveCollection(record);
+    });
     try {
       assert(record.schema !== undefined, 'no schema');
       await broker.watchChannels(record.id, record.vchannels, {
@@ -147,6 +150,12 @@ export class CollectionDdl {
     const database = catalog.database(ref.database).name;
     return this.#locks.collection({ ...ref, database }, async () => {
       const record = ref.id !== 0n ? catalog.byId(ref.id) : catalog.byName(database, ref.name);
+      if (ref.id === 0n && catalog.byAlias(database, ref.name) !== undefined) {
+        throw new ElanusError(
+          'alias_not_found',
+          `cannot drop the collection via alias = ${ref.name}: alias not found[database=${database}][alias=${ref.name}]; drop it by its own name`,
+        );
+      }
       if (record !== undefined && record.state !== 'dropping') await this.#dropNow(record);
     });
   }
@@ -193,6 +202,16 @@ export class CollectionDdl {
       }),
     ]);
   }
+}
+
+/** Names of collections and aliases are one space. To be checked with the lock of the database, in the turn in which the name is taken. */
+function refuseAliasName(catalog: DdlParts['catalog'], { database, schema }: Collection): void {
+  const name = schema?.name ?? '';
+  if (catalog.byAlias(database, name) === undefined) return;
+  throw new ElanusError(
+    'alias_clash',
+    `collection name [${name}] conflicts with an existing alias, please choose a unique name`,
+  );
 }
 
 const propertiesOf = (request: CreateCollectionRequest): Record<string, string> => ({

@@ -2,7 +2,7 @@
 import { assert } from '#base/assert.js';
 import { KeyedMutex } from '#base/async.js';
 import { catalogBackOff, longerPause } from '#base/back-off.js';
-import { messageOf } from '#base/errors.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
@@ -29,6 +29,16 @@ export interface DdlParts {
   readonly signal: AbortSignal;
 }
 
+export interface NamedCollection {
+  readonly database: string;
+  readonly name: string;
+  /** Not 0: the collection is meant by it, whatever its name. */
+  readonly id?: bigint;
+}
+
+/** How often a name is looked up again because it moved while its lock was waited for. */
+const LOCK_ATTEMPTS_MAX = 100;
+
 /** Locks of names. A database's is taken inside that of one of its collections, never around it. */
 export class DdlLocks {
   readonly #catalog: DefinitionCatalog;
@@ -39,15 +49,40 @@ export class DdlLocks {
   }
 
   /** Runs a decision about the collection that a client names, again when what it rests on was changed meanwhile. */
-  collection<T>(
-    ref: { readonly database: string; readonly name: string; readonly id?: bigint },
-    decide: () => Promise<T>,
-  ): Promise<T> {
-    const name =
-      ref.id !== undefined && ref.id !== 0n
-        ? nameOf(this.#catalog.resolve({ ...ref, id: ref.id }))
-        : ref.name;
-    return this.#locks.run(collectionKey(ref.database, name), () => redeciding(decide));
+  collection<T>(ref: NamedCollection, decide: () => Promise<T>): Promise<T> {
+    return this.collections([ref], decide);
+  }
+
+  /** As for one collection, with the locks of all of them. They are taken in one order everywhere, so nobody waits in a circle. */
+  async collections<T>(refs: readonly NamedCollection[], decide: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; attempt <= LOCK_ATTEMPTS_MAX; attempt++) {
+      const keys = this.#keysOf(refs);
+      // A name may have come to mean another collection while the lock was waited for.
+      const task = async () =>
+        this.#keysOf(refs).join() === keys.join() ? { decided: await redeciding(decide) } : undefined;
+      const held = keys.reduceRight<() => ReturnType<typeof task>>(
+        (inner, key) => () => this.#locks.run(key, inner),
+        task,
+      );
+      const outcome = await held();
+      if (outcome !== undefined) return outcome.decided;
+    }
+    throw new ElanusError(
+      'service_unavailable',
+      `the names ${refs.map(({ name }) => name).join(', ')} were given to other collections again and again; try again`,
+    );
+  }
+
+  #keysOf(refs: readonly NamedCollection[]): string[] {
+    return [...new Set(refs.map((ref) => this.#keyOf(ref)))].sort();
+  }
+
+  /** The key is that of the collection which the name means now, or of the name when it means none. */
+  #keyOf({ database, name, id = 0n }: NamedCollection): string {
+    const named = database === '' ? DEFAULT_DATABASE : database;
+    const record = id !== 0n ? this.#catalog.byId(id) : this.#catalog.named(named, name);
+    if (record !== undefined) return collectionKey(record.database, nameOf(record));
+    return id !== 0n ? `id\0${id}` : collectionKey(named, name);
   }
 
   database<T>(name: string, task: () => Promise<T>): Promise<T> {
@@ -55,8 +90,7 @@ export class DdlLocks {
   }
 }
 
-const collectionKey = (database: string, name: string): string =>
-  `${database === '' ? DEFAULT_DATABASE : database}\0${name}`;
+const collectionKey = (database: string, name: string): string => `${database}\0${name}`;
 export const nameOf = (record: CollectionRecord): string => record.schema?.name ?? '';
 
 export const present = (ref: CollectionRef | undefined): CollectionRef => {

@@ -1,4 +1,6 @@
 // All changes of definitions, by what they define. They share the locks of names.
+
+import { AliasDdl } from '#roles/root-coord/names/alias-ddl.js';
 import { CollectionDdl } from './collection-ddl.js';
 import { DatabaseDdl } from './database-ddl.js';
 import { DdlLocks, type DdlParts } from './ddl-parts.js';
@@ -8,6 +10,7 @@ import { PartitionDdl } from './partition-ddl.js';
 export class Ddl {
   readonly databases: DatabaseDdl;
   readonly collections: CollectionDdl;
+  readonly aliases: AliasDdl;
   readonly partitions: PartitionDdl;
   readonly indexes: IndexDdl;
 
@@ -16,6 +19,7 @@ export class Ddl {
     this.databases = new DatabaseDdl(parts, locks);
     this.partitions = new PartitionDdl(parts, locks);
     this.collections = new CollectionDdl(parts, locks, this.partitions);
+    this.aliases = new AliasDdl(parts, locks);
     this.indexes = new IndexDdl(parts, locks);
   }
 }

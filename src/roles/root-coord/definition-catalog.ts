@@ -12,10 +12,19 @@ import type { MetaStore } from '#platform/meta-store.js';
 import { CollectionRecord, DatabaseRecord } from '#proto/elanus/data.js';
 
 export const DEFAULT_DATABASE = 'default';
+
+interface CollectionKeys {
+  readonly name: string;
+  readonly aliases: readonly string[];
+}
+
 export class DefinitionCatalog {
   readonly #store: MetaStore;
   readonly #collections: HeldRecords<bigint, Collection>;
   readonly #byName = new Map<string, bigint>();
+  readonly #byAlias = new Map<string, bigint>();
+  /** Under which keys of the two maps above a collection is found. */
+  readonly #keys = new Map<bigint, CollectionKeys>();
   readonly #databases: HeldRecords<bigint, DatabaseRecord>;
 
   private constructor(store: MetaStore) {
@@ -45,9 +54,21 @@ export class DefinitionCatalog {
   }
 
   #remember(record: Collection): void {
+    this.#forgetKeys(record.id);
     const key = nameKey(record.database, record.schema?.name ?? '');
     // A dropped collection that is still being cleared does not take its name from a newer one.
     if (record.state !== 'dropping' || !this.#byName.has(key)) this.#byName.set(key, record.id);
+    const aliases = isCreated(record) ? record.aliases.map((alias) => nameKey(record.database, alias)) : [];
+    for (const alias of aliases) this.#byAlias.set(alias, record.id);
+    this.#keys.set(record.id, { name: key, aliases });
+  }
+
+  #forgetKeys(id: bigint): void {
+    const keys = this.#keys.get(id);
+    if (keys === undefined) return;
+    if (this.#byName.get(keys.name) === id) this.#byName.delete(keys.name);
+    for (const alias of keys.aliases) if (this.#byAlias.get(alias) === id) this.#byAlias.delete(alias);
+    this.#keys.delete(id);
   }
 
   collections(): readonly Collection[] {
@@ -63,11 +84,23 @@ export class DefinitionCatalog {
     return id === undefined ? undefined : this.#collections.records.get(id);
   }
 
-  /** The collection a client names, by id when given, else by name; only whole ones. @throws collection_not_found, database_not_found */
+  byAlias(database: string, alias: string): CreatedCollection | undefined {
+    const id = this.#byAlias.get(nameKey(database, alias));
+    const record = id === undefined ? undefined : this.#collections.records.get(id);
+    return record !== undefined && isCreated(record) ? record : undefined;
+  }
+
+  /** What a client means by a name: a collection in any state, else what the name is an alias of. */
+  named(database: string, name: string): Collection | undefined {
+    const record = this.byName(database, name);
+    return record?.state === 'created' ? record : (this.byAlias(database, name) ?? record);
+  }
+
+  /** The collection a client names, by id when given, else by its name or an alias; only whole ones. @throws collection_not_found, database_not_found */
   resolve(ref: { readonly database: string; readonly name: string; readonly id: bigint }): CreatedCollection {
     const database = ref.database === '' ? DEFAULT_DATABASE : ref.database;
     if (ref.id === 0n) this.database(database);
-    const record = ref.id !== 0n ? this.byId(ref.id) : this.byName(database, ref.name);
+    const record = ref.id !== 0n ? this.byId(ref.id) : this.named(database, ref.name);
     if (record === undefined || !isCreated(record)) {
       const what = ref.id !== 0n ? String(ref.id) : ref.name;
       throw new ElanusError(
@@ -78,18 +111,22 @@ export class DefinitionCatalog {
     return record;
   }
 
-  /** @throws catalog_conflict when the record, or the database that a new one goes to, was changed by another writer meanwhile */
-  async saveCollection(record: Collection): Promise<void> {
-    const isNew = !this.#collections.records.has(record.id);
-    const guards = isNew ? [this.#databases.guard(this.database(record.database).id)] : [];
-    await commitChanges(this.#store, [this.#collections.put(record)], guards);
-    this.#remember(record);
+  /**
+   * Saves one record, or several in one transaction.
+   * @throws catalog_conflict when a record, or the database that one goes to, was changed by another writer meanwhile
+   */
+  async saveCollection(...records: readonly Collection[]): Promise<void> {
+    const entered = records.filter((record) => this.byId(record.id)?.database !== record.database);
+    const databases = new Set(entered.map((record) => this.database(record.database).id));
+    const guards = [...databases].map((id) => this.#databases.guard(id));
+    const changes = records.map((record) => this.#collections.put(record));
+    await commitChanges(this.#store, changes, guards);
+    for (const record of records) this.#remember(record);
   }
 
   async removeCollection(record: Collection): Promise<void> {
     await commitChanges(this.#store, [this.#collections.remove(record.id)]);
-    const key = nameKey(record.database, record.schema?.name ?? '');
-    if (this.#byName.get(key) === record.id) this.#byName.delete(key);
+    this.#forgetKeys(record.id);
   }
 
   databases(): readonly DatabaseRecord[] {

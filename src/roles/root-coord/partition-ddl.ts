@@ -6,7 +6,7 @@ import { isCreated } from '#model/states/collection.js';
 import { movePartition } from '#model/states/partition.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { PartitionRef } from '#proto/elanus/roles.js';
-import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION, nameOf, present } from './ddl-parts.js';
+import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION, present } from './ddl-parts.js';
 
 export class PartitionDdl {
   readonly #parts: DdlParts;
@@ -76,7 +76,7 @@ export class PartitionDdl {
       await peers.channelRegistry.dropCollectionData(marked, context);
       const record = catalog.byId(marked.collectionId);
       if (record === undefined) return;
-      await this.#locks.collection({ database: record.database, name: nameOf(record) }, async () => {
+      await this.#locks.collection({ database: record.database, name: '', id: record.id }, async () => {
         const current = catalog.byId(marked.collectionId);
         if (current === undefined || !isCreated(current)) return;
         await catalog.saveCollection(movePartition(current, marked.partitionId, 'cleared'));

@@ -238,6 +238,18 @@ export class RootCoord {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };
     },
+    createAlias: async (request) => {
+      await this.#parts().ddl.aliases.create(request);
+      return {};
+    },
+    alterAlias: async (request) => {
+      await this.#parts().ddl.aliases.alter(request);
+      return {};
+    },
+    dropAlias: async (request) => {
+      await this.#parts().ddl.aliases.drop(request);
+      return {};
+    },
     createDatabase: async (request) => {
       await this.#parts().ddl.databases.create(request.name, request.properties);
       return {};

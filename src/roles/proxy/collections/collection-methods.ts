@@ -68,10 +68,11 @@ export class CollectionMethods {
     const { definitions, queryCoord } = this.#parts;
     const database = databaseOf(request, context);
     const { collections } = await definitions.listCollections({ database }, context);
+    const wanted = (name: string): boolean => request.collectionNames.includes(name);
     const shown: ShownCollection[] = [];
     for (const record of collections) {
       const name = record.schema?.name ?? '';
-      if (request.collectionNames.length > 0 && !request.collectionNames.includes(name)) continue;
+      if (request.collectionNames.length > 0 && ![name, ...record.aliases].some(wanted)) continue;
       const state = await queryCoord.loadState({ collectionId: record.id }, context);
       if (request.type === ShowType.InMemory && !state.known) continue;
       shown.push({ record, percentage: state.known ? BigInt(state.progress) : 0n });
