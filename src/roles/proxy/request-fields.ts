@@ -74,6 +74,7 @@ export const requestFields = {
   showPartitions: { ...named, collectionID: 'used', partitionNames: 'used', type: 'used' },
   getLoadingProgress: { ...named, partitionNames: 'used' },
   getLoadState: { ...named, partitionNames: 'used' },
+  renameCollection: { base, dbName: 'used', oldName: 'used', newName: 'used', newDBName: 'used' },
   createAlias: { ...named, alias: 'used' },
   alterAlias: { ...named, alias: 'used' },
   dropAlias: { base, dbName: 'used', alias: 'used' },

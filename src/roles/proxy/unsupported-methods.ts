@@ -69,7 +69,6 @@ export const unsupportedMethods = {
   transferReplica: resourceGroupsBesideTheOneThereIs,
   listResourceGroups: resourceGroupsBesideTheOneThereIs,
   describeResourceGroup: resourceGroupsBesideTheOneThereIs,
-  renameCollection: without('new names for collections'),
   listIndexedSegment: factsAboutTheIndexFilesOfSegments,
   describeSegmentIndexData: factsAboutTheIndexFilesOfSegments,
   alterDatabase: without('changes of database properties'),

@@ -17,11 +17,11 @@ import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { checkCollectionCount } from '#roles/root-coord/names/collection-count.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION } from './ddl-parts.js';
 import type { PartitionDdl } from './partition-ddl.js';
 
 const SHARDS_MAX = 16;
-const COLLECTIONS_MAX = 65_536;
 
 export class CollectionDdl {
   readonly #parts: DdlParts;
@@ -53,25 +53,9 @@ export class CollectionDdl {
         await catalog.saveCollection(moveCollection(existing, 'drop'));
         void this.#clear(existing);
       }
-      this.#checkLimits(database, request);
+      checkShardCount(request);
       await this.#createNow(await this.#newRecord(database, schema, request));
     });
-  }
-
-  #checkLimits(database: string, { shardsNum }: CreateCollectionRequest): void {
-    if (shardsNum < 0 || shardsNum > SHARDS_MAX) {
-      throw new ElanusError(
-        'invalid_parameter',
-        `maximum shards's number should be limited to ${SHARDS_MAX}, got ${shardsNum}: invalid parameter`,
-      );
-    }
-    const { catalog } = this.#parts;
-    if (catalog.collections().filter((record) => record.database === database).length >= COLLECTIONS_MAX) {
-      throw new ElanusError(
-        'collection_limit',
-        `exceeded the limit number of collections[database=${database}][limit=${COLLECTIONS_MAX}]; drop some first`,
-      );
-    }
   }
 
   async #newRecord(
@@ -113,6 +97,7 @@ export class CollectionDdl {
     // With the database's lock: one that is being dropped must not get a collection that its check did not see.
     await this.#locks.database(record.database, () => {
       refuseAliasName(catalog, record);
+      checkCollectionCount(catalog, record.database);
       return catalog.saveCollection(record);
     });
     try {
@@ -202,6 +187,14 @@ export class CollectionDdl {
       }),
     ]);
   }
+}
+
+function checkShardCount({ shardsNum }: CreateCollectionRequest): void {
+  if (shardsNum >= 0 && shardsNum <= SHARDS_MAX) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `maximum shards's number should be limited to ${SHARDS_MAX}, got ${shardsNum}: invalid parameter`,
+  );
 }
 
 /** Names of collections and aliases are one space. To be checked with the lock of the database, in the turn in which the name is taken. */

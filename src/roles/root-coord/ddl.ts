@@ -1,6 +1,7 @@
 // All changes of definitions, by what they define. They share the locks of names.
 
 import { AliasDdl } from '#roles/root-coord/names/alias-ddl.js';
+import { RenameDdl } from '#roles/root-coord/names/rename-ddl.js';
 import { CollectionDdl } from './collection-ddl.js';
 import { DatabaseDdl } from './database-ddl.js';
 import { DdlLocks, type DdlParts } from './ddl-parts.js';
@@ -11,6 +12,7 @@ export class Ddl {
   readonly databases: DatabaseDdl;
   readonly collections: CollectionDdl;
   readonly aliases: AliasDdl;
+  readonly names: RenameDdl;
   readonly partitions: PartitionDdl;
   readonly indexes: IndexDdl;
 
@@ -20,6 +22,7 @@ export class Ddl {
     this.partitions = new PartitionDdl(parts, locks);
     this.collections = new CollectionDdl(parts, locks, this.partitions);
     this.aliases = new AliasDdl(parts, locks);
+    this.names = new RenameDdl(parts, locks);
     this.indexes = new IndexDdl(parts, locks);
   }
 }

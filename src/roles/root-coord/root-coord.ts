@@ -238,6 +238,10 @@ export class RootCoord {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };
     },
+    renameCollection: async (request) => {
+      await this.#parts().ddl.names.rename(request);
+      return {};
+    },
     createAlias: async (request) => {
       await this.#parts().ddl.aliases.create(request);
       return {};

@@ -37,6 +37,21 @@ export class CollectionMethods {
     return {};
   };
 
+  readonly renameCollection: PublicHandler<'renameCollection'> = async (request, context) => {
+    if (request.oldName === '') {
+      throw new ElanusError(
+        'invalid_parameter',
+        'old collection name should not be empty: invalid parameter',
+      );
+    }
+    const collection = collectionRef({ dbName: request.dbName, collectionName: request.oldName }, context);
+    await this.#parts.definitions.renameCollection(
+      { collection, newName: request.newName, newDatabase: request.newDBName },
+      context,
+    );
+    return {};
+  };
+
   readonly describeCollection: PublicHandler<'describeCollection'> = async (request, context) =>
     collectionDescription(await this.#parts.access.open(request, context));
 

@@ -2,6 +2,7 @@
 import { assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { type ImportJob, parseImportJob } from '#model/states/import-job.js';
+import type { CallContext } from '#platform/transport.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
 import { ImportState } from '#proto/milvus/common.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
@@ -24,10 +25,10 @@ export class ImportMethods {
         `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`,
       );
     const { access, definitions } = this.#parts;
-    const { database, schema } = await access.open(request, context);
+    const { database, record, schema } = await access.open(request, context);
     const { jobId } = await definitions.importFiles(
       {
-        collection: { database, name: schema.name },
+        collection: { database, name: schema.name, id: record.id },
         partition: request.partitionName,
         files: request.files,
         options: recordOfPairs(request.options),
@@ -40,16 +41,28 @@ export class ImportMethods {
   readonly getImportState: PublicHandler<'getImportState'> = async (request, context) => {
     const found = await this.#parts.channelRegistry.importState({ jobId: request.task }, context);
     const job = must(found.job, 'import job');
+    const collectionName = await this.#nameNow(job, context);
     const task = importTask(job);
     return {
       ...task,
       infos: [
         ...task.infos,
         { key: 'files', value: job.files.join(',') },
-        { key: 'collection', value: job.collectionName },
+        { key: 'collection', value: collectionName },
       ],
     };
   };
+
+  /** A collection may have got another name since the job began; what was dropped is called as it was. */
+  async #nameNow({ collectionId, collectionName }: ImportJobRecord, context: CallContext): Promise<string> {
+    const named = { dbName: '', collectionName: '', collectionID: collectionId };
+    try {
+      return (await this.#parts.access.open(named, context)).schema.name;
+    } catch (error) {
+      if (error instanceof ElanusError && error.key === 'collection_not_found') return collectionName;
+      throw error;
+    }
+  }
 
   readonly listImportTasks: PublicHandler<'listImportTasks'> = async (request, context) => {
     const { access, channelRegistry } = this.#parts;
