@@ -118,8 +118,12 @@ describe('records of version 1', () => {
     const type = parsedType(LoadRecord, parseLoad, loadRecord);
     const loads = await recordTable(store, prefix, type).list();
     expect(loads).toEqual([
-      { collectionId: 2n, scope: { kind: 'collection' } },
-      { collectionId: 4n, scope: { kind: 'partitions', partitionIds: [3n, 6n] } },
+      { collectionId: 2n, scope: { kind: 'collection' }, resourceGroup: '__default_resource_group' },
+      {
+        ...{ collectionId: 4n, resourceGroup: '__default_resource_group' },
+        scope: { kind: 'partitions', partitionIds: [3n, 6n] },
+      },
+      { collectionId: 5n, scope: { kind: 'collection' }, resourceGroup: 'analytics' },
     ]);
     const again = loads.map((load) => Uint8Array.from(type.encode(load).finish()));
     expect(again).toEqual(expected(prefix).map(({ value }) => value));

@@ -14,6 +14,7 @@ import {
   EpochRecord,
   ImportJobRecord,
   LoadRecord,
+  ResourceGroupRecord,
   SegmentRecord,
 } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
@@ -139,6 +140,17 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
     ),
     'load-collection': kept(`querycoord-collection-loadinfo/${idKey(2n)}`, LoadRecord, {
       ...{ collectionId: 2n, allPartitions: true, replicaNumber: 1 },
+    }),
+    'load-in-group': kept(`querycoord-collection-loadinfo/${idKey(5n)}`, LoadRecord, {
+      ...{ collectionId: 5n, allPartitions: true, replicaNumber: 1, resourceGroup: 'analytics' },
+    }),
+    'resource-group': kept('querycoord-resource-group/analytics', ResourceGroupRecord, {
+      ...{ name: 'analytics', created: 1n << 41n },
+      config: {
+        ...{ requests: { nodeNum: 1 }, limits: { nodeNum: 2 } },
+        ...{ transferFrom: [{ resourceGroup: '__default_resource_group' }], transferTo: [] },
+        nodeFilter: { nodeLabels: [{ key: 'zone', value: 'a' }] },
+      },
     }),
     'load-partitions': kept(`querycoord-collection-loadinfo/${idKey(4n)}`, LoadRecord, {
       ...{ collectionId: 4n, partitionIds: [3n, 6n], replicaNumber: 1 },

@@ -46,12 +46,6 @@ it('lists every call once, in the order of the protocol, with its state', () => 
   expect(rowsBelow('milvus.proto.milvus.ClientTelemetryService')).toEqual(telemetry);
 });
 
-it('counts them', () => {
-  const all = [...milvus, ...telemetry];
-  const works = all.filter(([, state]) => state === 'works').length;
-  expect(compat).toContain(`${works} of ${all.length} calls work`);
-});
-
 it('has each method of the protocol in one of the two lists', () => {
   const listed = [...Object.keys(requestFields), ...Object.keys(unsupportedMethods)];
   expect(listed.sort()).toEqual(Object.keys(MilvusServiceDefinition.methods).sort());

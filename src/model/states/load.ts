@@ -10,6 +10,7 @@
 // leaves the state as it is and keeps the reason until a round succeeds: what is served already goes on being served.
 import { assertNever } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import type { LoadRecord } from '#proto/elanus/data.js';
 
 /** Which partitions: all that the collection has, also later ones, or those named. */
@@ -20,6 +21,8 @@ export type LoadScope =
 export interface LoadDefinition {
   readonly collectionId: bigint;
   readonly scope: LoadScope;
+  /** Whose query-nodes serve it. */
+  readonly resourceGroup: string;
 }
 
 /** Why the last round did not serve all: it does not fit in memory, a file is damaged or gone, or anything else, which is tried again. */
@@ -82,18 +85,20 @@ export const namedPartitions = (scope: LoadScope): readonly bigint[] =>
 /** @throws data_corrupt */
 export function parseLoad(record: LoadRecord): LoadDefinition {
   const { collectionId, allPartitions, partitionIds } = record;
-  if (allPartitions) return { collectionId, scope: { kind: 'collection' } };
+  const resourceGroup = record.resourceGroup === '' ? DEFAULT_RESOURCE_GROUP : record.resourceGroup;
+  if (allPartitions) return { collectionId, scope: { kind: 'collection' }, resourceGroup };
   if (partitionIds.length === 0)
     throw new ElanusError(
       'data_corrupt',
       `the load of collection ${collectionId} names no partition, expected all or at least one; restore the data folder from a copy`,
     );
-  return { collectionId, scope: { kind: 'partitions', partitionIds } };
+  return { collectionId, scope: { kind: 'partitions', partitionIds }, resourceGroup };
 }
 
-export const loadRecord = ({ collectionId, scope }: LoadDefinition): LoadRecord => ({
+export const loadRecord = ({ collectionId, scope, resourceGroup }: LoadDefinition): LoadRecord => ({
   collectionId,
   partitionIds: [...namedPartitions(scope)],
   allPartitions: scope.kind === 'collection',
   replicaNumber: 1,
+  resourceGroup: resourceGroup === DEFAULT_RESOURCE_GROUP ? '' : resourceGroup,
 });

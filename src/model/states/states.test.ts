@@ -354,13 +354,17 @@ describe('each move that is drawn, and no other', () => {
 });
 
 describe('a load', () => {
-  const definition = { collectionId: 7n, scope: { kind: 'partitions', partitionIds: [3n, 4n] } } as const;
+  const resourceGroup = '__default_resource_group';
+  const definition = {
+    ...{ collectionId: 7n, resourceGroup },
+    scope: { kind: 'partitions', partitionIds: [3n, 4n] },
+  } as const;
   const failure = { cause: 'memory', reason: 'too large' } as const;
   const moved = (...events: LoadEvent[]) => events.reduce(moveLoad, beginLoad(definition));
 
   test('is read as it was written, and one that names no partition is damage', () => {
-    const whole = { collectionId: 7n, scope: { kind: 'collection' } } as const;
-    for (const one of [definition, whole])
+    const whole = { collectionId: 7n, scope: { kind: 'collection' }, resourceGroup } as const;
+    for (const one of [definition, whole, { ...whole, resourceGroup: 'analytics' }])
       expect(parseLoad(LoadRecord.decode(LoadRecord.encode(loadRecord(one)).finish()))).toEqual(one);
     expect(() => parseLoad(LoadRecord.fromPartial({ collectionId: 7n }))).toThrow(/names no partition/);
   });
@@ -378,8 +382,8 @@ describe('a load', () => {
   });
 
   test('begins again with more partitions, and goes on with fewer', () => {
-    const fewer = { collectionId: 7n, scope: { kind: 'partitions', partitionIds: [3n] } } as const;
-    const whole = { collectionId: 7n, scope: { kind: 'collection' } } as const;
+    const fewer = { ...definition, scope: { kind: 'partitions', partitionIds: [3n] } } as const;
+    const whole = { collectionId: 7n, scope: { kind: 'collection' }, resourceGroup } as const;
     expect(loadProgress(moved({ kind: 'served' }, { kind: 'widened', to: whole }))).toBe(0);
     expect(moved({ kind: 'served' }, { kind: 'narrowed', to: fewer })).toMatchObject({
       ...fewer,

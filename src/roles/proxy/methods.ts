@@ -9,6 +9,8 @@ import { DatabaseMethods } from '#roles/proxy/databases/database-methods.js';
 import { ImportMethods } from '#roles/proxy/imports/import-methods.js';
 import { IndexMethods } from '#roles/proxy/indexes/index-methods.js';
 import { LoadingMethods } from '#roles/proxy/loading/loading-methods.js';
+import { ResourceGroupMethods } from '#roles/proxy/nodes/resource-group-methods.js';
+import { SegmentMethods } from '#roles/proxy/nodes/segment-methods.js';
 import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
 import { QueryMethods } from '#roles/proxy/query/query-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
@@ -31,6 +33,8 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new PartitionMethods(parts),
     ...new IndexMethods(parts),
     ...new LoadingMethods(parts),
+    ...new ResourceGroupMethods(parts),
+    ...new SegmentMethods(parts),
     ...new WriteMethods(parts),
     ...new FlushMethods(parts),
     ...new SearchMethods(parts),

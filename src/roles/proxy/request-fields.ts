@@ -119,6 +119,28 @@ export const requestFields = {
   query: { ...reads, expr: 'used', queryParams: 'used' },
   getFlushState: { segmentIDs: 'used', flushTs: 'used', dbName: 'used', collectionName: 'used' },
   getPersistentSegmentInfo: named,
+  getQuerySegmentInfo: named,
+  loadBalance: {
+    base,
+    srcNodeID: 'used',
+    dstNodeIDs: 'used',
+    sealedSegmentIDs: 'used',
+    collectionName: 'used',
+    dbName: 'used',
+  },
+  listIndexedSegment: { base, collectionName: 'used', indexName: 'used' },
+  createResourceGroup: { base, resourceGroup: 'used', config: 'used' },
+  updateResourceGroups: { base, resourceGroups: 'used' },
+  dropResourceGroup: { base, resourceGroup: 'used' },
+  transferNode: { base, sourceResourceGroup: 'used', targetResourceGroup: 'used', numNode: 'used' },
+  transferReplica: {
+    ...named,
+    sourceResourceGroup: 'used',
+    targetResourceGroup: 'used',
+    numReplica: 'used',
+  },
+  listResourceGroups: { base },
+  describeResourceGroup: { base, resourceGroup: 'used' },
   getReplicas: { ...named, collectionID: 'used', withShardNodes: 'used' },
   getMetrics: { base, request: 'used' },
   dummy: { requestType: { ignored: 'the call only shows that the server answers' } },
@@ -147,9 +169,9 @@ export const requestFields = {
 
 export type ServedMethod = keyof typeof requestFields;
 
-/** `travelTimestamp` as the protocol writes it. */
+/** `travelTimestamp` as the protocol writes it; an `ID` at the end stays as it is. */
 export const wireName = (field: string): string =>
-  field.replaceAll(/(?<![A-Z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  field.replaceAll(/(?<![A-Z])[A-Z](?!Ds?$)/g, (letter) => `_${letter.toLowerCase()}`);
 
 function isSet(value: unknown): boolean {
   if (value === undefined || value === false || value === 0 || value === 0n || value === '') return false;

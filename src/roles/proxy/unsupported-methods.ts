@@ -13,8 +13,6 @@ const changesOfASchema = without('changes of a schema');
 const compaction = without('compaction');
 const usersAndRoles = without('users and roles');
 const policiesForRows = without('policies for rows');
-const resourceGroupsBesideTheOneThereIs = without('resource groups beside the one there is');
-const factsAboutTheIndexFilesOfSegments = without('facts about the index files of segments');
 const replication = without('replication');
 const textAnalyzers = without('text analyzers');
 const fileResources = without('file resources');
@@ -43,9 +41,7 @@ export const unsupportedMethods = {
   addCollectionField: changesOfASchema,
   addCollectionStructField: changesOfASchema,
   getFlushAllState: flushOfAllCollectionsAtOnce,
-  getQuerySegmentInfo: without('facts about loaded segments'),
   registerLink: without('links between servers'),
-  loadBalance: without('balancing between nodes'),
   getCompactionState: compaction,
   manualCompaction: compaction,
   getCompactionStateWithPlans: compaction,
@@ -62,6 +58,7 @@ export const unsupportedMethods = {
   operatePrivilege: usersAndRoles,
   operatePrivilegeV2: usersAndRoles,
   selectGrant: usersAndRoles,
+<<<<<<< HEAD
   createResourceGroup: resourceGroupsBesideTheOneThereIs,
   dropResourceGroup: resourceGroupsBesideTheOneThereIs,
   updateResourceGroups: resourceGroupsBesideTheOneThereIs,
@@ -71,6 +68,10 @@ export const unsupportedMethods = {
   describeResourceGroup: resourceGroupsBesideTheOneThereIs,
   listIndexedSegment: factsAboutTheIndexFilesOfSegments,
   describeSegmentIndexData: factsAboutTheIndexFilesOfSegments,
+=======
+  renameCollection: without('new names for collections'),
+  describeSegmentIndexData: without('drawings of the inside of indexes'),
+>>>>>>> f253559 (query-coord: resource groups, and segments that move between nodes)
   alterDatabase: without('changes of database properties'),
   replicateMessage: replication,
   backupRBAC: usersAndRoles,

@@ -62,6 +62,12 @@ export class Distribution {
     return this.#channels.get(vchannel)?.nodes ?? [];
   }
 
+  /** The query-nodes that serve a collection's segments, each once. */
+  nodesOfCollection(collectionId: bigint): readonly bigint[] {
+    const channels = [...(this.#names.get(collectionId) ?? [])];
+    return [...new Set(channels.flatMap((vchannel) => this.nodesOf(vchannel)))];
+  }
+
   channelsOf(collectionId: bigint): readonly (readonly [string, Place])[] {
     const channels: (readonly [string, Place])[] = [];
     for (const vchannel of this.#names.get(collectionId) ?? []) {

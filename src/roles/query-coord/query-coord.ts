@@ -1,16 +1,17 @@
 // Knows what is loaded and sees to it that it is served: for each loaded collection it compares the target (what should be served, from
 // data-coord) with the distribution (what the shards serve) and brings them together. Level-triggered: notices only make it look sooner.
 
+import { must } from '#base/assert.js';
 import { KeyedMutex } from '#base/async.js';
-import { ElanusError, messageOf } from '#base/errors.js';
+import { ElanusError } from '#base/errors.js';
 import { commitChanges, HeldRecords, redeciding } from '#catalog/held-records.js';
 import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
+import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import {
   beginLoad,
   isInScope,
   type Load,
   type LoadDefinition,
-  type LoadFailure,
   loadProgress,
   loadRecord,
   moveLoad,
@@ -21,29 +22,19 @@ import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { LoadRecord } from '#proto/elanus/data.js';
 import type {
-  ChannelRegistryDefinition,
-  DefinitionsDefinition,
+  LoadRequest,
   LoadStateResponse,
   QueryCoordDefinition,
-  QueryNodeDefinition,
-  StreamingNodeDefinition,
+  TransferReplicaRequest,
 } from '#proto/elanus/roles.js';
-import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import type { RoleNodes } from '#rpc/role-nodes.js';
-import { type Client, type Handlers, whole } from '#rpc/service.js';
-import { rowsEstimate } from '#segment/files/memory-estimate.js';
-import { tooLarge } from '#segment/memory-account.js';
+import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
+import { ResourceGroups } from '#roles/query-coord/groups/resource-groups.js';
+import { type Handlers, whole } from '#rpc/service.js';
 import { Distribution } from './distribution.js';
-import { placeSegments } from './place-segments.js';
-
-export interface QueryCoordPeers {
-  readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
-  readonly definitions: Client<typeof DefinitionsDefinition>;
-  readonly rootCoord: Client<typeof RootCoordDefinition>;
-  readonly streamingNode: Client<typeof StreamingNodeDefinition>;
-  readonly queryNode: Client<typeof QueryNodeDefinition>;
-  readonly nodes: RoleNodes;
-}
+import { failureOf } from './load-failure.js';
+import { checkMemory, servedSegments, serveRound } from './load-round.js';
+import { chooseMoves } from './move-segments.js';
+import type { QueryCoordPeers } from './query-coord-peers.js';
 
 export interface QueryCoordSettings {
   /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
@@ -70,6 +61,9 @@ export class QueryCoord {
   readonly #records: HeldRecords<bigint, LoadDefinition>;
   readonly #loaded = new Map<bigint, Loaded>();
   readonly #distribution = new Distribution();
+  readonly #groups: ResourceGroups;
+  /** Where segments are to go with the next round; from then on the distribution has them there. */
+  readonly #moves = new Map<bigint, bigint>();
   /** Held over a whole round. */
   readonly #syncing = new KeyedMutex();
   /** Held over one decision about what is loaded and its record; inside a round or without one, never around one. */
@@ -87,10 +81,29 @@ export class QueryCoord {
       parsedType(LoadRecord, parseLoad, loadRecord),
     );
     this.#records = new HeldRecords(table, idKey, ({ collectionId }) => collectionId);
+    this.#groups = new ResourceGroups({
+      store: platform.metaStore,
+      queryNodes: () => peers.nodes.of('query-node'),
+      loads: () =>
+        [...this.#loaded.values()].map(({ definition: { collectionId, resourceGroup } }) => ({
+          collectionId,
+          resourceGroup,
+          nodes: this.#distribution.nodesOfCollection(collectionId),
+        })),
+      nameOf: async (id) => {
+        const { collection } = await peers.definitions.describeCollection({ id });
+        return collection?.schema?.name ?? String(id);
+      },
+      allocTimestamp: async () => (await peers.rootCoord.allocTimestamp({ count: 1 })).timestamp,
+      onMoved: () => {
+        for (const id of this.#loaded.keys()) this.#syncSoon(id);
+      },
+    });
   }
 
   async start(): Promise<void> {
     await this.#records.load();
+    await this.#groups.load();
     for (const definition of this.#records.records.values())
       this.#loaded.set(definition.collectionId, freshly(definition));
     // Each shard is asked in the background; searches wait for the answer within their deadline.
@@ -129,41 +142,11 @@ export class QueryCoord {
     loaded.timer = undefined;
     loaded.isQueued = false;
     try {
-      // Before anything is read: what a later round reads is newer, and carries a later version.
-      const { timestamp: version } = await this.#peers.rootCoord.allocTimestamp({ count: 1 });
-      const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
-      if (collection === undefined)
-        throw new ElanusError('internal', 'describeCollection answered without a collection');
-      const { segments, channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
-      const owners = new Map(channels.map(({ vchannel, ownerServerId }) => [vchannel, ownerServerId]));
-      const { scope } = loaded.load;
-      const partitionIds =
-        scope.kind === 'collection'
-          ? collection.partitions.map((partition) => partition.id)
-          : [...scope.partitionIds];
-      const isWanted = new Set(partitionIds);
-      for (const vchannel of collection.vchannels) {
-        const own = segments.filter((segment) => segment.vchannel === vchannel);
-        const sealed = own.filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId));
-        const places = placeSegments(sealed, {
-          nodes: this.#peers.nodes.of('query-node').map(({ serverId }) => serverId),
-          placeOf: (id) => this.#distribution.segment(vchannel, id)?.serverId,
-        });
-        await this.#peers.streamingNode.syncTarget({
-          vchannel,
-          segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
-          deleteSegments: own.filter(
-            (segment) =>
-              segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId)),
-          ),
-          partitionIds,
-          schema: collection.schema,
-          indexes: collection.indexes,
-          version,
-        });
-        const serverId = owners.get(vchannel) ?? 0n;
-        this.#distribution.served({ collectionId, vchannel, serverId, version, segments: places });
-      }
+      await serveRound(
+        { peers: this.#peers, distribution: this.#distribution, moves: this.#moves },
+        loaded.load,
+        this.#servingNodes(loaded.definition.resourceGroup),
+      );
       loaded.load = moveLoad(loaded.load, { kind: 'served' });
       loaded.retryMs = RETRY_MS_MIN;
     } catch (error) {
@@ -187,6 +170,12 @@ export class QueryCoord {
     }
   }
 
+  /** Those of the group; while it has none, whoever is there goes on serving. */
+  #servingNodes(resourceGroup: string): readonly bigint[] {
+    const own = this.#groups.nodesOf(resourceGroup);
+    return own.length > 0 ? own : this.#peers.nodes.of('query-node').map(({ serverId }) => serverId);
+  }
+
   /** Returns when a round that begins after the call has brought everything to the shards, or nothing is loaded. @throws why it has not */
   async #serveNow(collectionId: bigint): Promise<void> {
     await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
@@ -196,20 +185,6 @@ export class QueryCoord {
       'collection_not_fully_loaded',
       `collection ${collectionId} is not served yet: ${loaded.load.failure.reason}; ask again`,
     );
-  }
-
-  /** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */
-  async #checkMemory(collectionId: bigint, isNew: (partitionId: bigint) => boolean): Promise<void> {
-    const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
-    const { segments } = await this.#peers.channelRegistry.listSegments({ collectionId });
-    const schema = collection?.schema;
-    const wanted = segments.filter((segment) => !segment.isLevelZero && isNew(segment.partitionId));
-    if (schema === undefined || wanted.length === 0) return;
-    const bytes = wanted.reduce((sum, segment) => sum + rowsEstimate(schema, segment), 0);
-    const { usedBytes, limitBytes } = await this.#peers.queryNode.memoryState({});
-    const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
-    if (memory.usedBytes + bytes > memory.limitBytes)
-      throw tooLarge(`collection ${schema.name}`, bytes, memory);
   }
 
   /** Runs a decision about what is loaded, again when another process changed the record meanwhile. */
@@ -247,15 +222,32 @@ export class QueryCoord {
   }
 
   readonly handlers: Handlers<typeof QueryCoordDefinition> = {
-    loadCollection: async ({ collectionId, partitionIds, replicaNumber }) => {
+    loadedSegments: async ({ collectionId }) => ({
+      segments: await servedSegments(this.#peers, collectionId, this.#distribution),
+    }),
+    moveSegments: async (wish) => {
+      const loaded = this.#loaded.get(wish.collectionId);
+      const nodes = this.#servingNodes(loaded?.definition.resourceGroup ?? DEFAULT_RESOURCE_GROUP);
+      const served = await servedSegments(this.#peers, wish.collectionId, this.#distribution);
+      for (const [id, node] of chooseMoves(served, wish, nodes)) this.#moves.set(id, node);
+      await this.#serveNow(wish.collectionId);
+      return {};
+    },
+    ...groupHandlers(
+      () => this.#groups,
+      (change) => this.#regroup(change),
+    ),
+    loadCollection: async ({ collectionId, partitionIds, replicaNumber, resourceGroup }) => {
       if (replicaNumber > 1) {
         throw new ElanusError(
           'invalid_parameter',
           `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`,
         );
       }
-      const change = await this.#decide(collectionId, (before) =>
-        this.#load(collectionId, partitionIds, before),
+      const change = await this.#groups.serving(resourceGroup, () =>
+        this.#decide(collectionId, (before) =>
+          this.#load({ collectionId, partitionIds, resourceGroup }, before),
+        ),
       );
       // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
       if (change === 'all are wanted')
@@ -293,6 +285,7 @@ export class QueryCoord {
         reason: failure?.reason ?? '',
         outOfMemory: failure?.cause === 'memory',
         damaged: failure?.cause === 'damage',
+        resourceGroup: loaded.definition.resourceGroup,
         channels: this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
           vchannel,
           leaderId: serverId,
@@ -307,17 +300,27 @@ export class QueryCoord {
     },
   };
 
-  async #load(collectionId: bigint, partitionIds: readonly bigint[], before: Loaded | undefined) {
+  /** @param wanted `resourceGroup` empty: where it is, or the default one */
+  async #load(
+    wanted: Pick<LoadRequest, 'collectionId' | 'partitionIds' | 'resourceGroup'>,
+    before: Loaded | undefined,
+  ) {
+    const { collectionId, partitionIds } = wanted;
+    const resourceGroup =
+      wanted.resourceGroup || (before?.definition.resourceGroup ?? DEFAULT_RESOURCE_GROUP);
+    if (before !== undefined && before.definition.resourceGroup !== resourceGroup)
+      before = await this.#inGroup(before, resourceGroup);
     const all = partitionIds.length === 0;
     const held = before?.load.scope;
     if (held?.kind === 'collection') return all ? 'nothing' : 'all are wanted';
     const known = held?.partitionIds ?? [];
     const merged = all ? [] : [...new Set([...known, ...partitionIds])];
     if (!all && held !== undefined && known.length === merged.length) return 'nothing';
-    await this.#checkMemory(collectionId, (id) => (all || merged.includes(id)) && !known.includes(id));
+    await checkMemory(this.#peers, collectionId, (id) => (all || merged.includes(id)) && !known.includes(id));
     const definition: LoadDefinition = {
       collectionId,
       scope: all ? { kind: 'collection' } : { kind: 'partitions', partitionIds: merged },
+      resourceGroup,
     };
     await this.#save(
       definition,
@@ -344,7 +347,11 @@ export class QueryCoord {
     const added = namedPartitions(scope).filter((id) => !known.includes(id));
     const left = partitionIds.length === 0 ? added : [...new Set([...kept, ...added])];
     if (left.length > 0) {
-      const definition: LoadDefinition = { collectionId, scope: { kind: 'partitions', partitionIds: left } };
+      const { resourceGroup } = current.definition;
+      const definition: LoadDefinition = {
+        ...{ collectionId, resourceGroup },
+        scope: { kind: 'partitions', partitionIds: left },
+      };
       await this.#save(definition, moveLoad(current.load, { kind: 'narrowed', to: definition }));
       return false;
     }
@@ -355,23 +362,30 @@ export class QueryCoord {
     return true;
   }
 
+  /** Durable first; the next round moves the segments. */
+  async #inGroup(before: Loaded, resourceGroup: string): Promise<Loaded> {
+    const definition = { ...before.definition, resourceGroup };
+    await this.#save(definition, { ...before.load, resourceGroup });
+    this.#syncSoon(definition.collectionId);
+    return must(this.#loaded.get(definition.collectionId), 'what was just saved');
+  }
+
+  async #regroup({ collectionId, source, target }: TransferReplicaRequest): Promise<void> {
+    await this.#decide(collectionId, async (before) => {
+      if (before?.definition.resourceGroup !== source)
+        throw new ElanusError(
+          'invalid_parameter',
+          `collection ${collectionId} has no replica in resource group ${source}, found 0, expected 1; GetReplicas says where it is: invalid parameter`,
+        );
+      await this.#inGroup(before, target);
+    });
+  }
+
   async #loadedPartitions({ collectionId, scope }: Load): Promise<readonly bigint[]> {
     if (scope.kind === 'partitions') return scope.partitionIds;
     const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
     return collection?.partitions.map((partition) => partition.id) ?? [];
   }
-}
-
-/**
- * What a failed round means for those who ask. Not fitting in memory and damage are said at once, since waiting mends neither; both are tried
- * again all the same, as memory becomes free and a file may be put back. A file that is not there may be one of a segment that was dropped
- * while the round ran: the next round, which lists anew, does not ask for it, so it counts as damage only when it fails twice.
- */
-function failureOf(error: unknown, before: LoadFailure | undefined): LoadFailure {
-  const reason = messageOf(error);
-  const key = error instanceof ElanusError ? error.key : undefined;
-  const isDamage = key === 'data_corrupt' || (key === 'object_not_found' && before?.reason === reason);
-  return { reason, cause: key === 'memory_limit' ? 'memory' : isDamage ? 'damage' : 'other' };
 }
 
 const freshly = (definition: LoadDefinition): Loaded => ({

@@ -1,8 +1,7 @@
-// The wishes of a load beside its partitions: checked here, for this version has one replica, one resource group, and loads all fields.
+// The wishes of a load beside its partitions: checked here, for this version has one replica and loads all fields.
 import { ElanusError } from '#base/errors.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
-import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import { dynamicField, partitionKeyField } from '#model/schema/schema-view.js';
 import { ownNames, structArrays } from '#model/schema/struct-arrays.js';
 import type { LoadCollectionRequest } from '#proto/milvus/milvus.js';
@@ -21,17 +20,14 @@ const unsupported = (text: string): never => {
   throw new ElanusError('unsupported', text);
 };
 
-/** @throws invalid_parameter, refused, resource_group_not_found, unsupported */
+/** That the resource group is there, query-coord checks. @throws invalid_parameter, refused, unsupported */
 export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): void {
   const { replicaNumber, resourceGroups, loadFields, skipLoadDynamicField, loadParams } = wishes;
   if (replicaNumber < 0) refuse(`replica number should be greater than 0, but got ${replicaNumber}`);
-  const group = resourceGroups.find((name) => name !== DEFAULT_RESOURCE_GROUP);
-  if (group !== undefined) {
-    throw new ElanusError(
-      'resource_group_not_found',
-      `resource group not found[rg=${group}]; there is only ${DEFAULT_RESOURCE_GROUP}, leave resource_groups out`,
+  if (resourceGroups.length > 1)
+    refuse(
+      `resource group num can only be 0, 1 or same as replica number, but got ${resourceGroups.length} groups for 1 replica`,
     );
-  }
   if (loadFields.length > 0) checkLoadFields(schema, loadFields);
   if (skipLoadDynamicField && dynamicField(schema) !== undefined) {
     unsupported(

@@ -1,6 +1,5 @@
 // Load and release, how far a load has come, and who serves what is loaded.
 import { ElanusError } from '#base/errors.js';
-import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import { vectorFields } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import { LoadState } from '#proto/milvus/common.js';
@@ -73,7 +72,7 @@ export class LoadingMethods {
           collectionID: record.id,
           partitionIds: record.partitions.map(({ id }) => id),
           nodeIds: [...new Set(shardReplicas.flatMap(({ nodeIds }) => nodeIds))],
-          resourceGroupName: DEFAULT_RESOURCE_GROUP,
+          resourceGroupName: state.resourceGroup,
           shardReplicas: request.withShardNodes ? shardReplicas : [],
         },
       ],
@@ -99,7 +98,10 @@ export class LoadingMethods {
     checkIndexed(collection, request.collectionName);
     const partitionIds = access.partitionIds(collection, partitionNames);
     await queryCoord.loadCollection(
-      { collectionId, partitionIds, replicaNumber: request.replicaNumber },
+      {
+        ...{ collectionId, partitionIds, replicaNumber: request.replicaNumber },
+        resourceGroup: request.resourceGroups[0] ?? '',
+      },
       context,
     );
     return {};

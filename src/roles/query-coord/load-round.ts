@@ -1,0 +1,100 @@
+// One round of a loaded collection: what should be served is read, placed on query-nodes, and handed to the owner of each shard.
+import { ElanusError } from '#base/errors.js';
+import type { Load } from '#model/states/load.js';
+import { rowsEstimate } from '#segment/files/memory-estimate.js';
+import { tooLarge } from '#segment/memory-account.js';
+import type { Distribution } from './distribution.js';
+import { placeSegments } from './place-segments.js';
+import type { QueryCoordPeers } from './query-coord-peers.js';
+
+export interface RoundParts {
+  readonly peers: QueryCoordPeers;
+  readonly distribution: Distribution;
+  /** Segments that a client wants elsewhere; those that were placed leave the map. */
+  readonly moves: Map<bigint, bigint>;
+}
+
+/** @param nodes the query-nodes that may serve the collection */
+export async function serveRound(
+  { peers, distribution, moves }: RoundParts,
+  { collectionId, scope }: Load,
+  nodes: readonly bigint[],
+): Promise<void> {
+  // Before anything is read: what a later round reads is newer, and carries a later version.
+  const { timestamp: version } = await peers.rootCoord.allocTimestamp({ count: 1 });
+  const { collection } = await peers.definitions.describeCollection({ id: collectionId });
+  if (collection === undefined)
+    throw new ElanusError('internal', 'describeCollection answered without a collection');
+  const { segments, channels } = await peers.channelRegistry.listSegments({ collectionId });
+  const owners = new Map(channels.map(({ vchannel, ownerServerId }) => [vchannel, ownerServerId]));
+  const partitionIds =
+    scope.kind === 'collection'
+      ? collection.partitions.map((partition) => partition.id)
+      : [...scope.partitionIds];
+  const isWanted = new Set(partitionIds);
+  for (const vchannel of collection.vchannels) {
+    const own = segments.filter((segment) => segment.vchannel === vchannel);
+    const sealed = own.filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId));
+    const places = placeSegments(sealed, {
+      nodes,
+      placeOf: (id) => moves.get(id) ?? distribution.segment(vchannel, id)?.serverId,
+    });
+    await peers.streamingNode.syncTarget({
+      vchannel,
+      segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
+      deleteSegments: own.filter(
+        (segment) => segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId)),
+      ),
+      partitionIds,
+      schema: collection.schema,
+      indexes: collection.indexes,
+      version,
+    });
+    const serverId = owners.get(vchannel) ?? 0n;
+    distribution.served({ collectionId, vchannel, serverId, version, segments: places });
+    for (const id of places.keys()) moves.delete(id);
+  }
+}
+
+/** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */
+export async function checkMemory(
+  peers: QueryCoordPeers,
+  collectionId: bigint,
+  isNew: (partitionId: bigint) => boolean,
+): Promise<void> {
+  const { collection } = await peers.definitions.describeCollection({ id: collectionId });
+  const { segments } = await peers.channelRegistry.listSegments({ collectionId });
+  const schema = collection?.schema;
+  const wanted = segments.filter((segment) => !segment.isLevelZero && isNew(segment.partitionId));
+  if (schema === undefined || wanted.length === 0) return;
+  const bytes = wanted.reduce((sum, segment) => sum + rowsEstimate(schema, segment), 0);
+  const { usedBytes, limitBytes } = await peers.queryNode.memoryState({});
+  const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
+  if (memory.usedBytes + bytes > memory.limitBytes)
+    throw tooLarge(`collection ${schema.name}`, bytes, memory);
+}
+
+/** The sealed segments that a node serves, with the memory they are reckoned to take. */
+export async function servedSegments(
+  peers: QueryCoordPeers,
+  collectionId: bigint,
+  distribution: Distribution,
+) {
+  const { collection } = await peers.definitions.describeCollection({ id: collectionId });
+  const { segments } = await peers.channelRegistry.listSegments({ collectionId });
+  const schema = collection?.schema;
+  if (schema === undefined) return [];
+  return segments.flatMap((segment) => {
+    const place = distribution.segment(segment.vchannel, segment.id);
+    if (place === undefined) return [];
+    return [
+      {
+        segment,
+        id: segment.id,
+        rowCount: segment.rowCount,
+        nodeId: place.serverId,
+        memoryBytes: BigInt(Math.ceil(rowsEstimate(schema, segment))),
+      },
+    ];
+  });
+}
