@@ -146,8 +146,14 @@ test('the lmdb file has them with their revision, and goes on from it', async ()
     await writeFile(join(folder, 'data.mdb'), read('catalog/v1.data.mdb'));
     const store = new LmdbMetaStore(folder, await loadLmdb());
     try {
-      const entries = golden.map((entry) => ({ ...entry, modRevision: 1n }));
-      expect(await written(store, '')).toEqual(entries.sort((a, b) => (a.key < b.key ? -1 : 1)));
+      // Kinds of records that came after the file are not in it.
+      const inFile = await written(store, '');
+      const keys = new Set(inFile.map(({ key }) => key));
+      expect(keys.size).toBe(20);
+      const entries = golden
+        .filter(({ key }) => keys.has(key))
+        .map((entry) => ({ ...entry, modRevision: 1n }));
+      expect(inFile).toEqual(entries.sort((a, b) => (a.key < b.key ? -1 : 1)));
       expect(await store.transact([], [{ kind: 'delete', key: 'kv/tso/timestamp' }])).toBe(2n);
     } finally {
       await store.close();
