@@ -58,20 +58,7 @@ export const unsupportedMethods = {
   operatePrivilege: usersAndRoles,
   operatePrivilegeV2: usersAndRoles,
   selectGrant: usersAndRoles,
-<<<<<<< HEAD
-  createResourceGroup: resourceGroupsBesideTheOneThereIs,
-  dropResourceGroup: resourceGroupsBesideTheOneThereIs,
-  updateResourceGroups: resourceGroupsBesideTheOneThereIs,
-  transferNode: resourceGroupsBesideTheOneThereIs,
-  transferReplica: resourceGroupsBesideTheOneThereIs,
-  listResourceGroups: resourceGroupsBesideTheOneThereIs,
-  describeResourceGroup: resourceGroupsBesideTheOneThereIs,
-  listIndexedSegment: factsAboutTheIndexFilesOfSegments,
-  describeSegmentIndexData: factsAboutTheIndexFilesOfSegments,
-=======
-  renameCollection: without('new names for collections'),
   describeSegmentIndexData: without('drawings of the inside of indexes'),
->>>>>>> f253559 (query-coord: resource groups, and segments that move between nodes)
   alterDatabase: without('changes of database properties'),
   replicateMessage: replication,
   backupRBAC: usersAndRoles,
