@@ -10,5 +10,8 @@ export const alignUp = (value: number, to: number): number => Math.ceil(value / 
 export const bytesView = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
+/** Memory that threads share; it is handed to another thread without a copy. */
+export const sharedBytes = (length: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(length));
+
 /** Bytes of a bitset of `bits` bits, rounded up to whole words of 64 bits, as kernels read them. */
 export const bytesForBits = (bits: number): number => Math.ceil(bits / 64) * 8;

@@ -108,8 +108,22 @@ export interface ValueSet {
   readonly bools: readonly boolean[];
   readonly ints: BigInt64Array;
   readonly doubles: Float64Array;
-  readonly texts: readonly string[];
+  /** More than `TEXTS_MAX` are packed, in no order. */
+  readonly texts: readonly string[] | PackedTexts;
   readonly lists: readonly (Literal & { readonly type: 'list' })[];
+}
+
+/** Texts of a set that are strings; more are packed. */
+export const TEXTS_MAX = 16_384;
+
+/** Many texts without repetitions, as the memory of the table that finds one (`text-set.ts`). */
+export interface PackedTexts {
+  readonly length: number;
+  /** UTF-8: text i is [begins[i], begins[i + 1]). */
+  readonly bytes: Uint8Array;
+  readonly begins: Uint32Array;
+  /** By place in the table: 1 more than the number of the text there; 0: the place is free. */
+  readonly numbers: Int32Array;
 }
 
 /** A `like` pattern. All but `general` are one comparison of text; `_` is one code point, `%` any run of them, also across lines. */

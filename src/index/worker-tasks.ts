@@ -1,5 +1,6 @@
 // The one registry of tasks that worker threads run by name: those of every room. Platforms below import it; its shape is theirs
 // (`WorkerTask`), said here structurally because folders import only from earlier ones.
+import { filterTasks } from '#expr/tasks.js';
 import { blockTasks } from '#index/block/tasks.js';
 import { codebookTasks } from '#index/codebook/tasks.js';
 import { diskTasks } from '#index/disk/tasks.js';
@@ -24,6 +25,7 @@ export const workerTasks = {
   ...blockTasks,
   ...codebookTasks,
   ...diskTasks,
+  ...filterTasks,
   ...flatTasks,
   ...graphBuildTasks,
   ...graphPqTasks,

@@ -1,9 +1,62 @@
-// A filter as it came from another role, read against the schema that is served here. The proxy has checked the same text before.
+// Filters between roles. A filter travels as its text, and every node reads it against the schema that it serves. Within a process the
+// message is the same object for all roles, so what one of them read is known to the next by the message and gone with it.
+//
+// A long text would hold up everybody: it is read on a worker thread, before it is asked for.
 import { ElanusError } from '#base/errors.js';
-import { readFilter } from '#expr/filter.js';
-import type { PredicateFilter } from '#expr/typed.js';
+import { checkFilter, type FilterSource, readFilter } from '#expr/filter.js';
+import { type HandedFilter, takeFilter } from '#expr/handed-filter.js';
+import type { CheckedFilter, PredicateFilter } from '#expr/typed.js';
+import type { Workers } from '#platform/workers.js';
 import type { TextFilter } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+
+/** Characters, and bytes of template values, that are read on the calling thread, in some 20 ms at most. */
+export const READ_HERE_MAX = 128 * 1024;
+
+interface ReadFilter {
+  readonly schema: CollectionSchema;
+  readonly filter: CheckedFilter;
+}
+
+const readBefore = new WeakMap<TextFilter, ReadFilter>();
+
+/** The filter on a worker thread where it is long, else here. @throws invalid_parameter, unsupported, cancelled */
+export async function readAnyFilter(
+  workers: Workers,
+  schema: CollectionSchema,
+  source: FilterSource,
+  signal?: AbortSignal,
+): Promise<CheckedFilter> {
+  if (!isLong(source)) return readFilter(schema, source);
+  // Texts of templates were decoded one by one; to hand a million of them over would take longer than to read them.
+  if (hasManyTexts(source)) return checkFilter(schema, source);
+  return takeFilter(await workers.run<HandedFilter>('checkLongFilter', { schema, source }, [], signal));
+}
+
+/** The message of a filter that has been read: whoever gets it in this process need not read it again. */
+export function filterMessage(
+  { text, templates = {}, zone = '' }: FilterSource,
+  schema: CollectionSchema,
+  filter: CheckedFilter,
+): TextFilter {
+  const message: TextFilter = { text, templates: { ...templates }, zone };
+  readBefore.set(message, { schema, filter });
+  return message;
+}
+
+/** To be awaited before `sentPredicate` is called about a message, which may have come from another process. */
+export async function readSent(
+  workers: Workers,
+  sent: TextFilter | undefined,
+  schema: CollectionSchema,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (sent === undefined) return;
+  const source = sourceOf(sent);
+  if (!isLong(source) || readBefore.get(sent)?.schema === schema) return;
+  const filter = await readAnyFilter(workers, schema, source, signal);
+  readBefore.set(sent, { schema, filter });
+}
 
 /** Undefined where none was sent. The same text gives the same object again. @throws invalid_parameter */
 export function sentPredicate(
@@ -11,11 +64,38 @@ export function sentPredicate(
   schema: CollectionSchema,
 ): PredicateFilter | undefined {
   if (sent === undefined) return undefined;
-  const { text, templates, zone } = sent;
-  const filter = readFilter(schema, { text, templates, ...(zone !== '' && { zone }) });
+  const before = readBefore.get(sent);
+  const filter = before?.schema === schema ? before.filter : readFilter(schema, sourceOf(sent));
   if (filter.kind === 'predicate') return filter;
   throw new ElanusError(
     'internal',
     'a filter of keys was sent as text, expected a list of keys; check the version of the peer',
   );
 }
+
+const sourceOf = ({ text, templates, zone }: TextFilter): FilterSource => ({
+  text,
+  templates,
+  ...(zone !== '' && { zone }),
+});
+
+function isLong({ text, templates = {} }: FilterSource): boolean {
+  let length = text.length;
+  for (const { val } of Object.values(templates)) {
+    if (val?.$case === 'arrayVal' && val.value.data !== undefined)
+      length += lengthOf(val.value.data.value.data);
+  }
+  return length > READ_HERE_MAX;
+}
+
+/** Packed numbers say how many bytes they are; of lists of values each counts as some. */
+const lengthOf = (data: Uint8Array | readonly unknown[]): number =>
+  data instanceof Uint8Array ? data.length : data.length * 8;
+
+const hasManyTexts = ({ templates = {} }: FilterSource): boolean =>
+  Object.values(templates).some(
+    ({ val }) =>
+      val?.$case === 'arrayVal' &&
+      val.value.data?.$case === 'stringData' &&
+      val.value.data.value.data.length * 8 > READ_HERE_MAX,
+  );

@@ -1,6 +1,7 @@
 // Tasks of the workers' contract suite, loaded by the threads in place of the product's registry.
 type Context = { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number };
 const seen = new WeakSet<object>();
+const EMPTY = new Uint8Array(0);
 
 export const workerTasks = {
   echo: (input: unknown) => input,
@@ -13,6 +14,8 @@ export const workerTasks = {
     new Uint8Array(memory.buffer).fill(input.value);
     return known;
   },
+  /** A constant that many results share. */
+  empty: (): { readonly none: Uint8Array } => ({ none: EMPTY }),
   thread: (_input: unknown, context: Context): number => context.thread,
   bytes: (input: { readonly length: number }): { readonly view: Float32Array } => ({
     view: new Float32Array(input.length).fill(1.5),

@@ -35,6 +35,13 @@ describe.each([
     expect(view.length).toBe(1000);
     expect(view[999]).toBe(1.5);
   });
+  test('gives an empty constant of the task as often as it is asked', async () => {
+    const workers = open();
+    for (let i = 0; i < 5; i++) {
+      const { none } = await workers.run<{ none: Uint8Array }>('empty', undefined, []);
+      expect(none).toEqual(new Uint8Array(0));
+    }
+  });
   test('regions are shared both ways, keep one Memory object, and grow', async () => {
     const workers = open();
     const region = workers.allocate(100_000, 10_000_000);

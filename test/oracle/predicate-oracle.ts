@@ -1,6 +1,8 @@
 // A slow, obvious evaluator of checked predicates, row by row over plain values: what column-wise evaluation is compared with. It shares no
 // code with it.
+
 import type { Leaf, Literal, Operand, Predicate, ValueSet } from '#expr/typed.js';
+import { unpackedTexts } from '../../src/expr/text-set.js';
 
 export type Json =
   | null
@@ -248,7 +250,7 @@ function membersOf({ bools, ints, doubles, texts, lists }: ValueSet): Literal[] 
     ...bools.map((value): Literal => ({ type: 'bool', value })),
     ...Array.from(ints, (value): Literal => ({ type: 'int', value })),
     ...Array.from(doubles, (value): Literal => ({ type: 'double', value })),
-    ...texts.map((value): Literal => ({ type: 'text', value })),
+    ...Array.from(unpackedTexts(texts), (value): Literal => ({ type: 'text', value })),
     ...lists,
   ];
 }

@@ -1,4 +1,5 @@
 // Writes a checked filter on one line, so that a table of tests can show it.
+import { unpackedTexts } from '../../src/expr/text-set.js';
 import type {
   CheckedFilter,
   ElementPredicate,
@@ -54,7 +55,7 @@ function setText({ bools, ints, doubles, texts, lists }: ValueSet): string {
     ...bools,
     ...ints,
     ...[...doubles].map((value) => `double ${value}`),
-    ...texts.map((text) => JSON.stringify(text)),
+    ...Array.from(unpackedTexts(texts), (text) => JSON.stringify(text)),
   ];
   return `{${[...values, ...lists.map(literalText)].join(', ')}}`;
 }

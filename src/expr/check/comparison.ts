@@ -80,7 +80,7 @@ const intBits: ReadonlyMap<number, bigint> = new Map([
 ]);
 
 /** What the integers of an operand can be. */
-function intRange(operand: Operand): { readonly min: bigint; readonly max: bigint } {
+export function intRange(operand: Operand): { readonly min: bigint; readonly max: bigint } {
   const field = 'field' in operand ? operand.field : undefined;
   const bits =
     intBits.get(field?.dataType === DataType.Array ? field.elementType : (field?.dataType ?? 0)) ?? 64n;

@@ -14,7 +14,8 @@ export function inPredicate(operand: Operand, set: ValueSet, negated: boolean): 
 
 /** The value of a set that has one, in the operand's type. */
 function onlyValue({ type }: Operand, { bools, ints, doubles, texts, lists }: ValueSet): Literal | undefined {
-  const [bool, int, double, text] = [bools[0], ints[0], doubles[0], texts[0]];
+  const text = 'numbers' in texts ? undefined : texts[0];
+  const [bool, int, double] = [bools[0], ints[0], doubles[0]];
   if (bool !== undefined) return { type: 'bool', value: bool };
   if (int !== undefined) return { type: type === 'time' ? 'time' : 'int', value: int };
   if (double !== undefined) return { type: type === 'float' ? 'float' : 'double', value: double };

@@ -3,6 +3,7 @@
 
 import type { Node } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
+import { unpackedTexts } from '#expr/text-set.js';
 import type { CheckedFilter, Predicate } from '#expr/typed.js';
 import { column } from '#model/columns/column.js';
 import { VariableWriter } from '#model/columns/column-values.js';
@@ -48,7 +49,7 @@ export function keysOfPredicate(schema: CollectionSchema, predicate: Predicate):
   const list: ListConstant =
     key.dataType === DataType.Int64
       ? { type: 'list', kind: 'ints', values: ints }
-      : { type: 'list', kind: 'texts', values: texts };
+      : { type: 'list', kind: 'texts', values: [...unpackedTexts(texts)] };
   return keysFilter(keyColumn(key, list, 0), leaf !== predicate);
 }
 

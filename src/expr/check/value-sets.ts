@@ -1,10 +1,11 @@
 // Lists of constants as sets of values of an operand's type: what `in` and the `contains` functions look in.
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import { compareText } from '#expr/text-order.js';
-import type { FieldRef, Literal, ValueSet } from '#expr/typed.js';
+import { packTexts, unpackedTexts } from '#expr/text-set.js';
+import { type FieldRef, type Literal, TEXTS_MAX, type ValueSet } from '#expr/typed.js';
 import { DataType } from '#model/schema/data-type.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
-import { elementLiteral, jsonLiteral, valueTypeOf } from './comparison.js';
+import { elementLiteral, intRange, jsonLiteral, valueTypeOf } from './comparison.js';
 import { type Constant, constantText, elementsOf, type ListConstant } from './constants.js';
 import { timeConstant } from './times.js';
 
@@ -50,6 +51,7 @@ export function fieldSet(
   // The usual long lists need no look at each value.
   if (type === DataType.Int64 && list.kind === 'ints') builder.ints = list.values;
   else if (valueTypeOf(type) === 'text' && list.kind === 'texts') builder.texts = list.values;
+  else if (list.kind === 'ints' && isNumberType(type)) builder.addInts(field, list.values);
   else {
     for (const constant of elementsOf(list)) {
       const literal =
@@ -61,6 +63,11 @@ export function fieldSet(
   }
   return builder.finish();
 }
+
+const isNumberType = (type: DataType): boolean => {
+  const valueType = valueTypeOf(type);
+  return valueType === 'int' || valueType === 'float' || valueType === 'double';
+};
 
 /** Whole arrays as values, for a field of them. */
 export function listSet(field: FieldRef, list: ListConstant, at: number): ReadSet {
@@ -92,7 +99,7 @@ export function* membersOf({ bools, ints, doubles, texts, lists }: ValueSet): Ge
   for (const value of bools) yield { type: 'bool', value };
   for (const value of ints) yield { type: 'int', value };
   for (const value of doubles) yield { type: 'double', value };
-  for (const value of texts) yield { type: 'text', value };
+  for (const value of unpackedTexts(texts)) yield { type: 'text', value };
   yield* lists;
 }
 
@@ -113,6 +120,18 @@ class SetBuilder {
   readonly #doubles: number[] = [];
   readonly #lists = new Map<string, Literal & { readonly type: 'list' }>();
   #isWhole = true;
+
+  /** As `add` of each as a value of the field. */
+  addInts(field: FieldRef, values: BigInt64Array): void {
+    const type = valueTypeOf(field.dataType === DataType.Array ? field.elementType : field.dataType);
+    if (type === 'int') {
+      const { min, max } = intRange({ kind: 'field', type, field });
+      this.ints = values.filter((value) => value >= min && value <= max);
+      this.#isWhole &&= this.ints.length === values.length;
+    } else
+      for (const value of values)
+        this.#doubles.push(type === 'float' ? Math.fround(Number(value)) : Number(value));
+  }
 
   /** Undefined: a value that nothing can be equal to. */
   add(literal: Literal | undefined): void {
@@ -146,22 +165,43 @@ class SetBuilder {
     const set: ValueSet = {
       bools: [...this.#bools].sort(),
       ints: sortedInts(ints),
-      doubles: Float64Array.from(new Set(this.#doubles)).sort(),
-      texts: [...new Set(texts)].sort(compareText),
+      doubles: sortedDoubles(this.#doubles),
+      texts: textSet(texts),
       lists: [...this.#lists].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list),
     };
     return { set, isWhole: this.#isWhole };
   }
 }
 
+function textSet(texts: readonly string[]): ValueSet['texts'] {
+  if (texts.length <= TEXTS_MAX) return [...new Set(texts)].sort(compareText);
+  const packed = packTexts(texts);
+  return packed.length > TEXTS_MAX ? packed : [...unpackedTexts(packed)].sort(compareText);
+}
+
 /** A copy without repetitions, in ascending order. */
 function sortedInts(values: BigInt64Array | readonly bigint[]): BigInt64Array {
-  const sorted = BigInt64Array.from(values).sort();
+  // A long list may be handed to other threads.
+  const sorted = new BigInt64Array(
+    values.length > TEXTS_MAX ? new SharedArrayBuffer(values.length * 8) : new ArrayBuffer(values.length * 8),
+  );
+  sorted.set(values);
+  sorted.sort();
   let count = 0;
   for (let at = 0; at < sorted.length; at++) {
     if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[count++] = sorted[at] as bigint;
   }
   return sorted.subarray(0, count);
+}
+
+/** As `sortedInts`; zeros are one value. */
+function sortedDoubles(values: readonly number[]): Float64Array {
+  const sorted = Float64Array.from(values, (value) => value + 0).sort();
+  let count = 0;
+  for (let at = 0; at < sorted.length; at++) {
+    if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[count++] = sorted[at] as number;
+  }
+  return sorted.slice(0, count);
 }
 
 /** Equal literals have equal keys. */

@@ -21,6 +21,26 @@ export class Int64List {
     this.#count++;
   }
 
+  /**
+   * Adds `billions` times 10^9 and the rest, or the negative of that. What is computed stays below 2^53, so that doubles are exact.
+   * @param billions below 10^10 @param rest below 10^9
+   * @returns false: it is not within 64 bits, or it is the least number of them
+   */
+  addParts(billions: number, rest: number, isNegative: boolean): boolean {
+    const upper = Math.floor(billions / 65_536) * 1e9;
+    const lower = (billions % 65_536) * 1e9 + rest;
+    // The value is `middle` times 2^16 and the low 16 bits of `lower`.
+    const middle = upper + Math.floor(lower / 65_536);
+    const high = Math.floor(middle / 65_536);
+    if (high >= 0x80000000) return false;
+    const low = ((middle % 65_536) * 65_536 + (lower % 65_536)) | 0;
+    this.#reserve(this.#count + 1);
+    this.#words[this.#count * 2] = isNegative ? -low : low;
+    this.#words[this.#count * 2 + 1] = isNegative ? ~high + Number(low === 0) : high;
+    this.#count++;
+    return true;
+  }
+
   /** Adds a value, which is within 64 bits. */
   add(value: bigint): void {
     this.#reserve(this.#count + 1);

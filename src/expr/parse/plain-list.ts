@@ -62,7 +62,7 @@ function readStrings(lexer: Lexer, begin: number): ListNode | undefined {
 function readInts(lexer: Lexer, begin: number): ListNode | undefined {
   const list = new Int64List();
   for (;;) {
-    if (!takeShortInteger(lexer, list) && !takeInteger(lexer, list)) return undefined;
+    if (!takeDecimal(lexer, list) && !takeInteger(lexer, list)) return undefined;
     checkLength(list.count, begin);
     const separator = readSeparator(lexer);
     if (separator === 'other') return undefined;
@@ -70,8 +70,12 @@ function readInts(lexer: Lexer, begin: number): ListNode | undefined {
   }
 }
 
-/** One decimal integer of at most 15 digits; anything else is left in place. */
-function takeShortInteger(lexer: Lexer, list: Int64List): boolean {
+/** Digits of a number that a double holds exactly, and of any number of 64 bits. */
+const SAFE_DIGITS = 15;
+const INT64_DIGITS = 19;
+
+/** One decimal integer of at most 19 digits, without a bigint; anything else is left in place. */
+function takeDecimal(lexer: Lexer, list: Int64List): boolean {
   lexer.skipSpace();
   const { text } = lexer;
   let at = lexer.at;
@@ -87,11 +91,20 @@ function takeShortInteger(lexer: Lexer, list: Int64List): boolean {
   }
   const following = text.charCodeAt(at);
   const isPlain = following === COMMA || following === 0x20 || following === CLOSE || following === 0x0a;
-  if (!isPlain || at === begin || at - begin > 15 || (at - begin > 1 && text.charCodeAt(begin) === 0x30))
+  const digits = at - begin;
+  if (!isPlain || digits === 0 || digits > INT64_DIGITS || (digits > 1 && text.charCodeAt(begin) === 0x30))
     return false;
-  list.addNumber(isNegative ? -value : value);
+  if (digits <= SAFE_DIGITS) list.addNumber(isNegative ? -value : value);
+  else if (!list.addParts(digitsAt(text, begin, at - 9), digitsAt(text, at - 9, at), isNegative))
+    return false;
   lexer.at = at;
   return true;
+}
+
+function digitsAt(text: string, begin: number, end: number): number {
+  let value = 0;
+  for (let at = begin; at < end; at++) value = value * 10 + text.charCodeAt(at) - 0x30;
+  return value;
 }
 
 /** Any way to write an integer of 64 bits. */

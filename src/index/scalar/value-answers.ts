@@ -1,7 +1,7 @@
 // Leaves of a filter by an ordered index: comparisons, ranges, `in`, patterns with a beginning, and what arrays contain, as runs of values.
 import type { TextMatcher } from '#expr/evaluate/text/matchers.js';
 import { likeMatcher, regexMatcher } from '#expr/evaluate/text/matchers.js';
-import type { Leaf, LikePattern, Literal, ValueSet } from '#expr/typed.js';
+import { type Leaf, type LikePattern, type Literal, TEXTS_MAX, type ValueSet } from '#expr/typed.js';
 import { type LeafAnswer, NO_ROWS } from './leaf-answer.js';
 import type { Bound, OrderedIndex, ValueRun } from './ordered-index.js';
 import { lengthOf, type Value } from './value-list.js';
@@ -13,7 +13,7 @@ const TRIED_MAX = 16_384;
 const ROWS_PER_TEXT_MIN = 8;
 
 /** Values of a set that are looked up one by one, in some milliseconds and without a rest; longer sets go by the columns, which are read in slices. */
-export const SET_MAX = 16_384;
+export const SET_MAX = TEXTS_MAX;
 
 export interface ValueFacts {
   readonly index: OrderedIndex;
@@ -98,6 +98,7 @@ function valuesIn(facts: ValueFacts, set: ValueSet): Value[] | undefined {
   const { only } = facts;
   if (lists.length > 0 || bools.length + ints.length + doubles.length + texts.length > SET_MAX)
     return undefined;
+  if ('numbers' in texts) return undefined;
   if (facts.index.parts.values.form === 'text')
     return bools.length + ints.length + doubles.length > 0
       ? undefined

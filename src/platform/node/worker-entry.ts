@@ -28,13 +28,17 @@ type AnyTask = (
   context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
 ) => unknown;
 
-/** Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. */
+/**
+ * Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. Empty ones are copied, too: they
+ * are constants that many results share.
+ */
 function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0): Set<ArrayBuffer> {
   if (typeof value !== 'object' || value === null || depth > 4) return found;
   if (value instanceof ArrayBuffer) found.add(value);
   else if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength)
-      found.add(value.buffer);
+    const { buffer, byteLength } = value;
+    if (buffer instanceof ArrayBuffer && byteLength > 0 && byteLength === buffer.byteLength)
+      found.add(buffer);
   } else if (Array.isArray(value)) {
     // Lists of plain numbers are common and long: only lists that begin with an object are searched.
     if (typeof value[0] === 'object') for (const item of value) transferable(item, found, depth + 1);

@@ -3,12 +3,14 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import {
   type Deletes,
   type FetchRowsResponse,
   type QueryNodeDefinition,
   ShardRetrieveResponse,
+  type TextFilter,
 } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
@@ -32,6 +34,7 @@ import { searchSegments } from '#segment/search/search-segments.js';
 import { SupersededRows } from '#segment/search/superseded-rows.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
+import { readSent } from '#segment/sent-filter.js';
 
 interface LoadedSegment extends ReadableSegment {
   /** Monotonic. */
@@ -187,6 +190,16 @@ export class QueryNode {
     });
   }
 
+  /** A long filter is read before the segments are taken: they may go meanwhile. */
+  async #readFilter(
+    segmentIds: readonly bigint[],
+    sent: TextFilter | undefined,
+    { signal }: CallContext,
+  ): Promise<void> {
+    const first = segmentIds[0] === undefined ? undefined : this.#segments.get(segmentIds[0]);
+    if (first !== undefined) await readSent(this.#platform.workers, sent, first.schema, signal);
+  }
+
   /** The rows of a segment from its files, with all deletes that are known. */
   async #read(
     record: SegmentRecord,
@@ -290,6 +303,7 @@ export class QueryNode {
       { segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows },
       context,
     ) => {
+      await this.#readFilter(segmentIds, search?.textFilter, context);
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (search === undefined || first === undefined)
@@ -312,6 +326,7 @@ export class QueryNode {
       return whole(encodeHits(hits, readTimestamp, report?.wire));
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
+      await this.#readFilter(segmentIds, retrieve?.textFilter, context);
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (retrieve === undefined || first === undefined)

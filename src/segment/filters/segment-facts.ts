@@ -51,7 +51,8 @@ function keysOf(leaf: Leaf, fieldId: bigint): Key[] | undefined {
   if ((leaf.kind !== 'compare' && leaf.kind !== 'in') || !isField(leaf.operand, fieldId)) return undefined;
   if (leaf.kind === 'in') {
     const { ints, texts } = leaf.values;
-    return ints.length + texts.length > SET_MAX ? undefined : [...ints, ...texts];
+    if ('numbers' in texts || ints.length + texts.length > SET_MAX) return undefined;
+    return [...ints, ...texts];
   }
   if (leaf.op !== '==' && leaf.op !== '!=') return undefined;
   const { value } = leaf;

@@ -4,7 +4,8 @@ import type { FixedView } from '#expr/evaluate/column-view.js';
 import type { Leaf } from '#expr/evaluate/leaf.js';
 import { PairSet } from '#expr/evaluate/numbers/pair-set.js';
 import { lowestBit, type RowBits, type Rows, wordsOf } from '#expr/evaluate/rows.js';
-import { bytesOfText, isEqualTo, TextSet } from '#expr/evaluate/text/byte-strings.js';
+import { bytesOfText, isEqualTo } from '#expr/evaluate/text/byte-strings.js';
+import { TextSet } from '#expr/text-set.js';
 import type { Literal, ValueSet } from '#expr/typed.js';
 import { FixedArrays, type TextArrays } from './array-rows.js';
 

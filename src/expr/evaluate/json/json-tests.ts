@@ -3,8 +3,8 @@
 import { nextUp } from '#expr/evaluate/numbers/bounds.js';
 import { PairSet } from '#expr/evaluate/numbers/pair-set.js';
 import type { NumberRange } from '#expr/evaluate/numbers/range-kernels.js';
-import { TextSet } from '#expr/evaluate/text/byte-strings.js';
 import { ExactText, type TextMatcher } from '#expr/evaluate/text/matchers.js';
+import { TextSet } from '#expr/text-set.js';
 import type { Literal, ValueSet } from '#expr/typed.js';
 import { JsonNumber, readNumber } from './json-number.js';
 import {

@@ -1,6 +1,7 @@
 // A set of 64-bit patterns, int64 or doubles, that is asked with two words and makes no bigint: open addressing over words, at most a
 // quarter full. It gives the place of a value in the list it was made from, so that "all of them" can be counted.
 import { assert } from '#base/assert.js';
+import { sharedBytes } from '#base/bytes.js';
 import type { RowBits, Rows } from '#expr/evaluate/rows.js';
 
 const scratch = new Float64Array(1);
@@ -12,6 +13,19 @@ function hashOf(low: number, high: number): number {
   return hash ^ (hash >>> 15);
 }
 
+/** Tables of longer lists are made once, whoever asks, and lie in shared memory. */
+const KEPT_MIN = 4096;
+
+/** A list and the memory of its set, as threads hand them to each other. */
+export interface PairTable {
+  readonly values: BigInt64Array | Float64Array;
+  readonly words: Int32Array;
+  readonly numbers: Int32Array;
+}
+
+/** By list: each segment that a filter meets needs the same set. */
+const kept = new WeakMap<BigInt64Array | Float64Array, PairSet>();
+
 export class PairSet {
   readonly size: number;
   readonly #mask: number;
@@ -20,25 +34,51 @@ export class PairSet {
   /** By place: 1 more than the position in the list of the value there; 0: the place is free. */
   readonly #numbers: Int32Array;
 
-  /** @param values words of 64 bits without repetition, low first */
-  constructor(values: Int32Array) {
-    this.size = values.length >>> 1;
-    assert(this.size < 2 ** 28, `${this.size} values in a set, expected fewer than 2^28`);
-    const places = 2 ** Math.ceil(Math.log2(Math.max(16, this.size * 4)));
-    this.#mask = places - 1;
-    this.#words = new Int32Array(places * 2);
-    this.#numbers = new Int32Array(places);
-    for (let number = 0; number < this.size; number++)
-      this.#add(values[number * 2] as number, values[number * 2 + 1] as number, number);
+  private constructor(size: number, words: Int32Array, numbers: Int32Array) {
+    this.size = size;
+    this.#mask = numbers.length - 1;
+    this.#words = words;
+    this.#numbers = numbers;
   }
 
   static ofInts(values: BigInt64Array): PairSet {
-    return new PairSet(new Int32Array(values.slice().buffer));
+    return kept.get(values) ?? PairSet.#make(values, new Int32Array(values.slice().buffer));
   }
 
   /** Zeros are one value. */
   static ofDoubles(values: Float64Array): PairSet {
-    return new PairSet(new Int32Array(values.map((value) => value + 0).buffer));
+    return kept.get(values) ?? PairSet.#make(values, new Int32Array(values.map((value) => value + 0).buffer));
+  }
+
+  /** @param pairs the values as words, low first, without repetition */
+  static #make(values: BigInt64Array | Float64Array, pairs: Int32Array): PairSet {
+    const { length } = values;
+    assert(length < 2 ** 28, `${length} values in a set, expected fewer than 2^28`);
+    const places = 2 ** Math.ceil(Math.log2(Math.max(16, length * 4)));
+    const isKept = length >= KEPT_MIN;
+    const words = isKept ? new Int32Array(sharedBytes(places * 8).buffer) : new Int32Array(places * 2);
+    const numbers = isKept ? new Int32Array(sharedBytes(places * 4).buffer) : new Int32Array(places);
+    const set = new PairSet(length, words, numbers);
+    for (let number = 0; number < length; number++)
+      set.#add(pairs[number * 2] as number, pairs[number * 2 + 1] as number, number);
+    if (isKept) kept.set(values, set);
+    return set;
+  }
+
+  /** The tables of those lists that are long. */
+  static tablesOf(ints: BigInt64Array, doubles: Float64Array): PairTable[] {
+    const tables: PairTable[] = [];
+    for (const values of [ints, doubles]) {
+      if (values.length < KEPT_MIN) continue;
+      const set = values instanceof BigInt64Array ? PairSet.ofInts(values) : PairSet.ofDoubles(values);
+      tables.push({ values, words: set.#words, numbers: set.#numbers });
+    }
+    return tables;
+  }
+
+  /** Knows the table of a list that another thread has made. */
+  static keep({ values, words, numbers }: PairTable): void {
+    kept.set(values, new PairSet(values.length, words, numbers));
   }
 
   #add(low: number, high: number, number: number): void {

@@ -20,7 +20,9 @@ class SmallInts {
     this.low = Number(values[0]);
     this.span = Number(values.at(-1)) - this.low + 1;
     this.bits = new Uint32Array((this.span >>> 5) + 1);
-    for (const value of values) setBit(this.bits, Number(value) - this.low);
+    const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+    for (let at = 0; at < words.length; at += 2)
+      setBit(this.bits, (words[at + 1] as number) * 2 ** 32 + ((words[at] as number) >>> 0) - this.low);
   }
 }
 
@@ -60,17 +62,23 @@ export class NumbersIn implements Leaf {
   readonly passShare: number;
   readonly #vector: NumberVector;
   readonly #small: SmallInts | undefined;
-  readonly #set: PairSet;
-  readonly #isInt: boolean;
+  readonly #values: BigInt64Array | Float64Array;
+  /** Made when the first value is not among the small ones: most filters never need both. */
+  #made: PairSet | undefined;
 
   /** @param isInt what the operand has, and so in which list the values are */
   constructor(vector: NumberVector, values: ValueSet, isInt: boolean) {
     this.#vector = vector;
-    this.#isInt = isInt;
+    this.#values = isInt ? values.ints : values.doubles;
     this.#small = isInt && areSmallInts(values.ints) ? new SmallInts(values.ints) : undefined;
-    this.#set = isInt ? PairSet.ofInts(values.ints) : PairSet.ofDoubles(values.doubles);
-    this.passShare = shareOf(this.#set.size);
+    this.passShare = shareOf(this.#values.length);
     this.cost = vector.cost + (this.#small ? 1.5 : 6);
+  }
+
+  get #set(): PairSet {
+    const values = this.#values;
+    this.#made ??= values instanceof BigInt64Array ? PairSet.ofInts(values) : PairSet.ofDoubles(values);
+    return this.#made;
   }
 
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {
@@ -93,7 +101,11 @@ export class NumbersIn implements Leaf {
   #has(vector: NumberVector, row: number): boolean {
     if (vector.isWide) return this.#set.indexOfInt(vector.wide[row] as bigint) >= 0;
     const value = vector.doubles[row] as number;
-    return (this.#isInt ? this.#set.indexOfWhole(value) : this.#set.indexOfDouble(value)) >= 0;
+    return (
+      (this.#values instanceof BigInt64Array
+        ? this.#set.indexOfWhole(value)
+        : this.#set.indexOfDouble(value)) >= 0
+    );
   }
 
   maskKnown(rows: Rows, known: RowBits): void {

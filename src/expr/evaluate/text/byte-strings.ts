@@ -1,4 +1,4 @@
-// Texts as UTF-8 bytes: equality, order (that of code points), search, and a set of them. Nothing is decoded.
+// Texts as UTF-8 bytes: equality, order (that of code points) and search. Nothing is decoded.
 const utf8 = new TextEncoder();
 
 export const bytesOfText = (text: string): Uint8Array => utf8.encode(text);
@@ -88,69 +88,3 @@ function bordersOf(needle: Uint8Array): Int32Array {
   }
   return borders;
 }
-
-function hashOf(bytes: Uint8Array, begin: number, end: number): number {
-  let hash = 0x811c9dc5 ^ (end - begin);
-  for (let at = begin; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
-  return hash ^ (hash >>> 15);
-}
-
-/** Which texts are among some, and which of them. They lie in one array, as a million of them would be slow as objects. */
-export class TextSet {
-  readonly size: number;
-  readonly #bytes: Uint8Array;
-  /** Where each text begins, and the end of the last. */
-  readonly #begins: Uint32Array;
-  readonly #mask: number;
-  /** By place: 1 more than the position in the list of the text there; 0: the place is free. */
-  readonly #numbers: Int32Array;
-
-  constructor(texts: readonly string[]) {
-    this.size = texts.length;
-    const places = 2 ** Math.ceil(Math.log2(Math.max(4, texts.length * 2)));
-    this.#mask = places - 1;
-    this.#numbers = new Int32Array(places);
-    this.#begins = new Uint32Array(texts.length + 1);
-    // A UTF-16 unit takes up to three bytes.
-    this.#bytes = new Uint8Array(texts.reduce((length, text) => length + text.length * 3, 0));
-    let begin = 0;
-    for (const [number, text] of texts.entries()) {
-      const end = begin + writeText(text, this.#bytes, begin);
-      this.#begins[number + 1] = end;
-      let at = hashOf(this.#bytes, begin, end) & this.#mask;
-      while (this.#numbers[at] !== 0) at = (at + 1) & this.#mask;
-      this.#numbers[at] = number + 1;
-      begin = end;
-    }
-  }
-
-  /** Where in the list the text is; -1: not in it. */
-  indexOf(bytes: Uint8Array, begin: number, end: number): number {
-    for (let at = hashOf(bytes, begin, end) & this.#mask; ; at = (at + 1) & this.#mask) {
-      const number = this.#numbers[at] as number;
-      if (number === 0) return -1;
-      if (this.#isText(number - 1, bytes, begin, end)) return number - 1;
-    }
-  }
-
-  #isText(number: number, bytes: Uint8Array, begin: number, end: number): boolean {
-    const from = this.#begins[number] as number;
-    const length = (this.#begins[number + 1] as number) - from;
-    if (length !== end - begin) return false;
-    for (let i = 0; i < length; i++) if (this.#bytes[from + i] !== bytes[begin + i]) return false;
-    return true;
-  }
-}
-
-/** Short texts of ASCII, which most keys are, without the encoder: a call of it takes longer than they do. @returns bytes written */
-function writeText(text: string, bytes: Uint8Array, begin: number): number {
-  const { length } = text;
-  for (let at = 0; at < length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit > 0x7f || at > SHORT_TEXT) return utf8.encodeInto(text, bytes.subarray(begin)).written;
-    bytes[begin + at] = unit;
-  }
-  return length;
-}
-
-const SHORT_TEXT = 64;

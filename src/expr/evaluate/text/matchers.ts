@@ -1,8 +1,9 @@
 // Tests of one text: comparison, `in`, `like`, regular expression. A matcher is asked for bytes [begin, end) of UTF-8.
 import { assertNever } from '#base/assert.js';
 import { compileRegex, type Regex } from '#expr/regex.js';
-import type { ComparisonOp, LikePart, LikePattern } from '#expr/typed.js';
-import { bytesOfText, compareTo, isEqualTo, Needle, standsAt, TextSet } from './byte-strings.js';
+import { TextSet } from '#expr/text-set.js';
+import type { ComparisonOp, LikePart, LikePattern, ValueSet } from '#expr/typed.js';
+import { bytesOfText, compareTo, isEqualTo, Needle, standsAt } from './byte-strings.js';
 import { BitRegex } from './regex-bits.js';
 import { isContinuation, matchForward, type Piece, RunFinder } from './run-finder.js';
 
@@ -35,7 +36,7 @@ export class TextIn implements TextMatcher {
   readonly passShare: number;
   readonly #texts: TextSet;
 
-  constructor(texts: readonly string[]) {
+  constructor(texts: ValueSet['texts']) {
     this.#texts = new TextSet(texts);
     this.passShare = Math.min(0.5, texts.length * 0.02);
   }

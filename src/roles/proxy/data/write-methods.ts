@@ -83,7 +83,8 @@ export class WriteMethods {
     refusePartitionNames(collection, [request.partitionName]);
     const deletedPartitionId =
       request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
-    const filter = requestFilter(collection, { text: request.expr, templates: request.exprTemplateValues });
+    const asked = { text: request.expr, templates: request.exprTemplateValues };
+    const filter = await requestFilter(collection, asked, this.#parts.platform.workers);
     const { predicate, elements } = filter.predicate ?? {};
     const isAlways = predicate?.kind === 'constant' && predicate.value && elements === undefined;
     if (filter.isEmpty || isAlways)

@@ -30,7 +30,8 @@ export class QueryMethods {
   }
 
   readonly query: PublicHandler<'query'> = async (request, context) => {
-    const query = await this.#pinned(checkQuery(request, await readScope(this.#parts, request, context)));
+    const scope = await readScope(this.#parts, request, context);
+    const query = await this.#pinned(await checkQuery(request, scope, this.#parts.platform.workers));
     return retryWhileMoved(this.#parts, context, () => this.#run(query, context));
   };
 

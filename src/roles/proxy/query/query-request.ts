@@ -5,6 +5,7 @@ import { type OrderTerm, orderKeys } from '#model/params/order-by.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
 import { parseQueryParams } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
+import type { Workers } from '#platform/workers.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import type { QueryRequest } from '#proto/milvus/milvus.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
@@ -40,7 +41,11 @@ export interface CheckedQuery {
 }
 
 /** @throws invalid_parameter, unsupported */
-export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuery {
+export async function checkQuery(
+  request: QueryRequest,
+  scope: ReadScope,
+  workers: Workers,
+): Promise<CheckedQuery> {
   const { schema } = scope.collection;
   const params = parseQueryParams(request.queryParams);
   const aggregates = aggregateQuery(schema, request.outputFields, params.groupBy);
@@ -48,11 +53,8 @@ export function checkQuery(request: QueryRequest, scope: ReadScope): CheckedQuer
     aggregates === undefined
       ? resolveOutputFields(schema, request.outputFields, { call: 'query' })
       : aggregateOutput(aggregates);
-  const filter = requestFilter(scope.collection, {
-    text: request.expr,
-    templates: request.exprTemplateValues,
-    zone: params.zone,
-  });
+  const asked = { text: request.expr, templates: request.exprTemplateValues, zone: params.zone };
+  const filter = await requestFilter(scope.collection, asked, workers);
   if (output.isCount && params.limit !== undefined)
     throw new ElanusError(
       'invalid_parameter',

@@ -1,11 +1,12 @@
 // The one place where the text of a filter and its templates become what shards are asked for. Search, query and delete come through here.
 // The text is checked here, so that its errors are the client's before anybody else is asked; a shard reads the same text again.
-import { readFilter } from '#expr/filter.js';
 import type { CheckedFilter, PredicateFilter } from '#expr/typed.js';
+import type { Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { TemplateValue } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import { filterMessage, readAnyFilter } from '#segment/sent-filter.js';
 
 export interface RequestFilter {
   /** The client gave none: all rows pass. */
@@ -30,11 +31,16 @@ export interface FilterRequest {
 }
 
 /** @throws invalid_parameter for what no version can read, unsupported for what this one cannot yet */
-export function requestFilter({ schema, record }: OpenCollection, request: FilterRequest): RequestFilter {
+export async function requestFilter(
+  { schema, record }: OpenCollection,
+  request: FilterRequest,
+  workers: Workers,
+): Promise<RequestFilter> {
   if (request.text === '') return noFilter;
   const zone = request.zone ?? record.properties.timezone ?? 'UTC';
   const { text, templates } = request;
-  const checked: CheckedFilter = readFilter(schema, { text, templates, zone });
+  const source = { text, templates, zone };
+  const checked: CheckedFilter = await readAnyFilter(workers, schema, source);
   switch (checked.kind) {
     case 'all':
       return noFilter;
@@ -50,7 +56,7 @@ export function requestFilter({ schema, record }: OpenCollection, request: Filte
     case 'predicate':
       return {
         isEmpty: false,
-        forShards: { ...nothing, textFilter: { text, templates: { ...templates }, zone } },
+        forShards: { ...nothing, textFilter: filterMessage(source, schema, checked) },
         keys: undefined,
         predicate: checked,
       };

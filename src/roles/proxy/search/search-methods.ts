@@ -30,7 +30,8 @@ export class SearchMethods {
   readonly search: PublicHandler<'search'> = async (request, context) => {
     checkSearchForm(request);
     const scope = await readScope(this.#parts, request, context);
-    const search = checkSearch(request, scope, this.#plans);
+    const { workers } = this.#parts.platform;
+    const search = await checkSearch(request, scope, { plans: this.#plans, workers });
     return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
   };
 

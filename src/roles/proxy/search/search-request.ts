@@ -3,6 +3,7 @@ import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { parsePlaceholderGroup } from '#model/params/placeholder.js';
 import { structOf } from '#model/schema/struct-arrays.js';
+import type { Workers } from '#platform/workers.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
@@ -38,7 +39,11 @@ export function checkSearchForm({ functionScore, searchInput }: SearchRequest): 
 }
 
 /** @throws invalid_parameter, unsupported */
-export function checkSearch(request: SearchRequest, scope: ReadScope, plans: SearchPlans): CheckedSearch {
+export async function checkSearch(
+  request: SearchRequest,
+  scope: ReadScope,
+  { plans, workers }: { readonly plans: SearchPlans; readonly workers: Workers },
+): Promise<CheckedSearch> {
   const plan = plans.of(scope.collection, request);
   const { searchInput } = request;
   const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noPlaceholders;
@@ -53,11 +58,8 @@ export function checkSearch(request: SearchRequest, scope: ReadScope, plans: Sea
       `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`,
     );
   checkResultEntries(nq, plan.topK);
-  const filter = requestFilter(scope.collection, {
-    text: request.dsl,
-    templates: request.exprTemplateValues,
-    zone: plan.params.zone,
-  });
+  const asked = { text: request.dsl, templates: request.exprTemplateValues, zone: plan.params.zone };
+  const filter = await requestFilter(scope.collection, asked, workers);
   if (plan.ofElements) checkElementFilter(scope.collection.schema, plan.params.annsField, filter);
   return {
     scope,

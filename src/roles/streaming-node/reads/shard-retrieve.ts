@@ -16,6 +16,7 @@ import { mergeGroups } from '#segment/aggregate/aggregate-segments.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { mergeBatchesInOrder, queryOrder } from '#segment/row-order.js';
 import { hasNewerRow, retrieveFromSegments } from '#segment/segment-reads.js';
+import { readSent } from '#segment/sent-filter.js';
 import { newerInSealed, type TimedKeys } from './newer-rows.js';
 import type { ShardReadParts, ShardView } from './shard-view.js';
 
@@ -38,7 +39,9 @@ export class ShardRetrieve {
     context: CallContext,
   ): Promise<ShardRetrieveResponse> {
     const { readTimestamp } = view;
-    const pace = new Pace(this.#parts.platform, context);
+    const { platform, shard } = this.#parts;
+    await readSent(platform.workers, request.textFilter, shard.schema, context.signal);
+    const pace = new Pace(platform, context);
     const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
     const order = queryOrder(request.orderBy, primaryField(this.#parts.shard.schema).fieldID);
     for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {

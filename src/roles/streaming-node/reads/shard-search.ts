@@ -23,6 +23,7 @@ import {
   supersededBy,
   withoutHits,
 } from '#segment/search/superseded-rows.js';
+import { readSent } from '#segment/sent-filter.js';
 import { newerInSealed } from './newer-rows.js';
 import type { ShardReadParts, ShardView } from './shard-view.js';
 
@@ -44,7 +45,9 @@ export class ShardSearch {
     // Often one side has nothing: what the other found is the answer.
     if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0))
       return this.#askSealed(request, view, noneSuperseded, context);
-    const pace = new Pace(this.#parts.platform, context);
+    const { platform, shard } = this.#parts;
+    await readSent(platform.workers, request.textFilter, shard.schema, context.signal);
+    const pace = new Pace(platform, context);
     const superseded = new SupersededRows();
     for (let { topK } = request; ; topK = nextK(topK, request.queryCount)) {
       const search = topK === request.topK ? request : { ...request, topK };

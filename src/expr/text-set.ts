@@ -1,0 +1,121 @@
+// Which texts are among some, and which of them: a table over their UTF-8 bytes. Few texts are strings and the table is made from them; a
+// million strings would be slow to sort, to keep and to hand to another thread, so many texts are nothing but the memory of the table
+// (`PackedTexts`), made once by whoever reads the filter.
+import { sharedBytes } from '#base/bytes.js';
+import { type PackedTexts, TEXTS_MAX } from './typed.js';
+
+const utf8 = new TextEncoder();
+const decoder = new TextDecoder();
+/** Longer texts are written by the encoder. */
+const SHORT_TEXT = 64;
+
+export class TextSet {
+  /** Texts without repetitions. */
+  readonly size: number;
+  readonly #bytes: Uint8Array;
+  readonly #begins: Uint32Array;
+  readonly #mask: number;
+  readonly #numbers: Int32Array;
+
+  constructor(texts: readonly string[] | PackedTexts) {
+    const { length, bytes, begins, numbers } = 'numbers' in texts ? texts : packTexts(texts);
+    this.size = length;
+    this.#bytes = bytes;
+    this.#begins = begins;
+    this.#mask = numbers.length - 1;
+    this.#numbers = numbers;
+  }
+
+  /** Where in the list the text is; -1: not in it. */
+  indexOf(bytes: Uint8Array, begin: number, end: number): number {
+    for (let at = hashOf(bytes, begin, end) & this.#mask; ; at = (at + 1) & this.#mask) {
+      const number = this.#numbers[at] as number;
+      if (number === 0) return -1;
+      const from = this.#begins[number - 1] as number;
+      const to = this.#begins[number] as number;
+      if (areEqual({ bytes: this.#bytes, begin: from, end: to }, bytes, begin, end)) return number - 1;
+    }
+  }
+}
+
+/** The texts in the order given, each once, and the table that finds them. */
+export function packTexts(texts: readonly string[]): PackedTexts {
+  const places = 2 ** Math.ceil(Math.log2(Math.max(4, texts.length * 2)));
+  const take = texts.length > TEXTS_MAX ? sharedBytes : (bytes: number) => new Uint8Array(bytes);
+  const numbers = new Int32Array(take(places * 4).buffer);
+  const begins = new Uint32Array(texts.length + 1);
+  // A UTF-16 unit takes up to three bytes.
+  const room = new Uint8Array(texts.reduce((length, text) => length + text.length * 3, 0));
+  let begin = 0;
+  let length = 0;
+  for (const text of texts) {
+    const end = begin + writeText(text, room, begin);
+    const at = placeOf({ numbers, begins, bytes: room }, begin, end);
+    // One that is there already: the next one is written over it.
+    if (numbers[at] !== 0) continue;
+    numbers[at] = ++length;
+    begins[length] = end;
+    begin = end;
+  }
+  const bytes = take(begin);
+  bytes.set(room.subarray(0, begin));
+  const ends = new Uint32Array(take((length + 1) * 4).buffer);
+  ends.set(begins.subarray(0, length + 1));
+  return { length, bytes, begins: ends, numbers };
+}
+
+/** The texts as strings. */
+export function* unpackedTexts(texts: readonly string[] | PackedTexts): Generator<string> {
+  if (!('numbers' in texts)) yield* texts;
+  else {
+    const { length, bytes, begins } = texts;
+    for (let number = 0; number < length; number++)
+      yield decoder.decode(bytes.subarray(begins[number], begins[number + 1]));
+  }
+}
+
+/** Where a text is, or the free place for it. */
+function placeOf(
+  { numbers, begins, bytes }: Pick<PackedTexts, 'numbers' | 'begins' | 'bytes'>,
+  begin: number,
+  end: number,
+): number {
+  const mask = numbers.length - 1;
+  let at = hashOf(bytes, begin, end) & mask;
+  for (; numbers[at] !== 0; at = (at + 1) & mask) {
+    const number = numbers[at] as number;
+    const from = begins[number - 1] as number;
+    if (areEqual({ bytes, begin: from, end: begins[number] as number }, bytes, begin, end)) break;
+  }
+  return at;
+}
+
+interface TextSpan {
+  readonly bytes: Uint8Array;
+  readonly begin: number;
+  readonly end: number;
+}
+
+function areEqual(one: TextSpan, bytes: Uint8Array, begin: number, end: number): boolean {
+  const length = one.end - one.begin;
+  if (length !== end - begin) return false;
+  for (let i = 0; i < length; i++) if (one.bytes[one.begin + i] !== bytes[begin + i]) return false;
+  return true;
+}
+
+function hashOf(bytes: Uint8Array, begin: number, end: number): number {
+  let hash = 0x811c9dc5 ^ (end - begin);
+  for (let at = begin; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+/** Short texts of ASCII, which most keys are, without the encoder: a call of it takes longer than they do. @returns bytes written */
+function writeText(text: string, bytes: Uint8Array, begin: number): number {
+  const { length } = text;
+  for (let at = 0; at < length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7f || at > SHORT_TEXT) return utf8.encodeInto(text, bytes.subarray(begin)).written;
+    bytes[begin + at] = unit;
+  }
+  return length;
+}
