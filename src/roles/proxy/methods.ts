@@ -1,6 +1,5 @@
 // The one table of the public API: every method of MilvusService, served by its area or named as not built. What serves it and what
 // becomes of its fields (request-fields.ts) belong together, and a method without an entry does not compile.
-import type { ClientTelemetryServiceDefinition } from '#proto/milvus/milvus.js';
 import { AliasMethods } from '#roles/proxy/aliases/alias-methods.js';
 import { CollectionMethods } from '#roles/proxy/collections/collection-methods.js';
 import { FlushMethods } from '#roles/proxy/data/flush-methods.js';
@@ -15,7 +14,6 @@ import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
 import { QueryMethods } from '#roles/proxy/query/query-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
 import { SessionMethods } from '#roles/proxy/users/session-methods.js';
-import type { Handlers } from '#rpc/service.js';
 import type { NotBuilt, ProxyParts, PublicHandler, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
 import { unsupportedMethods } from './unsupported-methods.js';
@@ -43,16 +41,3 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new SessionMethods(parts),
   };
 }
-
-const noTelemetry: NotBuilt = { missing: 'telemetry of clients' };
-type TelemetryHandlers = Handlers<typeof ClientTelemetryServiceDefinition>;
-
-/** What clients send about themselves is accepted, and the answer says nothing. */
-export const telemetryMethods: {
-  readonly [Method in keyof TelemetryHandlers]: TelemetryHandlers[Method] | NotBuilt;
-} = {
-  clientHeartbeat: async () => ({ commands: [] }),
-  getClientTelemetry: noTelemetry,
-  pushClientCommand: noTelemetry,
-  deleteClientCommand: noTelemetry,
-};

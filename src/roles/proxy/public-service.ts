@@ -6,6 +6,7 @@ import type { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import { telemetryMethods } from '#roles/proxy/telemetry/telemetry-methods.js';
 import { DecodeAccount } from '#rpc/decode-account.js';
 import {
   chained,
@@ -18,7 +19,7 @@ import {
   unaryMethodsOf,
   unlessGone,
 } from '#rpc/interceptors.js';
-import { type MethodTable, telemetryMethods } from './methods.js';
+import type { MethodTable } from './methods.js';
 import type { NotBuilt } from './proxy-parts.js';
 import { refuseUnsupported } from './request-fields.js';
 import { notBuilt } from './unsupported-methods.js';
@@ -55,7 +56,7 @@ export function publicCalls(
       ? chained(method, [...before, ...within], entry)
       : chained(method, before, () => Promise.reject(notBuilt(method.name, entry)));
   const milvus = methods as Readonly<Record<string, Entry>>;
-  const telemetry = telemetryMethods as Readonly<Record<string, Entry>>;
+  const telemetry = telemetryMethods(platform) as Readonly<Record<string, Entry>>;
   const calls = [
     ...unaryMethodsOf(MilvusServiceDefinition).map((method) => [method, milvus[method.key]] as const),
     ...unaryMethodsOf(ClientTelemetryServiceDefinition).map(
