@@ -54,6 +54,21 @@ export class RequestParams {
     return Number.isFinite(value) ? value : refuse(`${key} [${text}] is invalid; expected a number`);
   }
 
+  /** A JSON list of finite numbers. */
+  numbers(key: string): number[] | undefined {
+    const text = this.text(key);
+    if (text === undefined) return undefined;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = undefined;
+    }
+    if (!Array.isArray(value) || !value.every((one): one is number => typeof one === 'number'))
+      return refuse(`${key} [${text.slice(0, 200)}] is invalid; expected a list of numbers`);
+    return value;
+  }
+
   boolean(key: string): boolean {
     const text = this.text(key);
     if (text === undefined) return false;

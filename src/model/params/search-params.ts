@@ -90,10 +90,15 @@ const groupKeys = [
   'time_fields',
 ] as const;
 
-/** @throws invalid_parameter, unsupported */
+/**
+ * @param hybridTopK of a search in a hybrid search: the limit where it has none. Its offset does not count, as in Milvus: the page is that
+ * of the whole, and the Node client repeats its offset here
+ * @throws invalid_parameter, unsupported
+ */
 export function parseSearchParams(
   schema: CollectionSchema,
   searchParams: readonly KeyValuePair[],
+  hybridTopK?: number,
 ): SearchParams {
   const sent = new RequestParams(searchParams);
   sent.refuseLater([...groupKeys, 'analyzer_name']);
@@ -101,12 +106,10 @@ export function parseSearchParams(
   const inner = new RequestParams(innerPairs(params));
   const annsField = annsFieldOf(schema, sent.text('anns_field'));
   const limit = sent.integer('limit');
-  const topK = sent.integer('topk') ?? limit ?? refuse('topk not found in search_params');
-  const offset = sent.integer('offset') ?? 0;
+  const topK = sent.integer('topk') ?? limit ?? hybridTopK ?? refuse('topk not found in search_params');
   if (topK < 1 || topK > TOP_K_MAX)
     refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
-  if (offset < 0 || offset > RESULT_WINDOW_MAX)
-    refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
+  const offset = hybridTopK === undefined ? offsetOf(sent) : 0;
   if (limit !== undefined && limit !== topK)
     refuse(`topk is ${topK} and limit is ${limit}; send one of them`);
   checkWindow(offset, topK);
@@ -157,6 +160,31 @@ function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldS
     );
   }
   return field;
+}
+
+function offsetOf(sent: RequestParams): number {
+  const offset = sent.integer('offset') ?? 0;
+  if (offset < 0 || offset > RESULT_WINDOW_MAX)
+    refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
+  return offset;
+}
+
+/** The page of a hybrid search. */
+export interface RankPage {
+  readonly limit: number;
+  readonly offset: number;
+  readonly roundDecimal: number;
+}
+
+/** @throws invalid_parameter */
+export function parseRankPage(sent: RequestParams): RankPage {
+  const limit =
+    sent.integer('limit') ?? refuse('limit not found in rank_params; send how many hits to return');
+  if (limit < 1 || limit > TOP_K_MAX)
+    refuse(`limit [${limit}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${limit}`);
+  const offset = offsetOf(sent);
+  checkWindow(offset, limit);
+  return { limit, offset, roundDecimal: roundDecimalOf(sent) };
 }
 
 function checkWindow(offset: number, limit: number): void {

@@ -35,7 +35,6 @@ export const unsupportedMethods = {
   hasNamespace: namespaces,
   getNamespaceStats: namespaces,
   alterIndex: without('changes of index params'),
-  hybridSearch: without('hybrid search'),
   calcDistance: without('distances between vectors that are sent'),
   flushAll: flushOfAllCollectionsAtOnce,
   addCollectionField: changesOfASchema,

@@ -158,7 +158,7 @@ class HitMerge {
 }
 
 /** All hits of the parts, one part after another; the counts belong to none of them. */
-function joinHits(parts: readonly Hits[], total: number, keyField: KeyField): Hits {
+export function joinHits(parts: readonly Hits[], total: number, keyField: KeyField): Hits {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
   const all = {
@@ -201,16 +201,17 @@ export function pickHits(hits: Hits, chosen: Uint32Array, counts: Uint32Array): 
   return { ...picked, keys: gatherColumn(hits.keys, chosen, hits.rows.length) };
 }
 
-/** Leaves out the first `offset` hits of every query. */
-export function skipHits(hits: Hits, offset: number): Hits {
-  if (offset === 0) return hits;
-  const counts = hits.counts.map((count) => Math.max(0, count - offset));
+/** Leaves out the first `offset` hits of every query, and those behind the next `limit`. */
+export function pageOfHits(hits: Hits, offset: number, limit: number): Hits {
+  if (offset === 0 && hits.counts.every((count) => count <= limit)) return hits;
+  const counts = hits.counts.map((count) => Math.min(limit, Math.max(0, count - offset)));
   const kept = new Uint32Array(counts.reduce((sum, count) => sum + count, 0));
   let at = 0;
   let begin = 0;
-  for (const count of hits.counts) {
-    for (let index = offset; index < count; index++) kept[at++] = begin + index;
-    begin += count;
+  for (const [query, all] of hits.counts.entries()) {
+    const count = counts[query] as number;
+    for (let index = 0; index < count; index++) kept[at++] = begin + offset + index;
+    begin += all;
   }
   return pickHits(hits, kept, counts);
 }

@@ -5,63 +5,54 @@ import { encodeInt64s } from '#model/columns/packed-array.js';
 import { answeredRows } from '#model/params/output-fields.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { FieldData, LongArray } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
 import { whole } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
 import type { Hits } from '#segment/search/hits.js';
-import { searchExtras } from './search-extras.js';
-import type { CheckedSearch } from './search-request.js';
+import type { AnswerForm, Ranked } from './ranked.js';
+import type { SearchExtras } from './search-extras.js';
 
-export interface FoundHits {
-  readonly answers: readonly ShardSearchResponse[];
-  readonly hits: Hits;
+export interface FoundHits extends Ranked {
   /** Output fields of the hits, row for row; undefined: there are no hits, or no fields were asked for. */
   readonly rows: ColumnBatch | undefined;
   /** Where hits are elements of rows, the place of each in its row. */
   readonly offsets: Uint32Array | undefined;
+  readonly extras: SearchExtras;
 }
 
 /** @throws cancelled, deadline_exceeded */
 export async function encodeAnswer(
-  { answers, hits, rows, offsets }: FoundHits,
-  search: CheckedSearch,
+  { answers, hits, rows, offsets, groupValues = [], iterator, extras }: FoundHits,
+  form: AnswerForm,
   pace: Pace,
 ): Promise<SearchResults> {
-  const { params, output, primary, usedParams, builtAs } = search.plan;
-  const fieldsData = rows === undefined ? [] : await encodeFields(rows, search, pace);
+  const { collection, output, primary, limit, queryCount } = form;
+  const fieldsData = rows === undefined ? [] : await encodeFields(rows, form, pace);
   const ids = idsFromColumn(hits.keys);
   if (pace.isDue) await pace.rest();
-  const { queryCount } = search;
-  const extras = searchExtras(answers, {
-    explain: params.explain,
-    sent: params.vector,
-    usedParams,
-    builtAs,
-    queryCount,
-  });
   return whole<SearchResults>({
     status: extras.status ?? successStatus(),
-    collectionName: search.scope.collection.schema.name,
+    collectionName: collection.schema.name,
     sessionTs: newestRead(answers),
     results: {
       numQueries: BigInt(queryCount),
-      topK: BigInt(params.topK),
+      topK: BigInt(limit),
       fieldsData,
       scores: bytesView(hits.scores),
       ids,
       topks: topksOf(hits),
       outputFields: output.names,
-      groupByFieldValue: undefined,
+      groupByFieldValue: groupValues[0],
       allSearchCount: BigInt(hits.rows.length),
       distances: [],
+      searchIteratorV2Results: iterator,
       recalls: extras.recalls,
       primaryFieldName: primary.name,
       highlightResults: [],
       elementIndices: offsets && indicesOf(offsets),
-      groupByFieldValues: [],
+      groupByFieldValues: [...groupValues],
       aggBuckets: [],
       aggTopks: [],
     },
@@ -78,10 +69,12 @@ const indicesOf = (offsets: Uint32Array): LongArray => ({
   data: encodeInt64s(bytesView(BigInt64Array.from(offsets, BigInt))),
 });
 
-async function encodeFields(rows: ColumnBatch, search: CheckedSearch, pace: Pace): Promise<FieldData[]> {
-  const { schema, record } = search.scope.collection;
-  const { output, params } = search.plan;
-  const zone = params.zone ?? record.properties.timezone;
+async function encodeFields(
+  rows: ColumnBatch,
+  { collection: { schema, record }, output, zone: asked }: AnswerForm,
+  pace: Pace,
+): Promise<FieldData[]> {
+  const zone = asked ?? record.properties.timezone;
   const answered = answeredRows(schema, rows, output);
   const fieldsData: FieldData[] = [];
   for (const fieldId of output.fieldIds) {

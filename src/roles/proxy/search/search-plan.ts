@@ -39,8 +39,12 @@ export interface SearchPlan {
 }
 
 /** @throws invalid_parameter, unsupported */
-function planSearch({ record, schema }: OpenCollection, request: SearchRequest): SearchPlan {
-  const params = parseSearchParams(schema, request.searchParams);
+function planSearch(
+  { record, schema }: OpenCollection,
+  request: SearchRequest,
+  hybridTopK: number | undefined,
+): SearchPlan {
+  const params = parseSearchParams(schema, request.searchParams, hybridTopK);
   if (params.iterator !== undefined)
     throw new ElanusError(
       'unsupported',
@@ -100,13 +104,16 @@ const TEXT_LENGTH_MAX = 2048;
 export class SearchPlans {
   readonly #plans = new WeakMap<CollectionRecord, Map<string, SearchPlan>>();
 
-  /** @throws invalid_parameter, unsupported */
-  of(collection: OpenCollection, request: SearchRequest): SearchPlan {
-    const text = textOf(request);
+  /**
+   * @param hybridTopK of a search in a hybrid search, as `parseSearchParams` takes it
+   * @throws invalid_parameter, unsupported
+   */
+  of(collection: OpenCollection, request: SearchRequest, hybridTopK?: number): SearchPlan {
+    const text = textOf(request, hybridTopK);
     let plans = this.#plans.get(collection.record);
     const known = plans?.get(text);
     if (known !== undefined) return known;
-    const plan = planSearch(collection, request);
+    const plan = planSearch(collection, request, hybridTopK);
     if (text.length > TEXT_LENGTH_MAX) return plan;
     if (plans === undefined || plans.size >= PLANS_MAX) {
       plans = new Map();
@@ -118,8 +125,8 @@ export class SearchPlans {
 }
 
 /** Lengths before the parts: two requests never have the same text. */
-function textOf({ searchParams, outputFields }: SearchRequest): string {
-  let text = '';
+function textOf({ searchParams, outputFields }: SearchRequest, hybridTopK: number | undefined): string {
+  let text = hybridTopK === undefined ? '' : `${hybridTopK} `;
   for (const { key, value } of searchParams) text += `${key.length} ${value.length} ${key}${value}`;
   text += '|';
   for (const name of outputFields) text += `${name.length} ${name}`;

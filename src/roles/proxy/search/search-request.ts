@@ -9,6 +9,8 @@ import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+import type { HitPage } from './rank-hits.js';
+import type { AnswerForm } from './ranked.js';
 import type { SearchPlan, SearchPlans } from './search-plan.js';
 
 export interface CheckedSearch {
@@ -38,13 +40,20 @@ export function checkSearchForm({ functionScore, searchInput }: SearchRequest): 
     throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
 }
 
+/** What requests are checked with. */
+export interface SearchChecks {
+  readonly plans: SearchPlans;
+  readonly workers: Workers;
+}
+
 /** @throws invalid_parameter, unsupported */
 export async function checkSearch(
   request: SearchRequest,
   scope: ReadScope,
-  { plans, workers }: { readonly plans: SearchPlans; readonly workers: Workers },
+  { plans, workers }: SearchChecks,
+  hybridTopK?: number,
 ): Promise<CheckedSearch> {
-  const plan = plans.of(scope.collection, request);
+  const plan = plans.of(scope.collection, request, hybridTopK);
   const { searchInput } = request;
   const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noPlaceholders;
   const { queries, nq, listLengths } = parsePlaceholderGroup(
@@ -71,6 +80,22 @@ export async function checkSearch(
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
 }
+
+/** What the answer to a search says beside its hits. */
+export const formOf = ({ scope, plan, queryCount }: CheckedSearch): AnswerForm => ({
+  collection: scope.collection,
+  primary: plan.primary,
+  output: plan.output,
+  limit: plan.params.topK,
+  queryCount,
+  zone: plan.params.zone,
+});
+
+export const pageOf = ({ plan: { params } }: CheckedSearch): HitPage => ({
+  offset: params.offset,
+  limit: params.topK,
+  roundDecimal: params.roundDecimal,
+});
 
 /** Elements of another struct array are not those that are searched. */
 function checkElementFilter(schema: CollectionSchema, searched: FieldSchema, filter: RequestFilter): void {

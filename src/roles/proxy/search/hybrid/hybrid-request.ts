@@ -1,0 +1,93 @@
+// Step 1 of a hybrid search: several searches and how their hits become one list, parsed and checked once.
+import { ElanusError } from '#base/errors.js';
+import { checkResultEntries } from '#model/answer-bounds.js';
+import { resolveOutputFields } from '#model/params/output-fields.js';
+import { RequestParams } from '#model/params/request-params.js';
+import { type Reranker, rankStrategy } from '#model/params/rerankers.js';
+import { parseRankPage } from '#model/params/search-params.js';
+import { primaryField } from '#model/schema/field.js';
+import type { HybridSearchRequest, SearchRequest } from '#proto/milvus/milvus.js';
+import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
+import { refuseUnsupported } from '#roles/proxy/request-fields.js';
+import type { HitPage } from '#roles/proxy/search/rank-hits.js';
+import type { AnswerForm } from '#roles/proxy/search/ranked.js';
+import { type CheckedSearch, checkSearch, checkSearchForm, type SearchChecks } from '#roles/proxy/search/search-request.js';
+
+export interface CheckedHybrid {
+  readonly legs: readonly CheckedSearch[];
+  readonly reranker: Reranker;
+  readonly page: HitPage;
+  readonly form: AnswerForm;
+}
+
+/** Searches of one hybrid search, as in Milvus. */
+const REQUESTS_MAX = 1024;
+
+/** Refuses by form alone, before any other role is called. @throws invalid_parameter, unsupported */
+export function checkHybridForm({ requests }: HybridSearchRequest): void {
+  if (requests.length < 1 || requests.length > REQUESTS_MAX)
+    throw new ElanusError(
+      'invalid_parameter',
+      `a hybrid search has ${requests.length} ann search requests, expected 1 to ${REQUESTS_MAX}: invalid parameter`,
+    );
+}
+
+/** @throws invalid_parameter, unsupported */
+export async function checkHybrid(
+  request: HybridSearchRequest,
+  scope: ReadScope,
+  checks: SearchChecks,
+): Promise<CheckedHybrid> {
+  const { collection } = scope;
+  const sent = new RequestParams(request.rankParams);
+  const page = parseRankPage(sent);
+  const legs = await Promise.all(
+    request.requests.map((leg) =>
+      checkSearch(legRequest(leg, request), scope, checks, page.limit + page.offset),
+    ),
+  );
+  const queryCount = sameQueryCount(legs);
+  checkResultEntries(
+    queryCount,
+    legs.reduce((sum, { plan }) => sum + plan.topK, 0),
+  );
+  const zone = legs.find(({ plan }) => plan.params.zone !== undefined)?.plan.params.zone;
+  return {
+    legs,
+    reranker: rankStrategy(sent, legs.length),
+    page,
+    form: {
+      collection,
+      primary: primaryField(collection.schema),
+      output: resolveOutputFields(collection.schema, request.outputFields, { call: 'search' }),
+      limit: page.limit,
+      queryCount,
+      zone,
+    },
+  };
+}
+
+/** The times and the output are the matter of the whole. */
+function legRequest(
+  leg: SearchRequest,
+  { guaranteeTimestamp, collectionName }: HybridSearchRequest,
+): SearchRequest {
+  if (leg.collectionName !== '' && leg.collectionName !== collectionName)
+    throw new ElanusError(
+      'invalid_parameter',
+      `a search of ${leg.collectionName} in a hybrid search of ${collectionName}, expected the same collection: invalid parameter`,
+    );
+  refuseUnsupported('search', leg);
+  checkSearchForm(leg);
+  return { ...leg, guaranteeTimestamp, outputFields: [] };
+}
+
+function sameQueryCount(legs: readonly CheckedSearch[]): number {
+  const [first = 0, ...others] = legs.map(({ queryCount }) => queryCount);
+  const other = others.find((count) => count !== first);
+  if (other === undefined) return first;
+  throw new ElanusError(
+    'invalid_parameter',
+    `the searches of a hybrid search have ${first} and ${other} vectors, expected the same nq: invalid parameter`,
+  );
+}

@@ -1,0 +1,32 @@
+// What the steps of a search hand on to each other behind the check of the request.
+
+import type { OutputFields } from '#model/params/output-fields.js';
+import type { ShardSearchResponse } from '#proto/elanus/roles.js';
+import type { FieldData, FieldSchema, SearchIteratorV2Results } from '#proto/milvus/schema.js';
+import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import type { Hits } from '#segment/search/hits.js';
+
+/** What an answer says beside its hits. */
+export interface AnswerForm {
+  readonly collection: OpenCollection;
+  readonly primary: FieldSchema;
+  readonly output: OutputFields;
+  /** Hits, or groups of hits, for each query. */
+  readonly limit: number;
+  readonly queryCount: number;
+  /** Time zone of the times in the answer; undefined: the collection's. */
+  readonly zone: string | undefined;
+}
+
+/** Candidates: the hits of all shards, best first, one per key. */
+export interface Found {
+  readonly answers: readonly ShardSearchResponse[];
+  readonly hits: Hits;
+}
+
+/** The hits of the answer, in its order, and with its scores. */
+export interface Ranked extends Found {
+  /** By hit, the values that it is grouped by. */
+  readonly groupValues?: readonly FieldData[];
+  readonly iterator?: SearchIteratorV2Results;
+}

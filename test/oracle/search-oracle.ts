@@ -1,0 +1,76 @@
+// The forms of search as slow loops over all rows: rank every row, then say what each form makes of the ranks. Scores are float32, as clients get
+// them, so that ties here are ties there.
+
+export interface Ranking {
+  readonly id: number;
+  readonly score: number;
+}
+
+export type OracleMetric = 'L2' | 'IP' | 'COSINE' | 'HAMMING' | 'JACCARD';
+
+export const largerIsBetter = (metric: OracleMetric): boolean => metric === 'IP' || metric === 'COSINE';
+
+const byScore =
+  (isLarger: boolean) =>
+  (a: Ranking, b: Ranking): number =>
+    (isLarger ? b.score - a.score : a.score - b.score) || a.id - b.id;
+
+export function rankRows<Row extends { readonly id: number }>(
+  rows: Iterable<Row>,
+  metric: OracleMetric,
+  scoreOfRow: (row: Row) => number,
+): Ranking[] {
+  return [...rows]
+    .map((row) => ({ id: row.id, score: Math.fround(scoreOfRow(row)) }))
+    .sort(byScore(largerIsBetter(metric)));
+}
+
+export interface OracleLeg {
+  readonly metric: OracleMetric;
+  /** The hits of the search, best first. */
+  readonly hits: readonly Ranking[];
+}
+
+const flip = (distance: number): number => 1 - (2 / Math.PI) * Math.atan(distance);
+
+export function normalizedScore(metric: OracleMetric, score: number): number {
+  if (metric === 'COSINE') return 0.5 * (score + 1);
+  return metric === 'IP' ? 0.5 + Math.atan(score) / Math.PI : flip(score);
+}
+
+/** Adds up what each list says of each id, ids in the order of their sums. */
+function summed(lists: readonly (readonly Ranking[])[], isLarger: boolean): Ranking[] {
+  const ids = new Set(lists.flatMap((list) => list.map(({ id }) => id)));
+  return [...ids]
+    .map((id) => {
+      let sum = 0;
+      for (const list of lists) sum += list.find((hit) => hit.id === id)?.score ?? 0;
+      return { id, score: Math.fround(sum) };
+    })
+    .sort(byScore(isLarger));
+}
+
+export const rrf = (legs: readonly OracleLeg[], k: number): Ranking[] =>
+  summed(
+    legs.map(({ hits }) => hits.map(({ id }, at) => ({ id, score: 1 / (k + (at + 1)) }))),
+    true,
+  );
+
+export function weighted(
+  legs: readonly OracleLeg[],
+  weights: readonly number[],
+  isNormalized: boolean,
+): Ranking[] {
+  const areDistances = legs.every(({ metric }) => !largerIsBetter(metric));
+  const scaled = (metric: OracleMetric, score: number): number => {
+    if (isNormalized) return normalizedScore(metric, score);
+    if (areDistances || largerIsBetter(metric)) return score;
+    return flip(score);
+  };
+  return summed(
+    legs.map(({ metric, hits }, at) =>
+      hits.map(({ id, score }) => ({ id, score: (weights[at] ?? 0) * scaled(metric, score) })),
+    ),
+    isNormalized || !areDistances,
+  );
+}
