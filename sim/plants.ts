@@ -42,8 +42,8 @@ export const plants = {
     'all scores of answers are halved',
     edit(
       'roles/proxy/search/rank-hits.js',
-      'return page;',
-      'return { ...page, scores: page.scores.map((score) => score / 2) };',
+      'decimals < 0 ? hits :',
+      'decimals < 0 ? { ...hits, scores: hits.scores.map((score) => score / 2) } :',
     ),
   ),
   'score-out-of-range': plant(

@@ -4,8 +4,8 @@ import { DataType, type FieldType } from '@zilliz/milvus2-sdk-node';
 import type { OracleMetric } from '../oracle/search-oracle.js';
 import { keyField, mustSucceed, openWorld, randomOf, type World } from './support.js';
 
-export const DENSE_DIM = 4;
-export const BITS = 32;
+const DENSE_DIM = 4;
+const BITS = 32;
 
 export interface SearchRow {
   readonly id: number;
@@ -47,7 +47,7 @@ export function vectorFor(field: VectorName, seed: number): QueryVector {
   }
 }
 
-export function searchRow(id: number, version = 0): SearchRow {
+function searchRow(id: number, version = 0): SearchRow {
   const seed = id * 10 + version;
   const next = randomOf(seed);
   const n = small(next, 7);
@@ -113,7 +113,7 @@ export interface SearchWorld extends World {
   write(ids: readonly number[], version: number): Promise<void>;
 }
 
-export const range = (begin: number, end: number): number[] =>
+const range = (begin: number, end: number): number[] =>
   Array.from({ length: end - begin }, (_, at) => begin + at);
 
 export async function openSearchWorld(): Promise<SearchWorld> {

@@ -8,7 +8,7 @@ export interface Ranking {
 
 export type OracleMetric = 'L2' | 'IP' | 'COSINE' | 'HAMMING' | 'JACCARD';
 
-export const largerIsBetter = (metric: OracleMetric): boolean => metric === 'IP' || metric === 'COSINE';
+const largerIsBetter = (metric: OracleMetric): boolean => metric === 'IP' || metric === 'COSINE';
 
 const byScore =
   (isLarger: boolean) =>
@@ -33,7 +33,7 @@ export interface OracleLeg {
 
 const flip = (distance: number): number => 1 - (2 / Math.PI) * Math.atan(distance);
 
-export function normalizedScore(metric: OracleMetric, score: number): number {
+function normalizedScore(metric: OracleMetric, score: number): number {
   if (metric === 'COSINE') return 0.5 * (score + 1);
   return metric === 'IP' ? 0.5 + Math.atan(score) / Math.PI : flip(score);
 }
@@ -73,4 +73,37 @@ export function weighted(
     ),
     isNormalized || !areDistances,
   );
+}
+
+export interface OracleDecay {
+  readonly shape: 'gauss' | 'exp' | 'linear';
+  readonly origin: number;
+  readonly scale: number;
+  readonly offset: number;
+  readonly decay: number;
+}
+
+function keptShare({ shape, origin, scale, offset, decay }: OracleDecay, value: number): number {
+  const beyond = Math.abs(value - origin) - offset;
+  if (beyond <= 0) return 1;
+  if (shape === 'linear') return Math.max(0, (scale - beyond * (1 - decay)) / scale);
+  return shape === 'exp' ? decay ** (beyond / scale) : decay ** ((beyond * beyond) / (scale * scale));
+}
+
+/** What each hit keeps of its best similarity, the best first. Scores come out close, not equal: the order is by them. */
+export function decayed(
+  legs: readonly OracleLeg[],
+  decay: OracleDecay,
+  valueFor: (id: number) => number,
+): Ranking[] {
+  const best = new Map<number, number>();
+  for (const { metric, hits } of legs) {
+    for (const { id, score } of hits) {
+      const similarity = largerIsBetter(metric) ? score : flip(score);
+      best.set(id, Math.max(best.get(id) ?? Number.NEGATIVE_INFINITY, similarity));
+    }
+  }
+  return [...best]
+    .map(([id, score]) => ({ id, score: Math.fround(score * keptShare(decay, valueFor(id))) }))
+    .sort(byScore(true));
 }

@@ -20,6 +20,7 @@ import type { SegmentSearch } from '#segment/fields/segment-hits.js';
 import { passingElements } from '#segment/passing-elements.js';
 import { explainedFilter, passingAt } from '#segment/passing-rows.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
+import { boostedHits, type SegmentBoosts, segmentBoosts } from '#segment/search/boost/boost-hits.js';
 import { filterKeys, matchingRows } from '#segment/segment-reads.js';
 import { sentPredicate } from '#segment/sent-filter.js';
 import { type AskedParams, askedParams } from './asked-params.js';
@@ -83,6 +84,7 @@ class SegmentsSearch {
   readonly #keys: readonly Key[] | undefined;
   readonly #predicate: PredicateFilter | undefined;
   readonly #superseded: SupersededRows;
+  readonly #boosts: SegmentBoosts | undefined;
   readonly #isSparse: boolean;
   /** Vectors of each query, where queries are lists. */
   readonly #lists: Uint32Array | undefined;
@@ -120,6 +122,7 @@ class SegmentsSearch {
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
     this.#predicate = sentPredicate(request.textFilter, schema);
     this.#superseded = call.superseded ?? new SupersededRows();
+    this.#boosts = request.boosts && segmentBoosts(request.boosts, schema);
     const primary = primaryField(schema);
     this.#rowKeys = { fieldId: primary.fieldID, dataType: primary.dataType };
     const isElements = isVectorList(field) && this.#lists === undefined;
@@ -200,16 +203,18 @@ class SegmentsSearch {
       options.report === undefined || this.#predicate === undefined
         ? ''
         : explainedFilter(data, this.#predicate);
-    const place = {
+    const where = {
       id,
       collectionId: data.collectionId,
       isGrowing: options.recall === undefined,
       filter: filterPlan,
     };
-    const hooks = hooksOf(place, this.#request, options);
+    const hooks = hooksOf(where, this.#request, options);
     const found = await searchSegment(data, search, this.#call.signal, hooks);
     if (this.#lists === undefined) moveIntoRange(this.#metric, found.scores);
-    return { segment, found };
+    if (this.#boosts === undefined) return { segment, found };
+    const place = { segment, readTs, isLargerBetter: isLargerBetter(this.#metric), pace: this.#call.pace };
+    return { segment, found: await boostedHits(found, this.#boosts, place) };
   }
 
   #queries(begin: number, end: number): Queries {

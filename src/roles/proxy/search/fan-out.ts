@@ -19,7 +19,7 @@ export function searchShards(
 }
 
 function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchRequest {
-  const { scope, plan } = search;
+  const { scope, plan, toShards } = search;
   const { params } = plan;
   return whole<ShardSearchRequest>({
     vchannel,
@@ -38,5 +38,6 @@ function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchReque
     params: plan.shardParams,
     explain: params.explain,
     loadedOnly: scope.loadedOnly,
+    ...toShards,
   });
 }

@@ -16,7 +16,7 @@ export interface SearchExtras {
   readonly recalls: number[];
 }
 
-/** Of several searches in one answer: nothing. */
+/** Nothing, as in an answer of several searches. */
 export const noExtras: SearchExtras = { status: undefined, recalls: [] };
 
 export function searchExtras(

@@ -170,7 +170,7 @@ describe('search', () => {
     const refusals: [object, number][] = [
       [{ ...request({}), partitionNames: ['other'] }, 101],
       [{ ...request({}), partitionNames: ['absent'] }, 200],
-      [{ ...request({}), functionScore: {} }, 3000],
+      [{ ...request({}), functionScore: {} }, 1100],
       [{ ...request({}), searchInput: { $case: 'ids', value: {} } }, 3000],
       [{ ...request({}), searchInput: undefined }, 1100],
       [{ ...request({ topk: '0' }) }, 1100],

@@ -1,22 +1,34 @@
 // Search and hybrid search, as steps in the order in which they run: request, fan-out, merge, rank, fetch, encode. A new form of search is a new
 // step here, or another composition of these, and not a branch in each.
+import type { Reranker } from '#model/params/rerankers.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import {
+  type CheckedHybrid,
+  checkHybrid,
+  checkHybridForm,
+} from '#roles/proxy/search/hybrid/hybrid-request.js';
+import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
 import { fetchOutput } from './fetch-output.js';
 import { findHits } from './find-hits.js';
-import { type CheckedHybrid, checkHybrid, checkHybridForm } from './hybrid/hybrid-request.js';
 import { pageHits } from './rank-hits.js';
-import type { AnswerForm, Ranked } from './ranked.js';
-import { fuseLegs } from './rerank/fuse.js';
+import type { AnswerForm, Found, Ranked } from './ranked.js';
 import { noExtras, type SearchExtras, searchExtras } from './search-extras.js';
 import { SearchPlans } from './search-plan.js';
-import { type CheckedSearch, checkSearch, checkSearchForm, formOf, pageOf, type SearchChecks } from './search-request.js';
+import {
+  type CheckedSearch,
+  checkSearch,
+  checkSearchForm,
+  formOf,
+  pageOf,
+  type SearchChecks,
+} from './search-request.js';
 
 type SearchParts = Pick<ProxyParts, 'access' | 'platform' | 'settings' | 'streamingNode'>;
 
@@ -45,9 +57,14 @@ export class SearchMethods {
 
   async #run(search: CheckedSearch, context: CallContext): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
+    const form = formOf(search);
     const found = await findHits(this.#parts, search, pace, context);
-    const ranked = { ...found, hits: pageHits(found.hits, pageOf(search)) };
-    return this.#answer(ranked, formOf(search), searchExtras(found.answers, search), pace, context);
+    const scored =
+      search.reranker === undefined
+        ? found
+        : await this.#rerank([{ search, found }], search.reranker, form, pace, context);
+    const ranked = { ...scored, hits: pageHits(scored.hits, pageOf(search)) };
+    return this.#answer(ranked, form, searchExtras(found.answers, search), pace, context);
   }
 
   async #runHybrid(
@@ -55,15 +72,22 @@ export class SearchMethods {
     context: CallContext,
   ): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
-    const found = await Promise.all(legs.map((leg) => findHits(this.#parts, leg, pace, context)));
-    const fused = await fuseLegs(
-      legs.map((search, at) => ({ search, found: found[at] as Ranked })),
-      reranker,
-      form,
-      pace,
+    const found = await Promise.all(
+      legs.map(async (search) => ({ search, found: await findHits(this.#parts, search, pace, context) })),
     );
-    const ranked = { ...fused, hits: pageHits(fused.hits, page) };
+    const scored = await this.#rerank(found, reranker, form, pace, context);
+    const ranked = { ...scored, hits: pageHits(scored.hits, page) };
     return this.#answer(ranked, form, noExtras, pace, context);
+  }
+
+  #rerank(
+    legs: readonly Leg[],
+    reranker: Reranker,
+    form: AnswerForm,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<Found> {
+    return rerankHits(this.#parts, { legs, reranker, form }, pace, context);
   }
 
   /** Fetch and encode, which end every form. */

@@ -1,11 +1,15 @@
 // Step 1 of a search: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
+import { type Boosts, parseFunctionScore } from '#model/params/function-score.js';
 import { parsePlaceholderGroup } from '#model/params/placeholder.js';
+import type { Reranker } from '#model/params/rerankers.js';
 import { structOf } from '#model/schema/struct-arrays.js';
 import type { Workers } from '#platform/workers.js';
+import type { BoostFunction, BoostFunctions, ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
@@ -24,18 +28,29 @@ export interface CheckedSearch {
   readonly filter: RequestFilter;
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;
+  /** What makes one list of the hits; undefined: their scores are as they were found. */
+  readonly reranker: Reranker | undefined;
+  /** What a shard is asked beside what every search says. */
+  readonly toShards: ToShards;
 }
 
+export type ToShards = Pick<
+  ShardSearchRequest,
+  'boosts' | 'atGuarantee' | 'exact' | 'excludedSegmentIds' | 'excludedRows'
+>;
+const noBytes = new Uint8Array(0);
+const nothingMore: ToShards = {
+  boosts: undefined,
+  atGuarantee: false,
+  exact: false,
+  excludedSegmentIds: noBytes,
+  excludedRows: noBytes,
+};
+
 const QUERY_COUNT_MAX = 16_384;
-const noPlaceholders = new Uint8Array(0);
 
 /** Refuses by form alone, before any other role is called. @throws unsupported */
-export function checkSearchForm({ functionScore, searchInput }: SearchRequest): void {
-  if (functionScore !== undefined)
-    throw new ElanusError(
-      'unsupported',
-      'function rerankers come in a later version; search without function_score',
-    );
+export function checkSearchForm({ searchInput }: SearchRequest): void {
   if (searchInput?.$case === 'ids')
     throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
 }
@@ -55,7 +70,7 @@ export async function checkSearch(
 ): Promise<CheckedSearch> {
   const plan = plans.of(scope.collection, request, hybridTopK);
   const { searchInput } = request;
-  const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noPlaceholders;
+  const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noBytes;
   const { queries, nq, listLengths } = parsePlaceholderGroup(
     placeholders,
     plan.params.annsField,
@@ -70,15 +85,48 @@ export async function checkSearch(
   const asked = { text: request.dsl, templates: request.exprTemplateValues, zone: plan.params.zone };
   const filter = await requestFilter(scope.collection, asked, workers);
   if (plan.ofElements) checkElementFilter(scope.collection.schema, plan.params.annsField, filter);
+  const functions = await scoreFunctions(request, scope.collection, plan, workers);
   return {
     scope,
     plan,
+    reranker: functions?.reranker,
+    toShards: functions?.boosts === undefined ? nothingMore : { ...nothingMore, boosts: functions.boosts },
     queries,
     queryCount: nq,
     listLengths,
     filter,
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
+}
+
+interface SearchFunctions {
+  readonly reranker: Reranker | undefined;
+  readonly boosts: BoostFunctions | undefined;
+}
+
+async function scoreFunctions(
+  { functionScore }: SearchRequest,
+  collection: OpenCollection,
+  { params: { zone } }: SearchPlan,
+  workers: Workers,
+): Promise<SearchFunctions | undefined> {
+  if (functionScore === undefined) return undefined;
+  const { boosts, reranker } = parseFunctionScore(collection.schema, functionScore, 1);
+  return { reranker, boosts: boosts && (await boostsForShards(collection, boosts, zone, workers)) };
+}
+
+async function boostsForShards(
+  collection: OpenCollection,
+  { functions, addValues, addToScore }: Boosts,
+  zone: string | undefined,
+  workers: Workers,
+): Promise<BoostFunctions> {
+  const sent: BoostFunction[] = [];
+  for (const { filter: text, weight, random } of functions) {
+    const { forShards } = await requestFilter(collection, { text, templates: {}, zone }, workers);
+    sent.push({ ...forShards, weight, seed: random?.seed, randomFieldId: random?.fieldId ?? 0n });
+  }
+  return { addValues, addToScore, functions: sent };
 }
 
 /** What the answer to a search says beside its hits. */

@@ -1,17 +1,24 @@
 // Step 1 of a hybrid search: several searches and how their hits become one list, parsed and checked once.
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
+import { parseFunctionScore } from '#model/params/function-score.js';
 import { resolveOutputFields } from '#model/params/output-fields.js';
 import { RequestParams } from '#model/params/request-params.js';
 import { type Reranker, rankStrategy } from '#model/params/rerankers.js';
 import { parseRankPage } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
 import type { HybridSearchRequest, SearchRequest } from '#proto/milvus/milvus.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { refuseUnsupported } from '#roles/proxy/request-fields.js';
 import type { HitPage } from '#roles/proxy/search/rank-hits.js';
 import type { AnswerForm } from '#roles/proxy/search/ranked.js';
-import { type CheckedSearch, checkSearch, checkSearchForm, type SearchChecks } from '#roles/proxy/search/search-request.js';
+import {
+  type CheckedSearch,
+  checkSearch,
+  checkSearchForm,
+  type SearchChecks,
+} from '#roles/proxy/search/search-request.js';
 
 export interface CheckedHybrid {
   readonly legs: readonly CheckedSearch[];
@@ -46,6 +53,11 @@ export async function checkHybrid(
       checkSearch(legRequest(leg, request), scope, checks, page.limit + page.offset),
     ),
   );
+  if (legs.some((leg) => leg.reranker !== undefined))
+    throw new ElanusError(
+      'invalid_parameter',
+      'a search of a hybrid search has a function that ranks hits, expected boosts alone; rank the hybrid search as a whole: invalid parameter',
+    );
   const queryCount = sameQueryCount(legs);
   checkResultEntries(
     queryCount,
@@ -54,7 +66,7 @@ export async function checkHybrid(
   const zone = legs.find(({ plan }) => plan.params.zone !== undefined)?.plan.params.zone;
   return {
     legs,
-    reranker: rankStrategy(sent, legs.length),
+    reranker: rerankerOf(request, collection.schema, sent),
     page,
     form: {
       collection,
@@ -65,6 +77,21 @@ export async function checkHybrid(
       zone,
     },
   };
+}
+
+/** A function goes before the strategy. */
+function rerankerOf(
+  { functionScore, requests }: HybridSearchRequest,
+  schema: CollectionSchema,
+  sent: RequestParams,
+): Reranker {
+  if (functionScore === undefined) return rankStrategy(sent, requests.length);
+  const { boosts, reranker } = parseFunctionScore(schema, functionScore, requests.length);
+  if (boosts === undefined && reranker !== undefined) return reranker;
+  throw new ElanusError(
+    'invalid_parameter',
+    'boost is a function of a single search, not of a hybrid search; put it into the search whose scores it boosts: invalid parameter',
+  );
 }
 
 /** The times and the output are the matter of the whole. */

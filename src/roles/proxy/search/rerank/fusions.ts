@@ -2,13 +2,13 @@
 import { assertNever } from '#base/assert.js';
 import type { Reranker } from '#model/params/rerankers.js';
 import { isLargerBetter, type MetricName } from '#model/schema/metric-type.js';
-import type { Fusion } from '#segment/search/fuse-hits.js';
+import type { Fusion } from './fuse-hits.js';
 
 /** A distance as a similarity in (0, 1]. */
 const flipped = (distance: number): number => 1 - (2 * Math.atan(distance)) / Math.PI;
 
 /** A score in [0, 1], larger is better. */
-export function normalized(metric: MetricName, score: number): number {
+function normalized(metric: MetricName, score: number): number {
   if (metric === 'COSINE') return (1 + score) / 2;
   if (metric === 'BM25') return (2 * Math.atan(score)) / Math.PI;
   return isLargerBetter(metric) ? 0.5 + Math.atan(score) / Math.PI : flipped(score);

@@ -3,11 +3,11 @@ import { assertNever } from '#base/assert.js';
 import { type Key, keyAt } from '#model/columns/column.js';
 import { compareKeys } from '#model/columns/row-key.js';
 import type { Pace } from '#platform/pace.js';
-import type { Hits, KeyField } from './hits.js';
-import { joinHits, pickHits } from './merge-hits.js';
+import type { Hits, KeyField } from '#segment/search/hits.js';
+import { joinHits, pickHits } from '#segment/search/merge-hits.js';
 
 export interface Fusion {
-  /** Of the scores that come out. */
+  /** Whether the larger of the scores that come out is better. */
   readonly isLargerBetter: boolean;
   readonly combine: 'sum' | 'max' | 'avg';
   /** @param leg number of the search @param rank of the hit in it, from 0 */
