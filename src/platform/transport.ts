@@ -11,17 +11,23 @@ export interface CallContext {
 
 /** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */
 export type MethodHandler = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
+
 export interface HttpRequest {
   readonly method: string;
   readonly path: string;
+  /** Lower-case keys; values of several headers joined by ",". */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Aborts when the client has gone before it was answered. */
+  readonly signal: AbortSignal;
 }
 
 export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: string | Uint8Array;
+  /** Beside the type and the length of the body. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ListenOptions {

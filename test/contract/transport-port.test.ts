@@ -2,6 +2,7 @@
 import { connect as http2Connect } from 'node:http2';
 import { Server, connect as tcpConnect } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
+import { deferred } from '#base/async.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import { nodeTimers } from '#platform/node/node-time.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
@@ -16,6 +17,7 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
       status: 201,
       contentType: 'application/json',
       body: JSON.stringify({ ...request, body: request.body.length }),
+      headers: { vary: 'Origin' },
     };
   };
   test('serves HTTP/1.1 beside gRPC', async () => {
@@ -32,6 +34,8 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
       headers: { Authorization: 'Bearer t' },
     });
     expect(answer.status).toBe(201);
+    expect(answer.headers.get('vary')).toBe('Origin');
+    expect(answer.headers.get('content-type')).toBe('application/json');
     expect(await answer.json()).toMatchObject({
       method: 'POST',
       path: '/v2/x?y=1',
@@ -45,6 +49,37 @@ describe.each(transports)('GrpcTransport: one port (%s)', (_name, newTransport) 
     connection.close();
     await listener.close(2000);
     await expect(fetch(base)).rejects.toThrow();
+  });
+  test('aborts the signal of a request whose client has gone', async () => {
+    const begun = deferred<HttpRequest>();
+    const http = (request: HttpRequest): Promise<HttpResponse> => {
+      begun.resolve(request);
+      return new Promise(() => {});
+    };
+    const listener = await listen(newTransport(), {}, { http });
+    const leaving = new AbortController();
+    const asked = fetch(`http://${address(listener)}/wait`, { signal: leaving.signal });
+    const { signal } = await begun.promise;
+    expect(signal.aborted).toBe(false);
+    leaving.abort();
+    await expect(asked).rejects.toThrow();
+    await vi.waitFor(() => expect(signal.aborted).toBe(true));
+    await listener.close(2000);
+  });
+  test('sends no answer that is larger than answers may be', async () => {
+    const http = async ({ path }: HttpRequest): Promise<HttpResponse> => ({
+      status: 200,
+      contentType: 'text/plain',
+      body: 'x'.repeat(path === '/long' ? 1001 : 1000),
+    });
+    const listener = await listen(newTransport(), {}, { http, sendBytesMax: 1000 });
+    const base = `http://${address(listener)}`;
+    expect(await (await fetch(`${base}/long`)).json()).toMatchObject({
+      code: 1102,
+      message: expect.stringContaining('1001 bytes'),
+    });
+    expect(await (await fetch(`${base}/short`)).text()).toHaveLength(1000);
+    await listener.close(2000);
   });
   test('answers a call whose request stream stays open after the message', async () => {
     const listener = await listen(newTransport(), {

@@ -24,7 +24,12 @@ export async function listenGrpc(options: ListenOptions, sharedHeld?: HeldBytes)
   const { receiveBytesMax, sendBytesMax, methods, http, httpBodyPaths = [] } = options;
   const held = sharedHeld ?? new HeldBytes(heldBytesMaxOf(options));
   const server = new GrpcServer(methods, { receiveBytesMax, sendBytesMax, held });
-  const front = new HttpFront(http, { bodyBytesMax: receiveBytesMax, bodyPaths: httpBodyPaths, held });
+  const front = new HttpFront(http, {
+    bodyBytesMax: receiveBytesMax,
+    answerBytesMax: sendBytesMax,
+    bodyPaths: httpBodyPaths,
+    held,
+  });
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
   const tcp = createServer({ noDelay: true }, (socket) => {

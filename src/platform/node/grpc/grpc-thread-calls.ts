@@ -64,14 +64,20 @@ export class ThreadCalls {
   }
 
   #page([, id, method, path, headers]: CallItem & { readonly 0: 'http' }, body: Uint8Array): void {
-    const run = async () => this.#options.http?.({ method, path, headers, body });
+    const abort = new AbortController();
+    this.#running.set(id, abort);
+    const run = async () => this.#options.http?.({ method, path, headers, body, signal: abort.signal });
     run().then(
       (page) => {
+        if (!this.#running.delete(id)) return;
         if (page === undefined) return this.#failed(id, new Error('HTTP is not served'));
         const bytes = typeof page.body === 'string' ? Buffer.from(page.body) : page.body;
-        this.#poster.push(['page', id, page.status, page.contentType, this.#poster.body(bytes, false)]);
+        const answered = { ...page.headers, 'content-type': page.contentType };
+        this.#poster.push(['page', id, page.status, answered, this.#poster.body(bytes, false)]);
       },
-      (error: unknown) => this.#failed(id, error),
+      (error: unknown) => {
+        if (this.#running.delete(id)) this.#failed(id, error);
+      },
     );
   }
 

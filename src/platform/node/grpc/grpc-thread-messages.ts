@@ -39,7 +39,7 @@ export type CallItem =
   | readonly [kind: 'cancel', id: number];
 export type AnswerItem =
   | readonly [kind: 'reply', id: number, body: Body]
-  | readonly [kind: 'page', id: number, status: number, contentType: string, body: Body]
+  | readonly [kind: 'page', id: number, status: number, headers: Record, body: Body]
   | readonly [kind: 'failed', id: number, key: ErrorKey | undefined, message: string];
 
 export type FromThread =

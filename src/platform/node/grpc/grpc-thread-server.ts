@@ -92,11 +92,14 @@ class Forward {
     };
   }
 
-  #page({ method, path, headers, body }: HttpRequest): Promise<HttpResponse> {
+  #page({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     const id = this.#nextId++;
     const waiter = deferred<HttpResponse>();
     this.#pages.set(id, waiter);
     this.#poster.push(['http', id, method, path, headers, this.#poster.body(body, true)]);
+    // The signal of a request aborts after its answer too, when nobody has to hear of it.
+    const cancel = (): void => void (this.#pages.has(id) && this.#poster.push(['cancel', id]));
+    signal.addEventListener('abort', cancel, { once: true });
     return waiter.promise;
   }
 
@@ -109,7 +112,7 @@ class Forward {
           this.#calls.get(id)?.resolve(bodies.next(item[2]));
           break;
         case 'page':
-          this.#pages.get(id)?.resolve({ status: item[2], contentType: item[3], body: bodies.next(item[4]) });
+          this.#pages.get(id)?.resolve(pageOf(item, bodies.next(item[4])));
           break;
         case 'failed': {
           const [, , key, message] = item;
@@ -121,4 +124,9 @@ class Forward {
       this.#calls.delete(id) || this.#pages.delete(id);
     }
   }
+}
+
+function pageOf([, , status, sent]: AnswerItem & { readonly 0: 'page' }, body: Uint8Array): HttpResponse {
+  const { 'content-type': contentType = 'application/octet-stream', ...headers } = sent;
+  return { status, contentType, body, headers };
 }

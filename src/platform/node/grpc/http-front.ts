@@ -2,13 +2,14 @@
 // slow requests, idle connections and answers that nobody reads end by time.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { messageOf } from '#base/errors.js';
+import { type ErrorKey, errorSpecs, messageOf } from '#base/errors.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import type { Charge, HeldBytes } from './held-bytes.js';
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
 export interface HttpLimits {
   readonly bodyBytesMax: number;
+  readonly answerBytesMax: number;
   /** Paths that take a body, by their beginning; the body of any other path is not read. */
   readonly bodyPaths: readonly string[];
   readonly held: HeldBytes;
@@ -21,6 +22,8 @@ const NEXT_REQUEST_MS = 65_000;
 /** From its headers on, for a request to be whole, and again for its answer to be made and read. */
 const REQUEST_MS = 30_000;
 const CHECK_MS = 1000;
+/** Requests of one connection that are answered at a time. */
+const PIPELINED_MAX = 16;
 /** Bytes of each connection: headers and objects. */
 const CONNECTION_BYTES = 32 * 1024;
 
@@ -81,14 +84,18 @@ export class HttpFront {
     for (const [socket, { endMs }] of this.#connections) if (nowMs > endMs) socket.destroy();
   }
 
+  /** @returns undefined for a connection that is gone, or that asks on and on without reading what it is answered */
   #begin(socket: Socket, response: ServerResponse): Connection | undefined {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return undefined;
+    if (connection.busy === PIPELINED_MAX) {
+      socket.destroy();
+      return undefined;
+    }
     connection.busy++;
     connection.endMs = performance.now() + REQUEST_MS;
     response.once('close', () => {
       connection.busy--;
-      connection.charge.resize(CONNECTION_BYTES);
       connection.endMs = performance.now() + NEXT_REQUEST_MS;
       if (this.#closing && connection.busy === 0) socket.end();
     });
@@ -102,39 +109,63 @@ export class HttpFront {
   ): Promise<void> {
     const connection = this.#begin(request.socket, response);
     if (connection === undefined) return;
+    const charge = this.#limits.held.charge();
+    const gone = new AbortController();
+    response.once('close', () => {
+      charge.release();
+      gone.abort();
+    });
     let answer: HttpResponse;
     let isLast = this.#closing;
     try {
-      const body = await this.#body(request, response, connection.charge);
+      const body = await this.#body(request, response, charge);
       if (body === undefined) {
         isLast = true; // What was not read would be taken for the next request.
-        answer = text(
-          413,
-          `body is larger than ${this.#limits.bodyBytesMax} bytes, or there is no room for it now: send less at once\n`,
-        );
+        answer = this.#tooLarge();
       } else if (handler === undefined) answer = text(404, 'this port serves gRPC only\n');
       else {
         isLast ||= hasBody(request) && body.length === 0;
-        answer = await handler({
-          method: request.method ?? 'GET',
-          path: request.url ?? '/',
-          headers: flatten(request.headers),
-          body,
-        });
+        // The client has done its part; calls have deadlines of their own.
+        connection.endMs = Number.POSITIVE_INFINITY;
+        answer = await handler(requestOf(request, body, gone.signal));
       }
     } catch (error) {
-      if (response.destroyed) return;
       answer = text(500, `${messageOf(error)}\n`);
     }
     if (response.destroyed) return;
     connection.endMs = performance.now() + REQUEST_MS;
-    const bytes = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-    if (isLast || this.#closing) response.setHeader('connection', 'close');
-    response.writeHead(answer.status, { 'content-type': answer.contentType, 'content-length': bytes.length });
-    response.end(bytes, () => {
+    write(response, this.#fitting(answer, charge), isLast || this.#closing);
+    response.once('finish', () => {
       // A client that goes on sending is cut, once it could read the answer.
       if (isLast && !request.complete) connection.endMs = performance.now() + CHECK_MS;
     });
+  }
+
+  #tooLarge(): HttpResponse {
+    const max = this.#limits.bodyBytesMax;
+    return refusal(
+      413,
+      'parameter_too_large',
+      `body is larger than ${max} bytes, or there is no room for it now: send less at once`,
+    );
+  }
+
+  /** What the body of the request held, the answer holds until it is read. */
+  #fitting(answer: HttpResponse, charge: Charge): HttpResponse {
+    const max = this.#limits.answerBytesMax;
+    const bytes = bytesOf(answer);
+    if (bytes.length > max)
+      return refusal(
+        200,
+        'parameter_too_large',
+        `the answer has ${bytes.length} bytes, at most ${max} are sent: ask for fewer rows or fields`,
+      );
+    if (charge.resize(bytes.length)) return { ...answer, body: bytes };
+    return refusal(
+      429,
+      'queue_full',
+      `there is no room for an answer of ${bytes.length} bytes now: ask again in a moment`,
+    );
   }
 
   /** @returns nothing read for a path that takes no body; undefined when it is too large, or does not fit */
@@ -147,15 +178,14 @@ export class HttpFront {
     if (!hasBody(request) || !this.#limits.bodyPaths.some((begin) => path.startsWith(begin)))
       return new Uint8Array(0);
     const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > this.#limits.bodyBytesMax || !charge.resize(CONNECTION_BYTES + declared)) return undefined;
+    if (declared > this.#limits.bodyBytesMax || !charge.resize(declared)) return undefined;
     if (request.headers.expect !== undefined) response.writeContinue();
     const chunks: Buffer[] = [];
     let total = 0;
     for await (const chunk of request) {
       const bytes = chunk as Buffer;
       total += bytes.length;
-      if (total > this.#limits.bodyBytesMax || (total > declared && !charge.resize(CONNECTION_BYTES + total)))
-        return undefined;
+      if (total > this.#limits.bodyBytesMax || (total > declared && !charge.resize(total))) return undefined;
       chunks.push(bytes);
     }
     return Buffer.concat(chunks, total);
@@ -169,6 +199,34 @@ const text = (status: number, body: string): HttpResponse => ({
   contentType: 'text/plain; charset=utf-8',
   body,
 });
+
+/** In the form of REST, where most bodies go. */
+const refusal = (status: number, key: ErrorKey, message: string): HttpResponse => ({
+  status,
+  contentType: 'application/json',
+  body: JSON.stringify({ code: errorSpecs[key].code, message }),
+});
+
+const requestOf = (request: IncomingMessage, body: Uint8Array, signal: AbortSignal): HttpRequest => ({
+  method: request.method ?? 'GET',
+  path: request.url ?? '/',
+  headers: flatten(request.headers),
+  body,
+  signal,
+});
+
+const bytesOf = ({ body }: HttpResponse): Uint8Array => (typeof body === 'string' ? Buffer.from(body) : body);
+
+function write(response: ServerResponse, answer: HttpResponse, isLast: boolean): void {
+  const bytes = bytesOf(answer);
+  response.writeHead(answer.status, {
+    ...answer.headers,
+    'content-type': answer.contentType,
+    'content-length': bytes.length,
+    ...(isLast ? { connection: 'close' } : {}),
+  });
+  response.end(bytes);
+}
 
 function flatten(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
