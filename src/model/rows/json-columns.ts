@@ -17,7 +17,7 @@ import { ArraySlot, GeometrySlot, TimestampSlot } from './json-more-slots.js';
 import { writeJsonScalar } from './json-scalar.js';
 import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
 import { type NamedSlot, namedSlot, StructSlot, VectorListSlot } from './json-struct.js';
-import { jsonVectorLength, writeJsonVector } from './json-vector.js';
+import { jsonVectorLength, writeBase64Vector, writeJsonVector } from './json-vector.js';
 
 /** Largest size of a Text value: it has no max_length of its own. */
 const TEXT_BYTES_MAX = 64 * 2 ** 20;
@@ -132,6 +132,11 @@ class FixedSlot extends BaseSlot implements FieldSlot {
   #vector(raw: string, view: DataView, begin: number): void {
     const { dataType, name } = this.field;
     const length = jsonVectorLength(dataType, this.#dim);
+    if (raw.charCodeAt(0) === 0x22) {
+      const problem = writeBase64Vector(parseJsonString(raw) ?? '', view, { dataType, begin, length });
+      if (problem !== undefined) this.wrong(raw, problem);
+      return;
+    }
     const values = parseList(raw) ?? this.wrong(raw, `a list of ${length} numbers`);
     if (values.length !== length) {
       const reason = length === this.#dim ? 'the dim of the field' : `a byte for 8 of its ${this.#dim} bits`;

@@ -3,12 +3,12 @@
 import { checkCapacity } from '#model/columns/array-column.js';
 import { VariableBuilder } from '#model/columns/column-builder.js';
 import { listedVectorWidth } from '#model/columns/vector-list-column.js';
-import { forEachElement, forEachMember } from '#model/json/json-members.js';
+import { forEachElement, forEachMember, parseJsonString } from '#model/json/json-members.js';
 import { dimOf } from '#model/schema/field.js';
 import { subFieldName } from '#model/schema/struct-arrays.js';
 import type { FieldSchema, StructArrayFieldSchema } from '#proto/milvus/schema.js';
 import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
-import { jsonVectorLength, writeJsonVector } from './json-vector.js';
+import { jsonVectorLength, writeBase64Vector, writeJsonVector } from './json-vector.js';
 
 /** What a key of a row leads to. */
 export interface NamedSlot {
@@ -114,6 +114,13 @@ export class VectorListSlot extends BaseSlot implements FieldSlot {
   }
 
   #write(text: string, view: DataView, index: number): void {
+    const encoded = parseJsonString(text);
+    if (encoded !== undefined) {
+      const to = { dataType: this.field.elementType, begin: index * this.#width, length: this.#length };
+      const problem = writeBase64Vector(encoded, view, to);
+      if (problem !== undefined) this.wrong(text, `${problem}, element ${index}`);
+      return;
+    }
     const values =
       parseNumbers(text) ?? this.wrong(text, `a list of ${this.#length} numbers, element ${index}`);
     if (values.length !== this.#length)

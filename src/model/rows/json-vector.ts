@@ -1,6 +1,9 @@
 // The list of a dense vector in JSON, element by element into the bytes of its row. Binary vectors are lists of bytes (0 to 255), int8
-// vectors of integers, the others of numbers that are rounded to the type.
+// vectors of integers, the others of numbers that are rounded to the type. Types whose values JSON has no numbers for may come as base64 of their
+// bytes instead, as REST writes them.
 
+import { bytesFromBase64 } from '#base/base64.js';
+import { findNotFiniteIn } from '#model/columns/dense-vector.js';
 import { bfloat16Bits, float16Bits } from '#model/columns/half-float.js';
 import { DataType } from '#proto/milvus/schema.js';
 
@@ -64,5 +67,28 @@ export function writeJsonVector(
     if (typeof value !== 'number' || !writer.set(view, begin + index * writer.bytes, value))
       return { index, expected: writer.expected };
   }
+  return undefined;
+}
+
+/** Types that may be written as base64: their bytes are what clients hold. */
+const base64Types: ReadonlySet<number> = new Set([
+  DataType.BinaryVector,
+  DataType.Float16Vector,
+  DataType.BFloat16Vector,
+  DataType.Int8Vector,
+]);
+
+/** Writes the bytes of a vector. @returns what was expected instead; undefined when it fits */
+export function writeBase64Vector(
+  text: string,
+  view: DataView,
+  to: { readonly dataType: number; readonly begin: number; readonly length: number },
+): string | undefined {
+  const width = to.length * (writers.get(to.dataType)?.bytes ?? 0);
+  if (!base64Types.has(to.dataType)) return `a list of ${to.length} numbers`;
+  const bytes = bytesFromBase64(text);
+  if (bytes?.length !== width) return `a list of ${to.length} numbers, or base64 of ${width} bytes`;
+  if (findNotFiniteIn(to.dataType, bytes) >= 0) return 'finite numbers';
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes, to.begin);
   return undefined;
 }

@@ -1,0 +1,126 @@
+// JSON text to values without losing anything: an integer that a double cannot hold becomes a bigint, a key that is given twice is refused, and
+// so is a number beyond all doubles and text that UTF-8 cannot hold. For what a request says in JSON; rows go their own way (json-members.ts).
+import { ElanusError } from '#base/errors.js';
+import { parseJsonString } from './json-members.js';
+import { JSON_DEPTH_MAX } from './json-text.js';
+
+export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** @throws invalid_parameter, with the place */
+export function parseExactJson(text: string): JsonValue {
+  const reader = new ExactReader(text);
+  const value = reader.value(0);
+  reader.end();
+  return value;
+}
+
+const SPACE = /[ \t\n\r]*/y;
+const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const STRING = /"(?:[^"\\]|\\.)*"/sy;
+const WORDS = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+] as const;
+
+class ExactReader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  value(depth: number): JsonValue {
+    if (depth > JSON_DEPTH_MAX) this.#fail(`is nested deeper than ${JSON_DEPTH_MAX} levels, flatten it`);
+    this.#space();
+    const sign = this.#text[this.#at];
+    if (sign === '{') return this.#object(depth);
+    if (sign === '[') return this.#list(depth);
+    if (sign === '"') return this.#string();
+    for (const [word, value] of WORDS)
+      if (this.#text.startsWith(word, this.#at)) {
+        this.#at += word.length;
+        return value;
+      }
+    return this.#number();
+  }
+
+  end(): void {
+    this.#space();
+    if (this.#at < this.#text.length) this.#fail('follows the value, expected the end');
+  }
+
+  #object(depth: number): JsonObject {
+    const object: { [key: string]: JsonValue } = {};
+    this.#at++;
+    if (this.#has('}')) return object;
+    do {
+      this.#space();
+      const key = this.#string();
+      // Assigning it would set the prototype.
+      if (key === '__proto__') this.#fail('follows the key __proto__, which nothing is called');
+      if (Object.hasOwn(object, key))
+        this.#fail(`follows the key ${JSON.stringify(key.slice(0, 64))} for the second time, give it once`);
+      if (!this.#has(':')) this.#fail('is not valid JSON, expected ":"');
+      object[key] = this.value(depth + 1);
+    } while (this.#has(','));
+    if (!this.#has('}')) this.#fail('is not valid JSON, expected "," or "}"');
+    return object;
+  }
+
+  #list(depth: number): JsonValue[] {
+    const list: JsonValue[] = [];
+    this.#at++;
+    if (this.#has(']')) return list;
+    do list.push(this.value(depth + 1));
+    while (this.#has(','));
+    if (!this.#has(']')) this.#fail('is not valid JSON, expected "," or "]"');
+    return list;
+  }
+
+  #string(): string {
+    const text = parseJsonString(this.#token(STRING)?.[0] ?? '');
+    return text ?? this.#fail('is not valid JSON, expected text of valid Unicode in double quotes');
+  }
+
+  #number(): number | bigint {
+    const token = this.#token(NUMBER);
+    if (token === undefined) return this.#fail('is not valid JSON, expected a value');
+    const [raw, fraction, exponent] = token;
+    const value = Number(raw);
+    if (!Number.isFinite(value))
+      this.#fail(`follows the number ${raw.slice(0, 32)}, which no double can hold`);
+    const isInteger = fraction === undefined && exponent === undefined;
+    return isInteger && !Number.isSafeInteger(value) ? BigInt(raw) : value;
+  }
+
+  /** The token that begins here; the reader is behind it then. */
+  #token(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text) ?? undefined;
+    if (found !== undefined) this.#at = pattern.lastIndex;
+    return found;
+  }
+
+  #space(): void {
+    this.#token(SPACE);
+  }
+
+  /** Goes behind the sign when it is the next. */
+  #has(sign: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== sign) return false;
+    this.#at++;
+    return true;
+  }
+
+  #fail(fact: string): never {
+    const found =
+      this.#at < this.#text.length ? JSON.stringify(this.#text.slice(this.#at, this.#at + 24)) : 'the end';
+    throw new ElanusError('invalid_parameter', `character ${this.#at}: ${found} ${fact}`);
+  }
+}
