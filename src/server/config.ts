@@ -15,6 +15,10 @@ export interface Config {
    * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 20 MB.
    */
   readonly grpcThreads: number;
+  /** Whether the public port serves REST (`/v2/…`) beside gRPC. */
+  readonly rest: boolean;
+  /** Origins of web pages that may call REST, such as `https://app.example`; `*` for all. None: only pages that the server itself gives out. */
+  readonly corsOrigins: readonly string[];
   /** gRPC services of the roles for tools and other processes; undefined: closed, 0: any free port. */
   readonly internalPort: number | undefined;
   /** Where the internal listener is bound. Loopback unless the network between the processes is private: it has no authentication. */
@@ -64,6 +68,8 @@ export const defaultConfig: Config = Object.freeze({
   host: '127.0.0.1',
   port: 19530,
   grpcThreads: 0,
+  rest: true,
+  corsOrigins: [],
   internalPort: undefined,
   internalHost: '127.0.0.1',
   peers: {},

@@ -1,24 +1,33 @@
 // What HTTP answers on the public port: health for containers and metrics for Prometheus.
 import type { Platform } from '#platform/platform.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
+import { REST_PATHS } from '#server/rest/rest-handler.js';
 
 export interface Health {
   /** Why the process can't serve; empty when it can. */
   reasons(): readonly string[];
 }
 
-/** @param onScrape brings gauges up to date that are computed when they are read */
+export interface HttpParts {
+  readonly health: Health;
+  /** Brings gauges up to date that are computed when they are read. */
+  onScrape(): void;
+  /** Undefined when it is not served. */
+  readonly rest: ((request: HttpRequest) => Promise<HttpResponse>) | undefined;
+}
+
 export function httpHandler(
   platform: Platform,
-  health: Health,
-  onScrape: () => void,
+  { health, onScrape, rest }: HttpParts,
 ): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
     const path = request.path.split('?')[0];
+    if (rest !== undefined && REST_PATHS.some((begin) => request.path.startsWith(begin)))
+      return rest(request);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return json(404, {
         code: 404,
-        message: `${request.method} ${path} is not served; GET /healthz and GET /metrics are (REST comes in a later version)`,
+        message: `${request.method} ${path} is not served; GET /healthz, GET /metrics and POST /v2/vectordb/… are`,
       });
     switch (path) {
       case '/healthz': {

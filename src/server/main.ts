@@ -44,6 +44,8 @@ interface ServeOptions {
   readonly insecure: boolean;
   readonly memoryLimit?: number;
   readonly grpcThreads: number;
+  readonly rest: boolean;
+  readonly corsOrigin: readonly string[];
 }
 
 const isLoopback = (host: string): boolean =>
@@ -70,6 +72,8 @@ async function serve(options: ServeOptions): Promise<void> {
     peers: options.peer,
     memoryLimitBytes: options.memoryLimit,
     grpcThreads: options.grpcThreads,
+    rest: options.rest,
+    corsOrigins: options.corsOrigin,
   });
   const node = await startNode(platform, config).catch(async (error: unknown) => {
     await platform.close().catch(() => {}); // Why it did not start is the better reason.
@@ -170,6 +174,13 @@ program
     'threads that speak gRPC beside the main thread, 0 to 16',
     threads,
     defaultConfig.grpcThreads,
+  )
+  .option('--no-rest', 'serve gRPC only, without REST')
+  .option(
+    '--cors-origin <origin>',
+    'web pages that may call REST, such as https://app.example, or * (repeatable)',
+    (origin: string, before: readonly string[]) => [...before, origin],
+    [],
   )
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(

@@ -8,6 +8,7 @@ import { ProcessDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import { ProxyNode } from '#roles/proxy/proxy.js';
 import type { RoleName } from '#rpc/role-names.js';
+import { REST_PATHS, restHandler } from '#server/rest/rest-handler.js';
 import type { Config } from './config.js';
 import { httpHandler } from './http-endpoints.js';
 import { NodeParts } from './node-parts.js';
@@ -105,12 +106,16 @@ async function openPublicListener(parts: NodeParts): Promise<Listener | undefine
   if (!config.roles.includes('proxy')) return undefined;
   const settings = { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health };
   const proxy = new ProxyNode(platform, settings, peers);
+  const { methods, calls, access } = proxy.doors();
+  const { clock, logger } = platform;
+  const rest = config.rest ? restHandler({ calls, access, clock, logger, settings: config }) : undefined;
   parts.setHealthy('proxy');
   return platform.transport.listen({
     host: config.host,
     port: config.port,
-    methods: proxy.methods(),
-    http: httpHandler(platform, health, () => memory.publish()),
+    methods,
+    http: httpHandler(platform, { health, onScrape: () => memory.publish(), rest }),
+    httpBodyPaths: rest === undefined ? [] : REST_PATHS,
     receiveBytesMax: config.receiveBytesMax,
     sendBytesMax: config.sendBytesMax,
     heldBytesMax: config.heldBytesMax ?? Math.min(HELD_BYTES_MAX, Math.floor(platform.memoryBytes / 4)),

@@ -218,7 +218,11 @@ describe('the port', () => {
     }
     expect(await http('GET', '/nothing')).toMatchObject({ status: 404, type: 'application/json' });
     expect((await http('GET', '/nothing')).body).toContain('/nothing is not served');
-    expect((await http('POST', '/v2/vectordb/collections/list')).status).toBe(404);
+    expect(await http('POST', '/v2/vectordb/collections/list')).toMatchObject({
+      status: 200,
+      body: expect.stringContaining('"code":1801'),
+    });
+    expect((await http('POST', '/v3/vectordb/collections/list')).status).toBe(404);
   });
   const bytes = (count: number, seed: number): Buffer => {
     const next = randomOf(seed);

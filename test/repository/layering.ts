@@ -31,6 +31,7 @@ const purePackages: Readonly<Record<string, readonly string[]>> = {
   model: ['@bufbuild/protobuf'],
   expr: ['jsts', 're2js'],
   segment: ['hyparquet', 'hyparquet-writer'],
+  server: ['zod'],
 };
 
 const touchesTheWorld = (path: string): boolean =>

@@ -1,10 +1,20 @@
 // The client surface: builds the parts of the proxy and joins them. Owns nothing durable.
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
+import type { Next } from '#rpc/interceptors.js';
 import { CollectionAccess } from './collection-access.js';
 import { methodTable } from './methods.js';
 import type { ProxyPeers, ProxySettings } from './proxy-parts.js';
-import { grpcMethods } from './public-service.js';
+import { grpcMethods, publicCalls } from './public-service.js';
+
+/** How clients reach the proxy: the same calls for each transport. */
+export interface ProxyDoors {
+  /** Bytes in, bytes out: gRPC, by path. */
+  readonly methods: ReadonlyMap<string, MethodHandler>;
+  /** Messages in, messages out: REST, by the same paths. */
+  readonly calls: ReadonlyMap<string, Next>;
+  readonly access: CollectionAccess;
+}
 
 export class ProxyNode {
   readonly #platform: Platform;
@@ -17,11 +27,11 @@ export class ProxyNode {
     this.#peers = peers;
   }
 
-  /** Methods for the public listener, by path. */
-  methods(): ReadonlyMap<string, MethodHandler> {
+  doors(): ProxyDoors {
     const [platform, settings, peers] = [this.#platform, this.#settings, this.#peers];
     const access = new CollectionAccess({ ...peers, timers: platform.timers });
     const methods = methodTable({ ...peers, platform, settings, access });
-    return grpcMethods({ platform, methods, callDeadlineMs: settings.callDeadlineMs });
+    const parts = { platform, methods, callDeadlineMs: settings.callDeadlineMs };
+    return { methods: grpcMethods(parts), calls: publicCalls(parts), access };
   }
 }

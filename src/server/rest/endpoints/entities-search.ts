@@ -1,0 +1,251 @@
+// Endpoints below entities/ that search. The hits of all queries are one list; `topks` says how many of them are of which query.
+import { z } from 'zod';
+import { encodeInt64s } from '#model/columns/packed-array.js';
+import { forEachElement } from '#model/json/json-members.js';
+import { primaryField } from '#model/schema/field.js';
+import type { CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
+import { JsonText } from '#server/rest/answers/json-text.js';
+import { rawJson, readObject } from '#server/rest/body.js';
+import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
+import type { Request, RestCall } from '#server/rest/rest-calls.js';
+import { missing } from '#server/rest/rest-failure.js';
+import { float32Text, int64s } from '#server/rest/rows/cells.js';
+import { templateValues } from '#server/rest/rows/expr-params.js';
+import { queryVectors, searchedField } from '#server/rest/rows/query-vectors.js';
+import { rowColumn, rowText } from '#server/rest/rows/rows-out.js';
+import { orderFields, orderText, readParts } from './entities-read.js';
+import { keyList, keyShape } from './keys.js';
+import { functionOf, functionShape } from './schemas.js';
+import { consistencyLevel, ofCollection, pairsOf, texts, values } from './shapes.js';
+
+const vectors = rawJson({
+  type: 'array',
+  minItems: 1,
+  items: {},
+  description:
+    'A vector for each query: a list of numbers, base64 of its bytes, or {"index": value} for sparse ones.',
+});
+
+const functionScore = z.strictObject({
+  functions: z.array(functionShape),
+  params: values.nullish(),
+});
+
+const groups = z.strictObject({
+  groupingField: z.string().optional(),
+  groupSize: z.int().optional(),
+  strictGroupSize: z.boolean().optional(),
+});
+
+const searches = ofCollection.extend({
+  ...groups.shape,
+  limit: z.int().default(100),
+  offset: z.int().optional(),
+  outputFields: texts.default([]),
+  partitionNames: texts.default([]),
+  consistencyLevel: consistencyLevel.optional(),
+  functionScore: functionScore.optional(),
+});
+
+const searchBody = searches.extend({
+  data: vectors.optional(),
+  ids: keyShape.optional(),
+  annsField: z.string().default(''),
+  filter: z.string().default(''),
+  exprParams: values.optional(),
+  searchParams: values.optional(),
+  orderByFields: orderFields.optional(),
+});
+
+const subSearch = z.strictObject({
+  data: vectors,
+  annsField: z.string().default(''),
+  filter: z.string().default(''),
+  exprParams: values.optional(),
+  metricType: z.string().optional(),
+  limit: z.int().default(100),
+  offset: z.int().optional(),
+  params: values.optional(),
+  ignoreGrowing: z.boolean().optional(),
+  groupingField: z.string().optional(),
+});
+
+const hybridBody = searches.extend({
+  search: rawJson({
+    type: 'array',
+    minItems: 1,
+    items: { type: 'object' },
+    description: 'The searches whose hits are joined.',
+  }),
+  rerank: z.strictObject({ strategy: z.string().optional(), params: values.optional() }).optional(),
+});
+
+const hybrid = {
+  summary: 'Several searches at once, with their hits in one order.',
+  body: hybridBody,
+  calls: ['hybridSearch'],
+  answer: async (body: z.output<typeof hybridBody>, call: RestCall) => {
+    const { schema } = await call.collection(body.collectionName);
+    const requests: Request<'search'>[] = [];
+    const isList = forEachElement(body.search.text, (raw) => {
+      const sub = readObject(raw, subSearch).body as z.output<typeof subSearch>;
+      requests.push(subRequest(schema, sub, body, call));
+    });
+    if (!isList || requests.length === 0) return missing('search is required: a list of searches');
+    const { results } = await call.rpc('hybridSearch', {
+      ...readParts(body, call),
+      requests,
+      outputFields: body.outputFields,
+      rankParams: pairsOf({
+        ...(body.rerank?.strategy === undefined ? {} : { strategy: body.rerank.strategy }),
+        ...(body.rerank?.params === undefined ? {} : { params: body.rerank.params }),
+        limit: body.limit,
+        ...(body.offset === undefined ? {} : { offset: body.offset }),
+        ...groupParams(body),
+      }),
+      ...scoreOf(body),
+    });
+    return hitsAnswer(results, schema, body.outputFields, call);
+  },
+} as const;
+
+export const searchEndpoints: readonly Endpoint[] = [
+  endpoint({
+    path: 'entities/search',
+    summary:
+      'The rows whose vectors are nearest to those that are sent, or to those of rows with the given keys.',
+    body: searchBody,
+    calls: ['search'],
+    answer: async (body, call) => {
+      const { schema } = await call.collection(body.collectionName);
+      const request = { ...readParts(body, call), ...searchInput(schema, body), ...scoreOf(body) };
+      const { results } = await call.rpc('search', {
+        ...request,
+        dsl: body.filter,
+        dslType: 1,
+        exprTemplateValues: templateValues(body.exprParams),
+        outputFields: body.outputFields,
+        searchParams: pairsOf({
+          ...(body.annsField === '' ? {} : { anns_field: body.annsField }),
+          topk: body.limit,
+          ...(body.offset === undefined ? {} : { offset: body.offset }),
+          ...groupParams(body),
+          ...(body.orderByFields === undefined ? {} : { order_by_fields: orderText(body.orderByFields) }),
+          ...snakeParams(body.searchParams),
+        }),
+      });
+      return hitsAnswer(results, schema, body.outputFields, call);
+    },
+  }),
+  endpoint({ path: 'entities/hybrid_search', ...hybrid }),
+  endpoint({ path: 'entities/advanced_search', ...hybrid }),
+];
+
+function searchInput(
+  schema: CollectionSchema,
+  body: z.output<typeof searchBody>,
+): Pick<Request<'search'>, 'searchInput' | 'nq'> {
+  if ((body.data === undefined) === (body.ids === undefined))
+    return missing('data is required: a list of vectors, or ids in its place');
+  if (body.ids !== undefined) {
+    const keys = keyList(primaryField(schema), body.ids);
+    const longs = keys.every((key) => typeof key === 'bigint') ? BigInt64Array.from(keys) : undefined;
+    const idField =
+      longs === undefined
+        ? ({ $case: 'strId', value: { data: keys.map(String) } } as const)
+        : ({ $case: 'intId', value: { data: encodeInt64s(new Uint8Array(longs.buffer)) } } as const);
+    return { searchInput: { $case: 'ids', value: { idField } }, nq: BigInt(keys.length) };
+  }
+  const { group, nq } = queryVectors(searchedField(schema, body.annsField), body.data?.text ?? '');
+  return { searchInput: { $case: 'placeholderGroup', value: group }, nq: BigInt(nq) };
+}
+
+function subRequest(
+  schema: CollectionSchema,
+  sub: z.output<typeof subSearch>,
+  body: z.output<typeof hybridBody>,
+  call: RestCall,
+): Request<'search'> {
+  const field = searchedField(schema, sub.annsField);
+  const { group, nq } = queryVectors(field, sub.data.text);
+  return {
+    ...readParts(body, call),
+    searchInput: { $case: 'placeholderGroup', value: group },
+    nq: BigInt(nq),
+    dsl: sub.filter,
+    dslType: 1,
+    exprTemplateValues: templateValues(sub.exprParams),
+    searchParams: pairsOf({
+      anns_field: field.name,
+      topk: sub.limit,
+      ...(sub.offset === undefined ? {} : { offset: sub.offset }),
+      ...(sub.metricType === undefined ? {} : { metric_type: sub.metricType }),
+      ...(sub.params === undefined ? {} : { params: sub.params }),
+      ...(sub.ignoreGrowing === undefined ? {} : { ignore_growing: sub.ignoreGrowing }),
+      ...(sub.groupingField === undefined ? {} : { group_by_field: sub.groupingField }),
+    }),
+  };
+}
+
+const groupParams = (body: z.output<typeof groups>): Readonly<Record<string, unknown>> => ({
+  ...(body.groupingField === undefined ? {} : { group_by_field: body.groupingField }),
+  ...(body.groupSize === undefined ? {} : { group_size: body.groupSize }),
+  ...(body.strictGroupSize === undefined ? {} : { strict_group_size: body.strictGroupSize }),
+});
+
+const scoreOf = ({
+  functionScore: score,
+}: {
+  readonly functionScore?: z.output<typeof functionScore> | undefined;
+}) =>
+  score === undefined
+    ? {}
+    : { functionScore: { functions: score.functions.map(functionOf), params: pairsOf(score.params ?? {}) } };
+
+/** `metricType` as `metric_type`; what is a key of its own already stays. */
+const snakeParams = (params: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(params).map(([key, value]) => [
+      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  );
+
+function hitsAnswer(
+  results: SearchResultData | undefined,
+  schema: CollectionSchema,
+  outputFields: readonly string[],
+  { int64AsText }: RestCall,
+): Whole {
+  if (results === undefined) return new Whole({ data: [], topks: [], cost: 0 });
+  const primary = results.primaryFieldName || primaryField(schema).name;
+  const columns = results.fieldsData
+    .filter(({ fieldName }) => fieldName !== primary)
+    .map((field) => rowColumn(field, { int64AsText, outputFields }));
+  const scores = new DataView(results.scores.buffer, results.scores.byteOffset, results.scores.length);
+  const keyAt = keyTexts(results, int64AsText);
+  const offsets = results.elementIndices && int64s(results.elementIndices.data, int64AsText);
+  const rows = Array.from({ length: results.scores.length / 4 }, (_, hit) => {
+    const distance = scores.getFloat32(hit * 4, true);
+    const first = [
+      `"distance":${Number.isFinite(distance) ? float32Text(distance) : 'null'}`,
+      `${JSON.stringify(primary)}:${keyAt(hit)}`,
+    ];
+    if (offsets !== undefined && offsets.count > hit) first.push(`"offset":${offsets.at(hit)}`);
+    return rowText(columns, hit, first);
+  });
+  return new Whole({
+    data: new JsonText(`[${rows.join(',')}]`),
+    topks: results.topks.map(Number),
+    ...(results.recalls.length === 0 ? {} : { recalls: results.recalls }),
+    cost: 0,
+  });
+}
+
+function keyTexts({ ids }: SearchResultData, asText: boolean): (hit: number) => string {
+  const sent = ids?.idField;
+  if (sent?.$case === 'strId') return (hit) => JSON.stringify(sent.value.data[hit] ?? null);
+  if (sent === undefined) return () => 'null';
+  const cells = int64s(sent.value.data, asText);
+  return (hit) => cells.at(hit);
+}

@@ -1,0 +1,31 @@
+// What goes wrong in a REST call, with the codes that only REST has. Whatever an RPC answers keeps its own code and text.
+
+/** Codes of REST alone; all others are those of the RPCs. */
+export const restCodes = {
+  not_authenticated: 1800,
+  not_json: 1801,
+  missing_parameter: 1802,
+  bad_schema: 1803,
+  bad_rows: 1804,
+} as const;
+
+export class RestFailure extends Error {
+  override readonly name = 'RestFailure';
+  readonly code: number;
+  /** Status of HTTP: 200 for whatever was understood as a call, as clients of Milvus expect. */
+  readonly status: number;
+
+  constructor(code: number, message: string, status = 200) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export const notJson = (text: string): never => {
+  throw new RestFailure(restCodes.not_json, `can only accept json format request, error: ${text}`);
+};
+
+export const missing = (text: string): never => {
+  throw new RestFailure(restCodes.missing_parameter, `missing required parameters, error: ${text}`);
+};

@@ -1,0 +1,136 @@
+// REST: an HTTP request to its endpoint and the answer back. Loaded when the first request comes; embedded databases that nobody calls over
+// HTTP never load it.
+import { ElanusError, messageOf } from '#base/errors.js';
+import type { Logger } from '#platform/logger.js';
+import type { Clock } from '#platform/time.js';
+import type { HttpRequest, HttpResponse } from '#platform/transport.js';
+import { type Answer, jsonText } from '#server/rest/answers/json-text.js';
+import { BodyAccount, readBody } from './body.js';
+import type { Endpoint } from './endpoint.js';
+import { BASE_PATH, endpoints } from './endpoints.js';
+import { checkEncoding, int64AsTextOf, metadataOf, timeoutMsOf } from './headers.js';
+import { Origins } from './origins.js';
+import { RestCall, type RestParts } from './rest-calls.js';
+import { RestFailure, restCodes } from './rest-failure.js';
+
+export interface RestSettings {
+  /** Origins of web pages that may call, beside those that are served from here. */
+  readonly corsOrigins: readonly string[];
+}
+
+export interface RestServiceParts extends RestParts {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly logger: Pick<Logger, 'error'>;
+  readonly settings: RestSettings;
+}
+
+const byPath: ReadonlyMap<string, Endpoint> = new Map(
+  endpoints.map((one) => [`${BASE_PATH}${one.path}`, one]),
+);
+
+export class RestService {
+  readonly #parts: RestServiceParts;
+  readonly #origins: Origins;
+  readonly #bodies = new BodyAccount();
+
+  constructor(parts: RestServiceParts) {
+    this.#parts = parts;
+    this.#origins = new Origins(parts.settings.corsOrigins);
+  }
+
+  /** Never throws: whatever goes wrong is an answer. */
+  async answer(request: HttpRequest): Promise<HttpResponse> {
+    let headers: Readonly<Record<string, string>> = {};
+    try {
+      headers = this.#origins.check(request);
+      if (request.method === 'OPTIONS')
+        return {
+          status: 204,
+          contentType: 'text/plain',
+          body: '',
+          headers: this.#origins.preflight(headers),
+        };
+      return { ...(await this.#serve(request)), headers };
+    } catch (error) {
+      const failure = this.#failureOf(error, request);
+      const allow = failure.status === 405 ? { allow: 'POST' } : {};
+      return json(failure.status, { code: failure.code, message: failure.message }, { ...headers, ...allow });
+    }
+  }
+
+  async #serve(request: HttpRequest): Promise<HttpResponse> {
+    const path = request.path.split('?', 1)[0] ?? '';
+    const found = byPath.get(path);
+    if (found === undefined) throw new RestFailure(404, `${path.slice(0, 200)} is no path of REST v2`, 404);
+    if (request.method !== 'POST')
+      throw new RestFailure(
+        405,
+        `${request.method} ${path} is not served, POST is: send the body as JSON`,
+        405,
+      );
+    checkEncoding(request.headers);
+    const { body, values } = readBody(request.body, found.body);
+    const release = this.#bodies.take(values);
+    try {
+      const call = this.#call(request, body);
+      const members = await found.answer(body, call);
+      return {
+        status: 200,
+        contentType: JSON_TYPE,
+        body: jsonText({ code: 0, ...members }, call.int64AsText),
+      };
+    } finally {
+      release();
+    }
+  }
+
+  #call({ headers, signal }: HttpRequest, body: unknown): RestCall {
+    const named = (body as { readonly dbName?: string }).dbName ?? '';
+    const dbName = named === '' ? (headers['db-name']?.trim() ?? '') : named;
+    const timeoutMs = timeoutMsOf(headers);
+    const deadline = timeoutMs === undefined ? {} : { deadlineMs: this.#parts.clock.now() + timeoutMs };
+    const context = { signal, metadata: metadataOf(headers, dbName), ...deadline };
+    return new RestCall(this.#parts, { context, dbName, int64AsText: int64AsTextOf(headers) });
+  }
+
+  #failureOf(error: unknown, { path }: HttpRequest): RestFailure {
+    if (error instanceof RestFailure)
+      return error.status === 200
+        ? new RestFailure(error.code, error.message, statusOfCode(error.code))
+        : error;
+    if (error instanceof ElanusError && error.key !== 'internal') {
+      const { code } = error.spec;
+      return new RestFailure(code, error.message, statusOfCode(code));
+    }
+    const reason = messageOf(error);
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#parts.logger.error('request_failed', { path, reason, stack });
+    return new RestFailure(5, `internal error: ${reason}`);
+  }
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+const json = (status: number, body: Answer, headers: Readonly<Record<string, string>>): HttpResponse => ({
+  status,
+  contentType: JSON_TYPE,
+  body: jsonText(body, false),
+  headers,
+});
+
+/** Status of HTTP. All that was understood as a call is answered 200, as clients of Milvus expect, but for who asks, time and room. */
+function statusOfCode(code: number): number {
+  switch (code) {
+    case restCodes.not_authenticated:
+    case 1400:
+      return 401;
+    case 1401:
+      return 403;
+    case 10_001:
+      return 408;
+    case 4:
+      return 429;
+    default:
+      return 200;
+  }
+}
