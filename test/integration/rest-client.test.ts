@@ -23,7 +23,10 @@ describe.each([0, 1])('HttpClient, gRPC threads %i', (grpcThreads) => {
   afterAll(() => database.close());
 
   it('makes a collection of a dimension, and shows it', async () => {
-    expect(await client.hasCollection({ collectionName })).toMatchObject({ code: 0, data: { has: false } });
+    expect(await client.hasCollection({ dbName: 'default', collectionName })).toMatchObject({
+      code: 0,
+      data: { has: false },
+    });
     expect(await client.createCollection({ collectionName, dimension: DIM, metricType: 'L2' })).toEqual({
       code: 0,
       data: {},
@@ -214,6 +217,8 @@ describe.each([0, 1])('HttpClient, gRPC threads %i', (grpcThreads) => {
       message: expect.stringContaining('"vector"'),
     });
     expect(await client.dropCollection({ collectionName })).toMatchObject({ code: 0 });
-    expect(await client.hasCollection({ collectionName })).toMatchObject({ data: { has: false } });
+    expect(await client.hasCollection({ dbName: 'default', collectionName })).toMatchObject({
+      data: { has: false },
+    });
   });
 });
