@@ -139,10 +139,13 @@ export class SegmentData {
     this.#rows.versions.setCommit(timestamp);
   }
 
-  /** Fields that are new get their default, or null, in the rows that are here. */
+  /**
+   * Fields that are new get their default, or null, in the rows that are here. Those of dropped fields stay until the segment goes: a read
+   * that began before may still want them. @throws memory_limit; then some of the new fields may be there, and the schema is the old one
+   */
   updateSchema(schema: CollectionSchema): void {
-    this.#schema = schema;
     this.#fields.followSchema(schema, this.rowCount);
+    this.#schema = schema;
   }
 
   hasField(fieldId: bigint): boolean {

@@ -111,6 +111,7 @@ export async function live(
         allocTimestamp: async () => ({ timestamp: ++counters.time }),
         allocID: async ({ count }) => ({ ID: allocate(count), count }),
         segmentFlushCompleted: async () => ({}),
+        describeCollection: async () => ({ schema }),
       }),
       queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
       dataNode: client(DataNodeDefinition, {

@@ -47,6 +47,7 @@ export async function start(cluster: SimulatedCluster, fakes: Partial<Fakes> = {
         allocTimestamp: async () => ({ timestamp: ++time }),
         allocID: async ({ count }) => ({ ID: 5000n, count }),
         segmentFlushCompleted: async () => ({}),
+        describeCollection: async () => ({}),
         ...fakes.rootCoord,
       }),
       queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}), ...fakes.queryCoord }),

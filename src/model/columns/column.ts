@@ -238,6 +238,15 @@ function widthIn(from: Column, rowCount: number): number {
   return width;
 }
 
+/** The batch without columns of fields that the schema does not have: mostly the same batch. */
+export function withKnownColumns(batch: ColumnBatch, { fields }: CollectionSchema): ColumnBatch {
+  const isKnown = ({ fieldId }: Column): boolean =>
+    fieldId === ROW_ID_FIELD ||
+    fieldId === TIMESTAMP_FIELD ||
+    fields.some((field) => field.fieldID === fieldId);
+  return batch.columns.every(isKnown) ? batch : { ...batch, columns: batch.columns.filter(isKnown) };
+}
+
 /** @throws data_corrupt when lengths do not agree with the row count, a field is not in the schema, or its type differs. */
 export function checkBatch(batch: ColumnBatch, schema: CollectionSchema): void {
   const seen = new Set<bigint>();

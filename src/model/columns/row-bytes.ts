@@ -36,6 +36,9 @@ function leftOutBytesOf(schema: CollectionSchema): readonly number[] {
   return bytes;
 }
 
+/** What a field takes in rows that do not have it, at most, in bytes a row. */
+export const missingRowBytes = (field: FieldSchema): number => leftOutBytes(field) + 1;
+
 /** What the rows of a batch take in a segment, columns that were left out or packed as wide as they become there. */
 export function appliedBytes(schema: CollectionSchema, { columns, rowCount }: ColumnBatch): number {
   const leftOut = leftOutBytesOf(schema);

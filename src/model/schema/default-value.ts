@@ -1,5 +1,6 @@
 // Default values of fields: a ValueField whose case must suit the type and the limits of its field.
 import { ElanusError } from '#base/errors.js';
+import { parseTimestamp } from '#model/time/timestamptz.js';
 import { DataType, type FieldSchema, type ValueField } from '#proto/milvus/schema.js';
 import { dataTypeName, maxLengthOf } from './schema-view.js';
 
@@ -39,6 +40,19 @@ const utf8 = new TextEncoder();
 
 /** The default a client meant, undefined when the message is there but empty (as some clients send it). */
 export const defaultOf = (field: FieldSchema): ValueField['data'] => field.defaultValue?.data;
+
+/** The default as rows get it: of a time that was sent as text the number. @throws invalid_parameter when the text is no time */
+export function storedDefault(field: FieldSchema, zone: string): ValueField | undefined {
+  const value = defaultOf(field);
+  if (value === undefined) return undefined;
+  if (field.dataType !== DataType.Timestamptz || value.$case !== 'stringData') return field.defaultValue;
+  const micros = parseTimestamp(value.value, zone);
+  if (micros !== undefined) return { data: { $case: 'timestamptzData', value: micros } };
+  throw new ElanusError(
+    'invalid_parameter',
+    `got invalid timestamptz string '${value.value.slice(0, 64)}' as default_value of field ${field.name}; expected ISO 8601`,
+  );
+}
 
 /** @throws invalid_parameter when the default does not suit the field. */
 export function checkDefaultValue(field: FieldSchema): void {

@@ -4,7 +4,8 @@ import { ElanusError } from '#base/errors.js';
 import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
 import { isDenseVector, isVectorType } from './data-type.js';
-import { checkDefaultValue, defaultOf } from './default-value.js';
+import { checkDefaultValue, defaultOf, storedDefault } from './default-value.js';
+import { checkArray, checkCapacity, checkMaxLength, checkSparseVector, checkVector } from './field-limits.js';
 import { checkName } from './names.js';
 import { checkCollectionProperties } from './properties.js';
 import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
@@ -17,17 +18,12 @@ import {
 import { checkTypeParams } from './type-params.js';
 
 const FIRST_FIELD_ID = 100n;
-const FIELDS_MAX = 64;
-const VECTOR_FIELDS_MAX = 10;
+/** Fields of a collection, those of struct arrays among them, `$meta` not. */
+export const FIELDS_MAX = 64;
+export const VECTOR_FIELDS_MAX = 10;
 /** Largest number of partitions of a collection. Milvus's default is 1,024 and can be set; its own test suites run with this. */
 export const PARTITIONS_MAX = 4096;
 const SHARDS_MAX = 16;
-const DIM_MIN = 2;
-const DIM_MAX = 32_768;
-/** Bounds of the dimension of binary vectors, in bits. */
-const BINARY_DIM_MIN = 8;
-const BINARY_DIM_MAX = 262_144;
-const VARCHAR_BYTES_MAX = 65_535;
 
 const supportedTypes: ReadonlySet<number> = new Set([
   DataType.Bool,
@@ -51,22 +47,11 @@ const supportedTypes: ReadonlySet<number> = new Set([
   DataType.SparseFloatVector,
 ]);
 
-const elementTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
-]);
-/** Elements of one array. */
-const ARRAY_CAPACITY_MAX = 4096;
-
 export interface CreateRequestFacts {
   readonly collectionName: string;
   readonly numPartitions?: bigint;
+  /** Zone of default values that are times without an offset; UTC when left out. */
+  readonly zone?: string;
 }
 
 function refuse(text: string): never {
@@ -98,10 +83,16 @@ export function parseCollectionSchema(
   if (fieldCount > FIELDS_MAX)
     refuse(`maximum field's number should be limited to ${FIELDS_MAX}, but got ${fieldCount}`);
   checkFieldNames([...fields, ...sent.structArrayFields]);
+  const { collectionName, zone = 'UTC' } = request;
   const normalised = fields.map((field, at) =>
-    parseField(field, FIRST_FIELD_ID + BigInt(at), sent, request.collectionName),
+    parseField(field, {
+      fieldID: FIRST_FIELD_ID + BigInt(at),
+      autoID: sent.autoID,
+      collection: collectionName,
+      zone,
+    }),
   );
-  const structs = parseStructArrays(sent, FIRST_FIELD_ID + BigInt(normalised.length), request.collectionName);
+  const structs = parseStructArrays(sent, FIRST_FIELD_ID + BigInt(normalised.length), collectionName);
   for (const { columns } of structs) normalised.push(...columns);
   checkVectorCount(normalised);
   checkPrimaryKey(normalised);
@@ -111,7 +102,8 @@ export function parseCollectionSchema(
     normalised.push(metaField(FIRST_FIELD_ID + BigInt(normalised.length + structs.length)));
   return CollectionSchema.create({
     ...sent,
-    name: request.collectionName,
+    name: collectionName,
+    version: 0,
     autoID: false,
     fields: normalised,
     structArrayFields: structs.map(({ struct }) => struct),
@@ -120,12 +112,7 @@ export function parseCollectionSchema(
 
 /** Ids go on behind those of the fields: a struct array has one, and each of its sub-fields. */
 function parseStructArrays(sent: CollectionSchema, firstId: bigint, collection: string): ParsedStruct[] {
-  const checks: FieldChecks = {
-    array: (field) => checkArray(field, collection),
-    capacity: checkCapacity,
-    vector: checkVector,
-    typeParams: checkTypeParams,
-  };
+  const checks = subFieldChecks(collection);
   let next = firstId;
   return sent.structArrayFields.map((struct) => {
     const parsed = parseStructArray(struct, next, checks);
@@ -133,6 +120,14 @@ function parseStructArrays(sent: CollectionSchema, firstId: bigint, collection: 
     return parsed;
   });
 }
+
+/** What is asked of the sub-fields of a struct array. */
+export const subFieldChecks = (collection: string): FieldChecks => ({
+  array: (field) => checkArray(field, collection),
+  capacity: checkCapacity,
+  vector: checkVector,
+  typeParams: checkTypeParams,
+});
 
 function decodeSchema(bytes: Uint8Array): CollectionSchema {
   try {
@@ -178,12 +173,18 @@ function checkFieldNames(fields: readonly { readonly name: string }[]): void {
   }
 }
 
-function parseField(
-  field: FieldSchema,
-  fieldID: bigint,
-  schema: CollectionSchema,
-  collection: string,
-): FieldSchema {
+/** What a field is given, or judged by, beside what was sent of it. */
+export interface FieldFacts {
+  readonly fieldID: bigint;
+  /** Whether the schema says for its key that the server makes it. */
+  readonly autoID: boolean;
+  readonly collection: string;
+  readonly zone: string;
+}
+
+/** Checks one field by itself. @throws invalid_parameter, unsupported */
+export function parseField(field: FieldSchema, facts: FieldFacts): FieldSchema {
+  const { fieldID, collection } = facts;
   if (!supportedTypes.has(field.dataType)) refuseType(field);
   checkFieldFeatures(field);
   checkTypeParams(field);
@@ -200,9 +201,9 @@ function parseField(
   return FieldSchema.create({
     ...field,
     fieldID,
-    autoID: field.autoID || (field.isPrimaryKey && schema.autoID),
+    autoID: field.autoID || (field.isPrimaryKey && facts.autoID),
     state: FieldState.FieldCreated,
-    defaultValue: defaultOf(field) === undefined ? undefined : field.defaultValue,
+    defaultValue: storedDefault(field, facts.zone),
   });
 }
 
@@ -240,69 +241,6 @@ function checkFieldFeatures(field: FieldSchema): void {
     refuse(
       `field ${field.name} of type ${dataTypeName(field.dataType)} has no elements; leave element_type out`,
     );
-}
-
-/** Array fields: which elements, and how many at most. */
-function checkArray(field: FieldSchema, collection: string): void {
-  if (!elementTypes.has(field.elementType))
-    refuse(
-      `element data type ${dataTypeName(field.elementType)} is not valid: field ${field.name}, expected Bool, Int8, Int16, Int32, Int64, Float, Double or VarChar`,
-    );
-  if (field.elementType === DataType.VarChar) checkMaxLength(field, collection);
-  checkCapacity(field);
-}
-
-function checkCapacity(field: FieldSchema): void {
-  const text = typeParam(field, 'max_capacity');
-  if (text === undefined)
-    refuse(`type param(max_capacity) should be specified for array field ${field.name}`);
-  const capacity = parseInteger(text);
-  if (capacity === undefined)
-    refuse(`the value for max_capacity of field ${field.name} must be an integer, got ${text}`);
-  if (capacity < 1 || capacity > ARRAY_CAPACITY_MAX)
-    refuse(
-      `the maximum capacity specified for a Array should be in (0, ${ARRAY_CAPACITY_MAX}], but got ${capacity} in field ${field.name}`,
-    );
-}
-
-function checkMaxLength(field: FieldSchema, collection: string): void {
-  const text = typeParam(field, 'max_length');
-  if (text === undefined)
-    refuse(
-      `type param(max_length) should be specified for the field(${field.name}) of collection ${collection}`,
-    );
-  const length = parseInteger(text);
-  if (length === undefined)
-    refuse(`the value for max_length of field ${field.name} must be an integer, got ${text}`);
-  if (length < 1 || length > VARCHAR_BYTES_MAX) {
-    refuse(
-      `the maximum length specified for the field(${field.name}) should be in (0, ${VARCHAR_BYTES_MAX}], but got ${length} instead`,
-    );
-  }
-}
-
-function checkVector(field: FieldSchema): void {
-  const text = typeParam(field, 'dim');
-  if (text === undefined)
-    refuse(
-      `dimension is not defined in field type params of field ${field.name}, check type param \`dim\` for vector field`,
-    );
-  const dim = parseInteger(text);
-  const isBinary = field.dataType === DataType.BinaryVector;
-  const [min, max] = isBinary ? [BINARY_DIM_MIN, BINARY_DIM_MAX] : [DIM_MIN, DIM_MAX];
-  const kind = isBinary ? 'binary' : field.dataType === DataType.Int8Vector ? 'int8' : 'float';
-  const invalid = `invalid dimension: ${text} of field ${field.name}. ${kind} vector dimension should be`;
-  if (dim === undefined || dim < min || dim > max) refuse(`${invalid} in range ${min} ~ ${max}`);
-  if (isBinary && dim % 8 !== 0) refuse(`${invalid} multiple of 8`);
-}
-
-/** Its dimension is whatever index a row has, so none is declared. */
-function checkSparseVector(field: FieldSchema): void {
-  if (typeParam(field, 'dim') !== undefined) {
-    refuse(
-      `dim should not be specified for sparse vector field ${field.name}, sparse vector field does not need a dim; leave it out`,
-    );
-  }
 }
 
 function checkKeyColumn(field: FieldSchema): void {
@@ -375,9 +313,6 @@ const metaField = (fieldID: bigint): FieldSchema =>
     dataType: DataType.JSON,
     isDynamic: true,
   });
-
-const parseInteger = (text: string): number | undefined =>
-  /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
 
 /** 0 means the default of one shard. */
 export function shardCountOf(shardsNum: number): number {

@@ -166,6 +166,8 @@ class Values {
       state,
       partitionKeyCount: this.below(65),
       droppingPartitions: this.some(() => this.partition()),
+      lastFieldId: this.int(),
+      schemaTimestamp: this.uint(),
     };
   }
 

@@ -110,7 +110,10 @@ describe('import jobs', () => {
           return id - BigInt(count);
         };
         const running: Running = await start(cluster, {
-          rootCoord: { allocID: async ({ count }) => ({ ID: await allocate(count), count }) },
+          rootCoord: {
+            allocID: async ({ count }) => ({ ID: await allocate(count), count }),
+            describeCollection: async () => ({ schema }),
+          },
           dataNode: {
             importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
               importJsonFiles(running.platform, job, segmentIds, signal, allocate, {

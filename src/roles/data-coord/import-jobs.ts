@@ -128,6 +128,8 @@ export class ImportJobs {
       );
     }
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
+    // Rows are read by the schema of now; fields that come later are missing in them, as in any older row.
+    const { schema } = await peers.rootCoord.describeCollection({ collectionID: task.collectionId });
     const isNew = await locks.change(task.collectionId, async () => {
       if (catalog.jobs.has(task.taskId)) return false;
       const live = [...catalog.jobs.values()].filter(isLiveJob).length;
@@ -136,18 +138,17 @@ export class ImportJobs {
           'queue_full',
           `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`,
         );
-      const channels = catalog.channelsOf(task.collectionId);
       const job: PendingJob = {
         id: task.taskId,
         collectionId: task.collectionId,
-        collectionName: channels[0]?.schema?.name ?? '',
+        collectionName: schema?.name ?? '',
         partitionId: task.partitionId,
         partitionName: '',
         files: task.files,
         state: 'pending',
         createTimestamp: timestamp,
         vchannels: task.channelNames,
-        schema: channels[0]?.schema,
+        schema,
       };
       this.#checkTarget(job);
       await catalog.save({ jobs: [job] });

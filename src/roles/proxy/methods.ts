@@ -2,6 +2,7 @@
 // becomes of its fields (request-fields.ts) belong together, and a method without an entry does not compile.
 import { AliasMethods } from '#roles/proxy/aliases/alias-methods.js';
 import { CollectionMethods } from '#roles/proxy/collections/collection-methods.js';
+import { SchemaMethods } from '#roles/proxy/collections/schema-methods.js';
 import { FlushMethods } from '#roles/proxy/data/flush-methods.js';
 import { WriteMethods } from '#roles/proxy/data/write-methods.js';
 import { DatabaseMethods } from '#roles/proxy/databases/database-methods.js';
@@ -28,6 +29,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new DatabaseMethods(parts),
     ...new CollectionMethods(parts),
     ...new AliasMethods(parts),
+    ...new SchemaMethods(parts),
     ...new PartitionMethods(parts),
     ...new IndexMethods(parts),
     ...new LoadingMethods(parts),

@@ -13,7 +13,13 @@ it('refuses what is not built with the name of what is missing, wherever the ans
       'ListFileResources is not supported by this version of Elanus, which has no file resources; docs/compat.md lists what it has',
   });
   expect(await call('removeFileResource', {})).toMatchObject({ code: 3000 });
-  expect((await call('alterCollectionSchema', {})).alterStatus).toMatchObject({ code: 3000 });
+  const dropFunction = {
+    identifier: { $case: 'functionName', value: 'f' },
+    dropFunctionOutputFields: true,
+  } as const;
+  const action = { op: { $case: 'dropRequest', value: dropFunction } } as const;
+  const { alterStatus } = await call('alterCollectionSchema', { collectionName: 'c', action });
+  expect(alterStatus).toMatchObject({ code: 3000, reason: expect.stringContaining('full text') });
   await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'unsupported' });
 });
 

@@ -5,11 +5,10 @@ import type { NotBuilt, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
 
 const without = (missing: string): NotBuilt => ({ missing });
-const functionsInSchemas = without('functions in schemas');
+const functionsInSchemas = without('full text search and other functions in schemas');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
 const flushOfAllCollectionsAtOnce = without('flush of all collections at once');
-const changesOfASchema = without('changes of a schema');
 const compaction = without('compaction');
 const usersAndRoles = without('users and roles');
 const policiesForRows = without('policies for rows');
@@ -21,7 +20,6 @@ const externalCollections = without('external collections');
 
 export const unsupportedMethods = {
   alterCollection: without('changes of collection properties'),
-  alterCollectionField: without('changes of field properties'),
   addCollectionFunction: functionsInSchemas,
   alterCollectionFunction: functionsInSchemas,
   dropCollectionFunction: functionsInSchemas,
@@ -37,8 +35,6 @@ export const unsupportedMethods = {
   alterIndex: without('changes of index params'),
   calcDistance: without('distances between vectors that are sent'),
   flushAll: flushOfAllCollectionsAtOnce,
-  addCollectionField: changesOfASchema,
-  addCollectionStructField: changesOfASchema,
   getFlushAllState: flushOfAllCollectionsAtOnce,
   registerLink: without('links between servers'),
   getCompactionState: compaction,
@@ -94,7 +90,6 @@ export const unsupportedMethods = {
   listRestoreSnapshotJobs: snapshots,
   pinSnapshotData: snapshots,
   unpinSnapshotData: snapshots,
-  alterCollectionSchema: changesOfASchema,
   batchUpdateManifest: without('manifests that clients write'),
   refreshExternalCollection: externalCollections,
   getRefreshExternalCollectionProgress: externalCollections,
@@ -107,3 +102,6 @@ export const notBuilt = (name: string, { missing }: NotBuilt): ElanusError =>
     'unsupported',
     `${name} is not supported by this version of Elanus, which has no ${missing}; docs/compat.md lists what it has`,
   );
+
+/** A part of a call that is built otherwise. @param name of the call, as the protocol writes it */
+export const functionsNotBuilt = (name: string): ElanusError => notBuilt(name, functionsInSchemas);

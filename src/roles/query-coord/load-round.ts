@@ -22,10 +22,11 @@ export async function serveRound(
 ): Promise<void> {
   // Before anything is read: what a later round reads is newer, and carries a later version.
   const { timestamp: version } = await peers.rootCoord.allocTimestamp({ count: 1 });
+  const { segments, channels } = await peers.channelRegistry.listSegments({ collectionId });
+  // After the segments: its schema is not older than the one by which any of them was written.
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
   if (collection === undefined)
     throw new ElanusError('internal', 'describeCollection answered without a collection');
-  const { segments, channels } = await peers.channelRegistry.listSegments({ collectionId });
   const owners = new Map(channels.map(({ vchannel, ownerServerId }) => [vchannel, ownerServerId]));
   const partitionIds =
     scope.kind === 'collection'

@@ -14,6 +14,7 @@ import {
 } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
+import { addedBytes, addedFields } from '#segment/added-fields.js';
 import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { readDeletes } from '#segment/files/delta-log.js';
@@ -46,7 +47,6 @@ interface LoadedSegment extends ReadableSegment {
   /** Time at which a search may try that next. */
   restoreMs: number;
   readonly record: SegmentRecord;
-  readonly schema: CollectionSchema;
 }
 
 export interface QueryNodeSettings {
@@ -197,7 +197,34 @@ export class QueryNode {
     { signal }: CallContext,
   ): Promise<void> {
     const first = segmentIds[0] === undefined ? undefined : this.#segments.get(segmentIds[0]);
-    if (first !== undefined) await readSent(this.#platform.workers, sent, first.schema, signal);
+    if (first !== undefined) await readSent(this.#platform.workers, sent, first.data.schema, signal);
+  }
+
+  /**
+   * New fields of a loaded segment, filled in place: only where none of its files has them, else their values would be lost.
+   * @throws memory_limit, collection_not_fully_loaded
+   */
+  #addFields({ data, record }: LoadedSegment, schema: CollectionSchema): void {
+    if (data.schema.version >= schema.version) return;
+    const added = addedFields(schema, data);
+    const isInFiles = record.files.some(({ fieldIds }) =>
+      added.some(({ fieldID }) => fieldIds.includes(fieldID)),
+    );
+    if (isInFiles)
+      throw new ElanusError(
+        'collection_not_fully_loaded',
+        `segment ${record.id} was loaded without fields that its files have; it has to be loaded again`,
+      );
+    const room = this.#memory.reserve(
+      record.collectionId,
+      addedBytes(schema, data),
+      `new fields of segment ${record.id}`,
+    );
+    try {
+      data.updateSchema(schema);
+    } finally {
+      room.release();
+    }
   }
 
   /** The rows of a segment from its files, with all deletes that are known. */
@@ -268,7 +295,7 @@ export class QueryNode {
           isEvicted: false,
           restoreMs: 0,
         };
-        this.#segments.set(id, { id, data, commitTimestamp, record, schema, ...fresh });
+        this.#segments.set(id, { id, data, commitTimestamp, record, ...fresh });
         return {};
       } finally {
         room.release();
@@ -279,6 +306,18 @@ export class QueryNode {
       if (record === undefined || loaded === undefined)
         throw new ElanusError('missing_parameter', 'loadIndexes: no segment given');
       return { damagedIndexIds: await this.#loadIndexes(loaded, record) };
+    },
+    updateSchema: async ({ segmentIds, schema }, context) => {
+      if (schema === undefined)
+        throw new ElanusError('missing_parameter', 'updateSchema: no schema given, expected the newer one');
+      const pace = new Pace(this.#platform, context);
+      for (const segment of this.#wanted(segmentIds)) {
+        this.#addFields(segment, schema);
+        if (pace.isDue) await pace.rest();
+      }
+      // One that was loaded anew meanwhile was loaded by the schema of its own load: the caller must know.
+      this.#wanted(segmentIds);
+      return {};
     },
     releaseSegments: async ({ segmentIds }) => {
       for (const id of segmentIds) {
@@ -322,7 +361,7 @@ export class QueryNode {
           ),
         }),
       };
-      const hits = await searchSegments(segments, search, readTimestamp, first.schema, call, options);
+      const hits = await searchSegments(segments, search, readTimestamp, first.data.schema, call, options);
       return whole(encodeHits(hits, readTimestamp, report?.wire));
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
@@ -332,7 +371,7 @@ export class QueryNode {
       if (retrieve === undefined || first === undefined)
         throw new ElanusError('missing_parameter', 'retrieveSegments: no segments or no request given');
       const pace = new Pace(this.#platform, context);
-      const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.schema, pace);
+      const found = await retrieveFromSegments(segments, retrieve, readTimestamp, first.data.schema, pace);
       return whole<ShardRetrieveResponse>({ ...noAnswer, ...found, readTimestamp });
     },
     memoryState: async () => ({

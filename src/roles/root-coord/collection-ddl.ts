@@ -38,7 +38,8 @@ export class CollectionDdl {
     const { catalog } = this.#parts;
     const database = catalog.database(request.dbName).name;
     checkName('collection', request.collectionName);
-    const schema = parseCollectionSchema(request.schema, request);
+    const zone = propertiesOf(request).timezone ?? 'UTC';
+    const schema = parseCollectionSchema(request.schema, { ...request, zone });
     return this.#locks.collection({ database, name: request.collectionName }, async () => {
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && isCreated(existing)) {
@@ -88,6 +89,8 @@ export class CollectionDdl {
       state: 'creating',
       partitionKeyCount,
       droppingPartitions: [],
+      lastFieldId: 0n,
+      schemaTimestamp: 0n,
     };
   }
 

@@ -7,6 +7,7 @@ import { DatabaseDdl } from './database-ddl.js';
 import { DdlLocks, type DdlParts } from './ddl-parts.js';
 import { IndexDdl } from './index-ddl.js';
 import { PartitionDdl } from './partition-ddl.js';
+import { SchemaDdl } from './schema-ddl.js';
 
 export class Ddl {
   readonly databases: DatabaseDdl;
@@ -15,6 +16,7 @@ export class Ddl {
   readonly names: RenameDdl;
   readonly partitions: PartitionDdl;
   readonly indexes: IndexDdl;
+  readonly schemas: SchemaDdl;
 
   constructor(parts: DdlParts) {
     const locks = new DdlLocks(parts.catalog);
@@ -24,5 +26,6 @@ export class Ddl {
     this.aliases = new AliasDdl(parts, locks);
     this.names = new RenameDdl(parts, locks);
     this.indexes = new IndexDdl(parts, locks);
+    this.schemas = new SchemaDdl(parts, locks);
   }
 }

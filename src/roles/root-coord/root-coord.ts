@@ -1,7 +1,7 @@
 // Builds RootCoord's parts and joins them: definitions, the clock, ids, and the loop that sees every flushed segment indexed.
 
 import { assert } from '#base/assert.js';
-import { ElanusError } from '#base/errors.js';
+import { ElanusError, messageOf } from '#base/errors.js';
 import { isCreated } from '#model/states/collection.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
@@ -232,6 +232,17 @@ export class RootCoord {
     },
     dropIndex: async (request) => {
       await this.#parts().ddl.indexes.drop(request);
+      return {};
+    },
+    changeSchema: async (request) => {
+      const { ddl } = this.#parts();
+      const collectionId = await ddl.schemas.change(request);
+      // Only a hint: a read or a write that wants the new fields brings the schema along.
+      this.#peers.queryCoord
+        .segmentsChanged({ collectionId })
+        .catch((error: unknown) =>
+          this.#platform.logger.debug('schema_notice_failed', { collectionId, reason: messageOf(error) }),
+        );
       return {};
     },
     indexStates: async (ref) => {

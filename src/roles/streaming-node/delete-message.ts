@@ -1,7 +1,7 @@
 // Deletes as they go to the query-nodes that serve the segments they may apply to.
 import { concatBatches, rowCountOf } from '#model/columns/column.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { BufferedDeletes } from './shard.js';
+import type { BufferedDeletes } from './shard-change.js';
 
 export type ForwardedDeletes = Omit<BufferedDeletes, 'lsn' | 'appliedMs'>;
 

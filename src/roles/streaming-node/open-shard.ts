@@ -5,6 +5,7 @@ import { ShardReader } from '#roles/streaming-node/reads/shard-reader.js';
 import type { PhysicalChannel } from './physical-channel.js';
 import { Shard } from './shard.js';
 import { ShardFlush } from './shard-flush.js';
+import { ShardSchema } from './shard-schema.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
 
 export interface OpenShard {
@@ -12,6 +13,7 @@ export interface OpenShard {
   readonly flush: ShardFlush;
   readonly reader: ShardReader;
   readonly physical: PhysicalChannel;
+  readonly schema: ShardSchema;
 }
 
 export interface OpenShardParts extends StreamingNodeParts {
@@ -69,6 +71,7 @@ export function openShard(
       parts.truncate(physical);
     },
   });
-  open.current = { shard, flush, reader, physical };
+  const schema = new ShardSchema({ shard, reader, physical, describe: parts.describe });
+  open.current = { shard, flush, reader, physical, schema };
   return open.current;
 }

@@ -152,6 +152,11 @@ export class PhysicalChannel {
     return this.#turns.run(async () => {});
   }
 
+  /** Runs between two groups of changes: no draft is open, and nothing is half applied. */
+  between(task: () => void): Promise<void> {
+    return this.#turns.run(async () => task());
+  }
+
   /** Resolves with the change's timestamp once it is durable and visible. */
   submit(shard: Shard, change: ShardChange, bytes: number): Promise<bigint> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);

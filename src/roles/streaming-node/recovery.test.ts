@@ -150,6 +150,10 @@ class World {
         catalog.ids += BigInt(count);
         return { ID: catalog.ids - BigInt(count), count };
       },
+      // The schemas of the channels are the newest.
+      describeCollection: async () => {
+        throw new ElanusError('collection_not_found', 'there is none');
+      },
     });
     this.node = new StreamingNode(
       platform,

@@ -1,4 +1,4 @@
-// Requests to a shard, and the segments that it makes of them.
+// Requests to a shard, and what it makes of them: segments, and deletes that no file holds yet.
 import type { GrowingState } from '#model/states/segment.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { SegmentData } from '#segment/segment-data.js';
@@ -15,6 +15,17 @@ export type ShardChange =
     }
   | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }
   | { readonly kind: 'dropPartition'; readonly partitionId: bigint };
+
+/** Deletes that no file holds yet. */
+export interface BufferedDeletes {
+  readonly keys: Column;
+  readonly timestamp: bigint;
+  readonly lsn: bigint;
+  /** 0n: of every partition. */
+  readonly partitionId: bigint;
+  /** When they were noted here, by the monotonic clock of this process. */
+  readonly appliedMs: number;
+}
 
 /** Life here:  growing ──seal──▶ sealed ──commit──▶ saved ──served by a query-node──▶ forgotten */
 export interface GrowingSegment {

@@ -3,7 +3,7 @@
 // fails leaves nothing behind; when the append fails the whole draft is thrown away, and the shard is as it was.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { columnBytes, findColumn, packNulls } from '#model/columns/column.js';
+import { columnBytes, findColumn, packNulls, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes, tooLarge } from '#model/columns/row-bytes.js';
 import { primaryField } from '#model/schema/field.js';
 import type { ChannelRecord, Column, ColumnBatch, LogRecord, SegmentRows } from '#proto/elanus/data.js';
@@ -98,6 +98,7 @@ export class ShardDraft {
       case 'write': {
         const { deletedKeys, deletedPartitionId } = change;
         this.#checkUnchanged(change);
+        this.#checkColumns(change);
         const packed = change.inserts.map(({ partitionId, rows }) => ({
           partitionId,
           rows: packBatch(rows),
@@ -135,6 +136,17 @@ export class ShardDraft {
         'rows_changed',
         `a row was written or deleted after ${unchangedSince}, when it was read to be changed; read it again`,
       );
+  }
+
+  /** The write was made before a field was dropped: its maker reads the schema again. @throws schema_mismatch */
+  #checkColumns({ inserts }: WriteChange): void {
+    const { schema } = this.#base;
+    for (const { rows } of inserts)
+      if (withKnownColumns(rows, schema) !== rows)
+        throw new ElanusError(
+          'schema_mismatch',
+          `collection schema mismatch[collection=${schema.name}]: a column of the write is of no field any more; describe the collection again`,
+        );
   }
 
   /** What grows, and what earlier changes of this draft will have begun. */

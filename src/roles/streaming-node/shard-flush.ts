@@ -12,8 +12,8 @@ import { writeDeletes } from '#segment/files/delta-log.js';
 import { writeSegment } from '#segment/files/insert-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { LOG_SUFFIX } from '#segment/files/object-file.js';
-import type { BufferedDeletes, Shard } from './shard.js';
-import type { GrowingSegment } from './shard-change.js';
+import type { Shard } from './shard.js';
+import type { BufferedDeletes, GrowingSegment } from './shard-change.js';
 
 /** Keys of one file of deletes; a single larger request has a file of its own. */
 const DELETE_FILE_BYTES_MAX = 256 * 1024 * 1024;

@@ -8,6 +8,7 @@ import { unlessAborted } from '#base/on-abort.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { checkAgreement } from './log-agreement.js';
 import { type OpenShard, openShard } from './open-shard.js';
 import { PhysicalChannel } from './physical-channel.js';
@@ -63,7 +64,7 @@ export class ShardSet {
   async takeOver(channels: readonly ChannelAssignment[], startTimestamp: bigint): Promise<void> {
     this.#startTimestamp = startTimestamp;
     const byPhysical = new Map<string, ChannelAssignment[]>();
-    for (const assignment of channels) {
+    for (const assignment of await this.#withSchemas(channels)) {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
       byPhysical.set(name, [...(byPhysical.get(name) ?? []), assignment]);
     }
@@ -73,6 +74,30 @@ export class ShardSet {
       ),
     );
     this.#started.resolve();
+  }
+
+  /**
+   * The schema of a channel's record is that of its creation. Logs are replayed by the newest: every record in them was made by it or by an
+   * older one, since a schema is in the catalog before anybody writes by it. Of a collection that is being dropped there is none any more.
+   */
+  async #withSchemas(assignments: readonly ChannelAssignment[]): Promise<ChannelAssignment[]> {
+    const newest = new Map<bigint, Promise<CollectionSchema | undefined>>();
+    const schemaOf = (id: bigint): Promise<CollectionSchema | undefined> => {
+      const known = newest.get(id) ?? this.#parts.describe(id).catch(unlessGone);
+      newest.set(id, known);
+      return known;
+    };
+    const withSchemas: ChannelAssignment[] = [];
+    for (const assignment of assignments) {
+      const { channel } = assignment;
+      const schema = channel && (await schemaOf(channel.collectionId));
+      withSchemas.push(
+        channel === undefined || schema === undefined
+          ? assignment
+          : { ...assignment, channel: { ...channel, schema } },
+      );
+    }
+    return withSchemas;
   }
 
   /** Takes one channel more; one that is served here already stays as it is. */
@@ -254,7 +279,7 @@ export class ShardSet {
     const channel = channels.find((one) => one.vchannel === vchannel);
     if (channel === undefined) return;
     const persistedSegmentIds = segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
-    const open = await this.#rebuild(physical, [{ channel, persistedSegmentIds }]);
+    const open = await this.#rebuild(physical, await this.#withSchemas([{ channel, persistedSegmentIds }]));
     await physical.advance(open.map(({ shard }) => shard));
     this.#serve(open);
   }
@@ -293,6 +318,11 @@ export class ShardSet {
       this.#parts.platform.logger.warn('closed_channel_kept', { vchannel, reason: messageOf(error) }),
     );
   }
+}
+
+function unlessGone(error: unknown): undefined {
+  if (error instanceof ElanusError && error.key === 'collection_not_found') return undefined;
+  throw error;
 }
 
 const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));

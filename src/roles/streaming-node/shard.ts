@@ -5,30 +5,21 @@
 import { assert } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { columnBytes } from '#model/columns/column.js';
+import { columnBytes, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes } from '#model/columns/row-bytes.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { backgroundContext } from '#rpc/service.js';
+import { addedBytes } from '#segment/added-fields.js';
 import { applyDeletes } from '#segment/apply-deletes.js';
 import { type HasRoom, PathsTotal } from '#segment/filters/json-paths.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
 import type { KeySet } from './key-set.js';
-import type { GrowingSegment } from './shard-change.js';
+import type { BufferedDeletes, GrowingSegment } from './shard-change.js';
 import { type OpenSegment, ownColumn, ShardDraft } from './shard-draft.js';
-
-export interface BufferedDeletes {
-  readonly keys: Column;
-  readonly timestamp: bigint;
-  readonly lsn: bigint;
-  /** 0n: of every partition. */
-  readonly partitionId: bigint;
-  /** When they were noted here, by the monotonic clock of this process. */
-  readonly appliedMs: number;
-}
 
 export interface ShardSettings {
   /** Bytes of rows at which a growing segment is sealed. */
@@ -55,7 +46,7 @@ const DELETE_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Shard {
   readonly channel: ChannelRecord;
-  readonly schema: CollectionSchema;
+  #schema: CollectionSchema;
   readonly segments = new Map<bigint, GrowingSegment>();
   /** What filters keep of JSON paths of growing segments; not among `memoryBytes`, for it can go at any moment. */
   readonly paths: PathsTotal;
@@ -82,10 +73,33 @@ export class Shard {
     this.#parts = parts;
     this.paths = new PathsTotal(parts.hasRoom);
     this.channel = parts.channel;
-    this.schema = parts.schema;
+    this.#schema = parts.schema;
     this.#appliedTimestamp = parts.channel.checkpointTimestamp;
     this.#checkpointTimestamp = parts.channel.checkpointTimestamp;
     this.#forgottenUpTo = parts.channel.checkpointTimestamp;
+  }
+
+  /** The newest that this shard knows; `shard-schema.ts` sees to it that it is new enough for each request. */
+  get schema(): CollectionSchema {
+    return this.#schema;
+  }
+
+  /**
+   * Rows are taken and read by a newer schema from now on: to be called between two groups. @throws memory_insufficient, memory_limit
+   */
+  followSchema(schema: CollectionSchema): void {
+    if (this.closed) return;
+    const bytes = [...this.segments.values()].reduce((sum, { data }) => sum + addedBytes(schema, data), 0);
+    if (bytes > 0 && this.#parts.hasRoom?.(bytes) === false)
+      throw new ElanusError(
+        'memory_insufficient',
+        `no memory for the new fields of the rows of channel ${this.channel.vchannel} (${bytes} bytes); release collections, then try again`,
+      );
+    for (const segment of this.segments.values()) {
+      segment.data.updateSchema(schema);
+      this.#note(segment);
+    }
+    this.#schema = schema;
   }
 
   /** The newest timestamp at which everything of this shard is visible: what reads use. */
@@ -134,7 +148,7 @@ export class Shard {
     if (this.#failure !== undefined) throw this.#failure.error;
     return new ShardDraft({
       channel: this.channel,
-      schema: this.schema,
+      schema: this.#schema,
       segmentBytesMax: this.#parts.settings.segmentBytesMax,
       segments: this.segments,
       open: this.#open,
@@ -164,7 +178,7 @@ export class Shard {
   #createSegment(id: bigint, partitionId: bigint): SegmentData {
     const { collectionId } = this.channel;
     const { platform } = this.#parts;
-    const data = new SegmentData(platform, { id, collectionId, partitionId, schema: this.schema });
+    const data = new SegmentData(platform, { id, collectionId, partitionId, schema: this.#schema });
     data.jsonPaths.countIn(this.paths);
     return data;
   }
@@ -281,13 +295,15 @@ export class Shard {
       this.segments.set(segment.id, segment);
     }
     segment.lastWriteMs = nowMs;
-    segment.data.appendBatch(insert.rows, timestamp);
+    // Nothing is kept of fields that were dropped since.
+    const rows = isReplay ? withKnownColumns(insert.rows, this.#schema) : insert.rows;
+    segment.data.appendBatch(rows, timestamp);
     this.#note(segment);
     const open = this.#open.get(insert.partitionId);
     const before = open?.id === segment.id ? open : { bytes: 0, rows: 0 };
     this.#open.set(insert.partitionId, {
       id: segment.id,
-      bytes: before.bytes + appliedBytes(this.schema, insert.rows),
+      bytes: before.bytes + appliedBytes(this.#schema, rows),
       rows: before.rows + insert.rows.rowCount,
     });
   }

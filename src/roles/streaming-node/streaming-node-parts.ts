@@ -8,6 +8,7 @@ import type {
   QueryNodeDefinition,
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import type { HasRoom } from '#segment/filters/json-paths.js';
 import type { OracleTime } from './oracle-time.js';
@@ -41,4 +42,6 @@ export interface StreamingNodeParts {
   readonly time: OracleTime;
   readonly allocateIds: (count: number) => Promise<bigint>;
   readonly hasRoom: HasRoom;
+  /** The schema of a collection as root-coord has it now. @throws collection_not_found */
+  readonly describe: (collectionId: bigint) => Promise<CollectionSchema>;
 }

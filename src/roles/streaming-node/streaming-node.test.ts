@@ -78,6 +78,10 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
           facts.ids += BigInt(count);
           return { ID: facts.ids - BigInt(count), count };
         },
+        // The schemas of the channels are the newest.
+        describeCollection: async () => {
+          throw new ElanusError('collection_not_found', 'there is none');
+        },
       }),
       channelRegistry: client(ChannelRegistryDefinition, {
         acquireChannels: async () => {

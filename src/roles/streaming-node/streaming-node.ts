@@ -1,16 +1,19 @@
 // Builds the streaming-node's parts and joins them: logs of its physical channels, the shards in them, their flushes and their readers.
 // A restart loses nothing that was acknowledged: every shard is rebuilt from the log after its checkpoint.
+import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
 import { batchBytes, columnBytes } from '#model/columns/column.js';
 import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/columns/row-bytes.js';
 import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
 import type { AppendRequest, StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { Handlers } from '#rpc/service.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { logsOf } from '#wal/file-logs.js';
 import { AgeSeal } from './age-seal.js';
 import { LeasedIds } from './leased-ids.js';
+import type { OpenShard } from './open-shard.js';
 import { OracleTime } from './oracle-time.js';
 import { ShardSet } from './shard-set.js';
 import type {
@@ -46,6 +49,8 @@ export class StreamingNode {
       time,
       allocateIds,
       hasRoom: (bytes) => memory.hasRoom(bytes),
+      describe: async (collectionID) =>
+        must((await rootCoord.describeCollection({ collectionID })).schema, 'schema of a collection'),
     };
     this.#shards = new ShardSet(this.#parts);
     this.#ageSeal = new AgeSeal(this.#parts, this.#shards);
@@ -131,9 +136,22 @@ export class StreamingNode {
     return this.#memory.hold(collectionId, insertedBytes);
   }
 
-  async #append(request: AppendRequest): Promise<{ readonly timestamp: bigint }> {
-    const { vchannel, deletedKeys, deletedPartitionId, unchangedSince } = request;
-    const { shard, physical } = this.#shards.serving(vchannel);
+  /** The shard of a channel, once it knows the schema against which the request was checked. */
+  #servingAt(
+    { vchannel, schemaVersion }: { readonly vchannel: string; readonly schemaVersion: number },
+    context: CallContext,
+  ): OpenShard | Promise<OpenShard> {
+    const open = this.#shards.serving(vchannel);
+    if (!open.schema.isBehind(schemaVersion)) return open;
+    // What was served before the wait may be closed after it.
+    return open.schema.reach(schemaVersion, context).then(() => this.#shards.serving(vchannel));
+  }
+
+  async #append(
+    request: AppendRequest,
+    { shard, physical }: OpenShard,
+  ): Promise<{ readonly timestamp: bigint }> {
+    const { deletedKeys, deletedPartitionId, unchangedSince } = request;
     const inserts = request.inserts.map(({ partitionId, rows }) => {
       if (rows === undefined) throw new ElanusError('missing_parameter', 'append: an insert without rows');
       return { partitionId, rows };
@@ -172,7 +190,7 @@ export class StreamingNode {
       reader.partitionDropped(partitionId);
       return {};
     },
-    append: (request) => this.#append(request),
+    append: async (request, context) => this.#append(request, await this.#servingAt(request, context)),
     sealChannel: async ({ vchannel, segmentIds }) => {
       const { shard, physical } = this.#shards.serving(vchannel);
       const growing = [...shard.segments.values()].filter(
@@ -189,15 +207,20 @@ export class StreamingNode {
       return {};
     },
     syncTarget: async (request, context) => {
-      await this.#shards.serving(request.vchannel).reader.syncTarget(request, context);
+      const { schema, reader } = this.#shards.serving(request.vchannel);
+      // A segment that is new in this target may have been written by the newer schema.
+      await schema.follow(request.schema);
+      await reader.syncTarget(request, context);
       return {};
     },
     releaseTarget: async ({ vchannel }) => {
       await this.#shards.get(vchannel)?.reader.release();
       return {};
     },
-    search: (request, context) => this.#shards.serving(request.vchannel).reader.search(request, context),
-    retrieve: (request, context) => this.#shards.serving(request.vchannel).reader.retrieve(request, context),
+    search: async (request, context) =>
+      (await this.#servingAt(request, context)).reader.search(request, context),
+    retrieve: async (request, context) =>
+      (await this.#servingAt(request, context)).reader.retrieve(request, context),
     fetchRows: (request, context) => this.#shards.serving(request.vchannel).reader.fetch(request, context),
     channelRows: async ({ vchannel }) => ({
       segments: [...this.#shards.serving(vchannel).shard.segments.values()]

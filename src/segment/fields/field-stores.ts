@@ -68,8 +68,14 @@ export class FieldStores {
       const store = known ?? this.#storeFor(field);
       if (store.kind === 'scalar') store.setDefault(defaultBytes(field));
       if (known !== undefined) continue;
+      // A store that is seen has all rows: where there is no memory for them the field stays unknown.
+      try {
+        store.appendMissing(rowCount);
+      } catch (error) {
+        store.release();
+        throw error;
+      }
       this.#byField.set(field.fieldID, store);
-      store.appendMissing(rowCount);
     }
   }
 

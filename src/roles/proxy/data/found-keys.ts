@@ -48,6 +48,7 @@ export async function findKeys(
             aggregation: undefined,
             atGuarantee: false,
             ignoreGrowing: false,
+            schemaVersion: scope.collection.schema.version,
           },
           context,
         );

@@ -160,6 +160,7 @@ async function planShard(
         aggregation: undefined,
         atGuarantee: false,
         ignoreGrowing: false,
+        schemaVersion: schema.version,
       },
       context,
     ),
@@ -187,6 +188,7 @@ async function planShard(
   );
   return {
     vchannel,
+    schemaVersion: schema.version,
     deletedKeys: keys,
     deletedPartitionId: writes[0]?.deletedPartitionId ?? 0n,
     inserts: writes.flatMap(({ inserts }) => inserts),

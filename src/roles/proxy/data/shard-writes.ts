@@ -10,6 +10,8 @@ import { hashKeys } from './key-hashes.js';
 /** What one shard appends to its log as one record. */
 export interface ShardWrite {
   readonly vchannel: string;
+  /** The version of the schema by which it was made. */
+  readonly schemaVersion: number;
   readonly deletedKeys?: Column;
   /** The partition in which they are deleted; 0n: every one. */
   readonly deletedPartitionId: bigint;
@@ -60,6 +62,7 @@ export function shardWrites(
         replacedKeys && gatherKeys(replacedKeys, rowsOf(all, deleteShards, shardCount, shard), rowCount);
       return {
         vchannel,
+        schemaVersion: collection.schema.version,
         deletedPartitionId,
         inserts: inserts.filter(({ rows }) => rows.rowCount > 0),
         ...(deletes === undefined ? {} : { deletedKeys: deletes }),
@@ -70,7 +73,7 @@ export function shardWrites(
 
 /** Deletes by shard, of keys alone. */
 export function shardDeletes(
-  { record: { vchannels } }: OpenCollection,
+  { record: { vchannels }, schema: { version: schemaVersion } }: OpenCollection,
   keys: Column,
   keyCount: number,
   deletedPartitionId: bigint,
@@ -79,7 +82,9 @@ export function shardDeletes(
   const all = Array.from({ length: keyCount }, (_, row) => row);
   return vchannels.flatMap((vchannel, shard): ShardWrite[] => {
     const deletedKeys = gatherKeys(keys, rowsOf(all, hashes, vchannels.length, shard), keyCount);
-    return deletedKeys === undefined ? [] : [{ vchannel, inserts: [], deletedPartitionId, deletedKeys }];
+    return deletedKeys === undefined
+      ? []
+      : [{ vchannel, schemaVersion, inserts: [], deletedPartitionId, deletedKeys }];
   });
 }
 
@@ -91,7 +96,7 @@ export interface FoundKeys {
 
 /** Deletes by shard, of keys that each shard said it has. @param found in the order of the channels */
 export const foundDeletes = (
-  { record: { vchannels } }: OpenCollection,
+  { record: { vchannels }, schema: { version: schemaVersion } }: OpenCollection,
   found: readonly (FoundKeys | undefined)[],
   deletedPartitionId: bigint,
 ): ShardWrite[] =>
@@ -99,7 +104,7 @@ export const foundDeletes = (
     const keys = found[shard];
     return keys === undefined || keys.count === 0
       ? []
-      : [{ vchannel, inserts: [], deletedPartitionId, deletedKeys: keys.column }];
+      : [{ vchannel, schemaVersion, inserts: [], deletedPartitionId, deletedKeys: keys.column }];
   });
 
 /** @param hashes undefined: all rows go to the one place there is */

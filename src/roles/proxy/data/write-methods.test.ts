@@ -99,6 +99,22 @@ const inKeyOrder = <T extends { readonly key: bigint }>(items: readonly T[]): T[
   [...items].sort((a, b) => Number(a.key - b.key));
 
 describe('insert', () => {
+  it('takes what a client made by the fields of now, however often properties changed since, and nothing else', async () => {
+    const { call } = openWrites({ createdTimestamp: 10n, schemaTimestamp: 20n, updateTimestamp: 30n });
+    const codes: (readonly [bigint, number | undefined])[] = [];
+    for (const schemaTimestamp of [0n, 10n, 19n, 20n, 25n, 30n, 31n])
+      codes.push([schemaTimestamp, (await call('insert', { ...rows(KEYS), schemaTimestamp })).status?.code]);
+    expect(codes).toEqual([
+      [0n, 0],
+      [10n, 109],
+      [19n, 109],
+      [20n, 0],
+      [25n, 0],
+      [30n, 0],
+      [31n, 109],
+    ]);
+  });
+
   it('hands every row to the shard of its key, once, and answers its keys in order', async () => {
     const { call, appended } = openWrites();
     const answer = await call('insert', { ...rows(KEYS), partitionName: 'other' });

@@ -135,12 +135,17 @@ export class WriteMethods {
 const allowsInsertedIds = ({ record }: OpenCollection): boolean =>
   record.properties.allow_insert_auto_id === 'true';
 
-/** A client that described the collection before its schema changed must describe it again. 0: it does not say. */
-function checkSchemaVersion(collection: OpenCollection, schemaTimestamp: bigint): void {
-  if (schemaTimestamp === 0n || schemaTimestamp === collection.record.updateTimestamp) return;
+/**
+ * A client that described the collection before a field came or went must describe it again, and one that means another collection, which
+ * had the name before, too. Other changes do not matter to a write. 0: it does not say. @throws schema_mismatch
+ */
+function checkSchemaVersion({ record, schema }: OpenCollection, schemaTimestamp: bigint): void {
+  const { updateTimestamp } = record;
+  const oldest = record.schemaTimestamp === 0n ? record.createdTimestamp : record.schemaTimestamp;
+  if (schemaTimestamp === 0n || (schemaTimestamp >= oldest && schemaTimestamp <= updateTimestamp)) return;
   throw new ElanusError(
     'schema_mismatch',
-    `collection schema mismatch[collection=${collection.schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${collection.record.updateTimestamp}; describe it again`,
+    `collection schema mismatch[collection=${schema.name}]: the client knows version ${schemaTimestamp}, the collection has ${updateTimestamp}; describe it again`,
   );
 }
 

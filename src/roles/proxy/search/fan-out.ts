@@ -38,6 +38,7 @@ function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchReque
     params: plan.shardParams,
     explain: params.explain,
     loadedOnly: scope.loadedOnly,
+    schemaVersion: scope.collection.schema.version,
     ...toShards,
   });
 }

@@ -11,13 +11,14 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { QueryNodeDefinition, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import {
   type DeleteMessage,
   encodeDeletes,
   type ForwardedDeletes,
 } from '#roles/streaming-node/delete-message.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
-import type { Client } from '#rpc/service.js';
+import { backgroundContext, type Client } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
 
 interface ServedSegment {
@@ -43,6 +44,8 @@ export interface ServedSegmentsParts {
 const FORWARD_MS_MAX = 2000;
 /** Beyond that, so many keys in one segment each are allowed a millisecond: some 20 times what they take. */
 const FORWARD_KEYS_PER_MS = 200;
+/** New fields of all rows that are served take so long at most, in ms; then they are loaded anew. */
+const SCHEMA_MS_MAX = 60_000;
 
 export class ServedSegments {
   readonly #parts: ServedSegmentsParts;
@@ -53,12 +56,15 @@ export class ServedSegments {
   #partitions: ReadonlySet<bigint> | undefined;
   #indexes: readonly IndexRecord[] = [];
   #version: bigint;
+  /** By it segments are loaded. It is known here before the shard works with it. */
+  #schema: CollectionSchema;
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
   #life = 0;
 
   constructor(parts: ServedSegmentsParts) {
     this.#parts = parts;
     this.#version = parts.versionMin;
+    this.#schema = parts.shard.schema;
   }
 
   get isLoaded(): boolean {
@@ -114,6 +120,25 @@ export class ServedSegments {
       this.#lose(messageOf(error));
     } finally {
       timer.cancel();
+    }
+  }
+
+  /**
+   * What is served gets the fields of a newer schema; when this returns no segment that is ready is behind it. One that is being loaded is
+   * brought up to it before it is ready.
+   */
+  async followSchema(schema: CollectionSchema): Promise<void> {
+    if (schema.version <= this.#schema.version) return;
+    this.#schema = schema;
+    const segmentIds = [...this.#served].flatMap(([id, { waiting }]) => (waiting === undefined ? [id] : []));
+    if (segmentIds.length === 0) return;
+    const { clock } = this.#parts.platform;
+    const context = { ...backgroundContext, deadlineMs: clock.now() + SCHEMA_MS_MAX };
+    try {
+      await this.#parts.queryNode.updateSchema({ segmentIds, schema }, context);
+    } catch (error) {
+      // Which of them have the new fields is unknown: they are loaded anew.
+      this.#lose(messageOf(error));
     }
   }
 
@@ -297,10 +322,11 @@ export class ServedSegments {
     bufferedDeletes: DeleteMessage | undefined,
     context: CallContext,
   ): Promise<void> {
+    let schema = this.#schema;
     await this.#parts.queryNode.loadSegment(
       {
         segment: served.record,
-        schema: this.#parts.shard.schema,
+        schema,
         deleteSegments,
         bufferedDeletes,
         indexes,
@@ -310,6 +336,11 @@ export class ServedSegments {
     );
     // What arrived while it loaded, until nothing is left: then it goes live in the same turn.
     for (;;) {
+      if (schema !== this.#schema) {
+        schema = this.#schema;
+        await this.#parts.queryNode.updateSchema({ segmentIds: [served.record.id], schema }, context);
+        continue;
+      }
       const waiting = served.waiting ?? [];
       if (waiting.length === 0) {
         served.waiting = undefined;

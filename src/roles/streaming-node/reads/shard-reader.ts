@@ -16,6 +16,7 @@ import type {
   ShardSearchResponse,
   SyncTargetRequest,
 } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import type { OracleTime } from '#roles/streaming-node/oracle-time.js';
 import { whole } from '#rpc/service.js';
@@ -74,6 +75,11 @@ export class ShardReader {
   /** Brings what is served in line with the target. @throws service_not_ready the target is older than what is known: fetch it again. */
   syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
     return this.#served.syncTarget(request, context);
+  }
+
+  /** What is served gets the fields of a newer schema, before the shard takes it. */
+  followSchema(schema: CollectionSchema): Promise<void> {
+    return this.#served.followSchema(schema);
   }
 
   release(): Promise<void> {

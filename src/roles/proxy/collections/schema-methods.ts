@@ -1,0 +1,98 @@
+// Changes of the fields of a collection, as clients ask for them; root-coord checks and keeps them.
+import { ElanusError } from '#base/errors.js';
+import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
+import type { CallContext } from '#platform/transport.js';
+import type { SchemaChange } from '#proto/elanus/roles.js';
+import type { AlterCollectionSchemaRequest_Action } from '#proto/milvus/milvus.js';
+import { FieldSchema } from '#proto/milvus/schema.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { functionsNotBuilt } from '#roles/proxy/unsupported-methods.js';
+
+type SchemaParts = Pick<ProxyParts, 'access' | 'definitions'>;
+type Change = NonNullable<SchemaChange['change']>;
+type Named = { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint };
+
+export class SchemaMethods {
+  readonly #parts: SchemaParts;
+
+  constructor(parts: SchemaParts) {
+    this.#parts = parts;
+  }
+
+  readonly addCollectionField: PublicHandler<'addCollectionField'> = (request, context) =>
+    this.#change(
+      request,
+      { $case: 'addFields', value: { fields: [decodeField(request.schema)], structs: [] } },
+      context,
+    );
+
+  readonly addCollectionStructField: PublicHandler<'addCollectionStructField'> = (request, context) => {
+    const { structArrayFieldSchema: struct } = request;
+    if (struct === undefined)
+      throw new ElanusError('missing_parameter', 'struct_array_field_schema is missing, expected the field');
+    return this.#change(request, { $case: 'addFields', value: { fields: [], structs: [struct] } }, context);
+  };
+
+  readonly alterCollectionSchema: PublicHandler<'alterCollectionSchema'> = async (request, context) => {
+    await this.#change(request, changeOf(request.action), context);
+    return { alterStatus: {} };
+  };
+
+  readonly alterCollectionField: PublicHandler<'alterCollectionField'> = (request, context) => {
+    const { fieldName: name, properties, deleteKeys } = request;
+    return this.#change(request, { $case: 'alterField', value: { name, properties, deleteKeys } }, context);
+  };
+
+  async #change(request: Named, change: Change, context: CallContext): Promise<object> {
+    const { access, definitions } = this.#parts;
+    const { record, database } = await access.open(request, context);
+    await definitions.changeSchema(
+      { collection: { database, name: record.schema?.name ?? '', id: record.id }, change },
+      context,
+    );
+    return {};
+  }
+}
+
+function decodeField(bytes: Uint8Array): FieldSchema {
+  try {
+    return decodeBounded(FieldSchema, bytes, INNER_UNITS_MAX).message;
+  } catch (cause) {
+    if (cause instanceof ElanusError) throw cause;
+    throw new ElanusError(
+      'invalid_parameter',
+      'the schema of the field cannot be decoded; send a serialized FieldSchema',
+      { cause },
+    );
+  }
+}
+
+/** @throws missing_parameter; unsupported for functions */
+function changeOf(action: AlterCollectionSchemaRequest_Action | undefined): Change {
+  const { op } = action ?? {};
+  if (op?.$case === 'addRequest') {
+    const { fieldInfos, funcSchema, doPhysicalBackfill } = op.value;
+    if (funcSchema.length > 0 || doPhysicalBackfill) throw functionsNotBuilt('AlterCollectionSchema');
+    if (fieldInfos.some(({ indexName, extraParams }) => indexName !== '' || extraParams.length > 0))
+      throw new ElanusError(
+        'unsupported',
+        'index_name and extra_params of a new field are not supported in this version; create the index with CreateIndex',
+      );
+    const fields = fieldInfos.flatMap(({ fieldSchema }) => fieldSchema ?? []);
+    if (fields.length === 0 || fields.length < fieldInfos.length)
+      throw new ElanusError('missing_parameter', 'add_request names no field, expected field_schema in each');
+    return { $case: 'addFields', value: { fields, structs: [] } };
+  }
+  if (op?.$case === 'dropRequest') {
+    const { identifier } = op.value;
+    if (identifier?.$case === 'functionName' || op.value.dropFunctionOutputFields)
+      throw functionsNotBuilt('AlterCollectionSchema');
+    const name = identifier?.$case === 'fieldName' ? identifier.value : '';
+    const id = identifier?.$case === 'fieldId' ? identifier.value : 0n;
+    if (name !== '' || id > 0n) return { $case: 'dropField', value: { name, id } };
+  }
+  throw new ElanusError(
+    'missing_parameter',
+    'AlterCollectionSchema: no field given, expected add_request with fields or drop_request with field_name or field_id',
+  );
+}

@@ -1,0 +1,83 @@
+// Changes the fields of collections that have rows. A change is one record: from there every request is checked against the new schema, and
+// names its version; who holds an older one fetches it (ADR 0037). Indexes of a dropped field go in the same record, their files after it.
+import { assert, assertNever } from '#base/assert.js';
+import { withFieldProperties } from '#model/schema/field-properties.js';
+import {
+  largestFieldId,
+  type VersionedSchema,
+  withField,
+  withoutField,
+  withStructArray,
+} from '#model/schema/schema-change.js';
+import type { CreatedCollection } from '#model/states/collection.js';
+import type { AddFields, SchemaChange } from '#proto/elanus/roles.js';
+import { clearing, type DdlLocks, type DdlParts, present } from './ddl-parts.js';
+
+/** What a change makes of a collection. */
+type Changed = Pick<CreatedCollection, 'schema' | 'indexes' | 'lastFieldId'>;
+
+export class SchemaDdl {
+  readonly #parts: DdlParts;
+  readonly #locks: DdlLocks;
+
+  constructor(parts: DdlParts, locks: DdlLocks) {
+    this.#parts = parts;
+    this.#locks = locks;
+  }
+
+  /** @returns the id of the collection @throws invalid_parameter, unsupported, collection_not_found */
+  async change(request: SchemaChange): Promise<bigint> {
+    const collectionRef = present(request.collection);
+    const { collectionId, droppedIndexes } = await this.#locks.collection(collectionRef, async () => {
+      const { catalog, allocateTimestamp } = this.#parts;
+      const record = catalog.resolve(collectionRef);
+      const changed = changedBy(record, request);
+      // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
+      const updateTimestamp = await allocateTimestamp();
+      const isVersion = changed.schema?.version !== record.schema?.version;
+      await catalog.saveCollection({
+        ...record,
+        ...changed,
+        updateTimestamp,
+        schemaTimestamp: isVersion ? updateTimestamp : record.schemaTimestamp,
+      });
+      const kept = new Set(changed.indexes.map(({ id }) => id));
+      return {
+        collectionId: record.id,
+        droppedIndexes: record.indexes.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
+      };
+    });
+    for (const indexId of droppedIndexes)
+      await clearing(this.#parts, { collectionId, indexId }, async (context) => {
+        await this.#parts.peers.channelRegistry.dropIndexFiles({ collectionId, indexId }, context);
+      });
+    return collectionId;
+  }
+}
+
+function changedBy(record: CreatedCollection, { change }: SchemaChange): Changed {
+  const { schema, indexes } = record;
+  assert(schema !== undefined, `collection ${record.id} has no schema`);
+  assert(change !== undefined, 'a change of a schema without a change');
+  const before = { schema, lastFieldId: largestFieldId(schema, record.lastFieldId) };
+  switch (change.$case) {
+    case 'addFields':
+      return { ...withAll(before, change.value, record.properties.timezone ?? 'UTC'), indexes };
+    case 'dropField': {
+      const { columnIds, ...after } = withoutField(before, change.value);
+      return { ...after, indexes: indexes.filter(({ fieldId }) => !columnIds.includes(fieldId)) };
+    }
+    case 'alterField':
+      return { schema: withFieldProperties(schema, change.value), indexes, lastFieldId: before.lastFieldId };
+    default:
+      return assertNever(change);
+  }
+}
+
+/** All of them or none: the version counts one change. */
+function withAll(before: VersionedSchema, { fields, structs }: AddFields, zone: string): VersionedSchema {
+  let after = before;
+  for (const field of fields) after = withField(after, field, zone);
+  for (const struct of structs) after = withStructArray(after, struct);
+  return { ...after, schema: { ...after.schema, version: before.schema.version + 1 } };
+}
