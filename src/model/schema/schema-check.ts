@@ -8,7 +8,7 @@ import { checkDefaultValue, defaultOf, storedDefault } from './default-value.js'
 import { checkArray, checkCapacity, checkMaxLength, checkSparseVector, checkVector } from './field-limits.js';
 import { checkName } from './names.js';
 import { checkCollectionProperties } from './properties.js';
-import { dataTypeName, META_FIELD_NAME, typeParam } from './schema-view.js';
+import { dataTypeName, META_FIELD_NAME } from './schema-view.js';
 import {
   checkNoElementNulls,
   type FieldChecks,

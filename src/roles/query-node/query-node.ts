@@ -14,7 +14,6 @@ import {
 } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
-import { addedBytes, addedFields } from '#segment/added-fields.js';
 import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { readDeletes } from '#segment/files/delta-log.js';
@@ -36,6 +35,7 @@ import { SupersededRows } from '#segment/search/superseded-rows.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
 import { readSent } from '#segment/sent-filter.js';
+import { fillNewFields } from './new-fields.js';
 
 interface LoadedSegment extends ReadableSegment {
   /** Monotonic. */
@@ -200,33 +200,6 @@ export class QueryNode {
     if (first !== undefined) await readSent(this.#platform.workers, sent, first.data.schema, signal);
   }
 
-  /**
-   * New fields of a loaded segment, filled in place: only where none of its files has them, else their values would be lost.
-   * @throws memory_limit, collection_not_fully_loaded
-   */
-  #addFields({ data, record }: LoadedSegment, schema: CollectionSchema): void {
-    if (data.schema.version >= schema.version) return;
-    const added = addedFields(schema, data);
-    const isInFiles = record.files.some(({ fieldIds }) =>
-      added.some(({ fieldID }) => fieldIds.includes(fieldID)),
-    );
-    if (isInFiles)
-      throw new ElanusError(
-        'collection_not_fully_loaded',
-        `segment ${record.id} was loaded without fields that its files have; it has to be loaded again`,
-      );
-    const room = this.#memory.reserve(
-      record.collectionId,
-      addedBytes(schema, data),
-      `new fields of segment ${record.id}`,
-    );
-    try {
-      data.updateSchema(schema);
-    } finally {
-      room.release();
-    }
-  }
-
   /** The rows of a segment from its files, with all deletes that are known. */
   async #read(
     record: SegmentRecord,
@@ -312,7 +285,7 @@ export class QueryNode {
         throw new ElanusError('missing_parameter', 'updateSchema: no schema given, expected the newer one');
       const pace = new Pace(this.#platform, context);
       for (const segment of this.#wanted(segmentIds)) {
-        this.#addFields(segment, schema);
+        fillNewFields(this.#memory, segment, schema);
         if (pace.isDue) await pace.rest();
       }
       // One that was loaded anew meanwhile was loaded by the schema of its own load: the caller must know.
