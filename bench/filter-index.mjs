@@ -2,9 +2,9 @@
 // cost to build and to keep. No server, one thread; the best of some rounds. Run on a built tree: node bench/filter-index.mjs [--quick]
 import { nextBelow, seededRandom } from '../dist/base/random.js';
 import { viewOf } from '../dist/expr/evaluate/column-view.js';
-import { blockRanges } from '../dist/index/scalar/block-ranges.js';
 import { scalarBuild } from '../dist/index/scalar/build-scalar-index.js';
 import { decodeScalarIndexFile } from '../dist/index/scalar/scalar-index-file.js';
+import { blockRanges } from '../dist/index/scalar/statistics/block-ranges.js';
 import { encodeWkb } from '../dist/model/geometry/wkb.js';
 import { planFilter } from '../dist/segment/filters/filter-plan.js';
 import { runPlan } from '../dist/segment/filters/run-plan.js';

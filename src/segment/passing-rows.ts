@@ -14,6 +14,7 @@ import type { ScalarView } from '#segment/fields/scalar-view.js';
 import { describeFilter, type ExplainedFilter } from '#segment/filters/describe-filter.js';
 import { planFilter } from '#segment/filters/filter-plan.js';
 import { type PlanRun, runPlan } from '#segment/filters/run-plan.js';
+import { scanNanos } from '#segment/filters/scan-cost.js';
 import { factsOf } from '#segment/filters/segment-facts.js';
 import type { ReadableSegment } from './readable-segment.js';
 import { sampledRows } from './sampled-rows.js';
@@ -55,6 +56,17 @@ export async function passingAt(
   const passing = await passingRows(data, filter, pace);
   const { sampleShare: share } = filter;
   return share === undefined ? passing : sampledRows(data, passing, { share, readTs });
+}
+
+/** Whether what the files say rules the filter out, so that no row need be looked at. */
+export function isSkipped(data: SegmentData, filter: PredicateFilter): boolean {
+  const { statistics, rowCount } = data.sealed ?? {};
+  if (statistics === undefined || rowCount !== data.rowCount) return false;
+  const { candidates } = planFilter(rowPredicate(filter), {
+    ...{ rowCount, scanNanos, sourceOf: () => undefined, blocksOf: () => undefined },
+    groupsOf: (leaf) => statistics.groupsOf(leaf),
+  });
+  return candidates?.kind === 'skipped';
 }
 
 /** How many rows are visible and pass, older rows of a key among them. */

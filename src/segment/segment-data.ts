@@ -20,6 +20,7 @@ import type { VectorColumn } from '#segment/fields/vector-column.js';
 import type { VectorLists } from '#segment/fields/vector-lists.js';
 import { JsonPaths } from '#segment/filters/json-paths.js';
 import { SealedParts } from '#segment/filters/sealed-parts.js';
+import type { SegmentStatistics } from '#segment/filters/segment-statistics.js';
 import { BatchAppend } from './batch-append.js';
 import { OrderedRows } from './ordered-rows.js';
 import { RowFetch } from './row-fetch.js';
@@ -116,7 +117,8 @@ export class SegmentData {
       if (store.kind === 'scalar') rows += store.bytes;
       else vectors += store.bytes - store.indexBytes;
     }
-    return { rows, vectors, keys: this.#rows.indexBytes + this.ordered.bytes, indexes };
+    const keys = this.#rows.indexBytes + this.ordered.bytes + (this.#sealed?.statistics?.bytes ?? 0);
+    return { rows, vectors, keys, indexes };
   }
 
   /** Gives the memory of indexes back that files can bring again; searches scan meanwhile. */
@@ -125,9 +127,9 @@ export class SegmentData {
     for (const store of this.#fields.all()) store.dropIndexes();
   }
 
-  /** Says that the rows are complete. What is known beside them is not used any more if rows come all the same. */
-  seal(): void {
-    this.#sealed ??= new SealedParts(this.rowCount);
+  /** Says that the rows are complete. What is known beside them is not used any more if rows come all the same. @param statistics of their files */
+  seal(statistics?: SegmentStatistics): void {
+    this.#sealed ??= new SealedParts(this.rowCount, statistics);
   }
 
   /** What is known beside the rows once they are complete; undefined while the segment grows. */

@@ -16,7 +16,7 @@ import { setBit } from '#segment/fields/row-versions.js';
 import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
 import { withElements } from './passing-elements.js';
-import { passingAt, passingCount } from './passing-rows.js';
+import { isSkipped, passingAt, passingCount } from './passing-rows.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import { firstRows, mergeChosen, type QueryOrder, queryOrder, sortedInOrder } from './row-order.js';
 import type { SegmentData } from './segment-data.js';
@@ -24,6 +24,7 @@ import { sentPredicate } from './sent-filter.js';
 
 /** Keys between two looks at the clock. */
 const KEYS_BETWEEN_LOOKS = 1024;
+const NO_ROWS = new Uint32Array(0);
 
 export function filterKeys(filter: KeyFilter): Key[] {
   const { keys } = filter;
@@ -319,6 +320,8 @@ async function chooseRows(
   if (pace.isDue) await pace.rest();
   const span = order === undefined ? spanOf({ predicate, negated, keys }, { primary, willPage }) : undefined;
   if (span !== undefined) {
+    // Before the keys of the segment are put in order, which a page of keys elsewhere has no use for.
+    if (predicate !== undefined && isSkipped(data, predicate)) return NO_ROWS;
     const rest = span.rest && (await passingAt(segment, span.rest, at, pace));
     return data.ordered.spanPage(
       { ...span, limit: Math.min(limit, data.rowCount), readTs: at, passing: rest, willPage },
@@ -326,6 +329,7 @@ async function chooseRows(
     );
   }
   const passing = predicate === undefined ? undefined : await passingAt(segment, predicate, at, pace);
+  if (passing?.passing === 0) return NO_ROWS;
   const named = keys === undefined ? undefined : matchingRows(segment, keys, readTs);
   if (named !== undefined && !negated) {
     if (named.length < 2) return named;

@@ -11,15 +11,17 @@ import { loadMinhashIndex } from '#index/minhash/minhash-index.js';
 import { minhashSearch } from '#index/minhash/minhash-search.js';
 import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { decodeScalarIndexFile } from '#index/scalar/scalar-index-file.js';
+import { hashOfKey } from '#index/scalar/statistics/split-block-bloom.js';
 import { hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
 import { columnFromInt64, concatBatches } from '#model/columns/column.js';
 import { indexTypeNames, indexTypeSpec } from '#model/params/index-types.js';
-import { isVectorType } from '#model/schema/data-type.js';
+import { DataType, isVectorType } from '#model/schema/data-type.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { FileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { readDeletes } from '#segment/files/delta-log.js';
 import { readInsertFile, readSegment } from '#segment/files/insert-log.js';
 import { readManifest } from '#segment/files/manifest.js';
+import { ParquetFileReader } from '#segment/files/parquet/parquet-reader.js';
 import { decodeFrame, decodeHeader } from '#wal/frame.js';
 import { type DiskFixture, loadFile, searchDisk } from '../support/disk-index.js';
 import { bits, exact, type Fixture, find } from '../support/vector-index.js';
@@ -42,7 +44,7 @@ async function stored(key: string, name: string): Promise<FileRecord> {
 }
 
 /** The files of a log with columns of every type, and their records. */
-async function storedTyped(version: number, logId: bigint): Promise<FileRecord[]> {
+async function storedTyped(version: string, logId: bigint): Promise<FileRecord[]> {
   const groups = JSON.parse(new TextDecoder().decode(read(`insert-log/v${version}.typed`)));
   const scalars = typedSchema.fields.filter(({ dataType }) => !isVectorType(dataType));
   const files: FileRecord[] = [];
@@ -118,7 +120,8 @@ describe('logs', () => {
 });
 
 describe('files of segments', () => {
-  describe.each([1, 2])('version %i', (version) => {
+  // 2.1 is version 2 with statistics and a bloom filter.
+  describe.each(['1', '2', '2.1'])('version %s', (version) => {
     test('insert logs', async () => {
       const scalars = await stored('insert_log/2/3/1/0/1', `insert-log/v${version}.group-0.parquet`);
       const vectors = await stored('insert_log/2/3/1/101/1', `insert-log/v${version}.group-101.parquet`);
@@ -158,18 +161,34 @@ describe('files of segments', () => {
     });
 
     test('delta logs', async () => {
-      const file = await stored('delta_log/2/3/1/1', `delta-log/v${version}.parquet`);
+      const file = await stored('delta_log/2/3/1/1', `delta-log/v${version.charAt(0)}.parquet`);
       const { keys, timestamps } = await readDeletes(platform, file, golden.schema);
       expect(keys.data).toEqual(columnFromInt64(100n, golden.keys).data);
       expect([...timestamps]).toEqual(golden.timestamps);
     });
   });
 
-  test('logs of both versions in one segment', async () => {
+  test('statistics, where there are any', () => {
+    const statisticsIn = (version: string, fieldId: bigint) =>
+      new ParquetFileReader(read(`insert-log/v${version}.group-0.parquet`), version).statistics({
+        ...{ fieldId, name: '', dim: 0, elementType: 0 },
+        dataType: fieldId === 100n ? DataType.Int64 : DataType.VarChar,
+      });
+    for (const version of ['1', '2']) expect(statisticsIn(version, 100n)).toEqual([undefined]);
+    const [keys] = statisticsIn('2.1', 100n);
+    expect(keys).toMatchObject({ nulls: 0, least: -7n, most: 9007199254740993n });
+    expect(golden.keys.every((key) => keys?.bloom?.mayHold(hashOfKey(key)))).toBe(true);
+    expect(keys?.bloom?.mayHold(hashOfKey(6n))).toBe(false);
+    const [names] = statisticsIn('2.1', 102n);
+    const textOf = (text: string) => new TextEncoder().encode(text);
+    expect(names).toEqual({ nulls: 1, least: textOf('a'), most: textOf('é'), bloom: undefined });
+  });
+
+  test('logs of all versions in one segment', async () => {
     const files = [
-      ...(await storedTyped(2, 8n)),
-      ...(await storedTyped(1, 9n)),
-      ...(await storedTyped(2, 10n)),
+      ...(await storedTyped('2', 8n)),
+      ...(await storedTyped('1', 9n)),
+      ...(await storedTyped('2.1', 10n)),
     ];
     const back = await readSegment(platform, typedRecord(files), typedSchema);
     const one = typedBatch();

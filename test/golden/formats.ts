@@ -277,12 +277,18 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
       logId: 1n,
     });
     for (const { key } of written)
-      files.set(`insert-log/v2.group-${key.split('/').at(-2)}.parquet`, await platform.objectStore.get(key));
+      files.set(
+        `insert-log/v2.1.group-${key.split('/').at(-2)}.parquet`,
+        await platform.objectStore.get(key),
+      );
     const lists = new SegmentData(platform, { ...ofSegment, schema: listSchema });
     lists.appendBatch(listBatch());
     const log = { address, schema: listSchema, data: lists, rowBegin: 0, rowEnd: 3, logId: 2n };
     for (const { key } of await writeSegment(platform, log))
-      files.set(`insert-log/v2.lists-${key.split('/').at(-2)}.parquet`, await platform.objectStore.get(key));
+      files.set(
+        `insert-log/v2.1.lists-${key.split('/').at(-2)}.parquet`,
+        await platform.objectStore.get(key),
+      );
     lists.release();
     const deletes = { keys: columnFromInt64(100n, keys), timestamps: BigUint64Array.from(timestamps) };
     const deleted = await writeDeletes(platform, { address, schema, logId: 1n, deletes });

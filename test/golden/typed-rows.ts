@@ -147,7 +147,7 @@ export async function typedFormats(): Promise<Map<string, Uint8Array>> {
       groups[key.split('/').at(-2) ?? ''] = btoa(text);
     }
     data.release();
-    return new Map([['insert-log/v2.typed', encoder.encode(`${JSON.stringify(groups, undefined, 1)}\n`)]]);
+    return new Map([['insert-log/v2.1.typed', encoder.encode(`${JSON.stringify(groups, undefined, 1)}\n`)]]);
   } finally {
     await platform.close();
   }

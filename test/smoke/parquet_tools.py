@@ -87,6 +87,19 @@ def main():
             equal((len(ids), len(set(ids)), 0 in ids), (ROWS, ROWS, False))
 
         check("row ids are unique", row_ids)
+
+        def statistics():
+            (path,) = [one for (one,) in duckdb.sql("SELECT file FROM glob('objects/insert_log/*/*/*/0/*.parquet')").fetchall()]
+            chunks = parquet.ParquetFile(path).metadata.row_group(0)
+            found = {chunks.column(at).path_in_schema: chunks.column(at).statistics for at in range(chunks.num_columns)}
+            equal((found["id"].min, found["id"].max, found["id"].null_count), (0, ROWS - 1, 0))
+            equal((found["title"].min, found["title"].max), ("page 0", "page 99"))
+            equal((found["meta"].has_min_max, found["meta"].null_count), (False, 0))
+            for key, is_out in ((7, False), (ROWS + 77, True)):
+                probe = duckdb.sql(f"SELECT bloom_filter_excludes FROM parquet_bloom_probe('{path}', 'id', {key})")
+                equal(probe.fetchall(), [(is_out,)])
+
+        check("statistics and bloom filter", statistics)
     finally:
         if server.process.poll() is None:
             server.stop(signal.SIGKILL)

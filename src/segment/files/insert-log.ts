@@ -2,6 +2,7 @@
 // field, so that a search node can load vectors alone and an index build can read one field.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { ChunkStatistics, RowGroupStatistics } from '#index/scalar/statistics/chunk-statistics.js';
 import {
   batchOf,
   column,
@@ -11,7 +12,7 @@ import {
   sliceColumn,
 } from '#model/columns/column.js';
 import { DataType, fixedWidth, isVectorType } from '#model/schema/data-type.js';
-import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
+import { dimOf, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import { FileRecord, type SegmentRecord } from '#proto/elanus/data.js';
@@ -22,6 +23,7 @@ import type { FixedColumn } from '#segment/files/parquet/fixed-column.js';
 import { type FieldRequest, ParquetFileReader } from '#segment/files/parquet/parquet-reader.js';
 import type { ParquetField } from '#segment/files/parquet/parquet-type.js';
 import { ParquetFile } from '#segment/files/parquet/parquet-writer.js';
+import { SegmentStatistics } from '#segment/filters/segment-statistics.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { applyDeleteSet, readDeletes } from './delta-log.js';
 import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
@@ -111,6 +113,7 @@ async function encodeGroup(
   members: readonly FieldRequest[],
 ): Promise<Uint8Array> {
   const { data, schema, rowBegin, rowEnd } = write;
+  const keyId = primaryField(schema).fieldID;
   const nullable = new Set(schema.fields.filter((field) => field.nullable).map((field) => field.fieldID));
   const fields = members.map((field): ParquetField => {
     const hasNulls =
@@ -119,6 +122,7 @@ async function encodeGroup(
       ...field,
       isOptional: nullable.has(field.fieldId) || hasNulls,
       isCompressed: !isVectorType(field.dataType),
+      statistics: field.fieldId === keyId ? 'bloom' : 'ends',
     };
   });
   const rowBytes = members.reduce(
@@ -288,7 +292,8 @@ export async function readSegment(
     rowsHint: Number(record.rowCount),
   });
   try {
-    for (const log of logsOf(record.files)) await loadLog(platform, data, log, signal);
+    const groups: RowGroupStatistics[] = [];
+    for (const log of logsOf(record.files)) groups.push(...(await loadLog(platform, data, log, signal)));
     if (BigInt(data.rowCount) !== record.rowCount) {
       throw new ElanusError(
         'data_corrupt',
@@ -298,7 +303,7 @@ export async function readSegment(
     for (const file of record.files) {
       if (!isInsertLog(file)) applyDeleteSet(data, await readDeletes(platform, file, schema));
     }
-    data.seal();
+    data.seal(new SegmentStatistics(groups));
     return data;
   } catch (error) {
     data.release();
@@ -306,13 +311,24 @@ export async function readSegment(
   }
 }
 
-/** Rows go in window by window; windows end where pages of the widest field end, so that its bytes are copied once, to where searches read them. */
+/** What the footer of the scalar columns says of its row groups; a field that it does not have is not known. */
+function rowGroupsOf(reader: ParquetFileReader, fields: readonly FieldRequest[]): RowGroupStatistics[] {
+  const groups = reader.groupRows.map((rows) => ({ rows, columns: new Map<bigint, ChunkStatistics>() }));
+  for (const field of fields) {
+    for (const [at, chunk] of reader.statistics(field).entries())
+      if (chunk !== undefined) groups[at]?.columns.set(field.fieldId, chunk);
+  }
+  return groups;
+}
+
+/** @returns what is known of the rows. Rows go in window by window; windows end where pages of the widest field end, so that its bytes are copied once, to where searches read them. */
 async function loadLog(
   platform: Platform,
   data: SegmentData,
   log: readonly FileRecord[],
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<readonly RowGroupStatistics[]> {
+  let groups: readonly RowGroupStatistics[] = [];
   const whole: Column[] = [];
   const paged: { field: FieldRequest; column: FixedColumn }[] = [];
   const rowCount = Number(log[0]?.rowCount ?? 0n);
@@ -320,6 +336,11 @@ async function loadLog(
     throwIfAborted(signal);
     if (file.fieldIds.every((fieldId) => data.diskVectors(fieldId) !== undefined)) continue;
     const reader = await openFile(platform, file);
+    if (file.fieldIds.includes(TIMESTAMP_FIELD))
+      groups = rowGroupsOf(
+        reader,
+        data.schema.fields.filter(({ fieldID }) => file.fieldIds.includes(fieldID)).map(requestOf),
+      );
     for (const field of [...systemFields, ...data.schema.fields.map(requestOf)]) {
       if (!file.fieldIds.includes(field.fieldId) || data.diskVectors(field.fieldId) !== undefined) continue;
       const fixed = isVectorType(field.dataType) ? reader.openFixed(field) : undefined;
@@ -350,6 +371,7 @@ async function loadLog(
       await platform.timers.yield();
     }
   }
+  return groups;
 }
 
 function checkedColumn(from: Column, field: FieldRequest, rowCount: number, key: string): Column {

@@ -11,8 +11,8 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { diskFileOf, isCodedFile, isDiskFile } from './disk-file-record.js';
 import { isScalarIndexFile } from './scalar-file-key.js';
 
-/** Timestamps of write and delete, their bits, the row id, and a key index of at most 20 bytes a row. */
-const SYSTEM_ROW_BYTES = 8 + 8 + 8 + 1 + 20;
+/** Timestamps of write and delete, their bits, the row id, a key index of at most 20 bytes a row, and the bloom filter of the keys. */
+const SYSTEM_ROW_BYTES = 8 + 8 + 8 + 1 + 20 + 3;
 /** An inverse norm, and rounding up to blocks. */
 const VECTOR_ROW_BYTES = 8;
 const OFFSET_BYTES = 4;

@@ -39,6 +39,8 @@ export function describeFilter(run: FilterRun): ExplainedFilter {
 function nodeOf(candidates: Candidates, found: ReadonlyMap<Candidates, number>): FilterNode {
   const counted = { estimated: Math.ceil(candidates.estimated), found: found.get(candidates) ?? 0 };
   switch (candidates.kind) {
+    case 'skipped':
+      return { by: `skipped by ${candidates.by}`, asks: leafText(candidates.leaf), ...counted, exact: true };
     case 'source':
       return {
         by: candidates.source.name,
@@ -47,7 +49,7 @@ function nodeOf(candidates: Candidates, found: ReadonlyMap<Candidates, number>):
         exact: candidates.isExact,
       };
     case 'blocks':
-      return { by: 'ranges of blocks', asks: leafText(candidates.leaf), ...counted, exact: false };
+      return { by: candidates.blocks.name, asks: leafText(candidates.leaf), ...counted, exact: false };
     case 'and':
     case 'or':
       return { [candidates.kind]: candidates.parts.map((part) => nodeOf(part, found)), ...counted };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ColumnSource, viewOf } from '#expr/evaluate/column-view.js';
 import { isBitSet } from '#expr/evaluate/rows.js';
 import type { Leaf, Predicate } from '#expr/typed.js';
-import { blockRanges } from '#index/scalar/block-ranges.js';
+import { blockRanges } from '#index/scalar/statistics/block-ranges.js';
 import { Pace } from '#platform/pace.js';
 import { evaluate, type Row } from '../../../test/oracle/predicate-oracle.js';
 import { anyPredicate, leafFamilies } from '../../../test/support/predicate-cases.js';
@@ -34,6 +34,7 @@ function factsOf(
         const view = columns.view(fieldId);
         return view?.kind === 'fixed' ? blockRanges(view, rowCount) : undefined;
       }),
+    groupsOf: () => undefined,
     scanNanos: nanos,
   };
 }

@@ -1,7 +1,6 @@
 // How a filter is evaluated over one segment, decided before a row is touched: which rows come into question by scalar indexes, primary keys
 // and what is known of whole blocks, and what of the filter is then asked of those rows column by column. Pure: the same facts give the same
 // plan. `run-plan.ts` does what it says, `describe-filter.ts` prints it.
-import { INT64_MAX, INT64_MIN } from '#expr/evaluate/numbers/bounds.js';
 import type { Leaf, Predicate } from '#expr/typed.js';
 import type { LeafAnswer } from '#index/scalar/leaf-answer.js';
 
@@ -12,11 +11,19 @@ export interface Source {
   readonly answer: LeafAnswer;
 }
 
-/** What is known of whole blocks of rows. */
+/** What is known of whole blocks of rows, or of row groups of a file. */
 export interface BlockSource {
+  /** As explain names it. */
+  readonly name: string;
   /** Rows of the blocks in which the leaf may be true. */
   readonly rows: number;
   addTo(bits: Uint32Array): void;
+}
+
+/** Row groups of the files. */
+export interface GroupSource extends BlockSource {
+  /** Why the others are left out. */
+  readonly reason: string;
 }
 
 export interface FilterFacts {
@@ -24,12 +31,23 @@ export interface FilterFacts {
   /** By an index, or by primary key; of `!=` the answer of `==`. */
   sourceOf(leaf: Leaf): Source | undefined;
   blocksOf(leaf: Leaf): BlockSource | undefined;
+  /** By the statistics of the files. */
+  groupsOf(leaf: Leaf): GroupSource | undefined;
   /** What a row costs that is read from columns. */
   scanNanos(predicate: Predicate): number;
 }
 
 /** Rows that come into question: all that pass are among them. */
 export type Candidates =
+  | {
+      /** No row passes: the statistics of the files say so, and nothing is read. */
+      readonly kind: 'skipped';
+      readonly by: string;
+      readonly leaf: Leaf;
+      readonly estimated: 0;
+      readonly isExact: true;
+      readonly nanos: 0;
+    }
   | {
       readonly kind: 'source';
       readonly source: Source;
@@ -98,7 +116,7 @@ class Planner {
 
   /** Undefined where a scan of the column is as good. */
   #worthwhile(predicate: Predicate, candidates: Candidates | undefined): Candidates | undefined {
-    if (candidates === undefined) return undefined;
+    if (candidates === undefined || candidates.kind === 'skipped') return candidates;
     const { rowCount, scanNanos } = this.#facts;
     const nanos = scanNanos(predicate);
     const rest = candidates.isExact ? 0 : nanos * candidates.estimated;
@@ -109,6 +127,8 @@ class Planner {
   #planAnd(predicate: Predicate & { readonly kind: 'and' | 'or' }): FilterPlan {
     const { rowCount, scanNanos } = this.#facts;
     const parts = predicate.operands.map((operand) => ({ operand, found: this.#candidatesOf(operand) }));
+    const skipped = parts.find(({ found }) => found?.kind === 'skipped')?.found;
+    if (skipped !== undefined) return { candidates: skipped, residual: undefined };
     const ranked = parts
       .flatMap(({ operand, found }) => (found === undefined ? [] : [{ operand, found }]))
       .sort((a, b) => a.found.estimated - b.found.estimated);
@@ -157,14 +177,16 @@ class Planner {
     return { kind: 'and', parts: [candidates], estimated, nanos, isExact: false };
   }
 
-  /** Only if every part knows: a row that none of them names must not pass. */
+  /** Only if every part knows: a row that none of them names must not pass. Parts that no row passes add nothing. */
   #anyOf(operands: readonly Predicate[]): Candidates | undefined {
-    const parts: Candidates[] = [];
+    const all: Candidates[] = [];
     for (const operand of operands) {
       const found = this.#candidatesOf(operand);
       if (found === undefined) return undefined;
-      parts.push(found);
+      all.push(found);
     }
+    const parts = all.filter(({ kind }) => kind !== 'skipped');
+    if (parts.length === 0) return all[0];
     const estimated = Math.min(
       this.#facts.rowCount,
       parts.reduce((sum, part) => sum + part.estimated, 0),
@@ -186,10 +208,14 @@ class Planner {
     const isNot = predicate.kind === 'not';
     const leaf = isNot ? predicate.operand : predicate;
     const isNegated = isNot !== isMadeNegated(leaf);
-    return this.#bySource(leaf, isNegated) ?? (isNegated ? undefined : this.#byBlocks(leaf));
+    // `not` of a leaf is true where the leaf is known and false, of which the statistics say nothing.
+    const groups = isNot ? undefined : this.#facts.groupsOf(leaf);
+    if (groups?.rows === 0)
+      return { kind: 'skipped', by: groups.reason, leaf, estimated: 0, isExact: true, nanos: 0 };
+    return this.#bySource(leaf, isNegated, groups) ?? (isNegated ? undefined : this.#byBlocks(leaf, groups));
   }
 
-  #bySource(leaf: Leaf, isNegated: boolean): Candidates | undefined {
+  #bySource(leaf: Leaf, isNegated: boolean, groups: BlockSource | undefined): Candidates | undefined {
     const source = this.#facts.sourceOf(leaf);
     if (source === undefined) return undefined;
     const { isExact, rowsMax } = source.answer;
@@ -199,13 +225,14 @@ class Planner {
     const estimated = isNegated ? Math.max(0, rowCount - rowsMax) : rowsMax;
     const nanos = rowsMax * NANOS_PER_NAMED_ROW + rowCount * NANOS_PER_ROW_OF_BITS * (isNegated ? 3 : 1);
     // What names most rows by an index may be no better than blocks that are left out.
-    const blocks = isNegated ? undefined : this.#byBlocks(leaf);
+    const blocks = isNegated ? undefined : this.#byBlocks(leaf, groups);
     if (blocks !== undefined && blocks.nanos + blocks.estimated * scanNanos(leaf) < nanos) return blocks;
     return { kind: 'source', source, leaf, isNegated, estimated, isExact, nanos };
   }
 
-  #byBlocks(leaf: Leaf): Candidates | undefined {
-    const blocks = this.#facts.blocksOf(leaf);
+  /** Blocks are smaller than row groups, but only columns of numbers have them. */
+  #byBlocks(leaf: Leaf, groups: BlockSource | undefined): Candidates | undefined {
+    const blocks = this.#facts.blocksOf(leaf) ?? groups;
     if (blocks === undefined || blocks.rows === this.#facts.rowCount) return undefined;
     const nanos = this.#facts.rowCount * NANOS_PER_ROW_OF_BITS;
     return { kind: 'blocks', blocks, leaf, estimated: blocks.rows, isExact: false, nanos };
@@ -227,49 +254,3 @@ function conjunctionOf(operands: readonly Predicate[]): Predicate | undefined {
 
 /** Whether the leaf is the negation of what is asked of a source. */
 const isMadeNegated = (leaf: Leaf): boolean => leaf.kind === 'compare' && leaf.op === '!=';
-
-/** The numbers that a leaf lets pass lie between these; undefined: it is no question of the kind. */
-export function numbersOf(
-  leaf: Leaf,
-): { readonly low: number | bigint; readonly high: number | bigint } | undefined {
-  if (leaf.kind === 'compare') {
-    const value = numberIn(leaf.value);
-    if (value === undefined) return undefined;
-    switch (leaf.op) {
-      case '==':
-        return { low: value, high: value };
-      case '<':
-      case '<=':
-        return { low: -Infinity, high: value };
-      case '>':
-      case '>=':
-        return { low: value, high: Infinity };
-      case '!=':
-        return undefined;
-    }
-  }
-  if (leaf.kind === 'range') {
-    const [low, high] = [numberIn(leaf.lower), numberIn(leaf.upper)];
-    return low === undefined || high === undefined ? undefined : { low, high };
-  }
-  if (leaf.kind !== 'in') return undefined;
-  const { ints, doubles, bools, texts, lists } = leaf.values;
-  if (bools.length + texts.length + lists.length > 0) return undefined;
-  if (ints.length > 0 && doubles.length > 0) return undefined;
-  if (ints.length > 0) return { low: ints[0] ?? INT64_MIN, high: ints.at(-1) ?? INT64_MAX };
-  return { low: doubles[0] ?? Infinity, high: doubles.at(-1) ?? -Infinity };
-}
-
-function numberIn(literal: (Leaf & { readonly kind: 'compare' })['value']): number | bigint | undefined {
-  switch (literal.type) {
-    case 'int':
-    case 'time':
-    case 'float':
-    case 'double':
-      return literal.value;
-    case 'bool':
-      return Number(literal.value);
-    default:
-      return undefined;
-  }
-}

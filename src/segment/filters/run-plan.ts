@@ -107,6 +107,8 @@ function candidateBits(
 ): Uint32Array {
   const bits = new Uint32Array(Math.ceil(rowCount / 32));
   switch (candidates.kind) {
+    case 'skipped':
+      break;
     case 'blocks':
       candidates.blocks.addTo(bits);
       break;

@@ -1,8 +1,9 @@
-// What a segment whose rows are complete knows beside them: its scalar indexes, and what is known of whole blocks of its columns of numbers.
-// Neither is needed for an answer: both may come and go while the segment serves.
+// What a segment whose rows are complete knows beside them: its scalar indexes, what is known of whole blocks of its columns of numbers, and
+// what its files say of their row groups. None of it is needed for an answer; indexes and ranges may come and go while the segment serves.
 import type { ColumnView } from '#expr/evaluate/column-view.js';
-import { type BlockRanges, blockRanges } from '#index/scalar/block-ranges.js';
 import type { ScalarIndex } from '#index/scalar/scalar-index.js';
+import { type BlockRanges, blockRanges } from '#index/scalar/statistics/block-ranges.js';
+import type { SegmentStatistics } from './segment-statistics.js';
 
 export interface LoadedScalarIndex {
   readonly indexId: bigint;
@@ -17,11 +18,14 @@ export interface LoadedScalarIndex {
 export class SealedParts {
   /** Rows that are complete. */
   readonly rowCount: number;
+  /** What its files say of it; undefined: no row of it came from a file. */
+  readonly statistics: SegmentStatistics | undefined;
   readonly #indexes = new Map<bigint, LoadedScalarIndex>();
   readonly #ranges = new Map<bigint, BlockRanges>();
 
-  constructor(rowCount: number) {
+  constructor(rowCount: number, statistics?: SegmentStatistics) {
     this.rowCount = rowCount;
+    this.statistics = statistics;
   }
 
   get indexes(): readonly LoadedScalarIndex[] {

@@ -1,14 +1,16 @@
 // What a segment knows of the leaves of a filter: the facts of a plan.
 import type { ColumnSource } from '#expr/evaluate/column-view.js';
-import { BLOCK_ROWS, setRange } from '#expr/evaluate/rows.js';
+import { BLOCK_ROWS } from '#expr/evaluate/rows.js';
 import type { FieldRef, Leaf, Operand } from '#expr/typed.js';
-import { type BlockRanges, mayHold } from '#index/scalar/block-ranges.js';
 import { type LeafAnswer, listAnswer } from '#index/scalar/leaf-answer.js';
+import { type BlockRanges, mayHold } from '#index/scalar/statistics/block-ranges.js';
 import { SET_MAX } from '#index/scalar/value-answers.js';
 import type { Key } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { type BlockSource, type FilterFacts, numbersOf, type Source } from './filter-plan.js';
+import type { BlockSource, FilterFacts, Source } from './filter-plan.js';
+import { numbersOf } from './leaf-numbers.js';
+import { type RowRange, rangesSource } from './rows-in-ranges.js';
 import { scanNanos } from './scan-cost.js';
 import type { LoadedScalarIndex, SealedParts } from './sealed-parts.js';
 
@@ -27,6 +29,7 @@ export function factsOf(data: FactsSource, rowCount: number, columns: ColumnSour
     rowCount,
     sourceOf: (leaf) => keySource(data, rowCount, leaf) ?? indexSource(data, rowCount, leaf),
     blocksOf: (leaf) => blockSource(data, rowCount, columns, leaf),
+    groupsOf: (leaf) => sealedOf(data, rowCount)?.statistics?.groupsOf(leaf),
     scanNanos,
   };
 }
@@ -63,8 +66,8 @@ const isField = (operand: Operand, fieldId: bigint): boolean =>
   operand.kind === 'field' && operand.field.fieldId === fieldId;
 
 function indexSource(data: FactsSource, rowCount: number, leaf: Leaf): Source | undefined {
-  const { sealed } = data;
-  return sealed?.rowCount === rowCount ? bestSource(sealed.indexes, leaf) : undefined;
+  const sealed = sealedOf(data, rowCount);
+  return sealed && bestSource(sealed.indexes, leaf);
 }
 
 /** Chooses, among the indexes that know the leaf, the one that names the fewest rows; among equal ones that which needs no second look. */
@@ -82,13 +85,18 @@ export function bestSource(indexes: Iterable<NamedIndex>, leaf: Leaf): Source | 
   return best;
 }
 
+/** What is known of rows that are complete. */
+const sealedOf = ({ sealed }: FactsSource, rowCount: number): SealedParts | undefined =>
+  sealed?.rowCount === rowCount ? sealed : undefined;
+
 function blockSource(
-  { sealed }: FactsSource,
+  data: FactsSource,
   rowCount: number,
   columns: ColumnSource,
   leaf: Leaf,
 ): BlockSource | undefined {
-  if (sealed === undefined || sealed.rowCount !== rowCount) return undefined;
+  const sealed = sealedOf(data, rowCount);
+  if (sealed === undefined) return undefined;
   return blocksWithin(leaf, (fieldId) => {
     const view = columns.view(fieldId);
     return view && sealed.rangesOf(fieldId, view);
@@ -110,18 +118,11 @@ export function blocksWithin(
   const ranges = bounds && rangesOf(field.fieldId);
   if (bounds === undefined || ranges === undefined) return undefined;
   const { rowCount } = ranges;
-  const blocks: number[] = [];
-  let rows = 0;
+  const blocks: RowRange[] = [];
   for (let block = 0; block < ranges.least.length; block++) {
     if (!mayHold(ranges, block, bounds)) continue;
-    blocks.push(block);
-    rows += Math.min(BLOCK_ROWS, rowCount - block * BLOCK_ROWS);
+    const begin = block * BLOCK_ROWS;
+    blocks.push({ begin, count: Math.min(BLOCK_ROWS, rowCount - begin) });
   }
-  return {
-    rows,
-    addTo(bits) {
-      for (const block of blocks)
-        setRange(bits, block * BLOCK_ROWS, Math.min(BLOCK_ROWS, rowCount - block * BLOCK_ROWS));
-    },
-  };
+  return rangesSource(blocks, 'ranges of blocks');
 }

@@ -4,9 +4,11 @@
 import { parquetMetadata, type SchemaElement } from 'hyparquet';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import type { Bound, ChunkStatistics } from '#index/scalar/statistics/chunk-statistics.js';
 import { column as makeColumn } from '#model/columns/column.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
+import { readBloom } from './bloom-column.js';
 import { FixedColumn } from './fixed-column.js';
 import { decodeByteArrays, decodeFixed, decodeLists } from './page-decoding.js';
 import { COUNT_MAX, count, type Page, pageValues, readPage } from './parquet-page.js';
@@ -50,7 +52,7 @@ export class ParquetFileReader {
       ) {
         throw new Error('no PAR1 at the start');
       }
-      return parquetMetadata(bytes, { geoparquet: false });
+      return parquetMetadata(bytes, { geoparquet: false, parsers: plainStatistics });
     });
     this.rowCount = this.#guard('footer', () => {
       const rows = this.#footer.row_groups.reduce((sum, group) => sum + count(group.num_rows, 0xffffffff), 0);
@@ -116,6 +118,32 @@ export class ParquetFileReader {
     return new FixedColumn(this.#bytes, pages, width);
   }
 
+  /** Rows of each row group. */
+  get groupRows(): number[] {
+    return this.#footer.row_groups.map((group) => Number(group.num_rows));
+  }
+
+  /** What the footer says of a column in each row group; undefined where it says nothing. */
+  statistics(field: FieldRequest): (ChunkStatistics | undefined)[] {
+    const name = this.#nameOf(field);
+    return this.#guard(`statistics of ${field.name}`, () =>
+      this.#footer.row_groups.map((group) => {
+        const meta = group.columns.find((chunk) =>
+          isPath(chunk.meta_data?.path_in_schema, [name]),
+        )?.meta_data;
+        const found = meta?.statistics;
+        if (meta === undefined || found?.null_count === undefined) return undefined;
+        const offset = meta.bloom_filter_offset;
+        return {
+          nulls: count(found.null_count, count(group.num_rows, 0xffffffff)),
+          least: boundOf(found.min_value),
+          most: boundOf(found.max_value),
+          bloom: offset === undefined ? undefined : readBloom(this.#bytes, count(offset, this.#bytes.length)),
+        };
+      }),
+    );
+  }
+
   /** The column's pages in row order. A column that is one leaf has the shape of version 1. */
   #open(field: FieldRequest): OpenColumn {
     const name = this.#nameOf(field);
@@ -170,6 +198,19 @@ export class ParquetFileReader {
     });
     return makeColumn(field.fieldId, field.dataType, data, new Uint8Array(0), flags);
   }
+}
+
+/** As stored: a time is its number, and a text its bytes. */
+const plainStatistics = {
+  timestampFromMicroseconds: (micros: bigint) => micros,
+  stringFromBytes: (bytes: Uint8Array) => bytes.slice(),
+};
+
+function boundOf(value: unknown): Bound | undefined {
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'number' || typeof value === 'bigint' || value instanceof Uint8Array
+    ? value
+    : undefined;
 }
 
 interface OpenColumn {

@@ -22,6 +22,8 @@ export interface ParquetField {
   /** Rows may be null. */
   readonly isOptional: boolean;
   readonly isCompressed: boolean;
+  /** What the footer says of each row group: null count and ends of the values, with `bloom` also which values it certainly has not. */
+  readonly statistics?: 'ends' | 'bloom';
 }
 
 /** A field as far as its type goes. */

@@ -5,9 +5,12 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
 import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
 import { assert } from '#base/assert.js';
+import type { SplitBlockBloom } from '#index/scalar/statistics/split-block-bloom.js';
 import { uint32At } from '#model/columns/column.js';
 import type { Column } from '#proto/elanus/data.js';
 import { ARROW_NOTE, arrowSchemaNote } from './arrow-schema.js';
+import { bloomOfColumn, writeBloom } from './bloom-column.js';
+import { columnStatistics, TEXT_BYTES_MAX } from './column-statistics.js';
 import { GEO_NOTE, geoNote } from './geo-note.js';
 import { encodeListLevels, type Levels, lengthened } from './list-levels.js';
 import { encodeNullFlags } from './null-flags.js';
@@ -34,11 +37,14 @@ const PAGE_ROWS_MAX = 65_536;
 const NO_BYTES = new Uint8Array(0);
 
 type Chunk = ParquetWriter['row_groups'][number]['columns'][number];
+type ChunkMeta = NonNullable<Chunk['meta_data']>;
 
 export class ParquetFile {
   readonly #fields: readonly ParquetField[];
   readonly #out: ByteWriter;
   readonly #writer: ParquetWriter;
+  /** Those of all row groups go before the footer, together. */
+  readonly #blooms: { readonly bloom: SplitBlockBloom; readonly meta: ChunkMeta }[] = [];
 
   /** @param bytesHint about how large the file will be. */
   constructor(fields: readonly ParquetField[], notes: Readonly<Record<string, string>>, bytesHint: number) {
@@ -61,6 +67,7 @@ export class ParquetFile {
         ...fields.flatMap((field) => shapeElements(shapeOf(field), field)),
       ],
       codec: 'UNCOMPRESSED',
+      statisticsTruncateLength: TEXT_BYTES_MAX,
       kvMetadata: Object.entries({ ...own, ...notes }).map(([key, value]) => ({ key, value })),
       createdBy: 'elanus',
     });
@@ -86,6 +93,10 @@ export class ParquetFile {
   }
 
   finish(): Uint8Array {
+    for (const { bloom, meta } of this.#blooms) {
+      meta.bloom_filter_offset = BigInt(this.#out.offset);
+      meta.bloom_filter_length = writeBloom(this.#out, bloom);
+    }
     this.#writer.finish();
     return this.#out.getBytes();
   }
@@ -102,19 +113,20 @@ export class ParquetFile {
       values += page.values;
       row = end;
     }
-    return {
-      file_offset: BigInt(begin),
-      meta_data: {
-        type: physicalType(shape.leaf.dataType),
-        encodings: field.isOptional || isNested(shape) ? ['PLAIN', 'RLE'] : ['PLAIN'],
-        path_in_schema: leafPath(field.name, shape),
-        codec: field.isCompressed ? 'SNAPPY' : 'UNCOMPRESSED',
-        num_values: BigInt(values),
-        total_compressed_size: BigInt(this.#out.offset - begin),
-        total_uncompressed_size: BigInt(uncompressed),
-        data_page_offset: BigInt(begin),
-      },
+    const statistics = field.statistics && columnStatistics(field, column, rowCount);
+    const meta: ChunkMeta = {
+      type: physicalType(shape.leaf.dataType),
+      encodings: field.isOptional || isNested(shape) ? ['PLAIN', 'RLE'] : ['PLAIN'],
+      path_in_schema: leafPath(field.name, shape),
+      codec: field.isCompressed ? 'SNAPPY' : 'UNCOMPRESSED',
+      num_values: BigInt(values),
+      total_compressed_size: BigInt(this.#out.offset - begin),
+      total_uncompressed_size: BigInt(uncompressed),
+      data_page_offset: BigInt(begin),
+      ...(statistics && { statistics }),
     };
+    if (field.statistics === 'bloom') this.#blooms.push({ bloom: bloomOfColumn(column, rowCount), meta });
+    return { file_offset: BigInt(begin), meta_data: meta };
   }
 
   #writePage(
