@@ -50,6 +50,15 @@ export const errorSpecs = {
   metric_not_found: { code: 1200, legacy: 1, retry: 'never', input: true },
   wal_fenced: { code: 1302, legacy: 1, retry: 'after_refresh' },
   wal_unavailable: { code: 1302, legacy: 1, retry: 'same_request' },
+  /** Who calls did not show who they are. */
+  unauthenticated: { code: 1400, legacy: 1, retry: 'never' },
+  /** The old password beside a new one; the caller itself is known. */
+  wrong_password: { code: 1400, legacy: 1, retry: 'never', input: true },
+  /** Who calls may not do this. */
+  permission_denied: { code: 1401, legacy: 1, retry: 'never' },
+  /** Nobody may do this. */
+  not_permitted: { code: 1401, legacy: 1, retry: 'never', input: true },
+  invalid_group_name: { code: 1402, legacy: 1, retry: 'never', input: true },
   alias_not_found: { code: 1600, legacy: 1, retry: 'never', input: true },
   alias_clash: { code: 1601, legacy: 1, retry: 'never', input: true },
   alias_exists: { code: 1602, legacy: 1, retry: 'never', input: true },

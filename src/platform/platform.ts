@@ -7,6 +7,7 @@ import type { Logger } from './logger.js';
 import type { MetaStore } from './meta-store.js';
 import type { Metrics } from './metrics.js';
 import type { ObjectStore } from './object-store.js';
+import type { Passwords } from './passwords.js';
 import type { Clock, Timers } from './time.js';
 import type { Transport } from './transport.js';
 import type { Workers } from './workers.js';
@@ -23,6 +24,7 @@ export interface Platform {
   readonly logs?: LogStore;
   readonly transport: Transport;
   readonly workers: Workers;
+  readonly passwords: Passwords;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Memory that this process may use, in bytes: the machine's, or its container's when that is less. */

@@ -7,6 +7,10 @@ export interface CallContext {
   readonly deadlineMs?: number;
   /** Lower-case keys; values of several headers joined by ",". */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Address of the peer's machine, where the transport knows one. */
+  readonly peer?: string;
+  /** Who calls, once that is shown; no transport sets it. Not given: nobody was asked. */
+  readonly user?: string;
 }
 
 /** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */

@@ -55,6 +55,10 @@ export const chained = (method: ServiceMethod, steps: readonly Interceptor[], ha
     handler,
   );
 
+/** Failures that clients know as those of the transport: they must not send such a call again as it was. */
+const isOfTransport = ({ key }: ElanusError): boolean =>
+  key === 'unauthenticated' || key === 'permission_denied';
+
 /** Whatever is thrown becomes a status in the answer's own shape; an answer without a status gets that of success. */
 export const statusOfErrors =
   (onError?: (path: string, error: ElanusError) => void): Interceptor =>
@@ -63,6 +67,7 @@ export const statusOfErrors =
       return withSuccess(method.status, await next(request, context));
     } catch (error) {
       const failure = toElanusError(error, method.name);
+      if (isOfTransport(failure)) throw failure;
       onError?.(method.path, failure);
       return failed(method.status, failure);
     }

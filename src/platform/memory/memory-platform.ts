@@ -13,6 +13,7 @@ import { type Completes, type KeptBytes, MemoryFiles } from './memory-files.js';
 import { MemoryLogger } from './memory-logger.js';
 import { MemoryMetaStore } from './memory-meta-store.js';
 import { MemoryMetrics } from './memory-metrics.js';
+import { memoryPasswords } from './memory-passwords.js';
 import { MemoryTransport } from './memory-transport.js';
 import { mortalFiles, mortalMetaStore, mortalObjectStore } from './mortal-stores.js';
 import { type Link, SimulatedNetwork } from './simulated-network.js';
@@ -101,6 +102,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
       ...(options.tasks === undefined ? {} : { tasks: options.tasks }),
       ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     }),
+    passwords: memoryPasswords(seededRandom(1)),
     logger: new MemoryLogger(() => clock.now()),
     metrics: new MemoryMetrics(),
     memoryBytes: options.memoryBytes ?? 2 ** 40,

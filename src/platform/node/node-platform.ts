@@ -22,6 +22,7 @@ import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
+import { NodePasswords } from './node-passwords.js';
 import { nodeClock, nodeTimers } from './node-time.js';
 import { NodeWorkers } from './node-workers.js';
 import { PromMetrics } from './prom-metrics.js';
@@ -43,6 +44,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
   const workers = new NodeWorkers(
     options.parallelism === undefined ? {} : { parallelism: options.parallelism },
   );
+  const passwords = new NodePasswords();
   const logger = new ConsoleLogger(options.logLevel ?? 'info');
   let closing: Promise<void> | undefined;
   return {
@@ -54,12 +56,14 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     objectStore: new FileObjectStore(files, 'objects'),
     transport: new GrpcTransport(logger),
     workers,
+    passwords,
     logger,
     metrics: new PromMetrics(),
     memoryBytes: memoryBytes(),
     crc32,
     close() {
       closing ??= runStopSteps(nodeTimers, [
+        { name: 'ending the thread of passwords', withinMs: PART_MS, run: () => passwords.close() },
         { name: 'ending the compute threads', withinMs: PART_MS, run: () => workers.close() },
         { name: 'closing the data folder', withinMs: 3 * PART_MS + 500, run: closeStores },
       ]).then(throwFailures);

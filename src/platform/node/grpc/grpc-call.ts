@@ -191,6 +191,7 @@ export class GrpcCall {
     const context: CallContext = {
       signal: this.#abort.signal,
       metadata: readHeaders(this.#headers),
+      ...peerOf(this.#stream),
       ...(this.#deadlineMs === undefined ? {} : { deadlineMs: this.#deadlineMs }),
     };
     const run = async (): Promise<Uint8Array> => this.#handler(message, context);
@@ -282,3 +283,9 @@ export function respondStatus(stream: ServerHttp2Stream, code: number, details: 
 
 const noRoom = (held: HeldBytes, what: string): string =>
   `no room for ${what}: calls under way and answers not read yet hold ${held.bytes} of ${held.bytesMax} bytes; send less at once, or try again when they have ended`;
+
+/** A stream whose session is gone has nobody to name. */
+function peerOf({ session }: ServerHttp2Stream): { readonly peer?: string } {
+  const peer = session?.destroyed === false ? session.socket.remoteAddress : undefined;
+  return peer === undefined ? {} : { peer };
+}

@@ -16,6 +16,8 @@ const codeOfKey: Partial<Record<ErrorKey, status>> = {
   unsupported: status.UNIMPLEMENTED,
   invalid_parameter: status.INVALID_ARGUMENT,
   cancelled: status.CANCELLED,
+  unauthenticated: status.UNAUTHENTICATED,
+  permission_denied: status.PERMISSION_DENIED,
 };
 
 /** What a client sees of a handler's error: never UNKNOWN, which clients of Milvus retry blindly. */

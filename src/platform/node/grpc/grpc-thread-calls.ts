@@ -43,10 +43,18 @@ export class ThreadCalls {
     this.#running.clear();
   }
 
-  #call([, id, method, deadlineMs, metadata]: CallItem & { readonly 0: 'call' }, request: Uint8Array): void {
+  #call(
+    [, id, method, deadlineMs, metadata, , peer]: CallItem & { readonly 0: 'call' },
+    request: Uint8Array,
+  ): void {
     const abort = new AbortController();
     this.#running.set(id, abort);
-    const context = { signal: abort.signal, metadata, ...(deadlineMs === undefined ? {} : { deadlineMs }) };
+    const context = {
+      signal: abort.signal,
+      metadata,
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      ...(peer === undefined ? {} : { peer }),
+    };
     const run = async (): Promise<Uint8Array> => {
       const handler = this.#handlers[method];
       if (handler === undefined)

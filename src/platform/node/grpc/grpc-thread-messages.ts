@@ -34,6 +34,7 @@ export type CallItem =
       deadlineMs: number | undefined,
       metadata: Record,
       body: Body,
+      peer: string | undefined,
     ]
   | readonly [kind: 'http', id: number, method: string, path: string, headers: Record, body: Body]
   | readonly [kind: 'cancel', id: number];

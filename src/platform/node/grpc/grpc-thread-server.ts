@@ -82,11 +82,11 @@ class Forward {
   }
 
   #handler(method: number): MethodHandler {
-    return (request, { signal, deadlineMs, metadata }) => {
+    return (request, { signal, deadlineMs, metadata, peer }) => {
       const id = this.#nextId++;
       const waiter = deferred<Uint8Array>();
       this.#calls.set(id, waiter);
-      this.#poster.push(['call', id, method, deadlineMs, metadata, this.#poster.body(request, true)]);
+      this.#poster.push(['call', id, method, deadlineMs, metadata, this.#poster.body(request, true), peer]);
       signal.addEventListener('abort', () => this.#poster.push(['cancel', id]), { once: true });
       return waiter.promise;
     };
