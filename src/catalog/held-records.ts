@@ -34,6 +34,11 @@ export class HeldRecords<Id, T> {
     return this.#records;
   }
 
+  /** The revision of the record as it is held; 0: there is none. Rises with every change, also from one life of the process to the next. */
+  revisionOf(id: Id): bigint {
+    return this.#revisions.get(id) ?? 0n;
+  }
+
   async load(): Promise<void> {
     for (const { record, revision } of await this.#table.entries())
       this.#hold(this.#idOf(record), record, revision);

@@ -10,6 +10,7 @@ import {
   QueryCoordDefinition,
   QueryNodeDefinition,
   StreamingNodeDefinition,
+  UsersDefinition,
 } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
@@ -91,6 +92,7 @@ type RolePeers = ReturnType<typeof peersOf>;
 const peersOf = (directory: RoleDirectory) => ({
   rootCoord: directory.client(RootCoordDefinition),
   definitions: directory.client(DefinitionsDefinition),
+  users: directory.client(UsersDefinition),
   dataCoord: directory.client(DataCoordDefinition),
   channelRegistry: directory.client(ChannelRegistryDefinition),
   streamingNode: directory.client(StreamingNodeDefinition),

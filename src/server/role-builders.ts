@@ -7,6 +7,7 @@ import {
   QueryCoordDefinition,
   QueryNodeDefinition,
   StreamingNodeDefinition,
+  UsersDefinition,
 } from '#proto/elanus/roles.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
@@ -72,6 +73,7 @@ async function buildRootCoord(parts: NodeParts): Promise<BuiltRole> {
   rootCoord.setDataCoord(peers.dataCoord);
   parts.serve(RootCoordDefinition, rootCoord.rootCoordHandlers);
   parts.serve(DefinitionsDefinition, rootCoord.definitionHandlers);
+  parts.serve(UsersDefinition, rootCoord.usersHandlers);
   parts.setHealthy('root-coord');
   closers.add(
     'root-coord',

@@ -17,6 +17,7 @@ import type { PeerAddresses } from './config.js';
 const serviceRoles: Readonly<Record<string, RoleName>> = {
   'milvus.proto.rootcoord.RootCoord': 'root-coord',
   'elanus.v1.Definitions': 'root-coord',
+  'elanus.v1.Users': 'root-coord',
   'milvus.proto.data.DataCoord': 'data-coord',
   'elanus.v1.ChannelRegistry': 'data-coord',
   'elanus.v1.StreamingNode': 'streaming-node',

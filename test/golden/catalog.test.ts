@@ -107,6 +107,14 @@ describe('records of version 1', () => {
       droppingPartitions: [{ name: 'gone' }],
     });
     expect(catalog.databases()).toMatchObject([{ name: 'default', properties: { timezone: 'UTC' } }]);
+    expect(catalog.users.record).toMatchObject({
+      users: [{ name: 'root', passwordHash: '' }, { name: 'reader' }],
+      roles: [
+        { name: 'admin' },
+        { users: ['reader'], grants: [{ objectName: 'golden', privilege: 'reading' }] },
+      ],
+      groups: [{ privileges: ['Search', 'Query'] }],
+    });
     for (const collection of catalog.collections()) await catalog.saveCollection(collection);
     for (const database of catalog.databases()) await catalog.saveDatabase(database);
     expect(await written(store, 'root-coord/')).toEqual(expected('root-coord/'));

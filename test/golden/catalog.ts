@@ -16,6 +16,7 @@ import {
   LoadRecord,
   ResourceGroupRecord,
   SegmentRecord,
+  UsersRecord,
 } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 
@@ -101,6 +102,28 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
     ids: bound('kv/gid/idTimestamp', 1_700_000_000_456_000_000n),
     database: kept(`root-coord/database/db-info/${idKey(1n)}`, DatabaseRecord, {
       ...{ id: 1n, name: 'default', createdTimestamp: 1n << 39n, properties: { timezone: 'UTC' } },
+    }),
+    users: kept('root-coord/users/all', UsersRecord, {
+      users: [
+        { name: 'root', passwordHash: '' },
+        {
+          ...{ name: 'reader', description: 'reads', createdTimestamp: 1n << 40n },
+          passwordHash: '$2b$10$abcdefghijklmnopqrstuuGJ3bd0WXvbLHpRN4JBRvCJZqFTzvG2W',
+        },
+      ],
+      roles: [
+        { name: 'admin' },
+        {
+          ...{ name: 'readers', description: 'read', users: ['reader'] },
+          grants: [
+            {
+              ...{ objectType: 'Collection', objectName: 'golden', database: 'default' },
+              ...{ privilege: 'reading', grantor: 'root' },
+            },
+          ],
+        },
+      ],
+      groups: [{ name: 'reading', privileges: ['Search', 'Query'] }],
     }),
     'collection-creating': kept(`root-coord/collection/${idKey(1n)}`, CollectionRecord, {
       ...{ ...collection, id: 1n, state: 'creating' },

@@ -10,6 +10,7 @@ import {
 } from '#model/states/collection.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { CollectionRecord, DatabaseRecord } from '#proto/elanus/data.js';
+import { type NameMove, UsersCatalog } from '#roles/root-coord/users/users-catalog.js';
 
 export const DEFAULT_DATABASE = 'default';
 
@@ -19,6 +20,8 @@ interface CollectionKeys {
 }
 
 export class DefinitionCatalog {
+  /** Who may do what: grants go with what they name, in the transaction that drops or renames it. */
+  readonly users: UsersCatalog;
   readonly #store: MetaStore;
   readonly #collections: HeldRecords<bigint, Collection>;
   readonly #byName = new Map<string, bigint>();
@@ -27,8 +30,9 @@ export class DefinitionCatalog {
   readonly #keys = new Map<bigint, CollectionKeys>();
   readonly #databases: HeldRecords<bigint, DatabaseRecord>;
 
-  private constructor(store: MetaStore) {
+  private constructor(store: MetaStore, users: UsersCatalog) {
     this.#store = store;
+    this.users = users;
     this.#collections = new HeldRecords(
       recordTable(
         store,
@@ -46,7 +50,7 @@ export class DefinitionCatalog {
   }
 
   static async open(store: MetaStore): Promise<DefinitionCatalog> {
-    const catalog = new DefinitionCatalog(store);
+    const catalog = new DefinitionCatalog(store, await UsersCatalog.open(store));
     await catalog.#collections.load();
     await catalog.#databases.load();
     for (const record of catalog.collections()) catalog.#remember(record);
@@ -119,7 +123,11 @@ export class DefinitionCatalog {
     const entered = records.filter((record) => this.byId(record.id)?.database !== record.database);
     const databases = new Set(entered.map((record) => this.database(record.database).id));
     const guards = [...databases].map((id) => this.#databases.guard(id));
-    const changes = records.map((record) => this.#collections.put(record));
+    const moves = records.flatMap((record) => nameMove(this.byId(record.id), record));
+    const changes = [
+      ...this.users.following(moves),
+      ...records.map((record) => this.#collections.put(record)),
+    ];
     await commitChanges(this.#store, changes, guards);
     for (const record of records) this.#remember(record);
   }
@@ -151,8 +159,21 @@ export class DefinitionCatalog {
   }
 
   removeDatabase(record: DatabaseRecord): Promise<void> {
-    return commitChanges(this.#store, [this.#databases.remove(record.id)]);
+    const grants = this.users.following([{ from: { database: record.name } }]);
+    return commitChanges(this.#store, [...grants, this.#databases.remove(record.id)]);
   }
 }
+
+/** What a change of a record means to those who name the collection: nothing, another name, or that it is gone. */
+function nameMove(before: Collection | undefined, after: Collection): readonly NameMove[] {
+  // What was never whole leaves no name behind that anyone could have meant by it.
+  if (before?.state !== 'created') return [];
+  const from = nameOf(before);
+  if (after.state === 'dropping') return [{ from }];
+  const to = nameOf(after);
+  return from.database === to.database && from.collection === to.collection ? [] : [{ from, to }];
+}
+
+const nameOf = ({ database, schema }: Collection) => ({ database, collection: schema?.name ?? '' });
 
 const nameKey = (database: string, name: string): string => `${database}\0${name}`;

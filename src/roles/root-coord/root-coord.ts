@@ -6,9 +6,10 @@ import { isCreated } from '#model/states/collection.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { CollectionResponse, DefinitionsDefinition } from '#proto/elanus/roles.js';
+import type { CollectionResponse, DefinitionsDefinition, UsersDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import { usersHandlers } from '#roles/root-coord/users/users-handlers.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { Ddl } from './ddl.js';
@@ -191,6 +192,10 @@ export class RootCoord {
       return {};
     },
   };
+
+  get usersHandlers(): Handlers<typeof UsersDefinition> {
+    return usersHandlers(this.#catalog.users, () => this.#timestamps.allocate(1));
+  }
 
   readonly definitionHandlers: Handlers<typeof DefinitionsDefinition> = {
     createCollection: async (request) => {
