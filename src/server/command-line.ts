@@ -57,3 +57,18 @@ export function parsePeer(text: string): { readonly role: RoleName; readonly add
     );
   return { role, address: `${host}:${port}` };
 }
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/** A port that others can reach lets in whoever has a password, or everyone because somebody wants it so. @throws refused */
+export function checkOpenness(
+  { host, auth, insecure }: { readonly host: string; readonly auth: boolean; readonly insecure: boolean },
+  say: { readonly host: string; readonly auth: string; readonly insecure: string },
+): void {
+  if (isLoopback(host) || auth || insecure) return;
+  throw new ElanusError(
+    'refused',
+    `${say.host} ${host} would open the database to the network without authentication; ${say.auth} (docs/security.md), bind to 127.0.0.1, or ${say.insecure} if the network is yours`,
+  );
+}

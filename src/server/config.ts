@@ -6,10 +6,12 @@ export type PeerAddresses = Readonly<Partial<Record<RoleName, string | readonly 
 export interface Config {
   /** Which roles this process runs. */
   readonly roles: readonly RoleName[];
-  /** Public listener; loopback by default, because there is no authentication yet. */
+  /** Public listener; loopback by default, because everyone is let in unless `auth` is set. */
   readonly host: string;
   /** 0: any free port. 19530 is what Milvus clients expect. */
   readonly port: number;
+  /** Whether clients have to show who they are, and may do only what they were granted (docs/security.md). */
+  readonly auth: boolean;
   /**
    * Threads that speak gRPC with clients, so that the main thread is left with the searches; 0: the main thread speaks it. Needs Node 22.12
    * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 20 MB.
@@ -67,6 +69,7 @@ export const defaultConfig: Config = Object.freeze({
   roles: roleNames,
   host: '127.0.0.1',
   port: 19530,
+  auth: false,
   grpcThreads: 0,
   rest: true,
   corsOrigins: [],

@@ -2,12 +2,14 @@
 import { ElanusError } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
-import { GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
+import { checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { type RunningNode, startNode } from './node.js';
 
 export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Allows a `host` that others can reach without `auth`. */
+  readonly insecure?: boolean;
 }
 
 export interface Elanus {
@@ -24,8 +26,10 @@ export interface Elanus {
 
 /** @throws ElanusError as the package's `open` says, or whatever broke */
 export async function openDatabase(folder: string | undefined, options: OpenOptions): Promise<Elanus> {
-  const { logLevel, ...settings } = options;
+  const { logLevel, insecure = false, ...settings } = options;
   checkOptions(folder, settings);
+  const { host = defaultConfig.host, auth = false } = settings;
+  checkOpenness({ host, auth, insecure }, { host: 'host', auth: 'set auth', insecure: 'set insecure' });
   const platform = await openNodePlatform({
     ...(folder === undefined ? {} : { dataFolder: folder }),
     logLevel: logLevel ?? 'warn',

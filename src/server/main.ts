@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
-import { parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
+import { checkOpenness, parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
 import type { CloseLimits } from './node-stop.js';
@@ -41,6 +41,7 @@ interface ServeOptions {
   readonly role?: RoleName[];
   readonly peer: Partial<Record<RoleName, readonly string[]>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly auth: boolean;
   readonly insecure: boolean;
   readonly memoryLimit?: number;
   readonly grpcThreads: number;
@@ -48,17 +49,13 @@ interface ServeOptions {
   readonly corsOrigin: readonly string[];
 }
 
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || host.startsWith('127.');
-
 async function serve(options: ServeOptions): Promise<void> {
   checkRuntime(process.versions);
-  if (!isLoopback(options.host) && !options.insecure) {
-    throw new ElanusError(
-      'refused',
-      `--host ${options.host} would open the database to the network, and this version has no authentication; bind to 127.0.0.1, or add --insecure if the network is yours`,
-    );
-  }
+  checkOpenness(options, {
+    host: '--host',
+    auth: 'add --auth',
+    insecure: 'add --insecure',
+  });
   const platform = await openNodePlatform({
     ...(options.data === undefined ? {} : { dataFolder: options.data }),
     logLevel: options.logLevel,
@@ -67,6 +64,7 @@ async function serve(options: ServeOptions): Promise<void> {
     ...defaultConfig,
     port: options.port,
     host: options.host,
+    auth: options.auth,
     internalPort: options.internalPort,
     roles: options.role ?? roleNames,
     peers: options.peer,
@@ -182,6 +180,7 @@ program
     (origin: string, before: readonly string[]) => [...before, origin],
     [],
   )
+  .option('--auth', 'let in only users with their passwords, and let them do what they were granted', false)
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',

@@ -1,6 +1,7 @@
 // A proxy alone on simulated time: its public calls as messages, with handlers of the test in place of the other roles. A call to a role
 // that the test gave no handler for fails.
 
+import { changedUsers, initialUsers } from '#model/rights/users-record.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import type { CallContext } from '#platform/transport.js';
 import { CollectionRecord } from '#proto/elanus/data.js';
@@ -9,6 +10,7 @@ import {
   DefinitionsDefinition,
   QueryCoordDefinition,
   StreamingNodeDefinition,
+  UsersDefinition,
 } from '#proto/elanus/roles.js';
 import { ErrorCode } from '#proto/milvus/common.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
@@ -19,6 +21,7 @@ import { CollectionAccess } from '#roles/proxy/collection-access.js';
 import { methodTable } from '#roles/proxy/methods.js';
 import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import { grpcMethods, publicCalls } from '#roles/proxy/public-service.js';
+import { openLogins } from '#roles/proxy/users/logins.js';
 import {
   type Client,
   codec,
@@ -74,7 +77,24 @@ const clientOf = <D extends ServiceDefinition>(
   handlers: Partial<Handlers<D>> = {},
 ): Client<D> => inProcessClient(definition, handlers as Handlers<D>);
 
-export function openProxyWorld(roles: FakeRoles, record: CollectionRecord = collectionRecord()) {
+/** Users as root-coord keeps them, without the store. */
+function keptUsers(): Handlers<typeof UsersDefinition> {
+  let [record, version] = [initialUsers, 0n];
+  return {
+    readUsers: async ({ knownVersion }) => (knownVersion === version ? { version } : { version, record }),
+    changeUsers: async ({ change }) => {
+      if (change !== undefined) record = changedUsers(record, change, { timestamp: 1n });
+      version++;
+      return {};
+    },
+  };
+}
+
+export function openProxyWorld(
+  roles: FakeRoles,
+  record: CollectionRecord = collectionRecord(),
+  { auth = false }: { readonly auth?: boolean } = {},
+) {
   const cluster = simulatedCluster(1);
   const platform = openMemoryPlatform({ cluster, host: 'proxy' });
   const peers = {
@@ -90,19 +110,23 @@ export function openProxyWorld(roles: FakeRoles, record: CollectionRecord = coll
       ...roles.queryCoord,
     }),
     streamingNode: clientOf(StreamingNodeDefinition, roles.streamingNode),
+    users: clientOf(UsersDefinition, keptUsers()),
   };
   const settings = {
     serverId: 3n,
     milvusVersion: 'v1',
     version: '0',
     callDeadlineMs: CALL_DEADLINE_MS,
+    auth,
     health: { reasons: () => [] },
   };
   const access = new CollectionAccess({ ...peers, timers: platform.timers });
+  const logins = openLogins(platform, peers);
   const parts = {
     platform,
+    guard: auth ? { logins, definitions: peers.definitions } : undefined,
     callDeadlineMs: CALL_DEADLINE_MS,
-    methods: methodTable({ ...peers, platform, settings, access, nodes: { of: () => [] } }),
+    methods: methodTable({ ...peers, platform, settings, access, logins, nodes: { of: () => [] } }),
   };
   const calls = publicCalls(parts);
   const pathOf = (method: PublicMethod): string =>
@@ -133,10 +157,11 @@ export function openProxyWorld(roles: FakeRoles, record: CollectionRecord = coll
     async wire<Method extends PublicMethod>(
       method: Method,
       request: Uint8Array,
+      context: Partial<CallContext> = {},
     ): Promise<ResponseOf<Methods[Method]>> {
       const handler = grpcMethods(parts).get(pathOf(method));
       if (handler === undefined) throw new Error(`${method} is no unary call`);
-      const bytes = await cluster.world.runUntil(handler(request, contextOf({})));
+      const bytes = await cluster.world.runUntil(handler(request, contextOf(context)));
       return codec(MilvusServiceDefinition.methods[method].responseType).decode(bytes) as ResponseOf<
         Methods[Method]
       >;

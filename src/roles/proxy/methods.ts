@@ -14,6 +14,10 @@ import { SegmentMethods } from '#roles/proxy/nodes/segment-methods.js';
 import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
 import { QueryMethods } from '#roles/proxy/query/query-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
+import { BackupMethods } from '#roles/proxy/users/backup-methods.js';
+import { CredentialMethods } from '#roles/proxy/users/credential-methods.js';
+import { GrantMethods } from '#roles/proxy/users/grant-methods.js';
+import { RoleMethods } from '#roles/proxy/users/role-methods.js';
 import { SessionMethods } from '#roles/proxy/users/session-methods.js';
 import type { NotBuilt, ProxyParts, PublicHandler, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
@@ -41,5 +45,9 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new QueryMethods(parts),
     ...new ImportMethods(parts),
     ...new SessionMethods(parts),
+    ...new CredentialMethods(parts),
+    ...new RoleMethods(parts),
+    ...new GrantMethods(parts),
+    ...new BackupMethods(parts),
   };
 }

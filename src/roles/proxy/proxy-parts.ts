@@ -6,10 +6,12 @@ import type {
   DefinitionsDefinition,
   QueryCoordDefinition,
   StreamingNodeDefinition,
+  UsersDefinition,
 } from '#proto/elanus/roles.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { Logins } from '#roles/proxy/users/logins.js';
 import type { RoleNodes } from '#rpc/role-nodes.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import type { CollectionAccess } from './collection-access.js';
@@ -17,6 +19,7 @@ import type { CollectionAccess } from './collection-access.js';
 export interface ProxyPeers {
   readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly definitions: Client<typeof DefinitionsDefinition>;
+  readonly users: Client<typeof UsersDefinition>;
   readonly dataCoord: Client<typeof DataCoordDefinition>;
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
@@ -31,6 +34,8 @@ export interface ProxySettings {
   readonly version: string;
   /** What a call gets whose caller gave no deadline, in ms. */
   readonly callDeadlineMs: number;
+  /** Whether callers have to show who they are. */
+  readonly auth: boolean;
   readonly health: { reasons(): readonly string[] };
 }
 
@@ -38,6 +43,7 @@ export interface ProxyParts extends ProxyPeers {
   readonly platform: Platform;
   readonly settings: ProxySettings;
   readonly access: CollectionAccess;
+  readonly logins: Logins;
 }
 
 type PublicHandlers = Handlers<typeof MilvusServiceDefinition>;

@@ -1,6 +1,7 @@
 // The client surface: builds the parts of the proxy and joins them. Owns nothing durable.
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
+import { openLogins } from '#roles/proxy/users/logins.js';
 import type { Next } from '#rpc/interceptors.js';
 import { CollectionAccess } from './collection-access.js';
 import { methodTable } from './methods.js';
@@ -30,8 +31,10 @@ export class ProxyNode {
   doors(): ProxyDoors {
     const [platform, settings, peers] = [this.#platform, this.#settings, this.#peers];
     const access = new CollectionAccess({ ...peers, timers: platform.timers });
-    const methods = methodTable({ ...peers, platform, settings, access });
-    const parts = { platform, methods, callDeadlineMs: settings.callDeadlineMs };
+    const logins = openLogins(platform, peers);
+    const methods = methodTable({ ...peers, platform, settings, access, logins });
+    const guard = settings.auth ? { logins, definitions: peers.definitions } : undefined;
+    const parts = { platform, methods, callDeadlineMs: settings.callDeadlineMs, guard };
     return { methods: grpcMethods(parts), calls: publicCalls(parts), access };
   }
 }

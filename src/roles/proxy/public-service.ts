@@ -1,12 +1,13 @@
 // The public services behind one chain of steps, the same for every method and every transport. Outermost first: measured, failures become
-// statuses, what is not built is refused, callers that have gone are dropped, a deadline for everyone, every field decided on. A transport
-// adds how it reads requests and writes answers; authorization becomes a step between the fields and the handler.
+// statuses, callers that have gone are dropped, a deadline for everyone, who calls, the request is read, every field decided on, whether the
+// caller may. A transport adds how it reads requests and writes answers.
 import { must } from '#base/assert.js';
 import type { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { telemetryMethods } from '#roles/proxy/telemetry/telemetry-methods.js';
+import { authenticated, authorized, type Guard } from '#roles/proxy/users/guard.js';
 import { DecodeAccount } from '#rpc/decode-account.js';
 import {
   chained,
@@ -34,6 +35,8 @@ export interface PublicServiceParts {
   readonly platform: Platform;
   readonly callDeadlineMs: number;
   readonly methods: MethodTable;
+  /** Not given: nobody is asked who they are. */
+  readonly guard?: Guard | undefined;
 }
 
 type Entry = Next | NotBuilt;
@@ -41,7 +44,7 @@ const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
 
 /** Calls by the path that gRPC gives them. @param transport none: messages in, messages out */
 export function publicCalls(
-  { platform, callDeadlineMs, methods }: PublicServiceParts,
+  { platform, callDeadlineMs, methods, guard }: PublicServiceParts,
   transport: TransportSteps = { write: [], read: [] },
 ): Map<string, Next> {
   const onError = (path: string, error: ElanusError): void => {
@@ -49,8 +52,16 @@ export function publicCalls(
     const stack = error.cause instanceof Error ? error.cause.stack : undefined;
     platform.logger.error('request_failed', { path, reason: error.message, stack });
   };
-  const before = [measured(platform), ...transport.write, statusOfErrors(onError)];
-  const within = [unlessGone, ...transport.read, withDeadline(platform, callDeadlineMs), allFieldsDecided];
+  const [login, permission] = guard === undefined ? [[], []] : [[authenticated(guard)], [authorized(guard)]];
+  const before = [
+    measured(platform),
+    ...transport.write,
+    statusOfErrors(onError),
+    unlessGone,
+    withDeadline(platform, callDeadlineMs),
+    ...login,
+  ];
+  const within = [...transport.read, allFieldsDecided, ...permission];
   const callOf = (method: ServiceMethod, entry: Entry): Next =>
     typeof entry === 'function'
       ? chained(method, [...before, ...within], entry)

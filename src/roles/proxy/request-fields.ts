@@ -48,6 +48,11 @@ const reads = {
   namespace,
 } as const;
 
+const userTimes = {
+  createdUtcTimestamps: { ignored: 'the server keeps when it made a user' },
+  modifiedUtcTimestamps: { ignored: 'the server keeps when it made a user' },
+} as const;
+
 export const requestFields = {
   createCollection: {
     ...named,
@@ -183,6 +188,39 @@ export const requestFields = {
   dropDatabase: { base, dbName: 'used' },
   listDatabases: { base },
   describeDatabase: { base, dbName: 'used' },
+  createCredential: { base, username: 'used', password: 'used', ...userTimes, description: 'used' },
+  updateCredential: {
+    ...{
+      base,
+      username: 'used',
+      oldPassword: 'used',
+      newPassword: 'used',
+      ...userTimes,
+      description: 'used',
+    },
+  },
+  deleteCredential: { base, username: 'used' },
+  listCredUsers: { base },
+  createRole: { base, entity: 'used' },
+  alterRole: { base, roleName: 'used', description: 'used' },
+  dropRole: { base, roleName: 'used', forceDrop: 'used' },
+  operateUserRole: { base, username: 'used', roleName: 'used', type: 'used' },
+  selectRole: { base, role: 'used', includeUserInfo: 'used' },
+  selectUser: { base, user: 'used', includeRoleInfo: 'used' },
+  operatePrivilege: {
+    ...{ base, entity: 'used', type: 'used' },
+    version: { ignored: 'the entity says the same in all versions' },
+  },
+  operatePrivilegeV2: {
+    ...{ base, role: 'used', grantor: 'used', type: 'used', dbName: 'used', collectionName: 'used' },
+  },
+  selectGrant: { base, entity: 'used' },
+  backupRBAC: { base },
+  restoreRBAC: { base, RBACMeta: 'used' },
+  createPrivilegeGroup: { base, groupName: 'used' },
+  dropPrivilegeGroup: { base, groupName: 'used' },
+  listPrivilegeGroups: { base },
+  operatePrivilegeGroup: { base, groupName: 'used', privileges: 'used', type: 'used' },
 } as const satisfies { readonly [Method in keyof Methods]?: Decisions<Method> };
 
 export type ServedMethod = keyof typeof requestFields;

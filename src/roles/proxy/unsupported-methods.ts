@@ -10,7 +10,7 @@ const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
 const flushOfAllCollectionsAtOnce = without('flush of all collections at once');
 const compaction = without('compaction');
-const usersAndRoles = without('users and roles');
+const tagsOfUsers = without('tags of users');
 const policiesForRows = without('policies for rows');
 const replication = without('replication');
 const textAnalyzers = without('text analyzers');
@@ -40,36 +40,17 @@ export const unsupportedMethods = {
   getCompactionState: compaction,
   manualCompaction: compaction,
   getCompactionStateWithPlans: compaction,
-  createCredential: usersAndRoles,
-  updateCredential: usersAndRoles,
-  deleteCredential: usersAndRoles,
-  listCredUsers: usersAndRoles,
-  createRole: usersAndRoles,
-  alterRole: usersAndRoles,
-  dropRole: usersAndRoles,
-  operateUserRole: usersAndRoles,
-  selectRole: usersAndRoles,
-  selectUser: usersAndRoles,
-  operatePrivilege: usersAndRoles,
-  operatePrivilegeV2: usersAndRoles,
-  selectGrant: usersAndRoles,
   describeSegmentIndexData: without('drawings of the inside of indexes'),
   alterDatabase: without('changes of database properties'),
   replicateMessage: replication,
-  backupRBAC: usersAndRoles,
-  restoreRBAC: usersAndRoles,
-  createPrivilegeGroup: usersAndRoles,
-  dropPrivilegeGroup: usersAndRoles,
-  listPrivilegeGroups: usersAndRoles,
-  operatePrivilegeGroup: usersAndRoles,
   runAnalyzer: textAnalyzers,
   addFileResource: fileResources,
   removeFileResource: fileResources,
   listFileResources: fileResources,
-  addUserTags: usersAndRoles,
-  deleteUserTags: usersAndRoles,
-  getUserTags: usersAndRoles,
-  listUsersWithTag: usersAndRoles,
+  addUserTags: tagsOfUsers,
+  deleteUserTags: tagsOfUsers,
+  getUserTags: tagsOfUsers,
+  listUsersWithTag: tagsOfUsers,
   createRowPolicy: policiesForRows,
   dropRowPolicy: policiesForRows,
   listRowPolicies: policiesForRows,
