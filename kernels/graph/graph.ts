@@ -280,8 +280,16 @@ export function search(query: usize, ef: i32): i32 {
   return searchLayer(query, 0, ef, 1, m);
 }
 
-/** Whether the row of a node counts; `excluded` has a bit for each row, set: it does not. */
+/** Rows of the nodes as `rowOf` has them, where filters have a bit for each row; 0: they have one for each node. */
+export let filteredRowOf: usize = 0;
+
+/** Whether the bits of filters are by node, until the next call. */
+export function useNodeBits(areByNode: i32): void {
+  filteredRowOf = areByNode ? 0 : rowOf;
+}
+
+/** Whether a node counts; `excluded` has a bit for each row, or each node, set: it does not. */
 @inline export function counts(excluded: usize, node: u32): bool {
-  const row = rowOf ? load<u32>(rowOf + ((<usize>node) << 2)) : node;
+  const row = filteredRowOf ? load<u32>(filteredRowOf + ((<usize>node) << 2)) : node;
   return (load<u8>(excluded + (row >> 3)) & (1 << (row & 7))) == 0;
 }

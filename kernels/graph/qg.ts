@@ -236,9 +236,16 @@ export function searchRecords(query: usize, ef: i32, most: i32): i32 {
 
 /**
  * The same walk for filters: only nodes whose bit in `excluded` is clear become results, up to ef, and it goes on until the nearest
- * estimate is farther than the worst of ef results. `budget`, `probe` and what is returned are those of `searchAdmitting`.
+ * estimate is farther than the worst of ef results. `budget`, `probe`, `least` and what is returned are those of `searchAdmitting`.
  */
-export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, budget: i32, probe: i32): i32 {
+export function searchRecordsAdmitting(
+  query: usize,
+  ef: i32,
+  excluded: usize,
+  budget: i32,
+  probe: i32,
+  least: i32,
+): i32 {
   if (load<i32>(header, 4) < 0) return 0;
   // A record is read as a whole.
   const perExpansion = EXPANSION + <i32>(slots >> 1);
@@ -259,7 +266,7 @@ export function searchRecordsAdmitting(query: usize, ef: i32, excluded: usize, b
       node = nodeOf(entry);
     store<u64>(place, entry | 1);
     if (found == ef && entry > load<u64>(kept + ((<usize>(ef - 1)) << 3))) return found;
-    if (budget <= 0 || (probe-- == 1 && found < ef)) return -1 - found;
+    if (budget <= 0 || (probe-- == 1 && found < least)) return -1 - found;
     budget -= perExpansion;
     const record = recordOf(node),
       ids = record + dims;

@@ -26,13 +26,14 @@ type GraphQuestion = Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded
 
 /** Microseconds of one query. Undefined: not known for this kind of index. */
 export function indexQueryMicros(task: string, input: GraphQuestion): number | undefined {
-  if (task === 'graphSearch' || task === 'qgSearch' || task === 'graphCodesSearch') return graphMicros(input);
+  if (task === 'graphSearch' || task === 'qgSearch' || task === 'graphCodesSearch')
+    return graphMicros(input, task === 'qgSearch');
   if (task === 'ivfSearch') return ivfMicros(input);
   return undefined;
 }
 
 /** Each of `ef` steps scores a node's neighbours; in a large graph every one of them comes from memory. */
-function graphMicros({ index, k, params, excluded, passing }: GraphQuestion): number {
+function graphMicros({ index, k, params, excluded, passing }: GraphQuestion, readsRecords: boolean): number {
   const ef = Math.max(Number(params.ef ?? 0), k, 1);
   const walk = ef * (0.4 + index.dim * 0.004) * Math.min(4, 1 + index.rowCount / 100_000);
   if (excluded === undefined) return QUERY_MICROS + walk;
@@ -40,7 +41,14 @@ function graphMicros({ index, k, params, excluded, passing }: GraphQuestion): nu
   const { dim, elementType, rowCount } = index;
   const codeBytes = walkedBytes(Number(index.params.codeStride ?? dim), dim);
   const bytes = vectorBytes(elementType as ElementType, dim);
-  const question = { nodes: rowCount, passing: passing ?? rowCount, ef, vectorBytes: bytes, codeBytes };
+  const question = {
+    nodes: rowCount,
+    passing: passing ?? rowCount,
+    ef,
+    vectorBytes: bytes,
+    codeBytes,
+    readsRecords,
+  };
   return QUERY_MICROS + Math.max(walk, filteredMicros(question));
 }
 

@@ -44,6 +44,8 @@ export interface IndexSearchInput {
   readonly params: IndexSearchParams;
   /** Bit set: the row is skipped. Rows past its end are not. */
   readonly excluded?: Uint8Array;
+  /** By node of a graph, made of `excluded` where that is asked for again: set, neither the node's row nor a copy of it counts. */
+  readonly excludedNodes?: Uint8Array;
   /** Rows that are not excluded, when `excluded` is given. */
   readonly passing?: number;
   readonly radius?: number;

@@ -6,7 +6,7 @@ const small = { nodes: 60_000, ef: 64, vectorBytes: 512, codeBytes: 64 };
 test('few rows are scored exactly, more by their codes or over two hops, most by a walk that keeps what counts', () => {
   expect(planWalk({ ...small, passing: 0 })).toBe('exact');
   expect(planWalk({ ...small, passing: 600 })).toBe('exact');
-  expect(planWalk({ ...small, passing: 12_000 })).toBe('scan');
+  expect(planWalk({ ...small, passing: 3000 })).toBe('scan');
   expect(planWalk({ ...small, nodes: 300_000, passing: 30_000 })).toBe('two-hop');
   expect(planWalk({ ...small, passing: 55_000 })).toBe('admitting');
   expect(planWalk({ ...small, passing: 60_000 })).toBe('walk');
@@ -32,18 +32,26 @@ test('no plan costs more than scoring what counts', () => {
 test('a walk tries first, for longer the more count and the dearer the other plan is', () => {
   const large = { ...small, nodes: 300_000 };
   const few = walkLimits({ ...large, passing: 30_000 }, 'two-hop');
-  expect(few.probe).toBe(32);
-  expect(few.budget * 0.06).toBeLessThan(1.1 * walkCosts({ ...large, passing: 30_000 })['two-hop']);
+  expect(few.probe).toBe(22);
+  expect(few.least).toBe(64);
+  expect(few.budget * 0.05).toBeLessThan(1.1 * walkCosts({ ...large, passing: 30_000 })['two-hop']);
   // A walk that found nothing is where nothing counts; one that found some is where as many count as elsewhere.
   expect(few.usual).toBeGreaterThan(1);
   expect(few.usual).toBeLessThan(32);
   const many = walkLimits({ ...large, passing: 270_000 }, 'admitting');
   expect(many.probe).toBe(0);
-  expect(many.budget * 0.06).toBeLessThan(walkCosts({ ...large, passing: 270_000 }).scan);
+  expect(many.budget * 0.05).toBeLessThan(walkCosts({ ...large, passing: 270_000 }).scan);
+  // What does not count is soon crossed where it is little. Where it is much a walk that finds none of it ends at once.
+  const half = { ...large, passing: 150_000 };
+  const { probe, least } = walkLimits(half, 'admitting');
+  expect(probe).toBe(32);
+  expect(least).toBeGreaterThan(0);
+  expect(least).toBeLessThanOrEqual(64 / 4);
   expect(walkLimits({ ...large, passing: 0 }, 'admitting').budget).toBeGreaterThan(0);
 });
 
 test('the cost of a search is that of its plan', () => {
   const question = { ...small, passing: 12_000 };
-  expect(filteredMicros(question)).toBe(walkCosts(question).scan);
+  expect(filteredMicros(question)).toBe(walkCosts(question).admitting);
+  expect(filteredMicros({ ...question, passing: 3000 })).toBe(walkCosts({ ...question, passing: 3000 }).scan);
 });

@@ -1,6 +1,6 @@
 // How a graph is searched when not every row counts: by exact scores or codes of what counts, by walking over what counts alone, or by an
-// ordinary walk that keeps it. The cheapest is taken; costs are fitted by hand
-// to one run over three data sets; no command of the repository repeats that fit, bench/ann measures what comes of it.
+// ordinary walk that keeps it. The cheapest is taken; costs are fitted by hand to bench/filtered.mjs, each plan forced; bench/ann and that
+// measure what comes of it.
 
 export type WalkPlan = 'walk' | 'admitting' | 'two-hop' | 'scan' | 'exact';
 export interface WalkQuestion {
@@ -11,34 +11,61 @@ export interface WalkQuestion {
   /** Bytes of a vector, and of the code that the walk reads. */
   readonly vectorBytes: number;
   readonly codeBytes: number;
+  /** Only nodes whose record was read become results (QG). */
+  readonly readsRecords?: boolean;
 }
 
-/** Vectors that a core's caches hold from one search to the next. */
+/** Bytes that a core's caches hold from one search to the next: of codes, or of rows that count. */
 export const CACHED_BYTES = 6 << 20;
+/** The same of the nearest cache. */
+const NEAR_BYTES = 1 << 20;
+/** What a scan by codes found is scored by the vectors. */
+const SCORED_MICROS = 3;
 /** With fewer of the rows than this a node's two hops hold too few that count, and recall falls. */
 const TWO_HOP_SHARE_MIN = 0.05;
-
-/** One expansion of a walk that keeps what counts. */
-const STEP_MICROS = 1.9;
+/** What lies anywhere in memory costs as many times as much as what is read in order. */
+const APART = 1.7;
+/** One expansion of a walk over records that keeps what counts. */
+const RECORD_MICROS = 1.9;
+/** Nodes that are scored for each that a walk over all of them has to look at, and by an expansion over two hops. */
+const NODES_A_STEP = 12;
+const NODES_OVER_TWO_HOPS = 80;
 
 /** Bytes read of a code: where codes lie in records with other data, only the code of 8 bits a dim is read. */
 export const walkedBytes = (stride: number, dim: number): number => Math.min(stride, dim * 1.25 + 16);
+
+/** Microseconds of a score by a code, in order and anywhere. */
+function codeMicros({ nodes, codeBytes }: WalkQuestion): {
+  readonly inOrder: number;
+  readonly apart: number;
+} {
+  if (nodes * codeBytes <= CACHED_BYTES) {
+    const cached = 0.004 + codeBytes / 4600;
+    return { inOrder: cached, apart: cached };
+  }
+  const inOrder = 0.01 + codeBytes / 4200;
+  return { inOrder, apart: inOrder * APART };
+}
+
+/** Microseconds of a score by a vector, of rows that lie apart. */
+function rowMicros({ nodes, passing, vectorBytes }: WalkQuestion): number {
+  if (passing * vectorBytes > CACHED_BYTES) return 0.02 + vectorBytes / 7500;
+  const areNear = nodes * vectorBytes <= 2 * CACHED_BYTES || passing * vectorBytes <= NEAR_BYTES;
+  return areNear ? 0.01 + vectorBytes / 20_000 : 0.02 + vectorBytes / 12_000;
+}
+
 /** Microseconds of one query by each plan; a plan that may not be taken costs infinitely much. */
-export function walkCosts({
-  nodes,
-  passing,
-  ef,
-  vectorBytes,
-  codeBytes,
-}: WalkQuestion): Readonly<Record<Exclude<WalkPlan, 'walk'>, number>> {
+export function walkCosts(question: WalkQuestion): Readonly<Record<Exclude<WalkPlan, 'walk'>, number>> {
+  const { nodes, passing, ef, readsRecords } = question;
   const share = passing / Math.max(1, nodes);
-  const rowMicros =
-    passing * vectorBytes <= CACHED_BYTES ? 0.01 + vectorBytes / 20_000 : 0.02 + vectorBytes / 7500;
+  const { inOrder, apart } = codeMicros(question);
+  const step = readsRecords ? RECORD_MICROS : NODES_A_STEP * apart;
   return {
-    exact: passing * rowMicros,
-    scan: nodes * 0.0016 + passing * (0.01 + codeBytes / 4200),
-    'two-hop': share < TWO_HOP_SHARE_MIN ? Number.POSITIVE_INFINITY : ef * 7.5,
-    admitting: share === 0 ? Number.POSITIVE_INFINITY : (ef * STEP_MICROS) / share,
+    exact: passing * rowMicros(question),
+    scan: SCORED_MICROS + nodes * 0.0004 + passing * inOrder,
+    'two-hop':
+      share < TWO_HOP_SHARE_MIN ? Number.POSITIVE_INFINITY : ef * (1.2 + NODES_OVER_TWO_HOPS * apart),
+    admitting: share === 0 ? Number.POSITIVE_INFINITY : ef * 0.5 + (ef / share) * step,
   };
 }
 
@@ -56,26 +83,36 @@ export function planWalk(question: WalkQuestion): WalkPlan {
 
 /** How long a walk that keeps what counts may go on. */
 export interface WalkLimits {
+  /** Results that it keeps. */
+  readonly width: number;
   /** In nodes that are scored. */
   readonly budget: number;
-  /** After so many expansions it has to have `ef` results, or it is given up; 0: only the budget ends it. */
+  /** After so many expansions it has to have `least` results, or it is given up; 0: only the budget ends it. */
   readonly probe: number;
+  readonly least: number;
   /** Results of a walk that was given up which say that near the query about as many rows count as elsewhere. */
   readonly usual: number;
 }
 
-const NODE_MICROS = 0.06;
+/** What a node costs while too few results are there to leave out far ones. */
+const NODE_MICROS = 0.05;
 /** Nodes that an expansion scores, and what it costs in all, in nodes. */
 const NEW_NODES = 10;
-const STEP_NODES = STEP_MICROS / NODE_MICROS;
+const STEP_NODES = 32;
 /** Steps beyond what is usual for the share that counts. */
 const SPARE = 2;
 /** What a walk may take of the time that a scan needs. */
 const SCAN_SHARE = 0.4;
+/** A walk in place of a scan, which misses next to nothing, looks wider. */
+const WIDER = 1.5;
+/** A walk that found fewer than one in so many of the results that its share lets expect is where few rows count. */
+const FEW = 4;
 
 /**
  * Filters go with the vectors or against them, so the share of rows that count says little about those near a query. A walk tries first:
  * where few count in all, for some steps, and it goes on if they are many here; where many count, until it has cost much of what a scan does.
+ * If next to none of the first nodes count, those that do lie behind others that do not: at most all of these are walked over, and where
+ * that costs more than a scan, the walk ends at once.
  * @param plan the one for the share that counts
  */
 export function walkLimits(question: WalkQuestion, plan: 'admitting' | 'two-hop' | 'scan'): WalkLimits {
@@ -84,13 +121,13 @@ export function walkLimits(question: WalkQuestion, plan: 'admitting' | 'two-hop'
   const share = passing / Math.max(1, nodes);
   if (plan === 'admitting') {
     const spared = share === 0 ? 0 : (ef * STEP_NODES * SPARE) / share;
-    return {
-      budget: Math.ceil(Math.max(spared, (costs.scan * SCAN_SHARE) / NODE_MICROS)),
-      probe: 0,
-      usual: 0,
-    };
+    const budget = Math.ceil(Math.max(spared, (costs.scan * SCAN_SHARE) / NODE_MICROS));
+    const probe = (nodes - passing) * NODE_MICROS > costs.scan ? Math.ceil(ef / 2) : 0;
+    const least = Math.ceil(Math.min(ef, probe * NEW_NODES * share) / FEW);
+    return { width: ef, budget, probe, least, usual: 0 };
   }
-  const probe = Math.ceil(ef / 2);
+  const width = plan === 'scan' ? Math.ceil(ef * WIDER) : ef;
+  const probe = Math.ceil(width / 3);
   const budget = Math.ceil(Math.max(probe * STEP_NODES, costs[plan] / NODE_MICROS));
-  return { budget, probe, usual: Math.min(ef, (probe * NEW_NODES * share) / 4) };
+  return { width, budget, probe, least: width, usual: Math.min(ef, (probe * NEW_NODES * share) / FEW) };
 }

@@ -55,3 +55,44 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
     );
   }
 });
+
+it('brings bits that are searched by again into the order of the nodes, once', async () => {
+  const asked: IndexSearchInput[] = [];
+  const tasks = {
+    graphSearch: (input: IndexSearchInput) => {
+      asked.push(input);
+      return search(input);
+    },
+  };
+  const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 1 });
+  const region = workers.allocate(65_536, 65_536);
+  // Node n is row 7 - n.
+  new Uint32Array(region.memory.buffer, 1024, 8).set([7, 6, 5, 4, 3, 2, 1, 0]);
+  const placement = {
+    indexType: 'HNSW',
+    metric: 'L2',
+    elementType: 'float32',
+    dim: DIM,
+    rowCount: 8,
+    params: { nodes: 8, degree: 4, hasRows: true },
+    sections: { rows: { offset: 1024, bytes: 32 } },
+    workOffset: 0,
+    workBytes: 0,
+  };
+  const index = new SegmentIndex(workers, { region, placement, bytes: 1, task: 'graphSearch' }, 'key');
+  const store = { place: { dim: DIM, vectorsOffset: 0 }, vectorBytes: DIM * 4 };
+  const vectors = { region, store, hold: <T>(task: () => Promise<T>) => task() };
+  const searchBy = async (excluded: Uint8Array) => {
+    await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, passing: 6, excluded });
+    return asked.at(-1)?.excludedNodes;
+  };
+  const filter = Uint8Array.of(0b0000_0011);
+  // Bits that no other search has need not be brought into an order.
+  expect(await searchBy(filter)).toBeUndefined();
+  const byNode = await searchBy(filter);
+  expect(byNode?.[0]).toBe(0b1100_0000);
+  // Bits are never written to: what was made of them is not made again.
+  filter.fill(0xff);
+  expect((await searchBy(filter))?.[0]).toBe(0b1100_0000);
+  expect(await searchBy(Uint8Array.of(1))).toBeUndefined();
+});

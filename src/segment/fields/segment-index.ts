@@ -5,6 +5,7 @@ import { elementTypes, vectorBytes } from '#index/block/element-type.js';
 import { indexQueryMicros } from '#index/block/search-cost.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
+import { bitsByNode, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import { emptyHits, type SegmentHits } from './segment-hits.js';
@@ -40,6 +41,9 @@ export class SegmentIndex {
   readonly bytes: number;
   readonly #index: SearchableIndex<SharedRegion>;
   readonly #workers: Workers;
+  /** Bits are never written to: what was made of them stays right. */
+  readonly #byNode = new WeakMap<Uint8Array, Uint8Array>();
+  readonly #seenOnce = new WeakSet<Uint8Array>();
   #searches = 0;
   #isReleased = false;
 
@@ -77,7 +81,7 @@ export class SegmentIndex {
       index: this.#index.placement,
       ...(vectors && { vectors: vectors.store.place }),
       ...rest,
-      ...(excluded !== undefined && passing < this.rowCount && { excluded, passing }),
+      ...(excluded !== undefined && passing < this.rowCount && this.#filtered(excluded, passing)),
     };
     this.#searches++;
     try {
@@ -108,6 +112,25 @@ export class SegmentIndex {
     }
   }
 
+  /** Bits that are searched by a second time are kept in the order of the graph's nodes, too, as long as they are. */
+  #filtered(
+    excluded: Uint8Array,
+    passing: number,
+  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing'> {
+    const { placement, region } = this.#index;
+    if (!hasNodeOrder(placement)) return { excluded, passing };
+    let excludedNodes = this.#byNode.get(excluded);
+    if (excludedNodes === undefined) {
+      if (!this.#seenOnce.has(excluded)) {
+        this.#seenOnce.add(excluded);
+        return { excluded, passing };
+      }
+      excludedNodes = bitsByNode(region.memory, placement, excluded);
+      this.#byNode.set(excluded, excludedNodes);
+    }
+    return { excluded, excludedNodes, passing };
+  }
+
   /** Queries of one request are split over the threads when there is enough to do for each. */
   #taskCount(queries: number, micros = UNKNOWN_MICROS): number {
     const useful = Math.min(this.#workers.parallelism, Math.floor((queries * micros) / TASK_MICROS_MIN));
@@ -126,6 +149,7 @@ export class SegmentIndex {
       ef,
       vectorBytes: scoredBytes,
       codeBytes,
+      readsRecords: this.#index.task === 'qgSearch',
     });
   }
 

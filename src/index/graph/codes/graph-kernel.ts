@@ -28,12 +28,21 @@ export interface GraphKernel {
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
-  searchAdmitting(query: number, ef: number, excluded: number, budget: number, probe: number): number;
+  searchAdmitting(
+    query: number,
+    ef: number,
+    excluded: number,
+    budget: number,
+    probe: number,
+    least: number,
+  ): number;
   searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
   scanCounting(query: number, ef: number, excluded: number): number;
   takeRows(fromResults: number, count: number, out: number): void;
   worthScoring(fromResults: number, count: number, k: number, isFloat: number, slack: number): number;
   useRows(rows: number): void;
+  /** After `useRows`: whether the bits of filters are by node. */
+  useNodeBits(areByNode: number): void;
   useBuild(
     levels: number,
     linkKeys: number,
@@ -83,7 +92,14 @@ export interface GraphKernel {
   ): void;
   makeTable(query: number, dim: number, scale: number): void;
   searchRecords(query: number, ef: number, most: number): number;
-  searchRecordsAdmitting(query: number, ef: number, excluded: number, budget: number, probe: number): number;
+  searchRecordsAdmitting(
+    query: number,
+    ef: number,
+    excluded: number,
+    budget: number,
+    probe: number,
+    least: number,
+  ): number;
 }
 
 export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64, graphRelaxedKernelBase64);

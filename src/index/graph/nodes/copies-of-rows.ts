@@ -83,3 +83,9 @@ export class CopiesOfRows {
     return this.#firsts[low] === row ? low : -1;
   }
 }
+
+/** Bits of what does not count where a search has room for them; what is behind them counts. */
+export function putBits(room: Uint8Array, bits: Uint8Array): void {
+  room.fill(0, Math.min(room.length, bits.length));
+  room.set(bits.subarray(0, room.length));
+}

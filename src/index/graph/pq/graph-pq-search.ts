@@ -58,6 +58,7 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
       }
     },
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    admit: (ef, excluded, { budget, probe }) => kernel.searchAdmitting(query, ef, excluded, budget, probe),
+    admit: (ef, excluded, { budget, probe, least }) =>
+      kernel.searchAdmitting(query, ef, excluded, budget, probe, least),
   };
 }

@@ -28,7 +28,7 @@ import {
   useCodes,
 } from '#index/graph/codes/graph-codes.js';
 import { type GraphKernel, graphKernel } from '#index/graph/codes/graph-kernel.js';
-import { CopiesOfRows } from '#index/graph/nodes/copies-of-rows.js';
+import { CopiesOfRows, putBits } from '#index/graph/nodes/copies-of-rows.js';
 import {
   excludedBytes,
   GRAPH_POOL_MAX,
@@ -225,6 +225,7 @@ class GraphSearch {
       ef,
       vectorBytes: this.#scores.rowBytes,
       codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim),
+      readsRecords: this.#walks.hasFloatResults === true,
     };
   }
 
@@ -242,14 +243,12 @@ class GraphSearch {
 
   #copyExcluded(excluded: Uint8Array): void {
     this.#excluded = this.#at + this.#work.excluded;
-    const bits = new Uint8Array(
-      this.#memory.buffer,
-      this.#excluded,
-      excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount)),
-    );
-    bits.fill(0, Math.min(bits.length, excluded.length));
-    bits.set(excluded.subarray(0, bits.length));
-    this.#copies?.admit(bits);
+    const { excludedNodes } = this.#input;
+    this.#kernel.useNodeBits(excludedNodes === undefined ? 0 : 1);
+    const bytes = excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount));
+    const bits = new Uint8Array(this.#memory.buffer, this.#excluded, bytes);
+    putBits(bits, excludedNodes ?? excluded);
+    if (excludedNodes === undefined) this.#copies?.admit(bits);
   }
 
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
@@ -317,7 +316,7 @@ class GraphSearch {
    */
   #walkAmongCounting(ef: number, plan: 'admitting' | 'two-hop' | 'scan'): number {
     const limits = walkLimits(this.#question(ef), plan);
-    const count = this.#walks.admit(ef, this.#excluded, limits);
+    const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
     if (count >= 0) return this.#take(1, count);
     return plan === 'two-hop' && -1 - count >= limits.usual ? this.#overTwoHops(ef) : this.#scanned(ef);
   }

@@ -69,6 +69,7 @@ export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphW
     links: { offset: offsetOf('links'), stride: degree * 8 },
     prepare: () => {},
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    admit: (ef, excluded, { budget, probe }) => kernel.searchAdmitting(query, ef, excluded, budget, probe),
+    admit: (ef, excluded, { budget, probe, least }) =>
+      kernel.searchAdmitting(query, ef, excluded, budget, probe, least),
   };
 }

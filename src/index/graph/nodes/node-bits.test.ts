@@ -1,0 +1,74 @@
+// Bits of rows that count, brought into the order of a graph's nodes: every plan finds by them what it finds by the bits of rows.
+import { expect, test } from 'vitest';
+import { familyNamed } from '../../../../test/support/uneven-data.js';
+import {
+  bits,
+  build,
+  clustered,
+  countClear,
+  find,
+  hnsw,
+  type Overrides,
+  queriesOf,
+  random,
+} from '../../../../test/support/vector-index.js';
+import { bitsByNode, hasNodeOrder } from './node-bits.js';
+
+const DIM = 16;
+const ROWS = 3000;
+const kinds = [
+  hnsw,
+  { kind: 'QG', M: 8, efConstruction: 60, bits: 2 },
+  { kind: 'HNSW_PQ', M: 8, efConstruction: 60, m: 8, nbits: 8, refine: true, refineType: 'FP32' },
+] as const;
+const sets = [
+  {
+    name: 'rows without a vector',
+    vectors: clustered(ROWS, DIM, 5),
+    without: bits(ROWS, (row) => row % 3 === 1),
+  },
+  { name: 'copies', vectors: familyNamed('80 % copies of 3').make(ROWS, 3), without: undefined },
+] as const;
+
+for (const { name, vectors, without } of sets) {
+  test.each(kinds)(
+    `${name}: $kind`,
+    async (kind) => {
+      const overrides: Overrides = { build: kind, ...(without && { without }) };
+      const fixture = await build(vectors, DIM, 'L2', overrides);
+      const { placement, region } = fixture.index;
+      expect(hasNodeOrder(placement)).toBe(true);
+      const queries = queriesOf(fixture, vectors, 5);
+      // From a scan over walks over two hops to walks over all nodes.
+      for (const share of [0.02, 0.1, 0.3, 0.6, 0.95]) {
+        const next = random(share * 1000);
+        const excluded = bits(
+          ROWS,
+          (row) => next() >= share || (without?.[row >> 3] ?? 0) >> (row & 7) === 1,
+        );
+        const excludedNodes = bitsByNode(region.memory, placement, excluded);
+        for (const ef of [10, 200]) {
+          const asked = { excluded, passing: countClear(excluded, ROWS), params: { ef } };
+          for (const query of queries)
+            expect(find(fixture, query, 10, { ...asked, excludedNodes })).toEqual(
+              find(fixture, query, 10, asked),
+            );
+        }
+      }
+    },
+    60_000,
+  );
+}
+
+test('rows behind the bits count, and so do nodes', async () => {
+  const fixture = await build(clustered(ROWS, DIM, 5), DIM, 'L2', {
+    without: bits(ROWS, (row) => row % 2 === 1),
+  });
+  const { placement, region } = fixture.index;
+  const nodes = bitsByNode(
+    region.memory,
+    placement,
+    bits(1000, () => true),
+  );
+  expect(countClear(nodes, 1500)).toBe(1000);
+});
