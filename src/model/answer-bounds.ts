@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 
 /** Hits of all queries of a search: nq × (offset + limit). They are held several times on their way, about 100 bytes each. */
-const RESULT_ENTRIES_MAX = 1 << 20;
+export const RESULT_ENTRIES_MAX = 1 << 20;
 /** Bytes of the output fields of an answer; Milvus has the same bound by default. */
 export const ANSWER_BYTES_MAX = 104_857_600;
 

@@ -28,7 +28,18 @@ export interface QueryVectors {
  */
 export function parsePlaceholderGroup(bytes: Uint8Array, sent: FieldSchema, ofLists = false): QueryVectors {
   const field = isVectorList(sent) ? elementField(sent) : sent;
-  const { values } = parsePlaceholder(bytes, field, isVectorList(sent));
+  return queryVectors(parsePlaceholder(bytes, field, isVectorList(sent)).values, field, ofLists);
+}
+
+/**
+ * @param field of one vector, also where rows have lists of them
+ * @throws invalid_parameter, vector_dim_mismatch
+ */
+export function queryVectors(
+  values: readonly Uint8Array[],
+  field: FieldSchema,
+  ofLists: boolean,
+): QueryVectors {
   const nq = values.length;
   if (nq < 1 || nq > NQ_MAX) refuse(`nq [${nq}] is invalid, it should be in range [1, ${NQ_MAX}]`);
   if (field.dataType === DataType.SparseFloatVector)

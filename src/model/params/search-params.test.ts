@@ -81,6 +81,7 @@ describe('parseSearchParams', () => {
         search_iter_last_bound: '0.5',
       }).iterator,
     ).toEqual({
+      isV1: false,
       isV2: true,
       batchSize: 7,
       lastBound: 0.5,

@@ -14,10 +14,12 @@ import { RequestParams, refuse } from './request-params.js';
 import type { VectorSearchParams } from './search-param-table.js';
 import { parseVectorSearchParams } from './vector-search-params.js';
 
-const TOP_K_MAX = 16_384;
+export const TOP_K_MAX = 16_384;
 const RESULT_WINDOW_MAX = 16_384;
 
 export interface SearchIterator {
+  /** `iterator`, which both generations of iterators send. */
+  readonly isV1: boolean;
   readonly isV2: boolean;
   readonly batchSize: number | undefined;
   readonly lastBound: number | undefined;
@@ -106,12 +108,15 @@ export function parseSearchParams(
   const inner = new RequestParams(innerPairs(params));
   const annsField = annsFieldOf(schema, sent.text('anns_field'));
   const limit = sent.integer('limit');
-  const topK = sent.integer('topk') ?? limit ?? hybridTopK ?? refuse('topk not found in search_params');
+  const iterator = iteratorOf(sent);
+  const askedK = sent.integer('topk') ?? limit ?? hybridTopK ?? refuse('topk not found in search_params');
+  // An iterator has its batch size, or asks for as much as one search may find.
+  const topK = iterator === undefined ? askedK : (iterator.batchSize ?? Math.min(askedK, TOP_K_MAX));
   if (topK < 1 || topK > TOP_K_MAX)
     refuse(`topk [${topK}] is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${topK}`);
   const offset = hybridTopK === undefined ? offsetOf(sent) : 0;
-  if (limit !== undefined && limit !== topK)
-    refuse(`topk is ${topK} and limit is ${limit}; send one of them`);
+  if (limit !== undefined && limit !== askedK)
+    refuse(`topk is ${askedK} and limit is ${limit}; send one of them`);
   checkWindow(offset, topK);
   const radius = inner.number('radius') ?? sent.number('radius');
   const rangeFilter = inner.number('range_filter') ?? sent.number('range_filter');
@@ -128,7 +133,7 @@ export function parseSearchParams(
     roundDecimal: roundDecimalOf(sent),
     ignoreGrowing: sent.boolean('ignore_growing') || inner.boolean('ignore_growing'),
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
-    iterator: iteratorOf(sent),
+    iterator,
     collectionId: sent.bigint('collection_id'),
     zone: zoneOf(sent),
   };
@@ -203,12 +208,14 @@ function roundDecimalOf(sent: RequestParams): number {
 
 function iteratorOf(sent: RequestParams): SearchIterator | undefined {
   const isV2 = sent.boolean('search_iter_v2');
-  if (!isV2 && !sent.boolean('iterator')) return undefined;
+  const isV1 = sent.boolean('iterator');
+  if (!isV2 && !isV1) return undefined;
   const batchSize = sent.integer('search_iter_batch_size');
   if (batchSize !== undefined && (batchSize < 1 || batchSize > TOP_K_MAX)) {
     refuse(`batch size is invalid, it should be in range [1, ${TOP_K_MAX}], but got ${batchSize}`);
   }
   return {
+    isV1,
     isV2,
     batchSize,
     lastBound: sent.number('search_iter_last_bound'),

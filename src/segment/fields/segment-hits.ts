@@ -30,6 +30,8 @@ export interface SegmentSearch {
   /** What the search asks of an index, checked already. */
   readonly params?: Readonly<Record<string, number | string | boolean>>;
   readonly k: number;
+  /** No index is asked, and no scan is shared: equal searches give equal scores. */
+  readonly exact?: boolean;
   readonly readTs: bigint;
   readonly radius?: number;
   readonly rangeFilter?: number;

@@ -183,6 +183,7 @@ class SegmentsSearch {
       metric: this.#metric,
       params: this.#params,
       k,
+      exact: this.#request.exact,
       readTs,
       ...queries,
       ...this.#bounds,

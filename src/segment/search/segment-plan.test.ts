@@ -28,7 +28,7 @@ const dense: DenseFacts = {
   elementType: 'float32',
   vectorBytes: 512,
   queryBytes: 512,
-  hasRange: false,
+  isAlone: false,
   isNarrowed: false,
   index: undefined,
   keepsRecall: false,
@@ -51,7 +51,7 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
   ['no index', {}, { kind: 'scan', sharedAtOnce: 4 }, { plan: 'scan', indexType: '', recall: 1 }],
   ['a short scan', { rowCount: 500, passing: 500 }, { kind: 'scan', sharedAtOnce: undefined }, { rows: 500 }],
   ['many queries', { queryCount: 5 }, { kind: 'scan', sharedAtOnce: undefined }, { computed: 500_000n }],
-  ['a range', { hasRange: true }, { kind: 'scan', sharedAtOnce: undefined }, { plan: 'scan' }],
+  ['a range', { isAlone: true }, { kind: 'scan', sharedAtOnce: undefined }, { plan: 'scan' }],
   ['a scan of all threads', { queryCount: 4, dim: 1024 }, { kind: 'scan', sharedAtOnce: 1 }, {}],
   [
     'an index',

@@ -39,7 +39,8 @@ export interface DenseFacts extends CommonFacts {
   readonly elementType: ElementType;
   readonly vectorBytes: number;
   readonly queryBytes: number;
-  readonly hasRange: boolean;
+  /** A range, or scores that must be the same again: the scan is not shared. */
+  readonly isAlone: boolean;
   /** Whether some rows do not count. */
   readonly isNarrowed: boolean;
   readonly index: IndexFacts | undefined;
@@ -205,8 +206,8 @@ const isScoredByRow = (
   widthNameOf(index.indexType) === 'ef' &&
   index.planOf(passing, Math.max(Number(params.ef ?? 0), k)) === 'exact';
 
-const isShared = ({ hasRange, queryCount, rowCount, vectorBytes }: DenseFacts): boolean =>
-  !hasRange &&
+const isShared = ({ isAlone, queryCount, rowCount, vectorBytes }: DenseFacts): boolean =>
+  !isAlone &&
   queryCount <= SHARED_QUERIES_MAX &&
   scanMicros(rowCount, vectorBytes, queryCount) >= SHARED_MICROS_MIN;
 

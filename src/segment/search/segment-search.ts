@@ -125,11 +125,11 @@ async function searchDense(asked: Asked, vectors: VectorColumn): Promise<Segment
     elementType,
     vectorBytes,
     queryBytes: queries.byteLength,
-    hasRange: request.radius !== undefined || request.rangeFilter !== undefined,
+    isAlone: request.radius !== undefined || request.rangeFilter !== undefined || request.exact === true,
     isNarrowed: bits !== undefined,
-    index: vectors.index,
+    index: request.exact ? undefined : vectors.index,
     keepsRecall: hooks.choose !== undefined,
-    grownRows: vectors.growing?.coveredRows(request.metric, rowCount) ?? 0,
+    grownRows: request.exact ? 0 : (vectors.growing?.coveredRows(request.metric, rowCount) ?? 0),
   };
   const search: DenseSearch = { workers: data.workers, vectors, request, queries, k, excluded, signal };
   const facts = withChoice(known, search, hooks);
@@ -189,7 +189,7 @@ async function searchLists(asked: Asked, vectors: VectorLists, lists: Uint32Arra
 
 /** The index that names rows to be scored; undefined: all are scored, because that is exact or as fast. */
 function indexForLists(
-  { request: { metric, radius, rangeFilter }, hooks, rowCount }: Asked,
+  { request: { metric, radius, rangeFilter, exact }, hooks, rowCount }: Asked,
   { elements }: VectorLists,
   passing: number,
 ): SegmentIndex | undefined {
@@ -197,7 +197,8 @@ function indexForLists(
   if (index === undefined || index.metric !== metric || index.rowCount !== elements.rowCount)
     return undefined;
   // What a target recall asks for is known of searches for vectors only.
-  if (radius !== undefined || rangeFilter !== undefined || hooks.choose !== undefined) return undefined;
+  if (radius !== undefined || rangeFilter !== undefined || hooks.choose !== undefined || exact)
+    return undefined;
   return (elements.rowCount * passing) / rowCount < INDEXED_VECTORS_MIN ? undefined : index;
 }
 

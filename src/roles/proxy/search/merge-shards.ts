@@ -10,12 +10,12 @@ import type { CheckedSearch } from './search-request.js';
 /** What one shard answers is merged already, so there is nothing to wait for then. @throws cancelled, deadline_exceeded */
 export function mergeShards(
   answers: readonly ShardSearchResponse[],
-  { plan, queryCount }: CheckedSearch,
+  { plan, queryCount, topK }: CheckedSearch,
   pace: Pace,
 ): Hits | Promise<Hits> {
   const [first] = answers;
   if (answers.length === 1 && first !== undefined) return decodeHits(first);
-  const { primary, metric, topK } = plan;
+  const { primary, metric } = plan;
   const keyField = plan.ofElements ? ELEMENT_KEYS : { fieldId: primary.fieldID, dataType: primary.dataType };
   return mergeHitsPaced(answers.map(decodeHits), queryCount, topK, isLargerBetter(metric), keyField, pace);
 }

@@ -13,7 +13,7 @@ export interface HitPage {
 export const pageHits = (hits: Hits, { offset, limit, roundDecimal }: HitPage): Hits =>
   roundScores(pageOfHits(hits, offset, limit), roundDecimal);
 
-const roundScores = (hits: Hits, decimals: number): Hits =>
+export const roundScores = (hits: Hits, decimals: number): Hits =>
   decimals < 0 ? hits : { ...hits, scores: hits.scores.map((score) => rounded(score, decimals)) };
 
 const rounded = (score: number, decimals: number): number =>

@@ -171,7 +171,7 @@ describe('search', () => {
       [{ ...request({}), partitionNames: ['other'] }, 101],
       [{ ...request({}), partitionNames: ['absent'] }, 200],
       [{ ...request({}), functionScore: {} }, 1100],
-      [{ ...request({}), searchInput: { $case: 'ids', value: {} } }, 3000],
+      [{ ...request({}), searchInput: { $case: 'ids', value: {} } }, 1100],
       [{ ...request({}), searchInput: undefined }, 1100],
       [{ ...request({ topk: '0' }) }, 1100],
       [{ ...request({}), dsl: 'id in [' }, 1100],

@@ -7,30 +7,26 @@ import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { withVectors } from '#roles/proxy/search/by-ids/vectors-of-ids.js';
 import {
   type CheckedHybrid,
   checkHybrid,
   checkHybridForm,
 } from '#roles/proxy/search/hybrid/hybrid-request.js';
+import { findPage } from '#roles/proxy/search/iterate/find-page.js';
+import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterator-request.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
 import { fetchOutput } from './fetch-output.js';
 import { findHits } from './find-hits.js';
-import { pageHits } from './rank-hits.js';
+import { pageHits, roundScores } from './rank-hits.js';
 import type { AnswerForm, Found, Ranked } from './ranked.js';
 import { noExtras, type SearchExtras, searchExtras } from './search-extras.js';
 import { SearchPlans } from './search-plan.js';
-import {
-  type CheckedSearch,
-  checkSearch,
-  checkSearchForm,
-  formOf,
-  pageOf,
-  type SearchChecks,
-} from './search-request.js';
+import { type CheckedSearch, checkSearch, formOf, pageOf, type SearchChecks } from './search-request.js';
 
-type SearchParts = Pick<ProxyParts, 'access' | 'platform' | 'settings' | 'streamingNode'>;
+type SearchParts = Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings' | 'streamingNode'>;
 
 export class SearchMethods {
   readonly #parts: SearchParts;
@@ -42,9 +38,8 @@ export class SearchMethods {
   }
 
   readonly search: PublicHandler<'search'> = async (request, context) => {
-    checkSearchForm(request);
     const scope = await readScope(this.#parts, request, context);
-    const search = await checkSearch(request, scope, this.#checks);
+    const search = await this.#pinned(await checkSearch(request, scope, this.#checks));
     return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
   };
 
@@ -55,9 +50,18 @@ export class SearchMethods {
     return await retryWhileMoved(this.#parts, context, () => this.#runHybrid(search, context));
   };
 
-  async #run(search: CheckedSearch, context: CallContext): Promise<SearchResults> {
+  async #run(asked: CheckedSearch, context: CallContext): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
+    const search = await withVectors(this.#parts, asked, context);
     const form = formOf(search);
+    if (search.plan.page !== undefined)
+      return this.#answer(
+        await this.#page(search, search.plan.page, pace, context),
+        form,
+        noExtras,
+        pace,
+        context,
+      );
     const found = await findHits(this.#parts, search, pace, context);
     const scored =
       search.reranker === undefined
@@ -73,11 +77,27 @@ export class SearchMethods {
   ): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
     const found = await Promise.all(
-      legs.map(async (search) => ({ search, found: await findHits(this.#parts, search, pace, context) })),
+      legs.map(async (leg) => {
+        const search = await withVectors(this.#parts, leg, context);
+        return { search, found: await findHits(this.#parts, search, pace, context) };
+      }),
     );
     const scored = await this.#rerank(found, reranker, form, pace, context);
     const ranked = { ...scored, hits: pageHits(scored.hits, page) };
     return this.#answer(ranked, form, noExtras, pace, context);
+  }
+
+  async #page(search: CheckedSearch, page: IteratorPage, pace: Pace, context: CallContext): Promise<Ranked> {
+    const token = page.token === '' ? newToken(this.#parts.platform.random) : page.token;
+    const found = await findPage(this.#parts, { search, page, token }, pace, context);
+    return { ...found, hits: roundScores(found.hits, search.plan.params.roundDecimal) };
+  }
+
+  /** The first page of an iterator reads now, and the answer says when that was; the client sends it along with the others. */
+  async #pinned(search: CheckedSearch): Promise<CheckedSearch> {
+    if (!search.toShards.atGuarantee || search.guaranteeTimestamp > 0n) return search;
+    const { timestamp } = await this.#parts.rootCoord.allocTimestamp({ count: 1 });
+    return { ...search, guaranteeTimestamp: timestamp };
   }
 
   #rerank(

@@ -1,7 +1,6 @@
 // What a search asks, apart from its vectors and filter: parsed and checked against the collection and its index. Clients send the same
 // parameters with every search, so plans are kept, by collection record (a changed definition is another record) and by their text.
 import { must } from '#base/assert.js';
-import { ElanusError } from '#base/errors.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { isIndexType } from '#model/params/index-types.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
@@ -17,6 +16,11 @@ import type { IndexSearchParams } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import {
+  checkSameCollection,
+  type IteratorPage,
+  iteratorPage,
+} from '#roles/proxy/search/iterate/iterator-request.js';
 
 export interface SearchPlan {
   readonly params: SearchParams;
@@ -30,6 +34,8 @@ export interface SearchPlan {
   /** Limit plus offset. */
   readonly topK: number;
   readonly output: OutputFields;
+  /** The page of an iterator of the second generation. */
+  readonly page: IteratorPage | undefined;
   /** Parameters that the index uses, with its defaults; without an index the search is exact and uses none. */
   readonly usedParams: ReturnType<typeof checkSearchParams>;
   /** The type that the index is built as. */
@@ -45,11 +51,7 @@ function planSearch(
   hybridTopK: number | undefined,
 ): SearchPlan {
   const params = parseSearchParams(schema, request.searchParams, hybridTopK);
-  if (params.iterator !== undefined)
-    throw new ElanusError(
-      'unsupported',
-      'search iterators come in a later version; search with limit and offset',
-    );
+  if (params.iterator !== undefined) checkSameCollection(params.collectionId, record.id);
   const index = record.indexes.find((candidate) => candidate.fieldId === params.annsField.fieldID);
   const isList = isVectorList(params.annsField);
   const indexMetric = index === undefined ? undefined : metricNamed(index.metricType);
@@ -77,6 +79,7 @@ function planSearch(
     ofElements: isList && !ofLists,
     topK,
     output,
+    page: params.iterator && iteratorPage(params.iterator, params),
     usedParams,
     builtAs: build?.kind,
     metric: must(

@@ -13,6 +13,7 @@ import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+import { type SearchedIds, searchedIds } from '#roles/proxy/search/by-ids/searched-ids.js';
 import type { HitPage } from './rank-hits.js';
 import type { AnswerForm } from './ranked.js';
 import type { SearchPlan, SearchPlans } from './search-plan.js';
@@ -23,6 +24,11 @@ export interface CheckedSearch {
   /** Vectors one after another, in the encoding of the field. */
   readonly queries: Uint8Array;
   readonly queryCount: number;
+  /** The rows whose vectors are the queries, which are looked up first; undefined: vectors came. */
+  readonly ids: SearchedIds | undefined;
+  /** Hits for each query, those before the page among them. */
+  readonly topK: number;
+  readonly range: Pick<ShardSearchRequest, 'radius' | 'rangeFilter'>;
   /** Where each query is a list: how many vectors each has, uint32; else empty. */
   readonly listLengths: Uint8Array;
   readonly filter: RequestFilter;
@@ -49,12 +55,6 @@ const nothingMore: ToShards = {
 
 const QUERY_COUNT_MAX = 16_384;
 
-/** Refuses by form alone, before any other role is called. @throws unsupported */
-export function checkSearchForm({ searchInput }: SearchRequest): void {
-  if (searchInput?.$case === 'ids')
-    throw new ElanusError('unsupported', 'search by primary keys comes in a later version; send vectors');
-}
-
 /** What requests are checked with. */
 export interface SearchChecks {
   readonly plans: SearchPlans;
@@ -69,17 +69,16 @@ export async function checkSearch(
   hybridTopK?: number,
 ): Promise<CheckedSearch> {
   const plan = plans.of(scope.collection, request, hybridTopK);
-  const { searchInput } = request;
-  const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noBytes;
-  const { queries, nq, listLengths } = parsePlaceholderGroup(
-    placeholders,
-    plan.params.annsField,
-    plan.ofLists,
-  );
+  const { queries, nq, listLengths, ids } = queriesOf(request, plan);
   if (nq < 1 || nq > QUERY_COUNT_MAX)
     throw new ElanusError(
       'invalid_parameter',
       `nq [${nq}] is invalid, it should be in range [1, ${QUERY_COUNT_MAX}]: invalid parameter`,
+    );
+  if (plan.page !== undefined && nq > 1)
+    throw new ElanusError(
+      'invalid_parameter',
+      `nq [${nq}] is invalid: a search iterator pages the hits of one vector: invalid parameter`,
     );
   checkResultEntries(nq, plan.topK);
   const asked = { text: request.dsl, templates: request.exprTemplateValues, zone: plan.params.zone };
@@ -90,13 +89,41 @@ export async function checkSearch(
     scope,
     plan,
     reranker: functions?.reranker,
-    toShards: functions?.boosts === undefined ? nothingMore : { ...nothingMore, boosts: functions.boosts },
+    toShards: toShardsOf(plan, functions),
     queries,
     queryCount: nq,
+    ids,
+    topK: plan.topK,
+    range: { radius: plan.params.radius, rangeFilter: plan.params.rangeFilter },
     listLengths,
     filter,
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
+}
+
+/** Pages of an iterator, of either generation, fit together only at one time, and where no index leaves hits out. */
+function toShardsOf({ params }: SearchPlan, functions: SearchFunctions | undefined): ToShards {
+  if (params.iterator === undefined && functions?.boosts === undefined) return nothingMore;
+  if (params.iterator === undefined) return { ...nothingMore, boosts: functions?.boosts };
+  if (functions !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      'function_score is not supported with an iterator: it pages in the order of the scores of the vectors: invalid parameter',
+    );
+  return { ...nothingMore, atGuarantee: true, exact: true };
+}
+
+interface Queries extends Pick<CheckedSearch, 'queries' | 'listLengths' | 'ids'> {
+  readonly nq: number;
+}
+
+function queriesOf({ searchInput }: SearchRequest, { primary, params, ofLists }: SearchPlan): Queries {
+  if (searchInput?.$case === 'ids') {
+    const ids = searchedIds(searchInput.value, primary, params.annsField);
+    return { ids, nq: ids.count, queries: noBytes, listLengths: noBytes };
+  }
+  const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noBytes;
+  return { ...parsePlaceholderGroup(placeholders, params.annsField, ofLists), ids: undefined };
 }
 
 interface SearchFunctions {

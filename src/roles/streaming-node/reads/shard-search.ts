@@ -4,14 +4,10 @@ import { primaryField } from '#model/schema/field.js';
 import { isLargerBetter, isMetricName } from '#model/schema/metric-type.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
-import {
-  SegmentSearchRequest,
-  type ShardSearchRequest,
-  type ShardSearchResponse,
-} from '#proto/elanus/roles.js';
+import type { SegmentSearchRequest, ShardSearchRequest, ShardSearchResponse } from '#proto/elanus/roles.js';
 import { whole } from '#rpc/service.js';
 import { ELEMENT_KEYS, withRowKeys } from '#segment/search/element-keys.js';
-import { decodeHits, encodeHits, type Hits, type KeyField } from '#segment/search/hits.js';
+import { aligned, decodeHits, encodeHits, type Hits, type KeyField } from '#segment/search/hits.js';
 import { mergeHitsPaced } from '#segment/search/merge-hits.js';
 import { reportFor } from '#segment/search/search-hooks.js';
 import type { SearchReport } from '#segment/search/search-report.js';
@@ -26,8 +22,6 @@ import {
 import { readSent } from '#segment/sent-filter.js';
 import { newerInSealed } from './newer-rows.js';
 import type { ShardReadParts, ShardView } from './shard-view.js';
-
-const noneSuperseded = SegmentSearchRequest.create({});
 
 export class ShardSearch {
   readonly #parts: ShardReadParts;
@@ -44,11 +38,14 @@ export class ShardSearch {
     const { growing, sealedIds, readTimestamp } = view;
     // Often one side has nothing: what the other found is the answer.
     if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0))
-      return this.#askSealed(request, view, noneSuperseded, context);
+      return this.#askSealed(request, view, excludedBefore(request), context);
     const { platform, shard } = this.#parts;
     await readSent(platform.workers, request.textFilter, shard.schema, context.signal);
     const pace = new Pace(platform, context);
-    const superseded = new SupersededRows();
+    const superseded = SupersededRows.decode(
+      new BigInt64Array(aligned(request.excludedSegmentIds)),
+      new Uint32Array(aligned(request.excludedRows)),
+    );
     for (let { topK } = request; ; topK = nextK(topK, request.queryCount)) {
       const search = topK === request.topK ? request : { ...request, topK };
       const report = reportFor(request);
@@ -105,6 +102,15 @@ export class ShardSearch {
     return { fieldId: fieldID, dataType };
   }
 }
+
+/** What rows of an earlier round are excluded by, they are excluded by as rows that are superseded. */
+const excludedBefore = ({
+  excludedSegmentIds,
+  excludedRows,
+}: ShardSearchRequest): Pick<SegmentSearchRequest, 'supersededSegmentIds' | 'supersededRows'> => ({
+  supersededSegmentIds: excludedSegmentIds,
+  supersededRows: excludedRows,
+});
 
 const answer = (hits: Hits, readTimestamp: bigint, report: SearchReport | undefined): ShardSearchResponse =>
   whole(encodeHits(hits, readTimestamp, report?.wire));

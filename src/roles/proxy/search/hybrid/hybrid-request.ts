@@ -13,12 +13,7 @@ import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { refuseUnsupported } from '#roles/proxy/request-fields.js';
 import type { HitPage } from '#roles/proxy/search/rank-hits.js';
 import type { AnswerForm } from '#roles/proxy/search/ranked.js';
-import {
-  type CheckedSearch,
-  checkSearch,
-  checkSearchForm,
-  type SearchChecks,
-} from '#roles/proxy/search/search-request.js';
+import { type CheckedSearch, checkSearch, type SearchChecks } from '#roles/proxy/search/search-request.js';
 
 export interface CheckedHybrid {
   readonly legs: readonly CheckedSearch[];
@@ -105,7 +100,6 @@ function legRequest(
       `a search of ${leg.collectionName} in a hybrid search of ${collectionName}, expected the same collection: invalid parameter`,
     );
   refuseUnsupported('search', leg);
-  checkSearchForm(leg);
   return { ...leg, guaranteeTimestamp, outputFields: [] };
 }
 

@@ -1,0 +1,50 @@
+// Checks of a page of a search iterator, in Milvus's words. The second generation pages by the score of the last hit; the first sends ranges and
+// filters of its own, and asks for nothing but a time that is held and an answer that leaves nothing out.
+import { ElanusError } from '#base/errors.js';
+import type { Random } from '#base/random.js';
+import type { SearchIterator, SearchParams } from '#model/params/search-params.js';
+
+/** A page of the second generation. */
+export interface IteratorPage {
+  readonly batchSize: number;
+  /** Hits behind this score; undefined: from the best one on. */
+  readonly lastBound: number | undefined;
+  /** Empty: the first page. */
+  readonly token: string;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const refuse = (text: string): never => {
+  throw new ElanusError('invalid_parameter', `${text}: invalid parameter`);
+};
+
+/** @throws invalid_parameter */
+export function iteratorPage(
+  { isV2, isV1, batchSize, lastBound, token }: SearchIterator,
+  { offset }: Pick<SearchParams, 'offset'>,
+): IteratorPage | undefined {
+  if (!isV2) return undefined;
+  if (!isV1) refuse('both iterator and search_iter_v2 must be set in the SDK');
+  if (offset > 0) refuse('Setting an offset is not permitted when using a search iterator v2');
+  if (token !== '' && !UUID.test(token)) refuse('parse iterator v2 info failed: invalid token format');
+  return {
+    batchSize: batchSize ?? refuse('parse iterator v2 info failed: batch size is required'),
+    lastBound,
+    token,
+  };
+}
+
+/** An iterator goes on in the collection that it began in. @throws invalid_parameter */
+export function checkSameCollection(asked: bigint | undefined, id: bigint): void {
+  if (asked === undefined || asked === 0n || asked === id) return;
+  refuse(
+    `collection id:${asked} in the request is not consistent to that in the search context, alias or database may have been changed: ${id}`,
+  );
+}
+
+/** A random UUID: clients only look whether there is one, and send it back. */
+export function newToken(random: Random): string {
+  const hex = Array.from({ length: 4 }, () => random.nextUint32().toString(16).padStart(8, '0')).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+}

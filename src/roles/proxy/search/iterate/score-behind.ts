@@ -1,0 +1,18 @@
+// The score next to another, as float32 has them: what a range has to begin at to be strictly behind a score.
+
+/** @param isLargerBetter smaller scores are behind then */
+export function scoreBehind(score: number, isLargerBetter: boolean): number {
+  const float = Math.fround(score);
+  return isLargerBetter ? -nextUp(-float) : nextUp(float);
+}
+
+function nextUp(float: number): number {
+  if (!Number.isFinite(float)) return float;
+  const words = new Int32Array(1);
+  const floats = new Float32Array(words.buffer);
+  // Adding 0 makes -0 the 0 that counts up from there.
+  floats[0] = float + 0;
+  const bits = words[0] as number;
+  words[0] = bits >= 0 ? bits + 1 : bits - 1;
+  return floats[0] as number;
+}
