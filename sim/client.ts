@@ -82,6 +82,10 @@ export class SimClient {
     await this.#service.dropCollection({ collectionName }, this.#context());
   }
 
+  async truncate(collectionName: string): Promise<void> {
+    await this.#service.truncateCollection({ collectionName }, this.#context());
+  }
+
   async createPartition(collectionName: string, partitionName: string): Promise<void> {
     await this.#service.createPartition({ collectionName, partitionName }, this.#context());
   }

@@ -129,7 +129,8 @@ export class Definitions {
     else if (draw < 0.65 && isNamed) this.#todo = this.#loadOne(collection);
     else if (draw < 0.7) this.#todo = this.#replaceIndex(collection);
     else if (draw < 0.75) this.#todo = this.#indexNotes(collection);
-    else if (draw < 0.9) this.#todo = this.#replaceCollection(collection);
+    else if (draw < 0.84) this.#todo = this.#replaceCollection(collection);
+    else if (draw < 0.94) this.#todo = [this.#truncate(collection)];
     else this.#todo = this.#reload(collection);
   }
 
@@ -265,6 +266,18 @@ export class Definitions {
     await alreadyThere(client.create(model.spec));
     if (model.spec.partitions === 'named')
       for (const name of partitionNames) await alreadyThere(client.createPartition(model.name, name));
+  }
+
+  /** Others write and read on meanwhile. */
+  #truncate(collection: SimCollection): Step {
+    const { client } = this.#parts;
+    const { model } = collection;
+    let write: Write | undefined;
+    return this.#step(collection, 'truncate', async () => {
+      write ??= model.beginTruncate();
+      await client.truncate(model.name);
+      model.endTruncate(write);
+    });
   }
 
   #import(collection: SimCollection, into?: string): Step {

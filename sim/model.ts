@@ -11,10 +11,12 @@ export class Violation extends Error {
 /** One write of several keys: the old and the new version of each. */
 export interface Write {
   readonly id: number;
-  /** drop: of a partition or collection; it ends all other writes of its keys. */
-  readonly kind: 'insert' | 'copy' | 'upsert' | 'delete' | 'import' | 'drop';
+  /** drop: of a partition or collection; it ends all other writes of its keys. truncate: of a collection, which stays; others write on. */
+  readonly kind: 'insert' | 'copy' | 'upsert' | 'delete' | 'import' | 'drop' | 'truncate';
   readonly changes: readonly { readonly key: number; readonly before: number; readonly after: number }[];
   state: 'running' | 'acknowledged' | 'unknown' | 'settled';
+  /** It went on beside a truncate, and came before it or after it: acknowledged says less then. */
+  besideTruncate?: true;
 }
 
 /** What a read that began at some moment may answer. */
@@ -47,6 +49,7 @@ export class CollectionModel {
   /** Rows ever sent to each partition that is there, without upper bound on what became of them. */
   readonly #rowsSent = new Map<string, number>();
   #isLoaded = true;
+  #truncate: Write | undefined;
   #nextWrite = 1;
 
   constructor(spec: CollectionSpec) {
@@ -122,6 +125,7 @@ export class CollectionModel {
         this.#rowsSent.set(this.partitionOf(key), (this.#rowsSent.get(this.partitionOf(key)) ?? 0) + 1);
       if (kind === 'copy' && before > 0) this.#addCopy(key, before);
     }
+    if (this.#truncate !== undefined) write.besideTruncate = true;
     for (const read of this.#reads) read.writes.add(write);
     return write;
   }
@@ -139,7 +143,8 @@ export class CollectionModel {
   }
 
   acknowledged(write: Write): void {
-    write.state = 'acknowledged';
+    write.state = write.besideTruncate ? 'unknown' : 'acknowledged';
+    if (write.besideTruncate) return;
     for (const { key, after } of write.changes)
       if (this.#open.get(key) === write) this.#pin(key, after, write);
   }
@@ -153,8 +158,8 @@ export class CollectionModel {
     this.#open.delete(key);
     // A delete and an upsert take effect on all rows of the key. One that did not happen leaves them.
     const hasHappened = write.changes.some((change) => change.key === key && change.after === version);
-    if (hasHappened && (write.kind === 'delete' || write.kind === 'upsert' || write.kind === 'drop'))
-      this.#copies.delete(key);
+    const endsAll: readonly Write['kind'][] = ['delete', 'upsert', 'drop', 'truncate'];
+    if (hasHappened && endsAll.includes(write.kind)) this.#copies.delete(key);
     // Whichever of the two rows it is, it is no copy of itself.
     this.#copies.get(key)?.delete(version);
   }
@@ -184,6 +189,34 @@ export class CollectionModel {
     for (const partition of this.#absent) {
       if (partition === '*') this.#rowsSent.clear();
       else this.#rowsSent.delete(partition);
+    }
+  }
+
+  /** From now on its rows may be gone, and writes that go on beside it may have come before it. All of it stays loaded. */
+  beginTruncate(): Write {
+    const changes = this.keys
+      .filter((key) => !this.#open.has(key))
+      .map((key) => ({ key, before: this.certain(key) ?? 0, after: 0 }));
+    const write: Write = { id: this.#nextWrite++, kind: 'truncate', changes, state: 'running' };
+    for (const other of this.#open.values()) other.besideTruncate = true;
+    for (const { key } of changes) this.#open.set(key, write);
+    for (const versions of this.#possible.values()) versions.add(0);
+    for (const read of this.#reads) {
+      for (const versions of read.possible.values()) versions.add(0);
+      read.writes.add(write);
+    }
+    this.#truncate = write;
+    return write;
+  }
+
+  /** The truncate was confirmed: of what was there before nothing is left. */
+  endTruncate(write: Write): void {
+    write.state = 'acknowledged';
+    this.#truncate = undefined;
+    for (const { key } of write.changes) this.#pin(key, 0, write);
+    for (const [key, other] of this.#open) {
+      const change = other.changes.find((one) => one.key === key);
+      if (change !== undefined) this.#possible.set(key, new Set([0, change.after]));
     }
   }
 
@@ -254,7 +287,7 @@ export class CollectionModel {
   #checkAtomic(read: ReadWindow, seen: ReadonlyMap<number, number>, asked: ReadonlySet<number>): void {
     if (this.spec.shards > 1) return;
     for (const write of read.writes) {
-      if (write.kind === 'drop') continue;
+      if (write.kind === 'drop' || write.kind === 'truncate') continue;
       const isAlone = (key: number): boolean =>
         [...read.writes].every(
           (other) => other === write || !other.changes.some((change) => change.key === key),
@@ -274,7 +307,13 @@ export class CollectionModel {
   /** What is visible is durable: an uncertain write that was seen stays. One not seen when all is quiet never happened. */
   #learn(read: ReadWindow, key: number, found: number, isQuiet: boolean): void {
     const write = this.#open.get(key);
-    if (write === undefined || write.kind === 'drop' || write.state !== 'unknown' || !read.writes.has(write))
+    if (
+      write === undefined ||
+      write.kind === 'drop' ||
+      write.kind === 'truncate' ||
+      write.state !== 'unknown' ||
+      !read.writes.has(write)
+    )
       return;
     const change = write.changes.find((candidate) => candidate.key === key);
     if (change === undefined) return;

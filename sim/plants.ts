@@ -92,6 +92,14 @@ export const plants = {
       'return false;',
     ),
   ),
+  'truncate-not-awaited': plant(
+    'a truncate is confirmed before it is durable',
+    edit(
+      'roles/root-coord/changes/truncate-ddl.js',
+      'await catalog.saveCollection(replacePartitions(record, replacements));',
+      'void catalog.saveCollection(replacePartitions(record, replacements)).catch(() => {}); return { record, replacements: new Map() };',
+    ),
+  ),
   'truncation-behind-unsaved': plant(
     'the log is cut although shards have not saved what is in it',
     edit(
@@ -173,8 +181,8 @@ export const plants = {
     'a drop of a partition that a crash interrupts is not finished',
     edit(
       'roles/root-coord/collection-ddl.js',
-      '.flatMap((record) => partitionsOf(record).flatMap(',
-      '.flatMap((record) => [].flatMap(',
+      '.filter(({ droppingPartitions }) => droppingPartitions.length > 0)',
+      '.filter(() => false)',
     ),
     edit(
       'roles/root-coord/partition-ddl.js',

@@ -21,6 +21,9 @@ export interface Peers {
   readonly seen: string[];
   /** Steps that fail, and how. */
   readonly failures: Map<Step, () => Promise<never>>;
+  /** Partitions that are loaded one by one. */
+  readonly loaded: Set<bigint>;
+  onLoad: () => Promise<void>;
 }
 
 export const unavailable = (): Promise<never> =>
@@ -56,8 +59,16 @@ async function startRootCoord(
         dropCollectionData: ({ collectionId }) => step('dropCollectionData', collectionId),
       }),
       queryCoord: client(QueryCoordDefinition, {
-        releaseCollection: ({ collectionId }) => step('releaseCollection', collectionId),
-        loadState: async () => ({ known: false }),
+        loadCollection: async ({ partitionIds }) => {
+          for (const id of partitionIds) peers.loaded.add(id);
+          await peers.onLoad();
+          return {};
+        },
+        releaseCollection: ({ collectionId, partitionIds }) => {
+          for (const id of partitionIds) peers.loaded.delete(id);
+          return step('releaseCollection', collectionId);
+        },
+        loadState: async () => ({ known: peers.loaded.size > 0, partitionIds: [...peers.loaded] }),
       }),
       dataNode: client(DataNodeDefinition, {}),
     },
@@ -91,7 +102,10 @@ export const createRequest = ({ collectionName = 'c', ...more }: Partial<CreateC
 export const context: CallContext = { signal: new AbortController().signal, metadata: {} };
 
 export async function openRootCoord(cluster = simulatedCluster(5)) {
-  const peers: Peers = { seen: [], failures: new Map() };
+  const peers: Peers = {
+    ...{ seen: [], failures: new Map(), loaded: new Set<bigint>() },
+    onLoad: async () => {},
+  };
   const { rootCoord, platform } = await startRootCoord(cluster, peers);
   const handlers = rootCoord.definitionHandlers;
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);

@@ -1,7 +1,8 @@
 // A shard on the memory platform without a log: records are applied to it as if they had just become durable.
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { type Column, type ColumnBatch, LogRecord } from '#proto/elanus/data.js';
-import { Shard, type ShardParts } from '../../src/roles/streaming-node/shard.js';
+import { Shard } from '../../src/roles/streaming-node/shard.js';
+import type { ShardParts } from '../../src/roles/streaming-node/shard-parts.js';
 import { testSchema } from './segments.js';
 
 export const COLLECTION = 7n;

@@ -1,11 +1,11 @@
 // A partition of a collection, in the record of its collection.
 //
-//             create                    drop                     its data is gone
+//             create            drop, or truncate                its data is gone
 //   (none) ─────────▶ created ────────────────▶ dropping ────────────────────────▶ (none)
 //
 // root-coord moves it. From `dropping` on it is gone for everyone and its name is free; what it has elsewhere is being removed, again after
-// a restart. A record keeps the two states in two lists.
-import { assertNever } from '#base/assert.js';
+// a restart. A record keeps the two states in two lists. A truncate creates a partition under the name of each that it drops.
+import { assertNever, must } from '#base/assert.js';
 import type { CollectionRecord, PartitionRecord } from '#proto/elanus/data.js';
 import { refusedMove } from './move.js';
 
@@ -45,3 +45,16 @@ export function movePartition<C extends PartitionLists>(collection: C, id: bigin
       return assertNever(event);
   }
 }
+
+/** All partitions are dropped and new ones take their names, in the same order. @param ids of the new ones, by those of the old */
+export const replacePartitions = <C extends PartitionLists>(
+  collection: C,
+  ids: ReadonlyMap<bigint, bigint>,
+): C => ({
+  ...collection,
+  partitions: collection.partitions.map((partition) => ({
+    ...partition,
+    id: must(ids.get(partition.id), `a new partition for ${partition.name}`),
+  })),
+  droppingPartitions: [...collection.droppingPartitions, ...collection.partitions],
+});

@@ -359,4 +359,4 @@ const droppedReason = (
 ): string =>
   what === 'collection'
     ? `collection ${collectionName} was dropped before the import was done; nothing of it was kept: import into a collection that is there`
-    : `partition ${partitionId} of collection ${collectionName} was dropped before the import was done; nothing of it was kept: import into a partition that is there`;
+    : `partition ${partitionId} of collection ${collectionName} was dropped or truncated before the import was done; nothing of it was kept: import into a partition that is there`;

@@ -83,6 +83,7 @@ export const requestFields = {
   showPartitions: { ...named, collectionID: 'used', partitionNames: 'used', type: 'used' },
   getLoadingProgress: { ...named, partitionNames: 'used' },
   getLoadState: { ...named, partitionNames: 'used' },
+  truncateCollection: named,
   renameCollection: { base, dbName: 'used', oldName: 'used', newName: 'used', newDBName: 'used' },
   createAlias: { ...named, alias: 'used' },
   alterAlias: { ...named, alias: 'used' },

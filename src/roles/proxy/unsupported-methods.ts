@@ -23,7 +23,6 @@ export const unsupportedMethods = {
   addCollectionFunction: functionsInSchemas,
   alterCollectionFunction: functionsInSchemas,
   dropCollectionFunction: functionsInSchemas,
-  truncateCollection: without('truncation of collections'),
   prewarm: warmingAheadOfALoad,
   describePrewarmTask: warmingAheadOfALoad,
   createNamespace: namespaces,

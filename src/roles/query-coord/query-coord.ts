@@ -382,9 +382,10 @@ export class QueryCoord {
   }
 
   async #loadedPartitions({ collectionId, scope }: Load): Promise<readonly bigint[]> {
-    if (scope.kind === 'partitions') return scope.partitionIds;
     const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
-    return collection?.partitions.map((partition) => partition.id) ?? [];
+    const there = collection?.partitions.map((partition) => partition.id) ?? [];
+    // A truncate that did not come to its end may have had partitions loaded that never came to be.
+    return there.filter((id) => isInScope(scope, id));
   }
 }
 

@@ -12,7 +12,6 @@ import {
   isCreated,
   moveCollection,
 } from '#model/states/collection.js';
-import { partitionsOf } from '#model/states/partition.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
@@ -174,18 +173,21 @@ export class CollectionDdl {
     const interrupted = collections.filter((record) => !isCreated(record));
     const partitions = collections
       .filter(isCreated)
-      .flatMap((record) =>
-        partitionsOf(record).flatMap(({ id, state }) =>
-          state === 'dropping' ? [{ collectionId: record.id, partitionId: id }] : [],
-        ),
-      );
+      .filter(({ droppingPartitions }) => droppingPartitions.length > 0)
+      .map(({ id, droppingPartitions }) => ({
+        collectionId: id,
+        partitionIds: droppingPartitions.map((partition) => partition.id),
+      }));
     await Promise.all([
       ...interrupted.map((record) => {
         platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
         return this.#dropNow(record);
       }),
       ...partitions.map((marked) => {
-        platform.logger.info('ddl_finishing_interrupted', { ...marked, state: 'dropping' });
+        platform.logger.info('ddl_finishing_interrupted', {
+          collectionId: marked.collectionId,
+          partitions: marked.partitionIds.length,
+        });
         return this.#partitions.clear(marked);
       }),
     ]);

@@ -4,9 +4,19 @@ import { checkName } from '#model/schema/names.js';
 import { PARTITIONS_MAX } from '#model/schema/schema-check.js';
 import { isCreated } from '#model/states/collection.js';
 import { movePartition } from '#model/states/partition.js';
+import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { PartitionRef } from '#proto/elanus/roles.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION, present } from './ddl-parts.js';
+
+/** How many partitions of a collection are cleared at the same time. */
+const CLEARED_AT_ONCE = 8;
+
+/** Partitions that are marked as dropped. */
+interface MarkedPartitions {
+  readonly collectionId: bigint;
+  readonly partitionIds: readonly bigint[];
+}
 
 export class PartitionDdl {
   readonly #parts: DdlParts;
@@ -64,24 +74,47 @@ export class PartitionDdl {
         );
       }
       await catalog.saveCollection(movePartition(record, partition.id, 'drop'));
-      return { collectionId: record.id, partitionId: partition.id };
+      return { collectionId: record.id, partitionIds: [partition.id] };
     });
     if (marked !== undefined) await this.clear(marked);
   }
 
-  /** Removes a marked partition's data, then the mark. */
-  clear(marked: { readonly collectionId: bigint; readonly partitionId: bigint }): Promise<void> {
-    return clearing(this.#parts, { ...marked }, async (context) => {
-      const { catalog, peers } = this.#parts;
-      await peers.channelRegistry.dropCollectionData(marked, context);
-      const record = catalog.byId(marked.collectionId);
-      if (record === undefined) return;
-      await this.#locks.collection({ database: record.database, name: '', id: record.id }, async () => {
-        const current = catalog.byId(marked.collectionId);
+  /** Removes the data of marked partitions, then the marks. */
+  clear(marked: MarkedPartitions): Promise<void> {
+    const { collectionId, partitionIds } = marked;
+    const what = {
+      collectionId,
+      partitionId: partitionIds[0] ?? 0n,
+      partitions: BigInt(partitionIds.length),
+    };
+    return clearing(this.#parts, what, async (context) => {
+      await this.#removeData(marked, context);
+      await this.#locks.collection({ database: '', name: '', id: collectionId }, async () => {
+        const { catalog } = this.#parts;
+        const current = catalog.byId(collectionId);
         if (current === undefined || !isCreated(current)) return;
-        await catalog.saveCollection(movePartition(current, marked.partitionId, 'cleared'));
+        await catalog.saveCollection(
+          partitionIds.reduce((record, id) => movePartition(record, id, 'cleared'), current),
+        );
       });
     });
+  }
+
+  /** From data-coord and the shards, and from what is loaded. */
+  async #removeData({ collectionId, partitionIds }: MarkedPartitions, context: CallContext): Promise<void> {
+    const { channelRegistry, queryCoord } = this.#parts.peers;
+    const waiting = [...partitionIds];
+    const one = async (): Promise<void> => {
+      for (let id = waiting.shift(); id !== undefined; id = waiting.shift())
+        await channelRegistry.dropCollectionData({ collectionId, partitionId: id }, context);
+    };
+    await Promise.all(Array.from({ length: CLEARED_AT_ONCE }, one));
+    // Those of a truncate may be loaded.
+    const load = await queryCoord.loadState({ collectionId }, context);
+    const loaded = load.partitionIds.filter((id) => partitionIds.includes(id));
+    if (load.known && loaded.length > 0)
+      await queryCoord.releaseCollection({ collectionId, partitionIds: loaded }, context);
+    else if (load.known) await queryCoord.segmentsChanged({ collectionId }, context);
   }
 }
 

@@ -6,13 +6,19 @@ import { isCreated } from '#model/states/collection.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { CollectionResponse, DefinitionsDefinition, UsersDefinition } from '#proto/elanus/roles.js';
+import type {
+  CollectionResponse,
+  DefinitionsDefinition,
+  ImportDefinition,
+  UsersDefinition,
+} from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { usersHandlers } from '#roles/root-coord/users/users-handlers.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { Ddl } from './ddl.js';
+import { present } from './ddl-parts.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
 import { CLOCK_KEY, checkCatalogIsThere } from './lost-catalog.js';
@@ -254,6 +260,10 @@ export class RootCoord {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };
     },
+    truncateCollection: async (ref) => {
+      await this.#parts().ddl.truncates.truncate(ref);
+      return {};
+    },
     renameCollection: async (request) => {
       await this.#parts().ddl.names.rename(request);
       return {};
@@ -293,28 +303,36 @@ export class RootCoord {
     },
     importFiles: async (request) => {
       assert(request.collection !== undefined, 'importFiles: no collection');
-      const record = this.#catalog.resolve(request.collection);
-      if (record.partitionKeyCount > 0) refusePartitionKeyImport(record, request.partition);
-      const partitionName = request.partition === '' ? '_default' : request.partition;
-      const partition = record.partitions.find((candidate) => candidate.name === partitionName);
-      if (partition === undefined)
-        throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
-      const jobId = await this.#ids.allocate(1);
-      await this.#parts().broker.importData({
-        importTask: {
-          collectionId: record.id,
-          partitionId: partition.id,
-          channelNames: record.vchannels,
-          rowBased: true,
-          taskId: jobId,
-          files: request.files,
-          infos: Object.entries(request.options).map(([key, value]) => ({ key, value })),
-          databaseName: record.database,
-        },
-      });
+      // With the lock: a truncate must not take the partition away between the look and the job, which it would not see.
+      const jobId = await this.#parts().ddl.locks.collection(request.collection, () =>
+        this.#beginImport(request),
+      );
       return { jobId };
     },
   };
+
+  async #beginImport(request: ImportDefinition): Promise<bigint> {
+    const record = this.#catalog.resolve(present(request.collection));
+    if (record.partitionKeyCount > 0) refusePartitionKeyImport(record, request.partition);
+    const partitionName = request.partition === '' ? '_default' : request.partition;
+    const partition = record.partitions.find((candidate) => candidate.name === partitionName);
+    if (partition === undefined)
+      throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
+    const jobId = await this.#ids.allocate(1);
+    await this.#parts().broker.importData({
+      importTask: {
+        collectionId: record.id,
+        partitionId: partition.id,
+        channelNames: record.vchannels,
+        rowBased: true,
+        taskId: jobId,
+        files: request.files,
+        infos: Object.entries(request.options).map(([key, value]) => ({ key, value })),
+        databaseName: record.database,
+      },
+    });
+    return jobId;
+  }
 }
 
 function refusePartitionKeyImport(record: CollectionRecord, partition: string): never {

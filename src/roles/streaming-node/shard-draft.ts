@@ -33,6 +33,8 @@ export interface DraftBase {
   readonly ids: bigint[];
   /** Segments that records of this draft will begin, by id; `apply` takes them from here. */
   readonly prepared: Map<bigint, SegmentData>;
+  /** Whether an applied record drops the partition. */
+  readonly isDropped: (partitionId: bigint) => boolean;
   /** Whether one of the keys was written or deleted in an applied record after that time, or that is not known any more. */
   readonly hasChanged: (keys: KeySet, since: bigint) => boolean;
   readonly createSegment: (id: bigint, partitionId: bigint) => SegmentData;
@@ -52,6 +54,8 @@ export class ShardDraft {
   /** What this draft changes of `base.open`. */
   readonly #open = new Map<bigint, OpenSegment | undefined>();
   readonly #reserved = new Set<SegmentData>();
+  /** Partitions that earlier changes of this draft drop. */
+  readonly #dropped = new Set<bigint>();
   /** Planned before, and not applied yet. */
   readonly #writes: WriteChange[] = [];
   /** Takes back what the change that is being planned did so far, newest last. */
@@ -94,9 +98,11 @@ export class ShardDraft {
         return [record({ seal: { segmentIds: this.#seal(change.segmentIds) } })];
       case 'dropPartition':
         this.#set(change.partitionId, undefined);
+        this.#dropped.add(change.partitionId);
         return [record({ dropPartition: { partitionId: change.partitionId } })];
       case 'write': {
         const { deletedKeys, deletedPartitionId } = change;
+        this.#checkThere(change);
         this.#checkUnchanged(change);
         this.#checkColumns(change);
         const packed = change.inserts.map(({ partitionId, rows }) => ({
@@ -116,6 +122,17 @@ export class ShardDraft {
         this.#writes.push(change);
         return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
       }
+    }
+  }
+
+  /** Rows of a dropped partition would be acknowledged and gone: who sent them looks again where they belong. @throws partition_not_found */
+  #checkThere({ inserts }: WriteChange): void {
+    for (const { partitionId } of inserts) {
+      if (!this.#base.isDropped(partitionId) && !this.#dropped.has(partitionId)) continue;
+      throw new ElanusError(
+        'partition_not_found',
+        `partition not found[partition=${partitionId}]: it was dropped or truncated meanwhile; describe the collection again`,
+      );
     }
   }
 

@@ -8,38 +8,18 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { columnBytes, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes } from '#model/columns/row-bytes.js';
 import { Pace } from '#platform/pace.js';
-import type { Platform } from '#platform/platform.js';
 import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { backgroundContext } from '#rpc/service.js';
 import { addedBytes } from '#segment/added-fields.js';
 import { applyDeletes } from '#segment/apply-deletes.js';
-import { type HasRoom, PathsTotal } from '#segment/filters/json-paths.js';
+import { PathsTotal } from '#segment/filters/json-paths.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
 import type { KeySet } from './key-set.js';
 import type { BufferedDeletes, GrowingSegment } from './shard-change.js';
 import { type OpenSegment, ownColumn, ShardDraft } from './shard-draft.js';
-
-export interface ShardSettings {
-  /** Bytes of rows at which a growing segment is sealed. */
-  readonly segmentBytesMax: number;
-}
-
-export interface ShardParts {
-  readonly platform: Platform;
-  readonly settings: ShardSettings;
-  readonly channel: ChannelRecord;
-  readonly schema: CollectionSchema;
-  readonly persistedSegmentIds: ReadonlySet<bigint>;
-  readonly allocateIds: (count: number) => Promise<bigint>;
-  /** Brings deletes to the sealed segments that query-nodes serve; resolves when they hold. */
-  readonly forwardDeletes: (deletes: Omit<BufferedDeletes, 'lsn' | 'appliedMs'>) => Promise<void>;
-  /** Something is ready to be written to files. */
-  readonly onSealed: () => void;
-  /** Whether the process has memory for what filters keep; it has when nobody counts it. */
-  readonly hasRoom?: HasRoom;
-}
+import type { ShardParts } from './shard-parts.js';
 
 /** Deletes that no file holds yet are written when they take so much, bytes. */
 const DELETE_BYTES_MAX = 64 * 1024 * 1024;
@@ -55,6 +35,8 @@ export class Shard {
   readonly #open = new Map<bigint, OpenSegment>();
   /** Segments of the current draft that no record began yet. */
   readonly #prepared = new Map<bigint, SegmentData>();
+  /** Partitions that the log drops: nothing is written to them any more. */
+  readonly #dropped: Set<bigint>;
   readonly #ids: bigint[] = [];
   readonly #bytes = new GrowingBytes();
   readonly #unsavedBytes = new GrowingBytes();
@@ -74,6 +56,7 @@ export class Shard {
     this.paths = new PathsTotal(parts.hasRoom);
     this.channel = parts.channel;
     this.#schema = parts.schema;
+    this.#dropped = new Set(parts.channel.droppedPartitionIds);
     this.#appliedTimestamp = parts.channel.checkpointTimestamp;
     this.#checkpointTimestamp = parts.channel.checkpointTimestamp;
     this.#forgottenUpTo = parts.channel.checkpointTimestamp;
@@ -120,6 +103,10 @@ export class Shard {
     return this.#failure?.error;
   }
 
+  isDropped(partitionId: bigint): boolean {
+    return this.#dropped.has(partitionId);
+  }
+
   /** Memory of all growing segments and buffered deletes. */
   get memoryBytes(): number {
     return this.#bytes.total + this.#deleteBytes;
@@ -154,6 +141,7 @@ export class Shard {
       open: this.#open,
       ids: this.#ids,
       prepared: this.#prepared,
+      isDropped: (partitionId) => this.isDropped(partitionId),
       hasChanged: (keys, since) => this.#hasChanged(keys, since),
       createSegment: (id, partitionId) => this.#createSegment(id, partitionId),
     });
@@ -237,6 +225,7 @@ export class Shard {
       const { partitionId } = record.dropPartition;
       this.#keepDeletes((deletes) => deletes.partitionId !== partitionId);
       this.#open.delete(partitionId);
+      this.#dropped.add(partitionId);
       for (const segment of [...this.segments.values()]) {
         if (segment.partitionId === partitionId) this.forget(segment.id);
       }

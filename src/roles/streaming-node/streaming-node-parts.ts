@@ -12,7 +12,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import type { HasRoom } from '#segment/filters/json-paths.js';
 import type { OracleTime } from './oracle-time.js';
-import type { ShardSettings } from './shard.js';
+import type { ShardSettings } from './shard-parts.js';
 
 export interface StreamingNodePeers {
   readonly rootCoord: Client<typeof RootCoordDefinition>;

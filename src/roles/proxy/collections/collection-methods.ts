@@ -37,6 +37,15 @@ export class CollectionMethods {
     return {};
   };
 
+  readonly truncateCollection: PublicHandler<'truncateCollection'> = async (request, context) => {
+    const { record } = await this.#parts.access.open(request, context);
+    await this.#parts.definitions.truncateCollection(
+      { ...collectionRef(request, context), id: record.id },
+      context,
+    );
+    return {};
+  };
+
   readonly renameCollection: PublicHandler<'renameCollection'> = async (request, context) => {
     if (request.oldName === '') {
       throw new ElanusError(

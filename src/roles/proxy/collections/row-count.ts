@@ -16,7 +16,9 @@ export async function rowCount(
   partitionId: bigint | undefined,
   context: CallContext,
 ): Promise<bigint> {
-  const isWanted = (id: bigint): boolean => partitionId === undefined || id === partitionId;
+  // What was dropped or truncated may still be there until it is cleared.
+  const there = new Set(collection.record.partitions.map(({ id }) => id));
+  const isWanted = (id: bigint): boolean => (partitionId === undefined ? there.has(id) : id === partitionId);
   // Growing first: a segment flushed between the two answers is in both, and counted once. The other way round it would be in neither.
   const growing: GrowingRows[] = [];
   for (const vchannel of collection.record.vchannels)

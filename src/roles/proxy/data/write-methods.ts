@@ -8,6 +8,7 @@ import { primaryField } from '#model/schema/field.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
@@ -24,7 +25,13 @@ export class WriteMethods {
     this.#parts = parts;
   }
 
-  readonly insert: PublicHandler<'insert'> = async (request, context) => {
+  readonly insert: PublicHandler<'insert'> = (request, context) =>
+    whilePartitionsMove(() => this.#insert(request, context));
+
+  readonly upsert: PublicHandler<'upsert'> = (request, context) =>
+    whilePartitionsMove(() => this.#upsert(request, context));
+
+  async #insert(request: InsertRequest, context: CallContext): ReturnType<PublicHandler<'insert'>> {
     const collection = await this.#parts.access.open(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
@@ -42,9 +49,9 @@ export class WriteMethods {
       ...mutation(idsFromColumn(keyColumn(schema, all)), all.rowCount, timestamp),
       insertCnt: BigInt(all.rowCount),
     };
-  };
+  }
 
-  readonly upsert: PublicHandler<'upsert'> = async (request, context) => {
+  async #upsert(request: UpsertRequest, context: CallContext): ReturnType<PublicHandler<'upsert'>> {
     const collection = await this.#parts.access.open(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
@@ -75,7 +82,7 @@ export class WriteMethods {
       insertCnt: BigInt(batch.rowCount),
       deleteCnt: BigInt(batch.rowCount),
     };
-  };
+  }
 
   readonly delete: PublicHandler<'delete'> = async (request, context) => {
     const { access } = this.#parts;
@@ -129,6 +136,24 @@ export class WriteMethods {
     if (writes.length === 0) return (await rootCoord.allocTimestamp({ count: 1 })).timestamp;
     const answers = await Promise.all(writes.map((write) => streamingNode.append(write, context)));
     return answers.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
+  }
+}
+
+/** Times that a write is sent again because what it goes to was truncated on its way. */
+const MOVES_MAX = 3;
+
+/**
+ * A truncate gives every partition a successor. A shard refuses rows of the old one, and the write begins anew: what other shards took of it
+ * went with the truncate. A partition that was dropped has no successor, and the second look says so by its name.
+ */
+async function whilePartitionsMove<T>(write: () => Promise<T>): Promise<T> {
+  for (let move = 0; ; move++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof ElanusError) || error.key !== 'partition_not_found' || move >= MOVES_MAX)
+        throw error;
+    }
   }
 }
 

@@ -58,6 +58,8 @@ export class ServedSegments {
   #version: bigint;
   /** By it segments are loaded. It is known here before the shard works with it. */
   #schema: CollectionSchema;
+  /** The newest partition that any target named: ids rise, so a later one came to be after the last target. */
+  #newestPartition = 0n;
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
   #life = 0;
 
@@ -209,6 +211,7 @@ export class ServedSegments {
     // A new partition is served whole or not at all.
     const before = this.#partitions;
     const wanted = request.partitionIds;
+    for (const id of wanted) if (id > this.#newestPartition) this.#newestPartition = id;
     this.#partitions = new Set(tooLarge === undefined ? wanted : wanted.filter((id) => before?.has(id)));
     this.#forgetSaved((id) => this.isServed(id));
     if (gone.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: gone }, context);
@@ -375,9 +378,12 @@ export class ServedSegments {
     if (wanted.length === 0) return loaded;
     // Mostly all of them.
     if (wanted.length === loaded.size && wanted.every((id) => loaded.has(id))) return loaded;
-    if (loadedOnly) return new Set(wanted.filter((id) => loaded.has(id)));
+    // All that a partition has from before its first target is growing here; one that was dropped has nothing.
+    const isReadable = (id: bigint): boolean =>
+      loaded.has(id) || id > this.#newestPartition || this.#parts.shard.isDropped(id);
+    if (loadedOnly) return new Set(wanted.filter(isReadable));
     for (const id of wanted)
-      if (!loaded.has(id))
+      if (!isReadable(id))
         throw new ElanusError(
           'collection_not_loaded',
           `partition not loaded[partition=${id}]; load it first`,

@@ -127,8 +127,28 @@ test('nothing is read before a target is loaded, nor of a partition that is not 
   await expect(search()).rejects.toMatchObject({ key: 'collection_not_fully_loaded' });
   await target(10n, []);
   expect(await found()).toEqual([1n]);
+  await expect(search({ partitionIds: [3n] })).rejects.toMatchObject({ key: 'collection_not_loaded' });
+  expect(await search({ partitionIds: [3n], loadedOnly: true })).toMatchObject({ rows: new Uint32Array(0) });
+});
+
+test('a partition that is newer than the target is read, for all of it grows here', async () => {
+  const { target, search, shard, write, apply } = readerWorld();
+  await target(10n, []);
+  const newer = { ...insert(1n, 5n), partitionId: 99n };
+  await write(20n, { inserts: [newer] });
+  const keysIn = async (partitionIds: bigint[], loadedOnly: boolean): Promise<bigint[]> => [
+    ...int64Values((await search({ partitionIds, loadedOnly })).keys),
+  ];
+  expect(await keysIn([PARTITION, 99n], true)).toEqual([5n]);
+  expect(await keysIn([99n], false)).toEqual([5n]);
+  // Once a target named it and another does not, it was released or dropped.
+  await target(11n, [], [PARTITION, 99n]);
+  await target(12n, []);
+  expect(await keysIn([99n], true)).toEqual([]);
   await expect(search({ partitionIds: [99n] })).rejects.toMatchObject({ key: 'collection_not_loaded' });
-  expect(await search({ partitionIds: [99n], loadedOnly: true })).toMatchObject({ rows: new Uint32Array(0) });
+  await apply({ timestamp: 30n, dropPartition: { partitionId: 99n } });
+  expect(shard.segments.size).toBe(0);
+  expect(await keysIn([99n], false)).toEqual([]);
 });
 
 test('both parts answer as one, a key by its newest row, and the growing copy goes when the sealed one serves', async () => {
