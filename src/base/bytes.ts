@@ -15,3 +15,18 @@ export const sharedBytes = (length: number): Uint8Array => new Uint8Array(new Sh
 
 /** Bytes of a bitset of `bits` bits, rounded up to whole words of 64 bits, as kernels read them. */
 export const bytesForBits = (bits: number): number => Math.ceil(bits / 64) * 8;
+
+/** Bytes up to which a loop is faster than a view of them. */
+const FEW_BYTES = 40;
+
+/** Copies bytes [begin, end) of `from` to `at` in `to`. */
+export function copyBytes(from: Uint8Array, begin: number, end: number, to: Uint8Array, at: number): void {
+  if (end - begin > FEW_BYTES) to.set(from.subarray(begin, end), at);
+  else for (let i = begin, out = at; i < end; i++, out++) to[out] = from[i] as number;
+}
+
+/** Little-endian words as numbers: a view, or a copy where no array of words may begin. */
+export function wordsOf(bytes: Uint8Array): Uint32Array {
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Uint32Array(buffer, byteOffset, byteLength >>> 2);
+}

@@ -1,6 +1,7 @@
 // Copies of chosen rows of one segment as a batch, each field from its store; the timestamps come from when the rows were written.
-import type { Timestamp } from '#base/timestamp.js';
-import { batchOf, columnFromInt64 } from '#model/columns/column.js';
+import { bytesView } from '#base/bytes.js';
+import { batchOf, column } from '#model/columns/column.js';
+import { DataType } from '#model/schema/data-type.js';
 import { TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { FieldStores } from '#segment/fields/field-stores.js';
@@ -39,15 +40,10 @@ export class RowFetch {
   /** The time at which each row was written. */
   times(): Column {
     const { rowCount } = this.#versions;
-    return columnFromInt64(TIMESTAMP_FIELD, BigUint64Array.from({ length: rowCount }, this.#timeAt));
+    return this.#timesOf(Uint32Array.from({ length: rowCount }, (_, row) => row));
   }
 
   #timesOf(rows: Uint32Array): Column {
-    return columnFromInt64(
-      TIMESTAMP_FIELD,
-      BigUint64Array.from(rows, (row) => this.#versions.writtenAt(row)),
-    );
+    return column(TIMESTAMP_FIELD, DataType.Int64, bytesView(this.#versions.writtenTimes(rows)));
   }
-
-  readonly #timeAt = (_: unknown, row: number): Timestamp => this.#versions.writtenAt(row);
 }

@@ -3,7 +3,7 @@
 // taken only where the alignment allows it. Widths come from the column (bytes divided by rows); `checkBatch` compares them with the schema once.
 
 import { assert } from '#base/assert.js';
-import { bytesView } from '#base/bytes.js';
+import { bytesView, wordsOf } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { DataType, fixedWidth, isStringType, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
@@ -170,13 +170,14 @@ export function gatherColumn(from: Column, rows: Uint32Array, rowCount: number):
 export function sliceColumn(from: Column, begin: number, end: number, rowCount: number): Column {
   const valid = from.valid.subarray(begin, end);
   if (from.offsets.length > 0) {
-    const first = uint32At(from.offsets, begin);
+    const all = wordsOf(from.offsets);
+    const first = all[begin] as number;
     const offsets = new Uint32Array(end - begin + 1);
-    for (let i = 0; i < offsets.length; i++) offsets[i] = uint32At(from.offsets, begin + i) - first;
+    for (let i = 0; i < offsets.length; i++) offsets[i] = (all[begin + i] as number) - first;
     return column(
       from.fieldId,
       from.dataType,
-      from.data.subarray(first, uint32At(from.offsets, end)),
+      from.data.subarray(first, all[end]),
       bytesView(offsets),
       valid,
     );

@@ -70,6 +70,19 @@ export class RowVersions {
     return this.#commit !== 0n ? this.#commit : (this.#written[row] as Timestamp);
   }
 
+  /** When each of the rows was written, as words of 64 bits: no bigint is made for a row. */
+  writtenTimes(rows: Uint32Array): BigUint64Array {
+    const times = new BigUint64Array(rows.length);
+    if (this.#commit !== 0n) return times.fill(this.#commit);
+    const [from, to] = [new Uint32Array(this.#written.buffer), new Uint32Array(times.buffer)];
+    for (let i = 0; i < rows.length; i++) {
+      const at = (rows[i] as number) * 2;
+      to[i * 2] = from[at] as number;
+      to[i * 2 + 1] = from[at + 1] as number;
+    }
+    return times;
+  }
+
   deletedAt(row: number): Timestamp | undefined {
     return this.#deletedAt.get(row);
   }

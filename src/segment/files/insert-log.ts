@@ -1,16 +1,10 @@
 // A segment's rows in the object store: docs/formats/insert-log.md. One Parquet file of all scalar and system columns, and one per vector
 // field, so that a search node can load vectors alone and an index build can read one field.
 import { assert } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import type { ChunkStatistics, RowGroupStatistics } from '#index/scalar/statistics/chunk-statistics.js';
-import {
-  batchOf,
-  column,
-  columnFromInt64,
-  concatBatches,
-  rowCountOf,
-  sliceColumn,
-} from '#model/columns/column.js';
+import { batchOf, column, concatBatches, rowCountOf, sliceColumn } from '#model/columns/column.js';
 import { DataType, fixedWidth, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
@@ -170,14 +164,25 @@ function columnOfRows(
   end: number,
 ): Column {
   if (fieldId === ROW_ID_FIELD && rowIdBegin !== undefined)
-    return columnFromInt64(
-      ROW_ID_FIELD,
-      BigInt64Array.from({ length: end - begin }, (_, row) => rowIdBegin + BigInt(begin + row)),
-    );
+    return column(ROW_ID_FIELD, DataType.Int64, risingNumbers(rowIdBegin + BigInt(begin), end - begin));
   const stored = fieldId === TIMESTAMP_FIELD ? undefined : data.column(fieldId);
   if (stored) return sliceColumn(stored, begin, end, data.rowCount);
   const rows = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
   return data.fetch(rows, [fieldId]).columns[0] as Column;
+}
+
+/** Int64 values, each one more than the one before, without a bigint for each. */
+function risingNumbers(first: bigint, count: number): Uint8Array {
+  const words = new Uint32Array(count * 2);
+  let low = Number(BigInt.asUintN(32, first));
+  let high = Number(BigInt.asUintN(32, first >> 32n));
+  for (let at = 0; at < words.length; at += 2) {
+    words[at] = low;
+    words[at + 1] = high;
+    low = low === 0xffffffff ? 0 : low + 1;
+    if (low === 0) high++;
+  }
+  return bytesView(words);
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -4,9 +4,9 @@
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
 import type { ByteWriter } from 'hyparquet-writer';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
+import { wordsOf } from '#base/bytes.js';
 import { type Words64, xxhash64, xxhash64OfWords } from '#base/xxhash64.js';
 import { BLOCK_BYTES, SplitBlockBloom } from '#index/scalar/statistics/split-block-bloom.js';
-import { uint32At } from '#model/columns/column.js';
 import type { Column } from '#proto/elanus/data.js';
 
 /** More is no filter of ours: a row group has 16,384 rows. */
@@ -16,17 +16,11 @@ const hash: Words64 = new Int32Array(2);
 /** Has the first `rowCount` rows; those that are null add what their bytes are. */
 export function bloomOfColumn({ data, offsets }: Column, rowCount: number): SplitBlockBloom {
   const bloom = SplitBlockBloom.ofKeys(rowCount);
-  if (offsets.length > 0)
-    for (let row = 0; row < rowCount; row++) {
-      xxhash64(data, uint32At(offsets, row), uint32At(offsets, row + 1), hash);
-      bloom.add(hash);
-    }
-  else {
-    const at = new DataView(data.buffer, data.byteOffset, rowCount * 8);
-    for (let row = 0; row < rowCount; row++) {
-      xxhash64OfWords(at.getInt32(row * 8, true), at.getInt32(row * 8 + 4, true), hash);
-      bloom.add(hash);
-    }
+  const words = wordsOf(offsets.length > 0 ? offsets : data);
+  for (let row = 0; row < rowCount; row++) {
+    if (offsets.length > 0) xxhash64(data, words[row] as number, words[row + 1] as number, hash);
+    else xxhash64OfWords(words[row * 2] as number, words[row * 2 + 1] as number, hash);
+    bloom.add(hash);
   }
   return bloom;
 }

@@ -2,7 +2,8 @@
 // that every tool leaves out row groups by them. What could mislead a reader is not written: no bounds of a column with a NaN, whose place in
 // the order tools do not agree on; zeros as -0 below and +0 above; long texts are cut, the upper one rounded up, and said to be inexact.
 import type { Statistics } from 'hyparquet';
-import { uint32At } from '#model/columns/column.js';
+import { wordsOf } from '#base/bytes.js';
+
 import { DataType, isStringType, isVectorType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import { isNested, type ParquetField, shapeOf } from './parquet-type.js';
@@ -142,7 +143,7 @@ function textEnds(
   valid: Uint8Array | undefined,
   rowCount: number,
 ): Ends | undefined {
-  const ends = offsetsOf(offsets, rowCount);
+  const ends = wordsOf(offsets);
   let [leastRow, mostRow] = [-1, -1];
   for (let row = 0; row < rowCount; row++) {
     if (valid !== undefined && valid[row] === 0) continue;
@@ -155,11 +156,6 @@ function textEnds(
   if (leastRow < 0) return undefined;
   const textOf = (row: number): Uint8Array => data.subarray(ends[row], ends[row + 1]);
   return { min_value: textOf(leastRow), max_value: textOf(mostRow) };
-}
-
-function offsetsOf(offsets: Uint8Array, rowCount: number): Uint32Array {
-  if (offsets.byteOffset % 4 === 0) return new Uint32Array(offsets.buffer, offsets.byteOffset, rowCount + 1);
-  return Uint32Array.from({ length: rowCount + 1 }, (_, row) => uint32At(offsets, row));
 }
 
 function compareTexts(data: Uint8Array, ends: Uint32Array, a: number, b: number): number {

@@ -1,4 +1,5 @@
 // Values of pages back to the bytes of a column.
+import { copyBytes } from '#base/bytes.js';
 import { fixedWidth, isStringType } from '#model/schema/data-type.js';
 import type { Page } from './parquet-page.js';
 import { type Leaf, leafBytes } from './parquet-type.js';
@@ -32,7 +33,7 @@ export function decodeFixed(
   if (width !== stored) decodeLeafs(values, present, page.values, widths);
   for (let row = page.rowBegin, i = 0; row < end; row++) {
     if (isNullRow(page, row)) continue;
-    data.set(present.subarray(i * stored, (i + 1) * stored), row * stored);
+    copyBytes(present, i * stored, (i + 1) * stored, data, row * stored);
     i++;
   }
 }
@@ -158,8 +159,9 @@ class TextReader {
     const from = this.#at + 4;
     if (from > this.#bytes.length) throw new Error('a value ends after its page');
     const length = this.#view.getUint32(this.#at, true);
-    if (from + length > this.#bytes.length) throw new Error('a value ends after its page');
-    out.set(this.#bytes.subarray(from, from + length), at);
+    if (from + length > this.#bytes.length || at + length > out.length)
+      throw new Error('a value ends after its page');
+    copyBytes(this.#bytes, from, from + length, out, at);
     this.#at = from + length;
     return length;
   }

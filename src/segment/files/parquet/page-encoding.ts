@@ -1,6 +1,6 @@
 // The values of a page from the bytes of a column: null rows have none, and the entries of lists follow each other with nothing between.
 import { assert } from '#base/assert.js';
-import { arrayLength } from '#model/columns/array-column.js';
+import { copyBytes, wordsOf } from '#base/bytes.js';
 import { uint32At } from '#model/columns/column.js';
 import { fixedWidth, isStringType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
@@ -32,12 +32,16 @@ export function entryCounts(shape: ColumnShape, column: Column, { begin, end }: 
   const counts = new Uint32Array(end - begin);
   const isText = isStringType(leaf.dataType);
   const width = isText ? 1 : storedBytes(leaf) * Math.max(1, shape.innerLength);
+  const { data, valid } = column;
+  const ends = wordsOf(column.offsets);
   for (let i = 0; i < counts.length; i++) {
     const row = begin + i;
-    if (column.valid.length > 0 && column.valid[row] === 0) continue;
-    const [from, to] = [uint32At(column.offsets, row), uint32At(column.offsets, row + 1)];
-    const count = isText ? arrayLength(column.data.subarray(from, to), leaf.dataType) : (to - from) / width;
-    assert(Number.isInteger(count), `field ${column.fieldId}: ${to - from} bytes of entries of ${width}`);
+    if (valid.length > 0 && valid[row] === 0) continue;
+    const [from, to] = [ends[row] as number, ends[row + 1] as number];
+    // The table of a row of texts begins with how many there are.
+    const count = !isText ? (to - from) / width : from === to ? 0 : wordAt(data, from);
+    if (!Number.isInteger(count))
+      assert(false, `field ${column.fieldId}: ${to - from} bytes of entries of ${width}`);
     counts[i] = count;
   }
   return counts;
@@ -87,7 +91,7 @@ function gather(
   const bytes = new Uint8Array(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
     const at = (rows[i] as number) * width;
-    bytes.set(data.subarray(at, at + width), i * width);
+    copyBytes(data, at, at + width, bytes, i * width);
   }
   return bytes;
 }
@@ -107,37 +111,38 @@ function widen(data: Uint8Array, stored: number, count: number, rowOf: (i: numbe
 function joinedRows(column: Column, { begin, end }: RowRange, rows: Uint32Array | undefined): Uint8Array {
   const { offsets, data } = column;
   if (!rows) return data.subarray(uint32At(offsets, begin), uint32At(offsets, end));
+  const ends = wordsOf(offsets);
   let total = 0;
-  for (const row of rows) total += uint32At(offsets, row + 1) - uint32At(offsets, row);
+  for (const row of rows) total += (ends[row + 1] as number) - (ends[row] as number);
   const bytes = new Uint8Array(total);
   let at = 0;
   for (const row of rows) {
-    const [from, to] = [uint32At(offsets, row), uint32At(offsets, row + 1)];
-    bytes.set(data.subarray(from, to), at);
+    const [from, to] = [ends[row] as number, ends[row + 1] as number];
+    copyBytes(data, from, to, bytes, at);
     at += to - from;
   }
   return bytes;
 }
 
 function encodeByteArrays(
-  column: Column,
+  { data, offsets }: Column,
   { begin, end }: RowRange,
   rows: Uint32Array | undefined,
 ): Uint8Array {
   const count = rows?.length ?? end - begin;
-  let total = 0;
+  const ends = wordsOf(offsets);
+  let total = count * 4;
   for (let i = 0; i < count; i++) {
     const row = rows ? (rows[i] as number) : begin + i;
-    total += 4 + uint32At(column.offsets, row + 1) - uint32At(column.offsets, row);
+    total += (ends[row + 1] as number) - (ends[row] as number);
   }
   const bytes = new Uint8Array(total);
-  const view = new DataView(bytes.buffer);
   let at = 0;
   for (let i = 0; i < count; i++) {
     const row = rows ? (rows[i] as number) : begin + i;
-    const [from, to] = [uint32At(column.offsets, row), uint32At(column.offsets, row + 1)];
-    view.setUint32(at, to - from, true);
-    bytes.set(column.data.subarray(from, to), at + 4);
+    const [from, to] = [ends[row] as number, ends[row + 1] as number];
+    putWord(bytes, at, to - from);
+    copyBytes(data, from, to, bytes, at + 4);
     at += 4 + to - from;
   }
   return bytes;
@@ -150,25 +155,39 @@ function encodeTexts(
   rows: Uint32Array | undefined,
 ): Uint8Array {
   const count = rows?.length ?? end - begin;
+  const ends = wordsOf(offsets);
   const rowOf = (i: number): number => (rows ? (rows[i] as number) : begin + i);
   let total = 0;
   for (let i = 0; i < count; i++)
-    total += Math.max(0, uint32At(offsets, rowOf(i) + 1) - uint32At(offsets, rowOf(i)) - 4);
+    total += Math.max(0, (ends[rowOf(i) + 1] as number) - (ends[rowOf(i)] as number) - 4);
   const bytes = new Uint8Array(total);
-  const view = new DataView(bytes.buffer);
   let at = 0;
   for (let i = 0; i < count; i++) {
-    const row = data.subarray(uint32At(offsets, rowOf(i)), uint32At(offsets, rowOf(i) + 1));
-    if (row.length === 0) continue;
-    const texts = uint32At(row, 0);
-    const first = 4 + texts * 4;
-    for (let index = 0, from = 0; index < texts; index++) {
-      const to = uint32At(row, index + 1);
-      view.setUint32(at, to - from, true);
-      bytes.set(row.subarray(first + from, first + to), at + 4);
+    const row = ends[rowOf(i)] as number;
+    if (ends[rowOf(i) + 1] === row) continue;
+    const texts = wordAt(data, row);
+    const first = row + 4 + texts * 4;
+    for (let index = 1, from = first; index <= texts; index++) {
+      const to = first + wordAt(data, row + index * 4);
+      putWord(bytes, at, to - from);
+      copyBytes(data, from, to, bytes, at + 4);
       at += 4 + to - from;
       from = to;
     }
   }
   return bytes;
+}
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)) >>>
+  0;
+
+function putWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word & 255;
+  bytes[at + 1] = (word >>> 8) & 255;
+  bytes[at + 2] = (word >>> 16) & 255;
+  bytes[at + 3] = word >>> 24;
 }

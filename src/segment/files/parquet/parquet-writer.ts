@@ -1,12 +1,11 @@
 // Columns to a Parquet file: data pages of version 2, PLAIN encoding, so that our reader copies bytes and every Parquet tool can read them.
-// Pages are made from column bytes directly, without a JavaScript value per row; hyparquet-writer does headers, footer and snappy.
+// Pages are made from column bytes directly, without a JavaScript value per row; hyparquet-writer does headers and footer.
 import type { PageHeader } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
-import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
 import { assert } from '#base/assert.js';
+import { wordsOf } from '#base/bytes.js';
 import type { SplitBlockBloom } from '#index/scalar/statistics/split-block-bloom.js';
-import { uint32At } from '#model/columns/column.js';
 import type { Column } from '#proto/elanus/data.js';
 import { ARROW_NOTE, arrowSchemaNote } from './arrow-schema.js';
 import { bloomOfColumn, writeBloom } from './bloom-column.js';
@@ -25,6 +24,7 @@ import {
   shapeElements,
   shapeOf,
 } from './parquet-type.js';
+import { snappyCompress } from './snappy.js';
 
 /** The key of the footer's note that maps field ids to column names. */
 export const FIELDS_NOTE = 'elanus.fields';
@@ -216,8 +216,9 @@ function pageEnd(shape: ColumnShape, column: Column, row: number, rowCount: numb
   if (width !== undefined)
     return Math.min(most, row + Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, width))));
   if (column.offsets.length === 0) return most;
-  const first = uint32At(column.offsets, row);
+  const ends = wordsOf(column.offsets);
+  const first = ends[row] as number;
   let end = row + 1;
-  while (end < most && uint32At(column.offsets, end + 1) - first + (end + 1 - row) * 4 <= PAGE_BYTES) end++;
+  while (end < most && (ends[end + 1] as number) - first + (end + 1 - row) * 4 <= PAGE_BYTES) end++;
   return end;
 }
