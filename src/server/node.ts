@@ -108,7 +108,7 @@ async function openPublicListener(parts: NodeParts): Promise<Listener | undefine
   const proxy = new ProxyNode(platform, settings, peers);
   const { methods, calls, access } = proxy.doors();
   const { clock, logger } = platform;
-  const rest = config.rest ? restHandler({ calls, access, clock, logger, settings: config }) : undefined;
+  const rest = config.rest ? restHandler({ calls, access, clock, logger, settings }) : undefined;
   parts.setHealthy('proxy');
   return platform.transport.listen({
     host: config.host,

@@ -6,6 +6,7 @@ import type { Clock } from '#platform/time.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import { type Answer, jsonText } from '#server/rest/answers/json-text.js';
 import { BodyAccount, readBody } from './body.js';
+import { documentAt } from './documents.js';
 import type { Endpoint } from './endpoint.js';
 import { BASE_PATH, endpoints } from './endpoints.js';
 import { checkEncoding, int64AsTextOf, metadataOf, timeoutMsOf } from './headers.js';
@@ -16,6 +17,8 @@ import { RestFailure, restCodes } from './rest-failure.js';
 export interface RestSettings {
   /** Origins of web pages that may call, beside those that are served from here. */
   readonly corsOrigins: readonly string[];
+  /** Version of the server, for the document. */
+  readonly version: string;
 }
 
 export interface RestServiceParts extends RestParts {
@@ -50,10 +53,11 @@ export class RestService {
           body: '',
           headers: this.#origins.preflight(headers),
         };
-      return { ...(await this.#serve(request)), headers };
+      const answer = documentAt(request, this.#parts.settings.version) ?? (await this.#serve(request));
+      return { ...answer, headers: { ...answer.headers, ...headers } };
     } catch (error) {
       const failure = this.#failureOf(error, request);
-      const allow = failure.status === 405 ? { allow: 'POST' } : {};
+      const allow = failure.status === 405 ? { allow: 'POST, OPTIONS' } : {};
       return json(failure.status, { code: failure.code, message: failure.message }, { ...headers, ...allow });
     }
   }
@@ -98,6 +102,12 @@ export class RestService {
       return error.status === 200
         ? new RestFailure(error.code, error.message, statusOfCode(error.code))
         : error;
+    // Text of a member that was kept as it came, and is no JSON.
+    if (error instanceof ElanusError && error.key === 'import_failed')
+      return new RestFailure(
+        restCodes.not_json,
+        `can only accept json format request, error: ${error.message}`,
+      );
     if (error instanceof ElanusError && error.key !== 'internal') {
       const { code } = error.spec;
       return new RestFailure(code, error.message, statusOfCode(code));

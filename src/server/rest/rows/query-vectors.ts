@@ -1,6 +1,7 @@
 // What a REST search looks for: vectors or texts in JSON, to the placeholders that every client sends. Whether a vector has the length of its
 // field is left to the search, which says so in the words that clients know.
 import { bytesFromBase64 } from '#base/base64.js';
+import { messageOf } from '#base/errors.js';
 import { placeholderOf } from '#model/columns/dense-vector.js';
 import { sparseFromJson } from '#model/columns/sparse-vector.js';
 import { parseExactJson } from '#model/json/exact-json.js';
@@ -99,8 +100,8 @@ function vectorBytes({ dataType, name }: FieldSchema, raw: string, index: number
   const encoded = parseJsonString(raw);
   if (encoded !== undefined && dataType !== DataType.FloatVector)
     return bytesFromBase64(encoded) ?? notJson(`data: element ${index} is no base64 of a vector`);
-  const values = raw.startsWith('[') ? parseExactJson(raw) : undefined;
-  if (!Array.isArray(values))
+  const values = raw.startsWith('[') ? numbersOf(raw, index) : undefined;
+  if (values === undefined)
     return notJson(`data: element ${index} is ${raw.slice(0, 40)}, expected a vector for field ${name}`);
   // As many dimensions as there are values: eight in a byte of a binary vector.
   const dim = dataType === DataType.BinaryVector ? values.length * 8 : values.length;
@@ -111,4 +112,16 @@ function vectorBytes({ dataType, name }: FieldSchema, raw: string, index: number
       `data: value ${wrong?.index} of element ${index} does not fit, expected ${wrong?.expected}`,
     );
   return bytes;
+}
+
+/** A number that only fits into int64 is one that a vector holds as nearly as any other. */
+function numbersOf(raw: string, index: number): readonly unknown[] | undefined {
+  try {
+    const values = parseExactJson(raw);
+    return Array.isArray(values)
+      ? values.map((value: unknown) => (typeof value === 'bigint' ? Number(value) : value))
+      : undefined;
+  } catch (error) {
+    return notJson(`data: element ${index}: ${messageOf(error)}`);
+  }
 }

@@ -18,9 +18,10 @@ export interface RowsOptions {
   readonly withKeys: boolean;
   /** Fields that the first row leaves out are left out of all. */
   readonly isPartial: boolean;
+  /** What the columns may take: a row of few bytes can stand for many of defaults and nulls. */
+  readonly columnBytesMax?: number;
 }
 
-/** What the columns of one request may take: a row of few bytes can stand for many of defaults and nulls. */
 const COLUMN_BYTES_MAX = 256 * 2 ** 20;
 
 /**
@@ -35,7 +36,8 @@ export function readRows(schema: CollectionSchema, text: string, options: RowsOp
     const filled = options.isPartial ? partialSchema(schema, rows, first) : schema;
     const given = withoutMadeFields(filled, first, options);
     const columns = new JsonColumns(given);
-    for (const [at, row] of rows.entries()) addRow(columns, row, at);
+    for (const [at, row] of rows.entries())
+      addRow(columns, row, at, options.columnBytesMax ?? COLUMN_BYTES_MAX);
     const batch = columns.finish();
     const ids = given.fields.filter((field) => !isMadeKey(field)).map(({ fieldID }) => fieldID);
     return { fieldsData: fieldsFromBatch(given, batch, ids), numRows: batch.rowCount };
@@ -60,15 +62,15 @@ function rowTexts(text: string): string[] {
   return rows;
 }
 
-function addRow(columns: JsonColumns, row: string, at: number): void {
+function addRow(columns: JsonColumns, row: string, at: number, bytesMax: number): void {
   try {
     columns.add(row);
   } catch (error) {
     if (error instanceof ElanusError) throw new ElanusError(error.key, `row ${at}: ${error.message}`);
     throw error;
   }
-  if (columns.bytes > COLUMN_BYTES_MAX)
-    wrong(`the rows take more than ${COLUMN_BYTES_MAX} bytes as columns; send fewer at once`);
+  if (columns.bytes > bytesMax)
+    wrong(`the rows take more than ${bytesMax} bytes as columns; send fewer at once`);
 }
 
 function keysOf(row: string): Set<string> {

@@ -1,0 +1,119 @@
+// Endpoints below jobs/import/. Ids of jobs are text, whatever the header says of int64.
+import { z } from 'zod';
+import { ImportState, type KeyValuePair } from '#proto/milvus/common.js';
+import type { GetImportStateResponse } from '#proto/milvus/milvus.js';
+import type { Answer } from '#server/rest/answers/json-text.js';
+import { type Endpoint, endpoint } from '#server/rest/endpoint.js';
+import { RestFailure } from '#server/rest/rest-failure.js';
+import { dbName, int64, named, ofCollection, pairsOf, texts, values } from './shapes.js';
+
+/** Where a cloud keeps a job; a server of one's own is in no region. */
+const region = { projectId: z.string().optional(), regionId: z.string().optional() };
+const ofJob = z.strictObject({ dbName, ...region, jobId: int64 });
+
+const infoOf = (infos: readonly KeyValuePair[], key: string): string =>
+  infos.find((info) => info.key === key)?.value ?? '';
+
+function stateName(state: ImportState): string {
+  switch (state) {
+    case ImportState.ImportPending:
+      return 'Pending';
+    case ImportState.ImportFailed:
+    case ImportState.ImportFailedAndCleaned:
+      return 'Failed';
+    case ImportState.ImportCompleted:
+      return 'Completed';
+    default:
+      return 'Importing';
+  }
+}
+
+const jobAnswer = (job: GetImportStateResponse, jobId: bigint, collectionName: string) => ({
+  jobId: String(jobId),
+  collectionName,
+  state: stateName(job.state),
+  progress: Number(infoOf(job.infos, 'progress_percent') || 0),
+  reason: infoOf(job.infos, 'failed_reason') || undefined,
+});
+
+function jobDetails(job: GetImportStateResponse, jobId: bigint): Answer {
+  const shown = jobAnswer(job, jobId, infoOf(job.infos, 'collection'));
+  const rows = Number(job.rowCount);
+  const isCompleted = shown.state === 'Completed';
+  return {
+    ...shown,
+    createTime: new Date(Number(job.createTs)).toISOString(),
+    importedRows: rows,
+    totalRows: isCompleted ? rows : undefined,
+    details: infoOf(job.infos, 'files')
+      .split(',')
+      .filter((file) => file !== '')
+      .map((fileName) => ({ fileName, progress: shown.progress, state: shown.state, reason: shown.reason })),
+  };
+}
+
+const progress = {
+  summary: 'How far an import is.',
+  body: ofJob,
+  calls: ['getImportState'],
+  answer: async ({ jobId }: z.output<typeof ofJob>, call: Parameters<Endpoint['answer']>[1]) =>
+    jobDetails(await call.rpc('getImportState', { task: jobId }), jobId),
+} as const;
+
+/** Imports here commit by themselves: nothing waits for a commit. */
+const oneStep = (path: string, summary: string): Endpoint =>
+  endpoint({
+    path,
+    summary,
+    body: ofJob,
+    calls: [],
+    answer: () =>
+      Promise.reject(
+        new RestFailure(
+          3000,
+          `${path} is not supported by this version of Elanus, which has no imports in two phases; an import completes by itself`,
+        ),
+      ),
+  });
+
+export const importEndpoints: readonly Endpoint[] = [
+  endpoint({
+    path: 'jobs/import/create',
+    summary: 'Begins an import of files that the server can read.',
+    body: ofCollection.extend({
+      ...region,
+      partitionName: z.string().default(''),
+      files: z.array(texts.min(1)).min(1),
+      options: values.optional(),
+    }),
+    calls: ['import'],
+    answer: async (body, call) => {
+      const { tasks } = await call.rpc('import', {
+        ...named(body, call),
+        partitionName: body.partitionName,
+        files: body.files.flat(),
+        rowBased: true,
+        options: pairsOf(body.options),
+      });
+      return { jobId: String(tasks[0] ?? 0n) };
+    },
+  }),
+  endpoint({
+    path: 'jobs/import/list',
+    summary: 'Imports into a collection, or all there are.',
+    body: z.strictObject({ dbName, ...region, collectionName: z.string().default('') }),
+    calls: ['listImportTasks'],
+    answer: async (body, call) => {
+      const { tasks } = await call.rpc('listImportTasks', named(body, call));
+      return {
+        records: tasks.map((task) =>
+          jobAnswer(task, task.id, infoOf(task.infos, 'collection') || body.collectionName),
+        ),
+      };
+    },
+  }),
+  endpoint({ path: 'jobs/import/get_progress', ...progress }),
+  endpoint({ path: 'jobs/import/describe', ...progress }),
+  oneStep('jobs/import/commit', 'Makes the rows of an import visible that waits for it.'),
+  oneStep('jobs/import/abort', 'Gives an import up that waits for its commit.'),
+];
