@@ -22,6 +22,8 @@ export interface HttpRequest {
   /** Lower-case keys; values of several headers joined by ",". */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Address of the client's machine, where it is known. */
+  readonly peer?: string | undefined;
   /** Aborts when the client has gone before it was answered. */
   readonly signal: AbortSignal;
 }

@@ -106,9 +106,9 @@ async function openPublicListener(parts: NodeParts): Promise<Listener | undefine
   if (!config.roles.includes('proxy')) return undefined;
   const settings = { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health };
   const proxy = new ProxyNode(platform, settings, peers);
-  const { methods, calls, access } = proxy.doors();
+  const { methods, calls, access, gate } = proxy.doors();
   const { clock, logger } = platform;
-  const rest = config.rest ? restHandler({ calls, access, clock, logger, settings }) : undefined;
+  const rest = config.rest ? restHandler({ calls, access, gate, clock, logger, settings }) : undefined;
   parts.setHealthy('proxy');
   return platform.transport.listen({
     host: config.host,

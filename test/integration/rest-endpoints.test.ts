@@ -3,39 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Elanus, open } from '#server/open.js';
 import { endpoints } from '#server/rest/endpoints.js';
-
-interface Schema {
-  readonly type?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly anyOf?: readonly Schema[];
-  readonly oneOf?: readonly Schema[];
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly items?: Schema;
-}
-
-function example(schema: Schema | undefined): unknown {
-  if (schema === undefined) return 'x';
-  if (schema.enum !== undefined) return schema.enum[0];
-  const [first] = schema.oneOf ?? schema.anyOf ?? [];
-  if (first !== undefined) return example(first);
-  switch (schema.type) {
-    case 'object':
-      return Object.fromEntries(
-        (schema.required ?? []).map((key) => [key, example(schema.properties?.[key])]),
-      );
-    case 'array':
-      return [example(schema.items)];
-    case 'integer':
-    case 'number':
-      return 1;
-    case 'boolean':
-      return true;
-    default:
-      return 'x';
-  }
-}
+import { type JsonSchema, leastOf } from '../support/rest-bodies.js';
 
 /** Bodies that need one of two members, as a schema of optional ones cannot say. */
 const oneOfTwo: ReadonlySet<string> = new Set([
@@ -44,11 +12,14 @@ const oneOfTwo: ReadonlySet<string> = new Set([
 ]);
 
 let database: Elanus;
-let bodies: Readonly<Record<string, Schema>>;
+let bodies: Readonly<Record<string, JsonSchema>>;
 beforeAll(async () => {
   database = await open(undefined, { logLevel: 'error' });
   const document = (await (await fetch(`http://${database.address}/v2/openapi.json`)).json()) as {
-    paths: Record<string, { post: { requestBody: { content: { 'application/json': { schema: Schema } } } } }>;
+    paths: Record<
+      string,
+      { post: { requestBody: { content: { 'application/json': { schema: JsonSchema } } } } }
+    >;
   };
   bodies = Object.fromEntries(
     Object.entries(document.paths).map(([path, { post }]) => [
@@ -71,7 +42,7 @@ const post = (path: string, body: string) => ask(path, { method: 'POST', body })
 
 describe.each(endpoints.map(({ path }) => `/v2/vectordb/${path}`))('%s', (path) => {
   it('answers the least that it takes', async () => {
-    const { status, body } = await post(path, JSON.stringify(example(bodies[path])));
+    const { status, body } = await post(path, JSON.stringify(leastOf(bodies[path])));
     expect(status).toBe(200);
     expect(body.code).toBeTypeOf('number');
     // What was sent fits: what is wrong is of the database, or not built.
@@ -81,7 +52,7 @@ describe.each(endpoints.map(({ path }) => `/v2/vectordb/${path}`))('%s', (path) 
   });
 
   it('refuses what it does not know, and what is no body', async () => {
-    const least = example(bodies[path]) as object;
+    const least = leastOf(bodies[path]) as object;
     expect((await post(path, JSON.stringify({ ...least, unheard_of: 1 }))).body).toMatchObject({
       code: 1801,
       message: expect.stringContaining('unheard_of'),

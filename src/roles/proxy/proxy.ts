@@ -1,6 +1,7 @@
 // The client surface: builds the parts of the proxy and joins them. Owns nothing durable.
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
+import { type Gate, gateOf } from '#roles/proxy/users/guard.js';
 import { openLogins } from '#roles/proxy/users/logins.js';
 import type { Next } from '#rpc/interceptors.js';
 import { CollectionAccess } from './collection-access.js';
@@ -15,6 +16,8 @@ export interface ProxyDoors {
   /** Messages in, messages out: REST, by the same paths. */
   readonly calls: ReadonlyMap<string, Next>;
   readonly access: CollectionAccess;
+  /** Undefined: nobody is asked who they are. */
+  readonly gate: Gate | undefined;
 }
 
 export class ProxyNode {
@@ -35,6 +38,7 @@ export class ProxyNode {
     const methods = methodTable({ ...peers, platform, settings, access, logins });
     const guard = settings.auth ? { logins, definitions: peers.definitions } : undefined;
     const parts = { platform, methods, callDeadlineMs: settings.callDeadlineMs, guard };
-    return { methods: grpcMethods(parts), calls: publicCalls(parts), access };
+    const gate = guard && gateOf(guard);
+    return { methods: grpcMethods(parts), calls: publicCalls(parts), access, gate };
   }
 }

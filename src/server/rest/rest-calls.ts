@@ -6,6 +6,7 @@ import type { Status } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { CollectionAccess, OpenCollection } from '#roles/proxy/collection-access.js';
 import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
+import type { Gate } from '#roles/proxy/users/guard.js';
 import type { Next } from '#rpc/interceptors.js';
 import { type DeepPartial, filled, type RequestOf, type ResponseOf, statusPlace } from '#rpc/service.js';
 import { RestFailure } from './rest-failure.js';
@@ -18,6 +19,16 @@ export interface RestParts {
   /** By the path that gRPC gives them. */
   readonly calls: ReadonlyMap<string, Next>;
   readonly access: Pick<CollectionAccess, 'open'>;
+  /** Undefined: nobody is asked who they are. */
+  readonly gate: Gate | undefined;
+}
+
+interface CallFacts {
+  readonly context: CallContext;
+  /** Who calls; undefined where nobody is asked. */
+  readonly user: string | undefined;
+  readonly dbName: string;
+  readonly int64AsText: boolean;
 }
 
 /** One REST call: who asks, for which database, and how answers are written. */
@@ -27,11 +38,11 @@ export class RestCall {
   readonly int64AsText: boolean;
   readonly #parts: RestParts;
 
-  constructor(
-    parts: RestParts,
-    call: { readonly context: CallContext; readonly dbName: string; readonly int64AsText: boolean },
-  ) {
+  readonly #user: string | undefined;
+
+  constructor(parts: RestParts, call: CallFacts) {
     this.#parts = parts;
+    this.#user = call.user;
     this.context = call.context;
     this.dbName = call.dbName;
     this.int64AsText = call.int64AsText;
@@ -56,9 +67,15 @@ export class RestCall {
     return response as Response<Method>;
   }
 
-  /** The definition that rows are read by. The call that takes the rows is what says whether the caller may. */
-  collection(collectionName: string): Promise<OpenCollection> {
-    return this.#parts.access.open({ dbName: this.dbName, collectionName }, this.context);
+  /** The definition that a request is read by, for those who may make the call that it becomes. @throws permission_denied */
+  async collection(collectionName: string, method: PublicMethod): Promise<OpenCollection> {
+    const { access, gate } = this.#parts;
+    const named = { dbName: this.dbName, collectionName };
+    if (gate !== undefined && this.#user !== undefined) {
+      const { requestType } = MilvusServiceDefinition.methods[method];
+      await gate.permit(method, filled(requestType, named), { ...this.context, user: this.#user });
+    }
+    return access.open(named, this.context);
   }
 }
 

@@ -31,6 +31,7 @@ function bench({ corsOrigins = [] as string[], answer = async (_seen: Seen): Pro
         databaseId: 1n,
       }),
     },
+    gate: undefined,
     clock: { now: () => 1000 },
     logger: { error: (event, fields) => void logged.push({ event, ...fields }) },
     settings: { corsOrigins, version: '1' },

@@ -73,10 +73,11 @@ export class RestService {
         405,
       );
     checkEncoding(request.headers);
+    const user = await this.#user(request);
     const { body, values } = readBody(request.body, found.body);
     const release = this.#bodies.take(values);
     try {
-      const call = this.#call(request, body);
+      const call = this.#call(request, body, user);
       const members = await found.answer(body, call);
       return {
         status: 200,
@@ -88,13 +89,18 @@ export class RestService {
     }
   }
 
-  #call({ headers, signal }: HttpRequest, body: unknown): RestCall {
+  /** Before the body is read: strangers cost no more than a look at a header. */
+  async #user({ headers, signal, peer }: HttpRequest): Promise<string | undefined> {
+    return this.#parts.gate?.admit({ signal, metadata: metadataOf(headers, ''), ...(peer && { peer }) });
+  }
+
+  #call({ headers, signal, peer }: HttpRequest, body: unknown, user: string | undefined): RestCall {
     const named = (body as { readonly dbName?: string }).dbName ?? '';
     const dbName = named === '' ? (headers['db-name']?.trim() ?? '') : named;
     const timeoutMs = timeoutMsOf(headers);
     const deadline = timeoutMs === undefined ? {} : { deadlineMs: this.#parts.clock.now() + timeoutMs };
-    const context = { signal, metadata: metadataOf(headers, dbName), ...deadline };
-    return new RestCall(this.#parts, { context, dbName, int64AsText: int64AsTextOf(headers) });
+    const context = { signal, metadata: metadataOf(headers, dbName), ...(peer && { peer }), ...deadline };
+    return new RestCall(this.#parts, { context, user, dbName, int64AsText: int64AsTextOf(headers) });
   }
 
   #failureOf(error: unknown, { path }: HttpRequest): RestFailure {
@@ -108,6 +114,10 @@ export class RestService {
         restCodes.not_json,
         `can only accept json format request, error: ${error.message}`,
       );
+    if (error instanceof ElanusError && error.key === 'unauthenticated')
+      return new RestFailure(restCodes.not_authenticated, `user hasn't authenticated: ${error.message}`, 401);
+    if (error instanceof ElanusError && error.key === 'permission_denied')
+      return new RestFailure(error.spec.code, error.message, 403);
     if (error instanceof ElanusError && error.key !== 'internal') {
       const { code } = error.spec;
       return new RestFailure(code, error.message, statusOfCode(code));
@@ -128,14 +138,9 @@ const json = (status: number, body: Answer, headers: Readonly<Record<string, str
   headers,
 });
 
-/** Status of HTTP. All that was understood as a call is answered 200, as clients of Milvus expect, but for who asks, time and room. */
+/** Status of HTTP. All that was understood as a call is answered 200, as clients of Milvus expect, but for time and room. */
 function statusOfCode(code: number): number {
   switch (code) {
-    case restCodes.not_authenticated:
-    case 1400:
-      return 401;
-    case 1401:
-      return 403;
     case 10_001:
       return 408;
     case 4:

@@ -71,10 +71,10 @@ export class ThreadCalls {
     );
   }
 
-  #page([, id, method, path, headers]: CallItem & { readonly 0: 'http' }, body: Uint8Array): void {
+  #page([, id, method, path, headers, , peer]: CallItem & { readonly 0: 'http' }, body: Uint8Array): void {
     const abort = new AbortController();
     this.#running.set(id, abort);
-    const run = async () => this.#options.http?.({ method, path, headers, body, signal: abort.signal });
+    const run = async () => this.#options.http?.({ method, path, headers, body, peer, signal: abort.signal });
     run().then(
       (page) => {
         if (!this.#running.delete(id)) return;

@@ -36,7 +36,15 @@ export type CallItem =
       body: Body,
       peer: string | undefined,
     ]
-  | readonly [kind: 'http', id: number, method: string, path: string, headers: Record, body: Body]
+  | readonly [
+      kind: 'http',
+      id: number,
+      method: string,
+      path: string,
+      headers: Record,
+      body: Body,
+      peer: string | undefined,
+    ]
   | readonly [kind: 'cancel', id: number];
 export type AnswerItem =
   | readonly [kind: 'reply', id: number, body: Body]

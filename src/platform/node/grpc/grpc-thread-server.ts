@@ -92,11 +92,11 @@ class Forward {
     };
   }
 
-  #page({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+  #page({ method, path, headers, body, peer, signal }: HttpRequest): Promise<HttpResponse> {
     const id = this.#nextId++;
     const waiter = deferred<HttpResponse>();
     this.#pages.set(id, waiter);
-    this.#poster.push(['http', id, method, path, headers, this.#poster.body(body, true)]);
+    this.#poster.push(['http', id, method, path, headers, this.#poster.body(body, true), peer]);
     // The signal of a request aborts after its answer too, when nobody has to hear of it.
     const cancel = (): void => void (this.#pages.has(id) && this.#poster.push(['cancel', id]));
     signal.addEventListener('abort', cancel, { once: true });

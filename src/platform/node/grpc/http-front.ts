@@ -212,6 +212,7 @@ const requestOf = (request: IncomingMessage, body: Uint8Array, signal: AbortSign
   path: request.url ?? '/',
   headers: flatten(request.headers),
   body,
+  peer: request.socket.remoteAddress,
   signal,
 });
 

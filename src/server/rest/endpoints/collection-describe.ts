@@ -1,4 +1,5 @@
 // collections/describe: a definition as JSON, with its indexes and whether it is loaded.
+import { ElanusError } from '#base/errors.js';
 import { ConsistencyLevel, IndexState, LoadState } from '#proto/milvus/common.js';
 import type { IndexDescription } from '#proto/milvus/milvus.js';
 import {
@@ -24,8 +25,9 @@ export const describeEndpoint: Endpoint = endpoint({
   calls: ['describeCollection', 'getLoadState', 'describeIndex'],
   answer: async (body, call) => {
     const description = await call.rpc('describeCollection', named(body, call));
-    const { state } = await call.rpc('getLoadState', named(body, call));
-    const indexes = await indexesOf(body, call);
+    // Who may see the schema alone sees no more, as in Milvus.
+    const load = await ifPermitted(call.rpc('getLoadState', named(body, call)));
+    const indexes = (await ifPermitted(indexesOf(body, call))) ?? [];
     const { schema } = description;
     const data: Answer = {
       collectionName: description.collectionName,
@@ -41,7 +43,7 @@ export const describeEndpoint: Endpoint = endpoint({
         fieldName,
         metricType: paramOf(params, 'metric_type'),
       })),
-      load: enumName(LoadState, state),
+      load: load === undefined ? '' : enumName(LoadState, load.state),
       shardsNum: description.shardsNum,
       partitionsNum: Number(description.numPartitions),
       consistencyLevel: enumName(ConsistencyLevel, description.consistencyLevel),
@@ -51,6 +53,15 @@ export const describeEndpoint: Endpoint = endpoint({
     return new Whole({ data, message: '' });
   },
 });
+
+async function ifPermitted<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ElanusError && error.key === 'permission_denied') return undefined;
+    throw error;
+  }
+}
 
 /** Those of a collection; without any, Milvus answers that there is none. */
 export async function indexesOf(body: Named, call: RestCall): Promise<readonly IndexDescription[]> {

@@ -54,7 +54,7 @@ export const readEndpoints: readonly Endpoint[] = [
     body: reads.extend({ id: keyShape }),
     calls: ['query'],
     answer: async ({ id, ...body }, call) => {
-      const { schema } = await call.collection(body.collectionName);
+      const { schema } = await call.collection(body.collectionName, 'query');
       const request = { ...readParts(body, call), ...keyFilter(primaryField(schema), id) };
       return rowsAnswer(await call.rpc('query', { ...request, outputFields: body.outputFields }), body, call);
     },

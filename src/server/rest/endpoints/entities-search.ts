@@ -85,7 +85,7 @@ const hybrid = {
   body: hybridBody,
   calls: ['hybridSearch'],
   answer: async (body: z.output<typeof hybridBody>, call: RestCall) => {
-    const { schema } = await call.collection(body.collectionName);
+    const { schema } = await call.collection(body.collectionName, 'hybridSearch');
     const requests: Request<'search'>[] = [];
     const isList = forEachElement(body.search.text, (raw) => {
       const sub = readObject(raw, subSearch).body as z.output<typeof subSearch>;
@@ -117,7 +117,7 @@ export const searchEndpoints: readonly Endpoint[] = [
     body: searchBody,
     calls: ['search'],
     answer: async (body, call) => {
-      const { schema } = await call.collection(body.collectionName);
+      const { schema } = await call.collection(body.collectionName, 'search');
       const request = { ...readParts(body, call), ...searchInput(schema, body), ...scoreOf(body) };
       const { results } = await call.rpc('search', {
         ...request,

@@ -29,7 +29,7 @@ export const writeEndpoints: readonly Endpoint[] = [
     body: insert,
     calls: ['insert'],
     answer: async ({ data, partitionName, ...body }, call) => {
-      const { schema, record } = await call.collection(body.collectionName);
+      const { schema, record } = await call.collection(body.collectionName, 'insert');
       const withKeys = record.properties.allow_insert_auto_id === 'true';
       const read = readRows(schema, data.text, { withKeys, isPartial: false });
       const { insertCnt, IDs: ids } = await call.rpc('insert', {
@@ -51,7 +51,7 @@ export const writeEndpoints: readonly Endpoint[] = [
     }),
     calls: ['upsert'],
     answer: async ({ data, partitionName, partialUpdate, fieldOps, ...body }, call) => {
-      const { schema } = await call.collection(body.collectionName);
+      const { schema } = await call.collection(body.collectionName, 'upsert');
       const isPartial = partialUpdate || fieldOps.some(({ op }) => op !== 'REPLACE');
       const read = readRows(schema, data.text, { withKeys: true, isPartial });
       const { upsertCnt, IDs: ids } = await call.rpc('upsert', {
@@ -83,7 +83,7 @@ export const writeEndpoints: readonly Endpoint[] = [
       const chosen =
         keys === undefined
           ? { expr: filter ?? '', exprTemplateValues: templateValues(exprParams) }
-          : keyFilter(primaryField((await call.collection(body.collectionName)).schema), keys);
+          : keyFilter(primaryField((await call.collection(body.collectionName, 'delete')).schema), keys);
       const { deleteCnt } = await call.rpc('delete', { ...named(body, call), partitionName, ...chosen });
       return new Whole({ data: { deleteCount: Number(deleteCnt) }, cost: 0 });
     },

@@ -12,13 +12,15 @@ import {
 import { RestFailure, restCodes } from '#server/rest/rest-failure.js';
 import { name, pairsOf, texts, values, valueText } from './shapes.js';
 
+/** The names of an enum that say something. */
+const namesOf = (table: Readonly<Record<string, unknown>>): string[] =>
+  Object.entries(table).flatMap(([key, value]) => (Number(value) > 0 ? [key] : []));
+
 const scalar = z.union([z.string(), z.number(), z.bigint(), z.boolean()]);
 
 export const fieldShape = z.strictObject({
   fieldName: name,
-  dataType: name.meta({
-    description: 'Name of the type as the protocol writes it, such as VarChar or FloatVector.',
-  }),
+  dataType: name.meta({ enum: namesOf(DataType) }),
   elementDataType: z.string().optional(),
   isPrimary: z.boolean().default(false),
   autoID: z.boolean().default(false),
@@ -33,7 +35,7 @@ export const fieldShape = z.strictObject({
 export const functionShape = z.strictObject({
   name,
   description: z.string().default(''),
-  type: name.meta({ description: 'BM25, TextEmbedding, Rerank, MinHash.' }),
+  type: name.meta({ enum: namesOf(FunctionType) }),
   inputFieldNames: texts,
   outputFieldNames: texts.default([]),
   params: values.nullish(),
