@@ -1,4 +1,6 @@
-// The task of filters that worker threads run by name; `index/worker-tasks.ts` spreads it into the one registry.
+// Tasks of filters that worker threads run by name; `index/worker-tasks.ts` spreads them into the one registry.
+
+import { evaluateRows } from '#expr/evaluate/handed-rows.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { checkFilter, type FilterSource } from './filter.js';
 import { type HandedFilter, handFilter } from './handed-filter.js';
@@ -14,4 +16,4 @@ function checkLongFilter({
   return handFilter(checkFilter(schema, source));
 }
 
-export const filterTasks = { checkLongFilter };
+export const filterTasks = { checkLongFilter, evaluateRows };

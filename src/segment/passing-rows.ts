@@ -86,12 +86,20 @@ async function evaluate(
   const columns = columnsOf(data, rowCount);
   const begunMs = pace.nowMs;
   const plan = planFilter(predicate, factsOf(data, rowCount, columns));
-  const result = await runPlan({ plan, columns, rowCount, kept, pace }).catch((error: unknown) => {
+  const threads = { workers: data.workers };
+  const result = await runPlan({ plan, columns, rowCount, kept, pace, threads }).catch((error: unknown) => {
     if (!(error instanceof ElanusError) || error.key !== 'data_corrupt' || plan.candidates === undefined)
       throw error;
     // An index that names what cannot be: the columns have the answer, and the index is not asked again until its file is loaded anew.
     data.sealed?.dropIndexes();
-    return runPlan({ plan: { candidates: undefined, residual: predicate }, columns, rowCount, kept, pace });
+    return runPlan({
+      plan: { candidates: undefined, residual: predicate },
+      columns,
+      rowCount,
+      kept,
+      pace,
+      threads,
+    });
   });
   const explained = describeFilter({ ...result, plan, tookMs: pace.nowMs - begunMs });
   const { bits, passing } = result;

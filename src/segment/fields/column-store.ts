@@ -2,7 +2,7 @@
 // reader gets the whole column as a view. Comparisons of rows work on the stored bytes and make no bigint or string.
 
 import { assert } from '#base/assert.js';
-import { alignUp } from '#base/bytes.js';
+import { alignUp, sharedBytes } from '#base/bytes.js';
 import { gatherColumn, type Key, uint32At } from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
 import { Column } from '#proto/elanus/data.js';
@@ -12,6 +12,11 @@ import { type ScalarView, scalarView } from './scalar-view.js';
 
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
+/** Longer arrays lie in memory that threads share: filters over them may be long. Short ones are as well copied. */
+const SHARED_MIN_BYTES = 16 * 1024;
+const bytesOf = (length: number): Uint8Array =>
+  length < SHARED_MIN_BYTES ? new Uint8Array(length) : sharedBytes(length);
+const wordsOf = (count: number): Uint32Array => new Uint32Array(bytesOf(count * 4).buffer);
 
 export class ColumnStore implements FieldStore {
   readonly kind = 'scalar';
@@ -34,8 +39,8 @@ export class ColumnStore implements FieldStore {
     this.fieldId = fieldId;
     this.dataType = dataType;
     this.width = fixedWidth(dataType, dim);
-    this.#data = new Uint8Array(alignUp(rowsHint * (this.width ?? 0), 8));
-    if (this.width === undefined) this.#offsets = new Uint32Array(rowsHint + 1);
+    this.#data = bytesOf(alignUp(rowsHint * (this.width ?? 0), 8));
+    if (this.width === undefined) this.#offsets = wordsOf(rowsHint + 1);
   }
 
   get #words(): Int32Array {
@@ -71,7 +76,7 @@ export class ColumnStore implements FieldStore {
       for (let i = 1; i <= rows; i++) this.#offsets[first + i] = this.#dataBytes + uint32At(from.offsets, i);
     }
     if (from.valid.length > 0 && !this.#valid)
-      this.#valid = new Uint8Array(Math.max(this.#capacity, first + rows)).fill(1);
+      this.#valid = bytesOf(Math.max(this.#capacity, first + rows)).fill(1);
     if (this.#valid) {
       if (from.valid.length > 0) this.#valid.set(from.valid.subarray(0, rows), first);
       else this.#valid.fill(1, first, first + rows);
@@ -90,7 +95,7 @@ export class ColumnStore implements FieldStore {
       this.#data.set(value, this.#dataBytes + row * length);
     if (this.#offsets)
       for (let row = 1; row <= rows; row++) this.#offsets[first + row] = this.#dataBytes + row * length;
-    if (!value && rows > 0) this.#valid ??= new Uint8Array(Math.max(this.#capacity, first + rows)).fill(1);
+    if (!value && rows > 0) this.#valid ??= bytesOf(Math.max(this.#capacity, first + rows)).fill(1);
     this.#valid?.fill(value ? 1 : 0, first, first + rows);
     this.#dataBytes += length * rows;
     this.rowCount += rows;
@@ -109,19 +114,19 @@ export class ColumnStore implements FieldStore {
       `${needed} bytes of field ${this.fieldId} in one segment, expected at most 4 GiB`,
     );
     if (needed > this.#data.length) {
-      const grown = new Uint8Array(alignUp(Math.max(needed, this.#data.length * 2, 64), 8));
+      const grown = bytesOf(alignUp(Math.max(needed, this.#data.length * 2, 64), 8));
       grown.set(this.#data.subarray(0, this.#dataBytes));
       this.#data = grown;
       this.#wordsOfData = undefined;
     }
     const total = this.rowCount + rows;
     if (this.#offsets && total + 1 > this.#offsets.length) {
-      const grown = new Uint32Array(Math.max(total + 1, this.#offsets.length * 2, 8));
+      const grown = wordsOf(Math.max(total + 1, this.#offsets.length * 2, 8));
       grown.set(this.#offsets);
       this.#offsets = grown;
     }
     if (this.#valid && total > this.#valid.length) {
-      const grown = new Uint8Array(Math.max(total, this.#valid.length * 2));
+      const grown = bytesOf(Math.max(total, this.#valid.length * 2));
       grown.set(this.#valid);
       this.#valid = grown;
     }

@@ -2,16 +2,25 @@
 // over a long text, two seconds: nobody knows before it was tried. So a costly filter begins with one row, and the time that a run took
 // decides about the next one.
 
-/** Runs are to take between these, in ms. */
-const SHORT_MS = 0.5;
-const LONG_MS = 2;
+/** What a run is to take at least and at most, in ms. */
+interface RunTimes {
+  readonly shortMs: number;
+  readonly longMs: number;
+}
+
+/** How long runs on the thread that serves everyone are. */
+const HERE: RunTimes = { shortMs: 0.5, longMs: 2 };
+/** How long runs on other threads are, where handing one over costs a part of a millisecond. */
+export const ON_THREADS: RunTimes = { shortMs: 4, longMs: 20 };
 
 export class RunLength {
   readonly #rowsMax: number;
+  readonly #times: RunTimes;
   #rows: number;
 
   /** @param rowsMax a multiple of 32 @param isCheap no row can take long: runs have their full length from the beginning */
-  constructor(rowsMax: number, isCheap: boolean) {
+  constructor(rowsMax: number, isCheap: boolean, times: RunTimes = HERE) {
+    this.#times = times;
     this.#rowsMax = rowsMax;
     this.#rows = isCheap ? rowsMax : 1;
   }
@@ -25,7 +34,8 @@ export class RunLength {
 
   /** @param ms that the last run took */
   took(ms: number): void {
-    if (ms > LONG_MS) this.#rows = Math.max(1, Math.floor((this.#rows * LONG_MS) / ms));
-    else if (ms < SHORT_MS) this.#rows = Math.min(this.#rowsMax, this.#rows * 4);
+    const { shortMs, longMs } = this.#times;
+    if (ms > longMs) this.#rows = Math.max(1, Math.floor((this.#rows * longMs) / ms));
+    else if (ms < shortMs) this.#rows = Math.min(this.#rowsMax, this.#rows * 4);
   }
 }

@@ -8,6 +8,7 @@ import type { Pace } from '#platform/pace.js';
 import type { PassingBits } from '#segment/fields/excluded-rows.js';
 import type { Candidates, FilterPlan } from './filter-plan.js';
 import { RunLength } from './run-length.js';
+import { isForThreads, NotedColumns, scanOnThreads, type Threads } from './thread-scan.js';
 
 export interface PlanRun {
   readonly plan: FilterPlan;
@@ -16,6 +17,8 @@ export interface PlanRun {
   /** What is known already of the first rows; rows never change. */
   readonly kept: PassingBits | undefined;
   readonly pace: Pace;
+  /** Undefined: all is done here. */
+  readonly threads?: Threads;
 }
 
 export interface PlanResult extends PassingBits {
@@ -26,14 +29,21 @@ export interface PlanResult extends PassingBits {
 }
 
 /** @throws cancelled, deadline_exceeded, data_corrupt when an index turns out to be damaged */
-export async function runPlan({ plan, columns, rowCount, kept, pace }: PlanRun): Promise<PlanResult> {
+export async function runPlan({
+  plan,
+  columns,
+  rowCount,
+  kept,
+  pace,
+  threads,
+}: PlanRun): Promise<PlanResult> {
   const found = new Map<Candidates, number>();
   const among = plan.candidates && candidateBits(plan.candidates, columns, rowCount, found);
   if (among !== undefined && plan.residual === undefined)
     return { bits: among, rowCount, passing: countRange(among, 0, rowCount), scanned: 0, found };
   const scan = new Scan(rowCount, kept, among);
   const predicate: Predicate = plan.residual ?? { kind: 'constant', value: true };
-  await scan.run(new FilterEvaluator(predicate, columns), pace);
+  await scan.run(predicate, new NotedColumns(columns), pace, threads);
   return { bits: scan.bits, rowCount, passing: scan.passing, scanned: scan.scanned, found };
 }
 
@@ -57,7 +67,33 @@ class Scan {
     this.passing = kept === undefined ? 0 : kept.passing - countBits(kept.bits[this.#from / 32] ?? 0);
   }
 
-  async run(evaluator: FilterEvaluator, pace: Pace): Promise<void> {
+  async run(predicate: Predicate, columns: NotedColumns, pace: Pace, threads?: Threads): Promise<void> {
+    const evaluator = new FilterEvaluator(predicate, columns);
+    const rows = { from: this.#from, rowCount: this.#rowCount, among: this.#among };
+    if (threads === undefined || !isForThreads(evaluator, predicate, columns, rows, threads.minNanos))
+      return this.#runHere(evaluator, pace);
+    const { workers } = threads;
+    await scanOnThreads({
+      ...{ predicate, columns, evaluator, rows, workers, pace },
+      next: (row) => this.#next(row),
+      take: (begin, { bits, passing }) => this.#take(begin, bits, passing),
+    });
+    this.scanned +=
+      rows.among === undefined
+        ? rows.rowCount - rows.from
+        : countRange(rows.among, rows.from, rows.rowCount - rows.from);
+  }
+
+  /** Adds the bits of rows from `begin` on: whole words, or some in the word of `begin`, whose bits from there on are still clear. */
+  #take(begin: number, bits: Uint32Array, passing: number): void {
+    this.passing += passing;
+    const [at, shift] = [begin >>> 5, begin & 31];
+    // Runs of one word may come back in any order: none may clear what another has set.
+    for (const [word, found] of bits.entries())
+      this.bits[at + word] = (this.bits[at + word] as number) | (found << shift);
+  }
+
+  async #runHere(evaluator: FilterEvaluator, pace: Pace): Promise<void> {
     const { rowsAtOnce } = evaluator;
     const length = new RunLength(rowsAtOnce, rowsAtOnce === RUN_ROWS_MAX);
     const first = this.#next(this.#from);

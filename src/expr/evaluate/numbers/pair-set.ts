@@ -65,15 +65,10 @@ export class PairSet {
     return set;
   }
 
-  /** The tables of those lists that are long. */
-  static tablesOf(ints: BigInt64Array, doubles: Float64Array): PairTable[] {
-    const tables: PairTable[] = [];
-    for (const values of [ints, doubles]) {
-      if (values.length < KEPT_MIN) continue;
-      const set = values instanceof BigInt64Array ? PairSet.ofInts(values) : PairSet.ofDoubles(values);
-      tables.push({ values, words: set.#words, numbers: set.#numbers });
-    }
-    return tables;
+  /** The table of a list as far as it has been made; undefined: nobody has needed it, or the list is short. */
+  static tableOf(values: BigInt64Array | Float64Array): PairTable | undefined {
+    const set = kept.get(values);
+    return set && { values, words: set.#words, numbers: set.#numbers };
   }
 
   /** Knows the table of a list that another thread has made. */
