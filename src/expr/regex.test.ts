@@ -51,6 +51,35 @@ describe('compileRegex', () => {
     }
   });
 
+  it('says how large an expression may be', () => {
+    const tooLarge = /^the regular expression has \d+ steps, expected at most 1024; repeat less$/;
+    for (const source of [
+      '(?:a?){500}(?:a){500}$',
+      '(a{0,100}){0,9}b',
+      '(?:(?:a?){30}){30}b',
+      '\\pL{1000}\\pN{999}',
+    ])
+      expect(() => compileRegex(source), source).toThrow(tooLarge);
+  });
+
+  it('is done with the longest text of a VarChar whatever it asks', () => {
+    const same = 'a'.repeat(65_535);
+    const mixed = `c${Array.from({ length: 65_534 }, (_, at) => ((at * at * 7) % 11 < 5 ? 'a' : 'b')).join('')}`;
+    for (const source of [
+      '(?:a?){300}a{300}d',
+      '(?:x+x+)+y',
+      '(a|aa)+d',
+      '(.*)*(.*)*(.*)*z',
+      '(?:a|b)*a(?:a|b){20}c',
+      'a[ab]{300}a[ab]{300}a[ab]{300}c',
+      '\\B(?:a[ab]{400}|b[ab]{400})\\Bc',
+      '((a?){10}){10}((a*){10}){8}$b',
+    ]) {
+      const regex = compileRegex(source);
+      for (const text of [same, mixed]) expect(regex.test(utf8.encode(text)), source).toBe(false);
+    }
+  }, 60_000);
+
   it('takes time in proportion to the text where going back would take for ever', () => {
     for (const source of [
       '(a+)+$',

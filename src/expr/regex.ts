@@ -5,12 +5,14 @@ import { ElanusError, messageOf } from '#base/errors.js';
 
 /** Characters of one expression. Classes of Unicode make many steps of few characters: 1,024 take some 0.2 s to compile at worst. */
 export const REGEX_LENGTH_MAX = 1024;
-/** Instructions of a compiled expression: what one character of the text may cost at most. The longest text of a VarChar takes 2 s at worst. */
+/** Instructions of a compiled expression: what one character of the text may cost at most. The longest text of a VarChar takes a second at worst. */
 const REGEX_SIZE_MAX = 1024;
 
 export interface Regex {
   /** Whether it is found anywhere in the text: a string, or the bytes of its UTF-8. */
   test(text: string | Uint8Array): boolean;
+  /** Instructions; at worst each byte of a text is held against all of them. */
+  programSize(): number;
 }
 
 /** @throws invalid_parameter for what is no regular expression, or too large a one */

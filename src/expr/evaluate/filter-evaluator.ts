@@ -29,6 +29,11 @@ export class FilterEvaluator {
     return this.#node.cost;
   }
 
+  /** Nanoseconds that a single row may take at worst, where that is long. */
+  get rowNanosMax(): number {
+    return this.#node.rowNanosMax;
+  }
+
   /** Rows that take about a millisecond: a multiple of 32. Who looks at the clock between calls asks for so many at once. */
   get rowsAtOnce(): number {
     const rows = RUN_NANOS / Math.max(1, this.#node.costMax);

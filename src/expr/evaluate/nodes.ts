@@ -10,12 +10,15 @@ export interface Node {
   /** The cost if every part were evaluated for every row. */
   readonly costMax: number;
   readonly passShare: number;
+  /** Nanoseconds that a single row may take at worst, where that is long. */
+  readonly rowNanosMax: number;
   /** Writes to `out` which of the rows of `alive` pass. @param out another array than `alive` */
   evaluate(rows: Rows, alive: RowBits, out: RowBits): void;
 }
 
 export class LeafNode implements Node {
   readonly cost: number;
+  readonly rowNanosMax: number;
   readonly costMax: number;
   readonly passShare: number;
   readonly #leaf: Leaf;
@@ -27,6 +30,7 @@ export class LeafNode implements Node {
     this.#isNegated = isNegated;
     this.cost = leaf.cost;
     this.costMax = leaf.cost;
+    this.rowNanosMax = leaf.rowNanosMax ?? 0;
     this.passShare = isNegated ? 1 - leaf.passShare : leaf.passShare;
   }
 
@@ -43,6 +47,7 @@ export class LeafNode implements Node {
 
 export class ConstantNode implements Node {
   readonly cost = 0;
+  readonly rowNanosMax = 0;
   readonly costMax = 0;
   readonly passShare: number;
 
@@ -118,8 +123,12 @@ function countRows(bits: RowBits, words: number): number {
 
 const sumOf = (nodes: readonly Node[]): number => nodes.reduce((sum, { costMax }) => sum + costMax, 0);
 
+const longestOf = (nodes: readonly Node[]): number =>
+  nodes.reduce((longest, { rowNanosMax }) => Math.max(longest, rowNanosMax), 0);
+
 export class AndNode implements Node {
   readonly cost: number;
+  readonly rowNanosMax: number;
   readonly costMax: number;
   readonly passShare: number;
   readonly #operands: Operands;
@@ -129,6 +138,7 @@ export class AndNode implements Node {
     this.#operands = new Operands(nodes, true);
     this.cost = this.#operands.cost;
     this.costMax = sumOf(nodes);
+    this.rowNanosMax = longestOf(nodes);
     this.passShare = nodes.reduce((share, node) => share * node.passShare, 1);
   }
 
@@ -152,6 +162,7 @@ export class AndNode implements Node {
 
 export class OrNode implements Node {
   readonly cost: number;
+  readonly rowNanosMax: number;
   readonly costMax: number;
   readonly passShare: number;
   readonly #operands: Operands;
@@ -162,6 +173,7 @@ export class OrNode implements Node {
     this.#operands = new Operands(nodes, false);
     this.cost = this.#operands.cost;
     this.costMax = sumOf(nodes);
+    this.rowNanosMax = longestOf(nodes);
     this.passShare = 1 - nodes.reduce((share, node) => share * (1 - node.passShare), 1);
   }
 

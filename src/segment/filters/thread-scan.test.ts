@@ -193,6 +193,32 @@ describe('what stays on the thread', () => {
   });
 });
 
+describe('regular expressions that follow many ways at once', () => {
+  const random = seededRandom(5);
+  const letters = (length: number): string =>
+    `c${Array.from({ length: length - 1 }, () => (nextBelow(random, 2) === 0 ? 'a' : 'b')).join('')}`;
+  const costly: Predicate = { ...regex, source: '(?:a[ab]{300}a|b[ab]{300}b)[ab]*c' };
+  const columnsOf = (values: readonly string[]): ColumnSource => {
+    const store = new ColumnStore(text.fieldId, text.dataType, 0);
+    const rows = values.map((value) => new Map([[text.fieldId, value]]));
+    store.append(columnOf(text, rows), rows.length);
+    return { view: () => viewOf(store.view()) };
+  };
+
+  it('never meet a long text on the thread that serves everyone, however few there are', async () => {
+    for (const [length, isHanded] of [
+      [65_535, true],
+      [100, false],
+    ] as const) {
+      const workers = new Unordered();
+      const columns = columnsOf(['abc', letters(length)]);
+      const { rows } = await passing(costly, { columns, rowCount: 2, threads: { workers } });
+      expect(rows).toEqual([]);
+      expect(workers.asked > 0, `${length} letters`).toBe(isHanded);
+    }
+  });
+});
+
 it('ends at the deadline: nothing more is handed over', async () => {
   const workers = new Unordered();
   let now = 0;

@@ -20,6 +20,8 @@ export interface Threads {
 }
 
 const MIN_NANOS = 20e6;
+/** A single row that may take longer is never evaluated on the thread that serves everyone: nothing could rest meanwhile. */
+const ROW_NANOS_MAX = 20e6;
 /** Bytes that are not shared and are copied with each range. */
 const COPIED_BYTES_MAX = 64 * 1024;
 /** Parts of a filter; one with more is copied about as slowly as a range is evaluated. */
@@ -60,15 +62,17 @@ export interface ScannedRows {
 
 /** Whether threads should do it. @param columns that the evaluator was made from */
 export function isForThreads(
-  { cost }: FilterEvaluator,
+  { cost, rowNanosMax }: FilterEvaluator,
   predicate: Predicate,
   { views, hasPaths }: NotedColumns,
   { from, rowCount, among }: ScannedRows,
   minNanos = MIN_NANOS,
 ): boolean {
-  // Most filters end here.
-  if (hasPaths || cost * (rowCount - from) < minNanos) return false;
-  if (among !== undefined && cost * countRange(among, from, rowCount - from) < minNanos) return false;
+  if (rowNanosMax < ROW_NANOS_MAX) {
+    // Most filters end here.
+    if (hasPaths || cost * (rowCount - from) < minNanos) return false;
+    if (among !== undefined && cost * countRange(among, from, rowCount - from) < minNanos) return false;
+  }
   let copied = 0;
   for (const view of views.values()) copied += copiedBytes(view);
   return copied <= COPIED_BYTES_MAX && partsOf(predicate) <= PARTS_MAX;

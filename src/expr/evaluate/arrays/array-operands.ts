@@ -1,7 +1,7 @@
 // What a leaf reads from an array field: how many elements there are, and one of them.
 import { NumberBlock } from '#expr/evaluate/numbers/number-vector.js';
 import { BLOCK_ROWS, newBits, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
-import type { TextSpans } from '#expr/evaluate/text/text-spans.js';
+import { TEXT_BYTES_MAX, type TextSpans } from '#expr/evaluate/text/text-spans.js';
 import type { ArrayRows, FixedArrays, TextArrays } from './array-rows.js';
 
 export class ArrayLengths extends NumberBlock {
@@ -117,6 +117,10 @@ export class ElementTexts implements TextSpans {
     this.bytes = arrays.bytes;
     this.#arrays = arrays;
     this.#index = index;
+  }
+
+  longestBytes(): number {
+    return TEXT_BYTES_MAX;
   }
 
   load({ begin, count }: Rows): void {

@@ -15,7 +15,7 @@ import {
   setBit,
   setRange,
 } from '#expr/evaluate/rows.js';
-import type { TextSpans } from '#expr/evaluate/text/text-spans.js';
+import { TEXT_BYTES_MAX, type TextSpans } from '#expr/evaluate/text/text-spans.js';
 import type { Quantifier } from '#expr/typed.js';
 import type { ArrayRows, FixedArrays, TextArrays } from './array-rows.js';
 
@@ -62,6 +62,10 @@ export class CurrentTexts implements CurrentElements, TextSpans {
     this.#arrays = arrays;
   }
 
+  longestBytes(): number {
+    return TEXT_BYTES_MAX;
+  }
+
   moveTo(begin: number, end: number, elementCount: number): void {
     if (this.begins.length < elementCount) {
       this.begins = new Uint32Array(elementCount);
@@ -97,6 +101,7 @@ export interface MatchParts {
 
 export class MatchLeaf implements Leaf {
   readonly cost: number;
+  readonly rowNanosMax: number;
   readonly passShare = 0.3;
   readonly #parts: MatchParts;
   /** A bit an element of the run. */
@@ -108,6 +113,7 @@ export class MatchLeaf implements Leaf {
   constructor(parts: MatchParts) {
     this.#parts = parts;
     this.cost = 20 + parts.node.cost * 8;
+    this.rowNanosMax = parts.node.rowNanosMax;
   }
 
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {

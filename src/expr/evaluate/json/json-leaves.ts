@@ -12,6 +12,7 @@ import {
   setBit,
   wordsOf,
 } from '#expr/evaluate/rows.js';
+import { longestOf } from '#expr/evaluate/text/text-spans.js';
 import type { ArithmeticOp } from '#expr/typed.js';
 import type { JsonLocator } from './json-locator.js';
 import { JsonNumber, readNumber } from './json-number.js';
@@ -22,6 +23,7 @@ import { PathTest } from './path-test.js';
 
 export class JsonLeaf implements Leaf {
   readonly cost: number;
+  readonly rowNanosMax: number;
   readonly passShare: number;
   readonly #locator: JsonLocator;
   readonly #test: JsonTest;
@@ -36,6 +38,8 @@ export class JsonLeaf implements Leaf {
     this.#pathTest = locator.column && new PathTest(locator.column, test);
     this.#isNullKnown = isNullKnown;
     this.cost = locator.cost + test.cost;
+    const { byteNanosMax } = test;
+    this.rowNanosMax = byteNanosMax === undefined ? 0 : byteNanosMax * longestOf(locator.json.offsets);
     this.passShare = test.passShare;
   }
 

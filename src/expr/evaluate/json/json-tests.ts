@@ -26,6 +26,8 @@ export interface JsonTest extends NumberTest {
   readonly passShare: number;
   /** Values of any other type fail. */
   readonly only?: 'numbers' | 'texts';
+  /** As of a `TextMatcher`. */
+  readonly byteNanosMax?: number;
   /** Numbers that pass a test of numbers; none where a bound is no exact double. An int beyond 2^53 is always asked for itself. */
   readonly range?: NumberRange | undefined;
   /** A value at the place that a `JsonPlace` describes. */
@@ -132,6 +134,7 @@ export class TextTest implements JsonTest {
   readonly only = 'texts';
   readonly cost: number;
   readonly passShare: number;
+  readonly byteNanosMax?: number;
   readonly #matcher: TextMatcher;
 
   constructor(matcher: TextMatcher) {
@@ -139,6 +142,7 @@ export class TextTest implements JsonTest {
     // Strings in JSON are short as a rule.
     this.cost = matcher.cost + matcher.byteCost * 32;
     this.passShare = matcher.passShare;
+    if (matcher.byteNanosMax !== undefined) this.byteNanosMax = matcher.byteNanosMax;
   }
 
   test(kind: number, bytes: Uint8Array, begin: number, end: number): boolean {

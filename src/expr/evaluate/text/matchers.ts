@@ -12,8 +12,13 @@ export interface TextMatcher {
   readonly cost: number;
   readonly byteCost: number;
   readonly passShare: number;
+  /** Nanoseconds that a byte may add at worst; left out: no text takes long. */
+  readonly byteNanosMax?: number;
   test(bytes: Uint8Array, begin: number, end: number): boolean;
 }
+
+/** Nanoseconds for an instruction of a regular expression, with each byte of a text. */
+const STEP_NANOS = 10;
 
 export class ExactText implements TextMatcher {
   readonly cost = 3;
@@ -160,10 +165,12 @@ class RegexText implements TextMatcher {
   readonly cost = 300;
   readonly byteCost = 20;
   readonly passShare = 0.1;
+  readonly byteNanosMax: number;
   readonly #regex: Regex;
 
   constructor(source: string) {
     this.#regex = compileRegex(source);
+    this.byteNanosMax = this.#regex.programSize() * STEP_NANOS;
   }
 
   test(bytes: Uint8Array, begin: number, end: number): boolean {

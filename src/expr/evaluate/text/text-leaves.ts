@@ -8,6 +8,7 @@ import type { TextSpans } from './text-spans.js';
 
 export class TextLeaf implements Leaf {
   readonly cost: number;
+  readonly rowNanosMax: number;
   readonly passShare: number;
   readonly #spans: TextSpans;
   readonly #matcher: TextMatcher;
@@ -17,6 +18,8 @@ export class TextLeaf implements Leaf {
     this.#matcher = matcher;
     this.cost = spans.cost + matcher.cost + matcher.byteCost * spans.meanBytes;
     this.passShare = matcher.passShare;
+    const { byteNanosMax } = matcher;
+    this.rowNanosMax = byteNanosMax === undefined ? 0 : byteNanosMax * spans.longestBytes();
   }
 
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {

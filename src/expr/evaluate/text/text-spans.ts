@@ -2,10 +2,15 @@
 import type { VariableView } from '#expr/evaluate/column-view.js';
 import { maskNulls, type RowBits, type Rows } from '#expr/evaluate/rows.js';
 
+/** Bytes of the longest text that a field or an element may have. */
+export const TEXT_BYTES_MAX = 65_535;
+
 export interface TextSpans {
   readonly cost: number;
   /** Bytes of a text, on average. */
   readonly meanBytes: number;
+  /** Bytes of the longest text, or a bound on them; looks at each row. */
+  longestBytes(): number;
   readonly bytes: Uint8Array;
   /** Row i of the block is [begins[first + i], ends[first + i]) of `bytes`. */
   readonly begins: Uint32Array;
@@ -15,6 +20,14 @@ export interface TextSpans {
   readonly isContiguous: boolean;
   load(rows: Rows, alive: RowBits): void;
   maskKnown(rows: Rows, known: RowBits): void;
+}
+
+/** @param offsets where values begin, and the end of the last */
+export function longestOf(offsets: Uint32Array): number {
+  let longest = 0;
+  for (let row = 1; row < offsets.length; row++)
+    longest = Math.max(longest, (offsets[row] as number) - (offsets[row - 1] as number));
+  return longest;
 }
 
 export class FieldTexts implements TextSpans {
@@ -35,6 +48,10 @@ export class FieldTexts implements TextSpans {
 
   get meanBytes(): number {
     return this.bytes.length / Math.max(1, this.ends.length);
+  }
+
+  longestBytes(): number {
+    return longestOf(this.begins);
   }
 
   load(rows: Rows): void {
