@@ -126,6 +126,7 @@ export function columnsOf(data: SegmentData, rowCount: number): ColumnSource {
   data.jsonPaths.begin();
   return {
     view,
+    keptShare: (fieldId, path) => data.jsonPaths.doneCount(fieldId, path) / Math.max(1, rowCount),
     path(fieldId, path) {
       const json = view(fieldId);
       if (json?.kind !== 'variable') return undefined;

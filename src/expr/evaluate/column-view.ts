@@ -33,6 +33,8 @@ export interface ColumnSource {
   view(fieldId: bigint): ColumnView | undefined;
   /** What is kept about a path of a JSON field; undefined: nothing, rows are looked through each time. */
   path?(fieldId: bigint, path: readonly string[]): PathColumn | undefined;
+  /** The share of the rows, 0 to 1, that the column of a path has already; asks for no column. */
+  keptShare?(fieldId: bigint, path: readonly string[]): number;
 }
 
 const formByType = new Map<number, FixedForm>([

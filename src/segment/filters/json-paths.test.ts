@@ -36,7 +36,7 @@ describe('paths of a segment', () => {
     expect(paths.bytes).toBe(0);
   });
 
-  it('gives up the path that was asked for longest ago, and none that the same filter reads', () => {
+  it('gives up a path for one that is asked for more often, and none that the same filter reads', () => {
     const paths = new JsonPaths();
     paths.begin();
     const first = paths.column(field, ['a']);
@@ -44,14 +44,55 @@ describe('paths of a segment', () => {
     expect(fill(first)).toBeDefined();
     expect(fill(second)).toBeDefined();
     // Not all three fit into 16 bytes a row, and the filter that asks for the third reads the second, too.
-    paths.begin();
-    expect(paths.column(field, ['a', 'b'])).toBe(second);
-    const third = paths.column({ ...field, fieldId: 6n }, ['a']);
-    expect(fill(third)).toBeDefined();
+    const ask = (): boolean => {
+      paths.begin();
+      expect(paths.column(field, ['a', 'b'])).toBe(second);
+      return fill(paths.column({ ...field, fieldId: 6n }, ['a'])) !== undefined;
+    };
+    expect([ask(), ask(), ask()]).toEqual([false, false, true]);
     expect(paths.bytes).toBeLessThanOrEqual(ROWS * 16);
     paths.begin();
     expect(paths.column(field, ['a', 'b'])).toBe(second);
     expect(paths.column(field, ['a'])).not.toBe(first);
+  });
+
+  it('lets two filters that do not fit both keep what the first has, and not take turns', () => {
+    const paths = new JsonPaths();
+    const fields = [field, { ...field, fieldId: 6n }];
+    const filled: boolean[] = [];
+    for (let round = 0; round < 100; round++) {
+      paths.begin();
+      filled.push(fill(paths.column(fields[round % 2] ?? field, ['a'])) !== undefined);
+    }
+    expect(filled).toEqual(Array.from(filled, (_, round) => round % 2 === 0));
+    expect(paths.doneCount(5n, ['a'])).toBe(ROWS);
+    expect(paths.doneCount(6n, ['a'])).toBe(0);
+  });
+
+  it('forgets what was asked for long ago', () => {
+    const paths = new JsonPaths();
+    for (let round = 0; round < 1000; round++) {
+      paths.begin();
+      fill(paths.column(field, ['a']));
+    }
+    let rounds = 0;
+    for (let isFilled = false; !isFilled; rounds++) {
+      paths.begin();
+      isFilled = fill(paths.column({ ...field, fieldId: 6n }, ['a'])) !== undefined;
+    }
+    expect(rounds).toBeLessThan(80);
+    expect(paths.doneCount(5n, ['a'])).toBe(0);
+  });
+
+  it('knows a bounded number of paths', () => {
+    const paths = new JsonPaths();
+    for (let at = 0; at < 1000; at++) {
+      paths.begin();
+      fill(paths.column(field, [`k${at}`]));
+    }
+    const known = Array.from({ length: 1000 }, (_, at) => paths.doneCount(5n, [`k${at}`]) > 0);
+    expect(known.filter(Boolean).length).toBeLessThanOrEqual(64);
+    expect(paths.bytes).toBeLessThanOrEqual(ROWS * 16);
   });
 
   it('takes no more for a column that was given up, whose readers go on with the text', () => {

@@ -2,8 +2,9 @@
 // rows in memory by the filters themselves, so they need no file, no record and no replay: given up at any moment, they cost the next
 // filter time and nothing else.
 //
-// What they take is bounded twice. In the segment: no more than its largest JSON field asked about, or 16 bytes a row; paths that were not
-// asked for longest give way. In the process: they are taken only while there is room, and push nothing out; loads push them out.
+// What they take is bounded twice. In the segment: no more than its largest JSON field asked about, or 16 bytes a row; a path that is asked
+// for more often takes the place of one that is asked for less, and two that are asked for alike leave each other alone, or they would take
+// turns in reading every row again. In the process: they are taken only while there is room, and push nothing out; loads push them out.
 import { PathColumn } from '#expr/evaluate/json/path-column.js';
 
 /** Bytes a row that may be taken even where JSON texts are short. */
@@ -12,6 +13,12 @@ const ROW_BYTES = 16;
 const PATH_BYTES = 1024;
 /** Room in the process is asked for so many bytes at a time. */
 const GRANT_BYTES = 1 << 20;
+/** Paths that are known, whether or not anything is kept of them. */
+const PATHS_MAX = 64;
+/** Evaluations after which what was asked before counts half. */
+const HALF_LIFE = 32;
+/** How much oftener a path must have been asked for to take the place of another. */
+const OFTENER = 2;
 
 /** Whether the process has so much memory left. */
 export type HasRoom = (bytes: number) => boolean;
@@ -51,6 +58,8 @@ interface Kept {
   bytes: number;
   /** The evaluation that asked for it last. */
   usedAt: number;
+  /** Evaluations that asked for it, the latest most. */
+  asked: number;
   /** Still in the table: it may grow. */
   isKept: boolean;
 }
@@ -61,6 +70,8 @@ export interface JsonField {
   readonly rowCount: number;
   readonly dataBytes: number;
 }
+
+const keyOf = (fieldId: bigint, path: readonly string[]): string => `${fieldId} ${JSON.stringify(path)}`;
 
 export class JsonPaths {
   /** The one used last is last. */
@@ -85,28 +96,38 @@ export class JsonPaths {
 
   /** Begins an evaluation: columns it asks for stay while it does. */
   begin(): void {
-    this.#evaluation++;
     this.#isRefused = false;
+    if (++this.#evaluation % HALF_LIFE === 0) for (const kept of this.#kept.values()) kept.asked /= 2;
   }
 
   column({ fieldId, rowCount, dataBytes }: JsonField, path: readonly string[]): PathColumn {
     this.#bytesMax = Math.max(this.#bytesMax, dataBytes, rowCount * ROW_BYTES);
-    const key = `${fieldId} ${JSON.stringify(path)}`;
+    const key = keyOf(fieldId, path);
     const kept = this.#kept.get(key) ?? this.#make(path);
+    if (kept.usedAt !== this.#evaluation) kept.asked++;
     kept.usedAt = this.#evaluation;
     this.#kept.delete(key);
     this.#kept.set(key, kept);
     return kept.column;
   }
 
+  /** Rows of which it is known what they have at a path. */
+  doneCount(fieldId: bigint, path: readonly string[]): number {
+    return this.#kept.get(keyOf(fieldId, path))?.column.doneCount ?? 0;
+  }
+
   #make(path: readonly string[]): Kept {
+    for (const [key, kept] of this.#kept) {
+      if (this.#kept.size < PATHS_MAX) break;
+      if (kept.usedAt < this.#evaluation) this.#giveUp(key, kept);
+    }
     const take = (bytes: number): boolean => this.#grow(kept, bytes);
-    const kept: Kept = { column: new PathColumn(path, take), bytes: 0, usedAt: 0, isKept: true };
-    this.#grow(kept, PATH_BYTES);
+    const kept: Kept = { column: new PathColumn(path, take), bytes: 0, usedAt: 0, asked: 0, isKept: true };
     return kept;
   }
 
-  #grow(kept: Kept, bytes: number): boolean {
+  #grow(kept: Kept, more: number): boolean {
+    const bytes = kept.bytes === 0 ? more + PATH_BYTES : more;
     if (this.#isClosed || !kept.isKept || !this.#makeRoom(kept, bytes) || !this.#isGranted(bytes))
       return false;
     kept.bytes += bytes;
@@ -115,13 +136,21 @@ export class JsonPaths {
     return true;
   }
 
-  /** Gives up columns that this evaluation did not ask for, the oldest first. */
+  /** Gives up columns that this evaluation did not ask for and that are asked for less often, the oldest first, where that is enough. */
   #makeRoom(grower: Kept, bytes: number): boolean {
+    let missing = this.#bytes + bytes - this.#bytesMax;
+    if (missing <= 0) return true;
+    const given: [string, Kept][] = [];
     for (const [key, kept] of this.#kept) {
-      if (this.#bytes + bytes <= this.#bytesMax) return true;
-      if (kept !== grower && kept.usedAt < this.#evaluation) this.#giveUp(key, kept);
+      const isLess = kept.usedAt < this.#evaluation && kept.asked + OFTENER <= grower.asked;
+      if (!isLess || kept.bytes === 0) continue;
+      given.push([key, kept]);
+      missing -= kept.bytes;
+      if (missing <= 0) break;
     }
-    return this.#bytes + bytes <= this.#bytesMax;
+    if (missing > 0) return false;
+    for (const [key, kept] of given) this.#giveUp(key, kept);
+    return true;
   }
 
   #isGranted(bytes: number): boolean {

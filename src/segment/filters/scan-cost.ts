@@ -1,48 +1,56 @@
 // Nanoseconds that a part of a filter costs for a row that is read from its columns, before anything was measured: only the choice between
 // indexes and columns depends on it, never an answer. The figures are those of `bench/filter.mjs`, rounded.
-import type { Leaf, Operand, Predicate } from '#expr/typed.js';
+import type { JsonOperand, Leaf, Operand, Predicate } from '#expr/typed.js';
 
-export function scanNanos(predicate: Predicate): number {
+/** The share of the rows, 0 to 1, of which it is kept what they have at a JSON path. */
+export type KeptShare = (operand: JsonOperand) => number;
+
+const nothingKept: KeptShare = () => 0;
+
+export function scanNanos(predicate: Predicate, kept = nothingKept): number {
   switch (predicate.kind) {
     case 'constant':
       return 0;
     case 'and':
     case 'or':
-      return predicate.operands.reduce((sum, operand) => sum + scanNanos(operand), 0);
+      return predicate.operands.reduce((sum, operand) => sum + scanNanos(operand, kept), 0);
     case 'not':
-      return scanNanos(predicate.operand);
+      return scanNanos(predicate.operand, kept);
     default:
-      return leafNanos(predicate);
+      return leafNanos(predicate, kept);
   }
 }
 
 const NUMBER = 1;
 const TEXT = 6;
+/** A path is looked for in the text of the row, or its column is read. */
+const JSON_READ = 100;
+const JSON_KEPT = 4;
 
-function leafNanos(leaf: Leaf): number {
+function leafNanos(leaf: Leaf, kept: KeptShare): number {
   switch (leaf.kind) {
     case 'compare':
     case 'range':
-      return operandNanos(leaf.operand);
+      return operandNanos(leaf.operand, kept);
     case 'in': {
       const { ints, doubles, texts } = leaf.values;
-      return operandNanos(leaf.operand) + Math.min(10, ints.length + doubles.length + texts.length);
+      return operandNanos(leaf.operand, kept) + Math.min(10, ints.length + doubles.length + texts.length);
     }
     case 'like':
       return (
-        operandNanos(leaf.operand) +
+        operandNanos(leaf.operand, kept) +
         (leaf.pattern.kind === 'infix' ? 20 : leaf.pattern.kind === 'general' ? 60 : 0)
       );
     case 'regex':
-      return operandNanos(leaf.operand) + 150;
+      return operandNanos(leaf.operand, kept) + 150;
     case 'is-null':
       return NUMBER;
     case 'compare-operands':
-      return operandNanos(leaf.left) + operandNanos(leaf.right);
+      return operandNanos(leaf.left, kept) + operandNanos(leaf.right, kept);
     case 'exists':
-      return operandNanos(leaf.operand);
+      return operandNanos(leaf.operand, kept);
     case 'contains':
-      return operandNanos(leaf.operand) + 20;
+      return operandNanos(leaf.operand, kept) + 20;
     case 'spatial':
       return 1000;
     case 'near':
@@ -54,14 +62,14 @@ function leafNanos(leaf: Leaf): number {
   }
 }
 
-function operandNanos(operand: Operand): number {
+function operandNanos(operand: Operand, kept: KeptShare): number {
   switch (operand.kind) {
     case 'json':
-      return 100;
+      return JSON_KEPT + (JSON_READ - JSON_KEPT) * (1 - kept(operand));
     case 'length':
-      return operand.of.kind === 'json' ? 150 : 5;
+      return operand.of.kind === 'json' ? 50 + operandNanos(operand.of, kept) : 5;
     case 'arithmetic':
-      return operandNanos(operand.left) + operandNanos(operand.right) + 2;
+      return operandNanos(operand.left, kept) + operandNanos(operand.right, kept) + 2;
     case 'constant':
       return 0;
     case 'element':

@@ -30,7 +30,8 @@ export function factsOf(data: FactsSource, rowCount: number, columns: ColumnSour
     sourceOf: (leaf) => keySource(data, rowCount, leaf) ?? indexSource(data, rowCount, leaf),
     blocksOf: (leaf) => blockSource(data, rowCount, columns, leaf),
     groupsOf: (leaf) => sealedOf(data, rowCount)?.statistics?.groupsOf(leaf),
-    scanNanos,
+    scanNanos: (predicate) =>
+      scanNanos(predicate, ({ field, path }) => columns.keptShare?.(field.fieldId, path) ?? 0),
   };
 }
 
