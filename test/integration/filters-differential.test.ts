@@ -113,9 +113,15 @@ function rowOf(id: number, version: number): Row {
   };
 }
 
+/** Text that JSON.stringify writes as it is. */
+function rawJSON(text: string): unknown {
+  const make: unknown = Reflect.get(JSON, 'rawJSON');
+  if (typeof make !== 'function') throw new Error('JSON.rawJSON is not there, expected Node 22 or newer');
+  return make(text);
+}
+
 /** As the client takes it: it writes JSON itself, so integers go in as raw text. */
 function sentJson(json: Json): unknown {
-  const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
   if (typeof json === 'bigint') return rawJSON(String(json));
   if (Array.isArray(json)) return json.map((element) => sentJson(element as Json));
   if (typeof json === 'object' && json !== null)

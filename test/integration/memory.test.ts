@@ -154,6 +154,36 @@ describe('the bound on memory', () => {
       });
     }));
 
+  test('what filters keep of JSON paths is counted, and given back', () =>
+    inFolder(async (reopen) => {
+      const client = await reopen();
+      const fields = [keyField, vectorField, { name: 'doc', data_type: DataType.JSON }];
+      await mustSucceed(client.createCollection({ collection_name: 'a', fields }));
+      const index = { collection_name: 'a', field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' };
+      await mustSucceed(client.createIndex(index));
+      const data = rowsOf(0, 3000).map((row) => ({ ...row, doc: { n: row.id, t: `t${row.id % 7}` } }));
+      await mustSucceed(client.insert({ collection_name: 'a', data }));
+      await mustSucceed(client.flushSync({ collection_names: ['a'] }));
+      await client.loadCollectionSync({ collection_name: 'a' });
+      const kept = async (): Promise<number> => {
+        const of = /^elanus_collection_memory_bytes\{(?=.*kind="paths").*\} (\d+)$/gm;
+        return [...(await metricsOf()).matchAll(of)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+      };
+      const asked = async (filter: string): Promise<number> => {
+        const answer = await client.query({ collection_name: 'a', filter, output_fields: ['count(*)'] });
+        return Number(answer.data[0]?.['count(*)']);
+      };
+      expect(await kept()).toBe(0);
+      expect(await asked('doc["n"] < 100')).toBe(100);
+      const ofNumbers = await kept();
+      expect(ofNumbers).toBeGreaterThan(3000 * 8);
+      expect(await asked('doc["t"] == "t3"')).toBe(429);
+      expect(await kept()).toBeGreaterThan(ofNumbers);
+      expect(await kept()).toBeLessThan(3000 * 64);
+      await mustSucceed(client.releaseCollection({ collection_name: 'a' }));
+      expect(await kept()).toBe(0);
+    }));
+
   test('an imported segment that does not fit is reported, and the others are served', () =>
     inFolder(async (reopen, folder) => {
       const client = await reopen(2 * MiB);

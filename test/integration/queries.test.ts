@@ -34,7 +34,7 @@ describe('queries', () => {
   let world: World;
   const rows = new Map<number, Row>();
   const write = async (call: 'insert' | 'upsert', written: readonly Row[]): Promise<void> => {
-    const data = written.map((row) => ({ ...row, vector: vectorOf(row.id) })) as unknown as RowData[];
+    const data = written.map((row): RowData => ({ ...row, vector: vectorOf(row.id) }));
     await mustSucceed(world.client[call]({ collection_name: 'c', data }));
     for (const row of written) rows.set(row.id, row);
   };
