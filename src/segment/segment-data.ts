@@ -117,6 +117,7 @@ export class SegmentData {
       if (store.kind === 'scalar') rows += store.bytes;
       else vectors += store.bytes - store.indexBytes;
     }
+    for (const excluded of this.#excluded.values()) rows += excluded.bytes;
     const keys = this.#rows.indexBytes + this.ordered.bytes + (this.#sealed?.statistics?.bytes ?? 0);
     return { rows, vectors, keys, indexes };
   }

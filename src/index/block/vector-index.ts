@@ -55,6 +55,8 @@ export interface IndexSearchInput {
 export interface IndexSearchOutput extends SearchOutput {
   /** Distances computed, for explain and metrics. */
   readonly computed?: number;
+  /** Walks of a graph that were given up for another plan, for explain. */
+  readonly givenUp?: number;
 }
 
 /** The workers of the platform, as far as indexes need them; said structurally because the platform's folder comes later. */

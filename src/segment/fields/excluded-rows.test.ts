@@ -89,3 +89,34 @@ describe('rows that do not count', () => {
     expect(excluded.at(LATEST, { passing }).passing).toBe(left.length);
   });
 });
+
+describe('what is kept for the next search with the same filter', () => {
+  const passingOf = (rowCount: number) => ({
+    bits: new Uint32Array(rowCount / 32).fill(1),
+    rowCount,
+    passing: rowCount / 32,
+  });
+  const make = () => {
+    const versions = new RowVersions();
+    versions.append(640, 5n);
+    return { versions, excluded: new ExcludedRowsOf(versions, { nullBits: undefined }) };
+  };
+  it('is counted, with the rows that were listed, and is of eight filters at most', () => {
+    const { excluded } = make();
+    expect(excluded.bytes).toBe(0);
+    const filters = Array.from({ length: 9 }, () => passingOf(640));
+    const [first] = filters.map((passing) => excluded.at(LATEST, { passing }));
+    // The bits that passed, those that do not count by row and, in a graph, by node.
+    expect(excluded.bytes).toBe(8 * 3 * 80);
+    expect(excluded.at(LATEST, { passing: filters[0] as (typeof filters)[0] })).not.toBe(first);
+    expect(excluded.at(LATEST, { passing: filters[8] as (typeof filters)[0] }).rows).toHaveLength(20);
+    expect(excluded.bytes).toBe(8 * 3 * 80 + 20 * 4);
+  });
+  it('goes when the rows have changed', () => {
+    const { versions, excluded } = make();
+    for (let i = 0; i < 4; i++) excluded.at(LATEST, { passing: passingOf(640) });
+    versions.delete(7, 6n);
+    excluded.at(LATEST, { passing: passingOf(640) });
+    expect(excluded.bytes).toBe(3 * 80);
+  });
+});

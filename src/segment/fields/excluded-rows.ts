@@ -34,11 +34,24 @@ class FilteredRows implements ExcludedRows {
     this.#rowCount = rowCount;
   }
 
+  get bytes(): number {
+    return (this.bits?.length ?? 0) * COPIES_OF_BITS + (this.#rows?.byteLength ?? 0);
+  }
+
   get rows(): Uint32Array | undefined {
     if (this.bits === undefined || this.passing > this.#rowCount / LISTED_PART) return undefined;
     this.#rows ??= countingRows(this.bits, this.#rowCount, this.passing);
     return this.#rows;
   }
+}
+
+/** Filters whose rows a field keeps: as many as a segment keeps bits for. */
+const FILTERS_MAX = 8;
+/** Bits by row, and at most as many by node of a graph that is searched by them. */
+const COPIES_OF_BITS = 2;
+
+interface FilteredSnapshot extends Snapshot {
+  readonly excluded: FilteredRows;
 }
 
 /** Bits of rows [0, rowCount): bit (row & 31) of word (row >> 5) is set where the row passes, and no bit behind the last row. */
@@ -67,12 +80,19 @@ export class ExcludedRowsOf {
   readonly vectors: NullRows;
   readonly #versions: RowVersions;
   #snapshot: Snapshot | undefined;
-  /** Bits that passed are never written to again, so each has one snapshot at a time. */
-  readonly #filtered = new WeakMap<PassingBits, Snapshot>();
+  /** Bits that passed are never written to again, so each has one snapshot at a time; the latest are last. */
+  readonly #filtered = new Map<PassingBits, FilteredSnapshot>();
 
   constructor(versions: RowVersions, vectors: NullRows) {
     this.#versions = versions;
     this.vectors = vectors;
+  }
+
+  /** What is kept for the next search, with the bits that the filters let pass. */
+  get bytes(): number {
+    let bytes = (this.#snapshot?.excluded.bits?.length ?? 0) * COPIES_OF_BITS;
+    for (const [{ bits }, { excluded }] of this.#filtered) bytes += bits.byteLength + excluded.bytes;
+    return bytes;
   }
 
   at(readTs: bigint, filter: RowFilter): ExcludedRows {
@@ -97,7 +117,7 @@ export class ExcludedRowsOf {
     return this.#snapshot.excluded;
   }
 
-  #isCurrent(snapshot: Snapshot | undefined): snapshot is Snapshot {
+  #isCurrent<Kept extends Snapshot>(snapshot: Kept | undefined): snapshot is Kept {
     const { rowCount, changeCount } = this.#versions;
     return snapshot?.rowCount === rowCount && snapshot.changeCount === changeCount;
   }
@@ -124,11 +144,21 @@ export class ExcludedRowsOf {
     const last = this.#filtered.get(passing);
     if (this.#isCurrent(last)) return last.excluded;
     const excluded = this.#filter(passing, readTs);
-    this.#filtered.set(passing, { excluded, rowCount, changeCount });
+    this.#keep(passing, { excluded, rowCount, changeCount });
     return excluded;
   }
 
-  #filter(passing: PassingBits, readTs: bigint): ExcludedRows {
+  /** What another state of the segment excluded is of no use any more. */
+  #keep(passing: PassingBits, snapshot: FilteredSnapshot): void {
+    for (const [other, kept] of this.#filtered) if (!this.#isCurrent(kept)) this.#filtered.delete(other);
+    this.#filtered.set(passing, snapshot);
+    for (const first of this.#filtered.keys()) {
+      if (this.#filtered.size <= FILTERS_MAX) break;
+      this.#filtered.delete(first);
+    }
+  }
+
+  #filter(passing: PassingBits, readTs: bigint): FilteredRows {
     const bits = this.#copy(readTs);
     hideOthers(bits, passing);
     const all = this.#versions.rowCount;

@@ -16,6 +16,8 @@ export interface SegmentHits {
   readonly offsets?: Uint32Array;
   /** Distances computed, where the index counts them. */
   readonly computed?: number;
+  /** Walks of a graph that were given up for another plan. */
+  readonly givenUp?: number;
 }
 
 export interface SegmentSearch {

@@ -185,5 +185,6 @@ function joined(parts: readonly IndexSearchOutput[], k: number): SegmentHits {
     }
   }
   const computed = parts.reduce((sum, part) => sum + (part.computed ?? 0), 0);
-  return computed === 0 ? hits : { ...hits, computed };
+  const givenUp = parts.reduce((sum, part) => sum + (part.givenUp ?? 0), 0);
+  return computed === 0 && givenUp === 0 ? hits : { ...hits, computed, givenUp };
 }

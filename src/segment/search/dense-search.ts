@@ -80,7 +80,9 @@ function rowTasks(rowsPerTask: number, facts: DenseFacts, search: DenseSearch): 
   const ids = excluded.rows ?? countingRows(must(excluded.bits, 'bits'), rowCount, passing);
   const tasks: Task[] = [];
   for (let begin = 0; begin < passing; begin += rowsPerTask) {
-    const input: FlatIdsInput = { ...common, ids: ids.slice(begin, begin + rowsPerTask) };
+    // Ids that are all of their buffer go as they are: a thread would get a copy, the calling one needs none.
+    const isWhole = passing <= rowsPerTask && ids.byteLength === ids.buffer.byteLength;
+    const input: FlatIdsInput = { ...common, ids: isWhole ? ids : ids.slice(begin, begin + rowsPerTask) };
     const micros = rowsMicros(input.ids.length, vectorBytes, queryCount);
     tasks.push(() => workers.run<SearchOutput>('flatIds', input, [region], signal, micros));
   }

@@ -1,12 +1,19 @@
 // A plan as explain shows it, and as the recall of an answer is computed from it.
 import { assertNever } from '#base/assert.js';
+import type { SegmentHits } from '#segment/fields/segment-hits.js';
 import type { AskedParams } from './asked-params.js';
 import { widthNameOf } from './recall-controller.js';
 import type { PlanOfSegment } from './search-report.js';
 import type { CommonFacts, SegmentPlan } from './segment-plan.js';
 
-/** @param computed distances that were computed, where whoever searched counts them */
-export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0): PlanOfSegment {
+/** What whoever searched counted. */
+type Counted = Pick<SegmentHits, 'computed' | 'givenUp'>;
+
+export function describePlan(
+  plan: SegmentPlan,
+  facts: CommonFacts,
+  { computed = 0, givenUp = 0 }: Counted = {},
+): PlanOfSegment {
   const { rowCount: rows, passing } = facts;
   const exact: PlanOfSegment = {
     indexType: '',
@@ -36,7 +43,13 @@ export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0
       const width = widthOf(index.indexType, params);
       const how = width.widthName === 'ef' ? index.planOf(passing, width.width) : undefined;
       const usual = width.widthName === 'nprobe' ? 'probe' : 'walk';
-      return { ...counted, ...width, indexType: index.indexType, plan: how ?? usual, recall };
+      return {
+        ...counted,
+        ...width,
+        indexType: index.indexType,
+        plan: `${how ?? usual}${ended(givenUp, facts)}`,
+        recall,
+      };
     }
     case 'sparse': {
       const { indexType } = plan;
@@ -47,13 +60,17 @@ export function describePlan(plan: SegmentPlan, facts: CommonFacts, computed = 0
       return { ...counted, indexType: 'DISKANN', plan: 'walk', widthName: 'search_list', width: plan.width };
     case 'codes': {
       const { index, width, isRefined } = plan;
-      const how = `${index.planOf(passing, Math.max(width, facts.k))}, by codes${isRefined ? ', refined' : ''}`;
+      const how = `${index.planOf(passing, Math.max(width, facts.k))}, by codes${isRefined ? ', refined' : ''}${ended(givenUp, facts)}`;
       return { ...counted, indexType: 'HNSW_SQ', plan: how, widthName: 'ef', width };
     }
     default:
       return assertNever(plan);
   }
 }
+
+/** That a walk found too little of what counts, so that another plan took its place. */
+const ended = (givenUp: number, { queryCount }: CommonFacts): string =>
+  givenUp === 0 ? '' : `, walk given up${queryCount > 1 ? ` (${givenUp} of ${queryCount})` : ''}`;
 
 /** The width that a search in such an index has, under the name that clients know. */
 function widthOf(

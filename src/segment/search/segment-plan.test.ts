@@ -142,7 +142,17 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
   const facts = { ...dense, ...more };
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
-  expect(describePlan(made, facts, 9)).toMatchObject(described);
+  expect(describePlan(made, facts, { computed: 9 })).toMatchObject(described);
+});
+
+test('a walk that was given up is reported', () => {
+  const asked = { ...dense, index: hnsw, isNarrowed: true, passing: 50_000, params: { ef: 20 } };
+  const { plan } = describePlan(planSegmentSearch(asked), asked);
+  expect(describePlan(planSegmentSearch(asked), asked, { givenUp: 1 }).plan).toBe(`${plan}, walk given up`);
+  const many = { ...asked, queryCount: 5 };
+  expect(describePlan(planSegmentSearch(many), many, { givenUp: 2 }).plan).toBe(
+    `${plan}, walk given up (2 of 5)`,
+  );
 });
 
 test('a recall is chosen only for an index that would answer', () => {
@@ -183,7 +193,7 @@ test.each<[string, Partial<SparseFacts>, object, object]>([
   const facts = { ...sparse, ...more };
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
-  expect(describePlan(made, facts, 0)).toMatchObject({ computed: 0n, ...described });
+  expect(describePlan(made, facts, { computed: 0 })).toMatchObject({ computed: 0n, ...described });
 });
 
 const disk: FileFacts = { ...common, store: 'disk', index: hnsw };
@@ -224,5 +234,5 @@ test.each<[string, Partial<FileFacts>, object, object]>([
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
   expect(made).not.toHaveProperty('params.targetRecall');
-  expect(describePlan(made, facts, 9)).toMatchObject(described);
+  expect(describePlan(made, facts, { computed: 9 })).toMatchObject(described);
 });

@@ -90,7 +90,7 @@ function reportedWhenDone(
 ): Promise<SegmentHits> {
   if (report === undefined) return running;
   return running.then((hits) => {
-    report(describePlan(plan, facts, hits.computed));
+    report(describePlan(plan, facts, hits));
     return hits;
   });
 }

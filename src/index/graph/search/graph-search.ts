@@ -96,9 +96,10 @@ export function searchGraphBy(
     counts[i] = found;
     total += found;
   }
+  const ended = search.givenUp === 0 ? undefined : { givenUp: search.givenUp };
   return total === rows.length
-    ? { counts, rows, scores }
-    : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
+    ? { counts, rows, scores, ...ended }
+    : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total), ...ended };
 }
 
 class GraphSearch {
@@ -127,6 +128,8 @@ class GraphSearch {
   /** Rows scored by the plan `exact`. */
   #passingRows: Uint32Array | undefined;
   #excluded = 0;
+  /** Walks that ended without an answer, so that another plan took over. */
+  givenUp = 0;
   /** See `keySlack`. */
   readonly #slack: number;
   /** Where the last walk left what it found: 1 the results, 0 the pool. */
@@ -287,12 +290,9 @@ class GraphSearch {
       if (isPast || hits.rows.length >= enough || found < ef || ef >= GRAPH_POOL_MAX) {
         // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
         if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(rows, scores, at);
-        const count = Math.min(k, hits.rows.length);
-        for (let i = 0; i < count; i++) {
-          rows[at + i] = hits.rows[i] as number;
-          scores[at + i] = hits.scores[i] as number;
-        }
-        return count;
+        rows.set(hits.rows.subarray(0, k), at);
+        scores.set(hits.scores.subarray(0, k), at);
+        return Math.min(k, hits.rows.length);
       }
     }
   }
@@ -318,6 +318,7 @@ class GraphSearch {
     const limits = walkLimits(this.#question(ef), plan);
     const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
     if (count >= 0) return this.#take(1, count);
+    this.givenUp++;
     return plan === 'two-hop' && -1 - count >= limits.usual ? this.#overTwoHops(ef) : this.#scanned(ef);
   }
 
