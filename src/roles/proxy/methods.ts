@@ -3,6 +3,7 @@
 import { AliasMethods } from '#roles/proxy/aliases/alias-methods.js';
 import { CollectionMethods } from '#roles/proxy/collections/collection-methods.js';
 import { SchemaMethods } from '#roles/proxy/collections/schema-methods.js';
+import { FlushAllMethods } from '#roles/proxy/data/flush-all-methods.js';
 import { FlushMethods } from '#roles/proxy/data/flush-methods.js';
 import { WriteMethods } from '#roles/proxy/data/write-methods.js';
 import { DatabaseMethods } from '#roles/proxy/databases/database-methods.js';
@@ -41,6 +42,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new SegmentMethods(parts),
     ...new WriteMethods(parts),
     ...new FlushMethods(parts),
+    ...new FlushAllMethods(parts),
     ...new SearchMethods(parts),
     ...new QueryMethods(parts),
     ...new ImportMethods(parts),

@@ -8,7 +8,6 @@ const without = (missing: string): NotBuilt => ({ missing });
 const functionsInSchemas = without('full text search and other functions in schemas');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
-const flushOfAllCollectionsAtOnce = without('flush of all collections at once');
 const compaction = without('compaction');
 const tagsOfUsers = without('tags of users');
 const policiesForRows = without('policies for rows');
@@ -19,7 +18,6 @@ const snapshots = without('snapshots');
 const externalCollections = without('external collections');
 
 export const unsupportedMethods = {
-  alterCollection: without('changes of collection properties'),
   addCollectionFunction: functionsInSchemas,
   alterCollectionFunction: functionsInSchemas,
   dropCollectionFunction: functionsInSchemas,
@@ -33,14 +31,11 @@ export const unsupportedMethods = {
   getNamespaceStats: namespaces,
   alterIndex: without('changes of index params'),
   calcDistance: without('distances between vectors that are sent'),
-  flushAll: flushOfAllCollectionsAtOnce,
-  getFlushAllState: flushOfAllCollectionsAtOnce,
   registerLink: without('links between servers'),
   getCompactionState: compaction,
   manualCompaction: compaction,
   getCompactionStateWithPlans: compaction,
   describeSegmentIndexData: without('drawings of the inside of indexes'),
-  alterDatabase: without('changes of database properties'),
   replicateMessage: replication,
   runAnalyzer: textAnalyzers,
   addFileResource: fileResources,

@@ -1,5 +1,6 @@
 // All changes of definitions, by what they define. They share the locks of names.
 
+import { AlterDdl } from '#roles/root-coord/changes/alter-ddl.js';
 import { TruncateDdl } from '#roles/root-coord/changes/truncate-ddl.js';
 import { AliasDdl } from '#roles/root-coord/names/alias-ddl.js';
 import { RenameDdl } from '#roles/root-coord/names/rename-ddl.js';
@@ -18,6 +19,7 @@ export class Ddl {
   readonly names: RenameDdl;
   readonly partitions: PartitionDdl;
   readonly truncates: TruncateDdl;
+  readonly properties: AlterDdl;
   readonly indexes: IndexDdl;
   readonly schemas: SchemaDdl;
 
@@ -26,6 +28,7 @@ export class Ddl {
     this.locks = locks;
     this.databases = new DatabaseDdl(parts, locks);
     this.partitions = new PartitionDdl(parts, locks);
+    this.properties = new AlterDdl(parts, locks);
     this.truncates = new TruncateDdl(parts, locks, this.partitions);
     this.collections = new CollectionDdl(parts, locks, this.partitions);
     this.aliases = new AliasDdl(parts, locks);

@@ -260,6 +260,14 @@ export class RootCoord {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };
     },
+    alterCollection: async (request) => {
+      await this.#parts().ddl.properties.collection(request);
+      return {};
+    },
+    alterDatabase: async (request) => {
+      await this.#parts().ddl.properties.database(request);
+      return {};
+    },
     truncateCollection: async (ref) => {
       await this.#parts().ddl.truncates.truncate(ref);
       return {};

@@ -1,9 +1,11 @@
 // Collections as clients see them: checked here, kept by root-coord, described back in the public messages.
 import { ElanusError } from '#base/errors.js';
+import { checkAlteration } from '#model/schema/altered-properties.js';
 import { checkCollectionProperties } from '#model/schema/properties.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { ShowType } from '#proto/milvus/milvus.js';
 import { collectionRef, databaseOf } from '#roles/proxy/collection-access.js';
+import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { collectionDescription } from './collection-description.js';
 import { rowCount, rowCountStatistics } from './row-count.js';
@@ -34,6 +36,22 @@ export class CollectionMethods {
 
   readonly dropCollection: PublicHandler<'dropCollection'> = async (request, context) => {
     await this.#parts.definitions.dropCollection(collectionRef(request, context), context);
+    return {};
+  };
+
+  readonly alterCollection: PublicHandler<'alterCollection'> = async (request, context) => {
+    const { properties, deleteKeys } = request;
+    checkAlteration('collection', properties, deleteKeys);
+    const { record, schema, database } = await this.#parts.access.open(request, context);
+    checkCollectionProperties(properties, schema);
+    await this.#parts.definitions.alterCollection(
+      {
+        collection: { database, name: schema.name, id: record.id },
+        properties: recordOfPairs(properties),
+        deletedKeys: [...deleteKeys],
+      },
+      context,
+    );
     return {};
   };
 

@@ -1,5 +1,6 @@
 // Databases as clients see them.
 import { ElanusError } from '#base/errors.js';
+import { checkAlteration } from '#model/schema/altered-properties.js';
 import { checkDatabaseProperties } from '#model/schema/properties.js';
 import { pairsOf, recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
@@ -22,6 +23,21 @@ export class DatabaseMethods {
 
   readonly dropDatabase: PublicHandler<'dropDatabase'> = async (request, context) => {
     await this.#parts.definitions.dropDatabase({ name: request.dbName }, context);
+    return {};
+  };
+
+  readonly alterDatabase: PublicHandler<'alterDatabase'> = async (request, context) => {
+    const { properties, deleteKeys } = request;
+    checkAlteration('database', properties, deleteKeys);
+    checkDatabaseProperties(properties);
+    await this.#parts.definitions.alterDatabase(
+      {
+        collection: { database: request.dbName },
+        properties: recordOfPairs(properties),
+        deletedKeys: [...deleteKeys],
+      },
+      context,
+    );
     return {};
   };
 

@@ -1,0 +1,58 @@
+// What a request that changes properties asks for: checked as a whole, and two keys of collections that are no properties but parts of the
+// collection, by the names under which Milvus takes them.
+import { ElanusError } from '#base/errors.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
+
+const DESCRIPTION = 'collection.description';
+const CONSISTENCY_LEVEL = 'consistency_level';
+const LEVELS: readonly string[] = ['Strong', 'Session', 'Bounded', 'Eventually', 'Customized'];
+const KEYS_MAX = 256;
+const BYTES_MAX = 65_536;
+
+export interface SplitProperties {
+  readonly properties: Readonly<Record<string, string>>;
+  readonly description?: string;
+  readonly consistencyLevel?: number;
+}
+
+/** @throws invalid_parameter */
+export function splitCollectionProperties(changed: Readonly<Record<string, string>>): SplitProperties {
+  const { [DESCRIPTION]: description, [CONSISTENCY_LEVEL]: level, ...properties } = changed;
+  return {
+    properties,
+    ...(description !== undefined && { description }),
+    ...(level !== undefined && { consistencyLevel: levelOf(level) }),
+  };
+}
+
+function levelOf(text: string): number {
+  const number = /^\d$/.test(text) ? Number(text) : LEVELS.indexOf(text);
+  if (number < 0 || number >= LEVELS.length)
+    throw new ElanusError(
+      'invalid_parameter',
+      `invalid consistency level: ${text.slice(0, 64)}, expected one of ${LEVELS.join(', ')}`,
+    );
+  return number;
+}
+
+/** Either properties or keys to delete, not both. @param what as the sentence names it. @throws invalid_parameter */
+export function checkAlteration(
+  what: 'collection' | 'database',
+  properties: readonly KeyValuePair[],
+  deletedKeys: readonly string[],
+): void {
+  const refuse = (text: string): never => {
+    throw new ElanusError('invalid_parameter', `${text}: invalid parameter`);
+  };
+  if (properties.length === 0 && deletedKeys.length === 0)
+    refuse(`The ${what} properties to alter and keys to delete must not be empty at the same time`);
+  if (properties.length > 0 && deletedKeys.length > 0)
+    refuse('can not provide properties and deletekeys at the same time');
+  if (properties.length > KEYS_MAX || deletedKeys.length > KEYS_MAX)
+    refuse(
+      `${Math.max(properties.length, deletedKeys.length)} properties in one request, the limit is ${KEYS_MAX}`,
+    );
+  const long = properties.find(({ key, value }) => key.length + value.length > BYTES_MAX);
+  if (long !== undefined)
+    refuse(`property ${long.key.slice(0, 64)} takes more than ${BYTES_MAX} characters; make it shorter`);
+}
