@@ -58,15 +58,17 @@ export async function passingAt(
   return share === undefined ? passing : sampledRows(data, passing, { share, readTs });
 }
 
-/** Whether what the files say rules the filter out, so that no row need be looked at. */
-export function isSkipped(data: SegmentData, filter: PredicateFilter): boolean {
+/** How it was found that no row can pass, JSON, by what the files say alone; undefined: some may. */
+export function skippedFilter(data: SegmentData, filter: PredicateFilter): string | undefined {
   const { statistics, rowCount } = data.sealed ?? {};
-  if (statistics === undefined || rowCount !== data.rowCount) return false;
-  const { candidates } = planFilter(rowPredicate(filter), {
+  if (statistics === undefined || rowCount !== data.rowCount) return undefined;
+  const plan = planFilter(rowPredicate(filter), {
     ...{ rowCount, scanNanos, sourceOf: () => undefined, blocksOf: () => undefined },
     groupsOf: (leaf) => statistics.groupsOf(leaf),
   });
-  return candidates?.kind === 'skipped';
+  if (plan.candidates?.kind !== 'skipped') return undefined;
+  const nothing = { bits: NO_BITS, rowCount, passing: 0, scanned: 0, found: new Map(), tookMs: 0 };
+  return JSON.stringify(describeFilter({ plan, ...nothing }));
 }
 
 /** How many rows are visible and pass, older rows of a key among them. */
@@ -162,6 +164,7 @@ function viewOfScalars({ dataType, values, data, offsets, valid = NO_NULLS }: Sc
 }
 
 const NO_NULLS = new Uint8Array(0);
+const NO_BITS = new Uint32Array(0);
 
 function keep(data: SegmentData, filter: PredicateFilter, made: KeptRows): void {
   const filters = cache.get(data) ?? new Map<PredicateFilter, KeptRows>();

@@ -2,13 +2,11 @@
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { type KeyRange, keyRangeOf } from '#expr/key-range.js';
-import type { PredicateFilter } from '#expr/typed.js';
 import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import type { Aggregation, KeyFilter, ShardRetrieveRequest } from '#proto/elanus/roles.js';
+import type { Aggregation, KeyFilter, SegmentPlan, ShardRetrieveRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { aggregateRows, mergeGroups } from '#segment/aggregate/aggregate-segments.js';
 import { hideOthers } from '#segment/fields/excluded-rows.js';
@@ -16,7 +14,8 @@ import { setBit } from '#segment/fields/row-versions.js';
 import { fetchRows } from './fetch-rows.js';
 import { type KeyList, mergeKeyLists } from './merge-keys.js';
 import { withElements } from './passing-elements.js';
-import { isSkipped, passingAt, passingCount } from './passing-rows.js';
+import { passingAt, passingCount } from './passing-rows.js';
+import { describeRead, type KeyPage, type ReadFilter, readPlan } from './read-plan.js';
 import { type ReadableSegment, readTsFor } from './readable-segment.js';
 import { firstRows, mergeChosen, type QueryOrder, queryOrder, sortedInOrder } from './row-order.js';
 import type { SegmentData } from './segment-data.js';
@@ -45,6 +44,8 @@ export interface Retrieved {
   readonly count: bigint;
   /** An aggregation has groups instead of rows. */
   readonly groups?: ColumnBatch;
+  /** How each segment was read, where that is asked. */
+  readonly plans: SegmentPlan[];
   /** The key column first, the timestamps, then the fields it is ordered by and those asked for, then addresses if they are; one row a key. */
   readonly rows: ColumnBatch;
 }
@@ -62,11 +63,15 @@ export async function retrieveFromSegments(
   const predicate = sentPredicate(request.textFilter, schema);
   const filter: ReadFilter = { keys, negated, predicate };
   const empty: ColumnBatch = { rowCount: 0, columns: [] };
-  if (request.countOnly)
-    return { count: BigInt(await countRows(segments, filter, readTs, pace)), rows: empty };
+  const plansOf = (page?: KeyPage, given?: BigInt64Array): SegmentPlan[] =>
+    request.explain ? describeReads(segments, { filter, readTs, page, given }) : [];
+  if (request.countOnly) {
+    const count = BigInt(await countRows(segments, filter, readTs, pace));
+    return { count, rows: empty, plans: plansOf() };
+  }
   if (request.aggregation !== undefined) {
     const groups = await aggregateSegments(segments, { filter, readTs }, request.aggregation, pace);
-    return { count: BigInt(groups.rowCount), rows: empty, groups };
+    return { count: BigInt(groups.rowCount), rows: empty, groups, plans: plansOf() };
   }
   const primary = primaryField(schema).fieldID;
   const order = queryOrder(request.orderBy, primary);
@@ -79,7 +84,9 @@ export async function retrieveFromSegments(
     { segments: ordered, filter, primary, order, limit, readTs, willPage: request.atGuarantee },
     pace,
   );
-  if (rows.length === 0) return { count: 0n, rows: empty };
+  const page = { primary, willPage: request.atGuarantee };
+  const plans = plansOf(order === undefined ? page : undefined, segmentIds);
+  if (rows.length === 0) return { count: 0n, rows: empty, plans };
   const byId = new Map(segments.map(({ id, data }) => [id, data]));
   const dataOf = (id: bigint): SegmentData | undefined => {
     const data = byId.get(id);
@@ -90,15 +97,27 @@ export async function retrieveFromSegments(
   const elements = predicate?.elements;
   return {
     count: BigInt(rows.length),
+    plans,
     rows:
       elements === undefined ? addressed : withElements(addressed, elements, dataOf, { segmentIds, rows }),
   };
 }
 
-interface ReadFilter {
-  readonly keys: readonly Key[] | undefined;
-  readonly negated: boolean;
-  readonly predicate: PredicateFilter | undefined;
+function describeReads(
+  segments: readonly ReadableSegment[],
+  read: {
+    readonly filter: ReadFilter;
+    readonly readTs: bigint;
+    readonly page: KeyPage | undefined;
+    /** The segment of each row that came; undefined: rows were counted. */
+    readonly given: BigInt64Array | undefined;
+  },
+): SegmentPlan[] {
+  const { filter, readTs, page, given } = read;
+  return segments.map((segment) => {
+    const rows = given?.reduce((count, id) => count + (id === segment.id ? 1 : 0), 0);
+    return describeRead(segment, readPlan(segment.data, filter, page), readTs, rows);
+  });
 }
 
 interface Choice {
@@ -298,15 +317,6 @@ async function countRows(
   return count;
 }
 
-/** The keys that a page is about, where the filter bounds them; without a filter the first page of an iterator is about all. */
-function spanOf(
-  { keys, predicate }: ReadFilter,
-  { primary, willPage }: Pick<Choice, 'primary' | 'willPage'>,
-): KeyRange | undefined {
-  if (predicate !== undefined) return keyRangeOf(predicate, primary);
-  return willPage && keys === undefined ? { lower: undefined, upper: undefined, rest: undefined } : undefined;
-}
-
 /** In the order asked for, at most `limit` or as many as there are keys in the filter. */
 async function chooseRows(
   segment: ReadableSegment,
@@ -318,10 +328,10 @@ async function chooseRows(
   const at = readTsFor(segment, readTs);
   const { data } = segment;
   if (pace.isDue) await pace.rest();
-  const span = order === undefined ? spanOf({ predicate, negated, keys }, { primary, willPage }) : undefined;
-  if (span !== undefined) {
-    // Before the keys of the segment are put in order, which a page of keys elsewhere has no use for.
-    if (predicate !== undefined && isSkipped(data, predicate)) return NO_ROWS;
+  const plan = readPlan(data, filter, order === undefined ? { primary, willPage } : undefined);
+  if (plan.kind === 'skipped') return NO_ROWS;
+  if (plan.kind === 'key range') {
+    const { span } = plan;
     const rest = span.rest && (await passingAt(segment, span.rest, at, pace));
     return data.ordered.spanPage(
       { ...span, limit: Math.min(limit, data.rowCount), readTs: at, passing: rest, willPage },

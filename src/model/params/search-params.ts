@@ -55,6 +55,8 @@ export interface QueryParams {
   readonly offset: number;
   /** The answer must be ordered by key then. */
   readonly isIterator: boolean;
+  /** The plan of each segment is answered too. */
+  readonly explain: boolean;
   readonly reduceStopForBest: boolean;
   /** Names of fields; empty: rows are not grouped. */
   readonly groupBy: readonly string[];
@@ -266,6 +268,7 @@ export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryPar
     limit,
     offset,
     isIterator: sent.boolean('iterator'),
+    explain: sent.boolean('explain'),
     reduceStopForBest: sent.boolean('reduce_stop_for_best'),
     groupBy:
       sent

@@ -10,6 +10,7 @@ import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { QueryResults } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, FieldData } from '#proto/milvus/schema.js';
+import { explainedStatus } from '#roles/proxy/reads/explained-status.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
 import { whole } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
@@ -45,9 +46,13 @@ export function encodeGroups(answers: Answers, query: CheckedQuery, groups: Colu
   return answer(answers, query, aggregateFields(must(aggregates, 'aggregates'), groups, page));
 }
 
-const answer = (answers: Answers, { scope, output }: CheckedQuery, fieldsData: FieldData[]): QueryResults =>
+const answer = (
+  answers: Answers,
+  { scope, output, explain }: CheckedQuery,
+  fieldsData: FieldData[],
+): QueryResults =>
   whole<QueryResults>({
-    status: successStatus(),
+    status: explain ? explainedStatus(answers.flatMap(({ plans }) => plans)) : successStatus(),
     collectionName: scope.collection.schema.name,
     outputFields: output.names,
     sessionTs: newestRead(answers),

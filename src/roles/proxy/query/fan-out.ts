@@ -30,6 +30,7 @@ export function retrieveFromShards(
           orderBy: query.orderBy,
           aggregation: query.aggregates && aggregationOf(query.aggregates),
           ignoreGrowing: query.ignoreGrowing,
+          explain: query.explain,
           schemaVersion: scope.collection.schema.version,
         }),
         context,

@@ -38,6 +38,8 @@ export interface CheckedQuery {
   readonly guaranteeTimestamp: bigint;
   /** A page of an iterator: the rows as they were at the guarantee timestamp, or now if it names none. */
   readonly isIterator: boolean;
+  /** The plan of each segment is answered too. */
+  readonly explain: boolean;
 }
 
 /** @throws invalid_parameter, unsupported */
@@ -89,6 +91,7 @@ export async function checkQuery(
     isPaged: params.offset > 0 && !output.isCount && !ofElements && aggregates === undefined,
     ignoreGrowing: params.ignoreGrowing,
     isIterator: params.isIterator,
+    explain: params.explain,
     zone: params.zone ?? scope.collection.record.properties.timezone,
     guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),
   };

@@ -1,12 +1,10 @@
 // What the answer to a search has beside its hits: with `target_recall` the recall to expect, with `explain` the plan of each segment.
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { Status } from '#proto/milvus/common.js';
-import { successStatus } from '#rpc/wire-status.js';
-import { explainText, SearchReport } from '#segment/search/search-report.js';
+import { explainedStatus } from '#roles/proxy/reads/explained-status.js';
+import { SearchReport } from '#segment/search/search-report.js';
 import type { CheckedSearch } from './search-request.js';
 
-/** Where clients find the plans: a field of the status that they pass on and do not read. */
-const EXPLAIN = 'elanus.explain';
 /** Their searches score every row that could be a hit. */
 const exactTypes: ReadonlySet<string> = new Set(['FLAT', 'BIN_FLAT', 'SPARSE_INVERTED_INDEX']);
 
@@ -27,9 +25,7 @@ export function searchExtras(
   if (!explain && sent.targetRecall === undefined) return noExtras;
   const report = new SearchReport(explain);
   for (const answer of answers) report.addAnswer(answer);
-  const status = explain
-    ? { ...successStatus(), extraInfo: { [EXPLAIN]: explainText(report.plans) } }
-    : undefined;
+  const status = explain ? explainedStatus(report.plans) : undefined;
   if (sent.targetRecall === undefined) return { status, recalls: [] };
   const isExact = builtAs === undefined || exactTypes.has(builtAs);
   if (usedParams.targetRecall === undefined && !isExact) return { status, recalls: [] };

@@ -47,12 +47,13 @@ export class ShardRetrieve {
     for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {
       const asked = wanted === limit ? request : { ...request, limit: BigInt(wanted) };
       const [local, sealed] = await this.#ask(asked, view, pace, context);
+      const plans = [...local.plans, ...(sealed?.plans ?? [])];
       if (request.countOnly)
-        return answer({ count: local.count + (sealed?.count ?? 0n), rows: undefined, readTimestamp });
+        return answer({ count: local.count + (sealed?.count ?? 0n), rows: undefined, readTimestamp, plans });
       if (request.aggregation !== undefined) {
         const batches = [local.groups, sealed?.groups].filter((groups) => groups !== undefined);
         const groups = await mergeGroups(batches, request.aggregation, pace);
-        return answer({ count: BigInt(groups.rowCount), rows: undefined, groups, readTimestamp });
+        return answer({ count: BigInt(groups.rowCount), rows: undefined, groups, readTimestamp, plans });
       }
       const sides = [local.rows, sealed?.rows ?? noRows] as const;
       const isNewest = request.textFilter === undefined && order === undefined;
@@ -68,7 +69,7 @@ export class ShardRetrieve {
         order === undefined
           ? await mergeBatchesByKey(newest, limit, pace)
           : await mergeBatchesInOrder(newest, order, { limit, skip: 0 }, pace);
-      return answer({ count: BigInt(rows.rowCount), rows, readTimestamp });
+      return answer({ count: BigInt(rows.rowCount), rows, readTimestamp, plans });
     }
   }
 
