@@ -9,12 +9,12 @@ import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
 import { type Client, remoteClient } from '#rpc/service.js';
 import type { CollectionSpec, IndexChoice } from './collection-spec.js';
+import { EXTRA, type RowWithExtra } from './extra-field.js';
 import {
   fieldsOf,
   type KeyVersion,
   noteBegin,
   placeholderOf,
-  type Row,
   type Side,
   schemaBytes,
   sideFields,
@@ -110,6 +110,17 @@ export class SimClient {
     await this.#service.dropIndex({ collectionName, fieldName: 'vec', indexName: 'vec' }, this.#context());
   }
 
+  async addField(collectionName: string, schema: Uint8Array): Promise<void> {
+    await this.#service.addCollectionField({ collectionName, schema }, this.#context());
+  }
+
+  async dropField(collectionName: string, name: string): Promise<void> {
+    const identifier = { $case: 'fieldName' as const, value: name };
+    const value = { identifier, dropFunctionOutputFields: false };
+    const action = { op: { $case: 'dropRequest' as const, value } };
+    await this.#service.alterCollectionSchema({ collectionName, action }, this.#context());
+  }
+
   async createScalarIndex(collectionName: string, fieldName: string, type: string): Promise<void> {
     const extraParams = pairs({ index_type: type });
     await this.#service.createIndex(
@@ -141,21 +152,31 @@ export class SimClient {
     await this.#service.releasePartitions({ collectionName, partitionNames: [...names] }, this.#context());
   }
 
-  async insert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<bigint> {
+  async insert(
+    spec: CollectionSpec,
+    partitionName: string,
+    rows: readonly KeyVersion[],
+    hasExtra: boolean,
+  ): Promise<bigint> {
     const request = {
       collectionName: spec.name,
       partitionName,
-      fieldsData: fieldsOf(spec, rows),
+      fieldsData: fieldsOf(spec, rows, hasExtra),
       numRows: rows.length,
     };
     return (await this.#service.insert(request, this.#context())).timestamp;
   }
 
-  async upsert(spec: CollectionSpec, partitionName: string, rows: readonly KeyVersion[]): Promise<bigint> {
+  async upsert(
+    spec: CollectionSpec,
+    partitionName: string,
+    rows: readonly KeyVersion[],
+    hasExtra: boolean,
+  ): Promise<bigint> {
     const request = {
       collectionName: spec.name,
       partitionName,
-      fieldsData: fieldsOf(spec, rows),
+      fieldsData: fieldsOf(spec, rows, hasExtra),
       numRows: rows.length,
     };
     return (await this.#service.upsert(request, this.#context())).timestamp;
@@ -200,12 +221,19 @@ export class SimClient {
   }
 
   /** @param isByNote rows are found by what their note begins with: by an index of notes where there is one */
-  async rows(collectionName: string, keys: readonly number[], isByNote: boolean): Promise<Row[]> {
+  async rows(
+    collectionName: string,
+    keys: readonly number[],
+    isByNote: boolean,
+    hasExtra: boolean,
+  ): Promise<RowWithExtra[]> {
     const byNote = keys.map((key) => `note like "${noteBegin(key)}%"`).join(' or ');
+    const wanted = isByNote ? byNote : `pk in [${keys.join(',')}]`;
     const request = {
       collectionName,
-      expr: isByNote ? byNote : `pk in [${keys.join(',')}]`,
-      outputFields: ['pk', 'note', 'vec'],
+      // Every row has a value in the field, also those that are older.
+      expr: hasExtra && isByNote ? `(${wanted}) and (${EXTRA} < 0 or ${EXTRA} >= 0)` : wanted,
+      outputFields: ['pk', 'note', 'vec', ...(hasExtra ? [EXTRA] : [])],
     };
     const { fieldsData } = await this.#service.query(request, this.#context());
     return rowsOf(fieldsData);
@@ -283,9 +311,10 @@ const isOver = (state: ImportState): boolean =>
   state === ImportState.ImportCompleted ||
   state === ImportState.ImportFailed ||
   state === ImportState.ImportFailedAndCleaned;
-function rowsOf(fields: readonly FieldData[]): Row[] {
+function rowsOf(fields: readonly FieldData[]): RowWithExtra[] {
   const named = new Map(fields.map((field) => [field.fieldName, field]));
   const notes = textsOf(named.get('note'));
+  const extras = longsOf(named.get(EXTRA));
   const vectors = named.get('vec')?.field;
   const bytes =
     vectors?.$case === 'vectors' && vectors.value.data?.$case === 'floatVector'
@@ -296,6 +325,7 @@ function rowsOf(fields: readonly FieldData[]): Row[] {
     key,
     version: versionOf(notes[at] ?? ''),
     vector: bytes.slice(at * width, (at + 1) * width),
+    extra: extras[at],
   }));
 }
 

@@ -7,8 +7,9 @@ import type { ObjectStore } from '#platform/object-store.js';
 import type { Timers } from '#platform/time.js';
 import type { SimClient } from './client.js';
 import { chooseIndex, partitionNames } from './collection-spec.js';
+import { EXTRA, extraDefault } from './extra-field.js';
 import type { CollectionModel, Write } from './model.js';
-import { importFileOf } from './rows.js';
+import { extraFieldBytes, importFileOf } from './rows.js';
 import type { SimCollection, Workload } from './workload.js';
 
 export interface DefinitionParts {
@@ -50,6 +51,11 @@ const alreadyThere = (call: Promise<unknown>): Promise<void> =>
         throw error;
     },
   );
+
+const unlessSaid = (call: Promise<unknown>, expected: RegExp): Promise<unknown> =>
+  call.catch((error: unknown) => {
+    if (!(error instanceof ElanusError && expected.test(error.message))) throw error;
+  });
 
 export class Definitions {
   readonly #parts: DefinitionParts;
@@ -129,8 +135,9 @@ export class Definitions {
     else if (draw < 0.65 && isNamed) this.#todo = this.#loadOne(collection);
     else if (draw < 0.7) this.#todo = this.#replaceIndex(collection);
     else if (draw < 0.75) this.#todo = this.#indexNotes(collection);
-    else if (draw < 0.84) this.#todo = this.#replaceCollection(collection);
-    else if (draw < 0.94) this.#todo = [this.#truncate(collection)];
+    else if (draw < 0.82) this.#todo = this.#replaceCollection(collection);
+    else if (draw < 0.89) this.#todo = [this.#truncate(collection)];
+    else if (draw < 0.96) this.#todo = this.#changeFields(collection);
     else this.#todo = this.#reload(collection);
   }
 
@@ -238,6 +245,25 @@ export class Definitions {
     return [drop, this.#settle(collection), create];
   }
 
+  /** While the collection serves: a field comes; one that came before goes first. */
+  #changeFields(collection: SimCollection): Step[] {
+    const { client } = this.#parts;
+    const { name, extra } = collection.model;
+    const drop = this.#step(collection, 'drop-field', async () => {
+      extra.changing();
+      await unlessSaid(client.dropField(name, EXTRA), /field not found/);
+      extra.gone();
+    });
+    const life = extra.nextLife();
+    const add = this.#step(collection, 'add-field', async () => {
+      extra.changing();
+      await alreadyThere(client.addField(name, extraFieldBytes(extraDefault(life))));
+      extra.added(life);
+    });
+    const added = [add, this.#settle(collection)];
+    return extra.isThere ? [drop, this.#settle(collection), ...added] : added;
+  }
+
   #replaceCollection(collection: SimCollection): Step[] {
     const { client, random } = this.#parts;
     const { model } = collection;
@@ -246,6 +272,7 @@ export class Definitions {
     const drop = this.#step(collection, 'drop-collection', async () => {
       model.setLoaded(false);
       write ??= model.beginDrop('*');
+      model.extra.changing();
       await unless(client.drop(model.name), 'collection_not_found');
       model.endDrop(write);
     });
@@ -255,6 +282,7 @@ export class Definitions {
       collection.index = index;
       await client.load(model.name);
       model.recreated('*');
+      model.extra.gone();
       model.setLoaded(true);
     });
     return [drop, this.#settle(collection), create];

@@ -2,6 +2,7 @@
 // last write was acknowledged, more while a write is under way or after its outcome got lost. An answer that is none of them, or that
 // takes back what was seen before, breaks a promise.
 import { type CollectionSpec, partitionOf } from './collection-spec.js';
+import { ExtraField } from './extra-field.js';
 import { type KeyVersion, type Row, vectorOf } from './rows.js';
 
 export class Violation extends Error {
@@ -39,6 +40,7 @@ const list = (versions: Iterable<number>): string =>
 
 export class CollectionModel {
   readonly spec: CollectionSpec;
+  readonly extra = new ExtraField();
   readonly #possible = new Map<number, Set<number>>();
   readonly #copies = new Map<number, Set<number>>();
   /** The write of each key that runs or has no known outcome; such a key takes no other write. */

@@ -281,6 +281,27 @@ export const plants = {
     'a partial update is written although its row changed since it was read',
     edit('roles/streaming-node/shard-draft.js', 'if (isChanged)', 'if (false)'),
   ),
+  'schema-not-fetched': plant(
+    'a shard takes requests of a newer schema and works by the older one',
+    edit(
+      'roles/streaming-node/shard-schema.js',
+      'return version > this.#parts.shard.schema.version;',
+      'return false;',
+    ),
+  ),
+  'field-id-given-again': plant(
+    'a new field gets the id of one that was dropped',
+    edit(
+      'model/schema/schema-change.js',
+      'const fieldID = largestFieldId(schema, before.lastFieldId) + 1n;',
+      'const fieldID = largestFieldId(schema, 0n) + 1n;',
+    ),
+    edit(
+      'roles/root-coord/schema-ddl.js',
+      'lastFieldId: largestFieldId(schema, record.lastFieldId)',
+      'lastFieldId: 0n',
+    ),
+  ),
   'row-count-before-growing': plant(
     'statistics ask for growing rows last: a segment flushed in between is in neither answer',
     edit(

@@ -1,8 +1,9 @@
 // The rows of the simulation: every value a function of key and version, so that a read can be checked to the bit.
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
-import { CollectionSchema, DataType, type FieldData } from '#proto/milvus/schema.js';
+import { CollectionSchema, DataType, type FieldData, FieldSchema } from '#proto/milvus/schema.js';
 import { type CollectionSpec, groupOf } from './collection-spec.js';
+import { EXTRA } from './extra-field.js';
 
 const DIM = 4;
 /** What one write makes of one key. Versions rise with every write of the run; 0: the key is deleted. */
@@ -51,6 +52,17 @@ export function schemaBytes(spec: CollectionSpec): Uint8Array {
   return CollectionSchema.encode(schema).finish();
 }
 
+/** The field that comes and goes, with the default of one of its lives. */
+export const extraFieldBytes = (defaultValue: number): Uint8Array =>
+  FieldSchema.encode(
+    FieldSchema.fromPartial({
+      name: EXTRA,
+      dataType: DataType.Int64,
+      nullable: true,
+      defaultValue: { data: { $case: 'longData', value: BigInt(defaultValue) } },
+    }),
+  ).finish();
+
 const common = { fieldId: 0n, isDynamic: false, validData: [] };
 
 function longs(fieldName: string, values: readonly number[]): FieldData {
@@ -71,7 +83,8 @@ export const sideFields = (keys: readonly number[], side: Side, value: number): 
   ),
 ];
 
-export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): FieldData[] {
+/** @param hasExtra the field that comes and goes is sent along, with the versions */
+export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[], hasExtra: boolean): FieldData[] {
   const vectors = new Uint8Array(rows.length * DIM * 4);
   for (const [at, { key, version }] of rows.entries()) vectors.set(vectorOf(key, version), at * DIM * 4);
   const texts = { $case: 'stringData' as const, value: { data: rows.map(noteOf) } };
@@ -98,6 +111,14 @@ export function fieldsOf(spec: CollectionSpec, rows: readonly KeyVersion[]): Fie
           longs(
             'team',
             rows.map(({ key, version }) => groupOf(key, version)),
+          ),
+        ]
+      : []),
+    ...(hasExtra
+      ? [
+          longs(
+            EXTRA,
+            rows.map(({ version }) => version),
           ),
         ]
       : []),

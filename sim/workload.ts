@@ -178,7 +178,10 @@ export class Workload {
     const { partition, keys } = this.newKeys(model, clientId, 1 + nextBelow(this.#parts.random, 8), into);
     if (keys.length === 0) return false;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
-    return this.write(model, 'insert', rows, () => this.#parts.client.insert(model.spec, partition, rows));
+    const hasExtra = model.extra.sent(rows.map(({ version }) => version));
+    return this.write(model, 'insert', rows, () =>
+      this.#parts.client.insert(model.spec, partition, rows, hasExtra),
+    );
   }
 
   /** Keys that are there already: the newest row of a key is its row. */
@@ -187,14 +190,20 @@ export class Workload {
     const { partition, keys } = this.#samePartition(model, this.#pick(present, 3));
     if (keys.length === 0) return;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
-    await this.write(model, 'copy', rows, () => this.#parts.client.insert(model.spec, partition, rows));
+    const hasExtra = model.extra.sent(rows.map(({ version }) => version));
+    await this.write(model, 'copy', rows, () =>
+      this.#parts.client.insert(model.spec, partition, rows, hasExtra),
+    );
   }
 
   async upsert(model: CollectionModel, clientId: number): Promise<void> {
     const { partition, keys } = this.#samePartition(model, this.#pick(this.#ownKeys(model, clientId), 6));
     if (keys.length === 0) return;
     const rows = keys.map((key) => ({ key, version: this.#nextVersion++ }));
-    await this.write(model, 'upsert', rows, () => this.#parts.client.upsert(model.spec, partition, rows));
+    const hasExtra = model.extra.sent(rows.map(({ version }) => version));
+    await this.write(model, 'upsert', rows, () =>
+      this.#parts.client.upsert(model.spec, partition, rows, hasExtra),
+    );
   }
 
   async delete(model: CollectionModel, clientId: number): Promise<void> {
@@ -236,8 +245,12 @@ export class Workload {
   rows(model: CollectionModel, keys: readonly number[], isQuiet: boolean): Promise<boolean> {
     return this.#read(model, 'query', keys.join(), [], async (read) => {
       // Half of the reads go by notes: the same rows, by way of a filter, and of its index where there is one.
-      const rows = await this.#parts.client.rows(model.name, keys, keys.length % 2 === 1);
+      const { life } = model.extra;
+      const isByNote = keys.length % 2 === 1;
+      const rows = await this.#parts.client.rows(model.name, keys, isByNote, life !== undefined);
       model.checkRows(read, keys, rows, isQuiet);
+      const problem = model.extra.problemOf(rows, life);
+      if (problem !== undefined) throw new Violation(`a field has a wrong value: ${model.name} ${problem}`);
       return rows.map(({ key, version }) => `${key}:${version}`).join();
     });
   }

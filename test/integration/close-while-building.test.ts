@@ -43,11 +43,11 @@ async function startBuilding(writeMs: number) {
       await client.create(spec);
       await client.createIndex(spec, index);
       await client.load(spec.name);
-      await client.insert(spec, '', rows(0));
+      await client.insert(spec, '', rows(0), false);
       await client.flush(spec.name);
       await begun.promise;
       // Grows until it is written at the close.
-      await client.insert(spec, '', rows(100));
+      await client.insert(spec, '', rows(100), false);
     })(),
   );
   return { world, node, keys };
