@@ -260,3 +260,32 @@ test('properties of a field hold for what is written from then on', async () => 
   expect((await alter({ dim: 5 })).reason).toContain('does not allow update in collection field param');
   expect((await alter({ max_length: 5 }, 'none')).reason).toContain('field does not exist in collection');
 });
+
+test('hints of an index are changed, shown and taken away, and nothing else is', async () => {
+  const collection_name = 'hints';
+  await createLoaded(client, collection_name);
+  const index_name = 'vector';
+  const alter = (params: Record<string, string | boolean>) =>
+    client.alterIndexProperties({ collection_name, index_name, params });
+  const shown = async () => {
+    const { index_descriptions } = await client.describeIndex({ collection_name });
+    return Object.fromEntries((index_descriptions[0]?.params ?? []).map(({ key, value }) => [key, value]));
+  };
+  await mustSucceed(alter({ 'mmap.enabled': true }));
+  expect(await shown()).toMatchObject({ 'mmap.enabled': 'true', index_type: 'FLAT' });
+  await mustSucceed(
+    client.createIndex({ collection_name, field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' }),
+  );
+  await mustSucceed(
+    client.dropIndexProperties({ collection_name, index_name, properties: ['mmap.enabled'] }),
+  );
+  expect(await shown()).not.toHaveProperty('mmap.enabled');
+  expect((await alter({ index_type: 'HNSW' })).reason).toContain('is not a configable index property');
+  expect((await alter({ 'mmap.enabled': 'maybe' })).reason).toContain('expected true or false');
+  const none = await client.alterIndexProperties({
+    collection_name,
+    index_name: 'none',
+    params: { warmup: 'sync' },
+  });
+  expect(none.code).toBe(700);
+});

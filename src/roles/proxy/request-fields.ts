@@ -99,6 +99,7 @@ export const requestFields = {
   describeAlias: { base, dbName: 'used', alias: 'used' },
   listAliases: named,
   createIndex: { ...named, fieldName: 'used', extraParams: 'used', indexName: 'used' },
+  alterIndex: { ...named, indexName: 'used', extraParams: 'used', deleteKeys: 'used' },
   describeIndex: { ...named, fieldName: 'used', indexName: 'used', timestamp: counted },
   getIndexStatistics: { ...named, indexName: 'used', timestamp: counted },
   getIndexState: { ...named, fieldName: 'used', indexName: 'used' },

@@ -29,7 +29,6 @@ export const unsupportedMethods = {
   dropNamespace: namespaces,
   hasNamespace: namespaces,
   getNamespaceStats: namespaces,
-  alterIndex: without('changes of index params'),
   calcDistance: without('distances between vectors that are sent'),
   registerLink: without('links between servers'),
   getCompactionState: compaction,

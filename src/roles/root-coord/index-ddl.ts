@@ -1,11 +1,18 @@
 // Creates and drops index definitions; index-reconciler.ts sees to it that files follow them.
 import { ElanusError } from '#base/errors.js';
 import { pointerOf, readJsonPath } from '#expr/json-path.js';
+import { isIndexHint } from '#model/params/index-hints.js';
 import { sameIndex } from '#model/params/index-params.js';
 import { jsonPathIn, parseAnyIndexParams, storedScalarBuild } from '#model/params/scalar-index-params.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { checkName } from '#model/schema/names.js';
-import type { CreateIndexDefinition, DropIndexDefinition } from '#proto/elanus/roles.js';
+import type { CollectionRecord, IndexRecord } from '#proto/elanus/data.js';
+import type {
+  AlterIndexDefinition,
+  CreateIndexDefinition,
+  DropIndexDefinition,
+} from '#proto/elanus/roles.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { clearing, type DdlLocks, type DdlParts, nameOf, present } from './ddl-parts.js';
 
@@ -41,8 +48,8 @@ export class IndexDdl {
       if (same !== undefined) {
         if (
           sameIndex(
-            parseAnyIndexParams(field, paramPairs(same)),
-            parseAnyIndexParams(field, paramPairs(request)),
+            parseAnyIndexParams(field, withoutHints(paramPairs(same))),
+            parseAnyIndexParams(field, withoutHints(paramPairs(request))),
           ) &&
           (request.indexName === '' || same.name === name)
         )
@@ -71,16 +78,32 @@ export class IndexDdl {
     });
   }
 
+  /** Changes hints of an index; its files stay. @throws index_not_found */
+  alter({ collection, indexName, params, deleteKeys }: AlterIndexDefinition): Promise<void> {
+    const collectionRef = present(collection);
+    return this.#locks.collection(collectionRef, async () => {
+      const { catalog } = this.#parts;
+      const record = catalog.resolve(collectionRef);
+      const index = indexNamed(record, indexName);
+      if (index === undefined)
+        throw new ElanusError(
+          'index_not_found',
+          `index not found[indexName=${indexName}][collection=${nameOf(record)}]; create it first`,
+        );
+      const kept = Object.entries(index.params).filter(([key]) => !deleteKeys.includes(key));
+      const altered = { ...index, params: { ...Object.fromEntries(kept), ...params } };
+      const indexes = record.indexes.map((one) => (one === index ? altered : one));
+      await catalog.saveCollection({ ...record, indexes });
+    });
+  }
+
   /** The definition goes in one record; files that no definition names are dropped here, and by the next start when this fails. */
   async drop(request: DropIndexDefinition): Promise<void> {
     const collectionRef = present(request.collection);
     const dropped = await this.#locks.collection(collectionRef, async () => {
       const { catalog, peers } = this.#parts;
       const record = catalog.resolve(collectionRef);
-      const fieldId = record.schema?.fields.find((field) => field.name === request.indexName)?.fieldID;
-      const index =
-        record.indexes.find((candidate) => candidate.name === request.indexName) ??
-        record.indexes.find((candidate) => candidate.fieldId === fieldId);
+      const index = indexNamed(record, request.indexName);
       if (index === undefined) return undefined;
       const field = record.schema?.fields.find((candidate) => candidate.fieldID === index.fieldId);
       if (
@@ -106,6 +129,12 @@ export class IndexDdl {
   }
 }
 
+/** By its name, or by that of its field. */
+function indexNamed({ indexes, schema }: CollectionRecord, name: string): IndexRecord | undefined {
+  const fieldId = schema?.fields.find((field) => field.name === name)?.fieldID;
+  return indexes.find((index) => index.name === name) ?? indexes.find((index) => index.fieldId === fieldId);
+}
+
 /** What of a field an index is on: the whole, or of a JSON field the values of one type at one path. */
 function subjectOf(
   field: FieldSchema,
@@ -116,6 +145,9 @@ function subjectOf(
   const { json } = storedScalarBuild(field, 'AUTOINDEX', asSent);
   return { identity: JSON.stringify([path, json?.castType]), suffix: pointerOf(path) };
 }
+
+const withoutHints = (pairs: readonly KeyValuePair[]): KeyValuePair[] =>
+  pairs.filter(({ key }) => !isIndexHint(key));
 
 const paramPairs = (index: {
   readonly indexType: string;

@@ -241,6 +241,10 @@ export class RootCoord {
       indexes.collectionChanged(await ddl.indexes.create(request));
       return {};
     },
+    alterIndex: async (request) => {
+      await this.#parts().ddl.indexes.alter(request);
+      return {};
+    },
     dropIndex: async (request) => {
       await this.#parts().ddl.indexes.drop(request);
       return {};

@@ -2,6 +2,7 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { readJsonPath } from '#expr/json-path.js';
+import { checkIndexHints } from '#model/params/index-hints.js';
 import { jsonPathIn, parseAnyIndexParams, withPath } from '#model/params/scalar-index-params.js';
 import { dynamicField, fieldByName } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
@@ -57,6 +58,16 @@ export class IndexMethods {
         metricType: index.metricType,
         params,
       },
+      context,
+    );
+    return {};
+  };
+
+  readonly alterIndex: PublicHandler<'alterIndex'> = async (request, context) => {
+    const { indexName, extraParams, deleteKeys } = request;
+    const params = checkIndexHints(extraParams, deleteKeys);
+    await this.#parts.definitions.alterIndex(
+      { collection: collectionRef(request, context), indexName, params, deleteKeys },
       context,
     );
     return {};
