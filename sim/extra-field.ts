@@ -4,7 +4,7 @@ import type { Row } from './rows.js';
 
 export const EXTRA = 'extra';
 
-/** Of one life of the field. */
+/** The default of the field in one of its lives. */
 export const extraDefault = (life: number): number => -life;
 
 /** A row with what it has in the field. */
