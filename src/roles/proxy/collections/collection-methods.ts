@@ -7,12 +7,13 @@ import { ShowType } from '#proto/milvus/milvus.js';
 import { collectionRef, databaseOf } from '#roles/proxy/collection-access.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { visibleTo } from '#roles/proxy/users/visible.js';
 import { collectionDescription } from './collection-description.js';
 import { rowCount, rowCountStatistics } from './row-count.js';
 
 type CollectionParts = Pick<
   ProxyParts,
-  'access' | 'definitions' | 'queryCoord' | 'channelRegistry' | 'streamingNode'
+  'access' | 'logins' | 'definitions' | 'queryCoord' | 'channelRegistry' | 'streamingNode'
 >;
 
 interface ShownCollection {
@@ -110,10 +111,12 @@ export class CollectionMethods {
     const { definitions, queryCoord } = this.#parts;
     const database = databaseOf(request, context);
     const { collections } = await definitions.listCollections({ database }, context);
+    const visible = await visibleTo(this.#parts.logins, context);
     const wanted = (name: string): boolean => request.collectionNames.includes(name);
     const shown: ShownCollection[] = [];
     for (const record of collections) {
       const name = record.schema?.name ?? '';
+      if (!visible.collection(record.database, name)) continue;
       if (request.collectionNames.length > 0 && ![name, ...record.aliases].some(wanted)) continue;
       const state = await queryCoord.loadState({ collectionId: record.id }, context);
       if (request.type === ShowType.InMemory && !state.known) continue;

@@ -4,11 +4,12 @@ import { checkAlteration } from '#model/schema/altered-properties.js';
 import { checkDatabaseProperties } from '#model/schema/properties.js';
 import { pairsOf, recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { visibleTo } from '#roles/proxy/users/visible.js';
 
 export class DatabaseMethods {
-  readonly #parts: Pick<ProxyParts, 'definitions'>;
+  readonly #parts: Pick<ProxyParts, 'definitions' | 'logins'>;
 
-  constructor(parts: Pick<ProxyParts, 'definitions'>) {
+  constructor(parts: Pick<ProxyParts, 'definitions' | 'logins'>) {
     this.#parts = parts;
   }
 
@@ -42,7 +43,9 @@ export class DatabaseMethods {
   };
 
   readonly listDatabases: PublicHandler<'listDatabases'> = async (_request, context) => {
-    const { databases } = await this.#parts.definitions.listDatabases({}, context);
+    const all = (await this.#parts.definitions.listDatabases({}, context)).databases;
+    const visible = await visibleTo(this.#parts.logins, context);
+    const databases = all.filter(({ name }) => visible.database(name));
     return {
       dbNames: databases.map(({ name }) => name),
       createdTimestamp: databases.map(({ createdTimestamp }) => createdTimestamp),
