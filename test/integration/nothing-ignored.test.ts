@@ -278,8 +278,8 @@ describe('nothing is accepted and ignored', () => {
       'strict groups',
       'search',
       searchRequest('good', [1], [{ key: 'strict_group_size', value: 'true' }]),
-      3000,
-      'strict_group_size',
+      1100,
+      'strict_group_size is sent without group_by_field',
     ],
     [
       'groups of a path',

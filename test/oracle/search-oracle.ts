@@ -107,3 +107,19 @@ export function decayed(
     .map(([id, score]) => ({ id, score: Math.fround(score * keptShare(decay, valueFor(id))) }))
     .sort(byScore(true));
 }
+
+/** Groups in the order of their best hits, each with its best ones. */
+export function grouped(
+  ranking: readonly Ranking[],
+  groupFor: (id: number) => string,
+  size: number,
+): { readonly group: string; readonly hits: Ranking[] }[] {
+  const groups: { group: string; hits: Ranking[] }[] = [];
+  for (const hit of ranking) {
+    const group = groupFor(hit.id);
+    const known = groups.find((one) => one.group === group);
+    if (known === undefined) groups.push({ group, hits: [hit] });
+    else if (known.hits.length < size) known.hits.push(hit);
+  }
+  return groups;
+}

@@ -54,8 +54,21 @@ export class RequestParams {
     return Number.isFinite(value) ? value : refuse(`${key} [${text}] is invalid; expected a number`);
   }
 
+  /** A JSON list of texts. */
+  texts(key: string): string[] | undefined {
+    const value = this.#list(key);
+    if (value === undefined || value.every((one): one is string => typeof one === 'string')) return value;
+    return refuse(`${key} is invalid; expected a list of texts`);
+  }
+
   /** A JSON list of finite numbers. */
   numbers(key: string): number[] | undefined {
+    const value = this.#list(key);
+    if (value === undefined || value.every((one): one is number => typeof one === 'number')) return value;
+    return refuse(`${key} is invalid; expected a list of numbers`);
+  }
+
+  #list(key: string): unknown[] | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
     let value: unknown;
@@ -64,9 +77,9 @@ export class RequestParams {
     } catch {
       value = undefined;
     }
-    if (!Array.isArray(value) || !value.every((one): one is number => typeof one === 'number'))
-      return refuse(`${key} [${text.slice(0, 200)}] is invalid; expected a list of numbers`);
-    return value;
+    return Array.isArray(value)
+      ? (value as unknown[])
+      : refuse(`${key} [${text.slice(0, 200)}] is invalid; expected a list of numbers or texts`);
   }
 
   boolean(key: string): boolean {

@@ -109,7 +109,7 @@ describe('parseSearchParams', () => {
     expect(refusal(() => search({ topk: '1' }, schemaOf(['a', 'b'])))).toContain(
       'multiple anns_fields exist',
     );
-    expect(refusal(() => search({ topk: '1', group_by_field: 'age' }))).toMatch(/^unsupported/);
+    expect(refusal(() => search({ topk: '1', group_size: '2' }))).toContain('without group_by_field');
   });
   it('compares metric and range with the index', () => {
     expect(refusal(() => checkSearchMetric('COSINE', search({ topk: '1', metric_type: 'L2' })))).toContain(

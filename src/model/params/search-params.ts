@@ -9,6 +9,7 @@ import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { laterMetrics } from './built-index-types.js';
+import { type GroupingParams, parseGrouping } from './grouping-params.js';
 import { type OrderTerm, parseOrderTerms } from './order-by.js';
 import { RequestParams, refuse } from './request-params.js';
 import type { VectorSearchParams } from './search-param-table.js';
@@ -48,6 +49,8 @@ export interface SearchParams {
   readonly collectionId: bigint | undefined;
   /** IANA name of the zone that times are meant and answered in; undefined: the collection's. */
   readonly zone: string | undefined;
+  /** Undefined: hits are not grouped. */
+  readonly grouping: GroupingParams | undefined;
 }
 
 export interface QueryParams {
@@ -105,7 +108,7 @@ export function parseSearchParams(
   hybridTopK?: number,
 ): SearchParams {
   const sent = new RequestParams(searchParams);
-  sent.refuseLater([...groupKeys, 'analyzer_name']);
+  sent.refuseLater(['order_by_fields', 'analyzer_name']);
   const params = sent.object('params');
   const inner = new RequestParams(innerPairs(params));
   const annsField = annsFieldOf(schema, sent.text('anns_field'));
@@ -138,6 +141,7 @@ export function parseSearchParams(
     iterator,
     collectionId: sent.bigint('collection_id'),
     zone: zoneOf(sent),
+    grouping: parseGrouping(sent),
   };
 }
 

@@ -12,13 +12,17 @@ export function searchShards(
   context: CallContext,
 ): Promise<ShardSearchResponse[]> {
   return Promise.all(
-    search.scope.collection.record.vchannels.map((vchannel) =>
-      streamingNode.search(shardRequest(vchannel, search), context),
+    search.scope.collection.record.vchannels.map((vchannel, shard) =>
+      streamingNode.search(shardRequest(vchannel, search, search.pinned[shard]), context),
     ),
   );
 }
 
-function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchRequest {
+function shardRequest(
+  vchannel: string,
+  search: CheckedSearch,
+  pinned: bigint | undefined,
+): ShardSearchRequest {
   const { scope, plan, toShards } = search;
   const { params } = plan;
   return whole<ShardSearchRequest>({
@@ -39,5 +43,6 @@ function shardRequest(vchannel: string, search: CheckedSearch): ShardSearchReque
     loadedOnly: scope.loadedOnly,
     schemaVersion: scope.collection.schema.version,
     ...toShards,
+    ...(pinned !== undefined && { guaranteeTimestamp: pinned, atGuarantee: true }),
   });
 }

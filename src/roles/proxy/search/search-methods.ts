@@ -1,6 +1,7 @@
 // Search and hybrid search, as steps in the order in which they run: request, fan-out, merge, rank, fetch, encode. A new form of search is a new
 // step here, or another composition of these, and not a branch in each.
 import type { Reranker } from '#model/params/rerankers.js';
+import { isLargerBetter } from '#model/schema/metric-type.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
@@ -8,6 +9,10 @@ import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import { withVectors } from '#roles/proxy/search/by-ids/vectors-of-ids.js';
+import { findGroups } from '#roles/proxy/search/group/find-groups.js';
+import type { Grouping } from '#roles/proxy/search/group/grouping.js';
+import { hitsOfGroups, rankGroups, scoredGroups } from '#roles/proxy/search/group/rank-groups.js';
+import { valuesOfHits } from '#roles/proxy/search/group/values-of-hits.js';
 import {
   type CheckedHybrid,
   checkHybrid,
@@ -15,6 +20,7 @@ import {
 } from '#roles/proxy/search/hybrid/hybrid-request.js';
 import { findPage } from '#roles/proxy/search/iterate/find-page.js';
 import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterator-request.js';
+import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
@@ -62,6 +68,10 @@ export class SearchMethods {
         pace,
         context,
       );
+    if (search.plan.grouping !== undefined) {
+      const ranked = await this.#groups(search, search.plan.grouping, pace, context);
+      return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
+    }
     const found = await findHits(this.#parts, search, pace, context);
     const scored =
       search.reranker === undefined
@@ -72,19 +82,64 @@ export class SearchMethods {
   }
 
   async #runHybrid(
-    { legs, reranker, page, form }: CheckedHybrid,
+    { legs, reranker, page, form, grouping }: CheckedHybrid,
     context: CallContext,
   ): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
     const found = await Promise.all(
       legs.map(async (leg) => {
         const search = await withVectors(this.#parts, leg, context);
-        return { search, found: await findHits(this.#parts, search, pace, context) };
+        return { search, found: await this.#leg(search, grouping, pace, context) };
       }),
     );
     const scored = await this.#rerank(found, reranker, form, pace, context);
+    if (grouping !== undefined) {
+      const { isLargerBetter: isLarger } = fusionOf(
+        reranker,
+        found.map(({ search }) => search.plan.metric),
+      );
+      const { collection } = form;
+      const asked = { collection, keys: grouping.keys, hits: scored.hits };
+      const values = await valuesOfHits(this.#parts, asked, pace, context);
+      const groups = scoredGroups(scored.hits, values, grouping, isLarger);
+      const zone = form.zone ?? collection.record.properties.timezone;
+      return this.#answer(
+        rankGroups({ found: scored, groups }, grouping, page, zone),
+        form,
+        noExtras,
+        pace,
+        context,
+      );
+    }
     const ranked = { ...scored, hits: pageHits(scored.hits, page) };
     return this.#answer(ranked, form, noExtras, pace, context);
+  }
+
+  async #groups(
+    search: CheckedSearch,
+    grouping: Grouping,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<Ranked> {
+    const page = pageOf(search);
+    const limit = page.offset + page.limit;
+    const found = await findGroups(this.#parts, { search, grouping, limit }, pace, context);
+    const zone = search.plan.params.zone ?? search.scope.collection.record.properties.timezone;
+    return rankGroups({ found, groups: found.groups }, grouping, page, zone);
+  }
+
+  /** Candidates of a search in a hybrid search: as many groups as its limit says, if there are groups. */
+  async #leg(
+    search: CheckedSearch,
+    grouping: Grouping | undefined,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<Found> {
+    if (grouping === undefined) return findHits(this.#parts, search, pace, context);
+    const asked = { search, grouping, limit: search.plan.topK };
+    const found = await findGroups(this.#parts, asked, pace, context);
+    const isLarger = isLargerBetter(search.plan.metric);
+    return { answers: found.answers, hits: hitsOfGroups({ found, groups: found.groups }, isLarger) };
   }
 
   async #page(search: CheckedSearch, page: IteratorPage, pace: Pace, context: CallContext): Promise<Ranked> {

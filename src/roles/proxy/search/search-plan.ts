@@ -4,6 +4,7 @@ import { must } from '#base/assert.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { isIndexType } from '#model/params/index-types.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
+import { refuse } from '#model/params/request-params.js';
 import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/params/search-params.js';
 import { checkSearchParams } from '#model/params/vector-search-params.js';
 import { primaryField } from '#model/schema/field.js';
@@ -16,6 +17,8 @@ import type { IndexSearchParams } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import { isFilterable } from '#roles/proxy/search/group/group-filter.js';
+import { type Grouping, groupingOf } from '#roles/proxy/search/group/grouping.js';
 import {
   checkSameCollection,
   type IteratorPage,
@@ -34,6 +37,8 @@ export interface SearchPlan {
   /** Limit plus offset. */
   readonly topK: number;
   readonly output: OutputFields;
+  /** Undefined: hits are not grouped. */
+  readonly grouping: Grouping | undefined;
   /** The page of an iterator of the second generation. */
   readonly page: IteratorPage | undefined;
   /** Parameters that the index uses, with its defaults; without an index the search is exact and uses none. */
@@ -79,6 +84,8 @@ function planSearch(
     ofElements: isList && !ofLists,
     topK,
     output,
+    grouping:
+      params.grouping && checkGrouping(groupingOf(schema, params.grouping), params, isList && !ofLists),
     page: params.iterator && iteratorPage(params.iterator, params),
     usedParams,
     builtAs: build?.kind,
@@ -88,6 +95,14 @@ function planSearch(
     ),
     shardParams: { ...usedParams, ...signature },
   };
+}
+
+/** @throws invalid_parameter for what groups cannot be searched with */
+function checkGrouping(grouping: Grouping, { iterator }: SearchParams, ofElements: boolean): Grouping {
+  if (iterator !== undefined) refuse('Not allowed to do groupBy when doing iteration');
+  if (ofElements && !isFilterable(grouping.keys))
+    refuse('elements are grouped by fields of their rows, not by JSON; name a scalar field');
+  return grouping;
 }
 
 const metricNamed = (name: string): string | undefined =>

@@ -12,7 +12,7 @@ import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
-import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+import { type FilterRequest, type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type SearchedIds, searchedIds } from '#roles/proxy/search/by-ids/searched-ids.js';
 import type { HitPage } from './rank-hits.js';
 import type { AnswerForm } from './ranked.js';
@@ -32,6 +32,10 @@ export interface CheckedSearch {
   /** Where each query is a list: how many vectors each has, uint32; else empty. */
   readonly listLengths: Uint8Array;
   readonly filter: RequestFilter;
+  /** As the client wrote it. */
+  readonly filterSource: FilterRequest;
+  /** By shard, the time that it reads, when an earlier round of the search has read then; empty: as the search says. */
+  readonly pinned: readonly bigint[];
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;
   /** What makes one list of the hits; undefined: their scores are as they were found. */
@@ -97,14 +101,21 @@ export async function checkSearch(
     range: { radius: plan.params.radius, rangeFilter: plan.params.rangeFilter },
     listLengths,
     filter,
+    filterSource: asked,
+    pinned: [],
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
 }
 
 /** Pages of an iterator, of either generation, fit together only at one time, and where no index leaves hits out. */
 function toShardsOf({ params }: SearchPlan, functions: SearchFunctions | undefined): ToShards {
-  if (params.iterator === undefined && functions?.boosts === undefined) return nothingMore;
-  if (params.iterator === undefined) return { ...nothingMore, boosts: functions?.boosts };
+  if (params.grouping !== undefined && functions !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      'function_score is not supported with grouping; leave one of them out: invalid parameter',
+    );
+  const boosts = functions?.boosts;
+  if (params.iterator === undefined) return boosts === undefined ? nothingMore : { ...nothingMore, boosts };
   if (functions !== undefined)
     throw new ElanusError(
       'invalid_parameter',

@@ -2,6 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { parseFunctionScore } from '#model/params/function-score.js';
+import { parseGrouping } from '#model/params/grouping-params.js';
 import { resolveOutputFields } from '#model/params/output-fields.js';
 import { RequestParams } from '#model/params/request-params.js';
 import { type Reranker, rankStrategy } from '#model/params/rerankers.js';
@@ -11,6 +12,7 @@ import type { HybridSearchRequest, SearchRequest } from '#proto/milvus/milvus.js
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { refuseUnsupported } from '#roles/proxy/request-fields.js';
+import { type Grouping, groupingOf } from '#roles/proxy/search/group/grouping.js';
 import type { HitPage } from '#roles/proxy/search/rank-hits.js';
 import type { AnswerForm } from '#roles/proxy/search/ranked.js';
 import { type CheckedSearch, checkSearch, type SearchChecks } from '#roles/proxy/search/search-request.js';
@@ -19,6 +21,8 @@ export interface CheckedHybrid {
   readonly legs: readonly CheckedSearch[];
   readonly reranker: Reranker;
   readonly page: HitPage;
+  /** Undefined: hits are not grouped. */
+  readonly grouping: Grouping | undefined;
   readonly form: AnswerForm;
 }
 
@@ -53,6 +57,7 @@ export async function checkHybrid(
       'invalid_parameter',
       'a search of a hybrid search has a function that ranks hits, expected boosts alone; rank the hybrid search as a whole: invalid parameter',
     );
+  const grouping = hybridGrouping(collection.schema, sent, legs);
   const queryCount = sameQueryCount(legs);
   checkResultEntries(
     queryCount,
@@ -61,8 +66,9 @@ export async function checkHybrid(
   const zone = legs.find(({ plan }) => plan.params.zone !== undefined)?.plan.params.zone;
   return {
     legs,
-    reranker: rerankerOf(request, collection.schema, sent),
+    reranker: rerankerOf(request, collection.schema, sent, grouping),
     page,
+    grouping,
     form: {
       collection,
       primary: primaryField(collection.schema),
@@ -74,14 +80,39 @@ export async function checkHybrid(
   };
 }
 
+/** Those of the whole go before those of its searches, which have to agree: the Node client sends them there alone. */
+function hybridGrouping(
+  schema: CollectionSchema,
+  sent: RequestParams,
+  legs: readonly CheckedSearch[],
+): Grouping | undefined {
+  const params = parseGrouping(sent);
+  if (params !== undefined) return groupingOf(schema, params);
+  const [first, ...others] = legs.map(({ plan }) => plan.grouping);
+  const textOf = (grouping: Grouping | undefined): string =>
+    grouping === undefined ? '' : `${grouping.size} ${grouping.keys.map(({ name }) => name).join(',')}`;
+  if (others.some((other) => textOf(other) !== textOf(first)))
+    throw new ElanusError(
+      'invalid_parameter',
+      'the searches of a hybrid search are grouped differently; group the hybrid search as a whole: invalid parameter',
+    );
+  return first;
+}
+
 /** A function goes before the strategy. */
 function rerankerOf(
   { functionScore, requests }: HybridSearchRequest,
   schema: CollectionSchema,
   sent: RequestParams,
+  grouping: Grouping | undefined,
 ): Reranker {
   if (functionScore === undefined) return rankStrategy(sent, requests.length);
   const { boosts, reranker } = parseFunctionScore(schema, functionScore, requests.length);
+  if (grouping !== undefined && reranker?.kind === 'decay')
+    throw new ElanusError(
+      'invalid_parameter',
+      'decay is not supported with grouping; rank by rrf or weighted: invalid parameter',
+    );
   if (boosts === undefined && reranker !== undefined) return reranker;
   throw new ElanusError(
     'invalid_parameter',
