@@ -63,6 +63,13 @@ const shown = (text: string): string => text.slice(0, 64);
  * @throws refused for a field that is not there; invalid_parameter for one whose values have no order
  */
 export function orderKeys(schema: CollectionSchema, terms: readonly OrderTerm[]): OrderKey[] {
+  const keys = orderOfFields(schema, terms);
+  const [first] = keys;
+  return first?.fieldId === primaryField(schema).fieldID && !first.descending ? [] : keys;
+}
+
+/** As `orderKeys`, of rows that have another order of their own. @throws refused, invalid_parameter */
+export function orderOfFields(schema: CollectionSchema, terms: readonly OrderTerm[]): OrderKey[] {
   const primary = primaryField(schema).fieldID;
   const keys: OrderKey[] = [];
   const seen = new Set<bigint>();
@@ -77,6 +84,5 @@ export function orderKeys(schema: CollectionSchema, terms: readonly OrderTerm[])
     if (!seen.has(primary) || field.fieldID === primary)
       keys.push({ fieldId: field.fieldID, descending, nullsFirst });
   }
-  const [first] = keys;
-  return first?.fieldId === primary && !first.descending ? [] : keys;
+  return keys;
 }

@@ -49,6 +49,8 @@ export interface SearchParams {
   readonly collectionId: bigint | undefined;
   /** IANA name of the zone that times are meant and answered in; undefined: the collection's. */
   readonly zone: string | undefined;
+  /** Empty: by score. */
+  readonly orderBy: readonly OrderTerm[];
   /** Undefined: hits are not grouped. */
   readonly grouping: GroupingParams | undefined;
 }
@@ -108,7 +110,7 @@ export function parseSearchParams(
   hybridTopK?: number,
 ): SearchParams {
   const sent = new RequestParams(searchParams);
-  sent.refuseLater(['order_by_fields', 'analyzer_name']);
+  sent.refuseLater(['analyzer_name']);
   const params = sent.object('params');
   const inner = new RequestParams(innerPairs(params));
   const annsField = annsFieldOf(schema, sent.text('anns_field'));
@@ -141,6 +143,8 @@ export function parseSearchParams(
     iterator,
     collectionId: sent.bigint('collection_id'),
     zone: zoneOf(sent),
+    // Those of a search in a hybrid search do not count: the order is that of the whole.
+    orderBy: hybridTopK === undefined ? orderTerms(sent) : [],
     grouping: parseGrouping(sent),
   };
 }
@@ -178,6 +182,12 @@ function offsetOf(sent: RequestParams): number {
   if (offset < 0 || offset > RESULT_WINDOW_MAX)
     refuse(`offset [${offset}] is invalid, it should be in range [1, ${RESULT_WINDOW_MAX}]`);
   return offset;
+}
+
+/** @throws invalid_parameter */
+export function orderTerms(sent: RequestParams): readonly OrderTerm[] {
+  const text = sent.text('order_by_fields');
+  return text === undefined || text === '[]' ? [] : parseOrderTerms(text);
 }
 
 /** The page of a hybrid search. */

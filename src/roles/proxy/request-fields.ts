@@ -131,7 +131,7 @@ export const requestFields = {
     subReqs: { refused: 'hybrid search is not supported' },
     functionScore: 'used',
     highlighter: { refused: 'highlighting is not supported' },
-    searchAggregation: { refused: 'aggregation of hits is not supported' },
+    searchAggregation: 'used',
     functionChains: { refused: 'function chains are not supported' },
   },
   hybridSearch: {

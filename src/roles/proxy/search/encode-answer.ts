@@ -24,7 +24,17 @@ export interface FoundHits extends Ranked {
 
 /** @throws cancelled, deadline_exceeded */
 export async function encodeAnswer(
-  { answers, hits, rows, offsets, groupValues = [], iterator, extras }: FoundHits,
+  {
+    answers,
+    hits,
+    rows,
+    offsets,
+    groupValues = [],
+    iterator,
+    buckets = [],
+    bucketCounts = [],
+    extras,
+  }: FoundHits,
   form: AnswerForm,
   pace: Pace,
 ): Promise<SearchResults> {
@@ -53,8 +63,8 @@ export async function encodeAnswer(
       highlightResults: [],
       elementIndices: offsets && indicesOf(offsets),
       groupByFieldValues: [...groupValues],
-      aggBuckets: [],
-      aggTopks: [],
+      aggBuckets: buckets,
+      aggTopks: bucketCounts,
     },
   });
 }

@@ -2,7 +2,7 @@
 
 import type { OutputFields } from '#model/params/output-fields.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
-import type { FieldData, FieldSchema, SearchIteratorV2Results } from '#proto/milvus/schema.js';
+import type { AggBucket, FieldData, FieldSchema, SearchIteratorV2Results } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import type { Hits } from '#segment/search/hits.js';
 
@@ -29,4 +29,7 @@ export interface Ranked extends Found {
   /** By hit, the values that it is grouped by. */
   readonly groupValues?: readonly FieldData[];
   readonly iterator?: SearchIteratorV2Results;
+  /** Instead of hits, query for query: `bucketCounts` cuts them. */
+  readonly buckets?: AggBucket[];
+  readonly bucketCounts?: bigint[];
 }

@@ -8,6 +8,7 @@ import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { aggregateHits } from '#roles/proxy/search/aggregate/aggregate-hits.js';
 import { withVectors } from '#roles/proxy/search/by-ids/vectors-of-ids.js';
 import { findGroups } from '#roles/proxy/search/group/find-groups.js';
 import type { Grouping } from '#roles/proxy/search/group/grouping.js';
@@ -21,6 +22,7 @@ import {
 import { findPage } from '#roles/proxy/search/iterate/find-page.js';
 import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterator-request.js';
 import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
+import { orderHits } from '#roles/proxy/search/rerank/order-hits.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
@@ -68,6 +70,11 @@ export class SearchMethods {
         pace,
         context,
       );
+    if (search.buckets !== undefined) {
+      const asked = { search, request: search.buckets, form };
+      const ranked = await aggregateHits(this.#parts, asked, pace, context);
+      return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
+    }
     if (search.plan.grouping !== undefined) {
       const ranked = await this.#groups(search, search.plan.grouping, pace, context);
       return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
@@ -77,12 +84,14 @@ export class SearchMethods {
       search.reranker === undefined
         ? found
         : await this.#rerank([{ search, found }], search.reranker, form, pace, context);
-    const ranked = { ...scored, hits: pageHits(scored.hits, pageOf(search)) };
+    const hits = pageHits(scored.hits, pageOf(search));
+    const { order } = search.plan;
+    const ranked = { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
     return this.#answer(ranked, form, searchExtras(found.answers, search), pace, context);
   }
 
   async #runHybrid(
-    { legs, reranker, page, form, grouping }: CheckedHybrid,
+    { legs, reranker, page, form, grouping, order }: CheckedHybrid,
     context: CallContext,
   ): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
@@ -111,7 +120,8 @@ export class SearchMethods {
         context,
       );
     }
-    const ranked = { ...scored, hits: pageHits(scored.hits, page) };
+    const hits = pageHits(scored.hits, page);
+    const ranked = { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
     return this.#answer(ranked, form, noExtras, pace, context);
   }
 

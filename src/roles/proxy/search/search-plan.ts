@@ -3,6 +3,7 @@
 import { must } from '#base/assert.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { isIndexType } from '#model/params/index-types.js';
+import { orderOfFields } from '#model/params/order-by.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
 import { refuse } from '#model/params/request-params.js';
 import { checkSearchMetric, parseSearchParams, type SearchParams } from '#model/params/search-params.js';
@@ -13,7 +14,7 @@ import { type MetricName, metricNames } from '#model/schema/metric-type.js';
 import { isVectorList } from '#model/schema/struct-arrays.js';
 import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { IndexSearchParams } from '#proto/elanus/roles.js';
+import type { IndexSearchParams, OrderKey } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
@@ -37,6 +38,8 @@ export interface SearchPlan {
   /** Limit plus offset. */
   readonly topK: number;
   readonly output: OutputFields;
+  /** The order of the hits of a page; empty: by score. */
+  readonly order: OrderKey[];
   /** Undefined: hits are not grouped. */
   readonly grouping: Grouping | undefined;
   /** The page of an iterator of the second generation. */
@@ -84,6 +87,7 @@ function planSearch(
     ofElements: isList && !ofLists,
     topK,
     output,
+    order: checkOrder(orderOfFields(schema, params.orderBy), params),
     grouping:
       params.grouping && checkGrouping(groupingOf(schema, params.grouping), params, isList && !ofLists),
     page: params.iterator && iteratorPage(params.iterator, params),
@@ -95,6 +99,13 @@ function planSearch(
     ),
     shardParams: { ...usedParams, ...signature },
   };
+}
+
+/** @throws invalid_parameter */
+function checkOrder(order: OrderKey[], { iterator, grouping }: SearchParams): OrderKey[] {
+  if (order.length > 0 && (iterator !== undefined || grouping !== undefined))
+    refuse('order_by_fields is not supported with grouping or an iterator; leave one of them out');
+  return order;
 }
 
 /** @throws invalid_parameter for what groups cannot be searched with */

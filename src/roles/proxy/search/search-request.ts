@@ -13,6 +13,7 @@ import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type FilterRequest, type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
+import { type BucketsRequest, bucketsRequest } from '#roles/proxy/search/aggregate/aggregation-request.js';
 import { type SearchedIds, searchedIds } from '#roles/proxy/search/by-ids/searched-ids.js';
 import type { HitPage } from './rank-hits.js';
 import type { AnswerForm } from './ranked.js';
@@ -40,6 +41,8 @@ export interface CheckedSearch {
   readonly guaranteeTimestamp: bigint;
   /** What makes one list of the hits; undefined: their scores are as they were found. */
   readonly reranker: Reranker | undefined;
+  /** Hits become buckets; undefined: they are answered. */
+  readonly buckets: BucketsRequest | undefined;
   /** What a shard is asked beside what every search says. */
   readonly toShards: ToShards;
 }
@@ -93,6 +96,7 @@ export async function checkSearch(
     scope,
     plan,
     reranker: functions?.reranker,
+    buckets: buckets(request, scope.collection.schema, plan, nq),
     toShards: toShardsOf(plan, functions),
     queries,
     queryCount: nq,
@@ -122,6 +126,31 @@ function toShardsOf({ params }: SearchPlan, functions: SearchFunctions | undefin
       'function_score is not supported with an iterator: it pages in the order of the scores of the vectors: invalid parameter',
     );
   return { ...nothingMore, atGuarantee: true, exact: true };
+}
+
+function buckets(
+  { searchAggregation, functionScore }: SearchRequest,
+  schema: CollectionSchema,
+  { params, order, grouping, ofElements }: SearchPlan,
+  nq: number,
+): BucketsRequest | undefined {
+  if (searchAggregation === undefined) return undefined;
+  const others = {
+    offset: params.offset > 0,
+    'an iterator': params.iterator !== undefined,
+    grouping: grouping !== undefined,
+    order_by_fields: order.length > 0,
+    function_score: functionScore !== undefined,
+    'a search of elements': ofElements,
+  };
+  for (const [name, isSet] of Object.entries(others)) {
+    if (isSet)
+      throw new ElanusError(
+        'invalid_parameter',
+        `search_aggregation is not supported with ${name}; leave one of them out: invalid parameter`,
+      );
+  }
+  return bucketsRequest(schema, searchAggregation, nq);
 }
 
 interface Queries extends Pick<CheckedSearch, 'queries' | 'listLengths' | 'ids'> {

@@ -3,11 +3,13 @@ import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { parseFunctionScore } from '#model/params/function-score.js';
 import { parseGrouping } from '#model/params/grouping-params.js';
+import { orderOfFields } from '#model/params/order-by.js';
 import { resolveOutputFields } from '#model/params/output-fields.js';
 import { RequestParams } from '#model/params/request-params.js';
 import { type Reranker, rankStrategy } from '#model/params/rerankers.js';
-import { parseRankPage } from '#model/params/search-params.js';
+import { orderTerms, parseRankPage } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
+import type { OrderKey } from '#proto/elanus/roles.js';
 import type { HybridSearchRequest, SearchRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
@@ -21,6 +23,8 @@ export interface CheckedHybrid {
   readonly legs: readonly CheckedSearch[];
   readonly reranker: Reranker;
   readonly page: HitPage;
+  /** The order of the hits of the page; empty: by score. */
+  readonly order: readonly OrderKey[];
   /** Undefined: hits are not grouped. */
   readonly grouping: Grouping | undefined;
   readonly form: AnswerForm;
@@ -58,6 +62,12 @@ export async function checkHybrid(
       'a search of a hybrid search has a function that ranks hits, expected boosts alone; rank the hybrid search as a whole: invalid parameter',
     );
   const grouping = hybridGrouping(collection.schema, sent, legs);
+  const order = orderOfFields(collection.schema, orderTerms(sent));
+  if (order.length > 0 && grouping !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      'order_by_fields is not supported with grouping; leave one of them out: invalid parameter',
+    );
   const queryCount = sameQueryCount(legs);
   checkResultEntries(
     queryCount,
@@ -69,6 +79,7 @@ export async function checkHybrid(
     reranker: rerankerOf(request, collection.schema, sent, grouping),
     page,
     grouping,
+    order,
     form: {
       collection,
       primary: primaryField(collection.schema),
