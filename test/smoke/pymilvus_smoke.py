@@ -13,12 +13,19 @@ import tempfile
 import warnings
 
 from pymilvus import (
+    AnnSearchRequest,
     Collection,
     CollectionSchema,
     DataType,
     FieldSchema,
+    Function,
+    FunctionType,
     MilvusClient,
     MilvusException,
+    RRFRanker,
+    SearchAggregation,
+    TopHits,
+    WeightedRanker,
     connections,
     utility,
 )
@@ -102,6 +109,136 @@ def struct_flow(client):
 
     check("struct arrays, searched by lists", lists)
     check("struct arrays, searched by elements", elements)
+
+
+def search_forms(client, port):
+    name = "forms"
+    rows = [
+        {"id": at, "vector": vector(at), "other": vector(at + 9000), "shop": f"s{at % 7}", "price": float(at % 50)}
+        for at in range(20_000)
+    ]
+    query = vector(123_456)
+
+    def create():
+        schema = client.create_schema()
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=DIM)
+        schema.add_field("other", DataType.FLOAT_VECTOR, dim=DIM)
+        schema.add_field("shop", DataType.VARCHAR, max_length=8)
+        schema.add_field("price", DataType.DOUBLE)
+        index = client.prepare_index_params()
+        index.add_index(field_name="vector", index_type="HNSW", metric_type="L2", params={"M": 16, "efConstruction": 100})
+        index.add_index(field_name="other", index_type="FLAT", metric_type="COSINE")
+        client.create_collection(name, schema=schema, index_params=index)
+        for begin in range(0, len(rows), 5000):
+            client.insert(name, rows[begin : begin + 5000])
+            if begin == 5000:
+                client.flush(name)
+
+    def distance(row):
+        return sum((a - b) ** 2 for a, b in zip(row["vector"], query))
+
+    def iterator():
+        pages = client.search_iterator(name, data=[query], batch_size=1500, anns_field="vector", output_fields=["id"])
+        equal(type(pages).__name__, "SearchIteratorV2")
+        found = []
+        while page := pages.next():
+            found += [(hit["id"], hit["distance"]) for hit in page]
+        pages.close()
+        equal(sorted(at for at, _ in found), list(range(len(rows))))
+        equal(all(a[1] <= b[1] for a, b in zip(found, found[1:])), True)
+
+    def iterator_with_limit():
+        pages = client.search_iterator(
+            name, data=[query], batch_size=70, limit=333, anns_field="vector", filter="price < 10", output_fields=["id"]
+        )
+        found = []
+        while page := pages.next():
+            found += page.ids()
+        wanted = sorted((row for row in rows if row["price"] < 10), key=distance)[:333]
+        equal(found, [row["id"] for row in wanted])
+
+    def first_generation():
+        connections.connect("forms", host="127.0.0.1", port=port)
+        collection = Collection(name, using="forms")
+        pages = collection.search_iterator(
+            data=[query], anns_field="vector", param={"metric_type": "L2", "params": {}}, batch_size=2000, output_fields=["id"]
+        )
+        found = []
+        while page := pages.next():
+            found += page.ids()
+        pages.close()
+        equal(sorted(found), list(range(len(rows))))
+        connections.disconnect("forms")
+
+    def groups():
+        found = client.search(
+            name, data=[query], anns_field="vector", limit=7, group_by_field="shop", group_size=2, strict_group_size=True,
+            output_fields=["shop"],
+        )[0]
+        equal(len(found), 14)
+        equal(len({hit["entity"]["shop"] for hit in found}), 7)
+        nearest = {}
+        for row in sorted(rows, key=distance):
+            nearest.setdefault(row["shop"], []).append(row["id"])
+        equal(
+            {shop: ids[:1] for shop, ids in nearest.items()},
+            {hit["entity"]["shop"]: [hit["id"]] for hit in reversed(found)},
+        )
+
+    def hybrid():
+        legs = [
+            AnnSearchRequest([query], "vector", {"metric_type": "L2"}, limit=50),
+            AnnSearchRequest([query], "other", {"metric_type": "COSINE"}, limit=50, expr="price > 5"),
+        ]
+        for ranker in (RRFRanker(60), WeightedRanker(0.3, 0.7)):
+            found = client.hybrid_search(name, legs, ranker, limit=10, output_fields=["id", "shop"])[0]
+            equal(len(found), 10)
+            scores = [hit["distance"] for hit in found]
+            equal(scores, sorted(scores, reverse=True))
+        grouped = client.hybrid_search(
+            name, legs, RRFRanker(60), limit=3, group_by_field="shop", group_size=2, rank_group_scorer="sum", output_fields=["shop"]
+        )[0]
+        equal(len({hit["entity"]["shop"] for hit in grouped}), 3)
+
+    def by_functions():
+        decay = Function(
+            name="near", function_type=FunctionType.RERANK, input_field_names=["price"],
+            params={"reranker": "decay", "function": "gauss", "origin": 20, "scale": 5},
+        )
+        found = client.search(name, data=[query], anns_field="vector", limit=20, ranker=decay, output_fields=["price"])[0]
+        equal(len(found), 20)
+        boost = Function(
+            name="shop", function_type=FunctionType.RERANK, input_field_names=[],
+            params={"reranker": "boost", "filter": "shop == 's1'", "weight": 0.001},
+        )
+        found = client.search(name, data=[query], anns_field="vector", limit=100, ranker=boost, output_fields=["shop"])[0]
+        equal(found[0]["entity"]["shop"], "s1")
+
+    def by_ids():
+        found = client.search(name, ids=[7, 12_000], anns_field="other", limit=1, output_fields=["id"])
+        equal([hits[0]["id"] for hits in found], [7, 12_000])
+        refused(lambda: client.search(name, ids=[99_999], anns_field="other", limit=1), 1100)
+
+    def buckets():
+        found = client.search(
+            name, data=[query], anns_field="vector", limit=10, output_fields=["price"],
+            search_aggregation=SearchAggregation(
+                fields=["shop"], size=3, metrics={"mean": {"avg": "price"}}, order=[{"mean": "desc"}], top_hits=TopHits(size=2)
+            ),
+        )
+        equal([bucket.count for bucket in found.agg_buckets[0]], [2, 2, 2])
+
+    check("forms: collection", create)
+    check("forms: iterator over 20,000 rows", iterator)
+    check("forms: iterator with limit and filter", iterator_with_limit)
+    check("forms: iterator of the first generation", first_generation)
+    check("forms: groups", groups)
+    check("forms: hybrid", hybrid)
+    check("forms: scores by functions", by_functions)
+    check("forms: by ids", by_ids)
+    check("forms: buckets", buckets)
+    client.drop_collection(name)
 
 
 def client_flow(client):
@@ -344,6 +481,7 @@ def main():
     try:
         client = MilvusClient(uri=server.uri)
         struct_flow(client)
+        search_forms(client, server.port)
         client_flow(client)
         orm_flow(server.port)
         client.close()
