@@ -15,7 +15,7 @@ import {
   vectorFor,
   vectorMetrics,
 } from './search-world.js';
-import { failureOf, mustSucceed } from './support.js';
+import { extraOf, failureOf, mustSucceed, until } from './support.js';
 
 interface Way {
   readonly params: Record<string, unknown>;
@@ -220,7 +220,10 @@ describe('grouped searches', () => {
   it.each([
     ['HNSW', { group_by_field: 'g' }],
     ['HNSW', { group_by_field: 'name' }],
+    ['HNSW', { group_by_field: 'doc["g"]', json_type: 'Int64' }],
     ['FLAT', { group_by_field: 'doc["g"]', json_type: 'Int64' }],
+    ['IVF_FLAT', { group_by_field: 'g', nprobe: 1 }],
+    ['IVF_FLAT', { group_by_field: 'doc["g"]', json_type: 'Int64', nprobe: 1 }],
   ] as const)(
     'go deeper where one group has most of the near rows: %s, %o',
     { timeout: 60_000 },
@@ -244,7 +247,12 @@ describe('grouped searches', () => {
           field_name: 'v',
           index_type,
           metric_type: 'L2',
-          params: { M: 16, efConstruction: 100 },
+          params:
+            index_type === 'IVF_FLAT'
+              ? { nlist: 64 }
+              : index_type === 'HNSW'
+                ? { M: 16, efConstruction: 100 }
+                : {},
         }),
       );
       await mustSucceed(world.client.loadCollection({ collection_name }));
@@ -257,6 +265,17 @@ describe('grouped searches', () => {
       await mustSucceed(world.client.insert({ collection_name, data: rows.slice(0, 4050) }));
       await world.client.flushSync({ collection_names: [collection_name] });
       await mustSucceed(world.client.insert({ collection_name, data: rows.slice(4050) }));
+      if (index_type !== 'FLAT')
+        await until('the index of the flushed rows', async () => {
+          const answer = await world.client.search({
+            collection_name,
+            data: [0, 0],
+            limit: 1,
+            params: { explain: true },
+          } as never);
+          const plans = JSON.parse(extraOf(answer.status)['elanus.explain'] ?? '[]') as { index: string }[];
+          return plans.some(({ index }) => index === index_type) ? true : undefined;
+        });
       const { results, status } = await world.client.search({
         collection_name,
         data: [0, 0],

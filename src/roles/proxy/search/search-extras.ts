@@ -6,7 +6,7 @@ import { SearchReport } from '#segment/search/search-report.js';
 import type { CheckedSearch } from './search-request.js';
 
 /** Their searches score every row that could be a hit. */
-const exactTypes: ReadonlySet<string> = new Set(['FLAT', 'BIN_FLAT', 'SPARSE_INVERTED_INDEX']);
+export const exactTypes: ReadonlySet<string> = new Set(['FLAT', 'BIN_FLAT', 'SPARSE_INVERTED_INDEX']);
 
 export interface SearchExtras {
   readonly status: Status | undefined;

@@ -1,6 +1,6 @@
 // Search and hybrid search, as steps in the order in which they run: request, fan-out, merge, rank, fetch, encode. A new form of search is a new
 // step here, or another composition of these, and not a branch in each.
-import type { Reranker } from '#model/params/rerankers.js';
+import type { Reranker } from '#model/params/rank/rerankers.js';
 import { isLargerBetter } from '#model/schema/metric-type.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';

@@ -1,9 +1,9 @@
 // Step 1 of a search: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
-import { type Boosts, parseFunctionScore } from '#model/params/function-score.js';
 import { parsePlaceholderGroup } from '#model/params/placeholder.js';
-import type { Reranker } from '#model/params/rerankers.js';
+import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
+import type { Reranker } from '#model/params/rank/rerankers.js';
 import { structOf } from '#model/schema/struct-arrays.js';
 import type { Workers } from '#platform/workers.js';
 import type { BoostFunction, BoostFunctions, ShardSearchRequest } from '#proto/elanus/roles.js';

@@ -12,6 +12,7 @@ import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { findHits } from '#roles/proxy/search/find-hits.js';
 import type { Found } from '#roles/proxy/search/ranked.js';
+import { exactTypes } from '#roles/proxy/search/search-extras.js';
 import type { CheckedSearch } from '#roles/proxy/search/search-request.js';
 import type { Hits, KeyField } from '#segment/search/hits.js';
 import { appendHits } from '#segment/search/merge-hits.js';
@@ -83,8 +84,10 @@ class GroupRounds {
     await this.#collect(hits, this.#collectors);
     const pinned = { ...search, topK, pinned: answers.map(({ readTimestamp }) => readTimestamp) };
     for (const [query, collector] of this.#collectors.entries()) {
-      if ((hits.counts[query] as number) < topK) continue;
-      await this.#deepen(oneQuery(pinned, query), collector, pageOfQuery(hits, query));
+      const isShort = (hits.counts[query] as number) < topK;
+      if (isShort && isExactSearch(pinned)) continue;
+      const one = oneQuery(pinned, query);
+      await this.#deepen(isShort ? withoutIndex(one) : one, collector, pageOfQuery(hits, query));
       await this.#pace.rest();
     }
     return {
@@ -94,21 +97,29 @@ class GroupRounds {
     };
   }
 
-  /** Rounds of one query, whose first round found as many hits as it asked for. */
-  async #deepen(search: CheckedSearch, collector: GroupCollector, first: Hits): Promise<void> {
+  /**
+   * Rounds of one query behind the first. An index may find fewer hits than there are rows: then the last rounds are without it.
+   * @param first what the first round found
+   */
+  async #deepen(from: CheckedSearch, collector: GroupCollector, first: Hits): Promise<void> {
     const { limit, grouping } = this.#asked;
     const known = [first];
+    let search = from;
     for (let topK = search.topK; !this.#isDone(collector); topK = Math.min(TOP_K_MAX, topK * 2)) {
       const narrowed = isFilterable(grouping.keys)
         ? await this.#byFilter(search, collector)
         : byAddress(search, known);
       const { hits } = await findHits(this.#parts, { ...narrowed, topK }, this.#pace, this.#context);
       const isNew = await this.#collect(hits, [collector]);
-      if (hits.rows.length < topK) return;
-      // What is at most so many hits of each group that is not full must be enough groups, or have filled one.
-      if (!isNew && topK >= Math.min(TOP_K_MAX, limit * grouping.size)) return;
       known.push(hits);
       await this.#pace.rest();
+      if (hits.rows.length < topK) {
+        if (isExactSearch(search)) return;
+        search = withoutIndex(search);
+        continue;
+      }
+      // What is at most so many hits of each group that is not full must be enough groups, or have filled one.
+      if (!isNew && topK >= Math.min(TOP_K_MAX, limit * grouping.size)) return;
     }
   }
 
@@ -154,6 +165,14 @@ class GroupRounds {
     return isNew;
   }
 }
+
+const isExactSearch = ({ toShards, plan: { builtAs } }: CheckedSearch): boolean =>
+  toShards.exact || builtAs === undefined || exactTypes.has(builtAs);
+
+const withoutIndex = (search: CheckedSearch): CheckedSearch => ({
+  ...search,
+  toShards: { ...search.toShards, exact: true },
+});
 
 /** The hits of one query. */
 function pageOfQuery(hits: Hits, query: number): Hits {

@@ -1,12 +1,12 @@
 // Step 1 of a hybrid search: several searches and how their hits become one list, parsed and checked once.
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
-import { parseFunctionScore } from '#model/params/function-score.js';
 import { parseGrouping } from '#model/params/grouping-params.js';
 import { orderOfFields } from '#model/params/order-by.js';
 import { resolveOutputFields } from '#model/params/output-fields.js';
+import { parseFunctionScore } from '#model/params/rank/function-score.js';
+import { type Reranker, rankStrategy } from '#model/params/rank/rerankers.js';
 import { RequestParams } from '#model/params/request-params.js';
-import { type Reranker, rankStrategy } from '#model/params/rerankers.js';
 import { orderTerms, parseRankPage } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
 import type { OrderKey } from '#proto/elanus/roles.js';

@@ -2,7 +2,7 @@
 import { assertNever, must } from '#base/assert.js';
 import { int64At, keyAt } from '#model/columns/column.js';
 import { compareKeys } from '#model/columns/row-key.js';
-import type { Decay } from '#model/params/rerankers.js';
+import type { Decay } from '#model/params/rank/rerankers.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column } from '#proto/elanus/data.js';

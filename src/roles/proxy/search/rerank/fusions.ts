@@ -1,6 +1,6 @@
 // Rerankers as contributions to the score of a hit. Scores of different metrics are brought to one scale first, where the reranker asks for it.
 import { assertNever } from '#base/assert.js';
-import type { Reranker } from '#model/params/rerankers.js';
+import type { Reranker } from '#model/params/rank/rerankers.js';
 import { isLargerBetter, type MetricName } from '#model/schema/metric-type.js';
 import type { Fusion } from './fuse-hits.js';
 

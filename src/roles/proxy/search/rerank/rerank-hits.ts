@@ -1,6 +1,6 @@
 // The step between merge and page of a search that scores its hits anew: the hits of one or several searches by what the reranker makes of them.
 import { must } from '#base/assert.js';
-import type { Decay, Reranker } from '#model/params/rerankers.js';
+import type { Decay, Reranker } from '#model/params/rank/rerankers.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';

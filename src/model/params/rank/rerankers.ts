@@ -1,10 +1,10 @@
 // How the hits of one or several searches become one list: the rerankers of `rank_params` and of function_score, with Milvus's ranges and texts.
 import { ElanusError } from '#base/errors.js';
+import { RequestParams, refuse } from '#model/params/request-params.js';
 import { DataType } from '#model/schema/data-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema, FunctionSchema } from '#proto/milvus/schema.js';
-import { RequestParams, refuse } from './request-params.js';
 
 /** Scores of a hit that several searches found. */
 export type ScoreMode = 'max' | 'sum' | 'avg';

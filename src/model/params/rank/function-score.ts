@@ -1,6 +1,7 @@
 // `function_score`: functions that score hits anew. Boosts do so in each segment, before hits are brought together; at most one other function
 // makes one list of all of them.
 import { ElanusError } from '#base/errors.js';
+import { RequestParams, refuse } from '#model/params/request-params.js';
 import { fixedWidth, isStringType, isVectorType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { fieldByName } from '#model/schema/schema-view.js';
@@ -10,7 +11,6 @@ import {
   type FunctionScore,
   FunctionType,
 } from '#proto/milvus/schema.js';
-import { RequestParams, refuse } from './request-params.js';
 import { type Reranker, rerankerName, rerankFunction } from './rerankers.js';
 
 export interface Boost {
