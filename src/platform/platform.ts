@@ -26,6 +26,8 @@ export interface Platform {
   readonly workers: Workers;
   readonly passwords: Passwords;
   readonly logger: Logger;
+  /** Who did what; the logger, unless a file is kept for it. */
+  readonly audit: Logger;
   readonly metrics: Metrics;
   /** Memory that this process may use, in bytes: the machine's, or its container's when that is less. */
   readonly memoryBytes: number;

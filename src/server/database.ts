@@ -8,6 +8,8 @@ import { type RunningNode, startNode } from './node.js';
 
 export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** With `auth`: a file that gets a JSON line for each change, denied call and failed login; the log has them, from level info on, without. */
+  readonly auditFile?: string;
   /** Allows a `host` that others can reach without `auth`. */
   readonly insecure?: boolean;
 }
@@ -26,13 +28,14 @@ export interface Elanus {
 
 /** @throws ElanusError as the package's `open` says, or whatever broke */
 export async function openDatabase(folder: string | undefined, options: OpenOptions): Promise<Elanus> {
-  const { logLevel, insecure = false, ...settings } = options;
+  const { logLevel, auditFile, insecure = false, ...settings } = options;
   checkOptions(folder, settings);
   const { host = defaultConfig.host, auth = false } = settings;
   checkOpenness({ host, auth, insecure }, { host: 'host', auth: 'set auth', insecure: 'set insecure' });
   const platform = await openNodePlatform({
     ...(folder === undefined ? {} : { dataFolder: folder }),
     logLevel: logLevel ?? 'warn',
+    ...(auditFile === undefined ? {} : { auditFile }),
   });
   try {
     const node = await startNode(platform, Object.freeze({ ...defaultConfig, port: 0, ...settings }));

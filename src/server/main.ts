@@ -42,6 +42,7 @@ interface ServeOptions {
   readonly peer: Partial<Record<RoleName, readonly string[]>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly auth: boolean;
+  readonly auditLog?: string;
   readonly insecure: boolean;
   readonly memoryLimit?: number;
   readonly grpcThreads: number;
@@ -59,6 +60,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const platform = await openNodePlatform({
     ...(options.data === undefined ? {} : { dataFolder: options.data }),
     logLevel: options.logLevel,
+    ...(options.auditLog === undefined ? {} : { auditFile: options.auditLog }),
   });
   const config: Config = Object.freeze({
     ...defaultConfig,
@@ -181,6 +183,10 @@ program
     [],
   )
   .option('--auth', 'let in only users with their passwords, and let them do what they were granted', false)
+  .option(
+    '--audit-log <file>',
+    'with --auth: where to append who did what, as JSON lines (default: the log, level info)',
+  )
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
   .addHelpText(
     'after',

@@ -33,7 +33,7 @@ describe('help and options', () => {
     expect(general.stdout).toMatch(/serve .*Start a server/);
     const serve = await ended('serve', '--help');
     expect(serve).toMatchObject({ code: 0, stderr: '' });
-    for (const option of ['--data', '--port', '--host', '--log-level', '--insecure'])
+    for (const option of ['--data', '--port', '--host', '--log-level', '--auth', '--insecure'])
       expect(serve.stdout).toContain(option);
     expect(serve.stdout).toContain('19530');
     expect(serve.stdout).toContain('elanus serve --data ./data');
@@ -52,6 +52,16 @@ describe('help and options', () => {
     ['peer that is none', ['serve', '--peer', 'data-coord'], 'expected ROLE=HOST:PORT'],
     ['argument too many', ['serve', './data'], 'argument'],
     ['open to the network', ['serve', '--host', '0.0.0.0', '--port', '0'], '--insecure'],
+    [
+      'open to the network, said how',
+      ['serve', '--host', '::', '--port', '0'],
+      'add --auth (docs/security.md)',
+    ],
+    [
+      'audit log that cannot be',
+      ['serve', '--port', '0', '--audit-log', '/nowhere/there/audit'],
+      'the audit log',
+    ],
     [
       'data that is a file',
       ['serve', '--data', join(import.meta.dirname, 'process.test.ts'), '--port', '0'],

@@ -5,6 +5,7 @@ Prints one line a check and ends with the plain line `N passed, N failed`; exit 
 """
 
 import logging
+import os
 import random
 import shutil
 import signal
@@ -474,6 +475,65 @@ def orm_flow(port):
     check("ORM flow", flow)
 
 
+def users_flow(node):
+    """A server that asks who calls, on a folder of its own."""
+    folder = tempfile.mkdtemp(prefix="elanus-pymilvus-users-")
+    server = Server(node, folder, "--auth", "--audit-log", f"{folder}.audit.jsonl")
+
+    def refused(run, *texts):
+        try:
+            run()
+        except Exception as error:
+            for text in texts:
+                if text not in str(error):
+                    raise AssertionError(f"{text!r} is not in {error}") from error
+            return
+        raise AssertionError("it was answered")
+
+    def users():
+        refused(lambda: MilvusClient(uri=server.uri, token="root:wrong"), "Fail connecting to server")
+        root = MilvusClient(uri=server.uri, token="root:Milvus")
+        root.create_user("reader", "reads123")
+        root.create_role("readers")
+        root.grant_role("reader", "readers")
+        root.create_collection("docs", dimension=DIM)
+        root.create_collection("secret", dimension=DIM)
+        root.insert("docs", [{"id": 1, "vector": vector(1)}])
+        root.grant_privilege_v2("readers", "CollectionReadOnly", "docs", db_name="default")
+        reader = MilvusClient(uri=server.uri, user="reader", password="reads123")
+        equal(reader.list_collections(), ["docs"])
+        equal(reader.search("docs", data=[vector(1)], limit=1, consistency_level="Strong")[0][0]["id"], 1)
+        refused(lambda: reader.query("secret", filter="id > 0"), "permission deny to reader")
+        refused(lambda: reader.insert("docs", [{"id": 2, "vector": vector(2)}]), "PrivilegeInsert")
+        equal(sorted(root.list_users()), ["reader", "root"])
+        equal(root.describe_user("reader")["roles"], ("readers",))
+        equal([grant["privilege"] for grant in root.describe_role("readers")["privileges"]], ["CollectionReadOnly"])
+        refused(lambda: root.drop_role("readers"), "Use REVOKE API")
+        root.drop_role("readers", force_drop=True)
+        refused(lambda: reader.search("docs", data=[vector(1)], limit=1), "permission deny")
+        root.update_password("reader", "reads123", "reads456")
+        refused(lambda: reader.get_server_version(), "auth check failure")
+        reader.close()
+        root.close()
+        with open(f"{folder}.audit.jsonl") as lines:
+            text = lines.read()
+        for part in ["CreateRole", "login_refused", "denied"]:
+            if part not in text:
+                raise AssertionError(f"{part} is not in the audit log")
+        for part in ["reads123", "reads456", "Milvus"]:
+            if part in text:
+                raise AssertionError("a password is in the audit log")
+
+    try:
+        check("users", users)
+        check("clean stop with users", lambda: equal(server.stop(), 0))
+    finally:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.remove(f"{folder}.audit.jsonl")
+
+
 def main():
     node = sys.argv[1] if len(sys.argv) > 1 else "node"
     folder = tempfile.mkdtemp(prefix="elanus-pymilvus-")
@@ -485,6 +545,7 @@ def main():
         client_flow(client)
         orm_flow(server.port)
         client.close()
+        users_flow(node)
         check("clean stop", lambda: equal(server.stop(), 0))
 
         def again(name):

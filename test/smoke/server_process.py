@@ -37,9 +37,9 @@ class Checks:
 class Server:
     """One server process on a folder; the port is whatever was free."""
 
-    def __init__(self, node, folder):
+    def __init__(self, node, folder, *options):
         self.process = subprocess.Popen(
-            [node, MAIN, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, text=True
+            [node, MAIN, "serve", "--data", folder, "--port", "0", *options], stdout=subprocess.PIPE, text=True
         )
         timer = threading.Timer(30, self.process.kill)
         timer.start()

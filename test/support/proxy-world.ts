@@ -21,6 +21,7 @@ import { CollectionAccess } from '#roles/proxy/collection-access.js';
 import { methodTable } from '#roles/proxy/methods.js';
 import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import { grpcMethods, publicCalls } from '#roles/proxy/public-service.js';
+import { Audit } from '#roles/proxy/users/audit.js';
 import { openLogins } from '#roles/proxy/users/logins.js';
 import {
   type Client,
@@ -124,7 +125,7 @@ export function openProxyWorld(
   const logins = openLogins(platform, peers);
   const parts = {
     platform,
-    guard: auth ? { logins, definitions: peers.definitions } : undefined,
+    guard: auth ? { logins, audit: new Audit(platform), definitions: peers.definitions } : undefined,
     callDeadlineMs: CALL_DEADLINE_MS,
     methods: methodTable({ ...peers, platform, settings, access, logins, nodes: { of: () => [] } }),
   };

@@ -130,6 +130,14 @@ const everyPrivilege: readonly string[] = [...collectionAll, ...databaseAll, ...
 export const privilegesOf = (type: ObjectType): readonly string[] =>
   everyPrivilege.filter((name) => objectTypeOf(name) === type);
 
+const quiet: ReadonlySet<string> = new Set<string>([
+  ...[...collectionReads, ...databaseReads, ...clusterReads],
+  ...['Insert', 'Delete', 'Upsert', 'Flush', 'FlushAll', 'GetImportProgress', 'ListImport'],
+  ...['DescribeSnapshot', 'ListSnapshots'],
+]);
+/** Reads, and writes of rows: what happens many times a second, and changes neither definitions nor rights. */
+export const isQuiet = (privilege: Privilege): boolean => quiet.has(privilege);
+
 /** Whether a grant may name the privilege together with that kind of object. */
 export const belongsTo = (privilege: string, type: ObjectType): boolean =>
   privilege === ANY ||

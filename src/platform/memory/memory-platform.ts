@@ -47,6 +47,7 @@ export interface MemoryPlatform extends Platform {
   /** What `files` is built on: for faults, for a look from outside, and for the next process. */
   readonly disk: MemoryFiles;
   readonly logger: MemoryLogger;
+  readonly audit: MemoryLogger;
   readonly host: string;
   /**
    * The process dies now: timers stay silent, calls and stores never answer it again, its ports are gone, its disk keeps what was written.
@@ -104,6 +105,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     }),
     passwords: memoryPasswords(seededRandom(1)),
     logger: new MemoryLogger(() => clock.now()),
+    audit: new MemoryLogger(() => clock.now()),
     metrics: new MemoryMetrics(),
     memoryBytes: options.memoryBytes ?? 2 ** 40,
     crc32,

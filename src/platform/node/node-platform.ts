@@ -21,6 +21,7 @@ import { NodeFiles } from '#platform/node/files/node-files.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
+import { openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { NodePasswords } from './node-passwords.js';
 import { nodeClock, nodeTimers } from './node-time.js';
@@ -34,18 +35,21 @@ export interface NodePlatformOptions {
   /** Not given: files and metadata live in memory and are gone with the process. */
   readonly dataFolder?: string;
   readonly logLevel?: LogLevel;
+  /** Where who did what is appended, as JSON lines; not given: the log has it, from level info on. */
+  readonly auditFile?: string;
   /** Threads that compute; the machine's, at most 8, when not given. */
   readonly parallelism?: number;
 }
 
 /** @throws folder_in_use when another opener holds the data folder, folder_unusable when it cannot be one */
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
+  const logger = new ConsoleLogger(options.logLevel ?? 'info');
+  const audit = options.auditFile === undefined ? undefined : openAuditFile(options.auditFile, logger);
   const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
   const workers = new NodeWorkers(
     options.parallelism === undefined ? {} : { parallelism: options.parallelism },
   );
   const passwords = new NodePasswords();
-  const logger = new ConsoleLogger(options.logLevel ?? 'info');
   let closing: Promise<void> | undefined;
   return {
     clock: nodeClock,
@@ -58,11 +62,13 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     workers,
     passwords,
     logger,
+    audit: audit?.logger ?? logger,
     metrics: new PromMetrics(),
     memoryBytes: memoryBytes(),
     crc32,
     close() {
       closing ??= runStopSteps(nodeTimers, [
+        { name: 'writing the audit log', withinMs: PART_MS, run: async () => audit?.close() },
         { name: 'ending the thread of passwords', withinMs: PART_MS, run: () => passwords.close() },
         { name: 'ending the compute threads', withinMs: PART_MS, run: () => workers.close() },
         { name: 'closing the data folder', withinMs: 3 * PART_MS + 500, run: closeStores },

@@ -1,6 +1,7 @@
 // The client surface: builds the parts of the proxy and joins them. Owns nothing durable.
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
+import { Audit } from '#roles/proxy/users/audit.js';
 import { type Gate, gateOf } from '#roles/proxy/users/guard.js';
 import { openLogins } from '#roles/proxy/users/logins.js';
 import type { Next } from '#rpc/interceptors.js';
@@ -36,7 +37,8 @@ export class ProxyNode {
     const access = new CollectionAccess({ ...peers, timers: platform.timers });
     const logins = openLogins(platform, peers);
     const methods = methodTable({ ...peers, platform, settings, access, logins });
-    const guard = settings.auth ? { logins, definitions: peers.definitions } : undefined;
+    const audit = new Audit(platform);
+    const guard = settings.auth ? { logins, audit, definitions: peers.definitions } : undefined;
     const parts = { platform, methods, callDeadlineMs: settings.callDeadlineMs, guard };
     const gate = guard && gateOf(guard);
     return { methods: grpcMethods(parts), calls: publicCalls(parts), access, gate };

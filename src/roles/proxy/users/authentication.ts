@@ -34,6 +34,12 @@ export function readLogin(header: string | undefined): Login {
   return { user: token.slice(0, colon), password: token.slice(colon + 1) };
 }
 
+/** Who a header says it is of, right or wrong; for people, not for decisions. */
+export function claimedUser(header: string | undefined): string | undefined {
+  const token = header === undefined || header.length > HEADER_LENGTH_MAX ? undefined : textOfBase64(header);
+  return token?.includes(':') === true ? token.slice(0, Math.min(token.indexOf(':'), 64)) : undefined;
+}
+
 /** @returns undefined for what is no base64 of UTF-8 */
 export function textOfBase64(text: string): string | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined;

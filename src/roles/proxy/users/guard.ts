@@ -1,17 +1,20 @@
 // The steps of the public chain that ask who calls and whether they may: the first before the request is read, the second with it. Where
 // authentication is off there are none, and a call costs what it did.
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import type { DefinitionsDefinition } from '#proto/elanus/roles.js';
-import type { Interceptor } from '#rpc/interceptors.js';
+import type { Interceptor, ServiceMethod } from '#rpc/interceptors.js';
 import type { Client } from '#rpc/service.js';
 import type { AccessRow } from './access-row.js';
 import { accessTable, telemetryAccess } from './access-table.js';
+import { type Audit, objectsOf } from './audit.js';
 import { authorize } from './authorization.js';
 import type { Logins } from './logins.js';
 
 export interface Guard {
   readonly logins: Logins;
+  readonly audit: Audit;
   readonly definitions: Pick<Client<typeof DefinitionsDefinition>, 'describeCollection'>;
 }
 
@@ -28,29 +31,51 @@ export interface Gate {
   permit(method: string, request: object, context: CallContext & { readonly user: string }): Promise<void>;
 }
 
-export const gateOf = ({ logins, definitions }: Guard): Gate => ({
-  admit: (context) => logins.authentication.userOf(context),
-  permit: async (method, request, context) => {
-    const rights = await logins.directory.rights(context);
-    await authorize(must(rows.get(method), method), request, { rights, definitions }, context);
-  },
+export const gateOf = (guard: Guard): Gate => ({
+  admit: (context) => userOf(guard, 'REST', context),
+  permit: (method, request, context) => permit(guard, { key: method, name: method }, request, context),
 });
+
+async function userOf({ logins, audit }: Guard, call: string, context: CallContext): Promise<string> {
+  try {
+    return await logins.authentication.userOf(context);
+  } catch (error) {
+    audit.loginRefused(call, context, error);
+    throw error;
+  }
+}
+
+async function permit(
+  { logins, definitions, audit }: Guard,
+  { key, name }: Pick<ServiceMethod, 'key' | 'name'>,
+  request: object,
+  context: CallContext & { readonly user: string },
+): Promise<void> {
+  const row = must(rows.get(key), key);
+  const rights = await logins.directory.rights(context);
+  try {
+    await authorize(row, request, { rights, definitions }, context);
+  } catch (error) {
+    if (error instanceof ElanusError && error.key === 'permission_denied')
+      audit.denied(name, objectsOf(row, request, context), context, error);
+    throw error;
+  }
+}
 
 /** From here on the context says who calls, and what showed it is not passed on. */
 export const authenticated =
-  ({ logins }: Guard): Interceptor =>
-  async (_method, request, context, next) => {
-    const user = await logins.authentication.userOf(context);
+  (guard: Guard): Interceptor =>
+  async (method, request, context, next) => {
+    const user = await userOf(guard, method.name, context);
     const { authorization: _secret, ...metadata } = context.metadata;
     return next(request, { ...context, metadata, user });
   };
 
 export const authorized =
-  ({ logins, definitions }: Guard): Interceptor =>
+  (guard: Guard): Interceptor =>
   async (method, request, context, next) => {
-    const row = rows.get(method.key);
     const user = must(context.user, 'a call that was not authenticated');
-    const rights = await logins.directory.rights(context);
-    await authorize(must(row, method.key), request, { rights, definitions }, { ...context, user });
-    return next(request, context);
+    await permit(guard, method, request, { ...context, user });
+    const row = must(rows.get(method.key), method.key);
+    return guard.audit.run(method.name, row, request, context, () => next(request, context));
   };
