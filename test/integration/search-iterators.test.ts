@@ -1,6 +1,6 @@
 // Search iterators through the real client and over the wire: every hit once, best first, whatever the batch, the metric and what is written
 // meanwhile; equal scores among them. An index would leave hits out, so the collection has one that is asked by other searches.
-import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mustSucceed, openWorld, randomOf, type World } from './support.js';
 
@@ -196,6 +196,60 @@ describe('search iterators', () => {
     expect(ids.length).toBe(ROWS);
     expect(new Set(ids).size).toBe(ROWS);
     expect(ids.at(-1)).toBe(7);
+  });
+
+  it('elements of rows, each once', async () => {
+    const name = 'elements';
+    const chunks = (id: number) => Array.from({ length: id % 4 }, (_, at) => ({ emb: [id % 9, at] }));
+    await mustSucceed(
+      client.createCollection({
+        collection_name: name,
+        fields: [
+          { name: 'id', data_type: DataType.Int64, is_primary_key: true },
+          { name: 'vector', data_type: DataType.FloatVector, dim: 2 },
+          {
+            name: 'chunks',
+            data_type: DataType.Array,
+            element_type: DataType.Struct,
+            max_capacity: 4,
+            fields: [{ name: 'emb', data_type: DataType.FloatVector, dim: 2 }],
+          },
+        ],
+      }),
+    );
+    for (const field_name of ['vector', 'chunks[emb]'])
+      await mustSucceed(
+        client.createIndex({ collection_name: name, field_name, index_type: 'HNSW', metric_type: 'L2' }),
+      );
+    await mustSucceed(client.loadCollection({ collection_name: name }));
+    const data = Array.from({ length: 600 }, (_, id) => ({ id, vector: [0, 0], chunks: chunks(id) }));
+    await mustSucceed(client.insert({ collection_name: name, data: data.slice(0, 400) }));
+    await client.flushSync({ collection_names: [name] });
+    await mustSucceed(client.insert({ collection_name: name, data: data.slice(400) }));
+    const found: string[] = [];
+    let params: Record<string, unknown> = { guarantee_timestamp: 0 };
+    for (;;) {
+      const answer = await client.search({
+        collection_name: name,
+        anns_field: 'chunks[emb]',
+        data: [1, 1],
+        limit: 100,
+        output_fields: ['id'],
+        params: { iterator: true, search_iter_v2: true, search_iter_batch_size: 100, ...params },
+      } as never);
+      expect(answer.status.reason).toBe('');
+      const results = answer.results as unknown as { id: string; offset: string }[];
+      if (results.length === 0) break;
+      for (const { id, offset } of results) found.push(`${id} ${offset}`);
+      const { token, last_bound } = answer.search_iterator_v2_results ?? {};
+      params = {
+        search_iter_id: token,
+        search_iter_last_bound: last_bound,
+        guarantee_timestamp: answer.session_ts,
+      };
+    }
+    const wanted = data.flatMap(({ id }) => chunks(id).map((_, at) => `${id} ${at}`));
+    expect(found.sort()).toEqual(wanted.sort());
   });
 
   it('are refused with the reason', async () => {

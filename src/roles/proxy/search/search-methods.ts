@@ -47,7 +47,8 @@ export class SearchMethods {
 
   readonly search: PublicHandler<'search'> = async (request, context) => {
     const scope = await readScope(this.#parts, request, context);
-    const search = await this.#pinned(await checkSearch(request, scope, this.#checks));
+    const checked = await checkSearch(request, scope, this.#checks);
+    const search = checked.toShards.atGuarantee ? await this.#pinned(checked) : checked;
     return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
   };
 
@@ -60,34 +61,31 @@ export class SearchMethods {
 
   async #run(asked: CheckedSearch, context: CallContext): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
-    const search = await withVectors(this.#parts, asked, context);
+    const search = asked.ids === undefined ? asked : await withVectors(this.#parts, asked, context);
     const form = formOf(search);
-    if (search.plan.page !== undefined)
-      return this.#answer(
-        await this.#page(search, search.plan.page, pace, context),
-        form,
-        noExtras,
-        pace,
-        context,
-      );
-    if (search.buckets !== undefined) {
-      const asked = { search, request: search.buckets, form };
-      const ranked = await aggregateHits(this.#parts, asked, pace, context);
-      return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
-    }
-    if (search.plan.grouping !== undefined) {
-      const ranked = await this.#groups(search, search.plan.grouping, pace, context);
-      return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
-    }
+    const ranked = await this.#ranked(search, form, pace, context);
+    return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
+  }
+
+  /** The one place where the form of a search is chosen. */
+  #ranked(search: CheckedSearch, form: AnswerForm, pace: Pace, context: CallContext): Promise<Ranked> {
+    const { buckets: request, plan } = search;
+    if (plan.page !== undefined) return this.#page(search, plan.page, pace, context);
+    if (request !== undefined) return aggregateHits(this.#parts, { search, request, form }, pace, context);
+    if (plan.grouping !== undefined) return this.#groups(search, plan.grouping, pace, context);
+    return this.#hits(search, form, pace, context);
+  }
+
+  /** Hits by their scores, or by what a function makes of them. */
+  async #hits(search: CheckedSearch, form: AnswerForm, pace: Pace, context: CallContext): Promise<Ranked> {
     const found = await findHits(this.#parts, search, pace, context);
+    const { reranker, plan } = search;
     const scored =
-      search.reranker === undefined
-        ? found
-        : await this.#rerank([{ search, found }], search.reranker, form, pace, context);
+      reranker === undefined ? found : await this.#rerank([{ search, found }], reranker, form, pace, context);
     const hits = pageHits(scored.hits, pageOf(search));
-    const { order } = search.plan;
-    const ranked = { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
-    return this.#answer(ranked, form, searchExtras(found.answers, search), pace, context);
+    const { order } = plan;
+    if (order.length === 0) return { ...scored, hits };
+    return { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
   }
 
   async #runHybrid(
@@ -160,7 +158,7 @@ export class SearchMethods {
 
   /** The first page of an iterator reads now, and the answer says when that was; the client sends it along with the others. */
   async #pinned(search: CheckedSearch): Promise<CheckedSearch> {
-    if (!search.toShards.atGuarantee || search.guaranteeTimestamp > 0n) return search;
+    if (search.guaranteeTimestamp > 0n) return search;
     const { timestamp } = await this.#parts.rootCoord.allocTimestamp({ count: 1 });
     return { ...search, guaranteeTimestamp: timestamp };
   }
