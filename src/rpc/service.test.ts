@@ -14,6 +14,7 @@ const complete = (): LoadStateResponse => ({
   outOfMemory: false,
   damaged: false,
   channels: [],
+  leftOutFieldIds: [],
   resourceGroup: '',
 });
 

@@ -100,6 +100,7 @@ describe('records of version 1', () => {
         [1n, 'creating'],
         [2n, 'created'],
         [4n, 'dropping'],
+        [17n, 'created'],
       ],
     ]);
     expect(catalog.resolve({ database: '', name: 'golden', id: 2n })).toMatchObject({
@@ -126,12 +127,21 @@ describe('records of version 1', () => {
     const type = parsedType(LoadRecord, parseLoad, loadRecord);
     const loads = await recordTable(store, prefix, type).list();
     expect(loads).toEqual([
-      { collectionId: 2n, scope: { kind: 'collection' }, resourceGroup: '__default_resource_group' },
       {
-        ...{ collectionId: 4n, resourceGroup: '__default_resource_group' },
+        collectionId: 2n,
+        scope: { kind: 'collection' },
+        resourceGroup: '__default_resource_group',
+        leftOut: [],
+      },
+      {
+        ...{ collectionId: 4n, resourceGroup: '__default_resource_group', leftOut: [] },
         scope: { kind: 'partitions', partitionIds: [3n, 6n] },
       },
-      { collectionId: 5n, scope: { kind: 'collection' }, resourceGroup: 'analytics' },
+      { collectionId: 5n, scope: { kind: 'collection' }, resourceGroup: 'analytics', leftOut: [] },
+      {
+        ...{ collectionId: 6n, resourceGroup: '__default_resource_group', leftOut: [101n, 104n] },
+        scope: { kind: 'collection' },
+      },
     ]);
     const again = loads.map((load) => Uint8Array.from(type.encode(load).finish()));
     expect(again).toEqual(expected(prefix).map(({ value }) => value));

@@ -132,6 +132,10 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
       ...{ ...collection, state: 'created', aliases: ['other'], partitionKeyCount: 16 },
       droppingPartitions: [{ id: 5n, name: 'gone', createdTimestamp: 1n << 41n }],
     }),
+    'collection-changed': kept(`root-coord/collection/${idKey(17n)}`, CollectionRecord, {
+      ...{ ...collection, id: 17n, state: 'created', database: 'other' },
+      ...{ lastFieldId: 110n, schemaTimestamp: 1n << 41n },
+    }),
     'collection-dropping': kept(`root-coord/collection/${idKey(4n)}`, CollectionRecord, {
       ...{ ...collection, id: 4n, state: 'dropping' },
     }),
@@ -166,6 +170,9 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
     }),
     'load-in-group': kept(`querycoord-collection-loadinfo/${idKey(5n)}`, LoadRecord, {
       ...{ collectionId: 5n, allPartitions: true, replicaNumber: 1, resourceGroup: 'analytics' },
+    }),
+    'load-fields': kept(`querycoord-collection-loadinfo/${idKey(6n)}`, LoadRecord, {
+      ...{ collectionId: 6n, allPartitions: true, replicaNumber: 1, leftOutFieldIds: [101n, 104n] },
     }),
     'resource-group': kept('querycoord-resource-group/analytics', ResourceGroupRecord, {
       ...{ name: 'analytics', created: 1n << 41n },

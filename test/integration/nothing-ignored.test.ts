@@ -216,20 +216,6 @@ describe('nothing is accepted and ignored', () => {
       1100,
       'does not contain partition key field tenant',
     ],
-    [
-      'a load of some fields',
-      'loadCollection',
-      { ...load, loadFields: ['id', 'vector'] },
-      3000,
-      'load_fields without age',
-    ],
-    [
-      'a load without dynamic fields',
-      'loadCollection',
-      { ...load, skipLoadDynamicField: true },
-      3000,
-      'skip_load_dynamic_field',
-    ],
     ['a load param', 'loadCollection', { ...load, loadParams: { speed: '9' } }, 3000, 'load param speed'],
     [
       'a priority',

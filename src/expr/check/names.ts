@@ -4,6 +4,7 @@ import type { CurrentNode, PathNode, Step } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { FieldOperand, FieldRef, JsonOperand, Operand } from '#expr/typed.js';
 import { DataType, isVectorType } from '#model/schema/data-type.js';
+import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dataTypeName, dynamicField, META_FIELD_NAME } from '#model/schema/schema-view.js';
 import type { CollectionSchema, FieldSchema, StructArrayFieldSchema } from '#proto/milvus/schema.js';
 import { fieldTypeName, valueTypeOf } from './comparison.js';
@@ -34,6 +35,7 @@ export function resolvePath(schema: CollectionSchema, node: PathNode): Named {
   if (field !== undefined) return resolveInField(field, node);
   const struct = schema.structArrayFields.find((candidate) => candidate.name === node.name);
   if (struct !== undefined) return resolveInStruct(struct, node);
+  refuseNotLoaded(schema, node.name);
   const dynamic = dynamicField(schema);
   if (dynamic === undefined) throw new FilterSyntaxError(`field ${node.name} not exist`, node.begin);
   const keys = jsonPath(node);

@@ -1,7 +1,9 @@
 // A query that aggregates: `group_by_fields`, and calls such as `sum(price)` among its `output_fields`. What can be grouped and summed follows
 // Milvus, with its texts; the names of calls do not care for case, and a result is called what the client wrote.
+
 import { ElanusError } from '#base/errors.js';
 import { DataType } from '#model/schema/data-type.js';
+import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { isAggregateText, isCountText } from './output-fields.js';
@@ -73,6 +75,7 @@ export function aggregateQuery(
 
 function groupField(schema: CollectionSchema, name: string): FieldSchema {
   const field = fieldByName(schema, name);
+  if (field === undefined) refuseNotLoaded(schema, name);
   if (field === undefined || field.isDynamic) throw unknown(name);
   if (!groupTypes.has(field.dataType))
     refuse(`group by field ${name} has unsupported data type ${dataTypeName(field.dataType)}`);

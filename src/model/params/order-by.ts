@@ -1,8 +1,10 @@
 // `order_by_fields` of a query: `price:desc,name`, each field with its direction and, ours, where nulls go. As in Milvus, nulls are where a value
 // above all others would: last in ascending order, first in descending.
+
 import { ElanusError } from '#base/errors.js';
 import { DataType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
+import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -75,6 +77,7 @@ export function orderOfFields(schema: CollectionSchema, terms: readonly OrderTer
   const seen = new Set<bigint>();
   for (const { name, descending, nullsFirst } of terms) {
     const field = fieldByName(schema, name);
+    if (field === undefined) refuseNotLoaded(schema, name);
     if (field === undefined || field.isDynamic)
       throw new ElanusError('refused', `field ${shown(name)} not exist: order by takes fields of the schema`);
     if (!orderedTypes.has(field.dataType))

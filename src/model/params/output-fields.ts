@@ -1,8 +1,10 @@
 // Which columns an answer carries and which names it lists, from the `output_fields` of a Search or Query.
 // A dynamic key is answered by a `$meta` column that has the keys asked for, plus the key's name: clients pick the key out of the column.
+
 import { ElanusError } from '#base/errors.js';
 import { pickMetaKeys } from '#model/columns/meta-keys.js';
 import { primaryField } from '#model/schema/field.js';
+import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dynamicField, META_FIELD_NAME } from '#model/schema/schema-view.js';
 import { structArrays, structOf } from '#model/schema/struct-arrays.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -45,8 +47,7 @@ export function resolveOutputFields(
     if (ALL.has(name)) for (const field of schema.fields) chosen.set(field.name, field.fieldID);
     else if (struct !== undefined) for (const field of struct.columns) chosen.set(field.name, field.fieldID);
     else if (id !== undefined) chosen.set(name, id);
-    else if (meta !== undefined) dynamicKeys.add(dynamicKeyOf(schema, name));
-    else throw new ElanusError('refused', `field ${name} not exist`);
+    else dynamicKeys.add(dynamicKeyOf(schema, name));
   }
   // For a sub-field the answer names the struct that it comes in.
   const columnNames = [...chosen].map(([name, id]) => structOf(schema, id)?.struct.name ?? name);
@@ -96,6 +97,8 @@ function countOf(requested: readonly string[], call: 'search' | 'query'): Output
 const pathSteps = /\[\s*(?:"([^"]*)"|'([^']*)'|\d+)\s*\]/y;
 /** `$meta["k"]` names the same key as `k`; longer paths are refused as in Milvus, rather than answered by nothing. */
 function dynamicKeyOf(schema: CollectionSchema, name: string): string {
+  refuseNotLoaded(schema, name);
+  if (dynamicField(schema) === undefined) throw new ElanusError('refused', `field ${name} not exist`);
   const open = name.indexOf('[');
   if (open <= 0 || !name.endsWith(']')) return name;
   const root = name.slice(0, open).trim();

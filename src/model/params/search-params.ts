@@ -1,6 +1,8 @@
 // search_params and query_params as typed objects, with Milvus's ranges and texts.
 // Keys of later versions that would change the result are refused; mere hints are read over.
+
 import { ElanusError } from '#base/errors.js';
+import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { isLargerBetter, isMetricName, type MetricName, metricNames } from '#model/schema/metric-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import { isVectorList } from '#model/schema/struct-arrays.js';
@@ -160,6 +162,7 @@ const searchedType = (field: FieldSchema): number =>
   isVectorList(field) ? field.elementType : field.dataType;
 
 function annsFieldOf(schema: CollectionSchema, name: string | undefined): FieldSchema {
+  if (name !== undefined && fieldByName(schema, name) === undefined) refuseNotLoaded(schema, name);
   if (name === undefined) {
     const [first, ...others] = schema.fields.filter(
       (field) => vectorTypeOf(searchedType(field)) !== undefined,

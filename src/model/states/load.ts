@@ -23,6 +23,8 @@ export interface LoadDefinition {
   readonly scope: LoadScope;
   /** Whose query-nodes serve it. */
   readonly resourceGroup: string;
+  /** Fields that are not loaded, ascending; those that come later are. */
+  readonly leftOut: readonly bigint[];
 }
 
 /** Why the last round did not serve all: it does not fit in memory, a file is damaged or gone, or anything else, which is tried again. */
@@ -86,19 +88,21 @@ export const namedPartitions = (scope: LoadScope): readonly bigint[] =>
 export function parseLoad(record: LoadRecord): LoadDefinition {
   const { collectionId, allPartitions, partitionIds } = record;
   const resourceGroup = record.resourceGroup === '' ? DEFAULT_RESOURCE_GROUP : record.resourceGroup;
-  if (allPartitions) return { collectionId, scope: { kind: 'collection' }, resourceGroup };
+  const leftOut = record.leftOutFieldIds;
+  if (allPartitions) return { collectionId, scope: { kind: 'collection' }, resourceGroup, leftOut };
   if (partitionIds.length === 0)
     throw new ElanusError(
       'data_corrupt',
       `the load of collection ${collectionId} names no partition, expected all or at least one; restore the data folder from a copy`,
     );
-  return { collectionId, scope: { kind: 'partitions', partitionIds }, resourceGroup };
+  return { collectionId, scope: { kind: 'partitions', partitionIds }, resourceGroup, leftOut };
 }
 
-export const loadRecord = ({ collectionId, scope, resourceGroup }: LoadDefinition): LoadRecord => ({
+export const loadRecord = ({ collectionId, scope, resourceGroup, leftOut }: LoadDefinition): LoadRecord => ({
   collectionId,
   partitionIds: [...namedPartitions(scope)],
   allPartitions: scope.kind === 'collection',
   replicaNumber: 1,
   resourceGroup: resourceGroup === DEFAULT_RESOURCE_GROUP ? '' : resourceGroup,
+  leftOutFieldIds: [...leftOut],
 });

@@ -358,14 +358,14 @@ describe('each move that is drawn, and no other', () => {
 describe('a load', () => {
   const resourceGroup = '__default_resource_group';
   const definition = {
-    ...{ collectionId: 7n, resourceGroup },
+    ...{ collectionId: 7n, resourceGroup, leftOut: [5n] },
     scope: { kind: 'partitions', partitionIds: [3n, 4n] },
   } as const;
   const failure = { cause: 'memory', reason: 'too large' } as const;
   const moved = (...events: LoadEvent[]) => events.reduce(moveLoad, beginLoad(definition));
 
   test('is read as it was written, and one that names no partition is damage', () => {
-    const whole = { collectionId: 7n, scope: { kind: 'collection' }, resourceGroup } as const;
+    const whole = { collectionId: 7n, scope: { kind: 'collection' }, resourceGroup, leftOut: [] } as const;
     for (const one of [definition, whole, { ...whole, resourceGroup: 'analytics' }])
       expect(parseLoad(LoadRecord.decode(LoadRecord.encode(loadRecord(one)).finish()))).toEqual(one);
     expect(() => parseLoad(LoadRecord.fromPartial({ collectionId: 7n }))).toThrow(/names no partition/);
@@ -385,7 +385,7 @@ describe('a load', () => {
 
   test('begins again with more partitions, and goes on with fewer', () => {
     const fewer = { ...definition, scope: { kind: 'partitions', partitionIds: [3n] } } as const;
-    const whole = { collectionId: 7n, scope: { kind: 'collection' }, resourceGroup } as const;
+    const whole = { collectionId: 7n, scope: { kind: 'collection' }, resourceGroup, leftOut: [] } as const;
     expect(loadProgress(moved({ kind: 'served' }, { kind: 'widened', to: whole }))).toBe(0);
     expect(moved({ kind: 'served' }, { kind: 'narrowed', to: fewer })).toMatchObject({
       ...fewer,

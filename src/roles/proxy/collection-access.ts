@@ -106,7 +106,8 @@ export class CollectionAccess {
 
   /**
    * Returns once the collection is served; a load that is under way is waited for within the deadline.
-   * @returns the partitions there are that are loaded: a shard that has not heard of a release or a drop yet serves more
+   * @returns the partitions there are that are loaded: a shard that has not heard of a release or a drop yet serves more; and the fields
+   *   that are not loaded
    * @throws collection_not_loaded
    */
   async requireLoaded(
@@ -114,7 +115,7 @@ export class CollectionAccess {
     context: CallContext,
     deadlineMs: number,
     nowMs: () => number,
-  ): Promise<readonly bigint[]> {
+  ): Promise<{ readonly partitionIds: readonly bigint[]; readonly leftOut: readonly bigint[] }> {
     for (;;) {
       const state = await this.#queryCoord.loadState({ collectionId: collection.record.id }, context);
       if (!state.known)
@@ -122,7 +123,11 @@ export class CollectionAccess {
           'collection_not_loaded',
           `collection not loaded[database=${collection.database}][collection=${collection.schema.name}]; load it first`,
         );
-      if (state.progress >= 100) return loadedPartitions(collection, state.partitionIds);
+      if (state.progress >= 100)
+        return {
+          partitionIds: loadedPartitions(collection, state.partitionIds),
+          leftOut: state.leftOutFieldIds,
+        };
       const failure = loadFailure(collection.schema.name, state);
       if (failure !== undefined) throw failure;
       if (context.signal.aborted || nowMs() >= deadlineMs) {

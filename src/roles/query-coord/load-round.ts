@@ -1,5 +1,6 @@
 // One round of a loaded collection: what should be served is read, placed on query-nodes, and handed to the owner of each shard.
 import { ElanusError } from '#base/errors.js';
+import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { Load } from '#model/states/load.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
@@ -17,7 +18,7 @@ export interface RoundParts {
 /** @param nodes the query-nodes that may serve the collection */
 export async function serveRound(
   { peers, distribution, moves }: RoundParts,
-  { collectionId, scope }: Load,
+  { collectionId, scope, leftOut }: Load,
   nodes: readonly bigint[],
 ): Promise<void> {
   // Before anything is read: what a later round reads is newer, and carries a later version.
@@ -49,6 +50,7 @@ export async function serveRound(
       partitionIds,
       schema: collection.schema,
       indexes: collection.indexes,
+      leftOutFieldIds: leftOut,
       version,
     });
     const serverId = owners.get(vchannel) ?? 0n;
@@ -60,12 +62,12 @@ export async function serveRound(
 /** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */
 export async function checkMemory(
   peers: QueryCoordPeers,
-  collectionId: bigint,
+  { collectionId, leftOut }: Pick<Load, 'collectionId' | 'leftOut'>,
   isNew: (partitionId: bigint) => boolean,
 ): Promise<void> {
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
   const { segments } = await peers.channelRegistry.listSegments({ collectionId });
-  const schema = collection?.schema;
+  const schema = collection?.schema && loadedSchema(collection.schema, leftOut);
   const wanted = segments.filter((segment) => !segment.isLevelZero && isNew(segment.partitionId));
   if (schema === undefined || wanted.length === 0) return;
   const bytes = wanted.reduce((sum, segment) => sum + rowsEstimate(schema, segment), 0);

@@ -31,6 +31,7 @@ import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
 import { ResourceGroups } from '#roles/query-coord/groups/resource-groups.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { Distribution } from './distribution.js';
+import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
 import { checkMemory, servedSegments, serveRound } from './load-round.js';
 import { chooseMoves } from './move-segments.js';
@@ -237,17 +238,11 @@ export class QueryCoord {
       () => this.#groups,
       (change) => this.#regroup(change),
     ),
-    loadCollection: async ({ collectionId, partitionIds, replicaNumber, resourceGroup }) => {
-      if (replicaNumber > 1) {
-        throw new ElanusError(
-          'invalid_parameter',
-          `failed to spawn replica for collection: replica number ${replicaNumber} needs as many query nodes, there is 1; load with replica_number 1: invalid parameter`,
-        );
-      }
+    loadCollection: async (request) => {
+      const { collectionId, replicaNumber, resourceGroup } = request;
+      refuseReplicas(replicaNumber);
       const change = await this.#groups.serving(resourceGroup, () =>
-        this.#decide(collectionId, (before) =>
-          this.#load({ collectionId, partitionIds, resourceGroup }, before),
-        ),
+        this.#decide(collectionId, (before) => this.#load(request, before)),
       );
       // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
       if (change === 'all are wanted')
@@ -286,6 +281,7 @@ export class QueryCoord {
         outOfMemory: failure?.cause === 'memory',
         damaged: failure?.cause === 'damage',
         resourceGroup: loaded.definition.resourceGroup,
+        leftOutFieldIds: [...loaded.definition.leftOut],
         channels: this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
           vchannel,
           leaderId: serverId,
@@ -301,11 +297,9 @@ export class QueryCoord {
   };
 
   /** @param wanted `resourceGroup` empty: where it is, or the default one */
-  async #load(
-    wanted: Pick<LoadRequest, 'collectionId' | 'partitionIds' | 'resourceGroup'>,
-    before: Loaded | undefined,
-  ) {
+  async #load(wanted: Omit<LoadRequest, 'replicaNumber' | 'untilServed'>, before: Loaded | undefined) {
     const { collectionId, partitionIds } = wanted;
+    const leftOut = leftOutBy(wanted, before?.definition);
     const resourceGroup =
       wanted.resourceGroup || (before?.definition.resourceGroup ?? DEFAULT_RESOURCE_GROUP);
     if (before !== undefined && before.definition.resourceGroup !== resourceGroup)
@@ -316,11 +310,16 @@ export class QueryCoord {
     const known = held?.partitionIds ?? [];
     const merged = all ? [] : [...new Set([...known, ...partitionIds])];
     if (!all && held !== undefined && known.length === merged.length) return 'nothing';
-    await checkMemory(this.#peers, collectionId, (id) => (all || merged.includes(id)) && !known.includes(id));
+    await checkMemory(
+      this.#peers,
+      { collectionId, leftOut },
+      (id) => (all || merged.includes(id)) && !known.includes(id),
+    );
     const definition: LoadDefinition = {
       collectionId,
       scope: all ? { kind: 'collection' } : { kind: 'partitions', partitionIds: merged },
       resourceGroup,
+      leftOut,
     };
     await this.#save(
       definition,
@@ -347,9 +346,9 @@ export class QueryCoord {
     const added = namedPartitions(scope).filter((id) => !known.includes(id));
     const left = partitionIds.length === 0 ? added : [...new Set([...kept, ...added])];
     if (left.length > 0) {
-      const { resourceGroup } = current.definition;
+      const { resourceGroup, leftOut } = current.definition;
       const definition: LoadDefinition = {
-        ...{ collectionId, resourceGroup },
+        ...{ collectionId, resourceGroup, leftOut },
         scope: { kind: 'partitions', partitionIds: left },
       };
       await this.#save(definition, moveLoad(current.load, { kind: 'narrowed', to: definition }));

@@ -6,7 +6,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { DeleteRequest } from '#proto/milvus/milvus.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { readScope } from '#roles/proxy/reads/read-scope.js';
-import type { RequestFilter } from '#roles/proxy/reads/request-filter.js';
+import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import type { FoundKeys } from './shard-writes.js';
 
@@ -20,16 +20,19 @@ interface DeleteByFilter {
 /** One entry per shard, in the order of the channels. @throws collection_not_loaded; unsupported for filters that choose, not test */
 export async function findKeys(
   parts: ReadParts,
-  { request, filter }: DeleteByFilter,
+  { request, filter: sent }: DeleteByFilter,
   context: CallContext,
 ): Promise<readonly (FoundKeys | undefined)[]> {
-  if (filter.predicate?.sampleShare !== undefined || filter.predicate?.elements !== undefined)
+  if (sent.predicate?.sampleShare !== undefined || sent.predicate?.elements !== undefined)
     throw new ElanusError(
       'invalid_parameter',
       'a delete takes no random_sample and no element_filter: what it deletes would not be said; write a filter of rows',
     );
   const partitionNames = request.partitionName === '' ? [] : [request.partitionName];
   const scope = await readScope(parts, { ...request, partitionNames }, context);
+  // It was checked against all fields; some may not be loaded.
+  const source = { text: request.expr, templates: request.exprTemplateValues };
+  const filter = await requestFilter(scope.collection, source, parts.platform.workers);
   return retryWhileMoved(parts, context, () =>
     Promise.all(
       scope.collection.record.vchannels.map(async (vchannel) => {

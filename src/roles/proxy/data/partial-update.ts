@@ -61,6 +61,12 @@ export async function updatePartially(
   const partitionNames =
     request.partitionName === '' && !isKeyed ? ['_default'] : named(request.partitionName);
   const scope = await readScope(parts, { ...request, partitionNames }, context);
+  // What is not loaded cannot be read, and would be lost.
+  if (scope.lacksFields)
+    throw new ElanusError(
+      'invalid_parameter',
+      'a partial update needs all fields of the collection, and some are not loaded; load all of them, or upsert whole rows: invalid parameter',
+    );
   const shards = rowsByShard(collection, sent).map(({ shard, rows }) => ({
     shard,
     sent: rowsOfBatch(sent, rows),

@@ -1,4 +1,4 @@
-// The wishes of a load beside its partitions: checked here, for this version has one replica and loads all fields.
+// The wishes of a load beside its partitions: checked here, for this version has one replica.
 import { ElanusError } from '#base/errors.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
@@ -20,20 +20,20 @@ const unsupported = (text: string): never => {
   throw new ElanusError('unsupported', text);
 };
 
+/** Which fields a load is to leave out, and whether the client says so at all. */
+export interface FieldsWish {
+  readonly namesFields: boolean;
+  readonly leftOutFieldIds: bigint[];
+}
+
 /** That the resource group is there, query-coord checks. @throws invalid_parameter, refused, unsupported */
-export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): void {
+export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): FieldsWish {
   const { replicaNumber, resourceGroups, loadFields, skipLoadDynamicField, loadParams } = wishes;
   if (replicaNumber < 0) refuse(`replica number should be greater than 0, but got ${replicaNumber}`);
   if (resourceGroups.length > 1)
     refuse(
       `resource group num can only be 0, 1 or same as replica number, but got ${resourceGroups.length} groups for 1 replica`,
     );
-  if (loadFields.length > 0) checkLoadFields(schema, loadFields);
-  if (skipLoadDynamicField && dynamicField(schema) !== undefined) {
-    unsupported(
-      'skip_load_dynamic_field is not supported in this version: all fields are loaded; leave it out',
-    );
-  }
   for (const [key, value] of Object.entries(loadParams)) {
     // A hint that Milvus has for its queues; here loads wait for nothing but memory.
     if (key !== 'load_priority')
@@ -41,10 +41,14 @@ export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): v
     if (!['high', 'low'].includes(value.toLowerCase()))
       refuse(`load_priority should be high or low, but got ${value.slice(0, 64)}`);
   }
+  const leftOutFieldIds = loadFields.length === 0 ? [] : checkLoadFields(schema, loadFields);
+  const dynamic = dynamicField(schema);
+  if (skipLoadDynamicField && dynamic !== undefined) leftOutFieldIds.push(dynamic.fieldID);
+  return { namesFields: loadFields.length > 0 || skipLoadDynamicField, leftOutFieldIds };
 }
 
-/** A list of all fields is the same as no list. The first three refusals are Milvus's own. */
-function checkLoadFields(schema: CollectionSchema, names: readonly string[]): void {
+/** The refusals are Milvus's own. @returns fields that are not listed; the dynamic one is loaded unless it is skipped */
+function checkLoadFields(schema: CollectionSchema, names: readonly string[]): bigint[] {
   const known = new Set([...ownNames(schema), ...schema.fields.map((field) => field.name)]);
   // Who lists a struct array lists its columns.
   const listed = new Set([
@@ -66,12 +70,11 @@ function checkLoadFields(schema: CollectionSchema, names: readonly string[]): vo
   if (partitionKey !== undefined && !listed.has(partitionKey)) {
     refuse(`load field list ${list} does not contain partition key field ${partitionKey}`);
   }
-  const missing = schema.fields
-    .filter((field) => !field.isDynamic && !listed.has(field.name))
-    .map((field) => field.name);
-  if (missing.length > 0) {
-    unsupported(
-      `load_fields without ${missing.join(', ')} is not supported in this version: all fields are loaded; leave load_fields out`,
-    );
+  const clusteringKey = schema.fields.find((field) => field.isClusteringKey)?.name;
+  if (clusteringKey !== undefined && !listed.has(clusteringKey)) {
+    refuse(`load field list ${list} does not contain clustering key field ${clusteringKey}`);
   }
+  return schema.fields
+    .filter((field) => !field.isDynamic && !listed.has(field.name))
+    .map((field) => field.fieldID);
 }

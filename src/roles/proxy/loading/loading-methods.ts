@@ -88,19 +88,23 @@ export class LoadingMethods {
     const collection = await access.open(request, context);
     const collectionId = collection.record.id;
     refusePartitionNames(collection, partitionNames, 'load');
-    checkLoadWishes(collection.schema, request);
-    if (request.refresh && !(await queryCoord.loadState({ collectionId }, context)).known) {
+    const fields = checkLoadWishes(collection.schema, request);
+    const state = await queryCoord.loadState({ collectionId }, context);
+    if (request.refresh && !state.known) {
       throw new ElanusError(
         'collection_not_loaded',
         `collection not loaded[database=${collection.database}][collection=${request.collectionName}]; load it without refresh first`,
       );
     }
-    checkIndexed(collection, request.collectionName);
+    // Who names no fields leaves them as they are.
+    const leftOut = fields.namesFields ? fields.leftOutFieldIds : state.leftOutFieldIds;
+    checkIndexed(collection, request.collectionName, leftOut);
     const partitionIds = access.partitionIds(collection, partitionNames);
     await queryCoord.loadCollection(
       {
         ...{ collectionId, partitionIds, replicaNumber: request.replicaNumber },
         resourceGroup: request.resourceGroups[0] ?? '',
+        ...fields,
       },
       context,
     );
@@ -132,9 +136,10 @@ export class LoadingMethods {
 }
 
 /** As in Milvus, a collection is served only when every vector field has an index. */
-function checkIndexed({ record, schema }: OpenCollection, name: string): void {
+function checkIndexed({ record, schema }: OpenCollection, name: string, leftOut: readonly bigint[]): void {
   const missing = vectorFields(schema).filter(
-    (field) => !record.indexes.some((index) => index.fieldId === field.fieldID),
+    (field) =>
+      !leftOut.includes(field.fieldID) && !record.indexes.some((index) => index.fieldId === field.fieldID),
   );
   if (missing.length === 0) return;
   throw new ElanusError(

@@ -1,14 +1,19 @@
 // What a read covers: the collection, once it is served, and the partitions of it that are loaded or named.
 import { ElanusError } from '#base/errors.js';
+import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
 
 export interface ReadScope {
+  /** As reads see it: without fields that are not loaded. */
   readonly collection: OpenCollection;
   readonly partitionIds: bigint[];
   /** The client named none: all that are loaded when the read begins. */
   readonly loadedOnly: boolean;
+  /** Some fields are not loaded. */
+  readonly lacksFields: boolean;
 }
 
 interface ScopedRequest {
@@ -24,16 +29,30 @@ export async function readScope(
   context: CallContext,
 ): Promise<ReadScope> {
   const { access, platform } = parts;
-  const collection = await access.open(request, context);
-  refusePartitionNames(collection, request.partitionNames);
-  const named = access.partitionIds(collection, request.partitionNames);
+  const opened = await access.open(request, context);
+  refusePartitionNames(opened, request.partitionNames);
+  const named = access.partitionIds(opened, request.partitionNames);
   const nowMs = () => platform.clock.now();
-  const loaded = await access.requireLoaded(collection, context, deadlineOf(context, parts), nowMs);
+  const deadlineMs = deadlineOf(context, parts);
+  const { partitionIds: loaded, leftOut } = await access.requireLoaded(opened, context, deadlineMs, nowMs);
+  const lacksFields = leftOut.length > 0;
+  const collection = leftOut.length === 0 ? opened : withLoadedFields(opened, leftOut);
   for (const id of named) {
     if (!loaded.includes(id))
       throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
   }
   return named.length > 0
-    ? { collection, partitionIds: named, loadedOnly: false }
-    : { collection, partitionIds: [...loaded], loadedOnly: true };
+    ? { collection, partitionIds: named, loadedOnly: false, lacksFields }
+    : { collection, partitionIds: [...loaded], loadedOnly: true, lacksFields };
+}
+
+/** One for each record and list of fields: plans are kept by the record. */
+const reduced = new WeakMap<CollectionRecord, CollectionRecord>();
+
+function withLoadedFields(collection: OpenCollection, leftOut: readonly bigint[]): OpenCollection {
+  const schema = loadedSchema(collection.schema, leftOut);
+  const kept = reduced.get(collection.record);
+  const record = kept?.schema === schema ? kept : { ...collection.record, schema };
+  reduced.set(collection.record, record);
+  return { ...collection, record, schema };
 }

@@ -7,38 +7,24 @@
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { rowCountOf } from '#model/columns/column.js';
-import type { Platform } from '#platform/platform.js';
+import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
 import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type { QueryNodeDefinition, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import {
   type DeleteMessage,
   encodeDeletes,
   type ForwardedDeletes,
 } from '#roles/streaming-node/delete-message.js';
-import type { Shard } from '#roles/streaming-node/shard.js';
-import { backgroundContext, type Client } from '#rpc/service.js';
+import { backgroundContext } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
-
-interface ServedSegment {
-  readonly record: SegmentRecord;
-  /** Deletes that arrived while the segment is being loaded. */
-  waiting: ForwardedDeletes[] | undefined;
-  indexKeys: string;
-}
-
-export interface ServedSegmentsParts {
-  readonly platform: Platform;
-  readonly shard: Shard;
-  readonly queryNode: Client<typeof QueryNodeDefinition>;
-  /** An older target may lack what the owner before this one flushed. */
-  readonly versionMin: bigint;
-  /** Segments must be loaded anew: fetch a target. */
-  readonly onLost: () => void;
-  /** The file of an index cannot be read: have it built again. */
-  readonly onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>;
-}
+import {
+  keysOfIndexes,
+  type ServedSegment,
+  type ServedSegmentsParts,
+  withLoadedIndexes,
+} from './served-segment.js';
 
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
 const FORWARD_MS_MAX = 2000;
@@ -58,6 +44,8 @@ export class ServedSegments {
   #version: bigint;
   /** By it segments are loaded. It is known here before the shard works with it. */
   #schema: CollectionSchema;
+  /** Fields that are not loaded. */
+  #leftOut: readonly bigint[] = [];
   /** The newest partition that any target named: ids rise, so a later one came to be after the last target. */
   #newestPartition = 0n;
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
@@ -131,13 +119,14 @@ export class ServedSegments {
    */
   async followSchema(schema: CollectionSchema): Promise<void> {
     if (schema.version <= this.#schema.version) return;
-    this.#schema = schema;
+    this.#schema = loadedSchema(schema, this.#leftOut);
+    const updated = this.#schema;
     const segmentIds = [...this.#served].flatMap(([id, { waiting }]) => (waiting === undefined ? [id] : []));
     if (segmentIds.length === 0) return;
     const { clock } = this.#parts.platform;
     const context = { ...backgroundContext, deadlineMs: clock.now() + SCHEMA_MS_MAX };
     try {
-      await this.#parts.queryNode.updateSchema({ segmentIds, schema }, context);
+      await this.#parts.queryNode.updateSchema({ segmentIds, schema: updated }, context);
     } catch (error) {
       // Which of them have the new fields is unknown: they are loaded anew.
       this.#lose(messageOf(error));
@@ -193,11 +182,13 @@ export class ServedSegments {
     return this.#syncing.run(() => this.#sync(request, context));
   }
 
-  async #sync(request: SyncTargetRequest, context: CallContext): Promise<void> {
+  async #sync(sent: SyncTargetRequest, context: CallContext): Promise<void> {
+    const request = withLoadedIndexes(sent);
     if (request.version < this.#version)
       throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
     await this.#checkHeld(context);
     this.#checkKnown(request);
+    await this.#leaveOut(request.leftOutFieldIds);
     this.#version = request.version;
     this.#indexes = request.indexes;
     this.#unseen.clear();
@@ -218,6 +209,14 @@ export class ServedSegments {
     for (const segment of changed)
       if (this.#served.has(segment.id)) await this.#loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
+  }
+
+  /** Segments that were loaded with other fields go: the target that follows brings them anew. */
+  async #leaveOut(fieldIds: readonly bigint[]): Promise<void> {
+    if (fieldIds.join() === this.#leftOut.join()) return;
+    this.#leftOut = fieldIds;
+    this.#schema = loadedSchema(this.#parts.shard.schema, fieldIds);
+    await this.release();
   }
 
   /** @throws service_not_ready the target was made before segments were flushed that are not in it */
@@ -392,6 +391,5 @@ export class ServedSegments {
   }
 }
 
-const keysOfIndexes = ({ indexes }: SegmentRecord): string => indexes.map((file) => file.key).join();
 const outdated = (why: string): ElanusError =>
   new ElanusError('service_not_ready', `${why}; fetch the target again`);
