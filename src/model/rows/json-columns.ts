@@ -31,13 +31,16 @@ export class JsonColumns {
   readonly #autoKeyName: string | undefined;
   #rowCount = 0;
 
-  /** @throws unsupported for a field of a type that JSON import cannot fill */
-  constructor(schema: CollectionSchema) {
+  /**
+   * @param zone of times that are written without an offset
+   * @throws unsupported for a field of a type that JSON import cannot fill
+   */
+  constructor(schema: CollectionSchema, zone = 'UTC') {
     this.#schema = schema;
     const dynamic = dynamicField(schema);
     this.#meta = dynamic && new MetaSlot(dynamic, new Set(ownNames(schema)));
     const given = schema.fields.filter((field) => !(field.isPrimaryKey && field.autoID));
-    this.#slots = given.map((field) => (field === dynamic && this.#meta ? this.#meta : slotOf(field)));
+    this.#slots = given.map((field) => (field === dynamic && this.#meta ? this.#meta : slotOf(field, zone)));
     this.#byName = new Map(this.#named().map((slot) => [slot.name, slot]));
     this.#autoKeyName = schema.fields.find((field) => field.isPrimaryKey && field.autoID)?.name;
   }
@@ -296,7 +299,7 @@ function parseList(raw: string): readonly unknown[] | undefined {
   }
 }
 
-function slotOf(field: FieldSchema): FieldSlot {
+function slotOf(field: FieldSchema, zone: string): FieldSlot {
   switch (field.dataType) {
     case DataType.Bool:
     case DataType.Int8:
@@ -323,7 +326,7 @@ function slotOf(field: FieldSchema): FieldSlot {
     case DataType.Geometry:
       return new GeometrySlot(field);
     case DataType.Timestamptz:
-      return new TimestampSlot(field);
+      return new TimestampSlot(field, zone);
     case DataType.ArrayOfVector:
       return new VectorListSlot(field);
     default:

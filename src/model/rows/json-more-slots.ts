@@ -91,11 +91,14 @@ export class GeometrySlot extends BaseSlot implements FieldSlot {
 
 export class TimestampSlot extends BaseSlot implements FieldSlot {
   readonly #to: FixedBuilder;
+  readonly #zone: string;
 
-  constructor(field: FieldSchema) {
+  /** @param zone of times that are written without an offset */
+  constructor(field: FieldSchema, zone: string) {
     const to = new FixedBuilder(field, 0);
     super(field, to);
     this.#to = to;
+    this.#zone = zone;
   }
 
   add(raw: string): void {
@@ -108,7 +111,7 @@ export class TimestampSlot extends BaseSlot implements FieldSlot {
 
   #micros(raw: string): bigint | undefined {
     const text = parseJsonString(raw);
-    if (text !== undefined) return parseTimestamp(text, 'UTC');
+    if (text !== undefined) return parseTimestamp(text, this.#zone);
     const micros = int64Of(raw);
     return micros !== undefined && micros >= TIMESTAMP_MIN && micros <= TIMESTAMP_MAX ? micros : undefined;
   }

@@ -133,7 +133,7 @@ describe('bodies that are wrong', () => {
     ['text', '["a"]', /expected a vector/],
     ['a vector in place of a list', '[1,2]', /element 0/],
     ['null', '[null]', /element 0/],
-    ['NaN', '[[NaN,1]]', /value/],
+    ['NaN', '[[NaN,1]]', /element 0/],
     ['1e39', '[[1e39,1]]', /value 0 of element 0/],
     ['text in a vector', '[[1,"2"]]', /value 1 of element 0/],
     ['a list in a vector', '[[1,[2]]]', /value 1/],

@@ -97,7 +97,6 @@ class Forward {
     const waiter = deferred<HttpResponse>();
     this.#pages.set(id, waiter);
     this.#poster.push(['http', id, method, path, headers, this.#poster.body(body, true), peer]);
-    // The signal of a request aborts after its answer too, when nobody has to hear of it.
     const cancel = (): void => void (this.#pages.has(id) && this.#poster.push(['cancel', id]));
     signal.addEventListener('abort', cancel, { once: true });
     return waiter.promise;

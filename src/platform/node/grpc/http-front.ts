@@ -113,7 +113,8 @@ export class HttpFront {
     const gone = new AbortController();
     response.once('close', () => {
       charge.release();
-      gone.abort();
+      // An abort makes an error with its stack, so a client that got its answer hears nothing.
+      if (!response.writableFinished) gone.abort();
     });
     let answer: HttpResponse;
     let isLast = this.#closing;

@@ -8,7 +8,7 @@ import { JsonText } from '#server/rest/answers/json-text.js';
 import { rawJson, readObject } from '#server/rest/body.js';
 import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
 import type { Request, RestCall } from '#server/rest/rest-calls.js';
-import { missing } from '#server/rest/rest-failure.js';
+import { missing, RestFailure } from '#server/rest/rest-failure.js';
 import { float32Text, int64s } from '#server/rest/rows/cells.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
 import { queryVectors, searchedField } from '#server/rest/rows/query-vectors.js';
@@ -54,6 +54,7 @@ const searchBody = searches.extend({
   filter: z.string().default(''),
   exprParams: values.optional(),
   searchParams: values.optional(),
+  searchAggregation: values.optional(),
   orderByFields: orderFields.optional(),
 });
 
@@ -117,6 +118,11 @@ export const searchEndpoints: readonly Endpoint[] = [
     body: searchBody,
     calls: ['search'],
     answer: async (body, call) => {
+      if (body.searchAggregation !== undefined)
+        throw new RestFailure(
+          3000,
+          'searchAggregation is not supported over REST in this version; leave it out',
+        );
       const { schema } = await call.collection(body.collectionName, 'search');
       const request = { ...readParts(body, call), ...searchInput(schema, body), ...scoreOf(body) };
       const { results } = await call.rpc('search', {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { decodeInt64s } from '#model/columns/packed-array.js';
 import { primaryField } from '#model/schema/field.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
 import { FieldPartialUpdateOp_OpType, type IDs } from '#proto/milvus/schema.js';
 import type { Answer } from '#server/rest/answers/json-text.js';
 import { rawJson } from '#server/rest/body.js';
@@ -31,7 +32,7 @@ export const writeEndpoints: readonly Endpoint[] = [
     answer: async ({ data, partitionName, ...body }, call) => {
       const { schema, record } = await call.collection(body.collectionName, 'insert');
       const withKeys = record.properties.allow_insert_auto_id === 'true';
-      const read = readRows(schema, data.text, { withKeys, isPartial: false });
+      const read = readRows(schema, data.text, { withKeys, isPartial: false, zone: zoneOf(record) });
       const { insertCnt, IDs: ids } = await call.rpc('insert', {
         ...named(body, call),
         partitionName,
@@ -51,9 +52,9 @@ export const writeEndpoints: readonly Endpoint[] = [
     }),
     calls: ['upsert'],
     answer: async ({ data, partitionName, partialUpdate, fieldOps, ...body }, call) => {
-      const { schema } = await call.collection(body.collectionName, 'upsert');
+      const { schema, record } = await call.collection(body.collectionName, 'upsert');
       const isPartial = partialUpdate || fieldOps.some(({ op }) => op !== 'REPLACE');
-      const read = readRows(schema, data.text, { withKeys: true, isPartial });
+      const read = readRows(schema, data.text, { withKeys: true, isPartial, zone: zoneOf(record) });
       const { upsertCnt, IDs: ids } = await call.rpc('upsert', {
         ...named(body, call),
         partitionName,
@@ -89,6 +90,9 @@ export const writeEndpoints: readonly Endpoint[] = [
     },
   }),
 ];
+
+/** Times without an offset are of the zone of the collection, as over gRPC. */
+const zoneOf = ({ properties }: CollectionRecord): string | undefined => properties.timezone;
 
 /** The keys of a write, each int64 exactly. */
 function keysOf(ids: IDs | undefined): Answer[] {

@@ -4,7 +4,6 @@ import { bytesFromBase64 } from '#base/base64.js';
 import { messageOf } from '#base/errors.js';
 import { placeholderOf } from '#model/columns/dense-vector.js';
 import { sparseFromJson } from '#model/columns/sparse-vector.js';
-import { parseExactJson } from '#model/json/exact-json.js';
 import { forEachElement, parseJsonString } from '#model/json/json-members.js';
 import { jsonVectorLength, writeJsonVector } from '#model/rows/json-vector.js';
 import { fixedWidth } from '#model/schema/data-type.js';
@@ -114,13 +113,11 @@ function vectorBytes({ dataType, name }: FieldSchema, raw: string, index: number
   return bytes;
 }
 
-/** A number that only fits into int64 is one that a vector holds as nearly as any other. */
+/** As doubles, which is more than any element of a vector holds. */
 function numbersOf(raw: string, index: number): readonly unknown[] | undefined {
   try {
-    const values = parseExactJson(raw);
-    return Array.isArray(values)
-      ? values.map((value: unknown) => (typeof value === 'bigint' ? Number(value) : value))
-      : undefined;
+    const values: unknown = JSON.parse(raw);
+    return Array.isArray(values) ? values : undefined;
   } catch (error) {
     return notJson(`data: element ${index}: ${messageOf(error)}`);
   }

@@ -18,6 +18,8 @@ export interface RowsOptions {
   readonly withKeys: boolean;
   /** Fields that the first row leaves out are left out of all. */
   readonly isPartial: boolean;
+  /** Time zone of times that are written without an offset. Default: UTC. */
+  readonly zone?: string | undefined;
   /** What the columns may take: a row of few bytes can stand for many of defaults and nulls. */
   readonly columnBytesMax?: number;
 }
@@ -35,7 +37,7 @@ export function readRows(schema: CollectionSchema, text: string, options: RowsOp
     if (first === undefined) return wrong('data has no rows, send at least one');
     const filled = options.isPartial ? partialSchema(schema, rows, first) : schema;
     const given = withoutMadeFields(filled, first, options);
-    const columns = new JsonColumns(given);
+    const columns = new JsonColumns(given, options.zone);
     for (const [at, row] of rows.entries())
       addRow(columns, row, at, options.columnBytesMax ?? COLUMN_BYTES_MAX);
     const batch = columns.finish();

@@ -117,6 +117,17 @@ describe('rows', () => {
     expect(rowOf(['$meta'])).toBe('{"id":"1","a":1,"b":{"c":9007199254740993}}');
   });
 
+  it('have times of the zone of their collection', () => {
+    const timed = schemaOf({ fieldID: 101n, name: 't', dataType: DataType.Timestamptz });
+    const rows = '[{"id":1,"t":"2025-01-01T00:00:00"},{"id":2,"t":"2025-01-01T00:00:00Z"}]';
+    const { fieldsData } = readRows(timed, rows, { ...plain, zone: 'Asia/Shanghai' });
+    const [, column] = fieldsData.map((field) => rowColumn(field, { int64AsText: false, outputFields: [] }));
+    expect([0, 1].map((row) => column?.membersAt(row))).toEqual([
+      '"t":"2024-12-31T16:00:00Z"',
+      '"t":"2025-01-01T00:00:00Z"',
+    ]);
+  });
+
   it('of a partial update have the fields of the first', () => {
     const partial = { withKeys: true, isPartial: true };
     const { fieldsData, numRows } = readRows(every, '[{"id":1,"i":2},{"i":3,"id":4}]', partial);
