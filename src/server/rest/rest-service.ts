@@ -58,7 +58,11 @@ export class RestService {
     } catch (error) {
       const failure = this.#failureOf(error, request);
       const allow = failure.status === 405 ? { allow: 'POST, OPTIONS' } : {};
-      return json(failure.status, { code: failure.code, message: failure.message }, { ...headers, ...allow });
+      return json(
+        failure.status,
+        { code: failure.code, message: shortened(failure.message) },
+        { ...headers, ...allow },
+      );
     }
   }
 
@@ -128,6 +132,12 @@ export class RestService {
     return new RestFailure(5, `internal error: ${reason}`);
   }
 }
+
+const MESSAGE_LENGTH_MAX = 4000;
+
+/** A text that quotes a request can be as long as the request. */
+const shortened = (text: string): string =>
+  text.length <= MESSAGE_LENGTH_MAX ? text : `${text.slice(0, MESSAGE_LENGTH_MAX)}…`;
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
