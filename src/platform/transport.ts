@@ -36,6 +36,15 @@ export interface HttpResponse {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Paths of PEM files for a port that speaks TLS. They are looked at again while it is open. */
+export interface TlsFiles {
+  /** Certificate of the server, with those between it and its authority behind it. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Certificates of authorities: clients then have to show a certificate that one of them signed. */
+  readonly clientCaFile?: string;
+}
+
 export interface ListenOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -59,6 +68,8 @@ export interface ListenOptions {
    * does both. A hint: a transport that cannot does without.
    */
   readonly threads?: number;
+  /** The port speaks TLS, and nothing else. A simulated transport does without. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface Listener {

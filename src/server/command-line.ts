@@ -1,5 +1,6 @@
 // What the words after `elanus serve` mean: ports, roles and the addresses of roles elsewhere. Pure.
 import { ElanusError } from '#base/errors.js';
+import type { TlsFiles } from '#platform/transport.js';
 import { isRoleName, type RoleName, roleNames } from '#rpc/role-names.js';
 
 export const PORT_MAX = 65_535;
@@ -56,6 +57,22 @@ export function parsePeer(text: string): { readonly role: RoleName; readonly add
       'expected ROLE=HOST:PORT, for example data-coord=127.0.0.1:19540.',
     );
   return { role, address: `${host}:${port}` };
+}
+
+/** The three options of TLS as one setting; undefined: none was given. @throws invalid_parameter */
+export function tlsOf(options: {
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+}): TlsFiles | undefined {
+  const { tlsCert: certFile, tlsKey: keyFile, tlsClientCa: clientCaFile } = options;
+  if (certFile !== undefined && keyFile !== undefined)
+    return { certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) };
+  if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
+  throw new ElanusError(
+    'invalid_parameter',
+    'TLS needs a certificate and its key, but only some of the files were named: give both --tls-cert and --tls-key',
+  );
 }
 
 const isLoopback = (host: string): boolean =>

@@ -1,4 +1,5 @@
 // Every setting with its default, unit and reason. One frozen object; a setting exists only where someone must choose.
+import type { TlsFiles } from '#platform/transport.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 
 export type PeerAddresses = Readonly<Partial<Record<RoleName, string | readonly string[]>>>;
@@ -12,6 +13,8 @@ export interface Config {
   readonly port: number;
   /** Whether clients have to show who they are, and may do only what they were granted (docs/security.md). */
   readonly auth: boolean;
+  /** The public port speaks TLS with the certificates of these files, and looks at them again while it runs; undefined: plain text. */
+  readonly tls: TlsFiles | undefined;
   /**
    * Threads that speak gRPC with clients, so that the main thread is left with the searches; 0: the main thread speaks it. Needs Node 22.12
    * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 20 MB.
@@ -70,6 +73,7 @@ export const defaultConfig: Config = Object.freeze({
   host: '127.0.0.1',
   port: 19530,
   auth: false,
+  tls: undefined,
   grpcThreads: 0,
   rest: true,
   corsOrigins: [],

@@ -70,7 +70,12 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
       'invalid_parameter',
       'open: the folder is no path, expected a text; leave it out for a database in memory',
     );
-  const { grpcThreads, port } = settings;
+  const { grpcThreads, port, tls } = settings;
+  if (tls !== undefined && ![tls.certFile, tls.keyFile, tls.clientCaFile ?? '-'].every(isPath))
+    throw new ElanusError(
+      'invalid_parameter',
+      'tls does not name its files: expected the paths certFile and keyFile, and clientCaFile if clients show certificates',
+    );
   if (grpcThreads !== undefined && !isThreadCount(grpcThreads))
     throw new ElanusError(
       'invalid_parameter',
@@ -82,3 +87,5 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
       `port is ${port}: expected a number from 0 (any free one) to ${PORT_MAX}`,
     );
 }
+
+const isPath = (path: unknown): boolean => typeof path === 'string' && path !== '' && !path.includes('\0');

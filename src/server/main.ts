@@ -4,7 +4,15 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
-import { checkOpenness, parseBytes, parsePeer, parsePort, parseRoles, parseThreads } from './command-line.js';
+import {
+  checkOpenness,
+  parseBytes,
+  parsePeer,
+  parsePort,
+  parseRoles,
+  parseThreads,
+  tlsOf,
+} from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
 import type { CloseLimits } from './node-stop.js';
@@ -48,6 +56,9 @@ interface ServeOptions {
   readonly grpcThreads: number;
   readonly rest: boolean;
   readonly corsOrigin: readonly string[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
 }
 
 async function serve(options: ServeOptions): Promise<void> {
@@ -57,6 +68,7 @@ async function serve(options: ServeOptions): Promise<void> {
     auth: 'add --auth',
     insecure: 'add --insecure',
   });
+  const tls = tlsOf(options);
   const platform = await openNodePlatform({
     ...(options.data === undefined ? {} : { dataFolder: options.data }),
     logLevel: options.logLevel,
@@ -67,6 +79,7 @@ async function serve(options: ServeOptions): Promise<void> {
     port: options.port,
     host: options.host,
     auth: options.auth,
+    tls,
     internalPort: options.internalPort,
     roles: options.role ?? roleNames,
     peers: options.peer,
@@ -188,6 +201,15 @@ program
     'with --auth: where to append who did what, as JSON lines (default: the log, level info)',
   )
   .option('--insecure', 'allow a --host that others can reach, without authentication', false)
+  .option(
+    '--tls-cert <file>',
+    'PEM certificate of the server: the port then speaks TLS; looked at again while running',
+  )
+  .option('--tls-key <file>', 'PEM key of that certificate')
+  .option(
+    '--tls-client-ca <file>',
+    'PEM certificates of authorities: clients must show a certificate that one signed',
+  )
   .addHelpText(
     'after',
     '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line shows it\n',

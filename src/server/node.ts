@@ -120,6 +120,7 @@ async function openPublicListener(parts: NodeParts): Promise<Listener | undefine
     sendBytesMax: config.sendBytesMax,
     heldBytesMax: config.heldBytesMax ?? Math.min(HELD_BYTES_MAX, Math.floor(platform.memoryBytes / 4)),
     threads: config.grpcThreads,
+    tls: config.tls,
   });
 }
 

@@ -2,6 +2,7 @@
 // the event loop is one message, with small bodies in one buffer that moves and large ones in buffers that move by themselves.
 import type { MessagePort, Transferable } from 'node:worker_threads';
 import type { ErrorKey } from '#base/errors.js';
+import type { TlsMaterial } from './tls-files.js';
 
 /** Given to the thread when it is started. */
 export interface ThreadSetup {
@@ -12,6 +13,7 @@ export interface ThreadSetup {
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
   readonly httpBodyPaths: readonly string[];
+  readonly tls: TlsMaterial | undefined;
   /** What all threads hold together, and the cell in which this one counts. */
   readonly held: { readonly bytesMax: number; readonly cells: Int32Array; readonly cell: number };
 }
@@ -60,6 +62,7 @@ export type FromThread =
 export type ToThread =
   | Batch<AnswerItem>
   | { readonly kind: 'listen'; readonly port: number }
+  | { readonly kind: 'tls'; readonly tls: TlsMaterial }
   | { readonly kind: 'close'; readonly graceMs: number };
 
 /** Copying costs less than moving a buffer below about this size. */

@@ -3,14 +3,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import type {
-  HttpRequest,
-  HttpResponse,
-  Listener,
-  ListenOptions,
-  MethodHandler,
-} from '#platform/transport.js';
-import { listenGrpc } from './grpc-listener.js';
+import type { HttpRequest, HttpResponse, ListenOptions, MethodHandler } from '#platform/transport.js';
+import { listenGrpc, type TlsListener } from './grpc-listener.js';
 import {
   type AnswerItem,
   type Batch,
@@ -27,11 +21,14 @@ export function serveThread(port: MessagePort, setup: ThreadSetup): void {
   const send = (message: FromThread): void => port.postMessage(message);
   const forward = new Forward(port);
   const held = new HeldBytes(setup.held.bytesMax, setup.held.cells, setup.held.cell);
-  let listener: Listener | undefined;
+  let listener: TlsListener | undefined;
+  let tls = setup.tls;
   const listen = async (at: number): Promise<void> => {
     await listener?.close(0); // Another port is wanted: not all threads got the first one.
     listener = undefined;
-    listener = await listenGrpc(forward.options(setup, at), held);
+    const before = tls;
+    listener = await listenGrpc(forward.options(setup, at), held, tls);
+    if (tls !== undefined && tls !== before) listener.setTls(tls); // New ones came meanwhile.
   };
   port.on('message', (message: ToThread) => {
     switch (message.kind) {
@@ -43,6 +40,10 @@ export function serveThread(port: MessagePort, setup: ThreadSetup): void {
           () => send({ kind: 'listening' }),
           (error: unknown) => send({ kind: 'refused', message: messageOf(error) }),
         );
+        return;
+      case 'tls':
+        tls = message.tls;
+        listener?.setTls(tls);
         return;
       case 'close':
         void Promise.resolve(listener?.close(message.graceMs)).finally(() => {

@@ -6,6 +6,7 @@ import { scriptUrl } from '#platform/node/script-url.js';
 import type { ListenOptions } from '#platform/transport.js';
 import { ThreadCalls } from './grpc-thread-calls.js';
 import { BatchPoster, type FromThread, type ThreadSetup, type ToThread } from './grpc-thread-messages.js';
+import type { TlsMaterial } from './tls-files.js';
 
 /** What a thread may take beyond the grace to say that it has closed. */
 const CLOSE_WAIT_MS = 2_000;
@@ -20,7 +21,7 @@ export class GrpcThread {
   readonly #closed = deferred<void>();
   #listening: Deferred<void> | undefined;
 
-  constructor(listen: ListenOptions, name: string, held: ThreadSetup['held']) {
+  constructor(listen: ListenOptions, name: string, held: ThreadSetup['held'], tls: TlsMaterial | undefined) {
     const { host, receiveBytesMax, sendBytesMax, httpBodyPaths = [] } = listen;
     const methods = [...listen.methods.keys()];
     const setup: ThreadSetup = {
@@ -30,6 +31,7 @@ export class GrpcThread {
       receiveBytesMax,
       sendBytesMax,
       httpBodyPaths,
+      tls,
       held,
     };
     const options = {
@@ -64,6 +66,11 @@ export class GrpcThread {
     this.#listening = deferred();
     this.#send({ kind: 'listen', port });
     return this.#listening.promise;
+  }
+
+  /** For connections that come from now on. */
+  setTls(tls: TlsMaterial): void {
+    this.#send({ kind: 'tls', tls });
   }
 
   async close(graceMs: number): Promise<void> {

@@ -166,7 +166,12 @@ describe.skipIf(!sharesPorts)('threads that speak gRPC', () => {
       receiveBytesMax: 1e6,
       sendBytesMax: 1e6,
     };
-    const thread = new GrpcThread(options, 'grpc-test', { bytesMax: 1e9, cells: newCells(1), cell: 0 });
+    const thread = new GrpcThread(
+      options,
+      'grpc-test',
+      { bytesMax: 1e9, cells: newCells(1), cell: 0 },
+      undefined,
+    );
     open.push(thread);
     await thread.loaded;
     const first = await sharePort(options, (port) => thread.listen(port));

@@ -3,11 +3,12 @@
 import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import type { Logger } from '#platform/logger.js';
-import type { Listener, ListenOptions } from '#platform/transport.js';
-import { heldBytesMaxOf } from './grpc-listener.js';
+import type { ListenOptions } from '#platform/transport.js';
+import { heldBytesMaxOf, type TlsListener } from './grpc-listener.js';
 import { GrpcThread } from './grpc-thread.js';
 import { newCells } from './held-bytes.js';
 import { sharePort } from './port-bind.js';
+import type { TlsMaterial } from './tls-files.js';
 
 /** Before a lost thread is replaced; doubles while the new ones do not live long. */
 const RESTART_MS = 100;
@@ -20,13 +21,14 @@ export async function listenInThreads(
   options: ListenOptions,
   threads: number,
   logger: Logger | undefined,
-): Promise<Listener> {
-  const pool = new GrpcThreads(options, threads, logger);
+  tls?: TlsMaterial,
+): Promise<TlsListener> {
+  const pool = new GrpcThreads(options, threads, logger, tls);
   await pool.start(threads);
   return pool;
 }
 
-class GrpcThreads implements Listener {
+class GrpcThreads implements TlsListener {
   readonly host: string;
   port: number;
   readonly #options: ListenOptions;
@@ -38,13 +40,21 @@ class GrpcThreads implements Listener {
   readonly #keepers: Promise<void>[] = [];
   readonly #waits = new Set<() => void>();
   #started = 0;
+  /** What new threads begin with. */
+  #tls: TlsMaterial | undefined;
   #closing: Promise<void> | undefined;
 
   /** One for each thread, and one more: a lost thread is replaced after its end. */
   readonly #cells: Int32Array;
   readonly #freeCells: number[];
 
-  constructor(options: ListenOptions, threads: number, logger: Logger | undefined) {
+  constructor(
+    options: ListenOptions,
+    threads: number,
+    logger: Logger | undefined,
+    tls: TlsMaterial | undefined,
+  ) {
+    this.#tls = tls;
     this.#cells = newCells(threads + 1);
     this.#freeCells = [...this.#cells.keys()];
     this.host = options.host;
@@ -71,6 +81,11 @@ class GrpcThreads implements Listener {
     }
   }
 
+  setTls(tls: TlsMaterial): void {
+    this.#tls = tls;
+    for (const thread of this.#threads) thread.setTls(tls);
+  }
+
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
     return this.#closing;
@@ -89,7 +104,7 @@ class GrpcThreads implements Listener {
   #begin(): GrpcThread {
     const cell = must(this.#freeCells.pop(), 'a cell for the thread');
     const held = { bytesMax: heldBytesMaxOf(this.#options), cells: this.#cells, cell };
-    const thread = new GrpcThread(this.#options, `grpc-${this.#started++}`, held);
+    const thread = new GrpcThread(this.#options, `grpc-${this.#started++}`, held, this.#tls);
     this.#threads.add(thread);
     void thread.ended.then(() => {
       this.#threads.delete(thread);
