@@ -61,6 +61,8 @@ export interface ListenOptions {
    * outside world refuses what does not fit before it is buffered; it takes at least the largest message and the largest answer.
    */
   readonly heldBytesMax?: number;
+  /** Connections at a time; further ones are closed as they come. Not given: what the operating system allows. */
+  readonly connectionsMax?: number;
   /** Beginnings of the paths whose requests may have a body; any other request is handed on without reading one. None when not given. */
   readonly httpBodyPaths?: readonly string[];
   /**

@@ -39,6 +39,11 @@ export interface Config {
    * streams. What does not fit is refused. undefined: 1 GiB, a quarter of the process's memory where that is less.
    */
   readonly heldBytesMax: number | undefined;
+  /**
+   * Clients' connections at a time. An idle one takes some 20 KB, and each a descriptor, of which files need some too: lower it where the
+   * operating system gives a process fewer than this and a few thousand more.
+   */
+  readonly connectionsMax: number;
   /** Physical channels, each one log; collections are spread over them. Few: fewer fsyncs; many: more writes side by side. */
   readonly physicalChannelCount: number;
   /** Pages of indexes whose vectors stay in files (DISKANN, HNSW_SQ without refine) that are kept in memory, all collections together, in bytes. More: fewer reads. */
@@ -83,6 +88,7 @@ export const defaultConfig: Config = Object.freeze({
   receiveBytesMax: 64 * MiB,
   sendBytesMax: 256 * MiB,
   heldBytesMax: undefined,
+  connectionsMax: 20_000,
   physicalChannelCount: 4,
   segmentBytesMax: 512 * MiB,
   growingBytesMax: 4096 * MiB,

@@ -119,6 +119,7 @@ async function openPublicListener(parts: NodeParts): Promise<Listener | undefine
     receiveBytesMax: config.receiveBytesMax,
     sendBytesMax: config.sendBytesMax,
     heldBytesMax: config.heldBytesMax ?? Math.min(HELD_BYTES_MAX, Math.floor(platform.memoryBytes / 4)),
+    connectionsMax: config.connectionsMax,
     threads: config.grpcThreads,
     tls: config.tls,
   });

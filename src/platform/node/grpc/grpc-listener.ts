@@ -67,6 +67,7 @@ export async function listenGrpc(
       take(socket);
       sniff(socket, (isHttp2) => accept(socket, isHttp2));
     });
+  if (options.connectionsMax !== undefined) tcp.maxConnections = options.connectionsMax;
   await (sharedHeld === undefined ? bind : bindShared)(tcp, options);
   let closing: Promise<void> | undefined;
   return {

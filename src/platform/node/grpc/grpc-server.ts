@@ -2,6 +2,7 @@
 // ended: streams per connection, headers, half-sent messages, answers that nobody reads, connections that are gone without a word. Pings are
 // answered at any rate, so clients may keep connections alive as they like.
 import {
+  constants,
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
@@ -16,6 +17,10 @@ import { status } from './grpc-status.js';
 /** Open at a time on one connection; clients keep further calls back until some have ended. */
 export const STREAMS_MAX = 1000;
 const HEADER_BYTES_MAX = 16 * 1024;
+/** What HTTP/2 counts for each header beside its name and value. */
+const HEADER_BYTES_EXTRA = 32;
+/** Characters of a path that is not served, in the answer that says so. */
+const PATH_SHOWN_MAX = 200;
 const CHECK_MS = 1000;
 /** Between two pings that find connections whose other end is gone, and for their answers, in ms. */
 const PING_MS = 60_000;
@@ -40,7 +45,7 @@ export class GrpcServer {
       maxSessionMemory: Number.MAX_SAFE_INTEGER,
     });
     this.#http2.on('session', (session) => this.#opened(session));
-    this.#http2.on('stream', (stream, headers) => this.#serve(stream, headers));
+    this.#http2.on('stream', (stream, headers, _flags, raw) => this.#serve(stream, headers, raw));
     this.#http2.on('sessionError', () => {}); // The session closes, and its calls with it.
     this.#checks = setInterval(() => this.#check(), CHECK_MS);
     this.#checks.unref();
@@ -70,8 +75,13 @@ export class GrpcServer {
     if (this.#isStopping) session.close();
   }
 
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
     stream.on('error', () => {}); // Its close follows.
+    // The bound of the settings holds once the client has confirmed them, which it may leave out.
+    if (headerBytes(raw) > HEADER_BYTES_MAX) {
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
     if (headers[':method'] !== 'POST') {
       stream.respond({ ':status': 405 }, { endStream: true });
       return;
@@ -87,7 +97,11 @@ export class GrpcServer {
     const path = headers[':path'] ?? '';
     const handler = this.#methods.get(path);
     if (handler === undefined) {
-      respondStatus(stream, status.UNIMPLEMENTED, `The server does not implement the method ${path}`);
+      respondStatus(
+        stream,
+        status.UNIMPLEMENTED,
+        `The server does not implement the method ${path.slice(0, PATH_SHOWN_MAX)}`,
+      );
       return;
     }
     const call = new GrpcCall(
@@ -118,4 +132,11 @@ export class GrpcServer {
       if (error === null) state.isWaiting = false;
     });
   }
+}
+
+/** @param raw names and values in turn */
+function headerBytes(raw: readonly string[]): number {
+  let bytes = (raw.length / 2) * HEADER_BYTES_EXTRA;
+  for (const text of raw) bytes += text.length;
+  return bytes;
 }

@@ -13,6 +13,8 @@ export interface ThreadSetup {
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
   readonly httpBodyPaths: readonly string[];
+  /** Connections that this thread may have at a time. */
+  readonly connectionsMax: number | undefined;
   readonly tls: TlsMaterial | undefined;
   /** What all threads hold together, and the cell in which this one counts. */
   readonly held: { readonly bytesMax: number; readonly cells: Int32Array; readonly cell: number };

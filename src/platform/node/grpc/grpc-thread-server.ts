@@ -66,7 +66,7 @@ class Forward {
   }
 
   options(setup: ThreadSetup, port: number): ListenOptions {
-    const { host, receiveBytesMax, sendBytesMax, httpBodyPaths } = setup;
+    const { host, receiveBytesMax, sendBytesMax, httpBodyPaths, connectionsMax } = setup;
     return {
       host,
       port,
@@ -75,6 +75,7 @@ class Forward {
       receiveBytesMax,
       sendBytesMax,
       httpBodyPaths,
+      ...(connectionsMax === undefined ? {} : { connectionsMax }),
     };
   }
 

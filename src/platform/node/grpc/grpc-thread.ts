@@ -31,6 +31,7 @@ export class GrpcThread {
       receiveBytesMax,
       sendBytesMax,
       httpBodyPaths,
+      connectionsMax: listen.connectionsMax && Math.ceil(listen.connectionsMax / (listen.threads ?? 1)),
       tls,
       held,
     };
