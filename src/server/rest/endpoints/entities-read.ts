@@ -6,7 +6,7 @@ import { JsonText } from '#server/rest/answers/json-text.js';
 import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
 import type { RestCall } from '#server/rest/rest-calls.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
-import { rowColumn, rowCountOf, rowText } from '#server/rest/rows/rows-out.js';
+import { rowColumns, rowCountOf, rowText } from '#server/rest/rows/rows-out.js';
 import { keyFilter, keyShape } from './keys.js';
 import { consistencyLevel, levelOf, named, ofCollection, pairsOf, texts, values } from './shapes.js';
 
@@ -112,7 +112,7 @@ function rowsAnswer(
   { outputFields }: { readonly outputFields: readonly string[] },
   { int64AsText }: RestCall,
 ): Whole {
-  const columns = fieldsData.map((field) => rowColumn(field, { int64AsText, outputFields }));
+  const columns = rowColumns(fieldsData, { int64AsText, outputFields });
   const rows = Array.from({ length: rowCountOf(fieldsData[0]) }, (_, row) => rowText(columns, row));
   return new Whole({ data: new JsonText(`[${rows.join(',')}]`), cost: 0 });
 }

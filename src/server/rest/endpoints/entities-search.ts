@@ -12,7 +12,7 @@ import { missing, RestFailure } from '#server/rest/rest-failure.js';
 import { float32Text, int64s } from '#server/rest/rows/cells.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
 import { queryVectors, searchedField } from '#server/rest/rows/query-vectors.js';
-import { rowColumn, rowText } from '#server/rest/rows/rows-out.js';
+import { rowColumns, rowText } from '#server/rest/rows/rows-out.js';
 import { orderFields, orderText, readParts } from './entities-read.js';
 import { keyList, keyShape } from './keys.js';
 import { functionOf, functionShape } from './schemas.js';
@@ -225,9 +225,10 @@ function hitsAnswer(
 ): Whole {
   if (results === undefined) return new Whole({ data: [], topks: [], cost: 0 });
   const primary = results.primaryFieldName || primaryField(schema).name;
-  const columns = results.fieldsData
-    .filter(({ fieldName }) => fieldName !== primary)
-    .map((field) => rowColumn(field, { int64AsText, outputFields }));
+  const columns = rowColumns(
+    results.fieldsData.filter(({ fieldName }) => fieldName !== primary),
+    { int64AsText, outputFields },
+  );
   const scores = new DataView(results.scores.buffer, results.scores.byteOffset, results.scores.length);
   const keyAt = keyTexts(results, int64AsText);
   const offsets = results.elementIndices && int64s(results.elementIndices.data, int64AsText);

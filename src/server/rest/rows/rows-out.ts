@@ -16,8 +16,17 @@ export interface OutOptions {
 
 const member = (name: string, value: string): string => `${JSON.stringify(name)}:${value}`;
 
-export function rowColumn(field: FieldData, options: OutOptions): RowColumn {
-  if (field.isDynamic) return dynamicColumn(field, options);
+/**
+ * A row is one object in this answer. A field that was added later hides a dynamic key of its name in older rows, here as in filters: what
+ * is written last counts with most readers of JSON, so the key is left out.
+ */
+export function rowColumns(fields: readonly FieldData[], options: OutOptions): readonly RowColumn[] {
+  const taken = new Set(fields.filter(({ isDynamic }) => !isDynamic).map(({ fieldName }) => fieldName));
+  return fields.map((field) => rowColumn(field, options, taken));
+}
+
+function rowColumn(field: FieldData, options: OutOptions, taken: ReadonlySet<string>): RowColumn {
+  if (field.isDynamic) return dynamicColumn(field, options, taken);
   const values = valuesOf(field, options.int64AsText);
   return { membersAt: (row) => member(field.fieldName, values(row)) };
 }
@@ -71,7 +80,12 @@ function structValues(
 
 const utf8 = new TextDecoder();
 
-function dynamicColumn(field: FieldData, { outputFields }: OutOptions): RowColumn {
+/** @param taken names of the other columns */
+function dynamicColumn(
+  field: FieldData,
+  { outputFields }: OutOptions,
+  taken: ReadonlySet<string>,
+): RowColumn {
   const wanted = new Set(outputFields);
   const isAll = wanted.has('*') || wanted.has(field.fieldName) || wanted.has('$meta');
   const scalars = field.field?.$case === 'scalars' ? field.field.value.data : undefined;
@@ -82,7 +96,7 @@ function dynamicColumn(field: FieldData, { outputFields }: OutOptions): RowColum
       const members: string[] = [];
       if (text.trim() !== '')
         forEachMember(text, (key, raw) => {
-          if (isAll || wanted.has(key)) members.push(member(key, raw));
+          if ((isAll || wanted.has(key)) && !taken.has(key)) members.push(member(key, raw));
         });
       return members.join(',');
     },

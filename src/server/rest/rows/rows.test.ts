@@ -5,7 +5,7 @@ import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { float32Text } from './cells.js';
 import { templateValues } from './expr-params.js';
 import { readRows } from './rows-in.js';
-import { rowColumn, rowCountOf, rowText } from './rows-out.js';
+import { rowColumns, rowCountOf, rowText } from './rows-out.js';
 
 const param = (pairs: Readonly<Record<string, number>>) =>
   Object.entries(pairs).map(([key, value]) => ({ key, value: String(value) }));
@@ -17,7 +17,7 @@ const plain = { withKeys: false, isPartial: false };
 /** Rows as they are answered when all is asked for. */
 function through(schema: CollectionSchema, rows: string, int64AsText = false): string {
   const { fieldsData } = readRows(schema, rows, plain);
-  const columns = fieldsData.map((field) => rowColumn(field, { int64AsText, outputFields: ['*'] }));
+  const columns = rowColumns(fieldsData, { int64AsText, outputFields: ['*'] });
   const texts = Array.from({ length: rowCountOf(fieldsData[0]) }, (_, row) => rowText(columns, row));
   return `[${texts.join(',')}]`;
 }
@@ -107,10 +107,7 @@ describe('rows', () => {
     const schema = schemaOf({ fieldID: 101n, name: '$meta', dataType: DataType.JSON, isDynamic: true });
     const { fieldsData } = readRows(schema, '[{"id":1,"a":1,"b":{"c":9007199254740993}}]', plain);
     const rowOf = (outputFields: string[]): string =>
-      rowText(
-        fieldsData.map((field) => rowColumn(field, { int64AsText: true, outputFields })),
-        0,
-      );
+      rowText(rowColumns(fieldsData, { int64AsText: true, outputFields }), 0);
     expect(rowOf(['*'])).toBe('{"id":"1","a":1,"b":{"c":9007199254740993}}');
     expect(rowOf(['b'])).toBe('{"id":"1","b":{"c":9007199254740993}}');
     expect(rowOf(['id'])).toBe('{"id":"1"}');
@@ -121,11 +118,23 @@ describe('rows', () => {
     const timed = schemaOf({ fieldID: 101n, name: 't', dataType: DataType.Timestamptz });
     const rows = '[{"id":1,"t":"2025-01-01T00:00:00"},{"id":2,"t":"2025-01-01T00:00:00Z"}]';
     const { fieldsData } = readRows(timed, rows, { ...plain, zone: 'Asia/Shanghai' });
-    const [, column] = fieldsData.map((field) => rowColumn(field, { int64AsText: false, outputFields: [] }));
+    const [, column] = rowColumns(fieldsData, { int64AsText: false, outputFields: [] });
     expect([0, 1].map((row) => column?.membersAt(row))).toEqual([
       '"t":"2024-12-31T16:00:00Z"',
       '"t":"2025-01-01T00:00:00Z"',
     ]);
+  });
+
+  it('have the value of a field that was added, not that of an older dynamic key of its name', () => {
+    const before = schemaOf({ fieldID: 101n, name: '$meta', dataType: DataType.JSON, isDynamic: true });
+    const after = schemaOf({ fieldID: 102n, name: 'level', dataType: DataType.Int32 });
+    const [meta] = readRows(before, '[{"id":1,"level":10,"other":2}]', plain).fieldsData.slice(-1);
+    const { fieldsData } = readRows(after, '[{"id":1,"level":7}]', plain);
+    const columns = rowColumns([...fieldsData, ...(meta === undefined ? [] : [meta])], {
+      int64AsText: false,
+      outputFields: ['*'],
+    });
+    expect(rowText(columns, 0)).toBe('{"id":1,"level":7,"other":2}');
   });
 
   it('of a partial update have the fields of the first', () => {
