@@ -1,6 +1,6 @@
 // Runs the benches: `npm run bench` all of them, `npm run bench -- insert scan` the named ones, `--quick` with fewer rounds.
 // `--grpc-threads` (0,1,2 or as given, `--grpc-threads=0,4`): servers with so many threads beside each other, in `search` and `startup`.
-const names = ['startup', 'insert', 'search', 'scan'];
+const names = ['startup', 'insert', 'search', 'transport', 'scan'];
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');
 const asked = words.find((word) => word.startsWith('--grpc-threads'));

@@ -1,5 +1,6 @@
 // The client's side of search.mjs, a process of its own: fills collections, then keeps a number of searches in flight. Requests are
 // encoded beforehand and answers are not decoded, so that the client is not what limits; the SDK is measured beside it.
+import http from 'node:http';
 import grpc from '@grpc/grpc-js';
 import {
   DataType,
@@ -86,6 +87,40 @@ function encoded(collectionName, fields, nq, at) {
   );
 }
 
+const agents = new Map();
+/** Calls over connections that stay open, as many as there are calls under way. */
+function postOf(address) {
+  if (!agents.has(address)) agents.set(address, new http.Agent({ keepAlive: true, maxSockets: 256 }));
+  const [host, port] = address.split(':');
+  const headers = { 'content-type': 'application/json' };
+  const options = { host, port, method: 'POST', agent: agents.get(address), headers };
+  return (path, body) =>
+    new Promise((resolve, reject) => {
+      const request = http.request({ ...options, path }, (response) => {
+        const chunks = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('end', () => resolve(Buffer.concat(chunks)));
+        response.on('error', reject);
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+}
+
+const REST_SEARCH = '/v2/vectordb/entities/search';
+const restBody = (collectionName, fields, nq, at) =>
+  Buffer.from(
+    JSON.stringify({
+      collectionName,
+      data: Array.from({ length: nq }, (_, i) => queries[(at + i) % QUERIES]),
+      annsField: 'vector',
+      limit: K,
+      outputFields: fields,
+      searchParams: { metricType: 'L2', params: { ef: 64 } },
+      consistencyLevel: 'Eventually',
+    }),
+  );
+
 function callOf({ by, address, collection, fields, nq, connections = 1 }) {
   if (by === 'sdk') {
     const request = {
@@ -97,6 +132,11 @@ function callOf({ by, address, collection, fields, nq, connections = 1 }) {
       consistency_level: 3,
     };
     return async (at) => must(await (await sdkOf(address)).search({ ...request, data: [queries[at]] }));
+  }
+  if (by === 'rest') {
+    const bodies = queries.map((_, at) => restBody(collection, fields, nq, at));
+    const post = postOf(address);
+    return (at) => post(REST_SEARCH, bodies[at]);
   }
   const requests = queries.map((_, at) => encoded(collection, fields, nq, at));
   const calls = Array.from({ length: connections }, (_, at) => bareOf(address, at));
@@ -149,9 +189,19 @@ const calls = {
     const request = encoded(collection, fields, nq, 0);
     const bytes = await bareOf(address)(SEARCH, request);
     const { status, results } = SearchResults.decode(bytes);
-    if (status?.code !== 0 || results?.scores.length !== K * nq)
+    // Packed numbers stay the bytes that came: 4 a score.
+    if (status?.code !== 0 || results?.scores.length !== K * nq * 4)
       throw new Error(`a search was answered ${status?.code} ${status?.reason}`);
     await bareOf(echo)('/bench.Echo/SetAnswer', bytes);
+    return { request: request.length, answer: bytes.length };
+  },
+  /** Gives the HTTP echo the answer of the server to one such search. */
+  async teachRest({ address, echo, collection, fields, nq }) {
+    const request = restBody(collection, fields, nq, 0);
+    const bytes = await postOf(address)(REST_SEARCH, request);
+    const { code, message, data } = JSON.parse(String(bytes));
+    if (code !== 0 || data?.length !== K * nq) throw new Error(`a search was answered ${code} ${message}`);
+    await postOf(echo)('/answer', bytes);
     return { request: request.length, answer: bytes.length };
   },
   async search({ callers, milliseconds, ...what }) {

@@ -3,28 +3,13 @@
 // server's rate as a share of the echo's. CPU time is more reliable than rates where other work runs on the machine.
 // With --grpc-threads, servers with so many threads of their own for gRPC take turns, over 8 connections, and the main thread's CPU is shown.
 // SERVER=dir/dist/server/main.js measures another build instead, AGAINST=… beside it; CASES=FLAT1000,HNSW20000 some of the collections.
-import { fork, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { at, cpuOf, startClient } from './client-process.mjs';
 import { startServer } from './server-process.mjs';
 
 const CALLERS = [1, 8, 32];
-const sorted = (values) => [...values].sort((a, b) => a - b);
-const at = (values, share) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * share))];
-/** CPU time of the main thread, and of all threads of a process. */
-async function cpuOf(pid) {
-  return {
-    main: Number((await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8')).split(' ')[0]) / 1000,
-    all: await cpuMicros(pid),
-  };
-}
-
-async function cpuMicros(pid) {
-  const stat = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1].split(' ');
-  return (Number(stat[11]) + Number(stat[12])) * 10_000;
-}
-
 export async function run({ quick = false, grpcThreads } = {}) {
   const rounds = quick ? 3 : 5;
   const milliseconds = quick ? 400 : 1000;
@@ -123,30 +108,4 @@ export async function run({ quick = false, grpcThreads } = {}) {
     echoProcess.kill('SIGTERM');
   }
   return summary;
-}
-
-function startClient() {
-  const child = fork(fileURLToPath(new URL('./search-client.mjs', import.meta.url)), {
-    execArgv: ['--no-warnings'],
-    serialization: 'advanced',
-  });
-  let answer;
-  child.on('message', ({ output, error }) =>
-    error ? answer.reject(new Error(error)) : answer.resolve(output),
-  );
-  child.once('exit', (code, signal) => answer?.reject(new Error(`the client ended with ${code ?? signal}`)));
-  return {
-    call(name, input) {
-      return new Promise((resolve, reject) => {
-        answer = { resolve, reject };
-        child.send({ name, input });
-      });
-    },
-    async stop() {
-      if (child.exitCode !== null || !child.connected) return;
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.disconnect();
-      await ended;
-    },
-  };
 }

@@ -1,0 +1,78 @@
+// Question: what does the way to a small search cost, over gRPC and over REST, beside a bare echo of the same kind with messages of the same
+// size? Server, client and echoes are processes of their own and take turns in each round. Printed: calls a second, latencies, CPU time
+// of the server a call, and both as a share of the echo's. The share by CPU is the one to trust where other work runs on the machine.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { at, cpuOf, startClient } from './client-process.mjs';
+import { startServer } from './server-process.mjs';
+
+const CALLERS = [1, 8, 64];
+const ROWS = 1000;
+const COLLECTION = 'transport';
+
+async function startEcho(script) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(child.stdout, 'data');
+  return { name: 'echo', address: String(line).trim(), pid: child.pid, stop: () => child.kill('SIGTERM') };
+}
+
+async function measured(client, candidate, what) {
+  const before = await cpuOf(candidate.pid);
+  const { seconds, latencies } = await client.call('search', { ...what, address: candidate.address });
+  const after = await cpuOf(candidate.pid);
+  return { rate: latencies.length / seconds, cpu: (after.all - before.all) / latencies.length, latencies };
+}
+
+function line(callers, name, rounds, ceiling) {
+  const median = (list, of) => at(list.map(of), 0.5);
+  const latencies = rounds.flatMap((round) => round.latencies);
+  const [rate, cpu] = [median(rounds, (one) => one.rate), median(rounds, (one) => one.cpu)];
+  const ofEcho =
+    ceiling === undefined
+      ? ''
+      : `${((rate / median(ceiling, (one) => one.rate)) * 100).toFixed(0)} % of the echo, by CPU ${(
+          (median(ceiling, (one) => one.cpu) / cpu) * 100
+        ).toFixed(0)} %`;
+  return (
+    `  ${String(callers).padStart(2)} callers  ${name.padEnd(6)} ${rate.toFixed(0).padStart(6)}/s   ` +
+    `p50 ${at(latencies, 0.5).toFixed(2).padStart(6)} ms   p99 ${at(latencies, 0.99).toFixed(2).padStart(7)} ms   ` +
+    `CPU ${cpu.toFixed(0).padStart(5)} us   ${ofEcho}`
+  );
+}
+
+export async function run({ quick = false } = {}) {
+  const rounds = quick ? 3 : 7;
+  const milliseconds = quick ? 400 : 1000;
+  const server = { name: 'elanus', ...(await startServer()) };
+  const echoes = { bare: await startEcho('./grpc-echo.mjs'), rest: await startEcho('./http-echo.mjs') };
+  const client = startClient();
+  try {
+    await client.call('fill', { address: server.address, collection: COLLECTION, rows: ROWS, index: 'FLAT' });
+    for (const [by, label, teach] of [
+      ['bare', 'gRPC', 'teach'],
+      ['rest', 'REST', 'teachRest'],
+    ]) {
+      const echo = echoes[by];
+      const what = { by, collection: COLLECTION, fields: [], nq: 1, milliseconds };
+      const sizes = await client.call(teach, { ...what, address: server.address, echo: echo.address });
+      console.log(`\n${label}, FLAT, ${ROWS} x 128: ${sizes.request} bytes in, ${sizes.answer} out`);
+      for (const callers of CALLERS) {
+        const found = { elanus: [], echo: [] };
+        for (let round = -1; round < rounds; round++)
+          for (const candidate of round % 2 === 0 ? [server, echo] : [echo, server]) {
+            const one = await measured(client, candidate, { ...what, callers });
+            if (round >= 0) found[candidate.name].push(one); // The first warms up.
+          }
+        console.log(line(callers, 'elanus', found.elanus, found.echo));
+        console.log(line(callers, 'echo', found.echo));
+      }
+    }
+  } finally {
+    await client.stop();
+    await server.stop();
+    for (const echo of Object.values(echoes)) echo.stop();
+  }
+}
