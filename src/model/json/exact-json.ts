@@ -1,7 +1,7 @@
 // JSON text to values without losing anything: an integer that a double cannot hold becomes a bigint, a key that is given twice is refused, and
 // so is a number beyond all doubles and text that UTF-8 cannot hold. For what a request says in JSON; rows go their own way (json-members.ts).
 import { ElanusError } from '#base/errors.js';
-import { parseJsonString } from './json-members.js';
+import { isSpace, parseJsonString } from './json-members.js';
 import { JSON_DEPTH_MAX } from './json-text.js';
 
 export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | JsonObject;
@@ -17,14 +17,13 @@ export function parseExactJson(text: string): JsonValue {
   return value;
 }
 
-const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const STRING = /"(?:[^"\\]|\\.)*"/sy;
-const WORDS = [
-  ['true', true],
-  ['false', false],
-  ['null', null],
-] as const;
+const words: Readonly<Partial<Record<string, { readonly text: string; readonly value: boolean | null }>>> = {
+  t: { text: 'true', value: true },
+  f: { text: 'false', value: false },
+  n: { text: 'null', value: null },
+};
 
 class ExactReader {
   readonly #text: string;
@@ -41,12 +40,10 @@ class ExactReader {
     if (sign === '{') return this.#object(depth);
     if (sign === '[') return this.#list(depth);
     if (sign === '"') return this.#string();
-    for (const [word, value] of WORDS)
-      if (this.#text.startsWith(word, this.#at)) {
-        this.#at += word.length;
-        return value;
-      }
-    return this.#number();
+    const word = sign === undefined ? undefined : words[sign];
+    if (word === undefined || !this.#text.startsWith(word.text, this.#at)) return this.#number();
+    this.#at += word.text.length;
+    return word.value;
   }
 
   end(): void {
@@ -107,7 +104,7 @@ class ExactReader {
   }
 
   #space(): void {
-    this.#token(SPACE);
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
   }
 
   /** Goes behind the sign when it is the next. */

@@ -4,7 +4,8 @@ import { ElanusError } from '#base/errors.js';
 import { JSON_DEPTH_MAX } from './json-text.js';
 
 const failed = (text: string): ElanusError => new ElanusError('import_failed', text);
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+export const isSpace = (code: number): boolean =>
+  code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 const clip = (text: string): string => JSON.stringify(text.length > 24 ? `${text.slice(0, 24)}…` : text);
 
 /** @throws import_failed when the text is not one object */
