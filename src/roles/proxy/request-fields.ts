@@ -243,9 +243,12 @@ export const requestFields = {
 
 export type ServedMethod = keyof typeof requestFields;
 
-/** `travelTimestamp` as the protocol writes it; an `ID` at the end stays as it is. */
+/** `travelTimestamp` as the protocol writes it; an `ID` at the end and an `RBAC` in front stay as they are. */
 export const wireName = (field: string): string =>
-  field.replaceAll(/(?<![A-Z])[A-Z](?!Ds?$)/g, (letter) => `_${letter.toLowerCase()}`);
+  field.replaceAll(
+    /(?<=[a-z0-9])[A-Z](?!Ds?$)|(?<=[A-Z])[A-Z](?=[a-z]{2})/g,
+    (letter) => `_${letter.toLowerCase()}`,
+  );
 
 function isSet(value: unknown): boolean {
   if (value === undefined || value === false || value === 0 || value === 0n || value === '') return false;
