@@ -2,7 +2,8 @@
 //
 // A single page costs one pass over the rows. A program that pages through all of them would pay that for every page, so a segment that is
 // paged again and again keeps its rows sorted: then a page costs the rows that it goes over.
-import type { Timestamp } from '#base/timestamp.js';
+
+import { type ReadTime, timestampOf } from '#base/read-time.js';
 import type { Key } from '#model/columns/column.js';
 import type { Pace } from '#platform/pace.js';
 import { type ColumnStore, keyBytes } from '#segment/fields/column-store.js';
@@ -19,7 +20,7 @@ export interface KeySpan {
 /** A page of a span of keys. */
 export interface SpanPage extends KeySpan {
   readonly limit: number;
-  readonly readTs: Timestamp;
+  readonly readTs: ReadTime;
   readonly passing: PassingBits | undefined;
   /** Sort the rows now: more pages will follow. */
   readonly willPage: boolean;
@@ -47,14 +48,14 @@ export class OrderedRows {
   }
 
   /** At most `limit` visible rows with the smallest keys after `afterKey`, in key order; only of `filterRows` when given. */
-  smallest(limit: number, readTs: Timestamp, afterKey?: Key, filterRows?: Uint32Array): Uint32Array {
+  smallest(limit: number, readTs: ReadTime, afterKey?: Key, filterRows?: Uint32Array): Uint32Array {
     const { rowCount } = this.#versions;
     const hidden = this.#versions.hiddenBits(readTs);
     return selectSmallest(this.#keys, { limit, hidden, afterKey, filterRows, rowCount });
   }
 
   /** As `smallest`, in slices: the same rows, whatever is written or deleted meanwhile. @throws cancelled, deadline_exceeded */
-  smallestPaced(limit: number, readTs: Timestamp, pace: Pace, passing?: PassingBits): Promise<Uint32Array> {
+  smallestPaced(limit: number, readTs: ReadTime, pace: Pace, passing?: PassingBits): Promise<Uint32Array> {
     const { rowCount } = this.#versions;
     const hidden = this.#versions.hiddenBits(readTs).slice();
     if (passing !== undefined) hideOthers(hidden, passing);
@@ -80,10 +81,10 @@ export class OrderedRows {
   }
 
   /** The sorted rows, if the read sees none of those that came since. */
-  #covering(readTs: Timestamp): Uint32Array | undefined {
+  #covering(readTs: ReadTime): Uint32Array | undefined {
     const [sorted, versions] = [this.#sorted, this.#versions];
     if (sorted === undefined || sorted.length >= versions.rowCount) return sorted;
-    return versions.isSorted && versions.writtenAt(sorted.length) > readTs ? sorted : undefined;
+    return versions.isSorted && versions.writtenAt(sorted.length) > timestampOf(readTs) ? sorted : undefined;
   }
 
   /** New rows are merged with those that were sorted before. Two callers may do it at once; each makes an array of its own. */

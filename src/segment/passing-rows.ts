@@ -3,7 +3,9 @@
 // them. What is visible at a time is another question.
 //
 // Two callers may fill the bits of one filter at the same time: each writes bits of its own and puts them in the cache as a whole.
+
 import { ElanusError } from '#base/errors.js';
+import type { ReadTime } from '#base/read-time.js';
 import { join } from '#expr/check/logic.js';
 import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
 import type { Predicate, PredicateFilter } from '#expr/typed.js';
@@ -50,7 +52,7 @@ async function passingRows(data: SegmentData, filter: PredicateFilter, pace: Pac
 export async function passingAt(
   { data }: ReadableSegment,
   filter: PredicateFilter,
-  readTs: bigint,
+  readTs: ReadTime,
   pace: Pace,
 ): Promise<PassingBits> {
   const passing = await passingRows(data, filter, pace);
@@ -72,7 +74,7 @@ export function skippedFilter(data: SegmentData, filter: PredicateFilter): strin
 }
 
 /** How many rows are visible and pass, older rows of a key among them. */
-export function passingCount(data: SegmentData, passing: PassingBits, readTs: bigint): number {
+export function passingCount(data: SegmentData, passing: PassingBits, readTs: ReadTime): number {
   const hidden = new Uint8Array(Math.ceil(passing.rowCount / 64) * 8);
   hidden.set(data.deadBitset(readTs).subarray(0, hidden.length));
   hideOthers(hidden, passing);

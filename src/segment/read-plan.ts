@@ -1,5 +1,7 @@
 // How a query reads a segment, decided before a row is touched: `segment-reads.ts` does what it says, explain prints it. Counts and aggregates
 // look at every row that passes; a page of rows may go by a range of keys.
+
+import type { ReadTime } from '#base/read-time.js';
 import { type KeyRange, keyRangeOf } from '#expr/key-range.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import type { Key } from '#model/columns/column.js';
@@ -52,7 +54,7 @@ function spanOf({ keys, predicate }: ReadFilter, { primary, willPage }: KeyPage)
 export function describeRead(
   segment: ReadableSegment,
   plan: ReadPlan,
-  readTs: bigint,
+  readTs: ReadTime,
   given: number | undefined,
 ): SegmentPlan {
   const { id, data } = segment;

@@ -1,4 +1,5 @@
 // A segment as reads see it, growing or sealed.
+import { expiredUntil, type ReadTime, readTimeOf, timestampOf } from '#base/read-time.js';
 import type { SegmentData } from './segment-data.js';
 
 export interface ReadableSegment {
@@ -8,5 +9,5 @@ export interface ReadableSegment {
   readonly commitTimestamp: bigint;
 }
 
-export const readTsFor = (segment: ReadableSegment, readTs: bigint): bigint =>
-  segment.commitTimestamp > readTs ? segment.commitTimestamp : readTs;
+export const readTsFor = ({ commitTimestamp }: ReadableSegment, readTs: ReadTime): ReadTime =>
+  commitTimestamp > timestampOf(readTs) ? readTimeOf(commitTimestamp, expiredUntil(readTs)) : readTs;

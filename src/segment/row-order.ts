@@ -1,6 +1,8 @@
 // Rows in the order that a query asks for: the first ones of a segment, by a bounded heap, and rows of several places put together. Rows
 // that the order leaves equal come by their keys, so that pages of one query fit together.
+
 import { must } from '#base/assert.js';
+import type { ReadTime } from '#base/read-time.js';
 import { concatBatches, findColumn, gatherBatch } from '#model/columns/column.js';
 import { type OrderColumn, orderColumn, type RowOrder, rowOrder } from '#model/columns/value-order.js';
 import type { Pace } from '#platform/pace.js';
@@ -29,7 +31,7 @@ export function queryOrder(keys: readonly OrderKey[], primaryId: bigint): QueryO
 
 export interface FirstRows {
   readonly limit: number;
-  readonly readTs: bigint;
+  readonly readTs: ReadTime;
   readonly passing: PassingBits | undefined;
   /** Rows that do not count whatever the filter says. */
   readonly excluded: Iterable<number>;

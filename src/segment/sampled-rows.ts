@@ -1,6 +1,8 @@
 // `random_sample`: of the rows of a segment that pass and are visible, a share, chosen by chance, at least one. As in Milvus each segment
 // chooses on its own. The same segment read at the same time chooses the same rows, so that a search that starts over means the same.
+
 import { nextBelow, seededRandom } from '#base/random.js';
+import { type ReadTime, timestampOf } from '#base/read-time.js';
 import type { PassingBits } from '#segment/fields/excluded-rows.js';
 import type { SegmentData } from './segment-data.js';
 
@@ -8,7 +10,7 @@ import type { SegmentData } from './segment-data.js';
 export function sampledRows(
   data: SegmentData,
   passing: PassingBits,
-  { share, readTs }: { readonly share: number; readonly readTs: bigint },
+  { share, readTs }: { readonly share: number; readonly readTs: ReadTime },
 ): PassingBits {
   const rows: number[] = [];
   for (let row = 0; row < passing.rowCount; row++) {
@@ -16,7 +18,7 @@ export function sampledRows(
     if (isPassing && data.isVisible(row, readTs)) rows.push(row);
   }
   const wanted = Math.min(rows.length, Math.max(1, Math.floor(rows.length * share)));
-  const random = seededRandom(Number(BigInt.asUintN(32, readTs ^ data.id)));
+  const random = seededRandom(Number(BigInt.asUintN(32, timestampOf(readTs) ^ data.id)));
   const bits = new Uint32Array(passing.bits.length);
   // The first steps of a shuffle: each row has the same chance.
   for (let at = 0; at < wanted; at++) {

@@ -1,7 +1,9 @@
 // The rows of one segment in memory, growing or loaded: a store for each field, rows by key, and when rows were written and deleted.
 // Rows are appended and never move; reads name a timestamp and see what was written and not deleted by then. Searches are in `search/`.
+
 import { assert, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { ReadTime } from '#base/read-time.js';
 import type { Timestamp } from '#base/timestamp.js';
 import type { VectorStore } from '#index/flat/vector-store.js';
 import type { Key } from '#model/columns/column.js';
@@ -195,17 +197,17 @@ export class SegmentData {
   }
 
   /** The visible row of that key: the newest, if the key was inserted twice. */
-  find(key: Key, readTs: Timestamp): number | undefined {
+  find(key: Key, readTs: ReadTime): number | undefined {
     return this.#rows.find(key, readTs);
   }
 
   /** As `find`, by the key of that row in a key column of the same type. */
-  findKeyOf(keys: Column, row: number, readTs: Timestamp): number | undefined {
+  findKeyOf(keys: Column, row: number, readTs: ReadTime): number | undefined {
     return this.#rows.findKeyOf(keys, row, readTs);
   }
 
   /** How many rows of that key live, the newest and its older copies. */
-  countOf(key: Key, readTs: Timestamp): number {
+  countOf(key: Key, readTs: ReadTime): number {
     return this.#rows.countOf(key, readTs);
   }
 
@@ -223,26 +225,26 @@ export class SegmentData {
   }
 
   /** Lives, and is the newest row of its key in this segment. */
-  isVisible(row: number, readTs: Timestamp): boolean {
+  isVisible(row: number, readTs: ReadTime): boolean {
     return this.#rows.versions.isVisible(row, readTs);
   }
 
   /** Bit (row & 7) of byte row >> 3 set: not visible. Not to be written to, nor kept across a turn: it may be the live state. */
-  liveBitset(readTs: Timestamp): Uint8Array {
+  liveBitset(readTs: ReadTime): Uint8Array {
     return this.#rows.versions.hiddenBits(readTs);
   }
 
   /** As `liveBitset`, but older rows of a key that live are not set. */
-  deadBitset(readTs: Timestamp): Uint8Array {
+  deadBitset(readTs: ReadTime): Uint8Array {
     return this.#rows.versions.deadBits(readTs);
   }
 
   /** Rows written and not deleted by then, older rows of a key among them. */
-  liveCount(readTs: Timestamp): number {
+  liveCount(readTs: ReadTime): number {
     return this.#rows.versions.liveCount(readTs);
   }
 
-  visibleRows(readTs: Timestamp): Uint32Array {
+  visibleRows(readTs: ReadTime): Uint32Array {
     return this.#rows.visibleRows(readTs);
   }
 
@@ -304,7 +306,7 @@ export class SegmentData {
   }
 
   /** Which rows do not count in a search of the field. */
-  excludedRows(store: VectorStoreOfField, readTs: Timestamp, filter: RowFilter): ExcludedRows {
+  excludedRows(store: VectorStoreOfField, readTs: ReadTime, filter: RowFilter): ExcludedRows {
     let excluded = this.#excluded.get(store.fieldId);
     if (excluded?.vectors !== store) {
       excluded = new ExcludedRowsOf(this.#rows.versions, store);

@@ -1,7 +1,9 @@
 // What reads of segments share, and the query of rows over several segments of one shard at one timestamp. The growing part
 // (streaming-node) and the sealed part (query-node) read through the same code, so that a row means the same in both.
+
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { type ReadTime, readTimeOf } from '#base/read-time.js';
 import { columnFromInt64, findColumn, int64Values, type Key, keyAt } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import type { Pace } from '#platform/pace.js';
@@ -31,7 +33,7 @@ export function filterKeys(filter: KeyFilter): Key[] {
 }
 
 /** Visible rows with one of the keys, ascending, each once. */
-export function matchingRows(segment: ReadableSegment, keys: readonly Key[], readTs: bigint): Uint32Array {
+export function matchingRows(segment: ReadableSegment, keys: readonly Key[], readTs: ReadTime): Uint32Array {
   const rows = new Set<number>();
   for (const key of keys) {
     const row = segment.data.find(key, readTsFor(segment, readTs));
@@ -54,10 +56,11 @@ export interface Retrieved {
 export async function retrieveFromSegments(
   segments: readonly ReadableSegment[],
   request: ShardRetrieveRequest,
-  readTs: bigint,
+  readTimestamp: bigint,
   schema: CollectionSchema,
   pace: Pace,
 ): Promise<Retrieved> {
+  const readTs = readTimeOf(readTimestamp, request.expiredUntil);
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const negated = request.filter?.negated ?? false;
   const predicate = sentPredicate(request.textFilter, schema);
@@ -107,7 +110,7 @@ function describeReads(
   segments: readonly ReadableSegment[],
   read: {
     readonly filter: ReadFilter;
-    readonly readTs: bigint;
+    readonly readTs: ReadTime;
     readonly page: KeyPage | undefined;
     /** The segment of each row that came; undefined: rows were counted. */
     readonly given: BigInt64Array | undefined;
@@ -128,7 +131,7 @@ interface Choice {
   /** Undefined: that of the keys. */
   readonly order: QueryOrder | undefined;
   readonly limit: number;
-  readonly readTs: bigint;
+  readonly readTs: ReadTime;
   /** More pages of the same rows will follow. */
   readonly willPage: boolean;
 }
@@ -216,7 +219,7 @@ export interface KeyedRow {
 export function hasNewerRow(
   segment: ReadableSegment,
   { keys, row, time, id }: KeyedRow,
-  readTs: bigint,
+  readTs: ReadTime,
 ): boolean {
   const { data } = segment;
   if (data.timestampTo < time) return false;
@@ -296,7 +299,7 @@ async function aggregateSegments(
 async function countRows(
   segments: readonly ReadableSegment[],
   { keys, negated, predicate }: ReadFilter,
-  readTs: bigint,
+  readTs: ReadTime,
   pace: Pace,
 ): Promise<number> {
   const named = keys === undefined ? [] : [...new Set(keys)];

@@ -32,20 +32,7 @@ describe('nothing that a definition says is ignored', () => {
   });
   const withField = (more: object) => ({ fields: [...fields.slice(0, 2), { ...fields[2], ...more }] });
   test.each<[what: string, properties: object, schema: object, code: number, text: string]>([
-    [
-      'a time to live',
-      { 'collection.ttl.seconds': 60 },
-      {},
-      3000,
-      'collection.ttl.seconds = 60 is not supported',
-    ],
-    [
-      'a time to live in the schema',
-      {},
-      { properties: pairs({ 'collection.ttl.seconds': 60 }) },
-      3000,
-      'collection.ttl.seconds',
-    ],
+    ['a field of times in the schema', {}, { properties: pairs({ ttl_field: 't' }) }, 3000, 'ttl_field'],
     [
       'a time to live that is none',
       { 'collection.ttl.seconds': 'abc' },

@@ -53,7 +53,7 @@ const checkTtl: PropertyCheck = (value) => {
   const seconds = Number(value);
   if (seconds < -1 || seconds > TTL_SECONDS_MAX)
     refuse(`collection TTL is out of range, expect [-1, ${TTL_SECONDS_MAX}], got ${seconds}`);
-  return seconds > 0 ? 'rows do not expire; delete them by key' : undefined;
+  return undefined;
 };
 
 const checkTimezone: PropertyCheck = (value) => {
@@ -73,7 +73,7 @@ const checkIsolation: PropertyCheck = (value, schema) => {
 
 const collectionRules: readonly PropertyRule[] = [
   { key: /^collection\.ttl\.seconds$/, check: checkTtl },
-  { key: /^ttl_field$/, check: never('rows do not expire') },
+  { key: /^ttl_field$/, check: never('rows expire by the time at which they were written') },
   { key: /^timezone$/, check: checkTimezone },
   { key: /^allow_insert_auto_id$/, check: hintFlag('allow_insert_auto_id') },
   { key: /^partitionkey\.isolation$/, check: checkIsolation },

@@ -37,7 +37,7 @@ export class CollectionDdl {
     const { catalog } = this.#parts;
     const database = catalog.database(request.dbName).name;
     checkName('collection', request.collectionName);
-    const zone = propertiesOf(request).timezone ?? 'UTC';
+    const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
     const schema = parseCollectionSchema(request.schema, { ...request, zone });
     return this.#locks.collection({ database, name: request.collectionName }, async () => {
       const existing = catalog.byName(database, request.collectionName);
@@ -82,7 +82,7 @@ export class CollectionDdl {
       consistencyLevel: request.consistencyLevel,
       createdTimestamp,
       updateTimestamp: createdTimestamp,
-      properties: propertiesOf(request),
+      properties: propertiesOf(schema, request),
       indexes: [],
       aliases: [],
       state: 'creating',
@@ -212,9 +212,13 @@ function refuseAliasName(catalog: DdlParts['catalog'], { database, schema }: Col
   );
 }
 
-const propertiesOf = (request: CreateCollectionRequest): Record<string, string> => ({
+/** Some clients put them into the schema; those beside it win. */
+const propertiesOf = (
+  schema: CollectionSchema,
+  request: CreateCollectionRequest,
+): Record<string, string> => ({
   timezone: 'UTC',
-  ...Object.fromEntries(request.properties.map(({ key, value }) => [key, value])),
+  ...Object.fromEntries([...schema.properties, ...request.properties].map(({ key, value }) => [key, value])),
 });
 
 const partitionKeyCountOf = (schema: CollectionSchema, request: CreateCollectionRequest): number =>
@@ -225,7 +229,7 @@ function isSameCollection(
   schema: CollectionSchema,
   request: CreateCollectionRequest,
 ): boolean {
-  const properties = propertiesOf(request);
+  const properties = propertiesOf(schema, request);
   const names = Object.keys(properties);
   return (
     existing.schema !== undefined &&

@@ -1,7 +1,9 @@
 // Which rows of a segment do not count in a search: not visible, without a vector, or kept out by a filter. A search of the newest state
 // without a filter shares one snapshot of bits with those before it until a row is deleted, superseded or added, and threads read it in place.
 // Searches with one filter share theirs the same way, for as long as the bits that the filter let pass are kept.
+
 import { bytesForBits, bytesView } from '#base/bytes.js';
+import type { ReadTime } from '#base/read-time.js';
 import { countingRows } from '#index/block/counting-rows.js';
 import { clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
 
@@ -95,12 +97,12 @@ export class ExcludedRowsOf {
     return bytes;
   }
 
-  at(readTs: bigint, filter: RowFilter): ExcludedRows {
+  at(readTs: ReadTime, filter: RowFilter): ExcludedRows {
     const excluded = this.#at(readTs, filter);
     return filter.supersededRows === undefined ? excluded : this.#without(excluded, filter.supersededRows);
   }
 
-  #at(readTs: bigint, { filterRows, negated = false, passing }: RowFilter): ExcludedRows {
+  #at(readTs: ReadTime, { filterRows, negated = false, passing }: RowFilter): ExcludedRows {
     if (passing !== undefined) return this.#passing(passing, readTs);
     if (filterRows !== undefined && !negated) return this.#only(filterRows, readTs);
     if (filterRows !== undefined) return this.#allBut(filterRows, readTs);
@@ -122,7 +124,7 @@ export class ExcludedRowsOf {
     return snapshot?.rowCount === rowCount && snapshot.changeCount === changeCount;
   }
 
-  #only(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
+  #only(filterRows: Uint32Array, readTs: ReadTime): ExcludedRows {
     const { rowCount } = this.#versions;
     const bits = new Uint8Array(bytesForBits(rowCount)).fill(0xff);
     const { nullBits } = this.vectors;
@@ -138,7 +140,7 @@ export class ExcludedRowsOf {
   }
 
   /** A read of the newest state shares what the one before it with the same filter computed. */
-  #passing(passing: PassingBits, readTs: bigint): ExcludedRows {
+  #passing(passing: PassingBits, readTs: ReadTime): ExcludedRows {
     const { rowCount, changeCount } = this.#versions;
     if (!this.#versions.seesAll(readTs)) return this.#filter(passing, readTs);
     const last = this.#filtered.get(passing);
@@ -158,7 +160,7 @@ export class ExcludedRowsOf {
     }
   }
 
-  #filter(passing: PassingBits, readTs: bigint): FilteredRows {
+  #filter(passing: PassingBits, readTs: ReadTime): FilteredRows {
     const bits = this.#copy(readTs);
     hideOthers(bits, passing);
     const all = this.#versions.rowCount;
@@ -167,7 +169,7 @@ export class ExcludedRowsOf {
     return new FilteredRows(this.#count(bits), all);
   }
 
-  #allBut(filterRows: Uint32Array, readTs: bigint): ExcludedRows {
+  #allBut(filterRows: Uint32Array, readTs: ReadTime): ExcludedRows {
     const bits = this.#copy(readTs);
     for (const row of filterRows) if (row < this.#versions.rowCount) setBit(bits, row);
     return this.#count(bits);
@@ -182,7 +184,7 @@ export class ExcludedRowsOf {
   }
 
   /** In shared memory: threads get it as it is, not a copy each. */
-  #copy(readTs: bigint): Uint8Array {
+  #copy(readTs: ReadTime): Uint8Array {
     const bits = new Uint8Array(new SharedArrayBuffer(bytesForBits(this.#versions.rowCount)));
     this.#put(bits, this.#versions.hiddenBits(readTs));
     return bits;

@@ -1,4 +1,6 @@
 // The rows of a segment by key and time: which row a key has, when rows were written and deleted, and which of them a read sees.
+
+import type { ReadTime } from '#base/read-time.js';
 import type { Timestamp } from '#base/timestamp.js';
 import { type Key, keyAt } from '#model/columns/column.js';
 import type { Column } from '#proto/elanus/data.js';
@@ -72,23 +74,23 @@ export class KeyedRows {
   }
 
   /** The visible row of that key: the newest, if the key was inserted twice. */
-  find(key: Key, readTs: Timestamp): number | undefined {
+  find(key: Key, readTs: ReadTime): number | undefined {
     return this.#visibleFrom(this.#index.newest(key), readTs);
   }
 
   /** As `find`, by the key of that row in a key column of the same type. */
-  findKeyOf(keys: Column, row: number, readTs: Timestamp): number | undefined {
+  findKeyOf(keys: Column, row: number, readTs: ReadTime): number | undefined {
     return this.#visibleFrom(this.#index.newestOf(keys, row), readTs);
   }
 
-  #visibleFrom(newest: number, readTs: Timestamp): number | undefined {
+  #visibleFrom(newest: number, readTs: ReadTime): number | undefined {
     for (let row = newest; row >= 0; row = this.#index.older(row))
       if (this.versions.isVisible(row, readTs)) return row;
     return undefined;
   }
 
   /** How many rows of that key live, the newest and its older copies. */
-  countOf(key: Key, readTs: Timestamp): number {
+  countOf(key: Key, readTs: ReadTime): number {
     let count = 0;
     for (let row = this.#index.newest(key); row >= 0; row = this.#index.older(row))
       if (this.versions.lives(row, readTs)) count++;
@@ -105,7 +107,7 @@ export class KeyedRows {
     return keyAt(this.#keys.view(), row);
   }
 
-  visibleRows(readTs: Timestamp): Uint32Array {
+  visibleRows(readTs: ReadTime): Uint32Array {
     const hidden = this.versions.hiddenBits(readTs);
     const rows = new Uint32Array(this.versions.rowCount);
     let count = 0;

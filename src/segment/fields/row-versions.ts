@@ -3,6 +3,7 @@
 // key in the segment was written by then: a read answers one row a key, while `count(*)` counts every row that lives. Who deletes the newest
 // row of a key deletes the older ones too, so a superseded row never comes back. What is superseded follows from the rows; no file names it.
 import { bytesForBits } from '#base/bytes.js';
+import { expiredUntil, type ReadTime, timestampOf } from '#base/read-time.js';
 import type { Timestamp } from '#base/timestamp.js';
 
 const TIMESTAMP_MAX = (1n << 64n) - 1n;
@@ -156,14 +157,16 @@ export class RowVersions {
   }
 
   /** Written and not deleted by then. */
-  lives(row: number, readTs: Timestamp): boolean {
-    if (this.writtenAt(row) > readTs) return false;
+  lives(row: number, time: ReadTime): boolean {
+    const written = this.writtenAt(row);
+    const readTs = timestampOf(time);
+    if (written > readTs || (typeof time !== 'bigint' && written <= time.expiredUntil)) return false;
     const deleted = this.#deletedAt.get(row);
     return deleted === undefined || deleted > readTs;
   }
 
-  isVisible(row: number, readTs: Timestamp): boolean {
-    return this.lives(row, readTs) && !this.#isSuperseded(row, readTs);
+  isVisible(row: number, time: ReadTime): boolean {
+    return this.lives(row, time) && !this.#isSuperseded(row, timestampOf(time));
   }
 
   /** Rows that share a commit timestamp were written at once: of one key the last is the newest from then on. */
@@ -173,8 +176,14 @@ export class RowVersions {
   }
 
   /** The read sees every row and every delete. */
-  seesAll(readTs: Timestamp): boolean {
-    return readTs >= this.to && readTs >= this.#lastDelete;
+  seesAll(time: ReadTime): boolean {
+    const readTs = timestampOf(time);
+    return readTs >= this.to && readTs >= this.#lastDelete && !this.#hasExpired(time);
+  }
+
+  #hasExpired(time: ReadTime): boolean {
+    const until = expiredUntil(time);
+    return until > 0n && this.rowCount > 0 && this.from <= until;
   }
 
   /** A time that sees all. */
@@ -183,9 +192,10 @@ export class RowVersions {
   }
 
   /** Bit set: not visible. The live bits themselves when the read sees everything: not to be written to or kept. */
-  hiddenBits(readTs: Timestamp): Uint8Array {
+  hiddenBits(time: ReadTime): Uint8Array {
     const bytes = bytesForBits(this.rowCount);
-    if (this.seesAll(readTs)) return this.#hiddenBits.subarray(0, bytes);
+    if (this.seesAll(time)) return this.#hiddenBits.subarray(0, bytes);
+    const readTs = timestampOf(time);
     const bits = this.#hiddenBits.slice(0, bytes);
     if (readTs < this.#lastDelete) {
       for (const [row, at] of this.#deletedAt)
@@ -196,21 +206,33 @@ export class RowVersions {
     }
     for (let row = this.#firstAfter(readTs); row < this.rowCount; row++)
       if (this.writtenAt(row) > readTs) setBit(bits, row);
+    if (this.#hasExpired(time)) this.#hideExpired(bits, expiredUntil(time));
     return bits;
   }
 
+  #hideExpired(bits: Uint8Array, until: Timestamp): void {
+    const end = this.isSorted ? this.#firstAfter(until) : this.rowCount;
+    for (let row = 0; row < end; row++) if (this.writtenAt(row) <= until) setBit(bits, row);
+  }
+
   /** Bit set: does not live. Older rows of a key that live have none, unlike in `hiddenBits`. A copy, unless the read sees everything. */
-  deadBits(readTs: Timestamp): Uint8Array {
-    const hidden = this.hiddenBits(readTs);
+  deadBits(time: ReadTime): Uint8Array {
+    const hidden = this.hiddenBits(time);
     if (this.#supersededAt.size === 0) return hidden;
     const bits = hidden.slice();
-    for (const row of this.#supersededAt.keys()) if (this.lives(row, readTs)) clearBit(bits, row);
+    for (const row of this.#supersededAt.keys()) if (this.lives(row, time)) clearBit(bits, row);
     return bits;
   }
 
   /** Rows that live, each row of a key. */
-  liveCount(readTs: Timestamp): number {
-    if (this.seesAll(readTs)) return this.rowCount - this.#deletedAt.size;
+  liveCount(time: ReadTime): number {
+    if (this.seesAll(time)) return this.rowCount - this.#deletedAt.size;
+    if (this.#hasExpired(time)) {
+      let living = 0;
+      for (let row = 0; row < this.rowCount; row++) if (this.lives(row, time)) living++;
+      return living;
+    }
+    const readTs = timestampOf(time);
     const first = this.#firstAfter(readTs);
     let count = first;
     for (let row = first; row < this.rowCount; row++) if (this.writtenAt(row) <= readTs) count++;

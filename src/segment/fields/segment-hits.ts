@@ -1,5 +1,6 @@
 // What a search in one segment is asked and answers, and the merge of answers for parts of its rows.
 
+import type { ReadTime } from '#base/read-time.js';
 import { compareScores } from '#index/block/metric.js';
 import type { SearchOutput } from '#index/block/search-output.js';
 import type { MetricName } from '#model/schema/metric-type.js';
@@ -34,7 +35,7 @@ export interface SegmentSearch {
   readonly k: number;
   /** No index is asked, and no scan is shared: equal searches give equal scores. */
   readonly exact?: boolean;
-  readonly readTs: bigint;
+  readonly readTs: ReadTime;
   readonly radius?: number;
   readonly rangeFilter?: number;
   /** Rows that match the filter; others do not count. */

@@ -1,8 +1,10 @@
 // A search over several segments of one shard at one timestamp. The growing part (streaming-node) and the sealed part (query-node) search
 // through the same code, so that a row means the same in both. Many queries go in groups: what is held at a time has a bound, others get
 // their turn, and a caller that has gone stops the rest.
+
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { type ReadTime, readTimeOf } from '#base/read-time.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import { boundsOnComputed, moveIntoRange } from '#index/block/score-range.js';
 import { sparseQueryBegins } from '#index/sparse/sparse-query.js';
@@ -76,7 +78,7 @@ class SegmentsSearch {
   /** Segments that have rows and the field. */
   readonly #searched: readonly ReadableSegment[];
   readonly #request: ShardSearchRequest;
-  readonly #readTs: bigint;
+  readonly #readTs: ReadTime;
   readonly #call: SearchCall;
   readonly #metric: MetricName;
   readonly #bounds: ReturnType<typeof boundsOnComputed>;
@@ -96,7 +98,7 @@ class SegmentsSearch {
   constructor(
     segments: readonly ReadableSegment[],
     request: ShardSearchRequest,
-    readTs: bigint,
+    readTimestamp: bigint,
     schema: CollectionSchema,
     call: SearchCall,
   ) {
@@ -106,7 +108,7 @@ class SegmentsSearch {
       (segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId),
     );
     this.#request = request;
-    this.#readTs = readTs;
+    this.#readTs = readTimeOf(readTimestamp, request.expiredUntil);
     this.#call = call;
     this.#metric = metric;
     const { radius, rangeFilter } = request;

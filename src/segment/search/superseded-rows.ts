@@ -2,6 +2,8 @@
 // its hits: a hit whose key has a newer row elsewhere is no answer. It is left out, and if that leaves a list short that had more to give,
 // the search runs again without it. So k hits are k keys, each by its newest row, as long as there are so many.
 // All rows of a key are in one shard, so the owner of the shard sees all of them.
+
+import type { ReadTime } from '#base/read-time.js';
 import type { Pace } from '#platform/pace.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import type { Hits } from './hits.js';
@@ -55,7 +57,7 @@ const HITS_BETWEEN_LOOKS = 256;
 /** Numbers of the hits whose key has a newer visible row in one of the segments. @throws cancelled, deadline_exceeded */
 export async function supersededBy(
   segments: readonly ReadableSegment[],
-  readTs: bigint,
+  readTs: ReadTime,
   hits: Hits,
   pace: Pace,
 ): Promise<number[]> {
@@ -75,7 +77,7 @@ export async function supersededBy(
 
 function hasNewer(
   segment: ReadableSegment,
-  readTs: bigint,
+  readTs: ReadTime,
   hits: Hits,
   at: number,
   time: bigint,

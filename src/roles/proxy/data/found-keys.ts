@@ -5,12 +5,12 @@ import { ElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import type { DeleteRequest } from '#proto/milvus/milvus.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { readScope } from '#roles/proxy/reads/read-scope.js';
+import { expiredUntil, readScope } from '#roles/proxy/reads/read-scope.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import type { FoundKeys } from './shard-writes.js';
 
-type ReadParts = Pick<ProxyParts, 'access' | 'streamingNode' | 'platform' | 'settings'>;
+type ReadParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
 
 interface DeleteByFilter {
   readonly request: DeleteRequest;
@@ -52,6 +52,7 @@ export async function findKeys(
             atGuarantee: false,
             ignoreGrowing: false,
             schemaVersion: scope.collection.schema.version,
+            expiredUntil: expiredUntil(scope),
           },
           context,
         );

@@ -22,11 +22,11 @@ import type { UpsertRequest } from '#proto/milvus/milvus.js';
 import { type CollectionSchema, DataType, FieldPartialUpdateOp_OpType } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
+import { expiredUntil, type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import { type ShardWrite, shardWrites } from './shard-writes.js';
 
-type UpdateParts = Pick<ProxyParts, 'access' | 'streamingNode' | 'platform' | 'settings'>;
+type UpdateParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
 
 /** Longest pause before a shard is read again, in ms. */
 const RETRY_MS_MAX = 50;
@@ -167,6 +167,7 @@ async function planShard(
         atGuarantee: false,
         ignoreGrowing: false,
         schemaVersion: schema.version,
+        expiredUntil: expiredUntil(scope),
       },
       context,
     ),

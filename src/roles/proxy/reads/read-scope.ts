@@ -1,6 +1,7 @@
 // What a read covers: the collection, once it is served, and the partitions of it that are loaded or named.
 import { ElanusError } from '#base/errors.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
+import { timeToLive } from '#model/schema/time-to-live.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
@@ -14,6 +15,10 @@ export interface ReadScope {
   readonly loadedOnly: boolean;
   /** Some fields are not loaded. */
   readonly lacksFields: boolean;
+  /** 0n: rows do not expire. */
+  readonly timeToLive: bigint;
+  /** When the read began; known where rows expire. */
+  readonly begunAt: bigint;
 }
 
 interface ScopedRequest {
@@ -24,7 +29,7 @@ interface ScopedRequest {
 
 /** Waits for a load that is under way. @throws collection_not_loaded, partition_not_found, invalid_parameter */
 export async function readScope(
-  parts: Pick<ProxyParts, 'access' | 'platform' | 'settings'>,
+  parts: Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings'>,
   request: ScopedRequest,
   context: CallContext,
 ): Promise<ReadScope> {
@@ -41,9 +46,13 @@ export async function readScope(
     if (!loaded.includes(id))
       throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
   }
+  const ttl = timeToLive(collection.record.properties);
+  // An idle shard's read timestamp stands still, the age of its rows does not.
+  const begunAt = ttl === 0n ? 0n : (await parts.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp;
+  const expiry = { timeToLive: ttl, begunAt };
   return named.length > 0
-    ? { collection, partitionIds: named, loadedOnly: false, lacksFields }
-    : { collection, partitionIds: [...loaded], loadedOnly: true, lacksFields };
+    ? { collection, partitionIds: named, loadedOnly: false, lacksFields, ...expiry }
+    : { collection, partitionIds: [...loaded], loadedOnly: true, lacksFields, ...expiry };
 }
 
 /** One for each record and list of fields: plans are kept by the record. */
@@ -55,4 +64,13 @@ function withLoadedFields(collection: OpenCollection, leftOut: readonly bigint[]
   const record = kept?.schema === schema ? kept : { ...collection.record, schema };
   reduced.set(collection.record, record);
   return { ...collection, record, schema };
+}
+
+/**
+ * Rows that were written then or before have outlived their collection's time to live; 0n: none has.
+ * @param pinnedAt of a read of the rows as they were then, which sees those that had not expired then
+ */
+export function expiredUntil({ timeToLive: ttl, begunAt }: ReadScope, pinnedAt = 0n): bigint {
+  const at = pinnedAt > 0n ? pinnedAt : begunAt;
+  return ttl === 0n || at <= ttl ? 0n : at - ttl;
 }

@@ -2,6 +2,7 @@
 import type { CallContext } from '#platform/transport.js';
 import type { ShardSearchRequest, ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
+import { expiredUntil } from '#roles/proxy/reads/read-scope.js';
 import { whole } from '#rpc/service.js';
 import type { CheckedSearch } from './search-request.js';
 
@@ -42,6 +43,7 @@ function shardRequest(
     explain: params.explain,
     loadedOnly: scope.loadedOnly,
     schemaVersion: scope.collection.schema.version,
+    expiredUntil: expiredUntil(scope, toShards.atGuarantee ? search.guaranteeTimestamp : 0n),
     ...toShards,
     ...(pinned !== undefined && { guaranteeTimestamp: pinned, atGuarantee: true }),
   });

@@ -1,7 +1,9 @@
 // Boosts: hits of one segment get other scores by what a filter says of their rows, or by chance that a seed decides. Which rows are hits is
 // settled before; a boost changes their order and what is left of them when segments are brought together.
+
 import { must } from '#base/assert.js';
 import { nextFloat, seededRandom } from '#base/random.js';
+import type { ReadTime } from '#base/read-time.js';
 import type { PredicateFilter } from '#expr/typed.js';
 import { bytesAt, type Key } from '#model/columns/column.js';
 import { fixedWidth } from '#model/schema/data-type.js';
@@ -53,7 +55,7 @@ const segmentBoost = (
 
 interface BoostedPlace {
   readonly segment: ReadableSegment;
-  readonly readTs: bigint;
+  readonly readTs: ReadTime;
   readonly isLargerBetter: boolean;
   readonly pace: Pace;
 }
@@ -88,7 +90,7 @@ async function boostValue(
   boost: SegmentBoost,
   { rows }: SegmentHits,
   segment: ReadableSegment,
-  readTs: bigint,
+  readTs: ReadTime,
   pace: Pace,
 ): Promise<(row: number, at: number) => number | undefined> {
   const applies = await appliesTo(boost, segment, readTs, pace);
@@ -101,7 +103,7 @@ async function boostValue(
 async function appliesTo(
   { keys, isNegated, predicate }: SegmentBoost,
   segment: ReadableSegment,
-  readTs: bigint,
+  readTs: ReadTime,
   pace: Pace,
 ): Promise<(row: number) => boolean> {
   if (keys !== undefined) {
