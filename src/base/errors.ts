@@ -15,6 +15,8 @@ export const errorSpecs = {
   memory_limit: { code: 3, legacy: 52, retry: 'never' },
   queue_full: { code: 4, legacy: 1, retry: 'same_request' },
   internal: { code: 5, legacy: 1, retry: 'never' },
+  rate_limit: { code: 8, legacy: 49, retry: 'same_request' },
+  quota_exceeded: { code: 9, legacy: 48, retry: 'never' },
   memory_insufficient: { code: 12, legacy: 1, retry: 'same_request' },
   collection_not_found: { code: 100, legacy: 4, retry: 'never', input: true },
   collection_not_loaded: { code: 101, legacy: 1, retry: 'never', input: true },

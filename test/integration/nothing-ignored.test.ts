@@ -286,16 +286,16 @@ describe('nothing is accepted and ignored', () => {
     [
       'a property of a database',
       'createDatabase',
-      { dbName: 'd', properties: pairs({ 'database.max.collections': 5 }) },
+      { dbName: 'd', properties: pairs({ 'database.replica.number': 5 }) },
       3000,
-      'database.max.collections',
+      'database.replica.number',
     ],
     [
       'a forbidding database',
       'createDatabase',
-      { dbName: 'd', properties: pairs({ 'database.force.deny.writing': true }) },
+      { dbName: 'd', properties: pairs({ 'database.force.deny.ddl': true }) },
       3000,
-      'database.force.deny.writing',
+      'database.force.deny.ddl',
     ],
   ])('refuses %s', async (_what, method, request, code, text) => {
     expect(await statusOf(method, request)).toMatchObject({ code, reason: expect.stringContaining(text) });

@@ -121,7 +121,7 @@ export function openProxyWorld(
     auth,
     health: { reasons: () => [] },
   };
-  const access = new CollectionAccess({ ...peers, timers: platform.timers });
+  const access = new CollectionAccess({ ...peers, timers: platform.timers, clock: platform.clock });
   const logins = openLogins(platform, peers);
   const parts = {
     platform,

@@ -4,13 +4,18 @@ import { ElanusError } from '#base/errors.js';
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { checkCount, checkNumber, checkRate } from './limits.js';
 import { partitionKeyField } from './schema-view.js';
 
 const TTL_SECONDS_MAX = 3_155_760_000;
 export const DEFAULT_RESOURCE_GROUP = '__default_resource_group';
 
 /** Checks a value: returns what is wrong with it for us although Milvus takes it; throws what Milvus would say. */
-type PropertyCheck = (value: string, schema: CollectionSchema | undefined) => string | undefined;
+type PropertyCheck = (
+  value: string,
+  schema: CollectionSchema | undefined,
+  key?: string,
+) => string | undefined;
 interface PropertyRule {
   readonly key: RegExp;
   readonly check: PropertyCheck;
@@ -47,6 +52,13 @@ const only =
   (allowed: string, why: string): PropertyCheck =>
   (value) =>
     value.trim() === allowed ? undefined : why;
+
+const numberOf =
+  (check: (key: string, value: string) => void): PropertyCheck =>
+  (value, _schema, key = '') => {
+    check(key, value);
+    return undefined;
+  };
 
 const checkTtl: PropertyCheck = (value) => {
   if (!/^[+-]?\d{1,18}$/.test(value)) refuse('collection TTL is not a valid positive integer');
@@ -87,8 +99,9 @@ const collectionRules: readonly PropertyRule[] = [
     key: /^collection\.resource_groups$/,
     check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group'),
   },
-  { key: /^collection\.\w+Rate\.(?:max|min)\./, check: never('rates are not limited') },
-  { key: /^collection\.diskProtection\./, check: never('disk space is not limited') },
+  { key: /^collection\.bulkLoadRate\./, check: never('the rate of imports is not limited') },
+  { key: /^collection\.\w+Rate\.(?:max|min)\./, check: numberOf(checkRate) },
+  { key: /^collection\.diskProtection\.diskQuota\.mb$/, check: numberOf(checkNumber) },
   { key: /^dynamicfield\.enabled$/, check: never('the schema says whether there are dynamic fields') },
   { key: /^namespace\.enabled$/, check: onlyFalse('namespace.enabled', 'namespaces are not supported') },
   { key: /^(?:replicate|cipher)\./, check: never('neither replication nor encryption is supported') },
@@ -97,11 +110,9 @@ const databaseRules: readonly PropertyRule[] = [
   { key: /^timezone$/, check: checkTimezone },
   { key: /^database\.replica\.number$/, check: only('1', 'there is one replica') },
   { key: /^database\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
-  { key: /^database\.diskQuota\.mb$/, check: never('disk space is not limited') },
-  {
-    key: /^database\.max\.collections$/,
-    check: never('the number of collections has one limit for all databases'),
-  },
+  { key: /^database\.diskQuota\.mb$/, check: numberOf(checkNumber) },
+  { key: /^database\.max\.collections$/, check: numberOf(checkCount) },
+  { key: /^database\.force\.deny\.(?:reading|writing)$/, check: hintFlag('database.force.deny') },
   {
     key: /^database\.force\.deny\./,
     check: onlyFalse('database.force.deny', 'requests are not denied by database'),
@@ -121,7 +132,7 @@ function checkAll(
     seen.add(key);
     // Maps of this name would lose it.
     if (key === '__proto__') refuse(`property key ${key} of the ${what} is not valid; choose another`);
-    const why = rules.find((rule) => rule.key.test(key))?.check(value, schema);
+    const why = rules.find((rule) => rule.key.test(key))?.check(value, schema, key);
     if (why !== undefined) {
       throw new ElanusError(
         'unsupported',

@@ -3,12 +3,18 @@
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
-import type { Timers } from '#platform/time.js';
+import type { Clock, Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import type { DefinitionsDefinition, LoadStateResponse, QueryCoordDefinition } from '#proto/elanus/roles.js';
+import type {
+  ChannelRegistryDefinition,
+  DefinitionsDefinition,
+  LoadStateResponse,
+  QueryCoordDefinition,
+} from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
+import { Limits } from './limits.js';
 
 /** `db_name` of the body wins over the header; neither: the default database. */
 export const databaseOf = (request: { readonly dbName: string }, context: CallContext): string =>
@@ -56,21 +62,27 @@ export interface OpenCollection {
   readonly schema: CollectionSchema;
   readonly database: string;
   readonly databaseId: bigint;
+  readonly databaseProperties: Readonly<Record<string, string>>;
 }
 
 export class CollectionAccess {
   readonly #definitions: Client<typeof DefinitionsDefinition>;
   readonly #queryCoord: Client<typeof QueryCoordDefinition>;
   readonly #timers: Timers;
+  /** What properties refuse. */
+  readonly limits: Limits;
 
   constructor(parts: {
     readonly definitions: Client<typeof DefinitionsDefinition>;
     readonly queryCoord: Client<typeof QueryCoordDefinition>;
+    readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
     readonly timers: Timers;
+    readonly clock: Clock;
   }) {
     this.#definitions = parts.definitions;
     this.#queryCoord = parts.queryCoord;
     this.#timers = parts.timers;
+    this.limits = new Limits(parts);
   }
 
   async open(
@@ -81,12 +93,13 @@ export class CollectionAccess {
     const id = request.collectionName === '' ? (request.collectionID ?? 0n) : 0n;
     if (request.collectionName === '' && id === 0n)
       throw new ElanusError('invalid_parameter', 'collection name should not be empty: invalid parameter');
-    const { collection, databaseId } = await this.#definitions.describeCollection(
+    const { collection, databaseId, databaseProperties } = await this.#definitions.describeCollection(
       { database, name: request.collectionName, id },
       context,
     );
     const record = must(collection, 'collection');
-    return { record, schema: must(record.schema, 'schema'), database: record.database, databaseId };
+    const schema = must(record.schema, 'schema');
+    return { record, schema, database: record.database, databaseId, databaseProperties };
   }
 
   /** Ids of the named partitions; none named: empty, which means all. @throws partition_not_found */

@@ -34,7 +34,7 @@ export class ProxyNode {
 
   doors(): ProxyDoors {
     const [platform, settings, peers] = [this.#platform, this.#settings, this.#peers];
-    const access = new CollectionAccess({ ...peers, timers: platform.timers });
+    const access = new CollectionAccess({ ...peers, timers: platform.timers, clock: platform.clock });
     const logins = openLogins(platform, peers);
     const methods = methodTable({ ...peers, platform, settings, access, logins });
     const audit = new Audit(platform);

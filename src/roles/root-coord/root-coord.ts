@@ -217,7 +217,7 @@ export class RootCoord {
       return whole<CollectionResponse>({
         status: undefined,
         collection,
-        databaseId: this.#catalog.database(collection.database).id,
+        ...this.#databaseOf(collection),
       });
     },
     listCollections: async (ref) => {
@@ -322,6 +322,11 @@ export class RootCoord {
       return { jobId };
     },
   };
+
+  #databaseOf({ database }: CollectionRecord) {
+    const { id, properties } = this.#catalog.database(database);
+    return { databaseId: id, databaseProperties: properties };
+  }
 
   async #beginImport(request: ImportDefinition): Promise<bigint> {
     const record = this.#catalog.resolve(present(request.collection));

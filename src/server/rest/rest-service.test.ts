@@ -29,6 +29,7 @@ function bench({ corsOrigins = [] as string[], answer = async (_seen: Seen): Pro
         record: { properties: {} } as never,
         database: 'default',
         databaseId: 1n,
+        databaseProperties: {},
       }),
     },
     gate: undefined,

@@ -10,7 +10,7 @@
 // A row keeps its key, also with autoID: a new key would be in another shard, and the two halves of the update could part.
 import { ElanusError } from '#base/errors.js';
 import { keyColumn } from '#model/columns/auto-ids.js';
-import { findColumn, keyAt } from '#model/columns/column.js';
+import { batchBytes, findColumn, keyAt } from '#model/columns/column.js';
 import { batchFromFields, completeRows } from '#model/columns/field-data-in.js';
 import { shardOfRow } from '#model/columns/row-key.js';
 import { type ArrayOps, rowsOfBatch, updatedRows, withoutBase } from '#model/rows/partial-rows.js';
@@ -54,6 +54,7 @@ export async function updatePartially(
     partialUpdate: true,
     zone,
   });
+  await parts.access.limits.checkAdding(collection, 'upsertRate', batchBytes(sent), context);
   refuseDoubles(schema, sent);
   const ops = arrayOps(schema, sent, request);
   // As an upsert does: the row in its own partition, or with a partition key in any.

@@ -1,7 +1,7 @@
 // Insert, upsert and delete: checked against the schema, split by shard, appended to each shard's log. Vectors stay the bytes that came.
 import { ElanusError } from '#base/errors.js';
 import { generateAutoIds, keyColumn } from '#model/columns/auto-ids.js';
-import { gatherBatch, keyAt } from '#model/columns/column.js';
+import { batchBytes, columnBytes, gatherBatch, keyAt } from '#model/columns/column.js';
 import { batchFromFields } from '#model/columns/field-data-in.js';
 import { idsFromColumn } from '#model/columns/field-data-out.js';
 import { primaryField } from '#model/schema/field.js';
@@ -40,6 +40,7 @@ export class WriteMethods {
       allowInsertAutoId,
       zone: collection.record.properties.timezone,
     });
+    await this.#parts.access.limits.checkAdding(collection, 'insertRate', batchBytes(sent), context);
     const all = await this.#withIds(collection, sent);
     // With a partition key the rows of one key could go to several partitions, and nothing would say which of them is the last.
     const batch = partitionKeyField(schema) === undefined ? all : lastOfEachKey(all, keyColumn(schema, all));
@@ -69,6 +70,7 @@ export class WriteMethods {
       upsert: true,
       zone: collection.record.properties.timezone,
     });
+    await this.#parts.access.limits.checkAdding(collection, 'upsertRate', batchBytes(sent), context);
     // When a key is twice in a request the later row wins; the others never become rows.
     const rows = lastOfEachKey(sent, keyColumn(schema, sent));
     const replacedKeys = keyColumn(schema, rows);
@@ -87,6 +89,7 @@ export class WriteMethods {
   readonly delete: PublicHandler<'delete'> = async (request, context) => {
     const { access } = this.#parts;
     const collection = await access.open(request, context);
+    access.limits.checkWriting(collection);
     refusePartitionNames(collection, [request.partitionName]);
     const deletedPartitionId =
       request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
@@ -101,12 +104,18 @@ export class WriteMethods {
       );
     if (filter.keys === undefined) {
       const found = await findKeys(this.#parts, { request, filter }, context);
+      const foundBytes = found.reduce(
+        (sum, keys) => sum + (keys === undefined ? 0 : columnBytes(keys.column)),
+        0,
+      );
+      access.limits.checkRate(collection, 'deleteRate', foundBytes);
       const writes = foundDeletes(collection, found, deletedPartitionId);
       const timestamp = await this.#append(writes, context);
       const deleteCnt = found.reduce((sum, keys) => sum + BigInt(keys?.count ?? 0), 0n);
       return { ...mutation(undefined, 0, timestamp), deleteCnt };
     }
     const { column, count } = filter.keys;
+    access.limits.checkRate(collection, 'deleteRate', columnBytes(column));
     const timestamp = await this.#append(
       shardDeletes(collection, column, count, deletedPartitionId),
       context,

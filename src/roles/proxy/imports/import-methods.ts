@@ -25,7 +25,10 @@ export class ImportMethods {
         `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`,
       );
     const { access, definitions } = this.#parts;
-    const { database, record, schema } = await access.open(request, context);
+    const collection = await access.open(request, context);
+    access.limits.checkWriting(collection);
+    await access.limits.checkRoom(collection, context);
+    const { database, record, schema } = collection;
     const { jobId } = await definitions.importFiles(
       {
         collection: { database, name: schema.name, id: record.id },

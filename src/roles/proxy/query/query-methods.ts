@@ -31,6 +31,7 @@ export class QueryMethods {
 
   readonly query: PublicHandler<'query'> = async (request, context) => {
     const scope = await readScope(this.#parts, request, context);
+    this.#parts.access.limits.checkRate(scope.collection, 'queryRate', 1);
     const query = await this.#pinned(await checkQuery(request, scope, this.#parts.platform.workers));
     return retryWhileMoved(this.#parts, context, () => this.#run(query, context));
   };

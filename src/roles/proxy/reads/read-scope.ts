@@ -35,6 +35,7 @@ export async function readScope(
 ): Promise<ReadScope> {
   const { access, platform } = parts;
   const opened = await access.open(request, context);
+  access.limits.checkReading(opened);
   refusePartitionNames(opened, request.partitionNames);
   const named = access.partitionIds(opened, request.partitionNames);
   const nowMs = () => platform.clock.now();

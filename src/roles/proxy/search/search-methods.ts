@@ -49,6 +49,7 @@ export class SearchMethods {
     const scope = await readScope(this.#parts, request, context);
     const checked = await checkSearch(request, scope, this.#checks);
     const search = checked.toShards.atGuarantee ? await this.#pinned(checked) : checked;
+    this.#parts.access.limits.checkRate(scope.collection, 'searchRate', Math.max(1, search.queryCount));
     return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
   };
 
@@ -56,6 +57,8 @@ export class SearchMethods {
     checkHybridForm(request);
     const scope = await readScope(this.#parts, request, context);
     const search = await checkHybrid(request, scope, this.#checks);
+    const vectors = search.legs.reduce((sum, { queryCount }) => sum + queryCount, 0);
+    this.#parts.access.limits.checkRate(scope.collection, 'searchRate', vectors);
     return await retryWhileMoved(this.#parts, context, () => this.#runHybrid(search, context));
   };
 

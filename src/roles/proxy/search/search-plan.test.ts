@@ -18,6 +18,7 @@ const collection = () => ({
   schema,
   database: 'default',
   databaseId: 1n,
+  databaseProperties: {},
 });
 
 const request = (params: Record<string, string>, outputFields: string[] = []) =>

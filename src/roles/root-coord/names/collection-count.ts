@@ -1,15 +1,22 @@
 // How many collections a database may hold.
 import { ElanusError } from '#base/errors.js';
+import { collectionsMax } from '#model/schema/limits.js';
 import type { DefinitionCatalog } from '#roles/root-coord/definition-catalog.js';
 
 const COLLECTIONS_MAX = 65_536;
 
 /** To be asked before one more comes. @throws collection_limit */
 export function checkCollectionCount(catalog: DefinitionCatalog, database: string): void {
-  const there = catalog.collections().filter((record) => record.database === database);
-  if (there.length < COLLECTIONS_MAX) return;
+  const there = catalog
+    .collections()
+    .filter((record) => record.database === database && record.state !== 'dropping');
+  const limit = Math.min(
+    COLLECTIONS_MAX,
+    collectionsMax(catalog.database(database).properties) ?? COLLECTIONS_MAX,
+  );
+  if (there.length < limit) return;
   throw new ElanusError(
     'collection_limit',
-    `exceeded the limit number of collections[database=${database}][limit=${COLLECTIONS_MAX}]; drop some first`,
+    `exceeded the limit number of collections[database=${database}][limit=${limit}]; drop some first`,
   );
 }
