@@ -1,10 +1,10 @@
 // Properties of collections and databases. Each that Milvus gives a meaning is listed: it works here, or is a hint that changes no answer
 // and is kept to be shown, or it is refused. Keys that have no meaning for Milvus either are kept and shown, as Milvus does.
 import { ElanusError } from '#base/errors.js';
+import { checkCount, checkNumber, checkRate } from '#model/properties/limits.js';
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { checkCount, checkNumber, checkRate } from './limits.js';
 import { partitionKeyField } from './schema-view.js';
 
 const TTL_SECONDS_MAX = 3_155_760_000;

@@ -2,7 +2,7 @@
 // their quota. Each proxy counts what goes through it. A rate is a bucket that fills with time and holds one second of it: a request takes
 // what it is and goes when there is anything in the bucket, so one that is larger than a second goes too, and the next ones wait for it.
 import { ElanusError } from '#base/errors.js';
-import { diskQuota, isDenied, type RateName, rateLimit } from '#model/schema/limits.js';
+import { diskQuota, isDenied, type RateName, rateLimit } from '#model/properties/limits.js';
 import type { Clock } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';

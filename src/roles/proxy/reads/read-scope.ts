@@ -1,7 +1,7 @@
 // What a read covers: the collection, once it is served, and the partitions of it that are loaded or named.
 import { ElanusError } from '#base/errors.js';
+import { timeToLive } from '#model/properties/time-to-live.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
-import { timeToLive } from '#model/schema/time-to-live.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';

@@ -1,6 +1,6 @@
 // How many collections a database may hold.
 import { ElanusError } from '#base/errors.js';
-import { collectionsMax } from '#model/schema/limits.js';
+import { collectionsMax } from '#model/properties/limits.js';
 import type { DefinitionCatalog } from '#roles/root-coord/definition-catalog.js';
 
 const COLLECTIONS_MAX = 65_536;
