@@ -15,6 +15,7 @@ const complete = (): LoadStateResponse => ({
   damaged: false,
   channels: [],
   leftOutFieldIds: [],
+  takesLater: false,
   resourceGroup: '',
 });
 

@@ -13,10 +13,13 @@ import { ElanusError } from '#base/errors.js';
 import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import type { LoadRecord } from '#proto/elanus/data.js';
 
-/** Which partitions: all that the collection has, also later ones, or those named. */
+/**
+ * Which partitions: all that the collection has, also later ones, or those named. Where all were loaded and some were released, later ones
+ * are loaded beside those named.
+ */
 export type LoadScope =
   | { readonly kind: 'collection' }
-  | { readonly kind: 'partitions'; readonly partitionIds: readonly bigint[] };
+  | { readonly kind: 'partitions'; readonly partitionIds: readonly bigint[]; readonly takesLater?: true };
 
 export interface LoadDefinition {
   readonly collectionId: bigint;
@@ -84,6 +87,20 @@ export const isInScope = (scope: LoadScope, partitionId: bigint): boolean =>
 export const namedPartitions = (scope: LoadScope): readonly bigint[] =>
   scope.kind === 'collection' ? [] : scope.partitionIds;
 
+/** Whether a partition that is made now is loaded with the others. */
+export const takesLater = (scope: LoadScope): boolean =>
+  scope.kind === 'collection' || scope.takesLater === true;
+
+/** The partitions named, with what the scopes say of later ones. */
+export const partitionsScope = (
+  partitionIds: readonly bigint[],
+  alsoLater: boolean,
+): LoadScope & { readonly kind: 'partitions' } => ({
+  kind: 'partitions',
+  partitionIds,
+  ...(alsoLater ? { takesLater: true } : {}),
+});
+
 /** @throws data_corrupt */
 export function parseLoad(record: LoadRecord): LoadDefinition {
   const { collectionId, allPartitions, partitionIds } = record;
@@ -95,7 +112,7 @@ export function parseLoad(record: LoadRecord): LoadDefinition {
       'data_corrupt',
       `the load of collection ${collectionId} names no partition, expected all or at least one; restore the data folder from a copy`,
     );
-  return { collectionId, scope: { kind: 'partitions', partitionIds }, resourceGroup, leftOut };
+  return { collectionId, scope: partitionsScope(partitionIds, record.takesLater), resourceGroup, leftOut };
 }
 
 export const loadRecord = ({ collectionId, scope, resourceGroup, leftOut }: LoadDefinition): LoadRecord => ({
@@ -105,4 +122,5 @@ export const loadRecord = ({ collectionId, scope, resourceGroup, leftOut }: Load
   replicaNumber: 1,
   resourceGroup: resourceGroup === DEFAULT_RESOURCE_GROUP ? '' : resourceGroup,
   leftOutFieldIds: [...leftOut],
+  takesLater: scope.kind === 'partitions' && scope.takesLater === true,
 });

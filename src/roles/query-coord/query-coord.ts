@@ -17,6 +17,8 @@ import {
   moveLoad,
   namedPartitions,
   parseLoad,
+  partitionsScope,
+  takesLater,
 } from '#model/states/load.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
@@ -282,6 +284,7 @@ export class QueryCoord {
         damaged: failure?.cause === 'damage',
         resourceGroup: loaded.definition.resourceGroup,
         leftOutFieldIds: [...loaded.definition.leftOut],
+        takesLater: takesLater(scope),
         channels: this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
           vchannel,
           leaderId: serverId,
@@ -317,7 +320,7 @@ export class QueryCoord {
     );
     const definition: LoadDefinition = {
       collectionId,
-      scope: all ? { kind: 'collection' } : { kind: 'partitions', partitionIds: merged },
+      scope: all ? { kind: 'collection' } : partitionsScope(merged, held?.takesLater === true),
       resourceGroup,
       leftOut,
     };
@@ -349,7 +352,7 @@ export class QueryCoord {
       const { resourceGroup, leftOut } = current.definition;
       const definition: LoadDefinition = {
         ...{ collectionId, resourceGroup, leftOut },
-        scope: { kind: 'partitions', partitionIds: left },
+        scope: partitionsScope(left, takesLater(scope)),
       };
       await this.#save(definition, moveLoad(current.load, { kind: 'narrowed', to: definition }));
       return false;

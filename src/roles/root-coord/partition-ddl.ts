@@ -42,17 +42,26 @@ export class PartitionDdl {
       }
       const createdTimestamp = await this.#parts.allocateTimestamp();
       const partition = { id: await this.#parts.allocateId(), name: ref.partition, createdTimestamp };
+      await this.#loadWithOthers(record.id, partition.id, { isThere: false });
       await this.#parts.catalog.saveCollection({ ...record, partitions: [...record.partitions, partition] });
-      // A collection loaded as a whole serves its new partition at once.
-      const load = await this.#parts.peers.queryCoord.loadState({ collectionId: record.id });
-      if (load.known && load.partitionIds.length === 0) {
-        await this.#parts.peers.queryCoord.loadCollection({
-          collectionId: record.id,
-          partitionIds: [partition.id],
-          replicaNumber: 1,
-        });
-      }
+      await this.#loadWithOthers(record.id, partition.id, { isThere: true });
     });
+  }
+
+  /**
+   * A collection loaded as a whole serves its new partition at once. Where some partitions were released since, the load names those that are
+   * left: the new one is named before it is there, so a crash never leaves it unloaded, and again after, when a release may have come between.
+   */
+  async #loadWithOthers(
+    collectionId: bigint,
+    partitionId: bigint,
+    { isThere }: { readonly isThere: boolean },
+  ): Promise<void> {
+    const { queryCoord } = this.#parts.peers;
+    const load = await queryCoord.loadState({ collectionId });
+    const isNamed = load.known && load.partitionIds.length > 0;
+    if (load.known && load.takesLater && (isThere || isNamed))
+      await queryCoord.loadCollection({ collectionId, partitionIds: [partitionId], replicaNumber: 1 });
   }
 
   /** Marked, done, finished: from the mark the partition is gone for everyone; what fails after it is tried again, also by the next start. */
