@@ -7,18 +7,20 @@ export const indexShape = z.strictObject({
   fieldName: name,
   indexName: z.string().optional(),
   indexType: z.string().optional(),
+  /** As claude-context writes it beside `metricType`; Milvus passes it over and builds an AUTOINDEX. */
+  index_type: z.string().optional(),
   metricType: z.string().optional(),
   params: values.nullish(),
 });
 
-/** Both names of the type say the same, as both are in use. */
+/** All names of the type say the same, as all are in use. */
 export function createIndexRequest(
   index: z.output<typeof indexShape>,
   body: { readonly collectionName: string },
-  call: RestCall,
+  call: Pick<RestCall, 'dbName'>,
 ): Request<'createIndex'> {
   const { index_type: inner, metric_type: innerMetric, ...params } = index.params ?? {};
-  const indexType = oneOf('index_type', index.indexType, inner);
+  const indexType = oneOf('index_type', oneOf('index_type', index.indexType, index.index_type), inner);
   const metricType = oneOf('metric_type', index.metricType, innerMetric);
   return {
     ...named(body, call),
