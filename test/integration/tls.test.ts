@@ -281,6 +281,24 @@ test('a port of TLS closes at once, whatever hangs in a handshake or sends what 
   expect(performance.now() - since).toBeLessThan(5000);
 });
 
+test('a handshake that does not come, or stops on its way, is cut after 10 s', async () => {
+  const { port } = await start();
+  const begin = Buffer.from('16030102000100', 'hex'); // A hello of 512 bytes, it says.
+  const since = performance.now();
+  const ends = [Buffer.alloc(0), begin].map(
+    (bytes) =>
+      new Promise<number>((resolve) => {
+        const socket = tcpConnect(port, '127.0.0.1', () => socket.write(bytes));
+        socket.on('error', () => {});
+        socket.once('close', () => resolve(performance.now() - since));
+      }),
+  );
+  for (const ms of await Promise.all(ends)) {
+    expect(ms).toBeGreaterThan(9000);
+    expect(ms).toBeLessThan(20_000);
+  }
+});
+
 test('a call that runs when the port closes has its grace, also over TLS', async () => {
   let release = (): void => {};
   const isReleased = new Promise<void>((resolve) => {

@@ -1,10 +1,11 @@
+// How a REST body names the type of an index.
 import { describe, expect, it } from 'vitest';
 import { createIndexRequest, indexShape } from './index-params.js';
 
 const typeOf = (index: Record<string, unknown>): string | undefined =>
   createIndexRequest(indexShape.parse({ fieldName: 'vector', ...index }), { collectionName: 'c' }, {
     dbName: 'default',
-  } as Parameters<typeof createIndexRequest>[2]).extraParams.find(({ key }) => key === 'index_type')?.value;
+  } as Parameters<typeof createIndexRequest>[2]).extraParams?.find(({ key }) => key === 'index_type')?.value;
 
 describe('the type of an index in JSON', () => {
   it.each([
