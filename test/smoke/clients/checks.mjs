@@ -38,3 +38,5 @@ export function done(answer, what = '') {
     throw new Error(`${what} answered ${JSON.stringify(status)}, expected success`);
   return answer;
 }
+
+export const sorted = (numbers) => numbers.sort((a, b) => a - b);

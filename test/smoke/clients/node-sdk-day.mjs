@@ -1,7 +1,8 @@
 // A day of @zilliz/milvus2-sdk-node, unmodified, in every generation that is installed under the alias `milvus-VERSION`: all against one
 // server at the same time, each in a database of its own. What a generation has no method for is named and left out.
 // Usage, where the generations are installed: RUNTIME node-sdk-day.mjs ADDRESS VERSION...
-import { Checks, done, equal } from './checks.mjs';
+import { Checks, done, equal, sorted } from './checks.mjs';
+import { definitions } from './node-sdk-definitions.mjs';
 
 const [address, ...versions] = process.argv.slice(2);
 const runtime = ['bun', 'deno'].find((name) => process.versions[name] !== undefined) ?? 'node';
@@ -23,7 +24,6 @@ const rowOf = (at) => ({
   extra: `dynamic ${at % 10}`,
 });
 const range = (end, keep = () => true) => Array.from({ length: end }, (_, at) => at).filter(keep);
-const sorted = (numbers) => numbers.sort((a, b) => a - b);
 
 async function day(version) {
   const { MilvusClient, DataType } = await import(`milvus-${version}`);
@@ -345,68 +345,7 @@ async function day(version) {
     equal(bits.results[0].sparse, { 12: 1, 112: 0.5 });
     done(await client.dropCollection(two));
   });
-  await check('keeps partitions', async () => {
-    const part = { ...at, partition_name: 'later' };
-    done(await client.createPartition(part));
-    equal(done(await client.hasPartition(part)).value, true);
-    done(await loadPartitions({ ...at, partition_names: ['later'] }));
-    done(await client.insert({ ...part, data: [rowOf(9000)] }));
-    equal(await ids('id >= 0', { partition_names: ['later'] }), [9000]);
-    equal(sorted(done(await client.showPartitions(at)).partition_names.map((word) => word.length)), [5, 8]);
-    done(await client.flushSync({ collection_names: [name] }));
-    equal(done(await client.getPartitionStatistics(part)).data.row_count, '1');
-    done(await client.releasePartitions({ ...at, partition_names: ['later'] }));
-    done(await client.dropPartition(part));
-    equal(await ids('id >= 9000'), []);
-  });
-  await check('gives it another name', async () => {
-    done(await client.createAlias({ ...at, alias: 'current' }));
-    equal(await ids('id < 2', { collection_name: 'current' }), [0, 1]);
-    done(await client.alterAlias({ ...at, alias: 'current' }));
-    done(await client.dropAlias({ alias: 'current' }));
-    done(await client.renameCollection({ ...at, new_collection_name: 'renamed' }));
-    done(await client.renameCollection({ collection_name: 'renamed', new_collection_name: name }));
-  });
-  await has('listAliases', async () => {
-    done(await client.createAlias({ ...at, alias: 'shown' }));
-    equal(done(await client.listAliases(at)).aliases, ['shown']);
-    equal(done(await client.describeAlias({ ...at, alias: 'shown' })).collection, name);
-    done(await client.dropAlias({ alias: 'shown' }));
-  });
-  await check('flushes and counts', async () => {
-    done(await client.flushSync({ collection_names: [name] }));
-    const { data } = done(await client.getCollectionStatistics(at));
-    equal(Number(data.row_count) >= ROWS + 1, true);
-    equal(
-      done(await client.showCollections()).data.map((kept) => kept.name),
-      [name],
-    );
-    equal(done(await client.getPersistentSegmentInfo({ collectionName: name })).infos.length > 0, true);
-    done(await client.getQuerySegmentInfo({ collectionName: name }));
-    done(await client.getMetric({ request: { metric_type: 'system_info' } }));
-  });
-  await has('flushAllSync', async () => {
-    done(await client.flushAllSync());
-  });
-  await has('alterCollectionProperties', async () => {
-    const answer = await client.alterCollectionProperties({
-      ...at,
-      properties: { 'collection.ttl.seconds': 86400 },
-    });
-    if (answer.code === 3000) return `3000, ${answer.reason}`;
-    done(answer);
-    const { properties } = done(await client.describeCollection(at));
-    equal(properties.find(({ key }) => key === 'collection.ttl.seconds')?.value, '86400');
-  });
-  await has('addCollectionField', async () => {
-    const field = { name: 'note', data_type: DataType.VarChar, max_length: 32, nullable: true };
-    done(await client.addCollectionField({ ...at, field }));
-    done(await client.insert({ ...at, data: [{ ...rowOf(8000), note: 'new' }] }));
-    equal(await ids('note == "new"'), [8000]);
-    done(await deleteIds([8000]));
-    done(await client.upsert({ ...at, data: [{ id: 20, note: 'in part' }], partial_update: true }));
-    equal(await ids('note == "in part" and title == "title 20"'), [20]);
-  });
+  await definitions({ check, has, client, at, ids, rowOf, rows: ROWS, deleteIds, loadPartitions, DataType });
   await check('deletes by ids and by filter', async () => {
     done(await deleteIds([0, 1]));
     done(await client.deleteEntities({ ...at, filter: 'id in [2]' }));
