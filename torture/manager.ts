@@ -46,12 +46,19 @@ async function flush({ world, model, collection }: Served): Promise<void> {
 export async function ensure(served: Served): Promise<void> {
   const { world, model, collection } = served;
   const { shape } = model;
-  if (!(await collection.exists())) await collection.create();
+  if (!(await collection.exists())) {
+    // A new collection has none of the partitions of the one before it, and may be killed before they are made.
+    for (const name of shape.partitions) model.partitionExistence.set(name, 'no');
+    await collection.create();
+  }
   model.existence = 'yes';
-  if (shape.partitions.length > 0) {
-    const present = new Set(await collection.partitions());
-    for (const name of shape.partitions) if (!present.has(name)) await collection.createPartition(name);
-    for (const name of shape.partitions) model.partitionExistence.set(name, 'yes');
+  const present = new Set(shape.partitions.length > 0 ? await collection.partitions() : []);
+  for (const name of shape.partitions) {
+    if (!present.has(name)) {
+      model.partitionExistence.set(name, 'maybe');
+      await collection.createPartition(name);
+    }
+    model.partitionExistence.set(name, 'yes');
   }
   let type = await collection.indexType();
   if (type === undefined) {
