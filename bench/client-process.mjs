@@ -19,8 +19,9 @@ async function cpuMicros(pid) {
   return (Number(stat[11]) + Number(stat[12])) * 10_000;
 }
 
-export function startClient() {
-  const child = fork(fileURLToPath(new URL('./search-client.mjs', import.meta.url)), {
+/** @param script beside this file */
+export function startClient(script = './search-client.mjs') {
+  const child = fork(fileURLToPath(new URL(script, import.meta.url)), {
     execArgv: ['--no-warnings'],
     serialization: 'advanced',
   });

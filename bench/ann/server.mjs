@@ -2,11 +2,11 @@
 // eight and 32 calls in flight; the same requests, encoded beforehand, by a bare gRPC client; and by that one to a bare gRPC server that
 // answers at once (the ceiling of the transport).
 // Run on a built tree: node bench/ann/server.mjs [--set small] [--rows N] [--index HNSW] [--ef 64] [--rounds N] [--seconds N] [--json FILE]
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startClient } from '../client-process.mjs';
 import { startServer } from '../server-process.mjs';
 import { graphParameters } from './parameters.mjs';
 import { serverMarkdown } from './report.mjs';
@@ -31,7 +31,7 @@ const rows = options.rows === undefined ? undefined : Number(options.rows);
 const { key, metric, dim, rows: rowCount } = await openSet(options.set, rows);
 const load = { before: loadavg()[0] };
 const server = await startServer();
-const client = startClient();
+const client = startClient('./ann/server-client.mjs');
 const results = [];
 let filled;
 let memory;
@@ -116,28 +116,3 @@ const report = {
 
 console.log(`\n${serverMarkdown(report)}`);
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, undefined, 1)}\n`);
-
-function startClient() {
-  const child = fork(fileURLToPath(new URL('./server-client.mjs', import.meta.url)), {
-    execArgv: ['--no-warnings'],
-  });
-  let answer;
-  child.on('message', ({ output, error }) =>
-    error ? answer.reject(new Error(error)) : answer.resolve(output),
-  );
-  child.once('exit', (code, signal) => answer?.reject(new Error(`the client ended with ${code ?? signal}`)));
-  return {
-    call(name, input) {
-      return new Promise((resolve, reject) => {
-        answer = { resolve, reject };
-        child.send({ name, input });
-      });
-    },
-    async stop() {
-      if (child.exitCode !== null || !child.connected) return;
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.disconnect();
-      await ended;
-    },
-  };
-}

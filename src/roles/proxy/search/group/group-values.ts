@@ -1,12 +1,13 @@
 // The values that hits are grouped by, read out of the columns of their rows, and put into the answer.
-import { assertNever } from '#base/assert.js';
+import { assertNever, must } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { findPath, JsonKind, JsonPlace, jsonStep } from '#expr/evaluate/json/json-scan.js';
-import { bytesAt, column, columnFromStrings, int64At, isNull, stringAt } from '#model/columns/column.js';
+import { bytesAt, column, columnFromStrings, isNull } from '#model/columns/column.js';
 import { fieldOfColumn } from '#model/columns/field-data-out.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 import { type FieldData, FieldSchema } from '#proto/milvus/schema.js';
+import { keyReader } from '#roles/proxy/search/key-reader.js';
 import type { GroupKey } from './grouping.js';
 
 /** A value of one key. Rows without one are a group, too. */
@@ -14,26 +15,9 @@ export type GroupValue = bigint | string | boolean | null;
 
 /** The values of a key, by row of the column. */
 export function groupValues(key: GroupKey, from: Column, rowCount: number): GroupValue[] {
-  const valueAt = key.path === undefined ? plainValues(from) : jsonValues(key, key.path, from);
+  const valueAt =
+    key.path === undefined ? must(keyReader(from), 'reader of a key') : jsonValues(key, key.path, from);
   return Array.from({ length: rowCount }, (_, row) => (isNull(from, row) ? null : valueAt(row)));
-}
-
-function plainValues(from: Column): (row: number) => GroupValue {
-  const view = new DataView(from.data.buffer, from.data.byteOffset, from.data.byteLength);
-  switch (from.dataType) {
-    case DataType.Bool:
-      return (row) => from.data[row] !== 0;
-    case DataType.Int8:
-      return (row) => BigInt(view.getInt8(row));
-    case DataType.Int16:
-      return (row) => BigInt(view.getInt16(row * 2, true));
-    case DataType.Int32:
-      return (row) => BigInt(view.getInt32(row * 4, true));
-    case DataType.VarChar:
-      return (row) => stringAt(from, row);
-    default:
-      return (row) => int64At(from, row);
-  }
 }
 
 const decoder = new TextDecoder();
