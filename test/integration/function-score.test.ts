@@ -65,7 +65,7 @@ describe('scores by functions', () => {
   const hitsOf = async (asked: ReturnType<typeof ask>) => {
     const { results, status } = await asked;
     expect(status.reason).toBe('');
-    return (results as unknown as { id: string; score: number }[]).map(({ id, score }) => ({
+    return [results].flat(2).map(({ id, score }) => ({
       id: Number(id),
       score,
     }));

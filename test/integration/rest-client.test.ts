@@ -194,7 +194,7 @@ describe.each([0, 1])('HttpClient, gRPC threads %i', (grpcThreads) => {
       outputFields: ['*'],
       limit: 1,
     });
-    const [key] = inserted.data.insertIds as unknown as string[];
+    const [key] = [inserted.data.insertIds].flat();
     expect(found.data).toMatchObject([
       { key, distance: 1, word: 'é', tags: ['a', 'b'], json: '{"deep":[1,null]}', v: [1, 0, 0, 0] },
     ]);
