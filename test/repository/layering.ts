@@ -20,6 +20,7 @@ export const folders = [
   'catalog',
   'segment',
   'rpc',
+  'client',
   'roles',
   'server',
 ] as const;
@@ -36,7 +37,7 @@ const purePackages: Readonly<Record<string, readonly string[]>> = {
 
 const touchesTheWorld = (path: string): boolean =>
   path.startsWith('platform/node/') ||
-  ['server/main.ts', 'server/open.ts', 'server/database.ts'].includes(path);
+  ['client/connect.ts', 'server/main.ts', 'server/open.ts', 'server/database.ts'].includes(path);
 const isTest = (path: string): boolean => path.endsWith('.test.ts');
 const folderOf = (path: string): string => path.split('/')[0] ?? '';
 const packageOf = (specifier: string): string =>

@@ -1,5 +1,11 @@
 // Client side of the transport: one lazy grpc-js channel per address.
-import { Client, type ClientOptions, type ClientUnaryCall, credentials } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientOptions,
+  type ClientUnaryCall,
+  credentials,
+} from '@grpc/grpc-js';
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import type { CallContext, Connection } from '#platform/transport.js';
@@ -21,13 +27,38 @@ const options: ClientOptions = {
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const asIs = (bytes: Buffer): Buffer => bytes;
 
+/** How a client speaks TLS to a server that has a certificate; texts are PEM. */
+export interface TlsTrust {
+  /** Certificates of the authorities that are trusted; those of Node when not given. */
+  readonly ca?: string | undefined;
+  /** The client's own certificate and key, where the server asks for one. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name that the certificate is checked for, when it is not the address's. */
+  readonly serverName?: string | undefined;
+  /** Takes any certificate: against a listener on the way it protects nothing. */
+  readonly skipVerify?: boolean | undefined;
+}
+
+const bufferOf = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
+
+function credentialsOf(trust: TlsTrust | undefined): ChannelCredentials {
+  if (trust === undefined) return credentials.createInsecure();
+  return credentials.createSsl(bufferOf(trust.ca), bufferOf(trust.key), bufferOf(trust.cert), {
+    rejectUnauthorized: trust.skipVerify !== true,
+  });
+}
+
 export class GrpcConnection implements Connection {
   readonly #address: string;
+  readonly #trust: TlsTrust | undefined;
   #client: Client | undefined;
   #closed = false;
 
-  constructor(address: string) {
+  /** @param trust none: the connection is not encrypted */
+  constructor(address: string, trust?: TlsTrust) {
     this.#address = address;
+    this.#trust = trust;
   }
 
   async call(path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> {
@@ -36,7 +67,7 @@ export class GrpcConnection implements Connection {
       throw new ElanusError('service_unavailable', `${where}: connection is closed: connect again`);
     if (context.signal.aborted)
       throw new ElanusError('cancelled', `${where}: cancelled by its caller before it began`);
-    this.#client ??= new Client(this.#address, credentials.createInsecure(), options);
+    this.#client ??= this.#newClient();
     const client = this.#client;
     const metadata = writeMetadata(context.metadata);
     const deadline = context.deadlineMs === undefined ? {} : { deadline: context.deadlineMs };
@@ -49,6 +80,12 @@ export class GrpcConnection implements Connection {
         else resolve(reply ?? new Uint8Array(0));
       });
     });
+  }
+
+  #newClient(): Client {
+    const name = this.#trust?.serverName;
+    const named = name === undefined ? {} : { 'grpc.ssl_target_name_override': name };
+    return new Client(this.#address, credentialsOf(this.#trust), { ...options, ...named });
   }
 
   close(): void {

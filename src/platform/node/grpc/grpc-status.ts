@@ -50,6 +50,8 @@ export function fromServiceError(
   }
   if (error.code === status.UNIMPLEMENTED)
     return failed('unsupported', `the peer does not serve it (${error.details}): check its version`);
+  if (error.code === status.UNAUTHENTICATED) return failed('unauthenticated', error.details);
+  if (error.code === status.PERMISSION_DENIED) return failed('permission_denied', error.details);
   return failed('internal', `the peer failed: ${error.details}`);
 }
 
