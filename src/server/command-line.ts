@@ -75,7 +75,7 @@ export function tlsOf(options: {
   );
 }
 
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** A port that others can reach lets in whoever has a password, or everyone because somebody wants it so. @throws refused */

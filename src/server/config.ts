@@ -13,6 +13,10 @@ export interface Config {
   readonly port: number;
   /** Whether clients have to show who they are, and may do only what they were granted (docs/security.md). */
   readonly auth: boolean;
+  /** Lets a `host` that others can reach go without `auth`, or with the password for root that everyone knows. */
+  readonly insecure: boolean;
+  /** What root gets while it has the password of every new database; undefined: it keeps that one. */
+  readonly rootPassword: string | undefined;
   /** The public port speaks TLS with the certificates of these files, and looks at them again while it runs; undefined: plain text. */
   readonly tls: TlsFiles | undefined;
   /**
@@ -78,6 +82,8 @@ export const defaultConfig: Config = Object.freeze({
   host: '127.0.0.1',
   port: 19530,
   auth: false,
+  insecure: false,
+  rootPassword: undefined,
   tls: undefined,
   grpcThreads: 0,
   rest: true,

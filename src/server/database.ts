@@ -5,13 +5,12 @@ import type { Platform } from '#platform/platform.js';
 import { checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { type RunningNode, startNode } from './node.js';
+import { checkRootPassword } from './root-password.js';
 
 export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** With `auth`: a file that gets a JSON line for each change, denied call and failed login; the log has them, from level info on, without. */
   readonly auditFile?: string;
-  /** Allows a `host` that others can reach without `auth`. */
-  readonly insecure?: boolean;
 }
 
 export interface Elanus {
@@ -28,9 +27,9 @@ export interface Elanus {
 
 /** @throws ElanusError as the package's `open` says, or whatever broke */
 export async function openDatabase(folder: string | undefined, options: OpenOptions): Promise<Elanus> {
-  const { logLevel, auditFile, insecure = false, ...settings } = options;
+  const { logLevel, auditFile, ...settings } = options;
   checkOptions(folder, settings);
-  const { host = defaultConfig.host, auth = false } = settings;
+  const { host = defaultConfig.host, auth = false, insecure = false } = settings;
   checkOpenness({ host, auth, insecure }, { host: 'host', auth: 'set auth', insecure: 'set insecure' });
   const platform = await openNodePlatform({
     ...(folder === undefined ? {} : { dataFolder: folder }),
@@ -71,6 +70,7 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
       'open: the folder is no path, expected a text; leave it out for a database in memory',
     );
   const { grpcThreads, port, tls } = settings;
+  checkRootPassword(settings.rootPassword);
   if (tls !== undefined && ![tls.certFile, tls.keyFile, tls.clientCaFile ?? '-'].every(isPath))
     throw new ElanusError(
       'invalid_parameter',

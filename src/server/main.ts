@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: `elanus serve`. One line on standard output when it is ready; logs go to standard error.
+import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
@@ -16,6 +17,7 @@ import {
 import { type Config, defaultConfig } from './config.js';
 import { startNode } from './node.js';
 import type { CloseLimits } from './node-stop.js';
+import { givenRootPassword, ROOT_PASSWORD_VARIABLE } from './root-password.js';
 import { checkRuntime } from './runtime.js';
 import { VERSION } from './version.js';
 
@@ -50,6 +52,7 @@ interface ServeOptions {
   readonly peer: Partial<Record<RoleName, readonly string[]>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly auth: boolean;
+  readonly rootPasswordFile?: string;
   readonly auditLog?: string;
   readonly insecure: boolean;
   readonly memoryLimit?: number;
@@ -69,6 +72,7 @@ async function serve(options: ServeOptions): Promise<void> {
     insecure: 'add --insecure',
   });
   const tls = tlsOf(options);
+  const rootPassword = takeRootPassword(options);
   const platform = await openNodePlatform({
     ...(options.data === undefined ? {} : { dataFolder: options.data }),
     logLevel: options.logLevel,
@@ -79,6 +83,8 @@ async function serve(options: ServeOptions): Promise<void> {
     port: options.port,
     host: options.host,
     auth: options.auth,
+    insecure: options.insecure,
+    rootPassword,
     tls,
     internalPort: options.internalPort,
     roles: options.role ?? roleNames,
@@ -104,6 +110,13 @@ async function serve(options: ServeOptions): Promise<void> {
   });
   // Who reads the line may send a signal at once.
   process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
+}
+
+/** Threads and what the process starts get no copy of it. */
+function takeRootPassword({ rootPasswordFile }: ServeOptions): string | undefined {
+  const variable = process.env[ROOT_PASSWORD_VARIABLE];
+  delete process.env[ROOT_PASSWORD_VARIABLE];
+  return givenRootPassword(rootPasswordFile, variable, (file) => readFileSync(file, 'utf8'));
 }
 
 /** Supervisors kill after 10 s; what is not in files by then is read from the log at the next start. */
@@ -197,10 +210,18 @@ program
   )
   .option('--auth', 'let in only users with their passwords, and let them do what they were granted', false)
   .option(
+    '--root-password-file <file>',
+    `what root gets while it has the password of a new database (or the variable ${ROOT_PASSWORD_VARIABLE})`,
+  )
+  .option(
     '--audit-log <file>',
     'with --auth: where to append who did what, as JSON lines (default: the log, level info)',
   )
-  .option('--insecure', 'allow a --host that others can reach, without authentication', false)
+  .option(
+    '--insecure',
+    'allow a --host that others can reach, without --auth or with the known password of root',
+    false,
+  )
   .option(
     '--tls-cert <file>',
     'PEM certificate of the server: the port then speaks TLS; looked at again while running',

@@ -15,6 +15,7 @@ import { NodeParts } from './node-parts.js';
 import { type CloseLimits, type CloseOptions, defaultCloseLimits } from './node-stop.js';
 import { type BuiltRoles, buildRoles, startRoles } from './role-builders.js';
 import type { RoleDirectory } from './role-directory.js';
+import { secureRoot } from './root-password.js';
 import { MILVUS_VERSION, VERSION } from './version.js';
 
 export interface RunningNode {
@@ -104,6 +105,7 @@ async function openInternalListener(parts: NodeParts): Promise<Listener | undefi
 async function openPublicListener(parts: NodeParts): Promise<Listener | undefined> {
   const { platform, config, serverId, memory, health, peers } = parts;
   if (!config.roles.includes('proxy')) return undefined;
+  await secureRoot(parts);
   const settings = { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health };
   const proxy = new ProxyNode(platform, settings, peers);
   const { methods, calls, access, gate } = proxy.doors();

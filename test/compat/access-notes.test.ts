@@ -59,3 +59,10 @@ it('is as the protocol notes, or stricter', () => {
   for (const name of Object.keys(stricter))
     expect(notes.get(requestOf.get(name) ?? ''), name).toBeUndefined();
 });
+
+it('what everyone may call is said in the documents', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/security.md'), 'utf8');
+  const [, listed = ''] = /Every user may call, without a grant: ([^.]+)\./.exec(text) ?? [];
+  const free = accessCases.filter(({ row, isBuilt }) => row === 'everyone' && isBuilt);
+  expect(listed.split(/,\s+/).sort()).toEqual(free.map(({ method }) => method.name).sort());
+});

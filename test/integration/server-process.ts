@@ -34,9 +34,18 @@ process.on('exit', () => {
 });
 
 /** Runs `elanus ARGS`. */
-export function runElanus(...args: readonly string[]): Process & { readonly ready: Promise<string> } {
+export const runElanus = (...args: readonly string[]): Process & { readonly ready: Promise<string> } =>
+  runElanusWith({}, ...args);
+
+/** @param variables of the environment, beside our own */
+export function runElanusWith(
+  variables: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Process & { readonly ready: Promise<string> } {
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`npm run build\` first`);
-  const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program, ...args], {
+    ...{ cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...variables } },
+  });
   running.add(child);
   let stdout = '';
   let stderr = '';

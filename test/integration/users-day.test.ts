@@ -264,6 +264,47 @@ describe('with grants', () => {
   });
 });
 
+it('a grant waits for its name, whether a collection is made or renamed to it', async () => {
+  const [later, query] = ['later', { filter: 'id > 0', limit: 1 }];
+  await mustSucceed(root.createRole({ roleName: 'waiting' }));
+  await mustSucceed(root.addUserToRole({ username: 'reader', roleName: 'waiting' }));
+  const grant = { role: 'waiting', privilege: 'Query', collection_name: later, db_name: 'default' };
+  await mustSucceed(root.grantPrivilegeV2(grant));
+  const reader = await login('reader', 'reads123');
+  // Nothing is said of whether it is there: not loaded, or not found, is for who may ask.
+  expect(await refusal(reader.query({ collection_name: later, ...query }))).toContain('not found');
+  await makeCollection(root, 'named');
+  expect(await refusal(reader.query({ collection_name: 'named', ...query }))).toContain('PERMISSION_DENIED');
+  await mustSucceed(root.renameCollection({ collection_name: 'named', new_collection_name: later }));
+  expect(await refusal(reader.query({ collection_name: later, ...query }))).toContain('not loaded');
+  // It goes with the collection like any other.
+  await mustSucceed(root.dropCollection({ collection_name: later }));
+  expect(await refusal(reader.query({ collection_name: later, ...query }))).toContain('PERMISSION_DENIED');
+});
+
+it('a role goes with its grants when that is forced', async () => {
+  const grant = { role: 'waiting', privilege: 'Query', collection_name: '*', db_name: 'default' };
+  await mustSucceed(root.grantPrivilegeV2(grant));
+  const reader = await login('reader', 'reads123');
+  await makeCollection(root, 'forced');
+  const query = { collection_name: 'forced', filter: 'id > 0', limit: 1 };
+  expect(await refusal(reader.query(query))).toContain('not loaded');
+  expect((await root.dropRole({ roleName: 'waiting' })).reason).toContain('Use REVOKE API');
+  // This client has no word for it, REST has.
+  const forced = await fetch(`http://${database.address}/v2/vectordb/roles/drop`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer root:Milvus' },
+    body: JSON.stringify({ roleName: 'waiting', forceDrop: true }),
+  });
+  expect(await forced.json()).toMatchObject({ code: 0 });
+  expect(await refusal(reader.query(query))).toContain('PERMISSION_DENIED');
+  // The next role of that name has neither grants nor users.
+  await mustSucceed(root.createRole({ roleName: 'waiting' }));
+  expect((await root.listGrants({ roleName: 'waiting' })).entities).toEqual([]);
+  expect(await refusal(reader.query(query))).toContain('PERMISSION_DENIED');
+  await mustSucceed(root.dropRole({ roleName: 'waiting' }));
+});
+
 it('comes back from a backup, and from a restart', async () => {
   const backup = await root.backupRBAC();
   expect(backup.RBAC_meta.users).toMatchObject([{ user: 'reader' }, { user: 'writer' }]);

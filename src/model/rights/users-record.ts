@@ -63,8 +63,9 @@ function applied(record: UsersRecord, change: Change, facts: ChangeFacts): Users
     case 'createUser':
       return createUser(record, { ...change.value, createdTimestamp: facts.timestamp });
     case 'updateUser': {
-      const { name, passwordHash, description } = change.value;
+      const { name, passwordHash, passwordHashBefore, description } = change.value;
       const user = userOf(record, name);
+      if (passwordHashBefore !== undefined && passwordHashBefore !== user.passwordHash) return record;
       if (description !== undefined) checkDescription(description);
       const next = {
         ...user,

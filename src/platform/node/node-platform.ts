@@ -12,7 +12,7 @@ import type { Files } from '#platform/files.js';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import type { MetaStore } from '#platform/meta-store.js';
-import { checkDataFolder, markDataFolder } from '#platform/node/files/data-folder.js';
+import { checkBesideData, checkDataFolder, markDataFolder } from '#platform/node/files/data-folder.js';
 import { lockFolder } from '#platform/node/files/folder-lock.js';
 import { checkLmdbFile } from '#platform/node/files/lmdb-check.js';
 import { loadLmdb } from '#platform/node/files/lmdb-load.js';
@@ -21,7 +21,7 @@ import { NodeFiles } from '#platform/node/files/node-files.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
-import { openAuditFile } from './audit-file.js';
+import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { NodePasswords } from './node-passwords.js';
 import { nodeClock, nodeTimers } from './node-time.js';
@@ -44,8 +44,12 @@ export interface NodePlatformOptions {
 /** @throws folder_in_use when another opener holds the data folder, folder_unusable when it cannot be one */
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
   const logger = new ConsoleLogger(options.logLevel ?? 'info');
-  const audit = options.auditFile === undefined ? undefined : openAuditFile(options.auditFile, logger);
   const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
+  // After the folder is known to be ours: a file in it that came first would make a new folder look like somebody else's.
+  const audit = await openAudit(options, logger).catch(async (error: unknown) => {
+    await closeStores().catch(() => {}); // Why it did not open is the better reason.
+    throw error;
+  });
   const workers = new NodeWorkers(
     options.parallelism === undefined ? {} : { parallelism: options.parallelism },
   );
@@ -76,6 +80,15 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
       return closing;
     },
   };
+}
+
+async function openAudit(
+  { auditFile, dataFolder }: NodePlatformOptions,
+  logger: ConsoleLogger,
+): Promise<AuditFile | undefined> {
+  if (auditFile === undefined) return undefined;
+  if (dataFolder !== undefined) checkBesideData(path.resolve(auditFile), path.resolve(dataFolder));
+  return openAuditFile(auditFile, logger);
 }
 
 function memoryBytes(): number {

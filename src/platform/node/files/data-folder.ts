@@ -35,6 +35,19 @@ export async function checkDataFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * A file of the user's may lie in the data folder, but not where the database removes what it does not know, nor under one of its own names.
+ * @throws folder_unusable
+ */
+export function checkBesideData(file: string, folder: string): void {
+  const [top = ''] = path.relative(folder, file).split(path.sep);
+  if (isOwn(top))
+    throw new ElanusError(
+      'folder_unusable',
+      `the file ${JSON.stringify(file)} would lie among the database's own in ${JSON.stringify(path.join(folder, top))}; name one beside them or elsewhere`,
+    );
+}
+
 /** Marks a new folder as ours. The mark is durable before anything else is written there. */
 export async function markDataFolder(folder: string): Promise<void> {
   const file = path.join(folder, FORMAT_FILE);

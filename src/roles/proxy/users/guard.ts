@@ -4,6 +4,8 @@ import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import type { DefinitionsDefinition } from '#proto/elanus/roles.js';
+import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import type { Interceptor, ServiceMethod } from '#rpc/interceptors.js';
 import type { Client } from '#rpc/service.js';
 import type { AccessRow } from './access-row.js';
@@ -27,13 +29,23 @@ const rows: ReadonlyMap<string, AccessRow<object>> = new Map(
 export interface Gate {
   /** @returns the user @throws unauthenticated */
   admit(context: CallContext): Promise<string>;
-  /** @param method its key @throws permission_denied */
-  permit(method: string, request: object, context: CallContext & { readonly user: string }): Promise<void>;
+  /** @throws permission_denied */
+  permit(
+    method: PublicMethod,
+    request: object,
+    context: CallContext & { readonly user: string },
+  ): Promise<void>;
 }
+
+/** As the protocol writes it, so that a call has one name in the audit log whichever way it came. */
+const nameOf = (key: PublicMethod): Pick<ServiceMethod, 'key' | 'name'> => ({
+  key,
+  name: MilvusServiceDefinition.methods[key].name,
+});
 
 export const gateOf = (guard: Guard): Gate => ({
   admit: (context) => userOf(guard, 'REST', context),
-  permit: (method, request, context) => permit(guard, { key: method, name: method }, request, context),
+  permit: (method, request, context) => permit(guard, nameOf(method), request, context),
 });
 
 async function userOf({ logins, audit }: Guard, call: string, context: CallContext): Promise<string> {
