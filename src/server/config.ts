@@ -7,6 +7,8 @@ export type PeerAddresses = Readonly<Partial<Record<RoleName, string | readonly 
 export interface Config {
   /** Which roles this process runs. */
   readonly roles: readonly RoleName[];
+  /** Whether there is a public port: gRPC, REST, health and metrics. Without, only callers in this process reach the database. */
+  readonly listen: boolean;
   /** Public listener; loopback by default, because everyone is let in unless `auth` is set. */
   readonly host: string;
   /** 0: any free port. 19530 is what Milvus clients expect. */
@@ -79,6 +81,7 @@ export interface Config {
 const MiB = 1024 * 1024;
 export const defaultConfig: Config = Object.freeze({
   roles: roleNames,
+  listen: true,
   host: '127.0.0.1',
   port: 19530,
   auth: false,

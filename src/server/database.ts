@@ -1,7 +1,13 @@
 // The database that `open` of the package gives: a platform and a node that runs every role. Never part of a bundle (open.ts).
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { ClientTransport } from '#client/transport.js';
+import { KeepAlive } from '#platform/node/keep-alive.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
+import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
+import { servePort } from '#server/in-process/port-calls.js';
 import { checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { type RunningNode, startNode } from './node.js';
@@ -14,9 +20,20 @@ export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
 }
 
 export interface Elanus {
-  /** `127.0.0.1:PORT`, for any Milvus client. */
+  /** `127.0.0.1:PORT`, for any Milvus client; empty when the database does not listen. */
   readonly address: string;
+  /** 0 when the database does not listen. */
   readonly port: number;
+  /**
+   * Calls from this thread, without a socket and without bytes: a request is copied when the call is made, and an answer belongs to the
+   * caller. Checks, limits, rights and deadlines are those of every other caller.
+   */
+  transport(caller?: CallerOptions): ClientTransport;
+  /**
+   * The same for a worker thread of yours: hand the port over (`worker.postMessage(port, [port])`) and make a client of it there. Arrays move
+   * or, in shared memory, stay where they are until they are copied. The port closes with the database, and its calls end with the thread.
+   */
+  callPort(caller?: CallerOptions): MessagePort;
   /**
    * Ends running calls, writes rows out and closes; the folder can be opened again. Ends within two minutes whatever hangs.
    * @throws ElanusError with the reasons when not all could be done, on a full disk for example; the database is closed all the same, and
@@ -36,22 +53,40 @@ export async function openDatabase(folder: string | undefined, options: OpenOpti
     logLevel: logLevel ?? 'warn',
     ...(auditFile === undefined ? {} : { auditFile }),
   });
+  const alive = new KeepAlive();
   try {
-    const node = await startNode(platform, Object.freeze({ ...defaultConfig, port: 0, ...settings }));
-    const port = node.listener?.port ?? 0;
-    let closing: Promise<void> | undefined;
-    return {
-      address: `${node.listener?.host}:${port}`,
-      port,
-      close() {
-        closing ??= closeBoth(node, platform, folder !== undefined);
-        return closing;
-      },
-    };
+    const config = Object.freeze({ ...defaultConfig, port: 0, ...settings });
+    const node = await alive.during(startNode(platform, config, { onBusy: (isBusy) => alive.hold(isBusy) }));
+    return databaseOf(node, () => alive.during(closeBoth(node, platform, folder !== undefined)));
   } catch (error) {
     await platform.close().catch(() => {}); // Why it did not start is the better reason.
     throw error;
   }
+}
+
+function databaseOf(node: RunningNode, close: () => Promise<void>): Elanus {
+  const { listener } = node;
+  const calls = must(node.calls, 'a proxy');
+  const ports = new Set<() => void>();
+  let closing: Promise<void> | undefined;
+  return {
+    address: listener === undefined ? '' : `${listener.host}:${listener.port}`,
+    port: listener?.port ?? 0,
+    transport: (caller) => new LocalTransport(calls, caller),
+    callPort(caller = {}) {
+      const { port1, port2 } = new MessageChannel();
+      const closePort = servePort(port1, calls, { metadata: callerMetadata(caller) });
+      ports.add(closePort);
+      port1.once('close', () => ports.delete(closePort));
+      return port2;
+    },
+    close() {
+      closing ??= close().finally(() => {
+        for (const closePort of ports) closePort();
+      });
+      return closing;
+    },
+  };
 }
 
 async function closeBoth(node: RunningNode, platform: Platform, flush: boolean): Promise<void> {
@@ -70,6 +105,7 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
       'open: the folder is no path, expected a text; leave it out for a database in memory',
     );
   const { grpcThreads, port, tls } = settings;
+  checkListen(settings);
   checkRootPassword(settings.rootPassword);
   if (tls !== undefined && ![tls.certFile, tls.keyFile, tls.clientCaFile ?? '-'].every(isPath))
     throw new ElanusError(
@@ -85,6 +121,22 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
     throw new ElanusError(
       'invalid_parameter',
       `port is ${port}: expected a number from 0 (any free one) to ${PORT_MAX}`,
+    );
+}
+
+/** What would say something of a port that is not there. */
+const PORT_OPTIONS = ['host', 'port', 'tls', 'grpcThreads', 'rest', 'corsOrigins', 'connectionsMax'] as const;
+
+/** @throws invalid_parameter */
+function checkListen(settings: Partial<Config>): void {
+  const { listen } = settings;
+  if (listen !== undefined && typeof listen !== 'boolean')
+    throw new ElanusError('invalid_parameter', `listen is ${String(listen)}: expected true or false`);
+  const said = PORT_OPTIONS.find((name) => settings[name] !== undefined);
+  if (listen === false && said !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `${said} is given and listen is false: expected nothing of a port where there is none; leave one of the two out`,
     );
 }
 

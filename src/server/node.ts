@@ -6,8 +6,10 @@ import { runStopSteps, type StopStep, throwFailures } from '#platform/stop-steps
 import type { Listener } from '#platform/transport.js';
 import { ProcessDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
-import { ProxyNode } from '#roles/proxy/proxy.js';
+import { type ProxyDoors, ProxyNode } from '#roles/proxy/proxy.js';
+import type { ProxySettings } from '#roles/proxy/proxy-parts.js';
 import type { RoleName } from '#rpc/role-names.js';
+import { LocalCalls, type LocalCallsParts } from '#server/in-process/local-calls.js';
 import { REST_PATHS, restHandler } from '#server/rest/rest-handler.js';
 import type { Config } from './config.js';
 import { httpHandler } from './http-endpoints.js';
@@ -20,8 +22,10 @@ import { MILVUS_VERSION, VERSION } from './version.js';
 
 export interface RunningNode {
   readonly serverId: bigint;
-  /** Public listener; undefined when no proxy runs here. */
+  /** Public listener; undefined when no proxy runs here, or when it does not listen. */
   readonly listener: Listener | undefined;
+  /** The public calls for callers in this process; undefined when no proxy runs here. */
+  readonly calls: LocalCalls | undefined;
   readonly internalListener: Listener | undefined;
   /** The roles' services as this process reaches them. */
   readonly directory: RoleDirectory;
@@ -37,7 +41,11 @@ const HELD_BYTES_MAX = 1024 * 1024 * 1024;
 /** What cutting connections may take beyond the grace. */
 const CUT_MS = 500;
 
-export async function startNode(platform: Platform, config: Config): Promise<RunningNode> {
+export async function startNode(
+  platform: Platform,
+  config: Config,
+  { onBusy }: Pick<LocalCallsParts, 'onBusy'> = {},
+): Promise<RunningNode> {
   const parts = new NodeParts(platform, config);
   try {
     serveHandshake(parts);
@@ -45,18 +53,19 @@ export async function startNode(platform: Platform, config: Config): Promise<Run
     const roles = await buildRoles(parts);
     const internalListener = await openInternalListener(parts);
     await startRoles(roles);
-    const listener = await openPublicListener(parts);
+    const { listener, calls } = await openDoors(parts, onBusy);
     const { serverId, directory } = parts;
     return {
       serverId,
       listener,
+      calls,
       internalListener,
       directory,
       close: async ({ flush = false, limits = defaultCloseLimits } = {}) => {
         // First of all, so that builds have the time of what follows to end, and those of segments that are flushed now never begin.
         for (const role of roles.values()) role.stopBuilding?.();
         const steps = [
-          ...callSteps(listener, limits),
+          ...callSteps([listener, calls], limits),
           ...(flush ? flushSteps(roles, limits) : []),
           ...parts.closers.takeSteps(limits),
         ];
@@ -101,17 +110,37 @@ async function openInternalListener(parts: NodeParts): Promise<Listener | undefi
   return listener;
 }
 
-/** For clients, last of all: what is served is ready. Undefined when no proxy runs here. */
-async function openPublicListener(parts: NodeParts): Promise<Listener | undefined> {
-  const { platform, config, serverId, memory, health, peers } = parts;
-  if (!config.roles.includes('proxy')) return undefined;
+/** For clients, last of all: what is served is ready. None where no proxy runs. */
+async function openDoors(
+  parts: NodeParts,
+  onBusy: LocalCallsParts['onBusy'],
+): Promise<{ readonly listener?: Listener | undefined; readonly calls?: LocalCalls | undefined }> {
+  const { platform, config, serverId, health, peers } = parts;
+  if (!config.roles.includes('proxy')) return {};
   await secureRoot(parts);
   const settings = { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health };
-  const proxy = new ProxyNode(platform, settings, peers);
-  const { methods, calls, access, gate } = proxy.doors();
-  const { clock, logger } = platform;
-  const rest = config.rest ? restHandler({ calls, access, gate, clock, logger, settings }) : undefined;
+  const doors = new ProxyNode(platform, settings, peers).doors();
+  const { clock, timers } = platform;
+  const limits = { ...config, heldBytesMax: heldBytesMaxOf(parts) };
+  const calls = new LocalCalls({ calls: doors.calls, limits, clock, timers, onBusy });
   parts.setHealthy('proxy');
+  const listener = config.listen ? await openPublicListener(parts, doors, settings) : undefined;
+  return { listener, calls };
+}
+
+const heldBytesMaxOf = ({ platform, config }: NodeParts): number =>
+  config.heldBytesMax ?? Math.min(HELD_BYTES_MAX, Math.floor(platform.memoryBytes / 4));
+
+function openPublicListener(
+  parts: NodeParts,
+  { methods, calls, access, gate }: ProxyDoors,
+  settings: ProxySettings,
+): Promise<Listener> {
+  const { platform, config, memory, health } = parts;
+  const { clock, logger } = platform;
+  const rest = config.rest
+    ? restHandler({ calls, access, gate, clock, logger, settings: { ...config, ...settings } })
+    : undefined;
   return platform.transport.listen({
     host: config.host,
     port: config.port,
@@ -120,16 +149,22 @@ async function openPublicListener(parts: NodeParts): Promise<Listener | undefine
     httpBodyPaths: rest === undefined ? [] : REST_PATHS,
     receiveBytesMax: config.receiveBytesMax,
     sendBytesMax: config.sendBytesMax,
-    heldBytesMax: config.heldBytesMax ?? Math.min(HELD_BYTES_MAX, Math.floor(platform.memoryBytes / 4)),
+    heldBytesMax: heldBytesMaxOf(parts),
     connectionsMax: config.connectionsMax,
     threads: config.grpcThreads,
     tls: config.tls,
   });
 }
 
-function callSteps(listener: Listener | undefined, { graceMs }: CloseLimits): StopStep[] {
-  if (listener === undefined) return [];
-  const run = () => listener.close(graceMs);
+function callSteps(
+  doors: readonly ({ close(graceMs: number): Promise<void> } | undefined)[],
+  { graceMs }: CloseLimits,
+): StopStep[] {
+  const open = doors.filter((door) => door !== undefined);
+  if (open.length === 0) return [];
+  const run = async (): Promise<void> => {
+    await Promise.all(open.map((door) => door.close(graceMs)));
+  };
   return [{ name: 'the end of running calls', withinMs: graceMs + CUT_MS, run }];
 }
 

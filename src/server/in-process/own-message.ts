@@ -1,0 +1,114 @@
+// A message that belongs to one side. What comes in must not change while it is worked on, whatever its sender does with its arrays, and
+// what goes out must not show memory of the engine: so bytes are copied once, on the way in and on the way out, and texts and numbers are
+// made what they would be on the wire.
+import { ElanusError, messageOf } from '#base/errors.js';
+import { codec, filled, whole } from '#rpc/service.js';
+
+/** About what a field takes on the wire beside its value. */
+const FIELD_BYTES = 2;
+const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
+
+export interface OwnMessage {
+  readonly message: object;
+  /** About the length of the message on the wire. */
+  readonly bytes: number;
+}
+
+interface RequestFacts {
+  readonly method: string;
+  /** Bytes outside of shared memory belong to the message already. */
+  readonly isMoved?: boolean;
+}
+
+/** The request with every field, as its sender has it at this moment. @throws invalid_parameter for what no message can hold */
+export function ownRequest(
+  type: unknown,
+  request: object,
+  { method, isMoved = false }: RequestFacts,
+): OwnMessage {
+  try {
+    // Objects and lists are made anew here; only bytes are still shared.
+    const message = codec(type).fromPartial(request);
+    return { message: whole(message), bytes: ownFields(message, isMoved) };
+  } catch (error) {
+    throw new ElanusError(
+      'invalid_parameter',
+      `${method}: the request is no message of its type (${messageOf(error)}); give it the fields that the type has`,
+      { cause: error },
+    );
+  }
+}
+
+/** The answer with every field, in memory of its own. */
+export function ownAnswer(type: unknown, answer: object): OwnMessage {
+  const message = codec(type).fromPartial(filled(type, answer));
+  return { message, bytes: ownFields(message, false) };
+}
+
+/** Replaces what is shared, or would be something else on the wire. @returns about the bytes of all fields */
+function ownFields(message: object, isMoved: boolean): number {
+  const fields = message as Record<string, unknown>;
+  let bytes = 0;
+  for (const key in fields) bytes += FIELD_BYTES + ownField(fields, key, isMoved);
+  return bytes;
+}
+
+function ownField(fields: Record<string, unknown>, key: string, isMoved: boolean): number {
+  const value = fields[key];
+  switch (typeof value) {
+    case 'string':
+      fields[key] = wellFormed(value);
+      return value.length;
+    case 'bigint':
+      return bytesOfInt64(value);
+    case 'object':
+      if (value === null) return 0;
+      if (Array.isArray(value)) return ownItems(value, isMoved);
+      if (!(value instanceof Uint8Array)) return ownFields(value, isMoved);
+      fields[key] = ownBytes(value, isMoved);
+      return value.length;
+    default:
+      return 4;
+  }
+}
+
+/** All items of a list are of one kind; of numbers nothing has to be made. */
+function ownItems(items: unknown[], isMoved: boolean): number {
+  let bytes = 4 * items.length;
+  switch (typeof items[0]) {
+    case 'string':
+      for (let i = 0; i < items.length; i++) {
+        const text = wellFormed(items[i] as string);
+        items[i] = text;
+        bytes += text.length;
+      }
+      return bytes;
+    case 'bigint':
+      for (const item of items) bytes += bytesOfInt64(item as bigint);
+      return bytes;
+    case 'object':
+      for (let i = 0; i < items.length; i++) {
+        const item = items[i] as object;
+        if (item instanceof Uint8Array) {
+          items[i] = ownBytes(item, isMoved);
+          bytes += item.length;
+        } else bytes += ownFields(item, isMoved);
+      }
+      return bytes;
+    default:
+      return bytes;
+  }
+}
+
+/** Not `slice`, which is a view where the bytes are a Buffer. */
+const ownBytes = (bytes: Uint8Array, isMoved: boolean): Uint8Array =>
+  isMoved && bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
+
+/** The wire is UTF-8, where half of a pair becomes U+FFFD: a text must not be one thing in memory and another in files. */
+const wellFormed = (text: string): string => (text.isWellFormed() ? text : text.toWellFormed());
+
+function bytesOfInt64(value: bigint): number {
+  if (value < INT64_MIN || value > UINT64_MAX) throw new RangeError(`${value} has more than 64 bits`);
+  return 8;
+}
