@@ -1,6 +1,7 @@
 // Sparse vectors: which bytes are one, from JSON in both forms, in writes, answers and queries.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { jsonBytesOfText } from '#model/json/json-bytes.js';
 import { parsePlaceholderGroup } from '#model/params/placeholder.js';
 import { JsonColumns } from '#model/rows/json-columns.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
@@ -140,13 +141,15 @@ describe('sparse fields', () => {
   });
   it('are imported from JSON', () => {
     const columns = new JsonColumns(schemaOf(true));
-    columns.add('{"id": 1, "sparse": {"7": 1.5, "3": 1}}');
-    columns.add('{"id": 2, "sparse": {"indices": [9], "values": [2]}}');
-    columns.add('{"id": 3}');
+    columns.add(jsonBytesOfText('{"id": 1, "sparse": {"7": 1.5, "3": 1}}'));
+    columns.add(jsonBytesOfText('{"id": 2, "sparse": {"indices": [9], "values": [2]}}'));
+    columns.add(jsonBytesOfText('{"id": 3}'));
     const out = columns.finish().columns[1];
     expect([...(out?.data ?? [])]).toEqual([...bytesOf([3, 1], [7, 1.5]), ...bytesOf([9, 2])]);
     expect([...(out?.valid ?? [])]).toEqual([1, 1, 0]);
-    expect(() => new JsonColumns(schemaOf(true)).add('{"id": 1, "sparse": {"7": -1}}')).toThrow('value -1');
+    expect(() =>
+      new JsonColumns(schemaOf(true)).add(jsonBytesOfText('{"id": 1, "sparse": {"7": -1}}')),
+    ).toThrow('value -1');
   });
   it('queries are packed with their counts, and checked', () => {
     const group = (type: PlaceholderType, ...values: Uint8Array[]) =>

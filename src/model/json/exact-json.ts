@@ -80,11 +80,49 @@ class ExactReader {
   }
 
   #string(): string {
+    const plain = this.#plainString();
+    if (plain !== undefined) return plain;
     const text = parseJsonString(this.#token(STRING)?.[0] ?? '');
     return text ?? this.#fail('is not valid JSON, expected text of valid Unicode in double quotes');
   }
 
+  /** Text without escapes, which most is. */
+  #plainString(): string | undefined {
+    if (this.#text.charCodeAt(this.#at) !== 0x22) return undefined;
+    for (let at = this.#at + 1; at < this.#text.length; at++) {
+      const code = this.#text.charCodeAt(at);
+      if (code === 0x22) {
+        const text = this.#text.slice(this.#at + 1, at);
+        this.#at = at + 1;
+        return text;
+      }
+      // Halves of pairs are looked at by the other reader, with escapes and what is not allowed.
+      if (code === 0x5c || code < 0x20 || (code >= 0xd800 && code < 0xe000)) return undefined;
+    }
+    return undefined;
+  }
+
+  /** A whole number that a double holds, whatever its digits are. */
+  #shortInteger(): number | undefined {
+    let value = 0;
+    let at = this.#at;
+    for (; at < this.#text.length; at++) {
+      const digit = this.#text.charCodeAt(at) - 0x30;
+      if (!(digit >= 0 && digit <= 9)) break;
+      value = value * 10 + digit;
+    }
+    const count = at - this.#at;
+    const isZeroFirst = this.#text.charCodeAt(this.#at) === 0x30;
+    if (count === 0 || count > 15 || (count > 1 && isZeroFirst)) return undefined;
+    const next = this.#text[at];
+    if (next === '.' || next === 'e' || next === 'E') return undefined;
+    this.#at = at;
+    return value;
+  }
+
   #number(): number | bigint {
+    const short = this.#shortInteger();
+    if (short !== undefined) return short;
     const token = this.#token(NUMBER);
     if (token === undefined) return this.#fail('is not valid JSON, expected a value');
     const [raw, fraction, exponent] = token;

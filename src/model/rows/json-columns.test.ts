@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { must } from '#base/assert.js';
 import { checkBatch, findColumn, int64At, isNull, stringAt } from '#model/columns/column.js';
 import { fieldsFromBatch } from '#model/columns/field-data-out.js';
+import { jsonBytesOfText as rowBytes } from '#model/json/json-bytes.js';
 import { isJsonText } from '#model/json/json-text.js';
 import { DataType } from '#model/schema/data-type.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
@@ -19,7 +20,7 @@ const meta = { fieldID: 102n, name: '$meta', dataType: DataType.JSON, isDynamic:
 function columnX(schema: CollectionSchema, raws: readonly (string | undefined)[]) {
   const columns = new JsonColumns(schema);
   raws.forEach((raw, row) => {
-    columns.add(`{"id":${row}${raw === undefined ? '' : `,"x":${raw}`}}`);
+    columns.addWhole(rowBytes(`{"id":${row}${raw === undefined ? '' : `,"x":${raw}`}}`));
   });
   const batch = columns.finish();
   checkBatch(batch, schema);
@@ -109,10 +110,10 @@ describe('JsonColumns', () => {
   it('puts unknown keys into $meta', () => {
     const schema = schemaOf(meta);
     const columns = new JsonColumns(schema);
-    columns.add('{"id":1}');
-    columns.add('{"id":2,"a":9007199254740993,"__proto__":{"b":[1]}}');
-    columns.add('{"a":1,"$meta":{"c":2},"id":3}');
-    columns.add('{"$meta":"{ \\"c\\": 2 }","id":4}');
+    columns.addWhole(rowBytes('{"id":1}'));
+    columns.addWhole(rowBytes('{"id":2,"a":9007199254740993,"__proto__":{"b":[1]}}'));
+    columns.addWhole(rowBytes('{"a":1,"$meta":{"c":2},"id":3}'));
+    columns.addWhole(rowBytes('{"$meta":"{ \\"c\\": 2 }","id":4}'));
     const batch = columns.finish();
     checkBatch(batch, schema);
     const from = findColumn(batch, 102n) as NonNullable<ReturnType<typeof findColumn>>;
@@ -121,10 +122,10 @@ describe('JsonColumns', () => {
   });
   it('can be filled again', () => {
     const columns = new JsonColumns(scalar(DataType.Bool, { nullable: true }));
-    columns.add('{"id":1}');
+    columns.addWhole(rowBytes('{"id":1}'));
     expect(columns.finish().columns[1]?.valid).toEqual(Uint8Array.of(0));
     columns.reset();
-    columns.add('{"id":2,"x":true}');
+    columns.addWhole(rowBytes('{"id":2,"x":true}'));
     const batch = columns.finish();
     expect([batch.rowCount, batch.columns[1]?.data, batch.columns[1]?.valid.length]).toEqual([
       1,
@@ -175,7 +176,7 @@ describe('JsonColumns', () => {
     [`{"id":${'['.repeat(1e5)}`, /nested deeper than 512/],
     ['{"id":"', /has no end/],
   ])('refuses the row %.40j', (text, message) =>
-    expect(() => new JsonColumns(schemaOf()).add(text)).toThrow(message),
+    expect(() => new JsonColumns(schemaOf()).addWhole(rowBytes(text))).toThrow(message),
   );
   it.each([
     ['{"x":6,"$meta":{"x":8}}', /^field "x": is given twice in the row/],
@@ -194,18 +195,20 @@ describe('JsonColumns', () => {
       { fieldID: 103n, name: 's', dataType: DataType.SparseFloatVector, nullable: true },
       meta,
     );
-    expect(() => new JsonColumns(schema).add(`{"id":1,${text.slice(1)}`)).toThrow(message);
+    expect(() => new JsonColumns(schema).addWhole(rowBytes(`{"id":1,${text.slice(1)}`))).toThrow(message);
   });
   it('takes keys of any name', () => {
     const columns = new JsonColumns(schemaOf(meta));
-    columns.add('{"id":1,"__proto__":{"a":1},"constructor":2,"$meta":{"toString":{"a":1,"b":{"a":1}}}}');
+    columns.addWhole(
+      rowBytes('{"id":1,"__proto__":{"a":1},"constructor":2,"$meta":{"toString":{"a":1,"b":{"a":1}}}}'),
+    );
     expect(stringAt(must(columns.finish().columns[1], '$meta'), 0)).toBe(
       '{"toString":{"a":1,"b":{"a":1}},"__proto__":{"a":1},"constructor":2}',
     );
   });
   it('refuses keys the collection makes, and types it cannot fill', () => {
     const auto = CollectionSchema.fromPartial({ name: 'books', fields: [{ ...id, autoID: true }, meta] });
-    expect(() => new JsonColumns(auto).add('{"id":1}')).toThrow(/autoID/);
+    expect(() => new JsonColumns(auto).addWhole(rowBytes('{"id":1}'))).toThrow(/autoID/);
     expect(() => new JsonColumns(scalar(DataType.Mol))).toThrow(
       expect.objectContaining({ key: 'unsupported' }),
     );
@@ -234,10 +237,12 @@ describe('JsonColumns', () => {
       { fieldID: 104n, name: 'at', dataType: DataType.Timestamptz },
     );
     const columns = new JsonColumns(schema);
-    columns.add(
-      '{"id":1,"longs":[9223372036854775807, -1],"texts":["a,b","ü]"],"place":"POINT(1 2)","at":"2025-01-01T00:00:00+08:00"}',
+    columns.addWhole(
+      rowBytes(
+        '{"id":1,"longs":[9223372036854775807, -1],"texts":["a,b","ü]"],"place":"POINT(1 2)","at":"2025-01-01T00:00:00+08:00"}',
+      ),
     );
-    columns.add('{"id":2,"longs":[],"texts":[ ],"place":null,"at":1000000}');
+    columns.addWhole(rowBytes('{"id":2,"longs":[],"texts":[ ],"place":null,"at":1000000}'));
     const batch = columns.finish();
     const answer = fieldsFromBatch(schema, batch, [101n, 102n, 103n, 104n]);
     const values = answer.map(({ field }) =>
@@ -262,7 +267,7 @@ describe('JsonColumns', () => {
       '{"id":3,"longs":[],"texts":[],"at":"yesterday"}',
       '{"id":3,"longs":[],"texts":[],"at":0,"place":"POINT(1)"}',
     ])
-      expect(() => new JsonColumns(schema).add(bad), bad).toThrow(/longs|texts|at|place/);
+      expect(() => new JsonColumns(schema).addWhole(rowBytes(bad)), bad).toThrow(/longs|texts|at|place/);
   });
   it('ends any text in a row or a typed error, and every JSON text it takes is one', () => {
     const schema = schemaOf(
@@ -284,7 +289,7 @@ describe('JsonColumns', () => {
         );
         const columns = new JsonColumns(schema);
         try {
-          columns.add(text);
+          columns.addWhole(rowBytes(text));
         } catch (error) {
           expect(error).toMatchObject({ key: 'import_failed' });
           return;

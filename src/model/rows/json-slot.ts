@@ -19,6 +19,11 @@ export interface FieldSlot {
   /** The row that gave this field its last value. */
   row: number;
   add(raw: string): void;
+  /**
+   * Adds the value that begins at `at` where it can be read from its bytes.
+   * @returns the place after it; -1 when nothing was added, and the text of the value is to be given to `add`
+   */
+  addFrom(bytes: Uint8Array, at: number): number;
   addMissing(): void;
   finish(): Column;
   reset(): void;
@@ -35,6 +40,10 @@ export abstract class BaseSlot {
     this.field = field;
     this.#builder = builder;
     this.#default = defaultBytes(field);
+  }
+
+  addFrom(_bytes: Uint8Array, _at: number): number {
+    return -1;
   }
 
   addMissing(): void {

@@ -16,6 +16,7 @@ export interface NamedSlot {
   /** The row that gave this its last value. */
   row: number;
   add(raw: string): void;
+  addFrom(bytes: Uint8Array, at: number): number;
   addMissing(): void;
 }
 
@@ -28,6 +29,7 @@ export const namedSlot = (slot: FieldSlot): NamedSlot => ({
     slot.row = row;
   },
   add: (raw) => slot.add(raw),
+  addFrom: (bytes, at) => slot.addFrom(bytes, at),
   addMissing: () => slot.addMissing(),
 });
 
@@ -81,6 +83,10 @@ export class StructSlot implements NamedSlot {
     });
     for (const [name, { values }] of this.#subs)
       if (values.length <= index) refuse(this.name, `element ${index} has no ${name}; give every sub-field`);
+  }
+
+  addFrom(): number {
+    return -1;
   }
 
   addMissing(): void {

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { bytesView } from '#base/bytes.js';
+import { jsonBytesOfText } from '#model/json/json-bytes.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { JsonColumns } from './json-columns.js';
@@ -18,7 +19,7 @@ const schemaOf = (dataType: DataType, dim: number, nullable = false) =>
   );
 const columnOf = (dataType: DataType, dim: number, ...lists: string[]) => {
   const columns = new JsonColumns(schemaOf(dataType, dim, lists.includes('null')));
-  for (const [row, list] of lists.entries()) columns.add(`{"id": ${row}, "v": ${list}}`);
+  for (const [row, list] of lists.entries()) columns.add(jsonBytesOfText(`{"id": ${row}, "v": ${list}}`));
   return columns.finish().columns[1];
 };
 

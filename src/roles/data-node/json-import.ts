@@ -1,6 +1,7 @@
 // Runs an import job over JSON files: objects are read in slices, rows go from their text into columns, columns into segments, and what
 // comes back are the records of segments that no one sees until the data coordinator commits them together.
 import { ElanusError } from '#base/errors.js';
+import { type JsonBytes, jsonBytesOf } from '#model/json/json-bytes.js';
 import { JsonColumns } from '#model/rows/json-columns.js';
 import { JsonRowSplitter, type JsonRowsKind } from '#model/rows/json-rows.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
@@ -10,8 +11,6 @@ import type { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { importFileKind } from './import-file-name.js';
 import { ImportSegments } from './import-segments.js';
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export interface ImportLimits {
   readonly sliceBytes: number;
@@ -149,7 +148,7 @@ async function importRows(
       // Only these two know a row; a failure to store a batch is no fault of the row that completed it.
       const isEnd = atRow(key, row + 1, () => {
         const next = source.next();
-        if (!next.done) columns.add(decodeRow(next.value));
+        if (!next.done) columns.addWhole(jsonRow(next.value));
         return next.done === true;
       });
       if (isEnd) return;
@@ -177,9 +176,9 @@ async function readSlice(file: ReadFile, key: string, begin: number, end: number
   );
 }
 
-function decodeRow(bytes: Uint8Array): string {
+function jsonRow(bytes: Uint8Array): JsonBytes {
   try {
-    return utf8.decode(bytes);
+    return jsonBytesOf(bytes);
   } catch (error) {
     throw new ElanusError('import_failed', 'the text is not valid UTF-8, expected UTF-8: convert the file', {
       cause: error,
