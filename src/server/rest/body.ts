@@ -3,15 +3,25 @@
 import { z } from 'zod';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { parseExactJson } from '#model/json/exact-json.js';
-import { forEachMember } from '#model/json/json-members.js';
+import { type JsonBytes, jsonBytesOf, spaceEnd, valueEnd, walkMembers } from '#model/json/json-bytes.js';
+import { forEachMember, parseJsonString } from '#model/json/json-members.js';
+import { quickCheckOf } from './quick-check.js';
 import { missing, notJson, RestFailure } from './rest-failure.js';
 
-/** A member that is kept as the text it came as. */
+/** A member that is kept as the bytes it came as. */
 export class RawJson {
-  readonly text: string;
+  readonly source: JsonBytes;
+  readonly begin: number;
+  readonly end: number;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(source: JsonBytes, begin = 0, end = source.bytes.length) {
+    this.source = source;
+    this.begin = begin;
+    this.end = end;
+  }
+
+  get text(): string {
+    return this.source.text(this.begin, this.end);
   }
 }
 
@@ -60,62 +70,84 @@ export interface ReadBody {
   readonly values: number;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** @throws RestFailure not_json, missing_parameter */
 export function readBody(bytes: Uint8Array, schema: z.ZodObject): ReadBody {
-  return readObject(textOf(bytes), schema);
+  const source = sourceOf(bytes);
+  return readObject(source, 0, bytes.length, schema);
 }
 
 /** The same for an object inside a raw member. */
-export function readObject(text: string, schema: z.ZodObject): ReadBody {
-  const members = new Map<string, unknown>();
+export function readObject(source: JsonBytes, begin: number, end: number, schema: z.ZodObject): ReadBody {
+  const { bytes } = source;
+  const given: Record<string, unknown> = {};
+  const keys = new Set<string>();
   let values = 0;
-  const read = (key: string, raw: string): void => {
-    if (members.has(key) || key === '__proto__')
+  const read = (keyBegin: number, keyEnd: number, at: number): number => {
+    const key = parseJsonString(source.text(keyBegin, keyEnd));
+    const valueAt = valueEnd(bytes, at);
+    if (key === undefined || valueAt < 0) return -1;
+    if (keys.has(key) || key === '__proto__')
       notJson(`the key ${shown(key)} is given twice or cannot be given at all; leave it out`);
-    if (isRaw(schema.shape[key])) members.set(key, raw === 'null' ? undefined : new RawJson(raw));
+    keys.add(key);
+    const isNull = bytes[at] === 0x6e && source.text(at, valueAt) === 'null';
+    // As in Milvus, null says the same as leaving the member out.
+    if (isNull) return valueAt;
+    if (isRaw(schema.shape[key])) given[key] = new RawJson(source, at, valueAt);
     else {
-      values += countValues(raw);
+      values += countValues(bytes, at, valueAt);
       if (values > VALUES_MAX) notJson(`the body has more than ${VALUES_MAX} values; send less at once`);
-      // As in Milvus, null says the same as leaving the member out.
-      members.set(key, parseExactJson(raw) ?? undefined);
+      given[key] = parseValue(source.text(at, valueAt));
     }
+    return valueAt;
   };
+  const behind = walkMembers(bytes, begin, read);
+  if (behind < 0 || spaceEnd(bytes, behind) < end) malformed(source.text(begin, end));
+  return { body: checked(given, schema), values };
+}
+
+function parseValue(text: string): unknown {
   try {
-    forEachMember(text, read);
+    return parseExactJson(text);
+  } catch (error) {
+    return notJson(messageOf(error));
+  }
+}
+
+/** The reader of text says what is wrong with it. */
+function malformed(text: string): never {
+  try {
+    forEachMember(text, () => {});
   } catch (error) {
     if (!(error instanceof ElanusError)) throw error;
-    notJson(error.message.replaceAll('the row', 'the body').replaceAll('each row', 'it'));
+    return notJson(error.message.replaceAll('the row', 'the body').replaceAll('each row', 'it'));
   }
-  const given = Object.fromEntries([...members].filter(([, value]) => value !== undefined));
+  return notJson('the body is no JSON object');
+}
+
+function checked(given: Readonly<Record<string, unknown>>, schema: z.ZodObject): unknown {
+  const quick = quickCheckOf(schema)(given);
+  if (quick !== undefined) return quick;
   const { data, error } = schema.safeParse(given);
-  if (error !== undefined) refuse(error, given, schema);
-  return { body: data, values };
+  return error === undefined ? data : refuse(error, given, schema);
 }
 
-function textOf(bytes: Uint8Array): string {
+function sourceOf(bytes: Uint8Array): JsonBytes {
   if (bytes.length === 0) notJson('the body is empty, send a JSON object');
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+    notJson('the body begins with a byte order mark, leave it out');
   try {
-    const text = utf8.decode(bytes);
-    return text.startsWith('\ufeff') ? notJson('the body begins with a byte order mark, leave it out') : text;
+    return jsonBytesOf(bytes);
   } catch (error) {
-    return error instanceof RestFailure
-      ? notThrown(error)
-      : notJson(`the body is not UTF-8: ${messageOf(error)}`);
+    return notJson(`the body is not UTF-8: ${messageOf(error)}`);
   }
 }
 
-const notThrown = (error: RestFailure): never => {
-  throw error;
-};
-
-/** At least as many as the text has values, keys not counted. */
-function countValues(text: string): number {
+/** At least as many as the bytes have values, keys not counted. */
+function countValues(bytes: Uint8Array, begin: number, end: number): number {
   let count = 1;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x2c || code === 0x5b || code === 0x7b) count++;
+  for (let at = begin; at < end; at++) {
+    const byte = bytes[at];
+    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++;
   }
   return count;
 }

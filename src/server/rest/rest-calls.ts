@@ -8,7 +8,14 @@ import type { CollectionAccess, OpenCollection } from '#roles/proxy/collection-a
 import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import type { Gate } from '#roles/proxy/users/guard.js';
 import type { Next } from '#rpc/interceptors.js';
-import { type DeepPartial, filled, type RequestOf, type ResponseOf, statusPlace } from '#rpc/service.js';
+import {
+  type DeepPartial,
+  filled,
+  type RequestOf,
+  type ResponseOf,
+  type StatusPlace,
+  statusPlace,
+} from '#rpc/service.js';
 import { RestFailure } from './rest-failure.js';
 
 type Methods = (typeof MilvusServiceDefinition)['methods'];
@@ -53,10 +60,9 @@ export class RestCall {
     method: Method,
     request: Request<Method>,
   ): Promise<Response<Method>> {
-    const { name, requestType, responseType } = MilvusServiceDefinition.methods[method];
-    const call = must(this.#parts.calls.get(`/${MilvusServiceDefinition.fullName}/${name}`), name);
+    const { path, requestType, responseType, place } = wayTo(method);
+    const call = must(this.#parts.calls.get(path), path);
     const response = filled(responseType, await call(filled(requestType, request), this.context));
-    const place = statusPlace(responseType);
     const status =
       place.kind === 'itself'
         ? response
@@ -77,6 +83,26 @@ export class RestCall {
     }
     return access.open(named, this.context);
   }
+}
+
+interface Way {
+  readonly path: string;
+  readonly requestType: unknown;
+  readonly responseType: unknown;
+  readonly place: StatusPlace;
+}
+
+const ways = new Map<PublicMethod, Way>();
+
+/** What is the same for all calls of a method; where its status is takes an empty answer to find out. */
+function wayTo(method: PublicMethod): Way {
+  const known = ways.get(method);
+  if (known !== undefined) return known;
+  const { name, requestType, responseType } = MilvusServiceDefinition.methods[method];
+  const path = `/${MilvusServiceDefinition.fullName}/${name}`;
+  const way = { path, requestType, responseType, place: statusPlace(responseType) };
+  ways.set(method, way);
+  return way;
 }
 
 function throwFailure(status: Status | undefined): void {

@@ -26,11 +26,20 @@ export function jsonText(value: Answer, int64AsText: boolean): string {
   if (typeof value === 'bigint') return int64Text(value, int64AsText);
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (value instanceof JsonText) return value.text;
-  if (isList(value)) return `[${value.map((one) => jsonText(one, int64AsText)).join(',')}]`;
-  const members = Object.entries(value).flatMap(([key, one]) =>
-    one === undefined ? [] : [`${JSON.stringify(key)}:${jsonText(one, int64AsText)}`],
-  );
-  return `{${members.join(',')}}`;
+  if (isList(value)) return listText(value, int64AsText);
+  let text = '{';
+  for (const key of Object.keys(value)) {
+    const one = value[key];
+    if (one === undefined) continue;
+    text += `${text.length === 1 ? '' : ','}${JSON.stringify(key)}:${jsonText(one, int64AsText)}`;
+  }
+  return `${text}}`;
+}
+
+function listText(list: readonly Answer[], int64AsText: boolean): string {
+  let text = '[';
+  for (const [at, one] of list.entries()) text += `${at === 0 ? '' : ','}${jsonText(one, int64AsText)}`;
+  return `${text}]`;
 }
 
 const isList = (value: object): value is readonly Answer[] => Array.isArray(value);

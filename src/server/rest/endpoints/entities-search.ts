@@ -1,15 +1,16 @@
 // Endpoints below entities/ that search. The hits of all queries are one list; `topks` says how many of them are of which query.
 import { z } from 'zod';
 import { encodeInt64s } from '#model/columns/packed-array.js';
-import { forEachElement } from '#model/json/json-members.js';
+import { valueEnd, walkElements } from '#model/json/json-bytes.js';
 import { primaryField } from '#model/schema/field.js';
 import type { CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
+import { float32Text } from '#server/rest/answers/float32-text.js';
 import { JsonText } from '#server/rest/answers/json-text.js';
 import { rawJson, readObject } from '#server/rest/body.js';
 import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
 import type { Request, RestCall } from '#server/rest/rest-calls.js';
 import { missing, RestFailure } from '#server/rest/rest-failure.js';
-import { float32Text, int64s } from '#server/rest/rows/cells.js';
+import { int64s } from '#server/rest/rows/cells.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
 import { queryVectors, searchedField } from '#server/rest/rows/query-vectors.js';
 import { rowColumns, rowText } from '#server/rest/rows/rows-out.js';
@@ -88,11 +89,15 @@ const hybrid = {
   answer: async (body: z.output<typeof hybridBody>, call: RestCall) => {
     const { schema } = await call.collection(body.collectionName, 'hybridSearch');
     const requests: Request<'search'>[] = [];
-    const isList = forEachElement(body.search.text, (raw) => {
-      const sub = readObject(raw, subSearch).body as z.output<typeof subSearch>;
+    const { source, begin } = body.search;
+    const end = walkElements(source.bytes, begin, (at) => {
+      const subEnd = valueEnd(source.bytes, at);
+      if (subEnd < 0) return subEnd;
+      const sub = readObject(source, at, subEnd, subSearch).body as z.output<typeof subSearch>;
       requests.push(subRequest(schema, sub, body, call));
+      return subEnd;
     });
-    if (!isList || requests.length === 0) return missing('search is required: a list of searches');
+    if (end < 0 || requests.length === 0) return missing('search is required: a list of searches');
     const { results } = await call.rpc('hybridSearch', {
       ...readParts(body, call),
       requests,
@@ -151,9 +156,7 @@ function searchInput(
   schema: CollectionSchema,
   body: z.output<typeof searchBody>,
 ): Pick<Request<'search'>, 'searchInput' | 'nq'> {
-  if ((body.data === undefined) === (body.ids === undefined))
-    return missing('data is required: a list of vectors, or ids in its place');
-  if (body.ids !== undefined) {
+  if (body.ids !== undefined && body.data === undefined) {
     const keys = keyList(primaryField(schema), body.ids);
     const longs = keys.every((key) => typeof key === 'bigint') ? BigInt64Array.from(keys) : undefined;
     const idField =
@@ -162,7 +165,9 @@ function searchInput(
         : ({ $case: 'intId', value: { data: encodeInt64s(new Uint8Array(longs.buffer)) } } as const);
     return { searchInput: { $case: 'ids', value: { idField } }, nq: BigInt(keys.length) };
   }
-  const { group, nq } = queryVectors(searchedField(schema, body.annsField), body.data?.text ?? '');
+  if (body.data === undefined || body.ids !== undefined)
+    return missing('data is required: a list of vectors, or ids in its place');
+  const { group, nq } = queryVectors(searchedField(schema, body.annsField), body.data);
   return { searchInput: { $case: 'placeholderGroup', value: group }, nq: BigInt(nq) };
 }
 
@@ -173,7 +178,7 @@ function subRequest(
   call: RestCall,
 ): Request<'search'> {
   const field = searchedField(schema, sub.annsField);
-  const { group, nq } = queryVectors(field, sub.data.text);
+  const { group, nq } = queryVectors(field, sub.data);
   return {
     ...readParts(body, call),
     searchInput: { $case: 'placeholderGroup', value: group },
@@ -231,18 +236,19 @@ function hitsAnswer(
   );
   const scores = new DataView(results.scores.buffer, results.scores.byteOffset, results.scores.length);
   const keyAt = keyTexts(results, int64AsText);
+  const key = JSON.stringify(primary);
   const offsets = results.elementIndices && int64s(results.elementIndices.data, int64AsText);
-  const rows = Array.from({ length: results.scores.length / 4 }, (_, hit) => {
+  const count = results.scores.length / 4;
+  let rows = '';
+  for (let hit = 0; hit < count; hit++) {
     const distance = scores.getFloat32(hit * 4, true);
-    const first = [
-      `"distance":${Number.isFinite(distance) ? float32Text(distance) : 'null'}`,
-      `${JSON.stringify(primary)}:${keyAt(hit)}`,
-    ];
-    if (offsets !== undefined && offsets.count > hit) first.push(`"offset":${offsets.at(hit)}`);
-    return rowText(columns, hit, first);
-  });
+    const shown = Number.isFinite(distance) ? float32Text(distance) : 'null';
+    const offset = offsets !== undefined && offsets.count > hit ? `,"offset":${offsets.at(hit)}` : '';
+    const first = `"distance":${shown},${key}:${keyAt(hit)}${offset}`;
+    rows += `${hit === 0 ? '' : ','}${rowText(columns, hit, first)}`;
+  }
   return new Whole({
-    data: new JsonText(`[${rows.join(',')}]`),
+    data: new JsonText(`[${rows}]`),
     topks: results.topks.map(Number),
     ...(results.recalls.length === 0 ? {} : { recalls: results.recalls }),
     cost: 0,

@@ -32,7 +32,7 @@ export const writeEndpoints: readonly Endpoint[] = [
     answer: async ({ data, partitionName, ...body }, call) => {
       const { schema, record } = await call.collection(body.collectionName, 'insert');
       const withKeys = record.properties.allow_insert_auto_id === 'true';
-      const read = readRows(schema, data.text, { withKeys, isPartial: false, zone: zoneOf(record) });
+      const read = readRows(schema, data, { withKeys, isPartial: false, zone: zoneOf(record) });
       const { insertCnt, IDs: ids } = await call.rpc('insert', {
         ...named(body, call),
         partitionName,
@@ -54,7 +54,7 @@ export const writeEndpoints: readonly Endpoint[] = [
     answer: async ({ data, partitionName, partialUpdate, fieldOps, ...body }, call) => {
       const { schema, record } = await call.collection(body.collectionName, 'upsert');
       const isPartial = partialUpdate || fieldOps.some(({ op }) => op !== 'REPLACE');
-      const read = readRows(schema, data.text, { withKeys: true, isPartial, zone: zoneOf(record) });
+      const read = readRows(schema, data, { withKeys: true, isPartial, zone: zoneOf(record) });
       const { upsertCnt, IDs: ids } = await call.rpc('upsert', {
         ...named(body, call),
         partitionName,

@@ -5,6 +5,7 @@ import { decodeBools, decodeInt32s, decodeInt64s } from '#model/columns/packed-a
 import { SPARSE_PAIR_BYTES } from '#model/columns/sparse-vector.js';
 import { formatTimestamp } from '#model/time/timestamptz.js';
 import type { ScalarField, VectorField } from '#proto/milvus/schema.js';
+import { float32Text } from '#server/rest/answers/float32-text.js';
 import { int64Text } from '#server/rest/answers/json-text.js';
 
 export interface Cells {
@@ -25,15 +26,6 @@ const listed = <T>(values: readonly T[], textOf: (value: T) => string): Cells =>
 
 /** Data of messages may begin anywhere in its buffer. */
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-
-/** The shortest decimal number that is this float32. */
-export function float32Text(value: number): string {
-  for (let digits = 6; digits < 9; digits++) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return String(short);
-  }
-  return String(Number(value.toPrecision(9)));
-}
 
 const float32s = (data: Uint8Array): Cells => {
   const view = viewOf(data);
@@ -85,9 +77,10 @@ export function scalarCells(field: ScalarField, asText: boolean): Cells {
 }
 
 function listText(cells: Cells): string {
-  const texts: string[] = [];
-  for (let index = 0; index < cells.count; index++) texts.push(cells.at(index));
-  return `[${texts.join(',')}]`;
+  let text = '[';
+  for (let index = 0; index < cells.count; index++)
+    text += index === 0 ? cells.at(index) : `,${cells.at(index)}`;
+  return `${text}]`;
 }
 
 /** Vectors of `width` bytes each. */

@@ -1,16 +1,21 @@
 // What a REST search looks for: vectors or texts in JSON, to the placeholders that every client sends. Whether a vector has the length of its
 // field is left to the search, which says so in the words that clients know.
 import { bytesFromBase64 } from '#base/base64.js';
+import { bytesView } from '#base/bytes.js';
 import { messageOf } from '#base/errors.js';
 import { placeholderOf } from '#model/columns/dense-vector.js';
 import { sparseFromJson } from '#model/columns/sparse-vector.js';
+import { walkElements } from '#model/json/json-bytes.js';
+import { readFloats } from '#model/json/json-floats.js';
 import { forEachElement, parseJsonString } from '#model/json/json-members.js';
 import { jsonVectorLength, writeJsonVector } from '#model/rows/json-vector.js';
 import { fixedWidth } from '#model/schema/data-type.js';
+import { dimOf } from '#model/schema/field.js';
 import { dataTypeName, fieldByName, vectorFields } from '#model/schema/schema-view.js';
 import { elementField, isVectorList } from '#model/schema/struct-arrays.js';
 import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
 import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import type { RawJson } from '#server/rest/body.js';
 import { missing, notJson } from '#server/rest/rest-failure.js';
 
 const utf8 = new TextEncoder();
@@ -29,11 +34,35 @@ export function searchedField(schema: CollectionSchema, annsField: string): Fiel
   return only;
 }
 
-/** @param text a list with an element for each query @returns bytes of a PlaceholderGroup */
+/** @param data a list with an element for each query @returns bytes of a PlaceholderGroup */
 export function queryVectors(
   field: FieldSchema,
-  text: string,
+  data: RawJson,
 ): { readonly group: Uint8Array; readonly nq: number } {
+  const { type, values } = floatVectors(field, data) ?? otherVectors(field, data.text);
+  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type, values }] });
+  return { group: PlaceholderGroup.encode(group).finish(), nq: values.length };
+}
+
+interface Queries {
+  readonly type: PlaceholderType;
+  readonly values: Uint8Array[];
+}
+
+/** Vectors of float32 that have the length of their field, from their bytes. Undefined for all others. */
+function floatVectors(field: FieldSchema, { source, begin, end }: RawJson): Queries | undefined {
+  if (field.dataType !== DataType.FloatVector || field.isFunctionOutput) return undefined;
+  const dim = dimOf(field);
+  const values: Uint8Array[] = [];
+  const behind = walkElements(source.bytes, begin, (at) => {
+    const vector = new Float32Array(dim);
+    values.push(bytesView(vector));
+    return readFloats(source.bytes, at, vector);
+  });
+  return behind === end && values.length > 0 ? { type: PlaceholderType.FloatVector, values } : undefined;
+}
+
+function otherVectors(field: FieldSchema, text: string): Queries {
   const values: Uint8Array[] = [];
   let type: PlaceholderType | undefined;
   const isList = forEachElement(text, (raw) => {
@@ -44,9 +73,8 @@ export function queryVectors(
     values.push(query.bytes);
   });
   if (!isList) notJson('data should be a list with an element for each query');
-  if (values.length === 0) missing('data is required, and empty');
-  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type: type ?? 0, values }] });
-  return { group: PlaceholderGroup.encode(group).finish(), nq: values.length };
+  if (type === undefined) return missing('data is required, and empty');
+  return { type, values };
 }
 
 interface Query {

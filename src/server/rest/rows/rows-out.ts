@@ -28,7 +28,8 @@ export function rowColumns(fields: readonly FieldData[], options: OutOptions): r
 function rowColumn(field: FieldData, options: OutOptions, taken: ReadonlySet<string>): RowColumn {
   if (field.isDynamic) return dynamicColumn(field, options, taken);
   const values = valuesOf(field, options.int64AsText);
-  return { membersAt: (row) => member(field.fieldName, values(row)) };
+  const key = `${JSON.stringify(field.fieldName)}:`;
+  return { membersAt: (row) => key + values(row) };
 }
 
 /** Text of the value of each row; nulls may have a place in the data, or none. */
@@ -103,14 +104,14 @@ function dynamicColumn(
   };
 }
 
-/** @param first members that each row begins with */
-export function rowText(columns: readonly RowColumn[], row: number, first: readonly string[] = []): string {
-  const members = [...first];
+/** @param first members that the row begins with */
+export function rowText(columns: readonly RowColumn[], row: number, first = ''): string {
+  let members = first;
   for (const column of columns) {
     const text = column.membersAt(row);
-    if (text !== '') members.push(text);
+    if (text !== '') members += members === '' ? text : `,${text}`;
   }
-  return `{${members.join(',')}}`;
+  return `{${members}}`;
 }
 
 export function rowCountOf(field: FieldData | undefined): number {
