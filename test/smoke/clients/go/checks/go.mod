@@ -1,0 +1,3 @@
+module elanus.test/checks
+
+go 1.21
