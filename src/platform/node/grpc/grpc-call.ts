@@ -28,6 +28,8 @@ const MESSAGE_MS = 30_000;
 const SLOWEST_BYTES = 256 * 1024;
 /** What is written at once: the next piece waits until the client has taken this one. */
 const PIECE_BYTES = 256 * 1024;
+/** What is copied behind the prefix of an answer of several pieces: an answer that nobody reads is not held twice. */
+const HEAD_BYTES = 16 * 1024;
 /** A client that goes on sending behind its message is cut off. */
 const BEYOND_BYTES_MAX = 64 * 1024;
 /** An answered call whose client leaves the stream open has it closed after this, in ms. */
@@ -227,7 +229,7 @@ export class GrpcCall {
     stream.once('wantTrailers', () =>
       stream.sendTrailers({ 'grpc-status': String(status.OK), 'grpc-message': '' }),
     );
-    const first = Math.min(reply.length, PIECE_BYTES);
+    const first = reply.length <= PIECE_BYTES ? reply.length : HEAD_BYTES;
     const head = Buffer.allocUnsafe(PREFIX_BYTES + first);
     head[0] = 0;
     head.writeUInt32BE(reply.length, 1);

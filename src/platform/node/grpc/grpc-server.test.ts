@@ -255,6 +255,23 @@ describe('answers', () => {
     expect(read).toEqual(Array(4).fill({ code: 0, message: '', bytes: 3 * MiB + 5 }));
     await until('room', () => held.bytes === 0);
   });
+  it('that nobody reads are held once, as they are counted', async () => {
+    const [count, answerBytes] = [36, 400 * 1024];
+    const large: MethodHandler = async () => new Uint8Array(answerBytes);
+    const { held, session } = await bench({ methods: new Map([['/p.S/Large', large]]) });
+    const one = session({ settings: { initialWindowSize: 1000 } });
+    const before = process.memoryUsage().arrayBuffers;
+    const unread = Array.from({ length: count }, () => {
+      const stream = call(one, 'Large');
+      stream.pause();
+      stream.end(frame(0));
+      return stream;
+    });
+    await until('all answers', () => held.bytes > count * answerBytes);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(count * answerBytes * 1.2);
+    const read = await Promise.all(unread.map(statusOf));
+    expect(read).toEqual(Array(count).fill({ code: 0, message: '', bytes: answerBytes + 5 }));
+  });
 });
 
 describe('time', () => {
