@@ -19,7 +19,7 @@ export type { Elanus, OpenOptions } from './database.js';
  * @throws ElanusError, always: `code` is `folder_in_use` when another process, or an earlier `open`, has the folder; `folder_unusable` when
  * it is a file, holds what is not Elanus's, is of a newer version, or cannot be made, read and written (it is left as it is);
  * `invalid_parameter` for a wrong option; `refused` when the port is taken; `io_failed` and `data_corrupt` for disks and what is on them;
- * `unsupported` on Bun, Deno, an old Node.js, a platform without lmdb's native part, and in a bundle that finds no installed package.
+ * `unsupported` on an old Node.js, Bun or Deno, a platform without lmdb's native part, and in a bundle that finds no installed package.
  */
 export async function open(folder?: string, options: OpenOptions = {}): Promise<Elanus> {
   try {

@@ -7,24 +7,21 @@ export type RuntimeVersions = Readonly<Record<string, string | undefined>>;
 /** The oldest Node that everything is tried on; package.json says the same (`engines`). */
 const NODE_MIN = [20, 19] as const;
 
-/** Tried with Bun 1.4 and Deno 2.9: what each begins with and where it ends (docs/bundlers.md). */
-const refused = [
-  { key: 'bun', name: 'Bun', fault: 'whose HTTP/2 server refuses gRPC calls' },
-  { key: 'deno', name: 'Deno', fault: 'whose worker threads cannot write the log' },
+/** Bun and Deno from the versions on that everything is tried on (docs/bundlers.md). */
+const others = [
+  { key: 'bun', name: 'Bun', min: [1, 4] },
+  { key: 'deno', name: 'Deno', min: [2, 9] },
 ] as const;
 
-/** @throws unsupported when this is Bun, Deno or a Node that is too old */
+/** @throws unsupported when this is a Node, Bun or Deno that is too old */
 export function checkRuntime(versions: RuntimeVersions): void {
-  for (const { key, name, fault } of refused)
-    if (versions[key] !== undefined)
-      throw new ElanusError(
-        'unsupported',
-        `this is ${name} ${versions[key]}, ${fault}: expected Node.js ${NODE_MIN.join('.')} or later; run \`elanus serve\` with Node.js and connect to it with a Milvus client`,
-      );
-  const [major = 0, minor = 0] = (versions.node ?? '').split('.').map(Number);
-  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1]))
+  const other = others.find(({ key }) => versions[key] !== undefined);
+  const { key, name, min } = other ?? { key: 'node', name: 'Node.js', min: NODE_MIN };
+  const version = versions[key];
+  const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
+  if (major < min[0] || (major === min[0] && minor < min[1]))
     throw new ElanusError(
       'unsupported',
-      `this is Node.js ${versions.node ?? 'of no version'}: expected ${NODE_MIN.join('.')} or later; install a newer one`,
+      `this is ${name} ${version ?? 'of no version'}: expected ${min.join('.')} or later; install a newer one`,
     );
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
-import { AppendThread, NodeAppendFile } from '#platform/node/files/append-thread.js';
+import { AppendTasks } from '#platform/node/files/append-tasks.js';
+import { type Appends, AppendThread, NodeAppendFile } from '#platform/node/files/append-thread.js';
 import { NodeFiles } from '#platform/node/files/node-files.js';
 import { ReadHandles } from '#platform/node/files/read-handles.js';
 
@@ -14,9 +15,9 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function nodeFiles(): Promise<{ files: NodeFiles; root: string }> {
+async function nodeFiles(appends?: Appends): Promise<{ files: NodeFiles; root: string }> {
   const root = await mkdtemp(path.join(tmpdir(), 'elanus-files-'));
-  const files = new NodeFiles(root);
+  const files = new NodeFiles(root, appends);
   cleanups.push(async () => {
     await files.close();
     await rm(root, { recursive: true });
@@ -26,6 +27,7 @@ async function nodeFiles(): Promise<{ files: NodeFiles; root: string }> {
 
 describe.each([
   ['node', async () => (await nodeFiles()).files],
+  ['node, appends without a thread', async () => (await nodeFiles(new AppendTasks())).files],
   ['memory', async () => new MemoryFiles()],
 ] as const)('Files (%s)', (_name, open) => {
   test('writes, reads back, replaces', async () => {
@@ -221,10 +223,13 @@ describe('NodeFiles', () => {
     expect(await files.list('d')).toEqual(['d/a']);
     expect((await readdir(path.join(root, 'd'))).sort()).toEqual(['.tmp-1-1', 'a']);
   });
-  test('a failed append poisons the handle and no other', async () => {
+  test.each([
+    ['thread', () => new AppendThread()],
+    ['tasks', () => new AppendTasks()],
+  ])('a failed append poisons the handle and no other (%s)', async (_name, make) => {
     const { files, root } = await nodeFiles();
     await files.write('read-only', [bytes(1)]);
-    const thread = new AppendThread();
+    const thread = make();
     cleanups.push(() => thread.close());
     // Every write to a descriptor opened for reading fails.
     const broken = new NodeAppendFile(

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
-# time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), pymilvus_day.py, langchain_day.py, mcp_day.py,
-# claude-context-day.mjs, the Go clients in go/, the Java client in java/. The last two also meet a second server, which asks for users.
+# time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), host-day.mjs (Bun and Deno as hosts of the database),
+# pymilvus_day.py, langchain_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
+# also meet a second server, which asks for users.
 # Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
 # Usage: run.sh FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients)
 set -euo pipefail
@@ -148,6 +149,9 @@ day node-sdk "$node" "$work/node/node-sdk-day.mjs" "$address" $NODE_SDKS
 runtimes=$work/runtimes/node_modules/.bin
 day bun "$runtimes/bun" run "$work/node/node-sdk-day.mjs" "$address" "${NODE_SDKS##* }"
 day deno "$runtimes/deno" run --allow-all "$work/node/node-sdk-day.mjs" "$address" "${NODE_SDKS##* }"
+host=("$work/node/host-day.mjs" "$root/dist/server/open.js")
+day bun-host "$runtimes/bun" run "${host[@]}" "$work/data-bun" "${NODE_SDKS##* }"
+day deno-host "$runtimes/deno" run --allow-all "${host[@]}" "$work/data-deno" "${NODE_SDKS##* }"
 for version in $PYMILVUS; do day "pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/pymilvus_day.py" "$address"; done
 day langchain "$work/langchain/bin/python" "$here/langchain_day.py" "$address"
 # It keeps what it knows of a folder below the home.

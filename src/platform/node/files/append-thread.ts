@@ -7,7 +7,13 @@ import { type AppendFile, guardMissing } from '#platform/files.js';
 import { scriptUrl } from '#platform/node/script-url.js';
 import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.js';
 
-export class AppendThread {
+/** Makes bytes durable behind a file's end. The appends of one file settle in their order; one that failed fails all later ones. */
+export interface Appends {
+  send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export class AppendThread implements Appends {
   #worker: Worker | undefined;
   readonly #waiting = new Map<number, Deferred<void>>();
   #nextId = 1;
@@ -76,7 +82,7 @@ export class AppendThread {
   }
 }
 
-const appendFailed = (reason: string): ElanusError =>
+export const appendFailed = (reason: string): ElanusError =>
   new ElanusError(
     'wal_unavailable',
     `append failed: ${reason}; nothing is known about its bytes: reopen the file and read back what is there`,
@@ -86,7 +92,7 @@ let nextFile = 1;
 
 export class NodeAppendFile implements AppendFile {
   readonly #handle: FileHandle;
-  readonly #thread: AppendThread;
+  readonly #appends: Appends;
   readonly #target: AppendTarget;
   #size: number;
   #problem: ElanusError | undefined;
@@ -94,10 +100,10 @@ export class NodeAppendFile implements AppendFile {
   #closed = false;
 
   /** @param guard full path of a file without which an append fails, see Files.openAppend */
-  constructor(handle: FileHandle, size: number, thread: AppendThread, name: string, guard?: string) {
+  constructor(handle: FileHandle, size: number, appends: Appends, name: string, guard?: string) {
     this.#handle = handle;
     this.#size = size;
-    this.#thread = thread;
+    this.#appends = appends;
     this.#target = { file: nextFile++, fd: handle.fd, name, ...(guard === undefined ? {} : { guard }) };
   }
 
@@ -109,7 +115,7 @@ export class NodeAppendFile implements AppendFile {
     if (this.#problem !== undefined) return Promise.reject(this.#problem);
     if (this.#closed) return Promise.reject(appendFailed('the handle is closed'));
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const result = this.#thread.send(this.#target, parts).then(
+    const result = this.#appends.send(this.#target, parts).then(
       () => {
         this.#size += bytes;
       },

@@ -7,7 +7,8 @@ import { bytesView } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { AppendFile, Files, ReadFile } from '#platform/files.js';
 import { checkFilePath, fileMissing } from '#platform/path-check.js';
-import { AppendThread, NodeAppendFile } from './append-thread.js';
+import { AppendTasks } from './append-tasks.js';
+import { type Appends, AppendThread, NodeAppendFile } from './append-thread.js';
 import { openConfined } from './confined-open.js';
 import { ReadHandles } from './read-handles.js';
 
@@ -24,7 +25,7 @@ const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || cod
 
 export class NodeFiles implements Files {
   readonly #root: string;
-  readonly #thread = new AppendThread();
+  readonly #appends: Appends;
   readonly #reads = new ReadHandles(READ_HANDLES_MAX);
   readonly #durableFolders = new Set<string>();
   #nextTemporary = 1;
@@ -34,8 +35,10 @@ export class NodeFiles implements Files {
   /** Calls under way. The folder is another's once it is unlocked: none may outlive `close`. */
   readonly #running = new Set<Promise<unknown>>();
 
-  constructor(root: string) {
+  /** @param appends how bytes reach the end of a file; not given: as this runtime can */
+  constructor(root: string, appends?: Appends) {
     this.#root = path.resolve(root);
+    this.#appends = appends ?? (process.versions.deno === undefined ? new AppendThread() : new AppendTasks());
   }
 
   read(file: string): Promise<Uint8Array> {
@@ -169,7 +172,7 @@ export class NodeFiles implements Files {
         return new NodeAppendFile(
           handle,
           size,
-          this.#thread,
+          this.#appends,
           file,
           guard === undefined ? undefined : path.join(this.#root, guard),
         );
@@ -216,7 +219,7 @@ export class NodeFiles implements Files {
   /** Waits for the calls under way and ends the append thread; calls and open append handles fail from then on. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#thread.close();
+    await this.#appends.close();
     await Promise.all([...this.#running].map((one) => one.catch(() => {})));
     await this.#reads.close();
   }

@@ -12,6 +12,8 @@ import type { TlsMaterial } from './tls-files.js';
 const preface = Buffer.from('PRI * HTTP/2.0');
 const firstBytesMs = 10_000;
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
+/** The HTTP/2 of Bun listens for data and does not see what was put back into the socket. */
+const isBun = process.versions.bun !== undefined;
 
 /** The bound that was asked for, or the default; the largest message and the largest answer always fit. */
 export const heldBytesMaxOf = ({
@@ -142,6 +144,11 @@ function sniff(socket: Socket, decide: (isHttp2: boolean) => void): void {
     if (isHttp2 && length < preface.length) return; // The preface may come in pieces.
     clearTimeout(timer);
     socket.off('data', onData);
+    if (isHttp2 && isBun) {
+      decide(isHttp2);
+      socket.emit('data', seen);
+      return;
+    }
     socket.pause();
     socket.unshift(seen);
     decide(isHttp2);
