@@ -293,9 +293,9 @@ describe('nothing is accepted and ignored', () => {
     [
       'a forbidding database',
       'createDatabase',
-      { dbName: 'd', properties: pairs({ 'database.force.deny.ddl': true }) },
+      { dbName: 'd', properties: pairs({ 'database.force.deny.dancing': true }) },
       3000,
-      'database.force.deny.ddl',
+      'database.force.deny.dancing',
     ],
   ])('refuses %s', async (_what, method, request, code, text) => {
     expect(await statusOf(method, request)).toMatchObject({ code, reason: expect.stringContaining(text) });

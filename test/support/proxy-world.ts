@@ -102,6 +102,7 @@ export function openProxyWorld(
     rootCoord: clientOf(RootCoordDefinition, roles.rootCoord),
     definitions: clientOf(DefinitionsDefinition, {
       describeCollection: async () => ({ collection: record, databaseId: 5n }),
+      listDatabases: async () => ({ databases: [] }),
       ...roles.definitions,
     }),
     dataCoord: clientOf(DataCoordDefinition, roles.dataCoord),
@@ -125,6 +126,7 @@ export function openProxyWorld(
   const logins = openLogins(platform, peers);
   const parts = {
     platform,
+    definitions: peers.definitions,
     guard: auth ? { logins, audit: new Audit(platform), definitions: peers.definitions } : undefined,
     callDeadlineMs: CALL_DEADLINE_MS,
     methods: methodTable({ ...peers, platform, settings, access, logins, nodes: { of: () => [] } }),

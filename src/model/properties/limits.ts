@@ -11,6 +11,7 @@ export const rateUnits = {
   deleteRate: 'mb',
   queryRate: 'qps',
   searchRate: 'vps',
+  bulkLoadRate: 'mb',
 } as const;
 export type RateName = keyof typeof rateUnits;
 
@@ -35,8 +36,14 @@ export function diskQuota(properties: Properties, of: 'collection' | 'database')
 }
 
 /** Whether an administrator has closed the database for what is read or written. */
-export const isDenied = (properties: Properties, what: 'reading' | 'writing'): boolean =>
+export const isDenied = (properties: Properties, what: 'reading' | 'writing' | 'ddl' | ChangeKind): boolean =>
   /^(?:true|1|t)$/i.test((properties[`database.force.deny.${what}`] ?? '').trim());
+
+/** What a database can be closed for beside reads and writes; `ddl` closes it for all of them. */
+export const changeKinds = ['collectionDDL', 'partitionDDL', 'index', 'flush', 'compaction'] as const;
+export type ChangeKind = (typeof changeKinds)[number];
+export const isClosedFor = (properties: Properties, kind: ChangeKind): boolean =>
+  isDenied(properties, 'ddl') || isDenied(properties, kind);
 
 /** How many collections a database may have, as its own properties say; undefined: they do not. */
 export function collectionsMax(properties: Properties): number | undefined {

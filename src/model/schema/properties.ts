@@ -99,7 +99,6 @@ const collectionRules: readonly PropertyRule[] = [
     key: /^collection\.resource_groups$/,
     check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group'),
   },
-  { key: /^collection\.bulkLoadRate\./, check: never('the rate of imports is not limited') },
   { key: /^collection\.\w+Rate\.(?:max|min)\./, check: numberOf(checkRate) },
   { key: /^collection\.diskProtection\.diskQuota\.mb$/, check: numberOf(checkNumber) },
   { key: /^dynamicfield\.enabled$/, check: never('the schema says whether there are dynamic fields') },
@@ -112,10 +111,13 @@ const databaseRules: readonly PropertyRule[] = [
   { key: /^database\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
   { key: /^database\.diskQuota\.mb$/, check: numberOf(checkNumber) },
   { key: /^database\.max\.collections$/, check: numberOf(checkCount) },
-  { key: /^database\.force\.deny\.(?:reading|writing)$/, check: hintFlag('database.force.deny') },
+  {
+    key: /^database\.force\.deny\.(?:reading|writing|ddl|collectionDDL|partitionDDL|index|flush|compaction)$/,
+    check: hintFlag('database.force.deny'),
+  },
   {
     key: /^database\.force\.deny\./,
-    check: onlyFalse('database.force.deny', 'requests are not denied by database'),
+    check: onlyFalse('database.force.deny', 'there are no such requests that could be denied by database'),
   },
   { key: /^(?:replicate|cipher)\./, check: never('neither replication nor encryption is supported') },
 ];

@@ -77,6 +77,19 @@ describe('properties', () => {
     expect((await open.call('delete', removal)).status?.code).toBe(0);
   });
 
+  it('bound the rate of imports by the bytes of their files', async () => {
+    const { call, platform, world: simulated } = world({ 'collection.bulkLoadRate.max.mb': '1' });
+    await simulated.runUntil(platform.objectStore.put('large.json', [new Uint8Array(3 << 20)]));
+    const started = async (...files: string[]) =>
+      (await call('import', { collectionName: 'c', files })).status;
+    expect((await started('large.json'))?.code).not.toBe(8);
+    expect(await started('nowhere.json')).toMatchObject({ code: 8, retriable: true });
+    await simulated.advance(1900);
+    expect((await started('large.json'))?.code).toBe(8);
+    await simulated.advance(200);
+    expect((await started('large.json'))?.code).not.toBe(8);
+  });
+
   it('bound the files of a collection and of a database, for rows that are added', async () => {
     const add = (properties: Record<string, string>, databaseProperties: Record<string, string> = {}) =>
       world(properties, databaseProperties).call('import', { collectionName: 'c', files: ['x'] });

@@ -54,12 +54,12 @@ export class Limits {
 
   /** @throws quota_exceeded */
   checkReading({ databaseProperties }: Limited): void {
-    if (isDenied(databaseProperties, 'reading')) throw denied();
+    if (isDenied(databaseProperties, 'reading')) throw accessDisabled();
   }
 
   /** @throws quota_exceeded */
   checkWriting({ databaseProperties }: Limited): void {
-    if (isDenied(databaseProperties, 'writing')) throw denied();
+    if (isDenied(databaseProperties, 'writing')) throw accessDisabled();
   }
 
   /** All that holds for rows that are added. @throws quota_exceeded, rate_limit */
@@ -82,6 +82,10 @@ export class Limits {
     );
     const ids = collections.map(({ id }) => id);
     if ((await this.#bytesOf(ids, context)) >= all) throw diskFull();
+  }
+
+  isLimited({ record }: Limited, name: RateName): boolean {
+    return rateLimit(record.properties, name) !== undefined;
   }
 
   /** @param amount bytes, queries or query vectors @throws rate_limit */
@@ -127,7 +131,7 @@ function keep<K, V>(kept: Map<K, V>, key: K, value: V): void {
   if (kept.size > KEPT_MAX && oldest.done !== true) kept.delete(oldest.value);
 }
 
-const denied = (): ElanusError =>
+export const accessDisabled = (): ElanusError =>
   new ElanusError(
     'quota_exceeded',
     'quota exceeded[reason=access has been disabled by the administrator]; ask for the property database.force.deny to be taken back',

@@ -39,7 +39,13 @@ export class ProxyNode {
     const methods = methodTable({ ...peers, platform, settings, access, logins });
     const audit = new Audit(platform);
     const guard = settings.auth ? { logins, audit, definitions: peers.definitions } : undefined;
-    const parts = { platform, methods, callDeadlineMs: settings.callDeadlineMs, guard };
+    const parts = {
+      platform,
+      methods,
+      callDeadlineMs: settings.callDeadlineMs,
+      guard,
+      definitions: peers.definitions,
+    };
     const gate = guard && gateOf(guard);
     return { methods: grpcMethods(parts), calls: publicCalls(parts), access, gate };
   }

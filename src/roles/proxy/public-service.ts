@@ -20,6 +20,7 @@ import {
   unaryMethodsOf,
   unlessGone,
 } from '#rpc/interceptors.js';
+import { type ClosedParts, closedDatabases } from './closed-databases.js';
 import type { MethodTable } from './methods.js';
 import type { NotBuilt } from './proxy-parts.js';
 import { refuseUnsupported } from './request-fields.js';
@@ -37,6 +38,7 @@ export interface PublicServiceParts {
   readonly methods: MethodTable;
   /** Not given: nobody is asked who they are. */
   readonly guard?: Guard | undefined;
+  readonly definitions: ClosedParts;
 }
 
 type Entry = Next | NotBuilt;
@@ -44,7 +46,7 @@ const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
 
 /** Calls by the path that gRPC gives them. @param transport none: messages in, messages out */
 export function publicCalls(
-  { platform, callDeadlineMs, methods, guard }: PublicServiceParts,
+  { platform, callDeadlineMs, methods, guard, definitions }: PublicServiceParts,
   transport: TransportSteps = { write: [], read: [] },
 ): Map<string, Next> {
   const onError = (path: string, error: ElanusError): void => {
@@ -64,7 +66,7 @@ export function publicCalls(
   const within = [...transport.read, allFieldsDecided, ...permission];
   const callOf = (method: ServiceMethod, entry: Entry): Next =>
     typeof entry === 'function'
-      ? chained(method, [...before, ...within], entry)
+      ? chained(method, [...before, ...within, ...closedDatabases(method.key, definitions)], entry)
       : chained(method, before, () => Promise.reject(notBuilt(method.name, entry)));
   const milvus = methods as Readonly<Record<string, Entry>>;
   const telemetry = telemetryMethods(platform) as Readonly<Record<string, Entry>>;

@@ -8,7 +8,10 @@ import { ImportState } from '#proto/milvus/common.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
-type ImportParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry'>;
+type ImportParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry' | 'platform'>;
+
+/** Files of one import, as Milvus bounds them. */
+const FILES_MAX = 1024;
 
 export class ImportMethods {
   readonly #parts: ImportParts;
@@ -28,6 +31,8 @@ export class ImportMethods {
     const collection = await access.open(request, context);
     access.limits.checkWriting(collection);
     await access.limits.checkRoom(collection, context);
+    if (access.limits.isLimited(collection, 'bulkLoadRate'))
+      access.limits.checkRate(collection, 'bulkLoadRate', await this.#bytesOf(request.files));
     const { database, record, schema } = collection;
     const { jobId } = await definitions.importFiles(
       {
@@ -40,6 +45,17 @@ export class ImportMethods {
     );
     return { tasks: [jobId] };
   };
+
+  /** What cannot be read now fails the job, which says why. */
+  async #bytesOf(files: readonly string[]): Promise<number> {
+    let sum = 0;
+    for (const key of files.slice(0, FILES_MAX)) {
+      const file = await this.#parts.platform.objectStore.openRead(key).catch(() => undefined);
+      sum += file?.size ?? 0;
+      await file?.close();
+    }
+    return sum;
+  }
 
   readonly getImportState: PublicHandler<'getImportState'> = async (request, context) => {
     const found = await this.#parts.channelRegistry.importState({ jobId: request.task }, context);
