@@ -17,7 +17,7 @@ import {
 } from './folder-content.mjs';
 import { unpack } from './pack.mjs';
 
-const folders = ['folder-v1.gz'];
+const folders = ['folder-v1.gz', 'folder-v2.gz'];
 const K = 5;
 /** What each index finds of the nearest at the widths below; of so small a set only codes of few bits miss some. */
 const RECALL_MIN = { hnsw_sq: 0.6, hnsw_pq: 0.9, ivf_pq: 0.9, ivf_rabitq: 0.75 } as const satisfies Record<

@@ -207,7 +207,10 @@ describe('files of segments', () => {
   });
 
   test('data folders', () => {
-    expect(new TextDecoder().decode(read('data-folder/v1.FORMAT'))).toBe('elanus data folder, version 1\n');
+    for (const version of [1, 2])
+      expect(new TextDecoder().decode(read(`data-folder/v${version}.FORMAT`))).toBe(
+        `elanus data folder, version ${version}\n`,
+      );
   });
 });
 

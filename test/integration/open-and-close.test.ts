@@ -15,6 +15,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => folder.remove());
+const CURRENT = 'elanus data folder, version 2\n';
 const quiet = { logLevel: 'silent' } as const;
 const failureOfOpen = (path: string): Promise<unknown> =>
   open(path, quiet).then(
@@ -47,10 +48,10 @@ describe('open() of what is no data folder', () => {
       'a newer folder',
       async (at) => {
         await mkdir(join(at, 'meta'));
-        await writeFile(join(at, 'FORMAT'), 'elanus data folder, version 2\n');
+        await writeFile(join(at, 'FORMAT'), 'elanus data folder, version 3\n');
       },
       '',
-      'is of version 2, this program knows up to 1',
+      'is of version 3, this program knows up to 2',
     ],
     [
       'a folder with another FORMAT',
@@ -93,7 +94,18 @@ describe('open() of what is no data folder', () => {
     expect(await failureOfOpen(folder.path)).toBe('opened');
     await rm(join(folder.path, 'FORMAT'));
     expect(await failureOfOpen(folder.path)).toBe('opened');
-    expect(await readFile(join(folder.path, 'FORMAT'), 'utf8')).toBe('elanus data folder, version 1\n');
+    expect(await readFile(join(folder.path, 'FORMAT'), 'utf8')).toBe(CURRENT);
+  });
+  test('a folder of an older version is marked as of this one before anything else is written', async () => {
+    await (await open(folder.path, quiet)).close();
+    await writeFile(join(folder.path, 'FORMAT'), 'elanus data folder, version 1\n');
+    // Not even one that cannot be opened further goes back to the older program, which would not know what is in it.
+    await rm(join(folder.path, 'meta'), { recursive: true });
+    await writeFile(join(folder.path, 'meta'), '');
+    expect(await failureOfOpen(folder.path)).not.toBe('opened');
+    expect(await readFile(join(folder.path, 'FORMAT'), 'utf8')).toBe(CURRENT);
+    expect(await readdir(folder.path)).not.toContain('LOCK');
+    await rm(join(folder.path, 'meta'));
   });
 });
 

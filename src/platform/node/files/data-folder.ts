@@ -5,7 +5,11 @@ import * as path from 'node:path';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { syncFolder } from './node-files.js';
 
-const FOLDER_VERSION = 1;
+/**
+ * 2: records of the catalog say more than programs of version 1 know (`last_field_id`, `schema_timestamp`, the changes of definitions), and
+ * these would write them back without it. An id of a field would be given twice, and old files would show its values in another field.
+ */
+const FOLDER_VERSION = 2;
 const FORMAT_FILE = 'FORMAT';
 const formatText = (version: number): string => `elanus data folder, version ${version}\n`;
 const formatPattern = /^elanus data folder, version (\d{1,9})\n$/;
@@ -48,15 +52,14 @@ export function checkBesideData(file: string, folder: string): void {
     );
 }
 
-/** Marks a new folder as ours. The mark is durable before anything else is written there. */
+/**
+ * Marks a folder as ours and of this version, a new one and one of an older version alike. The mark is durable before anything else is written
+ * there, so no older program ever opens what this one has changed. The caller has the folder to itself, and has checked it.
+ */
 export async function markDataFolder(folder: string): Promise<void> {
   const file = path.join(folder, FORMAT_FILE);
-  try {
-    await fs.access(file);
-    return;
-  } catch {
-    // It is not there yet, or the write reports what makes it unreadable.
-  }
+  const names = await listFolder(folder);
+  if (names?.includes(FORMAT_FILE) === true && (await readVersion(folder)) >= FOLDER_VERSION) return;
   const staged = path.join(folder, `.tmp-${FORMAT_FILE}-${process.pid}`);
   const handle = await fs.open(staged, 'w');
   try {
