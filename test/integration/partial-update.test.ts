@@ -211,3 +211,113 @@ describe.each([['growing'], ['sealed']])('partial update of %s rows', (kind) => 
     expect([...(data[0] as { readonly nums: number[] }).nums].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 });
+
+describe('partial updates of rows in several partitions', () => {
+  let world: World;
+  let client: MilvusClient;
+  const name = { collection_name: 'parted' };
+  const update = (data: object[], more: object = {}) =>
+    client.upsert({ ...name, data: data as RowData[], partial_update: true, ...more });
+  const rowsIn = async (...partition_names: string[]) =>
+    (
+      await client.query({
+        ...{ ...name, filter: 'id >= 0', output_fields: ['id', 'a', 'b'] },
+        ...(partition_names.length > 0 && { partition_names }),
+      })
+    ).data.map(({ id, a, b }) => [Number(id), Number(a), b]);
+  const insert = (partition_name: string, ...ids: number[]) =>
+    mustSucceed(client.insert({ ...name, partition_name, data: ids.map(full) as never }));
+  beforeAll(async () => {
+    world = await openWorld('memory');
+    ({ client } = world);
+    await mustSucceed(
+      client.createCollection({ ...name, fields, shards_num: 2, enable_dynamic_field: true }),
+    );
+    const index = { field_name: 'vector', index_type: 'FLAT', metric_type: 'L2' };
+    await mustSucceed(client.createIndex({ ...name, ...index }));
+    for (const partition_name of ['p', 'q'])
+      await mustSucceed(client.createPartition({ ...name, partition_name }));
+    await client.loadCollectionSync(name);
+    await insert('p', 1, 2, 3);
+    await insert('q', 4, 5);
+    await insert('_default', 6);
+    await client.flushSync({ collection_names: ['parted'] });
+    await insert('q', 7);
+  });
+  afterAll(() => world.close());
+
+  it('each is found without a name, and stays where it is', async () => {
+    const ids = [1, 3, 4, 6, 7];
+    await mustSucceed(update(ids.map((id) => ({ id, a: 100 + id }))));
+    expect(await rowsIn('p')).toEqual([
+      [1, 101, 'b1'],
+      [2, expect.any(Number), 'b2'],
+      [3, 103, 'b3'],
+    ]);
+    expect((await rowsIn('q')).map(([id, a]) => [id, a === 100 + Number(id)])).toEqual([
+      [4, true],
+      [5, false],
+      [7, true],
+    ]);
+    expect(await rowsIn('_default')).toEqual([[6, 106, 'b6']]);
+    expect((await client.count(name)).data).toBe(7);
+  });
+
+  it('a new key goes to _default, also beside others that stay', async () => {
+    await mustSucceed(
+      client.upsert({ ...name, data: [full(8), { ...full(2), a: 5 }] as never, partial_update: true }),
+    );
+    expect((await rowsIn('_default')).map(([id]) => id)).toEqual([6, 8]);
+    expect((await rowsIn('p')).map(([id]) => id)).toEqual([1, 2, 3]);
+    const { code, reason } = await failureOf(() => update([{ id: 9, a: 1 }]));
+    expect([code, reason]).toEqual([1100, expect.stringContaining('no corresponding fieldData')]);
+  });
+
+  it('a named partition is the only one that is looked in', async () => {
+    await mustSucceed(update([{ id: 2, a: 200 }], { partition_name: 'p' }));
+    expect(await rowsIn('p')).toContainEqual([2, 200, 'b2']);
+    expect((await failureOf(() => update([{ id: 2, a: 1 }], { partition_name: 'q' }))).code).toBe(1100);
+    expect(await rowsIn('p')).toContainEqual([2, 200, 'b2']);
+  });
+
+  it('a key that inserts put into two partitions has its newest values in one row afterwards', async () => {
+    await insert('p', 10);
+    await mustSucceed(
+      client.insert({ ...name, partition_name: 'q', data: [{ ...full(10), b: 'newer' }] as never }),
+    );
+    await mustSucceed(update([{ id: 10, a: 1 }]));
+    expect((await rowsIn()).filter(([id]) => id === 10)).toEqual([[10, 1, 'newer']]);
+    expect(
+      (await client.query({ ...name, filter: 'id == 10', output_fields: ['count(*)'] })).data,
+    ).toMatchObject([{ 'count(*)': '1' }]);
+  });
+
+  it('many at once at one row of a partition lose nothing', async () => {
+    const append = (at: number) => update([{ id: 5, [`k${at}`]: at }]);
+    await Promise.all(Array.from({ length: 10 }, (_, at) => mustSucceed(append(at))));
+    const { data } = await client.query({ ...name, filter: 'id == 5', output_fields: ['*'] });
+    const keys = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`k${at}`, at]));
+    expect(data[0]?.$meta).toMatchObject(keys);
+    expect((await rowsIn('q')).map(([id]) => id)).toContain(5);
+  });
+
+  it('where some partitions are not loaded it says so, and writes nothing', async () => {
+    await mustSucceed(client.releasePartitions({ ...name, partition_names: ['q'] }));
+    const { code, reason } = await failureOf(() => update([{ id: 1, a: 0 }]));
+    expect([code, reason]).toEqual([1100, expect.stringContaining('2 of 3 are loaded')]);
+    await mustSucceed(update([{ id: 1, a: 11 }], { partition_name: 'p' }));
+    await mustSucceed(client.loadPartitions({ ...name, partition_names: ['q'] }));
+    await client.loadCollectionSync(name);
+    expect(await rowsIn('p')).toContainEqual([1, 11, 'b1']);
+  });
+
+  it('where some fields are not loaded it says so, and writes nothing', async () => {
+    await mustSucceed(client.releaseCollection(name));
+    await mustSucceed(client.loadCollectionSync({ ...name, load_fields: ['id', 'vector', 'a'] } as never));
+    const { code, reason } = await failureOf(() => update([{ id: 3, a: 0 }]));
+    expect([code, reason]).toEqual([1100, expect.stringContaining('needs all fields')]);
+    await mustSucceed(client.releaseCollection(name));
+    await client.loadCollectionSync(name);
+    expect(await rowsIn('p')).toContainEqual([3, 103, 'b3']);
+  });
+});

@@ -7,6 +7,10 @@
 //  - Everything is checked before anything is written: all shards are read and merged first. A row that changed meanwhile so that the
 //    update does not fit any more (an array that is full now) fails what is left of the request; its reason says so.
 //
+//  - A request that names no partition looks in all of them, and each row stays in the partition that it was found in; rows of new keys go
+//    to `_default`. A key that older inserts put into several partitions has one row afterwards, in the first of them. All partitions must
+//    be loaded: a row that cannot be read would get a second one beside it.
+//
 // A row keeps its key, also with autoID: a new key would be in another shard, and the two halves of the update could part.
 import { ElanusError } from '#base/errors.js';
 import { keyColumn } from '#model/columns/auto-ids.js';
@@ -17,7 +21,7 @@ import { type ArrayOps, rowsOfBatch, updatedRows, withoutBase } from '#model/row
 import { primaryField } from '#model/schema/field.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
-import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { UpsertRequest } from '#proto/milvus/milvus.js';
 import { type CollectionSchema, DataType, FieldPartialUpdateOp_OpType } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
@@ -57,11 +61,13 @@ export async function updatePartially(
   await parts.access.limits.checkAdding(collection, 'upsertRate', batchBytes(sent), context);
   refuseDoubles(schema, sent);
   const ops = arrayOps(schema, sent, request);
-  // As an upsert does: the row in its own partition, or with a partition key in any.
-  const isKeyed = partitionKeyField(schema) !== undefined;
-  const partitionNames =
-    request.partitionName === '' && !isKeyed ? ['_default'] : named(request.partitionName);
+  const partitionNames = request.partitionName === '' ? [] : [request.partitionName];
   const scope = await readScope(parts, { ...request, partitionNames }, context);
+  if (scope.loadedOnly && scope.partitionIds.length < record.partitions.length)
+    throw new ElanusError(
+      'invalid_parameter',
+      `a partial update that names no partition looks in all of them, and ${scope.partitionIds.length} of ${record.partitions.length} are loaded; load the others, or name the partition of the rows: invalid parameter`,
+    );
   // What is not loaded cannot be read, and would be lost.
   if (scope.lacksFields)
     throw new ElanusError(
@@ -74,14 +80,12 @@ export async function updatePartially(
     rows,
   }));
   const update = { parts, collection, scope, ops, partitionName: request.partitionName };
-  const plans = await Promise.all(shards.map((one) => planShard(update, one, context)));
+  const plans = await Promise.all(shards.map((one) => plannedShard(update, one, context)));
   const timestamps = await Promise.all(
     plans.map((plan, at) => writeShard(update, shards[at], plan, context)),
   );
   return { rows: sent, timestamp: timestamps.reduce((newest, time) => (time > newest ? time : newest), 0n) };
 }
-
-const named = (name: string): string[] => (name === '' ? [] : [name]);
 
 function refuseDoubles(schema: CollectionSchema, sent: ColumnBatch): void {
   const keys = keyColumn(schema, sent);
@@ -140,70 +144,154 @@ interface ShardRows {
   readonly rows: Uint32Array;
 }
 
-/** Reads the rows as they are and makes the write of them. */
+/** A plan whose reads belong together: again while rows go between them, until the deadline. */
+async function plannedShard(update: Update, shard: ShardRows, context: CallContext): Promise<ShardWrite> {
+  const { clock, timers } = update.parts.platform;
+  const deadlineMs = deadlineOf(context, update.parts);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await planShard(update, shard, context);
+    } catch (error) {
+      const isChanged = error instanceof ElanusError && error.key === 'rows_changed';
+      const pauseMs = Math.min(RETRY_MS_MAX, attempt);
+      if (!isChanged || clock.now() + pauseMs >= deadlineMs) throw error;
+      await timers.sleep(pauseMs, context.signal);
+    }
+  }
+}
+
+/** Reads the rows as they are and makes the write of them. @throws rows_changed a row went between two reads */
 async function planShard(
   update: Update,
   { shard, sent, rows }: ShardRows,
   context: CallContext,
 ): Promise<ShardWrite> {
-  const { parts, collection, scope, ops, partitionName } = update;
+  const { parts, collection, scope, ops } = update;
   const { schema, record } = collection;
   const vchannel = record.vchannels[shard] ?? '';
   const keys = keyColumn(schema, sent);
-  const { rows: found, readTimestamp } = await retryWhileMoved(parts, context, () =>
+  const read = { vchannel, keys, keyCount: sent.rowCount };
+  const fieldIds = schema.fields.map(({ fieldID }) => fieldID);
+  const { rows: found, readTimestamp } = await readRows(
+    update,
+    { ...read, partitionIds: scope.partitionIds, fieldIds },
+    context,
+  );
+  const places = placesOf(schema, found);
+  const [there, absent]: [number[], number[]] = [[], []];
+  for (let row = 0; row < sent.rowCount; row++) (places.has(keyAt(keys, row)) ? there : absent).push(row);
+  const homes = await homesOf(update, { ...read, rows: there, readTimestamp }, context);
+  const writes: ShardWrite[] = [];
+  const write = (batch: ColumnBatch, partitionId: bigint | undefined): void => {
+    writes.push(...shardWrites(collection, { batch, partitionId, replacedKeys: keyColumn(schema, batch) }));
+  };
+  for (const [partitionId, staying] of homes.rows) {
+    if (found === undefined || staying.length === 0) continue;
+    const old = rowsOfBatch(
+      found,
+      Uint32Array.from(staying, (row) => places.get(keyAt(keys, row)) ?? 0),
+    );
+    const numbers = staying.map((row) => rows[row] ?? row);
+    write(
+      updatedRows(schema, { sent: rowsOfBatch(sent, Uint32Array.from(staying)), old, ops }, numbers),
+      partitionId,
+    );
+  }
+  if (absent.length > 0) {
+    const added = withoutBase(schema, rowsOfBatch(sent, Uint32Array.from(absent)), ops);
+    write(completeRows(schema, added), ownPartition(update));
+  }
+  return {
+    vchannel,
+    schemaVersion: schema.version,
+    deletedKeys: keys,
+    deletedPartitionId: looksEverywhere(update) ? 0n : (ownPartition(update) ?? 0n),
+    inserts: writes.flatMap(({ inserts }) => inserts),
+    // A shard without any write yet was read at 0, which would say nothing.
+    unchangedSince: homes.readTimestamp > 0n ? homes.readTimestamp : 1n,
+  };
+}
+
+/** Where rows of new keys go; undefined: where their partition key says. */
+const ownPartition = ({ parts, collection, partitionName }: Update): bigint | undefined =>
+  partitionKeyField(collection.schema) === undefined
+    ? parts.access.partition(collection, partitionName)
+    : undefined;
+
+/** Rows may be in several partitions, and stay where they are. */
+const looksEverywhere = ({ collection, partitionName }: Update): boolean =>
+  partitionName === '' &&
+  partitionKeyField(collection.schema) === undefined &&
+  collection.record.partitions.length > 1;
+
+interface KeyRead {
+  readonly vchannel: string;
+  readonly keys: Column;
+  readonly keyCount: number;
+}
+
+/**
+ * The rows that were found, by the partition that they stay in. Each partition is asked until all have one.
+ * @returns with the time of the earliest read: a key that was written since then is read again
+ */
+async function homesOf(
+  update: Update,
+  {
+    rows,
+    readTimestamp,
+    ...read
+  }: KeyRead & { readonly rows: readonly number[]; readonly readTimestamp: bigint },
+  context: CallContext,
+): Promise<{ readonly rows: ReadonlyMap<bigint | undefined, number[]>; readonly readTimestamp: bigint }> {
+  const { schema, record } = update.collection;
+  if (!looksEverywhere(update)) return { rows: new Map([[ownPartition(update), [...rows]]]), readTimestamp };
+  const homes = new Map<bigint, number[]>();
+  let earliest = readTimestamp;
+  let homeless = [...rows];
+  const fieldIds = [primaryField(schema).fieldID];
+  for (const { id } of record.partitions) {
+    if (homeless.length === 0) break;
+    const there = await readRows(update, { ...read, partitionIds: [id], fieldIds }, context);
+    if (there.readTimestamp < earliest) earliest = there.readTimestamp;
+    const places = placesOf(schema, there.rows);
+    const isHere = (row: number): boolean => places.has(keyAt(read.keys, row));
+    homes.set(id, homeless.filter(isHere));
+    homeless = homeless.filter((row) => !isHere(row));
+  }
+  // They went between the reads.
+  if (homeless.length > 0)
+    throw new ElanusError('rows_changed', 'a row was deleted while it was read to be changed; read it again');
+  return { rows: homes, readTimestamp: earliest };
+}
+
+const readRows = (
+  { parts, collection, scope }: Update,
+  read: KeyRead & { readonly partitionIds: bigint[]; readonly fieldIds: bigint[] },
+  context: CallContext,
+) =>
+  retryWhileMoved(parts, context, () =>
     parts.streamingNode.retrieve(
       {
-        vchannel,
-        partitionIds: scope.partitionIds,
+        vchannel: read.vchannel,
+        partitionIds: read.partitionIds,
         loadedOnly: scope.loadedOnly,
-        filter: { keys, keyCount: sent.rowCount, negated: false },
+        filter: { keys: read.keys, keyCount: read.keyCount, negated: false },
         textFilter: undefined,
         guaranteeTimestamp: 0n,
         countOnly: false,
         limit: 0n,
-        fieldIds: schema.fields.map(({ fieldID }) => fieldID),
+        fieldIds: read.fieldIds,
         withAddresses: false,
         orderBy: [],
         aggregation: undefined,
         atGuarantee: false,
         ignoreGrowing: false,
-        schemaVersion: schema.version,
+        schemaVersion: collection.schema.version,
         expiredUntil: expiredUntil(scope),
       },
       context,
     ),
   );
-  const places = placesOf(schema, found);
-  const [there, absent]: [number[], number[]] = [[], []];
-  for (let row = 0; row < sent.rowCount; row++) (places.has(keyAt(keys, row)) ? there : absent).push(row);
-  const batches: ColumnBatch[] = [];
-  if (found !== undefined && there.length > 0) {
-    const old = rowsOfBatch(
-      found,
-      Uint32Array.from(there, (row) => places.get(keyAt(keys, row)) ?? 0),
-    );
-    const numbers = there.map((row) => rows[row] ?? row);
-    batches.push(
-      updatedRows(schema, { sent: rowsOfBatch(sent, Uint32Array.from(there)), old, ops }, numbers),
-    );
-  }
-  if (absent.length > 0)
-    batches.push(completeRows(schema, withoutBase(schema, rowsOfBatch(sent, Uint32Array.from(absent)), ops)));
-  const partitionId =
-    partitionKeyField(schema) === undefined ? parts.access.partition(collection, partitionName) : undefined;
-  const writes = batches.flatMap((batch) =>
-    shardWrites(collection, { batch, partitionId, replacedKeys: keyColumn(schema, batch) }),
-  );
-  return {
-    vchannel,
-    schemaVersion: schema.version,
-    deletedKeys: keys,
-    deletedPartitionId: writes[0]?.deletedPartitionId ?? 0n,
-    inserts: writes.flatMap(({ inserts }) => inserts),
-    // A shard without any write yet was read at 0, which would say nothing.
-    unchangedSince: readTimestamp > 0n ? readTimestamp : 1n,
-  };
-}
 
 function placesOf(
   schema: CollectionSchema,
@@ -232,7 +320,7 @@ async function writeShard(
       const pauseMs = Math.min(RETRY_MS_MAX, attempt - 1);
       if (!isChanged || shard === undefined || clock.now() + pauseMs >= deadlineMs) throw error;
       if (pauseMs > 0) await timers.sleep(pauseMs, context.signal);
-      write = await planShard(update, shard, context);
+      write = await plannedShard(update, shard, context);
     }
   }
 }
