@@ -120,7 +120,7 @@ export class IndexReconciler {
       const segment = segments.get(segmentId);
       if (segment === undefined || segment.isLevelZero) continue;
       for (const index of collection.indexes) {
-        if (finishedFile(segment.indexes, index.id) !== undefined) continue;
+        if (finishedFile(segment.indexes, index.id) !== undefined || isOlder(segment, index)) continue;
         if (this.#closing.signal.aborted) return;
         if (await this.#tryBuild(collection, segment, index, only !== undefined)) built++;
       }
@@ -212,6 +212,7 @@ export class IndexReconciler {
         rows
           .filter((segment) => segment.rowCount >= this.#parts.rowsMin)
           .filter((segment) => finishedFile(segment.indexes, index.id) === undefined)
+          .filter((segment) => !isOlder(segment, index))
           .map((segment) => [segment.id, segment]),
       );
       const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
@@ -240,6 +241,14 @@ export class IndexReconciler {
     });
   }
 }
+
+/**
+ * Whether the rows were written before the field was added: no file has a value of it, all have the default or null, and there is nothing to
+ * build an index of. It counts as indexed, like a segment of few rows.
+ */
+const isOlder = ({ files }: SegmentRecord, { fieldId }: IndexRecord): boolean =>
+  files.some(({ fieldIds }) => fieldIds.length > 0) &&
+  !files.some(({ fieldIds }) => fieldIds.includes(fieldId));
 
 function wireState(progress: IndexProgress): IndexState {
   switch (progress.state) {

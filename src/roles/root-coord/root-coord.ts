@@ -250,8 +250,10 @@ export class RootCoord {
       return {};
     },
     changeSchema: async (request) => {
-      const { ddl } = this.#parts();
+      const { ddl, indexes } = this.#parts();
       const collectionId = await ddl.schemas.change(request);
+      if (request.change?.$case === 'addFields' && request.change.value.indexes.length > 0)
+        indexes.collectionChanged(collectionId);
       // Only a hint: a read or a write that wants the new fields brings the schema along.
       this.#peers.queryCoord
         .segmentsChanged({ collectionId })

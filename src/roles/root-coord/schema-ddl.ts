@@ -1,6 +1,6 @@
 // Changes the fields of collections that have rows. A change is one record: from there every request is checked against the new schema, and
 // names its version; who holds an older one fetches it (ADR 0037). Indexes of a dropped field go in the same record, their files after it.
-import { assert, assertNever } from '#base/assert.js';
+import { assert, assertNever, must } from '#base/assert.js';
 import { withFieldProperties } from '#model/schema/field-properties.js';
 import {
   largestFieldId,
@@ -10,8 +10,10 @@ import {
   withStructArray,
 } from '#model/schema/schema-change.js';
 import type { CreatedCollection } from '#model/states/collection.js';
+import type { IndexRecord } from '#proto/elanus/data.js';
 import type { AddFields, SchemaChange } from '#proto/elanus/roles.js';
 import { clearing, type DdlLocks, type DdlParts, present } from './ddl-parts.js';
+import { newIndex, wantedIndex } from './new-index.js';
 
 /** What a change makes of a collection. */
 type Changed = Pick<CreatedCollection, 'schema' | 'indexes' | 'lastFieldId'>;
@@ -30,8 +32,10 @@ export class SchemaDdl {
     const collectionRef = present(request.collection);
     const { collectionId, droppedIndexes } = await this.#locks.collection(collectionRef, async () => {
       const { catalog, allocateTimestamp } = this.#parts;
+      // Before the record is read, so that nothing is awaited between that and the decision.
+      const indexIds = await this.#idsOfIndexes(request);
       const record = catalog.resolve(collectionRef);
-      const changed = changedBy(record, request);
+      const changed = changedBy(record, request, indexIds);
       // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
       const updateTimestamp = await allocateTimestamp();
       const isVersion = changed.schema?.version !== record.schema?.version;
@@ -53,16 +57,29 @@ export class SchemaDdl {
       });
     return collectionId;
   }
+
+  async #idsOfIndexes({ change }: SchemaChange): Promise<readonly bigint[]> {
+    const count = change?.$case === 'addFields' ? change.value.indexes.length : 0;
+    const ids: bigint[] = [];
+    while (ids.length < count) ids.push(await this.#parts.allocateId());
+    return ids;
+  }
 }
 
-function changedBy(record: CreatedCollection, { change }: SchemaChange): Changed {
+function changedBy(
+  record: CreatedCollection,
+  { change }: SchemaChange,
+  indexIds: readonly bigint[],
+): Changed {
   const { schema, indexes } = record;
   assert(schema !== undefined, `collection ${record.id} has no schema`);
   assert(change !== undefined, 'a change of a schema without a change');
   const before = { schema, lastFieldId: largestFieldId(schema, record.lastFieldId) };
   switch (change.$case) {
-    case 'addFields':
-      return { ...withAll(before, change.value, record.properties.timezone ?? 'UTC'), indexes };
+    case 'addFields': {
+      const after = withAll(before, change.value, record.properties.timezone ?? 'UTC');
+      return { ...after, indexes: withIndexes(after, indexes, change.value.indexes, indexIds) };
+    }
     case 'dropField': {
       const { columnIds, ...after } = withoutField(before, change.value);
       return { ...after, indexes: indexes.filter(({ fieldId }) => !columnIds.includes(fieldId)) };
@@ -72,6 +89,23 @@ function changedBy(record: CreatedCollection, { change }: SchemaChange): Changed
     default:
       return assertNever(change);
   }
+}
+
+/** Fields that come with an index have it from the same record on. */
+function withIndexes(
+  { schema }: VersionedSchema,
+  indexes: readonly IndexRecord[],
+  added: AddFields['indexes'],
+  ids: readonly bigint[],
+): IndexRecord[] {
+  const all = [...indexes];
+  for (const [at, wanted] of added.entries()) {
+    const field = schema.fields.find(({ name }) => name === wanted.fieldName);
+    assert(field !== undefined, `no field ${wanted.fieldName} was added`);
+    const index = newIndex({ indexes: all }, field, wantedIndex(field, wanted));
+    if (index !== undefined) all.push({ ...index, id: must(ids[at], 'id of an index') });
+  }
+  return all;
 }
 
 /** All of them or none: the version counts one change. */

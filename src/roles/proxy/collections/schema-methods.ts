@@ -22,7 +22,7 @@ export class SchemaMethods {
   readonly addCollectionField: PublicHandler<'addCollectionField'> = (request, context) =>
     this.#change(
       request,
-      { $case: 'addFields', value: { fields: [decodeField(request.schema)], structs: [] } },
+      { $case: 'addFields', value: { fields: [decodeField(request.schema)], structs: [], indexes: [] } },
       context,
     );
 
@@ -30,7 +30,11 @@ export class SchemaMethods {
     const { structArrayFieldSchema: struct } = request;
     if (struct === undefined)
       throw new ElanusError('missing_parameter', 'struct_array_field_schema is missing, expected the field');
-    return this.#change(request, { $case: 'addFields', value: { fields: [], structs: [struct] } }, context);
+    return this.#change(
+      request,
+      { $case: 'addFields', value: { fields: [], structs: [struct], indexes: [] } },
+      context,
+    );
   };
 
   readonly alterCollectionSchema: PublicHandler<'alterCollectionSchema'> = async (request, context) => {
@@ -73,15 +77,16 @@ function changeOf(action: AlterCollectionSchemaRequest_Action | undefined): Chan
   if (op?.$case === 'addRequest') {
     const { fieldInfos, funcSchema, doPhysicalBackfill } = op.value;
     if (funcSchema.length > 0 || doPhysicalBackfill) throw functionsNotBuilt('AlterCollectionSchema');
-    if (fieldInfos.some(({ indexName, extraParams }) => indexName !== '' || extraParams.length > 0))
-      throw new ElanusError(
-        'unsupported',
-        'index_name and extra_params of a new field are not supported in this version; create the index with CreateIndex',
-      );
     const fields = fieldInfos.flatMap(({ fieldSchema }) => fieldSchema ?? []);
     if (fields.length === 0 || fields.length < fieldInfos.length)
       throw new ElanusError('missing_parameter', 'add_request names no field, expected field_schema in each');
-    return { $case: 'addFields', value: { fields, structs: [] } };
+    // A field without either has no index until one is made for it.
+    const indexes = fieldInfos.flatMap(({ fieldSchema, indexName, extraParams }) =>
+      indexName === '' && extraParams.length === 0
+        ? []
+        : [{ fieldName: fieldSchema?.name ?? '', indexName, extraParams }],
+    );
+    return { $case: 'addFields', value: { fields, structs: [], indexes } };
   }
   if (op?.$case === 'dropRequest') {
     const { identifier } = op.value;
