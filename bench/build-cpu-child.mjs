@@ -45,7 +45,10 @@ const NodeFiles = await exported('platform/node', 'NodeFiles');
 const crc32 = await exported('platform/node', 'crc32');
 const nodeTimers = await exported('platform/node', 'nodeTimers');
 const FileObjectStore = await exported('platform', 'FileObjectStore');
-const MemoryMetrics = await exported('platform', 'MemoryMetrics');
+/** Older checkouts have it by another name. */
+const TextMetrics = await exported('platform', 'TextMetrics').catch(() =>
+  exported('platform', 'MemoryMetrics'),
+);
 const PageCache = await exported('segment', 'PageCache');
 
 /** Gaussian clusters whose variance falls with the dimension. */
@@ -108,7 +111,7 @@ async function openIndex(index, set) {
     await objectStore.getRange(index, SECTOR_BYTES, SECTOR_BYTES + head.blockBytes),
     index,
   );
-  const metrics = new MemoryMetrics();
+  const metrics = new TextMetrics();
   const pages = new PageCache({ objectStore, timers: nodeTimers, metrics, crc32 }, 1 << 30).open(index, head);
   return async (query, width) =>
     (await diskSearch(disk, pages, workers, { queries: query, k: K, params: { searchList: width } })).rows;

@@ -18,11 +18,11 @@ import { roundUpBlockRows, VectorStore } from '../dist/index/flat/vector-store.j
 import { graphSearch } from '../dist/index/graph/search/graph-search.js';
 import { buildVectorIndex, loadVectorIndex } from '../dist/index/vector-indexes.js';
 import { FileObjectStore } from '../dist/platform/file-object-store.js';
-import { MemoryMetrics } from '../dist/platform/memory/memory-metrics.js';
 import { NodeFiles } from '../dist/platform/node/files/node-files.js';
 import { crc32 } from '../dist/platform/node/node-platform.js';
 import { nodeTimers } from '../dist/platform/node/node-time.js';
 import { NodeWorkers } from '../dist/platform/node/node-workers.js';
+import { TextMetrics } from '../dist/platform/text-metrics.js';
 import { PageCache } from '../dist/segment/files/page-cache.js';
 
 const K = 10;
@@ -107,7 +107,7 @@ export async function run({ quick = false } = {}) {
   );
   if (fileBytesOf(head) !== built) throw new Error('the file has another size than it says');
   const openPages = (bytesMax) => {
-    const metrics = new MemoryMetrics();
+    const metrics = new TextMetrics();
     const cache = new PageCache({ objectStore, timers: nodeTimers, metrics, crc32 }, bytesMax);
     const pages = cache.open('index/DISKANN', head);
     const reads = async () =>

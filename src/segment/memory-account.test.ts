@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { MemoryMetrics } from '#platform/memory/memory-metrics.js';
+import { TextMetrics } from '#platform/text-metrics.js';
 import { MemoryAccount, type MemoryUse } from './memory-account.js';
 
 describe('MemoryAccount', () => {
   const MiB = 1 << 20;
   it('adds what sources hold and what is reserved, and refuses what does not fit', () => {
-    const account = new MemoryAccount(10 * MiB, new MemoryMetrics());
+    const account = new MemoryAccount(10 * MiB, new TextMetrics());
     const held: MemoryUse[] = [];
     account.addSource(() => held);
     held.push(
@@ -28,7 +28,7 @@ describe('MemoryAccount', () => {
     expect(account.usedBytes).toBe(0);
   });
   it('gives idle memory up before it refuses, and only as much as it must', () => {
-    const account = new MemoryAccount(100, new MemoryMetrics());
+    const account = new MemoryAccount(100, new TextMetrics());
     const idle = [30, 30];
     account.addSource(
       () => [
@@ -49,7 +49,7 @@ describe('MemoryAccount', () => {
     expect(account.makeRoom(50)).toBe(true);
   });
   it('shows gauges by collection and kind; those that are gone are 0', async () => {
-    const metrics = new MemoryMetrics();
+    const metrics = new TextMetrics();
     const account = new MemoryAccount(100, metrics);
     let held: MemoryUse[] = [
       { collectionId: 1n, kind: 'rows', bytes: 4 },

@@ -1,13 +1,11 @@
 // What every Metrics must do, and the lines of the real logger.
 import { describe, expect, test } from 'vitest';
-import { MemoryMetrics } from '#platform/memory/memory-metrics.js';
 import { ConsoleLogger } from '#platform/node/console-logger.js';
-import { PromMetrics } from '#platform/node/prom-metrics.js';
+import { TextMetrics } from '#platform/text-metrics.js';
 
-describe.each([
-  ['prom-client', () => new PromMetrics()],
-  ['memory', () => new MemoryMetrics()],
-] as const)('Metrics (%s)', (_name, open) => {
+describe('Metrics', () => {
+  const open = (): TextMetrics => new TextMetrics();
+
   test('counts, sets and observes in the text format', async () => {
     const metrics = open();
     const spec = { name: 'milvus_proxy_req_count', help: 'requests', labels: ['status', 'function_name'] };

@@ -6,13 +6,13 @@ import { FileObjectStore } from '#platform/file-object-store.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import type { ObjectStore } from '#platform/object-store.js';
 import type { Platform } from '#platform/platform.js';
+import { TextMetrics } from '#platform/text-metrics.js';
 import type { Clock } from '#platform/time.js';
 import type { WorkerTask } from '#platform/workers.js';
 import { InlineWorkers } from './inline-workers.js';
 import { type Completes, type KeptBytes, MemoryFiles } from './memory-files.js';
 import { MemoryLogger } from './memory-logger.js';
 import { MemoryMetaStore } from './memory-meta-store.js';
-import { MemoryMetrics } from './memory-metrics.js';
 import { memoryPasswords } from './memory-passwords.js';
 import { MemoryTransport } from './memory-transport.js';
 import { mortalFiles, mortalMetaStore, mortalObjectStore } from './mortal-stores.js';
@@ -106,7 +106,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     passwords: memoryPasswords(seededRandom(1)),
     logger: new MemoryLogger(() => clock.now()),
     audit: new MemoryLogger(() => clock.now()),
-    metrics: new MemoryMetrics(),
+    metrics: new TextMetrics(),
     memoryBytes: options.memoryBytes ?? 2 ** 40,
     crc32,
     crash: (kept, completes) => stop(() => disk.crash(kept, completes)),

@@ -21,12 +21,12 @@ import { NodeFiles } from '#platform/node/files/node-files.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
+import { TextMetrics } from '#platform/text-metrics.js';
 import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { NodePasswords } from './node-passwords.js';
 import { nodeClock, nodeTimers } from './node-time.js';
 import { NodeWorkers } from './node-workers.js';
-import { PromMetrics } from './prom-metrics.js';
 
 /** What each part of the platform may take to close, in ms. */
 const PART_MS = 1000;
@@ -67,7 +67,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     passwords,
     logger,
     audit: audit?.logger ?? logger,
-    metrics: new PromMetrics(),
+    metrics: new TextMetrics(),
     memoryBytes: memoryBytes(),
     crc32,
     close() {

@@ -9,7 +9,8 @@ import {
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import type { CallContext, Connection } from '#platform/transport.js';
-import { fromServiceError, writeMetadata } from './grpc-status.js';
+import { writeMetadata } from './grpc-metadata.js';
+import { fromServiceError } from './grpc-status.js';
 
 const options: ClientOptions = {
   'grpc.max_receive_message_length': -1, // The server's limits are the ones that count.

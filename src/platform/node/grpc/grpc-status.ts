@@ -1,15 +1,29 @@
-// Errors between our keys and gRPC status codes, both ways, and metadata between flat records, headers and grpc-js.
+// Errors between our keys and gRPC status codes, both ways, and what the headers of a stream say. A server needs nothing else of gRPC: the
+// library that calls others is loaded with the first call to another process.
 import type { IncomingHttpHeaders } from 'node:http2';
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 
-export { status };
+/** Those that are given or read here, by their names in gRPC. */
+export const status = {
+  OK: 0,
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
 export interface GrpcStatus {
-  readonly code: status;
+  readonly code: number;
   readonly details: string;
 }
 
-const codeOfKey: Partial<Record<ErrorKey, status>> = {
+const codeOfKey: Partial<Record<ErrorKey, number>> = {
   service_unavailable: status.UNAVAILABLE,
   service_not_ready: status.UNAVAILABLE,
   deadline_exceeded: status.DEADLINE_EXCEEDED,
@@ -105,21 +119,4 @@ export function encodeDetails(details: string): string {
     details.length <= DETAILS_LENGTH_MAX ? details : `${details.slice(0, DETAILS_LENGTH_MAX)} ...`;
   // Halves of characters, as a cut text may end with, have no bytes in percent.
   return encodeURI(Buffer.from(short).toString('utf8'));
-}
-
-const ownKeys = /^(grpc-|:)|^(user-agent|content-type|te|host)$/; // Set by the library; a forwarded copy would be refused.
-export function writeMetadata(record: Readonly<Record<string, string>>): Metadata {
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(record)) {
-    if (ownKeys.test(key)) continue;
-    try {
-      metadata.set(key, key.endsWith('-bin') ? Buffer.from(value, 'base64') : value);
-    } catch (error) {
-      throw new ElanusError(
-        'invalid_parameter',
-        `metadata ${JSON.stringify(key)}: ${messageOf(error)}: use lower-case keys and printable ASCII`,
-      );
-    }
-  }
-  return metadata;
 }
