@@ -2,7 +2,7 @@
 // what goes out must not show memory of the engine: so bytes are copied once, on the way in and on the way out, and texts and numbers are
 // made what they would be on the wire.
 import { ElanusError, messageOf } from '#base/errors.js';
-import { codec, filled, whole } from '#rpc/service.js';
+import { codec, whole } from '#rpc/service.js';
 
 /** About what a field takes on the wire beside its value. */
 const FIELD_BYTES = 2;
@@ -42,7 +42,7 @@ export function ownRequest(
 
 /** The answer with every field, in memory of its own. */
 export function ownAnswer(type: unknown, answer: object): OwnMessage {
-  const message = codec(type).fromPartial(filled(type, answer));
+  const message = codec(type).fromPartial(answer);
   return { message, bytes: ownFields(message, false) };
 }
 
