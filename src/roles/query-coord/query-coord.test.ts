@@ -30,6 +30,8 @@ async function start(cluster: SimulatedCluster) {
     failure: 'channel_not_available' as ErrorKey,
     targets: new Map<string, SyncTargetRequest>(),
     syncs: 0,
+    /** What a shard takes to serve its target. */
+    syncMs: 0,
     released: [] as string[],
     /** Server ids of the query-nodes that are known. */
     nodes: [501n] as bigint[],
@@ -74,6 +76,7 @@ async function start(cluster: SimulatedCluster) {
       }),
       streamingNode: client(StreamingNodeDefinition, {
         syncTarget: async (request) => {
+          if (state.syncMs > 0) await platform.timers.sleep(state.syncMs);
           state.syncs++;
           if (state.failures > 0) {
             state.failures--;
@@ -121,6 +124,19 @@ describe('query-coord', () => {
       progress: 100,
     });
     expect(await running.run(running.calls.loadState({ collectionId: 8n }))).toMatchObject({ known: false });
+  });
+  it('a small load is done when it is answered, a large one is answered soon', async () => {
+    const progressAfter = async (syncMs: number): Promise<readonly [number | undefined, boolean]> => {
+      const running = await start(simulatedCluster(2));
+      running.state.syncMs = syncMs;
+      const before = running.cluster.world.now;
+      await running.run(running.calls.loadCollection({ collectionId: COLLECTION }));
+      const isSoon = running.cluster.world.now - before < 200;
+      const { progress } = await running.run(running.calls.loadState({ collectionId: COLLECTION }));
+      return [progress, isSoon];
+    };
+    expect(await progressAfter(40)).toEqual([100, true]);
+    expect(await progressAfter(5000)).toEqual([0, true]);
   });
   it('says which node a segment goes to, and where everything is', async () => {
     const running = await start(simulatedCluster(2));

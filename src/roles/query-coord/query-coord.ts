@@ -38,6 +38,7 @@ import { failureOf } from './load-failure.js';
 import { checkMemory, servedSegments, serveRound } from './load-round.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
+import { endedSoon } from './small-load.js';
 
 export interface QueryCoordSettings {
   /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
@@ -246,10 +247,10 @@ export class QueryCoord {
       const change = await this.#groups.serving(resourceGroup, () =>
         this.#decide(collectionId, (before) => this.#load(request, before)),
       );
+      if (change === 'nothing') return {};
+      const round = this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
       // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
-      if (change === 'all are wanted')
-        await this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
-      if (change === 'more is wanted') this.#syncSoon(collectionId);
+      await (change === 'all are wanted' ? round : endedSoon(this.#platform.timers, round));
       return {};
     },
     releaseCollection: ({ collectionId, partitionIds }) =>
@@ -335,12 +336,10 @@ export class QueryCoord {
 
   /** A load that came while the release looked up what stays is the later of the two: what it asked for stays. @returns whether nothing is left */
   async #release(
-    {
-      collectionId,
-      partitionIds,
-    }: { readonly collectionId: bigint; readonly partitionIds: readonly bigint[] },
+    asked: { readonly collectionId: bigint; readonly partitionIds: readonly bigint[] },
     seen: { readonly before: Load; readonly current: Loaded | undefined; readonly kept: readonly bigint[] },
   ): Promise<boolean> {
+    const { collectionId, partitionIds } = asked;
     const { before, current, kept } = seen;
     if (current === undefined) return true;
     const scope = current.load.scope;
