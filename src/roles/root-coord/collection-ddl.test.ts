@@ -1,6 +1,7 @@
 // DDL on a store that outlives the process: repeats change nothing, and what a crash or an absent peer leaves half done ends well.
 import { describe, expect, it } from 'vitest';
 import { CollectionRecord } from '#proto/elanus/data.js';
+import { CollectionSchema } from '#proto/milvus/schema.js';
 import {
   context,
   createRequest,
@@ -36,6 +37,20 @@ describe('create collection', () => {
     );
     expect(await records()).toHaveLength(1);
     expect(peers.seen).toHaveLength(1);
+  });
+  it('side by side under many names: spread over the channels', async () => {
+    const { cluster, handlers, records } = await openRootCoord();
+    const names = Array.from({ length: 8 }, (_, i) => `side_${i}`);
+    const create = (name: string) => {
+      const request = createRequest();
+      const schema = CollectionSchema.encode({ ...CollectionSchema.decode(request.schema), name }).finish();
+      return handlers.createCollection({ ...request, schema, collectionName: name, shardsNum: 1 }, context);
+    };
+    await cluster.world.runUntil(Promise.all(names.map(create)));
+    const used = (await records()).flatMap(({ vchannels }) => vchannels.map((name) => name.split('_')[1]));
+    const counts = [...new Set(used)].map((physical) => used.filter((one) => one === physical).length);
+    expect(used).toHaveLength(8);
+    expect(Math.max(...counts) - Math.min(...counts)).toBe(0);
   });
   it('data-coord absent: fails by the deadline and leaves nothing, also while it stays absent', async () => {
     const { create, describe: described, cluster, peers, records } = await openRootCoord();

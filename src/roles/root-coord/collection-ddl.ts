@@ -16,7 +16,7 @@ import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { checkCollectionCount } from '#roles/root-coord/names/collection-count.js';
+import { CreateBatches } from './create-batches.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION } from './ddl-parts.js';
 import type { PartitionDdl } from './partition-ddl.js';
 
@@ -26,11 +26,15 @@ export class CollectionDdl {
   readonly #parts: DdlParts;
   readonly #locks: DdlLocks;
   readonly #partitions: PartitionDdl;
+  readonly #creates: CreateBatches;
+  /** Under way: the catalog does not have them yet, or does by now. */
+  readonly #coming = new Set<Collection>();
 
   constructor(parts: DdlParts, locks: DdlLocks, partitions: PartitionDdl) {
     this.#parts = parts;
     this.#locks = locks;
     this.#partitions = partitions;
+    this.#creates = new CreateBatches({ catalog: parts.catalog, locks });
   }
 
   create(request: CreateCollectionRequest): Promise<void> {
@@ -54,7 +58,8 @@ export class CollectionDdl {
         void this.#clear(existing);
       }
       checkShardCount(request);
-      await this.#createNow(await this.#newRecord(database, schema, request));
+      const record = await this.#newRecord(database, schema, request);
+      await this.#createNow(record).finally(() => this.#coming.delete(record));
     });
   }
 
@@ -73,7 +78,7 @@ export class CollectionDdl {
         : Array.from({ length: partitionKeyCount }, (_, index) => `${DEFAULT_PARTITION}_${index}`);
     const partitions = [];
     for (const name of names) partitions.push({ id: await allocateId(), name, createdTimestamp });
-    return {
+    const record: CreatingCollection = {
       id,
       database,
       schema: { ...schema, name: request.collectionName, dbName: database },
@@ -91,17 +96,14 @@ export class CollectionDdl {
       lastFieldId: 0n,
       schemaTimestamp: 0n,
     };
+    this.#coming.add(record); // In the turn in which its channels were chosen.
+    return record;
   }
 
   /** It counts from its last record on: whatever cuts this off before leaves something that is cleared. */
   async #createNow(record: CreatingCollection): Promise<void> {
     const { catalog, broker } = this.#parts;
-    // With the database's lock: one that is being dropped must not get a collection that its check did not see.
-    await this.#locks.database(record.database, () => {
-      refuseAliasName(catalog, record);
-      checkCollectionCount(catalog, record.database);
-      return catalog.saveCollection(record);
-    });
+    await this.#creates.add(record);
     try {
       assert(record.schema !== undefined, 'no schema');
       await broker.watchChannels(record.id, record.vchannels, {
@@ -122,7 +124,9 @@ export class CollectionDdl {
     const used = new Map<string, number>();
     for (let index = 0; index < Math.max(this.#parts.physicalChannelCount, shards); index++)
       used.set(`by-dev-rootcoord-dml_${index}`, 0);
-    for (const record of this.#parts.catalog.collections()) {
+    const { catalog } = this.#parts;
+    const coming = [...this.#coming].filter(({ id }) => catalog.byId(id) === undefined);
+    for (const record of [...catalog.collections(), ...coming]) {
       for (const vchannel of record.vchannels) {
         const physical = vchannel.slice(0, vchannel.lastIndexOf('_'));
         used.set(physical, (used.get(physical) ?? 0) + 1);
@@ -199,16 +203,6 @@ function checkShardCount({ shardsNum }: CreateCollectionRequest): void {
   throw new ElanusError(
     'invalid_parameter',
     `maximum shards's number should be limited to ${SHARDS_MAX}, got ${shardsNum}: invalid parameter`,
-  );
-}
-
-/** Names of collections and aliases are one space. To be checked with the lock of the database, in the turn in which the name is taken. */
-function refuseAliasName(catalog: DdlParts['catalog'], { database, schema }: Collection): void {
-  const name = schema?.name ?? '';
-  if (catalog.byAlias(database, name) === undefined) return;
-  throw new ElanusError(
-    'alias_clash',
-    `collection name [${name}] conflicts with an existing alias, please choose a unique name`,
   );
 }
 

@@ -5,8 +5,12 @@ import type { DefinitionCatalog } from '#roles/root-coord/definition-catalog.js'
 
 const COLLECTIONS_MAX = 65_536;
 
-/** To be asked before one more comes. @throws collection_limit */
-export function checkCollectionCount(catalog: DefinitionCatalog, database: string): void {
+/** To be asked before one more comes. @param coming others that come with it, before it @throws collection_limit */
+export function checkCollectionCount(
+  catalog: Pick<DefinitionCatalog, 'collections' | 'database'>,
+  database: string,
+  coming = 0,
+): void {
   const there = catalog
     .collections()
     .filter((record) => record.database === database && record.state !== 'dropping');
@@ -14,7 +18,7 @@ export function checkCollectionCount(catalog: DefinitionCatalog, database: strin
     COLLECTIONS_MAX,
     collectionsMax(catalog.database(database).properties) ?? COLLECTIONS_MAX,
   );
-  if (there.length < limit) return;
+  if (there.length + coming < limit) return;
   throw new ElanusError(
     'collection_limit',
     `exceeded the limit number of collections[database=${database}][limit=${limit}]; drop some first`,
