@@ -1,0 +1,114 @@
+// Question: what does a program pay that searches vectors in its own process? Elanus in process and through the Milvus SDK beside other
+// embedded engines, each in a process of its own, one after the other in one run. Seeded vectors of low intrinsic dimension, k 10, the
+// cheapest width of recall .95. Prints inserts, build, restart to the first result, rates, latencies, filters, memory and disk.
+//
+//     node bench/embedded.mjs [--quick] [--set texts|points|quick] [--only NAME,NAME] [--seconds 5]
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeSet, sets } from './embedded/data.mjs';
+import { engines as ours } from './embedded/elanus.mjs';
+import { pythonEngines, pythonPath } from './embedded/python.mjs';
+import { engines as rivals } from './embedded/rivals.mjs';
+
+const here = fileURLToPath(new URL('./', import.meta.url));
+const words = process.argv.slice(2);
+const option = (name) => words[words.indexOf(`--${name}`) + 1];
+const isQuick = words.includes('--quick');
+const chosenSets = words.includes('--set') ? [option('set')] : isQuick ? ['quick'] : ['texts', 'points'];
+const only = words.includes('--only') ? option('only').split(',') : undefined;
+const seconds = words.includes('--seconds') ? option('seconds') : isQuick ? '0.5' : '5';
+const TIMEOUT_MS = 1_800_000;
+
+function runChild(engine, phase, set, folder) {
+  const args = [phase, engine.name, set, folder, seconds];
+  const [program, script] = engine.isPython
+    ? [pythonPath, 'embedded/driver.py']
+    : [process.execPath, 'embedded/child.mjs'];
+  const flags = engine.isPython ? [] : ['--no-warnings'];
+  const { stdout, stderr, status } = spawnSync(program, [...flags, join(here, script), ...args], {
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    maxBuffer: 1 << 24,
+  });
+  const line = stdout?.trim().split('\n').pop();
+  if (status !== 0 || !line) throw new Error(`${engine.name}, ${phase}: ${stderr?.trim().slice(-500)}`);
+  return JSON.parse(line);
+}
+
+const diskMb = (folder) =>
+  Math.round(Number(execFileSync('du', ['-sk', folder]).toString().split('\t')[0]) / 1024);
+
+function measure(engine, set) {
+  const folder = mkdtempSync(join(tmpdir(), 'elanus-embedded-'));
+  const data = join(folder, 'data');
+  try {
+    const loaded = runChild(engine, 'load', set, data);
+    const disk = existsSync(data) ? diskMb(data) : 0;
+    return { engine, loaded, disk, searched: runChild(engine, 'search', set, data) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const rounded = (value, digits = 0) =>
+  value === undefined ? '' : value.toLocaleString('en', { maximumFractionDigits: digits });
+
+function row({ engine, loaded, disk, searched }, { rows }) {
+  const { one, eight, filtered } = searched;
+  const latency = ({ p50, p99 }) => `${p50.toFixed(2)}, ${p99.toFixed(2)}`;
+  const passing = Object.values(filtered).map(({ qps, recall }) => `${rounded(qps)} @ ${recall.toFixed(2)}`);
+  return [
+    engine.name,
+    rounded((rows / loaded.insertMs) * 1000),
+    rounded(loaded.buildMs / 1000, 1),
+    rounded(searched.firstMs),
+    searched.recall.toFixed(3),
+    rounded(one.qps),
+    latency(one),
+    rounded(eight.qps),
+    latency(eight),
+    passing.join('; '),
+    `${rounded(loaded.rssMb)}, ${rounded(searched.rssMb)}`,
+    rounded(disk),
+    engine.durability,
+  ];
+}
+
+const head = [
+  'engine',
+  'rows/s inserted',
+  'build s',
+  'restart to first result ms',
+  'recall',
+  'searches/s, 1 caller',
+  'p50, p99 ms',
+  '8 callers',
+  'p50, p99 ms',
+  'filtered 1, 10, 50 %: searches/s @ recall',
+  'resident MB after load, in search',
+  'disk MB',
+  'an insert is durable',
+];
+
+const all = [...ours, ...rivals, ...pythonEngines()].filter(
+  ({ name }) => only === undefined || only.some((part) => name.includes(part)),
+);
+for (const set of chosenSets) {
+  makeSet(set);
+  const { rows, dim, metric } = sets[set];
+  console.log(
+    `\n${set}: ${rows.toLocaleString('en')} x ${dim}, ${metric}; ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}, Node ${process.version}\n`,
+  );
+  console.log(`| ${head.join(' | ')} |\n|${head.map(() => '---').join('|')}|`);
+  for (const engine of all) {
+    try {
+      if (engine.isInstalled !== undefined && !(await engine.isInstalled())) continue;
+      console.log(`| ${row(measure(engine, set), sets[set]).join(' | ')} |`);
+    } catch (error) {
+      console.log(`| ${engine.name} | failed: ${String(error.message).replaceAll(/\s+/g, ' ')} |`);
+    }
+  }
+}
