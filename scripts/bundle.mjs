@@ -1,4 +1,4 @@
-// Makes few files of the many that a start reads: the database, the command line and the scripts of threads, with the packages that are plain
+// Makes few files of the many that a start reads: the database, the client, the command line and the scripts of threads, with the packages that are plain
 // JavaScript, in dist/bundle/. The built files keep their places: each entry becomes a file that passes on what the bundle exports, so that
 // threads, tests and other entries find it where it was (docs/bundlers.md).
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const outdir = path.join(dist, 'bundle');
 const entries = [
   'server/database',
   'server/main',
+  'client/connect',
   'index/worker-tasks',
   'platform/node/worker-entry',
   'platform/node/password-worker',
