@@ -1,9 +1,99 @@
-// The way to a server: gRPC with who calls, the database, and TLS. Nothing of it is loaded before the first call.
+// The package's `elanus/client`: the way to a server (gRPC with who calls, the database, and TLS), and every word of the typed client. What
+// gRPC takes is loaded at the first call.
 import type { TlsTrust } from '#platform/node/grpc/grpc-connection.js';
+import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
+import { Client, type ClientOptions } from './client.js';
 import { LazyTransport } from './lazy-transport.js';
 import type { ClientTransport } from './transport.js';
 
-export interface ConnectOptions {
+export {
+  DifferenceError,
+  type EnsureOptions,
+} from '#client/calls/definition-calls.js';
+export type { QueryOptions, QueryRow, Scan, ScanOptions } from '#client/calls/query-calls.js';
+export { type Ranker, rrf, weighted } from '#client/calls/rankers.js';
+export type { Consistency, Order, ReadOptions } from '#client/calls/read-options.js';
+export type {
+  AnyHybridPart,
+  FoundHits,
+  GroupBy,
+  HybridOptions,
+  HybridPart,
+  IndexParams,
+  PagesOptions,
+  ScoreRange,
+  SearchOptions,
+} from '#client/calls/search-calls.js';
+export type { Insert, Upsert, WriteOptions, Written } from '#client/calls/write-calls.js';
+export { allOf, anyOf, Filter, filter } from '#client/filters/filter.js';
+export type { FieldFilters, JsonFilter, Where } from '#client/filters/filter-types.js';
+export type { FilterValue } from '#client/filters/template-value.js';
+export { where } from '#client/filters/where.js';
+export type { Column } from '#client/rows/columns-out.js';
+export type { Hit, Hits, Keys, Rows } from '#client/rows/results.js';
+export { type CollectionSettings, collection, type Declaration } from '#client/schema/collection.js';
+export type { Difference } from '#client/schema/differences.js';
+export type { IndexSpec, Metric } from '#client/schema/field-spec.js';
+export {
+  array,
+  bfloat16Vector,
+  binaryVector,
+  bool,
+  double,
+  type Field,
+  float,
+  float16Vector,
+  floatVector,
+  geometry,
+  int8,
+  int8Vector,
+  int16,
+  int32,
+  int64,
+  json,
+  type SparseInput,
+  type SparseVector,
+  sparseVector,
+  structArray,
+  text,
+  timestamptz,
+  varchar,
+} from '#client/schema/fields.js';
+export type {
+  Fields,
+  InsertColumns,
+  InsertRow,
+  Key,
+  OutputName,
+  Row,
+  UpdateRow,
+  UpsertColumns,
+  UpsertRow,
+} from '#client/schema/row-types.js';
+export type { CallOptions, RetryRule } from './caller.js';
+export { Client, type ClientOptions, type ClientParts } from './client.js';
+export {
+  AccessError,
+  CancelledError,
+  ClientError,
+  DeadlineError,
+  InvalidRequestError,
+  NotFoundError,
+  NotLoadedError,
+  SchemaMismatchError,
+  UnavailableError,
+  UnsupportedError,
+} from './errors.js';
+export type {
+  ClientAnswer,
+  ClientCallOptions,
+  ClientMethod,
+  ClientRequest,
+  ClientTransport,
+} from './transport.js';
+export type { Aliases, Partitions, TypedCollection } from './typed-collection.js';
+
+export interface ConnectOptions extends ClientOptions {
   readonly user?: string;
   readonly password?: string;
   /** Instead of a user with a password: an API key, or `user:password`. */
@@ -15,6 +105,13 @@ export interface ConnectOptions {
 }
 
 const PORT = 19530;
+
+/**
+ * A client of an Elanus server or a Milvus. It connects at the first call.
+ * @param address `host:port`, or a URL; without a port 19530
+ */
+export const connect = (address: string, options: ConnectOptions = {}): Client =>
+  new Client({ transport: grpcTransport(address, options), clock: nodeClock, timers: nodeTimers }, options);
 
 /** @param address `host:port`, or a URL; without a port 19530 */
 export function grpcTransport(address: string, options: ConnectOptions = {}): ClientTransport {

@@ -1,4 +1,5 @@
 // The client's calls over gRPC, to an Elanus server or a Milvus. Pure but for the connection that it is given.
+import { bytesView } from '#base/bytes.js';
 import type { Connection } from '#platform/transport.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { codec } from '#rpc/service.js';
@@ -36,7 +37,8 @@ export class GrpcClientTransport implements ClientTransport {
       bytes,
       context,
     );
-    return codec(responseType).decode(answer) as ClientAnswer<Method>;
+    // Plain bytes, so that what callers get of them are no Buffers.
+    return codec(responseType).decode(bytesView(answer)) as ClientAnswer<Method>;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,123 @@
+// One call with what every call has: a deadline, a signal, its status as an error, and repetition where that is safe. Only this file
+// decides what is sent again.
+import type { Clock, Timers } from '#platform/time.js';
+import type { Status } from '#proto/milvus/common.js';
+import { ClientError, errorOfAnswer, errorOfTransport, UnavailableError } from './errors.js';
+import type { ClientAnswer, ClientMethod, ClientRequest, ClientTransport } from './transport.js';
+
+/** What any call takes. */
+export interface CallOptions {
+  /** Gives the call up; a read that runs stops soon. */
+  readonly signal?: AbortSignal | undefined;
+  /** After so many milliseconds nobody waits for the answer, repetitions included. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface RetryRule {
+  /** Calls in all; 1: nothing is sent again. */
+  readonly attempts: number;
+  /** The first pause; each is twice the one before it. */
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export interface CallerSettings {
+  readonly timeoutMs: number;
+  readonly retry: RetryRule;
+}
+
+export const defaultSettings: CallerSettings = {
+  timeoutMs: 60_000,
+  retry: { attempts: 5, minMs: 50, maxMs: 2_000 },
+};
+
+/**
+ * Whether a call that may have happened may be made again. `safe`: made twice it does what it does once. `unsent`: only where the server
+ * says that it did not begin.
+ */
+export type Repetition = 'safe' | 'unsent';
+
+/** Not ready, queue full, rate limit, out of memory for now: the server refused before it did anything. */
+const refusedUnseen: ReadonlySet<number> = new Set([1, 4, 8, 12]);
+
+export class Caller {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly settings: CallerSettings;
+  /** When this client wrote last: what a read with the consistency `session` must have seen. */
+  lastWrite = 1n;
+  readonly #transport: ClientTransport;
+
+  constructor(transport: ClientTransport, clock: Clock, timers: Timers, settings: CallerSettings) {
+    this.#transport = transport;
+    this.clock = clock;
+    this.timers = timers;
+    this.settings = settings;
+  }
+
+  /** @throws ClientError */
+  async call<Method extends ClientMethod>(
+    method: Method,
+    request: ClientRequest<Method>,
+    options: CallOptions = {},
+    repetition: Repetition = 'safe',
+  ): Promise<ClientAnswer<Method>> {
+    const { retry } = this.settings;
+    const deadlineMs = this.deadlineOf(options);
+    for (let attempt = 1, pauseMs = retry.minMs; ; attempt++, pauseMs = Math.min(retry.maxMs, pauseMs * 2)) {
+      try {
+        return await this.#once(method, request, { signal: options.signal, deadlineMs });
+      } catch (error) {
+        const isOver = attempt >= retry.attempts || this.clock.now() + pauseMs >= deadlineMs;
+        if (isOver || !(error instanceof ClientError) || !mayRepeat(error, repetition)) throw error;
+        await this.pause(method, pauseMs, options.signal);
+      }
+    }
+  }
+
+  /** Wall-clock milliseconds at which a call that begins now is over. */
+  deadlineOf({ timeoutMs = this.settings.timeoutMs }: CallOptions): number {
+    return this.clock.now() + timeoutMs;
+  }
+
+  /** @throws CancelledError */
+  async pause(call: string, pauseMs: number, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.timers.sleep(pauseMs, signal);
+    } catch (error) {
+      throw errorOfTransport(call, error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  async #once<Method extends ClientMethod>(
+    method: Method,
+    request: ClientRequest<Method>,
+    options: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
+  ): Promise<ClientAnswer<Method>> {
+    let answer: ClientAnswer<Method>;
+    try {
+      answer = await this.#transport.call(method, request, options);
+    } catch (error) {
+      throw errorOfTransport(method, error);
+    }
+    const failure = errorOfAnswer(method, statusIn(answer));
+    if (failure !== undefined) throw failure;
+    return answer;
+  }
+}
+
+function mayRepeat(error: ClientError, repetition: Repetition): boolean {
+  if (!error.isRetriable) return false;
+  return repetition === 'safe' || (error instanceof UnavailableError && refusedUnseen.has(error.code));
+}
+
+/** An answer is a status, or has one, or has none. */
+function statusIn(answer: object): Status | undefined {
+  if ('status' in answer) return answer.status as Status | undefined;
+  if ('alterStatus' in answer) return answer.alterStatus as Status | undefined;
+  return 'errorCode' in answer ? (answer as Status) : undefined;
+}

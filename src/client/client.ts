@@ -1,0 +1,67 @@
+// The client: one way to a database, and the collections of programs on it.
+
+import type { Declaration } from '#client/schema/collection.js';
+import type { Fields } from '#client/schema/row-types.js';
+import type { Clock, Timers } from '#platform/time.js';
+import { Caller, type CallerSettings, type CallOptions, defaultSettings } from './caller.js';
+import type { ClientAnswer, ClientMethod, ClientRequest, ClientTransport } from './transport.js';
+import { TypedCollection } from './typed-collection.js';
+
+export interface ClientOptions {
+  /** For each call that names no time of its own; 60,000 when not given. */
+  readonly timeoutMs?: number;
+  /** How often, and after which pauses, a call that failed for a while is made again. */
+  readonly retry?: Partial<CallerSettings['retry']>;
+}
+
+/** What a client is made of. */
+export interface ClientParts {
+  readonly transport: ClientTransport;
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+export class Client {
+  readonly #caller: Caller;
+
+  constructor({ transport, clock, timers }: ClientParts, { timeoutMs, retry }: ClientOptions = {}) {
+    this.#caller = new Caller(transport, clock, timers, {
+      timeoutMs: timeoutMs ?? defaultSettings.timeoutMs,
+      retry: { ...defaultSettings.retry, ...retry },
+    });
+  }
+
+  /** A declared collection; nothing is sent. `create` or `ensure` makes it. */
+  collection<F extends Fields, Dynamic extends boolean>(
+    declaration: Declaration<F, Dynamic>,
+  ): TypedCollection<F, Dynamic> {
+    return new TypedCollection(this.#caller, declaration);
+  }
+
+  /** Names of the collections of the database. */
+  async collections(options?: CallOptions): Promise<string[]> {
+    return (await this.#caller.call('showCollections', {}, options)).collectionNames;
+  }
+
+  async serverVersion(options?: CallOptions): Promise<string> {
+    return (await this.#caller.call('getVersion', {}, options)).version;
+  }
+
+  /** Any call of the Milvus protocol, for what has no method of its own. It is made once. @throws ClientError */
+  call<Method extends ClientMethod>(
+    method: Method,
+    request: ClientRequest<Method>,
+    options?: CallOptions,
+  ): Promise<ClientAnswer<Method>> {
+    return this.#caller.call(method, request, options, 'unsent');
+  }
+
+  /** Calls that run are given up. */
+  close(): Promise<void> {
+    return this.#caller.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

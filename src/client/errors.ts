@@ -1,0 +1,141 @@
+// Failures of the client's calls as classes: what a program does about one decides its class, the code of Milvus says exactly what it was.
+import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
+import type { Status } from '#proto/milvus/common.js';
+
+export interface Failure {
+  /** Code of the Milvus protocol: 100 collection not found, 1100 invalid parameter, 8 rate limit. */
+  readonly code: number;
+  /** The server's own text. */
+  readonly reason: string;
+  /** The same call may succeed later, and did not happen now. */
+  readonly isRetriable: boolean;
+  /** The call that failed, `search`; `client` where none was made. */
+  readonly call: string;
+}
+
+/** Any failure of a call. What is not one of the classes below is a failure of the server itself. */
+export class ClientError extends Error {
+  override readonly name: string = 'ClientError';
+  readonly code: number;
+  readonly reason: string;
+  readonly isRetriable: boolean;
+  readonly call: string;
+
+  constructor({ code, reason, isRetriable, call }: Failure, options?: { readonly cause?: unknown }) {
+    super(`${call}: ${reason}`, options);
+    this.code = code;
+    this.reason = reason;
+    this.isRetriable = isRetriable;
+    this.call = call;
+  }
+
+  /** What the caller gave cannot be sent. */
+  static ofInput(reason: string, call = 'client'): InvalidRequestError {
+    return new InvalidRequestError({ code: INVALID, reason, isRetriable: false, call });
+  }
+
+  /** The time is over before something was so. */
+  static ofDeadline(reason: string, call: string): DeadlineError {
+    return new DeadlineError({ code: DEADLINE, reason, isRetriable: false, call });
+  }
+}
+
+/** The request is wrong: sent again it fails again. */
+export class InvalidRequestError extends ClientError {
+  override readonly name: string = 'InvalidRequestError';
+}
+
+/** No such collection, partition, index, database or alias. */
+export class NotFoundError extends ClientError {
+  override readonly name: string = 'NotFoundError';
+}
+
+/** The collection is not loaded: `load` it. */
+export class NotLoadedError extends ClientError {
+  override readonly name: string = 'NotLoadedError';
+}
+
+/** What the server has does not fit what was sent, because the schema was changed: `ensure` shows the difference. */
+export class SchemaMismatchError extends ClientError {
+  override readonly name: string = 'SchemaMismatchError';
+}
+
+/** The server is not reached, not ready, full or over a limit of rates. */
+export class UnavailableError extends ClientError {
+  override readonly name: string = 'UnavailableError';
+}
+
+/** The time that was given is over. The call may have happened. */
+export class DeadlineError extends ClientError {
+  override readonly name: string = 'DeadlineError';
+}
+
+/** The signal that was given aborted. The call may have happened. */
+export class CancelledError extends ClientError {
+  override readonly name: string = 'CancelledError';
+}
+
+/** Who calls is not known, or may not do this. */
+export class AccessError extends ClientError {
+  override readonly name: string = 'AccessError';
+}
+
+/** The server does not have this, in this version. */
+export class UnsupportedError extends ClientError {
+  override readonly name: string = 'UnsupportedError';
+}
+
+type ErrorClass = new (failure: Failure, options?: { readonly cause?: unknown }) => ClientError;
+const INVALID = 1100;
+const DEADLINE = 10001;
+const INPUT_ERROR = 'is_input_error';
+
+const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
+  ...[100, 200, 300, 700, 800, 1600].map((code) => [code, NotFoundError] as const),
+  ...[101, 103, 201, 202].map((code) => [code, NotLoadedError] as const),
+  [109, SchemaMismatchError],
+  ...[1, 2, 4, 8, 12].map((code) => [code, UnavailableError] as const),
+  ...[1400, 1401].map((code) => [code, AccessError] as const),
+  [10, UnsupportedError],
+  [3000, UnsupportedError],
+  [10000, CancelledError],
+  [DEADLINE, DeadlineError],
+]);
+
+const errorOf = (failure: Failure, isInput: boolean, cause?: unknown): ClientError => {
+  const byCode = classes.get(failure.code) ?? ClientError;
+  // Some codes stand for a server that is not ready, and for requests that are wrong.
+  const isWrong = isInput && (byCode === ClientError || byCode === UnavailableError);
+  const Class = isWrong ? InvalidRequestError : byCode;
+  return new Class(failure, cause === undefined ? {} : { cause });
+};
+
+/** Codes of servers before 2.3, which have no other. */
+const LEGACY_NOT_FOUND = 4;
+const isParameter = (code: number): boolean => code >= 1100 && code < 1200;
+
+/** @returns undefined for success */
+export function errorOfAnswer(call: string, status: Status | undefined): ClientError | undefined {
+  if (status === undefined || (status.code === 0 && status.errorCode === 0)) return undefined;
+  const legacy = status.errorCode === LEGACY_NOT_FOUND ? 100 : 65535;
+  const code = status.code === 0 ? legacy : status.code;
+  const reason = status.reason || status.detail || `code ${code}`;
+  const isInput = status.extraInfo[INPUT_ERROR] === 'true' || isParameter(code);
+  return errorOf({ code, reason, isRetriable: status.retriable, call }, isInput);
+}
+
+const retriableKeys: ReadonlySet<ErrorKey> = new Set([
+  'service_unavailable',
+  'service_not_ready',
+  'queue_full',
+]);
+
+/** For a call that had no answer. */
+export function errorOfTransport(call: string, error: unknown): ClientError {
+  if (error instanceof ClientError) return error;
+  if (!(error instanceof ElanusError))
+    return new ClientError({ code: 5, reason: messageOf(error), isRetriable: false, call }, { cause: error });
+  const { code, input } = error.spec;
+  const failure = { code, reason: error.message, isRetriable: retriableKeys.has(error.key), call };
+  return errorOf(failure, input === true, error);
+}
