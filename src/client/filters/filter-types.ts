@@ -55,12 +55,14 @@ export interface ArrayFilter<V> extends Contains<V>, Elements<Scalar<V>> {}
 
 type JsonScalar = string | number | bigint | boolean;
 /** A value of JSON: compared with another type than it has, it does not pass. */
-export interface JsonFilter extends OrderedFilter<JsonScalar>, Patterns, Contains<JsonScalar> {
+export interface JsonFilter extends OrderedFilter<JsonScalar>, Patterns, Contains<JsonScalar>, NullTests {
   /** A value inside: `at('author', 'born')`, `at('pages', 0)`. */
-  at(...steps: readonly [string | number, ...(string | number)[]]): JsonFilter;
+  at(...steps: readonly [string | number, ...(string | number)[]]): JsonPathFilter;
+}
+
+/** A value inside of JSON, which may not be there. */
+export interface JsonPathFilter extends JsonFilter {
   exists(): Filter;
-  isNull(): Filter;
-  isNotNull(): Filter;
 }
 
 export interface GeometryFilter {
@@ -93,7 +95,8 @@ interface ByType<T extends Traits> {
   readonly Float: OrderedFilter<number>;
   readonly Double: OrderedFilter<number>;
   readonly VarChar: TextFilter;
-  readonly Text: TextFilter;
+  /** A text without a largest length is not compared. */
+  readonly Text: unknown;
   readonly JSON: JsonFilter;
   readonly Array: ArrayFilter<T['operand']>;
   readonly Timestamptz: OrderedFilter<Date | string>;
@@ -112,7 +115,7 @@ type Filterable<F extends Fields> = {
 export type FieldFilters<F extends Fields> = { readonly [Key in Filterable<F>]: OfTraits<TraitsOf<F[Key]>> };
 
 /** A key of a row's own, beside the fields. */
-export type DynamicFilter = (key: string) => JsonFilter;
+export type DynamicFilter = (key: string) => JsonPathFilter;
 
 /**
  * A condition: a filter, or a function that makes one of the fields. The second argument, for dynamic collections, names a key of a row's

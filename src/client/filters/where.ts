@@ -3,7 +3,7 @@ import type { Declaration } from '#client/schema/collection.js';
 import type { Fields } from '#client/schema/row-types.js';
 import { FieldFilter, quoted } from './field-filter.js';
 import { Filter } from './filter.js';
-import type { DynamicFilter, FieldFilters, JsonFilter, Where } from './filter-types.js';
+import type { DynamicFilter, FieldFilters, JsonPathFilter, Where } from './filter-types.js';
 
 const known = new WeakMap<object, object>();
 
@@ -18,7 +18,7 @@ function fieldFilters(fields: Fields): object {
 }
 
 const dynamicFilter: DynamicFilter = (key) =>
-  new FieldFilter(`$meta[${quoted(key)}]`, undefined) as JsonFilter;
+  new FieldFilter(`$meta[${quoted(key)}]`, undefined) as JsonPathFilter;
 
 /** @returns undefined where nothing is asked for */
 export function filterOf<F extends Fields, Dynamic extends boolean>(

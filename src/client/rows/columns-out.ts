@@ -6,6 +6,21 @@ import { decodeBools, decodeInt32s, decodeInt64s } from '#model/columns/packed-a
 import type { FieldData, ScalarField, VectorField } from '#proto/milvus/schema.js';
 import { jsonValue } from './exact-json.js';
 
+type NumberArray = Int32Array | Float32Array | Float64Array;
+/** All values of a column, by the type of one. */
+export type ColumnData<T> =
+  NonNullable<T> extends bigint
+    ? BigInt64Array
+    : NonNullable<T> extends number
+      ? NumberArray
+      : NonNullable<T> extends boolean
+        ? Uint8Array
+        : NonNullable<T> extends string
+          ? readonly string[]
+          : NonNullable<T> extends Float32Array | Int8Array | Uint8Array
+            ? Float32Array | Int8Array | Uint8Array | Uint16Array
+            : unknown;
+
 /** Values of one field, of all rows of an answer. */
 export interface Column<T = unknown> extends Iterable<T> {
   readonly length: number;
@@ -13,9 +28,10 @@ export interface Column<T = unknown> extends Iterable<T> {
   at(row: number): T | undefined;
   /**
    * The values in one piece, where their type has a typed array: numbers (Bool as 0 and 1), int64 as BigInt64Array, dense vectors one
-   * behind the other. Texts are a list. It holds no value for nulls unless the server sent a filler; `at` knows them.
+   * behind the other (two-byte floats as their bits). Texts are a list. Nulls have a filler there, or no place at all, as the server sent
+   * them; `at` knows which rows they are.
    */
-  readonly data: unknown;
+  readonly data: ColumnData<T>;
 }
 
 /** What a column is made of: all values, and one of them. */
@@ -25,7 +41,8 @@ interface Values {
   value(at: number): unknown;
 }
 
-class ReadColumn implements Column {
+/** A column as it came. */
+export class ReadColumn implements Column {
   readonly length: number;
   readonly #read: () => Values;
   readonly #valid: readonly boolean[];
@@ -54,6 +71,28 @@ class ReadColumn implements Column {
     for (let row = 0; row < this.length; row++) yield this.at(row);
   }
 
+  /** Rows [begin, end) as a column of their own; its values stay where they are. */
+  part(begin: number, end: number): Column {
+    if (begin === 0 && end === this.length) return this;
+    return new ReadColumn(end - begin, this.#valid.slice(begin, end), () => {
+      const { data, count, value } = this.#opened();
+      const [first, last] = [this.#place(begin), this.#place(end)];
+      return {
+        data: cutData(data, count, first, last),
+        count: last - first,
+        value: (at) => value(first + at),
+      };
+    });
+  }
+
+  /** How many values come before a row. */
+  #place(row: number): number {
+    if (this.#places === undefined) return row;
+    let count = 0;
+    for (let before = 0; before < row; before++) if (this.#valid[before] === true) count++;
+    return count;
+  }
+
   #opened(): Values {
     if (this.#values !== undefined) return this.#values;
     const values = this.#read();
@@ -61,6 +100,15 @@ class ReadColumn implements Column {
     this.#values = values;
     return values;
   }
+}
+
+/** Values [first, last) of `count`; a vector is several numbers of the data. */
+function cutData(data: unknown, count: number, first: number, last: number): unknown {
+  if (Array.isArray(data)) return data.slice(first, last);
+  if (!ArrayBuffer.isView(data) || data instanceof DataView || count === 0) return data;
+  const array = data as Float32Array;
+  const width = array.length / count;
+  return array.subarray(first * width, last * width);
 }
 
 function placesOf(valid: readonly boolean[]): Int32Array {
@@ -71,7 +119,7 @@ function placesOf(valid: readonly boolean[]): Int32Array {
 }
 
 /** @param spec what the declaration says of the field; undefined for fields that it has not */
-export function readColumn(data: FieldData, spec: FieldSpec | undefined, length: number): Column {
+export function readColumn(data: FieldData, spec: FieldSpec | undefined, length: number): ReadColumn {
   return new ReadColumn(length, data.validData, () => valuesOf(data, spec));
 }
 

@@ -4,17 +4,17 @@ import type { Declaration } from '#client/schema/collection.js';
 import { specOf } from '#client/schema/collection.js';
 import { dataTypes } from '#client/schema/field-spec.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
-import { type Column, int64sOf, readColumn } from './columns-out.js';
+import { type Column, int64sOf, type ReadColumn, readColumn } from './columns-out.js';
 
 /** Names of the columns, and where dynamic keys are. */
 interface Table {
-  readonly columns: ReadonlyMap<string, Column>;
-  readonly dynamic: Column | undefined;
+  readonly columns: ReadonlyMap<string, ReadColumn>;
+  readonly dynamic: ReadColumn | undefined;
 }
 
 export function tableOf(declaration: Declaration, fields: readonly FieldData[], length: number): Table {
-  const columns = new Map<string, Column>();
-  let dynamic: Column | undefined;
+  const columns = new Map<string, ReadColumn>();
+  let dynamic: ReadColumn | undefined;
   for (const field of fields) {
     const column = readColumn(field, specOf(declaration, field.fieldName), length);
     if (field.isDynamic) dynamic = column;
@@ -54,7 +54,7 @@ export class Rows<R extends object> implements Iterable<R> {
   /** All values of a field, of these rows alone where an answer holds several queries. */
   column<Name extends keyof R & string>(name: Name): Column<R[Name]> {
     const column = this.#table.columns.get(name);
-    return part(column, this.#begin, this.length) as Column<R[Name]>;
+    return (column?.part(this.#begin, this.#begin + this.length) ?? EMPTY) as Column<R[Name]>;
   }
 
   *[Symbol.iterator](): Iterator<R> {
@@ -67,22 +67,6 @@ export class Rows<R extends object> implements Iterable<R> {
 }
 
 const EMPTY: Column = { length: 0, data: [], at: () => undefined, [Symbol.iterator]: () => [].values() };
-
-function part(column: Column | undefined, begin: number, length: number): Column {
-  if (column === undefined) return EMPTY;
-  if (begin === 0 && length === column.length) return column;
-  const at = (row: number): unknown => (row >= 0 && row < length ? column.at(begin + row) : undefined);
-  return {
-    length,
-    at,
-    get data() {
-      return Array.from({ length }, (_, row) => at(row));
-    },
-    *[Symbol.iterator]() {
-      for (let row = 0; row < length; row++) yield at(row);
-    },
-  };
-}
 
 /** A row that a search found. */
 export interface Hit<R extends object, K> {

@@ -54,7 +54,7 @@ export type DynamicKeys<Dynamic extends boolean> = Dynamic extends true
 
 /** A row to insert. */
 export type InsertRow<F extends Fields, Dynamic extends boolean = false> = Flat<
-  Written<F, Exclude<Name<F>, AutoName<F>>>
+  Written<F, Exclude<Name<F>, AutoName<F>>> & { readonly [Key in AutoName<F>]?: never }
 > &
   DynamicKeys<Dynamic>;
 /** A row to upsert: the key is there even where the server gives it. */
