@@ -98,15 +98,25 @@ export class Caller {
     request: ClientRequest<Method>,
     options: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
   ): Promise<ClientAnswer<Method>> {
-    let answer: ClientAnswer<Method>;
-    try {
-      answer = await this.#transport.call(method, request, options);
-    } catch (error) {
-      throw errorOfTransport(method, error);
-    }
+    const answer = await this.#answer(method, request, options);
     const failure = errorOfAnswer(method, statusIn(answer));
     if (failure !== undefined) throw failure;
     return answer;
+  }
+
+  async #answer<Method extends ClientMethod>(
+    method: Method,
+    request: ClientRequest<Method>,
+    options: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
+  ): Promise<ClientAnswer<Method>> {
+    if (options.signal?.aborted) throw ClientError.ofCancel('cancelled by its signal', method);
+    if (this.clock.now() >= options.deadlineMs)
+      throw ClientError.ofDeadline('its time is over before it began; give it a larger timeoutMs', method);
+    try {
+      return await this.#transport.call(method, request, options);
+    } catch (error) {
+      throw errorOfTransport(method, error);
+    }
   }
 }
 

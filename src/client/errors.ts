@@ -34,6 +34,11 @@ export class ClientError extends Error {
     return new InvalidRequestError({ code: INVALID, reason, isRetriable: false, call });
   }
 
+  /** The caller's signal aborted. */
+  static ofCancel(reason: string, call: string): CancelledError {
+    return new CancelledError({ code: CANCELLED, reason, isRetriable: false, call });
+  }
+
   /** The time is over before something was so. */
   static ofDeadline(reason: string, call: string): DeadlineError {
     return new DeadlineError({ code: DEADLINE, reason, isRetriable: false, call });
@@ -88,6 +93,7 @@ export class UnsupportedError extends ClientError {
 type ErrorClass = new (failure: Failure, options?: { readonly cause?: unknown }) => ClientError;
 const INVALID = 1100;
 const DEADLINE = 10001;
+const CANCELLED = 10000;
 const INPUT_ERROR = 'is_input_error';
 
 const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
@@ -98,7 +104,7 @@ const classes: ReadonlyMap<number, ErrorClass> = new Map<number, ErrorClass>([
   ...[1400, 1401].map((code) => [code, AccessError] as const),
   [10, UnsupportedError],
   [3000, UnsupportedError],
-  [10000, CancelledError],
+  [CANCELLED, CancelledError],
   [DEADLINE, DeadlineError],
 ]);
 
