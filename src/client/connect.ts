@@ -4,6 +4,8 @@ import type { TlsTrust } from '#platform/node/grpc/grpc-connection.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
 import { Client, type ClientOptions } from './client.js';
 import { LazyTransport } from './lazy-transport.js';
+import type { Port } from './port-messages.js';
+import { PortTransport } from './port-transport.js';
 import type { ClientTransport } from './transport.js';
 
 export {
@@ -107,11 +109,22 @@ export interface ConnectOptions extends ClientOptions {
 const PORT = 19530;
 
 /**
- * A client of an Elanus server or a Milvus. It connects at the first call.
+ * A client of an Elanus server or a Milvus, which connects at the first call.
  * @param address `host:port`, or a URL; without a port 19530
  */
 export const connect = (address: string, options: ConnectOptions = {}): Client =>
-  new Client({ transport: grpcTransport(address, options), clock: nodeClock, timers: nodeTimers }, options);
+  clientOver(grpcTransport(address, options), options);
+
+/** A client over any transport: what `transport()` of an open database gives, or one of your own. */
+export const clientOver = (transport: ClientTransport, options: ClientOptions = {}): Client =>
+  new Client({ transport, clock: nodeClock, timers: nodeTimers }, options);
+
+/**
+ * A client in a worker thread of the database that is open in another one.
+ * @param port what `callPort()` of the database gave, handed to this thread
+ */
+export const connectPort = (port: Port, options: ClientOptions = {}): Client =>
+  clientOver(new PortTransport(port), options);
 
 /** @param address `host:port`, or a URL; without a port 19530 */
 export function grpcTransport(address: string, options: ConnectOptions = {}): ClientTransport {

@@ -1,5 +1,5 @@
 // Failures of the client's calls as classes: what a program does about one decides its class, the code of Milvus says exactly what it was.
-import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
+import { type ErrorKey, errorSpecs, messageOf } from '#base/errors.js';
 import type { Status } from '#proto/milvus/common.js';
 
 export interface Failure {
@@ -136,12 +136,24 @@ const retriableKeys: ReadonlySet<ErrorKey> = new Set([
   'queue_full',
 ]);
 
+/** By its key, not by its class: in a bundle the database's errors are of another copy of it. */
+const keyOf = (error: unknown): ErrorKey | undefined =>
+  error instanceof Error && 'key' in error && typeof error.key === 'string' && isErrorKey(error.key)
+    ? error.key
+    : undefined;
+const isErrorKey = (key: string): key is ErrorKey => Object.hasOwn(errorSpecs, key);
+
 /** For a call that had no answer. */
 export function errorOfTransport(call: string, error: unknown): ClientError {
   if (error instanceof ClientError) return error;
-  if (!(error instanceof ElanusError))
-    return new ClientError({ code: 5, reason: messageOf(error), isRetriable: false, call }, { cause: error });
-  const { code, input } = error.spec;
-  const failure = { code, reason: error.message, isRetriable: retriableKeys.has(error.key), call };
-  return errorOf(failure, input === true, error);
+  const key = keyOf(error);
+  const reason = messageOf(error);
+  if (key === undefined)
+    return new ClientError({ code: 5, reason, isRetriable: false, call }, { cause: error });
+  const isInput = 'input' in errorSpecs[key];
+  return errorOf(
+    { code: errorSpecs[key].code, reason, isRetriable: retriableKeys.has(key), call },
+    isInput,
+    error,
+  );
 }

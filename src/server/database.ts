@@ -2,9 +2,11 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { Client, type ClientOptions } from '#client/client.js';
 import type { ClientTransport } from '#client/transport.js';
 import { KeepAlive } from '#platform/node/keep-alive.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
+import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
 import type { Platform } from '#platform/platform.js';
 import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
 import { servePort } from '#server/in-process/port-calls.js';
@@ -24,6 +26,8 @@ export interface Elanus {
   readonly address: string;
   /** 0 when the database does not listen. */
   readonly port: number;
+  /** The typed client, `elanus/client`, of this database: over `transport`. */
+  client(options?: CallerOptions & ClientOptions): Client;
   /**
    * Calls from this thread, without a socket and without bytes: a request is copied when the call is made, and an answer belongs to the
    * caller. Checks, limits, rights and deadlines are those of every other caller.
@@ -72,6 +76,10 @@ function databaseOf(node: RunningNode, close: () => Promise<void>): Elanus {
   return {
     address: listener === undefined ? '' : `${listener.host}:${listener.port}`,
     port: listener?.port ?? 0,
+    client(options = {}) {
+      const transport = new LocalTransport(calls, options);
+      return new Client({ transport, clock: nodeClock, timers: nodeTimers }, options);
+    },
     transport: (caller) => new LocalTransport(calls, caller),
     callPort(caller = {}) {
       const { port1, port2 } = new MessageChannel();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { grpcTransport } from '#client/connect.js';
+import { PortTransport } from '#client/port-transport.js';
 import type { ClientTransport } from '#client/transport.js';
 import { open } from '#server/open.js';
 import { recordSession } from './session.js';
@@ -16,6 +17,21 @@ interface Way {
 async function grpc(folder: string | undefined, grpcThreads: number): Promise<Way> {
   const elanus = await open(folder, { logLevel: 'silent', grpcThreads });
   const transport = grpcTransport(elanus.address);
+  const close = async () => {
+    await transport.close();
+    await elanus.close();
+  };
+  return { transport, close };
+}
+
+async function inProcess(folder: string | undefined): Promise<Way> {
+  const elanus = await open(folder, { logLevel: 'silent', listen: false });
+  return { transport: elanus.transport(), close: () => elanus.close() };
+}
+
+async function overPort(): Promise<Way> {
+  const elanus = await open(undefined, { logLevel: 'silent', listen: false });
+  const transport = new PortTransport(elanus.callPort());
   const close = async () => {
     await transport.close();
     await elanus.close();
@@ -47,8 +63,11 @@ describe('a recorded session', () => {
   });
 
   test.each([
-    ['gRPC, on a folder', () => grpc(folder, 0)],
+    ['gRPC, on a folder', () => grpc(join(folder, 'one'), 0)],
     ['gRPC in threads of its own', () => grpc(undefined, 2)],
+    ['calls in the process', () => inProcess(undefined)],
+    ['calls in the process, on a folder', () => inProcess(join(folder, 'other'))],
+    ['a port, as threads have it', overPort],
   ])('is the same over %s', async (_name, openWay) => {
     expect(await run(await openWay())).toEqual(expected);
   });

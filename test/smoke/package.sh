@@ -9,6 +9,9 @@ node=$2
 folder=$work/user
 mkdir -p "$folder"
 tarball=$(npm pack --silent --pack-destination "$work" | tail -n 1)
+# What linters of packages find. A program of CommonJS requires ES modules from Node 20.19 on, the oldest that we run on (ADR 0045).
+npx -y publint@0.3.25 "$work/$tarball" --strict
+npx -y @arethetypeswrong/cli@0.18.5 "$work/$tarball" --ignore-rules cjs-resolves-to-esm
 cd "$folder"
 npm init -y > /dev/null
 npm install --no-audit --no-fund --silent "$work/$tarball"
@@ -27,9 +30,33 @@ if (answer !== 'OK') throw new Error(answer);
 console.log('open() works from the package');
 JS
 "$node" use.mjs
+cat > use.cjs <<'JS'
+const { collection, connect, int64, floatVector } = require('elanus/client');
+const { open } = require('elanus');
+(async () => {
+  const elanus = await open();
+  const client = connect(elanus.address);
+  const shelf = client.collection(collection('a', { id: int64().primaryKey(), v: floatVector(2) }));
+  await shelf.ensure();
+  await shelf.insert.columns({ id: BigInt64Array.of(7n), v: Float32Array.of(1, 2) });
+  const { ids } = await shelf.search('v', [1, 2]);
+  await client.close();
+  await elanus.close();
+  if (ids[0] !== 7n) throw new Error(String(ids));
+  console.log('the typed client works from CommonJS');
+})();
+JS
+"$node" use.cjs
 # The types, as every module resolution of TypeScript finds them; node10 is gone from newer compilers.
 cat > use.ts <<'TS'
 import { ElanusError, type ErrorKey, open, type OpenOptions } from 'elanus';
+import { collection, connect, int64, varchar } from 'elanus/client';
+const docs = collection('docs', { id: int64().primaryKey(), title: varchar(10) });
+export const titles = async (): Promise<string[]> => [
+  ...(await connect('localhost').collection(docs).query({ where: (f) => f.id.gt(1n) })).column('title'),
+];
+// @ts-expect-error int64 is bigint
+export const wrong = () => connect('localhost').collection(docs).get(1);
 const options: OpenOptions = { port: 0, logLevel: 'warn' };
 export async function use(): Promise<ErrorKey | undefined> {
   const database = await open('./data', options);
@@ -47,6 +74,15 @@ TS
 for resolution in 'node10 --module commonjs' 'nodenext --module nodenext' 'bundler --module esnext'; do
   # shellcheck disable=SC2086
   npx -y -p typescript@5.9.3 tsc --noEmit --strict --target es2022 --moduleResolution $resolution use.ts
+done
+# The examples of the documents, as strict TypeScript.
+for page in README.md docs/client.md; do
+  name=$(basename "$page" .md)
+  "$node" -e "
+    const text = require('fs').readFileSync('$root/$page', 'utf8');
+    console.log([...text.matchAll(/\`\`\`ts\n(.*?)\`\`\`/gs)].map((found) => found[1]).join(''));
+  " > "$name.mts"
+  npx -y -p typescript@5.9.3 -p @types/node@24 tsc --noEmit --strict --target es2022 --lib es2023,dom --skipLibCheck --module nodenext "$name.mts"
 done
 npx --no-install elanus --help | grep -q serve
 npx --no-install elanus --version | grep -qxF "$(node -p "require('$root/package.json').version")"

@@ -64,7 +64,7 @@ export interface SearchOptions<F extends Fields, Dynamic extends boolean, Names 
 export interface HybridPart<F extends Fields, Dynamic extends boolean, Of extends SearchableName<F>> {
   readonly field: Of;
   readonly vector: QueryVector<F, Of>;
-  /** Candidates that it gives; those of the whole when not given. */
+  /** Candidates that it gives; five times as many as the whole when not given. */
   readonly limit?: number | undefined;
   readonly where?: ReadOptions<F, Dynamic, never>['where'];
   readonly params?: IndexParams | undefined;
@@ -96,6 +96,9 @@ export type FoundHits<F extends Fields, Names extends string, Dynamic extends bo
 >;
 
 const LIMIT = 10;
+/** Searches of a hybrid search look further than the whole, or ranking would have nothing to choose from. */
+const CANDIDATES = 5;
+const CANDIDATES_MAX = 16_384;
 const PAGE = 1000;
 /** `dsl` is a filter as text. */
 const FILTER_TEXT = 1;
@@ -147,8 +150,9 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     options: HybridOptions<F, Dynamic, Names> = {},
   ): Promise<FoundHits<F, Names, Dynamic>> {
     const { limit = LIMIT, offset, rank, groupBy } = options;
+    const candidates = Math.min(CANDIDATES_MAX, CANDIDATES * (limit + (offset ?? 0)));
     const requests = parts.map((part) =>
-      this.#request(this.#vectors(part.field, [part.vector]), { limit, ...part }),
+      this.#request(this.#vectors(part.field, [part.vector]), { ...part, limit: part.limit ?? candidates }),
     );
     const rankParams = paramsOf({
       strategy: rank?.strategy ?? 'rrf',
