@@ -6,7 +6,7 @@ import { Client, type ClientOptions } from '#client/client.js';
 import type { ClientTransport } from '#client/transport.js';
 import { KeepAlive } from '#platform/node/keep-alive.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
-import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
+import { clientTimers, nodeClock } from '#platform/node/node-time.js';
 import type { Platform } from '#platform/platform.js';
 import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
 import { servePort } from '#server/in-process/port-calls.js';
@@ -78,7 +78,7 @@ function databaseOf(node: RunningNode, close: () => Promise<void>): Elanus {
     port: listener?.port ?? 0,
     client(options = {}) {
       const transport = new LocalTransport(calls, options);
-      return new Client({ transport, clock: nodeClock, timers: nodeTimers }, options);
+      return new Client({ transport, clock: nodeClock, timers: clientTimers }, options);
     },
     transport: (caller) => new LocalTransport(calls, caller),
     callPort(caller = {}) {

@@ -1,4 +1,5 @@
-// Real time. Timers are unref'd: pending maintenance never keeps a process alive by itself, its listeners and calls do.
+// Real time. Timers of a database are unref'd: pending maintenance never keeps a process alive by itself, its listeners and calls do. Those of
+// a client are not: a program waits for its calls, and a pause within one is part of it.
 import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import type { Clock, Timers } from '#platform/time.js';
@@ -8,31 +9,34 @@ export const nodeClock: Clock = { now: () => Date.now(), monotonic: () => perfor
 // setTimeout turns longer delays into 1 ms; such a timer is re-armed in steps instead.
 const delayMax = 2 ** 31 - 1;
 
-export const nodeTimers: Timers = {
-  after(delayMs, run) {
+const timersOf = (keepsAlive: boolean): Timers => {
+  const after: Timers['after'] = (delayMs, run) => {
     let handle: NodeJS.Timeout;
     const arm = (left: number): void => {
       handle = setTimeout(
         () => (left > delayMax ? arm(left - delayMax) : run()),
         Math.min(Math.max(left, 0), delayMax),
       );
-      handle.unref();
+      if (!keepsAlive) handle.unref();
     };
     arm(delayMs);
     return { cancel: () => clearTimeout(handle) };
-  },
-  sleep(delayMs, signal) {
-    return new Promise((resolve, reject) => {
+  };
+  const sleep: Timers['sleep'] = (delayMs, signal) =>
+    new Promise((resolve, reject) => {
       const stop = (): void => {
         timer.cancel();
         reject(new ElanusError('cancelled', 'sleep: cancelled by its signal'));
       };
-      const timer = nodeTimers.after(delayMs, () => {
+      const timer = after(delayMs, () => {
         forget?.();
         resolve();
       });
       const forget = signal === undefined ? undefined : onAbort(signal, stop);
     });
-  },
-  yield: () => new Promise((resolve) => void setImmediate(resolve)),
+  return { after, sleep, yield: () => new Promise((resolve) => void setImmediate(resolve)) };
 };
+
+export const nodeTimers: Timers = timersOf(false);
+/** While one of them is pending the process does not end. */
+export const clientTimers: Timers = timersOf(true);
