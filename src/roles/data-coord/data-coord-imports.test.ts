@@ -69,6 +69,23 @@ describe('import jobs', () => {
     await running.run(running.calls.import(task(1n)));
     expect(runs).toBe(1);
   });
+  it('know the properties of their collection, the time zone among them', async () => {
+    const properties = [{ key: 'timezone', value: 'Asia/Shanghai' }];
+    let seen: unknown;
+    const running = await fresh({
+      rootCoord: { describeCollection: async () => ({ schema: { name: 'c' }, properties }) },
+      dataNode: {
+        importFiles: ({ job }) => {
+          seen = job?.schema?.properties;
+          return imported();
+        },
+      },
+    });
+    await watch(running);
+    await running.run(running.calls.import(task(1n)));
+    await running.cluster.world.advance(100);
+    expect(seen).toEqual(properties);
+  });
   it('interrupted by a crash run again, and nothing is shown before', async () => {
     const running = await fresh({ dataNode: { importFiles: () => new Promise(() => {}) } });
     await watch(running);

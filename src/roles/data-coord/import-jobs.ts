@@ -129,7 +129,9 @@ export class ImportJobs {
     }
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     // Rows are read by the schema of now; fields that come later are missing in them, as in any older row.
-    const { schema } = await peers.rootCoord.describeCollection({ collectionID: task.collectionId });
+    const { schema, properties } = await peers.rootCoord.describeCollection({
+      collectionID: task.collectionId,
+    });
     const isNew = await locks.change(task.collectionId, async () => {
       if (catalog.jobs.has(task.taskId)) return false;
       const live = [...catalog.jobs.values()].filter(isLiveJob).length;
@@ -148,7 +150,8 @@ export class ImportJobs {
         state: 'pending',
         createTimestamp: timestamp,
         vchannels: task.channelNames,
-        schema,
+        // The zone of times without an offset is among them.
+        schema: schema && { ...schema, properties },
       };
       this.#checkTarget(job);
       await catalog.save({ jobs: [job] });

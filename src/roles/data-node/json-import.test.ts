@@ -1,6 +1,7 @@
 // Whole jobs on a simulated platform: what is in the files is in the segments, in the right shard; a failed job leaves nothing behind.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { must } from '#base/assert.js';
 import { int64At, isNull, stringAt } from '#model/columns/column.js';
 import { shardOfKey } from '#model/columns/row-key.js';
 import { DataType } from '#model/schema/data-type.js';
@@ -98,6 +99,34 @@ async function setUp({
 const row = (id: bigint | number, more = ''): string => `{"id":${id},"v":[${Number(id) % 7},0.5]${more}}`;
 
 describe('importJsonFiles', () => {
+  it.each([
+    [[], 1_735_689_600_000_000n],
+    [[{ key: 'timezone', value: 'Asia/Shanghai' }], 1_735_660_800_000_000n],
+  ])(
+    'reads times without an offset in the zone of the collection, of properties %j',
+    async (properties, micros) => {
+      const { fields } = schemaOf();
+      const at = { fieldID: 104n, name: 'at', dataType: DataType.Timestamptz };
+      const schema = CollectionSchema.fromPartial({
+        name: 'books',
+        fields: [...fields.slice(0, 2), at],
+        properties,
+      });
+      const files = {
+        'a.json': `{"rows":[${row(1, ',"at":"2025-01-01T00:00:00"')},${row(2, ',"at":"2025-01-01T00:00:00Z"')}]}`,
+      };
+      const { run, platform, drive } = await setUp({ files, schema, shards: 1 });
+      const [segment] = (await run()).segments;
+      const data = await drive(readSegment(platform, must(segment, 'segment'), schema));
+      const [column] = data.fetch(Uint32Array.of(0, 1), [104n]).columns;
+      expect([0, 1].map((at) => int64At(must(column, 'column'), at))).toEqual([
+        micros,
+        1_735_689_600_000_000n,
+      ]);
+      data.release();
+    },
+  );
+
   it('puts the rows of several files into the segments of their shards', async () => {
     const big = 9_007_199_254_740_993n;
     const { run, rowsOf, allRows, platform, drive } = await setUp({

@@ -50,7 +50,7 @@ export async function importJsonFiles(
 ): Promise<ImportResult> {
   const schema = checkJob(job, segmentIds);
   const files = job.files.map((key) => ({ key, kind: importFileKind(key) }));
-  const columns = new JsonColumns(schema);
+  const columns = new JsonColumns(schema, zoneOf(schema));
   const segmentBytesMax = Math.ceil(limits.segmentBytes / job.vchannels.length);
   const segments = new ImportSegments({
     platform,
@@ -73,6 +73,10 @@ export async function importJsonFiles(
     segments.release();
   }
 }
+
+/** Times without an offset are of the zone of the collection, as in inserts. Jobs of older versions do not say it. */
+const zoneOf = ({ properties }: CollectionSchema): string | undefined =>
+  properties.find(({ key }) => key === 'timezone')?.value;
 
 function checkJob(job: ImportJobRecord, segmentIds: readonly bigint[]): CollectionSchema {
   const { schema, vchannels } = job;
