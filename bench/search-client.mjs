@@ -5,7 +5,10 @@ import grpc from '@grpc/grpc-js';
 import {
   DataType,
   DslType,
+  encodeInt64s,
+  InsertRequest,
   MilvusClient,
+  MutationResult,
   PlaceholderGroup,
   PlaceholderType,
   SearchRequest,
@@ -87,6 +90,44 @@ function encoded(collectionName, fields, nq, at) {
   );
 }
 
+const INSERT = '/milvus.proto.milvus.MilvusService/Insert';
+const INSERTED_ROWS = 1000;
+const insertedRows = Array.from({ length: INSERTED_ROWS }, (_, id) => ({ id, price: id, vector: vector() }));
+
+/** The rows as the SDK sends them. */
+function encodedInsert(collectionName) {
+  const longs = BigInt64Array.from(insertedRows, ({ id }) => BigInt(id));
+  const floats = Float32Array.from(insertedRows.flatMap((row) => row.vector));
+  const scalars = (fieldName, data) => ({
+    fieldName,
+    type: fieldName === 'id' ? DataType.Int64 : DataType.Int32,
+    field: { $case: 'scalars', value: { data } },
+  });
+  const fieldsData = [
+    scalars('id', { $case: 'longData', value: { data: encodeInt64s(new Uint8Array(longs.buffer)) } }),
+    scalars('price', { $case: 'intData', value: { data: encodeInt64s(new Uint8Array(longs.buffer)) } }),
+    {
+      fieldName: 'vector',
+      type: DataType.FloatVector,
+      field: {
+        $case: 'vectors',
+        value: {
+          dim: BigInt(DIM),
+          data: { $case: 'floatVector', value: { data: new Uint8Array(floats.buffer) } },
+        },
+      },
+    },
+  ];
+  return Buffer.from(
+    InsertRequest.encode(
+      InsertRequest.fromPartial({ collectionName, fieldsData, numRows: INSERTED_ROWS }),
+    ).finish(),
+  );
+}
+
+const REST_INSERT = '/v2/vectordb/entities/insert';
+const restInsert = (collectionName) => Buffer.from(JSON.stringify({ collectionName, data: insertedRows }));
+
 const agents = new Map();
 /** Calls over connections that stay open, as many as there are calls under way. */
 function postOf(address) {
@@ -121,7 +162,14 @@ const restBody = (collectionName, fields, nq, at) =>
     }),
   );
 
-function callOf({ by, address, collection, fields, nq, connections = 1 }) {
+function callOf({ by, address, collection, fields, nq, connections = 1, what = 'search' }) {
+  if (what === 'insert') {
+    const [send, path, body] =
+      by === 'rest'
+        ? [postOf(address), REST_INSERT, restInsert(collection)]
+        : [bareOf(address), INSERT, encodedInsert(collection)];
+    return () => send(path, body);
+  }
   if (by === 'sdk') {
     const request = {
       collection_name: collection,
@@ -202,6 +250,23 @@ const calls = {
     const { code, message, data } = JSON.parse(String(bytes));
     if (code !== 0 || data?.length !== K * nq) throw new Error(`a search was answered ${code} ${message}`);
     await postOf(echo)('/answer', bytes);
+    return { request: request.length, answer: bytes.length };
+  },
+  /** Gives an echo the answer of the server to one insert of the rows. */
+  async teachInsert({ by, address, echo, collection }) {
+    if (by === 'rest') {
+      const request = restInsert(collection);
+      const bytes = await postOf(address)(REST_INSERT, request);
+      const { code, message } = JSON.parse(String(bytes));
+      if (code !== 0) throw new Error(`an insert was answered ${code} ${message}`);
+      await postOf(echo)('/answer', bytes);
+      return { request: request.length, answer: bytes.length };
+    }
+    const request = encodedInsert(collection);
+    const bytes = await bareOf(address)(INSERT, request);
+    const { status } = MutationResult.decode(bytes);
+    if (status?.code !== 0) throw new Error(`an insert was answered ${status?.code} ${status?.reason}`);
+    await bareOf(echo)('/bench.Echo/SetAnswer', bytes);
     return { request: request.length, answer: bytes.length };
   },
   async search({ callers, milliseconds, ...what }) {

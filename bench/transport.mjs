@@ -1,5 +1,5 @@
-// Question: what does the way to a small search cost, over gRPC and over REST, beside a bare echo of the same kind with messages of the same
-// size? Server, client and echoes are processes of their own and take turns in each round. Printed: calls a second, latencies, CPU time
+// Question: what does the way to a small search cost, and that to an insert of a thousand rows, over gRPC and over REST, beside a bare echo of
+// the same kind with messages of the same size? Server, client and echoes are processes of their own and take turns in each round. Printed: calls a second, latencies, CPU time
 // of the server a call, and both as a share of the echo's. The share by CPU is the one to trust where other work runs on the machine.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { at, cpuOf, startClient } from './client-process.mjs';
 import { startServer } from './server-process.mjs';
 
 const CALLERS = [1, 8, 64];
+const INSERTERS = [1, 4];
 const ROWS = 1000;
 const COLLECTION = 'transport';
 
@@ -26,7 +27,7 @@ async function measured(client, candidate, what) {
   return { rate: latencies.length / seconds, cpu: (after.all - before.all) / latencies.length, latencies };
 }
 
-function line(callers, name, rounds, ceiling) {
+function line(callers, name, rounds, { ceiling, bytes }) {
   const median = (list, of) => at(list.map(of), 0.5);
   const latencies = rounds.flatMap((round) => round.latencies);
   const [rate, cpu] = [median(rounds, (one) => one.rate), median(rounds, (one) => one.cpu)];
@@ -36,11 +37,26 @@ function line(callers, name, rounds, ceiling) {
       : `${((rate / median(ceiling, (one) => one.rate)) * 100).toFixed(0)} % of the echo, by CPU ${(
           (median(ceiling, (one) => one.cpu) / cpu) * 100
         ).toFixed(0)} %`;
+  const volume = bytes === undefined ? '' : `${((rate * bytes) / 1e6).toFixed(1).padStart(6)} MB/s   `;
   return (
-    `  ${String(callers).padStart(2)} callers  ${name.padEnd(6)} ${rate.toFixed(0).padStart(6)}/s   ` +
+    `  ${String(callers).padStart(2)} callers  ${name.padEnd(6)} ${rate.toFixed(0).padStart(6)}/s   ${volume}` +
     `p50 ${at(latencies, 0.5).toFixed(2).padStart(6)} ms   p99 ${at(latencies, 0.99).toFixed(2).padStart(7)} ms   ` +
     `CPU ${cpu.toFixed(0).padStart(5)} us   ${ofEcho}`
   );
+}
+
+/** Server and echo in turns, with each number of callers. */
+async function compared({ client, server, echo, what, rounds, callersOf, bytes }) {
+  for (const callers of callersOf) {
+    const found = { elanus: [], echo: [] };
+    for (let round = -1; round < rounds; round++)
+      for (const candidate of round % 2 === 0 ? [server, echo] : [echo, server]) {
+        const one = await measured(client, candidate, { ...what, callers });
+        if (round >= 0) found[candidate.name].push(one); // The first warms up.
+      }
+    console.log(line(callers, 'elanus', found.elanus, { ceiling: found.echo, bytes }));
+    console.log(line(callers, 'echo', found.echo, { bytes }));
+  }
 }
 
 export async function run({ quick = false } = {}) {
@@ -59,16 +75,23 @@ export async function run({ quick = false } = {}) {
       const what = { by, collection: COLLECTION, fields: [], nq: 1, milliseconds };
       const sizes = await client.call(teach, { ...what, address: server.address, echo: echo.address });
       console.log(`\n${label}, FLAT, ${ROWS} x 128: ${sizes.request} bytes in, ${sizes.answer} out`);
-      for (const callers of CALLERS) {
-        const found = { elanus: [], echo: [] };
-        for (let round = -1; round < rounds; round++)
-          for (const candidate of round % 2 === 0 ? [server, echo] : [echo, server]) {
-            const one = await measured(client, candidate, { ...what, callers });
-            if (round >= 0) found[candidate.name].push(one); // The first warms up.
-          }
-        console.log(line(callers, 'elanus', found.elanus, found.echo));
-        console.log(line(callers, 'echo', found.echo));
-      }
+      await compared({ client, server, echo, what, rounds, callersOf: CALLERS });
+    }
+    for (const [by, label] of [
+      ['bare', 'gRPC'],
+      ['rest', 'REST'],
+    ]) {
+      const echo = echoes[by];
+      const collection = `${COLLECTION}_${by}`;
+      await client.call('fill', { address: server.address, collection, rows: 0, index: 'FLAT' });
+      const what = { by, collection, what: 'insert', milliseconds };
+      const sizes = await client.call('teachInsert', {
+        ...what,
+        address: server.address,
+        echo: echo.address,
+      });
+      console.log(`\n${label}, insert of 1000 x 128: ${sizes.request} bytes in, ${sizes.answer} out`);
+      await compared({ client, server, echo, what, rounds, callersOf: INSERTERS, bytes: sizes.request });
     }
   } finally {
     await client.stop();
