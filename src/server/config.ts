@@ -28,6 +28,8 @@ export interface Config {
   readonly grpcThreads: number;
   /** Whether the public port serves REST (`/v2/…`) beside gRPC. */
   readonly rest: boolean;
+  /** Whether REST serves `/v1/vector/…` as well, for callers of Milvus's first days. */
+  readonly restV1: boolean;
   /** Origins of web pages that may call REST, such as `https://app.example`; `*` for all. None: only pages that the server itself gives out. */
   readonly corsOrigins: readonly string[];
   /** gRPC services of the roles for tools and other processes; undefined: closed, 0: any free port. */
@@ -90,6 +92,7 @@ export const defaultConfig: Config = Object.freeze({
   tls: undefined,
   grpcThreads: 0,
   rest: true,
+  restV1: false,
   corsOrigins: [],
   internalPort: undefined,
   internalHost: '127.0.0.1',

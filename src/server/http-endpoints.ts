@@ -1,7 +1,6 @@
 // What HTTP answers on the public port: health for containers and metrics for Prometheus.
 import type { Platform } from '#platform/platform.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
-import { REST_PATHS } from '#server/rest/rest-handler.js';
 
 export interface Health {
   /** Why the process can't serve; empty when it can. */
@@ -14,16 +13,17 @@ export interface HttpParts {
   onScrape(): void;
   /** Undefined when it is not served. */
   readonly rest: ((request: HttpRequest) => Promise<HttpResponse>) | undefined;
+  /** Beginnings of the paths that go there. */
+  readonly restPaths: readonly string[];
 }
 
 export function httpHandler(
   platform: Platform,
-  { health, onScrape, rest }: HttpParts,
+  { health, onScrape, rest, restPaths }: HttpParts,
 ): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
     const path = request.path.split('?')[0];
-    if (rest !== undefined && REST_PATHS.some((begin) => request.path.startsWith(begin)))
-      return rest(request);
+    if (rest !== undefined && restPaths.some((begin) => request.path.startsWith(begin))) return rest(request);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return json(404, {
         code: 404,

@@ -58,6 +58,7 @@ interface ServeOptions {
   readonly memoryLimit?: number;
   readonly grpcThreads: number;
   readonly rest: boolean;
+  readonly restV1: boolean;
   readonly corsOrigin: readonly string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -92,6 +93,7 @@ async function serve(options: ServeOptions): Promise<void> {
     memoryLimitBytes: options.memoryLimit,
     grpcThreads: options.grpcThreads,
     rest: options.rest,
+    restV1: options.restV1,
     corsOrigins: options.corsOrigin,
   });
   const node = await startNode(platform, config).catch(async (error: unknown) => {
@@ -202,6 +204,7 @@ program
     defaultConfig.grpcThreads,
   )
   .option('--no-rest', 'serve gRPC only, without REST')
+  .option('--rest-v1', 'serve REST v1 (/v1/vector/…) beside v2', defaultConfig.restV1)
   .option(
     '--cors-origin <origin>',
     'web pages that may call REST, such as https://app.example, or * (repeatable)',

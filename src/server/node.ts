@@ -10,7 +10,7 @@ import { type ProxyDoors, ProxyNode } from '#roles/proxy/proxy.js';
 import type { ProxySettings } from '#roles/proxy/proxy-parts.js';
 import type { RoleName } from '#rpc/role-names.js';
 import { LocalCalls, type LocalCallsParts } from '#server/in-process/local-calls.js';
-import { REST_PATHS, restHandler } from '#server/rest/rest-handler.js';
+import { restHandler, restPaths } from '#server/rest/rest-handler.js';
 import type { Config } from './config.js';
 import { httpHandler } from './http-endpoints.js';
 import { NodeParts } from './node-parts.js';
@@ -141,12 +141,13 @@ function openPublicListener(
   const rest = config.rest
     ? restHandler({ calls, access, gate, clock, logger, settings: { ...config, ...settings } })
     : undefined;
+  const paths = rest === undefined ? [] : restPaths(config);
   return platform.transport.listen({
     host: config.host,
     port: config.port,
     methods,
-    http: httpHandler(platform, { health, onScrape: () => memory.publish(), rest }),
-    httpBodyPaths: rest === undefined ? [] : REST_PATHS,
+    http: httpHandler(platform, { health, onScrape: () => memory.publish(), rest, restPaths: paths }),
+    httpBodyPaths: paths,
     receiveBytesMax: config.receiveBytesMax,
     sendBytesMax: config.sendBytesMax,
     heldBytesMax: heldBytesMaxOf(parts),

@@ -76,6 +76,18 @@ export function readBody(bytes: Uint8Array, schema: z.ZodObject): ReadBody {
   return readObject(source, 0, bytes.length, schema);
 }
 
+/** What a GET says in its query, every value as text. @throws RestFailure */
+export function readQuery(target: string, schema: z.ZodObject): ReadBody {
+  const at = target.indexOf('?');
+  const given: Record<string, unknown> = {};
+  for (const [key, value] of new URLSearchParams(at < 0 ? '' : target.slice(at + 1))) {
+    if (Object.hasOwn(given, key) || key === '__proto__')
+      notJson(`the parameter ${shown(key)} is given twice or cannot be given at all; leave it out`);
+    given[key] = value;
+  }
+  return { body: checked(given, schema), values: 0 };
+}
+
 /** The same for an object inside a raw member. */
 export function readObject(source: JsonBytes, begin: number, end: number, schema: z.ZodObject): ReadBody {
   const { bytes } = source;

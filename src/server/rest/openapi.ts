@@ -1,7 +1,6 @@
 // The OpenAPI 3.1 document of REST, made from the table of endpoints and the same schemas that check the bodies.
 import { z } from 'zod';
-import type { Endpoint } from './endpoint.js';
-import { BASE_PATH, endpoints } from './endpoints.js';
+import type { Route } from './routes.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -85,17 +84,29 @@ const components: Json = {
   },
 };
 
-function operation({ path, summary, body, calls }: Endpoint): Json {
+function operation(path: string, { endpoint, method }: Route): Json {
+  const { path: own, summary, body, calls } = endpoint;
+  const isV1 = path.startsWith('/v1/');
+  const shared = Object.keys(parameters).map((name) => ({ $ref: `#/components/parameters/${name}` }));
   return {
-    operationId: path.replaceAll('/', '_'),
-    tags: [path.split('/')[0]],
+    operationId: `${isV1 ? 'v1_' : ''}${own.replaceAll('/', '_')}`,
+    tags: [isV1 ? 'v1' : own.split('/')[0]],
     summary,
     ...(calls.length === 0 ? {} : { description: `Calls ${calls.map(rpcName).join(', ')}.` }),
-    parameters: Object.keys(parameters).map((name) => ({ $ref: `#/components/parameters/${name}` })),
-    requestBody: { required: true, content: json(bodySchema(body)) },
+    ...(method === 'GET'
+      ? { parameters: [...queryParameters(body), ...shared] }
+      : { parameters: shared, requestBody: { required: true, content: json(bodySchema(body)) } }),
     responses,
   };
 }
+
+const queryParameters = (body: z.ZodObject): Json[] =>
+  Object.entries(body.shape).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: !z.safeParse(schema, undefined).success,
+    schema: { type: 'string' },
+  }));
 
 const rpcName = (method: string): string => `${method[0]?.toUpperCase()}${method.slice(1)}`;
 
@@ -104,8 +115,8 @@ function bodySchema(body: z.ZodObject): Json {
   return schema;
 }
 
-/** @param version of the server */
-export const openApiDocument = (version: string): Json => ({
+/** @param version of the server @param routes by path */
+export const openApiDocument = (version: string, routes: ReadonlyMap<string, Route>): Json => ({
   openapi: '3.1.0',
   info: {
     title: 'Elanus REST v2',
@@ -116,6 +127,8 @@ export const openApiDocument = (version: string): Json => ({
   },
   servers: [{ url: '/' }],
   security: [{}, { bearer: [] }, { basic: [] }],
-  paths: Object.fromEntries(endpoints.map((one) => [`${BASE_PATH}${one.path}`, { post: operation(one) }])),
+  paths: Object.fromEntries(
+    [...routes].map(([path, route]) => [path, { [route.method.toLowerCase()]: operation(path, route) }]),
+  ),
   components,
 });

@@ -14,11 +14,19 @@ export class RestFailure extends Error {
   readonly code: number;
   /** Status of HTTP: 200 for whatever was understood as a call, as clients of Milvus expect. */
   readonly status: number;
+  /** The method that the path is served for, where another one was used. */
+  readonly allow: string | undefined;
 
-  constructor(code: number, message: string, status = 200) {
+  /** @param how the status, with what is beside it */
+  constructor(
+    code: number,
+    message: string,
+    how: number | { readonly status: number; readonly allow: string } = 200,
+  ) {
     super(message);
     this.code = code;
-    this.status = status;
+    this.status = typeof how === 'number' ? how : how.status;
+    this.allow = typeof how === 'number' ? undefined : how.allow;
   }
 }
 

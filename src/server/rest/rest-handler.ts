@@ -4,7 +4,8 @@ import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import type { RestServiceParts } from './rest-service.js';
 
 /** Beginnings of the paths that are REST. */
-export const REST_PATHS: readonly string[] = ['/v2/'];
+export const restPaths = ({ restV1 }: { readonly restV1: boolean }): readonly string[] =>
+  restV1 ? ['/v2/', '/v1/vector/'] : ['/v2/'];
 
 export function restHandler(parts: RestServiceParts): (request: HttpRequest) => Promise<HttpResponse> {
   let loading: Promise<{ answer(request: HttpRequest): Promise<HttpResponse> }> | undefined;

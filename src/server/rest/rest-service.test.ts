@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import type { CallContext, HttpRequest } from '#platform/transport.js';
+import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { schema } from '../../../test/support/proxy-world.js';
 import { RestService } from './rest-service.js';
 
@@ -11,16 +12,24 @@ type Seen = {
   readonly context: CallContext;
 };
 
-function bench({ corsOrigins = [] as string[], answer = async (_seen: Seen): Promise<object> => ({}) } = {}) {
+function bench({
+  corsOrigins = [] as string[],
+  restV1 = false,
+  answer = async (_seen: Seen): Promise<object> => ({}),
+} = {}) {
   const seen: Seen[] = [];
   const logged: unknown[] = [];
-  const calls = {
-    get: (path: string) => (request: object, context: CallContext) => {
-      const one = { path, request: request as Record<string, unknown>, context };
-      seen.push(one);
-      return answer(one);
-    },
-  } as unknown as ReadonlyMap<string, never>;
+  const calls = new Map(
+    Object.values(MilvusServiceDefinition.methods).map(({ name }) => {
+      const path = `/${MilvusServiceDefinition.fullName}/${name}`;
+      const call = (request: object, context: CallContext): Promise<object> => {
+        const one = { path, request: { ...request }, context };
+        seen.push(one);
+        return answer(one);
+      };
+      return [path, call] as const;
+    }),
+  );
   const service = new RestService({
     calls,
     access: {
@@ -35,7 +44,7 @@ function bench({ corsOrigins = [] as string[], answer = async (_seen: Seen): Pro
     gate: undefined,
     clock: { now: () => 1000 },
     logger: { error: (event, fields) => void logged.push({ event, ...fields }) },
-    settings: { corsOrigins, version: '1' },
+    settings: { corsOrigins, version: '1', restV1 },
   });
   const ask = async (path: string, body: string | Uint8Array, more: Partial<HttpRequest> = {}) => {
     const response = await service.answer({

@@ -5,18 +5,19 @@ import type { Logger } from '#platform/logger.js';
 import type { Clock } from '#platform/time.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import { type Answer, jsonText } from '#server/rest/answers/json-text.js';
-import { BodyAccount, readBody } from './body.js';
+import { BodyAccount, readBody, readQuery } from './body.js';
 import { documentAt } from './documents.js';
-import type { Endpoint } from './endpoint.js';
-import { BASE_PATH, endpoints } from './endpoints.js';
 import { checkEncoding, int64AsTextOf, metadataOf, timeoutMsOf } from './headers.js';
 import { Origins } from './origins.js';
 import { RestCall, type RestParts } from './rest-calls.js';
 import { RestFailure, restCodes } from './rest-failure.js';
+import { type Route, routesOf } from './routes.js';
 
 export interface RestSettings {
   /** Origins of web pages that may call, beside those that are served from here. */
   readonly corsOrigins: readonly string[];
+  /** Whether the endpoints of v1 are served beside those of v2. */
+  readonly restV1: boolean;
   /** Version of the server, for the document. */
   readonly version: string;
 }
@@ -27,18 +28,16 @@ export interface RestServiceParts extends RestParts {
   readonly settings: RestSettings;
 }
 
-const byPath: ReadonlyMap<string, Endpoint> = new Map(
-  endpoints.map((one) => [`${BASE_PATH}${one.path}`, one]),
-);
-
 export class RestService {
   readonly #parts: RestServiceParts;
   readonly #origins: Origins;
   readonly #bodies = new BodyAccount();
+  readonly #routes: ReadonlyMap<string, Route>;
 
   constructor(parts: RestServiceParts) {
     this.#parts = parts;
     this.#origins = new Origins(parts.settings.corsOrigins);
+    this.#routes = routesOf(parts.settings);
   }
 
   /** Never throws: whatever goes wrong is an answer. */
@@ -53,11 +52,11 @@ export class RestService {
           body: '',
           headers: this.#origins.preflight(headers),
         };
-      const answer = documentAt(request, this.#parts.settings.version) ?? (await this.#serve(request));
+      const answer = documentAt(request, this.#parts.settings) ?? (await this.#serve(request));
       return { ...answer, headers: { ...answer.headers, ...headers } };
     } catch (error) {
       const failure = this.#failureOf(error, request);
-      const allow = failure.status === 405 ? { allow: 'POST, OPTIONS' } : {};
+      const allow = failure.allow === undefined ? {} : { allow: `${failure.allow}, OPTIONS` };
       return json(
         failure.status,
         { code: failure.code, message: shortened(failure.message) },
@@ -68,25 +67,27 @@ export class RestService {
 
   async #serve(request: HttpRequest): Promise<HttpResponse> {
     const path = request.path.split('?', 1)[0] ?? '';
-    const found = byPath.get(path);
-    if (found === undefined) throw new RestFailure(404, `${path.slice(0, 200)} is no path of REST v2`, 404);
-    if (request.method !== 'POST')
+    const found = this.#routes.get(path);
+    if (found === undefined) throw new RestFailure(404, `${path.slice(0, 200)} is no path of REST`, 404);
+    const { endpoint, method, success } = found;
+    if (request.method !== method)
       throw new RestFailure(
         405,
-        `${request.method} ${path} is not served, POST is: send the body as JSON`,
-        405,
+        `${request.method} ${path} is not served, ${method} is${method === 'POST' ? ': send the body as JSON' : ''}`,
+        { status: 405, allow: method },
       );
     checkEncoding(request.headers);
     const user = await this.#user(request);
-    const { body, values } = readBody(request.body, found.body);
+    const { body, values } =
+      method === 'POST' ? readBody(request.body, endpoint.body) : readQuery(request.path, endpoint.body);
     const release = this.#bodies.take(values);
     try {
       const call = this.#call(request, body, user);
-      const members = await found.answer(body, call);
+      const members = await endpoint.answer(body, call);
       return {
         status: 200,
         contentType: JSON_TYPE,
-        body: jsonText({ code: 0, ...members }, call.int64AsText),
+        body: jsonText({ code: success, ...members }, call.int64AsText),
       };
     } finally {
       release();

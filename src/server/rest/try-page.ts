@@ -97,7 +97,8 @@ const send = async () => {
 };
 const start = async () => {
   const { paths } = await (await fetch('/v2/openapi.json')).json();
-  const items = Object.entries(paths).map(([path, { post }]) => {
+  const posts = Object.entries(paths).filter(([, { post }]) => post !== undefined);
+  const items = posts.map(([path, { post }]) => {
     const item = document.createElement('li');
     const button = document.createElement('button');
     button.textContent = path.replace('/v2/vectordb/', '');

@@ -1,9 +1,22 @@
 // Endpoints below collections/ that change a schema: fields, struct arrays, functions.
 import { z } from 'zod';
+import type { AlterCollectionSchemaRequest_DropRequest } from '#proto/milvus/milvus.js';
 import { FieldSchema } from '#proto/milvus/schema.js';
 import { command, type Endpoint } from '#server/rest/endpoint.js';
+import type { Request } from '#server/rest/rest-calls.js';
 import { fieldOf, fieldShape, functionOf, functionShape, structFieldOf, structShape } from './schemas.js';
 import { name, named, ofCollection, pairsOf, values } from './shapes.js';
+
+type Named = Parameters<typeof named>;
+
+const dropRequest = (
+  body: Named[0],
+  call: Named[1],
+  value: AlterCollectionSchemaRequest_DropRequest,
+): Request<'alterCollectionSchema'> => ({
+  ...named(body, call),
+  action: { op: { $case: 'dropRequest', value } },
+});
 
 const fields: readonly Endpoint[] = [
   command({
@@ -32,18 +45,11 @@ const fields: readonly Endpoint[] = [
     summary: 'Drops a field and its values.',
     body: ofCollection.extend({ fieldName: name }),
     rpc: 'alterCollectionSchema',
-    request: (body, call) => ({
-      ...named(body, call),
-      action: {
-        op: {
-          $case: 'dropRequest',
-          value: {
-            identifier: { $case: 'fieldName', value: body.fieldName },
-            dropFunctionOutputFields: false,
-          },
-        },
-      },
-    }),
+    request: (body, call) =>
+      dropRequest(body, call, {
+        identifier: { $case: 'fieldName', value: body.fieldName },
+        dropFunctionOutputFields: false,
+      }),
   }),
   command({
     path: 'collections/struct_fields/add',
@@ -104,18 +110,11 @@ const functions: readonly Endpoint[] = [
     summary: 'Drops a function together with the field that it fills.',
     body: ofCollection.extend({ functionName: name }),
     rpc: 'alterCollectionSchema',
-    request: (body, call) => ({
-      ...named(body, call),
-      action: {
-        op: {
-          $case: 'dropRequest',
-          value: {
-            identifier: { $case: 'functionName', value: body.functionName },
-            dropFunctionOutputFields: true,
-          },
-        },
-      },
-    }),
+    request: (body, call) =>
+      dropRequest(body, call, {
+        identifier: { $case: 'functionName', value: body.functionName },
+        dropFunctionOutputFields: true,
+      }),
   }),
 ];
 

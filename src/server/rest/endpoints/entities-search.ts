@@ -27,6 +27,14 @@ const vectors = rawJson({
     'A vector for each query: a list of numbers, base64 of its bytes, or {"index": value} for sparse ones.',
 });
 
+/** One vector of float32, as v1 has it. */
+export const vectorShape = rawJson({
+  type: 'array',
+  minItems: 1,
+  items: { type: 'number' },
+  description: 'The vector of the query.',
+});
+
 const functionScore = z.strictObject({
   functions: z.array(functionShape),
   params: values.nullish(),

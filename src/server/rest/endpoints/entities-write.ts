@@ -13,7 +13,7 @@ import { readRows } from '#server/rest/rows/rows-in.js';
 import { keyFilter, keyShape } from './keys.js';
 import { name, named, ofCollection, values } from './shapes.js';
 
-const rows = rawJson({
+export const rowsShape = rawJson({
   type: 'array',
   items: { type: 'object' },
   minItems: 1,
@@ -21,7 +21,7 @@ const rows = rawJson({
     'Rows, each an object with a member for each field; unknown members are dynamic keys where the collection has them.',
 });
 
-const insert = ofCollection.extend({ data: rows, partitionName: z.string().default('') });
+const insert = ofCollection.extend({ data: rowsShape, partitionName: z.string().default('') });
 
 export const writeEndpoints: readonly Endpoint[] = [
   endpoint({
