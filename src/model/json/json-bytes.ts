@@ -1,6 +1,6 @@
 // JSON as the bytes it came as. Walks them once, without making text of what is only passed over, and says where values end; what is not
 // well-formed is left to the readers of text (json-members.ts), which say what is wrong with it.
-import { isSpace } from './json-members.js';
+import { isSpace, parseJsonString } from './json-members.js';
 import { JSON_DEPTH_MAX } from './json-text.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -97,6 +97,12 @@ export function plainStringEnd(bytes: Uint8Array, begin: number): number {
   let at = begin + 1;
   while (special[bytes[at] as number] === 0) at++;
   return bytes[at] === QUOTE ? at : -1;
+}
+
+/** The text that a string stands for. @param begin that of its opening quote @returns undefined when it is no valid one */
+export function stringText(source: JsonBytes, begin: number, end: number): string | undefined {
+  const isPlain = plainStringEnd(source.bytes, begin) === end - 1;
+  return isPlain ? source.text(begin + 1, end - 1) : parseJsonString(source.text(begin, end));
 }
 
 /** The place after the value that begins at `begin`. @returns -1: there is none, it has no end, or is nested too deep */

@@ -4,7 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import { batchOf } from '#model/columns/column.js';
 import { VariableBuilder } from '#model/columns/column-builder.js';
 import { JSON_BYTES_MAX } from '#model/columns/field-column.js';
-import { type JsonBytes, spaceEnd, valueEnd, walkMembers } from '#model/json/json-bytes.js';
+import { type JsonBytes, spaceEnd, stringText, valueEnd, walkMembers } from '#model/json/json-bytes.js';
 import { forEachMember, parseJsonString } from '#model/json/json-members.js';
 import { isJsonObject } from '#model/json/json-text.js';
 import { dynamicField } from '#model/schema/schema-view.js';
@@ -113,7 +113,7 @@ export class JsonColumns {
     const { bytes } = source;
     let known = this.#order[place];
     if (known === undefined || !isSame(bytes, key, known.key)) {
-      const name = parseJsonString(source.text(...key));
+      const name = stringText(source, ...key);
       if (name === undefined) return -1;
       known = this.#byName.get(name);
       if (known === undefined) {

@@ -3,8 +3,15 @@
 import { z } from 'zod';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { parseExactJson } from '#model/json/exact-json.js';
-import { type JsonBytes, jsonBytesOf, spaceEnd, valueEnd, walkMembers } from '#model/json/json-bytes.js';
-import { forEachMember, parseJsonString } from '#model/json/json-members.js';
+import {
+  type JsonBytes,
+  jsonBytesOf,
+  spaceEnd,
+  stringText,
+  valueEnd,
+  walkMembers,
+} from '#model/json/json-bytes.js';
+import { forEachMember } from '#model/json/json-members.js';
 import { quickCheckOf } from './quick-check.js';
 import { missing, notJson, RestFailure } from './rest-failure.js';
 
@@ -95,7 +102,7 @@ export function readObject(source: JsonBytes, begin: number, end: number, schema
   const keys = new Set<string>();
   let values = 0;
   const read = (keyBegin: number, keyEnd: number, at: number): number => {
-    const key = parseJsonString(source.text(keyBegin, keyEnd));
+    const key = stringText(source, keyBegin, keyEnd);
     const valueAt = valueEnd(bytes, at);
     if (key === undefined || valueAt < 0) return -1;
     if (keys.has(key) || key === '__proto__')

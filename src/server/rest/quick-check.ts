@@ -1,11 +1,13 @@
 // Checks of bodies that are as they should be, member by member: a schema with thirty members takes its time for each that is not given. What
 // does not pass is left to the schema as a whole, which says what is wrong.
-import type { z } from 'zod';
+import { z } from 'zod';
 
 type Given = Readonly<Record<string, unknown>>;
 
 interface Member {
   readonly schema: z.ZodType;
+  /** Whether a value stays as it is; what does not may fit all the same. */
+  readonly isPlain: (value: unknown) => boolean;
   /** What stands in the body when the member is not given; undefined: nothing. */
   readonly absent: unknown;
   readonly isRequired: boolean;
@@ -37,7 +39,12 @@ function newCheck(schema: z.ZodObject): QuickCheck {
     for (const key in given) {
       const member = members.get(key);
       if (member === undefined) return undefined;
-      const { success, data } = member.schema.safeParse(given[key]);
+      const value = given[key];
+      if (member.isPlain(value)) {
+        body[key] = value;
+        continue;
+      }
+      const { success, data } = member.schema.safeParse(value);
       if (!success) return undefined;
       if (data !== undefined) body[key] = data;
     }
@@ -52,5 +59,23 @@ function newCheck(schema: z.ZodObject): QuickCheck {
 
 function memberOf(schema: z.ZodType): Member {
   const { success, data } = schema.safeParse(undefined);
-  return { schema, absent: data, isRequired: !success };
+  return { schema, isPlain: plainOf(schema), absent: data, isRequired: !success };
 }
+
+const never = (): boolean => false;
+
+/** For the kinds of values that most bodies have; a schema with checks of its own is asked itself. */
+function plainOf(schema: unknown): (value: unknown) => boolean {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return plainOf(schema.unwrap());
+  if (schema instanceof z.ZodArray && hasNoChecks(schema)) return plainListOf(schema.element);
+  if (schema instanceof z.ZodString && hasNoChecks(schema)) return (value) => typeof value === 'string';
+  if (schema instanceof z.ZodBoolean && hasNoChecks(schema)) return (value) => typeof value === 'boolean';
+  return never;
+}
+
+function plainListOf(element: unknown): (value: unknown) => boolean {
+  const isPlain = plainOf(element);
+  return (value) => Array.isArray(value) && value.every(isPlain);
+}
+
+const hasNoChecks = (schema: z.ZodType): boolean => (schema.def.checks?.length ?? 0) === 0;

@@ -28,10 +28,21 @@ export const levelOf = (level: z.output<typeof consistencyLevel>): ConsistencyLe
 
 /** A value as the messages have it, where all values are text. */
 export const valueText = (value: unknown): string =>
-  typeof value === 'string' ? value : jsonText(value as Answer, false);
+  typeof value === 'string'
+    ? value
+    : typeof value === 'number'
+      ? String(value)
+      : jsonText(value as Answer, false);
 
-export const pairsOf = (object: Readonly<Record<string, unknown>> = {}): KeyValuePair[] =>
-  Object.entries(object).map(([key, value]) => ({ key, value: valueText(value) }));
+/** What is undefined is not said. */
+export function pairsOf(object: Readonly<Record<string, unknown>> = {}): KeyValuePair[] {
+  const pairs: KeyValuePair[] = [];
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (value !== undefined) pairs.push({ key, value: valueText(value) });
+  }
+  return pairs;
+}
 
 export const pairAnswer = (pairs: readonly KeyValuePair[]): Answer =>
   pairs.map(({ key, value }) => ({ key, value }));
