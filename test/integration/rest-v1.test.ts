@@ -94,6 +94,8 @@ describe('REST v1', () => {
         { distance: 2, key: expect.any(String), title: 'two' },
       ],
     });
+    const far = await ask('search', { ...search, params: { radius: 1 } });
+    expect((far.data as { readonly title: string }[]).map(({ title }) => title)).toEqual(['one']);
     expect(
       await ask('upsert', { collectionName: name, data: [{ key, words: [1, 1], title: 'uno' }] }),
     ).toMatchObject({

@@ -55,18 +55,25 @@ const parameters: Readonly<Record<string, Json>> = {
   ),
 };
 
-const components: Json = {
+/** @param successes codes of what worked */
+const componentsOf = (successes: readonly number[]): Json => ({
   schemas: {
     Answer: {
       type: 'object',
       required: ['code', 'data'],
       properties: {
-        code: { const: 0 },
+        code: { enum: successes },
         data: {},
         message: { type: 'string' },
         cost: { type: 'integer' },
         topks: { type: 'array', items: { type: 'integer' }, description: 'Number of hits of each query.' },
         recalls: { type: 'array', items: { type: 'number' } },
+        aggBuckets: { type: 'array', items: { type: 'object' }, description: 'Buckets of the hits.' },
+        aggTopks: {
+          type: 'array',
+          items: { type: 'integer' },
+          description: 'Number of buckets of each query.',
+        },
       },
       additionalProperties: false,
     },
@@ -82,7 +89,7 @@ const components: Json = {
     bearer: { type: 'http', scheme: 'bearer', description: '`user:password`, or a token.' },
     basic: { type: 'http', scheme: 'basic' },
   },
-};
+});
 
 function operation(path: string, { endpoint, method }: Route): Json {
   const { path: own, summary, body, calls } = endpoint;
@@ -130,5 +137,5 @@ export const openApiDocument = (version: string, routes: ReadonlyMap<string, Rou
   paths: Object.fromEntries(
     [...routes].map(([path, route]) => [path, { [route.method.toLowerCase()]: operation(path, route) }]),
   ),
-  components,
+  components: componentsOf([...new Set([...routes.values()].map(({ success }) => success))]),
 });

@@ -9,7 +9,8 @@ import { JsonText } from '#server/rest/answers/json-text.js';
 import { rawJson, readObject } from '#server/rest/body.js';
 import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
 import type { Request, RestCall } from '#server/rest/rest-calls.js';
-import { missing, RestFailure } from '#server/rest/rest-failure.js';
+import { missing } from '#server/rest/rest-failure.js';
+import { aggregationOf, aggregationShape, bucketsAnswer } from '#server/rest/rows/aggregation.js';
 import { int64s } from '#server/rest/rows/cells.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
 import { queryVectors, searchedField } from '#server/rest/rows/query-vectors.js';
@@ -63,7 +64,7 @@ const searchBody = searches.extend({
   filter: z.string().default(''),
   exprParams: values.optional(),
   searchParams: values.optional(),
-  searchAggregation: values.optional(),
+  searchAggregation: aggregationShape.optional(),
   orderByFields: orderFields.optional(),
 });
 
@@ -111,10 +112,10 @@ const hybrid = {
       requests,
       outputFields: body.outputFields,
       rankParams: pairsOf({
-        ...(body.rerank?.strategy === undefined ? {} : { strategy: body.rerank.strategy }),
-        ...(body.rerank?.params === undefined ? {} : { params: body.rerank.params }),
+        strategy: body.rerank?.strategy,
+        params: body.rerank?.params,
         limit: body.limit,
-        ...(body.offset === undefined ? {} : { offset: body.offset }),
+        offset: body.offset,
         ...groupParams(body),
       }),
       ...scoreOf(body),
@@ -131,11 +132,6 @@ export const searchEndpoints: readonly Endpoint[] = [
     body: searchBody,
     calls: ['search'],
     answer: async (body, call) => {
-      if (body.searchAggregation !== undefined)
-        throw new RestFailure(
-          3000,
-          'searchAggregation is not supported over REST in this version; leave it out',
-        );
       const { schema } = await call.collection(body.collectionName, 'search');
       const request = { ...readParts(body, call), ...searchInput(schema, body), ...scoreOf(body) };
       const { results } = await call.rpc('search', {
@@ -145,15 +141,20 @@ export const searchEndpoints: readonly Endpoint[] = [
         exprTemplateValues: templateValues(body.exprParams),
         outputFields: body.outputFields,
         searchParams: pairsOf({
-          ...(body.annsField === '' ? {} : { anns_field: body.annsField }),
+          anns_field: body.annsField === '' ? undefined : body.annsField,
           topk: body.limit,
-          ...(body.offset === undefined ? {} : { offset: body.offset }),
+          offset: body.offset,
           ...groupParams(body),
-          ...(body.orderByFields === undefined ? {} : { order_by_fields: orderText(body.orderByFields) }),
+          order_by_fields: body.orderByFields && orderText(body.orderByFields),
           ...snakeParams(body.searchParams),
         }),
+        ...(body.searchAggregation === undefined
+          ? {}
+          : { searchAggregation: aggregationOf(body.searchAggregation) }),
       });
-      return hitsAnswer(results, schema, body.outputFields, call);
+      const answer = hitsAnswer(results, schema, body.outputFields, call);
+      if (body.searchAggregation === undefined || results === undefined) return answer;
+      return new Whole({ ...answer.members, ...bucketsAnswer(results) });
     },
   }),
   endpoint({ path: 'entities/hybrid_search', ...hybrid }),
@@ -197,19 +198,19 @@ function subRequest(
     searchParams: pairsOf({
       anns_field: field.name,
       topk: sub.limit,
-      ...(sub.offset === undefined ? {} : { offset: sub.offset }),
-      ...(sub.metricType === undefined ? {} : { metric_type: sub.metricType }),
-      ...(sub.params === undefined ? {} : { params: sub.params }),
-      ...(sub.ignoreGrowing === undefined ? {} : { ignore_growing: sub.ignoreGrowing }),
-      ...(sub.groupingField === undefined ? {} : { group_by_field: sub.groupingField }),
+      offset: sub.offset,
+      metric_type: sub.metricType,
+      params: sub.params,
+      ignore_growing: sub.ignoreGrowing,
+      group_by_field: sub.groupingField,
     }),
   };
 }
 
 const groupParams = (body: z.output<typeof groups>): Readonly<Record<string, unknown>> => ({
-  ...(body.groupingField === undefined ? {} : { group_by_field: body.groupingField }),
-  ...(body.groupSize === undefined ? {} : { group_size: body.groupSize }),
-  ...(body.strictGroupSize === undefined ? {} : { strict_group_size: body.strictGroupSize }),
+  group_by_field: body.groupingField,
+  group_size: body.groupSize,
+  strict_group_size: body.strictGroupSize,
 });
 
 const scoreOf = ({
@@ -222,13 +223,12 @@ const scoreOf = ({
     : { functionScore: { functions: score.functions.map(functionOf), params: pairsOf(score.params ?? {}) } };
 
 /** `metricType` as `metric_type`; what is a key of its own already stays. */
-const snakeParams = (params: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(
-    Object.entries(params).map(([key, value]) => [
-      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      value,
-    ]),
-  );
+function snakeParams(params: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  const named: Record<string, unknown> = {};
+  for (const key of Object.keys(params))
+    named[key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = params[key];
+  return named;
+}
 
 function hitsAnswer(
   results: SearchResultData | undefined,

@@ -19,6 +19,7 @@ import { rowsShape, writeEndpoints } from '#server/rest/endpoints/entities-write
 import { keyShape } from '#server/rest/endpoints/keys.js';
 import { enumName, name, named, ofCollection, ofDatabase, texts } from '#server/rest/endpoints/shapes.js';
 import { missing, RestFailure } from '#server/rest/rest-failure.js';
+import { aggregationShape } from '#server/rest/rows/aggregation.js';
 
 export const V1_PATH = '/v1/vector/';
 
@@ -51,8 +52,11 @@ function as<Body extends z.ZodObject>(
     summary: to.summary,
     calls: to.calls,
     answer: async (given, call) => {
-      const { data } = await to.answer(to.body.parse(bodyOf(given as z.output<Body>)), call);
-      return { data: dataOf === undefined ? data : dataOf(data) };
+      const { data, aggBuckets, aggTopks } = await to.answer(
+        to.body.parse(bodyOf(given as z.output<Body>)),
+        call,
+      );
+      return { data: dataOf === undefined ? data : dataOf(data), aggBuckets, aggTopks };
     },
   };
 }
@@ -151,10 +155,19 @@ export const v1Endpoints: readonly EndpointV1[] = [
   as(of('entities/query', readEndpoints), { path: 'query', body: query, bodyOf: (body) => body }),
   as(of('entities/search', searchEndpoints), {
     path: 'search',
-    body: query.extend({ filter: z.string().optional(), vector: vectorShape }),
-    bodyOf: ({ vector, ...body }) => {
+    body: query.extend({
+      filter: z.string().optional(),
+      vector: vectorShape,
+      params: z.record(z.string(), z.number()).optional(),
+      searchAggregation: aggregationShape.optional(),
+    }),
+    bodyOf: ({ vector, params, ...body }) => {
       if (!vector.text.startsWith('[')) return missing('vector is required: a list of numbers');
-      return { ...body, data: new RawJson(jsonBytesOfText(`[${vector.text}]`)) };
+      return {
+        ...body,
+        data: new RawJson(jsonBytesOfText(`[${vector.text}]`)),
+        ...(params === undefined ? {} : { searchParams: { params } }),
+      };
     },
   }),
 ];
