@@ -1,8 +1,12 @@
 // A day of the Node client's HttpClient, unmodified: everything it can ask for that has something behind it, on the port of gRPC.
 import { HttpClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { type Elanus, open } from '#server/open.js';
 import { vectorOf } from './support.js';
+
+/** One list for each vector. */
+const hitLists = z.array(z.array(z.object({ distance: z.number(), id: z.string(), color: z.string() })));
 
 const DIM = 4;
 const collectionName = 'books';
@@ -90,11 +94,7 @@ describe.each([0, 1])('HttpClient, gRPC threads %i', (grpcThreads) => {
     });
     expect(found).toMatchObject({ code: 0, topks: [3, 3] });
     // The client cuts the flat list by itself.
-    const [first = [], second = []] = found.data as unknown as {
-      distance: number;
-      id: string;
-      color: string;
-    }[][];
+    const [first = [], second = []] = hitLists.parse(found.data);
     expect([first.length, second.length]).toEqual([3, 3]);
     expect(first[0]).toEqual({ distance: 0, id: '7', color: 'blue' });
     expect(second[0]).toEqual({ distance: 0, id: '8', color: 'red' });
