@@ -45,7 +45,9 @@ export const unaryMethodsOf = (service: ServiceDefinition): ServiceMethod[] =>
       name: definition.name,
       path: `/${service.fullName}/${definition.name}`,
       definition,
-      status: statusPlace(definition.responseType),
+      get status() {
+        return statusPlace(definition.responseType);
+      },
     }));
 
 /** @param steps outermost first */

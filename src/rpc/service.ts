@@ -78,7 +78,19 @@ export type StatusPlace =
 /** AlterCollectionSchema alone has its status under a name of its own. */
 const STATUS_FIELDS = ['status', 'alterStatus'];
 
+const statusPlaces = new WeakMap<object, StatusPlace>();
+
+/** Found out when it is first asked for: there are hundreds of methods, and a process calls few of them. */
 export function statusPlace(responseType: unknown): StatusPlace {
+  const type = codec(responseType);
+  const known = statusPlaces.get(type);
+  if (known !== undefined) return known;
+  const place = placeIn(responseType);
+  statusPlaces.set(type, place);
+  return place;
+}
+
+function placeIn(responseType: unknown): StatusPlace {
   const message = withDefaults(responseType, {});
   if ('errorCode' in message && 'reason' in message) return { kind: 'itself' };
   const name = STATUS_FIELDS.find((field) => field in message);
@@ -130,10 +142,9 @@ export function remoteClient<D extends ServiceDefinition>(
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
     const path = `/${definition.fullName}/${method.name}`;
-    const place = statusPlace(method.responseType);
     const once = async (request: Uint8Array, context: CallContext): Promise<object> => {
       const response = decodeResponse(method, await call(path, request, context));
-      const failure = errorOfStatus(statusIn(place, response));
+      const failure = errorOfStatus(statusIn(statusPlace(method.responseType), response));
       if (failure !== undefined) throw failure;
       return response;
     };
