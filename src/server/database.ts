@@ -61,8 +61,11 @@ export async function openDatabase(folder: string | undefined, options: OpenOpti
   try {
     const config = Object.freeze({ ...defaultConfig, port: 0, ...settings });
     const node = await alive.during(startNode(platform, config, { onBusy: (isBusy) => alive.hold(isBusy) }));
-    return databaseOf(node, () => alive.during(closeBoth(node, platform, folder !== undefined)));
+    return databaseOf(node, () =>
+      alive.during(closeBoth(node, platform, folder !== undefined)).finally(() => alive.end()),
+    );
   } catch (error) {
+    alive.end();
     await platform.close().catch(() => {}); // Why it did not start is the better reason.
     throw error;
   }

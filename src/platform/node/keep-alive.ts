@@ -10,11 +10,16 @@ export class KeepAlive {
 
   hold(isHeld: boolean): void {
     this.#held += isHeld ? 1 : -1;
-    if (this.#held > 0) this.#timer ??= setInterval(() => {}, FOREVER_MS);
-    else {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }
+    // One timer for all calls: making one for each would cost more than what it is for.
+    this.#timer ??= setInterval(() => {}, FOREVER_MS);
+    if (this.#held > 0) this.#timer.ref();
+    else this.#timer.unref();
+  }
+
+  /** Nothing is held any more. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   async during<T>(work: Promise<T>): Promise<T> {
