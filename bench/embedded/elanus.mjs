@@ -85,7 +85,7 @@ async function loaded(transport) {
 }
 
 const inProcess = {
-  name: 'elanus, in process',
+  name: 'elanus, calls in process',
   durability: 'fsync before the answer',
   widths: graphWidths,
   async load(set, folder) {
@@ -154,6 +154,67 @@ function idsOf(packed) {
   return ids;
 }
 
+async function declarationOf({ dim, metric }) {
+  const { bool, collection, floatVector, int64 } = await dist('client/connect.js');
+  const { index_type: type, ...rest } = indexParameters({ metric });
+  const { metric_type: _metric, ...params } = rest;
+  const passing = Object.fromEntries(PASS_SHARES.map((share) => [passColumn(share), bool()]));
+  return collection(name, {
+    id: int64().primaryKey(),
+    ...passing,
+    v: floatVector(dim).index({ type, metric, params }),
+  });
+}
+
+const typed = {
+  ...inProcess,
+  name: 'elanus, typed client',
+  async load(set, folder) {
+    const { open } = await dist('server/open.js');
+    const database = await open(folder, { logLevel: 'error', listen: false });
+    const rows = database.client().collection(await declarationOf(set));
+    await rows.create();
+    const flags = PASS_SHARES.map((share) => flagsOf(set.rows, share));
+    const begin = performance.now();
+    for (let row = 0; row < set.rows; row += BATCH) {
+      const end = Math.min(set.rows, row + BATCH);
+      await rows.insert.columns({
+        id: BigInt64Array.from({ length: end - row }, (_, i) => BigInt(row + i)),
+        ...Object.fromEntries(
+          PASS_SHARES.map((share, i) => [
+            passColumn(share),
+            Array.from(flags[i].subarray(row, end), Boolean),
+          ]),
+        ),
+        v: set.base.subarray(row * set.dim, end * set.dim),
+      });
+    }
+    const inserted = performance.now();
+    await rows.flush();
+    await indexed(database.transport());
+    const built = performance.now();
+    await rows.load();
+    await database.close();
+    return { insertMs: inserted - begin, buildMs: built - inserted };
+  },
+  async open(set, folder) {
+    const { open } = await dist('server/open.js');
+    const database = await open(folder, { logLevel: 'error', listen: false });
+    const rows = database.client().collection(await declarationOf(set));
+    const ask = async (query, limit, width, where) =>
+      Array.from(
+        (await rows.search('v', query, { limit, params: { ef: width }, consistency: 'eventually', where }))
+          .ids,
+        Number,
+      );
+    return {
+      search: (query, k, width) => ask(query, k, width),
+      filtered: (query, k, width, share) => ask(query, k, width, (f) => f[passColumn(share)].eq(true)),
+      close: () => database.close(),
+    };
+  },
+};
+
 const sdk = {
   name: 'elanus, Milvus SDK',
   durability: 'fsync before the answer',
@@ -220,4 +281,4 @@ const sdk = {
   },
 };
 
-export const engines = [inProcess, sdk];
+export const engines = [typed, inProcess, sdk];
