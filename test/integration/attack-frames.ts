@@ -1,6 +1,7 @@
 // HTTP/2 written by hand, for peers that no library would be: frames of any kind and length, headers in plain HPACK, and a socket that counts
 // what comes back without understanding more of it than it must.
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export const frameType = {
   data: 0,
@@ -94,13 +95,23 @@ export interface Peer {
   send(...parts: readonly Uint8Array[]): Promise<void>;
 }
 
-export async function peer(port: number): Promise<Peer> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+/** What a peer over TLS says it speaks, and whom it trusts. */
+export interface PeerTls {
+  readonly ca: string;
+  readonly protocol: 'h2' | 'http/1.1';
+}
+
+/** @param tls not given: plain text, from the first byte on the peer's */
+export async function peer(port: number, tls?: PeerTls): Promise<Peer> {
+  const at = { port, host: '127.0.0.1', noDelay: true };
+  const socket =
+    tls === undefined ? connect(at) : connectTls({ ...at, ca: tls.ca, ALPNProtocols: [tls.protocol] });
+  socket.setMaxListeners(0); // One for each write that waits.
   const pieces: Buffer[] = [];
   socket.on('data', (piece) => void pieces.push(piece));
   socket.on('error', () => {});
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  await new Promise<void>((resolve) => socket.once('connect', resolve));
+  await new Promise<void>((resolve) => socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve));
   return {
     socket,
     received: () => Buffer.concat(pieces),

@@ -15,10 +15,10 @@ import {
   peer,
   preface,
 } from './attack-frames.js';
-import { attackedServer, flood, MiB, SERVICE, within, word } from './attack-world.js';
+import { attackedServer, flood, MiB, meetings, SERVICE, within, word } from './attack-world.js';
 
 const server = attackedServer();
-const { attacker, isServed, peakBytes, survived } = server;
+const { attacker, isServed, survived } = server;
 
 describe('headers of a call that no client sends:', () => {
   /** Sends one call and then one that is sound: the connection goes on, or is cut. */
@@ -93,7 +93,7 @@ describe('headers of a call that no client sends:', () => {
   });
 
   test('values that are no base64, and times that are none, answer or refuse that call alone', async () => {
-    const session = http2Connect(`http://${server.address}`);
+    const session = http2Connect(server.origin);
     const status = (more: object): Promise<number> =>
       new Promise((resolve) => {
         const stream = session.request({
@@ -119,9 +119,10 @@ describe('headers of a call that no client sends:', () => {
   });
 });
 
-describe('messages:', () => {
+describe.each(meetings)('messages, %s:', (meeting) => {
+  const attacked = attackedServer(meeting);
   const sent = (bytes: Uint8Array, more: object = {}): Promise<number> => {
-    const session = http2Connect(`http://${server.address}`);
+    const session = http2Connect(attacked.origin, attacked.ca === undefined ? {} : { ca: attacked.ca });
     session.on('error', () => {});
     return new Promise<number>((resolve) => {
       const stream = session.request({
@@ -179,10 +180,10 @@ describe('messages:', () => {
     ['with a text that is no UTF-8', () => whole(Buffer.from([0x1a, 2, 0xc3, 0x28])), {}, [0, 3]],
     ['with a field of the wrong kind', () => whole(Buffer.from([0x18, 1])), {}, [0, 3]],
   ])('%s', async (_what, bytes, more, codes) => {
-    const before = peakBytes();
+    const before = attacked.peakBytes();
     expect(codes).toContain(await sent(bytes(), more));
-    await isServed();
-    expect(peakBytes() - before).toBeLessThan(250 * MiB);
+    await attacked.isServed();
+    expect(attacked.peakBytes() - before).toBeLessThan(250 * MiB);
   });
 });
 
@@ -253,6 +254,6 @@ describe('HTTP:', () => {
     '/management/stop',
   ])('a page of Milvus that others had open is not there: %s', async (path) => {
     for (const method of ['GET', 'POST'])
-      expect((await fetch(`http://${server.address}${path}?token=by-dev`, { method })).status).toBe(404);
+      expect((await fetch(`${server.origin}${path}?token=by-dev`, { method })).status).toBe(404);
   });
 });

@@ -128,8 +128,10 @@ async function day() {
     equal(await count(client), ROWS + MORE - 1);
     equal(await nearest(client, ROWS + 5, `id >= ${ROWS}`), [3, ROWS + 5]);
     equal((await nearest(client, 0))[1] === 0, false);
-    await client.closeConnection();
+  });
+  await check('closes while a client is connected', async () => {
     await database.close();
+    await client.closeConnection();
   });
   process.exit(checks.end());
 }

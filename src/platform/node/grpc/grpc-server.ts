@@ -25,14 +25,28 @@ const CHECK_MS = 1000;
 /** Between two pings that find connections whose other end is gone, and for their answers, in ms. */
 const PING_MS = 60_000;
 const PING_ANSWER_MS = 20_000;
+/** A client has this long for its preface and its settings, in ms. Over TLS nothing was read before. */
+const GREETING_MS = 10_000;
+/** Deno 2.9 ends the process with a failed assertion when a server says goodbye to some clients (GOAWAY). */
+const isDeno = process.versions.deno !== undefined;
+
+interface SessionState {
+  /** When it was opened, or was sent its last ping, in ms of the monotonic clock. */
+  pingMs: number;
+  /** For the answer to a ping. */
+  isWaiting: boolean;
+  /** Its settings have come. */
+  isGreeted: boolean;
+}
 
 export class GrpcServer {
   readonly #methods: ReadonlyMap<string, MethodHandler>;
   readonly #limits: CallLimits;
   readonly #http2: Http2Server;
-  /** With the time of the last ping, in ms of the monotonic clock; when it waits for the answer. */
-  readonly #sessions = new Map<ServerHttp2Session, { pingMs: number; isWaiting: boolean }>();
+  readonly #sessions = new Map<ServerHttp2Session, SessionState>();
   readonly #calls = new Set<GrpcCall>();
+  /** In Deno only. */
+  readonly #sockets = new Set<Socket>();
   readonly #checks: NodeJS.Timeout;
   #isStopping = false;
 
@@ -54,13 +68,17 @@ export class GrpcServer {
   /** Takes over a connection, from its first byte on. */
   accept(socket: Socket): void {
     this.#http2.emit('connection', socket);
+    if (!isDeno) return;
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   /** No new calls; running ones go on, and connections close when theirs have ended. */
   stop(): void {
     this.#isStopping = true;
     for (const call of [...this.#calls]) call.stop();
-    for (const session of this.#sessions.keys()) session.close();
+    if (isDeno) this.#leaveSilently();
+    else for (const session of this.#sessions.keys()) session.close();
   }
 
   destroy(): void {
@@ -68,11 +86,20 @@ export class GrpcServer {
     for (const session of this.#sessions.keys()) session.destroy();
   }
 
+  /** Ends the connections below HTTP/2, once no call is left. */
+  #leaveSilently(): void {
+    if (this.#calls.size === 0) for (const socket of this.#sockets) socket.destroySoon();
+  }
+
   #opened(session: ServerHttp2Session): void {
-    this.#sessions.set(session, { pingMs: performance.now(), isWaiting: false });
+    const state = { pingMs: performance.now(), isWaiting: false, isGreeted: false };
+    this.#sessions.set(session, state);
+    session.once('remoteSettings', () => {
+      state.isGreeted = true;
+    });
     session.on('error', () => {}); // Its close follows.
     session.once('close', () => this.#sessions.delete(session));
-    if (this.#isStopping) session.close();
+    if (this.#isStopping && !isDeno) session.close();
   }
 
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
@@ -104,13 +131,10 @@ export class GrpcServer {
       );
       return;
     }
-    const call = new GrpcCall(
-      stream,
-      headers,
-      handler,
-      this.#limits,
-      (ended) => void this.#calls.delete(ended),
-    );
+    const call = new GrpcCall(stream, headers, handler, this.#limits, (ended) => {
+      this.#calls.delete(ended);
+      if (isDeno && this.#isStopping) this.#leaveSilently();
+    });
     this.#calls.add(call);
     call.start();
   }
@@ -119,13 +143,15 @@ export class GrpcServer {
     const nowMs = performance.now();
     for (const call of this.#calls) call.check(nowMs);
     for (const [session, state] of this.#sessions) {
-      if (state.isWaiting) {
+      if (!state.isGreeted) {
+        if (nowMs - state.pingMs > GREETING_MS) session.destroy();
+      } else if (state.isWaiting) {
         if (nowMs - state.pingMs > PING_ANSWER_MS) session.destroy();
       } else if (nowMs - state.pingMs > PING_MS) this.#ping(session, state, nowMs);
     }
   }
 
-  #ping(session: ServerHttp2Session, state: { pingMs: number; isWaiting: boolean }, nowMs: number): void {
+  #ping(session: ServerHttp2Session, state: SessionState, nowMs: number): void {
     state.pingMs = nowMs;
     if (session.destroyed) return;
     state.isWaiting = session.ping((error) => {
