@@ -100,6 +100,22 @@ export const plants = {
       'void catalog.saveCollection(replacePartitions(record, replacements)).catch(() => {}); return { record, replacements: new Map() };',
     ),
   ),
+  'grants-outlive-names': plant(
+    'a collection is dropped or renamed, and the grants that name it stay',
+    edit(
+      'roles/root-coord/users/users-catalog.js',
+      'return next === this.record ? [] : [this.#records.put(next)];',
+      'return [];',
+    ),
+  ),
+  'grant-not-awaited': plant(
+    'a change of rights is confirmed before it is durable',
+    edit(
+      'roles/root-coord/users/users-catalog.js',
+      'await commitChanges(this.#store, [this.#records.put(next)]);',
+      'void commitChanges(this.#store, [this.#records.put(next)]).catch(() => {});',
+    ),
+  ),
   'truncation-behind-unsaved': plant(
     'the log is cut although shards have not saved what is in it',
     edit(

@@ -11,6 +11,8 @@ import { Definitions } from './definitions.js';
 import { checkDisk } from './disk-check.js';
 import { Faults } from './faults.js';
 import { CollectionModel, Violation } from './model.js';
+import { Names } from './names.js';
+import { NamesClient } from './names-client.js';
 import { Scenarios } from './scenarios.js';
 import { Trace } from './trace.js';
 import { type SimCollection, Workload } from './workload.js';
@@ -51,6 +53,7 @@ class Run {
   readonly #collections: readonly SimCollection[];
   readonly #client: SimClient;
   readonly #definitions: Definitions;
+  readonly #names: Names;
   readonly #scenarios: Scenarios;
   readonly trace: Trace;
   readonly workload: Workload;
@@ -94,6 +97,11 @@ class Run {
       processes: this.processes,
       workload: this.workload,
       definitions: this.#definitions,
+    });
+    this.#names = new Names({
+      ...common,
+      client: new NamesClient(network, PUBLIC_ADDRESS),
+      random: seededRandom(world.random.nextUint32()),
     });
     this.#collections = collections;
     this.#client = client;
@@ -180,6 +188,7 @@ class Run {
     const breaking = this.#faults.run();
     const working = Array.from({ length: CLIENTS }, (_, id) => this.workload.run(id, perClient));
     const changing = nextFloat(this.#random) < 0.7 ? [this.#definitions.run(perClient)] : [];
+    if (nextFloat(this.#random) < 0.5) changing.push(this.#names.run(perClient));
     await Promise.race([
       Promise.all([...working, ...changing]),
       breaking.then(() => new Promise<never>(() => {})),
@@ -188,10 +197,12 @@ class Run {
     await breaking;
     await this.#cluster.world.timers.sleep(DRAIN_MS);
     await this.#definitions.finish(this.#untilReady);
+    await this.#names.finish(this.#untilReady);
   }
 
   async #compare(): Promise<void> {
     for (const collection of this.#collections) await this.workload.checkAll(collection, this.#untilReady);
+    await this.#names.compare(this.#untilReady);
   }
 
   readonly #untilReady = async (call: () => Promise<boolean>): Promise<void> => {
