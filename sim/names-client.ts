@@ -51,7 +51,7 @@ export class NamesClient {
     await this.#service.dropAlias({ alias }, this.#context());
   }
 
-  /** Of a collection, by its name or an alias; undefined: nothing has the name. */
+  /** The id of a collection, by its name or an alias; undefined: nothing has the name. */
   async idOf(collectionName: string): Promise<bigint | undefined> {
     try {
       return (await this.#service.describeCollection({ collectionName }, this.#context())).collectionID;

@@ -14,6 +14,7 @@ import { ResourceGroupMethods } from '#roles/proxy/nodes/resource-group-methods.
 import { SegmentMethods } from '#roles/proxy/nodes/segment-methods.js';
 import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
 import { QueryMethods } from '#roles/proxy/query/query-methods.js';
+import { ReplicationMethods } from '#roles/proxy/replication/replication-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
 import { BackupMethods } from '#roles/proxy/users/backup-methods.js';
 import { CredentialMethods } from '#roles/proxy/users/credential-methods.js';
@@ -51,5 +52,6 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new RoleMethods(parts),
     ...new GrantMethods(parts),
     ...new BackupMethods(parts),
+    ...new ReplicationMethods(),
   };
 }

@@ -234,6 +234,12 @@ export const requestFields = {
   },
   selectGrant: { base, entity: 'used' },
   backupRBAC: { base },
+  registerLink: {},
+  getReplicateConfiguration: {},
+  updateReplicateConfiguration: {
+    replicateConfiguration: 'used',
+    forcePromote: { refused: 'no other cluster is there that could be the primary' },
+  },
   restoreRBAC: { base, RBACMeta: 'used' },
   createPrivilegeGroup: { base, groupName: 'used' },
   dropPrivilegeGroup: { base, groupName: 'used' },

@@ -78,5 +78,8 @@ export class SessionMethods {
     return { response: systemInfo({ nodes, milvusVersion }), componentName: `proxy${serverId}` };
   };
 
+  /** No other address is better than the one that the caller has. */
+  readonly registerLink: PublicHandler<'registerLink'> = async () => ({});
+
   readonly dummy: PublicHandler<'dummy'> = async () => ({ response: 'ok' });
 }
