@@ -48,6 +48,8 @@ export interface IndexSearchInput {
   readonly excludedNodes?: Uint8Array;
   /** Rows that are not excluded, when `excluded` is given. */
   readonly passing?: number;
+  /** Walks among these rows were given up for a scan by codes lately: none is tried. */
+  readonly skipsWalk?: boolean;
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
@@ -57,6 +59,8 @@ export interface IndexSearchOutput extends SearchOutput {
   readonly computed?: number;
   /** Walks of a graph that were given up for another plan, for explain. */
   readonly givenUp?: number;
+  /** Those of them that a scan by codes took the place of. */
+  readonly scanned?: number;
 }
 
 /** The workers of the platform, as far as indexes need them; said structurally because the platform's folder comes later. */

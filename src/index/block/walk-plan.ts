@@ -81,6 +81,13 @@ export function planWalk(question: WalkQuestion): WalkPlan {
   return best;
 }
 
+/** What a walk over two hops keeps beyond k, as a part of what a walk over all nodes does: it meets more of the near rows a step. */
+const TWO_HOP_WIDTH = 1 / 3;
+
+/** Results that a walk over two hops keeps to find as many of the best `k` as a walk without a filter that keeps `ef`. */
+export const twoHopWidth = (ef: number, k: number): number =>
+  Math.max(1, Math.ceil(k + Math.max(0, ef - k) * TWO_HOP_WIDTH));
+
 /** How long a walk that keeps what counts may go on. */
 export interface WalkLimits {
   /** Results that it keeps. */

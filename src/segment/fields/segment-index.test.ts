@@ -56,17 +56,17 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
   }
 });
 
-it('brings bits that are searched by again into the order of the nodes, once', async () => {
+/** An index of eight nodes, node n is row 7 - n, which answers as `search` and says `scanned` of each query. */
+function filteredIndex(scanned = 0) {
   const asked: IndexSearchInput[] = [];
   const tasks = {
     graphSearch: (input: IndexSearchInput) => {
       asked.push(input);
-      return search(input);
+      return { ...search(input), scanned };
     },
   };
   const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 1 });
   const region = workers.allocate(65_536, 65_536);
-  // Node n is row 7 - n.
   new Uint32Array(region.memory.buffer, 1024, 8).set([7, 6, 5, 4, 3, 2, 1, 0]);
   const placement = {
     indexType: 'HNSW',
@@ -82,17 +82,32 @@ it('brings bits that are searched by again into the order of the nodes, once', a
   const index = new SegmentIndex(workers, { region, placement, bytes: 1, task: 'graphSearch' }, 'key');
   const store = { place: { dim: DIM, vectorsOffset: 0 }, vectorBytes: DIM * 4 };
   const vectors = { region, store, hold: <T>(task: () => Promise<T>) => task() };
-  const searchBy = async (excluded: Uint8Array) => {
+  return async (excluded: Uint8Array) => {
     await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, passing: 6, excluded });
-    return asked.at(-1)?.excludedNodes;
+    return asked.at(-1);
   };
+}
+
+it('brings bits that are searched by again into the order of the nodes, once', async () => {
+  const searchBy = filteredIndex();
+  const nodesBy = async (excluded: Uint8Array) => (await searchBy(excluded))?.excludedNodes;
   const filter = Uint8Array.of(0b0000_0011);
   // Bits that no other search has need not be brought into an order.
-  expect(await searchBy(filter)).toBeUndefined();
-  const byNode = await searchBy(filter);
+  expect(await nodesBy(filter)).toBeUndefined();
+  const byNode = await nodesBy(filter);
   expect(byNode?.[0]).toBe(0b1100_0000);
   // Bits are never written to: what was made of them is not made again.
   filter.fill(0xff);
-  expect((await searchBy(filter))?.[0]).toBe(0b1100_0000);
-  expect(await searchBy(Uint8Array.of(1))).toBeUndefined();
+  expect((await nodesBy(filter))?.[0]).toBe(0b1100_0000);
+  expect(await nodesBy(Uint8Array.of(1))).toBeUndefined();
+});
+
+it('tries no walk by bits whose walks ended in scans, and does by others', async () => {
+  const searchBy = filteredIndex(1);
+  const filter = Uint8Array.of(0b0000_0011);
+  for (let walk = 0; walk < 8; walk++) expect((await searchBy(filter))?.skipsWalk ?? false).toBe(false);
+  expect((await searchBy(filter))?.skipsWalk).toBe(true);
+  const other = Uint8Array.of(0b0000_0110);
+  await searchBy(other);
+  expect((await searchBy(other))?.skipsWalk).toBe(false);
 });

@@ -4,6 +4,7 @@ import { assert } from '#base/assert.js';
 import { elementTypes, vectorBytes } from '#index/block/element-type.js';
 import { indexQueryMicros } from '#index/block/search-cost.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { WalkHistory } from '#index/block/walk-history.js';
 import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
 import { bitsByNode, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
@@ -33,6 +34,12 @@ export interface IndexedSearch
   readonly rows?: Uint32Array;
 }
 
+/** What is known of bits that were searched by. */
+interface SearchedBits {
+  readonly walks: WalkHistory;
+  byNode?: Uint8Array;
+}
+
 export class SegmentIndex {
   /** Key of the object it was loaded from. */
   readonly key: string;
@@ -42,8 +49,7 @@ export class SegmentIndex {
   readonly #index: SearchableIndex<SharedRegion>;
   readonly #workers: Workers;
   /** Bits are never written to: what was made of them stays right. */
-  readonly #byNode = new WeakMap<Uint8Array, Uint8Array>();
-  readonly #seenOnce = new WeakSet<Uint8Array>();
+  readonly #searchedBy = new WeakMap<Uint8Array, SearchedBits>();
   #searches = 0;
   #isReleased = false;
 
@@ -105,7 +111,9 @@ export class SegmentIndex {
         (_, task) => () => run(task * perTask),
       );
       const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
-      return joined(await (vectors === undefined ? runAll() : vectors.hold(runAll)), search.k);
+      const parts = await (vectors === undefined ? runAll() : vectors.hold(runAll));
+      if (excluded !== undefined && input.skipsWalk !== true) this.#noteWalks(excluded, parts, queries);
+      return joined(parts, search.k);
     } finally {
       this.#searches--;
       this.#giveBack();
@@ -116,19 +124,21 @@ export class SegmentIndex {
   #filtered(
     excluded: Uint8Array,
     passing: number,
-  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing'> {
+  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing' | 'skipsWalk'> {
     const { placement, region } = this.#index;
     if (!hasNodeOrder(placement)) return { excluded, passing };
-    let excludedNodes = this.#byNode.get(excluded);
-    if (excludedNodes === undefined) {
-      if (!this.#seenOnce.has(excluded)) {
-        this.#seenOnce.add(excluded);
-        return { excluded, passing };
-      }
-      excludedNodes = bitsByNode(region.memory, placement, excluded);
-      this.#byNode.set(excluded, excludedNodes);
+    const known = this.#searchedBy.get(excluded);
+    if (known === undefined) {
+      this.#searchedBy.set(excluded, { walks: new WalkHistory() });
+      return { excluded, passing };
     }
-    return { excluded, excludedNodes, passing };
+    known.byNode ??= bitsByNode(region.memory, placement, excluded);
+    return { excluded, excludedNodes: known.byNode, passing, skipsWalk: known.walks.skipsWalk() };
+  }
+
+  #noteWalks(excluded: Uint8Array, parts: readonly IndexSearchOutput[], queries: number): void {
+    const scanned = parts.reduce((sum, part) => sum + (part.scanned ?? 0), 0);
+    this.#searchedBy.get(excluded)?.walks.note(queries, scanned);
   }
 
   /** Queries of one request are split over the threads when there is enough to do for each. */

@@ -11,6 +11,7 @@ import { writeFloats } from '#index/block/vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import {
   planWalk,
+  twoHopWidth,
   type WalkPlan,
   type WalkQuestion,
   walkedBytes,
@@ -96,7 +97,8 @@ export function searchGraphBy(
     counts[i] = found;
     total += found;
   }
-  const ended = search.givenUp === 0 ? undefined : { givenUp: search.givenUp };
+  const { givenUp, scanned } = search;
+  const ended = givenUp === 0 ? undefined : { givenUp, scanned };
   return total === rows.length
     ? { counts, rows, scores, ...ended }
     : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total), ...ended };
@@ -130,6 +132,8 @@ class GraphSearch {
   #excluded = 0;
   /** Walks that ended without an answer, so that another plan took over. */
   givenUp = 0;
+  /** Those for a scan by codes. */
+  scanned = 0;
   /** See `keySlack`. */
   readonly #slack: number;
   /** Where the last walk left what it found: 1 the results, 0 the pool. */
@@ -239,6 +243,10 @@ class GraphSearch {
     return isGrowing && plan === 'walk' ? 'admitting' : plan;
   }
 
+  get #isRange(): boolean {
+    return this.#input.radius !== undefined || this.#input.rangeFilter !== undefined;
+  }
+
   get #ef(): number {
     const asked = Number(this.#input.params.ef ?? 0);
     return Math.min(GRAPH_POOL_MAX, Math.max(asked, this.#input.k, 1));
@@ -258,7 +266,7 @@ class GraphSearch {
     const { dim } = this.#index;
     const { raw, framed } = this.#work;
     const { own } = this.#walks;
-    const { k, radius, rangeFilter } = this.#input;
+    const { k, rangeFilter } = this.#input;
     const isOnly = this.#queries.length === this.#queryBytes;
     const bytes = isOnly
       ? this.#queries
@@ -277,7 +285,7 @@ class GraphSearch {
     );
     if (isByCodes) this.#scores.useQuery(bytes);
     if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
-    const isRange = radius !== undefined || rangeFilter !== undefined;
+    const isRange = this.#isRange;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
       const found = this.#walk(ef, isRange ? ef : k);
       const scored = this.#score(found, isRange ? found : k);
@@ -315,16 +323,21 @@ class GraphSearch {
    * that is there for few takes its place when it goes on for too long.
    */
   #walkAmongCounting(ef: number, plan: 'admitting' | 'two-hop' | 'scan'): number {
-    const limits = walkLimits(this.#question(ef), plan);
-    const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
-    if (count >= 0) return this.#take(1, count);
-    this.givenUp++;
-    return plan === 'two-hop' && -1 - count >= limits.usual ? this.#overTwoHops(ef) : this.#scanned(ef);
+    if (this.#input.skipsWalk !== true) {
+      const limits = walkLimits(this.#question(ef), plan);
+      const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
+      if (count >= 0) return this.#take(1, count);
+      this.givenUp++;
+      if (plan === 'two-hop' && -1 - count >= limits.usual) return this.#overTwoHops(ef);
+    } else this.givenUp++;
+    this.scanned++;
+    return this.#scanned(ef);
   }
 
   #overTwoHops(ef: number): number {
     const reach = Math.min(REACH_MAX, this.#params.degree * 8);
-    return this.#take(0, this.#kernel.searchTwoHop(this.#query, ef, this.#excluded, reach));
+    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k);
+    return this.#take(0, this.#kernel.searchTwoHop(this.#query, width, this.#excluded, reach));
   }
 
   /** Codes of far rows differ less than they err: as many are kept as are worth a score, however narrow a walk was asked for. */
@@ -377,9 +390,8 @@ class GraphSearch {
     const first = (this.#at + this.#work.rows) >>> 2;
     const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
     if (this.#copies === undefined) return hits;
-    const { radius, rangeFilter, excluded } = this.#input;
-    const isRange = radius !== undefined || rangeFilter !== undefined;
-    return this.#copies.expanded(hits, isRange ? Number.POSITIVE_INFINITY : k, excluded);
+    const { excluded } = this.#input;
+    return this.#copies.expanded(hits, this.#isRange ? Number.POSITIVE_INFINITY : k, excluded);
   }
 
   /** Whether keys of what was found are floats: those of results of a quantised graph. */
