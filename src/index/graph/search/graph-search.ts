@@ -23,7 +23,6 @@ import {
   encodeQuery,
   type Frame,
   isCodeForm,
-  isPlainForm,
   keySlack,
   rescored,
   useCodes,
@@ -39,7 +38,6 @@ import {
   type WorkLayout,
   workLayout,
 } from '#index/graph/nodes/graph-layout.js';
-
 import { scoredByCodes } from './code-scores.js';
 import {
   type Column,
@@ -49,6 +47,7 @@ import {
   plainWalks,
 } from './graph-walks.js';
 import { hitsInRange } from './hits-in-range.js';
+import { frameOf } from './query-frame.js';
 
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
@@ -157,22 +156,13 @@ class GraphSearch {
     this.#memory = memory;
     this.#views = viewsOf(memory);
     this.#kernel = graphKernel.on(this.#memory);
-    const { nodes, degree, form, step, hasRows, isRotated } = this.#params;
+    const { nodes, degree, form, hasRows } = this.#params;
     this.#form = isCodeForm(form) ? form : 'SQ8';
     this.#work = workLayout(nodes, index.dim, degree);
     this.#at = index.workOffset + index.workBytes * thread;
     const isIp = index.metric === 'IP';
-    const place = (name: string): number => must(index.sections[name], `section ${name}`).offset;
-    const isPlain = isPlainForm(this.#form);
-    this.#frame = {
-      dim: index.dim,
-      isIp,
-      isUnit: index.metric === 'COSINE',
-      step,
-      mean: isIp || isPlain ? 0 : place('frame'),
-      signs: isRotated && !isPlain ? place('frame') + index.dim * 4 : 0,
-    };
-    this.#kernel.useRows(hasRows ? place('rows') : 0);
+    this.#frame = frameOf(index, this.#form);
+    this.#kernel.useRows(hasRows ? must(index.sections.rows, 'section rows').offset : 0);
     const indexPlace = { index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp };
     this.#walks = walksOf(indexPlace);
     const { codes, upperCodes, links, own } = this.#walks;
