@@ -143,7 +143,7 @@ describe('a filter that is handed to another thread', () => {
     const [table] = handFilter(filter).tables;
     if (table === undefined || filter.predicate.kind !== 'in') throw new Error('no table');
     const values = filter.predicate.values.ints.slice();
-    const empty = { values, words: table.words, numbers: new Int32Array(table.numbers.length) };
+    const empty = { ...table, values, numbers: new Int32Array(table.numbers.length) };
     takeFilter({ filter, tables: [empty] });
     const other: PredicateFilter = {
       ...filter,

@@ -2,6 +2,7 @@
 // million strings would be slow to sort, to keep and to hand to another thread, so many texts are nothing but the memory of the table
 // (`PackedTexts`), made once by whoever reads the filter.
 import { sharedBytes } from '#base/bytes.js';
+import { seedWithShortChains } from './table-seed.js';
 import { type PackedTexts, TEXTS_MAX } from './typed.js';
 
 const utf8 = new TextEncoder();
@@ -16,19 +17,21 @@ export class TextSet {
   readonly #begins: Uint32Array;
   readonly #mask: number;
   readonly #numbers: Int32Array;
+  readonly #seed: number;
 
   constructor(texts: readonly string[] | PackedTexts) {
-    const { length, bytes, begins, numbers } = 'numbers' in texts ? texts : packTexts(texts);
+    const { length, bytes, begins, numbers, seed } = 'numbers' in texts ? texts : packTexts(texts);
     this.size = length;
     this.#bytes = bytes;
     this.#begins = begins;
     this.#mask = numbers.length - 1;
     this.#numbers = numbers;
+    this.#seed = seed;
   }
 
   /** Where in the list the text is; -1: not in it. */
   indexOf(bytes: Uint8Array, begin: number, end: number): number {
-    for (let at = hashOf(bytes, begin, end) & this.#mask; ; at = (at + 1) & this.#mask) {
+    for (let at = hashOf(bytes, begin, end, this.#seed) & this.#mask; ; at = (at + 1) & this.#mask) {
       const number = this.#numbers[at] as number;
       if (number === 0) return -1;
       const from = this.#begins[number - 1] as number;
@@ -48,20 +51,27 @@ export function packTexts(texts: readonly string[]): PackedTexts {
   const room = new Uint8Array(texts.reduce((length, text) => length + text.length * 3, 0));
   let begin = 0;
   let length = 0;
-  for (const text of texts) {
-    const end = begin + writeText(text, room, begin);
-    const at = placeOf({ numbers, begins, bytes: room }, begin, end);
-    // One that is there already: the next one is written over it.
-    if (numbers[at] !== 0) continue;
-    numbers[at] = ++length;
-    begins[length] = end;
-    begin = end;
-  }
+  const seed = seedWithShortChains((tried, chainMax) => {
+    numbers.fill(0);
+    begin = 0;
+    length = 0;
+    for (const text of texts) {
+      const end = begin + writeText(text, room, begin);
+      const at = placeOf({ numbers, begins, bytes: room, seed: tried }, { begin, end, chainMax });
+      if (at < 0) return false;
+      // One that is there already: the next one is written over it.
+      if (numbers[at] !== 0) continue;
+      numbers[at] = ++length;
+      begins[length] = end;
+      begin = end;
+    }
+    return true;
+  });
   const bytes = take(begin);
   bytes.set(room.subarray(0, begin));
   const ends = new Uint32Array(take((length + 1) * 4).buffer);
   ends.set(begins.subarray(0, length + 1));
-  return { length, bytes, begins: ends, numbers };
+  return { length, bytes, begins: ends, numbers, seed };
 }
 
 /** The texts as strings. */
@@ -74,15 +84,15 @@ export function* unpackedTexts(texts: readonly string[] | PackedTexts): Generato
   }
 }
 
-/** Where a text is, or the free place for it. */
+/** Where a text is, or the free place for it; -1: more than `chainMax` places before it are taken. */
 function placeOf(
-  { numbers, begins, bytes }: Pick<PackedTexts, 'numbers' | 'begins' | 'bytes'>,
-  begin: number,
-  end: number,
+  { numbers, begins, bytes, seed }: Omit<PackedTexts, 'length'>,
+  { begin, end, chainMax }: { readonly begin: number; readonly end: number; readonly chainMax: number },
 ): number {
   const mask = numbers.length - 1;
-  let at = hashOf(bytes, begin, end) & mask;
-  for (; numbers[at] !== 0; at = (at + 1) & mask) {
+  let at = hashOf(bytes, begin, end, seed) & mask;
+  for (let chain = 0; numbers[at] !== 0; chain++, at = (at + 1) & mask) {
+    if (chain > chainMax) return -1;
     const number = numbers[at] as number;
     const from = begins[number - 1] as number;
     if (areEqual({ bytes, begin: from, end: begins[number] as number }, bytes, begin, end)) break;
@@ -103,8 +113,8 @@ function areEqual(one: TextSpan, bytes: Uint8Array, begin: number, end: number):
   return true;
 }
 
-function hashOf(bytes: Uint8Array, begin: number, end: number): number {
-  let hash = 0x811c9dc5 ^ (end - begin);
+function hashOf(bytes: Uint8Array, begin: number, end: number, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed ^ (end - begin);
   for (let at = begin; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
   return hash ^ (hash >>> 15);
 }

@@ -124,6 +124,8 @@ export interface PackedTexts {
   readonly begins: Uint32Array;
   /** By place in the table: 1 more than the number of the text there; 0: the place is free. */
   readonly numbers: Int32Array;
+  /** Start of the hash that the table was made with. */
+  readonly seed: number;
 }
 
 /** A `like` pattern. All but `general` are one comparison of text; `_` is one code point, `%` any run of them, also across lines. */

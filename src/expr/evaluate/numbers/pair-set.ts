@@ -3,12 +3,15 @@
 import { assert } from '#base/assert.js';
 import { sharedBytes } from '#base/bytes.js';
 import type { RowBits, Rows } from '#expr/evaluate/rows.js';
+import { seedWithShortChains } from '#expr/table-seed.js';
 
 const scratch = new Float64Array(1);
 const scratchWords = new Int32Array(scratch.buffer);
 
-function hashOf(low: number, high: number): number {
-  let hash = Math.imul(low, 0x9e3779b1) ^ Math.imul(high ^ (low >>> 15), 0x85ebca6b);
+/** The seed goes in before the first product: values that share places under one seed do not under another. */
+function hashOf(low: number, high: number, seed: number): number {
+  let hash = Math.imul(low ^ seed, 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ high, 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
   return hash ^ (hash >>> 15);
 }
@@ -21,6 +24,7 @@ export interface PairTable {
   readonly values: BigInt64Array | Float64Array;
   readonly words: Int32Array;
   readonly numbers: Int32Array;
+  readonly seed: number;
 }
 
 /** By list: each segment that a filter meets needs the same set. */
@@ -33,12 +37,14 @@ export class PairSet {
   readonly #words: Int32Array;
   /** By place: 1 more than the position in the list of the value there; 0: the place is free. */
   readonly #numbers: Int32Array;
+  #seed: number;
 
-  private constructor(size: number, words: Int32Array, numbers: Int32Array) {
+  private constructor(size: number, { words, numbers, seed }: Pick<PairTable, 'words' | 'numbers' | 'seed'>) {
     this.size = size;
     this.#mask = numbers.length - 1;
     this.#words = words;
     this.#numbers = numbers;
+    this.#seed = seed;
   }
 
   static ofInts(values: BigInt64Array): PairSet {
@@ -58,9 +64,8 @@ export class PairSet {
     const isKept = length >= KEPT_MIN;
     const words = isKept ? new Int32Array(sharedBytes(places * 8).buffer) : new Int32Array(places * 2);
     const numbers = isKept ? new Int32Array(sharedBytes(places * 4).buffer) : new Int32Array(places);
-    const set = new PairSet(length, words, numbers);
-    for (let number = 0; number < length; number++)
-      set.#add(pairs[number * 2] as number, pairs[number * 2 + 1] as number, number);
+    const set = new PairSet(length, { words, numbers, seed: 0 });
+    set.#seed = seedWithShortChains((seed, chainMax) => set.#fill(pairs, seed, chainMax));
     if (isKept) kept.set(values, set);
     return set;
   }
@@ -68,25 +73,34 @@ export class PairSet {
   /** The table of a list as far as it has been made; undefined: nobody has needed it, or the list is short. */
   static tableOf(values: BigInt64Array | Float64Array): PairTable | undefined {
     const set = kept.get(values);
-    return set && { values, words: set.#words, numbers: set.#numbers };
+    return set && { values, words: set.#words, numbers: set.#numbers, seed: set.#seed };
   }
 
   /** Knows the table of a list that another thread has made. */
-  static keep({ values, words, numbers }: PairTable): void {
-    kept.set(values, new PairSet(values.length, words, numbers));
+  static keep(table: PairTable): void {
+    kept.set(table.values, new PairSet(table.values.length, table));
   }
 
-  #add(low: number, high: number, number: number): void {
-    let at = hashOf(low, high) & this.#mask;
-    while (this.#numbers[at] !== 0) at = (at + 1) & this.#mask;
-    this.#words[at * 2] = low;
-    this.#words[at * 2 + 1] = high;
-    this.#numbers[at] = number + 1;
+  /** @returns false: more than `chainMax` places in a row are taken */
+  #fill(pairs: Int32Array, seed: number, chainMax: number): boolean {
+    const [mask, words, numbers] = [this.#mask, this.#words, this.#numbers];
+    numbers.fill(0);
+    for (let number = 0; number < this.size; number++) {
+      const low = pairs[number * 2] as number;
+      const high = pairs[number * 2 + 1] as number;
+      let at = hashOf(low, high, seed) & mask;
+      for (let chain = 0; numbers[at] !== 0; chain++, at = (at + 1) & mask)
+        if (chain === chainMax) return false;
+      words[at * 2] = low;
+      words[at * 2 + 1] = high;
+      numbers[at] = number + 1;
+    }
+    return true;
   }
 
   /** Where in the list the value is; -1: not in it. */
   indexOf(low: number, high: number): number {
-    let at = hashOf(low, high) & this.#mask;
+    let at = hashOf(low, high, this.#seed) & this.#mask;
     for (;;) {
       const number = this.#numbers[at] as number;
       if (number === 0) return -1;
@@ -97,7 +111,7 @@ export class PairSet {
 
   /** Which of a run of int64 are in the set, as words; in one loop, for that is what `in` costs. */
   testWords(words: Int32Array, { begin, count }: Rows, alive: RowBits, out: RowBits): void {
-    const [mask, known, numbers] = [this.#mask, this.#words, this.#numbers];
+    const [mask, known, numbers, seed] = [this.#mask, this.#words, this.#numbers, this.#seed];
     const end = begin + count;
     for (let word = 0, row = begin; row < end; word++) {
       const stop = Math.min(row + 32, end);
@@ -106,7 +120,7 @@ export class PairSet {
       for (let bit = 0; row < stop; row++, bit++) {
         const low = words[row * 2] as number;
         const high = words[row * 2 + 1] as number;
-        for (let at = hashOf(low, high) & mask; numbers[at] !== 0; at = (at + 1) & mask) {
+        for (let at = hashOf(low, high, seed) & mask; numbers[at] !== 0; at = (at + 1) & mask) {
           if (known[at * 2] !== low || known[at * 2 + 1] !== high) continue;
           bits |= 1 << bit;
           break;
