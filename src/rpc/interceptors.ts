@@ -124,11 +124,9 @@ async function releasing(release: () => void, run: () => Promise<object>): Promi
 }
 
 /** The answer becomes bytes of the wire. */
-export const encoded: Interceptor = async (method, request, context, next) => {
+export const encoded: Interceptor = (method, request, context, next) => {
   const type = method.definition.responseType;
-  return codec(type)
-    .encode(filled(type, await next(request, context)))
-    .finish();
+  return next(request, context).then((answer) => codec(type).encode(filled(type, answer)).finish());
 };
 
 function readable<T>(method: ServiceMethod, bytes: object, read: (bytes: Uint8Array) => T): T {

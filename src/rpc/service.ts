@@ -114,21 +114,31 @@ export function inProcessClient<D extends ServiceDefinition>(
 ): Client<D> {
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
-    client[key] = async (request: object, context: CallContext = backgroundContext) => {
-      try {
-        const handler = handlerOf(handlers, key);
-        if (handler === undefined)
-          throw new ElanusError('unsupported', `${definition.fullName}/${method.name} is not served here`);
-        return filled(
-          method.responseType,
-          await handler.call(handlers, filled(method.requestType, request), context),
-        );
-      } catch (error) {
-        throw toElanusError(error, `${definition.fullName}/${method.name}`);
-      }
-    };
+    client[key] = inProcessCall(`${definition.fullName}/${method.name}`, key, method, handlers);
   }
   return client as Client<D>;
+}
+
+/** A read makes some ten such calls: each makes one promise, and what follows an answer is made once for all calls. */
+function inProcessCall(
+  name: string,
+  key: string,
+  { requestType, responseType }: MethodDefinition,
+  handlers: object,
+) {
+  const answered = (answer: object): object => filled(responseType, answer);
+  const refused = (error: unknown): never => {
+    throw toElanusError(error, name);
+  };
+  return (request: object, context: CallContext = backgroundContext): Promise<object> => {
+    try {
+      const handler = handlerOf(handlers, key);
+      if (handler === undefined) throw new ElanusError('unsupported', `${name} is not served here`);
+      return handler.call(handlers, filled(requestType, request), context).then(answered, refused);
+    } catch (error) {
+      return Promise.reject(toElanusError(error, name));
+    }
+  };
 }
 
 /** Sends one call's bytes to whoever serves it now. */

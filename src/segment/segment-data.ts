@@ -220,6 +220,10 @@ export class SegmentData {
     return this.#rows.versions.writtenAt(row);
   }
 
+  timestampsOf(rows: Uint32Array): BigUint64Array {
+    return this.#rows.versions.writtenTimes(rows);
+  }
+
   keyOf(row: number): Key {
     return this.#rows.keyOf(row);
   }

@@ -20,14 +20,22 @@ interface ReadFilter {
 
 const readBefore = new WeakMap<TextFilter, ReadFilter>();
 
-/** The filter on a worker thread where it is long, else here. @throws invalid_parameter, unsupported, cancelled */
-export async function readAnyFilter(
+/** The filter on a worker thread where it is long, else here and at once. @throws invalid_parameter, unsupported, cancelled */
+export function readAnyFilter(
   workers: Workers,
   schema: CollectionSchema,
   source: FilterSource,
   signal?: AbortSignal,
+): CheckedFilter | Promise<CheckedFilter> {
+  return isLong(source) ? readLongFilter(workers, schema, source, signal) : readFilter(schema, source);
+}
+
+async function readLongFilter(
+  workers: Workers,
+  schema: CollectionSchema,
+  source: FilterSource,
+  signal: AbortSignal | undefined,
 ): Promise<CheckedFilter> {
-  if (!isLong(source)) return readFilter(schema, source);
   // Texts of templates were decoded one by one; to hand a million of them over would take longer than to read them.
   if (hasManyTexts(source)) return checkFilter(schema, source);
   return takeFilter(await workers.run<HandedFilter>('checkLongFilter', { schema, source }, [], signal));
@@ -44,18 +52,19 @@ export function filterMessage(
   return message;
 }
 
-/** To be awaited before `sentPredicate` is called about a message, which may have come from another process. */
-export async function readSent(
+/** To be awaited before `sentPredicate` is called about a message, which may have come from another process. Undefined: nothing to wait for. */
+export function readSent(
   workers: Workers,
   sent: TextFilter | undefined,
   schema: CollectionSchema,
   signal?: AbortSignal,
-): Promise<void> {
-  if (sent === undefined) return;
+): Promise<void> | undefined {
+  if (sent === undefined) return undefined;
   const source = sourceOf(sent);
-  if (!isLong(source) || readBefore.get(sent)?.schema === schema) return;
-  const filter = await readAnyFilter(workers, schema, source, signal);
-  readBefore.set(sent, { schema, filter });
+  if (!isLong(source) || readBefore.get(sent)?.schema === schema) return undefined;
+  return readLongFilter(workers, schema, source, signal).then((filter) => {
+    readBefore.set(sent, { schema, filter });
+  });
 }
 
 /** Undefined where none was sent. The same text gives the same object again. @throws invalid_parameter */

@@ -73,31 +73,34 @@ export class RoleDirectory implements RoleNodes {
     const call = (key: string) => (request: never, context?: never) => {
       // In one process there is nothing to choose and nowhere else to go.
       const method = this.#hasNodes(role) ? undefined : this.#local.get(definition.fullName)?.[key];
-      if (method !== undefined) return method(request, context);
-      const invoke = (target: Target): Promise<unknown> => {
-        const method = this.#clientAt(target, definition)[key];
-        if (method === undefined)
-          throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
-        return method(request, context);
-      };
-      try {
-        const targets = this.#targets(definition);
-        const [only] = targets;
-        if (only !== undefined && targets.length === 1) return invoke(only);
-        return this.#routed(definition, targets, request, context)
-          .then(invoke)
-          .catch((error: unknown) => {
-            const vchannel = vchannelOf(request);
-            if (vchannel !== undefined && isMisrouted(error)) this.#routes.forget(vchannel);
-            throw error;
-          });
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      return method === undefined ? this.#call(definition, key, request, context) : method(request, context);
     };
     return Object.fromEntries(
       Object.keys(definition.methods).map((key) => [key, call(key)]),
     ) as unknown as Client<D>;
+  }
+
+  #call(definition: ServiceDefinition, key: string, request: never, context?: never): Promise<unknown> {
+    const invoke = (target: Target): Promise<unknown> => {
+      const method = this.#clientAt(target, definition)[key];
+      if (method === undefined)
+        throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
+      return method(request, context);
+    };
+    try {
+      const targets = this.#targets(definition);
+      const [only] = targets;
+      if (only !== undefined && targets.length === 1) return invoke(only);
+      return this.#routed(definition, targets, request, context)
+        .then(invoke)
+        .catch((error: unknown) => {
+          const vchannel = vchannelOf(request);
+          if (vchannel !== undefined && isMisrouted(error)) this.#routes.forget(vchannel);
+          throw error;
+        });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Whether nodes in other processes may run the role. */

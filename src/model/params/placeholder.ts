@@ -48,13 +48,14 @@ export function queryVectors(
   const dim = dimOf(field);
   const width = vectorWidth(field);
   const queries = new Uint8Array(nq * width);
-  values.forEach((value, at) => {
+  for (let at = 0; at < nq; at++) {
+    const value = values[at] as Uint8Array;
     if (value.length !== width) {
       const text = `vector dimension mismatch, expected vector size(byte) ${width}, actual ${value.length}; field ${field.name} has dim ${dim}`;
       throw new ElanusError('vector_dim_mismatch', text);
     }
     queries.set(value, at * width);
-  });
+  }
   if (findNotFiniteIn(field.dataType, queries) >= 0)
     refuse(`query vector of field ${field.name} is not a number or infinity; send finite values`);
   return { queries, nq, dim, listLengths: NO_LISTS };

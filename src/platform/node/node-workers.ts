@@ -99,7 +99,8 @@ export class NodeWorkers implements Workers {
     if (signal?.aborted) return Promise.reject(cancelled(task));
     for (const region of regions) {
       const state = this.#regions.get(region.id);
-      assert(state !== undefined && !state.released, `task ${task} uses released region ${region.id}`);
+      if (state === undefined || state.released)
+        assert(false, `task ${task} uses released region ${region.id}`);
     }
     if (micros !== undefined && this.#isShort(micros) && Object.hasOwn(this.#tasks, task))
       return this.#runHere(task, input, regions);

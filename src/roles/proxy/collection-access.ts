@@ -8,12 +8,15 @@ import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type {
   ChannelRegistryDefinition,
+  CollectionRef,
+  CollectionResponse,
   DefinitionsDefinition,
+  LoadRequest,
   LoadStateResponse,
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import type { Client } from '#rpc/service.js';
+import { type Client, whole } from '#rpc/service.js';
 import { Limits } from './limits.js';
 
 /** `db_name` of the body wins over the header; neither: the default database. */
@@ -85,21 +88,18 @@ export class CollectionAccess {
     this.limits = new Limits(parts);
   }
 
-  async open(
+  open(
     request: { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint },
     context: CallContext,
   ): Promise<OpenCollection> {
     const database = databaseOf(request, context);
     const id = request.collectionName === '' ? (request.collectionID ?? 0n) : 0n;
     if (request.collectionName === '' && id === 0n)
-      throw new ElanusError('invalid_parameter', 'collection name should not be empty: invalid parameter');
-    const { collection, databaseId, databaseProperties } = await this.#definitions.describeCollection(
-      { database, name: request.collectionName, id },
-      context,
-    );
-    const record = must(collection, 'collection');
-    const schema = must(record.schema, 'schema');
-    return { record, schema, database: record.database, databaseId, databaseProperties };
+      return Promise.reject(
+        new ElanusError('invalid_parameter', 'collection name should not be empty: invalid parameter'),
+      );
+    const ref = whole<CollectionRef>({ database, name: request.collectionName, id });
+    return this.#definitions.describeCollection(ref, context).then(openCollection);
   }
 
   /** Ids of the named partitions; none named: empty, which means all. @throws partition_not_found */
@@ -129,8 +129,9 @@ export class CollectionAccess {
     deadlineMs: number,
     nowMs: () => number,
   ): Promise<{ readonly partitionIds: readonly bigint[]; readonly leftOut: readonly bigint[] }> {
+    const asked = whole<LoadRequest>({ ...wholeCollection, collectionId: collection.record.id });
     for (;;) {
-      const state = await this.#queryCoord.loadState({ collectionId: collection.record.id }, context);
+      const state = await this.#queryCoord.loadState(asked, context);
       if (!state.known)
         throw new ElanusError(
           'collection_not_loaded',
@@ -152,6 +153,21 @@ export class CollectionAccess {
       await this.#timers.sleep(10, context.signal);
     }
   }
+}
+
+const wholeCollection: Omit<LoadRequest, 'collectionId'> = {
+  partitionIds: [],
+  replicaNumber: 0,
+  untilServed: false,
+  resourceGroup: '',
+  namesFields: false,
+  leftOutFieldIds: [],
+};
+
+function openCollection({ collection, databaseId, databaseProperties }: CollectionResponse): OpenCollection {
+  const record = must(collection, 'collection');
+  const schema = must(record.schema, 'schema');
+  return { record, schema, database: record.database, databaseId, databaseProperties };
 }
 
 /** @param loaded ids of those loaded; none: all are */

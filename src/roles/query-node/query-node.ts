@@ -191,13 +191,13 @@ export class QueryNode {
   }
 
   /** A long filter is read before the segments are taken: they may go meanwhile. */
-  async #readFilter(
+  #readFilter(
     segmentIds: readonly bigint[],
     sent: TextFilter | undefined,
     { signal }: CallContext,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const first = segmentIds[0] === undefined ? undefined : this.#segments.get(segmentIds[0]);
-    if (first !== undefined) await readSent(this.#platform.workers, sent, first.data.schema, signal);
+    return first && readSent(this.#platform.workers, sent, first.data.schema, signal);
   }
 
   /** The rows of a segment from its files, with all deletes that are known. */
@@ -315,7 +315,8 @@ export class QueryNode {
       { segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows },
       context,
     ) => {
-      await this.#readFilter(segmentIds, search?.textFilter, context);
+      const reading = this.#readFilter(segmentIds, search?.textFilter, context);
+      if (reading !== undefined) await reading;
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (search === undefined || first === undefined)
@@ -338,7 +339,8 @@ export class QueryNode {
       return whole(encodeHits(hits, readTimestamp, report?.wire));
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
-      await this.#readFilter(segmentIds, retrieve?.textFilter, context);
+      const reading = this.#readFilter(segmentIds, retrieve?.textFilter, context);
+      if (reading !== undefined) await reading;
       const segments = this.#wanted(segmentIds);
       const [first] = segments;
       if (retrieve === undefined || first === undefined)

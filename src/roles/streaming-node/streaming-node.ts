@@ -217,10 +217,18 @@ export class StreamingNode {
       await this.#shards.get(vchannel)?.reader.release();
       return {};
     },
-    search: async (request, context) =>
-      (await this.#servingAt(request, context)).reader.search(request, context),
-    retrieve: async (request, context) =>
-      (await this.#servingAt(request, context)).reader.retrieve(request, context),
+    search: (request, context) => {
+      const serving = this.#servingAt(request, context);
+      return serving instanceof Promise
+        ? serving.then(({ reader }) => reader.search(request, context))
+        : serving.reader.search(request, context);
+    },
+    retrieve: (request, context) => {
+      const serving = this.#servingAt(request, context);
+      return serving instanceof Promise
+        ? serving.then(({ reader }) => reader.retrieve(request, context))
+        : serving.reader.retrieve(request, context);
+    },
     fetchRows: (request, context) => this.#shards.serving(request.vchannel).reader.fetch(request, context),
     channelRows: async ({ vchannel }) => ({
       segments: [...this.#shards.serving(vchannel).shard.segments.values()]

@@ -217,15 +217,34 @@ export class VectorColumn implements FieldStore {
   }
 
   /** Keeps the region while a task reads it. */
-  async hold<T>(task: () => Promise<T>): Promise<T> {
-    assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
+  hold<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#isReleased) return this.#refused();
     this.#searches++;
-    try {
-      return await task();
-    } finally {
+    const letGo = (): void => {
       this.#searches--;
       if (this.#searches === 0) this.#giveRetired();
+    };
+    let running: Promise<T>;
+    try {
+      running = task();
+    } catch (error) {
+      letGo();
+      return Promise.reject(error);
     }
+    return running.then(
+      (found) => {
+        letGo();
+        return found;
+      },
+      (error: unknown) => {
+        letGo();
+        throw error;
+      },
+    );
+  }
+
+  async #refused(): Promise<never> {
+    return assert(false, `vectors of field ${this.fieldId} were released`) as never;
   }
 
   release(): void {

@@ -64,7 +64,13 @@ async function merged(
   { vectors, workers }: DenseSearch,
   tasks: readonly Task[],
 ): Promise<SegmentHits> {
-  return mergeHits(metric, queryCount, k, await vectors.hold(() => settled(tasks, workers.parallelism)));
+  const [only] = tasks;
+  // Most searches are one task: nothing to wait for beside it.
+  const parts =
+    only !== undefined && tasks.length === 1
+      ? [await vectors.hold(only)]
+      : await vectors.hold(() => settled(tasks, workers.parallelism));
+  return mergeHits(metric, queryCount, k, parts);
 }
 
 const boundsOf = ({ request: { radius, rangeFilter } }: DenseSearch) => ({

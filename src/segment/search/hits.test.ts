@@ -34,7 +34,7 @@ describe('hits of an answer', () => {
   });
 
   it('are those of a copy where a message was changed, and are refused where they do not fit', () => {
-    const message = encodeHits(hits, 5n);
+    const message = ShardSearchResponse.fromPartial(encodeHits(hits, 5n));
     const scores = new Uint8Array(Float32Array.of(3, 2, 1).buffer);
     expect([...decodeHits({ ...message, scores }).scores]).toEqual([3, 2, 1]);
     const short = { ...message, rows: new Uint8Array(8) };

@@ -56,42 +56,63 @@ const uint64sOf = (bytes: Uint8Array): BigUint64Array => {
   return new BigUint64Array(buffer, byteOffset, byteLength / 8);
 };
 
-const HITS = Symbol('hits');
-/** A message that was made in this process has the hits beside their bytes; nobody else can give a message this mark. */
-interface MadeHere extends ShardSearchResponse {
-  [HITS]?: { readonly message: ShardSearchResponse; readonly hits: Hits };
+/**
+ * A message that was made in this process: it has the hits themselves, and bytes of them when someone asks. In one process nobody does, and each
+ * view would be an object with memory of its own behind it.
+ */
+class HitsMessage implements ShardSearchResponse {
+  readonly hits: Hits;
+  readonly status = undefined;
+  readonly readTimestamp: bigint;
+  readonly searchedRows: bigint;
+  readonly recall: number;
+  readonly plans: ShardSearchResponse['plans'];
+
+  constructor(hits: Hits, readTimestamp: bigint, { searchedRows, recall, plans }: WireReport) {
+    this.hits = hits;
+    this.readTimestamp = readTimestamp;
+    this.searchedRows = searchedRows;
+    this.recall = recall;
+    this.plans = plans;
+  }
+
+  get counts(): Uint8Array {
+    return bytesView(this.hits.counts);
+  }
+
+  get scores(): Uint8Array {
+    return bytesView(this.hits.scores);
+  }
+
+  get segmentIds(): Uint8Array {
+    return bytesView(this.hits.segmentIds);
+  }
+
+  get rows(): Uint8Array {
+    return bytesView(this.hits.rows);
+  }
+
+  get keys(): Column {
+    return this.hits.keys;
+  }
+
+  get timestamps(): Uint8Array {
+    return bytesView(this.hits.timestamps);
+  }
 }
 
 const noReport: WireReport = { searchedRows: 0n, recall: 0, plans: [] };
 
 /** The answer of a shard or a node: bytes for the wire, and the hits themselves for `decodeHits` in this process. */
-export function encodeHits(
+export const encodeHits = (
   hits: Hits,
   readTimestamp: bigint,
-  { searchedRows, recall, plans }: WireReport = noReport,
-): ShardSearchResponse {
-  const message: MadeHere = {
-    status: undefined,
-    counts: bytesView(hits.counts),
-    scores: bytesView(hits.scores),
-    segmentIds: bytesView(hits.segmentIds),
-    rows: bytesView(hits.rows),
-    keys: hits.keys,
-    timestamps: bytesView(hits.timestamps),
-    readTimestamp,
-    searchedRows,
-    recall,
-    plans,
-  };
-  message[HITS] = { message, hits };
-  return message;
-}
+  report: WireReport = noReport,
+): ShardSearchResponse => new HitsMessage(hits, readTimestamp, report);
 
 /** @throws internal when the parts do not fit together: nothing behind this reads past an end. */
 export function decodeHits(response: ShardSearchResponse): Hits {
-  const made = (response as MadeHere)[HITS];
-  // A copy of a message has its mark along with its fields, and may have other fields.
-  if (made?.message === response) return made.hits;
+  if (response instanceof HitsMessage) return response.hits;
   const hitCount = response.scores.length / 4;
   const keys = response.keys ?? emptyKeys({ fieldId: 0n, dataType: DataType.Int64 });
   const fits =

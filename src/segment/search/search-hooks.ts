@@ -29,7 +29,10 @@ export const reportFor = (
 ): SearchReport | undefined =>
   request.explain || asksRecall(request) ? new SearchReport(request.explain) : undefined;
 
-/** Undefined for a search that asks for nothing of the kind. */
+/** Whether a search asks for anything of the kind. */
+export const isObserved = (request: Pick<ShardSearchRequest, 'params'>, { report }: SearchOptions): boolean =>
+  report !== undefined || asksRecall(request);
+
 export function hooksOf(
   {
     id,
@@ -45,9 +48,8 @@ export function hooksOf(
   },
   request: Pick<ShardSearchRequest, 'fieldId' | 'params'>,
   { recall, report }: SearchOptions,
-): SearchHooks | undefined {
+): SearchHooks {
   const isAsked = asksRecall(request);
-  if (!isAsked && report === undefined) return undefined;
   const place = { collectionId, fieldId: request.fieldId };
   return {
     ...(isAsked && { choose: (vectors, index, search) => recall?.choose(place, vectors, index, search) }),

@@ -30,7 +30,7 @@ import { bestHits, type FoundIn } from './best-hits.js';
 import { ELEMENT_KEYS, elementKeys, withRowKeys } from './element-keys.js';
 import { type Hits, type KeyField, uint32sOf } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
-import { hooksOf, type SearchOptions } from './search-hooks.js';
+import { hooksOf, isObserved, type SearchHooks, type SearchOptions } from './search-hooks.js';
 import { searchSegment } from './segment-search.js';
 import { isLeftShort, nextK, SupersededRows, supersededBy, withoutHits } from './superseded-rows.js';
 
@@ -45,6 +45,7 @@ export interface SearchCall {
 const GROUP_ENTRIES_MAX = 1 << 16;
 const GROUP_QUERIES_MIN = 8;
 const NO_BOUNDS = {};
+const NO_OPTIONS: SearchOptions = {};
 
 export async function searchSegments(
   segments: readonly ReadableSegment[],
@@ -52,12 +53,12 @@ export async function searchSegments(
   readTs: bigint,
   schema: CollectionSchema,
   call: SearchCall,
-  options: SearchOptions = {},
+  options: SearchOptions = NO_OPTIONS,
 ): Promise<Hits> {
   const search = new SegmentsSearch(segments, request, readTs, schema, call);
   const { queryCount, topK } = request;
   const perGroup = Math.max(GROUP_QUERIES_MIN, Math.floor(GROUP_ENTRIES_MAX / Math.max(1, topK)));
-  if (queryCount <= perGroup) return search.run(0, queryCount, options);
+  if (queryCount <= perGroup) return await search.run(0, queryCount, options);
   const groups: Hits[] = [];
   const groupCount = Math.ceil(queryCount / perGroup);
   for (let group = 0; group < groupCount; group++) {
@@ -112,14 +113,16 @@ class SegmentsSearch {
     this.#call = call;
     this.#metric = metric;
     const { radius, rangeFilter } = request;
-    const bounds = {
-      ...(radius !== undefined && { radius }),
-      ...(rangeFilter !== undefined && { rangeFilter }),
-    };
     this.#lists = request.listLengths.length === 0 ? undefined : uint32sOf(request.listLengths);
-    // Sums of scores have no range that rounding could leave.
     if (radius === undefined && rangeFilter === undefined) this.#bounds = NO_BOUNDS;
-    else this.#bounds = this.#lists === undefined ? boundsOnComputed(metric, bounds) : bounds;
+    else {
+      const bounds = {
+        ...(radius !== undefined && { radius }),
+        ...(rangeFilter !== undefined && { rangeFilter }),
+      };
+      // Sums of scores have no range that rounding could leave.
+      this.#bounds = this.#lists === undefined ? boundsOnComputed(metric, bounds) : bounds;
+    }
     this.#params = askedParams(request.params);
     this.#keys = request.filter === undefined ? undefined : filterKeys(request.filter);
     this.#predicate = sentPredicate(request.textFilter, schema);
@@ -141,17 +144,24 @@ class SegmentsSearch {
     if (this.#bounds === undefined) return mergeHits([], queryCount, topK, isLarger, this.keyField);
     const merge = (parts: readonly Hits[]): Hits | Promise<Hits> =>
       mergeHitsPaced(parts, queryCount, topK, isLarger, this.keyField, this.#call.pace);
+    const [only] = this.#searched;
+    // Where one segment is all there is, no other has a newer row of a key.
+    if (only !== undefined && this.#all.length === 1) {
+      const found = await this.#searchOne(only, this.#queries(begin, end), topK, options);
+      const merged = merge([hitsOf(found, this.#rowKeys.fieldId)]);
+      return merged instanceof Promise ? await merged : merged;
+    }
     for (let k = topK; ; k = nextK(k, queryCount)) {
       const found = await this.#searchAll(begin, end, k, options);
       const best = found.length > 1 ? bestHits(found, queryCount, topK, isLarger, this.#rowKeys) : undefined;
       if (best !== undefined && (await this.#supersededBy(best)).length === 0) return best;
       const parts = found.map((one) => hitsOf(one, this.#rowKeys.fieldId));
-      if (this.#all.length < 2) return merge(parts);
+      if (this.#all.length < 2) return await merge(parts);
       const superseded: number[][] = [];
       for (const part of parts) superseded.push(await this.#supersededBy(part));
-      if (superseded.every(({ length }) => length === 0)) return merge(parts);
+      if (superseded.every(({ length }) => length === 0)) return await merge(parts);
       if (!parts.some((part, index) => isLeftShort(part, superseded[index] ?? [], k))) {
-        return merge(parts.map((part, index) => withoutHits(part, superseded[index] ?? [])));
+        return await merge(parts.map((part, index) => withoutHits(part, superseded[index] ?? [])));
       }
       // Every round leaves out rows that the next cannot find again, so there is a last one.
       for (const [index, part] of parts.entries()) this.#superseded.add(part, superseded[index] ?? []);
@@ -202,22 +212,21 @@ class SegmentsSearch {
     const lists = elements && this.keyField === ELEMENT_KEYS ? data.vectorLists(fieldId) : undefined;
     if (elements !== undefined && lists !== undefined)
       search.passingElements = await passingElements(data, lists, elements, this.#call.pace);
-    const filterPlan =
-      options.report === undefined || this.#predicate === undefined
-        ? ''
-        : explainedFilter(data, this.#predicate);
-    const where = {
-      id,
-      collectionId: data.collectionId,
-      isGrowing: options.recall === undefined,
-      filter: filterPlan,
-    };
-    const hooks = hooksOf(where, this.#request, options);
-    const found = await searchSegment(data, search, this.#call.signal, hooks);
+    const found = await searchSegment(data, search, this.#call.signal, this.#hooks(segment, options));
     if (this.#lists === undefined) moveIntoRange(this.#metric, found.scores);
     if (this.#boosts === undefined) return { segment, found };
     const place = { segment, readTs, isLargerBetter: isLargerBetter(this.#metric), pace: this.#call.pace };
     return { segment, found: await boostedHits(found, this.#boosts, place) };
+  }
+
+  #hooks({ id, data }: ReadableSegment, options: SearchOptions): SearchHooks | undefined {
+    if (!isObserved(this.#request, options)) return undefined;
+    const filter =
+      options.report === undefined || this.#predicate === undefined
+        ? ''
+        : explainedFilter(data, this.#predicate);
+    const where = { id, collectionId: data.collectionId, isGrowing: options.recall === undefined, filter };
+    return hooksOf(where, this.#request, options);
   }
 
   #queries(begin: number, end: number): Queries {
@@ -283,7 +292,7 @@ function endsOf(lists: Uint32Array): Uint32Array {
 /** With the keys and times of the rows, one query after the other. */
 function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): Hits {
   let total = 0;
-  for (const count of found.counts) total += count;
+  for (let query = 0; query < found.queryCount; query++) total += found.counts[query] as number;
   const isCompact = total === found.rows.length;
   const offsets = found.offsets && (isCompact ? found.offsets : new Uint32Array(total));
   const rows = isCompact ? found.rows : new Uint32Array(total);
@@ -296,8 +305,6 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
     if (found.offsets) offsets?.set(found.offsets.subarray(begin, begin + count), at);
     at += count;
   }
-  const timestamps = new BigUint64Array(total);
-  for (let at = 0; at < total; at++) timestamps[at] = data.timestampOf(rows[at] ?? 0);
   const keys = must(data.fetch(rows, [keyFieldId]).columns[0], 'key column');
   return {
     counts: found.counts,
@@ -305,6 +312,6 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
     rows,
     segmentIds: new BigInt64Array(total).fill(id),
     keys: offsets === undefined ? keys : elementKeys(keys, offsets),
-    timestamps,
+    timestamps: data.timestampsOf(rows),
   };
 }

@@ -63,7 +63,7 @@ export async function searchSegment(
   const asked: Asked = { data, request, excluded, rowCount: data.rowCount, signal, hooks };
   switch (store.kind) {
     case 'dense':
-      return searchDense(asked, store);
+      return await searchDense(asked, store);
     case 'lists':
       return request.lists === undefined
         ? searchElements(asked, store)
@@ -109,13 +109,13 @@ function commonFacts({ data, request, excluded, rowCount }: Asked, queryCount: n
   };
 }
 
-async function searchDense(asked: Asked, vectors: VectorColumn): Promise<SegmentHits> {
+function searchDense(asked: Asked, vectors: VectorColumn): Promise<SegmentHits> {
   const { request, excluded, hooks, signal, data } = asked;
   const { vectorBytes, elementType } = vectors.store;
   const queryCount = checkedQueryCount(request, vectorBytes, vectors.dim);
   const common = commonFacts(asked, queryCount);
   const { k, rowCount } = common;
-  if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
+  if (k === 0 || queryCount === 0) return Promise.resolve(emptyHits(queryCount, k));
   const queries = ownBytes(request.queries);
   const { bits } = excluded;
   const known: DenseFacts = {

@@ -56,7 +56,8 @@ export async function checkQuery(
       ? resolveOutputFields(schema, request.outputFields, { call: 'query' })
       : aggregateOutput(aggregates);
   const asked = { text: request.expr, templates: request.exprTemplateValues, zone: params.zone };
-  const filter = await requestFilter(scope.collection, asked, workers);
+  const read = requestFilter(scope.collection, asked, workers);
+  const filter = read instanceof Promise ? await read : read;
   if (output.isCount && params.limit !== undefined)
     throw new ElanusError(
       'invalid_parameter',

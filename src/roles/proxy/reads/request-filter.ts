@@ -1,10 +1,11 @@
 // The one place where the text of a filter and its templates become what shards are asked for. Search, query and delete come through here.
 // The text is checked here, so that its errors are the client's before anybody else is asked; a shard reads the same text again.
+import type { FilterSource } from '#expr/filter.js';
 import type { CheckedFilter, PredicateFilter } from '#expr/typed.js';
 import type { Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
-import type { TemplateValue } from '#proto/milvus/schema.js';
+import type { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { filterMessage, readAnyFilter } from '#segment/sent-filter.js';
 
@@ -30,17 +31,25 @@ export interface FilterRequest {
   readonly zone?: string | undefined;
 }
 
-/** @throws invalid_parameter for what no version can read, unsupported for what this one cannot yet */
-export async function requestFilter(
+/**
+ * Known at once where the filter is not long.
+ * @throws invalid_parameter for what no version can read, unsupported for what this one cannot yet
+ */
+export function requestFilter(
   { schema, record }: OpenCollection,
-  request: FilterRequest,
+  { text, templates, zone: asked }: FilterRequest,
   workers: Workers,
-): Promise<RequestFilter> {
-  if (request.text === '') return noFilter;
-  const zone = request.zone ?? record.properties.timezone ?? 'UTC';
-  const { text, templates } = request;
+): RequestFilter | Promise<RequestFilter> {
+  if (text === '') return noFilter;
+  const zone = asked ?? record.properties.timezone ?? 'UTC';
   const source = { text, templates, zone };
-  const checked: CheckedFilter = await readAnyFilter(workers, schema, source);
+  const checked = readAnyFilter(workers, schema, source);
+  return checked instanceof Promise
+    ? checked.then((read) => filterOf(read, source, schema))
+    : filterOf(checked, source, schema);
+}
+
+function filterOf(checked: CheckedFilter, source: FilterSource, schema: CollectionSchema): RequestFilter {
   switch (checked.kind) {
     case 'all':
       return noFilter;

@@ -17,21 +17,32 @@ const RETRY_MS_MAX = 100;
  * A segment may move from the growing to the sealed side, or a node may restart and load what it served, between two steps: then the
  * read starts over, until its deadline.
  */
-export async function retryWhileMoved<T>(
+export function retryWhileMoved<T>(
   parts: Pick<ProxyParts, 'platform' | 'settings'>,
   context: CallContext,
   run: () => Promise<T>,
 ): Promise<T> {
+  return run().catch((error: unknown) => runAgain(parts, context, run, error));
+}
+
+async function runAgain<T>(
+  parts: Pick<ProxyParts, 'platform' | 'settings'>,
+  context: CallContext,
+  run: () => Promise<T>,
+  first: unknown,
+): Promise<T> {
   const { clock, timers } = parts.platform;
   const deadlineMs = deadlineOf(context, parts);
+  let error = first;
   for (let attempt = 1; ; attempt++) {
+    const isMoved = error instanceof ElanusError && movedKeys.has(error.key);
+    const pauseMs = Math.min(RETRY_MS_MAX, 5 * attempt);
+    if (!isMoved || clock.now() + pauseMs >= deadlineMs) throw error;
+    await timers.sleep(pauseMs, context.signal);
     try {
       return await run();
-    } catch (error) {
-      const isMoved = error instanceof ElanusError && movedKeys.has(error.key);
-      const pauseMs = Math.min(RETRY_MS_MAX, 5 * attempt);
-      if (!isMoved || clock.now() + pauseMs >= deadlineMs) throw error;
-      await timers.sleep(pauseMs, context.signal);
+    } catch (failure) {
+      error = failure;
     }
   }
 }

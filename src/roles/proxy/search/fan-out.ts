@@ -8,24 +8,34 @@ import type { CheckedSearch } from './search-request.js';
 
 /** One answer per shard, in the order of the collection's channels. The first failure is the failure of the search. */
 export function searchShards(
-  { streamingNode }: Pick<ProxyParts, 'streamingNode'>,
+  parts: Pick<ProxyParts, 'streamingNode'>,
   search: CheckedSearch,
   context: CallContext,
 ): Promise<ShardSearchResponse[]> {
+  const { vchannels } = search.scope.collection.record;
   return Promise.all(
-    search.scope.collection.record.vchannels.map((vchannel, shard) =>
-      streamingNode.search(shardRequest(vchannel, search, search.pinned[shard]), context),
-    ),
+    vchannels.map((vchannel, shard) => searchShard(parts, search, shard, vchannel, context)),
   );
 }
+
+export const searchShard = (
+  { streamingNode }: Pick<ProxyParts, 'streamingNode'>,
+  search: CheckedSearch,
+  shard: number,
+  vchannel: string,
+  context: CallContext,
+): Promise<ShardSearchResponse> =>
+  streamingNode.search(shardRequest(vchannel, search, search.pinned[shard]), context);
 
 function shardRequest(
   vchannel: string,
   search: CheckedSearch,
   pinned: bigint | undefined,
 ): ShardSearchRequest {
-  const { scope, plan, toShards } = search;
+  const { scope, plan, toShards, range } = search;
   const { params } = plan;
+  const { filter, textFilter } = search.filter.forShards;
+  // Field by field: an object that is spread has a shape of its own each time, which everyone who reads it pays for.
   return whole<ShardSearchRequest>({
     vchannel,
     partitionIds: scope.partitionIds,
@@ -35,16 +45,21 @@ function shardRequest(
     queryCount: search.queryCount,
     listLengths: search.listLengths,
     topK: search.topK,
-    guaranteeTimestamp: search.guaranteeTimestamp,
+    guaranteeTimestamp: pinned ?? search.guaranteeTimestamp,
     ignoreGrowing: params.ignoreGrowing,
-    ...search.range,
-    ...search.filter.forShards,
+    radius: range.radius,
+    rangeFilter: range.rangeFilter,
+    filter,
+    textFilter,
     params: plan.shardParams,
     explain: params.explain,
     loadedOnly: scope.loadedOnly,
     schemaVersion: scope.collection.schema.version,
     expiredUntil: expiredUntil(scope, toShards.atGuarantee ? search.guaranteeTimestamp : 0n),
-    ...toShards,
-    ...(pinned !== undefined && { guaranteeTimestamp: pinned, atGuarantee: true }),
+    boosts: toShards.boosts,
+    atGuarantee: toShards.atGuarantee || pinned !== undefined,
+    exact: toShards.exact,
+    excludedSegmentIds: toShards.excludedSegmentIds,
+    excludedRows: toShards.excludedRows,
   });
 }

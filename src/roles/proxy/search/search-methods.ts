@@ -47,7 +47,8 @@ export class SearchMethods {
 
   readonly search: PublicHandler<'search'> = async (request, context) => {
     const scope = await readScope(this.#parts, request, context);
-    const checked = await checkSearch(request, scope, this.#checks);
+    const checking = checkSearch(request, scope, this.#checks);
+    const checked = checking instanceof Promise ? await checking : checking;
     const search = checked.toShards.atGuarantee ? await this.#pinned(checked) : checked;
     this.#parts.access.limits.checkRate(scope.collection, 'searchRate', Math.max(1, search.queryCount));
     return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
@@ -188,7 +189,8 @@ export class SearchMethods {
     const { fieldID: fieldId, dataType } = form.primary;
     const hits = withRowKeys(ranked.hits, { fieldId, dataType });
     if (pace.isDue) await pace.rest();
-    const rows = await fetchOutput(this.#parts, hits, form, pace, context);
+    const fetching = fetchOutput(this.#parts, hits, form, pace, context);
+    const rows = fetching && (await fetching);
     return await encodeAnswer({ ...ranked, hits, rows, offsets, extras }, form, pace);
   }
 }

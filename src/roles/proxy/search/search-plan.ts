@@ -132,12 +132,24 @@ const TEXT_LENGTH_MAX = 2048;
 
 export class SearchPlans {
   readonly #plans = new WeakMap<CollectionRecord, Map<string, SearchPlan>>();
+  /** The latest request of each collection that is no part of a hybrid search: most are followed by one like it, which needs no text. */
+  readonly #latest = new WeakMap<CollectionRecord, { readonly asked: Asked; readonly plan: SearchPlan }>();
 
   /**
    * @param hybridTopK of a search in a hybrid search, as `parseSearchParams` takes it
    * @throws invalid_parameter, unsupported
    */
   of(collection: OpenCollection, request: SearchRequest, hybridTopK?: number): SearchPlan {
+    const latest = this.#latest.get(collection.record);
+    if (latest !== undefined && hybridTopK === undefined && isSame(latest.asked, request)) return latest.plan;
+    const plan = this.#byText(collection, request, hybridTopK);
+    const { searchParams, outputFields } = request;
+    if (hybridTopK === undefined && isShort(request))
+      this.#latest.set(collection.record, { asked: { searchParams, outputFields }, plan });
+    return plan;
+  }
+
+  #byText(collection: OpenCollection, request: SearchRequest, hybridTopK: number | undefined): SearchPlan {
     const text = textOf(request, hybridTopK);
     let plans = this.#plans.get(collection.record);
     const known = plans?.get(text);
@@ -151,6 +163,27 @@ export class SearchPlans {
     plans.set(text, plan);
     return plan;
   }
+}
+
+type Asked = Pick<SearchRequest, 'searchParams' | 'outputFields'>;
+
+/** What is compared, and kept, has a bound. */
+const PARTS_MAX = 32;
+const isShort = ({ searchParams, outputFields }: Asked): boolean =>
+  searchParams.length + outputFields.length <= PARTS_MAX &&
+  searchParams.every(({ key, value }) => key.length + value.length <= TEXT_LENGTH_MAX) &&
+  outputFields.every((name) => name.length <= TEXT_LENGTH_MAX);
+
+function isSame(one: Asked, { searchParams, outputFields }: Asked): boolean {
+  if (one.searchParams.length !== searchParams.length || one.outputFields.length !== outputFields.length)
+    return false;
+  for (let at = 0; at < searchParams.length; at++) {
+    const [a, b] = [one.searchParams[at], searchParams[at]];
+    if (a?.key !== b?.key || a?.value !== b?.value) return false;
+  }
+  for (let at = 0; at < outputFields.length; at++)
+    if (one.outputFields[at] !== outputFields[at]) return false;
+  return true;
 }
 
 /** Lengths before the parts: two requests never have the same text. */

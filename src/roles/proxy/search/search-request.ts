@@ -8,7 +8,7 @@ import { structOf } from '#model/schema/struct-arrays.js';
 import type { Workers } from '#platform/workers.js';
 import type { BoostFunction, BoostFunctions, ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
-import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import type { CollectionSchema, FunctionScore } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
@@ -68,15 +68,20 @@ export interface SearchChecks {
   readonly workers: Workers;
 }
 
-/** @throws invalid_parameter, unsupported */
-export async function checkSearch(
+/**
+ * Known at once where neither a long filter nor a function has to be read.
+ * @throws invalid_parameter, unsupported
+ */
+export function checkSearch(
   request: SearchRequest,
   scope: ReadScope,
-  { plans, workers }: SearchChecks,
+  checks: SearchChecks,
   hybridTopK?: number,
-): Promise<CheckedSearch> {
+): CheckedSearch | Promise<CheckedSearch> {
+  const { plans, workers } = checks;
   const plan = plans.of(scope.collection, request, hybridTopK);
-  const { queries, nq, listLengths, ids } = queriesOf(request, plan);
+  const vectors = queriesOf(request, plan);
+  const { nq } = vectors;
   if (nq < 1 || nq > QUERY_COUNT_MAX)
     throw new ElanusError(
       'invalid_parameter',
@@ -89,9 +94,43 @@ export async function checkSearch(
     );
   checkResultEntries(nq, plan.topK);
   const asked = { text: request.dsl, templates: request.exprTemplateValues, zone: plan.params.zone };
-  const filter = await requestFilter(scope.collection, asked, workers);
-  if (plan.ofElements) checkElementFilter(scope.collection.schema, plan.params.annsField, filter);
-  const functions = await scoreFunctions(request, scope.collection, plan, workers);
+  const filter = requestFilter(scope.collection, asked, workers);
+  const read = { request, scope, plan, vectors, asked };
+  if (filter instanceof Promise || request.functionScore !== undefined)
+    return withFunctions(read, filter, workers);
+  checkElementFilter(scope, plan, filter);
+  return checkedSearch(read, filter, undefined);
+}
+
+/** A request as far as it can be read at once. */
+interface ReadSearch {
+  readonly request: SearchRequest;
+  readonly scope: ReadScope;
+  readonly plan: SearchPlan;
+  readonly vectors: Queries;
+  readonly asked: FilterRequest;
+}
+
+async function withFunctions(
+  read: ReadSearch,
+  reading: RequestFilter | Promise<RequestFilter>,
+  workers: Workers,
+): Promise<CheckedSearch> {
+  const { scope, plan, request } = read;
+  const filter = await reading;
+  checkElementFilter(scope, plan, filter);
+  const { functionScore } = request;
+  const functions =
+    functionScore && (await scoreFunctions(functionScore, scope.collection, plan.params.zone, workers));
+  return checkedSearch(read, filter, functions);
+}
+
+function checkedSearch(
+  { request, scope, plan, vectors, asked }: ReadSearch,
+  filter: RequestFilter,
+  functions: SearchFunctions | undefined,
+): CheckedSearch {
+  const { queries, nq, listLengths, ids } = vectors;
   return {
     scope,
     plan,
@@ -106,10 +145,12 @@ export async function checkSearch(
     listLengths,
     filter,
     filterSource: asked,
-    pinned: [],
+    pinned: NEVER_PINNED,
     guaranteeTimestamp: guaranteeTimestampOf(request, plan.params.guaranteeTimestamp),
   };
 }
+
+const NEVER_PINNED: readonly bigint[] = [];
 
 /** Pages of an iterator, of either generation, fit together only at one time, and where no index leaves hits out. */
 function toShardsOf({ params }: SearchPlan, functions: SearchFunctions | undefined): ToShards {
@@ -163,7 +204,8 @@ function queriesOf({ searchInput }: SearchRequest, { primary, params, ofLists }:
     return { ids, nq: ids.count, queries: noBytes, listLengths: noBytes };
   }
   const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noBytes;
-  return { ...parsePlaceholderGroup(placeholders, params.annsField, ofLists), ids: undefined };
+  const { queries, nq, listLengths } = parsePlaceholderGroup(placeholders, params.annsField, ofLists);
+  return { queries, nq, listLengths, ids: undefined };
 }
 
 interface SearchFunctions {
@@ -172,12 +214,11 @@ interface SearchFunctions {
 }
 
 async function scoreFunctions(
-  { functionScore }: SearchRequest,
+  functionScore: FunctionScore,
   collection: OpenCollection,
-  { params: { zone } }: SearchPlan,
+  zone: string | undefined,
   workers: Workers,
-): Promise<SearchFunctions | undefined> {
-  if (functionScore === undefined) return undefined;
+): Promise<SearchFunctions> {
   const { boosts, reranker } = parseFunctionScore(collection.schema, functionScore, 1);
   return { reranker, boosts: boosts && (await boostsForShards(collection, boosts, zone, workers)) };
 }
@@ -213,9 +254,13 @@ export const pageOf = ({ plan: { params } }: CheckedSearch): HitPage => ({
 });
 
 /** Elements of another struct array are not those that are searched. */
-function checkElementFilter(schema: CollectionSchema, searched: FieldSchema, filter: RequestFilter): void {
+function checkElementFilter(
+  { collection: { schema } }: ReadScope,
+  { ofElements, params: { annsField: searched } }: SearchPlan,
+  filter: RequestFilter,
+): void {
   const over = filter.predicate?.elements?.over;
-  if (over === undefined) return;
+  if (!ofElements || over === undefined) return;
   const struct = structOf(schema, searched.fieldID);
   if (struct?.columns.some((field) => field.fieldID === over.fieldId)) return;
   throw new ElanusError(

@@ -147,17 +147,15 @@ export class ServedSegments {
   }
 
   /** A call to the query-node about segments that it should hold. */
-  async remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
+  remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
     const life = this.#life;
-    try {
-      return await call;
-    } catch (error) {
+    return call.then(undefined, (error: unknown) => {
       // Released meanwhile is not lost.
       const isLost = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
       if (isLost && life === this.#life && segmentIds.every((id) => this.#served.has(id)))
         this.#lose(error.message);
       throw error;
-    }
+    });
   }
 
   /** Called after a flush was committed. */

@@ -12,6 +12,7 @@ import type {
   FetchRowsRequest,
   FetchRowsResponse,
   ShardRetrieveRequest,
+  ShardRetrieveResponse,
   ShardSearchRequest,
   ShardSearchResponse,
   SyncTargetRequest,
@@ -88,15 +89,29 @@ export class ShardReader {
   }
 
   /** Everything acknowledged before the call is visible already; only a time that the oracle has not come to has to be waited for. */
-  async #view(wanted: Wanted, context: CallContext): Promise<ShardView> {
-    const { shard, time, settled } = this.#parts;
-    const isBehind = wanted.guaranteeTimestamp > shard.readTimestamp;
+  #view(wanted: Wanted, context: CallContext): ShardView | Promise<ShardView> {
     const partitions = this.#served.requirePartitions(wanted.partitionIds, wanted.loadedOnly);
-    if (isBehind) await time.reach(wanted.guaranteeTimestamp, context);
+    return wanted.guaranteeTimestamp > this.#parts.shard.readTimestamp
+      ? this.#laterView(wanted, partitions, context)
+      : this.#viewNow(wanted, partitions);
+  }
+
+  async #laterView(
+    wanted: Wanted,
+    partitions: ReadonlySet<bigint>,
+    context: CallContext,
+  ): Promise<ShardView> {
+    const { shard, time, settled } = this.#parts;
+    await time.reach(wanted.guaranteeTimestamp, context);
     // A write that has an earlier timestamp and is on its way would come into view between two pages.
-    if (isBehind && wanted.atGuarantee === true)
+    if (wanted.atGuarantee === true)
       await unlessAborted(settled(), context.signal, () => notSettled(shard.channel.vchannel));
-    // From here on in one turn: nothing moves from one side to the other between the two lists.
+    return this.#viewNow(wanted, partitions);
+  }
+
+  /** In one turn: nothing moves from one side to the other between the two lists. */
+  #viewNow(wanted: Wanted, partitions: ReadonlySet<bigint>): ShardView {
+    const { shard } = this.#parts;
     const readTimestamp = wanted.atGuarantee === true ? wanted.guaranteeTimestamp : shard.readTimestamp;
     const ready = this.#served.readyIn(partitions);
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
@@ -113,13 +128,16 @@ export class ShardReader {
   }
 
   async search(request: ShardSearchRequest, context: CallContext): Promise<ShardSearchResponse> {
-    const view = await this.#view(request, context);
+    const seen = this.#view(request, context);
+    const view = seen instanceof Promise ? await seen : seen;
     for (const { data } of view.growing) indexGrowing(this.#parts.platform, data, this.#served.indexes);
-    return this.#search.run(request, view, context);
+    return await this.#search.run(request, view, context);
   }
 
-  async retrieve(request: ShardRetrieveRequest, context: CallContext) {
-    return this.#retrieve.run(request, await this.#view(request, context), context);
+  async retrieve(request: ShardRetrieveRequest, context: CallContext): Promise<ShardRetrieveResponse> {
+    const seen = this.#view(request, context);
+    const view = seen instanceof Promise ? await seen : seen;
+    return await this.#retrieve.run(request, view, context);
   }
 
   async fetch(request: FetchRowsRequest, context: CallContext): Promise<FetchRowsResponse> {

@@ -40,7 +40,8 @@ export class ShardRetrieve {
   ): Promise<ShardRetrieveResponse> {
     const { readTimestamp } = view;
     const { platform, shard } = this.#parts;
-    await readSent(platform.workers, request.textFilter, shard.schema, context.signal);
+    const reading = readSent(platform.workers, request.textFilter, shard.schema, context.signal);
+    if (reading !== undefined) await reading;
     const pace = new Pace(platform, context);
     const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
     const order = queryOrder(request.orderBy, primaryField(this.#parts.shard.schema).fieldID);

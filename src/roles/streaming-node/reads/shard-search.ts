@@ -30,17 +30,23 @@ export class ShardSearch {
     this.#parts = parts;
   }
 
-  async run(
+  run(request: ShardSearchRequest, view: ShardView, context: CallContext): Promise<ShardSearchResponse> {
+    const { growing, sealedIds } = view;
+    // Often one side has nothing: what the other found is the answer.
+    if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0))
+      return this.#askSealed(request, view, excludedBefore(request), context);
+    return this.#runBoth(request, view, context);
+  }
+
+  async #runBoth(
     request: ShardSearchRequest,
     view: ShardView,
     context: CallContext,
   ): Promise<ShardSearchResponse> {
     const { growing, sealedIds, readTimestamp } = view;
-    // Often one side has nothing: what the other found is the answer.
-    if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0))
-      return this.#askSealed(request, view, excludedBefore(request), context);
     const { platform, shard } = this.#parts;
-    await readSent(platform.workers, request.textFilter, shard.schema, context.signal);
+    const reading = readSent(platform.workers, request.textFilter, shard.schema, context.signal);
+    if (reading !== undefined) await reading;
     const pace = new Pace(platform, context);
     const superseded = SupersededRows.decode(
       new BigInt64Array(aligned(request.excludedSegmentIds)),
@@ -82,7 +88,7 @@ export class ShardSearch {
     context: CallContext,
   ): Promise<ShardSearchResponse> {
     const { supersededSegmentIds, supersededRows } = superseded;
-    const segmentIds = [...sealedIds];
+    const segmentIds = sealedIds.slice();
     const request = { segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows };
     const { served, queryNode } = this.#parts;
     return served.remote(sealedIds, queryNode.searchSegments(whole<SegmentSearchRequest>(request), context));
