@@ -78,10 +78,12 @@ export const statusOfErrors =
 function withSuccess(place: StatusPlace, response: object): object {
   if (place.kind === 'nowhere') return response;
   if (place.kind === 'field' && Reflect.get(response, place.name) !== undefined) return response;
+  // With its prototype: some messages make their bytes when they are asked for (segment/search/hits.ts).
+  const copy = Object.create(Object.getPrototypeOf(response)) as object;
   const answered =
     place.kind === 'itself'
-      ? { ...successStatus(), ...response }
-      : { ...response, [place.name]: successStatus() };
+      ? Object.assign(copy, successStatus(), response)
+      : Object.assign(copy, response, { [place.name]: successStatus() });
   return isWhole(response) ? whole(answered) : answered;
 }
 

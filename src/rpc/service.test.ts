@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
+import { columnFromInt64 } from '#model/columns/column.js';
 import type { LoadStateResponse } from '#proto/elanus/roles.js';
-import { QueryCoordDefinition } from '#proto/elanus/roles.js';
+import { QueryCoordDefinition, ShardSearchResponse, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import { decodeHits, encodeHits, type Hits } from '#segment/search/hits.js';
 import { type Handlers, inProcessClient, whole } from './service.js';
 import { wireMethods } from './wire-methods.js';
 
@@ -44,4 +46,21 @@ it('answers the same bytes for a whole message', async () => {
   const bytes = await bytesOf({ known: true, progress: 7, partitionIds: [1n] });
   expect(bytes?.length).toBeGreaterThan(3);
   expect(await bytesOf(whole(complete()))).toEqual(bytes);
+});
+
+it('answers all of a message that makes its bytes when they are asked for', async () => {
+  const hits: Hits = {
+    counts: Uint32Array.of(1),
+    scores: Float32Array.of(0.5),
+    segmentIds: BigInt64Array.of(7n),
+    rows: Uint32Array.of(1),
+    keys: columnFromInt64(100n, [10n]),
+    timestamps: BigUint64Array.of(1n),
+  };
+  const bytes = await wireMethods(StreamingNodeDefinition, {
+    search: async () => whole(encodeHits(hits, 5n)),
+  }).get('/elanus.v1.StreamingNode/Search')?.(new Uint8Array(0), context);
+  const read = ShardSearchResponse.decode(bytes ?? new Uint8Array(0));
+  expect(read).toMatchObject({ status: { code: 0 }, readTimestamp: 5n });
+  expect([...decodeHits(read).rows]).toEqual([1]);
 });

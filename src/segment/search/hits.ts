@@ -58,7 +58,7 @@ const uint64sOf = (bytes: Uint8Array): BigUint64Array => {
 
 /**
  * A message that was made in this process: it has the hits themselves, and bytes of them when someone asks. In one process nobody does, and each
- * view would be an object with memory of its own behind it.
+ * view would be an object with memory of its own behind it. It is not to be spread: the bytes belong to its prototype.
  */
 class HitsMessage implements ShardSearchResponse {
   readonly hits: Hits;
