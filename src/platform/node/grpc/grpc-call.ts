@@ -4,18 +4,14 @@
 //
 //   reading ──message whole──▶ running ──answer──▶ answering ──stream closed──▶ ended
 //      └──too large, no room, too slow──▶ refused (answered with a status, stream closed) ──▶ ended
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { errorCode } from '#platform/node/http2/frames.js';
+import { encodeHeaders } from '#platform/node/http2/hpack.js';
+import type { Http2Stream, StreamListener } from '#platform/node/http2/http2-stream.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
+import type { RequestHeaders } from './grpc-headers.js';
 import { inflate } from './grpc-inflate.js';
 import { GrpcMessageReader, PREFIX_BYTES } from './grpc-message-reader.js';
-import {
-  encodeDetails,
-  type GrpcStatus,
-  readHeaders,
-  readTimeoutMs,
-  status,
-  toStatus,
-} from './grpc-status.js';
+import { encodeDetails, type GrpcStatus, readTimeoutMs, status, toStatus } from './grpc-status.js';
 import type { Charge, HeldBytes } from './held-bytes.js';
 
 /** Bytes of each open stream, beside its message: headers, which are no longer, and objects. */
@@ -35,12 +31,17 @@ const BEYOND_BYTES_MAX = 64 * 1024;
 /** An answered call whose client leaves the stream open has it closed after this, in ms. */
 const LINGER_MS = 5000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
-const answerHeaders = {
-  ':status': 200,
-  'content-type': 'application/grpc+proto',
-  'grpc-accept-encoding': 'identity,deflate,gzip',
-  'grpc-encoding': 'identity',
-};
+/** The same before and behind every answer. */
+const ANSWER_HEADERS = encodeHeaders([
+  [':status', '200'],
+  ['content-type', 'application/grpc+proto'],
+  ['grpc-accept-encoding', 'identity,deflate,gzip'],
+  ['grpc-encoding', 'identity'],
+]);
+const ANSWER_TRAILERS = encodeHeaders([
+  ['grpc-status', String(status.OK)],
+  ['grpc-message', ''],
+]);
 
 export interface CallLimits {
   readonly receiveBytesMax: number;
@@ -48,9 +49,10 @@ export interface CallLimits {
   readonly held: HeldBytes;
 }
 
-export class GrpcCall {
-  readonly #stream: ServerHttp2Stream;
-  readonly #headers: IncomingHttpHeaders;
+export class GrpcCall implements StreamListener {
+  readonly #stream: Http2Stream;
+  readonly #headers: RequestHeaders;
+  readonly #peer: string | undefined;
   readonly #limits: CallLimits;
   readonly #handler: MethodHandler;
   readonly #charge: Charge;
@@ -65,21 +67,23 @@ export class GrpcCall {
   #deadlineTimer: NodeJS.Timeout | undefined;
 
   constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
+    stream: Http2Stream,
+    headers: RequestHeaders,
+    peer: string | undefined,
     handler: MethodHandler,
     limits: CallLimits,
     onEnd: (call: GrpcCall) => void,
   ) {
     this.#stream = stream;
     this.#headers = headers;
+    this.#peer = peer;
     this.#handler = handler;
     this.#limits = limits;
     this.#charge = limits.held.charge();
     this.#onEnd = onEnd;
     this.#startMs = performance.now();
     this.#movedMs = this.#startMs;
-    stream.once('close', () => this.#end());
+    stream.listener = this;
   }
 
   start(): void {
@@ -87,17 +91,17 @@ export class GrpcCall {
       this.#refuse(status.RESOURCE_EXHAUSTED, noRoom(this.#limits.held, 'one more call'));
       return;
     }
-    const timeoutMs = readTimeoutMs(this.#headers['grpc-timeout']);
+    const timeoutMs = readTimeoutMs(this.#headers.timeout);
     if (Number.isNaN(timeoutMs)) {
       this.#refuse(status.INVALID_ARGUMENT, 'grpc-timeout is not a time, expected digits and a unit');
       return;
     }
     if (timeoutMs !== undefined) this.#setDeadline(timeoutMs);
-    this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.#stream.once('end', () => {
-      if (this.#state === 'reading')
-        this.#refuse(status.INVALID_ARGUMENT, 'the request stream ended before its message was whole');
-    });
+  }
+
+  ended(): void {
+    if (this.#state === 'reading')
+      this.#refuse(status.INVALID_ARGUMENT, 'the request stream ended before its message was whole');
   }
 
   /** Looks whether the other side still does its part. @param nowMs of the monotonic clock */
@@ -114,12 +118,11 @@ export class GrpcCall {
         return;
       }
       case 'answering':
-        if (idleMs > UNREAD_MS) this.#stream.close(constants.NGHTTP2_CANCEL);
-        else if (this.#stream.writableFinished && idleMs > LINGER_MS)
-          this.#stream.close(constants.NGHTTP2_NO_ERROR);
+        if (idleMs > UNREAD_MS) this.#stream.reset(errorCode.cancel);
+        else if (this.#stream.isLocalEnded && idleMs > LINGER_MS) this.#stream.reset(errorCode.none);
         return;
       case 'refused':
-        if (idleMs > LINGER_MS) this.#stream.destroy();
+        if (idleMs > LINGER_MS) this.#stream.reset(errorCode.none);
         return;
       case 'running':
       case 'ended':
@@ -142,18 +145,21 @@ export class GrpcCall {
     }, timeoutMs);
   }
 
-  #take(chunk: Buffer): void {
+  data(chunk: Buffer): void {
     this.#movedMs = performance.now();
     const reader = this.#reader;
     if (this.#state !== 'reading') {
       reader.beyond += chunk.length;
-      if (reader.beyond > BEYOND_BYTES_MAX) this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (reader.beyond > BEYOND_BYTES_MAX) this.#stream.reset(errorCode.calm);
+      else this.#stream.grant(chunk.length);
       return;
     }
     let rest = chunk;
     if (reader.length === undefined) {
       rest = reader.readPrefix(chunk);
       if (reader.length === undefined || !this.#admit(reader.length)) return;
+      // There is room for the message, so that its sender need not wait for more window on the way.
+      this.#stream.grant(reader.length - rest.length - this.#stream.receiveWindow);
     }
     reader.fill(rest);
     if (reader.message !== undefined) this.#received(reader.message);
@@ -182,7 +188,7 @@ export class GrpcCall {
     // What goes on after the stream has ended must not count any more.
     const admit = (bytes: number): boolean =>
       this.#state === 'running' && this.#charge.resize(STREAM_BYTES + message.length + bytes);
-    inflate(message, this.#headers['grpc-encoding'], this.#limits.receiveBytesMax, admit).then(
+    inflate(message, this.#headers.encoding, this.#limits.receiveBytesMax, admit).then(
       (plain) => this.#run(plain),
       (failure: GrpcStatus) => this.#refuse(failure.code, failure.details),
     );
@@ -190,12 +196,12 @@ export class GrpcCall {
 
   #run(message: Buffer): void {
     if (this.#state !== 'running') return;
-    const context: CallContext = {
+    const context: { -readonly [Part in keyof CallContext]: CallContext[Part] } = {
       signal: this.#abort.signal,
-      metadata: readHeaders(this.#headers),
-      ...peerOf(this.#stream),
-      ...(this.#deadlineMs === undefined ? {} : { deadlineMs: this.#deadlineMs }),
+      metadata: this.#headers.metadata,
     };
+    if (this.#peer !== undefined) context.peer = this.#peer;
+    if (this.#deadlineMs !== undefined) context.deadlineMs = this.#deadlineMs;
     const run = async (): Promise<Uint8Array> => this.#handler(message, context);
     run().then(
       (reply) => this.#answer(reply),
@@ -225,25 +231,22 @@ export class GrpcCall {
     this.#movedMs = performance.now();
     clearTimeout(this.#deadlineTimer);
     const stream = this.#stream;
-    stream.respond(answerHeaders, { waitForTrailers: true });
-    stream.once('wantTrailers', () =>
-      stream.sendTrailers({ 'grpc-status': String(status.OK), 'grpc-message': '' }),
-    );
+    const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+    prefix[0] = 0;
+    prefix.writeUInt32BE(reply.length, 1);
+    if (stream.answerAtOnce(ANSWER_HEADERS, prefix, reply, ANSWER_TRAILERS)) return;
+    stream.begin(ANSWER_HEADERS);
     const first = reply.length <= PIECE_BYTES ? reply.length : HEAD_BYTES;
-    const head = Buffer.allocUnsafe(PREFIX_BYTES + first);
-    head[0] = 0;
-    head.writeUInt32BE(reply.length, 1);
-    head.set(reply.subarray(0, first), PREFIX_BYTES);
-    this.#write(head, reply, first);
+    this.#write(Buffer.concat([prefix, reply.subarray(0, first)]), reply, first);
   }
 
   #write(piece: Uint8Array, reply: Uint8Array, next: number): void {
     if (next >= reply.length) {
-      this.#stream.end(piece);
+      this.#stream.end(piece, ANSWER_TRAILERS);
       return;
     }
-    this.#stream.write(piece, (error) => {
-      if (error || this.#state !== 'answering') return;
+    this.#stream.write(piece, () => {
+      if (this.#state !== 'answering') return;
       this.#movedMs = performance.now();
       const end = Math.min(reply.length, next + PIECE_BYTES);
       this.#write(reply.subarray(next, end), reply, end);
@@ -260,7 +263,7 @@ export class GrpcCall {
     respondStatus(this.#stream, code, details);
   }
 
-  #end(): void {
+  closed(): void {
     const isAnswered = this.#state === 'answering' || this.#state === 'refused';
     this.#state = 'ended';
     clearTimeout(this.#deadlineTimer);
@@ -272,22 +275,17 @@ export class GrpcCall {
 }
 
 /** A status without a message, and the end of the stream, for both sides. */
-export function respondStatus(stream: ServerHttp2Stream, code: number, details: string): void {
-  if (stream.destroyed || stream.closed || stream.headersSent) return;
-  const trailers = { 'grpc-status': String(code), 'grpc-message': encodeDetails(details) };
-  stream.respond(
-    { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers },
-    { endStream: true },
-  );
+export function respondStatus(stream: Http2Stream, code: number, details: string): void {
+  const headers = encodeHeaders([
+    [':status', '200'],
+    ['content-type', 'application/grpc+proto'],
+    ['grpc-status', String(code)],
+    ['grpc-message', encodeDetails(details)],
+  ]);
+  stream.respond(headers);
   // A client that still sends is asked to stop; what is under way is dropped without being kept.
-  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  if (!stream.isRemoteEnded) stream.reset(errorCode.none);
 }
 
 const noRoom = (held: HeldBytes, what: string): string =>
   `no room for ${what}: calls under way and answers not read yet hold ${held.bytes} of ${held.bytesMax} bytes; send less at once, or try again when they have ended`;
-
-/** A stream whose session is gone has nobody to name. */
-function peerOf({ session }: ServerHttp2Stream): { readonly peer?: string } {
-  const peer = session?.destroyed === false ? session.socket.remoteAddress : undefined;
-  return peer === undefined ? {} : { peer };
-}

@@ -1,6 +1,5 @@
-// Errors between our keys and gRPC status codes, both ways, and what the headers of a stream say. A server needs nothing else of gRPC: the
-// library that calls others is loaded with the first call to another process.
-import type { IncomingHttpHeaders } from 'node:http2';
+// Errors between our keys and gRPC status codes, both ways, and the time of a call. A server needs nothing else of gRPC: the library that
+// calls others is loaded with the first call to another process.
 import type { ServiceError } from '@grpc/grpc-js';
 import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 
@@ -69,33 +68,6 @@ export function fromServiceError(
   return failed('internal', `the peer failed: ${error.details}`);
 }
 
-/** What travels beside a call, from the headers of its stream; what belongs to the protocol is left out. */
-export function readHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
-  const record: Record<string, string> = {};
-  for (const key in headers) {
-    const value = headers[key];
-    if (value === undefined || key.startsWith(':') || protocolKeys.has(key)) continue;
-    const joined = Array.isArray(value) ? value.join(',') : value;
-    record[key] = key.endsWith('-bin') ? normalBase64(joined) : joined;
-  }
-  return record;
-}
-
-/** Beside those that begin with a colon. */
-const protocolKeys: ReadonlySet<string> = new Set([
-  'te',
-  'content-type',
-  'accept-encoding',
-  'grpc-timeout',
-  'grpc-encoding',
-  'grpc-accept-encoding',
-]);
-const normalBase64 = (values: string): string =>
-  values
-    .split(',')
-    .map((value) => Buffer.from(value, 'base64').toString('base64'))
-    .join(',');
-
 const timeoutUnitMs: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
@@ -106,9 +78,9 @@ const timeoutUnitMs: Readonly<Record<string, number>> = {
 };
 
 /** @returns undefined without a header, NaN for one that is no time */
-export function readTimeoutMs(header: string | readonly string[] | undefined): number | undefined {
+export function readTimeoutMs(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
-  const [, digits, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(String(header)) ?? [];
+  const [, digits, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(header) ?? [];
   return Math.ceil(Number(digits) * (timeoutUnitMs[unit] ?? Number.NaN));
 }
 

@@ -1,0 +1,74 @@
+// The bytes of a connection as frames: the preface first, then frame after frame, as views of the chunks that came; a frame that lies in two
+// chunks is put together in memory of its own. Pure.
+import { type ErrorCode, errorCode, FRAME_BYTES_MAX, HEAD_BYTES } from './frames.js';
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+/** @returns what is wrong with the frame; then no more are read */
+type OnFrame = (kind: number, flags: number, stream: number, body: Buffer) => ErrorCode | undefined;
+
+export class FrameReader {
+  #prefaceBytes = 0;
+  /** The head of a frame that lies in two chunks, and how much of it came. */
+  readonly #head = Buffer.alloc(HEAD_BYTES);
+  #headBytes = 0;
+  /** The body behind it, and how much of it came; undefined: no body has begun. */
+  #body: Buffer | undefined;
+  #bodyBytes = 0;
+
+  /** @returns what is wrong with the bytes */
+  read(chunk: Buffer, onFrame: OnFrame): ErrorCode | undefined {
+    let at = 0;
+    for (; this.#prefaceBytes < PREFACE.length; at++) {
+      if (at === chunk.length) return undefined;
+      if (chunk[at] !== PREFACE[this.#prefaceBytes++]) return errorCode.protocol;
+    }
+    while (at < chunk.length || this.#isWhole) {
+      if (this.#body !== undefined) {
+        at += this.#fill(this.#body, chunk, at);
+        if (!this.#isWhole) return undefined;
+        const body = this.#body;
+        this.#body = undefined;
+        const problem = handed(this.#head, 0, body, onFrame);
+        if (problem !== undefined) return problem;
+        continue;
+      }
+      const isSplit = this.#headBytes > 0 || chunk.length - at < HEAD_BYTES;
+      if (isSplit) {
+        const part = chunk.copy(this.#head, this.#headBytes, at);
+        this.#headBytes += part;
+        at += part;
+        if (this.#headBytes < HEAD_BYTES) return undefined;
+        this.#headBytes = 0;
+      }
+      const [head, headAt] = isSplit ? [this.#head, 0] : [chunk, at];
+      if (!isSplit) at += HEAD_BYTES;
+      const length = ((head[headAt] as number) << 16) | head.readUInt16BE(headAt + 1);
+      if (length > FRAME_BYTES_MAX) return errorCode.frameSize;
+      if (length <= chunk.length - at) {
+        const problem = handed(head, headAt, chunk.subarray(at, at + length), onFrame);
+        if (problem !== undefined) return problem;
+        at += length;
+        continue;
+      }
+      if (!isSplit) chunk.copy(this.#head, 0, headAt, headAt + HEAD_BYTES);
+      this.#body = Buffer.allocUnsafeSlow(length);
+      this.#bodyBytes = 0;
+    }
+    return undefined;
+  }
+
+  get #isWhole(): boolean {
+    return this.#body !== undefined && this.#bodyBytes === this.#body.length;
+  }
+
+  /** @returns how much of the chunk was taken */
+  #fill(body: Buffer, chunk: Buffer, at: number): number {
+    const part = chunk.copy(body, this.#bodyBytes, at);
+    this.#bodyBytes += part;
+    return part;
+  }
+}
+
+const handed = (head: Buffer, at: number, body: Buffer, onFrame: OnFrame): ErrorCode | undefined =>
+  onFrame(head[at + 3] as number, head[at + 4] as number, head.readUInt32BE(at + 5) & 0x7fffffff, body);

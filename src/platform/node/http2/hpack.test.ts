@@ -1,0 +1,114 @@
+// Blocks of headers: the examples of RFC 7541, what an encoder of another make sends, and blocks that are none.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TABLE_BYTES_MAX } from './header-table.js';
+import { CompressionError, encodeHeaders, HEADER_LIST_BYTES_MAX, HpackDecoder } from './hpack.js';
+import { huffmanDecode } from './huffman.js';
+
+const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
+const first = [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'www.example.com'];
+
+describe('blocks that follow each other', () => {
+  it.each([
+    [
+      'as they are (C.3)',
+      '8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d',
+      '8286 84be 5808 6e6f 2d63 6163 6865',
+      '8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65',
+    ],
+    [
+      'in Huffman code (C.4)',
+      '8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff',
+      '8286 84be 5886 a8eb 1064 9cbf',
+      '8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf',
+    ],
+  ])('%s', (_how, one, two, three) => {
+    const decoder = new HpackDecoder();
+    expect(decoder.decode(hex(one)).headers).toEqual(first);
+    expect(decoder.decode(hex(two)).headers).toEqual([...first, 'cache-control', 'no-cache']);
+    expect(decoder.decode(hex(three)).headers).toEqual([
+      ...[':method', 'GET', ':scheme', 'https', ':path', '/index.html', ':authority', 'www.example.com'],
+      ...['custom-key', 'custom-value'],
+    ]);
+  });
+
+  it('forgets what does not fit its table, the oldest first (C.5)', () => {
+    const decoder = new HpackDecoder();
+    const size = hex('3f e1 01'); // 256 bytes.
+    const answer =
+      '4803 3330 3258 0770 7269 7661 7465 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3120 474d 546e 1768 7474 7073 3a2f 2f77 7777 2e65 7861 6d70 6c65 2e63 6f6d';
+    decoder.decode(Buffer.concat([size, hex(answer)]));
+    expect(decoder.decode(hex('4803 3330 37c1 c0bf')).headers.slice(0, 2)).toEqual([':status', '307']);
+    expect(decoder.decode(hex('88c1')).headers).toEqual([':status', '200', 'cache-control', 'private']);
+  });
+
+  it('keeps what a table of its size can keep, over any number of headers', () => {
+    const decoder = new HpackDecoder();
+    const kept = (at: number): Buffer => {
+      const block = encodeHeaders([['x', `${at}`]]);
+      block[0] = 0x40;
+      return block;
+    };
+    for (let at = 0; at < 2000; at++) decoder.decode(kept(at));
+    expect(decoder.decode(Buffer.from([0x80 | 62, 0x80 | 63])).headers).toEqual(['x', '1999', 'x', '1998']);
+    const count = Math.floor(TABLE_BYTES_MAX / (32 + 5));
+    const indexed = (place: number): Buffer => Buffer.from([0xff, place - 127]);
+    expect(decoder.decode(indexed(61 + count)).headers).toEqual(['x', `${2000 - count}`]);
+    expect(() => decoder.decode(indexed(62 + count))).toThrow(CompressionError);
+  });
+});
+
+describe('lists', () => {
+  it('beyond the bound are counted, and not kept', () => {
+    const decoder = new HpackDecoder();
+    const kept = encodeHeaders([['x', 'y'.repeat(3900)]]);
+    kept[0] = 0x40;
+    decoder.decode(kept);
+    const { headers, bytes } = decoder.decode(Buffer.alloc(10_000, 0x80 | 62));
+    expect(bytes).toBe(10_000 * (1 + 3900 + 32));
+    expect(headers.join('').length).toBeLessThan(HEADER_LIST_BYTES_MAX);
+  });
+  it('go out as they come in', () => {
+    const texts = fc.string({
+      unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(texts, texts)), (headers) => {
+        expect(new HpackDecoder().decode(encodeHeaders(headers)).headers).toEqual(headers.flat());
+      }),
+    );
+  });
+});
+
+describe('blocks that are none', () => {
+  it.each([
+    ['no such header', '80'],
+    ['a header that was not kept', 'be'],
+    ['a number without an end', 'ff ff ff ff ff ff ff'],
+    ['a number that stops', 'ff 80'],
+    ['a text that is missing', '00 01 61'],
+    ['a text longer than its block', '00 01 61 7f 62'],
+    ['Huffman code that ends in no code', '00 01 61 81 00'],
+    ['Huffman code with the end of the text', '00 01 61 84 ff ff ff ff'],
+    ['a table larger than it may be', '3f ff ff ff ff 0f'],
+    ['a new size behind headers', '82 20'],
+  ])('%s', (_what, block) => {
+    expect(() => new HpackDecoder().decode(hex(block))).toThrow(CompressionError);
+  });
+  it('end in an error or a list, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (block) => {
+        try {
+          new HpackDecoder().decode(block);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CompressionError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+  it('padding of eight bits or more is none', () => {
+    expect(huffmanDecode(hex('1f'))).toBe('a');
+    expect(huffmanDecode(hex('1fff'))).toBeUndefined();
+  });
+});
