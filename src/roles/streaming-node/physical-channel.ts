@@ -10,6 +10,7 @@ import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { FoundLog, WriteAheadLog } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
+import { encodeLogRecord } from '#wal/log-record-bytes.js';
 import type { Shard } from './shard.js';
 import type { ShardChange } from './shard-change.js';
 import { idsNeeded, type ShardDraft } from './shard-draft.js';
@@ -291,9 +292,7 @@ export class PhysicalChannel {
 
   /** One append for all, then each takes effect and is answered. A shard that could not apply a record answers with that. */
   async #append(planned: readonly Planned[]): Promise<void> {
-    const payloads = planned.flatMap(({ records }) =>
-      records.map((record) => LogRecord.encode(record).finish()),
-    );
+    const payloads = planned.flatMap(({ records }) => records.map(encodeLogRecord));
     if (payloads.length === 0) return;
     const lsns = await this.#log.append(payloads);
     let at = 0;

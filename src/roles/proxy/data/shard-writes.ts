@@ -42,6 +42,19 @@ export function shardWrites(
   // As Milvus does: an upsert replaces the row of its own partition; where the partition comes from another field, the row in any.
   const deletedPartitionId = partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n;
   const shardCount = vchannels.length;
+  const [vchannel = '', ...others] = vchannels;
+  const [only = 0n, ...more] = partitionIds;
+  // Most writes go to one place as they are: there is no list of rows to be made.
+  if (others.length === 0 && more.length === 0)
+    return [
+      {
+        vchannel,
+        schemaVersion: collection.schema.version,
+        deletedPartitionId,
+        inserts: [{ partitionId: only, rows: batch }],
+        ...(replacedKeys && { deletedKeys: replacedKeys }),
+      },
+    ];
   const rowShards = shardCount === 1 ? undefined : hashKeys(keyColumn(collection.schema, batch), rowCount);
   const deleteShards =
     shardCount === 1 || replacedKeys === undefined ? undefined : hashKeys(replacedKeys, rowCount);

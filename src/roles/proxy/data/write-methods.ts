@@ -189,10 +189,16 @@ const mutation = (
   timestamp: bigint,
 ) => ({
   IDs: ids,
-  succIndex: Array.from({ length: rowCount }, (_, row) => row),
+  succIndex: firstNumbers(rowCount),
   acknowledged: true,
   timestamp,
 });
+
+function firstNumbers(count: number): number[] {
+  const numbers = new Array<number>(count);
+  for (let at = 0; at < count; at++) numbers[at] = at;
+  return numbers;
+}
 
 function lastOfEachKey(batch: ColumnBatch, keys: Column): ColumnBatch {
   const last = new Map<string | bigint, number>();
