@@ -4,11 +4,12 @@
 //
 //   reading ──message whole──▶ running ──answer──▶ answering ──stream closed──▶ ended
 //      └──too large, no room, too slow──▶ refused (answered with a status, stream closed) ──▶ ended
+
+import type { RequestHeaders } from '#platform/node/http2/call-headers.js';
 import { errorCode } from '#platform/node/http2/frames.js';
 import { encodeHeaders } from '#platform/node/http2/hpack.js';
 import type { Http2Stream, StreamListener } from '#platform/node/http2/http2-stream.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
-import type { RequestHeaders } from './grpc-headers.js';
 import { inflate } from './grpc-inflate.js';
 import { GrpcMessageReader, PREFIX_BYTES } from './grpc-message-reader.js';
 import { encodeDetails, type GrpcStatus, readTimeoutMs, status, toStatus } from './grpc-status.js';

@@ -2,13 +2,13 @@
 // ended: streams per connection, headers, half-sent messages, answers that nobody reads, connections that are gone without a word. Pings are
 // answered at any rate, so clients may keep connections alive as they like.
 import type { Socket } from 'node:net';
+import { CallHeaders, type RequestHeaders } from '#platform/node/http2/call-headers.js';
 import { errorCode } from '#platform/node/http2/frames.js';
 import { encodeHeaders, HEADER_LIST_BYTES_MAX } from '#platform/node/http2/hpack.js';
 import { Http2Session } from '#platform/node/http2/http2-session.js';
 import type { Http2Stream } from '#platform/node/http2/http2-stream.js';
 import type { MethodHandler } from '#platform/transport.js';
 import { type CallLimits, GrpcCall, respondStatus } from './grpc-call.js';
-import { CallHeaders, type RequestHeaders } from './grpc-headers.js';
 import { status } from './grpc-status.js';
 
 /** Open at a time on one connection; clients keep further calls back until some have ended. */
