@@ -19,6 +19,8 @@ const CHECK_MS = 1000;
 /** Between two pings that find connections whose other end is gone, and for their answers, in ms. */
 const PING_MS = 60_000;
 const PING_ANSWER_MS = 20_000;
+/** A client has this long for its preface and its settings, in ms. Over TLS nothing was read before. */
+const GREETING_MS = 10_000;
 
 export class GrpcServer {
   readonly #methods: ReadonlyMap<string, MethodHandler>;
@@ -104,7 +106,9 @@ export class GrpcServer {
     const nowMs = performance.now();
     for (const call of this.#calls) call.check(nowMs);
     for (const [session, state] of this.#sessions) {
-      if (state.isWaiting) {
+      if (!session.isGreeted) {
+        if (nowMs - state.pingMs > GREETING_MS) session.destroy();
+      } else if (state.isWaiting) {
         if (nowMs - state.pingMs > PING_ANSWER_MS) session.destroy();
       } else if (nowMs - state.pingMs > PING_MS) this.#ping(session, state, nowMs);
     }

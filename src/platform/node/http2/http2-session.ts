@@ -86,6 +86,11 @@ export class Http2Session {
     socket.resume();
   }
 
+  /** The settings of the client have come. */
+  get isGreeted(): boolean {
+    return this.#isSettled;
+  }
+
   get isEnded(): boolean {
     return this.#isEnded;
   }
