@@ -1,0 +1,350 @@
+// One search in a graph index: a walk by codes, then scores of what it found. Which walk depends on how many rows count: few are
+// scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
+import { must } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
+import { countingRows } from '#index/block/counting-rows.js';
+import { type ElementType, vectorBytes } from '#index/block/element-type.js';
+import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
+import type { MetricType } from '#index/block/metric.js';
+import { writeFloats } from '#index/block/vector-floats.js';
+import type { IndexPlacement, IndexSearchInput } from '#index/block/vector-index.js';
+import {
+  planWalk,
+  twoHopWidth,
+  type WalkPlan,
+  type WalkQuestion,
+  walkedBytes,
+  walkLimits,
+} from '#index/block/walk-plan.js';
+import type { Hits, RowScores } from '#index/flat/row-scores.js';
+import {
+  type CodeForm,
+  encodeQuery,
+  type Frame,
+  isCodeForm,
+  keySlack,
+  rescored,
+  useCodes,
+} from '#index/graph/codes/graph-codes.js';
+import { type GraphKernel, graphKernel } from '#index/graph/codes/graph-kernel.js';
+import { CopiesOfRows, putBits } from '#index/graph/nodes/copies-of-rows.js';
+import {
+  excludedBytes,
+  GRAPH_POOL_MAX,
+  type GraphParams,
+  graphParams,
+  REACH_MAX,
+  type WorkLayout,
+  workLayout,
+} from '#index/graph/nodes/graph-layout.js';
+import { scoredByCodes } from './code-scores.js';
+import type { Column, GraphIndexPlace, GraphSearchPlace, GraphWalks } from './graph-walks.js';
+import { hitsInRange } from './hits-in-range.js';
+import { frameOf } from './query-frame.js';
+
+/** What a search is asked, without the vectors, which not every search has. */
+export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'> & { readonly rows?: Uint32Array };
+
+export class GraphQuery {
+  readonly #input: GraphSearchInput;
+  readonly #index: IndexPlacement;
+  readonly #params: GraphParams;
+  readonly #metric: MetricType;
+  readonly #memory: WebAssembly.Memory;
+  readonly #views: MemoryViews;
+  readonly #queries: Uint8Array;
+  readonly #queryBytes: number;
+  readonly #kernel: GraphKernel;
+  readonly #work: WorkLayout;
+  readonly #at: number;
+  readonly #form: CodeForm;
+  readonly #frame: Frame;
+  readonly #plan: WalkPlan;
+  readonly #walks: GraphWalks;
+  readonly #scores: RowScores;
+  /** Address of the query that codes are compared with. */
+  readonly #query: number;
+  readonly #passing: number;
+  readonly #copies: CopiesOfRows | undefined;
+  /** Nodes, and copies of their rows. */
+  readonly #members: number;
+  /** Rows scored by the plan `exact`. */
+  #passingRows: Uint32Array | undefined;
+  #excluded = 0;
+  /** Walks that ended without an answer, so that another plan took over. */
+  givenUp = 0;
+  /** Those for a scan by codes. */
+  scanned = 0;
+  /** See `keySlack`. */
+  readonly #slack: number;
+  /** Where the last walk left what it found: 1 the results, 0 the pool. */
+  #from = 0;
+
+  constructor(
+    input: GraphSearchInput,
+    memory: WebAssembly.Memory,
+    thread: number,
+    walksOf: (place: GraphIndexPlace) => GraphWalks,
+    scoresOf: (place: GraphSearchPlace) => RowScores,
+  ) {
+    const { index } = input;
+    this.#input = input;
+    this.#index = index;
+    this.#params = graphParams(index);
+    this.#metric = index.metric as MetricType;
+    const { queries } = input;
+    this.#queries = bytesView(queries);
+    this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
+    this.#memory = memory;
+    this.#views = viewsOf(memory);
+    this.#kernel = graphKernel.on(this.#memory);
+    const { nodes, degree, form, hasRows } = this.#params;
+    this.#form = isCodeForm(form) ? form : 'SQ8';
+    this.#work = workLayout(nodes, index.dim, degree);
+    this.#at = index.workOffset + index.workBytes * thread;
+    const isIp = index.metric === 'IP';
+    this.#frame = frameOf(index, this.#form);
+    this.#kernel.useRows(hasRows ? must(index.sections.rows, 'section rows').offset : 0);
+    const indexPlace = { index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp };
+    this.#walks = walksOf(indexPlace);
+    const { codes, upperCodes, links, own } = this.#walks;
+    this.#query = own?.query ?? this.#at + this.#work.query;
+    if (own === undefined) useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
+    else own.use();
+    if (upperCodes !== undefined) this.#kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
+    this.#scores = scoresOf({
+      ...indexPlace,
+      memory,
+      form: this.#form,
+      frame: this.#frame,
+      query: this.#query,
+    });
+    this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
+    this.#useGraphAndThread(links);
+    this.#copies = CopiesOfRows.in(memory, index.sections);
+    const members = nodes + (this.#copies?.count ?? 0);
+    this.#members = members;
+    const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
+    this.#passing = passing;
+    this.#plan = this.#planFor();
+    if (input.excluded === undefined || this.#plan === 'walk') return;
+    if (this.#plan === 'exact')
+      this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
+    else this.#copyExcluded(input.excluded);
+  }
+
+  #useGraphAndThread(links: Column): void {
+    const { nodes, degree } = this.#params;
+    const place = (name: string): number => must(this.#index.sections[name], `section ${name}`).offset;
+    this.#kernel.useGraph(
+      nodes,
+      degree,
+      links.offset,
+      links.stride,
+      place('upper'),
+      place('upperOf'),
+      place('header'),
+    );
+    const { visited, pool, results, scratch } = this.#work;
+    const at = this.#at;
+    this.#kernel.useThread(
+      at + visited,
+      at + pool,
+      at + results,
+      GRAPH_POOL_MAX,
+      at + scratch,
+      this.#kernel.lastEpoch(),
+    );
+  }
+
+  #question(ef: number): WalkQuestion {
+    return {
+      nodes: this.#params.isGrowing ? this.#index.rowCount : this.#members,
+      passing: this.#passing,
+      ef,
+      vectorBytes: this.#scores.rowBytes,
+      codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim),
+      readsRecords: this.#walks.hasFloatResults === true,
+    };
+  }
+
+  #planFor(): WalkPlan {
+    const { isGrowing } = this.#params;
+    const plan = planWalk(this.#question(this.#ef));
+    // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
+    return isGrowing && plan === 'walk' ? 'admitting' : plan;
+  }
+
+  get #isRange(): boolean {
+    return this.#input.radius !== undefined || this.#input.rangeFilter !== undefined;
+  }
+
+  get #ef(): number {
+    const asked = Number(this.#input.params.ef ?? 0);
+    return Math.min(GRAPH_POOL_MAX, Math.max(asked, this.#input.k, 1));
+  }
+
+  #copyExcluded(excluded: Uint8Array): void {
+    this.#excluded = this.#at + this.#work.excluded;
+    const { excludedNodes } = this.#input;
+    this.#kernel.useNodeBits(excludedNodes === undefined ? 0 : 1);
+    const bytes = excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount));
+    const bits = new Uint8Array(this.#memory.buffer, this.#excluded, bytes);
+    putBits(bits, excludedNodes ?? excluded);
+    if (excludedNodes === undefined) this.#copies?.admit(bits);
+  }
+
+  run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { dim } = this.#index;
+    const { raw, framed } = this.#work;
+    const { own } = this.#walks;
+    const { k, rangeFilter } = this.#input;
+    const isOnly = this.#queries.length === this.#queryBytes;
+    const bytes = isOnly
+      ? this.#queries
+      : this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
+    const { isByCodes } = this.#scores;
+    if (!isByCodes) this.#scores.useQuery(bytes);
+    if (this.#passingRows !== undefined && !isByCodes)
+      return this.#scanRows(this.#passingRows, rows, scores, at);
+    if (this.#index.elementType === 'float32') this.#views.bytes.set(bytes, this.#at + raw);
+    else
+      writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
+    const { mean, signs, isUnit } = this.#frame;
+    this.#kernel.toFrame(this.#at + raw, dim, mean, signs, isUnit ? 1 : 0, this.#at + framed);
+    this.#walks.prepare(
+      own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query),
+    );
+    if (isByCodes) this.#scores.useQuery(bytes);
+    if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
+    const isRange = this.#isRange;
+    for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
+      const found = this.#walk(ef, isRange ? ef : k);
+      const scored = this.#score(found, isRange ? found : k);
+      const { hits, isPast } = isRange
+        ? hitsInRange(scored, this.#metric, this.#input)
+        : { hits: scored, isPast: true };
+      // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left. Of a ring the k-th hit
+      // has to be in the nearer half of the found: the farther ones are those that were easy to find.
+      const enough = k + (rangeFilter === undefined ? 0 : found / 2);
+      if (isPast || hits.rows.length >= enough || found < ef || ef >= GRAPH_POOL_MAX) {
+        // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
+        if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(rows, scores, at);
+        rows.set(hits.rows.subarray(0, k), at);
+        scores.set(hits.scores.subarray(0, k), at);
+        return Math.min(k, hits.rows.length);
+      }
+    }
+  }
+
+  #walk(ef: number, wanted: number): number {
+    switch (this.#plan) {
+      case 'walk': {
+        const { isResults, count } = this.#walks.walk(ef, wanted);
+        return this.#take(isResults ? 1 : 0, count);
+      }
+      case 'exact':
+        return 0; // Never walked, see `run`.
+      default:
+        return this.#walkAmongCounting(ef, this.#plan);
+    }
+  }
+
+  /**
+   * A walk over all nodes that keeps those that count: cheap where many near the query do, which their number in all does not show. The plan
+   * that is there for few takes its place when it goes on for too long.
+   */
+  #walkAmongCounting(ef: number, plan: 'admitting' | 'two-hop' | 'scan'): number {
+    if (this.#input.skipsWalk !== true) {
+      const limits = walkLimits(this.#question(ef), plan);
+      const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
+      if (count >= 0) return this.#take(1, count);
+      this.givenUp++;
+      if (plan === 'two-hop' && -1 - count >= limits.usual) return this.#overTwoHops(ef);
+    } else this.givenUp++;
+    this.scanned++;
+    return this.#scanned(ef);
+  }
+
+  #overTwoHops(ef: number): number {
+    const reach = Math.min(REACH_MAX, this.#params.degree * 8);
+    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k);
+    return this.#take(0, this.#kernel.searchTwoHop(this.#query, width, this.#excluded, reach));
+  }
+
+  /** Codes of far rows differ less than they err: as many are kept as are worth a score, however narrow a walk was asked for. */
+  #scanned(ef: number): number {
+    const kept = Math.min(GRAPH_POOL_MAX, Math.max(ef, this.#worth(this.#input.k)));
+    return this.#take(0, this.#kernel.scanCounting(this.#query, kept, this.#excluded));
+  }
+
+  /** Puts the rows of what was found where they are scored. */
+  #take(fromResults: number, count: number): number {
+    this.#from = fromResults;
+    this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
+    return count;
+  }
+
+  #scanRows(ids: Uint32Array, rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { k, radius, rangeFilter } = this.#input;
+    const bounds = {
+      ...(radius !== undefined && { radius }),
+      ...(rangeFilter !== undefined && { rangeFilter }),
+    };
+    const hits = this.#scores.best(ids, k, this.#worth(k), bounds);
+    rows.set(hits.rows, at);
+    scores.set(hits.scores, at);
+    return hits.rows.length;
+  }
+
+  #scanAll(rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { k, excluded } = this.#input;
+    const hits = this.#bestOfCounting(k) ?? this.#scores.bestOfAll?.(k, excluded) ?? this.#bestByKeys(k);
+    rows.set(hits.rows, at);
+    scores.set(hits.scores, at);
+    return hits.rows.length;
+  }
+
+  /** By codes of the rows that count, which are fewer than all vectors. Undefined: all count, or some were not found. */
+  #bestOfCounting(k: number): Hits | undefined {
+    if (this.#excluded === 0) return undefined;
+    this.scanned++;
+    const hits = this.#score(this.#scanned(k), k);
+    return hits.rows.length < Math.min(k, this.#passing) ? undefined : hits;
+  }
+
+  #bestByKeys(k: number): Hits {
+    this.#copyExcluded(this.#input.excluded ?? new Uint8Array(0));
+    const most = Math.min(GRAPH_POOL_MAX, this.#worth(k));
+    return this.#score(this.#scanned(most), k);
+  }
+
+  /** Scores of the found rows, the best `k` of them. */
+  #score(found: number, k: number): Hits {
+    const most = Math.min(found, this.#worth(k));
+    const isAsked = this.#input.params.refineK !== undefined;
+    const count =
+      this.#slack > 0 && !isAsked
+        ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
+        : most;
+    const first = (this.#at + this.#work.rows) >>> 2;
+    const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
+    if (this.#copies === undefined) return hits;
+    const { excluded } = this.#input;
+    return this.#copies.expanded(hits, this.#isRange ? Number.POSITIVE_INFINITY : k, excluded);
+  }
+
+  /** Whether keys of what was found are floats: those of results of a quantised graph. */
+  #areFloats(): number {
+    return this.#from === 1 && this.#walks.hasFloatResults === true ? 1 : 0;
+  }
+
+  /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
+  #worth(k: number): number {
+    if (this.#scores.isByCodes) return scoredByCodes(k, this.#form, this.#metric);
+    const share = this.#walks.own?.rescored(k) ?? rescored(k, this.#form);
+    // The error of an inner product grows with the lengths, that of a distance with the distance.
+    const usual = this.#metric === 'IP' ? 2 * share : share;
+    return Math.max(usual, Math.ceil(k * Number(this.#input.params.refineK ?? 1)));
+  }
+}
