@@ -2,20 +2,21 @@
 //
 //   in memory (streaming-node)                        in the catalog (data-coord)
 //
-//   growing ──seal──▶ sealed ──commit──▶ saved        flushed ──drop──▶ (record gone)
-//                        │                  │            ▲
-//                        └── CommitFlush ───┼────────────┤
+//   growing ──seal──▶ sealed ──commit──▶ saved        flushed ──replaced──▶ dropped ──its files are gone──▶ (record gone)
+//                        │                  │            ▲  │                                                    ▲
+//                        └── CommitFlush ───┼────────────┤  └───────────────── drop of what it is in ────────────┘
 //                                           ▼            │ commit of the job
 //                                       (forgotten)   importing
 //
 // - `growing`, `sealed`, `saved` are of the owner's memory: `seal` and `commit` by streaming-node (shard.ts, shard-flush.ts), forgotten when
 //   a query-node serves the flushed one. A restart makes them again from the log.
 // - `importing` is of an import that has not committed: a data-node writes it into manifests and answers, never into the catalog by itself.
-// - `flushed` by data-coord, in one transaction with the checkpoint or with the job. Index files come and go in this state.
-// - `dropped` is no state that is written today: a drop removes the record. Folders of other releases may have some; they are shown to those
-//   who ask for unhealthy segments, and to no one else.
+// - `flushed` by data-coord, in one transaction with the checkpoint, with the job, or with the end of what it was compacted from. Index
+//   files come and go in this state, and delta logs of its own come.
+// - `dropped` are those whose rows are in others by now, or whose deletes nobody needs any more. The record keeps the id taken and names the
+//   files while some reader may want them. They are shown to those who ask for unhealthy segments, and to no one else.
 import { assertNever } from '#base/assert.js';
-import type { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { FileRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { type IndexFile, parseIndexFile } from './index-file.js';
 import { knownState, refusedMove } from './move.js';
 
@@ -43,7 +44,9 @@ export type SegmentEvent =
   | { readonly kind: 'commit'; readonly at: bigint }
   /** A file of an index is there, in place of an older one. */
   | { readonly kind: 'indexed'; readonly file: IndexFileRecord }
-  | { readonly kind: 'index_dropped'; readonly indexId: bigint };
+  | { readonly kind: 'index_dropped'; readonly indexId: bigint }
+  /** Its own files account for all deletes until then; of those that hit it some may be in a delta log that is new. */
+  | { readonly kind: 'deletes_applied'; readonly until: bigint; readonly file: FileRecord | undefined };
 
 /** The one place where a segment of the catalog changes. @throws internal for a move that it does not have */
 export function moveSegment(from: Segment, event: SegmentEvent): FlushedSegment {
@@ -60,9 +63,24 @@ export function moveSegment(from: Segment, event: SegmentEvent): FlushedSegment 
     case 'index_dropped':
       if (from.state !== 'flushed') throw refusedMove(what, from.state, event.kind, 'flushed');
       return { ...from, indexes: from.indexes.filter(({ indexId }) => indexId !== event.indexId) };
+    case 'deletes_applied': {
+      if (from.state !== 'flushed') throw refusedMove(what, from.state, event.kind, 'flushed');
+      const files = event.file === undefined ? from.files : [...from.files, event.file];
+      const until = event.until > from.deletesAppliedUntil ? event.until : from.deletesAppliedUntil;
+      return { ...from, files, deletesAppliedUntil: until };
+    }
     default:
       return assertNever(event);
   }
+}
+
+/** Its rows are in others now; of a level-zero segment: no segment needs its deletes. @param by none: nothing of it is left */
+export function replaceSegment(
+  from: Segment,
+  { by, at }: { readonly by: readonly bigint[]; readonly at: bigint },
+): DroppedSegment {
+  if (from.state !== 'flushed') throw refusedMove(`segment ${from.id}`, from.state, 'replaced', 'flushed');
+  return { ...from, state: 'dropped', compactedTo: [...by], droppedTimestamp: at };
 }
 
 /** @throws unsupported, data_corrupt */
@@ -100,5 +118,11 @@ export function segmentRecord(segment: Segment): SegmentRecord {
       return assertNever(segment);
   }
 }
+
+/** When its oldest row counts as written, and its newest. */
+export const rowsFrom = ({ commitTimestamp, timestampFrom }: FlushedSegment): bigint =>
+  commitTimestamp || timestampFrom;
+export const rowsTo = ({ commitTimestamp, timestampTo }: FlushedSegment | DroppedSegment): bigint =>
+  commitTimestamp || timestampTo;
 
 export const isFlushed = (segment: Segment): segment is FlushedSegment => segment.state === 'flushed';

@@ -117,6 +117,9 @@ class Values {
       timestampTo: this.uint(),
       manifestKey: this.text(),
       isLevelZero: this.one(true, false),
+      ...{ compactedFrom: this.some(() => this.int()), compactedTo: this.some(() => this.int()) },
+      ...{ droppedTimestamp: this.uint(), deletesAppliedUntil: this.uint() },
+      readableFrom: this.uint(),
     };
     if (state === 'importing') return { ...facts, state };
     const indexes = this.some(() => parseIndexFile(this.indexFile()));
@@ -268,6 +271,7 @@ describe('each move that is drawn, and no other', () => {
     { kind: 'commit', at: 9n },
     { kind: 'indexed', file: values.indexFile() },
     { kind: 'index_dropped', indexId: 4n },
+    { kind: 'deletes_applied', until: 9n, file: undefined },
   ];
   test.each(segmentStates.flatMap((state) => segmentEvents.map((event) => [state, event] as const)))(
     'segment: %s, %o',
