@@ -1,4 +1,4 @@
-// Executes what it is handed, decides nothing: index builds and imports.
+// Executes what it is handed, decides nothing: index builds, imports and compactions.
 import { ElanusError } from '#base/errors.js';
 import { elementTypeOf } from '#index/block/element-type.js';
 import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
@@ -14,6 +14,11 @@ import type { Column, IndexRecord } from '#proto/elanus/data.js';
 import type { BuildIndexRequest, DataNodeDefinition } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
+import {
+  type CompactionParts,
+  compactSegments,
+  spreadDeletes,
+} from '#roles/data-node/compaction/compact-segments.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/files/insert-log.js';
 import { isScalarField, writeScalarIndex } from '#segment/files/scalar-index-files.js';
@@ -79,15 +84,33 @@ export class DataNode {
 
     importFiles: ({ job, segmentIds }, context) => {
       if (job === undefined) throw new ElanusError('missing_parameter', 'importFiles: no job given');
-      return importJsonFiles(
-        this.#platform,
-        job,
-        segmentIds,
-        context.signal,
-        async (count) => (await this.#rootCoord.allocID({ count })).ID,
+      return importJsonFiles(this.#platform, job, segmentIds, context.signal, (count) =>
+        this.#allocateIds(count),
       );
     },
+    compactSegments: async ({ schema, ...asked }, { signal }) => {
+      if (schema === undefined)
+        throw new ElanusError('missing_parameter', 'compactSegments: no schema given');
+      const { segments, unchanged, readableFrom } = await compactSegments(this.#compactionParts(signal), {
+        ...asked,
+        schema,
+      });
+      return { segments, unchanged, readableFrom };
+    },
+    spreadDeletes: async ({ schema, segment, ...asked }, { signal }) => {
+      if (schema === undefined || segment === undefined)
+        throw new ElanusError('missing_parameter', 'spreadDeletes: no segment or schema given');
+      return { file: await spreadDeletes(this.#compactionParts(signal), { ...asked, segment, schema }) };
+    },
   };
+
+  async #allocateIds(count: number): Promise<bigint> {
+    return (await this.#rootCoord.allocID({ count })).ID;
+  }
+
+  #compactionParts(signal: AbortSignal): CompactionParts {
+    return { platform: this.#platform, allocateIds: (count) => this.#allocateIds(count), signal };
+  }
 
   async #write(
     request: BuildIndexRequest,

@@ -37,13 +37,13 @@ export interface SegmentWrite {
 }
 
 /** Bytes (about) and rows that are encoded before other work gets a turn. */
-const GROUP_BYTES = 4 << 20;
-const GROUP_ROWS = 16_384;
-const SCALAR_GROUP = '0';
+export const GROUP_BYTES = 4 << 20;
+export const GROUP_ROWS = 16_384;
+export const SCALAR_GROUP = '0';
 /** What the levels of a row take, about, where a file holds one column of vectors. */
-const LEVEL_BYTES = 6;
+export const LEVEL_BYTES = 6;
 
-const insertLogKey = (at: SegmentAddress, group: string, logId: bigint): string =>
+export const insertLogKey = (at: SegmentAddress, group: string, logId: bigint): string =>
   `insert_log/${at.collectionId}/${at.partitionId}/${at.segmentId}/${group}/${logId}${LOG_SUFFIX}`;
 /** Files of version 1 had no suffix. */
 const logIdOf = (file: FileRecord): bigint => BigInt(/\/(\d+)(?:\.parquet)?$/.exec(file.key)?.[1] ?? -1);
@@ -56,11 +56,11 @@ const systemField = (fieldId: bigint, name: string): FieldRequest => ({
   dim: 0,
 });
 
-const systemFields: readonly FieldRequest[] = [
+export const systemFields: readonly FieldRequest[] = [
   systemField(ROW_ID_FIELD, 'RowID'),
   systemField(TIMESTAMP_FIELD, 'Timestamp'),
 ];
-const requestOf = (field: FieldSchema): FieldRequest => ({
+export const requestOf = (field: FieldSchema): FieldRequest => ({
   fieldId: field.fieldID,
   name: field.name,
   dataType: field.dataType,
@@ -129,14 +129,7 @@ async function encodeGroup(
     0,
   );
   const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / Math.max(1, rowBytes))));
-  const { collectionId, partitionId, segmentId } = write.address;
-  const note = {
-    'elanus.segment': JSON.stringify({
-      collection: `${collectionId}`,
-      partition: `${partitionId}`,
-      segment: `${segmentId}`,
-    }),
-  };
+  const note = segmentNote(write.address);
   const file = new ParquetFile(fields, note, (rowEnd - rowBegin) * (rowBytes + LEVEL_BYTES));
   for (let begin = rowBegin; begin < rowEnd; begin += step) {
     throwIfAborted(write.signal);
@@ -149,6 +142,15 @@ async function encodeGroup(
   }
   return file.finish();
 }
+
+/** Whose rows a file has. */
+export const segmentNote = ({ collectionId, partitionId, segmentId }: SegmentAddress) => ({
+  'elanus.segment': JSON.stringify({
+    collection: `${collectionId}`,
+    partition: `${partitionId}`,
+    segment: `${segmentId}`,
+  }),
+});
 
 /** Bytes of the vectors of a row, on average. */
 function listBytes(data: SegmentData, fieldId: bigint): number {
@@ -185,7 +187,7 @@ function risingNumbers(first: bigint, count: number): Uint8Array {
   return bytesView(words);
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
+export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new ElanusError('cancelled', 'the caller stopped waiting for a segment file');
 }
 
@@ -236,7 +238,7 @@ export async function readColumn(
 }
 
 /** What rows have that were written before the field was added. */
-function missingColumn(field: FieldSchema, rows: number): Column {
+export function missingColumn(field: FieldSchema, rows: number): Column {
   const bytes = isVectorType(field.dataType) ? undefined : defaultBytes(field);
   if (bytes === undefined) return nullColumn(requestOf(field), rows);
   const store = new ColumnStore(field.fieldID, field.dataType, 0, rows);
@@ -258,7 +260,7 @@ function nullColumn(field: FieldRequest, rows: number): Column {
 }
 
 /** Files of one log each, in the order of log ids. @throws data_corrupt when files of a log differ in their rows */
-function logsOf(files: readonly FileRecord[]): FileRecord[][] {
+export function logsOf(files: readonly FileRecord[]): FileRecord[][] {
   const logs = new Map<bigint, FileRecord[]>();
   for (const file of files.filter(isInsertLog)) {
     const id = logIdOf(file);

@@ -1,0 +1,255 @@
+// Writes the rows of some segments that are not deleted into new ones, and the deletes of level zero into the segment that they hit. What it
+// writes nobody names until data-coord commits it. At a time the keys and times of all sources are in memory, and the columns of one file.
+import { messageOf } from '#base/errors.js';
+import { batchOf, columnFromInt64, concatBatches, findColumn, gatherBatch } from '#model/columns/column.js';
+import { orderColumn } from '#model/columns/value-order.js';
+import { TIMESTAMP_FIELD } from '#model/schema/field.js';
+import { Pace } from '#platform/pace.js';
+import type { Platform } from '#platform/platform.js';
+import { type ColumnBatch, type FileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { CompactSegmentsRequest, SpreadDeletesRequest } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { writeDeletes } from '#segment/files/delta-log.js';
+import { manifestKey, writeManifest } from '#segment/files/manifest.js';
+import { type FieldGroup, fieldGroups, readFields, writeFields } from '#segment/files/segment-columns.js';
+import { KeyDeletes, readTimedRows, type Survivors, survivorsOf, type TimedRows } from './deleted-rows.js';
+import { type OutputRows, outputRows, sortedPlaces } from './output-rows.js';
+
+export interface CompactionParts {
+  readonly platform: Platform;
+  readonly allocateIds: (count: number) => Promise<bigint>;
+  readonly signal: AbortSignal;
+}
+
+export type Compaction = Omit<CompactSegmentsRequest, 'schema'> & { readonly schema: CollectionSchema };
+
+interface ReadSource {
+  readonly record: SegmentRecord;
+  readonly timed: TimedRows;
+  readonly left: Survivors;
+}
+
+export interface Compacted {
+  readonly segments: readonly SegmentRecord[];
+  /** No row is deleted, and there is nothing to put together: nothing was written. */
+  readonly unchanged: boolean;
+  /** Reads at an earlier time need the sources. */
+  readonly readableFrom: bigint;
+}
+
+/** @throws data_corrupt, object_not_found, cancelled; then nothing that it wrote is left */
+export async function compactSegments(parts: CompactionParts, asked: Compaction): Promise<Compacted> {
+  const sources = await readSources(parts, asked);
+  const isWhole = ({ left, timed }: ReadSource): boolean => left.rows.length === timed.times.length;
+  if (sources.length === 1 && asked.sortFieldId === 0n && sources.every(isWhole))
+    return { segments: [], unchanged: true, readableFrom: 0n };
+  const outputs = await outputsOf(parts.platform, asked, sources);
+  // A source may have lost rows before.
+  const readableFrom = sources
+    .flatMap(({ left, record }) => [left.readableFrom, record.readableFrom])
+    .reduce((newest, one) => (one > newest ? one : newest), 0n);
+  if (outputs.length === 0) return { segments: [], unchanged: false, readableFrom };
+  const begun: SegmentRecord[] = [];
+  const segments: SegmentRecord[] = [];
+  try {
+    const firstId = await parts.allocateIds(outputs.length * 2);
+    for (const [index, output] of outputs.entries()) {
+      const id = firstId + BigInt(index * 2);
+      const record = { ...recordOf(asked, sources, output, id), readableFrom };
+      begun.push(record);
+      const files = await writeOutput(parts, asked, sources, { output, record, logId: record.id + 1n });
+      const whole = { ...record, files, manifestKey: manifestKey({ ...record, segmentId: record.id }) };
+      await writeManifest(parts.platform, { schema: asked.schema, segment: { ...whole, manifestKey: '' } });
+      segments.push(whole);
+    }
+    return { segments, unchanged: false, readableFrom };
+  } catch (error) {
+    for (const record of begun) await discard(parts.platform, record);
+    throw error;
+  }
+}
+
+async function readSources(
+  { platform, signal }: CompactionParts,
+  asked: Compaction,
+): Promise<readonly ReadSource[]> {
+  const { schema, deleteSegments } = asked;
+  const pace = new Pace(platform, { signal });
+  const common = new KeyDeletes(schema);
+  await common.add(
+    platform,
+    deleteSegments.flatMap(({ files }) => files),
+    schema,
+    pace,
+  );
+  const sources: ReadSource[] = [];
+  for (const record of asked.sources) {
+    const own = new KeyDeletes(schema);
+    await own.add(
+      platform,
+      record.files.filter(({ fieldIds }) => fieldIds.length === 0),
+      schema,
+      pace,
+    );
+    const timed = await readTimedRows(platform, record, schema);
+    const expiry = { until: asked.expiredUntil, at: asked.expiredAt };
+    sources.push({ record, timed, left: await survivorsOf(timed, [own, common], expiry, pace) });
+    pace.check();
+  }
+  return sources;
+}
+
+async function outputsOf(
+  platform: Platform,
+  { schema, sortFieldId, targetBytes }: Compaction,
+  sources: readonly ReadSource[],
+): Promise<readonly OutputRows[]> {
+  const kept = sources.map(({ left }) => left.rows);
+  const rowCount = sources.reduce((sum, { timed }) => sum + timed.times.length, 0);
+  const bytes = sources
+    .flatMap(({ record }) => record.files)
+    .reduce((sum, file) => sum + (file.fieldIds.length === 0 ? 0 : Number(file.bytes)), 0);
+  const perRow = bytes / Math.max(1, rowCount);
+  let order: Uint32Array | undefined;
+  if (sortFieldId !== 0n) {
+    const values = [];
+    for (const { record } of sources) {
+      const { columns } = await readFields(platform, record.files, schema, [sortFieldId]);
+      values.push(orderColumn(columns[0]));
+    }
+    order = sortedPlaces(kept, values);
+  }
+  return outputRows(kept, order, { perRow, target: Number(targetBytes) });
+}
+
+/** The new segment, before it has files. */
+function recordOf(
+  asked: Compaction,
+  sources: readonly ReadSource[],
+  { sources: of, rows }: OutputRows,
+  id: bigint,
+): SegmentRecord {
+  const first = sources[0]?.record ?? SegmentRecord.create({});
+  let [from, to] = [0n, 0n];
+  for (let at = 0; at < rows.length; at++) {
+    const time = sources[of[at] as number]?.timed.times[rows[at] as number] ?? 0n;
+    if (from === 0n || time < from) from = time;
+    if (time > to) to = time;
+  }
+  const { collectionId, partitionId, vchannel } = first;
+  return SegmentRecord.create({
+    ...{ id, collectionId, partitionId, vchannel, state: 'flushed' },
+    rowCount: BigInt(rows.length),
+    timestampFrom: from,
+    timestampTo: to,
+    compactedFrom: sources.map(({ record }) => record.id),
+    deletesAppliedUntil: asked.deletesAppliedUntil,
+  });
+}
+
+async function writeOutput(
+  { platform, signal }: CompactionParts,
+  { schema }: Compaction,
+  sources: readonly ReadSource[],
+  {
+    output,
+    record,
+    logId,
+  }: { readonly output: OutputRows; readonly record: SegmentRecord; readonly logId: bigint },
+): Promise<FileRecord[]> {
+  const files: FileRecord[] = [];
+  const address = { ...record, segmentId: record.id };
+  for (const group of fieldGroups(schema)) {
+    const rows = await gathered(platform, schema, sources, { output, group });
+    files.push(await writeFields(platform, { address, schema, group, logId, rows, signal }));
+  }
+  return files;
+}
+
+/** Columns of a group for the rows of a new segment: those of each source together, then in the order of the output. */
+async function gathered(
+  platform: Platform,
+  schema: CollectionSchema,
+  sources: readonly ReadSource[],
+  { output, group }: { readonly output: OutputRows; readonly group: FieldGroup },
+): Promise<ColumnBatch> {
+  const parts: ColumnBatch[] = [];
+  const places: Uint32Array[] = [];
+  for (const [index, { record, timed }] of sources.entries()) {
+    const at = Uint32Array.from(output.sources.keys()).filter((place) => output.sources[place] === index);
+    if (at.length === 0) continue;
+    const all = await readFields(platform, record.files, schema, group.fieldIds);
+    parts.push(
+      gatherBatch(
+        withTimes(all, timed),
+        at.map((place) => output.rows[place] as number),
+      ),
+    );
+    places.push(at);
+    await platform.timers.yield();
+  }
+  const together = concatBatches(parts);
+  const inOrder = new Uint32Array(output.rows.length);
+  let isSame = true;
+  let next = 0;
+  for (const of of places) {
+    for (const place of of) {
+      if (place !== next) isSame = false;
+      inOrder[place] = next++;
+    }
+  }
+  return isSame ? together : gatherBatch(together, inOrder);
+}
+
+/** Rows of an import count as written at its commit, which from here on is said of each row. */
+function withTimes(batch: ColumnBatch, { times }: TimedRows): ColumnBatch {
+  if (findColumn(batch, TIMESTAMP_FIELD) === undefined) return batch;
+  const written = columnFromInt64(TIMESTAMP_FIELD, times);
+  return batchOf(
+    batch.rowCount,
+    batch.columns.map((column) => (column.fieldId === TIMESTAMP_FIELD ? written : column)),
+  );
+}
+
+async function discard(platform: Platform, { collectionId, partitionId, id }: SegmentRecord): Promise<void> {
+  try {
+    const prefix = `insert_log/${collectionId}/${partitionId}/${id}/`;
+    for (const key of await platform.objectStore.list(prefix)) await platform.objectStore.remove(key);
+    await platform.objectStore.remove(manifestKey({ collectionId, partitionId, segmentId: id }));
+  } catch (error) {
+    // The next start removes it.
+    platform.logger.warn('compaction_files_kept', { segmentId: id, reason: messageOf(error) });
+  }
+}
+
+export type DeletesToSpread = Omit<SpreadDeletesRequest, 'schema' | 'segment'> & {
+  readonly segment: SegmentRecord;
+  readonly schema: CollectionSchema;
+};
+
+/** @returns the delta log of the deletes that hit a row of the segment; undefined: none does */
+export async function spreadDeletes(
+  { platform, allocateIds, signal }: CompactionParts,
+  { segment, deleteSegments, schema, deletesAppliedUntil }: DeletesToSpread,
+): Promise<FileRecord | undefined> {
+  const pace = new Pace(platform, { signal });
+  const known = new KeyDeletes(schema);
+  await known.add(
+    platform,
+    deleteSegments.flatMap(({ files }) => files),
+    schema,
+    pace,
+  );
+  const timed = await readTimedRows(platform, segment, schema);
+  const range = { after: segment.deletesAppliedUntil, until: deletesAppliedUntil };
+  const deletes = await known.hitting(timed, range, pace);
+  if (deletes.timestamps.length === 0) return undefined;
+  const { collectionId, partitionId, id: segmentId } = segment;
+  const logId = await allocateIds(1);
+  return writeDeletes(platform, {
+    address: { collectionId, partitionId, segmentId },
+    schema,
+    logId,
+    deletes,
+  });
+}
