@@ -2,8 +2,10 @@
 import { ElanusError } from '#base/errors.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { Load } from '#model/states/load.js';
+import type { SegmentRecord } from '#proto/elanus/data.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
+import { chooseServed } from './choose-served.js';
 import type { Distribution } from './distribution.js';
 import { placeSegments } from './place-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
@@ -23,7 +25,7 @@ export async function serveRound(
 ): Promise<void> {
   // Before anything is read: what a later round reads is newer, and carries a later version.
   const { timestamp: version } = await peers.rootCoord.allocTimestamp({ count: 1 });
-  const { segments, channels } = await peers.channelRegistry.listSegments({ collectionId });
+  const { segments, replaced, channels } = await peers.channelRegistry.listSegments({ collectionId });
   // After the segments: its schema is not older than the one by which any of them was written.
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
   if (collection === undefined)
@@ -36,7 +38,13 @@ export async function serveRound(
   const isWanted = new Set(partitionIds);
   for (const vchannel of collection.vchannels) {
     const own = segments.filter((segment) => segment.vchannel === vchannel);
-    const sealed = own.filter((segment) => !segment.isLevelZero && isWanted.has(segment.partitionId));
+    const isSealed = (segment: SegmentRecord): boolean =>
+      segment.vchannel === vchannel && !segment.isLevelZero && isWanted.has(segment.partitionId);
+    const choice = chooseServed(own.filter(isSealed), replaced.filter(isSealed), {
+      indexes: collection.indexes,
+      isServed: (id) => distribution.segment(vchannel, id) !== undefined,
+    });
+    const sealed = choice.segments;
     const places = placeSegments(sealed, {
       nodes,
       placeOf: (id) => moves.get(id) ?? distribution.segment(vchannel, id)?.serverId,
@@ -52,6 +60,11 @@ export async function serveRound(
       indexes: collection.indexes,
       leftOutFieldIds: leftOut,
       version,
+      replaced: choice.replaced.map(({ id, readableFrom, compactedTo }) => ({
+        id,
+        readableFrom,
+        compactedTo,
+      })),
     });
     const serverId = owners.get(vchannel) ?? 0n;
     distribution.served({ collectionId, vchannel, serverId, version, segments: places });
@@ -84,10 +97,10 @@ export async function servedSegments(
   distribution: Distribution,
 ) {
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
-  const { segments } = await peers.channelRegistry.listSegments({ collectionId });
+  const { segments, replaced } = await peers.channelRegistry.listSegments({ collectionId });
   const schema = collection?.schema;
   if (schema === undefined) return [];
-  return segments.flatMap((segment) => {
+  return [...segments, ...replaced].flatMap((segment) => {
     const place = distribution.segment(segment.vchannel, segment.id);
     if (place === undefined) return [];
     return [

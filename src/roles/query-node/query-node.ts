@@ -225,6 +225,8 @@ export class QueryNode {
       if (record.commitTimestamp !== 0n) data.setCommitTimestamp(record.commitTimestamp);
       for (const level0 of deleteSegments) {
         if (level0.partitionId >= 0n && level0.partitionId !== record.partitionId) continue;
+        // The files of the segment account for them.
+        if (level0.timestampTo <= record.deletesAppliedUntil) continue;
         for (const file of level0.files) {
           const { keys, timestamps } = await readDeletes(this.#platform, file, schema);
           const timestampAt = (row: number) => timestamps[row] ?? 0n;

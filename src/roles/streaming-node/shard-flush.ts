@@ -5,7 +5,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
 import { columnBytes, concatBatches, rowCountOf } from '#model/columns/column.js';
 import type { Platform } from '#platform/platform.js';
-import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
+import { type ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
 import { writeDeletes } from '#segment/files/delta-log.js';
@@ -286,7 +286,7 @@ export class ShardFlush {
     isLevelZero: boolean;
   }): SegmentRecord {
     const { channel } = this.#parts.shard;
-    return {
+    return SegmentRecord.create({
       id: facts.id,
       collectionId: channel.collectionId,
       partitionId: facts.partitionId,
@@ -300,7 +300,7 @@ export class ShardFlush {
       manifestKey: '',
       isLevelZero: facts.isLevelZero,
       indexes: [],
-    };
+    });
   }
 }
 

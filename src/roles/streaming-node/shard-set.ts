@@ -275,10 +275,12 @@ export class ShardSet {
 
   /** A channel that was closed here, or whose opening had an unknown outcome, is rebuilt as at a start. */
   async #openAgain(physical: PhysicalChannel, { collectionId, vchannel }: ChannelRecord): Promise<void> {
-    const { channels, segments } = await this.#parts.peers.channelRegistry.listSegments({ collectionId });
+    const { channelRegistry } = this.#parts.peers;
+    const { channels, segments, replaced } = await channelRegistry.listSegments({ collectionId });
     const channel = channels.find((one) => one.vchannel === vchannel);
     if (channel === undefined) return;
-    const persistedSegmentIds = segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
+    const persisted = [...segments, ...replaced].filter((one) => one.vchannel === vchannel);
+    const persistedSegmentIds = persisted.map(({ id }) => id);
     const open = await this.#rebuild(physical, await this.#withSchemas([{ channel, persistedSegmentIds }]));
     await physical.advance(open.map(({ shard }) => shard));
     this.#serve(open);

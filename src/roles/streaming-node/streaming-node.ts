@@ -230,6 +230,9 @@ export class StreamingNode {
         : serving.reader.retrieve(request, context);
     },
     fetchRows: (request, context) => this.#shards.serving(request.vchannel).reader.fetch(request, context),
+    segmentsInUse: async ({ vchannel, segmentIds, version }) => ({
+      segmentIds: this.#shards.serving(vchannel).reader.inUse(segmentIds, version),
+    }),
     channelRows: async ({ vchannel }) => ({
       segments: [...this.#shards.serving(vchannel).shard.segments.values()]
         .filter((segment) => segment.state !== 'saved')

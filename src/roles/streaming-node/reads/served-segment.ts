@@ -1,16 +1,34 @@
 // One sealed segment that a query-node serves for a shard, and what is known of it.
+import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { QueryNodeDefinition, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
+import type { Replaced } from './handover.js';
 
 export interface ServedSegment {
   readonly record: SegmentRecord;
   /** Deletes that arrived while the segment is being loaded. */
   waiting: ForwardedDeletes[] | undefined;
+  /** It is read. One that is not has been loaded in place of others that are read still. */
+  isLive: boolean;
   indexKeys: string;
+}
+
+/** What a shard serves, shared by those who change it. */
+export interface ServedState {
+  readonly served: Map<bigint, ServedSegment>;
+  /** What the newest target says was replaced. */
+  replaced: ReadonlyMap<bigint, Replaced>;
+  /** By it segments are loaded. It is known here before the shard works with it. */
+  schema: CollectionSchema;
+  /** Some target was loaded whole. */
+  isLoaded: boolean;
+  /** Rises when everything served is given up: a target that was being loaded then must not go live. */
+  life: number;
 }
 
 export interface ServedSegmentsParts {
@@ -40,3 +58,6 @@ export function withLoadedIndexes(request: SyncTargetRequest): SyncTargetRequest
     })),
   };
 }
+
+export const outdated = (why: string): ElanusError =>
+  new ElanusError('service_not_ready', `${why}; fetch the target again`);

@@ -1,9 +1,10 @@
 // Which sealed segments query-nodes serve for a shard: brought in line with targets, kept current with deletes, and given up as a whole when a
 // query-node lost what it held. Then no read is answered until a target was loaded in full again: a partial answer would be a wrong one.
 //
-//     (not served) ──target names it──▶ loading ──loaded, deletes caught up──▶ ready ──target without it, loss, release──▶ (not served)
+//     (not served) ──target names it──▶ loading ──loaded, deletes caught up──▶ ready ──▶ live ──target without it, loss, release──▶ (not served)
 //
-// Deletes that come while a segment loads wait at its entry; it becomes ready in the turn in which none is left.
+// Deletes that come while a segment loads wait at its entry; it becomes ready in the turn in which none is left, and takes deletes from then
+// on. What is ready becomes live, that is, it is read, in the turn in which the segments leave that it was compacted from (`handover.ts`).
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { rowCountOf } from '#model/columns/column.js';
@@ -12,19 +13,21 @@ import type { CallContext } from '#platform/transport.js';
 import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import {
-  type DeleteMessage,
-  encodeDeletes,
-  type ForwardedDeletes,
-} from '#roles/streaming-node/delete-message.js';
+import { encodeDeletes, type ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import { backgroundContext } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
+import { type HeldBack, heldBack } from './handover.js';
+import { PinnedReads } from './pinned-reads.js';
+import { SegmentLoads } from './segment-loads.js';
 import {
   keysOfIndexes,
+  outdated,
   type ServedSegment,
   type ServedSegmentsParts,
+  type ServedState,
   withLoadedIndexes,
 } from './served-segment.js';
+import { UnseenSegments } from './unseen-segments.js';
 
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
 const FORWARD_MS_MAX = 2000;
@@ -35,26 +38,37 @@ const SCHEMA_MS_MAX = 60_000;
 
 export class ServedSegments {
   readonly #parts: ServedSegmentsParts;
-  readonly #served = new Map<bigint, ServedSegment>();
-  /** Committed since the last target; a target that does not know them yet is too old to be used. */
-  readonly #unseen = new Map<bigint, bigint>();
+  readonly #state: ServedState;
+  readonly #loads: SegmentLoads;
+  readonly #unseen = new UnseenSegments();
+  readonly #pinned: PinnedReads;
+  /** What the last target says was replaced, and is not read for it any more. */
+  #left: ReadonlySet<bigint> = new Set();
+  /** By partition, where everything of a segment was deleted: reads at an earlier time would miss it. */
+  readonly #readableFrom = new Map<bigint, bigint>();
+  /** Query-nodes are being asked to let these go, or load with these deletes. */
+  readonly #passing = new Set<bigint>();
   readonly #syncing = new Mutex();
   #partitions: ReadonlySet<bigint> | undefined;
   #indexes: readonly IndexRecord[] = [];
   #version: bigint;
-  /** By it segments are loaded. It is known here before the shard works with it. */
-  #schema: CollectionSchema;
   /** Fields that are not loaded. */
   #leftOut: readonly bigint[] = [];
   /** The newest partition that any target named: ids rise, so a later one came to be after the last target. */
   #newestPartition = 0n;
-  /** Rises when everything served is given up: a target that was being loaded then must not go live. */
-  #life = 0;
 
   constructor(parts: ServedSegmentsParts) {
     this.#parts = parts;
     this.#version = parts.versionMin;
-    this.#schema = parts.shard.schema;
+    this.#pinned = new PinnedReads(parts.platform.clock);
+    this.#state = {
+      served: new Map(),
+      replaced: new Map(),
+      schema: parts.shard.schema,
+      isLoaded: false,
+      life: 0,
+    };
+    this.#loads = new SegmentLoads(parts, this.#state);
   }
 
   get isLoaded(): boolean {
@@ -67,26 +81,51 @@ export class ServedSegments {
   }
 
   isServed(id: bigint): boolean {
-    const served = this.#served.get(id);
-    return served !== undefined && served.waiting === undefined;
+    return this.#state.served.get(id)?.isLive === true;
+  }
+
+  /** Its rows are read in another segment by now: an address in it leads nowhere. */
+  hasLeft(id: bigint): boolean {
+    return this.#left.has(id) && !this.isServed(id);
+  }
+
+  /**
+   * Which of these anybody may still read. Whatever target comes from now on, and is not older than the version, does without the others.
+   */
+  inUse(segmentIds: readonly bigint[], version: bigint): bigint[] {
+    if (version > this.#version) this.#version = version;
+    this.#unseen.forget(segmentIds);
+    return segmentIds.filter(
+      (id) => this.#state.served.has(id) || this.#passing.has(id) || this.#parts.shard.segments.has(id),
+    );
+  }
+
+  /** Rows that are there at this time stay readable. @throws invalid_parameter some have gone already */
+  pin(readTimestamp: bigint, partitions: ReadonlySet<bigint>): void {
+    this.#pinned.note(readTimestamp);
+    for (const { record, isLive } of this.#state.served.values())
+      if (isLive && record.readableFrom > readTimestamp && partitions.has(record.partitionId))
+        throw rowsGone(readTimestamp);
+    for (const [partitionId, from] of this.#readableFrom)
+      if (from > readTimestamp && partitions.has(partitionId)) throw rowsGone(readTimestamp);
   }
 
   recordOf(id: bigint): SegmentRecord | undefined {
-    return this.#served.get(id)?.record;
+    return this.#state.served.get(id)?.record;
   }
 
   /** Segments of the partitions that are ready. */
   readyIn(partitions: ReadonlySet<bigint>): bigint[] {
     const ids: bigint[] = [];
-    for (const [id, { record, waiting }] of this.#served)
-      if (waiting === undefined && partitions.has(record.partitionId)) ids.push(id);
+    for (const [id, { record, isLive }] of this.#state.served)
+      if (isLive && partitions.has(record.partitionId)) ids.push(id);
     return ids;
   }
 
   /** Called by the writer before a delete becomes visible here. */
   async forwardDeletes(deletes: ForwardedDeletes): Promise<void> {
     const ready: bigint[] = [];
-    for (const [id, served] of this.#served) {
+    for (const [id, served] of this.#state.served) {
       if (served.waiting === undefined) ready.push(id);
       else served.waiting.push(deletes);
     }
@@ -118,10 +157,12 @@ export class ServedSegments {
    * brought up to it before it is ready.
    */
   async followSchema(schema: CollectionSchema): Promise<void> {
-    if (schema.version <= this.#schema.version) return;
-    this.#schema = loadedSchema(schema, this.#leftOut);
-    const updated = this.#schema;
-    const segmentIds = [...this.#served].flatMap(([id, { waiting }]) => (waiting === undefined ? [id] : []));
+    if (schema.version <= this.#state.schema.version) return;
+    this.#state.schema = loadedSchema(schema, this.#leftOut);
+    const updated = this.#state.schema;
+    const segmentIds = [...this.#state.served].flatMap(([id, { waiting }]) =>
+      waiting === undefined ? [id] : [],
+    );
     if (segmentIds.length === 0) return;
     const { clock } = this.#parts.platform;
     const context = { ...backgroundContext, deadlineMs: clock.now() + SCHEMA_MS_MAX };
@@ -137,22 +178,23 @@ export class ServedSegments {
   #lose(reason: string): void {
     this.#parts.platform.logger.warn('served_segments_lost', {
       vchannel: this.#parts.shard.channel.vchannel,
-      segments: this.#served.size,
+      segments: this.#state.served.size,
       reason,
     });
-    this.#life++;
-    this.#served.clear();
+    this.#state.life++;
+    this.#state.served.clear();
     this.#partitions = undefined;
+    this.#state.isLoaded = false;
     this.#parts.onLost();
   }
 
   /** A call to the query-node about segments that it should hold. */
   remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
-    const life = this.#life;
+    const life = this.#state.life;
     return call.then(undefined, (error: unknown) => {
       // Released meanwhile is not lost.
       const isLost = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
-      if (isLost && life === this.#life && segmentIds.every((id) => this.#served.has(id)))
+      if (isLost && life === this.#state.life && segmentIds.every((id) => this.#state.served.has(id)))
         this.#lose(error.message);
       throw error;
     });
@@ -160,13 +202,13 @@ export class ServedSegments {
 
   /** Called after a flush was committed. */
   committed(segments: readonly SegmentRecord[]): void {
-    for (const segment of segments) this.#unseen.set(segment.id, segment.partitionId);
+    this.#unseen.add(segments);
     // Kept while a target is being loaded: it may not know them yet.
-    if (!this.isLoaded && this.#served.size === 0) this.#forgetSaved(() => true);
+    if (!this.isLoaded && this.#state.served.size === 0) this.#forgetSaved(() => true);
   }
 
   partitionDropped(partitionId: bigint): void {
-    for (const [id, partition] of this.#unseen) if (partition === partitionId) this.#unseen.delete(id);
+    this.#unseen.partitionDropped(partitionId);
   }
 
   #forgetSaved(isServed: (id: bigint) => boolean): void {
@@ -185,27 +227,32 @@ export class ServedSegments {
     if (request.version < this.#version)
       throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
     await this.#checkHeld(context);
-    this.#checkKnown(request);
+    const unknown = this.#unseen.missingIn(request);
+    if (unknown !== undefined) throw outdated(`segment ${unknown} was flushed after this target was made`);
     await this.#leaveOut(request.leftOutFieldIds);
     this.#version = request.version;
     this.#indexes = request.indexes;
     this.#unseen.clear();
     // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
     const buffered = encodeDeletes(this.#parts.shard.deletes);
-    const { loads, changed } = this.#compare(request);
-    const tooLarge = await this.#loadAll(loads, request, buffered, context);
-    const targetIds = new Set(request.segments.map((target) => target.segment?.id));
-    const gone = [...this.#served.keys()].filter((id) => !targetIds.has(id));
-    for (const id of gone) this.#served.delete(id);
+    this.#state.replaced = new Map(request.replaced.map((one) => [one.id, one]));
+    const { loads, changed } = this.#compare(request, this.#heldBack(request, []).heirs);
+    const deleteIds = request.deleteSegments.map(({ id }) => id);
+    const { tooLarge, missing } = await this.#passingBy(deleteIds, () =>
+      this.#loads.loadAll(loads, request, buffered, context),
+    );
+    const gone = this.#handOver(request, missing);
     // A new partition is served whole or not at all.
     const before = this.#partitions;
     const wanted = request.partitionIds;
     for (const id of wanted) if (id > this.#newestPartition) this.#newestPartition = id;
+    this.#state.isLoaded = true;
     this.#partitions = new Set(tooLarge === undefined ? wanted : wanted.filter((id) => before?.has(id)));
     this.#forgetSaved((id) => this.isServed(id));
-    if (gone.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: gone }, context);
+    if (gone.length > 0)
+      await this.#passingBy(gone, () => this.#parts.queryNode.releaseSegments({ segmentIds: gone }, context));
     for (const segment of changed)
-      if (this.#served.has(segment.id)) await this.#loadIndexes(segment, context);
+      if (this.#state.served.has(segment.id)) await this.#loads.loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
   }
 
@@ -213,25 +260,61 @@ export class ServedSegments {
   async #leaveOut(fieldIds: readonly bigint[]): Promise<void> {
     if (fieldIds.join() === this.#leftOut.join()) return;
     this.#leftOut = fieldIds;
-    this.#schema = loadedSchema(this.#parts.shard.schema, fieldIds);
+    this.#state.schema = loadedSchema(this.#parts.shard.schema, fieldIds);
     await this.release();
   }
 
-  /** @throws service_not_ready the target was made before segments were flushed that are not in it */
-  #checkKnown({ deleteSegments, segments, partitionIds }: SyncTargetRequest): void {
-    const known = new Set([
-      ...deleteSegments.map(({ id }) => id),
-      ...segments.map(({ segment }) => segment?.id),
-    ]);
-    const partitions = new Set(partitionIds);
-    for (const [id, partition] of this.#unseen) {
-      if (known.has(id) || (partition >= 0n && !partitions.has(partition))) continue;
-      throw outdated(`segment ${id} was flushed after this target was made`);
+  /** While it runs these are in use. */
+  async #passingBy<T>(ids: readonly bigint[], run: () => Promise<T>): Promise<T> {
+    for (const id of ids) this.#passing.add(id);
+    try {
+      return await run();
+    } finally {
+      for (const id of ids) this.#passing.delete(id);
     }
   }
 
+  #heldBack({ segments }: SyncTargetRequest, missing: readonly bigint[]): HeldBack {
+    const targetIds = new Set(segments.map(({ segment }) => segment?.id));
+    const { shard } = this.#parts;
+    const read = [...this.#state.served.keys(), ...shard.segments.keys()].filter((id) => !targetIds.has(id));
+    return heldBack({
+      leaving: [...new Set(read)].filter((id) => this.#state.replaced.has(id)),
+      replaced: this.#state.replaced,
+      missing,
+      isHeldBefore: (timestamp) => this.#pinned.isHeldBefore(timestamp),
+    });
+  }
+
+  /** In one turn: what is loaded is read, and what it takes the place of is not. @returns what query-nodes may let go */
+  #handOver(request: SyncTargetRequest, missing: readonly bigint[]): bigint[] {
+    const targetIds = new Set(request.segments.map(({ segment }) => segment?.id));
+    const { sources, heirs } = this.#heldBack(request, missing);
+    const gone = [...this.#state.served.keys()].filter((id) => !targetIds.has(id) && !sources.has(id));
+    for (const [id, served] of this.#state.served)
+      if (targetIds.has(id) && served.waiting === undefined && !heirs.has(id)) served.isLive = true;
+    for (const id of gone) {
+      const { partitionId } = this.#state.served.get(id)?.record ?? { partitionId: 0n };
+      const { readableFrom, compactedTo } = this.#state.replaced.get(id) ?? {
+        readableFrom: 0n,
+        compactedTo: [],
+      };
+      if (compactedTo.length === 0 && readableFrom > (this.#readableFrom.get(partitionId) ?? 0n))
+        this.#readableFrom.set(partitionId, readableFrom);
+      this.#state.served.delete(id);
+    }
+    this.#left = new Set(
+      [...this.#state.replaced.keys()].filter((id) => !targetIds.has(id) && !sources.has(id)),
+    );
+    this.#forgetSaved((id) => this.#left.has(id));
+    return gone;
+  }
+
   /** What of the target is not served yet, entered as loading, and what may have other index files than before. */
-  #compare({ segments }: SyncTargetRequest): {
+  #compare(
+    { segments }: SyncTargetRequest,
+    heldHeirs: ReadonlySet<bigint>,
+  ): {
     readonly loads: readonly ServedSegment[];
     readonly changed: readonly SegmentRecord[];
   } {
@@ -239,7 +322,7 @@ export class ServedSegments {
     const changed: SegmentRecord[] = [];
     for (const { segment } of segments) {
       if (segment === undefined) continue;
-      const served = this.#served.get(segment.id);
+      const served = this.#state.served.get(segment.id);
       const indexKeys = keysOfIndexes(segment);
       if (served !== undefined) {
         // Served without a break: its index files may have come or gone meanwhile, the rows are the same. Of a file that is read while
@@ -248,65 +331,20 @@ export class ServedSegments {
           changed.push(segment);
         continue;
       }
-      const fresh: ServedSegment = { record: segment, waiting: [], indexKeys: '' };
+      if (heldHeirs.has(segment.id)) continue;
+      const fresh: ServedSegment = { record: segment, waiting: [], isLive: false, indexKeys: '' };
       if (indexKeys !== '') changed.push(segment);
-      this.#served.set(segment.id, fresh);
+      this.#state.served.set(segment.id, fresh);
       loads.push(fresh);
     }
     return { loads, changed };
   }
 
-  /**
-   * One segment after another. What does not fit in memory is left out, the newest first; what was served before goes on.
-   * @returns the refusal, if rows are missing for it. @throws whatever else failed: what was not loaded is not served then
-   */
-  async #loadAll(
-    loads: readonly ServedSegment[],
-    request: SyncTargetRequest,
-    buffered: DeleteMessage | undefined,
-    context: CallContext,
-  ): Promise<ElanusError | undefined> {
-    const life = this.#life;
-    let tooLarge: ElanusError | undefined;
-    for (const [index, served] of loads.entries()) {
-      try {
-        await this.#load(served, request, buffered, context);
-        if (life !== this.#life) throw outdated('the segments served so far were given up meanwhile');
-      } catch (error) {
-        const isFull = error instanceof ElanusError && error.key === 'memory_limit';
-        if (isFull && this.#partitions !== undefined && life === this.#life) {
-          this.#served.delete(served.record.id);
-          // A flushed segment's rows are still in the growing part, which goes on serving them; of an imported one nothing is here.
-          if (!this.#parts.shard.segments.has(served.record.id)) tooLarge ??= error;
-          continue;
-        }
-        // The next target loads it.
-        for (const unloaded of loads.slice(index))
-          if (this.#served.get(unloaded.record.id) === unloaded) this.#served.delete(unloaded.record.id);
-        throw error;
-      }
-    }
-    return tooLarge;
-  }
-
-  /** An index that cannot be loaded costs speed only: the next target tries again, a damaged one is built again. */
-  async #loadIndexes(segment: SegmentRecord, context: CallContext): Promise<void> {
-    try {
-      const { damagedIndexIds } = await this.#parts.queryNode.loadIndexes({ segment }, context);
-      const served = this.#served.get(segment.id);
-      if (served !== undefined) served.indexKeys = keysOfIndexes(segment);
-      for (const indexId of damagedIndexIds) await this.#parts.onDamaged(segment, indexId);
-    } catch (error) {
-      this.#parts.platform.logger.warn('indexes_not_loaded', {
-        segmentId: segment.id,
-        reason: messageOf(error),
-      });
-    }
-  }
-
   /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */
   async #checkHeld(context: CallContext): Promise<void> {
-    const held = [...this.#served].filter(([, served]) => served.waiting === undefined).map(([id]) => id);
+    const held = [...this.#state.served]
+      .filter(([, served]) => served.waiting === undefined)
+      .map(([id]) => id);
     if (held.length === 0) return;
     // Applying no deletes changes nothing, and fails for a segment that is not there.
     await this.remote(held, this.#parts.queryNode.applyDeletes({ segmentIds: held }, context)).catch(
@@ -316,49 +354,12 @@ export class ServedSegments {
     );
   }
 
-  async #load(
-    served: ServedSegment,
-    { deleteSegments, indexes, version }: SyncTargetRequest,
-    bufferedDeletes: DeleteMessage | undefined,
-    context: CallContext,
-  ): Promise<void> {
-    let schema = this.#schema;
-    await this.#parts.queryNode.loadSegment(
-      {
-        segment: served.record,
-        schema,
-        deleteSegments,
-        bufferedDeletes,
-        indexes,
-        version,
-      },
-      context,
-    );
-    // What arrived while it loaded, until nothing is left: then it goes live in the same turn.
-    for (;;) {
-      if (schema !== this.#schema) {
-        schema = this.#schema;
-        await this.#parts.queryNode.updateSchema({ segmentIds: [served.record.id], schema }, context);
-        continue;
-      }
-      const waiting = served.waiting ?? [];
-      if (waiting.length === 0) {
-        served.waiting = undefined;
-        return;
-      }
-      served.waiting = [];
-      await this.#parts.queryNode.applyDeletes(
-        { segmentIds: [served.record.id], deletes: encodeDeletes(waiting) },
-        context,
-      );
-    }
-  }
-
   async release(): Promise<void> {
-    const ids = [...this.#served.keys()];
-    this.#life++;
-    this.#served.clear();
+    const ids = [...this.#state.served.keys()];
+    this.#state.life++;
+    this.#state.served.clear();
     this.#partitions = undefined;
+    this.#state.isLoaded = false;
     this.#forgetSaved(() => true);
     if (ids.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: ids });
   }
@@ -389,5 +390,8 @@ export class ServedSegments {
   }
 }
 
-const outdated = (why: string): ElanusError =>
-  new ElanusError('service_not_ready', `${why}; fetch the target again`);
+const rowsGone = (readTimestamp: bigint): ElanusError =>
+  new ElanusError(
+    'invalid_parameter',
+    `rows that were there at ${readTimestamp}, when the iterator began, were deleted and compacted since; begin a new one`,
+  );

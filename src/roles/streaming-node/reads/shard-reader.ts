@@ -74,6 +74,11 @@ export class ShardReader {
     this.#served.partitionDropped(partitionId);
   }
 
+  /** Which of these anybody may still read; older targets are refused from now on. */
+  inUse(segmentIds: readonly bigint[], version: bigint): bigint[] {
+    return this.#served.inUse(segmentIds, version);
+  }
+
   /** Brings what is served in line with the target. @throws service_not_ready the target is older than what is known: fetch it again. */
   syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
     return this.#served.syncTarget(request, context);
@@ -112,6 +117,7 @@ export class ShardReader {
   /** In one turn: nothing moves from one side to the other between the two lists. */
   #viewNow(wanted: Wanted, partitions: ReadonlySet<bigint>): ShardView {
     const { shard } = this.#parts;
+    if (wanted.atGuarantee === true) this.#served.pin(wanted.guaranteeTimestamp, partitions);
     const readTimestamp = wanted.atGuarantee === true ? wanted.guaranteeTimestamp : shard.readTimestamp;
     const ready = this.#served.readyIn(partitions);
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
@@ -122,7 +128,7 @@ export class ShardReader {
     const growing: ReadableSegment[] = [];
     if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds };
     for (const { id, partitionId, data } of shard.segments.values())
-      if (partitions.has(partitionId) && !this.#served.isServed(id))
+      if (partitions.has(partitionId) && !this.#served.isServed(id) && !this.#served.hasLeft(id))
         growing.push({ id, data, commitTimestamp: 0n });
     return { readTimestamp, growing, sealedIds };
   }

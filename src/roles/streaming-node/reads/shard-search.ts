@@ -1,5 +1,6 @@
 // A search over both parts of a shard, in steps: ask both, find hits whose key has a newer row on the other side, ask again if lists are left
 // short, merge once. All rows of a key are in the shard, so what is found here is final.
+import { ElanusError } from '#base/errors.js';
 import { primaryField } from '#model/schema/field.js';
 import { isLargerBetter, isMetricName } from '#model/schema/metric-type.js';
 import { Pace } from '#platform/pace.js';
@@ -31,6 +32,7 @@ export class ShardSearch {
   }
 
   run(request: ShardSearchRequest, view: ShardView, context: CallContext): Promise<ShardSearchResponse> {
+    this.#checkExcluded(request);
     const { growing, sealedIds } = view;
     // Often one side has nothing: what the other found is the answer.
     if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0))
@@ -79,6 +81,14 @@ export class ShardSearch {
       const parts = [withoutHits(local, supersededHere), withoutHits(sealed, supersededThere)];
       return answer(await this.#merged(parts, request, pace), readTimestamp, report);
     }
+  }
+
+  /** What an earlier round has found may be in another segment by now, where it would be found again. @throws segment_not_found */
+  #checkExcluded({ excludedSegmentIds }: ShardSearchRequest): void {
+    if (excludedSegmentIds.length === 0) return;
+    for (const id of new Set(new BigInt64Array(aligned(excludedSegmentIds))))
+      if (this.#parts.served.hasLeft(id))
+        throw new ElanusError('segment_not_found', `segment ${id} was compacted meanwhile; search again`);
   }
 
   #askSealed(
