@@ -57,6 +57,9 @@ function configOf(host: Host): Config {
     indexRowsMin: 10,
     indexCheckIntervalMs: 5000,
     targetCheckIntervalMs: 3000,
+    compactedBytesMax: 60_000,
+    compactionDelayMs: 1500,
+    garbageIntervalMs: 4000,
     callDeadlineMs: 8000,
   };
 }

@@ -74,6 +74,14 @@ export interface Config {
   readonly indexRowsMin: number;
   /** Between two looks for flushed segments without an index, in ms. */
   readonly indexCheckIntervalMs: number;
+  /** Whether small segments are merged, and deleted rows give their space back, without being asked. */
+  readonly autoCompaction: boolean;
+  /** How large segments get by merging, in bytes: rows in few large ones are found sooner, and take more work to rewrite. */
+  readonly compactedBytesMax: number;
+  /** Changes of a collection within this time are looked at together when it is to be compacted, in ms. */
+  readonly compactionDelayMs: number;
+  /** Between two looks for files that nobody needs any more, in ms; a file goes at the second that finds it unused. */
+  readonly garbageIntervalMs: number;
   /** Between two looks whether all that is loaded is served, in ms; notices make it sooner. */
   readonly targetCheckIntervalMs: number;
   /** How long a call may take when the client gives no deadline, in ms. */
@@ -114,6 +122,10 @@ export const defaultConfig: Config = Object.freeze({
   brokerDeadlineMs: 10_000,
   indexRowsMin: 1024,
   indexCheckIntervalMs: 60_000,
+  autoCompaction: true,
+  compactedBytesMax: 512 * MiB,
+  compactionDelayMs: 5000,
+  garbageIntervalMs: 30_000,
   targetCheckIntervalMs: 10_000,
   callDeadlineMs: 60_000,
 });

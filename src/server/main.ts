@@ -59,6 +59,7 @@ interface ServeOptions {
   readonly grpcThreads: number;
   readonly rest: boolean;
   readonly restV1: boolean;
+  readonly autoCompaction: boolean;
   readonly corsOrigin: readonly string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -94,6 +95,7 @@ async function serve(options: ServeOptions): Promise<void> {
     grpcThreads: options.grpcThreads,
     rest: options.rest,
     restV1: options.restV1,
+    autoCompaction: options.autoCompaction,
     corsOrigins: options.corsOrigin,
   });
   const node = await startNode(platform, config).catch(async (error: unknown) => {
@@ -205,6 +207,7 @@ program
   )
   .option('--no-rest', 'serve gRPC only, without REST')
   .option('--rest-v1', 'serve REST v1 (/v1/vector/…) beside v2', defaultConfig.restV1)
+  .option('--no-auto-compaction', 'compact only what clients ask for')
   .option(
     '--cors-origin <origin>',
     'web pages that may call REST, such as https://app.example, or * (repeatable)',

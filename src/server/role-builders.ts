@@ -84,8 +84,8 @@ async function buildRootCoord(parts: NodeParts): Promise<BuiltRole> {
 }
 
 async function buildDataCoord(parts: NodeParts): Promise<BuiltRole> {
-  const { platform, serverId, peers, closers } = parts;
-  const dataCoord = await DataCoord.open(platform, { serverId }, peers);
+  const { platform, config, serverId, peers, closers } = parts;
+  const dataCoord = await DataCoord.open(platform, { ...config, serverId }, peers);
   parts.serve(DataCoordDefinition, dataCoord.dataCoordHandlers);
   parts.serve(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers);
   parts.setHealthy('data-coord');

@@ -7,10 +7,11 @@ import {
   type SimulatedCluster,
   simulatedCluster,
 } from '#platform/memory/memory-platform.js';
-import { ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { CollectionRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import {
   ChannelRegistryDefinition,
   DataNodeDefinition,
+  DefinitionsDefinition,
   QueryCoordDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
@@ -22,6 +23,7 @@ import { keysOf } from '#roles/data-coord/object-names.js';
 import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import { writeManifest } from '#segment/files/manifest.js';
+import { dataCoordSettings } from './data-coord.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
 export const COLLECTION = 7n;
@@ -98,28 +100,27 @@ export async function live(
     return counters.id - BigInt(count);
   };
   const limits = { ...importLimits, segmentBytes: 1, batchRows: 10 };
-  const dataCoord = await DataCoord.open(
-    platform,
-    { serverId: 1n },
-    {
-      streamingNode: client(StreamingNodeDefinition, {
-        openChannel: async () => ({}),
-        closeChannel: async () => ({}),
-        dropChannelPartition: async () => ({}),
-      }),
-      rootCoord: client(RootCoordDefinition, {
-        allocTimestamp: async () => ({ timestamp: ++counters.time }),
-        allocID: async ({ count }) => ({ ID: allocate(count), count }),
-        segmentFlushCompleted: async () => ({}),
-        describeCollection: async () => ({ schema }),
-      }),
-      queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
-      dataNode: client(DataNodeDefinition, {
-        importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
-          importJsonFiles(platform, job, segmentIds, signal, async (count) => allocate(count), limits),
-      }),
-    },
-  );
+  const dataCoord = await DataCoord.open(platform, dataCoordSettings, {
+    streamingNode: client(StreamingNodeDefinition, {
+      openChannel: async () => ({}),
+      closeChannel: async () => ({}),
+      dropChannelPartition: async () => ({}),
+    }),
+    rootCoord: client(RootCoordDefinition, {
+      allocTimestamp: async () => ({ timestamp: ++counters.time }),
+      allocID: async ({ count }) => ({ ID: allocate(count), count }),
+      segmentFlushCompleted: async () => ({}),
+      describeCollection: async () => ({ schema }),
+    }),
+    definitions: client(DefinitionsDefinition, {
+      describeCollection: async () => ({ collection: CollectionRecord.fromPartial({ schema }) }),
+    }),
+    queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
+    dataNode: client(DataNodeDefinition, {
+      importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
+        importJsonFiles(platform, job, segmentIds, signal, async (count) => allocate(count), limits),
+    }),
+  });
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
   return {
     platform,
@@ -150,6 +151,7 @@ export async function written({ platform, allocate }: Life, partitionId = PARTIT
     vchannel: CHANNEL,
     state: 'flushed',
     rowCount: 10n,
+    timestampTo: 1n << 60n,
     files: [{ key, bytes: 3n, fieldIds: [100n, 101n], rowCount: 10n }],
     manifestKey: `manifest/${COLLECTION}/${partitionId}/${id}.json`,
   });

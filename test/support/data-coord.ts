@@ -6,10 +6,11 @@ import {
   type SimulatedCluster,
   simulatedCluster,
 } from '#platform/memory/memory-platform.js';
-import { SegmentRecord } from '#proto/elanus/data.js';
+import { CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import {
   ChannelRegistryDefinition,
   DataNodeDefinition,
+  DefinitionsDefinition,
   QueryCoordDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
@@ -20,6 +21,14 @@ import { type Client, type Handlers, inProcessClient, type ServiceDefinition } f
 
 export const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
 export const COLLECTION = 7n;
+/** Nothing is compacted unless a test asks for it. */
+export const dataCoordSettings = {
+  serverId: 1n,
+  autoCompaction: false,
+  compactedBytesMax: 1 << 20,
+  compactionDelayMs: 100,
+  garbageIntervalMs: 1000,
+};
 export const down = (): Promise<never> => Promise.reject(new ElanusError('service_unavailable', 'down'));
 export interface Fakes {
   streamingNode: Partial<Handlers<typeof StreamingNodeDefinition>>;
@@ -34,26 +43,27 @@ export async function start(cluster: SimulatedCluster, fakes: Partial<Fakes> = {
   function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
   }
-  const dataCoord = await DataCoord.open(
-    platform,
-    { serverId: 1n },
-    {
-      streamingNode: client(StreamingNodeDefinition, {
-        openChannel: async () => ({}),
-        closeChannel: async () => ({}),
-        ...fakes.streamingNode,
+  const dataCoord = await DataCoord.open(platform, dataCoordSettings, {
+    streamingNode: client(StreamingNodeDefinition, {
+      openChannel: async () => ({}),
+      closeChannel: async () => ({}),
+      ...fakes.streamingNode,
+    }),
+    rootCoord: client(RootCoordDefinition, {
+      allocTimestamp: async () => ({ timestamp: ++time }),
+      allocID: async ({ count }) => ({ ID: 5000n, count }),
+      segmentFlushCompleted: async () => ({}),
+      describeCollection: async () => ({}),
+      ...fakes.rootCoord,
+    }),
+    definitions: client(DefinitionsDefinition, {
+      describeCollection: async () => ({
+        collection: CollectionRecord.fromPartial({ schema: { name: 'c' } }),
       }),
-      rootCoord: client(RootCoordDefinition, {
-        allocTimestamp: async () => ({ timestamp: ++time }),
-        allocID: async ({ count }) => ({ ID: 5000n, count }),
-        segmentFlushCompleted: async () => ({}),
-        describeCollection: async () => ({}),
-        ...fakes.rootCoord,
-      }),
-      queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}), ...fakes.queryCoord }),
-      dataNode: client(DataNodeDefinition, { ...fakes.dataNode }),
-    },
-  );
+    }),
+    queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}), ...fakes.queryCoord }),
+    dataNode: client(DataNodeDefinition, { ...fakes.dataNode }),
+  });
   dataCoord.start();
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
   return {
@@ -90,6 +100,7 @@ export const segment = (id: bigint, more: Partial<SegmentRecord> = {}): SegmentR
     vchannel: CHANNEL,
     state: 'flushed',
     rowCount: 10n,
+    timestampTo: 1n << 60n,
     files: [
       { key: `insert_log/7/70/${id}/0/1`, bytes: 3n, fieldIds: [0n, 1n, 100n], rowCount: 10n },
       { key: `insert_log/7/70/${id}/101/1`, bytes: 3n, fieldIds: [101n], rowCount: 10n },

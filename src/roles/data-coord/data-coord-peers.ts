@@ -1,6 +1,7 @@
 // Whom data-coord calls, each by the role's service interface: in this process or in another.
 import type {
   DataNodeDefinition,
+  DefinitionsDefinition,
   QueryCoordDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
@@ -8,6 +9,7 @@ import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { Client } from '#rpc/service.js';
 
 export interface DataCoordPeers {
+  readonly definitions: Client<typeof DefinitionsDefinition>;
   readonly rootCoord: Client<typeof RootCoordDefinition>;
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;

@@ -8,6 +8,9 @@ import type { Platform } from '#platform/platform.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { SegmentLevel, SegmentState, StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
+import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
+import { type CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
+import { Garbage } from '#roles/data-coord/compaction/garbage.js';
 import type { Handlers } from '#rpc/service.js';
 import { ChannelOwners } from './channel-owners.js';
 import { CollectionLocks } from './collection-locks.js';
@@ -19,8 +22,10 @@ import { finishCommits, ImportJobs } from './import-jobs.js';
 import { Orphans } from './orphans.js';
 import { SegmentCommits, segmentMissing } from './segment-commits.js';
 
-export interface DataCoordSettings {
+export interface DataCoordSettings extends CompactionSettings {
   readonly serverId: bigint;
+  /** Between two looks for files that nobody needs any more, in ms. */
+  readonly garbageIntervalMs: number;
 }
 
 const isVisible = (segment: Segment): boolean => isFlushed(segment) && !segment.isLevelZero;
@@ -36,6 +41,8 @@ export class DataCoord {
   readonly #orphans: Orphans;
   readonly #commits: SegmentCommits;
   readonly #drops: DataDrops;
+  readonly #compactor: Compactor;
+  readonly #garbage: Garbage;
   /** Ids below it were given before the present owner had the channels. */
   #ownedSince: bigint | undefined;
   #isStarted = false;
@@ -56,6 +63,14 @@ export class DataCoord {
     this.#commits = new SegmentCommits({ ...parts, orphans: this.#orphans });
     this.#imports = new ImportJobs({ ...parts, orphans: this.#orphans });
     this.#drops = new DataDrops({ ...parts, imports: this.#imports, orphans: this.#orphans });
+    this.#compactor = new Compactor({
+      ...{ ...parts, orphans: this.#orphans, settings },
+      onCompacted: (collectionId, fresh) => {
+        for (const segment of fresh) void this.#notifyFlushed(segment);
+        void this.#notifyQueryCoord(collectionId);
+      },
+    });
+    this.#garbage = new Garbage({ ...parts, intervalMs: settings.garbageIntervalMs });
   }
 
   static async open(
@@ -74,6 +89,8 @@ export class DataCoord {
     this.#owners.start();
     void this.#sweep();
     this.#imports.resume();
+    this.#compactor.start();
+    this.#garbage.start();
   }
 
   /** Removes what killed writers left. Whatever it misses is found at the next start. */
@@ -89,6 +106,8 @@ export class DataCoord {
   async close(): Promise<void> {
     this.#owners.close();
     this.#orphans.close();
+    await this.#compactor.close();
+    await this.#garbage.close();
     await this.#imports.close();
   }
 
@@ -271,13 +290,20 @@ export class DataCoord {
       const fresh = await this.#commits.commitFlush(request);
       for (const segment of fresh) if (!segment.isLevelZero) await this.#notifyFlushed(segment);
       const [first] = fresh;
-      if (first !== undefined) void this.#notifyQueryCoord(first.collectionId);
+      if (first !== undefined) {
+        void this.#notifyQueryCoord(first.collectionId);
+        this.#compactor.changed(first.collectionId);
+      }
       return {};
     },
-    listSegments: async ({ collectionId }) => ({
-      segments: this.#catalog.segmentsOf(collectionId).filter(isFlushed).map(segmentRecord),
-      channels: this.#catalog.channelsOf(collectionId).map(channelRecord),
-    }),
+    listSegments: async ({ collectionId }) => {
+      const all = this.#catalog.segmentsOf(collectionId);
+      return {
+        segments: all.filter(isFlushed).map(segmentRecord),
+        replaced: all.filter(({ state }) => state === 'dropped').map(segmentRecord),
+        channels: this.#catalog.channelsOf(collectionId).map(channelRecord),
+      };
+    },
     saveIndexFile: async ({ segmentId, index }) => {
       if (index === undefined) throw new ElanusError('missing_parameter', 'SaveIndexFile: no index given');
       await this.#commits.saveIndexFile(segmentId, index);
@@ -309,6 +335,7 @@ export class DataCoord {
         .filter((job) => collectionId === 0n || job.collectionId === collectionId)
         .map((job) => this.#imports.shown(job)),
     }),
+    ...compactionHandlers(() => this.#compactor),
   };
 }
 
@@ -363,5 +390,9 @@ function segmentInfo(record: Segment) {
     level: record.isLevelZero ? SegmentLevel.L0 : SegmentLevel.L1,
     manifestPath: record.manifestKey,
     commitTimestamp: record.state === 'importing' ? 0n : record.commitTimestamp,
+    createdByCompaction: record.compactedFrom.length > 0,
+    compactionFrom: [...record.compactedFrom],
+    compacted: record.compactedTo.length > 0,
+    droppedAt: (record.droppedTimestamp >> 18n) * 1_000_000n,
   };
 }

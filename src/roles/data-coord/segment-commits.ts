@@ -43,6 +43,8 @@ export class SegmentCommits {
       const isDropped = new Set(channel.droppedPartitionIds);
       const fresh = request.segments
         .filter(({ id, partitionId }) => !catalog.segments.has(id) && !isDropped.has(partitionId))
+        // Sent again, after its answer was lost: its rows are in files, perhaps in those of another segment by now.
+        .filter(({ isLevelZero, timestampTo }) => isLevelZero || timestampTo > channel.checkpointTimestamp)
         .map(parseFlushedSegment);
       await orphans.checkKept(fresh.flatMap(keysOf));
       const moved = moveChannel(channel, {

@@ -1,0 +1,315 @@
+// Decides when what is compacted, one plan at a time: after flushes and imports it looks at their collection, and does what clients ask for
+// before that. Nothing of it is durable: a compaction that a crash ends is found worth doing again, and what it wrote is an orphan.
+import { deferred } from '#base/async.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { timeToLive } from '#model/properties/time-to-live.js';
+import { isLiveJob } from '#model/states/import-job.js';
+import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
+import type { Timer } from '#platform/time.js';
+import type { CollectionRecord } from '#proto/elanus/data.js';
+import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan-deletes.js';
+import { planForced, planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
+import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
+import { type CompactionJob, CompactionJobs, type WantedCompaction } from './compaction-jobs.js';
+import { type PlanContext, type PlanParts, retireDeletes, runPlan } from './run-plan.js';
+
+export interface CompactionSettings {
+  /** Whether segments are merged without being asked. */
+  readonly autoCompaction: boolean;
+  /** How large segments get by merging, in bytes. */
+  readonly compactedBytesMax: number;
+  /** What comes within this time of a change is looked at with it, in ms. */
+  readonly compactionDelayMs: number;
+}
+
+/** A collection as it is defined now. */
+interface Described {
+  readonly collection: CollectionRecord;
+  readonly context: PlanContext;
+}
+
+export interface CompactorParts extends PlanParts {
+  readonly settings: CompactionSettings;
+  /** Called with segments that are new, and for a collection whose segments are others now. */
+  readonly onCompacted: (collectionId: bigint, fresh: readonly FlushedSegment[]) => void;
+}
+
+/** A compaction that nobody waits for is followed by so many ms of pause for each of its own, and by no more than this in all. */
+const PAUSE_SHARE = 3;
+const PAUSE_MS_MAX = 60_000;
+/** Everything is looked at so often, in ms: rows expire without a notice. */
+const CHECK_MS = 600_000;
+/** A collection that failed waits so long, in ms. */
+const RETRY_MS = 30_000;
+/** A client's compaction waits so long for the time of an import to be over, in ms. */
+const CHECKPOINT_MS_MAX = 10_000;
+
+export class Compactor {
+  readonly #parts: CompactorParts;
+  readonly #jobs = new CompactionJobs();
+  readonly #waiting = new Set<bigint>();
+  readonly #forced: CompactionJob[] = [];
+  readonly #busy = new Set<bigint>();
+  readonly #timers = new Map<bigint, Timer>();
+  readonly #closing = new AbortController();
+  #check: Timer | undefined;
+  #running: Promise<void> | undefined;
+  /** Resolves when something is asked for that does not wait for a pause to end. */
+  #hurry = deferred<void>();
+
+  constructor(parts: CompactorParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    if (!this.#parts.settings.autoCompaction) return;
+    const look = (): void => {
+      if (this.#closing.signal.aborted) return;
+      for (const { collectionId } of this.#parts.catalog.channels.values()) this.changed(collectionId);
+      this.#check = this.#parts.platform.timers.after(CHECK_MS, look);
+    };
+    look();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#check?.cancel();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#hurry.resolve();
+    await this.#running;
+  }
+
+  /** Looks at a collection soon. */
+  changed(collectionId: bigint, delayMs = this.#parts.settings.compactionDelayMs): void {
+    const { settings, platform } = this.#parts;
+    if (!settings.autoCompaction || this.#closing.signal.aborted || this.#timers.has(collectionId)) return;
+    const look = (): void => {
+      this.#timers.delete(collectionId);
+      this.#waiting.add(collectionId);
+      this.#run();
+    };
+    this.#timers.set(collectionId, platform.timers.after(delayMs, look));
+  }
+
+  /** @throws collection_not_found, invalid_parameter */
+  async force(wanted: WantedCompaction): Promise<CompactionJob> {
+    const least = this.#parts.settings.compactedBytesMax;
+    if (wanted.targetBytes !== 0 && wanted.targetBytes < least)
+      throw new ElanusError(
+        'invalid_parameter',
+        `targetSize ${wanted.targetBytes >> 20} MB is less than the max size of a segment, ${Math.ceil(least / 2 ** 20)} MB: invalid parameter`,
+      );
+    const { ID: id } = await this.#parts.peers.rootCoord.allocID({ count: 1 });
+    const described = await this.#described(wanted.collectionId);
+    await this.#awaitImports(wanted.collectionId);
+    const job = this.#jobs.add({ ...wanted, id });
+    // What is being merged now may be merged again: so many there would be if it was not.
+    job.plans = this.#plansOf(job, described, new Set()).map((plan) => ({
+      state: 'waiting',
+      ...namesOf(plan),
+    }));
+    if (job.plans.length > 0) {
+      this.#forced.push(job);
+      this.#hurry.resolve();
+      this.#run();
+    }
+    return job;
+  }
+
+  job(id: bigint): CompactionJob | undefined {
+    return this.#jobs.get(id);
+  }
+
+  #run(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#running ??= this.#loop().finally(() => {
+      this.#running = undefined;
+      if (this.#forced.length > 0 || this.#waiting.size > 0) this.#run();
+    });
+  }
+
+  async #loop(): Promise<void> {
+    const { platform } = this.#parts;
+    while (!this.#closing.signal.aborted) {
+      const job = this.#forced.shift();
+      if (job !== undefined) {
+        await this.#runJob(job);
+        continue;
+      }
+      const [collectionId] = this.#waiting;
+      if (collectionId === undefined) return;
+      this.#waiting.delete(collectionId);
+      const begunMs = platform.clock.monotonic();
+      await this.#runCollection(collectionId);
+      const pauseMs = Math.min(PAUSE_MS_MAX, (platform.clock.monotonic() - begunMs) * PAUSE_SHARE);
+      if (pauseMs >= 1 && this.#forced.length === 0) await this.#pause(pauseMs);
+    }
+  }
+
+  async #pause(pauseMs: number): Promise<void> {
+    this.#hurry = deferred<void>();
+    const over = deferred<void>();
+    const timer = this.#parts.platform.timers.after(pauseMs, () => over.resolve());
+    await Promise.race([over.promise, this.#hurry.promise]);
+    timer.cancel();
+  }
+
+  /** One plan, then the collection waits for its next turn. */
+  async #runCollection(collectionId: bigint): Promise<void> {
+    const { catalog, platform, settings } = this.#parts;
+    try {
+      for (const { vchannel } of catalog.channelsOf(collectionId)) await this.#retire(collectionId, vchannel);
+      const { collection, context } = await this.#described(collectionId);
+      if (collection.properties['collection.autocompaction.enabled'] === 'false') return;
+      const limits = { targetBytes: settings.compactedBytesMax, expiredUntil: context.expiredUntil };
+      const [plan] = this.#factsOf(collectionId, this.#busy).flatMap((facts): readonly CompactionPlan[] => {
+        const spread = planSpread(facts);
+        const merges = planMerges(facts, limits);
+        return spread === undefined ? merges : [...merges, spread];
+      });
+      if (plan === undefined) return;
+      await this.#runPlan(collectionId, plan, context);
+      this.changed(collectionId, 0);
+    } catch (error) {
+      const isGone = error instanceof ElanusError && error.key === 'collection_not_found';
+      if (isGone || this.#closing.signal.aborted) return;
+      platform.logger.warn('compaction_failed', {
+        collectionId,
+        reason: messageOf(error),
+        retryMs: RETRY_MS,
+      });
+      this.changed(collectionId, RETRY_MS);
+    }
+  }
+
+  async #runJob(job: CompactionJob): Promise<void> {
+    const { collectionId } = job;
+    try {
+      const described = await this.#described(collectionId);
+      const { context } = described;
+      const plans = this.#plansOf(job, described, this.#busy);
+      job.plans = plans.map((plan) => ({ state: 'waiting', ...namesOf(plan) }));
+      for (const [at, plan] of plans.entries()) {
+        job.plans[at] = { state: 'running', ...namesOf(plan) };
+        try {
+          const fresh = await this.#runPlan(collectionId, plan, context);
+          job.plans[at] = { state: 'done', ...namesOf(plan), targets: fresh.map(({ id }) => id) };
+        } catch (error) {
+          job.plans[at] = { state: 'failed', ...namesOf(plan), reason: messageOf(error) };
+        }
+      }
+    } catch (error) {
+      job.plans = job.plans.map((plan) => ({ ...plan, state: 'failed', reason: messageOf(error) }));
+    }
+  }
+
+  #plansOf(
+    job: CompactionJob,
+    { collection, context }: Described,
+    busy: ReadonlySet<bigint>,
+  ): readonly CompactionPlan[] {
+    const { collectionId, targetBytes, major, deletesOnly } = job;
+    const field = major
+      ? collection.schema?.fields.find(({ isClusteringKey }) => isClusteringKey)
+      : undefined;
+    const { expiredUntil } = context;
+    const wanted = { sortFieldId: field?.fieldID ?? 0n, expiredUntil };
+    const limits = { targetBytes: targetBytes || this.#parts.settings.compactedBytesMax };
+    const isWanted = (segment: FlushedSegment): boolean =>
+      (job.partitionId === 0n || job.partitionId === segment.partitionId) &&
+      (job.vchannel === '' || job.vchannel === segment.vchannel) &&
+      (job.segmentIds.length === 0 || job.segmentIds.includes(segment.id));
+    return this.#factsOf(collectionId, busy).flatMap((facts): readonly CompactionPlan[] => {
+      const others = facts.segments.filter((segment) => !segment.isLevelZero && !isWanted(segment));
+      const own = { ...facts, busy: new Set([...busy, ...others.map(({ id }) => id)]) };
+      const spread = deletesOnly ? planSpread(own, 1) : undefined;
+      return deletesOnly ? (spread === undefined ? [] : [spread]) : planForced(own, limits, wanted);
+    });
+  }
+
+  async #runPlan(
+    collectionId: bigint,
+    plan: CompactionPlan,
+    context: PlanContext,
+  ): Promise<readonly FlushedSegment[]> {
+    const { platform, onCompacted } = this.#parts;
+    const ids = plan.sources.map(({ id }) => id);
+    for (const id of ids) this.#busy.add(id);
+    try {
+      const begunMs = platform.clock.monotonic();
+      const fresh = await runPlan(this.#parts, plan, context);
+      platform.logger.info('compacted', {
+        collectionId,
+        kind: plan.kind,
+        sources: ids.length,
+        targets: fresh.length,
+        ms: Math.round(platform.clock.monotonic() - begunMs),
+      });
+      await this.#retire(collectionId, plan.vchannel);
+      onCompacted(collectionId, fresh);
+      return fresh;
+    } finally {
+      for (const id of ids) this.#busy.delete(id);
+    }
+  }
+
+  async #retire(collectionId: bigint, vchannel: string): Promise<void> {
+    const choose = (): readonly FlushedSegment[] =>
+      this.#factsOf(collectionId, this.#busy)
+        .filter((facts) => facts.vchannel === vchannel)
+        .flatMap(planRetired);
+    const retired = await retireDeletes(this.#parts, collectionId, choose);
+    if (retired > 0) this.#parts.onCompacted(collectionId, []);
+  }
+
+  #factsOf(collectionId: bigint, busy: ReadonlySet<bigint>): readonly ShardFacts[] {
+    const { catalog } = this.#parts;
+    const segments = catalog.segmentsOf(collectionId).filter(isFlushed);
+    const hasImports = catalog.jobsOf(collectionId).some(isLiveJob);
+    return catalog.channelsOf(collectionId).map(({ vchannel, checkpointTimestamp }) => ({
+      vchannel,
+      checkpoint: checkpointTimestamp,
+      segments: segments.filter((segment) => segment.vchannel === vchannel),
+      busy,
+      hasImports,
+    }));
+  }
+
+  async #described(collectionId: bigint): Promise<Described> {
+    const { peers } = this.#parts;
+    const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
+    const { collection } = await peers.definitions.describeCollection({ id: collectionId });
+    const schema = collection?.schema;
+    if (collection === undefined || schema === undefined)
+      throw new ElanusError('internal', 'describeCollection answered without a collection');
+    const ttl = timeToLive(collection.properties);
+    const expiry =
+      ttl === 0n || ttl >= timestamp
+        ? { expiredUntil: 0n, expiredAt: 0n }
+        : { expiredUntil: timestamp - ttl, expiredAt: timestamp };
+    return { collection, context: { schema, ...expiry, signal: this.#closing.signal } };
+  }
+
+  /** Rows of an import can be compacted once the checkpoint has come to its commit, which without writes takes a seal. */
+  async #awaitImports(collectionId: bigint): Promise<void> {
+    const { catalog, peers, platform } = this.#parts;
+    for (const { vchannel, checkpointTimestamp } of catalog.channelsOf(collectionId)) {
+      const isEarly = catalog
+        .segmentsOf(collectionId)
+        .some(
+          (one) => isFlushed(one) && one.vchannel === vchannel && one.commitTimestamp > checkpointTimestamp,
+        );
+      if (!isEarly) continue;
+      const { flushTimestamp: timestamp } = await peers.streamingNode.sealChannel({ vchannel });
+      const deadlineMs = platform.clock.now() + CHECKPOINT_MS_MAX;
+      const context = { signal: this.#closing.signal, deadlineMs, metadata: {} };
+      await peers.streamingNode.awaitCheckpoint({ vchannel, timestamp }, context);
+    }
+  }
+}
+
+const namesOf = ({ sources }: CompactionPlan) => ({
+  sources: sources.map(({ id }) => id),
+  targets: [] as readonly bigint[],
+  reason: '',
+});
