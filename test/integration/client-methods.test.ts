@@ -90,8 +90,6 @@ describe('every method of the service', () => {
     );
     expect(code).toBe(UNSUPPORTED);
     expect(reason).toContain('RunAnalyzer');
-    const compacted = await failureOf(() => world.client.compact({ collection_name: 'good' }));
-    expect(compacted.code).toBe(UNSUPPORTED);
   });
   test('calls without a status in their answer are refused by gRPC itself, and so are methods there are not', async () => {
     for (const name of [...withoutStatus, 'NoSuchMethod']) {

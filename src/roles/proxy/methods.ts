@@ -10,6 +10,7 @@ import { DatabaseMethods } from '#roles/proxy/databases/database-methods.js';
 import { ImportMethods } from '#roles/proxy/imports/import-methods.js';
 import { IndexMethods } from '#roles/proxy/indexes/index-methods.js';
 import { LoadingMethods } from '#roles/proxy/loading/loading-methods.js';
+import { CompactionMethods } from '#roles/proxy/nodes/compaction-methods.js';
 import { ResourceGroupMethods } from '#roles/proxy/nodes/resource-group-methods.js';
 import { SegmentMethods } from '#roles/proxy/nodes/segment-methods.js';
 import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
@@ -47,6 +48,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new SearchMethods(parts),
     ...new QueryMethods(parts),
     ...new ImportMethods(parts),
+    ...new CompactionMethods(parts),
     ...new SessionMethods(parts),
     ...new CredentialMethods(parts),
     ...new RoleMethods(parts),

@@ -8,7 +8,6 @@ const without = (missing: string): NotBuilt => ({ missing });
 const functionsInSchemas = without('full text search and other functions in schemas');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
-const compaction = without('compaction');
 const tagsOfUsers = without('tags of users');
 const policiesForRows = without('policies for rows');
 const replication = without('replication');
@@ -30,9 +29,6 @@ export const unsupportedMethods = {
   hasNamespace: namespaces,
   getNamespaceStats: namespaces,
   calcDistance: without('distances between vectors that are sent'),
-  getCompactionState: compaction,
-  manualCompaction: compaction,
-  getCompactionStateWithPlans: compaction,
   describeSegmentIndexData: without('drawings of the inside of indexes'),
   replicateMessage: replication,
   runAnalyzer: textAnalyzers,

@@ -1,0 +1,83 @@
+// Compactions that clients ask for: begun at data-coord, and followed there.
+import { ElanusError } from '#base/errors.js';
+import type { CallContext } from '#platform/transport.js';
+import type { CompactionPlanState } from '#proto/elanus/roles.js';
+import { CompactionState } from '#proto/milvus/common.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+
+type CompactionParts = Pick<ProxyParts, 'access' | 'channelRegistry'>;
+
+/** A segment is held in memory, of which WASM has so much. */
+const TARGET_MB_MAX = 4096n;
+const isOpen = ({ state }: CompactionPlanState): boolean => state === 'waiting' || state === 'running';
+
+export class CompactionMethods {
+  readonly #parts: CompactionParts;
+
+  constructor(parts: CompactionParts) {
+    this.#parts = parts;
+  }
+
+  readonly manualCompaction: PublicHandler<'manualCompaction'> = async (request, context) => {
+    const { access, channelRegistry } = this.#parts;
+    const { record } = await access.open(request, context);
+    const { targetSize, partitionId, channel, segmentIds } = request;
+    if (targetSize < 0n || targetSize > TARGET_MB_MAX)
+      throw new ElanusError(
+        'invalid_parameter',
+        `targetSize ${targetSize} MB: expected 0, or at most ${TARGET_MB_MAX} MB: invalid parameter`,
+      );
+    if (partitionId > 0n && !record.partitions.some(({ id }) => id === partitionId))
+      throw new ElanusError(
+        'partition_not_found',
+        `partition not found[partition=${partitionId}]; describe the collection for its partitions`,
+      );
+    const { compactionId, planCount } = await channelRegistry.compact(
+      {
+        collectionId: record.id,
+        targetBytes: targetSize << 20n,
+        major: request.majorCompaction,
+        deletesOnly: request.l0Compaction,
+        partitionId: partitionId > 0n ? partitionId : 0n,
+        vchannel: channel,
+        segmentIds,
+      },
+      context,
+    );
+    return { compactionID: compactionId, compactionPlanCount: planCount };
+  };
+
+  readonly getCompactionState: PublicHandler<'getCompactionState'> = async ({ compactionID }, context) => {
+    const plans = await this.#plans(compactionID, context);
+    const countOf = (isCounted: (plan: CompactionPlanState) => boolean): bigint =>
+      BigInt(plans.filter(isCounted).length);
+    return {
+      state: stateOf(plans),
+      executingPlanNo: countOf(isOpen),
+      timeoutPlanNo: 0n,
+      completedPlanNo: countOf(({ state }) => state === 'done'),
+      failedPlanNo: countOf(({ state }) => state === 'failed'),
+    };
+  };
+
+  readonly getCompactionStateWithPlans: PublicHandler<'getCompactionStateWithPlans'> = async (
+    { compactionID },
+    context,
+  ) => {
+    const plans = await this.#plans(compactionID, context);
+    return {
+      state: stateOf(plans),
+      // A plan that has not ended, or of which no row was left, has no target.
+      mergeInfos: plans.flatMap(({ sources, targets }) =>
+        (targets.length === 0 ? [0n] : targets).map((target) => ({ sources, target })),
+      ),
+    };
+  };
+
+  async #plans(compactionId: bigint, context: CallContext): Promise<readonly CompactionPlanState[]> {
+    return (await this.#parts.channelRegistry.compactionState({ compactionId }, context)).plans;
+  }
+}
+
+const stateOf = (plans: readonly CompactionPlanState[]): CompactionState =>
+  plans.some(isOpen) ? CompactionState.Executing : CompactionState.Completed;
