@@ -211,6 +211,23 @@ export class SimClient {
     return tasks.every(({ state }) => isOver(state));
   }
 
+  async compact(collectionName: string): Promise<void> {
+    await this.#service.manualCompaction({ collectionName }, this.#context());
+  }
+
+  /** Every key as a page of an iterator has it. @param at the time of its first page; 0n: this is the first */
+  async keysAt(
+    collectionName: string,
+    at: bigint,
+  ): Promise<{ readonly keys: readonly number[]; readonly at: bigint }> {
+    const request = {
+      ...{ collectionName, expr: 'pk >= 0', outputFields: ['pk'], guaranteeTimestamp: at },
+      queryParams: pairs({ iterator: 'True', limit: '16384' }),
+    };
+    const { fieldsData, sessionTs } = await this.#service.query(request, this.#context());
+    return { keys: longsOf(fieldsData.find(({ fieldName }) => fieldName === 'pk')), at: sessionTs };
+  }
+
   /** @returns whether all that was written before is in files. */
   async flush(collectionName: string): Promise<boolean> {
     const { collFlushTs } = await this.#service.flush({ collectionNames: [collectionName] }, this.#context());

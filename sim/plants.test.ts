@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { applyEdit, type Edit, plantNames, plants } from './plants.js';
+import type { Edit } from './plant.js';
+import { applyEdit, plantNames, plants } from './plants.js';
 
 test.each(plantNames)('%s', (name) => {
   const sources = new Map<string, string>();

@@ -2,20 +2,8 @@
 // itself knows nothing of them. A piece that is not there any more is an error: the list follows the code. Bugs below the product, which
 // need no piece of code, are in planted.ts. `npm run sim -- --planted` tries them all.
 
-/** One replacement in `dist/<file>`. */
-export interface Edit {
-  readonly file: string;
-  readonly find: string;
-  readonly put: string;
-}
-
-export interface Plant {
-  readonly what: string;
-  readonly edits: readonly Edit[];
-}
-
-const edit = (file: string, find: string, put: string): Edit => ({ file, find, put });
-const plant = (what: string, ...edits: readonly Edit[]): Plant => ({ what, edits });
+import { compactionPlants } from './compaction-plants.js';
+import { type Edit, edit, type Plant, plant } from './plant.js';
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
 /** Every merge goes by keys. */
@@ -331,6 +319,7 @@ export const plants = {
       'const early = (await channelRegistry.listSegments({ collectionId: collection.record.id }, context)).segments; const growing = [];',
     ),
   ),
+  ...compactionPlants,
 } as const satisfies Record<string, Plant>;
 export type PlantName = keyof typeof plants;
 export const plantNames = Object.keys(plants) as readonly PlantName[];

@@ -7,6 +7,7 @@ import type { Timers } from '#platform/time.js';
 import type { SimClient } from './client.js';
 import { type Host, hosts, type SimProcess } from './cluster.js';
 import { partitionNames } from './collection-spec.js';
+import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scenarios.js';
 import type { Definitions } from './definitions.js';
 import type { Trace } from './trace.js';
 import { updatedTogether } from './updates.js';
@@ -173,6 +174,10 @@ export class Scenarios {
         cluster.network.setLink('front', 'stream', QUIET);
       }
     },
+    'compacted-under-writes': (collection, untilReady) =>
+      compactedUnderWrites(this.#parts, collection, untilReady),
+    'iterated-while-compacted': (collection, untilReady) =>
+      iteratedWhileCompacted(this.#parts, collection, untilReady),
     /** A sync fails, the page cache still has what was written, the power goes: what a read found must stay. */
     'forgotten-pages': async ({ model }, untilReady) => {
       const { workload, processes } = this.#parts;

@@ -66,7 +66,8 @@ export class Workload {
       else if (draw < 0.34) await this.#insertCopies(model, clientId);
       else if (draw < 0.44) await this.upsert(model, clientId);
       else if (draw < 0.58) await this.delete(model, clientId);
-      else if (draw < 0.66) await this.flush(model);
+      else if (draw < 0.65) await this.flush(model);
+      else if (draw < 0.66) await this.compact(model);
       else if (draw < 0.75) await this.#readSome(model);
       else if (draw < 0.82) await this.count(model, this.#somePartitions(model));
       else if (draw < 0.84) await this.rowCount(model);
@@ -211,6 +212,15 @@ export class Workload {
     if (keys.length === 0) return;
     const gone = keys.map((key) => ({ key, version: 0 }));
     await this.write(model, 'delete', gone, () => this.#parts.client.delete(model.name, keys));
+  }
+
+  /** Begins one; it goes on after the answer. */
+  async compact(model: CollectionModel): Promise<boolean> {
+    const error = await this.attempt(model, 'compact', '', async () => {
+      await this.#parts.client.compact(model.name);
+      return undefined;
+    });
+    return error === undefined;
   }
 
   async flush(model: CollectionModel): Promise<boolean> {

@@ -1,0 +1,49 @@
+// Faults of compaction and of giving files back, put back on purpose.
+import { edit, type Plant, plant } from './plant.js';
+
+export const compactionPlants = {
+  'deletes-of-compaction-lost': plant(
+    'deletes that come while a compaction runs do not reach the new segment',
+    edit(
+      'roles/data-coord/compaction/plans/plan-merges.js',
+      'appliedUntil: facts.checkpoint,',
+      'appliedUntil: 1n << 62n,',
+    ),
+  ),
+  'sources-read-on': plant(
+    'a compacted segment and what it was made of are read both',
+    edit(
+      'roles/streaming-node/reads/served-segments.js',
+      'served.keys()].filter((id) => !targetIds.has(id) && !sources.has(id));',
+      'served.keys()].filter((id) => !targetIds.has(id) && !this.#state.replaced.has(id));',
+    ),
+  ),
+  'replaced-in-two-steps': plant(
+    'sources go in one change, the new segment comes in another, and the process ends between them',
+    edit(
+      'roles/data-coord/compaction/run-plan.js',
+      'await catalog.save({ segments: [...dropped, ...fresh], guards: { channels: [plan.vchannel] } });',
+      "await catalog.save({ segments: dropped }); if (fresh.length > 0) throw new Error('the process ended');",
+    ),
+  ),
+  'deletes-gone-early': plant(
+    'deletes of level zero go although segments have rows that they hit',
+    edit(
+      'roles/data-coord/compaction/plans/plan-deletes.js',
+      'withRows.every((segment) => !concerns(one, segment))',
+      'true',
+    ),
+  ),
+  'garbage-behind-checkpoint': plant(
+    'the record of a replaced segment goes while the log still has its rows',
+    edit(
+      'roles/data-coord/compaction/garbage.js',
+      'return segment.isLevelZero || rowsTo(segment) <= channel.checkpointTimestamp;',
+      'return true;',
+    ),
+  ),
+  'iterator-without-its-rows': plant(
+    'rows that an iterator reads are compacted away under it',
+    edit('roles/data-node/compaction/deleted-rows.js', 'else if (gone > readableFrom)', 'else if (false)'),
+  ),
+} as const satisfies Record<string, Plant>;

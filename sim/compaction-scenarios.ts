@@ -1,0 +1,85 @@
+// Situations around compactions that chance alone seldom makes: writes under one, a death in the middle of one, an iterator over one.
+import { ElanusError } from '#base/errors.js';
+import { nextFloat } from '#base/random.js';
+import type { Host } from './cluster.js';
+import { Violation } from './model.js';
+import type { ScenarioParts, UntilReady } from './scenarios.js';
+import type { SimCollection } from './workload.js';
+
+/** What was replaced is handed over, and its files have gone, after so long. */
+const SETTLED_MS = 16_000;
+
+/** Rows are deleted and written again while they are compacted, slowly, and some process dies. */
+export async function compactedUnderWrites(
+  { workload, processes, timers, random }: ScenarioParts,
+  collection: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  const { model } = collection;
+  for (let flushes = 0; flushes < 4; flushes++) {
+    for (let writes = 0; writes < 2; writes++) await workload.insert(model, writes);
+    await untilReady(() => workload.flush(model));
+  }
+  processes.query.troubles.objects = { refused: 0, lost: 0, delayMs: 1200 };
+  await workload.compact(model);
+  const dying = workload.one<Host | undefined>(['coord', 'query', 'stream', undefined, undefined]);
+  for (const client of [0, 1, 2]) {
+    await workload.delete(model, client);
+    await workload.upsert(model, client);
+    await timers.sleep(nextFloat(random) * 1500);
+    await workload.flush(model);
+  }
+  if (dying !== undefined) {
+    processes[dying].crash(random, false);
+    processes[dying].start();
+  }
+  processes.query.troubles.heal();
+  await untilReady(() => workload.count(model));
+  await timers.sleep(SETTLED_MS);
+  // What only the owner of the rows knew is gone: deletes are those that files have.
+  processes.query.crash(random, false);
+  processes.query.start();
+  await untilReady(() => workload.count(model));
+  await untilReady(() => workload.search(collection, undefined));
+}
+
+/** The pages of an iterator show what was there when it began, or say that it is not any more. */
+export async function iteratedWhileCompacted(
+  { client, workload, timers, trace }: ScenarioParts,
+  { model }: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  for (let writes = 0; writes < 3; writes++) {
+    await workload.insert(model, writes);
+    await untilReady(() => workload.flush(model));
+  }
+  const page = async (at: bigint) => {
+    try {
+      return await client.keysAt(model.name, at);
+    } catch (error) {
+      if (error instanceof ElanusError && error.key === 'invalid_parameter') return 'refused';
+      trace.add('iterator', 'failed', { reason: String(error) });
+      return undefined;
+    }
+  };
+  let first: Awaited<ReturnType<typeof page>>;
+  await untilReady(async () => {
+    first = await page(0n);
+    return first !== undefined;
+  });
+  if (first === undefined || first === 'refused') return;
+  const { keys, at } = first;
+  for (const one of [0, 1, 2]) await workload.delete(model, one);
+  await untilReady(() => workload.flush(model));
+  await untilReady(() => workload.compact(model));
+  await timers.sleep(SETTLED_MS);
+  await untilReady(async () => {
+    const again = await page(at);
+    if (again === undefined) return false;
+    if (again !== 'refused' && again.keys.join() !== keys.join())
+      throw new Violation(
+        `an iterator loses rows: ${model.name} has ${again.keys.length} rows at ${at}, had ${keys.length} when it began`,
+      );
+    return true;
+  });
+}

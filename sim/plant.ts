@@ -1,0 +1,16 @@
+// One fault that is put back: pieces of the built code, and what stands in their place.
+
+/** One replacement in `dist/<file>`. */
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly put: string;
+}
+
+export interface Plant {
+  readonly what: string;
+  readonly edits: readonly Edit[];
+}
+
+export const edit = (file: string, find: string, put: string): Edit => ({ file, find, put });
+export const plant = (what: string, ...edits: readonly Edit[]): Plant => ({ what, edits });
