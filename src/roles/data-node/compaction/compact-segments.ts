@@ -13,7 +13,7 @@ import { writeDeletes } from '#segment/files/delta-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { type FieldGroup, fieldGroups, readFields, writeFields } from '#segment/files/segment-columns.js';
 import { KeyDeletes, readTimedRows, type Survivors, survivorsOf, type TimedRows } from './deleted-rows.js';
-import { type OutputRows, outputRows, sortedPlaces } from './output-rows.js';
+import { type OutputRows, outputRows, rowsBySource, sortedPlaces } from './output-rows.js';
 
 export interface CompactionParts {
   readonly platform: Platform;
@@ -159,8 +159,9 @@ async function writeOutput(
 ): Promise<FileRecord[]> {
   const files: FileRecord[] = [];
   const address = { ...record, segmentId: record.id };
+  const bySource = rowsBySource(output, sources.length);
   for (const group of fieldGroups(schema)) {
-    const rows = await gathered(platform, schema, sources, { output, group });
+    const rows = await gathered(platform, schema, sources, { output, bySource, group });
     files.push(await writeFields(platform, { address, schema, group, logId, rows, signal }));
   }
   return files;
@@ -171,13 +172,21 @@ async function gathered(
   platform: Platform,
   schema: CollectionSchema,
   sources: readonly ReadSource[],
-  { output, group }: { readonly output: OutputRows; readonly group: FieldGroup },
+  {
+    output,
+    bySource,
+    group,
+  }: {
+    readonly output: OutputRows;
+    readonly bySource: readonly Uint32Array[];
+    readonly group: FieldGroup;
+  },
 ): Promise<ColumnBatch> {
   const parts: ColumnBatch[] = [];
   const places: Uint32Array[] = [];
   for (const [index, { record, timed }] of sources.entries()) {
-    const at = Uint32Array.from(output.sources.keys()).filter((place) => output.sources[place] === index);
-    if (at.length === 0) continue;
+    const at = bySource[index];
+    if (at === undefined || at.length === 0) continue;
     const all = await readFields(platform, record.files, schema, group.fieldIds);
     parts.push(
       gatherBatch(

@@ -52,6 +52,22 @@ export function outputRows(
   return outputs;
 }
 
+/** For each source the rows of the output that are its own, ascending. */
+export function rowsBySource({ sources }: OutputRows, sourceCount: number): readonly Uint32Array[] {
+  const counts = new Uint32Array(sourceCount);
+  for (let at = 0; at < sources.length; at++)
+    counts[sources[at] as number] = (counts[sources[at] as number] ?? 0) + 1;
+  const lists = Array.from(counts, (count) => new Uint32Array(count));
+  counts.fill(0);
+  for (let at = 0; at < sources.length; at++) {
+    const source = sources[at] as number;
+    const next = counts[source] as number;
+    (lists[source] as Uint32Array)[next] = at;
+    counts[source] = next + 1;
+  }
+  return lists;
+}
+
 /** Places of the rows that stay, counted over all sources, in the order of a field's values; rows of equal values as they were. */
 export function sortedPlaces(kept: readonly Uint32Array[], values: readonly OrderColumn[]): Uint32Array {
   const compare = rowOrder([{ fieldId: 0n, descending: false, nullsFirst: true }]);
