@@ -34,13 +34,10 @@ export const compactionPlants = {
       'true',
     ),
   ),
-  'garbage-behind-checkpoint': plant(
-    'the record of a replaced segment goes while the log still has its rows',
-    edit(
-      'roles/data-coord/compaction/garbage.js',
-      'return segment.isLevelZero || rowsTo(segment) <= channel.checkpointTimestamp;',
-      'return true;',
-    ),
+  'garbage-while-read': plant(
+    'files of replaced segments go although their rows are read',
+    edit('roles/data-coord/compaction/garbage.js', '!used.has(id)', 'true'),
+    edit('roles/data-coord/compaction/garbage.js', 'this.#unused.has(id)', 'true'),
   ),
   'iterator-without-its-rows': plant(
     'rows that an iterator reads are compacted away under it',

@@ -180,6 +180,11 @@ export class Collection {
     await good('flush', this.#client.flushSync({ collection_names: [this.#name] }));
   }
 
+  /** Begins a compaction of everything; it goes on after the answer. */
+  async compact(): Promise<void> {
+    await good('compact', this.#client.compact({ collection_name: this.#name }));
+  }
+
   async insert(rows: readonly RowData[], partition: string | undefined): Promise<void> {
     await good(
       'insert',

@@ -14,6 +14,7 @@ export async function manageLoop(served: Served): Promise<void> {
     () => flush(served),
     () => flush(served),
     () => flush(served),
+    () => compact(served),
     () => releaseAndLoad(served),
   ];
   if (model.shape.partitions.length > 0)
@@ -40,6 +41,11 @@ export async function manageLoop(served: Served): Promise<void> {
 async function flush({ world, model, collection }: Served): Promise<void> {
   await collection.flush();
   world.note(`${model.shape.name}: flushed`);
+}
+
+async function compact({ world, model, collection }: Served): Promise<void> {
+  await collection.compact();
+  world.note(`${model.shape.name}: a compaction begins`);
 }
 
 /** What is missing of a collection's definition is made, and it is loaded and served afterwards. */

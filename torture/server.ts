@@ -12,6 +12,8 @@ const small = {
   sealCheckIntervalMs: 300,
   indexCheckIntervalMs: 1000,
   targetCheckIntervalMs: 1000,
+  compactionDelayMs: 300,
+  garbageIntervalMs: 700,
 };
 
 try {
