@@ -193,6 +193,29 @@ test('an iterator sees its rows to the end although they are deleted and compact
   raw.close();
 });
 
+test('a load does not wait until deletes that nobody needs any more are forgotten', async () => {
+  await stop();
+  await start({ autoCompaction: false, garbageIntervalMs: 60_000 });
+  const name = 'loaded_later';
+  await createLoaded(client, name);
+  await mustSucceed(client.releaseCollection({ collection_name: name }));
+  await insertRange(client, name, 0, 20);
+  await flush(name);
+  await mustSucceed(client.delete({ collection_name: name, ids: [1, 2, 3] }));
+  await flush(name);
+  await compact(name);
+  expect(await segmentsOf(name)).toHaveLength(1);
+  const begin = performance.now();
+  await mustSucceed(client.loadCollection({ collection_name: name }));
+  await until(
+    'rows are read',
+    async () => (await client.count({ collection_name: name })).data === 17 || undefined,
+  );
+  expect(performance.now() - begin).toBeLessThan(10_000);
+  await stop();
+  await start({ autoCompaction: false });
+});
+
 test('a major compaction sorts by the clustering key', async () => {
   const name = 'clustered';
   await createLoaded(client, name, {

@@ -40,6 +40,8 @@ export async function serveRound(
     const own = segments.filter((segment) => segment.vchannel === vchannel);
     const isSealed = (segment: SegmentRecord): boolean =>
       segment.vchannel === vchannel && !segment.isLevelZero && isWanted.has(segment.partitionId);
+    // Deletes that no segment needs any more: the owner may wait for a target that knows them.
+    const isGone = (segment: SegmentRecord): boolean => segment.vchannel === vchannel && segment.isLevelZero;
     const choice = chooseServed(own.filter(isSealed), replaced.filter(isSealed), {
       indexes: collection.indexes,
       isServed: (id) => distribution.segment(vchannel, id) !== undefined,
@@ -60,10 +62,8 @@ export async function serveRound(
       indexes: collection.indexes,
       leftOutFieldIds: leftOut,
       version,
-      replaced: choice.replaced.map(({ id, readableFrom, compactedTo }) => ({
-        id,
-        readableFrom,
-        compactedTo,
+      replaced: [...choice.replaced, ...replaced.filter(isGone)].map(({ id, readableFrom, compactedTo }) => ({
+        ...{ id, readableFrom, compactedTo },
       })),
     });
     const serverId = owners.get(vchannel) ?? 0n;
