@@ -63,7 +63,13 @@ describe('nothing that a definition says is ignored', () => {
       'partitionkey.isolation',
     ],
     ['a flag that is none', { allow_insert_auto_id: 'maybe' }, {}, 1100, 'expected true or false'],
-    ['a rate', { 'collection.bulkLoadRate.max.mb': 5 }, {}, 3000, 'rate of imports is not limited'],
+    [
+      'a rate that is none',
+      { 'collection.bulkLoadRate.max.mb': 'many' },
+      {},
+      1100,
+      'collection.bulkLoadRate',
+    ],
     ['replicas', { 'collection.replica.number': 2 }, {}, 3000, 'there is one replica'],
     ['a name that maps lose', JSON.parse('{"__proto__":"1"}') as object, {}, 1100, 'property key __proto__'],
     [
