@@ -31,6 +31,7 @@ export function shardWorld(parts: Partial<ShardParts> = {}) {
     checkpointTimestamp: 0n,
     createTimestamp: 0n,
     droppedPartitionIds: [],
+    readableFrom: 0n,
   };
   const shard = new Shard({
     platform,

@@ -5,7 +5,8 @@
 //                                     │                                  ▲  └──┘
 //                                     └───── drop collection ───────▶ (record gone)
 //
-// data-coord moves it, always in one transaction with what the move rests on. The epoch never falls, nor does the checkpoint.
+// data-coord moves it, always in one transaction with what the move rests on. The epoch never falls, nor do
+// the checkpoint and the time from which reads are whole.
 import { assertNever } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
@@ -20,7 +21,9 @@ export type ChannelEvent =
   | { readonly kind: 'acquire'; readonly serverId: bigint; readonly epoch: bigint }
   /** Every record before it is in files. A report may come late: the checkpoint that goes further stays. */
   | { readonly kind: 'checkpoint'; readonly lsn: bigint; readonly timestamp: bigint }
-  | { readonly kind: 'drop_partition'; readonly partitionId: bigint };
+  | { readonly kind: 'drop_partition'; readonly partitionId: bigint }
+  /** Records are forgotten of segments of which nothing was left: reads at an earlier time miss their rows. */
+  | { readonly kind: 'rows_forgotten'; readonly readableFrom: bigint };
 
 /** The one place where a channel changes. @throws channel_moved for an owner that came too late */
 export function moveChannel(from: Channel, event: ChannelEvent): Channel {
@@ -47,6 +50,8 @@ export function moveChannel(from: Channel, event: ChannelEvent): Channel {
     case 'drop_partition':
       if (from.droppedPartitionIds.includes(event.partitionId)) return from;
       return { ...from, droppedPartitionIds: [...from.droppedPartitionIds, event.partitionId] };
+    case 'rows_forgotten':
+      return { ...from, readableFrom: maxOf(event.readableFrom, from.readableFrom) };
     default:
       return assertNever(event);
   }

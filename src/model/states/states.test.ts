@@ -139,7 +139,7 @@ class Values {
       checkpointLsn: this.uint(),
       checkpointTimestamp: this.uint(),
       createTimestamp: this.uint(),
-      droppedPartitionIds: this.some(() => this.int()),
+      ...{ droppedPartitionIds: this.some(() => this.int()), readableFrom: this.uint() },
     };
     return state === 'unowned'
       ? { ...facts, state }

@@ -72,6 +72,7 @@ export class ChannelOwners {
           checkpointTimestamp: request.createTimestamp,
           createTimestamp: request.createTimestamp,
           droppedPartitionIds: [],
+          readableFrom: 0n,
         }),
       );
       // A node that takes over meanwhile raises the epoch and does not see these: they must not come to be under the old one.

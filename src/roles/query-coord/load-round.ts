@@ -30,13 +30,14 @@ export async function serveRound(
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
   if (collection === undefined)
     throw new ElanusError('internal', 'describeCollection answered without a collection');
-  const owners = new Map(channels.map(({ vchannel, ownerServerId }) => [vchannel, ownerServerId]));
+  const channelOf = new Map(channels.map((channel) => [channel.vchannel, channel]));
   const partitionIds =
     scope.kind === 'collection'
       ? collection.partitions.map((partition) => partition.id)
       : [...scope.partitionIds];
   const isWanted = new Set(partitionIds);
   for (const vchannel of collection.vchannels) {
+    const channel = channelOf.get(vchannel);
     const own = segments.filter((segment) => segment.vchannel === vchannel);
     const isSealed = (segment: SegmentRecord): boolean =>
       segment.vchannel === vchannel && !segment.isLevelZero && isWanted.has(segment.partitionId);
@@ -62,11 +63,12 @@ export async function serveRound(
       indexes: collection.indexes,
       leftOutFieldIds: leftOut,
       version,
-      replaced: [...choice.replaced, ...replaced.filter(isGone)].map(({ id, readableFrom, compactedTo }) => ({
-        ...{ id, readableFrom, compactedTo },
-      })),
+      replaced: [...choice.replaced, ...replaced.filter(isGone)].map(
+        ({ id, partitionId, readableFrom, compactedTo }) => ({ id, partitionId, readableFrom, compactedTo }),
+      ),
+      readableFrom: channel?.readableFrom ?? 0n,
     });
-    const serverId = owners.get(vchannel) ?? 0n;
+    const serverId = channel?.ownerServerId ?? 0n;
     distribution.served({ collectionId, vchannel, serverId, version, segments: places });
     for (const id of places.keys()) moves.delete(id);
   }

@@ -53,6 +53,7 @@ async function open() {
       checkpointTimestamp: 0n,
       createTimestamp: 0n,
       droppedPartitionIds: [],
+      readableFrom: 0n,
     },
     schema,
     persistedSegmentIds: new Set(),

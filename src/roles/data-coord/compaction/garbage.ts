@@ -3,9 +3,12 @@
 //   dropped ──the owner neither reads nor loads it, and refuses older targets──▶ unused ──still so at the next look──▶ files go, then the record
 //
 // The look in between lets reads end that began before the owner let go of it. A record stays, and with it the id, until the checkpoint of the
-// channel has passed its rows: a replay of the log, and a flush that is sent again, must find it.
+// channel has passed its rows: a replay of the log, and a flush that is sent again, must find it. And it stays while the record of a segment
+// is there that became this one: without it nobody would know what has the rows of the other now. Of a segment of which nothing was left the
+// channel keeps the time from which reads are whole without it.
 import { messageOf } from '#base/errors.js';
-import { type DroppedSegment, rowsTo } from '#model/states/segment.js';
+import { type Channel, moveChannel } from '#model/states/channel.js';
+import { type DroppedSegment, rowsTo, type Segment } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionLocks } from '#roles/data-coord/collection-locks.js';
@@ -53,8 +56,11 @@ export class Garbage {
 
   async #look(): Promise<void> {
     const byChannel = new Map<string, DroppedSegment[]>();
-    for (const segment of this.#parts.catalog.segments.values()) {
-      if (segment.state !== 'dropped' || !this.#isPassed(segment)) continue;
+    const dropped = [...this.#parts.catalog.segments.values()].filter(isDropped);
+    // What leads from segments that are read still to where their rows are now stays, although itself it is read by nobody.
+    const linked = new Set(dropped.flatMap(({ compactedTo }) => compactedTo));
+    for (const segment of dropped) {
+      if (linked.has(segment.id) || !this.#isPassed(segment)) continue;
       const of = byChannel.get(segment.vchannel);
       if (of === undefined) byChannel.set(segment.vchannel, [segment]);
       else of.push(segment);
@@ -101,7 +107,16 @@ export class Garbage {
       const now = catalog.segments.get(segment.id);
       if (now?.state !== 'dropped') return;
       for (const key of keysOf(now)) await platform.objectStore.remove(key);
-      await catalog.save({ removedSegments: [now.id] });
+      await catalog.save({ removedSegments: [now.id], channels: this.#remembering(now) });
     });
   }
+
+  /** Its rows are in no other segment that could say since when reads miss them: the channel says it, in the same transaction. */
+  #remembering({ vchannel, compactedTo, readableFrom }: DroppedSegment): readonly Channel[] {
+    const channel = this.#parts.catalog.channels.get(vchannel);
+    if (channel === undefined || compactedTo.length > 0 || readableFrom <= channel.readableFrom) return [];
+    return [moveChannel(channel, { kind: 'rows_forgotten', readableFrom })];
+  }
 }
+
+const isDropped = (segment: Segment): segment is DroppedSegment => segment.state === 'dropped';

@@ -2,12 +2,11 @@
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
-import type { QueryNodeDefinition, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { QueryNodeDefinition, ReplacedSegment, SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
-import type { Replaced } from './handover.js';
 
 export interface ServedSegment {
   readonly record: SegmentRecord;
@@ -22,7 +21,7 @@ export interface ServedSegment {
 export interface ServedState {
   readonly served: Map<bigint, ServedSegment>;
   /** What the newest target says was replaced. */
-  replaced: ReadonlyMap<bigint, Replaced>;
+  replaced: ReadonlyMap<bigint, ReplacedSegment>;
   /** By it segments are loaded. It is known here before the shard works with it. */
   schema: CollectionSchema;
   /** Some target was loaded whole. */

@@ -18,6 +18,7 @@ import { backgroundContext } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
 import { type HeldBack, heldBack } from './handover.js';
 import { PinnedReads } from './pinned-reads.js';
+import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
 import {
   keysOfIndexes,
@@ -44,8 +45,8 @@ export class ServedSegments {
   readonly #pinned: PinnedReads;
   /** What the last target says was replaced, and is not read for it any more. */
   #left: ReadonlySet<bigint> = new Set();
-  /** By partition, where everything of a segment was deleted: reads at an earlier time would miss it. */
-  readonly #readableFrom = new Map<bigint, bigint>();
+  /** Where everything of a segment was deleted reads at an earlier time would miss it. */
+  readonly #readableFrom = new ReadableFrom();
   /** Query-nodes are being asked to let these go, or load with these deletes. */
   readonly #passing = new Set<bigint>();
   readonly #syncing = new Mutex();
@@ -106,8 +107,7 @@ export class ServedSegments {
     for (const { record, isLive } of this.#state.served.values())
       if (isLive && record.readableFrom > readTimestamp && partitions.has(record.partitionId))
         throw rowsGone(readTimestamp);
-    for (const [partitionId, from] of this.#readableFrom)
-      if (from > readTimestamp && partitions.has(partitionId)) throw rowsGone(readTimestamp);
+    this.#readableFrom.check(readTimestamp, partitions);
   }
 
   recordOf(id: bigint): SegmentRecord | undefined {
@@ -293,16 +293,9 @@ export class ServedSegments {
     const gone = [...this.#state.served.keys()].filter((id) => !targetIds.has(id) && !sources.has(id));
     for (const [id, served] of this.#state.served)
       if (targetIds.has(id) && served.waiting === undefined && !heirs.has(id)) served.isLive = true;
-    for (const id of gone) {
-      const { partitionId } = this.#state.served.get(id)?.record ?? { partitionId: 0n };
-      const { readableFrom, compactedTo } = this.#state.replaced.get(id) ?? {
-        readableFrom: 0n,
-        compactedTo: [],
-      };
-      if (compactedTo.length === 0 && readableFrom > (this.#readableFrom.get(partitionId) ?? 0n))
-        this.#readableFrom.set(partitionId, readableFrom);
-      this.#state.served.delete(id);
-    }
+    for (const id of gone) this.#state.served.delete(id);
+    const { replaced } = this.#state;
+    this.#readableFrom.note({ replaced, held: sources, gone, channelFrom: request.readableFrom });
     this.#left = new Set(
       [...this.#state.replaced.keys()].filter((id) => !targetIds.has(id) && !sources.has(id)),
     );
@@ -389,9 +382,3 @@ export class ServedSegments {
     return new Set(wanted);
   }
 }
-
-const rowsGone = (readTimestamp: bigint): ElanusError =>
-  new ElanusError(
-    'invalid_parameter',
-    `rows that were there at ${readTimestamp}, when the iterator began, were deleted and compacted since; begin a new one`,
-  );
