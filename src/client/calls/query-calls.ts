@@ -14,6 +14,7 @@ import { DefinitionCalls } from './definition-calls.js';
 import {
   filterText,
   type Order,
+  ofPages,
   orderText,
   paramsOf,
   type ReadOptions,
@@ -121,11 +122,9 @@ export class QueryCalls<F extends Fields, Dynamic extends boolean> extends Defin
         reduce_stop_for_best: 'True',
         guarantee_timestamp: at?.timestamp,
       });
-      const { fieldsData, sessionTs } = await this.#query(
-        options,
-        filterText(this.declaration, where),
-        params,
-      );
+      const read = ofPages(readRequest(this.caller, this.declaration, options), at?.timestamp);
+      const request = { ...read, ...filterText(this.declaration, where), queryParams: params };
+      const { fieldsData, sessionTs } = await this.caller.call('query', request, options);
       const rows = this.#rows<Names>(fieldsData);
       if (rows.length === 0) return;
       yield rows;

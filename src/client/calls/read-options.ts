@@ -84,6 +84,21 @@ function guaranteeOf(caller: Caller, consistency: Consistency | undefined): bigi
   }
 }
 
+/**
+ * A page is of exactly the time that it names. The first one names none: the time of this client's last write would leave out what others wrote
+ * since, also after hours.
+ */
+export function ofPages<R extends ReadRequest>(request: R, began: bigint | undefined): R {
+  if (began !== undefined) return { ...request, guaranteeTimestamp: began };
+  if (request.guaranteeTimestamp < 3n) return request;
+  return {
+    ...request,
+    consistencyLevel: levels.strong,
+    useDefaultConsistency: false,
+    guaranteeTimestamp: 0n,
+  };
+}
+
 const outputs = new WeakMap<object, string[]>();
 
 function defaultOutput({ fields, settings }: Declaration): string[] {

@@ -24,6 +24,7 @@ import type { Ranker } from './rankers.js';
 import {
   filterText,
   type Order,
+  ofPages,
   orderText,
   paramsOf,
   type ReadOptions,
@@ -175,8 +176,9 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     const { batch = PAGE } = options;
     const vectors = this.#vectors(field, [vector]);
     let behind: Readonly<Record<string, string | number | bigint>> = {};
+    let began: bigint | undefined;
     for (;;) {
-      const request = this.#request(vectors, { ...options, limit: batch });
+      const request = ofPages(this.#request(vectors, { ...options, limit: batch }), began);
       const searchParams = [
         ...request.searchParams,
         ...paramsOf({ iterator: 'True', search_iter_v2: 'True', search_iter_batch_size: batch, ...behind }),
@@ -187,7 +189,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
       yield hits;
       const next = answer.results?.searchIteratorV2Results;
       if (next === undefined) throw notPaged(this.declaration.name);
-      const began = behind.guarantee_timestamp ?? answer.sessionTs;
+      began ??= answer.sessionTs;
       behind = {
         search_iter_id: next.token,
         search_iter_last_bound: next.lastBound,
