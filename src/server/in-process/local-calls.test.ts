@@ -239,4 +239,13 @@ describe('over a port', () => {
       await new Promise((resolve) => void setImmediate(resolve));
     expect(thread.busy).toEqual([true, false]);
   });
+
+  test('what is no message is passed over, and ends no process', async () => {
+    const { port2, seen, answer, transport, close } = ported();
+    for (const sent of [null, undefined, 1, 'text', {}]) port2.postMessage(sent);
+    answer.resolve({ version: 'x' });
+    expect(await transport.call('getVersion', {}, {})).toMatchObject({ version: 'x' });
+    expect(seen).toHaveLength(1);
+    close();
+  });
 });

@@ -23,9 +23,10 @@ export function servePort(port: Port, calls: LocalCalls, caller: Caller): () => 
     }
   };
   port.on('message', (sent) => {
-    const message = sent as ToDatabase;
-    if (message.kind === 'call') void run(message);
-    else running.get(message.id)?.abort();
+    // Whoever has the port can post anything, and what is thrown here ends the process of the host.
+    const message = sent as Partial<ToDatabase> | null | undefined;
+    if (message?.kind === 'call') void run(message as ToDatabase & { readonly kind: 'call' });
+    else if (message?.kind === 'give up') running.get(message.id ?? -1)?.abort();
   });
   port.on('close', () => calls.endCallsOf(caller));
   port.unref(); // The thread at the other end keeps the process alive, and calls that run do.
