@@ -64,6 +64,7 @@ async function served(): Promise<Served> {
 }
 
 const give = headerBlock(callHeaders('/p.S/Give'));
+const said = (length: string): readonly [string, string] => ['content-length', length];
 const hang = headerBlock(callHeaders('/p.S/Hang'));
 function message(text: string): Buffer {
   const prefix = Buffer.alloc(5);
@@ -225,6 +226,7 @@ describe('what ends a connection, with its code:', () => {
     ['a window beyond the largest', 3, () => frame(frameType.window, 0, 0, word(0x7fffffff))],
     ['a first window beyond the largest', 3, () => frame(frameType.settings, 0, 0, windowOf(2 ** 31))],
     ['headers that cannot be read', 9, () => frame(1, END_HEADERS, 1, Buffer.from([0x80]))],
+    ['a goaway of a stream', 1, () => frame(frameType.goaway, 0, 1, Buffer.alloc(8))],
     ['padding longer than its frame', 1, () => frame(1, END_HEADERS | 8, 1, Buffer.from([9, 1]))],
   ])('%s', async (_what, code, bytes) => {
     const by = await (await served()).by();
@@ -239,6 +241,9 @@ describe('what ends a connection, with its code:', () => {
 describe('what ends a stream, with its code:', () => {
   test.each<[string, number, () => Buffer]>([
     ['no path', 1, () => headerBlock(callHeaders('/a').filter(([name]) => name !== ':path'))],
+    ['an empty path', 1, () => headerBlock(callHeaders(''))],
+    ['te that is not trailers', 1, () => headerBlock([...callHeaders('/p.S/Give'), ['te', 'gzip']])],
+    ['data that was said and never came', 1, () => headerBlock([...callHeaders('/p.S/Give'), said('1')])],
     ['a name in upper case', 1, () => headerBlock([...callHeaders('/p.S/Give'), ['Big', 'x']])],
     ['headers beyond the bound', 11, () => headerBlock([...callHeaders('/a'), ['x', 'y'.repeat(16_160)]])],
   ])('%s', async (_what, code, block) => {
@@ -262,6 +267,50 @@ describe('what ends a stream, with its code:', () => {
     );
     expect(codes).toEqual([5, 11]);
   });
+});
+
+describe('headers behind the data', () => {
+  const end = END_HEADERS | END_STREAM;
+  const trailers = headerBlock([['x', 'y']]);
+  test.each<[string, number, number, Buffer]>([
+    ['of a stream that has ended', 5, END_STREAM, frame(frameType.headers, end, 1, trailers)],
+    ['that are not the end', 1, 0, frame(frameType.headers, END_HEADERS, 1, trailers)],
+    ['of a request', 1, 0, frame(frameType.headers, end, 1, headerBlock([[':path', '/a']]))],
+  ])('%s', async (_what, code, flags, sent) => {
+    const by = await (await served()).by();
+    const opened = frame(frameType.headers, END_HEADERS, 1, hang);
+    await by.send(preface, opened, frame(frameType.data, flags, 1, message('x')), sent);
+    await until(() => ofStream(by, 1).length === 1);
+    expect(ofStream(by, 1)[0]?.body.readUInt32BE(0)).toBe(code);
+  });
+});
+
+test('data is as long as its headers say, or the stream ends', async () => {
+  const by = await (await served()).by();
+  const ask = (stream: number, ...lengths: string[]): Buffer =>
+    asked(stream, 2, headerBlock([...callHeaders('/p.S/Give'), ...lengths.map(said)]));
+  await by.send(
+    preface,
+    ask(1, '6'),
+    ask(3, '5'),
+    ask(5, '7'),
+    ask(7, '6', '6'),
+    ask(9, '6', '7'),
+    ask(11, 'x'),
+  );
+  await until(() => [1, 3, 5, 7, 9, 11].every((id) => ofStream(by, id).length > 0));
+  await until(() => dataOf(by, 1) === 7 && dataOf(by, 7) === 7);
+  for (const id of [3, 5, 9, 11]) expect(ofStream(by, id).map(({ type }) => type)).toEqual([frameType.reset]);
+});
+
+test('what is no call is answered, and its stream closed later', async () => {
+  const by = await (await served()).by();
+  const get = headerBlock([[':method', 'GET'], ...callHeaders('/').slice(1)]);
+  await by.send(preface, frame(frameType.headers, END_HEADERS, 1, get), asked(3, 1));
+  await until(() => dataOf(by, 3) === 6);
+  expect(ofStream(by, 1).map(({ type }) => type)).toEqual([frameType.headers]);
+  await by.send(frame(frameType.window, 0, 1, word(0)));
+  await until(() => ofStream(by, 1).some(({ type }) => type === frameType.reset));
 });
 
 test('a server that stops says so, ends what runs, and closes', async () => {

@@ -30,7 +30,7 @@ const HEAD_BYTES = 16 * 1024;
 /** A client that goes on sending behind its message is cut off. */
 const BEYOND_BYTES_MAX = 64 * 1024;
 /** An answered call whose client leaves the stream open has it closed after this, in ms. */
-const LINGER_MS = 5000;
+export const LINGER_MS = 5000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** The same before and behind every answer. */
 const ANSWER_HEADERS = encodeHeaders([

@@ -8,7 +8,7 @@ import { encodeHeaders, HEADER_LIST_BYTES_MAX } from '#platform/node/http2/hpack
 import { Http2Session } from '#platform/node/http2/http2-session.js';
 import type { Http2Stream } from '#platform/node/http2/http2-stream.js';
 import type { MethodHandler } from '#platform/transport.js';
-import { type CallLimits, GrpcCall, respondStatus } from './grpc-call.js';
+import { type CallLimits, GrpcCall, LINGER_MS, respondStatus } from './grpc-call.js';
 import { status } from './grpc-status.js';
 
 /** Open at a time on one connection; clients keep further calls back until some have ended. */
@@ -28,6 +28,8 @@ export class GrpcServer {
   /** With the time of the last ping, in ms of the monotonic clock; when it waits for the answer. */
   readonly #sessions = new Map<Http2Session, { pingMs: number; isWaiting: boolean }>();
   readonly #calls = new Set<GrpcCall>();
+  /** Streams that were no calls, with the time of their answers in ms of the monotonic clock. */
+  readonly #lingering = new Map<Http2Stream, number>();
   readonly #checks: NodeJS.Timeout;
   #isStopping = false;
 
@@ -68,12 +70,13 @@ export class GrpcServer {
       stream.reset(errorCode.calm);
       return;
     }
+    stream.contentLeft = headers.contentLength;
     if (headers.method !== 'POST') {
-      stream.respond(NOT_POST);
+      this.#respondAndLinger(stream, NOT_POST);
       return;
     }
     if (!headers.isGrpc) {
-      stream.respond(NOT_GRPC);
+      this.#respondAndLinger(stream, NOT_GRPC);
       return;
     }
     if (this.#isStopping) {
@@ -102,9 +105,18 @@ export class GrpcServer {
     call.start();
   }
 
+  /** Such a client may be of any kind: its stream stays for a while, for what it still sends. */
+  #respondAndLinger(stream: Http2Stream, block: Uint8Array): void {
+    stream.listener = { data() {}, ended() {}, closed: () => void this.#lingering.delete(stream) };
+    this.#lingering.set(stream, performance.now());
+    stream.respond(block);
+  }
+
   #check(): void {
     const nowMs = performance.now();
     for (const call of this.#calls) call.check(nowMs);
+    for (const [stream, sinceMs] of this.#lingering)
+      if (nowMs - sinceMs > LINGER_MS) stream.reset(errorCode.none);
     for (const [session, state] of this.#sessions) {
       if (!session.isGreeted) {
         if (nowMs - state.pingMs > GREETING_MS) session.destroy();

@@ -8,6 +8,8 @@ export interface RequestHeaders {
   /** As it was sent. */
   readonly timeout: string | undefined;
   readonly encoding: string | undefined;
+  /** Bytes of data that the client says it sends. */
+  readonly contentLength: number | undefined;
   /** What travels beside the call; what belongs to the protocol is left out. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -67,8 +69,16 @@ function readHeaders(sent: readonly string[]): RequestHeaders {
     isGrpc: /^application\/grpc(\+proto|;|$)/.test(all.get('content-type') ?? ''),
     timeout: all.get(TIMEOUT),
     encoding: all.get('grpc-encoding'),
+    contentLength: contentLengthOf(all.get('content-length')),
     metadata,
   };
+}
+
+/** @param text digits; several of them that are not the same are no number, and no amount of data is right then */
+function contentLengthOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [first, ...others] = text.split(', ').map(Number);
+  return others.every((other) => other === first) ? first : Number.NaN;
 }
 
 const single: ReadonlySet<string> = new Set([

@@ -21,7 +21,7 @@ export const frameKind = {
 export const END_STREAM = 0x1;
 export const ACK = 0x1;
 export const END_HEADERS = 0x4;
-export const PADDED = 0x8;
+const PADDED = 0x8;
 export const PRIORITY = 0x20;
 
 export const errorCode = {
@@ -83,6 +83,15 @@ export function settingsFrame(settings: readonly (readonly [number, number])[]):
     body.writeUInt32BE(value, at * 6 + 2);
   });
   return frameOf(frameKind.settings, 0, 0, body);
+}
+
+/** Without padding; undefined: there is more padding than frame. @param extra bytes before the content, of a kind of frame */
+export function contentOf(flags: number, body: Buffer, extra: number): Buffer | undefined {
+  const isPadded = (flags & PADDED) !== 0;
+  const begin = (isPadded ? 1 : 0) + extra;
+  const end = body.length - (isPadded ? (body[0] ?? 0) : 0);
+  if (end < begin) return undefined;
+  return begin === 0 && end === body.length ? body : body.subarray(begin, end);
 }
 
 /** A block of headers in one frame, or in as many as it needs. */

@@ -26,6 +26,7 @@ const known: readonly Header[] = KNOWN.map(([name, value]) => ({ name, value }))
 /** What a header counts beside its name and value. */
 export const HEADER_BYTES_EXTRA = 32;
 export const TABLE_BYTES_MAX = 4096;
+const GONE: Header = { name: '', value: '' };
 const sizeOf = ({ name, value }: Header): number => name.length + value.length + HEADER_BYTES_EXTRA;
 
 export class HeaderTable {
@@ -57,8 +58,12 @@ export class HeaderTable {
   }
 
   #evict(): void {
-    while (this.#bytes > this.#bytesMax) this.#bytes -= sizeOf(this.#kept[this.#first++] as Header);
-    // What is gone is cut off now and then, not each time.
+    while (this.#bytes > this.#bytesMax) {
+      this.#bytes -= sizeOf(this.#kept[this.#first] as Header);
+      // A header may be far longer than the table: its texts go at once.
+      this.#kept[this.#first++] = GONE;
+    }
+    // The places of what is gone are cut off now and then, not each time.
     if (this.#first <= TABLE_BYTES_MAX / HEADER_BYTES_EXTRA) return;
     this.#kept = this.#kept.slice(this.#first);
     this.#first = 0;

@@ -1,4 +1,6 @@
 // Blocks of headers: the examples of RFC 7541, what an encoder of another make sends, and blocks that are none.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TABLE_BYTES_MAX } from './header-table.js';
@@ -111,4 +113,25 @@ describe('blocks that are none', () => {
     expect(huffmanDecode(hex('1f'))).toBe('a');
     expect(huffmanDecode(hex('1fff'))).toBeUndefined();
   });
+});
+
+it('headers that are longer than the table are not kept by it', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const value = Buffer.alloc(60_000, 97);
+  // A literal that is to be kept: name `a`, and a value of 60,000 bytes.
+  const block = Buffer.concat([hex('40 01 61 7f e1 d3 03'), value]);
+  const decoders = Array.from({ length: 10 }, () => new HpackDecoder());
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (const decoder of decoders)
+    for (let at = 0; at < 100; at++) expect(decoder.decode(block).bytes).toBe(60_033);
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
+  expect(() => decoders[0]?.decode(hex('be'))).toThrow(CompressionError);
+});
+
+it('a size of the table comes before all headers, also those that are not kept', () => {
+  const block = Buffer.concat([hex('00 01 61 7f e1 d3 03'), Buffer.alloc(60_000, 97), hex('20')]);
+  expect(() => new HpackDecoder().decode(block)).toThrow(CompressionError);
 });

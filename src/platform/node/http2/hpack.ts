@@ -31,7 +31,7 @@ export class HpackDecoder {
     while (this.#at < block.length) {
       const byte = block[this.#at] as number;
       if ((byte & 0xe0) === 0x20) {
-        if (headers.length > 0 || !this.#table.resize(this.#integer(5)))
+        if (bytes > 0 || !this.#table.resize(this.#integer(5)))
           throw new CompressionError('a size of the table that may not be');
         continue;
       }

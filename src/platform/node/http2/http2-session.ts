@@ -7,6 +7,7 @@ import { FloodBound } from './flood-bound.js';
 import { FrameReader } from './frame-reader.js';
 import {
   ACK,
+  contentOf,
   END_HEADERS,
   END_STREAM,
   type ErrorCode,
@@ -15,7 +16,6 @@ import {
   frameKind,
   frameOf,
   goawayFrame,
-  PADDED,
   PRIORITY,
   setting,
   settingsFrame,
@@ -27,11 +27,11 @@ import { HeaderBlock } from './header-block.js';
 import { CompressionError, HEADER_LIST_BYTES_MAX, HpackDecoder } from './hpack.js';
 import { Http2Stream } from './http2-stream.js';
 import { Outbox } from './outbox.js';
+import { readSettings } from './peer-settings.js';
 import { requestHeaders } from './request-headers.js';
 
 /** What a connection may be sent on all streams together, beyond what was taken: nothing that comes lies unread. */
 const RECEIVE_WINDOW = 1024 * 1024;
-const SETTINGS_MAX = 32;
 /** The time that a connection has to close after its peer was sent why, in ms. */
 const END_MS = 1000;
 
@@ -134,7 +134,11 @@ export class Http2Session {
   #take(chunk: Buffer): void {
     if (this.#isEnded) return;
     const problem = this.#reader.read(chunk, this.#onFrame);
-    if (problem === undefined || this.#isEnded) return;
+    if (this.#isEnded) return;
+    if (problem === undefined) {
+      this.#out.keepPace();
+      return;
+    }
     this.#out.send(goawayFrame(this.#lastStream, problem));
     this.#end();
   }
@@ -195,19 +199,11 @@ export class Http2Session {
         if (body.length !== 5) return errorCode.frameSize;
         return id === 0 ? errorCode.protocol : undefined;
       case frameKind.goaway:
+        if (id !== 0) return errorCode.protocol;
         return body.length < 8 ? errorCode.frameSize : undefined;
       default: // Kinds that are not known are passed over.
         return undefined;
     }
-  }
-
-  /** Without padding; undefined: there is more padding than frame. @param extra bytes before the content, of a kind of frame */
-  #content(flags: number, body: Buffer, extra: number): Buffer | undefined {
-    const isPadded = (flags & PADDED) !== 0;
-    const begin = (isPadded ? 1 : 0) + extra;
-    const end = body.length - (isPadded ? (body[0] ?? 0) : 0);
-    if (end < begin) return undefined;
-    return begin === 0 && end === body.length ? body : body.subarray(begin, end);
   }
 
   #data(flags: number, id: number, body: Buffer): ErrorCode | undefined {
@@ -219,7 +215,7 @@ export class Http2Session {
       this.#receiveWindow = RECEIVE_WINDOW;
     }
     const isEnd = (flags & END_STREAM) !== 0;
-    const content = this.#content(flags, body, 0);
+    const content = contentOf(flags, body, 0);
     if (content === undefined) return errorCode.protocol;
     const problem = body.length === 0 && !isEnd ? this.#odd() : undefined;
     const stream = this.#streams.get(id);
@@ -228,17 +224,19 @@ export class Http2Session {
     if (stream.isRemoteEnded) return this.#refuse(stream, errorCode.streamClosed);
     stream.receiveWindow -= body.length;
     if (stream.receiveWindow < 0) return this.#refuse(stream, errorCode.flowControl);
+    if (!stream.takes(content.length)) return this.#refuse(stream, errorCode.protocol);
     stream.grant(body.length - content.length);
     if (content.length > 0) stream.listener?.data(content);
-    if (isEnd) this.#remoteEnded(stream);
-    return undefined;
+    return isEnd ? this.#remoteEnded(stream) : undefined;
   }
 
-  #remoteEnded(stream: Http2Stream): void {
-    if (stream.isClosed) return;
+  #remoteEnded(stream: Http2Stream): ErrorCode | undefined {
+    if (stream.isClosed) return undefined;
+    if (!stream.isComplete) return this.#refuse(stream, errorCode.protocol);
     stream.isRemoteEnded = true;
     stream.listener?.ended();
     stream.closeIfOver();
+    return undefined;
   }
 
   #refuse(stream: Http2Stream, code: ErrorCode): ErrorCode | undefined {
@@ -248,7 +246,7 @@ export class Http2Session {
 
   #headers(flags: number, id: number, body: Buffer): ErrorCode | undefined {
     if (id === 0 || id % 2 === 0) return errorCode.protocol;
-    const content = this.#content(flags, body, (flags & PRIORITY) === 0 ? 0 : 5);
+    const content = contentOf(flags, body, (flags & PRIORITY) === 0 ? 0 : 5);
     if (content === undefined) return errorCode.protocol;
     const isEnd = (flags & END_STREAM) !== 0;
     if ((flags & END_HEADERS) !== 0) return this.#whole(id, isEnd, content);
@@ -269,7 +267,9 @@ export class Http2Session {
     try {
       // Read whatever becomes of it: the blocks that follow depend on it.
       const { headers, bytes } = this.#hpack.decode(block);
-      return id > this.#lastStream ? this.#opened(id, isEnd, headers, bytes) : this.#trailers(id, isEnd);
+      return id > this.#lastStream
+        ? this.#opened(id, isEnd, headers, bytes)
+        : this.#trailers(id, isEnd, headers);
     } catch (error) {
       if (!(error instanceof CompressionError)) throw error;
       return errorCode.compression;
@@ -289,18 +289,18 @@ export class Http2Session {
     if (headers === sent && !isOver) this.#latest = sent;
     const stream = new Http2Stream(id, this);
     this.#streams.set(id, stream);
+    stream.isRemoteEnded = isEnd;
     this.#options.onStream(stream, headers, bytes);
-    if (isEnd) this.#remoteEnded(stream);
-    return undefined;
+    return isEnd ? this.#remoteEnded(stream) : undefined;
   }
 
   /** Headers of a stream that there is, or was. */
-  #trailers(id: number, isEnd: boolean): ErrorCode | undefined {
+  #trailers(id: number, isEnd: boolean, headers: readonly string[]): ErrorCode | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return this.#odd();
-    if (stream.isRemoteEnded || !isEnd) return this.#refuse(stream, errorCode.protocol);
-    this.#remoteEnded(stream);
-    return undefined;
+    if (stream.isRemoteEnded) return this.#refuse(stream, errorCode.streamClosed);
+    const isOdd = !isEnd || headers.some((text, at) => at % 2 === 0 && text.startsWith(':'));
+    return isOdd ? this.#refuse(stream, errorCode.protocol) : this.#remoteEnded(stream);
   }
 
   #settings(flags: number, id: number, body: Buffer): ErrorCode | undefined {
@@ -309,34 +309,18 @@ export class Http2Session {
       if (body.length > 0) return errorCode.frameSize;
       return this.#isSettled ? undefined : errorCode.protocol;
     }
-    if (body.length % 6 !== 0) return errorCode.frameSize;
-    if (body.length / 6 > SETTINGS_MAX) return errorCode.calm;
+    // Each may be work for all streams, and clients say few.
+    const problem = this.#isSettled ? this.#odd() : undefined;
+    if (problem !== undefined) return problem;
+    const settings = readSettings(body);
+    if (typeof settings === 'number') return settings;
     this.#isSettled = true;
-    for (let at = 0; at < body.length; at += 6) {
-      const problem = this.#set(body.readUInt16BE(at), body.readUInt32BE(at + 2));
-      if (problem !== undefined) return problem;
-    }
+    this.sendFrameBytes = settings.frameBytes ?? this.sendFrameBytes;
     this.#out.sendControl(frameOf(frameKind.settings, ACK, 0, Buffer.alloc(0)));
-    return undefined;
-  }
-
-  #set(id: number, value: number): ErrorCode | undefined {
-    switch (id) {
-      case setting.push:
-        return value > 1 ? errorCode.protocol : undefined;
-      case setting.frameBytes:
-        if (value < FRAME_BYTES_MAX || value > 0xffffff) return errorCode.protocol;
-        this.sendFrameBytes = value;
-        return undefined;
-      case setting.window:
-        return this.#resizeWindows(value);
-      default:
-        return undefined;
-    }
+    return settings.window === undefined ? undefined : this.#resizeWindows(settings.window);
   }
 
   #resizeWindows(bytes: number): ErrorCode | undefined {
-    if (bytes > WINDOW_BYTES_MAX) return errorCode.flowControl;
     const more = bytes - this.initialSendWindow;
     this.initialSendWindow = bytes;
     for (const stream of [...this.#streams.values()]) {
@@ -354,9 +338,7 @@ export class Http2Session {
       this.sendWindow += more;
       if (more === 0) return errorCode.protocol;
       if (this.sendWindow > WINDOW_BYTES_MAX) return errorCode.flowControl;
-      const waiting = [...this.#blocked];
-      this.#blocked.clear();
-      for (const stream of waiting) stream.pump();
+      this.#pumpBlocked();
       return undefined;
     }
     const stream = this.#streams.get(id);
@@ -366,6 +348,15 @@ export class Http2Session {
     if (stream.sendWindow > WINDOW_BYTES_MAX) return this.#refuse(stream, errorCode.flowControl);
     stream.pump();
     return undefined;
+  }
+
+  /** Those that wait longest go first; who needs more than there is waits again, behind the others. */
+  #pumpBlocked(): void {
+    for (const stream of this.#blocked) {
+      if (this.sendWindow <= 0) return;
+      this.#blocked.delete(stream);
+      stream.pump();
+    }
   }
 
   #reset(id: number, body: Buffer): ErrorCode | undefined {

@@ -52,6 +52,8 @@ export class Http2Stream {
   sendWindow: number;
   /** What the peer may still send on this stream. */
   receiveWindow = WINDOW_BYTES;
+  /** What the peer has said it sends, as far as it has not come; undefined: it has not said. */
+  contentLeft: number | undefined;
   isRemoteEnded = false;
   isLocalEnded = false;
   isClosed = false;
@@ -62,6 +64,18 @@ export class Http2Stream {
     this.id = id;
     this.#carrier = carrier;
     this.sendWindow = carrier.initialSendWindow;
+  }
+
+  /** All that the peer has said it sends has come. */
+  get isComplete(): boolean {
+    return this.contentLeft === undefined || this.contentLeft === 0;
+  }
+
+  /** @returns false: more than the peer has said */
+  takes(bytes: number): boolean {
+    if (this.contentLeft === undefined) return true;
+    this.contentLeft -= bytes;
+    return this.contentLeft >= 0;
   }
 
   /** Lets the peer send so many bytes more. */

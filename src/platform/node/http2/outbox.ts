@@ -5,6 +5,11 @@ import type { Socket } from 'node:net';
 const JOINED_BYTES_MAX = 64 * 1024;
 /** Answers that cost a peer nothing to ask for (to pings, to settings) and that it has not read. */
 const CONTROLS_MAX = 10_000;
+/**
+ * While more than this has not left the process, nothing more of the peer is read: whoever does not read what it gets cannot ask for more. Most
+ * of what a frame asks for is longer than the frame, and not all of it belongs to a stream that is still counted.
+ */
+const UNSENT_BYTES_MAX = 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 export class Outbox {
@@ -13,13 +18,27 @@ export class Outbox {
   #frames: Uint8Array[] = [];
   #bytes = 0;
   #waiting: (() => void)[] = [];
+  /** Answers of control that have not left this process; those of them that were not written yet. */
   #controls = 0;
+  #newControls = 0;
   #isScheduled = false;
+  #isHeldBack = false;
 
   /** @param cut ends the connection of a peer that asks and does not read */
   constructor(socket: Socket, cut: () => void) {
     this.#socket = socket;
     this.#cut = cut;
+  }
+
+  /** Nothing more of a peer is read while it leaves too much of what it gets unread. */
+  keepPace(): void {
+    if (this.#isHeldBack || this.#bytes + this.#socket.writableLength <= UNSENT_BYTES_MAX) return;
+    this.#isHeldBack = true;
+    this.#socket.pause();
+    this.whenSent(() => {
+      this.#isHeldBack = false;
+      this.#socket.resume();
+    });
   }
 
   send(frame: Uint8Array): void {
@@ -29,6 +48,7 @@ export class Outbox {
   }
 
   sendControl(frame: Uint8Array): void {
+    this.#newControls++;
     if (++this.#controls > CONTROLS_MAX) this.#cut();
     else this.send(frame);
   }
@@ -48,11 +68,14 @@ export class Outbox {
   readonly flush = (): void => {
     this.#isScheduled = false;
     const waiting = this.#waiting;
+    const controls = this.#newControls;
     this.#waiting = [];
+    this.#newControls = 0;
     if (this.#frames.length > 0) this.#write();
-    // Nearly always the operating system takes it at once.
-    if (this.#socket.writableLength === 0) this.#sent(waiting);
-    else if (waiting.length > 0) this.#socket.write(NOTHING, () => this.#sent(waiting));
+    // Nearly always the operating system takes it at once; below TLS it never does.
+    if (this.#socket.writableLength === 0) this.#sent(waiting, controls);
+    else if (waiting.length > 0 || controls > 0)
+      this.#socket.write(NOTHING, () => this.#sent(waiting, controls));
   };
 
   #write(): void {
@@ -72,8 +95,8 @@ export class Outbox {
     }
   }
 
-  #sent(waiting: readonly (() => void)[]): void {
-    if (this.#socket.writableLength === 0) this.#controls = 0;
+  #sent(waiting: readonly (() => void)[], controls: number): void {
+    this.#controls -= controls;
     for (const run of waiting) run();
   }
 

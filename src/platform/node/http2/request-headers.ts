@@ -10,7 +10,7 @@ export function requestHeaders(
   headers: readonly string[],
   before: readonly string[],
 ): readonly string[] | undefined {
-  let [method, path, scheme] = [0, 0, 0];
+  let [method, path, scheme, authority] = [0, 0, 0, 0];
   let isBehind = false;
   let left: Set<number> | undefined;
   for (let at = 0; at < headers.length; at += 2) {
@@ -21,11 +21,11 @@ export function requestHeaders(
       if (name === ':method') method++;
       else if (name === ':path') path++;
       else if (name === ':scheme') scheme++;
-      else if (name !== ':authority') return undefined;
+      else if (name !== ':authority' || ++authority > 1) return undefined;
     } else isBehind = true;
     if (name === before[at] && value === before[at + 1]) continue;
     const isText = !UNPRINTABLE.test(value);
-    if (isOwn ? !isText : UPPER_CASE.test(name) || ofConnections.has(name)) return undefined;
+    if (isOwn ? !isText || !isOwnValue(name, value) : isForbidden(name, value)) return undefined;
     if (!isOwn && (!isText || !NAME.test(name))) {
       left ??= new Set();
       left.add(at);
@@ -35,7 +35,19 @@ export function requestHeaders(
   return left === undefined ? headers : headers.filter((_, at) => left?.has(at - (at % 2)) !== true);
 }
 
+/** A path begins with `/`, or is the `*` of a request about the server as a whole. */
+const isOwnValue = (name: string, value: string): boolean =>
+  name !== ':path' || value.charCodeAt(0) === SLASH || value === '*';
+
+const isForbidden = (name: string, value: string): boolean =>
+  UPPER_CASE.test(name) ||
+  ofConnections.has(name) ||
+  (name === 'te' && value.toLowerCase() !== 'trailers') ||
+  (name === 'content-length' && !DIGITS.test(value));
+
 const COLON = 58;
+const SLASH = 47;
+const DIGITS = /^[0-9]{1,15}$/;
 const UPPER_CASE = /[A-Z]/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
