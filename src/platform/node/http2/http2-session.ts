@@ -43,6 +43,9 @@ export interface SessionOptions {
   readonly onClose: () => void;
 }
 
+/** A client in the same Deno process, which closes at the same time, can end that process at a GOAWAY: an assertion of its nghttp2. */
+const SAYS_GOODBYE = process.versions.deno === undefined;
+
 export class Http2Session {
   /** What the peer lets be sent on all streams together. */
   sendWindow = WINDOW_BYTES;
@@ -123,7 +126,7 @@ export class Http2Session {
   close(): void {
     if (this.#isEnded || this.#isDraining) return;
     this.#isDraining = true;
-    this.#out.send(goawayFrame(this.#lastStream, errorCode.none));
+    if (SAYS_GOODBYE) this.#out.send(goawayFrame(this.#lastStream, errorCode.none));
     if (this.#streams.size === 0) this.#end();
   }
 
