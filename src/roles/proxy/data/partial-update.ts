@@ -166,7 +166,7 @@ async function planShard(
   { shard, sent, rows }: ShardRows,
   context: CallContext,
 ): Promise<ShardWrite> {
-  const { parts, collection, scope, ops } = update;
+  const { collection, scope, ops } = update;
   const { schema, record } = collection;
   const vchannel = record.vchannels[shard] ?? '';
   const keys = keyColumn(schema, sent);
