@@ -23,12 +23,9 @@ async function diskState({ metaStore, objectDisk }: SimulatedCluster): Promise<D
   const segments = (await metaStore.range('datacoord-meta/s/')).map(({ value }) =>
     SegmentRecord.decode(value),
   );
-  const named = new Set<string>();
-  for (const { files, indexes, manifestKey } of segments) {
-    for (const { key } of files) named.add(key);
-    for (const { key, state } of indexes) if (state === 'finished') named.add(key);
-    if (manifestKey !== '') named.add(manifestKey);
-  }
+  const named = new Set(segments.flatMap(keysOf));
+  // Files of a dropped segment go before its record does, which nobody reads any more.
+  const needed = new Set(segments.filter(({ state }) => state !== 'dropped').flatMap(keysOf));
   const there = new Set(
     (await objectDisk.list(FOLDER.slice(0, -1)))
       .map((path) => path.slice(FOLDER.length))
@@ -37,8 +34,13 @@ async function diskState({ metaStore, objectDisk }: SimulatedCluster): Promise<D
   return {
     loose: await looseEnds(metaStore, segments),
     orphans: [...there].filter((key) => !named.has(key)),
-    missing: [...named].filter((key) => ours.test(key) && !there.has(key)),
+    missing: [...needed].filter((key) => ours.test(key) && !there.has(key)),
   };
+}
+
+function keysOf({ files, indexes, manifestKey }: SegmentRecord): string[] {
+  const finished = indexes.filter(({ state }) => state === 'finished');
+  return [...files, ...finished].map(({ key }) => key).concat(manifestKey === '' ? [] : [manifestKey]);
 }
 
 async function looseEnds(metaStore: MetaStore, segments: readonly SegmentRecord[]): Promise<string[]> {

@@ -15,6 +15,7 @@ RUN_SECONDS=300
 declare -A on_purpose=(
   ['Sends a WINDOW_UPDATE frame on half-closed (remote) stream']='GET is answered 405, without the data that it waits for'
   ['Sends a PRIORITY frame on half-closed (remote) stream']='GET is answered 405, without the data that it waits for'
+  ['half closed (remote): Sends a HEADERS frame']='GET is answered at once: headers that come later are of a stream that is over; code 5 where both come together'
   ['closed: Sends a DATA frame after sending RST_STREAM frame']='RFC 9113, 5.1: MAY be an error; dropped'
   ['closed: Sends a HEADERS frame after sending RST_STREAM frame']='RFC 9113, 5.1: MAY be an error; dropped and counted'
   ['closed: Sends a DATA frame']='RFC 9113, 5.1: MAY be an error; dropped'
