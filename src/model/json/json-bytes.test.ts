@@ -44,7 +44,9 @@ function elementsOf(text: string): readonly [Found, Found] {
   let isList = false;
   try {
     isList = forEachElement(text, (raw) => void ofText?.push(['', raw]));
-  } catch {}
+  } catch {
+    isList = false; // No JSON at all: the walker over bytes has to find the same.
+  }
   const source = jsonBytesOfText(text);
   const end = walkElements(source.bytes, 0, (begin) => {
     const valueAt = valueEnd(source.bytes, begin);
