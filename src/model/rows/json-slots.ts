@@ -13,10 +13,10 @@ import { isVectorType } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import { dataTypeName, maxLengthOf } from '#model/schema/schema-view.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import { ArraySlot, GeometrySlot, TimestampSlot } from './json-more-slots.js';
 import { fitsInteger, shortInteger, shortIntegerEnd, writeInteger, writeJsonScalar } from './json-scalar.js';
 import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
 import { VectorListSlot } from './json-struct.js';
+import { ArraySlot, GeometrySlot, TimestampSlot } from './json-structured-slots.js';
 import { jsonVectorLength, writeBase64Vector, writeJsonVector } from './json-vector.js';
 
 /** Largest size of a Text value: it has no max_length of its own. */
