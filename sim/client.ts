@@ -1,13 +1,12 @@
 // A client of the simulated cluster: calls the public service of the proxy over the simulated network, as a process of its own would.
 import { ElanusError } from '#base/errors.js';
 import { decodeInt64s } from '#model/columns/packed-array.js';
-import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
 import { ImportState } from '#proto/milvus/common.js';
-import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
-import { type Client, remoteClient } from '#rpc/service.js';
+import type { Client } from '#rpc/service.js';
 import type { CollectionSpec, IndexChoice } from './collection-spec.js';
 import { EXTRA, type RowWithExtra } from './extra-field.js';
 import {
@@ -20,6 +19,7 @@ import {
   sideFields,
   versionOf,
 } from './rows.js';
+import { callContext, serviceAt } from './service-calls.js';
 
 export interface Hit {
   readonly key: number;
@@ -42,7 +42,6 @@ export interface SideUpdate {
   readonly value: number;
 }
 
-const CALL_LIMIT_MS = 8000;
 const pairs = (
   values: Readonly<Record<string, string>>,
 ): { readonly key: string; readonly value: string }[] =>
@@ -54,18 +53,11 @@ export class SimClient {
 
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
-    const connection = new MemoryTransport(network, 'client').connect(address);
-    this.#service = remoteClient(MilvusServiceDefinition, (path, request, context) =>
-      connection.call(path, request, context),
-    );
+    this.#service = serviceAt(network, address);
   }
 
   #context(): CallContext {
-    return {
-      signal: new AbortController().signal,
-      deadlineMs: this.#network.world.clock.now() + CALL_LIMIT_MS,
-      metadata: {},
-    };
+    return callContext(this.#network);
   }
 
   async create(spec: CollectionSpec): Promise<void> {

@@ -1,13 +1,11 @@
 // The calls of the client that changes names and rights, over the simulated network.
 import { ElanusError } from '#base/errors.js';
-import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
-import { MilvusServiceDefinition, OperatePrivilegeType } from '#proto/milvus/milvus.js';
-import { type Client, remoteClient } from '#rpc/service.js';
+import { type MilvusServiceDefinition, OperatePrivilegeType } from '#proto/milvus/milvus.js';
+import type { Client } from '#rpc/service.js';
 import { schemaBytes } from './rows.js';
-
-const CALL_LIMIT_MS = 8000;
+import { callContext, serviceAt } from './service-calls.js';
 
 export class NamesClient {
   readonly #network: SimulatedNetwork;
@@ -15,15 +13,11 @@ export class NamesClient {
 
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
-    const connection = new MemoryTransport(network, 'client').connect(address);
-    this.#service = remoteClient(MilvusServiceDefinition, (path, request, context) =>
-      connection.call(path, request, context),
-    );
+    this.#service = serviceAt(network, address);
   }
 
   #context(): CallContext {
-    const deadlineMs = this.#network.world.clock.now() + CALL_LIMIT_MS;
-    return { signal: new AbortController().signal, deadlineMs, metadata: {} };
+    return callContext(this.#network);
   }
 
   async create(collectionName: string): Promise<void> {
