@@ -45,7 +45,10 @@ export interface ReadFile {
 /** One writer's handle. After a failed append every later call rejects: the caller must reopen and read back what is there. */
 export interface AppendFile {
   readonly size: number;
-  /** Appends the parts in order and resolves when they are durable (write, then fdatasync, off the main thread). Calls queue in order. */
+  /**
+   * Appends the parts in order and resolves when they are durable (write, then fdatasync, off the main thread). Calls queue in order.
+   * @param parts of which those in memory that threads share stay as they are until it settles; others may change at once
+   */
   append(parts: readonly Uint8Array[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -7,6 +7,12 @@ export interface LogEntry {
   readonly payload: Uint8Array;
 }
 
+/**
+ * The bytes of one entry, whole or in pieces that follow one another. Pieces in memory that threads share stay as they are until the append
+ * settles; what an implementation needs longer it copies.
+ */
+export type LogPayload = Uint8Array | readonly Uint8Array[];
+
 export interface WriteAheadLog {
   /** No entry has it or a higher one yet; the next gets one that is not below. */
   readonly nextLsn: bigint;
@@ -20,7 +26,7 @@ export interface WriteAheadLog {
    * @throws parameter_too_large an entry is longer than any reader takes: nothing was written, the log goes on; wal_fenced a newer owner
    *   has opened the log; wal_unavailable a write failed: this log takes nothing more until it is opened again.
    */
-  append(payloads: readonly Uint8Array[]): Promise<readonly bigint[]>;
+  append(payloads: readonly LogPayload[]): Promise<readonly bigint[]>;
   /** Entries from `begin` (inclusive) to the durable end, in order. @throws data_corrupt */
   read(begin: bigint): AsyncIterable<LogEntry>;
   /** What `truncate(end)` would give back, in bytes. */

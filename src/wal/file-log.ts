@@ -10,7 +10,7 @@ import { assert } from '#base/assert.js';
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { AppendFile } from '#platform/files.js';
-import type { LogEntry, OpenLogOptions, WriteAheadLog } from '#platform/log.js';
+import type { LogEntry, LogPayload, OpenLogOptions, WriteAheadLog } from '#platform/log.js';
 import type { Platform } from '#platform/platform.js';
 import {
   decodeFrame,
@@ -20,6 +20,7 @@ import {
   frameBytes,
   headerBytesOf,
   PAYLOAD_BYTES_MAX,
+  payloadLength,
 } from './frame.js';
 import { logPath, unsettledPath } from './log-names.js';
 import { corrupt, type FoundFiles, fencedBy, type Owner, readFiles, takeOwnership } from './log-opening.js';
@@ -216,9 +217,9 @@ class FileLog implements WriteAheadLog {
     return this.#files.reduce((sum, file) => sum + file.bytes, 0);
   }
 
-  append(payloads: readonly Uint8Array[]): Promise<readonly bigint[]> {
+  append(payloads: readonly LogPayload[]): Promise<readonly bigint[]> {
     const limit = this.#options.payloadBytesMax ?? PAYLOAD_BYTES_MAX;
-    const longest = payloads.reduce((most, { length }) => Math.max(most, length), 0);
+    const longest = payloads.reduce((most, payload) => Math.max(most, payloadLength(payload)), 0);
     if (longest > limit) {
       const fact = `log ${this.#options.folder}: an entry has ${longest} bytes, the limit is ${limit}`;
       return Promise.reject(new ElanusError('parameter_too_large', `${fact}; send fewer rows at a time`));
@@ -232,7 +233,7 @@ class FileLog implements WriteAheadLog {
     return result;
   }
 
-  async #appendNow(payloads: readonly Uint8Array[]): Promise<readonly bigint[]> {
+  async #appendNow(payloads: readonly LogPayload[]): Promise<readonly bigint[]> {
     if (this.#failure !== undefined) throw this.#failure;
     const first = this.#nextLsn;
     try {
@@ -243,7 +244,7 @@ class FileLog implements WriteAheadLog {
       for (const [index, payload] of payloads.entries()) {
         const frame = { lsn: first + BigInt(index), index, isCopy: false, payload };
         parts.push(...encodeFrame(frame, file.format.salt, this.#platform.crc32));
-        bytes += frameBytes(payload.length);
+        bytes += frameBytes(payloadLength(payload));
       }
       await handle.append(parts);
       file.bytes += bytes;

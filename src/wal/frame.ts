@@ -3,6 +3,7 @@
 // one distinguishes damage from the torn end of the last append. Checksums are seeded with a number of the file, which a payload cannot know.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { LogPayload } from '#platform/log.js';
 
 /** A frame longer than this cannot have been written. */
 export const PAYLOAD_BYTES_MAX = 512 * 1024 * 1024;
@@ -88,11 +89,18 @@ export function decodeHeader(bytes: Uint8Array, crc32: Crc32): LogFileHeader | u
 }
 
 const paddingOf = (length: number): number => -length & 7;
+export function payloadLength(payload: LogPayload): number {
+  if (payload instanceof Uint8Array) return payload.length;
+  let length = 0;
+  for (const piece of payload) length += piece.length;
+  return length;
+}
+
 export const frameBytes = (payloadBytes: number): number =>
   FRAME_HEADER_BYTES[2] + payloadBytes + paddingOf(payloadBytes);
 
 /**
- * The parts of one frame, to be written one after another: header, payload, padding to 8 bytes.
+ * The parts of one frame, to be written one after another: header, pieces of the payload, padding to 8 bytes.
  * @param frame `index`: entries before it in the same append
  */
 export function encodeFrame(
@@ -100,26 +108,30 @@ export function encodeFrame(
     readonly lsn: bigint;
     readonly index: number;
     readonly isCopy: boolean;
-    readonly payload: Uint8Array;
+    readonly payload: LogPayload;
   },
   salt: number,
   crc32: Crc32,
 ): readonly Uint8Array[] {
   const { payload, lsn } = frame;
+  const pieces = payload instanceof Uint8Array ? [payload] : payload;
+  const length = payloadLength(payload);
   // What the reader refuses is never written. Whoever plans a record refuses the request long before.
   assert(
-    payload.length <= PAYLOAD_BYTES_MAX,
-    `log entry ${lsn} has ${payload.length} bytes, expected at most ${PAYLOAD_BYTES_MAX}`,
+    length <= PAYLOAD_BYTES_MAX,
+    `log entry ${lsn} has ${length} bytes, expected at most ${PAYLOAD_BYTES_MAX}`,
   );
   const header = new Uint8Array(FRAME_HEADER_BYTES[2]);
   const view = new DataView(header.buffer);
-  view.setUint32(0, payload.length, true);
-  view.setUint32(4, crc32(payload), true);
+  view.setUint32(0, length, true);
+  let crc = 0;
+  for (const piece of pieces) crc = crc32(piece, crc);
+  view.setUint32(4, crc, true);
   view.setBigUint64(8, lsn, true);
   view.setUint32(16, (frame.isCopy ? COPY_FLAG : 0) + frame.index, true);
   view.setUint32(20, crc32(header.subarray(0, 20), salt), true);
-  const padding = paddingOf(payload.length);
-  return padding === 0 ? [header, payload] : [header, payload, new Uint8Array(padding)];
+  const padding = paddingOf(length);
+  return padding === 0 ? [header, ...pieces] : [header, ...pieces, new Uint8Array(padding)];
 }
 
 /** The frame at `offset`, or undefined when what is there is not a whole, sound frame with the expected number. */

@@ -1,6 +1,7 @@
 // Large records are put together by hand: every byte is that of the generated codec.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { LogPayload } from '#platform/log.js';
 import { type Column, LogRecord } from '#proto/elanus/data.js';
 import { encodeLogRecord } from './log-record-bytes.js';
 
@@ -35,10 +36,13 @@ const record = fc.record({
   dropPartition: fc.option(fc.record({ partitionId: int64 }), { nil: undefined }),
 });
 
+const joined = (payload: LogPayload): Uint8Array =>
+  payload instanceof Uint8Array ? payload : Buffer.concat(payload);
+
 it('encodes as the generated codec does', () => {
   fc.assert(
     fc.property(record, (one) => {
-      expect(Buffer.compare(encodeLogRecord(one), LogRecord.encode(one).finish())).toBe(0);
+      expect(Buffer.compare(joined(encodeLogRecord(one)), LogRecord.encode(one).finish())).toBe(0);
     }),
     { numRuns: 500 },
   );

@@ -134,6 +134,31 @@ describe.each([
     expect(await files.size('log/1')).toBe(401);
     await expect(again.append([bytes(1)])).rejects.toMatchObject({ key: 'wal_unavailable' });
   });
+  test('parts in shared memory, large and small, lie where they belong among others', async () => {
+    const files = await open();
+    const file = await files.openAppend('f');
+    const shared = (length: number, value: number): Uint8Array =>
+      new Uint8Array(new SharedArrayBuffer(length + 1), 1).fill(value);
+    const plain = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
+    for (let round = 0; round < 3; round++) {
+      const copied = [plain(3, 1), plain(100_000, 2), shared(10, 4), plain(5, 6)];
+      const [a, b, c, d] = copied as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+      const kept = [shared(70_000, 3), shared(80_000, 5)] as const;
+      const appended = file.append([a, b, kept[0], c, kept[1], d, new Uint8Array(0)]);
+      for (const part of [a, b, d]) part.fill(9); // The caller's again, as ever; what is shared stays until it settles.
+      await appended;
+      for (const part of kept) part.fill(9);
+    }
+    await file.close();
+    const one = Buffer.concat([
+      ...[plain(3, 1), plain(100_000, 2), plain(70_000, 3)],
+      ...[plain(10, 4), plain(80_000, 5), plain(5, 6)],
+    ]);
+    const all = await files.read('f');
+    expect(all.length).toBe(3 * one.length);
+    for (let at = 0; at < all.length; at += one.length)
+      expect(one.compare(all.subarray(at, at + one.length))).toBe(0);
+  });
   test('close waits for what was appended', async () => {
     const files = await open();
     const file = await files.openAppend('f');

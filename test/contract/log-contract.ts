@@ -55,6 +55,18 @@ export function logContract(name: string, open: () => Promise<LogWorld>): void {
       expect(await entries(log)).toEqual([[lsn, -1]]);
       await log.close();
     });
+    test('an entry comes back whole that was given in pieces', async () => {
+      const log = await (await open()).connect().open(options(1n, { fileBytesMax: 1 << 20 }));
+      const shared = new Uint8Array(new SharedArrayBuffer(70_001)).fill(3);
+      const pieces = [payload(1, 3), payload(2, 0), shared, payload(4, 1)];
+      await log.append([payload(7), pieces, [], [payload(8)]]);
+      const found: Uint8Array[] = [];
+      for await (const { payload: bytes } of log.read(1n)) found.push(bytes);
+      const whole = Buffer.concat([payload(1, 3), shared, payload(4, 1)]);
+      expect(found.map(({ length }) => length)).toEqual([4, whole.length, 0, 4]);
+      expect(whole.compare(found[1] ?? new Uint8Array(0))).toBe(0);
+      await log.close();
+    });
     test('appends that are under way together keep their order', async () => {
       const log = await (await open()).connect().open(options(1n));
       const appends = Array.from({ length: 20 }, (_, at) => log.append([payload(at), payload(at)]));

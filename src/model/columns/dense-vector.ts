@@ -1,6 +1,7 @@
 // Dense vectors between the public messages and columns: rows of a write in, rows of an answer out. Bytes stay bytes: a column without
 // nulls is a view of the request. What differs from type to type (slot, width, which values are refused) is the table here.
 import { ElanusError } from '#base/errors.js';
+import { BFLOAT16, FLOAT16, FLOAT32, findExponents } from '#base/not-finite.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
@@ -27,7 +28,7 @@ const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
       placeholder: PlaceholderType.FloatVector,
       bytesOf: (data) => (data?.$case === 'floatVector' ? data.value.data : undefined),
       dataOf: (data) => ({ $case: 'floatVector', value: { data } }),
-      findNotFinite,
+      findNotFinite: (bytes) => findExponents(bytes, FLOAT32),
     },
   ],
   [
@@ -37,7 +38,7 @@ const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
       placeholder: PlaceholderType.Float16Vector,
       bytesOf: (data) => (data?.$case === 'float16Vector' ? data.value : undefined),
       dataOf: (value) => ({ $case: 'float16Vector', value }),
-      findNotFinite: (bytes) => findHalf(bytes, (high) => (high & 0x7c) === 0x7c),
+      findNotFinite: (bytes) => findExponents(bytes, FLOAT16),
     },
   ],
   [
@@ -47,7 +48,7 @@ const types: ReadonlyMap<number, DenseType> = new Map<number, DenseType>([
       placeholder: PlaceholderType.BFloat16Vector,
       bytesOf: (data) => (data?.$case === 'bfloat16Vector' ? data.value : undefined),
       dataOf: (value) => ({ $case: 'bfloat16Vector', value }),
-      findNotFinite: (bytes) => findHalf(bytes, (high, low) => (high & 0x7f) === 0x7f && low >= 0x80),
+      findNotFinite: (bytes) => findExponents(bytes, BFLOAT16),
     },
   ],
   [
@@ -156,24 +157,7 @@ export const findNotFiniteIn = (dataType: number, data: Uint8Array): number =>
   types.get(dataType)?.findNotFinite?.(data) ?? -1;
 
 /** Index of the first float32 that is NaN or infinite, -1 when there is none. The values may start at any address. */
-export function findNotFinite(data: Uint8Array): number {
-  if (data.byteOffset % 4 === 0) {
-    const words = new Uint32Array(data.buffer, data.byteOffset, data.length >>> 2);
-    for (let at = 0; at < words.length; at++)
-      if (((words[at] as number) & 0x7f800000) === 0x7f800000) return at;
-    return -1;
-  }
-  for (let at = 2; at < data.length; at += 4) {
-    if (((data[at + 1] as number) & 0x7f) === 0x7f && (data[at] as number) >= 0x80) return (at - 2) / 4;
-  }
-  return -1;
-}
-
-function findHalf(data: Uint8Array, isNotFinite: (high: number, low: number) => boolean): number {
-  for (let at = 1; at < data.length; at += 2)
-    if (isNotFinite(data[at] as number, data[at - 1] as number)) return (at - 1) / 2;
-  return -1;
-}
+export const findNotFinite = (data: Uint8Array): number => findExponents(data, FLOAT32);
 
 /** The vectors of an answer; rows that are null are left out, as clients expect of vectors. */
 export function denseFieldOf(field: FieldSchema, from: Column, rowCount: number): VectorField {

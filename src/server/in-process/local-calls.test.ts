@@ -77,6 +77,45 @@ describe('whose the bytes are', () => {
     expect([...bytesIn(seen[0]?.request ?? {})]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  /** One insert after another, each answered as given. @returns the memory of their vectors, as the handler had it */
+  async function memories(...statuses: (number | 'failed')[]): Promise<ArrayBufferLike[]> {
+    const world = new SimulatedWorld({ seed: 1 });
+    const seen: ArrayBufferLike[] = [];
+    const next = async (request: object): Promise<object> => {
+      seen.push(bytesIn(request).buffer);
+      const status = statuses[seen.length - 1];
+      if (status === 'failed') throw new ElanusError('deadline_exceeded', 'late');
+      return { status: { code: status } };
+    };
+    const calls = new LocalCalls({
+      calls: new Map([[`${PATH}Insert`, next]]),
+      limits: { ...limits, receiveBytesMax: 1e6, heldBytesMax: 1e6 },
+      clock: world.clock,
+      timers: world.timers,
+    });
+    const transport = new LocalTransport(calls);
+    for (const [at] of statuses.entries()) {
+      const sent = new Uint8Array(80_000).fill(at + 1);
+      await transport.call('insert', { fieldsData: vectorsOf(sent) }, {}).catch(() => {});
+      expect(new Uint8Array(seen[at] as ArrayBuffer, 0, 80_000).every((byte) => byte === at + 1)).toBe(true);
+    }
+    return seen;
+  }
+
+  test('memory of an insert that was made goes to the next one', async () => {
+    const [first, second, third] = await memories(0, 0, 0);
+    expect([second, third]).toEqual([first, first]);
+    expect(second).toBe(first);
+    expect(third).toBe(first);
+  });
+
+  test('memory of an insert that failed is left alone: its rows may still wait for the log', async () => {
+    const [first, second, third] = await memories('failed', 65, 0);
+    expect(second).not.toBe(first);
+    expect(third).not.toBe(first);
+    expect(third).not.toBe(second);
+  });
+
   test('an answer belongs to the caller: memory of the engine is not in it', async () => {
     const { answer, transport } = fake();
     const kept = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);

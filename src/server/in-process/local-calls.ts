@@ -2,13 +2,15 @@
 // a transport does: messages that belong to one side, bounds, deadlines, callers who give up, and an end.
 import { ElanusError, toElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
+import { SharedMemory } from '#base/shared-memory.js';
 import type { ClientCallOptions, ClientMethod } from '#client/transport.js';
 import type { Clock, Timer, Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
+import type { Status } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { Next } from '#rpc/interceptors.js';
 import { type CallLimits, CallRoom } from './call-room.js';
-import { type OwnMessage, ownAnswer, ownRequest } from './own-message.js';
+import { type OwnMessage, ownAnswer, ownRequest, RequestMemory } from './own-message.js';
 
 export interface LocalCallsParts {
   /** By the path that gRPC gives them. */
@@ -41,10 +43,16 @@ interface RunningCall {
   end(error: ElanusError): void;
 }
 
+/** Calls whose requests are large, and of which nobody keeps a view once they are answered. */
+const writes: ReadonlySet<ClientMethod> = new Set(['insert', 'upsert']);
+/** Memory that waits for the next write. */
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+
 export class LocalCalls {
   readonly #parts: LocalCallsParts;
   readonly #room: CallRoom;
   readonly #running = new Set<RunningCall>();
+  readonly #memory = new SharedMemory(KEPT_BYTES_MAX);
   #isOpen = true;
   /** What `close` waits for while calls run. */
   #onIdle: (() => void) | undefined;
@@ -70,11 +78,13 @@ export class LocalCalls {
     if (!this.#isOpen) throw closed(definition.name);
     if (options.signal?.aborted === true) throw cancelled(definition.name);
     if ((options.deadlineMs ?? Infinity) <= this.#parts.clock.now()) throw late(definition.name);
-    const { message, bytes } = ownRequest(definition.requestType, call.request, call);
+    const memory = writes.has(method) ? new RequestMemory(this.#memory) : undefined;
+    const { message, bytes } = ownRequest(definition.requestType, call.request, { ...call, memory });
     const release = this.#room.take(definition.name, bytes);
     try {
       const answer = await this.#run(next, definition.name, message, call);
       const own: OwnMessage = ownAnswer(definition.responseType, answer);
+      if (isDone(own.message)) memory?.giveBack();
       this.#room.checkAnswer(definition.name, own.bytes);
       return own.message;
     } finally {
@@ -143,6 +153,10 @@ export class LocalCalls {
     });
   }
 }
+
+/** A write that succeeded is durable and applied in every shard, and nobody reads its request any more. One that failed may still wait in one. */
+const isDone = (answer: object): boolean =>
+  'status' in answer && ((answer.status as Status | undefined)?.code ?? 0) === 0;
 
 const closed = (name: string): ElanusError =>
   new ElanusError('service_unavailable', `${name}: the database closes: open it again, then call again`);

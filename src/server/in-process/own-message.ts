@@ -2,6 +2,7 @@
 // what goes out must not show memory of the engine: so bytes are copied once, on the way in and on the way out, and texts and numbers are
 // made what they would be on the wire.
 import { ElanusError, messageOf } from '#base/errors.js';
+import type { SharedMemory } from '#base/shared-memory.js';
 import { codec, whole } from '#rpc/service.js';
 
 /** About what a field takes on the wire beside its value. */
@@ -19,18 +20,46 @@ interface RequestFacts {
   readonly method: string;
   /** Bytes outside of shared memory belong to the message already. */
   readonly isMoved?: boolean;
+  /** Where copies of many bytes lie; memory that is new when not given. */
+  readonly memory?: RequestMemory | undefined;
+}
+
+/** From this size on a copy lies in memory that is used again. */
+const LENT_BYTES_MIN = 64 * 1024;
+
+/** The copies of one request, in memory that goes to the next request when nobody reads this one any more. */
+export class RequestMemory {
+  readonly #memory: SharedMemory;
+  readonly #taken: Uint8Array[] = [];
+
+  constructor(memory: SharedMemory) {
+    this.#memory = memory;
+  }
+
+  copyOf(bytes: Uint8Array): Uint8Array {
+    if (bytes.length < LENT_BYTES_MIN) return new Uint8Array(bytes);
+    const copy = this.#memory.take(bytes.length);
+    copy.set(bytes);
+    this.#taken.push(copy);
+    return copy;
+  }
+
+  /** Nothing of the request is read any more. A call that failed may have left work behind, so its memory is not given back. */
+  giveBack(): void {
+    for (const copy of this.#taken.splice(0)) this.#memory.give(copy);
+  }
 }
 
 /** The request with every field, as its sender has it at this moment. @throws invalid_parameter for what no message can hold */
 export function ownRequest(
   type: unknown,
   request: object,
-  { method, isMoved = false }: RequestFacts,
+  { method, isMoved = false, memory }: RequestFacts,
 ): OwnMessage {
   try {
     // Objects and lists are made anew here; only bytes are still shared.
     const message = codec(type).fromPartial(request);
-    return { message: whole(message), bytes: ownFields(message, isMoved) };
+    return { message: whole(message), bytes: ownFields(message, copying(isMoved, memory)) };
   } catch (error) {
     throw new ElanusError(
       'invalid_parameter',
@@ -43,18 +72,18 @@ export function ownRequest(
 /** The answer with every field, in memory of its own. */
 export function ownAnswer(type: unknown, answer: object): OwnMessage {
   const message = codec(type).fromPartial(answer);
-  return { message, bytes: ownFields(message, false) };
+  return { message, bytes: ownFields(message, newCopies) };
 }
 
 /** Replaces what is shared, or would be something else on the wire. @returns about the bytes of all fields */
-function ownFields(message: object, isMoved: boolean): number {
+function ownFields(message: object, copies: Copies): number {
   const fields = message as Record<string, unknown>;
   let bytes = 0;
-  for (const key in fields) bytes += FIELD_BYTES + ownField(fields, key, isMoved);
+  for (const key in fields) bytes += FIELD_BYTES + ownField(fields, key, copies);
   return bytes;
 }
 
-function ownField(fields: Record<string, unknown>, key: string, isMoved: boolean): number {
+function ownField(fields: Record<string, unknown>, key: string, copies: Copies): number {
   const value = fields[key];
   switch (typeof value) {
     case 'string':
@@ -64,9 +93,9 @@ function ownField(fields: Record<string, unknown>, key: string, isMoved: boolean
       return bytesOfInt64(value);
     case 'object':
       if (value === null) return 0;
-      if (Array.isArray(value)) return ownItems(value, isMoved);
-      if (!(value instanceof Uint8Array)) return ownFields(value, isMoved);
-      fields[key] = ownBytes(value, isMoved);
+      if (Array.isArray(value)) return ownItems(value, copies);
+      if (!(value instanceof Uint8Array)) return ownFields(value, copies);
+      fields[key] = copies.field(value);
       return value.length;
     default:
       return 4;
@@ -74,7 +103,7 @@ function ownField(fields: Record<string, unknown>, key: string, isMoved: boolean
 }
 
 /** All items of a list are of one kind; of numbers nothing has to be made. */
-function ownItems(items: unknown[], isMoved: boolean): number {
+function ownItems(items: unknown[], copies: Copies): number {
   let bytes = 4 * items.length;
   switch (typeof items[0]) {
     case 'string':
@@ -91,9 +120,9 @@ function ownItems(items: unknown[], isMoved: boolean): number {
       for (let i = 0; i < items.length; i++) {
         const item = items[i] as object;
         if (item instanceof Uint8Array) {
-          items[i] = ownBytes(item, isMoved);
+          items[i] = copies.item(item);
           bytes += item.length;
-        } else bytes += ownFields(item, isMoved);
+        } else bytes += ownFields(item, copies);
       }
       return bytes;
     default:
@@ -101,9 +130,24 @@ function ownItems(items: unknown[], isMoved: boolean): number {
   }
 }
 
+/** How bytes come to belong to the message: those that are a field, and those that are an item of a list, which may be read as text. */
+interface Copies {
+  readonly field: (bytes: Uint8Array) => Uint8Array;
+  readonly item: (bytes: Uint8Array) => Uint8Array;
+}
+
 /** Not `slice`, which is a view where the bytes are a Buffer. */
-const ownBytes = (bytes: Uint8Array, isMoved: boolean): Uint8Array =>
-  isMoved && bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
+const newCopy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+const newCopies: Copies = { field: newCopy, item: newCopy };
+
+function copying(isMoved: boolean, memory: RequestMemory | undefined): Copies {
+  if (isMoved) {
+    const item = (bytes: Uint8Array): Uint8Array =>
+      bytes.buffer instanceof ArrayBuffer ? bytes : newCopy(bytes);
+    return { field: item, item };
+  }
+  return memory === undefined ? newCopies : { field: (bytes) => memory.copyOf(bytes), item: newCopy };
+}
 
 /** The wire is UTF-8, where half of a pair becomes U+FFFD: a text must not be one thing in memory and another in files. */
 const wellFormed = (text: string): string => (text.isWellFormed() ? text : text.toWellFormed());

@@ -1,8 +1,10 @@
-// Main side of the append thread: copies the parts of an append into one transferred buffer and settles it when its batch is durable.
+// Main side of the append thread: hands the parts of an append over, copies of all that is not in shared memory, and settles it when its batch
+// is durable.
 import type { FileHandle } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
+import { isShared, SharedMemory } from '#base/shared-memory.js';
 import { type AppendFile, guardMissing } from '#platform/files.js';
 import { scriptUrl } from '#platform/node/script-url.js';
 import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.js';
@@ -13,26 +15,66 @@ export interface Appends {
   close(): Promise<void>;
 }
 
+/** Parts from this size on are not copied when they lie in shared memory, and copies of this size lie there. */
+const SHARED_BYTES_MIN = 64 * 1024;
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What the thread is asked to write, and the copies among it. */
+interface Staged {
+  readonly pieces: readonly Uint8Array[];
+  readonly staging: Uint8Array | undefined;
+}
+
+interface WaitingAppend {
+  readonly waiter: Deferred<void>;
+  readonly staging: Uint8Array | undefined;
+}
+
 export class AppendThread implements Appends {
   #worker: Worker | undefined;
-  readonly #waiting = new Map<number, Deferred<void>>();
+  readonly #waiting = new Map<number, WaitingAppend>();
+  readonly #memory = new SharedMemory(KEPT_BYTES_MAX);
   #nextId = 1;
 
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
     const worker = this.#start();
-    const total = parts.reduce((sum, part) => sum + part.length, 0);
-    const staging = Buffer.allocUnsafeSlow(total);
+    const { pieces, staging } = this.#staged(parts);
+    const message: AppendMessage = { ...target, id: this.#nextId++, pieces };
+    const waiter = deferred<void>();
+    if (this.#waiting.size === 0) worker.ref(); // A process must not end while an append is under way.
+    this.#waiting.set(message.id, { waiter, staging });
+    worker.postMessage(message, staging?.buffer instanceof ArrayBuffer ? [staging.buffer] : []);
+    return waiter.promise;
+  }
+
+  /** Large parts in shared memory go as they are. What is between them is copied, as the caller may use it again at once. */
+  #staged(parts: readonly Uint8Array[]): Staged {
+    const goes = (part: Uint8Array): boolean => part.length >= SHARED_BYTES_MIN && isShared(part);
+    let copied = 0;
+    for (const part of parts) if (!goes(part)) copied += part.length;
+    if (copied === 0) return { pieces: parts, staging: undefined };
+    const staging =
+      copied >= SHARED_BYTES_MIN
+        ? this.#memory.take(copied)
+        : new Uint8Array(Buffer.allocUnsafeSlow(copied).buffer);
+    const pieces: Uint8Array[] = [];
     let at = 0;
+    let begin = 0;
+    const flush = (): void => {
+      if (at > begin) pieces.push(staging.subarray(begin, at));
+      begin = at;
+    };
     for (const part of parts) {
+      if (goes(part)) {
+        flush();
+        pieces.push(part);
+        continue;
+      }
       staging.set(part, at);
       at += part.length;
     }
-    const message: AppendMessage = { ...target, id: this.#nextId++, bytes: staging.buffer };
-    const waiter = deferred<void>();
-    if (this.#waiting.size === 0) worker.ref(); // A process must not end while an append is under way.
-    this.#waiting.set(message.id, waiter);
-    worker.postMessage(message, [message.bytes]);
-    return waiter.promise;
+    flush();
+    return { pieces, staging };
   }
 
   async close(): Promise<void> {
@@ -64,9 +106,11 @@ export class AppendThread implements Appends {
   }
 
   #take(id: number): Deferred<void> | undefined {
-    const waiter = this.#waiting.get(id);
+    const append = this.#waiting.get(id);
     this.#waiting.delete(id);
-    return waiter;
+    // The thread has written it, or does not look at it any more.
+    if (append?.staging !== undefined) this.#memory.give(append.staging);
+    return append?.waiter;
   }
 
   #lost(worker: Worker, reason: string): void {
@@ -78,7 +122,7 @@ export class AppendThread implements Appends {
   #fail(reason: string): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const waiter of waiting) waiter.reject(appendFailed(reason));
+    for (const { waiter } of waiting) waiter.reject(appendFailed(reason));
   }
 }
 

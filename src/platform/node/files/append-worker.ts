@@ -14,7 +14,8 @@ export interface AppendTarget {
 
 export interface AppendMessage extends AppendTarget {
   readonly id: number;
-  readonly bytes: ArrayBuffer;
+  /** One behind the other. */
+  readonly pieces: readonly Uint8Array[];
 }
 
 export interface AppendReply {
@@ -65,7 +66,7 @@ function commit(batch: readonly AppendMessage[]): AppendReply {
       try {
         writeAll(
           fd,
-          messages.map((message) => new Uint8Array(message.bytes)),
+          messages.flatMap(({ pieces }) => pieces),
         );
         fdatasyncSync(fd);
       } catch (error) {
