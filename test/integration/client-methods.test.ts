@@ -86,10 +86,10 @@ describe('every method of the service', () => {
   });
   test('what is not built answers 3000 through the SDK', async () => {
     const { code, reason } = await failureOf(() =>
-      world.client.runAnalyzer({ text: ['a text'], analyzer_params: { type: 'english' } }),
+      world.client.addFileResource({ name: 'words', path: 'words.txt' }),
     );
     expect(code).toBe(UNSUPPORTED);
-    expect(reason).toContain('RunAnalyzer');
+    expect(reason).toContain('AddFileResource');
   });
   test('calls without a status in their answer are refused by gRPC itself, and so are methods there are not', async () => {
     for (const name of [...withoutStatus, 'NoSuchMethod']) {

@@ -13,6 +13,7 @@ export const folders = [
   'base',
   'proto',
   'model',
+  'text',
   'expr',
   'index',
   'platform',
@@ -30,6 +31,7 @@ const purePackages: Readonly<Record<string, readonly string[]>> = {
   proto: ['@bufbuild/protobuf'],
   // Decoding within a bound.
   model: ['@bufbuild/protobuf'],
+  text: ['re2js'],
   expr: ['jsts', 're2js'],
   segment: ['hyparquet', 'hyparquet-writer'],
   server: ['zod'],

@@ -1,5 +1,5 @@
-// The type_params of a field beside `dim` and `max_length`: hints are kept and shown, analyzers are refused, unknown keys are kept as
-// Milvus keeps them.
+// The type_params of a field beside `dim` and `max_length`: hints are kept and shown, unknown keys are kept as
+// Milvus keeps them. What an analyzer is made of is checked where texts are analyzed (`text/`).
 import { ElanusError } from '#base/errors.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { dataTypeName, typeParam } from './schema-view.js';
@@ -7,7 +7,7 @@ import { dataTypeName, typeParam } from './schema-view.js';
 const analyzerKeys = ['analyzer_params', 'multi_analyzer_params'] as const;
 const flagKeys = ['enable_analyzer', 'enable_match', 'mmap.enabled'] as const;
 
-/** @throws invalid_parameter, unsupported */
+/** @throws invalid_parameter */
 export function checkTypeParams(field: FieldSchema): void {
   const keys = new Set<string>();
   for (const { key } of field.typeParams) {
@@ -26,18 +26,16 @@ function checkAnalyzer(field: FieldSchema): void {
     refuse(
       `field ${field.name} which has enable_match or is input of BM25 function must also enable_analyzer`,
     );
-  const sent = hasAnalyzer
-    ? 'enable_analyzer'
-    : analyzerKeys.find((key) => typeParam(field, key) !== undefined);
-  if (sent === undefined) return;
-  if (field.dataType !== DataType.VarChar)
+  if (!hasAnalyzer) {
+    const sent = analyzerKeys.find((key) => typeParam(field, key) !== undefined);
+    if (sent !== undefined)
+      refuse(`${sent} of field ${field.name} needs enable_analyzer beside it; set it to true`);
+    return;
+  }
+  if (field.dataType !== DataType.VarChar && field.dataType !== DataType.Text)
     refuse(
-      `can not enable analyzer on field ${field.name} of type ${dataTypeName(field.dataType)}, only VarChar has one`,
+      `can not enable analyzer on field ${field.name} of type ${dataTypeName(field.dataType)}, only VarChar and Text have one`,
     );
-  throw new ElanusError(
-    'unsupported',
-    `${sent} of field ${field.name} is not supported in this version: texts are not analyzed; leave analyzers and enable_match out`,
-  );
 }
 
 function flagOf(field: FieldSchema, key: (typeof flagKeys)[number]): boolean {

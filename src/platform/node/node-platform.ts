@@ -25,6 +25,7 @@ import { TextMetrics } from '#platform/text-metrics.js';
 import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { NodePasswords } from './node-passwords.js';
+import { provideTextPackages } from './node-text-packages.js';
 import { nodeClock, nodeTimers } from './node-time.js';
 import { NodeWorkers } from './node-workers.js';
 
@@ -43,6 +44,7 @@ export interface NodePlatformOptions {
 
 /** @throws folder_in_use when another opener holds the data folder, folder_unusable when it cannot be one */
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
+  provideTextPackages();
   const logger = new ConsoleLogger(options.logLevel ?? 'info');
   const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
   // After the folder is known to be ours: a file in it that came first would make a new folder look like somebody else's.

@@ -17,6 +17,7 @@ import { PartitionMethods } from '#roles/proxy/partitions/partition-methods.js';
 import { QueryMethods } from '#roles/proxy/query/query-methods.js';
 import { ReplicationMethods } from '#roles/proxy/replication/replication-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
+import { AnalyzerMethods } from '#roles/proxy/text/analyzer-methods.js';
 import { BackupMethods } from '#roles/proxy/users/backup-methods.js';
 import { CredentialMethods } from '#roles/proxy/users/credential-methods.js';
 import { GrantMethods } from '#roles/proxy/users/grant-methods.js';
@@ -47,6 +48,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new FlushAllMethods(parts),
     ...new SearchMethods(parts),
     ...new QueryMethods(parts),
+    ...new AnalyzerMethods(parts),
     ...new ImportMethods(parts),
     ...new CompactionMethods(parts),
     ...new SessionMethods(parts),

@@ -11,7 +11,6 @@ const namespaces = without('namespaces');
 const tagsOfUsers = without('tags of users');
 const policiesForRows = without('policies for rows');
 const replication = without('replication');
-const textAnalyzers = without('text analyzers');
 const fileResources = without('file resources');
 const snapshots = without('snapshots');
 const externalCollections = without('external collections');
@@ -31,7 +30,6 @@ export const unsupportedMethods = {
   calcDistance: without('distances between vectors that are sent'),
   describeSegmentIndexData: without('drawings of the inside of indexes'),
   replicateMessage: replication,
-  runAnalyzer: textAnalyzers,
   addFileResource: fileResources,
   removeFileResource: fileResources,
   listFileResources: fileResources,
@@ -45,7 +43,7 @@ export const unsupportedMethods = {
   getReplicateInfo: replication,
   createReplicateStream: replication,
   dumpMessages: replication,
-  computePhraseMatchSlop: textAnalyzers,
+  computePhraseMatchSlop: without('phrases with a slop that is asked for'),
   createSnapshot: snapshots,
   dropSnapshot: snapshots,
   listSnapshots: snapshots,

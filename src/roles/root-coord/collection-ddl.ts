@@ -16,6 +16,7 @@ import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { checkAnalyzers } from '#text/field-analyzers.js';
 import { CreateBatches } from './create-batches.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION } from './ddl-parts.js';
 import type { PartitionDdl } from './partition-ddl.js';
@@ -43,6 +44,7 @@ export class CollectionDdl {
     checkName('collection', request.collectionName);
     const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
     const schema = parseCollectionSchema(request.schema, { ...request, zone });
+    checkAnalyzers(schema.fields);
     return this.#locks.collection({ database, name: request.collectionName }, async () => {
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && isCreated(existing)) {

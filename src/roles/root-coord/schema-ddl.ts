@@ -12,6 +12,7 @@ import {
 import type { CreatedCollection } from '#model/states/collection.js';
 import type { IndexRecord } from '#proto/elanus/data.js';
 import type { AddFields, SchemaChange } from '#proto/elanus/roles.js';
+import { checkAnalyzers } from '#text/field-analyzers.js';
 import { clearing, type DdlLocks, type DdlParts, present } from './ddl-parts.js';
 import { newIndex, wantedIndex } from './new-index.js';
 
@@ -36,6 +37,7 @@ export class SchemaDdl {
       const indexIds = await this.#idsOfIndexes(request);
       const record = catalog.resolve(collectionRef);
       const changed = changedBy(record, request, indexIds);
+      checkAnalyzers(changed.schema?.fields ?? []);
       // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
       const updateTimestamp = await allocateTimestamp();
       const isVersion = changed.schema?.version !== record.schema?.version;

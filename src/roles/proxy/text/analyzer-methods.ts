@@ -1,0 +1,96 @@
+// RunAnalyzer: the tokens that an analyzer makes of texts, by its parameters or as a field of a collection has it.
+import { ElanusError } from '#base/errors.js';
+import { fieldByName } from '#model/schema/schema-view.js';
+import { Pace } from '#platform/pace.js';
+import type { CallContext } from '#platform/transport.js';
+import type { AnalyzerResult, RunAnalyzerRequest } from '#proto/milvus/milvus.js';
+import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import type { Analyzer } from '#text/analyzer.js';
+import { analyzerOf } from '#text/analyzer-params.js';
+import { fieldAnalyzers, hasAnalyzer } from '#text/field-analyzers.js';
+import { termHash } from '#text/term-hash.js';
+import { Utf8Offsets } from '#text/utf8-offsets.js';
+
+type AnalyzerParts = Pick<ProxyParts, 'access' | 'platform'>;
+
+const TEXTS_MAX = 16_384;
+
+export class AnalyzerMethods {
+  readonly #parts: AnalyzerParts;
+
+  constructor(parts: AnalyzerParts) {
+    this.#parts = parts;
+  }
+
+  readonly runAnalyzer: PublicHandler<'runAnalyzer'> = async (request, context) => {
+    const { placeholder } = request;
+    if (placeholder.length > TEXTS_MAX)
+      throw new ElanusError(
+        'parameter_too_large',
+        `RunAnalyzer has ${placeholder.length} texts, expected at most ${TEXTS_MAX}`,
+      );
+    const analyzers = await this.#analyzers(request, context);
+    const pace = new Pace(this.#parts.platform, context);
+    const utf8 = new TextDecoder();
+    const results: AnalyzerResult[] = [];
+    for (const [at, bytes] of placeholder.entries()) {
+      const analyzer = analyzers[at % analyzers.length];
+      if (analyzer !== undefined) results.push(analyzed(analyzer, utf8.decode(bytes), request));
+      if (pace.isDue) await pace.rest();
+    }
+    return { results };
+  };
+
+  /** One for all texts, or one for each. */
+  async #analyzers(request: RunAnalyzerRequest, context: CallContext): Promise<readonly Analyzer[]> {
+    const { collectionName, fieldName, analyzerNames, analyzerParams, placeholder } = request;
+    if (collectionName === '') {
+      if (analyzerNames.length > 0 || fieldName !== '')
+        throw new ElanusError(
+          'invalid_parameter',
+          'run analyzer: field_name and analyzer_names need a collection_name beside them: invalid parameter',
+        );
+      return [analyzerOf(analyzerParams)];
+    }
+    if (analyzerParams !== '')
+      throw new ElanusError(
+        'invalid_parameter',
+        'run analyzer: analyzer_params and collection_name are both set, expected one of them: invalid parameter',
+      );
+    const { schema } = await this.#parts.access.open(request, context);
+    const field = fieldByName(schema, fieldName);
+    if (field === undefined)
+      throw new ElanusError('invalid_parameter', `field ${fieldName} not exist: invalid parameter`);
+    if (!hasAnalyzer(field))
+      throw new ElanusError(
+        'invalid_parameter',
+        `run analyzer: field ${fieldName} has no analyzer, expected one with enable_analyzer: invalid parameter`,
+      );
+    const analyzers = fieldAnalyzers(field);
+    if (analyzerNames.length === 0) return [analyzers.of(undefined)];
+    if (analyzerNames.length > 1 && analyzerNames.length !== placeholder.length)
+      throw new ElanusError(
+        'invalid_parameter',
+        `run analyzer: ${analyzerNames.length} analyzer_names for ${placeholder.length} texts, expected one, or one for each: invalid parameter`,
+      );
+    return analyzerNames.map((name) => analyzers.named(name));
+  }
+}
+
+/** Offsets of answers are bytes of UTF-8. */
+function analyzed(
+  analyzer: Analyzer,
+  text: string,
+  { withDetail, withHash }: RunAnalyzerRequest,
+): AnalyzerResult {
+  const offsets = withDetail ? new Utf8Offsets(text) : undefined;
+  const tokens = analyzer.tokens(text).map((token) => ({
+    token: token.text,
+    startOffset: BigInt(offsets?.of(token.begin) ?? 0),
+    endOffset: BigInt(offsets?.of(token.end) ?? 0),
+    position: BigInt(withDetail ? token.position : 0),
+    positionLength: withDetail ? 1n : 0n,
+    hash: withHash ? termHash(token.text) : 0,
+  }));
+  return { tokens };
+}
