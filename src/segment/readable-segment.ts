@@ -1,5 +1,5 @@
 // A segment as reads see it, growing or sealed.
-import { expiredUntil, type ReadTime, readTimeOf, timestampOf } from '#base/read-time.js';
+import { type ReadTime, readTimeAt, timestampOf } from '#base/read-time.js';
 import type { SegmentData } from './segment-data.js';
 
 export interface ReadableSegment {
@@ -10,4 +10,4 @@ export interface ReadableSegment {
 }
 
 export const readTsFor = ({ commitTimestamp }: ReadableSegment, readTs: ReadTime): ReadTime =>
-  commitTimestamp > timestampOf(readTs) ? readTimeOf(commitTimestamp, expiredUntil(readTs)) : readTs;
+  commitTimestamp > timestampOf(readTs) ? readTimeAt(commitTimestamp, readTs) : readTs;

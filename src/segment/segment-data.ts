@@ -24,6 +24,7 @@ import { JsonPaths } from '#segment/filters/json-paths.js';
 import { SealedParts } from '#segment/filters/sealed-parts.js';
 import type { SegmentStatistics } from '#segment/filters/segment-statistics.js';
 import { BatchAppend } from './batch-append.js';
+import { RowsWithExpiry } from './expiring-rows.js';
 import { OrderedRows } from './ordered-rows.js';
 import { RowFetch } from './row-fetch.js';
 
@@ -65,6 +66,8 @@ export class SegmentData {
   readonly jsonPaths = new JsonPaths();
   /** Excluded rows of each vector field that was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
+  /** By field: rows that expire at the times which it says. */
+  readonly #expiries = new Map<bigint, RowsWithExpiry>();
   #isReleased = false;
   #sealed: SealedParts | undefined;
 
@@ -81,7 +84,19 @@ export class SegmentData {
     this.#rows.versions.setCommit(commitTimestamp);
     this.#appends = new BatchAppend({ segmentId: id, fields: this.#fields, rows: this.#rows });
     this.#copies = new RowFetch(this.#fields, this.#rows.versions);
+    this.#rows.versions.setExpiring((fieldId) => this.#expiring(fieldId));
     this.ordered = new OrderedRows(keys, this.#rows.versions);
+  }
+
+  #expiring(fieldId: bigint): RowsWithExpiry {
+    const known = this.#expiries.get(fieldId);
+    if (known !== undefined) return known;
+    const made = new RowsWithExpiry(
+      (rowCount) => this.scalars(fieldId, 0, rowCount),
+      () => this.rowCount,
+    );
+    this.#expiries.set(fieldId, made);
+    return made;
   }
 
   get schema(): CollectionSchema {
@@ -120,6 +135,7 @@ export class SegmentData {
       else vectors += store.bytes - store.indexBytes;
     }
     for (const excluded of this.#excluded.values()) rows += excluded.bytes;
+    for (const expiries of this.#expiries.values()) rows += expiries.bytes;
     const keys = this.#rows.indexBytes + this.ordered.bytes + (this.#sealed?.statistics?.bytes ?? 0);
     return { rows, vectors, keys, indexes };
   }

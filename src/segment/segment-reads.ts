@@ -60,7 +60,7 @@ export async function retrieveFromSegments(
   schema: CollectionSchema,
   pace: Pace,
 ): Promise<Retrieved> {
-  const readTs = readTimeOf(readTimestamp, request.expiredUntil);
+  const readTs = readTimeOf(readTimestamp, request);
   const keys = request.filter === undefined ? undefined : filterKeys(request.filter);
   const negated = request.filter?.negated ?? false;
   const predicate = sentPredicate(request.textFilter, schema);

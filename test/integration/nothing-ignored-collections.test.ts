@@ -32,7 +32,20 @@ describe('nothing that a definition says is ignored', () => {
   });
   const withField = (more: object) => ({ fields: [...fields.slice(0, 2), { ...fields[2], ...more }] });
   test.each<[what: string, properties: object, schema: object, code: number, text: string]>([
-    ['a field of times in the schema', {}, { properties: pairs({ ttl_field: 't' }) }, 3000, 'ttl_field'],
+    [
+      'a field of times that is none, in the schema',
+      {},
+      { properties: pairs({ ttl_field: 't' }) },
+      1100,
+      'ttl field must be timestamptz, field name = t',
+    ],
+    [
+      'a field of times that is not there',
+      { ttl_field: 'x' },
+      {},
+      1100,
+      'ttl field name x not found in schema',
+    ],
     [
       'a time to live that is none',
       { 'collection.ttl.seconds': 'abc' },
@@ -47,7 +60,7 @@ describe('nothing that a definition says is ignored', () => {
       1100,
       'collection TTL is out of range, expect [-1, 3155760000], got -2',
     ],
-    ['a field of times', { ttl_field: 't' }, {}, 3000, 'ttl_field'],
+    ['a field of times', { ttl_field: 't' }, {}, 1100, 'ttl field'],
     [
       'a timezone',
       { timezone: 'Mars/Phobos' },

@@ -119,6 +119,7 @@ export async function createLoaded(
     readonly shards?: number;
     readonly fields?: object[];
     readonly dynamic?: boolean;
+    readonly properties?: Record<string, string | number>;
   } = {},
 ): Promise<void> {
   await mustSucceed(
@@ -127,6 +128,7 @@ export async function createLoaded(
       fields: [keyField, vectorField, ...((options.fields ?? []) as (typeof keyField)[])],
       enable_dynamic_field: options.dynamic ?? false,
       shards_num: options.shards ?? 1,
+      ...(options.properties && { properties: options.properties }),
     }),
   );
   await mustSucceed(

@@ -85,7 +85,8 @@ const checkIsolation: PropertyCheck = (value, schema) => {
 
 const collectionRules: readonly PropertyRule[] = [
   { key: /^collection\.ttl\.seconds$/, check: checkTtl },
-  { key: /^ttl_field$/, check: never('rows expire by the time at which they were written') },
+  // Which needs the schema and the other properties as they will be: `checkExpiry`.
+  { key: /^ttl_field$/, check: kept },
   { key: /^timezone$/, check: checkTimezone },
   { key: /^allow_insert_auto_id$/, check: hintFlag('allow_insert_auto_id') },
   { key: /^partitionkey\.isolation$/, check: checkIsolation },

@@ -19,6 +19,7 @@ import {
   compactSegments,
   spreadDeletes,
 } from '#roles/data-node/compaction/compact-segments.js';
+import { expiryQuantiles, readOwnExpiries } from '#roles/data-node/compaction/own-expiries.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/files/insert-log.js';
 import { isScalarField, writeScalarIndex } from '#segment/files/scalar-index-files.js';
@@ -101,6 +102,11 @@ export class DataNode {
       if (schema === undefined || segment === undefined)
         throw new ElanusError('missing_parameter', 'spreadDeletes: no segment or schema given');
       return { file: await spreadDeletes(this.#compactionParts(signal), { ...asked, segment, schema }) };
+    },
+    readExpiries: async ({ schema, segment, fieldId }) => {
+      if (schema === undefined || segment === undefined)
+        throw new ElanusError('missing_parameter', 'readExpiries: no segment or schema given');
+      return { micros: expiryQuantiles(await readOwnExpiries(this.#platform, segment, schema, fieldId)) };
     },
   };
 

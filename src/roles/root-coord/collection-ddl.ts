@@ -3,6 +3,7 @@
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
+import { checkExpiry } from '#model/properties/time-to-live.js';
 import { checkName } from '#model/schema/names.js';
 import { sameSchema } from '#model/schema/same-schema.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
@@ -45,6 +46,7 @@ export class CollectionDdl {
     const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
     const schema = parseCollectionSchema(request.schema, { ...request, zone });
     checkAnalyzers(schema.fields);
+    checkExpiry(propertiesOf(schema, request), schema);
     return this.#locks.collection({ database, name: request.collectionName }, async () => {
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && isCreated(existing)) {

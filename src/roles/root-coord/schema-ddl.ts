@@ -1,6 +1,8 @@
 // Changes the fields of collections that have rows. A change is one record: from there every request is checked against the new schema, and
 // names its version; who holds an older one fetches it (ADR 0037). Indexes of a dropped field go in the same record, their files after it.
 import { assert, assertNever, must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
+import { expiryFieldOf } from '#model/properties/time-to-live.js';
 import { withFieldProperties } from '#model/schema/field-properties.js';
 import {
   largestFieldId,
@@ -84,6 +86,7 @@ function changedBy(
     }
     case 'dropField': {
       const { columnIds, ...after } = withoutField(before, change.value);
+      refuseExpiryField(record, schema, columnIds);
       return { ...after, indexes: indexes.filter(({ fieldId }) => !columnIds.includes(fieldId)) };
     }
     case 'alterField':
@@ -91,6 +94,19 @@ function changedBy(
     default:
       return assertNever(change);
   }
+}
+
+/** Rows would never expire from then on, without anybody having asked for that. */
+function refuseExpiryField(
+  { properties }: CreatedCollection,
+  schema: VersionedSchema['schema'],
+  columnIds: readonly bigint[],
+): void {
+  if (!columnIds.includes(expiryFieldOf(properties, schema))) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `cannot drop ttl field: ${properties.ttl_field}; take the property ttl_field back first: invalid parameter`,
+  );
 }
 
 /** Fields that come with an index have it from the same record on. */

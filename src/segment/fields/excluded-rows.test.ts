@@ -18,7 +18,7 @@ describe('rows that do not count', () => {
         versions.delete(nextBelow(random, rowCount), BigInt(nextBelow(random, 400)));
       for (let i = nextBelow(random, 20); i > 0; i--) {
         const row = nextBelow(random, rowCount);
-        versions.supersede(row, BigInt(row + 1 + nextBelow(random, rowCount)));
+        versions.supersede(row, row + 1, BigInt(row + 1 + nextBelow(random, rowCount)));
       }
       const nullBits =
         nextBelow(random, 2) === 0

@@ -21,7 +21,7 @@ it('hides what was written at or before the bound, whatever else is hidden', () 
       [50n, 49n],
       [50n, 20n],
     ] as const) {
-      const time = readTimeOf(at, until);
+      const time = readTimeOf(at, { expiredUntil: until, expiryField: 0n, expiryMicros: 0n });
       const expected = times.map((_, row) => versions.isVisible(row, at) && versions.writtenAt(row) > until);
       const bits = versions.hiddenBits(time);
       expect(times.map((_, row) => versions.isVisible(row, time))).toEqual(expected);

@@ -45,8 +45,8 @@ export class KeyedRows {
     const { versions } = this;
     const timestamp = versions.writtenAt(row);
     for (let older = firstOlder; older >= 0; older = this.#index.older(older)) {
-      if (versions.writtenAt(older) > timestamp) versions.supersede(row, versions.writtenAt(older));
-      else versions.supersede(older, timestamp);
+      if (versions.writtenAt(older) > timestamp) versions.supersede(row, older, versions.writtenAt(older));
+      else versions.supersede(older, row, timestamp);
       // In the order of a log, those before it are superseded already.
       if (versions.isSorted) return;
     }

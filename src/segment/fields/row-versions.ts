@@ -3,10 +3,25 @@
 // key in the segment was written by then: a read answers one row a key, while `count(*)` counts every row that lives. Who deletes the newest
 // row of a key deletes the older ones too, so a superseded row never comes back. What is superseded follows from the rows; no file names it.
 import { bytesForBits } from '#base/bytes.js';
-import { expiredUntil, type ReadTime, timestampOf } from '#base/read-time.js';
+import {
+  type ExpiringTime,
+  expiredUntil,
+  type OwnExpiry,
+  type ReadTime,
+  timestampOf,
+} from '#base/read-time.js';
 import type { Timestamp } from '#base/timestamp.js';
 
 const TIMESTAMP_MAX = (1n << 64n) - 1n;
+
+/** Rows that expire at a time that a field of theirs says, in microseconds since 1970. */
+export interface ExpiringRows {
+  isExpired(row: number, micros: bigint): boolean;
+  /** Whether any has. */
+  hasExpired(micros: bigint): boolean;
+  /** Sets the bits of those that have. */
+  hideExpired(bits: Uint8Array, micros: bigint): void;
+}
 
 export class RowVersions {
   rowCount = 0;
@@ -22,7 +37,10 @@ export class RowVersions {
   #lastDelete: Timestamp = 0n;
   /** By row: when the next row of its key was written. Without the rows that were deleted by then, which is all that an upsert leaves. */
   readonly #supersededAt = new Map<number, Timestamp>();
+  /** By row: the next row of its key. What expired at its own time supersedes nothing, as it may be gone from the files. */
+  readonly #supersededBy = new Map<number, number>();
   #lastSuperseded: Timestamp = 0n;
+  #expiring: ((fieldId: bigint) => ExpiringRows) | undefined;
   #changeCount = 0;
   /** Bit set: deleted or superseded at any time. */
   #hiddenBits = new Uint8Array(8);
@@ -35,7 +53,7 @@ export class RowVersions {
     return (
       this.#written.byteLength +
       this.#hiddenBits.length +
-      (this.#deletedAt.size + this.#supersededAt.size) * 48
+      (this.#deletedAt.size + this.#supersededAt.size + this.#supersededBy.size) * 48
     );
   }
 
@@ -60,6 +78,11 @@ export class RowVersions {
 
   get isSorted(): boolean {
     return this.#isSorted || this.#commit !== 0n;
+  }
+
+  /** Where rows that expire at times of their own are asked for. */
+  setExpiring(expiring: (fieldId: bigint) => ExpiringRows): void {
+    this.#expiring = expiring;
   }
 
   /** Not 0: every row counts as written then. */
@@ -138,19 +161,23 @@ export class RowVersions {
     this.#deletedAt.set(row, timestamp);
     this.#changeCount++;
     if (timestamp > this.#lastDelete) this.#lastDelete = timestamp;
-    if (timestamp <= (this.#supersededAt.get(row) ?? 0n)) this.#supersededAt.delete(row);
+    if (timestamp <= (this.#supersededAt.get(row) ?? 0n)) {
+      this.#supersededAt.delete(row);
+      this.#supersededBy.delete(row);
+    }
     if (known !== undefined) return 'kept';
     setBit(this.#hiddenBits, row);
     return 'deleted';
   }
 
-  /** A newer row of the same key was written at `timestamp`, at or after this one. */
-  supersede(row: number, timestamp: Timestamp): void {
+  /** The row `by` of the same key was written at `timestamp`, at or after this one. */
+  supersede(row: number, by: number, timestamp: Timestamp): void {
     const deleted = this.#deletedAt.get(row);
     if (deleted !== undefined && deleted <= timestamp) return;
     const known = this.#supersededAt.get(row);
     if (known !== undefined && known <= timestamp) return;
     this.#supersededAt.set(row, timestamp);
+    this.#supersededBy.set(row, by);
     this.#changeCount++;
     if (timestamp > this.#lastSuperseded) this.#lastSuperseded = timestamp;
     setBit(this.#hiddenBits, row);
@@ -160,13 +187,32 @@ export class RowVersions {
   lives(row: number, time: ReadTime): boolean {
     const written = this.writtenAt(row);
     const readTs = timestampOf(time);
-    if (written > readTs || (typeof time !== 'bigint' && written <= time.expiredUntil)) return false;
+    if (written > readTs || (typeof time !== 'bigint' && this.#isExpired(row, written, time))) return false;
     const deleted = this.#deletedAt.get(row);
     return deleted === undefined || deleted > readTs;
   }
 
+  #isExpired(row: number, written: Timestamp, { expiredUntil: until, own }: ExpiringTime): boolean {
+    return written <= until || this.#isExpiredOwn(row, own);
+  }
+
+  #isExpiredOwn(row: number, own: OwnExpiry | undefined): boolean {
+    return own !== undefined && this.#expiring?.(own.fieldId).isExpired(row, own.micros) === true;
+  }
+
   isVisible(row: number, time: ReadTime): boolean {
-    return this.lives(row, time) && !this.#isSuperseded(row, timestampOf(time));
+    return this.lives(row, time) && !this.#isHiddenByNewer(row, time);
+  }
+
+  #isHiddenByNewer(row: number, time: ReadTime): boolean {
+    const readTs = timestampOf(time);
+    const own = typeof time === 'bigint' ? undefined : time.own;
+    for (let older = row; this.#isSuperseded(older, readTs); ) {
+      const newer = this.#supersededBy.get(older);
+      if (newer === undefined || !this.#isExpiredOwn(newer, own)) return true;
+      older = newer;
+    }
+    return false;
   }
 
   /** Rows that share a commit timestamp were written at once: of one key the last is the newest from then on. */
@@ -182,8 +228,19 @@ export class RowVersions {
   }
 
   #hasExpired(time: ReadTime): boolean {
-    const until = expiredUntil(time);
-    return until > 0n && this.rowCount > 0 && this.from <= until;
+    if (typeof time === 'bigint' || this.rowCount === 0) return false;
+    return this.#hasOutlived(time.expiredUntil) || this.#ownExpired(time) !== undefined;
+  }
+
+  #hasOutlived(until: Timestamp): boolean {
+    return until > 0n && this.from <= until;
+  }
+
+  /** Undefined: no row has come to its own time. */
+  #ownExpired(time: ReadTime): ExpiringRows | undefined {
+    if (typeof time === 'bigint' || time.own === undefined) return undefined;
+    const expiring = this.#expiring?.(time.own.fieldId);
+    return expiring?.hasExpired(time.own.micros) === true ? expiring : undefined;
   }
 
   /** A time that sees all. */
@@ -206,8 +263,16 @@ export class RowVersions {
     }
     for (let row = this.#firstAfter(readTs); row < this.rowCount; row++)
       if (this.writtenAt(row) > readTs) setBit(bits, row);
-    if (this.#hasExpired(time)) this.#hideExpired(bits, expiredUntil(time));
+    if (this.#hasOutlived(expiredUntil(time))) this.#hideExpired(bits, expiredUntil(time));
+    if (typeof time !== 'bigint' && time.own !== undefined) this.#hideOwnExpired(bits, time, time.own);
     return bits;
+  }
+
+  #hideOwnExpired(bits: Uint8Array, time: ReadTime, { micros }: OwnExpiry): void {
+    const expiring = this.#ownExpired(time);
+    if (expiring === undefined) return;
+    expiring.hideExpired(bits, micros);
+    for (const row of this.#supersededAt.keys()) if (this.isVisible(row, time)) clearBit(bits, row);
   }
 
   #hideExpired(bits: Uint8Array, until: Timestamp): void {
@@ -227,11 +292,7 @@ export class RowVersions {
   /** Rows that live, each row of a key. */
   liveCount(time: ReadTime): number {
     if (this.seesAll(time)) return this.rowCount - this.#deletedAt.size;
-    if (this.#hasExpired(time)) {
-      let living = 0;
-      for (let row = 0; row < this.rowCount; row++) if (this.lives(row, time)) living++;
-      return living;
-    }
+    if (this.#hasExpired(time)) return this.rowCount - countBits(this.deadBits(time));
     const readTs = timestampOf(time);
     const first = this.#firstAfter(readTs);
     let count = first;

@@ -109,7 +109,7 @@ class SegmentsSearch {
       (segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId),
     );
     this.#request = request;
-    this.#readTs = readTimeOf(readTimestamp, request.expiredUntil);
+    this.#readTs = readTimeOf(readTimestamp, request);
     this.#call = call;
     this.#metric = metric;
     const { radius, rangeFilter } = request;

@@ -2,9 +2,9 @@
 // before that. Nothing of it is durable: a compaction that a crash ends is found worth doing again, and what it wrote is an orphan.
 import { deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { timeToLive } from '#model/properties/time-to-live.js';
+import { expiryFieldOf, microsOf, timeToLive } from '#model/properties/time-to-live.js';
 import { isLiveJob } from '#model/states/import-job.js';
-import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
+import { type FlushedSegment, isFlushed, rowsFrom, rowsTo } from '#model/states/segment.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan-deletes.js';
@@ -12,6 +12,7 @@ import { planForced, planMerges } from '#roles/data-coord/compaction/plans/plan-
 import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
 import { type CompactionJob, CompactionJobs, type WantedCompaction } from './compaction-jobs.js';
 import { type PlanContext, type PlanParts, retireDeletes, runPlan } from './run-plan.js';
+import { SegmentExpiries } from './segment-expiries.js';
 
 export interface CompactionSettings {
   /** Whether segments are merged without being asked. */
@@ -51,6 +52,7 @@ export class Compactor {
   readonly #forced: CompactionJob[] = [];
   readonly #busy = new Set<bigint>();
   readonly #timers = new Map<bigint, Timer>();
+  readonly #expiries = new SegmentExpiries();
   readonly #closing = new AbortController();
   #check: Timer | undefined;
   #running: Promise<void> | undefined;
@@ -161,7 +163,7 @@ export class Compactor {
       for (const { vchannel } of catalog.channelsOf(collectionId)) await this.#retire(collectionId, vchannel);
       const { collection, context } = await this.#described(collectionId);
       if (collection.properties['collection.autocompaction.enabled'] === 'false') return;
-      const limits = { targetBytes: settings.compactedBytesMax, expiredUntil: context.expiredUntil };
+      const limits = { targetBytes: settings.compactedBytesMax, expiredShare: this.#expiredShare(context) };
       const [plan] = this.#factsOf(collectionId, this.#busy).flatMap((facts): readonly CompactionPlan[] => {
         const spread = planSpread(facts);
         const merges = planMerges(facts, limits);
@@ -212,9 +214,11 @@ export class Compactor {
     const field = major
       ? collection.schema?.fields.find(({ isClusteringKey }) => isClusteringKey)
       : undefined;
-    const { expiredUntil } = context;
-    const wanted = { sortFieldId: field?.fieldID ?? 0n, expiredUntil };
-    const limits = { targetBytes: targetBytes || this.#parts.settings.compactedBytesMax };
+    const wanted = { sortFieldId: field?.fieldID ?? 0n };
+    const limits = {
+      targetBytes: targetBytes || this.#parts.settings.compactedBytesMax,
+      expiredShare: this.#expiredShare(context),
+    };
     const isWanted = (segment: FlushedSegment): boolean =>
       (job.partitionId === 0n || job.partitionId === segment.partitionId) &&
       (job.vchannel === '' || job.vchannel === segment.vchannel) &&
@@ -276,18 +280,42 @@ export class Compactor {
   }
 
   async #described(collectionId: bigint): Promise<Described> {
-    const { peers } = this.#parts;
+    const { catalog, peers } = this.#parts;
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const { collection } = await peers.definitions.describeCollection({ id: collectionId });
     const schema = collection?.schema;
     if (collection === undefined || schema === undefined)
       throw new ElanusError('internal', 'describeCollection answered without a collection');
     const ttl = timeToLive(collection.properties);
-    const expiry =
-      ttl === 0n || ttl >= timestamp
-        ? { expiredUntil: 0n, expiredAt: 0n }
-        : { expiredUntil: timestamp - ttl, expiredAt: timestamp };
-    return { collection, context: { schema, ...expiry, signal: this.#closing.signal } };
+    const expiryField = expiryFieldOf(collection.properties, schema);
+    const { signal } = this.#closing;
+    if (expiryField !== 0n) {
+      this.#expiries.forget((id) => catalog.segments.has(id));
+      const flushed = catalog.segmentsOf(collectionId).filter(isFlushed);
+      await this.#expiries.learn(this.#parts, flushed, { schema, fieldId: expiryField }, signal);
+    }
+    const context = {
+      schema,
+      signal,
+      expiredAt: timestamp,
+      expiredUntil: ttl === 0n || ttl >= timestamp ? 0n : timestamp - ttl,
+      expiryField,
+      expiryMicros: expiryField === 0n ? 0n : microsOf(timestamp),
+    };
+    return { collection, context };
+  }
+
+  /** Which part of a segment has expired, as far as is known without a look at its rows. */
+  #expiredShare({
+    expiredUntil,
+    expiryField,
+    expiryMicros,
+  }: PlanContext): (segment: FlushedSegment) => number {
+    return (segment) => {
+      if (rowsTo(segment) <= expiredUntil) return 1;
+      const own = expiryField === 0n ? 0 : this.#expiries.expiredShare(segment.id, expiryMicros);
+      return Math.max(own, rowsFrom(segment) <= expiredUntil ? Number.EPSILON : 0);
+    };
   }
 
   /** Rows of an import can be compacted once the checkpoint has come to its commit, which without writes takes a seal. */

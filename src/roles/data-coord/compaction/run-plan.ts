@@ -39,6 +39,9 @@ export interface PlanContext {
   /** Rows written then or before have outlived their time to live, reckoned at `expiredAt`; 0n: rows do not expire. */
   readonly expiredUntil: bigint;
   readonly expiredAt: bigint;
+  /** Rows whose value of this field is then or before have expired; 0n: there is no such field. */
+  readonly expiryField: bigint;
+  readonly expiryMicros: bigint;
   readonly signal: AbortSignal;
 }
 
@@ -64,7 +67,7 @@ export function runPlan(
 async function merge(
   parts: PlanParts,
   plan: MergePlan,
-  { schema, expiredUntil, expiredAt, signal }: PlanContext,
+  { schema, expiredUntil, expiredAt, expiryField, expiryMicros, signal }: PlanContext,
 ): Promise<readonly FlushedSegment[]> {
   const { peers, platform, catalog } = parts;
   const { segments, unchanged, readableFrom } = await peers.dataNode.compactSegments(
@@ -75,6 +78,8 @@ async function merge(
       deletesAppliedUntil: plan.appliedUntil,
       expiredUntil,
       expiredAt,
+      expiryField,
+      expiryMicros,
       targetBytes: BigInt(plan.targetBytes),
       sortFieldId: plan.sortFieldId,
     },

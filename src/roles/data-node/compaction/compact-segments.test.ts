@@ -65,7 +65,14 @@ function world() {
 }
 
 const nothing = {
-  ...{ deleteSegments: [], deletesAppliedUntil: 500n, expiredUntil: 0n, expiredAt: 0n },
+  ...{
+    deleteSegments: [],
+    deletesAppliedUntil: 500n,
+    expiredUntil: 0n,
+    expiredAt: 0n,
+    expiryField: 0n,
+    expiryMicros: 0n,
+  },
   ...{ targetBytes: 1n << 40n, sortFieldId: 0n },
 };
 const schema = testSchema();
@@ -157,6 +164,34 @@ describe('compactSegments', () => {
     const expired = { expiredUntil: 100n, expiredAt: 400n };
     const { segments } = await there.compact({ schema, sources: [source], ...expired });
     expect(segments).toMatchObject([{ rowCount: 1n, timestampFrom: 101n, readableFrom: 400n }]);
+  });
+
+  it('takes out rows that expired at their own time, nulls and rows older than the field never', async () => {
+    const there = world();
+    const timed = CollectionSchema.fromPartial({
+      ...schema,
+      fields: [
+        ...schema.fields,
+        { fieldID: 150n, name: 'until', dataType: DataType.Timestamptz, nullable: true },
+      ],
+    });
+    const times = { ...columnFromInt64(150n, [5n, 6n, 0n, 7n]), dataType: DataType.Timestamptz };
+    const rows = rowsOf([1n, 2n, 3n, 4n]);
+    const valid = Uint8Array.of(1, 1, 0, 1);
+    const batch = { ...rows, columns: [...rows.columns, { ...times, valid }] };
+    const source = await there.run(there.flushed(timed, batch, [100n, 101n, 102n, 103n]));
+    const older = await there.run(there.flushed(schema, rowsOf([9n]), [90n]));
+    const expiry = { expiredAt: 400n, expiryField: 150n };
+    const sources = [source, older];
+    const { segments, readableFrom } = await there.compact({
+      ...{ schema: timed, sources, ...expiry, expiryMicros: 6n },
+    });
+    expect(readableFrom).toBe(400n);
+    expect(segments).toMatchObject([{ rowCount: 3n }]);
+    const all = await linesOf(there, sources, timed);
+    expect(await linesOf(there, segments, timed)).toEqual([all[2], all[3], all[4]]);
+    const early = await there.compact({ schema: timed, sources: [source], ...expiry, expiryMicros: 4n });
+    expect(early).toEqual({ segments: [], unchanged: true, readableFrom: 0n });
   });
 
   it('gives rows of an import the time of its commit', async () => {

@@ -14,6 +14,7 @@ import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { type FieldGroup, fieldGroups, readFields, writeFields } from '#segment/files/segment-columns.js';
 import { KeyDeletes, readTimedRows, type Survivors, survivorsOf, type TimedRows } from './deleted-rows.js';
 import { type OutputRows, outputRows, rowsBySource, sortedPlaces } from './output-rows.js';
+import { readOwnExpiries } from './own-expiries.js';
 
 export interface CompactionParts {
   readonly platform: Platform;
@@ -92,7 +93,14 @@ async function readSources(
       pace,
     );
     const timed = await readTimedRows(platform, record, schema);
-    const expiry = { until: asked.expiredUntil, at: asked.expiredAt };
+    const { expiryField, expiryMicros: micros } = asked;
+    const expiry = {
+      ...{ until: asked.expiredUntil, at: asked.expiredAt },
+      own:
+        expiryField === 0n
+          ? undefined
+          : { times: await readOwnExpiries(platform, record, schema, expiryField), micros },
+    };
     sources.push({ record, timed, left: await survivorsOf(timed, [own, common], expiry, pace) });
     pace.check();
   }

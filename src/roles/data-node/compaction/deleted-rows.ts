@@ -10,6 +10,7 @@ import { ColumnStore } from '#segment/fields/column-store.js';
 import { KeyIndex } from '#segment/fields/key-index.js';
 import { type DeleteSet, readDeletes } from '#segment/files/delta-log.js';
 import { readFields } from '#segment/files/segment-columns.js';
+import { isExpired, type OwnExpiries } from './own-expiries.js';
 
 /** Rows between two looks at the clock. */
 const ROWS_BETWEEN_LOOKS = 4096;
@@ -118,10 +119,13 @@ export interface Survivors {
   readonly readableFrom: bigint;
 }
 
-/** What had outlived its time to live at `at`; both 0n: rows do not expire. */
+/** What had expired at `at`. */
 export interface Expiry {
-  readonly until: bigint;
   readonly at: bigint;
+  /** What was written then or before; 0n: nothing. */
+  readonly until: bigint;
+  /** Rows that name a time of their own: those at or before `micros`. */
+  readonly own: { readonly times: OwnExpiries; readonly micros: bigint } | undefined;
 }
 
 export async function survivorsOf(
@@ -131,6 +135,7 @@ export async function survivorsOf(
   pace: Pace,
 ): Promise<Survivors> {
   const rows = new Uint32Array(times.length);
+  const { own } = expiry;
   const used = deletes.filter(({ size }) => size > 0);
   let count = 0;
   let readableFrom = 0n;
@@ -138,7 +143,7 @@ export async function survivorsOf(
     if (row % ROWS_BETWEEN_LOOKS === 0 && pace.isDue) await pace.rest();
     const written = times[row] as bigint;
     const gone =
-      written <= expiry.until
+      written <= expiry.until || (own !== undefined && isExpired(own.times, row, own.micros))
         ? expiry.at
         : used.reduce((first, one) => earlier(first, one.firstAfter(keys, row, written)), 0n);
     if (gone === 0n) rows[count++] = row;

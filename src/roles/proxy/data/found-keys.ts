@@ -5,7 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import type { DeleteRequest } from '#proto/milvus/milvus.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { expiredUntil, readScope } from '#roles/proxy/reads/read-scope.js';
+import { expiryOf, readScope } from '#roles/proxy/reads/read-scope.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import type { FoundKeys } from './shard-writes.js';
@@ -52,7 +52,7 @@ export async function findKeys(
             atGuarantee: false,
             ignoreGrowing: false,
             schemaVersion: scope.collection.schema.version,
-            expiredUntil: expiredUntil(scope),
+            ...expiryOf(scope),
           },
           context,
         );

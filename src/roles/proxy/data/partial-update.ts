@@ -26,7 +26,7 @@ import type { UpsertRequest } from '#proto/milvus/milvus.js';
 import { type CollectionSchema, DataType, FieldPartialUpdateOp_OpType } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { expiredUntil, type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
+import { expiryOf, type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import { type ShardWrite, shardWrites } from './shard-writes.js';
 
@@ -287,7 +287,7 @@ const readRows = (
         atGuarantee: false,
         ignoreGrowing: false,
         schemaVersion: collection.schema.version,
-        expiredUntil: expiredUntil(scope),
+        ...expiryOf(scope),
       },
       context,
     ),

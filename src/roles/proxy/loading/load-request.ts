@@ -27,7 +27,11 @@ export interface FieldsWish {
 }
 
 /** That the resource group is there, query-coord checks. @throws invalid_parameter, refused, unsupported */
-export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): FieldsWish {
+export function checkLoadWishes(
+  schema: CollectionSchema,
+  wishes: LoadWishes,
+  expiryField: string | undefined,
+): FieldsWish {
   const { replicaNumber, resourceGroups, loadFields, skipLoadDynamicField, loadParams } = wishes;
   if (replicaNumber < 0) refuse(`replica number should be greater than 0, but got ${replicaNumber}`);
   if (resourceGroups.length > 1)
@@ -41,14 +45,18 @@ export function checkLoadWishes(schema: CollectionSchema, wishes: LoadWishes): F
     if (!['high', 'low'].includes(value.toLowerCase()))
       refuse(`load_priority should be high or low, but got ${value.slice(0, 64)}`);
   }
-  const leftOutFieldIds = loadFields.length === 0 ? [] : checkLoadFields(schema, loadFields);
+  const leftOutFieldIds = loadFields.length === 0 ? [] : checkLoadFields(schema, loadFields, expiryField);
   const dynamic = dynamicField(schema);
   if (skipLoadDynamicField && dynamic !== undefined) leftOutFieldIds.push(dynamic.fieldID);
   return { namesFields: loadFields.length > 0 || skipLoadDynamicField, leftOutFieldIds };
 }
 
 /** The refusals are Milvus's own. @returns fields that are not listed; the dynamic one is loaded unless it is skipped */
-function checkLoadFields(schema: CollectionSchema, names: readonly string[]): bigint[] {
+function checkLoadFields(
+  schema: CollectionSchema,
+  names: readonly string[],
+  expiryField: string | undefined,
+): bigint[] {
   const known = new Set([...ownNames(schema), ...schema.fields.map((field) => field.name)]);
   // Who lists a struct array lists its columns.
   const listed = new Set([
@@ -73,6 +81,9 @@ function checkLoadFields(schema: CollectionSchema, names: readonly string[]): bi
   const clusteringKey = schema.fields.find((field) => field.isClusteringKey)?.name;
   if (clusteringKey !== undefined && !listed.has(clusteringKey)) {
     refuse(`load field list ${list} does not contain clustering key field ${clusteringKey}`);
+  }
+  if (expiryField !== undefined && !listed.has(expiryField)) {
+    refuse(`load field list ${list} does not contain ttl field ${expiryField}`);
   }
   return schema.fields
     .filter((field) => !field.isDynamic && !listed.has(field.name))

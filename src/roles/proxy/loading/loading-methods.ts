@@ -88,7 +88,7 @@ export class LoadingMethods {
     const collection = await access.open(request, context);
     const collectionId = collection.record.id;
     refusePartitionNames(collection, partitionNames, 'load');
-    const fields = checkLoadWishes(collection.schema, request);
+    const fields = checkLoadWishes(collection.schema, request, collection.record.properties.ttl_field);
     const state = await queryCoord.loadState({ collectionId }, context);
     if (request.refresh && !state.known) {
       throw new ElanusError(

@@ -2,7 +2,7 @@
 import type { CallContext } from '#platform/transport.js';
 import type { ShardRetrieveRequest, ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { expiredUntil } from '#roles/proxy/reads/read-scope.js';
+import { expiryOf } from '#roles/proxy/reads/read-scope.js';
 import { whole } from '#rpc/service.js';
 import { aggregationOf } from './aggregate-answer.js';
 import type { CheckedQuery } from './query-request.js';
@@ -33,7 +33,7 @@ export function retrieveFromShards(
           ignoreGrowing: query.ignoreGrowing,
           explain: query.explain,
           schemaVersion: scope.collection.schema.version,
-          expiredUntil: expiredUntil(scope, query.isIterator ? query.guaranteeTimestamp : 0n),
+          ...expiryOf(scope, query.isIterator ? query.guaranteeTimestamp : 0n),
         }),
         context,
       ),

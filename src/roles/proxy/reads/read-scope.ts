@@ -1,6 +1,7 @@
 // What a read covers: the collection, once it is served, and the partitions of it that are loaded or named.
 import { ElanusError } from '#base/errors.js';
-import { timeToLive } from '#model/properties/time-to-live.js';
+import type { AskedExpiry } from '#base/read-time.js';
+import { expiryFieldOf, microsOf, timeToLive } from '#model/properties/time-to-live.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
@@ -17,6 +18,8 @@ export interface ReadScope {
   readonly lacksFields: boolean;
   /** 0n: rows do not expire. */
   readonly timeToLive: bigint;
+  /** The field that says when a row expires; 0n: none does. */
+  readonly expiryField: bigint;
   /** When the read began; known where rows expire. */
   readonly begunAt: bigint;
 }
@@ -47,10 +50,18 @@ export async function readScope(
     if (!loaded.includes(id))
       throw new ElanusError('collection_not_loaded', `partition not loaded[partition=${id}]; load it first`);
   }
-  const ttl = timeToLive(collection.record.properties);
+  const { properties } = collection.record;
+  const ttl = timeToLive(properties);
+  const expiryField = expiryFieldOf(properties, opened.schema);
+  if (leftOut.includes(expiryField))
+    throw new ElanusError(
+      'invalid_parameter',
+      `rows expire at the time in field ${properties.ttl_field}, and it is not loaded; load it too: invalid parameter`,
+    );
+  const expires = ttl !== 0n || expiryField !== 0n;
   // An idle shard's read timestamp stands still, the age of its rows does not.
-  const begunAt = ttl === 0n ? 0n : (await parts.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp;
-  const expiry = { timeToLive: ttl, begunAt };
+  const begunAt = expires ? (await parts.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp : 0n;
+  const expiry = { timeToLive: ttl, expiryField, begunAt };
   return named.length > 0
     ? { collection, partitionIds: named, loadedOnly: false, lacksFields, ...expiry }
     : { collection, partitionIds: [...loaded], loadedOnly: true, lacksFields, ...expiry };
@@ -68,10 +79,14 @@ function withLoadedFields(collection: OpenCollection, leftOut: readonly bigint[]
 }
 
 /**
- * Rows that were written then or before have outlived their collection's time to live; 0n: none has.
+ * Which rows have expired, as shards are asked.
  * @param pinnedAt of a read of the rows as they were then, which sees those that had not expired then
  */
-export function expiredUntil({ timeToLive: ttl, begunAt }: ReadScope, pinnedAt = 0n): bigint {
+export function expiryOf({ timeToLive: ttl, expiryField, begunAt }: ReadScope, pinnedAt = 0n): AskedExpiry {
   const at = pinnedAt > 0n ? pinnedAt : begunAt;
-  return ttl === 0n || at <= ttl ? 0n : at - ttl;
+  return {
+    expiredUntil: ttl === 0n || at <= ttl ? 0n : at - ttl,
+    expiryField,
+    expiryMicros: expiryField === 0n ? 0n : microsOf(at),
+  };
 }

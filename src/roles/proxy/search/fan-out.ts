@@ -2,7 +2,7 @@
 import type { CallContext } from '#platform/transport.js';
 import type { ShardSearchRequest, ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { expiredUntil } from '#roles/proxy/reads/read-scope.js';
+import { expiryOf } from '#roles/proxy/reads/read-scope.js';
 import { whole } from '#rpc/service.js';
 import type { CheckedSearch } from './search-request.js';
 
@@ -35,6 +35,7 @@ function shardRequest(
   const { scope, plan, toShards, range } = search;
   const { params } = plan;
   const { filter, textFilter } = search.filter.forShards;
+  const expiry = expiryOf(scope, toShards.atGuarantee ? search.guaranteeTimestamp : 0n);
   // Field by field: an object that is spread has a shape of its own each time, which everyone who reads it pays for.
   return whole<ShardSearchRequest>({
     vchannel,
@@ -55,7 +56,9 @@ function shardRequest(
     explain: params.explain,
     loadedOnly: scope.loadedOnly,
     schemaVersion: scope.collection.schema.version,
-    expiredUntil: expiredUntil(scope, toShards.atGuarantee ? search.guaranteeTimestamp : 0n),
+    expiredUntil: expiry.expiredUntil,
+    expiryField: expiry.expiryField,
+    expiryMicros: expiry.expiryMicros,
     boosts: toShards.boosts,
     atGuarantee: toShards.atGuarantee || pinned !== undefined,
     exact: toShards.exact,

@@ -1,6 +1,7 @@
 // Changes properties of collections and databases. A change is one record; readers ask for it with every request, so it holds from the
 // next request on. What a property does is decided where it is used.
 import { ElanusError } from '#base/errors.js';
+import { checkExpiry } from '#model/properties/time-to-live.js';
 import { splitCollectionProperties } from '#model/schema/altered-properties.js';
 import type { AlterDefinition } from '#proto/elanus/roles.js';
 import { type DdlLocks, type DdlParts, nameOf, present } from '#roles/root-coord/ddl-parts.js';
@@ -30,10 +31,12 @@ export class AlterDdl {
       const updateTimestamp = await this.#parts.allocateTimestamp();
       const current = catalog.resolve(ref);
       const { description = current.schema?.description ?? '' } = changed;
+      const properties = altered(current.properties, changed.properties, request.deletedKeys);
+      if (current.schema !== undefined) checkExpiry(properties, current.schema);
       await catalog.saveCollection({
         ...current,
         updateTimestamp,
-        properties: altered(current.properties, changed.properties, request.deletedKeys),
+        properties,
         consistencyLevel: changed.consistencyLevel ?? current.consistencyLevel,
         schema: current.schema && { ...current.schema, description },
       });

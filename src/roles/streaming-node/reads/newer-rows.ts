@@ -1,5 +1,6 @@
 // Whether keys that were found in the growing part of a shard have newer rows in its sealed part: rows of another partition, or imported ones.
 // Most sealed segments were written before anything that grows, and nobody is asked then.
+import type { AskedExpiry } from '#base/read-time.js';
 import { int64Values, keyAt } from '#model/columns/column.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, SegmentRecord } from '#proto/elanus/data.js';
@@ -18,6 +19,7 @@ export async function newerInSealed(
   { served, queryNode }: Pick<ShardReadParts, 'served' | 'queryNode'>,
   { sealedIds, readTimestamp }: ShardView,
   { keys, timestamps }: TimedKeys,
+  { expiredUntil, expiryField, expiryMicros }: AskedExpiry,
   context: CallContext,
 ): Promise<number[]> {
   const oldest = timestamps.reduce((least, time) => (time < least ? time : least), BigInt.asUintN(64, -1n));
@@ -25,6 +27,9 @@ export async function newerInSealed(
   if (segmentIds.length === 0 || timestamps.length === 0) return [];
   const retrieve = ShardRetrieveRequest.create({
     filter: { keys, keyCount: timestamps.length, negated: false },
+    expiredUntil,
+    expiryField,
+    expiryMicros,
   });
   const { rows } = await served.remote(
     segmentIds,

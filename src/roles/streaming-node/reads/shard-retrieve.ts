@@ -1,6 +1,8 @@
 // A query over both parts of a shard. With a filter of columns a row may pass whose key has a newer row on the other side that does not, and
 // an order by values may bring an older row to the front: such rows are left out. Where a side had more to give than it was asked for and lost rows that way, both are asked again for more.
+
 import { must } from '#base/assert.js';
+import { type AskedExpiry, type ReadTime, readTimeOf } from '#base/read-time.js';
 import { gatherBatch, int64Values } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import { Pace } from '#platform/pace.js';
@@ -58,7 +60,7 @@ export class ShardRetrieve {
       }
       const sides = [local.rows, sealed?.rows ?? noRows] as const;
       const isNewest = request.textFilter === undefined && order === undefined;
-      const newest = isNewest ? sides : await this.#newestOf(sides, view, pace, context);
+      const newest = isNewest ? sides : await this.#newestOf(sides, request, view, { pace, context });
       const isCutShort = sides.some(
         ({ rowCount }, side) => rowCount >= wanted && rowCount > (newest[side]?.rowCount ?? 0),
       );
@@ -93,13 +95,13 @@ export class ShardRetrieve {
   /** Without the rows whose key has a newer row on the other side. */
   async #newestOf(
     [local, sealed]: readonly [ColumnBatch, ColumnBatch],
+    expiry: AskedExpiry,
     view: ShardView,
-    pace: Pace,
-    context: CallContext,
+    { pace, context }: { readonly pace: Pace; readonly context: CallContext },
   ): Promise<readonly ColumnBatch[]> {
     const newerThere =
-      local.rowCount === 0 ? [] : await newerInSealed(this.#parts, view, timedKeys(local), context);
-    const newerHere = await newerInGrowing(view, sealed, pace);
+      local.rowCount === 0 ? [] : await newerInSealed(this.#parts, view, timedKeys(local), expiry, context);
+    const newerHere = await newerInGrowing(view, readTimeOf(view.readTimestamp, expiry), sealed, pace);
     return [withoutRows(local, newerThere), withoutRows(sealed, newerHere)];
   }
 }
@@ -118,7 +120,8 @@ function timedKeys({ columns }: ColumnBatch): TimedKeys {
 }
 
 async function newerInGrowing(
-  { growing, readTimestamp }: ShardView,
+  { growing }: ShardView,
+  readTime: ReadTime,
   sealed: ColumnBatch,
   pace: Pace,
 ): Promise<number[]> {
@@ -127,7 +130,7 @@ async function newerInGrowing(
   const numbers: number[] = [];
   for (let row = 0; row < sealed.rowCount; row++) {
     const found = { keys, row, time: timestamps[row] ?? 0n, id: NEWEST_SEGMENT };
-    if (growing.some((segment) => hasNewerRow(segment, found, readTimestamp))) numbers.push(row);
+    if (growing.some((segment) => hasNewerRow(segment, found, readTime))) numbers.push(row);
     if (row % ROWS_BETWEEN_LOOKS === ROWS_BETWEEN_LOOKS - 1 && pace.isDue) await pace.rest();
   }
   return numbers;

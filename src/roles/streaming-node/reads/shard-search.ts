@@ -1,6 +1,8 @@
 // A search over both parts of a shard, in steps: ask both, find hits whose key has a newer row on the other side, ask again if lists are left
 // short, merge once. All rows of a key are in the shard, so what is found here is final.
+
 import { ElanusError } from '#base/errors.js';
+import { readTimeOf } from '#base/read-time.js';
 import { primaryField } from '#model/schema/field.js';
 import { isLargerBetter, isMetricName } from '#model/schema/metric-type.js';
 import { Pace } from '#platform/pace.js';
@@ -69,9 +71,14 @@ export class ShardSearch {
       const sealed = decodeHits(remote);
       const keyField = this.#keyField();
       const sealedRows = withRowKeys(sealed, keyField);
-      const supersededThere = await supersededBy(growing, readTimestamp, sealedRows, pace);
+      const supersededThere = await supersededBy(
+        growing,
+        readTimeOf(readTimestamp, request),
+        sealedRows,
+        pace,
+      );
       const localRows = withRowKeys(local, keyField);
-      const supersededHere = await newerInSealed(this.#parts, view, localRows, context);
+      const supersededHere = await newerInSealed(this.#parts, view, localRows, request, context);
       if (isLeftShort(sealed, supersededThere, topK) || isLeftShort(local, supersededHere, topK)) {
         superseded.add(sealed, supersededThere);
         superseded.add(local, supersededHere);

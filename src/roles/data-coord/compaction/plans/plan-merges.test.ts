@@ -45,7 +45,7 @@ const factsOf = (segments: readonly FlushedSegment[], more: Partial<ShardFacts> 
   ...{ vchannel: 'c', checkpoint: 1000n, segments, busy: new Set(), hasImports: false },
   ...more,
 });
-const nothingWanted = { sortFieldId: 0n, expiredUntil: 0n };
+const nothingWanted = { sortFieldId: 0n };
 const idsOf = (plans: readonly { readonly sources: readonly FlushedSegment[] }[]): bigint[][] =>
   plans.map(({ sources }) => sources.map(({ id }) => id));
 
@@ -68,12 +68,21 @@ describe('merging without being asked', () => {
     expect(idsOf(planMerges(factsOf(imported, { checkpoint: 500n }), limits))).toEqual([[1n, 2n, 3n, 4n]]);
   });
 
-  it('writes a large segment anew once a fifth of its rows is deleted, or all have expired', () => {
+  it('writes a large segment anew once a fifth of its rows is deleted or has expired', () => {
     const large = (id: bigint, deletedRows: number) => rowsSegment(id, { bytes: 500 * MiB, deletedRows });
     const limits = { targetBytes: 512 * MiB };
     expect(idsOf(planMerges(factsOf([large(1n, 19), large(2n, 20)]), limits))).toEqual([[2n]]);
-    const expired = { ...limits, expiredUntil: 1n };
-    expect(idsOf(planMerges(factsOf([large(1n, 0), large(2n, 0)]), expired))).toEqual([[1n]]);
+    const shares = new Map([
+      [1n, 0.15],
+      [2n, 0.2],
+      [3n, 1],
+    ]);
+    const expired = { ...limits, expiredShare: ({ id }: { readonly id: bigint }) => shares.get(id) ?? 0 };
+    const some = [large(1n, 0), large(2n, 0), large(3n, 0), large(4n, 0)];
+    expect(idsOf(planMerges(factsOf(some), expired))).toEqual([[2n], [3n]]);
+    expect(idsOf(planMerges(factsOf([large(1n, 6)]), expired))).toEqual([[1n]]);
+    expect(idsOf(planForced(factsOf([large(4n, 0)]), expired, nothingWanted))).toEqual([]);
+    expect(idsOf(planForced(factsOf([large(1n, 0)]), expired, nothingWanted))).toEqual([[1n]]);
   });
 
   it('keeps segments few and rewrites a byte at most seven times, whatever sizes come', () => {

@@ -1,6 +1,6 @@
 // Which segments become one. By themselves: as many of one size as make one of the next size, so that each row is rewritten once for each
 // size; and those of which many rows are deleted. For a client: everything. Pure: the same facts give the same plans.
-import { type FlushedSegment, rowsFrom, rowsTo } from '#model/states/segment.js';
+import { type FlushedSegment, rowsFrom } from '#model/states/segment.js';
 import {
   bytesOf,
   deletedShare,
@@ -28,16 +28,16 @@ export interface MergeLimits {
   readonly targetBytes: number;
   /** Segments up to this size count as one size, in bytes; left out: 1 MiB. */
   readonly smallestBytes?: number;
-  /** What was written then or before has outlived its time to live. */
-  readonly expiredUntil?: bigint;
+  /** Which part of its rows has expired; above 0 where a row has. Left out: none. */
+  readonly expiredShare?: (segment: FlushedSegment) => number;
 }
 
 /** What is worth merging without being asked. No two plans share a segment. */
 export function planMerges(facts: ShardFacts, limits: MergeLimits): readonly MergePlan[] {
   const plans: MergePlan[] = [];
   for (const free of freeSegments(facts).values()) {
-    const isExpired = (segment: FlushedSegment): boolean => rowsTo(segment) <= (limits.expiredUntil ?? 0n);
-    const worn = free.filter((segment) => deletedShare(segment) >= DELETED_SHARE_MIN || isExpired(segment));
+    const { expiredShare = () => 0 } = limits;
+    const worn = free.filter((segment) => deletedShare(segment) + expiredShare(segment) >= DELETED_SHARE_MIN);
     // Fewer rows than before: never a reason for two segments.
     for (const segment of worn)
       plans.push(mergeOf(facts, [segment], Math.max(limits.targetBytes, bytesOf(segment))));
@@ -72,10 +72,10 @@ function fullTiers(
 export function planForced(
   facts: ShardFacts,
   limits: MergeLimits,
-  wanted: { readonly sortFieldId: bigint; readonly expiredUntil: bigint },
+  wanted: { readonly sortFieldId: bigint },
 ): readonly MergePlan[] {
-  const { targetBytes } = limits;
-  const { sortFieldId, expiredUntil } = wanted;
+  const { targetBytes, expiredShare = () => 0 } = limits;
+  const { sortFieldId } = wanted;
   const plans: MergePlan[] = [];
   for (const free of freeSegments(facts).values()) {
     const most = sortFieldId === 0n ? targetBytes : targetBytes * SORTED_SEGMENTS;
@@ -87,9 +87,7 @@ export function planForced(
         plan.deletes.length > 0 ||
         group.some(
           (segment) =>
-            deletedShare(segment) > 0 ||
-            rowsFrom(segment) <= expiredUntil ||
-            bytesOf(segment) > targetBytes * 2,
+            deletedShare(segment) > 0 || expiredShare(segment) > 0 || bytesOf(segment) > targetBytes * 2,
         );
       if (isWorth) plans.push(plan);
     }
