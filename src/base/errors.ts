@@ -15,6 +15,7 @@ export const errorSpecs = {
   memory_limit: { code: 3, legacy: 52, retry: 'never' },
   queue_full: { code: 4, legacy: 1, retry: 'same_request' },
   internal: { code: 5, legacy: 1, retry: 'never' },
+  cluster_mismatch: { code: 6, legacy: 1, retry: 'after_refresh' },
   rate_limit: { code: 8, legacy: 49, retry: 'same_request' },
   quota_exceeded: { code: 9, legacy: 48, retry: 'never' },
   memory_insufficient: { code: 12, legacy: 1, retry: 'same_request' },

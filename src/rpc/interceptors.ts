@@ -63,14 +63,14 @@ const isOfTransport = ({ key }: ElanusError): boolean =>
 
 /** Whatever is thrown becomes a status in the answer's own shape; an answer without a status gets that of success. */
 export const statusOfErrors =
-  (onError?: (path: string, error: ElanusError) => void): Interceptor =>
+  (onError?: (path: string, error: ElanusError, context: CallContext) => void): Interceptor =>
   async (method, request, context, next) => {
     try {
       return withSuccess(method.status, await next(request, context));
     } catch (error) {
       const failure = toElanusError(error, method.name);
       if (isOfTransport(failure)) throw failure;
-      onError?.(method.path, failure);
+      onError?.(method.path, failure, context);
       return failed(method.status, failure);
     }
   };

@@ -9,7 +9,7 @@ import {
 import type { Listener } from '#platform/transport.js';
 import { ProcessDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
-import { RemoteRole, SERVER_ID_HEADER } from './remote-role.js';
+import { PROTOCOL_VERSION, RemoteRole, SERVER_ID_HEADER } from './remote-role.js';
 import { wireMethods } from './wire-methods.js';
 
 const cluster = simulatedCluster(1);
@@ -26,7 +26,13 @@ const freshHost = (): string => `peer-${++hosts}`;
 async function startPeer(
   host: string,
   serverId: bigint,
-  options: { readonly role?: string; readonly fail?: Error } = {},
+  options: {
+    readonly role?: string;
+    readonly fail?: Error;
+    readonly cluster?: string;
+    readonly protocol?: number;
+    readonly state?: StateCode;
+  } = {},
 ): Promise<Peer> {
   const platform = openMemoryPlatform({ cluster, host });
   const before = ({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): void => {
@@ -40,7 +46,11 @@ async function startPeer(
     ...wireMethods(ProcessDefinition, {
       handshake: async () => {
         if (!state.isHealthy) throw new ElanusError('service_not_ready', 'starting');
-        return { serverId, role: options.role ?? 'query-coord', stateCode: StateCode.Healthy };
+        return {
+          ...{ serverId, role: options.role ?? 'query-coord', stateCode: options.state ?? StateCode.Healthy },
+          clusterId: options.cluster ?? 'here',
+          protocolVersion: options.protocol ?? PROTOCOL_VERSION,
+        };
       },
     }),
     ...wireMethods(
@@ -78,7 +88,7 @@ async function startPeer(
 
 function caller(host: string) {
   const platform = openMemoryPlatform({ cluster, host: `caller-of-${host}` });
-  const role = new RemoteRole(platform, 'query-coord', `${host}:7000`);
+  const role = new RemoteRole(platform, 'query-coord', `${host}:7000`, 'here');
   return { platform, role, client: role.client(QueryCoordDefinition) };
 }
 
@@ -107,7 +117,7 @@ describe('remote role', () => {
     });
     expect(tookMs).toBeGreaterThanOrEqual(300);
     expect(tookMs).toBeLessThan(400);
-    expect(role.state).toBe('connecting');
+    expect(role.state).toMatchObject({ kind: 'connecting', attempts: expect.any(Number) });
   });
   it('a deadline shorter than the attempt that another caller began is kept', async () => {
     const host = freshHost();
@@ -130,7 +140,7 @@ describe('remote role', () => {
     await world.runUntil(call);
     expect(peer.seen).toEqual([9n]);
     expect(world.now - begin).toBeLessThan(4000);
-    expect(role.state).toBe('ready');
+    expect(role.state.kind).toBe('ready');
   });
   it('a peer that is up but not healthy is not called', async () => {
     const host = freshHost();
@@ -166,6 +176,60 @@ describe('remote role', () => {
     });
     expect(peer.seen).toEqual([]);
   });
+  it.each([
+    ['of another cluster', { cluster: 'there' }, 'is of cluster "there", expected "here"'],
+    ['of another protocol', { protocol: PROTOCOL_VERSION + 1 }, 'run one release on all processes'],
+    ['in standby', { state: StateCode.StandBy }, 'is in state 3'],
+  ])('a process %s is never called', async (_what, options, reason) => {
+    const host = freshHost();
+    const peer = await startPeer(host, 5n, options);
+    const { error } = await failureOf(caller(host).client.segmentsChanged({}, within(500)));
+    expect(error).toMatchObject({ key: 'service_unavailable', message: expect.stringContaining(reason) });
+    expect(peer.seen).toEqual([]);
+  });
+  it('handshakes are tried after 100 ms, then twice as long, up to 3 s, each 20 % more or less; the first success begins anew', async () => {
+    const host = freshHost();
+    const { client, role } = caller(host);
+    expect(role.state).toEqual({ kind: 'idle' });
+    const call = client.segmentsChanged({}, within(60_000));
+    const pauses: number[] = [];
+    while (pauses.length < 8) {
+      await world.advance(1);
+      const { state } = role;
+      if (state.kind === 'connecting' && state.pauseMs > 0 && state.attempts > pauses.length)
+        pauses.push(state.pauseMs);
+    }
+    const wanted = [100, 200, 400, 800, 1600, 3000, 3000, 3000];
+    pauses.forEach((pause, at) => {
+      expect(pause).toBeGreaterThanOrEqual(0.8 * (wanted[at] ?? 0));
+      expect(pause).toBeLessThanOrEqual(1.2 * (wanted[at] ?? 0));
+    });
+    expect(new Set(pauses.slice(5)).size).toBe(3); // No two processes come in step.
+    const peer = await startPeer(host, 5n);
+    await world.runUntil(call);
+    expect(role.state).toEqual({ kind: 'ready', serverId: 5n });
+    peer.platform.crash();
+    await failureOf(client.segmentsChanged({}, within(1000)));
+    const again = client.segmentsChanged({}, within(60_000)).catch(() => {});
+    await world.advance(20);
+    expect(role.state).toMatchObject({ kind: 'connecting', attempts: 1 });
+    expect(role.state).toMatchObject({ pauseMs: expect.toSatisfy((ms: number) => ms <= 120) });
+    role.close();
+    await world.runUntil(again);
+  });
+  it('a lost peer is tried by whoever looks', async () => {
+    const host = freshHost();
+    const first = await startPeer(host, 5n);
+    const { client, role } = caller(host);
+    await world.runUntil(client.segmentsChanged({}, within(1000)));
+    first.platform.crash();
+    await failureOf(client.segmentsChanged({}, within(1000)));
+    await startPeer(host, 6n);
+    expect(role.state.kind).toBe('connecting');
+    role.look();
+    await world.advance(200);
+    expect(role.state).toEqual({ kind: 'ready', serverId: 6n });
+  });
   it('a crash is one retriable error, then success', async () => {
     const host = freshHost();
     const first = await startPeer(host, 5n);
@@ -186,7 +250,7 @@ describe('remote role', () => {
       const { error } = await failureOf(client.segmentsChanged({}, within(1000)));
       expect(error).toMatchObject({ key: 'internal', message: expect.stringContaining('boom') });
     }
-    expect(role.state).toBe('ready');
+    expect(role.state.kind).toBe('ready');
     expect(peer.seen).toEqual([]);
   });
   it('a handler that never answers ends at the deadline', async () => {

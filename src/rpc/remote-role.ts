@@ -5,19 +5,44 @@ import { joinSignals } from '#base/on-abort.js';
 import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext, Connection } from '#platform/transport.js';
-import { ProcessDefinition } from '#proto/elanus/roles.js';
+import { type HandshakeResponse, ProcessDefinition } from '#proto/elanus/roles.js';
+import { StateCode } from '#proto/milvus/common.js';
 import { type Client, remoteClient, type ServiceDefinition } from './service.js';
 
 export const SERVER_ID_HEADER = 'elanus-server-id';
+/** Names a call in the logs of everyone whom it comes to. */
+export const REQUEST_ID_HEADER = 'elanus-request-id';
+/** Rises when processes of the release before would misunderstand the calls between roles. */
+export const PROTOCOL_VERSION = 1;
 const BACKOFF_MS_MIN = 100;
 const BACKOFF_MS_MAX = 3000;
 const HANDSHAKE_MS_MAX = 2000;
 /** Deadline of calls that bring none of their own, in ms. */
 const DEADLINE_MS_DEFAULT = 60_000;
 
+/**
+ *   idle ──first call──▶ connecting ──handshake──▶ ready
+ *                            ▲                       │
+ *                            └──── a call breaks ────┘
+ */
+export type PeerState =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'ready'; readonly serverId: bigint }
+  | {
+      readonly kind: 'connecting';
+      /** How long nobody has answered, in ms. */
+      readonly forMs: number;
+      /** Handshakes that failed since. */
+      readonly attempts: number;
+      /** The pause before the next, in ms; 0 while one is under way. */
+      readonly pauseMs: number;
+      readonly reason: string;
+    };
+
 export class RemoteRole {
   readonly #platform: Platform;
   readonly #role: string;
+  readonly #clusterId: string;
   readonly #connection: Connection;
   readonly address: string;
   #serverId: bigint | undefined;
@@ -25,12 +50,18 @@ export class RemoteRole {
   #epoch = 0;
   #attempting: Promise<void> | undefined;
   #lastReason = 'no handshake yet';
+  /** When the first call of those that nobody answered came, by the clock that never steps. */
+  #lostAt: number | undefined;
+  #attempts = 0;
+  #pauseMs = 0;
   readonly #closed = new AbortController();
   #backoffMs = BACKOFF_MS_MIN;
 
-  constructor(platform: Platform, role: string, address: string) {
+  /** @param clusterId processes of another cluster are not called; empty: of any */
+  constructor(platform: Platform, role: string, address: string, clusterId = '') {
     this.#platform = platform;
     this.#role = role;
+    this.#clusterId = clusterId;
     this.address = address;
     this.#connection = platform.transport.connect(address);
   }
@@ -40,9 +71,22 @@ export class RemoteRole {
     this.#connection.close();
   }
 
-  /** `ready` after a handshake, until a call fails. */
-  get state(): 'ready' | 'connecting' {
-    return this.#serverId === undefined ? 'connecting' : 'ready';
+  get state(): PeerState {
+    if (this.#serverId !== undefined) return { kind: 'ready', serverId: this.#serverId };
+    if (this.#lostAt === undefined) return { kind: 'idle' };
+    return {
+      kind: 'connecting',
+      forMs: this.#platform.clock.monotonic() - this.#lostAt,
+      attempts: this.#attempts,
+      pauseMs: this.#pauseMs,
+      reason: this.#lastReason,
+    };
+  }
+
+  /** Tries a peer that was lost, without a call that needs it: whoever shows the state wants it to be true. */
+  look(): void {
+    if (this.#serverId === undefined && this.#lostAt !== undefined && !this.#closed.signal.aborted)
+      void this.#attempt();
   }
 
   /** Who answered the last handshake, also when a call has failed since. */
@@ -77,7 +121,7 @@ export class RemoteRole {
       });
     } catch (error) {
       // The peer is gone: shake hands again before the next call.
-      if (error instanceof ElanusError && error.key === 'service_unavailable') this.#serverId = undefined;
+      if (error instanceof ElanusError && error.key === 'service_unavailable') this.#lose(error.message);
       throw error;
     }
   };
@@ -85,13 +129,20 @@ export class RemoteRole {
   /** Another process answers at the address and refused the call before any handler saw it: the next handshake learns who, and the call goes again. */
   readonly #isRefusedUnseen = (error: ElanusError): boolean => {
     if (error.key !== 'node_mismatch') return false;
-    this.#serverId = undefined;
+    this.#lose(error.message);
     return true;
   };
+
+  #lose(reason: string): void {
+    this.#serverId = undefined;
+    this.#lastReason = reason;
+    this.#lostAt ??= this.#platform.clock.monotonic();
+  }
 
   /** Waits for a handshake, no longer than the caller's deadline. @returns the id of the process that answered it */
   async #ready(context: CallContext & { readonly deadlineMs: number }): Promise<bigint> {
     while (this.#serverId === undefined) {
+      this.#lostAt ??= this.#platform.clock.monotonic();
       const where = `call to ${this.#role} at ${this.address}`;
       if (context.signal.aborted)
         throw new ElanusError('cancelled', `${where} was cancelled while it waited for the peer`);
@@ -120,9 +171,11 @@ export class RemoteRole {
       })
       .catch(async (error: unknown) => {
         this.#lastReason = messageOf(error);
-        const pauseMs = this.#backoffMs * (0.8 + 0.4 * nextFloat(this.#platform.random));
+        this.#attempts++;
+        this.#pauseMs = this.#backoffMs * (0.8 + 0.4 * nextFloat(this.#platform.random));
         this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
-        await this.#platform.timers.sleep(pauseMs, this.#closed.signal).catch(() => {});
+        await this.#platform.timers.sleep(this.#pauseMs, this.#closed.signal).catch(() => {});
+        this.#pauseMs = 0;
       })
       .finally(() => {
         this.#attempting = undefined;
@@ -138,7 +191,7 @@ export class RemoteRole {
         this.#connection.call(path, request, context),
       );
       const answer = await client.handshake(
-        { role: this.#role },
+        { role: this.#role, clusterId: this.#clusterId, protocolVersion: PROTOCOL_VERSION },
         { signal: abort.signal, deadlineMs: this.#platform.clock.now() + timeoutMs, metadata: {} },
       );
       if (answer.role !== this.#role)
@@ -148,11 +201,39 @@ export class RemoteRole {
         );
       if (answer.serverId === 0n)
         throw new ElanusError('node_mismatch', `${this.address} answered without a server id`);
+      checkPeer(answer, this.#clusterId, this.address);
       this.#serverId = answer.serverId;
+      this.#lostAt = undefined;
+      this.#attempts = 0;
       if (answer.serverId !== this.#lastServerId) this.#epoch++;
       this.#lastServerId = answer.serverId;
     } finally {
       timer.cancel();
     }
   }
+}
+
+type Introduction = Pick<HandshakeResponse, 'stateCode' | 'clusterId' | 'protocolVersion'>;
+
+/** @throws service_not_ready, cluster_mismatch, unsupported: there is somebody, and nothing may be asked of them */
+function checkPeer(
+  { stateCode, clusterId, protocolVersion }: Introduction,
+  own: string,
+  address: string,
+): void {
+  if (stateCode !== StateCode.Healthy)
+    throw new ElanusError(
+      'service_not_ready',
+      `${address} is in state ${stateCode}, expected ${StateCode.Healthy} (healthy); ask again when it has started`,
+    );
+  if (protocolVersion !== PROTOCOL_VERSION)
+    throw new ElanusError(
+      'unsupported',
+      `${address} speaks version ${protocolVersion} of the calls between roles, expected ${PROTOCOL_VERSION}; run one release on all processes`,
+    );
+  if (own !== '' && clusterId !== own)
+    throw new ElanusError(
+      'cluster_mismatch',
+      `${address} is of cluster "${clusterId}", expected "${own}"; check the peer's address and --cluster`,
+    );
 }

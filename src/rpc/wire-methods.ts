@@ -18,6 +18,8 @@ import { type Handlers, handlerOf, type ServiceDefinition } from './service.js';
 export interface WireOptions {
   /** Refuses a call by what travels beside it, before it is read. */
   readonly before?: (context: CallContext) => void;
+  /** Hears of every call that fails. */
+  readonly onError?: (path: string, error: ElanusError, context: CallContext) => void;
 }
 
 /** A chain that begins with `encoded` takes and gives bytes. */
@@ -29,7 +31,7 @@ function wireMethod(method: ServiceMethod, steps: readonly Interceptor[], handle
 export function wireMethods<D extends ServiceDefinition>(
   definition: D,
   handlers: Partial<Handlers<D>>,
-  { before }: WireOptions = {},
+  { before, onError }: WireOptions = {},
 ): Map<string, MethodHandler> {
   const admitted: Interceptor = (_method, request, context, next) => {
     before?.(context);
@@ -42,7 +44,7 @@ export function wireMethods<D extends ServiceDefinition>(
       if (handler === undefined) throw new ElanusError('unsupported', `${method.name} is not served here`);
       return handler.call(handlers, request, context);
     };
-  const steps = [statusOfErrors(), admitted, unlessGone, decoded];
+  const steps = [statusOfErrors(onError), admitted, unlessGone, decoded];
   return new Map(
     unaryMethodsOf(definition).map((method) => [method.path, wireMethod(method, steps, handlerFor(method))]),
   );

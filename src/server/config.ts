@@ -36,6 +36,8 @@ export interface Config {
   readonly internalPort: number | undefined;
   /** Where the internal listener is bound. Loopback unless the network between the processes is private: it has no authentication. */
   readonly internalHost: string;
+  /** Name of the cluster: processes of another one are neither called nor answered. */
+  readonly clusterId: string;
   /** Where roles run elsewhere: `host:port` of their internal listener, several where several nodes run the role. */
   readonly peers: PeerAddresses;
   /** Bytes of one message from a client; Milvus takes 64 MiB. */
@@ -104,6 +106,7 @@ export const defaultConfig: Config = Object.freeze({
   corsOrigins: [],
   internalPort: undefined,
   internalHost: '127.0.0.1',
+  clusterId: 'by-dev',
   peers: {},
   receiveBytesMax: 64 * MiB,
   sendBytesMax: 256 * MiB,

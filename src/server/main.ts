@@ -49,6 +49,7 @@ interface ServeOptions {
   readonly host: string;
   readonly internalPort?: number;
   readonly role?: RoleName[];
+  readonly cluster: string;
   readonly peer: Partial<Record<RoleName, readonly string[]>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly auth: boolean;
@@ -90,6 +91,7 @@ async function serve(options: ServeOptions): Promise<void> {
     tls,
     internalPort: options.internalPort,
     roles: options.role ?? roleNames,
+    clusterId: options.cluster,
     peers: options.peer,
     memoryLimitBytes: options.memoryLimit,
     grpcThreads: options.grpcThreads,
@@ -183,6 +185,7 @@ program
   .option('--host <address>', 'address to listen on', defaultConfig.host)
   .option('--internal-port <port>', 'also open the gRPC services of the roles, on loopback only', port)
   .option('--role <roles>', `run only these roles, joined by commas: ${roleNames.join(', ')}`, roles)
+  .option('--cluster <name>', 'name of the cluster, the same for all its processes', defaultConfig.clusterId)
   .option(
     '--peer <role=host:port>',
     'where a role that runs elsewhere has its internal port (repeatable)',

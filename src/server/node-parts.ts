@@ -2,7 +2,7 @@
 // to be closed at the end.
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
-import type { MethodHandler } from '#platform/transport.js';
+import type { CallContext, MethodHandler } from '#platform/transport.js';
 import {
   ChannelRegistryDefinition,
   DataNodeDefinition,
@@ -15,7 +15,7 @@ import {
 import { StateCode } from '#proto/milvus/common.js';
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
-import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { REQUEST_ID_HEADER, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import type { Handlers, ServiceDefinition } from '#rpc/service.js';
 import { wireMethods } from '#rpc/wire-methods.js';
@@ -47,7 +47,7 @@ export class NodeParts {
     this.serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
     const memoryBytes = config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE);
     this.memory = new MemoryAccount(memoryBytes, platform.metrics);
-    this.directory = new RoleDirectory(platform, config.peers, this.serverId);
+    this.directory = new RoleDirectory(platform, config, this.serverId);
     this.peers = peersOf(this.directory);
     this.#states = new Map(config.roles.map((role) => [role, StateCode.Initializing]));
   }
@@ -62,18 +62,31 @@ export class NodeParts {
   }
 
   readonly health: Health = {
-    reasons: () =>
-      [...this.#states]
+    reasons: () => [
+      ...[...this.#states]
         .filter(([, state]) => state !== StateCode.Healthy)
         .map(([role]) => `${role} is starting`),
+      ...this.directory.lostRoles(),
+    ],
   };
 
   /** Makes a service reachable from this process and, through the internal listener, from others. */
   serve<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
     this.directory.register(definition, handlers);
-    for (const [path, handler] of wireMethods(definition, handlers, { before: this.#checkServerId }))
+    const options = { before: this.#checkServerId, onError: this.#onError };
+    for (const [path, handler] of wireMethods(definition, handlers, options))
       this.internalMethods.set(path, handler);
   }
+
+  /** A mistake of ours is an error here, where its stack is; what a caller does wrong is the caller's matter. */
+  readonly #onError = (path: string, error: ElanusError, { metadata }: CallContext): void => {
+    const { logger } = this.platform;
+    const fields = { path, key: error.key, reason: error.message, requestId: metadata[REQUEST_ID_HEADER] };
+    const { cause } = error;
+    const stack = cause instanceof Error ? cause.stack : error.stack;
+    if (error.key === 'internal') logger.error('internal_call_failed', { ...fields, stack });
+    else logger.debug('internal_call_refused', fields);
+  };
 
   /** Who had the address before us may have been another process: calls that are meant for it are not ours. */
   readonly #checkServerId = (context: { readonly metadata: Readonly<Record<string, string>> }): void => {

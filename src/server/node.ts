@@ -8,6 +8,7 @@ import { ProcessDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import { type ProxyDoors, ProxyNode } from '#roles/proxy/proxy.js';
 import type { ProxySettings } from '#roles/proxy/proxy-parts.js';
+import { PROTOCOL_VERSION } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import { LocalCalls, type LocalCallsParts } from '#server/in-process/local-calls.js';
 import { restHandler, restPaths } from '#server/rest/rest-handler.js';
@@ -78,18 +79,30 @@ export async function startNode(
   }
 }
 
-/** Says to other processes who this one is and whether a role is ready here. */
+/** Says to other processes who this one is and whether a role is ready here. Who belongs elsewhere is turned away. */
 function serveHandshake(parts: NodeParts): void {
-  const { serverId } = parts;
+  const { serverId, config } = parts;
   parts.serve(ProcessDefinition, {
-    handshake: async ({ role }) => {
+    handshake: async ({ role, clusterId, protocolVersion }) => {
+      if (clusterId !== '' && clusterId !== config.clusterId)
+        throw new ElanusError(
+          'cluster_mismatch',
+          `this process is of cluster "${config.clusterId}", the caller of "${clusterId}"; check the address and --cluster`,
+        );
+      // Tools say no version, and only look.
+      if (protocolVersion !== 0 && protocolVersion !== PROTOCOL_VERSION)
+        throw new ElanusError(
+          'unsupported',
+          `this process speaks version ${PROTOCOL_VERSION} of the calls between roles, the caller ${protocolVersion}; run one release on all processes`,
+        );
       const state = parts.stateOf(role as RoleName);
       if (state !== StateCode.Healthy)
         throw new ElanusError(
           'service_not_ready',
           `${role} is not ready in this process (state ${state ?? 'absent'}); try again`,
         );
-      return { serverId, role, stateCode: state, version: VERSION };
+      const version = { version: VERSION, protocolVersion: PROTOCOL_VERSION };
+      return { serverId, role, stateCode: state, clusterId: config.clusterId, ...version };
     },
   });
 }

@@ -11,7 +11,7 @@ import {
   ProcessDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
-import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { PROTOCOL_VERSION, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import { wireMethods } from '#rpc/wire-methods.js';
 import { RoleDirectory } from './role-directory.js';
 
@@ -21,7 +21,9 @@ const PORT = 7000;
 async function startNode(cluster: SimulatedCluster, host: string, serverId: bigint, owns: () => boolean) {
   const platform = openMemoryPlatform({ cluster, host });
   const methods = new Map([
-    ...wireMethods(ProcessDefinition, { handshake: async ({ role }) => ({ serverId, role, stateCode: 1 }) }),
+    ...wireMethods(ProcessDefinition, {
+      handshake: async ({ role }) => ({ serverId, role, stateCode: 1, protocolVersion: PROTOCOL_VERSION }),
+    }),
     ...wireMethods(StreamingNodeDefinition, {
       channelRows: async () => {
         if (!owns()) throw new ElanusError('channel_not_available', 'not here');
@@ -46,7 +48,7 @@ async function world() {
   await startNode(cluster, 'two', 22n, () => state.owner === 22n);
   const platform = openMemoryPlatform({ cluster, host: 'here' });
   const peers = { 'streaming-node': ['one:7000', 'two:7000'] };
-  const directory = new RoleDirectory(platform, peers, 99n);
+  const directory = new RoleDirectory(platform, { peers }, 99n);
   directory.register(ChannelRegistryDefinition, {
     listSegments: async ({ collectionId }) => {
       state.lookUps++;

@@ -8,7 +8,7 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { ChannelRoutes, isMisrouted } from '#rpc/channel-routes.js';
-import { RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { type PeerState, RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import type { RoleNode, RoleNodes } from '#rpc/role-nodes.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
@@ -39,14 +39,20 @@ const FIND_MS_MAX = 3000;
 export class RoleDirectory implements RoleNodes {
   readonly #platform: Platform;
   readonly #peers: PeerAddresses;
+  readonly #clusterId: string;
   readonly #serverId: bigint;
   readonly #local = new Map<string, AnyClient>();
   readonly #remotes = new Map<RoleName, readonly RemoteRole[]>();
   readonly #routes: ChannelRoutes;
 
-  constructor(platform: Platform, peers: PeerAddresses, serverId: bigint) {
+  constructor(
+    platform: Platform,
+    { peers, clusterId = '' }: { readonly peers: PeerAddresses; readonly clusterId?: string },
+    serverId: bigint,
+  ) {
     this.#platform = platform;
     this.#peers = peers;
+    this.#clusterId = clusterId;
     this.#serverId = serverId;
     const registry = this.client(ChannelRegistryDefinition);
     this.#routes = new ChannelRoutes(
@@ -65,6 +71,16 @@ export class RoleDirectory implements RoleNodes {
       lastServerId === undefined ? [] : [{ serverId: lastServerId, address, epoch }],
     );
     return [...here, ...remote];
+  }
+
+  /** Roles of which no node answers, though one was asked: what health shows. */
+  lostRoles(): readonly string[] {
+    return [...this.#remotes].flatMap(([role, remotes]) => {
+      const states = remotes.map(({ state }) => state);
+      if (states.some(({ kind }) => kind !== 'connecting')) return [];
+      for (const remote of remotes) remote.look();
+      return remotes.map(({ address, state }) => lostText(role, address, state));
+    });
   }
 
   /** A client whose every call goes to wherever the role is at that moment. */
@@ -178,7 +194,7 @@ export class RoleDirectory implements RoleNodes {
     if (known !== undefined) return known;
     const addresses = this.#peers[role] ?? [];
     const remotes = (typeof addresses === 'string' ? [addresses] : addresses).map(
-      (address) => new RemoteRole(this.#platform, role, address),
+      (address) => new RemoteRole(this.#platform, role, address, this.#clusterId),
     );
     this.#remotes.set(role, remotes);
     return remotes;
@@ -187,6 +203,13 @@ export class RoleDirectory implements RoleNodes {
   close(): void {
     for (const remotes of this.#remotes.values()) for (const remote of remotes) remote.close();
   }
+}
+
+function lostText(role: RoleName, address: string, state: PeerState): string {
+  if (state.kind !== 'connecting') return `${role} at ${address} is ${state.kind}`;
+  const { forMs, attempts, pauseMs, reason } = state;
+  const next = pauseMs === 0 ? 'being tried now' : `tried again in at most ${Math.round(pauseMs)} ms`;
+  return `${role} at ${address} has not answered for ${Math.round(forMs)} ms, handshakes failed: ${attempts}, ${next} (${reason})`;
 }
 
 /** The channel of a request about one channel. */

@@ -88,7 +88,9 @@ describe('records of version 1', () => {
     const [segments, channels, jobs] = [catalog.segments, catalog.channels, catalog.jobs].map((held) => [
       ...held.values(),
     ]);
-    await catalog.save({ epoch: 4n, segments, channels, jobs } as Parameters<DataCatalog['save']>[0]);
+    await catalog.save({ epoch: { epoch: 4n, ownerServerId: 0n }, segments, channels, jobs } as Parameters<
+      DataCatalog['save']
+    >[0]);
     expect(await written(store, 'datacoord-meta/')).toEqual(expected('datacoord-meta/'));
   });
 

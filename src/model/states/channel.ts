@@ -1,6 +1,6 @@
 // A channel (the shard of a collection), as data-coord's catalog knows it.
 //
-//                create collection            a streaming-node takes over
+//                create collection            a streaming-node takes over (one has: the channel is owned from the beginning)
 //   (none) ──────────────────────▶ unowned ─────────────────────────▶ owned ──┐ another one takes over, under a higher epoch
 //                                     │                                  ▲  └──┘
 //                                     └───── drop collection ───────▶ (record gone)

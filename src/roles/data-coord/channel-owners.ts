@@ -4,7 +4,13 @@ import { Mutex } from '#base/async.js';
 import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
-import { type Channel, channelRecord, moveChannel } from '#model/states/channel.js';
+import {
+  type Channel,
+  channelRecord,
+  moveChannel,
+  type OwnedChannel,
+  type UnownedChannel,
+} from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
 import type { AcquireChannelsRequest } from '#proto/elanus/roles.js';
 import type { WatchChannelsRequest } from '#proto/milvus/data_coord.js';
@@ -25,6 +31,12 @@ export interface ChannelOwnersParts {
   readonly peers: DataCoordPeers;
   readonly locks: CollectionLocks;
 }
+
+/** A new channel is the present owner's, whose epoch it has. Nobody's: whoever takes over next gets it. */
+const owner = (
+  ownerServerId: bigint,
+): Pick<UnownedChannel, 'state'> | Pick<OwnedChannel, 'state' | 'ownerServerId'> =>
+  ownerServerId === 0n ? { state: 'unowned' } : { state: 'owned', ownerServerId };
 
 export class ChannelOwners {
   readonly #parts: ChannelOwnersParts;
@@ -63,7 +75,7 @@ export class ChannelOwners {
       const names = request.channelNames.filter((vchannel) => !catalog.channels.has(vchannel));
       const channels = names.map(
         (vchannel): Channel => ({
-          state: 'unowned',
+          ...owner(catalog.newestOwner),
           vchannel,
           collectionId: request.collectionID,
           schema: request.schema,
@@ -89,7 +101,7 @@ export class ChannelOwners {
    */
   async acquire({ serverId, newestLogEpoch }: AcquireChannelsRequest): Promise<readonly Channel[]> {
     const { catalog, locks } = this.#parts;
-    const epoch = await this.#epochs.run(() => redeciding(() => this.#raiseEpoch(newestLogEpoch)));
+    const epoch = await this.#epochs.run(() => redeciding(() => this.#raiseEpoch(serverId, newestLogEpoch)));
     const names = [...catalog.channels.keys()];
     const acquired: Channel[] = [];
     for (let begin = 0; begin < names.length; begin += CHANNELS_PER_CHANGE) {
@@ -110,13 +122,13 @@ export class ChannelOwners {
     return acquired;
   }
 
-  async #raiseEpoch(newestLogEpoch: bigint): Promise<bigint> {
+  async #raiseEpoch(ownerServerId: bigint, newestLogEpoch: bigint): Promise<bigint> {
     const { catalog, platform } = this.#parts;
     const newest = catalog.newestEpoch;
     if (newestLogEpoch > newest)
       platform.logger.warn('epoch_behind_log', { catalogEpoch: newest, logEpoch: newestLogEpoch });
     const epoch = (newestLogEpoch > newest ? newestLogEpoch : newest) + 1n;
-    await catalog.save({ epoch });
+    await catalog.save({ epoch: { epoch, ownerServerId } });
     return epoch;
   }
 

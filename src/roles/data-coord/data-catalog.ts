@@ -10,7 +10,7 @@ import { ChannelRecord, EpochRecord, ImportJobRecord, SegmentRecord } from '#pro
 
 /** What a decision makes of the catalog. */
 export interface DataChanges {
-  readonly epoch?: bigint;
+  readonly epoch?: EpochRecord;
   readonly segments?: readonly Segment[];
   readonly removedSegments?: readonly bigint[];
   readonly channels?: readonly Channel[];
@@ -83,6 +83,12 @@ export class DataCatalog {
     return newest;
   }
 
+  /** To whom the newest epoch was given; 0n: nobody has it, or none knows. */
+  get newestOwner(): bigint {
+    const kept = this.#epoch.records.get(EPOCH);
+    return kept?.epoch === this.newestEpoch ? kept.ownerServerId : 0n;
+  }
+
   segmentsOf(collectionId: bigint): readonly Segment[] {
     return [...this.segments.values()].filter((segment) => segment.collectionId === collectionId);
   }
@@ -101,7 +107,7 @@ export class DataCatalog {
    */
   async save(changes: DataChanges): Promise<void> {
     const puts: RecordChange[] = [
-      ...(changes.epoch === undefined ? [] : [this.#epoch.put({ epoch: changes.epoch })]),
+      ...(changes.epoch === undefined ? [] : [this.#epoch.put(changes.epoch)]),
       ...(changes.segments ?? []).map((segment) => this.#segments.put(segment)),
       ...(changes.removedSegments ?? []).map((id) => this.#segments.remove(id)),
       ...(changes.channels ?? []).map((channel) => this.#channels.put(channel)),

@@ -1,10 +1,20 @@
 // Answers whether rows are in files: by the checkpoints of channels for a time, by the segments themselves for segments.
 import { ElanusError } from '#base/errors.js';
+import type { Channel } from '#model/states/channel.js';
 import type { CallContext } from '#platform/transport.js';
 import type { StreamingNodeDefinition } from '#proto/elanus/roles.js';
 import type { GetFlushStateRequest } from '#proto/milvus/data_coord.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCatalog } from './data-catalog.js';
+
+/** The channel that is furthest behind the time; undefined: every row until then is in files. */
+export function laggingChannel(channels: readonly Channel[], flushTs: bigint): Channel | undefined {
+  const behind = channels.filter(({ checkpointTimestamp }) => checkpointTimestamp < flushTs);
+  return behind.reduce<Channel | undefined>(
+    (last, one) => (last === undefined || one.checkpointTimestamp < last.checkpointTimestamp ? one : last),
+    undefined,
+  );
+}
 
 /** @throws missing_parameter when the request names no segments and no collection; whatever a channel's owner throws, as only it knows what still grows */
 export async function areRowsInFiles(
@@ -35,8 +45,6 @@ export async function areRowsInFiles(
   const collections =
     collectionID === 0n ? segmentIDs.map((id) => catalog.segments.get(id)?.collectionId) : [collectionID];
   return [...new Set(collections)].every((id) =>
-    id === undefined
-      ? true
-      : catalog.channelsOf(id).every((channel) => channel.checkpointTimestamp >= flushTs),
+    id === undefined ? true : laggingChannel(catalog.channelsOf(id), flushTs) === undefined,
   );
 }

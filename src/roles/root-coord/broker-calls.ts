@@ -5,6 +5,7 @@ import { joinSignals, onAbort } from '#base/on-abort.js';
 import { nextFloat } from '#base/random.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
+import { REQUEST_ID_HEADER } from '#rpc/remote-role.js';
 
 export interface BrokerOptions {
   /** How long one call may take, waiting for the peer and asking it again included, in ms. */
@@ -23,6 +24,7 @@ type Run<T> = (context: CallContext) => Promise<T>;
 export class BrokerCalls {
   readonly #platform: Platform;
   readonly #options: BrokerOptions;
+  #calls = 0;
 
   constructor(platform: Platform, options: BrokerOptions) {
     this.#platform = platform;
@@ -32,6 +34,7 @@ export class BrokerCalls {
   /** @throws deadline_exceeded, cancelled, internal when there is no answer, and what the peer said */
   async run<T>(name: string, signal: AbortSignal | undefined, run: Run<T>): Promise<T> {
     const deadlineMs = this.#platform.clock.now() + this.#options.deadlineMs;
+    const requestId = this.#nextRequestId();
     const over = new AbortController();
     const stops = [over.signal, signal, this.#options.signal].filter((one) => one !== undefined);
     const { signal: stop, release } = joinSignals(stops);
@@ -48,18 +51,30 @@ export class BrokerCalls {
       );
     const forget = onAbort(stop, onStop);
     try {
-      const answer = this.#retrying(run, { signal: stop, deadlineMs, metadata: {} });
+      const answer = this.#retrying(run, {
+        ...{ signal: stop, deadlineMs },
+        metadata: { [REQUEST_ID_HEADER]: requestId },
+      });
       const result = await Promise.race([stopped.promise, answer]);
       if (result === undefined || result === null)
         throw new ElanusError('internal', `DataCoord.${name}: empty answer, expected a response`);
       return result;
     } catch (error) {
-      throw toElanusError(error, `DataCoord.${name}`);
+      const failure = toElanusError(error, `DataCoord.${name}`);
+      const fields = { call: name, requestId, key: failure.key, reason: failure.message };
+      this.#platform.logger.debug('data_coord_call_failed', fields);
+      throw failure;
     } finally {
       guard.cancel();
       forget();
       release();
     }
+  }
+
+  /** The same for all tries of one call, and no other call's: logs of both sides are joined by it. */
+  #nextRequestId(): string {
+    const random = this.#platform.random.nextUint32().toString(16).padStart(8, '0');
+    return `${random}-${(++this.#calls).toString(16)}`;
   }
 
   /** Each of the six may be repeated without harm, so a peer that breaks off is asked again until the deadline. */

@@ -12,9 +12,9 @@ import type {
   ImportDefinition,
   UsersDefinition,
 } from '#proto/elanus/roles.js';
-import { StateCode } from '#proto/milvus/common.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { usersHandlers } from '#roles/root-coord/users/users-handlers.js';
+import { rootCoordHandlers } from '#roles/root-coord/wire/root-coord-handlers.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { Ddl } from './ddl.js';
@@ -156,48 +156,17 @@ export class RootCoord {
     return this.#indexes?.underWay;
   }
 
-  readonly rootCoordHandlers: Handlers<typeof RootCoordDefinition> = {
-    allocTimestamp: async ({ count }) => ({
-      timestamp: await this.#timestamps.allocate(count === 0 ? 1 : count),
-      count: count === 0 ? 1 : count,
-    }),
-    allocID: async ({ count }) => ({
-      ID: await this.#ids.allocate(count === 0 ? 1 : count),
-      count: count === 0 ? 1 : count,
-    }),
-    getComponentStates: async () => ({
-      state: { nodeID: this.#settings.serverId, role: 'rootcoord', stateCode: StateCode.Healthy },
-    }),
-    describeCollection: async (request) => {
-      const record = this.#catalog.resolve({
-        database: request.dbName,
-        name: request.collectionName,
-        id: request.collectionID,
-      });
-      return describe(record);
-    },
-    showPartitions: async (request) => {
-      const record = this.#catalog.resolve({
-        database: request.dbName,
-        name: request.collectionName,
-        id: request.collectionID,
-      });
-      return {
-        partitionNames: record.partitions.map((partition) => partition.name),
-        partitionIDs: record.partitions.map((partition) => partition.id),
-        createdTimestamps: record.partitions.map((partition) => partition.createdTimestamp),
-      };
-    },
-    segmentFlushCompleted: async (request) => {
-      if (request.segment === undefined)
-        throw new ElanusError(
-          'missing_parameter',
-          'SegmentFlushCompleted: no segment given, expected its descriptor',
-        );
-      this.#parts().indexes.segmentFlushed(request.segment.collectionID, request.segment.ID);
-      return {};
-    },
-  };
+  get rootCoordHandlers(): Handlers<typeof RootCoordDefinition> {
+    return rootCoordHandlers({
+      platform: this.#platform,
+      settings: this.#settings,
+      catalog: this.#catalog,
+      peers: this.#peers,
+      allocateTimestamps: (count) => this.#timestamps.allocate(count),
+      allocateIds: (count) => this.#ids.allocate(count),
+      parts: () => this.#parts(),
+    });
+  }
 
   get usersHandlers(): Handlers<typeof UsersDefinition> {
     return usersHandlers(this.#catalog.users, () => this.#timestamps.allocate(1));
@@ -365,26 +334,4 @@ function refusePartitionKeyImport(record: CollectionRecord, partition: string): 
     'unsupported',
     `collection ${record.schema?.name} has a partition key, import into such collections is not supported in this version; insert the rows instead`,
   );
-}
-
-/** The public description of a collection, as every client reads it. */
-function describe(record: CollectionRecord) {
-  assert(record.schema !== undefined, `collection ${record.id} has no schema`);
-  return {
-    schema: record.schema,
-    collectionID: record.id,
-    virtualChannelNames: record.vchannels,
-    physicalChannelNames: record.vchannels.map((vchannel) => vchannel.slice(0, vchannel.lastIndexOf('_'))),
-    createdTimestamp: record.createdTimestamp,
-    createdUtcTimestamp: record.createdTimestamp >> 18n,
-    shardsNum: record.vchannels.length,
-    aliases: record.aliases,
-    consistencyLevel: record.consistencyLevel as 0 | 1 | 2 | 3 | 4,
-    collectionName: record.schema.name,
-    properties: Object.entries(record.properties).map(([key, value]) => ({ key, value })),
-    dbName: record.database,
-    numPartitions: BigInt(record.partitions.length),
-    updateTimestamp: record.updateTimestamp,
-    updateTimestampStr: String(record.updateTimestamp),
-  };
 }

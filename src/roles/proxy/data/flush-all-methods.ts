@@ -4,6 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
+import type { Status } from '#proto/milvus/common.js';
 import type { FlushAllTarget } from '#proto/milvus/milvus.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
@@ -62,16 +63,21 @@ export class FlushAllMethods {
     const states = new Map<string, Record<string, boolean>>();
     const records = await this.#collections(request, context);
     let isFlushed = true;
+    let waiting: Status | undefined;
     await eachOf(records, async ({ id, database, schema, createdTimestamp }) => {
       // What came later has nothing from before.
-      const done =
-        createdTimestamp > flushTs ||
-        (await dataCoord.getFlushState({ collectionID: id, flushTs }, context)).flushed;
+      const state =
+        createdTimestamp > flushTs
+          ? undefined
+          : await dataCoord.getFlushState({ collectionID: id, flushTs }, context);
+      const done = state?.flushed ?? true;
+      if (!done) waiting ??= state?.status;
       isFlushed &&= done;
       states.set(database, { ...states.get(database), [schema?.name ?? '']: done });
     });
     return {
       flushed: isFlushed,
+      status: waiting,
       flushStates: [...states].map(([dbName, collectionFlushStates]) => ({ dbName, collectionFlushStates })),
     };
   };

@@ -39,8 +39,9 @@ export class FlushMethods {
   readonly getFlushState: PublicHandler<'getFlushState'> = async (request, context) => {
     const { access, dataCoord } = this.#parts;
     const collectionID = request.collectionName === '' ? 0n : (await access.open(request, context)).record.id;
-    const { flushed } = await dataCoord.getFlushState({ ...request, collectionID }, context);
-    return { flushed };
+    // The status says what is waited for, beside that the call succeeded.
+    const { flushed, status } = await dataCoord.getFlushState({ ...request, collectionID }, context);
+    return { flushed, status };
   };
 
   readonly getPersistentSegmentInfo: PublicHandler<'getPersistentSegmentInfo'> = async (request, context) => {
