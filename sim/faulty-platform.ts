@@ -112,6 +112,8 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
       }),
     get: (key) => objects(`get ${key}`, false, () => objectStore.get(key)),
     getRange: (key, begin, end) => objects(`get ${key}`, false, () => objectStore.getRange(key, begin, end)),
+    readInto: (key, begin, parts) =>
+      objects(`get ${key}`, false, () => objectStore.readInto(key, begin, parts)),
     openRead: (key) => objects(`open ${key}`, false, () => objectStore.openRead(key)),
     size: (key) => objects(`size ${key}`, false, () => objectStore.size(key)),
     list: (prefix) => objects(`list ${prefix}`, false, () => objectStore.list(prefix)),

@@ -107,6 +107,7 @@ export const lostObjects: Sabotage = (platform, host) => {
         key.startsWith('delta_log/') && puts++ % 2 === 0 ? true : real.put(key, parts, options),
       get: (key) => real.get(key),
       getRange: (key, begin, end) => real.getRange(key, begin, end),
+      readInto: (key, begin, parts) => real.readInto(key, begin, parts),
       size: (key) => real.size(key),
       openRead: (key) => real.openRead(key),
       list: (prefix) => real.list(prefix),
@@ -136,6 +137,7 @@ function filesWith(platform: Platform, changed: Partial<Files>): Files {
   return {
     read: (path) => files.read(path),
     readRange: (path, begin, end) => files.readRange(path, begin, end),
+    readInto: (path, begin, parts) => files.readInto(path, begin, parts),
     size: (path) => files.size(path),
     openRead: (path, options) => files.openRead(path, options),
     list: (folder) => files.list(folder),

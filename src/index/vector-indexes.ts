@@ -4,19 +4,24 @@ import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { ElementType } from '#index/block/element-type.js';
 import {
+  type Crc32,
   checkSum,
   decodeIndexBlock,
   type IndexBlock,
+  type IndexHeader,
   type IndexMeta,
   type IndexParameter,
-  readIndexBlock,
+  indexHeaderBytes,
+  readIndexHeader,
 } from '#index/block/index-block.js';
+import { DATA_OFFSET } from '#index/block/region-layout.js';
 import type { VectorFloatsInput } from '#index/block/vector-floats.js';
 import {
   type IndexPlacement,
   type IndexRegion,
   type IndexWorkers,
   type LoadedIndex,
+  makePlace,
   placeIndex,
 } from '#index/block/vector-index.js';
 import { sqForms } from '#index/graph/codes/graph-codes.js';
@@ -163,34 +168,60 @@ export function loadVectorIndex<Region extends IndexRegion>(
   threads = workers.parallelism,
 ): SearchableIndex<Region> {
   const block = decodeIndexBlock(bytes, what);
-  if (block.meta.indexType !== MINHASH_INDEX_TYPE) checkBlock(knownFamily(block, what), block);
+  if (block.meta.indexType !== MINHASH_INDEX_TYPE) checkBlock(knownFamily(block.meta, what), block);
   return placeBlock(workers, block, what, threads);
 }
 
+/** A block in a file, or in memory. */
+export interface BlockSource {
+  readonly bytes: number;
+  /** Fills the array with the bytes from `begin` on. @throws data_corrupt when there are fewer */
+  read(begin: number, into: Uint8Array): Promise<void>;
+}
+
+/** Most headers are no longer. */
+const HEAD_BYTES = 16_384;
+
 /**
- * The same for blocks of any size: the checks run on a worker, over the region, so that this thread only copies.
- * @throws data_corrupt, naming `what`: build it again; memory_limit
+ * The same for blocks of any size: bytes are read to where searches will find them, and checked there by a worker. Until this resolves
+ * nobody knows the region; when it rejects no read of it is under way any more.
+ * @throws data_corrupt, naming `what`: build it again; memory_limit, and what the source throws
  */
 export async function openVectorIndex<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
-  bytes: Uint8Array,
+  source: BlockSource,
   what: string,
   threads = workers.parallelism,
 ): Promise<SearchableIndex<Region>> {
-  const block = readIndexBlock(bytes, what);
-  if (block.meta.indexType === MINHASH_INDEX_TYPE) return loadVectorIndex(workers, bytes, what, threads);
-  const index = placeBlock(workers, block, what, threads);
+  const { meta, places, sums, bodyBegin } = await readHeader(source, what);
+  if (meta.indexType === MINHASH_INDEX_TYPE) {
+    const block = new Uint8Array(source.bytes);
+    await source.read(0, block);
+    return loadVectorIndex(workers, block, what, threads);
+  }
+  const family = knownFamily(meta, what);
+  const sizes = [...places].map(([name, { bytes }]) => [name, bytes] as const);
+  const placed = makePlace(workers, { meta, sizes, workBytes: workBytesOf(family, meta), threads });
+  const { placement, region } = placed;
   try {
-    await workers.run(
-      'checkIndex',
-      { what, placement: index.placement, sums: block.sums } satisfies CheckIndexInput,
-      [index.region],
-    );
-    return index;
+    await source.read(bodyBegin, new Uint8Array(region.memory.buffer, DATA_OFFSET, source.bytes - bodyBegin));
+    await workers.run('checkIndex', { what, placement, sums } satisfies CheckIndexInput, [region]);
+    return { ...placed, task: searchTasks[family] };
   } catch (error) {
-    workers.release(index.region);
+    workers.release(region);
     throw error;
   }
+}
+
+async function readHeader(source: BlockSource, what: string): Promise<IndexHeader> {
+  let head = new Uint8Array(Math.min(source.bytes, HEAD_BYTES));
+  await source.read(0, head);
+  const wanted = Math.min(source.bytes, indexHeaderBytes(head, what));
+  if (wanted > head.length) {
+    head = new Uint8Array(wanted);
+    await source.read(0, head);
+  }
+  return readIndexHeader(head, source.bytes, what);
 }
 
 export interface CheckIndexInput {
@@ -202,15 +233,15 @@ export interface CheckIndexInput {
 /** A task: checksums and contents of a block that lies in memory 0. @throws data_corrupt */
 export function checkIndex(
   { what, placement, sums }: CheckIndexInput,
-  context: { readonly memories: readonly WebAssembly.Memory[] },
+  context: { readonly memories: readonly WebAssembly.Memory[]; readonly crc32?: Crc32 },
 ): void {
   const { buffer } = must(context.memories[0], 'memory of the index');
   const sections = new Map<string, Uint8Array>();
   for (const [name, { offset, bytes }] of Object.entries(placement.sections))
     sections.set(name, new Uint8Array(buffer, offset, bytes));
-  for (const [name, section] of sections) checkSum(what, name, section, sums.get(name));
+  for (const [name, section] of sections) checkSum(what, name, section, sums.get(name), context.crc32);
   const block: IndexBlock = { meta: placement, sections };
-  checkBlock(knownFamily(block, what), block);
+  checkBlock(knownFamily(placement, what), block);
 }
 
 function placeBlock<Region extends IndexRegion>(
@@ -221,17 +252,17 @@ function placeBlock<Region extends IndexRegion>(
 ): SearchableIndex<Region> {
   if (block.meta.indexType === MINHASH_INDEX_TYPE)
     return { ...loadMinhashIndex(workers, block), task: 'minhashSearch' };
-  const family = knownFamily(block, what);
+  const family = knownFamily(block.meta, what);
   return {
     ...placeIndex(workers, block, workBytesOf(family, block.meta), threads),
     task: searchTasks[family],
   };
 }
 
-function knownFamily(block: IndexBlock, what: string): Family {
-  const family = familyOf(block.meta.indexType);
+function knownFamily({ indexType }: IndexMeta, what: string): Family {
+  const family = familyOf(indexType);
   if (family !== undefined) return family;
-  const fact = `index type ${block.meta.indexType} is unknown to this version`;
+  const fact = `index type ${indexType} is unknown to this version`;
   throw new ElanusError('data_corrupt', `${what}: ${fact}; the index has to be built again`);
 }
 

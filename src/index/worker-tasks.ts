@@ -17,7 +17,11 @@ import { checkIndex } from './vector-indexes.js';
 
 type Task = (
   input: never,
-  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+  context: {
+    readonly memories: readonly WebAssembly.Memory[];
+    readonly thread: number;
+    readonly crc32?: (bytes: Uint8Array, seed?: number) => number;
+  },
 ) => unknown;
 
 export const workerTasks = {

@@ -34,6 +34,10 @@ export class FileObjectStore implements ObjectStore {
     return this.#files.readRange(this.#path(key), begin, end);
   }
 
+  async readInto(key: string, begin: number, parts: readonly Uint8Array[]): Promise<number> {
+    return this.#files.readInto(this.#path(key), begin, parts);
+  }
+
   async size(key: string): Promise<number | undefined> {
     return this.#files.size(this.#path(key));
   }

@@ -6,6 +6,11 @@ export interface Files {
   read(path: string): Promise<Uint8Array>;
   /** Bytes [begin, end); shorter at the end of the file. @throws object_not_found */
   readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
+  /**
+   * Fills the parts, one after the other, with the bytes from `begin` on; they may lie in memory that threads share. Until the promise settles
+   * they may be written to at any time. @returns how many bytes were read, fewer where the file ends. @throws object_not_found
+   */
+  readInto(path: string, begin: number, parts: readonly Uint8Array[]): Promise<number>;
   /** Size in bytes, or undefined when there is no such file. */
   size(path: string): Promise<number | undefined>;
   /**

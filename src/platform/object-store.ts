@@ -12,6 +12,11 @@ export interface ObjectStore {
   get(key: string): Promise<Uint8Array>;
   /** Bytes [begin, end); shorter at the end. @throws object_not_found */
   getRange(key: string, begin: number, end: number): Promise<Uint8Array>;
+  /**
+   * Fills the parts, one after the other, with the bytes from `begin` on; they may lie in memory that threads share. Until the promise settles
+   * they may be written to at any time. @returns how many bytes were read, fewer where the object ends. @throws object_not_found
+   */
+  readInto(key: string, begin: number, parts: readonly Uint8Array[]): Promise<number>;
   size(key: string): Promise<number | undefined>;
   /**
    * Opens an object whose key a client named; undefined when there is none. Unlike the other reads it trusts no link in the store.

@@ -20,3 +20,12 @@ export const fileMissing = (path: string): ElanusError =>
     'object_not_found',
     `file ${JSON.stringify(path)} does not exist: expected it to be written before it is read`,
   );
+
+/** Copies bytes to the parts, one after the other, as far as they go. */
+export function spread(bytes: Uint8Array, parts: readonly Uint8Array[]): void {
+  let at = 0;
+  for (const part of parts) {
+    part.set(bytes.subarray(at, at + part.length));
+    at += part.length;
+  }
+}

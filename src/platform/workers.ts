@@ -27,8 +27,15 @@ export interface Workers {
   ): Promise<Output>;
 }
 
-/** What a task gets: its input, the memories of its regions (stable objects per region and thread), and its thread's number: from 0, `parallelism` on the calling thread. */
+/**
+ * What a task gets: its input, the memories of its regions (stable objects per region and thread), its thread's number (from 0, `parallelism`
+ * on the calling thread), and the runtime's own CRC-32 where it has one, which is some six times as fast as ours.
+ */
 export type WorkerTask = (
   input: never,
-  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+  context: {
+    readonly memories: readonly WebAssembly.Memory[];
+    readonly thread: number;
+    readonly crc32?: (bytes: Uint8Array, seed?: number) => number;
+  },
 ) => unknown;

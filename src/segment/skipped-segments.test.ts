@@ -7,7 +7,8 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import { Pace } from '#platform/pace.js';
 import { type FileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
-import { readSegment, writeSegment } from './files/insert-log.js';
+import { writeSegment } from './files/insert-log.js';
+import { readSegment } from './files/read-segment.js';
 import { explainedFilter, passingAt } from './passing-rows.js';
 import { SegmentData } from './segment-data.js';
 

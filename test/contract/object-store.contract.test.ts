@@ -37,6 +37,25 @@ describe.each([
     await expect(store.get('a/b')).rejects.toMatchObject({ key: 'object_not_found' });
     await expect(store.getRange('a/b', 0, 1)).rejects.toMatchObject({ key: 'object_not_found' });
   });
+  test('reads into given parts, shared memory too, as far as the object goes', async () => {
+    const store = await open();
+    const all = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251);
+    await store.put('a/b', [all]);
+    const shared = new Uint8Array(new SharedArrayBuffer(200_000));
+    const parts = [new Uint8Array(3), shared, new Uint8Array(0), new Uint8Array(10)];
+    expect(await store.readInto('a/b', 7, parts)).toBe(200_013);
+    expect(parts[0]).toEqual(all.subarray(7, 10));
+    expect(Uint8Array.from(shared)).toEqual(all.subarray(10, 200_010));
+    expect(parts[3]).toEqual(all.subarray(200_010, 200_020));
+    const many = Array.from({ length: 3000 }, () => new Uint8Array(50));
+    expect(await store.readInto('a/b', 0, many)).toBe(150_000);
+    expect(many[2999]).toEqual(all.subarray(149_950, 150_000));
+    const end = new Uint8Array(8).fill(9);
+    expect(await store.readInto('a/b', 299_995, [end])).toBe(5);
+    expect(end).toEqual(Uint8Array.of(...all.subarray(299_995), 9, 9, 9));
+    expect(await store.readInto('a/b', 300_007, [end])).toBe(0);
+    await expect(store.readInto('no', 0, [end])).rejects.toMatchObject({ key: 'object_not_found' });
+  });
   test('ifAbsent: one of many writers wins and its bytes stay', async () => {
     const store = await open();
     const won = await Promise.all(

@@ -30,6 +30,7 @@ async function startBuilding(writeMs: number) {
     },
     get: (key) => store.get(key),
     getRange: (key, begin, end) => store.getRange(key, begin, end),
+    readInto: (key, begin, parts) => store.readInto(key, begin, parts),
     size: (key) => store.size(key),
     openRead: (key) => store.openRead(key),
     list: (prefix) => store.list(prefix),

@@ -82,9 +82,17 @@ export function decodeIndexBlock(block: Uint8Array, what = 'index file'): IndexB
   return decoded;
 }
 
-/** Checks a section with its padding, which lies behind it. @throws data_corrupt */
-export function checkSum(what: string, name: string, section: Uint8Array, wanted: number | undefined): void {
-  const sum = crc32(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length, ALIGNMENT)));
+export type Crc32 = (bytes: Uint8Array, seed?: number) => number;
+
+/** Checks a section with its padding, which lies behind it. @param sumOf the runtime's own, where there is one. @throws data_corrupt */
+export function checkSum(
+  what: string,
+  name: string,
+  section: Uint8Array,
+  wanted: number | undefined,
+  sumOf: Crc32 = crc32,
+): void {
+  const sum = sumOf(new Uint8Array(section.buffer, section.byteOffset, alignUp(section.length, ALIGNMENT)));
   if (sum === wanted) return;
   throw corruptOf(what)(
     `checksum of section ${name} is ${sum.toString(16)}, expected ${wanted?.toString(16)}`,
@@ -101,40 +109,74 @@ export function readIndexBlock(
   block: Uint8Array,
   what = 'index file',
 ): IndexBlock & { readonly sums: ReadonlyMap<string, number> } {
+  const { meta, places, sums } = readIndexHeader(block, block.length, what);
+  const sections = new Map<string, Uint8Array>();
+  for (const [name, { offset, bytes }] of places) sections.set(name, block.subarray(offset, offset + bytes));
+  return { meta, sections, sums };
+}
+
+/** What the beginning of a block says. */
+export interface IndexHeader {
+  readonly meta: IndexMeta;
+  /** Where sections lie in the block: one after the other, without gaps, from `bodyBegin` to its end. */
+  readonly places: ReadonlyMap<string, { readonly offset: number; readonly bytes: number }>;
+  readonly sums: ReadonlyMap<string, number>;
+  readonly bodyBegin: number;
+}
+
+/** Bytes from the start of a block that the header takes, by its first 16. @throws data_corrupt */
+export function indexHeaderBytes(head: Uint8Array, what: string): number {
   const corrupt = corruptOf(what);
-  if (block.length < FIXED_BYTES) throw corrupt(`${block.length} bytes, expected at least ${FIXED_BYTES}`);
-  const view = new DataView(block.buffer, block.byteOffset, block.length);
+  if (head.length < FIXED_BYTES) throw corrupt(`${head.length} bytes, expected at least ${FIXED_BYTES}`);
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
   if (view.getUint32(0, true) !== MAGIC) throw corrupt('the first four bytes are not ELVX');
+  const count = view.getUint16(6, true);
+  if (count > SECTIONS_MAX) throw corrupt(`${count} sections, expected at most ${SECTIONS_MAX}`);
+  return alignUp(FIXED_BYTES + count * ENTRY_BYTES + view.getUint32(8, true), ALIGNMENT);
+}
+
+/**
+ * @param head the block, or its beginning: at least `indexHeaderBytes`, where the block has as many
+ * @throws data_corrupt
+ */
+export function readIndexHeader(head: Uint8Array, blockBytes: number, what = 'index file'): IndexHeader {
+  const corrupt = corruptOf(what);
+  const bodyBegin = indexHeaderBytes(head, what);
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
   const count = view.getUint16(6, true);
   const textBytes = view.getUint32(8, true);
   const headerEnd = FIXED_BYTES + count * ENTRY_BYTES + textBytes;
-  const bodyBegin = alignUp(headerEnd, ALIGNMENT);
-  if (count > SECTIONS_MAX || bodyBegin > block.length)
-    throw corrupt(`a header of ${headerEnd} bytes does not fit ${block.length} bytes`);
+  if (bodyBegin > blockBytes || bodyBegin > head.length)
+    throw corrupt(`a header of ${headerEnd} bytes does not fit ${blockBytes} bytes`);
   const stored = view.getUint32(12, true);
-  const computed = headerChecksum(block, bodyBegin);
+  const computed = headerChecksum(head, bodyBegin);
   if (stored !== computed)
     throw corrupt(`header checksum ${computed.toString(16)}, expected ${stored.toString(16)}`);
   const version = view.getUint16(4, true);
   if (version < 1 || version > INDEX_BLOCK_VERSION)
     throw corrupt(`format version ${version}, expected 1 to ${INDEX_BLOCK_VERSION}`);
-  const sections = new Map<string, Uint8Array>();
+  const places = new Map<string, { offset: number; bytes: number }>();
   const sums = new Map<string, number>();
   let expected = bodyBegin;
   for (let i = 0; i < count; i++) {
     const entry = FIXED_BYTES + i * ENTRY_BYTES;
-    const name = String.fromCharCode(...block.subarray(entry, entry + NAME_BYTES)).replace(/\0+$/, '');
+    const name = String.fromCharCode(...head.subarray(entry, entry + NAME_BYTES)).replace(/\0+$/, '');
     const offset = Number(view.getBigUint64(entry + 16, true));
-    const length = Number(view.getBigUint64(entry + 24, true));
-    const end = offset + alignUp(length, ALIGNMENT);
-    if (offset !== expected || !(end <= block.length))
-      throw corrupt(`section ${name} at ${offset} of ${length} bytes is out of place`);
+    const bytes = Number(view.getBigUint64(entry + 24, true));
+    const end = offset + alignUp(bytes, ALIGNMENT);
+    if (offset !== expected || !(end <= blockBytes))
+      throw corrupt(`section ${name} at ${offset} of ${bytes} bytes is out of place`);
     sums.set(name, view.getUint32(entry + NAME_BYTES, true));
-    sections.set(name, block.subarray(offset, offset + length));
+    places.set(name, { offset, bytes });
     expected = end;
   }
-  if (expected !== block.length) throw corrupt(`${block.length} bytes, expected ${expected}`);
-  return { meta: parseMeta(block.subarray(headerEnd - textBytes, headerEnd), corrupt), sections, sums };
+  if (expected !== blockBytes) throw corrupt(`${blockBytes} bytes, expected ${expected}`);
+  return {
+    meta: parseMeta(head.subarray(headerEnd - textBytes, headerEnd), corrupt),
+    places,
+    sums,
+    bodyBegin,
+  };
 }
 
 function parseMeta(text: Uint8Array, corrupt: (fact: string) => ElanusError): IndexMeta {

@@ -99,11 +99,34 @@ export function placeIndex<Region extends IndexRegion>(
   workBytes: number,
   threads: number,
 ): LoadedIndex<Region> {
+  const sizes = [...block.sections].map(([name, { length }]) => [name, length] as const);
+  const placed = makePlace(workers, { meta: block.meta, sizes, workBytes, threads });
+  for (const [name, bytes] of block.sections)
+    new Uint8Array(placed.region.memory.buffer, placed.placement.sections[name]?.offset).set(bytes);
+  return placed;
+}
+
+export interface IndexSizes {
+  readonly meta: IndexMeta;
+  /** Names and bytes of the sections, in the order of the block. */
+  readonly sizes: Iterable<readonly [name: string, bytes: number]>;
+  readonly workBytes: number;
+  readonly threads: number;
+}
+
+/**
+ * A region for a block whose sections are not there yet. They lie in it as in the file: one after the other from DATA_OFFSET on.
+ * @throws memory_limit
+ */
+export function makePlace<Region extends IndexRegion>(
+  workers: IndexWorkers<Region>,
+  { meta, sizes, workBytes, threads }: IndexSizes,
+): LoadedIndex<Region> {
   let end = DATA_OFFSET;
   const sections: Record<string, SectionPlace> = {};
-  for (const [name, bytes] of block.sections) {
-    sections[name] = { offset: end, bytes: bytes.length };
-    end += alignUp(bytes.length, 64);
+  for (const [name, bytes] of sizes) {
+    sections[name] = { offset: end, bytes };
+    end += alignUp(bytes, 64);
   }
   const workOffset = end;
   const workStride = alignUp(workBytes, 64);
@@ -115,12 +138,9 @@ export function placeIndex<Region extends IndexRegion>(
       `an index of ${end - DATA_OFFSET} bytes does not fit one region of ${REGION_BYTES_MAX} bytes`,
     );
   }
-  const region = workers.allocate(total, total);
-  for (const [name, bytes] of block.sections)
-    new Uint8Array(region.memory.buffer, sections[name]?.offset).set(bytes);
   return {
-    region,
-    placement: { ...block.meta, sections, workOffset, workBytes: workStride },
+    region: workers.allocate(total, total),
+    placement: { ...meta, sections, workOffset, workBytes: workStride },
     bytes: end - DATA_OFFSET,
   };
 }

@@ -126,17 +126,43 @@ export class VectorStore {
         bytes.subarray(done * vectorBytes, (done + count) * vectorBytes),
       );
       if (this.hasInverseNorms) {
-        const normsAt = offsetOfNorms(this, row);
         if (inverseNorms)
-          new Float32Array(this.#memory.buffer, normsAt, count).set(
+          new Float32Array(this.#memory.buffer, offsetOfNorms(this, row), count).set(
             inverseNorms.subarray(done, done + count),
           );
-        else flatKernel.on(this.#memory).norms(elementCodes[this.elementType], at, this.dim, count, normsAt);
+        else this.#computeNorms(row, count);
       }
       done += count;
     }
     this.#rowCount += rows;
     return first;
+  }
+
+  /**
+   * Where the vectors of the next rows will lie, for whoever reads them there from a file: they are no rows until `appendWritten` says so.
+   * Undefined: not all in one piece. @throws memory_limit
+   */
+  unwritten(rows: number): Uint8Array | undefined {
+    this.reserve(this.#rowCount + rows);
+    if ((this.#rowCount % this.blocks.rows) + rows > this.blocks.rows) return undefined;
+    return new Uint8Array(this.#memory.buffer, this.vectorOffset(this.#rowCount), rows * this.vectorBytes);
+  }
+
+  /** Norms of some of the unwritten vectors, from the first of them, once their bytes are there. */
+  prepareUnwritten(begin: number, end: number): void {
+    if (this.hasInverseNorms && end > begin) this.#computeNorms(this.#rowCount + begin, end - begin);
+  }
+
+  /** Appends rows whose vectors lie in their place already, and were prepared. */
+  appendWritten(rows: number): void {
+    assert(this.#rowCount + rows <= this.capacity, `${rows} vectors were not written`);
+    this.#rowCount += rows;
+  }
+
+  #computeNorms(row: number, count: number): void {
+    const code = elementCodes[this.elementType];
+    const [at, normsAt] = [this.vectorOffset(row), offsetOfNorms(this, row)];
+    flatKernel.on(this.#memory).norms(code, at, this.dim, count, normsAt);
   }
 
   /** Appends rows without a vector. Memory beyond the rows is zero, and so is what it holds of them: nothing is written. @throws memory_limit */

@@ -2,7 +2,7 @@
 // yet; a loss of power also takes what was written and not synced. Every operation can be made to fail, or to be slow.
 import { ElanusError } from '#base/errors.js';
 import { type AppendFile, type Files, guardMissing, type ReadFile } from '#platform/files.js';
-import { checkFilePath, fileMissing } from '#platform/path-check.js';
+import { checkFilePath, fileMissing, spread } from '#platform/path-check.js';
 import { CachedFile, PAGE_BYTES } from './cached-file.js';
 
 /** `append` is the write into the page cache, `sync` what makes it durable; `rename` is the second half of `write`. */
@@ -100,6 +100,14 @@ export class MemoryFiles implements Files {
   async readRange(path: string, begin: number, end: number): Promise<Uint8Array> {
     await this.#beforeRead('read', path);
     return this.#entry(path).file.read(begin, end);
+  }
+
+  async readInto(path: string, begin: number, parts: readonly Uint8Array[]): Promise<number> {
+    await this.#beforeRead('read', path);
+    const wanted = parts.reduce((sum, part) => sum + part.length, 0);
+    const bytes = this.#entry(path).file.read(begin, begin + wanted);
+    spread(bytes, parts);
+    return bytes.length;
   }
 
   async size(path: string): Promise<number | undefined> {

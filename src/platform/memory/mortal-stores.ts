@@ -23,6 +23,7 @@ export function mortalFiles(files: Files, alive: Alive): Files {
   return {
     read: (path) => mortal(alive, () => files.read(path)),
     readRange: (path, begin, end) => mortal(alive, () => files.readRange(path, begin, end)),
+    readInto: (path, begin, parts) => mortal(alive, () => files.readInto(path, begin, parts)),
     size: (path) => mortal(alive, () => files.size(path)),
     openRead: (path, options) =>
       mortal(alive, async () => mortalReadFile(await files.openRead(path, options), alive)),
@@ -74,6 +75,7 @@ export function mortalObjectStore(store: ObjectStore, alive: Alive): ObjectStore
     put: (key, parts, options) => mortal(alive, () => store.put(key, parts, options)),
     get: (key) => mortal(alive, () => store.get(key)),
     getRange: (key, begin, end) => mortal(alive, () => store.getRange(key, begin, end)),
+    readInto: (key, begin, parts) => mortal(alive, () => store.readInto(key, begin, parts)),
     size: (key) => mortal(alive, () => store.size(key)),
     openRead: (key) => mortal(alive, async () => mortalReadFile(await store.openRead(key), alive)),
     list: (prefix) => mortal(alive, () => store.list(prefix)),

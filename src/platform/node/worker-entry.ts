@@ -1,6 +1,7 @@
 // Script of a compute thread: loads the registry of tasks, keeps the memories of the regions it has seen, runs one task at a time.
 // Imports nothing of the product statically, so that it starts from src as well (resolve-sources.ts).
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import * as zlib from 'node:zlib';
 
 export interface WorkerSetup {
   readonly registry: string;
@@ -23,10 +24,17 @@ export type FromWorker =
       readonly id: number;
       readonly error: { readonly message: string; readonly key?: string; readonly stack?: string };
     };
+type Crc32 = (bytes: Uint8Array, seed?: number) => number;
 type AnyTask = (
   input: unknown,
-  context: { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number },
+  context: {
+    readonly memories: readonly WebAssembly.Memory[];
+    readonly thread: number;
+    readonly crc32?: Crc32;
+  },
 ) => unknown;
+/** Node has one from 20.15 on. */
+const { crc32 }: { readonly crc32?: Crc32 } = zlib;
 
 /**
  * Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. Empty ones are copied, too: they
@@ -69,7 +77,8 @@ async function serve(port: MessagePort): Promise<void> {
       if (memory === undefined) throw new Error(`region ${id} is not known to this thread`);
       return memory;
     });
-    return workerTasks[message.task]?.(message.input, { memories: held, thread: setup.thread });
+    const context = { memories: held, thread: setup.thread, ...(crc32 && { crc32 }) };
+    return workerTasks[message.task]?.(message.input, context);
   };
   const reply = (message: FromWorker): void => {
     const output = 'output' in message ? message.output : undefined;

@@ -8,8 +8,8 @@ import { DataType } from '#model/schema/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { ImportJobRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
-import { readSegment } from '#segment/files/insert-log.js';
 import { readManifest } from '#segment/files/manifest.js';
+import { readSegment } from '#segment/files/read-segment.js';
 import { importJsonFiles, importLimits } from './json-import.js';
 
 const schemaOf = (key: object = {}): CollectionSchema =>

@@ -1,14 +1,22 @@
 // A query-node on the memory platform: a segment is there whole, with its deletes, or not at all, and loads that come late change nothing.
 
 import { expect, test } from 'vitest';
+import { must } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { seededRandom } from '#base/random.js';
 import { columnFromInt64, int64Values } from '#model/columns/column.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { SegmentRecord } from '#proto/elanus/data.js';
-import { QueryNodeDefinition, SegmentSearchRequest, ShardSearchRequest } from '#proto/elanus/roles.js';
+import {
+  BuildIndexRequest,
+  QueryNodeDefinition,
+  SegmentSearchRequest,
+  ShardSearchRequest,
+} from '#proto/elanus/roles.js';
 import { inProcessClient } from '#rpc/service.js';
-import { writeSegment } from '#segment/files/insert-log.js';
+import { readColumn, writeSegment } from '#segment/files/insert-log.js';
+import { rowsEstimate } from '#segment/files/memory-estimate.js';
+import { writeVectorIndex } from '#segment/files/vector-index-files.js';
 import { MemoryAccount } from '#segment/memory-account.js';
 import { decodeHits } from '#segment/search/hits.js';
 import { SegmentData } from '#segment/segment-data.js';
@@ -55,7 +63,7 @@ async function open(limitBytes = 1 << 30) {
     const { keys } = decodeHits(await run(calls.searchSegments(request)));
     return [...int64Values(keys)].sort((a, b) => Number(a - b));
   };
-  return { run, calls, written, load, found, memory };
+  return { run, calls, written, load, found, memory, platform };
 }
 
 const deletesOf = (keys: readonly bigint[], timestamp: bigint, partitionId: bigint) => ({
@@ -120,4 +128,91 @@ test('what does not fit is refused before it is read, and a smaller one is serve
   expect(memory.usedBytes).toBe(0);
   await load(await written(2n, [7n]), 1n);
   expect(await found([2n])).toEqual([7n]);
+});
+
+/** With an index over its vectors. */
+async function indexed(world: Awaited<ReturnType<typeof open>>, id: bigint): Promise<SegmentRecord> {
+  const { written, platform, run } = world;
+  const keys = Array.from({ length: 300 }, (_, i) => id * 1000n + BigInt(i));
+  const record = await written(id, keys);
+  const field = schema.fields.find(({ fieldID }) => fieldID === VECTOR);
+  const index = { indexId: 9n, fieldId: VECTOR, indexType: 'HNSW', metricType: 'L2', params: {} };
+  const request = BuildIndexRequest.fromPartial({
+    ...{ buildId: id, partitionId: PARTITION, segmentId: id, field, index },
+    rowCount: BigInt(keys.length),
+  });
+  const rows = await run(readColumn(platform, record, must(field, 'field')));
+  const file = must(await run(writeVectorIndex(platform, request, rows)), 'file');
+  const built = {
+    indexId: 9n,
+    fieldId: VECTOR,
+    state: 'finished',
+    ...file,
+    bytes: BigInt(file.bytes),
+  } as const;
+  return SegmentRecord.fromPartial({ ...record, indexes: [{ ...built, rowCount: record.rowCount }] });
+}
+
+const reads = (world: Awaited<ReturnType<typeof open>>) => {
+  const { objectStore } = world.platform;
+  const asked: string[] = [];
+  const readInto = objectStore.readInto.bind(objectStore);
+  objectStore.readInto = (key, begin, parts) => {
+    asked.push(key);
+    return readInto(key, begin, parts);
+  };
+  return asked;
+};
+
+test('indexes are opened along with the rows, and taken when they are asked for', async () => {
+  const world = await open();
+  const record = await indexed(world, 1n);
+  const asked = reads(world);
+  await world.load(record, 1n);
+  const opened = asked.length;
+  expect(opened).toBeGreaterThan(0);
+  expect(await world.run(world.calls.loadIndexes({ segment: record }))).toEqual({ damagedIndexIds: [] });
+  expect(asked.length).toBe(opened);
+  const { usedBytes } = world.memory;
+  await world.run(world.calls.releaseSegments({ segmentIds: [1n] }));
+  expect(usedBytes).toBeGreaterThan(0);
+  expect(world.memory.usedBytes).toBe(0);
+});
+
+test('indexes that nobody asked for are given back with their segment, and with a load that fails', async () => {
+  const world = await open();
+  const record = await indexed(world, 1n);
+  await world.load(record, 1n);
+  await world.run(world.calls.releaseSegments({ segmentIds: [1n] }));
+  expect(world.memory.usedBytes).toBe(0);
+  await expect(world.load({ ...record, rowCount: 299n }, 2n)).rejects.toMatchObject({ key: 'data_corrupt' });
+  expect(world.memory.usedBytes).toBe(0);
+});
+
+test('a damaged index that was opened ahead is named, and its rows are served', async () => {
+  const world = await open();
+  const record = await indexed(world, 1n);
+  const key = record.indexes[0]?.key ?? '';
+  const bytes = await world.run(world.platform.objectStore.get(key));
+  bytes[bytes.length - 70] = (bytes[bytes.length - 70] as number) ^ 1;
+  await world.run(world.platform.objectStore.put(key, [bytes]));
+  await world.load(record, 1n);
+  expect(await world.run(world.calls.loadIndexes({ segment: record }))).toEqual({ damagedIndexIds: [9n] });
+  expect(await world.found([1n])).toHaveLength(100);
+});
+
+test('rows of another segment take the room of indexes that nobody asked for', async () => {
+  const roomy = await open();
+  const record = await indexed(roomy, 1n);
+  await roomy.load({ ...record, indexes: [] }, 1n);
+  const rows = roomy.memory.usedBytes;
+  await roomy.load(record, 2n);
+  const both = roomy.memory.usedBytes;
+  // The first fits with its index while it is loaded, and the second only beside the rows of the first.
+  const world = await open(both + rowsEstimate(schema, record) - rows / 2);
+  const [first, second] = [await indexed(world, 1n), await indexed(world, 2n)];
+  await world.load(first, 1n);
+  expect(world.memory.usedBytes).toBe(both);
+  await world.load(second, 1n);
+  expect(await world.found([1n, 2n])).toHaveLength(100);
 });

@@ -18,15 +18,15 @@ import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { readDeletes } from '#segment/files/delta-log.js';
 import { type DiskReads, openDiskIndexes } from '#segment/files/disk-index-files.js';
-import { readSegment } from '#segment/files/insert-log.js';
+import { IndexesAhead } from '#segment/files/indexes-ahead.js';
 import { indexesEstimate, rowsEstimate } from '#segment/files/memory-estimate.js';
 import { PageCache } from '#segment/files/page-cache.js';
+import { readSegment } from '#segment/files/read-segment.js';
 import { attachScalarIndexes } from '#segment/files/scalar-index-files.js';
 import { attachSparseIndexes } from '#segment/files/sparse-index-files.js';
 import { attachVectorIndexes } from '#segment/files/vector-index-files.js';
 import { PathsTotal } from '#segment/filters/json-paths.js';
-import type { MemoryAccount, MemoryUse } from '#segment/memory-account.js';
-import type { ReadableSegment } from '#segment/readable-segment.js';
+import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { aligned, encodeHits } from '#segment/search/hits.js';
 import { RecallControllers } from '#segment/search/recall-controller.js';
 import { reportFor } from '#segment/search/search-hooks.js';
@@ -35,19 +35,8 @@ import { SupersededRows } from '#segment/search/superseded-rows.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
 import { readSent } from '#segment/sent-filter.js';
+import { type LoadedSegment, letGo, outdated } from './loaded-segment.js';
 import { fillNewFields } from './new-fields.js';
-
-interface LoadedSegment extends ReadableSegment {
-  /** Monotonic. */
-  searchedMs: number;
-  /** With the indexes that it should have; undefined: none were loaded. */
-  indexed: SegmentRecord | undefined;
-  /** They were given up for something else; a search asks for them again. */
-  isEvicted: boolean;
-  /** Time at which a search may try that next. */
-  restoreMs: number;
-  readonly record: SegmentRecord;
-}
 
 export interface QueryNodeSettings {
   /** Bound on the pages of disk indexes that are kept in memory, in bytes. */
@@ -59,11 +48,15 @@ export interface QueryNodeSettings {
 /** Between two tries to bring back indexes for which there was no room, in ms. */
 const RESTORE_MS = 1000;
 
+const indexesOf = ({ id }: SegmentRecord): string => `the indexes of segment ${id}`;
+
 export class QueryNode {
   readonly #platform: Platform;
   readonly #segments = new Map<bigint, LoadedSegment>();
   /** The newest load of each segment, finished or not. An older one would bring rows without the deletes that came since. */
   readonly #versions = new Map<bigint, bigint>();
+  /** Indexes that nobody asked for yet: the first to give way. */
+  readonly #ahead = new Set<IndexesAhead>();
   readonly #memory: MemoryAccount;
   readonly #paths: PathsTotal;
   readonly #reads: DiskReads;
@@ -108,9 +101,12 @@ export class QueryNode {
     return indexed !== undefined && this.#platform.clock.monotonic() - searchedMs >= this.#indexIdleMs;
   }
 
-  /** What filters kept of JSON paths, then indexes, of segments that were not searched for long, the longest first. */
+  /** Indexes that were opened ahead, then what filters kept of JSON paths, then indexes, of segments that were not searched for long, the longest first. */
   #evict(bytes: number): void {
-    let freed = 0;
+    const before = this.#memory.usedBytes;
+
+    for (const ahead of [...this.#ahead]) ahead.drop();
+    let freed = before - this.#memory.usedBytes;
     const bySearch = [...this.#segments.values()].sort((a, b) => a.searchedMs - b.searchedMs);
     for (const { data } of bySearch) {
       if (freed >= bytes) return;
@@ -153,27 +149,43 @@ export class QueryNode {
 
   /** @returns ids of indexes whose files are damaged. */
   async #loadIndexes(segment: LoadedSegment, record: SegmentRecord): Promise<bigint[]> {
-    const { data } = segment;
-    // Those it has already are in the sum; an index that is replaced is given back first.
-    const missing = Math.max(
-      0,
-      indexesEstimate(record, this.#platform.workers.parallelism) - data.memoryParts.indexes,
-    );
-    const room = this.#memory.reserve(record.collectionId, missing, `the indexes of segment ${record.id}`);
+    const { data, ahead } = segment;
+    segment.ahead = undefined;
+    ahead?.giveRoom();
+    let room: Reservation | undefined;
     try {
+      // Those it has already are in the sum; an index that is replaced is given back first.
+      const missing = this.#indexBytes(record) - data.memoryParts.indexes;
+      room = this.#memory.reserve(record.collectionId, Math.max(0, missing), indexesOf(record));
       segment.searchedMs = this.#platform.clock.monotonic();
       segment.indexed = record;
       segment.isEvicted = false;
-      const damaged = await attachSparseIndexes(this.#platform, record, data);
-      damaged.push(...(await attachScalarIndexes(this.#platform, record, data)));
-      return [...damaged, ...(await attachVectorIndexes(this.#platform, record, data, this.#reads))];
+      // What a search without a filter needs comes first.
+      const damaged = await attachVectorIndexes(this.#platform, record, data, this.#reads, ahead);
+      damaged.push(...(await attachSparseIndexes(this.#platform, record, data)));
+      return [...damaged, ...(await attachScalarIndexes(this.#platform, record, data))];
     } finally {
-      room.release();
+      ahead?.drop();
+      room?.release();
     }
   }
 
+  #indexBytes(record: SegmentRecord): number {
+    return indexesEstimate(record, this.#platform.workers.parallelism);
+  }
+
+  /** Begins to open the indexes of a segment whose rows are about to be read; without room for them they come after the rows. */
+  #openAhead(record: SegmentRecord, schema: CollectionSchema): IndexesAhead | undefined {
+    const bytes = this.#indexBytes(record);
+    if (bytes === 0 || !this.#memory.hasRoom(bytes)) return undefined;
+    const room = this.#memory.reserve(record.collectionId, bytes, indexesOf(record));
+    const ahead = new IndexesAhead(this.#platform, record, schema, room, () => this.#ahead.delete(ahead));
+    this.#ahead.add(ahead);
+    return ahead;
+  }
+
   async close(): Promise<void> {
-    for (const { data } of this.#segments.values()) data.release();
+    for (const segment of this.#segments.values()) letGo(segment);
     this.#segments.clear();
     this.#versions.clear();
   }
@@ -256,22 +268,27 @@ export class QueryNode {
         `segment ${record.id} of ${record.rowCount} rows`,
       );
       this.#versions.set(record.id, version);
+      const ahead = this.#openAhead(record, schema);
       try {
         const data = await this.#read(record, schema, deleteSegments, bufferedDeletes, context.signal);
         if (this.#versions.get(record.id) !== version) {
           data.release();
           throw outdated(record.id);
         }
-        this.#segments.get(record.id)?.data.release();
+        letGo(this.#segments.get(record.id));
         const { id, commitTimestamp } = record;
         const fresh = {
           searchedMs: this.#platform.clock.monotonic(),
           indexed: undefined,
           isEvicted: false,
           restoreMs: 0,
+          ahead,
         };
         this.#segments.set(id, { id, data, commitTimestamp, record, ...fresh });
         return {};
+      } catch (error) {
+        ahead?.drop();
+        throw error;
       } finally {
         room.release();
       }
@@ -296,7 +313,7 @@ export class QueryNode {
     },
     releaseSegments: async ({ segmentIds }) => {
       for (const id of segmentIds) {
-        this.#segments.get(id)?.data.release();
+        letGo(this.#segments.get(id));
         this.#segments.delete(id);
         this.#versions.delete(id);
       }
@@ -371,11 +388,6 @@ export class QueryNode {
 }
 
 const noAnswer = ShardRetrieveResponse.create({});
-const outdated = (segmentId: bigint): ElanusError =>
-  new ElanusError(
-    'service_not_ready',
-    `segment ${segmentId}: a newer load of it began, or it was released; fetch the target again`,
-  );
 function keyDeletes(deletes: Deletes | undefined): KeyDeletes | undefined {
   if (deletes?.keys === undefined) return undefined;
   const timestamps = new BigUint64Array(aligned(deletes.timestamps));

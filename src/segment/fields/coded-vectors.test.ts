@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { DataType } from '#model/schema/data-type.js';
 import type { DiskReads } from '#segment/files/disk-index-files.js';
-import { readSegment } from '#segment/files/insert-log.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
+import { readSegment } from '#segment/files/read-segment.js';
 import { attachVectorIndexes } from '#segment/files/vector-index-files.js';
 import type { PlanOfSegment } from '#segment/search/search-report.js';
 import { searchSegment } from '#segment/search/segment-search.js';

@@ -135,11 +135,12 @@ export class RowVersions {
       this.#note(at);
       this.#written.fill(at, this.rowCount, total);
     } else {
-      for (let i = 0; i < rows; i++) {
-        const timestamp = BigInt.asUintN(64, at[i] as bigint);
-        this.#note(timestamp);
-        this.#written[this.rowCount + i] = timestamp;
-      }
+      this.#written.set(new BigUint64Array(at.buffer, at.byteOffset, rows), this.rowCount);
+      // Rows of one batch share their time: a number is made for the first of them only.
+      const words = new Int32Array(at.buffer, at.byteOffset, rows * 2);
+      for (let i = 0; i < rows; i++)
+        if (i === 0 || words[i * 2] !== words[i * 2 - 2] || words[i * 2 + 1] !== words[i * 2 - 1])
+          this.#note(this.#written[this.rowCount + i] as Timestamp);
     }
     this.rowCount = total;
   }

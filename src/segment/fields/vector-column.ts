@@ -46,6 +46,8 @@ export class VectorColumn implements FieldStore {
   readonly #retired: Pick<Place, 'region' | 'slab'>[] = [];
   /** Bit set: the row has no vector. */
   #nullBits: Uint8Array | undefined;
+  /** Vectors that were read to their place and whose rows have not come yet. */
+  #filled = 0;
   #index: SegmentIndex | undefined;
   /** While the segment grows; see `GrowingIndex`. */
   growing: GrowingIndex | undefined;
@@ -165,7 +167,32 @@ export class VectorColumn implements FieldStore {
       for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
   }
 
+  /**
+   * Where the vectors of the next rows will lie; whoever fills it from a file says so by `filled`, and the rows then come in batches without
+   * this field. Undefined: not all in one piece. @throws memory_limit
+   */
+  unfilled(rows: number): Uint8Array | undefined {
+    assert(this.#filled === 0, `${this.#filled} vectors of field ${this.fieldId} wait for their rows`);
+    this.reserve(rows);
+    return this.store.unwritten(rows);
+  }
+
+  /** What is kept beside vectors [begin, end) of those that are being read, once their bytes are there. */
+  prepare(begin: number, end: number): void {
+    this.store.prepareUnwritten(begin, end);
+  }
+
+  filled(rows: number): void {
+    this.#filled = rows;
+  }
+
   appendMissing(rows: number): void {
+    if (this.#filled > 0) {
+      assert(rows <= this.#filled, `${rows} rows, expected the ${this.#filled} whose vectors were read`);
+      this.store.appendWritten(rows);
+      this.#filled -= rows;
+      return;
+    }
     this.reserve(rows);
     const first = this.store.appendEmpty(rows);
     for (let row = first; row < first + rows; row++) this.#setNull(row);

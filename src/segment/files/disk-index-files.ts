@@ -28,6 +28,7 @@ import { type FileVectors, type FileVectorsParts, isLostFile } from '#segment/fi
 import { VectorColumn } from '#segment/fields/vector-column.js';
 import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { readColumn } from './insert-log.js';
+import { blockIn } from './object-file.js';
 import type { PageCache } from './page-cache.js';
 
 /** What opening disk indexes takes beside the platform. */
@@ -135,7 +136,6 @@ export async function openDiskIndex(
   const head = decodeDiskHead(await objectStore.getRange(key, 0, SECTOR_BYTES), key, crc32);
   const size = await objectStore.size(key);
   if (size !== fileBytesOf(head)) throw diskCorrupt(key, `${size} bytes, expected ${fileBytesOf(head)}`);
-  const block = await objectStore.getRange(key, SECTOR_BYTES, SECTOR_BYTES + head.blockBytes);
   const parts: Omit<FileVectorsParts, 'pages'> = {
     workers,
     key,
@@ -158,8 +158,13 @@ export async function openDiskIndex(
     );
   };
   const index = isCodedFile(key)
-    ? await openVectorIndex(workers, block, key)
-    : loadDiskIndex(workers, head, block, key);
+    ? await openVectorIndex(workers, blockIn(objectStore, key, head.blockBytes, SECTOR_BYTES), key)
+    : loadDiskIndex(
+        workers,
+        head,
+        await objectStore.getRange(key, SECTOR_BYTES, SECTOR_BYTES + head.blockBytes),
+        key,
+      );
   try {
     fits(index);
     if (!('task' in index)) return new DiskVectors({ ...parts, index, pages: reads.cache.open(key, head) });

@@ -3,23 +3,17 @@
 import { assert } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import type { ChunkStatistics, RowGroupStatistics } from '#index/scalar/statistics/chunk-statistics.js';
-import { batchOf, column, concatBatches, rowCountOf, sliceColumn } from '#model/columns/column.js';
+import { batchOf, column, concatBatches, sliceColumn } from '#model/columns/column.js';
 import { DataType, fixedWidth, isVectorType } from '#model/schema/data-type.js';
 import { dimOf, primaryField, ROW_ID_FIELD, TIMESTAMP_FIELD } from '#model/schema/field.js';
-import type { Platform } from '#platform/platform.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
-import { FileRecord, type SegmentRecord } from '#proto/elanus/data.js';
+import { FileRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import { ColumnStore, defaultBytes } from '#segment/fields/column-store.js';
-import type { FileVectors } from '#segment/fields/file-vectors.js';
-import type { FixedColumn } from '#segment/files/parquet/fixed-column.js';
 import { type FieldRequest, ParquetFileReader } from '#segment/files/parquet/parquet-reader.js';
 import type { ParquetField } from '#segment/files/parquet/parquet-type.js';
 import { ParquetFile } from '#segment/files/parquet/parquet-writer.js';
-import { SegmentStatistics } from '#segment/filters/segment-statistics.js';
-import { SegmentData } from '#segment/segment-data.js';
-import { applyDeleteSet, readDeletes } from './delta-log.js';
+import type { SegmentData } from '#segment/segment-data.js';
 import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
 
 export type { SegmentAddress } from './object-file.js';
@@ -47,7 +41,7 @@ export const insertLogKey = (at: SegmentAddress, group: string, logId: bigint): 
   `insert_log/${at.collectionId}/${at.partitionId}/${at.segmentId}/${group}/${logId}${LOG_SUFFIX}`;
 /** Files of version 1 had no suffix. */
 const logIdOf = (file: FileRecord): bigint => BigInt(/\/(\d+)(?:\.parquet)?$/.exec(file.key)?.[1] ?? -1);
-const isInsertLog = (file: FileRecord): boolean => file.fieldIds.length > 0;
+export const isInsertLog = (file: FileRecord): boolean => file.fieldIds.length > 0;
 const systemField = (fieldId: bigint, name: string): FieldRequest => ({
   fieldId,
   name,
@@ -191,7 +185,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new ElanusError('cancelled', 'the caller stopped waiting for a segment file');
 }
 
-async function openFile(platform: FilePlatform, file: FileRecord): Promise<ParquetFileReader> {
+export async function openFile(platform: FilePlatform, file: FileRecord): Promise<ParquetFileReader> {
   const reader = new ParquetFileReader(await getFile(platform, file), file.key);
   if (BigInt(reader.rowCount) === file.rowCount) return reader;
   throw new ElanusError(
@@ -275,116 +269,4 @@ export function logsOf(files: readonly FileRecord[]): FileRecord[][] {
     }
   }
   return [...logs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, log]) => log);
-}
-
-/**
- * All rows of a segment, with the deletes of its own delta logs. The caller releases it.
- * @param disk fields whose vectors stay in the files of their indexes: they are not read here
- * @throws data_corrupt, object_not_found, memory_limit
- */
-export async function readSegment(
-  platform: Platform,
-  record: SegmentRecord,
-  schema: CollectionSchema,
-  signal?: AbortSignal,
-  disk?: ReadonlyMap<bigint, FileVectors>,
-): Promise<SegmentData> {
-  const data = new SegmentData(platform, {
-    ...(disk && { disk }),
-    id: record.id,
-    collectionId: record.collectionId,
-    partitionId: record.partitionId,
-    schema,
-    commitTimestamp: record.commitTimestamp,
-    rowsHint: Number(record.rowCount),
-  });
-  try {
-    const groups: RowGroupStatistics[] = [];
-    for (const log of logsOf(record.files)) groups.push(...(await loadLog(platform, data, log, signal)));
-    if (BigInt(data.rowCount) !== record.rowCount) {
-      throw new ElanusError(
-        'data_corrupt',
-        `segment ${record.id} has ${data.rowCount} rows in its files, expected ${record.rowCount}: check its record`,
-      );
-    }
-    for (const file of record.files) {
-      if (!isInsertLog(file)) applyDeleteSet(data, await readDeletes(platform, file, schema));
-    }
-    data.seal(new SegmentStatistics(groups));
-    return data;
-  } catch (error) {
-    data.release();
-    throw error;
-  }
-}
-
-/** What the footer of the scalar columns says of its row groups; a field that it does not have is not known. */
-function rowGroupsOf(reader: ParquetFileReader, fields: readonly FieldRequest[]): RowGroupStatistics[] {
-  const groups = reader.groupRows.map((rows) => ({ rows, columns: new Map<bigint, ChunkStatistics>() }));
-  for (const field of fields) {
-    for (const [at, chunk] of reader.statistics(field).entries())
-      if (chunk !== undefined) groups[at]?.columns.set(field.fieldId, chunk);
-  }
-  return groups;
-}
-
-/** @returns what is known of the rows. Rows go in window by window; windows end where pages of the widest field end, so that its bytes are copied once, to where searches read them. */
-async function loadLog(
-  platform: Platform,
-  data: SegmentData,
-  log: readonly FileRecord[],
-  signal?: AbortSignal,
-): Promise<readonly RowGroupStatistics[]> {
-  let groups: readonly RowGroupStatistics[] = [];
-  const whole: Column[] = [];
-  const paged: { field: FieldRequest; column: FixedColumn }[] = [];
-  const rowCount = Number(log[0]?.rowCount ?? 0n);
-  for (const file of log) {
-    throwIfAborted(signal);
-    if (file.fieldIds.every((fieldId) => data.diskVectors(fieldId) !== undefined)) continue;
-    const reader = await openFile(platform, file);
-    if (file.fieldIds.includes(TIMESTAMP_FIELD))
-      groups = rowGroupsOf(
-        reader,
-        data.schema.fields.filter(({ fieldID }) => file.fieldIds.includes(fieldID)).map(requestOf),
-      );
-    for (const field of [...systemFields, ...data.schema.fields.map(requestOf)]) {
-      if (!file.fieldIds.includes(field.fieldId) || data.diskVectors(field.fieldId) !== undefined) continue;
-      const fixed = isVectorType(field.dataType) ? reader.openFixed(field) : undefined;
-      if (fixed) paged.push({ field, column: fixed });
-      else whole.push(checkedColumn(reader.readColumn(field), field, rowCount, file.key));
-      await platform.timers.yield();
-    }
-  }
-  const widthOf = (field: FieldRequest): number => fixedWidth(field.dataType, field.dim) ?? 0;
-  const [widest] = [...paged].sort((a, b) => widthOf(b.field) - widthOf(a.field));
-  const ends =
-    widest?.column.pageEnds ??
-    Array.from({ length: Math.ceil(rowCount / GROUP_ROWS) }, (_, i) =>
-      Math.min(rowCount, (i + 1) * GROUP_ROWS),
-    );
-  let begin = 0;
-  let since = 0;
-  for (const end of ends) {
-    const columns = whole.map((from) => sliceColumn(from, begin, end, rowCount));
-    for (const { field, column: fixed } of paged)
-      columns.push(column(field.fieldId, field.dataType, fixed.rows(begin, end)));
-    data.appendBatch(batchOf(end - begin, columns));
-    since += end - begin;
-    begin = end;
-    if (since >= GROUP_ROWS / 4) {
-      since = 0;
-      throwIfAborted(signal);
-      await platform.timers.yield();
-    }
-  }
-  return groups;
-}
-
-function checkedColumn(from: Column, field: FieldRequest, rowCount: number, key: string): Column {
-  if (rowCountOf(from, field.dim) === rowCount) return from;
-  throw new ElanusError(
-    'data_corrupt',
-    `${key}: column ${field.name} has not ${rowCount} rows: restore the object from a copy`,
-  );
 }

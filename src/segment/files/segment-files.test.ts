@@ -22,8 +22,9 @@ import { CollectionSchema, type FieldSchema } from '#proto/milvus/schema.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { KEY, NAME, testBatch, testSchema, VECTOR } from '../../../test/support/segments.js';
 import { readDeletes, writeDeletes } from './delta-log.js';
-import { readColumn, readInsertFile, readSegment, writeSegment } from './insert-log.js';
+import { readColumn, readInsertFile, writeSegment } from './insert-log.js';
 import { listManifests, readManifest, writeManifest } from './manifest.js';
+import { readSegment } from './read-segment.js';
 
 const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
 afterAll(() => platform.close());

@@ -6,13 +6,7 @@ import { readIndexBlock } from '#index/block/index-block.js';
 import { CODED_FILE_TYPE } from '#index/coded-index.js';
 import { diskCorrupt } from '#index/disk/disk-layout.js';
 import { describeBuild } from '#index/graph/codes/built-as.js';
-import {
-  buildVectorIndex,
-  chooseIndex,
-  hasBlock,
-  isByCodes,
-  openVectorIndex,
-} from '#index/vector-indexes.js';
+import { buildVectorIndex, chooseIndex, hasBlock, isByCodes } from '#index/vector-indexes.js';
 import { vectorWidth } from '#model/columns/dense-vector.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { dimOf, fieldById } from '#model/schema/field.js';
@@ -29,6 +23,7 @@ import { VectorColumn } from '#segment/fields/vector-column.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { type DiskReads, openDiskIndex, writeDiskIndex } from './disk-index-files.js';
+import { blockFileOf, type IndexesAhead, openIndexFile } from './indexes-ahead.js';
 import { codedEstimate } from './memory-estimate.js';
 
 /**
@@ -94,6 +89,7 @@ export async function writeVectorIndex(
 
 /**
  * Brings the dense vector indexes of a loaded segment in line with its record: those with a file are loaded, others dropped.
+ * @param ahead indexes that were opened while the rows were read
  * @returns ids of indexes whose files are damaged or gone
  */
 export async function attachVectorIndexes(
@@ -101,6 +97,7 @@ export async function attachVectorIndexes(
   record: SegmentRecord,
   data: SegmentData,
   reads?: DiskReads,
+  ahead?: IndexesAhead,
 ): Promise<bigint[]> {
   const damaged: bigint[] = [];
   const note = (file: IndexFileRecord, error: unknown): void => {
@@ -117,18 +114,12 @@ export async function attachVectorIndexes(
       await attachDiskIndex(platform, reads, record, data, field, note);
     const vectors = data.denseVectors(field.fieldID) ?? data.vectorLists(field.fieldID)?.elements;
     if (vectors === undefined) continue;
-    const file = record.indexes.find(
-      (one) => one.fieldId === field.fieldID && one.state === 'finished' && hasBlock(typeOfFile(one.key)),
-    );
+    const file = blockFileOf(record, field.fieldID);
     if (vectors.index?.key === file?.key) continue;
     vectors.attachIndex(undefined);
     if (file === undefined) continue;
     try {
-      const loaded = await openVectorIndex(
-        platform.workers,
-        await platform.objectStore.get(file.key),
-        file.key,
-      );
+      const loaded = await (ahead?.take(file.key) ?? openIndexFile(platform, file.key));
       vectors.attachIndex(new SegmentIndex(platform.workers, loaded, file.key));
     } catch (error) {
       note(file, error);
@@ -206,5 +197,3 @@ const GROWING_DEGREE = 16;
 const GROWING_EF = 100;
 const isDenseMetric = (name: string): name is 'L2' | 'IP' | 'COSINE' =>
   name === 'L2' || name === 'IP' || name === 'COSINE';
-/** The last part of a file's key is the type it was built as. */
-const typeOfFile = (key: string): string => key.slice(key.lastIndexOf('/') + 1);

@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { AppendFile, Files, ReadFile } from '#platform/files.js';
-import { checkFilePath, fileMissing } from '#platform/path-check.js';
+import { checkFilePath, fileMissing, spread } from '#platform/path-check.js';
 import { AppendTasks } from './append-tasks.js';
 import { type Appends, AppendThread, NodeAppendFile } from './append-thread.js';
 import { openConfined } from './confined-open.js';
@@ -18,6 +18,8 @@ const UNASKED_BYTES_MAX = 1 << 16;
 /** Parts that are written at a time; a system call takes 1,024. */
 const WRITE_BYTES = 4 << 20;
 const WRITE_PARTS = 1024;
+/** Parts that are read at a time; a system call takes 1,024. */
+const READ_PARTS = 1024;
 const temporary = '.tmp-'; // A crash may leave such a file; lists never show it, and the next opening removes it.
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
@@ -53,6 +55,12 @@ export class NodeFiles implements Files {
         const last = end - from > UNASKED_BYTES_MAX ? Math.min(end, (await handle.stat()).size) : end;
         return readHandle(handle, from, last);
       }),
+    );
+  }
+
+  readInto(file: string, begin: number, parts: readonly Uint8Array[]): Promise<number> {
+    return this.#io('read', file, (full) =>
+      this.#reads.read(full, (handle) => readHandleInto(handle, begin, parts)),
     );
   }
 
@@ -282,16 +290,8 @@ async function writeParts(handle: fs.FileHandle, parts: Iterable<Uint8Array>): P
 async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
   let rest = [...parts];
   while (rest.length > 0) {
-    let { bytesWritten } = await handle.writev(rest);
-    let whole = 0;
-    for (const part of rest) {
-      if (part.length > bytesWritten) break;
-      bytesWritten -= part.length;
-      whole++;
-    }
-    rest = rest.slice(whole);
-    const first = rest[0];
-    if (first !== undefined && bytesWritten > 0) rest[0] = first.subarray(bytesWritten);
+    const { bytesWritten } = await handle.writev(rest);
+    rest = behind(rest, bytesWritten);
   }
 }
 
@@ -307,6 +307,47 @@ export async function syncFolder(folder: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error; // A parent outside our folder may be closed to us.
   }
+}
+
+/** Deno and Bun are not known to read into memory that threads share. */
+const readsIntoShared = process.versions.deno === undefined && process.versions.bun === undefined;
+
+/** Fills the parts from `begin` on. @returns bytes that were read, fewer where the file ends */
+async function readHandleInto(
+  handle: fs.FileHandle,
+  begin: number,
+  parts: readonly Uint8Array[],
+): Promise<number> {
+  if (!readsIntoShared) {
+    const wanted = parts.reduce((sum, part) => sum + part.length, 0);
+    const bytes = await readHandle(handle, begin, begin + wanted);
+    spread(bytes, parts);
+    return bytes.length;
+  }
+  let total = 0;
+  let rest = parts.filter((part) => part.length > 0);
+  while (rest.length > 0) {
+    const { bytesRead } = await handle.readv(rest.slice(0, READ_PARTS), begin + total);
+    if (bytesRead === 0) break;
+    total += bytesRead;
+    rest = behind(rest, bytesRead);
+  }
+  return total;
+}
+
+/** What of the parts is left when so many bytes of them are done. */
+function behind(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let done = bytes;
+  let whole = 0;
+  for (const part of parts) {
+    if (part.length > done) break;
+    done -= part.length;
+    whole++;
+  }
+  const rest = parts.slice(whole);
+  const first = rest[0];
+  if (first !== undefined && done > 0) rest[0] = first.subarray(done);
+  return rest;
 }
 
 /** Bytes [begin, end), shorter where the file ends. */

@@ -7,8 +7,9 @@ import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-pl
 import { type ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { readDeletes, writeDeletes } from '#segment/files/delta-log.js';
-import { readSegment, writeSegment } from '#segment/files/insert-log.js';
+import { writeSegment } from '#segment/files/insert-log.js';
 import { readManifest } from '#segment/files/manifest.js';
+import { readSegment } from '#segment/files/read-segment.js';
 import { readFields } from '#segment/files/segment-columns.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { typedBatch, typedSchema } from '../../../../test/golden/typed-rows.js';

@@ -10,8 +10,10 @@ const movedKeys: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   'channel_not_available',
 ]);
 
-/** Longest pause between two attempts, in ms. */
+/** Pauses between two attempts are a sixteenth of what was waited so far, so that little is added to it, and within these bounds, in ms. */
+const RETRY_MS_MIN = 5;
 const RETRY_MS_MAX = 100;
+const WAITED_SHARE = 16;
 
 /**
  * A segment may move from the growing to the sealed side, or a node may restart and load what it served, between two steps: then the
@@ -33,10 +35,12 @@ async function runAgain<T>(
 ): Promise<T> {
   const { clock, timers } = parts.platform;
   const deadlineMs = deadlineOf(context, parts);
+  const beganMs = clock.monotonic();
   let error = first;
-  for (let attempt = 1; ; attempt++) {
+  for (;;) {
     const isMoved = error instanceof ElanusError && movedKeys.has(error.key);
-    const pauseMs = Math.min(RETRY_MS_MAX, 5 * attempt);
+    const share = Math.floor((clock.monotonic() - beganMs) / WAITED_SHARE);
+    const pauseMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, share));
     if (!isMoved || clock.now() + pauseMs >= deadlineMs) throw error;
     await timers.sleep(pauseMs, context.signal);
     try {

@@ -39,6 +39,37 @@ const NO_BYTES = new Uint8Array(0);
 type Chunk = ParquetWriter['row_groups'][number]['columns'][number];
 type ChunkMeta = NonNullable<Chunk['meta_data']>;
 
+/** Rows of a page of values of one width, when so many are left. */
+export const fixedPageRows = (width: number, left: number): number =>
+  Math.min(left, PAGE_ROWS_MAX, Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, width))));
+
+/** A column whose rows all have a value of one width. */
+export interface FixedPages {
+  readonly shape: ColumnShape;
+  readonly isOptional: boolean;
+  /** Bytes of a row. */
+  readonly width: number;
+}
+
+/** What lies before the values of an uncompressed page of such a column that begins at an offset of the file: its header and its levels. */
+export function fixedPageLead(
+  offset: number,
+  { shape, isOptional, width }: FixedPages,
+  rows: number,
+): Uint8Array {
+  const bytes = rows * width;
+  const page = { rows, values: bytes, stored: bytes, isPacked: false };
+  const found = isNested(shape)
+    ? encodeListLevels({ ...shape, isOptional }, { rows, valid: undefined, counts: undefined })
+    : flatLevels(isOptional, undefined, rows);
+  const levels = isNested(shape) ? aligned(offset, found, page) : found;
+  const out = new ByteWriter(64 + levelBytes(levels));
+  writePageHeader(out, pageHeader(levels, page));
+  out.appendBytes(levels.repetition);
+  out.appendBytes(levels.definition);
+  return out.getBytes();
+}
+
 export class ParquetFile {
   readonly #fields: readonly ParquetField[];
   readonly #out: ByteWriter;
@@ -205,16 +236,19 @@ function levelsOf(field: ParquetField, shape: ColumnShape, column: Column, range
     const counts = shape.isList ? entryCounts(shape, column, range) : undefined;
     return encodeListLevels({ ...shape, isOptional: field.isOptional }, { rows, valid, counts });
   }
+  return flatLevels(field.isOptional, valid, rows);
+}
+
+function flatLevels(isOptional: boolean, valid: Uint8Array | undefined, rows: number): Levels {
   const nulls = valid?.reduce((sum, flag) => sum + (flag === 0 ? 1 : 0), 0) ?? 0;
-  const definition = field.isOptional ? encodeNullFlags(valid, rows) : NO_BYTES;
+  const definition = isOptional ? encodeNullFlags(valid, rows) : NO_BYTES;
   return { repetition: NO_BYTES, definition, count: rows, absent: nulls };
 }
 
 function pageEnd(shape: ColumnShape, column: Column, row: number, rowCount: number): number {
   const most = Math.min(rowCount, row + PAGE_ROWS_MAX);
   const width = shape.isList ? undefined : entryBytes(shape);
-  if (width !== undefined)
-    return Math.min(most, row + Math.max(1, Math.floor(PAGE_BYTES / Math.max(1, width))));
+  if (width !== undefined) return row + fixedPageRows(width, rowCount - row);
   if (column.offsets.length === 0) return most;
   const ends = wordsOf(column.offsets);
   const first = ends[row] as number;
