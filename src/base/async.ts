@@ -16,6 +16,12 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** What all of them give; when some fail, the first failure, but not before all have settled: none goes on with what was handed to it. */
+export async function allSettled<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(tasks);
+  return Promise.all(tasks);
+}
+
 /** Runs one task at a time, in the order of arrival. */
 export class Mutex {
   #tail: Promise<unknown> = Promise.resolve();

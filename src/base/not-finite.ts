@@ -34,6 +34,7 @@ export const BFLOAT16: FloatBits = {
 
 /** Bytes that are looked at together. */
 const BLOCK_BYTES = 32;
+const PIECE_BYTES = 64 * BLOCK_BYTES;
 
 /** Index of the first float that is NaN or infinite, -1: there is none. Bytes behind the last whole float do not count. */
 export function findExponents(bytes: Uint8Array, bits: FloatBits): number {
@@ -50,8 +51,22 @@ export function findExponents(bytes: Uint8Array, bits: FloatBits): number {
 }
 
 /** Where the first block begins that has such a float; `end` when none of the whole blocks has. */
-function firstBlock(view: DataView, end: number, { exponents: e, lowest, carries }: FloatBits): number {
-  for (let at = 0; at < end; at += BLOCK_BYTES) {
+function firstBlock(view: DataView, end: number, bits: FloatBits): number {
+  for (let piece = 0; piece < end; piece += PIECE_BYTES) {
+    const found = firstOfPiece(view, piece, Math.min(end, piece + PIECE_BYTES), bits);
+    if (found >= 0) return found;
+  }
+  return end;
+}
+
+/** The same of a few blocks, -1: none has. A function that is called often is compiled once; one long loop would be replaced while it runs, at each call. */
+function firstOfPiece(
+  view: DataView,
+  begin: number,
+  end: number,
+  { exponents: e, lowest, carries }: FloatBits,
+): number {
+  for (let at = begin; at < end; at += BLOCK_BYTES) {
     const any =
       ((view.getInt32(at, true) & e) + lowest) |
       ((view.getInt32(at + 4, true) & e) + lowest) |
@@ -63,5 +78,5 @@ function firstBlock(view: DataView, end: number, { exponents: e, lowest, carries
       ((view.getInt32(at + 28, true) & e) + lowest);
     if ((any & carries) !== 0) return at;
   }
-  return end;
+  return -1;
 }

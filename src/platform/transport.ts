@@ -14,7 +14,11 @@ export interface CallContext {
 }
 
 /** Answers one method. Bytes may be views of the message; the handler must not keep them after it answered unless it copies. */
-export type MethodHandler = (request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
+export interface MethodHandler {
+  (request: Uint8Array, context: CallContext): Promise<Uint8Array>;
+  /** Nobody reads the message once the handler has settled, not when it failed either, nor is it in the answer: its memory is free. */
+  readonly letsGo?: boolean;
+}
 
 export interface HttpRequest {
   readonly method: string;

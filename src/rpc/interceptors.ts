@@ -28,7 +28,12 @@ export interface ServiceMethod {
 }
 
 /** The rest of a chain. Requests and answers are messages, but at the ends of a chain of the wire, where they are bytes. */
-export type Next = (request: object, context: CallContext) => Promise<object>;
+export interface Next {
+  (request: object, context: CallContext): Promise<object>;
+  /** As `MethodHandler` says it. */
+  readonly letsGo?: boolean;
+}
+
 export type Interceptor = (
   method: ServiceMethod,
   request: object,

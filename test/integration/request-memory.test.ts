@@ -1,10 +1,11 @@
-// Writes in the process lie in memory that the next write gets: what was written stays as it was, in memory, in files and in the log.
+// Writes in the process and over gRPC lie in memory that the next write gets: what was written stays as it was, in memory, in files and in the log.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   collection,
+  connect,
   double,
   float16Vector,
   floatVector,
@@ -75,25 +76,32 @@ async function checkAll(db: Awaited<ReturnType<typeof open>>, seeds: readonly nu
   }
 }
 
-test('writes one after another, and side by side, leave each other alone', { timeout: 60_000 }, async () => {
-  const seeds = [1, 2, 3, 4, 5, 6];
-  let db = await open(folder, { logLevel: 'error', listen: false });
-  const shelf = db.client().collection(rows);
-  await shelf.ensure();
-  for (const seed of [1, 2]) await shelf.insert.columns(batch(seed));
-  await shelf.upsert.columns(batch(2));
-  await Promise.all([3, 4, 5].map((seed) => shelf.insert.columns(batch(seed))));
-  await expect(
-    shelf.insert.columns({ ...batch(6), v: new Float32Array(ROWS * DIM).fill(NaN) }),
-  ).rejects.toThrow(/NaN|not a number/);
-  await shelf.insert.columns(batch(6));
-  await checkAll(db, seeds);
-  await shelf.flush();
-  for (const seed of [7, 8]) await shelf.insert.columns(batch(seed));
-  await checkAll(db, [...seeds, 7, 8]);
-  await db.close();
-  db = await open(folder, { logLevel: 'error', listen: false });
-  await db.client().collection(rows).load();
-  await checkAll(db, [...seeds, 7, 8]);
-  await db.close();
-});
+test.each(['in process', 'gRPC'] as const)(
+  'writes one after another, and side by side, leave each other alone (%s)',
+  { timeout: 60_000 },
+  async (way) => {
+    const seeds = [1, 2, 3, 4, 5, 6];
+    const data = join(folder, way);
+    let db = await open(data, { logLevel: 'error', port: 0 });
+    const client = way === 'gRPC' ? connect(db.address) : db.client();
+    const shelf = client.collection(rows);
+    await shelf.ensure();
+    for (const seed of [1, 2]) await shelf.insert.columns(batch(seed));
+    await shelf.upsert.columns(batch(2));
+    await Promise.all([3, 4, 5].map((seed) => shelf.insert.columns(batch(seed))));
+    await expect(
+      shelf.insert.columns({ ...batch(6), v: new Float32Array(ROWS * DIM).fill(NaN) }),
+    ).rejects.toThrow(/NaN|not a number/);
+    await shelf.insert.columns(batch(6));
+    await checkAll(db, seeds);
+    await shelf.flush();
+    for (const seed of [7, 8]) await shelf.insert.columns(batch(seed));
+    await checkAll(db, [...seeds, 7, 8]);
+    await client.close();
+    await db.close();
+    db = await open(data, { logLevel: 'error', listen: false });
+    await db.client().collection(rows).load();
+    await checkAll(db, [...seeds, 7, 8]);
+    await db.close();
+  },
+);

@@ -41,6 +41,11 @@ export interface PublicServiceParts {
   readonly definitions: ClosedParts;
 }
 
+/**
+ * Calls with large requests, which nobody reads once they have settled: an append settles when its rows are durable and copied, or refused,
+ * and these calls wait for all of theirs.
+ */
+const lettingGo: ReadonlySet<string> = new Set(['insert', 'upsert']);
 type Entry = Next | NotBuilt;
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
@@ -76,7 +81,12 @@ export function publicCalls(
       (method) => [method, telemetry[method.key]] as const,
     ),
   ];
-  return new Map(calls.map(([method, entry]) => [method.path, callOf(method, must(entry, method.key))]));
+  return new Map(
+    calls.map(([method, entry]) => {
+      const call = callOf(method, must(entry, method.key));
+      return [method.path, lettingGo.has(method.key) ? Object.assign(call, { letsGo: true }) : call];
+    }),
+  );
 }
 
 /** Methods for the public listener: bytes in, bytes out. What all requests hold decoded, together, has one bound. */

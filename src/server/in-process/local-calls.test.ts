@@ -1,12 +1,14 @@
 // Calls inside the process: whose the bytes are, what is refused, and how calls end that do not end by themselves.
 import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { deferred } from '#base/async.js';
+import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
+import { isShared } from '#base/shared-memory.js';
 import { PortTransport } from '#client/port-transport.js';
 import { SimulatedWorld } from '#platform/memory/simulated-time.js';
 import type { CallContext } from '#platform/transport.js';
 import { FieldData } from '#proto/milvus/schema.js';
+import type { Next } from '#rpc/interceptors.js';
 import { LocalCalls } from './local-calls.js';
 import { LocalTransport } from './local-transport.js';
 import { servePort } from './port-calls.js';
@@ -77,43 +79,70 @@ describe('whose the bytes are', () => {
     expect([...bytesIn(seen[0]?.request ?? {})]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  /** One insert after another, each answered as given. @returns the memory of their vectors, as the handler had it */
-  async function memories(...statuses: (number | 'failed')[]): Promise<ArrayBufferLike[]> {
+  /** Calls of which nobody reads the request once they have settled, and what they were asked. */
+  function lending() {
     const world = new SimulatedWorld({ seed: 1 });
-    const seen: ArrayBufferLike[] = [];
-    const next = async (request: object): Promise<object> => {
-      seen.push(bytesIn(request).buffer);
-      const status = statuses[seen.length - 1];
-      if (status === 'failed') throw new ElanusError('deadline_exceeded', 'late');
-      return { status: { code: status } };
+    const asked: { readonly bytes: Uint8Array; readonly answer: Deferred<object> }[] = [];
+    const next = (request: object): Promise<object> => {
+      const answer = deferred<object>();
+      asked.push({ bytes: bytesIn(request), answer });
+      return answer.promise;
     };
     const calls = new LocalCalls({
-      calls: new Map([[`${PATH}Insert`, next]]),
-      limits: { ...limits, receiveBytesMax: 1e6, heldBytesMax: 1e6 },
+      calls: new Map<string, Next>([
+        [`${PATH}Insert`, Object.assign(next, { letsGo: true })],
+        [`${PATH}Query`, async () => ({})],
+      ]),
+      limits: { ...limits, heldBytesMax: 250_000 },
       clock: world.clock,
       timers: world.timers,
     });
     const transport = new LocalTransport(calls);
-    for (const [at] of statuses.entries()) {
-      const sent = new Uint8Array(80_000).fill(at + 1);
-      await transport.call('insert', { fieldsData: vectorsOf(sent) }, {}).catch(() => {});
-      expect(new Uint8Array(seen[at] as ArrayBuffer, 0, 80_000).every((byte) => byte === at + 1)).toBe(true);
-    }
-    return seen;
+    const insert = (value: number, options = {}) =>
+      keyOf(transport.call('insert', { fieldsData: vectorsOf(new Uint8Array(80_000).fill(value)) }, options));
+    const memory = (at: number) => asked[at]?.bytes.buffer;
+    return { asked, insert, memory };
   }
 
-  test('memory of an insert that was made goes to the next one', async () => {
-    const [first, second, third] = await memories(0, 0, 0);
-    expect([second, third]).toEqual([first, first]);
-    expect(second).toBe(first);
-    expect(third).toBe(first);
+  test('memory of an insert goes to the next one when it has settled, made or failed', async () => {
+    const { asked, insert, memory } = lending();
+    for (let at = 0; at < 4; at++) {
+      const call = insert(at);
+      if (at === 1) asked[at]?.answer.reject(new ElanusError('queue_full', 'full'));
+      else asked[at]?.answer.resolve({});
+      expect(await call).toBe(at === 1 ? 'queue_full' : 'answered');
+      expect(asked[at]?.bytes.every((byte) => byte === at)).toBe(true);
+      expect(memory(at) === memory(0)).toBe(true);
+    }
   });
 
-  test('memory of an insert that failed is left alone: its rows may still wait for the log', async () => {
-    const [first, second, third] = await memories('failed', 65, 0);
-    expect(second).not.toBe(first);
-    expect(third).not.toBe(first);
-    expect(third).not.toBe(second);
+  test('memory of an insert whose caller has gone is read until it settles', async () => {
+    const { asked, insert, memory } = lending();
+    const gone = new AbortController();
+    const first = insert(1, { signal: gone.signal });
+    gone.abort();
+    expect(await first).toBe('cancelled');
+    const second = insert(2);
+    expect(memory(1) === memory(0)).toBe(false);
+    expect(asked[0]?.bytes.every((byte) => byte === 1)).toBe(true);
+    asked[0]?.answer.resolve({});
+    await Promise.resolve().then(() => {});
+    const third = insert(3);
+    expect(memory(2) === memory(0)).toBe(true);
+    for (const { answer } of asked) answer.resolve({});
+    await Promise.all([second, third]);
+  });
+
+  test('memory of inserts for which there is no room is not lost', async () => {
+    const { asked, insert } = lending();
+    const running = [insert(1), insert(2)];
+    for (let refused = 0; refused < 300; refused++) expect(await insert(3)).toBe('queue_full');
+    for (const { answer } of asked) answer.resolve({});
+    await Promise.all(running);
+    const last = insert(4);
+    expect(asked.map(({ bytes }) => isShared(bytes))).toEqual([true, true, true]);
+    asked[2]?.answer.resolve({});
+    await last;
   });
 
   test('an answer belongs to the caller: memory of the engine is not in it', async () => {

@@ -6,7 +6,6 @@ import { SharedMemory } from '#base/shared-memory.js';
 import type { ClientCallOptions, ClientMethod } from '#client/transport.js';
 import type { Clock, Timer, Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
-import type { Status } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { Next } from '#rpc/interceptors.js';
 import { type CallLimits, CallRoom } from './call-room.js';
@@ -43,16 +42,14 @@ interface RunningCall {
   end(error: ElanusError): void;
 }
 
-/** Calls whose requests are large, and of which nobody keeps a view once they are answered. */
-const writes: ReadonlySet<ClientMethod> = new Set(['insert', 'upsert']);
-/** Memory that waits for the next write. */
-const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+/** Memory of requests that is used again. */
+const SHARED_BYTES_MAX = 16 * 1024 * 1024;
 
 export class LocalCalls {
   readonly #parts: LocalCallsParts;
   readonly #room: CallRoom;
   readonly #running = new Set<RunningCall>();
-  readonly #memory = new SharedMemory(KEPT_BYTES_MAX);
+  readonly #memory = new SharedMemory(SHARED_BYTES_MAX);
   #isOpen = true;
   /** What `close` waits for while calls run. */
   #onIdle: (() => void) | undefined;
@@ -78,17 +75,30 @@ export class LocalCalls {
     if (!this.#isOpen) throw closed(definition.name);
     if (options.signal?.aborted === true) throw cancelled(definition.name);
     if ((options.deadlineMs ?? Infinity) <= this.#parts.clock.now()) throw late(definition.name);
-    const memory = writes.has(method) ? new RequestMemory(this.#memory) : undefined;
-    const { message, bytes } = ownRequest(definition.requestType, call.request, { ...call, memory });
-    const release = this.#room.take(definition.name, bytes);
+    const memory = next.letsGo === true ? new RequestMemory(this.#memory) : undefined;
+    const { message, release } = this.#admit(definition, call, memory);
     try {
-      const answer = await this.#run(next, definition.name, message, call);
+      const answer = await this.#run(lending(next, memory), definition.name, message, call);
       const own: OwnMessage = ownAnswer(definition.responseType, answer);
-      if (isDone(own.message)) memory?.giveBack();
       this.#room.checkAnswer(definition.name, own.bytes);
       return own.message;
     } finally {
       release();
+    }
+  }
+
+  /** The request as its sender has it now, and room for it. */
+  #admit(
+    { name, requestType }: { readonly name: string; readonly requestType: unknown },
+    call: LocalCall,
+    memory: RequestMemory | undefined,
+  ): { readonly message: object; readonly release: () => void } {
+    try {
+      const { message, bytes } = ownRequest(requestType, call.request, { ...call, memory });
+      return { message, release: this.#room.take(name, bytes) };
+    } catch (error) {
+      memory?.giveBack();
+      throw error;
     }
   }
 
@@ -154,9 +164,9 @@ export class LocalCalls {
   }
 }
 
-/** A write that succeeded is durable and applied in every shard, and nobody reads its request any more. One that failed may still wait in one. */
-const isDone = (answer: object): boolean =>
-  'status' in answer && ((answer.status as Status | undefined)?.code ?? 0) === 0;
+/** The call, which gives the memory of its request back once it has settled, whether its caller still waits or not. */
+const lending = (next: Next, memory: RequestMemory | undefined): Next =>
+  memory === undefined ? next : (request, context) => next(request, context).finally(() => memory.giveBack());
 
 const closed = (name: string): ElanusError =>
   new ElanusError('service_unavailable', `${name}: the database closes: open it again, then call again`);

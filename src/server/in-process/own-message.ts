@@ -37,14 +37,14 @@ export class RequestMemory {
   }
 
   copyOf(bytes: Uint8Array): Uint8Array {
-    if (bytes.length < LENT_BYTES_MIN) return new Uint8Array(bytes);
-    const copy = this.#memory.take(bytes.length);
+    const copy = bytes.length < LENT_BYTES_MIN ? undefined : this.#memory.take(bytes.length);
+    if (copy === undefined) return new Uint8Array(bytes);
     copy.set(bytes);
     this.#taken.push(copy);
     return copy;
   }
 
-  /** Nothing of the request is read any more. A call that failed may have left work behind, so its memory is not given back. */
+  /** Nobody reads the request any more. */
   giveBack(): void {
     for (const copy of this.#taken.splice(0)) this.#memory.give(copy);
   }

@@ -17,7 +17,7 @@ export interface Appends {
 
 /** Parts from this size on are not copied when they lie in shared memory, and copies of this size lie there. */
 const SHARED_BYTES_MIN = 64 * 1024;
-const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+const COPIES_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What the thread is asked to write, and the copies among it. */
 interface Staged {
@@ -33,7 +33,7 @@ interface WaitingAppend {
 export class AppendThread implements Appends {
   #worker: Worker | undefined;
   readonly #waiting = new Map<number, WaitingAppend>();
-  readonly #memory = new SharedMemory(KEPT_BYTES_MAX);
+  readonly #memory = new SharedMemory(COPIES_BYTES_MAX);
   #nextId = 1;
 
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
@@ -53,10 +53,8 @@ export class AppendThread implements Appends {
     let copied = 0;
     for (const part of parts) if (!goes(part)) copied += part.length;
     if (copied === 0) return { pieces: parts, staging: undefined };
-    const staging =
-      copied >= SHARED_BYTES_MIN
-        ? this.#memory.take(copied)
-        : new Uint8Array(Buffer.allocUnsafeSlow(copied).buffer);
+    const shared = copied >= SHARED_BYTES_MIN ? this.#memory.take(copied) : undefined;
+    const staging = shared ?? new Uint8Array(Buffer.allocUnsafeSlow(copied).buffer);
     const pieces: Uint8Array[] = [];
     let at = 0;
     let begin = 0;

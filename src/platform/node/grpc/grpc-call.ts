@@ -5,6 +5,7 @@
 //   reading ──message whole──▶ running ──answer──▶ answering ──stream closed──▶ ended
 //      └──too large, no room, too slow──▶ refused (answered with a status, stream closed) ──▶ ended
 
+import type { SharedMemory } from '#base/shared-memory.js';
 import type { RequestHeaders } from '#platform/node/http2/call-headers.js';
 import { errorCode } from '#platform/node/http2/frames.js';
 import { encodeHeaders } from '#platform/node/http2/hpack.js';
@@ -48,6 +49,8 @@ export interface CallLimits {
   readonly receiveBytesMax: number;
   readonly sendBytesMax: number;
   readonly held: HeldBytes;
+  /** For messages that nobody reads when their handler has settled. Not given: messages move to other threads. */
+  readonly memory?: SharedMemory | undefined;
 }
 
 export class GrpcCall implements StreamListener {
@@ -57,7 +60,7 @@ export class GrpcCall implements StreamListener {
   readonly #limits: CallLimits;
   readonly #handler: MethodHandler;
   readonly #charge: Charge;
-  readonly #reader = new GrpcMessageReader();
+  readonly #reader: GrpcMessageReader;
   readonly #abort = new AbortController();
   readonly #startMs: number;
   readonly #onEnd: (call: GrpcCall) => void;
@@ -79,6 +82,7 @@ export class GrpcCall implements StreamListener {
     this.#headers = headers;
     this.#peer = peer;
     this.#handler = handler;
+    this.#reader = new GrpcMessageReader(handler.letsGo === true ? limits.memory : undefined);
     this.#limits = limits;
     this.#charge = limits.held.charge();
     this.#onEnd = onEnd;
@@ -191,12 +195,18 @@ export class GrpcCall implements StreamListener {
       this.#state === 'running' && this.#charge.resize(STREAM_BYTES + message.length + bytes);
     inflate(message, this.#headers.encoding, this.#limits.receiveBytesMax, admit).then(
       (plain) => this.#run(plain),
-      (failure: GrpcStatus) => this.#refuse(failure.code, failure.details),
+      (failure: GrpcStatus) => {
+        this.#reader.giveBack();
+        this.#refuse(failure.code, failure.details);
+      },
     );
   }
 
   #run(message: Buffer): void {
-    if (this.#state !== 'running') return;
+    if (this.#state !== 'running') {
+      this.#reader.giveBack();
+      return;
+    }
     const context: { -readonly [Part in keyof CallContext]: CallContext[Part] } = {
       signal: this.#abort.signal,
       metadata: this.#headers.metadata,
@@ -205,8 +215,12 @@ export class GrpcCall implements StreamListener {
     if (this.#deadlineMs !== undefined) context.deadlineMs = this.#deadlineMs;
     const run = async (): Promise<Uint8Array> => this.#handler(message, context);
     run().then(
-      (reply) => this.#answer(reply),
+      (reply) => {
+        this.#reader.giveBack();
+        this.#answer(reply);
+      },
       (error: unknown) => {
+        this.#reader.giveBack();
         const { code, details } = toStatus(error);
         this.#refuse(code, details);
       },

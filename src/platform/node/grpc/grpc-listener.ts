@@ -2,6 +2,7 @@
 // HTTP/2 preface. With TLS the client names its protocol in the handshake (ALPN), and whoever names none speaks HTTP/1.1.
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { SharedMemory } from '#base/shared-memory.js';
 import type { Listener, ListenOptions } from '#platform/transport.js';
 import { GrpcServer } from './grpc-server.js';
 import { HeldBytes } from './held-bytes.js';
@@ -12,6 +13,8 @@ import type { TlsMaterial } from './tls-files.js';
 const preface = Buffer.from('PRI * HTTP/2.0');
 const firstBytesMs = 10_000;
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
+/** Memory of messages that is used again. */
+const SHARED_BYTES_MAX = 16 * 1024 * 1024;
 /** The HTTP/2 of Bun listens for data and does not see what was put back into the socket. */
 const isBun = process.versions.bun !== undefined;
 
@@ -39,7 +42,8 @@ export async function listenGrpc(
 ): Promise<TlsListener> {
   const { receiveBytesMax, sendBytesMax, methods, http, httpBodyPaths = [] } = options;
   const held = sharedHeld ?? new HeldBytes(heldBytesMaxOf(options));
-  const server = new GrpcServer(methods, { receiveBytesMax, sendBytesMax, held });
+  const memory = sharedHeld === undefined ? new SharedMemory(SHARED_BYTES_MAX) : undefined;
+  const server = new GrpcServer(methods, { receiveBytesMax, sendBytesMax, held, memory });
   const front = new HttpFront(http, {
     bodyBytesMax: receiveBytesMax,
     answerBytesMax: sendBytesMax,

@@ -12,6 +12,7 @@
 //    be loaded: a row that cannot be read would get a second one beside it.
 //
 // A row keeps its key, also with autoID: a new key would be in another shard, and the two halves of the update could part.
+import { allSettled } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { keyColumn } from '#model/columns/auto-ids.js';
 import { batchBytes, findColumn, keyAt } from '#model/columns/column.js';
@@ -80,10 +81,8 @@ export async function updatePartially(
     rows,
   }));
   const update = { parts, collection, scope, ops, partitionName: request.partitionName };
-  const plans = await Promise.all(shards.map((one) => plannedShard(update, one, context)));
-  const timestamps = await Promise.all(
-    plans.map((plan, at) => writeShard(update, shards[at], plan, context)),
-  );
+  const plans = await allSettled(shards.map((one) => plannedShard(update, one, context)));
+  const timestamps = await allSettled(plans.map((plan, at) => writeShard(update, shards[at], plan, context)));
   return { rows: sent, timestamp: timestamps.reduce((newest, time) => (time > newest ? time : newest), 0n) };
 }
 

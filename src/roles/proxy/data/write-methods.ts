@@ -1,4 +1,5 @@
 // Insert, upsert and delete: checked against the schema, split by shard, appended to each shard's log. Vectors stay the bytes that came.
+import { allSettled } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { generateAutoIds, keyColumn } from '#model/columns/auto-ids.js';
 import { batchBytes, columnBytes, gatherBatch, keyAt } from '#model/columns/column.js';
@@ -143,7 +144,8 @@ export class WriteMethods {
   async #append(writes: readonly ShardWrite[], context: CallContext): Promise<bigint> {
     const { rootCoord, streamingNode } = this.#parts;
     if (writes.length === 0) return (await rootCoord.allocTimestamp({ count: 1 })).timestamp;
-    const answers = await Promise.all(writes.map((write) => streamingNode.append(write, context)));
+    // A shard that refuses must not let the call end while others still read its rows.
+    const answers = await allSettled(writes.map((write) => streamingNode.append(write, context)));
     return answers.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
   }
 }
