@@ -93,6 +93,12 @@ export class Definitions {
     return this.#next();
   }
 
+  /** @returns whether it was confirmed at once; otherwise `finish` sends it again */
+  beginTruncate(collection: SimCollection): Promise<boolean> {
+    this.#todo = [this.#truncate(collection)];
+    return this.#next();
+  }
+
   /** Drops all collections, then makes them again. */
   async replaceAll(
     untilReady: (call: () => Promise<boolean>) => Promise<void>,

@@ -84,8 +84,17 @@ export const plants = {
     'a truncate is confirmed before it is durable',
     edit(
       'roles/root-coord/changes/truncate-ddl.js',
-      'await catalog.saveCollection(replacePartitions(record, replacements));',
-      'void catalog.saveCollection(replacePartitions(record, replacements)).catch(() => {}); return { record, replacements: new Map() };',
+      'await catalog.saveCollection(replacePartitions(record, replacements, createdTimestamp));',
+      'void catalog.saveCollection(replacePartitions(record, replacements, createdTimestamp)).catch(() => {}); return { record, replacements: new Map() };',
+    ),
+  ),
+  'iterators-end-early': plant(
+    'an iterator whose partitions were dropped or replaced answers what is left',
+    edit('roles/proxy/reads/read-scope.js', 'createdTimestamp > readAt', 'createdTimestamp < 0n'),
+    edit(
+      'roles/streaming-node/reads/served-segments.js',
+      'if (page !== undefined && first !== undefined)',
+      'if (page !== undefined && first !== undefined && false)',
     ),
   ),
   'grants-outlive-names': plant(

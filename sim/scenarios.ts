@@ -10,6 +10,7 @@ import { partitionNames } from './collection-spec.js';
 import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scenarios.js';
 import type { Definitions } from './definitions.js';
 import type { Trace } from './trace.js';
+import { truncatedThenKilled } from './truncate-scenario.js';
 import { updatedTogether } from './updates.js';
 import type { SimCollection, Workload } from './workload.js';
 
@@ -178,6 +179,8 @@ export class Scenarios {
       compactedUnderWrites(this.#parts, collection, untilReady),
     'iterated-while-compacted': (collection, untilReady) =>
       iteratedWhileCompacted(this.#parts, collection, untilReady),
+    'truncated-then-killed': (collection, untilReady) =>
+      truncatedThenKilled(this.#parts, collection, untilReady),
     /** A sync fails, the page cache still has what was written, the power goes: what a read found must stay. */
     'forgotten-pages': async ({ model }, untilReady) => {
       const { workload, processes } = this.#parts;

@@ -50,11 +50,13 @@ export function movePartition<C extends PartitionLists>(collection: C, id: bigin
 export const replacePartitions = <C extends PartitionLists>(
   collection: C,
   ids: ReadonlyMap<bigint, bigint>,
+  createdTimestamp: bigint,
 ): C => ({
   ...collection,
   partitions: collection.partitions.map((partition) => ({
     ...partition,
     id: must(ids.get(partition.id), `a new partition for ${partition.name}`),
+    createdTimestamp,
   })),
   droppingPartitions: [...collection.droppingPartitions, ...collection.partitions],
 });

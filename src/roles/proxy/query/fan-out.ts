@@ -28,6 +28,7 @@ export function retrieveFromShards(
           fieldIds: query.isPaged ? [] : [...output.fieldIds],
           withAddresses: query.isPaged,
           atGuarantee: query.isIterator,
+          isPage: query.isIterator,
           orderBy: query.orderBy,
           aggregation: query.aggregates && aggregationOf(query.aggregates),
           ignoreGrowing: query.ignoreGrowing,

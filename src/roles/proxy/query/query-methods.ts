@@ -8,7 +8,7 @@ import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
-import { readScope } from '#roles/proxy/reads/read-scope.js';
+import { checkSamePartitions, readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import { mergeGroups } from '#segment/aggregate/aggregate-segments.js';
 import { mergeBatchesByKey } from '#segment/merge-keys.js';
@@ -38,7 +38,9 @@ export class QueryMethods {
 
   /** The first page of an iterator reads now, and says when that was; the client sends it along with the others. */
   async #pinned(query: CheckedQuery): Promise<CheckedQuery> {
-    if (!query.isIterator || query.guaranteeTimestamp > 0n) return query;
+    if (!query.isIterator) return query;
+    checkSamePartitions(query.scope, query.guaranteeTimestamp);
+    if (query.guaranteeTimestamp > 0n) return query;
     const { timestamp } = await this.#parts.rootCoord.allocTimestamp({ count: 1 });
     return { ...query, guaranteeTimestamp: timestamp };
   }

@@ -90,3 +90,25 @@ export function expiryOf({ timeToLive: ttl, expiryField, begunAt }: ReadScope, p
     expiryMicros: expiryField === 0n ? 0n : microsOf(at),
   };
 }
+
+/**
+ * That the partitions of an iterator are those of its first page: a truncate puts younger ones in their place.
+ * @param readAt the time that the iterator holds; 0n: this is its first page
+ */
+export function checkSamePartitions(
+  { collection, partitionIds, loadedOnly }: ReadScope,
+  readAt: bigint,
+): void {
+  if (readAt === 0n) return;
+  const { partitions } = collection.record;
+  // The first one is never dropped: where the client names none, it says whether all were replaced.
+  const asked = loadedOnly
+    ? partitions.slice(0, 1)
+    : partitions.filter(({ id }) => partitionIds.includes(id));
+  const younger = asked.find(({ createdTimestamp }) => createdTimestamp > readAt);
+  if (younger !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `rows that were there at ${readAt}, when the iterator began, went since: the collection was truncated, or partition ${younger.name} made anew; begin a new one`,
+    );
+}

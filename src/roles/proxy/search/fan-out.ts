@@ -61,6 +61,7 @@ function shardRequest(
     expiryMicros: expiry.expiryMicros,
     boosts: toShards.boosts,
     atGuarantee: toShards.atGuarantee || pinned !== undefined,
+    isPage: toShards.atGuarantee,
     exact: toShards.exact,
     excludedSegmentIds: toShards.excludedSegmentIds,
     excludedRows: toShards.excludedRows,

@@ -6,7 +6,7 @@ import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
-import { readScope } from '#roles/proxy/reads/read-scope.js';
+import { checkSamePartitions, readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import { aggregateHits } from '#roles/proxy/search/aggregate/aggregate-hits.js';
 import { withVectors } from '#roles/proxy/search/by-ids/vectors-of-ids.js';
@@ -162,6 +162,7 @@ export class SearchMethods {
 
   /** The first page of an iterator reads now, and the answer says when that was; the client sends it along with the others. */
   async #pinned(search: CheckedSearch): Promise<CheckedSearch> {
+    checkSamePartitions(search.scope, search.guaranteeTimestamp);
     if (search.guaranteeTimestamp > 0n) return search;
     const { timestamp } = await this.#parts.rootCoord.allocTimestamp({ count: 1 });
     return { ...search, guaranteeTimestamp: timestamp };

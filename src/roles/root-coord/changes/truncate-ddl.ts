@@ -7,6 +7,7 @@
 //    again into the new one; before that it happened before the truncate. A delete holds for rows that are older than it, in any partition.
 //  - Schema, indexes, properties and aliases are in the same record and stay. The load stays, too: where single partitions are loaded, the
 //    new ones are loaded before they are there, so at no moment a read finds the collection loaded and misses a part of it.
+//  - An iterator that began before it fails, and says so: the new partitions are younger than its time.
 //  - An import into an old partition fails and says why (data-coord).
 import { must } from '#base/assert.js';
 import type { CreatedCollection } from '#model/states/collection.js';
@@ -36,7 +37,8 @@ export class TruncateDdl {
       const record = catalog.resolve(ref);
       const replacements = await this.#replacements(record);
       await this.#carryLoad(record.id, replacements);
-      await catalog.saveCollection(replacePartitions(record, replacements));
+      const createdTimestamp = await this.#parts.allocateTimestamp();
+      await catalog.saveCollection(replacePartitions(record, replacements, createdTimestamp));
       return { record, replacements };
     });
     const { record, replacements } = marked;

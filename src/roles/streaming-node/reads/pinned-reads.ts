@@ -1,31 +1,60 @@
 // Times at which iterators read: each page asks for the rows as they were at the time of the first one. A time is leased from page to page, and
-// rows that a page may want stay readable meanwhile.
+// rows that a page may want stay readable meanwhile. What the first page covered is kept with it, so that no page is answered short because a
+// partition was dropped, emptied or released since, or because rows expire earlier than they did.
+import type { AskedExpiry } from '#base/read-time.js';
 import type { Clock } from '#platform/time.js';
+import { rowsGone } from './readable-from.js';
 
 /** A client that does not ask for the next page within this time finds its rows as they are, or not any more, in ms. */
 const LEASE_MS = 600_000;
 /** Times held at once: the one that ends first goes. */
 const LEASES_MAX = 10_000;
 
+/** What the first page of an iterator read. */
+export interface PinnedPage {
+  readonly partitions: ReadonlySet<bigint>;
+  /** Those that were loaded then; else the client named them. */
+  readonly loadedOnly: boolean;
+  readonly expiry: AskedExpiry;
+}
+
+interface Lease {
+  /** Monotonic. */
+  readonly endMs: number;
+  readonly page: PinnedPage | undefined;
+}
+
 export class PinnedReads {
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** By time of the read, when its lease ends, monotonic; the one that was asked for last is the last. */
-  readonly #leases = new Map<bigint, number>();
+  /** By time of the read; the one that was asked for last is the last. */
+  readonly #leases = new Map<bigint, Lease>();
+  /** Mostly all iterators read the same partitions. */
+  #lastPartitions: ReadonlySet<bigint> = new Set();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
   }
 
-  note(readTimestamp: bigint): void {
+  /** @param page left out: the read is none of an iterator @returns what the first page of that time read */
+  note(readTimestamp: bigint, page?: PinnedPage): PinnedPage | undefined {
+    const first = this.#leases.get(readTimestamp)?.page ?? (page && this.#shared(page));
     this.#leases.delete(readTimestamp);
-    this.#leases.set(readTimestamp, this.#clock.monotonic() + LEASE_MS);
+    this.#leases.set(readTimestamp, { endMs: this.#clock.monotonic() + LEASE_MS, page: first });
     this.#forgetEnded();
+    return first;
+  }
+
+  #shared(page: PinnedPage): PinnedPage {
+    const last = this.#lastPartitions;
+    const isSame = last.size === page.partitions.size && [...page.partitions].every((id) => last.has(id));
+    if (!isSame) this.#lastPartitions = page.partitions;
+    return { ...page, partitions: this.#lastPartitions };
   }
 
   #forgetEnded(): void {
     const now = this.#clock.monotonic();
-    for (const [time, end] of this.#leases) {
-      if (end > now && this.#leases.size <= LEASES_MAX) return;
+    for (const [time, { endMs }] of this.#leases) {
+      if (endMs > now && this.#leases.size <= LEASES_MAX) return;
       this.#leases.delete(time);
     }
   }
@@ -36,4 +65,21 @@ export class PinnedReads {
     for (const time of this.#leases.keys()) if (time < timestamp) return true;
     return false;
   }
+}
+
+/**
+ * That a page can read what the first one did.
+ * @param readable what the page is asked about and is there
+ * @param isThere of a partition that the client did not name again
+ * @throws invalid_parameter
+ */
+export function checkCovered(
+  readTimestamp: bigint,
+  { partitions, loadedOnly }: PinnedPage,
+  readable: ReadonlySet<bigint>,
+  isThere: (partitionId: bigint) => boolean,
+): void {
+  for (const id of partitions)
+    if (loadedOnly ? !readable.has(id) : !isThere(id))
+      throw rowsGone(readTimestamp, `dropped or released with partition ${id}`);
 }

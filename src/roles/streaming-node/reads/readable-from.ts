@@ -46,8 +46,8 @@ function descendantsOf(
   return found;
 }
 
-export const rowsGone = (readTimestamp: bigint): ElanusError =>
+export const rowsGone = (readTimestamp: bigint, why = 'deleted and compacted'): ElanusError =>
   new ElanusError(
     'invalid_parameter',
-    `rows that were there at ${readTimestamp}, when the iterator began, were deleted and compacted since; begin a new one`,
+    `rows that were there at ${readTimestamp}, when the iterator began, were ${why} since; begin a new one`,
   );

@@ -17,7 +17,7 @@ import { encodeDeletes, type ForwardedDeletes } from '#roles/streaming-node/dele
 import { backgroundContext } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
 import { type HeldBack, heldBack } from './handover.js';
-import { PinnedReads } from './pinned-reads.js';
+import { checkCovered, type PinnedPage, PinnedReads } from './pinned-reads.js';
 import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
 import {
@@ -101,13 +101,31 @@ export class ServedSegments {
     );
   }
 
-  /** Rows that are there at this time stay readable. @throws invalid_parameter some have gone already */
-  pin(readTimestamp: bigint, partitions: ReadonlySet<bigint>): void {
-    this.#pinned.note(readTimestamp);
+  /**
+   * Rows that are there at this time stay readable. @param page of an iterator @returns what its first page read, which this one reads too
+   * @throws invalid_parameter some have gone already
+   */
+  pin(
+    readTimestamp: bigint,
+    partitions: ReadonlySet<bigint>,
+    page: PinnedPage | undefined,
+  ): PinnedPage | undefined {
+    const isThere = (id: bigint): boolean => this.#isReadable(id) && !this.#parts.shard.isDropped(id);
+    const readable = new Set([...partitions].filter(isThere));
+    const first = this.#pinned.note(readTimestamp, page && { ...page, partitions: readable });
+    if (page !== undefined && first !== undefined) checkCovered(readTimestamp, first, readable, isThere);
     for (const { record, isLive } of this.#state.served.values())
       if (isLive && record.readableFrom > readTimestamp && partitions.has(record.partitionId))
         throw rowsGone(readTimestamp);
     this.#readableFrom.check(readTimestamp, partitions);
+    return first;
+  }
+
+  /** All that a partition has from before its first target is growing here; one that was dropped has nothing. */
+  #isReadable(id: bigint): boolean {
+    return (
+      this.#partitions?.has(id) === true || id > this.#newestPartition || this.#parts.shard.isDropped(id)
+    );
   }
 
   recordOf(id: bigint): SegmentRecord | undefined {
@@ -369,12 +387,9 @@ export class ServedSegments {
     if (wanted.length === 0) return loaded;
     // Mostly all of them.
     if (wanted.length === loaded.size && wanted.every((id) => loaded.has(id))) return loaded;
-    // All that a partition has from before its first target is growing here; one that was dropped has nothing.
-    const isReadable = (id: bigint): boolean =>
-      loaded.has(id) || id > this.#newestPartition || this.#parts.shard.isDropped(id);
-    if (loadedOnly) return new Set(wanted.filter(isReadable));
+    if (loadedOnly) return new Set(wanted.filter((id) => this.#isReadable(id)));
     for (const id of wanted)
-      if (!isReadable(id))
+      if (!this.#isReadable(id))
         throw new ElanusError(
           'collection_not_loaded',
           `partition not loaded[partition=${id}]; load it first`,

@@ -4,6 +4,7 @@
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
+import type { AskedExpiry } from '#base/read-time.js';
 import { concatBatches, gatherBatch as gather } from '#model/columns/column.js';
 import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
@@ -25,6 +26,7 @@ import { fetchRows } from '#segment/fetch-rows.js';
 import { indexGrowing } from '#segment/files/vector-index-files.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import { aligned } from '#segment/search/hits.js';
+import type { PinnedPage } from './pinned-reads.js';
 import type { ServedSegmentsParts } from './served-segment.js';
 import { ServedSegments } from './served-segments.js';
 import { ShardRetrieve } from './shard-retrieve.js';
@@ -40,8 +42,8 @@ export interface ShardReaderParts extends ServedSegmentsParts {
 /** What every read says about what it wants to see. */
 type Wanted = Pick<
   ShardSearchRequest,
-  'partitionIds' | 'loadedOnly' | 'guaranteeTimestamp' | 'ignoreGrowing'
-> & { readonly atGuarantee?: boolean };
+  'partitionIds' | 'loadedOnly' | 'guaranteeTimestamp' | 'ignoreGrowing' | keyof AskedExpiry
+> & { readonly atGuarantee?: boolean; readonly isPage?: boolean };
 
 export class ShardReader {
   readonly #parts: ShardReaderParts;
@@ -115,9 +117,12 @@ export class ShardReader {
   }
 
   /** In one turn: nothing moves from one side to the other between the two lists. */
-  #viewNow(wanted: Wanted, partitions: ReadonlySet<bigint>): ShardView {
+  #viewNow(wanted: Wanted, loaded: ReadonlySet<bigint>): ShardView {
     const { shard } = this.#parts;
-    if (wanted.atGuarantee === true) this.#served.pin(wanted.guaranteeTimestamp, partitions);
+    const page = wanted.atGuarantee === true ? this.#pin(wanted, loaded) : undefined;
+    // What was loaded since its first page an iterator does not begin to read.
+    const partitions = page?.loadedOnly === true ? page.partitions : loaded;
+    const expiry = page?.expiry;
     const readTimestamp = wanted.atGuarantee === true ? wanted.guaranteeTimestamp : shard.readTimestamp;
     const ready = this.#served.readyIn(partitions);
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
@@ -126,24 +131,31 @@ export class ShardReader {
         ? ready.filter((id) => (this.#served.recordOf(id)?.commitTimestamp ?? 0n) <= readTimestamp)
         : ready;
     const growing: ReadableSegment[] = [];
-    if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds };
+    if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds, expiry };
     for (const { id, partitionId, data } of shard.segments.values())
       if (partitions.has(partitionId) && !this.#served.isServed(id) && !this.#served.hasLeft(id))
         growing.push({ id, data, commitTimestamp: 0n });
-    return { readTimestamp, growing, sealedIds };
+    return { readTimestamp, growing, sealedIds, expiry };
+  }
+
+  #pin(wanted: Wanted, partitions: ReadonlySet<bigint>): PinnedPage | undefined {
+    const { guaranteeTimestamp, isPage = false, loadedOnly } = wanted;
+    const { expiredUntil, expiryField, expiryMicros } = wanted;
+    const page = { partitions, loadedOnly, expiry: { expiredUntil, expiryField, expiryMicros } };
+    return this.#served.pin(guaranteeTimestamp, partitions, isPage ? page : undefined);
   }
 
   async search(request: ShardSearchRequest, context: CallContext): Promise<ShardSearchResponse> {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
     for (const { data } of view.growing) indexGrowing(this.#parts.platform, data, this.#served.indexes);
-    return await this.#search.run(request, view, context);
+    return await this.#search.run(asSeen(request, view), view, context);
   }
 
   async retrieve(request: ShardRetrieveRequest, context: CallContext): Promise<ShardRetrieveResponse> {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
-    return await this.#retrieve.run(request, view, context);
+    return await this.#retrieve.run(asSeen(request, view), view, context);
   }
 
   async fetch(request: FetchRowsRequest, context: CallContext): Promise<FetchRowsResponse> {
@@ -184,6 +196,13 @@ export class ShardReader {
     return fetched(gather(concatBatches([local, remote.rows]), order));
   }
 }
+
+/** A page asks for what the first one asked for. */
+const asSeen = <Request extends AskedExpiry>(request: Request, { expiry }: ShardView): Request =>
+  expiry === undefined ||
+  (expiry.expiredUntil === request.expiredUntil && expiry.expiryField === request.expiryField)
+    ? request
+    : { ...request, ...expiry };
 
 const fetched = (rows: ColumnBatch): FetchRowsResponse =>
   whole<FetchRowsResponse>({ status: undefined, rows });

@@ -1,4 +1,5 @@
 // What reads of a shard share: what they see, and what they work with.
+import type { AskedExpiry } from '#base/read-time.js';
 import type { Platform } from '#platform/platform.js';
 import type { QueryNodeDefinition } from '#proto/elanus/roles.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
@@ -11,6 +12,8 @@ export interface ShardView {
   readonly readTimestamp: bigint;
   readonly growing: readonly ReadableSegment[];
   readonly sealedIds: readonly bigint[];
+  /** What had expired for the first page of an iterator; undefined: the request says it. */
+  readonly expiry: AskedExpiry | undefined;
 }
 
 export interface ShardReadParts {
