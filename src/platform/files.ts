@@ -63,3 +63,16 @@ export const guardMissing = (path: string, guard: string): ElanusError =>
     'wal_fenced',
     `append to ${JSON.stringify(path)}: ${JSON.stringify(guard)} is gone: a newer owner took over; refresh the channel's assignment`,
   );
+
+/** How others packed what they wrote. A block comes with the number of bytes that it becomes; nothing beyond that is ever made. */
+export type BlockCodec = 'gzip' | 'zstd' | 'brotli';
+
+export interface Decompression {
+  /** @throws Error damaged, or of another length. unsupported: this platform does not know the codec */
+  block(codec: BlockCodec, packed: Uint8Array, bytes: number): Uint8Array;
+  /**
+   * The bytes of a stream as they come out, some hundred KiB at a time. Nothing is read ahead of what is asked for beyond a few slices.
+   * @throws Error damaged, or ends early
+   */
+  stream(codec: 'gzip' | 'zstd', packed: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+}

@@ -1,7 +1,7 @@
 // The outside world as interfaces. Everything above `platform/` reaches time, randomness, disk, network, threads, logs and
 // metrics only through these, so that one seed replays a whole cluster. `node/` has the real ones, `memory/` the simulated.
 import type { Random } from '#base/random.js';
-import type { Files } from './files.js';
+import type { Decompression, Files } from './files.js';
 import type { LogStore } from './log.js';
 import type { Logger } from './logger.js';
 import type { MetaStore } from './meta-store.js';
@@ -25,6 +25,8 @@ export interface Platform {
   readonly transport: Transport;
   readonly workers: Workers;
   readonly passwords: Passwords;
+  /** Absent: nothing that is packed is read. */
+  readonly decompression?: Decompression;
   readonly logger: Logger;
   /** Who did what; the logger, unless a file is kept for it. */
   readonly audit: Logger;

@@ -20,9 +20,10 @@ import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { DataCoord } from '#roles/data-coord/data-coord.js';
 import { keysOf } from '#roles/data-coord/object-names.js';
-import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
+import { importFiles } from '#roles/data-node/import/import-files.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import { writeManifest } from '#segment/files/manifest.js';
+import { importLimits } from '#segment/imports/reading.js';
 import { dataCoordSettings } from './data-coord.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
@@ -117,8 +118,16 @@ export async function live(
     }),
     queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
     dataNode: client(DataNodeDefinition, {
-      importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
-        importJsonFiles(platform, job, segmentIds, signal, async (count) => allocate(count), limits),
+      importFiles: ({ job = ImportJobRecord.create(), segmentIds, taskIndex }, { signal }) =>
+        importFiles({
+          platform,
+          job,
+          taskIndex,
+          segmentIds,
+          signal,
+          allocateIds: async (count) => allocate(count),
+          limits,
+        }),
     }),
   });
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);

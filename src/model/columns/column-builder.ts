@@ -33,6 +33,13 @@ class NullFlags {
     this.#flags[row] = isValid ? 1 : 0;
   }
 
+  /** Rows that are all there. */
+  noteRows(begin: number, count: number): void {
+    if (!this.#hasNull) return;
+    this.#flags = grown(this.#flags, begin + count, bytesOf);
+    this.#flags.fill(1, begin, begin + count);
+  }
+
   finish(rows: number): Uint8Array {
     return this.#hasNull ? this.#flags.subarray(0, rows) : EMPTY;
   }
@@ -73,6 +80,17 @@ export class FixedBuilder {
   addBytes(value: Uint8Array): void {
     this.#begin(true);
     this.#data.set(value, this.at);
+  }
+
+  /** Adds rows as they are: a whole number of them, none of them null. */
+  addRows(values: Uint8Array): void {
+    const begin = this.bytes;
+    const rows = values.length / this.#width;
+    if (rows === 0) return;
+    this.#rows += rows - 1;
+    this.#begin(true);
+    this.#nulls.noteRows(begin / this.#width, rows);
+    this.#data.set(values, begin);
   }
 
   addNull(): void {

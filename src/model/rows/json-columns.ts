@@ -2,18 +2,14 @@
 // is kept as an object. Builders are used again for the next batch, so importing a file takes the memory of one batch.
 import { ElanusError } from '#base/errors.js';
 import { batchOf } from '#model/columns/column.js';
-import { VariableBuilder } from '#model/columns/column-builder.js';
-import { JSON_BYTES_MAX } from '#model/columns/field-column.js';
 import { type JsonBytes, spaceEnd, stringText, valueEnd, walkMembers } from '#model/json/json-bytes.js';
-import { forEachMember, parseJsonString } from '#model/json/json-members.js';
-import { isJsonObject } from '#model/json/json-text.js';
-import { dynamicField } from '#model/schema/schema-view.js';
-import { ownFields, ownNames, structArrays } from '#model/schema/struct-arrays.js';
+import { forEachMember } from '#model/json/json-members.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import { BaseSlot, type FieldSlot, refuse } from './json-slot.js';
-import { checkJsonBytes, refuseDoubled, refuseJsonLength, slotOf } from './json-slots.js';
-import { type NamedSlot, namedSlot, StructSlot } from './json-struct.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import type { MetaSlot } from './json-meta.js';
+import { type FieldSlot, refuse } from './json-slot.js';
+import type { NamedSlot } from './json-struct.js';
+import { refuseAutoKey, refuseUnknown, rowSlots } from './row-slots.js';
 
 const utf8 = new TextEncoder();
 
@@ -54,28 +50,13 @@ export class JsonColumns {
    */
   constructor(schema: CollectionSchema, zone = 'UTC') {
     this.#schema = schema;
-    const dynamic = dynamicField(schema);
-    this.#meta = dynamic && new MetaSlot(dynamic, new Set(ownNames(schema)));
-    const given = schema.fields.filter((field) => !(field.isPrimaryKey && field.autoID));
-    this.#slots = given.map((field) => (field === dynamic && this.#meta ? this.#meta : slotOf(field, zone)));
+    const { slots, named, meta, autoKeyName } = rowSlots(schema, zone);
+    this.#slots = slots;
+    this.#meta = meta;
+    this.#autoKeyName = autoKeyName;
     this.#byName = new Map(
-      this.#named().map((slot) => [slot.name, { slot, key: utf8.encode(JSON.stringify(slot.name)) }]),
+      named.map((slot) => [slot.name, { slot, key: utf8.encode(JSON.stringify(slot.name)) }]),
     );
-    this.#autoKeyName = schema.fields.find((field) => field.isPrimaryKey && field.autoID)?.name;
-  }
-
-  /** What rows name: fields, and struct arrays in place of their columns. */
-  #named(): NamedSlot[] {
-    const byId = new Map(this.#slots.map((slot) => [slot.field.fieldID, slot]));
-    const structs = structArrays(this.#schema).map(
-      ({ struct, columns }) =>
-        new StructSlot(
-          struct,
-          columns.flatMap((field) => byId.get(field.fieldID) ?? []),
-        ),
-    );
-    const own = ownFields(this.#schema).flatMap((field) => byId.get(field.fieldID) ?? []);
-    return [...own.map(namedSlot), ...structs];
   }
 
   get rowCount(): number {
@@ -141,14 +122,9 @@ export class JsonColumns {
   }
 
   #addUnknown(key: string, raw: string): void {
-    if (key === this.#autoKeyName)
-      refuse(key, 'is given, but the collection makes its keys itself (autoID); leave the key out');
+    if (key === this.#autoKeyName) refuseAutoKey(key);
     if (this.#meta && key !== '') this.#meta.addUnknown(key, raw);
-    else
-      refuse(
-        key,
-        `is not in the schema of collection ${this.#schema.name}, expected its fields only; leave it out, or enable dynamic fields`,
-      );
+    else refuseUnknown(key, this.#schema);
   }
 
   /** Columns in schema order (without an autoID key), as views until `reset`. */
@@ -162,66 +138,5 @@ export class JsonColumns {
   reset(): void {
     this.#rowCount = 0;
     for (const slot of this.#slots) slot.reset();
-  }
-}
-
-/** `$meta`: given as an object or its text, and joined by the members no field has. */
-class MetaSlot extends BaseSlot implements FieldSlot {
-  readonly #to: VariableBuilder;
-  readonly #keys = new Set<string>();
-  readonly #fieldNames: ReadonlySet<string>;
-  #own = '';
-  #members = '';
-
-  /** @param fieldNames names that a dynamic key must not have: it would hide the field, or be hidden by it */
-  constructor(field: FieldSchema, fieldNames: ReadonlySet<string>) {
-    const to = new VariableBuilder(field);
-    super(field, to);
-    this.#to = to;
-    this.#fieldNames = fieldNames;
-  }
-
-  add(raw: string): void {
-    const text = (raw.charCodeAt(0) === 0x22 ? (parseJsonString(raw) ?? '') : raw).trim();
-    if (!isJsonObject(utf8.encode(text))) this.wrong(raw, 'an object, or a string of its JSON text');
-    forEachMember(text, (key) => {
-      if (key === this.field.name)
-        refuse(this.field.name, `cannot set json key to: ${key}; leave it out of the object`);
-      if (this.#fieldNames.has(key)) {
-        refuse(
-          this.field.name,
-          `dynamic field name cannot include the static field name: ${key}; give the field its value outside of ${this.field.name}`,
-        );
-      }
-      this.#take(key);
-    });
-    this.#own = text.slice(1, -1).trim();
-  }
-
-  override addMissing(): void {}
-  addUnknown(key: string, raw: string): void {
-    this.#take(key);
-    this.#members += `${this.#members === '' ? '' : ','}${JSON.stringify(key)}:${raw}`;
-    // The object can only grow: a row of a million keys ends here, not after all of them.
-    if (this.#members.length > JSON_BYTES_MAX) refuseJsonLength(this.field, `more than ${JSON_BYTES_MAX}`);
-  }
-
-  #take(key: string): void {
-    if (this.#keys.has(key)) refuse(key, 'is given twice in the row, expected once; leave one out');
-    this.#keys.add(key);
-  }
-
-  endRow(): void {
-    const bytes = utf8.encode(
-      `{${this.#own}${this.#own !== '' && this.#members !== '' ? ',' : ''}${this.#members}}`,
-    );
-    checkJsonBytes(this.field, bytes);
-    if (!isJsonObject(bytes)) this.wrong(this.#members, 'valid JSON in the dynamic keys');
-    refuseDoubled(this.field.name, `{${this.#own}}`);
-    refuseDoubled(this.field.name, `{${this.#members}}`);
-    this.#to.addBytes(bytes);
-    this.#keys.clear();
-    this.#own = '';
-    this.#members = '';
   }
 }

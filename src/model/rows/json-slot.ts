@@ -13,6 +13,8 @@ export const refuse = (name: string, text: string): never => {
   throw new ElanusError('import_failed', `field ${JSON.stringify(name)}: ${text}`);
 };
 
+export type PlainValue = number | bigint | boolean | string;
+
 /** Where the values of one field go. */
 export interface FieldSlot {
   readonly field: FieldSchema;
@@ -24,6 +26,10 @@ export interface FieldSlot {
    * @returns the place after it; -1 when nothing was added, and the text of the value is to be given to `add`
    */
   addFrom(bytes: Uint8Array, at: number): number;
+  /** Adds a value that is a number or a text already. @returns false when nothing was added: it is to be given to `add` as JSON */
+  addValue(value: PlainValue): boolean;
+  /** Adds rows as their bytes lie in the column. @returns false when nothing was added: rows of the field are not of one width */
+  addRows(bytes: Uint8Array): boolean;
   addMissing(): void;
   finish(): Column;
   reset(): void;
@@ -44,6 +50,14 @@ export abstract class BaseSlot {
 
   addFrom(_bytes: Uint8Array, _at: number): number {
     return -1;
+  }
+
+  addValue(_value: PlainValue): boolean {
+    return false;
+  }
+
+  addRows(_bytes: Uint8Array): boolean {
+    return false;
   }
 
   addMissing(): void {

@@ -14,7 +14,7 @@ import { dimOf } from '#model/schema/field.js';
 import { dataTypeName, maxLengthOf } from '#model/schema/schema-view.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { fitsInteger, shortInteger, shortIntegerEnd, writeInteger, writeJsonScalar } from './json-scalar.js';
-import { BaseSlot, clip, type FieldSlot, refuse } from './json-slot.js';
+import { BaseSlot, clip, type FieldSlot, type PlainValue, refuse } from './json-slot.js';
 import { VectorListSlot } from './json-struct.js';
 import { ArraySlot, GeometrySlot, TimestampSlot } from './json-structured-slots.js';
 import { jsonVectorLength, writeBase64Vector, writeJsonVector } from './json-vector.js';
@@ -92,6 +92,28 @@ class FixedSlot extends BaseSlot implements FieldSlot {
     return end;
   }
 
+  override addValue(value: PlainValue): boolean {
+    const { dataType } = this.field;
+    if (typeof value === 'number' && Number.isSafeInteger(value) && fitsInteger(dataType, value)) {
+      writeInteger(this.#to.next(), this.#to.at, dataType, value);
+      return true;
+    }
+    if (typeof value === 'bigint' && dataType === DataType.Int64 && BigInt.asIntN(64, value) === value) {
+      this.#to.next().setBigInt64(this.#to.at, value, true);
+      return true;
+    }
+    if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) return false;
+    if (dataType === DataType.Float) this.#to.next().setFloat32(this.#to.at, value, true);
+    else if (dataType === DataType.Double) this.#to.next().setFloat64(this.#to.at, value, true);
+    else return false;
+    return true;
+  }
+
+  override addRows(bytes: Uint8Array): boolean {
+    this.#to.addRows(bytes);
+    return true;
+  }
+
   add(raw: string): void {
     const view = this.#to.next();
     const { at } = this.#to;
@@ -140,8 +162,17 @@ class TextSlot extends BaseSlot implements FieldSlot {
     return end + 1;
   }
 
+  override addValue(value: PlainValue): boolean {
+    if (typeof value !== 'string' || !value.isWellFormed()) return false;
+    this.#addText(value);
+    return true;
+  }
+
   add(raw: string): void {
-    const text = parseJsonString(raw) ?? this.wrong(raw, 'a string of valid Unicode');
+    this.#addText(parseJsonString(raw) ?? this.wrong(raw, 'a string of valid Unicode'));
+  }
+
+  #addText(text: string): void {
     // A unit of UTF-16 takes at least a byte, so a text of many MiB need not get into the column.
     const bytes = text.length > this.#max ? utf8.encode(text).length : this.#to.addText(text);
     if (bytes > this.#max)

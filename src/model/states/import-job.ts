@@ -150,7 +150,7 @@ function progressOf(state: ImportJob['state']): bigint {
 
 function taskOf(job: ImportJob): ImportJobTask {
   const { id, collectionId, collectionName, partitionId, partitionName, files, createTimestamp } = job;
-  const { vchannels, schema } = job;
+  const { vchannels, schema, partitionIds, tasks, options, idempotencyKey, endTimestamp } = job;
   return {
     id,
     collectionId,
@@ -161,5 +161,10 @@ function taskOf(job: ImportJob): ImportJobTask {
     createTimestamp,
     vchannels,
     schema,
+    partitionIds,
+    tasks,
+    options,
+    idempotencyKey,
+    endTimestamp,
   };
 }

@@ -6,6 +6,7 @@ import {
   CollectionRecord,
   type FileRecord,
   ImportJobRecord,
+  ImportTaskRecord,
   type IndexFileRecord,
   LoadRecord,
   type PartitionRecord,
@@ -176,15 +177,14 @@ class Values {
 
   job(state: ImportJob['state']): ImportJob {
     const task = {
-      id: this.int(),
-      collectionId: this.int(),
-      collectionName: this.text(),
-      partitionId: this.int(),
-      partitionName: this.text(),
+      ...{ id: this.int(), collectionId: this.int(), partitionId: this.int() },
+      ...{ collectionName: this.text(), partitionName: this.text() },
       files: this.some(() => this.text()),
       createTimestamp: this.uint(),
       vchannels: this.some(() => this.text()),
       schema: this.schema(),
+      ...{ partitionIds: [this.int()], idempotencyKey: this.text(), endTimestamp: this.uint() },
+      ...{ tasks: [ImportTaskRecord.create()], options: [{ key: this.text(), value: this.text() }] },
     };
     switch (state) {
       case 'pending':

@@ -24,6 +24,7 @@ import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
 import { TextMetrics } from '#platform/text-metrics.js';
 import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
+import { nodeDecompression } from './node-decompression.js';
 import { NodePasswords } from './node-passwords.js';
 import { provideTextPackages } from './node-text-packages.js';
 import { nodeClock, nodeTimers } from './node-time.js';
@@ -67,6 +68,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     transport: new GrpcTransport(logger),
     workers,
     passwords,
+    decompression: nodeDecompression,
     logger,
     audit: audit?.logger ?? logger,
     metrics: new TextMetrics(),

@@ -6,9 +6,10 @@ import { simulatedCluster } from '#platform/memory/memory-platform.js';
 import { ImportJobRecord } from '#proto/elanus/data.js';
 import type { ImportFilesResponse } from '#proto/elanus/roles.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
-import { importJsonFiles, importLimits } from '#roles/data-node/json-import.js';
+import { importFiles } from '#roles/data-node/import/import-files.js';
 import type { DeepPartial } from '#rpc/service.js';
 import { readManifest, writeManifest } from '#segment/files/manifest.js';
+import { importLimits } from '#segment/imports/reading.js';
 import {
   CHANNEL,
   COLLECTION,
@@ -132,11 +133,15 @@ describe('import jobs', () => {
             describeCollection: async () => ({ schema }),
           },
           dataNode: {
-            importFiles: ({ job = ImportJobRecord.create(), segmentIds }, { signal }) =>
-              importJsonFiles(running.platform, job, segmentIds, signal, allocate, {
-                ...importLimits,
-                segmentBytes: 1,
-                batchRows: 10,
+            importFiles: ({ job = ImportJobRecord.create(), segmentIds, taskIndex }, { signal }) =>
+              importFiles({
+                platform: running.platform,
+                job,
+                taskIndex,
+                segmentIds,
+                signal,
+                allocateIds: allocate,
+                limits: { ...importLimits, segmentBytes: 1, batchRows: 10 },
               }),
           },
         });

@@ -152,6 +152,11 @@ export class ImportJobs {
         vchannels: task.channelNames,
         // The zone of times without an offset is among them.
         schema: schema && { ...schema, properties },
+        partitionIds: [task.partitionId],
+        tasks: [],
+        options: task.infos,
+        idempotencyKey: '',
+        endTimestamp: 0n,
       };
       this.#checkTarget(job);
       await catalog.save({ jobs: [job] });

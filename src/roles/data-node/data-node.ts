@@ -20,12 +20,13 @@ import {
   spreadDeletes,
 } from '#roles/data-node/compaction/compact-segments.js';
 import { expiryQuantiles, readOwnExpiries } from '#roles/data-node/compaction/own-expiries.js';
+import { importFiles } from '#roles/data-node/import/import-files.js';
 import type { Client, Handlers } from '#rpc/service.js';
 import { readColumn } from '#segment/files/insert-log.js';
 import { isScalarField, writeScalarIndex } from '#segment/files/scalar-index-files.js';
 import { isSparseField, writeSparseIndex } from '#segment/files/sparse-index-files.js';
 import { writeVectorIndex } from '#segment/files/vector-index-files.js';
-import { importJsonFiles } from './json-import.js';
+import type { ImportCount } from '#segment/imports/reading.js';
 
 interface WrittenIndex {
   readonly key: string;
@@ -40,6 +41,8 @@ const ELEMENTS_MIN = 1024;
 export class DataNode {
   readonly #platform: Platform;
   readonly #rootCoord: Client<typeof RootCoordDefinition>;
+  /** How far the imports are that run here, by job. */
+  readonly #imports = new Map<bigint, ImportCount>();
 
   constructor(platform: Platform, peers: { readonly rootCoord: Client<typeof RootCoordDefinition> }) {
     this.#platform = platform;
@@ -83,11 +86,19 @@ export class DataNode {
       };
     },
 
-    importFiles: ({ job, segmentIds }, context) => {
+    importFiles: ({ job, segmentIds, taskIndex }, { signal }) => {
       if (job === undefined) throw new ElanusError('missing_parameter', 'importFiles: no job given');
-      return importJsonFiles(this.#platform, job, segmentIds, context.signal, (count) =>
-        this.#allocateIds(count),
-      );
+      const count = { bytes: 0, rows: 0 };
+      this.#imports.set(job.id, count);
+      const allocateIds = (ids: number) => this.#allocateIds(ids);
+      const platform = this.#platform;
+      return importFiles({ platform, job, taskIndex, segmentIds, allocateIds, signal, count }).finally(() => {
+        if (this.#imports.get(job.id) === count) this.#imports.delete(job.id);
+      });
+    },
+    importProgress: async ({ jobId }) => {
+      const { bytes, rows } = this.#imports.get(jobId) ?? { bytes: 0, rows: 0 };
+      return { bytes: BigInt(bytes), rows: BigInt(rows) };
     },
     compactSegments: async ({ schema, ...asked }, { signal }) => {
       if (schema === undefined)

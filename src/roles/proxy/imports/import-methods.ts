@@ -1,6 +1,7 @@
 // Bulk import as clients see it: started at root-coord, followed at data-coord's list of jobs.
 import { assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { checkImportOptions } from '#model/imports/import-options.js';
 import { type ImportJob, parseImportJob } from '#model/states/import-job.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
@@ -21,12 +22,7 @@ export class ImportMethods {
   }
 
   readonly import: PublicHandler<'import'> = async (request, context) => {
-    const [option] = request.options;
-    if (option !== undefined)
-      throw new ElanusError(
-        'unsupported',
-        `import option ${option.key.slice(0, 200)} is not supported in this version; leave it out`,
-      );
+    checkImportOptions(request.options);
     const { access, definitions } = this.#parts;
     const collection = await access.open(request, context);
     access.limits.checkWriting(collection);

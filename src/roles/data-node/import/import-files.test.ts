@@ -10,7 +10,8 @@ import { ImportJobRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { readManifest } from '#segment/files/manifest.js';
 import { readSegment } from '#segment/files/read-segment.js';
-import { importJsonFiles, importLimits } from './json-import.js';
+import { importLimits } from '#segment/imports/reading.js';
+import { importFiles } from './import-files.js';
 
 const schemaOf = (key: object = {}): CollectionSchema =>
   CollectionSchema.fromPartial({
@@ -71,7 +72,17 @@ async function setUp({
   const signal = abort ? AbortSignal.abort() : new AbortController().signal;
   const ids = vchannels.map((_, shard) => BigInt(10 + shard));
   const run = () =>
-    drive(importJsonFiles(platform, job, ids, signal, allocateIds, { ...importLimits, ...limits }));
+    drive(
+      importFiles({
+        platform,
+        job,
+        taskIndex: 0,
+        segmentIds: ids,
+        allocateIds,
+        signal,
+        limits: { ...importLimits, ...limits },
+      }),
+    );
   const rowsOf = async (record: SegmentRecord) => {
     const data = await drive(readSegment(platform, record, schema));
     const rows = Uint32Array.from({ length: data.rowCount }, (_, row) => row);
@@ -98,7 +109,7 @@ async function setUp({
 
 const row = (id: bigint | number, more = ''): string => `{"id":${id},"v":[${Number(id) % 7},0.5]${more}}`;
 
-describe('importJsonFiles', () => {
+describe('importFiles', () => {
   it.each([
     [[], 1_735_689_600_000_000n],
     [[{ key: 'timezone', value: 'Asia/Shanghai' }], 1_735_660_800_000_000n],
@@ -218,7 +229,7 @@ describe('importJsonFiles', () => {
   });
   it.each(['{"rows":[]}', '[]'])('has no segments for %s', async (text) => {
     const { run, keys } = await setUp({ files: { 'f.json': text } });
-    expect(await run()).toEqual({ segments: [], rowCount: 0n });
+    expect(await run()).toEqual({ segments: [], rowCount: 0n, groupRows: [0n] });
     expect(await keys()).toEqual([]);
   });
 
@@ -263,7 +274,8 @@ describe('importJsonFiles', () => {
       /"g.json" not found in the object store/,
       'import_failed',
     ],
-    ['another format', { files: {}, names: ['f.csv'] }, /\.json or \.jsonl/, 'import_failed'],
+    ['another format', { files: {}, names: ['f.xml'] }, /ends in \.json, \.jsonl/, 'import_failed'],
+    ['a device', { files: {}, names: ['up/NUL.json'] }, /the name of a device/, 'import_failed'],
     [
       'a path out of the store',
       { files: {}, names: ['../f.json'] },
@@ -275,12 +287,6 @@ describe('importJsonFiles', () => {
       { files: { 'f.jsonl': Uint8Array.of(0x7b, 0xff, 0x7d) } },
       /row 1: .*not valid UTF-8/,
       'import_failed',
-    ],
-    [
-      'a partition key',
-      { files: {}, schema: schemaOf({ isPartitionKey: true }) },
-      /partition key/,
-      'unsupported',
     ],
     ['a cancelled job', { files: { 'f.json': `[${good}]` }, abort: true }, /cancelled/, 'cancelled'],
     [

@@ -1,0 +1,55 @@
+// zlib of Node as Decompression. It has zstd from 22.15 on; before that such files are refused with a reason.
+import { Readable } from 'node:stream';
+import * as zlib from 'node:zlib';
+import { ElanusError } from '#base/errors.js';
+import type { BlockCodec, Decompression } from '#platform/files.js';
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** What older releases of Node lack. */
+type MaybeZstd = Partial<Pick<typeof zlib, 'zstdDecompressSync' | 'createZstdDecompress'>>;
+const { zstdDecompressSync, createZstdDecompress }: MaybeZstd = zlib;
+
+const noZstd = (): ElanusError =>
+  new ElanusError(
+    'unsupported',
+    `zstd is not known to Node ${process.versions.node}, expected 22.15 or newer; run the server with it, or pack the file with gzip`,
+  );
+
+function unpackBlock(codec: BlockCodec, packed: Uint8Array, maxOutputLength: number): Uint8Array {
+  switch (codec) {
+    case 'gzip':
+      return zlib.gunzipSync(packed, { maxOutputLength });
+    case 'brotli':
+      return zlib.brotliDecompressSync(packed, { maxOutputLength });
+    case 'zstd':
+      if (zstdDecompressSync === undefined) throw noZstd();
+      return zstdDecompressSync(packed, { maxOutputLength });
+  }
+}
+
+export const nodeDecompression: Decompression = {
+  block(codec, packed, bytes) {
+    const unpacked = unpackBlock(codec, packed, Math.max(1, bytes));
+    if (unpacked.length !== bytes) throw new Error(`a block has ${unpacked.length} bytes, expected ${bytes}`);
+    return unpacked;
+  },
+
+  async *stream(codec, packed) {
+    if (codec === 'zstd' && createZstdDecompress === undefined) throw noZstd();
+    const options = { chunkSize: CHUNK_BYTES };
+    const out =
+      codec === 'zstd' && createZstdDecompress !== undefined
+        ? createZstdDecompress(options)
+        : zlib.createGunzip(options);
+    const source = Readable.from(packed, { objectMode: true, highWaterMark: 1 });
+    source.on('error', (error) => out.destroy(error));
+    source.pipe(out);
+    try {
+      for await (const chunk of out) if (chunk instanceof Uint8Array) yield chunk;
+    } finally {
+      out.destroy();
+      source.destroy();
+    }
+  },
+};

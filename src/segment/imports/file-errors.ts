@@ -1,0 +1,46 @@
+// What an import says about the place where it failed: the file, the row from 1, and what the field's own check says.
+import { ElanusError, messageOf } from '#base/errors.js';
+import { NotFiniteError } from '#model/rows/cell-columns.js';
+
+const quoted = (key: string): string => JSON.stringify(key.slice(0, 200));
+
+export const fileFailed = (key: string, text: string, cause?: unknown): ElanusError =>
+  new ElanusError('import_failed', `file ${quoted(key)} ${text}`, { cause });
+
+export const fileMissing = (key: string): ElanusError =>
+  fileFailed(key, 'not found in the object store, expected it to be there before the import; upload it');
+
+/** Says where in the files an error of `run` is. @param row from 1; of several rows the first */
+export function atRow<T>(key: string, row: number, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof ElanusError) || error.key !== 'import_failed') throw error;
+    const place = error instanceof NotFiniteError ? row + error.row : row;
+    throw new ElanusError('import_failed', `file ${quoted(key)} row ${place}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What reading a damaged file throws, as a reason that names the file. */
+export async function ofFile<T>(key: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof ElanusError) throw error;
+    throw fileFailed(
+      key,
+      `cannot be read, ${messageOf(error)}: expected a whole file; write it again`,
+      error,
+    );
+  }
+}
+
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted)
+    throw new ElanusError(
+      'cancelled',
+      'the import was cancelled, expected it to run to its end; start it again',
+    );
+}
