@@ -1,6 +1,7 @@
 // The steps around the calls of a service, one chain per method: each step may look at the call, change it, answer it itself or hand it to
 // the next. The handler is the end of every chain. Steps are put together once, when a service starts, and not per call.
 import { ElanusError, toElanusError } from '#base/errors.js';
+import { encodeMessage } from '#model/message-writer.js';
 import type { CallContext } from '#platform/transport.js';
 import { type DecodeAccount, nothing } from './decode-account.js';
 import {
@@ -133,7 +134,7 @@ async function releasing(release: () => void, run: () => Promise<object>): Promi
 /** The answer becomes bytes of the wire. */
 export const encoded: Interceptor = (method, request, context, next) => {
   const type = method.definition.responseType;
-  return next(request, context).then((answer) => codec(type).encode(filled(type, answer)).finish());
+  return next(request, context).then((answer) => encodeMessage(codec(type), filled(type, answer)));
 };
 
 function readable<T>(method: ServiceMethod, bytes: object, read: (bytes: Uint8Array) => T): T {

@@ -2,12 +2,12 @@
 // (bytes through the transport). A handler throws ElanusError; on the wire that is the response's own `status`, and the client throws it again.
 import { ElanusError, toElanusError } from '#base/errors.js';
 import type { Decoder } from '#model/bounded-decode.js';
+import { type Encoder, encodeMessage } from '#model/message-writer.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Status } from '#proto/milvus/common.js';
 import { errorOfStatus } from './wire-status.js';
 
-export interface MessageType<T> extends Decoder<T> {
-  encode(message: T): { finish(): Uint8Array };
+export interface MessageType<T> extends Decoder<T>, Encoder<T> {
   fromPartial(partial: object): T;
 }
 
@@ -159,7 +159,7 @@ export function remoteClient<D extends ServiceDefinition>(
       return response;
     };
     client[key] = async (request: object, context: CallContext = backgroundContext) => {
-      const bytes = codec(method.requestType).encode(filled(method.requestType, request)).finish();
+      const bytes = encodeMessage(codec(method.requestType), filled(method.requestType, request));
       try {
         return await once(bytes, context);
       } catch (error) {
