@@ -1,5 +1,6 @@
 // One call with what every call has: a deadline, a signal, its status as an error, and repetition where that is safe. Only this file
 // decides what is sent again.
+import type { Random } from '#base/random.js';
 import type { Clock, Timers } from '#platform/time.js';
 import type { Status } from '#proto/milvus/common.js';
 import { ClientError, errorOfAnswer, errorOfTransport, UnavailableError } from './errors.js';
@@ -16,7 +17,7 @@ export interface CallOptions {
 export interface RetryRule {
   /** Calls in all; 1: nothing is sent again. */
   readonly attempts: number;
-  /** The first pause; each is twice the one before it. */
+  /** The first pause; each is twice the one before it, less up to a half by chance, so that clients that failed together do not come back together. */
   readonly minMs: number;
   readonly maxMs: number;
 }
@@ -40,6 +41,15 @@ export type Repetition = 'safe' | 'unsent';
 /** Not ready, queue full, rate limit, out of memory for now: the server refused before it did anything. */
 const refusedUnseen: ReadonlySet<number> = new Set([1, 4, 8, 12]);
 
+/** What a caller is made of. */
+export interface CallerParts {
+  readonly transport: ClientTransport;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly settings: CallerSettings;
+}
+
 export class Caller {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -47,9 +57,11 @@ export class Caller {
   /** When this client wrote last: what a read with the consistency `session` must have seen. */
   lastWrite = 1n;
   readonly #transport: ClientTransport;
+  readonly #random: Random;
 
-  constructor(transport: ClientTransport, clock: Clock, timers: Timers, settings: CallerSettings) {
+  constructor({ transport, clock, timers, random, settings }: CallerParts) {
     this.#transport = transport;
+    this.#random = random;
     this.clock = clock;
     this.timers = timers;
     this.settings = settings;
@@ -68,11 +80,16 @@ export class Caller {
       try {
         return await this.#once(method, request, { signal: options.signal, deadlineMs });
       } catch (error) {
-        const isOver = attempt >= retry.attempts || this.clock.now() + pauseMs >= deadlineMs;
+        const thisMs = this.#shortened(pauseMs);
+        const isOver = attempt >= retry.attempts || this.clock.now() + thisMs >= deadlineMs;
         if (isOver || !(error instanceof ClientError) || !mayRepeat(error, repetition)) throw error;
-        await this.pause(method, pauseMs, options.signal);
+        await this.pause(method, thisMs, options.signal);
       }
     }
+  }
+
+  #shortened(pauseMs: number): number {
+    return Math.round(pauseMs - (pauseMs / 2) * (this.#random.nextUint32() / 2 ** 32));
   }
 
   /** Wall-clock milliseconds at which a call that begins now is over. */

@@ -1,5 +1,6 @@
 // The client: one way to a database, and the collections of programs on it.
 
+import type { Random } from '#base/random.js';
 import type { Declaration } from '#client/schema/collection.js';
 import type { Fields } from '#client/schema/row-types.js';
 import type { Clock, Timers } from '#platform/time.js';
@@ -19,16 +20,18 @@ export interface ClientParts {
   readonly transport: ClientTransport;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
 }
 
 export class Client {
   readonly #caller: Caller;
 
-  constructor({ transport, clock, timers }: ClientParts, { timeoutMs, retry }: ClientOptions = {}) {
-    this.#caller = new Caller(transport, clock, timers, {
+  constructor(parts: ClientParts, { timeoutMs, retry }: ClientOptions = {}) {
+    const settings = {
       timeoutMs: timeoutMs ?? defaultSettings.timeoutMs,
       retry: { ...defaultSettings.retry, ...retry },
-    });
+    };
+    this.#caller = new Caller({ ...parts, settings });
   }
 
   /** A declared collection; nothing is sent. `create` or `ensure` makes it. */

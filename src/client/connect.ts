@@ -1,6 +1,7 @@
 // The package's `elanus/client`: the way to a server (gRPC with who calls, the database, and TLS), and every word of the typed client. What
 // gRPC takes is loaded at the first call.
 import type { TlsTrust } from '#platform/node/grpc/grpc-connection.js';
+import { systemRandom } from '#platform/node/node-random.js';
 import { clientTimers, nodeClock } from '#platform/node/node-time.js';
 import { Client, type ClientOptions } from './client.js';
 import { LazyTransport } from './lazy-transport.js';
@@ -117,7 +118,7 @@ export const connect = (address: string, options: ConnectOptions = {}): Client =
 
 /** A client over any transport: what `transport()` of an open database gives, or one of your own. */
 export const clientOver = (transport: ClientTransport, options: ClientOptions = {}): Client =>
-  new Client({ transport, clock: nodeClock, timers: clientTimers }, options);
+  new Client({ transport, clock: nodeClock, timers: clientTimers, random: systemRandom() }, options);
 
 /**
  * A client in a worker thread of the database that is open in another one.

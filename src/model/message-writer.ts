@@ -66,7 +66,7 @@ class MessageWriter extends BinaryWriter {
   #at = 0;
   readonly #large: LargeField[] = [];
   #largeBytes = 0;
-  /** Of each message that is not whole: where it begins, and what large fields there were before it, by number and bytes. */
+  /** Three numbers for each message that is not whole: where it begins, and how many large fields there were before it, and their bytes. */
   readonly #begun: number[] = [];
 
   reset(): void {

@@ -6,6 +6,7 @@ import { Client, type ClientOptions } from '#client/client.js';
 import type { ClientTransport } from '#client/transport.js';
 import { KeepAlive } from '#platform/node/keep-alive.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
+import { systemRandom } from '#platform/node/node-random.js';
 import { clientTimers, nodeClock } from '#platform/node/node-time.js';
 import type { Platform } from '#platform/platform.js';
 import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
@@ -81,7 +82,10 @@ function databaseOf(node: RunningNode, close: () => Promise<void>): Elanus {
     port: listener?.port ?? 0,
     client(options = {}) {
       const transport = new LocalTransport(calls, options);
-      return new Client({ transport, clock: nodeClock, timers: clientTimers }, options);
+      return new Client(
+        { transport, clock: nodeClock, timers: clientTimers, random: systemRandom() },
+        options,
+      );
     },
     transport: (caller) => new LocalTransport(calls, caller),
     callPort(caller = {}) {

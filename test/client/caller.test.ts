@@ -11,7 +11,7 @@ import { books, v } from './books.js';
 type Answer = 'lost' | 'fine' | { readonly code: number; readonly retriable: boolean };
 
 /** Time that passes only while somebody sleeps. */
-function world(answers: readonly Answer[]) {
+function world(answers: readonly Answer[], share = 0) {
   const calls: string[] = [];
   const pauses: number[] = [];
   let now = 1_000_000;
@@ -38,7 +38,8 @@ function world(answers: readonly Answer[]) {
     },
     close: async () => {},
   };
-  const client = new Client({ transport, clock: { now: () => now, monotonic: () => now }, timers });
+  const clock = { now: () => now, monotonic: () => now };
+  const client = new Client({ transport, clock, timers, random: { nextUint32: () => share * 2 ** 32 } });
   return { shelf: client.collection(books), calls, pauses };
 }
 
@@ -55,6 +56,17 @@ describe('a call that failed', () => {
     const down = world(Array.from({ length: 9 }, () => 'lost'));
     await expect(down.shelf.count()).rejects.toBeInstanceOf(UnavailableError);
     expect(down.calls.length).toBe(5);
+  });
+
+  test('is made again sooner by chance, by up to a half of the pause', async () => {
+    for (const [share, wanted] of [
+      [0.5, [38, 75, 150]],
+      [0.999999, [25, 50, 100]],
+    ] as const) {
+      const { shelf, pauses } = world(['lost', busy, moved, 'fine'], share);
+      await shelf.count();
+      expect(pauses).toEqual(wanted);
+    }
   });
 
   test('is not made again when it is wrong', async () => {

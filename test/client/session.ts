@@ -1,6 +1,7 @@
 // A session of the typed client that is recorded: every call with its answer, without what differs from one database to the next (times, ids
 // that the server gives). Through every transport the same session has the same record.
 import { Client, ClientError, type ClientTransport, filter, rrf } from '#client/connect.js';
+import { systemRandom } from '#platform/node/node-random.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
 import { book, books, everything, v } from './books.js';
 
@@ -38,7 +39,12 @@ const recording = (transport: ClientTransport, record: unknown[]): ClientTranspo
 /** Runs the session. @returns calls and answers, and at the end what the program itself saw */
 export async function recordSession(transport: ClientTransport): Promise<unknown[]> {
   const record: unknown[] = [];
-  const parts = { transport: recording(transport, record), clock: nodeClock, timers: nodeTimers };
+  const parts = {
+    transport: recording(transport, record),
+    clock: nodeClock,
+    timers: nodeTimers,
+    random: systemRandom(),
+  };
   const client = new Client(parts);
   await session(client, (seen) => record.push({ seen: plain(seen) }));
   return record;

@@ -6,7 +6,6 @@ import * as path from 'node:path';
 import * as zlib from 'node:zlib';
 import { crc32 as portableCrc32 } from '#base/crc32.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { Random } from '#base/random.js';
 import { FileObjectStore } from '#platform/file-object-store.js';
 import type { Files } from '#platform/files.js';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
@@ -26,6 +25,7 @@ import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { nodeDecompression } from './node-decompression.js';
 import { NodePasswords } from './node-passwords.js';
+import { systemRandom } from './node-random.js';
 import { provideTextPackages } from './node-text-packages.js';
 import { nodeClock, nodeTimers } from './node-time.js';
 import { NodeWorkers } from './node-workers.js';
@@ -152,17 +152,3 @@ async function openStores(dataFolder: string | undefined): Promise<Stores> {
 // zlib has crc32 from Node 20.15 on.
 const native: { readonly crc32?: (bytes: Uint8Array, seed?: number) => number } = zlib;
 export const crc32: (bytes: Uint8Array, seed?: number) => number = native.crc32 ?? portableCrc32;
-
-function systemRandom(): Random {
-  const pool = new Uint32Array(256);
-  let at = pool.length;
-  return {
-    nextUint32() {
-      if (at === pool.length) {
-        crypto.getRandomValues(pool);
-        at = 0;
-      }
-      return pool[at++] as number;
-    },
-  };
-}

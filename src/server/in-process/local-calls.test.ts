@@ -317,3 +317,34 @@ describe('over a port', () => {
     close();
   });
 });
+
+describe('a request that is no message', () => {
+  const failing = (status: object) => {
+    const world = new SimulatedWorld({ seed: 1 });
+    const next = async () => status;
+    return new LocalTransport(
+      new LocalCalls({
+        calls: new Map([[`${PATH}Query`, next]]),
+        limits,
+        clock: world.clock,
+        timers: world.timers,
+      }),
+    );
+  };
+
+  test('is named by its field when the call fails without another reason', async () => {
+    const transport = failing({ status: { code: 5, reason: 'cannot read length of 5' } });
+    const request = { collectionName: 'a', outputFields: [5 as unknown as string] };
+    await expect(transport.call('query', request, {})).rejects.toMatchObject({
+      key: 'invalid_parameter',
+      message: expect.stringContaining('"outputFields[0]" is a number, expected a string'),
+    });
+    expect(await transport.call('query', { collectionName: 'a' }, {})).toMatchObject({ status: { code: 5 } });
+  });
+
+  test('is not looked for when the call says why it failed', async () => {
+    const transport = failing({ status: { code: 100, reason: 'not found' } });
+    const request = { collectionName: 5 as unknown as string };
+    expect(await transport.call('query', request, {})).toMatchObject({ status: { code: 100 } });
+  });
+});

@@ -1,6 +1,6 @@
 // The public calls for callers in this process: the chain of steps that serves gRPC and REST, messages in and messages out. Beside it, what
 // a transport does: messages that belong to one side, bounds, deadlines, callers who give up, and an end.
-import { ElanusError, toElanusError } from '#base/errors.js';
+import { ElanusError, errorSpecs, toElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import { SharedMemory } from '#base/shared-memory.js';
 import type { ClientCallOptions, ClientMethod } from '#client/transport.js';
@@ -8,8 +8,10 @@ import type { Clock, Timer, Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { Next } from '#rpc/interceptors.js';
+import type { MethodDefinition } from '#rpc/service.js';
 import { type CallLimits, CallRoom } from './call-room.js';
 import { type OwnMessage, ownAnswer, ownRequest, RequestMemory } from './own-message.js';
+import { wrongField } from './wrong-field.js';
 
 export interface LocalCallsParts {
   /** By the path that gRPC gives them. */
@@ -42,6 +44,8 @@ interface RunningCall {
   end(error: ElanusError): void;
 }
 
+type Definition = Pick<MethodDefinition, 'name' | 'requestType'>;
+const INTERNAL = errorSpecs.internal.code;
 /** Memory of requests that is used again. */
 const SHARED_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -79,6 +83,7 @@ export class LocalCalls {
     const { message, release } = this.#admit(definition, call, memory);
     try {
       const answer = await this.#run(lending(next, memory), definition.name, message, call);
+      refuseIfWrong(definition, answer, call.request);
       const own: OwnMessage = ownAnswer(definition.responseType, answer);
       this.#room.checkAnswer(definition.name, own.bytes);
       return own.message;
@@ -89,7 +94,7 @@ export class LocalCalls {
 
   /** The request as its sender has it now, and room for it. */
   #admit(
-    { name, requestType }: { readonly name: string; readonly requestType: unknown },
+    { name, requestType }: Definition,
     call: LocalCall,
     memory: RequestMemory | undefined,
   ): { readonly message: object; readonly release: () => void } {
@@ -167,6 +172,19 @@ export class LocalCalls {
 /** The call, which gives the memory of its request back once it has settled, whether its caller still waits or not. */
 const lending = (next: Next, memory: RequestMemory | undefined): Next =>
   memory === undefined ? next : (request, context) => next(request, context).finally(() => memory.giveBack());
+
+/** A call that failed without a reason that we know: its request may be no message. @throws invalid_parameter */
+function refuseIfWrong({ name, requestType }: Definition, answer: object, request: object): void {
+  const status = 'status' in answer ? answer.status : answer;
+  const isInternal =
+    typeof status === 'object' && status !== null && 'code' in status && status.code === INTERNAL;
+  const wrong = isInternal ? wrongField(requestType, request) : undefined;
+  if (wrong !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `${name}: ${wrong}; give it what the type of the request says`,
+    );
+}
 
 const closed = (name: string): ElanusError =>
   new ElanusError('service_unavailable', `${name}: the database closes: open it again, then call again`);

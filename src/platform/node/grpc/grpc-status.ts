@@ -61,6 +61,12 @@ export function fromServiceError(
       `peer not reached or broke off (${error.details}): check that it runs, then retry`,
     );
   }
+  if (error.code === status.RESOURCE_EXHAUSTED) {
+    // gRPC has one word for a message that never fits and for a server that is full at the moment.
+    return /larger than max/i.test(error.details)
+      ? failed('parameter_too_large', `${error.details}: send or ask for less at once`)
+      : failed('queue_full', error.details);
+  }
   if (error.code === status.UNIMPLEMENTED)
     return failed('unsupported', `the peer does not serve it (${error.details}): check its version`);
   if (error.code === status.UNAUTHENTICATED) return failed('unauthenticated', error.details);
