@@ -69,6 +69,8 @@ export const errorSpecs = {
   vector_dim_mismatch: { code: 2000, legacy: 1, retry: 'never', input: true },
   import_failed: { code: 2100, legacy: 1, retry: 'never', input: true },
   unsupported: { code: 3000, legacy: 1, retry: 'never', input: true },
+  /** Asks for what only the secondary of a replication has. */
+  not_secondary: { code: 3000, legacy: 1, retry: 'never', input: true },
   cancelled: { code: 10000, legacy: 1, retry: 'never' },
   deadline_exceeded: { code: 10001, legacy: 1, retry: 'same_request' },
   duplicate_collection: { code: 1, legacy: 1, retry: 'never', input: true },

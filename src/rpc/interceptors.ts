@@ -44,17 +44,19 @@ export type Interceptor = (
 
 /** The unary methods of a service. */
 export const unaryMethodsOf = (service: ServiceDefinition): ServiceMethod[] =>
-  Object.entries(service.methods)
-    .filter(([, definition]) => !definition.requestStream && !definition.responseStream)
-    .map(([key, definition]) => ({
-      key,
-      name: definition.name,
-      path: `/${service.fullName}/${definition.name}`,
-      definition,
-      get status() {
-        return statusPlace(definition.responseType);
-      },
-    }));
+  methodsOf(service).filter(({ definition }) => !definition.requestStream && !definition.responseStream);
+
+/** All methods of a service. One that streams is answered at its first message, with one message or a failure. */
+export const methodsOf = (service: ServiceDefinition): ServiceMethod[] =>
+  Object.entries(service.methods).map(([key, definition]) => ({
+    key,
+    name: definition.name,
+    path: `/${service.fullName}/${definition.name}`,
+    definition,
+    get status() {
+      return statusPlace(definition.responseType);
+    },
+  }));
 
 /** @param steps outermost first */
 export const chained = (method: ServiceMethod, steps: readonly Interceptor[], handler: Next): Next =>

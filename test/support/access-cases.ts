@@ -3,7 +3,7 @@ import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#prot
 import { unsupportedMethods } from '#roles/proxy/unsupported-methods.js';
 import type { AccessRow } from '#roles/proxy/users/access-row.js';
 import { accessTable, telemetryAccess } from '#roles/proxy/users/access-table.js';
-import { type ServiceMethod, unaryMethodsOf } from '#rpc/interceptors.js';
+import { methodsOf, type ServiceMethod } from '#rpc/interceptors.js';
 import { codec } from '#rpc/service.js';
 
 /** The collection, user and so on that the requests name, whether or not they are there. */
@@ -52,9 +52,9 @@ const rows: Readonly<Record<string, unknown>> = { ...accessTable, ...telemetryAc
 const notBuilt: Readonly<Record<string, unknown>> = unsupportedMethods;
 
 export const accessCases: readonly AccessCase[] = [
-  ...unaryMethodsOf(MilvusServiceDefinition).map((method) => ({
+  ...methodsOf(MilvusServiceDefinition).map((method) => ({
     method,
     isBuilt: !(method.key in notBuilt),
   })),
-  ...unaryMethodsOf(ClientTelemetryServiceDefinition).map((method) => ({ method, isBuilt: true })),
+  ...methodsOf(ClientTelemetryServiceDefinition).map((method) => ({ method, isBuilt: true })),
 ].map((one) => ({ ...one, row: rows[one.method.key] as AccessRow<object> | undefined }));

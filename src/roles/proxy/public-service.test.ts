@@ -20,7 +20,7 @@ it('refuses what is not built with the name of what is missing, wherever the ans
   const action = { op: { $case: 'dropRequest', value: dropFunction } } as const;
   const { alterStatus } = await call('alterCollectionSchema', { collectionName: 'c', action });
   expect(alterStatus).toMatchObject({ code: 3000, reason: expect.stringContaining('full text') });
-  await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'unsupported' });
+  await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'not_secondary' });
 });
 
 it('gives success its status, in the shape of the answer', async () => {

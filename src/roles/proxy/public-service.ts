@@ -14,6 +14,7 @@ import {
   decodedWithin,
   encoded,
   type Interceptor,
+  methodsOf,
   type Next,
   type ServiceMethod,
   statusOfErrors,
@@ -76,7 +77,7 @@ export function publicCalls(
   const milvus = methods as Readonly<Record<string, Entry>>;
   const telemetry = telemetryMethods(platform) as Readonly<Record<string, Entry>>;
   const calls = [
-    ...unaryMethodsOf(MilvusServiceDefinition).map((method) => [method, milvus[method.key]] as const),
+    ...methodsOf(MilvusServiceDefinition).map((method) => [method, milvus[method.key]] as const),
     ...unaryMethodsOf(ClientTelemetryServiceDefinition).map(
       (method) => [method, telemetry[method.key]] as const,
     ),

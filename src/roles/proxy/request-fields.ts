@@ -48,6 +48,10 @@ const reads = {
   namespace,
 } as const;
 
+const notDumped = {
+  ignored: 'of which messages matters to none of the answers: there is no replication',
+} as const;
+
 const userTimes = {
   createdUtcTimestamps: { ignored: 'the server keeps when it made a user' },
   modifiedUtcTimestamps: { ignored: 'the server keeps when it made a user' },
@@ -262,6 +266,12 @@ export const requestFields = {
   updateReplicateConfiguration: {
     replicateConfiguration: 'used',
     forcePromote: { refused: 'no other cluster is there that could be the primary' },
+  },
+  getReplicateInfo: { sourceClusterId: 'used', targetPchannel: 'used' },
+  createReplicateStream: { request: 'used' },
+  dumpMessages: {
+    ...{ pchannel: 'used', startMessageId: notDumped, startTimetick: notDumped, endTimetick: notDumped },
+    includeStartMessage: notDumped,
   },
   restoreRBAC: { base, RBACMeta: 'used' },
   createPrivilegeGroup: { base, groupName: 'used' },
