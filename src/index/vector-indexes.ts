@@ -29,6 +29,7 @@ import { buildGraph } from '#index/graph/graph-build.js';
 import type { BuildOptions, SourceVectors } from '#index/graph/graph-spec.js';
 import { checkGraphBlock } from '#index/graph/nodes/graph-check.js';
 import { graphParams, workLayout } from '#index/graph/nodes/graph-layout.js';
+import { decodeLevels, LEVELS_SECTION } from '#index/graph/nodes/level-widths.js';
 import { checkGraphPqBlock } from '#index/graph/pq/graph-pq-check.js';
 import { graphPqWork } from '#index/graph/pq/graph-pq-layout.js';
 import { checkQgBlock } from '#index/graph/qg/qg-check.js';
@@ -37,6 +38,7 @@ import { fittingIvf } from '#index/ivf/ivf-fit.js';
 import { checkIvfBlock, type IvfType, isIvfType, ivfTypes, ivfWorkBytes } from '#index/ivf/ivf-layout.js';
 import { loadMinhashIndex, MINHASH_INDEX_TYPE } from '#index/minhash/minhash-index.js';
 import type { BuildParams } from '#model/params/index-types.js';
+import type { LearnedLevels } from '#model/params/learned-levels.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 
 export interface VectorIndexSpec {
@@ -47,6 +49,8 @@ export interface VectorIndexSpec {
   readonly rowCount: number;
   /** Bit set: the row has no vector. */
   readonly without?: Uint8Array;
+  /** The block of an HNSW has room for what levels need (`index/graph/nodes/level-widths.ts`). */
+  readonly learnsLevels?: boolean;
   readonly seed?: number;
   /** Threads that build; default all. One thread and one seed give the same bytes each time. */
   readonly threads?: number;
@@ -82,6 +86,14 @@ export function chooseIndex(spec: Pick<VectorIndexSpec, 'metric' | 'elementType'
   if (spec.elementType === 'binary') return { kind: 'BIN_FLAT' };
   if (spec.rowCount < AUTOINDEX_ROWS_MIN) return { kind: 'FLAT' };
   return { kind: 'HNSW', M: 16, efConstruction: 200 };
+}
+
+/** What the build of a loaded index learned of levels. */
+export function learnedLevels({ region, placement }: LoadedIndex): LearnedLevels | undefined {
+  const place = placement.sections[LEVELS_SECTION];
+  if (place === undefined) return undefined;
+  const section = new Uint8Array(region.memory.buffer, place.offset, place.bytes);
+  return decodeLevels({ meta: placement, sections: new Map([[LEVELS_SECTION, section]]) });
 }
 
 /** Whether the index answers by its codes, and vectors stay in its file. */

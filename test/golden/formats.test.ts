@@ -12,7 +12,7 @@ import { minhashSearch } from '#index/minhash/minhash-search.js';
 import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { decodeScalarIndexFile } from '#index/scalar/scalar-index-file.js';
 import { hashOfKey } from '#index/scalar/statistics/split-block-bloom.js';
-import { hasBlock, loadVectorIndex } from '#index/vector-indexes.js';
+import { hasBlock, learnedLevels, loadVectorIndex } from '#index/vector-indexes.js';
 import { columnFromInt64, concatBatches } from '#model/columns/column.js';
 import { indexTypeNames, indexTypeSpec } from '#model/params/index-types.js';
 import { DataType, isVectorType } from '#model/schema/data-type.js';
@@ -78,6 +78,7 @@ test('every format of docs/formats has golden files', () => {
       ...Object.keys(golden.denseKinds).map((kind) => `v1.${kind}`),
       ...Object.keys(golden.copiedKinds).map((kind) => `v2.${kind}`),
       'v1.BIN_IVF_FLAT',
+      'v1.HNSW-levels',
     ].sort(),
   );
   for (const kind of Object.values(within)) expect(Object.keys(golden.denseKinds)).toContain(kind);
@@ -256,7 +257,12 @@ describe('index blocks', () => {
   const names = [
     ...Object.keys(golden.denseKinds).map((kind) => `index-block/v1.${kind}`),
     ...Object.keys(golden.copiedKinds).map((kind) => `index-block/v2.${kind}`),
-    ...['index-block/v1.BIN_IVF_FLAT', 'sparse-index/v1.block', 'minhash-index/v1.block'],
+    ...[
+      'index-block/v1.BIN_IVF_FLAT',
+      'index-block/v1.HNSW-levels',
+      'sparse-index/v1.block',
+      'minhash-index/v1.block',
+    ],
   ];
 
   test.each(names)('%s: sections and description stay as they are; a changed byte is refused', (name) => {
@@ -264,7 +270,7 @@ describe('index blocks', () => {
     const { meta, sections } = decodeIndexBlock(bytes);
     const { indexType, rowCount } = meta;
     expect(encodeIndexBlock(meta, sections)).toEqual(bytes);
-    expect(name).toMatch(new RegExp(`${indexType}$|block$`));
+    expect(name).toMatch(new RegExp(`${indexType}$|block$|levels$`));
     expect(rowCount).toBeGreaterThan(0);
     for (const at of [0, 5, 13, 20, bytes.length - 1])
       expect(() => decodeIndexBlock(flipped(bytes, at)), `byte ${at}`).toThrow();
@@ -289,6 +295,14 @@ describe('index blocks', () => {
     const odd = [...find(fixture, query(0), 5, { params, excluded, passing: golden.ROWS / 2 }).rows];
     expect(odd.length).toBe(5);
     expect(odd.every((row) => row % 2 === 1)).toBe(true);
+  });
+
+  test('what a build learned of levels', () => {
+    const loaded = loadVectorIndex(golden.workers, read('index-block/v1.HNSW-levels'), 'levels');
+    expect(learnedLevels(loaded)).toEqual(golden.learnedLevels);
+    expect(
+      learnedLevels(loadVectorIndex(golden.workers, read('index-block/v1.HNSW'), 'none')),
+    ).toBeUndefined();
   });
 
   test.each(Object.entries(golden.copiedKinds))('version 2: %s finds copies of rows', (name, build) => {

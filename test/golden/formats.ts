@@ -3,11 +3,13 @@
 import { bytesView } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { viewOf } from '#expr/evaluate/column-view.js';
+import { fillSection } from '#index/block/index-block.js';
 import { buildCodedIndex } from '#index/coded-index.js';
 import { buildDiskIndex } from '#index/disk/disk-build.js';
 import { encodeFlatIndex } from '#index/flat/flat-index-file.js';
 import { VectorStore, type VectorStoreOptions } from '#index/flat/vector-store.js';
 import type { SourceVectors } from '#index/graph/graph-spec.js';
+import { encodeLevels, LEVELS_SECTION } from '#index/graph/nodes/level-widths.js';
 import { minhashBuild } from '#index/minhash/minhash-index.js';
 import { type ScalarBuildInput, scalarBuild } from '#index/scalar/build-scalar-index.js';
 import { OrderedIndex } from '#index/scalar/ordered-index.js';
@@ -69,6 +71,14 @@ export const denseKinds = {
 } as const satisfies Record<string, BuildParams>;
 
 /** Kinds whose blocks name copies of rows, which makes them version 2. */
+/** What a build of AUTOINDEX learned. */
+export const learnedLevels = {
+  ks: [10, 100],
+  widths: [
+    [25, 28, 31, 35, 40, 45, 52, 60, 70, 81],
+    [120, 130, 141, 153, 166, 180, 195, 212, 230, 250],
+  ],
+};
 export const copiedKinds = { HNSW: denseKinds.HNSW, QG: denseKinds.QG } as const;
 /** Row r and row r + 48 are equal. */
 export const copiedVectors: Float32Array = Float32Array.from(
@@ -313,6 +323,13 @@ export async function builtFormats(): Promise<Map<string, Uint8Array>> {
       `index-block/v2.${name}`,
       await buildVectorIndex(workers, denseSpec(build), denseSource(copiedVectors)),
     );
+  const levelled = await buildVectorIndex(
+    workers,
+    { ...denseSpec(denseKinds.HNSW), learnsLevels: true },
+    source,
+  );
+  fillSection(levelled, LEVELS_SECTION, encodeLevels(learnedLevels));
+  files.set('index-block/v1.HNSW-levels', levelled);
   files.set('index-block/v1.BIN_IVF_FLAT', await buildVectorIndex(workers, binarySpec, binarySource()));
   const coded = denseSpec({ ...denseKinds.HNSW_SQ, refine: false });
   files.set('coded-index/v1.file', joined((await buildCodedIndex(workers, coded, source, crc32)).parts));

@@ -1,7 +1,7 @@
 // The file of a vector index: one self-contained block of bytes, loaded by copying its sections into shared memory, never by building.
 // Byte table: docs/formats/index-block.md. Decoding trusts nothing: any changed byte is data_corrupt, and the index is built again.
 
-import { assert } from '#base/assert.js';
+import { assert, must } from '#base/assert.js';
 import { alignUp } from '#base/bytes.js';
 import { crc32 } from '#base/crc32.js';
 import { ElanusError } from '#base/errors.js';
@@ -69,6 +69,19 @@ export function encodeIndexBlock(
   block.set(text, entry);
   view.setUint32(12, headerChecksum(block, alignUp(headerEnd, ALIGNMENT)), true);
   return block;
+}
+
+/** Writes what is known of a section only when the rest of the block is made; it has as many bytes. */
+export function fillSection(block: Uint8Array, name: string, bytes: Uint8Array): void {
+  const { places, bodyBegin } = readIndexHeader(block, block.length);
+  const at = [...places.keys()].indexOf(name);
+  const place = must(places.get(name), `section ${name}`);
+  assert(bytes.length === place.bytes, `${bytes.length} bytes for section ${name} of ${place.bytes}`);
+  block.set(bytes, place.offset);
+  const padded = block.subarray(place.offset, place.offset + alignUp(place.bytes, ALIGNMENT));
+  const view = new DataView(block.buffer, block.byteOffset, block.length);
+  view.setUint32(FIXED_BYTES + at * ENTRY_BYTES + NAME_BYTES, crc32(padded), true);
+  view.setUint32(12, headerChecksum(block, bodyBegin), true);
 }
 
 /** Checksum of the header with its padding, without the checksum itself. */

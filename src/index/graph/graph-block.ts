@@ -3,6 +3,7 @@ import { encodeIndexBlock } from '#index/block/index-block.js';
 import type { RowCopies } from '#index/graph/build/row-copies.js';
 import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
 import { NIL } from '#index/graph/nodes/graph-layout.js';
+import { LEVELS_BYTES, LEVELS_SECTION } from '#index/graph/nodes/level-widths.js';
 import { GRAPH_PQ_FORM } from '#index/graph/pq/graph-pq-layout.js';
 import type { BuildPlan } from './build-plan.js';
 import type { ChosenCodes } from './code-choice.js';
@@ -50,6 +51,7 @@ export function graphBlock(memory: WebAssembly.Memory, built: BuiltGraph): Uint8
       : []),
     ...books,
     ...copySections(plan.copies),
+    ...(spec.learnsLevels === true ? [[LEVELS_SECTION, new Uint8Array(LEVELS_BYTES)] as const] : []),
     ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
     ...(hasRows && spec.isScored
       ? [['nodeOf', nodesOfRows(new Uint32Array(memory.buffer, layout.finalRows, nodes), rowCount)] as const]

@@ -25,6 +25,8 @@ export interface GraphSpec {
   readonly isScored?: boolean;
   /** Records in a file hold the vectors, one for each row. */
   readonly isPaged?: boolean;
+  /** Room for what searches of each level need, which is learned when the block is there. */
+  readonly learnsLevels?: boolean | undefined;
   readonly params: Readonly<Record<string, IndexParameter>>;
   readonly seed?: number;
   /** Threads that insert; 1 makes the graph the same each time. */

@@ -73,8 +73,11 @@ export function checkSearchParams(
     }
   }
   // AUTOINDEX maps its level to widths; a width that the client sent for the index it thinks of goes before.
-  if (typeof values.level === 'number')
+  if (typeof values.level === 'number') {
     values.ef = params.ef === undefined ? widthsOfLevel(values.level, k).ef : Math.max(k, params.ef);
+    // An index that has learned what levels need takes the level itself.
+    if (params.ef !== undefined) delete values.level;
+  }
   if ('nlist' in build && values.nprobe !== undefined)
     values.nprobe = Math.min(Number(values.nprobe), build.nlist);
   if (params.radius !== undefined) values.radius = params.radius;

@@ -7,7 +7,8 @@ import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/b
 import { WalkHistory } from '#index/block/walk-history.js';
 import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
 import { bitsByNode, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
-import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
+import { CODES_SEARCH_TASK, learnedLevels, type SearchableIndex } from '#index/vector-indexes.js';
+import type { LearnedLevels } from '#model/params/learned-levels.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import { emptyHits, type SegmentHits } from './segment-hits.js';
 import { settled } from './settled.js';
@@ -46,6 +47,8 @@ export class SegmentIndex {
   readonly indexType: string;
   readonly metric: string;
   readonly bytes: number;
+  /** What levels of AUTOINDEX need in it, where its build has learned that. */
+  readonly levels: LearnedLevels | undefined;
   readonly #index: SearchableIndex<SharedRegion>;
   readonly #workers: Workers;
   /** Bits are never written to: what was made of them stays right. */
@@ -60,6 +63,7 @@ export class SegmentIndex {
     this.indexType = index.placement.indexType;
     this.metric = index.placement.metric;
     this.bytes = index.bytes;
+    this.levels = learnedLevels(index);
   }
 
   get rowCount(): number {

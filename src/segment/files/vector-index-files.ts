@@ -20,6 +20,7 @@ import { isLostFile } from '#segment/fields/file-vectors.js';
 import { GrowingIndex } from '#segment/fields/growing-index.js';
 import { SegmentIndex } from '#segment/fields/segment-index.js';
 import { VectorColumn } from '#segment/fields/vector-column.js';
+import { learnLevels } from '#segment/recall/learn-levels.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { diskFileOf, isCodedFile } from './disk-file-record.js';
 import { type DiskReads, openDiskIndex, writeDiskIndex } from './disk-index-files.js';
@@ -74,12 +75,15 @@ export async function writeVectorIndex(
       return { key, bytes, builtAs: describeBuild(build, meta) };
     }
     const without = vectors.nullBits;
+    const learnsLevels = stored.kind === 'AUTOINDEX' && build.kind === 'HNSW';
+    const spec = { build, metric, elementType, dim: dimOf(field), rowCount: count, learnsLevels };
     const block = await buildVectorIndex(
       platform.workers,
-      { build, metric, elementType, dim: dimOf(field), rowCount: count, ...(without && { without }) },
+      { ...spec, ...(without && { without }) },
       { region: vectors.region, place: vectors.store.place },
       signal && { signal },
     );
+    if (learnsLevels) await learnLevels(platform, vectors, block, signal);
     await platform.objectStore.put(key, [block]);
     return { key, bytes: block.length, builtAs: describeBuild(build, readIndexBlock(block).meta) };
   } finally {

@@ -1,8 +1,8 @@
 // A plan as explain shows it, and as the recall of an answer is computed from it.
 import { assertNever } from '#base/assert.js';
 import type { SegmentHits } from '#segment/fields/segment-hits.js';
+import { widthNameOf } from '#segment/recall/recall-controller.js';
 import type { AskedParams } from './asked-params.js';
-import { widthNameOf } from './recall-controller.js';
 import type { PlanOfSegment } from './search-report.js';
 import type { CommonFacts, SegmentPlan } from './segment-plan.js';
 

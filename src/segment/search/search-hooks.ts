@@ -2,7 +2,7 @@
 import type { SegmentPlan, ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
-import type { AskedSearch, RecallChoice, RecallControllers } from './recall-controller.js';
+import type { AskedSearch, RecallChoice, RecallControllers } from '#segment/recall/recall-controller.js';
 import { type PlanOfSegment, SearchReport } from './search-report.js';
 
 export interface SearchHooks {

@@ -5,9 +5,10 @@ import type { ElementType } from '#index/block/element-type.js';
 import { scanMicros } from '#index/block/search-cost.js';
 import type { WalkPlan } from '#index/block/walk-plan.js';
 import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
+import { type LearnedLevels, learnedWidth } from '#model/params/learned-levels.js';
 import type { MetricName } from '#model/schema/metric-type.js';
+import { type RecallChoice, widthNameOf } from '#segment/recall/recall-controller.js';
 import type { AskedParams } from './asked-params.js';
-import { type RecallChoice, widthNameOf } from './recall-controller.js';
 
 /** What is known of every search. */
 export interface CommonFacts {
@@ -29,6 +30,8 @@ export interface IndexFacts {
   readonly indexType: string;
   readonly metric: string;
   readonly rowCount: number;
+  /** What levels need in it, where that was learned. */
+  readonly levels?: LearnedLevels | undefined;
   planOf(passing: number, width: number): WalkPlan;
 }
 
@@ -174,9 +177,9 @@ export const isIndexUsable = (facts: DenseFacts): boolean =>
   !areFew(facts);
 
 function planDense(facts: DenseFacts): DensePlan {
-  const { index, choice, params, passing, queryCount, rowCount, parallelism } = facts;
+  const { index, choice, passing, queryCount, rowCount, parallelism } = facts;
   if (index !== undefined && choice?.isExact !== true && isIndexUsable(facts)) {
-    const asked = choice?.params ?? params;
+    const asked = choice?.params ?? ofLevel(facts, index);
     if (!isScoredByRow(facts, index, asked))
       return { kind: 'index', index, params: asked, recall: choice?.recall ?? 0 };
   }
@@ -191,6 +194,12 @@ function planDense(facts: DenseFacts): DensePlan {
     return { kind: 'rows', rowsPerTask: Math.max(1, Math.ceil(passing / tasks)) };
   if (facts.grownRows > 0 && !facts.keepsRecall) return { kind: 'walk and scan', grownRows: facts.grownRows };
   return { kind: 'scan', sharedAtOnce: isShared(facts) ? scansAtOnce(facts) : undefined };
+}
+
+/** A level means the width that it needs in this index. */
+function ofLevel({ params, kAsked }: DenseFacts, { levels }: IndexFacts): AskedParams {
+  if (levels === undefined || typeof params.level !== 'number') return params;
+  return { ...params, ef: learnedWidth(levels, params.level, kAsked) };
 }
 
 const areSparse = ({ passing, rowCount, vectorBytes }: DenseFacts): boolean =>

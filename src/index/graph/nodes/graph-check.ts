@@ -6,6 +6,7 @@ import { sectionOf } from '#index/block/vector-index.js';
 import { codeBytes, isCodeForm } from '#index/graph/codes/graph-codes.js';
 import { COPY_SECTIONS } from './copies-of-rows.js';
 import { graphParams, NIL } from './graph-layout.js';
+import { decodeLevels } from './level-widths.js';
 
 const LEVEL_MAX = 15;
 
@@ -23,6 +24,7 @@ export function checkGraphBlock(block: IndexBlock): void {
   checkForm(block);
   checkLayers(block, { section: 'links', from: 0, length: degree * 2, stride: degree * 2 });
   sectionOf(block, 'codes', nodes * codeStride);
+  decodeLevels(block);
 }
 
 /** Codes of one of the forms, in the frame. @throws data_corrupt */

@@ -5,17 +5,13 @@
 import { bytesView } from '#base/bytes.js';
 import { messageOf } from '#base/errors.js';
 import { nextBelow } from '#base/random.js';
-import { compareScores } from '#index/block/metric.js';
-import type { SearchOutput } from '#index/block/search-output.js';
-import type { FlatSearchInput } from '#index/flat/flat-search.js';
 import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
-import type { MetricName } from '#model/schema/metric-type.js';
 import type { Platform } from '#platform/platform.js';
 import { hasBitAt } from '#segment/fields/row-versions.js';
-import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
 import { bucketOf, RecallCurve, widthLadder } from './recall-curve.js';
+import { measureRecall, type Sampled } from './recall-sample.js';
 
 export interface AskedSearch {
   readonly queries: Float32Array | Uint8Array;
@@ -50,8 +46,6 @@ const PHASES = [
   { weight: Number.POSITIVE_INFINITY, pause: 199 },
 ] as const;
 
-/** Bytes of vectors that one exact task scans: a search that waits behind it gets its turn soon. */
-const TASK_BYTES = 32 << 20;
 /** What a curve of another segment of the field counts for, in samples. */
 const PRIOR_WEIGHT = 24;
 const CURVES_MAX = 16;
@@ -290,70 +284,19 @@ export class RecallController {
     return { queries, rows };
   }
 
-  /** Runs the queries exactly and at each width, until one width finds everything: wider ones would too. */
-  async #measure(curve: RecallCurve, { queries, rows }: Sampled, like: Learning['like']): Promise<void> {
-    if (queries.length === 0) return;
-    const { vectorBytes } = this.#vectors.store;
-    const bytes = new Uint8Array(queries.length * vectorBytes);
-    for (const [i, query] of queries.entries()) bytes.set(query, i * vectorBytes);
-    // A stored vector is its own nearest neighbour: one more is asked for, and it is left out.
-    const k = Math.min(this.#index.rowCount, curve.k + (rows === undefined ? 0 : 1));
-    const exact = await this.#exactly(bytes, k, like);
-    const recalls = queries.map(() => new Float64Array(curve.widths.length).fill(1));
-    for (const [at, width] of curve.widths.entries()) {
-      const params = {
-        ...like.params,
-        [this.#widthName]: this.#widthName === 'nprobe' ? width : Math.max(width, k),
-      };
-      const { passing, excluded } = like;
-      const found = await this.#index.search(this.#vectors, {
-        queries: bytes,
-        k,
-        params,
-        passing,
-        ...(excluded && { excluded }),
-      });
-      let isAll = true;
-      for (const [query, ofQuery] of recalls.entries()) {
-        const recall = recallOf(this.#index.metric as MetricName, exact, found, query, rows?.[query]);
-        ofQuery[at] = recall;
-        isAll &&= recall === 1;
-      }
-      if (isAll) break;
-    }
-    for (const ofQuery of recalls) curve.add(ofQuery);
+  async #measure(
+    curve: RecallCurve,
+    sampled: Sampled,
+    { params, passing, excluded }: Learning['like'],
+  ): Promise<void> {
+    const index = this.#index;
+    const searched = { workers: this.#platform.workers, vectors: this.#vectors, index, passing, excluded };
+    const paramsOf = (width: number, k: number) => ({
+      ...params,
+      [this.#widthName]: this.#widthName === 'nprobe' ? width : Math.max(width, k),
+    });
+    await measureRecall(curve, sampled, { ...searched, paramsOf });
   }
-
-  async #exactly(queries: Uint8Array, k: number, { excluded }: Learning['like']): Promise<SegmentHits> {
-    const { store, region } = this.#vectors;
-    const metric = this.#index.metric as MetricName;
-    const { rowCount } = this.#index;
-    const perTask = Math.max(64, Math.floor(TASK_BYTES / store.vectorBytes / 64) * 64);
-    const parts: SearchOutput[] = [];
-    for (let rowBegin = 0; rowBegin < rowCount; rowBegin += perTask) {
-      const range = { rowBegin, rowEnd: Math.min(rowCount, rowBegin + perTask) };
-      const input: FlatSearchInput = {
-        ...store.place,
-        metric,
-        queries,
-        k,
-        ...range,
-        ...(excluded && { excluded }),
-      };
-      parts.push(
-        await this.#vectors.hold(() =>
-          this.#platform.workers.run<SearchOutput>('flatSearch', input, [region]),
-        ),
-      );
-    }
-    return mergeHits(metric, queries.length / store.vectorBytes, k, parts);
-  }
-}
-
-interface Sampled {
-  readonly queries: readonly Uint8Array[];
-  /** The rows of queries that are stored vectors. */
-  readonly rows?: readonly number[];
 }
 
 /** Real queries say what real queries find; what stored vectors and other segments said counts until there are some. */
@@ -364,27 +307,4 @@ function curveOf({ fromStored, fromQueries, prior }: Learning): RecallCurve {
   curve.addCurve(fromStored);
   if (prior !== undefined && curve.weight < STORED_QUERIES) curve.addCurve(prior, PRIOR_WEIGHT);
   return curve;
-}
-
-/** The part of the exact hits that were found; a row as near as the last of them counts like it. @param own a row that is left out of both. */
-export function recallOf(
-  metric: MetricName,
-  exact: SegmentHits,
-  found: SegmentHits,
-  query: number,
-  own?: number,
-): number {
-  const listOf = ({ rows, scores, counts, k }: SegmentHits) =>
-    Array.from({ length: counts[query] ?? 0 }, (_, i) => ({
-      row: rows[query * k + i],
-      score: scores[query * k + i] as number,
-    })).filter(({ row }) => row !== own);
-  const wanted = listOf(exact).slice(0, own === undefined ? exact.k : Math.max(1, exact.k - 1));
-  const last = wanted.at(-1);
-  if (last === undefined) return 1;
-  const wantedRows = new Set(wanted.map(({ row }) => row));
-  const hits = listOf(found)
-    .slice(0, wanted.length)
-    .filter(({ row, score }) => wantedRows.has(row) || compareScores(metric, score, last.score) <= 0);
-  return hits.length / wanted.length;
 }

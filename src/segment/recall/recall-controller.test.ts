@@ -10,7 +10,8 @@ import { DataType } from '#model/schema/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { SegmentIndex } from '#segment/fields/segment-index.js';
 import { VectorColumn } from '#segment/fields/vector-column.js';
-import { type RecallController, RecallControllers, recallOf, widthNameOf } from './recall-controller.js';
+import { type RecallController, RecallControllers, widthNameOf } from './recall-controller.js';
+import { recallOf } from './recall-sample.js';
 
 const DIM = 24;
 const ROWS = 6000;
