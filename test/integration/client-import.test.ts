@@ -73,27 +73,65 @@ describe('import', () => {
   const range = (begin: number, end: number): number[] =>
     Array.from({ length: end - begin }, (_, at) => begin + at);
 
-  test('into a collection with a partition key is refused at once, and says so', async () => {
+  test('the rows of a collection with a partition key go where their keys say; no partition may be named', async () => {
     await createLoaded(client, 'keyed', {
       fields: [{ name: 'tenant', data_type: DataType.Int64, is_partition_key: true }],
     });
-    const refused = (partition_name?: string) =>
-      failureOf(() =>
+    const line = (id: number): string => JSON.stringify({ id, vector: vectorOf(id), tenant: id % 5 });
+    await put('in/keyed.jsonl', range(0, 100).map(line).join('\n'));
+    expect(
+      await failureOf(() =>
         client.bulkInsert({
           collection_name: 'keyed',
-          files: ['x.json'],
-          ...(partition_name === undefined ? {} : { partition_name }),
+          files: ['in/keyed.jsonl'],
+          partition_name: '_default_0',
         }),
-      );
-    expect(await refused()).toMatchObject({
-      code: 3000,
-      reason: expect.stringContaining('collection keyed has a partition key'),
+      ),
+    ).toMatchObject({ code: 1100, reason: expect.stringContaining('partition name') });
+    const state = await importFiles('keyed', ['in/keyed.jsonl']);
+    expect([state.state, reasonOf(state), Number(state.row_count)]).toEqual(['ImportCompleted', '', 100]);
+    const ofTenant = await client.query({
+      collection_name: 'keyed',
+      filter: 'tenant == 3',
+      output_fields: ['id'],
+      limit: 100,
     });
-    expect(await refused('_default_0')).toMatchObject({
-      code: 1100,
-      reason: expect.stringContaining('partition name'),
-    });
+    expect(ofTenant.data.map(({ id }) => Number(id)).sort((x, y) => x - y)).toEqual(
+      range(0, 100).filter((id) => id % 5 === 3),
+    );
+    // A row that is written again takes the place of the imported one, in the partition of its key.
+    await mustSucceed(
+      client.upsert({ collection_name: 'keyed', data: [{ id: 3, vector: vectorOf(3), tenant: 3 }] }),
+    );
+    expect((await client.count({ collection_name: 'keyed' })).data).toBe(100);
   });
+
+  test('(8) of a row that is written while an import runs the imported one is the newer', async () => {
+    await createLoaded(client, 'winner', { fields });
+    await insertRange(client, 'winner', 0, 10, (id) => ({ title: 'old', extra: { id } }));
+    await put('in/winner.json', JSON.stringify(rows(0, 10)));
+    await importFiles('winner', ['in/winner.json']);
+    // The commit is the time of its rows: what was written before it is older, what is written after it is newer.
+    const titles = async (): Promise<string[]> =>
+      (await client.get({ collection_name: 'winner', ids: [3, 4], output_fields: ['title'] })).data.map(
+        ({ title }) => title,
+      );
+    expect(await titles()).toEqual(['t3', 't4']);
+    await mustSucceed(client.upsert({ collection_name: 'winner', data: [{ ...rowOf(4), title: 'new' }] }));
+    expect(await titles()).toEqual(['t3', 'new']);
+  });
+
+  test.each([
+    ['(9) an empty list', 'in/empty.json', '{"rows":[]}'],
+    ['(9) a head without rows', 'in/empty.csv', 'id,vector,title,extra\n'],
+  ])('%s completes with no rows', async (what, file, text) => {
+    const name = `empty_${what.replaceAll(/\W+/g, '_')}`;
+    await createLoaded(client, name, { fields });
+    await put(file, text);
+    const state = await importFiles(name, [file]);
+    expect([state.state, Number(state.row_count)]).toEqual(['ImportCompleted', 0]);
+  });
+
   test.each([
     ['books.json', (list: object[]) => JSON.stringify({ rows: list })],
     ['list.json', (list: object[]) => JSON.stringify(list)],
@@ -172,7 +210,7 @@ describe('import', () => {
     for (const [file, text] of [
       ['in/ghost.json', 'not found'],
       ['in/broken.json', 'in/broken.json'],
-      ['in/rows.parquet', '.json'],
+      ['in/rows.xml', '.parquet'],
       ['../../secret.json', 'secret.json'],
     ] as const) {
       const started = await client.bulkInsert({ collection_name: name, files: [file] });

@@ -7,7 +7,7 @@ interface Option {
 }
 
 /** Options that are used; others are refused by name. */
-const IMPORT_OPTIONS = ['sep', 'nullkey'] as const;
+const IMPORT_OPTIONS = ['timeout', 'sep', 'nullkey'] as const;
 
 const givenFor = (options: readonly Option[], key: string): string | undefined =>
   options.find((option) => option.key === key)?.value;
@@ -29,6 +29,19 @@ export function csvOptions(options: readonly Option[]): {
   return { separator, nullKey: givenFor(options, 'nullkey') ?? '' };
 }
 
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** How long the job may take, in ms; undefined: as long as it takes. @throws import_failed */
+export function timeoutMs(options: readonly Option[]): number | undefined {
+  const value = givenFor(options, 'timeout');
+  if (value === undefined) return undefined;
+  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  const sum = parts.reduce((all, [, number, unit]) => all + Number(number) * (unitMs[unit ?? ''] ?? 0), 0);
+  if (parts.map(([part]) => part).join('') !== value || !(sum > 0))
+    throw wrong('timeout', value, 'a duration such as 300s or 1h30m');
+  return sum;
+}
+
 /** @throws import_failed, unsupported */
 export function checkImportOptions(options: readonly Option[]): void {
   for (const { key } of options)
@@ -38,4 +51,5 @@ export function checkImportOptions(options: readonly Option[]): void {
         `import option ${key.slice(0, 200)} is not supported in this version; leave it out`,
       );
   csvOptions(options);
+  timeoutMs(options);
 }

@@ -183,7 +183,7 @@ class Values {
       createTimestamp: this.uint(),
       vchannels: this.some(() => this.text()),
       schema: this.schema(),
-      ...{ partitionIds: [this.int()], idempotencyKey: this.text(), endTimestamp: this.uint() },
+      ...{ partitionIds: [this.int()], idempotencyKey: this.text() },
       ...{ tasks: [ImportTaskRecord.create()], options: [{ key: this.text(), value: this.text() }] },
     };
     switch (state) {
@@ -193,9 +193,9 @@ class Values {
       case 'committing':
         return { ...task, state, segments: this.some(() => this.flushed()), importedRows: this.int() };
       case 'completed':
-        return { ...task, state, importedRows: this.int() };
+        return { ...task, state, importedRows: this.int(), endTimestamp: this.uint() };
       case 'failed':
-        return { ...task, state, reason: this.text(), importedRows: this.int() };
+        return { ...task, state, reason: this.text(), importedRows: this.int(), endTimestamp: this.uint() };
     }
   }
 }
@@ -293,10 +293,10 @@ describe('each move that is drawn, and no other', () => {
     expect(moveSegment(indexed, { kind: 'index_dropped', indexId: 4n }).indexes).toEqual([]);
   });
   const jobEvents: readonly ImportJobEvent[] = [
-    { kind: 'begin' },
+    { kind: 'begin', tasks: [] },
     { kind: 'commit', segments: [], importedRows: 5n },
-    { kind: 'complete' },
-    { kind: 'fail', reason: 'no' },
+    { kind: 'complete', at: 9n },
+    { kind: 'fail', reason: 'no', at: 9n },
   ];
   const drawn: Readonly<Record<string, string>> = {
     'pending begin': 'importing',

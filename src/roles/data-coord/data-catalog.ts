@@ -16,6 +16,7 @@ export interface DataChanges {
   readonly channels?: readonly Channel[];
   readonly removedChannels?: readonly string[];
   readonly jobs?: readonly ImportJob[];
+  readonly removedJobs?: readonly bigint[];
   /** Read for the decision and not changed by it: these must be as they are held. */
   readonly guards?: { readonly epoch?: boolean; readonly channels?: readonly string[] };
 }
@@ -113,6 +114,7 @@ export class DataCatalog {
       ...(changes.channels ?? []).map((channel) => this.#channels.put(channel)),
       ...(changes.removedChannels ?? []).map((vchannel) => this.#channels.remove(vchannel)),
       ...(changes.jobs ?? []).map((job) => this.#jobs.put(job)),
+      ...(changes.removedJobs ?? []).map((id) => this.#jobs.remove(id)),
     ];
     const guards = [
       ...(changes.guards?.epoch === true ? [this.#epoch.guard(EPOCH)] : []),

@@ -9,6 +9,10 @@ import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
 import { type CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
 import { Garbage } from '#roles/data-coord/compaction/garbage.js';
+import { ImportCalls } from '#roles/data-coord/imports/import-calls.js';
+import { finishCommits } from '#roles/data-coord/imports/import-ends.js';
+import { ImportJobs } from '#roles/data-coord/imports/import-jobs.js';
+import { ServedImports } from '#roles/data-coord/imports/served-imports.js';
 import { coordinatorCalls } from '#roles/data-coord/wire/coordinator-calls.js';
 import { FlushCalls } from '#roles/data-coord/wire/flush-calls.js';
 import { foreignWriters } from '#roles/data-coord/wire/foreign-writers.js';
@@ -20,7 +24,6 @@ import { CollectionLocks } from './collection-locks.js';
 import { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
 import { DataDrops } from './data-drops.js';
-import { finishCommits, ImportJobs } from './import-jobs.js';
 import { Orphans } from './orphans.js';
 import { SegmentCommits } from './segment-commits.js';
 
@@ -35,7 +38,9 @@ export class DataCoord {
   readonly #settings: DataCoordSettings;
   readonly #peers: DataCoordPeers;
   readonly #catalog: DataCatalog;
+  readonly #served: ServedImports;
   readonly #imports: ImportJobs;
+  readonly #importCalls: ImportCalls;
   readonly #locks = new CollectionLocks();
   readonly #owners: ChannelOwners;
   readonly #orphans: Orphans;
@@ -61,7 +66,15 @@ export class DataCoord {
     this.#orphans = new Orphans(parts);
     this.#owners = new ChannelOwners(parts);
     this.#commits = new SegmentCommits({ ...parts, orphans: this.#orphans });
-    this.#imports = new ImportJobs({ ...parts, orphans: this.#orphans });
+    this.#served = new ServedImports(platform, peers);
+    const served = this.#served;
+    this.#imports = new ImportJobs({
+      ...{ ...parts, served, orphans: this.#orphans },
+      onCompleted: (collectionId) => this.#compactor.changed(collectionId),
+    });
+    this.#importCalls = new ImportCalls({
+      ...{ catalog, peers, served, imports: this.#imports, serverId: settings.serverId },
+    });
     this.#drops = new DataDrops({ ...parts, imports: this.#imports, orphans: this.#orphans });
     this.#compactor = new Compactor({
       ...{ ...parts, orphans: this.#orphans, settings },
@@ -80,7 +93,7 @@ export class DataCoord {
     peers: DataCoordPeers,
   ): Promise<DataCoord> {
     const catalog = await DataCatalog.open(platform.metaStore);
-    await finishCommits(catalog);
+    await finishCommits(catalog, platform);
     return new DataCoord(platform, settings, peers, catalog);
   }
 
@@ -110,6 +123,7 @@ export class DataCoord {
     await this.#compactor.close();
     await this.#garbage.close();
     await this.#imports.close();
+    await this.#served.close();
   }
 
   async #notifyFlushed(segment: FlushedSegment): Promise<void> {
@@ -148,11 +162,7 @@ export class DataCoord {
         await this.#owners.watch(request);
         return {};
       },
-      import: async (request) => {
-        await this.#imports.add(request);
-        // The job waits for its turn here: no data-node has it yet, and 0 would mean that nobody took it.
-        return { datanodeId: this.#settings.serverId };
-      },
+      ...this.#importCalls.wireHandlers,
     };
   }
 
@@ -216,20 +226,9 @@ export class DataCoord {
       }
       return {};
     },
-    importState: async ({ jobId }) => {
-      const job = this.#catalog.jobs.get(jobId);
-      if (job === undefined)
-        throw new ElanusError(
-          'import_failed',
-          `import job ${jobId} does not exist; list the jobs of the collection`,
-        );
-      return { job: this.#imports.shown(job) };
-    },
-    listImportJobs: async ({ collectionId }) => ({
-      jobs: [...this.#catalog.jobs.values()]
-        .filter((job) => collectionId === 0n || job.collectionId === collectionId)
-        .map((job) => this.#imports.shown(job)),
-    }),
+    importState: (request, context) => this.#importCalls.ownHandlers.importState(request, context),
+    listImportJobs: (request, context) => this.#importCalls.ownHandlers.listImportJobs(request, context),
+    abortImport: (request, context) => this.#importCalls.ownHandlers.abortImport(request, context),
     ...compactionHandlers(() => this.#compactor),
   };
 }

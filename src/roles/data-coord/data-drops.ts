@@ -7,10 +7,10 @@
 // does not keep the later ones from giving space back; it is tried again.
 import { moveChannel } from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
+import type { ImportJobs } from '#roles/data-coord/imports/import-jobs.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
-import type { ImportJobs } from './import-jobs.js';
 import type { Orphans } from './orphans.js';
 
 export interface DataDropsParts {

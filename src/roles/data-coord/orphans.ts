@@ -8,7 +8,9 @@
 // A name that was removed is taken into the catalog only if its object is there again (`checkKept`), so even a writer that this rule misjudges, one in a
 // process that outlived this one, only has to write again: what the catalog names is there.
 import { ElanusError, messageOf } from '#base/errors.js';
+import { type ImportJob, isLiveJob } from '#model/states/import-job.js';
 import type { Platform } from '#platform/platform.js';
+import type { SegmentRecord } from '#proto/elanus/data.js';
 import { readManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
@@ -83,7 +85,9 @@ export class Orphans {
   /** Removes what no writer of today can have written. An object that cannot be removed now is left for the next time. */
   async sweepOld(bounds: WriteBounds): Promise<void> {
     const { catalog, platform } = this.#parts;
-    const named = new Set([...catalog.segments.values()].flatMap(keysOf));
+    const named = new Set(
+      [...catalog.segments.values(), ...writtenByJobs(catalog.jobs.values())].flatMap(keysOf),
+    );
     const byCollection = new Map<bigint, ObjectName[]>();
     for (const folder of OBJECT_FOLDERS) {
       for (const key of await platform.objectStore.list(folder)) {
@@ -148,7 +152,8 @@ export class Orphans {
     for (let begin = 0; begin < found.length && !this.#closed; begin += OBJECTS_PER_LOCK) {
       await locks.change(collectionId, async () => {
         await catalog.settle();
-        const named = new Set(catalog.segmentsOf(collectionId).flatMap(keysOf));
+        const written = writtenByJobs(catalog.jobsOf(collectionId));
+        const named = new Set([...catalog.segmentsOf(collectionId), ...written].flatMap(keysOf));
         for (const name of found.slice(begin, begin + OBJECTS_PER_LOCK)) {
           if (named.has(name.key) || !(await this.#isOld(name, bounds))) continue;
           this.#removed.add(name.key);
@@ -160,6 +165,10 @@ export class Orphans {
     if (removed > 0) platform.logger.info('orphans_removed', { collectionId, objects: removed });
   }
 }
+
+/** What tasks of imports have written: their jobs name it, and commit it in the end. */
+const writtenByJobs = (jobs: Iterable<ImportJob>): SegmentRecord[] =>
+  [...jobs].filter(isLiveJob).flatMap(({ tasks }) => tasks.flatMap(({ segments }) => segments));
 
 /** Removes the files of a segment that will not be named. What cannot be removed now is an orphan of the next start. */
 export async function discardFiles(platform: Platform, segment: Parameters<typeof keysOf>[0]): Promise<void> {

@@ -42,7 +42,7 @@ export class DataNode {
   readonly #platform: Platform;
   readonly #rootCoord: Client<typeof RootCoordDefinition>;
   /** How far the imports are that run here, by job. */
-  readonly #imports = new Map<bigint, ImportCount>();
+  readonly #imports = new Map<bigint, { readonly count: ImportCount; readonly sinceMs: number }>();
 
   constructor(platform: Platform, peers: { readonly rootCoord: Client<typeof RootCoordDefinition> }) {
     this.#platform = platform;
@@ -89,16 +89,20 @@ export class DataNode {
     importFiles: ({ job, segmentIds, taskIndex }, { signal }) => {
       if (job === undefined) throw new ElanusError('missing_parameter', 'importFiles: no job given');
       const count = { bytes: 0, rows: 0 };
-      this.#imports.set(job.id, count);
+      const sinceMs = this.#platform.clock.monotonic();
+      this.#imports.set(job.id, { count, sinceMs });
       const allocateIds = (ids: number) => this.#allocateIds(ids);
       const platform = this.#platform;
       return importFiles({ platform, job, taskIndex, segmentIds, allocateIds, signal, count }).finally(() => {
-        if (this.#imports.get(job.id) === count) this.#imports.delete(job.id);
+        if (this.#imports.get(job.id)?.count === count) this.#imports.delete(job.id);
       });
     },
     importProgress: async ({ jobId }) => {
-      const { bytes, rows } = this.#imports.get(jobId) ?? { bytes: 0, rows: 0 };
-      return { bytes: BigInt(bytes), rows: BigInt(rows) };
+      const found = this.#imports.get(jobId);
+      if (found === undefined) return {};
+      const { count, sinceMs } = found;
+      const elapsedMs = BigInt(Math.ceil(this.#platform.clock.monotonic() - sinceMs));
+      return { bytes: BigInt(count.bytes), rows: BigInt(count.rows), elapsedMs };
     },
     compactSegments: async ({ schema, ...asked }, { signal }) => {
       if (schema === undefined)

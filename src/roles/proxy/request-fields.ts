@@ -208,6 +208,7 @@ export const requestFields = {
     options: 'used',
     dbName: 'used',
     clusteringInfo: { refused: 'rows are not clustered' },
+    idempotencyKey: 'used',
   },
   getImportState: { task: 'used' },
   manualCompaction: {

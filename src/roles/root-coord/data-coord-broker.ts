@@ -11,6 +11,7 @@ import type {
   ImportTaskRequest,
   ImportTaskResponse,
 } from '#proto/milvus/data_coord.js';
+import type { ImportRequestInternal } from '#proto/milvus/internal.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client, DeepPartial } from '#rpc/service.js';
 import { BrokerCalls, type BrokerOptions } from './broker-calls.js';
@@ -36,6 +37,8 @@ export interface DataCoordBroker {
   ): Promise<void>;
   /** Hands over a journaled job; the same task id again is the same job. @throws when no worker was chosen */
   importData(request: DeepPartial<ImportTaskRequest>, signal?: AbortSignal): Promise<ImportTaskResponse>;
+  /** Begins a job. @returns its id: that of an earlier one when the key of the request says so */
+  startImport(request: DeepPartial<ImportRequestInternal>, signal?: AbortSignal): Promise<bigint>;
   /** Seals what grows; empty `segmentIds`: all of the collection. The rows are durable files once the checkpoint passes `flush_ts`. */
   flushOnCollection(
     collectionId: bigint,
@@ -88,6 +91,12 @@ export function createDataCoordBroker(
       if (response.datanodeId === 0n)
         throw new ElanusError('internal', 'DataCoord.importData: no worker was chosen, expected its id');
       return response;
+    },
+    async startImport(request, signal) {
+      const { jobID } = await calls.run('startImport', signal, (context) =>
+        client.importV2(request, context),
+      );
+      return BigInt(jobID);
     },
     flushOnCollection: (collectionId, segmentIds, signal) =>
       calls.run('flushOnCollection', signal, (context) =>

@@ -2,6 +2,7 @@
 
 import { assert } from '#base/assert.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { groupFiles } from '#model/imports/import-format.js';
 import { isCreated } from '#model/states/collection.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
@@ -301,37 +302,32 @@ export class RootCoord {
 
   async #beginImport(request: ImportDefinition): Promise<bigint> {
     const record = this.#catalog.resolve(present(request.collection));
-    if (record.partitionKeyCount > 0) refusePartitionKeyImport(record, request.partition);
-    const partitionName = request.partition === '' ? '_default' : request.partition;
-    const partition = record.partitions.find((candidate) => candidate.name === partitionName);
-    if (partition === undefined)
-      throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
-    const jobId = await this.#ids.allocate(1);
-    await this.#parts().broker.importData({
-      importTask: {
-        collectionId: record.id,
-        partitionId: partition.id,
-        channelNames: record.vchannels,
-        rowBased: true,
-        taskId: jobId,
-        files: request.files,
-        infos: Object.entries(request.options).map(([key, value]) => ({ key, value })),
-        databaseName: record.database,
-      },
+    const options = Object.entries(request.options).map(([key, value]) => ({ key, value }));
+    const key = { key: 'idempotency_key', value: request.idempotencyKey };
+    return this.#parts().broker.startImport({
+      collectionID: record.id,
+      collectionName: record.schema?.name ?? '',
+      partitionIDs: importPartitions(record, request.partition),
+      channelNames: record.vchannels,
+      files: groupFiles(request.files).map((paths) => ({ paths })),
+      options: request.idempotencyKey === '' ? options : [...options, key],
+      jobID: await this.#ids.allocate(1),
     });
-    return jobId;
   }
 }
 
-function refusePartitionKeyImport(record: CollectionRecord, partition: string): never {
-  if (partition !== '') {
+/** Where the rows go: one partition, or all of which the partition key of each row chooses one. */
+function importPartitions(record: CollectionRecord, name: string): bigint[] {
+  if (record.partitionKeyCount > 0) {
+    if (name === '') return record.partitions.map(({ id }) => id);
     throw new ElanusError(
       'invalid_parameter',
       'not allow to set partition name for collection with partition key: the key of each row chooses; leave the name out: invalid parameter',
     );
   }
-  throw new ElanusError(
-    'unsupported',
-    `collection ${record.schema?.name} has a partition key, import into such collections is not supported in this version; insert the rows instead`,
-  );
+  const partitionName = name === '' ? '_default' : name;
+  const partition = record.partitions.find((candidate) => candidate.name === partitionName);
+  if (partition === undefined)
+    throw new ElanusError('partition_not_found', `partition not found[partition=${partitionName}]`);
+  return [partition.id];
 }

@@ -5,6 +5,7 @@ import { checkImportOptions } from '#model/imports/import-options.js';
 import { type ImportJob, parseImportJob } from '#model/states/import-job.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
+import type { ImportStateResponse } from '#proto/elanus/roles.js';
 import { ImportState } from '#proto/milvus/common.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
@@ -36,6 +37,7 @@ export class ImportMethods {
         partition: request.partitionName,
         files: request.files,
         options: recordOfPairs(request.options),
+        idempotencyKey: request.idempotencyKey,
       },
       context,
     );
@@ -58,13 +60,17 @@ export class ImportMethods {
     const job = must(found.job, 'import job');
     const collectionName = await this.#nameNow(job, context);
     const task = importTask(job);
+    const infos = {
+      files: job.files.join(','),
+      collection: collectionName,
+      rows_read: String(found.rowsRead),
+      ...readingInfos(found),
+      ...(job.endTimestamp === 0n ? {} : { complete_ts: String(job.endTimestamp >> 18n) }),
+      details: JSON.stringify(fileDetails(job)),
+    };
     return {
       ...task,
-      infos: [
-        ...task.infos,
-        { key: 'files', value: job.files.join(',') },
-        { key: 'collection', value: collectionName },
-      ],
+      infos: [...task.infos, ...Object.entries(infos).map(([key, value]) => ({ key, value }))],
     };
   };
 
@@ -91,6 +97,36 @@ export class ImportMethods {
     return { tasks: newest.map(importTask) };
   };
 }
+
+/** How fast the files are read, and how long the rest takes at that rate. */
+function readingInfos(found: ImportStateResponse): Record<string, string> {
+  const { bytesRead, bytesTotal, bytesPerSecond } = found;
+  const left = bytesTotal > bytesRead ? bytesTotal - bytesRead : 0n;
+  return {
+    bytes_read: String(bytesRead),
+    bytes_total: String(bytesTotal),
+    ...(bytesPerSecond === 0n
+      ? {}
+      : { bytes_per_second: String(bytesPerSecond), seconds_left: String(left / bytesPerSecond + 1n) }),
+  };
+}
+
+/** What is known of each set of files, as REST shows it. */
+const fileDetails = (job: ImportJobRecord) =>
+  job.tasks.flatMap(({ groups, isDone }) =>
+    groups.map(({ paths, bytes, rowCount, reason }) => {
+      const state = job.state === 'failed' ? 'Failed' : isDone ? 'Completed' : 'Pending';
+      return {
+        fileName: paths.join(','),
+        fileSize: Number(bytes),
+        progress: state === 'Completed' ? 100 : 0,
+        state: state === 'Pending' && job.state === 'importing' ? 'InProgress' : state,
+        importedRows: Number(rowCount),
+        totalRows: Number(rowCount),
+        reason: reason === '' ? undefined : reason,
+      };
+    }),
+  );
 
 const importTask = (job: ImportJobRecord) => ({
   state: importState(parseImportJob(job)),

@@ -36,19 +36,37 @@ const jobAnswer = (job: GetImportStateResponse, jobId: bigint, collectionName: s
   reason: infoOf(job.infos, 'failed_reason') || undefined,
 });
 
+/** What the server says of each file. */
+const details = z.array(
+  z.object({
+    fileName: z.string(),
+    fileSize: z.number(),
+    progress: z.number(),
+    state: z.string(),
+    importedRows: z.number(),
+    totalRows: z.number(),
+    reason: z.string().optional(),
+  }),
+);
+
+const timeText = (ms: string): string | undefined =>
+  ms === '' ? undefined : new Date(Number(ms)).toISOString();
+
 function jobDetails(job: GetImportStateResponse, jobId: bigint): Answer {
   const shown = jobAnswer(job, jobId, infoOf(job.infos, 'collection'));
   const rows = Number(job.rowCount);
   const isCompleted = shown.state === 'Completed';
+  const completeTime = timeText(infoOf(job.infos, 'complete_ts'));
   return {
     ...shown,
     createTime: new Date(Number(job.createTs)).toISOString(),
-    importedRows: rows,
+    completeTime,
+    importedRows: isCompleted ? rows : Number(infoOf(job.infos, 'rows_read') || 0),
     totalRows: isCompleted ? rows : undefined,
-    details: infoOf(job.infos, 'files')
-      .split(',')
-      .filter((file) => file !== '')
-      .map((fileName) => ({ fileName, progress: shown.progress, state: shown.state, reason: shown.reason })),
+    fileSize: Number(infoOf(job.infos, 'bytes_total') || 0),
+    details: details
+      .parse(JSON.parse(infoOf(job.infos, 'details') || '[]'))
+      .map((file) => ({ ...file, completeTime: file.state === 'Completed' ? completeTime : undefined })),
   };
 }
 

@@ -21,7 +21,7 @@ import {
   segment,
   start,
   watch,
-} from '../../../test/support/data-coord.js';
+} from '../../../../test/support/data-coord.js';
 
 describe('import jobs', () => {
   const task = (taskId: bigint, files: readonly string[] = ['a.json']) => ({
