@@ -16,6 +16,16 @@ export {
 export type { QueryOptions, QueryRow, Scan, ScanOptions } from '#client/calls/query-calls.js';
 export { type Ranker, rrf, weighted } from '#client/calls/rankers.js';
 export type { Consistency, Order, ReadOptions } from '#client/calls/read-options.js';
+export {
+  type Boost,
+  type BoostModes,
+  type BoostOptions,
+  boost,
+  type Decay,
+  type DecayOptions,
+  decay,
+  type ScoreFunction,
+} from '#client/calls/score-functions.js';
 export type {
   AnyHybridPart,
   FoundHits,

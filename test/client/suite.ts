@@ -1,6 +1,6 @@
 // What the typed client does, over whatever transport: each one runs this suite.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Client, filter, rrf, weighted, where } from '#client/connect.js';
+import { boost, type Client, decay, filter, rrf, weighted, where } from '#client/connect.js';
 import { book, books, everything, others, v } from './books.js';
 import { definitionTests } from './suite-definitions.js';
 
@@ -175,6 +175,28 @@ function readTests(client: () => Client): void {
       const ids = pages.flatMap((hits) => [...hits.ids]);
       expect([ids.length, new Set(ids).size]).toEqual([150, 150]);
       expect(pages.length).toBeGreaterThanOrEqual(3);
+    });
+
+    test('scores are boosted, and fall with the distance of a number', async () => {
+      const ids = async (options: object) =>
+        [...(await shelf().search('v', v(50), { limit: 5, output: [], ...options })).ids].map(Number);
+      expect((await ids({}))[0]).toBe(50);
+      const lifted = boost(100, { where: where(books, (f) => f.id.eq(51n)) });
+      expect((await ids({ score: lifted }))[0]).toBe(51);
+      const both = [boost(2), boost(50, { where: filter`id == ${51n} and ok == ${true}` })];
+      const boosts = { together: 'sum', withScore: 'multiply' };
+      const okay = (await shelf().get(51n))?.ok === true ? 51 : 50;
+      expect((await ids({ score: both, boosts }))[0]).toBe(okay);
+      const random = boost(0.5, { random: { seed: 7, field: 'id' } });
+      expect(await ids({ score: random })).toEqual(await ids({ score: random }));
+      // The price is half of the id: 51 has the one of the origin.
+      const near = { origin: 25.5, scale: 0.1, shape: 'exp' } as const;
+      expect((await ids({ score: decay('price', near) }))[0]).toBe(51);
+      const parts = [{ field: 'v', vector: v(50), limit: 5 }] as const;
+      const rank = decay('price', { ...near, of: 'sum' });
+      const hits = await shelf().hybrid(parts, { limit: 1, rank, output: ['price'] });
+      expect(hits.at(0)?.row.price).toBe(25.5);
+      expect(() => boost(2, { where: filter`title == ${'" or true'}` })).toThrow(/type string/);
     });
 
     test('rows are changed in part and deleted', async () => {

@@ -4,6 +4,7 @@ import { describe, expectTypeOf, test } from 'vitest';
 import {
   array,
   collection,
+  decay,
   type FoundHits,
   filter,
   floatVector,
@@ -112,6 +113,9 @@ describe('rows', () => {
       shelf.search('title', v(1)),
       // @ts-expect-error a vector of another kind
       shelf.search('v', { indices: [1], values: [1] }),
+      shelf.search('v', v(1), { score: decay('price', { origin: 1, scale: 2 }) }),
+      // @ts-expect-error no such field
+      shelf.search('v', v(1), { score: decay('prize', { origin: 1, scale: 2 }) }),
       // @ts-expect-error keys are bigints
       shelf.get(1),
       // @ts-expect-error keys are bigints

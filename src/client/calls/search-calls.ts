@@ -20,7 +20,7 @@ import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
 import type { IDs } from '#proto/milvus/schema.js';
 import { QueryCalls } from './query-calls.js';
-import type { Ranker } from './rankers.js';
+import { type Ranker, rrf } from './rankers.js';
 import {
   filterText,
   type Order,
@@ -30,6 +30,7 @@ import {
   type ReadOptions,
   readRequest,
 } from './read-options.js';
+import { type BoostModes, type Decay, functionScore, type ScoreFunction } from './score-functions.js';
 
 /** What of the index a search may say: `ef`, `nprobe`, `level`, `target_recall`, as docs/compat.md lists them. */
 export type IndexParams = Readonly<Record<string, string | number | boolean>>;
@@ -59,6 +60,9 @@ export interface SearchOptions<F extends Fields, Dynamic extends boolean, Names 
   readonly groupBy?: GroupBy<F> | undefined;
   /** Hits in another order than that of scores. */
   readonly orderBy?: Order<F> | undefined;
+  /** What makes other scores of those of the metric: boosts, and one decay at most. */
+  readonly score?: ScoreFunction<Name<F>> | readonly ScoreFunction<Name<F>>[] | undefined;
+  readonly boosts?: BoostModes | undefined;
 }
 
 /** One search of a hybrid search. */
@@ -81,12 +85,15 @@ export interface HybridOptions<F extends Fields, Dynamic extends boolean, Names 
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
   /** `rrf()` when not given. */
-  readonly rank?: Ranker | undefined;
+  readonly rank?: Ranker | Decay<Name<F>> | undefined;
   readonly groupBy?: GroupBy<F> | undefined;
 }
 
 export interface PagesOptions<F extends Fields, Dynamic extends boolean, Names extends string>
-  extends Omit<SearchOptions<F, Dynamic, Names>, 'limit' | 'offset' | 'groupBy' | 'orderBy'> {
+  extends Omit<
+    SearchOptions<F, Dynamic, Names>,
+    'limit' | 'offset' | 'groupBy' | 'orderBy' | 'score' | 'boosts'
+  > {
   /** Hits of a page; 1000 when not given. */
   readonly batch?: number | undefined;
 }
@@ -155,14 +162,20 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     const requests = parts.map((part) =>
       this.#request(this.#vectors(part.field, [part.vector]), { ...part, limit: part.limit ?? candidates }),
     );
+    const isDecay = rank !== undefined && 'kind' in rank;
+    const { strategy, params } = rank === undefined || isDecay ? rrf() : rank;
     const rankParams = paramsOf({
-      strategy: rank?.strategy ?? 'rrf',
-      params: JSON.stringify(rank?.params ?? { k: 60 }),
+      ...(isDecay ? {} : { strategy, params: JSON.stringify(params) }),
       limit,
       offset,
       ...groupParams(groupBy),
     });
-    const request = { ...readRequest(this.caller, this.declaration, options), requests, rankParams };
+    const request = {
+      ...readRequest(this.caller, this.declaration, options),
+      requests,
+      rankParams,
+      functionScore: isDecay ? functionScore(rank) : undefined,
+    };
     const answer = await this.caller.call('hybridSearch', request, options);
     return this.#hits<Names>(answer, 1)[0] as FoundHits<F, Names, Dynamic>;
   }
@@ -223,7 +236,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     { field, input, count }: Vectors,
     options: SearchOptions<F, Dynamic, Names>,
   ) {
-    const { limit = LIMIT, offset, params, range, groupBy, orderBy } = options;
+    const { limit = LIMIT, offset, params, range, groupBy, orderBy, score, boosts } = options;
     const { expr, exprTemplateValues } = filterText(this.declaration, options.where);
     return {
       ...readRequest(this.caller, this.declaration, options),
@@ -232,6 +245,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
       exprTemplateValues,
       searchInput: input,
       nq: BigInt(count),
+      functionScore: functionScore(score, boosts),
       searchParams: paramsOf({
         anns_field: field,
         topk: limit,
