@@ -1,5 +1,7 @@
 // The one table of errors. Each key maps to the code of the wire, the legacy code, and how a caller should react.
 // Codes: client-api reference of the Milvus protocol (status codes since 2.3, legacy enum before).
+import { ERROR_KIND, isOfKind } from './error-kind.js';
+
 export type Retry = 'never' | 'same_request' | 'after_refresh';
 interface ErrorSpec {
   readonly code: number;
@@ -82,12 +84,19 @@ export type ErrorKey = keyof typeof errorSpecs;
 
 /** An expected failure: fact, expectation and remedy in `message`. Never thrown for broken invariants (see assert). */
 export class ElanusError extends Error {
+  static readonly [ERROR_KIND]: string = 'ElanusError';
   override readonly name = 'ElanusError';
   readonly key: ErrorKey;
 
   constructor(key: ErrorKey, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.key = key;
+  }
+
+  /** Also for errors of another copy of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: it is the class that is asked, which may be one below this one
+    return isOfKind(this, value);
   }
 
   /** The key, by the name under which Node's own errors have theirs. */

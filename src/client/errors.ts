@@ -1,4 +1,5 @@
 // Failures of the client's calls as classes: what a program does about one decides its class, the code of Milvus says exactly what it was.
+import { ERROR_KIND, isOfKind } from '#base/error-kind.js';
 import { type ErrorKey, errorSpecs, messageOf } from '#base/errors.js';
 import type { Status } from '#proto/milvus/common.js';
 
@@ -15,6 +16,7 @@ export interface Failure {
 
 /** Any failure of a call. What is not one of the classes below is a failure of the server itself. */
 export class ClientError extends Error {
+  static readonly [ERROR_KIND]: string = 'ClientError';
   override readonly name: string = 'ClientError';
   readonly code: number;
   readonly reason: string;
@@ -27,6 +29,12 @@ export class ClientError extends Error {
     this.reason = reason;
     this.isRetriable = isRetriable;
     this.call = call;
+  }
+
+  /** Also for errors of another copy of the class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: it is the class that is asked, which may be one below this one
+    return isOfKind(this, value);
   }
 
   /** What the caller gave cannot be sent. */
@@ -47,46 +55,55 @@ export class ClientError extends Error {
 
 /** The request is wrong: sent again it fails again. */
 export class InvalidRequestError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'InvalidRequestError';
   override readonly name: string = 'InvalidRequestError';
 }
 
 /** No such collection, partition, index, database or alias. */
 export class NotFoundError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'NotFoundError';
   override readonly name: string = 'NotFoundError';
 }
 
 /** The collection is not loaded: `load` it. */
 export class NotLoadedError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'NotLoadedError';
   override readonly name: string = 'NotLoadedError';
 }
 
 /** What the server has does not fit what was sent, because the schema was changed: `ensure` shows the difference. */
 export class SchemaMismatchError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'SchemaMismatchError';
   override readonly name: string = 'SchemaMismatchError';
 }
 
 /** The server is not reached, not ready, full or over a limit of rates. */
 export class UnavailableError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'UnavailableError';
   override readonly name: string = 'UnavailableError';
 }
 
 /** The time that was given is over. The call may have happened. */
 export class DeadlineError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'DeadlineError';
   override readonly name: string = 'DeadlineError';
 }
 
 /** The signal that was given aborted. The call may have happened. */
 export class CancelledError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'CancelledError';
   override readonly name: string = 'CancelledError';
 }
 
 /** Who calls is not known, or may not do this. */
 export class AccessError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'AccessError';
   override readonly name: string = 'AccessError';
 }
 
 /** The server does not have this, in this version. */
 export class UnsupportedError extends ClientError {
+  static override readonly [ERROR_KIND]: string = 'UnsupportedError';
   override readonly name: string = 'UnsupportedError';
 }
 

@@ -26,6 +26,7 @@ it('the typed client is light', () => {
   const folder = (path: string) => path.split('/').slice(0, 2).join('/');
   expect([...new Set(files.filter((path) => !path.startsWith('client/')).map(folder))].sort()).toEqual([
     'base/bytes.ts',
+    'base/error-kind.ts',
     'base/errors.ts',
     'base/on-abort.ts',
     'model/columns',

@@ -47,6 +47,28 @@ const { open } = require('elanus');
 })();
 JS
 "$node" use.cjs
+# A program that a bundler put together may have several copies of the package: errors of one are known by the other.
+cp -r node_modules/elanus node_modules/elanus-again
+cat > twice.mjs <<'JS'
+import { ElanusError, open } from 'elanus';
+import { ElanusError as Again } from 'elanus-again';
+import { clientOver, collection, int64, floatVector, NotFoundError as Theirs } from 'elanus-again/client';
+import { ClientError, NotFoundError } from 'elanus/client';
+const elanus = await open();
+const shelf = clientOver(elanus.transport()).collection(collection('none', { id: int64().primaryKey(), v: floatVector(2) }));
+const missing = await shelf.count().catch((error) => error);
+const refused = await elanus.transport().call('count', {}, {}).catch((error) => error);
+await elanus.close();
+const known = [
+  [NotFoundError, Theirs, ClientError].every((one) => missing instanceof one),
+  [ElanusError, Again].every((one) => refused instanceof one && !(missing instanceof one)),
+  ElanusError !== Again,
+];
+if (known.includes(false)) throw new Error(`errors of another copy: ${known}`);
+console.log('errors of two copies of the package are known by both');
+JS
+"$node" twice.mjs
+rm -r node_modules/elanus-again
 # The types, as every module resolution of TypeScript finds them; node10 is gone from newer compilers.
 cat > use.ts <<'TS'
 import { ElanusError, type ErrorKey, open, type OpenOptions } from 'elanus';

@@ -1,4 +1,5 @@
 // Calls that make and change a collection: created with its indexes and loaded, compared with its declaration, dropped, loaded, flushed.
+import { ERROR_KIND } from '#base/error-kind.js';
 import type { Caller, CallOptions } from '#client/caller.js';
 import { ClientError, NotFoundError, SchemaMismatchError } from '#client/errors.js';
 import { int64sOf } from '#client/rows/columns-out.js';
@@ -36,6 +37,7 @@ export interface EnsureOptions extends CallOptions {
 
 /** The declaration and the server's collection differ. */
 export class DifferenceError extends SchemaMismatchError {
+  static override readonly [ERROR_KIND]: string = 'DifferenceError';
   override readonly name: string = 'DifferenceError';
   readonly differences: readonly Difference[];
 
