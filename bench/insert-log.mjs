@@ -1,11 +1,14 @@
 // Question: how long does it take to write a segment's rows to insert logs, and to load them, in this build of Elanus and in another?
 // Data: seeded rows: float vectors of 128 and 768 dimensions, of 128 with a tenth null, arrays of up to 9 numbers or texts, and scalars.
 // Objects are kept in memory, so that no disk is measured; what is read was written by the same build. Rows are appended before the clock
-// runs. Both builds work in this process, turn by turn.
-// Metrics: processor time of a write and of a load (median of the rounds), bytes of the files, and mine/base: the ratio of the medians and
-// that of the fastest fifths.
-// Run:  npx node bench/insert-log.mjs --base PATH [--mine PATH] [--rounds N] [--only TEXT]
+// runs. Each build works in a process of its own, turn by turn; each case has several pairs of processes, since one that began with other
+// addresses or collected its garbage elsewhere is slower than its twin by a tenth.
+// Metrics: processor time of a write and of a load on the thread that does it (median of the rounds), bytes of the files, and mine/base:
+// the ratio of the medians and that of the fastest fifths over all rounds, then that of the medians of each pair of processes.
+// Run:  npx node bench/insert-log.mjs --base PATH [--mine PATH] [--rounds N] [--processes N] [--only TEXT]
 // where PATH is a checkout with `dist/`; `--mine` is this one unless given. PATH twice shows the noise of the machine.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -15,10 +18,14 @@ const { values: options } = parseArgs({
     base: { type: 'string' },
     mine: { type: 'string' },
     rounds: { type: 'string' },
+    processes: { type: 'string' },
     only: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds ?? 40);
+const processes = Number(options.processes ?? 4);
+/** Rounds before the clock runs: what the engine compiles is compiled by then. */
+const WARM_UP = 30;
 const roots = { base: resolve(options.base ?? here), mine: resolve(options.mine ?? here) };
 
 let state = 1;
@@ -43,8 +50,10 @@ async function buildOf(root) {
       load('proto/elanus/data.js'),
     ],
   );
+  // Older builds have the readers beside the writers.
+  const readers = await load('segment/files/read-segment.js').catch(() => undefined);
   const platform = await platforms.openNodePlatform({ logLevel: 'silent', parallelism: 1 });
-  return { platform, SegmentData, ...files, ...columns, ...arrays, ...protocol, SegmentRecord };
+  return { platform, SegmentData, ...files, ...readers, ...columns, ...arrays, ...protocol, SegmentRecord };
 }
 
 const vectors = (rows, dim, nulls = 0) => ({
@@ -140,43 +149,77 @@ function prepare(build, one) {
       (await build.readSegment(build.platform, record, schema)).release();
     },
     bytes: () => files.reduce((sum, file) => sum + Number(file.bytes), 0),
-    release: () => data.release(),
   };
 }
 
+/** Processor time of this thread, in microseconds. */
 async function timed(act) {
-  const begin = process.cpuUsage();
+  const usage = () => (process.threadCpuUsage ?? process.cpuUsage)();
+  const begin = usage();
   await act();
-  const { user, system } = process.cpuUsage(begin);
-  return user + system;
+  const end = usage();
+  return end.user - begin.user + (end.system - begin.system);
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const fastest = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 5)];
-const builds = { base: await buildOf(roots.base), mine: await buildOf(roots.mine) };
-for (const one of cases.filter(({ name }) => name.includes(options.only ?? ''))) {
-  const segments = { base: prepare(builds.base, one), mine: prepare(builds.mine, one) };
+
+/** What a child does: one case of one build, an act a message. */
+async function serve([root, name]) {
+  const segment = prepare(
+    await buildOf(root),
+    cases.find((one) => one.name === name),
+  );
+  process.on('message', async (act) => {
+    process.send(act === 'bytes' ? segment.bytes() : await timed(segment[act]));
+  });
+  process.send('ready');
+}
+
+async function openChild(root, name) {
+  const child = fork(import.meta.filename, {
+    env: { ...process.env, INSERT_LOG: JSON.stringify([root, name]) },
+  });
+  await once(child, 'message');
+  const ask = async (what) => {
+    child.send(what);
+    return (await once(child, 'message'))[0];
+  };
+  return { ask, close: () => child.kill() };
+}
+
+/** Times of one pair of processes, and the bytes that each wrote. */
+async function comparePair(name) {
+  const children = { base: await openChild(roots.base, name), mine: await openChild(roots.mine, name) };
   const micros = { write: { base: [], mine: [] }, load: { base: [], mine: [] } };
-  for (let round = -5; round < rounds; round++) {
+  for (let round = -WARM_UP; round < rounds; round++) {
     const order = round % 2 === 0 ? ['base', 'mine'] : ['mine', 'base'];
     for (const act of ['write', 'load'])
       for (const which of order) {
-        globalThis.gc?.();
-        const spent = await timed(segments[which][act]);
+        const spent = await children[which].ask(act);
         if (round >= 0) micros[act][which].push(spent);
       }
   }
+  const bytes = { base: await children.base.ask('bytes'), mine: await children.mine.ask('bytes') };
+  for (const child of Object.values(children)) child.close();
+  return { micros, bytes };
+}
+
+async function compare({ name }) {
+  const pairs = [];
+  for (let i = 0; i < processes; i++) pairs.push(await comparePair(name));
   for (const act of ['write', 'load']) {
-    const { base, mine } = micros[act];
+    const [base, mine] = ['base', 'mine'].map((which) => pairs.flatMap(({ micros }) => micros[act][which]));
+    const each = pairs.map(({ micros: { [act]: one } }) => (median(one.mine) / median(one.base)).toFixed(2));
     console.log(
-      `${one.name.padEnd(28)} ${act.padEnd(5)}  base ${(median(base) / 1000).toFixed(2)} ms  mine ${(median(mine) / 1000).toFixed(2)} ms` +
-        `  mine/base ${(median(mine) / median(base)).toFixed(3)} median, ${(fastest(mine) / fastest(base)).toFixed(3)} fastest fifth`,
+      `${name.padEnd(28)} ${act.padEnd(5)}  base ${(median(base) / 1000).toFixed(2)} ms  mine ${(median(mine) / 1000).toFixed(2)} ms` +
+        `  mine/base ${(median(mine) / median(base)).toFixed(3)} median, ${(fastest(mine) / fastest(base)).toFixed(3)} fastest fifth; pairs ${each.join(' ')}`,
     );
   }
-  const size = segments.mine.bytes() / segments.base.bytes();
-  console.log(
-    `${''.padEnd(28)} bytes  ${segments.base.bytes()} -> ${segments.mine.bytes()} (${size.toFixed(3)})`,
-  );
-  for (const segment of Object.values(segments)) segment.release();
+  const { base, mine } = pairs[0].bytes;
+  console.log(`${''.padEnd(28)} bytes  ${base} -> ${mine} (${(mine / base).toFixed(3)})`);
 }
-process.exit(0);
+
+const asked = process.env.INSERT_LOG;
+if (asked !== undefined) await serve(JSON.parse(asked));
+else for (const one of cases.filter(({ name }) => name.includes(options.only ?? ''))) await compare(one);

@@ -45,6 +45,28 @@ describe('VectorStore', () => {
     // The kernels write nothing outside the addresses that they were given.
     expect(new Uint8Array(region.memory.buffer, 0, DATA_OFFSET).every((byte) => byte === 0)).toBe(true);
   });
+  it.each([1, 3, 8])('takes vectors of some rows, across blocks, dim %i', (dim) => {
+    const random = seededRandom(dim);
+    const options = { dim, inverseNorms: true, blockRows: 64 };
+    const [some, all] = [new VectorStore(regionOf(), options), new VectorStore(regionOf(), options)];
+    for (const share of [0, 2, 10, 50]) {
+      const valid = Uint8Array.from({ length: 150 }, () => Number(nextBelow(random, share + 1) > 0));
+      const rows = Array.from(valid, (flag) =>
+        Float32Array.from({ length: dim }, () => (flag === 0 ? 0 : nextFloat(random) - 0.5)),
+      );
+      const joined = (wanted: readonly Float32Array[]) =>
+        bytesView(Float32Array.from(wanted.flatMap((row) => [...row])));
+      const first = all.append(joined(rows));
+      expect(some.appendPresent(joined(rows.filter((_, row) => valid[row] === 1)), valid)).toBe(first);
+    }
+    const rows = Uint32Array.from({ length: all.rowCount }, (_, row) => row);
+    expect(some.copyRows(rows)).toEqual(all.copyRows(rows));
+    expect(some.copyInverseNorms()).toEqual(all.copyInverseNorms());
+    expect(() => some.appendPresent(new Uint8Array(dim * 4), Uint8Array.of(1, 1))).toThrow();
+    const mixed = Uint32Array.of(3, 4, 5, 63, 64, 65, 2, 1, 0, 0, 599);
+    const one = (row: number) => [...all.view(row)];
+    expect([...all.copyRows(mixed)]).toEqual([...mixed].flatMap(one));
+  });
   it('gives copies, not windows', () => {
     const store = new VectorStore(regionOf(), { dim: 1, inverseNorms: false });
     store.append(bytesView(Float32Array.of(1)));

@@ -116,20 +116,53 @@ export class VectorStore {
     const rows = bytes.length / vectorBytes;
     assert(Number.isInteger(rows), `${bytes.length} bytes are no whole vectors of ${vectorBytes} bytes`);
     assert(inverseNorms === undefined || inverseNorms.length === rows, 'one inverse norm per vector');
+    return this.#appendInBlocks(rows, (at, done, count) => {
+      new Uint8Array(this.#memory.buffer, at, count * vectorBytes).set(
+        bytes.subarray(done * vectorBytes, (done + count) * vectorBytes),
+      );
+      return inverseNorms?.subarray(done, done + count);
+    });
+  }
+
+  /**
+   * Appends rows of which some have no vector; those are left zero, as memory beyond the rows is.
+   * @param bytes of the rows that have one, one after the other; @param valid a byte a row, 0 for a row without
+   * @returns the number of the first new row. @throws memory_limit, and then nothing is appended.
+   */
+  appendPresent(bytes: Uint8Array, valid: Uint8Array): number {
+    const { vectorBytes } = this;
+    let from = 0;
+    const first = this.#appendInBlocks(valid.length, (at, done, count) => {
+      const block = new Uint8Array(this.#memory.buffer, at, count * vectorBytes);
+      const end = done + count;
+      for (let row = done; row < end; row++) {
+        if (valid[row] === 0) continue;
+        const begin = row;
+        while (row < end && valid[row] !== 0) row++;
+        const length = (row - begin) * vectorBytes;
+        block.set(bytes.subarray(from, from + length), (begin - done) * vectorBytes);
+        from += length;
+      }
+      return undefined;
+    });
+    assert(from === bytes.length, `${bytes.length} bytes for vectors of ${from}`);
+    return first;
+  }
+
+  /** @param fill writes so many rows, those from `done` on, to an address; @returns their inverse norms if they are known. */
+  #appendInBlocks(
+    rows: number,
+    fill: (at: number, done: number, count: number) => Float32Array | undefined,
+  ): number {
     this.reserve(this.#rowCount + rows);
     const first = this.#rowCount;
     for (let done = 0; done < rows; ) {
       const row = first + done;
       const count = Math.min(rows - done, this.blocks.rows - (row % this.blocks.rows));
       const at = this.vectorOffset(row);
-      new Uint8Array(this.#memory.buffer, at, count * vectorBytes).set(
-        bytes.subarray(done * vectorBytes, (done + count) * vectorBytes),
-      );
+      const norms = fill(at, done, count);
       if (this.hasInverseNorms) {
-        if (inverseNorms)
-          new Float32Array(this.#memory.buffer, offsetOfNorms(this, row), count).set(
-            inverseNorms.subarray(done, done + count),
-          );
+        if (norms) new Float32Array(this.#memory.buffer, offsetOfNorms(this, row), count).set(norms);
         else this.#computeNorms(row, count);
       }
       done += count;
@@ -222,12 +255,24 @@ export class VectorStore {
     const { vectorBytes } = this;
     const copy = new Uint8Array(rows.length * vectorBytes);
     const memory = new Uint8Array(this.#memory.buffer);
-    rows.forEach((row, i) => {
+    for (let i = 0; i < rows.length; ) {
+      const row = rows[i] as number;
       this.#check(row);
+      const count = this.#runFrom(rows, i);
       const at = this.vectorOffset(row);
-      copy.set(memory.subarray(at, at + vectorBytes), i * vectorBytes);
-    });
+      copy.set(memory.subarray(at, at + count * vectorBytes), i * vectorBytes);
+      i += count;
+    }
     return copy;
+  }
+
+  /** How many of the rows from index `i` on follow each other and lie in one block, so that one copy takes them all. */
+  #runFrom(rows: Uint32Array, i: number): number {
+    const row = rows[i] as number;
+    const most = Math.min(rows.length - i, this.#rowCount - row, this.blocks.rows - (row % this.blocks.rows));
+    let count = 1;
+    while (count < most && rows[i + count] === row + count) count++;
+    return count;
   }
 
   /** Copies of the inverse norms of all rows. */

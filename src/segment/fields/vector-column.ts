@@ -158,13 +158,12 @@ export class VectorColumn implements FieldStore {
 
   append(from: Column, rows: number): void {
     if (from.packed) {
-      this.#appendPacked(from, rows);
+      this.#appendPacked(from);
       return;
     }
     this.reserve(rows);
     const first = this.store.append(from.data);
-    if (from.valid.length > 0)
-      for (let i = 0; i < rows; i++) if (from.valid[i] === 0) this.#setNull(first + i);
+    for (let i = from.valid.indexOf(0); i >= 0; i = from.valid.indexOf(0, i + 1)) this.#setNull(first + i);
   }
 
   /**
@@ -198,22 +197,11 @@ export class VectorColumn implements FieldStore {
     for (let row = first; row < first + rows; row++) this.#setNull(row);
   }
 
-  /** The data has no bytes of rows that are null: run after run of vectors and of nulls. */
-  #appendPacked({ data, valid }: Column, rows: number): void {
-    const width = this.store.vectorBytes;
-    // All at once, so that it fails before the first row or not at all.
-    this.reserve(rows);
-    let at = 0;
-    for (let row = 0; row < rows; ) {
-      const isNull = valid[row] === 0;
-      let end = row + 1;
-      while (end < rows && (valid[end] === 0) === isNull) end++;
-      const bytes = isNull ? 0 : (end - row) * width;
-      if (isNull) this.appendMissing(end - row);
-      else this.store.append(data.subarray(at, at + bytes));
-      at += bytes;
-      row = end;
-    }
+  /** The data has no bytes of rows that are null. */
+  #appendPacked({ data, valid }: Column): void {
+    this.reserve(valid.length);
+    const first = this.store.appendPresent(data, valid);
+    for (let i = valid.indexOf(0); i >= 0; i = valid.indexOf(0, i + 1)) this.#setNull(first + i);
   }
 
   #setNull(row: number): void {

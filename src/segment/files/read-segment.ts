@@ -2,7 +2,7 @@
 // scalars are decoded; nobody sees the segment before all of it was checked.
 import { ElanusError } from '#base/errors.js';
 import type { ChunkStatistics, RowGroupStatistics } from '#index/scalar/statistics/chunk-statistics.js';
-import { batchOf, column, rowCountOf, sliceColumn } from '#model/columns/column.js';
+import { batchOf, rowCountOf, sliceColumn } from '#model/columns/column.js';
 import { fixedWidth, isVectorType } from '#model/schema/data-type.js';
 import { TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
@@ -156,8 +156,7 @@ async function appendRows(
   let since = 0;
   for (const end of ends) {
     const columns = whole.map((from) => sliceColumn(from, begin, end, rowCount));
-    for (const { field, column: fixed } of paged)
-      columns.push(column(field.fieldId, field.dataType, fixed.rows(begin, end)));
+    for (const { column: fixed } of paged) columns.push(fixed.rows(begin, end));
     data.appendBatch(batchOf(end - begin, columns));
     since += end - begin;
     begin = end;

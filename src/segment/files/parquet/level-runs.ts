@@ -23,22 +23,37 @@ export class RunWriter {
     this.#count = count;
   }
 
+  /** Runs that are encoded already, so many times; none of them goes on with the run before, nor does what follows. */
+  addBytes(runs: Uint8Array, times: number): void {
+    this.#flush();
+    this.#value = -1;
+    this.#grow(runs.length * times);
+    for (let i = 0; i < times; i++) {
+      this.#bytes.set(runs, this.#length);
+      this.#length += runs.length;
+    }
+  }
+
   finish(): Uint8Array {
     this.#flush();
     return this.#bytes.subarray(0, this.#length);
   }
 
+  #grow(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + bytes));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+
   #flush(): void {
     if (this.#count === 0) return;
-    if (this.#length + 8 > this.#bytes.length) {
-      const larger = new Uint8Array(this.#bytes.length * 2);
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-    }
+    this.#grow(8);
     let rest = this.#count * 2;
     for (; rest > 127; rest = Math.floor(rest / 128)) this.#bytes[this.#length++] = (rest % 128) | 128;
     this.#bytes[this.#length++] = rest;
     this.#bytes[this.#length++] = this.#value;
+    this.#count = 0;
   }
 }
 
@@ -70,6 +85,19 @@ export class RunReader {
       throw new Error('levels are not repeated runs');
     this.count = header / 2;
     this.value = this.#bytes[this.#at++] as number;
+  }
+
+  /** Takes all levels that follow and are equal, over as many runs as they are in. */
+  takeEqual(): readonly [value: number, count: number] {
+    this.fill();
+    const { value } = this;
+    let taken = 0;
+    while (this.count > 0 && this.value === value) {
+      taken += this.count;
+      this.count = 0;
+      if (!this.isAtEnd) this.fill();
+    }
+    return [value, taken];
   }
 
   /** Takes `count` levels, all of them `value`. */

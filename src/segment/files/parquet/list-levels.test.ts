@@ -135,6 +135,18 @@ describe('levels of lists', () => {
     expect(() => decodeListLevels(vector, levels, rows)).toThrow();
   });
 
+  it('of nulls whose repetition says something else are refused', () => {
+    const shape = { isOptional: true, isList: false, innerLength: 300 };
+    const valid = Uint8Array.from({ length: 50 }, (_, row) => Number(row % 7 > 1));
+    const levels = encodeListLevels(shape, { rows: 50, valid, counts: undefined });
+    expect(decodeListLevels(shape, levels, 50).valid).toEqual(valid);
+    for (let at = 0; at < levels.repetition.length; at++) {
+      const repetition = levels.repetition.slice();
+      repetition[at] = (repetition[at] as number) ^ 2;
+      expect(() => decodeListLevels(shape, { ...levels, repetition }, 50)).toThrow();
+    }
+  });
+
   it('of any bytes give rows that fit or an error', () => {
     const bytes = fc.uint8Array({ maxLength: 30 });
     const run = fc

@@ -35,7 +35,8 @@ export function encodeListLevels(shape: LevelShape, rows: RowShapes): Levels {
   const inner = Math.max(1, shape.innerLength);
   const top = definitionMax(shape);
   const { valid, counts } = rows;
-  if (!shape.isList && !valid?.includes(0)) return wholeVectors(rows.rows, inner, top);
+  if (!shape.isList)
+    return valid?.includes(0) ? someVectors(valid, inner, top) : wholeVectors(rows.rows, inner, top);
   const within = shape.isList && shape.innerLength > 0 ? 2 : 1;
   const [repetition, definition] = [new RunWriter(), new RunWriter()];
   let values = 0;
@@ -119,6 +120,45 @@ function wholeVectors(rows: number, inner: number, top: number): Levels {
   };
 }
 
+/** Rows of one vector each, some of them null: run after run of vectors and of nulls. */
+function someVectors(valid: Uint8Array, inner: number, top: number): Levels {
+  const definition = new RunWriter();
+  const pattern = vectorRuns(inner);
+  const within = inner === 1 ? new Uint8Array(0) : pattern.subarray(2);
+  const repetition = new RunWriter();
+  let absent = 0;
+  for (let row = 0; row < valid.length; ) {
+    const end = runEnd(valid, row);
+    const rows = end - row;
+    row = end;
+    if (valid[row - 1] === 0) {
+      absent += rows;
+      definition.add(0, rows);
+      repetition.add(0, rows);
+      continue;
+    }
+    definition.add(top, rows * inner);
+    repetition.add(0, inner === 1 ? rows : 1);
+    if (inner === 1) continue;
+    repetition.addBytes(within, 1);
+    repetition.addBytes(pattern, rows - 1);
+  }
+  return {
+    repetition: repetition.finish(),
+    definition: definition.finish(),
+    count: (valid.length - absent) * inner + absent,
+    absent,
+  };
+}
+
+/** Where the run of rows ends that are null, or not, as this one. @param valid a byte a row, 0 for null */
+export function runEnd(valid: Uint8Array, row: number): number {
+  const isNull = valid[row] === 0;
+  let end = row + 1;
+  while (end < valid.length && (valid[end] === 0) === isNull) end++;
+  return end;
+}
+
 /** Repetition levels of one vector in a row. */
 const vectorRuns = (inner: number): Uint8Array => runs([0, 1], [1, inner - 1]);
 
@@ -135,6 +175,12 @@ function repeated(pattern: Uint8Array, times: number): Uint8Array {
     bytes.copyWithin(filled, 0, Math.min(filled, bytes.length - filled));
   return bytes;
 }
+
+const isEqual = (one: Uint8Array, other: Uint8Array): boolean => {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
+};
 
 function isRepeated(bytes: Uint8Array, pattern: Uint8Array, times: number): boolean {
   const { length } = pattern;
@@ -153,6 +199,10 @@ function isRepeated(bytes: Uint8Array, pattern: Uint8Array, times: number): bool
  */
 export function decodeListLevels(shape: LevelShape, levels: Levels, rowCount: number): RowShapes {
   const inner = Math.max(1, shape.innerLength);
+  if (!shape.isList && shape.isOptional && levels.absent > 0) {
+    const valid = nullsOfVectors(levels, { rowCount, inner, top: definitionMax(shape) });
+    if (valid) return { rows: rowCount, valid, counts: undefined };
+  }
   if (!shape.isList && levels.absent === 0 && levels.count === rowCount * inner) {
     const ofRow = inner === 1 ? runs([0, rowCount]) : vectorRuns(inner);
     if (isRepeated(levels.repetition, ofRow, inner === 1 ? 1 : rowCount)) {
@@ -162,6 +212,34 @@ export function decodeListLevels(shape: LevelShape, levels: Levels, rowCount: nu
     }
   }
   return new LevelWalk(shape, levels, rowCount).run();
+}
+
+/**
+ * Which rows of one vector each are null, from the definition levels alone: the repetition levels can then only be those that are written
+ * for them. Undefined: they are others, or do not fit.
+ */
+function nullsOfVectors(
+  levels: Levels,
+  { rowCount, inner, top }: { readonly rowCount: number; readonly inner: number; readonly top: number },
+): Uint8Array | undefined {
+  if (rowCount > levels.count) return undefined;
+  const valid = new Uint8Array(rowCount);
+  const definition = new RunReader(levels.definition);
+  let row = 0;
+  while (!definition.isAtEnd) {
+    const [value, count] = definition.takeEqual();
+    const rows = value === top ? count / inner : count;
+    if (!Number.isInteger(rows) || row + rows > rowCount || (value !== 0 && value !== top)) return undefined;
+    if (value === top) valid.fill(1, row, row + rows);
+    row += rows;
+  }
+  if (row !== rowCount) return undefined;
+  const written = someVectors(valid, inner, top);
+  const isSame =
+    written.count === levels.count &&
+    written.absent === levels.absent &&
+    isEqual(written.repetition, levels.repetition);
+  return isSame ? valid : undefined;
 }
 
 /** One walk over the runs of both kinds of levels. */

@@ -28,7 +28,7 @@ describe('pages of vectors', () => {
     const column = reader.openFixed({ fieldId: fieldID, name, dataType, elementType, dim: dimOf(field) });
     const begins = [0, ...(column?.pageEnds.slice(0, -1) ?? [])];
     expect(begins.length).toBeGreaterThan(3);
-    expect(begins.map((row) => (column?.rows(row, row + 1).byteOffset ?? 1) % 8)).toEqual(
+    expect(begins.map((row) => (column?.rows(row, row + 1).data.byteOffset ?? 1) % 8)).toEqual(
       begins.map(() => 0),
     );
     data.release();

@@ -64,11 +64,12 @@ export function decodeByteArrays(
 ): VariableValues {
   const total = pages.reduce((sum, page, i) => sum + (values[i] as Uint8Array).length - page.values * 4, 0);
   const { data, offsets } = variableValues(total, rowCount);
+  const out = new DataView(data.buffer);
   let end = 0;
   pages.forEach((page, i) => {
     const texts = new TextReader(values[i] as Uint8Array);
     for (let row = page.rowBegin; row < page.rowBegin + page.rows; row++) {
-      if (!isNullRow(page, row)) end += texts.copyNext(data, end);
+      if (!isNullRow(page, row)) end += texts.copyNext(out, end);
       offsets[row + 1] = end;
     }
     texts.finish();
@@ -131,7 +132,7 @@ function decodeTextLists({ pages, values, rowCount }: ListPages): VariableValues
         table.setUint32(end, count, true);
         let bytes = 0;
         for (let index = 0; index < count; index++) {
-          bytes += texts.copyNext(data, first + bytes);
+          bytes += texts.copyNext(table, first + bytes);
           table.setUint32(end + 4 + index * 4, bytes, true);
         }
         end = first + bytes;
@@ -142,6 +143,9 @@ function decodeTextLists({ pages, values, rowCount }: ListPages): VariableValues
   });
   return { data, offsets };
 }
+
+/** Bytes up to which a loop over words is faster than views. */
+const FEW_BYTES = 64;
 
 /** Values of a page, each with its length before it, one after the other. */
 class TextReader {
@@ -154,15 +158,20 @@ class TextReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** @returns bytes of the value, which is copied to `at`. */
-  copyNext(out: Uint8Array, at: number): number {
+  /** @returns bytes of the value, which is copied to `at`. Up to three bytes behind it are written, too: what follows comes later. */
+  copyNext(out: DataView, at: number): number {
+    const view = this.#view;
     const from = this.#at + 4;
-    if (from > this.#bytes.length) throw new Error('a value ends after its page');
-    const length = this.#view.getUint32(this.#at, true);
-    if (from + length > this.#bytes.length || at + length > out.length)
-      throw new Error('a value ends after its page');
-    copyBytes(this.#bytes, from, from + length, out, at);
-    this.#at = from + length;
+    if (from > view.byteLength) throw new Error('a value ends after its page');
+    const length = view.getUint32(this.#at, true);
+    const [end, outEnd] = [from + length, at + length];
+    if (end > view.byteLength || outEnd > out.byteLength) throw new Error('a value ends after its page');
+    if (length > FEW_BYTES)
+      new Uint8Array(out.buffer, out.byteOffset + at, length).set(this.#bytes.subarray(from, end));
+    else if (end + 4 <= view.byteLength && outEnd + 4 <= out.byteLength)
+      for (let i = 0; i < length; i += 4) out.setInt32(at + i, view.getInt32(from + i, true), true);
+    else for (let i = 0; i < length; i++) out.setUint8(at + i, view.getUint8(from + i));
+    this.#at = end;
     return length;
   }
 

@@ -1,10 +1,10 @@
 // The pages of one column chunk: their headers, their levels, and where their values lie. Everything read from the file is checked before
 // it is used as a length or a position: what a page claims is bounded by the bytes it has and the rows that are left.
-import { snappyUncompress } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { decodeListLevels, type Levels, type RowShapes } from './list-levels.js';
 import { decodeNullFlags } from './null-flags.js';
 import { type ColumnShape, isNested, leafBytes } from './parquet-type.js';
+import { snappyDecompress } from './snappy-decoder.js';
 
 export interface Page extends RowShapes {
   readonly rowBegin: number;
@@ -104,6 +104,6 @@ export function pageValues(bytes: Uint8Array, page: Page): Uint8Array {
   const stored = bytes.subarray(page.valuesOffset, page.valuesOffset + page.valuesBytes);
   if (page.unpackedBytes === undefined) return stored;
   const output = new Uint8Array(page.unpackedBytes);
-  snappyUncompress(stored, output);
+  snappyDecompress(stored, output);
   return output;
 }

@@ -117,13 +117,13 @@ export class ParquetFileReader {
     return this.#guard(`column ${field.name}`, () => this.#assemble(field, this.#open(field)));
   }
 
-  /** Rows by rows as they lie in the file, for columns of fixed width without nulls; undefined: such it is not, use readColumn. */
+  /** Rows by rows as they lie in the file, for columns of fixed width; undefined: such it is not, use readColumn. */
   openFixed(field: FieldRequest): FixedColumn | undefined {
     const { shape, pages } = this.#guard(`column ${field.name}`, () => this.#open(field));
     const width = shape.isList ? undefined : entryBytes(shape);
     if (width === undefined || width !== fixedWidth(field.dataType, field.dim)) return undefined;
-    if (pages.some((page) => page.valid !== undefined || page.unpackedBytes !== undefined)) return undefined;
-    return new FixedColumn(this.#bytes, pages, width);
+    if (pages.some((page) => page.unpackedBytes !== undefined)) return undefined;
+    return new FixedColumn({ bytes: this.#bytes, pages, field, width });
   }
 
   /**

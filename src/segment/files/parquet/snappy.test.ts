@@ -4,10 +4,14 @@ import { snappyCompress as otherCompress } from 'hyparquet-writer/src/snappy.js'
 import { describe, expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { snappyCompress } from './snappy.js';
+import { snappyDecompress } from './snappy-decoder.js';
 
 function unpacked(packed: Uint8Array, bytes: number): Uint8Array {
   const output = new Uint8Array(bytes);
   snappyUncompress(packed, output);
+  const own = new Uint8Array(bytes);
+  snappyDecompress(packed, own);
+  expect(Buffer.compare(own, output)).toBe(0);
   return output;
 }
 
@@ -38,6 +42,58 @@ describe('snappy', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('of any bytes gives what another decoder gives, or an error, and never a byte outside', () => {
+    const room = new Uint8Array(600);
+    const any = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      // Tags and small numbers, which fit more often.
+      fc
+        .array(fc.constantFrom(0, 1, 2, 3, 4, 5, 8, 9, 12, 240, 244, 252, 253, 254, 255), { maxLength: 40 })
+        .map((all) => Uint8Array.of(...all)),
+    );
+    let fit = 0;
+    fc.assert(
+      fc.property(fc.nat(200), any, (length, rest) => {
+        const input = Uint8Array.of(
+          ...(length < 128 ? [length] : [(length & 127) | 128, length >> 7]),
+          ...rest,
+        );
+        room.fill(7);
+        const own = room.subarray(200, 200 + length);
+        let ownFails = false;
+        try {
+          snappyDecompress(input, own);
+        } catch {
+          ownFails = true;
+        }
+        expect(room.subarray(0, 200).every((byte) => byte === 7)).toBe(true);
+        expect(room.subarray(200 + length).every((byte) => byte === 7)).toBe(true);
+        if (ownFails) return;
+        fit++;
+        const other = new Uint8Array(length);
+        snappyUncompress(input, other);
+        expect(Buffer.compare(own, other)).toBe(0);
+      }),
+      { numRuns: 20_000 },
+    );
+    expect(fit).toBeGreaterThan(20);
+  });
+
+  it.each([
+    ['nothing', [], 0],
+    ['another length', [3, 0, 1], 1],
+    ['a length that never ends', [255, 255, 255, 255, 255, 255], 5],
+    ['a literal that ends early', [4, 12, 1, 2], 4],
+    ['a literal of more than there is room for', [1, 4, 1, 2], 1],
+    ['a copy of nothing before', [8, 0, 1, 9, 2], 8],
+    ['a copy at no distance', [8, 0, 1, 9, 0], 8],
+    ['a copy of more than there is room for', [3, 0, 1, 9, 1], 3],
+    ['a tag alone', [8, 0, 1, 9], 8],
+    ['too little', [9, 0, 1], 9],
+  ])('refuses %s', (_, input, bytes) => {
+    expect(() => snappyDecompress(Uint8Array.from(input), new Uint8Array(bytes))).toThrow();
   });
 
   it('takes what never repeats as it is', () => {

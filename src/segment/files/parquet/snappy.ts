@@ -1,6 +1,6 @@
 // Snappy's raw format, in which scalar pages are compressed: a length, then runs of literal bytes and copies of what came up to 64 KiB before.
 // Written here because a third of the time of a flush went into compressing: bytes go straight into one array that is large enough, words are
-// compared four bytes at a time. Pages are decompressed by hyparquet.
+// compared four bytes at a time. `snappy-decoder.ts` decompresses pages.
 
 /** Copies reach back less than this. */
 const REACH = 1 << 16;
