@@ -152,7 +152,7 @@ function someVectors(valid: Uint8Array, inner: number, top: number): Levels {
 }
 
 /** Where the run of rows ends that are null, or not, as this one. @param valid a byte a row, 0 for null */
-export function runEnd(valid: Uint8Array, row: number): number {
+function runEnd(valid: Uint8Array, row: number): number {
   const isNull = valid[row] === 0;
   let end = row + 1;
   while (end < valid.length && (valid[end] === 0) === isNull) end++;
