@@ -54,6 +54,72 @@ export function makeData(rows, queryCount) {
   };
 }
 
+/** Indices that exist, how often each is drawn by rank, and how many a cluster has of its own. */
+const TERMS = 20_000;
+const TERMS_OF_CLUSTER = 60;
+const VALUES = { row: 80, query: 25 };
+
+/**
+ * Sparse rows whose indices fall like Zipf's law, half of them from a set that the rows of a cluster share; clusters that begin alike share some.
+ * @returns as makeData, with `sparse` rows, one array of pairs each, and queries with the count of their pairs before them
+ */
+export function makeSparseData(rows, queryCount) {
+  const random = seededRandom(21);
+  const cumulative = new Float64Array(TERMS);
+  for (let i = 0, sum = 0; i < TERMS; i++) cumulative[i] = sum += 1 / (i + 40) ** 0.9;
+  const drawn = () => {
+    const target = nextFloat(random) * cumulative[TERMS - 1];
+    let [low, high] = [0, TERMS - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (cumulative[middle] < target) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const clusters = Math.ceil(rows / CLUSTER_ROWS);
+  const own = Array.from({ length: clusters }, () => Array.from({ length: TERMS_OF_CLUSTER }, drawn));
+  const first = new Set(own[0]);
+  const likeness = own.map((terms) => terms.filter((term) => first.has(term)).length);
+  const pairsOf = (cluster, count) => {
+    const pairs = new Map();
+    while (pairs.size < count) {
+      const term = nextFloat(random) < 0.5 ? own[cluster][nextBelow(random, TERMS_OF_CLUSTER)] : drawn();
+      pairs.set(term, 0.1 + nextFloat(random) * (0.5 + Math.log10(term + 10) / 3));
+    }
+    return [...pairs].sort(([a], [b]) => a - b);
+  };
+  const bytesOf = (pairs, begin) => {
+    const view = new DataView(new ArrayBuffer(begin + pairs.length * 8));
+    if (begin > 0) view.setUint32(0, pairs.length, true);
+    for (const [at, [term, value]] of pairs.entries()) {
+      view.setUint32(begin + at * 8, term, true);
+      view.setFloat32(begin + at * 8 + 4, value, true);
+    }
+    return new Uint8Array(view.buffer);
+  };
+  const clusterOf = Uint32Array.from({ length: rows }, () => nextBelow(random, clusters));
+  const byLikeness = [...Array(clusters).keys()].sort((a, b) => likeness[b] - likeness[a] || a - b);
+  const placeOf = ordersOf(clusters, (a, b) => likeness[b] - likeness[a] || a - b);
+  const shuffled = Float64Array.from({ length: rows }, () => nextFloat(random));
+  const some = Math.max(1, Math.ceil(clusters / 50));
+  const queriesOf = (pick) =>
+    Array.from({ length: queryCount }, () => bytesOf(pairsOf(pick(), VALUES.query), 4));
+  return {
+    rows,
+    sparse: Array.from(clusterOf, (cluster) => bytesOf(pairsOf(cluster, VALUES.row), 0)),
+    columns: {
+      rank: ordersOf(rows, (a, b) => placeOf[clusterOf[a]] - placeOf[clusterOf[b]] || a - b),
+      label: ordersOf(rows, (a, b) => shuffled[a] - shuffled[b]),
+    },
+    queries: {
+      near: queriesOf(() => byLikeness[nextBelow(random, some)]),
+      far: queriesOf(() => byLikeness[clusters - 1 - nextBelow(random, some)]),
+      any: queriesOf(() => nextBelow(random, clusters)),
+    },
+  };
+}
+
 /** The place of each row in that order. */
 function ordersOf(rows, compare) {
   const order = new Int32Array(rows);

@@ -1,27 +1,32 @@
 // Question: what does a vector search cost and find under a filter, from one row in a thousand to nearly all of them, where the filter has
 // nothing to do with the vectors, goes with them, or goes against them (the rows that count are far from the query)?
-// Ours is the search of one sealed segment with the index that AUTOINDEX builds (HNSW, ef as without a filter), bits given; no server. Beside
+// Ours is the search of one sealed segment with the index that AUTOINDEX builds (HNSW, ef as without a filter) or with others (`--index`: IVF
+// lists, graphs by codes, the inverted index of sparse vectors), bits given; no server. Beside
 // it: the exact scan of the rows that count (listed beforehand, or by bits: the faster), the same search without a filter, hnswlib-node with
 // its callback and LanceDB with a prefilter (a scalar index on the column).
 // Metrics: recall@10 against the exact scan, and processor time of the whole process, all threads, a query: the median of the rounds, all
 // candidates in turn, each search in a turn of the event loop of its own, as requests come; what such a turn costs is measured beside them and
 // taken off. Everything runs warm. `of scan` and `of unfiltered` are ratios of our time; `of better` is against the better of the scan and the
 // unfiltered search, and 30 %: at most 1 is the aim.
-// Run on a built tree: node bench/filtered.mjs [--quick] [--rows 20000,100000] [--no-rivals] [--ef N] [--keep FOLDER] [--embedded]
+// Run on a built tree: node bench/filtered.mjs [--quick] [--rows 20000,100000] [--no-rivals] [--ef N] [--keep FOLDER]
+//   [--index HNSW,IVF_FLAT,IVF_SQ8,QG,SPARSE] [--shares 0.01,0.1] [--filters uncorrelated]
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { decodeIndexBlock } from '../dist/index/block/index-block.js';
 import { flatIds } from '../dist/index/flat/flat-ids.js';
 import { flatSearch } from '../dist/index/flat/flat-search.js';
+import { loadSparseIndex, sparseBuild } from '../dist/index/sparse/sparse-index.js';
+import { sparseScan } from '../dist/index/sparse/sparse-scan.js';
 import { buildVectorIndex, chooseIndex, loadVectorIndex } from '../dist/index/vector-indexes.js';
-import { batchOf, column, columnFromInt64 } from '../dist/model/columns/column.js';
+import { batchOf, column, columnFromBytes, columnFromInt64 } from '../dist/model/columns/column.js';
 import { widthsOfLevel } from '../dist/model/params/auto-level.js';
 import { openNodePlatform } from '../dist/platform/node/node-platform.js';
 import { CollectionSchema } from '../dist/proto/milvus/schema.js';
 import { SegmentIndex } from '../dist/segment/fields/segment-index.js';
 import { searchSegment } from '../dist/segment/search/segment-search.js';
 import { SegmentData } from '../dist/segment/segment-data.js';
-import { DIM, kinds, makeData } from './filtered-data.mjs';
+import { DIM, kinds, makeData, makeSparseData } from './filtered-data.mjs';
 import { openRivals } from './filtered-rivals.mjs';
 
 const { values: options } = parseArgs({
@@ -30,13 +35,16 @@ const { values: options } = parseArgs({
     rows: { type: 'string' },
     ef: { type: 'string' },
     keep: { type: 'string' },
+    index: { type: 'string', default: 'HNSW' },
+    shares: { type: 'string', default: '0.001,0.01,0.1,0.5,0.9,0.99' },
+    filters: { type: 'string' },
     'no-rivals': { type: 'boolean', default: false },
   },
 });
 const K = 10;
 /** What the engine compiles is compiled by then. */
 const WARM_ROUNDS = 2;
-const SHARES = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99];
+const SHARES = options.shares.split(',').map(Number);
 const ROUNDS = options.quick ? 5 : 9;
 const QUERIES = options.quick ? 40 : 100;
 const EF = Number(options.ef ?? widthsOfLevel(1, K).ef);
@@ -44,39 +52,59 @@ const LATEST = 1n << 62n;
 const VECTOR = 101n;
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-const schema = CollectionSchema.fromPartial({
-  name: 'c',
-  fields: [
-    { fieldID: 100n, name: 'id', dataType: 5, isPrimaryKey: true },
-    { fieldID: VECTOR, name: 'v', dataType: 101, typeParams: [{ key: 'dim', value: `${DIM}` }] },
-  ],
-});
+/** What is built, and how it is searched without a filter: about .96 of the ten best. */
+const indexes = {
+  HNSW: { params: { ef: EF } },
+  QG: { build: { kind: 'QG', M: 32, efConstruction: 200, bits: 2 }, params: { ef: EF } },
+  IVF_FLAT: { build: { kind: 'IVF_FLAT', nlist: 256 }, params: { nprobe: 16 } },
+  IVF_SQ8: { build: { kind: 'IVF_SQ8', nlist: 256 }, params: { nprobe: 16 } },
+  SPARSE: { params: {} },
+};
+
+const schemaOf = (isSparse) =>
+  CollectionSchema.fromPartial({
+    name: 'c',
+    fields: [
+      { fieldID: 100n, name: 'id', dataType: 5, isPrimaryKey: true },
+      isSparse
+        ? { fieldID: VECTOR, name: 'v', dataType: 104 }
+        : { fieldID: VECTOR, name: 'v', dataType: 101, typeParams: [{ key: 'dim', value: `${DIM}` }] },
+    ],
+  });
 
 /** A sealed segment as a query node holds it, with its index. */
-async function openSegment(platform, { rows, vectors }) {
-  const data = new SegmentData(platform, {
-    id: 1n,
-    collectionId: 2n,
-    partitionId: 3n,
-    schema,
-    rowsHint: rows,
-  });
+async function openSegment(platform, { rows, vectors, sparse }, indexName) {
+  const schema = schemaOf(sparse !== undefined);
+  const address = { id: 1n, collectionId: 2n, partitionId: 3n };
+  const data = new SegmentData(platform, { ...address, schema, rowsHint: rows });
   const CHUNK = 10_000;
   for (let begin = 0; begin < rows; begin += CHUNK) {
     const count = Math.min(CHUNK, rows - begin);
     const keys = Array.from({ length: count }, (_, i) => BigInt(begin + i));
-    const bytes = new Uint8Array(vectors.buffer, begin * DIM * 4, count * DIM * 4);
-    data.appendBatch(batchOf(count, [columnFromInt64(100n, keys), column(VECTOR, 101, bytes)]), 1n);
+    const of =
+      sparse !== undefined
+        ? columnFromBytes(VECTOR, 104, sparse.slice(begin, begin + count))
+        : column(VECTOR, 101, new Uint8Array(vectors.buffer, begin * DIM * 4, count * DIM * 4));
+    data.appendBatch(batchOf(count, [columnFromInt64(100n, keys), of]), 1n);
+  }
+  data.seal();
+  const threads = platform.workers.parallelism + 1;
+  if (sparse !== undefined) {
+    const { data: bytes, offsets } = columnFromBytes(VECTOR, 104, sparse);
+    const block = sparseBuild({ data: bytes, offsets, metric: 'IP', algorithm: 'DAAT_MAXSCORE' });
+    const loaded = loadSparseIndex(platform.workers, decodeIndexBlock(block), threads);
+    data.sparseVectors(VECTOR).attach(loaded, 'block');
+    return data;
   }
   const of = data.denseVectors(VECTOR);
   const spec = { metric: 'L2', elementType: 'float32', dim: DIM, rowCount: rows };
-  const kept = options.keep && join(options.keep, `filtered-${rows}.block`);
+  const kept = options.keep && join(options.keep, `filtered-${indexName}-${rows}.block`);
   const block = kept && existsSync(kept) ? new Uint8Array(readFileSync(kept)) : undefined;
   const source = { region: of.region, place: of.store.place };
-  const made =
-    block ?? (await buildVectorIndex(platform.workers, { ...spec, build: chooseIndex(spec) }, source));
+  const build = indexes[indexName].build ?? chooseIndex(spec);
+  const made = block ?? (await buildVectorIndex(platform.workers, { ...spec, build }, source));
   if (kept && block === undefined) writeFileSync(kept, made);
-  const loaded = loadVectorIndex(platform.workers, made, 'block', platform.workers.parallelism + 1);
+  const loaded = loadVectorIndex(platform.workers, made, 'block', threads);
   of.attachIndex(new SegmentIndex(platform.workers, loaded, 'block'));
   return data;
 }
@@ -99,23 +127,37 @@ function filterOf(column, share) {
   };
 }
 
+/** A search of the segment for one query. */
+const requestOf = (query, params) => ({
+  ...{ fieldId: VECTOR, k: K, readTs: LATEST, params },
+  ...(query instanceof Float32Array
+    ? { metric: 'L2', queries: query }
+    : { metric: 'IP', queries: new Uint8Array(0), sparseQueries: query }),
+});
+
 /** What takes turns: each answers the rows of a query. */
-function candidatesOf(data, { rows, excluded, passing }, context) {
-  const { place } = data.denseVectors(VECTOR).store;
-  const exact = { ...place, metric: 'L2', k: K };
-  const found = async (queries, filter) => {
-    const request = { fieldId: VECTOR, metric: 'L2', queries, k: K, readTs: LATEST, params: { ef: EF } };
-    const hits = await searchSegment(data, { ...request, ...filter });
+function candidatesOf(data, { rows, excluded, passing }, params) {
+  const found = async (query, filter) => {
+    const hits = await searchSegment(data, { ...requestOf(query, params), ...filter });
     return hits.rows.subarray(0, hits.counts[0]);
   };
-  return {
-    nothing: () => [],
-    ids: (queries) => flatIds({ ...exact, queries, ids: rows }, context).rows,
-    bits: (queries) =>
-      flatSearch({ ...exact, queries, rowBegin: 0, rowEnd: data.rowCount, excluded }, context).rows,
-    unfiltered: (queries) => found(queries),
-    ours: (queries) => found(queries, { passing }),
-  };
+  const ours = { unfiltered: (query) => found(query), ours: (query) => found(query, { passing }) };
+  const sparse = data.sparseVectors(VECTOR);
+  if (sparse !== undefined) {
+    const context = { memories: [sparse.region.memory], thread: 0 };
+    const scan = { offset: sparse.offsetOf(0), rowBegin: 0, rowEnd: data.rowCount, k: K };
+    const places = { rows, offsets: Uint32Array.from(rows, (row) => sparse.offsetOf(row)) };
+    const ids = (queries) => sparseScan({ ...scan, queries, places }, context).rows;
+    const bits = (queries) => sparseScan({ ...scan, queries, excluded }, context).rows;
+    return { nothing: () => [], ids, bits, ...ours };
+  }
+  const { region, store } = data.denseVectors(VECTOR);
+  const context = { memories: [region.memory], thread: 0 };
+  const exact = { ...store.place, metric: 'L2', k: K };
+  const ids = (queries) => flatIds({ ...exact, queries, ids: rows }, context).rows;
+  const bits = (queries) =>
+    flatSearch({ ...exact, queries, rowBegin: 0, rowEnd: data.rowCount, excluded }, context).rows;
+  return { nothing: () => [], ids, bits, ...ours };
 }
 
 async function measure(candidates, queries, truth) {
@@ -145,18 +187,11 @@ async function measure(candidates, queries, truth) {
   );
 }
 
-async function explained(data, query, passing) {
+async function explained(data, query, passing, params) {
   let plan;
-  const request = {
-    fieldId: VECTOR,
-    metric: 'L2',
-    queries: query,
-    k: K,
-    readTs: LATEST,
-    params: { ef: EF },
-    passing,
-  };
-  await searchSegment(data, request, undefined, { report: (of) => (plan = of) });
+  await searchSegment(data, { ...requestOf(query, params), passing }, undefined, {
+    report: (of) => (plan = of),
+  });
   return plan.plan;
 }
 
@@ -171,41 +206,36 @@ function line(kind, share, plan, found, rivals) {
   return `| ${[...cells, time(unfiltered.micros), ratio(scan), ratio(unfiltered.micros), ratio(better), ...beside].join(' | ')} |`;
 }
 
-async function run(rows) {
-  const set = makeData(rows, QUERIES);
+const HEADS = ['filter', 'passing', 'plan', 'recall', 'ours', 'scan', 'unfiltered'];
+
+async function run(rows, indexName) {
+  const isSparse = indexName === 'SPARSE';
+  const set = (isSparse ? makeSparseData : makeData)(rows, QUERIES);
+  const { params } = indexes[indexName];
   const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
-  const data = await openSegment(platform, set);
-  const context = { memories: [data.denseVectors(VECTOR).region.memory], thread: 0 };
-  const rivals = options['no-rivals'] ? [] : await openRivals(set, { k: K, ef: EF });
-  console.log(`\n${rows} x ${DIM}, L2, k ${K}, HNSW ef ${EF}; ${ROUNDS} rounds of ${QUERIES} queries\n`);
+  const data = await openSegment(platform, set, indexName);
+  const rivals = options['no-rivals'] || indexName !== 'HNSW' ? [] : await openRivals(set, { k: K, ef: EF });
+  const what = `${isSparse ? 'sparse, IP' : `x ${DIM}, L2`}, k ${K}, ${indexName} ${JSON.stringify(params)}`;
+  console.log(`\n${rows} ${what}; ${ROUNDS} rounds of ${QUERIES} queries\n`);
   const names = rivals.map(({ name }) => name);
-  const heads = [
-    'filter',
-    'passing',
-    'plan',
-    'recall',
-    'ours',
-    'scan',
-    'unfiltered',
-    'of scan',
-    'of unfiltered',
-    'of better',
-  ];
-  console.log(`| ${[...heads, ...names].join(' | ')} |\n|${'---|'.repeat(heads.length + names.length)}`);
+  const heads = [...HEADS, 'of scan', 'of unfiltered', 'of better', ...names];
+  console.log(`| ${heads.join(' | ')} |\n|${'---|'.repeat(heads.length)}`);
   for (const share of [0.001, 0.1, 0.5, 0.9]) {
-    const candidates = candidatesOf(data, filterOf(set.columns.label, share), context);
+    const candidates = candidatesOf(data, filterOf(set.columns.label, share), params);
     const none = set.queries.any.map(() => new Set());
     for (let i = 0; i < WARM_ROUNDS; i++) await measure(candidates, set.queries.any, none);
   }
   for (const { name, column: of, queries: which } of kinds) {
+    if (options.filters && !options.filters.split(',').includes(name)) continue;
     for (const share of SHARES) {
       const filter = filterOf(set.columns[of], share);
       const queries = set.queries[which];
-      const candidates = candidatesOf(data, filter, context);
+      const candidates = candidatesOf(data, filter, params);
       const truth = queries.map((query) => new Set(candidates.ids(query)));
       const beside = rivals.map((rival) => [rival.name, (query) => rival.search(query, of, filter)]);
       const found = await measure({ ...candidates, ...Object.fromEntries(beside) }, queries, truth);
-      console.log(line(name, share, await explained(data, queries[0], filter.passing), found, names));
+      const plan = await explained(data, queries[0], filter.passing, params);
+      console.log(line(name, share, plan, found, names));
     }
   }
   for (const rival of rivals) await rival.close();
@@ -214,4 +244,4 @@ async function run(rows) {
 }
 
 for (const rows of (options.rows ?? (options.quick ? '20000' : '20000,100000')).split(','))
-  await run(Number(rows));
+  for (const indexName of options.index.split(',')) await run(Number(rows), indexName);

@@ -63,6 +63,7 @@ export function clustered(rows: number, dim: number, seed: number): Float32Array
 }
 
 interface Extra {
+  passing?: number;
   k?: number;
   params?: Record<string, IndexParameter>;
   excluded?: Uint8Array;

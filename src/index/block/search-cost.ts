@@ -52,12 +52,25 @@ function graphMicros({ index, k, params, excluded, passing }: GraphQuestion, rea
   return QUERY_MICROS + Math.max(walk, filteredMicros(question));
 }
 
-function ivfMicros({ index, params }: Pick<IndexSearchInput, 'index' | 'params'>): number | undefined {
+/** What it costs to look whether a row of a list counts. */
+const COUNTED_MICROS = 0.0015;
+
+/** With a filter rows that count are scored one by one, and at least as many as fill some lists or a few for each hit. */
+function ivfMicros({ index, k, params, excluded, passing }: GraphQuestion): number | undefined {
   const { nlist } = index.params;
   if (typeof nlist !== 'number' || nlist < 1) return undefined;
+  const { elementType, dim, rowCount } = index;
   const share = Math.min(1, Number(params.nprobe ?? 8) / nlist);
-  const lists = nlist * vectorBytes(index.elementType as ElementType, index.dim);
-  return QUERY_MICROS + (bytesOf(index) * share + lists) / (SCAN_BYTES / 4);
+  const width = vectorBytes(elementType as ElementType, dim);
+  const lists = (nlist * width) / (SCAN_BYTES / 4);
+  const all = QUERY_MICROS + lists + (bytesOf(index) * share) / (SCAN_BYTES / 4);
+  if (excluded === undefined || passing === undefined || passing >= rowCount) return all;
+  const probed = rowCount * share;
+  const counted = Math.max((probed * passing) / rowCount, Math.min(passing, probed, k * 16));
+  const looked = Math.min(rowCount, (counted * rowCount) / Math.max(1, passing));
+  const filtered =
+    QUERY_MICROS + lists + looked * COUNTED_MICROS + counted * (ROW_MICROS + width / SCAN_BYTES);
+  return Math.min(Math.max(all, QUERY_MICROS + lists + looked * COUNTED_MICROS), filtered);
 }
 
 const bytesOf = ({ sections }: IndexPlacement): number =>

@@ -70,6 +70,45 @@ describe('filters', () => {
   });
 });
 
+describe('filters that keep out what is near', () => {
+  const [dim, rows] = [20, 3000];
+  const vectors = clustered(rows, dim, 2);
+  const queries = clustered(10, dim, 2);
+  /** Bits of all rows but the first of an order. */
+  const allBut = (order: Uint32Array, count: number): Uint8Array => {
+    const excluded = new Uint8Array(Math.ceil(rows / 8)).fill(255);
+    for (const row of order.subarray(0, count))
+      excluded[row >> 3] = (excluded[row >> 3] as number) & ~(1 << (row & 7));
+    return excluded;
+  };
+  it.each(types)('%s goes on until lists that have rows which count were probed', async (type) => {
+    const b = await build(type, 'L2', dim, vectors, { nlist: 50, m: 10, nbits: 8 });
+    for (const passing of [1500, 600, 150]) {
+      let [found, wanted] = [0, 0];
+      for (let q = 0; q < 10; q++) {
+        const query = queries.subarray(q * dim, (q + 1) * dim);
+        // What is around the row that is furthest away.
+        const far = brute(b, query, { k: rows }).rows.at(-1) ?? 0;
+        const around = brute(b, vectors.subarray(far * dim, (far + 1) * dim), { k: rows }).rows;
+        const excluded = allBut(around, passing);
+        const want = new Set(brute(b, query, { excluded }).rows);
+        const got = search(b, query, { excluded, passing, params: { nprobe: 8 } }).rows;
+        wanted += want.size;
+        found += got.filter((row) => want.has(row)).length;
+      }
+      expect(found / wanted, `${passing} pass`).toBeGreaterThanOrEqual(0.9);
+    }
+  });
+  it('a range search is not ended by lists of which nothing counts', async () => {
+    const b = await build('IVF_FLAT', 'L2', dim, vectors, { nlist: 50 });
+    const query = queries.subarray(0, dim);
+    const order = brute(b, query, { k: rows });
+    const excluded = allBut(order.rows.toReversed(), rows * 0.2);
+    const range = { excluded, k: 10, radius: order.scores.at(-1) ?? 0, params: { nprobe: 1 } };
+    expect(search(b, query, range).rows).toHaveLength(10);
+  });
+});
+
 describe('range search', () => {
   const [dim, rows] = [16, 1500];
   const vectors = clustered(rows, dim, 3);

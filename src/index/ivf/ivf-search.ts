@@ -1,13 +1,14 @@
 // Task: search in an index of the IVF family. Regions: the exact vectors, and the index. The lists nearest to the query are probed;
 // candidates come from their codes and are scored again exactly, so every score that is returned is exact.
 //
-// Probing goes on past nprobe while there are fewer than k hits, through all lists if need be (a filter may empty the nearest ones).
+// Probing goes on past nprobe while there are fewer than k hits, through all lists if need be. With a filter it goes on until nprobe lists
+// had rows that count, and enough of these were seen: a filter may empty the nearest lists, or thin all of them out, and the best of what
+// counts lie further away then. Where few rows of a list count, they are scored by their vectors and its codes are not read.
 // A range search scores all rows of the probed lists exactly, codes play no part in it; it goes on past nprobe while there are fewer
 // than k hits, until two lists in a row gave none. What it returns is exact within the lists that it probed.
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { type ElementType, elementTypes } from '#index/block/element-type.js';
-import { isLargerBetter } from '#index/block/metric.js';
 import { writeFloats } from '#index/block/vector-floats.js';
 import type { IndexPlacement, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { type IvfKernel, ivfKernel } from '#index/codebook/ivf-kernel.js';
@@ -16,6 +17,7 @@ import { flatSearch } from '#index/flat/flat-search.js';
 import { bfloat16Bits, float16Bits } from '#model/columns/half-float.js';
 import { isMetricName, type MetricName } from '#model/schema/metric-type.js';
 import { type CodeScan, candidatesWanted, codeScanOf } from './ivf-code-scan.js';
+import { type Hits, joined, mergeHits, NO_HITS } from './ivf-hits.js';
 import { type IvfLayout, type IvfWork, ivfWork, KEPT_ROWS, layoutOfMeta } from './ivf-layout.js';
 import { normalise } from './ivf-source.js';
 
@@ -29,6 +31,10 @@ const EMPTY_LISTS_MAX = 2;
 /** From one row in so many on, reading all rows in order is faster than going from row to row (measured: 20 ns against 100). */
 const DENSE_ROWS = 5;
 const TOP_HEADER_BYTES = 16;
+/** Rows that count which a search with a filter has to see for each hit, unless nprobe lists have fewer in all. */
+const SEEN_A_HIT = 16;
+/** Below one row in so many of a list its rows that count are scored by their vectors. */
+const FEW_OF_LIST = 4;
 
 export function ivfSearch(input: IvfSearchInput, context: Context): IndexSearchOutput {
   const [, memory] = context.memories;
@@ -64,13 +70,6 @@ function floatsOf({ index, queries }: IvfSearchInput): Float32Array | Uint8Array
   writeFloats(index.elementType, queries, floats);
   return floats;
 }
-
-interface Hits {
-  readonly rows: Uint32Array;
-  readonly scores: Float32Array;
-}
-
-const NO_HITS: Hits = { rows: new Uint32Array(0), scores: new Float32Array(0) };
 
 /** A number of the search parameters, by its name in requests or in the program. */
 function searchNumber(params: IndexSearchInput['params'], ...names: readonly string[]): number | undefined {
@@ -178,20 +177,54 @@ class IvfSearch {
       codes.begin();
       this.#startTop('top', Math.min(this.#wanted, this.#layout.count));
     }
-    let found = 0;
+    let [seen, filled] = [0, 0];
+    const goesOn = (probed: number): boolean => probed < this.#nprobe || this.#isTooFew(seen, filled);
     // The next ranking begins as the one before it: only lists that are new are probed.
-    for (let at = 0; at < lists.length && (at < this.#nprobe || found < k); at++) {
-      const list = lists[at] as number;
-      if (codes) {
-        const begin = this.#offsets[list] as number;
-        this.computed += (this.#offsets[list + 1] as number) - begin;
-        codes.scan(list, begin, (this.#offsets[list + 1] as number) - begin, this.#excluded);
-        if (at + 1 >= this.#nprobe) found = this.#topSize();
-      } else found += this.#keepRows(list, rows);
-      if (at + 1 === lists.length && found < k && lists.length < this.#layout.lists)
+    for (let at = 0; at < lists.length && goesOn(at); at++) {
+      const counted = this.#probe(lists[at] as number, codes, rows);
+      seen += counted;
+      filled += this.#filledPart(lists[at] as number, counted);
+      if (at + 1 === lists.length && lists.length < this.#layout.lists && goesOn(at + 1))
         lists = this.#rank(this.#layout.lists);
     }
-    return this.#exact(i, codes ? this.#takeTop() : joined(rows, found));
+    if (codes) rows.push(this.#takeTop());
+    return this.#exact(i, joined(rows));
+  }
+
+  /** 1 for a list of which as many rows count as of all, or more; less where the filter thins it out more than others. */
+  #filledPart(list: number, counted: number): number {
+    const { count } = this.#layout;
+    const { passing = count } = this.#input;
+    const size = (this.#offsets[list + 1] as number) - (this.#offsets[list] as number);
+    return counted === 0 ? 0 : Math.min(1, (counted * count) / (size * Math.max(1, passing)));
+  }
+
+  /** Whether more lists than nprobe are to be probed. @param seen rows that count so far; @param filled lists that had their share of them */
+  #isTooFew(seen: number, filled: number): boolean {
+    const { k, passing } = this.#input;
+    if (seen < k) return true;
+    const { count, lists } = this.#layout;
+    if (this.#excluded === 0 || seen >= (passing ?? count)) return false;
+    return filled < this.#nprobe || seen < Math.min(k * SEEN_A_HIT, (this.#nprobe * count) / lists);
+  }
+
+  /** Adds the rows of a list that count to the candidates. @returns how many count */
+  #probe(list: number, codes: CodeScan | undefined, rows: Uint32Array[]): number {
+    if (!codes) return this.#keepRows(list, rows);
+    const begin = this.#offsets[list] as number;
+    const size = (this.#offsets[list + 1] as number) - begin;
+    let counted = size;
+    if (this.#excluded !== 0) {
+      const kept: Uint32Array[] = [];
+      counted = this.#keepRows(list, kept);
+      if (counted * FEW_OF_LIST < size) {
+        rows.push(...kept);
+        return counted;
+      }
+    }
+    this.computed += size;
+    codes.scan(list, begin, size, this.#excluded);
+    return counted;
   }
 
   #range(i: number): Hits {
@@ -207,9 +240,9 @@ class IvfSearch {
       at++
     ) {
       held += this.#keepRows(lists[at] as number, rows);
-      // The first nprobe lists are scored together, the further ones each on its own.
-      if (at + 1 < this.#nprobe) continue;
-      const found = this.#exact(i, joined(rows, held));
+      // The first nprobe lists are scored together, the further ones each on its own. One of which nothing counts says nothing of the next.
+      if (at + 1 < this.#nprobe || held === 0) continue;
+      const found = this.#exact(i, joined(rows));
       empty = found.rows.length > 0 ? 0 : empty + 1;
       hits = mergeHits(hits, found, k, this.#metric);
       rows = [];
@@ -265,10 +298,6 @@ class IvfSearch {
 
   #startTop(name: 'top' | 'probes', k: number): void {
     new Uint32Array(this.#memory.buffer, this.#work[name], 4).set([0, 0, k, 0]);
-  }
-
-  #topSize(): number {
-    return new Uint32Array(this.#memory.buffer, this.#work.top, 1)[0] as number;
   }
 
   #takeTop(): Uint32Array {
@@ -349,38 +378,4 @@ function allBut(ids: Uint32Array, count: number): Uint8Array {
 function hasBit(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return true;
   return false;
-}
-
-function joined(parts: readonly Uint32Array[], length: number): Uint32Array {
-  const only = parts[0];
-  if (only && parts.length === 1) return only;
-  const all = new Uint32Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-/** The best k of two lists of hits, each best first. */
-function mergeHits(a: Hits, b: Hits, k: number, metric: MetricName): Hits {
-  if (a.rows.length === 0) return b;
-  if (b.rows.length === 0) return a;
-  const count = Math.min(k, a.rows.length + b.rows.length);
-  const rows = new Uint32Array(count);
-  const scores = new Float32Array(count);
-  const sign = isLargerBetter(metric) ? -1 : 1;
-  for (let at = 0, i = 0, j = 0; at < count; at++) {
-    const order =
-      i >= a.rows.length
-        ? 1
-        : j >= b.rows.length
-          ? -1
-          : sign * ((a.scores[i] as number) - (b.scores[j] as number));
-    const isFirst = order < 0 || (order === 0 && (a.rows[i] as number) < (b.rows[j] as number));
-    rows[at] = isFirst ? (a.rows[i] as number) : (b.rows[j] as number);
-    scores[at] = isFirst ? (a.scores[i++] as number) : (b.scores[j++] as number);
-  }
-  return { rows, scores };
 }

@@ -12,6 +12,8 @@ export interface SparseScanInput {
   readonly offset: number;
   readonly rowBegin: number;
   readonly rowEnd: number;
+  /** Only these rows, whatever `rowBegin`, `rowEnd` and `excluded` say, ascending, and where each begins. */
+  readonly places?: SparsePlaces;
   /** Packed queries, as `unpackSparseQueries` reads them. */
   readonly queries: Uint8Array;
   readonly k: number;
@@ -20,6 +22,12 @@ export interface SparseScanInput {
   /** radius < score <= rangeFilter */
   readonly radius?: number;
   readonly rangeFilter?: number;
+}
+
+export interface SparsePlaces {
+  readonly rows: Uint32Array;
+  /** Byte offset of each, a multiple of 4. */
+  readonly offsets: Uint32Array;
 }
 
 const FREE = 0xffffffff;
@@ -50,7 +58,8 @@ export function sparseScan(input: SparseScanInput, context: FlatSearchContext): 
   const memory = context.memories[0];
   if (!memory) throw new ElanusError('internal', 'sparseScan got no memory, expected the region of the rows');
   const queries = unpackSparseQueries(input.queries);
-  const k = Math.max(0, Math.min(input.k, input.rowEnd - input.rowBegin));
+  const most = input.places?.rows.length ?? input.rowEnd - input.rowBegin;
+  const k = Math.max(0, Math.min(input.k, most));
   const { low, high } = scoreBounds(input.radius, input.rangeFilter);
   const words = new Uint32Array(memory.buffer);
   const floats = new Float32Array(memory.buffer);
@@ -60,34 +69,67 @@ export function sparseScan(input: SparseScanInput, context: FlatSearchContext): 
   let total = 0;
   for (const [q, query] of queries.entries()) {
     const top = new TopScores(k);
-    if (query.indices.length > 0 && k > 0)
-      scanRows(words, floats, input, new QueryTable(query), top, low, high);
+    if (query.indices.length > 0 && k > 0) {
+      const scan = new RowScan({ words, floats, table: new QueryTable(query), top, low, high });
+      if (input.places === undefined) scan.range(input);
+      else scan.places(input.places);
+    }
     counts[q] = top.take(rows, scores, total);
     total += counts[q] as number;
   }
   return { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
 }
 
-function scanRows(
-  words: Uint32Array,
-  floats: Float32Array,
-  { offset, rowBegin, rowEnd, excluded }: SparseScanInput,
-  { keys, weights, shift }: QueryTable,
-  top: TopScores,
-  low: number,
-  high: number,
-): void {
-  const mask = keys.length - 1;
-  let threshold = low;
-  let at = offset / 4;
-  for (let row = rowBegin; row < rowEnd; row++) {
-    const end = at + 1 + (words[at] as number) * 2;
-    if (excluded && ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) {
-      at = end;
-      continue;
+interface ScanParts {
+  readonly words: Uint32Array;
+  readonly floats: Float32Array;
+  readonly table: QueryTable;
+  readonly top: TopScores;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** One query over rows, which come in ascending order. */
+class RowScan {
+  readonly #parts: ScanParts;
+  #threshold: number;
+
+  constructor(parts: ScanParts) {
+    this.#parts = parts;
+    this.#threshold = parts.low;
+  }
+
+  range({ offset, rowBegin, rowEnd, excluded }: SparseScanInput): void {
+    const { words } = this.#parts;
+    let at = offset / 4;
+    for (let row = rowBegin; row < rowEnd; row++) {
+      if (!excluded || ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) === 0) this.#offer(row, at);
+      at += 1 + (words[at] as number) * 2;
     }
+  }
+
+  places({ rows, offsets }: SparsePlaces): void {
+    for (let i = 0; i < rows.length; i++) this.#offer(rows[i] as number, (offsets[i] as number) / 4);
+  }
+
+  #offer(row: number, at: number): void {
+    const sum = this.#scoreAt(at);
+    if (!(sum > this.#threshold)) return;
+    const score = Math.fround(sum);
+    const { high, top } = this.#parts;
+    if (!(score > this.#threshold) || score > high) return;
+    top.offer(score, row);
+    // Rows come in ascending order, so an equal score that comes later never gets in.
+    if (top.worst > this.#threshold) this.#threshold = top.worst;
+  }
+
+  #scoreAt(begin: number): number {
+    const { words, floats, table } = this.#parts;
+    const { keys, weights, shift } = table;
+    const mask = keys.length - 1;
+    const end = begin + 1 + (words[begin] as number) * 2;
     let sum = 0;
-    for (at++; at < end; at += 2) {
+    for (let at = begin + 1; at < end; at += 2) {
       const index = words[at] as number;
       let slot = Math.imul(index, HASH) >>> shift;
       for (;;) {
@@ -100,11 +142,6 @@ function scanRows(
         slot = (slot + 1) & mask;
       }
     }
-    if (!(sum > threshold)) continue;
-    const score = Math.fround(sum);
-    if (!(score > threshold) || score > high) continue;
-    top.offer(score, row);
-    // Rows come in ascending order, so an equal score that comes later never gets in.
-    if (top.worst > threshold) threshold = top.worst;
+    return sum;
   }
 }

@@ -138,6 +138,21 @@ function compare(rows: readonly Row[], queries: readonly Row[], options: Options
     { memories: [memory] },
   );
   expect(hitsOf(scanned)).toEqual(expected);
+  const counting = [...rows.keys()].filter(
+    (row) => !((options.excluded?.[row >> 3] ?? 0) & (1 << (row & 7))),
+  );
+  const ends = rows.map(withCount).map(({ length }) => length);
+  const offsets = ends.map((_, row) => offset + ends.slice(0, row).reduce((sum, bytes) => sum + bytes, 0));
+  const places = {
+    rows: Uint32Array.from(counting),
+    offsets: Uint32Array.from(counting, (row) => offsets[row] as number),
+  };
+  const { excluded: _, ...rest } = options;
+  const byRow = sparseScan(
+    { offset: 0, rowBegin: 0, rowEnd: 0, queries: pack(queries), ...rest, places },
+    { memories: [memory] },
+  );
+  expect(hitsOf(byRow)).toEqual(expected);
 }
 
 describe('sparse search', () => {

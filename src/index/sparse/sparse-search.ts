@@ -85,6 +85,23 @@ export function sparseSearch(input: SparseSearchInput, context: FlatSearchContex
   return { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
 }
 
+/** How many entries the lists of the queries' indices have, together. */
+export function sparsePostings(
+  memory: WebAssembly.Memory,
+  index: IndexPlacement,
+  queries: Uint8Array,
+): number {
+  const { dims, starts } = sparseLists(memory, index);
+  let entries = 0;
+  for (const { indices } of unpackSparseQueries(queries)) {
+    for (const index of indices) {
+      const list = find(dims, 0, dims.length, index);
+      if (list >= 0) entries += (starts[list + 1] as number) - (starts[list] as number);
+    }
+  }
+  return entries;
+}
+
 class Search {
   readonly #memory: WebAssembly.Memory;
   readonly #index: IndexPlacement;

@@ -25,6 +25,9 @@ const TASK_MICROS_MIN = 400;
 /** The most of one task: others that wait for the thread get their turn then. */
 const TASK_MICROS_MAX = 20_000;
 const UNKNOWN_MICROS = 100;
+/** Says that there are bits, to whoever only estimates. */
+const NO_BITS = new Uint8Array(0);
+
 export interface IndexedSearch
   extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
   /** Bit set: the row does not count. Undefined: all count. */
@@ -165,6 +168,13 @@ export class SegmentIndex {
       codeBytes,
       readsRecords: this.#index.task === 'qgSearch',
     });
+  }
+
+  /** Microseconds of a query in lists when so many rows count; undefined: it is no index of lists. */
+  probeMicros(passing: number, k: number, params: IndexSearchInput['params']): number | undefined {
+    const { placement, task } = this.#index;
+    if (task !== 'ivfSearch') return undefined;
+    return indexQueryMicros(task, { index: placement, k, params, excluded: NO_BITS, passing });
   }
 
   get #vectorBytes(): number {

@@ -32,6 +32,7 @@ export function describePlan(
     case 'slices':
       return exact;
     case 'rows':
+    case 'sparse rows':
       return { ...exact, plan: 'rows' };
     case 'max-sim':
       if (plan.indexType === undefined) return { ...exact, plan: 'max sim' };

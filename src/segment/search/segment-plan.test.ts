@@ -40,6 +40,7 @@ const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts =>
   metric: 'L2',
   rowCount: 100_000,
   planOf: (passing) => (passing === 100_000 ? 'walk' : 'admitting'),
+  probeMicros: () => undefined,
   ...of,
 });
 const hnsw = indexOf('HNSW');
@@ -64,6 +65,18 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     { index: hnsw, params: { ef: 40 }, isNarrowed: true, passing: 5000 },
     { kind: 'index' },
     { plan: 'admitting', passing: 5000 },
+  ],
+  [
+    'lists that take more time than the rows that count',
+    { index: indexOf('IVF_FLAT', { probeMicros: () => 5000 }), isNarrowed: true, passing: 9000 },
+    { kind: 'rows' },
+    { plan: 'rows', recall: 1 },
+  ],
+  [
+    'lists that take less time',
+    { index: indexOf('IVF_FLAT', { probeMicros: () => 50 }), isNarrowed: true, passing: 9000 },
+    { kind: 'index' },
+    { plan: 'probe' },
   ],
   [
     'lists',
@@ -178,6 +191,8 @@ const sparse: SparseFacts = {
   indexType: undefined,
   indexedRows: 0,
   scannedBytes: 9 << 20,
+  rowBytes: 100,
+  postings: undefined,
 };
 
 test.each<[string, Partial<SparseFacts>, object, object]>([
@@ -189,11 +204,38 @@ test.each<[string, Partial<SparseFacts>, object, object]>([
     { firstScanned: 99_000, rowsPerTask: 1000 },
     { plan: 'lists', indexType: 'SPARSE_WAND', recall: 1 },
   ],
+  [
+    'some of the rows, without an index',
+    { passing: 50_000 },
+    { kind: 'sparse rows', rowsPerTask: 50_000 },
+    { plan: 'rows', passing: 50_000, recall: 1 },
+  ],
+  [
+    'few rows',
+    { passing: 20, indexType: 'SPARSE_WAND', indexedRows: 100_000, scannedBytes: 0 },
+    { kind: 'sparse rows' },
+    {},
+  ],
+  [
+    'rows that take less time than the lists',
+    { passing: 1000, indexType: 'SPARSE_WAND', indexedRows: 100_000, scannedBytes: 0, postings: 40_000 },
+    { kind: 'sparse rows' },
+    {},
+  ],
+  [
+    'lists that take less time than the rows',
+    { passing: 9000, indexType: 'SPARSE_WAND', indexedRows: 100_000, scannedBytes: 0, postings: 40_000 },
+    { kind: 'sparse' },
+    {},
+  ],
+  ['most of the rows, without an index', { passing: 50_001 }, { kind: 'sparse' }, { plan: 'scan' }],
+  ['no row at all', { passing: 0 }, { kind: 'sparse rows' }, { plan: 'rows' }],
 ])('sparse: %s', (_name, more, plan, described) => {
   const facts = { ...sparse, ...more };
   const made = planSegmentSearch(facts);
   expect(made).toMatchObject(plan);
-  expect(describePlan(made, facts, { computed: 0 })).toMatchObject({ computed: 0n, ...described });
+  const computed = made.kind === 'sparse rows' ? BigInt(facts.passing) : 0n;
+  expect(describePlan(made, facts, { computed: 0 })).toMatchObject({ computed, ...described });
 });
 
 const disk: FileFacts = { ...common, store: 'disk', index: hnsw };

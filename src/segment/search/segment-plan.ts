@@ -2,8 +2,9 @@
 // through, and in how many tasks. `segment-search.ts` gathers the facts and does what the plan says; `describe-plan.ts` prints it.
 import { assertNever } from '#base/assert.js';
 import type { ElementType } from '#index/block/element-type.js';
-import { scanMicros } from '#index/block/search-cost.js';
+import { rowsMicros, scanMicros } from '#index/block/search-cost.js';
 import type { WalkPlan } from '#index/block/walk-plan.js';
+import { SPARSE_PAIR_BYTES } from '#model/columns/sparse-vector.js';
 import { levelOfRecall, widthsOfLevel } from '#model/params/auto-level.js';
 import { type LearnedLevels, learnedWidth } from '#model/params/learned-levels.js';
 import type { MetricName } from '#model/schema/metric-type.js';
@@ -33,6 +34,8 @@ export interface IndexFacts {
   /** What levels need in it, where that was learned. */
   readonly levels?: LearnedLevels | undefined;
   planOf(passing: number, width: number): WalkPlan;
+  /** Microseconds of a query in lists when so many rows count; undefined: it is no index of lists. */
+  probeMicros(passing: number, k: number, params: AskedParams): number | undefined;
 }
 
 /** Vectors in memory. */
@@ -62,6 +65,10 @@ export interface SparseFacts extends CommonFacts {
   readonly indexedRows: number;
   /** Bytes of the rows behind them. */
   readonly scannedBytes: number;
+  /** Bytes of a row, on average. */
+  readonly rowBytes: number;
+  /** Entries of the lists that the queries ask for. Undefined: not counted, since no row is left out or so few count that they are scored. */
+  readonly postings: number | undefined;
 }
 
 /** Vectors in a file. */
@@ -106,6 +113,12 @@ export interface SparsePlan {
   readonly rowsPerTask: number;
 }
 
+/** The rows that count are scored one by one, whether there is an index or not. */
+export interface SparseRowsPlan {
+  readonly kind: 'sparse rows';
+  readonly rowsPerTask: number;
+}
+
 export type FilePlan =
   /** Nodes are walked over by codes in memory; their records in the file have the vectors. */
   | { readonly kind: 'disk walk'; readonly width: number; readonly params: AskedParams }
@@ -124,7 +137,7 @@ export interface MaxSimPlan {
   readonly indexType: string | undefined;
 }
 
-export type SegmentPlan = DensePlan | SparsePlan | FilePlan | MaxSimPlan;
+export type SegmentPlan = DensePlan | SparsePlan | SparseRowsPlan | FilePlan | MaxSimPlan;
 
 /** Multiply-adds that are worth a task of their own, a few milliseconds. */
 const TASK_WORK_MIN = 1 << 23;
@@ -150,7 +163,7 @@ const JUMP_BYTES = 4000;
 const SPARSE_SHARE = 32;
 
 export function planSegmentSearch(facts: DenseFacts): DensePlan;
-export function planSegmentSearch(facts: SparseFacts): SparsePlan;
+export function planSegmentSearch(facts: SparseFacts): SparsePlan | SparseRowsPlan;
 export function planSegmentSearch(facts: FileFacts): FilePlan;
 export function planSegmentSearch(facts: SegmentFacts): SegmentPlan {
   switch (facts.store) {
@@ -205,15 +218,18 @@ function ofLevel({ params, kAsked }: DenseFacts, { levels }: IndexFacts): AskedP
 const areSparse = ({ passing, rowCount, vectorBytes }: DenseFacts): boolean =>
   passing * Math.min(SPARSE_SHARE, 1 + JUMP_BYTES / vectorBytes) < rowCount;
 
-/** A graph of which the rows that count would be scored one by one is not asked: the tasks here do that on all threads. */
-const isScoredByRow = (
-  { isNarrowed, passing, k }: DenseFacts,
-  index: IndexFacts,
-  params: AskedParams,
-): boolean =>
-  isNarrowed &&
-  widthNameOf(index.indexType) === 'ef' &&
-  index.planOf(passing, Math.max(Number(params.ef ?? 0), k)) === 'exact';
+/**
+ * A graph of which the rows that count would be scored one by one is not asked: the tasks here do that on all threads. Lists are not where
+ * ranking and probing them costs more.
+ */
+function isScoredByRow(facts: DenseFacts, index: IndexFacts, params: AskedParams): boolean {
+  const { isNarrowed, passing, k, vectorBytes } = facts;
+  if (!isNarrowed) return false;
+  if (widthNameOf(index.indexType) === 'ef')
+    return index.planOf(passing, Math.max(Number(params.ef ?? 0), k)) === 'exact';
+  const probe = index.probeMicros(passing, k, params);
+  return probe !== undefined && rowsMicros(passing, vectorBytes, 1) < probe;
+}
 
 const isShared = ({ isAlone, queryCount, rowCount, vectorBytes }: DenseFacts): boolean =>
   !isAlone &&
@@ -238,11 +254,29 @@ export const rowsPerScanTask = (facts: TaskFacts, rows: number, queryCount: numb
 const tasksOfBytes = (bytes: number, parallelism: number): number =>
   Math.max(1, Math.min(parallelism, Math.floor(bytes / TASK_BYTES_MIN)));
 
-function planSparse(facts: SparseFacts): SparsePlan {
-  const { indexType, indexedRows, rowCount, scannedBytes, queryCount, parallelism } = facts;
+/** Microseconds of a pair of a row that is scored, and of an entry of a list that is merged with others, most of which are passed over. */
+const PAIR_MICROS = 0.007;
+const ENTRY_MICROS = 0.008;
+
+function planSparse(facts: SparseFacts): SparsePlan | SparseRowsPlan {
+  const { indexType, indexedRows, rowCount, passing, scannedBytes, queryCount, parallelism } = facts;
+  if (passing < rowCount && areSparseRowsFaster(facts)) {
+    const tasks = tasksOfBytes(passing * facts.rowBytes * queryCount, parallelism);
+    return { kind: 'sparse rows', rowsPerTask: Math.max(1, Math.ceil(passing / tasks)) };
+  }
   const tasks = tasksOfBytes(scannedBytes * queryCount, parallelism);
   const rowsPerTask = Math.ceil((rowCount - indexedRows) / tasks);
   return { kind: 'sparse', indexType, firstScanned: indexedRows, rowsPerTask };
+}
+
+/** Lists beside a scan of the rows behind them, or the rows that count alone. */
+function areSparseRowsFaster(facts: SparseFacts): boolean {
+  const { passing, rowCount, rowBytes, scannedBytes, queryCount, indexType, postings } = facts;
+  // To list more of them would take more memory than their bits, and skip little.
+  if (passing * FEW_SHARE > rowCount) return false;
+  if (indexType === undefined || postings === undefined) return true;
+  const pairs = (bytes: number): number => (bytes / SPARSE_PAIR_BYTES) * PAIR_MICROS;
+  return pairs(passing * rowBytes) < pairs(scannedBytes) + (postings / queryCount) * ENTRY_MICROS;
 }
 
 /** Measuring a recall takes exact searches, which would read the whole file: a usual width instead, and its recall is unknown. */

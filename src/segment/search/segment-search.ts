@@ -4,6 +4,7 @@ import { assertNever } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { FLAT_K_MAX } from '#index/flat/flat-search.js';
 import { sparseQueryCount } from '#index/sparse/sparse-query.js';
+import { sparsePostings } from '#index/sparse/sparse-search.js';
 import type { ExcludedRows } from '#segment/fields/excluded-rows.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import { emptyHits, type SegmentHits, type SegmentSearch } from '#segment/fields/segment-hits.js';
@@ -36,6 +37,8 @@ import { runSparse } from './sparse-segment-search.js';
 
 const NO_HOOKS: SearchHooks = {};
 const NO_PARAMS = {};
+/** So many bytes of sparse rows are looked through faster than the lists of a query are measured. */
+const FEW_SPARSE_BYTES = 32 << 10;
 
 /** What one search of one segment is made of. */
 interface Asked {
@@ -216,12 +219,18 @@ async function searchSparse(asked: Asked, vectors: SparseVectors): Promise<Segme
   if (k === 0 || queryCount === 0) return emptyHits(queryCount, k);
   const { index } = vectors;
   const indexedRows = index?.placement.rowCount ?? 0;
+  const rowBytes = (vectors.offsetOf(rowCount) - vectors.offsetOf(0)) / rowCount;
   const plan = planSegmentSearch({
     ...common,
     store: 'sparse',
     indexType: index?.placement.indexType,
     indexedRows,
     scannedBytes: vectors.offsetOf(rowCount) - vectors.offsetOf(indexedRows),
+    rowBytes,
+    postings:
+      index && excluded.bits && excluded.passing * rowBytes > FEW_SPARSE_BYTES
+        ? sparsePostings(index.region.memory, index.placement, queries)
+        : undefined,
   });
   const running = runSparse(plan, {
     workers: data.workers,
@@ -231,7 +240,7 @@ async function searchSparse(asked: Asked, vectors: SparseVectors): Promise<Segme
     queryCount,
     k,
     rowCount,
-    excluded: excluded.bits,
+    excluded,
     signal,
   });
   return reportedWhenDone(asked, plan, common, running);
