@@ -199,7 +199,9 @@ const typed = {
   },
   async open(set, folder) {
     const { open } = await dist('server/open.js');
-    const database = await open(folder, { logLevel: 'error', listen: false });
+    return typed.over(await open(folder, { logLevel: 'error', listen: false }), set);
+  },
+  async over(database, set) {
     const rows = database.client().collection(await declarationOf(set));
     const ask = async (query, limit, width, where) =>
       Array.from(

@@ -10,6 +10,8 @@ import { SCRATCH_THREADS_MAX } from '#index/block/region-layout.js';
 import { workerTasks } from '#index/worker-tasks.js';
 import { allocateMemory } from '#platform/wasm-memory.js';
 import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
+import { DroppedMemory } from './dropped-memory.js';
+import { nodeTimers } from './node-time.js';
 import { scriptUrl } from './script-url.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
 
@@ -55,6 +57,7 @@ export class NodeWorkers implements Workers {
   readonly #queue: Job[] = [];
   /** Jobs, waiting or running, per live region; a released region is forgotten after its last one. */
   readonly #regions = new Map<number, { users: number; released: boolean }>();
+  readonly #dropped = new DroppedMemory(nodeTimers);
   #nextRegion = 1;
   #nextJob = 1;
   #closed = false;
@@ -79,6 +82,7 @@ export class NodeWorkers implements Workers {
     const state = this.#regions.get(region.id);
     if (state === undefined) return;
     state.released = true;
+    this.#dropped.note(region.memory.buffer.byteLength);
     this.#forget(region.id);
   }
 
