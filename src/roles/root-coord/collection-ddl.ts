@@ -20,6 +20,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { checkAnalyzers } from '#text/field-analyzers.js';
 import { CreateBatches } from './create-batches.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION } from './ddl-parts.js';
+import { physicalOf } from './definition-catalog.js';
 import type { PartitionDdl } from './partition-ddl.js';
 
 const SHARDS_MAX = 16;
@@ -125,16 +126,15 @@ export class CollectionDdl {
 
   /** The physical channels with the fewest shards so far. */
   #chooseChannels(collectionId: bigint, shards: number): string[] {
-    const used = new Map<string, number>();
-    for (let index = 0; index < Math.max(this.#parts.physicalChannelCount, shards); index++)
-      used.set(`by-dev-rootcoord-dml_${index}`, 0);
     const { catalog } = this.#parts;
-    const coming = [...this.#coming].filter(({ id }) => catalog.byId(id) === undefined);
-    for (const record of [...catalog.collections(), ...coming]) {
-      for (const vchannel of record.vchannels) {
-        const physical = vchannel.slice(0, vchannel.lastIndexOf('_'));
-        used.set(physical, (used.get(physical) ?? 0) + 1);
-      }
+    const used = new Map<string, number>();
+    for (let index = 0; index < Math.max(this.#parts.physicalChannelCount, shards); index++) {
+      used.set(`by-dev-rootcoord-dml_${index}`, 0);
+    }
+    for (const [physical, count] of catalog.shards) used.set(physical, count);
+    for (const { id, vchannels } of this.#coming) {
+      if (catalog.byId(id) !== undefined) continue;
+      for (const physical of vchannels.map(physicalOf)) used.set(physical, (used.get(physical) ?? 0) + 1);
     }
     const emptiest = [...used].sort((a, b) => a[1] - b[1]).slice(0, shards);
     return emptiest.map(([physical], index) => `${physical}_${collectionId}v${index}`);

@@ -17,6 +17,7 @@ export const DEFAULT_DATABASE = 'default';
 interface CollectionKeys {
   readonly name: string;
   readonly aliases: readonly string[];
+  readonly vchannels: readonly string[];
 }
 
 export class DefinitionCatalog {
@@ -26,7 +27,9 @@ export class DefinitionCatalog {
   readonly #collections: HeldRecords<bigint, Collection>;
   readonly #byName = new Map<string, bigint>();
   readonly #byAlias = new Map<string, bigint>();
-  /** Under which keys of the two maps above a collection is found. */
+  /** Shards by physical channel, of collections in any state. */
+  readonly #shards = new Map<string, number>();
+  /** Under which keys of the maps above a collection is found. */
   readonly #keys = new Map<bigint, CollectionKeys>();
   readonly #databases: HeldRecords<bigint, DatabaseRecord>;
 
@@ -64,7 +67,22 @@ export class DefinitionCatalog {
     if (record.state !== 'dropping' || !this.#byName.has(key)) this.#byName.set(key, record.id);
     const aliases = isCreated(record) ? record.aliases.map((alias) => nameKey(record.database, alias)) : [];
     for (const alias of aliases) this.#byAlias.set(alias, record.id);
-    this.#keys.set(record.id, { name: key, aliases });
+    this.#countShards(record.vchannels, 1);
+    this.#keys.set(record.id, { name: key, aliases, vchannels: record.vchannels });
+  }
+
+  #countShards(vchannels: readonly string[], by: 1 | -1): void {
+    for (const vchannel of vchannels) {
+      const physical = physicalOf(vchannel);
+      const count = (this.#shards.get(physical) ?? 0) + by;
+      if (count === 0) this.#shards.delete(physical);
+      else this.#shards.set(physical, count);
+    }
+  }
+
+  /** How many shards lie in each physical channel that has one. */
+  get shards(): ReadonlyMap<string, number> {
+    return this.#shards;
   }
 
   #forgetKeys(id: bigint): void {
@@ -72,6 +90,7 @@ export class DefinitionCatalog {
     if (keys === undefined) return;
     if (this.#byName.get(keys.name) === id) this.#byName.delete(keys.name);
     for (const alias of keys.aliases) if (this.#byAlias.get(alias) === id) this.#byAlias.delete(alias);
+    this.#countShards(keys.vchannels, -1);
     this.#keys.delete(id);
   }
 
@@ -173,6 +192,9 @@ function nameMove(before: Collection | undefined, after: Collection): readonly N
   const to = nameOf(after);
   return from.database === to.database && from.collection === to.collection ? [] : [{ from, to }];
 }
+
+/** The physical channel of a shard. */
+export const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));
 
 const nameOf = ({ database, schema }: Collection) => ({ database, collection: schema?.name ?? '' });
 

@@ -106,7 +106,7 @@ export class ResourceGroups {
           `resource group already exist, but create with different config[rg=${name}]; use UpdateResourceGroups`,
         );
       }
-      if (this.#groups().length >= RESOURCE_GROUPS_MAX)
+      if (this.#count() >= RESOURCE_GROUPS_MAX)
         throw new ElanusError(
           'resource_group_limit',
           `resource group num reach limit ${RESOURCE_GROUPS_MAX}[rg=${name}]; drop one first`,
@@ -192,6 +192,11 @@ export class ResourceGroups {
     };
   }
 
+  #count(): number {
+    const { records } = this.#records;
+    return records.size + (records.has(DEFAULT_RESOURCE_GROUP) ? 0 : 1);
+  }
+
   #groups(): readonly ResourceGroup[] {
     const kept = [...this.#records.records.values()].map(groupOf);
     const groups = kept.some(({ name }) => name === DEFAULT_RESOURCE_GROUP) ? kept : [defaultGroup, ...kept];
@@ -250,11 +255,17 @@ export class ResourceGroups {
   }
 }
 
-const groupOf = ({ name, config, created }: ResourceGroupRecord): ResourceGroup => ({
-  name,
-  config: ResourceGroupConfig.fromPartial(config ?? {}),
-  created,
-});
+/** One for each record: there are up to a thousand, and all of them are looked at whenever nodes are placed. */
+const groups = new WeakMap<ResourceGroupRecord, ResourceGroup>();
+
+function groupOf(record: ResourceGroupRecord): ResourceGroup {
+  const known = groups.get(record);
+  if (known !== undefined) return known;
+  const { name, config, created } = record;
+  const group = { name, config: ResourceGroupConfig.fromPartial(config ?? {}), created };
+  groups.set(record, group);
+  return group;
+}
 
 /** The default group has room for all: only what it requests changes, and never below nothing. */
 function moved(group: ResourceGroup, by: number): ResourceGroup {
