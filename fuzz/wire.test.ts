@@ -122,9 +122,13 @@ async function bombard(
         if ('error' in reply) {
           // Answers without a status can only fail as gRPC errors; UNKNOWN and a deadline would be ours.
           if (
-            ![status.INTERNAL, status.UNIMPLEMENTED, status.UNAVAILABLE, status.INVALID_ARGUMENT].includes(
-              reply.error.code,
-            )
+            ![
+              status.INTERNAL,
+              status.UNIMPLEMENTED,
+              status.UNAVAILABLE,
+              status.INVALID_ARGUMENT,
+              status.FAILED_PRECONDITION,
+            ].includes(reply.error.code)
           )
             surprises.push(`${method.name} ${hex}: gRPC ${reply.error.code} ${reply.error.details}`);
           continue;

@@ -12,6 +12,26 @@ export const DECODE_UNITS_MAX = 16 * 2 ** 20;
 /** Largest number of units of a message inside a request that honest clients keep small: a schema, the vectors of a search. */
 export const INNER_UNITS_MAX = 2 ** 20;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Text that UTF-8 cannot hold would be another text when it is read back. */
+export const notUtf8 = (): ElanusError =>
+  new ElanusError(
+    'invalid_parameter',
+    'a text of the request is not valid UTF-8; send whole characters: half of a surrogate pair is none: invalid parameter',
+  );
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw notUtf8();
+  }
+}
+
+/** For what clients send: a text is UTF-8, or the message is refused, as protobuf has it. */
+export const strictReader = (bytes: Uint8Array): BinaryReader => new BinaryReader(bytes, textOf);
+
 class TooMuch extends Error {}
 const readUint32 = new BinaryReader(new Uint8Array(0)).uint32;
 
@@ -21,7 +41,7 @@ class CountingReader extends BinaryReader {
   #depth = 0;
 
   constructor(bytes: Uint8Array, unitsMax: number) {
-    super(bytes);
+    super(bytes, textOf);
     this.left = unitsMax;
     this.uint32 = countedUint32;
   }

@@ -1,7 +1,13 @@
 // What all requests that are worked on at the moment hold decoded, together. Each message has its own bound (model/bounded-decode.ts); many
 // large ones at once have this one.
 import { ElanusError } from '#base/errors.js';
-import { DECODE_UNITS_MAX, type Decoder, decodeBounded, unitsAtMost } from '#model/bounded-decode.js';
+import {
+  DECODE_UNITS_MAX,
+  type Decoder,
+  decodeBounded,
+  strictReader,
+  unitsAtMost,
+} from '#model/bounded-decode.js';
 
 /** Two of the largest messages. */
 const HELD_UNITS_MAX = 2 * DECODE_UNITS_MAX;
@@ -25,13 +31,14 @@ export class DecodeAccount {
    * @throws ElanusError invalid_parameter for a message above its own bound, memory_insufficient above that of all
    */
   decode<T>(type: Decoder<T>, bytes: Uint8Array): { readonly message: T; readonly release: () => void } {
-    if (bytes.length <= SMALL_BYTES) return { message: type.decode(bytes), release: nothing };
+    if (bytes.length <= SMALL_BYTES) return { message: type.decode(strictReader(bytes)), release: nothing };
     // As much as is left: a message that takes more is not decoded to its end.
     const left = this.#unitsMax - this.#units;
     // While there is room for all that the bytes could hold, that is what counts: reading with a count costs more. Of what is kept for one
     // largest message nothing is taken that way.
     const most = unitsAtMost(bytes.length);
-    if (most <= left - DECODE_UNITS_MAX) return this.#counted({ message: type.decode(bytes), units: most });
+    if (most <= left - DECODE_UNITS_MAX)
+      return this.#counted({ message: type.decode(strictReader(bytes)), units: most });
     if (left < DECODE_UNITS_MAX) return this.#decodeWithin(type, bytes, Math.max(left, SMALL_UNITS));
     return this.#counted(decodeBounded(type, bytes, DECODE_UNITS_MAX));
   }

@@ -154,9 +154,13 @@ function bigintOf(place: Place, value: unknown): bigint {
 }
 
 function textsOf(name: string, values: readonly unknown[]): string[] {
-  return values.map((value, row) =>
-    typeof value === 'string' ? value : wrong({ name, row }, value, 'a text'),
-  );
+  return values.map((value, row) => {
+    if (typeof value !== 'string') return wrong({ name, row }, value, 'a text');
+    if (value.isWellFormed()) return value;
+    throw ClientError.ofInput(
+      `field "${name}", row ${row}: the text has half of a surrogate pair, which UTF-8 cannot hold`,
+    );
+  });
 }
 
 function integersOf(name: string, values: readonly unknown[]): readonly number[] {

@@ -1,8 +1,10 @@
 // A message that belongs to one side. What comes in must not change while it is worked on, whatever its sender does with its arrays, and
 // what goes out must not show memory of the engine: so bytes are copied once, on the way in and on the way out, and texts and numbers are
 // made what they would be on the wire.
+
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { SharedMemory } from '#base/shared-memory.js';
+import { notUtf8 } from '#model/bounded-decode.js';
 import { codec, whole } from '#rpc/service.js';
 
 /** About what a field takes on the wire beside its value. */
@@ -149,8 +151,11 @@ function copying(isMoved: boolean, memory: RequestMemory | undefined): Copies {
   return memory === undefined ? newCopies : { field: (bytes) => memory.copyOf(bytes), item: newCopy };
 }
 
-/** The wire is UTF-8, where half of a pair becomes U+FFFD: a text must not be one thing in memory and another in files. */
-const wellFormed = (text: string): string => (text.isWellFormed() ? text : text.toWellFormed());
+/** The wire is UTF-8, which has no half of a pair: a text must not be one thing in memory and another in files. */
+function wellFormed(text: string): string {
+  if (!text.isWellFormed()) throw notUtf8();
+  return text;
+}
 
 function bytesOfInt64(value: bigint): number {
   if (value < INT64_MIN || value > UINT64_MAX) throw new RangeError(`${value} has more than 64 bits`);
