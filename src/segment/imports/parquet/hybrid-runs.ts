@@ -4,6 +4,19 @@
 /** Bits that hold the levels up to the highest. */
 export const levelBits = (highest: number): number => 32 - Math.clz32(highest);
 
+/** Whether so many values are one run of `value`: mostly so of levels where nothing is null. */
+export function isOneRun(bytes: Uint8Array, count: number, value: number): boolean {
+  let header = 0;
+  let scale = 1;
+  let at = 0;
+  for (let byte = 128; byte >= 128; scale *= 128) {
+    if (at >= bytes.length || scale > 2 ** 42) return false;
+    byte = bytes[at++] as number;
+    header += (byte & 127) * scale;
+  }
+  return header % 2 === 0 && header / 2 >= count && bytes[at] === value;
+}
+
 /** Fills `out`. @throws Error when the runs end before it is full */
 export function decodeHybrid(bytes: Uint8Array, bits: number, out: Uint8Array | Uint32Array): void {
   if (bits < 0 || bits > 32) throw new Error(`values of ${bits} bits`);

@@ -1,10 +1,10 @@
 // The pages of one column chunk of a Parquet file that another tool wrote, one after the other: their levels, and their values unpacked.
 // Nothing larger than a page is in memory. What a page claims is bounded by what it has, and by limits of its own.
 import { parquetHeader } from 'hyparquet/src/column.js';
-import { snappyUncompress } from 'hyparquet/src/snappy.js';
 import type { BlockCodec, Decompression, ReadFile } from '#platform/files.js';
 import { readWhole } from '#segment/imports/open-file.js';
-import { decodeHybrid, levelBits } from './hybrid-runs.js';
+import { decodeHybrid, isOneRun, levelBits } from './hybrid-runs.js';
+import { unpackSnappy } from './snappy-block.js';
 
 export interface Chunk {
   readonly begin: number;
@@ -52,6 +52,8 @@ export interface PageSourceParts {
   /** Bytes that are read at a time. */
   readonly windowBytes: number;
   readonly decompression: Decompression | undefined;
+  /** Whether a page is used up before the next one is asked for: its memory is used again then. */
+  readonly reusesMemory: boolean;
   readonly onRead: (bytes: number) => void;
 }
 
@@ -60,6 +62,11 @@ export class PageSource {
   #window: Uint8Array = new Uint8Array(0);
   #windowBegin: number;
   #at: number;
+  #unpackedBytes = new Uint8Array(0);
+  #levels: readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] = [
+    new Uint8Array(0),
+    new Uint8Array(0),
+  ];
   dictionary: DictionaryPage | undefined;
 
   constructor(parts: PageSourceParts) {
@@ -130,13 +137,11 @@ export class PageSource {
       if (highest === 0) return undefined;
       const length = view.getUint32(at, true);
       if (at + 4 + length > bytes.length) throw new Error('levels end after their page');
-      const decoded = new Uint8Array(entries);
-      decodeHybrid(bytes.subarray(at + 4, at + 4 + length), levelBits(highest), decoded);
       at += 4 + length;
-      return decoded;
+      return bytes.subarray(at - length, at);
     };
-    const repetition = levels(maxRepetition);
-    const definition = levels(maxDefinition);
+    const repetition = this.#decoded(0, levels(maxRepetition), maxRepetition, entries);
+    const definition = this.#decoded(1, levels(maxDefinition), maxDefinition, entries);
     return this.#page({
       entries,
       repetition,
@@ -153,34 +158,53 @@ export class PageSource {
     const entries = count(about.num_values, PAGE_VALUES_MAX);
     const repetitionBytes = count(about.repetition_levels_byte_length, packed.length);
     const levelBytes = repetitionBytes + count(about.definition_levels_byte_length, packed.length);
-    const levels = (begin: number, end: number, highest: number): Uint8Array | undefined => {
-      if (highest === 0) return undefined;
-      const decoded = new Uint8Array(entries);
-      decodeHybrid(packed.subarray(begin, end), levelBits(highest), decoded);
-      return decoded;
-    };
+    const repetition = packed.subarray(0, repetitionBytes);
+    const definition = packed.subarray(repetitionBytes, levelBytes);
     const values = packed.subarray(levelBytes);
     const plain = count(header.uncompressed_page_size, PAGE_BYTES_MAX) - levelBytes;
     const isPacked = about.is_compressed !== false;
     return this.#page({
       entries,
-      repetition: levels(0, repetitionBytes, maxRepetition),
-      definition: levels(repetitionBytes, levelBytes, maxDefinition),
+      repetition: this.#decoded(0, repetition, maxRepetition, entries),
+      definition: this.#decoded(1, definition, maxDefinition, entries),
       encoding: about.encoding,
       bytes: isPacked ? this.#unpacked(values, count(plain, PAGE_BYTES_MAX)) : values,
     });
   }
 
+  /** Levels of a page; undefined where all definition levels are the highest, or there is but one level. */
+  #decoded(
+    kind: 0 | 1,
+    bytes: Uint8Array | undefined,
+    highest: number,
+    entries: number,
+  ): Uint8Array | undefined {
+    if (bytes === undefined || highest === 0) return undefined;
+    if (kind === 1 && isOneRun(bytes, entries, highest)) return undefined;
+    const decoded = this.#memory(this.#levels[kind], entries);
+    if (kind === 0) this.#levels = [decoded, this.#levels[1]];
+    else this.#levels = [this.#levels[0], decoded];
+    const levels = decoded.subarray(0, entries);
+    decodeHybrid(bytes, levelBits(highest), levels);
+    // Other levels than these do not fit into their bits.
+    if (highest === 2 ** levelBits(highest) - 1) return levels;
+    for (let at = 0; at < entries; at++)
+      if ((levels[at] as number) > highest)
+        throw new Error(`level ${levels[at]}, expected at most ${highest}`);
+    return levels;
+  }
+
+  /** At least so many bytes: those of the page before where they may be used again. */
+  #memory(before: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
+    return this.#parts.reusesMemory && before.length >= bytes ? before : new Uint8Array(bytes);
+  }
+
   #page(page: Omit<DataPage, 'values'>): DataPage {
-    const { maxDefinition, maxRepetition } = this.#parts.chunk;
-    for (const level of page.repetition ?? [])
-      if (level > maxRepetition) throw new Error(`repetition level ${level}`);
-    if (page.definition === undefined) return { ...page, values: page.entries };
+    const { maxDefinition } = this.#parts.chunk;
+    const { definition, entries } = page;
+    if (definition === undefined) return { ...page, values: entries };
     let values = 0;
-    for (const level of page.definition) {
-      if (level === maxDefinition) values++;
-      else if (level > maxDefinition) throw new Error(`definition level ${level}`);
-    }
+    for (let at = 0; at < entries; at++) if (definition[at] === maxDefinition) values++;
     return { ...page, values };
   }
 
@@ -193,8 +217,9 @@ export class PageSource {
     if (chunk.codec === 'SNAPPY') {
       // An element of three bytes stands for at most 64.
       if (bytes > packed.length * 64) throw new Error(`a page claims ${bytes} bytes from ${packed.length}`);
-      const output = new Uint8Array(bytes);
-      snappyUncompress(packed, output);
+      this.#unpackedBytes = this.#memory(this.#unpackedBytes, bytes);
+      const output = this.#unpackedBytes.subarray(0, bytes);
+      unpackSnappy(packed, output);
       return output;
     }
     const codec = blockCodecs.get(chunk.codec);

@@ -103,7 +103,10 @@ function columnRows(open: OpenParquet, group: RowGroup): ColumnRows[] {
     const keepsBytes = target.field !== undefined && isDenseVector(target.field.dataType);
     const leafs = leafPaths([tree], column).map((path) => {
       const chunk = chunkOf(group, at++, path);
-      const source = sourceOf(open, chunk, leafCount);
+      const source = sourceOf(open, chunk, {
+        leafCount,
+        reusesMemory: !keepsBytes || chunk.maxRepetition > 0,
+      });
       return { path, values: new LeafValues(path, keepsBytes), chunk, source };
     });
     const [leaf, ...others] = leafs;
@@ -155,7 +158,11 @@ function chunkOf({ columns, num_rows }: RowGroup, at: number, path: readonly Sch
   };
 }
 
-function sourceOf({ key, file, reading }: OpenParquet, chunk: Chunk, leafCount: number): PageSource {
+function sourceOf(
+  { key, file, reading }: OpenParquet,
+  chunk: Chunk,
+  { leafCount, reusesMemory }: { readonly leafCount: number; readonly reusesMemory: boolean },
+): PageSource {
   if (chunk.end > file.size) throw new Error('a column ends after the file');
   const { min, max } = COLUMN_WINDOW_BYTES;
   const windowBytes = Math.max(min, Math.min(max, Math.floor(WINDOW_BYTES / leafCount)));
@@ -166,6 +173,7 @@ function sourceOf({ key, file, reading }: OpenParquet, chunk: Chunk, leafCount: 
     chunk,
     windowBytes,
     decompression,
+    reusesMemory,
     onRead: (bytes) => {
       reading.count.bytes += bytes;
     },

@@ -34,6 +34,8 @@ export class VectorRows {
   /** Numbers of a vector that goes on in the next page. */
   #rest: NumberArray | undefined;
   #piece: Piece | undefined;
+  /** What of the page follows the vector that began in the one before. */
+  #following: Piece | undefined;
   #taken = 0;
   #takenVectors = 0;
 
@@ -78,39 +80,70 @@ export class VectorRows {
 
   async #nextPiece(row: number): Promise<void> {
     const { source, values, field, type } = this.#of;
-    this.#piece = undefined;
+    this.#piece = this.#following;
+    this.#following = undefined;
+    this.#taken = 0;
+    this.#takenVectors = 0;
+    if (this.#piece !== undefined) return;
     const page = await source.next();
     if (page === undefined) {
       if (this.#rest !== undefined) throw this.#wrongLength(row, this.#rest.length);
       return;
     }
-    const numbers = joined(this.#rest, numbersOf(values.of(source, page)));
-    const carried = this.#rest?.length ?? 0;
+    const found = numbersOf(values.of(source, page));
+    const rest = this.#rest;
     this.#rest = undefined;
-    const shape =
-      page.values === page.entries ? this.#whole(page, carried, row) : this.#withNulls(page, carried, row);
-    const whole = shape.vectors * this.#length;
-    if (whole < numbers.length) this.#rest = numbers.slice(whole);
-    const bytes = atRow(this.#of.key, row, () => vectorBytes(field, numbers.subarray(0, whole), type));
-    this.#piece = { bytes, rows: shape.rows, valid: shape.valid };
-    this.#taken = 0;
-    this.#takenVectors = 0;
+    const carried = rest?.length ?? 0;
+    const bytesOf = (numbers: NumberArray, begin: number, end: number): Uint8Array =>
+      atRow(this.#of.key, row, () => vectorBytes(field, numbers.subarray(begin, end), type));
+    if (page.values < page.entries) {
+      const { rows, vectors, valid } = this.#withNulls(page, carried, row);
+      const numbers = joined(rest, found);
+      const whole = vectors * this.#length;
+      if (whole < numbers.length) this.#rest = numbers.slice(whole);
+      this.#piece = { bytes: bytesOf(numbers, 0, whole), rows, valid };
+      return;
+    }
+    const rows = this.#whole(page, carried, row);
+    // Only the vector that began in the page before is put together; the others stay where they are.
+    const head = carried === 0 ? 0 : Math.min(found.length, this.#length - carried);
+    const whole = head + (rows - (carried === 0 ? 0 : 1)) * this.#length;
+    const first = carried === 0 ? undefined : joined(rest, found.subarray(0, head));
+    if (rows === 0) {
+      this.#rest = first ?? found.slice();
+      this.#piece = { bytes: new Uint8Array(0), rows: 0, valid: undefined };
+      return;
+    }
+    if (whole < found.length) this.#rest = found.slice(whole);
+    const others = {
+      bytes: bytesOf(found, head, whole),
+      rows: rows - (first === undefined ? 0 : 1),
+      valid: undefined,
+    };
+    if (first === undefined) this.#piece = others;
+    else {
+      this.#piece = { bytes: bytesOf(first, 0, first.length), rows: 1, valid: undefined };
+      this.#following = others;
+    }
   }
 
-  /** A page in which every entry is a number. */
-  #whole({ repetition, entries }: DataPage, carried: number, row: number) {
+  /** A page in which every entry is a number. @returns the vectors that end in it */
+  #whole({ repetition, entries }: DataPage, carried: number, row: number): number {
     const length = this.#length;
-    let left = carried === 0 ? 0 : length - carried;
     if (repetition === undefined) throw new Error('a list has no levels');
-    for (let at = 0; at < entries; at++) {
-      const begins = repetition[at] === 0;
+    // Where the next list has to begin, and where it does: looked for at once, not value by value.
+    let wanted = carried === 0 ? 0 : length - carried;
+    for (let next = repetition.indexOf(0); ; next = repetition.indexOf(0, next + 1)) {
+      const found = next < 0 ? entries : next;
       // A list that goes on is the one before; one that begins too early cuts the one that is open.
-      if (begins !== (left === 0))
-        throw this.#wrongLength(row + Math.floor((at + carried) / length) - (left === 0 ? 1 : 0));
-      left = (left === 0 ? length : left) - 1;
+      if (found < entries ? found !== wanted : wanted < entries)
+        throw this.#wrongLength(
+          row + Math.floor((Math.min(found, wanted) + carried) / length) - (found > wanted ? 1 : 0),
+        );
+      if (next < 0) break;
+      wanted += length;
     }
-    const rows = Math.floor((carried + entries) / length);
-    return { rows, vectors: rows, valid: undefined };
+    return Math.floor((carried + entries) / length);
   }
 
   #withNulls({ repetition, definition, entries }: DataPage, carried: number, row: number) {
