@@ -16,10 +16,13 @@ import { type RunningNode, startNode } from '#server/node.js';
 import { faultyPlatform, SkewedClock, Troubles, troubleDisk } from './faulty-platform.js';
 import type { Trace } from './trace.js';
 
-export const hosts = ['coord', 'stream', 'query', 'front'] as const;
+export const hosts = ['coord', 'spare', 'stream', 'query', 'front'] as const;
 export type Host = (typeof hosts)[number];
+/** Two processes run them, and one of the two is active. */
+const coordinators: readonly RoleName[] = ['root-coord', 'data-coord', 'query-coord'];
 const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
-  coord: ['root-coord', 'data-coord', 'query-coord'],
+  coord: coordinators,
+  spare: coordinators,
   stream: ['streaming-node'],
   query: ['query-node', 'data-node'],
   front: ['proxy'],
@@ -27,6 +30,8 @@ const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
 
 const INTERNAL_PORT = 7000;
 const PUBLIC_PORT = 19530;
+/** Where the two coordinators listen. */
+export const coordinatorAddresses = [`coord:${INTERNAL_PORT}`, `spare:${INTERNAL_PORT}`] as const;
 export const PUBLIC_ADDRESS = `front:${PUBLIC_PORT}`;
 /** A supervisor waits this long before it starts a process again that failed to start. */
 const RESTART_MS = 500;
@@ -37,7 +42,9 @@ export type Sabotage = (platform: Platform, host: Host) => Platform;
 function configOf(host: Host): Config {
   const peers: Partial<Record<RoleName, string>> = {};
   for (const other of hosts)
-    if (other !== host) for (const role of processRoles[other]) peers[role] = `${other}:${INTERNAL_PORT}`;
+    if (other !== host)
+      for (const role of processRoles[other])
+        if (!coordinators.includes(role)) peers[role] = `${other}:${INTERNAL_PORT}`;
   return {
     ...defaultConfig,
     roles: roleNames.filter((role) => processRoles[host].includes(role)),
@@ -46,6 +53,8 @@ function configOf(host: Host): Config {
     internalHost: host,
     internalPort: INTERNAL_PORT,
     peers,
+    // Coordinators are found by their sessions, everyone else by its address.
+    sessions: { ttlMs: 2400, exclusiveRoles: coordinators },
     // Small and quick, so that a short run seals, rolls and cuts many times.
     physicalChannelCount: 2,
     segmentBytesMax: 1500,
@@ -114,7 +123,10 @@ export class SimProcess {
       this.#platform = platform;
       this.#trace.add(this.host, 'starts');
       try {
-        const node = await startNode(this.#sabotage(this.#shown(platform), this.host), configOf(this.host));
+        const shown = this.#sabotage(this.#shown(platform), this.host);
+        // As the program does: at once, and a supervisor starts it again.
+        const onLost = (): void => this.#endLost(life, platform);
+        const node = await startNode(shown, configOf(this.host), { onLost });
         if (life !== this.#life) return;
         this.#node = node;
         this.#trace.add(this.host, 'is-up');
@@ -126,6 +138,18 @@ export class SimProcess {
         await this.#cluster.world.timers.sleep(RESTART_MS);
       }
     }
+  }
+
+  #endLost(life: number, platform: MemoryPlatform): void {
+    this.#trace.add(this.host, 'lost-its-session');
+    if (life !== this.#life) {
+      platform.vanish();
+      return;
+    }
+    this.#life++;
+    this.#node = undefined;
+    platform.crash();
+    this.#cluster.world.schedule(RESTART_MS, () => this.start());
   }
 
   /** As the product sees it: with its troubles, and a log that goes into the trace. */

@@ -65,7 +65,7 @@ function withoutDeletes(platform: Platform, bytes: Uint8Array): Uint8Array {
 export function forgetfulMetaStore(): Sabotage {
   let undo: readonly MetaOperation[] = [];
   return (platform, host) => {
-    if (host !== 'coord') return platform;
+    if (host !== 'coord' && host !== 'spare') return platform;
     const store = platform.metaStore;
     // The process starts: what the one before it wrote last is gone.
     const forgotten = store.transact([], undo);
@@ -81,7 +81,9 @@ export function forgetfulMetaStore(): Sabotage {
             operations.flatMap((operation) => ('key' in operation ? [restoreOf(store, operation.key)] : [])),
           );
           const isDone = await store.transact(compares, operations);
-          if (isDone) undo = before;
+          // Sessions are written all the time: what they say is no record of the catalog.
+          if (isDone && operations.some((one) => 'key' in one && !one.key.startsWith('session/')))
+            undo = before;
           return isDone;
         },
         watch: (prefix, onEvent) => store.watch(prefix, onEvent),

@@ -3,6 +3,7 @@
 // need no piece of code, are in planted.ts. `npm run sim -- --planted` tries them all.
 
 import { compactionPlants } from './compaction-plants.js';
+import { coordinatorPlants } from './coordinator-plants.js';
 import { type Edit, edit, type Plant, plant } from './plant.js';
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
@@ -329,6 +330,7 @@ export const plants = {
     ),
   ),
   ...compactionPlants,
+  ...coordinatorPlants,
 } as const satisfies Record<string, Plant>;
 export type PlantName = keyof typeof plants;
 export const plantNames = Object.keys(plants) as readonly PlantName[];

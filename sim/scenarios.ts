@@ -35,6 +35,7 @@ const HOUR_MS = 3_600_000;
 const CALL_MS_MAX = 8000;
 /** What was sent before may take effect for so long. */
 const DRAIN_MS = 15_000;
+const coordinatorHosts = ['coord', 'spare'] as const;
 const QUIET = { delayMinMs: 0.05, delayMaxMs: 0.5 };
 
 export class Scenarios {
@@ -68,6 +69,12 @@ export class Scenarios {
       processes[host].start();
       for (const other of hosts) if (other !== host) cluster.network.setLink(host, other, QUIET);
     }
+  }
+
+  /** The active one of the two. */
+  #coordinator(): Host {
+    const { processes } = this.#parts;
+    return coordinatorHosts.find((host) => processes[host].isUp) ?? 'coord';
   }
 
   #pause(mostMs: number): Promise<void> {
@@ -126,11 +133,11 @@ export class Scenarios {
     /** Writes that their owner had begun when it was replaced. */
     'late-append': async ({ model }, untilReady) => {
       const { workload, processes, cluster, timers } = this.#parts;
-      cluster.network.setLink('stream', 'coord', { delayMaxMs: 4000 });
+      for (const host of coordinatorHosts) cluster.network.setLink('stream', host, { delayMaxMs: 4000 });
       const writing = [0, 1, 2].map((client) => workload.insert(model, client));
       await timers.sleep(20);
       processes.stream.haunt();
-      cluster.network.setLink('stream', 'coord', QUIET);
+      for (const host of coordinatorHosts) cluster.network.setLink('stream', host, QUIET);
       await Promise.all(writing);
       processes.stream.exorcise();
       await untilReady(() => workload.insert(model, 0));
@@ -142,13 +149,43 @@ export class Scenarios {
       const { model } = collection;
       for (let writes = 0; writes < 3; writes++) await untilReady(() => workload.insert(model, writes));
       for (const host of hosts) processes[host].clock.step(-HOUR_MS);
-      if (nextFloat(this.#parts.random) < 0.7) this.#restart('coord');
+      if (nextFloat(this.#parts.random) < 0.7) this.#restart(this.#coordinator());
       await untilReady(() => workload.insert(model, 0));
       for (const client of [0, 1, 2]) {
         await workload.upsert(model, client);
         await workload.delete(model, client);
       }
       await untilReady(() => workload.search(collection, undefined, [], [], true));
+    },
+    /** The active coordinator does not reach the store for longer than its session lives, goes on all the same, and finds its place taken. */
+    'stale-coordinator': async ({ model }, untilReady) => {
+      const { workload, processes, timers, trace } = this.#parts;
+      const active = this.#coordinator();
+      trace.add(active, 'loses-the-store');
+      processes[active].troubles.meta = { refused: 1, lost: 0, delayMs: 0 };
+      const writing = [0, 1, 2].map((client) => workload.insert(model, client));
+      await timers.sleep(4000 + nextFloat(this.#parts.random) * 2000);
+      for (let writes = 0; writes < 3; writes++) await untilReady(() => workload.insert(model, writes));
+      const flushing = workload.flush(model);
+      // It is back, with what it knew then.
+      processes[active].troubles.heal();
+      await flushing;
+      await Promise.all(writing);
+      for (const client of [0, 1, 2]) await workload.upsert(model, client);
+      await untilReady(() => workload.count(model));
+    },
+    /** One dies after the other, each in the middle of what it does. */
+    'fail-over': async ({ model }, untilReady) => {
+      const { workload, timers } = this.#parts;
+      for (let lives = 0; lives < 2; lives++) {
+        const flushing = workload.flush(model);
+        await this.#pause(400);
+        this.#restart(this.#coordinator());
+        await timers.sleep(500);
+        for (let writes = 0; writes < 2; writes++) await untilReady(() => workload.insert(model, writes));
+        await flushing;
+        await untilReady(() => workload.flush(model));
+      }
     },
     /** The logs outlive all collections, and remember their owners. */
     'all-dropped': async ({ model }, untilReady) => {
@@ -200,11 +237,12 @@ export class Scenarios {
       for (const partition of partitionNames) {
         for (let writes = 0; writes < 2; writes++) await workload.insert(collection.model, writes, partition);
         await untilReady(() => workload.flush(collection.model));
-        processes.coord.troubles.meta = { refused: 0, lost: 0, delayMs: 300 };
+        const active = this.#coordinator();
+        processes[active].troubles.meta = { refused: 0, lost: 0, delayMs: 300 };
         const dropping = definitions.beginReplacePartition(collection, partition);
         await this.#pause(1500);
-        this.#restart('coord');
-        processes.coord.troubles.heal();
+        this.#restart(active);
+        processes[active].troubles.heal();
         await dropping;
         await definitions.finish(untilReady);
       }

@@ -5,6 +5,7 @@ import { nextBelow, nextFloat, type Random, seededRandom } from '#base/random.js
 import { type SimulatedCluster, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { grown, type Place, placesOf, rot } from './bit-rot.js';
 import { SimClient } from './client.js';
+import { ClockWatch } from './clock-watch.js';
 import { hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
 import { chooseIndex, chooseSpecs } from './collection-spec.js';
 import { Definitions } from './definitions.js';
@@ -71,6 +72,7 @@ class Run {
       new SimProcess(host, this.#cluster, trace, sabotage);
     this.processes = {
       coord: process('coord'),
+      spare: process('spare'),
       stream: process('stream'),
       query: process('query'),
       front: process('front'),
@@ -113,7 +115,9 @@ class Run {
   async run(): Promise<string | undefined> {
     let violation: string | undefined;
     try {
-      await this.#cluster.world.runUntil(this.#main(), RUN_MS_MAX);
+      const watch = new ClockWatch(this.#cluster.network);
+      const main = this.#main().finally(() => watch.stop());
+      await this.#cluster.world.runUntil(Promise.race([main, neverEnding(watch.run())]), RUN_MS_MAX);
     } catch (error) {
       violation =
         error instanceof Violation
@@ -225,6 +229,9 @@ class Run {
     }
   }
 }
+
+/** Only its failure counts. */
+const neverEnding = (work: Promise<void>): Promise<never> => work.then(() => new Promise<never>(() => {}));
 
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const run = new Run(options);

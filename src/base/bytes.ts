@@ -27,6 +27,6 @@ export function copyBytes(from: Uint8Array, begin: number, end: number, to: Uint
 
 /** Little-endian words as numbers: a view, or a copy where no array of words may begin. */
 export function wordsOf(bytes: Uint8Array): Uint32Array {
-  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Uint32Array(buffer, byteOffset, byteLength >>> 2);
 }

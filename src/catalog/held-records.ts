@@ -1,7 +1,7 @@
 // The records of one table as their writer holds them: in memory, each with the revision at which it was read or written. A change names
 // the revisions it rests on, so a writer that was overtaken changes nothing: it reads again and decides again.
 import { ElanusError } from '#base/errors.js';
-import { metaOperationsMax } from '#platform/meta-check.js';
+import { metaChangesMax } from '#platform/meta-check.js';
 import type { MetaCompare, MetaOperation, MetaStore } from '#platform/meta-store.js';
 import type { RecordTable } from './record-table.js';
 
@@ -95,7 +95,7 @@ export async function commitChanges(
 ): Promise<void> {
   await settleChanges(store);
   const durable: { readonly change: RecordChange; readonly revision: bigint }[] = [];
-  const step = metaOperationsMax - guards.length;
+  const step = metaChangesMax - guards.length;
   try {
     for (let begin = 0; begin < changes.length; begin += step) {
       const batch = changes.slice(begin, begin + step);

@@ -2,7 +2,9 @@
 import { ElanusError } from '#base/errors.js';
 import type { MetaCompare, MetaEntry, MetaOperation } from './meta-store.js';
 
-export const metaOperationsMax = 128;
+const metaOperationsMax = 128;
+/** One compare less: that by which a leader shows that it leads. */
+export const metaChangesMax = metaOperationsMax - 1;
 
 export function checkTransaction(
   compares: readonly MetaCompare[],

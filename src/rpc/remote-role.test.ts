@@ -288,3 +288,27 @@ describe('remote role', () => {
     expect(world.pending).toBe(before);
   });
 });
+
+it('whom a call was meant for is no business of the calls that its handler makes', async () => {
+  const host = freshHost();
+  let seen: Readonly<Record<string, string>> = {};
+  const platform = openMemoryPlatform({ cluster, host });
+  const methods = new Map([
+    ...wireMethods(ProcessDefinition, {
+      handshake: async ({ role }) => ({
+        ...{ serverId: 5n, role, stateCode: StateCode.Healthy },
+        ...{ clusterId: 'here', protocolVersion: PROTOCOL_VERSION },
+      }),
+    }),
+    ...wireMethods(QueryCoordDefinition, {
+      segmentsChanged: async (_request, { metadata }) => {
+        seen = metadata;
+        return {};
+      },
+    }),
+  ]);
+  await platform.transport.listen({ host, port: 7000, methods, receiveBytesMax: 1e6, sendBytesMax: 1e6 });
+  const context = { ...within(1000), metadata: { 'elanus-request-id': 'r-1' } };
+  await world.runUntil(caller(host).client.segmentsChanged({}, context));
+  expect(seen).toEqual({ 'elanus-request-id': 'r-1' });
+});

@@ -39,8 +39,14 @@ export type PeerState =
       readonly reason: string;
     };
 
+/** The call waited for the peer and was given up with the way to it: nobody has seen it, so it may go elsewhere. */
+export class NotSentError extends ElanusError {}
+
+/** What of the platform a way to a peer takes. */
+export type RolePlatform = Pick<Platform, 'clock' | 'timers' | 'random' | 'transport'>;
+
 export class RemoteRole {
-  readonly #platform: Platform;
+  readonly #platform: RolePlatform;
   readonly #role: string;
   readonly #clusterId: string;
   readonly #connection: Connection;
@@ -58,7 +64,7 @@ export class RemoteRole {
   #backoffMs = BACKOFF_MS_MIN;
 
   /** @param clusterId processes of another cluster are not called; empty: of any */
-  constructor(platform: Platform, role: string, address: string, clusterId = '') {
+  constructor(platform: RolePlatform, role: string, address: string, clusterId = '') {
     this.#platform = platform;
     this.#role = role;
     this.#clusterId = clusterId;
@@ -149,10 +155,10 @@ export class RemoteRole {
       const leftMs = context.deadlineMs - this.#platform.clock.now();
       if (leftMs <= 0 || this.#closed.signal.aborted) {
         const fact = leftMs <= 0 ? 'the peer was not ready before the deadline' : 'the connection was closed';
-        throw new ElanusError(
-          'service_unavailable',
-          `${where}: ${fact} (${this.#lastReason}); is it running?`,
-        );
+        const text = `${where}: ${fact} (${this.#lastReason}); is it running?`;
+        throw leftMs <= 0
+          ? new ElanusError('service_unavailable', text)
+          : new NotSentError('service_unavailable', text);
       }
       const over = new AbortController();
       const stop = joinSignals([context.signal, over.signal]);

@@ -107,6 +107,19 @@ export type AnyHandler = (request: object, context: CallContext) => Promise<obje
 export const handlerOf = (handlers: object, key: string): AnyHandler | undefined =>
   Reflect.get(handlers, key) as AnyHandler | undefined;
 
+/** The same handlers, each behind a step of its own. */
+export function wrapped<D extends ServiceDefinition>(
+  handlers: Partial<Handlers<D>>,
+  wrap: (name: string, handler: AnyHandler) => AnyHandler,
+): Partial<Handlers<D>> {
+  const steps: Record<string, unknown> = {};
+  for (const name of Object.keys(handlers)) {
+    const handler = handlerOf(handlers, name);
+    if (handler !== undefined) steps[name] = wrap(name, handler);
+  }
+  return steps as Partial<Handlers<D>>;
+}
+
 /** A client that calls the handlers directly; messages are shared, not copied. */
 export function inProcessClient<D extends ServiceDefinition>(
   definition: D,

@@ -13,6 +13,7 @@ import {
   unaryMethodsOf,
   unlessGone,
 } from './interceptors.js';
+import { SERVER_ID_HEADER } from './remote-role.js';
 import { type Handlers, handlerOf, type ServiceDefinition } from './service.js';
 
 export interface WireOptions {
@@ -20,6 +21,13 @@ export interface WireOptions {
   readonly before?: (context: CallContext) => void;
   /** Hears of every call that fails. */
   readonly onError?: (path: string, error: ElanusError, context: CallContext) => void;
+}
+
+/** For whom a call was meant is settled once it has arrived: calls that its handler makes with the same context are for others. */
+function arrived(context: CallContext): CallContext {
+  if (context.metadata[SERVER_ID_HEADER] === undefined) return context;
+  const { [SERVER_ID_HEADER]: _meant, ...metadata } = context.metadata;
+  return { ...context, metadata };
 }
 
 /** A chain that begins with `encoded` takes and gives bytes. */
@@ -35,7 +43,7 @@ export function wireMethods<D extends ServiceDefinition>(
 ): Map<string, MethodHandler> {
   const admitted: Interceptor = (_method, request, context, next) => {
     before?.(context);
-    return next(request, context);
+    return next(request, arrived(context));
   };
   const handlerFor =
     (method: ServiceMethod): Next =>

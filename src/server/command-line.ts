@@ -23,6 +23,41 @@ export function parseThreads(text: string): number {
   );
 }
 
+const SESSION_TTL_MS_MIN = 500;
+const SESSION_TTL_MS_MAX = 600_000;
+/** @throws invalid_parameter */
+export function parseSessionTtl(text: string): number {
+  const ms = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (ms >= SESSION_TTL_MS_MIN && ms <= SESSION_TTL_MS_MAX) return ms;
+  throw new ElanusError(
+    'invalid_parameter',
+    `expected a time from ${SESSION_TTL_MS_MIN} to ${SESSION_TTL_MS_MAX} ms.`,
+  );
+}
+
+/** What several processes on one catalog need. @throws invalid_parameter */
+export function checkSharing({
+  shared,
+  meta,
+  data,
+}: {
+  readonly shared: boolean;
+  readonly meta?: string;
+  readonly data?: string;
+}): void {
+  if (!shared && meta === undefined) return;
+  if (shared && meta !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      '--shared serves the catalog of this process, --meta takes that of another: give one of the two',
+    );
+  if (data === undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `${shared ? '--shared' : '--meta'} shares a folder, but --data names none: give the same one to every process`,
+    );
+}
+
 const unitBytes: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 /** A number of bytes, or with a unit: 512M, 1.5G, 2GiB; all powers of 1024. @throws invalid_parameter */
 export function parseBytes(text: string): number {

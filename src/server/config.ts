@@ -1,6 +1,7 @@
 // Every setting with its default, unit and reason. One frozen object; a setting exists only where someone must choose.
 import type { TlsFiles } from '#platform/transport.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
+import type { MembershipSettings } from '#rpc/sessions/membership.js';
 
 export type PeerAddresses = Readonly<Partial<Record<RoleName, string | readonly string[]>>>;
 
@@ -38,6 +39,10 @@ export interface Config {
   readonly internalHost: string;
   /** Name of the cluster: processes of another one are neither called nor answered. */
   readonly clusterId: string;
+  /** This process is one of several on one catalog, which find each other by their sessions; undefined: it has its catalog for itself. */
+  readonly sessions: MembershipSettings | undefined;
+  /** Whether the catalog of this process is served to others, on the internal listener. */
+  readonly servesCatalog: boolean;
   /** Where roles run elsewhere: `host:port` of their internal listener, several where several nodes run the role. */
   readonly peers: PeerAddresses;
   /** Bytes of one message from a client; Milvus takes 64 MiB. */
@@ -107,6 +112,8 @@ export const defaultConfig: Config = Object.freeze({
   internalPort: undefined,
   internalHost: '127.0.0.1',
   clusterId: 'by-dev',
+  sessions: undefined,
+  servesCatalog: false,
   peers: {},
   receiveBytesMax: 64 * MiB,
   sendBytesMax: 256 * MiB,

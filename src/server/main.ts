@@ -4,13 +4,17 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
+import type { Platform } from '#platform/platform.js';
+import { RemoteMetaStore } from '#rpc/meta/remote-meta-store.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import {
   checkOpenness,
+  checkSharing,
   parseBytes,
   parsePeer,
   parsePort,
   parseRoles,
+  parseSessionTtl,
   parseThreads,
   tlsOf,
 } from './command-line.js';
@@ -35,6 +39,7 @@ const port = option(parsePort);
 const roles = option(parseRoles);
 const bytes = option(parseBytes);
 const threads = option(parseThreads);
+const sessionTtl = option(parseSessionTtl);
 const peer = (
   text: string,
   before: Readonly<Partial<Record<RoleName, readonly string[]>>>,
@@ -43,6 +48,11 @@ const peer = (
   return { ...before, [role]: [...(before[role] ?? []), address] };
 };
 
+/** Roles of which one process at a time is active; others that run them stand by. */
+const exclusiveRoles: readonly RoleName[] = ['root-coord', 'data-coord', 'query-coord', 'streaming-node'];
+/** Exit code of a process whose place others may have taken, as of Milvus's. */
+const LOST_CODE = 80;
+
 interface ServeOptions {
   readonly data?: string;
   readonly port: number;
@@ -50,6 +60,9 @@ interface ServeOptions {
   readonly internalPort?: number;
   readonly role?: RoleName[];
   readonly cluster: string;
+  readonly shared: boolean;
+  readonly meta?: string;
+  readonly sessionTtl: number;
   readonly peer: Partial<Record<RoleName, readonly string[]>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly auth: boolean;
@@ -76,11 +89,16 @@ async function serve(options: ServeOptions): Promise<void> {
   });
   const tls = tlsOf(options);
   const rootPassword = takeRootPassword(options);
-  const platform = await openNodePlatform({
+  checkSharing(options);
+  const local = await openNodePlatform({
     ...(options.data === undefined ? {} : { dataFolder: options.data }),
+    isShared: options.meta !== undefined,
     logLevel: options.logLevel,
     ...(options.auditLog === undefined ? {} : { auditFile: options.auditLog }),
   });
+  const platform =
+    options.meta === undefined ? local : withRemoteCatalog(local, options.meta, options.cluster);
+  const isShared = options.shared || options.meta !== undefined;
   const config: Config = Object.freeze({
     ...defaultConfig,
     port: options.port,
@@ -89,7 +107,9 @@ async function serve(options: ServeOptions): Promise<void> {
     insecure: options.insecure,
     rootPassword,
     tls,
-    internalPort: options.internalPort,
+    internalPort: options.internalPort ?? (isShared ? 0 : undefined),
+    servesCatalog: options.shared,
+    sessions: isShared ? { ttlMs: options.sessionTtl, exclusiveRoles } : undefined,
     roles: options.role ?? roleNames,
     clusterId: options.cluster,
     peers: options.peer,
@@ -100,7 +120,11 @@ async function serve(options: ServeOptions): Promise<void> {
     autoCompaction: options.autoCompaction,
     corsOrigins: options.corsOrigin,
   });
-  const node = await startNode(platform, config).catch(async (error: unknown) => {
+  const onLost = (reason: string): void => {
+    process.stderr.write(`elanus: ${reason}; stopped at once, start it again\n`);
+    process.exit(LOST_CODE);
+  };
+  const node = await startNode(platform, config, { onLost }).catch(async (error: unknown) => {
     await platform.close().catch(() => {}); // Why it did not start is the better reason.
     throw error;
   });
@@ -119,6 +143,16 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** Threads and what the process starts get no copy of it. */
+/** The same platform on the catalog of another process. */
+function withRemoteCatalog(platform: Platform, address: string, cluster: string): Platform {
+  const metaStore = new RemoteMetaStore(platform, address, cluster);
+  const close = (): Promise<void> => {
+    metaStore.close();
+    return platform.close();
+  };
+  return { ...platform, metaStore, close };
+}
+
 function takeRootPassword({ rootPasswordFile }: ServeOptions): string | undefined {
   const variable = process.env[ROOT_PASSWORD_VARIABLE];
   delete process.env[ROOT_PASSWORD_VARIABLE];
@@ -186,6 +220,14 @@ program
   .option('--internal-port <port>', 'also open the gRPC services of the roles, on loopback only', port)
   .option('--role <roles>', `run only these roles, joined by commas: ${roleNames.join(', ')}`, roles)
   .option('--cluster <name>', 'name of the cluster, the same for all its processes', defaultConfig.clusterId)
+  .option('--shared', 'share the data folder and its catalog with other processes of this machine', false)
+  .option('--meta <host:port>', 'internal port of the process that runs with --shared; --data is its folder')
+  .option(
+    '--session-ttl <ms>',
+    'with --shared or --meta: how long a process that is silent counts as alive',
+    sessionTtl,
+    5000,
+  )
   .option(
     '--peer <role=host:port>',
     'where a role that runs elsewhere has its internal port (repeatable)',

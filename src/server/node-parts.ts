@@ -17,13 +17,14 @@ import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { REQUEST_ID_HEADER, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
-import type { Handlers, ServiceDefinition } from '#rpc/service.js';
+import { type Handlers, type ServiceDefinition, wrapped } from '#rpc/service.js';
+import { Membership } from '#rpc/sessions/membership.js';
 import { wireMethods } from '#rpc/wire-methods.js';
 import { MemoryAccount } from '#segment/memory-account.js';
 import type { Config } from './config.js';
 import type { Health } from './http-endpoints.js';
 import { Closers } from './node-stop.js';
-import { RoleDirectory } from './role-directory.js';
+import { RoleDirectory, roleOf } from './role-directory.js';
 
 /** Share of the process's memory, when no bound is set: what is left is for working and for the runtime. */
 const MEMORY_SHARE = 0.8;
@@ -39,15 +40,22 @@ export class NodeParts {
   /** What other processes and tools may call, by path. */
   readonly internalMethods = new Map<string, MethodHandler>();
   readonly closers = new Closers();
+  /** Undefined: this process has its catalog for itself. */
+  readonly membership: Membership | undefined;
   readonly #states: Map<RoleName, StateCode>;
 
-  constructor(platform: Platform, config: Config) {
+  /** @param onLost the process has to end: others may have taken its place */
+  constructor(platform: Platform, config: Config, onLost: (reason: string) => void = () => {}) {
     this.platform = platform;
     this.config = config;
     this.serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
     const memoryBytes = config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE);
     this.memory = new MemoryAccount(memoryBytes, platform.metrics);
-    this.directory = new RoleDirectory(platform, config, this.serverId);
+    this.membership =
+      config.sessions === undefined
+        ? undefined
+        : new Membership({ platform, serverId: this.serverId, settings: config.sessions, onLost });
+    this.directory = new RoleDirectory(platform, config, this.serverId, this.membership);
     this.peers = peersOf(this.directory);
     this.#states = new Map(config.roles.map((role) => [role, StateCode.Initializing]));
   }
@@ -57,25 +65,53 @@ export class NodeParts {
     return this.#states.get(role);
   }
 
+  /**
+   * The platform on which a role changes the catalog. Of an exclusive role: once this process is the active one, and for as long.
+   * @throws cancelled the process ends while it stands by
+   */
+  async platformOf(role: RoleName): Promise<Platform> {
+    if (this.membership?.isExclusive(role) !== true) return this.platform;
+    this.#states.set(role, StateCode.StandBy);
+    const metaStore = await this.membership.lead(role);
+    this.#states.set(role, StateCode.Initializing);
+    return { ...this.platform, metaStore };
+  }
+
   setHealthy(role: RoleName): void {
     this.#states.set(role, StateCode.Healthy);
+    this.membership?.serve(role);
   }
 
   readonly health: Health = {
     reasons: () => [
       ...[...this.#states]
         .filter(([, state]) => state !== StateCode.Healthy)
-        .map(([role]) => `${role} is starting`),
+        .map(([role, state]) => `${role} ${state === StateCode.StandBy ? 'stands by' : 'is starting'}`),
       ...this.directory.lostRoles(),
     ],
   };
 
   /** Makes a service reachable from this process and, through the internal listener, from others. */
-  serve<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): void {
+  serve<D extends ServiceDefinition>(definition: D, served: Partial<Handlers<D>>): void {
+    const handlers = this.#whileValid(definition, served);
     this.directory.register(definition, handlers);
     const options = { before: this.#checkServerId, onError: this.#onError };
     for (const [path, handler] of wireMethods(definition, handlers, options))
       this.internalMethods.set(path, handler);
+  }
+
+  /** Handlers of an exclusive role first look whether another process may have taken its place. */
+  #whileValid<D extends ServiceDefinition>(
+    definition: D,
+    handlers: Partial<Handlers<D>>,
+  ): Partial<Handlers<D>> {
+    const { membership } = this;
+    const role = roleOf(definition);
+    if (membership === undefined || role === undefined || !membership.isExclusive(role)) return handlers;
+    return wrapped(handlers, (name, handler) => async (request, context) => {
+      membership.check(`${definition.fullName}/${name}`);
+      return handler(request, context);
+    });
   }
 
   /** A mistake of ours is an error here, where its stack is; what a caller does wrong is the caller's matter. */

@@ -4,10 +4,12 @@ import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, type StopStep, throwFailures } from '#platform/stop-steps.js';
 import type { Listener } from '#platform/transport.js';
-import { ProcessDefinition } from '#proto/elanus/roles.js';
+import { MetaDefinition, ProcessDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
 import { type ProxyDoors, ProxyNode } from '#roles/proxy/proxy.js';
 import type { ProxySettings } from '#roles/proxy/proxy-parts.js';
+import { MetaService } from '#rpc/meta/meta-service.js';
+import { META_ROLE } from '#rpc/meta/remote-meta-store.js';
 import { PROTOCOL_VERSION } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import { LocalCalls, type LocalCallsParts } from '#server/in-process/local-calls.js';
@@ -45,14 +47,18 @@ const CUT_MS = 500;
 export async function startNode(
   platform: Platform,
   config: Config,
-  { onBusy }: Pick<LocalCallsParts, 'onBusy'> = {},
+  { onBusy, onLost }: Pick<LocalCallsParts, 'onBusy'> & { readonly onLost?: (reason: string) => void } = {},
 ): Promise<RunningNode> {
-  const parts = new NodeParts(platform, config);
+  const parts = new NodeParts(platform, config, onLost);
   try {
     serveHandshake(parts);
     parts.closers.add('the directory of roles', async () => parts.directory.close());
+    if (config.servesCatalog) serveCatalog(parts);
+    // Where processes find each other by their sessions, the address is known before the roles are there: these may have to stand by.
+    const early = config.sessions === undefined ? undefined : await openInternalListener(parts);
+    await joinOthers(parts, early);
     const roles = await buildRoles(parts);
-    const internalListener = await openInternalListener(parts);
+    const internalListener = early ?? (await openInternalListener(parts));
     await startRoles(roles);
     const { listener, calls } = await openDoors(parts, onBusy);
     const { serverId, directory } = parts;
@@ -95,7 +101,8 @@ function serveHandshake(parts: NodeParts): void {
           'unsupported',
           `this process speaks version ${PROTOCOL_VERSION} of the calls between roles, the caller ${protocolVersion}; run one release on all processes`,
         );
-      const state = parts.stateOf(role as RoleName);
+      const servesIt = role === META_ROLE && config.servesCatalog;
+      const state = servesIt ? StateCode.Healthy : parts.stateOf(role as RoleName);
       if (state !== StateCode.Healthy)
         throw new ElanusError(
           'service_not_ready',
@@ -105,6 +112,28 @@ function serveHandshake(parts: NodeParts): void {
       return { serverId, role, stateCode: state, clusterId: config.clusterId, ...version };
     },
   });
+}
+
+/** The session is the last thing that goes: whoever takes over finds a process that has ended. */
+async function joinOthers(
+  { membership, config, closers }: NodeParts,
+  listener: Listener | undefined,
+): Promise<void> {
+  if (membership === undefined) return;
+  if (listener === undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      'a process with sessions has no internal listener, expected a port for other processes; give one: invalid parameter',
+    );
+  closers.add('the session', () => membership.close());
+  await membership.join(`${config.internalHost}:${listener.port}`);
+}
+
+function serveCatalog(parts: NodeParts): void {
+  const { platform, closers, serverId } = parts;
+  const service = new MetaService(platform.metaStore, platform.timers, BigInt.asUintN(64, serverId));
+  closers.add('the catalog for others', async () => service.close());
+  parts.serve(MetaDefinition, service.handlers);
 }
 
 /** For other processes; undefined when the config opens none. */

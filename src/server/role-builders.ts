@@ -68,7 +68,8 @@ export async function startRoles(built: BuiltRoles): Promise<void> {
 }
 
 async function buildRootCoord(parts: NodeParts): Promise<BuiltRole> {
-  const { platform, config, serverId, peers, closers } = parts;
+  const { config, serverId, peers, closers } = parts;
+  const platform = await parts.platformOf('root-coord');
   const rootCoord = await RootCoord.open(platform, { ...config, serverId }, peers);
   rootCoord.setDataCoord(peers.dataCoord);
   parts.serve(RootCoordDefinition, rootCoord.rootCoordHandlers);
@@ -84,7 +85,8 @@ async function buildRootCoord(parts: NodeParts): Promise<BuiltRole> {
 }
 
 async function buildDataCoord(parts: NodeParts): Promise<BuiltRole> {
-  const { platform, config, serverId, peers, closers } = parts;
+  const { config, serverId, peers, closers } = parts;
+  const platform = await parts.platformOf('data-coord');
   const dataCoord = await DataCoord.open(platform, { ...config, serverId }, peers);
   parts.serve(DataCoordDefinition, dataCoord.dataCoordHandlers);
   parts.serve(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers);
@@ -108,8 +110,9 @@ function buildDataNode(parts: NodeParts): BuiltRole {
 }
 
 /** Healthy once it has started: before that its channels are not open. */
-function buildStreamingNode(parts: NodeParts): BuiltRole {
-  const { platform, config, serverId, peers, memory, closers } = parts;
+async function buildStreamingNode(parts: NodeParts): Promise<BuiltRole> {
+  const { config, serverId, peers, memory, closers } = parts;
+  const platform = await parts.platformOf('streaming-node');
   const node = new StreamingNode(platform, { ...config, serverId }, peers, memory);
   parts.serve(StreamingNodeDefinition, node.handlers);
   closers.add('streaming-node', () => node.close());
@@ -122,8 +125,9 @@ function buildStreamingNode(parts: NodeParts): BuiltRole {
   };
 }
 
-function buildQueryCoord(parts: NodeParts): BuiltRole {
-  const { platform, config, peers, closers } = parts;
+async function buildQueryCoord(parts: NodeParts): Promise<BuiltRole> {
+  const { config, peers, closers } = parts;
+  const platform = await parts.platformOf('query-coord');
   const queryCoord = new QueryCoord(platform, config, peers);
   parts.serve(QueryCoordDefinition, queryCoord.handlers);
   parts.setHealthy('query-coord');

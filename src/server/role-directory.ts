@@ -8,11 +8,14 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { ChannelRoutes, isMisrouted } from '#rpc/channel-routes.js';
-import { type PeerState, RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { NotSentError, type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import type { RoleNode, RoleNodes } from '#rpc/role-nodes.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import type { Membership } from '#rpc/sessions/membership.js';
 import type { PeerAddresses } from './config.js';
+import { KnownNodes } from './known-nodes.js';
+import { isOfGoneProcess, isRepeatable } from './repeatable-calls.js';
 
 const serviceRoles: Readonly<Record<string, RoleName>> = {
   'milvus.proto.rootcoord.RootCoord': 'root-coord',
@@ -26,6 +29,9 @@ const serviceRoles: Readonly<Record<string, RoleName>> = {
   'elanus.v1.DataNode': 'data-node',
 };
 
+/** The role that has the service; undefined: every process has it. */
+export const roleOf = ({ fullName }: ServiceDefinition): RoleName | undefined => serviceRoles[fullName];
+
 /** All methods of a client are functions of a request and a context; they are called by name below. */
 type AnyClient = Readonly<Record<string, (request: never, context?: never) => Promise<unknown>>>;
 const anonymous = (client: unknown): AnyClient => client as AnyClient;
@@ -35,24 +41,26 @@ type Target = { readonly kind: 'here' } | { readonly kind: 'remote'; readonly re
 
 /** To shake hands with nodes that were not asked yet, in ms. */
 const FIND_MS_MAX = 3000;
+/** A call without a deadline waits so long for somebody who serves it, in ms. */
+const FOUND_MS_MAX = 10_000;
+/** Between two tries of a call, unless the sessions change, in ms. */
+const AGAIN_MS = 200;
 
 export class RoleDirectory implements RoleNodes {
   readonly #platform: Platform;
-  readonly #peers: PeerAddresses;
-  readonly #clusterId: string;
   readonly #serverId: bigint;
   readonly #local = new Map<string, AnyClient>();
-  readonly #remotes = new Map<RoleName, readonly RemoteRole[]>();
+  readonly #nodes: KnownNodes;
   readonly #routes: ChannelRoutes;
 
   constructor(
     platform: Platform,
     { peers, clusterId = '' }: { readonly peers: PeerAddresses; readonly clusterId?: string },
     serverId: bigint,
+    membership?: Membership,
   ) {
     this.#platform = platform;
-    this.#peers = peers;
-    this.#clusterId = clusterId;
+    this.#nodes = new KnownNodes({ platform, peers, clusterId, membership });
     this.#serverId = serverId;
     const registry = this.client(ChannelRegistryDefinition);
     this.#routes = new ChannelRoutes(
@@ -67,20 +75,23 @@ export class RoleDirectory implements RoleNodes {
   of(role: RoleName): readonly RoleNode[] {
     const isHere = Object.entries(serviceRoles).some(([name, of]) => of === role && this.#local.has(name));
     const here = isHere ? [{ serverId: this.#serverId, address: undefined, epoch: 1 }] : [];
-    const remote = this.#remotesOf(role).flatMap(({ lastServerId, address, epoch }) =>
-      lastServerId === undefined ? [] : [{ serverId: lastServerId, address, epoch }],
-    );
+    const sessions = this.#nodes.sessionsOf(role);
+    // Sessions say who is there before anyone was called.
+    if (sessions !== undefined) {
+      const found = sessions.nodesOf(role).map(({ serverId, address }) => ({ serverId, address, epoch: 1 }));
+      return [...here, ...found];
+    }
+    const remote = this.#nodes
+      .remotesOf(role)
+      .flatMap(({ lastServerId, address, epoch }) =>
+        lastServerId === undefined ? [] : [{ serverId: lastServerId, address, epoch }],
+      );
     return [...here, ...remote];
   }
 
   /** Roles of which no node answers, though one was asked: what health shows. */
   lostRoles(): readonly string[] {
-    return [...this.#remotes].flatMap(([role, remotes]) => {
-      const states = remotes.map(({ state }) => state);
-      if (states.some(({ kind }) => kind !== 'connecting')) return [];
-      for (const remote of remotes) remote.look();
-      return remotes.map(({ address, state }) => lostText(role, address, state));
-    });
+    return this.#nodes.lost();
   }
 
   /** A client whose every call goes to wherever the role is at that moment. */
@@ -96,7 +107,56 @@ export class RoleDirectory implements RoleNodes {
     ) as unknown as Client<D>;
   }
 
+  /** Whoever serves it, as the sessions show; waits for one, within the deadline, and goes on to the next when the one that was meant is gone. */
+  async #callFound(
+    sessions: Membership,
+    { definition, key, request }: { definition: ServiceDefinition; key: string; request: never },
+    context?: CallContext,
+  ): Promise<unknown> {
+    const { clock } = this.#platform;
+    const limitMs = clock.now() + FOUND_MS_MAX;
+    const deadlineMs = Math.min(context?.deadlineMs ?? limitMs, limitMs);
+    for (;;) {
+      const targets = this.#targetsNow(definition);
+      let failure: unknown = nobody(definition);
+      try {
+        if (targets.length > 0) return await this.#sent(definition, key, targets, request, context);
+      } catch (error) {
+        const mayGoOn = error instanceof NotSentError || (isRepeatable(key) && isOfGoneProcess(error));
+        if (!mayGoOn) throw error;
+        failure = error;
+      }
+      const leftMs = deadlineMs - clock.now();
+      if (leftMs <= 0 || context?.signal.aborted === true) throw failure;
+      await sessions.news(Math.min(leftMs, AGAIN_MS), context?.signal);
+    }
+  }
+
+  #sent(
+    definition: ServiceDefinition,
+    key: string,
+    targets: readonly Target[],
+    request: never,
+    context: CallContext | undefined,
+  ): Promise<unknown> {
+    return this.#routed(definition, targets, request, context)
+      .then((target) => {
+        const method = this.#clientAt(target, definition)[key];
+        if (method === undefined)
+          throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
+        return method(request, context as never);
+      })
+      .catch((error: unknown) => {
+        const vchannel = vchannelOf(request);
+        if (vchannel !== undefined && isMisrouted(error)) this.#routes.forget(vchannel);
+        throw error;
+      });
+  }
+
   #call(definition: ServiceDefinition, key: string, request: never, context?: never): Promise<unknown> {
+    const role = serviceRoles[definition.fullName];
+    const sessions = role === undefined ? undefined : this.#nodes.sessionsOf(role);
+    if (sessions !== undefined) return this.#callFound(sessions, { definition, key, request }, context);
     const invoke = (target: Target): Promise<unknown> => {
       const method = this.#clientAt(target, definition)[key];
       if (method === undefined)
@@ -107,13 +167,7 @@ export class RoleDirectory implements RoleNodes {
       const targets = this.#targets(definition);
       const [only] = targets;
       if (only !== undefined && targets.length === 1) return invoke(only);
-      return this.#routed(definition, targets, request, context)
-        .then(invoke)
-        .catch((error: unknown) => {
-          const vchannel = vchannelOf(request);
-          if (vchannel !== undefined && isMisrouted(error)) this.#routes.forget(vchannel);
-          throw error;
-        });
+      return this.#sent(definition, key, targets, request, context);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -121,20 +175,21 @@ export class RoleDirectory implements RoleNodes {
 
   /** Whether nodes in other processes may run the role. */
   #hasNodes(role: RoleName | undefined): boolean {
-    return role !== undefined && this.#remotesOf(role).length > 0;
+    return role !== undefined && this.#nodes.remotesOf(role).length > 0;
   }
 
   /** Everyone who may have the service, this process first. @throws service_not_ready nobody */
   #targets(definition: ServiceDefinition): readonly Target[] {
+    const targets = this.#targetsNow(definition);
+    if (targets.length > 0) return targets;
+    throw nobody(definition);
+  }
+
+  #targetsNow(definition: ServiceDefinition): readonly Target[] {
     const role = serviceRoles[definition.fullName];
     const here: Target[] = this.#local.has(definition.fullName) ? [{ kind: 'here' }] : [];
-    const remotes = role === undefined ? [] : this.#remotesOf(role);
-    const targets: Target[] = [...here, ...remotes.map((remote) => ({ kind: 'remote', remote }) as const)];
-    if (targets.length > 0) return targets;
-    throw new ElanusError(
-      'service_not_ready',
-      `${role ?? definition.fullName} does not run in this process and no peer address is given for it; start it, or pass --peer ${role}=host:port`,
-    );
+    const remotes = role === undefined ? [] : this.#nodes.remotesOf(role);
+    return [...here, ...remotes.map((remote) => ({ kind: 'remote', remote }) as const)];
   }
 
   /** One of several. @throws node_mismatch the one that is meant is not among them; channel_not_available */
@@ -189,27 +244,17 @@ export class RoleDirectory implements RoleNodes {
     return local;
   }
 
-  #remotesOf(role: RoleName): readonly RemoteRole[] {
-    const known = this.#remotes.get(role);
-    if (known !== undefined) return known;
-    const addresses = this.#peers[role] ?? [];
-    const remotes = (typeof addresses === 'string' ? [addresses] : addresses).map(
-      (address) => new RemoteRole(this.#platform, role, address, this.#clusterId),
-    );
-    this.#remotes.set(role, remotes);
-    return remotes;
-  }
-
   close(): void {
-    for (const remotes of this.#remotes.values()) for (const remote of remotes) remote.close();
+    this.#nodes.close();
   }
 }
 
-function lostText(role: RoleName, address: string, state: PeerState): string {
-  if (state.kind !== 'connecting') return `${role} at ${address} is ${state.kind}`;
-  const { forMs, attempts, pauseMs, reason } = state;
-  const next = pauseMs === 0 ? 'being tried now' : `tried again in at most ${Math.round(pauseMs)} ms`;
-  return `${role} at ${address} has not answered for ${Math.round(forMs)} ms, handshakes failed: ${attempts}, ${next} (${reason})`;
+function nobody(definition: ServiceDefinition): ElanusError {
+  const role = serviceRoles[definition.fullName] ?? definition.fullName;
+  return new ElanusError(
+    'service_not_ready',
+    `${role} does not run in this process, and none is known elsewhere; start it, or pass --peer ${role}=host:port`,
+  );
 }
 
 /** The channel of a request about one channel. */

@@ -3,10 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { seededRandom } from '#base/random.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import type { MetaEvent, MetaStore } from '#platform/meta-store.js';
 import { loadLmdb } from '#platform/node/files/lmdb-load.js';
 import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
+import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
+import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
+import { MetaDefinition, ProcessDefinition } from '#proto/elanus/roles.js';
+import { MetaService } from '#rpc/meta/meta-service.js';
+import { RemoteMetaStore } from '#rpc/meta/remote-meta-store.js';
+import { PROTOCOL_VERSION } from '#rpc/remote-role.js';
+import { wireMethods } from '#rpc/wire-methods.js';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const put = (key: string, value: string) => ({ kind: 'put', key, value: text(value) }) as const;
@@ -27,7 +35,36 @@ async function openLmdb(at: string): Promise<LmdbMetaStore> {
   return store;
 }
 
+/** The store of another process: over a real port, behind a handshake. */
+async function openRemote(served: MetaStore = new MemoryMetaStore()): Promise<MetaStore> {
+  const transport = new GrpcTransport();
+  const service = new MetaService(served, nodeTimers, 7n);
+  const methods = new Map([
+    ...wireMethods(MetaDefinition, service.handlers),
+    ...wireMethods(ProcessDefinition, {
+      handshake: async ({ role }) => ({
+        serverId: 7n,
+        role,
+        stateCode: 1,
+        protocolVersion: PROTOCOL_VERSION,
+      }),
+    }),
+  ]);
+  const bytesMax = 1 << 20;
+  const limits = { receiveBytesMax: bytesMax, sendBytesMax: bytesMax };
+  const listener = await transport.listen({ host: '127.0.0.1', port: 0, methods, ...limits });
+  const platform = { transport, clock: nodeClock, timers: nodeTimers, random: seededRandom(1) };
+  const store = new RemoteMetaStore(platform, `127.0.0.1:${listener.port}`, '');
+  cleanups.push(async () => {
+    store.close();
+    service.close();
+    await listener.close(0);
+  });
+  return store;
+}
+
 describe.each([
+  ['remote', () => openRemote()],
   ['lmdb', async (): Promise<MetaStore> => openLmdb(await folder())],
   ['memory', async (): Promise<MetaStore> => new MemoryMetaStore()],
 ] as const)('MetaStore (%s)', (_name, open) => {

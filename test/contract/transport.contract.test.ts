@@ -31,6 +31,27 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
       connection.close();
     });
   });
+  test('what arrives can be copied: no Buffer, whose slices are views', async () => {
+    const { transport, drive } = bench();
+    await drive(async () => {
+      const kept: Uint8Array[] = [];
+      const listener = await listen(transport, {
+        '/p.S/Echo': async (request) => {
+          kept.push(request);
+          return request;
+        },
+      });
+      const connection = transport.connect(address(listener));
+      kept.push(await connection.call('/p.S/Echo', Uint8Array.of(1, 2, 3), context()));
+      for (const bytes of kept) {
+        const copy = bytes.slice();
+        bytes[0] = 9;
+        expect([...copy]).toEqual([1, 2, 3]);
+        bytes[0] = 1;
+      }
+      connection.close();
+    });
+  });
   test('carries large messages, and many at once', async () => {
     const { transport, drive } = bench();
     await drive(async () => {

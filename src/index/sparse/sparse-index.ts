@@ -70,7 +70,8 @@ function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
-const aligned = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 4 === 0 ? bytes : bytes.slice());
+const aligned = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
 
 /** The bytes of the index over these rows. A task: runs on any thread. */
 export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInput): Uint8Array<ArrayBuffer> {

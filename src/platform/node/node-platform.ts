@@ -11,7 +11,12 @@ import type { Files } from '#platform/files.js';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
 import type { MetaStore } from '#platform/meta-store.js';
-import { checkBesideData, checkDataFolder, markDataFolder } from '#platform/node/files/data-folder.js';
+import {
+  checkBesideData,
+  checkDataFolder,
+  isMarkedFolder,
+  markDataFolder,
+} from '#platform/node/files/data-folder.js';
 import { lockFolder } from '#platform/node/files/folder-lock.js';
 import { checkLmdbFile } from '#platform/node/files/lmdb-check.js';
 import { loadLmdb } from '#platform/node/files/lmdb-load.js';
@@ -34,6 +39,8 @@ import { NodeWorkers } from './node-workers.js';
 const PART_MS = 1000;
 
 export interface NodePlatformOptions {
+  /** The folder is another process's, which serves its metadata: files are shared, and nothing is locked. */
+  readonly isShared?: boolean;
   /** Not given: files and metadata live in memory and are gone with the process. */
   readonly dataFolder?: string;
   readonly logLevel?: LogLevel;
@@ -47,7 +54,7 @@ export interface NodePlatformOptions {
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
   provideTextPackages();
   const logger = new ConsoleLogger(options.logLevel ?? 'info');
-  const { files, metaStore, close: closeStores } = await openStores(options.dataFolder);
+  const { files, metaStore, close: closeStores } = await openStores(options);
   // After the folder is known to be ours: a file in it that came first would make a new folder look like somebody else's.
   const audit = await openAudit(options, logger).catch(async (error: unknown) => {
     await closeStores().catch(() => {}); // Why it did not open is the better reason.
@@ -107,10 +114,23 @@ interface Stores {
   close(): Promise<void>;
 }
 
-async function openStores(dataFolder: string | undefined): Promise<Stores> {
+/** Its metadata come from whoever has the folder; what stands here in their place is empty, and belongs to no folder. */
+async function openSharedFiles(root: string): Promise<Stores> {
+  await checkDataFolder(root);
+  if (!(await isMarkedFolder(root)))
+    throw new ElanusError(
+      'folder_unusable',
+      `${JSON.stringify(root)} is no data folder yet, expected the one of the process that serves the catalog; start that one first, with --shared`,
+    );
+  const files = new NodeFiles(root);
+  return { files, metaStore: new MemoryMetaStore(), close: () => files.close() };
+}
+
+async function openStores({ dataFolder, isShared }: NodePlatformOptions): Promise<Stores> {
   if (dataFolder === undefined)
     return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
   const root = path.resolve(dataFolder);
+  if (isShared === true) return openSharedFiles(root);
   await checkDataFolder(root);
   const lmdbOpen = await loadLmdb(); // Before anything is made in the folder.
   const lock = await lockFolder(root);

@@ -35,7 +35,7 @@ export const emptyKeys = ({ fieldId, dataType }: KeyField): Column => ({
 /** Bytes of the wire in a buffer of their own, for a typed array over them. */
 export const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 /** The same bytes, copied only when they are not aligned for a typed array. */
-const at8 = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
+const at8 = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes));
 export const uint32sOf = (bytes: Uint8Array): Uint32Array => {
   const { buffer, byteOffset, byteLength } = at8(bytes);
   return new Uint32Array(buffer, byteOffset, byteLength / 4);

@@ -72,6 +72,10 @@ export async function markDataFolder(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
+/** Whether a process has opened the folder as its own. */
+export const isMarkedFolder = async (folder: string): Promise<boolean> =>
+  (await listFolder(folder))?.includes(FORMAT_FILE) === true;
+
 const isMadeByFirstVersion = (folder: string): Promise<boolean> =>
   fs.access(path.join(folder, 'meta', 'data.mdb')).then(
     () => true,

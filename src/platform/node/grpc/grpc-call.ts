@@ -213,7 +213,9 @@ export class GrpcCall implements StreamListener {
     };
     if (this.#peer !== undefined) context.peer = this.#peer;
     if (this.#deadlineMs !== undefined) context.deadlineMs = this.#deadlineMs;
-    const run = async (): Promise<Uint8Array> => this.#handler(message, context);
+    // No Buffer: `slice` of one is a view, where every handler takes it for a copy.
+    const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
+    const run = async (): Promise<Uint8Array> => this.#handler(bytes, context);
     run().then(
       (reply) => {
         this.#reader.giveBack();

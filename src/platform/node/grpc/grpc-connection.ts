@@ -26,6 +26,9 @@ const options: ClientOptions = {
 };
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** No Buffer: `slice` of one is a view, where everyone takes it for a copy. */
+const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** How a client speaks TLS to a server that has a certificate; texts are PEM. */
@@ -78,7 +81,7 @@ export class GrpcConnection implements Connection {
       call = client.makeUnaryRequest(path, asBuffer, asIs, request, metadata, deadline, (error, reply) => {
         forget();
         if (error !== null) reject(fromServiceError(error, where, context.signal, context.deadlineMs));
-        else resolve(reply ?? new Uint8Array(0));
+        else resolve(reply === undefined ? new Uint8Array(0) : plainBytes(reply));
       });
     });
   }

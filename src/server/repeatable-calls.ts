@@ -1,0 +1,26 @@
+// Calls between roles that may be sent twice: reads, and changes that are the same when they come again. Where the process that was asked is gone,
+// these go on to whoever took its place; any other call ends with its error, as nobody knows whether it was carried out.
+import { ElanusError } from '#base/errors.js';
+
+const reads = /^(get|list|describe|show|has|alloc|check|read)[A-Z]/;
+const repeatable: ReadonlySet<string> = new Set([
+  // root-coord
+  ...['indexStates', 'flushCollection', 'segmentFlushCompleted'],
+  // data-coord
+  ...['watchChannels', 'flush', 'acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles'],
+  ...['dropCollectionData', 'importState', 'compactionState'],
+  // streaming-node
+  ...['awaitCheckpoint', 'search', 'retrieve', 'fetchRows', 'channelRows', 'segmentsInUse'],
+  ...['openChannel', 'closeChannel', 'sealChannel', 'syncTarget', 'releaseTarget'],
+  // query-coord
+  ...['loadState', 'loadedSegments', 'segmentsChanged', 'loadCollection', 'releaseCollection'],
+  // query-node
+  ...['searchSegments', 'retrieveSegments', 'fetchSegmentRows', 'memoryState'],
+]);
+
+export const isRepeatable = (method: string): boolean => reads.test(method) || repeatable.has(method);
+
+/** What says that the process that was asked is gone, or has nothing to say any more. */
+export const isOfGoneProcess = (error: unknown): boolean =>
+  error instanceof ElanusError &&
+  (error.key === 'service_unavailable' || error.key === 'service_not_ready' || error.key === 'node_mismatch');

@@ -1,0 +1,180 @@
+// Roles in processes of their own, started by the program as users start it, on one folder and one catalog: one active coordinator and a standby,
+// a streaming-node and its standby. They are killed, stopped and let go on; clients go on all the same.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Process, runElanus } from './server-process.js';
+import { connect, createLoaded, insertRange, mustSucceed, tempFolder, until, vectorOf } from './support.js';
+import { connectPlain, int, message } from './wire-bytes.js';
+
+const TTL_MS = 1500;
+const COORDINATORS = 'root-coord,data-coord,query-coord';
+
+interface Cluster {
+  readonly folder: string;
+  readonly processes: Set<Process>;
+  readonly meta: string;
+  start(roles: string, ...more: readonly string[]): Process & { readonly ready: Promise<string> };
+  close(): Promise<void>;
+}
+
+const internalOf = (line: string): string => /internal (127\.0\.0\.1:\d+)/.exec(line)?.[1] ?? '';
+
+async function openCluster(): Promise<Cluster> {
+  const folder = await tempFolder();
+  const processes = new Set<Process>();
+  const run = (...args: readonly string[]) => {
+    const process = runElanus(
+      ...['serve', '--data', folder.path, '--port', '0', '--internal-port', '0', '--log-level', 'info'],
+      ...['--session-ttl', String(TTL_MS), ...args],
+    );
+    processes.add(process);
+    return process;
+  };
+  const store = run('--shared', '--role', 'query-node,data-node');
+  const meta = internalOf(await store.ready);
+  return {
+    folder: folder.path,
+    processes,
+    meta,
+    start: (roles, ...more) => run('--meta', meta, '--role', roles, ...more),
+    async close() {
+      for (const process of processes) {
+        process.kill('SIGCONT');
+        process.kill('SIGKILL');
+      }
+      await Promise.all([...processes].map(({ ended }) => ended));
+      await folder.remove();
+    },
+  };
+}
+
+describe('processes on one catalog', () => {
+  let cluster: Cluster;
+  let client: Awaited<ReturnType<typeof connect>>;
+  let active: Process & { readonly ready: Promise<string> };
+  let standby: Process & { readonly ready: Promise<string> };
+  let stream: Process & { readonly ready: Promise<string> };
+  beforeAll(async () => {
+    cluster = await openCluster();
+    active = cluster.start(COORDINATORS);
+    await active.ready;
+    standby = cluster.start(COORDINATORS);
+    stream = cluster.start('streaming-node');
+    await stream.ready;
+    const front = cluster.start('proxy');
+    const address = /on (127\.0\.0\.1:\d+)/.exec(await front.ready)?.[1] ?? '';
+    client = await connect(address);
+  }, 60_000);
+  afterAll(async () => {
+    await client?.closeConnection();
+    await cluster?.close();
+  }, 30_000);
+
+  const count = async (name: string): Promise<number> =>
+    Number((await client.count({ collection_name: name })).data);
+  /** SDKs repeat what is retriable; so does this, for what they do not. */
+  const eventually = (what: string, call: () => Promise<unknown>) =>
+    until(
+      what,
+      () =>
+        call().then(
+          () => true,
+          () => undefined,
+        ),
+      20_000,
+    );
+
+  test('work as one database', async () => {
+    await createLoaded(client, 'kept', { shards: 2 });
+    await insertRange(client, 'kept', 0, 1500);
+    await mustSucceed(client.flushSync({ collection_names: ['kept'] }));
+    await insertRange(client, 'kept', 1500, 1600);
+    expect(await count('kept')).toBe(1600);
+    const found = await client.search({
+      collection_name: 'kept',
+      data: vectorOf(7),
+      limit: 1,
+      output_fields: ['id'],
+    });
+    expect(found.results[0]?.id).toBe('7');
+    expect(standby.stdout()).toBe(''); // It stands by.
+  }, 60_000);
+
+  test('the active coordinator is killed: the standby takes over, reads and writes go on meanwhile, nothing is lost', async () => {
+    const killedAt = performance.now();
+    active.kill('SIGKILL');
+    await active.ended;
+    // Neither needs a coordinator.
+    expect(await count('kept')).toBe(1600);
+    await insertRange(client, 'kept', 1600, 1610);
+    await standby.ready;
+    expect(performance.now() - killedAt).toBeLessThan(TTL_MS + 4000);
+    await eventually('a flush', () => mustSucceed(client.flushSync({ collection_names: ['kept'] })));
+    expect(await count('kept')).toBe(1610);
+    await eventually('a collection', () => createLoaded(client, 'after'));
+    await insertRange(client, 'after', 0, 5);
+    expect(await count('after')).toBe(5);
+  }, 60_000);
+
+  test('one that stalls and goes on has lost its place: it answers nothing, and ends with 80', async () => {
+    const next = cluster.start(COORDINATORS);
+    await until('its session', () => Promise.resolve(next.stderr().includes('stands_by') || undefined));
+    const old = connectPlain(internalOf(standby.stdout()));
+    const time = () => old.call('/milvus.proto.rootcoord.RootCoord/AllocTimestamp', [[3, 1n]]);
+    const before = int(await time(), 2);
+    standby.kill('SIGSTOP');
+    await next.ready;
+    const fresh = connectPlain(internalOf(next.stdout()));
+    const after = int(await fresh.call('/milvus.proto.rootcoord.RootCoord/AllocTimestamp', [[3, 1n]]), 2);
+    expect(after).toBeGreaterThan(before);
+    const stale = time().then(
+      (answer) => int(message(answer, 1), 3),
+      () => -1n,
+    );
+    standby.kill('SIGCONT');
+    expect([1n, -1n]).toContain(await stale);
+    expect((await standby.ended).code).toBe(80);
+    expect(standby.stderr()).toContain('start it again');
+    old.close();
+    fresh.close();
+    expect(await count('kept')).toBe(1610);
+    standby = next;
+  }, 60_000);
+
+  test('the streaming-node is killed: its standby opens the same logs, every acknowledged row is there once', async () => {
+    const next = cluster.start('streaming-node');
+    await until('its session', () => Promise.resolve(next.stderr().includes('stands_by') || undefined));
+    await insertRange(client, 'kept', 1610, 1700);
+    stream.kill('SIGKILL');
+    await stream.ended;
+    await next.ready;
+    await eventually('the rows', async () => expect(await count('kept')).toBe(1700));
+    await eventually('a write', () => insertRange(client, 'kept', 1700, 1710));
+    await eventually('all of them', async () => expect(await count('kept')).toBe(1710));
+    stream = next;
+  }, 60_000);
+
+  test('a clean end frees the place at once', async () => {
+    const next = cluster.start(COORDINATORS);
+    await until('its session', () => Promise.resolve(next.stderr().includes('stands_by') || undefined));
+    standby.kill('SIGTERM');
+    expect((await standby.ended).code).toBe(0);
+    const endedAt = performance.now();
+    await next.ready;
+    expect(performance.now() - endedAt).toBeLessThan(TTL_MS);
+    expect(await count('kept')).toBe(1710);
+  }, 60_000);
+});
+
+test('what sharing needs is said', async () => {
+  const text = async (...args: readonly string[]) => {
+    const run = runElanus('serve', ...args);
+    expect((await run.ended).code).toBeGreaterThan(0);
+    return run.stderr();
+  };
+  expect(await text('--shared')).toContain('--data names none');
+  expect(await text('--shared', '--meta', '127.0.0.1:1', '--data', 'x')).toContain('give one of the two');
+  const folder = await tempFolder();
+  expect(await text('--meta', '127.0.0.1:1', '--data', folder.path)).toContain('start that one first');
+  expect(await text('--session-ttl', '3')).toContain('expected a time from 500');
+  await folder.remove();
+});
