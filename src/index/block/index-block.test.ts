@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeIndexBlock, encodeIndexBlock, type IndexMeta } from './index-block.js';
+import { crc32 as zlibCrc32 } from '#platform/node/node-platform.js';
+import { type Crc32, decodeIndexBlock, encodeIndexBlock, type IndexMeta } from './index-block.js';
 
 const meta: IndexMeta = {
   indexType: 'HNSW',
@@ -27,6 +28,17 @@ test('sections come back as they were, aligned', () => {
   expect(decoded.sections.get('links')).toEqual(Uint8Array.from({ length: 100 }, (_, i) => i));
   expect(decoded.sections.get('levels')).toEqual(Uint8Array.of(1, 2, 3));
   for (const bytes of decoded.sections.values()) expect(bytes.byteOffset % 64).toBe(0);
+});
+
+test('the sums of the runtime are those of ours', () => {
+  const { meta, sections } = decodeIndexBlock(block);
+  const asked: number[] = [];
+  const sumOf: Crc32 = (bytes, seed) => {
+    asked.push(bytes.length);
+    return zlibCrc32(bytes, seed);
+  };
+  expect(encodeIndexBlock(meta, sections, sumOf)).toEqual(block);
+  expect(asked).toEqual([128, 0, 64]);
 });
 
 test('every flipped bit is found, in padding too', () => {

@@ -37,10 +37,14 @@ const ENTRY_BYTES = 32;
 const NAME_BYTES = 12;
 const ALIGNMENT = 64;
 const SECTIONS_MAX = 64;
-/** @param sections name (1 to 12 ASCII letters, digits or `_`) to bytes, in the order in which they will lie in the file. */
+/**
+ * @param sections name (1 to 12 ASCII letters, digits or `_`) to bytes, in the order in which they will lie in the file
+ * @param sumOf the runtime's own, where there is one
+ */
 export function encodeIndexBlock(
   meta: IndexMeta,
   sections: ReadonlyMap<string, Uint8Array>,
+  sumOf: Crc32 = crc32,
 ): Uint8Array<ArrayBuffer> {
   assert(sections.size <= SECTIONS_MAX, `${sections.size} sections, at most ${SECTIONS_MAX}`);
   const text = new TextEncoder().encode(JSON.stringify(meta));
@@ -60,7 +64,7 @@ export function encodeIndexBlock(
     block.set(bytes, offset);
     const padded = block.subarray(offset, offset + alignUp(bytes.length, ALIGNMENT));
     for (let i = 0; i < name.length; i++) block[entry + i] = name.charCodeAt(i);
-    view.setUint32(entry + NAME_BYTES, crc32(padded), true);
+    view.setUint32(entry + NAME_BYTES, sumOf(padded), true);
     view.setBigUint64(entry + 16, BigInt(offset), true);
     view.setBigUint64(entry + 24, BigInt(bytes.length), true);
     offset += padded.length;

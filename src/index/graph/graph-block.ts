@@ -1,5 +1,5 @@
 // The block of a graph that is built: what is said about it, and its sections, which are copied out of the region of the build.
-import { encodeIndexBlock } from '#index/block/index-block.js';
+import { type Crc32, encodeIndexBlock } from '#index/block/index-block.js';
 import type { RowCopies } from '#index/graph/build/row-copies.js';
 import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
 import { NIL } from '#index/graph/nodes/graph-layout.js';
@@ -23,8 +23,12 @@ export interface BuiltGraph {
 export const hasUpperCodes = ({ spec, isOrdered }: BuildPlan): boolean =>
   spec.bits !== undefined && isOrdered;
 
-/** @param memory of the build */
-export function graphBlock(memory: WebAssembly.Memory, built: BuiltGraph): Uint8Array<ArrayBuffer> {
+/** @param memory of the build. @param sumOf the runtime's CRC-32 */
+export function graphBlock(
+  memory: WebAssembly.Memory,
+  built: BuiltGraph,
+  sumOf?: Crc32,
+): Uint8Array<ArrayBuffer> {
   const { plan, codes, upperNodes, books } = built;
   const { spec, nodes, isOrdered, isRotated, pq, layout } = plan;
   const { indexType, metric, elementType, dim, rowCount, degree } = spec;
@@ -57,7 +61,11 @@ export function graphBlock(memory: WebAssembly.Memory, built: BuiltGraph): Uint8
       ? [['nodeOf', nodesOfRows(new Uint32Array(memory.buffer, layout.finalRows, nodes), rowCount)] as const]
       : []),
   ];
-  return encodeIndexBlock({ indexType, metric, elementType, dim, rowCount, params }, new Map(sections));
+  return encodeIndexBlock(
+    { indexType, metric, elementType, dim, rowCount, params },
+    new Map(sections),
+    sumOf,
+  );
 }
 
 /** Links and codes of layer 0, or the records that hold both. */

@@ -68,7 +68,7 @@ async function buildBy<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   spec: GraphSpec,
   source: SourceVectors<Region>,
-  { signal, onProgress = () => {} }: BuildOptions,
+  { signal, onProgress = () => {}, crc32 }: BuildOptions,
   making: Making,
 ): Promise<Uint8Array<ArrayBuffer> | Unfit> {
   const plan = planBuild(spec, making, workers.parallelism);
@@ -90,7 +90,7 @@ async function buildBy<Region extends IndexRegion>(
     const books = await writeCodes(run, codes);
     if (hasUpperCodes(plan)) copyUpperCodes(region.memory, run.place, upperNodes);
     onProgress(0.97);
-    const block = graphBlock(region.memory, { plan, codes, upperNodes, books });
+    const block = graphBlock(region.memory, { plan, codes, upperNodes, books }, crc32);
     onProgress(1);
     return block;
   } finally {

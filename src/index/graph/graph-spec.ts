@@ -1,5 +1,5 @@
 // What a graph index is to be built of and how.
-import type { IndexParameter } from '#index/block/index-block.js';
+import type { Crc32, IndexParameter } from '#index/block/index-block.js';
 import type { ExactVectors, IndexRegion } from '#index/block/vector-index.js';
 import type { CodeForm } from '#index/graph/codes/graph-codes.js';
 import type { GraphPqSpec } from '#index/graph/pq/graph-pq-layout.js';
@@ -37,6 +37,8 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** Share done, 0 to 1. */
   readonly onProgress?: (done: number) => void;
+  /** The runtime's own: a block of hundreds of megabytes is summed on the calling thread. */
+  readonly crc32?: Crc32;
 }
 
 /** The vectors of a segment, in their region. */

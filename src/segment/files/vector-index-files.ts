@@ -81,7 +81,7 @@ export async function writeVectorIndex(
       platform.workers,
       { ...spec, ...(without && { without }) },
       { region: vectors.region, place: vectors.store.place },
-      signal && { signal },
+      { crc32: platform.crc32, ...(signal && { signal }) },
     );
     if (learnsLevels) await learnLevels(platform, vectors, block, signal);
     await platform.objectStore.put(key, [block]);
