@@ -13,9 +13,13 @@ function intOf(dataType: number, raw: string): number | string {
   return value >= min && value <= max ? value : `an integer from ${min} to ${max}`;
 }
 
-/** Undefined for what is no int64. 20 characters are enough for every one; longer digits never become a big number. */
+/**
+ * Undefined for what is no int64. 20 characters are enough for every one; longer digits never become a big number. Digits as a text are one too:
+ * clients whose numbers are doubles read int64 as text, and send back what they read.
+ */
 export function int64Of(raw: string): bigint | undefined {
-  const value = raw.length <= 20 && INT.test(raw) ? BigInt(raw) : undefined;
+  const digits = raw.startsWith('"') && raw.endsWith('"') ? raw.slice(1, -1) : raw;
+  const value = digits.length <= 20 && INT.test(digits) ? BigInt(digits) : undefined;
   return value !== undefined && BigInt.asIntN(64, value) === value ? value : undefined;
 }
 

@@ -27,6 +27,19 @@ function through(schema: CollectionSchema, rows: string, int64AsText = false): s
   return `[${texts.join(',')}]`;
 }
 
+it('int64 that was answered as text is read as what it was, in keys and in arrays', () => {
+  const schema = schemaOf({
+    ...{ fieldID: 101n, name: 'a', dataType: DataType.Array, elementType: DataType.Int64 },
+    typeParams: param({ max_capacity: 9 }),
+  });
+  const rows = `[{"id":-9223372036854775808,"a":[9007199254740993,-1]},{"id":7,"a":[]}]`;
+  const asText = through(schema, rows, true);
+  expect(asText).toContain('"id":"-9223372036854775808","a":["9007199254740993","-1"]');
+  expect(through(schema, asText)).toBe(rows);
+  for (const wrong of ['"1.5"', '" 1"', '""', '"', '"0x1"', '"9223372036854775808"', '"1e3"'])
+    expect(() => readRows(schema, `[{"id":${wrong},"a":[]}]`, plain), wrong).toThrow();
+});
+
 describe('rows', () => {
   const every = schemaOf(
     { fieldID: 101n, name: 'b', dataType: DataType.Bool, nullable: true },
