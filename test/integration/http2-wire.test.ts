@@ -115,6 +115,26 @@ test('settings and pings are acknowledged, what is not known is passed over', as
   expect(control[3]?.body).toEqual(body);
 });
 
+test('pings without calls are welcome, however many come, and calls go on behind them', async () => {
+  const by = await (await served()).by();
+  // An hour of a client that pings every 10 s, as the Node SDK does by default, and ten of them at once.
+  const pings = Array.from({ length: 3600 }, (_, at) => {
+    const body = Buffer.alloc(8);
+    body.writeUInt32BE(at);
+    return frame(frameType.ping, 0, 0, body);
+  });
+  await by.send(preface);
+  for (let at = 0; at < pings.length; at += 10) {
+    await by.send(...pings.slice(at, at + 10));
+    await until(() => ofStream(by, 0).length >= at + 10);
+  }
+  await until(() => ofStream(by, 0).filter(({ type }) => type === frameType.ping).length === pings.length);
+  const GOAWAY = 7;
+  expect(ofStream(by, 0).filter(({ type }) => type === GOAWAY)).toEqual([]);
+  await by.send(asked(1, 1));
+  await until(() => ofStream(by, 1).length === 3);
+});
+
 describe('requests in other forms', () => {
   test.each<[string, () => Buffer]>([
     [

@@ -279,4 +279,23 @@ describe('a peer that does not read', () => {
     expect(socket.destroyed).toBe(true);
     session.destroy();
   });
+
+  it('is none that is slow to read, and so to answer a ping: whatever comes from it says that it is there', async () => {
+    const { socket, session } = connected();
+    socket.come(greeting);
+    await turn();
+    // What was sent does not leave: the ping waits behind it.
+    socket.isTaken = false;
+    let heard = 0;
+    session.ping(() => heard++);
+    await turn();
+    expect(heard).toBe(0);
+    socket.come(wordFrame(frameKind.window, 0, 1000));
+    socket.come(wordFrame(frameKind.window, 0, 1000));
+    expect(heard).toBe(1);
+    session.ping(() => heard++);
+    socket.come(frameOf(frameKind.ping, 1, 0, Buffer.alloc(8)));
+    expect(heard).toBe(2);
+    session.destroy();
+  });
 });

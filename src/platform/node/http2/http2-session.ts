@@ -71,7 +71,7 @@ export class Http2Session {
   #isSettled = false;
   #isDraining = false;
   #isEnded = false;
-  #onPong: (() => void) | undefined;
+  #onHeard: (() => void) | undefined;
 
   constructor(socket: Socket, options: SessionOptions) {
     this.#socket = socket;
@@ -116,9 +116,13 @@ export class Http2Session {
     if (this.#isDraining && this.#streams.size === 0) this.#end();
   }
 
-  /** @param onPong runs when the answer comes */
-  ping(onPong: () => void): void {
-    this.#onPong = onPong;
+  /**
+   * Asks whether the peer is there. A ping waits behind all that was sent before it, so a peer that reads slowly answers late: whatever else comes
+   * from it says as much.
+   * @param onHeard runs when anything comes
+   */
+  ping(onHeard: () => void): void {
+    this.#onHeard = onHeard;
     this.send(frameOf(frameKind.ping, 0, 0, Buffer.alloc(8)));
   }
 
@@ -134,8 +138,14 @@ export class Http2Session {
     this.#socket.destroy();
   }
 
+  #heard(onHeard: () => void): void {
+    this.#onHeard = undefined;
+    onHeard();
+  }
+
   #take(chunk: Buffer): void {
     if (this.#isEnded) return;
+    if (this.#onHeard !== undefined) this.#heard(this.#onHeard);
     const problem = this.#reader.read(chunk, this.#onFrame);
     if (this.#isEnded) return;
     if (problem === undefined) {
@@ -377,10 +387,6 @@ export class Http2Session {
     if (id !== 0) return errorCode.protocol;
     if (body.length !== 8) return errorCode.frameSize;
     if ((flags & ACK) === 0) this.#out.sendControl(frameOf(frameKind.ping, ACK, 0, body));
-    else {
-      this.#onPong?.();
-      this.#onPong = undefined;
-    }
     return undefined;
   }
 }
