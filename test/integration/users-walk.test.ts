@@ -1,8 +1,9 @@
-// Must hold: all public calls × {no authentication, a wrong password, a user without the privilege, a user with it, root}, over gRPC. A call
+// Must hold: all public calls × {no authentication, a wrong password, a user without the privilege, a user with it, root}, over gRPC and in the process. A call
 // without a row in the access table fails here, and does not compile before.
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OperatePrivilegeType } from '#proto/milvus/milvus.js';
+import type { ClientMethod } from '#client/transport.js';
+import { MilvusServiceDefinition, OperatePrivilegeType } from '#proto/milvus/milvus.js';
 import type { ServiceMethod } from '#rpc/interceptors.js';
 import { codec } from '#rpc/service.js';
 import { type Elanus, open } from '#server/open.js';
@@ -138,8 +139,39 @@ describe.each(accessCases.map((one) => [one.method.name, one] as const))(
       }
       expect(through).toContain(await codeOf(method, request, root));
     });
+
+    it('asks callers in the process the same', async () => {
+      if (row === undefined) throw new Error('no row');
+      if (!isLocal(method)) return;
+      const isFree = row === 'everyone' || row.on(request).length === 0 || !isBuilt;
+      expect(await keyOf(method, request, undefined)).toBe('unauthenticated');
+      expect(await keyOf(method, request, 'root:milvus')).toBe('unauthenticated');
+      const bare = await keyOf(method, request, 'bare:secret1');
+      if (isFree) expect(['unauthenticated', 'permission_denied']).not.toContain(bare);
+      else expect(bare).toBe('permission_denied');
+      expect(['unauthenticated', 'permission_denied']).not.toContain(
+        await keyOf(method, request, 'root:Milvus'),
+      );
+    });
   },
 );
+
+/** Calls that stream, and those of other services, have no way in from the process. */
+const isLocal = ({ key, definition }: ServiceMethod): boolean =>
+  key in MilvusServiceDefinition.methods && !definition.requestStream && !definition.responseStream;
+
+/** The key of the error that a caller in the process gets; `answered` when there was none. */
+async function keyOf(method: ServiceMethod, request: object, token: string | undefined): Promise<unknown> {
+  const transport = database.transport(token === undefined ? {} : { token });
+  try {
+    await transport.call(method.key as ClientMethod, request, {});
+    return 'answered';
+  } catch (error) {
+    return (error as { readonly key?: unknown }).key;
+  } finally {
+    await transport.close();
+  }
+}
 
 describe('what is beside a call', () => {
   const { method } = caseOf('listCredUsers');
