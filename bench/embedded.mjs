@@ -96,6 +96,10 @@ const head = [
 const all = [...ours, ...rivals, ...pythonEngines()].filter(
   ({ name }) => only === undefined || only.some((part) => name.includes(part)),
 );
+if (only === undefined || all.includes(ours.find(({ name }) => name.includes('typed'))))
+  console.log(
+    execFileSync(process.execPath, [join(here, 'embedded/overhead.mjs')], { encoding: 'utf8' }).trim(),
+  );
 for (const set of chosenSets) {
   makeSet(set);
   const { rows, dim, metric } = sets[set];
