@@ -52,7 +52,8 @@ export function batchFromFields(
 /** What a partial update sent, as rows of their own: keys that have no row yet. @throws invalid_parameter for a field that must be there */
 export function completeRows(schema: CollectionSchema, { rowCount, columns }: ColumnBatch): ColumnBatch {
   const sent = schema.fields.map((field) => columns.find(({ fieldId }) => fieldId === field.fieldID));
-  for (const [at, field] of schema.fields.entries()) if (sent[at] === undefined) checkMayBeMissing(field);
+  for (const [at, field] of schema.fields.entries())
+    if (sent[at] === undefined && !field.isFunctionOutput) checkMayBeMissing(field);
   return ColumnBatch.create({ rowCount, columns: completeColumns(schema, sent, [], rowCount) });
 }
 
@@ -110,6 +111,14 @@ function sentColumns(
   const columns: (Column | undefined)[] = [];
   for (const field of schema.fields) {
     const sent = known.get(field.fieldID);
+    if (field.isFunctionOutput) {
+      if (sent !== undefined)
+        refuse(
+          `attempt to insert into function output field ${field.name}: the server makes its values; leave it out`,
+        );
+      columns.push(undefined);
+      continue;
+    }
     if (field.isPrimaryKey && field.autoID) checkAutoKey(field, sent !== undefined, options);
     else if (sent === undefined && (!options.partialUpdate || field.isPrimaryKey)) checkMayBeMissing(field);
     columns.push(sent === undefined ? undefined : columnFromField(field, sent, numRows, zone));

@@ -8,7 +8,7 @@ import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dynamicField, META_FIELD_NAME } from '#model/schema/schema-view.js';
 import { structArrays, structOf } from '#model/schema/struct-arrays.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 
 export interface OutputFields {
   /** The request is `count(*)` and nothing else. */
@@ -44,9 +44,10 @@ export function resolveOutputFields(
     const name = raw.trim();
     const id = byName.get(name);
     const struct = structs.find((one) => one.struct.name === name);
-    if (ALL.has(name)) for (const field of schema.fields) chosen.set(field.name, field.fieldID);
+    if (ALL.has(name))
+      for (const field of schema.fields.filter(isReadable)) chosen.set(field.name, field.fieldID);
     else if (struct !== undefined) for (const field of struct.columns) chosen.set(field.name, field.fieldID);
-    else if (id !== undefined) chosen.set(name, id);
+    else if (id !== undefined) chosen.set(readableName(schema, name), id);
     else dynamicKeys.add(dynamicKeyOf(schema, name));
   }
   // For a sub-field the answer names the struct that it comes in.
@@ -62,6 +63,17 @@ export function resolveOutputFields(
     names.unshift(key.name);
   }
   return { isCount: false, fieldIds, names, dynamicKeys: [...dynamicKeys], pickedKeys };
+}
+
+/** What BM25 makes of texts is for searches alone. */
+const isReadable = ({ isFunctionOutput, dataType }: FieldSchema): boolean =>
+  !isFunctionOutput || dataType !== DataType.SparseFloatVector;
+
+/** The text is Milvus's, and clients compare the whole of it. @throws refused */
+function readableName(schema: CollectionSchema, name: string): string {
+  const field = schema.fields.find((one) => one.name === name);
+  if (field === undefined || isReadable(field)) return name;
+  throw new ElanusError('refused', `not allowed to retrieve raw data of field ${name}`);
 }
 
 /** The rows as they are answered: of the dynamic field only what was asked for. */

@@ -9,7 +9,7 @@ import { slotOf } from './json-slots.js';
 import { type NamedSlot, namedSlot, StructSlot } from './json-struct.js';
 
 export interface RowSlots {
-  /** In the order of the schema, without an autoID key. */
+  /** In the order of the schema, without an autoID key and without what functions make. */
   readonly slots: readonly FieldSlot[];
   /** What rows name: fields, and struct arrays in place of their columns. */
   readonly named: readonly NamedSlot[];
@@ -24,7 +24,9 @@ export interface RowSlots {
 export function rowSlots(schema: CollectionSchema, zone: string): RowSlots {
   const dynamic = dynamicField(schema);
   const meta = dynamic && new MetaSlot(dynamic, new Set(ownNames(schema)));
-  const given = schema.fields.filter((field) => !(field.isPrimaryKey && field.autoID));
+  const given = schema.fields.filter(
+    (field) => !(field.isPrimaryKey && field.autoID) && !field.isFunctionOutput,
+  );
   const slots = given.map((field) => (field === dynamic && meta ? meta : slotOf(field, zone)));
   const byId = new Map(slots.map((slot) => [slot.field.fieldID, slot]));
   const structs = structArrays(schema).map(
@@ -46,8 +48,11 @@ export function rowSlots(schema: CollectionSchema, zone: string): RowSlots {
 export const refuseAutoKey = (name: string): never =>
   refuse(name, 'is given, but the collection makes its keys itself (autoID); leave the key out');
 
-export const refuseUnknown = (name: string, schema: CollectionSchema): never =>
+export function refuseUnknown(name: string, schema: CollectionSchema): never {
+  if (schema.fields.some((field) => field.isFunctionOutput && field.name === name))
+    refuse(name, 'is given, but a function of the collection makes it; leave it out');
   refuse(
     name,
     `is not in the schema of collection ${schema.name}, expected its fields only; leave it out, or enable dynamic fields`,
   );
+}

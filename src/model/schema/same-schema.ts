@@ -28,7 +28,13 @@ function canonical(schema: CollectionSchema): Uint8Array {
     fields: [],
     typeParams: sorted(struct.typeParams),
   }));
+  const functions = schema.functions.map((one) => ({
+    ...one,
+    id: 0n,
+    inputFieldIds: [],
+    outputFieldIds: [],
+  }));
   return CollectionSchema.encode(
-    CollectionSchema.create({ name, description, enableDynamicField, fields, structArrayFields }),
+    CollectionSchema.create({ name, description, enableDynamicField, fields, structArrayFields, functions }),
   ).finish();
 }

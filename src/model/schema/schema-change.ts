@@ -42,6 +42,8 @@ export function withField(before: VersionedSchema, sent: FieldSchema, zone: stri
   const { schema } = before;
   checkName('field', sent.name);
   checkAddable(schema, sent);
+  if (sent.isFunctionOutput)
+    refuse(`field ${sent.name} is marked as output of a function, but no function makes it`);
   checkRoom(schema, [sent]);
   const fieldID = largestFieldId(schema, before.lastFieldId) + 1n;
   const field = parseField(sent, { fieldID, autoID: false, collection: schema.name, zone });
@@ -138,6 +140,10 @@ function checkDroppable(schema: CollectionSchema, field: FieldSchema): void {
   if (field.isPartitionKey) refuse(`cannot drop partition key field: ${name}`);
   if (field.isClusteringKey) refuse(`cannot drop clustering key field: ${name}`);
   if (field.isDynamic) refuse(`cannot drop dynamic field: ${name}`);
+  const user = schema.functions.find(({ inputFieldIds, outputFieldIds }) =>
+    [...inputFieldIds, ...outputFieldIds].includes(field.fieldID),
+  );
+  if (user !== undefined) refuse(`cannot drop field ${name}: it is used by function ${user.name}`);
   const owner = structOf(schema, field.fieldID);
   if (owner !== undefined)
     refuse(`cannot drop ${name}: it is a sub-field; drop the struct array field ${owner.struct.name}`);

@@ -94,7 +94,6 @@ describe('parseCollectionSchema', () => {
       expect(refusal([pk, vec(), { name: 'x', dataType }])).toMatch(/^unsupported: .*supported: Bool/);
     }
     expect(refusal([pk, vec(), { name: 'x' }])).toMatch(/^invalid_parameter/);
-    expect(refusal([pk, vec()], { functions: [{ name: 'f' }] })).toMatch(/^unsupported/);
     expect(refusal([pk, vec(), { name: 'x', dataType: DataType.ArrayOfVector }])).toContain(
       'array of vector can only be in the struct array field, field name: x',
     );

@@ -62,7 +62,7 @@ const unsupported = (text: string): never => {
   throw new ElanusError('unsupported', text);
 };
 
-/** @throws invalid_parameter, unsupported. The source is not changed. */
+/** Functions are left as they were sent (`functions/`). @throws invalid_parameter, unsupported. The source is not changed. */
 export function parseCollectionSchema(
   source: Uint8Array | CollectionSchema,
   request: CreateRequestFacts,
@@ -145,19 +145,13 @@ function decodeSchema(bytes: Uint8Array): CollectionSchema {
 }
 
 function checkFeatures(schema: CollectionSchema): void {
-  if (schema.functions.length > 0)
-    unsupported(
-      'functions (BM25, embedding, MinHash) are not supported in this version; create the collection without them',
-    );
   checkCollectionProperties(schema.properties, schema);
   if (schema.doPhysicalBackfill)
     unsupported(
-      'do_physical_backfill is not supported in this version: there are no functions; leave it out',
+      'do_physical_backfill is not supported in this version: functions come with the collection; leave it out',
     );
   if (schema.fileResourceIds.length > 0)
-    unsupported(
-      'file_resource_ids are not supported in this version: texts are not analyzed; leave them out',
-    );
+    unsupported('file_resource_ids are not supported in this version; write the words into the analyzers');
   if (schema.externalSource !== '' || schema.externalSpec !== '')
     unsupported('external collections are not supported in this version');
   if (schema.enableNamespace)
@@ -224,10 +218,6 @@ function refuseType(field: FieldSchema): never {
 
 /** What would be passed over otherwise. */
 function checkFieldFeatures(field: FieldSchema): void {
-  if (field.isFunctionOutput)
-    unsupported(
-      `field ${field.name} is the output of a function, functions are not supported in this version; send its values yourself`,
-    );
   if (field.externalField !== '')
     unsupported(
       `field ${field.name} has external_field, external collections are not supported in this version; leave it out`,

@@ -3,6 +3,7 @@
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
+import { withFunctions } from '#model/functions/schema-functions.js';
 import { checkExpiry } from '#model/properties/time-to-live.js';
 import { checkName } from '#model/schema/names.js';
 import { sameSchema } from '#model/schema/same-schema.js';
@@ -45,7 +46,7 @@ export class CollectionDdl {
     const database = catalog.database(request.dbName).name;
     checkName('collection', request.collectionName);
     const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
-    const schema = parseCollectionSchema(request.schema, { ...request, zone });
+    const schema = withFunctions(parseCollectionSchema(request.schema, { ...request, zone }));
     checkAnalyzers(schema.fields);
     checkExpiry(propertiesOf(schema, request), schema);
     return this.#locks.collection({ database, name: request.collectionName }, async () => {

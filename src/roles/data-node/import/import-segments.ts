@@ -7,12 +7,14 @@ import { batchOf, columnFromInt64, findColumn, gatherBatch } from '#model/column
 import { shardOfRow } from '#model/columns/row-key.js';
 import { primaryField, ROW_ID_FIELD } from '#model/schema/field.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
+import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import { type ColumnBatch, type ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type SegmentAddress, writeSegment } from '#segment/files/insert-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { SegmentData } from '#segment/segment-data.js';
+import { withFunctionOutputs } from '#text/functions/bm25-output.js';
 
 const COPY_ROWS = 4096;
 
@@ -51,9 +53,13 @@ export class ImportSegments {
     this.#unusedIds = [...parts.segmentIds];
   }
 
-  /** Copies the rows into the segments of their shards and partitions. */
-  async append(rows: ColumnBatch): Promise<void> {
-    const { schema, allocateIds, bytesMax, job } = this.#parts;
+  /** Copies the rows into the segments of their shards and partitions, with what functions make of them. */
+  async append(sent: ColumnBatch): Promise<void> {
+    const { schema, allocateIds, bytesMax, job, platform, signal } = this.#parts;
+    const rows =
+      schema.functions.length === 0
+        ? sent
+        : await withFunctionOutputs(schema, sent, new Pace(platform, { signal }));
     const key = primaryField(schema);
     const firstId = await allocateIds(rows.rowCount);
     const keyed = findColumn(rows, key.fieldID) ? rows : generateAutoIds(schema, rows, firstId);

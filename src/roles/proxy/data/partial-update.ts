@@ -21,6 +21,7 @@ import { shardOfRow } from '#model/columns/row-key.js';
 import { type ArrayOps, rowsOfBatch, updatedRows, withoutBase } from '#model/rows/partial-rows.js';
 import { primaryField } from '#model/schema/field.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
+import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { UpsertRequest } from '#proto/milvus/milvus.js';
@@ -29,6 +30,7 @@ import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { expiryOf, type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
+import { withFunctionOutputs } from '#text/functions/bm25-output.js';
 import { type ShardWrite, shardWrites } from './shard-writes.js';
 
 type UpdateParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
@@ -181,7 +183,10 @@ async function planShard(
   for (let row = 0; row < sent.rowCount; row++) (places.has(keyAt(keys, row)) ? there : absent).push(row);
   const homes = await homesOf(update, { ...read, rows: there, readTimestamp }, context);
   const writes: ShardWrite[] = [];
-  const write = (batch: ColumnBatch, partitionId: bigint | undefined): void => {
+  const pace = new Pace(update.parts.platform, context);
+  const write = async (rows: ColumnBatch, partitionId: bigint | undefined): Promise<void> => {
+    // Functions are computed again from the rows as they will be.
+    const batch = schema.functions.length === 0 ? rows : await withFunctionOutputs(schema, rows, pace);
     writes.push(...shardWrites(collection, { batch, partitionId, replacedKeys: keyColumn(schema, batch) }));
   };
   for (const [partitionId, staying] of homes.rows) {
@@ -191,14 +196,14 @@ async function planShard(
       Uint32Array.from(staying, (row) => places.get(keyAt(keys, row)) ?? 0),
     );
     const numbers = staying.map((row) => rows[row] ?? row);
-    write(
+    await write(
       updatedRows(schema, { sent: rowsOfBatch(sent, Uint32Array.from(staying)), old, ops }, numbers),
       partitionId,
     );
   }
   if (absent.length > 0) {
     const added = withoutBase(schema, rowsOfBatch(sent, Uint32Array.from(absent)), ops);
-    write(completeRows(schema, added), ownPartition(update));
+    await write(completeRows(schema, added), ownPartition(update));
   }
   return {
     vchannel,

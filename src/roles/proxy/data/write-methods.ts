@@ -7,12 +7,14 @@ import { batchFromFields } from '#model/columns/field-data-in.js';
 import { idsFromColumn } from '#model/columns/field-data-out.js';
 import { primaryField } from '#model/schema/field.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
+import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
+import { withFunctionOutputs } from '#text/functions/bm25-output.js';
 import { findKeys } from './found-keys.js';
 import { isPartial, updatePartially } from './partial-update.js';
 import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
@@ -46,7 +48,8 @@ export class WriteMethods {
     // With a partition key the rows of one key could go to several partitions, and nothing would say which of them is the last.
     const batch = partitionKeyField(schema) === undefined ? all : lastOfEachKey(all, keyColumn(schema, all));
     const partitionId = this.#partitionId(collection, request.partitionName);
-    const timestamp = await this.#append(shardWrites(collection, { batch, partitionId }), context);
+    const rows = await this.#withOutputs(collection, batch, context);
+    const timestamp = await this.#append(shardWrites(collection, { batch: rows, partitionId }), context);
     return {
       ...mutation(idsFromColumn(keyColumn(schema, all)), all.rowCount, timestamp),
       insertCnt: BigInt(all.rowCount),
@@ -75,7 +78,8 @@ export class WriteMethods {
     // When a key is twice in a request the later row wins; the others never become rows.
     const rows = lastOfEachKey(sent, keyColumn(schema, sent));
     const replacedKeys = keyColumn(schema, rows);
-    const batch = primaryField(schema).autoID ? await this.#withIds(collection, rows) : rows;
+    const keyed = primaryField(schema).autoID ? await this.#withIds(collection, rows) : rows;
+    const batch = await this.#withOutputs(collection, keyed, context);
     const partitionId = this.#partitionId(collection, request.partitionName);
     const writes = shardWrites(collection, { batch, partitionId, replacedKeys });
     const timestamp = await this.#append(writes, context);
@@ -138,6 +142,16 @@ export class WriteMethods {
     if (!primary.autoID || (hasKeys && allowsInsertedIds(collection)) || batch.rowCount === 0) return batch;
     const { ID } = await this.#parts.rootCoord.allocID({ count: batch.rowCount });
     return generateAutoIds(collection.schema, batch, ID);
+  }
+
+  /** What functions make of the rows: once, before the rows are in any log. */
+  async #withOutputs(
+    { schema }: OpenCollection,
+    batch: ColumnBatch,
+    context: CallContext,
+  ): Promise<ColumnBatch> {
+    if (schema.functions.length === 0) return batch;
+    return await withFunctionOutputs(schema, batch, new Pace(this.#parts.platform, context));
   }
 
   /** @returns the newest time of the write; where nothing was to be written, a time of now */
