@@ -28,6 +28,7 @@ import {
 } from './terms';
 import { offer } from './top';
 
+export { bm25 } from './bm25';
 export { finish } from './top';
 
 const WINDOW: u32 = 4096;

@@ -76,7 +76,8 @@ test('every format of docs/formats has golden files', () => {
   expect(readdirSync(new URL('index-block/', folder)).sort()).toEqual(
     [
       ...Object.keys(golden.denseKinds).map((kind) => `v1.${kind}`),
-      ...Object.keys(golden.copiedKinds).map((kind) => `v2.${kind}`),
+      'sparse-index/v1.bm25.block',
+    ...Object.keys(golden.copiedKinds).map((kind) => `v2.${kind}`),
       'v1.BIN_IVF_FLAT',
       'v1.HNSW-levels',
     ].sort(),

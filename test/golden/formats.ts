@@ -150,6 +150,14 @@ function sparseRows(rows = 12): { readonly data: Uint8Array; readonly offsets: U
   return { data, offsets: bytesView(Uint32Array.from({ length: rows + 1 }, (_, row) => row * 16)) };
 }
 
+/** Row r has word r % 5 1 + r % 3 times, and word 100 + r once. */
+function wordRows(): ReturnType<typeof sparseRows> {
+  const { data, offsets } = sparseRows();
+  const view = new DataView(data.buffer);
+  for (let row = 0; row * 16 < data.length; row++) view.setFloat32(row * 16 + 12, 1, true);
+  return { data, offsets };
+}
+
 /** 16 elements of 8 bits; rows r and r + 4 are alike in all but the last. */
 export const signatures: Uint8Array = Uint8Array.from({ length: 10 * 16 }, (_, i) =>
   i % 16 === 15 ? i >> 4 : ((i >> 4) % 4) * 16 + (i % 16),
@@ -272,6 +280,10 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
     files.set(`scalar-index/v1.file.${name}`, scalarBuild(input));
   const sparse = sparseRows();
   files.set('sparse-index/v1.block', sparseBuild({ ...sparse, metric: 'IP', algorithm: 'DAAT_MAXSCORE' }));
+  files.set(
+    'sparse-index/v1.bm25.block',
+    sparseBuild({ ...wordRows(), metric: 'BM25', algorithm: 'DAAT_WAND' }),
+  );
   files.set('minhash-index/v1.block', minhashBuild({ ...MINHASH, data: signatures }));
   const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 1 });
   try {

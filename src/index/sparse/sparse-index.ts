@@ -118,11 +118,18 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
     }
   }
   const { maxima, blockLasts, blockMaxima } = boundsOf({ starts, blockStarts, rows, values });
+  const lengths = metric === 'BM25' ? rowLengths(positions, floats) : undefined;
   const meta = { indexType: SPARSE_INDEX_TYPE, metric, elementType: 'sparse', dim: 0, rowCount };
   return encodeIndexBlock(
     {
       ...meta,
-      params: { inverted_index_algo: algorithm, dims: count, postings: total, blocks: blockLasts.length },
+      params: {
+        inverted_index_algo: algorithm,
+        dims: count,
+        postings: total,
+        blocks: blockLasts.length,
+        ...(lengths && { tokens: sumOf(lengths) }),
+      },
     },
     new Map([
       ['dims', bytesView(dims)],
@@ -133,8 +140,27 @@ export function sparseBuild({ data, offsets, metric, algorithm }: SparseBuildInp
       ['block_maxima', bytesView(blockMaxima)],
       ['rows', bytesView(rows)],
       ['values', bytesView(values)],
+      ...(lengths ? [['lengths', bytesView(lengths)] as const] : []),
     ]),
   );
+}
+
+/** How many words each row has: its values, which are counts, added up. */
+function rowLengths(positions: Uint32Array, floats: Float32Array): Uint32Array {
+  const lengths = new Uint32Array(Math.max(0, positions.length - 1));
+  for (let row = 0; row < lengths.length; row++) {
+    const end = (positions[row + 1] as number) >> 2;
+    let sum = 0;
+    for (let at = (positions[row] as number) >> 2; at < end; at += 2) sum += floats[at + 1] as number;
+    lengths[row] = sum;
+  }
+  return lengths;
+}
+
+function sumOf(lengths: Uint32Array): number {
+  let sum = 0;
+  for (const length of lengths) sum += length;
+  return sum;
 }
 
 interface Lists {
@@ -204,6 +230,8 @@ export interface SparseLists extends Lists {
   readonly maxima: Float32Array;
   readonly blockLasts: Uint32Array;
   readonly blockMaxima: Float32Array;
+  /** Words of each row; empty but for BM25. */
+  readonly lengths: Uint32Array;
 }
 
 export function sparseLists(memory: WebAssembly.Memory, placement: LoadedIndex['placement']): SparseLists {
@@ -224,6 +252,7 @@ export function sparseLists(memory: WebAssembly.Memory, placement: LoadedIndex['
     maxima: floats('maxima'),
     blockMaxima: floats('block_maxima'),
     values: floats('values'),
+    lengths: ints('lengths'),
   };
 }
 
@@ -251,8 +280,13 @@ export function loadSparseIndex<Region extends { readonly memory: WebAssembly.Me
   for (const name of ['starts', 'block_starts']) sectionOf(block, name, (dims + 1) * 4);
   for (const name of ['block_lasts', 'block_maxima']) sectionOf(block, name, blocks * 4);
   for (const name of ['rows', 'values']) sectionOf(block, name, postings * 4);
+  const isOfWords = meta.metric === 'BM25';
+  if (isOfWords) sectionOf(block, 'lengths', meta.rowCount * 4);
   const loaded = placeIndex(workers, block, sparseWork(0, meta.rowCount, dims).end, threads);
-  const problem = listsProblem(sparseLists(loaded.region.memory, loaded.placement), meta.rowCount);
+  const lists = sparseLists(loaded.region.memory, loaded.placement);
+  const problem =
+    listsProblem(lists, meta.rowCount) ??
+    (isOfWords ? lengthsProblem(lists, meta.rowCount, meta.params.tokens) : undefined);
   if (problem === undefined) return loaded;
   workers.release(loaded.region);
   throw corrupt(problem);
@@ -291,4 +325,15 @@ function listsProblem(lists: SparseLists, rowCount: number): string | undefined 
     if (!isRight || maxima[list] !== most) return 'has wrong maxima';
   }
   return undefined;
+}
+
+/** Scores divide by what lengths make, and statistics rest on their sum. */
+function lengthsProblem(lists: SparseLists, rowCount: number, tokens: unknown): string | undefined {
+  const sums = new Float64Array(rowCount);
+  for (let at = 0; at < lists.rows.length; at++) {
+    const row = lists.rows[at] as number;
+    sums[row] = (sums[row] as number) + (lists.values[at] as number);
+  }
+  if (lists.lengths.some((length, row) => length !== sums[row])) return 'has rows of a wrong length';
+  return tokens === sumOf(lists.lengths) ? undefined : 'has a wrong number of words';
 }

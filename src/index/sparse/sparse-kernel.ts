@@ -45,6 +45,22 @@ export interface SparseKernel {
       excluded: number,
     ]
   ): void;
+  bm25(
+    ...args: [
+      terms: number,
+      count: number,
+      rows: number,
+      sums: number,
+      delta: number,
+      lengths: number,
+      base: number,
+      slope: number,
+      top: number,
+      low: number,
+      high: number,
+      excluded: number,
+    ]
+  ): void;
   finish(top: number): number;
 }
 

@@ -5,6 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import type { SearchOutput } from '#index/block/search-output.js';
 import { TopScores } from '#index/block/top-scores.js';
 import type { FlatSearchContext } from '#index/flat/flat-search.js';
+import { type Bm25Norm, rowLength } from './bm25.js';
 import { type SparseQuery, scoreBounds, unpackSparseQueries } from './sparse-query.js';
 
 export interface SparseScanInput {
@@ -22,6 +23,8 @@ export interface SparseScanInput {
   /** radius < score <= rangeFilter */
   readonly radius?: number;
   readonly rangeFilter?: number;
+  /** Scores are those of BM25: values of rows are counts of words. */
+  readonly bm25?: Bm25Norm;
 }
 
 export interface SparsePlaces {
@@ -35,7 +38,7 @@ const FREE = 0xffffffff;
 const HASH = 0x9e3779b1;
 
 /** Open addressing, at most a quarter full. */
-class QueryTable {
+export class QueryTable {
   readonly keys: Uint32Array;
   readonly weights: Float64Array;
   readonly shift: number;
@@ -50,6 +53,17 @@ class QueryTable {
       while (this.keys[at] !== FREE) at = (at + 1) & (this.keys.length - 1);
       this.keys[at] = index;
       this.weights[at] = values[i] as number;
+    }
+  }
+
+  /** The weight of an index; -1 where the query has it not. */
+  find(index: number): number {
+    let at = Math.imul(index, HASH) >>> this.shift;
+    for (;;) {
+      const key = this.keys[at] as number;
+      if (key === index) return this.weights[at] as number;
+      if (key === FREE) return -1;
+      at = (at + 1) & (this.keys.length - 1);
     }
   }
 }
@@ -70,7 +84,7 @@ export function sparseScan(input: SparseScanInput, context: FlatSearchContext): 
   for (const [q, query] of queries.entries()) {
     const top = new TopScores(k);
     if (query.indices.length > 0 && k > 0) {
-      const scan = new RowScan({ words, floats, table: new QueryTable(query), top, low, high });
+      const scan = new RowScan({ words, floats, table: new QueryTable(query), top, low, high, bm25: input.bm25 });
       if (input.places === undefined) scan.range(input);
       else scan.places(input.places);
     }
@@ -87,6 +101,7 @@ interface ScanParts {
   readonly top: TopScores;
   readonly low: number;
   readonly high: number;
+  readonly bm25: Bm25Norm | undefined;
 }
 
 /** One query over rows, which come in ascending order. */
@@ -124,10 +139,11 @@ class RowScan {
   }
 
   #scoreAt(begin: number): number {
-    const { words, floats, table } = this.#parts;
+    const { words, floats, table, bm25 } = this.#parts;
     const { keys, weights, shift } = table;
     const mask = keys.length - 1;
     const end = begin + 1 + (words[begin] as number) * 2;
+    const norm = bm25 === undefined ? 0 : bm25.base + bm25.slope * rowLength(floats, begin + 1, end);
     let sum = 0;
     for (let at = begin + 1; at < end; at += 2) {
       const index = words[at] as number;
@@ -135,7 +151,9 @@ class RowScan {
       for (;;) {
         const key = keys[slot] as number;
         if (key === index) {
-          sum += (weights[slot] as number) * (floats[at + 1] as number);
+          const value = floats[at + 1] as number;
+          const product = (weights[slot] as number) * value;
+          sum += bm25 === undefined ? product : product / (value + norm);
           break;
         }
         if (key === FREE) break;

@@ -5,6 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import type { SearchOutput } from '#index/block/search-output.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
 import { FLAT_K_MAX, type FlatSearchContext } from '#index/flat/flat-search.js';
+import type { Bm25Norm } from './bm25.js';
 import {
   SPARSE_TERMS_MAX,
   type SparseLists,
@@ -51,6 +52,8 @@ export interface SparseSearchInput {
   /** radius < score <= rangeFilter */
   readonly radius?: number;
   readonly rangeFilter?: number;
+  /** Scores are those of BM25: values of rows are counts of words. The index has to be one of BM25. */
+  readonly bm25?: Bm25Norm;
 }
 
 export function sparseSearch(input: SparseSearchInput, context: FlatSearchContext): SearchOutput {
@@ -75,7 +78,8 @@ export function sparseSearch(input: SparseSearchInput, context: FlatSearchContex
   const isRange = input.radius !== undefined || input.rangeFilter !== undefined;
   let total = 0;
   for (const [q, query] of queries.entries()) {
-    const kept = isRange ? query : dropSmallest(query, dropRatio);
+    // With BM25 all words count: they are few, and a score is then the same whatever else is asked.
+    const kept = isRange || input.bm25 !== undefined ? query : dropSmallest(query, dropRatio);
     const count = k === 0 ? 0 : search.run(kept, rows, scores, total);
     if (kept !== query)
       search.rescore(query, rows.subarray(total, total + count), scores.subarray(total, total + count));
@@ -113,6 +117,7 @@ class Search {
   readonly #low: number;
   readonly #high: number;
   readonly #hasExcluded: boolean;
+  readonly #bm25: Bm25Norm | undefined;
 
   constructor(input: SparseSearchInput, memory: WebAssembly.Memory, thread: number, k: number) {
     this.#memory = memory;
@@ -127,6 +132,9 @@ class Search {
     const built = input.index.params.inverted_index_algo;
     this.#algorithm = input.algorithm ?? (isSparseAlgorithm(built) ? built : 'DAAT_MAXSCORE');
     this.#k = k;
+    this.#bm25 = input.bm25;
+    if (input.bm25 !== undefined && this.#lists.lengths.length !== input.index.rowCount)
+      throw new ElanusError('internal', 'a search by BM25 got an index without lengths of rows');
     ({ low: this.#low, high: this.#high } = scoreBounds(input.radius, input.rangeFilter));
     // A task before this one may have ended in an error.
     new Uint8Array(memory.buffer, this.#work.sums, this.#work.top - this.#work.sums).fill(0);
@@ -149,6 +157,12 @@ class Search {
     const blockDelta = offset('block_maxima') - offset('block_lasts');
     const excluded = this.#hasExcluded ? this.#work.excluded : 0;
     const [kernel, low, high] = [sparseKernel.on(this.#memory), this.#low, this.#high];
+    if (this.#bm25 !== undefined) {
+      const { base, slope } = this.#bm25;
+      const lengths = offset('lengths');
+      kernel.bm25(terms, count, rowCount, sums, delta, lengths, base, slope, top, low, high, excluded);
+      return this.#take(rows, scores, at);
+    }
     switch (this.#algorithm) {
       case 'TAAT_NAIVE':
       case 'SINDI':
@@ -173,7 +187,12 @@ class Search {
           excluded,
         );
     }
-    const found = kernel.finish(top);
+    return this.#take(rows, scores, at);
+  }
+
+  #take(rows: Uint32Array, scores: Float32Array, at: number): number {
+    const { top } = this.#work;
+    const found = sparseKernel.on(this.#memory).finish(top);
     const entries = new Uint32Array(this.#memory.buffer, top + TOP_HEADER_BYTES, found * 2);
     for (let i = 0; i < found; i++) {
       rows[at + i] = entries[i * 2] as number;

@@ -1,7 +1,6 @@
 // What of the table of index types this build can build and search. CreateIndex answers 3000 for the rest, so that nothing is
 // accepted that would silently be something else. An alias (AISAQ, SPARSE_WAND) is there as soon as the type it is built as is.
 
-import type { MetricName } from '#model/schema/metric-type.js';
 import { type VectorType, vectorTypes } from '#model/schema/vector-type.js';
 import type { IndexType } from './index-types.js';
 
@@ -28,5 +27,3 @@ export const builtIndexTypes: ReadonlySet<IndexType> = new Set<IndexType>([
 export const builtVectorTypes: ReadonlySet<VectorType> = new Set<VectorType>(
   Object.keys(vectorTypes) as VectorType[],
 );
-/** Metrics of the table that are not computed yet. */
-export const laterMetrics: ReadonlySet<MetricName> = new Set<MetricName>(['BM25']);

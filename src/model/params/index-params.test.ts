@@ -15,7 +15,6 @@ vi.mock('./built-index-types.js', async () => {
   return {
     builtIndexTypes: new Set(all),
     builtVectorTypes: new Set(Object.keys(vectors)),
-    laterMetrics: new Set(),
   };
 });
 

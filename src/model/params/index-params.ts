@@ -15,7 +15,7 @@ import { type VectorType, vectorTypeOf, vectorTypes } from '#model/schema/vector
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import { buildParamsOf } from './build-params.js';
-import { builtIndexTypes, builtVectorTypes, laterMetrics } from './built-index-types.js';
+import { builtIndexTypes, builtVectorTypes } from './built-index-types.js';
 import {
   type BuildParams,
   gpuIndexTypes,
@@ -159,7 +159,7 @@ function metricTypeOf(
         ? `only IP&BM25 is the supported metric type for sparse index, got ${text}`
         : `${vectorTypes[vectorType].name} index does not support metric type: ${text.slice(0, 200)}`;
     return refuse(
-      `${fact}; index ${indexType} on field ${field.name} of type ${vectorType} takes ${possible.filter((one) => !laterMetrics.has(one)).join(', ')}`,
+      `${fact}; index ${indexType} on field ${field.name} of type ${vectorType} takes ${possible.join(', ')}`,
     );
   }
   if (isBm25 && metric !== 'BM25')
@@ -169,12 +169,6 @@ function metricTypeOf(
   if (!isBm25 && metric === 'BM25') {
     refuse(
       `only BM25 function output field supports BM25 metric type, field ${field.name} is none; use ${usual}`,
-    );
-  }
-  if (laterMetrics.has(metric)) {
-    throw new ElanusError(
-      'unsupported',
-      `metric type ${metric} of field ${field.name} is not supported yet; use another metric type`,
     );
   }
   return metric;

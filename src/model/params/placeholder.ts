@@ -31,6 +31,26 @@ export function parsePlaceholderGroup(bytes: Uint8Array, sent: FieldSchema, ofLi
   return queryVectors(parsePlaceholder(bytes, field, isVectorList(sent)).values, field, ofLists);
 }
 
+const utf8 = new TextDecoder();
+
+/** The texts of a search for words. @throws invalid_parameter */
+export function parseTexts(bytes: Uint8Array, field: FieldSchema): string[] {
+  const [placeholder, ...others] = decodeGroup(bytes).placeholders;
+  if (placeholder === undefined) return refuse('placeholder_group is empty; send at least one text');
+  if (others.length > 0) refuse(`placeholder_group has ${others.length + 1} placeholders, expected 1`);
+  if (placeholder.type !== PlaceholderType.VarChar)
+    refuse(
+      `please provide varchar/text for BM25 Function based search, got ${nameOfType(placeholder.type)} for field ${field.name}`,
+    );
+  const { values } = placeholder;
+  if (values.length < 1 || values.length > NQ_MAX)
+    refuse(`nq [${values.length}] is invalid, it should be in range [1, ${NQ_MAX}]`);
+  return values.map((value) => utf8.decode(value));
+}
+
+const nameOfType = (type: PlaceholderType): string =>
+  Object.entries(PlaceholderType).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
+
 /**
  * @param field of one vector, also where rows have lists of them
  * @throws invalid_parameter, vector_dim_mismatch
@@ -120,11 +140,8 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema, hasLists: boole
   // A single vector is a list of one, and the other way round.
   const listed = hasLists && single !== undefined ? listPlaceholders.get(single) : undefined;
   if (placeholder.type !== single && (listed === undefined || placeholder.type !== listed)) {
-    const sent =
-      Object.entries(PlaceholderType).find(([, value]) => value === placeholder.type)?.[0] ??
-      `type ${placeholder.type}`;
     refuse(
-      `vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${sent}`,
+      `vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${nameOfType(placeholder.type)}`,
     );
   }
   return placeholder;

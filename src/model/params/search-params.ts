@@ -10,7 +10,6 @@ import { vectorTypeOf } from '#model/schema/vector-type.js';
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
-import { laterMetrics } from './built-index-types.js';
 import { type GroupingParams, parseGrouping } from './grouping-params.js';
 import { type OrderTerm, parseOrderTerms } from './order-by.js';
 import { RequestParams, refuse } from './request-params.js';
@@ -55,6 +54,8 @@ export interface SearchParams {
   readonly orderBy: readonly OrderTerm[];
   /** Undefined: hits are not grouped. */
   readonly grouping: GroupingParams | undefined;
+  /** By which of the analyzers of its field a text becomes words; undefined: the default. */
+  readonly analyzerName: string | undefined;
 }
 
 export interface QueryParams {
@@ -112,7 +113,6 @@ export function parseSearchParams(
   hybridTopK?: number,
 ): SearchParams {
   const sent = new RequestParams(searchParams);
-  sent.refuseLater(['analyzer_name']);
   const params = sent.object('params');
   const inner = new RequestParams(innerPairs(params));
   const annsField = annsFieldOf(schema, sent.text('anns_field'));
@@ -148,6 +148,7 @@ export function parseSearchParams(
     // Those of a search in a hybrid search do not count: the order is that of the whole.
     orderBy: hybridTopK === undefined ? orderTerms(sent) : [],
     grouping: parseGrouping(sent),
+    analyzerName: sent.text('analyzer_name') ?? inner.text('analyzer_name'),
   };
 }
 
@@ -252,7 +253,7 @@ export function checkSearchMetric(expected: string, params: SearchParams, elemen
   if (!isMetricName(metric)) {
     throw new ElanusError(
       'invalid_parameter',
-      `metric type ${expected} is not known; use one of ${metricNames.filter((name) => !laterMetrics.has(name)).join(', ')}`,
+      `metric type ${expected} is not known; use one of ${metricNames.join(', ')}`,
     );
   }
   if (radius === undefined || rangeFilter === undefined) return;

@@ -35,6 +35,7 @@ import { SupersededRows } from '#segment/search/superseded-rows.js';
 import type { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
 import { readSent } from '#segment/sent-filter.js';
+import { statisticsAnswer, termStatistics } from '#segment/terms/term-statistics.js';
 import { type LoadedSegment, letGo, outdated } from './loaded-segment.js';
 import { fillNewFields } from './new-fields.js';
 
@@ -356,6 +357,14 @@ export class QueryNode {
       };
       const hits = await searchSegments(segments, search, readTimestamp, first.data.schema, call, options);
       return whole(encodeHits(hits, readTimestamp, report?.wire));
+    },
+    segmentTermStatistics: async ({ segmentIds, request, readTimestamp }, { signal }) => {
+      if (request === undefined)
+        throw new ElanusError('missing_parameter', 'segmentTermStatistics: no words given');
+      const segments = this.#wanted(segmentIds);
+      for (const segment of segments) this.#touch(segment);
+      const found = await termStatistics(segments, request, readTimestamp, signal);
+      return statisticsAnswer(found, readTimestamp);
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
       const reading = this.#readFilter(segmentIds, retrieve?.textFilter, context);

@@ -229,6 +229,8 @@ export class StreamingNode {
         ? serving.then(({ reader }) => reader.retrieve(request, context))
         : serving.reader.retrieve(request, context);
     },
+    termStatistics: async (request, context) =>
+      (await this.#servingAt(request, context)).reader.termStatistics(request, context),
     fetchRows: (request, context) => this.#shards.serving(request.vchannel).reader.fetch(request, context),
     segmentsInUse: async ({ vchannel, segmentIds, version }) => ({
       segmentIds: this.#shards.serving(vchannel).reader.inUse(segmentIds, version),

@@ -3,6 +3,7 @@
 import type { ReadTime } from '#base/read-time.js';
 import { compareScores } from '#index/block/metric.js';
 import type { SearchOutput } from '#index/block/search-output.js';
+import type { Bm25 } from '#index/sparse/bm25.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import type { PassingBits } from './excluded-rows.js';
 
@@ -30,6 +31,8 @@ export interface SegmentSearch {
   readonly sparseQueries?: Uint8Array;
   /** In an array of vectors: how many of `queries` each query has. Left out, each vector is a query that looks for vectors. */
   readonly lists?: Uint32Array;
+  /** With the metric BM25: values of queries are weights of words, those of rows are counts of them. */
+  readonly bm25?: Bm25;
   /** What the search asks of an index, checked already. */
   readonly params?: Readonly<Record<string, number | string | boolean>>;
   readonly k: number;

@@ -200,6 +200,7 @@ class SegmentsSearch {
       ...queries,
       ...this.#bounds,
     };
+    if (this.#request.bm25 !== undefined) search.bm25 = this.#request.bm25;
     const supersededRows = this.#superseded.of(id);
     if (supersededRows !== undefined) search.supersededRows = supersededRows;
     if (this.#keys !== undefined) {

@@ -207,7 +207,7 @@ function indexForLists(
 
 async function searchSparse(asked: Asked, vectors: SparseVectors): Promise<SegmentHits> {
   const { request, excluded, signal, data } = asked;
-  if (request.metric !== 'IP') {
+  if (request.metric !== (request.bm25 === undefined ? 'IP' : 'BM25')) {
     throw new ElanusError('invalid_parameter', `metric ${request.metric} on sparse vectors, expected IP`);
   }
   checkLimit(request);

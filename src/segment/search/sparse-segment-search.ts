@@ -2,6 +2,7 @@
 // hits are merged as they are.
 import { countingRows } from '#index/block/counting-rows.js';
 import type { SearchOutput } from '#index/block/search-output.js';
+import { bm25Norm } from '#index/sparse/bm25.js';
 import type { SparseScanInput } from '#index/sparse/sparse-scan.js';
 import { isSparseAlgorithm, type SparseSearchInput } from '#index/sparse/sparse-search.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
@@ -47,11 +48,12 @@ function taskOf(
   return () => workers.run<SearchOutput>(task, input, [region], signal, micros);
 }
 
-const commonOf = ({ queries, k, request: { radius, rangeFilter } }: SparseSearch) => ({
+const commonOf = ({ queries, k, request: { radius, rangeFilter, bm25 } }: SparseSearch) => ({
   queries,
   k,
   ...(radius !== undefined && { radius }),
   ...(rangeFilter !== undefined && { rangeFilter }),
+  ...(bm25 && { bm25: bm25Norm(bm25) }),
 });
 
 function indexAndScans({ firstScanned, rowsPerTask }: SparsePlan, search: SparseSearch): Task[] {

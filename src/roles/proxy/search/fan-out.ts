@@ -24,14 +24,10 @@ export const searchShard = (
   shard: number,
   vchannel: string,
   context: CallContext,
-): Promise<ShardSearchResponse> =>
-  streamingNode.search(shardRequest(vchannel, search, search.pinned[shard]), context);
+): Promise<ShardSearchResponse> => streamingNode.search(shardRequest(vchannel, search, shard), context);
 
-function shardRequest(
-  vchannel: string,
-  search: CheckedSearch,
-  pinned: bigint | undefined,
-): ShardSearchRequest {
+function shardRequest(vchannel: string, search: CheckedSearch, shard: number): ShardSearchRequest {
+  const pinned = search.pinned[shard];
   const { scope, plan, toShards, range } = search;
   const { params } = plan;
   const { filter, textFilter } = search.filter.forShards;
@@ -65,5 +61,7 @@ function shardRequest(
     exact: toShards.exact,
     excludedSegmentIds: toShards.excludedSegmentIds,
     excludedRows: toShards.excludedRows,
+    bm25: search.words?.bm25,
+    statisticsTimestamp: search.words?.countedAt[shard] ?? 0n,
   });
 }

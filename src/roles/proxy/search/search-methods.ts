@@ -24,6 +24,7 @@ import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterato
 import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
 import { orderHits } from '#roles/proxy/search/rerank/order-hits.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
+import { withWords } from '#roles/proxy/search/words/searched-words.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
 import { fetchOutput } from './fetch-output.js';
@@ -65,10 +66,16 @@ export class SearchMethods {
 
   async #run(asked: CheckedSearch, context: CallContext): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);
-    const search = asked.ids === undefined ? asked : await withVectors(this.#parts, asked, context);
+    const search = isReady(asked) ? asked : await this.#withQueries(asked, pace, context);
     const form = formOf(search);
     const ranked = await this.#ranked(search, form, pace, context);
     return this.#answer(ranked, form, searchExtras(ranked.answers, search), pace, context);
+  }
+
+  /** Ids and texts become the vectors that are looked for. */
+  async #withQueries(asked: CheckedSearch, pace: Pace, context: CallContext): Promise<CheckedSearch> {
+    const search = await withVectors(this.#parts, asked, context);
+    return await withWords(this.#parts, search, pace, context);
   }
 
   /** The one place where the form of a search is chosen. */
@@ -99,7 +106,7 @@ export class SearchMethods {
     const pace = new Pace(this.#parts.platform, context);
     const found = await Promise.all(
       legs.map(async (leg) => {
-        const search = await withVectors(this.#parts, leg, context);
+        const search = await this.#withQueries(leg, pace, context);
         return { search, found: await this.#leg(search, grouping, pace, context) };
       }),
     );
@@ -195,3 +202,6 @@ export class SearchMethods {
     return await encodeAnswer({ ...ranked, hits, rows, offsets, extras }, form, pace);
   }
 }
+
+/** Nothing has to be looked up before it runs. */
+const isReady = ({ ids, words }: CheckedSearch): boolean => ids === undefined && words === undefined;

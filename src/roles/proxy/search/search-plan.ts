@@ -16,7 +16,7 @@ import { vectorTypeOf, vectorTypes } from '#model/schema/vector-type.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { IndexSearchParams, OrderKey } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
-import type { FieldSchema } from '#proto/milvus/schema.js';
+import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { isFilterable } from '#roles/proxy/search/group/group-filter.js';
 import { type Grouping, groupingOf } from '#roles/proxy/search/group/grouping.js';
@@ -25,6 +25,7 @@ import {
   type IteratorPage,
   iteratorPage,
 } from '#roles/proxy/search/iterate/iterator-request.js';
+import { type WordsPlan, wordsPlan } from '#roles/proxy/search/words/words-plan.js';
 
 export interface SearchPlan {
   readonly params: SearchParams;
@@ -48,6 +49,8 @@ export interface SearchPlan {
   readonly usedParams: ReturnType<typeof checkSearchParams>;
   /** The type that the index is built as. */
   readonly builtAs: string | undefined;
+  /** Texts are searched for; undefined: vectors are. */
+  readonly words: WordsPlan | undefined;
   /** `usedParams` as shards get it: one message for all searches of this plan. */
   readonly shardParams: IndexSearchParams;
 }
@@ -80,8 +83,10 @@ function planSearch(
       : params.vector;
   // How signatures are read is a matter of the index, and growing rows have none.
   const signature = build?.kind === 'MINHASH_LSH' ? { mhElementBitWidth: build.mhElementBitWidth } : {};
+  const { annsField: field, analyzerName } = params;
   return {
     params,
+    words: wordsPlan(schema, metricName, { field, build, analyzerName }),
     primary: primaryField(schema),
     ofLists,
     ofElements: isList && !ofLists,
@@ -120,6 +125,7 @@ const metricNamed = (name: string): string | undefined =>
   elementMetricOf(name) === undefined ? undefined : name;
 
 function defaultMetric(field: FieldSchema): string {
+  if (field.isFunctionOutput && field.dataType === DataType.SparseFloatVector) return 'BM25';
   const isList = isVectorList(field);
   const vectorType = vectorTypeOf(isList ? field.elementType : field.dataType) ?? 'FloatVector';
   const metric = vectorTypes[vectorType].defaultMetric;

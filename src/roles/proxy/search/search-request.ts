@@ -1,7 +1,7 @@
 // Step 1 of a search: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
-import { parsePlaceholderGroup } from '#model/params/placeholder.js';
+import { parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
 import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
 import type { Reranker } from '#model/params/rank/rerankers.js';
 import { structOf } from '#model/schema/struct-arrays.js';
@@ -15,6 +15,7 @@ import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type FilterRequest, type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type BucketsRequest, bucketsRequest } from '#roles/proxy/search/aggregate/aggregation-request.js';
 import { type SearchedIds, searchedIds } from '#roles/proxy/search/by-ids/searched-ids.js';
+import type { SearchedWords } from '#roles/proxy/search/words/words-plan.js';
 import type { HitPage } from './rank-hits.js';
 import type { AnswerForm } from './ranked.js';
 import type { SearchPlan, SearchPlans } from './search-plan.js';
@@ -25,6 +26,8 @@ export interface CheckedSearch {
   /** Vectors one after another, in the encoding of the field. */
   readonly queries: Uint8Array;
   readonly queryCount: number;
+  /** Where texts are searched for: what is known of their words; undefined: vectors are. */
+  readonly words: SearchedWords | undefined;
   /** The rows whose vectors are the queries, which are looked up first; undefined: vectors came. */
   readonly ids: SearchedIds | undefined;
   /** Hits for each query, those before the page among them. */
@@ -130,7 +133,7 @@ function checkedSearch(
   filter: RequestFilter,
   functions: SearchFunctions | undefined,
 ): CheckedSearch {
-  const { queries, nq, listLengths, ids } = vectors;
+  const { queries, nq, listLengths, ids, words } = vectors;
   return {
     scope,
     plan,
@@ -139,6 +142,7 @@ function checkedSearch(
     toShards: toShardsOf(plan, functions),
     queries,
     queryCount: nq,
+    words,
     ids,
     topK: plan.topK,
     range: { radius: plan.params.radius, rangeFilter: plan.params.rangeFilter },
@@ -194,18 +198,24 @@ function buckets(
   return bucketsRequest(schema, searchAggregation, nq);
 }
 
-interface Queries extends Pick<CheckedSearch, 'queries' | 'listLengths' | 'ids'> {
+interface Queries extends Pick<CheckedSearch, 'queries' | 'listLengths' | 'ids' | 'words'> {
   readonly nq: number;
 }
 
-function queriesOf({ searchInput }: SearchRequest, { primary, params, ofLists }: SearchPlan): Queries {
+function queriesOf({ searchInput }: SearchRequest, plan: SearchPlan): Queries {
+  const { primary, params, ofLists } = plan;
   if (searchInput?.$case === 'ids') {
     const ids = searchedIds(searchInput.value, primary, params.annsField);
-    return { ids, nq: ids.count, queries: noBytes, listLengths: noBytes };
+    return { ids, nq: ids.count, queries: noBytes, listLengths: noBytes, words: undefined };
   }
   const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noBytes;
+  if (plan.words !== undefined) {
+    const texts = parseTexts(placeholders, params.annsField);
+    const words = { texts, bm25: undefined, countedAt: [] };
+    return { queries: noBytes, nq: texts.length, listLengths: noBytes, ids: undefined, words };
+  }
   const { queries, nq, listLengths } = parsePlaceholderGroup(placeholders, params.annsField, ofLists);
-  return { queries, nq, listLengths, ids: undefined };
+  return { queries, nq, listLengths, ids: undefined, words: undefined };
 }
 
 interface SearchFunctions {

@@ -17,6 +17,8 @@ import type {
   ShardSearchRequest,
   ShardSearchResponse,
   SyncTargetRequest,
+  TermStatisticsRequest,
+  TermStatisticsResponse,
 } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
@@ -26,6 +28,13 @@ import { fetchRows } from '#segment/fetch-rows.js';
 import { indexGrowing } from '#segment/files/vector-index-files.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
 import { aligned } from '#segment/search/hits.js';
+import {
+  addedUp,
+  type RowsAndTerms,
+  statisticsAnswer,
+  statisticsOf,
+  termStatistics,
+} from '#segment/terms/term-statistics.js';
 import type { PinnedPage } from './pinned-reads.js';
 import type { ServedSegmentsParts } from './served-segment.js';
 import { ServedSegments } from './served-segments.js';
@@ -43,7 +52,7 @@ export interface ShardReaderParts extends ServedSegmentsParts {
 type Wanted = Pick<
   ShardSearchRequest,
   'partitionIds' | 'loadedOnly' | 'guaranteeTimestamp' | 'ignoreGrowing' | keyof AskedExpiry
-> & { readonly atGuarantee?: boolean; readonly isPage?: boolean };
+> & { readonly atGuarantee?: boolean; readonly isPage?: boolean; readonly statisticsTimestamp?: bigint };
 
 export class ShardReader {
   readonly #parts: ShardReaderParts;
@@ -123,7 +132,7 @@ export class ShardReader {
     // What was loaded since its first page an iterator does not begin to read.
     const partitions = page?.loadedOnly === true ? page.partitions : loaded;
     const expiry = page?.expiry;
-    const readTimestamp = wanted.atGuarantee === true ? wanted.guaranteeTimestamp : shard.readTimestamp;
+    const readTimestamp = readTimeOf(wanted, shard.readTimestamp);
     const ready = this.#served.readyIn(partitions);
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
     const sealedIds =
@@ -156,6 +165,34 @@ export class ShardReader {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
     return await this.#retrieve.run(asSeen(request, view), view, context);
+  }
+
+  /** Of both parts, at one time: a search of the words that names this time sees the rows that were counted. */
+  async termStatistics(
+    request: TermStatisticsRequest,
+    context: CallContext,
+  ): Promise<TermStatisticsResponse> {
+    const view = await this.#view(request, context);
+    const { growing, sealedIds, readTimestamp } = view;
+    const asked = asSeen(request, view);
+    const sealed =
+      sealedIds.length === 0 ? undefined : this.#sealedStatistics(asked, sealedIds, readTimestamp, context);
+    const here = termStatistics(growing, asked, readTimestamp, context.signal);
+    const both = await Promise.all([here, sealed]);
+    return statisticsAnswer(addedUp(both.flatMap((one) => one ?? [])), readTimestamp);
+  }
+
+  async #sealedStatistics(
+    request: TermStatisticsRequest,
+    sealedIds: readonly bigint[],
+    readTimestamp: bigint,
+    context: CallContext,
+  ): Promise<RowsAndTerms> {
+    const asked = this.#parts.queryNode.segmentTermStatistics(
+      { segmentIds: [...sealedIds], request, readTimestamp },
+      context,
+    );
+    return statisticsOf(await this.#served.remote(sealedIds, asked));
   }
 
   async fetch(request: FetchRowsRequest, context: CallContext): Promise<FetchRowsResponse> {
@@ -203,6 +240,15 @@ const asSeen = <Request extends AskedExpiry>(request: Request, { expiry }: Shard
   (expiry.expiredUntil === request.expiredUntil && expiry.expiryField === request.expiryField)
     ? request
     : { ...request, ...expiry };
+
+/** Of a page of an iterator, of a search whose words were counted before, or now. */
+function readTimeOf(
+  { atGuarantee, guaranteeTimestamp, statisticsTimestamp = 0n }: Wanted,
+  now: bigint,
+): bigint {
+  if (atGuarantee === true) return guaranteeTimestamp;
+  return statisticsTimestamp > 0n && statisticsTimestamp < now ? statisticsTimestamp : now;
+}
 
 const fetched = (rows: ColumnBatch): FetchRowsResponse =>
   whole<FetchRowsResponse>({ status: undefined, rows });

@@ -20,6 +20,10 @@ export function searchedIds(ids: IDs, primary: FieldSchema, searched: FieldSchem
     throw refusal(
       `field ${searched.name} is an array of vectors, which cannot be searched by ids; send vectors`,
     );
+  if (searched.isFunctionOutput)
+    throw refusal(
+      `field ${searched.name} is the output of a function, which cannot be searched by ids; send texts`,
+    );
   const keys = columnFromIds(ids, primary.fieldID);
   const count =
     sent?.$case === 'strId' ? sent.value.data.length : keys.data.length / BigInt64Array.BYTES_PER_ELEMENT;
