@@ -32,7 +32,7 @@ interface Row {
   readonly kind: number;
 }
 
-/** Of every row, however slow: what a search for the text must find. */
+/** What a search for the text must find, reckoned from every row, however slow. */
 function reckoned(
   rows: ReadonlyMap<number, Row>,
   query: string,
@@ -88,7 +88,7 @@ async function expectScores(
       const expected = reckoned(rows, query, 10, passes);
       const hits = await found(client, query, filter === undefined ? {} : { filter });
       expect(hits.map(({ score }) => score)).toEqual(expected.map(({ score }) => expect.closeTo(score, 5)));
-      // Of equal scores any order of segments is right, but each hit has its own score.
+      // Hits of equal scores may come in any order, but each has its own score.
       const all = new Map(reckoned(rows, query, rows.size, passes).map(({ id, score }) => [id, score]));
       for (const { id, score } of hits) expect(score).toBeCloseTo(all.get(id) ?? -1, 5);
     }

@@ -8,7 +8,7 @@ import { type SparseLists, sparseLists } from './sparse-index.js';
 import { QueryTable } from './sparse-scan.js';
 
 export interface TermStatistics {
-  /** Of rows that have each word. */
+  /** Numbers of rows that have each word. */
   readonly frequencies: Uint32Array;
   readonly totalLength: number;
 }

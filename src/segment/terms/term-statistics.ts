@@ -3,7 +3,7 @@
 import { must } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
-import { readTimeOf } from '#base/read-time.js';
+import { type AskedExpiry, readTimeOf } from '#base/read-time.js';
 import type {
   IndexStatisticsInput,
   RowStatisticsInput,
@@ -30,12 +30,12 @@ const TASK_BYTES = 4 << 20;
 
 export async function termStatistics(
   segments: readonly ReadableSegment[],
-  request: Pick<TermStatisticsRequest, 'fieldId' | 'terms' | 'expiredUntil'>,
+  request: Pick<TermStatisticsRequest, 'fieldId' | 'terms' | keyof AskedExpiry>,
   readTimestamp: bigint,
   signal: AbortSignal,
 ): Promise<RowsAndTerms> {
   const terms = Uint32Array.from(uint32sOf(request.terms));
-  const readTs = readTimeOf(readTimestamp, request.expiredUntil);
+  const readTs = readTimeOf(readTimestamp, request);
   const found = await Promise.all(
     segments
       .filter(({ data }) => data.rowCount > 0 && data.hasField(request.fieldId))

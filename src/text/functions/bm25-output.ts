@@ -84,7 +84,7 @@ function textsOf(batch: ColumnBatch, field: FieldSchema): (row: number) => strin
 }
 
 /** The words of a text as pairs of number and count, by ascending number: the bytes of a sparse vector. */
-export class TermCounts {
+class TermCounts {
   #hashes = new Uint32Array(1024);
 
   of(analyzer: Analyzer, text: string): Uint8Array {

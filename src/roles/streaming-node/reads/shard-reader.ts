@@ -167,7 +167,7 @@ export class ShardReader {
     return await this.#retrieve.run(asSeen(request, view), view, context);
   }
 
-  /** Of both parts, at one time: a search of the words that names this time sees the rows that were counted. */
+  /** Counts words in both parts at one time: a search that names this time sees the rows that were counted. */
   async termStatistics(
     request: TermStatisticsRequest,
     context: CallContext,
@@ -241,7 +241,7 @@ const asSeen = <Request extends AskedExpiry>(request: Request, { expiry }: Shard
     ? request
     : { ...request, ...expiry };
 
-/** Of a page of an iterator, of a search whose words were counted before, or now. */
+/** The time of an iterator's page, that at which the words of the search were counted, or now. */
 function readTimeOf(
   { atGuarantee, guaranteeTimestamp, statisticsTimestamp = 0n }: Wanted,
   now: bigint,

@@ -6,7 +6,7 @@ import { bm25Weight } from '#index/sparse/bm25.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
-import { expiredUntil } from '#roles/proxy/reads/read-scope.js';
+import { expiryOf } from '#roles/proxy/reads/read-scope.js';
 import type { CheckedSearch } from '#roles/proxy/search/search-request.js';
 import { addedUp, type RowsAndTerms, statisticsOf } from '#segment/terms/term-statistics.js';
 import type { WordsPlan } from './words-plan.js';
@@ -62,7 +62,7 @@ async function askShards(
       streamingNode.termStatistics(
         {
           vchannel,
-          // Of all that is loaded, whatever partitions are searched: a word is as rare as it is in the collection.
+          // All that is loaded counts, whatever partitions are searched: a word is as rare as it is in the collection.
           partitionIds: scope.loadedOnly ? scope.partitionIds : [],
           loadedOnly: true,
           fieldId: plan.params.annsField.fieldID,
@@ -71,7 +71,7 @@ async function askShards(
           ignoreGrowing: plan.params.ignoreGrowing,
           atGuarantee,
           schemaVersion: schema.version,
-          expiredUntil: expiredUntil(scope, atGuarantee ? guaranteeTimestamp : 0n),
+          ...expiryOf(scope, atGuarantee ? guaranteeTimestamp : 0n),
         },
         context,
       ),

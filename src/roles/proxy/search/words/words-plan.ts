@@ -26,7 +26,7 @@ const B = 0.75;
 
 interface Asked {
   readonly field: FieldSchema;
-  /** Of the index; undefined: there is none. */
+  /** How the index was built; undefined: there is none. */
   readonly build: BuildParams | undefined;
   readonly analyzerName: string | undefined;
 }
