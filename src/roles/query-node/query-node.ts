@@ -14,7 +14,7 @@ import {
 } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Handlers, whole } from '#rpc/service.js';
-import { applyDeletes, type KeyDeletes } from '#segment/apply-deletes.js';
+import { applyDeletes } from '#segment/apply-deletes.js';
 import { fetchRows } from '#segment/fetch-rows.js';
 import { readDeletes } from '#segment/files/delta-log.js';
 import { type DiskReads, openDiskIndexes } from '#segment/files/disk-index-files.js';
@@ -36,6 +36,7 @@ import type { SegmentData } from '#segment/segment-data.js';
 import { retrieveFromSegments } from '#segment/segment-reads.js';
 import { readSent } from '#segment/sent-filter.js';
 import { statisticsAnswer, termStatistics } from '#segment/terms/term-statistics.js';
+import { keyDeletes } from './key-deletes.js';
 import { type LoadedSegment, letGo, outdated } from './loaded-segment.js';
 import { fillNewFields } from './new-fields.js';
 
@@ -397,13 +398,3 @@ export class QueryNode {
 }
 
 const noAnswer = ShardRetrieveResponse.create({});
-function keyDeletes(deletes: Deletes | undefined): KeyDeletes | undefined {
-  if (deletes?.keys === undefined) return undefined;
-  const timestamps = new BigUint64Array(aligned(deletes.timestamps));
-  const partitionIds = new BigInt64Array(aligned(deletes.partitionIds));
-  return {
-    keys: deletes.keys,
-    timestampAt: (row) => timestamps[row] ?? 0n,
-    partitionAt: (row) => partitionIds[row] ?? 0n,
-  };
-}
