@@ -174,6 +174,14 @@ export type Leaf =
   | { readonly kind: 'like'; readonly operand: Operand; readonly pattern: LikePattern }
   /** RE2 syntax, found anywhere in the text; `compileRegex` of `expr/regex.ts` makes the matcher, in linear time. */
   | { readonly kind: 'regex'; readonly operand: Operand; readonly source: string }
+  /** Words of the text, as its analyzer makes them, are among those of the row. */
+  | {
+      readonly kind: 'words';
+      readonly operand: FieldOperand;
+      /** Parameters of the analyzer of the field, as `analyzerOf` reads them. */
+      readonly analyzer: string;
+      readonly words: WantedWords;
+    }
   /** Never unknown itself. Of a JSON path: see `exists`. */
   | { readonly kind: 'is-null'; readonly field: FieldRef; readonly negated: boolean }
   /** Something other than JSON null is at the path. Never unknown: where the field is null, nothing is. */
@@ -209,6 +217,17 @@ export type Leaf =
       readonly threshold: number;
       readonly elements: ElementPredicate;
     };
+
+export type WantedWords =
+  /** At least so many of these. */
+  | { readonly kind: 'any'; readonly words: readonly string[]; readonly least: number }
+  /** In this order and distance, moved by at most `slop` places in all; words of one place are alternatives. */
+  | { readonly kind: 'phrase'; readonly places: readonly PhrasePlace[]; readonly slop: number };
+
+export interface PhrasePlace {
+  readonly position: number;
+  readonly words: readonly string[];
+}
 
 export type Predicate =
   /** Only as the whole of a filter or of an element predicate. */

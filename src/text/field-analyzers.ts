@@ -103,12 +103,21 @@ function withField<T>({ name }: FieldSchema, make: () => T): T {
 export const hasAnalyzer = (field: FieldSchema): boolean =>
   ['true', '1', 't'].includes(typeParam(field, 'enable_analyzer')?.trim().toLowerCase() ?? '');
 
+/** Whether filters may ask for words of the field. */
+export const isMatchEnabled = (field: FieldSchema): boolean =>
+  ['true', '1', 't'].includes(typeParam(field, 'enable_match')?.trim().toLowerCase() ?? '');
+
 /** Checks what the analyzers of a schema are made of. @throws invalid_parameter, unsupported */
 export function checkAnalyzers(fields: readonly FieldSchema[]): void {
   for (const field of fields) {
     if (!hasAnalyzer(field)) continue;
     const { byField: name } = fieldAnalyzers(field);
     if (name === undefined) continue;
+    if (isMatchEnabled(field))
+      throw new ElanusError(
+        'invalid_parameter',
+        `multi analyzer now only support for bm25, but now field ${field.name} enable match; leave enable_match out`,
+      );
     const chooser = fields.find((candidate) => candidate.name === name);
     if (chooser === undefined || chooser === field || chooser.dataType !== DataType.VarChar)
       throw new ElanusError(

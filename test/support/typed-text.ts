@@ -93,6 +93,8 @@ function predicateText(predicate: Predicate): string {
       return `${operandText(predicate.operand)} like ${patternText(predicate.pattern)}`;
     case 'regex':
       return `${operandText(predicate.operand)} =~ ${JSON.stringify(predicate.source)}`;
+    case 'words':
+      return `${operandText(predicate.operand)} has ${JSON.stringify(predicate.words)}`;
     case 'is-null':
       return `${nameOf(predicate.field)} is${predicate.negated ? ' not' : ''} null`;
     case 'exists':

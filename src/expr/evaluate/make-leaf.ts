@@ -29,6 +29,7 @@ import {
   type TextMatcher,
 } from '#expr/evaluate/text/matchers.js';
 import { TextLeaf, TextsCompared } from '#expr/evaluate/text/text-leaves.js';
+import { wordsMatcher } from '#expr/evaluate/text/word-matchers.js';
 import type { Leaf as AskedLeaf, ComparisonOp, Literal, Operand, ValueSet } from '#expr/typed.js';
 import type { FixedView } from './column-view.js';
 import { NullLeaf, SameLeaf } from './known-leaves.js';
@@ -60,6 +61,8 @@ export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
       return makeMatch(leaf.operand, likeMatcher(leaf.pattern), operands);
     case 'regex':
       return makeMatch(leaf.operand, regexMatcher(leaf.source), operands);
+    case 'words':
+      return makeMatch(leaf.operand, wordsMatcher(leaf.analyzer, leaf.words), operands);
     case 'is-null': {
       const valid = operands.valid(leaf.field);
       return valid === undefined ? new SameLeaf(!leaf.negated) : new NullLeaf(valid, leaf.negated);

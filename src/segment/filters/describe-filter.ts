@@ -94,6 +94,7 @@ function leafText(leaf: Leaf): string {
     case 'in':
     case 'like':
     case 'regex':
+    case 'words':
       return `${operandText(leaf.operand)} ${leaf.kind}`;
     case 'contains':
       return `${operandText(leaf.operand)} contains ${leaf.mode}`;

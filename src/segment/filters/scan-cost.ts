@@ -23,6 +23,8 @@ export function scanNanos(predicate: Predicate, kept = nothingKept): number {
 
 const NUMBER = 1;
 const TEXT = 6;
+/** A text becomes words: some 50 ns each. */
+const WORDS = 2000;
 /** A path is looked for in the text of the row, or its column is read. */
 const JSON_READ = 100;
 const JSON_KEPT = 4;
@@ -43,6 +45,8 @@ function leafNanos(leaf: Leaf, kept: KeptShare): number {
       );
     case 'regex':
       return operandNanos(leaf.operand, kept) + 150;
+    case 'words':
+      return operandNanos(leaf.operand, kept) + WORDS;
     case 'is-null':
       return NUMBER;
     case 'compare-operands':

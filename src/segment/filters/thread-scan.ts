@@ -73,6 +73,8 @@ export function isForThreads(
     if (hasPaths || cost * (rowCount - from) < minNanos) return false;
     if (among !== undefined && cost * countRange(among, from, rowCount - from) < minNanos) return false;
   }
+  // Dictionaries of analyzers are loaded where requests are served.
+  if (hasWords(predicate)) return false;
   let copied = 0;
   for (const view of views.values()) copied += copiedBytes(view);
   return copied <= COPIED_BYTES_MAX && partsOf(predicate) <= PARTS_MAX;
@@ -89,6 +91,11 @@ function copiedBytes(view: ColumnView): number {
 function partsOf(predicate: Predicate): number {
   if (predicate.kind !== 'and' && predicate.kind !== 'or') return 1;
   return predicate.operands.reduce((parts, operand) => parts + partsOf(operand), 1);
+}
+
+function hasWords(predicate: Predicate): boolean {
+  if (predicate.kind === 'and' || predicate.kind === 'or') return predicate.operands.some(hasWords);
+  return (predicate.kind === 'not' ? predicate.operand : predicate).kind === 'words';
 }
 
 let evaluations = 0;

@@ -33,7 +33,7 @@ export function checkCall(
     case 'text_match':
     case 'phrase_match':
     case 'text_match_fuzzy':
-      return checkTextMatch(context, node);
+      return checkTextMatch(context, node, negated);
     case 'membership_match':
       throw new ElanusError(
         'unsupported',
