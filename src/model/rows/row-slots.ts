@@ -51,7 +51,7 @@ export const refuseAutoKey = (name: string): never =>
 export function refuseUnknown(name: string, schema: CollectionSchema): never {
   if (schema.fields.some((field) => field.isFunctionOutput && field.name === name))
     refuse(name, 'is given, but a function of the collection makes it; leave it out');
-  refuse(
+  return refuse(
     name,
     `is not in the schema of collection ${schema.name}, expected its fields only; leave it out, or enable dynamic fields`,
   );
