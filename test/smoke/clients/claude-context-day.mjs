@@ -1,6 +1,6 @@
 // A day of claude-context's store (@zilliz/claude-context-core), unmodified, over gRPC and over REST: a folder of code is indexed, searched, changed and
-// cleared. Vectors alone: its hybrid mode, the default, wants BM25 and waits for full text. Embeddings are made here, nothing is fetched.
-// Usage, where it is installed: HYBRID_MODE=false node claude-context-day.mjs ADDRESS
+// cleared. With its hybrid mode, which is the default, words and vectors are searched together. Embeddings are made here, nothing is fetched.
+// Usage, where it is installed: node claude-context-day.mjs ADDRESS; HYBRID_MODE=false: vectors alone
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 """A day of LangChain's vector store for Python (langchain-milvus), unmodified: documents in, searches with filters, deletes, a collection that
-is opened again. Its hybrid search with BM25 waits for full text.
+is opened again, and its hybrid search of words (BM25) and vectors.
 
 Usage, by the Python where it is installed: python langchain_day.py ADDRESS
 """
@@ -12,7 +12,7 @@ warnings.simplefilter("ignore")
 
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
-from langchain_milvus import Milvus
+from langchain_milvus import BM25BuiltInFunction, Milvus
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from server_process import Checks
@@ -106,6 +106,26 @@ def again():
     store(drop_old=True)
 
 
-for step in (adds, searches, filters, changes, deletes, again):
+def joins_words_and_vectors():
+    both = Milvus(
+        WordCounts(),
+        builtin_function=BM25BuiltInFunction(),
+        vector_field=["dense", "sparse"],
+        collection_name="langchain_hybrid",
+        connection_args={"uri": f"http://{sys.argv[1]}"},
+        consistency_level="Strong",
+        drop_old=True,
+        auto_id=True,
+    )
+    both.add_documents(DOCUMENTS)
+    found = both.similarity_search("17", k=1, ranker_type="weighted", ranker_params={"weights": [0.0, 1.0]})
+    equal(found[0].metadata["page"], 17)
+    joined = both.similarity_search("page 7 about cats", k=5, fetch_k=10, ranker_type="rrf", ranker_params={"k": 60})
+    equal(len(joined), 5)
+    assert 7 in pages(joined)
+    both.client.drop_collection("langchain_hybrid")
+
+
+for step in (joins_words_and_vectors, adds, searches, filters, changes, deletes, again):
     check(f"LangChain for Python {step.__name__}", step)
 sys.exit(check.end())

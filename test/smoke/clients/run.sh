@@ -164,9 +164,13 @@ host=("$work/node/host-day.mjs" "$root/dist/server/open.js")
 day bun-host "$runtimes/bun" run "${host[@]}" "$work/data-bun" "${NODE_SDKS##* }"
 day deno-host "$runtimes/deno" run --allow-all "${host[@]}" "$work/data-deno" "${NODE_SDKS##* }"
 for version in $PYMILVUS; do day "pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/pymilvus_day.py" "$address"; done
+# Those before have no functions.
+for version in ${PYMILVUS#* }; do day "full-text-pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/full_text_day.py" "$address"; done
+for sdk in 2.5.12 2.6.17 3.0.6; do day "full-text-node-$sdk" "$node" "$work/node/full-text-day.mjs" "$address" "milvus-$sdk"; done
 day langchain "$work/langchain/bin/python" "$here/langchain_day.py" "$address"
 # It keeps what it knows of a folder below the home.
-day claude-context env HOME="$work/claude-context" HYBRID_MODE=false "$node" "$work/claude-context/claude-context-day.mjs" "$address"
+day claude-context env HOME="$work/claude-context" "$node" "$work/claude-context/claude-context-day.mjs" "$address"
+day claude-context-vectors env HOME="$work/claude-context-vectors" HYBRID_MODE=false "$node" "$work/claude-context/claude-context-day.mjs" "$address"
 day llama-index "$work/llama-index/bin/python" "$here/llama_index_day.py" "$address"
 day haystack "$work/haystack/bin/python" "$here/haystack_day.py" "$address"
 day milvus-cli "$work/milvus-cli/bin/python" "$here/milvus_cli_day.py" "$address"

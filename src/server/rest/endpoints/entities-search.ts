@@ -77,8 +77,11 @@ const subSearch = z.strictObject({
   limit: z.int().default(100),
   offset: z.int().optional(),
   params: values.optional(),
+  searchParams: values.optional(),
   ignoreGrowing: z.boolean().optional(),
   groupingField: z.string().optional(),
+  // What is answered is named beside the searches; as in Milvus it changes nothing here.
+  outputFields: texts.optional(),
 });
 
 const hybridBody = searches.extend({
@@ -203,6 +206,7 @@ function subRequest(
       params: sub.params,
       ignore_growing: sub.ignoreGrowing,
       group_by_field: sub.groupingField,
+      ...snakeParams(sub.searchParams),
     }),
   };
 }
