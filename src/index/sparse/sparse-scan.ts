@@ -84,7 +84,15 @@ export function sparseScan(input: SparseScanInput, context: FlatSearchContext): 
   for (const [q, query] of queries.entries()) {
     const top = new TopScores(k);
     if (query.indices.length > 0 && k > 0) {
-      const scan = new RowScan({ words, floats, table: new QueryTable(query), top, low, high, bm25: input.bm25 });
+      const scan = new RowScan({
+        words,
+        floats,
+        table: new QueryTable(query),
+        top,
+        low,
+        high,
+        bm25: input.bm25,
+      });
       if (input.places === undefined) scan.range(input);
       else scan.places(input.places);
     }
