@@ -119,3 +119,15 @@ test('a segment whose seal was lost with a failed write is sealed by the next fl
   await run(channel.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
   expect([...shard.segments.values()].map((segment) => segment.state)).toEqual(['sealed', 'sealed']);
 });
+
+test('a write is carried out however soon after the end of another one it comes', async () => {
+  const { run, write, rowCount } = await open();
+  for (let turns = 0; turns < 12; turns++) {
+    const second = write(BigInt(turns * 2)).then(async () => {
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      return write(BigInt(turns * 2 + 1));
+    });
+    await run(second);
+  }
+  expect(rowCount()).toBe(24);
+});

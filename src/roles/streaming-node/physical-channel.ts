@@ -170,10 +170,16 @@ export class PhysicalChannel {
     const done = deferred<bigint>();
     this.#queue.push({ shard, change, bytes, done });
     this.#queuedBytes += bytes;
+    this.#run();
+    return done.promise;
+  }
+
+  /** What comes between the last look at the queue and the end of its work is not left lying. */
+  #run(): void {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
+      if (this.#queue.length > 0) this.#run();
     });
-    return done.promise;
   }
 
   async #drain(): Promise<void> {

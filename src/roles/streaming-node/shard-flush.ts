@@ -60,6 +60,10 @@ export class ShardFlush {
   #run(): void {
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
+      // Asked for between the last look and the end of the loop.
+      const { shard } = this.#parts;
+      if (this.#requested && !this.#stop.signal.aborted && !shard.closed && shard.failure === undefined)
+        this.#run();
     });
   }
 
