@@ -8,7 +8,23 @@ import { RestFailure } from '#server/rest/rest-failure.js';
 import { dbName, int64, named, ofCollection, pairsOf, texts, values } from './shapes.js';
 
 /** Where a cloud keeps a job; a server of one's own is in no region. */
-const region = { projectId: z.string().optional(), regionId: z.string().optional() };
+const region = {
+  projectId: z.string().optional(),
+  regionId: z.string().optional(),
+  clusterId: z.string().optional(),
+};
+
+const noText = z.string().max(0).nullish();
+const noList = z.array(z.unknown()).max(0).nullish();
+/** What a cloud imports from; pymilvus sends the names without values to everyone. */
+const elsewhere = {
+  ...{ objectUrl: noText, objectUrls: noList, volumeName: noText, dataPaths: noList },
+  ...{ accessKey: noText, secretKey: noText, token: noText },
+};
+const pages = {
+  pageSize: z.number().int().min(1).optional(),
+  currentPage: z.number().int().min(1).default(1),
+};
 const ofJob = z.strictObject({ dbName, ...region, jobId: int64 });
 
 const infoOf = (infos: readonly KeyValuePair[], key: string): string =>
@@ -100,6 +116,7 @@ export const importEndpoints: readonly Endpoint[] = [
     summary: 'Begins an import of files that the server can read.',
     body: ofCollection.extend({
       ...region,
+      ...elsewhere,
       partitionName: z.string().default(''),
       files: z.array(texts.min(1)).min(1),
       options: values.optional(),
@@ -119,14 +136,15 @@ export const importEndpoints: readonly Endpoint[] = [
   endpoint({
     path: 'jobs/import/list',
     summary: 'Imports into a collection, or all there are.',
-    body: z.strictObject({ dbName, ...region, collectionName: z.string().default('') }),
+    body: z.strictObject({ dbName, ...region, ...pages, collectionName: z.string().default('') }),
     calls: ['listImportTasks'],
     answer: async (body, call) => {
       const { tasks } = await call.rpc('listImportTasks', named(body, call));
+      const { pageSize = tasks.length, currentPage } = body;
       return {
-        records: tasks.map((task) =>
-          jobAnswer(task, task.id, infoOf(task.infos, 'collection') || body.collectionName),
-        ),
+        records: tasks
+          .slice((currentPage - 1) * pageSize, currentPage * pageSize)
+          .map((task) => jobAnswer(task, task.id, infoOf(task.infos, 'collection') || body.collectionName)),
       };
     },
   }),
