@@ -192,6 +192,53 @@ describe('acceptance of imports', () => {
     expect(await stateOf(running, 1n)).toMatchObject({ state: 'completed', importedRows: 30n });
   });
 
+  it('(6) a cancel that comes between the commit and its end is too late', async () => {
+    const running = await begun(doneTask);
+    const transact = running.platform.metaStore.transact.bind(running.platform.metaStore);
+    let late: Promise<unknown> | undefined;
+    Object.assign(running.platform.metaStore, {
+      transact: async (...from: Parameters<typeof transact>) => {
+        const done = await transact(...from);
+        // The lock is still held by the commit: whoever asks now is next.
+        if (++count === 6)
+          late = running.registry.abortImport({ jobId: 1n }).catch((error: unknown) => error);
+        return done;
+      },
+    });
+    let count = 0;
+    await running.run(running.calls.importV2(order(1n)));
+    await running.cluster.world.advance(100);
+    expect(await late).toMatchObject({ message: expect.stringMatching(/job 1 is committing, expected one/) });
+    expect(await stateOf(running, 1n)).toMatchObject({ state: 'completed', importedRows: 30n });
+  });
+
+  it('(3) files of a task that is done outlive the search for orphans after a restart', async () => {
+    const key = 'insert_log/7/70/5000/0/1';
+    const files = [{ key, bytes: 1n, crc32: 0, fieldIds: [100n], rowCount: 10n }];
+    const running = await begun(async (request) => {
+      if (request.taskIndex > 0) return never();
+      await running.platform.objectStore.put(key, [new Uint8Array(1)]);
+      return { segments: [segment(5000n, { state: 'importing', files })], rowCount: 10n, groupRows: [10n] };
+    });
+    await running.run(running.calls.importV2(order(1n)));
+    await running.cluster.world.advance(100);
+    const again = await restart(running, {
+      ...nodeOf(
+        (_, signal) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(new ElanusError('cancelled', 'stopped')));
+          }),
+      ),
+      rootCoord: { allocID: async ({ count }) => ({ ID: 9000n, count }) },
+    });
+    await again.run(again.registry.acquireChannels({ serverId: 9n }));
+    await again.cluster.world.advance(2000);
+    expect(await again.run(again.cluster.objectStore.list('insert_log/'))).toEqual([key]);
+    await again.run(again.registry.abortImport({ jobId: 1n }));
+    await again.cluster.world.advance(100);
+    expect(await again.run(again.cluster.objectStore.list('insert_log/'))).toEqual([]);
+  });
+
   it('(7) whoever looks sees none of the rows, or all of them', async () => {
     const running = await begun(doneTask);
     const seen = new Set<number>();

@@ -37,6 +37,12 @@ class LeafRows {
     return this.#rows.splice(0, count);
   }
 
+  /** After the last row: nothing may be left. */
+  async finish(): Promise<void> {
+    while (!this.#isAtEnd && this.#rows.length === 0) await this.#nextPage();
+    if (this.#rows.length > 0) throw new Error(`column ${this.path} has more rows than the file`);
+  }
+
   async #nextPage(): Promise<void> {
     const { source, values, path } = this.#leaf;
     const page = await source.next();
@@ -80,6 +86,10 @@ export class CellRows {
     if (values.length !== rows) throw new Error(`column ${this.#target.name} has not ${rows} rows`);
     for (let row = 0; row < rows; row++)
       atRow(this.#key, firstRow + row, () => this.#target.add(cellOf(values[row])));
+  }
+
+  async finish(): Promise<void> {
+    for (const leaf of this.#leafs) await leaf.finish();
   }
 
   async #values(rows: number): Promise<ArrayLike<unknown>> {

@@ -58,7 +58,7 @@ export class LeafValues {
   }
 
   /** @throws Error damaged, or an encoding that is not known */
-  of(source: PageSource, page: DataPage): Values {
+  of(source: Pick<PageSource, 'dictionary'>, page: DataPage): Values {
     const { encoding, bytes, values } = page;
     if (values === 0) return [];
     if (encoding !== 'PLAIN_DICTIONARY' && encoding !== 'RLE_DICTIONARY')
@@ -68,7 +68,7 @@ export class LeafValues {
     return pick(this.#dictionaryOf(source), places);
   }
 
-  #dictionaryOf({ dictionary }: PageSource): Values {
+  #dictionaryOf({ dictionary }: Pick<PageSource, 'dictionary'>): Values {
     if (dictionary === undefined) throw new Error('a page needs a dictionary that is not there');
     const { type, element } = this.#decoder;
     this.#dictionary ??= convert(

@@ -21,6 +21,8 @@ const COLUMN_WINDOW_BYTES = { min: 256 << 10, max: 4 << 20 } as const;
 
 interface ColumnRows {
   take(rows: number, firstRow: number): Promise<void>;
+  /** @throws Error when the column has more than the rows of its group. @param row the number of the last one */
+  finish(row: number): Promise<void>;
 }
 
 type RowGroup = FileMetaData['row_groups'][number];
@@ -90,6 +92,7 @@ async function* groupRows(
     await platform.timers.yield();
     throwIfAborted(signal);
   }
+  for (const source of sources) await ofFile(key, () => source.finish(firstRow + rows - 1));
 }
 
 /** What gives the rows of each column of the group. */

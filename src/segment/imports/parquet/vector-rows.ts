@@ -19,7 +19,7 @@ export interface VectorColumn {
   readonly key: string;
   readonly field: FieldSchema;
   readonly target: CellColumn;
-  readonly source: PageSource;
+  readonly source: Pick<PageSource, 'next' | 'dictionary'>;
   readonly values: LeafValues;
   /** The type of the elements, as `f4`. */
   readonly type: string;
@@ -56,6 +56,15 @@ export class VectorRows {
       if (some > 0) this.#add(piece, some, firstRow + done);
       done += some;
     }
+  }
+
+  /** After the last row: nothing may be left. @param row the number of the last one */
+  async finish(row: number): Promise<void> {
+    while (this.#piece === undefined || this.#taken === this.#piece.rows) {
+      await this.#nextPiece(row + 1);
+      if (this.#piece === undefined) return;
+    }
+    throw new Error(`column ${this.#of.field.name} has more rows than the file`);
   }
 
   #add({ bytes, valid, rows }: Piece, some: number, firstRow: number): void {
