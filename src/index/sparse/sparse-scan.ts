@@ -136,22 +136,35 @@ class RowScan {
   }
 
   #offer(row: number, at: number): void {
-    const sum = this.#scoreAt(at);
+    const { high, top, bm25 } = this.#parts;
+    const sum = bm25 === undefined ? this.#scoreAt(at) : this.#scoreOfWords(at, bm25);
     if (!(sum > this.#threshold)) return;
     const score = Math.fround(sum);
-    const { high, top } = this.#parts;
     if (!(score > this.#threshold) || score > high) return;
     top.offer(score, row);
     // Rows come in ascending order, so an equal score that comes later never gets in.
     if (top.worst > this.#threshold) this.#threshold = top.worst;
   }
 
+  /** Apart from the sum of products, whose loop it would slow down. */
+  #scoreOfWords(begin: number, { base, slope }: Bm25Norm): number {
+    const { words, floats, table } = this.#parts;
+    const end = begin + 1 + (words[begin] as number) * 2;
+    const norm = base + slope * rowLength(floats, begin + 1, end);
+    let sum = 0;
+    for (let at = begin + 1; at < end; at += 2) {
+      const weight = table.find(words[at] as number);
+      const count = floats[at + 1] as number;
+      if (weight > 0) sum += (weight * count) / (count + norm);
+    }
+    return sum;
+  }
+
   #scoreAt(begin: number): number {
-    const { words, floats, table, bm25 } = this.#parts;
+    const { words, floats, table } = this.#parts;
     const { keys, weights, shift } = table;
     const mask = keys.length - 1;
     const end = begin + 1 + (words[begin] as number) * 2;
-    const norm = bm25 === undefined ? 0 : bm25.base + bm25.slope * rowLength(floats, begin + 1, end);
     let sum = 0;
     for (let at = begin + 1; at < end; at += 2) {
       const index = words[at] as number;
@@ -159,9 +172,7 @@ class RowScan {
       for (;;) {
         const key = keys[slot] as number;
         if (key === index) {
-          const value = floats[at + 1] as number;
-          const product = (weights[slot] as number) * value;
-          sum += bm25 === undefined ? product : product / (value + norm);
+          sum += (weights[slot] as number) * (floats[at + 1] as number);
           break;
         }
         if (key === FREE) break;
