@@ -354,6 +354,41 @@ describe('any text', () => {
   });
 });
 
+describe('filters that add words', () => {
+  const synonyms = { type: 'synonym', synonyms: ['a, b, c, d'] };
+  const times = (count: number): string =>
+    JSON.stringify({ tokenizer: 'whitespace', filter: Array.from({ length: count }, () => synonyms) });
+  const refusal = /add more than 1048592 characters to a text of 1;.*fewer synonyms/;
+
+  it('may not multiply one another without end', () => {
+    expect(words(times(3), 'a')).toHaveLength(64);
+    expect(() => words(times(20), 'a')).toThrow(refusal);
+    expect(() => analyzerOf(times(20)).terms('a', () => {})).toThrow(refusal);
+  });
+
+  it('have room by the length of a text, whether or not its words are known already', () => {
+    const analyzer = analyzerOf(times(7));
+    const visited = (text: string): number => {
+      let count = 0;
+      analyzer.terms(text, () => count++);
+      return count;
+    };
+    expect(visited('a')).toBe(16_384);
+    expect(() => visited('a '.repeat(100))).toThrow(/add more than 1051776 characters to a text of 200;/);
+    expect(visited('a'.padEnd(500))).toBe(16_384);
+    expect(visited('a b')).toBe(32_768);
+  });
+
+  it('may make many words of one', () => {
+    const lines = Array.from(
+      { length: 1000 },
+      (_, line) => `a => ${Array.from({ length: 200 }, (_word, at) => (line * 200 + at).toString(36))}`,
+    );
+    expect(only({ type: 'synonym', synonyms: lines }, 'a')).toHaveLength(200_000);
+    expect(only({ type: 'pinyin' }, '我'.repeat(200_000))).toHaveLength(200_001);
+  });
+});
+
 it('hashes are 32 bits, and never the one that no sparse vector takes', () => {
   expect(termHash('apple')).toBe(2838417488);
   expect(termHash('')).toBe(0);

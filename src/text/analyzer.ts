@@ -1,4 +1,5 @@
 // An analyzer: a tokenizer and filters behind it. Words come again and again, so what the filters make of a word is kept.
+import { ElanusError } from '#base/errors.js';
 import { termHash } from './term-hash.js';
 import type { Emit, Token, TokenFilter, Tokenizer } from './token.js';
 
@@ -8,16 +9,25 @@ export interface Term {
   readonly hash: number;
 }
 
+/** What filters make of one word, and how many characters they wrote for it. */
+interface Made {
+  readonly terms: readonly Term[];
+  readonly characters: number;
+}
+
 /** Words of which answers are kept, and the longest of them in characters. */
 const KEPT_MAX = 65_536;
 const KEPT_LENGTH_MAX = 64;
 /** Engines keep the whole text alive through a part of this length or more. */
 const SLICE_LENGTH = 13;
+/** Characters that filters may add for each of the text, and those of any text. */
+const ADDED_PER_CHARACTER = 16;
+const ADDED_MAX = 1_048_576;
 
 export class Analyzer implements Tokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #filters: readonly TokenFilter[];
-  readonly #kept = new Map<string, readonly Term[]>();
+  readonly #kept = new Map<string, Made>();
 
   constructor(tokenizer: Tokenizer, filters: readonly TokenFilter[]) {
     this.#tokenizer = tokenizer;
@@ -32,37 +42,75 @@ export class Analyzer implements Tokenizer {
   }
 
   words(text: string, emit: Emit): void {
+    const room = new Room(text.length);
     this.#tokenizer.words(text, (word, begin, end, position) => {
-      for (const term of this.#termsOf(word)) emit(term.text, begin, end, position);
+      for (const term of this.#termsOf(word, room)) emit(term.text, begin, end, position);
     });
   }
 
   terms(text: string, visit: (term: Term, position: number) => void): void {
+    const room = new Room(text.length);
     this.#tokenizer.words(text, (word, _begin, _end, position) => {
-      for (const term of this.#termsOf(word)) visit(term, position);
+      for (const term of this.#termsOf(word, room)) visit(term, position);
     });
   }
 
-  #termsOf(word: string): readonly Term[] {
+  /** Takes the same room whether the answer was kept or not: a text passes always or never. */
+  #termsOf(word: string, room: Room): readonly Term[] {
     const known = this.#kept.get(word);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.characters > 0) room.take(known.characters);
+      return known.terms;
+    }
+    const before = room.taken;
     let words: readonly string[] = [word];
-    for (const filter of this.#filters) words = filtered(words, filter);
+    for (const filter of this.#filters) words = filtered(words, filter, room);
     const terms = words.map((text) => ({ text: owned(text), hash: termHash(text) }));
     if (word.length > KEPT_LENGTH_MAX) return terms;
     if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
-    this.#kept.set(owned(word), terms);
+    this.#kept.set(owned(word), { terms, characters: room.taken - before });
     return terms;
   }
 }
 
-function filtered(words: readonly string[], filter: TokenFilter): readonly string[] {
+/** What filters may add to one text: each that adds words multiplies those of the filters before it, so that few of them would fill any memory. */
+class Room {
+  readonly #length: number;
+  #taken = 0;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** @throws invalid_parameter where too much was taken */
+  take(characters: number): void {
+    this.#taken += characters;
+    const most = ADDED_MAX + ADDED_PER_CHARACTER * this.#length;
+    if (this.#taken > most)
+      throw new ElanusError(
+        'invalid_parameter',
+        `the filters of the analyzer add more than ${most} characters to a text of ${this.#length}; give it fewer synonyms or fewer filters that add words: invalid parameter`,
+      );
+  }
+}
+
+function filtered(words: readonly string[], filter: TokenFilter, room: Room): readonly string[] {
   const kept: string[] = [];
   for (const word of words) {
     const made = filter(word);
     if (made === undefined) continue;
-    if (typeof made === 'string') kept.push(made);
-    else kept.push(...made);
+    if (typeof made === 'string') {
+      kept.push(made);
+      continue;
+    }
+    for (const one of made) {
+      room.take(one.length + 1);
+      kept.push(one);
+    }
   }
   return kept;
 }

@@ -36,6 +36,22 @@ describe('analyzers', () => {
   });
   afterAll(() => world.close());
 
+  test('RunAnalyzer takes no text that would hold everything else up, and answers no more than fits', async () => {
+    const run = (texts: string[]) =>
+      failureOf(() =>
+        world.client.runAnalyzer({ analyzer_params: { tokenizer: 'whitespace' }, text: texts } as never),
+      );
+    expect(await run(['a', 'x'.repeat(1_048_577)])).toMatchObject({
+      code: 1102,
+      reason: expect.stringContaining('a text of 1048577 bytes at 1'),
+    });
+    const many = 'a '.repeat(524_288);
+    expect(await run([many, many])).toMatchObject({
+      code: 1102,
+      reason: expect.stringContaining('more than 1000000 tokens'),
+    });
+  });
+
   test('RunAnalyzer by parameters, with places in UTF-8 and hashes', async () => {
     const { status, results } = await world.client.runAnalyzer({
       text: ['Über den Wolken', ''],

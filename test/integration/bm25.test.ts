@@ -300,6 +300,11 @@ describe('searches by text', () => {
       () => found(world.client, 'w1', { output_fields: ['sparse'] }),
       'not allowed to retrieve raw data of field sparse',
     ],
+    [
+      'a text that would hold everything else up',
+      () => found(world.client, 'w'.padEnd(1_048_577)),
+      'a text of the search has 1048577 characters, expected at most 1048576',
+    ],
   ])('%s is refused', async (_, call, reason) => {
     await expect(call()).rejects.toThrow(reason);
   });

@@ -115,7 +115,7 @@ export function pinyinFilter(wish: PinyinWish): TokenFilter {
     if (!/\p{Script=Han}/u.test(word)) return words;
     const found: unknown = callMember(loaded, 'pinyin', word, options);
     const spoken = Array.isArray(found) ? found.filter((one): one is string => typeof one === 'string') : [];
-    if (wish.keepFull) words.push(...spoken);
+    if (wish.keepFull) for (const one of spoken) words.push(one);
     if (spoken.length > 0 && wish.keepJoined) words.push(spoken.join(''));
     if (spoken.length > 0 && wish.keepFirstLetters) words.push(spoken.map((one) => one.charAt(0)).join(''));
     return words;

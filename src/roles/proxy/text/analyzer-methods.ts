@@ -14,6 +14,9 @@ import { Utf8Offsets } from '#text/utf8-offsets.js';
 type AnalyzerParts = Pick<ProxyParts, 'access' | 'platform'>;
 
 const TEXTS_MAX = 16_384;
+/** A text is made into words in one go; an answer is in memory as a whole. */
+const TEXT_BYTES_MAX = 1_048_576;
+const TOKENS_MAX = 1_000_000;
 
 export class AnalyzerMethods {
   readonly #parts: AnalyzerParts;
@@ -29,13 +32,23 @@ export class AnalyzerMethods {
         'parameter_too_large',
         `RunAnalyzer has ${placeholder.length} texts, expected at most ${TEXTS_MAX}`,
       );
+    const tooLong = placeholder.findIndex(({ length }) => length > TEXT_BYTES_MAX);
+    if (tooLong >= 0)
+      throw new ElanusError(
+        'parameter_too_large',
+        `RunAnalyzer has a text of ${placeholder[tooLong]?.length} bytes at ${tooLong}, expected at most ${TEXT_BYTES_MAX}`,
+      );
     const analyzers = await this.#analyzers(request, context);
     const pace = new Pace(this.#parts.platform, context);
     const utf8 = new TextDecoder();
     const results: AnalyzerResult[] = [];
+    let room = TOKENS_MAX;
     for (const [at, bytes] of placeholder.entries()) {
       const analyzer = analyzers[at % analyzers.length];
-      if (analyzer !== undefined) results.push(analyzed(analyzer, utf8.decode(bytes), request));
+      if (analyzer === undefined) continue;
+      const result = analyzed(analyzer, utf8.decode(bytes), request, room);
+      room -= result.tokens.length;
+      results.push(result);
       if (pace.isDue) await pace.rest();
     }
     return { results };
@@ -77,20 +90,29 @@ export class AnalyzerMethods {
   }
 }
 
-/** Offsets of answers are bytes of UTF-8. */
+/** Offsets of answers are bytes of UTF-8. @throws parameter_too_large where there are more tokens than room */
 function analyzed(
   analyzer: Analyzer,
   text: string,
   { withDetail, withHash }: RunAnalyzerRequest,
+  room: number,
 ): AnalyzerResult {
   const offsets = withDetail ? new Utf8Offsets(text) : undefined;
-  const tokens = analyzer.tokens(text).map((token) => ({
-    token: token.text,
-    startOffset: BigInt(offsets?.of(token.begin) ?? 0),
-    endOffset: BigInt(offsets?.of(token.end) ?? 0),
-    position: BigInt(withDetail ? token.position : 0),
-    positionLength: withDetail ? 1n : 0n,
-    hash: withHash ? termHash(token.text) : 0,
-  }));
+  const tokens: AnalyzerResult['tokens'] = [];
+  analyzer.words(text, (token, begin, end, position) => {
+    if (tokens.length >= room)
+      throw new ElanusError(
+        'parameter_too_large',
+        `the texts of RunAnalyzer have more than ${TOKENS_MAX} tokens, expected at most so many; send fewer texts`,
+      );
+    tokens.push({
+      token,
+      startOffset: BigInt(offsets?.of(begin) ?? 0),
+      endOffset: BigInt(offsets?.of(end) ?? 0),
+      position: BigInt(withDetail ? position : 0),
+      positionLength: withDetail ? 1n : 0n,
+      hash: withHash ? termHash(token) : 0,
+    });
+  });
   return { tokens };
 }

@@ -2,6 +2,7 @@
 // what was found. Each shard then searches the rows that it counted. So a row has the same score wherever it is, and whatever was flushed,
 // merged or deleted before.
 import { bytesView } from '#base/bytes.js';
+import { ElanusError } from '#base/errors.js';
 import { bm25Weight } from '#index/sparse/bm25.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
@@ -14,6 +15,9 @@ import type { WordsPlan } from './words-plan.js';
 type WordsParts = Pick<ProxyParts, 'streamingNode'>;
 /** How often a text has each word, by number. */
 type Counts = ReadonlyMap<number, number>;
+
+/** In UTF-16 units: a text is made into words in one go, which nothing else may wait for long. */
+const TEXT_LENGTH_MAX = 1_048_576;
 
 /** The same search with a vector for each text. */
 export async function withWords(
@@ -44,6 +48,11 @@ export async function withWords(
 }
 
 function countsOf(text: string, { analyzer }: WordsPlan): Counts {
+  if (text.length > TEXT_LENGTH_MAX)
+    throw new ElanusError(
+      'parameter_too_large',
+      `a text of the search has ${text.length} characters, expected at most ${TEXT_LENGTH_MAX}; search for fewer words`,
+    );
   const counts = new Map<number, number>();
   analyzer.terms(text, ({ hash }) => counts.set(hash, (counts.get(hash) ?? 0) + 1));
   return counts;
