@@ -1,5 +1,6 @@
 // Cuts the bytes of a CSV file into the cells of its rows, as they arrive in slices of any size (RFC 4180: cells in double quotes may have
-// separators, line ends and doubled quotes in them). Rows are handed out as views; only the row that spans two slices is copied.
+// separators, line ends and doubled quotes in them). Rows are handed out as views; only the row that spans slices is copied: while it does
+// not end, slices wait until they are as long as what was looked through before, so that the time is linear in the length of a row.
 import { ElanusError } from '#base/errors.js';
 
 /** Longest text of one row, as for JSON: what bounds the memory for a file without line ends. */
@@ -19,7 +20,10 @@ const failed = (text: string): ElanusError => new ElanusError('import_failed', t
 
 export class CsvSplitter {
   readonly #separator: number;
+  /** A row that did not end, looked through already; behind it slices that were not. */
   #rest = new Uint8Array(0);
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
   #isAtBegin = true;
 
   /** @param separator one byte of ASCII, no quote and no line end */
@@ -29,7 +33,17 @@ export class CsvSplitter {
 
   /** Rows that end in this slice. @throws import_failed */
   *push(slice: Uint8Array): Generator<readonly CsvCell[], void, undefined> {
-    let bytes = this.#joined(slice);
+    if (this.#waitingBytes + slice.length < this.#rest.length) {
+      this.#waiting.push(slice.slice());
+      this.#waitingBytes += slice.length;
+      this.#checkLength();
+      return;
+    }
+    yield* this.#rows(this.#joined(slice));
+  }
+
+  *#rows(given: Uint8Array): Generator<readonly CsvCell[], void, undefined> {
+    let bytes = given;
     if (this.#isAtBegin && bytes.length >= BOM.length) {
       this.#isAtBegin = false;
       if (BOM.every((byte, at) => bytes[at] === byte)) bytes = bytes.subarray(BOM.length);
@@ -42,7 +56,11 @@ export class CsvSplitter {
       if (row.cells.length > 0) yield row.cells;
     }
     this.#rest = bytes.slice(begin);
-    if (this.#rest.length > ROW_BYTES_MAX)
+    this.#checkLength();
+  }
+
+  #checkLength(): void {
+    if (this.#rest.length + this.#waitingBytes > ROW_BYTES_MAX)
       throw failed(
         `a row has more than ${ROW_BYTES_MAX} bytes, expected a line end or a closing quote before`,
       );
@@ -50,6 +68,7 @@ export class CsvSplitter {
 
   /** The row after the last line end. @throws import_failed when a quote is open */
   *finish(): Generator<readonly CsvCell[], void, undefined> {
+    if (this.#waitingBytes > 0) yield* this.#rows(this.#joined(new Uint8Array(0)));
     const row = this.#rest.length === 0 ? undefined : this.#row(this.#rest, 0, true);
     this.#rest = new Uint8Array(0);
     if (row !== undefined && row.cells.length > 0) yield row.cells;
@@ -57,9 +76,14 @@ export class CsvSplitter {
 
   #joined(slice: Uint8Array): Uint8Array {
     if (this.#rest.length === 0) return slice;
-    const joined = new Uint8Array(this.#rest.length + slice.length);
-    joined.set(this.#rest);
-    joined.set(slice, this.#rest.length);
+    const joined = new Uint8Array(this.#rest.length + this.#waitingBytes + slice.length);
+    let at = 0;
+    for (const part of [this.#rest, ...this.#waiting, slice]) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    this.#waiting = [];
+    this.#waitingBytes = 0;
     return joined;
   }
 
