@@ -28,6 +28,11 @@ export async function ofFile<T>(key: string, run: () => Promise<T>): Promise<T> 
   try {
     return await run();
   } catch (error) {
+    // What the platform has not, such as a codec, knows no file yet.
+    if (error instanceof ElanusError && error.key === 'unsupported')
+      throw new ElanusError('unsupported', `file ${quoted(key)} cannot be read, ${error.message}`, {
+        cause: error,
+      });
     if (error instanceof ElanusError) throw error;
     throw fileFailed(
       key,

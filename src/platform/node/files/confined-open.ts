@@ -16,9 +16,9 @@ export async function openConfined(folder: string, file: string): Promise<fs.Fil
   const handle = await fs.open(await resolveBelow(folder, file), FLAGS);
   try {
     const opened = await handle.stat({ bigint: true });
-    if (!opened.isFile()) throw refused(file, 'is no plain file');
+    if (!opened.isFile()) throw refused(folder, file, 'is no plain file');
     const now = await fs.lstat(await resolveBelow(folder, file), { bigint: true });
-    if (!isSameFile(opened, now)) throw refused(file, 'became another file while it was opened');
+    if (!isSameFile(opened, now)) throw refused(folder, file, 'became another file while it was opened');
     return handle;
   } catch (error) {
     await handle.close();
@@ -29,14 +29,17 @@ export async function openConfined(folder: string, file: string): Promise<fs.Fil
 async function resolveBelow(folder: string, file: string): Promise<string> {
   const [root, full] = await Promise.all([fs.realpath(folder), fs.realpath(file)]);
   if (!full.startsWith(root + path.sep))
-    throw refused(file, 'is reached by a link that leads out of its folder');
+    throw refused(folder, file, 'is reached by a link that leads out of its folder');
   return full;
 }
 
 const isSameFile = (a: BigIntStats, b: BigIntStats): boolean => a.ino === b.ino && a.dev === b.dev;
 
-const refused = (file: string, fact: string): ElanusError =>
-  new ElanusError(
+/** Names the file as the caller did, and not where the folder lies. */
+const refused = (folder: string, file: string, fact: string): ElanusError => {
+  const name = path.relative(folder, file).split(path.sep).join('/');
+  return new ElanusError(
     'invalid_parameter',
-    `file ${JSON.stringify(path.basename(file))} ${fact}, expected a plain file below the folder of objects; copy the file there`,
+    `file ${JSON.stringify(name)} ${fact}, expected a plain file below the folder of objects; copy the file there`,
   );
+};
