@@ -5,7 +5,9 @@ import type { NotBuilt, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
 
 const without = (missing: string): NotBuilt => ({ missing });
-const functionsInSchemas = without('full text search and other functions in schemas');
+const functionsInSchemas = without(
+  'functions that are added, changed or dropped after a collection was created',
+);
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
 const tagsOfUsers = without('tags of users');
