@@ -20,9 +20,9 @@ const goneImport = [
     'const jobs = [];',
   ),
   edit(
-    'roles/data-coord/import-jobs.js',
-    'return own.some((channel) => channel?.droppedPartitionIds.includes(job.partitionId))',
-    'return false',
+    'roles/data-coord/imports/import-ends.js',
+    'own.some((channel) => channel?.droppedPartitionIds.includes(id))',
+    'false',
   ),
 ];
 
