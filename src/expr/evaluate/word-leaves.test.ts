@@ -87,3 +87,16 @@ it('takes time linear in a text of one word', () => {
   expect(isIn('phrase_match(text, "a b")', text)).toBe(false);
   expect(isIn('phrase_match(text, "a a a a", 1000000)', text)).toBe(true);
 });
+
+it('a phrase of one word again and again is refused where the text is so, too, and found where it is not', () => {
+  const phrase = `phrase_match(text, "${'a '.repeat(1000)}", 5)`;
+  expect(() => isIn(phrase, 'a '.repeat(32_000))).toThrow(
+    /more than 518144 places for its words in one text: the phrase has the word "a" 1000 times/,
+  );
+  expect(isIn(phrase, 'a b c '.repeat(80))).toBe(false);
+  expect(isIn('phrase_match(text, "a a a a a a a a")', 'a '.repeat(32_000))).toBe(true);
+});
+
+it('a phrase of many equal words is made ready in a time linear in them', () => {
+  expect(isIn(`phrase_match(text, "${'a '.repeat(16_384)}")`, 'b')).toBe(false);
+});

@@ -1,5 +1,6 @@
 // Whether words are in a text: its words are made by the analyzer of the field, row by row. Time is linear in the text, and for a phrase in
-// the places where its words stand.
+// the places where its words stand, of which there is a most.
+import { ElanusError } from '#base/errors.js';
 import type { PhrasePlace, WantedWords } from '#expr/typed.js';
 import type { Analyzer } from '#text/analyzer.js';
 import { analyzerOf } from '#text/analyzer-params.js';
@@ -73,6 +74,13 @@ interface Stand {
   readonly begin: number;
 }
 
+/**
+ * Stands in one text: so many, and some more for each of its bytes. Where text and phrase are the same word again and again there would be
+ * as many as the product of their lengths.
+ */
+const STANDS_MAX = 262_144;
+const STANDS_PER_BYTE = 4;
+
 class Phrase implements TextMatcher {
   readonly cost = CALL_NANOS;
   readonly byteCost = BYTE_NANOS;
@@ -88,14 +96,25 @@ class Phrase implements TextMatcher {
     this.#places = places;
     this.#slop = slop;
     for (const [place, { words }] of places.entries())
-      for (const word of words) this.#placesOf.set(word, [...(this.#placesOf.get(word) ?? []), place]);
+      for (const word of words) {
+        const known = this.#placesOf.get(word);
+        if (known === undefined) this.#placesOf.set(word, [place]);
+        else known.push(place);
+      }
   }
 
   test(bytes: Uint8Array, begin: number, end: number): boolean {
     if (this.#places.length === 0) return false;
     const stands: Stand[] = [];
+    const most = STANDS_MAX + STANDS_PER_BYTE * (end - begin);
     this.#analyzer.terms(textOf(bytes, begin, end), ({ text }, at) => {
-      for (const place of this.#placesOf.get(text) ?? [])
+      const places = this.#placesOf.get(text) ?? [];
+      if (stands.length + places.length > most)
+        throw new ElanusError(
+          'invalid_parameter',
+          `phrase_match has more than ${most} places for its words in one text: the phrase has the word "${text.slice(0, 40)}" ${places.length} times, and so has the text many times; take a phrase that repeats fewer words: invalid parameter`,
+        );
+      for (const place of places)
         stands.push({ place, at, begin: at - (this.#places[place]?.position ?? 0) });
     });
     return isPhraseIn(stands, this.#places.length, this.#slop);
