@@ -1,7 +1,10 @@
 // Every byte is that of the generated encoders' own writer, for messages of any shape and size, one after another and one within another.
+
+import { readdirSync, readFileSync } from 'node:fs';
 import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { MetaChangesRequest } from '#proto/elanus/roles.js';
 import {
   InsertRequest,
   MutationResult,
@@ -200,9 +203,22 @@ const cases = [
       consistencyLevel: int32,
     }),
   ),
+  caseOf('MetaChangesRequest', MetaChangesRequest, fc.record({ prefix: text, life: uint64, next: uint64 })),
 ];
 
 it.each(cases)('has the bytes of a %s', (_name, check) => check());
+
+it('has every type of number that a message of ours has', () => {
+  const folder = new URL('../../proto/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.proto'),
+  );
+  const lines = files.flatMap((name) => readFileSync(new URL(name, folder), 'utf8').split('\n'));
+  expect(files.length).toBeGreaterThan(5);
+  expect(
+    lines.filter((line) => /\b(s?fixed32|sfixed64|sint(32|64))\b/.test(line.replace(/\/\/.*/, ''))),
+  ).toEqual([]);
+});
 
 it('leaves messages alone that it made before', () => {
   const message = (value: number) =>

@@ -220,6 +220,15 @@ class MessageWriter extends BinaryWriter {
     return this;
   }
 
+  override fixed64(value: string | number | bigint): this {
+    const whole = BigInt(value);
+    if (BigInt.asUintN(64, whole) !== whole) throw new Error(`invalid fixed64: ${value}`);
+    this.#room(8);
+    this.#view.setBigUint64(this.#at, whole, true);
+    this.#at += 8;
+    return this;
+  }
+
   override string(value: string): this {
     const { length } = value;
     if (length <= SHORT_TEXT && this.#ascii(value)) return this;
@@ -267,10 +276,6 @@ class MessageWriter extends BinaryWriter {
 
   override sint64(): this {
     return this.#unknown('sint64');
-  }
-
-  override fixed64(): this {
-    return this.#unknown('fixed64');
   }
 
   override sfixed64(): this {
