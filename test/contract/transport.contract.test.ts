@@ -158,10 +158,10 @@ describe.each(benches)('Transport (%s)', (_name, bench) => {
       );
       const connection = transport.connect(address(listener));
       await expect(connection.call('/p.S/Grow', new Uint8Array(10_001), context())).rejects.toMatchObject({
-        key: 'internal',
+        key: 'parameter_too_large',
       });
       await expect(connection.call('/p.S/Grow', Uint8Array.of(11), context())).rejects.toMatchObject({
-        key: 'internal',
+        key: 'parameter_too_large',
       });
       expect((await connection.call('/p.S/Grow', Uint8Array.of(10), context())).length).toBe(10_000);
       connection.close();

@@ -20,6 +20,7 @@ const seenAs: Partial<Record<ErrorKey, ErrorKey>> = {
   cancelled: 'service_unavailable',
   deadline_exceeded: 'deadline_exceeded',
   unsupported: 'unsupported',
+  parameter_too_large: 'parameter_too_large',
 };
 
 export class MemoryTransport implements Transport {
@@ -181,7 +182,10 @@ export class MemoryTransport implements Transport {
 }
 
 const tooLarge = (what: string, bytes: number, max: number): ElanusError =>
-  new ElanusError('internal', `${what} of ${bytes} bytes is larger than ${max}: send less at once`);
+  new ElanusError(
+    'parameter_too_large',
+    `${what} of ${bytes} bytes is larger than ${max}: send less at once`,
+  );
 
 /** An error of the peer as its caller sees it. */
 function seenFromAfar(error: unknown): { readonly key: ErrorKey; readonly fact: string } {
