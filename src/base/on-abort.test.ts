@@ -1,7 +1,7 @@
 // Waiters of one signal: each is called once, none after it was taken back, and the signal carries one listener however many there are.
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { joinSignals, onAbort, unlessAborted } from './on-abort.js';
+import { joinSignals, neverAborted, onAbort, unlessAborted } from './on-abort.js';
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
@@ -15,6 +15,14 @@ describe('onAbort', () => {
     abort.abort();
     abort.abort();
     expect(seen).toEqual(Array.from({ length: 29 }, (_, i) => i).filter((i) => i !== 3));
+  });
+  it('hangs nothing on the signal that nobody aborts', async () => {
+    const forget = onAbort(neverAborted, () => {});
+    const joint = joinSignals([neverAborted]);
+    expect(listeners(neverAborted)).toBe(0);
+    forget();
+    joint.release();
+    expect(await unlessAborted(Promise.resolve(1), neverAborted, () => new Error())).toBe(1);
   });
   it('calls at once what comes late, and keeps a function that waits twice apart', () => {
     const abort = new AbortController();

@@ -1,6 +1,9 @@
 // Many waiters on one AbortSignal behind a single listener. A search over many segments, or a flush of many shards, waits in dozens of
 // places for the same signal; as a listener each they would look like a leak to Node, which warns from the eleventh on.
 
+/** The signal of what nobody ever stops. It lives as long as the program, so nothing is hung on it: who is never called needs not be kept. */
+export const neverAborted: AbortSignal = new AbortController().signal;
+
 const waiters = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
@@ -12,6 +15,7 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
     run();
     return () => {};
   }
+  if (signal === neverAborted) return () => {};
   const known = waiters.get(signal);
   const set = known ?? new Set();
   const one = (): void => run(); // The same function may wait twice.

@@ -1,6 +1,7 @@
 // Typed services over generated definitions: the same handlers answer in one process (a function call) and across processes
 // (bytes through the transport). A handler throws ElanusError; on the wire that is the response's own `status`, and the client throws it again.
 import { ElanusError, toElanusError } from '#base/errors.js';
+import { neverAborted } from '#base/on-abort.js';
 import type { Decoder } from '#model/bounded-decode.js';
 import { type Encoder, encodeMessage } from '#model/message-writer.js';
 import type { CallContext } from '#platform/transport.js';
@@ -50,7 +51,7 @@ export type Client<D extends { readonly methods: object }> = {
   ) => Promise<ResponseOf<D['methods'][Method]>>;
 };
 
-export const backgroundContext: CallContext = { signal: new AbortController().signal, metadata: {} };
+export const backgroundContext: CallContext = { signal: neverAborted, metadata: {} };
 export const codec = (type: unknown): MessageType<object> => type as MessageType<object>;
 const withDefaults = (type: unknown, partial: object): object => codec(type).fromPartial(partial);
 const WHOLE = Symbol('whole');
