@@ -4,6 +4,8 @@ import { ElanusError } from '#base/errors.js';
 
 const reads = /^(get|list|describe|show|has|alloc|check|read)[A-Z]/;
 const repeatable: ReadonlySet<string> = new Set([
+  // several roles
+  'explain',
   // root-coord
   ...['indexStates', 'flushCollection', 'segmentFlushCompleted'],
   // data-coord

@@ -9,9 +9,11 @@ import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
 import { type CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
 import { Garbage } from '#roles/data-coord/compaction/garbage.js';
+import { explainHandler } from '#roles/data-coord/explain/explain-handler.js';
 import { ImportCalls } from '#roles/data-coord/imports/import-calls.js';
 import { finishCommits } from '#roles/data-coord/imports/import-ends.js';
 import { ImportJobs } from '#roles/data-coord/imports/import-jobs.js';
+import { ImportWaits } from '#roles/data-coord/imports/import-waits.js';
 import { ServedImports } from '#roles/data-coord/imports/served-imports.js';
 import { coordinatorCalls } from '#roles/data-coord/wire/coordinator-calls.js';
 import { FlushCalls } from '#roles/data-coord/wire/flush-calls.js';
@@ -40,6 +42,8 @@ export class DataCoord {
   readonly #catalog: DataCatalog;
   readonly #served: ServedImports;
   readonly #imports: ImportJobs;
+  readonly #importWaits: ImportWaits;
+  readonly #flushCalls: FlushCalls;
   readonly #importCalls: ImportCalls;
   readonly #locks = new CollectionLocks();
   readonly #owners: ChannelOwners;
@@ -68,8 +72,10 @@ export class DataCoord {
     this.#commits = new SegmentCommits({ ...parts, orphans: this.#orphans });
     this.#served = new ServedImports(platform, peers);
     const served = this.#served;
+    this.#importWaits = new ImportWaits(platform.clock);
+    this.#flushCalls = new FlushCalls(parts);
     this.#imports = new ImportJobs({
-      ...{ ...parts, served, orphans: this.#orphans },
+      ...{ ...parts, served, orphans: this.#orphans, waits: this.#importWaits },
       onCompleted: (collectionId) => this.#compactor.changed(collectionId),
     });
     this.#importCalls = new ImportCalls({
@@ -152,7 +158,7 @@ export class DataCoord {
     const [platform, catalog, peers, settings] = [this.#platform, this.#catalog, this.#peers, this.#settings];
     return {
       ...segmentReads({ catalog, peers }),
-      ...new FlushCalls({ platform, catalog, peers }).handlers,
+      ...this.#flushCalls.handlers,
       ...foreignWriters({
         ...{ platform, catalog, peers, commits: this.#commits },
         onCommitted: (fresh) => this.#committed(fresh),
@@ -222,6 +228,7 @@ export class DataCoord {
       if (partitionId >= 0n) await this.#drops.dropPartition(collectionId, partitionId);
       else {
         this.#owners.collectionDropped(collectionId);
+        this.#flushCalls.watch.forget(collectionId);
         await this.#drops.dropCollection(collectionId);
       }
       return {};
@@ -230,5 +237,13 @@ export class DataCoord {
     listImportJobs: (request, context) => this.#importCalls.ownHandlers.listImportJobs(request, context),
     abortImport: (request, context) => this.#importCalls.ownHandlers.abortImport(request, context),
     ...compactionHandlers(() => this.#compactor),
+    explain: explainHandler(() => ({
+      catalog: this.#catalog,
+      flushes: this.#flushCalls.watch,
+      imports: this.#importCalls,
+      importWaits: this.#importWaits,
+      served: this.#served,
+      compactor: this.#compactor,
+    })),
   };
 }

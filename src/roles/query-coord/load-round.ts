@@ -15,14 +15,17 @@ export interface RoundParts {
   readonly distribution: Distribution;
   /** Segments that a client wants elsewhere; those that were placed leave the map. */
   readonly moves: Map<bigint, bigint>;
+  /** Hears what the round waits for. */
+  readonly note: (waitsFor: string, brings: boolean) => void;
 }
 
 /** @param nodes the query-nodes that may serve the collection */
 export async function serveRound(
-  { peers, distribution, moves }: RoundParts,
+  { peers, distribution, moves, note }: RoundParts,
   { collectionId, scope, leftOut }: Load,
   nodes: readonly bigint[],
 ): Promise<void> {
+  note('root-coord and data-coord to say what is to be served', false);
   // Before anything is read: what a later round reads is newer, and carries a later version.
   const { timestamp: version } = await peers.rootCoord.allocTimestamp({ count: 1 });
   const { segments, replaced, channels } = await peers.channelRegistry.listSegments({ collectionId });
@@ -52,6 +55,11 @@ export async function serveRound(
       nodes,
       placeOf: (id) => moves.get(id) ?? distribution.segment(vchannel, id)?.serverId,
     });
+    const coming = sealed.filter(({ id }) => distribution.segment(vchannel, id) === undefined);
+    note(
+      stepText(channelOf.get(vchannel) ?? { vchannel, ownerServerId: 0n }, coming, places),
+      coming.length > 0,
+    );
     await peers.streamingNode.syncTarget({
       vchannel,
       segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
@@ -72,6 +80,22 @@ export async function serveRound(
     distribution.served({ collectionId, vchannel, serverId, version, segments: places });
     for (const id of places.keys()) moves.delete(id);
   }
+}
+
+const NAMED_MAX = 8;
+
+/** Who serves the shard, and which segments come to which query-node with it. */
+function stepText(
+  { vchannel, ownerServerId }: { readonly vchannel: string; readonly ownerServerId: bigint },
+  coming: readonly SegmentRecord[],
+  places: ReadonlyMap<bigint, bigint>,
+): string {
+  const owner =
+    ownerServerId === 0n ? 'a streaming-node (none owns it now)' : `streaming-node ${ownerServerId}`;
+  const named = coming.slice(0, NAMED_MAX).map(({ id }) => `${id} at query-node ${places.get(id) ?? 0n}`);
+  const more = coming.length > NAMED_MAX ? ` and ${coming.length - NAMED_MAX} more` : '';
+  const segments = named.length === 0 ? '' : ` with segments ${named.join(', ')}${more}`;
+  return `${owner} to serve channel ${vchannel}${segments}`;
 }
 
 /** @throws memory_limit before a file is read, when what would be loaded anew does not fit. Later each segment is checked again. */

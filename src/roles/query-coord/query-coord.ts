@@ -33,9 +33,11 @@ import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
 import { ResourceGroups } from '#roles/query-coord/groups/resource-groups.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { Distribution } from './distribution.js';
+import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
 import { checkMemory, servedSegments, serveRound } from './load-round.js';
+import { freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
 import { endedSoon } from './small-load.js';
@@ -44,19 +46,6 @@ export interface QueryCoordSettings {
   /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
   readonly targetCheckIntervalMs: number;
 }
-
-interface Loaded {
-  /** The record that this rests on, the same object as the held one. */
-  readonly definition: LoadDefinition;
-  load: Load;
-  timer: Timer | undefined;
-  retryMs: number;
-  /** A round is asked for and has not begun. */
-  isQueued: boolean;
-}
-
-const RETRY_MS_MIN = 20;
-const RETRY_MS_MAX = 3000;
 
 export class QueryCoord {
   readonly #platform: Platform;
@@ -109,7 +98,7 @@ export class QueryCoord {
     await this.#records.load();
     await this.#groups.load();
     for (const definition of this.#records.records.values())
-      this.#loaded.set(definition.collectionId, freshly(definition));
+      this.#loaded.set(definition.collectionId, freshly(definition, this.#platform.clock));
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#scheduleCheck();
@@ -147,12 +136,16 @@ export class QueryCoord {
     loaded.isQueued = false;
     try {
       await serveRound(
-        { peers: this.#peers, distribution: this.#distribution, moves: this.#moves },
+        {
+          ...{ peers: this.#peers, distribution: this.#distribution, moves: this.#moves },
+          note: (waitsFor, brings) => loaded.watch.note(waitsFor, brings),
+        },
         loaded.load,
         this.#servingNodes(loaded.definition.resourceGroup),
       );
       loaded.load = moveLoad(loaded.load, { kind: 'served' });
       loaded.retryMs = RETRY_MS_MIN;
+      loaded.watch.served();
     } catch (error) {
       if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
       const failure = failureOf(error, loaded.load.failure);
@@ -169,6 +162,7 @@ export class QueryCoord {
         reason: failure.reason,
         retryMs: loaded.retryMs,
       });
+      loaded.watch.failed(loaded.retryMs);
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
     }
@@ -205,7 +199,7 @@ export class QueryCoord {
     if (loaded?.definition === record) return loaded;
     loaded?.timer?.cancel();
     if (record === undefined) this.#loaded.delete(collectionId);
-    else this.#loaded.set(collectionId, freshly(record));
+    else this.#loaded.set(collectionId, freshly(record, this.#platform.clock));
     return this.#loaded.get(collectionId);
   }
 
@@ -213,7 +207,7 @@ export class QueryCoord {
   async #save(definition: LoadDefinition, load: Load): Promise<void> {
     await commitChanges(this.#platform.metaStore, [this.#records.put(definition)]);
     this.#loaded.get(definition.collectionId)?.timer?.cancel();
-    this.#loaded.set(definition.collectionId, { ...freshly(definition), load });
+    this.#loaded.set(definition.collectionId, { ...freshly(definition, this.#platform.clock), load });
   }
 
   #forget(collectionId: bigint): Promise<void> {
@@ -237,6 +231,7 @@ export class QueryCoord {
       await this.#serveNow(wish.collectionId);
       return {};
     },
+    explain: async (request) => explainLoads(this.#loaded, request),
     ...groupHandlers(
       () => this.#groups,
       (change) => this.#regroup(change),
@@ -389,11 +384,3 @@ export class QueryCoord {
     return there.filter((id) => isInScope(scope, id));
   }
 }
-
-const freshly = (definition: LoadDefinition): Loaded => ({
-  definition,
-  load: beginLoad(definition),
-  timer: undefined,
-  retryMs: RETRY_MS_MIN,
-  isQueued: false,
-});

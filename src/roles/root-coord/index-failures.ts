@@ -16,6 +16,9 @@ export interface IndexFailure {
   readonly isFinal: boolean;
   readonly pauseMs: number;
   readonly isPausing: boolean;
+  /** When the first try failed, and when the last one did, in wall-clock ms. */
+  readonly sinceMs: number;
+  readonly failedMs: number;
 }
 
 type Build = Pick<IndexFailure, 'collectionId' | 'segmentId' | 'indexId'>;
@@ -36,7 +39,7 @@ export class IndexFailures {
     if (failure !== undefined) this.#failures.set(keyOf(build), { ...failure, isPausing: false });
   }
 
-  failed(build: Build, error: unknown): IndexFailure {
+  failed(build: Build, error: unknown, nowMs: number): IndexFailure {
     const before = this.#failures.get(keyOf(build));
     const { collectionId, segmentId, indexId } = build;
     const isFinal = !(error instanceof ElanusError) || error.spec.retry === 'never';
@@ -52,6 +55,8 @@ export class IndexFailures {
       isFinal,
       pauseMs,
       isPausing: true,
+      sinceMs: before?.sinceMs ?? nowMs,
+      failedMs: nowMs,
     };
     this.#failures.set(keyOf(build), failure);
     return failure;

@@ -15,12 +15,14 @@ import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus
 import type {
   ChannelRegistryDefinition,
   DataNodeDefinition,
+  ExplainRequest,
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
+import { type BuildFacts, explainIndexes, isMissing, isOlder } from './explain-indexes.js';
 import { IndexFailures } from './index-failures.js';
 
 export interface IndexReconcilerParts {
@@ -43,6 +45,9 @@ export class IndexReconciler {
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
   #underWay: string | undefined;
+  #current: BuildFacts['current'];
+  /** Looks that wait for their turn, or run. */
+  readonly #looks = new Set<{ readonly collectionId: bigint; readonly sinceMs: number }>();
 
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
@@ -87,6 +92,8 @@ export class IndexReconciler {
   }
 
   #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined): void {
+    const look = { collectionId, sinceMs: this.#parts.platform.clock.now() };
+    this.#looks.add(look);
     this.#building
       .run(async () => {
         if (this.#closing.signal.aborted) return;
@@ -97,7 +104,8 @@ export class IndexReconciler {
       })
       .catch((error: unknown) =>
         this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }),
-      );
+      )
+      .finally(() => this.#looks.delete(look));
   }
 
   async #reconcile(collectionId: bigint, only: readonly bigint[] | undefined): Promise<void> {
@@ -137,6 +145,7 @@ export class IndexReconciler {
   ): Promise<boolean> {
     const build = { collectionId: collection.id, segmentId: segment.id, indexId: index.id };
     if (!this.#failures.isDue(build)) return false;
+    this.#current = { ...build, waitsFor: 'data-coord to name its files', sinceMs: this.#nowMs };
     try {
       const rows = await this.#parts.broker.getNumRows(segment.id, isNotice);
       if (rows < this.#parts.rowsMin) return false;
@@ -147,7 +156,7 @@ export class IndexReconciler {
       // Dropped meanwhile, or this process ends: nothing failed.
       if (this.#closing.signal.aborted || (error instanceof ElanusError && error.key === 'segment_not_found'))
         return false;
-      const { reason, pauseMs } = this.#failures.failed(build, error);
+      const { reason, pauseMs } = this.#failures.failed(build, error, this.#parts.platform.clock.now());
       const { logger, timers } = this.#parts.platform;
       logger.warn('index_build_failed', { ...build, index: index.name, reason, retryMs: pauseMs });
       timers.after(pauseMs, () => {
@@ -155,7 +164,17 @@ export class IndexReconciler {
         this.collectionChanged(collection.id);
       });
       return false;
+    } finally {
+      this.#current = undefined;
     }
+  }
+
+  get #nowMs(): number {
+    return this.#parts.platform.clock.now();
+  }
+
+  #wait(waitsFor: string): void {
+    if (this.#current !== undefined) this.#current = { ...this.#current, waitsFor, sinceMs: this.#nowMs };
   }
 
   async #build(
@@ -184,6 +203,7 @@ export class IndexReconciler {
       files: segment.files,
     };
     this.#underWay = `the build of index ${index.name} over the ${rowCount} rows of segment ${segment.id}`;
+    this.#wait(`a data-node to build it over ${rowCount} rows`);
     // A process that ends does not wait for its builds: the next start builds what has no file.
     const result = await this.#parts.dataNode.buildIndex(request, {
       signal: this.#closing.signal,
@@ -192,6 +212,7 @@ export class IndexReconciler {
     if (result.index === undefined)
       throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
     this.#underWay = `data-coord to note the file of index ${index.name} of segment ${segment.id}`;
+    this.#wait('data-coord to note its file');
     await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
     // Dropped while it was built: its files went before this one came.
     if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)
@@ -202,6 +223,21 @@ export class IndexReconciler {
       });
   }
 
+  /** What every index file waits for that is missing. @throws invalid_parameter */
+  async explain({ kind, collectionIds }: Pick<ExplainRequest, 'kind' | 'collectionIds'>) {
+    const wanted = collectionIds.flatMap((id) => this.#parts.catalog.byId(id) ?? []);
+    const facts = {
+      rowsMin: this.#parts.rowsMin,
+      current: this.#current,
+      failuresOf: (indexId: bigint) => this.#failures.of(indexId),
+      // The one that was asked for first stands last, and stays.
+      looks: new Map([...this.#looks].reverse().map((look) => [look.collectionId, look.sinceMs])),
+    };
+    const list = async (collectionId: bigint) =>
+      (await this.#parts.channelRegistry.listSegments({ collectionId })).segments;
+    return explainIndexes(kind, wanted, list, facts);
+  }
+
   /** Progress of every index of a collection: what describe shows. Growing rows are searched by scan and count as neither. */
   async states(collection: CollectionRecord) {
     const { segments } = await this.#parts.channelRegistry.listSegments({ collectionId: collection.id });
@@ -210,9 +246,7 @@ export class IndexReconciler {
     return collection.indexes.map((index) => {
       const missing = new Map(
         rows
-          .filter((segment) => segment.rowCount >= this.#parts.rowsMin)
-          .filter((segment) => finishedFile(segment.indexes, index.id) === undefined)
-          .filter((segment) => !isOlder(segment, index))
+          .filter((segment) => isMissing(segment, index, this.#parts.rowsMin))
           .map((segment) => [segment.id, segment]),
       );
       const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
@@ -241,14 +275,6 @@ export class IndexReconciler {
     });
   }
 }
-
-/**
- * Whether the rows were written before the field was added: no file has a value of it, all have the default or null, and there is nothing to
- * build an index of. It counts as indexed, like a segment of few rows.
- */
-const isOlder = ({ files }: SegmentRecord, { fieldId }: IndexRecord): boolean =>
-  files.some(({ fieldIds }) => fieldIds.length > 0) &&
-  !files.some(({ fieldIds }) => fieldIds.includes(fieldId));
 
 function wireState(progress: IndexProgress): IndexState {
   switch (progress.state) {

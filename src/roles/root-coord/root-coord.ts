@@ -236,6 +236,7 @@ export class RootCoord {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };
     },
+    explain: async (request) => this.#parts().indexes.explain(request),
     alterCollection: async (request) => {
       await this.#parts().ddl.properties.collection(request);
       return {};

@@ -27,6 +27,8 @@ export interface WantedCompaction {
 
 export interface CompactionJob extends WantedCompaction {
   readonly id: bigint;
+  /** When it was asked for, in wall-clock ms. */
+  readonly askedMs: number;
   plans: JobPlan[];
 }
 

@@ -11,6 +11,7 @@ import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan
 import { planForced, planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
 import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
 import { type CompactionJob, CompactionJobs, type WantedCompaction } from './compaction-jobs.js';
+import { CompactionWatch } from './compaction-watch.js';
 import { type PlanContext, type PlanParts, retireDeletes, runPlan } from './run-plan.js';
 import { SegmentExpiries } from './segment-expiries.js';
 
@@ -46,6 +47,8 @@ const RETRY_MS = 30_000;
 const CHECKPOINT_MS_MAX = 10_000;
 
 export class Compactor {
+  /** What it does, and what it set aside. */
+  readonly watch: CompactionWatch;
   readonly #parts: CompactorParts;
   readonly #jobs = new CompactionJobs();
   readonly #waiting = new Set<bigint>();
@@ -61,6 +64,7 @@ export class Compactor {
 
   constructor(parts: CompactorParts) {
     this.#parts = parts;
+    this.watch = new CompactionWatch(parts.platform.clock);
   }
 
   start(): void {
@@ -104,7 +108,7 @@ export class Compactor {
     const { ID: id } = await this.#parts.peers.rootCoord.allocID({ count: 1 });
     const described = await this.#described(wanted.collectionId);
     await this.#awaitImports(wanted.collectionId);
-    const job = this.#jobs.add({ ...wanted, id });
+    const job = this.#jobs.add({ ...wanted, id, askedMs: this.#parts.platform.clock.now() });
     // What is being merged now may be merged again: so many there would be if it was not.
     job.plans = this.#plansOf(job, described, new Set()).map((plan) => ({
       state: 'waiting',
@@ -120,6 +124,11 @@ export class Compactor {
 
   job(id: bigint): CompactionJob | undefined {
     return this.#jobs.get(id);
+  }
+
+  /** Those that have not begun. */
+  get forced(): readonly CompactionJob[] {
+    return this.#forced;
   }
 
   #run(): void {
@@ -162,18 +171,23 @@ export class Compactor {
     try {
       for (const { vchannel } of catalog.channelsOf(collectionId)) await this.#retire(collectionId, vchannel);
       const { collection, context } = await this.#described(collectionId);
-      if (collection.properties['collection.autocompaction.enabled'] === 'false') return;
+      if (collection.properties['collection.autocompaction.enabled'] === 'false') {
+        this.watch.mended(collectionId);
+        return;
+      }
       const limits = { targetBytes: settings.compactedBytesMax, expiredShare: this.#expiredShare(context) };
       const [plan] = this.#factsOf(collectionId, this.#busy).flatMap((facts): readonly CompactionPlan[] => {
         const spread = planSpread(facts);
         const merges = planMerges(facts, limits);
         return spread === undefined ? merges : [...merges, spread];
       });
-      if (plan === undefined) return;
-      await this.#runPlan(collectionId, plan, context);
-      this.changed(collectionId, 0);
+      if (plan !== undefined) await this.#runPlan(collectionId, plan, context);
+      this.watch.mended(collectionId);
+      if (plan !== undefined) this.changed(collectionId, 0);
     } catch (error) {
       const isGone = error instanceof ElanusError && error.key === 'collection_not_found';
+      if (isGone) this.watch.mended(collectionId);
+      else this.watch.failed(collectionId, messageOf(error), RETRY_MS);
       if (isGone || this.#closing.signal.aborted) return;
       platform.logger.warn('compaction_failed', {
         collectionId,
@@ -194,7 +208,7 @@ export class Compactor {
       for (const [at, plan] of plans.entries()) {
         job.plans[at] = { state: 'running', ...namesOf(plan) };
         try {
-          const fresh = await this.#runPlan(collectionId, plan, context);
+          const fresh = await this.#runPlan(collectionId, plan, context, job);
           job.plans[at] = { state: 'done', ...namesOf(plan), targets: fresh.map(({ id }) => id) };
         } catch (error) {
           job.plans[at] = { state: 'failed', ...namesOf(plan), reason: messageOf(error) };
@@ -235,10 +249,12 @@ export class Compactor {
     collectionId: bigint,
     plan: CompactionPlan,
     context: PlanContext,
+    job?: CompactionJob,
   ): Promise<readonly FlushedSegment[]> {
     const { platform, onCompacted } = this.#parts;
     const ids = plan.sources.map(({ id }) => id);
     for (const id of ids) this.#busy.add(id);
+    this.watch.begun({ collectionId, kind: plan.kind, vchannel: plan.vchannel, sources: ids, job });
     try {
       const begunMs = platform.clock.monotonic();
       const fresh = await runPlan(this.#parts, plan, context);
@@ -254,6 +270,7 @@ export class Compactor {
       return fresh;
     } finally {
       for (const id of ids) this.#busy.delete(id);
+      this.watch.ended();
     }
   }
 

@@ -65,7 +65,7 @@ export class ImportCalls {
     },
     getImportProgress: async ({ jobID }) => {
       const job = this.#job(/^\d{1,19}$/.test(jobID) ? BigInt(jobID) : 0n);
-      const { progress, rowsRead } = await this.#stateOf(job);
+      const { progress, rowsRead } = await this.stateOf(job);
       const shown = this.#shown(job);
       return {
         state: jobState(job, shown),
@@ -93,7 +93,7 @@ export class ImportCalls {
   };
 
   readonly ownHandlers: OwnCalls = {
-    importState: ({ jobId }) => this.#stateOf(this.#job(jobId)),
+    importState: ({ jobId }) => this.stateOf(this.#job(jobId)),
     listImportJobs: async ({ collectionId }) => ({
       jobs: this.#jobsOf(collectionId).map((job) => this.#shown(job)),
     }),
@@ -137,7 +137,8 @@ export class ImportCalls {
     return { ...record, state: 'importing', progress: 99n, endTimestamp: 0n };
   }
 
-  async #stateOf(
+  /** How far it is, with what the data-node says of the task that is under way. */
+  async stateOf(
     job: ImportJob,
   ): Promise<DeepPartial<ImportStateResponse> & { progress: bigint; rowsRead: bigint }> {
     const shown = this.#shown(job);

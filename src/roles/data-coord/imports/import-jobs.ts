@@ -30,6 +30,7 @@ import { discardFiles, type Orphans } from '#roles/data-coord/orphans.js';
 import { writeManifest } from '#segment/files/manifest.js';
 import { committed, droppedReason, goneTarget, partitionsOf, timestampOf } from './import-ends.js';
 import { checkOrder, type ImportOrder, isForgotten, isSameOrder, planTasks } from './import-plan.js';
+import type { ImportWaits } from './import-waits.js';
 import type { ServedImports } from './served-imports.js';
 
 const JOBS_LIVE_MAX = 1024;
@@ -44,6 +45,7 @@ export interface ImportJobsParts {
   readonly locks: CollectionLocks;
   readonly orphans: Orphans;
   readonly served: ServedImports;
+  readonly waits: ImportWaits;
   /** Called when the rows of a job are part of its collection. */
   readonly onCompleted: (collectionId: bigint) => void;
 }
@@ -188,11 +190,13 @@ export class ImportJobs {
     void this.#running
       .run(async () => {
         if (this.#closing.signal.aborted) return;
+        this.#parts.waits.note(id, 'the sizes of its files to be read');
         await this.#run(job, stop.signal);
       })
       .finally(() => {
         this.#runs.get(id)?.timer?.cancel();
         this.#runs.delete(id);
+        this.#parts.waits.end(id);
       });
   }
 
@@ -269,8 +273,9 @@ export class ImportJobs {
       note,
     }: { readonly signal: AbortSignal; readonly note: (records: readonly SegmentRecord[]) => void },
   ): Promise<ImportingJob> {
-    const { catalog, peers } = this.#parts;
-    const done = await this.#trying(signal, async () => {
+    const { catalog, peers, waits } = this.#parts;
+    const done = await this.#trying(job.id, signal, async () => {
+      waits.task(job.id, job.tasks, index);
       const wanted = Math.max(1, job.vchannels.length);
       const { ID, count } = await peers.rootCoord.allocID({ count: wanted });
       const segmentIds = Array.from({ length: count }, (_, at) => ID + BigInt(at));
@@ -291,7 +296,7 @@ export class ImportJobs {
   }
 
   /** Again, under new ids, while the one who does it is away. */
-  async #trying<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  async #trying<T>(jobId: bigint, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     let pauseMs = taskBackOff.minMs;
     for (let tries = 1; ; tries++) {
       try {
@@ -299,6 +304,7 @@ export class ImportJobs {
       } catch (error) {
         const mayRepeat = error instanceof ElanusError && errorSpecs[error.key].retry === 'same_request';
         if (!mayRepeat || tries >= TASK_TRIES_MAX || signal.aborted) throw error;
+        this.#parts.waits.note(jobId, `try ${tries + 1} of ${TASK_TRIES_MAX}: ${messageOf(error)}`);
         await this.#parts.platform.timers.sleep(pauseMs, signal);
         pauseMs = longerPause(pauseMs, taskBackOff);
       }
@@ -307,7 +313,8 @@ export class ImportJobs {
 
   /** From here the job ends well, unless what it is for is dropped. */
   async #commit({ id, tasks, schema }: ImportingJob): Promise<void> {
-    const { catalog, orphans, peers, platform } = this.#parts;
+    const { catalog, orphans, peers, platform, waits } = this.#parts;
+    waits.note(id, 'its segments to become part of the catalog');
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
     const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
     const segments = tasks
@@ -342,6 +349,7 @@ export class ImportJobs {
         } else for (const segment of written) await discardFiles(platform, segment);
         return;
       } catch (error) {
+        this.#parts.waits.note(jobId, `the catalog to note how it ended: ${messageOf(error)}`);
         platform.logger.warn('import_end_not_noted', { jobId, reason: messageOf(error), retryMs: pauseMs });
         await platform.timers.sleep(pauseMs, this.#closing.signal).catch(() => {});
       }

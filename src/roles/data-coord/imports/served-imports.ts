@@ -14,7 +14,8 @@ export class ServedImports {
   readonly #platform: Platform;
   readonly #peers: DataCoordPeers;
   readonly #closing = new AbortController();
-  readonly #unserved = new Set<bigint>();
+  /** With the reason of the last try. */
+  readonly #unserved = new Map<bigint, string>();
   readonly #serving = new Set<Promise<void>>();
 
   constructor(platform: Platform, peers: DataCoordPeers) {
@@ -31,9 +32,14 @@ export class ServedImports {
     return this.#unserved.has(jobId);
   }
 
+  /** Why its rows were not served at the last try; empty: it was not tried, or is not waited for. */
+  whyWaiting(jobId: bigint): string {
+    return this.#unserved.get(jobId) ?? '';
+  }
+
   /** Before the catalog says that the job is completed. */
   wait(jobId: bigint): void {
-    this.#unserved.add(jobId);
+    this.#unserved.set(jobId, '');
   }
 
   /** Notifies those who serve and index the rows. */
@@ -72,6 +78,7 @@ export class ServedImports {
           return;
         } catch (error) {
           // A query-coord that is away shows the rows when it is back; no client gets `completed` before.
+          if (this.#unserved.has(jobId)) this.#unserved.set(jobId, messageOf(error));
           platform.logger.debug('import_not_served_yet', { jobId, collectionId, reason: messageOf(error) });
           await platform.timers.sleep(SERVED_RETRY_MS, signal).catch(() => {});
         }

@@ -9,6 +9,7 @@ import type { DataCoordPeers } from '#roles/data-coord/data-coord-peers.js';
 import { areRowsInFiles, laggingChannel } from '#roles/data-coord/flush-state.js';
 import type { DeepPartial, Handlers } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
+import { FlushWatch } from './flush-watch.js';
 import { checkpointOf, isVisible } from './segment-info.js';
 
 export interface FlushCallsParts {
@@ -31,6 +32,8 @@ interface Rounds {
 export class FlushCalls {
   readonly #parts: FlushCallsParts;
   readonly #rounds = new Map<bigint, Rounds>();
+  /** What was asked for and may not have come to its end. */
+  readonly watch = new FlushWatch();
 
   constructor(parts: FlushCallsParts) {
     this.#parts = parts;
@@ -96,16 +99,23 @@ export class FlushCalls {
   async #seal(collectionId: bigint, segmentIds: readonly bigint[]): Promise<Sealed> {
     const { streamingNode } = this.#parts.peers;
     const channels = this.#channels(collectionId);
-    const sealed = await Promise.all(
-      channels.map(({ vchannel }) => streamingNode.sealChannel({ vchannel, segmentIds })),
-    );
-    return {
+    const names = channels.map(({ vchannel }) => vchannel);
+    const watched = this.watch.sealing(collectionId, names, this.#parts.platform.clock.now());
+    const seal = async (vchannel: string) => {
+      const sealed = await streamingNode.sealChannel({ vchannel, segmentIds });
+      watched.unsealed.delete(vchannel);
+      return sealed;
+    };
+    const sealed = await Promise.all(names.map(seal)).finally(() => this.watch.sealed(watched));
+    const answer = {
       segmentIds: sealed.flatMap((one) => one.segmentIds),
       // The oldest: whatever was acknowledged before this call is older, and every checkpoint comes to it without another write.
       flushTimestamp: sealed
         .map((one) => one.flushTimestamp)
         .reduce((oldest, one) => (one < oldest ? one : oldest)),
     };
+    this.watch.asked(watched, answer.flushTimestamp, this.#parts.catalog.channelsOf(collectionId));
+    return answer;
   }
 
   /** @throws collection_not_found */

@@ -1,0 +1,80 @@
+// What compactions wait for: the data-node that carries a plan out, their turn, or the end of a pause after a failure.
+import { type Explained, timeText } from '#model/states/explained.js';
+import type { CompactionJob } from '#roles/data-coord/compaction/compaction-jobs.js';
+import type {
+  CompactionWatch,
+  RunningPlan,
+  SetAside,
+} from '#roles/data-coord/compaction/compaction-watch.js';
+
+export interface CompactionFacts {
+  readonly compactor: { readonly watch: CompactionWatch; readonly forced: readonly CompactionJob[] };
+}
+
+export function explainCompactions(
+  { compactor: { watch, forced } }: CompactionFacts,
+  collectionIds: ReadonlySet<bigint>,
+): Explained[] {
+  const { running, setAside } = watch;
+  const all = [
+    ...(running === undefined ? [] : [ofRunning(running)]),
+    ...forced.map((job, at) => ofForced(job, forced[at - 1], running)),
+    ...setAside.map(ofSetAside),
+  ];
+  return all.filter(({ collectionId }) => collectionIds.has(collectionId));
+}
+
+function ofRunning({
+  collectionId,
+  kind,
+  vchannel,
+  sources,
+  job,
+  sinceMs,
+}: RunningPlan & { readonly sinceMs: number }): Explained {
+  const does = kind === 'merge' ? 'merge' : 'write deletes to';
+  return {
+    ...{ collectionId, sinceMs, state: 'running' },
+    what: job === undefined ? `channel ${vchannel}` : `compaction ${job.id}`,
+    waitsFor: `a data-node to ${does} ${segmentsText(sources)} of channel ${vchannel}`,
+    progress: job && progressOf(job),
+  };
+}
+
+/** What is before it may be of a collection that the caller may not see: ids alone. */
+function ofForced(
+  job: CompactionJob,
+  before: CompactionJob | undefined,
+  running: RunningPlan | undefined,
+): Explained {
+  const first = before?.id ?? running?.job?.id;
+  const after =
+    first !== undefined
+      ? `, after compaction ${first}`
+      : running === undefined
+        ? ''
+        : `, after the compaction of ${segmentsText(running.sources)}`;
+  const { collectionId, askedMs: sinceMs } = job;
+  return {
+    ...{ collectionId, sinceMs, state: 'waiting', progress: 0 },
+    what: `compaction ${job.id}`,
+    waitsFor: `its turn${after}`,
+  };
+}
+
+const ofSetAside = ({ collectionId, reason, sinceMs, retryAtMs, sources }: SetAside): Explained => ({
+  ...{ collectionId, sinceMs, state: 'failed' },
+  what: sources.length === 0 ? 'the look at its segments' : segmentsText(sources),
+  waitsFor: `the next try at ${timeText(retryAtMs)}; the last failed: ${reason}`,
+});
+
+const progressOf = ({ plans }: CompactionJob): number =>
+  (100 * plans.filter(({ state }) => state === 'done' || state === 'failed').length) / plans.length;
+
+const NAMES_MAX = 8;
+
+function segmentsText(ids: readonly bigint[]): string {
+  const named = ids.slice(0, NAMES_MAX).join(', ');
+  const more = ids.length > NAMES_MAX ? ` and ${ids.length - NAMES_MAX} more` : '';
+  return `${ids.length === 1 ? 'segment' : 'segments'} ${named}${more}`;
+}

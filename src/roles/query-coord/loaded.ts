@@ -1,0 +1,56 @@
+// What query-coord keeps of each loaded collection in memory: how far it is served, and what its round waits for.
+import type { Wait } from '#model/states/explained.js';
+import { beginLoad, type Load, type LoadDefinition } from '#model/states/load.js';
+import type { Clock, Timer } from '#platform/time.js';
+
+export interface Loaded {
+  /** The record that this rests on, the same object as the held one. */
+  readonly definition: LoadDefinition;
+  load: Load;
+  timer: Timer | undefined;
+  retryMs: number;
+  /** A round is asked for and has not begun. */
+  isQueued: boolean;
+  readonly watch: LoadWatch;
+}
+
+export const RETRY_MS_MIN = 20;
+export const RETRY_MS_MAX = 3000;
+
+export const freshly = (definition: LoadDefinition, clock: Pick<Clock, 'now'>): Loaded => ({
+  definition,
+  load: beginLoad(definition),
+  timer: undefined,
+  retryMs: RETRY_MS_MIN,
+  isQueued: false,
+  watch: new LoadWatch(clock),
+});
+
+export class LoadWatch {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly sinceMs: number;
+  /** What the round that runs waits for, and whether it brings what was not served. */
+  step: (Wait & { readonly brings: boolean }) | undefined;
+  /** Rounds fail, and none has succeeded since: when the first one ended, and when the next one begins. */
+  failing: { readonly sinceMs: number; readonly retryAtMs: number } | undefined;
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
+    this.sinceMs = clock.now();
+  }
+
+  note(waitsFor: string, brings: boolean): void {
+    this.step = { waitsFor, brings, sinceMs: this.#clock.now() };
+  }
+
+  served(): void {
+    this.step = undefined;
+    this.failing = undefined;
+  }
+
+  failed(retryMs: number): void {
+    const now = this.#clock.now();
+    this.step = undefined;
+    this.failing = { sinceMs: this.failing?.sinceMs ?? now, retryAtMs: now + retryMs };
+  }
+}

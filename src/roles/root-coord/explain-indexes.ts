@@ -1,0 +1,98 @@
+// What index files that are missing wait for: a build that runs, their turn, or the end of the pause after a build that failed.
+import { ElanusError } from '#base/errors.js';
+import {
+  type Explained,
+  explanation,
+  parseOperationKind,
+  timeText,
+  type Wait,
+} from '#model/states/explained.js';
+import { finishedFile } from '#model/states/index-file.js';
+import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { IndexFailure } from './index-failures.js';
+
+export interface BuildFacts {
+  readonly rowsMin: number;
+  /** The build that runs; builds run one at a time. */
+  readonly current: (Wait & { readonly segmentId: bigint; readonly indexId: bigint }) | undefined;
+  readonly failuresOf: (indexId: bigint) => readonly IndexFailure[];
+  /** Since when a collection waits for a look, or is looked at. */
+  readonly looks: ReadonlyMap<bigint, number>;
+}
+
+/**
+ * Whether the rows were written before the field was added: no file has a value of it, all have the default or null, and there is nothing to
+ * build an index of. It counts as indexed, like a segment of few rows.
+ */
+export const isOlder = ({ files }: SegmentRecord, { fieldId }: IndexRecord): boolean =>
+  files.some(({ fieldIds }) => fieldIds.length > 0) &&
+  !files.some(({ fieldIds }) => fieldIds.includes(fieldId));
+
+/** Whether the segment is to get a file of the index and has none. */
+export const isMissing = (segment: SegmentRecord, index: IndexRecord, rowsMin: number): boolean =>
+  segment.rowCount >= rowsMin &&
+  finishedFile(segment.indexes, index.id) === undefined &&
+  !isOlder(segment, index);
+
+/** @throws invalid_parameter */
+export async function explainIndexes(
+  text: string,
+  collections: readonly CollectionRecord[],
+  list: (collectionId: bigint) => Promise<readonly SegmentRecord[]>,
+  facts: BuildFacts,
+) {
+  const kind = parseOperationKind(text);
+  if (kind !== 'index')
+    throw new ElanusError('invalid_parameter', `root-coord runs no operations of kind ${kind}`);
+  const all: Explained[] = [];
+  for (const collection of collections) {
+    if (collection.indexes.length === 0) continue;
+    const segments = (await list(collection.id)).filter(({ isLevelZero }) => !isLevelZero);
+    for (const index of collection.indexes) all.push(...ofIndex(collection.id, index, segments, facts));
+  }
+  return explanation(kind, all);
+}
+
+function ofIndex(
+  collectionId: bigint,
+  index: IndexRecord,
+  segments: readonly SegmentRecord[],
+  facts: BuildFacts,
+): Explained[] {
+  const missing = segments.filter((segment) => isMissing(segment, index, facts.rowsMin));
+  if (missing.length === 0) return [];
+  const failures = new Map(facts.failuresOf(index.id).map((failure) => [failure.segmentId, failure]));
+  const progress = (100 * (segments.length - missing.length)) / segments.length;
+  return missing.map((segment) => ({
+    ...{ collectionId, what: `index ${index.name} of segment ${segment.id}`, progress },
+    ...stateOf(segment, index, failures.get(segment.id), facts),
+  }));
+}
+
+function stateOf(
+  segment: SegmentRecord,
+  { id }: IndexRecord,
+  failure: IndexFailure | undefined,
+  { current, looks }: BuildFacts,
+): Wait & { readonly state: string } {
+  if (current?.segmentId === segment.id && current.indexId === id)
+    return { state: 'building', waitsFor: current.waitsFor, sinceMs: current.sinceMs };
+  if (failure !== undefined) {
+    const next = failure.isPausing
+      ? `the next try at ${timeText(failure.failedMs + failure.pauseMs)}`
+      : 'its turn';
+    return {
+      state: failure.isPausing ? 'failed' : 'waiting',
+      waitsFor: `${next}; the last failed: ${failure.reason}`,
+      sinceMs: failure.sinceMs,
+    };
+  }
+  const lookMs = looks.get(segment.collectionId);
+  // Ids alone: what is built now may be of a collection that the caller may not see.
+  const after = current === undefined ? '' : `, after the build for segment ${current.segmentId}`;
+  const waitsFor = lookMs === undefined ? 'the next look for missing indexes' : `its turn${after}`;
+  return { state: 'waiting', waitsFor, sinceMs: lookMs ?? writtenMs(segment) };
+}
+
+const writtenMs = ({ commitTimestamp, timestampTo }: SegmentRecord): number =>
+  Number((commitTimestamp === 0n ? timestampTo : commitTimestamp) >> 18n);
