@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The command line: `elanus serve`. One line on standard output when it is ready; logs go to standard error.
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { operationKinds } from '#model/states/explained.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
 import { RemoteMetaStore } from '#rpc/meta/remote-meta-store.js';
@@ -19,6 +20,7 @@ import {
   tlsOf,
 } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
+import { type ExplainOptions, explainText } from './explain-command.js';
 import { startNode } from './node.js';
 import type { CloseLimits } from './node-stop.js';
 import { givenRootPassword, ROOT_PASSWORD_VARIABLE } from './root-password.js';
@@ -287,4 +289,22 @@ program
     '\nExamples:\n  elanus serve --data ./data\n  elanus serve --port 0          any free port; the ready line shows it\n',
   )
   .action((options: ServeOptions) => serve(options).catch(fail));
+program
+  .command('explain')
+  .description('Show what operations of a running server wait for, and since when.')
+  .addArgument(new Argument('[kind]', 'of which kind (default: all)').choices(operationKinds))
+  .option('--collection <name>', 'of this collection (default: all of the database)')
+  .option('--database <name>', 'the database (default: default)')
+  .option(
+    '--address <host:port>',
+    'public port of the server; https://host:port where it speaks TLS',
+    `127.0.0.1:${defaultConfig.port}`,
+  )
+  .addOption(new Option('--token <user:password>', 'with --auth: who asks').env('ELANUS_TOKEN'))
+  .action((kind: string | undefined, options: ExplainOptions) =>
+    explainText(kind === undefined ? [] : [kind], options).then(
+      (text) => void process.stdout.write(text),
+      fail,
+    ),
+  );
 program.parseAsync().catch(fail);

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { OperationsDefinition } from '#proto/elanus/roles.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { requestFields } from '#roles/proxy/request-fields.js';
 import { unsupportedMethods } from '#roles/proxy/unsupported-methods.js';
@@ -19,7 +20,10 @@ function rowsBelow(heading: string): [name: string, state: string][] {
 }
 
 function statesOf(
-  service: typeof MilvusServiceDefinition | typeof ClientTelemetryServiceDefinition,
+  service:
+    | typeof MilvusServiceDefinition
+    | typeof ClientTelemetryServiceDefinition
+    | typeof OperationsDefinition,
   isServed: (key: string) => boolean,
 ): [name: string, state: State][] {
   const answering = new Set(
@@ -36,11 +40,13 @@ function statesOf(
 const milvus = statesOf(MilvusServiceDefinition, (key) => key in requestFields);
 /** All of them are served. */
 const telemetry = statesOf(ClientTelemetryServiceDefinition, () => true);
+const own = statesOf(OperationsDefinition, () => true);
 
 it('lists every call once, in the order of the protocol, with its state', () => {
   expect(milvus.length).toBeGreaterThan(140);
   expect(rowsBelow('milvus.proto.milvus.MilvusService')).toEqual(milvus);
   expect(rowsBelow('milvus.proto.milvus.ClientTelemetryService')).toEqual(telemetry);
+  expect(rowsBelow('elanus.v1.Operations')).toEqual(own);
 });
 
 it('has each method of the protocol in one of the two lists', () => {

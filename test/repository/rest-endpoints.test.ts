@@ -1,14 +1,15 @@
 // The table of REST endpoints against the document that lists them, and against what Milvus has.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { OperationsDefinition } from '#proto/elanus/roles.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { endpoints } from '#server/rest/endpoints.js';
 import { openApiDocument } from '#server/rest/openapi.js';
 import { routesOf } from '#server/rest/routes.js';
 
 const compat = readFileSync(new URL('../../docs/compat.md', import.meta.url), 'utf8');
-const rpcName = (method: keyof typeof MilvusServiceDefinition.methods): string =>
-  MilvusServiceDefinition.methods[method].name;
+const methods = { ...MilvusServiceDefinition.methods, ...OperationsDefinition.methods };
+const rpcName = (method: keyof typeof methods): string => methods[method].name;
 
 describe('REST endpoints', () => {
   it('have paths of their own', () => {

@@ -1,8 +1,9 @@
 // Every public call with a request that names things, and what it needs: the rows of the test that walks them all, over gRPC and over REST.
+import { OperationsDefinition } from '#proto/elanus/roles.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { unsupportedMethods } from '#roles/proxy/unsupported-methods.js';
 import type { AccessRow } from '#roles/proxy/users/access-row.js';
-import { accessTable, telemetryAccess } from '#roles/proxy/users/access-table.js';
+import { accessTable, ownAccess, telemetryAccess } from '#roles/proxy/users/access-table.js';
 import { methodsOf, type ServiceMethod } from '#rpc/interceptors.js';
 import { codec } from '#rpc/service.js';
 
@@ -48,7 +49,7 @@ export interface AccessCase {
   readonly isBuilt: boolean;
 }
 
-const rows: Readonly<Record<string, unknown>> = { ...accessTable, ...telemetryAccess };
+const rows: Readonly<Record<string, unknown>> = { ...accessTable, ...telemetryAccess, ...ownAccess };
 const notBuilt: Readonly<Record<string, unknown>> = unsupportedMethods;
 
 export const accessCases: readonly AccessCase[] = [
@@ -57,4 +58,5 @@ export const accessCases: readonly AccessCase[] = [
     isBuilt: !(method.key in notBuilt),
   })),
   ...methodsOf(ClientTelemetryServiceDefinition).map((method) => ({ method, isBuilt: true })),
+  ...methodsOf(OperationsDefinition).map((method) => ({ method, isBuilt: true })),
 ].map((one) => ({ ...one, row: rows[one.method.key] as AccessRow<object> | undefined }));

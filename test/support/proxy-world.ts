@@ -129,6 +129,7 @@ export function openProxyWorld(
     definitions: peers.definitions,
     guard: auth ? { logins, audit: new Audit(platform), definitions: peers.definitions } : undefined,
     callDeadlineMs: CALL_DEADLINE_MS,
+    explain: { ...peers, access },
     methods: methodTable({ ...peers, platform, settings, access, logins, nodes: { of: () => [] } }),
   };
   const calls = publicCalls(parts);

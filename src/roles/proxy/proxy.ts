@@ -42,6 +42,7 @@ export class ProxyNode {
     const parts = {
       platform,
       methods,
+      explain: { ...peers, access },
       callDeadlineMs: settings.callDeadlineMs,
       guard,
       definitions: peers.definitions,

@@ -5,7 +5,9 @@ import { must } from '#base/assert.js';
 import type { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { MethodHandler } from '#platform/transport.js';
+import { OperationsDefinition } from '#proto/elanus/roles.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import { type ExplainParts, explainMethods } from '#roles/proxy/explain/explain-methods.js';
 import { telemetryMethods } from '#roles/proxy/telemetry/telemetry-methods.js';
 import { authenticated, authorized, type Guard } from '#roles/proxy/users/guard.js';
 import { DecodeAccount } from '#rpc/decode-account.js';
@@ -37,6 +39,8 @@ export interface PublicServiceParts {
   readonly platform: Platform;
   readonly callDeadlineMs: number;
   readonly methods: MethodTable;
+  /** Whom the service of ours asks. */
+  readonly explain: ExplainParts;
   /** Not given: nobody is asked who they are. */
   readonly guard?: Guard | undefined;
   readonly definitions: ClosedParts;
@@ -52,7 +56,7 @@ const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
 
 /** Calls by the path that gRPC gives them. @param transport none: messages in, messages out */
 export function publicCalls(
-  { platform, callDeadlineMs, methods, guard, definitions }: PublicServiceParts,
+  { platform, callDeadlineMs, methods, explain, guard, definitions }: PublicServiceParts,
   transport: TransportSteps = { write: [], read: [] },
 ): Map<string, Next> {
   const onError = (path: string, error: ElanusError): void => {
@@ -76,11 +80,13 @@ export function publicCalls(
       : chained(method, before, () => Promise.reject(notBuilt(method.name, entry)));
   const milvus = methods as Readonly<Record<string, Entry>>;
   const telemetry = telemetryMethods(platform) as Readonly<Record<string, Entry>>;
+  const own = explainMethods(explain) as Readonly<Record<string, Entry>>;
   const calls = [
     ...methodsOf(MilvusServiceDefinition).map((method) => [method, milvus[method.key]] as const),
     ...unaryMethodsOf(ClientTelemetryServiceDefinition).map(
       (method) => [method, telemetry[method.key]] as const,
     ),
+    ...unaryMethodsOf(OperationsDefinition).map((method) => [method, own[method.key]] as const),
   ];
   return new Map(
     calls.map(([method, entry]) => {

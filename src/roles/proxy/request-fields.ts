@@ -2,12 +2,14 @@
 // or leaving it out changes no answer and the table says why, or a request that sets it is refused. The types make a new field of the
 // protocol, or a newly served call, fail to compile until it has its line here.
 import { ElanusError } from '#base/errors.js';
+import type { OperationsDefinition } from '#proto/elanus/roles.js';
 import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { RequestOf } from '#rpc/service.js';
 
 /** `ignored`: why it makes no difference. `refused`: what is missing, as the error says when the field is set. */
 export type FieldDecision = 'used' | { readonly ignored: string } | { readonly refused: string };
 type Methods = (typeof MilvusServiceDefinition)['methods'];
+type OwnMethods = (typeof OperationsDefinition)['methods'];
 type Decisions<Method extends keyof Methods> = {
   readonly [Field in keyof RequestOf<Methods[Method]>]-?: FieldDecision;
 };
@@ -281,6 +283,14 @@ export const requestFields = {
   operatePrivilegeGroup: { base, groupName: 'used', privileges: 'used', type: 'used' },
 } as const satisfies { readonly [Method in keyof Methods]?: Decisions<Method> };
 
+const ownFields = {
+  explainOperations: { kind: 'used', dbName: 'used', collectionName: 'used' },
+} as const satisfies {
+  readonly [Method in keyof OwnMethods]: {
+    readonly [Field in keyof RequestOf<OwnMethods[Method]>]-?: FieldDecision;
+  };
+};
+
 export type ServedMethod = keyof typeof requestFields;
 
 /** `travelTimestamp` as the protocol writes it; an `ID` at the end and an `RBAC` in front stay as they are. */
@@ -298,7 +308,7 @@ function isSet(value: unknown): boolean {
 
 type RefusedField = readonly [field: string, why: string];
 const refusedFields: ReadonlyMap<string, readonly RefusedField[]> = new Map(
-  Object.entries(requestFields).map(([method, fields]) => [
+  Object.entries({ ...requestFields, ...ownFields }).map(([method, fields]) => [
     method,
     Object.entries<FieldDecision>(fields).flatMap(([field, decision]): [string, string][] =>
       typeof decision === 'object' && 'refused' in decision ? [[field, decision.refused]] : [],

@@ -1,8 +1,7 @@
 // How an endpoint is written: its path, what its body may say, the RPCs that it calls, and what it answers.
 import type { z } from 'zod';
-import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import type { Answer } from '#server/rest/answers/json-text.js';
-import type { Request, RestCall } from './rest-calls.js';
+import type { Request, RestCall, RestMethod } from './rest-calls.js';
 
 /** What stands in an answer beside `code`. */
 export type Members = { readonly data: Answer; readonly [member: string]: Answer | undefined };
@@ -12,7 +11,7 @@ export interface Endpoint {
   readonly path: string;
   readonly summary: string;
   readonly body: z.ZodObject;
-  readonly calls: readonly PublicMethod[];
+  readonly calls: readonly RestMethod[];
   /** @param body as the schema has it */
   answer(body: unknown, call: RestCall): Promise<Members>;
 }
@@ -42,7 +41,7 @@ export const endpoint = <Body extends z.ZodObject>(written: Written<Body>): Endp
 });
 
 /** An endpoint that is one RPC, and answers nothing but that it succeeded. */
-export const command = <Body extends z.ZodObject, Method extends PublicMethod>({
+export const command = <Body extends z.ZodObject, Method extends RestMethod>({
   rpc,
   request,
   ...written

@@ -2,6 +2,7 @@
 // is thrown, with its code and text.
 import { must } from '#base/assert.js';
 import type { CallContext } from '#platform/transport.js';
+import { OperationsDefinition } from '#proto/elanus/roles.js';
 import type { Status } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { CollectionAccess, OpenCollection } from '#roles/proxy/collection-access.js';
@@ -18,9 +19,12 @@ import {
 } from '#rpc/service.js';
 import { RestFailure } from './rest-failure.js';
 
-type Methods = (typeof MilvusServiceDefinition)['methods'];
-export type Request<Method extends PublicMethod> = DeepPartial<RequestOf<Methods[Method]>>;
-export type Response<Method extends PublicMethod> = ResponseOf<Methods[Method]>;
+type OwnMethods = (typeof OperationsDefinition)['methods'];
+type Methods = (typeof MilvusServiceDefinition)['methods'] & OwnMethods;
+/** A call of Milvus's service, or of ours. */
+export type RestMethod = PublicMethod | keyof OwnMethods;
+export type Request<Method extends RestMethod> = DeepPartial<RequestOf<Methods[Method]>>;
+export type Response<Method extends RestMethod> = ResponseOf<Methods[Method]>;
 
 export interface RestParts {
   /** By the path that gRPC gives them. */
@@ -56,10 +60,7 @@ export class RestCall {
   }
 
   /** @throws RestFailure with the code and the text of the status */
-  async rpc<Method extends PublicMethod>(
-    method: Method,
-    request: Request<Method>,
-  ): Promise<Response<Method>> {
+  async rpc<Method extends RestMethod>(method: Method, request: Request<Method>): Promise<Response<Method>> {
     const { path, requestType, responseType, place } = wayTo(method);
     const call = must(this.#parts.calls.get(path), path);
     const response = filled(responseType, await call(filled(requestType, request), this.context));
@@ -92,14 +93,20 @@ interface Way {
   readonly place: StatusPlace;
 }
 
-const ways = new Map<PublicMethod, Way>();
+const ways = new Map<RestMethod, Way>();
+
+const isOwn = (method: RestMethod): method is keyof OwnMethods =>
+  Object.hasOwn(OperationsDefinition.methods, method);
 
 /** What is the same for all calls of a method; where its status is takes an empty answer to find out. */
-function wayTo(method: PublicMethod): Way {
+function wayTo(method: RestMethod): Way {
   const known = ways.get(method);
   if (known !== undefined) return known;
-  const { name, requestType, responseType } = MilvusServiceDefinition.methods[method];
-  const path = `/${MilvusServiceDefinition.fullName}/${name}`;
+  const { fullName } = isOwn(method) ? OperationsDefinition : MilvusServiceDefinition;
+  const { name, requestType, responseType } = isOwn(method)
+    ? OperationsDefinition.methods[method]
+    : MilvusServiceDefinition.methods[method];
+  const path = `/${fullName}/${name}`;
   const way = { path, requestType, responseType, place: statusPlace(responseType) };
   ways.set(method, way);
   return way;

@@ -18,6 +18,8 @@ export interface Caller {
 
 export interface NeedsPrivilege<Request> {
   readonly privilege: Privilege;
+  /** Where it depends on the request; what it does not know needs `privilege`. */
+  readonly privilegeFor?: (request: Request) => Privilege | undefined;
   /** Every one of them is needed. */
   readonly on: (request: Request) => readonly Wanted[];
   readonly unless?: (request: Request, caller: Caller) => boolean;

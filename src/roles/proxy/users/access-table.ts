@@ -1,6 +1,9 @@
 // What every public call needs: one row a call, and a call without a row does not compile. Privileges and kinds of objects are those that
 // Milvus's protocol notes at the requests; where it notes none though the answer is about a collection, the row here is stricter (the comment
 // says why). One step of the chain reads this table, so gRPC and REST cannot differ.
+import type { Privilege } from '#model/rights/privileges.js';
+import { isOperationKind, type OperationKind } from '#model/states/explained.js';
+import type { OperationsDefinition } from '#proto/elanus/roles.js';
 import type { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import type { RequestOf } from '#rpc/service.js';
@@ -15,6 +18,7 @@ import {
 } from './access-row.js';
 
 type Methods = (typeof MilvusServiceDefinition)['methods'];
+type OwnMethods = (typeof OperationsDefinition)['methods'];
 type TelemetryMethods = (typeof ClientTelemetryServiceDefinition)['methods'];
 
 const changesOfASchema = onCollection('CreateCollection');
@@ -229,3 +233,20 @@ export const telemetryAccess = {
 } as const satisfies {
   readonly [Method in keyof TelemetryMethods]: AccessRow<RequestOf<TelemetryMethods[Method]>>;
 };
+
+/** What the calls need that say how far such an operation is. */
+const explained: Readonly<Record<OperationKind, Privilege>> = {
+  flush: 'GetFlushState',
+  import: 'ListImport',
+  load: 'GetLoadState',
+  index: 'IndexDetail',
+  compaction: 'Compaction',
+};
+
+/** Without a collection it is a matter of the whole database. */
+export const ownAccess = {
+  explainOperations: {
+    ...onCollection('GetFlushState'),
+    privilegeFor: ({ kind }) => (isOperationKind(kind) ? explained[kind] : undefined),
+  },
+} as const satisfies { readonly [Method in keyof OwnMethods]: AccessRow<RequestOf<OwnMethods[Method]>> };

@@ -1,12 +1,13 @@
 // The one step that decides whether a call may be made: the row of its method, the things that the request names, and what the caller's
 // roles were granted. Behind it, every handler serves whom it is called for.
 import { ElanusError } from '#base/errors.js';
+import type { Privilege } from '#model/rights/privileges.js';
 import type { Rights, Target } from '#model/rights/rights.js';
 import type { CallContext } from '#platform/transport.js';
 import type { DefinitionsDefinition } from '#proto/elanus/roles.js';
 import { databaseOf } from '#roles/proxy/collection-access.js';
 import type { Client } from '#rpc/service.js';
-import type { AccessRow, NeedsPrivilege, Wanted } from './access-row.js';
+import type { AccessRow, Wanted } from './access-row.js';
 
 type Definitions = Pick<Client<typeof DefinitionsDefinition>, 'describeCollection'>;
 type Collection = Extract<Wanted, { readonly kind: 'collection' }>;
@@ -22,19 +23,15 @@ export async function authorize(
   const { rights } = parts;
   if (row === 'everyone' || rights.isAdmin(user)) return;
   if (row.unless?.(request, { user, roles: rights.rolesOf(user) }) === true) return;
+  const privilege = row.privilegeFor?.(request) ?? row.privilege;
   for (const wanted of row.on(request)) {
     const target = await targetOf(wanted, parts.definitions, context);
-    if (!rights.allows(user, row.privilege, target)) throw denied(row, user, target, context);
+    if (!rights.allows(user, privilege, target)) throw denied(privilege, user, target, context);
   }
 }
 
 /** The text is Milvus's. It does not show whether what was named is there. */
-function denied(
-  { privilege }: NeedsPrivilege<object>,
-  user: string,
-  target: Target,
-  context: CallContext,
-): ElanusError {
+function denied(privilege: Privilege, user: string, target: Target, context: CallContext): ElanusError {
   const database = 'database' in target ? target.database : databaseOf({ dbName: '' }, context);
   return new ElanusError(
     'permission_denied',

@@ -9,7 +9,7 @@ import type { PublicMethod } from '#roles/proxy/proxy-parts.js';
 import type { Interceptor, ServiceMethod } from '#rpc/interceptors.js';
 import type { Client } from '#rpc/service.js';
 import type { AccessRow } from './access-row.js';
-import { accessTable, telemetryAccess } from './access-table.js';
+import { accessTable, ownAccess, telemetryAccess } from './access-table.js';
 import { type Audit, objectsOf } from './audit.js';
 import { authorize } from './authorization.js';
 import type { Logins } from './logins.js';
@@ -22,7 +22,7 @@ export interface Guard {
 
 /** Rows by the key of their method; the types of the tables have seen to it that there is one. */
 const rows: ReadonlyMap<string, AccessRow<object>> = new Map(
-  Object.entries({ ...accessTable, ...telemetryAccess }) as [string, AccessRow<object>][],
+  Object.entries({ ...accessTable, ...telemetryAccess, ...ownAccess }) as [string, AccessRow<object>][],
 );
 
 /** The same two questions for a transport that reads a request in pieces: before it reads, and before it looks at what the request names. */

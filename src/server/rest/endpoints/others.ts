@@ -1,5 +1,6 @@
 // Endpoints that stand alone: file_resources/, segments/, quotacenter/, common/.
 import { z } from 'zod';
+import { operationKinds } from '#model/states/explained.js';
 import { SegmentState } from '#proto/milvus/common.js';
 import { command, type Endpoint, endpoint } from '#server/rest/endpoint.js';
 import { RestFailure } from '#server/rest/rest-failure.js';
@@ -32,7 +33,29 @@ const fileResources: readonly Endpoint[] = [
   }),
 ];
 
+/** Ours: Milvus has no such endpoint. */
+const explain = endpoint({
+  path: 'operations/explain',
+  summary: 'What operations that have not ended wait for, and since when.',
+  body: z.strictObject({ dbName, kind: z.enum(operationKinds), collectionName: z.string().default('') }),
+  calls: ['explainOperations'],
+  answer: async ({ kind, collectionName }, call) => {
+    const { operations, leftOut } = await call.rpc('explainOperations', {
+      ...{ kind, collectionName, dbName: call.dbName },
+    });
+    return {
+      operations: operations.map(({ collectionId: _id, sinceMs, progress, ...one }) => ({
+        ...one,
+        since: sinceMs === 0n ? undefined : new Date(Number(sinceMs)).toISOString(),
+        progress: progress < 0 ? undefined : progress,
+      })),
+      leftOut: Number(leftOut),
+    };
+  },
+});
+
 export const otherEndpoints: readonly Endpoint[] = [
+  explain,
   ...fileResources,
   endpoint({
     path: 'segments/describe',
