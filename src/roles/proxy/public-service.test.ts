@@ -19,7 +19,10 @@ it('refuses what is not built with the name of what is missing, wherever the ans
   } as const;
   const action = { op: { $case: 'dropRequest', value: dropFunction } } as const;
   const { alterStatus } = await call('alterCollectionSchema', { collectionName: 'c', action });
-  expect(alterStatus).toMatchObject({ code: 3000, reason: expect.stringContaining('after a collection was created') });
+  expect(alterStatus).toMatchObject({
+    code: 3000,
+    reason: expect.stringContaining('after a collection was created'),
+  });
   await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'not_secondary' });
 });
 
