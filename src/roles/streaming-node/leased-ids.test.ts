@@ -24,11 +24,18 @@ it('never gives an id twice: callers at once, larger than a range, over two node
   const counts = [1, 1000, 5000, 24, 1, 1024, 1025, 7];
   for (let life = 0; life < 2; life++) {
     const nodes = [new LeasedIds(rootCoord), new LeasedIds(rootCoord)];
-    const taking = nodes.flatMap((ids) => counts.map((count) => take(ids, count)));
+    let isTaking = true;
+    const taking = Promise.all(nodes.flatMap((ids) => counts.map((count) => take(ids, count)))).finally(
+      () => {
+        isTaking = false;
+      },
+    );
     // Answers come in the order in which chance would have them: the last asked first.
-    const answering = setInterval(() => waiting.pop()?.(), 0);
-    await Promise.all(taking);
-    clearInterval(answering);
+    while (isTaking) {
+      waiting.pop()?.();
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await taking;
   }
   expect(seen.size).toBe(4 * counts.reduce((sum, count) => sum + count, 0));
 });
