@@ -19,6 +19,7 @@ import type {
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
 import type { IDs } from '#proto/milvus/schema.js';
+import { fragmentsAt, type Highlight, highlighterOf } from './highlights.js';
 import { QueryCalls } from './query-calls.js';
 import { type Ranker, rrf } from './rankers.js';
 import {
@@ -63,6 +64,8 @@ export interface SearchOptions<F extends Fields, Dynamic extends boolean, Names 
   /** What makes other scores of those of the metric: boosts, and one decay at most. */
   readonly score?: ScoreFunction<Name<F>> | readonly ScoreFunction<Name<F>>[] | undefined;
   readonly boosts?: BoostModes | undefined;
+  /** Fragments of texts of the hits with words marked in them: `highlights` of each hit. */
+  readonly highlight?: Highlight<F> | undefined;
 }
 
 /** One search of a hybrid search. */
@@ -92,7 +95,7 @@ export interface HybridOptions<F extends Fields, Dynamic extends boolean, Names 
 export interface PagesOptions<F extends Fields, Dynamic extends boolean, Names extends string>
   extends Omit<
     SearchOptions<F, Dynamic, Names>,
-    'limit' | 'offset' | 'groupBy' | 'orderBy' | 'score' | 'boosts'
+    'limit' | 'offset' | 'groupBy' | 'orderBy' | 'score' | 'boosts' | 'highlight'
   > {
   /** Hits of a page; 1000 when not given. */
   readonly batch?: number | undefined;
@@ -236,7 +239,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     { field, input, count }: Vectors,
     options: SearchOptions<F, Dynamic, Names>,
   ) {
-    const { limit = LIMIT, offset, params, range, groupBy, orderBy, score, boosts } = options;
+    const { limit = LIMIT, offset, params, range, groupBy, orderBy, score, boosts, highlight } = options;
     const { expr, exprTemplateValues } = filterText(this.declaration, options.where);
     return {
       ...readRequest(this.caller, this.declaration, options),
@@ -246,6 +249,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
       searchInput: input,
       nq: BigInt(count),
       functionScore: functionScore(score, boosts),
+      highlighter: highlighterOf(highlight),
       searchParams: paramsOf({
         anns_field: field,
         topk: limit,
@@ -272,10 +276,13 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     const scores = floatsOf(results?.scores ?? new Uint8Array(0));
     const indices = results?.elementIndices?.data;
     const offsets = indices === undefined ? undefined : int64sOf(indices, 'offsets');
+    const marked = results?.highlightResults ?? [];
+    const highlights = marked.length === 0 ? undefined : (hit: number) => fragmentsAt(marked, hit);
     let begin = 0;
     return Array.from({ length: count }, (_, query) => {
       const end = begin + Number(results?.topks[query] ?? 0n);
-      const hits = new Hits<Row<F, Names, Dynamic>, Key<F>>({ table, ids, scores, offsets, begin, end });
+      const parts = { table, ids, scores, offsets, highlights, begin, end };
+      const hits = new Hits<Row<F, Names, Dynamic>, Key<F>>(parts);
       begin = end;
       return hits;
     });

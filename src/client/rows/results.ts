@@ -76,6 +76,8 @@ export interface Hit<R extends object, K> {
   readonly row: R;
   /** In a search of a struct array: which of its elements was found. */
   readonly offset: number | undefined;
+  /** Where the search asked for them: by field, fragments of its text with words marked in them. */
+  readonly highlights: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 export type Keys<K> = K extends bigint ? BigInt64Array : readonly string[];
@@ -85,6 +87,8 @@ interface HitParts {
   readonly ids: BigInt64Array | readonly string[];
   readonly scores: Float32Array;
   readonly offsets: BigInt64Array | undefined;
+  /** By the place of a hit in the answer; undefined: nothing was marked. */
+  readonly highlights: ((hit: number) => Readonly<Record<string, readonly string[]>>) | undefined;
   readonly begin: number;
   readonly end: number;
 }
@@ -98,14 +102,18 @@ export class Hits<R extends object, K> implements Iterable<Hit<R, K>> {
   /** The fields that were asked for. */
   readonly rows: Rows<R>;
   readonly #offsets: BigInt64Array | undefined;
+  readonly #highlights: HitParts['highlights'];
+  readonly #begin: number;
 
-  constructor({ table, ids, scores, offsets, begin, end }: HitParts) {
+  constructor({ table, ids, scores, offsets, highlights, begin, end }: HitParts) {
     this.length = end - begin;
     const isWhole = begin === 0 && end === ids.length;
     this.ids = (isWhole ? ids : sliceOf(ids, begin, end)) as Keys<K>;
     this.scores = isWhole ? scores : scores.subarray(begin, end);
     this.rows = new Rows(table, begin, this.length);
     this.#offsets = offsets?.subarray(begin, end);
+    this.#highlights = highlights;
+    this.#begin = begin;
   }
 
   at(place: number): Hit<R, K> | undefined {
@@ -128,6 +136,7 @@ export class Hits<R extends object, K> implements Iterable<Hit<R, K>> {
       score: this.scores[at] as number,
       row: this.rows.at(at) as R,
       offset: offset === undefined ? undefined : Number(offset),
+      highlights: this.#highlights?.(this.#begin + at),
     };
   }
 }

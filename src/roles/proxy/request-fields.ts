@@ -145,7 +145,7 @@ export const requestFields = {
     searchByPrimaryKeys: { refused: 'query vectors are not looked up by key' },
     subReqs: { refused: 'hybrid search is not supported' },
     functionScore: 'used',
-    highlighter: { refused: 'highlighting is not supported' },
+    highlighter: 'used',
     searchAggregation: 'used',
     functionChains: { refused: 'function chains are not supported' },
   },

@@ -5,6 +5,7 @@ import { encodeInt64s } from '#model/columns/packed-array.js';
 import { answeredRows } from '#model/params/output-fields.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
+import type { HighlightResult } from '#proto/milvus/common.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { FieldData, LongArray } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
@@ -20,6 +21,8 @@ export interface FoundHits extends Ranked {
   /** Where hits are elements of rows, the place of each in its row. */
   readonly offsets: Uint32Array | undefined;
   readonly extras: SearchExtras;
+  /** By field, the fragments of each hit. */
+  readonly highlights: HighlightResult[];
 }
 
 /** @throws cancelled, deadline_exceeded */
@@ -34,6 +37,7 @@ export async function encodeAnswer(
     buckets = [],
     bucketCounts = [],
     extras,
+    highlights,
   }: FoundHits,
   form: AnswerForm,
   pace: Pace,
@@ -60,7 +64,7 @@ export async function encodeAnswer(
       searchIteratorV2Results: iterator,
       recalls: extras.recalls,
       primaryFieldName: primary.name,
-      highlightResults: [],
+      highlightResults: highlights,
       elementIndices: offsets && indicesOf(offsets),
       groupByFieldValues: [...groupValues],
       aggBuckets: buckets,

@@ -4,6 +4,7 @@ import type { OutputFields } from '#model/params/output-fields.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { AggBucket, FieldData, FieldSchema, SearchIteratorV2Results } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import type { Highlighting } from '#roles/proxy/search/highlight/highlighter-request.js';
 import type { Hits } from '#segment/search/hits.js';
 
 /** What an answer says beside its hits. */
@@ -16,6 +17,8 @@ export interface AnswerForm {
   readonly queryCount: number;
   /** Time zone of the times in the answer; undefined: the collection's. */
   readonly zone: string | undefined;
+  /** Words that are marked in the texts of the hits; undefined: none are. */
+  readonly highlighting?: Highlighting | undefined;
 }
 
 /** Candidates: the hits of all shards, best first, one per key. */

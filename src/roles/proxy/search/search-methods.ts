@@ -1,4 +1,4 @@
-// Search and hybrid search, as steps in the order in which they run: request, fan-out, merge, rank, fetch, encode. A new form of search is a new
+// Search and hybrid search, as steps in the order in which they run: request, fan-out, merge, rank, fetch, highlight, encode. A new form of search is a new
 // step here, or another composition of these, and not a branch in each.
 import type { Reranker } from '#model/params/rank/rerankers.js';
 import { isLargerBetter } from '#model/schema/metric-type.js';
@@ -14,6 +14,7 @@ import { findGroups } from '#roles/proxy/search/group/find-groups.js';
 import type { Grouping } from '#roles/proxy/search/group/grouping.js';
 import { hitsOfGroups, rankGroups, scoredGroups } from '#roles/proxy/search/group/rank-groups.js';
 import { valuesOfHits } from '#roles/proxy/search/group/values-of-hits.js';
+import { highlightHits } from '#roles/proxy/search/highlight/highlight-hits.js';
 import {
   type CheckedHybrid,
   checkHybrid,
@@ -185,7 +186,7 @@ export class SearchMethods {
     return rerankHits(this.#parts, { legs, reranker, form }, pace, context);
   }
 
-  /** Fetch and encode, which end every form. */
+  /** Fetch, highlight and encode, which end every form. */
   async #answer(
     ranked: Ranked,
     form: AnswerForm,
@@ -199,7 +200,12 @@ export class SearchMethods {
     if (pace.isDue) await pace.rest();
     const fetching = fetchOutput(this.#parts, hits, form, pace, context);
     const rows = fetching && (await fetching);
-    return await encodeAnswer({ ...ranked, hits, rows, offsets, extras }, form, pace);
+    const { highlighting } = form;
+    const highlights =
+      highlighting === undefined || rows === undefined
+        ? []
+        : await highlightHits(highlighting, hits, rows, pace);
+    return await encodeAnswer({ ...ranked, hits, rows, offsets, extras, highlights }, form, pace);
   }
 }
 

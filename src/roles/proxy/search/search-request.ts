@@ -15,6 +15,7 @@ import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type FilterRequest, type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type BucketsRequest, bucketsRequest } from '#roles/proxy/search/aggregate/aggregation-request.js';
 import { type SearchedIds, searchedIds } from '#roles/proxy/search/by-ids/searched-ids.js';
+import { type Highlighting, highlightingOf } from '#roles/proxy/search/highlight/highlighter-request.js';
 import type { SearchedWords } from '#roles/proxy/search/words/words-plan.js';
 import type { HitPage } from './rank-hits.js';
 import type { AnswerForm } from './ranked.js';
@@ -46,6 +47,8 @@ export interface CheckedSearch {
   readonly reranker: Reranker | undefined;
   /** Hits become buckets; undefined: they are answered. */
   readonly buckets: BucketsRequest | undefined;
+  /** Words that are marked in the texts of the hits; undefined: none are. */
+  readonly highlighting: Highlighting | undefined;
   /** What a shard is asked beside what every search says. */
   readonly toShards: ToShards;
 }
@@ -139,6 +142,7 @@ function checkedSearch(
     plan,
     reranker: functions?.reranker,
     buckets: buckets(request, scope.collection.schema, plan, nq),
+    highlighting: highlightingOf(request.highlighter, scope.collection.schema, plan, words),
     toShards: toShardsOf(plan, functions),
     queries,
     queryCount: nq,
@@ -174,7 +178,7 @@ function toShardsOf({ params }: SearchPlan, functions: SearchFunctions | undefin
 }
 
 function buckets(
-  { searchAggregation, functionScore }: SearchRequest,
+  { searchAggregation, functionScore, highlighter }: SearchRequest,
   schema: CollectionSchema,
   { params, order, grouping, ofElements }: SearchPlan,
   nq: number,
@@ -186,6 +190,7 @@ function buckets(
     grouping: grouping !== undefined,
     order_by_fields: order.length > 0,
     function_score: functionScore !== undefined,
+    'a highlighter': highlighter !== undefined,
     'a search of elements': ofElements,
   };
   for (const [name, isSet] of Object.entries(others)) {
@@ -248,13 +253,14 @@ async function boostsForShards(
 }
 
 /** What the answer to a search says beside its hits. */
-export const formOf = ({ scope, plan, queryCount }: CheckedSearch): AnswerForm => ({
+export const formOf = ({ scope, plan, queryCount, highlighting }: CheckedSearch): AnswerForm => ({
   collection: scope.collection,
   primary: plan.primary,
   output: plan.output,
   limit: plan.params.topK,
   queryCount,
   zone: plan.params.zone,
+  highlighting,
 });
 
 export const pageOf = ({ plan: { params } }: CheckedSearch): HitPage => ({

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import { valueEnd, walkElements } from '#model/json/json-bytes.js';
 import { primaryField } from '#model/schema/field.js';
+import { HighlightType } from '#proto/milvus/common.js';
 import type { CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
 import { float32Text } from '#server/rest/answers/float32-text.js';
 import { JsonText } from '#server/rest/answers/json-text.js';
@@ -41,6 +42,17 @@ const functionScore = z.strictObject({
   params: values.nullish(),
 });
 
+const highlighter = z.strictObject({
+  type: z.enum(['Lexical', 'Semantic']).default('Lexical'),
+  preTags: texts.optional(),
+  postTags: texts.optional(),
+  highlightSearchText: z.boolean().optional(),
+  highlightQuery: z.array(z.record(z.string(), z.unknown())).optional(),
+  fragmentOffset: z.int().optional(),
+  fragmentSize: z.int().optional(),
+  numOfFragments: z.int().optional(),
+});
+
 const groups = z.strictObject({
   groupingField: z.string().optional(),
   groupSize: z.int().optional(),
@@ -66,6 +78,7 @@ const searchBody = searches.extend({
   searchParams: values.optional(),
   searchAggregation: aggregationShape.optional(),
   orderByFields: orderFields.optional(),
+  highlighter: highlighter.optional(),
 });
 
 const subSearch = z.strictObject({
@@ -151,6 +164,7 @@ export const searchEndpoints: readonly Endpoint[] = [
           order_by_fields: body.orderByFields && orderText(body.orderByFields),
           ...snakeParams(body.searchParams),
         }),
+        ...highlighterOf(body.highlighter),
         ...(body.searchAggregation === undefined
           ? {}
           : { searchAggregation: aggregationOf(body.searchAggregation) }),
@@ -226,6 +240,27 @@ const scoreOf = ({
     ? {}
     : { functionScore: { functions: score.functions.map(functionOf), params: pairsOf(score.params ?? {}) } };
 
+const highlighterOf = (asked: z.output<typeof highlighter> | undefined) => {
+  if (asked === undefined) return {};
+  const { type, ...params } = asked;
+  return { highlighter: { type: HighlightType[type], params: pairsOf(snakeParams(params)) } };
+};
+
+/** What is marked in the texts of each hit. */
+function highlightTexts(results: SearchResultData): ((hit: number) => string) | undefined {
+  const marked = results.highlightResults;
+  if (marked.length === 0) return undefined;
+  return (hit) =>
+    JSON.stringify(
+      Object.fromEntries(
+        marked.map(({ fieldName, datas }) => [
+          fieldName,
+          { fragments: datas[hit]?.fragments ?? [], scores: datas[hit]?.scores ?? [] },
+        ]),
+      ),
+    );
+}
+
 /** `metricType` as `metric_type`; what is a key of its own already stays. */
 function snakeParams(params: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   const named: Record<string, unknown> = {};
@@ -250,13 +285,15 @@ function hitsAnswer(
   const keyAt = keyTexts(results, int64AsText);
   const key = JSON.stringify(primary);
   const offsets = results.elementIndices && int64s(results.elementIndices.data, int64AsText);
+  const highlightAt = highlightTexts(results);
   const count = results.scores.length / 4;
   let rows = '';
   for (let hit = 0; hit < count; hit++) {
     const distance = scores.getFloat32(hit * 4, true);
     const shown = Number.isFinite(distance) ? float32Text(distance) : 'null';
     const offset = offsets !== undefined && offsets.count > hit ? `,"offset":${offsets.at(hit)}` : '';
-    const first = `"distance":${shown},${key}:${keyAt(hit)}${offset}`;
+    const marked = highlightAt === undefined ? '' : `,"highlight":${highlightAt(hit)}`;
+    const first = `"distance":${shown},${key}:${keyAt(hit)}${offset}${marked}`;
     rows += `${hit === 0 ? '' : ','}${rowText(columns, hit, first)}`;
   }
   return new Whole({

@@ -61,6 +61,11 @@ export async function checkHybrid(
       'invalid_parameter',
       'a search of a hybrid search has a function that ranks hits, expected boosts alone; rank the hybrid search as a whole: invalid parameter',
     );
+  if (legs.some((leg) => leg.highlighting !== undefined))
+    throw new ElanusError(
+      'invalid_parameter',
+      'not support hybrid search with highlight now; leave the highlighter out of its searches: invalid parameter',
+    );
   const grouping = hybridGrouping(collection.schema, sent, legs);
   const order = orderOfFields(collection.schema, orderTerms(sent));
   if (order.length > 0 && grouping !== undefined)
