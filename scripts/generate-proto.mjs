@@ -48,9 +48,37 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
     );
     process.exit(1);
   }
+  joinPackedParts(join(side, 'src/proto/milvus/schema.ts'));
   writeFileSync(join(side, 'src/proto/.stamp'), stamp);
   rmSync(output, { recursive: true, force: true });
   mkdirSync(join(root, 'src'), { recursive: true });
   renameSync(join(side, 'src/proto'), output);
   rmSync(side, { recursive: true, force: true });
+}
+
+/**
+ * Arrays of numbers are declared `bytes`, so that vectors stay a view of the request. A decoder of bytes would take the last of several pieces, and
+ * pass over numbers that are not packed; protobuf means all of them. SearchResultData.scores is ours alone to write.
+ */
+function joinPackedParts(file) {
+  const wireTypes = { BoolArray: 0, IntArray: 0, LongArray: 0, FloatArray: 5, DoubleArray: 1 };
+  let text = readFileSync(file, 'utf8');
+  for (const [name, wireType] of Object.entries(wireTypes)) {
+    const begin = text.indexOf(`export const ${name}: MessageFns<${name}> = {`);
+    const check = text.indexOf('if (tag !== 10) {', begin);
+    const read = text.indexOf('message.data = reader.bytes();', check);
+    const end = text.indexOf('\n};', begin);
+    if (begin === -1 || check === -1 || read === -1 || read > end)
+      throw new Error(
+        `generate: the decoder of ${name} looks otherwise than expected; adapt joinPackedParts`,
+      );
+    const own = text
+      .slice(begin, end)
+      .replace('if (tag !== 10) {', `if (tag !== 10 && tag !== ${8 + wireType}) {`)
+      .replace('message.data = reader.bytes();', 'message.data = packedPart(reader, tag, message.data);');
+    text = text.slice(0, begin) + own + text.slice(end);
+  }
+  const anchor = 'import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";';
+  if (!text.includes(anchor)) throw new Error('generate: schema.ts imports otherwise than expected');
+  writeFileSync(file, text.replace(anchor, `import { packedPart } from "#base/packed-part.js";\n${anchor}`));
 }
