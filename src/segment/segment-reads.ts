@@ -302,7 +302,6 @@ async function countRows(
   readTs: ReadTime,
   pace: Pace,
 ): Promise<number> {
-  const named = keys === undefined ? [] : [...new Set(keys)];
   let count = 0;
   for (const segment of segments) {
     const at = readTsFor(segment, readTs);
@@ -311,8 +310,14 @@ async function countRows(
       continue;
     }
     let matching = 0;
-    for (const [index, key] of named.entries()) {
-      matching += segment.data.countOf(key, at);
+    // A filter may name a key twice. Most keys of a long list have no row here, and cost no place in this set.
+    const counted = new Set<Key>();
+    for (const [index, key] of (keys ?? []).entries()) {
+      const found = segment.data.countOf(key, at);
+      if (found > 0 && !counted.has(key)) {
+        counted.add(key);
+        matching += found;
+      }
       if (index % KEYS_BETWEEN_LOOKS === KEYS_BETWEEN_LOOKS - 1 && pace.isDue) await pace.rest();
     }
     count += keys !== undefined && !negated ? matching : segment.data.liveCount(at) - matching;

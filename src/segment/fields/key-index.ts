@@ -6,6 +6,9 @@ import type { Column } from '#proto/elanus/data.js';
 import { type ColumnStore, hashOfKeyBytes, keyBytes } from './column-store.js';
 
 const NONE = -1;
+/** Bytes of the number that is looked for; no look-up waits for anything. */
+const wanted = new Uint8Array(8);
+const wantedNumber = new DataView(wanted.buffer);
 const SLOTS_MIN = 8;
 
 export class KeyIndex {
@@ -74,8 +77,10 @@ export class KeyIndex {
   /** The newest row of a key, or -1; `older` leads on. */
   newest(key: Key): number {
     if ((typeof key === 'string') !== this.#isString) return NONE;
-    if (typeof key === 'bigint' && BigInt.asIntN(64, key) !== key) return NONE;
-    return this.#newest(keyBytes(key));
+    if (typeof key === 'string') return this.#newest(keyBytes(key));
+    if (BigInt.asIntN(64, key) !== key) return NONE;
+    wantedNumber.setBigInt64(0, key, true);
+    return this.#newest(wanted);
   }
 
   /** As `newest`, by the key of that row in another column. */
