@@ -241,6 +241,7 @@ const good: readonly (readonly [text: string, checked: string])[] = [
   ['st_isvalid(g)', 'g is valid'],
   ['match_any(st, $[x] > 1 and $[color] == "red")', 'any of st[x]: ($st[x] > 1 and $st[color] == "red")'],
   ['match_least(ai, $ > 1, threshold=2)', 'least 2 of ai: $ai > 1'],
+  ['MATCH_EXACT(ai, $ > 1, 2)', 'exact 2 of ai: $ai > 1'],
   ['s == "a" and element_filter(st, $[x] > 1)', 's == "a", elements of st[x]: $st[x] > 1'],
   ['s == "a" and random_sample(0.1)', 's == "a", sample 0.1'],
   ['random_sample(0.1)', 'true, sample 0.1'],

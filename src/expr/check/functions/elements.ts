@@ -54,7 +54,9 @@ export function checkQuantifier(
   readPredicate: ReadPredicate,
 ): Predicate {
   const hasThreshold = quantifier !== 'all' && quantifier !== 'any';
-  checkArguments(node, 2, hasThreshold ? ['threshold'] : []);
+  // The threshold is written as an option, or, as in Milvus's guide, as a third argument.
+  const isArgument = hasThreshold && node.args.length === 3;
+  checkArguments(node, isArgument ? 3 : 2, hasThreshold && !isArgument ? ['threshold'] : []);
   const elements = readElements(context, node, readPredicate);
   const threshold = hasThreshold ? readThreshold(context, node) : 0;
   return leafOf({ kind: 'match', quantifier, threshold, elements }, negated);
@@ -63,11 +65,11 @@ export function checkQuantifier(
 const THRESHOLD_MAX = 2n ** 31n;
 
 function readThreshold(context: CheckContext, node: CallNode): number {
-  const option = node.options[0];
-  const value = option === undefined ? undefined : readValue(context, option.value);
+  const threshold = node.args[2] ?? node.options[0]?.value;
+  const value = threshold === undefined ? undefined : readValue(context, threshold);
   if (value?.kind === 'constant' && value.constant.type === 'int') {
-    const { value: threshold } = value.constant;
-    if (threshold >= 0n && threshold < THRESHOLD_MAX) return Number(threshold);
+    const { value: count } = value.constant;
+    if (count >= 0n && count < THRESHOLD_MAX) return Number(count);
   }
   throw new FilterSyntaxError(
     `${node.name} needs threshold=n behind the predicate, a whole number from 0`,
