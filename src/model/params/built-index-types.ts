@@ -1,5 +1,5 @@
 // What of the table of index types this build can build and search. CreateIndex answers 3000 for the rest, so that nothing is
-// accepted that would silently be something else. An alias (AISAQ, SPARSE_WAND) is there as soon as the type it is built as is.
+// accepted that would silently be something else. An alias (AISAQ, IVF_RABITQ_FASTSCAN, SPARSE_WAND) is there as soon as the type it is built as is.
 
 import { type VectorType, vectorTypes } from '#model/schema/vector-type.js';
 import type { IndexType } from './index-types.js';

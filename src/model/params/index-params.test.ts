@@ -59,6 +59,7 @@ describe('defaults of every type', () => {
     IVF_SQ8: { kind: 'IVF_SQ8', nlist: 128 },
     IVF_PQ: { kind: 'IVF_PQ', nlist: 128, ...pq },
     IVF_RABITQ: { kind: 'IVF_RABITQ', nlist: 128, ...refine },
+    IVF_RABITQ_FASTSCAN: { kind: 'IVF_RABITQ', nlist: 128, ...refine },
     HNSW: { kind: 'HNSW', ...graph },
     HNSW_SQ: { kind: 'HNSW_SQ', ...graph, sqType: 'SQ8', ...refine },
     HNSW_PQ: { kind: 'HNSW_PQ', ...graph, ...pq, ...refine },

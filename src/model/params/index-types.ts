@@ -82,6 +82,13 @@ export const indexTypes = {
     build: { ...ivf, ...refine },
     search: ['nprobe', 'rbqQueryBits', 'refineK', 'targetRecall'],
   },
+  /** Milvus packs the same codes another way; there is one way here. */
+  IVF_RABITQ_FASTSCAN: {
+    builtAs: 'IVF_RABITQ',
+    ...onFloats,
+    build: { ...ivf, ...refine },
+    search: ['nprobe', 'refineK', 'targetRecall'],
+  },
   HNSW: { builtAs: 'HNSW', ...onDense, build: graph, search: ['ef', 'targetRecall'] },
   HNSW_SQ: {
     builtAs: 'HNSW_SQ',

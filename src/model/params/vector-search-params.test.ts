@@ -151,6 +151,7 @@ describe('checkSearchParams', () => {
     ['FLAT', {}],
     ['IVF_FLAT', { nprobe: 8 }],
     ['IVF_RABITQ', { nprobe: 8, rbqQueryBits: 0 }],
+    ['IVF_RABITQ_FASTSCAN', { nprobe: 8 }],
     ['HNSW', { ef: 100 }],
     ['HNSW_SQ', { ef: 100 }],
     ['SCANN', { nprobe: 8 }],
