@@ -12,7 +12,13 @@ import { aggregateHits } from '#roles/proxy/search/aggregate/aggregate-hits.js';
 import { withVectors } from '#roles/proxy/search/by-ids/vectors-of-ids.js';
 import { findGroups } from '#roles/proxy/search/group/find-groups.js';
 import type { Grouping } from '#roles/proxy/search/group/grouping.js';
-import { hitsOfGroups, rankGroups, scoredGroups } from '#roles/proxy/search/group/rank-groups.js';
+import { groupsOfPage, orderGroups } from '#roles/proxy/search/group/order-groups.js';
+import {
+  hitsOfGroups,
+  type OrderedGroups,
+  rankGroups,
+  scoredGroups,
+} from '#roles/proxy/search/group/rank-groups.js';
 import { valuesOfHits } from '#roles/proxy/search/group/values-of-hits.js';
 import { highlightHits } from '#roles/proxy/search/highlight/highlight-hits.js';
 import {
@@ -23,20 +29,26 @@ import {
 import { findPage } from '#roles/proxy/search/iterate/find-page.js';
 import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterator-request.js';
 import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
-import { orderHits } from '#roles/proxy/search/rerank/order-hits.js';
+import { type HitsToOrder, orderHits } from '#roles/proxy/search/rerank/order-hits.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
 import { withWords } from '#roles/proxy/search/words/searched-words.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
 import { fetchOutput } from './fetch-output.js';
 import { findHits } from './find-hits.js';
-import { pageHits, roundScores } from './rank-hits.js';
+import { type HitPage, pageHits, roundScores } from './rank-hits.js';
 import type { AnswerForm, Found, Ranked } from './ranked.js';
 import { noExtras, type SearchExtras, searchExtras } from './search-extras.js';
 import { SearchPlans } from './search-plan.js';
 import { type CheckedSearch, checkSearch, formOf, pageOf, type SearchChecks } from './search-request.js';
 
 type SearchParts = Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings' | 'streamingNode'>;
+
+interface GroupsToPage extends OrderedGroups, Pick<HitsToOrder, 'order'> {
+  readonly grouping: Grouping;
+  readonly page: HitPage;
+  readonly form: AnswerForm;
+}
 
 export class SearchMethods {
   readonly #parts: SearchParts;
@@ -84,7 +96,7 @@ export class SearchMethods {
     const { buckets: request, plan } = search;
     if (plan.page !== undefined) return this.#page(search, plan.page, pace, context);
     if (request !== undefined) return aggregateHits(this.#parts, { search, request, form }, pace, context);
-    if (plan.grouping !== undefined) return this.#groups(search, plan.grouping, pace, context);
+    if (plan.grouping !== undefined) return this.#groups(search, plan.grouping, form, pace, context);
     return this.#hits(search, form, pace, context);
   }
 
@@ -121,14 +133,12 @@ export class SearchMethods {
       const asked = { collection, keys: grouping.keys, hits: scored.hits };
       const values = await valuesOfHits(this.#parts, asked, pace, context);
       const groups = scoredGroups(scored.hits, values, grouping, isLarger);
-      const zone = form.zone ?? collection.record.properties.timezone;
-      return this.#answer(
-        rankGroups({ found: scored, groups }, grouping, page, zone),
-        form,
-        noExtras,
+      const ranked = await this.#pageOfGroups(
+        { found: scored, groups, grouping, page, order, form },
         pace,
         context,
       );
+      return this.#answer(ranked, form, noExtras, pace, context);
     }
     const hits = pageHits(scored.hits, page);
     const ranked = { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
@@ -138,14 +148,25 @@ export class SearchMethods {
   async #groups(
     search: CheckedSearch,
     grouping: Grouping,
+    form: AnswerForm,
     pace: Pace,
     context: CallContext,
   ): Promise<Ranked> {
     const page = pageOf(search);
     const limit = page.offset + page.limit;
     const found = await findGroups(this.#parts, { search, grouping, limit }, pace, context);
-    const zone = search.plan.params.zone ?? search.scope.collection.record.properties.timezone;
-    return rankGroups({ found, groups: found.groups }, grouping, page, zone);
+    const { order } = search.plan;
+    return this.#pageOfGroups({ found, groups: found.groups, grouping, page, order, form }, pace, context);
+  }
+
+  async #pageOfGroups(
+    { found, groups, grouping, page: asked, order, form }: GroupsToPage,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<Ranked> {
+    const { groups: best, page } = groupsOfPage({ found, groups }, asked);
+    const ordered = await orderGroups(this.#parts, { ...best, order, form }, pace, context);
+    return rankGroups(ordered, grouping, page, form.zone ?? form.collection.record.properties.timezone);
   }
 
   /** Candidates of a search in a hybrid search: as many groups as its limit says, if there are groups. */

@@ -107,9 +107,9 @@ function planSearch(
 }
 
 /** @throws invalid_parameter */
-function checkOrder(order: OrderKey[], { iterator, grouping }: SearchParams): OrderKey[] {
-  if (order.length > 0 && (iterator !== undefined || grouping !== undefined))
-    refuse('order_by_fields is not supported with grouping or an iterator; leave one of them out');
+function checkOrder(order: OrderKey[], { iterator }: SearchParams): OrderKey[] {
+  if (order.length > 0 && iterator !== undefined)
+    refuse('order_by_fields is not supported with an iterator; leave one of them out');
   return order;
 }
 

@@ -68,11 +68,6 @@ export async function checkHybrid(
     );
   const grouping = hybridGrouping(collection.schema, sent, legs);
   const order = orderOfFields(collection.schema, orderTerms(sent));
-  if (order.length > 0 && grouping !== undefined)
-    throw new ElanusError(
-      'invalid_parameter',
-      'order_by_fields is not supported with grouping; leave one of them out: invalid parameter',
-    );
   const queryCount = sameQueryCount(legs);
   checkResultEntries(
     queryCount,

@@ -26,6 +26,29 @@ export async function orderHits(
   context: CallContext,
 ): Promise<Hits> {
   if (order.length === 0 || hits.rows.length === 0) return hits;
+  const compare = await hitOrder(parts, { hits, order, form }, pace, context);
+  const chosen = new Uint32Array(hits.rows.length);
+  let begin = 0;
+  for (const count of hits.counts) {
+    const places = Array.from({ length: count }, (_, at) => begin + at);
+    chosen.set(
+      places.sort((a, b) => compare(a, b) || a - b),
+      begin,
+    );
+    begin += count;
+    if (pace.isDue) await pace.rest();
+  }
+  return pickHits(hits, chosen, hits.counts);
+}
+
+/** How two hits, by their numbers, come one before the other; 0: the order says nothing. @throws cancelled, deadline_exceeded, segment_not_found */
+export async function hitOrder(
+  parts: Pick<ProxyParts, 'streamingNode'>,
+  { hits, order, form }: HitsToOrder,
+  pace: Pace,
+  context: CallContext,
+): Promise<(a: number, b: number) => number> {
+  if (hits.rows.length === 0) return () => 0;
   const { vchannels } = form.collection.record;
   const { fieldID: fieldId, dataType } = form.primary;
   const addresses = withRowKeys(hits, { fieldId, dataType });
@@ -33,16 +56,5 @@ export async function orderHits(
   const rows = await fetchRows(parts, { vchannels, addresses, fieldIds, kind: 'search' }, pace, context);
   const columns = fieldIds.map((id) => orderColumn(findColumn(rows, id)));
   const compare = rowOrder(order);
-  const chosen = new Uint32Array(hits.rows.length);
-  let begin = 0;
-  for (const count of hits.counts) {
-    const places = Array.from({ length: count }, (_, at) => begin + at);
-    chosen.set(
-      places.sort((a, b) => compare(columns, a, columns, b) || a - b),
-      begin,
-    );
-    begin += count;
-    if (pace.isDue) await pace.rest();
-  }
-  return pickHits(hits, chosen, hits.counts);
+  return (a, b) => compare(columns, a, columns, b);
 }
