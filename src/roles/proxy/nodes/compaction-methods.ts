@@ -9,6 +9,10 @@ type CompactionParts = Pick<ProxyParts, 'access' | 'channelRegistry'>;
 
 /** A segment is held in memory, of which WASM has so much. */
 const TARGET_MB_MAX = 4096n;
+/** Asks the server to choose. */
+const TARGET_OURS = 2n ** 63n - 1n;
+/** Twice a usual segment: fewer of them, and a new one still loads beside those that it replaces. */
+const TARGET_MB_CHOSEN = 1024n;
 const isOpen = ({ state }: CompactionPlanState): boolean => state === 'waiting' || state === 'running';
 
 export class CompactionMethods {
@@ -22,10 +26,11 @@ export class CompactionMethods {
     const { access, channelRegistry } = this.#parts;
     const { record } = await access.open(request, context);
     const { targetSize, partitionId, channel, segmentIds } = request;
-    if (targetSize < 0n || targetSize > TARGET_MB_MAX)
+    const targetMb = targetSize === TARGET_OURS ? TARGET_MB_CHOSEN : targetSize;
+    if (targetMb < 0n || targetMb > TARGET_MB_MAX)
       throw new ElanusError(
         'invalid_parameter',
-        `targetSize ${targetSize} MB: expected 0, or at most ${TARGET_MB_MAX} MB: invalid parameter`,
+        `targetSize ${targetSize} MB: expected 0, at most ${TARGET_MB_MAX} MB, or ${TARGET_OURS} to let the server choose: invalid parameter`,
       );
     if (partitionId > 0n && !record.partitions.some(({ id }) => id === partitionId))
       throw new ElanusError(
@@ -35,7 +40,7 @@ export class CompactionMethods {
     const { compactionId, planCount } = await channelRegistry.compact(
       {
         collectionId: record.id,
-        targetBytes: targetSize << 20n,
+        targetBytes: targetMb << 20n,
         major: request.majorCompaction,
         deletesOnly: request.l0Compaction,
         partitionId: partitionId > 0n ? partitionId : 0n,
