@@ -72,8 +72,8 @@ describe('nothing that a definition says is ignored', () => {
       'isolation without a key',
       { 'partitionkey.isolation': true },
       { fields },
-      3000,
-      'partitionkey.isolation',
+      1100,
+      'no partition key field is set',
     ],
     ['a flag that is none', { allow_insert_auto_id: 'maybe' }, {}, 1100, 'expected true or false'],
     [

@@ -5,7 +5,6 @@ import { checkCount, checkNumber, checkRate } from '#model/properties/limits.js'
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { partitionKeyField } from './schema-view.js';
 
 const TTL_SECONDS_MAX = 3_155_760_000;
 export const DEFAULT_RESOURCE_GROUP = '__default_resource_group';
@@ -73,23 +72,14 @@ const checkTimezone: PropertyCheck = (value) => {
   return undefined;
 };
 
-const checkIsolation: PropertyCheck = (value, schema) => {
-  if (!flag(value, 'partitionkey.isolation')) return undefined;
-  if (schema !== undefined && partitionKeyField(schema) === undefined) {
-    refuse(
-      'partition key isolation mode is enabled but no partition key field is set. Please set the partition key first',
-    );
-  }
-  return 'filters of the partition key are not supported';
-};
-
 const collectionRules: readonly PropertyRule[] = [
   { key: /^collection\.ttl\.seconds$/, check: checkTtl },
   // Which needs the schema and the other properties as they will be: `checkExpiry`.
   { key: /^ttl_field$/, check: kept },
   { key: /^timezone$/, check: checkTimezone },
   { key: /^allow_insert_auto_id$/, check: hintFlag('allow_insert_auto_id') },
-  { key: /^partitionkey\.isolation$/, check: checkIsolation },
+  // Which needs the schema: `checkIsolation`.
+  { key: /^partitionkey\.isolation$/, check: hintFlag('partitionkey.isolation') },
   { key: /^mmap\.enabled$/, check: hintFlag('mmap.enabled') },
   { key: /^lazyload\.enabled$/, check: hintFlag('lazyload.enabled') },
   { key: /^warmup\./, check: kept },

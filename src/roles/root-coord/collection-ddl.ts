@@ -4,6 +4,7 @@ import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
 import { withFunctions } from '#model/functions/schema-functions.js';
+import { checkIsolation } from '#model/properties/partition-key-isolation.js';
 import { checkExpiry } from '#model/properties/time-to-live.js';
 import { checkName } from '#model/schema/names.js';
 import { sameSchema } from '#model/schema/same-schema.js';
@@ -48,7 +49,9 @@ export class CollectionDdl {
     const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
     const schema = withFunctions(parseCollectionSchema(request.schema, { ...request, zone }));
     checkAnalyzers(schema.fields);
-    checkExpiry(propertiesOf(schema, request), schema);
+    const properties = propertiesOf(schema, request);
+    checkExpiry(properties, schema);
+    checkIsolation(properties, schema);
     return this.#locks.collection({ database, name: request.collectionName }, async () => {
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && isCreated(existing)) {

@@ -4,6 +4,8 @@ import { checkResultEntries } from '#model/answer-bounds.js';
 import { parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
 import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
 import type { Reranker } from '#model/params/rank/rerankers.js';
+import { isIsolated } from '#model/properties/partition-key-isolation.js';
+import { partitionKeyField } from '#model/schema/schema-view.js';
 import { structOf } from '#model/schema/struct-arrays.js';
 import type { Workers } from '#platform/workers.js';
 import type { BoostFunction, BoostFunctions, ShardSearchRequest } from '#proto/elanus/roles.js';
@@ -17,6 +19,7 @@ import { type BucketsRequest, bucketsRequest } from '#roles/proxy/search/aggrega
 import { type SearchedIds, searchedIds } from '#roles/proxy/search/by-ids/searched-ids.js';
 import { type Highlighting, highlightingOf } from '#roles/proxy/search/highlight/highlighter-request.js';
 import type { SearchedWords } from '#roles/proxy/search/words/words-plan.js';
+import { checkIsolatedKey } from './isolated-key.js';
 import type { HitPage } from './rank-hits.js';
 import type { AnswerForm } from './ranked.js';
 import type { SearchPlan, SearchPlans } from './search-plan.js';
@@ -104,7 +107,7 @@ export function checkSearch(
   const read = { request, scope, plan, vectors, asked };
   if (filter instanceof Promise || request.functionScore !== undefined)
     return withFunctions(read, filter, workers);
-  checkElementFilter(scope, plan, filter);
+  checkFilter(scope, plan, filter);
   return checkedSearch(read, filter, undefined);
 }
 
@@ -124,7 +127,7 @@ async function withFunctions(
 ): Promise<CheckedSearch> {
   const { scope, plan, request } = read;
   const filter = await reading;
-  checkElementFilter(scope, plan, filter);
+  checkFilter(scope, plan, filter);
   const { functionScore } = request;
   const functions =
     functionScore && (await scoreFunctions(functionScore, scope.collection, plan.params.zone, workers));
@@ -268,6 +271,15 @@ export const pageOf = ({ plan: { params } }: CheckedSearch): HitPage => ({
   limit: params.topK,
   roundDecimal: params.roundDecimal,
 });
+
+/** That the filter suits what is searched. @throws invalid_parameter */
+function checkFilter(scope: ReadScope, plan: SearchPlan, filter: RequestFilter): void {
+  checkElementFilter(scope, plan, filter);
+  const { record, schema } = scope.collection;
+  const key = partitionKeyField(schema);
+  if (key !== undefined && isIsolated(record.properties))
+    checkIsolatedKey(filter.predicate?.predicate, key.fieldID);
+}
 
 /** Elements of another struct array are not those that are searched. */
 function checkElementFilter(

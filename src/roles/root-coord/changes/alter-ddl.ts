@@ -1,6 +1,7 @@
 // Changes properties of collections and databases. A change is one record; readers ask for it with every request, so it holds from the
 // next request on. What a property does is decided where it is used.
 import { ElanusError } from '#base/errors.js';
+import { checkIsolation } from '#model/properties/partition-key-isolation.js';
 import { checkExpiry } from '#model/properties/time-to-live.js';
 import { splitCollectionProperties } from '#model/schema/altered-properties.js';
 import type { AlterDefinition } from '#proto/elanus/roles.js';
@@ -32,7 +33,10 @@ export class AlterDdl {
       const current = catalog.resolve(ref);
       const { description = current.schema?.description ?? '' } = changed;
       const properties = altered(current.properties, changed.properties, request.deletedKeys);
-      if (current.schema !== undefined) checkExpiry(properties, current.schema);
+      if (current.schema !== undefined) {
+        checkExpiry(properties, current.schema);
+        checkIsolation(properties, current.schema);
+      }
       await catalog.saveCollection({
         ...current,
         updateTimestamp,
