@@ -307,8 +307,8 @@ export const plants = {
     'a new field gets the id of one that was dropped',
     edit(
       'model/schema/schema-change.js',
-      'const fieldID = largestFieldId(schema, before.lastFieldId) + 1n;',
-      'const fieldID = largestFieldId(schema, 0n) + 1n;',
+      'largestFieldId(schema, lastFieldId) + 1n',
+      'largestFieldId(schema, 0n) + 1n',
     ),
     edit(
       'roles/root-coord/schema-ddl.js',

@@ -5,6 +5,7 @@ import type { KeyValuePair } from '#proto/milvus/common.js';
 
 const DESCRIPTION = 'collection.description';
 const CONSISTENCY_LEVEL = 'consistency_level';
+const DYNAMIC_FIELD = 'dynamicfield.enabled';
 const LEVELS: readonly string[] = ['Strong', 'Session', 'Bounded', 'Eventually', 'Customized'];
 const KEYS_MAX = 256;
 const BYTES_MAX = 65_536;
@@ -33,6 +34,26 @@ function levelOf(text: string): number {
       `invalid consistency level: ${text.slice(0, 64)}, expected one of ${LEVELS.join(', ')}`,
     );
   return number;
+}
+
+/**
+ * Whether the dynamic field is asked for, which Milvus takes as a property although it changes the schema.
+ * @throws invalid_parameter with Milvus's texts
+ */
+export function enablesDynamicField(properties: readonly KeyValuePair[]): boolean {
+  const wanted = properties
+    .find(({ key }) => key === DYNAMIC_FIELD)
+    ?.value.trim()
+    .toLowerCase();
+  if (wanted === undefined) return false;
+  const refuse = (text: string): never => {
+    throw new ElanusError('invalid_parameter', `${text}: invalid parameter`);
+  };
+  if (properties.length > 1) refuse('cannot alter dynamic schema with other properties at the same time');
+  if (['false', '0', 'f'].includes(wanted)) refuse('dynamic schema cannot supported to be disabled');
+  if (!['true', '1', 't'].includes(wanted))
+    refuse(`invalid dynamic schema property value: ${wanted.slice(0, 64)}, expected true`);
+  return true;
 }
 
 /** Either properties or keys to delete, not both. @param what as the sentence names it. @throws invalid_parameter */

@@ -2,7 +2,13 @@
 import { expect, it } from 'vitest';
 import { CollectionSchema, DataType, FieldSchema, StructArrayFieldSchema } from '#proto/milvus/schema.js';
 import { withFieldProperties } from './field-properties.js';
-import { type VersionedSchema, withField, withoutField, withStructArray } from './schema-change.js';
+import {
+  type VersionedSchema,
+  withDynamicField,
+  withField,
+  withoutField,
+  withStructArray,
+} from './schema-change.js';
 import { parseCollectionSchema } from './schema-check.js';
 
 const dim = [{ key: 'dim', value: '4' }];
@@ -101,4 +107,29 @@ it('changes properties without a new version, and never the type or the id', () 
   expect(back).toEqual(created);
   const refused = { name: 'v', properties: [{ key: 'dim', value: '8' }], deleteKeys: [] };
   expect(() => withFieldProperties(created, refused)).toThrow('does not allow update');
+});
+
+it('adds a dynamic field once, behind all others and with an id of its own', () => {
+  const without = parseCollectionSchema(
+    CollectionSchema.fromPartial({
+      name: 'c',
+      fields: [
+        { name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+        { name: 'v', dataType: DataType.FloatVector, typeParams: dim },
+      ],
+    }),
+    { collectionName: 'c' },
+  );
+  const grown = withoutField(withField({ schema: without, lastFieldId: 0n }, number, 'UTC'), {
+    name: 'n',
+    id: 0n,
+  });
+  const after = withDynamicField(grown);
+  expect(after.schema).toMatchObject({ enableDynamicField: true, version: grown.schema.version + 1 });
+  expect(idsOf(after).at(-1)).toEqual(['$meta', 103n]);
+  expect(withDynamicField(after)).toBe(after);
+  expect(idsOf(withField(after, number, 'UTC')).slice(-2)).toEqual([
+    ['n', 104n],
+    ['$meta', 103n],
+  ]);
 });

@@ -2,11 +2,11 @@
 // that no field ever had, and leaves rows without it a value: its default, or null. Pure; rules and texts are those of Milvus. Each change
 // gives a schema of the next version, by which the roles know whether the one that they hold is the newest (ADR 0037).
 import { ElanusError } from '#base/errors.js';
-import { CollectionSchema, type FieldSchema, type StructArrayFieldSchema } from '#proto/milvus/schema.js';
+import { CollectionSchema, FieldSchema, type StructArrayFieldSchema } from '#proto/milvus/schema.js';
 import { isVectorType } from './data-type.js';
 import { defaultOf } from './default-value.js';
 import { checkName } from './names.js';
-import { FIELDS_MAX, parseField, subFieldChecks, VECTOR_FIELDS_MAX } from './schema-check.js';
+import { FIELDS_MAX, metaField, parseField, subFieldChecks, VECTOR_FIELDS_MAX } from './schema-check.js';
 import { META_FIELD_NAME } from './schema-view.js';
 import { ownNames, structOf } from './struct-arrays.js';
 import { parseStructArray } from './struct-check.js';
@@ -28,6 +28,9 @@ export function largestFieldId({ fields, structArrayFields }: CollectionSchema, 
   return largest;
 }
 
+const nextFieldId = ({ schema, lastFieldId }: VersionedSchema): bigint =>
+  largestFieldId(schema, lastFieldId) + 1n;
+
 /** Fields go before `$meta`, which stays the last. */
 function withColumns(schema: CollectionSchema, added: readonly FieldSchema[]): FieldSchema[] {
   const own = schema.fields.filter((field) => !field.isDynamic);
@@ -45,7 +48,7 @@ export function withField(before: VersionedSchema, sent: FieldSchema, zone: stri
   if (sent.isFunctionOutput)
     refuse(`field ${sent.name} is marked as output of a function, but no function makes it`);
   checkRoom(schema, [sent]);
-  const fieldID = largestFieldId(schema, before.lastFieldId) + 1n;
+  const fieldID = nextFieldId(before);
   const field = parseField(sent, { fieldID, autoID: false, collection: schema.name, zone });
   return { schema: nextVersion(schema, { fields: withColumns(schema, [field]) }), lastFieldId: fieldID };
 }
@@ -57,13 +60,28 @@ export function withStructArray(before: VersionedSchema, sent: StructArrayFieldS
     refuse(`added struct field must be nullable, please check it, field name = ${sent.name}`);
   checkNewName(schema, sent.name);
   checkRoom(schema, sent.fields);
-  const firstId = largestFieldId(schema, before.lastFieldId) + 1n;
+  const firstId = nextFieldId(before);
   const { struct, columns } = parseStructArray(sent, firstId, subFieldChecks(schema.name));
   const change = {
     fields: withColumns(schema, columns),
     structArrayFields: [...schema.structArrayFields, struct],
   };
   return { schema: nextVersion(schema, change), lastFieldId: firstId + BigInt(sent.fields.length) };
+}
+
+/** The schema with a dynamic field; rows that are there have no keys in it. @throws invalid_parameter */
+export function withDynamicField(before: VersionedSchema): VersionedSchema {
+  const { schema } = before;
+  if (schema.enableDynamicField) return before;
+  if (schema.fields.some(({ name }) => name === META_FIELD_NAME))
+    refuse(`field already exists, duplicate field name: ${META_FIELD_NAME}: duplicated field name`);
+  const fieldID = nextFieldId(before);
+  const noKeys = FieldSchema.create({
+    ...metaField(fieldID),
+    defaultValue: { data: { $case: 'bytesData', value: Uint8Array.of(0x7b, 0x7d) } },
+  });
+  const change = { enableDynamicField: true, fields: [...schema.fields, noKeys] };
+  return { schema: nextVersion(schema, change), lastFieldId: fieldID };
 }
 
 /** What a field can only be from the beginning, and what old rows need. */

@@ -295,7 +295,7 @@ function checkClusteringKey(fields: readonly FieldSchema[]): void {
   }
 }
 
-const metaField = (fieldID: bigint): FieldSchema =>
+export const metaField = (fieldID: bigint): FieldSchema =>
   FieldSchema.create({
     fieldID,
     name: META_FIELD_NAME,

@@ -7,6 +7,7 @@ import { withFieldProperties } from '#model/schema/field-properties.js';
 import {
   largestFieldId,
   type VersionedSchema,
+  withDynamicField,
   withField,
   withoutField,
   withStructArray,
@@ -91,6 +92,8 @@ function changedBy(
     }
     case 'alterField':
       return { schema: withFieldProperties(schema, change.value), indexes, lastFieldId: before.lastFieldId };
+    case 'enableDynamicField':
+      return { ...withDynamicField(before), indexes };
     default:
       return assertNever(change);
   }

@@ -1,6 +1,6 @@
 // Collections as clients see them: checked here, kept by root-coord, described back in the public messages.
 import { ElanusError } from '#base/errors.js';
-import { checkAlteration } from '#model/schema/altered-properties.js';
+import { checkAlteration, enablesDynamicField } from '#model/schema/altered-properties.js';
 import { checkCollectionProperties } from '#model/schema/properties.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { ShowType } from '#proto/milvus/milvus.js';
@@ -44,10 +44,17 @@ export class CollectionMethods {
     const { properties, deleteKeys } = request;
     checkAlteration('collection', properties, deleteKeys);
     const { record, schema, database } = await this.#parts.access.open(request, context);
+    const collection = { database, name: schema.name, id: record.id };
+    if (enablesDynamicField(properties)) {
+      if (schema.enableDynamicField) return {};
+      const change = { $case: 'enableDynamicField', value: {} } as const;
+      await this.#parts.definitions.changeSchema({ collection, change }, context);
+      return {};
+    }
     checkCollectionProperties(properties, schema);
     await this.#parts.definitions.alterCollection(
       {
-        collection: { database, name: schema.name, id: record.id },
+        collection,
         properties: recordOfPairs(properties),
         deletedKeys: [...deleteKeys],
       },
