@@ -1,8 +1,9 @@
 // Compiles each kernels/<name>/index.ts (AssemblyScript) to dist/kernels/<name>.wasm, with checksums beside it, and writes the same
-// bytes as base64 into src/index/gen/<name>-kernel.ts, so that any thread, bundle or test gets them without reading a file.
+// bytes as base64 into src/index/gen/<name>-kernel.ts (those of filters into src/expr/gen), so that any thread, bundle or test gets them
+// without reading a file.
 // A kernel whose source (kernels/lib counts as everyone's), flags and compiler are unchanged is not compiled again.
 // A kernel may have variants, named in its variants.json: the same source with other flags, to <name>-<variant>.wasm and
-// src/index/gen/<name>-<variant>-kernel.ts. The program chooses among them at run time (src/index/block/kernel-module.ts).
+// src/index/gen/<name>-<variant>-kernel.ts. The program chooses among them at run time (src/base/kernel-module.ts).
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -27,6 +28,9 @@ const flags = [
   '--disableWarning',
   '201',
 ];
+/** Where the text of a kernel goes whose callers are not in src/index. */
+const homes = { filter: 'src/expr/gen' };
+const homeOf = (name) => homes[name] ?? 'src/index/gen';
 /** Flags that replace or follow the ones above; RELAXED can be asked for in the source by isDefined. */
 const variantFlags = { relaxed: ['--enable', 'relaxed-simd', '--use', 'RELAXED=1'] };
 const sha256 = (...parts) =>
@@ -110,7 +114,7 @@ async function build(name, variant) {
     ...contentsOf(join(root, 'kernels', name)),
   );
   const wasmFile = join(root, 'dist/kernels', `${outName}.wasm`);
-  const moduleFile = join(root, 'src/index/gen', `${outName}-kernel.ts`);
+  const moduleFile = join(root, homeOf(name), `${outName}-kernel.ts`);
   const made = readOr(moduleFile, Buffer.alloc(0)).toString();
   const base64 = made.includes(`source ${sourceHash}`)
     ? /'([A-Za-z0-9+/=]{16,})'/.exec(made)?.[1]

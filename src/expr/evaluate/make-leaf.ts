@@ -1,8 +1,8 @@
 // From a leaf of the checked tree to what evaluates it over columns: which loop, which test, with its constants made ready.
 import { assertNever } from '#base/assert.js';
-import { ArrayContains, ArrayEquals, ArrayHasNumber } from '#expr/evaluate/arrays/array-leaves.js';
+import { ArrayHasAny } from '#expr/evaluate/arrays/array-has-any.js';
+import { ArrayContains, ArrayEquals } from '#expr/evaluate/arrays/array-leaves.js';
 import { FixedArrays, type TextArrays } from '#expr/evaluate/arrays/array-rows.js';
-import { CurrentNumbers, MatchLeaf } from '#expr/evaluate/arrays/match-leaf.js';
 import { JsonLeaf, JsonNumbersLeaf } from '#expr/evaluate/json/json-leaves.js';
 import {
   ContainsTest,
@@ -19,7 +19,7 @@ import { type Bounds, boundsOf, boundsOfRange } from '#expr/evaluate/numbers/bou
 import { NumbersCompared } from '#expr/evaluate/numbers/comparison-leaf.js';
 import { FieldNumbers } from '#expr/evaluate/numbers/number-vector.js';
 import { FieldRange, VectorRange } from '#expr/evaluate/numbers/range-leaves.js';
-import { areSmallInts, Int64FieldIn, NumbersIn } from '#expr/evaluate/numbers/set-leaves.js';
+import { IntFieldIn, NumbersIn } from '#expr/evaluate/numbers/set-leaves.js';
 import {
   BothMatch,
   comparisonMatcher,
@@ -34,7 +34,6 @@ import type { Leaf as AskedLeaf, ComparisonOp, Literal, Operand, ValueSet } from
 import type { FixedView } from './column-view.js';
 import { NullLeaf, SameLeaf } from './known-leaves.js';
 import type { Leaf } from './leaf.js';
-import { LeafNode } from './nodes.js';
 import type { Operands } from './operands.js';
 
 /** What leaves over single rows are made of; those that have a predicate inside are made by whoever makes nodes. */
@@ -209,7 +208,7 @@ function makeColumnIn(column: FixedView, values: ValueSet): Leaf {
   const only = onlyNumber(column, values);
   if (only !== undefined && column.form !== 'int8' && column.form !== 'int16')
     return new FieldRange(column, boundsOf('==', only));
-  if (column.form === 'int64' && !areSmallInts(values.ints)) return new Int64FieldIn(column, values.ints);
+  if (column.form === 'int64' || column.form === 'int32') return new IntFieldIn(column, values.ints);
   return new NumbersIn(new FieldNumbers(column), values, column.form !== 'float' && column.form !== 'double');
 }
 
@@ -221,16 +220,13 @@ function onlyNumber({ form }: FixedView, { ints, doubles }: ValueSet): Literal |
   return typeof value === 'bigint' ? { type: 'int', value } : { type: 'double', value };
 }
 
-/** Any of some numbers: the elements of all rows are looked up in one loop. */
+/** Any of some numbers: the elements of all rows are one column. */
 function makeContains(arrays: FixedArrays | TextArrays, values: ValueSet, mode: 'all' | 'any'): Leaf {
   if (!(arrays instanceof FixedArrays)) return new ArrayContains(arrays, values, mode);
   const only = onlyNumber(arrays.elements, values);
-  if (only !== undefined) return new ArrayHasNumber(arrays, numberOf(only));
-  if (mode === 'all') return new ArrayContains(arrays, values, mode);
-  const current = new CurrentNumbers(arrays);
+  if (mode === 'all' && only === undefined) return new ArrayContains(arrays, values, mode);
   const ints = values.bools.length > 0 ? BigInt64Array.from(values.bools, BigInt) : values.ints;
-  const node = new LeafNode(makeColumnIn(current.view, { ...values, ints }), false);
-  return new MatchLeaf({ over: arrays, current: [current], node, quantifier: 'any', threshold: 0 });
+  return new ArrayHasAny(arrays, makeColumnIn(arrays.elements, { ...values, ints }));
 }
 
 function makeMatch(operand: Operand, matcher: TextMatcher, operands: Operands): Leaf {

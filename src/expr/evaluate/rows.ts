@@ -1,8 +1,10 @@
 // Bits of rows while a filter is evaluated. A block is a run of rows that is evaluated at once, short enough that whatever is held about it
 // stays in the processor's first cache; bit (i & 31) of word (i >> 5) belongs to row `begin + i`.
 
+import { filterKernel, KERNEL_ROWS } from './filter-kernel.js';
+
 /** Rows of a block. */
-export const BLOCK_ROWS = 2048;
+export const BLOCK_ROWS = KERNEL_ROWS;
 export const BLOCK_WORDS = BLOCK_ROWS / 32;
 
 /** A run of at most `BLOCK_ROWS` rows. */
@@ -22,7 +24,8 @@ export const wordsOf = (count: number): number => (count + 31) >>> 5;
 export const lowestBit = (word: number): number => 31 - Math.clz32(word & -word);
 
 export function countBits(word: number): number {
-  let x = word - ((word >>> 1) & 0x55555555);
+  // As a signed number from the start: an engine would subtract unsigned ones as doubles.
+  let x = (word | 0) - ((word >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
@@ -32,6 +35,17 @@ export function setFirst(bits: RowBits, count: number): void {
   const full = count >>> 5;
   bits.fill(0xffffffff, 0, full);
   if ((count & 31) !== 0) bits[full] = 2 ** (count & 31) - 1;
+}
+
+/**
+ * Whether rows are asked in a quarter of the words of a block or more: then a kernel that looks at each row is quicker than a loop that
+ * leaves words out.
+ */
+export function isSpread(alive: RowBits, count: number): boolean {
+  const words = wordsOf(count);
+  let asked = 0;
+  for (let word = 0; word < words; word++) asked += Number(alive[word] !== 0);
+  return asked * 4 >= words;
 }
 
 export const isBitSet = (bits: Uint32Array, at: number): boolean =>
@@ -67,28 +81,5 @@ export function countRange(bits: Uint32Array, at: number, count: number): number
 
 /** Takes the rows whose byte is 0 out of `known`. @param valid one byte a row of the column; none when no row is null */
 export function maskNulls(valid: Uint8Array, rows: Rows, known: RowBits): void {
-  if (valid.length === 0) return;
-  const begin = valid.byteOffset + rows.begin;
-  // Only whole words of the buffer can be read as such: the rest, and all of a column that lies askew, goes byte by byte.
-  const whole = begin % 4 === 0 ? rows.count >>> 5 : 0;
-  const four = new Uint32Array(valid.buffer, begin % 4 === 0 ? begin : 0, whole * 8);
-  for (let word = 0; word < whole; word++) {
-    let bits = 0;
-    for (let at = 0; at < 8; at++) bits |= bitsOfBytes(four[word * 8 + at] as number) << (at * 4);
-    known[word] = (known[word] as number) & bits;
-  }
-  const end = rows.begin + rows.count;
-  for (let word = whole, row = rows.begin + whole * 32; row < end; word++) {
-    const stop = Math.min(row + 32, end);
-    let bits = 0;
-    for (let bit = 0; row < stop; row++, bit++) bits |= Number(valid[row] !== 0) << bit;
-    known[word] = (known[word] as number) & bits;
-  }
-}
-
-/** A bit for each of four bytes: whether it is not 0. */
-function bitsOfBytes(four: number): number {
-  const ones = ((((four & 0x7f7f7f7f) + 0x7f7f7f7f) | four) >>> 7) & 0x01010101;
-  // Each product of a byte and a bit of the factor has a place of its own; the four of the highest nibble are those that are wanted.
-  return Math.imul(ones, 0x10204080) >>> 28;
+  if (valid.length > 0) filterKernel().keepSet(valid, rows, known);
 }

@@ -1,6 +1,6 @@
 // The typed face of kernels/ivf (see its README for the memory it reads and writes). Addresses are byte offsets in the memory.
 
-import { Kernel } from '#index/block/kernel-module.js';
+import { Kernel } from '#base/kernel-module.js';
 import { ivfKernelBase64 } from '#index/gen/ivf-kernel.js';
 import { ivfRelaxedKernelBase64 } from '#index/gen/ivf-relaxed-kernel.js';
 

@@ -1,6 +1,6 @@
 // The typed face of kernels/flat (see its README for the memory it reads and writes). Addresses are byte offsets in the memory.
 
-import { Kernel } from '#index/block/kernel-module.js';
+import { Kernel } from '#base/kernel-module.js';
 import { flatKernelBase64 } from '#index/gen/flat-kernel.js';
 import { flatRelaxedKernelBase64 } from '#index/gen/flat-relaxed-kernel.js';
 

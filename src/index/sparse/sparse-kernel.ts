@@ -1,6 +1,6 @@
 // The typed face of kernels/sparse (see there for the memory it reads and writes). Addresses are byte offsets in the memory.
 
-import { Kernel } from '#index/block/kernel-module.js';
+import { Kernel } from '#base/kernel-module.js';
 import { sparseKernelBase64 } from '#index/gen/sparse-kernel.js';
 
 export interface SparseKernel {

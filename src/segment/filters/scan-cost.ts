@@ -36,12 +36,12 @@ function leafNanos(leaf: Leaf, kept: KeptShare): number {
       return operandNanos(leaf.operand, kept);
     case 'in': {
       const { ints, doubles, texts } = leaf.values;
-      return operandNanos(leaf.operand, kept) + Math.min(10, ints.length + doubles.length + texts.length);
+      return operandNanos(leaf.operand, kept) + Math.min(5, ints.length + doubles.length + texts.length);
     }
     case 'like':
       return (
         operandNanos(leaf.operand, kept) +
-        (leaf.pattern.kind === 'infix' ? 20 : leaf.pattern.kind === 'general' ? 60 : 0)
+        (leaf.pattern.kind === 'infix' ? 10 : leaf.pattern.kind === 'general' ? 60 : 0)
       );
     case 'regex':
       return operandNanos(leaf.operand, kept) + 150;
@@ -54,7 +54,7 @@ function leafNanos(leaf: Leaf, kept: KeptShare): number {
     case 'exists':
       return operandNanos(leaf.operand, kept);
     case 'contains':
-      return operandNanos(leaf.operand, kept) + 20;
+      return operandNanos(leaf.operand, kept) + 5;
     case 'spatial':
       return 1000;
     case 'near':

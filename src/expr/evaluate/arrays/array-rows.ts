@@ -25,7 +25,13 @@ export class FixedArrays implements ArrayRows {
     this.#valid = view.valid;
   }
 
-  /** The number of the row's first element among all of the column. */
+  /** Elements of a row, on average. */
+  get meanLength(): number {
+    const rows = Math.max(1, this.#offsets.length - 1);
+    return ((this.#offsets[this.#offsets.length - 1] as number) >>> this.#shift) / rows;
+  }
+
+  /** The number of the row's first element among all of the column; of the row behind the last: how many there are. */
   firstOf(row: number): number {
     return (this.#offsets[row] as number) >>> this.#shift;
   }

@@ -1,7 +1,9 @@
-// Which numbers of a run lie between two bounds, both included. Every comparison of numbers comes down to this, so these few loops are what
-// most filters spend their time in: one for each type in memory (one loop over several types of array would be slower for all of them),
-// without a branch on a value, 32 rows to a word. Words without a row that is still alive are skipped.
-import type { RowBits, Rows } from '#expr/evaluate/rows.js';
+// Which numbers of a run lie between two bounds, both included. Every comparison of numbers comes down to this, so it is what most filters
+// spend their time in. A block that is asked in many places goes through a kernel; where few words have a row that is still alive, a loop
+// leaves out the others: one for each type in memory (one loop over several types of array would be slower for all of them), without a
+// branch on a value, 32 rows to a word.
+import { filterKernel } from '#expr/evaluate/filter-kernel.js';
+import { isSpread, type RowBits, type Rows } from '#expr/evaluate/rows.js';
 
 /** `low` above `high`, or NaN in one of them: nothing lies between. */
 export interface NumberRange {
@@ -14,11 +16,16 @@ const within = (value: number, low: number, high: number): number =>
 
 export function doublesWithin(
   values: Float64Array,
-  { begin, count }: Rows,
+  rows: Rows,
   { low, high }: NumberRange,
   alive: RowBits,
   out: RowBits,
 ): void {
+  if (isSpread(alive, rows.count)) {
+    filterKernel().doublesWithin(values, rows, low, high, out);
+    return;
+  }
+  const { begin, count } = rows;
   const end = begin + count;
   for (let word = 0, row = begin; row < end; word++) {
     const stop = Math.min(row + 32, end);
@@ -37,11 +44,16 @@ export function doublesWithin(
 
 export function floatsWithin(
   values: Float32Array,
-  { begin, count }: Rows,
+  rows: Rows,
   { low, high }: NumberRange,
   alive: RowBits,
   out: RowBits,
 ): void {
+  if (isSpread(alive, rows.count)) {
+    filterKernel().floatsWithin(values, rows, low, high, out);
+    return;
+  }
+  const { begin, count } = rows;
   const end = begin + count;
   for (let word = 0, row = begin; row < end; word++) {
     const stop = Math.min(row + 32, end);
@@ -64,11 +76,16 @@ const near = (value: number, low: number, span: number): number => Number((value
 /** @param range of whole numbers within 32 bits, `low` at most `high` */
 export function int32sWithin(
   values: Int32Array,
-  { begin, count }: Rows,
+  rows: Rows,
   { low, high }: NumberRange,
   alive: RowBits,
   out: RowBits,
 ): void {
+  if (isSpread(alive, rows.count)) {
+    filterKernel().int32sWithin(values, rows, low, high, out);
+    return;
+  }
+  const { begin, count } = rows;
   const span = high - low;
   const end = begin + count;
   for (let word = 0, row = begin; row < end; word++) {
@@ -135,11 +152,16 @@ const TWO_33 = 8589934592;
  */
 export function wideInt64sWithin(
   words: Int32Array,
-  { begin, count }: Rows,
+  rows: Rows,
   range: WideRange,
   alive: RowBits,
   out: RowBits,
 ): void {
+  if (isSpread(alive, rows.count)) {
+    filterKernel().int64sWithin(words, rows, range.low, range.high, out);
+    return;
+  }
+  const { begin, count } = rows;
   const [lowHigh, lowLow] = [highWord(range.low), lowWord(range.low)];
   const [highHigh, highLow] = [highWord(range.high), lowWord(range.high)];
   const end = begin + count;

@@ -1,14 +1,21 @@
 // Leaves that ask whether a number is one of many.
 
 import type { FixedView } from '#expr/evaluate/column-view.js';
+import { filterKernel } from '#expr/evaluate/filter-kernel.js';
 import type { Leaf } from '#expr/evaluate/leaf.js';
-import { lowestBit, maskNulls, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
+import {
+  isSpread,
+  lowestBit,
+  maskNulls,
+  type RowBits,
+  type Rows,
+  setBit,
+  wordsOf,
+} from '#expr/evaluate/rows.js';
 import type { ValueSet } from '#expr/typed.js';
+import { MAP_SPAN_MAX, type NumberTable, numberTableOf } from './number-table.js';
 import type { NumberVector } from './number-vector.js';
 import { PairSet } from './pair-set.js';
-
-/** The widest run of whole numbers that is kept as one bit each: 128 KiB. */
-const BITMAP_SPAN_MAX = 1 << 20;
 
 /** Whole numbers close to each other, a bit each. */
 class SmallInts {
@@ -29,26 +36,72 @@ class SmallInts {
 /** Whether they are kept as bits. @param values ascending */
 export function areSmallInts(values: BigInt64Array): boolean {
   const [first, last] = [Number(values[0]), Number(values.at(-1))];
-  return Number.isSafeInteger(first) && Number.isSafeInteger(last) && last - first < BITMAP_SPAN_MAX;
+  return Number.isSafeInteger(first) && Number.isSafeInteger(last) && last - first < MAP_SPAN_MAX;
 }
 
 const shareOf = (count: number): number => Math.min(0.5, count * 0.01);
 
-/** An Int64 or Timestamptz field: its words are looked up as they lie. */
-export class Int64FieldIn implements Leaf {
-  readonly cost = 5;
-  readonly passShare: number;
-  readonly #view: FixedView & { readonly form: 'int64' };
-  readonly #set: PairSet;
+type IntView = FixedView & { readonly form: 'int32' | 'int64' };
 
-  constructor(view: FixedView & { readonly form: 'int64' }, values: BigInt64Array) {
+/** A field of 32 or 64 bits: a kernel says which rows may be among the values, and where it is not exact these are looked up. */
+export class IntFieldIn implements Leaf {
+  readonly cost: number;
+  readonly passShare: number;
+  readonly #view: IntView;
+  readonly #values: BigInt64Array;
+  readonly #table: NumberTable | undefined;
+  /** Made when something is to be looked up. */
+  #made: PairSet | undefined;
+
+  /** @param values ascending */
+  constructor(view: IntView, values: BigInt64Array) {
     this.#view = view;
-    this.#set = PairSet.ofInts(values);
+    this.#values = values;
+    this.#table = values.length === 0 ? undefined : numberTableOf(values);
+    this.cost = this.#table === undefined ? 8 : 2;
     this.passShare = shareOf(values.length);
   }
 
+  get #set(): PairSet {
+    this.#made ??= PairSet.ofInts(this.#values);
+    return this.#made;
+  }
+
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {
-    this.#set.testWords(this.#view.values, rows, alive, isTrue);
+    const { form, values } = this.#view;
+    const table = this.#table;
+    const isWide = form === 'int64';
+    if (table === undefined || !isSpread(alive, rows.count)) {
+      if (isWide) this.#set.testWords(values, rows, alive, isTrue);
+      else {
+        isTrue.set(alive);
+        this.#keepKnown(rows, isTrue);
+      }
+      return;
+    }
+    if (table.kind === 'map') {
+      filterKernel().onMap({ values, isWide }, rows, table, isTrue);
+      return;
+    }
+    filterKernel().maybeIn({ values, isWide }, rows, table, isTrue);
+    this.#keepKnown(rows, isTrue);
+  }
+
+  /** Looks up the rows whose bit is set. */
+  #keepKnown({ begin, count }: Rows, bits: RowBits): void {
+    const { form, values } = this.#view;
+    for (let word = wordsOf(count) - 1; word >= 0; word--) {
+      let kept = 0;
+      for (let left = bits[word] as number; left !== 0; left &= left - 1) {
+        const bit = lowestBit(left);
+        const row = begin + word * 32 + bit;
+        if (row >= begin + count) break;
+        const low = values[form === 'int64' ? row * 2 : row] as number;
+        const high = form === 'int64' ? (values[row * 2 + 1] as number) : low >> 31;
+        kept |= Number(this.#set.indexOf(low, high) >= 0) << bit;
+      }
+      bits[word] = kept;
+    }
   }
 
   maskKnown(rows: Rows, known: RowBits): void {

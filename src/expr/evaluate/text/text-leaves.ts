@@ -5,6 +5,7 @@ import { countBits, lowestBit, type RowBits, type Rows, setBit, wordsOf } from '
 import type { Needle } from './byte-strings.js';
 import { ExactText, InfixText, PrefixText, type TextMatcher } from './matchers.js';
 import type { TextSpans } from './text-spans.js';
+import { WindowSearch } from './window-search.js';
 
 export class TextLeaf implements Leaf {
   readonly cost: number;
@@ -25,8 +26,8 @@ export class TextLeaf implements Leaf {
   evaluate(rows: Rows, alive: RowBits, isTrue: RowBits): void {
     const [spans, matcher] = [this.#spans, this.#matcher];
     spans.load(rows, alive);
-    if (matcher instanceof PrefixText || matcher instanceof ExactText)
-      testBeginning(spans, matcher, rows.count, alive, isTrue);
+    if (matcher instanceof ExactText) testEqual(spans, matcher.text, rows.count, alive, isTrue);
+    else if (matcher instanceof PrefixText) testBeginning(spans, matcher.text, rows.count, alive, isTrue);
     else if (matcher instanceof InfixText && spans.isContiguous && isDense(alive, rows.count))
       findInColumn(spans, matcher.needle, rows.count, isTrue);
     else testEach(spans, matcher, rows.count, alive, isTrue);
@@ -55,26 +56,49 @@ function testEach(
   }
 }
 
-/** Texts that begin with one, or are it. */
-function testBeginning(
+/** Texts that are one: most have another length. */
+function testEqual(
   { bytes, begins, ends, first }: TextSpans,
-  matcher: PrefixText | ExactText,
+  text: Uint8Array,
   count: number,
   alive: RowBits,
   out: RowBits,
 ): void {
-  const { text } = matcher;
   const { length } = text;
-  const lengthMax = matcher instanceof ExactText ? length : Number.POSITIVE_INFINITY;
   for (let word = wordsOf(count) - 1; word >= 0; word--) {
     const stop = Math.min(32, count - word * 32);
     let bits = 0;
     for (let bit = alive[word] === 0 ? stop : 0; bit < stop; bit++) {
       const row = first + word * 32 + bit;
       const begin = begins[row] as number;
-      const own = (ends[row] as number) - begin;
-      if (own < length || own > lengthMax) continue;
+      if ((ends[row] as number) - begin !== length) continue;
       let at = 0;
+      while (at < length && bytes[begin + at] === text[at]) at++;
+      bits |= Number(at === length) << bit;
+    }
+    out[word] = bits;
+  }
+}
+
+/** Texts that begin with one: most have another first byte. @param text not empty */
+function testBeginning(
+  { bytes, begins, ends, first }: TextSpans,
+  text: Uint8Array,
+  count: number,
+  alive: RowBits,
+  out: RowBits,
+): void {
+  const { length } = text;
+  const head = text[0];
+  for (let word = wordsOf(count) - 1; word >= 0; word--) {
+    const stop = Math.min(32, count - word * 32);
+    let bits = 0;
+    for (let bit = alive[word] === 0 ? stop : 0; bit < stop; bit++) {
+      const row = first + word * 32 + bit;
+      const begin = begins[row] as number;
+      // The byte behind an empty text is another's, or none.
+      if (bytes[begin] !== head || (ends[row] as number) - begin < length) continue;
+      let at = 1;
       while (at < length && bytes[begin + at] === text[at]) at++;
       bits |= Number(at === length) << bit;
     }
@@ -99,10 +123,10 @@ function findInColumn(
   if (count === 0) return;
   const { length } = needle.bytes;
   const last = first + count - 1;
-  const end = ends[last] as number;
+  const search = new WindowSearch(needle, bytes, ends[last] as number);
   let row = first;
   for (let at = begins[first] as number; ; ) {
-    at = needle.find(bytes, at, end);
+    at = search.find(at);
     if (at < 0) return;
     while ((ends[row] as number) <= at) row++;
     if (at + length <= (ends[row] as number)) {

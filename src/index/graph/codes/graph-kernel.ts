@@ -1,7 +1,7 @@
 // The typed face of kernels/graph (see its README). Addresses are byte offsets in the memory; an instance belongs to one thread and
 // one memory and keeps its configuration between calls.
 
-import { Kernel } from '#index/block/kernel-module.js';
+import { Kernel } from '#base/kernel-module.js';
 import { graphKernelBase64 } from '#index/gen/graph-kernel.js';
 import { graphRelaxedKernelBase64 } from '#index/gen/graph-relaxed-kernel.js';
 
