@@ -5,8 +5,13 @@ import { ElanusError, messageOf } from '#base/errors.js';
 
 /** Characters of one expression. Classes of Unicode make many steps of few characters: 1,024 take some 0.2 s to compile at worst. */
 export const REGEX_LENGTH_MAX = 1024;
-/** Instructions of a compiled expression: what one character of the text may cost at most. The longest text of a VarChar takes a second at worst. */
+/** Instructions of a compiled expression: what one character of the text may cost at most. */
 const REGEX_SIZE_MAX = 1024;
+/**
+ * Bytes of one text times instructions: nothing can rest within a text, and so many steps take a third of a second at worst. A text of 32 KiB
+ * is in reach of every expression, the longest of all of one of 512 instructions.
+ */
+const REGEX_STEPS_MAX = 2 ** 25;
 
 export interface Regex {
   /** Whether it is found anywhere in the text: a string, or the bytes of its UTF-8. */
@@ -32,6 +37,20 @@ export function compileRegex(source: string): Regex {
     );
   }
   return regex;
+}
+
+/**
+ * Held to before an expression meets a text: the time that it takes is bounded by the product, whatever either is.
+ * @param size instructions of the expression
+ * @throws invalid_parameter
+ */
+export function checkRegexSteps(size: number, textBytes: number): void {
+  if (size * textBytes <= REGEX_STEPS_MAX) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `the regular expression has ${size} steps and meets a text of ${textBytes} bytes, expected a product of at most ` +
+      `${REGEX_STEPS_MAX}; repeat less, or ask shorter texts`,
+  );
 }
 
 function compile(source: string): RE2JS {

@@ -1,6 +1,6 @@
 // Leaves of a filter by an ordered index: comparisons, ranges, `in`, patterns with a beginning, and what arrays contain, as runs of values.
 import type { TextMatcher } from '#expr/evaluate/text/matchers.js';
-import { likeMatcher, regexMatcher } from '#expr/evaluate/text/matchers.js';
+import { likeMatcher, regexMatcher, worstNanos } from '#expr/evaluate/text/matchers.js';
 import { type Leaf, type LikePattern, type Literal, TEXTS_MAX, type ValueSet } from '#expr/typed.js';
 import { type LeafAnswer, NO_ROWS } from './leaf-answer.js';
 import type { Bound, OrderedIndex, ValueRun } from './ordered-index.js';
@@ -11,6 +11,8 @@ const utf8 = new TextEncoder();
 /** Distinct texts that are tried one by one against a pattern, where each stands for so many rows or more. */
 const TRIED_MAX = 16_384;
 const ROWS_PER_TEXT_MIN = 8;
+/** Nanoseconds that trying them may take at worst: nothing can rest meanwhile. Columns are read in slices, and by threads. */
+const TRIED_NANOS_MAX = 50e6;
 
 /** Values of a set that are looked up one by one, in some milliseconds and without a rest; longer sets go by the columns, which are read in slices. */
 export const SET_MAX = TEXTS_MAX;
@@ -147,6 +149,7 @@ function tried(facts: ValueFacts, matcher: TextMatcher): LeafAnswer | undefined 
   const { values, rowCount } = facts.index.parts;
   const count = lengthOf(values);
   if (values.form !== 'text' || count > TRIED_MAX || count * ROWS_PER_TEXT_MIN > rowCount) return undefined;
+  if (worstNanos(matcher, count, values.bytes.length) > TRIED_NANOS_MAX) return undefined;
   const runs: ValueRun[] = [];
   for (let at = 0; at < count; at++) {
     const [begin, end] = [values.offsets[at] as number, values.offsets[at + 1] as number];

@@ -1,6 +1,6 @@
 // Tests of one text: comparison, `in`, `like`, regular expression. A matcher is asked for bytes [begin, end) of UTF-8.
 import { assertNever } from '#base/assert.js';
-import { compileRegex, type Regex } from '#expr/regex.js';
+import { checkRegexSteps, compileRegex, type Regex } from '#expr/regex.js';
 import { TextSet } from '#expr/text-set.js';
 import type { ComparisonOp, LikePart, LikePattern, ValueSet } from '#expr/typed.js';
 import { bytesOfText, compareTo, isEqualTo, Needle, standsAt } from './byte-strings.js';
@@ -16,6 +16,10 @@ export interface TextMatcher {
   readonly byteNanosMax?: number;
   test(bytes: Uint8Array, begin: number, end: number): boolean;
 }
+
+/** Nanoseconds that some texts may take at worst. */
+export const worstNanos = (matcher: TextMatcher, texts: number, bytes: number): number =>
+  texts * matcher.cost + bytes * (matcher.byteNanosMax ?? matcher.byteCost);
 
 /** Nanoseconds for an instruction of a regular expression, with each byte of a text. */
 const STEP_NANOS = 10;
@@ -96,6 +100,7 @@ export class PrefixText implements TextMatcher {
   readonly passShare = 0.1;
   readonly text: Uint8Array;
 
+  /** @param text not empty */
   constructor(text: string) {
     this.text = bytesOfText(text);
   }
@@ -121,8 +126,8 @@ class SuffixText implements TextMatcher {
 }
 
 export class InfixText implements TextMatcher {
-  readonly cost = 20;
-  readonly byteCost = 1;
+  readonly cost = 5;
+  readonly byteCost = 0.3;
   readonly passShare = 0.1;
   readonly needle: Needle;
 
@@ -167,13 +172,17 @@ class RegexText implements TextMatcher {
   readonly passShare = 0.1;
   readonly byteNanosMax: number;
   readonly #regex: Regex;
+  readonly #size: number;
 
   constructor(source: string) {
     this.#regex = compileRegex(source);
-    this.byteNanosMax = this.#regex.programSize() * STEP_NANOS;
+    this.#size = this.#regex.programSize();
+    this.byteNanosMax = this.#size * STEP_NANOS;
   }
 
+  /** @throws invalid_parameter where the text is too long for so large an expression */
   test(bytes: Uint8Array, begin: number, end: number): boolean {
+    checkRegexSteps(this.#size, end - begin);
     return this.#regex.test(bytes.subarray(begin, end));
   }
 }
