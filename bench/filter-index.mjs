@@ -13,7 +13,7 @@ import { bestSource, blocksWithin } from '../dist/segment/filters/segment-facts.
 
 const ROWS = process.argv.includes('--quick') ? 100_000 : 1_000_000;
 const ROUNDS = process.argv.includes('--quick') ? 3 : 7;
-const Type = { Int32: 4, Int64: 5, VarChar: 21, Array: 22, JSON: 23, Geometry: 24 };
+const Type = { Int8: 2, Int32: 4, Int64: 5, VarChar: 21, Array: 22, JSON: 23, Geometry: 24 };
 const NONE = new Uint8Array(0);
 const random = seededRandom(7);
 const utf8 = new TextEncoder();
@@ -63,6 +63,16 @@ const columns = {
     Type.Array,
     () => new Uint8Array(BigInt64Array.from({ length: 4 }, () => BigInt(nextBelow(random, 10_000))).buffer),
   ),
+  kind: fixed(
+    8n,
+    Type.Int8,
+    Int8Array.from({ length: ROWS }, () => nextBelow(random, 3)),
+  ),
+  day: fixed(
+    9n,
+    Type.Int32,
+    Int32Array.from({ length: ROWS }, (_, row) => Math.floor((row * 365) / ROWS)),
+  ),
   place: variable(7n, Type.Geometry, () =>
     encodeWkb({ kind: 'point', positions: Float64Array.of(degrees(360), degrees(180)) }),
   ),
@@ -73,6 +83,8 @@ const specs = [
   ['text', 'Trie', { kind: 'values' }],
   ['text', 'NGRAM', { kind: 'grams', sizes: [2, 3] }],
   ['colour', 'BITMAP', { kind: 'values' }],
+  ['kind', 'BITMAP', { kind: 'values' }],
+  ['day', 'BITMAP', { kind: 'values' }],
   ['json', 'JSON path, double', { kind: 'path', path: ['price'], cast: 'double', isList: false }],
   ['json', 'JSON path, varchar', { kind: 'path', path: ['name'], cast: 'text', isList: false }],
   ['tags', 'INVERTED', { kind: 'elements' }],
@@ -131,6 +143,18 @@ const filters = [
   ["text like '%abc%'", like(plain('text', 'text'), 'infix', 'abc')],
   ["text like '%abcd%'", like(plain('text', 'text'), 'infix', 'abcd')],
   ["colour == 'x'", compare(plain('colour', 'text'), '==', { type: 'text', value: colours[3] })],
+  ['one of 3 kinds', compare(plain('kind', 'int'), '==', int(1))],
+  [
+    'kind and colour',
+    {
+      kind: 'and',
+      operands: [
+        compare(plain('kind', 'int'), '==', int(1)),
+        compare(plain('colour', 'text'), '==', { type: 'text', value: colours[3] }),
+      ],
+    },
+  ],
+  ['day < 100, rising with the rows', compare(plain('day', 'int'), '<', int(100))],
   ["colour =~ '^[ab]'", { kind: 'regex', operand: plain('colour', 'text'), source: '^[ab]' }],
   ['json["price"] == x', compare(path('price'), '==', int(ints[77]))],
   ['json["price"] < 1 %', compare(path('price'), '<', int(10_000))],
@@ -180,6 +204,8 @@ const factsOf = (isIndexed) => ({
   rowCount: ROWS,
   sourceOf: (leaf) => (isIndexed ? bestSource(indexes, leaf) : undefined),
   blocksOf: (leaf) => (isIndexed ? blocksWithin(leaf, rangesOf) : undefined),
+  // Nothing is known of row groups: no file was written.
+  groupsOf: () => undefined,
   scanNanos,
 });
 const pace = { isDue: false, spentMs: 0, rest: async () => {} };

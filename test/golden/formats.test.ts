@@ -225,9 +225,22 @@ test.each(['L2', 'COSINE'] as const)('FLAT index files (%s)', (metric) => {
 test.each(['int64', 'text'] as const)('scalar index files (%s)', (name) => {
   const bytes = read(`scalar-index/v1.${name}`);
   const index = decodeOrderedIndex(bytes);
-  expect([...index.parts.rows]).toEqual(name === 'int64' ? [3, 0, 2] : [0, 2, 3]);
+  expect(index.parts.rows).toEqual(Uint32Array.from(name === 'int64' ? [3, 0, 2] : [0, 2, 3]));
   const value = name === 'int64' ? 7n : new TextEncoder().encode('b');
   expect(index.countRows(index.equalTo(value))).toBe(2);
+  expect(() => decodeOrderedIndex(flipped(bytes, bytes.length - 5))).toThrow('checksum');
+});
+
+test('scalar index files whose rows are in containers', () => {
+  const bytes = read('scalar-index/v2.packed');
+  const index = decodeOrderedIndex(bytes);
+  for (const value of [0n, 2n, 3n]) {
+    const bits = new Uint32Array(Math.ceil(index.parts.rowCount / 32));
+    index.addRows(index.equalTo(value), bits);
+    for (let row = 0; row < index.parts.rowCount; row++)
+      if (((((bits[row >>> 5] as number) >>> (row & 31)) & 1) === 1) !== (golden.packedValue(row) === value))
+        expect.fail(`row ${row} of value ${value}`);
+  }
   expect(() => decodeOrderedIndex(flipped(bytes, bytes.length - 5))).toThrow('checksum');
 });
 

@@ -250,6 +250,25 @@ const scalarColumns = {
   text: columnFromStrings(104n, DataType.VarChar, ['b', null, 'b', 'é']),
 };
 
+/** Rows whose containers are a bitmap, a list and a run. */
+const PACKED_ROWS = 66_000;
+export function packedValue(row: number): bigint | null {
+  if (row >= 65_536) return 3n;
+  if (row % 2 === 0) return 0n;
+  return row % 64 === 3 ? 2n : null;
+}
+
+function packedColumn(): Column {
+  const values = Array.from({ length: PACKED_ROWS }, (_, row) => packedValue(row));
+  return {
+    ...columnFromInt64(
+      103n,
+      values.map((value) => value ?? 0n),
+    ),
+    valid: Uint8Array.from(values, (value) => Number(value !== null)),
+  };
+}
+
 export const header = { epoch: 3n, firstLsn: 1n, term: 2n, copyEndLsn: 2n, salt: 0x01020304 } as const;
 export const payloads = ['hello', '', 'eight by'];
 
@@ -276,6 +295,8 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
   files.set('flat-index/v1.COSINE', encodeFlatIndex(flat.COSINE));
   for (const [name, from] of Object.entries(scalarColumns))
     files.set(`scalar-index/v1.${name}`, encodeOrderedIndex(OrderedIndex.build(viewOf(from), 4)));
+  const packed = OrderedIndex.build(viewOf(packedColumn()), PACKED_ROWS);
+  files.set('scalar-index/v2.packed', encodeOrderedIndex(packed));
   for (const [name, input] of Object.entries(scalarIndexes))
     files.set(`scalar-index/v1.file.${name}`, scalarBuild(input));
   const sparse = sparseRows();

@@ -14,6 +14,8 @@ export interface BlockKind {
   readonly letters: string;
   readonly magic: number;
   readonly version: number;
+  /** An older version that is read, too. */
+  readonly olderVersion?: number;
 }
 
 export const damaged = (fact: string): ElanusError =>
@@ -23,7 +25,7 @@ export const damaged = (fact: string): ElanusError =>
 const checksumOf = (bytes: Uint8Array, checksum: Checksum): number =>
   checksum(bytes.subarray(HEADER_BYTES), checksum(bytes.subarray(0, CHECKSUM_AT))) >>> 0;
 
-/** Writes the header of a block whose parts are in place. @param numbers five of them */
+/** Writes the header of a block, of the version of its kind, whose parts are in place. @param numbers five of them */
 export function sealBlock(bytes: Uint8Array, kind: BlockKind, numbers: readonly number[]): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const [at, number] of [kind.magic, kind.version, ...numbers].entries())
@@ -37,16 +39,17 @@ export interface OpenBlock {
   readonly bytes: Uint8Array;
   /** Numbers of the header, behind magic and version. */
   readonly numbers: readonly number[];
+  readonly version: number;
 }
 
 /**
- * @param endOf the length of a block with such numbers
+ * @param endOf the length of a block of this version with such numbers; it may look at bytes behind the header
  * @throws data_corrupt
  */
 export function openBlock(
   from: Uint8Array,
   kind: BlockKind,
-  endOf: (numbers: readonly number[]) => number,
+  endOf: (numbers: readonly number[], version: number, bytes: Uint8Array) => number,
   checksum: Checksum = crc32,
 ): OpenBlock {
   const bytes = from.byteOffset % 8 === 0 ? from : new Uint8Array(from);
@@ -55,12 +58,14 @@ export function openBlock(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const number = (at: number): number => view.getUint32(at * 4, true);
   if (number(0) !== kind.magic) throw damaged(`does not begin with ${kind.letters}`);
-  if (number(1) !== kind.version) throw damaged(`is of version ${number(1)}, expected ${kind.version}`);
+  const version = number(1);
+  if (version !== kind.version && version !== kind.olderVersion)
+    throw damaged(`is of version ${version}, expected ${kind.version}`);
   const numbers = [2, 3, 4, 5, 6].map(number);
-  const end = endOf(numbers);
+  const end = endOf(numbers, version, bytes);
   if (bytes.length !== end) throw damaged(`has ${bytes.length} bytes, expected ${end}`);
   if (number(7) !== checksumOf(bytes, checksum)) throw damaged('has another checksum than its bytes');
-  return { bytes, numbers };
+  return { bytes, numbers, version };
 }
 
 export const uint32sAt = (bytes: Uint8Array, begin: number, count: number): Uint32Array =>

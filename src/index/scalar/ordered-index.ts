@@ -6,6 +6,7 @@ import { assert } from '#base/assert.js';
 import type { ColumnView } from '#expr/evaluate/column-view.js';
 import { entriesOfView } from './column-entries.js';
 import type { Entries, NumberEntries, TextEntries } from './entries.js';
+import { PackedRows, packRows } from './packed-rows.js';
 import { type SortKeys, sortRows } from './sort-rows.js';
 import { countBefore, lengthOf, prefixRange, type Value, type ValueList } from './value-list.js';
 
@@ -13,9 +14,10 @@ export interface OrderedIndexParts {
   /** Rows of the column. */
   readonly rowCount: number;
   readonly values: ValueList;
-  /** The rows of value v are `rows[starts[v], starts[v + 1])`, ascending. */
+  /** The entries of value v are [starts[v], starts[v + 1]). */
   readonly starts: Uint32Array;
-  readonly rows: Uint32Array;
+  /** The row of each entry, of one value ascending; or in containers, where that takes less. */
+  readonly rows: Uint32Array | PackedRows;
 }
 
 /** Values [begin, end) of the list. */
@@ -43,7 +45,7 @@ export class OrderedIndex {
 
   static of(entries: Entries, rowCount: number): OrderedIndex {
     const sorted = entries.form === 'text' ? sortedTexts(entries) : sortedNumbers(entries);
-    return new OrderedIndex({ rowCount, ...sorted });
+    return new OrderedIndex({ rowCount, ...sorted, rows: packRows(sorted) ?? sorted.rows });
   }
 
   /** The values between two bounds; without one, from the first or to the last. */
@@ -77,6 +79,10 @@ export class OrderedIndex {
   /** Sets the bits of rows that have a value of the run. @param bits bit (row & 31) of word (row >> 5) */
   addRows({ begin, end }: ValueRun, bits: Uint32Array): void {
     const { starts, rows } = this.parts;
+    if (rows instanceof PackedRows) {
+      rows.addTo(begin, end, bits);
+      return;
+    }
     const last = starts[end] as number;
     for (let at = starts[begin] as number; at < last; at++) {
       const row = rows[at] as number;
@@ -87,7 +93,7 @@ export class OrderedIndex {
 
 const isUnordered = (bound: Bound | undefined): boolean => Number.isNaN(bound?.value);
 
-type Sorted = Omit<OrderedIndexParts, 'rowCount'>;
+type Sorted = Omit<OrderedIndexParts, 'rowCount' | 'rows'> & { readonly rows: Uint32Array };
 
 function sortedNumbers({ form, rows: rowOf, numbers }: NumberEntries): Sorted {
   const words = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
