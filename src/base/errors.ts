@@ -70,6 +70,10 @@ export const errorSpecs = {
   alias_exists: { code: 1602, legacy: 1, retry: 'never', input: true },
   vector_dim_mismatch: { code: 2000, legacy: 1, retry: 'never', input: true },
   import_failed: { code: 2100, legacy: 1, retry: 'never', input: true },
+  /** A function of a schema or a search: the service that it asks refused, or answered what is no answer. */
+  function_failed: { code: 2400, legacy: 1, retry: 'never' },
+  /** The service that a function asks is busy, or did not answer, also when it was asked again. */
+  provider_unavailable: { code: 2, legacy: 1, retry: 'same_request' },
   unsupported: { code: 3000, legacy: 1, retry: 'never', input: true },
   /** Asks for what only the secondary of a replication has. */
   not_secondary: { code: 3000, legacy: 1, retry: 'never', input: true },

@@ -2,6 +2,7 @@
 // metrics only through these, so that one seed replays a whole cluster. `node/` has the real ones, `memory/` the simulated.
 import type { Random } from '#base/random.js';
 import type { Decompression, Files } from './files.js';
+import type { HttpClient } from './http-client.js';
 import type { LogStore } from './log.js';
 import type { Logger } from './logger.js';
 import type { MetaStore } from './meta-store.js';
@@ -23,6 +24,8 @@ export interface Platform {
   /** Logs of the writes; absent: files of `files` hold them (`wal/file-logs.ts`). */
   readonly logs?: LogStore;
   readonly transport: Transport;
+  /** Absent: no service outside is asked. */
+  readonly http?: HttpClient;
   readonly workers: Workers;
   readonly passwords: Passwords;
   /** Absent: nothing that is packed is read. */

@@ -1,5 +1,6 @@
 // What the words after `elanus serve` mean: ports, roles and the addresses of roles elsewhere. Pure.
-import { ElanusError } from '#base/errors.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { type FunctionsConfig, providerSettings } from '#platform/providers/provider-settings.js';
 import type { TlsFiles } from '#platform/transport.js';
 import { isRoleName, type RoleName, roleNames } from '#rpc/role-names.js';
 
@@ -108,6 +109,28 @@ export function tlsOf(options: {
     'invalid_parameter',
     'TLS needs a certificate and its key, but only some of the files were named: give both --tls-cert and --tls-key',
   );
+}
+
+/** The setting in a file; undefined: none was named. Nothing of the file is shown, as it has keys. @throws invalid_parameter, io_failed */
+export function functionsOf(
+  file: string | undefined,
+  read: (file: string) => string,
+): FunctionsConfig | undefined {
+  if (file === undefined) return undefined;
+  let text: string;
+  try {
+    text = read(file);
+  } catch (cause) {
+    throw new ElanusError('io_failed', `--functions ${file}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  let value: FunctionsConfig;
+  try {
+    value = JSON.parse(text) as FunctionsConfig;
+  } catch {
+    throw new ElanusError('invalid_parameter', `--functions ${file}: is no JSON; see docs/functions.md`);
+  }
+  providerSettings(value);
+  return value;
 }
 
 export const isLoopback = (host: string): boolean =>

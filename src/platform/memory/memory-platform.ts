@@ -3,6 +3,7 @@
 import { crc32 } from '#base/crc32.js';
 import { seededRandom } from '#base/random.js';
 import { FileObjectStore } from '#platform/file-object-store.js';
+import type { HttpClient } from '#platform/http-client.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import type { ObjectStore } from '#platform/object-store.js';
 import type { Platform } from '#platform/platform.js';
@@ -39,6 +40,8 @@ export interface MemoryPlatformOptions {
   readonly clock?: Clock;
   readonly tasks?: Readonly<Record<string, WorkerTask>>;
   readonly parallelism?: number;
+  /** Speaks for the services outside; none is asked when not given. */
+  readonly http?: HttpClient;
   /** A terabyte when not given. */
   readonly memoryBytes?: number;
 }
@@ -98,6 +101,7 @@ export function openMemoryPlatform(options: MemoryPlatformOptions): MemoryPlatfo
     metaStore: mortalMetaStore(metaStore, alive),
     objectStore: mortalObjectStore(objectStore, alive),
     transport,
+    ...(options.http === undefined ? {} : { http: options.http }),
     workers: new InlineWorkers({
       timers,
       ...(options.tasks === undefined ? {} : { tasks: options.tasks }),

@@ -29,6 +29,7 @@ import { TextMetrics } from '#platform/text-metrics.js';
 import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { nodeDecompression } from './node-decompression.js';
+import { nodeHttpClient } from './node-http-client.js';
 import { NodePasswords } from './node-passwords.js';
 import { systemRandom } from './node-random.js';
 import { provideTextPackages } from './node-text-packages.js';
@@ -73,6 +74,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     metaStore,
     objectStore: new FileObjectStore(files, 'objects'),
     transport: new GrpcTransport(logger),
+    http: nodeHttpClient,
     workers,
     passwords,
     decompression: nodeDecompression,
