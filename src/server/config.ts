@@ -1,4 +1,5 @@
 // Every setting with its default, unit and reason. One frozen object; a setting exists only where someone must choose.
+import type { FunctionsConfig } from '#platform/providers/provider-settings.js';
 import type { TlsFiles } from '#platform/transport.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import type { MembershipSettings } from '#rpc/sessions/membership.js';
@@ -22,6 +23,10 @@ export interface Config {
   readonly rootPassword: string | undefined;
   /** The public port speaks TLS with the certificates of these files, and looks at them again while it runs; undefined: plain text. */
   readonly tls: TlsFiles | undefined;
+  /** Keys, addresses and models of the services that functions ask (docs/functions.md); undefined: those of the environment alone. */
+  readonly functions: FunctionsConfig | undefined;
+  /** What the environment has of keys: `MILVUS_OPENAI_API_KEY` and the like. */
+  readonly functionKeys: Readonly<Record<string, string | undefined>>;
   /**
    * Threads that speak gRPC with clients, so that the main thread is left with the searches; 0: the main thread speaks it. Needs Node 22.12
    * on Linux or FreeBSD, and cores to spare (docs/performance.md). Each takes some 20 MB.
@@ -105,6 +110,8 @@ export const defaultConfig: Config = Object.freeze({
   insecure: false,
   rootPassword: undefined,
   tls: undefined,
+  functions: undefined,
+  functionKeys: {},
   grpcThreads: 0,
   rest: true,
   restV1: false,

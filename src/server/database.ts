@@ -9,6 +9,7 @@ import { openNodePlatform } from '#platform/node/node-platform.js';
 import { systemRandom } from '#platform/node/node-random.js';
 import { clientTimers, nodeClock } from '#platform/node/node-time.js';
 import type { Platform } from '#platform/platform.js';
+import { providerEnvironment, providerSettings } from '#platform/providers/provider-settings.js';
 import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
 import { servePort } from '#server/in-process/port-calls.js';
 import { checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
@@ -16,7 +17,7 @@ import { type Config, defaultConfig } from './config.js';
 import { type RunningNode, startNode } from './node.js';
 import { checkRootPassword } from './root-password.js';
 
-export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers'>> {
+export interface OpenOptions extends Partial<Omit<Config, 'roles' | 'peers' | 'functionKeys'>> {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** With `auth`: a file that gets a JSON line for each change, denied call and failed login; the log has them, from level info on, without. */
   readonly auditFile?: string;
@@ -60,7 +61,8 @@ export async function openDatabase(folder: string | undefined, options: OpenOpti
   });
   const alive = new KeepAlive();
   try {
-    const config = Object.freeze({ ...defaultConfig, port: 0, ...settings });
+    const functionKeys = providerEnvironment(process.env);
+    const config = Object.freeze({ ...defaultConfig, port: 0, functionKeys, ...settings });
     const node = await alive.during(startNode(platform, config, { onBusy: (isBusy) => alive.hold(isBusy) }));
     return databaseOf(node, () =>
       alive.during(closeBoth(node, platform, folder !== undefined)).finally(() => alive.end()),
@@ -122,6 +124,7 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
   const { grpcThreads, port, tls } = settings;
   checkListen(settings);
   checkRootPassword(settings.rootPassword);
+  providerSettings(settings.functions);
   if (tls !== undefined && ![tls.certFile, tls.keyFile, tls.clientCaFile ?? '-'].every(isPath))
     throw new ElanusError(
       'invalid_parameter',

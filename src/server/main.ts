@@ -6,11 +6,13 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { operationKinds } from '#model/states/explained.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
+import { providerEnvironment } from '#platform/providers/provider-settings.js';
 import { RemoteMetaStore } from '#rpc/meta/remote-meta-store.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import {
   checkOpenness,
   checkSharing,
+  functionsOf,
   parseBytes,
   parsePeer,
   parsePort,
@@ -80,6 +82,7 @@ interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
+  readonly functions?: string;
 }
 
 async function serve(options: ServeOptions): Promise<void> {
@@ -90,6 +93,7 @@ async function serve(options: ServeOptions): Promise<void> {
     insecure: 'add --insecure',
   });
   const tls = tlsOf(options);
+  const functions = functionsOf(options.functions, (file) => readFileSync(file, 'utf8'));
   const rootPassword = takeRootPassword(options);
   checkSharing(options);
   const local = await openNodePlatform({
@@ -109,6 +113,8 @@ async function serve(options: ServeOptions): Promise<void> {
     insecure: options.insecure,
     rootPassword,
     tls,
+    functions,
+    functionKeys: providerEnvironment(process.env),
     internalPort: options.internalPort ?? (isShared ? 0 : undefined),
     servesCatalog: options.shared,
     sessions: isShared ? { ttlMs: options.sessionTtl, exclusiveRoles } : undefined,
@@ -283,6 +289,10 @@ program
   .option(
     '--tls-client-ca <file>',
     'PEM certificates of authorities: clients must show a certificate that one signed',
+  )
+  .option(
+    '--functions <file>',
+    'JSON with keys, addresses and models of the services that functions ask (docs/functions.md)',
   )
   .addHelpText(
     'after',

@@ -2,6 +2,8 @@
 // to be closed at the end.
 import { ElanusError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
+import { providerSettings } from '#platform/providers/provider-settings.js';
+import { Providers } from '#platform/providers/providers.js';
 import type { CallContext, MethodHandler } from '#platform/transport.js';
 import {
   ChannelRegistryDefinition,
@@ -39,6 +41,8 @@ export class NodeParts {
   readonly peers: RolePeers;
   /** What other processes and tools may call, by path. */
   readonly internalMethods = new Map<string, MethodHandler>();
+  /** The services outside that functions ask. */
+  readonly providers: Providers;
   readonly closers = new Closers();
   /** Undefined: this process has its catalog for itself. */
   readonly membership: Membership | undefined;
@@ -50,6 +54,7 @@ export class NodeParts {
     this.config = config;
     this.serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
     const memoryBytes = config.memoryLimitBytes ?? Math.floor(platform.memoryBytes * MEMORY_SHARE);
+    this.providers = new Providers(platform, providerSettings(config.functions, config.functionKeys));
     this.memory = new MemoryAccount(memoryBytes, platform.metrics);
     this.membership =
       config.sessions === undefined

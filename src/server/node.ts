@@ -161,7 +161,7 @@ async function openDoors(
   if (!config.roles.includes('proxy')) return {};
   await secureRoot(parts);
   const settings = { ...config, serverId, version: VERSION, milvusVersion: MILVUS_VERSION, health };
-  const doors = new ProxyNode(platform, settings, peers).doors();
+  const doors = new ProxyNode(platform, settings, peers, parts.providers).doors();
   const { clock, timers } = platform;
   const limits = { ...config, heldBytesMax: heldBytesMaxOf(parts) };
   const calls = new LocalCalls({ calls: doors.calls, limits, clock, timers, onBusy });

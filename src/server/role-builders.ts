@@ -104,7 +104,7 @@ function buildQueryNode(parts: NodeParts): BuiltRole {
 }
 
 function buildDataNode(parts: NodeParts): BuiltRole {
-  parts.serve(DataNodeDefinition, new DataNode(parts.platform, parts.peers).handlers);
+  parts.serve(DataNodeDefinition, new DataNode(parts.platform, parts.peers, parts.providers).handlers);
   parts.setHealthy('data-node');
   return {};
 }

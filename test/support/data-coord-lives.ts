@@ -25,6 +25,7 @@ import { type Client, type Handlers, inProcessClient, type ServiceDefinition } f
 import { writeManifest } from '#segment/files/manifest.js';
 import { importLimits } from '#segment/imports/reading.js';
 import { dataCoordSettings } from './data-coord.js';
+import { noEmbedder } from './no-embedder.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
 export const COLLECTION = 7n;
@@ -120,6 +121,7 @@ export async function live(
     dataNode: client(DataNodeDefinition, {
       importFiles: ({ job = ImportJobRecord.create(), segmentIds, taskIndex }, { signal }) =>
         importFiles({
+          embedder: noEmbedder,
           platform,
           job,
           taskIndex,

@@ -3,6 +3,8 @@
 
 import { changedUsers, initialUsers } from '#model/rights/users-record.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import { providerSettings } from '#platform/providers/provider-settings.js';
+import { Providers } from '#platform/providers/providers.js';
 import type { CallContext } from '#platform/transport.js';
 import { CollectionRecord } from '#proto/elanus/data.js';
 import {
@@ -130,7 +132,15 @@ export function openProxyWorld(
     guard: auth ? { logins, audit: new Audit(platform), definitions: peers.definitions } : undefined,
     callDeadlineMs: CALL_DEADLINE_MS,
     explain: { ...peers, access },
-    methods: methodTable({ ...peers, platform, settings, access, logins, nodes: { of: () => [] } }),
+    methods: methodTable({
+      ...peers,
+      platform,
+      settings,
+      access,
+      logins,
+      providers: new Providers(platform, providerSettings(undefined)),
+      nodes: { of: () => [] },
+    }),
   };
   const calls = publicCalls(parts);
   const pathOf = (method: PublicMethod): string =>

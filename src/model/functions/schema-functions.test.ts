@@ -85,8 +85,8 @@ describe('functions', () => {
       /no function makes it/,
     );
     expect(() => parse([bm25], [text, { ...sparse, nullable: true }])).toThrowError(/cannot be nullable/);
-    expect(() => parse([{ ...bm25, type: FunctionType.TextEmbedding }])).toThrowError(
-      expect.objectContaining({ key: 'unsupported', message: expect.stringContaining('TextEmbedding') }),
+    expect(() => parse([{ ...bm25, type: FunctionType.MolFingerprint }])).toThrowError(
+      expect.objectContaining({ key: 'unsupported', message: expect.stringContaining('MolFingerprint') }),
     );
   });
 });

@@ -48,6 +48,10 @@ export function parseTexts(bytes: Uint8Array, field: FieldSchema): string[] {
   return values.map((value) => utf8.decode(value));
 }
 
+/** Whether texts came where vectors might. @throws invalid_parameter */
+export const areTexts = (bytes: Uint8Array): boolean =>
+  decodeGroup(bytes).placeholders[0]?.type === PlaceholderType.VarChar;
+
 const nameOfType = (type: PlaceholderType): string =>
   Object.entries(PlaceholderType).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
 

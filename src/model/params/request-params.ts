@@ -31,6 +31,11 @@ export class RequestParams {
     return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
   }
 
+  /** With the blanks around it: what stands before another text. */
+  exact(key: string): string | undefined {
+    return this.#values.get(key);
+  }
+
   integer(key: string): number | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;

@@ -129,7 +129,7 @@ export const subFieldChecks = (collection: string): FieldChecks => ({
   typeParams: checkTypeParams,
 });
 
-function decodeSchema(bytes: Uint8Array): CollectionSchema {
+export function decodeSchema(bytes: Uint8Array): CollectionSchema {
   try {
     return decodeBounded(CollectionSchema, bytes, INNER_UNITS_MAX).message;
   } catch (cause) {

@@ -37,7 +37,7 @@ const listOf = (value: unknown): readonly unknown[] | undefined =>
   Array.isArray(value) ? (value as readonly unknown[]) : undefined;
 
 /** Items that say which text they are of go where they say. */
-export function byIndex(
+function byIndex(
   items: readonly unknown[] | undefined,
   indexKey: string,
   valueKey: string,
@@ -164,7 +164,7 @@ const siliconflow: EmbeddingShape = {
   }),
 };
 
-export function clientBatch(params: RequestParams, usual: number): number {
+function clientBatch(params: RequestParams, usual: number): number {
   const batch = params.integer('max_client_batch_size') ?? usual;
   if (batch < 1 || batch > 4096)
     refuse(`[max_client_batch_size param's value: ${batch}] must be greater than 0; expected 1 to 4096`);

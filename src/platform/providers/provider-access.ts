@@ -59,7 +59,7 @@ function ownAddress({ name, url }: Provider, entry: ProviderEntry, { environment
 }
 
 /** What may be a part of the name of a machine without changing which machine it is. */
-export const isHostPart = (text: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(text);
+const isHostPart = (text: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(text);
 
 function checkedAddress(sent: string, own: string, { origins }: Settings): string {
   const url = URL.canParse(sent) ? new URL(sent) : undefined;

@@ -27,6 +27,7 @@ import { isScalarField, writeScalarIndex } from '#segment/files/scalar-index-fil
 import { isSparseField, writeSparseIndex } from '#segment/files/sparse-index-files.js';
 import { writeVectorIndex } from '#segment/files/vector-index-files.js';
 import type { ImportCount } from '#segment/imports/reading.js';
+import type { Embedder } from '#text/functions/embedder.js';
 
 interface WrittenIndex {
   readonly key: string;
@@ -41,12 +42,18 @@ const ELEMENTS_MIN = 1024;
 export class DataNode {
   readonly #platform: Platform;
   readonly #rootCoord: Client<typeof RootCoordDefinition>;
+  readonly #embedder: Embedder;
   /** How far the imports are that run here, by job. */
   readonly #imports = new Map<bigint, { readonly count: ImportCount; readonly sinceMs: number }>();
 
-  constructor(platform: Platform, peers: { readonly rootCoord: Client<typeof RootCoordDefinition> }) {
+  constructor(
+    platform: Platform,
+    peers: { readonly rootCoord: Client<typeof RootCoordDefinition> },
+    embedder: Embedder,
+  ) {
     this.#platform = platform;
     this.#rootCoord = peers.rootCoord;
+    this.#embedder = embedder;
   }
 
   readonly handlers: Handlers<typeof DataNodeDefinition> = {
@@ -92,8 +99,9 @@ export class DataNode {
       const sinceMs = this.#platform.clock.monotonic();
       this.#imports.set(job.id, { count, sinceMs });
       const allocateIds = (ids: number) => this.#allocateIds(ids);
-      const platform = this.#platform;
-      return importFiles({ platform, job, taskIndex, segmentIds, allocateIds, signal, count }).finally(() => {
+      const [platform, embedder] = [this.#platform, this.#embedder];
+      const task = { platform, embedder, job, taskIndex, segmentIds, allocateIds, signal, count };
+      return importFiles(task).finally(() => {
         if (this.#imports.get(job.id)?.count === count) this.#imports.delete(job.id);
       });
     },

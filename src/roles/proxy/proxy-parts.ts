@@ -1,5 +1,6 @@
 // What the methods of the proxy are made from, and how their handlers are written. Each area takes the parts that it needs.
 import type { Platform } from '#platform/platform.js';
+import type { Providers } from '#platform/providers/providers.js';
 import type { CallContext } from '#platform/transport.js';
 import type {
   ChannelRegistryDefinition,
@@ -44,6 +45,8 @@ export interface ProxyParts extends ProxyPeers {
   readonly settings: ProxySettings;
   readonly access: CollectionAccess;
   readonly logins: Logins;
+  /** The services outside that functions ask. */
+  readonly providers: Providers;
 }
 
 type PublicHandlers = Handlers<typeof MilvusServiceDefinition>;

@@ -1,5 +1,6 @@
 // The client surface: builds the parts of the proxy and joins them. Owns nothing durable.
 import type { Platform } from '#platform/platform.js';
+import type { Providers } from '#platform/providers/providers.js';
 import type { MethodHandler } from '#platform/transport.js';
 import { Audit } from '#roles/proxy/users/audit.js';
 import { type Gate, gateOf } from '#roles/proxy/users/guard.js';
@@ -25,18 +26,20 @@ export class ProxyNode {
   readonly #platform: Platform;
   readonly #settings: ProxySettings;
   readonly #peers: ProxyPeers;
+  readonly #providers: Providers;
 
-  constructor(platform: Platform, settings: ProxySettings, peers: ProxyPeers) {
+  constructor(platform: Platform, settings: ProxySettings, peers: ProxyPeers, providers: Providers) {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
+    this.#providers = providers;
   }
 
   doors(): ProxyDoors {
     const [platform, settings, peers] = [this.#platform, this.#settings, this.#peers];
     const access = new CollectionAccess({ ...peers, timers: platform.timers, clock: platform.clock });
     const logins = openLogins(platform, peers);
-    const methods = methodTable({ ...peers, platform, settings, access, logins });
+    const methods = methodTable({ ...peers, platform, settings, access, logins, providers: this.#providers });
     const audit = new Audit(platform);
     const guard = settings.auth ? { logins, audit, definitions: peers.definitions } : undefined;
     const parts = {

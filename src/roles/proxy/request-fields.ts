@@ -80,6 +80,9 @@ export const requestFields = {
   addCollectionField: { ...named, collectionID: 'used', schema: 'used' },
   addCollectionStructField: { ...named, collectionID: 'used', structArrayFieldSchema: 'used' },
   alterCollectionSchema: { ...named, collectionID: 'used', action: 'used' },
+  addCollectionFunction: { ...named, collectionID: 'used', functionSchema: 'used' },
+  alterCollectionFunction: { ...named, collectionID: 'used', functionName: 'used', functionSchema: 'used' },
+  dropCollectionFunction: { ...named, collectionID: 'used', functionName: 'used' },
   runAnalyzer: {
     ...named,
     analyzerParams: 'used',

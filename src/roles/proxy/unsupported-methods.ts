@@ -5,9 +5,7 @@ import type { NotBuilt, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
 
 const without = (missing: string): NotBuilt => ({ missing });
-const functionsInSchemas = without(
-  'functions that are added, changed or dropped after a collection was created',
-);
+const functionsInSchemas = without('functions that are added together with the fields that they make');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
 const tagsOfUsers = without('tags of users');
@@ -18,9 +16,6 @@ const snapshots = without('snapshots');
 const externalCollections = without('external collections');
 
 export const unsupportedMethods = {
-  addCollectionFunction: functionsInSchemas,
-  alterCollectionFunction: functionsInSchemas,
-  dropCollectionFunction: functionsInSchemas,
   prewarm: warmingAheadOfALoad,
   describePrewarmTask: warmingAheadOfALoad,
   createNamespace: namespaces,

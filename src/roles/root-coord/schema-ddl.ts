@@ -2,6 +2,7 @@
 // names its version; who holds an older one fetches it (ADR 0037). Indexes of a dropped field go in the same record, their files after it.
 import { assert, assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { withAlteredFunction, withFunction, withoutFunction } from '#model/functions/function-changes.js';
 import { expiryFieldOf } from '#model/properties/time-to-live.js';
 import { withFieldProperties } from '#model/schema/field-properties.js';
 import {
@@ -88,6 +89,14 @@ function changedBy(
     case 'dropField': {
       const { columnIds, ...after } = withoutField(before, change.value);
       refuseExpiryField(record, schema, columnIds);
+      return { ...after, indexes: indexes.filter(({ fieldId }) => !columnIds.includes(fieldId)) };
+    }
+    case 'addFunction':
+      return { ...withFunction(before, change.value), indexes };
+    case 'alterFunction':
+      return { ...withAlteredFunction(before, change.value), indexes };
+    case 'dropFunction': {
+      const { columnIds, ...after } = withoutFunction(before, change.value);
       return { ...after, indexes: indexes.filter(({ fieldId }) => !columnIds.includes(fieldId)) };
     }
     case 'alterField':

@@ -1,11 +1,13 @@
 // What BM25 makes of rows: counts of words by ascending number; nulls, defaults and analyzers that rows choose.
 import { describe, expect, it } from 'vitest';
+import { neverAborted } from '#base/on-abort.js';
 import { batchOf, bytesAt, columnFromBytes, findColumn } from '#model/columns/column.js';
 import { withFunctions } from '#model/functions/schema-functions.js';
 import { provideTextPackages } from '#platform/node/node-text-packages.js';
 import { CollectionSchema, DataType, FunctionType } from '#proto/milvus/schema.js';
 import { termHash } from '#text/term-hash.js';
-import { withFunctionOutputs } from './bm25-output.js';
+import { noEmbedder } from '../../../test/support/no-embedder.js';
+import { withFunctionOutputs } from './function-outputs.js';
 
 provideTextPackages();
 
@@ -41,7 +43,11 @@ const schema = withFunctions(
 const bytes = (text: string | null) => (text === null ? null : new TextEncoder().encode(text));
 const texts = (id: bigint, values: (string | null)[]) =>
   columnFromBytes(id, DataType.VarChar, values.map(bytes));
-const never = { isDue: false, rest: () => Promise.resolve() };
+const makers = {
+  pace: { isDue: false, rest: () => Promise.resolve() },
+  embedder: noEmbedder,
+  caller: { signal: neverAborted },
+};
 
 const expected = (counts: Record<string, number>) =>
   Object.entries(counts)
@@ -49,7 +55,7 @@ const expected = (counts: Record<string, number>) =>
     .sort(([a], [b]) => a - b);
 
 async function outputs(batch: Parameters<typeof withFunctionOutputs>[1]) {
-  const made = await withFunctionOutputs(schema, batch, never);
+  const made = await withFunctionOutputs(schema, batch, makers);
   const column = findColumn(made, 100n);
   return Array.from({ length: batch.rowCount }, (_, row) => {
     const vector = column === undefined ? new Uint8Array(0) : bytesAt(column, row);
@@ -78,7 +84,7 @@ describe('the output of BM25', () => {
   it('takes the default where no text came, and puts columns in the order of the schema', async () => {
     const batch = batchOf(2, [texts(101n, ['', ''])]);
     expect(await outputs(batch)).toEqual([expected({ usual: 1, text: 1 }), expected({ usual: 1, text: 1 })]);
-    const made = await withFunctionOutputs(schema, batch, never);
+    const made = await withFunctionOutputs(schema, batch, makers);
     expect(made.columns.map(({ fieldId }) => fieldId)).toEqual([100n, 101n]);
   });
 

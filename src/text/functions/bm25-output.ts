@@ -1,50 +1,21 @@
-// The output of BM25 functions: of each text a sparse vector of how often each of its words is in it, by the number of the word. It is made
-// once, where a write is checked; the log and all files keep it, so that a replay or another version of an analyzer changes no row.
-import { must } from '#base/assert.js';
+// The output of BM25 functions: of each text a sparse vector of how often each of its words is in it, by the number of the word.
 import { bytesView } from '#base/bytes.js';
-import { bytesAt, column, findColumn, isNull } from '#model/columns/column.js';
-import { defaultBytes } from '#model/columns/column-values.js';
+import { column } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
-import { fieldById } from '#model/schema/field.js';
-import { type Column, ColumnBatch } from '#proto/elanus/data.js';
-import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Analyzer } from '#text/analyzer.js';
 import { fieldAnalyzers } from '#text/field-analyzers.js';
+import { textsOf } from './input-texts.js';
+import type { OutputParts } from './output-parts.js';
 
-/** Lets others run between the rows of a large batch. */
-export interface Rests {
-  readonly isDue: boolean;
-  rest(): Promise<void>;
-}
+const NONE = new Uint8Array(0);
 
-/** The batch with the columns that functions make, in the order of the schema; those that it has are made anew. */
-export async function withFunctionOutputs(
+/** The column of the vectors. */
+export async function termVectors(
   schema: CollectionSchema,
   batch: ColumnBatch,
-  pace: Rests,
-): Promise<ColumnBatch> {
-  const made = new Map<bigint, Column>();
-  for (const { inputFieldIds, outputFieldIds } of schema.functions) {
-    const input = must(fieldById(schema, inputFieldIds[0] ?? 0n), 'input field of a function');
-    const outputId = must(outputFieldIds[0], 'output field of a function');
-    made.set(outputId, await vectorsOf(schema, batch, { input, outputId, pace }));
-  }
-  const columns = schema.fields.flatMap(
-    ({ fieldID }) => made.get(fieldID) ?? findColumn(batch, fieldID) ?? [],
-  );
-  return ColumnBatch.create({ ...batch, columns });
-}
-
-interface Output {
-  readonly input: FieldSchema;
-  readonly outputId: bigint;
-  readonly pace: Rests;
-}
-
-async function vectorsOf(
-  schema: CollectionSchema,
-  batch: ColumnBatch,
-  { input, outputId, pace }: Output,
+  { input, output, pace }: OutputParts,
 ): Promise<Column> {
   const analyzers = fieldAnalyzers(input);
   const texts = textsOf(batch, input);
@@ -68,19 +39,7 @@ async function vectorsOf(
     at += vector.length;
     offsets[row + 1] = at;
   }
-  return column(outputId, DataType.SparseFloatVector, data, bytesView(offsets), NONE);
-}
-
-const NONE = new Uint8Array(0);
-const utf8 = new TextDecoder();
-
-/** The text of each row: undefined for null. */
-function textsOf(batch: ColumnBatch, field: FieldSchema): (row: number) => string | undefined {
-  const sent = findColumn(batch, field.fieldID);
-  if (sent !== undefined) return (row) => (isNull(sent, row) ? undefined : utf8.decode(bytesAt(sent, row)));
-  const filler = defaultBytes(field);
-  const text = filler && utf8.decode(filler);
-  return () => text;
+  return column(output.fieldID, DataType.SparseFloatVector, data, bytesView(offsets), NONE);
 }
 
 /** The words of a text as pairs of number and count, by ascending number: the bytes of a sparse vector. */

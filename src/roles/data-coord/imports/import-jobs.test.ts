@@ -22,6 +22,7 @@ import {
   start,
   watch,
 } from '../../../../test/support/data-coord.js';
+import { noEmbedder } from '../../../../test/support/no-embedder.js';
 
 describe('import jobs', () => {
   const task = (taskId: bigint, files: readonly string[] = ['a.json']) => ({
@@ -135,6 +136,7 @@ describe('import jobs', () => {
           dataNode: {
             importFiles: ({ job = ImportJobRecord.create(), segmentIds, taskIndex }, { signal }) =>
               importFiles({
+                embedder: noEmbedder,
                 platform: running.platform,
                 job,
                 taskIndex,

@@ -2,15 +2,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { must } from '#base/assert.js';
+import { ElanusError } from '#base/errors.js';
 import { int64At, isNull, stringAt } from '#model/columns/column.js';
 import { shardOfKey } from '#model/columns/row-key.js';
+import { withFunctions } from '#model/functions/schema-functions.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { ImportJobRecord, type SegmentRecord } from '#proto/elanus/data.js';
-import { CollectionSchema } from '#proto/milvus/schema.js';
+import { CollectionSchema, FunctionType } from '#proto/milvus/schema.js';
 import { readManifest } from '#segment/files/manifest.js';
 import { readSegment } from '#segment/files/read-segment.js';
 import { importLimits } from '#segment/imports/reading.js';
+import type { Embedder } from '#text/functions/embedder.js';
+import { noEmbedder } from '../../../../test/support/no-embedder.js';
 import { importFiles } from './import-files.js';
 
 const schemaOf = (key: object = {}): CollectionSchema =>
@@ -37,6 +41,7 @@ interface Setup {
   readonly limits?: Partial<typeof importLimits>;
   readonly names?: readonly string[];
   readonly abort?: boolean;
+  readonly embedder?: Embedder;
 }
 
 async function setUp({
@@ -46,6 +51,7 @@ async function setUp({
   limits = {},
   names = Object.keys(files),
   abort = false,
+  embedder = noEmbedder,
 }: Setup) {
   const cluster = simulatedCluster(7);
   const platform = openMemoryPlatform({ cluster, host: 'data-1' });
@@ -74,6 +80,7 @@ async function setUp({
   const run = () =>
     drive(
       importFiles({
+        embedder,
         platform,
         job,
         taskIndex: 0,
@@ -110,6 +117,44 @@ async function setUp({
 const row = (id: bigint | number, more = ''): string => `{"id":${id},"v":[${Number(id) % 7},0.5]${more}}`;
 
 describe('importFiles', () => {
+  it('asks for the vectors that functions make, of all rows of a batch at once; a failure leaves nothing', async () => {
+    const { fields, ...rest } = schemaOf();
+    const schema = withFunctions(
+      CollectionSchema.fromPartial({
+        ...rest,
+        fields: fields.filter(({ name }) => name !== '$meta').map((field) => ({ ...field, nullable: false })),
+        functions: [
+          {
+            name: 'embed',
+            type: FunctionType.TextEmbedding,
+            inputFieldNames: ['name'],
+            outputFieldNames: ['v'],
+            params: [{ key: 'provider', value: 'any' }],
+          },
+        ],
+      }),
+    );
+    const asked: string[][] = [];
+    const embedder = (fails: boolean): Embedder => ({
+      embed: async ({ texts, isBulk }) => {
+        if (fails) throw new ElanusError('provider_unavailable', 'busy');
+        asked.push([...texts, String(isBulk)]);
+        return new Uint8Array(Float32Array.from(texts.flatMap(({ length }) => [length, 1])).buffer);
+      },
+    });
+    const files = { 'a.json': '{"rows":[{"id":1,"name":"one"},{"id":2,"name":"three"}]}' };
+    const { run, rowsOf } = await setUp({ files, schema, shards: 1, embedder: embedder(false) });
+    const [segment] = (await run()).segments;
+    expect((await rowsOf(must(segment, 'segment'))).map(({ v }) => v)).toEqual([
+      [3, 1],
+      [5, 1],
+    ]);
+    expect(asked).toEqual([['one', 'three', 'true']]);
+    const failing = await setUp({ files, schema, shards: 1, embedder: embedder(true) });
+    await expect(failing.run()).rejects.toThrowError(/busy/);
+    expect(await failing.keys()).toEqual([]);
+  });
+
   it.each([
     [[], 1_735_689_600_000_000n],
     [[{ key: 'timezone', value: 'Asia/Shanghai' }], 1_735_660_800_000_000n],

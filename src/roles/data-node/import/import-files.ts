@@ -18,6 +18,7 @@ import {
   importLimits,
   type Reading,
 } from '#segment/imports/reading.js';
+import type { Embedder } from '#text/functions/embedder.js';
 import { checkedFormat } from './file-name.js';
 import { ImportSegments } from './import-segments.js';
 
@@ -30,6 +31,7 @@ const readers: Readonly<Record<ImportKind, FileReader>> = {
 };
 
 export interface ImportTask {
+  readonly embedder: Embedder;
   readonly platform: Platform;
   readonly job: ImportJobRecord;
   /** Which of its tasks; a job of an older version has none, and its files are one. */
@@ -67,7 +69,16 @@ export async function importFiles(task: ImportTask): Promise<ImportResult> {
     count: task.count ?? { bytes: 0, rows: 0 },
   };
   const bytesMax = limits.segmentBytes;
-  const segments = new ImportSegments({ platform, job, schema, segmentIds, allocateIds, bytesMax, signal });
+  const segments = new ImportSegments({
+    platform,
+    job,
+    schema,
+    segmentIds,
+    allocateIds,
+    bytesMax,
+    signal,
+    embedder: task.embedder,
+  });
   try {
     const groupRows: bigint[] = [];
     for (const group of groups) groupRows.push(BigInt(await importGroup(group, reading, segments)));

@@ -10,6 +10,7 @@ import { ImportJobRecord } from '#proto/elanus/data.js';
 import { CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { readSegment } from '#segment/files/read-segment.js';
 import { importLimits } from '#segment/imports/reading.js';
+import { noEmbedder } from '../../../../test/support/no-embedder.js';
 import { importFiles } from './import-files.js';
 
 const folder = fileURLToPath(new URL('../../../../test/support/import-files/', import.meta.url));
@@ -101,6 +102,7 @@ async function rowsOf(files: Readonly<Record<string, Uint8Array>>, given: Option
   const count = { bytes: 0, rows: 0 };
   const signal = new AbortController().signal;
   const result = await importFiles({
+    embedder: noEmbedder,
     ...{ platform, job, taskIndex: 0, segmentIds: [10n], allocateIds, signal, count },
     limits: { ...importLimits, ...limits },
   });

@@ -14,7 +14,8 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type SegmentAddress, writeSegment } from '#segment/files/insert-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { SegmentData } from '#segment/segment-data.js';
-import { withFunctionOutputs } from '#text/functions/bm25-output.js';
+import type { Embedder } from '#text/functions/embedder.js';
+import { withFunctionOutputs } from '#text/functions/function-outputs.js';
 
 const COPY_ROWS = 4096;
 
@@ -28,6 +29,7 @@ export interface ImportSegmentsParts {
   /** Memory of all segments together at which one is written. */
   readonly bytesMax: number;
   readonly signal: AbortSignal;
+  readonly embedder: Embedder;
 }
 
 /** A segment that is being filled. */
@@ -55,11 +57,16 @@ export class ImportSegments {
 
   /** Copies the rows into the segments of their shards and partitions, with what functions make of them. */
   async append(sent: ColumnBatch): Promise<void> {
-    const { schema, allocateIds, bytesMax, job, platform, signal } = this.#parts;
+    const { schema, allocateIds, bytesMax, job, platform, signal, embedder } = this.#parts;
     const rows =
       schema.functions.length === 0
         ? sent
-        : await withFunctionOutputs(schema, sent, new Pace(platform, { signal }));
+        : await withFunctionOutputs(schema, sent, {
+            pace: new Pace(platform, { signal }),
+            embedder,
+            caller: { signal },
+            isBulk: true,
+          });
     const key = primaryField(schema);
     const firstId = await allocateIds(rows.rowCount);
     const keyed = findColumn(rows, key.fieldID) ? rows : generateAutoIds(schema, rows, firstId);

@@ -1,19 +1,24 @@
 // Collections as clients see them: checked here, kept by root-coord, described back in the public messages.
 import { ElanusError } from '#base/errors.js';
+import { withFunctions } from '#model/functions/schema-functions.js';
 import { checkAlteration, enablesDynamicField } from '#model/schema/altered-properties.js';
 import { checkCollectionProperties } from '#model/schema/properties.js';
+import { decodeSchema, parseCollectionSchema } from '#model/schema/schema-check.js';
+import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import { ShowType } from '#proto/milvus/milvus.js';
+import { type CreateCollectionRequest, ShowType } from '#proto/milvus/milvus.js';
+import { FunctionType } from '#proto/milvus/schema.js';
 import { collectionRef, databaseOf } from '#roles/proxy/collection-access.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { visibleTo } from '#roles/proxy/users/visible.js';
+import { checkEmbeddings } from './check-embeddings.js';
 import { collectionDescription } from './collection-description.js';
 import { rowCount, rowCountStatistics } from './row-count.js';
 
 type CollectionParts = Pick<
   ProxyParts,
-  'access' | 'logins' | 'definitions' | 'queryCoord' | 'channelRegistry' | 'streamingNode'
+  'access' | 'logins' | 'providers' | 'definitions' | 'queryCoord' | 'channelRegistry' | 'streamingNode'
 >;
 
 interface ShownCollection {
@@ -31,9 +36,19 @@ export class CollectionMethods {
   readonly createCollection: PublicHandler<'createCollection'> = async (request, context) => {
     checkCollectionProperties(request.properties);
     const dbName = databaseOf(request, context);
+    if (request.schema.length > 0) await this.#tryFunctions(request, context);
     await this.#parts.definitions.createCollection({ ...request, dbName }, context);
     return {};
   };
+
+  /** Root-coord reads the schema for itself; here it is read for what its functions ask. */
+  async #tryFunctions(request: CreateCollectionRequest, context: CallContext): Promise<void> {
+    const sent = decodeSchema(request.schema);
+    if (!sent.functions.some(({ type }) => type === FunctionType.TextEmbedding)) return;
+    const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
+    const schema = withFunctions(parseCollectionSchema(sent, { ...request, zone }));
+    await checkEmbeddings(this.#parts, schema, undefined, context);
+  }
 
   readonly dropCollection: PublicHandler<'dropCollection'> = async (request, context) => {
     await this.#parts.definitions.dropCollection(collectionRef(request, context), context);

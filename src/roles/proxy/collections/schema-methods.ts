@@ -1,14 +1,17 @@
 // Changes of the fields of a collection, as clients ask for them; root-coord checks and keeps them.
 import { ElanusError } from '#base/errors.js';
 import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
+import { withAlteredFunction, withFunction } from '#model/functions/function-changes.js';
+import type { VersionedSchema } from '#model/schema/schema-change.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SchemaChange } from '#proto/elanus/roles.js';
 import type { AlterCollectionSchemaRequest_Action } from '#proto/milvus/milvus.js';
-import { FieldSchema } from '#proto/milvus/schema.js';
+import { type CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { functionsNotBuilt } from '#roles/proxy/unsupported-methods.js';
+import { checkEmbeddings } from './check-embeddings.js';
 
-type SchemaParts = Pick<ProxyParts, 'access' | 'definitions'>;
+type SchemaParts = Pick<ProxyParts, 'access' | 'definitions' | 'providers'>;
 type Change = NonNullable<SchemaChange['change']>;
 type Named = { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint };
 
@@ -42,6 +45,29 @@ export class SchemaMethods {
     return { alterStatus: {} };
   };
 
+  readonly addCollectionFunction: PublicHandler<'addCollectionFunction'> = async (request, context) => {
+    const { functionSchema: sent } = request;
+    if (sent === undefined) throw new ElanusError('missing_parameter', 'Function schema is empty');
+    const { schema } = await this.#parts.access.open(request, context);
+    await checkEmbeddings(this.#parts, withFunction(unversioned(schema), sent).schema, [sent.name], context);
+    return this.#change(request, { $case: 'addFunction', value: sent }, context);
+  };
+
+  readonly alterCollectionFunction: PublicHandler<'alterCollectionFunction'> = async (request, context) => {
+    const change = { name: request.functionName, function: request.functionSchema };
+    const { schema } = await this.#parts.access.open(request, context);
+    const altered = withAlteredFunction(unversioned(schema), change).schema;
+    await checkEmbeddings(this.#parts, altered, [change.name], context);
+    return this.#change(request, { $case: 'alterFunction', value: change }, context);
+  };
+
+  readonly dropCollectionFunction: PublicHandler<'dropCollectionFunction'> = (request, context) =>
+    this.#change(
+      request,
+      { $case: 'dropFunction', value: { name: request.functionName, withOutputs: false } },
+      context,
+    );
+
   readonly alterCollectionField: PublicHandler<'alterCollectionField'> = (request, context) => {
     const { fieldName: name, properties, deleteKeys } = request;
     return this.#change(request, { $case: 'alterField', value: { name, properties, deleteKeys } }, context);
@@ -57,6 +83,9 @@ export class SchemaMethods {
     return {};
   }
 }
+
+/** Root-coord decides on what it has; here the question is only what the function would ask for. */
+const unversioned = (schema: CollectionSchema): VersionedSchema => ({ schema, lastFieldId: 0n });
 
 function decodeField(bytes: Uint8Array): FieldSchema {
   try {
@@ -90,8 +119,14 @@ function changeOf(action: AlterCollectionSchemaRequest_Action | undefined): Chan
   }
   if (op?.$case === 'dropRequest') {
     const { identifier } = op.value;
-    if (identifier?.$case === 'functionName' || op.value.dropFunctionOutputFields)
-      throw functionsNotBuilt('AlterCollectionSchema');
+    const withOutputs = op.value.dropFunctionOutputFields;
+    if (identifier?.$case === 'functionName')
+      return { $case: 'dropFunction', value: { name: identifier.value, withOutputs } };
+    if (withOutputs)
+      throw new ElanusError(
+        'invalid_parameter',
+        'drop_function_output_fields is for the drop of a function, and none is named; name it: invalid parameter',
+      );
     const name = identifier?.$case === 'fieldName' ? identifier.value : '';
     const id = identifier?.$case === 'fieldId' ? identifier.value : 0n;
     if (name !== '' || id > 0n) return { $case: 'dropField', value: { name, id } };

@@ -30,10 +30,14 @@ import type { OpenCollection } from '#roles/proxy/collection-access.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { expiryOf, type ReadScope, readScope } from '#roles/proxy/reads/read-scope.js';
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
-import { withFunctionOutputs } from '#text/functions/bm25-output.js';
+import type { Embedder } from '#text/functions/embedder.js';
+import { withFunctionOutputs } from '#text/functions/function-outputs.js';
 import { type ShardWrite, shardWrites } from './shard-writes.js';
 
-type UpdateParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
+interface UpdateParts
+  extends Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'> {
+  readonly embedder: Embedder;
+}
 
 /** Longest pause before a shard is read again, in ms. */
 const RETRY_MS_MAX = 50;
@@ -183,10 +187,11 @@ async function planShard(
   for (let row = 0; row < sent.rowCount; row++) (places.has(keyAt(keys, row)) ? there : absent).push(row);
   const homes = await homesOf(update, { ...read, rows: there, readTimestamp }, context);
   const writes: ShardWrite[] = [];
-  const pace = new Pace(update.parts.platform, context);
+  const { platform, embedder } = update.parts;
+  // Functions are computed again from the rows as they will be; what costs money, only where its text was sent.
+  const makers = { pace: new Pace(platform, context), embedder, caller: context, changed: sent };
   const write = async (rows: ColumnBatch, partitionId: bigint | undefined): Promise<void> => {
-    // Functions are computed again from the rows as they will be.
-    const batch = schema.functions.length === 0 ? rows : await withFunctionOutputs(schema, rows, pace);
+    const batch = schema.functions.length === 0 ? rows : await withFunctionOutputs(schema, rows, makers);
     writes.push(...shardWrites(collection, { batch, partitionId, replacedKeys: keyColumn(schema, batch) }));
   };
   for (const [partitionId, staying] of homes.rows) {

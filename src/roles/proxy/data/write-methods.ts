@@ -14,12 +14,16 @@ import type { InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
-import { withFunctionOutputs } from '#text/functions/bm25-output.js';
+import { type Embedder, remembering } from '#text/functions/embedder.js';
+import { withFunctionOutputs } from '#text/functions/function-outputs.js';
 import { findKeys } from './found-keys.js';
 import { isPartial, updatePartially } from './partial-update.js';
 import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
 
-type WriteParts = Pick<ProxyParts, 'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings'>;
+type WriteParts = Pick<
+  ProxyParts,
+  'access' | 'rootCoord' | 'streamingNode' | 'platform' | 'settings' | 'providers'
+>;
 
 export class WriteMethods {
   readonly #parts: WriteParts;
@@ -29,12 +33,22 @@ export class WriteMethods {
   }
 
   readonly insert: PublicHandler<'insert'> = (request, context) =>
-    whilePartitionsMove(() => this.#insert(request, context));
+    this.#whilePartitionsMove((embedder) => this.#insert(request, embedder, context));
 
   readonly upsert: PublicHandler<'upsert'> = (request, context) =>
-    whilePartitionsMove(() => this.#upsert(request, context));
+    this.#whilePartitionsMove((embedder) => this.#upsert(request, embedder, context));
 
-  async #insert(request: InsertRequest, context: CallContext): ReturnType<PublicHandler<'insert'>> {
+  /** A write that begins anew does not ask for vectors again that it has. */
+  #whilePartitionsMove<T>(write: (embedder: Embedder) => Promise<T>): Promise<T> {
+    const embedder = remembering(this.#parts.providers);
+    return whilePartitionsMove(() => write(embedder));
+  }
+
+  async #insert(
+    request: InsertRequest,
+    embedder: Embedder,
+    context: CallContext,
+  ): ReturnType<PublicHandler<'insert'>> {
     const collection = await this.#parts.access.open(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
@@ -48,7 +62,7 @@ export class WriteMethods {
     // With a partition key the rows of one key could go to several partitions, and nothing would say which of them is the last.
     const batch = partitionKeyField(schema) === undefined ? all : lastOfEachKey(all, keyColumn(schema, all));
     const partitionId = this.#partitionId(collection, request.partitionName);
-    const rows = await this.#withOutputs(collection, batch, context);
+    const rows = await this.#withOutputs(collection, batch, embedder, context);
     const timestamp = await this.#append(shardWrites(collection, { batch: rows, partitionId }), context);
     return {
       ...mutation(idsFromColumn(keyColumn(schema, all)), all.rowCount, timestamp),
@@ -56,12 +70,21 @@ export class WriteMethods {
     };
   }
 
-  async #upsert(request: UpsertRequest, context: CallContext): ReturnType<PublicHandler<'upsert'>> {
+  async #upsert(
+    request: UpsertRequest,
+    embedder: Embedder,
+    context: CallContext,
+  ): ReturnType<PublicHandler<'upsert'>> {
     const collection = await this.#parts.access.open(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
     if (isPartial(request)) {
-      const { rows, timestamp } = await updatePartially(this.#parts, collection, request, context);
+      const { rows, timestamp } = await updatePartially(
+        { ...this.#parts, embedder },
+        collection,
+        request,
+        context,
+      );
       const count = BigInt(rows.rowCount);
       return {
         ...mutation(idsFromColumn(keyColumn(schema, rows)), rows.rowCount, timestamp),
@@ -79,7 +102,7 @@ export class WriteMethods {
     const rows = lastOfEachKey(sent, keyColumn(schema, sent));
     const replacedKeys = keyColumn(schema, rows);
     const keyed = primaryField(schema).autoID ? await this.#withIds(collection, rows) : rows;
-    const batch = await this.#withOutputs(collection, keyed, context);
+    const batch = await this.#withOutputs(collection, keyed, embedder, context);
     const partitionId = this.#partitionId(collection, request.partitionName);
     const writes = shardWrites(collection, { batch, partitionId, replacedKeys });
     const timestamp = await this.#append(writes, context);
@@ -148,10 +171,12 @@ export class WriteMethods {
   async #withOutputs(
     { schema }: OpenCollection,
     batch: ColumnBatch,
+    embedder: Embedder,
     context: CallContext,
   ): Promise<ColumnBatch> {
     if (schema.functions.length === 0) return batch;
-    return await withFunctionOutputs(schema, batch, new Pace(this.#parts.platform, context));
+    const pace = new Pace(this.#parts.platform, context);
+    return await withFunctionOutputs(schema, batch, { pace, embedder, caller: context });
   }
 
   /** @returns the newest time of the write; where nothing was to be written, a time of now */

@@ -31,6 +31,7 @@ import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterato
 import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
 import { type HitsToOrder, orderHits } from '#roles/proxy/search/rerank/order-hits.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
+import { withTextVectors } from '#roles/proxy/search/texts/searched-texts.js';
 import { withWords } from '#roles/proxy/search/words/searched-words.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
 import { encodeAnswer } from './encode-answer.js';
@@ -42,7 +43,10 @@ import { noExtras, type SearchExtras, searchExtras } from './search-extras.js';
 import { SearchPlans } from './search-plan.js';
 import { type CheckedSearch, checkSearch, formOf, pageOf, type SearchChecks } from './search-request.js';
 
-type SearchParts = Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings' | 'streamingNode'>;
+type SearchParts = Pick<
+  ProxyParts,
+  'access' | 'platform' | 'providers' | 'rootCoord' | 'settings' | 'streamingNode'
+>;
 
 interface GroupsToPage extends OrderedGroups, Pick<HitsToOrder, 'order'> {
   readonly grouping: Grouping;
@@ -63,17 +67,20 @@ export class SearchMethods {
     const scope = await readScope(this.#parts, request, context);
     const checking = checkSearch(request, scope, this.#checks);
     const checked = checking instanceof Promise ? await checking : checking;
-    const search = checked.toShards.atGuarantee ? await this.#pinned(checked) : checked;
-    this.#parts.access.limits.checkRate(scope.collection, 'searchRate', Math.max(1, search.queryCount));
+    const pinned = checked.toShards.atGuarantee ? await this.#pinned(checked) : checked;
+    this.#parts.access.limits.checkRate(scope.collection, 'searchRate', Math.max(1, pinned.queryCount));
+    const search = pinned.texts === undefined ? pinned : await withTextVectors(this.#parts, pinned, context);
     return await retryWhileMoved(this.#parts, context, () => this.#run(search, context));
   };
 
   readonly hybridSearch: PublicHandler<'hybridSearch'> = async (request, context) => {
     checkHybridForm(request);
     const scope = await readScope(this.#parts, request, context);
-    const search = await checkHybrid(request, scope, this.#checks);
-    const vectors = search.legs.reduce((sum, { queryCount }) => sum + queryCount, 0);
+    const checked = await checkHybrid(request, scope, this.#checks);
+    const vectors = checked.legs.reduce((sum, { queryCount }) => sum + queryCount, 0);
     this.#parts.access.limits.checkRate(scope.collection, 'searchRate', vectors);
+    const legs = await Promise.all(checked.legs.map((leg) => withTextVectors(this.#parts, leg, context)));
+    const search = { ...checked, legs };
     return await retryWhileMoved(this.#parts, context, () => this.#runHybrid(search, context));
   };
 

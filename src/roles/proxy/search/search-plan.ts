@@ -25,6 +25,7 @@ import {
   type IteratorPage,
   iteratorPage,
 } from '#roles/proxy/search/iterate/iterator-request.js';
+import { type TextsPlan, textsPlan } from '#roles/proxy/search/texts/texts-plan.js';
 import { type WordsPlan, wordsPlan } from '#roles/proxy/search/words/words-plan.js';
 
 export interface SearchPlan {
@@ -51,6 +52,8 @@ export interface SearchPlan {
   readonly builtAs: string | undefined;
   /** Texts are searched for; undefined: vectors are. */
   readonly words: WordsPlan | undefined;
+  /** How texts become vectors of the field, where a function makes those of the rows; undefined: only vectors are searched for. */
+  readonly texts: TextsPlan | undefined;
   /** `usedParams` as shards get it: one message for all searches of this plan. */
   readonly shardParams: IndexSearchParams;
 }
@@ -84,9 +87,11 @@ function planSearch(
   // How signatures are read is a matter of the index, and growing rows have none.
   const signature = build?.kind === 'MINHASH_LSH' ? { mhElementBitWidth: build.mhElementBitWidth } : {};
   const { annsField: field, analyzerName } = params;
+  const texts = textsPlan(schema, field, analyzerName);
   return {
     params,
-    words: wordsPlan(schema, metricName, { field, build, analyzerName }),
+    texts,
+    words: wordsPlan(schema, metricName, { field, build, analyzerName: texts ? undefined : analyzerName }),
     primary: primaryField(schema),
     ofLists,
     ofElements: isList && !ofLists,

@@ -1,7 +1,7 @@
 // Step 1 of a search: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
-import { parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
+import { areTexts, parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
 import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
 import type { Reranker } from '#model/params/rank/rerankers.js';
 import { isIsolated } from '#model/properties/partition-key-isolation.js';
@@ -32,6 +32,8 @@ export interface CheckedSearch {
   readonly queryCount: number;
   /** Where texts are searched for: what is known of their words; undefined: vectors are. */
   readonly words: SearchedWords | undefined;
+  /** Texts that have to become vectors before anything is searched; undefined: they are vectors. */
+  readonly texts: readonly string[] | undefined;
   /** The rows whose vectors are the queries, which are looked up first; undefined: vectors came. */
   readonly ids: SearchedIds | undefined;
   /** Hits for each query, those before the page among them. */
@@ -139,7 +141,7 @@ function checkedSearch(
   filter: RequestFilter,
   functions: SearchFunctions | undefined,
 ): CheckedSearch {
-  const { queries, nq, listLengths, ids, words } = vectors;
+  const { queries, nq, listLengths, ids, words, texts } = vectors;
   return {
     scope,
     plan,
@@ -150,6 +152,7 @@ function checkedSearch(
     queries,
     queryCount: nq,
     words,
+    texts,
     ids,
     topK: plan.topK,
     range: { radius: plan.params.radius, rangeFilter: plan.params.rangeFilter },
@@ -206,24 +209,36 @@ function buckets(
   return bucketsRequest(schema, searchAggregation, nq);
 }
 
-interface Queries extends Pick<CheckedSearch, 'queries' | 'listLengths' | 'ids' | 'words'> {
+interface Queries extends Pick<CheckedSearch, 'queries' | 'listLengths' | 'ids' | 'words' | 'texts'> {
   readonly nq: number;
 }
 
+const noQueries = {
+  queries: noBytes,
+  listLengths: noBytes,
+  ids: undefined,
+  words: undefined,
+  texts: undefined,
+};
+
 function queriesOf({ searchInput }: SearchRequest, plan: SearchPlan): Queries {
   const { primary, params, ofLists } = plan;
+  const { annsField: field } = params;
   if (searchInput?.$case === 'ids') {
-    const ids = searchedIds(searchInput.value, primary, params.annsField);
-    return { ids, nq: ids.count, queries: noBytes, listLengths: noBytes, words: undefined };
+    const ids = searchedIds(searchInput.value, primary, field);
+    return { ...noQueries, ids, nq: ids.count };
   }
   const placeholders = searchInput?.$case === 'placeholderGroup' ? searchInput.value : noBytes;
   if (plan.words !== undefined) {
-    const texts = parseTexts(placeholders, params.annsField);
-    const words = { texts, bm25: undefined, countedAt: [] };
-    return { queries: noBytes, nq: texts.length, listLengths: noBytes, ids: undefined, words };
+    const texts = parseTexts(placeholders, field);
+    return { ...noQueries, nq: texts.length, words: { texts, bm25: undefined, countedAt: [] } };
   }
-  const { queries, nq, listLengths } = parsePlaceholderGroup(placeholders, params.annsField, ofLists);
-  return { queries, nq, listLengths, ids: undefined, words: undefined };
+  if (plan.texts !== undefined && areTexts(placeholders)) {
+    const texts = parseTexts(placeholders, field);
+    return { ...noQueries, nq: texts.length, texts };
+  }
+  const { queries, nq, listLengths } = parsePlaceholderGroup(placeholders, field, ofLists);
+  return { ...noQueries, queries, nq, listLengths };
 }
 
 interface SearchFunctions {
