@@ -1,5 +1,15 @@
 // What each provider of embeddings is sent and answers: one entry each. Pure; keys, addresses and calls are the matter of others.
-import { type RequestParams, refuse } from '#model/params/request-params.js';
+import type { RequestParams } from '#model/params/request-params.js';
+import {
+  byIndex,
+  clientBatch,
+  listOf,
+  member,
+  pathOf,
+  truncation,
+  unless,
+  withPath,
+} from './answer-parts.js';
 
 export type Mode = 'rows' | 'search';
 
@@ -31,52 +41,8 @@ export interface EmbeddingShape {
   vectors(answer: unknown, plan: EmbeddingPlan): readonly unknown[] | undefined;
 }
 
-const member = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
-const listOf = (value: unknown): readonly unknown[] | undefined =>
-  Array.isArray(value) ? (value as readonly unknown[]) : undefined;
-
-/** Items that say which text they are of go where they say. */
-function byIndex(
-  items: readonly unknown[] | undefined,
-  indexKey: string,
-  valueKey: string,
-): readonly unknown[] | undefined {
-  if (items === undefined) return undefined;
-  const ordered = new Array<unknown>(items.length).fill(undefined);
-  for (const [at, item] of items.entries()) {
-    const index = member(item, indexKey);
-    ordered[typeof index === 'number' ? index : at] = member(item, valueKey);
-  }
-  return ordered.length === items.length && !ordered.includes(undefined) ? ordered : undefined;
-}
-
 const asGiven = (base: string): string => base;
 const always = (count: number) => (): number => count;
-
-/** A text or a number is left out of the body where nothing was said. */
-const unless = <T>(isAbsent: boolean, key: string, value: T): object => (isAbsent ? {} : { [key]: value });
-
-/** Names of models are parts of paths with some providers. */
-function pathOf(model: string): string {
-  const parts = model.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..'))
-    refuse(`model_name [${model.slice(0, 200)}] is invalid; expected a name without empty parts`);
-  return parts.map(encodeURIComponent).join('/');
-}
-
-const withPath = (base: string, path: string): string => {
-  const url = new URL(base);
-  const before = url.pathname.replace(/\/$/, '');
-  url.pathname = before.endsWith(path) ? before : `${before}${path}`;
-  return url.href;
-};
-
-function truncation(params: RequestParams, key: string, values: readonly string[]): string | undefined {
-  const text = params.text(key);
-  if (text === undefined || values.includes(text)) return text;
-  return refuse(`Illegal parameters, ${key} only supports [${values.join(', ')}]`);
-}
 
 const openai: EmbeddingShape = {
   url: 'https://api.openai.com/v1/embeddings',
@@ -163,13 +129,6 @@ const siliconflow: EmbeddingShape = {
     ...unless(dim === 0, 'dimensions', dim),
   }),
 };
-
-function clientBatch(params: RequestParams, usual: number): number {
-  const batch = params.integer('max_client_batch_size') ?? usual;
-  if (batch < 1 || batch > 4096)
-    refuse(`[max_client_batch_size param's value: ${batch}] must be greater than 0; expected 1 to 4096`);
-  return batch;
-}
 
 const tei: EmbeddingShape = {
   url: '',

@@ -1,5 +1,4 @@
 // How the hits of one or several searches become one list: the rerankers of `rank_params` and of function_score, with Milvus's ranges and texts.
-import { ElanusError } from '#base/errors.js';
 import { RequestParams, refuse } from '#model/params/request-params.js';
 import { DataType } from '#model/schema/data-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
@@ -21,10 +20,21 @@ export interface Decay {
   readonly scoreMode: ScoreMode;
 }
 
+/** A model outside scores the text of each hit for a query. */
+export interface ModelReranker {
+  readonly kind: 'model';
+  readonly field: FieldSchema;
+  /** One for each query of the search. */
+  readonly queries: readonly string[];
+  /** What the provider is asked, as it was sent. */
+  readonly params: readonly KeyValuePair[];
+}
+
 export type Reranker =
   | { readonly kind: 'rrf'; readonly k: number }
   | { readonly kind: 'weighted'; readonly weights: readonly number[]; readonly isNormalized: boolean }
-  | Decay;
+  | Decay
+  | ModelReranker;
 
 const RRF_K = 60;
 const RRF_K_MAX = 16_384;
@@ -116,6 +126,29 @@ function decayField(schema: CollectionSchema, inputs: readonly string[]): FieldS
   return field;
 }
 
+function modelOf(
+  schema: CollectionSchema,
+  params: readonly KeyValuePair[],
+  inputs: readonly string[],
+): ModelReranker {
+  const [name] = inputs;
+  if (name === undefined || inputs.length > 1)
+    return refuse(`Rerank model only supports single input, but gets [${inputs.join(', ')}] input`);
+  const field = fieldByName(schema, name) ?? refuse(`Function input field not found: ${name.slice(0, 200)}`);
+  if (field.dataType !== DataType.VarChar && field.dataType !== DataType.Text)
+    refuse(`Rerank model only support varchar, bug got [${dataTypeName(field.dataType)}]`);
+  if (field.nullable) refuse(`Function input field cannot be nullable: field ${name}`);
+  const queries = new RequestParams(params).texts('queries') ?? [];
+  if (queries.length === 0) refuse('Rerank function lost params queries');
+  return { kind: 'model', field, queries, params };
+}
+
+/** @throws invalid_parameter where a model would not have a query for each of the search */
+export function checkQueries(reranker: Reranker | undefined, nq: number): void {
+  if (reranker?.kind !== 'model' || reranker.queries.length === nq) return;
+  refuse(`nq must equal to queries size, but got nq [${nq}], queries size [${reranker.queries.length}]`);
+}
+
 /** The function of a function_score that ranks the hits of all segments. @throws invalid_parameter, unsupported */
 export function rerankFunction(
   schema: CollectionSchema,
@@ -134,13 +167,10 @@ export function rerankFunction(
     case 'decay':
       return decayOf(schema, params, inputFieldNames);
     case 'model':
-      throw new ElanusError(
-        'unsupported',
-        'reranker model asks a service outside of the database, which comes with embedding functions; use rrf, weighted, decay or boost',
-      );
+      return modelOf(schema, pairs, inputFieldNames);
     default:
       return refuse(
-        `Unsupported rerank function: [${name.slice(0, 64)}] , list of supported [rrf, weighted, decay, boost]`,
+        `Unsupported rerank function: [${name.slice(0, 64)}] , list of supported [rrf, weighted, decay, model, boost]`,
       );
   }
 }

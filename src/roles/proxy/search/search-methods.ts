@@ -79,10 +79,16 @@ export class SearchMethods {
     const checked = await checkHybrid(request, scope, this.#checks);
     const vectors = checked.legs.reduce((sum, { queryCount }) => sum + queryCount, 0);
     this.#parts.access.limits.checkRate(scope.collection, 'searchRate', vectors);
+    this.#checkReranker(checked.reranker);
     const legs = await Promise.all(checked.legs.map((leg) => withTextVectors(this.#parts, leg, context)));
     const search = { ...checked, legs };
     return await retryWhileMoved(this.#parts, context, () => this.#runHybrid(search, context));
   };
+
+  /** Whom a model is asked from, before anything is searched. */
+  #checkReranker(reranker: Reranker | undefined): void {
+    if (reranker?.kind === 'model') this.#parts.providers.checkReranker(reranker.params);
+  }
 
   async #run(asked: CheckedSearch, context: CallContext): Promise<SearchResults> {
     const pace = new Pace(this.#parts.platform, context);

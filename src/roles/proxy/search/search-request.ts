@@ -3,7 +3,7 @@ import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { areTexts, parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
 import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
-import type { Reranker } from '#model/params/rank/rerankers.js';
+import { checkQueries, type Reranker } from '#model/params/rank/rerankers.js';
 import { isIsolated } from '#model/properties/partition-key-isolation.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
 import { structOf } from '#model/schema/struct-arrays.js';
@@ -142,6 +142,7 @@ function checkedSearch(
   functions: SearchFunctions | undefined,
 ): CheckedSearch {
   const { queries, nq, listLengths, ids, words, texts } = vectors;
+  checkQueries(functions?.reranker, nq);
   return {
     scope,
     plan,

@@ -5,7 +5,7 @@ import { parseGrouping } from '#model/params/grouping-params.js';
 import { orderOfFields } from '#model/params/order-by.js';
 import { resolveOutputFields } from '#model/params/output-fields.js';
 import { parseFunctionScore } from '#model/params/rank/function-score.js';
-import { type Reranker, rankStrategy } from '#model/params/rank/rerankers.js';
+import { checkQueries, type Reranker, rankStrategy } from '#model/params/rank/rerankers.js';
 import { RequestParams } from '#model/params/request-params.js';
 import { orderTerms, parseRankPage } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
@@ -73,10 +73,12 @@ export async function checkHybrid(
     queryCount,
     legs.reduce((sum, { plan }) => sum + plan.topK, 0),
   );
+  const reranker = rerankerOf(request, collection.schema, sent, grouping);
+  checkQueries(reranker, queryCount);
   const zone = legs.find(({ plan }) => plan.params.zone !== undefined)?.plan.params.zone;
   return {
     legs,
-    reranker: rerankerOf(request, collection.schema, sent, grouping),
+    reranker,
     page,
     grouping,
     order,
@@ -119,10 +121,10 @@ function rerankerOf(
 ): Reranker {
   if (functionScore === undefined) return rankStrategy(sent, requests.length);
   const { boosts, reranker } = parseFunctionScore(schema, functionScore, requests.length);
-  if (grouping !== undefined && reranker?.kind === 'decay')
+  if (grouping !== undefined && (reranker?.kind === 'decay' || reranker?.kind === 'model'))
     throw new ElanusError(
       'invalid_parameter',
-      'decay is not supported with grouping; rank by rrf or weighted: invalid parameter',
+      `${reranker.kind} is not supported with grouping; rank by rrf or weighted: invalid parameter`,
     );
   if (boosts === undefined && reranker !== undefined) return reranker;
   throw new ElanusError(

@@ -34,6 +34,13 @@ export function fusionOf(reranker: Reranker, metrics: readonly MetricName[]): Fu
             ? normalized(metricAt(metrics, leg), score)
             : similarity(metricAt(metrics, leg), score),
       };
+    case 'model':
+      // Which hits there are is all that is asked of the searches.
+      return {
+        isLargerBetter: true,
+        combine: 'max',
+        contribution: (leg, score) => similarity(metricAt(metrics, leg), score),
+      };
     default:
       return assertNever(reranker);
   }

@@ -1,6 +1,6 @@
 // The step between merge and page of a search that scores its hits anew: the hits of one or several searches by what the reranker makes of them.
 import { must } from '#base/assert.js';
-import type { Decay, Reranker } from '#model/params/rank/rerankers.js';
+import type { Reranker } from '#model/params/rank/rerankers.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
@@ -12,6 +12,7 @@ import type { Hits, KeyField } from '#segment/search/hits.js';
 import { decayedHits } from './decay.js';
 import { fuseHits } from './fuse-hits.js';
 import { fusionOf } from './fusions.js';
+import { modelHits } from './model-rerank.js';
 
 /** One search and what it found. */
 export interface Leg {
@@ -19,11 +20,11 @@ export interface Leg {
   readonly found: Found;
 }
 
-type FetchParts = Pick<ProxyParts, 'streamingNode'>;
+type RerankParts = Pick<ProxyParts, 'streamingNode' | 'providers'>;
 
 /** Hits of elements count for their rows. @throws cancelled, deadline_exceeded, segment_not_found */
 export async function rerankHits(
-  parts: FetchParts,
+  parts: RerankParts,
   {
     legs,
     reranker,
@@ -41,26 +42,28 @@ export async function rerankHits(
     { queryCount, keyField },
     pace,
   );
-  const hits = reranker.kind === 'decay' ? await decayed(parts, fused, reranker, form, pace, context) : fused;
+  const hits = await rescored(parts, fused, { reranker, form }, pace, context);
   return { answers: legs.flatMap(({ found }) => found.answers), hits };
 }
 
-async function decayed(
-  parts: FetchParts,
+/** Hits by what the values of a field make of their scores, where the reranker says so. */
+async function rescored(
+  parts: RerankParts,
   hits: Hits,
-  decay: Decay,
-  { collection }: AnswerForm,
+  { reranker, form }: { readonly reranker: Reranker; readonly form: AnswerForm },
   pace: Pace,
   context: CallContext,
 ): Promise<Hits> {
-  if (hits.rows.length === 0) return hits;
-  const { vchannels } = collection.record;
-  const fieldIds = [decay.field.fieldID];
-  const values = await fetchRows(
+  if (hits.rows.length === 0 || (reranker.kind !== 'decay' && reranker.kind !== 'model')) return hits;
+  const { vchannels } = form.collection.record;
+  const fieldIds = [reranker.field.fieldID];
+  const fetched = await fetchRows(
     parts,
     { vchannels, addresses: hits, fieldIds, kind: 'search' },
     pace,
     context,
   );
-  return decayedHits(hits, decay, must(values.columns[0], 'column of the decay'), pace);
+  const values = must(fetched.columns[0], 'column of the reranker');
+  if (reranker.kind === 'decay') return await decayedHits(hits, reranker, values, pace);
+  return await modelHits(parts, hits, { reranker, values }, pace, context);
 }
