@@ -83,6 +83,11 @@ describe('records of version 1', () => {
     ]);
     expect([...catalog.jobs.values()].map(({ state }) => state)).toEqual([
       ...['pending', 'importing', 'committing', 'completed', 'failed'],
+      ...['importing', 'uncommitted', 'completed', 'failed'],
+    ]);
+    expect(catalog.jobs.get(50n)?.tasks.map(({ isDone, rowCount }) => [isDone, rowCount])).toEqual([
+      [true, 5n],
+      [false, 0n],
     ]);
     expect(catalog.newestEpoch).toBe(4n);
     const [segments, channels, jobs] = [catalog.segments, catalog.channels, catalog.jobs].map((held) => [

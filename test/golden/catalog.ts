@@ -89,6 +89,40 @@ const jobs = {
   completed: { importedRows: 3n, progress: 100n },
   failed: { reason: 'import/a.json: row 2: no field "id"', importedRows: 3n },
 };
+const groups = [
+  { paths: ['import/a.json'], bytes: 300n, rowCount: 3n },
+  { paths: ['import/id.npy', 'import/v.npy'], bytes: 90n, rowCount: 2n },
+];
+const written = { ...segment, state: 'importing', indexes: [] };
+const doneTask = { groups, isDone: true, segments: [written], rowCount: 5n };
+const order = {
+  ...{ partitionIds: [3n, 4n], idempotencyKey: 'load-1' },
+  options: [{ key: 'timeout', value: '300s' }],
+};
+/** Jobs with a journal. */
+const journals = {
+  importing: {
+    ...order,
+    tasks: [doneTask, { groups: [{ paths: ['import/b.csv'], bytes: 7n }] }],
+    progress: 88n,
+  },
+  uncommitted: {
+    ...{ ...order, tasks: [doneTask], progress: 99n },
+    options: [{ key: 'auto_commit', value: 'false' }],
+  },
+  completed: {
+    ...{ ...order, importedRows: 5n, progress: 100n, endTimestamp: 1n << 42n },
+    tasks: [{ ...doneTask, segments: [] }],
+  },
+  failed: {
+    ...{ ...order, reason: 'file "import/b.csv" row 2: no field "id"', endTimestamp: 1n << 42n },
+    tasks: [
+      {
+        groups: [{ paths: ['import/b.csv'], bytes: 7n, reason: 'file "import/b.csv" row 2: no field "id"' }],
+      },
+    ],
+  },
+};
 /** A bound as the clock keeps it: nanoseconds, eight bytes, the highest first. */
 const bound = (key: string, nanoseconds: bigint) => {
   const value = new Uint8Array(8);
@@ -163,6 +197,13 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
         const id = 40n + BigInt(i);
         const key = `datacoord-meta/import-job/${idKey(id)}`;
         return [`import-job-${state}`, kept(key, ImportJobRecord, { ...job, id, state, ...more })];
+      }),
+    ),
+    ...Object.fromEntries(
+      Object.entries(journals).map(([state, more], i) => {
+        const id = 50n + BigInt(i);
+        const key = `datacoord-meta/import-job/${idKey(id)}`;
+        return [`import-journal-${state}`, kept(key, ImportJobRecord, { ...job, id, state, ...more })];
       }),
     ),
     'load-collection': kept(`querycoord-collection-loadinfo/${idKey(2n)}`, LoadRecord, {

@@ -7,7 +7,7 @@ interface Option {
 }
 
 /** Options that are used; others are refused by name. */
-const IMPORT_OPTIONS = ['timeout', 'sep', 'nullkey'] as const;
+const IMPORT_OPTIONS = ['timeout', 'sep', 'nullkey', 'auto_commit'] as const;
 
 const givenFor = (options: readonly Option[], key: string): string | undefined =>
   options.find((option) => option.key === key)?.value;
@@ -42,6 +42,13 @@ export function timeoutMs(options: readonly Option[]): number | undefined {
   return sum;
 }
 
+/** Whether a job commits by itself once its rows are written; otherwise a client commits or aborts it. @throws import_failed */
+export function commitsByItself(options: readonly Option[]): boolean {
+  const value = givenFor(options, 'auto_commit') ?? 'true';
+  if (!/^(true|false)$/i.test(value)) throw wrong('auto_commit', value, 'true or false');
+  return value.toLowerCase() === 'true';
+}
+
 /** @throws import_failed, unsupported */
 export function checkImportOptions(options: readonly Option[]): void {
   for (const { key } of options)
@@ -52,4 +59,5 @@ export function checkImportOptions(options: readonly Option[]): void {
       );
   csvOptions(options);
   timeoutMs(options);
+  commitsByItself(options);
 }

@@ -2,14 +2,15 @@
 //
 //              begin                commit                  complete
 //   pending ─────────▶ importing ──────────▶ committing ─────────────▶ completed
-//      │               │ ▲   │                    │
-//      │               └─┘   │                    │ its collection or partition is gone
-//      │    task_done, and   │                    │
-//      │    after a restart  │ fail               ▼
-//      └─────────────────────┴───────────────▶ failed
+//      │               │ ▲   │ │              ▲   │
+//      │               └─┘   │ └▶ uncommitted ┘   │ its collection or partition is gone
+//      │    task_done, and   │ wait   │ commit    │
+//      │    after a restart  │ fail   │ fail      ▼
+//      └─────────────────────┴────────┴──────▶ failed
 //
 // data-coord moves it, under the lock of its collection. While it is importing its tasks are the journal: one that is done names what its
-// files became, and is not run again. `committing` is the point of no return: the record names the segments, and whoever
+// files became, and is not run again. A job in two phases is `uncommitted` once all are done, and stays so until a client commits or aborts it.
+// `committing` is the point of no return: the record names the segments, and whoever
 // finds it, also after a crash, makes them visible. `completed` and `failed` are ends.
 import { assertNever } from '#base/assert.js';
 import type { ImportJobRecord, ImportTaskRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -21,6 +22,8 @@ export type ImportJobTask = Readonly<
 >;
 export type PendingJob = ImportJobTask & { readonly state: 'pending' };
 export type ImportingJob = ImportJobTask & { readonly state: 'importing' };
+/** All is written, and nothing is seen: a client decides. Its tasks name the segments. */
+export type UncommittedJob = ImportJobTask & { readonly state: 'uncommitted' };
 export type CommittingJob = ImportJobTask & {
   readonly state: 'committing';
   /** What becomes visible. */
@@ -39,7 +42,7 @@ export type FailedJob = ImportJobTask & {
   readonly importedRows: bigint;
   readonly endTimestamp: bigint;
 };
-export type LiveJob = PendingJob | ImportingJob | CommittingJob;
+export type LiveJob = PendingJob | ImportingJob | UncommittedJob | CommittingJob;
 export type EndedJob = CompletedJob | FailedJob;
 export type ImportJob = LiveJob | EndedJob;
 
@@ -47,6 +50,7 @@ export type ImportJobEvent =
   /** With the tasks when it begins for the first time. */
   | { readonly kind: 'begin'; readonly tasks: readonly ImportTaskRecord[] }
   | { readonly kind: 'task_done'; readonly index: number; readonly done: DoneTask }
+  | { readonly kind: 'wait' }
   | { readonly kind: 'commit'; readonly segments: readonly FlushedSegment[]; readonly importedRows: bigint }
   | { readonly kind: 'complete'; readonly at: bigint }
   | { readonly kind: 'fail'; readonly reason: string; readonly at: bigint };
@@ -62,11 +66,13 @@ export interface DoneTask {
 
 type Begun<E extends ImportJobEvent> = E extends { readonly kind: 'begin' | 'task_done' }
   ? ImportingJob
-  : E extends { readonly kind: 'commit' }
-    ? CommittingJob
-    : E extends { readonly kind: 'complete' }
-      ? CompletedJob
-      : FailedJob;
+  : E extends { readonly kind: 'wait' }
+    ? UncommittedJob
+    : E extends { readonly kind: 'commit' }
+      ? CommittingJob
+      : E extends { readonly kind: 'complete' }
+        ? CompletedJob
+        : FailedJob;
 
 /** The one place where a job changes. @throws internal for a move that it does not have */
 export function moveImportJob<E extends ImportJobEvent>(from: ImportJob, event: E): Begun<E>;
@@ -88,8 +94,12 @@ export function moveImportJob(from: ImportJob, event: ImportJobEvent): ImportJob
         tasks: from.tasks.map((task, at) => (at === event.index ? doneTask(task, event.done) : task)),
         state: 'importing',
       };
-    case 'commit':
+    case 'wait':
       if (from.state !== 'importing') throw refused('importing');
+      return { ...taskOf(from), state: 'uncommitted' };
+    case 'commit':
+      if (from.state !== 'importing' && from.state !== 'uncommitted')
+        throw refused('importing or uncommitted');
       return {
         ...taskOf(from),
         // The record names them once.
@@ -102,7 +112,7 @@ export function moveImportJob(from: ImportJob, event: ImportJobEvent): ImportJob
       if (from.state !== 'committing') throw refused('committing');
       return { ...taskOf(from), state: 'completed', importedRows: from.importedRows, endTimestamp: event.at };
     case 'fail':
-      if (!isLiveJob(from)) throw refused('pending, importing or committing');
+      if (!isLiveJob(from)) throw refused('pending, importing, uncommitted or committing');
       return {
         ...taskOf(from),
         tasks: withReasons(withoutSegments(from.tasks), event.reason),
@@ -120,6 +130,7 @@ export function isLiveJob(job: ImportJob): job is LiveJob {
   switch (job.state) {
     case 'pending':
     case 'importing':
+    case 'uncommitted':
     case 'committing':
       return true;
     case 'completed':
@@ -136,6 +147,7 @@ export function parseImportJob(record: ImportJobRecord): ImportJob {
   const state = knownState(`import job ${record.id}`, text, [
     'pending',
     'importing',
+    'uncommitted',
     'committing',
     'completed',
     'failed',
@@ -143,6 +155,7 @@ export function parseImportJob(record: ImportJobRecord): ImportJob {
   switch (state) {
     case 'pending':
     case 'importing':
+    case 'uncommitted':
       return { ...task, state };
     case 'committing':
       return { ...task, state, segments: segments.map(parseFlushedSegment), importedRows };
@@ -173,6 +186,8 @@ const rowsOf = (job: ImportJob): bigint => ('importedRows' in job ? job.imported
 /** Until its files are read, and from when only the commit is left, in percent. */
 const READ_BEGIN = 10;
 const READ_END = 90;
+/** Only a client is waited for. */
+const WRITTEN = 99;
 
 /** How far a job is, in percent, when so many bytes of its files were read. */
 export function progressAt(job: ImportJob, bytesRead: bigint): bigint {
@@ -192,6 +207,8 @@ function progressOf(job: ImportJob): bigint {
       return 0n;
     case 'importing':
       return progressAt(job, bytesOf(job.tasks.filter(({ isDone }) => isDone)));
+    case 'uncommitted':
+      return BigInt(WRITTEN);
     case 'committing':
       return BigInt(READ_END);
     case 'completed':

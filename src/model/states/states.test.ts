@@ -189,6 +189,7 @@ class Values {
     switch (state) {
       case 'pending':
       case 'importing':
+      case 'uncommitted':
         return { ...task, state };
       case 'committing':
         return { ...task, state, segments: this.some(() => this.flushed()), importedRows: this.int() };
@@ -203,7 +204,7 @@ class Values {
 const segmentStates = ['importing', 'flushed', 'dropped'] as const;
 const channelStates = ['unowned', 'owned'] as const;
 const collectionStates = ['creating', 'created', 'dropping'] as const;
-const jobStates = ['pending', 'importing', 'committing', 'completed', 'failed'] as const;
+const jobStates = ['pending', 'importing', 'uncommitted', 'committing', 'completed', 'failed'] as const;
 const SEEDS = Array.from({ length: 200 }, (_, seed) => seed);
 
 describe('what is written is read back as it was', () => {
@@ -294,18 +295,16 @@ describe('each move that is drawn, and no other', () => {
   });
   const jobEvents: readonly ImportJobEvent[] = [
     { kind: 'begin', tasks: [] },
+    { kind: 'wait' },
     { kind: 'commit', segments: [], importedRows: 5n },
     { kind: 'complete', at: 9n },
     { kind: 'fail', reason: 'no', at: 9n },
   ];
   const drawn: Readonly<Record<string, string>> = {
-    'pending begin': 'importing',
-    'importing begin': 'importing',
-    'importing commit': 'committing',
-    'committing complete': 'completed',
-    'pending fail': 'failed',
-    'importing fail': 'failed',
-    'committing fail': 'failed',
+    ...{ 'pending begin': 'importing', 'importing begin': 'importing', 'importing wait': 'uncommitted' },
+    ...{ 'importing commit': 'committing', 'uncommitted commit': 'committing' },
+    ...{ 'committing complete': 'completed', 'pending fail': 'failed', 'importing fail': 'failed' },
+    ...{ 'uncommitted fail': 'failed', 'committing fail': 'failed' },
   };
   test.each(jobStates.flatMap((state) => jobEvents.map((event) => [state, event] as const)))(
     'import job: %s, %o',

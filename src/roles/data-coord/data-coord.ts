@@ -236,6 +236,7 @@ export class DataCoord {
     importState: (request, context) => this.#importCalls.ownHandlers.importState(request, context),
     listImportJobs: (request, context) => this.#importCalls.ownHandlers.listImportJobs(request, context),
     abortImport: (request, context) => this.#importCalls.ownHandlers.abortImport(request, context),
+    commitImport: (request, context) => this.#importCalls.ownHandlers.commitImport(request, context),
     ...compactionHandlers(() => this.#compactor),
     explain: explainHandler(() => ({
       catalog: this.#catalog,

@@ -8,6 +8,7 @@ import type { MethodHandler } from '#platform/transport.js';
 import { OperationsDefinition } from '#proto/elanus/roles.js';
 import { ClientTelemetryServiceDefinition, MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import { type ExplainParts, explainMethods } from '#roles/proxy/explain/explain-methods.js';
+import { importJobMethods } from '#roles/proxy/imports/import-job-methods.js';
 import { telemetryMethods } from '#roles/proxy/telemetry/telemetry-methods.js';
 import { authenticated, authorized, type Guard } from '#roles/proxy/users/guard.js';
 import { DecodeAccount } from '#rpc/decode-account.js';
@@ -39,7 +40,7 @@ export interface PublicServiceParts {
   readonly platform: Platform;
   readonly callDeadlineMs: number;
   readonly methods: MethodTable;
-  /** Whom the service of ours asks. */
+  /** Whom the calls of our own service ask. */
   readonly explain: ExplainParts;
   /** Not given: nobody is asked who they are. */
   readonly guard?: Guard | undefined;
@@ -80,7 +81,7 @@ export function publicCalls(
       : chained(method, before, () => Promise.reject(notBuilt(method.name, entry)));
   const milvus = methods as Readonly<Record<string, Entry>>;
   const telemetry = telemetryMethods(platform) as Readonly<Record<string, Entry>>;
-  const own = explainMethods(explain) as Readonly<Record<string, Entry>>;
+  const own = { ...explainMethods(explain), ...importJobMethods(explain) } as Readonly<Record<string, Entry>>;
   const calls = [
     ...methodsOf(MilvusServiceDefinition).map((method) => [method, milvus[method.key]] as const),
     ...unaryMethodsOf(ClientTelemetryServiceDefinition).map(

@@ -286,7 +286,10 @@ export const requestFields = {
   operatePrivilegeGroup: { base, groupName: 'used', privileges: 'used', type: 'used' },
 } as const satisfies { readonly [Method in keyof Methods]?: Decisions<Method> };
 
+const importJob = { dbName: 'used', collectionName: 'used', collectionID: 'used', jobId: 'used' } as const;
 const ownFields = {
+  commitImport: importJob,
+  abortImport: importJob,
   explainOperations: { kind: 'used', dbName: 'used', collectionName: 'used' },
 } as const satisfies {
   readonly [Method in keyof OwnMethods]: {

@@ -1,11 +1,16 @@
 // What an import says about the place where it failed: the file, the row from 1, and what the field's own check says.
-import { ElanusError, messageOf } from '#base/errors.js';
+import { ElanusError } from '#base/errors.js';
 import { NotFiniteError } from '#model/rows/cell-columns.js';
 
 const quoted = (key: string): string => JSON.stringify(key.slice(0, 200));
 
 export const fileFailed = (key: string, text: string, cause?: unknown): ElanusError =>
   new ElanusError('import_failed', `file ${quoted(key)} ${text}`, { cause });
+
+/** A fact about the bytes of a file that do not follow its format. Whoever opened the file adds its name and what to do. */
+export class DamagedFile extends Error {
+  override readonly name = 'DamagedFile';
+}
 
 export const fileMissing = (key: string): ElanusError =>
   fileFailed(key, 'not found in the object store, expected it to be there before the import; upload it');
@@ -23,8 +28,12 @@ export function atRow<T>(key: string, row: number, run: () => T): T {
   }
 }
 
-/** What reading a damaged file throws, as a reason that names the file. */
-export async function ofFile<T>(key: string, run: () => Promise<T>): Promise<T> {
+/**
+ * What reading a damaged file throws, as a reason that names the file. Words of the engine or of a package (a RangeError, a code of zlib) say
+ * nothing to who wrote the file; they stay the cause.
+ * @param place what of the file is read, as ` column "a"`
+ */
+export async function ofFile<T>(key: string, run: () => Promise<T>, place = ''): Promise<T> {
   try {
     return await run();
   } catch (error) {
@@ -36,7 +45,7 @@ export async function ofFile<T>(key: string, run: () => Promise<T>): Promise<T> 
     if (error instanceof ElanusError) throw error;
     throw fileFailed(
       key,
-      `cannot be read, ${messageOf(error)}: expected a whole file; write it again`,
+      `${place}cannot be read, ${error instanceof DamagedFile ? error.message : 'its bytes do not follow its format'}: expected a whole file; write it again`,
       error,
     );
   }

@@ -40,6 +40,8 @@ interface CallFacts {
   readonly user: string | undefined;
   readonly dbName: string;
   readonly int64AsText: boolean;
+  /** What the header `Idempotency-Key` says; empty: nothing. */
+  readonly idempotencyKey: string;
 }
 
 /** One REST call: who asks, for which database, and how answers are written. */
@@ -47,6 +49,7 @@ export class RestCall {
   readonly context: CallContext;
   readonly dbName: string;
   readonly int64AsText: boolean;
+  readonly idempotencyKey: string;
   readonly #parts: RestParts;
 
   readonly #user: string | undefined;
@@ -57,6 +60,7 @@ export class RestCall {
     this.context = call.context;
     this.dbName = call.dbName;
     this.int64AsText = call.int64AsText;
+    this.idempotencyKey = call.idempotencyKey;
   }
 
   /** @throws RestFailure with the code and the text of the status */

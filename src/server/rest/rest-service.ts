@@ -105,7 +105,9 @@ export class RestService {
     const timeoutMs = timeoutMsOf(headers);
     const deadline = timeoutMs === undefined ? {} : { deadlineMs: this.#parts.clock.now() + timeoutMs };
     const context = { signal, metadata: metadataOf(headers, dbName), ...(peer && { peer }), ...deadline };
-    return new RestCall(this.#parts, { context, user, dbName, int64AsText: int64AsTextOf(headers) });
+    const idempotencyKey = headers['idempotency-key']?.trim() ?? '';
+    const int64AsText = int64AsTextOf(headers);
+    return new RestCall(this.#parts, { context, user, dbName, int64AsText, idempotencyKey });
   }
 
   #failureOf(error: unknown, { path }: HttpRequest): RestFailure {

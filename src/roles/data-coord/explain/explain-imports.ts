@@ -33,6 +33,11 @@ async function explain(facts: ImportFacts, job: ImportJob): Promise<Explained> {
       waitsFor: `query-coord to serve its rows${why === '' ? '' : `; at the last try: ${why}`}`,
     };
   }
+  if (job.state === 'uncommitted')
+    return {
+      ...{ ...of, progress: 99, sinceMs: msOf(job.createTimestamp) },
+      waitsFor: 'a client to commit or abort it (auto_commit is false)',
+    };
   // A job that a restart found in the middle waits for its turn as a new one does.
   if (wait === undefined) return { ...of, ...turnOf(facts, job), progress: 0 };
   const { progress, bytesRead = 0n, bytesTotal = 0n, bytesPerSecond = 0n } = await imports.stateOf(job);

@@ -31,7 +31,7 @@ type WireCalls = Pick<
 >;
 type OwnCalls = Pick<
   Handlers<typeof ChannelRegistryDefinition>,
-  'importState' | 'listImportJobs' | 'abortImport'
+  'importState' | 'listImportJobs' | 'abortImport' | 'commitImport'
 >;
 
 export class ImportCalls {
@@ -102,6 +102,11 @@ export class ImportCalls {
       await this.#parts.imports.cancel(jobId, 'the import was cancelled; nothing of it was kept');
       return {};
     },
+    commitImport: async ({ jobId }) => {
+      this.#job(jobId);
+      await this.#parts.imports.commit(jobId);
+      return {};
+    },
   };
 
   #add(order: Omit<Parameters<ImportJobs['add']>[0], 'idempotencyKey'>): Promise<bigint> {
@@ -170,6 +175,8 @@ function jobState(job: ImportJob, shown: ImportJobRecord | undefined): ImportJob
     case 'importing':
     case 'committing':
       return ImportJobState.Importing;
+    case 'uncommitted':
+      return ImportJobState.Uncommitted;
     case 'completed':
       return shown?.state === 'completed' ? ImportJobState.Completed : ImportJobState.Importing;
     case 'failed':

@@ -4,12 +4,11 @@
 // after a crash, makes them visible. Whatever drops the collection or a partition fails its jobs in the same change, so a job never completes
 // into something that is gone.
 import { Mutex } from '#base/async.js';
-import { type BackOff, catalogBackOff, longerPause } from '#base/back-off.js';
+import { type BackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, errorSpecs, messageOf } from '#base/errors.js';
 import { groupFiles } from '#model/imports/import-format.js';
 import { timeoutMs } from '#model/imports/import-options.js';
 import {
-  type EndedJob,
   type FailedJob,
   type ImportingJob,
   type ImportJob,
@@ -18,37 +17,16 @@ import {
   moveImportJob,
   type PendingJob,
 } from '#model/states/import-job.js';
-import { type FlushedSegment, moveSegment, parseSegment, segmentRecord } from '#model/states/segment.js';
-import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import { ImportGroupRecord, ImportTaskRecord, type SegmentRecord } from '#proto/elanus/data.js';
-import type { CollectionLocks } from '#roles/data-coord/collection-locks.js';
-import type { DataCatalog } from '#roles/data-coord/data-catalog.js';
-import type { DataCoordPeers } from '#roles/data-coord/data-coord-peers.js';
-import { keysOf } from '#roles/data-coord/object-names.js';
-import { discardFiles, type Orphans } from '#roles/data-coord/orphans.js';
-import { writeManifest } from '#segment/files/manifest.js';
-import { committed, droppedReason, goneTarget, partitionsOf, timestampOf } from './import-ends.js';
+import { checkTarget, endedError, ImportCommits, type ImportJobsParts } from './import-commits.js';
+import { droppedReason, partitionsOf, timestampOf } from './import-ends.js';
 import { checkOrder, type ImportOrder, isForgotten, isSameOrder, planTasks } from './import-plan.js';
-import type { ImportWaits } from './import-waits.js';
-import type { ServedImports } from './served-imports.js';
 
 const JOBS_LIVE_MAX = 1024;
 /** A data-node that is away may be back, or another one takes the task. */
 const TASK_TRIES_MAX = 8;
 const taskBackOff: BackOff = { minMs: 200, maxMs: 10_000 };
-
-export interface ImportJobsParts {
-  readonly platform: Platform;
-  readonly catalog: DataCatalog;
-  readonly peers: DataCoordPeers;
-  readonly locks: CollectionLocks;
-  readonly orphans: Orphans;
-  readonly served: ServedImports;
-  readonly waits: ImportWaits;
-  /** Called when the rows of a job are part of its collection. */
-  readonly onCompleted: (collectionId: bigint) => void;
-}
 
 /** How a job that runs here is stopped. */
 interface Run {
@@ -64,8 +42,11 @@ export class ImportJobs {
   readonly #closing = new AbortController();
   readonly #runs = new Map<bigint, Run>();
 
+  readonly #commits: ImportCommits;
+
   constructor(parts: ImportJobsParts) {
     this.#parts = parts;
+    this.#commits = new ImportCommits(parts, this.#closing.signal);
   }
 
   /** Runs again what a restart interrupted. */
@@ -81,6 +62,7 @@ export class ImportJobs {
       stop.abort();
     }
     await this.#running.run(async () => {});
+    await this.#commits.close();
   }
 
   /** @returns the job that does what is asked for: a new one, or an earlier one with the same key */
@@ -102,7 +84,7 @@ export class ImportJobs {
           'queue_full',
           `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`,
         );
-      this.#checkTarget(job);
+      checkTarget(this.#parts.catalog, job);
       await catalog.save({ jobs: [job], removedJobs: this.#forgotten() });
     });
     this.#start(job);
@@ -165,22 +147,22 @@ export class ImportJobs {
 
   /** Fails a job that has not begun to commit; what it wrote goes. @throws import_failed when it is too late */
   async cancel(jobId: bigint, reason: string): Promise<void> {
-    const job = await this.#decide(jobId, async (job) => {
-      if (job.state !== 'pending' && job.state !== 'importing') return job;
-      return this.#fail(job, reason);
+    const { before, job } = await this.#commits.decide(jobId, async (before) => {
+      if (!isLiveJob(before) || before.state === 'committing') return { before, job: before };
+      return { before, job: await this.#commits.fail(before, reason) };
     });
     if (job.state !== 'failed')
       throw new ElanusError(
         'import_failed',
-        `import job ${jobId} is ${job.state}, expected one that is pending or importing: its rows stay`,
+        `import job ${jobId} is ${job.state}, expected one that has not begun to commit: its rows stay`,
       );
     this.stop([job]);
+    if (before.state === 'uncommitted') await this.#commits.discard(before);
   }
 
-  /** @throws import_failed when rows for it would be rows of nothing. Under the collection's lock. */
-  #checkTarget(job: ImportJob): void {
-    const reason = goneTarget(this.#parts.catalog, job);
-    if (reason !== undefined) throw new ElanusError('import_failed', reason);
+  /** Makes the rows of a job visible that waits for a client. @throws import_failed when it does not */
+  commit(jobId: bigint): Promise<void> {
+    return this.#commits.commitAsked(jobId);
   }
 
   #start(job: ImportJob): void {
@@ -226,11 +208,12 @@ export class ImportJobs {
       let job = await this.#begin(id);
       for (const [index, { isDone }] of (job?.tasks ?? []).entries())
         if (job !== undefined && !isDone) job = await this.#runTask(job, index, { signal, note });
-      if (job !== undefined) await this.#commit(job);
+      if (job !== undefined && (await this.#commits.waits(id))) return;
+      if (job !== undefined) await this.#commits.commit(job);
     } catch (error) {
       reason = messageOf(error);
     }
-    await this.#settle(id, [...written.values()], reason);
+    await this.#commits.settle(id, [...written.values()], reason);
   }
 
   /** @returns the job, or undefined when it has ended before it began */
@@ -238,7 +221,7 @@ export class ImportJobs {
     const { catalog } = this.#parts;
     const known = catalog.jobs.get(jobId);
     const tasks = known?.state === 'pending' || known?.tasks.length === 0 ? await this.#planned(known) : [];
-    return this.#decide(jobId, async (job) => {
+    return this.#commits.decide(jobId, async (job) => {
       if (job.state !== 'pending' && job.state !== 'importing') return undefined;
       const begun = moveImportJob(job, { kind: 'begin', tasks });
       await catalog.save({ jobs: [begun] });
@@ -286,7 +269,7 @@ export class ImportJobs {
       );
     });
     note(done.segments);
-    return this.#decide(job.id, async (now) => {
+    return this.#commits.decide(job.id, async (now) => {
       if (now.state !== 'importing') throw endedError(now);
       const { segments, rowCount, groupRows } = done;
       const next = moveImportJob(now, { kind: 'task_done', index, done: { segments, rowCount, groupRows } });
@@ -310,87 +293,4 @@ export class ImportJobs {
       }
     }
   }
-
-  /** From here the job ends well, unless what it is for is dropped. */
-  async #commit({ id, tasks, schema }: ImportingJob): Promise<void> {
-    const { catalog, orphans, peers, platform, waits } = this.#parts;
-    waits.note(id, 'its segments to become part of the catalog');
-    // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.
-    const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
-    const segments = tasks
-      .flatMap((task) => task.segments)
-      .map((record) => moveSegment(parseSegment(record), { kind: 'commit', at: timestamp }));
-    const importedRows = tasks.reduce((sum, { rowCount }) => sum + rowCount, 0n);
-    // Before the commit, as in a flush.
-    for (const segment of segments)
-      if (schema !== undefined) await writeManifest(platform, { schema, segment: segmentRecord(segment) });
-    await this.#decide(id, async (job) => {
-      if (job.state !== 'importing') throw endedError(job);
-      this.#checkTarget(job);
-      await orphans.checkKept(segments.flatMap(keysOf));
-      const committing = moveImportJob(job, { kind: 'commit', segments, importedRows });
-      await catalog.save({ jobs: [committing], guards: { channels: job.vchannels } });
-    });
-  }
-
-  /** Notes how the job ended, as often as it takes: only the catalog knows whether its commit took place. */
-  async #settle(jobId: bigint, written: readonly SegmentRecord[], reason: string): Promise<void> {
-    const { platform, served, onCompleted } = this.#parts;
-    for (
-      let pauseMs = catalogBackOff.minMs;
-      !this.#closing.signal.aborted;
-      pauseMs = longerPause(pauseMs, catalogBackOff)
-    ) {
-      try {
-        const { job, segments } = await this.#end(jobId, reason);
-        if (job.state === 'completed') {
-          served.show(job, segments);
-          onCompleted(job.collectionId);
-        } else for (const segment of written) await discardFiles(platform, segment);
-        return;
-      } catch (error) {
-        this.#parts.waits.note(jobId, `the catalog to note how it ended: ${messageOf(error)}`);
-        platform.logger.warn('import_end_not_noted', { jobId, reason: messageOf(error), retryMs: pauseMs });
-        await platform.timers.sleep(pauseMs, this.#closing.signal).catch(() => {});
-      }
-    }
-  }
-
-  #end(
-    jobId: bigint,
-    reason: string,
-  ): Promise<{ readonly job: EndedJob; readonly segments: readonly FlushedSegment[] }> {
-    const { catalog, platform, served } = this.#parts;
-    return this.#decide(jobId, async (job) => {
-      if (!isLiveJob(job)) return { job, segments: [] };
-      if (job.state !== 'committing') return { job: await this.#fail(job, reason), segments: [] };
-      served.wait(jobId);
-      const change = committed(job, timestampOf(platform));
-      await catalog.save(change);
-      platform.logger.info('import_completed', { jobId, rowCount: job.importedRows });
-      return { job: change.jobs[0], segments: job.segments };
-    });
-  }
-
-  async #fail(job: ImportJob, reason: string): Promise<FailedJob> {
-    const { catalog, platform } = this.#parts;
-    platform.logger.warn('import_failed', { jobId: job.id, reason });
-    const failed = moveImportJob(job, { kind: 'fail', reason, at: timestampOf(platform) });
-    await catalog.save({ jobs: [failed] });
-    return failed;
-  }
-
-  /** One decision about a job, on its record as it is. */
-  async #decide<T>(jobId: bigint, decide: (job: ImportJob) => Promise<T>): Promise<T> {
-    const { catalog, locks } = this.#parts;
-    const current = (): ImportJob => catalog.jobs.get(jobId) ?? missing(jobId);
-    return locks.change(current().collectionId, () => decide(current()));
-  }
-}
-
-const endedError = (job: ImportJob): ElanusError =>
-  new ElanusError('import_failed', job.state === 'failed' ? job.reason : `the job is ${job.state}`);
-
-function missing(jobId: bigint): never {
-  throw new ElanusError('import_failed', `import job ${jobId} does not exist; start it again`);
 }

@@ -1,4 +1,4 @@
-// What operations that have not ended wait for, of all roles, for the collections that a client names: the one service of ours on the public port.
+// What operations that have not ended wait for, of all roles, for the collections that a client names.
 import { assertNever } from '#base/assert.js';
 import { type OperationKind, parseOperationKind } from '#model/states/explained.js';
 import type { CallContext } from '#platform/transport.js';
@@ -16,7 +16,9 @@ import type { Handlers } from '#rpc/service.js';
 export type ExplainParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry' | 'queryCoord'>;
 
 /** With aliases of the collection taken for it; without a name, of all collections of the database. */
-export const explainMethods = (parts: ExplainParts): Handlers<typeof OperationsDefinition> => ({
+export const explainMethods = (
+  parts: ExplainParts,
+): Pick<Handlers<typeof OperationsDefinition>, 'explainOperations'> => ({
   explainOperations: async (request, context) => {
     const kind = parseOperationKind(request.kind);
     const names = new Map(

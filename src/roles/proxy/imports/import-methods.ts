@@ -147,6 +147,9 @@ function importState(job: ImportJob): ImportState {
     case 'importing':
     case 'committing':
       return ImportState.ImportStarted;
+    // Written, and not seen by anybody yet.
+    case 'uncommitted':
+      return ImportState.ImportPersisted;
     case 'completed':
       return ImportState.ImportCompleted;
     case 'failed':

@@ -245,6 +245,8 @@ const explained: Readonly<Record<OperationKind, Privilege>> = {
 
 /** Without a collection it is a matter of the whole database. */
 export const ownAccess = {
+  commitImport: onCollection('Import'),
+  abortImport: onCollection('Import'),
   explainOperations: {
     ...onCollection('GetFlushState'),
     privilegeFor: ({ kind }) => (isOperationKind(kind) ? explained[kind] : undefined),

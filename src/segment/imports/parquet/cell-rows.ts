@@ -2,7 +2,7 @@
 import type { SchemaTree } from 'hyparquet';
 import { assembleLists, assembleNested } from 'hyparquet/src/assemble.js';
 import type { Cell, CellColumn } from '#model/rows/cell-columns.js';
-import { atRow } from '#segment/imports/file-errors.js';
+import { atRow, DamagedFile } from '#segment/imports/file-errors.js';
 import type { PageSource } from './page-source.js';
 import { type LeafValues, parsers } from './page-values.js';
 
@@ -31,7 +31,7 @@ class LeafRows {
   /** @throws Error when there are fewer */
   async take(count: number): Promise<unknown[]> {
     while (this.#rows.length - (this.#isFlat || this.#isAtEnd ? 0 : 1) < count) {
-      if (this.#isAtEnd) throw new Error(`column ${this.path} ends after fewer rows than the file has`);
+      if (this.#isAtEnd) throw new DamagedFile(`column ${this.path} ends after fewer rows than the file has`);
       await this.#nextPage();
     }
     return this.#rows.splice(0, count);
@@ -40,7 +40,7 @@ class LeafRows {
   /** After the last row: nothing may be left. */
   async finish(): Promise<void> {
     while (!this.#isAtEnd && this.#rows.length === 0) await this.#nextPage();
-    if (this.#rows.length > 0) throw new Error(`column ${this.path} has more rows than the file`);
+    if (this.#rows.length > 0) throw new DamagedFile(`column ${this.path} has more rows than the file`);
   }
 
   async #nextPage(): Promise<void> {
@@ -57,7 +57,7 @@ class LeafRows {
     }
     if (page.entries === 0) return;
     if (page.repetition !== undefined && page.repetition[0] !== 0 && this.#rows.length === 0)
-      throw new Error(`column ${this.path} begins within a row`);
+      throw new DamagedFile(`column ${this.path} begins within a row`);
     const definition = page.definition && Array.from(page.definition);
     assembleLists(this.#rows, definition, Array.from(page.repetition ?? []), found, [...path]);
   }
@@ -83,7 +83,7 @@ export class CellRows {
 
   async take(rows: number, firstRow: number): Promise<void> {
     const values = await this.#values(rows);
-    if (values.length !== rows) throw new Error(`column ${this.#target.name} has not ${rows} rows`);
+    if (values.length !== rows) throw new DamagedFile(`column ${this.#target.name} has not ${rows} rows`);
     for (let row = 0; row < rows; row++)
       atRow(this.#key, firstRow + row, () => this.#target.add(cellOf(values[row])));
   }
@@ -94,7 +94,7 @@ export class CellRows {
 
   async #values(rows: number): Promise<ArrayLike<unknown>> {
     const [only, ...others] = this.#leafs;
-    if (only === undefined) throw new Error(`column ${this.#target.name} has no values`);
+    if (only === undefined) throw new DamagedFile(`column ${this.#target.name} has no values`);
     if (others.length === 0 && this.#column.children.length === 0) return only.take(rows);
     const found = new Map<string, unknown[]>();
     for (const leaf of this.#leafs) found.set(leaf.path, await leaf.take(rows));
@@ -117,6 +117,6 @@ function cellOf(value: unknown): Cell {
       if (Array.isArray(value)) return value.map(cellOf);
       return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, cellOf(member)]));
     default:
-      throw new Error(`a value is a ${typeof value}`);
+      throw new DamagedFile(`a value is a ${typeof value}`);
   }
 }

@@ -1,5 +1,6 @@
 // Levels and places in a dictionary as Parquet packs them: runs of one value, and groups of eight values of some bits each. What is decoded
 // comes from a file: a run counts only as far as there is room for it.
+import { DamagedFile } from '#segment/imports/file-errors.js';
 
 /** Bits that hold the levels up to the highest. */
 export const levelBits = (highest: number): number => 32 - Math.clz32(highest);
@@ -19,7 +20,7 @@ export function isOneRun(bytes: Uint8Array, count: number, value: number): boole
 
 /** Fills `out`. @throws Error when the runs end before it is full */
 export function decodeHybrid(bytes: Uint8Array, bits: number, out: Uint8Array | Uint32Array): void {
-  if (bits < 0 || bits > 32) throw new Error(`values of ${bits} bits`);
+  if (bits < 0 || bits > 32) throw new DamagedFile(`values of ${bits} bits`);
   const width = Math.ceil(bits / 8);
   let at = 0;
   let filled = 0;
@@ -27,14 +28,14 @@ export function decodeHybrid(bytes: Uint8Array, bits: number, out: Uint8Array | 
     let header = 0;
     let scale = 1;
     for (let byte = 128; byte >= 128; scale *= 128) {
-      if (at >= bytes.length || scale > 2 ** 42) throw new Error('runs end early');
+      if (at >= bytes.length || scale > 2 ** 42) throw new DamagedFile('runs end early');
       byte = bytes[at++] as number;
       header += (byte & 127) * scale;
     }
     const length = Math.floor(header / 2);
-    if (length === 0) throw new Error('a run of no values');
+    if (length === 0) throw new DamagedFile('a run of no values');
     if (header % 2 === 0) {
-      if (at + width > bytes.length) throw new Error('runs end early');
+      if (at + width > bytes.length) throw new DamagedFile('runs end early');
       let value = 0;
       for (let byte = 0; byte < width; byte++) value += (bytes[at++] as number) * 2 ** (8 * byte);
       const end = Math.min(out.length, filled + length);
@@ -44,7 +45,7 @@ export function decodeHybrid(bytes: Uint8Array, bits: number, out: Uint8Array | 
       const values = Math.min(length * 8, out.length - filled);
       const groupBytes = length * bits;
       // The last group may be cut short behind the values that there are.
-      if (at + Math.ceil((values * bits) / 8) > bytes.length) throw new Error('runs end early');
+      if (at + Math.ceil((values * bits) / 8) > bytes.length) throw new DamagedFile('runs end early');
       if (bits === 1 && out instanceof Uint8Array)
         unpackBits(bytes, at, out.subarray(filled, filled + values));
       else unpack(bytes, at, bits, out.subarray(filled, filled + values));

@@ -1,7 +1,10 @@
 // The pages of one column chunk of a Parquet file that another tool wrote, one after the other: their levels, and their values unpacked.
 // Nothing larger than a page is in memory. What a page claims is bounded by what it has, and by limits of its own.
+
 import { parquetHeader } from 'hyparquet/src/column.js';
+import { ElanusError } from '#base/errors.js';
 import type { BlockCodec, Decompression, ReadFile } from '#platform/files.js';
+import { DamagedFile } from '#segment/imports/file-errors.js';
 import { readWhole } from '#segment/imports/open-file.js';
 import { decodeHybrid, isOneRun, levelBits } from './hybrid-runs.js';
 import { unpackSnappy } from './snappy-block.js';
@@ -105,7 +108,7 @@ export class PageSource {
   /** The next so many bytes of the chunk, as a view until the next call. */
   async #peek(bytes: number): Promise<Uint8Array> {
     const { file, key, chunk, windowBytes, onRead } = this.#parts;
-    if (this.#at + bytes > chunk.end) throw new Error(`a page of ${bytes} bytes ends after its column`);
+    if (this.#at + bytes > chunk.end) throw new DamagedFile(`a page of ${bytes} bytes ends after its column`);
     if (this.#at + bytes > this.#windowBegin + this.#window.length) {
       const end = Math.min(chunk.end, this.#at + Math.max(bytes, windowBytes));
       onRead(end - (this.#windowBegin + this.#window.length));
@@ -127,7 +130,7 @@ export class PageSource {
 
   #first(header: Header, packed: Uint8Array): DataPage {
     const about = header.data_page_header;
-    if (about === undefined) throw new Error('a page has no header of its own');
+    if (about === undefined) throw new DamagedFile('a page has no header of its own');
     const { maxRepetition, maxDefinition } = this.#parts.chunk;
     const entries = count(about.num_values, PAGE_VALUES_MAX);
     const bytes = this.#unpacked(packed, count(header.uncompressed_page_size, PAGE_BYTES_MAX));
@@ -136,7 +139,7 @@ export class PageSource {
     const levels = (highest: number): Uint8Array | undefined => {
       if (highest === 0) return undefined;
       const length = view.getUint32(at, true);
-      if (at + 4 + length > bytes.length) throw new Error('levels end after their page');
+      if (at + 4 + length > bytes.length) throw new DamagedFile('levels end after their page');
       at += 4 + length;
       return bytes.subarray(at - length, at);
     };
@@ -153,7 +156,7 @@ export class PageSource {
 
   #second(header: Header, packed: Uint8Array): DataPage {
     const about = header.data_page_header_v2;
-    if (about === undefined) throw new Error('a page has no header of its own');
+    if (about === undefined) throw new DamagedFile('a page has no header of its own');
     const { maxRepetition, maxDefinition } = this.#parts.chunk;
     const entries = count(about.num_values, PAGE_VALUES_MAX);
     const repetitionBytes = count(about.repetition_levels_byte_length, packed.length);
@@ -190,7 +193,7 @@ export class PageSource {
     if (highest === 2 ** levelBits(highest) - 1) return levels;
     for (let at = 0; at < entries; at++)
       if ((levels[at] as number) > highest)
-        throw new Error(`level ${levels[at]}, expected at most ${highest}`);
+        throw new DamagedFile(`level ${levels[at]}, expected at most ${highest}`);
     return levels;
   }
 
@@ -211,12 +214,14 @@ export class PageSource {
   #unpacked(packed: Uint8Array, bytes: number): Uint8Array {
     const { chunk, decompression } = this.#parts;
     if (chunk.codec === 'UNCOMPRESSED') {
-      if (packed.length !== bytes) throw new Error(`a page has ${packed.length} bytes, expected ${bytes}`);
+      if (packed.length !== bytes)
+        throw new DamagedFile(`a page has ${packed.length} bytes, expected ${bytes}`);
       return packed;
     }
     if (chunk.codec === 'SNAPPY') {
       // An element of three bytes stands for at most 64.
-      if (bytes > packed.length * 64) throw new Error(`a page claims ${bytes} bytes from ${packed.length}`);
+      if (bytes > packed.length * 64)
+        throw new DamagedFile(`a page claims ${bytes} bytes from ${packed.length}`);
       this.#unpackedBytes = this.#memory(this.#unpackedBytes, bytes);
       const output = this.#unpackedBytes.subarray(0, bytes);
       unpackSnappy(packed, output);
@@ -224,7 +229,10 @@ export class PageSource {
     }
     const codec = blockCodecs.get(chunk.codec);
     if (codec === undefined || decompression === undefined)
-      throw new Error(`pages are packed by ${chunk.codec}, which is not read here`);
+      throw new ElanusError(
+        'unsupported',
+        `its pages are packed by ${chunk.codec}, expected SNAPPY, GZIP, BROTLI, ZSTD or none; write it with one of these`,
+      );
     return decompression.block(codec, packed, bytes);
   }
 }
@@ -233,6 +241,6 @@ export class PageSource {
 export function count(value: bigint | number | undefined, most: number): number {
   const number = Number(value ?? -1);
   if (!Number.isSafeInteger(number) || number < 0 || number > most)
-    throw new Error(`${value} is out of range, expected 0 to ${most}`);
+    throw new DamagedFile(`${value} is out of range, expected 0 to ${most}`);
   return number;
 }

@@ -1,5 +1,6 @@
 // The values of a page by its encoding: numbers as arrays of numbers, a view of the page where they lie in it as they are; everything else
 // one value after the other.
+
 import type { ParquetParsers, SchemaTree } from 'hyparquet';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparquet/src/delta.js';
@@ -9,6 +10,7 @@ import { must } from '#base/assert.js';
 import { decodeWkb } from '#model/geometry/wkb.js';
 import { formatWkt } from '#model/geometry/wkt.js';
 import { formatTimestamp } from '#model/time/timestamptz.js';
+import { DamagedFile } from '#segment/imports/file-errors.js';
 import { decodeHybrid } from './hybrid-runs.js';
 import type { DataPage, PageSource } from './page-source.js';
 
@@ -44,7 +46,7 @@ export class LeafValues {
   constructor(path: readonly SchemaTree[], keepsBytes: boolean) {
     const { element, path: pathInSchema } = must(path.at(-1), 'leaf of a column');
     const { type } = element;
-    if (type === undefined) throw new Error('a column has no type');
+    if (type === undefined) throw new DamagedFile('a column has no type');
     const schemaPath = [...path];
     this.#decoder = {
       pathInSchema,
@@ -69,7 +71,7 @@ export class LeafValues {
   }
 
   #dictionaryOf({ dictionary }: Pick<PageSource, 'dictionary'>): Values {
-    if (dictionary === undefined) throw new Error('a page needs a dictionary that is not there');
+    if (dictionary === undefined) throw new DamagedFile('a page needs a dictionary that is not there');
     const { type, element } = this.#decoder;
     this.#dictionary ??= convert(
       readPlain(readerOf(dictionary.bytes), type, dictionary.values, element.type_length),
@@ -89,7 +91,7 @@ function decode({ encoding, bytes, values }: DataPage, { type, element }: Decode
   switch (encoding) {
     case 'PLAIN': {
       const plain = readPlain(reader, type, values, element.type_length);
-      if (reader.offset > bytes.length) throw new Error('values end after their page');
+      if (reader.offset > bytes.length) throw new DamagedFile('values end after their page');
       return plain;
     }
     case 'RLE': {
@@ -114,7 +116,7 @@ function decode({ encoding, bytes, values }: DataPage, { type, element }: Decode
       return texts;
     }
     default:
-      throw new Error(`a page has the encoding ${encoding}, which is not known`);
+      throw new DamagedFile(`a page has the encoding ${encoding}, which is not known`);
   }
 }
 
@@ -132,7 +134,7 @@ function checkDeltas(bytes: Uint8Array): void {
   const blockValues = next();
   const miniblocks = next();
   if (miniblocks < 1 || miniblocks > MINIBLOCKS_MAX || blockValues < miniblocks)
-    throw new Error(`blocks of ${blockValues} deltas in ${miniblocks} parts`);
+    throw new DamagedFile(`blocks of ${blockValues} deltas in ${miniblocks} parts`);
 }
 
 function pick(from: Values, places: Uint32Array): Values {
@@ -147,7 +149,7 @@ function pick(from: Values, places: Uint32Array): Values {
           : new Array<unknown>(length);
   for (let i = 0; i < length; i++) {
     const place = places[i] as number;
-    if (place >= from.length) throw new Error(`value ${place} of a dictionary of ${from.length}`);
+    if (place >= from.length) throw new DamagedFile(`value ${place} of a dictionary of ${from.length}`);
     out[i] = from[place];
   }
   return out;

@@ -5,7 +5,7 @@ import { type CellColumn, CellColumns } from '#model/rows/cell-columns.js';
 import { isDenseVector } from '#model/schema/data-type.js';
 import type { ReadFile } from '#platform/files.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
-import { atRow, ofFile, throwIfAborted } from '#segment/imports/file-errors.js';
+import { atRow, DamagedFile, ofFile, throwIfAborted } from '#segment/imports/file-errors.js';
 import { readWhole, withFile } from '#segment/imports/open-file.js';
 import type { FileGroup, Reading } from '#segment/imports/reading.js';
 import { CellRows } from './cell-rows.js';
@@ -63,11 +63,14 @@ async function openParquet(key: string, file: ReadFile, reading: Reading): Promi
 }
 
 async function footerOf(key: string, file: ReadFile): Promise<FileMetaData> {
-  if (file.size < 12) throw new Error(`${file.size} bytes are no Parquet file`);
+  if (file.size < 12) throw new DamagedFile(`${file.size} bytes are no Parquet file`);
+  const begin = await readWhole(file, key, 0, 4);
   const end = await readWhole(file, key, file.size - 8, file.size);
   const length = new DataView(end.buffer, end.byteOffset, 8).getUint32(0, true);
-  if (String.fromCharCode(...end.subarray(4)) !== 'PAR1') throw new Error('no PAR1 at the end');
-  if (length > FOOTER_BYTES_MAX || length > file.size - 12) throw new Error(`a footer of ${length} bytes`);
+  if (String.fromCharCode(...begin) !== 'PAR1') throw new DamagedFile('it does not begin with PAR1');
+  if (String.fromCharCode(...end.subarray(4)) !== 'PAR1') throw new DamagedFile('it does not end with PAR1');
+  if (length > FOOTER_BYTES_MAX || length > file.size - 12)
+    throw new DamagedFile(`it claims a footer of ${length} bytes`);
   const footer = await readWhole(file, key, file.size - 8 - length, file.size);
   return parquetMetadata(footer, { geoparquet: false });
 }
@@ -80,19 +83,25 @@ async function* groupRows(
   const { columns, key, reading } = open;
   const { limits, platform, signal } = reading;
   const rows = count(group.num_rows, ROWS_MAX);
-  const sources = await ofFile(key, async () => columnRows(open, group));
+  const names = open.tree.children.map(({ element }) => element.name);
+  const sources = (await ofFile(key, async () => columnRows(open, group))).map((source, at) => ({
+    rows: source,
+    place: `column ${JSON.stringify(names[at]?.slice(0, 200))} `,
+  }));
   const rowBytes = Math.max(1, Number(group.total_byte_size) / Math.max(1, rows));
   const step = Math.max(1, Math.min(limits.batchRows, Math.floor(limits.batchBytes / rowBytes)));
   for (let begin = 0; begin < rows; begin += step) {
     const some = Math.min(step, rows - begin);
-    for (const source of sources) await ofFile(key, () => source.take(some, firstRow + begin));
+    for (const source of sources)
+      await ofFile(key, () => source.rows.take(some, firstRow + begin), source.place);
     columns.endRows(some, (row, run) => atRow(key, firstRow + begin + row, run));
     yield columns.finish();
     columns.reset();
     await platform.timers.yield();
     throwIfAborted(signal);
   }
-  for (const source of sources) await ofFile(key, () => source.finish(firstRow + rows - 1));
+  for (const source of sources)
+    await ofFile(key, () => source.rows.finish(firstRow + rows - 1), source.place);
 }
 
 /** What gives the rows of each column of the group. */
@@ -102,7 +111,7 @@ function columnRows(open: OpenParquet, group: RowGroup): ColumnRows[] {
   const leafCount = group.columns.length;
   return tree.children.map((column, index): ColumnRows => {
     const target = targets[index];
-    if (target === undefined) throw new Error(`column ${column.element.name} has no place`);
+    if (target === undefined) throw new DamagedFile(`column ${column.element.name} has no place`);
     const keepsBytes = target.field !== undefined && isDenseVector(target.field.dataType);
     const leafs = leafPaths([tree], column).map((path) => {
       const chunk = chunkOf(group, at++, path);
@@ -143,10 +152,11 @@ const leafPaths = (above: readonly SchemaTree[], node: SchemaTree): SchemaTree[]
 function chunkOf({ columns, num_rows }: RowGroup, at: number, path: readonly SchemaTree[]): Chunk {
   const found = columns[at];
   const about = found?.meta_data;
-  if (about === undefined || found?.file_path !== undefined) throw new Error('a column is in another file');
+  if (about === undefined || found?.file_path !== undefined)
+    throw new DamagedFile('a column is in another file');
   const leaf = path.at(-1);
   if (about.path_in_schema.join('.') !== leaf?.path.join('.'))
-    throw new Error(`column ${about.path_in_schema.join('.')} is out of order`);
+    throw new DamagedFile(`column ${about.path_in_schema.join('.')} is out of order`);
   const first = Number(about.dictionary_page_offset ?? 0n);
   const data = count(about.data_page_offset, Number.MAX_SAFE_INTEGER);
   const begin = first > 0 && first < data ? first : data;
@@ -166,7 +176,7 @@ function sourceOf(
   chunk: Chunk,
   { leafCount, reusesMemory }: { readonly leafCount: number; readonly reusesMemory: boolean },
 ): PageSource {
-  if (chunk.end > file.size) throw new Error('a column ends after the file');
+  if (chunk.end > file.size) throw new DamagedFile('a column ends after the file');
   const { min, max } = COLUMN_WINDOW_BYTES;
   const windowBytes = Math.max(min, Math.min(max, Math.floor(WINDOW_BYTES / leafCount)));
   const { decompression } = reading.platform;

@@ -1,7 +1,8 @@
 // Unpacks a block of Snappy: runs of literal bytes, and copies of what came before. Long runs are moved at once, which is what blocks of
 // numbers that do not repeat consist of; every length and offset is compared with what is there.
+import { DamagedFile } from '#segment/imports/file-errors.js';
 
-const damaged = (text: string): Error => new Error(`a Snappy block ${text}`);
+const damaged = (text: string): Error => new DamagedFile(`a Snappy block ${text}`);
 
 /** Fills `out`. @throws Error when the block is damaged, or has another length */
 export function unpackSnappy(block: Uint8Array, out: Uint8Array): void {

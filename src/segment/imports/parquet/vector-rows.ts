@@ -2,7 +2,7 @@
 // levels are only compared with what they must be.
 import type { CellColumn } from '#model/rows/cell-columns.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
-import { atRow, fileFailed } from '#segment/imports/file-errors.js';
+import { atRow, DamagedFile, fileFailed } from '#segment/imports/file-errors.js';
 import { elementsPerVector, type NumberArray, vectorBytes } from '#segment/imports/vector-values.js';
 import type { DataPage, PageSource } from './page-source.js';
 import type { LeafValues, Values } from './page-values.js';
@@ -51,7 +51,7 @@ export class VectorRows {
         await this.#nextPiece(firstRow + done);
       const piece = this.#piece;
       if (piece === undefined)
-        throw new Error(`column ${this.#of.field.name} ends after fewer rows than the file has`);
+        throw new DamagedFile(`column ${this.#of.field.name} ends after fewer rows than the file has`);
       const some = Math.min(rows - done, piece.rows - this.#taken);
       if (some > 0) this.#add(piece, some, firstRow + done);
       done += some;
@@ -64,7 +64,7 @@ export class VectorRows {
       await this.#nextPiece(row + 1);
       if (this.#piece === undefined) return;
     }
-    throw new Error(`column ${this.#of.field.name} has more rows than the file`);
+    throw new DamagedFile(`column ${this.#of.field.name} has more rows than the file`);
   }
 
   #add({ bytes, valid, rows }: Piece, some: number, firstRow: number): void {
@@ -139,7 +139,7 @@ export class VectorRows {
   /** A page in which every entry is a number. @returns the vectors that end in it */
   #whole({ repetition, entries }: DataPage, carried: number, row: number): number {
     const length = this.#length;
-    if (repetition === undefined) throw new Error('a list has no levels');
+    if (repetition === undefined) throw new DamagedFile('a list has no levels');
     // Where the next list has to begin, and where it does: looked for at once, not value by value.
     let wanted = carried === 0 ? 0 : length - carried;
     for (let next = repetition.indexOf(0); ; next = repetition.indexOf(0, next + 1)) {

@@ -39,6 +39,8 @@ function stateName(state: ImportState): string {
       return 'Failed';
     case ImportState.ImportCompleted:
       return 'Completed';
+    case ImportState.ImportPersisted:
+      return 'Uncommitted';
     default:
       return 'Importing';
   }
@@ -94,21 +96,29 @@ const progress = {
     jobDetails(await call.rpc('getImportState', { task: jobId }), jobId),
 } as const;
 
-/** Imports here commit by themselves: nothing waits for a commit. */
-const oneStep = (path: string, summary: string): Endpoint =>
+/** A decision about a job: who may import into its collection may make it. */
+const decision = (path: string, summary: string, rpc: 'commitImport' | 'abortImport'): Endpoint =>
   endpoint({
     path,
     summary,
     body: ofJob,
-    calls: [],
-    answer: () =>
-      Promise.reject(
-        new RestFailure(
-          3000,
-          `${path} is not supported by this version of Elanus, which has no imports in two phases; an import completes by itself`,
-        ),
-      ),
+    calls: ['getImportState', rpc],
+    answer: async ({ jobId }, call) => {
+      const { collectionId: collectionID } = await call.rpc('getImportState', { task: jobId });
+      await call.rpc(rpc, { dbName: call.dbName, collectionID, jobId });
+      return undefined;
+    },
   });
+
+/** The key as the body says it, or the header. */
+function keyOf(inBody: string | undefined, inHeader: string): string {
+  if (inBody !== undefined && inHeader !== '' && inBody !== inHeader)
+    throw new RestFailure(
+      1100,
+      'idempotencyKey and the header Idempotency-Key differ, expected one of them, or the same in both: invalid parameter',
+    );
+  return inBody ?? inHeader;
+}
 
 export const importEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -120,6 +130,7 @@ export const importEndpoints: readonly Endpoint[] = [
       partitionName: z.string().default(''),
       files: z.array(texts.min(1)).min(1),
       options: values.optional(),
+      idempotencyKey: z.string().optional(),
     }),
     calls: ['import'],
     answer: async (body, call) => {
@@ -129,6 +140,7 @@ export const importEndpoints: readonly Endpoint[] = [
         files: body.files.flat(),
         rowBased: true,
         options: pairsOf(body.options),
+        idempotencyKey: keyOf(body.idempotencyKey, call.idempotencyKey),
       });
       return { jobId: String(tasks[0] ?? 0n) };
     },
@@ -150,6 +162,10 @@ export const importEndpoints: readonly Endpoint[] = [
   }),
   endpoint({ path: 'jobs/import/get_progress', ...progress }),
   endpoint({ path: 'jobs/import/describe', ...progress }),
-  oneStep('jobs/import/commit', 'Makes the rows of an import visible that waits for it.'),
-  oneStep('jobs/import/abort', 'Gives an import up that waits for its commit.'),
+  decision(
+    'jobs/import/commit',
+    'Makes the rows of an import visible that waits for it (option `auto_commit` is `false`).',
+    'commitImport',
+  ),
+  decision('jobs/import/abort', 'Gives an import up that has not begun to commit.', 'abortImport'),
 ];

@@ -1,0 +1,38 @@
+// Imports in two phases: a client commits or aborts a job whose rows are written. Milvus has these calls over REST alone; here they are of our own
+// service, so that gRPC has them too.
+import { ElanusError } from '#base/errors.js';
+import type { CallContext } from '#platform/transport.js';
+import type { ImportJobRequest, OperationsDefinition } from '#proto/elanus/roles.js';
+import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
+import type { Handlers } from '#rpc/service.js';
+
+type ImportJobParts = Pick<ProxyParts, 'access' | 'channelRegistry'>;
+
+export const importJobMethods = (
+  parts: ImportJobParts,
+): Pick<Handlers<typeof OperationsDefinition>, 'commitImport' | 'abortImport'> => ({
+  commitImport: async (request, context) => {
+    await checkCollection(parts, request, context);
+    return parts.channelRegistry.commitImport({ jobId: request.jobId }, context);
+  },
+  abortImport: async (request, context) => {
+    await checkCollection(parts, request, context);
+    return parts.channelRegistry.abortImport({ jobId: request.jobId }, context);
+  },
+});
+
+/** The caller was asked for rights on the collection that the request names: the job must be of that one. @throws import_failed */
+async function checkCollection(
+  { access, channelRegistry }: ImportJobParts,
+  request: ImportJobRequest,
+  context: CallContext,
+): Promise<void> {
+  if (request.collectionName === '' && request.collectionID === 0n) return;
+  const { record, schema } = await access.open(request, context);
+  const { job } = await channelRegistry.importState({ jobId: request.jobId }, context);
+  if (job?.collectionId === record.id) return;
+  throw new ElanusError(
+    'import_failed',
+    `import job ${request.jobId} is not of collection ${schema.name}; name the collection that it imports into`,
+  );
+}
