@@ -4,7 +4,7 @@ import { decodeInt64s } from '#model/columns/packed-array.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
 import { ImportState } from '#proto/milvus/common.js';
-import type { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import type { CollectionSpec, IndexChoice } from './collection-spec.js';
@@ -53,7 +53,7 @@ export class SimClient {
 
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
-    this.#service = serviceAt(network, address);
+    this.#service = serviceAt(network, address, MilvusServiceDefinition);
   }
 
   #context(): CallContext {

@@ -65,6 +65,23 @@ async function looseEnds(metaStore: MetaStore, segments: readonly SegmentRecord[
   return loose;
 }
 
+/** While all runs and is quiet: nothing is of what was dropped. @throws Violation when that stays so */
+export async function checkDefined(
+  { metaStore, world }: SimulatedCluster,
+  patienceMs: number,
+): Promise<void> {
+  const { clock, timers } = world;
+  for (const limit = clock.monotonic() + patienceMs; ; await timers.sleep(1000)) {
+    const segments = (await metaStore.range('datacoord-meta/s/')).map(({ value }) =>
+      SegmentRecord.decode(value),
+    );
+    const loose = await looseEnds(metaStore, segments);
+    if (loose.length === 0) return;
+    if (clock.monotonic() >= limit)
+      throw new Violation(`a change of definitions is not finished: ${loose.join(', ')}`);
+  }
+}
+
 /** @throws Violation when something stays wrong: what runs in the background gets time to clean up */
 export async function checkDisk(cluster: SimulatedCluster, patienceMs: number): Promise<void> {
   const { clock, timers } = cluster.world;

@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
-import { type MilvusServiceDefinition, OperatePrivilegeType } from '#proto/milvus/milvus.js';
+import { MilvusServiceDefinition, OperatePrivilegeType } from '#proto/milvus/milvus.js';
 import type { Client } from '#rpc/service.js';
 import { schemaBytes } from './rows.js';
 import { callContext, serviceAt } from './service-calls.js';
@@ -13,7 +13,7 @@ export class NamesClient {
 
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
-    this.#service = serviceAt(network, address);
+    this.#service = serviceAt(network, address, MilvusServiceDefinition);
   }
 
   #context(): CallContext {

@@ -4,6 +4,7 @@
 
 import { compactionPlants } from './compaction-plants.js';
 import { coordinatorPlants } from './coordinator-plants.js';
+import { importPlants } from './import-plants.js';
 import { type Edit, edit, type Plant, plant } from './plant.js';
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
@@ -13,18 +14,6 @@ const noShortCut = edit(
   'const best = found.length > 1',
   'const best = false',
 );
-const goneImport = [
-  edit(
-    'roles/data-coord/data-drops.js',
-    'const jobs = imports.failing(collectionId, partitionId);',
-    'const jobs = [];',
-  ),
-  edit(
-    'roles/data-coord/imports/import-ends.js',
-    'own.some((channel) => channel?.droppedPartitionIds.includes(id))',
-    'false',
-  ),
-];
 
 export const plants = {
   'scores-halved': plant(
@@ -204,10 +193,6 @@ export const plants = {
       'if (marked !== undefined && (await this.#parts.allocateId()) % 2n === 0n)',
     ),
   ),
-  'import-into-dropped': plant(
-    'an import into a partition that is dropped meanwhile completes',
-    ...goneImport,
-  ),
   'late-flush-resurrects': plant(
     'a flush that comes after the drop of its partition brings rows back',
     edit(
@@ -331,6 +316,7 @@ export const plants = {
   ),
   ...compactionPlants,
   ...coordinatorPlants,
+  ...importPlants,
 } as const satisfies Record<string, Plant>;
 export type PlantName = keyof typeof plants;
 export const plantNames = Object.keys(plants) as readonly PlantName[];

@@ -9,6 +9,8 @@ import { type Host, hosts, type SimProcess } from './cluster.js';
 import { partitionNames } from './collection-spec.js';
 import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scenarios.js';
 import type { Definitions } from './definitions.js';
+import { importInterrupted } from './import-scenarios.js';
+import type { Imports } from './imports.js';
 import type { Trace } from './trace.js';
 import { truncatedThenKilled } from './truncate-scenario.js';
 import { updatedTogether } from './updates.js';
@@ -21,6 +23,7 @@ export interface ScenarioParts {
   readonly collections: readonly SimCollection[];
   readonly workload: Workload;
   readonly definitions: Definitions;
+  readonly imports: Imports;
   readonly random: Random;
   readonly timers: Timers;
   readonly trace: Trace;
@@ -216,6 +219,7 @@ export class Scenarios {
       compactedUnderWrites(this.#parts, collection, untilReady),
     'iterated-while-compacted': (collection, untilReady) =>
       iteratedWhileCompacted(this.#parts, collection, untilReady),
+    'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),
     'truncated-then-killed': (collection, untilReady) =>
       truncatedThenKilled(this.#parts, collection, untilReady),
     /** A sync fails, the page cache still has what was written, the power goes: what a read found must stay. */

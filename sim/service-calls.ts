@@ -2,19 +2,17 @@
 import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
-import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
-import { type Client, remoteClient } from '#rpc/service.js';
+import { type Client, remoteClient, type ServiceDefinition } from '#rpc/service.js';
 
 const CALL_LIMIT_MS = 8000;
 
-export function serviceAt(
+export function serviceAt<D extends ServiceDefinition>(
   network: SimulatedNetwork,
   address: string,
-): Client<typeof MilvusServiceDefinition> {
+  definition: D,
+): Client<D> {
   const connection = new MemoryTransport(network, 'client').connect(address);
-  return remoteClient(MilvusServiceDefinition, (path, request, context) =>
-    connection.call(path, request, context),
-  );
+  return remoteClient(definition, (path, request, context) => connection.call(path, request, context));
 }
 
 /** What goes with one call that begins now. */

@@ -9,8 +9,10 @@ import { ClockWatch } from './clock-watch.js';
 import { hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
 import { chooseIndex, chooseSpecs } from './collection-spec.js';
 import { Definitions } from './definitions.js';
-import { checkDisk } from './disk-check.js';
+import { checkDefined, checkDisk } from './disk-check.js';
 import { Faults } from './faults.js';
+import { ImportClient } from './import-client.js';
+import { Imports } from './imports.js';
 import { CollectionModel, Violation } from './model.js';
 import { Names } from './names.js';
 import { NamesClient } from './names-client.js';
@@ -41,6 +43,9 @@ const CLIENTS = 3;
 const DRAIN_MS = 15_000;
 /** Share of the rounds that end in a scenario. */
 const SCENARIO_SHARE = 0.6;
+/** Share of the runs in which a client imports, and what it does in a round. */
+const IMPORTS_SHARE = 0.2;
+const IMPORT_STEPS = 10;
 /** A healed cluster must answer again within this time. */
 const RECOVERY_MS_MAX = 90_000;
 /** No run takes this long unless something hangs. */
@@ -55,7 +60,9 @@ class Run {
   readonly #client: SimClient;
   readonly #definitions: Definitions;
   readonly #names: Names;
+  readonly #imports: Imports;
   readonly #scenarios: Scenarios;
+  readonly #hasImports: boolean;
   readonly trace: Trace;
   readonly workload: Workload;
   readonly processes: Readonly<Record<(typeof hosts)[number], SimProcess>>;
@@ -93,12 +100,19 @@ class Run {
     const common = { client, collections, random, timers: world.timers, trace, elapsedMs };
     this.workload = new Workload(common);
     this.#definitions = new Definitions({ ...common, workload: this.workload, objects: objectStore });
+    this.#imports = new Imports({
+      ...common,
+      client: new ImportClient(network, PUBLIC_ADDRESS, 'imported'),
+      random: seededRandom(world.random.nextUint32()),
+      objects: objectStore,
+    });
     this.#scenarios = new Scenarios({
       ...common,
       cluster: this.#cluster,
       processes: this.processes,
       workload: this.workload,
       definitions: this.#definitions,
+      imports: this.#imports,
     });
     this.#names = new Names({
       ...common,
@@ -107,6 +121,7 @@ class Run {
     });
     this.#collections = collections;
     this.#client = client;
+    this.#hasImports = nextFloat(random) < IMPORTS_SHARE;
     this.#random = random;
     this.trace = trace;
   }
@@ -139,6 +154,8 @@ class Run {
       if (nextFloat(this.#random) < SCENARIO_SHARE) await this.#scenarios.run(this.#untilReady);
       await this.#compare();
       for (const { model } of this.#collections) await this.workload.checkWrites(model, this.#untilReady);
+      // Before everything starts anew, which would mend what a drop left.
+      await checkDefined(this.#cluster, RECOVERY_MS_MAX);
     }
     this.#faults.restartAll(nextBelow(this.#random, 2) === 0);
     await this.#compare();
@@ -193,6 +210,7 @@ class Run {
     const working = Array.from({ length: CLIENTS }, (_, id) => this.workload.run(id, perClient));
     const changing = nextFloat(this.#random) < 0.7 ? [this.#definitions.run(perClient)] : [];
     if (nextFloat(this.#random) < 0.5) changing.push(this.#names.run(perClient));
+    if (this.#hasImports) changing.push(this.#imports.run(IMPORT_STEPS));
     await Promise.race([
       Promise.all([...working, ...changing]),
       breaking.then(() => new Promise<never>(() => {})),
@@ -200,6 +218,7 @@ class Run {
     this.#faults.heal();
     await breaking;
     await this.#cluster.world.timers.sleep(DRAIN_MS);
+    await this.#imports.finish(this.#untilReady);
     await this.#definitions.finish(this.#untilReady);
     await this.#names.finish(this.#untilReady);
   }
@@ -207,6 +226,7 @@ class Run {
   async #compare(): Promise<void> {
     for (const collection of this.#collections) await this.workload.checkAll(collection, this.#untilReady);
     await this.#names.compare(this.#untilReady);
+    await this.#imports.compare(this.#untilReady);
   }
 
   readonly #untilReady = async (call: () => Promise<boolean>): Promise<void> => {
