@@ -163,7 +163,7 @@ function combine(op: WrittenOp, left: Value, right: Value, at: number): Value {
   if (left.kind === 'operand' && right.kind === 'constant' && right.constant.type === 'interval') {
     return operandValue(shifted(op, left.operand, right.constant, at));
   }
-  if (op === '**') throw new FilterSyntaxError('power can only apply on constants', at);
+  if (op === '**') return power(left, right, at);
   if (op === '<<' || op === '>>') throw notExecuted(op, at);
   const [leftSide, rightSide] = [side(op, left, at), side(op, right, at)];
   const type = resultType(op, leftSide, rightSide, at);
@@ -177,6 +177,23 @@ function combine(op: WrittenOp, left: Value, right: Value, at: number): Value {
     left: typedSide(leftSide, type),
     right: typedSide(rightSide, type),
   });
+}
+
+/** Larger powers of what is not a constant are refused: each is a product of so many factors. */
+const POWER_MAX = 8n;
+
+/** `x ** 3` is `x * x * x`: Milvus's guide has powers of fields, although Milvus takes those of constants alone. */
+function power(base: Value, exponent: Value, at: number): Value {
+  const times =
+    exponent.kind === 'constant' && exponent.constant.type === 'int' ? exponent.constant.value : 0n;
+  if (times < 1n || times > POWER_MAX)
+    throw new FilterSyntaxError(
+      `power can only apply on constants, or on a number with a whole exponent from 1 to ${POWER_MAX}`,
+      at,
+    );
+  let product = base;
+  for (let factors = 1n; factors < times; factors++) product = combine('*', product, base, at);
+  return product;
 }
 
 function shifted(
