@@ -240,6 +240,12 @@ const scalarIndexes: Readonly<Record<string, ScalarBuildInput>> = {
   ),
 };
 
+/** An index of many paths of documents, in a file of version 2. */
+const pathsIndex = scalarInput(
+  columnFromStrings(203n, DataType.JSON, ['{"a":-3,"b":{"c":"x"}}', null, '{"a":"y"}', '{"a":7,"l":[true]}']),
+  { kind: 'paths', path: [] },
+);
+
 function scalarInput(from: Column, spec: ScalarIndexSpec): ScalarBuildInput {
   return { column: from, elementType: 0, rowCount: 4, spec };
 }
@@ -299,6 +305,7 @@ export async function exactFormats(): Promise<Map<string, Uint8Array>> {
   files.set('scalar-index/v2.packed', encodeOrderedIndex(packed));
   for (const [name, input] of Object.entries(scalarIndexes))
     files.set(`scalar-index/v1.file.${name}`, scalarBuild(input));
+  files.set('scalar-index/v2.file.paths', scalarBuild(pathsIndex));
   const sparse = sparseRows();
   files.set('sparse-index/v1.block', sparseBuild({ ...sparse, metric: 'IP', algorithm: 'DAAT_MAXSCORE' }));
   files.set(

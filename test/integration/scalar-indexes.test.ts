@@ -19,7 +19,12 @@ const rowOf = (id: number) => ({
   ok: id % 50 === 0,
   tags: [`t${id % 100}`, `u${id % 3}`],
   scores: [id % 40, id % 41],
-  doc: { kind: `k${id % 60}`, n: { deep: id % 300 }, list: [id % 9, id % 10] },
+  doc: {
+    kind: `k${id % 60}`,
+    n: { deep: id % 300 },
+    list: [id % 9, id % 10],
+    size: id % 2 ? id % 50 : `${id % 50}`,
+  },
   at: new Date(1_700_000_000_000 + id * 60_000).toISOString(),
   place: `POINT (${(id % 180) - 90} ${((id * 7) % 89) - 44})`,
   shade: `s${id % 70}`,
@@ -78,6 +83,12 @@ const indexes: readonly {
     index_name: 'list',
     params: { json_path: 'doc["list"]', json_cast_type: 'array_double' },
   },
+  {
+    field_name: 'doc',
+    index_type: 'AUTOINDEX',
+    index_name: 'all',
+    params: { json_path: 'doc', json_cast_type: 'JSON' },
+  },
   { field_name: 'at', index_type: 'STL_SORT' },
   { field_name: 'place', index_type: 'RTREE' },
   { field_name: 'shade', index_type: 'INVERTED', index_name: 'shade', params: { json_cast_type: 'varchar' } },
@@ -103,6 +114,9 @@ const filters = [
   'doc["n"]["deep"] > 297.5',
   'doc["n"]["deep"] in [1, 2, "x"]',
   'json_contains(doc["list"], 3) and doc["kind"] like "k1%"',
+  'doc["size"] == 7',
+  'doc["size"] == "8" or doc["size"] in [9, 11]',
+  'not (doc["size"] < 30) and id < 300',
   'at < ISO "2023-11-14T23:00:00Z"',
   'st_within(place, "POLYGON ((-10 -10, 10 -10, 10 10, -10 10, -10 -10))")',
   'st_dwithin(place, "POINT (3 3)", 200000)',
@@ -212,6 +226,14 @@ describe('scalar indexes through the client', () => {
           ],
         },
       },
+    ]);
+    // No index names this path; the one of the whole document has it, as every row has.
+    const size = await client.search({
+      ...{ collection_name: 'rows', data: vectorOf(1), limit: 3 },
+      ...{ filter: 'doc["size"] == 7', params: { explain: true } },
+    });
+    expect(JSON.parse(size.status.extra_info?.['elanus.explain'] ?? '[]')).toMatchObject([
+      { filter: { passing: 60, scanned: 0, tree: { by: 'AUTOINDEX', found: 60, exact: true } } },
     ]);
     const { index_descriptions } = await client.describeIndex({
       collection_name: 'rows',

@@ -3,6 +3,7 @@ import type { ColumnView, VariableView } from '#expr/evaluate/column-view.js';
 import { viewOf } from '#expr/evaluate/column-view.js';
 import { type Box, boundsOf } from '#model/geometry/bounds.js';
 import { decodeWkb } from '#model/geometry/wkb.js';
+import { commonPaths } from '#model/json/common-paths.js';
 import type { Column } from '#proto/elanus/data.js';
 import { BoxTree } from './box-tree.js';
 import { entriesOfArrays, entriesOfPath, entriesOfView } from './column-entries.js';
@@ -26,14 +27,17 @@ export const scalarBuild = (input: ScalarBuildInput): Uint8Array =>
 
 function buildScalarIndex({ column, elementType, rowCount, spec }: ScalarBuildInput): ScalarIndex {
   const view = viewOf(column);
-  return new ScalarIndex(column.fieldId, spec, structureOf(view, elementType, rowCount, spec));
+  const { fieldId } = column;
+  if (spec.kind === 'paths')
+    return new ScalarIndex(fieldId, spec, pathsBelow(fieldId, variable(view), spec.path, rowCount));
+  return new ScalarIndex(fieldId, spec, structureOf(view, elementType, rowCount, spec));
 }
 
 function structureOf(
   view: ColumnView,
   elementType: number,
   rowCount: number,
-  spec: ScalarIndexSpec,
+  spec: Exclude<ScalarIndexSpec, { kind: 'paths' }>,
 ): ScalarStructure {
   switch (spec.kind) {
     case 'values':
@@ -56,6 +60,44 @@ function structureOf(
     case 'boxes':
       return { kind: 'boxes', tree: BoxTree.of(boxesIn(variable(view)), rowCount) };
   }
+}
+
+/** Rows whose texts say which paths there are. */
+const SAMPLED_ROWS = 2048;
+/** Each is looked for in every text. */
+const PATHS_MAX = 64;
+/** Smaller indexes are built whatever the texts take. */
+const FREE_BYTES = 1 << 20;
+
+/** The paths that texts most often have, as many as take no more bytes than the texts. */
+function pathsBelow(
+  fieldId: bigint,
+  view: VariableView,
+  prefix: readonly string[],
+  rowCount: number,
+): ScalarStructure {
+  const most = Math.max(FREE_BYTES, view.data.length);
+  const indexes: ScalarIndex[] = [];
+  let bytes = 0;
+  for (const { path, type: cast, isList } of commonPaths(sampled(view, rowCount), prefix, PATHS_MAX)) {
+    const { entries, isExact } = entriesOfPath(view, path, { cast, isList }, rowCount);
+    bytes += entries.rows.length * BYTES_PER_ENTRY;
+    if (bytes > most) break;
+    const structure = ordered(entries, rowCount, isExact);
+    indexes.push(new ScalarIndex(fieldId, { kind: 'path', path, cast, isList }, structure));
+  }
+  return { kind: 'paths', rowCount, indexes };
+}
+
+/** A row number, and a value of which several rows have one. */
+const BYTES_PER_ENTRY = 8;
+
+function* sampled({ data, offsets, valid }: VariableView, rowCount: number): Generator<string> {
+  const step = Math.max(1, Math.floor(rowCount / SAMPLED_ROWS));
+  const decoder = new TextDecoder();
+  for (let row = 0; row < rowCount; row += step)
+    if (valid.length === 0 || valid[row] !== 0)
+      yield decoder.decode(data.subarray(offsets[row] as number, offsets[row + 1] as number));
 }
 
 const ordered = (entries: Entries, rowCount: number, isExact = true): ScalarStructure => ({

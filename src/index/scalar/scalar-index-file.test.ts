@@ -48,6 +48,16 @@ const some: readonly (readonly [string, Uint8Array])[] = [
   ['boxes', build(places([point(1, 2), null, point(-3, 4)]), 3, { kind: 'boxes' })],
 ];
 
+const document = (value: object | null): Uint8Array | null =>
+  value && new TextEncoder().encode(JSON.stringify(value));
+const documents = columnFromBytes(7n, DataType.JSON, [
+  document({ a: 1, b: { c: 'x', d: [1, 'y'] } }),
+  null,
+  document({ a: 'x', b: { c: 'y', d: [2] } }),
+  document({ a: 1, b: [{ c: 'z' }], e: true }),
+]);
+const whole = build(documents, 4, { kind: 'paths', path: [] });
+
 const isRefused = (bytes: Uint8Array): void => {
   try {
     decodeScalarIndexFile(bytes);
@@ -60,14 +70,17 @@ const isRefused = (bytes: Uint8Array): void => {
 };
 
 describe('a file of a scalar index', () => {
-  it.each(some)('is refused when a byte is another, or it is cut off: %s', (_, bytes) => {
-    for (let at = 0; at < bytes.length; at += at < 400 ? 1 : 97) {
-      const wrong = bytes.slice();
-      wrong[at] = (wrong[at] as number) ^ 0x20;
-      isRefused(wrong);
-      isRefused(bytes.subarray(0, at));
-    }
-  });
+  it.each([...some, ['paths', whole] as const])(
+    'is refused when a byte is another, or it is cut off: %s',
+    (_, bytes) => {
+      for (let at = 0; at < bytes.length; at += at < 400 ? 1 : 97) {
+        const wrong = bytes.slice();
+        wrong[at] = (wrong[at] as number) ^ 0x20;
+        isRefused(wrong);
+        isRefused(bytes.subarray(0, at));
+      }
+    },
+  );
 
   it.each(some)('is read from any address: %s', (_, bytes) => {
     const shifted = new Uint8Array(bytes.length + 3);
@@ -144,6 +157,45 @@ it('looks up sets that take milliseconds, and leaves longer ones to the columns'
   });
   expect(rowsOf(bytes, inSet(1000), 4)).toEqual([0, 3]);
   expect(rowsOf(bytes, inSet(16_384), 4)).toBeUndefined();
+});
+
+describe('an index of many paths', () => {
+  const at = (path: readonly string[]) => ({ kind: 'json', type: 'json', field, path }) as const;
+  const is = (path: readonly string[], value: Extract<Leaf, { kind: 'compare' }>['value']): Leaf => ({
+    kind: 'compare',
+    operand: at(path),
+    op: '==',
+    value,
+  });
+  const text = (value: string) => ({ type: 'text', value }) as const;
+  const int = (value: bigint) => ({ type: 'int', value }) as const;
+
+  it('answers of each what an index of that path and type would', () => {
+    expect(rowsOf(whole, is(['a'], int(1n)), 4)).toEqual([0, 3]);
+    expect(rowsOf(whole, is(['a'], text('x')), 4)).toEqual([2]);
+    expect(rowsOf(whole, is(['b', 'c'], text('y')), 4)).toEqual([2]);
+    expect(rowsOf(whole, is(['e'], { type: 'bool', value: true }), 4)).toEqual([3]);
+    const ones = {
+      bools: [],
+      ints: BigInt64Array.of(1n),
+      doubles: new Float64Array(0),
+      texts: [],
+      lists: [],
+    };
+    const contains: Leaf = { kind: 'contains', operand: at(['b', 'd']), mode: 'any', values: ones };
+    expect(rowsOf(whole, contains, 4)).toEqual([0]);
+    // What nobody met is not said to be nowhere.
+    expect(rowsOf(whole, is(['z'], int(1n)), 4)).toBeUndefined();
+    expect(rowsOf(whole, is(['b'], text('y')), 4)).toBeUndefined();
+  });
+
+  it('has the paths below its own alone', () => {
+    const below = build(documents, 4, { kind: 'paths', path: ['b'] });
+    expect(rowsOf(below, is(['a'], int(1n)), 4)).toBeUndefined();
+    expect(rowsOf(below, is(['b', 'c'], text('x')), 4)).toEqual([0]);
+    const none = decodeScalarIndexFile(build(documents, 4, { kind: 'paths', path: ['z'] }));
+    expect([none.rowCount, none.answer(is(['a'], int(1n)))]).toEqual([4, undefined]);
+  });
 });
 
 describe('candidates', () => {

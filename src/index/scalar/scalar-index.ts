@@ -22,6 +22,8 @@ export type ScalarIndexSpec =
       readonly cast: JsonCast;
       readonly isList: boolean;
     }
+  /** What is at the paths below one, of every type, as far as texts have them in common. */
+  | { readonly kind: 'paths'; readonly path: readonly string[] }
   /** Runs of bytes of a text field, or of the texts at a JSON path. */
   | {
       readonly kind: 'grams';
@@ -34,7 +36,9 @@ export type ScalarIndexSpec =
 export type ScalarStructure =
   | { readonly kind: 'ordered'; readonly index: OrderedIndex; readonly isExact: boolean }
   | { readonly kind: 'grams'; readonly lists: GramLists }
-  | { readonly kind: 'boxes'; readonly tree: BoxTree };
+  | { readonly kind: 'boxes'; readonly tree: BoxTree }
+  /** One index for each path and type. */
+  | { readonly kind: 'paths'; readonly rowCount: number; readonly indexes: readonly ScalarIndex[] };
 
 export class ScalarIndex {
   readonly fieldId: bigint;
@@ -51,6 +55,7 @@ export class ScalarIndex {
   get rowCount(): number {
     const { structure } = this;
     if (structure.kind === 'ordered') return structure.index.parts.rowCount;
+    if (structure.kind === 'paths') return structure.rowCount;
     return structure.kind === 'grams' ? structure.lists.parts.rowCount : structure.tree.parts.rowCount;
   }
 
@@ -59,8 +64,9 @@ export class ScalarIndex {
    * asks turns it round. Rows that are null are never in it.
    */
   answer(leaf: Leaf): LeafAnswer | undefined {
-    if (!this.#isAsked(leaf)) return undefined;
     const { structure } = this;
+    if (structure.kind === 'paths') return firstAnswer(structure.indexes, leaf);
+    if (!this.#isAsked(leaf)) return undefined;
     switch (structure.kind) {
       case 'ordered':
         return answerByValues(
@@ -109,10 +115,20 @@ export class ScalarIndex {
         return operand.kind === 'json'
           ? spec.path !== undefined && isSamePath(operand.path, spec.path)
           : spec.path === undefined;
+      case 'paths':
       case 'boxes':
         return false;
     }
   }
+}
+
+/** A leaf asks for values of one type: where a path has several, one index at most knows them. */
+function firstAnswer(indexes: readonly ScalarIndex[], leaf: Leaf): LeafAnswer | undefined {
+  for (const index of indexes) {
+    const answer = index.answer(leaf);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }
 
 const isSamePath = (one: readonly string[], other: readonly string[]): boolean =>

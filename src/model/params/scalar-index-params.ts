@@ -24,6 +24,8 @@ export const jsonCastTypes = [
   'ARRAY_BOOL',
   'ARRAY_DOUBLE',
   'ARRAY_VARCHAR',
+  /** What is at the paths below, each as what it is. */
+  'JSON',
 ] as const;
 export type JsonCastType = (typeof jsonCastTypes)[number];
 
@@ -117,10 +119,6 @@ function jsonOf(kind: ScalarIndexType, params: Params): ScalarBuildParams['json'
   const castType = params.json_cast_type?.trim().toUpperCase() ?? '';
   if (castType === '')
     refuse('json index must specify cast type: missing parameter[missing_param=json_cast_type]');
-  if (castType === 'JSON') {
-    const fact = 'json_cast_type JSON, which indexes every path at once, is not supported in this version';
-    throw new ElanusError('unsupported', `${fact}; create an index for each path`);
-  }
   if (!isCastType(castType))
     return refuse(
       `json_cast_type ${castType.slice(0, 64)} is not supported, expected ${jsonCastTypes.join(', ')}`,

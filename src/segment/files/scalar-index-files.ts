@@ -52,6 +52,7 @@ function specOf(field: FieldSchema, { grams, json }: ScalarBuildParams): ScalarI
     return { kind: 'grams', sizes: [...sizes], path };
   }
   if (json !== undefined && path !== undefined) {
+    if (json.castType === 'JSON') return { kind: 'paths', path };
     const isList = json.castType.startsWith('ARRAY_');
     return { kind: 'path', path, cast: castOf(json.castType), isList };
   }
