@@ -116,7 +116,9 @@ export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32)
     ids = scratch + 64,
     length = degree << 1;
   const first = enter(query, 0),
-    m = nextEpoch();
+    m = nextEpoch(),
+    // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
+    capacity = counts(excluded, nodeOf(first)) ? ef : min(ef + 1, poolMax);
   let size = 1,
     at = 0;
   store<u64>(entries, first);
@@ -169,7 +171,7 @@ export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32)
         while (lanes != 0) {
           const lane = (<usize>ctz(lanes)) << 2;
           lanes &= lanes - 1;
-          const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
+          const r = insertEntry(entries, size, capacity, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
           if (r >= 0) {
             size = <i32>r;
             const to = <i32>(r >> 32);
@@ -181,9 +183,8 @@ export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32)
     at = nearest;
     while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
-  // The entry node may not count.
   let kept = 0;
-  for (let i = 0; i < size; i++) {
+  for (let i = 0; i < size && kept < ef; i++) {
     const entry = load<u64>(entries + ((<usize>i) << 3));
     if (counts(excluded, nodeOf(entry))) {
       store<u64>(entries + ((<usize>kept) << 3), entry);

@@ -22,7 +22,10 @@ export const rowsMicros = (rows: number, rowBytes: number, queries: number): num
     (QUERY_MICROS +
       rows * ((rows * rowBytes <= CACHED_BYTES ? CACHED_ROW_MICROS : ROW_MICROS) + rowBytes / SCAN_BYTES));
 
-type GraphQuestion = Pick<IndexSearchInput, 'index' | 'k' | 'params' | 'excluded' | 'passing'>;
+type GraphQuestion = Pick<
+  IndexSearchInput,
+  'index' | 'k' | 'params' | 'excluded' | 'passing' | 'radius' | 'rangeFilter'
+>;
 
 /** Microseconds of one query. Undefined: not known for this kind of index. */
 export function indexQueryMicros(task: string, input: GraphQuestion): number | undefined {
@@ -33,7 +36,8 @@ export function indexQueryMicros(task: string, input: GraphQuestion): number | u
 }
 
 /** Each of `ef` steps scores a node's neighbours; in a large graph every one of them comes from memory. */
-function graphMicros({ index, k, params, excluded, passing }: GraphQuestion, readsRecords: boolean): number {
+function graphMicros(asked: GraphQuestion, readsRecords: boolean): number {
+  const { index, k, params, excluded, passing, radius, rangeFilter } = asked;
   const ef = Math.max(Number(params.ef ?? 0), k, 1);
   const walk = ef * (0.4 + index.dim * 0.004) * Math.min(4, 1 + index.rowCount / 100_000);
   if (excluded === undefined) return QUERY_MICROS + walk;
@@ -45,6 +49,7 @@ function graphMicros({ index, k, params, excluded, passing }: GraphQuestion, rea
     nodes: rowCount,
     passing: passing ?? rowCount,
     ef,
+    k: radius === undefined && rangeFilter === undefined ? k : ef,
     vectorBytes: bytes,
     codeBytes,
     readsRecords,

@@ -7,6 +7,7 @@ import type { ElementType } from './element-type.js';
 import type { IndexBlock, IndexMeta, IndexParameter } from './index-block.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
 import type { RowBlocks, SearchOutput } from './search-output.js';
+import type { Instead } from './walk-plan.js';
 
 export interface SectionPlace {
   /** Bytes from the start of the index's region, a multiple of 64. */
@@ -48,8 +49,8 @@ export interface IndexSearchInput {
   readonly excludedNodes?: Uint8Array;
   /** Rows that are not excluded, when `excluded` is given. */
   readonly passing?: number;
-  /** Walks among these rows were given up for a scan by codes lately: none is tried. */
-  readonly skipsWalk?: boolean;
+  /** Walks among these rows were given up for this plan lately: none is tried. */
+  readonly insteadOfWalk?: Instead;
   readonly radius?: number;
   readonly rangeFilter?: number;
 }

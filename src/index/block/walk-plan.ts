@@ -8,6 +8,8 @@ export interface WalkQuestion {
   /** Rows that count. */
   readonly passing: number;
   readonly ef: number;
+  /** Hits that are asked for, by which a walk over two hops is narrower; undefined: as many as `ef`. */
+  readonly k?: number;
   /** Bytes of a vector, and of the code that the walk reads. */
   readonly vectorBytes: number;
   readonly codeBytes: number;
@@ -25,8 +27,10 @@ const SCORED_MICROS = 3;
 const TWO_HOP_SHARE_MIN = 0.05;
 /** What lies anywhere in memory costs as many times as much as what is read in order. */
 const APART = 1.7;
-/** One expansion of a walk over records that keeps what counts. */
+/** One expansion of a walk over records that keeps what counts, one over two hops of them, and a code that is read out of one. */
 const RECORD_MICROS = 1.9;
+const TWO_HOP_RECORDS_MICROS = 8;
+const RECORD_CODE_MICROS = 0.08;
 /** Nodes that are scored for each that a walk over all of them has to look at, and by an expansion over two hops. */
 const NODES_A_STEP = 12;
 const NODES_OVER_TWO_HOPS = 80;
@@ -48,23 +52,22 @@ function codeMicros({ nodes, codeBytes }: WalkQuestion): {
 }
 
 /** Microseconds of a score by a vector, of rows that lie apart. */
-function rowMicros({ nodes, passing, vectorBytes }: WalkQuestion): number {
+function rowMicros({ passing, vectorBytes }: WalkQuestion): number {
   if (passing * vectorBytes > CACHED_BYTES) return 0.02 + vectorBytes / 7500;
-  const areNear = nodes * vectorBytes <= 2 * CACHED_BYTES || passing * vectorBytes <= NEAR_BYTES;
-  return areNear ? 0.01 + vectorBytes / 20_000 : 0.02 + vectorBytes / 12_000;
+  return passing * vectorBytes <= NEAR_BYTES ? 0.01 + vectorBytes / 20_000 : 0.04 + vectorBytes / 12_000;
 }
 
 /** Microseconds of one query by each plan; a plan that may not be taken costs infinitely much. */
 export function walkCosts(question: WalkQuestion): Readonly<Record<Exclude<WalkPlan, 'walk'>, number>> {
-  const { nodes, passing, ef, readsRecords } = question;
+  const { nodes, passing, ef, k = ef, readsRecords } = question;
   const share = passing / Math.max(1, nodes);
   const { inOrder, apart } = codeMicros(question);
   const step = readsRecords ? RECORD_MICROS : NODES_A_STEP * apart;
+  const twoHops = readsRecords ? TWO_HOP_RECORDS_MICROS : 1.2 + NODES_OVER_TWO_HOPS * apart;
   return {
     exact: passing * rowMicros(question),
-    scan: SCORED_MICROS + nodes * 0.0004 + passing * inOrder,
-    'two-hop':
-      share < TWO_HOP_SHARE_MIN ? Number.POSITIVE_INFINITY : ef * (1.2 + NODES_OVER_TWO_HOPS * apart),
+    scan: SCORED_MICROS + nodes * 0.0004 + passing * (readsRecords ? RECORD_CODE_MICROS : inOrder),
+    'two-hop': share < TWO_HOP_SHARE_MIN ? Number.POSITIVE_INFINITY : twoHopWidth(ef, k, share) * twoHops,
     admitting: share === 0 ? Number.POSITIVE_INFINITY : ef * 0.5 + (ef / share) * step,
   };
 }
@@ -81,12 +84,34 @@ export function planWalk(question: WalkQuestion): WalkPlan {
   return best;
 }
 
-/** What a walk over two hops keeps beyond k, as a part of what a walk over all nodes does: it meets more of the near rows a step. */
+/**
+ * What a walk over two hops keeps beyond k, as a part of what a walk over all nodes does: where few rows count it meets more of the near ones
+ * a step; where most do, next to none of its steps go over two hops.
+ */
 const TWO_HOP_WIDTH = 1 / 3;
+/** What it keeps at least: the best of the rows that count lie in more places than as many of all rows. */
+const TWO_HOP_MORE_MIN = 6;
 
 /** Results that a walk over two hops keeps to find as many of the best `k` as a walk without a filter that keeps `ef`. */
-export const twoHopWidth = (ef: number, k: number): number =>
-  Math.max(1, Math.ceil(k + Math.max(0, ef - k) * TWO_HOP_WIDTH));
+export const twoHopWidth = (ef: number, k: number, share: number): number =>
+  Math.ceil(k + Math.max(TWO_HOP_MORE_MIN, (ef - k) * Math.min(1, TWO_HOP_WIDTH + share)));
+
+/**
+ * A walk over two hops to where the rows that count are takes so many times what it takes where they are near the query. Where many count
+ * it is no dearer: there, next to all neighbours do, and few of its steps go over two hops.
+ */
+const FAR = 2;
+const FAR_SHARE_MAX = 1 / 3;
+const farMicros = (question: WalkQuestion, twoHops: number): number =>
+  question.passing > question.nodes * FAR_SHARE_MAX ? twoHops : twoHops * FAR;
+
+export type Instead = 'two-hop' | 'scan';
+
+/** What takes the place of a walk that was given up. @param isFar fewer rows count near the query than elsewhere */
+export function planInstead(question: WalkQuestion, isFar: boolean): Instead {
+  const { scan, 'two-hop': twoHops } = walkCosts(question);
+  return (isFar ? farMicros(question, twoHops) : twoHops) < scan ? 'two-hop' : 'scan';
+}
 
 /** How long a walk that keeps what counts may go on. */
 export interface WalkLimits {
@@ -103,13 +128,14 @@ export interface WalkLimits {
 
 /** What a node costs while too few results are there to leave out far ones. */
 const NODE_MICROS = 0.05;
-/** Nodes that an expansion scores, and what it costs in all, in nodes. */
+/** Nodes that an expansion scores, of which those that count become results, and what it costs in all, in nodes. Of records one is. */
 const NEW_NODES = 10;
 const STEP_NODES = 32;
-/** Steps beyond what is usual for the share that counts. */
+/** Steps beyond what is usual for the share that counts; estimates out of records err more than codes, so that more of them are taken. */
 const SPARE = 2;
-/** What a walk may take of the time that a scan needs. */
-const SCAN_SHARE = 0.4;
+const SPARE_OF_RECORDS = 4;
+/** What a walk may take of the time that the plan in its place needs. */
+const INSTEAD_SHARE = 0.4;
 /** A walk in place of a scan, which misses next to nothing, looks wider. */
 const WIDER = 1.5;
 /** A walk that found fewer than one in so many of the results that its share lets expect is where few rows count. */
@@ -117,24 +143,27 @@ const FEW = 4;
 
 /**
  * Filters go with the vectors or against them, so the share of rows that count says little about those near a query. A walk tries first:
- * where few count in all, for some steps, and it goes on if they are many here; where many count, until it has cost much of what a scan does.
- * If next to none of the first nodes count, those that do lie behind others that do not: at most all of these are walked over, and where
- * that costs more than a scan, the walk ends at once.
+ * where few count in all, for some steps, and it goes on if they are many here; where many count, until it has cost much of what would take
+ * its place. If next to none of the first nodes count, those that do lie behind others that do not: at most all of these are walked over, and
+ * where that costs more than what would take its place, the walk ends at once.
  * @param plan the one for the share that counts
  */
 export function walkLimits(question: WalkQuestion, plan: 'admitting' | 'two-hop' | 'scan'): WalkLimits {
-  const { nodes, passing, ef } = question;
+  const { nodes, passing, ef, readsRecords } = question;
   const costs = walkCosts(question);
   const share = passing / Math.max(1, nodes);
+  const newNodes = readsRecords ? 1 : NEW_NODES;
   if (plan === 'admitting') {
-    const spared = share === 0 ? 0 : (ef * STEP_NODES * SPARE) / share;
-    const budget = Math.ceil(Math.max(spared, (costs.scan * SCAN_SHARE) / NODE_MICROS));
-    const probe = (nodes - passing) * NODE_MICROS > costs.scan ? Math.ceil(ef / 2) : 0;
-    const least = Math.ceil(Math.min(ef, probe * NEW_NODES * share) / FEW);
+    const spare = readsRecords ? SPARE_OF_RECORDS : SPARE;
+    const spared = share === 0 ? 0 : (ef * STEP_NODES * spare) / share;
+    const instead = Math.min(costs.scan, farMicros(question, costs['two-hop']));
+    const budget = Math.ceil(Math.max(spared, (instead * INSTEAD_SHARE) / NODE_MICROS));
+    const probe = (nodes - passing) * NODE_MICROS > instead ? Math.ceil(ef / 2) : 0;
+    const least = Math.ceil(Math.min(ef, probe * newNodes * share) / FEW);
     return { width: ef, budget, probe, least, usual: 0 };
   }
   const width = plan === 'scan' ? Math.ceil(ef * WIDER) : ef;
   const probe = Math.ceil(width / 3);
   const budget = Math.ceil(Math.max(probe * STEP_NODES, costs[plan] / NODE_MICROS));
-  return { width, budget, probe, least: width, usual: Math.min(ef, (probe * NEW_NODES * share) / FEW) };
+  return { width, budget, probe, least: width, usual: Math.min(ef, (probe * newNodes * share) / FEW) };
 }

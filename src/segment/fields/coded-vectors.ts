@@ -76,8 +76,8 @@ export class CodedVectors extends FileVectors {
     };
   }
 
-  planOf(passing: number, width: number): WalkPlan {
-    return this.#index.planOf(passing, width);
+  planOf(passing: number, width: number, k?: number): WalkPlan {
+    return this.#index.planOf(passing, width, k);
   }
 
   async search(search: FileSearch, signal?: AbortSignal): Promise<SegmentHits> {

@@ -74,7 +74,7 @@ export abstract class FileVectors implements FieldStore {
   }
 
   /** How a search is carried out when so many rows count. */
-  abstract planOf(passing: number, width: number): WalkPlan;
+  abstract planOf(passing: number, width: number, k?: number): WalkPlan;
 
   /** @throws data_corrupt, object_not_found when the file is lost */
   abstract search(search: FileSearch, signal?: AbortSignal): Promise<SegmentHits>;

@@ -62,7 +62,7 @@ function filteredIndex(scanned = 0) {
   const tasks = {
     graphSearch: (input: IndexSearchInput) => {
       asked.push(input);
-      return { ...search(input), scanned };
+      return { ...search(input), givenUp: scanned, scanned };
     },
   };
   const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 1 });
@@ -105,9 +105,9 @@ it('brings bits that are searched by again into the order of the nodes, once', a
 it('tries no walk by bits whose walks ended in scans, and does by others', async () => {
   const searchBy = filteredIndex(1);
   const filter = Uint8Array.of(0b0000_0011);
-  for (let walk = 0; walk < 8; walk++) expect((await searchBy(filter))?.skipsWalk ?? false).toBe(false);
-  expect((await searchBy(filter))?.skipsWalk).toBe(true);
+  for (let walk = 0; walk < 8; walk++) expect((await searchBy(filter))?.insteadOfWalk).toBeUndefined();
+  expect((await searchBy(filter))?.insteadOfWalk).toBe('scan');
   const other = Uint8Array.of(0b0000_0110);
   await searchBy(other);
-  expect((await searchBy(other))?.skipsWalk).toBe(false);
+  expect((await searchBy(other))?.insteadOfWalk).toBeUndefined();
 });

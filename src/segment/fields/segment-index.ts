@@ -119,7 +119,8 @@ export class SegmentIndex {
       );
       const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
       const parts = await (vectors === undefined ? runAll() : vectors.hold(runAll));
-      if (excluded !== undefined && input.skipsWalk !== true) this.#noteWalks(excluded, parts, queries);
+      if (excluded !== undefined && input.insteadOfWalk === undefined)
+        this.#noteWalks(excluded, parts, queries);
       return joined(parts, search.k);
     } finally {
       this.#searches--;
@@ -131,7 +132,7 @@ export class SegmentIndex {
   #filtered(
     excluded: Uint8Array,
     passing: number,
-  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing' | 'skipsWalk'> {
+  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing' | 'insteadOfWalk'> {
     const { placement, region } = this.#index;
     if (!hasNodeOrder(placement)) return { excluded, passing };
     const known = this.#searchedBy.get(excluded);
@@ -140,12 +141,18 @@ export class SegmentIndex {
       return { excluded, passing };
     }
     known.byNode ??= bitsByNode(region.memory, placement, excluded);
-    return { excluded, excludedNodes: known.byNode, passing, skipsWalk: known.walks.skipsWalk() };
+    const insteadOfWalk = known.walks.insteadOfWalk();
+    const byNode = { excluded, excludedNodes: known.byNode, passing };
+    return insteadOfWalk === undefined ? byNode : { ...byNode, insteadOfWalk };
   }
 
   #noteWalks(excluded: Uint8Array, parts: readonly IndexSearchOutput[], queries: number): void {
-    const scanned = parts.reduce((sum, part) => sum + (part.scanned ?? 0), 0);
-    this.#searchedBy.get(excluded)?.walks.note(queries, scanned);
+    let [givenUp, scanned] = [0, 0];
+    for (const part of parts) {
+      givenUp += part.givenUp ?? 0;
+      scanned += part.scanned ?? 0;
+    }
+    this.#searchedBy.get(excluded)?.walks.note(queries, { givenUp, scanned });
   }
 
   /** Queries of one request are split over the threads when there is enough to do for each. */
@@ -154,8 +161,8 @@ export class SegmentIndex {
     return Math.max(1, Math.min(Math.max(useful, Math.ceil((queries * micros) / TASK_MICROS_MAX)), queries));
   }
 
-  /** How a graph is searched when so many rows count. */
-  planOf(passing: number, ef: number): WalkPlan {
+  /** How a graph is searched when so many rows count. @param k hits that are asked for; undefined: as many as `ef` */
+  planOf(passing: number, ef: number, k = ef): WalkPlan {
     const { dim, params, rowCount } = this.#index.placement;
     const stride = Number(params.codeStride ?? dim);
     const codeBytes = walkedBytes(stride, dim);
@@ -164,6 +171,7 @@ export class SegmentIndex {
       nodes: Number(params.nodes ?? rowCount),
       passing,
       ef,
+      k,
       vectorBytes: scoredBytes,
       codeBytes,
       readsRecords: this.#index.task === 'qgSearch',

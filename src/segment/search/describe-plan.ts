@@ -42,7 +42,7 @@ export function describePlan(
     case 'index': {
       const { index, params, recall } = plan;
       const width = widthOf(index.indexType, params);
-      const how = width.widthName === 'ef' ? index.planOf(passing, width.width) : undefined;
+      const how = width.widthName === 'ef' ? index.planOf(passing, width.width, facts.k) : undefined;
       const usual = width.widthName === 'nprobe' ? 'probe' : 'walk';
       return {
         ...counted,
@@ -61,7 +61,7 @@ export function describePlan(
       return { ...counted, indexType: 'DISKANN', plan: 'walk', widthName: 'search_list', width: plan.width };
     case 'codes': {
       const { index, width, isRefined } = plan;
-      const how = `${index.planOf(passing, Math.max(width, facts.k))}, by codes${isRefined ? ', refined' : ''}${ended(givenUp, facts)}`;
+      const how = `${index.planOf(passing, Math.max(width, facts.k), facts.k)}, by codes${isRefined ? ', refined' : ''}${ended(givenUp, facts)}`;
       return { ...counted, indexType: 'HNSW_SQ', plan: how, widthName: 'ef', width };
     }
     default:

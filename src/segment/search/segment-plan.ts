@@ -33,7 +33,7 @@ export interface IndexFacts {
   readonly rowCount: number;
   /** What levels need in it, where that was learned. */
   readonly levels?: LearnedLevels | undefined;
-  planOf(passing: number, width: number): WalkPlan;
+  planOf(passing: number, width: number, k?: number): WalkPlan;
   /** Microseconds of a query in lists when so many rows count; undefined: it is no index of lists. */
   probeMicros(passing: number, k: number, params: AskedParams): number | undefined;
 }
@@ -226,7 +226,7 @@ function isScoredByRow(facts: DenseFacts, index: IndexFacts, params: AskedParams
   const { isNarrowed, passing, k, vectorBytes } = facts;
   if (!isNarrowed) return false;
   if (widthNameOf(index.indexType) === 'ef')
-    return index.planOf(passing, Math.max(Number(params.ef ?? 0), k)) === 'exact';
+    return index.planOf(passing, Math.max(Number(params.ef ?? 0), k), k) === 'exact';
   const probe = index.probeMicros(passing, k, params);
   return probe !== undefined && rowsMicros(passing, vectorBytes, 1) < probe;
 }

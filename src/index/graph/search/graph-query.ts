@@ -9,6 +9,7 @@ import type { MetricType } from '#index/block/metric.js';
 import { writeFloats } from '#index/block/vector-floats.js';
 import type { IndexPlacement, IndexSearchInput } from '#index/block/vector-index.js';
 import {
+  planInstead,
   planWalk,
   twoHopWidth,
   type WalkPlan,
@@ -162,6 +163,7 @@ export class GraphQuery {
       nodes: this.#params.isGrowing ? this.#index.rowCount : this.#members,
       passing: this.#passing,
       ef,
+      k: this.#isRange ? ef : this.#input.k,
       vectorBytes: this.#scores.rowBytes,
       codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim),
       readsRecords: this.#walks.hasFloatResults === true,
@@ -255,20 +257,23 @@ export class GraphQuery {
    * that is there for few takes its place when it goes on for too long.
    */
   #walkAmongCounting(ef: number, plan: 'admitting' | 'two-hop' | 'scan'): number {
-    if (this.#input.skipsWalk !== true) {
-      const limits = walkLimits(this.#question(ef), plan);
+    let instead = this.#input.insteadOfWalk;
+    if (instead === undefined) {
+      const question = this.#question(ef);
+      const limits = walkLimits(question, plan);
       const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
       if (count >= 0) return this.#take(1, count);
-      this.givenUp++;
-      if (plan === 'two-hop' && -1 - count >= limits.usual) return this.#overTwoHops(ef);
-    } else this.givenUp++;
+      instead = planInstead(question, plan === 'admitting' || -1 - count < limits.usual);
+    }
+    this.givenUp++;
+    if (instead === 'two-hop') return this.#overTwoHops(ef);
     this.scanned++;
     return this.#scanned(ef);
   }
 
   #overTwoHops(ef: number): number {
     const reach = Math.min(REACH_MAX, this.#params.degree * 8);
-    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k);
+    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k, this.#passing / this.#members);
     return this.#take(0, this.#kernel.searchTwoHop(this.#query, width, this.#excluded, reach));
   }
 
