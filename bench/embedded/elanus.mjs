@@ -1,9 +1,13 @@
 // Elanus as a program embeds it: calls in the process, and the same database through the Milvus SDK.
-import { DataType, MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { graphParameters, graphWidths } from '../ann/parameters.mjs';
 import { PASS_SHARES, passColumn, passingRows } from '../ann/sets.mjs';
+import { bareEngine } from './bare.mjs';
 
 const dist = (path) => import(new URL(`../../dist/${path}`, import.meta.url).href);
+/** Only the engine that uses it loads it: it takes 40 MB that would count for the others. */
+const milvusSdk = () => import('@zilliz/milvus2-sdk-node');
+/** Values of the protocol. */
+const DataType = { Bool: 1, Int64: 5, FloatVector: 101 };
 const name = 'rows';
 const BATCH = 1000;
 const bytesOf = ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength);
@@ -205,8 +209,15 @@ const typed = {
     const rows = database.client().collection(await declarationOf(set));
     const ask = async (query, limit, width, where) =>
       Array.from(
-        (await rows.search('v', query, { limit, params: { ef: width }, consistency: 'eventually', where }))
-          .ids,
+        (
+          await rows.search('v', query, {
+            limit,
+            params: { ef: width },
+            consistency: 'eventually',
+            where,
+            output: [],
+          })
+        ).ids,
         Number,
       );
     return {
@@ -224,6 +235,7 @@ const sdk = {
   async load(set, folder) {
     const { open } = await dist('server/open.js');
     const database = await open(folder, { logLevel: 'error' });
+    const { MilvusClient } = await milvusSdk();
     const client = new MilvusClient({ address: database.address, logLevel: 'error', timeout: 600_000 });
     const collection_name = name;
     const fields = [
@@ -265,6 +277,7 @@ const sdk = {
   async open(_set, folder) {
     const { open } = await dist('server/open.js');
     const database = await open(folder, { logLevel: 'error' });
+    const { MilvusClient } = await milvusSdk();
     const client = new MilvusClient({ address: database.address, logLevel: 'error', timeout: 600_000 });
     const ask = async (query, limit, width, filter) => {
       const asked = { collection_name: name, data: Array.from(query), limit, filter, params: { ef: width } };
@@ -283,4 +296,4 @@ const sdk = {
   },
 };
 
-export const engines = [typed, inProcess, sdk];
+export const engines = [typed, inProcess, sdk, bareEngine(typed)];
