@@ -273,7 +273,8 @@ export class GraphQuery {
 
   #overTwoHops(ef: number): number {
     const reach = Math.min(REACH_MAX, this.#params.degree * 8);
-    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k, this.#passing / this.#members);
+    const { nodes, passing } = this.#question(ef);
+    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k, passing / Math.max(1, nodes));
     return this.#take(0, this.#kernel.searchTwoHop(this.#query, width, this.#excluded, reach));
   }
 
