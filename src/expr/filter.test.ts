@@ -2,6 +2,7 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { describe, expect, it } from 'vitest';
 import type { Templates } from '#expr/check/templates.js';
+import { encodeTexts } from '#model/text-list.js';
 import { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
 import { dynamicSchema, plainSchema } from '../../test/support/filter-schema.js';
 import { checkedText } from '../../test/support/typed-text.js';
@@ -289,11 +290,11 @@ describe('checkFilter', () => {
       real: template({ $case: 'floatVal', value: 2.5 }),
       text: template({ $case: 'stringVal', value: 'a%' }),
       ints: longs(3n, -1n, 3n),
-      texts: array({ $case: 'stringData', value: { data: ['b', 'a'] } }),
+      texts: array({ $case: 'stringData', value: encodeTexts(['b', 'a']) }),
       none: array(undefined),
       lists: array({
         $case: 'arrayData',
-        value: { data: [{ data: { $case: 'stringData', value: { data: ['x'] } } }] },
+        value: { data: [{ data: { $case: 'stringData', value: encodeTexts(['x']) } }] },
       }),
       mixed: array({
         $case: 'jsonData',

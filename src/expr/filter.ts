@@ -153,11 +153,10 @@ function cacheKey({ text, templates = {}, zone = 'UTC' }: FilterSource): string 
 function isLong({ val }: TemplateValue): boolean {
   if (val?.$case === 'stringVal' || val?.$case === 'bytesVal') return val.value.length > CACHED_LENGTH_MAX;
   if (val?.$case !== 'arrayVal' || val.value.data === undefined) return false;
+  if (val.value.data.$case === 'stringData') return val.value.data.value.length > CACHED_LENGTH_MAX;
   const { data } = val.value.data.value;
   if (data.length > CACHED_LENGTH_MAX) return true;
-  return val.value.data.$case === 'arrayData' ||
-    val.value.data.$case === 'jsonData' ||
-    val.value.data.$case === 'stringData'
+  return val.value.data.$case === 'arrayData' || val.value.data.$case === 'jsonData'
     ? data.length > 64
     : false;
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { keyAt } from '#model/columns/column.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
+import { encodeTexts } from '#model/text-list.js';
 import { CollectionSchema, DataType, TemplateValue } from '#proto/milvus/schema.js';
 import { checkFilter, FILTER_LENGTH_MAX } from './filter.js';
 
@@ -98,7 +99,7 @@ describe('a filter of keys', () => {
       keysOf('id == {v}', ints, { v: TemplateValue.create({ val: { $case: 'int64Val', value: 9n } }) }),
     ).toEqual([9n]);
     const strings = TemplateValue.create({
-      val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: { data: ['x', 'y'] } } } },
+      val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: encodeTexts(['x', 'y']) } } },
     });
     expect(keysOf('id in {s}', texts, { s: strings })).toEqual(['x', 'y']);
     expect(refusal('id in {s}', ints, { s: strings })).toContain(

@@ -1,14 +1,13 @@
 // Which texts are among some, and which of them: a table over their UTF-8 bytes. Few texts are strings and the table is made from them; a
 // million strings would be slow to sort, to keep and to hand to another thread, so many texts are nothing but the memory of the table
 // (`PackedTexts`), made once by whoever reads the filter.
-import { sharedBytes } from '#base/bytes.js';
+import { copyBytes, sharedBytes } from '#base/bytes.js';
+import { writeText } from '#model/text-list.js';
+import type { TextSpans } from '#model/text-spans.js';
 import { seedWithShortChains } from './table-seed.js';
 import { type PackedTexts, TEXTS_MAX } from './typed.js';
 
-const utf8 = new TextEncoder();
 const decoder = new TextDecoder();
-/** Longer texts are written by the encoder. */
-const SHORT_TEXT = 64;
 
 export class TextSet {
   /** Texts without repetitions. */
@@ -42,21 +41,21 @@ export class TextSet {
 }
 
 /** The texts in the order given, each once, and the table that finds them. */
-export function packTexts(texts: readonly string[]): PackedTexts {
+export function packTexts(texts: readonly string[] | TextSpans): PackedTexts {
+  const write = 'begins' in texts ? spanWriter(texts) : stringWriter(texts);
   const places = 2 ** Math.ceil(Math.log2(Math.max(4, texts.length * 2)));
   const take = texts.length > TEXTS_MAX ? sharedBytes : (bytes: number) => new Uint8Array(bytes);
   const numbers = new Int32Array(take(places * 4).buffer);
   const begins = new Uint32Array(texts.length + 1);
-  // A UTF-16 unit takes up to three bytes.
-  const room = new Uint8Array(texts.reduce((length, text) => length + text.length * 3, 0));
+  const room = new Uint8Array(write.bytesMax);
   let begin = 0;
   let length = 0;
   const seed = seedWithShortChains((tried, chainMax) => {
     numbers.fill(0);
     begin = 0;
     length = 0;
-    for (const text of texts) {
-      const end = begin + writeText(text, room, begin);
+    for (let number = 0; number < texts.length; number++) {
+      const end = begin + write.text(number, room, begin);
       const at = placeOf({ numbers, begins, bytes: room, seed: tried }, { begin, end, chainMax });
       if (at < 0) return false;
       // One that is there already: the next one is written over it.
@@ -73,6 +72,28 @@ export function packTexts(texts: readonly string[]): PackedTexts {
   ends.set(begins.subarray(0, length + 1));
   return { length, bytes, begins: ends, numbers, seed };
 }
+
+/** Writes one text after the other into memory that has room for all of them. */
+interface TextWriter {
+  readonly bytesMax: number;
+  /** @returns bytes written */
+  text(number: number, to: Uint8Array, begin: number): number;
+}
+
+const stringWriter = (texts: readonly string[]): TextWriter => ({
+  // A UTF-16 unit takes up to three bytes.
+  bytesMax: texts.reduce((length, text) => length + text.length * 3, 0),
+  text: (number, to, begin) => writeText(texts[number] as string, to, begin),
+});
+
+const spanWriter = ({ bytes, begins, ends }: TextSpans): TextWriter => ({
+  bytesMax: bytes.length,
+  text(number, to, begin) {
+    const [from, end] = [begins[number] as number, ends[number] as number];
+    copyBytes(bytes, from, end, to, begin);
+    return end - from;
+  },
+});
 
 /** The texts as strings. */
 export function* unpackedTexts(texts: readonly string[] | PackedTexts): Generator<string> {
@@ -117,15 +138,4 @@ function hashOf(bytes: Uint8Array, begin: number, end: number, seed: number): nu
   let hash = 0x811c9dc5 ^ seed ^ (end - begin);
   for (let at = begin; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
   return hash ^ (hash >>> 15);
-}
-
-/** Short texts of ASCII, which most keys are, without the encoder: a call of it takes longer than they do. @returns bytes written */
-function writeText(text: string, bytes: Uint8Array, begin: number): number {
-  const { length } = text;
-  for (let at = 0; at < length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit > 0x7f || at > SHORT_TEXT) return utf8.encodeInto(text, bytes.subarray(begin)).written;
-    bytes[begin + at] = unit;
-  }
-  return length;
 }

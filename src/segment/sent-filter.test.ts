@@ -1,6 +1,9 @@
 // Long filters are read on the worker threads, once in a process; short ones where they are asked for.
 import { describe, expect, it } from 'vitest';
 import { checkFilter, type FilterSource } from '#expr/filter.js';
+import { unpackedTexts } from '#expr/text-set.js';
+import type { Predicate, ValueSet } from '#expr/typed.js';
+import { encodeTexts } from '#model/text-list.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { nodeTimers } from '#platform/node/node-time.js';
 import type { SharedRegion } from '#platform/workers.js';
@@ -26,6 +29,13 @@ const numbers = Array.from({ length: READ_HERE_MAX / 4 }, (_, at) => at * 7);
 const long = `i64 in [${numbers.join(',')}] and s != "x"`;
 const TASK = 'checkLongFilter';
 
+/** The first set of a filter. */
+function setIn(predicate: Predicate): ValueSet {
+  const leaf = predicate.kind === 'and' ? predicate.operands.find(({ kind }) => kind === 'in') : predicate;
+  if (leaf?.kind !== 'in') throw new TypeError('no list');
+  return leaf.values;
+}
+
 async function read(source: FilterSource) {
   const workers = new CountedWorkers();
   return { filter: await readAnyFilter(workers, schema, source), asked: workers.asked };
@@ -44,11 +54,22 @@ describe('a filter', () => {
     const numbersValue = TemplateValue.fromPartial({ val: { $case: 'arrayVal', value: { data } } });
     const source = { text: 'i64 in {list}', templates: { list: numbersValue } };
     expect((await read(source)).asked).toEqual([TASK]);
-    const texts = { $case: 'stringData', value: { data: numbers.map(String) } } as const;
+    const texts = { $case: 'stringData', value: encodeTexts(numbers.map(String)) } as const;
     const textsValue = TemplateValue.fromPartial({ val: { $case: 'arrayVal', value: { data: texts } } });
     const found = await read({ text: 's in {list}', templates: { list: textsValue } });
-    expect(found.asked).toEqual([]);
+    expect(found.asked).toEqual([TASK]);
     expect(found.filter).toMatchObject({ predicate: { values: { texts: { length: numbers.length } } } });
+  });
+
+  it('of many keys that are texts is the list itself, without a string made of it', async () => {
+    const bytes = encodeTexts([...numbers.map((number) => `kö${number}`), 'kö0']);
+    const list = TemplateValue.fromPartial({
+      val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: bytes } } },
+    });
+    const { filter, asked } = await read({ text: 's in {list} and s != "kö7"', templates: { list } });
+    expect(asked).toEqual([TASK]);
+    const { texts } = filter.kind === 'predicate' ? setIn(filter.predicate) : { texts: [] };
+    expect(new Set(unpackedTexts(texts))).toEqual(new Set(numbers.map((number) => `kö${number}`)));
   });
 
   it('of keys comes back from a worker whole', async () => {

@@ -3,7 +3,7 @@
 //
 // A long text would hold up everybody: it is read on a worker thread, before it is asked for.
 import { ElanusError } from '#base/errors.js';
-import { checkFilter, type FilterSource, readFilter } from '#expr/filter.js';
+import { type FilterSource, readFilter } from '#expr/filter.js';
 import { type HandedFilter, takeFilter } from '#expr/handed-filter.js';
 import type { CheckedFilter, PredicateFilter } from '#expr/typed.js';
 import type { Workers } from '#platform/workers.js';
@@ -36,8 +36,6 @@ async function readLongFilter(
   source: FilterSource,
   signal: AbortSignal | undefined,
 ): Promise<CheckedFilter> {
-  // Texts of templates were decoded one by one; to hand a million of them over would take longer than to read them.
-  if (hasManyTexts(source)) return checkFilter(schema, source);
   return takeFilter(await workers.run<HandedFilter>('checkLongFilter', { schema, source }, [], signal));
 }
 
@@ -91,20 +89,13 @@ const sourceOf = ({ text, templates, zone }: TextFilter): FilterSource => ({
 function isLong({ text, templates = {} }: FilterSource): boolean {
   let length = text.length;
   for (const { val } of Object.values(templates)) {
-    if (val?.$case === 'arrayVal' && val.value.data !== undefined)
-      length += lengthOf(val.value.data.value.data);
+    if (val?.$case !== 'arrayVal' || val.value.data === undefined) continue;
+    const { value } = val.value.data;
+    length += value instanceof Uint8Array ? value.length : lengthOf(value.data);
   }
   return length > READ_HERE_MAX;
 }
 
-/** Packed numbers say how many bytes they are; of lists of values each counts as some. */
+/** Packed numbers, as texts above, say how many bytes they are; of lists of values each counts as some. */
 const lengthOf = (data: Uint8Array | readonly unknown[]): number =>
   data instanceof Uint8Array ? data.length : data.length * 8;
-
-const hasManyTexts = ({ templates = {} }: FilterSource): boolean =>
-  Object.values(templates).some(
-    ({ val }) =>
-      val?.$case === 'arrayVal' &&
-      val.value.data?.$case === 'stringData' &&
-      val.value.data.value.data.length * 8 > READ_HERE_MAX,
-  );

@@ -2,6 +2,7 @@
 // nothing is half written, and what a request costs grows with its size and no faster.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeInt64s } from '#model/columns/packed-array.js';
+import { encodeTexts } from '#model/text-list.js';
 import { ConsistencyLevel, type Status } from '#proto/milvus/common.js';
 import {
   DeleteRequest,
@@ -32,7 +33,7 @@ const longList = (values: readonly bigint[]): Template => ({
 });
 const textList = (data: string[]): Template => ({
   $case: 'arrayVal',
-  value: { data: { $case: 'stringData', value: { data } } },
+  value: { data: { $case: 'stringData', value: encodeTexts(data) } },
 });
 const upTo = (count: number): bigint[] => Array.from({ length: count }, (_, at) => BigInt(at));
 

@@ -31,6 +31,7 @@ it('the typed client is light', () => {
     'base/on-abort.ts',
     'model/columns',
     'model/json',
+    'model/text-list.ts',
     'platform/node',
   ]);
 });

@@ -2,6 +2,7 @@
 import { bytesView } from '#base/bytes.js';
 import { ClientError } from '#client/errors.js';
 import { encodeInt64s } from '#model/columns/packed-array.js';
+import { encodeTexts } from '#model/text-list.js';
 import type { TemplateArrayValue, TemplateValue } from '#proto/milvus/schema.js';
 
 /** What may stand in a filter as a value. */
@@ -79,7 +80,7 @@ function arrayOf(
     return {
       data: {
         $case: 'stringData',
-        value: { data: list.map((value) => (value instanceof Date ? isoOf(value) : String(value))) },
+        value: encodeTexts(list.map((value) => (value instanceof Date ? isoOf(value) : String(value)))),
       },
     };
   if (list.every((value) => typeof value === 'boolean'))

@@ -1,5 +1,6 @@
 // Constants of a filter before they know what they are compared with: written out, computed, or the value of a template variable.
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
+import { type TextSpans, textsIn } from '#model/text-spans.js';
 
 export type Constant =
   | { readonly type: 'bool'; readonly value: boolean }
@@ -14,13 +15,16 @@ export type Constant =
 /** Long lists of one plain type stay packed. */
 export type ListConstant = { readonly type: 'list' } & (
   | { readonly kind: 'ints'; readonly values: BigInt64Array }
-  | { readonly kind: 'texts'; readonly values: readonly string[] }
+  | { readonly kind: 'texts'; readonly values: readonly string[] | TextSpans }
   | { readonly kind: 'mixed'; readonly values: readonly Constant[] }
 );
 
+export const stringsOf = (texts: readonly string[] | TextSpans): Iterable<string> =>
+  'begins' in texts ? textsIn(texts) : texts;
+
 export function* elementsOf(list: ListConstant): Generator<Constant> {
   if (list.kind === 'ints') for (const value of list.values) yield { type: 'int', value };
-  else if (list.kind === 'texts') for (const value of list.values) yield { type: 'text', value };
+  else if (list.kind === 'texts') for (const value of stringsOf(list.values)) yield { type: 'text', value };
   else yield* list.values;
 }
 

@@ -1,6 +1,7 @@
 // Filters of nothing but primary keys: `pk in [..]`, `pk == v`, their negations. They are recognised before anything else is read, as such a list
 // may be a million keys long, and its keys go into one column as they are.
 
+import { bytesView, copyBytes } from '#base/bytes.js';
 import type { Node } from '#expr/ast.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import { unpackedTexts } from '#expr/text-set.js';
@@ -9,10 +10,11 @@ import { column } from '#model/columns/column.js';
 import { VariableWriter } from '#model/columns/column-values.js';
 import { primaryField } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
+import type { TextSpans } from '#model/text-spans.js';
 import type { Column } from '#proto/elanus/data.js';
 import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { incompatible } from './comparison.js';
-import { type Constant, constantTypeName, elementsOf, type ListConstant } from './constants.js';
+import { type Constant, constantTypeName, elementsOf, type ListConstant, stringsOf } from './constants.js';
 import { readList } from './membership.js';
 import { cannotCast } from './value-sets.js';
 import { type CheckContext, readValue } from './values.js';
@@ -89,9 +91,10 @@ function asInt(key: FieldSchema, constant: Constant, at: number): bigint {
 }
 
 function textColumn(key: FieldSchema, list: ListConstant, at: number): Keys {
+  if (list.kind === 'texts' && 'begins' in list.values) return spansColumn(key, list.values);
   const texts =
     list.kind === 'texts'
-      ? list.values
+      ? [...stringsOf(list.values)]
       : Array.from(elementsOf(list), (constant) => asText(key, constant, at));
   let length = 0;
   for (const text of texts) length += text.length;
@@ -99,6 +102,21 @@ function textColumn(key: FieldSchema, list: ListConstant, at: number): Keys {
   for (const text of texts) writer.addText(text);
   const { data, offsets } = writer.finish();
   return { keys: column(key.fieldID, DataType.VarChar, data, offsets), keyCount: texts.length };
+}
+
+/** Texts that nobody has made strings of go from bytes to bytes. */
+function spansColumn(key: FieldSchema, { length, bytes, begins, ends }: TextSpans): Keys {
+  const offsets = new Uint32Array(length + 1);
+  const data = new Uint8Array(bytes.length);
+  let end = 0;
+  for (let at = 0; at < length; at++) {
+    const [from, to] = [begins[at] as number, ends[at] as number];
+    copyBytes(bytes, from, to, data, end);
+    end += to - from;
+    offsets[at + 1] = end;
+  }
+  const keys = column(key.fieldID, DataType.VarChar, data.slice(0, end), bytesView(offsets));
+  return { keys, keyCount: length };
 }
 
 function asText(key: FieldSchema, constant: Constant, at: number): string {

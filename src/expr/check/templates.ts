@@ -1,6 +1,8 @@
 // Values of template variables, `{name}` in a filter, as constants. Long lists of integers and texts stay packed.
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
+import { TEXTS_MAX } from '#expr/typed.js';
 import { decodeBools, decodeInt64s } from '#model/columns/packed-array.js';
+import { textSpans, textsIn } from '#model/text-spans.js';
 import type { TemplateArrayValue, TemplateValue } from '#proto/milvus/schema.js';
 import { type Constant, intConstant, type ListConstant } from './constants.js';
 
@@ -46,8 +48,10 @@ function listConstant({ data }: TemplateArrayValue, at: number, depth: number): 
         kind: 'ints',
         values: new BigInt64Array(decodeInt64s(data.value.data, WHAT).buffer),
       };
-    case 'stringData':
-      return { type: 'list', kind: 'texts', values: data.value.data };
+    case 'stringData': {
+      const spans = textSpans(data.value);
+      return { type: 'list', kind: 'texts', values: spans.length > TEXTS_MAX ? spans : [...textsIn(spans)] };
+    }
     case 'boolData':
       return mixed(
         Array.from(decodeBools(data.value.data, WHAT), (flag) => ({ type: 'bool', value: flag === 1 })),

@@ -5,8 +5,9 @@ import { packTexts, unpackedTexts } from '#expr/text-set.js';
 import { type FieldRef, type Literal, TEXTS_MAX, type ValueSet } from '#expr/typed.js';
 import { DataType } from '#model/schema/data-type.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
+import type { TextSpans } from '#model/text-spans.js';
 import { elementLiteral, intRange, jsonLiteral, valueTypeOf } from './comparison.js';
-import { type Constant, constantText, elementsOf, type ListConstant } from './constants.js';
+import { type Constant, constantText, elementsOf, type ListConstant, stringsOf } from './constants.js';
 import { timeConstant } from './times.js';
 
 /** A set, and whether each constant is in it: one that no value can be equal to is left out. */
@@ -113,7 +114,7 @@ export const cannotCast = (constant: Constant, type: string, at: number): Filter
 
 class SetBuilder {
   ints: BigInt64Array | bigint[] = [];
-  texts: readonly string[] | string[] = [];
+  texts: readonly string[] | TextSpans = [];
   readonly #ints: bigint[] = [];
   readonly #texts: string[] = [];
   readonly #bools = new Set<boolean>();
@@ -173,8 +174,8 @@ class SetBuilder {
   }
 }
 
-function textSet(texts: readonly string[]): ValueSet['texts'] {
-  if (texts.length <= TEXTS_MAX) return [...new Set(texts)].sort(compareText);
+function textSet(texts: readonly string[] | TextSpans): ValueSet['texts'] {
+  if (texts.length <= TEXTS_MAX) return [...new Set(stringsOf(texts))].sort(compareText);
   const packed = packTexts(texts);
   return packed.length > TEXTS_MAX ? packed : [...unpackedTexts(packed)].sort(compareText);
 }

@@ -2,6 +2,7 @@
 
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { JsonValue } from '#model/json/exact-json.js';
+import { encodeTexts } from '#model/text-list.js';
 import type { TemplateArrayValue, TemplateValue } from '#proto/milvus/schema.js';
 import { notJson } from '#server/rest/rest-failure.js';
 
@@ -42,7 +43,7 @@ function templateArray(name: string, list: readonly JsonValue[]): TemplateArrayV
   if (list.every((one) => typeof one === 'boolean'))
     return { data: { $case: 'boolData', value: { data: Uint8Array.from(list, (one) => (one ? 1 : 0)) } } };
   if (list.every((one) => typeof one === 'string'))
-    return { data: { $case: 'stringData', value: { data: [...list] } } };
+    return { data: { $case: 'stringData', value: encodeTexts(list) } };
   if (list.every(isInteger)) {
     const values = BigInt64Array.from(list, (one) => int64Of(name, one));
     return { data: { $case: 'longData', value: { data: encodeInt64s(new Uint8Array(values.buffer)) } } };

@@ -1,6 +1,7 @@
 // Groups as a filter: rows of some groups, or of all others. What the groups are made of are fields, so the filter says it without a doubt; of
 // values at JSON paths, and of times, a filter may think otherwise, and rows are left out by their addresses instead.
 import { DataType } from '#model/schema/data-type.js';
+import { encodeTexts } from '#model/text-list.js';
 import type { TemplateValue } from '#proto/milvus/schema.js';
 import type { FilterRequest } from '#roles/proxy/reads/request-filter.js';
 import type { GroupValue } from './group-values.js';
@@ -72,7 +73,7 @@ function listText(
   templates[template] = {
     val: {
       $case: 'arrayVal',
-      value: { data: { $case: 'stringData', value: { data: values.map(String) } } },
+      value: { data: { $case: 'stringData', value: encodeTexts(values.map(String)) } },
     },
   };
   return `${name} in {${template}}`;
