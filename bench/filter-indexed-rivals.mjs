@@ -3,7 +3,7 @@
 // counts; every round asks for another value, and each party takes its turn. DuckDB's spatial extension is downloaded when it is asked for:
 // where that fails there is no rival for geometries.
 // Metric: milliseconds a filter, from its text (a prepared statement in SQLite) to the count; median of the rounds. Run on a built tree:
-//   node bench/filter-indexed-rivals.mjs [--rows N] [--rounds N]
+//   node bench/filter-indexed-rivals.mjs [--rows N] [--rounds N] [--quick]
 import { parseArgs } from 'node:util';
 import { nextBelow, seededRandom } from '../dist/base/random.js';
 import { viewOf } from '../dist/expr/evaluate/column-view.js';
@@ -20,10 +20,14 @@ import { makeRows } from './filter-cases.mjs';
 import { loadRival } from './rivals.mjs';
 
 const { values: args } = parseArgs({
-  options: { rows: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '15' } },
+  options: {
+    rows: { type: 'string' },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
 });
-const ROWS = Number(args.rows);
-const ROUNDS = Number(args.rounds);
+const ROWS = Number(args.rows ?? (args.quick ? 20_000 : 1_000_000));
+const ROUNDS = Number(args.rounds ?? (args.quick ? 3 : 15));
 const NONE = new Uint8Array(0);
 const utf8 = new TextEncoder();
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];

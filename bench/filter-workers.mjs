@@ -1,15 +1,19 @@
 // Long filters on worker threads: how long a filter over a segment takes and the longest time for which the thread that serves everyone does
 // nothing else, evaluated there in slices and on threads, in one run; the best of some rounds. Then what memory that threads share costs:
-// appends to columns, and a scan of one. No server. Run on a built tree: node bench/filter-workers.mjs [--quick] [--base ../other]
+// appends to columns, and a scan of one; and how long a request with a list of a million values keeps the thread, from its bytes to the
+// filter that is read. No server. Run on a built tree: node bench/filter-workers.mjs [--quick] [--base ../other]
 import { pathToFileURL } from 'node:url';
 import { nextBelow, seededRandom } from '../dist/base/random.js';
 import { viewOf } from '../dist/expr/evaluate/column-view.js';
 import { sliceColumn } from '../dist/model/columns/column.js';
+import { encodeInt64s } from '../dist/model/columns/packed-array.js';
 import { encodeWkb } from '../dist/model/geometry/wkb.js';
 import { parseWkt } from '../dist/model/geometry/wkt.js';
+import { encodeTexts } from '../dist/model/text-list.js';
 import { nodeClock, nodeTimers } from '../dist/platform/node/node-time.js';
 import { NodeWorkers } from '../dist/platform/node/node-workers.js';
 import { Pace } from '../dist/platform/pace.js';
+import { QueryRequest } from '../dist/proto/milvus/milvus.js';
 import { ColumnStore } from '../dist/segment/fields/column-store.js';
 import { runPlan } from '../dist/segment/filters/run-plan.js';
 
@@ -108,9 +112,8 @@ const views = new Map(
 const source = { view: (fieldId) => views.get(fieldId) };
 const workers = new NodeWorkers();
 
-/** Milliseconds that it takes, and the longest time without a turn of the event loop. */
-async function timed(residual, threads) {
-  const pace = new Pace({ clock: nodeClock, timers: nodeTimers }, { signal: new AbortController().signal });
+/** Milliseconds that something takes, and the longest time without a turn of the event loop. */
+async function watched(run) {
   let gapMs = 0;
   let isOver = false;
   await nodeTimers.yield();
@@ -123,19 +126,20 @@ async function timed(residual, threads) {
     if (!isOver) setTimeout(turn, 0);
   };
   setTimeout(turn, 0);
-  const plan = { candidates: undefined, residual };
-  const { passing } = await runPlan({
-    plan,
-    columns: source,
-    rowCount: ROWS,
-    kept: undefined,
-    pace,
-    threads,
-  });
+  const result = await run();
   const tookMs = performance.now() - begin;
   await new Promise((resolve) => setTimeout(resolve, 2));
   isOver = true;
-  return { tookMs, gapMs, passing };
+  return { tookMs, gapMs, result };
+}
+
+async function timed(residual, threads) {
+  const pace = new Pace({ clock: nodeClock, timers: nodeTimers }, { signal: new AbortController().signal });
+  const plan = { candidates: undefined, residual };
+  const { tookMs, gapMs, result } = await watched(() =>
+    runPlan({ plan, columns: source, rowCount: ROWS, kept: undefined, pace, threads }),
+  );
+  return { tookMs, gapMs, passing: result.passing };
 }
 
 console.log(
@@ -168,6 +172,68 @@ for (const [name, predicate] of Object.entries(filters)) {
   console.log(`| ${name} | ${numbers.join(' | ')} | ${(here.tookMs / there.tookMs).toFixed(2)} |`);
 }
 await workers.close();
+
+const schema = {
+  name: 'rows',
+  fields: [
+    { fieldID: 100n, name: 'id', dataType: Type.VarChar, isPrimaryKey: true },
+    { fieldID: 1n, name: 'long', dataType: Type.Int64 },
+    { fieldID: 2n, name: 'text', dataType: Type.VarChar },
+  ],
+};
+
+/** Requests with a list of as many values as there are rows. */
+function requests() {
+  const templates = (data) => ({ list: { val: { $case: 'arrayVal', value: { data } } } });
+  const texts = Array.from({ length: ROWS }, (_, at) => `${word()}-${at}`);
+  const textsOf = { $case: 'stringData', value: encodeTexts(texts) };
+  const numbers = {
+    $case: 'longData',
+    value: { data: encodeInt64s(new Uint8Array(longs(ROWS, 1e9).buffer)) },
+  };
+  const bytesOf = (expr, exprTemplateValues) =>
+    QueryRequest.encode(QueryRequest.fromPartial({ expr, exprTemplateValues })).finish();
+  return [
+    ['int64 in {list}', bytesOf('long in {list}', templates(numbers))],
+    ['text in {list}', bytesOf('text in {list}', templates(textsOf))],
+    ['keys in {list}', bytesOf('id in {list}', templates(textsOf))],
+    ['text in [...]', bytesOf(`text in [${texts.map((text) => `"${text}"`).join(',')}]`, {})],
+  ];
+}
+
+/** Reads a request as a server does, with the modules of a checkout. */
+async function readerOf(root) {
+  const load = (path) => import(new URL(path, root).href);
+  const { decodeBounded } = await load('model/bounded-decode.js');
+  const { readAnyFilter } = await load('segment/sent-filter.js');
+  const { QueryRequest: Request } = await load('proto/milvus/milvus.js');
+  const { CollectionSchema } = await load('proto/milvus/schema.js');
+  const { NodeWorkers: Workers } = await load('platform/node/node-workers.js');
+  const its = new Workers();
+  const plain = CollectionSchema.fromPartial(schema);
+  return {
+    read: async (bytes) => {
+      const { message } = decodeBounded(Request, bytes, 16 * 2 ** 20);
+      return readAnyFilter(its, plain, { text: message.expr, templates: message.exprTemplateValues });
+    },
+    close: () => its.close(),
+  };
+}
+
+const readers = [['own', await readerOf(new URL('../dist/', import.meta.url))]];
+if (base !== undefined) readers.push(['base', await readerOf(pathToFileURL(`${base}/dist/`))]);
+console.log(
+  `\n| request with ${ROWS.toLocaleString('en')} values | by | ms | longest gap, ms |\n| --- | --- | --- | --- |`,
+);
+for (const [name, bytes] of requests()) {
+  for (const [by, { read }] of readers) {
+    const runs = [];
+    for (let round = 0; round < ROUNDS; round++) runs.push(await watched(() => read(bytes)));
+    const least = (key) => Math.min(...runs.map((run) => run[key])).toFixed(1);
+    console.log(`| ${name} | ${by} | ${least('tookMs')} | ${least('gapMs')} |`);
+  }
+}
+for (const [, { close }] of readers) await close();
 
 const BATCH_ROWS = 1000;
 const batchesOf = (column) =>
