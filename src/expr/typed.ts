@@ -11,6 +11,7 @@
 import type { Geometry } from '#model/geometry/geometry.js';
 import type { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
+import type { PhrasePlace } from '#text/match/phrase.js';
 import type { ComparisonOp } from './ast.js';
 
 export type { ComparisonOp } from './ast.js';
@@ -223,11 +224,6 @@ export type WantedWords =
   | { readonly kind: 'any'; readonly words: readonly string[]; readonly least: number }
   /** In this order and distance, moved by at most `slop` places in all; words of one place are alternatives. */
   | { readonly kind: 'phrase'; readonly places: readonly PhrasePlace[]; readonly slop: number };
-
-export interface PhrasePlace {
-  readonly position: number;
-  readonly words: readonly string[];
-}
 
 export type Predicate =
   /** Only as the whole of a filter or of an element predicate. */

@@ -13,6 +13,7 @@ import { ivfTasks } from '#index/ivf/tasks.js';
 import { minhashTasks } from '#index/minhash/tasks.js';
 import { scalarTasks } from '#index/scalar/tasks.js';
 import { sparseTasks } from '#index/sparse/tasks.js';
+import { textTasks } from '#text/tasks.js';
 import { checkIndex } from './vector-indexes.js';
 
 type Task = (
@@ -21,6 +22,7 @@ type Task = (
     readonly memories: readonly WebAssembly.Memory[];
     readonly thread: number;
     readonly crc32?: (bytes: Uint8Array, seed?: number) => number;
+    readonly loadPackage?: (name: string) => unknown;
   },
 ) => unknown;
 
@@ -39,4 +41,5 @@ export const workerTasks = {
   ...minhashTasks,
   ...scalarTasks,
   ...sparseTasks,
+  ...textTasks,
 } satisfies Record<string, Task>;

@@ -29,7 +29,8 @@ export interface Workers {
 
 /**
  * What a task gets: its input, the memories of its regions (stable objects per region and thread), its thread's number (from 0, `parallelism`
- * on the calling thread), and the runtime's own CRC-32 where it has one, which is some six times as fast as ours.
+ * on the calling thread), the runtime's own CRC-32 where it has one, which is some six times as fast as ours, and on a
+ * thread of its own what loads packages there.
  */
 export type WorkerTask = (
   input: never,
@@ -37,5 +38,6 @@ export type WorkerTask = (
     readonly memories: readonly WebAssembly.Memory[];
     readonly thread: number;
     readonly crc32?: (bytes: Uint8Array, seed?: number) => number;
+    readonly loadPackage?: (name: string) => unknown;
   },
 ) => unknown;

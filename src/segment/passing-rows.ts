@@ -8,7 +8,7 @@ import { ElanusError } from '#base/errors.js';
 import type { ReadTime } from '#base/read-time.js';
 import { join } from '#expr/check/logic.js';
 import type { ColumnSource, ColumnView } from '#expr/evaluate/column-view.js';
-import type { Predicate, PredicateFilter } from '#expr/typed.js';
+import type { Leaf, Predicate, PredicateFilter } from '#expr/typed.js';
 import type { Pace } from '#platform/pace.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
 import { countBits } from '#segment/fields/row-versions.js';
@@ -18,6 +18,7 @@ import { planFilter } from '#segment/filters/filter-plan.js';
 import { type PlanRun, runPlan } from '#segment/filters/run-plan.js';
 import { scanNanos } from '#segment/filters/scan-cost.js';
 import { factsOf } from '#segment/filters/segment-facts.js';
+import { hasWords, wordLeaves } from '#segment/words/word-leaves.js';
 import type { ReadableSegment } from './readable-segment.js';
 import { sampledRows } from './sampled-rows.js';
 import type { SegmentData } from './segment-data.js';
@@ -84,12 +85,11 @@ export function passingCount(data: SegmentData, passing: PassingBits, readTs: Re
 async function evaluate(
   data: SegmentData,
   filter: PredicateFilter,
-  { kept, rowCount, pace }: Pick<PlanRun, 'kept' | 'rowCount' | 'pace'>,
+  { kept, rowCount, pace }: Asked,
 ): Promise<KeptRows> {
   const predicate = rowPredicate(filter);
-  const columns = columnsOf(data, rowCount);
   const begunMs = pace.nowMs;
-  const plan = planFilter(predicate, factsOf(data, rowCount, columns));
+  const { plan, columns } = await planned(data, predicate, { kept, rowCount, pace });
   const threads = { workers: data.workers };
   const result = await runPlan({ plan, columns, rowCount, kept, pace, threads }).catch((error: unknown) => {
     if (!(error instanceof ElanusError) || error.key !== 'data_corrupt' || plan.candidates === undefined)
@@ -108,6 +108,33 @@ async function evaluate(
   const explained = describeFilter({ ...result, plan, tookMs: pace.nowMs - begunMs });
   const { bits, passing } = result;
   return { bits, rowCount, passing, explained };
+}
+
+/** Rows that are named by an index of words in the time in which one text becomes words. */
+const NAMED_PER_ANALYZED = 1000;
+
+type Asked = Pick<PlanRun, 'kept' | 'rowCount' | 'pace'>;
+
+/** The plan, once words are made of texts where that pays; leaves that it leaves open get what is known of words. */
+async function planned(
+  data: SegmentData,
+  predicate: Predicate,
+  { kept, rowCount, pace }: Asked,
+): Promise<Pick<PlanRun, 'plan' | 'columns'>> {
+  const columns = columnsOf(data, rowCount);
+  const facts = factsOf(data, rowCount, columns);
+  let plan = planFilter(predicate, facts);
+  if (plan.residual === undefined || !hasWords(plan.residual)) return { plan, columns };
+  const analyzed = (): number => plan.candidates?.estimated ?? rowCount - (kept?.rowCount ?? 0);
+  const asked = { leaves: wordLeaves(plan.residual), analyzed: analyzed(), rowCount, columns };
+  if (await data.words.ask(asked, pace)) plan = planFilter(predicate, facts);
+  const known = new Map<Leaf, Uint32Array>();
+  for (const leaf of plan.residual === undefined ? [] : wordLeaves(plan.residual)) {
+    const answer = data.words.answer(leaf, rowCount, columns);
+    if (answer !== undefined && answer.rowsMax < analyzed() * NAMED_PER_ANALYZED)
+      known.set(leaf, await answer.bits(pace));
+  }
+  return { plan, columns: known.size === 0 ? columns : { ...columns, known: (leaf) => known.get(leaf) } };
 }
 
 /** With an `element_filter` a row needs an element that passes. */

@@ -23,6 +23,8 @@ import type { VectorLists } from '#segment/fields/vector-lists.js';
 import { JsonPaths } from '#segment/filters/json-paths.js';
 import { SealedParts } from '#segment/filters/sealed-parts.js';
 import type { SegmentStatistics } from '#segment/filters/segment-statistics.js';
+import type { KeptTotal } from '#segment/kept/kept-total.js';
+import { SegmentWords } from '#segment/words/segment-words.js';
 import { BatchAppend } from './batch-append.js';
 import { RowsWithExpiry } from './expiring-rows.js';
 import { OrderedRows } from './ordered-rows.js';
@@ -64,6 +66,8 @@ export class SegmentData {
   readonly ordered: OrderedRows;
   /** Values at paths of its JSON fields. */
   readonly jsonPaths = new JsonPaths();
+  /** Words of its fields. */
+  readonly words: SegmentWords;
   /** Excluded rows of each vector field that was searched. */
   readonly #excluded = new Map<bigint, ExcludedRowsOf>();
   /** By field: rows that expire at the times which it says. */
@@ -77,6 +81,7 @@ export class SegmentData {
     this.collectionId = options.collectionId;
     this.partitionId = options.partitionId;
     this.workers = platform.workers;
+    this.words = new SegmentWords(platform.workers);
     this.#schema = schema;
     this.#fields = new FieldStores({ platform, segmentId: id, rowsHint, schema, files: disk });
     const keys = must(this.#fields.scalar(primaryField(schema).fieldID), 'key column');
@@ -355,6 +360,22 @@ export class SegmentData {
     return this.#copies.fetchAll(rows, fieldIds);
   }
 
+  /** What filters have kept of its rows. */
+  get keptBytes(): number {
+    return this.jsonPaths.bytes + this.words.bytes;
+  }
+
+  /** Counts what filters keep in that total. Called before the first filter. */
+  countKeptIn(total: KeptTotal): void {
+    this.jsonPaths.countIn(total);
+    this.words.countIn(total);
+  }
+
+  dropKept(): void {
+    this.jsonPaths.drop();
+    this.words.drop();
+  }
+
   get isReleased(): boolean {
     return this.#isReleased;
   }
@@ -363,6 +384,7 @@ export class SegmentData {
   release(): void {
     this.#isReleased = true;
     this.jsonPaths.close();
+    this.words.close();
     this.#fields.release();
   }
 }

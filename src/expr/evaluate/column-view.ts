@@ -1,6 +1,7 @@
 // Columns as an evaluator reads them: typed arrays over the bytes of a column, so that a loop over a column is a loop over numbers. Whoever
 // has rows (a segment, a test) gives a `ColumnSource`; views are of rows that do not change any more.
 import type { PathColumn } from '#expr/evaluate/json/path-column.js';
+import type { Leaf } from '#expr/typed.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
 
@@ -33,6 +34,8 @@ export interface ColumnSource {
   view(fieldId: bigint): ColumnView | undefined;
   /** What is kept about a path of a JSON field; undefined: nothing, rows are looked through each time. */
   path?(fieldId: bigint, path: readonly string[]): PathColumn | undefined;
+  /** A bit a row for which the leaf is true, where that is known of all rows. */
+  known?(leaf: Leaf): Uint32Array | undefined;
   /** The share of the rows, 0 to 1, that the column of a path has already; asks for no column. */
   keptShare?(fieldId: bigint, path: readonly string[]): number;
 }

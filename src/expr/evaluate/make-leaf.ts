@@ -32,7 +32,7 @@ import { TextLeaf, TextsCompared } from '#expr/evaluate/text/text-leaves.js';
 import { wordsMatcher } from '#expr/evaluate/text/word-matchers.js';
 import type { Leaf as AskedLeaf, ComparisonOp, Literal, Operand, ValueSet } from '#expr/typed.js';
 import type { FixedView } from './column-view.js';
-import { NullLeaf, SameLeaf } from './known-leaves.js';
+import { BitsLeaf, NullLeaf, SameLeaf } from './known-leaves.js';
 import type { Leaf } from './leaf.js';
 import type { Operands } from './operands.js';
 
@@ -60,8 +60,13 @@ export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
       return makeMatch(leaf.operand, likeMatcher(leaf.pattern), operands);
     case 'regex':
       return makeMatch(leaf.operand, regexMatcher(leaf.source), operands);
-    case 'words':
-      return makeMatch(leaf.operand, wordsMatcher(leaf.analyzer, leaf.words), operands);
+    case 'words': {
+      const bits = operands.known(leaf);
+      const valid = operands.valid(leaf.operand.field);
+      return bits === undefined || valid === undefined
+        ? makeMatch(leaf.operand, wordsMatcher(leaf.analyzer, leaf.words), operands)
+        : new BitsLeaf(bits, valid);
+    }
     case 'is-null': {
       const valid = operands.valid(leaf.field);
       return valid === undefined ? new SameLeaf(!leaf.negated) : new NullLeaf(valid, leaf.negated);

@@ -16,7 +16,7 @@ import { ArithmeticNumbers } from '#expr/evaluate/numbers/arithmetic.js';
 import { ConstantNumbers, FieldNumbers, type NumberVector } from '#expr/evaluate/numbers/number-vector.js';
 import { ShiftedTimes } from '#expr/evaluate/numbers/shifted-numbers.js';
 import { FieldTexts, type TextSpans } from '#expr/evaluate/text/text-spans.js';
-import type { FieldOperand, FieldRef, JsonOperand, Operand } from '#expr/typed.js';
+import type { FieldOperand, FieldRef, JsonOperand, Leaf, Operand } from '#expr/typed.js';
 import type { ColumnSource, FixedView, VariableView } from './column-view.js';
 
 type Arrays = FixedArrays | TextArrays;
@@ -54,6 +54,11 @@ export class Operands {
 
   valid(field: FieldRef): Uint8Array | undefined {
     return this.#source.view(field.fieldId)?.valid;
+  }
+
+  /** The rows for which a leaf is true, where that is known of all rows. */
+  known(leaf: Leaf): Uint32Array | undefined {
+    return this.#source.known?.(leaf);
   }
 
   arrays(field: FieldRef): Arrays | undefined {

@@ -1,5 +1,7 @@
 // Script of a compute thread: loads the registry of tasks, keeps the memories of the regions it has seen, runs one task at a time.
 // Imports nothing of the product statically, so that it starts from src as well (resolve-sources.ts).
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import * as zlib from 'node:zlib';
 
@@ -31,10 +33,16 @@ type AnyTask = (
     readonly memories: readonly WebAssembly.Memory[];
     readonly thread: number;
     readonly crc32?: Crc32;
+    readonly loadPackage?: (name: string) => unknown;
   },
 ) => unknown;
 /** Node has one from 20.15 on. */
 const { crc32 }: { readonly crc32?: Crc32 } = zlib;
+
+/** As `node-text-packages.ts`. */
+const loadFrom = createRequire(import.meta.url);
+const loadPackage = (name: string): unknown =>
+  name.endsWith('.wasm') ? readFileSync(loadFrom.resolve(name)) : loadFrom(name);
 
 /**
  * Buffers a result owns whole; a view of a larger buffer is copied instead, its task may still use the rest. Empty ones are copied, too: they
@@ -83,7 +91,7 @@ async function serve(port: MessagePort): Promise<void> {
       if (memory === undefined) throw new Error(`region ${id} is not known to this thread`);
       return memory;
     });
-    const context = { memories: held, thread: setup.thread, ...(crc32 && { crc32 }) };
+    const context = { memories: held, thread: setup.thread, loadPackage, ...(crc32 && { crc32 }) };
     return workerTasks[message.task]?.(message.input, context);
   };
   const reply = (message: FromWorker): void => {

@@ -25,7 +25,7 @@ import { readSegment } from '#segment/files/read-segment.js';
 import { attachScalarIndexes } from '#segment/files/scalar-index-files.js';
 import { attachSparseIndexes } from '#segment/files/sparse-index-files.js';
 import { attachVectorIndexes } from '#segment/files/vector-index-files.js';
-import { PathsTotal } from '#segment/filters/json-paths.js';
+import { KeptTotal } from '#segment/kept/kept-total.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { RecallControllers } from '#segment/recall/recall-controller.js';
 import { aligned, encodeHits } from '#segment/search/hits.js';
@@ -60,7 +60,7 @@ export class QueryNode {
   /** Indexes that nobody asked for yet: the first to give way. */
   readonly #ahead = new Set<IndexesAhead>();
   readonly #memory: MemoryAccount;
-  readonly #paths: PathsTotal;
+  readonly #paths: KeptTotal;
   readonly #reads: DiskReads;
   readonly #recall: RecallControllers;
   readonly #indexIdleMs: number;
@@ -73,7 +73,7 @@ export class QueryNode {
     this.#indexIdleMs = indexIdleMs;
     this.#platform = platform;
     this.#memory = memory;
-    this.#paths = new PathsTotal((bytes) => memory.hasRoom(bytes));
+    this.#paths = new KeptTotal((bytes) => memory.hasRoom(bytes));
     this.#recall = new RecallControllers(platform);
     const cache = new PageCache(platform, diskIndexCacheBytes);
     this.#reads = {
@@ -95,7 +95,7 @@ export class QueryNode {
       for (const kind of ['rows', 'vectors', 'keys'] as const)
         yield { collectionId, kind, bytes: memoryParts[kind] };
       yield { collectionId, kind: 'indexes', bytes: memoryParts.indexes, isIdle: this.#isIdle(segment) };
-      yield { collectionId, kind: 'paths', bytes: segment.data.jsonPaths.bytes, isIdle: true };
+      yield { collectionId, kind: 'paths', bytes: segment.data.keptBytes, isIdle: true };
     }
   }
 
@@ -103,7 +103,7 @@ export class QueryNode {
     return indexed !== undefined && this.#platform.clock.monotonic() - searchedMs >= this.#indexIdleMs;
   }
 
-  /** Indexes that were opened ahead, then what filters kept of JSON paths, then indexes, of segments that were not searched for long, the longest first. */
+  /** Indexes that were opened ahead, then what filters kept of JSON paths and words, then indexes, of segments that were not searched for long, the longest first. */
   #evict(bytes: number): void {
     const before = this.#memory.usedBytes;
 
@@ -112,8 +112,8 @@ export class QueryNode {
     const bySearch = [...this.#segments.values()].sort((a, b) => a.searchedMs - b.searchedMs);
     for (const { data } of bySearch) {
       if (freed >= bytes) return;
-      freed += data.jsonPaths.bytes;
-      data.jsonPaths.drop();
+      freed += data.keptBytes;
+      data.dropKept();
     }
     this.#evictIndexes(bytes - freed);
   }
@@ -226,7 +226,7 @@ export class QueryNode {
     const data = await readSegment(this.#platform, record, schema, signal, opened.disk).finally(() =>
       opened.release(),
     );
-    data.jsonPaths.countIn(this.#paths);
+    data.countKeptIn(this.#paths);
     try {
       if (data.rowCount !== Number(record.rowCount)) {
         throw new ElanusError(

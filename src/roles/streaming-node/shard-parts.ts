@@ -2,7 +2,7 @@
 import type { Platform } from '#platform/platform.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import type { HasRoom } from '#segment/filters/json-paths.js';
+import type { HasRoom } from '#segment/kept/kept-total.js';
 import type { BufferedDeletes } from './shard-change.js';
 
 export interface ShardSettings {

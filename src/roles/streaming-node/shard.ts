@@ -13,7 +13,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { backgroundContext } from '#rpc/service.js';
 import { addedBytes } from '#segment/added-fields.js';
 import { applyDeletes } from '#segment/apply-deletes.js';
-import { PathsTotal } from '#segment/filters/json-paths.js';
+import { KeptTotal } from '#segment/kept/kept-total.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { GrowingBytes } from './growing-bytes.js';
 import type { KeySet } from './key-set.js';
@@ -28,8 +28,8 @@ export class Shard {
   readonly channel: ChannelRecord;
   #schema: CollectionSchema;
   readonly segments = new Map<bigint, GrowingSegment>();
-  /** What filters keep of JSON paths of growing segments; not among `memoryBytes`, for it can go at any moment. */
-  readonly paths: PathsTotal;
+  /** What filters keep of JSON paths and words of growing segments; not among `memoryBytes`, for it can go at any moment. */
+  readonly paths: KeptTotal;
   readonly #parts: ShardParts;
   /** By partition: the growing segment that takes its rows. */
   readonly #open = new Map<bigint, OpenSegment>();
@@ -53,7 +53,7 @@ export class Shard {
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
-    this.paths = new PathsTotal(parts.hasRoom);
+    this.paths = new KeptTotal(parts.hasRoom);
     this.channel = parts.channel;
     this.#schema = parts.schema;
     this.#dropped = new Set(parts.channel.droppedPartitionIds);
@@ -167,7 +167,7 @@ export class Shard {
     const { collectionId } = this.channel;
     const { platform } = this.#parts;
     const data = new SegmentData(platform, { id, collectionId, partitionId, schema: this.#schema });
-    data.jsonPaths.countIn(this.paths);
+    data.countKeptIn(this.paths);
     return data;
   }
 

@@ -10,7 +10,7 @@ import type {
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
-import type { HasRoom } from '#segment/filters/json-paths.js';
+import type { HasRoom } from '#segment/kept/kept-total.js';
 import type { OracleTime } from './oracle-time.js';
 import type { ShardSettings } from './shard-parts.js';
 

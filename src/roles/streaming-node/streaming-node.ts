@@ -69,7 +69,7 @@ export class StreamingNode {
     }
   }
 
-  /** Gives up what filters kept of JSON paths. */
+  /** Gives up what filters kept of JSON paths and words. */
   #dropPaths(): void {
     for (const { shard } of this.#shards.holding()) shard.paths.drop();
   }

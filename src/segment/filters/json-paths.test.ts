@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { PathColumn } from '#expr/evaluate/json/path-column.js';
 import { newBits, setFirst } from '#expr/evaluate/rows.js';
-import { JsonPaths, PathsTotal } from './json-paths.js';
+import { KeptTotal } from '#segment/kept/kept-total.js';
+import { JsonPaths } from './json-paths.js';
 
 const ROWS = 2048;
 
@@ -108,7 +109,7 @@ describe('paths of a segment', () => {
     let isFree = false;
     let asked = 0;
     const paths = new JsonPaths();
-    const total = new PathsTotal(() => {
+    const total = new KeptTotal(() => {
       asked++;
       return isFree;
     });
@@ -128,7 +129,7 @@ describe('paths of a segment', () => {
 
   it('holds nothing once its segment is released, whoever still reads it', () => {
     const paths = new JsonPaths();
-    const total = new PathsTotal();
+    const total = new KeptTotal();
     paths.countIn(total);
     paths.begin();
     const column = paths.column(field, ['a']);

@@ -6,6 +6,7 @@
 // for more often takes the place of one that is asked for less, and two that are asked for alike leave each other alone, or they would take
 // turns in reading every row again. In the process: they are taken only while there is room, and push nothing out; loads push them out.
 import { PathColumn } from '#expr/evaluate/json/path-column.js';
+import { type KeptByFilters, KeptTotal } from '#segment/kept/kept-total.js';
 
 /** Bytes a row that may be taken even where JSON texts are short. */
 const ROW_BYTES = 16;
@@ -19,39 +20,6 @@ const PATHS_MAX = 64;
 const HALF_LIFE = 32;
 /** How much oftener a path must have been asked for to take the place of another. */
 const OFTENER = 2;
-
-/** Whether the process has so much memory left. */
-export type HasRoom = (bytes: number) => boolean;
-
-/** What the paths of several segments take together, kept up as they grow: nobody has to look at every segment to know. */
-export class PathsTotal {
-  readonly #hasRoom: HasRoom;
-  readonly #holders = new Set<JsonPaths>();
-  #bytes = 0;
-
-  constructor(hasRoom: HasRoom = () => true) {
-    this.#hasRoom = hasRoom;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  hasRoom(bytes: number): boolean {
-    return this.#hasRoom(bytes);
-  }
-
-  /** @param bytes more than before; below 0: fewer */
-  add(holder: JsonPaths, bytes: number): void {
-    this.#bytes += bytes;
-    if (holder.bytes > 0) this.#holders.add(holder);
-    else this.#holders.delete(holder);
-  }
-
-  drop(): void {
-    for (const holder of [...this.#holders]) holder.drop();
-  }
-}
 
 interface Kept {
   readonly column: PathColumn;
@@ -73,10 +41,10 @@ export interface JsonField {
 
 const keyOf = (fieldId: bigint, path: readonly string[]): string => `${fieldId} ${JSON.stringify(path)}`;
 
-export class JsonPaths {
+export class JsonPaths implements KeptByFilters {
   /** The one used last is last. */
   readonly #kept = new Map<string, Kept>();
-  #total = new PathsTotal();
+  #total = new KeptTotal();
   #isClosed = false;
   #bytes = 0;
   #bytesMax = 0;
@@ -86,7 +54,7 @@ export class JsonPaths {
   #evaluation = 0;
 
   /** Counts in that total, and grows only while it has room. Called before the first filter. */
-  countIn(total: PathsTotal): void {
+  countIn(total: KeptTotal): void {
     this.#total = total;
   }
 

@@ -38,6 +38,7 @@ export async function runPlan({
   threads,
 }: PlanRun): Promise<PlanResult> {
   const found = new Map<Candidates, number>();
+  if (plan.candidates !== undefined) await prepare(plan.candidates, pace);
   const among = plan.candidates && candidateBits(plan.candidates, columns, rowCount, found);
   if (among !== undefined && plan.residual === undefined)
     return { bits: among, rowCount, passing: countRange(among, 0, rowCount), scanned: 0, found };
@@ -132,6 +133,12 @@ class Scan {
     this.passing += evaluator.evaluate(begin, end, word, this.#amongWord);
     this.bits[at] = (this.bits[at] as number) | ((word[0] as number) << shift);
   }
+}
+
+async function prepare(candidates: Candidates, pace: Pace): Promise<void> {
+  if (candidates.kind === 'source') await candidates.source.answer.prepare?.(pace);
+  if (candidates.kind !== 'and' && candidates.kind !== 'or') return;
+  for (const part of candidates.parts) await prepare(part, pace);
 }
 
 /** Rows behind the last one are never named. */

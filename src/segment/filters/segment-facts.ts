@@ -8,6 +8,7 @@ import { SET_MAX } from '#index/scalar/value-answers.js';
 import type { Key } from '#model/columns/column.js';
 import { primaryField } from '#model/schema/field.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import type { SegmentWords, WordsLeaf } from '#segment/words/segment-words.js';
 import type { BlockSource, FilterFacts, Source } from './filter-plan.js';
 import { numbersOf } from './leaf-numbers.js';
 import { type RowRange, rangesSource } from './rows-in-ranges.js';
@@ -18,6 +19,7 @@ import type { LoadedScalarIndex, SealedParts } from './sealed-parts.js';
 interface FactsSource {
   readonly schema: CollectionSchema;
   readonly sealed: SealedParts | undefined;
+  readonly words: Pick<SegmentWords, 'answer'>;
   /** All rows of the keys, older and deleted ones too. */
   rowsOf(keys: Iterable<Key>): Iterable<number>;
 }
@@ -27,12 +29,26 @@ type NamedIndex = Pick<LoadedScalarIndex, 'index' | 'indexType'>;
 export function factsOf(data: FactsSource, rowCount: number, columns: ColumnSource): FilterFacts {
   return {
     rowCount,
-    sourceOf: (leaf) => keySource(data, rowCount, leaf) ?? indexSource(data, rowCount, leaf),
+    sourceOf: (leaf) =>
+      leaf.kind === 'words'
+        ? wordsSource(data, rowCount, columns, leaf)
+        : (keySource(data, rowCount, leaf) ?? indexSource(data, rowCount, leaf)),
     blocksOf: (leaf) => blockSource(data, rowCount, columns, leaf),
     groupsOf: (leaf) => sealedOf(data, rowCount)?.statistics?.groupsOf(leaf),
     scanNanos: (predicate) =>
       scanNanos(predicate, ({ field, path }) => columns.keptShare?.(field.fieldId, path) ?? 0),
   };
+}
+
+/** Exact, in growing segments too. */
+function wordsSource(
+  { words }: FactsSource,
+  rowCount: number,
+  columns: ColumnSource,
+  leaf: WordsLeaf,
+): Source | undefined {
+  const answer = words.answer(leaf, rowCount, columns);
+  return answer && { name: 'words of texts', answer };
 }
 
 /** The rows of primary keys, older rows of a key too: the table of keys is there for every segment. */

@@ -7,9 +7,10 @@ import { type FilterEvaluator, RUN_ROWS_MAX } from '#expr/evaluate/filter-evalua
 import type { EvaluatedRows, HandedRows } from '#expr/evaluate/handed-rows.js';
 import { countRange } from '#expr/evaluate/rows.js';
 import { handPredicate } from '#expr/handed-filter.js';
-import type { Predicate } from '#expr/typed.js';
+import type { Leaf, Predicate } from '#expr/typed.js';
 import type { Pace } from '#platform/pace.js';
 import type { Workers } from '#platform/workers.js';
+import { hasWords } from '#segment/words/word-leaves.js';
 import { ON_THREADS, RunLength } from './run-length.js';
 
 /** Threads for what takes long. */
@@ -51,6 +52,10 @@ export class NotedColumns implements ColumnSource {
     this.hasPaths ||= column !== undefined;
     return column;
   }
+
+  known(leaf: Leaf): Uint32Array | undefined {
+    return this.#columns.known?.(leaf);
+  }
 }
 
 /** The rows that are still to be asked: those from `from` on, and of `among` if that is given. */
@@ -73,7 +78,7 @@ export function isForThreads(
     if (hasPaths || cost * (rowCount - from) < minNanos) return false;
     if (among !== undefined && cost * countRange(among, from, rowCount - from) < minNanos) return false;
   }
-  // Dictionaries of analyzers are loaded where requests are served.
+  // Words that are known are known here, and where they are not they are made here.
   if (hasWords(predicate)) return false;
   let copied = 0;
   for (const view of views.values()) copied += copiedBytes(view);
@@ -91,11 +96,6 @@ function copiedBytes(view: ColumnView): number {
 function partsOf(predicate: Predicate): number {
   if (predicate.kind !== 'and' && predicate.kind !== 'or') return 1;
   return predicate.operands.reduce((parts, operand) => parts + partsOf(operand), 1);
-}
-
-function hasWords(predicate: Predicate): boolean {
-  if (predicate.kind === 'and' || predicate.kind === 'or') return predicate.operands.some(hasWords);
-  return (predicate.kind === 'not' ? predicate.operand : predicate).kind === 'words';
 }
 
 let evaluations = 0;

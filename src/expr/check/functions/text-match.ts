@@ -4,11 +4,12 @@ import type { Node } from '#expr/ast.js';
 import { leafOf } from '#expr/check/leaves.js';
 import type { CheckContext } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
-import type { Leaf, PhrasePlace, Predicate, WantedWords } from '#expr/typed.js';
+import type { Leaf, Predicate, WantedWords } from '#expr/typed.js';
 import { DataType } from '#model/schema/data-type.js';
 import { dataTypeName, typeParam } from '#model/schema/schema-view.js';
-import { analyzerOf } from '#text/analyzer-params.js';
 import { isMatchEnabled } from '#text/field-analyzers.js';
+import { keptAnalyzer } from '#text/match/kept-analyzer.js';
+import type { PhrasePlace } from '#text/match/phrase.js';
 import { argumentField, type CallNode, constantArgument } from './call-arguments.js';
 
 /** Words of one query. */
@@ -52,7 +53,7 @@ function wantedWords(
   { slop, least = 1 }: { readonly slop?: number; readonly least?: number },
 ): WantedWords {
   const places = new Map<number, Set<string>>();
-  analyzerOf(params).words(query, (word, _begin, _end, position) => {
+  keptAnalyzer(params).words(query, (word, _begin, _end, position) => {
     places.set(position, (places.get(position) ?? new Set()).add(word));
   });
   if (slop === undefined) {

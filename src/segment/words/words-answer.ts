@@ -1,0 +1,155 @@
+// What runs of words say of `text_match` and `phrase_match`, exactly: the rows for which the leaf is true. How many it may be is known before
+// a list is read; the rows are made in slices, so that long lists keep nobody waiting.
+import { assert } from '#base/assert.js';
+import type { VariableView } from '#expr/evaluate/column-view.js';
+import { isBitSet, setBit } from '#expr/evaluate/rows.js';
+import type { WantedWords } from '#expr/typed.js';
+import type { LeafAnswer, Rests } from '#index/scalar/leaf-answer.js';
+import { PhraseSearch } from '#text/match/phrase.js';
+import { forEachRow, RowCursor } from '#text/match/run-reader.js';
+import { findWord, type WordRun } from '#text/match/word-run.js';
+import { termHash } from '#text/term-hash.js';
+
+interface AskedRuns {
+  readonly words: WantedWords;
+  /** They cover all rows. */
+  readonly runs: readonly WordRun[];
+  readonly view: VariableView;
+  readonly rowCount: number;
+}
+
+/** Words that are looked up to say how many rows they have. */
+const COUNTED_MAX = 256;
+const encoder = new TextEncoder();
+
+/** A word as runs have it. */
+interface Key {
+  readonly hash: number;
+  readonly bytes: Uint8Array;
+}
+
+const keyOf = (word: string): Key => ({ hash: termHash(word), bytes: encoder.encode(word) });
+
+export class WordsAnswer implements LeafAnswer {
+  readonly isExact = true;
+  readonly rowsMax: number;
+  readonly #asked: AskedRuns;
+  #bits: Uint32Array | undefined;
+
+  constructor(asked: AskedRuns) {
+    this.#asked = asked;
+    this.rowsMax = Math.min(asked.rowCount, rowsOf(asked));
+  }
+
+  /** Makes the rows, once. @throws cancelled, deadline_exceeded; invalid_parameter for a phrase that stands in a text too often */
+  async prepare(pace: Rests): Promise<void> {
+    await this.bits(pace);
+  }
+
+  /** A bit a row. */
+  async bits(pace: Rests): Promise<Uint32Array> {
+    if (this.#bits !== undefined) return this.#bits;
+    const { words, runs, rowCount } = this.#asked;
+    const bits = new Uint32Array(Math.ceil(rowCount / 32));
+    for (const run of runs) {
+      if (run.begin >= rowCount) break;
+      if (words.kind === 'phrase') await this.#addPhrase(run, bits, pace);
+      else await this.#addAny(run, words, bits, pace);
+    }
+    this.#bits = bits;
+    return bits;
+  }
+
+  addTo(bits: Uint32Array): void {
+    assert(this.#bits !== undefined, 'rows of words are read before they are made');
+    for (let at = 0; at < bits.length; at++) bits[at] = (bits[at] as number) | (this.#bits[at] as number);
+  }
+
+  async #addAny(
+    run: WordRun,
+    { words, least }: WantedWords & { readonly kind: 'any' },
+    bits: Uint32Array,
+    pace: Rests,
+  ): Promise<void> {
+    const { rowCount } = this.#asked;
+    if (words.length < least) return;
+    const counts = least > 1 ? new Uint16Array(run.end - run.begin) : undefined;
+    for (const word of words) {
+      const { hash, bytes } = keyOf(word);
+      const at = findWord(run, hash, bytes);
+      if (at >= 0)
+        forEachRow(run, at, (row) => {
+          if (row >= rowCount) return;
+          const count = counts === undefined ? least : (counts[row - run.begin] as number) + 1;
+          if (counts !== undefined) counts[row - run.begin] = count;
+          if (count === least) setBit(bits, row);
+        });
+      if (pace.isDue) await pace.rest();
+    }
+  }
+
+  async #addPhrase(run: WordRun, bits: Uint32Array, pace: Rests): Promise<void> {
+    const { words, view, rowCount } = this.#asked;
+    if (words.kind !== 'phrase' || words.places.length === 0) return;
+    const among = await this.#rowsWithAll(run, pace);
+    if (among === undefined) return;
+    const search = new PhraseSearch(words.places, words.slop);
+    const cursors = [...search.words].flatMap((word) => {
+      const { hash, bytes } = keyOf(word);
+      const at = findWord(run, hash, bytes);
+      return at < 0 ? [] : [{ word, cursor: new RowCursor(run, at) }];
+    });
+    for (let row = run.begin; row < Math.min(run.end, rowCount); row++) {
+      if (!isBitSet(among, row - run.begin)) continue;
+      search.begin((view.offsets[row + 1] as number) - (view.offsets[row] as number));
+      for (const { word, cursor } of cursors) {
+        cursor.seek(row);
+        if (cursor.row === row) cursor.forEachPlace((place) => search.add(word, place));
+      }
+      if (search.isFound()) setBit(bits, row);
+      if (pace.isDue) await pace.rest();
+    }
+  }
+
+  /** The rows of the run that have a word for each place; undefined: none has. */
+  async #rowsWithAll(run: WordRun, pace: Rests): Promise<Uint32Array | undefined> {
+    const { words } = this.#asked;
+    let all: Uint32Array | undefined;
+    for (const { words: ones } of words.kind === 'phrase' ? words.places : []) {
+      const rows = new Uint32Array(Math.ceil((run.end - run.begin) / 32));
+      let isAny = false;
+      for (const word of ones) {
+        const { hash, bytes } = keyOf(word);
+        const at = findWord(run, hash, bytes);
+        if (at < 0) continue;
+        isAny = true;
+        forEachRow(run, at, (row) => setBit(rows, row - run.begin));
+      }
+      if (!isAny) return undefined;
+      for (let at = 0; all !== undefined && at < all.length; at++)
+        rows[at] = (rows[at] as number) & (all[at] as number);
+      all = rows;
+      if (pace.isDue) await pace.rest();
+    }
+    return all;
+  }
+}
+
+/** At most so many rows, by how many each word has; all of them where the words are too many to look up. */
+function rowsOf({ words, runs, rowCount }: AskedRuns): number {
+  const places = words.kind === 'phrase' ? words.places.map((place) => place.words) : [words.words];
+  if (places.length === 0 || places.reduce((sum, { length }) => sum + length, 0) > COUNTED_MAX)
+    return rowCount;
+  let most = rowCount;
+  for (const ones of places) {
+    let rows = 0;
+    for (const { hash, bytes } of ones.map(keyOf))
+      for (const run of runs) {
+        const at = findWord(run, hash, bytes);
+        if (at >= 0) rows += run.rowCounts[at] as number;
+      }
+    // Each row that has enough words is in the lists of as many.
+    most = Math.min(most, words.kind === 'any' ? Math.floor(rows / Math.max(1, words.least)) : rows);
+  }
+  return most;
+}
