@@ -2,6 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { termHash } from './term-hash.js';
 import type { Emit, Token, TokenFilter, Tokenizer } from './token.js';
+import { hashOfWord, WordTable } from './word-table.js';
 
 /** A word as filters leave it, and the number that stands for it. */
 export interface Term {
@@ -27,7 +28,7 @@ const ADDED_MAX = 1_048_576;
 export class Analyzer implements Tokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #filters: readonly TokenFilter[];
-  readonly #kept = new Map<string, Made>();
+  readonly #kept = new WordTable<Made>(KEPT_MAX);
 
   constructor(tokenizer: Tokenizer, filters: readonly TokenFilter[]) {
     this.#tokenizer = tokenizer;
@@ -50,27 +51,41 @@ export class Analyzer implements Tokenizer {
 
   terms(text: string, visit: (term: Term, position: number) => void): void {
     const room = new Room(text.length);
-    this.#tokenizer.words(text, (word, _begin, _end, position) => {
-      for (const term of this.#termsOf(word, room)) visit(term, position);
+    if (this.#tokenizer.spans === undefined) {
+      this.#tokenizer.words(text, (word, _begin, _end, position) => {
+        for (const term of this.#termsOf(word, room)) visit(term, position);
+      });
+      return;
+    }
+    this.#tokenizer.spans(text, (begin, end, hash, position) => {
+      const known = this.#kept.find(text, begin, end, hash);
+      const terms =
+        known === undefined ? this.#made(text.slice(begin, end), hash, room) : termsIn(known, room);
+      for (let at = 0; at < terms.length; at++) visit(terms[at] as Term, position);
     });
   }
 
-  /** Takes the same room whether the answer was kept or not: a text passes always or never. */
   #termsOf(word: string, room: Room): readonly Term[] {
-    const known = this.#kept.get(word);
-    if (known !== undefined) {
-      if (known.characters > 0) room.take(known.characters);
-      return known.terms;
-    }
+    const hash = hashOfWord(word);
+    const known = this.#kept.find(word, 0, word.length, hash);
+    return known === undefined ? this.#made(word, hash, room) : termsIn(known, room);
+  }
+
+  #made(word: string, hash: number, room: Room): readonly Term[] {
     const before = room.taken;
     let words: readonly string[] = [word];
     for (const filter of this.#filters) words = filtered(words, filter, room);
     const terms = words.map((text) => ({ text: owned(text), hash: termHash(text) }));
     if (word.length > KEPT_LENGTH_MAX) return terms;
-    if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
-    this.#kept.set(owned(word), { terms, characters: room.taken - before });
+    this.#kept.add(owned(word), hash, { terms, characters: room.taken - before });
     return terms;
   }
+}
+
+/** Takes the same room as what was made anew: a text passes always or never. */
+function termsIn({ terms, characters }: Made, room: Room): readonly Term[] {
+  if (characters > 0) room.take(characters);
+  return terms;
 }
 
 /** What filters may add to one text: each that adds words multiplies those of the filters before it, so that few of them would fill any memory. */

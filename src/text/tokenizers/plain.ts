@@ -1,26 +1,44 @@
 // Tokenizers without a dictionary: words are what stands between white space, or between anything that is neither letter nor number.
-import type { Emit, Tokenizer } from '#text/token.js';
+import type { Emit, Tokenizer, VisitSpan } from '#text/token.js';
+import { HASH_BEGIN, hashOn } from '#text/word-table.js';
 import { beginsWord, continuesWord } from './character-classes.js';
 
 /** Runs of letters, numbers and the marks on them. */
 export const standardTokenizer: Tokenizer = {
   words(text: string, emit: Emit): void {
-    let position = 0;
-    let at = 0;
-    while (at < text.length) {
-      const code = text.codePointAt(at) as number;
-      const begin = at;
-      at += widthOf(code);
-      if (!beginsWord(code)) continue;
-      for (; at < text.length; ) {
-        const next = text.codePointAt(at) as number;
-        if (!continuesWord(next)) break;
-        at += widthOf(next);
-      }
-      emit(text.slice(begin, at), begin, at, position++);
-    }
+    forEachRun(text, (begin, end, _hash, position) => emit(text.slice(begin, end), begin, end, position));
   },
+  spans: forEachRun,
 };
+
+function forEachRun(text: string, visit: VisitSpan): void {
+  let position = 0;
+  for (let at = 0; at < text.length; ) {
+    const code = codeAt(text, at);
+    const begin = at;
+    at += widthOf(code);
+    if (!beginsWord(code)) continue;
+    let hash = hashedOn(HASH_BEGIN, code);
+    while (at < text.length) {
+      const next = codeAt(text, at);
+      if (!continuesWord(next)) break;
+      hash = hashedOn(hash, next);
+      at += widthOf(next);
+    }
+    visit(begin, at, hash, position++);
+  }
+}
+
+/** Pairs are rare: most characters are one code unit. */
+function codeAt(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  return unit >= 0xd800 && unit < 0xdc00 ? (text.codePointAt(at) as number) : unit;
+}
+
+const hashedOn = (hash: number, code: number): number =>
+  code > 0xffff
+    ? hashOn(hashOn(hash, 0xd800 + ((code - 0x10000) >> 10)), 0xdc00 + (code & 0x3ff))
+    : hashOn(hash, code);
 
 const widthOf = (code: number): number => (code > 0xffff ? 2 : 1);
 
