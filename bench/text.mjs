@@ -1,8 +1,15 @@
-// Full text: how fast texts become words, how fast an index over them is built, and searches by BM25 beside minisearch and Orama where these are
-// installed (`npm install --no-save minisearch @orama/orama`), with how often the text that a query is about comes first.
-// Texts are made by a seed: words fall by Zipf's law, 30 to 90 of them a text; each has a title of three words, which comes twice in it, and
-// the title is the query. One thread, CPU time, all in turns within each round, medians of the rounds.
-// Run on a built tree: node bench/text.mjs [--quick]
+// Full text: how fast texts become words, how fast an index over them is built, and searches by BM25 beside minisearch, Orama and FlexSearch
+// where these are installed (`npm install --no-save minisearch @orama/orama flexsearch`, here or in the folder that RIVALS names) and bm25s where
+// PYTHON names a Python that has it (`pip install bm25s numba`), with how well the text that a query is about is ranked: nDCG@10 of the one right
+// answer. Texts are made by a seed: words fall by Zipf's law, 30 to 90 of them a text, or 3 to 9 with --short; each has a title of three words,
+// which comes twice in it, and the title is the query. One thread, CPU time, all in turns within each round, medians of the rounds.
+// Run on a built tree: node bench/text.mjs [--quick] [--short]
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { nextFloat, seededRandom } from '../dist/base/random.js';
 import { decodeIndexBlock } from '../dist/index/block/index-block.js';
 import { bm25Norm, bm25Weight } from '../dist/index/sparse/bm25.js';
@@ -14,7 +21,9 @@ import { analyzerOf } from '../dist/text/analyzer-params.js';
 
 provideTextPackages();
 const isQuick = process.argv.includes('--quick');
-const ROWS = isQuick ? 10_000 : 50_000;
+const isShort = process.argv.includes('--short');
+const ROWS = isShort ? (isQuick ? 20_000 : 340_000) : isQuick ? 10_000 : 50_000;
+const [LEAST, MORE] = isShort ? [3, 6] : [30, 60];
 const QUERIES = 200;
 const ROUNDS = isQuick ? 3 : 5;
 const WORDS = 40_000;
@@ -38,7 +47,7 @@ function draw(from = 0) {
 const word = (at) => `w${at.toString(36)}${'aeiou'[at % 5]}`;
 const titles = Array.from({ length: ROWS }, () => [draw(20), draw(20), draw(20)].map(word).join(' '));
 const texts = titles.map((title) => {
-  const body = Array.from({ length: 30 + Math.floor(nextFloat(random) * 60) }, () => word(draw()));
+  const body = Array.from({ length: LEAST + Math.floor(nextFloat(random) * MORE) }, () => word(draw()));
   body.splice(Math.floor(nextFloat(random) * body.length), 0, title, title);
   return `${body.join(' ')}.`;
 });
@@ -106,13 +115,24 @@ function ours(type) {
   return { name: `elanus, ${type}`, wordsMs, buildMs, size: block.length, search };
 }
 
+const loadFrom = createRequire(join(process.env.RIVALS ?? import.meta.dirname, 'package.json'));
+/** A package, or undefined where it is not installed. */
+async function installed(name) {
+  try {
+    return await import(pathToFileURL(loadFrom.resolve(name)).href);
+  } catch {
+    return undefined;
+  }
+}
+
 async function rivals() {
   const found = [];
-  const miniSearch = await import('minisearch').catch(() => undefined);
+  const miniSearch = await installed('minisearch');
   if (miniSearch === undefined) console.log('minisearch is not installed: npm install --no-save minisearch');
   else {
     const begin = cpuMs();
-    const index = new miniSearch.default({ fields: ['text'] });
+    const MiniSearch = miniSearch.default.default ?? miniSearch.default;
+    const index = new MiniSearch({ fields: ['text'] });
     index.addAll(texts.map((text, id) => ({ id, text })));
     const search = (text) =>
       index
@@ -121,7 +141,7 @@ async function rivals() {
         .map(({ id }) => id);
     found.push({ name: 'minisearch', buildMs: cpuMs() - begin, search });
   }
-  const orama = await import('@orama/orama').catch(() => undefined);
+  const orama = await installed('@orama/orama');
   if (orama === undefined) console.log('Orama is not installed: npm install --no-save @orama/orama');
   else {
     const begin = cpuMs();
@@ -135,7 +155,34 @@ async function rivals() {
       orama.search(database, { term, limit: 10, threshold: 1 }).hits.map(({ id }) => Number(id));
     found.push({ name: 'Orama', buildMs: cpuMs() - begin, search });
   }
+  const flexSearch = await installed('flexsearch');
+  if (flexSearch === undefined) console.log('FlexSearch is not installed: npm install --no-save flexsearch');
+  else {
+    const begin = cpuMs();
+    const { Index } = flexSearch.Index === undefined ? flexSearch.default : flexSearch;
+    const index = new Index({ tokenize: 'strict' });
+    for (const [id, text] of texts.entries()) index.add(id, text);
+    const search = (text) => index.search(text, { limit: 10, suggest: true });
+    found.push({ name: 'FlexSearch', buildMs: cpuMs() - begin, search });
+  }
   return found;
+}
+
+/** bm25s with its numba backend, in a process of its own. Prints a row like the others. */
+function bm25s() {
+  const python = process.env.PYTHON;
+  if (python === undefined) return console.log('PYTHON names no Python with bm25s: it is left out');
+  const folder = mkdtempSync(join(tmpdir(), 'elanus-text-'));
+  const file = join(folder, 'texts.json');
+  writeFileSync(
+    file,
+    JSON.stringify({ texts, queries: queries.map((at) => [at, titles[at]]), rounds: ROUNDS }),
+  );
+  const { stdout, stderr, status } = spawnSync(python, [join(import.meta.dirname, 'text_bm25s.py'), file], {
+    encoding: 'utf8',
+  });
+  rmSync(folder, { recursive: true });
+  process.stdout.write(status === 0 ? stdout : `bm25s failed: ${stderr.slice(-300)}\n`);
 }
 
 const candidates = [ours('standard'), ours('english'), ...(await rivals())];
@@ -149,15 +196,16 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 console.log(`${ROWS} texts, ${(bytes / 1e6).toFixed(1)} MB, ${QUERIES} queries of three words, k = 10`);
 for (const { name, wordsMs, buildMs, size, search } of candidates) {
-  let reciprocal = 0;
+  let gain = 0;
   for (const at of queries) {
     const rank = search(titles[at]).indexOf(at);
-    if (rank >= 0) reciprocal += 1 / (rank + 1);
+    if (rank >= 0) gain += 1 / Math.log2(rank + 2);
   }
   const ms = median(times.get(name));
   const words = wordsMs === undefined ? '' : `, words ${(bytes / 1000 / wordsMs).toFixed(0)} MB/s`;
   const bytesPerText = size === undefined ? '' : `, ${(size / ROWS).toFixed(0)} bytes a text`;
   console.log(
-    `${name.padEnd(18)} ${(1000 / ms).toFixed(0).padStart(7)} queries/s, MRR@10 ${(reciprocal / QUERIES).toFixed(3)}, build ${(buildMs / 1000).toFixed(1)} s${words}${bytesPerText}`,
+    `${name.padEnd(18)} ${(1000 / ms).toFixed(0).padStart(7)} queries/s, nDCG@10 ${(gain / QUERIES).toFixed(3)}, build ${(buildMs / 1000).toFixed(1)} s${words}${bytesPerText}`,
   );
 }
+bm25s();
