@@ -52,7 +52,7 @@ const LATEST = 1n << 62n;
 const VECTOR = 101n;
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-/** What is built, and how it is searched without a filter: about .96 of the ten best. */
+/** What is built, and how it is searched without a filter: about .96 of the ten best, QG .81. */
 const indexes = {
   HNSW: { params: { ef: EF } },
   QG: { build: { kind: 'QG', M: 32, efConstruction: 200, bits: 2 }, params: { ef: EF } },
