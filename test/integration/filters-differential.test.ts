@@ -66,6 +66,7 @@ const indexes = [
       ['doc', 'word', 'doc["a"]', 'varchar'],
       ['doc', 'truth', 'doc["a"]', 'bool'],
       ['doc', 'list', 'doc["a"]["c"]', 'array_double'],
+      ['doc', 'whole', 'doc', 'JSON'],
       ['colour', 'colour', 'colour', 'varchar'],
     ] as const
   ).map(([field_name, index_name, json_path, json_cast_type]) => ({
