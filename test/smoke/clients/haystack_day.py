@@ -1,5 +1,5 @@
-"""A day of Haystack's document store for Milvus (milvus-haystack), unmodified: documents in, filters, a retriever, deletes. Its retrievers of
-sparse vectors by BM25 wait for full text.
+"""A day of Haystack's document store for Milvus (milvus-haystack), unmodified: documents in, filters, retrievers by vectors, by
+words (BM25) and by both, deletes.
 
 Usage, by the Python where it is installed: python haystack_day.py ADDRESS
 """
@@ -13,7 +13,8 @@ import warnings
 warnings.simplefilter("ignore")
 
 from haystack import Document
-from milvus_haystack import MilvusDocumentStore
+from milvus_haystack import MilvusDocumentStore, MilvusHybridRetriever, MilvusSparseEmbeddingRetriever
+from milvus_haystack.function import BM25BuiltInFunction
 from milvus_haystack.milvus_embedding_retriever import MilvusEmbeddingRetriever
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -62,6 +63,24 @@ def retrieves():
     equal([len(found), found[0].id], [15, "d9"])
 
 
+def by_words():
+    words = ["apples grow on trees", "databases store vectors", "milvus is a vector database", "cats sleep all day"]
+    both = MilvusDocumentStore(
+        connection_args={"uri": URI},
+        collection_name="haystack_day_words",
+        consistency_level="Strong",
+        drop_old=True,
+        text_field="text",
+        sparse_vector_field="sparse",
+        builtin_function=[BM25BuiltInFunction(input_field_names="text", output_field_names="sparse")],
+    )
+    both.write_documents([Document(id=f"d{at}", content=words[at % 4], embedding=vector(at)) for at in range(20)])
+    found = MilvusSparseEmbeddingRetriever(document_store=both, top_k=3).run(query_text="vector database")["documents"]
+    equal([int(one.id[1:]) % 4 for one in found], [2, 2, 2])
+    found = MilvusHybridRetriever(document_store=both, top_k=3).run(query_embedding=vector(2), query_text="vector database")["documents"]
+    equal([len(found), found[0].id], [3, "d2"])
+
+
 def deletes():
     first.delete_documents(["d1", "d2"])
     equal(first.count_documents(), DOCUMENTS - 2)
@@ -71,5 +90,6 @@ def deletes():
 check("Haystack writes documents", writes)
 check("Haystack filters them", filters)
 check("Haystack retrieves the nearest", retrieves)
+check("Haystack retrieves by words, and by both", by_words)
 check("Haystack deletes", deletes)
 sys.exit(check.end())

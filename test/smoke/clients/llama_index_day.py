@@ -1,5 +1,5 @@
-"""A day of LlamaIndex's vector store for Python (llama-index-vector-stores-milvus), unmodified: nodes in, queries with filters, MMR, deletes.
-Its hybrid and text modes with BM25 wait for full text.
+"""A day of LlamaIndex's vector store for Python (llama-index-vector-stores-milvus), unmodified: nodes in, queries with filters, MMR, deletes,
+and its hybrid and text modes with BM25.
 
 Usage, by the Python where it is installed: python llama_index_day.py ADDRESS
 """
@@ -16,6 +16,7 @@ from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters, VectorStoreQuery
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from server_process import Checks
@@ -92,6 +93,33 @@ def deletes():
     equal(ids(first.get_nodes(filters=ANY)), sorted(left[1:]))
 
 
+def hybrid():
+    words = ["apples grow on trees", "databases store vectors", "milvus is a vector database", "cats sleep all day"]
+    both = MilvusVectorStore(
+        uri=URI,
+        collection_name=NAME + "_hybrid",
+        dim=DIM,
+        overwrite=True,
+        enable_sparse=True,
+        similarity_metric="COSINE",
+        consistency_level="Strong",
+        sparse_embedding_function=BM25BuiltInFunction(),
+        hybrid_ranker="RRFRanker",
+        hybrid_ranker_params={},
+    )
+    both.add([TextNode(id_=f"n{at}", text=words[at % 4], embedding=vector(at), metadata={"kind": at % 3}) for at in range(20)])
+
+    def ask(mode, **more):
+        return both.query(VectorStoreQuery(query_embedding=vector(2), query_str="vector database", similarity_top_k=3, mode=mode, **more)).ids
+
+    # All of them have the same words, so their scores are equal.
+    assert all(int(one[1:]) % 4 == 2 for one in ask(VectorStoreQueryMode.TEXT_SEARCH))
+    equal(ask(VectorStoreQueryMode.HYBRID)[0], "n2")
+    only = MetadataFilters(filters=[MetadataFilter(key="kind", value=1)])
+    assert all(int(one[1:]) % 3 == 1 for one in ask(VectorStoreQueryMode.HYBRID, filters=only))
+    both.clear()
+
+
 def clears():
     first.clear()
     equal(first.client.has_collection(NAME), False)
@@ -103,5 +131,6 @@ check("LlamaIndex filters by metadata", filters)
 check("LlamaIndex finds diverse ones", diverse)
 check("LlamaIndex gets nodes, in a store that was opened again too", gets)
 check("LlamaIndex deletes by document and by node", deletes)
+check("LlamaIndex searches by text, and by both", hybrid)
 check("LlamaIndex clears its store", clears)
 sys.exit(check.end())

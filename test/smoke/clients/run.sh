@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
 # time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), host-day.mjs (Bun and Deno as hosts of the database),
-# pymilvus_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
+# pymilvus_day.py, user_guide_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
 # also meet a second server, which asks for users.
 # Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
 # Usage: run.sh FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients)
@@ -166,6 +166,8 @@ day deno-host "$runtimes/deno" run --allow-all "${host[@]}" "$work/data-deno" "$
 for version in $PYMILVUS; do day "pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/pymilvus_day.py" "$address"; done
 # Those before have no functions.
 for version in ${PYMILVUS#* }; do day "full-text-pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/full_text_day.py" "$address"; done
+# Those before lack what most pages are about.
+for version in ${PYMILVUS#* * }; do day "user-guide-$version" "$work/pymilvus-$version/bin/python" "$here/user_guide_day.py" "$address"; done
 for sdk in 2.5.12 2.6.17 3.0.6; do day "full-text-node-$sdk" "$node" "$work/node/full-text-day.mjs" "$address" "milvus-$sdk"; done
 day langchain "$work/langchain/bin/python" "$here/langchain_day.py" "$address"
 # It keeps what it knows of a folder below the home.
