@@ -9,7 +9,7 @@ export interface PhrasePlace {
 }
 
 /** A word of the text that may stand at a place of the phrase. */
-interface Stand {
+export interface Stand {
   readonly place: number;
   /** Where it stands in the text. */
   readonly at: number;
@@ -72,7 +72,7 @@ export class PhraseSearch {
 }
 
 /** Whether some stands, one for each place, begin within `slop` of each other. A window over them in the order of where they begin. */
-function isPhraseIn(stands: Stand[], placeCount: number, slop: number): boolean {
+export function isPhraseIn(stands: Stand[], placeCount: number, slop: number): boolean {
   if (stands.length < placeCount) return false;
   stands.sort((a, b) => a.begin - b.begin || a.at - b.at);
   const inWindow = new Uint32Array(placeCount);

@@ -1,4 +1,5 @@
-// RunAnalyzer: the tokens that an analyzer makes of texts, by its parameters or as a field of a collection has it.
+// RunAnalyzer: the tokens that an analyzer makes of texts, by its parameters or as a field of a collection has it. ComputePhraseMatchSlop: how far
+// the words of a phrase have to be moved to be found in texts.
 import { ElanusError } from '#base/errors.js';
 import { fieldByName } from '#model/schema/schema-view.js';
 import { Pace } from '#platform/pace.js';
@@ -8,6 +9,7 @@ import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import type { Analyzer } from '#text/analyzer.js';
 import { analyzerOf } from '#text/analyzer-params.js';
 import { fieldAnalyzers, hasAnalyzer } from '#text/field-analyzers.js';
+import { PhraseSlop } from '#text/match/phrase-slop.js';
 import { termHash } from '#text/term-hash.js';
 import { Utf8Offsets } from '#text/utf8-offsets.js';
 
@@ -27,17 +29,7 @@ export class AnalyzerMethods {
 
   readonly runAnalyzer: PublicHandler<'runAnalyzer'> = async (request, context) => {
     const { placeholder } = request;
-    if (placeholder.length > TEXTS_MAX)
-      throw new ElanusError(
-        'parameter_too_large',
-        `RunAnalyzer has ${placeholder.length} texts, expected at most ${TEXTS_MAX}`,
-      );
-    const tooLong = placeholder.findIndex(({ length }) => length > TEXT_BYTES_MAX);
-    if (tooLong >= 0)
-      throw new ElanusError(
-        'parameter_too_large',
-        `RunAnalyzer has a text of ${placeholder[tooLong]?.length} bytes at ${tooLong}, expected at most ${TEXT_BYTES_MAX}`,
-      );
+    checkTexts('RunAnalyzer', placeholder);
     const analyzers = await this.#analyzers(request, context);
     const pace = new Pace(this.#parts.platform, context);
     const utf8 = new TextDecoder();
@@ -52,6 +44,22 @@ export class AnalyzerMethods {
       if (pace.isDue) await pace.rest();
     }
     return { results };
+  };
+
+  readonly computePhraseMatchSlop: PublicHandler<'computePhraseMatchSlop'> = async (request, context) => {
+    const { analyzerParams, queryText, dataTexts } = request;
+    checkTexts('ComputePhraseMatchSlop', [queryText, ...dataTexts]);
+    const phrase = new PhraseSlop(analyzerParams, queryText);
+    const pace = new Pace(this.#parts.platform, context);
+    const found: (number | undefined)[] = [];
+    for (const text of dataTexts) {
+      found.push(phrase.leastIn(text));
+      if (pace.isDue) await pace.rest();
+    }
+    return {
+      isMatch: found.map((slop) => slop !== undefined),
+      slops: found.map((slop) => BigInt(slop ?? 0)),
+    };
   };
 
   /** One for all texts, or one for each. */
@@ -88,6 +96,21 @@ export class AnalyzerMethods {
       );
     return analyzerNames.map((name) => analyzers.named(name));
   }
+}
+
+/** @throws parameter_too_large */
+function checkTexts(call: string, texts: readonly { readonly length: number }[]): void {
+  if (texts.length > TEXTS_MAX)
+    throw new ElanusError(
+      'parameter_too_large',
+      `${call} has ${texts.length} texts, expected at most ${TEXTS_MAX}`,
+    );
+  const tooLong = texts.findIndex(({ length }) => length > TEXT_BYTES_MAX);
+  if (tooLong >= 0)
+    throw new ElanusError(
+      'parameter_too_large',
+      `${call} has a text of ${texts[tooLong]?.length} bytes at ${tooLong}, expected at most ${TEXT_BYTES_MAX}`,
+    );
 }
 
 /** Offsets of answers are bytes of UTF-8. @throws parameter_too_large where there are more tokens than room */

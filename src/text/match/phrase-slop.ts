@@ -1,0 +1,60 @@
+// The least slop with which `phrase_match` finds a phrase in a text: what ComputePhraseMatchSlop answers. It asks the same question as the
+// filter, of the same stands, so that the filter passes with this slop and with none below it.
+import { ElanusError } from '#base/errors.js';
+import { analyzerOf } from '#text/analyzer-params.js';
+import { isPhraseIn, type Stand } from './phrase.js';
+
+/** Stands of one phrase in one text: where both are the same word again and again there would be the product of their lengths. */
+const STANDS_MAX = 1_048_576;
+
+export class PhraseSlop {
+  readonly #analyzer: ReturnType<typeof analyzerOf>;
+  /** By word, its places in the phrase, and where each of them is. */
+  readonly #placesOf = new Map<string, number[]>();
+  readonly #positions: number[] = [];
+
+  /** @throws invalid_parameter for parameters that are no analyzer */
+  constructor(analyzerParams: string, phrase: string) {
+    this.#analyzer = analyzerOf(analyzerParams);
+    const places = new Map<number, number>();
+    this.#analyzer.words(phrase, (word, _begin, _end, position) => {
+      // Words of one position, as synonyms are, are one place.
+      const place = places.get(position) ?? this.#positions.push(position) - 1;
+      places.set(position, place);
+      const known = this.#placesOf.get(word) ?? [];
+      if (!known.includes(place)) this.#placesOf.set(word, [...known, place]);
+    });
+  }
+
+  /** @returns undefined: no slop is enough, a word is missing. A phrase without words is in any text. @throws invalid_parameter */
+  leastIn(text: string): number | undefined {
+    const places = this.#positions.length;
+    if (places === 0) return 0;
+    const stands = this.#standsIn(text);
+    const last = stands.reduce((max, { begin }) => Math.max(max, begin), Number.NEGATIVE_INFINITY);
+    const first = stands.reduce((min, { begin }) => Math.min(min, begin), Number.POSITIVE_INFINITY);
+    let most = Math.max(0, last - first);
+    if (!isPhraseIn(stands, places, most)) return undefined;
+    let least = 0;
+    while (least < most) {
+      const half = Math.floor((least + most) / 2);
+      if (isPhraseIn(stands, places, half)) most = half;
+      else least = half + 1;
+    }
+    return least;
+  }
+
+  #standsIn(text: string): Stand[] {
+    const stands: Stand[] = [];
+    this.#analyzer.terms(text, ({ text: word }, at) => {
+      for (const place of this.#placesOf.get(word) ?? [])
+        stands.push({ place, at, begin: at - (this.#positions[place] ?? 0) });
+      if (stands.length > STANDS_MAX)
+        throw new ElanusError(
+          'invalid_parameter',
+          `compute phrase match slop: a text has more than ${STANDS_MAX} places for the words of the phrase; take a phrase that repeats fewer words: invalid parameter`,
+        );
+    });
+    return stands;
+  }
+}
