@@ -1,8 +1,9 @@
 // Changes of users, roles, grants and groups: what each leaves behind, and what is refused with which text.
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import type { UsersRecord } from '#proto/elanus/data.js';
+import { UserRecord, UsersRecord } from '#proto/elanus/data.js';
 import type { UsersChange } from '#proto/elanus/roles.js';
+import { usersWithTag } from './user-tags.js';
 import { changedUsers, initialUsers, withGrantsRenamed, withoutGrantsOn } from './users-record.js';
 
 type Change = NonNullable<UsersChange['change']>;
@@ -174,7 +175,7 @@ describe('groups', () => {
 
 describe('a backup', () => {
   const backup: UsersRecord = {
-    users: [{ name: 'v', passwordHash: HASH, description: '', createdTimestamp: 0n }],
+    users: [{ name: 'v', passwordHash: HASH, description: '', createdTimestamp: 0n, tags: {} }],
     roles: [
       { name: 's', description: '', users: ['v'], grants: world.roles[2]?.grants ?? [] },
       { name: 'admin', description: '', users: ['v'], grants: [] },
@@ -194,5 +195,41 @@ describe('a backup', () => {
     expect(() => on(on(world, createRole('s')), { $case: 'restore', value: backup })).toThrow(
       'already exists',
     );
+  });
+});
+
+describe('tags', () => {
+  const tagged = (set: Record<string, string>, deletedKeys: string[] = [], user = 'u') =>
+    ({ $case: 'changeTags', value: { user, set, deletedKeys } }) as const;
+  const tagsOf = (record: UsersRecord) => record.users.find(({ name }) => name === 'u')?.tags;
+  it('are set over those that are there, deleted by name, and go with their user', () => {
+    const after = on(world, tagged({ team: 'a', region: 'eu' }), tagged({ team: 'b' }, ['region', 'none']));
+    expect(tagsOf(after)).toEqual({ team: 'b' });
+    expect(usersWithTag(after.users, 'team', 'b')).toEqual(['u']);
+    expect([usersWithTag(after.users, 'team', ''), usersWithTag(after.users, 'team', 'a')]).toEqual([
+      ['u'],
+      [],
+    ]);
+    expect(usersWithTag(after.users, 'constructor', '')).toEqual([]);
+    const change = { name: 'u', passwordHash: HASH, description: 'x' };
+    expect(tagsOf(on(after, { $case: 'updateUser', value: change }))).toEqual({ team: 'b' });
+    const again = { name: 'u', passwordHash: HASH, description: '' };
+    const later = on(after, { $case: 'dropUser', value: 'u' }, { $case: 'createUser', value: again });
+    expect(tagsOf(later)).toEqual({});
+  });
+  it('come back from the catalog, where records of before have none', () => {
+    const after = on(world, tagged({ team: 'a', 'odd key ✓': '' }));
+    expect(UsersRecord.decode(UsersRecord.encode(after).finish())).toEqual(after);
+    expect(UserRecord.decode(UserRecord.encode(UserRecord.fromPartial({ name: 'u' })).finish()).tags).toEqual(
+      {},
+    );
+  });
+  it('are bounded', () => {
+    const many = Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`k${at}`, '']));
+    expect(() => on(world, tagged(many))).toThrow('would have 51 tags, expected at most 50');
+    expect(() => on(world, tagged({ '': 'x' }))).toThrow('the key of a tag is empty');
+    expect(() => on(world, tagged({ ['k'.repeat(256)]: '' }))).toThrow('has 256 characters');
+    expect(() => on(world, tagged({ k: 'v'.repeat(1025) }))).toThrow('has 1025 characters');
+    expect(() => on(world, tagged({ k: 'v' }, [], 'nobody'))).toThrow('not found the user');
   });
 });

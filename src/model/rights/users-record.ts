@@ -7,6 +7,7 @@ import { changeGrant, sameGrant } from './grant-change.js';
 import { changeGroup, createGroup, dropGroup } from './group-change.js';
 import { ANY } from './privileges.js';
 import { checkDescription, checkNameOf, checkUserName, isPasswordHash } from './user-names.js';
+import { changedTags } from './user-tags.js';
 
 export const ROOT = 'root';
 /** What root has in a new database, until it is changed. */
@@ -31,7 +32,7 @@ const publicGrants = (['DescribeCollection', 'ListAliases', 'IndexDetail'] as co
 
 /** What a database has whose users were never changed. */
 export const initialUsers: UsersRecord = {
-  users: [{ name: ROOT, passwordHash: '', description: '', createdTimestamp: 0n }],
+  users: [{ name: ROOT, passwordHash: '', description: '', createdTimestamp: 0n, tags: {} }],
   roles: [
     { name: ROLE_ADMIN, description: '', users: [], grants: [] },
     { name: ROLE_PUBLIC, description: '', users: [], grants: publicGrants },
@@ -61,7 +62,7 @@ export function changedUsers(record: UsersRecord, change: Change, facts: ChangeF
 function applied(record: UsersRecord, change: Change, facts: ChangeFacts): UsersRecord {
   switch (change.$case) {
     case 'createUser':
-      return createUser(record, { ...change.value, createdTimestamp: facts.timestamp });
+      return createUser(record, { ...change.value, createdTimestamp: facts.timestamp, tags: {} });
     case 'updateUser': {
       const { name, passwordHash, passwordHashBefore, description } = change.value;
       const user = userOf(record, name);
@@ -72,6 +73,12 @@ function applied(record: UsersRecord, change: Change, facts: ChangeFacts): Users
         passwordHash: passwordHash ?? user.passwordHash,
         description: description ?? user.description,
       };
+      return { ...record, users: record.users.map((other) => (other === user ? next : other)) };
+    }
+    case 'changeTags': {
+      const { user: name, set, deletedKeys } = change.value;
+      const user = userOf(record, name);
+      const next = { ...user, tags: changedTags(user, set, deletedKeys) };
       return { ...record, users: record.users.map((other) => (other === user ? next : other)) };
     }
     case 'dropUser':

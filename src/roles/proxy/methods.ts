@@ -23,6 +23,7 @@ import { CredentialMethods } from '#roles/proxy/users/credential-methods.js';
 import { GrantMethods } from '#roles/proxy/users/grant-methods.js';
 import { RoleMethods } from '#roles/proxy/users/role-methods.js';
 import { SessionMethods } from '#roles/proxy/users/session-methods.js';
+import { TagMethods } from '#roles/proxy/users/tag-methods.js';
 import type { NotBuilt, ProxyParts, PublicHandler, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
 import { unsupportedMethods } from './unsupported-methods.js';
@@ -53,6 +54,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new CompactionMethods(parts),
     ...new SessionMethods(parts),
     ...new CredentialMethods(parts),
+    ...new TagMethods(parts),
     ...new RoleMethods(parts),
     ...new GrantMethods(parts),
     ...new BackupMethods(parts),

@@ -8,7 +8,6 @@ const without = (missing: string): NotBuilt => ({ missing });
 const functionsInSchemas = without('functions that are added together with the fields that they make');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
-const tagsOfUsers = without('tags of users');
 const policiesForRows = without('policies for rows');
 const replication = without('replication');
 const fileResources = without('file resources');
@@ -30,14 +29,9 @@ export const unsupportedMethods = {
   addFileResource: fileResources,
   removeFileResource: fileResources,
   listFileResources: fileResources,
-  addUserTags: tagsOfUsers,
-  deleteUserTags: tagsOfUsers,
-  getUserTags: tagsOfUsers,
-  listUsersWithTag: tagsOfUsers,
   createRowPolicy: policiesForRows,
   dropRowPolicy: policiesForRows,
   listRowPolicies: policiesForRows,
-  computePhraseMatchSlop: without('phrases with a slop that is asked for'),
   createSnapshot: snapshots,
   dropSnapshot: snapshots,
   listSnapshots: snapshots,

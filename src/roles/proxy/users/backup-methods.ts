@@ -74,6 +74,7 @@ function backupOf(meta: RBACMeta, context: CallContext): UsersRecord {
       passwordHash: password,
       description: '',
       createdTimestamp: 0n,
+      tags: {},
     })),
     roles: [...roles.values()],
     groups: meta.privilegeGroups.map(({ groupName, privileges }) => ({
