@@ -59,6 +59,32 @@ describe('the least slop', () => {
     );
   });
 
+  it('is what all ways to choose words say', () => {
+    const words = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 6 });
+    const leastOf = (phrase: readonly string[], text: readonly string[]): number | undefined => {
+      let least: number | undefined;
+      const choose = (taken: readonly number[]): void => {
+        const place = taken.length;
+        if (place < phrase.length) {
+          for (const [at, word] of text.entries())
+            if (word === phrase[place] && !taken.includes(at)) choose([...taken, at]);
+          return;
+        }
+        const begins = taken.map((at, of) => at - of);
+        const slop = Math.max(...begins) - Math.min(...begins);
+        least = Math.min(least ?? slop, slop);
+      };
+      choose([]);
+      return least;
+    };
+    fc.assert(
+      fc.property(words, words, (phrase, text) => {
+        expect(new PhraseSlop('', phrase.join(' ')).leastIn(text.join(' '))).toBe(leastOf(phrase, text));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('of words that repeat beyond all bounds is refused', () => {
     const phrase = new PhraseSlop('', 'a '.repeat(2000));
     expect(() => phrase.leastIn('a '.repeat(2000))).toThrow('take a phrase that repeats fewer words');

@@ -1,6 +1,7 @@
 // A phrase in a text: words in an order, moved by at most so many places in all. Whoever knows where the words of a text stand asks here
 // whether the phrase is among them: those who analyze the text, and those who have read a run of words.
 import { ElanusError } from '#base/errors.js';
+import { OwnWords } from './own-words.js';
 
 /** One place of a phrase; its words are alternatives. */
 export interface PhrasePlace {
@@ -80,6 +81,8 @@ export function isPhraseIn(stands: Stand[], placeCount: number, slop: number): b
   const words = new Map<number, number>();
   let places = 0;
   let first = 0;
+  let tried = -1;
+  let own: OwnWords | undefined;
   for (const stand of stands) {
     if (inWindow[stand.place] === 0) places++;
     inWindow[stand.place] = (inWindow[stand.place] as number) + 1;
@@ -95,7 +98,10 @@ export function isPhraseIn(stands: Stand[], placeCount: number, slop: number): b
       if (count === 0) words.delete(left.at);
       else words.set(left.at, count);
     }
-    if (places === placeCount && words.size >= placeCount) return true;
+    if (places < placeCount || words.size < placeCount || tried === first) continue;
+    tried = first;
+    own ??= new OwnWords(stands);
+    if (own.fit(stands[first]?.begin ?? 0, slop)) return true;
   }
   return false;
 }
