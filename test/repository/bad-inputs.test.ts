@@ -114,6 +114,7 @@ const topics: Readonly<Record<string, readonly Row[]>> = {
     ['no rows', writes, 'no rows, and columns of none'],
     ['a key twice', writes, 'takes a key twice: its last row is the row'],
     ['a key twice, on every path', integration('client-answers'), 'are one, the newest, on every path'],
+    ['a key twice, in imports, compacted, restarted', integration('duplicate-keys'), 'imported_over'],
     ['keys at the ends of Int64', writes, 'takes keys at the ends of Int64'],
     ['NUL in a key', writes, 'takes NUL and odd characters in a key'],
     ['JSON beyond 65,536 bytes', cases, 'JSON too large'],
@@ -198,6 +199,7 @@ const topics: Readonly<Record<string, readonly Row[]>> = {
     ['collections made and dropped', integration('storms'), 'made and dropped under one name'],
     ['load and release', integration('memory'), 'load and release, again and again'],
     ['pings without calls', integration('http2-wire'), 'pings without calls are welcome'],
+    ['pings of grpc-js', integration('keepalive'), 'a client of grpc-js that pings without calls'],
     ['slow peers', attacks, 'a hundred slow peers'],
   ],
 };
