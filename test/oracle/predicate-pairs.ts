@@ -35,7 +35,7 @@ const not = (truth: Truth): Truth => (truth === undefined ? undefined : !truth);
 const and = (a: Truth, b: Truth): Truth =>
   a === false || b === false ? false : a === undefined || b === undefined ? undefined : true;
 const or = (a: Truth, b: Truth): Truth => not(and(not(a), not(b)));
-/** Of a null nothing is known. */
+/** Nothing is known where the value is null. */
 const ofKnown =
   <K extends keyof PairRow>(field: K, test: (value: NonNullable<PairRow[K]>) => boolean) =>
   (row: PairRow): Truth => {
@@ -95,7 +95,7 @@ const places = fc.tuple(fc.constantFrom(...Object.keys(relations)), box).map(
   }),
 );
 
-/** Of one element. */
+/** Conditions on one element. */
 const elements = fc.oneof(
   fc.tuple(fc.constantFrom('==', '<', '>='), fc.integer({ min: 0, max: 5 })).map(([op, value]) => ({
     text: `$[n] ${op} ${value}`,

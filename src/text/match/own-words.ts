@@ -21,7 +21,7 @@ export class OwnWords {
   readonly #groups: readonly Group[];
   #looks = 0;
 
-  /** Places that share some words and not all, as synonyms may, are not told apart: they are taken to fit. */
+  /** Places that share some words and not all, as synonyms may, are not distinguished: they are taken to fit. */
   constructor(stands: readonly Stand[]) {
     const byPlace = new Map<number, { readonly position: number; readonly ats: number[] }>();
     for (const { place, at, begin } of stands) {
