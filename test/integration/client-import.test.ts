@@ -1,7 +1,7 @@
 // Import of files through the SDK: rows appear together and stay, a wrong file is reported by name, row and field and leaves nothing.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { DataType, FunctionType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Elanus, open } from '#server/open.js';
 import {
@@ -9,6 +9,7 @@ import {
   createLoaded,
   failureOf,
   insertRange,
+  keyField,
   mustSucceed,
   tempFolder,
   until,
@@ -104,6 +105,42 @@ describe('import', () => {
       client.upsert({ collection_name: 'keyed', data: [{ id: 3, vector: vectorOf(3), tenant: 3 }] }),
     );
     expect((await client.count({ collection_name: 'keyed' })).data).toBe(100);
+  });
+
+  test('a function makes its output of imported texts, which are found by their words', async () => {
+    const bm25 = {
+      ...{ name: 'bm25', type: FunctionType.BM25, params: {} },
+      ...{ input_field_names: ['title'], output_field_names: ['sparse'] },
+    };
+    const collection = { collection_name: 'worded' };
+    const worded = [
+      keyField,
+      { name: 'title', data_type: DataType.VarChar, max_length: 100, enable_analyzer: true },
+      { name: 'sparse', data_type: DataType.SparseFloatVector },
+    ];
+    await mustSucceed(client.createCollection({ ...collection, fields: worded, functions: [bm25] } as never));
+    await mustSucceed(
+      client.createIndex({
+        ...collection,
+        field_name: 'sparse',
+        index_type: 'AUTOINDEX',
+        metric_type: 'BM25',
+      }),
+    );
+    await mustSucceed(client.loadCollection(collection));
+    const line = (id: number): string => JSON.stringify({ id, title: `word${id % 10} in row ${id}` });
+    await put('in/worded.jsonl', range(0, 40).map(line).join('\n'));
+    const state = await importFiles('worded', ['in/worded.jsonl']);
+    expect([state.state, reasonOf(state), Number(state.row_count)]).toEqual(['ImportCompleted', '', 40]);
+    const found = await client.search({
+      collection_name: 'worded',
+      data: 'word7',
+      anns_field: 'sparse',
+      limit: 10,
+    } as never);
+    expect((found.results as unknown as { id: string }[]).map(({ id }) => Number(id))).toEqual([
+      7, 17, 27, 37,
+    ]);
   });
 
   test('(8) of a row that is written while an import runs the imported one is the newer', async () => {

@@ -17,10 +17,10 @@ const HERE_BYTES = 128 * 1024;
 /** Text and rows of a run that a thread makes: a tenth of a second, more or less. */
 const RUN_TEXT_BYTES = 2 << 20;
 const RUN_ROWS = 1 << 17;
-/** Runs are merged up to this length. */
-const MERGED_BYTES = 4 << 20;
-/** What runs may take beside the text: filters that add words make them long. */
-const BYTES_PER_TEXT_BYTE = 2;
+/** Runs are merged up to this length, in one go where the filter runs: those of threads are not. */
+const MERGED_BYTES = 1 << 20;
+/** What runs may take beside the text: words that come once take some thirty bytes, and filters that add words make more of them. */
+const BYTES_PER_TEXT_BYTE = 5;
 const BYTES_MORE = 1 << 20;
 /** How often in vain rows became words; each doubles what has to be asked before they do again. */
 const REFUSALS_MAX = 10;

@@ -10,6 +10,7 @@ import { provideTextPackages } from '#platform/node/node-text-packages.js';
 import type { Pace } from '#platform/pace.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { KeptTotal } from '#segment/kept/kept-total.js';
+import { FieldWords } from './field-words.js';
 import { SegmentWords, type WordsLeaf } from './segment-words.js';
 
 provideTextPackages();
@@ -119,6 +120,15 @@ describe('words of a segment', () => {
     }
     const before = viewOf(texts.slice(0, 33));
     for (const leaf of leaves) expect(await kept(words, leaf, before)).toEqual(analyzed(leaf, before));
+  });
+
+  it('are in few runs, however many filters came while rows did', async () => {
+    const room = { hasRoom: () => true, changed: () => {} };
+    const word = (at: number): string => `w${at.toString(36)}`;
+    const many = new FieldWords('', workers, room);
+    const view = viewOf(Array.from({ length: 200 }, (_, at) => word(at % 9)));
+    for (let rowCount = 1; rowCount <= 200; rowCount++) await many.extend({ view, rowCount }, pace);
+    expect(many.runs.length).toBeLessThan(9);
   });
 
   it('are made once filters have asked as many rows as miss them', async () => {
