@@ -13,6 +13,7 @@ import { ivfTasks } from '#index/ivf/tasks.js';
 import { minhashTasks } from '#index/minhash/tasks.js';
 import { scalarTasks } from '#index/scalar/tasks.js';
 import { sparseTasks } from '#index/sparse/tasks.js';
+import { staticModelTasks } from '#text/static-model/tasks.js';
 import { textTasks } from '#text/tasks.js';
 import { checkIndex } from './vector-indexes.js';
 
@@ -42,4 +43,5 @@ export const workerTasks = {
   ...scalarTasks,
   ...sparseTasks,
   ...textTasks,
+  ...staticModelTasks,
 } satisfies Record<string, Task>;

@@ -1,8 +1,9 @@
 // The outside world as interfaces. Everything above `platform/` reaches time, randomness, disk, network, threads, logs and
 // metrics only through these, so that one seed replays a whole cluster. `node/` has the real ones, `memory/` the simulated.
 import type { Random } from '#base/random.js';
+import type { HttpClient } from '#platform/outside/http-client.js';
+import type { ModelFileStore } from '#platform/outside/model-files.js';
 import type { Decompression, Files } from './files.js';
-import type { HttpClient } from './http-client.js';
 import type { LogStore } from './log.js';
 import type { Logger } from './logger.js';
 import type { MetaStore } from './meta-store.js';
@@ -24,6 +25,8 @@ export interface Platform {
   /** Logs of the writes; absent: files of `files` hold them (`wal/file-logs.ts`). */
   readonly logs?: LogStore;
   readonly transport: Transport;
+  /** Absent: no models of this machine are read. */
+  readonly modelFiles?: ModelFileStore;
   /** Absent: no service outside is asked. */
   readonly http?: HttpClient;
   readonly workers: Workers;

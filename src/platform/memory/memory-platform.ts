@@ -3,9 +3,9 @@
 import { crc32 } from '#base/crc32.js';
 import { seededRandom } from '#base/random.js';
 import { FileObjectStore } from '#platform/file-object-store.js';
-import type { HttpClient } from '#platform/http-client.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import type { ObjectStore } from '#platform/object-store.js';
+import type { HttpClient } from '#platform/outside/http-client.js';
 import type { Platform } from '#platform/platform.js';
 import { TextMetrics } from '#platform/text-metrics.js';
 import type { Clock } from '#platform/time.js';

@@ -1,6 +1,6 @@
 // Requests to services outside, by the runtime's fetch.
 import { ElanusError, messageOf } from '#base/errors.js';
-import type { HttpClient, OutboundRequest, OutboundResponse } from '#platform/http-client.js';
+import type { HttpClient, OutboundRequest, OutboundResponse } from '#platform/outside/http-client.js';
 
 export const nodeHttpClient: HttpClient = {
   async post(request, signal) {

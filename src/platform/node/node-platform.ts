@@ -30,6 +30,7 @@ import { type AuditFile, openAuditFile } from './audit-file.js';
 import { ConsoleLogger, type LogLevel } from './console-logger.js';
 import { nodeDecompression } from './node-decompression.js';
 import { nodeHttpClient } from './node-http-client.js';
+import { nodeModelFiles } from './node-model-files.js';
 import { NodePasswords } from './node-passwords.js';
 import { systemRandom } from './node-random.js';
 import { provideTextPackages } from './node-text-packages.js';
@@ -75,6 +76,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     objectStore: new FileObjectStore(files, 'objects'),
     transport: new GrpcTransport(logger),
     http: nodeHttpClient,
+    modelFiles: nodeModelFiles,
     workers,
     passwords,
     decompression: nodeDecompression,

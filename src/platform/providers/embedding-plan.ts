@@ -23,33 +23,66 @@ export interface Plan extends EmbeddingPlan {
   readonly width: number;
 }
 
+const paramsOf = ({ params }: EmbeddingRequest['made']): RequestParams =>
+  new RequestParams(params.map(({ key, value }) => ({ key: key.toLowerCase(), value })));
+
+const LOCAL = 'local';
+
+/** A model of this machine; undefined: a service is asked. @throws invalid_parameter */
+export function localPlan({
+  made,
+  output,
+}: EmbeddingRequest): { readonly model: string; readonly dim: number } | undefined {
+  const params = paramsOf(made);
+  if (params.text('provider')?.toLowerCase() !== LOCAL) return undefined;
+  refuseOthers(made, LOCAL, ['provider', 'model_name', 'dim']);
+  if (output.dataType !== DataType.FloatVector) refuseType(output);
+  checkedDim(params, output);
+  return { model: modelOf(made, params, LOCAL), dim: dimOf(output) };
+}
+
+function refuseOthers(
+  { name, params }: EmbeddingRequest['made'],
+  provider: string,
+  known: readonly string[],
+): void {
+  const other = params.find(({ key }) => !known.includes(key.toLowerCase()));
+  if (other !== undefined)
+    refuse(
+      `function ${name}: provider ${provider} has no parameter ${other.key.slice(0, 64)}; expected some of ${known.join(', ')}`,
+    );
+}
+
+function modelOf({ name }: EmbeddingRequest['made'], params: RequestParams, provider: string): string {
+  return (
+    params.text('model_name') ??
+    refuse(`model_name is required for the ${provider} embedding provider: function ${name}`)
+  );
+}
+
+function refuseType({ dataType }: FieldSchema): never {
+  return refuse(
+    `embedding model output and field type mismatch, model output is FloatVector, field type is ${dataTypeName(dataType)}`,
+  );
+}
+
 /** @throws invalid_parameter */
 export function planOf({ made, output, mode }: EmbeddingRequest, settings: ProviderSettings): Plan {
-  const params = new RequestParams(made.params.map(({ key, value }) => ({ key: key.toLowerCase(), value })));
+  const params = paramsOf(made);
   const provider =
     params.text('provider')?.toLowerCase() ??
     refuse(`The text embedding service provider parameter:[provider] was not found: function ${made.name}`);
   const shape = embeddingShapes.get(provider);
   if (shape === undefined)
     return refuse(
-      `unsupported text embedding service provider: [${provider.slice(0, 64)}] , list of supported [${[...embeddingShapes.keys()].join(', ')}]`,
+      `unsupported text embedding service provider: [${provider.slice(0, 64)}] , list of supported [${[...embeddingShapes.keys(), LOCAL].join(', ')}]`,
     );
   const entry = settings.textEmbedding.get(provider);
   checkEnabled(entry, `text embedding model provider [${provider}] is disabled`);
-  const known = [...commonParams, ...shape.params];
-  const other = made.params.find(({ key }) => !known.includes(key.toLowerCase()));
-  if (other !== undefined)
-    refuse(
-      `function ${made.name}: provider ${provider} has no parameter ${other.key.slice(0, 64)}; expected some of ${known.join(', ')}`,
-    );
-  const model = params.text('model_name') ?? '';
-  if (model === '' && shape.needsModel)
-    refuse(`model_name is required for the ${provider} embedding provider: function ${made.name}`);
+  refuseOthers(made, provider, [...commonParams, ...shape.params]);
+  const model = shape.needsModel ? modelOf(made, params, provider) : (params.text('model_name') ?? '');
   const isInt8 = output.dataType === DataType.Int8Vector;
-  if (isInt8 && !shape.hasInt8)
-    refuse(
-      `embedding model output and field type mismatch, model output is FloatVector, field type is ${dataTypeName(output.dataType)}`,
-    );
+  if (isInt8 && !shape.hasInt8) refuseType(output);
   const access = accessOf({ ...shape, name: provider }, params, entry, settings);
   const dim = checkedDim(params, output);
   const width = dimOf(output) * (isInt8 ? 1 : 4);

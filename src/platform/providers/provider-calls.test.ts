@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { neverAborted } from '#base/on-abort.js';
-import type { HttpClient, OutboundResponse } from '#platform/http-client.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import type { HttpClient, OutboundResponse } from '#platform/outside/http-client.js';
 import { ProviderCalls } from './provider-calls.js';
 
 const answer = (status: number, body: string, headers = {}): OutboundResponse => ({

@@ -7,7 +7,7 @@
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { joinSignals, onAbort } from '#base/on-abort.js';
-import type { HttpClient, OutboundResponse } from '#platform/http-client.js';
+import type { HttpClient, OutboundResponse } from '#platform/outside/http-client.js';
 import type { Platform } from '#platform/platform.js';
 import type { EmbeddingCaller } from '#text/functions/embedder.js';
 

@@ -34,6 +34,8 @@ export interface FunctionsConfig {
   };
   /** Addresses that `url` and `endpoint` of functions may name, such as `http://127.0.0.1:8080`, beside those of providers. */
   readonly origins?: readonly string[];
+  /** Models of this machine by name: a folder, or the name of an installed package. */
+  readonly models?: Readonly<Record<string, string>>;
 }
 
 export interface ProviderSettings {
@@ -41,6 +43,7 @@ export interface ProviderSettings {
   readonly textEmbedding: ReadonlyMap<string, ProviderEntry>;
   readonly rerank: ReadonlyMap<string, ProviderEntry>;
   readonly origins: ReadonlySet<string>;
+  readonly models: ReadonlyMap<string, string>;
   /** A request has at most this times the texts that a provider takes at once. */
   readonly batchFactor: number;
   /** Keys from the environment, by the name of their variable. */
@@ -60,7 +63,7 @@ export function providerSettings(
   config: FunctionsConfig | undefined,
   environment: ProviderSettings['environment'] = {},
 ): ProviderSettings {
-  const root = members(config ?? {}, '', ['credential', 'function', 'origins']);
+  const root = members(config ?? {}, '', ['credential', 'function', 'origins', 'models']);
   const made = members(root.function ?? {}, 'function', ['textEmbedding', 'rerank']);
   const embedding = members(made.textEmbedding ?? {}, 'function.textEmbedding', ['providers', 'batchFactor']);
   const rerank = members(made.rerank ?? {}, 'function.rerank', ['model']);
@@ -70,6 +73,7 @@ export function providerSettings(
     textEmbedding: entries(embedding.providers, 'function.textEmbedding.providers', providerKeys),
     rerank: entries(model.providers, 'function.rerank.model.providers', providerKeys),
     origins: originsOf(root.origins ?? []),
+    models: modelsOf(root.models ?? {}),
     batchFactor: batchFactorOf(embedding.batchFactor ?? BATCH_FACTOR),
     environment,
   };
@@ -120,6 +124,17 @@ function entries<T extends Credential | ProviderEntry>(
 function originsOf(value: unknown): ReadonlySet<string> {
   if (!Array.isArray(value)) return refuse('origins is no list, expected one of addresses');
   return new Set(value.map((one: unknown, at) => originOf(one, `origins[${at}]`)));
+}
+
+function modelsOf(value: unknown): ReadonlyMap<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return refuse('models is no object, expected one with a folder or a package for each name');
+  return new Map(
+    Object.entries(value).map(([name, source]): [string, string] => {
+      if (typeof source === 'string' && source !== '' && !source.includes('\0')) return [name, source];
+      return refuse(`models.${name} is no folder and no package, expected a text`);
+    }),
+  );
 }
 
 function originOf(value: unknown, place: string): string {

@@ -1,13 +1,15 @@
 // The services outside that functions ask, as the settings of this process have them: texts become vectors, or get scores, in batches of what the provider
 // takes at once, some of them side by side. Nothing is answered unless every text has its vector.
 import { allSettled } from '#base/async.js';
+import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { refuse } from '#model/params/request-params.js';
 import type { Platform } from '#platform/platform.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { Embedder, EmbeddingCaller, EmbeddingRequest } from '#text/functions/embedder.js';
-import { type Plan, planOf, vectorsOf } from './embedding-plan.js';
+import { localPlan, type Plan, planOf, vectorsOf } from './embedding-plan.js';
 import type { EmbeddingShape } from './embedding-shapes.js';
+import { LOCAL_BATCH_MAX, LocalModels } from './local-models.js';
 import { ProviderCalls } from './provider-calls.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { type RerankPlan, rerankPlan, scoresOf } from './rerank-plan.js';
@@ -16,6 +18,8 @@ import { type RerankPlan, rerankPlan, scoresOf } from './rerank-plan.js';
 const TEXT_LENGTH_MAX = 32 * 1024 * 1024;
 /** Batches of one request that are under way at a time. */
 const SIDE_BY_SIDE = 4;
+
+type ProviderPlatform = Pick<Platform, 'http' | 'clock' | 'timers' | 'random' | 'workers' | 'modelFiles'>;
 
 export interface RerankRequest {
   readonly params: readonly KeyValuePair[];
@@ -26,14 +30,21 @@ export interface RerankRequest {
 export class Providers implements Embedder {
   readonly #settings: ProviderSettings;
   readonly #calls: ProviderCalls;
+  readonly #models: LocalModels;
 
-  constructor(platform: Pick<Platform, 'http' | 'clock' | 'timers' | 'random'>, settings: ProviderSettings) {
+  constructor(platform: ProviderPlatform, settings: ProviderSettings) {
     this.#settings = settings;
     this.#calls = new ProviderCalls(platform);
+    this.#models = new LocalModels(platform, settings.models);
   }
 
   async embed(request: EmbeddingRequest, caller: EmbeddingCaller): Promise<Uint8Array> {
     const { texts } = request;
+    const local = localPlan(request);
+    if (local !== undefined) {
+      this.#checkSize(request, LOCAL_BATCH_MAX);
+      return bytesView(await this.#models.embed(local.model, { texts, dim: local.dim }, caller));
+    }
     const plan = planOf(request, this.#settings);
     const batchMax = plan.shape.batchMax(plan);
     this.#checkSize(request, batchMax);

@@ -1,0 +1,107 @@
+// Models of this machine: files that the operator names, read once when the first text asks for them, and run in worker threads. A function names a
+// model by its name in the settings; no path and no package comes from a request.
+import { ElanusError } from '#base/errors.js';
+import { refuse } from '#model/params/request-params.js';
+import type { Platform } from '#platform/platform.js';
+import type { EmbeddingCaller } from '#text/functions/embedder.js';
+import type { ModelFiles } from '#text/static-model/static-model.js';
+
+/** Texts and characters of one task: others wait for a thread, too. */
+const TEXTS_MAX = 256;
+const LENGTH_MAX = 262_144;
+/** Texts of one call, which cost time alone. */
+export const LOCAL_BATCH_MAX = 4096;
+
+type ModelPlatform = Pick<Platform, 'modelFiles' | 'workers' | 'random'>;
+
+interface LoadedModel {
+  readonly id: string;
+  readonly files: ModelFiles;
+}
+
+export class LocalModels {
+  readonly #platform: ModelPlatform;
+  readonly #sources: ReadonlyMap<string, string>;
+  readonly #loaded = new Map<string, Promise<LoadedModel>>();
+
+  /** @param sources folders or packages, by the name of the model */
+  constructor(platform: ModelPlatform, sources: ReadonlyMap<string, string>) {
+    this.#platform = platform;
+    this.#sources = sources;
+  }
+
+  /** @returns vectors one after another @throws invalid_parameter, function_failed, unsupported, data_corrupt, cancelled */
+  async embed(
+    name: string,
+    { texts, dim }: { readonly texts: readonly string[]; readonly dim: number },
+    { signal }: EmbeddingCaller,
+  ): Promise<Float32Array> {
+    const { id, files } = await this.#model(name);
+    const vectors = new Float32Array(texts.length * dim);
+    const batches = batchesOf(texts);
+    await Promise.all(
+      batches.map(async ([begin, end]) => {
+        const part = texts.slice(begin, end);
+        const made = await this.#platform.workers.run<{ dim: number; vectors: Float32Array }>(
+          'embedTexts',
+          { id, files, texts: part },
+          [],
+          signal,
+        );
+        if (made.dim !== dim)
+          throw new ElanusError(
+            'function_failed',
+            `the required embedding dim is [${dim}], but the embedding obtained from the model is [${made.dim}]`,
+          );
+        vectors.set(made.vectors, begin * dim);
+      }),
+    );
+    return vectors;
+  }
+
+  #model(name: string): Promise<LoadedModel> {
+    const source =
+      this.#sources.get(name) ??
+      refuse(
+        `model_name [${name.slice(0, 64)}] is no local model; whoever runs the server names its folder or package`,
+      );
+    const known = this.#loaded.get(name);
+    if (known !== undefined) return known;
+    const loading = this.#load(name, source);
+    this.#loaded.set(name, loading);
+    // A file that was missing may be there the next time.
+    loading.catch(() => this.#loaded.delete(name));
+    return loading;
+  }
+
+  async #load(name: string, source: string): Promise<LoadedModel> {
+    const { modelFiles, random } = this.#platform;
+    if (modelFiles === undefined)
+      throw new ElanusError('unsupported', `model ${name}: this server reads no models`);
+    const [tokenizer, weights, config] = await Promise.all([
+      modelFiles.read(source, 'tokenizer.json'),
+      modelFiles.read(source, 'model.safetensors'),
+      modelFiles.read(source, 'config.json'),
+    ]);
+    if (tokenizer === undefined || weights === undefined)
+      throw new ElanusError(
+        'function_failed',
+        `model ${name}: ${tokenizer === undefined ? 'tokenizer.json' : 'model.safetensors'} is not in ${source}; install the package, or name the folder with the files of the model`,
+      );
+    return { id: `${name} ${random.nextUint32()}`, files: { tokenizer, weights, config } };
+  }
+}
+
+function batchesOf(texts: readonly string[]): [number, number][] {
+  const batches: [number, number][] = [];
+  let [begin, length] = [0, 0];
+  for (const [at, text] of texts.entries()) {
+    if (at > begin && (at - begin >= TEXTS_MAX || length + text.length > LENGTH_MAX)) {
+      batches.push([begin, at]);
+      [begin, length] = [at, 0];
+    }
+    length += text.length;
+  }
+  if (begin < texts.length) batches.push([begin, texts.length]);
+  return batches;
+}

@@ -1,0 +1,66 @@
+// The provider `local` through the client: a model that the operator names, from a folder, with no service and no key.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataType, FunctionType } from '@zilliz/milvus2-sdk-node';
+import { expect, test } from 'vitest';
+import { open } from '#server/open.js';
+import { TINY_DIM, tinyModel } from '../support/tiny-model.js';
+import { connect, failureOf, mustSucceed, tempFolder } from './support.js';
+
+test('texts go in and are found, by a model of this machine', async () => {
+  const folder = await tempFolder();
+  const { tokenizer, weights, config } = tinyModel();
+  await writeFile(join(folder.path, 'tokenizer.json'), tokenizer);
+  await writeFile(join(folder.path, 'model.safetensors'), weights);
+  if (config !== undefined) await writeFile(join(folder.path, 'config.json'), config);
+  const models = { tiny: folder.path, missing: 'no-such-package-anywhere' };
+  const database = await open(undefined, { logLevel: 'error', functions: { models } });
+  const client = await connect(database.address);
+  const create = (collection_name: string, params: object, dim = TINY_DIM) =>
+    client.createCollection({
+      collection_name,
+      fields: [
+        { name: 'id', data_type: DataType.Int64, is_primary_key: true },
+        { name: 'text', data_type: DataType.VarChar, max_length: 1000 },
+        { name: 'dense', data_type: DataType.FloatVector, dim },
+      ],
+      functions: [
+        {
+          name: 'embed',
+          description: '',
+          type: FunctionType.TEXTEMBEDDING,
+          input_field_names: ['text'],
+          output_field_names: ['dense'],
+          params: { provider: 'local', ...params },
+        },
+      ],
+    });
+  try {
+    await mustSucceed(create('c', { model_name: 'tiny' }));
+    await mustSucceed(
+      client.createIndex({ collection_name: 'c', field_name: 'dense', metric_type: 'COSINE' }),
+    );
+    await mustSucceed(client.loadCollection({ collection_name: 'c' }));
+    const texts = ['cats purr', 'doggy dogs', ...Array.from({ length: 300 }, () => 'a b')];
+    await mustSucceed(client.insert({ collection_name: 'c', data: texts.map((text, id) => ({ id, text })) }));
+    const { results } = await client.search({
+      collection_name: 'c',
+      data: 'Dogs',
+      anns_field: 'dense',
+      limit: 1,
+      output_fields: ['text', 'dense'],
+    });
+    expect(results[0]).toMatchObject({ text: 'doggy dogs' });
+    for (const [params, dim, reason] of [
+      [{ model_name: '/etc' }, TINY_DIM, 'model_name [/etc] is no local model'],
+      [{ model_name: 'missing' }, TINY_DIM, 'tokenizer.json is not in no-such-package-anywhere'],
+      [{ model_name: 'tiny', url: 'http://a' }, TINY_DIM, 'provider local has no parameter url'],
+      [{ model_name: 'tiny' }, 8, 'embedding obtained from the model is [4]'],
+    ] as const)
+      expect((await failureOf(() => create('refused', params, dim))).reason).toContain(reason);
+  } finally {
+    await client.closeConnection();
+    await database.close();
+    await folder.remove();
+  }
+});
