@@ -6,19 +6,16 @@ import { dimOf } from '#model/schema/field.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import type { EmbeddingRequest } from '#text/functions/embedder.js';
-import {
-  commonParams,
-  type EmbeddingPlan,
-  type EmbeddingShape,
-  embeddingShapes,
-} from './embedding-shapes.js';
+import { commonParams, type EmbeddingPlan, type EmbeddingShape } from './embedding-shapes.js';
+import { embeddingShapes } from './embedding-table.js';
 import { type Access, accessOf, checkEnabled } from './provider-access.js';
-import type { ProviderSettings } from './provider-settings.js';
+import type { ProviderEntry, ProviderSettings } from './provider-settings.js';
 
 export interface Plan extends EmbeddingPlan {
   readonly provider: string;
   readonly shape: EmbeddingShape;
   readonly access: Access;
+  readonly entry: ProviderEntry;
   readonly output: FieldSchema;
   readonly width: number;
 }
@@ -77,7 +74,7 @@ export function planOf({ made, output, mode }: EmbeddingRequest, settings: Provi
     return refuse(
       `unsupported text embedding service provider: [${provider.slice(0, 64)}] , list of supported [${[...embeddingShapes.keys(), LOCAL].join(', ')}]`,
     );
-  const entry = settings.textEmbedding.get(provider);
+  const entry = settings.textEmbedding.get(provider) ?? {};
   checkEnabled(entry, `text embedding model provider [${provider}] is disabled`);
   refuseOthers(made, provider, [...commonParams, ...shape.params]);
   const model = shape.needsModel ? modelOf(made, params, provider) : (params.text('model_name') ?? '');
@@ -86,7 +83,7 @@ export function planOf({ made, output, mode }: EmbeddingRequest, settings: Provi
   const access = accessOf({ ...shape, name: provider }, params, entry, settings);
   const dim = checkedDim(params, output);
   const width = dimOf(output) * (isInt8 ? 1 : 4);
-  return { params, provider, shape, access, output, width, model, dim, isInt8, mode };
+  return { params, provider, shape, access, entry, output, width, model, dim, isInt8, mode };
 }
 
 function checkedDim(params: RequestParams, output: FieldSchema): number {

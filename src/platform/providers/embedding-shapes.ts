@@ -10,6 +10,7 @@ import {
   unless,
   withPath,
 } from './answer-parts.js';
+import type { ProviderEntry } from './provider-settings.js';
 
 export type Mode = 'rows' | 'search';
 
@@ -24,11 +25,12 @@ export interface EmbeddingPlan {
 }
 
 export interface EmbeddingShape {
-  /** Address of the provider; empty: whoever runs it says where it is. */
-  readonly url: string;
+  /** Address of the provider, which may depend on a region; empty: whoever runs it says where it is. */
+  readonly url: string | ((params: RequestParams, entry: ProviderEntry) => string);
   /** Variables of the environment that may hold the key, without their beginning; undefined: it needs none. */
   readonly keyVariable: string | undefined;
-  readonly keyHeader: 'authorization' | 'api-key' | 'x-goog-api-key';
+  /** The header of the key, or how requests are signed. */
+  readonly auth: 'authorization' | 'api-key' | 'x-goog-api-key' | 'aws' | 'google';
   readonly needsModel: boolean;
   readonly hasInt8: boolean;
   /** Parameters beside those that all take. */
@@ -47,7 +49,7 @@ const always = (count: number) => (): number => count;
 const openai: EmbeddingShape = {
   url: 'https://api.openai.com/v1/embeddings',
   keyVariable: 'OPENAI_API_KEY',
-  keyHeader: 'authorization',
+  auth: 'authorization',
   needsModel: true,
   hasInt8: false,
   params: ['user'],
@@ -68,7 +70,7 @@ const azureOpenai: EmbeddingShape = {
   ...openai,
   url: '',
   keyVariable: 'AZURE_OPENAI_API_KEY',
-  keyHeader: 'api-key',
+  auth: 'api-key',
   address: (base, { model }) => {
     const url = new URL(withPath(base, `/openai/deployments/${pathOf(model)}/embeddings`));
     url.searchParams.set('api-version', AZURE_VERSION);
@@ -79,7 +81,7 @@ const azureOpenai: EmbeddingShape = {
 const cohere: EmbeddingShape = {
   url: 'https://api.cohere.com/v2/embed',
   keyVariable: 'COHERE_API_KEY',
-  keyHeader: 'authorization',
+  auth: 'authorization',
   needsModel: true,
   hasInt8: true,
   params: ['truncate'],
@@ -99,7 +101,7 @@ const cohere: EmbeddingShape = {
 const voyageai: EmbeddingShape = {
   url: 'https://api.voyageai.com/v1/embeddings',
   keyVariable: 'VOYAGEAI_API_KEY',
-  keyHeader: 'authorization',
+  auth: 'authorization',
   needsModel: true,
   hasInt8: true,
   params: ['truncation'],
@@ -133,7 +135,7 @@ const siliconflow: EmbeddingShape = {
 const tei: EmbeddingShape = {
   url: '',
   keyVariable: undefined,
-  keyHeader: 'authorization',
+  auth: 'authorization',
   needsModel: false,
   hasInt8: false,
   params: ['truncate', 'truncation_direction', 'max_client_batch_size', 'ingestion_prompt', 'search_prompt'],
@@ -154,7 +156,7 @@ const tei: EmbeddingShape = {
 const huggingface: EmbeddingShape = {
   url: 'https://router.huggingface.co',
   keyVariable: 'HUGGINGFACE_API_KEY',
-  keyHeader: 'authorization',
+  auth: 'authorization',
   needsModel: true,
   hasInt8: false,
   params: [
@@ -186,7 +188,7 @@ const huggingface: EmbeddingShape = {
 const dashscope: EmbeddingShape = {
   url: 'https://dashscope.aliyuncs.com/api/v1/services/embeddings/text-embedding/text-embedding',
   keyVariable: 'DASHSCOPE_API_KEY',
-  keyHeader: 'authorization',
+  auth: 'authorization',
   needsModel: true,
   hasInt8: false,
   params: [],
@@ -208,7 +210,7 @@ const dashscope: EmbeddingShape = {
 const gemini: EmbeddingShape = {
   url: 'https://generativelanguage.googleapis.com',
   keyVariable: 'GEMINI_API_KEY',
-  keyHeader: 'x-goog-api-key',
+  auth: 'x-goog-api-key',
   needsModel: true,
   hasInt8: false,
   params: ['task'],
@@ -226,19 +228,18 @@ const gemini: EmbeddingShape = {
   vectors: (answer) => listOf(member(answer, 'embeddings'))?.map((one) => member(one, 'values')),
 };
 
-export const embeddingShapes: ReadonlyMap<string, EmbeddingShape> = new Map(
-  Object.entries({
-    openai,
-    azure_openai: azureOpenai,
-    cohere,
-    voyageai,
-    siliconflow,
-    tei,
-    huggingface,
-    dashscope,
-    gemini,
-  }),
-);
+/** Providers that are asked with a key. */
+export const keyedShapes = {
+  openai,
+  azure_openai: azureOpenai,
+  cohere,
+  voyageai,
+  siliconflow,
+  tei,
+  huggingface,
+  dashscope,
+  gemini,
+} as const satisfies Record<string, EmbeddingShape>;
 
 /** Parameters of every function that asks a provider. */
 export const commonParams: readonly string[] = [

@@ -5,8 +5,8 @@ import type { Credential, ProviderEntry, ProviderSettings } from './provider-set
 
 export interface Provider {
   readonly name: string;
-  /** Address of the provider; empty: whoever runs it says where it is. */
-  readonly url: string;
+  /** Address of the provider, which may depend on a region; empty: whoever runs it says where it is. */
+  readonly url: string | ((params: RequestParams, entry: ProviderEntry) => string);
   readonly keyVariable: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export function accessOf(
   entry: ProviderEntry = NO_ENTRY,
   settings: Settings,
 ): Access {
-  const own = ownAddress(provider, entry, settings);
+  const own = ownAddress(provider, params, entry, settings);
   const sent = params.text('endpoint') ?? params.text('url');
   const base = sent === undefined ? own : checkedAddress(sent, own, settings);
   if (base === '') refuse(`endpoint: [] is not a valid http/https link; name where ${provider.name} is`);
@@ -44,8 +44,14 @@ export function accessOf(
   return { base, credential };
 }
 
-function ownAddress({ name, url }: Provider, entry: ProviderEntry, { environment }: Settings): string {
+function ownAddress(
+  { name, url }: Provider,
+  params: RequestParams,
+  entry: ProviderEntry,
+  { environment }: Settings,
+): string {
   if (entry.url !== undefined && entry.url !== '') return entry.url;
+  if (typeof url !== 'string') return url(params, entry);
   if (name !== 'azure_openai') return url;
   const resource =
     entry.resource_name ??
@@ -84,9 +90,13 @@ function ownCredential({ keyVariable }: Provider, entry: ProviderEntry, settings
   if (entry.credential !== undefined && entry.credential !== '')
     return credentialOf(entry.credential, settings);
   const { environment } = settings;
-  const apikey =
-    keyVariable && (environment[`MILVUS_${keyVariable}`] ?? environment[`MILVUSAI_${keyVariable}`]);
-  return apikey === undefined || apikey === '' ? NO_CREDENTIAL : { apikey };
+  const variable = (name: string): string | undefined =>
+    environment[`MILVUS_${name}`] ?? environment[`MILVUSAI_${name}`];
+  const key = keyVariable && variable(keyVariable);
+  if (key === undefined || key === '') return NO_CREDENTIAL;
+  const secret = variable('BEDROCK_SECRET_ACCESS_KEY');
+  if (keyVariable !== 'BEDROCK_ACCESS_KEY_ID') return { apikey: key };
+  return { access_key_id: key, ...(secret === undefined ? {} : { secret_access_key: secret }) };
 }
 
 /** @throws invalid_parameter */

@@ -24,7 +24,8 @@ const REASON_LENGTH_MAX = 300;
 export interface ProviderCall {
   readonly provider: string;
   readonly url: string;
-  readonly body: object;
+  /** JSON, or a form as text. */
+  readonly body: object | string;
   /** Made for each attempt: signatures are of a time. */
   readonly headers: (body: Uint8Array<ArrayBuffer>) => Promise<Readonly<Record<string, string>>>;
   /** Never shown. */
@@ -84,8 +85,10 @@ export class ProviderCalls {
     const timer = this.#platform.timers.after(ATTEMPT_MS_MAX, () => limit.abort());
     const { signal, release } = joinSignals([caller.signal, limit.signal]);
     try {
-      const body = new TextEncoder().encode(JSON.stringify(call.body));
-      const headers = { 'content-type': 'application/json', ...(await call.headers(body)) };
+      const isForm = typeof call.body === 'string';
+      const body = new TextEncoder().encode(isForm ? String(call.body) : JSON.stringify(call.body));
+      const contentType = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+      const headers = { 'content-type': contentType, ...(await call.headers(body)) };
       const response = await http.post({ url, headers, body, answerBytesMax: ANSWER_BYTES_MAX }, signal);
       if (response.status === 200) return { answer: parsed(provider, response) };
       const failure = failureOf(call, response);

@@ -7,8 +7,9 @@ import { refuse } from '#model/params/request-params.js';
 import type { Platform } from '#platform/platform.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { Embedder, EmbeddingCaller, EmbeddingRequest } from '#text/functions/embedder.js';
+import { authHeaders, keyHeader } from './auth-headers.js';
 import { localPlan, type Plan, planOf, vectorsOf } from './embedding-plan.js';
-import type { EmbeddingShape } from './embedding-shapes.js';
+import { GoogleTokens } from './google-tokens.js';
 import { LOCAL_BATCH_MAX, LocalModels } from './local-models.js';
 import { ProviderCalls } from './provider-calls.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -31,9 +32,13 @@ export class Providers implements Embedder {
   readonly #settings: ProviderSettings;
   readonly #calls: ProviderCalls;
   readonly #models: LocalModels;
+  readonly #tokens: GoogleTokens;
+  readonly #platform: ProviderPlatform;
 
   constructor(platform: ProviderPlatform, settings: ProviderSettings) {
+    this.#platform = platform;
     this.#settings = settings;
+    this.#tokens = new GoogleTokens(platform.clock);
     this.#calls = new ProviderCalls(platform);
     this.#models = new LocalModels(platform, settings.models);
   }
@@ -74,6 +79,15 @@ export class Providers implements Embedder {
     return scores;
   }
 
+  async #googleToken({ access, provider }: Plan, caller: EmbeddingCaller): Promise<string> {
+    const { credential_json: json } = access.credential;
+    if (json === undefined)
+      return refuse(`provider ${provider} needs a credential with credential_json; name one`);
+    return await this.#tokens.token(json, (url, body) =>
+      this.#calls.post({ provider, url, body, headers: async () => ({}), secrets: [json] }, caller),
+    );
+  }
+
   #checkSize({ texts, isBulk = false, mode }: EmbeddingRequest, batchMax: number): void {
     const most = batchMax * this.#settings.batchFactor;
     if (!isBulk && texts.length > most)
@@ -110,24 +124,21 @@ export class Providers implements Embedder {
 
   async #batch(plan: Plan, texts: readonly string[], caller: EmbeddingCaller): Promise<Uint8Array> {
     const { shape, access, provider } = plan;
-    const key = access.credential.apikey ?? '';
+    const url = shape.address(access.base, plan);
+    const token = shape.auth === 'google' ? await this.#googleToken(plan, caller) : '';
+    const nowMs = (): number => this.#platform.clock.now();
     const answer = await this.#calls.post(
       {
         provider,
-        url: shape.address(access.base, plan),
+        url,
         body: shape.body(texts, plan),
-        headers: async () => keyHeader(shape.keyHeader, key),
-        secrets: [key],
+        headers: (body) => authHeaders(plan, { url, body, token, nowMs: nowMs() }),
+        secrets: [...Object.values(access.credential), token],
       },
       caller,
     );
     return vectorsOf(shape.vectors(answer, plan), texts.length, plan);
   }
-}
-
-function keyHeader(header: EmbeddingShape['keyHeader'], key: string): Readonly<Record<string, string>> {
-  if (key === '') return {};
-  return { [header]: header === 'authorization' ? `Bearer ${key}` : key };
 }
 
 function checkLength(texts: readonly string[]): void {
