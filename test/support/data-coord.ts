@@ -37,13 +37,17 @@ export interface Fakes {
   queryCoord: Partial<Handlers<typeof QueryCoordDefinition>>;
 }
 
-export async function start(cluster: SimulatedCluster, fakes: Partial<Fakes> = {}) {
+export async function start(
+  cluster: SimulatedCluster,
+  fakes: Partial<Fakes> = {},
+  settings = dataCoordSettings,
+) {
   const platform: MemoryPlatform = openMemoryPlatform({ cluster, host: 'dc' });
   let time = 100n;
   function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
     return inProcessClient(definition, handlers as Handlers<D>);
   }
-  const dataCoord = await DataCoord.open(platform, dataCoordSettings, {
+  const dataCoord = await DataCoord.open(platform, settings, {
     streamingNode: client(StreamingNodeDefinition, {
       openChannel: async () => ({}),
       closeChannel: async () => ({}),

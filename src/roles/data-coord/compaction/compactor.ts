@@ -12,6 +12,7 @@ import { planForced, planMerges } from '#roles/data-coord/compaction/plans/plan-
 import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
 import { type CompactionJob, CompactionJobs, type WantedCompaction } from './compaction-jobs.js';
 import { CompactionWatch } from './compaction-watch.js';
+import { type DamagedSegment, DamagedSegments } from './damaged-segments.js';
 import { type PlanContext, type PlanParts, retireDeletes, runPlan } from './run-plan.js';
 import { SegmentExpiries } from './segment-expiries.js';
 
@@ -56,6 +57,7 @@ export class Compactor {
   readonly #busy = new Set<bigint>();
   readonly #timers = new Map<bigint, Timer>();
   readonly #expiries = new SegmentExpiries();
+  readonly #damaged = new DamagedSegments();
   readonly #closing = new AbortController();
   #check: Timer | undefined;
   #running: Promise<void> | undefined;
@@ -131,6 +133,13 @@ export class Compactor {
     return this.#forced;
   }
 
+  /** Segments that compactions leave out for a while, since their files cannot be read. */
+  get damaged(): readonly DamagedSegment[] {
+    const { catalog, platform } = this.#parts;
+    const isThere = (id: bigint): boolean => catalog.segments.get(id)?.state === 'flushed';
+    return this.#damaged.now(platform.clock.now(), isThere);
+  }
+
   #run(): void {
     if (this.#closing.signal.aborted) return;
     this.#running ??= this.#loop().finally(() => {
@@ -176,12 +185,13 @@ export class Compactor {
         return;
       }
       const limits = { targetBytes: settings.compactedBytesMax, expiredShare: this.#expiredShare(context) };
-      const [plan] = this.#factsOf(collectionId, this.#busy).flatMap((facts): readonly CompactionPlan[] => {
+      const leftOut = new Set([...this.#busy, ...this.damaged.map(({ id }) => id)]);
+      const [plan] = this.#factsOf(collectionId, leftOut).flatMap((facts): readonly CompactionPlan[] => {
         const spread = planSpread(facts);
         const merges = planMerges(facts, limits);
         return spread === undefined ? merges : [...merges, spread];
       });
-      if (plan !== undefined) await this.#runPlan(collectionId, plan, context);
+      if (plan !== undefined) await this.#runUnlessDamaged(collectionId, plan, context);
       this.watch.mended(collectionId);
       if (plan !== undefined) this.changed(collectionId, 0);
     } catch (error) {
@@ -195,6 +205,22 @@ export class Compactor {
         retryMs: RETRY_MS,
       });
       this.changed(collectionId, RETRY_MS);
+    }
+  }
+
+  /** What cannot be read is set aside, and the collection goes on with what is left. */
+  async #runUnlessDamaged(collectionId: bigint, plan: CompactionPlan, context: PlanContext): Promise<void> {
+    const { clock, logger } = this.#parts.platform;
+    try {
+      await this.#runPlan(collectionId, plan, context);
+    } catch (error) {
+      const segments = this.#damaged.note(plan, error, clock.now());
+      if (segments.length === 0) throw error;
+      logger.warn('compaction_sets_aside', {
+        collectionId,
+        segments: segments.join(),
+        reason: messageOf(error),
+      });
     }
   }
 

@@ -6,13 +6,18 @@ import type {
   RunningPlan,
   SetAside,
 } from '#roles/data-coord/compaction/compaction-watch.js';
+import type { DamagedSegment } from '#roles/data-coord/compaction/damaged-segments.js';
 
 export interface CompactionFacts {
-  readonly compactor: { readonly watch: CompactionWatch; readonly forced: readonly CompactionJob[] };
+  readonly compactor: {
+    readonly watch: CompactionWatch;
+    readonly forced: readonly CompactionJob[];
+    readonly damaged: readonly DamagedSegment[];
+  };
 }
 
 export function explainCompactions(
-  { compactor: { watch, forced } }: CompactionFacts,
+  { compactor: { watch, forced, damaged } }: CompactionFacts,
   collectionIds: ReadonlySet<bigint>,
 ): Explained[] {
   const { running, setAside } = watch;
@@ -20,6 +25,7 @@ export function explainCompactions(
     ...(running === undefined ? [] : [ofRunning(running)]),
     ...forced.map((job, at) => ofForced(job, forced[at - 1], running)),
     ...setAside.map(ofSetAside),
+    ...damaged.map(ofDamaged),
   ];
   return all.filter(({ collectionId }) => collectionIds.has(collectionId));
 }
@@ -66,6 +72,12 @@ const ofSetAside = ({ collectionId, reason, sinceMs, retryAtMs, sources }: SetAs
   ...{ collectionId, sinceMs, state: 'failed' },
   what: sources.length === 0 ? 'the look at its segments' : segmentsText(sources),
   waitsFor: `the next try at ${timeText(retryAtMs)}; the last failed: ${reason}`,
+});
+
+const ofDamaged = ({ id, collectionId, reason, sinceMs, retryAtMs }: DamagedSegment): Explained => ({
+  ...{ collectionId, sinceMs, state: 'failed' },
+  what: segmentsText([id]),
+  waitsFor: `its files to be restored; it is set aside until ${timeText(retryAtMs)}: ${reason}`,
 });
 
 const progressOf = ({ plans }: CompactionJob): number =>
