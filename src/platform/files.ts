@@ -23,7 +23,7 @@ export interface Files {
   list(folder: string): Promise<readonly string[]>;
   /**
    * Replaces the file atomically and durably: temporary file, fsync, rename, fsync of the folder. Parts are asked for as they are
-   * written, some megabytes at a time.
+   * written, some megabytes at a time: the next while one is being written, so the memory of a part may be used again for the one after the next.
    */
   write(path: string, parts: Iterable<Uint8Array>): Promise<void>;
   /** Removes durably; a missing file is success. */
@@ -42,8 +42,8 @@ export interface Files {
 export interface ReadFile {
   /** In bytes, when it was opened. */
   readonly size: number;
-  /** Bytes [begin, end); shorter at the end of the file. */
-  read(begin: number, end: number): Promise<Uint8Array>;
+  /** Bytes [begin, end); shorter at the end of the file. @param into memory that may be used for them, when it is large enough */
+  read(begin: number, end: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -4,7 +4,8 @@ import type { ReadFile } from './files.js';
 
 export interface ObjectStore {
   /**
-   * Writes durably. Parts are asked for as they are written, some megabytes at a time: a generator need not hold them all.
+   * Writes durably. Parts are asked for as they are written, some megabytes at a time: a generator need not hold them all, and may use the
+   * memory of a part again for the one after the next.
    * With `ifAbsent`, @returns false (and changes nothing) when the key exists.
    */
   put(key: string, parts: Iterable<Uint8Array>, options?: { readonly ifAbsent?: boolean }): Promise<boolean>;

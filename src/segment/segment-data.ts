@@ -320,6 +320,11 @@ export class SegmentData {
     return this.#fields.sparse(fieldId);
   }
 
+  /** Vectors of the rows; undefined where they are not in memory, one beside the other. @param into memory for them, when it is large enough */
+  copyVectors(fieldId: bigint, rows: Uint32Array, into?: Uint8Array): Column | undefined {
+    return this.#fields.dense(fieldId)?.gather(rows, into);
+  }
+
   /** @throws invalid_parameter for a field without vectors */
   vectorStore(fieldId: bigint): VectorStoreOfField {
     const store = this.#fields.get(fieldId);

@@ -250,10 +250,11 @@ export class VectorStore {
     return new Uint8Array(this.#memory.buffer, this.vectorOffset(row), this.vectorBytes).slice();
   }
 
-  /** Copies of the vectors of these rows, one after the other. */
-  copyRows(rows: Uint32Array): Uint8Array {
+  /** Copies of the vectors of these rows, one after the other. @param into memory for them, when it is large enough */
+  copyRows(rows: Uint32Array, into?: Uint8Array): Uint8Array {
     const { vectorBytes } = this;
-    const copy = new Uint8Array(rows.length * vectorBytes);
+    const bytes = rows.length * vectorBytes;
+    const copy = into !== undefined && into.length >= bytes ? into.subarray(0, bytes) : new Uint8Array(bytes);
     const memory = new Uint8Array(this.#memory.buffer);
     for (let i = 0; i < rows.length; ) {
       const row = rows[i] as number;

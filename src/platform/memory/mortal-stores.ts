@@ -40,7 +40,7 @@ function mortalReadFile(file: ReadFile | undefined, alive: Alive): ReadFile | un
   if (file === undefined) return undefined;
   return {
     size: file.size,
-    read: (begin, end) => mortal(alive, () => file.read(begin, end)),
+    read: (begin, end, into) => mortal(alive, () => file.read(begin, end, into)),
     close: () => mortal(alive, () => file.close()),
   };
 }

@@ -218,14 +218,14 @@ export class VectorColumn implements FieldStore {
     return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
   }
 
-  /** Copies of the rows' vectors. */
-  gather(rows: Uint32Array): Column {
+  /** Copies of the rows' vectors. @param into memory for them, when it is large enough */
+  gather(rows: Uint32Array, into?: Uint8Array): Column {
     const valid = this.#nullBits ? Uint8Array.from(rows, (row) => (this.isNull(row) ? 0 : 1)) : undefined;
     const hasNulls = valid?.includes(0) ?? false;
     return column(
       this.fieldId,
       this.dataType,
-      this.store.copyRows(rows),
+      this.store.copyRows(rows, into),
       undefined,
       hasNulls ? valid : undefined,
     );

@@ -14,7 +14,7 @@ import { type FieldRequest, ParquetFileReader } from '#segment/files/parquet/par
 import type { ParquetField } from '#segment/files/parquet/parquet-type.js';
 import { ParquetFile } from '#segment/files/parquet/parquet-writer.js';
 import type { SegmentData } from '#segment/segment-data.js';
-import { type FilePlatform, getFile, LOG_SUFFIX, putFile, type SegmentAddress } from './object-file.js';
+import { type FilePlatform, getFile, LOG_SUFFIX, putParts, type SegmentAddress } from './object-file.js';
 
 export type { SegmentAddress } from './object-file.js';
 export interface SegmentWrite {
@@ -82,8 +82,7 @@ export async function writeSegment(platform: FilePlatform, write: SegmentWrite):
   ];
   const files: FileRecord[] = [];
   for (const { group, fields: members } of groups) {
-    const bytes = await encodeGroup(platform, write, members);
-    const put = await putFile(platform, insertLogKey(address, group, logId), bytes);
+    const put = await putParts(platform, insertLogKey(address, group, logId), encodedParts(write, members));
     files.push(
       FileRecord.create({
         ...put,
@@ -95,11 +94,8 @@ export async function writeSegment(platform: FilePlatform, write: SegmentWrite):
   return files;
 }
 
-async function encodeGroup(
-  platform: FilePlatform,
-  write: SegmentWrite,
-  members: readonly FieldRequest[],
-): Promise<Uint8Array> {
+/** The file of some fields in parts, made as they are asked for: memory has two of them, however large the segment. @throws cancelled */
+function* encodedParts(write: SegmentWrite, members: readonly FieldRequest[]): Generator<Uint8Array> {
   const { data, schema, rowBegin, rowEnd } = write;
   const keyId = primaryField(schema).fieldID;
   const nullable = new Set(schema.fields.filter((field) => field.nullable).map((field) => field.fieldID));
@@ -124,17 +120,18 @@ async function encodeGroup(
   );
   const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / Math.max(1, rowBytes))));
   const note = segmentNote(write.address);
-  const file = new ParquetFile(fields, note, (rowEnd - rowBegin) * (rowBytes + LEVEL_BYTES));
+  const file = new ParquetFile(fields, note, Math.min(rowEnd - rowBegin, step) * (rowBytes + LEVEL_BYTES));
+  const scratch = new Map<bigint, Uint8Array>();
   for (let begin = rowBegin; begin < rowEnd; begin += step) {
     throwIfAborted(write.signal);
     const end = Math.min(rowEnd, begin + step);
     file.addRows(
-      fields.map((field) => columnOfRows(write, field.fieldId, begin, end)),
+      fields.map((field) => columnOfRows(write, field.fieldId, { begin, end }, scratch)),
       end - begin,
     );
-    await platform.timers.yield();
+    yield file.take();
   }
-  return file.finish();
+  yield file.finish();
 }
 
 /** Whose rows a file has. */
@@ -156,15 +153,19 @@ function listBytes(data: SegmentData, fieldId: bigint): number {
 function columnOfRows(
   { data, rowIdBegin }: SegmentWrite,
   fieldId: bigint,
-  begin: number,
-  end: number,
+  { begin, end }: { readonly begin: number; readonly end: number },
+  scratch: Map<bigint, Uint8Array>,
 ): Column {
   if (fieldId === ROW_ID_FIELD && rowIdBegin !== undefined)
     return column(ROW_ID_FIELD, DataType.Int64, risingNumbers(rowIdBegin + BigInt(begin), end - begin));
   const stored = fieldId === TIMESTAMP_FIELD ? undefined : data.column(fieldId);
   if (stored) return sliceColumn(stored, begin, end, data.rowCount);
   const rows = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
-  return data.fetch(rows, [fieldId]).columns[0] as Column;
+  const copied = data.copyVectors(fieldId, rows, scratch.get(fieldId));
+  if (copied === undefined) return data.fetch(rows, [fieldId]).columns[0] as Column;
+  // Its memory serves the next rows too: those before are encoded by then.
+  if (!scratch.has(fieldId)) scratch.set(fieldId, copied.data);
+  return copied;
 }
 
 /** Int64 values, each one more than the one before, without a bigint for each. */

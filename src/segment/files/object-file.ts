@@ -39,6 +39,24 @@ export async function putFile(
   return { key, bytes: BigInt(bytes.length), crc32 };
 }
 
+/** The same of parts that are made as they are written; their memory may be used again as `ObjectStore.put` says. */
+export async function putParts(
+  platform: FilePlatform,
+  key: string,
+  parts: Iterable<Uint8Array>,
+): Promise<Pick<FileRecord, 'key' | 'bytes' | 'crc32'>> {
+  let [crc, bytes] = [0, 0];
+  function* summed(): Generator<Uint8Array> {
+    for (const part of parts) {
+      crc = platform.crc32(part, crc);
+      bytes += part.length;
+      yield part;
+    }
+  }
+  await platform.objectStore.put(key, summed());
+  return { key, bytes: BigInt(bytes), crc32: crc >>> 0 };
+}
+
 /** @throws data_corrupt when size or checksum differ from the record; object_not_found */
 export async function getFile(
   platform: FilePlatform,

@@ -51,7 +51,7 @@ async function* readRows(
     const some = Math.min(step, rows - begin);
     for (const from of open) {
       const at = from.header.dataBegin + begin * from.rowBytes;
-      const bytes = await readWhole(from.file, from.key, at, at + some * from.rowBytes);
+      const bytes = await readWhole(from.file, from.key, { begin: at, end: at + some * from.rowBytes });
       addValues(from, bytes, begin, some);
       count.bytes += bytes.length;
     }

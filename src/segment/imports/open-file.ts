@@ -29,14 +29,17 @@ export async function openFile(key: string, { platform, limits }: Reading): Prom
   throw fileFailed(key, `has ${file.size} bytes, expected at most ${limits.fileBytesMax}; split it`);
 }
 
-/** @throws import_failed when the file became shorter */
+/** @param range bytes of the file; `into`: memory for them, when it is large enough. @throws import_failed when the file became shorter */
 export async function readWhole(
   file: ReadFile,
   key: string,
-  begin: number,
-  end: number,
+  {
+    begin,
+    end,
+    into,
+  }: { readonly begin: number; readonly end: number; readonly into?: Uint8Array<ArrayBuffer> },
 ): Promise<Uint8Array> {
-  const slice = await file.read(begin, end);
+  const slice = await file.read(begin, end, into);
   if (slice.length === end - begin) return slice;
   throw fileFailed(
     key,
@@ -51,7 +54,7 @@ async function* packedSlices(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (let begin = 0; begin < file.size; begin += limits.sliceBytes) {
     const end = Math.min(file.size, begin + limits.sliceBytes);
-    yield await readWhole(file, key, begin, end);
+    yield await readWhole(file, key, { begin, end });
     count.bytes += end - begin;
     await platform.timers.yield();
     throwIfAborted(signal);

@@ -18,6 +18,8 @@ const UNASKED_BYTES_MAX = 1 << 16;
 /** Parts that are written at a time; a system call takes 1,024. */
 const WRITE_BYTES = 4 << 20;
 const WRITE_PARTS = 1024;
+/** A part of so many bytes is not copied. */
+const LONG_PART_BYTES = 64 << 10;
 /** Parts that are read at a time; a system call takes 1,024. */
 const READ_PARTS = 1024;
 const temporary = '.tmp-'; // A crash may leave such a file; lists never show it, and the next opening removes it.
@@ -78,8 +80,8 @@ export class NodeFiles implements Files {
         const { size } = await handle.stat();
         return {
           size,
-          read: (begin, end) =>
-            this.#io('read', file, () => readHandle(handle, Math.max(begin, 0), Math.min(end, size))),
+          read: (begin, end, into) =>
+            this.#io('read', file, () => readHandle(handle, Math.max(begin, 0), Math.min(end, size), into)),
           close: () => handle.close(),
         };
       } catch (error) {
@@ -273,16 +275,27 @@ export class NodeFiles implements Files {
 
 const plain = (buffer: Buffer): Uint8Array => bytesView(buffer);
 
+/** Short parts are copied and go together; a long one is written while the next is made. */
 async function writeParts(handle: fs.FileHandle, parts: Iterable<Uint8Array>): Promise<void> {
+  let writing: Promise<void> = Promise.resolve();
   let batch: Uint8Array[] = [];
   let bytes = 0;
-  for (const part of parts) {
-    if (part.length > 0) batch.push(part);
-    bytes += part.length;
-    if (bytes < WRITE_BYTES && batch.length < WRITE_PARTS) continue;
-    await writeAll(handle, batch);
-    batch = [];
-    bytes = 0;
+  try {
+    for (const part of parts) {
+      const isLong = part.length >= LONG_PART_BYTES;
+      if (part.length > 0) batch.push(isLong ? part : part.slice());
+      bytes += part.length;
+      // Before the next part is asked for, which may be made where the one lies that is being written.
+      await writing;
+      if (!isLong && bytes < WRITE_BYTES && batch.length < WRITE_PARTS) continue;
+      writing = writeAll(handle, batch);
+      writing.catch(() => {}); // Whoever waits for it in its turn gets the error.
+      batch = [];
+      bytes = 0;
+    }
+  } finally {
+    // Also after a part that could not be made: the memory and the handle are somebody else's afterwards.
+    await writing;
   }
   await writeAll(handle, batch);
 }
@@ -351,8 +364,15 @@ function behind(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
 }
 
 /** Bytes [begin, end), shorter where the file ends. */
-async function readHandle(handle: fs.FileHandle, begin: number, end: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(Math.max(end - begin, 0));
+async function readHandle(
+  handle: fs.FileHandle,
+  begin: number,
+  end: number,
+  into?: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array> {
+  const length = Math.max(end - begin, 0);
+  const bytes =
+    into !== undefined && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
   let at = 0;
   while (at < bytes.length) {
     const { bytesRead } = await handle.read(bytes, at, bytes.length - at, begin + at);

@@ -24,6 +24,7 @@ import {
   shapeElements,
   shapeOf,
 } from './parquet-type.js';
+import { PartWriter } from './part-writer.js';
 import { snappyCompress } from './snappy.js';
 
 /** The key of the footer's note that maps field ids to column names. */
@@ -72,15 +73,15 @@ export function fixedPageLead(
 
 export class ParquetFile {
   readonly #fields: readonly ParquetField[];
-  readonly #out: ByteWriter;
+  readonly #out: PartWriter;
   readonly #writer: ParquetWriter;
   /** Those of all row groups go before the footer, together. */
   readonly #blooms: { readonly bloom: SplitBlockBloom; readonly meta: ChunkMeta }[] = [];
 
-  /** @param bytesHint about how large the file will be. */
+  /** @param bytesHint about how large the file will be, or the largest part that is taken of it */
   constructor(fields: readonly ParquetField[], notes: Readonly<Record<string, string>>, bytesHint: number) {
     this.#fields = fields;
-    this.#out = new ByteWriter(Math.ceil(bytesHint * 1.02) + 4096 + fields.length * 512);
+    this.#out = new PartWriter(Math.ceil(bytesHint * 1.02) + 4096 + fields.length * 512);
     const names = JSON.stringify(
       Object.fromEntries(fields.map((field) => [String(field.fieldId), field.name])),
     );
@@ -123,6 +124,12 @@ export class ParquetFile {
     });
   }
 
+  /** Bytes that were not taken yet, of a file that is written part by part; its memory is used again for the part after the next. */
+  take(): Uint8Array {
+    return this.#out.take();
+  }
+
+  /** @returns the rest: all bytes, when none were taken */
   finish(): Uint8Array {
     for (const { bloom, meta } of this.#blooms) {
       meta.bloom_filter_offset = BigInt(this.#out.offset);

@@ -64,6 +64,8 @@ export class PageSource {
   readonly #parts: PageSourceParts;
   #window: Uint8Array = new Uint8Array(0);
   #windowBegin: number;
+  /** Where the window lies, when memory is used again. */
+  #windowMemory: Uint8Array<ArrayBuffer> | undefined;
   #at: number;
   #unpackedBytes = new Uint8Array(0);
   #levels: readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] = [
@@ -112,11 +114,21 @@ export class PageSource {
     if (this.#at + bytes > this.#windowBegin + this.#window.length) {
       const end = Math.min(chunk.end, this.#at + Math.max(bytes, windowBytes));
       onRead(end - (this.#windowBegin + this.#window.length));
-      this.#window = await readWhole(file, key, this.#at, end);
+      this.#window = await readWhole(file, key, {
+        begin: this.#at,
+        end,
+        ...this.#windowRoom(end - this.#at),
+      });
       this.#windowBegin = this.#at;
     }
     const begin = this.#at - this.#windowBegin;
     return this.#window.subarray(begin, begin + bytes);
+  }
+
+  #windowRoom(bytes: number): { readonly into?: Uint8Array<ArrayBuffer> } {
+    if (!this.#parts.reusesMemory) return {};
+    if ((this.#windowMemory?.length ?? 0) < bytes) this.#windowMemory = new Uint8Array(bytes);
+    return this.#windowMemory === undefined ? {} : { into: this.#windowMemory };
   }
 
   #keepDictionary(header: Header, packed: Uint8Array): void {
@@ -150,8 +162,19 @@ export class PageSource {
       repetition,
       definition,
       encoding: about.encoding,
-      bytes: bytes.subarray(at),
+      bytes: this.#aligned(bytes, at),
     });
+  }
+
+  /**
+   * What follows the levels. Numbers are read as views of it, which want to begin at a multiple of their width: in memory of ours they are moved
+   * to one, over the levels, which are decoded by now.
+   */
+  #aligned(bytes: Uint8Array, at: number): Uint8Array {
+    const off = (bytes.byteOffset + at) % 8;
+    if (off === 0 || off > at || bytes.buffer !== this.#unpackedBytes.buffer) return bytes.subarray(at);
+    bytes.copyWithin(at - off, at);
+    return bytes.subarray(at - off, bytes.length - off);
   }
 
   #second(header: Header, packed: Uint8Array): DataPage {

@@ -64,14 +64,14 @@ async function openParquet(key: string, file: ReadFile, reading: Reading): Promi
 
 async function footerOf(key: string, file: ReadFile): Promise<FileMetaData> {
   if (file.size < 12) throw new DamagedFile(`${file.size} bytes are no Parquet file`);
-  const begin = await readWhole(file, key, 0, 4);
-  const end = await readWhole(file, key, file.size - 8, file.size);
+  const begin = await readWhole(file, key, { begin: 0, end: 4 });
+  const end = await readWhole(file, key, { begin: file.size - 8, end: file.size });
   const length = new DataView(end.buffer, end.byteOffset, 8).getUint32(0, true);
   if (String.fromCharCode(...begin) !== 'PAR1') throw new DamagedFile('it does not begin with PAR1');
   if (String.fromCharCode(...end.subarray(4)) !== 'PAR1') throw new DamagedFile('it does not end with PAR1');
   if (length > FOOTER_BYTES_MAX || length > file.size - 12)
     throw new DamagedFile(`it claims a footer of ${length} bytes`);
-  const footer = await readWhole(file, key, file.size - 8 - length, file.size);
+  const footer = await readWhole(file, key, { begin: file.size - 8 - length, end: file.size });
   return parquetMetadata(footer, { geoparquet: false });
 }
 
