@@ -9,7 +9,7 @@ import { type ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import type { Client } from '#rpc/service.js';
 import { writeDeletes } from '#segment/files/delta-log.js';
-import { writeSegment } from '#segment/files/insert-log.js';
+import { throwIfAborted, writeSegment } from '#segment/files/insert-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { LOG_SUFFIX } from '#segment/files/object-file.js';
 import type { Shard } from './shard.js';
@@ -67,7 +67,10 @@ export class ShardFlush {
     });
   }
 
-  /** A round that runs ends by itself; a pause before the next one ends now. */
+  /**
+   * A round that still writes files stops at the next of their parts and leaves none of them: the rows stay in the log. One that commits ends
+   * by itself. Nothing of it runs when this settles, so whoever closes the files afterwards closes them under nobody.
+   */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -92,6 +95,13 @@ export class ShardFlush {
         this.#failures = 0;
       } catch (error) {
         if (shard.closed) return;
+        if (this.#stop.signal.aborted) {
+          platform.logger.debug('flush_stopped', {
+            vchannel: shard.channel.vchannel,
+            reason: messageOf(error),
+          });
+          return;
+        }
         platform.logger.warn('flush_round_failed', {
           vchannel: shard.channel.vchannel,
           reason: messageOf(error),
@@ -139,6 +149,7 @@ export class ShardFlush {
     }
     let nextId = logId + BigInt(sealed.length);
     for (const { partitionId, deletes: group } of groups) {
+      throwIfAborted(this.#stop.signal);
       const address = { id: nextId, partitionId: partitionId === 0n ? -1n : partitionId };
       begun.push(this.#begin('delta_log', address, nextId + 1n));
       records.push(await this.#writeDeletes(group, address.partitionId, nextId, nextId + 1n));
@@ -223,6 +234,7 @@ export class ShardFlush {
       rowEnd: rowCount,
       logId,
       rowIdBegin,
+      signal: this.#stop.signal,
     });
     const record = this.#record({
       id: segment.id,

@@ -224,6 +224,37 @@ describe('streaming-node', () => {
     ]);
     expect(await running.run(running.platform.objectStore.list(''))).toEqual(named.toSorted());
   });
+  it('that ends in the middle of a flush leaves no file of it, writes nothing more, and has the rows in its log', async () => {
+    const running = await fresh();
+    const { objectStore, timers, clock } = running.platform;
+    const keys = Array.from({ length: 40_000 }, (_, i) => BigInt(i));
+    await running.run(append(running, keys));
+    const put = objectStore.put.bind(objectStore);
+    let asked = 0;
+    Object.assign(objectStore, {
+      // A slow disk: each part takes a while, and a file is there once all are written.
+      put: async (key: string, parts: Iterable<Uint8Array>) => {
+        const written: Uint8Array[] = [];
+        for (const part of parts) {
+          asked++;
+          written.push(part.slice());
+          await timers.sleep(200);
+        }
+        return put(key, written);
+      },
+    });
+    running.facts.commits = 0;
+    await running.run(running.calls.sealChannel({ vchannel: CHANNEL }));
+    await running.cluster.world.advance(500);
+    const [begunMs, before] = [clock.monotonic(), asked];
+    expect(before).toBeGreaterThan(1);
+    await running.run(running.node.close());
+    expect(clock.monotonic() - begunMs).toBeLessThan(500);
+    expect([asked, running.facts.commits]).toEqual([before, 0]);
+    expect(await running.run(objectStore.list(''))).toEqual([]);
+    const again = await restart(running);
+    expect(await growing(again)).toBe(40_000n);
+  });
   it('killed between the files and the commit: no row is lost or doubled', async () => {
     const running = await fresh();
     await running.run(append(running, [1n, 2n]));

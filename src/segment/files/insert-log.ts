@@ -131,6 +131,7 @@ function* encodedParts(write: SegmentWrite, members: readonly FieldRequest[]): G
     );
     yield file.take();
   }
+  throwIfAborted(write.signal);
   yield file.finish();
 }
 
