@@ -2,6 +2,7 @@
 // nothing else, evaluated there in slices and on threads, in one run; the best of some rounds. Then what memory that threads share costs:
 // appends to columns, and a scan of one; and how long a request with a list of a million values keeps the thread, from its bytes to the
 // filter that is read. No server. Run on a built tree: node bench/filter-workers.mjs [--quick] [--base ../other]
+// [--only PART-OF-A-NAME,…]
 import { pathToFileURL } from 'node:url';
 import { nextBelow, seededRandom } from '../dist/base/random.js';
 import { viewOf } from '../dist/expr/evaluate/column-view.js';
@@ -20,6 +21,11 @@ import { runPlan } from '../dist/segment/filters/run-plan.js';
 const isQuick = process.argv.includes('--quick');
 const ROWS = isQuick ? 100_000 : 1_000_000;
 const ROUNDS = isQuick ? 2 : 4;
+/** Parts of names of filters and requests. */
+const only = process.argv.includes('--only')
+  ? process.argv[process.argv.indexOf('--only') + 1].split(',')
+  : [''];
+const isAsked = ([name]) => only.some((part) => name.includes(part));
 const base = process.argv.includes('--base') ? process.argv[process.argv.indexOf('--base') + 1] : undefined;
 const NONE = new Uint8Array(0);
 const Type = { Int64: 5, VarChar: 21, Array: 22, Geometry: 24 };
@@ -148,7 +154,7 @@ console.log(
 console.log(
   '| filter | slices: ms | longest gap, ms | threads: ms | longest gap, ms | ratio of times |\n| --- | --- | --- | --- | --- | --- |',
 );
-for (const [name, predicate] of Object.entries(filters)) {
+for (const [name, predicate] of Object.entries(filters).filter(isAsked)) {
   const best = { here: undefined, there: undefined };
   for (let round = 0; round < ROUNDS; round++) {
     for (const [where, threads] of [
@@ -225,7 +231,7 @@ if (base !== undefined) readers.push(['base', await readerOf(pathToFileURL(`${ba
 console.log(
   `\n| request with ${ROWS.toLocaleString('en')} values | by | ms | longest gap, ms |\n| --- | --- | --- | --- |`,
 );
-for (const [name, bytes] of requests()) {
+for (const [name, bytes] of requests().filter(isAsked)) {
   for (const [by, { read }] of readers) {
     const runs = [];
     for (let round = 0; round < ROUNDS; round++) runs.push(await watched(() => read(bytes)));

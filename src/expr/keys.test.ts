@@ -102,6 +102,15 @@ describe('a filter of keys', () => {
       val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: encodeTexts(['x', 'y']) } } },
     });
     expect(keysOf('id in {s}', texts, { s: strings })).toEqual(['x', 'y']);
+    // So many go from bytes to bytes.
+    const many = Array.from({ length: 20_000 }, (_, at) =>
+      at % 3 === 0 ? `kö${at}` : at % 100 === 1 ? '' : `k${at}`,
+    );
+    const list = TemplateValue.create({
+      val: { $case: 'arrayVal', value: { data: { $case: 'stringData', value: encodeTexts(many) } } },
+    });
+    expect(keysOf('id in {s}', texts, { s: list })).toEqual(many);
+    expect(refusal('id in {s}', ints, { s: list })).toContain('in list cannot be casted to Int64');
     expect(refusal('id in {s}', ints, { s: strings })).toContain(
       `value 'string_val:"x"' in list cannot be casted to Int64`,
     );

@@ -91,6 +91,8 @@ describe('rows in containers', () => {
       changed('firsts', 1, 1),
       changed('heads', 0, 5),
       changed('heads', 1, packed.heads[0] as number),
+      // Rows that fit, of the chunk before.
+      changed('heads', 1, (packed.heads[1] as number) & 0xffff),
       changed('places', 1, (packed.places[1] as number) + 1),
       changed('places', 1, 2 ** 31),
       ...[0, 1, 2, 3]
