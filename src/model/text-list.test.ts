@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StringArray } from '#proto/milvus/schema.js';
 import { encodeTexts } from './text-list.js';
-import { textSpans, textsIn } from './text-spans.js';
+import { LIST_TEXTS_MAX, textSpans, textsIn } from './text-spans.js';
 
 const lists = fc.array(
   fc.oneof(
@@ -22,6 +22,12 @@ describe('a list of texts', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('has at most 2^23 texts', () => {
+    const bytes = new Uint8Array((LIST_TEXTS_MAX + 1) * 2);
+    for (let at = 0; at < bytes.length; at += 2) bytes[at] = 10;
+    expect(() => textSpans(bytes)).toThrow('has more than 8388608 texts');
   });
 
   it('is refused where its bytes are no such message, or no UTF-8', () => {

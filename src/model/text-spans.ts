@@ -15,19 +15,29 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Field 1, with a length. */
 const TAG = 10;
 
+/** Texts of one list: a message has room for four times as many empty ones, whose table would take a gigabyte. */
+export const LIST_TEXTS_MAX = 2 ** 23;
+
+const tooMany = (): ElanusError =>
+  new ElanusError(
+    'invalid_parameter',
+    `a list of texts in a template has more than ${LIST_TEXTS_MAX} texts; send several requests`,
+  );
+
 const damaged = (): ElanusError =>
   new ElanusError(
     'invalid_parameter',
     'a list of texts in a template is damaged; send the bytes of a message StringArray',
   );
 
-/** Where the texts of a list lie in its bytes. @throws invalid_parameter for other bytes, and for what is no UTF-8 */
+/** Where the texts of a list lie in its bytes. @throws invalid_parameter for other bytes, for what is no UTF-8, and for too many */
 export function textSpans(bytes: Uint8Array): TextSpans {
   let begins = new Uint32Array(16);
   let ends = new Uint32Array(16);
   let length = 0;
   for (let at = 0; at < bytes.length; length++) {
     if (bytes[at++] !== TAG) throw damaged();
+    if (length === LIST_TEXTS_MAX) throw tooMany();
     let size = 0;
     for (let shift = 0; ; shift += 7) {
       const byte = bytes[at++];
