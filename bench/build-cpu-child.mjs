@@ -34,7 +34,8 @@ const roundUpBlockRows = await exported('index', 'roundUpBlockRows');
 const flatSearch = await exported('index', 'flatSearch');
 const buildVectorIndex = await exported('index', 'buildVectorIndex');
 const loadVectorIndex = await exported('index', 'loadVectorIndex');
-const workerTasks = await exported('index', 'workerTasks');
+// A module that a thread begins with is a bundle of its own, which this file stands for.
+const { workerTasks } = await import(pathToFileURL(join(root, 'dist/index/worker-tasks.js')).href);
 const buildDiskIndex = await exported('index', 'buildDiskIndex');
 const loadDiskIndex = await exported('index', 'loadDiskIndex');
 const decodeDiskHead = await exported('index', 'decodeDiskHead');
