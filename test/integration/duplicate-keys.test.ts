@@ -4,7 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InsertRequest } from '#proto/milvus/milvus.js';
+import { DataType as ProtoType } from '#proto/milvus/schema.js';
 import { type Elanus, open } from '#server/open.js';
+import { ints, longs, vectors } from '../support/field-data.js';
 import { connect, createLoaded, mustSucceed, tempFolder, until, vectorOf } from './support.js';
 
 const KEYS = 30;
@@ -30,6 +33,46 @@ const insert = (base: number, ...all: number[]) =>
   mustSucceed(client.insert({ collection_name, data: copies(base, all) }));
 const upsert = (base: number, ...all: number[]) =>
   mustSucceed(client.upsert({ collection_name, data: copies(base, all) }));
+/** Over REST v2, one request. */
+async function post(call: 'insert' | 'upsert', base: number, ...all: number[]): Promise<void> {
+  const answer = await fetch(`http://${database.address}/v2/vectordb/entities/${call}`, {
+    method: 'POST',
+    body: JSON.stringify({ collectionName: collection_name, data: copies(base, all) }),
+  });
+  expect(await answer.json()).toMatchObject({ code: 0 });
+}
+/** In the process, one request. */
+async function insertHere(base: number, ...all: number[]): Promise<void> {
+  const rows = copies(base, all);
+  const transport = database.transport({});
+  const { status } = await transport.call(
+    'insert',
+    InsertRequest.fromPartial({
+      ...{ collectionName: collection_name, numRows: rows.length },
+      fieldsData: [
+        longs(
+          'id',
+          rows.map(({ id }) => BigInt(id)),
+        ),
+        ints(
+          'copy',
+          ProtoType.Int32,
+          rows.map(({ copy }) => copy),
+        ),
+        {
+          ...vectors(
+            rows.flatMap(({ vector }) => vector),
+            8n,
+          ),
+          fieldName: 'vector',
+        },
+      ],
+    }),
+    {},
+  );
+  expect(status?.reason ?? '').toBe('');
+  await transport.close();
+}
 const flush = () => mustSucceed(client.flushSync({ collection_names: [collection_name] }));
 async function importFiles(base: number, ...files: number[][]): Promise<void> {
   const keys: string[] = [];
@@ -79,6 +122,9 @@ const ways: Readonly<Record<string, readonly [write: (base: number) => Promise<u
       },
       1,
     ],
+    inserted_over_rest: [(base) => post('insert', base, 1, 2, newest), 3],
+    upserted_over_rest: [(base) => post('insert', base, 1).then(() => post('upsert', base, 2, newest)), 1],
+    inserted_in_process: [(base) => insertHere(base, 1, 2, newest), 3],
     imported_in_one_file: [(base) => importFiles(base, [1, 2, newest]), 1],
     imported_in_files: [(base) => importFiles(base, [1], [2], [newest]), 1],
     imported_over: [
