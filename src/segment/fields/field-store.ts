@@ -1,4 +1,5 @@
 // What every field of a segment is kept in. A segment holds one map of such stores; what only one kind can do is found by its `kind`.
+import { ElanusError } from '#base/errors.js';
 import type { Column } from '#proto/elanus/data.js';
 
 export interface FieldStore {
@@ -34,3 +35,13 @@ export interface FieldStore {
   /** Gives the memory back, as soon as the last read of it ends. */
   release(): void;
 }
+
+/**
+ * What a read gets of a segment that was let go while it paused: its rows are served elsewhere by then, as those of a growing segment are once it
+ * is in files, and its memory may be another's. Whoever asks again is answered from there.
+ */
+export const fieldReleased = (fieldId: bigint): ElanusError =>
+  new ElanusError(
+    'segment_not_found',
+    `vectors of field ${fieldId} were released, expected them to be served here; search again`,
+  );

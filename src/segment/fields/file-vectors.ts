@@ -1,6 +1,5 @@
 // A dense vector field of a sealed segment whose vectors stay in a file: what the segment needs of it, and what its kinds have in common.
 // DiskVectors walks over pages of the file; CodedVectors answers by codes in memory and reads pages for output.
-import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import type { WalkPlan } from '#index/block/walk-plan.js';
 import { type DiskLayout, pageOf, recordAt } from '#index/disk/disk-layout.js';
@@ -9,7 +8,7 @@ import { column } from '#model/columns/column.js';
 import type { MetricName } from '#model/schema/metric-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { FieldStore } from './field-store.js';
+import { type FieldStore, fieldReleased } from './field-store.js';
 import type { SegmentHits } from './segment-hits.js';
 import type { VectorColumn } from './vector-column.js';
 
@@ -104,7 +103,7 @@ export abstract class FileVectors implements FieldStore {
 
   /** Keeps the region and the file while they are read. */
   protected async hold<T>(read: () => Promise<T>): Promise<T> {
-    assert(!this.#isReleased, `the disk index of field ${this.fieldId} was released`);
+    if (this.#isReleased) throw fieldReleased(this.fieldId);
     this.#readers++;
     try {
       return await read();

@@ -203,3 +203,25 @@ describe('vectors that move', () => {
     }
   });
 });
+
+describe('a segment that was let go', () => {
+  it('gives late reads of it nothing of what lies in its place, but a reason to ask again', async () => {
+    const world = counted();
+    const make = (id: bigint) =>
+      new SegmentData(world.platform, { id, collectionId: 1n, partitionId: 1n, schema: schemaOf(4) });
+    const data = make(1n);
+    data.appendBatch(rowsFrom(1, 64, 4), 1n);
+    const [dense, sparse] = [
+      must(data.denseVectors(VECTOR), 'vectors'),
+      must(data.sparseVectors(SPARSE), 'sparse vectors'),
+    ];
+    data.release();
+    const other = make(2n);
+    other.appendBatch(rowsFrom(9_000_000, 64, 4), 2n);
+    const gone = { key: 'segment_not_found' };
+    await expect(dense.hold(async () => 1)).rejects.toMatchObject(gone);
+    await expect(sparse.hold(async () => 1)).rejects.toMatchObject(gone);
+    expect(() => dense.gather(Uint32Array.of(0))).toThrow(expect.objectContaining(gone));
+    other.release();
+  });
+});

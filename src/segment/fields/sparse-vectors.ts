@@ -13,7 +13,7 @@ import { SPARSE_PAIR_BYTES } from '#model/columns/sparse-vector.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { FieldStore } from './field-store.js';
+import { type FieldStore, fieldReleased } from './field-store.js';
 import { regionPoolOf } from './region-pools.js';
 import { hasBitAt, setBit } from './row-versions.js';
 
@@ -238,7 +238,7 @@ export class SparseVectors implements FieldStore {
 
   /** Keeps the regions while a task reads them. */
   async hold<T>(task: () => Promise<T>): Promise<T> {
-    assert(!this.#isReleased, `vectors of field ${this.fieldId} were released`);
+    if (this.#isReleased) throw fieldReleased(this.fieldId);
     this.#searches++;
     try {
       return await task();

@@ -12,7 +12,7 @@ import { roundUpBlockRows, VectorStore, type VectorStoreOptions } from '#index/f
 import { column } from '#model/columns/column.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
 import type { Column } from '#proto/elanus/data.js';
-import type { FieldStore } from './field-store.js';
+import { type FieldStore, fieldReleased } from './field-store.js';
 import type { GrowingIndex } from './growing-index.js';
 import { regionPoolOf } from './region-pools.js';
 import { hasBitAt, setBit } from './row-versions.js';
@@ -218,8 +218,9 @@ export class VectorColumn implements FieldStore {
     return this.#nullBits !== undefined && row >> 3 < this.#nullBits.length && hasBitAt(this.#nullBits, row);
   }
 
-  /** Copies of the rows' vectors. @param into memory for them, when it is large enough */
+  /** Copies of the rows' vectors. @param into memory for them, when it is large enough. @throws segment_not_found released */
   gather(rows: Uint32Array, into?: Uint8Array): Column {
+    if (this.#isReleased) throw fieldReleased(this.fieldId);
     const valid = this.#nullBits ? Uint8Array.from(rows, (row) => (this.isNull(row) ? 0 : 1)) : undefined;
     const hasNulls = valid?.includes(0) ?? false;
     return column(
@@ -231,9 +232,9 @@ export class VectorColumn implements FieldStore {
     );
   }
 
-  /** Keeps the region while a task reads it. */
+  /** Keeps the region while a task reads it. @throws segment_not_found released */
   hold<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#isReleased) return this.#refused();
+    if (this.#isReleased) return Promise.reject(fieldReleased(this.fieldId));
     this.#searches++;
     const letGo = (): void => {
       this.#searches--;
@@ -256,10 +257,6 @@ export class VectorColumn implements FieldStore {
         throw error;
       },
     );
-  }
-
-  async #refused(): Promise<never> {
-    return assert(false, `vectors of field ${this.fieldId} were released`) as never;
   }
 
   release(): void {
