@@ -8,7 +8,8 @@
 //
 // A term (48 bytes) is a cursor over the list of one index of the query:
 //   +0 u32 address of the current row   +4 u32 end address   +8 u32 current row, END after the last   +12 u32 address of the current block
-//   +16 f64 weight   +24 f64 largest contribution   +32 f64 largest contribution in the current window   +40 u32 end address of its blocks
+//   +16 f64 weight   +24 f64 largest contribution   +32 f64 largest contribution in the current window (BM25: sum of the largest up to and with
+//   it)   +40 u32 end address of its blocks
 // An order entry (16 bytes): +0 u32 address of a term   +4 u32 its current row (WAND)   +8 f64 sum of bounds up to and with it (MaxScore)
 // A top-k state: as in kernels/flat; the key of score s is 0x7fffffff - bits(s), smaller = better, for s > 0.
 import {
@@ -16,6 +17,7 @@ import {
   BLOCKS,
   BLOCKS_END,
   END,
+  hopeless,
   LOCAL,
   MAX,
   ORDER,
@@ -28,17 +30,12 @@ import {
 } from './terms';
 import { offer } from './top';
 
-export { bm25 } from './bm25';
+export { bm25, clear } from './bm25';
 export { finish } from './top';
 
 const WINDOW: u32 = 4096;
 /** Postings that can be added up in the time of finding one by `seek`, about. */
 const PROBE_COST: f64 = 24;
-
-/** Whether no row with at most this score gets in. A little slack: sums in another order differ in their last bits. */
-@inline function hopeless(bound: f64, threshold: f64): bool {
-  return <f64>(<f32>(bound * 1.000000001)) <= threshold;
-}
 
 /** Term at a time, a window of rows at a time so that the sums stay in the cache. `sums`: WINDOW f64 of zero, zero again afterwards. */
 export function taat(

@@ -9,7 +9,13 @@ export const ROW: usize = 8,
   MAX: usize = 24,
   LOCAL: usize = 32,
   BLOCKS_END: usize = 40,
-  SUM: usize = 8;
+  SUM: usize = 8,
+  SUM_OF_MAXIMA: usize = 32;
+
+/** Whether no row with at most this score gets in. A little slack: sums in another order differ in their last bits. */
+@inline export function hopeless(bound: f64, threshold: f64): bool {
+  return <f64>(<f32>(bound * 1.000000001)) <= threshold;
+}
 
 @inline export function rowAt(cursor: u32, end: u32): u32 {
   return cursor < end ? load<u32>(cursor) : END;

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesView } from '#base/bytes.js';
+import { nextBelow, nextFloat, seededRandom } from '#base/random.js';
 import { decodeIndexBlock, encodeIndexBlock } from '#index/block/index-block.js';
 import { DATA_OFFSET } from '#index/block/region-layout.js';
 import { type Bm25, bm25Norm, bm25Weight } from './bm25.js';
@@ -151,6 +152,38 @@ describe('BM25', () => {
     const scan = { offset: DATA_OFFSET, rowBegin: 0, rowEnd: rows.length, queries, k: 10_000, bm25 };
     expect(found.counts[0]).toBe(10_000);
     expect(sparseScan(scan, { memories: [memory] })).toEqual(found);
+  });
+
+  it('finds the same whichever lists are left out or gone through by rows, with ties, filters and ranges', () => {
+    const random = seededRandom(11);
+    const shares = [0.6, 0.2, 0.05, 0.01, 0.0005];
+    const rows = Array.from({ length: 20_000 }, (): Row => {
+      const found = shares.flatMap((share, at) =>
+        nextFloat(random) < share ? [[at, 1 + nextBelow(random, 2)] as const] : [],
+      );
+      return [...found, [90 + nextBelow(random, 3), 1 + nextBelow(random, 30)]];
+    });
+    const { region, placement } = loadSparseIndex(workers, decodeIndexBlock(blockOf(rows)), 1);
+    const scanned = packed(rows);
+    const memory = memoryOf(DATA_OFFSET + scanned.length);
+    new Uint8Array(memory.buffer, DATA_OFFSET).set(scanned);
+    const scan = { offset: DATA_OFFSET, rowBegin: 0, rowEnd: rows.length };
+    const excluded = Uint8Array.from({ length: rows.length / 8 }, () => nextBelow(random, 256));
+    const bm25 = bm25Norm({ k1: 1.2, b: 0.75, meanLength: 17.3 });
+    for (let subset = 1; subset < 32; subset++) {
+      const words = shares.flatMap((share, at): [number, number][] =>
+        (subset >> at) & 1
+          ? [[at, bm25Weight({ rows: rows.length, frequency: share * rows.length, count: 1 }, 1.2)]]
+          : [],
+      );
+      for (const more of [{ k: 1 }, { k: 10, excluded }, { k: 3000 }, { k: 50, radius: 1, rangeFilter: 3 }]) {
+        const search = { queries: packed([words]), bm25, ...more };
+        const found = sparseSearch({ ...search, index: placement }, { memories: [region.memory] });
+        expect(found, `words ${subset}, k ${more.k}`).toEqual(
+          sparseScan({ ...search, ...scan }, { memories: [memory] }),
+        );
+      }
+    }
   });
 
   it('weighs a word more the rarer it is, and never as nothing', () => {

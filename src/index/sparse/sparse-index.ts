@@ -4,7 +4,7 @@ import { alignUp, bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { encodeIndexBlock, type IndexBlock } from '#index/block/index-block.js';
 import { type IndexWorkers, type LoadedIndex, placeIndex, sectionOf } from '#index/block/vector-index.js';
-import { ORDER_BYTES, SUMS_BYTES, TERM_BYTES, TOP_HEADER_BYTES } from './sparse-kernel.js';
+import { MARKS_BYTES, ORDER_BYTES, SUMS_BYTES, TERM_BYTES, TOP_HEADER_BYTES } from './sparse-kernel.js';
 
 export const SPARSE_INDEX_TYPE = 'SPARSE_INVERTED_INDEX';
 /** Postings of a list that have a maximum of their own. */
@@ -208,6 +208,7 @@ function forEachBlock(
 /** Layout of a thread's work area. */
 export interface SparseWork {
   readonly sums: number;
+  readonly marks: number;
   readonly top: number;
   readonly excluded: number;
   readonly terms: number;
@@ -217,11 +218,13 @@ export interface SparseWork {
 
 export function sparseWork(begin: number, rowCount: number, dims: number): SparseWork {
   const terms = Math.min(dims, SPARSE_TERMS_MAX);
-  const top = begin + SUMS_BYTES;
+  const marks = begin + SUMS_BYTES;
+  const top = marks + MARKS_BYTES;
   const excluded = top + alignUp(TOP_HEADER_BYTES + Math.min(K_MAX, rowCount) * 8, 64);
   const first = excluded + alignUp(Math.ceil(rowCount / 8), 64);
   const order = first + alignUp(terms * TERM_BYTES, 64);
-  return { sums: begin, top, excluded, terms: first, order, end: order + alignUp(terms * ORDER_BYTES, 64) };
+  const end = order + alignUp(terms * ORDER_BYTES, 64);
+  return { sums: begin, marks, top, excluded, terms: first, order, end };
 }
 
 /** Typed views of the sections of an index in memory. */
@@ -287,9 +290,21 @@ export function loadSparseIndex<Region extends { readonly memory: WebAssembly.Me
   const problem =
     listsProblem(lists, meta.rowCount) ??
     (isOfWords ? lengthsProblem(lists, meta.rowCount, meta.params.tokens) : undefined);
-  if (problem === undefined) return loaded;
+  if (problem === undefined) return isOfWords ? withShortest(loaded, lists.lengths) : loaded;
   workers.release(loaded.region);
   throw corrupt(problem);
+}
+
+/** Beside what the file says, the least number of words of a row that has any: no row can gain more by a word than one of these. */
+function withShortest<Region extends { readonly memory: WebAssembly.Memory }>(
+  loaded: LoadedIndex<Region>,
+  lengths: Uint32Array,
+): LoadedIndex<Region> {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (const length of lengths) if (length > 0 && length < shortest) shortest = length;
+  const { placement } = loaded;
+  const params = { ...placement.params, shortest: Number.isFinite(shortest) ? shortest : 0 };
+  return { ...loaded, placement: { ...placement, params } };
 }
 
 /** Searches follow these numbers as addresses and bounds, so none is taken on trust, though a checksum covers them. */

@@ -51,6 +51,7 @@ export interface SparseKernel {
       count: number,
       rows: number,
       sums: number,
+      marks: number,
       delta: number,
       lengths: number,
       base: number,
@@ -62,12 +63,15 @@ export interface SparseKernel {
     ]
   ): void;
   finish(top: number): number;
+  clear(at: number, bytes: number): void;
 }
 
 export const sparseKernel = new Kernel<SparseKernel>(sparseKernelBase64);
 
 /** Sums of one window of rows. */
 export const SUMS_BYTES = 4096 * 8;
+/** A bit for each of its rows. */
+export const MARKS_BYTES = 4096 / 8;
 export const TOP_HEADER_BYTES = 16;
 export const TERM_BYTES = 48;
 export const ORDER_BYTES = 16;

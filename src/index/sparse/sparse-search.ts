@@ -137,7 +137,7 @@ class Search {
       throw new ElanusError('internal', 'a search by BM25 got an index without lengths of rows');
     ({ low: this.#low, high: this.#high } = scoreBounds(input.radius, input.rangeFilter));
     // A task before this one may have ended in an error.
-    new Uint8Array(memory.buffer, this.#work.sums, this.#work.top - this.#work.sums).fill(0);
+    sparseKernel.on(memory).clear(this.#work.sums, this.#work.top - this.#work.sums);
     this.#hasExcluded = input.excluded?.some((byte) => byte !== 0) ?? false;
     if (input.excluded && this.#hasExcluded) {
       const bits = new Uint8Array(memory.buffer, this.#work.excluded, Math.ceil(input.index.rowCount / 8));
@@ -149,7 +149,7 @@ class Search {
   run(query: SparseQuery, rows: Uint32Array, scores: Float32Array, at: number): number {
     const count = this.#putTerms(query);
     if (count === 0) return 0;
-    const { top, sums, terms, order } = this.#work;
+    const { top, sums, marks, terms, order } = this.#work;
     new Uint32Array(this.#memory.buffer, top, 3).set([0, 0, this.#k]);
     const { sections, rowCount } = this.#index;
     const offset = (name: string): number => sections[name]?.offset ?? 0;
@@ -160,7 +160,7 @@ class Search {
     if (this.#bm25 !== undefined) {
       const { base, slope } = this.#bm25;
       const lengths = offset('lengths');
-      kernel.bm25(terms, count, rowCount, sums, delta, lengths, base, slope, top, low, high, excluded);
+      kernel.bm25(terms, count, rowCount, sums, marks, delta, lengths, base, slope, top, low, high, excluded);
       return this.#take(rows, scores, at);
     }
     switch (this.#algorithm) {
@@ -209,7 +209,7 @@ class Search {
       const list = find(dims, 0, dims.length, index);
       if (list < 0) continue;
       const weight = values[i] as number;
-      found.push({ list, weight, max: weight * (maxima[list] as number) });
+      found.push({ list, weight, max: weight * this.#mostOf(maxima[list] as number) });
     }
     if (found.length > SPARSE_TERMS_MAX) {
       throw new ElanusError(
@@ -234,6 +234,14 @@ class Search {
       this.#view.setUint32(this.#work.order + i * ORDER_BYTES, at, true);
     }
     return found.length;
+  }
+
+  /** What a value counts at most, in any row. */
+  #mostOf(value: number): number {
+    if (this.#bm25 === undefined) return value;
+    const { base, slope } = this.#bm25;
+    const { shortest } = this.#index.params;
+    return value / (value + base + slope * (typeof shortest === 'number' ? shortest : 0));
   }
 
   /** Replaces the scores by those of the whole query and sorts again. */
