@@ -1,7 +1,7 @@
-"""mem0's vector store for Milvus, unmodified, against a server process: memories in, search and list with filters, update, delete.
+"""mem0's vector store for Milvus, unmodified, against a server process: memories in, search and list with filters, by words, update, delete.
 
-Its own schema asks for full-text search (a BM25 function); until that is there, the store is given a collection without it, which it
-supports as one from before its version 3.
+Once on the collection that it makes itself, whose schema has a BM25 function, and once on one without it, which it supports as one from
+before its version 3.
 
 Usage: python mem0_smoke.py NODE    (NODE: the node binary that runs dist/server/main.js)
 Prints one line a check and ends with the plain line `N passed, N failed`; exit code 1 on failure.
@@ -25,6 +25,7 @@ from server_process import Checks, Server
 logging.disable(logging.ERROR)
 DIM = 16
 NAME = "memories"
+EARLIER = "memories_of_before"
 check = Checks()
 
 
@@ -44,11 +45,11 @@ def create(uri):
     schema.add_field("metadata", DataType.JSON)
     index = client.prepare_index_params()
     index.add_index(field_name="vectors", metric_type="COSINE", index_type="AUTOINDEX", index_name="vector_index")
-    client.create_collection(NAME, schema=schema, index_params=index, consistency_level="Strong")
+    client.create_collection(EARLIER, schema=schema, index_params=index, consistency_level="Strong")
     client.close()
 
 
-def memory_flow(store):
+def memory_flow(store, name):
     ids = [f"memory-{at}" for at in range(30)]
     payloads = [
         {"data": f"fact {at}", "user_id": "ann" if at % 2 == 0 else "bob", "run_id": at % 3, "note": 'say "hi" \\ é'}
@@ -83,8 +84,16 @@ def memory_flow(store):
         equal(store.get("memory-8"), None)
         equal(store.search("", vector(8), top_k=1)[0].id != "memory-8", True)
 
-    for step in (insert, search, search_with_filters, list_with_filters, update, delete):
-        check(f"mem0 {step.__name__}", step)
+    def by_words():
+        found = store.keyword_search("fact 7", top_k=3)
+        if name == EARLIER:
+            equal(found, None)
+            return
+        equal((found[0].id, found[0].payload), ("memory-7", payloads[7]))
+        equal([one.id for one in store.keyword_search("7", filters={"user_id": "ann"})], [])
+
+    for step in (insert, search, search_with_filters, list_with_filters, by_words, update, delete):
+        check(f"mem0 {step.__name__}, {name}", step)
 
 
 def main():
@@ -92,16 +101,16 @@ def main():
     server = Server(sys.argv[1], folder)
     try:
         create(server.uri)
-        memory_flow(
-            MilvusDB(
+        for name in (NAME, EARLIER):
+            store = MilvusDB(
                 url=server.uri,
                 token="",
-                collection_name=NAME,
+                collection_name=name,
                 embedding_model_dims=DIM,
                 metric_type=MetricType.COSINE,
                 db_name="",
             )
-        )
+            memory_flow(store, name)
         check("clean stop", lambda: equal(server.stop(), 0))
     finally:
         if server.process.poll() is None:
