@@ -42,10 +42,9 @@ export interface NodeWorkersOptions {
 const HERE_MICROS_MAX = 120;
 /**
  * A task that takes no longer runs here, however many came before it in the turn: where cores are busy, the thread that is woken takes this
- * one's, and handing over costs more than the 50 microseconds that it takes on an idle machine. A program that searches in its own process,
- * one search after the other, has no turns between them, so that every second of its filtered searches went to a thread and back.
+ * one's, and handing over costs more than the 50 microseconds that it takes on an idle machine.
  */
-const HAND_OVER_MICROS = 120;
+const HAND_OVER_MICROS = 80;
 /** The most that runs here between two looks at the network; what is beyond goes to the threads. */
 const TURN_MICROS_MAX = 2000;
 
