@@ -1,5 +1,5 @@
 // Compiles each kernels/<name>/index.ts (AssemblyScript) to dist/kernels/<name>.wasm, with checksums beside it, and writes the same
-// bytes as base64 into src/index/gen/<name>-kernel.ts (those of filters into src/expr/gen), so that any thread, bundle or test gets them
+// bytes as base64 into src/index/gen/<name>-kernel.ts (others where homes says), so that any thread, bundle or test gets them
 // without reading a file.
 // A kernel whose source (kernels/lib counts as everyone's), flags and compiler are unchanged is not compiled again.
 // A kernel may have variants, named in its variants.json: the same source with other flags, to <name>-<variant>.wasm and
@@ -29,7 +29,7 @@ const flags = [
   '201',
 ];
 /** Where the text of a kernel goes whose callers are not in src/index. */
-const homes = { filter: 'src/expr/gen' };
+const homes = { filter: 'src/expr/gen', snappy: 'src/segment/gen' };
 const homeOf = (name) => homes[name] ?? 'src/index/gen';
 /** Flags that replace or follow the ones above; RELAXED can be asked for in the source by isDefined. */
 const variantFlags = { relaxed: ['--enable', 'relaxed-simd', '--use', 'RELAXED=1'] };

@@ -4,7 +4,7 @@ import { snappyCompress as otherCompress } from 'hyparquet-writer/src/snappy.js'
 import { describe, expect, it } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { snappyCompress } from './snappy.js';
-import { snappyDecompress } from './snappy-decoder.js';
+import { byKernel, snappyDecompress } from './snappy-decoder.js';
 
 function unpacked(packed: Uint8Array, bytes: number): Uint8Array {
   const output = new Uint8Array(bytes);
@@ -38,10 +38,20 @@ describe('snappy', () => {
       fc.property(anyBytes, (bytes) => {
         const packed = snappyCompress(bytes);
         expect(Buffer.compare(unpacked(packed, bytes.length), bytes)).toBe(0);
+        expect(byKernel(packed, new Uint8Array(bytes.length))).toBe(true);
         expect(Buffer.compare(packed, otherCompress(bytes))).toBe(0);
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('of more than the kernel has room for gives back the same', () => {
+    const bytes = new Uint8Array(9_000_000);
+    const random = seededRandom(3);
+    for (let at = 0; at < bytes.length; at += 1 + nextBelow(random, 40)) bytes[at] = nextBelow(random, 256);
+    const packed = snappyCompress(bytes);
+    expect(byKernel(packed, new Uint8Array(bytes.length))).toBe(false);
+    expect(Buffer.compare(unpacked(packed, bytes.length), bytes)).toBe(0);
   });
 
   it('of any bytes gives what another decoder gives, or an error, and never a byte outside', () => {
