@@ -64,8 +64,21 @@ writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses(Object.keys(metafile.i
 function passingOn(entry) {
   const bundled = `${entry.replaceAll('/', '-')}.js`;
   const way = path.relative(path.dirname(path.join(dist, entry)), path.join(outdir, bundled));
-  const shebang = entry === 'server/main' ? '#!/usr/bin/env node\n' : '';
-  return `${shebang}export * from '${way.replaceAll(path.sep, '/')}';\n`;
+  const url = `./${way.replaceAll(path.sep, '/')}`.replace('./..', '..');
+  return entry === 'server/main' ? startingText(url) : `export * from '${url}';\n`;
+}
+
+/** A program of our own may keep what the engine makes of its code (Node 22.8 and newer), its threads too; a library leaves that to its host. */
+function startingText(url) {
+  return [
+    '#!/usr/bin/env node',
+    "import module from 'node:module';",
+    'module.enableCompileCache?.();',
+    'const kept = module.getCompileCacheDir?.();',
+    'if (kept !== undefined) process.env.NODE_COMPILE_CACHE ??= kept;',
+    `await import('${url}');`,
+    '',
+  ].join('\n');
 }
 
 /** The packages whose code is in the bundle, each with its licence. */

@@ -1,7 +1,7 @@
 // Turns a kernel's base64 text into one compiled module per thread, and one instance per thread and memory.
 // Compiling is synchronous: kernels are small (milliseconds once per thread), and tasks then need no asynchronous setup.
-const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+// `Buffer` reads base64 in microseconds, where a loop over characters that runs for the first time takes milliseconds a kernel, in each thread.
+const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Buffer.from(base64, 'base64');
 
 export class Kernel<Exports> {
   readonly #base64: string;
