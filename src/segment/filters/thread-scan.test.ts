@@ -197,7 +197,7 @@ describe('regular expressions that follow many ways at once', () => {
   const random = seededRandom(5);
   const letters = (length: number): string =>
     `c${Array.from({ length: length - 1 }, () => (nextBelow(random, 2) === 0 ? 'a' : 'b')).join('')}`;
-  const costly: Predicate = { ...regex, source: '(?:a[ab]{245}a|b[ab]{245}b)[ab]*c' };
+  const costly: Predicate = { ...regex, source: '(?:a[ab]{300}a|b[ab]{300}b)[ab]*c' };
   const columnsOf = (values: readonly string[]): ColumnSource => {
     const store = new ColumnStore(text.fieldId, text.dataType, 0);
     const rows = values.map((value) => new Map([[text.fieldId, value]]));
