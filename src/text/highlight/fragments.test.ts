@@ -13,8 +13,9 @@ const spansOf = (text: string, ...words: string[]): Span[] =>
       })),
     ),
   );
-const marked = (text: string, words: readonly string[], more: Partial<FragmentForm> = {}): string[] =>
-  fragmentsOf(text, spansOf(text, ...words), { ...form, ...more });
+const marked = (text: string, words: readonly string[], more: Partial<FragmentForm> = {}): string[] => [
+  ...fragmentsOf(text, spansOf(text, ...words), { ...form, ...more }),
+];
 
 describe('fragments', () => {
   const text =
@@ -66,5 +67,14 @@ describe('fragments', () => {
         expect(fragment).toMatch(/\{[^{}]+\}/u);
       }
     }
+  });
+
+  test('are made as they are asked for: each may be as long as the text', () => {
+    const text = 'a '.repeat(500_000);
+    const spans = Array.from({ length: 500_000 }, (_, at) => ({ begin: 2 * at, end: 2 * at + 1 }));
+    const all = { offset: 1_000_000, size: 1, count: 1_000_000 };
+    const fragments = fragmentsOf(text, spans, { ...form, ...all });
+    expect(fragments.next().value).toBe('{a}');
+    expect(fragments.next().value).toBe('a {a}');
   });
 });

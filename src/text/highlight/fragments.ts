@@ -28,9 +28,13 @@ export function mergedSpans(spans: readonly Span[]): Span[] {
   return merged;
 }
 
-/** @param spans in order, apart from each other */
-export function fragmentsOf(text: string, spans: readonly Span[], form: FragmentForm): string[] {
-  const fragments: string[] = [];
+/**
+ * One after another, as they are asked for: with many characters before its first word each may be nearly the whole text, so that those of one
+ * text have a length that is the square of its own.
+ * @param spans in order, apart from each other
+ */
+export function* fragmentsOf(text: string, spans: readonly Span[], form: FragmentForm): Generator<string> {
+  let made = 0;
   let words: Span[] = [];
   let begin = 0;
   let end = 0;
@@ -40,15 +44,17 @@ export function fragmentsOf(text: string, spans: readonly Span[], form: Fragment
       end = Math.max(end, span.end);
       continue;
     }
-    if (words.length > 0) fragments.push(tagged(text, { begin, end }, words, form));
+    if (words.length > 0) {
+      yield tagged(text, { begin, end }, words, form);
+      made++;
+    }
     words = [];
-    if (fragments.length >= form.count) return fragments;
+    if (made >= form.count) return;
     begin = stepped(text, span.begin, -form.offset);
     end = Math.max(span.end, stepped(text, begin, form.size));
     words.push(span);
   }
-  if (words.length > 0) fragments.push(tagged(text, { begin, end }, words, form));
-  return fragments;
+  if (words.length > 0) yield tagged(text, { begin, end }, words, form);
 }
 
 function tagged(

@@ -12,6 +12,9 @@ import type { Analyzer } from '#text/analyzer.js';
 import { fragmentsOf, mergedSpans, type Span } from '#text/highlight/fragments.js';
 import type { Highlighting, MarkedField } from './highlighter-request.js';
 
+/** Characters that a fragment counts beside its own: texts of short words have many, and each is an object while the answer is made. */
+const FRAGMENT_COST = 32;
+
 /** Fields that are read for it, whether the answer shows them or not. */
 export const highlightedIds = ({ fields }: Highlighting): bigint[] =>
   fields.flatMap(({ field, chooser }) =>
@@ -39,9 +42,14 @@ export async function highlightHits(
       const wanted = wantedWords(marked, asked, query);
       for (const end = datas.length + count; datas.length < end; ) {
         const { text, analyzer } = texts(datas.length);
-        const fragments = text === undefined ? [] : fragmentsOf(text, spansIn(text, analyzer, wanted), form);
-        for (const { length } of fragments) room -= length;
-        if (room < 0) throw answerTooLarge('search');
+        const fragments: string[] = [];
+        const spans = text === undefined ? [] : spansIn(text, analyzer, wanted);
+        for (const fragment of fragmentsOf(text ?? '', spans, form)) {
+          room -= fragment.length + FRAGMENT_COST;
+          if (room < 0) throw answerTooLarge('search');
+          fragments.push(fragment);
+          if (pace.isDue) await pace.rest();
+        }
         datas.push({ fragments, scores: [] });
         if (pace.isDue) await pace.rest();
       }
