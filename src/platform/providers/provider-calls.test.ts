@@ -58,6 +58,14 @@ describe('calls of services outside', () => {
     expect(third - second).toBeLessThanOrEqual(3000);
   });
 
+  it('shows no key that has the end of its line with it, which no service sees', async () => {
+    const { calls, run } = setUp(async () => answer(401, 'wrong key: secret'));
+    const failure = await run(
+      calls.post({ ...call, secrets: ['secret\n', ' '] }, { signal: neverAborted }).catch(String),
+    );
+    expect(failure).toContain('wrong key: ***');
+  });
+
   it('gives up after three attempts, and at once where asking again does not help', async () => {
     const busy = setUp(async () => answer(503, 'busy'));
     expect(await busy.run(keyOf(busy.calls.post(call, { signal: neverAborted })))).toBe(

@@ -181,6 +181,8 @@ function askedPause({ headers }: OutboundResponse): number {
 
 function withoutSecrets(text: string, { secrets }: ProviderCall): string {
   let shown = text;
-  for (const secret of secrets) if (secret !== '') shown = shown.replaceAll(secret, '***');
+  // White space around a key, as the end of a line in a variable, does not get into a header: services see what is between.
+  for (const secret of secrets.map((one) => one.trim()))
+    if (secret !== '') shown = shown.replaceAll(secret, '***');
   return shown;
 }

@@ -33,6 +33,11 @@ it.each<[string, unknown, RegExp]>([
     { function: { textEmbedding: { providers: { tei: { url: 'ftp://a' } } } } },
     /providers\.tei\.url is no address/,
   ],
+  [
+    'an address with a password',
+    { function: { rerank: { model: { providers: { tei: { url: 'http://me:sk-1@a' } } } } } },
+    /providers\.tei\.url has a user or a password/,
+  ],
   ['an origin that is none', { origins: ['*'] }, /origins\[0\] is no address/],
   ['a factor of 0', { function: { textEmbedding: { batchFactor: 0 } } }, /batchFactor is not usable/],
 ])('refuses %s', (_, config, reason) => {

@@ -141,6 +141,11 @@ function originOf(value: unknown, place: string): string {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     return refuse(`${place} is no address, expected one that begins with http:// or https://`);
+  // Requests cannot be made of such an address, and what says so shows all of it to whoever asked.
+  if (url.username !== '' || url.password !== '')
+    return refuse(
+      `${place} has a user or a password, expected an address without; keys belong to a credential`,
+    );
   return url.origin;
 }
 
