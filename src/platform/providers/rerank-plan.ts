@@ -46,7 +46,10 @@ export function scoresOf(answer: unknown, texts: number, { shape, provider }: Re
       'function_failed',
       `Call Rerank service failed, ${texts} docs but got ${scores?.length ?? 0} scores: provider ${provider}`,
     );
-  const wrong = scores.findIndex((score) => !Number.isFinite(score));
+  // Answers have scores of 32 bits, in which a larger one is no number any more.
+  const wrong = scores.findIndex(
+    (score) => typeof score !== 'number' || !Number.isFinite(Math.fround(score)),
+  );
   if (wrong >= 0)
     throw new ElanusError(
       'function_failed',

@@ -47,6 +47,19 @@ describe('static embeddings', () => {
     expect(vectorOf({ ...tinyModel(), weights }, 'Cats purr!')).toEqual([2.5, -1, -1.75, 0.25]);
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, 3e38])(
+    'are refused where they come to no number: %d',
+    (value) => {
+      const shape = [tinyVectors.length / TINY_DIM, TINY_DIM];
+      const data = new Float32Array(tinyVectors.length).fill(value);
+      const weights = safetensors({ embeddings: { dtype: 'F32', shape, data } });
+      expect(() => vectorOf({ ...tinyModel(), weights }, 'cat cat')).toThrowError(
+        /vectors that are no numbers/,
+      );
+      expect(vectorOf({ ...tinyModel(), weights }, '')).toEqual([0, 0, 0, 0]);
+    },
+  );
+
   it('have weights and a mapping of pieces where the file has them', () => {
     const rows = tinyVectors.length / TINY_DIM;
     const weights = safetensors({

@@ -50,7 +50,7 @@ export class StaticModel {
     this.#most = isCount ? Math.floor(most) : PIECES;
   }
 
-  /** Writes the vector of the text; that of a text without any known piece is 0. */
+  /** Writes the vector of the text; that of a text without any known piece is 0. @throws data_corrupt where it is not of finite numbers */
   write(text: string, to: Float32Array, at: number): void {
     const { dim } = this;
     const vector = to.subarray(at, at + dim).fill(0);
@@ -71,6 +71,11 @@ export class StaticModel {
       vector[place] = mean;
       squares += mean * mean;
     }
+    if (!Number.isFinite(squares))
+      throw new ElanusError(
+        'data_corrupt',
+        'model.safetensors: has vectors that are no numbers, or too large; take the file from its source again',
+      );
     if (!this.#normalizes || squares === 0) return;
     const length = Math.sqrt(squares);
     for (let place = 0; place < dim; place++) vector[place] = (vector[place] as number) / length;
