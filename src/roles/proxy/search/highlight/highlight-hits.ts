@@ -39,11 +39,11 @@ export async function highlightHits(
     for (const text of marked.asked) addWords(asked, queryAnalyzer(marked), text);
     const datas: HighlightData[] = [];
     for (const [query, count] of counts.entries()) {
-      const wanted = wantedWords(marked, asked, query);
+      const isWanted = wantedWords(marked, asked, query);
       for (const end = datas.length + count; datas.length < end; ) {
         const { text, analyzer } = texts(datas.length);
         const fragments: string[] = [];
-        const spans = text === undefined ? [] : spansIn(text, analyzer, wanted);
+        const spans = text === undefined || isWanted === undefined ? [] : spansIn(text, analyzer, isWanted);
         for (const fragment of fragmentsOf(text ?? '', spans, form)) {
           room -= fragment.length + FRAGMENT_COST;
           if (room < 0) throw answerTooLarge('search');
@@ -63,22 +63,24 @@ export async function highlightHits(
 const queryAnalyzer = ({ analyzers, analyzerName }: MarkedField): Analyzer =>
   analyzerName === undefined ? analyzers.of(undefined) : analyzers.named(analyzerName);
 
-function wantedWords(marked: MarkedField, asked: ReadonlySet<string>, query: number): ReadonlySet<string> {
+type IsWanted = (word: string) => boolean;
+
+/** The words that all queries share may be many, so they are not copied for each. @returns undefined where there are none at all */
+function wantedWords(marked: MarkedField, asked: ReadonlySet<string>, query: number): IsWanted | undefined {
   const text = marked.searched[query];
-  if (text === undefined) return asked;
-  const wanted = new Set(asked);
-  addWords(wanted, queryAnalyzer(marked), text);
-  return wanted;
+  const own = new Set<string>();
+  if (text !== undefined) addWords(own, queryAnalyzer(marked), text);
+  if (own.size === 0 && asked.size === 0) return undefined;
+  return (word) => own.has(word) || asked.has(word);
 }
 
 const addWords = (to: Set<string>, analyzer: Analyzer, text: string): void =>
   analyzer.terms(text, ({ text: word }) => to.add(word));
 
-function spansIn(text: string, analyzer: Analyzer, wanted: ReadonlySet<string>): Span[] {
+function spansIn(text: string, analyzer: Analyzer, isWanted: IsWanted): Span[] {
   const spans: Span[] = [];
-  if (wanted.size === 0) return spans;
   analyzer.words(text, (word, begin, end) => {
-    if (wanted.has(word)) spans.push({ begin, end });
+    if (isWanted(word)) spans.push({ begin, end });
   });
   return mergedSpans(spans);
 }
