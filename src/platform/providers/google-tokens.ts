@@ -2,6 +2,7 @@
 // about to end.
 import { ElanusError } from '#base/errors.js';
 import type { Clock } from '#platform/time.js';
+import { member } from './answer-parts.js';
 
 const utf8 = new TextEncoder();
 const LIFETIME_S = 3600;
@@ -39,7 +40,8 @@ export class GoogleTokens {
       assertion,
     });
     const answer = await ask(account.tokenAddress, form.toString());
-    const { access_token: token, expires_in: seconds } = answer as Readonly<Record<string, unknown>>;
+    const token = member(answer, 'access_token');
+    const seconds = member(answer, 'expires_in');
     if (typeof token !== 'string' || token === '')
       throw new ElanusError('function_failed', 'Google answered no token; check the service account');
     const lifetime = typeof seconds === 'number' ? seconds : LIFETIME_S;

@@ -177,6 +177,13 @@ describe('Vertex AI', () => {
     await expect(embed({ ...params, ...change }, 'rows', 'a')).rejects.toThrowError(reason);
   });
 
+  it.each([null, [], { access_token: 5 }])('%j is no token', async (token) => {
+    const { embed } = setUp(credential, (sent) =>
+      sent.url.startsWith('https://token.test') ? token : answer(sent),
+    );
+    await expect(embed(params, 'rows', 'a')).rejects.toThrowError(/Google answered no token/);
+  });
+
   it('a credential that is no account is refused, and not shown', async () => {
     const { embed } = setUp({ gcp: { credential_json: 'c2VjcmV0' } }, answer);
     await expect(embed(params, 'rows', 'a')).rejects.toThrowError(/is no service account/);
