@@ -139,4 +139,15 @@ describe('signatures', () => {
     const made = await withFunctionOutputs(schemaOf({}), batchOf(1, []), makers);
     expect(new Set(must(findColumn(made, 102n), 'bits').data)).toEqual(new Set([0xff]));
   });
+
+  it('rests while it makes the shingles of a long text, however many are the same', async () => {
+    let rests = 0;
+    const due = { isDue: true, rest: async () => void rests++ };
+    const schema = schemaOf({ shingle_size: '64', token_level: 'char' });
+    const [input, output] = schema.fields;
+    const made = must(schema.functions[0], 'the function');
+    const parts = { made, input: must(input, 'text'), output: must(output, 'bits'), analyzer: undefined };
+    await querySignatures(['a'.repeat(20_000)], parts, due);
+    expect(rests).toBeGreaterThan(100);
+  });
 });

@@ -12,6 +12,8 @@ const utf8 = new TextEncoder();
 
 /** Numbers that are mixed before a clock is read. */
 const LOOK_AFTER = 65_536;
+/** What a token of a shingle costs, as numbers that are mixed. */
+const TOKEN_COST = 64;
 
 /** Where a signature is written. */
 export interface Signature {
@@ -41,12 +43,17 @@ export class MinHashSignatures {
    * @param analyzer where tokens are words
    */
   async write(text: string, analyzer: Analyzer | undefined, to: Signature, pace: Rests): Promise<void> {
-    const { hashCount } = this.#params;
+    const { hashCount, shingleSize } = this.#params;
     to.data.fill(0xffff_ffff, to.begin, to.begin + hashCount);
     let sinceLook = 0;
+    const seen = new Set<number>();
     for (const shingle of this.#shingles(text, analyzer)) {
-      this.#addShingle(shingle, to);
-      sinceLook += hashCount;
+      sinceLook += TOKEN_COST * shingleSize;
+      if (!seen.has(shingle)) {
+        seen.add(shingle);
+        this.#addShingle(shingle, to);
+        sinceLook += hashCount;
+      }
       if (sinceLook < LOOK_AFTER) continue;
       sinceLook = 0;
       if (pace.isDue) await pace.rest();
@@ -68,20 +75,18 @@ export class MinHashSignatures {
     }
   }
 
-  /** The number of each shingle, once. */
-  #shingles(text: string, analyzer: Analyzer | undefined): ReadonlySet<number> {
+  /** The number of each shingle, as they are asked for: those of a long text take time, too. */
+  *#shingles(text: string, analyzer: Analyzer | undefined): Generator<number> {
     const { shingleSize, isOfWords, hash } = this.#params;
     assert(isOfWords === (analyzer !== undefined), 'words have an analyzer, characters have none');
     const tokens = analyzer === undefined ? [...text] : wordsOf(text, analyzer);
-    const numbers = new Set<number>();
-    if (tokens.length === 0) return numbers;
+    if (tokens.length === 0) return;
     const numberOf = (shingle: string): number =>
       hash === 'sha1' ? sha1Word(utf8.encode(shingle)) : xxHash32(utf8.encode(shingle));
     const size = Math.min(shingleSize, tokens.length);
     const between = isOfWords ? ' ' : '';
     for (let begin = 0; begin + size <= tokens.length; begin++)
-      numbers.add(numberOf(tokens.slice(begin, begin + size).join(between)));
-    return numbers;
+      yield numberOf(tokens.slice(begin, begin + size).join(between));
   }
 }
 
