@@ -1,7 +1,9 @@
 // Import jobs over REST: in two phases, under a key, and only for those who may import into the collection.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ImportJobRequest, OperationsDefinition, StatusResponse } from '#proto/elanus/roles.js';
 import { type Elanus, open } from '#server/open.js';
 import { tempFolder } from './support.js';
 
@@ -105,5 +107,45 @@ describe('import jobs over REST', () => {
     ).data;
     await reaches(own.jobId, 'Uncommitted');
     expect(await post('jobs/import/commit', own, {}, ann)).toEqual({ code: 0, data: {} });
+  });
+
+  /** A decision that names no collection: a matter of the whole database that it names. @returns the code of Milvus, or of gRPC where it fails */
+  const decide = (method: string, jobId: unknown, dbName: string, who: string): Promise<number> => {
+    const metadata = new Metadata();
+    metadata.set('authorization', Buffer.from(who).toString('base64'));
+    const request = ImportJobRequest.fromPartial({ jobId: BigInt(String(jobId)), dbName });
+    const client = new Client(database.address, credentials.createInsecure());
+    return new Promise<number>((resolve) =>
+      client.makeUnaryRequest(
+        `/${OperationsDefinition.fullName}/${method}`,
+        (sent: ImportJobRequest) => Buffer.from(ImportJobRequest.encode(sent).finish()),
+        (bytes) => StatusResponse.decode(bytes).status?.code ?? -1,
+        request,
+        metadata,
+        (error: ServiceError | null, code) => resolve(error?.code ?? code ?? -1),
+      ),
+    ).finally(() => client.close());
+  };
+
+  it('keeps jobs of another database from those who may import into all of their own', async () => {
+    const bob = 'bob:secret1';
+    await post('databases/create', { dbName: 'other' });
+    await post('collections/create', { dbName: 'other', collectionName: 'a', dimension: 2 });
+    await post('users/create', { userName: 'bob', password: 'secret1' });
+    await post('roles/create', { roleName: 'importer' });
+    const grant = { roleName: 'importer', privilege: 'Import', collectionName: '*', dbName: 'default' };
+    expect(await post('roles/grant_privilege_v2', grant)).toMatchObject({ code: 0 });
+    await post('users/grant_role', { userName: 'bob', roleName: 'importer' });
+    const { data } = await create({ dbName: 'other', options: { auto_commit: 'false' } });
+    await reaches(data.jobId, 'Uncommitted');
+    for (const method of ['CommitImport', 'AbortImport']) {
+      expect(await decide(method, data.jobId, '', bob)).toBe(2100);
+      expect(await decide(method, data.jobId, 'other', bob)).toBe(7);
+    }
+    expect(await stateOf(data.jobId)).toBe('Uncommitted');
+    expect(await decide('CommitImport', data.jobId, 'other', ROOT)).toBe(0);
+    const own = (await create({ options: { auto_commit: 'false' } })).data;
+    await reaches(own.jobId, 'Uncommitted');
+    expect(await decide('AbortImport', own.jobId, '', bob)).toBe(0);
   });
 });

@@ -3,6 +3,7 @@
 import { ElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ImportJobRequest, OperationsDefinition } from '#proto/elanus/roles.js';
+import { databaseOf } from '#roles/proxy/collection-access.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import type { Handlers } from '#rpc/service.js';
 
@@ -21,18 +22,30 @@ export const importJobMethods = (
   },
 });
 
-/** The caller was asked for rights on the collection that the request names: the job must be of that one. @throws import_failed */
+/**
+ * The caller was asked for rights on the collection that the request names, and the job must be of that one; without a collection on the whole
+ * database, and the collection of the job must lie in it. @throws import_failed
+ */
 async function checkCollection(
   { access, channelRegistry }: ImportJobParts,
-  request: ImportJobRequest,
+  { jobId, ...request }: ImportJobRequest,
   context: CallContext,
 ): Promise<void> {
-  if (request.collectionName === '' && request.collectionID === 0n) return;
+  const collectionId = async (): Promise<bigint> =>
+    (await channelRegistry.importState({ jobId }, context)).job?.collectionId ?? 0n;
+  if (request.collectionName === '' && request.collectionID === 0n) {
+    const ofJob = await access.open({ ...request, collectionID: await collectionId() }, context);
+    const database = databaseOf(request, context);
+    if (ofJob.database === database) return;
+    throw new ElanusError(
+      'import_failed',
+      `import job ${jobId} is not of a collection in database ${database}; name the database and the collection that it imports into`,
+    );
+  }
   const { record, schema } = await access.open(request, context);
-  const { job } = await channelRegistry.importState({ jobId: request.jobId }, context);
-  if (job?.collectionId === record.id) return;
+  if ((await collectionId()) === record.id) return;
   throw new ElanusError(
     'import_failed',
-    `import job ${request.jobId} is not of collection ${schema.name}; name the collection that it imports into`,
+    `import job ${jobId} is not of collection ${schema.name}; name the collection that it imports into`,
   );
 }
