@@ -89,4 +89,14 @@ describe('the least slop', () => {
     const phrase = new PhraseSlop('', 'a '.repeat(2000));
     expect(() => phrase.leastIn('a '.repeat(2000))).toThrow('take a phrase that repeats fewer words');
   });
+
+  it('of a phrase has as many words as a filter looks for, and of one word again and again costs no square', () => {
+    expect(new PhraseSlop('', 'a '.repeat(16_384)).leastIn('a')).toBe(undefined);
+    expect(() => new PhraseSlop('', 'a '.repeat(30_000))).toThrow('expected at most so many');
+  });
+
+  it('is asked of no more places in a text than are looked through at once', () => {
+    const phrase = new PhraseSlop('', 'a '.repeat(600));
+    expect(() => phrase.leastIn('a '.repeat(600))).toThrow('take a phrase that repeats fewer words');
+  });
 });

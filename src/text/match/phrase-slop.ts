@@ -4,8 +4,13 @@ import { ElanusError } from '#base/errors.js';
 import { analyzerOf } from '#text/analyzer-params.js';
 import { isPhraseIn, type Stand } from './phrase.js';
 
-/** Stands of one phrase in one text: where both are the same word again and again there would be the product of their lengths. */
-const STANDS_MAX = 1_048_576;
+/**
+ * Stands of one phrase in one text: where both are the same word again and again there would be the product of their lengths. They are asked
+ * twenty times in one go, on the thread that serves everyone.
+ */
+const STANDS_MAX = 262_144;
+/** As many as a filter looks for. */
+const WORDS_MAX = 16_384;
 
 export class PhraseSlop {
   readonly #analyzer: ReturnType<typeof analyzerOf>;
@@ -13,7 +18,7 @@ export class PhraseSlop {
   readonly #placesOf = new Map<string, number[]>();
   readonly #positions: number[] = [];
 
-  /** @throws invalid_parameter for parameters that are no analyzer */
+  /** @throws invalid_parameter for parameters that are no analyzer, and for a phrase of too many words */
   constructor(analyzerParams: string, phrase: string) {
     this.#analyzer = analyzerOf(analyzerParams);
     const places = new Map<number, number>();
@@ -21,8 +26,15 @@ export class PhraseSlop {
       // Words of one position, as synonyms are, are one place.
       const place = places.get(position) ?? this.#positions.push(position) - 1;
       places.set(position, place);
-      const known = this.#placesOf.get(word) ?? [];
-      if (!known.includes(place)) this.#placesOf.set(word, [...known, place]);
+      if (this.#positions.length > WORDS_MAX)
+        throw new ElanusError(
+          'invalid_parameter',
+          `compute phrase match slop: the phrase has more than ${WORDS_MAX} words, expected at most so many; take a shorter one: invalid parameter`,
+        );
+      // Places come in their order. A list that is copied or looked through for each word would cost the square of a phrase of one word.
+      const known = this.#placesOf.get(word);
+      if (known === undefined) this.#placesOf.set(word, [place]);
+      else if (known.at(-1) !== place) known.push(place);
     });
   }
 
