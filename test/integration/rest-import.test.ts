@@ -143,6 +143,14 @@ describe('import jobs over REST', () => {
       expect(await decide(method, data.jobId, 'other', bob)).toBe(7);
     }
     expect(await stateOf(data.jobId)).toBe('Uncommitted');
+    for (const privilege of ['ListImport', 'GetImportProgress'])
+      await post('roles/grant_privilege_v2', { ...grant, privilege });
+    const asBob = { authorization: `Bearer ${bob}` };
+    const listed = async (who: Record<string, string> = {}) =>
+      JSON.stringify(await post('jobs/import/list', {}, who)).includes(String(data.jobId));
+    expect([await listed(asBob), await listed()]).toEqual([false, false]);
+    expect(JSON.stringify(await post('jobs/import/list', { dbName: 'other' }))).toContain(String(data.jobId));
+    expect(await post('jobs/import/describe', { jobId: data.jobId }, asBob)).toMatchObject({ code: 2100 });
     expect(await decide('CommitImport', data.jobId, 'other', ROOT)).toBe(0);
     const own = (await create({ options: { auto_commit: 'false' } })).data;
     await reaches(own.jobId, 'Uncommitted');

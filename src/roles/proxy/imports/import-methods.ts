@@ -2,11 +2,13 @@
 import { assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { checkImportOptions } from '#model/imports/import-options.js';
+import { ROOT } from '#model/rights/users-record.js';
 import { type ImportJob, parseImportJob } from '#model/states/import-job.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
 import type { ImportStateResponse } from '#proto/elanus/roles.js';
 import { ImportState } from '#proto/milvus/common.js';
+import { databaseOf } from '#roles/proxy/collection-access.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
@@ -58,6 +60,12 @@ export class ImportMethods {
   readonly getImportState: PublicHandler<'getImportState'> = async (request, context) => {
     const found = await this.#parts.channelRegistry.importState({ jobId: request.task }, context);
     const job = must(found.job, 'import job');
+    const database = databaseOf({ dbName: '' }, context);
+    if (!seesAll(context) && !(await this.#isIn(database, job.collectionId, context)))
+      throw new ElanusError(
+        'import_failed',
+        `import job ${request.task} is not of a collection in database ${database}; name the database of its collection`,
+      );
     const collectionName = await this.#nameNow(job, context);
     const task = importTask(job);
     const infos = {
@@ -85,18 +93,46 @@ export class ImportMethods {
     }
   }
 
+  /** Whoever names no collection sees the jobs of the database alone. */
+  async #ofDatabase(
+    jobs: readonly ImportJobRecord[],
+    database: string,
+    context: CallContext,
+  ): Promise<ImportJobRecord[]> {
+    const isThere = new Map<bigint, boolean>();
+    for (const { collectionId } of jobs)
+      if (!isThere.has(collectionId))
+        isThere.set(collectionId, await this.#isIn(database, collectionId, context));
+    return jobs.filter(({ collectionId }) => isThere.get(collectionId));
+  }
+
+  /** Where a dropped collection was is not known: its jobs are shown to those who may see all. */
+  async #isIn(database: string, collectionID: bigint, context: CallContext): Promise<boolean> {
+    try {
+      const named = { dbName: database, collectionName: '', collectionID };
+      return (await this.#parts.access.open(named, context)).database === database;
+    } catch (error) {
+      if (!(error instanceof ElanusError) || error.key !== 'collection_not_found') throw error;
+      return seesAll(context);
+    }
+  }
+
   readonly listImportTasks: PublicHandler<'listImportTasks'> = async (request, context) => {
     const { access, channelRegistry } = this.#parts;
     const collectionId = request.collectionName === '' ? 0n : (await access.open(request, context)).record.id;
     if (request.limit < 0n)
       throw new ElanusError('invalid_parameter', `limit should be 0 or greater, but got ${request.limit}`);
     const { jobs } = await channelRegistry.listImportJobs({ collectionId }, context);
-    const newest = [...jobs]
+    const shown =
+      collectionId === 0n ? await this.#ofDatabase(jobs, databaseOf(request, context), context) : jobs;
+    const newest = [...shown]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .slice(request.limit === 0n ? 0 : -Number(request.limit));
     return { tasks: newest.map(importTask) };
   };
 }
+
+const seesAll = ({ user }: CallContext): boolean => user === undefined || user === ROOT;
 
 /** How fast the files are read, and how long the rest takes at that rate. */
 function readingInfos(found: ImportStateResponse): Record<string, string> {
