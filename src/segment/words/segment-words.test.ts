@@ -1,13 +1,15 @@
 // Words that are kept say of every row what an analysis of its text says: over rows that grow, runs that are merged, and threads; and they are
 // made only where that pays and there is room.
 import { describe, expect, it } from 'vitest';
+import { neverAborted } from '#base/on-abort.js';
 import type { ColumnSource, VariableView } from '#expr/evaluate/column-view.js';
 import { isBitSet } from '#expr/evaluate/rows.js';
 import { wordsMatcher } from '#expr/evaluate/text/word-matchers.js';
 import { checkFilter } from '#expr/filter.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { provideTextPackages } from '#platform/node/node-text-packages.js';
-import type { Pace } from '#platform/pace.js';
+import { nodeTimers } from '#platform/node/node-time.js';
+import { Pace } from '#platform/pace.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { KeptTotal } from '#segment/kept/kept-total.js';
 import { FieldWords } from './field-words.js';
@@ -33,7 +35,11 @@ const schema = CollectionSchema.fromPartial({
     },
   ],
 });
-const pace = { isDue: true, rest: async () => {}, check: () => {} } as unknown as Pace;
+let now = 0;
+/** Every look finds the slice over. */
+const clock = { now: () => 0, monotonic: () => (now += 1000) };
+const paceOf = (signal: AbortSignal): Pace => new Pace({ clock, timers: nodeTimers }, { signal });
+const pace = paceOf(neverAborted);
 const workers = new InlineWorkers({ timers: { sleep: async () => {} } as never, parallelism: 3 });
 
 function leafOf(filter: string): WordsLeaf {
@@ -55,9 +61,6 @@ function viewOf(texts: readonly (string | undefined)[]): VariableView {
     offsets,
     valid: Uint8Array.from(texts, (text) => Number(text !== undefined)),
   };
-}
-function gone(): never {
-  throw new Error('gone');
 }
 const columnsOf = (view: VariableView): ColumnSource => ({ view: () => view });
 
@@ -167,7 +170,7 @@ describe('words of a segment', () => {
     const leaf = leafOf('text_match(text, "e")');
     const view = viewOf([`${' '.repeat(200_000)} e`, 'e']);
     const asked = { leaves: [leaf], analyzed: 2, rowCount: 2, columns: columnsOf(view) };
-    const goneCaller = { ...pace, check: () => gone() } as unknown as Pace;
+    const goneCaller = paceOf(AbortSignal.abort());
     const both = await Promise.allSettled([words.ask(asked, pace), words.ask(asked, goneCaller)]);
     expect(both[0]).toMatchObject({ status: 'fulfilled', value: true });
     expect(await kept(words, leaf, view)).toEqual([0, 1]);
