@@ -103,7 +103,7 @@ describe('search iterators', () => {
     const scores = Array.from({ length: ROWS }, (_, id) =>
       vectorOf(id).reduce((sum, value, at) => sum + (value - (query[at] ?? 0)) ** 2, 0),
     ).sort((a, b) => a - b);
-    expect(hits.map(({ score }) => score)).toEqual(scores.slice(0, hits.length));
+    expect(hits.map(({ score }) => score)).toEqual(scores.slice(0, 200));
     expect(new Set(hits.map(({ id }) => id)).size).toBe(hits.length);
   });
 
@@ -189,13 +189,41 @@ describe('search iterators', () => {
     const iterator = await client.searchIterator({
       collection_name: name,
       data: [1, 1],
-      batchSize: 100,
+      batchSize: 3000,
       output_fields: ['id'],
     } as never);
     for await (const batch of iterator) for (const { id } of batch) ids.push(Number(id));
     expect(ids.length).toBe(ROWS);
     expect(new Set(ids).size).toBe(ROWS);
     expect(ids.at(-1)).toBe(7);
+    // A client that keeps its first token has the rest of the score on its third page.
+    const kept: number[] = [];
+    const sizes: number[] = [];
+    let params: Record<string, unknown> = { guarantee_timestamp: 0 };
+    for (;;) {
+      const answer = await client.search({
+        collection_name: name,
+        data: [1, 1],
+        limit: 1000,
+        output_fields: ['id'],
+        params: { iterator: true, search_iter_v2: true, search_iter_batch_size: 1000, ...params },
+      } as never);
+      expect(answer.status.reason).toBe('');
+      const results = answer.results as unknown as { id: string }[];
+      if (results.length === 0) break;
+      sizes.push(results.length);
+      for (const { id } of results) kept.push(Number(id));
+      const { token, last_bound } = answer.search_iterator_v2_results ?? {};
+      params = {
+        search_iter_id: token,
+        guarantee_timestamp: answer.session_ts,
+        ...params,
+        search_iter_last_bound: last_bound,
+      };
+      if (sizes.length === 1) params = { ...params, guarantee_timestamp: answer.session_ts };
+    }
+    expect(sizes).toEqual([1000, 1000, 17_999, 1]);
+    expect(kept).toEqual(ids);
   });
 
   it('elements of rows, each once', async () => {

@@ -27,7 +27,7 @@ import {
   checkHybridForm,
 } from '#roles/proxy/search/hybrid/hybrid-request.js';
 import { findPage } from '#roles/proxy/search/iterate/find-page.js';
-import { type IteratorPage, newToken } from '#roles/proxy/search/iterate/iterator-request.js';
+import { type IteratorPage, newTokenId } from '#roles/proxy/search/iterate/iterator-request.js';
 import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
 import { type HitsToOrder, orderHits } from '#roles/proxy/search/rerank/order-hits.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
@@ -197,8 +197,8 @@ export class SearchMethods {
   }
 
   async #page(search: CheckedSearch, page: IteratorPage, pace: Pace, context: CallContext): Promise<Ranked> {
-    const token = page.token === '' ? newToken(this.#parts.platform.random) : page.token;
-    const found = await findPage(this.#parts, { search, page, token }, pace, context);
+    const newId = newTokenId(this.#parts.platform.random);
+    const found = await findPage({ parts: this.#parts, pace, context }, { search, page, newId });
     return { ...found, hits: roundScores(found.hits, search.plan.params.roundDecimal) };
   }
 

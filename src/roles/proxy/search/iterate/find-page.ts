@@ -1,127 +1,119 @@
-// A page of a search iterator: the next hits strictly behind the score of the last one. The time is held from the first page on, and no index is
-// asked, so that pages fit together. Hits of equal scores are never parted, or a page would have to say how many of them it had: a page ends
-// before hits that do not all fit, and has more than was asked for only where all of it is one score.
+// A page of a search iterator: the next hits behind those that were answered. The time is held from the first page on, and no index is asked, so
+// that pages fit together. Hits of equal scores are in the order of their keys. A page that holds hits of several scores ends between two of them; one
+// that begins with more hits of one score than it holds ends among these, where every client that it may be for goes on rightly from there
+// (`iterator-token.ts`), and else has all of them.
 
-import { bytesView } from '#base/bytes.js';
-import { ElanusError } from '#base/errors.js';
-import { RESULT_ENTRIES_MAX } from '#model/answer-bounds.js';
+import { type Key, keyAt } from '#model/columns/column.js';
 import { TOP_K_MAX } from '#model/params/search-params.js';
+import { isStringType } from '#model/schema/data-type.js';
 import { isLargerBetter } from '#model/schema/metric-type.js';
-import type { Pace } from '#platform/pace.js';
-import type { CallContext } from '#platform/transport.js';
-import type { SearchIteratorV2Results } from '#proto/milvus/schema.js';
-import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { findHits } from '#roles/proxy/search/find-hits.js';
 import type { Found, Ranked } from '#roles/proxy/search/ranked.js';
 import type { CheckedSearch } from '#roles/proxy/search/search-request.js';
-import type { Hits } from '#segment/search/hits.js';
-import { appendHits, pageOfHits } from '#segment/search/merge-hits.js';
+import { pageOfHits } from '#segment/search/merge-hits.js';
 import type { IteratorPage } from './iterator-request.js';
+import {
+  badToken,
+  endOfPage,
+  fitsToken,
+  mayEndAmong,
+  type StartedPage,
+  startOfPage,
+} from './iterator-token.js';
 import { scoreBehind } from './score-behind.js';
+import { allOfScore, canNarrow, type FindParts, firstOfScore, TIED_PAGE_MAX, withTopK } from './tied-hits.js';
 
-/** The search of one page, without the bound behind which it begins. */
+/** The search of one page, as if it were the first. */
 export interface PageSearch {
   readonly search: CheckedSearch;
   readonly page: IteratorPage;
-  readonly token: string;
+  /** For the token of a first page. */
+  readonly newId: string;
 }
 
-type FindParts = Pick<ProxyParts, 'streamingNode'>;
+interface FoundPage extends Found {
+  /** The last key, where more hits of its score follow. */
+  readonly lastKey?: Key | undefined;
+  /** The score of the hit behind the page, when that is known and another one. */
+  readonly nextScore?: number | undefined;
+}
 
 /** @throws cancelled, deadline_exceeded, invalid_parameter */
-export async function findPage(
-  parts: FindParts,
-  { search, page, token }: PageSearch,
-  pace: Pace,
-  context: CallContext,
-): Promise<Ranked> {
-  const { batchSize, lastBound } = page;
-  const behind = lastBound === undefined ? search : searchBehind(search, lastBound);
-  // One more than the page: whether it parts equal scores.
-  const found = await findHits(parts, withTopK(behind, Math.min(TOP_K_MAX, batchSize + 1)), pace, context);
-  const hits = await wholeScores(parts, behind, found, batchSize, pace, context);
-  const iterator: SearchIteratorV2Results = {
-    token,
-    lastBound: hits.scores.at(-1) ?? lastBound ?? 0,
-  };
-  return { answers: found.answers, hits, iterator };
+export async function findPage(find: FindParts, asked: PageSearch): Promise<Ranked> {
+  const { search, page, newId } = asked;
+  const { token, lastBound } = page;
+  checkKey(search, token?.end?.key);
+  const isLarger = isLargerBetter(search.plan.metric);
+  const started = startOfPage(token, lastBound, isLarger);
+  const found = await pageFrom(find, asked, started);
+  const { answers, hits, lastKey, nextScore } = found;
+  const lastScore = hits.scores.at(-1) ?? lastBound ?? 0;
+  const answered = { lastScore, lastKey, nextScore: canNarrow(search) ? nextScore : undefined };
+  return { answers, hits, iterator: endOfPage(token, started, answered, isLarger, newId) };
 }
 
-function searchBehind(search: CheckedSearch, bound: number): CheckedSearch {
+/** A token of another collection may have a key of another type. */
+function checkKey({ plan: { primary } }: CheckedSearch, key: Key | undefined): void {
+  if (key !== undefined && isStringType(primary.dataType) !== (typeof key === 'string')) throw badToken();
+}
+
+async function pageFrom(find: FindParts, asked: PageSearch, started: StartedPage): Promise<FoundPage> {
+  const { start } = started;
+  if (start.kind === 'behind') return pageBehind(find, asked, started, start.score);
+  const { score, key, skipsPage } = start;
+  if (!canNarrow(asked.search)) throw badToken();
+  const tied = await pageAmong(find, asked, started, score, key, skipsPage);
+  return tied.hits.rows.length > 0 ? tied : pageBehind(find, asked, started, score);
+}
+
+async function pageBehind(
+  find: FindParts,
+  asked: PageSearch,
+  started: StartedPage,
+  score: number | undefined,
+): Promise<FoundPage> {
+  const { batchSize } = asked.page;
+  const search = score === undefined ? asked.search : searchBehind(asked.search, score);
+  // One more than the page: whether it parts equal scores.
+  const topK = Math.min(TOP_K_MAX, batchSize + 1);
+  const { answers, hits } = await findHits(find.parts, withTopK(search, topK), find.pace, find.context);
+  const { scores } = hits;
+  const last = scores[batchSize - 1];
+  if (last === undefined || (scores.length === batchSize && batchSize < TOP_K_MAX)) return { answers, hits };
+  const next = scores[batchSize];
+  if (next !== undefined && next !== last)
+    return { answers, hits: pageOfHits(hits, 0, batchSize), nextScore: next };
+  const first = scores.indexOf(last);
+  if (first > 0) return { answers, hits: pageOfHits(hits, 0, first), nextScore: last };
+  return pageAmong(find, { ...asked, search }, started, last, undefined, false);
+}
+
+/** Hits of one score behind a key. */
+async function pageAmong(
+  find: FindParts,
+  { search, page }: PageSearch,
+  { use }: StartedPage,
+  score: number,
+  key: Key | undefined,
+  skipsPage: boolean,
+): Promise<FoundPage> {
+  const count = Math.min(page.batchSize, TIED_PAGE_MAX);
+  const tied = { search, score, key };
+  if (canNarrow(search) && mayEndAmong(page.token, use, score, isLargerBetter(search.plan.metric))) {
+    const { answers, hits, hasMore } = await firstOfScore(find, tied, count);
+    if (!hasMore) return { answers, hits };
+    const lastKey = keyAt(hits.keys, count - 1);
+    if (fitsToken(lastKey)) return { answers, hits, lastKey };
+  }
+  const { answers, hits } = await allOfScore(find, tied);
+  return { answers, hits: skipsPage ? pageOfHits(hits, count, hits.rows.length) : hits };
+}
+
+function searchBehind(search: CheckedSearch, score: number): CheckedSearch {
   const { plan, range } = search;
   const isLarger = isLargerBetter(plan.metric);
-  const next = scoreBehind(bound, isLarger);
+  const next = scoreBehind(score, isLarger);
   const asked = range.rangeFilter;
   const rangeFilter = asked === undefined ? next : isLarger ? Math.min(asked, next) : Math.max(asked, next);
   return { ...search, range: { ...range, rangeFilter } };
 }
-
-const withTopK = (search: CheckedSearch, topK: number): CheckedSearch => ({ ...search, topK });
-
-/** So many of the hits that no score is parted. */
-async function wholeScores(
-  parts: FindParts,
-  search: CheckedSearch,
-  { hits }: Found,
-  batchSize: number,
-  pace: Pace,
-  context: CallContext,
-): Promise<Hits> {
-  const { scores } = hits;
-  if (scores.length < batchSize) return hits;
-  const last = scores[batchSize - 1] as number;
-  if (scores.length > batchSize && scores[batchSize] !== last) return pageOfHits(hits, 0, batchSize);
-  if (scores.length === batchSize && batchSize < TOP_K_MAX) return hits;
-  const first = scores.indexOf(last);
-  if (first > 0) return pageOfHits(hits, 0, first);
-  return allOfScore(parts, search, last, pace, context);
-}
-
-/** Every hit of one score, which is the best there is. */
-async function allOfScore(
-  parts: FindParts,
-  search: CheckedSearch,
-  score: number,
-  pace: Pace,
-  context: CallContext,
-): Promise<Hits> {
-  const { plan } = search;
-  const keyField = { fieldId: plan.primary.fieldID, dataType: plan.primary.dataType };
-  const rounds: Hits[] = [];
-  let total = 0;
-  for (;;) {
-    const { hits } = await findHits(parts, withTopK(withoutHits(search, rounds), TOP_K_MAX), pace, context);
-    const count = hits.scores.findIndex((one) => one !== score);
-    rounds.push(count < 0 ? hits : pageOfHits(hits, 0, count));
-    total += rounds.at(-1)?.rows.length ?? 0;
-    if (total > RESULT_ENTRIES_MAX) throw tooMany(total, score);
-    if (count >= 0 || hits.rows.length < TOP_K_MAX) break;
-    if (plan.ofElements) throw tooMany(total, score);
-    await pace.rest();
-  }
-  const all = appendHits(rounds, keyField);
-  return { ...all, counts: Uint32Array.of(total) };
-}
-
-function withoutHits(search: CheckedSearch, rounds: readonly Hits[]): CheckedSearch {
-  const count = rounds.reduce((sum, { rows }) => sum + rows.length, 0);
-  const segmentIds = new BigInt64Array(count);
-  const rows = new Uint32Array(count);
-  let at = 0;
-  for (const round of rounds) {
-    segmentIds.set(round.segmentIds, at);
-    rows.set(round.rows, at);
-    at += round.rows.length;
-  }
-  const { toShards } = search;
-  return {
-    ...search,
-    toShards: { ...toShards, excludedSegmentIds: bytesView(segmentIds), excludedRows: bytesView(rows) },
-  };
-}
-
-const tooMany = (count: number, score: number): ElanusError =>
-  new ElanusError(
-    'invalid_parameter',
-    `at least ${count} hits have the score ${score}, which is more than a page can hold; narrow the iterator with a filter: invalid parameter`,
-  );

@@ -3,17 +3,16 @@
 import { ElanusError } from '#base/errors.js';
 import type { Random } from '#base/random.js';
 import type { SearchIterator, SearchParams } from '#model/params/search-params.js';
+import { type IteratorToken, parseToken } from './iterator-token.js';
 
 /** A page of the second generation. */
 export interface IteratorPage {
   readonly batchSize: number;
   /** Hits behind this score; undefined: from the best one on. */
   readonly lastBound: number | undefined;
-  /** Empty: the first page. */
-  readonly token: string;
+  /** Undefined: the first page. */
+  readonly token: IteratorToken | undefined;
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const refuse = (text: string): never => {
   throw new ElanusError('invalid_parameter', `${text}: invalid parameter`);
@@ -27,11 +26,14 @@ export function iteratorPage(
   if (!isV2) return undefined;
   if (!isV1) refuse('both iterator and search_iter_v2 must be set in the SDK');
   if (offset > 0) refuse('Setting an offset is not permitted when using a search iterator v2');
-  if (token !== '' && !UUID.test(token)) refuse('parse iterator v2 info failed: invalid token format');
+  const parsed = token === '' ? undefined : parseToken(token);
+  // The page before may have ended among hits of its last score, which only its token says.
+  if (parsed === undefined && lastBound !== undefined)
+    refuse('parse iterator v2 info failed: search_iter_last_bound needs the search_iter_id of its answer');
   return {
     batchSize: batchSize ?? refuse('parse iterator v2 info failed: batch size is required'),
     lastBound,
-    token,
+    token: parsed,
   };
 }
 
@@ -43,8 +45,8 @@ export function checkSameCollection(asked: bigint | undefined, id: bigint): void
   );
 }
 
-/** A random UUID: clients only look whether there is one, and send it back. */
-export function newToken(random: Random): string {
+/** A random UUID, for the token of a first page. */
+export function newTokenId(random: Random): string {
   const hex = Array.from({ length: 4 }, () => random.nextUint32().toString(16).padStart(8, '0')).join('');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
 }

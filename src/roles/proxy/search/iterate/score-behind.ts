@@ -6,6 +6,10 @@ export function scoreBehind(score: number, isLargerBetter: boolean): number {
   return isLargerBetter ? -nextUp(-float) : nextUp(float);
 }
 
+/** The score that is strictly better, and nearest. */
+export const scoreBefore = (score: number, isLargerBetter: boolean): number =>
+  scoreBehind(score, !isLargerBetter);
+
 function nextUp(float: number): number {
   if (!Number.isFinite(float)) return float;
   const words = new Int32Array(1);
