@@ -31,6 +31,8 @@ export interface ReadWindow {
   readonly writes: Set<Write>;
   /** All of the collection was loaded, all the time: nothing may be missing. */
   isWhole: boolean;
+  /** A truncate was not confirmed at some moment of the read: it may show rows that are gone by the end of that. */
+  besideTruncate: boolean;
   /** Rows that segments may hold at most. */
   rowsMax: number;
 }
@@ -206,6 +208,7 @@ export class CollectionModel {
     for (const read of this.#reads) {
       for (const versions of read.possible.values()) versions.add(0);
       read.writes.add(write);
+      read.besideTruncate = true;
     }
     this.#truncate = write;
     return write;
@@ -241,6 +244,7 @@ export class CollectionModel {
       copies: new Map([...this.#copies].map(([key, versions]) => [key, new Set(versions)])),
       writes: new Set(this.#open.values()),
       isWhole: this.#isLoaded && !this.isDropped,
+      besideTruncate: this.#truncate !== undefined,
       rowsMax: [...this.#rowsSent.values()].reduce((sum, rows) => sum + rows, 0),
     };
     this.#reads.add(read);
@@ -314,6 +318,8 @@ export class CollectionModel {
       write.kind === 'drop' ||
       write.kind === 'truncate' ||
       write.state !== 'unknown' ||
+      // What is seen before the truncate is confirmed may have come before it, and go with it.
+      (write.besideTruncate === true && read.besideTruncate) ||
       !read.writes.has(write)
     )
       return;
