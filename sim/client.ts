@@ -3,7 +3,7 @@ import { ElanusError } from '#base/errors.js';
 import { decodeInt64s } from '#model/columns/packed-array.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
-import { ImportState } from '#proto/milvus/common.js';
+import { CompactionState, ImportState } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
@@ -203,8 +203,17 @@ export class SimClient {
     return tasks.every(({ state }) => isOver(state));
   }
 
-  async compact(collectionName: string): Promise<void> {
-    await this.#service.manualCompaction({ collectionName }, this.#context());
+  async compact(collectionName: string): Promise<bigint> {
+    return (await this.#service.manualCompaction({ collectionName }, this.#context())).compactionID;
+  }
+
+  /** @returns undefined while it goes on */
+  async compactionEnd(compactionID: bigint): Promise<string | undefined> {
+    const { state, failedPlanNo } = await this.#service.getCompactionState({ compactionID }, this.#context());
+    if (state !== CompactionState.Completed) return undefined;
+    const { mergeInfos } = await this.#service.getCompactionStateWithPlans({ compactionID }, this.#context());
+    const merged = mergeInfos.map(({ sources, target }) => `${sources.join('+')}=${target}`);
+    return `${failedPlanNo} failed, ${merged.join(' ')}`;
   }
 
   /** Every key as a page of an iterator has it. @param at the time of its first page; 0n: this is the first */

@@ -22,7 +22,7 @@ export const compactionPlants = {
     'sources go in one change, the new segment comes in another, and the process ends between them',
     edit(
       'roles/data-coord/compaction/run-plan.js',
-      'await catalog.save({ segments: [...dropped, ...fresh], guards: { channels: [plan.vchannel] } });',
+      'await catalog.save({ segments: [...dropped, ...fresh], compactions: noting(by), guards });',
       "await catalog.save({ segments: dropped }); if (fresh.length > 0) throw new Error('the process ended');",
     ),
   ),
@@ -38,6 +38,18 @@ export const compactionPlants = {
     'files of replaced segments go although their rows are read',
     edit('roles/data-coord/compaction/garbage.js', '!used.has(id)', 'true'),
     edit('roles/data-coord/compaction/garbage.js', 'this.#unused.has(id)', 'true'),
+  ),
+  'asked-compaction-not-resumed': plant(
+    'a compaction that a client asked for ends with the process',
+    edit('roles/data-coord/compaction/compactor.js', 'this.jobs.resume();', ''),
+  ),
+  'asked-compaction-not-durable': plant(
+    'a compaction is confirmed before it is in the catalog',
+    edit(
+      'roles/data-coord/compaction/compaction-jobs.js',
+      'await catalog.save({ compactions: [job], removedCompactions: this.#forgotten() });',
+      'void catalog.save({ compactions: [job], removedCompactions: this.#forgotten() }).catch(() => {});',
+    ),
   ),
   'iterator-without-its-rows': plant(
     'rows that an iterator reads are compacted away under it',

@@ -3,7 +3,7 @@
 // import is half done. Read from below, past the product: the metadata as bytes, the objects as files.
 import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
 import type { MetaStore } from '#platform/meta-store.js';
-import { CollectionRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { CollectionRecord, CompactionRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { Violation } from './model.js';
 
 /** Ours; other objects are files that clients put there to be imported. */
@@ -61,6 +61,10 @@ async function looseEnds(metaStore: MetaStore, segments: readonly SegmentRecord[
   for (const { value } of await metaStore.range('datacoord-meta/import-job/')) {
     const { id, state } = ImportJobRecord.decode(value);
     if (state !== 'completed' && state !== 'failed') loose.push(`import job ${id} is ${state}`);
+  }
+  for (const { value } of await metaStore.range('datacoord-meta/compaction/')) {
+    const { id, state } = CompactionRecord.decode(value);
+    if (state !== 'ended') loose.push(`compaction ${id} is ${state}`);
   }
   return loose;
 }

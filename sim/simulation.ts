@@ -227,6 +227,7 @@ class Run {
     for (const collection of this.#collections) await this.workload.checkAll(collection, this.#untilReady);
     await this.#names.compare(this.#untilReady);
     await this.#imports.compare(this.#untilReady);
+    await this.workload.compactions.check(this.#client, this.#untilReady);
   }
 
   readonly #untilReady = async (call: () => Promise<boolean>): Promise<void> => {

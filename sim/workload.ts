@@ -1,7 +1,9 @@
 // What clients do in a run: each writes keys of its own and reads any, through the proxy, with a deadline. Answers go to the model.
+
 import { ElanusError, messageOf } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
 import type { Timers } from '#platform/time.js';
+import { AskedCompactions } from './asked-compactions.js';
 import type { SimClient } from './client.js';
 import { type IndexChoice, partitionNames } from './collection-spec.js';
 import { type CollectionModel, type ReadWindow, Violation, type Write } from './model.js';
@@ -31,6 +33,7 @@ export interface WorkloadParts {
 }
 
 export class Workload {
+  readonly compactions = new AskedCompactions();
   readonly #parts: WorkloadParts;
   #nextVersion = 1;
   #nextOperation = 1;
@@ -217,7 +220,7 @@ export class Workload {
   /** Begins one; it goes on after the answer. */
   async compact(model: CollectionModel): Promise<boolean> {
     const error = await this.attempt(model, 'compact', '', async () => {
-      await this.#parts.client.compact(model.name);
+      this.compactions.confirmed(await this.#parts.client.compact(model.name));
       return undefined;
     });
     return error === undefined;

@@ -90,12 +90,20 @@ describe('records of version 1', () => {
       [false, 0n],
     ]);
     expect(catalog.newestEpoch).toBe(4n);
-    const [segments, channels, jobs] = [catalog.segments, catalog.channels, catalog.jobs].map((held) => [
-      ...held.values(),
+    expect([...catalog.compactions.values()].map(({ state, plans }) => [state, plans.length])).toEqual([
+      ...[
+        ['waiting', 1],
+        ['running', 2],
+        ['ended', 2],
+      ],
     ]);
-    await catalog.save({ epoch: { epoch: 4n, ownerServerId: 0n }, segments, channels, jobs } as Parameters<
-      DataCatalog['save']
-    >[0]);
+    await catalog.save({
+      epoch: { epoch: 4n, ownerServerId: 0n },
+      segments: [...catalog.segments.values()],
+      channels: [...catalog.channels.values()],
+      jobs: [...catalog.jobs.values()],
+      compactions: [...catalog.compactions.values()],
+    });
     expect(await written(store, 'datacoord-meta/')).toEqual(expected('datacoord-meta/'));
   });
 

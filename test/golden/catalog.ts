@@ -10,6 +10,7 @@ import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import {
   ChannelRecord,
   CollectionRecord,
+  CompactionRecord,
   DatabaseRecord,
   EpochRecord,
   ImportJobRecord,
@@ -123,6 +124,29 @@ const journals = {
     ],
   },
 };
+const asked = {
+  ...{ collectionId: 2n, partitionId: 3n, vchannel, segmentIds: [11n, 12n, 13n], targetBytes: 1n << 30n },
+  createTimestamp: 1n << 42n,
+};
+const [planA, planB] = [{ sources: [11n, 12n] }, { sources: [13n] }];
+/** Compactions that clients asked for. */
+const compactions = {
+  waiting: { ...asked, major: true, plans: [{ ...planA, state: 'waiting' }] },
+  running: {
+    ...asked,
+    plans: [
+      { ...planA, state: 'done', targets: [21n] },
+      { ...planB, state: 'waiting' },
+    ],
+  },
+  ended: {
+    ...{ collectionId: 2n, deletesOnly: true, createTimestamp: 1n << 42n },
+    plans: [
+      { ...planA, state: 'done' },
+      { ...planB, state: 'failed', reason: 'segment 13 is gone' },
+    ],
+  },
+};
 /** A bound as the clock keeps it: nanoseconds, eight bytes, the highest first. */
 const bound = (key: string, nanoseconds: bigint) => {
   const value = new Uint8Array(8);
@@ -204,6 +228,13 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
         const id = 50n + BigInt(i);
         const key = `datacoord-meta/import-job/${idKey(id)}`;
         return [`import-journal-${state}`, kept(key, ImportJobRecord, { ...job, id, state, ...more })];
+      }),
+    ),
+    ...Object.fromEntries(
+      Object.entries(compactions).map(([state, more], i) => {
+        const id = 60n + BigInt(i);
+        const key = `datacoord-meta/compaction/${idKey(id)}`;
+        return [`compaction-${state}`, kept(key, CompactionRecord, { id, state, ...more })];
       }),
     ),
     'load-collection': kept(`querycoord-collection-loadinfo/${idKey(2n)}`, LoadRecord, {

@@ -1,12 +1,19 @@
-// Segments, channels, import jobs and the newest epoch: durable in the meta store, whole in memory. One writer (data-coord); a second one
+// Segments, channels, import jobs, compactions that clients asked for and the newest epoch: durable in the meta store, whole in memory. One writer (data-coord); a second one
 // on the same store is noticed at its first change, because every change names the revisions of the records it rests on.
 import { commitChanges, HeldRecords, type RecordChange, settleChanges } from '#catalog/held-records.js';
 import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
 import { type Channel, channelRecord, parseChannel } from '#model/states/channel.js';
+import { type CompactionJob, compactionRecord, parseCompactionJob } from '#model/states/compaction-job.js';
 import { type ImportJob, importJobRecord, parseImportJob } from '#model/states/import-job.js';
 import { parseSegment, type Segment, segmentRecord } from '#model/states/segment.js';
 import type { MetaStore } from '#platform/meta-store.js';
-import { ChannelRecord, EpochRecord, ImportJobRecord, SegmentRecord } from '#proto/elanus/data.js';
+import {
+  ChannelRecord,
+  CompactionRecord,
+  EpochRecord,
+  ImportJobRecord,
+  SegmentRecord,
+} from '#proto/elanus/data.js';
 
 /** What a decision makes of the catalog. */
 export interface DataChanges {
@@ -17,6 +24,8 @@ export interface DataChanges {
   readonly removedChannels?: readonly string[];
   readonly jobs?: readonly ImportJob[];
   readonly removedJobs?: readonly bigint[];
+  readonly compactions?: readonly CompactionJob[];
+  readonly removedCompactions?: readonly bigint[];
   /** Read for the decision and not changed by it: these must be as they are held. */
   readonly guards?: { readonly epoch?: boolean; readonly channels?: readonly string[] };
 }
@@ -28,6 +37,7 @@ export class DataCatalog {
   readonly #segments: HeldRecords<bigint, Segment>;
   readonly #channels: HeldRecords<string, Channel>;
   readonly #jobs: HeldRecords<bigint, ImportJob>;
+  readonly #compactions: HeldRecords<bigint, CompactionJob>;
   readonly #epoch: HeldRecords<string, EpochRecord>;
 
   private constructor(store: MetaStore) {
@@ -51,6 +61,15 @@ export class DataCatalog {
       idKey,
       ({ id }) => id,
     );
+    this.#compactions = new HeldRecords(
+      recordTable(
+        store,
+        'datacoord-meta/compaction/',
+        parsedType(CompactionRecord, parseCompactionJob, compactionRecord),
+      ),
+      idKey,
+      ({ id }) => id,
+    );
     this.#epoch = new HeldRecords(
       recordTable(store, 'datacoord-meta/epoch/', EpochRecord),
       (name) => name,
@@ -60,8 +79,14 @@ export class DataCatalog {
 
   static async open(store: MetaStore): Promise<DataCatalog> {
     const catalog = new DataCatalog(store);
-    for (const table of [catalog.#segments, catalog.#channels, catalog.#jobs, catalog.#epoch])
-      await table.load();
+    const tables = [
+      catalog.#segments,
+      catalog.#channels,
+      catalog.#jobs,
+      catalog.#compactions,
+      catalog.#epoch,
+    ];
+    for (const table of tables) await table.load();
     return catalog;
   }
 
@@ -75,6 +100,11 @@ export class DataCatalog {
 
   get jobs(): ReadonlyMap<bigint, ImportJob> {
     return this.#jobs.records;
+  }
+
+  /** Compactions that clients asked for, in the order of their ids. */
+  get compactions(): ReadonlyMap<bigint, CompactionJob> {
+    return this.#compactions.records;
   }
 
   /** The newest that was ever given, at least 1. Folders from before it was kept know it by their channels only. */
@@ -115,6 +145,8 @@ export class DataCatalog {
       ...(changes.removedChannels ?? []).map((vchannel) => this.#channels.remove(vchannel)),
       ...(changes.jobs ?? []).map((job) => this.#jobs.put(job)),
       ...(changes.removedJobs ?? []).map((id) => this.#jobs.remove(id)),
+      ...(changes.compactions ?? []).map((job) => this.#compactions.put(job)),
+      ...(changes.removedCompactions ?? []).map((id) => this.#compactions.remove(id)),
     ];
     const guards = [
       ...(changes.guards?.epoch === true ? [this.#epoch.guard(EPOCH)] : []),

@@ -1,54 +1,261 @@
-// Compactions that clients asked for, and how far each is. Kept in memory: they end with the process.
+// Compactions that clients asked for, one after the other; their states and moves are in model/states/compaction-job.ts.
+// A job is in the catalog before its client gets the id, so every later life of data-coord knows how far it is, and goes on with it:
+//
+//   step                                         a crash after it leaves
+//   the job is noted, waiting                    its turn comes in the next life
+//   its plans are noted, running                 the next life plans anew what has not ended, each plan from its own segments alone
+//   a data-node writes the files of a plan       files that nothing names, orphans; the plan is carried out again
+//   one transaction: sources, targets, plan done the next plan
+//   a plan that writes deletes is noted done     before it: segments that have them are left out when it is planned again
+//   the last plan has ended, and so has the job  an answer for those who ask
+//
+// What fails because somebody is away is tried again for a while; anything else ends the plan with its reason. A process that closes leaves
+// its job as it is.
 
-export interface JobPlan {
-  readonly state: 'waiting' | 'running' | 'done' | 'failed';
-  readonly sources: readonly bigint[];
-  readonly targets: readonly bigint[];
-  /** Why it failed. */
+import { type BackOff, longerPause } from '#base/back-off.js';
+import { ElanusError, errorSpecs, messageOf } from '#base/errors.js';
+import {
+  type CompactionEvent,
+  type CompactionJob,
+  hasEnded,
+  moveCompactionJob,
+  type WantedCompaction,
+  waitingPlan,
+} from '#model/states/compaction-job.js';
+import type { Platform } from '#platform/platform.js';
+import type { Timer } from '#platform/time.js';
+import type { CollectionLocks } from '#roles/data-coord/collection-locks.js';
+import { type Planned, sourcesOf } from '#roles/data-coord/compaction/plans/job-plans.js';
+import type { CompactionPlan } from '#roles/data-coord/compaction/plans/shard-facts.js';
+import type { DataCatalog } from '#roles/data-coord/data-catalog.js';
+
+/** Jobs that have not ended. */
+const LIVE_MAX = 1024;
+/** Those that ended first are forgotten first. */
+const ENDED_MAX = 1000;
+/** Records that one change forgets. */
+const FORGOTTEN_MAX = 64;
+/** Without a plan that ends between them. */
+const TRIES_MAX = 8;
+const tryBackOff: BackOff = { minMs: 200, maxMs: 10_000 };
+
+/** A job whose last try failed. */
+export interface JobRetry {
+  readonly tries: number;
   readonly reason: string;
+  /** When the first of them failed, and when the next begins, in wall-clock ms. */
+  readonly sinceMs: number;
+  readonly retryAtMs: number;
+  readonly pauseMs: number;
+  readonly timer: Timer;
 }
 
-/** What a client wants compacted, and how. */
-export interface WantedCompaction {
-  readonly collectionId: bigint;
-  /** 0: as large as segments get. */
-  readonly targetBytes: number;
-  /** Rows are put in the order of the clustering key. */
-  readonly major: boolean;
-  /** Deletes of level zero are written to the segments that they hit, and rows stay where they are. */
-  readonly deletesOnly: boolean;
-  /** 0n: every partition. */
-  readonly partitionId: bigint;
-  /** Empty: every shard. */
-  readonly vchannel: string;
-  /** None: every segment. */
-  readonly segmentIds: readonly bigint[];
-}
-
-export interface CompactionJob extends WantedCompaction {
+/** A plan of a job that is carried out: its end is noted in the change that replaces its sources. */
+export interface JobStep {
   readonly id: bigint;
-  /** When it was asked for, in wall-clock ms. */
-  readonly askedMs: number;
-  plans: JobPlan[];
+  /** The job as it is once the plan has become these segments. */
+  readonly done: (targets: readonly bigint[]) => CompactionJob;
 }
 
-/** The oldest are forgotten first. */
-const JOBS_MAX = 1000;
+/** What is known of a collection at one moment, and what can be done with it then. */
+export interface JobCollection {
+  readonly timestamp: bigint;
+  readonly plans: (wanted: WantedCompaction) => readonly CompactionPlan[];
+  readonly plansLeft: (job: CompactionJob) => readonly Planned[];
+  /** @returns the segments that are new */
+  readonly carryOut: (plan: CompactionPlan, step: JobStep) => Promise<readonly bigint[]>;
+}
+
+export interface CompactionJobsParts {
+  readonly platform: Platform;
+  readonly catalog: DataCatalog;
+  readonly locks: CollectionLocks;
+  readonly closing: AbortSignal;
+  readonly collection: (id: bigint) => Promise<JobCollection>;
+  /** Called when a job's turn may have come. */
+  readonly onReady: () => void;
+}
 
 export class CompactionJobs {
-  readonly #jobs = new Map<bigint, CompactionJob>();
+  readonly #parts: CompactionJobsParts;
+  /** In the order of their turns. */
+  readonly #queue: bigint[] = [];
+  readonly #retries = new Map<bigint, JobRetry>();
 
-  add(job: Omit<CompactionJob, 'plans'>): CompactionJob {
-    const added = { ...job, plans: [] };
-    this.#jobs.set(job.id, added);
-    for (const id of this.#jobs.keys()) {
-      if (this.#jobs.size <= JOBS_MAX) break;
-      this.#jobs.delete(id);
-    }
-    return added;
+  constructor(parts: CompactionJobsParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up what a restart interrupted. */
+  resume(): void {
+    for (const { id, state } of this.#parts.catalog.compactions.values())
+      if (state !== 'ended') this.#queue.push(id);
+    if (this.isReady) this.#parts.onReady();
+  }
+
+  close(): void {
+    for (const { timer } of this.#retries.values()) timer.cancel();
   }
 
   get(id: bigint): CompactionJob | undefined {
-    return this.#jobs.get(id);
+    return this.#parts.catalog.compactions.get(id);
+  }
+
+  get isReady(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** Those whose turn has not come. */
+  get waiting(): readonly CompactionJob[] {
+    return this.#queue.flatMap((id) => this.get(id) ?? []);
+  }
+
+  /** Those that are tried again later. */
+  get retries(): readonly { readonly job: CompactionJob; readonly retry: JobRetry }[] {
+    return [...this.#retries].flatMap(([id, retry]) => {
+      const job = this.#queue.includes(id) ? undefined : this.get(id);
+      return job === undefined ? [] : [{ job, retry }];
+    });
+  }
+
+  /** @returns the job, in the catalog. @throws queue_full, collection_not_found */
+  async add(id: bigint, wanted: WantedCompaction): Promise<CompactionJob> {
+    const { catalog, locks } = this.#parts;
+    const { timestamp, plans } = await this.#parts.collection(wanted.collectionId);
+    const planned = plans(wanted).map((plan) => waitingPlan(sourcesOf(plan)));
+    const job: CompactionJob = {
+      ...{ ...wanted, id, createTimestamp: timestamp },
+      ...{ state: planned.length === 0 ? 'ended' : 'waiting', plans: planned },
+    };
+    await locks.change(wanted.collectionId, async () => {
+      const live = [...catalog.compactions.values()].filter(({ state }) => state !== 'ended').length;
+      if (live >= LIVE_MAX)
+        throw new ElanusError(
+          'queue_full',
+          `${live} compactions are waiting, the limit is ${LIVE_MAX}; ask again when one has ended`,
+        );
+      await catalog.save({ compactions: [job], removedCompactions: this.#forgotten() });
+    });
+    if (job.state === 'waiting') this.#enqueue(id);
+    return job;
+  }
+
+  #forgotten(): readonly bigint[] {
+    const ended = [...this.#parts.catalog.compactions.values()].filter(({ state }) => state === 'ended');
+    return ended
+      .slice(0, Math.min(FORGOTTEN_MAX, Math.max(0, ended.length + 1 - ENDED_MAX)))
+      .map(({ id }) => id);
+  }
+
+  #enqueue(id: bigint): void {
+    this.#queue.push(id);
+    this.#parts.onReady();
+  }
+
+  /** Carries out the job whose turn it is. Never throws. */
+  async runNext(): Promise<void> {
+    const id = this.#queue.shift();
+    if (id === undefined) return;
+    try {
+      await this.#carryOut(id);
+      this.#retries.delete(id);
+    } catch (error) {
+      // The next life goes on with it.
+      if (!this.#parts.closing.aborted) this.#tryLater(id, messageOf(error));
+    }
+  }
+
+  #tryLater(id: bigint, reason: string): void {
+    const { platform } = this.#parts;
+    const before = this.#retries.get(id);
+    const pauseMs = before === undefined ? tryBackOff.minMs : longerPause(before.pauseMs, tryBackOff);
+    const timer = platform.timers.after(pauseMs, () => this.#enqueue(id));
+    const now = platform.clock.now();
+    this.#retries.set(id, {
+      ...{ tries: (before?.tries ?? 0) + 1, sinceMs: before?.sinceMs ?? now },
+      ...{ reason, pauseMs, timer, retryAtMs: now + pauseMs },
+    });
+    platform.logger.warn('compaction_tried_again', { compactionId: id, reason, pauseMs });
+  }
+
+  async #carryOut(id: bigint): Promise<void> {
+    const job = this.get(id);
+    if (job === undefined || job.state === 'ended') return;
+    const { tries = 0, reason = '' } = this.#retries.get(id) ?? {};
+    if (tries >= TRIES_MAX) {
+      await this.#note(job, { kind: 'fail', reason: `tried ${tries} times, the last failed: ${reason}` });
+      return;
+    }
+    let collection: JobCollection;
+    try {
+      collection = await this.#parts.collection(job.collectionId);
+    } catch (error) {
+      if (this.#mayRepeat(error)) throw error;
+      await this.#note(job, { kind: 'fail', reason: messageOf(error) });
+      return;
+    }
+    // Between a plan and the note of it no other compaction runs, and a flush, a delete or a drop only makes a plan one that is refused.
+    const planned =
+      job.state === 'waiting'
+        ? collection.plans(job).map((plan) => ({ journaled: waitingPlan(sourcesOf(plan)), plan }))
+        : collection.plansLeft(job);
+    const begun = await this.#note(job, { kind: 'begin', plans: planned.map(({ journaled }) => journaled) });
+    for (const [index, { plan }] of planned.entries())
+      if (plan !== undefined) await this.#runPlan(begun, index, plan, collection);
+  }
+
+  async #runPlan(
+    { id, collectionId }: CompactionJob,
+    index: number,
+    plan: CompactionPlan,
+    { carryOut }: JobCollection,
+  ): Promise<void> {
+    const done = (targets: readonly bigint[]): CompactionJob =>
+      moveCompactionJob(this.#known(id), { kind: 'plan_done', index, targets });
+    let targets: readonly bigint[];
+    try {
+      targets = await carryOut(plan, { id, done });
+    } catch (error) {
+      if (this.#mayRepeat(error)) throw error;
+      await this.#note({ id, collectionId }, { kind: 'plan_failed', index, reason: messageOf(error) });
+      return;
+    }
+    if (
+      !this.#known(id)
+        .plans.slice(index, index + 1)
+        .every(hasEnded)
+    )
+      await this.#note({ id, collectionId }, { kind: 'plan_done', index, targets });
+    this.#retries.delete(id);
+  }
+
+  /** A closing process says nothing of what it interrupts. */
+  #mayRepeat(error: unknown): boolean {
+    const { closing } = this.#parts;
+    return (
+      closing.aborted || (error instanceof ElanusError && errorSpecs[error.key].retry === 'same_request')
+    );
+  }
+
+  #known(id: bigint): CompactionJob {
+    const job = this.get(id);
+    if (job === undefined)
+      throw new ElanusError(
+        'internal',
+        `compaction ${id} has no record, expected the one that is carried out`,
+      );
+    return job;
+  }
+
+  #note(
+    { id, collectionId }: Pick<CompactionJob, 'id' | 'collectionId'>,
+    event: CompactionEvent,
+  ): Promise<CompactionJob> {
+    const { catalog, locks } = this.#parts;
+    return locks.change(collectionId, async () => {
+      const job = moveCompactionJob(this.#known(id), event);
+      await catalog.save({ compactions: [job] });
+      return job;
+    });
   }
 }

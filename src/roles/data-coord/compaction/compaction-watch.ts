@@ -1,14 +1,13 @@
 // What the compactor does at the moment, and which collections it set aside after a failure. In memory, for those who ask what a compaction waits for.
 import type { Clock } from '#platform/time.js';
-import type { CompactionJob } from './compaction-jobs.js';
 
 export interface RunningPlan {
   readonly collectionId: bigint;
   readonly kind: 'merge' | 'spread';
   readonly vchannel: string;
   readonly sources: readonly bigint[];
-  /** The one that it is part of; undefined: nobody asked for it. */
-  readonly job: CompactionJob | undefined;
+  /** The job that it is part of; undefined: nobody asked for it. */
+  readonly jobId: bigint | undefined;
 }
 
 /** A collection whose compaction failed. */
@@ -43,7 +42,7 @@ export class CompactionWatch {
 
   begun(plan: RunningPlan): void {
     this.#running = { ...plan, sinceMs: this.#clock.now() };
-    if (plan.job === undefined) this.#last = plan;
+    if (plan.jobId === undefined) this.#last = plan;
   }
 
   ended(): void {

@@ -34,6 +34,8 @@ async function world(cluster: SimulatedCluster = simulatedCluster(11), id = 900n
   const asked: CompactSegmentsRequest[] = [];
   const used = new Set<bigint>();
   const fakes: Partial<Fakes> = {
+    // Each data-coord gets others, as from one root-coord.
+    rootCoord: { allocID: async ({ count }) => ({ ID: id * 10n, count }) },
     streamingNode: {
       dropChannelPartition: async () => ({}),
       segmentsInUse: async ({ segmentIds }) => ({ segmentIds: segmentIds.filter((id) => used.has(id)) }),

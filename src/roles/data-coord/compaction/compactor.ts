@@ -1,16 +1,18 @@
 // Decides when what is compacted, one plan at a time: after flushes and imports it looks at their collection, and does what clients ask for
-// before that. Nothing of it is durable: a compaction that a crash ends is found worth doing again, and what it wrote is an orphan.
+// before that. What nobody asked for is not durable: a compaction that a crash ends is found worth doing again, and what it wrote is an orphan.
 import { deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { expiryFieldOf, microsOf, timeToLive } from '#model/properties/time-to-live.js';
+import type { CompactionJob, WantedCompaction } from '#model/states/compaction-job.js';
 import { isLiveJob } from '#model/states/import-job.js';
 import { type FlushedSegment, isFlushed, rowsFrom, rowsTo } from '#model/states/segment.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
+import { type JobLimits, plansFor, plansLeft } from '#roles/data-coord/compaction/plans/job-plans.js';
 import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan-deletes.js';
-import { planForced, planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
+import { planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
 import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
-import { type CompactionJob, CompactionJobs, type WantedCompaction } from './compaction-jobs.js';
+import { CompactionJobs, type JobCollection, type JobStep } from './compaction-jobs.js';
 import { CompactionWatch } from './compaction-watch.js';
 import { type DamagedSegment, DamagedSegments } from './damaged-segments.js';
 import { type PlanContext, type PlanParts, retireDeletes, runPlan } from './run-plan.js';
@@ -50,10 +52,10 @@ const CHECKPOINT_MS_MAX = 10_000;
 export class Compactor {
   /** What it does, and what it set aside. */
   readonly watch: CompactionWatch;
+  /** What clients asked for. */
+  readonly jobs: CompactionJobs;
   readonly #parts: CompactorParts;
-  readonly #jobs = new CompactionJobs();
   readonly #waiting = new Set<bigint>();
-  readonly #forced: CompactionJob[] = [];
   readonly #busy = new Set<bigint>();
   readonly #timers = new Map<bigint, Timer>();
   readonly #expiries = new SegmentExpiries();
@@ -67,9 +69,19 @@ export class Compactor {
   constructor(parts: CompactorParts) {
     this.#parts = parts;
     this.watch = new CompactionWatch(parts.platform.clock);
+    const { platform, catalog, locks } = parts;
+    this.jobs = new CompactionJobs({
+      ...{ platform, catalog, locks, closing: this.#closing.signal },
+      collection: (id) => this.#jobCollection(id),
+      onReady: () => {
+        this.#hurry.resolve();
+        this.#run();
+      },
+    });
   }
 
   start(): void {
+    this.jobs.resume();
     if (!this.#parts.settings.autoCompaction) return;
     const look = (): void => {
       if (this.#closing.signal.aborted) return;
@@ -82,6 +94,7 @@ export class Compactor {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#check?.cancel();
+    this.jobs.close();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#hurry.resolve();
     await this.#running;
@@ -99,38 +112,18 @@ export class Compactor {
     this.#timers.set(collectionId, platform.timers.after(delayMs, look));
   }
 
-  /** @throws collection_not_found, invalid_parameter */
+  /** @throws collection_not_found, invalid_parameter, queue_full */
   async force(wanted: WantedCompaction): Promise<CompactionJob> {
     const least = this.#parts.settings.compactedBytesMax;
-    if (wanted.targetBytes !== 0 && wanted.targetBytes < least)
+    if (wanted.targetBytes !== 0n && wanted.targetBytes < BigInt(least))
       throw new ElanusError(
         'invalid_parameter',
-        `targetSize ${wanted.targetBytes >> 20} MB is less than the max size of a segment, ${Math.ceil(least / 2 ** 20)} MB: invalid parameter`,
+        `targetSize ${wanted.targetBytes >> 20n} MB is less than the max size of a segment, ${Math.ceil(least / 2 ** 20)} MB: invalid parameter`,
       );
     const { ID: id } = await this.#parts.peers.rootCoord.allocID({ count: 1 });
-    const described = await this.#described(wanted.collectionId);
+    await this.#described(wanted.collectionId);
     await this.#awaitImports(wanted.collectionId);
-    const job = this.#jobs.add({ ...wanted, id, askedMs: this.#parts.platform.clock.now() });
-    // What is being merged now may be merged again: so many there would be if it was not.
-    job.plans = this.#plansOf(job, described, new Set()).map((plan) => ({
-      state: 'waiting',
-      ...namesOf(plan),
-    }));
-    if (job.plans.length > 0) {
-      this.#forced.push(job);
-      this.#hurry.resolve();
-      this.#run();
-    }
-    return job;
-  }
-
-  job(id: bigint): CompactionJob | undefined {
-    return this.#jobs.get(id);
-  }
-
-  /** Those that have not begun. */
-  get forced(): readonly CompactionJob[] {
-    return this.#forced;
+    return this.jobs.add(id, wanted);
   }
 
   /** Segments that compactions leave out for a while, since their files cannot be read. */
@@ -144,16 +137,15 @@ export class Compactor {
     if (this.#closing.signal.aborted) return;
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
-      if (this.#forced.length > 0 || this.#waiting.size > 0) this.#run();
+      if (this.jobs.isReady || this.#waiting.size > 0) this.#run();
     });
   }
 
   async #loop(): Promise<void> {
     const { platform } = this.#parts;
     while (!this.#closing.signal.aborted) {
-      const job = this.#forced.shift();
-      if (job !== undefined) {
-        await this.#runJob(job);
+      if (this.jobs.isReady) {
+        await this.jobs.runNext();
         continue;
       }
       const [collectionId] = this.#waiting;
@@ -162,7 +154,7 @@ export class Compactor {
       const begunMs = platform.clock.monotonic();
       await this.#runCollection(collectionId);
       const pauseMs = Math.min(PAUSE_MS_MAX, (platform.clock.monotonic() - begunMs) * PAUSE_SHARE);
-      if (pauseMs >= 1 && this.#forced.length === 0) await this.#pause(pauseMs);
+      if (pauseMs >= 1 && !this.jobs.isReady) await this.#pause(pauseMs);
     }
   }
 
@@ -224,66 +216,47 @@ export class Compactor {
     }
   }
 
-  async #runJob(job: CompactionJob): Promise<void> {
-    const { collectionId } = job;
-    try {
-      const described = await this.#described(collectionId);
-      const { context } = described;
-      const plans = this.#plansOf(job, described, this.#busy);
-      job.plans = plans.map((plan) => ({ state: 'waiting', ...namesOf(plan) }));
-      for (const [at, plan] of plans.entries()) {
-        job.plans[at] = { state: 'running', ...namesOf(plan) };
-        try {
-          const fresh = await this.#runPlan(collectionId, plan, context, job);
-          job.plans[at] = { state: 'done', ...namesOf(plan), targets: fresh.map(({ id }) => id) };
-        } catch (error) {
-          job.plans[at] = { state: 'failed', ...namesOf(plan), reason: messageOf(error) };
-        }
-      }
-    } catch (error) {
-      job.plans = job.plans.map((plan) => ({ ...plan, state: 'failed', reason: messageOf(error) }));
-    }
-  }
-
-  #plansOf(
-    job: CompactionJob,
-    { collection, context }: Described,
-    busy: ReadonlySet<bigint>,
-  ): readonly CompactionPlan[] {
-    const { collectionId, targetBytes, major, deletesOnly } = job;
-    const field = major
-      ? collection.schema?.fields.find(({ isClusteringKey }) => isClusteringKey)
-      : undefined;
-    const wanted = { sortFieldId: field?.fieldID ?? 0n };
-    const limits = {
-      targetBytes: targetBytes || this.#parts.settings.compactedBytesMax,
-      expiredShare: this.#expiredShare(context),
+  /** A collection as it is when a job plans. When its turn comes nothing else is compacted; before it what is merged now may be merged again. */
+  async #jobCollection(collectionId: bigint): Promise<JobCollection> {
+    const { collection, context } = await this.#described(collectionId);
+    const shards = this.#factsOf(collectionId, new Set());
+    const limitsOf = ({ targetBytes, major }: WantedCompaction): JobLimits => {
+      const sorted = collection.schema?.fields.find(({ isClusteringKey }) => major && isClusteringKey);
+      return {
+        targetBytes: Number(targetBytes) || this.#parts.settings.compactedBytesMax,
+        expiredShare: this.#expiredShare(context),
+        sortFieldId: sorted?.fieldID ?? 0n,
+      };
     };
-    const isWanted = (segment: FlushedSegment): boolean =>
-      (job.partitionId === 0n || job.partitionId === segment.partitionId) &&
-      (job.vchannel === '' || job.vchannel === segment.vchannel) &&
-      (job.segmentIds.length === 0 || job.segmentIds.includes(segment.id));
-    return this.#factsOf(collectionId, busy).flatMap((facts): readonly CompactionPlan[] => {
-      const others = facts.segments.filter((segment) => !segment.isLevelZero && !isWanted(segment));
-      const own = { ...facts, busy: new Set([...busy, ...others.map(({ id }) => id)]) };
-      const spread = deletesOnly ? planSpread(own, 1) : undefined;
-      return deletesOnly ? (spread === undefined ? [] : [spread]) : planForced(own, limits, wanted);
-    });
+    return {
+      timestamp: context.expiredAt,
+      plans: (wanted) => plansFor(shards, wanted, limitsOf(wanted)),
+      plansLeft: (job) => plansLeft(shards, job, job.plans, limitsOf(job)),
+      carryOut: async (plan, step) => {
+        const fresh = await this.#runPlan(collectionId, plan, context, step);
+        return fresh.map(({ id }) => id);
+      },
+    };
   }
 
   async #runPlan(
     collectionId: bigint,
     plan: CompactionPlan,
     context: PlanContext,
-    job?: CompactionJob,
+    step?: JobStep,
   ): Promise<readonly FlushedSegment[]> {
     const { platform, onCompacted } = this.#parts;
     const ids = plan.sources.map(({ id }) => id);
     for (const id of ids) this.#busy.add(id);
-    this.watch.begun({ collectionId, kind: plan.kind, vchannel: plan.vchannel, sources: ids, job });
+    this.watch.begun({
+      ...{ collectionId, kind: plan.kind, vchannel: plan.vchannel, sources: ids },
+      jobId: step?.id,
+    });
     try {
       const begunMs = platform.clock.monotonic();
-      const fresh = await runPlan(this.#parts, plan, context);
+      const fresh = await runPlan(this.#parts, plan, context, (targets) =>
+        step === undefined ? [] : [step.done(targets)],
+      );
       platform.logger.info('compacted', {
         collectionId,
         kind: plan.kind,
@@ -378,9 +351,3 @@ export class Compactor {
     }
   }
 }
-
-const namesOf = ({ sources }: CompactionPlan) => ({
-  sources: sources.map(({ id }) => id),
-  targets: [] as readonly bigint[],
-  reason: '',
-});

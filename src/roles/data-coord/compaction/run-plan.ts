@@ -2,6 +2,7 @@
 // change is refused when a source is not as it was planned; what was written for it goes then.
 import { assert, assertNever } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { CompactionJob } from '#model/states/compaction-job.js';
 import {
   type FlushedSegment,
   moveSegment,
@@ -9,6 +10,7 @@ import {
   replaceSegment,
   segmentRecord,
 } from '#model/states/segment.js';
+import { metaChangesMax } from '#platform/meta-check.js';
 import type { Platform } from '#platform/platform.js';
 import type { FileRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -45,18 +47,27 @@ export interface PlanContext {
   readonly signal: AbortSignal;
 }
 
-/** Records of one transaction, with one for the channel. */
-const RECORDS_MAX = 127;
+/** Segments of one transaction, with a record for the channel and one for the job that a client follows. */
+const SEGMENTS_MAX = metaChangesMax - 2;
 
-/** @returns the segments that are new. @throws segment_not_found what it was planned for has changed; whatever the data-node throws */
+/** What becomes of the job when the plan is committed, in the same transaction. @param targets the segments that are new */
+export type Noting = (targets: readonly bigint[]) => readonly CompactionJob[];
+
+const noJob: Noting = () => [];
+
+/**
+ * @returns the segments that are new
+ * @throws segment_not_found what it was planned for has changed; whatever the data-node throws
+ */
 export function runPlan(
   parts: PlanParts,
   plan: CompactionPlan,
   context: PlanContext,
+  noting: Noting = noJob,
 ): Promise<readonly FlushedSegment[]> {
   switch (plan.kind) {
     case 'merge':
-      return merge(parts, plan, context);
+      return merge(parts, plan, context, noting);
     case 'spread':
       return spread(parts, plan, context);
     default:
@@ -68,6 +79,7 @@ async function merge(
   parts: PlanParts,
   plan: MergePlan,
   { schema, expiredUntil, expiredAt, expiryField, expiryMicros, signal }: PlanContext,
+  noting: Noting,
 ): Promise<readonly FlushedSegment[]> {
   const { peers, platform, catalog } = parts;
   const { segments, unchanged, readableFrom } = await peers.dataNode.compactSegments(
@@ -87,10 +99,10 @@ async function merge(
   );
   const fresh = segments.map(parseFlushedSegment);
   try {
-    if (unchanged) await commitApplied(parts, plan, plan.sources, undefined);
+    if (unchanged) await commitApplied(parts, plan, { planned: plan.sources, file: undefined, noting });
     else {
       const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
-      await commitMerge(parts, plan, fresh, { at: timestamp, readableFrom });
+      await commitMerge(parts, plan, fresh, { at: timestamp, readableFrom, noting });
     }
   } catch (error) {
     // Only the store knows whether a change whose outcome got lost took place. What it does not say stays for the next start.
@@ -106,18 +118,23 @@ function commitMerge(
   { catalog, locks, orphans }: PlanParts,
   plan: MergePlan,
   fresh: readonly FlushedSegment[],
-  { at, readableFrom }: { readonly at: bigint; readonly readableFrom: bigint },
+  {
+    at,
+    readableFrom,
+    noting,
+  }: { readonly at: bigint; readonly readableFrom: bigint; readonly noting: Noting },
 ): Promise<void> {
   assert(
-    plan.sources.length + fresh.length <= RECORDS_MAX,
-    `${plan.sources.length} segments become ${fresh.length}, expected at most ${RECORDS_MAX} in all`,
+    plan.sources.length + fresh.length <= SEGMENTS_MAX,
+    `${plan.sources.length} segments become ${fresh.length}, expected at most ${SEGMENTS_MAX} in all`,
   );
   return locks.change(collectionOf(plan), async () => {
     const sources = unchangedSources(catalog, plan, plan.sources);
     await orphans.checkKept(fresh.flatMap(keysOf));
     const by = fresh.map(({ id }) => id);
     const dropped = sources.map((source) => ({ ...replaceSegment(source, { by, at }), readableFrom }));
-    await catalog.save({ segments: [...dropped, ...fresh], guards: { channels: [plan.vchannel] } });
+    const guards = { channels: [plan.vchannel] };
+    await catalog.save({ segments: [...dropped, ...fresh], compactions: noting(by), guards });
   });
 }
 
@@ -144,7 +161,7 @@ async function spread(
         const segment = { ...segmentRecord(moveSegment(source, applied)), indexes: [] };
         await writeManifest(platform, { schema, segment });
       }
-      await commitApplied(parts, plan, [source], file);
+      await commitApplied(parts, plan, { planned: [source], file, noting: noJob });
     } catch (error) {
       await parts.catalog.settle();
       const files = parts.catalog.segments.get(source.id)?.files ?? [];
@@ -160,8 +177,15 @@ async function spread(
 function commitApplied(
   { catalog, locks, orphans }: PlanParts,
   plan: CompactionPlan,
-  planned: readonly FlushedSegment[],
-  file: FileRecord | undefined,
+  {
+    planned,
+    file,
+    noting,
+  }: {
+    readonly planned: readonly FlushedSegment[];
+    readonly file: FileRecord | undefined;
+    readonly noting: Noting;
+  },
 ): Promise<void> {
   return locks.change(collectionOf(plan), async () => {
     const sources = unchangedSources(catalog, plan, planned);
@@ -169,7 +193,7 @@ function commitApplied(
     const segments = sources.map((source) =>
       moveSegment(source, { kind: 'deletes_applied', until: plan.appliedUntil, file }),
     );
-    await catalog.save({ segments, guards: { channels: [plan.vchannel] } });
+    await catalog.save({ segments, compactions: noting([]), guards: { channels: [plan.vchannel] } });
   });
 }
 
@@ -208,7 +232,7 @@ export async function retireDeletes(
   if (choose().length === 0) return 0;
   const { timestamp } = await peers.rootCoord.allocTimestamp({ count: 1 });
   return locks.change(collectionId, async () => {
-    const retired = choose().slice(0, RECORDS_MAX);
+    const retired = choose().slice(0, SEGMENTS_MAX);
     const segments = retired.map((one) => replaceSegment(one, { by: [], at: timestamp }));
     await catalog.save({ segments });
     return segments.length;

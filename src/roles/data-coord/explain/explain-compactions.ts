@@ -1,6 +1,8 @@
 // What compactions wait for: the data-node that carries a plan out, their turn, or the end of a pause after a failure.
+import { physicalMs } from '#base/timestamp.js';
+import { type CompactionJob, hasEnded } from '#model/states/compaction-job.js';
 import { type Explained, timeText } from '#model/states/explained.js';
-import type { CompactionJob } from '#roles/data-coord/compaction/compaction-jobs.js';
+import type { JobRetry } from '#roles/data-coord/compaction/compaction-jobs.js';
 import type {
   CompactionWatch,
   RunningPlan,
@@ -11,33 +13,36 @@ import type { DamagedSegment } from '#roles/data-coord/compaction/damaged-segmen
 export interface CompactionFacts {
   readonly compactor: {
     readonly watch: CompactionWatch;
-    readonly forced: readonly CompactionJob[];
+    readonly jobs: {
+      get(id: bigint): CompactionJob | undefined;
+      readonly waiting: readonly CompactionJob[];
+      readonly retries: readonly { readonly job: CompactionJob; readonly retry: JobRetry }[];
+    };
     readonly damaged: readonly DamagedSegment[];
   };
 }
 
 export function explainCompactions(
-  { compactor: { watch, forced, damaged } }: CompactionFacts,
+  { compactor: { watch, jobs, damaged } }: CompactionFacts,
   collectionIds: ReadonlySet<bigint>,
 ): Explained[] {
   const { running, setAside } = watch;
   const all = [
-    ...(running === undefined ? [] : [ofRunning(running)]),
-    ...forced.map((job, at) => ofForced(job, forced[at - 1], running)),
+    ...(running === undefined
+      ? []
+      : [ofRunning(running, running.jobId === undefined ? undefined : jobs.get(running.jobId))]),
+    ...jobs.waiting.map((job, at) => ofWaiting(job, jobs.waiting[at - 1], running)),
+    ...jobs.retries.map(ofRetry),
     ...setAside.map(ofSetAside),
     ...damaged.map(ofDamaged),
   ];
   return all.filter(({ collectionId }) => collectionIds.has(collectionId));
 }
 
-function ofRunning({
-  collectionId,
-  kind,
-  vchannel,
-  sources,
-  job,
-  sinceMs,
-}: RunningPlan & { readonly sinceMs: number }): Explained {
+function ofRunning(
+  { collectionId, kind, vchannel, sources, sinceMs }: RunningPlan & { readonly sinceMs: number },
+  job: CompactionJob | undefined,
+): Explained {
   const does = kind === 'merge' ? 'merge' : 'write deletes to';
   return {
     ...{ collectionId, sinceMs, state: 'running' },
@@ -48,25 +53,37 @@ function ofRunning({
 }
 
 /** What is before it may be of a collection that the caller may not see: ids alone. */
-function ofForced(
+function ofWaiting(
   job: CompactionJob,
   before: CompactionJob | undefined,
   running: RunningPlan | undefined,
 ): Explained {
-  const first = before?.id ?? running?.job?.id;
+  const first = before?.id ?? running?.jobId;
   const after =
     first !== undefined
       ? `, after compaction ${first}`
       : running === undefined
         ? ''
         : `, after the compaction of ${segmentsText(running.sources)}`;
-  const { collectionId, askedMs: sinceMs } = job;
+  const { collectionId, createTimestamp } = job;
   return {
-    ...{ collectionId, sinceMs, state: 'waiting', progress: 0 },
+    ...{ collectionId, sinceMs: physicalMs(createTimestamp), state: 'waiting', progress: progressOf(job) },
     what: `compaction ${job.id}`,
     waitsFor: `its turn${after}`,
   };
 }
+
+const ofRetry = ({
+  job,
+  retry: { tries, reason, sinceMs, retryAtMs },
+}: {
+  readonly job: CompactionJob;
+  readonly retry: JobRetry;
+}): Explained => ({
+  ...{ collectionId: job.collectionId, sinceMs, state: 'waiting', progress: progressOf(job) },
+  what: `compaction ${job.id}`,
+  waitsFor: `the next try at ${timeText(retryAtMs)}; ${tries} failed, the last: ${reason}`,
+});
 
 const ofSetAside = ({ collectionId, reason, sinceMs, retryAtMs, sources }: SetAside): Explained => ({
   ...{ collectionId, sinceMs, state: 'failed' },
@@ -81,7 +98,7 @@ const ofDamaged = ({ id, collectionId, reason, sinceMs, retryAtMs }: DamagedSegm
 });
 
 const progressOf = ({ plans }: CompactionJob): number =>
-  (100 * plans.filter(({ state }) => state === 'done' || state === 'failed').length) / plans.length;
+  (100 * plans.filter(hasEnded).length) / Math.max(1, plans.length);
 
 const NAMES_MAX = 8;
 
