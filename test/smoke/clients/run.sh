@@ -4,8 +4,11 @@
 # pymilvus_day.py, user_guide_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
 # also meet a second server, which asks for users.
 # Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
-# Usage: run.sh FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients)
+# Usage: run.sh install|run|all FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients; install: no more than
+# that, so that the days can begin at once later)
 set -euo pipefail
+part=$1
+shift
 cd "$(dirname "$0")"
 here=$PWD
 root=$(cd ../../.. && pwd)
@@ -109,29 +112,33 @@ install() { # $1 name, then the function and its arguments
   (set -e; "$@") > "$work/install-$name.log" 2>&1 &
   installs[$name]=$!
 }
-install node-sdk install_node_sdks
-install runtimes install_runtimes
-for version in $PYMILVUS; do install "pymilvus-$version" install_pymilvus "$version"; done
-install langchain install_langchain
-install llama-index install_llama_index
-install haystack install_haystack
-install milvus-cli install_milvus_cli
-install mcp install_mcp
-install claude-context install_claude_context
-install go install_go
-install java install_java
-broken=0
-for name in "${!installs[@]}"; do
-  if ! wait "${installs[$name]}"; then
-    echo "  FAIL  install $name"
-    tail -n 20 "$work/install-$name.log"
-    broken=$((broken + 1))
+install_all() {
+  install node-sdk install_node_sdks
+  install runtimes install_runtimes
+  for version in $PYMILVUS; do install "pymilvus-$version" install_pymilvus "$version"; done
+  install langchain install_langchain
+  install llama-index install_llama_index
+  install haystack install_haystack
+  install milvus-cli install_milvus_cli
+  install mcp install_mcp
+  install claude-context install_claude_context
+  install go install_go
+  install java install_java
+  broken=0
+  for name in "${!installs[@]}"; do
+    if ! wait "${installs[$name]}"; then
+      echo "  FAIL  install $name"
+      tail -n 20 "$work/install-$name.log"
+      broken=$((broken + 1))
+    fi
+  done
+  if [ "$broken" -gt 0 ]; then
+    echo "0 passed, $broken failed"
+    exit 1
   fi
-done
-if [ "$broken" -gt 0 ]; then
-  echo "0 passed, $broken failed"
-  exit 1
-fi
+}
+if [ "$part" != run ]; then install_all; fi
+if [ "$part" = install ]; then exit 0; fi
 
 declare -A addresses=()
 serve() { # $1 name, then options of the server
