@@ -2,30 +2,22 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ListAliasesRequest, ListAliasesResponse } from '#proto/milvus/milvus.js';
-import { type Elanus, open } from '#server/open.js';
 import { connectRaw } from './raw-client.js';
-import { connect, createLoaded, insertRange, mustSucceed, tempFolder, vectorOf } from './support.js';
+import { createLoaded, insertRange, lastingWorld, mustSucceed, vectorOf } from './support.js';
 
 describe('aliases', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
   let client: MilvusClient;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'silent' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
+  const world = lastingWorld({ logLevel: 'silent' }, (begun) => {
+    client = begun;
+  });
   const status = async (call: Promise<object>): Promise<{ code?: number; reason?: string }> => {
     const answer = (await call) as { code?: number; reason?: string; status?: object };
     return (answer.status ?? answer) as { code?: number; reason?: string };
   };
   const allAliases = async (dbName: string): Promise<readonly string[]> => {
-    const raw = connectRaw(database.address);
+    const raw = connectRaw(world.database.address);
     const request = ListAliasesRequest.encode(ListAliasesRequest.create({ dbName })).finish();
     const { aliases } = ListAliasesResponse.decode(await raw.call('ListAliases', request));
     raw.close();
@@ -42,15 +34,9 @@ describe('aliases', () => {
     expect({ code: got, reason }).toEqual({ code, reason: expect.stringContaining(text) });
   };
   beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
     await createLoaded(client, 'blue');
     await createLoaded(client, 'green');
     await insertRange(client, 'blue', 0, 5);
-  });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
   });
 
   test('one is made, described and listed; the same again changes nothing', async () => {
@@ -94,7 +80,7 @@ describe('aliases', () => {
   });
 
   test('an import goes where it points', async () => {
-    const path = join(folder.path, 'objects', 'in', 'rows.json');
+    const path = join(world.folder, 'objects', 'in', 'rows.json');
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, JSON.stringify({ rows: [{ id: 1000, vector: vectorOf(1000) }] }));
     const started = await client.bulkInsert({ collection_name: 'live', files: ['in/rows.json'] });
@@ -112,8 +98,7 @@ describe('aliases', () => {
     await mustSucceed(client.alterAlias({ collection_name: 'green', alias: 'live' }));
     expect(await countOf('live')).toBe(0);
     expect((await client.describeCollection({ collection_name: 'blue' })).aliases).toEqual([]);
-    await stop();
-    await start();
+    await world.restart();
     expect((await client.describeAlias({ collection_name: 'any', alias: 'live' })).collection).toBe('green');
     await mustSucceed(client.alterAlias({ collection_name: 'blue', alias: 'live' }));
     expect(await countOf('live')).toBe(10);

@@ -1,22 +1,12 @@
 // AlterCollection, AlterDatabase and FlushAll through the SDK.
 import { ConsistencyLevelEnum, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, insertRange, mustSucceed, tempFolder } from './support.js';
+import { beforeAll, expect, test } from 'vitest';
+import { createLoaded, insertRange, lastingWorld, mustSucceed } from './support.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
-let database: Elanus;
 let client: MilvusClient;
-
-async function start(): Promise<void> {
-  database = await open(folder.path, { logLevel: 'silent' });
-  client = await connect(database.address);
-}
-
-async function stop(): Promise<void> {
-  await client.closeConnection();
-  await database.close();
-}
+const world = lastingWorld({ logLevel: 'silent' }, (begun) => {
+  client = begun;
+});
 
 const collection_name = 'c';
 const propertiesOf = async (): Promise<Record<string, unknown>> => {
@@ -27,14 +17,8 @@ const refused = async (call: Promise<object>, code: number, reason: string): Pro
   expect(await call).toMatchObject({ code, reason: expect.stringContaining(reason) });
 
 beforeAll(async () => {
-  folder = await tempFolder();
-  await start();
   await createLoaded(client, collection_name);
   await insertRange(client, collection_name, 0, 5);
-});
-afterAll(async () => {
-  await stop();
-  await folder.remove();
 });
 
 test('properties of a collection change, are described, and stay', async () => {
@@ -54,8 +38,7 @@ test('properties of a collection change, are described, and stay', async () => {
   expect(Object.keys(await propertiesOf())).not.toContain('my.own');
   // A client that described it before writes on.
   await insertRange(client, collection_name, 5, 6);
-  await stop();
-  await start();
+  await world.restart();
   expect(await propertiesOf()).toMatchObject({ timezone: 'Asia/Shanghai' });
 });
 

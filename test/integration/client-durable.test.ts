@@ -1,34 +1,15 @@
 // Deletes stay deleted and the newest row of a key stays the newest: over flushes, restarts, loads, in every way of reading.
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { DataType } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, insertRange, mustSucceed, tempFolder, vectorOf } from './support.js';
+import { describe, expect, test } from 'vitest';
+import { createLoaded, insertRange, lastingWorld, mustSucceed, vectorOf } from './support.js';
 
 describe('over restarts', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
   let client: MilvusClient;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'error' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
-  const restart = async (): Promise<void> => {
-    await stop();
-    await start();
-  };
-  beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
+  const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+    client = begun;
   });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
-  });
+  const restart = (): Promise<void> => world.restart();
   const flush = (name: string) => mustSucceed(client.flushSync({ collection_names: [name] }));
   const remove = (collection_name: string, ids: number[], partition_name?: string) =>
     mustSucceed(

@@ -2,42 +2,25 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DataType, FunctionType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
+import { describe, expect, test } from 'vitest';
 import {
-  connect,
   createLoaded,
   failureOf,
   insertRange,
   keyField,
+  lastingWorld,
   mustSucceed,
-  tempFolder,
   until,
   vectorOf,
 } from './support.js';
 
 describe('import', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
   let client: MilvusClient;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'silent' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
-  beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
-  });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
+  const world = lastingWorld({ logLevel: 'silent' }, (begun) => {
+    client = begun;
   });
   const put = async (key: string, text: string): Promise<void> => {
-    const path = join(folder.path, 'objects', key);
+    const path = join(world.folder, 'objects', key);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   };
@@ -203,8 +186,7 @@ describe('import', () => {
         });
       };
       await check();
-      await stop();
-      await start();
+      await world.restart();
       await check();
       // They are rows like others.
       await mustSucceed(client.delete({ collection_name: name, ids: [77, 1] }));

@@ -3,33 +3,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, mustSucceed, tempFolder, until, vectorOf } from './support.js';
+import { describe, expect, test } from 'vitest';
+import { createLoaded, lastingWorld, mustSucceed, until, vectorOf } from './support.js';
 
 describe('imports and deletes', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
   let client: MilvusClient;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'silent' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
-  beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
-  });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
+  const world = lastingWorld({ logLevel: 'silent' }, (begun) => {
+    client = begun;
   });
   const post = async (path: string, body: object) => {
     const sent = { method: 'POST', body: JSON.stringify(body) };
-    const response = await fetch(`http://${database.address}/v2/vectordb/jobs/import/${path}`, sent);
+    const response = await fetch(`http://${world.database.address}/v2/vectordb/jobs/import/${path}`, sent);
     return (await response.json()) as { code: number; data: { jobId: string; state: string } };
   };
   const reaches = (jobId: string, wanted: string) =>
@@ -37,8 +21,8 @@ describe('imports and deletes', () => {
   /** Rows that wait for their commit. */
   async function order(collectionName: string, rows: readonly object[]): Promise<string> {
     const file = `${collectionName}.jsonl`;
-    await mkdir(join(folder.path, 'objects'), { recursive: true });
-    await writeFile(join(folder.path, 'objects', file), rows.map((row) => JSON.stringify(row)).join('\n'));
+    await mkdir(join(world.folder, 'objects'), { recursive: true });
+    await writeFile(join(world.folder, 'objects', file), rows.map((row) => JSON.stringify(row)).join('\n'));
     const body = { collectionName, files: [[file]], options: { auto_commit: 'false' } };
     const { jobId } = (await post('create', body)).data;
     await reaches(jobId, 'Uncommitted');
@@ -68,8 +52,7 @@ describe('imports and deletes', () => {
         String((await client.getCompactionState({ compactionID })).state).includes('Completed') || undefined,
     );
     expect(await rowsOf(name, output_fields)).toEqual(expected);
-    await stop();
-    await start();
+    await world.restart();
     await mustSucceed(client.loadCollectionSync({ collection_name: name }));
     expect(await rowsOf(name, output_fields)).toEqual(expected);
   }

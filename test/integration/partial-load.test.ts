@@ -1,27 +1,11 @@
 // Some fields of a collection are loaded: the others take no memory, and reading them is an error that says so.
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, insertRange, keyField, mustSucceed, tempFolder, vectorField, vectorOf } from './support.js';
+import { expect, test } from 'vitest';
+import { insertRange, keyField, lastingWorld, mustSucceed, vectorField, vectorOf } from './support.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
-let database: Elanus;
 let client: MilvusClient;
-const start = async (): Promise<void> => {
-  database = await open(folder.path, { logLevel: 'error' });
-  client = await connect(database.address);
-};
-const stop = async (): Promise<void> => {
-  await client.closeConnection();
-  await database.close();
-};
-beforeAll(async () => {
-  folder = await tempFolder();
-  await start();
-});
-afterAll(async () => {
-  await stop();
-  await folder.remove();
+const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+  client = begun;
 });
 
 const collection_name = 'partly';
@@ -35,7 +19,7 @@ const load = (load_fields?: string[], skip_load_dynamic_field = false) =>
     })
     .catch((error: unknown) => ({ code: 1, reason: String(error) }));
 const memory = async (): Promise<number> => {
-  const page = await (await fetch(`http://${database.address}/metrics`)).text();
+  const page = await (await fetch(`http://${world.database.address}/metrics`)).text();
   const sums = [...page.matchAll(/^elanus_memory_bytes(?:\{[^}]*\})? (\d+)/gm)];
   expect(sums.length).toBeGreaterThan(0);
   return sums.reduce((sum, [, value]) => sum + Number(value), 0);
@@ -114,8 +98,7 @@ test('a collection is loaded with some of its fields', async () => {
   expect((await load(['id', 'vector'])).reason).toContain("can't change the load field list");
   await mustSucceed(load());
   await expectNoOther();
-  await stop();
-  await start();
+  await world.restart();
   await expectNoOther();
   await mustSucceed(client.releaseCollection({ collection_name }));
   await mustSucceed(

@@ -1,22 +1,12 @@
 // RenameCollection through the SDK: another name, or another database, with everything that the collection has.
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, insertRange, mustSucceed, tempFolder, vectorOf } from './support.js';
+import { beforeAll, expect, test } from 'vitest';
+import { createLoaded, insertRange, lastingWorld, mustSucceed, vectorOf } from './support.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
-let database: Elanus;
 let client: MilvusClient;
-
-async function start(): Promise<void> {
-  database = await open(folder.path, { logLevel: 'silent' });
-  client = await connect(database.address);
-}
-
-async function stop(): Promise<void> {
-  await client.closeConnection();
-  await database.close();
-}
+const world = lastingWorld({ logLevel: 'silent' }, (begun) => {
+  client = begun;
+});
 
 async function keysOf(collection_name: string, db_name = 'default'): Promise<readonly string[]> {
   const read = await client.query({
@@ -31,16 +21,10 @@ const refused = async (call: Promise<object>, code: number, reason: string): Pro
   expect(await call).toMatchObject({ code, reason: expect.stringContaining(reason) });
 
 beforeAll(async () => {
-  folder = await tempFolder();
-  await start();
   await createLoaded(client, 'old');
   await insertRange(client, 'old', 0, 4);
   await mustSucceed(client.flushSync({ collection_names: ['old'] }));
   await insertRange(client, 'old', 4, 6);
-});
-afterAll(async () => {
-  await stop();
-  await folder.remove();
 });
 
 test('rows in files and in memory, index, load and aliases stay', async () => {
@@ -104,8 +88,7 @@ test('into another database, over a restart', async () => {
   expect((await client.describeCollection({ collection_name: 'old', db_name: 'there' })).db_name).toBe(
     'there',
   );
-  await stop();
-  await start();
+  await world.restart();
   expect((await client.hasCollection({ collection_name: 'new' })).value).toBe(false);
   expect(await keysOf('old', 'there')).toEqual(keys(8));
   await refused(client.dropDatabase({ db_name: 'there' }), 65535, 'not empty');

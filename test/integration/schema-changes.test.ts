@@ -1,29 +1,12 @@
 // Fields come and go while a collection has rows: old rows have the default or null, in every way of reading, growing and in files, and after
 // a restart.
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, createLoaded, insertRange, mustSucceed, tempFolder, vectorOf } from './support.js';
+import { describe, expect, test } from 'vitest';
+import { createLoaded, insertRange, lastingWorld, mustSucceed, vectorOf } from './support.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
-let database: Elanus;
 let client: MilvusClient;
-
-const start = async (): Promise<void> => {
-  database = await open(folder.path, { logLevel: 'error' });
-  client = await connect(database.address);
-};
-const stop = async (): Promise<void> => {
-  await client.closeConnection();
-  await database.close();
-};
-beforeAll(async () => {
-  folder = await tempFolder();
-  await start();
-});
-afterAll(async () => {
-  await stop();
-  await folder.remove();
+const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+  client = begun;
 });
 
 const flush = (name: string) => mustSucceed(client.flushSync({ collection_names: [name] }));
@@ -116,8 +99,7 @@ describe('a field that is added', () => {
       await flush(collection_name);
       await insertRange(client, collection_name, 60, 80, newRow);
       await expectAll(collection_name);
-      await stop();
-      await start();
+      await world.restart();
       await expectAll(collection_name);
       await flush(collection_name);
       await reload(collection_name);
@@ -128,8 +110,7 @@ describe('a field that is added', () => {
       ] as const)
         await mustSucceed(client.createIndex({ collection_name, field_name, index_type }));
       await expectAll(collection_name);
-      await stop();
-      await start();
+      await world.restart();
       await expectAll(collection_name);
     },
     60_000,
@@ -180,8 +161,7 @@ describe('a field that is added', () => {
     await expectFound();
     await reload(collection_name);
     await expectFound();
-    await stop();
-    await start();
+    await world.restart();
     await expectFound();
   }, 60_000);
 

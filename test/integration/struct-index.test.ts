@@ -1,16 +1,14 @@
 // Indexes over the vectors of struct arrays: built for flushed segments, used by searches for elements and to name the rows that lists of
 // vectors are scored with, kept over a restart. Recall is held against loops over the rows.
-import { DataType, type FieldType } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
+import { DataType, type FieldType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { elementHits, type ListRow, maxSimHits } from '../oracle/max-sim-oracle.js';
 import {
   clusteredOf,
-  connect,
   extraOf,
   keyField,
+  lastingWorld,
   mustSucceed,
-  tempFolder,
   until,
   vectorField,
   vectorOf,
@@ -40,21 +38,12 @@ const collections = [
 ] as const;
 
 describe('indexes of arrays of vectors', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
-  let client: Awaited<ReturnType<typeof connect>>;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'error' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
+  let client: MilvusClient;
+  const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+    client = begun;
+  });
 
   beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
     for (const { name, index_type, metric_type } of collections) {
       await mustSucceed(client.createCollection({ collection_name: name, fields }));
       await mustSucceed(
@@ -82,10 +71,6 @@ describe('indexes of arrays of vectors', () => {
       await client.loadCollectionSync({ collection_name: name });
     }
   }, 120_000);
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
-  });
 
   const builtAs = async (name: string): Promise<string> => {
     const described = await client.describeIndex({ collection_name: name, field_name: 'chunks[emb]' });
@@ -159,8 +144,7 @@ describe('indexes of arrays of vectors', () => {
   it('are built and used', compare, 120_000);
 
   it('are there after a restart', async () => {
-    await stop();
-    await start();
+    await world.restart();
     for (const { name } of collections) await client.loadCollectionSync({ collection_name: name });
     await compare();
   }, 120_000);

@@ -2,14 +2,15 @@
 // imported files; what is wrong is reported and leaves nothing.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DataType, type FieldType, type RowData } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
+import { DataType, type FieldType, type MilvusClient, type RowData } from '@zilliz/milvus2-sdk-node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { open } from '#server/open.js';
 import { startServer } from './server-process.js';
 import {
   connect,
   failureOf,
   keyField,
+  lastingWorld,
   mustSucceed,
   tempFolder,
   until,
@@ -66,17 +67,10 @@ const range = (begin: number, end: number): number[] =>
   Array.from({ length: end - begin }, (_, at) => begin + at);
 
 describe('struct arrays', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
-  let client: Awaited<ReturnType<typeof connect>>;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'error' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
+  let client: MilvusClient;
+  const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+    client = begun;
+  });
   const index = (
     collection_name: string,
     field_name: string,
@@ -99,18 +93,12 @@ describe('struct arrays', () => {
   };
 
   beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
     await mustSucceed(client.createCollection({ collection_name: COLLECTION, fields, shards_num: 2 }));
     await index(COLLECTION, 'vector', 'L2');
     await index(COLLECTION, 'chunks[emb]', 'MAX_SIM_COSINE', 'HNSW');
     await index(COLLECTION, 'chunks[bits]', 'MAX_SIM_HAMMING', 'BIN_FLAT');
     await index(COLLECTION, 'notes[tiny]', 'COSINE', 'HNSW');
     await load();
-  });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
   });
 
   it('describes what was created, and creates the same again', async () => {
@@ -162,14 +150,12 @@ describe('struct arrays', () => {
       expect(count.data).toEqual([{ 'count(*)': '58' }]);
     };
     await expectLeft();
-    await stop();
-    await start();
+    await world.restart();
     await load();
     await expectLeft();
     await client.flushSync({ collection_names: [COLLECTION] });
     await expectLeft();
-    await stop();
-    await start();
+    await world.restart();
     await load();
     await expectLeft();
     await mustSucceed(client.insert({ collection_name: COLLECTION, data: range(60, 70).map(rowOf) }));
@@ -224,7 +210,7 @@ describe('struct arrays', () => {
       return `{"chunks": [${list.join(', ')}], ${JSON.stringify(row).slice(1)}`;
     };
     const importText = async (name: string, text: string) => {
-      const path = join(folder.path, 'objects', name);
+      const path = join(world.folder, 'objects', name);
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text);
       const started = await client.bulkInsert({ collection_name: COLLECTION, files: [name] });

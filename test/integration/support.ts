@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataType, MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { type Elanus, open } from '#server/open.js';
+import { afterAll, beforeAll } from 'vitest';
+import { type Elanus, type OpenOptions, open } from '#server/open.js';
 
 export const DIM = 8;
 export type Metric = 'L2' | 'IP' | 'COSINE';
@@ -44,6 +45,55 @@ export async function openWorld(kind: 'memory' | 'folder'): Promise<World> {
   };
 }
 
+/** A database on a folder that outlives it. */
+export interface LastingWorld {
+  readonly folder: string;
+  readonly database: Elanus;
+  /** Closes the database and opens its folder again. */
+  restart(): Promise<void>;
+}
+
+/**
+ * A database on a folder of its own with a client, for the tests of the file or the group that asks for it: opened before the first,
+ * closed and removed after the last.
+ * @param begun gets the client at each start, as a restart makes another
+ */
+export function lastingWorld(options: OpenOptions, begun: (client: MilvusClient) => void): LastingWorld {
+  let folder: Awaited<ReturnType<typeof tempFolder>> | undefined;
+  let running: { readonly database: Elanus; readonly client: MilvusClient } | undefined;
+  const start = async (path: string): Promise<void> => {
+    const database = await open(path, options);
+    running = { database, client: await connect(database.address) };
+    begun(running.client);
+  };
+  const stop = async (): Promise<void> => {
+    await running?.client.closeConnection();
+    await running?.database.close();
+  };
+  beforeAll(async () => {
+    folder = await tempFolder();
+    await start(folder.path);
+  });
+  afterAll(async () => {
+    await stop();
+    await folder?.remove();
+  });
+  return {
+    get folder() {
+      if (folder === undefined) throw new Error('the folder is made before the first test');
+      return folder.path;
+    },
+    get database() {
+      if (running === undefined) throw new Error('the database is opened before the first test');
+      return running.database;
+    },
+    async restart() {
+      await stop();
+      await start(this.folder);
+    },
+  };
+}
+
 /** Numbers in [-1, 1) that a seed decides. */
 export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
@@ -77,11 +127,18 @@ export function extraOf(status: object): Readonly<Partial<Record<string, string>
   return 'extra_info' in status ? (status.extra_info as Record<string, string>) : {};
 }
 
-const dot = (a: readonly number[], b: readonly number[]): number =>
-  a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+/** Over all dimensions; a loop, as brute force asks it millions of times. */
+function sumOver(a: readonly number[], b: readonly number[], of: (x: number, y: number) => number): number {
+  let sum = 0;
+  for (let at = 0; at < a.length; at++) sum += of(a[at] ?? 0, b[at] ?? 0);
+  return sum;
+}
+
+const dot = (a: readonly number[], b: readonly number[]): number => sumOver(a, b, (x, y) => x * y);
+
 export function scoreOf(metric: Metric, a: readonly number[], b: readonly number[]): number {
   if (metric === 'IP') return dot(a, b);
-  if (metric === 'L2') return a.reduce((sum, value, at) => sum + (value - (b[at] ?? 0)) ** 2, 0);
+  if (metric === 'L2') return sumOver(a, b, (x, y) => (x - y) ** 2);
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 

@@ -1,8 +1,7 @@
 // Fields of every type through the real client: what goes in comes out, from memory, from files, and after the folder was opened again.
-import { DataType, type RowData } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
-import { connect, failureOf, keyField, mustSucceed, tempFolder, vectorField, vectorOf } from './support.js';
+import { DataType, type MilvusClient, type RowData } from '@zilliz/milvus2-sdk-node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { failureOf, keyField, lastingWorld, mustSucceed, vectorField, vectorOf } from './support.js';
 
 const list = (name: string, element_type: DataType, more: object = {}) => ({
   name,
@@ -54,17 +53,10 @@ const answerOf = (id: number): RowData => {
 };
 
 describe('fields of every type', () => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
-  let client: Awaited<ReturnType<typeof connect>>;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'error' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
+  let client: MilvusClient;
+  const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+    client = begun;
+  });
   const load = () => client.loadCollectionSync({ collection_name: 'all' });
   const readAll = async (ids: readonly number[]): Promise<RowData[]> => {
     const answer = await client.query({
@@ -76,8 +68,6 @@ describe('fields of every type', () => {
     return answer.data.toSorted((a, b) => Number(a.id) - Number(b.id));
   };
   beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
     await mustSucceed(client.createCollection({ collection_name: 'all', fields }));
     await mustSucceed(
       client.createIndex({
@@ -88,10 +78,6 @@ describe('fields of every type', () => {
       }),
     );
     await load();
-  });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
   });
   const ids = Array.from({ length: 40 }, (_, id) => id);
 
@@ -121,8 +107,7 @@ describe('fields of every type', () => {
   });
   it('are there when the folder is opened again, flushed or not', async () => {
     await mustSucceed(client.insert({ collection_name: 'all', data: [rowOf(100)] }));
-    await stop();
-    await start();
+    await world.restart();
     await load();
     expect(await readAll([...ids, 100])).toEqual([...ids, 100].map(answerOf));
   });

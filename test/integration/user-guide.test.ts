@@ -1,38 +1,20 @@
 // Steps of Milvus's user guide that have no suite of their own: a dynamic field for a collection that has rows, isolation by partition key,
 // groups in the order of a field, a size of segments that the server chooses.
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Elanus, open } from '#server/open.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
-  connect,
   createLoaded,
   failureOf,
   keyField,
+  lastingWorld,
   mustSucceed,
-  tempFolder,
   vectorField,
   vectorOf,
 } from './support.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
-let database: Elanus;
 let client: MilvusClient;
-
-const start = async (): Promise<void> => {
-  database = await open(folder.path, { logLevel: 'error' });
-  client = await connect(database.address);
-};
-const stop = async (): Promise<void> => {
-  await client.closeConnection();
-  await database.close();
-};
-beforeAll(async () => {
-  folder = await tempFolder();
-  await start();
-});
-afterAll(async () => {
-  await stop();
-  await folder.remove();
+const world = lastingWorld({ logLevel: 'error' }, (begun) => {
+  client = begun;
 });
 
 /** Vectors on a line. */
@@ -88,8 +70,7 @@ describe('a dynamic field that is enabled later', () => {
     expect(schema.enable_dynamic_field).toBe(true);
     await insert(collection_name, [{ id: 3, color: 'red' }, { id: 4 }]);
     await expectRows();
-    await stop();
-    await start();
+    await world.restart();
     await expectRows();
     await mustSucceed(client.flushSync({ collection_names: [collection_name] }));
     await mustSucceed(client.releaseCollection({ collection_name }));

@@ -3,10 +3,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataType, type MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '#model/columns/half-float.js';
-import { type Elanus, open } from '#server/open.js';
-import { connect, failureOf, keyField, mustSucceed, randomOf, tempFolder, until } from './support.js';
+import { failureOf, keyField, lastingWorld, mustSucceed, randomOf, until } from './support.js';
 
 const DIM = 24;
 type Metric = 'L2' | 'IP' | 'COSINE' | 'HAMMING' | 'JACCARD' | 'SUBSTRUCTURE' | 'SUPERSTRUCTURE';
@@ -85,19 +84,12 @@ function expectHits(
 }
 
 describe.each(kinds)('$name', (kind) => {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
-  let database: Elanus;
   let client: MilvusClient;
+  const world = lastingWorld({ logLevel: 'silent' }, (begun) => {
+    client = begun;
+  });
   const rowsOf = new Map<Metric, Rows>();
   const nameOf = (metric: string): string => `${kind.name}_${metric}`;
-  const start = async (): Promise<void> => {
-    database = await open(folder.path, { logLevel: 'silent' });
-    client = await connect(database.address);
-  };
-  const stop = async (): Promise<void> => {
-    await client.closeConnection();
-    await database.close();
-  };
   const vectorField = { name: 'vector', data_type: DataType[kind.name], dim: DIM } as const;
   async function create(name: string, metric: string, more: object = {}): Promise<void> {
     const fields = [keyField, { ...vectorField, ...more }];
@@ -116,8 +108,6 @@ describe.each(kinds)('$name', (kind) => {
     Array.from({ length: end - begin }, (_, at) => ({ id: begin + at, vector: vectorFor(kind, begin + at) }));
 
   beforeAll(async () => {
-    folder = await tempFolder();
-    await start();
     for (const metric of kind.metrics) {
       const collection_name = nameOf(metric);
       await create(collection_name, metric);
@@ -132,10 +122,6 @@ describe.each(kinds)('$name', (kind) => {
       for (const { id, vector } of changed) rows.set(id, vector);
       rowsOf.set(metric, rows);
     }
-  });
-  afterAll(async () => {
-    await stop();
-    await folder.remove();
   });
   const checkSearches = async (): Promise<void> => {
     for (const metric of kind.metrics) {
@@ -238,7 +224,7 @@ describe.each(kinds)('$name', (kind) => {
     const collection_name = nameOf('imported');
     await create(collection_name, kind.metrics[0] ?? '');
     const rows = rowsFrom(0, 50);
-    const path = join(folder.path, 'objects', 'import');
+    const path = join(world.folder, 'objects', 'import');
     await mkdir(path, { recursive: true });
     await writeFile(join(path, `${kind.name}.json`), JSON.stringify({ rows }));
     const started = await client.bulkInsert({ collection_name, files: [`import/${kind.name}.json`] });
@@ -276,8 +262,7 @@ describe.each(kinds)('$name', (kind) => {
     expect(refusedIndex.reason).toContain('metric type');
   });
   test('all is there after a restart', async () => {
-    await stop();
-    await start();
+    await world.restart();
     await checkRows();
     await checkSearches();
     for (const metric of kind.metrics)
