@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = path.join(root, 'dist');
@@ -26,19 +26,36 @@ const entries = [
 /** Native, CommonJS, or only loaded by those who need them. */
 const external = ['lmdb', '@grpc/grpc-js', 'commander', 'zod'];
 
+/**
+ * Parts that few programs need: modules that export functions only, with packages and nothing else of ours behind them. Each is a file that is read when
+ * the first of its functions is called, at once, because filters are checked without a wait.
+ */
+const lazyParts = ['expr/evaluate/spatial/jts', 'text/re2'];
+const lazyFile = (part) => path.join(dist, `${part}.js`);
+const partFile = (part) => `lazy-${path.basename(part)}.cjs`;
+
+/** What generated code of messages calls its variables is of no use to anybody who reads a trace, and half of what the engine would have to read. */
+const messages = path.join(dist, 'proto') + path.sep;
+
 /** A module that looks for files beside itself finds them where it was: everything of the bundle lies in one folder, so the way is known. */
-const ownUrls = {
-  name: 'own urls',
+const ownModules = {
+  name: 'own modules',
   setup(build) {
     build.onLoad({ filter: /\.js$/ }, async ({ path: file }) => {
-      if (!file.startsWith(dist) || file.startsWith(path.join(dist, 'proto'))) return undefined;
+      if (!file.startsWith(dist)) return undefined;
       const text = await readFile(file, 'utf8');
+      if (file.startsWith(messages)) return { contents: (await transform(text, { minify: true })).code };
+      const lazy = lazyParts.find((part) => file === lazyFile(part));
+      if (lazy !== undefined) return { contents: callingLater(lazy, text), loader: 'js' };
       const way = path.relative(outdir, file).replaceAll(path.sep, '/');
       const url = `new URL(${JSON.stringify(way)}, import.meta.url).href`;
       return { contents: text.replaceAll('import.meta.url', url), loader: 'js' };
     });
   },
 };
+
+/** Names stay: traces are read. */
+const minified = { minifyWhitespace: true, minifySyntax: true, legalComments: 'none' };
 
 rmSync(outdir, { recursive: true, force: true });
 const { metafile } = await build({
@@ -55,11 +72,53 @@ const { metafile } = await build({
   external,
   chunkNames: 'part-[hash]',
   metafile: true,
-  plugins: [ownUrls],
+  ...minified,
+  plugins: [ownModules],
   logLevel: 'error',
 });
+const lazyInputs = [];
+for (const part of lazyParts) lazyInputs.push(...(await writeLazyPart(part)));
 for (const entry of entries) writeFileSync(path.join(dist, `${entry}.js`), passingOn(entry));
-writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses(Object.keys(metafile.inputs)));
+writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses([...Object.keys(metafile.inputs), ...lazyInputs]));
+
+/** The functions of a lazy part as the bundle has them. */
+function callingLater(part, text) {
+  const names = [...text.matchAll(/^export (?:async )?(?:function|const|let|class) (\w+)/gm)].map(
+    ([, name]) => name,
+  );
+  if (names.length === 0) throw new Error(`bundle: ${part} exports nothing by name, expected functions`);
+  return [
+    "import { createRequire } from 'node:module';",
+    'let loaded;',
+    `const part = () => (loaded ??= createRequire(import.meta.url)('./${partFile(part)}'));`,
+    ...names.map((name) => `export const ${name} = (...args) => part().${name}(...args);`),
+  ].join('\n');
+}
+
+/** @returns what it is made of */
+async function writeLazyPart(part) {
+  const { metafile } = await build({
+    ...{ entryPoints: [lazyFile(part)], outfile: path.join(outdir, partFile(part)), absWorkingDir: root },
+    ...{
+      bundle: true,
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20.19',
+      minify: true,
+      legalComments: 'none',
+    },
+    ...{ metafile: true, logLevel: 'error' },
+  });
+  const inputs = Object.keys(metafile.inputs);
+  const others = inputs.filter(
+    (input) => !input.includes('node_modules') && path.resolve(root, input) !== lazyFile(part),
+  );
+  if (others.length > 0)
+    throw new Error(
+      `bundle: the lazy part ${part} holds ${others.join(', ')}, which the database has as well; expected packages only`,
+    );
+  return inputs;
+}
 
 function passingOn(entry) {
   const bundled = `${entry.replaceAll('/', '-')}.js`;

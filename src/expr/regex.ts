@@ -1,7 +1,8 @@
 // Regular expressions of filters: the syntax of RE2, matched in time linear in the text whatever the expression. JavaScript's own go back
 // over the text and can take for ever, so they are never used on what a user wrote.
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { compileRe2 } from '#text/re2.js';
 
 /** Characters of one expression. Classes of Unicode make many steps of few characters: 1,024 take some 0.2 s to compile at worst. */
 export const REGEX_LENGTH_MAX = 1024;
@@ -55,7 +56,7 @@ export function checkRegexSteps(size: number, textBytes: number): void {
 
 function compile(source: string): RE2JS {
   try {
-    return RE2JS.compile(source);
+    return compileRe2(source);
   } catch (cause) {
     throw new ElanusError('invalid_parameter', `invalid regular expression: ${messageOf(cause)}`, { cause });
   }

@@ -1,5 +1,5 @@
 // Filters that look at whole words: their length, lists of words, parts of compounds, synonyms, regular expressions, pinyin.
-import { RE2JS } from 're2js';
+import { compileRe2 } from '#text/re2.js';
 import { callMember, textPackage } from '#text/text-packages.js';
 import type { TokenFilter } from '#text/token.js';
 
@@ -86,7 +86,7 @@ export function regexFilter(source: string): TokenFilter | string {
   if (source.length > REGEX_LENGTH_MAX)
     return `the expression has ${source.length} characters, expected at most ${REGEX_LENGTH_MAX}`;
   try {
-    const regex = RE2JS.compile(source);
+    const regex = compileRe2(source);
     const steps = regex.programSize();
     if (steps > REGEX_STEPS_MAX)
       return `the expression has ${steps} steps, expected at most ${REGEX_STEPS_MAX}`;

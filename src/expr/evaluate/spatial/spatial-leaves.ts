@@ -1,8 +1,6 @@
 // Leaves over geometries, which lie in their column as Well-Known Binary. Most rows are points, and most points lie outside of what is asked
 // about: their two numbers are read where they are, and only those within its bounds are made into objects.
 import type JtsGeometry from 'jsts/org/locationtech/jts/geom/Geometry.js';
-import RelateOp from 'jsts/org/locationtech/jts/operation/relate/RelateOp.js';
-import IsValidOp from 'jsts/org/locationtech/jts/operation/valid/IsValidOp.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { VariableView } from '#expr/evaluate/column-view.js';
 import { SameLeaf } from '#expr/evaluate/known-leaves.js';
@@ -11,7 +9,7 @@ import { lowestBit, maskNulls, type RowBits, type Rows, wordsOf } from '#expr/ev
 import type { Leaf as AskedLeaf, SpatialOp } from '#expr/typed.js';
 import type { Geometry } from '#model/geometry/geometry.js';
 import { decodeWkb } from '#model/geometry/wkb.js';
-import { toJts } from './jts-geometry.js';
+import { isValidJts, relateJts, toJts } from './jts.js';
 import { distanceInMetres, haversineMetres, type Place } from './sphere.js';
 
 export type SpatialLeaf = AskedLeaf & { readonly kind: 'spatial' | 'near' | 'valid-geometry' };
@@ -131,7 +129,7 @@ class RelationLeaf extends GeometryLeaf {
 
   #isRelated(one: JtsGeometry): boolean {
     if (!one.getEnvelopeInternal().intersects(this.#other.getEnvelopeInternal())) return false;
-    const matrix = RelateOp.relate(one, this.#other);
+    const matrix = relateJts(one, this.#other);
     const [dimension, otherDimension] = [one.getDimension(), this.#other.getDimension()];
     switch (this.#op) {
       case 'equals':
@@ -189,7 +187,7 @@ class ValidLeaf extends GeometryLeaf {
 
   protected test(geometry: Geometry): boolean {
     try {
-      return IsValidOp.isValid(toJts(geometry));
+      return isValidJts(toJts(geometry));
     } catch {
       // What cannot even be made, a ring that is open for one, is not valid.
       return false;

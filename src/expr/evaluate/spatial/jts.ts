@@ -1,7 +1,10 @@
-// Geometries as JSTS has them, the library that relates two of them.
+// Geometries as JSTS has them, the library that relates two of them, behind three functions: a build makes a file of its own of it, read with the first
+// geometry (scripts/bundle.mjs).
 import Coordinate from 'jsts/org/locationtech/jts/geom/Coordinate.js';
 import type JtsGeometry from 'jsts/org/locationtech/jts/geom/Geometry.js';
 import GeometryFactory from 'jsts/org/locationtech/jts/geom/GeometryFactory.js';
+import RelateOp, { type IntersectionMatrix } from 'jsts/org/locationtech/jts/operation/relate/RelateOp.js';
+import IsValidOp from 'jsts/org/locationtech/jts/operation/valid/IsValidOp.js';
 import type { Geometry, Positions, Rings } from '#model/geometry/geometry.js';
 
 const factory = new GeometryFactory();
@@ -42,4 +45,12 @@ export function toJts(geometry: Geometry): JtsGeometry {
     case 'collection':
       return factory.createGeometryCollection(geometry.members.map(toJts));
   }
+}
+
+export function relateJts(one: JtsGeometry, other: JtsGeometry): IntersectionMatrix {
+  return RelateOp.relate(one, other);
+}
+
+export function isValidJts(geometry: JtsGeometry): boolean {
+  return IsValidOp.isValid(geometry);
 }
