@@ -43,6 +43,33 @@ describe('key index', () => {
       ),
     );
   });
+  it('finds keys behind those that rise', () => {
+    const rising = fc.uniqueArray(fc.bigInt({ min: -40n, max: 40n }), { maxLength: 60 });
+    const others = fc.array(fc.bigInt({ min: -45n, max: 45n }), { maxLength: 30 });
+    fc.assert(
+      fc.property(rising, others, others, (first, behind, absent) => {
+        const sorted = first.sort((a, b) => Number(a - b));
+        check([...sorted, ...behind], absent, DataType.Int64);
+        // As texts they rise in another order, and mostly not for long.
+        const text = (keys: readonly bigint[]): string[] => keys.map(String);
+        check([...text(sorted).sort(), ...text(behind)], text(absent), DataType.VarChar);
+      }),
+    );
+  });
+
+  it('takes no memory for keys that rise, and for others when they come', () => {
+    const store = new ColumnStore(100n, DataType.Int64, 0);
+    const keys = Array.from({ length: 10_000 }, (_, i) => BigInt(i * 3 - 5000));
+    store.append(columnFromInt64(100n, [...keys, 4n, 4n]), keys.length + 2);
+    const index = new KeyIndex(store, keys.length + 2);
+    for (let row = 0; row < keys.length; row++) expect(index.insert(row)).toBe(-1);
+    expect(index.bytes).toBeLessThan(1000);
+    expect(index.insert(keys.length)).toBe(1668);
+    expect(index.insert(keys.length + 1)).toBe(keys.length);
+    expect(index.find(4n)).toEqual([keys.length + 1, keys.length, 1668]);
+    expect([index.find(1n), index.find(5n)]).toEqual([[1667], []]);
+  });
+
   it('holds many keys, and no key of another type', () => {
     const keys = Array.from({ length: 50_000 }, (_, i) => BigInt(i) << 20n);
     const store = new ColumnStore(100n, DataType.Int64, 0);

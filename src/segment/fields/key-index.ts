@@ -1,5 +1,6 @@
-// Rows of a segment by primary key: an open-addressing hash table whose slot names the newest row of a key, and per row a link to the
-// row before it with the same key. Typed arrays only: 20 bytes a row at most, nothing for the garbage collector to follow.
+// Rows of a segment by primary key. The first rows whose keys rise, often all of them, are found in the key column itself, by halves. For those from the
+// first on whose key does not rise there is an open-addressing hash table whose slot names the newest row of a key, and per row a link to the row before
+// it with the same key. Typed arrays only: 20 bytes a row at most, nothing for the garbage collector to follow.
 import { bytesAt, type Key, keyAt } from '#model/columns/column.js';
 import { isStringType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
@@ -19,9 +20,13 @@ export class KeyIndex {
   /** By slot: the key's hash, so that growing and most misses need not look at keys. */
   #hashes: Uint32Array;
   #keyCount = 0;
-  /** The older row of the same key, by row, or -1. */
+  /** The older row of the same key, or -1, of the rows behind those that rise. */
   #older: Int32Array;
   #rowCount = 0;
+  /** So many rows at the beginning have keys that rise: each once, and none of them in the table. */
+  #risingCount = 0;
+  #isRising = true;
+  readonly #rowsHint: number;
   /** Rows with the smallest and the largest key, of the first `#boundedRows`. */
   #lowest = 0;
   #highest = 0;
@@ -30,20 +35,21 @@ export class KeyIndex {
   constructor(keys: ColumnStore, rowsHint = 0) {
     this.#keys = keys;
     this.#isString = isStringType(keys.dataType);
-    const slots = Math.max(SLOTS_MIN, 2 ** Math.ceil(Math.log2(rowsHint * 1.5 + 1)));
-    this.#slots = new Uint32Array(slots);
-    this.#hashes = new Uint32Array(slots);
-    this.#older = new Int32Array(Math.max(rowsHint, 8));
+    this.#rowsHint = rowsHint;
+    this.#slots = new Uint32Array(SLOTS_MIN);
+    this.#hashes = new Uint32Array(SLOTS_MIN);
+    this.#older = new Int32Array(SLOTS_MIN);
   }
 
   get bytes(): number {
     return this.#slots.byteLength + this.#hashes.byteLength + this.#older.byteLength;
   }
 
-  /** Takes memory for so many more rows behind the first `rowCount`, of keys that are all new. */
+  /** Takes memory for so many more rows behind the first `rowCount`, of keys that are all new and need not rise. */
   reserve(rowCount: number, rows: number): void {
-    if (rowCount + rows > this.#older.length) {
-      const grown = new Int32Array(Math.max(rowCount + rows, this.#older.length * 2));
+    const linked = (this.#isRising ? 0 : rowCount - this.#risingCount) + rows;
+    if (linked > this.#older.length) {
+      const grown = new Int32Array(Math.max(linked, this.#older.length * 2));
       grown.set(this.#older);
       this.#older = grown;
     }
@@ -54,24 +60,50 @@ export class KeyIndex {
 
   /** Adds a row whose key is in the column. Rows come in ascending order. @returns the row before it with the same key, or -1. */
   insert(row: number): number {
-    this.reserve(row, 1);
     this.#rowCount = row + 1;
+    if (this.#isRising) {
+      if (row === 0 || this.#keys.compareRows(row - 1, row) < 0) {
+        this.#risingCount = row + 1;
+        return NONE;
+      }
+      this.#isRising = false;
+      this.reserve(row, Math.max(1, this.#rowsHint - row));
+    } else this.reserve(row, 1);
+    return this.#insertBehind(row);
+  }
+
+  #insertBehind(row: number): number {
+    const link = row - this.#risingCount;
     const hash = this.#keys.hashAt(row);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (let entry = this.#slots[slot] as number; entry !== 0; entry = this.#slots[slot] as number) {
       if (this.#hashes[slot] === hash && this.#keys.compareRows(entry - 1, row) === 0) {
-        this.#older[row] = entry - 1;
+        this.#older[link] = entry - 1;
         this.#slots[slot] = row + 1;
         return entry - 1;
       }
       slot = (slot + 1) & mask;
     }
-    this.#older[row] = NONE;
+    const older = this.#risingRow((one) => this.#keys.compareRows(one, row));
+    this.#older[link] = older;
     this.#slots[slot] = row + 1;
     this.#hashes[slot] = hash;
     this.#keyCount++;
-    return NONE;
+    return older;
+  }
+
+  /** The row with that key among those that rise, or -1. @param compare order of a row's key and the one that is looked for */
+  #risingRow(compare: (row: number) => number): number {
+    let [low, high] = [0, this.#risingCount];
+    // Most keys that are looked for behind them are larger.
+    if (high === 0 || compare(high - 1) < 0) return NONE;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compare(middle) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#risingCount && compare(low) === 0 ? low : NONE;
   }
 
   /** The newest row of a key, or -1; `older` leads on. */
@@ -95,6 +127,8 @@ export class KeyIndex {
 
   /** Looks at the rows that came since it last did. */
   #findBounds(): void {
+    if (this.#boundedRows < this.#risingCount)
+      [this.#lowest, this.#highest, this.#boundedRows] = [0, this.#risingCount - 1, this.#risingCount];
     for (; this.#boundedRows < this.#rowCount; this.#boundedRows++) {
       const row = this.#boundedRows;
       if (row === 0 || this.#keys.compareRows(row, this.#lowest) < 0) this.#lowest = row;
@@ -107,14 +141,15 @@ export class KeyIndex {
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = this.#slots[slot] as number;
-      if (entry === 0) return NONE;
+      if (entry === 0) break;
       if (this.#hashes[slot] === hash && this.#keys.isKeyAt(entry - 1, bytes)) return entry - 1;
     }
+    return this.#risingRow((row) => this.#keys.compareRowToKey(row, bytes));
   }
 
   /** The row before this one with the same key, or -1. */
   older(row: number): number {
-    return this.#older[row] as number;
+    return row < this.#risingCount ? NONE : (this.#older[row - this.#risingCount] as number);
   }
 
   /** All rows of a key, newest first. */
