@@ -16,15 +16,15 @@ const entries = [
   'server/database',
   'server/main',
   'client/connect',
-  'index/worker-tasks',
+  'index/thread-tasks',
   'platform/node/worker-entry',
   'platform/node/password-worker',
   'platform/node/files/append-worker',
   'platform/node/grpc/grpc-thread-entry',
   'platform/node/grpc/grpc-thread-server',
 ];
-/** Native, CommonJS, or only loaded by those who need them. */
-const external = ['lmdb', '@grpc/grpc-js', 'commander', 'zod'];
+/** CommonJS, or only loaded by those who need them. */
+const external = ['@grpc/grpc-js', 'commander', 'zod'];
 
 /**
  * Parts that few programs need: modules that export functions only, with packages and nothing else of ours behind them. Each is a file that is read when
@@ -34,6 +34,28 @@ const lazyParts = ['expr/evaluate/spatial/jts', 'text/re2'];
 const lazyFile = (part) => path.join(dist, `${part}.js`);
 const partFile = (part) => `lazy-${path.basename(part)}.cjs`;
 
+/**
+ * lmdb and what it is made of, in one file instead of twenty; its native part is looked for from where lmdb is installed. All values are bytes here, so
+ * that of its encoders none is used.
+ */
+const lmdbPart = 'lazy-lmdb.cjs';
+const lmdbFile = path.join(root, 'node_modules/lmdb/dist/index.cjs');
+const lmdbModules = {
+  name: 'lmdb',
+  setup(build) {
+    build.onResolve({ filter: /^msgpackr$/ }, () => ({ path: 'msgpackr', namespace: 'none' }));
+    build.onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: 'exports.Encoder = class {};' }));
+    build.onLoad({ filter: /lmdb.dist.index\.cjs$/ }, async ({ path: file }) => {
+      const text = await readFile(file, 'utf8');
+      if (!text.includes('__filename'))
+        throw new Error(`bundle: ${file} finds its native part in another way than known`);
+      return {
+        contents: `const lmdbFile = require.resolve('lmdb');\n${text.replaceAll('__filename', 'lmdbFile')}`,
+      };
+    });
+  },
+};
+
 /** What generated code of messages calls its variables is of no use to anybody who reads a trace, and half of what the engine would have to read. */
 const messages = path.join(dist, 'proto') + path.sep;
 
@@ -41,6 +63,7 @@ const messages = path.join(dist, 'proto') + path.sep;
 const ownModules = {
   name: 'own modules',
   setup(build) {
+    build.onResolve({ filter: /^lmdb$/ }, () => ({ path: `./${lmdbPart}`, external: true }));
     build.onLoad({ filter: /\.js$/ }, async ({ path: file }) => {
       if (!file.startsWith(dist)) return undefined;
       const text = await readFile(file, 'utf8');
@@ -54,8 +77,8 @@ const ownModules = {
   },
 };
 
-/** Names stay: traces are read. */
-const minified = { minifyWhitespace: true, minifySyntax: true, legalComments: 'none' };
+/** Names stay, and lines are short: traces are read. */
+const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, legalComments: 'none' };
 
 rmSync(outdir, { recursive: true, force: true });
 const { metafile } = await build({
@@ -76,7 +99,7 @@ const { metafile } = await build({
   plugins: [ownModules],
   logLevel: 'error',
 });
-const lazyInputs = [];
+const lazyInputs = await writePart(lmdbPart, lmdbFile, [lmdbModules]);
 for (const part of lazyParts) lazyInputs.push(...(await writeLazyPart(part)));
 for (const entry of entries) writeFileSync(path.join(dist, `${entry}.js`), passingOn(entry));
 writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses([...Object.keys(metafile.inputs), ...lazyInputs]));
@@ -96,23 +119,19 @@ function callingLater(part, text) {
 }
 
 /** @returns what it is made of */
-async function writeLazyPart(part) {
+async function writePart(name, entry, plugins = []) {
   const { metafile } = await build({
-    ...{ entryPoints: [lazyFile(part)], outfile: path.join(outdir, partFile(part)), absWorkingDir: root },
-    ...{
-      bundle: true,
-      format: 'cjs',
-      platform: 'node',
-      target: 'node20.19',
-      minify: true,
-      legalComments: 'none',
-    },
-    ...{ metafile: true, logLevel: 'error' },
+    ...{ entryPoints: [entry], outfile: path.join(outdir, name), absWorkingDir: root, bundle: true, plugins },
+    ...{ format: 'cjs', platform: 'node', target: 'node20.19', external: ['lmdb', 'bun:ffi'] },
+    ...{ minify: true, legalComments: 'none', metafile: true, logLevel: 'error' },
   });
-  const inputs = Object.keys(metafile.inputs);
-  const others = inputs.filter(
-    (input) => !input.includes('node_modules') && path.resolve(root, input) !== lazyFile(part),
-  );
+  return Object.keys(metafile.inputs);
+}
+
+async function writeLazyPart(part) {
+  const inputs = await writePart(partFile(part), lazyFile(part));
+  const isOther = (input) => !input.includes('node_modules') && path.resolve(root, input) !== lazyFile(part);
+  const others = inputs.filter(isOther);
   if (others.length > 0)
     throw new Error(
       `bundle: the lazy part ${part} holds ${others.join(', ')}, which the database has as well; expected packages only`,

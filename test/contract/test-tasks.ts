@@ -3,6 +3,9 @@ type Context = { readonly memories: readonly WebAssembly.Memory[]; readonly thre
 const seen = new WeakSet<object>();
 const EMPTY = new Uint8Array(0);
 
+/** Tasks that a thread loads when it is asked for one of them. */
+export const laterTasks = { double: async () => ({ double: (input: number): number => input * 2 }) };
+
 export const workerTasks = {
   echo: (input: unknown) => input,
   /** Fills the first region with a byte; returns how many times this thread saw this very Memory object before (0 or 1). */

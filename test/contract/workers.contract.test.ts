@@ -1,6 +1,8 @@
 // What every Workers must do; the threads load the tasks of test-tasks.ts.
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
+import * as threadRegistry from '#index/thread-tasks.js';
+import { workerTasks as allTasks } from '#index/worker-tasks.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { nodeTimers } from '#platform/node/node-time.js';
 import { NodeWorkers } from '#platform/node/node-workers.js';
@@ -154,9 +156,33 @@ describe('NodeWorkers', () => {
     for (const one of all) await expect(one).rejects.toMatchObject({ key: 'service_unavailable' });
     await expect(workers.run('echo', 1, [])).rejects.toMatchObject({ key: 'service_unavailable' });
   });
+  test('a thread that was begun ahead is the one that works; closing ends it', async () => {
+    const workers = nodeWorkers(1);
+    workers.begin();
+    workers.begin();
+    expect(await workers.run('thread', {}, [])).toBe(0);
+    await workers.close();
+    workers.begin();
+    await expect(workers.run('echo', 1, [])).rejects.toMatchObject({ key: 'service_unavailable' });
+  });
+
+  test('a task of code that is loaded later', async () => {
+    const workers = nodeWorkers(1);
+    expect(await workers.run('double', 21, [])).toBe(42);
+    expect(await workers.run('double', 4, [])).toBe(8);
+  });
+
+  test('a thread of the product has every task, by its name', async () => {
+    const later = Object.entries(threadRegistry.laterTasks);
+    for (const [name, load] of later) expect(Object.keys(await load())).toContain(name);
+    const names = [...Object.keys(threadRegistry.workerTasks), ...later.map(([name]) => name)];
+    expect(names.sort()).toEqual(Object.keys(allTasks).sort());
+  });
+
   test('the product registry loads in a thread', async () => {
     const workers = new NodeWorkers({ parallelism: 1 });
     threads.push(workers);
+    await expect(workers.run('scalarBuild', undefined, [])).rejects.not.toThrow(/no worker task/);
     await expect(workers.run('noSuchTask', {}, [])).rejects.toThrow(/no worker task is named "noSuchTask"/);
   });
 });

@@ -99,3 +99,25 @@ test('a bundle that runs where the package is not installed gets an error that s
     await alone.remove();
   }
 });
+
+test('a start reads what every program needs, and nothing of what few do', async () => {
+  const parts = join(checkout, 'dist/bundle');
+  const texts = new Map<string, string>();
+  const read = async (name: string): Promise<void> => {
+    if (texts.has(name)) return;
+    const text = await readFile(join(parts, name), 'utf8');
+    texts.set(name, text);
+    // Parts that are imported when they are asked for are not among them.
+    const named = text.matchAll(/\b(?:import|from)\s*"\.\/([\w-]+\.js)"/g);
+    for (const [, part = ''] of named) await read(part);
+  };
+  await read('server-database.js');
+  const all = [...texts.values()].join('');
+  expect(texts.size).toBeGreaterThan(5);
+  expect(all.length).toBeLessThan(3_600_000);
+  for (const name of ['lazy-jts.cjs', 'lazy-re2.cjs', 'lazy-lmdb.cjs']) {
+    expect(all).toContain(name);
+    expect((await readFile(join(parts, name), 'utf8')).length).toBeGreaterThan(10_000);
+  }
+  for (const known of ['getEnvelopeInternal(){', 'RE2JS', 'msgpackr']) expect(all).not.toContain(known);
+});

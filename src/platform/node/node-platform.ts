@@ -1,5 +1,6 @@
 // The real world as a Platform. Layout of a data folder: LOCK, FORMAT, `meta/` (lmdb), `objects/` (object store), and whatever the log and
 // the roles keep through `files`.
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import * as path from 'node:path';
@@ -37,6 +38,9 @@ import { provideTextPackages } from './node-text-packages.js';
 import { nodeClock, nodeTimers } from './node-time.js';
 import { NodeWorkers } from './node-workers.js';
 
+/** Where index files lie among the objects: whoever loads one needs a thread to check it. */
+const INDEX_FILES = 'index_files';
+
 /** What each part of the platform may take to close, in ms. */
 const PART_MS = 1000;
 
@@ -56,15 +60,22 @@ export interface NodePlatformOptions {
 export async function openNodePlatform(options: NodePlatformOptions = {}): Promise<Platform> {
   provideTextPackages();
   const logger = new ConsoleLogger(options.logLevel ?? 'info');
-  const { files, metaStore, close: closeStores } = await openStores(options);
-  // After the folder is known to be ours: a file in it that came first would make a new folder look like somebody else's.
-  const audit = await openAudit(options, logger).catch(async (error: unknown) => {
-    await closeStores().catch(() => {}); // Why it did not open is the better reason.
-    throw error;
-  });
   const workers = new NodeWorkers(
     options.parallelism === undefined ? {} : { parallelism: options.parallelism },
   );
+  const {
+    files,
+    metaStore,
+    close: closeStores,
+  } = await openStores(options, workers).catch(async (error: unknown) => {
+    await workers.close();
+    throw error;
+  });
+  // After the folder is known to be ours: a file in it that came first would make a new folder look like somebody else's.
+  const audit = await openAudit(options, logger).catch(async (error: unknown) => {
+    await Promise.all([closeStores(), workers.close()]).catch(() => {}); // Why it did not open is the better reason.
+    throw error;
+  });
   const passwords = new NodePasswords();
   let closing: Promise<void> | undefined;
   return {
@@ -130,21 +141,34 @@ async function openSharedFiles(root: string): Promise<Stores> {
   return { files, metaStore: new MemoryMetaStore(), close: () => files.close() };
 }
 
-async function openStores({ dataFolder, isShared }: NodePlatformOptions): Promise<Stores> {
+async function openStores(
+  { dataFolder, isShared }: NodePlatformOptions,
+  workers: NodeWorkers,
+): Promise<Stores> {
   if (dataFolder === undefined)
     return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
   const root = path.resolve(dataFolder);
   if (isShared === true) return openSharedFiles(root);
   await checkDataFolder(root);
+  const files = new NodeFiles(root);
+  // Threads come up beside this one, which has enough to do until they are needed. They write nothing before they are asked to.
+  files.begin();
+  return openOwnFolder(root, files, workers).catch(async (error: unknown) => {
+    await files.close();
+    throw error;
+  });
+}
+
+async function openOwnFolder(root: string, files: NodeFiles, workers: NodeWorkers): Promise<Stores> {
   const lmdbOpen = await loadLmdb(); // Before anything is made in the folder.
   const lock = await lockFolder(root);
+  if (existsSync(path.join(root, 'objects', INDEX_FILES))) workers.begin();
   try {
     await markDataFolder(root);
     const metaFolder = path.join(root, 'meta');
     await mkdir(metaFolder, { recursive: true });
     checkLmdbFile(metaFolder);
     const metaStore = new LmdbMetaStore(metaFolder, lmdbOpen);
-    const files = new NodeFiles(root);
     // Beside everything else: nothing waits for the space.
     for (const folder of ['objects', 'wal']) void files.removeLeftovers(folder);
     return {

@@ -69,7 +69,12 @@ export class NodeWorkers implements Workers {
       SCRATCH_THREADS_MAX - 1,
     );
     this.#tasks = options.tasks ?? (options.registry === undefined ? workerTasks : {});
-    this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/worker-tasks.js');
+    this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/thread-tasks.js');
+  }
+
+  /** Starts one thread before there is anything for it: the first task would wait 80 ms and more. */
+  begin(): void {
+    if (!this.#closed && this.#threads.size === 0) this.#start();
   }
 
   allocate(bytes: number, bytesMax: number): SharedRegion {

@@ -62,6 +62,21 @@ function transferable(value: unknown, found = new Set<ArrayBuffer>(), depth = 0)
   return found;
 }
 
+type Tasks = Readonly<Record<string, AnyTask>>;
+interface Registry {
+  readonly workerTasks?: Tasks;
+  /** Tasks whose code is loaded when one of them is asked for, by name. */
+  readonly laterTasks?: Readonly<Record<string, () => Promise<Tasks>>>;
+}
+
+async function taskOf({ workerTasks = {}, laterTasks = {} }: Registry, name: string): Promise<AnyTask> {
+  const later = Object.hasOwn(laterTasks, name) ? await laterTasks[name]?.() : undefined;
+  const tasks = later ?? workerTasks;
+  const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
+  if (task === undefined) throw new Error(`no worker task is named "${name}"`);
+  return task;
+}
+
 /** As in `dropped-memory.ts`: without a look the thread keeps memory that everybody else has let go. */
 function dropped(bytes: number): void {
   if (bytes < 32 << 20) return;
@@ -77,22 +92,18 @@ async function serve(port: MessagePort): Promise<void> {
     sources.resolveSources();
   }
   const memories = new Map<number, WebAssembly.Memory>();
-  const loaded = import(setup.registry) as Promise<{
-    readonly workerTasks?: Readonly<Record<string, AnyTask>>;
-  }>;
+  const loaded = import(setup.registry) as Promise<Registry>;
   loaded.catch(() => {}); // Each task that needs it reports the error.
 
   const run = async (message: ToWorker & { kind: 'run' }): Promise<unknown> => {
-    const { workerTasks } = await loaded;
-    if (workerTasks === undefined || !Object.hasOwn(workerTasks, message.task))
-      throw new Error(`no worker task is named "${message.task}"`);
+    const task = await taskOf(await loaded, message.task);
     const held = message.regions.map((id) => {
       const memory = memories.get(id);
       if (memory === undefined) throw new Error(`region ${id} is not known to this thread`);
       return memory;
     });
     const context = { memories: held, thread: setup.thread, loadPackage, ...(crc32 && { crc32 }) };
-    return workerTasks[message.task]?.(message.input, context);
+    return task(message.input, context);
   };
   const reply = (message: FromWorker): void => {
     const output = 'output' in message ? message.output : undefined;

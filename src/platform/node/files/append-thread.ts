@@ -11,6 +11,8 @@ import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.j
 
 /** Makes bytes durable behind a file's end. The appends of one file settle in their order; one that failed fails all later ones. */
 export interface Appends {
+  /** Does now what the first append would wait for. */
+  begin?(): void;
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -35,6 +37,10 @@ export class AppendThread implements Appends {
   readonly #waiting = new Map<number, WaitingAppend>();
   readonly #memory = new SharedMemory(COPIES_BYTES_MAX);
   #nextId = 1;
+
+  begin(): void {
+    this.#start();
+  }
 
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
     const worker = this.#start();

@@ -45,6 +45,11 @@ export class NodeFiles implements Files {
     this.#appends = appends ?? (process.versions.deno === undefined ? new AppendThread() : new AppendTasks());
   }
 
+  /** Starts the thread of appends, which takes 50 ms and more, before there is anything to append. */
+  begin(): void {
+    this.#appends.begin?.();
+  }
+
   read(file: string): Promise<Uint8Array> {
     return this.#io('read', file, async (full) => plain(await fs.readFile(full)));
   }
