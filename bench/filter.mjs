@@ -1,9 +1,11 @@
 // Filters over columns: rows per second of the evaluator beside the tightest loop over the same arrays (the limit), for numbers, texts,
-// JSON, dynamic keys, arrays and several of them together. No server, one thread; all candidates take turns within each round; medians.
+// JSON, dynamic keys, arrays, geometries and several of them together. No server, one thread; all candidates take turns within each round; medians.
 // Run on a built tree: node bench/filter.mjs [--quick]
 import { nextBelow, nextFloat, seededRandom } from '../dist/base/random.js';
 import { FilterEvaluator } from '../dist/expr/evaluate/filter-evaluator.js';
 import { PathColumn } from '../dist/expr/evaluate/json/path-column.js';
+import { encodeWkb } from '../dist/model/geometry/wkb.js';
+import { parseWkt } from '../dist/model/geometry/wkt.js';
 
 const ROWS = process.argv.includes('--quick') ? 100_000 : 1_000_000;
 const ROUNDS = process.argv.includes('--quick') ? 3 : 7;
@@ -11,7 +13,7 @@ const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 const NONE = new Uint8Array(0);
 const utf8 = new TextEncoder();
 
-const Type = { Int32: 4, Int64: 5, Double: 11, VarChar: 21, Array: 22, JSON: 23 };
+const Type = { Int32: 4, Int64: 5, Double: 11, VarChar: 21, Array: 22, JSON: 23, Geometry: 24 };
 const field = (fieldId, name, dataType, elementType = 0) => ({
   fieldId,
   name,
@@ -26,6 +28,7 @@ const text = field(4n, 'text', Type.VarChar);
 const json = field(5n, 'json', Type.JSON);
 const meta = field(6n, '$meta', Type.JSON);
 const tags = field(7n, 'tags', Type.Array, Type.Int64);
+const place = field(8n, 'place', Type.Geometry);
 
 /** Words of 4 to 12 letters, three a text. */
 const word = (random) =>
@@ -41,6 +44,26 @@ function texts(make) {
     offsets[row + 1] = offsets[row] + parts[row].length;
   }
   return { kind: 'variable', data: utf8.encode(parts.join('')), offsets, valid: NONE };
+}
+
+/** Points of 21 bytes in a square of 100. */
+function places(random) {
+  const data = new Uint8Array(ROWS * 21);
+  for (let row = 0; row < ROWS; row++) {
+    const positions = Float64Array.of(nextFloat(random) * 100, nextFloat(random) * 100);
+    data.set(encodeWkb({ kind: 'point', positions }), row * 21);
+  }
+  const offsets = Uint32Array.from({ length: ROWS + 1 }, (_, row) => row * 21);
+  return { kind: 'variable', data, offsets, valid: NONE };
+}
+
+/** @returns a polygon of so many sides, like a circle */
+function circle(sides) {
+  const corners = Array.from({ length: sides + 1 }, (_, at) => {
+    const angle = ((at % sides) * 2 * Math.PI) / sides;
+    return `${50 + 40 * Math.cos(angle)} ${50 + 40 * Math.sin(angle)}`;
+  });
+  return parseWkt(`POLYGON ((${corners.join(', ')}))`);
 }
 
 function makeColumns() {
@@ -73,6 +96,7 @@ function makeColumns() {
       ),
     ],
     [7n, { kind: 'variable', data: new Uint8Array(elements.buffer), offsets, valid: NONE }],
+    [8n, places(random)],
   ]);
 }
 
@@ -121,6 +145,18 @@ function countFirstByte({ data, offsets }, byte) {
   return count;
 }
 
+/** The points in a box. */
+function countInBox({ data, offsets }, least, most) {
+  const numbers = new DataView(data.buffer);
+  let count = 0;
+  for (let row = 0; row < ROWS; row++) {
+    const x = numbers.getFloat64(offsets[row] + 5, true);
+    const y = numbers.getFloat64(offsets[row] + 13, true);
+    count += Number(x > least && x < most && y > least && y < most);
+  }
+  return count;
+}
+
 function countBytes({ data }, byte) {
   let count = 0;
   for (let at = 0; at < data.length; at++) count += Number(data[at] === byte);
@@ -135,6 +171,7 @@ const limits = {
   'every byte of the texts': () => countBytes(columns.get(4n), 97),
   'every byte of the JSON': () => countBytes(columns.get(5n), 97),
   'every byte of $meta': () => countBytes(columns.get(6n), 97),
+  'two doubles of each point': () => countInBox(columns.get(8n), 10, 90),
   'one int64 an element': () => countLessLongs(new Int32Array(columns.get(7n).data.buffer), 500),
 };
 
@@ -244,6 +281,16 @@ const filters = [
       elements: { over: tags, predicate: less({ kind: 'current', type: 'int', field: tags }, int(10)) },
     },
     'one int64 an element',
+  ],
+  ...[4, 64, 1000].map((sides) => [
+    `st_within a polygon of ${sides} sides`,
+    { kind: 'spatial', op: 'within', field: place, geometry: circle(sides) },
+    'two doubles of each point',
+  ]),
+  [
+    'st_dwithin 100 km',
+    { kind: 'near', field: place, longitude: 50, latitude: 50, metres: 1e5 },
+    'two doubles of each point',
   ],
   [
     'int and double and int64',

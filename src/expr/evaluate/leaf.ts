@@ -5,6 +5,8 @@ import type { RowBits, Rows } from './rows.js';
 export interface Leaf {
   /** Nanoseconds that a row costs, roughly: only the order of parts depends on it. */
   readonly cost: number;
+  /** Nanoseconds a row where rows take much more than `cost`; left out: they do not. */
+  readonly costMax?: number;
   /** Nanoseconds that a single row may take at worst; left out: no row takes long. */
   readonly rowNanosMax?: number;
   /** The share of rows that pass, as far as can be guessed without data. */

@@ -29,7 +29,7 @@ export class LeafNode implements Node {
     this.#leaf = leaf;
     this.#isNegated = isNegated;
     this.cost = leaf.cost;
-    this.costMax = leaf.cost;
+    this.costMax = leaf.costMax ?? leaf.cost;
     this.rowNanosMax = leaf.rowNanosMax ?? 0;
     this.passShare = isNegated ? 1 - leaf.passShare : leaf.passShare;
   }

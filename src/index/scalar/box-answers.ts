@@ -2,7 +2,7 @@
 import type { Leaf } from '#expr/typed.js';
 import { type Box, boundsOf, isBox } from '#model/geometry/bounds.js';
 import type { BoxTree } from './box-tree.js';
-import { type LeafAnswer, listAnswer, NO_ROWS } from './leaf-answer.js';
+import { addRows, type LeafAnswer, listAnswer, NO_ROWS } from './leaf-answer.js';
 
 /** A little less than the mean radius of the Earth, so that angles come out a little larger than they are. */
 const RADIUS_METRES = 6_371_008;
@@ -15,7 +15,7 @@ export function answerByBoxes(tree: BoxTree, leaf: Leaf): LeafAnswer | undefined
   if (leaf.kind === 'spatial') {
     // Whatever is apart stands in none of the relations, and an empty geometry in none to anything.
     const box = boundsOf(leaf.geometry);
-    return listAnswer(isBox(box) ? tree.rowsMeeting(box) : [], false);
+    return isBox(box) ? meeting(tree, [box]) : listAnswer([], false);
   }
   return leaf.kind === 'near' ? near(tree, leaf) : undefined;
 }
@@ -31,10 +31,24 @@ function near(tree: BoxTree, { longitude, latitude, metres }: Leaf & { readonly 
     Math.abs(longitude) <= LONGITUDE_MAX &&
     Math.abs(latitude) <= 90;
   if (!isOnGlobe || !(metres >= 0)) return undefined;
-  const found = new Set<number>();
-  for (const box of boxesAround(longitude, latitude, metres / RADIUS_METRES))
-    for (const row of tree.rowsMeeting(box)) found.add(row);
-  return listAnswer([...found], false);
+  return meeting(tree, boxesAround(longitude, latitude, metres / RADIUS_METRES));
+}
+
+/** Rows that meet one of the boxes; one that meets several is counted for each. */
+function meeting(tree: BoxTree, boxes: readonly Box[]): LeafAnswer {
+  const { rows } = tree.parts;
+  const runs = boxes.map((box) => tree.runsMeeting(box));
+  let count = 0;
+  for (const pairs of runs)
+    for (let at = 0; at < pairs.length; at += 2) count += (pairs[at + 1] as number) - (pairs[at] as number);
+  return {
+    rowsMax: Math.min(count, rows.length),
+    isExact: false,
+    addTo(bits) {
+      for (const pairs of runs)
+        for (let at = 0; at < pairs.length; at += 2) addRows(bits, rows.subarray(pairs[at], pairs[at + 1]));
+    },
+  };
 }
 
 /** Boxes that cover the circle around a point, wherever its longitude is written. @param angle radius in radians */

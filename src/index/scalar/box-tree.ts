@@ -1,7 +1,7 @@
 // An R-tree over the bounds of geometries, packed once: boxes in the order of tiles (first by x, then by y), sixteen under each node, level by
 // level up to one. It finds the rows whose bounds meet a box: candidates, since a geometry need not fill its bounds. Empty geometries and rows
 // that are null have no bounds and are not in it. Its bytes are `box-tree-bytes.ts`; the levels are made when it is loaded.
-import { type Box, isBox, meets } from '#model/geometry/bounds.js';
+import { type Box, isBox } from '#model/geometry/bounds.js';
 
 export interface BoxTreeParts {
   /** Rows of the column. */
@@ -54,24 +54,55 @@ export class BoxTree {
     return top.length === 0 ? undefined : boxAt(top, 0);
   }
 
-  /** Rows whose bounds meet the box, in no order. */
-  rowsMeeting(box: Box): number[] {
-    const found: number[] = [];
-    if (this.parts.rows.length > 0) this.#visit(this.#levels.length - 1, 0, box, found);
-    return found;
+  /**
+   * The rows whose bounds meet a box, as runs of `parts.rows`: pairs of begin and end, ascending. A node that lies within the box is one run,
+   * however many rows are under it.
+   */
+  runsMeeting(box: Box): Uint32Array {
+    const runs = new Runs();
+    if (this.parts.rows.length > 0) this.#visit(this.#levels.length - 1, 0, box, runs);
+    return runs.pairs;
   }
 
   /** @param level of the node; -1: it is a row */
-  #visit(level: number, node: number, box: Box, found: number[]): void {
+  #visit(level: number, node: number, box: Box, runs: Runs): void {
     const boxes = level < 0 ? this.parts.boxes : (this.#levels[level] as Float64Array);
-    if (!meets(boxAt(boxes, node), box)) return;
-    if (level < 0) {
-      found.push(this.parts.rows[node] as number);
+    const [minX, minY] = [boxes[node * 4] as number, boxes[node * 4 + 1] as number];
+    const [maxX, maxY] = [boxes[node * 4 + 2] as number, boxes[node * 4 + 3] as number];
+    if (minX > box.maxX || maxX < box.minX || minY > box.maxY || maxY < box.minY) return;
+    const isWithin = minX >= box.minX && maxX <= box.maxX && minY >= box.minY && maxY <= box.maxY;
+    if (level < 0 || isWithin) {
+      const under = FANOUT ** (level + 1);
+      runs.add(node * under, Math.min((node + 1) * under, this.parts.rows.length));
       return;
     }
     const below = level === 0 ? this.parts.boxes : (this.#levels[level - 1] as Float64Array);
     const end = Math.min(below.length / 4, (node + 1) * FANOUT);
-    for (let child = node * FANOUT; child < end; child++) this.#visit(level - 1, child, box, found);
+    for (let child = node * FANOUT; child < end; child++) this.#visit(level - 1, child, box, runs);
+  }
+}
+
+/** Pairs of begin and end; what begins where the last one ends makes it longer. */
+class Runs {
+  #pairs = new Uint32Array(64);
+  #length = 0;
+
+  get pairs(): Uint32Array {
+    return this.#pairs.slice(0, this.#length);
+  }
+
+  add(begin: number, end: number): void {
+    if (this.#length > 0 && this.#pairs[this.#length - 1] === begin) {
+      this.#pairs[this.#length - 1] = end;
+      return;
+    }
+    if (this.#length === this.#pairs.length) {
+      const more = new Uint32Array(this.#length * 2);
+      more.set(this.#pairs);
+      this.#pairs = more;
+    }
+    this.#pairs[this.#length++] = begin;
+    this.#pairs[this.#length++] = end;
   }
 }
 

@@ -19,15 +19,16 @@ export interface LeafAnswer {
 
 export const NO_ROWS: LeafAnswer = { rowsMax: 0, isExact: true, addTo: () => {} };
 
-function addRow(bits: Uint32Array, row: number): void {
-  bits[row >>> 5] = (bits[row >>> 5] as number) | (1 << (row & 31));
+export function addRows(bits: Uint32Array, rows: ArrayLike<number>): void {
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at] as number;
+    bits[row >>> 5] = (bits[row >>> 5] as number) | (1 << (row & 31));
+  }
 }
 
 /** Rows that are known already. */
 export const listAnswer = (rows: ArrayLike<number>, isExact: boolean): LeafAnswer => ({
   rowsMax: rows.length,
   isExact,
-  addTo(bits) {
-    for (let at = 0; at < rows.length; at++) addRow(bits, rows[at] as number);
-  },
+  addTo: (bits) => addRows(bits, rows),
 });

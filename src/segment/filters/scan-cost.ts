@@ -56,7 +56,6 @@ function leafNanos(leaf: Leaf, kept: KeptShare): number {
     case 'contains':
       return operandNanos(leaf.operand, kept) + 5;
     case 'spatial':
-      return 1000;
     case 'near':
       return 100;
     case 'valid-geometry':

@@ -1,16 +1,15 @@
-// Leaves over geometries, which lie in their column as Well-Known Binary. Most rows are points, and most points lie outside of what is asked
-// about: their two numbers are read where they are, and only those within its bounds are made into objects.
-import type JtsGeometry from 'jsts/org/locationtech/jts/geom/Geometry.js';
+// Leaves over geometries, which lie in their column as Well-Known Binary. Most rows are points: their two numbers are read where they are.
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { VariableView } from '#expr/evaluate/column-view.js';
 import { SameLeaf } from '#expr/evaluate/known-leaves.js';
 import type { Leaf } from '#expr/evaluate/leaf.js';
 import { lowestBit, maskNulls, type RowBits, type Rows, wordsOf } from '#expr/evaluate/rows.js';
-import type { Leaf as AskedLeaf, SpatialOp } from '#expr/typed.js';
+import type { Leaf as AskedLeaf } from '#expr/typed.js';
 import type { Geometry } from '#model/geometry/geometry.js';
 import { decodeWkb } from '#model/geometry/wkb.js';
-import { isValidJts, relateJts, toJts } from './jts.js';
-import { distanceInMetres, haversineMetres, type Place } from './sphere.js';
+import { isValidJts, toJts } from './jts.js';
+import { Relation } from './relation.js';
+import { degreesOf, distanceInMetres, haversineMetres, type Place } from './sphere.js';
 
 export type SpatialLeaf = AskedLeaf & { readonly kind: 'spatial' | 'near' | 'valid-geometry' };
 
@@ -44,9 +43,13 @@ abstract class GeometryLeaf implements Leaf {
     this.#numbers = new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
-  /** Undefined: to be asked as a geometry. */
-  protected abstract testPoint(x: number, y: number): boolean | undefined;
-  protected abstract test(geometry: Geometry): boolean;
+  /** @param begin of its bytes @param end of them */
+  protected abstract testPoint(x: number, y: number, begin: number, end: number): boolean;
+  protected abstract testBytes(begin: number, end: number): boolean;
+
+  protected geometryAt(begin: number, end: number): Geometry {
+    return decodeWkb(this.#view.data.subarray(begin, end));
+  }
 
   evaluate({ begin, count }: Rows, alive: RowBits, isTrue: RowBits): void {
     const { offsets } = this.#view;
@@ -55,23 +58,22 @@ abstract class GeometryLeaf implements Leaf {
       for (let left = alive[word] as number; left !== 0; left &= left - 1) {
         const bit = lowestBit(left);
         const row = begin + word * 32 + bit;
-        bits |= Number(this.#testBytes(offsets[row] as number, offsets[row + 1] as number)) << bit;
+        bits |= Number(this.#test(offsets[row] as number, offsets[row + 1] as number)) << bit;
       }
       isTrue[word] = bits;
     }
   }
 
-  #testBytes(begin: number, end: number): boolean {
+  #test(begin: number, end: number): boolean {
     if (begin === end) return false;
     const numbers = this.#numbers;
     const isPoint =
       end - begin === POINT_BYTES &&
       numbers.getUint8(begin) === LITTLE_ENDIAN &&
       numbers.getUint32(begin + 1, true) === POINT;
-    const answer = isPoint
-      ? this.testPoint(numbers.getFloat64(begin + 5, true), numbers.getFloat64(begin + 13, true))
-      : undefined;
-    return answer ?? this.test(decodeWkb(this.#view.data.subarray(begin, end)));
+    return isPoint
+      ? this.testPoint(numbers.getFloat64(begin + 5, true), numbers.getFloat64(begin + 13, true), begin, end)
+      : this.testBytes(begin, end);
   }
 
   maskKnown(rows: Rows, known: RowBits): void {
@@ -79,17 +81,16 @@ abstract class GeometryLeaf implements Leaf {
   }
 }
 
-/** Points mostly lie outside of the bounds; of others each position costs a microsecond or more. */
-function relationCost({ data, offsets }: VariableView): number {
-  const meanBytes = data.length / Math.max(1, offsets.length - 1);
-  return meanBytes <= POINT_BYTES ? 5000 : 30_000 + meanBytes * 100;
-}
+const meanBytes = ({ data, offsets }: VariableView): number => data.length / Math.max(1, offsets.length - 1);
+
+/** What the library takes for a geometry; of a long one each position costs a microsecond or more. */
+const libraryNanos = (view: VariableView): number => 30_000 + meanBytes(view) * 100;
 
 class RelationLeaf extends GeometryLeaf {
   readonly cost: number;
+  readonly costMax: number;
   readonly passShare = 0.1;
-  readonly #op: SpatialOp;
-  readonly #other: JtsGeometry;
+  readonly #relation: Relation;
 
   /** @throws invalid_parameter */
   constructor(
@@ -97,10 +98,12 @@ class RelationLeaf extends GeometryLeaf {
     { op, geometry: other, field: { name } }: AskedLeaf & { readonly kind: 'spatial' },
   ) {
     super(view);
-    this.cost = relationCost(view);
-    this.#op = op;
+    const bytes = meanBytes(view);
+    this.cost = 20 + bytes;
+    // Points seldom lie on a side. Where many do, a run of them ends before others have waited long.
+    this.costMax = bytes <= POINT_BYTES ? 5000 : libraryNanos(view);
     try {
-      this.#other = toJts(other);
+      this.#relation = new Relation(op, other, view.data);
     } catch (cause) {
       throw new ElanusError(
         'invalid_parameter',
@@ -110,43 +113,12 @@ class RelationLeaf extends GeometryLeaf {
     }
   }
 
-  protected testPoint(x: number, y: number): boolean | undefined {
-    // What is apart has none of the relations. An empty point is at NaN, and in no bounds.
-    const bounds = this.#other.getEnvelopeInternal();
-    const isWithin =
-      x >= bounds.getMinX() && x <= bounds.getMaxX() && y >= bounds.getMinY() && y <= bounds.getMaxY();
-    return isWithin ? undefined : false;
+  protected testPoint(x: number, y: number, begin: number, end: number): boolean {
+    return this.#relation.ofPoint(x, y, begin, end);
   }
 
-  protected test(geometry: Geometry): boolean {
-    try {
-      return this.#isRelated(toJts(geometry));
-    } catch {
-      // Rows may hold what is no valid geometry, such as a ring that is open: it is in no relation to anything.
-      return false;
-    }
-  }
-
-  #isRelated(one: JtsGeometry): boolean {
-    if (!one.getEnvelopeInternal().intersects(this.#other.getEnvelopeInternal())) return false;
-    const matrix = relateJts(one, this.#other);
-    const [dimension, otherDimension] = [one.getDimension(), this.#other.getDimension()];
-    switch (this.#op) {
-      case 'equals':
-        return matrix.isEquals(dimension, otherDimension);
-      case 'touches':
-        return matrix.isTouches(dimension, otherDimension);
-      case 'overlaps':
-        return matrix.isOverlaps(dimension, otherDimension);
-      case 'crosses':
-        return matrix.isCrosses(dimension, otherDimension);
-      case 'contains':
-        return matrix.isContains();
-      case 'intersects':
-        return matrix.isIntersects();
-      case 'within':
-        return matrix.isWithin();
-    }
+  protected testBytes(begin: number, end: number): boolean {
+    return this.#relation.ofBytes(begin, end);
   }
 }
 
@@ -155,19 +127,25 @@ class NearLeaf extends GeometryLeaf {
   readonly passShare = 0.1;
   readonly #from: Place;
   readonly #metres: number;
+  /** Degrees of latitude beyond which nothing is near: no way on the sphere is shorter than along a meridian. */
+  readonly #degrees: number;
 
   constructor(view: VariableView, from: Place, metres: number) {
     super(view);
     this.#from = from;
     this.#metres = metres;
+    this.#degrees = Math.abs(from.latitude) <= 90 ? degreesOf(metres) * (1 + 1e-9) + 1e-9 : Infinity;
   }
 
   protected testPoint(x: number, y: number): boolean {
-    return haversineMetres(this.#from.longitude, this.#from.latitude, x, y) <= this.#metres;
+    const { longitude, latitude } = this.#from;
+    // Latitudes beyond the poles wind around the sphere.
+    if (Math.abs(y - latitude) > this.#degrees && Math.abs(y) <= 90) return false;
+    return haversineMetres(longitude, latitude, x, y) <= this.#metres;
   }
 
-  protected test(geometry: Geometry): boolean {
-    return distanceInMetres(geometry, this.#from) <= this.#metres;
+  protected testBytes(begin: number, end: number): boolean {
+    return distanceInMetres(this.geometryAt(begin, end), this.#from) <= this.#metres;
   }
 }
 
@@ -176,7 +154,7 @@ class ValidLeaf extends GeometryLeaf {
 
   constructor(view: VariableView) {
     super(view);
-    this.cost = relationCost(view);
+    this.cost = meanBytes(view) <= POINT_BYTES ? 5000 : libraryNanos(view);
   }
 
   readonly passShare = 0.9;
@@ -185,7 +163,8 @@ class ValidLeaf extends GeometryLeaf {
     return (Number.isFinite(x) && Number.isFinite(y)) || (Number.isNaN(x) && Number.isNaN(y));
   }
 
-  protected test(geometry: Geometry): boolean {
+  protected testBytes(begin: number, end: number): boolean {
+    const geometry = this.geometryAt(begin, end);
     try {
       return isValidJts(toJts(geometry));
     } catch {

@@ -13,6 +13,9 @@ export function haversineMetres(lon1: number, lat1: number, lon2: number, lat2: 
   return 2 * RADIUS_METRES * Math.asin(Math.min(1, Math.sqrt(h)));
 }
 
+/** Degrees of a way along a great circle. */
+export const degreesOf = (metres: number): number => metres / RADIUS_METRES / RADIANS;
+
 export interface Place {
   readonly longitude: number;
   readonly latitude: number;

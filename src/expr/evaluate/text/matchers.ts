@@ -51,7 +51,7 @@ export class TextIn implements TextMatcher {
   }
 
   test(bytes: Uint8Array, begin: number, end: number): boolean {
-    return this.#texts.indexOf(bytes, begin, end) >= 0;
+    return this.#texts.has(bytes, begin, end);
   }
 }
 
