@@ -9,6 +9,31 @@ import { type PackedTexts, TEXTS_MAX } from './typed.js';
 
 const decoder = new TextDecoder();
 
+/** Bits of the filter before the table: one for the length and three bytes of each text. As many texts as fill a sixth of it may have one. */
+const FILTER_BITS = 1 << 16;
+const FILTERED_MAX = FILTER_BITS / 6;
+
+/** Which bit a text has. */
+function filterBit(bytes: Uint8Array, begin: number, end: number): number {
+  const length = end - begin;
+  if (length === 0) return 0;
+  const first = bytes[begin] as number;
+  const middle = bytes[begin + (length >>> 1)] as number;
+  const last = bytes[end - 1] as number;
+  return Math.imul(length + (first << 8) + (middle << 16) + (last << 24), 0x9e3779b1) >>> 16;
+}
+
+/** Undefined: so many texts would let most others through. */
+function filterOf({ length, bytes, begins }: PackedTexts): Uint8Array | undefined {
+  if (length > FILTERED_MAX) return undefined;
+  const filter = new Uint8Array(FILTER_BITS / 8);
+  for (let number = 0; number < length; number++) {
+    const bit = filterBit(bytes, begins[number] as number, begins[number + 1] as number);
+    filter[bit >>> 3] = (filter[bit >>> 3] as number) | (1 << (bit & 7));
+  }
+  return filter;
+}
+
 export class TextSet {
   /** Texts without repetitions. */
   readonly size: number;
@@ -17,15 +42,27 @@ export class TextSet {
   readonly #mask: number;
   readonly #numbers: Int32Array;
   readonly #seed: number;
+  readonly #filter: Uint8Array | undefined;
 
   constructor(texts: readonly string[] | PackedTexts) {
-    const { length, bytes, begins, numbers, seed } = 'numbers' in texts ? texts : packTexts(texts);
+    const packed = 'numbers' in texts ? texts : packTexts(texts);
+    const { length, bytes, begins, numbers, seed } = packed;
+    this.#filter = filterOf(packed);
     this.size = length;
     this.#bytes = bytes;
     this.#begins = begins;
     this.#mask = numbers.length - 1;
     this.#numbers = numbers;
     this.#seed = seed;
+  }
+
+  /** Whether the text is in the list. Most that are not have no bit in the filter: three of their bytes are read, and no hash is made. */
+  has(bytes: Uint8Array, begin: number, end: number): boolean {
+    if (this.#filter !== undefined) {
+      const bit = filterBit(bytes, begin, end);
+      if ((((this.#filter[bit >>> 3] as number) >>> (bit & 7)) & 1) === 0) return false;
+    }
+    return this.indexOf(bytes, begin, end) >= 0;
   }
 
   /** Where in the list the text is; -1: not in it. */

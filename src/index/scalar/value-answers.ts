@@ -4,7 +4,7 @@ import { likeMatcher, regexMatcher, worstNanos } from '#expr/evaluate/text/match
 import { type Leaf, type LikePattern, type Literal, TEXTS_MAX, type ValueSet } from '#expr/typed.js';
 import { type LeafAnswer, NO_ROWS } from './leaf-answer.js';
 import type { Bound, OrderedIndex, ValueRun } from './ordered-index.js';
-import { lengthOf, type Value } from './value-list.js';
+import { lengthOf, placesOf, type Value } from './value-list.js';
 
 const utf8 = new TextEncoder();
 
@@ -110,8 +110,17 @@ function valuesIn(facts: ValueFacts, set: ValueSet): Value[] | undefined {
   return [...bools.map(Number), ...ints, ...doubles];
 }
 
-const runsOf = (facts: ValueFacts, values: readonly Value[]): ValueRun[] =>
-  values.map((value) => between(facts, [value, true], [value, true]));
+/** A run for each value that is there. */
+function runsOf({ index, isExact }: ValueFacts, values: readonly Value[]): ValueRun[] {
+  // Where values were rounded, those that are asked for are rounded, too.
+  const asked = isExact
+    ? values
+    : values.map((value) => (value instanceof Uint8Array ? value : Number(value)));
+  const places = placesOf(index.parts.values, asked);
+  return Array.from({ length: places.length / 2 }, (_, at) => ({
+    ...{ begin: places[at * 2] as number, end: places[at * 2 + 1] as number },
+  }));
+}
 
 function runsAnswer({ index, isExact }: ValueFacts, runs: readonly ValueRun[]): LeafAnswer {
   let rowsMax = 0;
@@ -161,11 +170,11 @@ function tried(facts: ValueFacts, matcher: TextMatcher): LeafAnswer | undefined 
 function contained(facts: ValueFacts, set: ValueSet, mode: 'all' | 'any'): LeafAnswer | undefined {
   const values = valuesIn(facts, set);
   if (values === undefined) return undefined;
-  const runs = runsOf(facts, values);
   // A set of no values asks for an array, and which rows have one is not known here.
-  if (runs.length === 0) return undefined;
-  if (mode === 'any' || runs.length === 1) return runsAnswer(facts, runs);
-  return allOf(facts, runs);
+  if (values.length === 0) return undefined;
+  const runs = runsOf(facts, values);
+  if (mode === 'any' || values.length === 1) return runsAnswer(facts, runs);
+  return runs.length < values.length ? NO_ROWS : allOf(facts, runs);
 }
 
 /** Rows that are in each of the runs. */

@@ -31,6 +31,40 @@ export function countBefore(list: ValueList, value: Value, orEqual: boolean): nu
   return low;
 }
 
+/**
+ * Where values are in the list: pairs of begin and end, one for each that is there. Values that ascend are looked for from where the one before
+ * was, in steps that double, so that many of them cost little more than a walk over the list.
+ */
+export function placesOf(list: ValueList, values: readonly Value[]): Uint32Array {
+  const length = lengthOf(list);
+  const places = new Uint32Array(values.length * 2);
+  let count = 0;
+  let from = 0;
+  for (const value of values) {
+    if (from > 0 && !(compareAt(list, from - 1, value) < 0)) from = 0;
+    let low = from;
+    let high = from;
+    for (let step = 1; high < length && compareAt(list, high, value) < 0; step *= 2) {
+      low = high + 1;
+      high += step;
+    }
+    high = Math.min(high, length);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareAt(list, middle, value) < 0) low = middle + 1;
+      else high = middle;
+    }
+    from = low;
+    // Zero is there twice, with a sign and without.
+    let end = low;
+    while (end < length && compareAt(list, end, value) === 0) end++;
+    if (end === low) continue;
+    places[count++] = low;
+    places[count++] = end;
+  }
+  return places.subarray(0, count);
+}
+
 /** Below 0: the value in the list is smaller; NaN: it has no order. */
 function compareAt(list: ValueList, at: number, value: Value): number {
   if (list.form === 'text') {

@@ -106,6 +106,32 @@ describe('the plan of a filter', () => {
     expect(used / asked).toBeGreaterThan(0.15);
   });
 
+  it('looks a long list up in an index only where reading the column takes longer', () => {
+    const listed = (count: number): Leaf => ({
+      kind: 'in',
+      operand: { kind: 'field', type: 'int', field: int64 },
+      values: {
+        ...{ bools: [], doubles: new Float64Array(0), texts: [], lists: [] },
+        ints: BigInt64Array.from({ length: count }, (_, at) => BigInt(at)),
+      },
+    });
+    let asked = 0;
+    const planOf = (leaf: Leaf, rowCount: number): Candidates | undefined => {
+      const none = { rowsMax: 10, isExact: true, addTo: () => {} };
+      const sourceOf = () => {
+        asked++;
+        return { name: 'STL_SORT', answer: none };
+      };
+      const facts = { rowCount, sourceOf, blocksOf: () => undefined, groupsOf: () => undefined, scanNanos };
+      return planFilter(leaf, facts).candidates;
+    };
+    expect(planOf(listed(10_000), 100_000)).toBeUndefined();
+    // What is not worth it is not even looked up.
+    expect(asked).toBe(0);
+    expect(planOf(listed(10_000), 1_000_000)?.kind).toBe('source');
+    expect(planOf(listed(10), 10_000)?.kind).toBe('source');
+  });
+
   it('leaves out blocks, and asks only survivors of the rest', async () => {
     const rows = Array.from(
       { length: 10_000 },

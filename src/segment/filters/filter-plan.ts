@@ -83,6 +83,8 @@ export interface FilterPlan {
 
 /** Nanoseconds that a row costs which an index names: its bit is anywhere in memory. */
 const NANOS_PER_NAMED_ROW = 1.5;
+/** To find one of many values of a set in an index or among keys. */
+const NANOS_PER_LOOKUP = 250;
 /** To clear bits, and to join them with others. */
 const NANOS_PER_ROW_OF_BITS = 0.05;
 
@@ -216,14 +218,18 @@ class Planner {
   }
 
   #bySource(leaf: Leaf, isNegated: boolean, groups: BlockSource | undefined): Candidates | undefined {
+    const { rowCount, scanNanos } = this.#facts;
+    // To ask is to look each value of a set up, before anything is known of its rows.
+    const lookedUp = lookupsOf(leaf) * NANOS_PER_LOOKUP;
+    if (lookedUp >= rowCount * scanNanos(leaf)) return undefined;
     const source = this.#facts.sourceOf(leaf);
     if (source === undefined) return undefined;
     const { isExact, rowsMax } = source.answer;
     // Which candidates are true nobody knows, so nothing is known of the other rows either.
     if (isNegated && !isExact) return undefined;
-    const { rowCount, scanNanos } = this.#facts;
     const estimated = isNegated ? Math.max(0, rowCount - rowsMax) : rowsMax;
-    const nanos = rowsMax * NANOS_PER_NAMED_ROW + rowCount * NANOS_PER_ROW_OF_BITS * (isNegated ? 3 : 1);
+    const nanos =
+      lookedUp + rowsMax * NANOS_PER_NAMED_ROW + rowCount * NANOS_PER_ROW_OF_BITS * (isNegated ? 3 : 1);
     // What names most rows by an index may be no better than blocks that are left out.
     const blocks = isNegated ? undefined : this.#byBlocks(leaf, groups);
     if (blocks !== undefined && blocks.nanos + blocks.estimated * scanNanos(leaf) < nanos) return blocks;
@@ -251,6 +257,16 @@ function conjunctionOf(operands: readonly Predicate[]): Predicate | undefined {
   const [only, second] = operands;
   return only === undefined || second === undefined ? only : { kind: 'and', operands };
 }
+
+/** Values that a source has to look up one by one; few of them cost nothing that would count. */
+function lookupsOf(leaf: Leaf): number {
+  if (leaf.kind !== 'in' && leaf.kind !== 'contains') return 0;
+  const { ints, doubles, texts } = leaf.values;
+  const count = ints.length + doubles.length + texts.length;
+  return count > FEW_VALUES ? count : 0;
+}
+
+const FEW_VALUES = 64;
 
 /** Whether the leaf is the negation of what is asked of a source. */
 const isMadeNegated = (leaf: Leaf): boolean => leaf.kind === 'compare' && leaf.op === '!=';
