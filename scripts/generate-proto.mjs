@@ -49,11 +49,31 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
     process.exit(1);
   }
   joinPackedParts(join(side, 'src/proto/milvus/schema.ts'));
+  putEntries(join(side, 'src/proto'));
   writeFileSync(join(side, 'src/proto/.stamp'), stamp);
   rmSync(output, { recursive: true, force: true });
   mkdirSync(join(root, 'src'), { recursive: true });
   renameSync(join(side, 'src/proto'), output);
   rmSync(side, { recursive: true, force: true });
+}
+
+/** An object takes no key __proto__ as its own: the decoders of maps say so instead of leaving the entry out. */
+function putEntries(folder) {
+  const assignment = /message\.(\w+)\[(entry\d+)\.key\] = \2\.value;/g;
+  let entries = 0;
+  for (const file of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile() || !file.name.endsWith('.ts')) continue;
+    const path = join(file.parentPath, file.name);
+    const text = readFileSync(path, 'utf8');
+    const changed = text.replace(assignment, (_, map, entry) => {
+      entries++;
+      return `putEntry(message.${map}, ${entry}.key, ${entry}.value);`;
+    });
+    if (changed.includes('.key] ='))
+      throw new Error(`generate: a map of ${file.name} is filled otherwise than expected; adapt putEntries`);
+    if (changed !== text) writeFileSync(path, `import { putEntry } from "#base/map-entry.js";\n${changed}`);
+  }
+  if (entries === 0) throw new Error('generate: no map is filled as expected; adapt putEntries');
 }
 
 /**

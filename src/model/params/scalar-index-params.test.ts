@@ -107,7 +107,14 @@ describe('an index of a scalar field', () => {
       expect(built(of, values)).toMatch(/^invalid_parameter: /);
       expect(built(of, values)).toContain(text);
     }
-    expect(built(field(VarChar), { index_type: 'FMINDEX' })).toMatch(/^unsupported/);
+    const sampled = (rate: string, block = '64'): string =>
+      built(field(VarChar), { index_type: 'FMINDEX', fm_sa_sample_rate: rate, fm_block_bytes: block });
+    expect(built(field(VarChar), { index_type: 'fmindex' })).toBe('FMINDEX');
+    expect(sampled('256', '8')).toBe('FMINDEX');
+    for (const [rate, block] of [['3'], ['257'], ['8.5'], ['x'], ['8', '12'], ['8', '256']] as const)
+      expect(sampled(rate, block)).toMatch(/^invalid_parameter: fm_/);
+    for (const of of [field(Int64), field(Json)])
+      expect(built(of, { index_type: 'FMINDEX', json_cast_type: 'varchar' })).toContain('on VARCHAR field');
     expect(built(field(Json), { json_cast_type: 'json' })).not.toMatch(/^unsupported|^invalid/);
   });
 

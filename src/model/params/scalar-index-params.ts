@@ -32,7 +32,7 @@ export type JsonCastType = (typeof jsonCastTypes)[number];
 /** What is to be built, with everything checked and chosen. */
 export interface ScalarBuildParams {
   readonly kind: ScalarIndexType;
-  /** Characters of the grams of an NGRAM index. */
+  /** Characters of the grams of an NGRAM index, and of what is built for FMINDEX. */
   readonly grams: { readonly min: number; readonly max: number } | undefined;
   /** Path and type, on a JSON field. */
   readonly json: { readonly path: string | undefined; readonly castType: JsonCastType } | undefined;
@@ -105,14 +105,33 @@ function buildOf(
   const type = dataTypeName(field.dataType);
   if (kind === undefined)
     return refuse(`create auto index on type:${type} is not supported; field ${field.name}`);
-  if (kind === 'FMINDEX') throw new ElanusError('unsupported', scalarIndexSpecs.FMINDEX.refusal(type));
   if (kind === 'BITMAP' && field.isPrimaryKey) refuse('create bitmap index on primary key not supported');
   if (!scalarIndexSpecs[kind].fits(field))
     refuse(
       `${scalarIndexSpecs[kind].refusal(type)}: invalid parameter; field ${field.name} is of type ${type}`,
     );
   const json = field.dataType === DataType.JSON ? jsonOf(kind, params) : undefined;
-  return { kind, grams: kind === 'NGRAM' ? gramsOf(params) : undefined, json };
+  if (kind === 'FMINDEX') checkFmIndex(params);
+  const grams = kind === 'NGRAM' ? gramsOf(params) : kind === 'FMINDEX' ? FM_GRAMS : undefined;
+  return { kind, grams, json };
+}
+
+/** FMINDEX is one of grams here: it helps the same filters, and its own parameters only weigh its size against its time. */
+const FM_GRAMS = { min: 2, max: 3 } as const;
+const FM_SAMPLE_RATES = { min: 4, max: 256 } as const;
+const FM_BLOCK_BYTES: readonly number[] = [8, 16, 32, 64, 128];
+
+function checkFmIndex({ fm_sa_sample_rate: rate, fm_block_bytes: block }: Params): void {
+  const { min, max } = FM_SAMPLE_RATES;
+  const isWhole = (text: string): boolean => /^\d{1,9}$/.test(text.trim());
+  if (rate !== undefined && !(isWhole(rate) && Number(rate) >= min && Number(rate) <= max))
+    refuse(
+      `fm_sa_sample_rate of an FMINDEX index is ${rate.slice(0, 64)}, expected a whole number from ${min} to ${max}: invalid parameter`,
+    );
+  if (block !== undefined && !(isWhole(block) && FM_BLOCK_BYTES.includes(Number(block))))
+    refuse(
+      `fm_block_bytes of an FMINDEX index is ${block.slice(0, 64)}, expected one of ${FM_BLOCK_BYTES.join(', ')}: invalid parameter`,
+    );
 }
 
 function jsonOf(kind: ScalarIndexType, params: Params): ScalarBuildParams['json'] {

@@ -2,7 +2,6 @@
 // a client that leaves it to the server. Data only; `scalar-index-params.ts` reads requests.
 import { DataType, isStringType } from '#model/schema/data-type.js';
 
-/** FMINDEX is known and not built. */
 export const scalarIndexTypeNames = [
   'INVERTED',
   'BITMAP',
@@ -67,8 +66,8 @@ export const scalarIndexSpecs: Readonly<Record<ScalarIndexType, ScalarTypeSpec>>
     refusal: () => 'RTREE index can only be built on geometry field',
   },
   FMINDEX: {
-    fits: () => false,
-    refusal: () => 'FMINDEX is not supported in this version; use NGRAM or INVERTED',
+    fits: ({ dataType }) => dataType === DataType.VarChar,
+    refusal: () => 'FMINDEX index can only be created on VARCHAR field',
   },
 };
 
