@@ -55,6 +55,7 @@ export function checkQuantifier(
 ): Predicate {
   const hasThreshold = quantifier !== 'all' && quantifier !== 'any';
   // The threshold is written as an option, or, as in Milvus's guide, as a third argument.
+  if (hasThreshold) checkThresholdGiven(node);
   const isArgument = hasThreshold && node.args.length === 3;
   checkArguments(node, isArgument ? 3 : 2, hasThreshold && !isArgument ? ['threshold'] : []);
   const elements = readElements(context, node, readPredicate);
@@ -62,17 +63,32 @@ export function checkQuantifier(
   return leafOf({ kind: 'match', quantifier, threshold, elements }, negated);
 }
 
-const THRESHOLD_MAX = 2n ** 31n;
+/** Texts for what `checkArguments` would say of functions that take their threshold in one way only. */
+function checkThresholdGiven({ name, args, options, begin }: CallNode): void {
+  const option = options.find((one) => one.name === 'threshold');
+  if (args.length === 3 && option !== undefined)
+    throw new FilterSyntaxError(
+      `${name} has its threshold twice, as third argument and as threshold=n; expected one of them`,
+      option.begin,
+    );
+  if (args.length < 2 || args.length > 3)
+    throw new FilterSyntaxError(
+      `${name} has ${args.length} arguments, expected 3: an array or struct array field, a predicate and the threshold, which may be written threshold=n`,
+      begin,
+    );
+}
+
+const THRESHOLD_MAX = 2n ** 31n - 1n;
 
 function readThreshold(context: CheckContext, node: CallNode): number {
   const threshold = node.args[2] ?? node.options[0]?.value;
   const value = threshold === undefined ? undefined : readValue(context, threshold);
   if (value?.kind === 'constant' && value.constant.type === 'int') {
     const { value: count } = value.constant;
-    if (count >= 0n && count < THRESHOLD_MAX) return Number(count);
+    if (count >= 0n && count <= THRESHOLD_MAX) return Number(count);
   }
   throw new FilterSyntaxError(
-    `${node.name} needs threshold=n behind the predicate, a whole number from 0`,
+    `${node.name} needs threshold=n behind the predicate, a whole number from 0 to ${THRESHOLD_MAX}`,
     node.begin,
   );
 }
