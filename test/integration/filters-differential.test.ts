@@ -76,7 +76,7 @@ const indexes = [
 /** Another index of the same field in its place. */
 const otherIndexes = [
   { field_name: 'tiny', index_type: 'INVERTED' },
-  { field_name: 'text', index_type: 'FMINDEX' },
+  { field_name: 'text', index_type: 'Trie' },
   { field_name: 'big', index_type: 'BITMAP' },
 ];
 

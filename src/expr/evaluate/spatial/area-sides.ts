@@ -9,7 +9,7 @@ export type Place = 'inside' | 'outside' | undefined;
 const BANDS_MAX = 4096;
 /** Entries of the bands for each side, about: sides that are as tall as the area get few bands, so that the table stays linear. */
 const ENTRIES_PER_SIDE = 4;
-/** Of the two products of an orientation, beyond which its sign is certain (Shewchuk 1997, the first of his bounds). */
+/** The part of the two products of an orientation beyond which its sign is certain: the first bound of Shewchuk (1997). */
 const ORIENTATION_ERROR = 3.3306690738754716e-16;
 /** Below it products may have lost digits at the end of the range of doubles. */
 const LEAST_PRODUCT = 1e-280;
