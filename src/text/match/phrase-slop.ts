@@ -2,7 +2,8 @@
 // filter, of the same stands, so that the filter passes with this slop and with none below it.
 import { ElanusError } from '#base/errors.js';
 import { analyzerOf } from '#text/analyzer-params.js';
-import { isPhraseIn, type Stand } from './phrase.js';
+import { isPhraseIn } from './phrase.js';
+import { Stands } from './stands.js';
 
 /**
  * Stands of one phrase in one text: where both are the same word again and again there would be the product of their lengths. They are asked
@@ -40,28 +41,31 @@ export class PhraseSlop {
 
   /** @returns undefined: no slop is enough, a word is missing. A phrase without words is in any text. @throws invalid_parameter */
   leastIn(text: string): number | undefined {
-    const places = this.#positions.length;
-    if (places === 0) return 0;
+    if (this.#positions.length === 0) return 0;
     const stands = this.#standsIn(text);
-    const last = stands.reduce((max, { begin }) => Math.max(max, begin), Number.NEGATIVE_INFINITY);
-    const first = stands.reduce((min, { begin }) => Math.min(min, begin), Number.POSITIVE_INFINITY);
+    let [first, last] = [Infinity, -Infinity];
+    for (let stand = 0; stand < stands.count; stand++) {
+      const begin =
+        (stands.ats[stand] as number) - (this.#positions[stands.places[stand] as number] as number);
+      if (begin < first) first = begin;
+      if (begin > last) last = begin;
+    }
     let most = Math.max(0, last - first);
-    if (!isPhraseIn(stands, places, most)) return undefined;
+    if (!isPhraseIn(stands, this.#positions, most)) return undefined;
     let least = 0;
     while (least < most) {
       const half = Math.floor((least + most) / 2);
-      if (isPhraseIn(stands, places, half)) most = half;
+      if (isPhraseIn(stands, this.#positions, half)) most = half;
       else least = half + 1;
     }
     return least;
   }
 
-  #standsIn(text: string): Stand[] {
-    const stands: Stand[] = [];
+  #standsIn(text: string): Stands {
+    const stands = new Stands();
     this.#analyzer.terms(text, ({ text: word }, at) => {
-      for (const place of this.#placesOf.get(word) ?? [])
-        stands.push({ place, at, begin: at - (this.#positions[place] ?? 0) });
-      if (stands.length > STANDS_MAX)
+      for (const place of this.#placesOf.get(word) ?? []) stands.add(place, at);
+      if (stands.count > STANDS_MAX)
         throw new ElanusError(
           'invalid_parameter',
           `compute phrase match slop: a text has more than ${STANDS_MAX} places for the words of the phrase; take a phrase that repeats fewer words: invalid parameter`,

@@ -2,20 +2,12 @@
 // whether the phrase is among them: those who analyze the text, and those who have read a run of words.
 import { ElanusError } from '#base/errors.js';
 import { OwnWords } from './own-words.js';
+import { NumberByWord, orderByBegin, Stands } from './stands.js';
 
 /** One place of a phrase; its words are alternatives. */
 export interface PhrasePlace {
   readonly position: number;
   readonly words: readonly string[];
-}
-
-/** A word of the text that may stand at a place of the phrase. */
-export interface Stand {
-  readonly place: number;
-  /** Where it stands in the text. */
-  readonly at: number;
-  /** Where the phrase would begin: equal for all places where nothing is moved. */
-  readonly begin: number;
 }
 
 /**
@@ -27,14 +19,14 @@ const STANDS_PER_BYTE = 4;
 
 /** The stands of one text after another. */
 export class PhraseSearch {
-  readonly #places: readonly PhrasePlace[];
+  readonly #positions: Int32Array;
   readonly #placesOf = new Map<string, number[]>();
   readonly #slop: number;
-  #stands: Stand[] = [];
+  readonly #stands = new Stands();
   #most = 0;
 
   constructor(places: readonly PhrasePlace[], slop: number) {
-    this.#places = places;
+    this.#positions = Int32Array.from(places, ({ position }) => position);
     this.#slop = slop;
     for (const [place, { words }] of places.entries())
       for (const word of words) {
@@ -50,7 +42,7 @@ export class PhraseSearch {
 
   /** @param bytes of the text */
   begin(bytes: number): void {
-    this.#stands = [];
+    this.#stands.clear();
     this.#most = STANDS_MAX + STANDS_PER_BYTE * bytes;
   }
 
@@ -58,50 +50,58 @@ export class PhraseSearch {
   add(word: string, at: number): void {
     const places = this.#placesOf.get(word);
     if (places === undefined) return;
-    if (this.#stands.length + places.length > this.#most)
+    if (this.#stands.count + places.length > this.#most)
       throw new ElanusError(
         'invalid_parameter',
         `phrase_match has more than ${this.#most} places for its words in one text: the phrase has the word "${word.slice(0, 40)}" ${places.length} times, and so has the text many times; take a phrase that repeats fewer words: invalid parameter`,
       );
-    for (const place of places)
-      this.#stands.push({ place, at, begin: at - (this.#places[place]?.position ?? 0) });
+    for (const place of places) this.#stands.add(place, at);
   }
 
   isFound(): boolean {
-    return this.#places.length > 0 && isPhraseIn(this.#stands, this.#places.length, this.#slop);
+    return this.#positions.length > 0 && isPhraseIn(this.#stands, this.#positions, this.#slop);
   }
 }
 
-/** Whether some stands, one for each place, begin within `slop` of each other. A window over them in the order of where they begin. */
-export function isPhraseIn(stands: Stand[], placeCount: number, slop: number): boolean {
-  if (stands.length < placeCount) return false;
-  stands.sort((a, b) => a.begin - b.begin || a.at - b.at);
+/**
+ * Whether some stands, one for each place, begin within `slop` of each other. A window over them in the order of where they begin.
+ * @param positions of the places
+ */
+export function isPhraseIn(stands: Stands, positions: ArrayLike<number>, slop: number): boolean {
+  const placeCount = positions.length;
+  if (stands.count < placeCount) return false;
+  const { order, begins } = orderByBegin(stands, positions);
   const inWindow = new Uint32Array(placeCount);
-  // Two places cannot be one word of the text: as many places as words have to be in the window.
-  const words = new Map<number, number>();
   let places = 0;
+  // Two places cannot be one word of the text: as many places as words have to be in the window.
+  const counts = new NumberByWord(stands);
+  let words = 0;
   let first = 0;
-  let tried = -1;
+  // How the places fit depends on where the phrase begins alone, so each beginning is tried once.
+  let tried = Number.NaN;
   let own: OwnWords | undefined;
-  for (const stand of stands) {
-    if (inWindow[stand.place] === 0) places++;
-    inWindow[stand.place] = (inWindow[stand.place] as number) + 1;
-    words.set(stand.at, (words.get(stand.at) ?? 0) + 1);
-    for (
-      let left = stands[first];
-      left !== undefined && stand.begin - left.begin > slop;
-      left = stands[++first]
-    ) {
-      inWindow[left.place] = (inWindow[left.place] as number) - 1;
-      if (inWindow[left.place] === 0) places--;
-      const count = (words.get(left.at) ?? 1) - 1;
-      if (count === 0) words.delete(left.at);
-      else words.set(left.at, count);
+  for (const stand of order) {
+    const [place, at] = [stands.places[stand] as number, stands.ats[stand] as number];
+    if (inWindow[place] === 0) places++;
+    inWindow[place] = (inWindow[place] as number) + 1;
+    const before = counts.get(at);
+    if (before === 0) words++;
+    counts.set(at, before + 1);
+    const least = (begins[stand] as number) - slop;
+    for (; (begins[order[first] as number] as number) < least; first++) {
+      const left = order[first] as number;
+      const leftPlace = stands.places[left] as number;
+      inWindow[leftPlace] = (inWindow[leftPlace] as number) - 1;
+      if (inWindow[leftPlace] === 0) places--;
+      const count = counts.get(stands.ats[left] as number) - 1;
+      if (count === 0) words--;
+      counts.set(stands.ats[left] as number, count);
     }
-    if (places < placeCount || words.size < placeCount || tried === first) continue;
-    tried = first;
-    own ??= new OwnWords(stands);
-    if (own.fit(stands[first]?.begin ?? 0, slop)) return true;
+    const begin = begins[order[first] as number] as number;
+    if (places < placeCount || words < placeCount || tried === begin) continue;
+    tried = begin;
+    own ??= new OwnWords(stands, positions);
+    if (own.fit(begin, slop)) return true;
   }
   return false;
 }

@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { OwnWords } from './own-words.js';
+import { type PhrasePlace, PhraseSearch } from './phrase.js';
+
+interface TextWord {
+  readonly word: string;
+  readonly at: number;
+}
+
+function isFound(places: readonly PhrasePlace[], slop: number, text: readonly TextWord[]): boolean {
+  const search = new PhraseSearch(places, slop);
+  search.begin(text.length * 2);
+  for (const { word, at } of text) search.add(word, at);
+  return search.isFound();
+}
+
+/** Tries every word for every place. */
+function byTrying(places: readonly PhrasePlace[], slop: number, text: readonly TextWord[]): boolean {
+  const tryFrom = (place: number, taken: readonly number[], begins: readonly number[]): boolean => {
+    if (Math.max(...begins) - Math.min(...begins) > slop) return false;
+    const wanted = places[place];
+    if (wanted === undefined) return true;
+    return text.some(
+      ({ word, at }) =>
+        wanted.words.includes(word) &&
+        !taken.includes(at) &&
+        tryFrom(place + 1, [...taken, at], [...begins, at - wanted.position]),
+    );
+  };
+  return tryFrom(0, [], []);
+}
+
+const word = fc.constantFrom('a', 'b', 'c');
+const gaps = fc.constantFrom(1, 1, 1, 2, 3, 5000);
+/** Where each is, by the gaps before them. */
+const standing = (all: readonly (readonly [string, number])[]): TextWord[] => {
+  let at = 0;
+  return all.map(([one, gap]) => {
+    at += gap;
+    return { word: one, at };
+  });
+};
+const phrase = fc
+  .array(fc.tuple(word, gaps), { minLength: 1, maxLength: 5 })
+  .map((all) => standing(all).map(({ word: one, at }): PhrasePlace => ({ position: at, words: [one] })));
+const text = fc.array(fc.tuple(word, gaps), { maxLength: 9 }).map(standing);
+
+describe('a phrase in a text', () => {
+  it('is found as by trying every word for every place, with gaps and words that repeat', () => {
+    fc.assert(
+      fc.property(phrase, fc.constantFrom(0, 1, 2, 4, 5000), text, (places, slop, words) => {
+        expect(isFound(places, slop, words)).toBe(byTrying(places, slop, words));
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  const repeated = (count: number): PhrasePlace[] =>
+    Array.from({ length: count }, (_, position) => ({ position, words: ['a'] }));
+
+  it('of one word again and again costs a look for each beginning and place', () => {
+    const fits = vi.spyOn(OwnWords.prototype, 'fit');
+    // Every second word of the text is another one, so that no beginning fits.
+    const words = Array.from({ length: 4000 }, (_, at) => ({ word: at % 2 === 0 ? 'a' : 'b', at }));
+    expect(isFound(repeated(64), 60, words)).toBe(false);
+    expect(fits.mock.calls.length).toBeLessThan(4000 + 2 * 64);
+    expect(isFound(repeated(64), 64, words)).toBe(true);
+    fits.mockRestore();
+  });
+});
