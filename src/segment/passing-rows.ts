@@ -15,6 +15,7 @@ import { countBits } from '#segment/fields/row-versions.js';
 import type { ScalarView } from '#segment/fields/scalar-view.js';
 import { describeFilter, type ExplainedFilter } from '#segment/filters/describe-filter.js';
 import { planFilter } from '#segment/filters/filter-plan.js';
+import { lookedUp } from '#segment/filters/looked-up.js';
 import { type PlanRun, runPlan } from '#segment/filters/run-plan.js';
 import { scanNanos } from '#segment/filters/scan-cost.js';
 import { factsOf } from '#segment/filters/segment-facts.js';
@@ -122,7 +123,7 @@ async function planned(
   { kept, rowCount, pace }: Asked,
 ): Promise<Pick<PlanRun, 'plan' | 'columns'>> {
   const columns = columnsOf(data, rowCount);
-  const facts = factsOf(data, rowCount, columns);
+  const facts = await lookedUp(predicate, factsOf(data, rowCount, columns), pace);
   let plan = planFilter(predicate, facts);
   if (plan.residual === undefined || !hasWords(plan.residual)) return { plan, columns };
   const analyzed = (): number => plan.candidates?.estimated ?? rowCount - (kept?.rowCount ?? 0);

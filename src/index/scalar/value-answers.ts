@@ -12,7 +12,7 @@ const utf8 = new TextEncoder();
 const TRIED_MAX = 16_384;
 const ROWS_PER_TEXT_MIN = 8;
 /** Nanoseconds that trying them may take at worst: nothing can rest meanwhile. Columns are read in slices, and by threads. */
-const TRIED_NANOS_MAX = 50e6;
+const TRIED_NANOS_MAX = 20e6;
 
 /** Values of a set that are looked up one by one, in some milliseconds and without a rest; longer sets go by the columns, which are read in slices. */
 export const SET_MAX = TEXTS_MAX;

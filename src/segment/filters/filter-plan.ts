@@ -219,9 +219,7 @@ class Planner {
 
   #bySource(leaf: Leaf, isNegated: boolean, groups: BlockSource | undefined): Candidates | undefined {
     const { rowCount, scanNanos } = this.#facts;
-    // To ask is to look each value of a set up, before anything is known of its rows.
-    const lookedUp = lookupsOf(leaf) * NANOS_PER_LOOKUP;
-    if (lookedUp >= rowCount * scanNanos(leaf)) return undefined;
+    if (!isWorthAsking(leaf, this.#facts)) return undefined;
     const source = this.#facts.sourceOf(leaf);
     if (source === undefined) return undefined;
     const { isExact, rowsMax } = source.answer;
@@ -229,7 +227,9 @@ class Planner {
     if (isNegated && !isExact) return undefined;
     const estimated = isNegated ? Math.max(0, rowCount - rowsMax) : rowsMax;
     const nanos =
-      lookedUp + rowsMax * NANOS_PER_NAMED_ROW + rowCount * NANOS_PER_ROW_OF_BITS * (isNegated ? 3 : 1);
+      lookupNanos(leaf) +
+      rowsMax * NANOS_PER_NAMED_ROW +
+      rowCount * NANOS_PER_ROW_OF_BITS * (isNegated ? 3 : 1);
     // What names most rows by an index may be no better than blocks that are left out.
     const blocks = isNegated ? undefined : this.#byBlocks(leaf, groups);
     if (blocks !== undefined && blocks.nanos + blocks.estimated * scanNanos(leaf) < nanos) return blocks;
@@ -258,12 +258,18 @@ function conjunctionOf(operands: readonly Predicate[]): Predicate | undefined {
   return only === undefined || second === undefined ? only : { kind: 'and', operands };
 }
 
-/** Values that a source has to look up one by one; few of them cost nothing that would count. */
-function lookupsOf(leaf: Leaf): number {
+/** Whether a source is asked of a leaf: it looks each value of a set up, before anything is known of its rows. */
+export const isWorthAsking = (leaf: Leaf, { rowCount, scanNanos }: FilterFacts): boolean => {
+  const nanos = lookupNanos(leaf);
+  return nanos === 0 || nanos < rowCount * scanNanos(leaf);
+};
+
+/** For the values that a source has to look up one by one; few of them cost nothing that would count. */
+function lookupNanos(leaf: Leaf): number {
   if (leaf.kind !== 'in' && leaf.kind !== 'contains') return 0;
   const { ints, doubles, texts } = leaf.values;
   const count = ints.length + doubles.length + texts.length;
-  return count > FEW_VALUES ? count : 0;
+  return count > FEW_VALUES ? count * NANOS_PER_LOOKUP : 0;
 }
 
 const FEW_VALUES = 64;

@@ -39,7 +39,7 @@ export async function runPlan({
 }: PlanRun): Promise<PlanResult> {
   const found = new Map<Candidates, number>();
   if (plan.candidates !== undefined) await prepare(plan.candidates, pace);
-  const among = plan.candidates && candidateBits(plan.candidates, columns, rowCount, found);
+  const among = plan.candidates && (await candidateBits({ columns, rowCount, found, pace }, plan.candidates));
   if (among !== undefined && plan.residual === undefined)
     return { bits: among, rowCount, passing: countRange(among, 0, rowCount), scanned: 0, found };
   const scan = new Scan(rowCount, kept, among);
@@ -141,13 +141,13 @@ async function prepare(candidates: Candidates, pace: Pace): Promise<void> {
   for (const part of candidates.parts) await prepare(part, pace);
 }
 
-/** Rows behind the last one are never named. */
-function candidateBits(
-  candidates: Candidates,
-  columns: ColumnSource,
-  rowCount: number,
-  found: Map<Candidates, number>,
-): Uint32Array {
+interface Naming extends Pick<PlanRun, 'columns' | 'rowCount' | 'pace'> {
+  readonly found: Map<Candidates, number>;
+}
+
+/** Rows behind the last one are never named. A filter may have thousands of parts: it rests between them. */
+async function candidateBits(naming: Naming, candidates: Candidates): Promise<Uint32Array> {
+  const { columns, rowCount, found, pace } = naming;
   const bits = new Uint32Array(Math.ceil(rowCount / 32));
   switch (candidates.kind) {
     case 'skipped':
@@ -164,7 +164,8 @@ function candidateBits(
       const isAnd = candidates.kind === 'and';
       if (isAnd) setRange(bits, 0, rowCount);
       for (const part of candidates.parts) {
-        const one = candidateBits(part, columns, rowCount, found);
+        const one = await candidateBits(naming, part);
+        if (pace.isDue) await pace.rest();
         for (let at = 0; at < bits.length; at++)
           bits[at] = isAnd
             ? (bits[at] as number) & (one[at] as number)
