@@ -15,7 +15,7 @@ const ORIENTATION_ERROR = 3.3306690738754716e-16;
 const LEAST_PRODUCT = 1e-280;
 
 /** Which side of the line from p to q the position is on: 1 left, -1 right, 0: not certain. */
-export function sideOf(px: number, py: number, qx: number, qy: number, x: number, y: number): number {
+function sideOf(px: number, py: number, qx: number, qy: number, x: number, y: number): number {
   const left = (qx - px) * (y - py);
   const right = (qy - py) * (x - px);
   const turn = left - right;

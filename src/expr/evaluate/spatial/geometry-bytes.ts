@@ -1,7 +1,7 @@
 // The geometry of one row, read from its Well-Known Binary into numbers that are used again for the next row: no object is made of it.
 
 /** Codes of Well-Known Binary. */
-export const POINT = 1;
+const POINT = 1;
 export const LINE = 2;
 export const POLYGON = 3;
 const MULTI_POINT = 4;
