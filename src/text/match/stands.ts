@@ -2,9 +2,9 @@
 
 export class Stands {
   count = 0;
-  /** Of each stand, the number of its place in the phrase. */
+  /** The place in the phrase of each stand. */
   places = new Uint32Array(64);
-  /** Of each stand, where its word stands in the text. */
+  /** Where the word of each stand is in the text. */
   ats = new Uint32Array(64);
 
   clear(): void {
