@@ -86,14 +86,24 @@ const sourceOf = ({ text, templates, zone }: TextFilter): FilterSource => ({
   ...(zone !== '' && { zone }),
 });
 
+/** How many characters a regular expression, and a list or a path, stand for: one becomes a program, the other a table. */
+const REGEX_CHARACTERS = 1024;
+const LIST_CHARACTERS = 128;
+
 function isLong({ text, templates = {} }: FilterSource): boolean {
-  let length = text.length;
+  let length = text.length + countOf(text, '~') * REGEX_CHARACTERS + countOf(text, '[') * LIST_CHARACTERS;
   for (const { val } of Object.values(templates)) {
     if (val?.$case !== 'arrayVal' || val.value.data === undefined) continue;
     const { value } = val.value.data;
     length += value instanceof Uint8Array ? value.length : lengthOf(value.data);
   }
   return length > READ_HERE_MAX;
+}
+
+function countOf(text: string, sign: string): number {
+  let count = 0;
+  for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) count++;
+  return count;
 }
 
 /** Packed numbers, as texts above, say how many bytes they are; of lists of values each counts as some. */

@@ -9,6 +9,11 @@ import { fields } from './row-cases.js';
 import { columnOf } from './row-columns.js';
 
 const jsonPaths = [['a'], ['b'], ['b', '0'], [], ['x"y']];
+/** Whole documents, and what is below a key. */
+const wholes: readonly ScalarIndexSpec[] = [
+  { kind: 'paths', path: [] },
+  { kind: 'paths', path: ['b'] },
+];
 const casts = ['bool', 'double', 'text'] as const;
 
 function specsOf(field: FieldRef): ScalarIndexSpec[] {
@@ -16,15 +21,20 @@ function specsOf(field: FieldRef): ScalarIndexSpec[] {
     case DataType.Array:
       return [{ kind: 'elements' }];
     case DataType.VarChar:
-      return [{ kind: 'values' }, { kind: 'grams', sizes: [1, 2], path: undefined }];
+      return [
+        { kind: 'values' },
+        ...[[1, 2], [2, 3], [3]].map((sizes) => ({ kind: 'grams', sizes, path: undefined }) as const),
+      ];
     case DataType.JSON:
-      return jsonPaths.flatMap((path): ScalarIndexSpec[] => [
-        ...casts.flatMap((cast): ScalarIndexSpec[] => [
-          { kind: 'path', path, cast, isList: false },
-          { kind: 'path', path, cast, isList: true },
+      return wholes.concat(
+        jsonPaths.flatMap((path): ScalarIndexSpec[] => [
+          ...casts.flatMap((cast): ScalarIndexSpec[] => [
+            { kind: 'path', path, cast, isList: false },
+            { kind: 'path', path, cast, isList: true },
+          ]),
+          { kind: 'grams', sizes: [2], path },
         ]),
-        { kind: 'grams', sizes: [2], path },
-      ]);
+      );
     case DataType.Geometry:
       return [{ kind: 'boxes' }];
     default:

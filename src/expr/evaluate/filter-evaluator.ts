@@ -3,6 +3,7 @@
 import { assert } from '#base/assert.js';
 import { MatchLeaf, type MatchParts } from '#expr/evaluate/arrays/match-leaf.js';
 import { makeSpatialLeaf } from '#expr/evaluate/spatial/spatial-leaves.js';
+import { leavesOf } from '#expr/leaves-of.js';
 import type { Leaf as AskedLeaf, ElementPredicate, Predicate } from '#expr/typed.js';
 import type { ColumnSource } from './column-view.js';
 import { SameLeaf } from './known-leaves.js';
@@ -12,6 +13,12 @@ import { AndNode, ConstantNode, LeafNode, type Node, OrNode } from './nodes.js';
 import { Operands } from './operands.js';
 import { BLOCK_ROWS, countBits, newBits, type RowBits, setFirst, wordsOf } from './rows.js';
 
+/** Lets others have their turn. */
+interface Rests {
+  readonly isDue: boolean;
+  rest(): Promise<void>;
+}
+
 const RUN_NANOS = 1e6;
 export const RUN_ROWS_MAX = 16_384;
 
@@ -20,8 +27,22 @@ export class FilterEvaluator {
   readonly #alive = newBits();
   readonly #out = newBits();
 
-  constructor(predicate: Predicate, source: ColumnSource) {
-    this.#node = new Maker(source).node(predicate);
+  /** @param maker has made some of its leaves already */
+  constructor(predicate: Predicate, source: ColumnSource, maker = new Maker(source)) {
+    this.#node = maker.node(predicate);
+  }
+
+  /**
+   * Made with rests between its leaves, each of which may take a third of a millisecond: a regular expression becomes a program, a geometry
+   * one of the library.
+   */
+  static async inPieces(predicate: Predicate, source: ColumnSource, pace: Rests): Promise<FilterEvaluator> {
+    const maker = new Maker(source);
+    for (const leaf of leavesOf(predicate)) {
+      maker.prepare(leaf);
+      if (pace.isDue) await pace.rest();
+    }
+    return new FilterEvaluator(predicate, source, maker);
   }
 
   /** Nanoseconds a row, as guessed before any was seen. */
@@ -96,6 +117,7 @@ export const elementParts = (elements: ElementPredicate, source: ColumnSource): 
 class Maker {
   readonly #source: ColumnSource;
   readonly #operands: Operands;
+  readonly #prepared = new Map<AskedLeaf, Leaf>();
 
   constructor(source: ColumnSource) {
     this.#source = source;
@@ -117,7 +139,19 @@ class Maker {
     }
   }
 
+  prepare(leaf: AskedLeaf): void {
+    this.#prepared.set(leaf, this.#made(leaf));
+  }
+
   #leaf(leaf: AskedLeaf): Leaf {
+    const prepared = this.#prepared.get(leaf);
+    if (prepared === undefined) return this.#made(leaf);
+    // One that stands in the filter twice holds what is of one place: it is made again for the other.
+    this.#prepared.delete(leaf);
+    return prepared;
+  }
+
+  #made(leaf: AskedLeaf): Leaf {
     switch (leaf.kind) {
       case 'match':
         return this.#match(leaf.elements, leaf);

@@ -1,6 +1,8 @@
 // A filter of many parts is planned and run in pieces: between any two of them others get their turn.
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { type ColumnSource, viewOf } from '#expr/evaluate/column-view.js';
+import { FilterEvaluator } from '#expr/evaluate/filter-evaluator.js';
+import * as regex from '#expr/regex.js';
 import type { Leaf, Predicate } from '#expr/typed.js';
 import { Pace } from '#platform/pace.js';
 import { int64, text } from '../../../test/support/row-cases.js';
@@ -80,6 +82,35 @@ async function longestPiece(predicate: Predicate): Promise<{ longest: number; pa
 
 it('asks about one part, and names the rows of one part, between two rests', async () => {
   expect(await longestPiece(many)).toEqual({ longest: 1, passing: PARTS });
+});
+
+it('makes one leaf ready between two rests', async () => {
+  const made = vi.spyOn(regex, 'compileRegex');
+  let [piece, longest] = [0, 0];
+  const pace = {
+    isDue: true,
+    rest: async () => {
+      longest = Math.max(longest, made.mock.calls.length - piece);
+      piece = made.mock.calls.length;
+    },
+  };
+  const patterns: Predicate = {
+    kind: 'or',
+    operands: Array.from(
+      { length: 20 },
+      (_, at): Leaf => ({
+        kind: 'regex',
+        operand: { kind: 'field', type: 'text', field: text },
+        source: `x${at}[ab]+.*`,
+      }),
+    ),
+  };
+  const view = viewOf(columnOf(text, rows));
+  const bits = new Uint32Array(Math.ceil(rows.length / 32));
+  const evaluator = await FilterEvaluator.inPieces(patterns, { view: () => view }, pace);
+  expect(evaluator.evaluate(0, rows.length, bits)).toBe(0);
+  expect([longest, made.mock.calls.length]).toEqual([1, 20]);
+  made.mockRestore();
 });
 
 it('asks nobody twice', async () => {

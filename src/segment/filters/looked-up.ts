@@ -2,6 +2,7 @@
 // them. A leaf takes milliseconds at most, and a filter may have thousands of them; the plan itself then asks nobody.
 //
 // Who may run at a rest: loads and drops of indexes. An answer holds the index that gave it, and rows never change, so it stays right.
+import { leavesOf } from '#expr/leaves-of.js';
 import type { Leaf, Predicate } from '#expr/typed.js';
 import type { Rests } from '#index/scalar/leaf-answer.js';
 import { type BlockSource, type FilterFacts, isWorthAsking, type Source } from './filter-plan.js';
@@ -22,20 +23,4 @@ export async function lookedUp(predicate: Predicate, facts: FilterFacts, pace: R
     sourceOf: (leaf) => (sources.has(leaf) ? sources.get(leaf) : facts.sourceOf(leaf)),
     blocksOf: (leaf) => (blocks.has(leaf) ? blocks.get(leaf) : facts.blocksOf(leaf)),
   };
-}
-
-function* leavesOf(predicate: Predicate): Generator<Leaf> {
-  switch (predicate.kind) {
-    case 'constant':
-      return;
-    case 'and':
-    case 'or':
-      for (const operand of predicate.operands) yield* leavesOf(operand);
-      return;
-    case 'not':
-      yield predicate.operand;
-      return;
-    default:
-      yield predicate;
-  }
 }

@@ -69,7 +69,7 @@ class Scan {
   }
 
   async run(predicate: Predicate, columns: NotedColumns, pace: Pace, threads?: Threads): Promise<void> {
-    const evaluator = new FilterEvaluator(predicate, columns);
+    const evaluator = await FilterEvaluator.inPieces(predicate, columns, pace);
     const rows = { from: this.#from, rowCount: this.#rowCount, among: this.#among };
     if (threads === undefined || !isForThreads(evaluator, predicate, columns, rows, threads.minNanos))
       return this.#runHere(evaluator, pace);
