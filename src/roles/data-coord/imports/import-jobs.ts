@@ -6,6 +6,7 @@
 import { Mutex } from '#base/async.js';
 import { type BackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, errorSpecs, messageOf } from '#base/errors.js';
+import { physicalMs } from '#base/timestamp.js';
 import { groupFiles } from '#model/imports/import-format.js';
 import { timeoutMs } from '#model/imports/import-options.js';
 import {
@@ -21,7 +22,7 @@ import type { Timer } from '#platform/time.js';
 import { ImportGroupRecord, ImportTaskRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { checkTarget, endedError, ImportCommits, type ImportJobsParts } from './import-commits.js';
 import { droppedReason, partitionsOf, timestampOf } from './import-ends.js';
-import { checkOrder, type ImportOrder, isForgotten, isSameOrder, planTasks } from './import-plan.js';
+import { checkOrder, forgottenJobs, type ImportOrder, isSameOrder, planTasks } from './import-plan.js';
 
 const JOBS_LIVE_MAX = 1024;
 /** A data-node that is away may be back, or another one takes the task. */
@@ -85,7 +86,7 @@ export class ImportJobs {
           `${live} import jobs are waiting, the limit is ${JOBS_LIVE_MAX}; try again when one has ended`,
         );
       checkTarget(this.#parts.catalog, job);
-      await catalog.save({ jobs: [job], removedJobs: this.#forgotten() });
+      await catalog.save({ jobs: [job], removedJobs: this.#forgotten(job) });
     });
     this.#start(job);
     return job.id;
@@ -121,10 +122,9 @@ export class ImportJobs {
   }
 
   /** Some of the jobs that ended long ago: as many as fit into one change. */
-  #forgotten(): bigint[] {
-    const now = this.#parts.platform.clock.now();
-    return [...this.#parts.catalog.jobs.values()]
-      .filter((job) => !isLiveJob(job) && isForgotten(job, now))
+  #forgotten({ createTimestamp }: PendingJob): bigint[] {
+    const ended = [...this.#parts.catalog.jobs.values()].filter((job) => !isLiveJob(job));
+    return forgottenJobs(ended, physicalMs(createTimestamp))
       .slice(0, 64)
       .map(({ id }) => id);
   }

@@ -1,5 +1,6 @@
 // The tasks of an import job, how long its record is kept, and what an order must be like. Pure.
 import { ElanusError } from '#base/errors.js';
+import { physicalMs } from '#base/timestamp.js';
 import type { EndedJob, ImportJob } from '#model/states/import-job.js';
 import { ImportGroupRecord, ImportTaskRecord } from '#proto/elanus/data.js';
 
@@ -22,8 +23,10 @@ const FILES_MAX = 1024;
 const TASK_BYTES = 256n << 20n;
 const KEY_LENGTH_MAX = 256;
 const KEPT_MS = 10_800_000;
-/** A key is known for a day, so its job is. */
+/** A key is known for a day at least, so its job is. */
 const KEYED_MS = 86_400_000;
+/** So many of the newest that ended are kept however long ago that seems. */
+const ENDED_KEPT = 256;
 
 /** @throws import_failed, invalid_parameter */
 export function checkOrder({ groups, idempotencyKey }: ImportOrder): void {
@@ -82,8 +85,14 @@ export function isSameOrder(job: ImportJob, order: ImportOrder): boolean {
   );
 }
 
-/** Whether the record of a job that ended may go. */
-export function isForgotten(job: EndedJob, nowMs: number): boolean {
-  const ended = job.endTimestamp === 0n ? job.createTimestamp : job.endTimestamp;
-  return Number(ended >> 18n) + (job.idempotencyKey === '' ? KEPT_MS : KEYED_MS) < nowMs;
+/**
+ * Jobs that ended whose records may go. The newest stay whatever a clock says: one that jumps by a day would else forget all keys at once, and a client
+ * that asks again would import its rows twice.
+ * @param nowMs by the timestamps of the cluster
+ */
+export function forgottenJobs(ended: readonly EndedJob[], nowMs: number): readonly EndedJob[] {
+  const endMs = ({ endTimestamp, createTimestamp }: EndedJob): number =>
+    physicalMs(endTimestamp > createTimestamp ? endTimestamp : createTimestamp);
+  const older = [...ended].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(ENDED_KEPT);
+  return older.filter((job) => endMs(job) + (job.idempotencyKey === '' ? KEPT_MS : KEYED_MS) < nowMs);
 }
