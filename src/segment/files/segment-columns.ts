@@ -1,7 +1,7 @@
 // Segments as columns, without rows in memory as searches have them: what a compaction reads and writes. Bytes of vectors are copied as they
-// are, and the fields of one file are in memory at a time.
+// are, and a file is written while it is made.
 import { must } from '#base/assert.js';
-import { batchBytes, batchOf, concatBatches, findColumn, sliceColumn } from '#model/columns/column.js';
+import { batchOf, concatBatches, findColumn } from '#model/columns/column.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { type Column, type ColumnBatch, FileRecord } from '#proto/elanus/data.js';
@@ -22,7 +22,7 @@ import {
   systemFields,
   throwIfAborted,
 } from './insert-log.js';
-import { type FilePlatform, putFile, type SegmentAddress } from './object-file.js';
+import { type FilePlatform, putParts, type SegmentAddress } from './object-file.js';
 
 /** The fields of one file: the system's and all scalars, or one field of vectors. */
 export interface FieldGroup {
@@ -77,23 +77,52 @@ const fieldOf = ({ fields }: CollectionSchema, id: bigint): FieldSchema =>
     `field ${id} of the schema`,
   );
 
+/** The rows of a file, part by part. */
+export interface RowSource {
+  readonly rowCount: number;
+  /** Bytes of a row, about. */
+  readonly rowBytes: number;
+  hasNulls(fieldId: bigint): boolean;
+  /** Rows [begin, end), the columns in the order of the group. */
+  rows(begin: number, end: number): ColumnBatch;
+}
+
 export interface ColumnsWrite {
   readonly address: SegmentAddress;
   readonly schema: CollectionSchema;
   readonly group: FieldGroup;
   readonly logId: bigint;
-  /** All rows of the segment, the columns in the order of the group. */
-  readonly rows: ColumnBatch;
+  readonly rows: RowSource;
   readonly signal: AbortSignal;
 }
 
-/** One file of a log, durable when this returns. @throws cancelled */
+/** One file of a log, durable when this returns; it is written while it is made. @throws cancelled */
 export async function writeFields(platform: FilePlatform, write: ColumnsWrite): Promise<FileRecord> {
-  const { address, schema, group, logId, rows, signal } = write;
-  const { rowCount, columns } = rows;
+  const { address, group, logId, rows } = write;
+  const put = await putParts(platform, insertLogKey(address, group.name, logId), encodedParts(write));
+  return FileRecord.create({ ...put, fieldIds: [...group.fieldIds], rowCount: BigInt(rows.rowCount) });
+}
+
+function* encodedParts({ address, schema, group, rows, signal }: ColumnsWrite): Generator<Uint8Array> {
+  const { rowCount } = rows;
+  const rowBytes = rows.rowBytes + LEVEL_BYTES;
+  const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / rowBytes)));
+  const fields = parquetFields(schema, group, rows);
+  const file = new ParquetFile(fields, segmentNote(address), Math.min(rowCount, step) * rowBytes);
+  for (let begin = 0; begin < rowCount; begin += step) {
+    throwIfAborted(signal);
+    const end = Math.min(rowCount, begin + step);
+    file.addRows(rows.rows(begin, end).columns, end - begin);
+    yield file.take();
+  }
+  throwIfAborted(signal);
+  yield file.finish();
+}
+
+function parquetFields(schema: CollectionSchema, { fieldIds }: FieldGroup, rows: RowSource): ParquetField[] {
   const keyId = primaryField(schema).fieldID;
   const requests = [...systemFields, ...schema.fields.map(requestOf)];
-  const fields = columns.map(({ fieldId, valid }): ParquetField => {
+  return fieldIds.map((fieldId) => {
     const request = must(
       requests.find((one) => one.fieldId === fieldId),
       `field ${fieldId}`,
@@ -101,23 +130,9 @@ export async function writeFields(platform: FilePlatform, write: ColumnsWrite): 
     const isNullable = schema.fields.some(({ fieldID, nullable }) => fieldID === fieldId && nullable);
     return {
       ...request,
-      isOptional: isNullable || valid.length > 0,
+      isOptional: isNullable || rows.hasNulls(fieldId),
       isCompressed: !isVectorType(request.dataType),
       statistics: fieldId === keyId ? 'bloom' : 'ends',
     };
   });
-  const rowBytes = batchBytes(rows) / Math.max(1, rowCount) + LEVEL_BYTES;
-  const step = Math.max(1, Math.min(GROUP_ROWS, Math.floor(GROUP_BYTES / rowBytes)));
-  const file = new ParquetFile(fields, segmentNote(address), rowCount * rowBytes);
-  for (let begin = 0; begin < rowCount; begin += step) {
-    throwIfAborted(signal);
-    const end = Math.min(rowCount, begin + step);
-    file.addRows(
-      columns.map((column) => sliceColumn(column, begin, end, rowCount)),
-      end - begin,
-    );
-    await platform.timers.yield();
-  }
-  const put = await putFile(platform, insertLogKey(address, group.name, logId), file.finish());
-  return FileRecord.create({ ...put, fieldIds: [...group.fieldIds], rowCount: BigInt(rowCount) });
 }

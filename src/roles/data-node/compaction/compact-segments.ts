@@ -1,19 +1,20 @@
 // Writes the rows of some segments that are not deleted into new ones, and the deletes of level zero into the segment that they hit. What it
-// writes nobody names until data-coord commits it. At a time the keys and times of all sources are in memory, and the columns of one file.
+// writes nobody names until data-coord commits it. At a time the keys and times of all sources are in memory, and
+// the columns of one file of each source.
 import { messageOf } from '#base/errors.js';
-import { batchOf, columnFromInt64, concatBatches, findColumn, gatherBatch } from '#model/columns/column.js';
 import { orderColumn } from '#model/columns/value-order.js';
-import { TIMESTAMP_FIELD } from '#model/schema/field.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import { type ColumnBatch, type FileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CompactSegmentsRequest, SpreadDeletesRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { writeDeletes } from '#segment/files/delta-log.js';
+import { throwIfAborted } from '#segment/files/insert-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
-import { type FieldGroup, fieldGroups, readFields, writeFields } from '#segment/files/segment-columns.js';
+import { fieldGroups, readFields, writeFields } from '#segment/files/segment-columns.js';
 import { KeyDeletes, readTimedRows, type Survivors, survivorsOf, type TimedRows } from './deleted-rows.js';
-import { type OutputRows, outputRows, rowsBySource, sortedPlaces } from './output-rows.js';
+import { OutputColumns, withTimes } from './output-columns.js';
+import { type OutputRows, outputRows, sortedPlaces } from './output-rows.js';
 import { readOwnExpiries } from './own-expiries.js';
 
 export interface CompactionParts {
@@ -167,65 +168,23 @@ async function writeOutput(
 ): Promise<FileRecord[]> {
   const files: FileRecord[] = [];
   const address = { ...record, segmentId: record.id };
-  const bySource = rowsBySource(output, sources.length);
+  const taken = new Set(output.sources);
   for (const group of fieldGroups(schema)) {
-    const rows = await gathered(platform, schema, sources, { output, bySource, group });
+    const columns: (ColumnBatch | undefined)[] = [];
+    for (const [index, { record, timed }] of sources.entries()) {
+      throwIfAborted(signal);
+      const isTaken = taken.has(index);
+      columns.push(
+        isTaken
+          ? withTimes(await readFields(platform, record.files, schema, group.fieldIds), timed)
+          : undefined,
+      );
+      await platform.timers.yield();
+    }
+    const rows = new OutputColumns(output, columns);
     files.push(await writeFields(platform, { address, schema, group, logId, rows, signal }));
   }
   return files;
-}
-
-/** Columns of a group for the rows of a new segment: those of each source together, then in the order of the output. */
-async function gathered(
-  platform: Platform,
-  schema: CollectionSchema,
-  sources: readonly ReadSource[],
-  {
-    output,
-    bySource,
-    group,
-  }: {
-    readonly output: OutputRows;
-    readonly bySource: readonly Uint32Array[];
-    readonly group: FieldGroup;
-  },
-): Promise<ColumnBatch> {
-  const parts: ColumnBatch[] = [];
-  const places: Uint32Array[] = [];
-  for (const [index, { record, timed }] of sources.entries()) {
-    const at = bySource[index];
-    if (at === undefined || at.length === 0) continue;
-    const all = await readFields(platform, record.files, schema, group.fieldIds);
-    parts.push(
-      gatherBatch(
-        withTimes(all, timed),
-        at.map((place) => output.rows[place] as number),
-      ),
-    );
-    places.push(at);
-    await platform.timers.yield();
-  }
-  const together = concatBatches(parts);
-  const inOrder = new Uint32Array(output.rows.length);
-  let isSame = true;
-  let next = 0;
-  for (const of of places) {
-    for (const place of of) {
-      if (place !== next) isSame = false;
-      inOrder[place] = next++;
-    }
-  }
-  return isSame ? together : gatherBatch(together, inOrder);
-}
-
-/** Rows of an import count as written at its commit, which from here on is said of each row. */
-function withTimes(batch: ColumnBatch, { times }: TimedRows): ColumnBatch {
-  if (findColumn(batch, TIMESTAMP_FIELD) === undefined) return batch;
-  const written = columnFromInt64(TIMESTAMP_FIELD, times);
-  return batchOf(
-    batch.rowCount,
-    batch.columns.map((column) => (column.fieldId === TIMESTAMP_FIELD ? written : column)),
-  );
 }
 
 async function discard(platform: Platform, { collectionId, partitionId, id }: SegmentRecord): Promise<void> {
